@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* atomic_file: a file that is either the old one or the new one, never half. */
+#include "core/atomic_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_all(int fd, const char *data, size_t bytes) {
+  while (bytes > 0) {
+    ssize_t written = write(fd, data, bytes);
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return -errno;
+    }
+    data += written;
+    bytes -= (size_t)written;
+  }
+  return 0;
+}
+
+static int sync_directory_of(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+  if (length >= sizeof(directory)) {
+    return -ENAMETOOLONG;
+  }
+  if (slash == NULL) {
+    memcpy(directory, ".", 2);
+  } else if (length == 0) {
+    memcpy(directory, "/", 2);
+  } else {
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+  }
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    return -errno;
+  }
+  int code = fsync(fd) == 0 ? 0 : -errno;
+  (void)close(fd);
+  return code == -EINVAL ? 0 : code; /* some file systems cannot */
+}
+
+int atomic_file_write(const char *path, const void *data, size_t bytes,
+                      mode_t mode, bool is_durable, struct error *error) {
+  char beside[PATH_MAX];
+  int length =
+      snprintf(beside, sizeof(beside), "%s.new.%ld", path, (long)getpid());
+  if (length < 0 || (size_t)length >= sizeof(beside)) {
+    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
+  }
+  int fd =
+      open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+  if (fd < 0) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot create: %s", beside,
+                     strerror(-code));
+  }
+  int code = fchmod(fd, mode) == 0 ? 0 : -errno; /* whatever the umask is */
+  if (code == 0) {
+    code = write_all(fd, data, bytes);
+  }
+  if (code == 0 && is_durable && fdatasync(fd) != 0) {
+    code = -errno;
+  }
+  if (close(fd) != 0 && code == 0) {
+    code = -errno;
+  }
+  if (code == 0 && rename(beside, path) != 0) {
+    code = -errno;
+  }
+  if (code != 0) {
+    (void)unlink(beside);
+    return error_set(error, code, "%s: cannot write: %s", path,
+                     strerror(-code));
+  }
+  if (is_durable) {
+    code = sync_directory_of(path);
+  }
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot sync its directory: %s",
+                               path, strerror(-code));
+}
+
+static int read_all(int fd, size_t max_bytes, char **ret_data,
+                    size_t *ret_bytes) {
+  size_t room = 4096;
+  size_t bytes = 0;
+  char *data = malloc(room);
+  int code = data == NULL ? -ENOMEM : 0;
+  while (code == 0) {
+    ssize_t got = read(fd, data + bytes, room - bytes - 1);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      code = -errno;
+      break;
+    }
+    if (got == 0) {
+      data[bytes] = '\0';
+      *ret_data = data;
+      *ret_bytes = bytes;
+      return 0;
+    }
+    bytes += (size_t)got;
+    if (bytes > max_bytes) {
+      code = -EFBIG;
+    } else if (room - bytes < 2) {
+      char *larger = realloc(data, room * 2);
+      if (larger == NULL) {
+        code = -ENOMEM;
+      } else {
+        data = larger;
+        room *= 2;
+      }
+    }
+  }
+  free(data);
+  return code;
+}
+
+int atomic_file_read(const char *path, size_t max_bytes, char **ret_data,
+                     size_t *ret_bytes, struct error *error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot open: %s", path, strerror(-code));
+  }
+  struct stat status;
+  int code = fstat(fd, &status) == 0 ? 0 : -errno;
+  if (code == 0 && !S_ISREG(status.st_mode)) {
+    code = -EINVAL;
+  }
+  if (code == 0) {
+    code = read_all(fd, max_bytes, ret_data, ret_bytes);
+  }
+  (void)close(fd);
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot read: %s", path,
+                               strerror(-code));
+}
+
+int atomic_file_set_aside(const char *path, struct error *error) {
+  char aside[PATH_MAX];
+  int length = snprintf(aside, sizeof(aside), "%s.bad", path);
+  if (length < 0 || (size_t)length >= sizeof(aside)) {
+    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
+  }
+  if (rename(path, aside) != 0) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot move aside: %s", path,
+                     strerror(-code));
+  }
+  return 0;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* config_text: reads the text of a collectd.conf into a config_tree. The
+ * grammar is that of collectd's liboconfig: a token a turn, a statement a
+ * line. */
+#include "core/config_text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DEPTH_MAX 32 /* deeper nesting is no configuration but an attack */
+
+struct reader {
+  const char *at;
+  const char *end;
+  int line;
+  struct error *error;
+};
+
+static int fail(struct reader *reader, const char *what) {
+  return error_set(reader->error, -EINVAL, "line %d: %s", reader->line, what);
+}
+
+static bool at_char(const struct reader *reader, char c) {
+  return reader->at < reader->end && *reader->at == c;
+}
+
+static bool at_line_end(const struct reader *reader) {
+  return reader->at == reader->end || *reader->at == '\n' ||
+         (*reader->at == '\r' && reader->end - reader->at > 1 &&
+          reader->at[1] == '\n');
+}
+
+static void next_line(struct reader *reader) {
+  if (at_char(reader, '\r')) {
+    reader->at++;
+  }
+  if (at_char(reader, '\n')) {
+    reader->at++;
+    reader->line++;
+  }
+}
+
+/* Passes blanks, a comment, and the end of a line behind a backslash. */
+static void skip_blanks(struct reader *reader) {
+  while (reader->at < reader->end) {
+    char c = *reader->at;
+    if (c == ' ' || c == '\t' || c == '\b') {
+      reader->at++;
+    } else if (c == '#') {
+      while (!at_line_end(reader)) {
+        reader->at++;
+      }
+    } else if (c == '\\') {
+      struct reader behind = *reader;
+      behind.at++;
+      if (behind.at == behind.end || !at_line_end(&behind)) {
+        return;
+      }
+      next_line(&behind);
+      *reader = behind;
+    } else {
+      return;
+    }
+  }
+}
+
+static bool is_word_char(char c) {
+  return isalnum((unsigned char)c) != 0 || c == '_';
+}
+
+static char *copy_range(const char *from, size_t length) {
+  char *copy = malloc(length + 1);
+  if (copy != NULL) {
+    memcpy(copy, from, length);
+    copy[length] = '\0';
+  }
+  return copy;
+}
+
+static int read_word(struct reader *reader, char **ret_word) {
+  const char *from = reader->at;
+  while (reader->at < reader->end && is_word_char(*reader->at)) {
+    reader->at++;
+  }
+  if (reader->at == from) {
+    return fail(reader, "expected an option's name, of letters, digits and _");
+  }
+  *ret_word = copy_range(from, (size_t)(reader->at - from));
+  return *ret_word == NULL ? -ENOMEM : 0;
+}
+
+static int read_quoted(struct reader *reader, char **ret_string) {
+  char *string = malloc((size_t)(reader->end - reader->at) + 1);
+  if (string == NULL) {
+    return -ENOMEM;
+  }
+  size_t length = 0;
+  int first_line = reader->line;
+  for (reader->at++; reader->at < reader->end; reader->at++) {
+    char c = *reader->at;
+    if (c == '"') {
+      reader->at++;
+      string[length] = '\0';
+      char *exact = realloc(string, length + 1);
+      *ret_string = exact == NULL ? string : exact;
+      return 0;
+    }
+    if (c == '\\' && reader->end - reader->at > 1) {
+      c = *++reader->at;
+      if (c == '\n') { /* the string goes on behind the next line's blanks */
+        reader->line++;
+        while (reader->end - reader->at > 1 &&
+               (reader->at[1] == ' ' || reader->at[1] == '\t')) {
+          reader->at++;
+        }
+        continue;
+      }
+    }
+    if (c == '\n') {
+      reader->line++;
+    }
+    string[length++] = c;
+  }
+  free(string);
+  reader->line = first_line;
+  return fail(reader, "the string that starts here has no closing \"");
+}
+
+/* What a bare token means: a boolean, a number, an address or a word. */
+static int read_bare(struct reader *reader, struct config_value *value) {
+  const char *from = reader->at;
+  while (reader->at < reader->end &&
+         (is_word_char(*reader->at) || strchr("+-.:[]", *reader->at) != NULL) &&
+         *reader->at != '\0') {
+    reader->at++;
+  }
+  if (reader->at == from) {
+    return fail(reader, "this character must stand inside \"quotes\"");
+  }
+  char *token = copy_range(from, (size_t)(reader->at - from));
+  if (token == NULL) {
+    return -ENOMEM;
+  }
+  static const char *const yes[] = {"true", "yes", "on"};
+  static const char *const no[] = {"false", "no", "off"};
+  for (size_t i = 0; i < 3; i++) {
+    if (strcmp(token, yes[i]) == 0 || strcmp(token, no[i]) == 0) {
+      value->kind = CONFIG_BOOLEAN;
+      value->boolean = strcmp(token, yes[i]) == 0;
+      free(token);
+      return 0;
+    }
+  }
+  char *rest = NULL;
+  double number = strtod(token, &rest);
+  bool has_letter_first = isalpha((unsigned char)token[0]) != 0; /* inf, nan */
+  if (*rest == '\0' && !has_letter_first) {
+    value->kind = CONFIG_NUMBER;
+    value->number = number;
+    free(token);
+    return 0;
+  }
+  value->kind = CONFIG_STRING;
+  value->string = token;
+  return 0;
+}
+
+static int read_values(struct reader *reader, struct config_item *item) {
+  for (;;) {
+    skip_blanks(reader);
+    if (at_line_end(reader) || *reader->at == '>') {
+      return 0;
+    }
+    struct config_value *value = config_item_add_value(item);
+    if (value == NULL) {
+      return -ENOMEM;
+    }
+    int code;
+    if (*reader->at == '"') {
+      value->kind = CONFIG_STRING;
+      code = read_quoted(reader, &value->string);
+    } else {
+      code = read_bare(reader, value);
+    }
+    if (code != 0) {
+      return code;
+    }
+  }
+}
+
+static int end_of_statement(struct reader *reader) {
+  skip_blanks(reader);
+  if (!at_line_end(reader)) {
+    return fail(reader, "expected the end of the line; collectd wants every "
+                        "option and every block tag on a line of its own");
+  }
+  next_line(reader);
+  return 0;
+}
+
+static int read_statements(struct reader *reader, struct config_item *parent,
+                           int depth);
+
+/* Behind the '<' of an opening tag: the whole block up to its closing tag. */
+static int read_block(struct reader *reader, struct config_item *item,
+                      int depth) {
+  if (depth >= DEPTH_MAX) {
+    return fail(reader, "blocks are nested too deeply");
+  }
+  int code = read_word(reader, &item->key);
+  if (code == 0) {
+    code = read_values(reader, item);
+  }
+  if (code == 0 && !at_char(reader, '>')) {
+    code = fail(reader, "this block tag has no closing >");
+  }
+  if (code == 0) {
+    reader->at++;
+    code = end_of_statement(reader);
+  }
+  return code == 0 ? read_statements(reader, item, depth + 1) : code;
+}
+
+/* Behind "</": the closing tag of the block KEY. */
+static int read_block_end(struct reader *reader, const char *key) {
+  char *word = NULL;
+  skip_blanks(reader);
+  int code = read_word(reader, &word);
+  if (code == 0 && (key == NULL || strcmp(word, key) != 0)) {
+    code = error_set(reader->error, -EINVAL, "line %d: </%s> closes %s%s%s",
+                     reader->line, word, key == NULL ? "no block" : "<",
+                     key == NULL ? "" : key, key == NULL ? "" : ">");
+  }
+  free(word);
+  skip_blanks(reader);
+  if (code == 0 && !at_char(reader, '>')) {
+    code = fail(reader, "this block tag has no closing >");
+  }
+  if (code == 0) {
+    reader->at++;
+    code = end_of_statement(reader);
+  }
+  return code;
+}
+
+static int read_option(struct reader *reader, struct config_item *item) {
+  int code = read_word(reader, &item->key);
+  if (code == 0) {
+    code = read_values(reader, item);
+  }
+  if (code == 0 && item->values_len == 0) {
+    code = error_set(reader->error, -EINVAL, "line %d: %s has no value",
+                     item->line, item->key);
+  }
+  return code == 0 ? end_of_statement(reader) : code;
+}
+
+static int read_statements(struct reader *reader, struct config_item *parent,
+                           int depth) {
+  for (;;) {
+    skip_blanks(reader);
+    if (reader->at == reader->end) {
+      return parent->key == NULL ? 0
+                                 : error_set(reader->error, -EINVAL,
+                                             "line %d: <%s> is never closed",
+                                             parent->line, parent->key);
+    }
+    if (at_line_end(reader)) {
+      next_line(reader);
+      continue;
+    }
+    bool is_tag = at_char(reader, '<');
+    reader->at += is_tag ? 1 : 0;
+    skip_blanks(reader);
+    if (is_tag && at_char(reader, '/')) {
+      reader->at++;
+      return read_block_end(reader, parent->key);
+    }
+    struct config_item *item = config_item_add_child(parent);
+    if (item == NULL) {
+      return -ENOMEM;
+    }
+    item->line = reader->line;
+    int code =
+        is_tag ? read_block(reader, item, depth) : read_option(reader, item);
+    if (code != 0) {
+      return code;
+    }
+  }
+}
+
+int config_text_parse(const char *text, size_t bytes, struct config_item *root,
+                      struct error *error) {
+  struct reader reader = {
+      .at = text, .end = text + bytes, .line = 1, .error = error};
+  int code = read_statements(&reader, root, 0);
+  if (code == -ENOMEM) {
+    (void)error_set(error, code, "line %d: out of memory", reader.line);
+  }
+  if (code != 0) {
+    config_item_fini(root);
+  }
+  return code;
+}

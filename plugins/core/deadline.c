@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* deadline: the monotonic clock, for everything that waits. */
+#include "core/deadline.h"
+
+#include <limits.h>
+#include <time.h>
+
+int64_t monotonic_ns(void) {
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int64_t monotonic_ms(void) { return monotonic_ns() / 1000000; }
+
+int deadline_left_ms(int64_t deadline_ms) {
+  int64_t left = deadline_ms - monotonic_ms();
+  if (left <= 0) {
+    return 0;
+  }
+  return left > INT_MAX ? INT_MAX : (int)left;
+}

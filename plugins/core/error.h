@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* error: a code for the program, one line of text for the person. */
+#ifndef CORE_ERROR_H
+#define CORE_ERROR_H
+
+#define ERROR_TEXT_BYTES 512
+
+struct error {
+  char text[ERROR_TEXT_BYTES]; /* empty until something failed */
+};
+
+/* Writes the line and hands CODE back, so that a failure is one statement:
+ *   return error_set(error, -EINVAL, "port %d is out of range", port);
+ * error: may be NULL, then only the code counts. code: negative errno.
+ * The text is cut at ERROR_TEXT_BYTES - 1; control characters in it become
+ * '?', because what failed may have come from a log or a server. */
+int error_set(struct error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "PREFIX: " in front of the text, as the error travels up. */
+void error_prefix(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* option: one table drives parsing, defaults, errors and the manual.
+ *
+ * A plugin describes each block of its configuration by a struct option_block
+ * and gets a plain C struct filled in. Every struct that is filled by a block
+ * begins with a struct option_head. The same table prints the manual and
+ * checks the sample files, so none of them can say anything else. */
+#ifndef CORE_OPTION_H
+#define CORE_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/config_tree.h"
+#include "core/error.h"
+
+enum option_kind {
+  OPTION_STRING,  /* char *, owned; NULL where unset and without a default */
+  OPTION_STRINGS, /* struct option_strings: all values of all such lines */
+  OPTION_BOOLEAN, /* bool */
+  OPTION_INTEGER, /* int64_t */
+  OPTION_NUMBER,  /* double, NaN where unset and without a default */
+  OPTION_WORD,    /* int: index into words */
+  OPTION_BLOCK,   /* struct option_blocks */
+};
+
+enum option_label { /* the quoted name in <Block "name"> */
+                    OPTION_LABEL_NONE,
+                    OPTION_LABEL_REQUIRED,
+                    OPTION_LABEL_OPTIONAL,
+};
+
+struct option_strings {
+  char **items; /* owned */
+  size_t len;
+};
+
+struct option_blocks {
+  void *items; /* owned: len structs of the block's size, side by side */
+  size_t len;
+};
+
+struct option_head {
+  char *label;     /* NULL where the block has none */
+  size_t position; /* among all statements of its parent, to keep the order of
+                      blocks of different names */
+};
+
+/* One option. What does not apply to the kind stays zero. */
+struct option {
+  const char *name;
+  enum option_kind kind;
+  size_t offset;            /* of the field in the block's struct */
+  double min, max;          /* INTEGER, NUMBER: allowed range, both included */
+  const char *default_text; /* as one would write it; NULL: none */
+  const char *unit;         /* "seconds", "connections", ...; NULL: none */
+  const char *help;         /* for the manual: sentences, POD allowed */
+  const char *example;      /* what to write instead, for the error */
+  bool is_required;         /* in every block but the outermost */
+  const char *const *words; /* WORD: NULL-terminated */
+  const struct option_block *block; /* BLOCK */
+  /* STRING, STRINGS: refuses a value with a reason; NULL: anything goes. */
+  int (*check)(const char *value, struct error *error);
+};
+
+struct option_block {
+  const char *name; /* "Pool"; for a plugin's outermost block its name */
+  enum option_label label;
+  bool is_repeatable;   /* else a second one in the same parent is refused */
+  bool may_share_label; /* else two of the same name are refused */
+  size_t size;          /* of the struct that it fills */
+  const char *help;     /* for the manual: what one block stands for */
+  const struct option *options;
+  size_t options_len;
+  int (*check_label)(const char *label, struct error *error); /* or NULL */
+  /* Looks at the whole block once it is filled; or NULL. */
+  int (*check)(const void *target, struct error *error);
+};
+
+#define OPTION_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Puts the defaults into TARGET (block->size bytes, overwritten).
+ * Returns 0 or -ENOMEM. */
+int option_init(const struct option_block *block, void *target);
+
+/* TARGET's field of OPTION; for those who walk the table themselves. */
+void *option_field(const struct option *option, void *target);
+
+/* Fills TARGET, initialized before, from ITEM. May be called again with
+ * another item for the same target: repeated blocks and strings add up, as
+ * they do when collectd reads several files.
+ * Returns 0; -EINVAL with one line that names block, option, value, allowed
+ * range and what to write instead; -ENOMEM. TARGET stays valid to fini. */
+int option_parse(const struct option_block *block,
+                 const struct config_item *item, void *target,
+                 struct error *error);
+
+/* Frees what TARGET holds and zeroes it. Accepts NULL. */
+void option_fini(const struct option_block *block, void *target);
+
+/* Writes the reference of BLOCK and the blocks in it as POD items. */
+void option_print_pod(const struct option_block *block, FILE *file);
+
+/* Checks that every option of BLOCK, and of the blocks in it, is used in ITEM
+ * at least once: the sample file that shows all of them.
+ * Returns 0, or -ENOENT with the name of the first one missing. */
+int option_check_sample(const struct option_block *block,
+                        const struct config_item *item, struct error *error);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* log: our lines in collectd's log. */
+#ifndef GLUE_LOG_H
+#define GLUE_LOG_H
+
+#include "core/report.h"
+
+/* The sink that writes "PLUGIN: line" to collectd's log. plugin: borrowed for
+ * as long as the sink lives, a literal in practice. Any thread. */
+struct report_sink glue_log_sink(const char *plugin);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* option: values, defaults and the one line that a refusal gets. */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config_text.h"
+#include "core/option.h"
+
+struct pool {
+  struct option_head head;
+  int64_t size;
+  char *host;
+};
+
+struct house {
+  struct option_head head;
+  struct option_blocks pools;
+  struct option_strings globs;
+  bool is_on;
+  double limit;
+  int mode;
+};
+
+static int refuse_slash(const char *value, struct error *error) {
+  return strchr(value, '/') == NULL
+             ? 0
+             : error_set(error, -EINVAL, "must not hold a slash");
+}
+
+static const struct option pool_rows[] = {
+    {.name = "PoolSize",
+     .kind = OPTION_INTEGER,
+     .offset = offsetof(struct pool, size),
+     .min = 1,
+     .max = 10000,
+     .default_text = "5",
+     .unit = "connections",
+     .help = "Kept open."},
+    {.name = "Host",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct pool, host),
+     .is_required = true,
+     .example = "\"127.0.0.1\"",
+     .check = refuse_slash,
+     .help = "Where."},
+};
+
+static const struct option_block pool_block = {
+    .name = "Pool",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct pool),
+    .help = "A pool.",
+    .options = pool_rows,
+    .options_len = OPTION_COUNT(pool_rows),
+};
+
+static const char *const modes[] = {"auto", "dryrun", "off", NULL};
+
+static const struct option house_rows[] = {
+    {.name = "Pool",
+     .kind = OPTION_BLOCK,
+     .offset = offsetof(struct house, pools),
+     .block = &pool_block},
+    {.name = "Metric",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct house, globs),
+     .help = "Globs."},
+    {.name = "Enabled",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(struct house, is_on),
+     .default_text = "true",
+     .help = "On."},
+    {.name = "WarningMax",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(struct house, limit),
+     .min = -INFINITY,
+     .max = INFINITY,
+     .example = "80",
+     .help = "Limit."},
+    {.name = "Mode",
+     .kind = OPTION_WORD,
+     .offset = offsetof(struct house, mode),
+     .words = modes,
+     .default_text = "dryrun",
+     .help = "Mode."},
+};
+
+static const struct option_block house_block = {
+    .name = "house",
+    .size = sizeof(struct house),
+    .help = "The house.",
+    .options = house_rows,
+    .options_len = OPTION_COUNT(house_rows),
+};
+
+static int parse(const char *text, struct house *house, struct error *error) {
+  struct config_item root = {0};
+  assert_int_equal(config_text_parse(text, strlen(text), &root, error), 0);
+  assert_int_equal(option_init(&house_block, house), 0);
+  root.key = strdup("Plugin");
+  for (size_t i = 0; i < root.children_len; i++) {
+    root.children[i].line = 0; /* as in the daemon */
+  }
+  int code = option_parse(&house_block, &root, house, error);
+  config_item_fini(&root);
+  return code;
+}
+
+static void fills_the_struct(void **state) {
+  (void)state;
+  struct house house;
+  struct error error = {{0}};
+  assert_int_equal(parse("Metric \"a\" \"b\"\nMetric \"c\"\nMode off\n"
+                         "Enabled no\nwarningmax 80.5\n"
+                         "<Pool \"x\">\nHost \"h\"\n</Pool>\n"
+                         "<Pool \"y\">\nPoolSize \"7\"\nHost \"i\"\n</Pool>\n",
+                         &house, &error),
+                   0);
+  assert_int_equal(house.globs.len, 3);
+  assert_string_equal(house.globs.items[2], "c");
+  assert_int_equal(house.mode, 2);
+  assert_false(house.is_on);
+  assert_true(fabs(house.limit - 80.5) < 1e-9);
+  const struct pool *pools = house.pools.items;
+  assert_int_equal(house.pools.len, 2);
+  assert_string_equal(pools[0].head.label, "x");
+  assert_int_equal(pools[0].size, 5);
+  assert_int_equal(pools[1].size, 7);
+  assert_string_equal(pools[1].host, "i");
+  assert_true(pools[1].head.position > pools[0].head.position);
+  option_fini(&house_block, &house);
+}
+
+static void has_defaults(void **state) {
+  (void)state;
+  struct house house;
+  assert_int_equal(option_init(&house_block, &house), 0);
+  assert_true(house.is_on);
+  assert_int_equal(house.mode, 1);
+  assert_true(isnan(house.limit));
+  option_fini(&house_block, &house);
+  option_fini(&house_block, NULL);
+}
+
+static void refuses_in_one_line(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *error;
+  } cases[] = {
+      {"Metrik \"a\"\n", "unknown option Metrik; did you mean Metric?"},
+      {"Zebra 1\n", "unknown option Zebra; allowed: Pool, Metric, Enabled, "
+                    "WarningMax, Mode"},
+      {"Mode \"loud\"\n",
+       "Mode \"loud\" is not one of the allowed words; allowed: auto, dryrun "
+       "or off; write Mode \"dryrun\""},
+      {"Mode on\n", "Mode true is not one of the allowed words; allowed: auto, "
+                    "dryrun or off; write Mode \"dryrun\""},
+      {"WarningMax \"eighty\"\n",
+       "WarningMax \"eighty\" is not a number; allowed: any number; write "
+       "WarningMax 80"},
+      {"Enabled 2\n", "Enabled 2 is neither true nor false; allowed: true or "
+                      "false; write Enabled true"},
+      {"Enabled true\nEnabled false\n", "Enabled stands twice; one is allowed"},
+      {"Metric 5\n", "Metric 5 must be quoted"},
+      {"Pool \"x\"\n", "<Pool \"x\">: Host is missing: write Host "
+                       "\"127.0.0.1\""},
+      {"<Pool>\nHost \"h\"\n</Pool>\n",
+       "<Pool> needs a quoted name: write <Pool \"NAME\">"},
+      {"<Pool \"x\">\nHost \"a/b\"\n</Pool>\n",
+       "<Pool \"x\">: line 2: Host \"a/b\" must not hold a slash; write Host "
+       "\"127.0.0.1\""},
+      {"<Pool \"x\">\nHost \"h\"\nPoolSize 0\n</Pool>\n",
+       "<Pool \"x\">: line 3: PoolSize 0 is out of range; allowed: 1 to 10000 "
+       "connections; write PoolSize 5"},
+      {"<Pool \"x\">\nHost \"h\"\nPoolSize 1.5\n</Pool>\n",
+       "<Pool \"x\">: line 3: PoolSize 1.5 is not a whole number; allowed: 1 "
+       "to 10000 connections; write PoolSize 5"},
+      {"<Pool \"x\">\nHost \"h\"\n</Pool>\n<Pool \"x\">\nHost \"h\"\n</Pool>\n",
+       "<Pool \"x\"> stands twice; give each a name of its own"},
+      {"<Metric \"a\">\nHost \"h\"\n</Metric>\n",
+       "Metric is not a block: write Metric VALUE"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct house house;
+    struct error error = {{0}};
+    assert_int_equal(parse(cases[i].text, &house, &error), -EINVAL);
+    assert_string_equal(error.text, cases[i].error);
+    option_fini(&house_block, &house);
+  }
+}
+
+static void finds_what_a_sample_lacks(void **state) {
+  (void)state;
+  struct error error = {{0}};
+  struct config_item root = {0};
+  const char *text = "Metric \"a\"\nEnabled true\nWarningMax 1\nMode off\n"
+                     "<Pool \"x\">\nHost \"h\"\n</Pool>\n";
+  assert_int_equal(config_text_parse(text, strlen(text), &root, &error), 0);
+  assert_int_equal(option_check_sample(&house_block, &root, &error), -ENOENT);
+  assert_string_equal(error.text, "<Pool>: PoolSize is not shown");
+  config_item_fini(&root);
+}
+
+static void prints_the_reference(void **state) {
+  (void)state;
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  assert_non_null(file);
+  option_print_pod(&house_block, file);
+  assert_int_equal(fclose(file), 0);
+  assert_non_null(strstr(text, "=item B<PoolSize> I<1 to 10000 connections> "
+                               "(default: C<5>)\n\nKept open."));
+  assert_non_null(strstr(text, "=item B<E<lt>Pool \"NAME\"E<gt>>"));
+  free(text);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(fills_the_struct),
+      cmocka_unit_test(has_defaults),
+      cmocka_unit_test(refuses_in_one_line),
+      cmocka_unit_test(finds_what_a_sample_lacks),
+      cmocka_unit_test(prints_the_reference),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
