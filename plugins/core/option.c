@@ -1,146 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* option: one table drives parsing, defaults, errors and the manual. This file
- * parses; option_text.c prints and checks texts. */
+ * walks blocks; option_value.c fills fields; option_text.c has the words. */
 #include "core/option.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/option_text.h"
+#include "core/option_value.h"
 
 void *option_field(const struct option *option, void *target) {
   return (char *)target + option->offset;
-}
-
-/* ---- setting one field ---- */
-
-static int set_string(char **field, const char *value) {
-  char *copy = strdup(value);
-  if (copy == NULL) {
-    return -ENOMEM;
-  }
-  free(*field);
-  *field = copy;
-  return 0;
-}
-
-static int add_string(struct option_strings *strings, const char *value) {
-  char **larger = realloc(strings->items, (strings->len + 1) * sizeof(*larger));
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  strings->items = larger;
-  larger[strings->len] = strdup(value);
-  if (larger[strings->len] == NULL) {
-    return -ENOMEM;
-  }
-  strings->len++;
-  return 0;
-}
-
-static int take_text(const struct option *option,
-                     const struct config_value *value, void *field,
-                     struct error *error) {
-  if (value->kind != CONFIG_STRING) {
-    return option_refuse(option, value, "must be quoted", error);
-  }
-  struct error reason = {{0}};
-  if (option->check != NULL && option->check(value->string, &reason) != 0) {
-    return option_refuse(option, value, reason.text, error);
-  }
-  return option->kind == OPTION_STRING ? set_string(field, value->string)
-                                       : add_string(field, value->string);
-}
-
-static int take_boolean(const struct option *option,
-                        const struct config_value *value, bool *field,
-                        struct error *error) {
-  static const char *const words[] = {"false", "no",  "off",
-                                      "true",  "yes", "on"};
-  if (value->kind == CONFIG_BOOLEAN) {
-    *field = value->boolean;
-    return 0;
-  }
-  for (size_t i = 0; value->kind == CONFIG_STRING && i < 6; i++) {
-    if (strcasecmp(value->string, words[i]) == 0) {
-      *field = i >= 3;
-      return 0;
-    }
-  }
-  return option_refuse(option, value, "is neither true nor false", error);
-}
-
-static int take_number(const struct option *option,
-                       const struct config_value *value, void *field,
-                       struct error *error) {
-  double number = value->number;
-  if (value->kind == CONFIG_STRING) { /* collectd's users quote numbers, too */
-    char *rest = NULL;
-    number = strtod(value->string, &rest);
-    if (rest == value->string || *rest != '\0') {
-      return option_refuse(option, value, "is not a number", error);
-    }
-  } else if (value->kind == CONFIG_BOOLEAN) {
-    return option_refuse(option, value, "is not a number", error);
-  }
-  bool is_whole = isfinite(number) && floor(number) >= number;
-  if (option->kind == OPTION_INTEGER && !is_whole) {
-    return option_refuse(option, value, "is not a whole number", error);
-  }
-  if (!(number >= option->min && number <= option->max)) {
-    return option_refuse(option, value, "is out of range", error);
-  }
-  if (option->kind == OPTION_INTEGER) {
-    *(int64_t *)field = (int64_t)number;
-  } else {
-    *(double *)field = number;
-  }
-  return 0;
-}
-
-static int take_word(const struct option *option,
-                     const struct config_value *value, int *field,
-                     struct error *error) {
-  for (int i = 0; option->words[i] != NULL; i++) {
-    const char *word = option->words[i];
-    bool is_same = false;
-    if (value->kind == CONFIG_STRING) {
-      is_same = strcasecmp(value->string, word) == 0;
-    } else if (value->kind == CONFIG_BOOLEAN) { /* a bare off is a boolean */
-      is_same = strcasecmp(word, value->boolean ? "on" : "off") == 0;
-    }
-    if (is_same) {
-      *field = i;
-      return 0;
-    }
-  }
-  return option_refuse(option, value, "is not one of the allowed words", error);
-}
-
-static int take_value(const struct option *option,
-                      const struct config_value *value, void *target,
-                      struct error *error) {
-  void *field = option_field(option, target);
-  switch (option->kind) {
-  case OPTION_STRING:
-  case OPTION_STRINGS:
-    return take_text(option, value, field, error);
-  case OPTION_BOOLEAN:
-    return take_boolean(option, value, field, error);
-  case OPTION_INTEGER:
-  case OPTION_NUMBER:
-    return take_number(option, value, field, error);
-  case OPTION_WORD:
-    return take_word(option, value, field, error);
-  case OPTION_BLOCK:
-    break;
-  }
-  return error_set(error, -EINVAL, "%s is a block: write <%s> ... </%s>",
-                   option->name, option->name, option->name);
 }
 
 /* ---- defaults ---- */
@@ -157,7 +30,7 @@ static int set_default(const struct option *option, void *target) {
   if (value.string == NULL) {
     return -ENOMEM;
   }
-  int code = take_value(option, &value, target, NULL);
+  int code = option_take_value(option, &value, target, NULL);
   free(value.string);
   return code;
 }
@@ -202,7 +75,7 @@ static int take_option(const struct option *option,
                      option->name, item->values_len);
   }
   for (size_t i = 0; i < item->values_len; i++) {
-    int code = take_value(option, &item->values[i], target, error);
+    int code = option_take_value(option, &item->values[i], target, error);
     if (code != 0) {
       return code;
     }
@@ -305,7 +178,7 @@ static int take_block(const struct option *option,
   struct option_head *head = child;
   head->position = position;
   if (item->values_len > 0 &&
-      (code = set_string(&head->label, item->values[0].string)) != 0) {
+      (code = option_set_string(&head->label, item->values[0].string)) != 0) {
     return code;
   }
   code = check_required(block, item, error);

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Data has one direction, and so have includes: core <- trade, core <- glue, both <- NAME.c."""
+import re
+
+import pytest
+from house import NAMES, PLUGINS, shown, sources
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+ROOMS = ["core", "glue", *NAMES]
+# Headers of the daemon, and those that its public include directories hold.
+COLLECTD = re.compile(r"^(collectd|plugin|liboconfig/|utils/|utils_|configfile|meta_data|types_list|filter_chain)")
+STATGRAB_ONLY = "statgrab/collect.c"
+
+
+def room_of(path):
+    return path.relative_to(PLUGINS).parts[0]
+
+
+def is_glue(path):
+    room = room_of(path)
+    return room == "glue" or path == PLUGINS / room / f"{room}.c"
+
+
+def allowed_rooms(path):
+    room = room_of(path)
+    if room == "core":
+        return {"core"}
+    if room == "glue":
+        return {"core", "glue"}
+    return {"core", "glue", room} if is_glue(path) else {"core", room}
+
+
+def wrong_includes(path, text):
+    for _, name in INCLUDE.findall(text):
+        room = name.split("/")[0]
+        if room in ROOMS:
+            if room not in allowed_rooms(path):
+                yield f'"{name}" lies against the direction'
+        elif COLLECTD.match(name) and not is_glue(path):
+            yield f'"{name}" is the daemon\'s: only glue and NAME.c may know it'
+
+
+def test_the_rule_itself_can_fail():
+    core = PLUGINS / "core" / "x.c"
+    assert list(wrong_includes(core, '#include "glue/log.h"\n'))
+    assert list(wrong_includes(core, '#include "plugin.h"\n'))
+    assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "statgrab/x.h"\n'))
+    assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "glue/log.h"\n'))
+    assert not list(wrong_includes(PLUGINS / "dbpool" / "dbpool.c", '#include "plugin.h"\n#include "glue/log.h"\n'))
+
+
+@pytest.mark.parametrize("path", sources(".c", ".h"), ids=shown)
+def test_includes_follow_the_direction(path):
+    assert list(wrong_includes(path, path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", [p for p in sources(".c") if p.with_suffix(".h").exists()], ids=shown)
+def test_own_header_comes_first(path):
+    first = INCLUDE.search(path.read_text()).group(2)
+    assert first == str(path.with_suffix(".h").relative_to(PLUGINS))
+
+
+def test_libstatgrab_is_used_in_one_file():
+    users = [shown(p) for p in sources(".c", ".h") if "<statgrab.h>" in p.read_text()]
+    assert len(users) <= 1
