@@ -6,13 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void blank_control_characters(char *text) {
-  for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-    if (*c < ' ' || *c == 0x7f) {
-      *c = '?';
-    }
-  }
-}
+#include "core/text.h"
 
 int error_set(struct error *error, int code, const char *format, ...) {
   if (error == NULL) {
@@ -22,7 +16,7 @@ int error_set(struct error *error, int code, const char *format, ...) {
   va_start(arguments, format);
   (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
   va_end(arguments);
-  blank_control_characters(error->text);
+  text_blank_controls(error->text);
   return code;
 }
 
@@ -39,5 +33,5 @@ void error_prefix(struct error *error, const char *format, ...) {
   size_t used = strlen(error->text);
   (void)snprintf(error->text + used, sizeof(error->text) - used, ": %.*s",
                  (int)(sizeof(error->text) - used), rest);
-  blank_control_characters(error->text);
+  text_blank_controls(error->text);
 }

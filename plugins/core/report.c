@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/text.h"
+
 void report(const struct report_sink *sink, enum report_level level,
             const char *format, ...) {
   if (sink == NULL || sink->say == NULL) {
@@ -16,10 +18,6 @@ void report(const struct report_sink *sink, enum report_level level,
   va_start(arguments, format);
   (void)vsnprintf(line, sizeof(line), format, arguments);
   va_end(arguments);
-  for (unsigned char *c = (unsigned char *)line; *c != '\0'; c++) {
-    if (*c < ' ' || *c == 0x7f) {
-      *c = '?';
-    }
-  }
+  text_blank_controls(line);
   sink->say(sink->context, level, line);
 }

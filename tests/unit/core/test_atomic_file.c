@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* atomic_file: the old file or the new one, never half, nothing left over. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+
+static char directory[] = "/tmp/atomic_file.XXXXXX";
+static char path[64];
+
+static int make_directory(void **state) {
+  (void)state;
+  (void)snprintf(path, sizeof(path), "%s/state",
+                 mkdtemp(directory) == NULL ? "" : directory);
+  return path[0] == '/' ? 0 : -1;
+}
+
+static int remove_directory(void **state) {
+  (void)state;
+  return rmdir(directory); /* fails where something was left in it */
+}
+
+static void writes_and_reads_back(void **state) {
+  (void)state;
+  struct error error = {{0}};
+  assert_int_equal(atomic_file_write(path, "one", 3, 0640, true, &error), 0);
+  assert_int_equal(atomic_file_write(path, "a\0b", 3, 0640, false, &error), 0);
+  struct stat status;
+  assert_int_equal(stat(path, &status), 0);
+  assert_int_equal(status.st_mode & 0777, 0640);
+  char *data = NULL;
+  size_t bytes = 0;
+  assert_int_equal(atomic_file_read(path, 3, &data, &bytes, &error), 0);
+  assert_int_equal(bytes, 3);
+  assert_memory_equal(data, "a\0b\0", 4);
+  free(data);
+  assert_int_equal(unlink(path), 0);
+}
+
+static void reads_only_regular_files_of_a_bounded_size(void **state) {
+  (void)state;
+  struct error error = {{0}};
+  char *data = NULL;
+  size_t bytes = 0;
+  assert_int_equal(atomic_file_read(path, 9, &data, &bytes, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "No such file"));
+  assert_int_equal(atomic_file_read(directory, 9, &data, &bytes, &error),
+                   -EINVAL);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  assert_int_equal(atomic_file_read(path, 9, &data, &bytes, &error), -EINVAL);
+  assert_int_equal(unlink(path), 0);
+  char large[20000];
+  memset(large, 'x', sizeof(large));
+  assert_int_equal(
+      atomic_file_write(path, large, sizeof(large), 0600, false, &error), 0);
+  assert_int_equal(
+      atomic_file_read(path, sizeof(large) - 1, &data, &bytes, &error), -EFBIG);
+  assert_null(data);
+  assert_int_equal(atomic_file_read(path, sizeof(large), &data, &bytes, &error),
+                   0);
+  assert_int_equal(bytes, sizeof(large));
+  free(data);
+  assert_int_equal(unlink(path), 0);
+}
+
+static void leaves_the_old_file_when_it_fails(void **state) {
+  (void)state;
+  struct error error = {{0}};
+  assert_int_equal(mkdir(path, 0700), 0); /* rename cannot replace it */
+  assert_int_equal(atomic_file_write(path, "x", 1, 0600, false, &error),
+                   -EISDIR);
+  assert_non_null(strstr(error.text, "cannot write"));
+  assert_int_equal(rmdir(path), 0);
+  assert_int_equal(atomic_file_write("/nowhere/x", "x", 1, 0600, false, &error),
+                   -ENOENT);
+}
+
+static void sets_aside(void **state) {
+  (void)state;
+  struct error error = {{0}};
+  char aside[80];
+  (void)snprintf(aside, sizeof(aside), "%s.bad", path);
+  assert_int_equal(atomic_file_write(path, "x", 1, 0600, false, &error), 0);
+  assert_int_equal(atomic_file_set_aside(path, &error), 0);
+  assert_int_equal(access(path, F_OK), -1);
+  assert_int_equal(unlink(aside), 0);
+  assert_int_equal(atomic_file_set_aside(path, &error), -ENOENT);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(writes_and_reads_back),
+      cmocka_unit_test(reads_only_regular_files_of_a_bounded_size),
+      cmocka_unit_test(leaves_the_old_file_when_it_fails),
+      cmocka_unit_test(sets_aside),
+  };
+  return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
