@@ -20,7 +20,8 @@ struct reader {
 };
 
 static int fail(struct reader *reader, const char *what) {
-  return error_set(reader->error, -EINVAL, "line %d: %s", reader->line, what);
+  (void)error_set(reader->error, -EINVAL, "line %d: %s", reader->line, what);
+  return -EINVAL; /* spelled out for those who analyse one file at a time */
 }
 
 static bool at_char(const struct reader *reader, char c) {

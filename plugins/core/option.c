@@ -238,7 +238,8 @@ int option_parse(const struct option_block *block,
     code = block->check(target, error);
   }
   /* The outermost block is the plugin: whoever prints the line names it. */
-  if (code != 0 && (head->label != NULL || strcasecmp(item->key, "Plugin"))) {
+  if (code != 0 &&
+      (head->label != NULL || strcasecmp(item->key, "Plugin") != 0)) {
     prefix_block(block, head->label, error);
   }
   return code;

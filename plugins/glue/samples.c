@@ -11,9 +11,12 @@ static void copy_name(char *to, size_t bytes, const char *from) {
   size_t i = 0;
   for (; from[i] != '\0' && i + 1 < bytes; i++) {
     unsigned char c = (unsigned char)from[i];
-    to[i] = c == '/' ? '-' : from[i];
-    if (c < ' ' || c == 0x7f) {
+    if (c == '/') {
+      to[i] = '-';
+    } else if (c < ' ' || c == 0x7f) {
       to[i] = '_';
+    } else {
+      to[i] = from[i];
     }
   }
   to[i] = '\0';
