@@ -73,7 +73,7 @@ static bool is_word_char(char c) {
 }
 
 static char *copy_range(const char *from, size_t length) {
-  char *copy = malloc(length + 1);
+  char *copy = calloc(length + 1, 1);
   if (copy != NULL) {
     memcpy(copy, from, length);
     copy[length] = '\0';
@@ -93,41 +93,44 @@ static int read_word(struct reader *reader, char **ret_word) {
   return *ret_word == NULL ? -ENOMEM : 0;
 }
 
-static int read_quoted(struct reader *reader, char **ret_string) {
-  char *string = malloc((size_t)(reader->end - reader->at) + 1);
-  if (string == NULL) {
-    return -ENOMEM;
-  }
-  size_t length = 0;
-  int first_line = reader->line;
-  for (reader->at++; reader->at < reader->end; reader->at++) {
-    char c = *reader->at;
-    if (c == '"') {
-      reader->at++;
-      string[length] = '\0';
-      char *exact = realloc(string, length + 1);
-      *ret_string = exact == NULL ? string : exact;
-      return 0;
-    }
-    if (c == '\\' && reader->end - reader->at > 1) {
-      c = *++reader->at;
-      if (c == '\n') { /* the string goes on behind the next line's blanks */
-        reader->line++;
-        while (reader->end - reader->at > 1 &&
-               (reader->at[1] == ' ' || reader->at[1] == '\t')) {
-          reader->at++;
-        }
+/* Takes the escapes out of STRING, in place: a backslash gives the character
+ * behind it; before the end of a line it goes, with the next line's blanks. */
+static void unescape(char *string) {
+  char *to = string;
+  for (const char *from = string; *from != '\0'; from++) {
+    if (*from == '\\' && from[1] != '\0') {
+      from++;
+      if (*from == '\n') {
+        from += strspn(from + 1, " \t");
         continue;
       }
     }
-    if (c == '\n') {
-      reader->line++;
-    }
-    string[length++] = c;
+    *to++ = *from;
   }
-  free(string);
-  reader->line = first_line;
-  return fail(reader, "the string that starts here has no closing \"");
+  *to = '\0';
+}
+
+static int read_quoted(struct reader *reader, char **ret_string) {
+  const char *from = reader->at + 1;
+  const char *close = from;
+  int lines = 0;
+  while (close < reader->end && *close != '"') {
+    bool is_escape = *close == '\\' && reader->end - close > 1;
+    close += is_escape ? 1 : 0;
+    lines += *close == '\n' ? 1 : 0;
+    close++;
+  }
+  if (close == reader->end) {
+    return fail(reader, "the string that starts here has no closing \"");
+  }
+  *ret_string = copy_range(from, (size_t)(close - from));
+  if (*ret_string == NULL) {
+    return -ENOMEM;
+  }
+  unescape(*ret_string);
+  reader->at = close + 1;
+  reader->line += lines;
+  return 0;
 }
 
 /* What a bare token means: a boolean, a number, an address or a word. */

@@ -20,7 +20,7 @@ void *option_field(const struct option *option, void *target) {
 
 static int set_default(const struct option *option, void *target) {
   if (option->kind == OPTION_NUMBER && option->default_text == NULL) {
-    *(double *)option_field(option, target) = NAN;
+    *(double *)option_field(option, target) = (double)NAN;
   }
   if (option->default_text == NULL) {
     return 0;

@@ -26,7 +26,7 @@ static void reads_what_collectd_reads(void **state) {
                          "  Word auto\n"
                          "  Both yes off 1.5e+1 -3 0x10\n"
                          "  Text \"a \\\"b\\\" \\\\s # no comment\" \\\n"
-                         "       \"second\"\n"
+                         "       \"sec\\\n  ond\"\n"
                          "  Address 127.0.0.1:80\n"
                          "  <Inner 5>\n"
                          "  </Inner>\n"
@@ -50,7 +50,7 @@ static void reads_what_collectd_reads(void **state) {
   assert_string_equal(plugin->children[2].values[0].string,
                       "a \"b\" \\s # no comment");
   assert_string_equal(plugin->children[2].values[1].string, "second");
-  assert_int_equal(plugin->children[3].line, 9);
+  assert_int_equal(plugin->children[3].line, 10);
   assert_string_equal(plugin->children[3].values[0].string, "127.0.0.1:80");
   assert_string_equal(plugin->children[4].key, "Inner");
   config_item_fini(&root);
