@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the system tests: real servers, owned by one test each.
+
+A test names what it needs and reads as a sentence:
+
+    def test_memory_is_measured(collectd):
+        collectd.load("statgrab").start()
+        collectd.expect(lambda: collectd.value("statgrab-memory/percent-used") > 0)
+
+The directory of a failed test is kept and its name printed."""
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from servers import orphans  # noqa: E402
+from servers.collectd import Collectd  # noqa: E402
+from servers.postgresql import PostgreSQL  # noqa: E402
+
+
+def pytest_configure():
+    orphans.adopt()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        item.stash[FAILED] = True
+
+
+FAILED = pytest.StashKey()
+
+
+@pytest.fixture
+def directory(request):
+    """A directory of the test's own; short, since sockets live in it, and open
+    to the users that servers run as."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert."))
+    path.chmod(0o755)
+    older = set(orphans.children_of(os.getpid()))
+    yield path
+    orphans.put_down(known=older)
+    if request.node.stash.get(FAILED, False):
+        print(f"\nkept: {path}")
+    else:
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def new_server(directory):
+    """Makes servers that are taken down at the end: new_server(Collectd)."""
+    made = []
+
+    def make(kind, place=None):
+        server = kind(place or directory)
+        made.append(server)
+        return server
+
+    yield make
+    for server in reversed(made):
+        server.close()
+
+
+@pytest.fixture
+def collectd(directory, new_server):
+    """A stock collectd that has our plugins at hand and is not started yet."""
+    daemon = new_server(Collectd)
+    yield daemon
+    if daemon.is_running:
+        daemon.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template():
+    """An empty cluster, made once: copying it takes a fifth of initdb's time."""
+    with tempfile.TemporaryDirectory(prefix="resource-alert.") as path:
+        os.chmod(path, 0o755)
+        yield PostgreSQL.make_template(path)
+
+
+@pytest.fixture
+def postgresql(new_server, directory, postgresql_template):
+    """A running PostgreSQL on a unix socket and a loopback port."""
+    server = new_server(lambda place: PostgreSQL(place, postgresql_template))
+    return server.start()
