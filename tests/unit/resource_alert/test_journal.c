@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* journal: sequence, rotation, hostile text and a disk that takes nothing. */
+#include "unit.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "resource_alert/journal.h"
+
+struct fixture {
+  char directory[64];
+  char path[128];
+  char said[4][REPORT_LINE_BYTES];
+  size_t said_len; /* guarded: read once the journal is freed */
+  struct report_sink log;
+};
+
+static void say(void *context, enum report_level level, const char *line) {
+  (void)level;
+  struct fixture *fixture = context;
+  if (fixture->said_len < 4) {
+    (void)snprintf(fixture->said[fixture->said_len++], REPORT_LINE_BYTES, "%s",
+                   line);
+  }
+}
+
+static int setup(void **state) {
+  struct fixture *fixture = calloc(1, sizeof(*fixture));
+  assert_non_null(fixture);
+  (void)snprintf(fixture->directory, sizeof(fixture->directory),
+                 "/tmp/test_journal.XXXXXX");
+  assert_non_null(mkdtemp(fixture->directory));
+  (void)snprintf(fixture->path, sizeof(fixture->path), "%s/journal",
+                 fixture->directory);
+  fixture->log = (struct report_sink){.say = say, .context = fixture};
+  *state = fixture;
+  return 0;
+}
+
+static int teardown(void **state) {
+  struct fixture *fixture = *state;
+  char command[256];
+  (void)snprintf(command, sizeof(command), "%s.1", fixture->path);
+  (void)unlink(command);
+  (void)unlink(fixture->path);
+  (void)rmdir(fixture->directory);
+  free(fixture);
+  return 0;
+}
+
+static struct journal *open_journal(struct fixture *fixture) {
+  struct journal *journal = NULL;
+  struct error error = {{0}};
+  assert_int_equal(journal_new(fixture->path, &fixture->log, &journal, &error),
+                   0);
+  return journal;
+}
+
+static void wait_for(struct journal *journal, uint64_t written, uint64_t lost) {
+  struct journal_counts counts;
+  for (int i = 0; i < 5000; i++) {
+    journal_get_counts(journal, &counts);
+    if (counts.written >= written && counts.lost >= lost) {
+      return;
+    }
+    (void)poll(NULL, 0, 1);
+  }
+  fail_msg("the journal has %d lines", (int)counts.written);
+}
+
+static json_t *load_line(const char *path, size_t number) {
+  char *text = NULL;
+  size_t bytes = 0;
+  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
+  char *line = text;
+  for (size_t i = 0; i < number; i++) {
+    line = strchr(line, '\n') + 1;
+  }
+  json_t *object = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+  free(text);
+  assert_non_null(object);
+  return object;
+}
+
+static void expect_sequence(const char *path, size_t number, int expected) {
+  json_t *line = load_line(path, number);
+  assert_int_equal(json_integer_value(json_object_get(line, "seq")), expected);
+  json_decref(line);
+}
+
+static void writes_one_object_a_line(void **state) {
+  struct fixture *fixture = *state;
+  struct journal *journal = open_journal(fixture);
+  journal_put(journal, "state", json_pack("{ss}", "row", "pool_used"));
+  journal_put(journal, "action", NULL);
+  journal_free(journal);
+  json_t *line = load_line(fixture->path, 0);
+  assert_int_equal(json_integer_value(json_object_get(line, "seq")), 1);
+  assert_string_equal(json_string_value(json_object_get(line, "event")),
+                      "state");
+  assert_string_equal(json_string_value(json_object_get(line, "row")),
+                      "pool_used");
+  const char *now = json_string_value(json_object_get(line, "time"));
+  assert_int_equal(strlen(now), strlen("2026-01-01T00:00:00.000+00:00"));
+  json_decref(line);
+  expect_sequence(fixture->path, 1, 2);
+}
+
+static void goes_on_counting_after_a_restart(void **state) {
+  struct fixture *fixture = *state;
+  for (int i = 0; i < 3; i++) {
+    struct journal *journal = open_journal(fixture);
+    journal_put(journal, "state", NULL);
+    journal_free(journal);
+  }
+  expect_sequence(fixture->path, 2, 3);
+}
+
+static void opens_again_when_rotated(void **state) {
+  struct fixture *fixture = *state;
+  struct journal *journal = open_journal(fixture);
+  char old[160];
+  (void)snprintf(old, sizeof(old), "%s.1", fixture->path);
+  journal_put(journal, "state", NULL);
+  wait_for(journal, 1, 0);
+  assert_int_equal(rename(fixture->path, old), 0);
+  journal_put(journal, "state", NULL);
+  journal_free(journal);
+  expect_sequence(old, 0, 1);
+  expect_sequence(fixture->path, 0, 2);
+}
+
+static void says_once_that_it_cannot_write(void **state) {
+  struct fixture *fixture = *state;
+  assert_int_equal(mkdir(fixture->path, 0700), 0);
+  struct journal *journal = open_journal(fixture);
+  journal_put(journal, "state", NULL);
+  journal_put(journal, "state", NULL);
+  wait_for(journal, 0, 2);
+  assert_int_equal(rmdir(fixture->path), 0);
+  journal_put(journal, "state", NULL);
+  journal_free(journal);
+  assert_int_equal(fixture->said_len, 2);
+  assert_non_null(strstr(fixture->said[0], "Is a directory; alerts go on"));
+  assert_non_null(strstr(fixture->said[1], "again after 2 lost"));
+  expect_sequence(fixture->path, 0, 3);
+}
+
+static void a_full_disk_leaves_no_half_line(void **state) {
+  struct fixture *fixture = *state;
+  assert_int_equal(symlink("/dev/full", fixture->path), 0);
+  struct journal *journal = open_journal(fixture);
+  journal_put(journal, "state", NULL);
+  wait_for(journal, 0, 1);
+  journal_free(journal);
+  assert_int_equal(fixture->said_len, 1);
+  assert_non_null(strstr(fixture->said[0], "No space left"));
+}
+
+static void takes_any_bytes(void **state) {
+  (void)state;
+  json_t *text = journal_text("caf\xe9");
+  assert_string_equal(json_string_value(text), "caf?");
+  json_decref(text);
+  text = journal_text("caf\xc3\xa9");
+  assert_string_equal(json_string_value(text), "caf\xc3\xa9");
+  json_decref(text);
+}
+
+static void without_a_file_forgets(void **state) {
+  struct fixture *fixture = *state;
+  struct journal *journal = NULL;
+  assert_int_equal(journal_new(NULL, &fixture->log, &journal, NULL), 0);
+  journal_put(journal, "state", json_object());
+  journal_free(journal);
+  journal_free(NULL);
+  assert_int_equal(fixture->said_len, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(writes_one_object_a_line, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(goes_on_counting_after_a_restart, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(opens_again_when_rotated, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(says_once_that_it_cannot_write, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_half_line, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(takes_any_bytes, setup, teardown),
+      cmocka_unit_test_setup_teardown(without_a_file_forgets, setup, teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
