@@ -50,22 +50,29 @@ static int sync_directory_of(const char *path) {
   return code == -EINVAL ? 0 : code; /* some file systems cannot */
 }
 
+/* DIR/.BASE.XXXXXX: hidden, and one for each writer. */
+static int name_beside(const char *path, char beside[PATH_MAX]) {
+  const char *slash = strrchr(path, '/');
+  int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
+  int length = snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", directory, path,
+                        path + directory);
+  return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 int atomic_file_write(const char *path, const void *data, size_t bytes,
                       mode_t mode, bool is_durable, struct error *error) {
   char beside[PATH_MAX];
-  int length =
-      snprintf(beside, sizeof(beside), "%s.new.%ld", path, (long)getpid());
-  if (length < 0 || (size_t)length >= sizeof(beside)) {
-    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
+  int code = name_beside(path, beside);
+  if (code != 0) {
+    return error_set(error, code, "%s: path is too long", path);
   }
-  int fd =
-      open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+  int fd = mkostemp(beside, O_CLOEXEC);
   if (fd < 0) {
-    int code = -errno;
+    code = -errno;
     return error_set(error, code, "%s: cannot create: %s", beside,
                      strerror(-code));
   }
-  int code = fchmod(fd, mode) == 0 ? 0 : -errno; /* whatever the umask is */
+  code = fchmod(fd, mode) == 0 ? 0 : -errno; /* whatever the umask is */
   if (code == 0) {
     code = write_all(fd, data, bytes);
   }

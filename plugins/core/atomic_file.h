@@ -9,7 +9,8 @@
 
 #include "core/error.h"
 
-/* Writes DATA beside PATH and renames it over PATH.
+/* Writes DATA beside PATH, into a hidden file, and renames it over PATH. Any
+ * number of threads and processes may do so at once: the last one wins.
  * mode: permission bits of the new file. is_durable: also fdatasync the file
  * and fsync its directory (about 0.4 ms on a disk; pointless on a tmpfs).
  * Returns 0 or negative errno; on failure PATH is untouched and nothing is
