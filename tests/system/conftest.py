@@ -19,8 +19,16 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from servers import orphans  # noqa: E402
+from servers.carbon import Carbon  # noqa: E402
 from servers.collectd import Collectd  # noqa: E402
+from servers.etcd import Etcd  # noqa: E402
+from servers.haproxy import HAProxy  # noqa: E402
+from servers.http_sink import HttpSink  # noqa: E402
+from servers.influxdb import InfluxDB  # noqa: E402
+from servers.nginx import Nginx  # noqa: E402
+from servers.pgbouncer import PgBouncer  # noqa: E402
 from servers.postgresql import PostgreSQL  # noqa: E402
+from servers.prometheus import Prometheus  # noqa: E402
 
 
 def pytest_configure():
@@ -89,3 +97,53 @@ def postgresql(new_server, directory, postgresql_template):
     """A running PostgreSQL on a unix socket and a loopback port."""
     server = new_server(lambda place: PostgreSQL(place, postgresql_template))
     return server.start()
+
+
+@pytest.fixture
+def pgbouncer(new_server, postgresql):
+    """A PgBouncer in front of `postgresql`, not started yet."""
+    return new_server(lambda place: PgBouncer(place, postgresql))
+
+
+@pytest.fixture
+def carbon(new_server):
+    """A running carbon-cache."""
+    return new_server(Carbon).start()
+
+
+@pytest.fixture
+def influxdb(new_server):
+    """A running InfluxDB."""
+    return new_server(InfluxDB).start()
+
+
+@pytest.fixture
+def prometheus(new_server):
+    """A running Prometheus that scrapes its target_port."""
+    return new_server(Prometheus).start()
+
+
+@pytest.fixture
+def etcd(new_server):
+    """A running etcd."""
+    return new_server(Etcd).start()
+
+
+@pytest.fixture
+def haproxy(new_server):
+    """An HAProxy, not started yet: its `backends` are the test's."""
+    return new_server(HAProxy)
+
+
+@pytest.fixture
+def nginx(new_server):
+    """An nginx, not started yet: its `server` block is the test's."""
+    return new_server(Nginx)
+
+
+@pytest.fixture
+def http_sink():
+    """An HTTP server that remembers what it is sent."""
+    sink = HttpSink()
+    yield sink
+    sink.close()

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""HAProxy with its runtime API on a unix socket."""
+import socket
+
+from servers import ports
+from servers.server import Server
+
+
+class HAProxy(Server):
+    name = "haproxy"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.http_port = self.port()
+        self.admin_socket = self.directory / "admin.sock"
+        self.backends = "backend api\n  balance roundrobin\n"
+        self.default_backend = "api"
+
+    def ask(self, command):
+        """Sends a command of the runtime API; returns the answer's text."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(5)
+            peer.connect(str(self.admin_socket))
+            peer.sendall(f"{command}\n".encode())
+            parts = []
+            while part := peer.recv(65536):
+                parts.append(part)
+        return b"".join(parts).decode().strip()
+
+    def servers(self, backend="api"):
+        """The servers of BACKEND as dicts, as "show servers state" has them."""
+        lines = self.ask(f"show servers state {backend}").splitlines()
+        names = lines[1].lstrip("# ").split()
+        return [dict(zip(names, line.split())) for line in lines[2:]]
+
+    def prepare(self):
+        (self.directory / "haproxy.cfg").write_text(f"""\
+global
+  stats socket {self.admin_socket} mode 666 level admin
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 5s
+  timeout server 5s
+frontend front
+  bind 127.0.0.1:{self.http_port}
+  default_backend {self.default_backend}
+{self.backends}
+""", encoding="utf-8")
+
+    def command(self):
+        return ["haproxy", "-db", "-f", self.directory / "haproxy.cfg"]
+
+    def is_ready(self):
+        return self.admin_socket.exists() and ports.answers(self.http_port)
