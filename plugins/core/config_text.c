@@ -16,11 +16,18 @@ struct reader {
   const char *at;
   const char *end;
   int line;
+  const char *line_start;
   struct error *error;
 };
 
+/* Counted in bytes from 1, as editors and compilers do. */
+static int column_of(const struct reader *reader) {
+  return (int)(reader->at - reader->line_start) + 1;
+}
+
 static int fail(struct reader *reader, const char *what) {
-  (void)error_set(reader->error, -EINVAL, "line %d: %s", reader->line, what);
+  (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
+                  reader->line, column_of(reader), what);
   return -EINVAL; /* spelled out for those who analyse one file at a time */
 }
 
@@ -41,6 +48,7 @@ static void next_line(struct reader *reader) {
   if (at_char(reader, '\n')) {
     reader->at++;
     reader->line++;
+    reader->line_start = reader->at;
   }
 }
 
@@ -113,11 +121,15 @@ static void unescape(char *string) {
 static int read_quoted(struct reader *reader, char **ret_string) {
   const char *from = reader->at + 1;
   const char *close = from;
+  const char *line_start = reader->line_start;
   int lines = 0;
   while (close < reader->end && *close != '"') {
     bool is_escape = *close == '\\' && reader->end - close > 1;
     close += is_escape ? 1 : 0;
-    lines += *close == '\n' ? 1 : 0;
+    if (*close == '\n') {
+      lines++;
+      line_start = close + 1;
+    }
     close++;
   }
   if (close == reader->end) {
@@ -130,6 +142,7 @@ static int read_quoted(struct reader *reader, char **ret_string) {
   unescape(*ret_string);
   reader->at = close + 1;
   reader->line += lines;
+  reader->line_start = line_start;
   return 0;
 }
 
@@ -234,9 +247,11 @@ static int read_block_end(struct reader *reader, const char *key) {
   skip_blanks(reader);
   int code = read_word(reader, &word);
   if (code == 0 && (key == NULL || strcmp(word, key) != 0)) {
-    code = error_set(reader->error, -EINVAL, "line %d: </%s> closes %s%s%s",
-                     reader->line, word, key == NULL ? "no block" : "<",
-                     key == NULL ? "" : key, key == NULL ? "" : ">");
+    code = error_set(reader->error, -EINVAL,
+                     "line %d, column %d: </%s> closes %s%s%s", reader->line,
+                     column_of(reader) - (int)strlen(word), word,
+                     key == NULL ? "no block" : "<", key == NULL ? "" : key,
+                     key == NULL ? "" : ">");
   }
   free(word);
   skip_blanks(reader);
@@ -256,8 +271,9 @@ static int read_option(struct reader *reader, struct config_item *item) {
     code = read_values(reader, item);
   }
   if (code == 0 && item->values_len == 0) {
-    code = error_set(reader->error, -EINVAL, "line %d: %s has no value",
-                     item->line, item->key);
+    code =
+        error_set(reader->error, -EINVAL, "line %d, column %d: %s has no value",
+                  item->line, item->column, item->key);
   }
   return code == 0 ? end_of_statement(reader) : code;
 }
@@ -267,10 +283,11 @@ static int read_statements(struct reader *reader, struct config_item *parent,
   for (;;) {
     skip_blanks(reader);
     if (reader->at == reader->end) {
-      return parent->key == NULL ? 0
-                                 : error_set(reader->error, -EINVAL,
-                                             "line %d: <%s> is never closed",
-                                             parent->line, parent->key);
+      return parent->key == NULL
+                 ? 0
+                 : error_set(reader->error, -EINVAL,
+                             "line %d, column %d: <%s> is never closed",
+                             parent->line, parent->column, parent->key);
     }
     if (at_line_end(reader)) {
       next_line(reader);
@@ -288,6 +305,7 @@ static int read_statements(struct reader *reader, struct config_item *parent,
       return -ENOMEM;
     }
     item->line = reader->line;
+    item->column = column_of(reader);
     int code =
         is_tag ? read_block(reader, item, depth) : read_option(reader, item);
     if (code != 0) {
@@ -298,8 +316,11 @@ static int read_statements(struct reader *reader, struct config_item *parent,
 
 int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                       struct error *error) {
-  struct reader reader = {
-      .at = text, .end = text + bytes, .line = 1, .error = error};
+  struct reader reader = {.at = text,
+                          .end = text + bytes,
+                          .line = 1,
+                          .line_start = text,
+                          .error = error};
   int code = read_statements(&reader, root, 0);
   if (code == -ENOMEM) {
     (void)error_set(error, code, "line %d: out of memory", reader.line);

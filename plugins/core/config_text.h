@@ -13,8 +13,8 @@
  * option or block tag a line, quoted strings with backslash escapes, a
  * backslash before the end of a line joins it with the next, # comments.
  * root: zeroed; its children become the statements. Yours, config_item_fini().
- * Returns 0; -EINVAL with "line N: ..." in the error; -ENOMEM. Root is empty
- * after a failure. */
+ * Returns 0; -EINVAL with "line N, column M: ..." in the error; -ENOMEM. Root
+ * is empty after a failure. */
 int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                       struct error *error);
 

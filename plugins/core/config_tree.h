@@ -25,7 +25,8 @@ struct config_value {
  * the item; all zero is an empty item. */
 struct config_item {
   char *key;
-  int line; /* in its file; 0 where collectd does not tell */
+  int line;   /* in its file; 0 where collectd does not tell */
+  int column; /* of its name, in bytes from 1 */
   struct config_value *values;
   size_t values_len;
   struct config_item *children;

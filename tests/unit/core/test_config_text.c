@@ -35,6 +35,7 @@ static void reads_what_collectd_reads(void **state) {
                    0);
   assert_int_equal(root.children_len, 2);
   assert_int_equal(root.children[0].line, 2);
+  assert_int_equal(root.children[0].column, 1);
   assert_true(fabs(root.children[0].values[0].number - 10) < 1e-9);
   const struct config_item *plugin = &root.children[1];
   assert_string_equal(plugin->values[0].string, "dbpool");
@@ -51,6 +52,7 @@ static void reads_what_collectd_reads(void **state) {
                       "a \"b\" \\s # no comment");
   assert_string_equal(plugin->children[2].values[1].string, "second");
   assert_int_equal(plugin->children[3].line, 10);
+  assert_int_equal(plugin->children[3].column, 3);
   assert_string_equal(plugin->children[3].values[0].string, "127.0.0.1:80");
   assert_string_equal(plugin->children[4].key, "Inner");
   config_item_fini(&root);
@@ -61,17 +63,20 @@ static void says_where_a_mistake_is(void **state) {
   static const struct {
     const char *text, *error;
   } cases[] = {
-      {"A 1\n<B>\nC 1\n", "line 2: <B> is never closed"},
-      {"<B>\n</C>\n", "line 2: </C> closes <B>"},
-      {"</C>\n", "line 1: </C> closes no block"},
-      {"A\n", "line 1: A has no value"},
-      {"A \"x\n\n", "line 1: the string that starts here has no closing \""},
-      {"A 80%\n", "line 1: this character must stand inside \"quotes\""},
-      {"\n*\n", "line 2: expected an option's name, of letters, digits and _"},
-      {"<B \"x\"\n</B>\n", "line 1: this block tag has no closing >"},
-      {"<B> A 1\n</B>\n",
-       "line 1: expected the end of the line; collectd wants every option and "
-       "every block tag on a line of its own"},
+      {"A 1\n<B>\nC 1\n", "line 2, column 2: <B> is never closed"},
+      {"<B>\n</C>\n", "line 2, column 3: </C> closes <B>"},
+      {"</C>\n", "line 1, column 3: </C> closes no block"},
+      {"A\n", "line 1, column 1: A has no value"},
+      {"A \"x\n\n",
+       "line 1, column 3: the string that starts here has no closing \""},
+      {"A 80%\n",
+       "line 1, column 5: this character must stand inside \"quotes\""},
+      {"\n*\n",
+       "line 2, column 1: expected an option's name, of letters, digits and _"},
+      {"<B \"x\"\n</B>\n", "line 1, column 7: this block tag has no closing >"},
+      {"<B> A 1\n</B>\n", "line 1, column 5: expected the end of the line; "
+                          "collectd wants every option and "
+                          "every block tag on a line of its own"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct config_item root;
@@ -92,7 +97,8 @@ static void refuses_endless_nesting(void **state) {
   struct config_item root;
   struct error error = {{0}};
   assert_int_equal(parse(text, &root, &error), -EINVAL);
-  assert_string_equal(error.text, "line 33: blocks are nested too deeply");
+  assert_string_equal(error.text,
+                      "line 33, column 2: blocks are nested too deeply");
 }
 
 int main(void) {
