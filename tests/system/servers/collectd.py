@@ -36,21 +36,24 @@ class Collectd(Server):
     def load(self, plugin, options=None):
         """Loads PLUGIN, ours or collectd's own, with OPTIONS, the inside of its
         <Plugin> block. A second call for a plugin adds a second block."""
-        ours = (build.PLUGINS / f"{plugin}.so").exists()
-        self._use_plugins_of(build.PLUGINS if ours else build.STOCK_PLUGINS)
+        self._use_plugins_of(_home_of(plugin))
         self._blocks.append(f"LoadPlugin {plugin}")
         if options is not None:
             self._blocks.append(f"<Plugin {plugin}>\n{options}\n</Plugin>")
         return self
 
-    def include(self, snippet, substitute=()):
+    def include(self, snippet, substitute=(), on=False):
         """Takes a file of conf.d as it is installed, but for the (old, new)
-        pairs in SUBSTITUTE, each of which must be there."""
+        pairs in SUBSTITUTE, each of which must be there; ON takes the # off
+        the options that it shows as comments."""
         text = (build.SOURCE / "conf.d" / snippet).read_text(encoding="utf-8")
+        if on:
+            text = re.sub(r"^(\s*)#(?=[A-Z<])", r"\1", text, flags=re.M)
         for old, new in substitute:
             assert old in text, f"{snippet} has no {old!r}"
             text = text.replace(old, str(new))
-        self._use_plugins_of(build.PLUGINS)
+        loaded = re.findall(r"^\s*LoadPlugin\s+\"?(\w+)", text, re.M)
+        self._use_plugins_of(_home_of(loaded[0]) if loaded else build.PLUGINS)
         self._blocks.append(text)
         return self
 
@@ -243,6 +246,11 @@ LoadPlugin csv
         if directory != self._plugin_dir:
             self._plugin_dir = directory
             self._blocks.append(f'PluginDir "{directory}"')
+
+
+def _home_of(plugin):
+    is_ours = (build.PLUGINS / f"{plugin}.so").exists()
+    return build.PLUGINS if is_ours else build.STOCK_PLUGINS
 
 
 def _split(name):
