@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""An application runs out of connections and is saved, live.
+
+A private PostgreSQL, a small application on SQLAlchemy's real connection pool
+and the stock collectd with this project's plugins run as an unprivileged user,
+with all their files below one temporary directory. The table of alerts is shown
+with each change and each response as it happens. Nothing stays behind.
+
+Run by tools/demo, after it has built: __main__.py [SECONDS].
+"""
+import sys
+
+import stopping
+from children import Failed, adopt_orphans, unprivileged_user
+from demo import Demo
+from screen import Terminal
+from servers import Place, stop_all
+
+
+def play(demo, terminal):
+    """Runs the demo. Returns the exit status."""
+    try:
+        demo.start()
+        demo.run()
+    except stopping.Stopped:
+        terminal.say("stopped")
+        return 0 if demo.for_s is None else 128 + stopping.noted
+    except Failed as failure:
+        terminal.say(f"tools/demo: {failure}")
+        return 1
+    broken = demo.expected.broken()
+    for text in broken:
+        terminal.say(f"tools/demo: not seen: {text}")
+    return 1 if broken else 0
+
+
+def main():
+    for_s = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    terminal = Terminal(sys.stdout)
+    stopping.on_signals()
+    adopt_orphans()
+    demo = None
+    place = Place(unprivileged_user())
+    try:
+        demo = Demo(terminal, place, for_s)
+        return play(demo, terminal)
+    except OSError as error:  # the terminal was closed, or nobody reads any more
+        return 128 + stopping.noted if stopping.noted else complaint(error)
+    finally:
+        stopping.no_more()
+        stop_all(demo.servers if demo else [], place)
+
+
+def complaint(error):
+    if not isinstance(error, BrokenPipeError):
+        print(f"tools/demo: {error}", file=sys.stderr)
+    sys.stdout = None  # there is nothing to flush it to
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The demo itself: starts the servers, watches them, tells what happens."""
+import datetime
+import grp
+import math
+import pathlib
+import time
+
+import settings
+import stopping
+from expectations import Expectations
+from lines import FileLines, PipeLines
+from rows import Table
+from screen import View
+from servers import Application, Collectd, PostgreSQL, installed_tree
+from unixsock import Unixsock
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+CHECKED_OUT = "demo/dbpool-trading/current_connections-checked_out"
+TICK_S = 0.2
+
+
+class Demo:
+    def __init__(self, terminal, place, for_s):
+        self.terminal, self.place, self.for_s = terminal, place, for_s
+        self.servers = []
+        self.view = View(for_s=for_s, switches=dict.fromkeys(settings.SWITCHES, False))
+        self.expected = Expectations()
+
+    def start(self):
+        """Brings everything up; what was begun is in self.servers."""
+        place = self.place
+        self.terminal.say(f"running as {place.user.pw_name} in {place.root}")
+        installed_tree(PROJECT, place)
+        database = PostgreSQL(place)
+        application = Application(place, database)
+        collectd = Collectd(place, grp.getgrgid(place.user.pw_gid).gr_name)
+        snippets = place.root / "etc/collectd/collectd.conf.d"
+        settings.apply(snippets, settings.substitutions(place.root, database, application))
+        self.table = Table((snippets / "40-thresholds.conf").read_text())
+        for server in [database, collectd, application]:
+            stopping.check()
+            self.servers.append(server)
+            server.start()
+        self.unixsock = Unixsock(collectd.socket)
+        self.journal = FileLines(collectd.journal)
+        self.story = PipeLines(application.child.process.stdout)
+
+    def run(self):
+        start = next_reading = time.monotonic()
+        while self.for_s is None or time.monotonic() - start < self.for_s:
+            stopping.check()
+            for server in self.servers:
+                server.child.check()
+            now = time.monotonic()
+            self.view.elapsed_s = now - start
+            self.follow(now)
+            if now >= next_reading:
+                self.read(now)
+                next_reading += 1
+            self.view.rows = self.table.rows(now)
+            self.terminal.draw(self.view)
+            time.sleep(TICK_S)
+        self.view.elapsed_s = self.for_s
+        self.terminal.draw(self.view, is_last=True)
+
+    def follow(self, now):
+        for entry in self.story.objects():
+            getattr(self, "on_" + entry["event"])(entry, now)
+        for entry in self.journal.objects():
+            handler = getattr(self, "on_" + entry["event"], None)
+            if handler:
+                handler(entry, now)
+
+    def read(self, now):
+        names = self.unixsock.names()
+        self.table.read(self.unixsock, names, now)
+        self.view.checked_out = math.nan
+        if CHECKED_OUT in names:
+            self.view.checked_out = self.unixsock.readings(CHECKED_OUT)["value"]
+
+    # What the application says
+
+    def on_chapter(self, entry, _now):
+        self.view.chapter = entry["text"]
+        self.say("application", entry["text"], "application")
+
+    def on_middleware(self, entry, _now):
+        self.view.switches[entry["switch"]] = entry["on"]
+        self.expected.see_switch(entry["switch"], entry["on"])
+        self.say("application", entry["text"], "application")
+
+    def on_pool(self, entry, _now):
+        self.view.counted = entry["checked_out"]
+
+    # What the journal says
+
+    def on_state(self, entry, now):
+        self.table.take(entry, now)
+        self.expected.see_state(entry["row"], entry["to"])
+        if (entry["from"], entry["to"]) == ("UNKNOWN", "OKAY"):
+            return
+        words = f"{entry['from']} → {entry['to']}  {entry.get('cause', '')}"
+        self.say(entry["row"], words, entry["to"], entry["time"])
+
+    def on_response(self, entry, _now):
+        words = f"{entry['from']} → {entry['to']}  {entry.get('cause', '')}"
+        self.say(entry["response"], words, "response", entry["time"])
+
+    def on_action(self, entry, _now):
+        words = f"{entry['action']}: {entry['step']}"
+        self.say(entry["response"], words, "response", entry["time"])
+
+    def say(self, source, words, state, time_text=None):
+        clock = (datetime.datetime.fromisoformat(time_text) if time_text
+                 else datetime.datetime.now())
+        self.terminal.event(f"{clock:%H:%M:%S}", source, words, state)

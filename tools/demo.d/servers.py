@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""What runs in the demo: PostgreSQL, the application and collectd, each with
+everything it writes below one directory."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import psycopg2
+
+from children import Child, Failed, sweep, wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+LONGEST_SOCKET = 107 - len("/postgresql/.s.PGSQL.5432.lock")
+
+
+class Place:
+    """The demo's directory: the root of a small file system of its own."""
+
+    def __init__(self, user):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert-demo.",
+                                                  dir=self.base(user)))
+        self.user = user
+        for name in ["postgresql", "run/collectd", "var/log/trading", "var/log/collectd",
+                     "var/lib/collectd"]:
+            (self.root / name).mkdir(parents=True)
+        if os.getuid() == 0:
+            for directory, _, _ in os.walk(self.root):
+                os.chown(directory, user.pw_uid, user.pw_gid)
+
+    @staticmethod
+    def base(user):
+        """A directory that USER can reach, with room for a socket's name."""
+        for candidate in [tempfile.gettempdir(), "/tmp", "/var/tmp"]:
+            path = pathlib.Path(candidate).resolve()
+            reachable = os.getuid() == user.pw_uid or all(
+                step.stat().st_mode & 1 for step in [path, *path.parents])
+            if reachable and len(str(path)) + len("/resource-alert-demo.12345678") < LONGEST_SOCKET:
+                return path
+        raise Failed("no directory for temporary files; set TMPDIR to a short path")
+
+    def remove(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+        if self.root.exists():  # a process that was just killed may still have written
+            shutil.rmtree(self.root)
+
+
+def installed_tree(project, place):
+    """Installs the release build below the demo's directory, as `cmake
+    --install` would do on the machine."""
+    run = subprocess.run(["cmake", "--install", project / "build/release"],
+                         env={**os.environ, "DESTDIR": str(place.root)},
+                         capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise Failed(f"cmake --install failed\n{run.stderr}")
+
+
+class PostgreSQL:
+    """A server of our own on a unix socket."""
+
+    def __init__(self, place):
+        self.place = place
+        self.socket = place.root / "postgresql"
+        self.data = place.root / "var/lib/postgresql"
+        self.log = place.root / "var/log/postgresql.log"
+        self.binaries = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None,
+                            key=lambda path: int(path.parent.name))
+        if not self.binaries:
+            raise Failed("PostgreSQL is not installed")
+        self.child = None
+
+    def start(self):
+        self.data.parent.mkdir(exist_ok=True, parents=True)
+        self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync",
+                 "--encoding=UTF8", "--locale=C.UTF-8").wait()
+        self.child = self.run(
+            "postgres", "-D", self.data, "-k", self.socket, "-c", "listen_addresses=",
+            "-c", "dynamic_shared_memory_type=mmap", "-c", "fsync=off",
+            "-c", "unix_socket_permissions=0700",
+            stop=signal.SIGINT, orphaned=signal.SIGQUIT)
+        wait_until(self.answers, "PostgreSQL answers", [self.child])
+        self.sql("CREATE ROLE trading LOGIN")
+        self.sql("CREATE DATABASE trading OWNER trading")
+        self.sql("CREATE ROLE collectd LOGIN")
+        self.sql("GRANT pg_monitor TO collectd")
+
+    def run(self, program, *arguments, **options):
+        return Child("PostgreSQL", [self.binaries / program, *arguments], self.place.user,
+                     self.place.root, self.log, **options)
+
+    def connect(self):
+        return psycopg2.connect(host=str(self.socket), user="postgres", dbname="postgres",
+                                connect_timeout=5)
+
+    def answers(self):
+        try:
+            self.connect().close()
+            return True
+        except psycopg2.OperationalError:
+            return False
+
+    def sql(self, statement):
+        connection = self.connect()
+        connection.autocommit = True
+        connection.cursor().execute(statement)
+        connection.close()
+
+    def stop(self):
+        if self.child:
+            self.child.stop()
+
+
+class Application:
+    """application.py as its own process; says what it does, line by line."""
+
+    def __init__(self, place, database):
+        self.place, self.database = place, database
+        self.log = place.root / "var/log/trading/trading.log"
+        self.switches = place.root / "run/collectd/switches"
+        self.child = None
+
+    def start(self):
+        program = self.place.root / "application.py"
+        shutil.copyfile(HERE / "application.py", program)
+        program.chmod(0o644)
+        self.child = Child(
+            "the application",
+            [sys.executable, "-B", program, "--log", self.log, "--switches", self.switches,
+             "--database", f"postgresql://trading@/trading?host={self.database.socket}"],
+            self.place.user, self.place.root, self.place.root / "var/log/trading.err",
+            stdout=subprocess.PIPE)
+        os.set_blocking(self.child.process.stdout.fileno(), False)
+
+    def stop(self):
+        if self.child:
+            self.child.stop()
+
+
+class Collectd:
+    """The stock daemon with our plugins and the samples of conf.d."""
+
+    MAIN = """\
+Hostname "demo"
+BaseDir "{root}/var/lib/collectd"
+Interval 1
+PluginDir "/usr/lib/collectd"
+LoadPlugin logfile
+<Plugin logfile>
+  LogLevel "info"
+  File "{log}"
+</Plugin>
+LoadPlugin unixsock
+<Plugin unixsock>
+  SocketFile "{socket}"
+  SocketGroup "{group}"
+  SocketPerms "0600"
+</Plugin>
+PluginDir "{root}/usr/lib/collectd"
+Include "{root}/etc/collectd/collectd.conf.d/*.conf"
+"""
+
+    def __init__(self, place, group):
+        self.place, self.group = place, group
+        self.log = place.root / "var/log/collectd/collectd.log"
+        self.socket = place.root / "run/collectd/unixsock"
+        self.journal = place.root / "var/log/collectd/resource_alert.jsonl"
+        self.child = None
+
+    def start(self):
+        main = self.place.root / "etc/collectd/collectd.conf"
+        main.write_text(self.MAIN.format(root=self.place.root, log=self.log,
+                                         socket=self.socket, group=self.group))
+        self.child = Child("collectd", ["/usr/sbin/collectd", "-f", "-C", main],
+                           self.place.user, self.place.root, self.log)
+        wait_until(self.socket.exists, "collectd answers", [self.child])
+
+    def stop(self):
+        if self.child:
+            self.child.stop()
+
+
+def stop_all(servers, place):
+    """Ends the servers in reverse order and whatever they left behind."""
+    for server in reversed(servers):
+        server.stop()
+    sweep()
+    place.remove()
