@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Data has one direction, and so have includes: core <- trade, core <- glue, both <- NAME.c."""
+"""Data has one direction, and so have includes: core <- trade, core <- glue, both <- NAME.c; trades <- ctl."""
 import re
 
 import pytest
 from house import NAMES, PLUGINS, shown, sources
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
-ROOMS = ["core", "glue", *NAMES]
+ROOMS = ["core", "glue", "ctl", *NAMES]
 # Headers of the daemon, and those that its public include directories hold.
 COLLECTD = re.compile(r"^(collectd|plugin|liboconfig/|utils/|utils_|configfile|meta_data|types_list|filter_chain)")
 STATGRAB_ONLY = "statgrab/collect.c"
@@ -18,7 +18,7 @@ def room_of(path):
 
 def is_glue(path):
     room = room_of(path)
-    return room == "glue" or path == PLUGINS / room / f"{room}.c"
+    return room == "glue" or (room in NAMES and path == PLUGINS / room / f"{room}.c")
 
 
 def allowed_rooms(path):
@@ -27,6 +27,8 @@ def allowed_rooms(path):
         return {"core"}
     if room == "glue":
         return {"core", "glue"}
+    if room == "ctl":
+        return {"core", "ctl", *NAMES}
     return {"core", "glue", room} if is_glue(path) else {"core", room}
 
 
@@ -46,6 +48,9 @@ def test_the_rule_itself_can_fail():
     assert list(wrong_includes(core, '#include "plugin.h"\n'))
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "statgrab/x.h"\n'))
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "glue/log.h"\n'))
+    assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "ctl/check.h"\n'))
+    assert list(wrong_includes(PLUGINS / "ctl" / "ctl.c", '#include "plugin.h"\n'))
+    assert not list(wrong_includes(PLUGINS / "ctl" / "check.c", '#include "dbpool/options.h"\n'))
     assert not list(wrong_includes(PLUGINS / "dbpool" / "dbpool.c", '#include "plugin.h"\n#include "glue/log.h"\n'))
 
 

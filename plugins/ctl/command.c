@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* command: reads arguments by the table of commands. */
+#include "ctl/command.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define PROGRAM "resource-alertctl"
+
+#ifndef PROJECT_VERSION
+#define PROJECT_VERSION "unknown"
+#endif
+
+int command_fail(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  (void)fputs(PROGRAM ": ", stderr);
+  (void)vfprintf(stderr, format, arguments);
+  (void)fputc('\n', stderr);
+  va_end(arguments);
+  return COMMAND_UNKNOWN;
+}
+
+static const struct command *find_command(const char *name) {
+  for (size_t i = 0; i < commands_len; i++) {
+    if (strcmp(commands[i]->name, name) == 0) {
+      return commands[i];
+    }
+  }
+  return NULL;
+}
+
+static void print_synopsis(const struct command *command, FILE *file) {
+  (void)fprintf(file, "%s %s%s%s%s", PROGRAM, command->name,
+                command->flags_len > 0 ? " [OPTION ...]" : "",
+                command->operands[0] == '\0' ? "" : " ", command->operands);
+}
+
+static void print_flag(const struct command_flag *flag) {
+  char text[64];
+  (void)snprintf(text, sizeof(text), "--%s%s%s", flag->name,
+                 flag->argument == NULL ? "" : " ",
+                 flag->argument == NULL ? "" : flag->argument);
+  (void)printf("  %-20s %s\n", text, flag->help);
+}
+
+static int print_command_help(const struct command *command) {
+  (void)fputs("Usage: ", stdout);
+  print_synopsis(command, stdout);
+  (void)printf("\n%s\n\n", command->summary);
+  for (size_t i = 0; i < command->flags_len; i++) {
+    print_flag(&command->flags[i]);
+  }
+  (void)printf("  %-20s %s\n", "--help", "this text");
+  return COMMAND_OKAY;
+}
+
+static int print_help(void) {
+  (void)printf("Usage: %s COMMAND [OPTION ...] [ARGUMENT ...]\n\n", PROGRAM);
+  for (size_t i = 0; i < commands_len; i++) {
+    (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+  }
+  (void)printf("\n%s COMMAND --help tells a command's options; "
+               "man %s tells the rest.\n",
+               PROGRAM, PROGRAM);
+  return COMMAND_OKAY;
+}
+
+static const struct command_flag *find_flag(const struct command *command,
+                                            const char *name, size_t length) {
+  for (size_t i = 0; i < command->flags_len; i++) {
+    const struct command_flag *flag = &command->flags[i];
+    if (strlen(flag->name) == length &&
+        strncmp(flag->name, name, length) == 0) {
+      return flag;
+    }
+  }
+  return NULL;
+}
+
+/* Takes the flag at argv[*at], and its argument. */
+static int take_flag(const struct command *command, int argc, char **argv,
+                     int *at, struct command_line *line) {
+  const char *name = argv[*at] + 2;
+  size_t length = strcspn(name, "=");
+  const char *value = name[length] == '=' ? name + length + 1 : NULL;
+  const struct command_flag *flag = find_flag(command, name, length);
+  if (flag == NULL) {
+    return command_fail("%s: unknown option --%.*s; see %s %s --help",
+                        command->name, (int)length, name, PROGRAM,
+                        command->name);
+  }
+  if (flag->argument == NULL && value != NULL) {
+    return command_fail("%s: --%s takes no argument", command->name,
+                        flag->name);
+  }
+  if (flag->argument != NULL && value == NULL) {
+    if (*at + 1 >= argc) {
+      return command_fail("%s: --%s needs an argument: %s", command->name,
+                          flag->name, flag->argument);
+    }
+    value = argv[++*at];
+  }
+  line->flags[flag - command->flags] = value == NULL ? "" : value;
+  return COMMAND_OKAY;
+}
+
+/* Operands are moved to the front of argv, options may stand among them. */
+static int take_arguments(const struct command *command, int argc, char **argv,
+                          struct command_line *line, bool *ret_wants_help) {
+  bool is_only_operands = false;
+  line->operands = argv;
+  for (int i = 0; i < argc; i++) {
+    if (!is_only_operands && strcmp(argv[i], "--") == 0) {
+      is_only_operands = true;
+    } else if (!is_only_operands && strcmp(argv[i], "--help") == 0) {
+      *ret_wants_help = true;
+    } else if (!is_only_operands && strncmp(argv[i], "--", 2) == 0) {
+      if (take_flag(command, argc, argv, &i, line) != COMMAND_OKAY) {
+        return COMMAND_UNKNOWN;
+      }
+    } else {
+      argv[line->operands_len++] = argv[i];
+    }
+  }
+  return COMMAND_OKAY;
+}
+
+static int run_command(const struct command *command, int argc, char **argv) {
+  struct command_line line = {0};
+  bool wants_help = false;
+  if (take_arguments(command, argc, argv, &line, &wants_help) != COMMAND_OKAY) {
+    return COMMAND_UNKNOWN;
+  }
+  if (wants_help) {
+    return print_command_help(command);
+  }
+  if (line.operands_len < command->operands_min ||
+      line.operands_len > command->operands_max) {
+    (void)command_fail("%s: %s arguments", command->name,
+                       line.operands_len < command->operands_min ? "too few"
+                                                                 : "too many");
+    (void)fputs("usage: ", stderr);
+    print_synopsis(command, stderr);
+    (void)fputc('\n', stderr);
+    return COMMAND_UNKNOWN;
+  }
+  return command->run(&line);
+}
+
+int command_main(int argc, char **argv) {
+  if (argc < 2) {
+    (void)print_help();
+    return COMMAND_UNKNOWN;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    return print_help();
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    (void)printf("%s %s\n", PROGRAM, PROJECT_VERSION);
+    return COMMAND_OKAY;
+  }
+  const struct command *command = find_command(argv[1]);
+  if (command == NULL) {
+    return command_fail("unknown command %s; see %s --help", argv[1], PROGRAM);
+  }
+  return run_command(command, argc - 2, argv + 2);
+}
+
+/* ---- the reference ---- */
+
+void command_print_pod(FILE *file) {
+  for (size_t i = 0; i < commands_len; i++) {
+    const struct command *command = commands[i];
+    (void)fprintf(file, "=head2 ");
+    (void)fprintf(file, "B<%s>%s%s%s\n\n%s.\n\n%s\n\n", command->name,
+                  command->flags_len > 0 ? " [I<OPTION> ...]" : "",
+                  command->operands[0] == '\0' ? "" : " ", command->operands,
+                  command->summary, command->help);
+    if (command->flags_len == 0) {
+      continue;
+    }
+    (void)fputs("=over 4\n\n", file);
+    for (size_t j = 0; j < command->flags_len; j++) {
+      const struct command_flag *flag = &command->flags[j];
+      (void)fprintf(file, "=item B<--%s>%s%s%s\n\n%s.\n\n", flag->name,
+                    flag->argument == NULL ? "" : " I<",
+                    flag->argument == NULL ? "" : flag->argument,
+                    flag->argument == NULL ? "" : ">", flag->help);
+    }
+    (void)fputs("=back\n\n", file);
+  }
+}
+
+void command_print_completion(FILE *file) {
+  (void)fputs("# bash completion of " PROGRAM "\n_resource_alertctl() {\n"
+              "  local words=\"--help\"\n"
+              "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
+              file);
+  for (size_t i = 0; i < commands_len; i++) {
+    (void)fprintf(file, "%s ", commands[i]->name);
+  }
+  (void)fputs("--help --version\"\n  else\n    case ${COMP_WORDS[1]} in\n",
+              file);
+  for (size_t i = 0; i < commands_len; i++) {
+    (void)fprintf(file, "    %s) words=\"", commands[i]->name);
+    for (size_t j = 0; j < commands[i]->flags_len; j++) {
+      (void)fprintf(file, "--%s ", commands[i]->flags[j].name);
+    }
+    (void)fputs("--help\" ;;\n", file);
+  }
+  (void)fputs("    esac\n  fi\n"
+              "  COMPREPLY=($(compgen -W \"$words\" -- "
+              "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+              "}\ncomplete -o default -F _resource_alertctl " PROGRAM "\n",
+              file);
+}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""resource-alertctl check: every mistake of a configuration, with file, line and column."""
+import re
+import subprocess
+
+import pytest
+from servers import build
+
+CTL = build.BUILD / "resource-alertctl"
+TYPES = "".join(f'TypesDB "{path}"\n' for path in build.TYPES)
+
+
+def ctl(*arguments):
+    return subprocess.run([CTL, *map(str, arguments)], capture_output=True, text=True, timeout=30)
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Checks TEXT as a collectd.conf, with TypesDB in order; returns exit code and findings."""
+    def run(text):
+        path = tmp_path / "collectd.conf"
+        path.write_text(text + TYPES)
+        result = ctl("check", path)
+        assert result.stderr == ""
+        return result.returncode, result.stdout.replace(f"{tmp_path}/", "").splitlines()
+    return run
+
+
+def test_nothing_is_wrong(check):
+    assert check("Interval 10\nLoadPlugin cpu\n") == (0, ["1 file, nothing is wrong"])
+
+
+def test_a_mistake_of_the_grammar_has_line_and_column(check):
+    code, told = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
+    assert code == 2
+    assert told[0] == 'collectd.conf:3:13: error: this character must stand inside "quotes"'
+
+
+def test_all_mistakes_are_told(check):
+    code, told = check("Intervall 10\nLoadPlugin dbpool\n<Plugin dbpool>\n  Foo 1\n  Bar 2\n</Plugin>\n")
+    assert code == 2
+    assert told[0] == "collectd.conf:1:1: warning: unknown option Intervall; did you mean Interval?"
+    assert told[1].startswith("collectd.conf:4:3: error: <Plugin dbpool>: unknown option Foo")
+    assert told[2].startswith("collectd.conf:5:3: error: <Plugin dbpool>: unknown option Bar")
+    assert told[-1] == "2 errors, 1 warning"
+
+
+def test_a_block_that_collectd_passes_over(check):
+    code, told = check("<Plugin dbpool>\n</Plugin>\n<Plugin cpu>\n</Plugin>\nLoadPlugin dbpool\n")
+    assert code == 1
+    assert re.search(r"^collectd.conf:1:2: warning: <Plugin dbpool>: LoadPlugin dbpool stands behind", told[0])
+    assert re.search(r"^collectd.conf:3:2: warning: <Plugin cpu>: the plugin is not loaded", told[1])
+
+
+def test_types_that_are_missing(tmp_path):
+    path = tmp_path / "collectd.conf"
+    path.write_text(f'LoadPlugin resource_alert\nTypesDB "{build.TYPES[0]}"\n')
+    result = ctl("check", path)
+    assert result.returncode == 2
+    assert "collectd.conf:2:1: error: resource_alert needs the type alert_state" in result.stdout
+
+
+def test_includes_are_read_as_collectd_reads_them(tmp_path, check):
+    snippets = tmp_path / "d"
+    (snippets / "deeper").mkdir(parents=True)
+    (snippets / "b.conf").write_text("Second 1\n")
+    (snippets / "a.conf").write_text("First 1\n")
+    (snippets / "a.conf.dpkg-old").write_text("% not read\n")
+    (snippets / ".hidden.conf").write_text("% not read\n")
+    (snippets / "deeper" / "c.conf").write_text("Third 1\n")
+    code, told = check(f'<Include "{snippets}">\n  Filter "*.conf"\n</Include>\nInclude "{snippets}/*.nothing"\n')
+    assert code == 1
+    assert [line.split(":")[0] for line in told[:-1]] == ["d/a.conf", "d/b.conf", "d/deeper/c.conf"]
+
+
+def test_an_include_of_nothing_is_an_error(check):
+    code, told = check('Interval 10\nInclude "/nowhere/at-all.conf"\n')
+    assert code == 2
+    assert told[0] == "collectd.conf:2:1: error: /nowhere/at-all.conf: No such file or directory"
+
+
+def test_endless_includes_end(tmp_path, check):
+    code, told = check(f'Include "{tmp_path}/collectd.conf"\n')
+    assert code == 2
+    assert "Include is nested more than 8 deep" in told[0]
+
+
+@pytest.mark.parametrize("arguments, told", [
+    ((), "Usage: resource-alertctl COMMAND"),
+    (("chekc",), "unknown command chekc"),
+    (("check", "--nothing"), "check: unknown option --nothing"),
+    (("check", "a", "b"), "check: too many arguments"),
+    (("check", "/nowhere/x.conf"), "/nowhere/x.conf: No such file or directory"),
+])
+def test_what_cannot_be_told_is_3(arguments, told):
+    result = ctl(*arguments)
+    assert result.returncode == 3
+    assert told in result.stdout + result.stderr
+
+
+def test_hostile_files_are_refused_in_one_line(tmp_path):
+    path = tmp_path / "x.conf"
+    for content in [b"\0" * 100, b"<A>\n" * 5000, b'A "' + b"x" * 100000, b"\xff\xfe", b"<" * 1000]:
+        path.write_bytes(content)
+        result = ctl("check", path)
+        assert result.returncode == 2
+        assert len(result.stdout.splitlines()) == 2
+
+
+def test_help_and_manual_agree():
+    page = (build.BUILD / "manual" / "resource-alertctl.pod").read_text()
+    names = re.findall(r"^  (\w+) ", ctl("--help").stdout, re.M)
+    assert names
+    for name in names:
+        section = re.search(rf"^=head2 B<{name}>.*?(?=^=head)", page, re.M | re.S).group()
+        for flag in re.findall(r"^  --(\w[\w-]*)", ctl(name, "--help").stdout, re.M):
+            assert flag == "help" or f"=item B<--{flag}>" in section
+
+
+def test_completion_knows_commands_and_options():
+    script = build.BUILD / "manual" / "resource-alertctl"
+    ask = f'. {script}; COMP_WORDS=(resource-alertctl che); COMP_CWORD=1; _resource_alertctl; echo "${{COMPREPLY[@]}}"'
+    assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True).stdout.split() == ["check"]
