@@ -8,6 +8,7 @@ standard output, one JSON object a line, what it is doing.
 """
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import pathlib
@@ -39,23 +40,31 @@ def get_db():
         log.info("Closing database session")
 
 
-class Story:
-    """What the users do. Each chapter: its second, how many requests of each
-    kind run side by side, what goes wrong, and what to say about it."""
+CALM = {"core": 3}  # requests side by side, by kind
+RUSH = {"core": 10, "report": 8, "job": 9}
 
-    ROUND_SECONDS = 115  # log_errors needs a quiet minute before the next round
-    CALM = {"core": 3}
-    CHAPTERS = [
-        # second, requests, errors, leaks a second, text
-        (0, CALM, 0, 0, "a quiet morning: 3 requests at a time"),
-        (4, {"core": 10, "report": 8, "job": 9}, 0, 0,
-         "the market opens: 10 trades, 8 reports, 9 jobs at once"),
-        (20, CALM, 0, 0, "the rush is over"),
-        (23, CALM, 14, 0, "a bad release: 14 requests fail"),
-        (26, CALM, 0, 1.6, "a handler forgets to close its sessions"),
-        (41, CALM, 0, 0, "the handler is fixed, its sessions are closed"),
-        (48, CALM, 0, 0, "quiet again: 3 requests at a time"),
-    ]
+
+@dataclasses.dataclass
+class Chapter:
+    at_s: float
+    text: str
+    requests: dict = dataclasses.field(default_factory=lambda: CALM)
+    failures: int = 0     # that many requests fail
+    leaks_per_s: float = 0
+    repairs: bool = False  # what leaked is closed
+
+
+ROUND_S = 115  # log_errors needs a quiet minute before the next round
+STORY = [
+    Chapter(0, "a quiet morning: 3 requests at a time"),
+    Chapter(4, "the market opens: 10 trades, 8 reports, 9 jobs at once", RUSH),
+    Chapter(20, "the rush is over"),
+    Chapter(23, "a bad release: 14 requests fail", failures=14),
+    Chapter(26, "a handler forgets to close its sessions", leaks_per_s=1.6),
+    Chapter(36, "16 sessions are held and never used"),
+    Chapter(40, "the handler is repaired, its sessions are closed", repairs=True),
+    Chapter(48, "quiet again: 3 requests at a time"),
+]
 
 
 class Middleware:
@@ -140,23 +149,21 @@ def tell(event, **fields):
 
 
 def play(users, middleware, pool):
-    """One round of the story."""
+    """Tells the story once."""
     start = time.monotonic()
-    chapters = list(Story.CHAPTERS)
-    leaks_per_s, next_leak = 0, 0
-    while (now := time.monotonic() - start) < Story.ROUND_SECONDS:
-        if chapters and now >= chapters[0][0]:
-            _, users.wanted, failures, leaks_per_s, words = chapters.pop(0)
-            users.failures = failures
-            next_leak = now
-            if not leaks_per_s:
+    coming, chapter, leaked = list(STORY), STORY[0], 0
+    while (now_s := time.monotonic() - start) < ROUND_S:
+        if coming and now_s >= coming[0].at_s:
+            chapter, leaked = coming.pop(0), 0
+            users.wanted, users.failures = chapter.requests, chapter.failures
+            if chapter.repairs:
                 users.close_leaked()
-            tell("chapter", text=words)
-        if leaks_per_s and now >= next_leak:
+            tell("chapter", text=chapter.text)
+        while leaked < chapter.leaks_per_s * (now_s - chapter.at_s):
             users.leak()
-            next_leak += 1 / leaks_per_s
+            leaked += 1
         middleware.poll()
-        tell("pool", checked_out=pool.checkedout(), leaked=len(users.leaked))
+        tell("pool", checked_out=pool.checkedout())
         time.sleep(0.25)
 
 

@@ -41,10 +41,12 @@ def statements(text):
             path.append(" ".join([name, *values]))
 
 
-def substitute(text, path, option, value, origin="the sample"):
-    """TEXT with OPTION in the block PATH set to VALUE, and switched on.
+def substitute(text, path, option, value, was=None, origin="the sample"):
+    """TEXT with OPTION in the block PATH set to VALUE, and switched on; only the
+    one that WAS a certain value where that is given.
     Raises Failed unless exactly one statement is meant."""
-    found = [it for it in statements(text) if it.path == path and it.name == option]
+    found = [it for it in statements(text) if it.path == path and it.name == option
+             and was in (None, " ".join(it.values))]
     if len(found) != 1:
         where = " / ".join(path) or "no block"
         raise Failed(f"{origin}: {option} in {where}: found {len(found)} times, expected once")
