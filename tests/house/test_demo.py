@@ -104,8 +104,6 @@ def test_numbers_have_the_digits_that_matter(value, text):
 
 
 class Tty(io.StringIO):
-    encoding = "utf-8"
-
     def isatty(self):
         return True
 
@@ -121,6 +119,24 @@ def test_a_terminal_keeps_the_table_below_the_events(monkeypatch):
     assert stream.getvalue().count("\n") == drawn, "drawn again although nothing changed"
     terminal.event("12:00:00", "pool_used", "OKAY → WARNING", "WARNING")
     assert f"\x1b[{drawn}A\x1b[J" in stream.getvalue()
+
+
+def test_a_terminal_made_narrower_folds_what_it_shows(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Tty()
+    terminal = Terminal(stream, {"TERM": "xterm"})
+    terminal.draw(VIEW)
+    drawn = stream.getvalue().count("\n")
+    monkeypatch.setenv("COLUMNS", "50")
+    terminal.say("next")
+    up = int(re.search(r"\x1b\[(\d+)A", stream.getvalue()).group(1))
+    assert drawn < up <= 2 * drawn
+
+
+@pytest.mark.parametrize("environment, unicode", [
+    ({"LANG": "de_DE.UTF-8"}, True), ({"LC_ALL": "C.utf8"}, True), ({"LC_ALL": "C", "LANG": "C.UTF-8"}, False), ({}, False)])
+def test_the_locale_decides_on_unicode(environment, unicode):
+    assert Terminal(Tty(), environment).unicode == unicode
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {}])

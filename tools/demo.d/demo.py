@@ -3,7 +3,6 @@
 import datetime
 import grp
 import math
-import pathlib
 import time
 
 import settings
@@ -15,7 +14,6 @@ from screen import View
 from servers import Application, Collectd, PostgreSQL, installed_tree
 from unixsock import Unixsock
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CHECKED_OUT = "demo/dbpool-trading/current_connections-checked_out"
 TICK_S = 0.2
 
@@ -31,7 +29,7 @@ class Demo:
         """Brings everything up; what was begun is in self.servers."""
         place = self.place
         self.terminal.say(f"running as {place.user.pw_name} in {place.root}")
-        installed_tree(PROJECT, place)
+        installed_tree(place)
         database = PostgreSQL(place)
         application = Application(place, database)
         collectd = Collectd(place, grp.getgrgid(place.user.pw_gid).gr_name)

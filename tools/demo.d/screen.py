@@ -4,11 +4,13 @@ terminal that keeps the table below the events."""
 import dataclasses
 import math
 import os
+import re
 import shutil
 
 COLOURS = {"UNKNOWN": "2", "OKAY": "32", "WARNING": "1;33", "FAILURE": "1;31", "MISSING": "1;35",
            "dim": "2", "bold": "1", "on": "1;36", "application": "34", "response": "36", "": ""}
 PLAIN_TABLE_EVERY_S = 15
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclasses.dataclass
@@ -160,8 +162,8 @@ class Terminal:
         self.stream = stream
         self.is_live = stream.isatty() and environment.get("TERM", "dumb") != "dumb"
         self.colour = self.is_live and not environment.get("NO_COLOR")
-        encoding = (stream.encoding or "ascii").lower()
-        self.unicode = encoding.replace("-", "") == "utf8"
+        locale = next(filter(None, map(environment.get, ["LC_ALL", "LC_CTYPE", "LANG"])), "C")
+        self.unicode = locale.lower().replace("-", "").endswith("utf8")
         self.drawn = 0  # lines of the table on the terminal
         self.last = []  # these
         self.next_table_s = 3  # the first readings are there
@@ -171,7 +173,12 @@ class Terminal:
         return Style(max(width - 1, 20), self.colour, self.unicode)
 
     def erase(self):
-        up, self.drawn = self.drawn, 0
+        """Goes back over the table, which the terminal folds anew when it was
+        made narrower."""
+        columns = shutil.get_terminal_size().columns
+        lines = self.last[:self.drawn]
+        up = sum(max(1, math.ceil(len(ESCAPE.sub("", line)) / columns)) for line in lines)
+        self.drawn = 0
         return f"\r\x1b[{up}A\x1b[J" if up else ""
 
     def say(self, line=""):

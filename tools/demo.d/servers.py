@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import psycopg2
 from children import Child, Failed, sweep, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
 LONGEST_SOCKET = 107 - len("/postgresql/.s.PGSQL.5432.lock")
 
 
@@ -33,14 +35,18 @@ class Place:
 
     @staticmethod
     def base(user):
-        """A directory that USER can reach, with room for a socket's name."""
-        for candidate in [tempfile.gettempdir(), "/tmp", "/var/tmp"]:
+        """A directory that USER can reach, that plugins can be loaded from, and
+        that leaves room for a socket's name."""
+        for candidate in [tempfile.gettempdir(), "/tmp", "/var/tmp", PROJECT / "build"]:
             path = pathlib.Path(candidate).resolve()
-            reachable = os.getuid() == user.pw_uid or all(
-                step.stat().st_mode & 1 for step in [path, *path.parents])
-            if reachable and len(str(path)) + len("/resource-alert-demo.12345678") < LONGEST_SOCKET:
+            is_reachable = os.getuid() == user.pw_uid or all(
+                step.stat().st_mode & stat.S_IXOTH for step in [path, *path.parents])
+            is_short = len(str(path)) + len("/resource-alert-demo.12345678") < LONGEST_SOCKET
+            may_execute = not os.statvfs(path).f_flag & os.ST_NOEXEC
+            if is_reachable and is_short and may_execute and os.access(path, os.W_OK):
                 return path
-        raise Failed("no directory for temporary files; set TMPDIR to a short path")
+        raise Failed("no directory for temporary files: set TMPDIR to one with a short name, "
+                     f"open to {user.pw_name} and not mounted noexec")
 
     def remove(self):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -48,10 +54,10 @@ class Place:
             shutil.rmtree(self.root)
 
 
-def installed_tree(project, place):
+def installed_tree(place):
     """Installs the release build below the demo's directory, as `cmake
     --install` would do on the machine."""
-    run = subprocess.run(["cmake", "--install", project / "build/release"],
+    run = subprocess.run(["cmake", "--install", PROJECT / "build/release"],
                          env={**os.environ, "DESTDIR": str(place.root)},
                          capture_output=True, text=True, check=False)
     if run.returncode:
@@ -66,10 +72,10 @@ class PostgreSQL:
         self.socket = place.root / "postgresql"
         self.data = place.root / "var/lib/postgresql"
         self.log = place.root / "var/log/postgresql.log"
-        self.binaries = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None,
-                            key=lambda path: int(path.parent.name))
-        if not self.binaries:
+        installed = [path.parent for path in pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+        if not installed:
             raise Failed("PostgreSQL is not installed")
+        self.binaries = max(installed, key=lambda path: int(path.parent.name))
         self.child = None
 
     def start(self):
