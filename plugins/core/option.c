@@ -151,6 +151,27 @@ static void prefix_block(const struct option_block *block, const char *label,
   }
 }
 
+/* Appends a child of BLOCK with its defaults; fini frees it from then on. */
+static int add_block(const struct option_block *block,
+                     struct option_blocks *siblings, void **ret_child) {
+  char *larger = realloc(siblings->items, (siblings->len + 1) * block->size);
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  siblings->items = larger;
+  void *child = larger + siblings->len * block->size;
+  int code = option_init(block, child);
+  if (code == 0) {
+    siblings->len++;
+    *ret_child = child;
+  }
+  return code;
+}
+
+static int take_statements(const struct option_block *block,
+                           const struct config_item *item, void *target,
+                           struct error *error);
+
 static int take_block(const struct option *option,
                       const struct config_item *item, size_t position,
                       void *target, struct error *error) {
@@ -160,33 +181,30 @@ static int take_block(const struct option *option,
     return error_set(error, -EINVAL, "<%s> stands twice; one is allowed",
                      block->name);
   }
+  void *child = NULL;
   int code = check_label(block, item, siblings, error);
-  if (code != 0) {
+  if (code != 0 || (code = add_block(block, siblings, &child)) != 0) {
     return code;
   }
-  char *larger = realloc(siblings->items, (siblings->len + 1) * block->size);
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  siblings->items = larger;
-  void *child = larger + siblings->len * block->size;
-  code = option_init(block, child);
-  if (code != 0) {
-    return code;
-  }
-  siblings->len++; /* from here on fini frees it */
   struct option_head *head = child;
   head->position = position;
-  if (item->values_len > 0 &&
-      (code = option_set_string(&head->label, item->values[0].string)) != 0) {
-    return code;
+  const char *label = item->values_len > 0 ? item->values[0].string : NULL;
+  if (label != NULL) {
+    code = option_set_string(&head->label, label);
   }
-  code = check_required(block, item, error);
+  if (code == 0) {
+    code = take_statements(block, item, child, error);
+  }
+  if (code == 0) {
+    code = check_required(block, item, error);
+  }
+  if (code == 0 && block->check != NULL) {
+    code = block->check(child, error);
+  }
   if (code != 0) {
-    prefix_block(block, head->label, error);
-    return code;
+    prefix_block(block, label, error);
   }
-  return option_parse(block, item, child, error);
+  return code;
 }
 
 static const struct option *find_option(const struct option_block *block,
@@ -222,27 +240,25 @@ static int take_statement(const struct option_block *block,
   return code;
 }
 
+static int take_statements(const struct option_block *block,
+                           const struct config_item *item, void *target,
+                           struct error *error) {
+  int code = 0;
+  for (size_t i = 0; i < item->children_len && code == 0; i++) {
+    const struct config_item *child = &item->children[i];
+    code = take_statement(block, item, i, target, error);
+    if (code != 0 && child->line > 0 && child->children_len == 0) {
+      error_prefix(error, "line %d", child->line);
+    }
+  }
+  return code;
+}
+
 int option_parse(const struct option_block *block,
                  const struct config_item *item, void *target,
                  struct error *error) {
-  const struct option_head *head = target;
-  int code = 0;
-  for (size_t i = 0; i < item->children_len && code == 0; i++) {
-    code = take_statement(block, item, i, target, error);
-    if (code != 0 && item->children[i].line > 0 &&
-        item->children[i].children_len == 0) {
-      error_prefix(error, "line %d", item->children[i].line);
-    }
-  }
-  if (code == 0 && block->check != NULL) {
-    code = block->check(target, error);
-  }
-  /* The outermost block is the plugin: whoever prints the line names it. */
-  if (code != 0 &&
-      (head->label != NULL || strcasecmp(item->key, "Plugin") != 0)) {
-    prefix_block(block, head->label, error);
-  }
-  return code;
+  int code = take_statements(block, item, target, error);
+  return code == 0 && block->check != NULL ? block->check(target, error) : code;
 }
 
 /* ---- freeing ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/config_text.h"
+#include "support/failing.h"
 
 static int parse(const char *text, struct config_item *root,
                  struct error *error) {
@@ -101,11 +102,26 @@ static void refuses_endless_nesting(void **state) {
                       "line 33, column 2: blocks are nested too deeply");
 }
 
+static void survives_every_allocation_that_fails(void **state) {
+  (void)state;
+  size_t failures = 0;
+  for (bool has_failed = true; has_failed; failures++) {
+    struct config_item root;
+    failing_after(failures);
+    int code = parse("A 1 yes\n<B \"x\">\nC word\n</B>\n", &root, NULL);
+    has_failed = failing_stop();
+    assert_int_equal(code, has_failed ? -ENOMEM : 0);
+    config_item_fini(&root);
+  }
+  assert_true(failures > 10);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_what_collectd_reads),
       cmocka_unit_test(says_where_a_mistake_is),
       cmocka_unit_test(refuses_endless_nesting),
+      cmocka_unit_test(survives_every_allocation_that_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "core/config_text.h"
 #include "core/option.h"
+#include "support/failing.h"
 
 struct pool {
   struct option_head head;
@@ -170,6 +171,8 @@ static void refuses_in_one_line(void **state) {
       {"Metric 5\n", "Metric 5 must be quoted"},
       {"Pool \"x\"\n", "<Pool \"x\">: Host is missing: write Host "
                        "\"127.0.0.1\""},
+      {"<Pool \"x\">\nHots \"h\"\n</Pool>\n",
+       "<Pool \"x\">: line 2: unknown option Hots; did you mean Host?"},
       {"<Pool>\nHost \"h\"\n</Pool>\n",
        "<Pool> needs a quoted name: write <Pool \"NAME\">"},
       {"<Pool \"x\">\nHost \"a/b\"\n</Pool>\n",
@@ -221,6 +224,28 @@ static void prints_the_reference(void **state) {
   free(text);
 }
 
+static void survives_every_allocation_that_fails(void **state) {
+  (void)state;
+  const char *text = "Metric \"a\" \"b\"\n<Pool \"x\">\nHost \"h\"\n</Pool>\n";
+  struct config_item root = {0};
+  assert_int_equal(config_text_parse(text, strlen(text), &root, NULL), 0);
+  size_t failures = 0;
+  for (bool has_failed = true; has_failed; failures++) {
+    struct house house;
+    struct error error = {{0}};
+    failing_after(failures);
+    int code = option_init(&house_block, &house);
+    if (code == 0) {
+      code = option_parse(&house_block, &root, &house, &error);
+    }
+    has_failed = failing_stop();
+    assert_int_equal(code, has_failed ? -ENOMEM : 0);
+    option_fini(&house_block, &house);
+  }
+  assert_true(failures > 10);
+  config_item_fini(&root);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fills_the_struct),
@@ -228,6 +253,7 @@ int main(void) {
       cmocka_unit_test(refuses_in_one_line),
       cmocka_unit_test(finds_what_a_sample_lacks),
       cmocka_unit_test(prints_the_reference),
+      cmocka_unit_test(survives_every_allocation_that_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
