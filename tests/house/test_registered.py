@@ -18,6 +18,7 @@ def expected():
     names = {f"unit.{p.parent.name}.{p.stem[5:]}" for p in tests.glob("unit/*/test_*.c")}
     for kind in ["house", "system"]:
         names |= {f"{kind}.{p.stem[5:]}" for p in tests.glob(f"{kind}/test_*.py")}
+    names |= {f"fuzz.{p.stem[5:]}" for p in tests.glob("fuzz/fuzz_*.c")}
     names |= {f"host.{p.stem[5:]}" for p in tests.glob("host/test_*.c")}
     return names
 
@@ -32,3 +33,9 @@ def test_every_file_that_looks_like_a_test_is_where_tests_are_found():
     known = {p for pattern in ["unit/*/test_*.c", "house/test_*.py", "system/test_*.py", "host/test_*.c"]
              for p in (ROOT / "tests").glob(pattern)}
     assert found - known == set()
+
+
+def test_every_fuzz_target_has_a_corpus_and_every_corpus_a_target():
+    fuzz = ROOT / "tests" / "fuzz"
+    targets = {p.stem[5:] for p in fuzz.glob("fuzz_*.c")}
+    assert targets == {p.name for p in (fuzz / "corpus").iterdir() if any(p.iterdir())}

@@ -14,9 +14,10 @@ def adopt():
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def die_with_parent():
-    """In a child before exec: it is killed when the thread that made it ends."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def die_with_parent(number=signal.SIGKILL):
+    """In a child before exec: it gets this signal when the thread that made it
+    ends."""
+    _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def children_of(parent):

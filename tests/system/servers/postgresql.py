@@ -24,6 +24,7 @@ class PostgreSQL(Server):
     name = "postgresql"
     drops_root = True
     stop_signal = signal.SIGINT  # fast: sessions are ended, not waited for
+    death_signal = signal.SIGQUIT  # immediate: ends its backends, too
 
     @classmethod
     def make_template(cls, directory):
@@ -84,6 +85,15 @@ class PostgreSQL(Server):
     def pause_postmaster(self):
         """Sessions go on; new ones are accepted by the kernel and no further."""
         super().pause()
+
+    def close(self):
+        super().close()
+        # A killed postmaster leaves a segment of shared memory, which the next
+        # start would take over; its pid file has key and id.
+        pid_file = self.data / "postmaster.pid"
+        if pid_file.exists():
+            words = pid_file.read_text(encoding="utf-8").splitlines()[6].split()
+            subprocess.run(["ipcrm", "-m", words[1]], check=False, capture_output=True)
 
     def prepare(self):
         if not self.data.exists():

@@ -21,6 +21,7 @@ class Server:
     start_within = 20
     stop_within = 10
     stop_signal = signal.SIGTERM
+    death_signal = signal.SIGKILL  # when the test process is gone
     drops_root = False  # True: refuses to run as root
 
     def __init__(self, directory):
@@ -71,7 +72,7 @@ class Server:
                 [program, *command[1:]], cwd=self.directory,
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=orphans.die_with_parent, **self._identity())
+                preexec_fn=lambda: orphans.die_with_parent(self.death_signal), **self._identity())
 
     def stop(self):
         """Stops the server in an orderly way; returns its exit code."""

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What cmake --install puts where, and that Debian's own collectd starts with it."""
+import os
+import subprocess
+
+import pytest
+from servers import build
+from servers.installed import InstalledCollectd, unshare, why_not_stock
+
+PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
+
+
+def install_into(tree):
+    subprocess.run(["cmake", "--install", build.BUILD], check=True, capture_output=True,
+                   env={**os.environ, "DESTDIR": str(tree)})
+
+
+@pytest.fixture
+def installed(new_server):
+    """Debian's collectd with the suite installed, not started yet."""
+    if unshare() is None:
+        pytest.skip("no mount namespaces here: the installation is NOT tested")
+    if why := why_not_stock():
+        pytest.skip(f"{why}: the installation is NOT tested")
+    return new_server(InstalledCollectd)
+
+
+def test_everything_lands_where_collectd_looks(directory):
+    install_into(directory)
+    for name in PLUGINS:
+        assert (directory / f"usr/lib/collectd/{name}.so").is_file()
+    snippets = directory / "etc/collectd/collectd.conf.d"
+    assert (sorted(file.name for file in snippets.iterdir())
+            == sorted(file.name for file in (build.SOURCE / "conf.d").glob("*.conf")))
+    types = directory / "usr/share/collectd-resource-alert/types.db"
+    assert types.read_bytes() == (build.SOURCE / "types.db").read_bytes()
+    assert (directory / "usr/share/man/man5/collectd-resource-alert.5").is_file()
+
+
+def test_an_edited_snippet_outlives_the_next_installation(directory):
+    install_into(directory)
+    snippets = directory / "etc/collectd/collectd.conf.d"
+    snippet = snippets / "00-types.conf"
+    shipped = snippet.read_text(encoding="utf-8")
+    snippet.write_text("# mine\n", encoding="utf-8")
+    install_into(directory)
+    assert snippet.read_text(encoding="utf-8") == "# mine\n"
+    assert (snippets / "00-types.conf.new").read_text(encoding="utf-8") == shipped
+    snippet.write_text(shipped, encoding="utf-8")
+    install_into(directory)
+    assert not (snippets / "00-types.conf.new").exists()
+
+
+def test_stock_collectd_starts_with_it_and_complains_of_nothing(installed):
+    installed.start()
+    # Debian's collectd.conf writes RRD files, ten seconds apart.
+    values = installed.path("/var/lib/collectd/rrd")
+    installed.expect(lambda: list(values.glob("*/memory/memory-used.rrd")), within=30)
+    loud = installed.log_lines("[error]") + installed.log_lines("[warning]")
+    assert [line for line in loud if any(f" {name}: " in line for name in PLUGINS)] == []
+    assert [line for line in loud if "types.db" in line or "TypesDB" in line] == []
+    assert installed.stop() == 0
