@@ -2,8 +2,208 @@
 /* options: what a <Plugin statgrab> block may hold. */
 #include "statgrab/options.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "statgrab/selection.h"
+
+const char *const statgrab_group_names[GROUPS + 1] = {
+    [GROUP_CPU] = "cpu",
+    [GROUP_DF] = "df",
+    [GROUP_LOAD] = "load",
+    [GROUP_MEMORY] = "memory",
+    [GROUP_PROCESSES] = "processes",
+};
+
+#define FLAG(NAME, STRUCT, FIELD, DEFAULT, HELP)                               \
+  {                                                                            \
+    .name = (NAME), .kind = OPTION_BOOLEAN,                                    \
+    .offset = offsetof(struct STRUCT, FIELD), .default_text = (DEFAULT),       \
+    .help = (HELP)                                                             \
+  }
+
+#define LIST(NAME, STRUCT, FIELD, CHECK, EXAMPLE, HELP)                        \
+  {                                                                            \
+    .name = (NAME), .kind = OPTION_STRINGS,                                    \
+    .offset = offsetof(struct STRUCT, FIELD), .check = (CHECK),                \
+    .example = (EXAMPLE), .help = (HELP)                                       \
+  }
+
+#define BLOCK(NAME, STRUCT, ROWS, HELP)                                        \
+  {                                                                            \
+    .name = (NAME), .size = sizeof(struct STRUCT), .help = (HELP),             \
+    .options = (ROWS), .options_len = OPTION_COUNT(ROWS)                       \
+  }
+
+static const struct option cpu_rows[] = {
+    FLAG("ReportByState", cpu_options, report_by_state, "true",
+         "Tell user, system, wait, nice, interrupt, softirq, steal and idle "
+         "time apart. I<percent-active>, all but idle and wait, is always "
+         "there."),
+    FLAG("ReportByCpu", cpu_options, report_by_cpu, "false",
+         "Tell the processors apart as well: I<cpu-0>, I<cpu-1>, ..."),
+    FLAG("ValuesPercentage", cpu_options, values_percentage, "true",
+         "Percent of the time since the last reading; else the system's "
+         "counters of ticks, type I<cpu>."),
+    FLAG("ReportNumCpu", cpu_options, report_num_cpu, "true",
+         "The number of processors that are online."),
+    FLAG("ReportGuestState", cpu_options, report_guest_state, "false",
+         "Tell the time given to virtual machines."),
+    FLAG("SubtractGuestState", cpu_options, subtract_guest_state, "true",
+         "With B<ReportGuestState>, take that time out of user and nice, where "
+         "the kernel counts it too."),
+};
+
+static const struct option df_rows[] = {
+    LIST("Device", df_options, devices, selection_check, "\"/dev/sda1\"",
+         "Devices; C</.../> is a POSIX extended regular expression."),
+    LIST("MountPoint", df_options, mount_points, selection_check, "\"/var\"",
+         "Mount points; likewise."),
+    LIST("FSType", df_options, fs_types, selection_check, "\"ext4\"",
+         "Types of file systems; likewise."),
+    FLAG("IgnoreSelected", df_options, ignore_selected, "false",
+         "Leave out what is named above instead of all else. File systems "
+         "without a disk (tmpfs, proc, overlay, ...) and read-only images "
+         "(squashfs, iso9660) are left out unless they are named; F</> is "
+         "always taken."),
+    FLAG("ReportByDevice", df_options, report_by_device, "false",
+         "Name file systems by device, I<df-sda1>, instead of by mount point, "
+         "I<df-var>."),
+    FLAG("ReportInodes", df_options, report_inodes, "true",
+         "Inodes as well; a disk that has none left is as full as one without "
+         "bytes."),
+    FLAG("ValuesAbsolute", df_options, values_absolute, "true",
+         "Bytes and numbers: I<df_complex>, I<df_inodes>. I<percent-used> and "
+         "I<percent-free>, of what is not reserved for root, are always "
+         "there."),
+    FLAG("ValuesPercentage", df_options, values_percentage, "false",
+         "Percent of the whole size: I<percent_bytes>, I<percent_inodes>."),
+};
+
+static const struct option load_rows[] = {
+    FLAG("ReportRelative", load_options, report_relative, "true",
+         "The load divided by the number of processors as well, "
+         "I<load-relative>."),
+};
+
+static const struct option memory_rows[] = {
+    FLAG("ValuesAbsolute", memory_options, values_absolute, "true",
+         "Bytes. I<percent-used> = (total - available) / total is always "
+         "there."),
+    FLAG("ValuesPercentage", memory_options, values_percentage, "false",
+         "The parts in percent of the total."),
+};
+
+static const struct option processes_rows[] = {
+    FLAG("ReportByState", processes_options, report_by_state, "true",
+         "Count processes by state, and threads; this looks into every "
+         "process, about 5 microseconds each."),
+};
+
+static const struct option_block cpu_block =
+    BLOCK("cpu", cpu_options, cpu_rows, "What is told of the processors.");
+static const struct option_block df_block =
+    BLOCK("df", df_options, df_rows, "Which file systems, and what of them.");
+static const struct option_block load_block =
+    BLOCK("load", load_options, load_rows, "What is told of the load average.");
+static const struct option_block memory_block =
+    BLOCK("memory", memory_options, memory_rows, "What is told of memory.");
+static const struct option_block processes_block =
+    BLOCK("processes", processes_options, processes_rows,
+          "What is told of processes.");
+
+static int check_group(const char *value, struct error *error) {
+  for (size_t i = 0; i < GROUPS; i++) {
+    if (strcasecmp(value, statgrab_group_names[i]) == 0) {
+      return 0;
+    }
+  }
+  return error_set(error, -EINVAL,
+                   "is not one of the allowed words; allowed: cpu, df, load, "
+                   "memory or processes");
+}
+
+static int check_root(const char *value, struct error *error) {
+  if (value[0] != '\0' && value[0] != '/') {
+    return error_set(error, -EINVAL, "is not an absolute path");
+  }
+  return 0;
+}
+
+#define SUB_BLOCK(FIELD)                                                       \
+  {                                                                            \
+    .name = #FIELD, .kind = OPTION_BLOCK,                                      \
+    .offset = offsetof(struct statgrab_options, FIELD),                        \
+    .block = &FIELD##_block                                                    \
+  }
+
+static const struct option rows[] = {
+    LIST("Collect", statgrab_options, collect, check_group,
+         "\"memory\" \"cpu\"",
+         "What to collect: any of I<cpu>, I<df> (file systems), I<load>, "
+         "I<memory>, I<processes>. All of them where the option is not given."),
+    {.name = "RootFS",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct statgrab_options, root),
+     .default_text = "",
+     .check = check_root,
+     .example = "\"/host\"",
+     .help = "Where the root directory of the machine is mounted, for a "
+             "collectd that runs in a container; F</proc>, F</sys> and the "
+             "mount points are read behind it. Linux only."},
+    FLAG("NativeNames", statgrab_options, native_names, "false",
+         "Send under the names of collectd's native plugins what those have "
+         "too, with their meaning, so that existing dashboards go on: "
+         "I<memory/memory-used> instead of I<statgrab-memory/memory-used>. "
+         "What they do not have keeps its name."),
+    SUB_BLOCK(cpu),
+    SUB_BLOCK(df),
+    SUB_BLOCK(load),
+    SUB_BLOCK(memory),
+    SUB_BLOCK(processes),
+};
+
 const struct option_block statgrab_options = {
     .name = "statgrab",
     .size = sizeof(struct statgrab_options),
-    .help = "The plugin statgrab.",
+    .help = "System statistics through libstatgrab, put right where the "
+            "library is wrong. A block inside takes the words of collectd's "
+            "native plugin of the same name.",
+    .options = rows,
+    .options_len = OPTION_COUNT(rows),
 };
+
+int statgrab_options_complete(struct statgrab_options *options) {
+  for (size_t i = 0; i < OPTION_COUNT(rows); i++) {
+    if (rows[i].kind != OPTION_BLOCK) {
+      continue;
+    }
+    struct option_blocks *blocks = option_field(&rows[i], options);
+    if (blocks->len > 0) {
+      continue;
+    }
+    void *item = malloc(rows[i].block->size);
+    if (item == NULL) {
+      return -ENOMEM;
+    }
+    int code = option_init(rows[i].block, item);
+    if (code != 0) {
+      free(item);
+      return code;
+    }
+    *blocks = (struct option_blocks){.items = item, .len = 1};
+  }
+  return 0;
+}
+
+bool statgrab_collects(const struct statgrab_options *options,
+                       enum statgrab_group group) {
+  for (size_t i = 0; i < options->collect.len; i++) {
+    if (strcasecmp(options->collect.items[i], statgrab_group_names[group]) ==
+        0) {
+      return true;
+    }
+  }
+  return options->collect.len == 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* linux_driver: what the readers of /proc and /sys share. */
+#ifndef STATGRAB_LINUX_LINUX_DRIVER_H
+#define STATGRAB_LINUX_LINUX_DRIVER_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "statgrab/facts.h"
+#include "statgrab/linux/proc_file.h"
+#include "statgrab/mounts.h"
+
+struct driver {
+  const char *root; /* RootFS, "" for none; borrowed */
+  struct proc_file meminfo;
+  struct proc_file stat;
+  struct proc_file mounts;
+  char *mounts_text; /* owned: what the table was made from */
+  size_t mounts_length;
+  int proc_fd; /* the directory /proc, -1 while it is not open */
+};
+
+int linux_read_memory(struct driver *driver, struct memory_facts *facts,
+                      struct error *error);
+int linux_read_cpu(struct driver *driver, struct cpu_facts *facts,
+                   struct error *error);
+int linux_read_processes(struct driver *driver, bool with_states,
+                         struct process_facts *facts, struct error *error);
+int linux_read_mounts(struct driver *driver, struct mount_table *table,
+                      struct error *error);
+
+/* A file that does not hold what it should. Returns -EBADMSG. */
+int linux_refuse(const struct driver *driver, const struct proc_file *file,
+                 const char *lacks, struct error *error);
+
+#endif

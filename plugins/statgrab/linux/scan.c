@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* scan: reads numbers and words out of a text without copying it. */
+#include "statgrab/linux/scan.h"
+
+#include <string.h>
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static const char *skip_blanks(const struct scan *text) {
+  const char *at = text->at;
+  while (at < text->end && is_blank(*at)) {
+    at++;
+  }
+  return at;
+}
+
+bool scan_line(struct scan *text, struct scan *ret_line) {
+  if (text->at == text->end) {
+    return false;
+  }
+  const char *newline = memchr(text->at, '\n', (size_t)(text->end - text->at));
+  *ret_line = (struct scan){text->at, newline == NULL ? text->end : newline};
+  text->at = newline == NULL ? text->end : newline + 1;
+  return true;
+}
+
+bool scan_word(struct scan *text, struct scan_word *ret_word) {
+  const char *from = skip_blanks(text);
+  const char *to = from;
+  while (to < text->end && !is_blank(*to)) {
+    to++;
+  }
+  if (to == from) {
+    return false;
+  }
+  *ret_word = (struct scan_word){from, (size_t)(to - from)};
+  text->at = to;
+  return true;
+}
+
+bool scan_number(struct scan *text, uint64_t *ret_number) {
+  const char *at = skip_blanks(text);
+  const char *from = at;
+  uint64_t number = 0;
+  for (; at < text->end && is_digit(*at); at++) {
+    uint64_t digit = (uint64_t)(*at - '0');
+    if (number > (UINT64_MAX - digit) / 10) {
+      return false;
+    }
+    number = number * 10 + digit;
+  }
+  if (at == from) {
+    return false;
+  }
+  *ret_number = number;
+  text->at = at;
+  return true;
+}
+
+bool scan_fraction(struct scan *text, double *ret_number) {
+  uint64_t whole;
+  struct scan rest = *text;
+  if (!scan_number(&rest, &whole)) {
+    return false;
+  }
+  double number = (double)whole;
+  if (rest.at < rest.end && *rest.at == '.') {
+    double weight = 0.1;
+    for (rest.at++; rest.at < rest.end && is_digit(*rest.at); rest.at++) {
+      number += weight * (*rest.at - '0');
+      weight /= 10;
+    }
+  }
+  *ret_number = number;
+  *text = rest;
+  return true;
+}
+
+bool scan_literal(struct scan *text, const char *literal) {
+  size_t length = strlen(literal);
+  if ((size_t)(text->end - text->at) < length ||
+      memcmp(text->at, literal, length) != 0) {
+    return false;
+  }
+  text->at += length;
+  return true;
+}
+
+bool scan_word_is(struct scan_word word, const char *literal) {
+  return word.length == strlen(literal) &&
+         memcmp(word.text, literal, word.length) == 0;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* df: which file systems are told of, their names and their values. */
+#include "statgrab/df_choice.h"
+#include "statgrab/df_values.h"
+#include "statgrab/outlets.h"
+
+static const struct {
+  const char *device, *type, *name;
+} machine[] = {
+    {"rootfs", "rootfs", "/"},
+    {"proc", "proc", "/proc"},
+    {"/dev/vda", "ext4", "/"},
+    {"tmpfs", "tmpfs", "/run"},
+    {"/dev/vdb", "xfs", "/srv/data"},
+    {"/dev/vdb", "xfs", "/mnt"}, /* bound there as well */
+    {"server:/x", "nfs4", "/home"},
+    {"/dev/loop0", "squashfs", "/snap/core/1"},
+    {"overlay", "overlay", "/var/lib/docker/overlay2/1/merged"},
+    {"/dev/vdc", "ext4", "/srv"},
+    {"/dev/vdd", "ext4", "/srv"}, /* hides the one before */
+};
+
+static void fill(struct mount_table *table) {
+  for (size_t i = 0; i < sizeof(machine) / sizeof(machine[0]); i++) {
+    assert_non_null(mount_table_add(table, machine[i].device, machine[i].type,
+                                    machine[i].name, ""));
+  }
+}
+
+/* The names that are chosen, in order, each followed by a blank. */
+static void assert_chosen(const struct df_options *options,
+                          const char *wanted) {
+  struct mount_table table = {0};
+  struct df_choice choice;
+  struct error error = {{0}};
+  char names[1024] = "";
+  fill(&table);
+  assert_int_equal(df_choice_init(&choice, options, &error), 0);
+  assert_int_equal(df_choice_make(&choice, &table, &error), 0);
+  for (size_t i = 0; i < choice.items_len; i++) {
+    size_t used = strlen(names);
+    (void)snprintf(names + used, sizeof(names) - used, "%s ",
+                   choice.items[i].name);
+  }
+  assert_string_equal(names, wanted);
+  df_choice_fini(&choice);
+  mount_table_fini(&table);
+}
+
+#define STRINGS(...)                                                           \
+  {                                                                            \
+    .items = (char *[]){__VA_ARGS__},                                          \
+    .len = sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)                    \
+  }
+
+static char mnt[] = "/mnt", run[] = "/run", tmpfs[] = "tmpfs", ext4[] = "ext4",
+            net[] = "/^nfs/", srv[] = "/^/srv/";
+
+static void chooses_what_can_fill_up(void **state) {
+  (void)state;
+  const struct df_options options = {0};
+  assert_chosen(&options, "home mnt root srv ");
+}
+
+static void takes_what_is_named(void **state) {
+  (void)state;
+  const struct df_options points = {.mount_points = STRINGS(mnt, run)};
+  assert_chosen(&points, "mnt run ");
+  const struct df_options types = {.fs_types = STRINGS(tmpfs, ext4)};
+  assert_chosen(&types, "root run srv ");
+  const struct df_options expression = {.mount_points = STRINGS(srv)};
+  assert_chosen(&expression, "srv srv-data ");
+}
+
+static void leaves_what_is_to_be_ignored(void **state) {
+  (void)state;
+  const struct df_options options = {.fs_types = STRINGS(net),
+                                     .mount_points = STRINGS(srv),
+                                     .ignore_selected = true};
+  assert_chosen(&options, "mnt root ");
+}
+
+static void names_by_device(void **state) {
+  (void)state;
+  const struct df_options options = {.report_by_device = true};
+  assert_chosen(&options, "server:-x vda vdb vdd ");
+}
+
+static void tells_psutils_percentages(void **state) {
+  (void)state;
+  const struct df_options options = {.report_inodes = true,
+                                     .values_absolute = true,
+                                     .values_percentage = true};
+  /* 100 blocks, 60 free, 40 of them for users */
+  const struct usage_facts facts = {.size = 100,
+                                    .free = 60,
+                                    .available = 40,
+                                    .inodes = 10,
+                                    .inodes_free = 4,
+                                    .inodes_available = 4};
+  struct outlets outlets = outlets_of("df", false);
+  df_put(&facts, "root", &options, &outlets);
+  assert_near(value("statgrab-df-root/percent-used"), 50);
+  assert_near(value("statgrab-df-root/percent-free"), 50);
+  assert_near(value("statgrab-df-root/df_complex-reserved"), 20);
+  assert_near(value("statgrab-df-root/percent_bytes-free"), 40);
+  assert_near(value("statgrab-df-root/percent_bytes-used"), 40);
+  assert_near(value("statgrab-df-root/df_inodes-used"), 6);
+  assert_near(value("statgrab-df-root/percent_inodes-free"), 40);
+}
+
+static void says_nothing_of_no_size(void **state) {
+  (void)state;
+  const struct df_options options = {.report_inodes = true,
+                                     .values_absolute = true};
+  const struct usage_facts nothing = {0};
+  struct outlets outlets = outlets_of("df", false);
+  df_put(&nothing, "proc", &options, &outlets);
+  assert_int_equal(samples_len, 0);
+}
+
+/* A server that counts less in all than free. */
+static void adds_up_whatever_is_claimed(void **state) {
+  (void)state;
+  const struct df_options options = {.values_absolute = true};
+  const struct usage_facts facts = {.size = 10, .free = 20, .available = 30};
+  struct outlets outlets = outlets_of("df", false);
+  df_put(&facts, "odd", &options, &outlets);
+  assert_near(value("statgrab-df-odd/percent-used"), 0);
+  assert_near(value("statgrab-df-odd/df_complex-used"), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(chooses_what_can_fill_up),
+      cmocka_unit_test(takes_what_is_named),
+      cmocka_unit_test(leaves_what_is_to_be_ignored),
+      cmocka_unit_test(names_by_device),
+      cmocka_unit_test(tells_psutils_percentages),
+      cmocka_unit_test(says_nothing_of_no_size),
+      cmocka_unit_test(adds_up_whatever_is_claimed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
