@@ -1,20 +1,95 @@
 /* SPDX-License-Identifier: MIT */
-/* dbpool: glue between collectd and the plugin's trade. */
+/* dbpool: glue between collectd and the plugin's trade. Each server has a read
+ * callback of its own, so that one that hangs delays no other. */
+#include "core/deadline.h"
 #include "dbpool/options.h"
+#include "dbpool/server.h"
 #include "glue/configuration.h"
+#include "glue/log.h"
 #include "glue/module.h"
+#include "glue/samples.h"
 
 #include "collectd.h"
 #include "plugin.h"
+#include "utils/common/common.h"
+
+/* Together with a read that has just begun, shutting down takes no longer than
+ * people wait. */
+#define SHUTDOWN_MS 500
 
 static struct dbpool_options options;
+static struct report_sink log_sink;
+static struct sample_sink sample_sink;
+
+static int read_server(user_data_t *data) {
+  server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()),
+              &sample_sink);
+  return 0;
+}
+
+static void free_server(void *data) {
+  server_free(data, monotonic_ms() + SHUTDOWN_MS);
+}
+
+/* The pools from number FIRST on that share its server; fewer than max. */
+static size_t gather_pools(size_t first, const struct pool_options **shared,
+                           bool *is_taken) {
+  const struct pool_options *pools = options.pools.items;
+  size_t len = 0;
+  for (size_t i = first; i < options.pools.len; i++) {
+    if (!is_taken[i] &&
+        server_is_shared(&pools[first].endpoint, &pools[i].endpoint)) {
+      is_taken[i] = true;
+      shared[len++] = &pools[i];
+    }
+  }
+  return len;
+}
+
+static int register_server(const struct pool_options *const *pools,
+                           size_t len) {
+  char name[DATA_MAX_NAME_LEN];
+  struct server *server = server_new(pools, len, &log_sink);
+  if (server == NULL) {
+    return -1;
+  }
+  ssnprintf(name, sizeof(name), "dbpool-%s", pools[0]->head.label);
+  return plugin_register_complex_read(
+      "dbpool", name, read_server, 0,
+      &(user_data_t){.data = server, .free_func = free_server});
+}
+
+static int init(void) {
+  const size_t len = options.pools.len;
+  const struct pool_options **shared = calloc(len + 1, sizeof(struct pool_options *));
+  bool *is_taken = calloc(len + 1, sizeof(*is_taken));
+  int code = shared == NULL || is_taken == NULL ? -1 : 0;
+  for (size_t i = 0; i < len && code == 0; i++) {
+    if (!is_taken[i]) {
+      size_t shared_len = gather_pools(i, shared, is_taken);
+      code = register_server(shared, shared_len);
+    }
+  }
+  free(shared);
+  free(is_taken);
+  return code;
+}
 
 static int configure(oconfig_item_t *item) {
   return glue_configure(&dbpool_options, item, &options);
 }
 
+static int shut_down(void) {
+  option_fini(&dbpool_options, &options);
+  return 0;
+}
+
 void module_register(void) {
+  log_sink = glue_log_sink("dbpool");
+  sample_sink = glue_sample_sink("dbpool");
   if (option_init(&dbpool_options, &options) == 0) {
     plugin_register_complex_config("dbpool", configure);
+    plugin_register_init("dbpool", init);
+    plugin_register_shutdown("dbpool", shut_down);
   }
 }

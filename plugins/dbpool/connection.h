@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* connection: a session on PostgreSQL or on PgBouncer's console that is kept
+ * from one read to the next. Nothing in it waits longer than its caller says.
+ */
+#ifndef DBPOOL_CONNECTION_H
+#define DBPOOL_CONNECTION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "dbpool/options.h"
+
+/* The most results of one query text with several statements. */
+#define ANSWER_RESULTS_MAX 4
+
+struct answer {
+  PGresult *results[ANSWER_RESULTS_MAX]; /* all of them hold rows */
+  size_t len;
+};
+
+/* Frees the results. Accepts an answer that is all zero. */
+void answer_fini(struct answer *answer);
+
+struct connection;
+
+/* Not connected yet. endpoint: borrowed for good. default_database: for an
+ * endpoint that names none; NULL: libpq's. on_open: statements without rows
+ * to run once after connecting (borrowed), or NULL.
+ * Returns NULL when memory is short. One thread at a time. */
+struct connection *connection_new(const struct endpoint_options *endpoint,
+                                  const char *default_database,
+                                  const char *on_open);
+
+/* Closes it. Waits until deadline_ms (monotonic) for a thread that is still
+ * connecting. Accepts NULL. */
+void connection_free(struct connection *connection, int64_t deadline_ms);
+
+/* Connects unless connected, until deadline_ms. An attempt that is not over
+ * by then goes on, and a later call gets what has become of it.
+ * Returns 0; -ETIMEDOUT; -EUSERS when the server has no session left for us
+ * (SQLSTATE 53300); -ENOMEM; -ECONNREFUSED for anything else. */
+int connection_open(struct connection *connection, int64_t deadline_ms,
+                    struct error *error);
+
+/* Sends SQL by the simple protocol, the only one that PgBouncer's console
+ * speaks, and collects the rows of all its statements.
+ * answer: overwritten; yours, answer_fini(); empty on failure.
+ * Returns 0; -ETIMEDOUT; -EUSERS as above; -EPIPE when the session is gone;
+ * -EPROTO when the server refused or answered nonsense. After a failure the
+ * session is closed; nothing is cancelled, for PQcancel() blocks: the server's
+ * own statement_timeout ends what runs. */
+int connection_ask(struct connection *connection, const char *sql,
+                   int64_t deadline_ms, struct answer *answer,
+                   struct error *error);
+
+/* The open session, for what libpq knows of it; NULL while closed. Borrowed. */
+PGconn *connection_session(struct connection *connection);
+
+#endif

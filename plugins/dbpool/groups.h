@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* groups: which pools a session is of, remembered for each combination of
+ * database, role and application, so that fifty pools cost no more patterns a
+ * session than one. Pure. */
+#ifndef DBPOOL_GROUPS_H
+#define DBPOOL_GROUPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dbpool/session.h"
+
+/* Strings and array belong to the group. */
+struct group {
+  char *database;
+  char *role;
+  char *application;
+  uint64_t hash;
+  int64_t sessions; /* of this round */
+  size_t pools_len;
+  size_t pools[]; /* numbers of the pools that it belongs to */
+};
+
+/* matches: tells whether a session belongs to pool number POOL. */
+struct groups {
+  size_t pools_len;
+  bool (*matches)(void *context, size_t pool, const struct session *session);
+  void *context;
+
+  struct group **slots; /* by hash; NULL is free */
+  size_t slots_len;     /* a power of two, or 0 */
+  size_t len;
+};
+
+/* Begins a round: no group has a session. What applications may make up names
+ * for is forgotten when there is too much of it. */
+void groups_begin(struct groups *groups);
+
+/* The group of the session, which now has one more. Borrowed until the next
+ * round begins. NULL when memory is short. */
+struct group *groups_add(struct groups *groups, const struct session *session);
+
+/* Frees the groups, not the struct. Accepts NULL. */
+void groups_fini(struct groups *groups);
+
+#endif

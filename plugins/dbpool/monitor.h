@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor: one configured pool from read to read: gathers its sessions, draws
+ * the conclusions, sends the values. */
+#ifndef DBPOOL_MONITOR_H
+#define DBPOOL_MONITOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/report.h"
+#include "core/sample.h"
+#include "dbpool/headroom.h"
+#include "dbpool/leak.h"
+#include "dbpool/options.h"
+#include "dbpool/pool.h"
+#include "dbpool/postgresql.h"
+
+struct monitor {
+  const struct pool_options *options; /* borrowed */
+  const struct report_sink *report;   /* borrowed */
+
+  /* Of this round. */
+  int64_t now_us;
+  struct pool_count count;
+  int64_t recycle_overdue;
+  const struct session **sessions; /* borrowed from the view */
+  struct leak *leaks;
+  size_t sessions_len, size; /* size: of both arrays */
+  size_t leaks_len;
+
+  struct leak_watch watch;
+  bool has_said_beyond;
+};
+
+void monitor_init(struct monitor *monitor, const struct pool_options *options,
+                  const struct report_sink *report);
+
+/* Accepts NULL. */
+void monitor_fini(struct monitor *monitor);
+
+/* Begins a round at now_us of the server's clock. */
+void monitor_begin(struct monitor *monitor, int64_t now_us);
+
+/* Adds a session, borrowed until the round ends. Returns 0 or -ENOMEM; then
+ * the session is counted but not looked at for leaks. */
+int monitor_add(struct monitor *monitor, const struct session *session);
+
+/* Ends the round and sends its values. database: of the pool, NULL where the
+ * server tells nothing of it. query_s: how long the server took. */
+void monitor_finish(struct monitor *monitor, const struct headroom *headroom,
+                    const struct postgresql_database *database, double query_s,
+                    const struct sample_sink *samples);
+
+/* The server could not be asked. is_full: it has no session left for us. */
+void monitor_fail(struct monitor *monitor, bool is_full,
+                  const struct sample_sink *samples);
+
+#endif

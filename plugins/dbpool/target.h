@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* target: a server that is asked at each read, may be down, and must then
+ * neither hold the reader up nor fill the log. */
+#ifndef DBPOOL_TARGET_H
+#define DBPOOL_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/complaint.h"
+#include "core/error.h"
+#include "core/report.h"
+#include "dbpool/connection.h"
+
+/* name: what log lines begin with, "pool \"trading\"". All are borrowed but
+ * the connection, which is taken. */
+struct target {
+  const char *name;
+  struct connection *connection;
+  int64_t timeout_ms;
+  const struct report_sink *report;
+  struct complaint complaint;
+};
+
+/* Asks an open connection until deadline_ms. Returns 0 or negative errno. */
+typedef int target_talk(void *context, struct connection *connection,
+                        int64_t deadline_ms, struct error *error);
+
+/* Connects if need be and talks, all within the target's timeout. A session
+ * that turns out to have died since the last read is replaced on the spot. A
+ * target that was down at the last read is waited for half as long, and never
+ * longer than half of interval_ms, while connecting goes on behind; each read
+ * tries anew, so that it is seen as soon as it is back. The fault is reported
+ * at once, then hourly; its end once.
+ * Returns 0, or what failed. */
+int target_ask(struct target *target, int64_t interval_ms, target_talk *talk,
+               void *context);
+
+/* Closes the connection. Waits for a thread that still connects, at most
+ * until deadline_ms. */
+void target_fini(struct target *target, int64_t deadline_ms);
+
+#endif
