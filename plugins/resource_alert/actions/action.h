@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* action: the one interface of everything that a response can do.
+ *
+ * An action has a wish, on or off. Its driver brings the world there (set) and
+ * looks whether it is there (confirm); the worker decides when, retries and
+ * keeps the record. A driver is called by one thread at a time, waits only
+ * until the call's deadline or until the call is cancelled, and logs nothing.
+ */
+#ifndef RESOURCE_ALERT_ACTIONS_ACTION_H
+#define RESOURCE_ALERT_ACTIONS_ACTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "core/error.h"
+#include "core/option.h"
+#include "resource_alert/alert_state.h"
+
+/* How much of a decision becomes an act; the largest of plugin, response and
+ * action counts. */
+enum action_mode {
+  ACTION_MODE_AUTO,
+  ACTION_MODE_DRYRUN,
+  ACTION_MODE_OFF,
+};
+
+extern const char *const action_mode_words[];
+
+/* Each action's options begin so. */
+struct action_options {
+  struct option_head head;
+  int64_t after_s;
+  int mode;         /* enum action_mode */
+  double timeout_s; /* for one try */
+};
+
+/* Checks of options: an absolute path; a name that can stand in a path, a key,
+ * a URL or a line of any protocol: letters, digits, '_', '-' and '.', not
+ * first, up to 63 of them. Return 0 or -EINVAL with the reason. */
+int action_check_absolute(const char *value, struct error *error);
+int action_check_name(const char *value, struct error *error);
+
+/* What all actions of a response are made with; borrowed, outlives them. */
+struct action_site {
+  const char *response;
+  const char *host;
+  const char *helper_dir;
+  size_t stores_len;     /* how many <SwitchStore> there are */
+  struct stores *stores; /* NULL while only checked */
+};
+
+/* Why and since when, for those who are told. Strings are borrowed. */
+struct action_wish {
+  bool is_on;
+  const char *response;
+  const char *host;
+  const char *cause; /* the row that called for it */
+  enum alert_state severity;
+  unsigned level;  /* actions of the response that are wanted */
+  int64_t since_s; /* of the response's engagement, since the epoch */
+  int64_t now_s;   /* since the epoch */
+};
+
+/* One call of a driver. */
+struct action_call {
+  int64_t deadline_ms; /* monotonic */
+  int cancel_fd;       /* becomes readable when collectd stops; -1: never */
+  /* What the action must not forget, for instance what it found before it
+   * changed it: an object, changed by the driver, kept over a restart. */
+  json_t *memory;
+  int64_t again_in_ms; /* out: call set again so long from now although it
+                          succeeded; 0: no need */
+  /* Writes the memory to the disk at once; for before an act. */
+  int (*save)(void *context, struct error *error);
+  /* One line in the journal. fields: taken. */
+  void (*note)(void *context, const char *step, json_t *fields);
+  void *context;
+};
+
+struct action_driver {
+  const struct option_block *block;
+
+  /* Writes what the action is about, "limit_noncore_api" or "trading/api", in
+   * a form that stays the same over a restart. */
+  void (*describe)(const void *options, char *text, size_t bytes);
+
+  /* Looks at start whether it can work at all, without changing anything.
+   * Returns 0 or -EINVAL with what to write instead. NULL: always. */
+  int (*check)(const void *options, const struct action_site *site,
+               struct error *error);
+
+  /* options, site: borrowed for the action's life. *ret: yours, free(). */
+  int (*new)(const void *options, const struct action_site *site, void **ret,
+             struct error *error);
+
+  /* Brings the world to the wish; a second time changes nothing.
+   * Returns 0; -ECANCELED when cancelled; -EAGAIN with again_in_ms when there
+   * is more to do later; else a negative errno and the call is repeated. */
+  int (*set)(void *action, const struct action_wish *wish,
+             struct action_call *call, struct error *error);
+
+  /* Reads back. Returns 0, or -ESTALE where the world is not as wished. NULL:
+   * the answer to set is all that can be known. */
+  int (*confirm)(void *action, const struct action_wish *wish,
+                 struct action_call *call, struct error *error);
+
+  /* A fire drill: goes the whole way without effect. NULL: there is none. */
+  int (*drill)(void *action, struct action_call *call, struct error *error);
+
+  void (*free)(void *action); /* accepts NULL */
+};
+
+#define ACTION_AFTER_HELP                                                      \
+  "Escalation: engage this action only so long after the response has "        \
+  "engaged."
+#define ACTION_MODE_HELP "As B<Mode> of the plugin, for this action."
+#define ACTION_TIMEOUT_HELP                                                    \
+  "How long one try may take; then it has failed and is repeated, with "       \
+  "growing pauses of up to a minute."
+
+/* The rows that every action's table begins with. */
+#define ACTION_OPTION_ROWS(timeout_text)                                       \
+  {.name = "After",                                                            \
+   .kind = OPTION_INTEGER,                                                     \
+   .offset = offsetof(struct action_options, after_s),                         \
+   .min = 0,                                                                   \
+   .max = 86400,                                                               \
+   .default_text = "0",                                                        \
+   .unit = "seconds",                                                          \
+   .help = ACTION_AFTER_HELP},                                                 \
+      {.name = "Mode",                                                         \
+       .kind = OPTION_WORD,                                                    \
+       .offset = offsetof(struct action_options, mode),                        \
+       .words = action_mode_words,                                             \
+       .default_text = "auto",                                                 \
+       .help = ACTION_MODE_HELP},                                              \
+  {                                                                            \
+    .name = "Timeout", .kind = OPTION_NUMBER,                                  \
+    .offset = offsetof(struct action_options, timeout_s), .min = 0.1,          \
+    .max = 300, .default_text = timeout_text, .unit = "seconds",               \
+    .help = ACTION_TIMEOUT_HELP                                                \
+  }
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* drivers: the table of all actions. */
+#include "resource_alert/actions/drivers.h"
+
+const struct action_driver *const action_drivers[ACTION_KINDS] = {
+    [ACTION_SWITCH] = &switch_driver,
+    [ACTION_EXEC] = &exec_driver,
+};

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* store_file: switches as files: PATH/NAME exists while NAME is on.
+ *
+ * PATH/switches.json lists what stands in the directory. It is made of the
+ * directory itself and looked at again after it was written, until both agree:
+ * so several writers need no lock, and what a person removes is gone from the
+ * list as well. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "resource_alert/actions/store.h"
+
+#define LIST_NAME "switches.json"
+#define SWITCH_BYTES_MAX 65536
+#define LIST_BYTES_MAX (1024 * 1024)
+#define LIST_TRIES 16
+#define FILE_MODE 0644 /* the middleware runs as somebody else */
+#define DIRECTORY_MODE 0755
+
+struct store_file {
+  const char *path; /* borrowed from the options */
+};
+
+static int check(const struct store_options *options, struct error *error) {
+  if (options->path == NULL) {
+    return error_set(error, -EINVAL,
+                     "Path is missing: write Path \"/run/collectd/switches\"");
+  }
+  return 0;
+}
+
+static int create(const struct store_options *options, void **ret,
+                  struct error *error) {
+  struct store_file *store = calloc(1, sizeof(*store));
+  if (store == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  store->path = options->path;
+  *ret = store;
+  return 0;
+}
+
+static int join_path(const struct store_file *store, const char *name,
+                     char path[PATH_MAX], struct error *error) {
+  int length = snprintf(path, PATH_MAX, "%s/%s", store->path, name);
+  return length > 0 && length < PATH_MAX
+             ? 0
+             : error_set(error, -ENAMETOOLONG, "%s: path is too long",
+                         store->path);
+}
+
+/* Makes the directory and those above it. */
+static int make_directory(const char *path, struct error *error) {
+  char part[PATH_MAX];
+  int code = 0;
+  for (size_t i = 1; i < sizeof(part) - 1 && code == 0; i++) {
+    if (path[i] != '/' && path[i] != '\0') {
+      continue;
+    }
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (mkdir(part, DIRECTORY_MODE) == 0) {
+      code = chmod(part, DIRECTORY_MODE) == 0 ? 0 : -errno; /* umask */
+    } else if (errno != EEXIST) {
+      code = -errno;
+    }
+    if (path[i] == '\0') {
+      break;
+    }
+  }
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot make the directory: %s",
+                               path, strerror(-code));
+}
+
+/* ---- switches.json ---- */
+
+static int add_to_list(json_t *list, const struct store_file *store,
+                       const char *name) {
+  char path[PATH_MAX];
+  char *text = NULL;
+  size_t bytes = 0;
+  if (join_path(store, name, path, NULL) != 0 ||
+      atomic_file_read(path, SWITCH_BYTES_MAX, &text, &bytes, NULL) != 0) {
+    return 0; /* gone meanwhile, or nothing of ours */
+  }
+  json_t *value = json_loadb(text, bytes, 0, NULL);
+  free(text);
+  if (value == NULL) {
+    value = json_object(); /* put there by a person: it is on all the same */
+  }
+  return json_object_set_new(list, name, value) == 0 ? 0 : -ENOMEM;
+}
+
+/* What stands in the directory. *ret_text: yours, free(). */
+static int render_list(const struct store_file *store, char **ret_text,
+                       struct error *error) {
+  DIR *directory = opendir(store->path);
+  if (directory == NULL) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot list: %s", store->path,
+                     strerror(-code));
+  }
+  json_t *list = json_object();
+  int code = list == NULL ? -ENOMEM : 0;
+  const struct dirent *entry;
+  while (code == 0 && (entry = readdir(directory)) != NULL) {
+    if (strcmp(entry->d_name, LIST_NAME) != 0 &&
+        action_check_name(entry->d_name, NULL) == 0) {
+      code = add_to_list(list, store, entry->d_name);
+    }
+  }
+  (void)closedir(directory);
+  char *text =
+      code == 0 ? json_dumps(list, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+  json_decref(list);
+  if (text == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  *ret_text = text;
+  return 0;
+}
+
+static bool is_on_disk(const char *path, const char *text) {
+  char *old = NULL;
+  size_t bytes = 0;
+  if (atomic_file_read(path, LIST_BYTES_MAX, &old, &bytes, NULL) != 0) {
+    return false;
+  }
+  bool is_same = strcmp(old, text) == 0;
+  free(old);
+  return is_same;
+}
+
+static int update_list(const struct store_file *store, struct error *error) {
+  char path[PATH_MAX];
+  int code = join_path(store, LIST_NAME, path, error);
+  for (int i = 0; code == 0 && i < LIST_TRIES; i++) {
+    char *text = NULL;
+    code = render_list(store, &text, error);
+    if (code != 0) {
+      return code;
+    }
+    bool is_same = is_on_disk(path, text);
+    if (!is_same) {
+      code =
+          atomic_file_write(path, text, strlen(text), FILE_MODE, false, error);
+    }
+    free(text);
+    if (is_same) {
+      return 0;
+    }
+  }
+  return code == 0
+             ? error_set(error, -EBUSY, "%s: others keep changing it", path)
+             : code;
+}
+
+/* ---- the driver ---- */
+
+static int write_switch(const struct store_file *store, const char *path,
+                        const json_t *value, struct error *error) {
+  int code = make_directory(store->path, error);
+  if (code != 0) {
+    return code;
+  }
+  char *text = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+  if (text == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  if (!is_on_disk(path, text)) {
+    code = atomic_file_write(path, text, strlen(text), FILE_MODE, false, error);
+  }
+  free(text);
+  return code;
+}
+
+static int put(void *self, const char *name, const json_t *value,
+               struct action_call *call, struct error *error) {
+  const struct store_file *store = self;
+  char path[PATH_MAX];
+  int code = join_path(store, name, path, error);
+  if (code != 0) {
+    return code;
+  }
+  if (value != NULL) {
+    call->again_in_ms = 10000; /* somebody may clean up there */
+    code = write_switch(store, path, value, error);
+  } else if (unlink(path) != 0 && errno != ENOENT) {
+    code = -errno;
+    (void)error_set(error, code, "%s: cannot remove: %s", path,
+                    strerror(-code));
+  }
+  if (code == 0 && (value != NULL || access(store->path, F_OK) == 0)) {
+    code = update_list(store, error);
+  }
+  return code;
+}
+
+static int confirm(void *self, const char *name, bool is_on,
+                   struct action_call *call, struct error *error) {
+  const struct store_file *store = self;
+  (void)call;
+  char path[PATH_MAX];
+  struct stat status;
+  int code = join_path(store, name, path, error);
+  if (code != 0) {
+    return code;
+  }
+  bool is_there = lstat(path, &status) == 0;
+  return is_there == is_on ? 0
+                           : error_set(error, -ESTALE, "%s is %s", path,
+                                       is_there ? "still there" : "not there");
+}
+
+static int drill(void *self, struct action_call *call, struct error *error) {
+  const struct store_file *store = self;
+  (void)call;
+  struct stat status;
+  int code = make_directory(store->path, error);
+  if (code != 0) {
+    return code;
+  }
+  if (stat(store->path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return error_set(error, -ENOTDIR, "%s is not a directory", store->path);
+  }
+  if ((status.st_mode & S_IWOTH) != 0) {
+    return error_set(error, -EPERM, "%s: anybody may write there: chmod o-w",
+                     store->path);
+  }
+  if (access(store->path, W_OK | X_OK) != 0) {
+    code = -errno;
+    return error_set(error, code, "%s: cannot write there: %s", store->path,
+                     strerror(-code));
+  }
+  return 0;
+}
+
+const struct store_driver store_file_driver = {
+    .name = "file",
+    .check = check,
+    .new = create,
+    .put = put,
+    .confirm = confirm,
+    .drill = drill,
+    .free = free,
+};

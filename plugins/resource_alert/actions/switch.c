@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* switch: turns a named switch on in every store, and off again. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/wish.h"
+#include "resource_alert/journal.h"
+
+struct switch_options {
+  struct action_options common;
+};
+
+struct switch_action {
+  const char *name; /* borrowed from the options */
+  struct stores *stores;
+};
+
+static const struct option rows[] = {ACTION_OPTION_ROWS("5")};
+
+static int check_name(const char *label, struct error *error) {
+  if (strcmp(label, "switches.json") == 0) {
+    return error_set(error, -EINVAL, "is the name of the list of all switches");
+  }
+  return action_check_name(label, error);
+}
+
+const struct option_block switch_block = {
+    .name = "Switch",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct switch_options),
+    .help = "A switch of this name is on in every B<E<lt>SwitchStoreE<gt>> "
+            "while the response is engaged.",
+    .options = rows,
+    .options_len = OPTION_COUNT(rows),
+    .check_label = check_name,
+};
+
+static void describe(const void *options, char *text, size_t bytes) {
+  const struct switch_options *own = options;
+  (void)snprintf(text, bytes, "%s", own->common.head.label);
+}
+
+static int create(const void *options, const struct action_site *site,
+                  void **ret, struct error *error) {
+  const struct switch_options *own = options;
+  struct switch_action *action = calloc(1, sizeof(*action));
+  if (action == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  action->name = own->common.head.label;
+  action->stores = site->stores;
+  *ret = action;
+  return 0;
+}
+
+static json_t *value_of(const struct action_wish *wish) {
+  char since[WISH_TIME_BYTES];
+  wish_format_time(wish->since_s, since);
+  return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
+                   journal_text(wish->host), "response", wish->response, "row",
+                   journal_text(wish->cause), "state",
+                   alert_state_name(wish->severity), "since", since);
+}
+
+static int set(void *self, const struct action_wish *wish,
+               struct action_call *call, struct error *error) {
+  struct switch_action *action = self;
+  if (!wish->is_on) {
+    return stores_put(action->stores, action->name, NULL, call, error);
+  }
+  json_t *value = value_of(wish);
+  if (value == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = stores_put(action->stores, action->name, value, call, error);
+  json_decref(value);
+  return code;
+}
+
+static int confirm(void *self, const struct action_wish *wish,
+                   struct action_call *call, struct error *error) {
+  struct switch_action *action = self;
+  return stores_confirm(action->stores, action->name, wish->is_on, call, error);
+}
+
+static int drill(void *self, struct action_call *call, struct error *error) {
+  struct switch_action *action = self;
+  return stores_drill(action->stores, call, error);
+}
+
+static int check(const void *options, const struct action_site *site,
+                 struct error *error) {
+  (void)options;
+  return site->stores_len > 0
+             ? 0
+             : error_set(error, -EINVAL,
+                         "there is no <SwitchStore> before it to keep the "
+                         "switch in: write <SwitchStore \"file\"> with Path "
+                         "\"/run/collectd/switches\"");
+}
+
+const struct action_driver switch_driver = {
+    .block = &switch_block,
+    .describe = describe,
+    .check = check,
+    .new = create,
+    .set = set,
+    .confirm = confirm,
+    .drill = drill,
+    .free = free,
+};

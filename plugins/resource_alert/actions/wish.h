@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* wish: a wish as JSON, the same for everybody who is told of it. */
+#ifndef RESOURCE_ALERT_ACTIONS_WISH_H
+#define RESOURCE_ALERT_ACTIONS_WISH_H
+
+#include "resource_alert/actions/action.h"
+
+/* "2026-01-31T12:00:00Z" and the like. Units: seconds since the epoch. */
+#define WISH_TIME_BYTES 32
+void wish_format_time(int64_t time_s, char text[WISH_TIME_BYTES]);
+
+/* The document that hooks and webhooks get:
+ *   {"version": 1, "event": "engage" or "release", "response": NAME,
+ *    "host": NAME, "row": NAME, "state": "WARNING", "level": 2,
+ *    "since": TIME, "time": TIME}
+ * Returns yours, json_decref(); NULL when memory is short. */
+json_t *wish_to_json(const struct action_wish *wish);
+
+#endif

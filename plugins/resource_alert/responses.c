@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* responses: all <Response> blocks at work: rows in, acts out. */
+#include "resource_alert/responses.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "resource_alert/worker.h"
+
+struct responses {
+  struct responses_site site;
+  struct worker_site shared;
+  _Atomic int *rows;
+  size_t workers_len;
+  struct worker *workers[];
+};
+
+/* ---- checking ---- */
+
+static int check_when(const struct response_options *response,
+                      const struct responses_rows *rows, struct error *error) {
+  for (size_t i = 0; i < response->when.len; i++) {
+    bool is_there = false;
+    for (size_t j = 0; j < rows->len && !is_there; j++) {
+      is_there = strcmp(rows->names[j], response->when.items[i]) == 0;
+    }
+    if (!is_there) {
+      return error_set(error, -EINVAL,
+                       "When \"%s\": there is no <Threshold \"%s\"> before it; "
+                       "rows must stand in the same or an earlier <Plugin "
+                       "resource_alert> block",
+                       response->when.items[i], response->when.items[i]);
+    }
+  }
+  return 0;
+}
+
+static int check_actions(const struct responses_options *options,
+                         const struct response_options *response,
+                         struct error *error) {
+  const struct action_site site = {
+      .response = response->head.label,
+      .helper_dir = options->helper_dir,
+      .stores_len = options->stores.len,
+  };
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    const struct action_driver *driver = action_drivers[kind];
+    for (size_t i = 0; i < response->actions[kind].len; i++) {
+      const char *action =
+          (const char *)response->actions[kind].items + i * driver->block->size;
+      if (driver->check != NULL && driver->check(action, &site, error) != 0) {
+        error_prefix(error, "<%s>", driver->block->name);
+        return -EINVAL;
+      }
+    }
+  }
+  return 0;
+}
+
+int responses_check(const struct responses_options *options,
+                    const struct responses_rows *rows, struct error *error) {
+  const struct response_options *all = options->responses.items;
+  for (size_t i = 0; i < options->responses.len; i++) {
+    int code = check_when(&all[i], rows, error);
+    if (code == 0) {
+      code = check_actions(options, &all[i], error);
+    }
+    if (code != 0) {
+      error_prefix(error, "<Response \"%s\">", all[i].head.label);
+      return code;
+    }
+  }
+  return 0;
+}
+
+/* ---- life ---- */
+
+static int open_states(struct responses *responses, struct error *error) {
+  const char *state_dir = responses->site.state_dir;
+  char path[PATH_MAX];
+  int length = state_dir == NULL ? 0
+                                 : snprintf(path, sizeof(path),
+                                            "%s/responses.json", state_dir);
+  if (length >= (int)sizeof(path)) {
+    return error_set(error, -ENAMETOOLONG, "StateDir: path is too long");
+  }
+  return desired_state_new(state_dir == NULL ? NULL : path,
+                           &responses->site.log, &responses->shared.states,
+                           error);
+}
+
+static int fill(struct responses *responses, struct error *error) {
+  const struct responses_site *site = &responses->site;
+  responses->rows = calloc(site->rows.len + 1, sizeof(*responses->rows));
+  responses->shared.site = site;
+  responses->shared.rows = responses->rows;
+  responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (responses->rows == NULL || responses->shared.stop_fd < 0) {
+    return error_set(error, -ENOMEM, "out of memory or descriptors");
+  }
+  for (size_t i = 0; i < site->rows.len; i++) {
+    atomic_store(&responses->rows[i], ALERT_UNKNOWN);
+  }
+  int code = open_states(responses, error);
+  const struct response_options *options = site->options->responses.items;
+  for (size_t i = 0; i < site->options->responses.len && code == 0; i++) {
+    code = worker_new(&responses->shared, &options[i], &responses->workers[i],
+                      error);
+    responses->workers_len += code == 0;
+  }
+  for (size_t i = 0; i < responses->workers_len && code == 0; i++) {
+    code = worker_start(responses->workers[i], error);
+  }
+  return code;
+}
+
+int responses_start(const struct responses_site *site, struct responses **ret,
+                    struct error *error) {
+  struct responses *responses =
+      calloc(1, sizeof(*responses) +
+                    site->options->responses.len * sizeof(struct worker *));
+  if (responses == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  responses->site = *site;
+  int code = fill(responses, error);
+  if (code != 0) {
+    responses_stop(responses);
+    return code;
+  }
+  *ret = responses;
+  return 0;
+}
+
+void responses_row_changed(struct responses *responses, size_t row,
+                           enum alert_state worst) {
+  if (responses == NULL || row >= responses->site.rows.len) {
+    return;
+  }
+  atomic_store(&responses->rows[row], (int)worst);
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    if (worker_watches(responses->workers[i], row)) {
+      worker_wake(responses->workers[i]);
+    }
+  }
+}
+
+void responses_publish(struct responses *responses,
+                       const struct sample_sink *sink) {
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    const char *name = worker_name(responses->workers[i]);
+    struct worker_counts counts = worker_get_counts(responses->workers[i]);
+    sample_put_gauge(sink, name, "degradation_level", "", (double)counts.level);
+    sample_put_derive(sink, name, "derive", "actions_done",
+                      (int64_t)counts.done);
+    sample_put_derive(sink, name, "derive", "actions_failed",
+                      (int64_t)counts.failed);
+    sample_put_derive(sink, name, "derive", "actions_held_back",
+                      (int64_t)counts.held_back);
+  }
+}
+
+void responses_stop(struct responses *responses) {
+  if (responses == NULL) {
+    return;
+  }
+  const uint64_t one = 1;
+  if (responses->shared.stop_fd >= 0) {
+    (void)!write(responses->shared.stop_fd, &one, sizeof(one));
+  }
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    worker_free(responses->workers[i]);
+  }
+  if (responses->shared.stop_fd >= 0) {
+    (void)close(responses->shared.stop_fd);
+  }
+  desired_state_free(responses->shared.states);
+  free(responses->rows);
+  free(responses);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* responses: all <Response> blocks at work: rows in, acts out. Each response
+ * has a worker thread of its own, so that a target that hangs delays nobody
+ * else. */
+#ifndef RESOURCE_ALERT_RESPONSES_H
+#define RESOURCE_ALERT_RESPONSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/notice.h"
+#include "core/report.h"
+#include "core/sample.h"
+#include "resource_alert/alert_state.h"
+#include "resource_alert/response_options.h"
+
+struct journal;
+struct responses;
+
+/* The names of the <Threshold> rows in their order; borrowed. */
+struct responses_rows {
+  const char *const *names;
+  size_t len;
+};
+
+/* What responses live on. All borrowed until responses_stop() has returned. */
+struct responses_site {
+  const struct responses_options *options;
+  struct responses_rows rows;
+  const char *host;      /* collectd's name for this machine */
+  const char *state_dir; /* desired states are kept in state_dir/responses.json;
+                            NULL: nowhere */
+  struct journal *journal;
+  struct report_sink log;
+  struct notice_sink notices; /* called from the workers; may take its time */
+};
+
+/* Checks what the option table cannot: that each When names a row that is
+ * there, that each action finds its store, that commands and the helper
+ * program are safe to run. For the config callback, after each block.
+ * Returns 0, or -EINVAL with the line that says what to write. */
+int responses_check(const struct responses_options *options,
+                    const struct responses_rows *rows, struct error *error);
+
+/* Reads the desired states back and starts the workers; for the init callback,
+ * since config callbacks run before collectd forks.
+ * *ret: yours, responses_stop(). Without any <Response> it is an empty set
+ * that starts no thread.
+ * Returns 0; a negative errno when no thread or memory is to be had. */
+int responses_start(const struct responses_site *site, struct responses **ret,
+                    struct error *error);
+
+/* The worst state over all series of a row is now WORST. row: index in
+ * responses_site.rows. Any thread; copies a number and wakes the workers that
+ * care, never blocks. responses may be NULL. */
+void responses_row_changed(struct responses *responses, size_t row,
+                           enum alert_state worst);
+
+/* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
+ * Any thread, not concurrently with responses_stop(). */
+void responses_publish(struct responses *responses,
+                       const struct sample_sink *sink);
+
+/* Ends the workers, within 5 s whatever their targets do, and frees all.
+ * What is engaged stays engaged and is kept in the state file. Accepts NULL. */
+void responses_stop(struct responses *responses);
+
+#endif

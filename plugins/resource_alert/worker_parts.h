@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* worker_parts: what the files of the worker share among themselves. */
+#ifndef RESOURCE_ALERT_WORKER_PARTS_H
+#define RESOURCE_ALERT_WORKER_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/complaint.h"
+#include "resource_alert/response.h"
+#include "resource_alert/trigger.h"
+#include "resource_alert/worker.h"
+
+#define WORKER_ACTION_NAME_BYTES 192
+
+/* One action of the response; all of it belongs to the thread. */
+struct worker_action {
+  const struct action_driver *driver;
+  const struct action_options *options; /* borrowed */
+  void *action;
+  char name[WORKER_ACTION_NAME_BYTES]; /* "Switch limit_noncore_api" */
+  enum action_mode mode;               /* the strictest of the three */
+  json_t *memory;                      /* an object of the driver's */
+  enum task_state kept; /* what really is, whatever a dry run pretends */
+  struct complaint complaint;
+};
+
+struct worker {
+  const struct worker_site *shared;
+  const struct response_options *options; /* borrowed */
+  struct stores *stores;
+  struct action_site action_site;
+  pthread_t thread;
+  bool has_thread;
+  int wake_fd;
+  atomic_size_t level;
+  atomic_uint_least64_t done;
+  atomic_uint_least64_t failed;
+  atomic_uint_least64_t held_back;
+  /* The rest belongs to the thread. */
+  struct response response;
+  struct trigger trigger;
+  struct worker_action *actions;
+  size_t actions_len;
+  int64_t engaged_s;  /* since the epoch; 0: not engaged */
+  bool is_notice_due; /* the state has changed and nobody was told yet */
+  bool is_held_back;  /* said already */
+  struct complaint keep_complaint;
+};
+
+/* Brings one action to its wish, as far as it may. */
+void worker_act(struct worker *worker, size_t task);
+
+/* Takes up what the state file says. */
+void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s);
+
+/* Writes the state file; a failure is logged once. */
+void worker_keep(struct worker *worker, bool is_durable);
+
+#endif
