@@ -20,6 +20,7 @@ class Collectd(Server):
         self.interval = 1
         # Several would take the values of one series out of order.
         self.write_threads = 1
+        self.types = list(build.TYPES)
         self.globals = []  # further lines for the head of collectd.conf
         self.prefix = []  # words before the command: ["unshare", "-n"]
         self.log_level = "info"
@@ -196,7 +197,7 @@ class Collectd(Server):
     # For Server.
 
     def prepare(self):
-        types = "\n".join(f'TypesDB "{path}"' for path in build.TYPES)
+        types = "\n".join(f'TypesDB "{path}"' for path in self.types)
         further = "\n".join(self.globals)
         blocks = "\n\n".join(self._blocks)
         self.configuration.write_text(f"""\
