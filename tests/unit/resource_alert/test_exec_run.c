@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_run: commands through the helper program, as collectd runs them: with
+ * SIGCHLD and SIGPIPE ignored. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "resource_alert/actions/exec_run.h"
+
+static char helper[PATH_MAX];
+static char output[EXEC_OUTPUT_BYTES];
+static struct error error;
+
+static int find_helper(void **state) {
+  (void)state;
+  char own[PATH_MAX - 64] = "";
+  (void)signal(SIGCHLD, SIG_IGN);
+  (void)signal(SIGPIPE, SIG_IGN);
+  if (readlink("/proc/self/exe", own, sizeof(own) - 1) < 0) {
+    return -1;
+  }
+  *strrchr(own, '/') = '\0';
+  (void)snprintf(helper, sizeof(helper), "%s/../libexec/resource-alert-exec",
+                 own);
+  return access(helper, X_OK);
+}
+
+static const char *user(void) {
+  const struct passwd *own = getpwuid(geteuid());
+  return geteuid() == 0 ? "nobody" : own->pw_name;
+}
+
+static struct exec_job job_of(const char *const *words) {
+  size_t len = 0;
+  while (words[len] != NULL) {
+    len++;
+  }
+  return (struct exec_job){
+      .helper = helper,
+      .user = user(),
+      .command = words,
+      .command_len = len,
+      .input = "",
+      .deadline_ms = monotonic_ms() + 5000,
+      .cancel_fd = -1,
+  };
+}
+
+static int run_shell(const char *script, int timeout_ms) {
+  const char *const words[] = {"/bin/sh", "-c", script, NULL};
+  struct exec_job job = job_of(words);
+  job.input = "{\"event\":\"engage\"}";
+  job.input_bytes = strlen(job.input);
+  job.deadline_ms = monotonic_ms() + timeout_ms;
+  error.text[0] = '\0';
+  return exec_run(&job, output, &error);
+}
+
+/* True while some process has MARK among its arguments. */
+static bool is_running(const char *mark) {
+  DIR *proc = opendir("/proc");
+  bool is_found = false;
+  const struct dirent *entry;
+  while (proc != NULL && !is_found && (entry = readdir(proc)) != NULL) {
+    char path[300];
+    char words[512] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
+    FILE *file = fopen(path, "re");
+    size_t got = file == NULL ? 0 : fread(words, 1, sizeof(words) - 1, file);
+    is_found = got > 0 && strtol(entry->d_name, NULL, 10) != getpid() &&
+               memmem(words, got, mark, strlen(mark)) != NULL;
+    if (file != NULL) {
+      (void)fclose(file);
+    }
+  }
+  (void)closedir(proc);
+  return is_found;
+}
+
+static void a_command_reads_its_document(void **state) {
+  (void)state;
+  assert_int_equal(run_shell("cat; printf '\\n%s' \"$1\"", 5000), 0);
+  assert_string_equal(output, "{\"event\":\"engage\"}?");
+}
+
+static void a_command_need_not_read(void **state) {
+  (void)state;
+  char *large = malloc(1 << 20);
+  memset(large, 'x', 1 << 20);
+  const char *const words[] = {"/bin/true", NULL};
+  struct exec_job job = job_of(words);
+  job.input = large;
+  job.input_bytes = 1 << 20;
+  assert_int_equal(exec_run(&job, output, &error), 0);
+  free(large);
+}
+
+static void its_end_is_told(void **state) {
+  (void)state;
+  assert_int_equal(run_shell("echo no disk >&2; exit 3", 5000), -EIO);
+  assert_string_equal(error.text, "/bin/sh: exit 3: no disk?");
+  assert_int_equal(run_shell("kill -9 $$", 5000), -EIO);
+  assert_string_equal(error.text, "/bin/sh: signal 9");
+}
+
+static void what_cannot_run_is_told(void **state) {
+  (void)state;
+  const char *const words[] = {"/nonexistent/hook", NULL};
+  struct exec_job job = job_of(words);
+  assert_int_equal(exec_run(&job, output, &error), -ENOEXEC);
+  assert_non_null(strstr(error.text, "/nonexistent/hook: No such file"));
+  job.user = "no-such-user";
+  assert_int_equal(exec_run(&job, output, &error), -ENOEXEC);
+  assert_non_null(strstr(error.text, "no-such-user"));
+  job.helper = "/nonexistent/helper";
+  assert_int_equal(exec_run(&job, output, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "/nonexistent/helper: cannot start"));
+}
+
+static void output_is_bounded(void **state) {
+  (void)state;
+  assert_int_equal(run_shell("yes | head -c 1000000", 5000), 0);
+  assert_int_equal(strlen(output), EXEC_OUTPUT_BYTES - 1);
+}
+
+static void the_environment_is_fresh(void **state) {
+  (void)state;
+  assert_int_equal(run_shell("env | grep -c =; pwd; umask", 5000), 0);
+  /* PATH HOME USER LOGNAME LC_ALL, and the shell's own PWD */
+  assert_string_equal(output, "6?/?0022?");
+  assert_int_equal(run_shell("ls /proc/self/fd | tr '\\n' ' '", 5000), 0);
+  assert_string_equal(output, "0 1 2 3 "); /* 3: ls has the directory open */
+}
+
+static void it_runs_as_its_user(void **state) {
+  (void)state;
+  assert_int_equal(run_shell("id -un; id -G | wc -w", 5000), 0);
+  char expected[64];
+  (void)snprintf(expected, sizeof(expected), "%s?1?", user());
+  if (geteuid() == 0) {
+    assert_string_equal(output, expected);
+  }
+}
+
+static void a_command_that_hangs_is_killed(void **state) {
+  (void)state;
+  int64_t begun_ms = monotonic_ms();
+  assert_int_equal(
+      run_shell("trap '' TERM; while :; do sleep 31.41; done", 200),
+      -ETIMEDOUT);
+  assert_true(monotonic_ms() - begun_ms < 3000);
+  assert_non_null(strstr(error.text, "took too long"));
+  assert_false(is_running("31.41"));
+}
+
+static void what_it_leaves_behind_is_killed(void **state) {
+  (void)state;
+  assert_int_equal(
+      run_shell("sleep 27.18 & setsid sleep 27.18 & setsid sh -c 'setsid "
+                "sleep 27.18 & sleep 27.18' & sleep 0.1; exit 0",
+                5000),
+      0);
+  assert_false(is_running("27.18"));
+}
+
+static void it_ends_when_it_is_cancelled(void **state) {
+  (void)state;
+  const char *const words[] = {"/bin/sleep", "16.18", NULL};
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  (void)close(ends[1]); /* readable: at its end */
+  struct exec_job job = job_of(words);
+  job.cancel_fd = ends[0];
+  int64_t begun_ms = monotonic_ms();
+  assert_int_equal(exec_run(&job, output, &error), -ECANCELED);
+  assert_true(monotonic_ms() - begun_ms < 2000);
+  assert_false(is_running("16.18"));
+  (void)close(ends[0]);
+}
+
+static void a_check_runs_nothing(void **state) {
+  (void)state;
+  const char *const words[] = {"/bin/sh", "-c", "echo ran", NULL};
+  struct exec_job job = job_of(words);
+  job.is_check = true;
+  assert_int_equal(exec_run(&job, output, &error), 0);
+  assert_string_equal(output, "");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_command_reads_its_document),
+      cmocka_unit_test(a_command_need_not_read),
+      cmocka_unit_test(its_end_is_told),
+      cmocka_unit_test(what_cannot_run_is_told),
+      cmocka_unit_test(output_is_bounded),
+      cmocka_unit_test(the_environment_is_fresh),
+      cmocka_unit_test(it_runs_as_its_user),
+      cmocka_unit_test(a_command_that_hangs_is_killed),
+      cmocka_unit_test(what_it_leaves_behind_is_killed),
+      cmocka_unit_test(it_ends_when_it_is_cancelled),
+      cmocka_unit_test(a_check_runs_nothing),
+  };
+  return cmocka_run_group_tests(tests, find_helper, NULL);
+}
