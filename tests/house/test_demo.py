@@ -33,7 +33,7 @@ SAMPLE = """\
     #LeakAfter 300
   </Pool>
   #<Pool "other">
-  #  PoolSize 20
+    #PoolSize 20
   #</Pool>
 </Plugin>
 """
@@ -167,6 +167,18 @@ def test_a_substitution_switches_on_what_is_a_comment():
 def test_a_substitution_that_meets_nothing_is_refused(path, option):
     with pytest.raises(Failed, match=f"{option} in .*: found 0 times, expected once"):
         configuration.substitute(SAMPLE, path, option, 1)
+
+
+def test_a_substitution_can_name_the_value_it_replaces():
+    text = 'TypesDB "/a"\nTypesDB "/b"\n'
+    assert configuration.substitute(text, (), "TypesDB", '"/c"', was="/b") == 'TypesDB "/a"\nTypesDB "/c"\n'
+
+
+def test_a_block_is_switched_on_with_all_that_is_in_it():
+    text = configuration.switch_on(SAMPLE, ("Plugin dbpool", "Pool other"))
+    assert text == SAMPLE.replace('  #<Pool "other">\n    #PoolSize 20\n  #</Pool>', '  <Pool "other">\n    PoolSize 20\n  </Pool>')
+    with pytest.raises(Failed, match="found 0 times"):
+        configuration.switch_on(SAMPLE, ("Plugin dbpool", "Pool none"))
 
 
 def test_a_substitution_that_meets_twice_is_refused():

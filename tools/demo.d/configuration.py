@@ -16,8 +16,8 @@ STATEMENT = re.compile(r"^(?P<indent>\s*)(?P<off>#?)(?P<body>[A-Z<][^\n]*)$")
 @dataclasses.dataclass
 class Statement:
     line: int      # index into the lines of the text
-    path: tuple    # of blocks around it: ("Plugin resource_alert", "Threshold pool_used")
-    name: str      # of the option, or of the block that it opens
+    path: tuple    # of the blocks around it: ("Plugin dbpool", "Pool trading")
+    name: str      # of the option; "Pool trading" where a block opens; "" where it ends
     values: list
     is_on: bool
     indent: str
@@ -25,31 +25,48 @@ class Statement:
 
 def statements(text):
     """Every statement of TEXT, those that are switched off too."""
-    path = []
+    path = ()
     for line, content in enumerate(text.splitlines()):
         match = STATEMENT.match(content)
         if not match:
             continue
         body, is_on = match["body"], not match["off"]
         if body.startswith("</"):
-            path.pop()
+            yield Statement(line, path, "", [], is_on, match["indent"])
+            path = path[:-1]
             continue
-        opens = body.startswith("<")
         name, *values = shlex.split(body.strip("<>"), comments=True)
-        yield Statement(line, tuple(path), name, values, is_on, match["indent"])
+        opens = body.startswith("<")
+        name = " ".join([name, *values]) if opens else name
+        yield Statement(line, path, name, values, is_on, match["indent"])
         if opens:
-            path.append(" ".join([name, *values]))
+            path += (name,)
 
 
-def substitute(text, path, option, value, was=None, origin="the sample"):
-    """TEXT with OPTION in the block PATH set to VALUE, and switched on; only the
-    one that WAS a certain value where that is given.
-    Raises Failed unless exactly one statement is meant."""
-    found = [it for it in statements(text) if it.path == path and it.name == option
+def the_one(text, path, name, was=None):
+    """The statement NAME in the block PATH; where WAS is given, the one that
+    has this value. Raises Failed unless there is exactly one."""
+    found = [it for it in statements(text) if it.path == path and it.name == name
              and was in (None, " ".join(it.values))]
     if len(found) != 1:
         where = " / ".join(path) or "no block"
-        raise Failed(f"{origin}: {option} in {where}: found {len(found)} times, expected once")
+        raise Failed(f"{name} in {where}: found {len(found)} times, expected once")
+    return found[0]
+
+
+def substitute(text, path, option, value, was=None):
+    """TEXT with OPTION in the block PATH set to VALUE, and switched on."""
+    it = the_one(text, path, option, was)
     lines = text.splitlines()
-    lines[found[0].line] = f"{found[0].indent}{option} {value}"
+    lines[it.line] = f"{it.indent}{option} {value}"
+    return "\n".join(lines) + "\n"
+
+
+def switch_on(text, path):
+    """TEXT with the block PATH and all that is in it switched on."""
+    the_one(text, path[:-1], path[-1])
+    lines = text.splitlines()
+    for it in statements(text):
+        if it.path[:len(path)] == path or (*it.path, it.name) == path:
+            lines[it.line] = STATEMENT.sub(r"\g<indent>\g<body>", lines[it.line])
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ class Demo:
         application = Application(place, database)
         collectd = Collectd(place, grp.getgrgid(place.user.pw_gid).gr_name)
         snippets = place.root / "etc/collectd/collectd.conf.d"
-        settings.apply(snippets, settings.substitutions(place.root, database, application))
+        settings.apply(snippets, place.root, database, application)
         self.table = Table((snippets / "40-thresholds.conf").read_text())
         for server in [database, collectd, application]:
             stopping.check()
@@ -102,12 +102,16 @@ class Demo:
         self.say(entry["row"], words, entry["to"], entry["time"])
 
     def on_response(self, entry, _now):
-        words = f"{entry['from']} → {entry['to']}  {entry.get('cause', '')}"
-        self.say(entry["response"], words, "response", entry["time"])
+        cause = f"  because of {entry['cause']}" if entry.get("cause") else ""
+        self.say(entry["response"], f"{entry['from']} → {entry['to']}{cause}", "response",
+                 entry["time"])
 
     def on_action(self, entry, _now):
-        words = f"{entry['action']}: {entry['step']}"
-        self.say(entry["response"], words, "response", entry["time"])
+        words = {"confirmed": "on" if entry.get("on") else "off",
+                 "failed": f"failed: {entry.get('error')}",
+                 "held_back": f"held back: {entry.get('cause')}"}.get(entry["step"])
+        if words:
+            self.say(entry["response"], f"{entry['action']} {words}", "response", entry["time"])
 
     def say(self, source, words, state, time_text=None):
         clock = (datetime.datetime.fromisoformat(time_text) if time_text

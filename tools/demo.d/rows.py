@@ -65,7 +65,7 @@ class Table:
     def __init__(self, text):
         self.thresholds = {}
         for it in statements(text):
-            if it.is_on and it.path and it.path[-1].startswith("Threshold "):
+            if it.is_on and it.name and it.path and it.path[-1].startswith("Threshold "):
                 name = it.path[-1].removeprefix("Threshold ")
                 threshold = self.thresholds.setdefault(name, Threshold(name))
                 threshold.options[it.name] = " ".join(it.values)

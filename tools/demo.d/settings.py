@@ -1,41 +1,66 @@
 # SPDX-License-Identifier: MIT
-"""Where the demo's configuration differs from conf.d: paths and waiting times."""
-from configuration import substitute
+"""Where the demo's configuration differs from conf.d: what an administrator
+switches on, paths, and waiting times, since the story is told in a minute."""
+from children import Failed
+from configuration import substitute, switch_on
+
+POOL = ("Plugin dbpool", "Pool trading")
+LOG = ("Plugin session_log", "Log trading")
+ALERT = ("Plugin resource_alert",)
+DEGRADE = (*ALERT, "Response degrade")
+STORE = (*ALERT, "SwitchStore file")
 
 SWITCHES = {"limit_noncore_api": 0, "pause_scheduled_jobs": 3, "serve_cached": 6}  # After
+ROWS = ["pool_used", "pool_ready", "pool_leak", "session_leak", "log_errors"]
+
+BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 
 
-def substitutions(root, database, application):
-    """(file, path of blocks, option, value); each must be met exactly once."""
-    def quoted(path):
-        return f'"{path}"'
-
-    pool = ("Plugin dbpool", "Pool trading")
-    sessions = ("Plugin session_log", "Log trading")
-    alert = ("Plugin resource_alert",)
-    degrade = (*alert, "Response degrade")
-    lines = [
-        ("20-dbpool.conf", pool, "Host", quoted(database.socket)),
-        ("20-dbpool.conf", pool, "LeakAfter", 3),
-        ("30-session_log.conf", sessions, "File", quoted(application.log)),
-        ("30-session_log.conf", sessions, "FloorWindow", 2),
-        ("40-thresholds.conf", alert, "StateDir", quoted(root / "var/lib/collectd/resource_alert")),
-        ("40-thresholds.conf", alert, "Journal",
-         quoted(root / "var/log/collectd/resource_alert.jsonl")),
-        ("50-responses.conf", alert, "Mode", quoted("auto")),
-        ("50-responses.conf", degrade, "Engage", 2),
-        ("50-responses.conf", degrade, "Release", 4),
-    ]
-    for row in ["pool_used", "pool_ready"]:
-        lines.append(("40-thresholds.conf", (*alert, f"Threshold {row}"), "For", 2))
-        lines.append(("40-thresholds.conf", (*alert, f"Threshold {row}"), "Recover", 2))
-    for switch, after_s in SWITCHES.items():
-        lines.append(("50-responses.conf", (*degrade, f"Switch {switch}"), "After", after_s))
-    return lines
+def paths(root, database, application):
+    """{file: [(path of blocks, option, value before or None, value)]}"""
+    return {
+        "00-types.conf": [((), "TypesDB", "/usr/share/collectd-resource-alert/types.db",
+                           root / "usr/share/collectd-resource-alert/types.db")],
+        "20-dbpool.conf": [(POOL, "Host", None, database.socket)],
+        "30-session_log.conf": [(LOG, "File", None, application.log),
+                                (LOG[:1], "StateDir", None, root / "var/lib/collectd/session_log")],
+        "40-thresholds.conf": [
+            (ALERT, "StateDir", None, root / "var/lib/collectd/resource_alert"),
+            (ALERT, "Journal", None, root / "var/log/collectd/resource_alert.jsonl")],
+        "50-responses.conf": [(STORE, "Path", None, application.switches)],
+    }
 
 
-def apply(directory, lines):
-    """Substitutes LINES in the files of DIRECTORY."""
-    for name, path, option, value in lines:
-        file = directory / name
-        file.write_text(substitute(file.read_text(), path, option, value, name))
+def times():
+    """The same, of waiting times; and the responses are no dry run."""
+    return {
+        "20-dbpool.conf": [(POOL, "LeakAfter", None, 3)],
+        "30-session_log.conf": [(LOG, "FloorWindow", None, 2)],
+        "40-thresholds.conf": [((*ALERT, f"Threshold {row}"), option, None, 2)
+                               for row in ROWS for option in ["For", "Recover"]],
+        "50-responses.conf": [
+            (ALERT, "Mode", None, "auto"),
+            (DEGRADE, "Engage", None, 2), (DEGRADE, "Release", None, 4),
+            (DEGRADE, "MaxActions", None, 3600),  # an hour is told in five minutes
+            *(((*DEGRADE, f"Switch {name}"), "After", None, after_s)
+              for name, after_s in SWITCHES.items())],
+    }
+
+
+def apply(directory, root, database, application):
+    """Changes the files of DIRECTORY, each exactly as listed above."""
+    for name, blocks in BLOCKS.items():
+        for block in blocks:
+            change(directory / name, switch_on, block)
+    for changes in [paths(root, database, application), times()]:
+        for name, lines in changes.items():
+            for path, option, was, value in lines:
+                change(directory / name, substitute, path, option,
+                       value if isinstance(value, int) else f'"{value}"', was)
+
+
+def change(file, how, *arguments):
+    try:
+        file.write_text(how(file.read_text(), *arguments))
+    except (Failed, FileNotFoundError) as error:
+        raise Failed(f"conf.d/{file.name}: {error}") from None
