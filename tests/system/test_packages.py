@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The Debian package in a bare Debian tree, the rpm spec, the hardened service."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from servers import build
+
+PACKAGING = build.SOURCE / "packaging"
+NAME = "collectd-resource-alert"
+
+
+def run(*command, **options):
+    """Runs to the end; returns what was said, fails with it."""
+    options = {"timeout": 400, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
+    result = subprocess.run([str(word) for word in command], **options)
+    assert result.returncode == 0, f"{command}: {result.returncode}\n{result.stdout[-4000:]}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    path = tmp_path_factory.mktemp("packages")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def packages(place):
+    """Two revisions of the package, from a release build of its own."""
+    made = []
+    for revision in (1, 2):
+        run("cmake", "-S", build.SOURCE, "-B", place / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+            "-DCMAKE_INSTALL_PREFIX=/usr", "-DBUILD_TESTING=OFF", f"-DPACKAGE_REVISION={revision}")
+        run("cmake", "--build", place / "build")
+        run("cpack", "-G", "DEB", "-B", place / f"deb{revision}", cwd=place / "build")
+        made += list((place / f"deb{revision}").glob("*.deb"))
+    assert len(made) == 2
+    return made
+
+
+@pytest.fixture(scope="module")
+def tree(place):
+    """A bare Debian 12 with the stock collectd, which starts nothing by itself."""
+    path = place / "tree"
+    sources = "\n".join(p.read_text() for p in pathlib.Path("/etc/apt/sources.list.d").glob("*.sources"))
+    old = pathlib.Path("/etc/apt/sources.list")
+    sources = sources or old.read_text()
+    policy = place / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    run("mmdebstrap", "--mode=root", "--variant=minbase", "--include=collectd,librrd8,libmnl0",
+        f"--setup-hook=mkdir -p $1/usr/sbin; cp {policy} $1/usr/sbin/policy-rc.d",
+        "bookworm", path, "-", input=sources)
+    return path
+
+
+def inside(tree, script):
+    """Runs SCRIPT in the tree with /proc and /dev; all it starts ends with it."""
+    return run("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec",
+               'mount --make-rprivate /; mount --bind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
+               'mount -t tmpfs tmpfs "$1/run"; exec chroot "$1" sh -ec "$2"', "sh", tree, script,
+               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+                    **{k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")}})
+
+
+def starts(tree):
+    """The stock collectd starts with its own configuration and our snippets."""
+    told = inside(tree, r"""
+        echo "127.0.0.1 $(hostname).example $(hostname)" >/etc/hosts
+        printf 'LoadPlugin logfile\n<Plugin logfile>\n  File stdout\n</Plugin>\n' >/root/start.conf
+        cat /etc/collectd/collectd.conf >>/root/start.conf
+        collectd -T -C /root/start.conf 2>&1 || true""")
+    assert "Exiting normally" in told, told
+    for snippet in (build.SOURCE / "conf.d").glob("*.conf"):
+        for name in re.findall(r'^LoadPlugin "?(\w+)', snippet.read_text(), re.M):
+            assert f'plugin "{name}" successfully loaded' in told, told
+
+
+def ours(tree):
+    return sorted(str(p.relative_to(tree)) for pattern in ["*resource*alert*", "10-statgrab.conf", "statgrab.so"]
+                  for top in ["etc", "usr", "var/lib/collectd", "var/log"] for p in (tree / top).rglob(pattern))
+
+
+def test_lintian_finds_nothing_that_has_no_stated_reason(packages):
+    run("lintian", "--fail-on", "error,warning", "--allow-root", packages[0])
+
+
+def test_the_package_depends_on_what_its_plugins_need(place, packages):
+    depends = run("dpkg-deb", "-f", packages[0], "Depends")
+    assert "collectd-core (>= 5.12)" in depends
+    modules = list((place / "build" / "collectd").glob("*.so"))
+    assert len(modules) == 4
+    for module in modules:
+        for library in re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", module)):
+            package = run("dpkg", "-S", f"*/{library}").split(":")[0]
+            assert package in depends, f"{module.name} needs {library}"
+
+
+def test_install_upgrade_and_purge(packages, tree):
+    before = ours(tree)
+    for package in packages:
+        shutil.copy(package, tree / "root")
+    first, second = (f"/root/{package.name}" for package in packages)
+    snippet = tree / "etc/collectd/collectd.conf.d/60-graphite.conf"
+
+    inside(tree, f"apt-get install -qy --no-install-recommends {first}")
+    assert "usr/lib/collectd/statgrab.so" in ours(tree)
+    starts(tree)
+    inside(tree, "resource-alertctl check")
+
+    snippet.write_text(snippet.read_text() + "# mine\n")
+    inside(tree, f"dpkg -i {second}")
+    assert snippet.read_text().endswith("# mine\n")
+    assert "2" == inside(tree, f"dpkg-query -W -f '${{Version}}' {NAME}").rpartition("-")[2]
+    starts(tree)
+
+    (tree / "var/lib/collectd/resource_alert").mkdir(parents=True, exist_ok=True)
+    inside(tree, f"dpkg --remove {NAME}")
+    assert snippet.exists() and "usr/lib/collectd/statgrab.so" not in ours(tree)
+    inside(tree, f"dpkg --purge {NAME}")
+    assert ours(tree) == before
+
+
+def test_the_hardened_service_is_valid(tmp_path):
+    service = pathlib.Path("/lib/systemd/system/collectd.service").read_text()
+    # What ExecStartPre names is not installed on the machine that tests.
+    ctl = tmp_path / "resource-alertctl"
+    shutil.copy(build.BUILD / "resource-alertctl", ctl)
+    drop_in = (PACKAGING / "systemd/hardening.conf").read_text()
+    (tmp_path / "collectd.service").write_text(service)
+    (tmp_path / "collectd.service.d").mkdir()
+    (tmp_path / "collectd.service.d" / "hardening.conf").write_text(
+        drop_in.replace("/usr/bin/resource-alertctl", str(ctl)))
+    told = run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", tmp_path / "collectd.service")
+    assert told == ""
+
+
+def test_the_rpm_spec_is_read_by_rpm(tmp_path):
+    spec = PACKAGING / "rpm" / f"{NAME}.spec"
+    told = run("rpmspec", "--query", "--qf", "%{NAME} %{VERSION}\n", spec)
+    version = build.cache("CMAKE_PROJECT_VERSION")
+    assert told.splitlines()[-1] == f"{NAME} {version}"
