@@ -2,10 +2,74 @@
 /* text: what is done to strings that come from somewhere else. */
 #include "core/text.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
 void text_blank_controls(char *text) {
   for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
     if (*c < ' ' || *c == 0x7f) {
       *c = '?';
     }
   }
+}
+
+/* Bytes of the UTF-8 character that TEXT begins with, 1 to 4; 0 if it begins
+ * with none: overlong forms, surrogates and what lies beyond U+10FFFF are no
+ * characters (RFC 3629). */
+static size_t utf8_length(const unsigned char *text) {
+  unsigned char lead = text[0];
+  size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (lead >= 0x80 && (lead < 0xc2 || lead > 0xf4)) {
+    return 0;
+  }
+  for (size_t i = 1; i < length; i++) {
+    if ((text[i] & 0xc0) != 0x80) { /* a NUL is none either */
+      return 0;
+    }
+  }
+  bool is_wrong =
+      (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xed && text[1] > 0x9f) ||
+      (lead == 0xf0 && text[1] < 0x90) || (lead == 0xf4 && text[1] > 0x8f);
+  return is_wrong ? 0 : length;
+}
+
+/* Writes one character or its escape into PIECE (5 bytes); *ret_taken: bytes
+ * of FROM that it stands for. Returns its length. */
+static size_t escape_one(char *piece, const unsigned char *from,
+                         size_t *ret_taken) {
+  size_t length = utf8_length(from);
+  *ret_taken = length == 0 ? 1 : length;
+  switch (*from) {
+  case '\n':
+    return (size_t)snprintf(piece, 5, "\\n");
+  case '\t':
+    return (size_t)snprintf(piece, 5, "\\t");
+  case '\\':
+    return (size_t)snprintf(piece, 5, "\\\\");
+  default:
+    break;
+  }
+  if (length == 0 || *from < ' ' || *from == 0x7f) {
+    return (size_t)snprintf(piece, 5, "\\x%02x", (unsigned)*from);
+  }
+  memcpy(piece, from, length);
+  return length;
+}
+
+void text_escape(char *to, size_t bytes, const char *from) {
+  const unsigned char *next = (const unsigned char *)from;
+  size_t used = 0;
+  while (*next != '\0') {
+    char piece[5];
+    size_t taken;
+    size_t length = escape_one(piece, next, &taken);
+    if (used + length >= bytes) {
+      break;
+    }
+    memcpy(to + used, piece, length);
+    used += length;
+    next += taken;
+  }
+  to[used] = '\0';
 }
