@@ -7,6 +7,7 @@
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
+#include "glue/notices.h"
 #include "glue/samples.h"
 
 #include "collectd.h"
@@ -18,12 +19,10 @@
 #define SHUTDOWN_MS 500
 
 static struct dbpool_options options;
-static struct report_sink log_sink;
-static struct sample_sink sample_sink;
+static struct outlets outlets;
 
 static int read_server(user_data_t *data) {
-  server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()),
-              &sample_sink);
+  server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
@@ -49,7 +48,7 @@ static size_t gather_pools(size_t first, const struct pool_options **shared,
 static int register_server(const struct pool_options *const *pools,
                            size_t len) {
   char name[DATA_MAX_NAME_LEN];
-  struct server *server = server_new(pools, len, &log_sink);
+  struct server *server = server_new(pools, len, &outlets);
   if (server == NULL) {
     return -1;
   }
@@ -61,7 +60,8 @@ static int register_server(const struct pool_options *const *pools,
 
 static int init(void) {
   const size_t len = options.pools.len;
-  const struct pool_options **shared = calloc(len + 1, sizeof(struct pool_options *));
+  const struct pool_options **shared =
+      calloc(len + 1, sizeof(struct pool_options *));
   bool *is_taken = calloc(len + 1, sizeof(*is_taken));
   int code = shared == NULL || is_taken == NULL ? -1 : 0;
   for (size_t i = 0; i < len && code == 0; i++) {
@@ -85,8 +85,11 @@ static int shut_down(void) {
 }
 
 void module_register(void) {
-  log_sink = glue_log_sink("dbpool");
-  sample_sink = glue_sample_sink("dbpool");
+  outlets = (struct outlets){
+      .samples = glue_sample_sink("dbpool"),
+      .notices = glue_notice_sink("dbpool"),
+      .report = glue_log_sink("dbpool"),
+  };
   if (option_init(&dbpool_options, &options) == 0) {
     plugin_register_complex_config("dbpool", configure);
     plugin_register_init("dbpool", init);

@@ -10,8 +10,15 @@
 #define MICROSECONDS_PER_S 1e6
 
 void monitor_init(struct monitor *monitor, const struct pool_options *options,
-                  const struct report_sink *report_to) {
-  *monitor = (struct monitor){.options = options, .report = report_to};
+                  const struct outlets *outlets) {
+  *monitor = (struct monitor){
+      .options = options,
+      .outlets = outlets,
+      .suspects = {.pool = options->head.label,
+                   .a_minute = options->suspects_per_minute},
+      .forecast = {.window_us = (int64_t)(options->forecast_window_s *
+                                          MICROSECONDS_PER_S)},
+  };
 }
 
 void monitor_fini(struct monitor *monitor) {
@@ -101,13 +108,15 @@ static void find_leaks(struct monitor *monitor,
   (void)leak_find(&monitor->watch, monitor->sessions, monitor->sessions_len,
                   monitor->now_us, &limits, monitor->leaks,
                   &monitor->leaks_len);
+  suspects_update(&monitor->suspects, monitor->leaks, monitor->leaks_len,
+                  monitor->now_us, &monitor->outlets->notices);
 }
 
 static void say_beyond(struct monitor *monitor,
                        const struct pool_estimate *estimate) {
   if (estimate->is_beyond && !monitor->has_said_beyond) {
     monitor->has_said_beyond = true;
-    report(monitor->report, REPORT_WARNING,
+    report(&monitor->outlets->report, REPORT_WARNING,
            "pool \"%s\": %" PRId64 " sessions, but PoolSize, MaxOverflow and "
            "Processes allow %" PRId64 "; correct them, or narrow Application",
            monitor->options->head.label, estimate->total, estimate->capacity);
@@ -116,16 +125,19 @@ static void say_beyond(struct monitor *monitor,
 
 /* ---- sending ---- */
 
-static void put_up(const struct monitor *monitor, bool is_up, bool is_full,
-                   const struct sample_sink *samples) {
-  const char *name = monitor->options->head.label;
-  sample_put_gauge(samples, name, "gauge", "up", is_up ? 1 : 0);
-  sample_put_gauge(samples, name, "gauge", "full", is_full ? 1 : 0);
+static void put(const struct monitor *monitor, const char *type,
+                const char *type_instance, double value) {
+  sample_put_gauge(&monitor->outlets->samples, monitor->options->head.label,
+                   type, type_instance, value);
+}
+
+static void put_up(const struct monitor *monitor, bool is_up, bool is_full) {
+  put(monitor, "gauge", "up", is_up ? 1 : 0);
+  put(monitor, "gauge", "full", is_full ? 1 : 0);
 }
 
 static void put_connections(const struct monitor *monitor,
-                            const struct pool_estimate *estimate,
-                            const struct sample_sink *samples) {
+                            const struct pool_estimate *estimate) {
   const struct pool_count *count = &monitor->count;
   const struct {
     const char *name;
@@ -145,28 +157,12 @@ static void put_connections(const struct monitor *monitor,
       {"capacity", estimate->capacity},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-    sample_put_gauge(samples, monitor->options->head.label,
-                     "current_connections", rows[i].name,
-                     (double)rows[i].value);
+    put(monitor, "current_connections", rows[i].name, (double)rows[i].value);
   }
 }
 
-static void put_durations(const struct monitor *monitor, double query_s,
-                          const struct sample_sink *samples) {
-  const char *name = monitor->options->head.label;
-  const struct pool_count *count = &monitor->count;
-  sample_put_gauge(samples, name, "duration", "oldest_transaction",
-                   (double)count->oldest_transaction_us / MICROSECONDS_PER_S);
-  sample_put_gauge(samples, name, "duration", "oldest_session",
-                   (double)count->oldest_session_us / MICROSECONDS_PER_S);
-  sample_put_gauge(samples, name, "duration", "oldest_wait",
-                   (double)count->oldest_wait_us / MICROSECONDS_PER_S);
-  sample_put_gauge(samples, name, "duration", "query", query_s);
-}
-
 static void put_headroom(const struct monitor *monitor,
-                         const struct headroom *headroom,
-                         const struct sample_sink *samples) {
+                         const struct headroom *headroom) {
   const struct {
     const char *name;
     int64_t value;
@@ -178,16 +174,32 @@ static void put_headroom(const struct monitor *monitor,
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     if (rows[i].value != HEADROOM_UNLIMITED) {
-      sample_put_gauge(samples, monitor->options->head.label,
-                       "current_connections", rows[i].name,
-                       (double)rows[i].value);
+      put(monitor, "current_connections", rows[i].name, (double)rows[i].value);
     }
   }
 }
 
+static void put_durations(const struct monitor *monitor, double query_s,
+                          double left_s) {
+  const struct pool_count *count = &monitor->count;
+  const struct {
+    const char *name;
+    double seconds;
+  } rows[] = {
+      {"oldest_transaction",
+       (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
+      {"oldest_session", (double)count->oldest_session_us / MICROSECONDS_PER_S},
+      {"oldest_wait", (double)count->oldest_wait_us / MICROSECONDS_PER_S},
+      {"query", query_s},
+      {"until_exhausted", left_s},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    put(monitor, "duration", rows[i].name, rows[i].seconds);
+  }
+}
+
 static void put_ends(const struct monitor *monitor,
-                     const struct postgresql_database *database,
-                     const struct sample_sink *samples) {
+                     const struct postgresql_database *database) {
   const struct {
     const char *name;
     int64_t value;
@@ -198,32 +210,34 @@ static void put_ends(const struct monitor *monitor,
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     if (rows[i].value >= 0) {
-      sample_put_derive(samples, monitor->options->head.label, "total_sessions",
+      sample_put_derive(&monitor->outlets->samples,
+                        monitor->options->head.label, "total_sessions",
                         rows[i].name, rows[i].value);
     }
   }
 }
 
 void monitor_finish(struct monitor *monitor, const struct headroom *headroom,
-                    const struct postgresql_database *database, double query_s,
-                    const struct sample_sink *samples) {
+                    const struct postgresql_database *database,
+                    double query_s) {
   const struct pool_shape shape = shape_of(monitor);
   const struct pool_estimate estimate =
       pool_estimate(&monitor->count, &shape, headroom_nearest(headroom));
-  find_leaks(monitor, &shape);
   say_beyond(monitor, &estimate);
-  put_up(monitor, true, headroom_nearest(headroom) == 0, samples);
-  sample_put_gauge(samples, monitor->options->head.label, "percent", "used",
-                   estimate.percent_used);
-  put_connections(monitor, &estimate, samples);
-  put_durations(monitor, query_s, samples);
-  put_headroom(monitor, headroom, samples);
+  find_leaks(monitor, &shape);
+  forecast_add(&monitor->forecast, monitor->now_us,
+               (double)estimate.checked_out);
+  put_up(monitor, true, headroom_nearest(headroom) == 0);
+  put(monitor, "percent", "used", estimate.percent_used);
+  put_connections(monitor, &estimate);
+  put_headroom(monitor, headroom);
+  put_durations(monitor, query_s,
+                forecast_left_s(&monitor->forecast, (double)estimate.capacity));
   if (database != NULL) {
-    put_ends(monitor, database, samples);
+    put_ends(monitor, database);
   }
 }
 
-void monitor_fail(struct monitor *monitor, bool is_full,
-                  const struct sample_sink *samples) {
-  put_up(monitor, false, is_full, samples);
+void monitor_fail(struct monitor *monitor, bool is_full) {
+  put_up(monitor, false, is_full);
 }

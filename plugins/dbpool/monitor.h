@@ -7,17 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/report.h"
-#include "core/sample.h"
+#include "dbpool/forecast.h"
 #include "dbpool/headroom.h"
 #include "dbpool/leak.h"
 #include "dbpool/options.h"
+#include "dbpool/outlets.h"
 #include "dbpool/pool.h"
 #include "dbpool/postgresql.h"
+#include "dbpool/suspects.h"
 
 struct monitor {
   const struct pool_options *options; /* borrowed */
-  const struct report_sink *report;   /* borrowed */
+  const struct outlets *outlets;      /* borrowed */
 
   /* Of this round. */
   int64_t now_us;
@@ -28,12 +29,15 @@ struct monitor {
   size_t sessions_len, size; /* size: of both arrays */
   size_t leaks_len;
 
+  /* From round to round. */
   struct leak_watch watch;
+  struct suspects suspects;
+  struct forecast forecast;
   bool has_said_beyond;
 };
 
 void monitor_init(struct monitor *monitor, const struct pool_options *options,
-                  const struct report_sink *report);
+                  const struct outlets *outlets);
 
 /* Accepts NULL. */
 void monitor_fini(struct monitor *monitor);
@@ -45,14 +49,13 @@ void monitor_begin(struct monitor *monitor, int64_t now_us);
  * the session is counted but not looked at for leaks. */
 int monitor_add(struct monitor *monitor, const struct session *session);
 
-/* Ends the round and sends its values. database: of the pool, NULL where the
+/* Ends the round and sends its values and
+ * notifications. database: of the pool, NULL where the
  * server tells nothing of it. query_s: how long the server took. */
 void monitor_finish(struct monitor *monitor, const struct headroom *headroom,
-                    const struct postgresql_database *database, double query_s,
-                    const struct sample_sink *samples);
+                    const struct postgresql_database *database, double query_s);
 
 /* The server could not be asked. is_full: it has no session left for us. */
-void monitor_fail(struct monitor *monitor, bool is_full,
-                  const struct sample_sink *samples);
+void monitor_fail(struct monitor *monitor, bool is_full);
 
 #endif

@@ -92,8 +92,7 @@ static void write_name(struct server *server) {
 }
 
 struct server *server_new(const struct pool_options *const *pools,
-                          size_t pools_len,
-                          const struct report_sink *report_to) {
+                          size_t pools_len, const struct outlets *outlets) {
   struct server *server =
       calloc(1, sizeof(*server) + pools_len * sizeof(server->monitors[0]));
   if (server == NULL) {
@@ -106,7 +105,7 @@ struct server *server_new(const struct pool_options *const *pools,
       .name = server->name,
       .connection = connection_new(endpoint, NULL, server->setup),
       .timeout_ms = timeout_ms,
-      .report = report_to,
+      .report = &outlets->report,
   };
   if (server->target.connection == NULL) {
     free(server);
@@ -119,7 +118,7 @@ struct server *server_new(const struct pool_options *const *pools,
   };
   server->monitors_len = pools_len;
   for (size_t i = 0; i < pools_len; i++) {
-    monitor_init(&server->monitors[i], pools[i], report_to);
+    monitor_init(&server->monitors[i], pools[i], outlets);
   }
   write_name(server);
   return server;
@@ -238,8 +237,7 @@ find_database(const struct server *server, const struct pool_options *options) {
   return NULL;
 }
 
-void server_read(struct server *server, double interval_s,
-                 const struct sample_sink *samples) {
+void server_read(struct server *server, double interval_s) {
   int code =
       target_ask(&server->target, (int64_t)(interval_s * 1000), talk, server);
   if (code == 0) {
@@ -248,12 +246,12 @@ void server_read(struct server *server, double interval_s,
   for (size_t i = 0; i < server->monitors_len; i++) {
     struct monitor *monitor = &server->monitors[i];
     if (code != 0) {
-      monitor_fail(monitor, code == -EUSERS, samples);
+      monitor_fail(monitor, code == -EUSERS);
       continue;
     }
     struct headroom headroom = headroom_find(&server->view, &server->groups, i);
     monitor_finish(monitor, &headroom, find_database(server, monitor->options),
-                   (double)server->asked_ns / 1e9, samples);
+                   (double)server->asked_ns / 1e9);
   }
   answer_fini(&server->answer);
 }

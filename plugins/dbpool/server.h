@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/report.h"
-#include "core/sample.h"
+#include "dbpool/monitor.h"
 #include "dbpool/options.h"
 
 struct server;
@@ -18,15 +17,14 @@ struct server;
 bool server_is_shared(const struct endpoint_options *a,
                       const struct endpoint_options *b);
 
-/* pools: of one server, at least one; options and sink are borrowed for good.
- * Does not connect. Returns NULL when memory is short. */
+/* pools: of one server, at least one; options and outlets are borrowed for
+ * good. Does not connect. Returns NULL when memory is short. */
 struct server *server_new(const struct pool_options *const *pools,
-                          size_t pools_len, const struct report_sink *report);
+                          size_t pools_len, const struct outlets *outlets);
 
 /* Asks and sends the values of each pool. Takes no longer than the Timeout.
  * interval_s: from read to read. One thread at a time. */
-void server_read(struct server *server, double interval_s,
-                 const struct sample_sink *samples);
+void server_read(struct server *server, double interval_s);
 
 /* Ends the session; waits until deadline_ms (monotonic) for one that is being
  * made. Accepts NULL. */

@@ -23,9 +23,16 @@ static int ask_once(struct target *target, int64_t deadline_ms,
 }
 
 static void complain(struct target *target, const struct error *error) {
-  if (complaint_fail(&target->complaint, monotonic_ms())) {
+  if (!complaint_fail(&target->complaint, monotonic_ms())) {
+    return;
+  }
+  if (target->complaint.count == 1) {
     report(target->report, REPORT_ERROR, "%s: %s; trying again at each read",
            target->name, error->text);
+  } else {
+    report(target->report, REPORT_ERROR,
+           "%s: %s; has failed %" PRIu64 " times by now", target->name,
+           error->text, target->complaint.count);
   }
 }
 

@@ -111,6 +111,101 @@ def test_a_failed_transaction_is_one(collectd, postgresql, application):
     collectd.expect(lambda: connections(collectd, "leaked") == 1)
 
 
+def test_a_suspect_is_named_and_acquitted(collectd, postgresql, application):
+    collectd.load("dbpool", pool(postgresql, LeakAfter=1)).start()
+    application.work(1, "SELECT 'forgotten\n\x1b[2J'")
+    pid = application.held[0].connection.get_backend_pid()
+    told = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="WARNING"))
+    assert (told[0]["plugin_instance"], told[0]["type_instance"]) == ("trading", "leaked")
+    assert f'process {pid} of "trading-api" on a local socket looks leaked' in told[0]["message"]
+    assert r"last: SELECT 'forgotten\n\x1b[2J'" in told[0]["message"]
+    application.rest()
+    told = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="OKAY"))
+    assert f"process {pid} is no longer a suspect" in told[0]["message"]
+    assert len(collectd.notifications(plugin="dbpool")) == 2
+
+
+def test_a_connection_that_is_held_in_silence(collectd, postgresql):
+    """No transaction, no statement: only its turn that never comes gives it away."""
+    application = Application(postgresql, pool_size=4, max_overflow=0)
+    collectd.load("dbpool", pool(postgresql, PoolSize=4, MaxOverflow=0, LeakAfter=1,
+                                 PoolOrder='"fifo"')).start()
+    application.work(4)
+    application.rest()
+    application.work(1)
+    silent = application.held.pop()
+    silent.execute(sqlalchemy.text("COMMIT"))
+
+    def is_found():
+        application.work(2)
+        application.rest()
+        return connections(collectd, "leaked") == 1
+    collectd.expect(is_found)
+    told = collectd.notifications(plugin="dbpool")[0]["message"]
+    assert f"process {silent.connection.get_backend_pid()} of" in told
+    assert "held in silence" in told
+    silent.close()
+    application.close()
+
+
+def test_connections_that_rest_beyond_what_the_pool_keeps(collectd, postgresql):
+    application = Application(postgresql, pool_size=2)
+    collectd.load("dbpool", pool(postgresql, PoolSize=2, LeakAfter=1)).start()
+    application.work(5, "COMMIT")
+    collectd.expect(lambda: connections(collectd, "leaked") == 3)
+    assert connections(collectd, "checked_out") == 3
+    application.close()
+
+
+def test_a_connection_older_than_the_pool_recycles(collectd, postgresql, application):
+    collectd.load("dbpool", pool(postgresql, PoolRecycle=0, LeakAfter=1)).start()
+    application.work(1)
+
+    def is_found():
+        application.held[0].execute(sqlalchemy.text("SELECT 2"))
+        return connections(collectd, "recycle_overdue") == 1
+    collectd.expect(is_found)
+
+
+def test_the_nearest_limit(collectd, postgresql, application):
+    postgresql.run("CREATE ROLE app LOGIN CONNECTION LIMIT 3")
+    taken = [postgresql.connect(user="app", application_name="trading-x") for _ in range(2)]
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: connections(collectd, "headroom_role") == 1)
+    assert connections(collectd, "headroom") == 1
+    assert connections(collectd, "headroom_server") > 80
+    assert not collectd.has_value(f"{POOL}/current_connections-headroom_database")
+    taken.append(postgresql.connect(user="app"))
+    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 1)
+    for session in taken:
+        session.close()
+
+
+def test_a_role_that_may_not_see(collectd, postgresql, application):
+    postgresql.run("CREATE ROLE plain LOGIN")
+    collectd.load("dbpool", pool(postgresql, User='"plain"')).start()
+    application.work(12)
+    collectd.expect(lambda: connections(collectd, "hidden") == 12)
+    assert connections(collectd, "checked_out") == 2
+    hints = collectd.log_lines(r'GRANT pg_monitor TO "plain"')
+    assert len(hints) == 1
+    postgresql.run('GRANT pg_monitor TO "plain"')
+    collectd.expect(lambda: connections(collectd, "checked_out") == 12)
+
+
+def test_several_pools_share_one_session(collectd, postgresql, application):
+    other = Application(postgresql, name="reports")
+    other.work(1)
+    application.work(2)
+    blocks = [pool(postgresql), pool(postgresql, name="reports", Application='"reports"')]
+    collectd.load("dbpool", "\n".join(blocks)).start()
+    collectd.expect(lambda: connections(collectd, "checked_out") == 2)
+    collectd.expect(lambda: connections(collectd, "checked_out", "dbpool-reports") == 1)
+    assert postgresql.run("SELECT count(*) FROM pg_stat_activity"
+                          " WHERE application_name = 'collectd'") == [(1,)]
+    other.close()
+
+
 def test_sessions_of_others_do_not_count(collectd, postgresql, application):
     other = Application(postgresql, name="reports")
     other.work(4)

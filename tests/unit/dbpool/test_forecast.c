@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* forecast: trends of made-up pools, read every ten seconds. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "dbpool/forecast.h"
+
+#define SECOND INT64_C(1000000)
+#define WINDOW (720 * SECOND) /* a part is a minute */
+
+static struct forecast feed(int64_t seconds, double (*value)(int64_t second)) {
+  struct forecast forecast = {.window_us = WINDOW};
+  for (int64_t second = 0; second <= seconds; second += 10) {
+    forecast_add(&forecast, (1000 + second) * SECOND, value(second));
+  }
+  return forecast;
+}
+
+static double level(int64_t second) {
+  (void)second;
+  return 12;
+}
+
+/* One leak a minute under a load that comes and goes. */
+static double leaking(int64_t second) {
+  return (double)(second / 60) + (second / 10 % 3 == 0 ? 0 : 9);
+}
+
+static double falling(int64_t second) { return 30 - (double)second / 60; }
+
+static void foretells_a_leak(void **state) {
+  (void)state;
+  struct forecast forecast = feed(600, leaking);
+  /* One a minute from 10 on: 30 are held after twenty minutes more. */
+  assert_true(fabs(forecast_left_s(&forecast, 30) - 1200) < 1);
+  assert_true(forecast_left_s(&forecast, 10) <= 0);
+  forecast = feed(7200, leaking); /* the window slides */
+  assert_true(fabs(forecast_left_s(&forecast, 130) - 600) < 1);
+}
+
+static void is_silent_without_a_trend(void **state) {
+  (void)state;
+  struct forecast forecast = feed(3600, level);
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  forecast = feed(600, falling);
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  forecast = feed(230, leaking); /* three whole parts */
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  forecast = feed(250, leaking);
+  assert_true(forecast_left_s(&forecast, 30) > 0);
+}
+
+static void starts_afresh_after_a_gap(void **state) {
+  (void)state;
+  struct forecast forecast = feed(600, leaking);
+  forecast_add(&forecast, 2000 * SECOND, 20);
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  forecast = feed(600, leaking);
+  forecast_add(&forecast, 900 * SECOND, 20); /* the clock was set back */
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(foretells_a_leak),
+      cmocka_unit_test(is_silent_without_a_trend),
+      cmocka_unit_test(starts_afresh_after_a_gap),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
