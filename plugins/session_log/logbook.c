@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* logbook: one <Log> at work: its files in, its values out. */
+#include "session_log/logbook.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "session_log/logbook_state.h"
+
+/* ---- patterns ---- */
+
+struct texts {
+  struct pattern_span items[SCANNER_TEXTS_MAX];
+  size_t len;
+};
+
+/* Adds the texts of one kind of line; equal texts share a bit. */
+static int add_texts(struct texts *texts, const struct pattern_span *more,
+                     size_t more_len, uint64_t *ret_bits) {
+  for (size_t i = 0; i < more_len; i++) {
+    if (texts->len == SCANNER_TEXTS_MAX) {
+      return -EINVAL;
+    }
+    *ret_bits |= UINT64_C(1) << texts->len;
+    texts->items[texts->len++] = more[i];
+  }
+  return 0;
+}
+
+static int compile(const char *name, const char *text,
+                   struct pattern **ret_pattern, struct error *error) {
+  int code = text == NULL ? 0 : pattern_new(text, ret_pattern, error);
+  if (code != 0) {
+    error_prefix(error, "%s", name);
+  }
+  return code;
+}
+
+static int compile_patterns(struct logbook *logbook, struct error *error) {
+  const struct log_options *options = logbook->options;
+  const struct {
+    const char *name, *text;
+    enum line_kind kind;
+  } rows[] = {
+      {"Opened", options->opened, LINE_OPENED},
+      {"Closed", options->closed, LINE_CLOSED},
+      {"Failed", options->failed, LINE_FAILED},
+      {"Error", options->error, LINE_ERROR},
+      {"Restart", options->restart, LINE_RESTART},
+      {"TimedOut", options->timed_out, LINE_TIMED_OUT},
+  };
+  struct texts texts = {.len = 0};
+  int code = 0;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && code == 0; i++) {
+    struct line_pattern *line = &logbook->lines[rows[i].kind];
+    code = compile(rows[i].name, rows[i].text, &line->pattern, error);
+    if (code != 0) {
+      return code;
+    }
+    const struct pattern_span *more = NULL;
+    size_t more_len = 0;
+    if (line->pattern != NULL) {
+      more_len = pattern_literals(line->pattern, &more);
+      line->is_literal = pattern_is_literal(line->pattern);
+    } else if (rows[i].kind == LINE_ERROR) {
+      more_len = level_texts(&more);
+    }
+    code = add_texts(&texts, more, more_len, &line->texts);
+  }
+  if (code == 0) {
+    code = compile("Session", options->session, &logbook->session, error);
+  }
+  if (code == 0) {
+    code = compile("Pid", options->pid, &logbook->pid, error);
+  }
+  return code == 0 ? scanner_new(texts.items, texts.len, &logbook->scanner)
+                   : code;
+}
+
+/* ---- making ---- */
+
+static int make_sessions(struct logbook *logbook) {
+  const struct log_options *options = logbook->options;
+  struct sessions_limits limits = {
+      .leak_after_s = options->leak_after_s,
+      .close_within_s = options->close_within_s,
+      .forget_after_s = options->forget_after_s,
+      .window_s = options->floor_window_s,
+      .windows = (size_t)options->floor_windows,
+      .rise = options->floor_rise,
+      .rise_ratio = options->floor_ratio,
+      .sessions_max = (size_t)options->max_sessions,
+  };
+  if (getrandom(&limits.seed, sizeof(limits.seed), GRND_NONBLOCK) < 0) {
+    limits.seed = (uintptr_t)logbook; /* early in the boot: better than none */
+  }
+  return sessions_new(&limits, &logbook->sessions);
+}
+
+static int make_follower(struct logbook *logbook) {
+  const struct log_options *options = logbook->options;
+  const struct follower_options follow = {
+      .name = options->head.label,
+      .patterns = (const char *const *)options->files.items,
+      .patterns_len = options->files.len,
+      .rotate_wait_ms = options->rotate_wait_s * 1000,
+      .starts_at_end = options->start_at == LOG_START_END,
+      .limits = {.max_line_bytes = (size_t)options->max_line_bytes,
+                 .max_bytes = (uint64_t)options->max_read_bytes},
+  };
+  return follower_new(&follow, logbook->sinks.report, &logbook->follower);
+}
+
+int logbook_new(const struct log_options *options,
+                const struct logbook_sinks *sinks, struct logbook **ret_logbook,
+                struct error *error) {
+  struct logbook *logbook = calloc(1, sizeof(*logbook));
+  if (logbook == NULL) {
+    return -ENOMEM;
+  }
+  logbook->options = options;
+  logbook->sinks = *sinks;
+  int code = compile_patterns(logbook, error);
+  if (code == 0) {
+    code = make_sessions(logbook);
+  }
+  if (code == 0) {
+    code = make_follower(logbook);
+  }
+  if (code != 0) {
+    logbook_free(logbook);
+    return code;
+  }
+  *ret_logbook = logbook;
+  return 0;
+}
+
+void logbook_free(struct logbook *logbook) {
+  if (logbook == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < LINE_KINDS; i++) {
+    pattern_free(logbook->lines[i].pattern);
+  }
+  pattern_free(logbook->session);
+  pattern_free(logbook->pid);
+  scanner_free(logbook->scanner);
+  sessions_free(logbook->sessions);
+  follower_free(logbook->follower);
+  reader_buffer_fini(&logbook->buffer);
+  free(logbook);
+}
+
+/* ---- polling ---- */
+
+static void say_leak(void *context, const struct session *session,
+                     int64_t age_s) {
+  struct logbook *logbook = context;
+  logbook_notify_leak(logbook, session, age_s);
+}
+
+int logbook_poll(struct logbook *logbook, const struct moment *now) {
+  const struct reader_sink sink = {logbook_take_lines, logbook};
+  logbook->now_s = now->wall_ns / NS_PER_S;
+  int code = follower_poll(logbook->follower, now, &logbook->buffer, &sink);
+  reader_buffer_fini(&logbook->buffer);
+  sessions_advance(logbook->sessions, logbook->now_s, say_leak, logbook);
+  logbook_notify_timeouts(logbook);
+  logbook->polled_s = logbook->now_s;
+  return code;
+}
+
+/* ---- publishing ---- */
+
+static void say_one_sided(struct logbook *logbook,
+                          const struct sessions_view *view) {
+  if (view->is_one_sided && !logbook->has_said_one_sided) {
+    report(logbook->sinks.report, REPORT_NOTICE,
+           "log \"%s\": errors of sessions, but no session opened or closed: "
+           "does the log level hide them?; open sessions are not told",
+           logbook->options->head.label);
+  }
+  logbook->has_said_one_sided = view->is_one_sided;
+}
+
+static void publish_sessions(struct logbook *logbook,
+                             const struct sample_sink *sink) {
+  const char *name = logbook->options->head.label;
+  struct sessions_view view;
+  sessions_view(logbook->sessions, &view);
+  say_one_sided(logbook, &view);
+  const struct {
+    const char *instance;
+    uint64_t count;
+  } totals[] = {
+      {"opened", view.opened},           {"closed", view.closed},
+      {"failed", view.failed},           {"paired", view.paired},
+      {"recovered", view.recovered},     {"orphan_closed", view.orphan_closed},
+      {"late_closed", view.late_closed}, {"untracked", view.untracked},
+      {"dropped", view.dropped},         {"timed_out", logbook->timed_out},
+  };
+  for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+    sample_put_derive(sink, name, "total_sessions", totals[i].instance,
+                      (int64_t)totals[i].count);
+  }
+  if (!view.is_one_sided) {
+    sample_put_gauge(sink, name, "current_sessions", "open", (double)view.open);
+  }
+  sample_put_gauge(sink, name, "current_sessions", "leaked",
+                   (double)view.leaked);
+  sample_put_gauge(sink, name, "current_sessions", "unclosed_after_error",
+                   (double)view.unclosed_after_error);
+}
+
+static void publish_follower(struct logbook *logbook,
+                             const struct sample_sink *sink) {
+  const char *name = logbook->options->head.label;
+  struct follower_view view;
+  follower_view(logbook->follower, &view);
+  const struct {
+    const char *type, *instance;
+    uint64_t count;
+  } counts[] = {
+      {"total_bytes", "read", view.read.bytes},
+      {"derive", "long_lines", view.read.long_lines},
+      {"derive", "rotated", view.rotated},
+      {"derive", "truncated", view.truncated},
+      {"derive", "lost_files", view.lost_files},
+      {"derive", "given_up", logbook->given_up},
+      {"errors", "", logbook->errors},
+  };
+  for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+    sample_put_derive(sink, name, counts[i].type, counts[i].instance,
+                      (int64_t)counts[i].count);
+  }
+  sample_put_gauge(sink, name, "files", "followed", (double)view.files);
+  sample_put_gauge(sink, name, "gauge", "lag_bytes", (double)view.lag_bytes);
+}
+
+void logbook_publish(struct logbook *logbook, const struct moment *now,
+                     const struct sample_sink *sink) {
+  int64_t now_s = now->wall_ns / NS_PER_S;
+  publish_sessions(logbook, sink);
+  publish_follower(logbook, sink);
+  double peak = (double)rate_window_read_peak(&logbook->rate, now_s);
+  sample_put_gauge(sink, logbook->options->head.label, "log_rate", "errors",
+                   peak);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* logbook: one <Log> at work: its files in, its values out. */
+#ifndef SESSION_LOG_LOGBOOK_H
+#define SESSION_LOG_LOGBOOK_H
+
+#include "core/error.h"
+#include "core/notice.h"
+#include "core/report.h"
+#include "core/sample.h"
+#include "session_log/follower.h"
+#include "session_log/options.h"
+
+struct logbook; /* one owner: callers from several threads bring a lock */
+
+/* Where a logbook speaks; borrowed. notices: leaked sessions, exhausted
+ * pools. */
+struct logbook_sinks {
+  const struct report_sink *report;
+  const struct notice_sink *notices;
+};
+
+/* Makes the book for OPTIONS (borrowed). Reads no log yet.
+ * Returns 0; -EINVAL with the reason; -ENOMEM. */
+int logbook_new(const struct log_options *options,
+                const struct logbook_sinks *sinks, struct logbook **ret_logbook,
+                struct error *error);
+void logbook_free(struct logbook *logbook); /* accepts NULL */
+
+/* Reads what is new. Troubles with files are reported, not returned.
+ * Returns 0 or -ENOMEM. */
+int logbook_poll(struct logbook *logbook, const struct moment *now);
+
+/* Hands all values to the sink; begins a new window for the peak of the error
+ * rate. */
+void logbook_publish(struct logbook *logbook, const struct moment *now,
+                     const struct sample_sink *sink);
+
+#endif

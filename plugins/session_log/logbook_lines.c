@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* logbook_lines: what one line of a log means. */
+#include "session_log/logbook_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A time in a line that was written just now may be this far off; further, and
+ * its zone is not ours. */
+#define FRESH_SLACK_S 60
+#define REPEATED_MAX 1000000
+#define NUMBER_BYTES_MAX 32
+
+static bool is_of_kind(struct logbook *logbook, enum line_kind kind,
+                       const struct scanner_line *line) {
+  const struct line_pattern *pattern = &logbook->lines[kind];
+  if ((line->texts & pattern->texts) == 0) {
+    return false;
+  }
+  if (pattern->is_literal) {
+    return true;
+  }
+  if (pattern->pattern == NULL) {
+    return level_is_error(line->text, line->bytes);
+  }
+  int found = pattern_match(pattern->pattern, line->text, line->bytes, NULL);
+  logbook->given_up += found < 0;
+  return found == 1;
+}
+
+static int64_t time_of(struct logbook *logbook,
+                       const struct scanner_line *line) {
+  int64_t at_s = 0;
+  int64_t now_s = logbook->now_s;
+  if (timestamp_read(&logbook->times, line->text, line->bytes, now_s, &at_s) !=
+      0) {
+    return now_s;
+  }
+  bool is_off =
+      at_s < logbook->polled_s - FRESH_SLACK_S || at_s > now_s + FRESH_SLACK_S;
+  if (logbook->is_fresh && is_off) {
+    return now_s;
+  }
+  return at_s < now_s ? at_s : now_s;
+}
+
+/* The decimal number at AT, 0 for none. */
+static double number_at(const char *at, const char *end) {
+  char text[NUMBER_BYTES_MAX];
+  size_t len = 0;
+  while (at < end && len + 1 < sizeof(text) &&
+         strchr("0123456789.", *at) != NULL && *at != '\0') {
+    text[len++] = *at++;
+  }
+  text[len] = '\0';
+  return strtod(text, NULL);
+}
+
+/* The number behind TEXT in the line, 0 for none. */
+static double number_after(const struct scanner_line *line, const char *text) {
+  size_t bytes = strlen(text);
+  const char *found = memmem(line->text, line->bytes, text, bytes);
+  return found == NULL ? 0 : number_at(found + bytes, line->text + line->bytes);
+}
+
+/* syslog folds equal lines: "message repeated 5 times: [ ... ]". */
+static uint64_t times_of(const struct scanner_line *line) {
+  double times = number_after(line, "message repeated ");
+  return times >= 1 && times <= REPEATED_MAX ? (uint64_t)times : 1;
+}
+
+static void note_timeout(struct logbook *logbook,
+                         const struct scanner_line *line) {
+  logbook->timeout = (struct pool_timeout){
+      .is_new = true,
+      .pool_size = number_after(line, "QueuePool limit of size "),
+      .max_overflow = number_after(line, " overflow "),
+      .timeout_s = number_after(line, ", timeout "),
+  };
+}
+
+static void take_session(struct logbook *logbook, enum session_event event,
+                         const struct scanner_line *line, int64_t at_s) {
+  struct session_line session = {.event = event, .at_s = at_s};
+  struct pattern_span part = {0};
+  if (logbook->session != NULL &&
+      pattern_match(logbook->session, line->text, line->bytes, &part) == 1) {
+    session.id = part.text;
+    session.id_bytes = part.bytes;
+  }
+  if (logbook->pid != NULL &&
+      pattern_match(logbook->pid, line->text, line->bytes, &part) == 1) {
+    session.pid = (int64_t)number_at(part.text, part.text + part.bytes);
+  }
+  sessions_take(logbook->sessions, &session);
+}
+
+static void take_line(void *context, const struct scanner_line *line) {
+  static const struct {
+    enum line_kind kind;
+    enum session_event event;
+  } events[] = {
+      {LINE_RESTART, SESSION_RESTARTED},
+      {LINE_OPENED, SESSION_OPENED},
+      {LINE_FAILED, SESSION_FAILED},
+      {LINE_CLOSED, SESSION_CLOSED},
+  };
+  struct logbook *logbook = context;
+  bool is_error = is_of_kind(logbook, LINE_ERROR, line);
+  bool is_timeout = is_of_kind(logbook, LINE_TIMED_OUT, line);
+  uint64_t times = times_of(line);
+  int64_t at_s = 0; /* read once, where it is needed */
+  for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+    if (is_of_kind(logbook, events[i].kind, line)) {
+      at_s = at_s == 0 ? time_of(logbook, line) : at_s;
+      for (uint64_t n = 0; n < times; n++) {
+        take_session(logbook, events[i].event, line, at_s);
+      }
+    }
+  }
+  if (is_error) {
+    at_s = at_s == 0 ? time_of(logbook, line) : at_s;
+    logbook->errors += times;
+    for (uint64_t n = 0; n < times; n++) {
+      rate_window_add(&logbook->rate, at_s, logbook->now_s);
+    }
+  }
+  if (is_timeout) {
+    logbook->timed_out += times;
+    note_timeout(logbook, line);
+  }
+}
+
+void logbook_take_lines(void *context, const struct tracked *file,
+                        const char *data, size_t bytes) {
+  struct logbook *logbook = context;
+  logbook->is_fresh = file->was_drained && logbook->polled_s != 0;
+  scanner_run(logbook->scanner, data, bytes, take_line, logbook);
+}

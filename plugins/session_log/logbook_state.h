@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* logbook_state: the inside of logbook, for those who take its lines, speak for
+ * it, and keep it over a restart. */
+#ifndef SESSION_LOG_LOGBOOK_STATE_H
+#define SESSION_LOG_LOGBOOK_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "session_log/level.h"
+#include "session_log/logbook.h"
+#include "session_log/pattern.h"
+#include "session_log/rate_window.h"
+#include "session_log/scanner.h"
+#include "session_log/sessions.h"
+#include "session_log/timestamp.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+enum line_kind {
+  LINE_OPENED,
+  LINE_CLOSED,
+  LINE_FAILED,
+  LINE_ERROR, /* without a pattern: by the line's level */
+  LINE_RESTART,
+  LINE_TIMED_OUT,
+  LINE_KINDS,
+};
+
+struct line_pattern {
+  struct pattern *pattern; /* owned; NULL: none */
+  bool is_literal;
+  uint64_t texts; /* a line of this kind holds one of these */
+};
+
+/* What the last line about an exhausted pool said; 0 where it did not. */
+struct pool_timeout {
+  bool is_new; /* since the last notification */
+  double pool_size, max_overflow, timeout_s;
+};
+
+struct logbook {
+  const struct log_options *options; /* borrowed */
+  struct logbook_sinks sinks;
+  struct line_pattern lines[LINE_KINDS];
+  struct pattern *session, *pid; /* owned; NULL: none */
+  struct scanner *scanner;
+  struct follower *follower;
+  struct sessions *sessions;
+  struct reader_buffer buffer;
+  struct rate_window rate;
+  struct timestamp_cache times;
+  uint64_t errors;
+  uint64_t timed_out;
+  uint64_t given_up; /* lines on which a regex was stopped */
+  struct pool_timeout timeout;
+  int64_t timeout_said_s;
+  int64_t polled_s; /* the last poll, since the epoch; 0: none */
+  int64_t now_s;    /* of the poll that is running */
+  bool has_said_one_sided;
+  bool is_fresh; /* the lines being taken were written since the last poll */
+};
+
+/* A reader_sink's lines(): counts the lines. context: the logbook. */
+void logbook_take_lines(void *context, const struct tracked *file,
+                        const char *data, size_t bytes);
+
+/* Tells of a session that has just become a leak. */
+void logbook_notify_leak(struct logbook *logbook, const struct session *session,
+                         int64_t age_s);
+
+/* Tells of an exhausted pool, at most once a minute. */
+void logbook_notify_timeouts(struct logbook *logbook);
+
+#endif

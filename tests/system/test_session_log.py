@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""session_log in a stock collectd: real files, written and rotated while they are read."""
+import datetime
+import os
+
+import pytest
+
+LOG = "session_log-trading"
+OPENED = "Creating new database session"
+CLOSED = "Closing database session"
+FAILED = "Database session error"
+
+
+class Application:
+    """Writes the log of an application."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def say(self, *messages, level="INFO", times=1):
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        with self.path.open("a", encoding="utf-8") as file:
+            for _ in range(times):
+                for message in messages:
+                    file.write(f"{now} {level} app.db: {message}\n")
+
+    def write(self, data):
+        with self.path.open("ab") as file:
+            file.write(data)
+
+
+@pytest.fixture
+def collectd(collectd):
+    collectd.interval = 0.2
+    return collectd
+
+
+@pytest.fixture
+def application(directory):
+    one = Application(directory / "trading.log")
+    one.path.touch()
+    return one
+
+
+def follow(collectd, directory, *lines, file=None, name="trading"):
+    """Loads the plugin with one <Log>."""
+    file = file or directory / "trading.log"
+    body = "\n".join([f'<Log "{name}">', f'File "{file}"', *lines, "</Log>"])
+    return collectd.load("session_log", f'StateDir "{directory}/state"\n{body}')
+
+
+def begin(collectd):
+    """Starts, and waits until the files that are there have been found."""
+    collectd.start()
+    collectd.expect(lambda: collectd.has_value(f"{LOG}/files-followed"))
+
+
+def total(collectd, kind):
+    return collectd.value(f"{LOG}/total_sessions-{kind}")
+
+
+def level(collectd, kind):
+    return collectd.value(f"{LOG}/current_sessions-{kind}")
+
+
+def test_sessions_are_counted(collectd, application, directory):
+    application.say(OPENED, times=5)  # before it began: not ours
+    follow(collectd, directory)
+    begin(collectd)
+    application.say(OPENED, CLOSED, times=7)
+    application.say(OPENED, FAILED, CLOSED)
+    application.say(OPENED, times=2)
+    collectd.expect(lambda: total(collectd, "opened") == 10)
+    assert total(collectd, "closed") == 8
+    assert total(collectd, "failed") == 1
+    assert level(collectd, "open") == 2
+    assert level(collectd, "leaked") == 0
+
+
+def test_a_leak_lifts_the_floor(collectd, application, directory):
+    follow(collectd, directory, "FloorWindow 1", "FloorWindows 2", "FloorRise 3")
+    begin(collectd)
+
+    def leak():
+        application.say(OPENED, CLOSED, OPENED)
+        return level(collectd, "leaked") > 0
+
+    collectd.expect(leak)
+
+
+def test_errors_a_minute(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    application.say("payment refused", level="ERROR", times=11)
+    application.say("no ERROR found", times=50)
+    collectd.expect(lambda: collectd.value(f"{LOG}/log_rate-errors") == 11)
+    assert collectd.value(f"{LOG}/errors") == 11
+
+
+def test_a_rename_loses_nothing(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    with application.path.open("a", encoding="utf-8") as late:
+        application.say(OPENED, times=3)
+        application.path.rename(directory / "trading.log.1")
+        application.say(OPENED, times=4)
+        late.write(f"{OPENED}\n")
+    collectd.expect(lambda: total(collectd, "opened") == 8)
+
+
+def test_copytruncate_loses_nothing(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    for i in range(10):
+        application.say(f"{OPENED} {i}")
+    collectd.expect(lambda: total(collectd, "opened") == 10)
+    application.say(f"{OPENED} late")
+    (directory / "trading.log.1").write_bytes(application.path.read_bytes())
+    os.truncate(application.path, 0)
+    for i in range(300):
+        application.say(f"{OPENED} again {i}")
+    collectd.expect(lambda: total(collectd, "opened") == 311)
+
+
+def test_a_torn_line_is_one_line(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    application.write(b"2024-01-01 10:00:00 INFO Creating new data")
+    collectd.expect(lambda: collectd.value(f"{LOG}/gauge-lag_bytes") > 0)
+    application.write(b"base session\r\n")
+    collectd.expect(lambda: total(collectd, "opened") == 1)
+
+
+@pytest.mark.parametrize("trouble, words", [
+    ("missing", "no such file"),
+    ("directory", "is a directory"),
+    ("fifo", "is neither a file nor a directory"),
+])
+def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, trouble, words):
+    path = directory / "trading.log"
+    if trouble == "directory":
+        path.mkdir()
+    elif trouble == "fifo":
+        os.mkfifo(path)
+    follow(collectd, directory)
+    begin(collectd)
+    collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > 3)
+    assert len(collectd.log_lines("session_log: ")) == 1
+    assert collectd.log_lines(f'log "trading": {path}: {words}; picked up when it appears')
+    if trouble == "directory":
+        path.rmdir()
+    elif trouble == "fifo":
+        path.unlink()
+    Application(path).say(OPENED)
+    collectd.expect(lambda: total(collectd, "opened") == 1)
+    assert collectd.log_lines(f"{path}: found")
+
+
+@pytest.mark.parametrize("lines, words", [
+    (['Opened "session ("'], r'Opened "session \(" is not a regular expression: at position 9: missing closing'),
+    (['Opened "[a-z]+"'], r"holds no plain text of 3 or more characters"),
+    (["FloorWindows 1"], r"FloorWindows 1 is out of range; allowed: 2 to 16 windows"),
+    (['Pid "pid=([0-9]+)"'], r"Pid has no effect without Session"),
+])
+def test_a_bad_option_is_refused(collectd, application, directory, lines, words):
+    follow(collectd, directory, *lines)
+    collectd.refuses_to_start()
+    assert collectd.log_lines(f'session_log: <Log "trading">: .*{words}')
