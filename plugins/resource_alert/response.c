@@ -30,7 +30,7 @@ int response_init(struct response *response, const struct response_rules *rules,
                   const int64_t *after_ms, size_t tasks_len, int64_t now_ms) {
   *response = (struct response){
       .rules = *rules,
-      .input = RESPONSE_CALM,
+      .input = RESPONSE_FROZEN, /* nothing was seen yet */
       .breach_since_ms = RESPONSE_NEVER,
       .calm_since_ms = RESPONSE_NEVER,
       .changed_ms = now_ms,

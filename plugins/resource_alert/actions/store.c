@@ -8,24 +8,31 @@
 
 static const struct store_driver *const drivers[] = {&store_file_driver};
 
-static const struct store_driver *find_driver(const char *name) {
+/* Returns false where there is no driver of that name. */
+static bool find_driver(const char *name,
+                        const struct store_driver **ret_driver) {
   for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
     if (strcmp(drivers[i]->name, name) == 0) {
-      return drivers[i];
+      *ret_driver = drivers[i];
+      return true;
     }
   }
-  return NULL;
+  return false;
 }
 
 static int check_label(const char *label, struct error *error) {
-  return find_driver(label) != NULL
+  const struct store_driver *driver;
+  return find_driver(label, &driver)
              ? 0
              : error_set(error, -EINVAL, "is no store; allowed: \"file\"");
 }
 
 static int check_block(const void *target, struct error *error) {
   const struct store_options *options = target;
-  return find_driver(options->head.label)->check(options, error);
+  const struct store_driver *driver;
+  return find_driver(options->head.label, &driver)
+             ? driver->check(options, error)
+             : -EINVAL; /* refused with its label */
 }
 
 static const struct option rows[] = {
@@ -69,15 +76,17 @@ int stores_new(const struct option_blocks *blocks, struct stores **ret,
   if (stores == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  for (; stores->len < blocks->len; stores->len++) {
-    size_t i = stores->len;
-    stores->items[i].driver = find_driver(options[i].head.label);
-    int code = stores->items[i].driver->new (&options[i],
-                                             &stores->items[i].store, error);
+  for (size_t i = 0; i < blocks->len; i++) {
+    const struct store_driver *driver;
+    int code = find_driver(options[i].head.label, &driver)
+                   ? driver->new (&options[i], &stores->items[i].store, error)
+                   : -EINVAL;
     if (code != 0) {
       stores_free(stores);
       return code;
     }
+    stores->items[i].driver = driver;
+    stores->len++;
   }
   *ret = stores;
   return 0;

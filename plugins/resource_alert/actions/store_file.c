@@ -220,24 +220,35 @@ static int confirm(void *self, const char *name, bool is_on,
                                        is_there ? "still there" : "not there");
 }
 
+/* The directory, or the nearest one above it that is there. */
+static int find_existing(const char *path, char found[PATH_MAX]) {
+  struct stat status;
+  if (snprintf(found, PATH_MAX, "%s", path) >= PATH_MAX) {
+    return -ENAMETOOLONG;
+  }
+  while (lstat(found, &status) != 0 && errno == ENOENT) {
+    char *slash = strrchr(found, '/');
+    slash[slash == found ? 1 : 0] = '\0';
+  }
+  return stat(found, &status) == 0 && S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
 static int drill(void *self, struct action_call *call, struct error *error) {
   const struct store_file *store = self;
   (void)call;
+  char directory[PATH_MAX];
   struct stat status;
-  int code = make_directory(store->path, error);
-  if (code != 0) {
-    return code;
+  int code = find_existing(store->path, directory);
+  if (code != 0 || stat(directory, &status) != 0) {
+    return error_set(error, code, "%s is not a directory", directory);
   }
-  if (stat(store->path, &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return error_set(error, -ENOTDIR, "%s is not a directory", store->path);
+  if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH) {
+    return error_set(error, -EPERM, "%s: anybody may write there: chmod o-w %s",
+                     directory, directory);
   }
-  if ((status.st_mode & S_IWOTH) != 0) {
-    return error_set(error, -EPERM, "%s: anybody may write there: chmod o-w",
-                     store->path);
-  }
-  if (access(store->path, W_OK | X_OK) != 0) {
+  if (access(directory, W_OK | X_OK) != 0) {
     code = -errno;
-    return error_set(error, code, "%s: cannot write there: %s", store->path,
+    return error_set(error, code, "%s: cannot write there: %s", directory,
                      strerror(-code));
   }
   return 0;

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* responses: a whole set at work without a daemon: its own threads, real files
+ * and the real clock. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "core/config_text.h"
+#include "core/deadline.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/responses.h"
+
+struct outer {
+  struct option_head head;
+  struct responses_options responses;
+};
+
+static const struct option outer_rows[] = {
+    RESPONSES_OPTION_ROWS(outer, responses),
+};
+
+static const struct option_block outer_block = {
+    .name = "resource_alert",
+    .size = sizeof(struct outer),
+    .help = "x",
+    .options = outer_rows,
+    .options_len = OPTION_COUNT(outer_rows),
+};
+
+static const char *const row_names[] = {"pool", "memory"};
+static const struct responses_rows rows = {row_names, 2};
+
+/* One set in a directory of its own. */
+struct bed {
+  char directory[64];
+  struct outer options;
+  struct journal *journal;
+  struct responses_site site;
+  struct responses *responses;
+};
+
+static int make_bed(void **state) {
+  struct bed *bed = calloc(1, sizeof(*bed));
+  (void)snprintf(bed->directory, sizeof(bed->directory), "/tmp/resp.XXXXXX");
+  *state = bed;
+  char path[128];
+  if (mkdtemp(bed->directory) == NULL) {
+    return -1;
+  }
+  static const struct report_sink quiet;
+  (void)snprintf(path, sizeof(path), "%s/journal", bed->directory);
+  return journal_new(path, &quiet, &bed->journal, NULL);
+}
+
+static void remove_tree(const char *path) {
+  DIR *directory = opendir(path);
+  const struct dirent *entry;
+  while (directory != NULL && (entry = readdir(directory)) != NULL) {
+    char below[512];
+    (void)snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+    if (entry->d_name[0] != '.' && unlink(below) != 0) {
+      remove_tree(below);
+    }
+  }
+  if (directory != NULL) {
+    (void)closedir(directory);
+  }
+  (void)rmdir(path);
+}
+
+static int remove_bed(void **state) {
+  struct bed *bed = *state;
+  responses_stop(bed->responses);
+  journal_free(bed->journal);
+  option_fini(&outer_block, &bed->options);
+  remove_tree(bed->directory);
+  free(bed);
+  return 0;
+}
+
+/* Parses TEXT, whose @ stand for the directory. */
+static int configure(struct bed *bed, const char *format, struct error *error) {
+  static char text[32768];
+  char *end = text;
+  for (const char *c = format; *c != '\0'; c++) {
+    if (*c == '@') {
+      end += snprintf(end, sizeof(text) - (size_t)(end - text), "%s",
+                      bed->directory);
+    } else {
+      *end++ = *c;
+    }
+  }
+  struct config_item root = {0};
+  assert_int_equal(config_text_parse(text, (size_t)(end - text), &root, error),
+                   0);
+  assert_int_equal(option_init(&outer_block, &bed->options), 0);
+  int code = option_parse(&outer_block, &root, &bed->options, error);
+  config_item_fini(&root);
+  if (code == 0) {
+    code = responses_check(&bed->options.responses, &rows, error);
+  }
+  return code;
+}
+
+static void start(struct bed *bed, const char *format) {
+  struct error error = {{0}};
+  if (bed->options.responses.responses.len == 0) {
+    if (configure(bed, format, &error) != 0) {
+      fail_msg("%s", error.text);
+    }
+  }
+  bed->site = (struct responses_site){
+      .options = &bed->options.responses,
+      .rows = rows,
+      .host = "here",
+      .state_dir = bed->directory,
+      .journal = bed->journal,
+  };
+  assert_int_equal(responses_start(&bed->site, &bed->responses, &error), 0);
+}
+
+static void stop(struct bed *bed) {
+  responses_stop(bed->responses);
+  bed->responses = NULL;
+}
+
+static char *read_below(const struct bed *bed, const char *name) {
+  char path[128];
+  char *text = NULL;
+  size_t bytes;
+  (void)snprintf(path, sizeof(path), "%s/%s", bed->directory, name);
+  (void)atomic_file_read(path, 1 << 20, &text, &bytes, NULL);
+  return text; /* NULL: no such file */
+}
+
+/* Waits until the file NAME is there (or not), holding TEXT if not NULL. */
+static void expect_file(const struct bed *bed, const char *name,
+                        const char *holding, bool is_there) {
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  for (;;) {
+    char *text = read_below(bed, name);
+    bool is_met =
+        (text != NULL) == is_there &&
+        (holding == NULL || text == NULL || strstr(text, holding) != NULL);
+    free(text);
+    if (is_met) {
+      return;
+    }
+    if (monotonic_ms() > deadline_ms) {
+      fail_msg("%s: %s%s in 10 s", name, is_there ? "not there" : "still there",
+               holding == NULL ? "" : holding);
+    }
+    (void)poll(NULL, 0, 2);
+  }
+}
+
+static const char one_switch[] = "<SwitchStore file>\n"
+                                 "Path \"@/switches\"\n"
+                                 "</SwitchStore>\n"
+                                 "<Response degrade>\n"
+                                 "When pool memory\n"
+                                 "Engage 0\n"
+                                 "Release 0\n"
+                                 "<Switch limit_noncore_api>\n"
+                                 "</Switch>\n"
+                                 "<Switch serve_cached>\n"
+                                 "</Switch>\n"
+                                 "</Response>\n";
+
+static void a_switch_comes_and_goes(void **state) {
+  struct bed *bed = *state;
+  start(bed, one_switch);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "switches/limit_noncore_api", "\"row\": \"pool\"", true);
+  expect_file(bed, "switches/serve_cached", "\"on\": true", true);
+  expect_file(bed, "switches/switches.json", "serve_cached", true);
+  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+  expect_file(bed, "responses.json", "\"OFF\"", true);
+  expect_file(bed, "switches/switches.json", "{}", true);
+}
+
+static void a_switch_can_be_read_by_all(void **state) {
+  struct bed *bed = *state;
+  mode_t before = umask(077);
+  start(bed, one_switch);
+  responses_row_changed(bed->responses, 1, ALERT_FAILURE);
+  expect_file(bed, "switches/switches.json", "serve_cached", true);
+  (void)umask(before);
+  struct stat status;
+  char path[128];
+  static const struct {
+    const char *name;
+    mode_t mode;
+  } table[] = {{"switches", 0755},
+               {"switches/serve_cached", 0644},
+               {"switches/switches.json", 0644}};
+  for (size_t i = 0; i < 3; i++) {
+    (void)snprintf(path, sizeof(path), "%s/%s", bed->directory, table[i].name);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, table[i].mode);
+  }
+}
+
+static void what_was_engaged_is_undone_after_a_restart(void **state) {
+  struct bed *bed = *state;
+  start(bed, one_switch);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  stop(bed);
+  expect_file(bed, "switches/serve_cached", NULL, true);
+  start(bed, NULL); /* the row is not known yet: frozen */
+  responses_row_changed(bed->responses, 1, ALERT_OKAY);
+  expect_file(bed, "switches/serve_cached", NULL, true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "switches/serve_cached", NULL, false);
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+}
+
+static void an_unreadable_state_is_set_aside(void **state) {
+  struct bed *bed = *state;
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/responses.json", bed->directory);
+  assert_int_equal(atomic_file_write(path, "{", 1, 0644, false, NULL), 0);
+  start(bed, one_switch);
+  expect_file(bed, "responses.json.bad", "{", true);
+}
+
+static void a_dry_run_does_nothing_and_says_so(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
+  start(bed, text);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "journal", "\"to\":\"ENGAGED\"", true);
+  expect_file(bed, "journal", "\"dryrun\"", true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "journal", "\"to\":\"OFF\"", true);
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+}
+
+static void the_off_file_holds_everything_back(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/off", bed->directory);
+  assert_int_equal(atomic_file_write(path, "", 0, 0644, false, NULL), 0);
+  (void)snprintf(text, sizeof(text), "OffFile \"@/off\"\n%s", one_switch);
+  start(bed, text);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "journal", "\"OffFile\"", true);
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+  assert_int_equal(unlink(path), 0);
+  expect_file(bed, "switches/limit_noncore_api", NULL, true);
+}
+
+static void the_brake_is_cleared_by_hand(void **state) {
+  struct bed *bed = *state;
+  start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+             "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\n"
+             "MaxActions 1\n<Switch one>\n</Switch>\n</Response>\n");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "switches/one", NULL, true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "switches/one", NULL, false);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "latched-degrade", "Remove this file", true);
+  expect_file(bed, "switches/one", NULL, false);
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/latched-degrade", bed->directory);
+  assert_int_equal(unlink(path), 0);
+  expect_file(bed, "switches/one", NULL, true);
+}
+
+static void a_switch_that_was_cleaned_up_comes_back(void **state) {
+  struct bed *bed = *state;
+  start(bed, one_switch);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  stop(bed);
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/switches", bed->directory);
+  remove_tree(path);
+  start(bed, NULL);
+  expect_file(bed, "switches/limit_noncore_api", NULL, true);
+}
+
+static void a_hundred_responses_at_once(void **state) {
+  struct bed *bed = *state;
+  static char text[32768];
+  char *end = text;
+  end +=
+      snprintf(end, 256, "<SwitchStore file>\nPath \"@/s\"\n</SwitchStore>\n");
+  for (int i = 0; i < 100; i++) {
+    end += snprintf(end, 256,
+                    "<Response r%d>\nWhen pool\nEngage 0\nRelease 0\n<Switch "
+                    "s%d>\n</Switch>\n</Response>\n",
+                    i, i);
+  }
+  start(bed, text);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  for (int i = 0; i < 100; i++) {
+    char name[32];
+    (void)snprintf(name, sizeof(name), "s/s%d", i);
+    expect_file(bed, name, NULL, true);
+    (void)snprintf(name, sizeof(name), "\"s%d\"", i);
+    expect_file(bed, "s/switches.json", name, true);
+  }
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "s/switches.json", "{}", true);
+}
+
+static void bad_configurations_are_refused(void **state) {
+  struct bed *bed = *state;
+  static const struct {
+    const char *text, *says;
+  } table[] = {
+      {"<Response a>\nWhen nothing\n<Switch x>\n</Switch>\n</Response>\n",
+       "When \"nothing\": there is no <Threshold \"nothing\"> before it"},
+      {"<Response a>\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
+       "there is no <SwitchStore>"},
+      {"<Response a>\nWhen pool\n</Response>\n", "no action in it"},
+      {"<Response a>\n<Switch x>\n</Switch>\n</Response>\n", "When is missing"},
+      {"<SwitchStore redis>\n</SwitchStore>\n", "is no store; allowed:"},
+      {"<SwitchStore file>\n</SwitchStore>\n", "Path is missing"},
+      {"<Response \"../x\">\nWhen pool\n</Response>\n", "may hold letters"},
+      {"<Response a>\nWhen pool\n<Switch \"a/b\">\n</Switch>\n</Response>\n",
+       "may hold letters"},
+      {"<Response a>\nWhen pool\n<Exec>\nCommand \"x.sh\"\n</Exec>\n"
+       "</Response>\n",
+       "Command \"x.sh\" is not an absolute path"},
+      {"HelperDir \"/nonexistent\"\n<Response a>\nWhen pool\n<Exec>\n"
+       "Command \"/bin/true\"\n</Exec>\n</Response>\n",
+       "the helper program (see HelperDir): "
+       "/nonexistent/resource-alert-exec: No such file"},
+      {"Mode maybe\n", "Mode \"maybe\""},
+      {"OffFile \"off\"\n", "is not an absolute path"},
+  };
+  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    struct error error = {{0}};
+    assert_int_equal(configure(bed, table[i].text, &error), -EINVAL);
+    if (strstr(error.text, table[i].says) == NULL) {
+      fail_msg("\"%s\" does not say \"%s\"", error.text, table[i].says);
+    }
+    option_fini(&outer_block, &bed->options);
+  }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_bed, remove_bed)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_switch_comes_and_goes),
+      TEST(a_switch_can_be_read_by_all),
+      TEST(what_was_engaged_is_undone_after_a_restart),
+      TEST(an_unreadable_state_is_set_aside),
+      TEST(a_dry_run_does_nothing_and_says_so),
+      TEST(the_off_file_holds_everything_back),
+      TEST(the_brake_is_cleared_by_hand),
+      TEST(a_switch_that_was_cleaned_up_comes_back),
+      TEST(a_hundred_responses_at_once),
+      TEST(bad_configurations_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
