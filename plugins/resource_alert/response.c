@@ -80,7 +80,7 @@ static void want(struct response_task *task, bool is_wanted) {
 }
 
 /* When the escalation reaches TASK, or its undoing does. */
-static int64_t due_ms(const struct response *response, size_t task) {
+int64_t response_due_ms(const struct response *response, size_t task) {
   if (response_is_engaged(response)) {
     return response->engaged_ms + response->tasks[task].after_ms;
   }
@@ -92,10 +92,10 @@ static void update_wishes(struct response *response, int64_t now_ms) {
   for (size_t i = 0; i < response->tasks_len; i++) {
     struct response_task *task = &response->tasks[i];
     if (response_is_engaged(response)) {
-      if (now_ms >= due_ms(response, i)) {
+      if (now_ms >= response_due_ms(response, i)) {
         want(task, true);
       }
-    } else if (now_ms >= due_ms(response, i)) {
+    } else if (now_ms >= response_due_ms(response, i)) {
       want(task, false);
     }
   }
@@ -131,13 +131,14 @@ static void take_input(struct response *response, enum response_input input,
     response->grace_until_ms = now_ms + response->rules.grace_ms;
   }
   response->input = input;
+  response->is_dismissed = response->is_dismissed && input != RESPONSE_CALM;
   response->breach_since_ms =
       input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
   response->calm_since_ms = input == RESPONSE_CALM ? now_ms : RESPONSE_NEVER;
 }
 
-static int64_t engage_at_ms(const struct response *response) {
-  if (response_is_engaged(response) ||
+int64_t response_engage_at_ms(const struct response *response) {
+  if (response_is_engaged(response) || response->is_dismissed ||
       response->breach_since_ms == RESPONSE_NEVER) {
     return RESPONSE_NEVER;
   }
@@ -145,7 +146,7 @@ static int64_t engage_at_ms(const struct response *response) {
   return at_ms > response->grace_until_ms ? at_ms : response->grace_until_ms;
 }
 
-static int64_t release_at_ms(const struct response *response) {
+int64_t response_release_at_ms(const struct response *response) {
   return response_is_engaged(response) &&
                  response->calm_since_ms != RESPONSE_NEVER
              ? response->calm_since_ms + response->rules.release_ms
@@ -156,9 +157,9 @@ bool response_step(struct response *response, enum response_input input,
                    int64_t now_ms) {
   enum response_state before = response->state;
   take_input(response, input, now_ms);
-  if (now_ms >= engage_at_ms(response)) {
+  if (now_ms >= response_engage_at_ms(response)) {
     change(response, RESPONSE_ENGAGING, now_ms);
-  } else if (now_ms >= release_at_ms(response)) {
+  } else if (now_ms >= response_release_at_ms(response)) {
     change(response, RESPONSE_RELEASING, now_ms);
   }
   update_wishes(response, now_ms);
@@ -272,16 +273,23 @@ void response_restore(struct response *response, enum response_state state,
   }
 }
 
+void response_dismiss(struct response *response, int64_t now_ms) {
+  response->is_dismissed = response->input != RESPONSE_CALM;
+  if (response_is_engaged(response)) {
+    change(response, RESPONSE_RELEASING, now_ms);
+  }
+}
+
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
-  int64_t wake_ms = engage_at_ms(response);
-  int64_t release_ms = release_at_ms(response);
+  int64_t wake_ms = response_engage_at_ms(response);
+  int64_t release_ms = response_release_at_ms(response);
   wake_ms = release_ms < wake_ms ? release_ms : wake_ms;
   for (size_t i = 0; i < response->tasks_len; i++) {
     const struct response_task *task = &response->tasks[i];
     int64_t at_ms = act_at_ms(task, now_ms);
     wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
     if (task->is_wanted != response_is_engaged(response)) {
-      at_ms = due_ms(response, i);
+      at_ms = response_due_ms(response, i);
       wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
     }
   }

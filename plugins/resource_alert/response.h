@@ -83,6 +83,7 @@ struct response {
   int64_t changed_ms;      /* since when the state is what it is */
   int64_t engaged_ms;      /* when the escalation began */
   int64_t grace_until_ms;
+  bool is_dismissed; /* released by hand: nothing is engaged before a calm */
   struct response_brake brake;
 };
 
@@ -129,9 +130,20 @@ void response_defer(struct response *response, size_t task, int64_t in_ms,
 void response_restore(struct response *response, enum response_state state,
                       int64_t engaged_for_ms, int64_t now_ms);
 
+/* Undoes all now, whatever the rows say; where they still call for the
+ * response, it waits for a calm before it engages again. */
+void response_dismiss(struct response *response, int64_t now_ms);
+
 /* The latest time at which response_step() must be called again, even if no
  * row changes. RESPONSE_NEVER: only when one does. */
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);
+
+/* When it will engage, or be released, as things are; RESPONSE_NEVER: not. */
+int64_t response_engage_at_ms(const struct response *response);
+int64_t response_release_at_ms(const struct response *response);
+
+/* When the escalation reaches a task, or its undoing does. */
+int64_t response_due_ms(const struct response *response, size_t task);
 
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "resource_alert/journal.h"
 #include "resource_alert/worker.h"
 
 struct responses {
@@ -164,6 +165,48 @@ void responses_publish(struct responses *responses,
     sample_put_derive(sink, name, "derive", "actions_held_back",
                       (int64_t)counts.held_back);
   }
+}
+
+static void journal_order(const struct responses *responses,
+                          const char *response, enum responses_order order,
+                          const char *who) {
+  static const char *const words[] = {
+      [RESPONSES_MODE_AUTO] = "mode auto",
+      [RESPONSES_MODE_DRYRUN] = "mode dryrun",
+      [RESPONSES_MODE_OFF] = "mode off",
+      [RESPONSES_MODE_CONFIGURED] = "mode configured",
+      [RESPONSES_RELEASE] = "release",
+      [RESPONSES_CLEAR_LATCH] = "clear latch",
+      [RESPONSES_DRILL] = "drill",
+  };
+  journal_put(responses->site.journal, "order",
+              json_pack("{s:s, s:s, s:o}", "response", response, "order",
+                        words[order], "who", journal_text(who)));
+}
+
+int responses_command(struct responses *responses, const char *response,
+                      enum responses_order order, const char *who,
+                      struct error *error) {
+  bool is_found = response == NULL;
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    const char *name = worker_name(responses->workers[i]);
+    if (response == NULL || strcmp(response, name) == 0) {
+      is_found = true;
+      journal_order(responses, name, order, who);
+      worker_order(responses->workers[i], order);
+    }
+  }
+  return is_found ? 0
+                  : error_set(error, -ENOENT, "there is no response \"%s\"",
+                              response);
+}
+
+json_t *responses_snapshot(struct responses *responses) {
+  json_t *all = json_array();
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    (void)json_array_append_new(all, worker_snapshot(responses->workers[i]));
+  }
+  return all;
 }
 
 void responses_stop(struct responses *responses) {

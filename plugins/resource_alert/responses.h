@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "core/error.h"
 #include "core/notice.h"
 #include "core/report.h"
@@ -61,6 +63,34 @@ void responses_row_changed(struct responses *responses, size_t row,
  * Any thread, not concurrently with responses_stop(). */
 void responses_publish(struct responses *responses,
                        const struct sample_sink *sink);
+
+/* What a person can tell a response to do. */
+enum responses_order {
+  RESPONSES_MODE_AUTO,   /* in place of the modes of plugin and response; an */
+  RESPONSES_MODE_DRYRUN, /* action's own stricter Mode still counts; kept over
+                          */
+  RESPONSES_MODE_OFF,    /* a restart */
+  RESPONSES_MODE_CONFIGURED, /* as the configuration says again */
+  RESPONSES_RELEASE,         /* undo now; engage again only after a calm */
+  RESPONSES_CLEAR_LATCH,
+  RESPONSES_DRILL,
+};
+
+/* Hands an order to a response's worker, or to all where response is NULL, and
+ * writes it to the journal. who: for the journal. Any thread; never blocks.
+ * Returns 0, or -ENOENT where there is no such response. */
+int responses_command(struct responses *responses, const char *response,
+                      enum responses_order order, const char *who,
+                      struct error *error);
+
+/* All responses as they are now, an array of
+ *   {"name", "state", "since": epoch or null, "mode", "level", "when": [...],
+ *    "next": plain words or null, "latched", "done", "failed", "held_back",
+ *    "actions": [{"name", "state": "on", "off" or "unsure", "wanted", "mode",
+ *                 "error": text or null, "drill": "ok", text or null}]}
+ * Yours, json_decref(); NULL when memory is short. Any thread; holds a lock
+ * only for copying. */
+json_t *responses_snapshot(struct responses *responses);
 
 /* Ends the workers, within 5 s whatever their targets do, and frees all.
  * What is engaged stays engaged and is kept in the state file. Accepts NULL. */

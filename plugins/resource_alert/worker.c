@@ -6,9 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +74,14 @@ static void tell_change(struct worker *worker, enum response_state before) {
                         (json_int_t)response_level(response)));
 }
 
+void worker_dismiss(struct worker *worker) {
+  enum response_state before = worker->response.state;
+  response_dismiss(&worker->response, monotonic_ms());
+  if (worker->response.state != before) {
+    tell_change(worker, before);
+  }
+}
+
 /* Tells collectd's listeners, which may take their time: only when there is
  * nothing else to do. */
 static void send_notice(struct worker *worker) {
@@ -130,8 +136,9 @@ static bool wait_for_work(struct worker *worker, bool is_busy) {
 /* One step, and one act where one is due. Returns false when there was
  * nothing to do. */
 static bool work(struct worker *worker) {
-  enum response_state before = worker->response.state;
   size_t task;
+  worker_obey(worker);
+  enum response_state before = worker->response.state;
   if (response_step(&worker->response, read_rows(worker), monotonic_ms())) {
     tell_change(worker, before);
     return true;
@@ -153,6 +160,7 @@ static void *run(void *argument) {
   bool is_busy = true;
   while (wait_for_work(worker, is_busy)) {
     is_busy = work(worker);
+    worker_publish(worker);
   }
   worker_keep(worker, true);
   return NULL;
@@ -169,200 +177,4 @@ int worker_start(struct worker *worker, struct error *error) {
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
                                strerror(-code));
-}
-
-/* ---- making and freeing ---- */
-
-static int find_row(const struct responses_rows *rows, const char *name,
-                    size_t *ret_row) {
-  for (size_t i = 0; i < rows->len; i++) {
-    if (strcmp(rows->names[i], name) == 0) {
-      *ret_row = i;
-      return 0;
-    }
-  }
-  return -ENOENT;
-}
-
-static int make_trigger(struct worker *worker) {
-  const struct response_options *options = worker->options;
-  struct trigger *trigger = &worker->trigger;
-  trigger->at_least = options->at_least == RESPONSE_TRIGGER_FAILURE
-                          ? ALERT_FAILURE
-                          : ALERT_WARNING;
-  trigger->rows = calloc(options->when.len + 1, sizeof(*trigger->rows));
-  if (trigger->rows == NULL) {
-    return -ENOMEM;
-  }
-  for (size_t i = 0; i < options->when.len; i++) {
-    struct trigger_row *row = &trigger->rows[trigger->len];
-    row->name = options->when.items[i];
-    row->state = ALERT_UNKNOWN;
-    if (find_row(&worker->shared->site->rows, row->name, &row->row) == 0) {
-      trigger->len++;
-    }
-  }
-  return 0;
-}
-
-static enum action_mode strictest(int a, int b, int c) {
-  int mode = a > b ? a : b;
-  return (enum action_mode)(mode > c ? mode : c);
-}
-
-static int make_action(struct worker *worker, enum action_kind kind,
-                       const struct action_options *options,
-                       struct error *error) {
-  struct worker_action *action = &worker->actions[worker->actions_len];
-  char about[128];
-  action->driver = action_drivers[kind];
-  action->options = options;
-  action->mode = strictest(worker->shared->site->options->mode,
-                           worker->options->mode, options->mode);
-  action->driver->describe(options, about, sizeof(about));
-  (void)snprintf(action->name, sizeof(action->name), "%s %s",
-                 action->driver->block->name, about);
-  action->memory = json_object();
-  if (action->memory == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  worker->actions_len++; /* from here on it is freed */
-  return action->driver->new (options, &worker->action_site, &action->action,
-                              error);
-}
-
-/* The action that stands N-th in the file; blocks of different names are kept
- * apart by the option table. */
-static const struct action_options *
-find_action(const struct response_options *options, size_t position,
-            enum action_kind *ret_kind) {
-  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
-    size_t size = action_drivers[kind]->block->size;
-    for (size_t i = 0; i < options->actions[kind].len; i++) {
-      const struct action_options *action =
-          (const void *)((const char *)options->actions[kind].items + i * size);
-      if (action->head.position == position) {
-        *ret_kind = (enum action_kind)kind;
-        return action;
-      }
-    }
-  }
-  return NULL;
-}
-
-static size_t count_actions(const struct response_options *options) {
-  size_t count = 0;
-  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
-    count += options->actions[kind].len;
-  }
-  return count;
-}
-
-static int make_actions(struct worker *worker, struct error *error) {
-  size_t count = count_actions(worker->options);
-  worker->actions = calloc(count + 1, sizeof(*worker->actions));
-  if (worker->actions == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  int code = 0;
-  for (size_t position = 0; worker->actions_len < count && code == 0;
-       position++) {
-    enum action_kind kind;
-    const struct action_options *options =
-        find_action(worker->options, position, &kind);
-    if (options != NULL) {
-      code = make_action(worker, kind, options, error);
-    }
-  }
-  return code;
-}
-
-static int make_response(struct worker *worker) {
-  const struct response_options *options = worker->options;
-  const struct response_rules rules = {
-      .engage_ms = options->engage_s * 1000,
-      .release_ms = options->release_s * 1000,
-      .stagger_ms = options->stagger_s * 1000,
-      .grace_ms = options->grace_s * 1000,
-      .max_acts = (size_t)options->max_actions,
-  };
-  int64_t *after_ms = calloc(worker->actions_len + 1, sizeof(*after_ms));
-  if (after_ms == NULL) {
-    return -ENOMEM;
-  }
-  for (size_t i = 0; i < worker->actions_len; i++) {
-    after_ms[i] = worker->actions[i].options->after_s * 1000;
-  }
-  int code = response_init(&worker->response, &rules, after_ms,
-                           worker->actions_len, monotonic_ms());
-  free(after_ms);
-  return code;
-}
-
-static int fill(struct worker *worker, struct error *error) {
-  const struct responses_site *site = worker->shared->site;
-  worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (worker->wake_fd < 0) {
-    int code = -errno;
-    return error_set(error, code, "eventfd: %s", strerror(-code));
-  }
-  int code = stores_new(&site->options->stores, &worker->stores, error);
-  if (code != 0) {
-    return code;
-  }
-  worker->action_site = (struct action_site){
-      .response = worker_name(worker),
-      .host = site->host,
-      .helper_dir = site->options->helper_dir,
-      .stores_len = site->options->stores.len,
-      .stores = worker->stores,
-  };
-  code = make_actions(worker, error);
-  if (code == 0 && (make_trigger(worker) != 0 || make_response(worker) != 0)) {
-    code = error_set(error, -ENOMEM, "out of memory");
-  }
-  return code;
-}
-
-int worker_new(const struct worker_site *shared,
-               const struct response_options *options, struct worker **ret,
-               struct error *error) {
-  struct worker *worker = calloc(1, sizeof(*worker));
-  if (worker == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  worker->shared = shared;
-  worker->options = options;
-  worker->wake_fd = -1;
-  int code = fill(worker, error);
-  if (code != 0) {
-    error_prefix(error, "<Response \"%s\">", worker_name(worker));
-    worker_free(worker);
-    return code;
-  }
-  worker_restore(worker, monotonic_ms(), (int64_t)time(NULL));
-  atomic_store(&worker->level, response_level(&worker->response));
-  *ret = worker;
-  return 0;
-}
-
-void worker_free(struct worker *worker) {
-  if (worker == NULL) {
-    return;
-  }
-  if (worker->has_thread) {
-    (void)pthread_join(worker->thread, NULL);
-  }
-  for (size_t i = 0; i < worker->actions_len; i++) {
-    worker->actions[i].driver->free(worker->actions[i].action);
-    json_decref(worker->actions[i].memory);
-  }
-  if (worker->wake_fd >= 0) {
-    (void)close(worker->wake_fd);
-  }
-  response_fini(&worker->response);
-  free(worker->trigger.rows);
-  free(worker->actions);
-  stores_free(worker->stores);
-  free(worker);
 }

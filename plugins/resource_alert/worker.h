@@ -47,6 +47,12 @@ bool worker_watches(const struct worker *worker, size_t row);
 const char *worker_name(const struct worker *worker);
 struct worker_counts worker_get_counts(struct worker *worker);
 
+/* Hands an order over. Any thread; never blocks. */
+void worker_order(struct worker *worker, enum responses_order order);
+
+/* One entry of responses_snapshot(). Yours, json_decref(). Any thread. */
+json_t *worker_snapshot(struct worker *worker);
+
 /* Waits for the thread, which ends when stop_fd becomes readable, and frees.
  * Accepts NULL. */
 void worker_free(struct worker *worker);

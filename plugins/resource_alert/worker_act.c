@@ -46,7 +46,7 @@ static int save(void *context, struct error *error) {
 
 /* ---- what may hold an act back ---- */
 
-static bool has_latch_file(const struct worker *worker, char path[PATH_MAX]) {
+bool worker_latch_path(const struct worker *worker, char path[PATH_MAX]) {
   const char *state_dir = worker->shared->site->state_dir;
   if (state_dir == NULL) {
     return false;
@@ -59,7 +59,7 @@ static bool has_latch_file(const struct worker *worker, char path[PATH_MAX]) {
 /* The brake has just latched: leaves the file whose removal frees it. */
 static void tell_latch(struct worker *worker) {
   char path[PATH_MAX];
-  bool has_file = has_latch_file(worker, path);
+  bool has_file = worker_latch_path(worker, path);
   static const char text[] =
       "Remove this file to let the response act again.\n";
   if (has_file) {
@@ -78,7 +78,7 @@ static void tell_latch(struct worker *worker) {
 static bool is_latched(struct worker *worker) {
   char path[PATH_MAX];
   struct response_brake *brake = &worker->response.brake;
-  if (brake->is_latched && has_latch_file(worker, path) &&
+  if (brake->is_latched && worker_latch_path(worker, path) &&
       access(path, F_OK) != 0 && errno == ENOENT) {
     response_brake_clear(&worker->response, monotonic_ms());
     report(&worker->shared->site->log, REPORT_NOTICE,
@@ -173,6 +173,7 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
   int64_t now_ms = monotonic_ms();
   int64_t lasted_ms = 0;
   if (code == 0) {
+    act->action->failure[0] = '\0';
     if (complaint_clear(&act->action->complaint, now_ms, &lasted_ms)) {
       report(log, REPORT_NOTICE,
              "response \"%s\": %s: works again after %.1f s", response,
@@ -188,6 +189,8 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
     return;
   }
   atomic_fetch_add(&act->worker->failed, 1);
+  (void)snprintf(act->action->failure, sizeof(act->action->failure), "%.*s",
+                 (int)sizeof(act->action->failure) - 1, error->text);
   journal_step(act, "failed",
                json_pack("{s:b, s:o}", "on", (int)is_on, "error",
                          journal_text(error->text)));
@@ -223,6 +226,18 @@ static void settle(const struct act *act, size_t task) {
   atomic_store(&worker->level, response_level(&worker->response));
 }
 
+static struct action_call make_call(struct act *act) {
+  return (struct action_call){
+      .deadline_ms =
+          monotonic_ms() + (int64_t)(act->action->options->timeout_s * 1000.0),
+      .cancel_fd = act->worker->shared->stop_fd,
+      .memory = act->action->memory,
+      .save = save,
+      .note = note,
+      .context = act,
+  };
+}
+
 void worker_act(struct worker *worker, size_t task) {
   struct act act = {worker, &worker->actions[task]};
   const struct response_task *own = &worker->response.tasks[task];
@@ -233,15 +248,7 @@ void worker_act(struct worker *worker, size_t task) {
     return;
   }
   const struct action_wish wish = make_wish(worker, is_on);
-  struct action_call call = {
-      .deadline_ms =
-          now_ms + (int64_t)(act.action->options->timeout_s * 1000.0),
-      .cancel_fd = worker->shared->stop_fd,
-      .memory = act.action->memory,
-      .save = save,
-      .note = note,
-      .context = &act,
-  };
+  struct action_call call = make_call(&act);
   struct error error = {{0}};
   response_begin(&worker->response, task);
   if (!is_refresh) {
@@ -252,4 +259,39 @@ void worker_act(struct worker *worker, size_t task) {
   response_done(&worker->response, task, is_on, code, call.again_in_ms,
                 monotonic_ms(), random_bits());
   settle(&act, task);
+}
+
+static void tell_drill(const struct act *act, bool is_fine, bool was_broken) {
+  const struct report_sink *log = &act->worker->shared->site->log;
+  if (!is_fine) {
+    report(log, REPORT_WARNING, "response \"%s\": drill: %s would fail: %s",
+           worker_name(act->worker), act->action->name, act->action->drill);
+  } else if (was_broken) {
+    report(log, REPORT_NOTICE, "response \"%s\": drill: %s would work again",
+           worker_name(act->worker), act->action->name);
+  }
+}
+
+void worker_drill(struct worker *worker) {
+  for (size_t i = 0; i < worker->actions_len; i++) {
+    struct worker_action *action = &worker->actions[i];
+    struct act act = {worker, action};
+    struct action_call call = make_call(&act);
+    struct error error = {{0}};
+    if (action->driver->drill == NULL || action->mode == ACTION_MODE_OFF) {
+      continue;
+    }
+    int code = action->driver->drill(action->action, &call, &error);
+    if (code == -ECANCELED) {
+      return;
+    }
+    bool was_broken =
+        action->drill[0] != '\0' && strcmp(action->drill, "ok") != 0;
+    (void)snprintf(action->drill, sizeof(action->drill), "%.*s",
+                   (int)sizeof(action->drill) - 1,
+                   code == 0 ? "ok" : error.text);
+    journal_step(&act, "drill",
+                 json_pack("{s:o}", "result", journal_text(action->drill)));
+    tell_drill(&act, code == 0, was_broken);
+  }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* worker_keep: what a worker keeps over a restart. One entry a response:
  *   {"state": "ENGAGED", "since": EPOCH, "rows": ["pool_used"],
- *    "latched": false,
+ *    "latched": false, "mode": "auto",
  *    "actions": {"Switch x": {"on": true, "memory": {}}}}
  * "on" is null where an act was begun and its end not seen. */
 #include <errno.h>
@@ -18,6 +18,15 @@ static enum task_state task_state_of(const json_t *on) {
     return TASK_ON;
   }
   return json_is_null(on) ? TASK_UNSURE : TASK_OFF;
+}
+
+static void restore_mode(struct worker *worker, const json_t *mode) {
+  for (int i = 0; json_is_string(mode) && action_mode_words[i] != NULL; i++) {
+    if (strcmp(action_mode_words[i], json_string_value(mode)) == 0) {
+      worker->mode_order = i;
+    }
+  }
+  worker_set_modes(worker);
 }
 
 static void restore_rows(struct worker *worker, const json_t *rows) {
@@ -78,6 +87,7 @@ void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s) {
   (void)response_state_parse(name == NULL ? "" : name, &state);
   worker->response.brake.is_latched =
       json_is_true(json_object_get(entry, "latched"));
+  restore_mode(worker, json_object_get(entry, "mode"));
   restore_rows(worker, json_object_get(entry, "rows"));
   json_t *actions = json_object_get(entry, "actions");
   restore_actions(worker, actions);
@@ -121,10 +131,12 @@ static json_t *actions_entry(const struct worker *worker) {
 
 void worker_keep(struct worker *worker, bool is_durable) {
   json_t *entry = json_pack(
-      "{s:s, s:I, s:o, s:b, s:o}", "state",
+      "{s:s, s:I, s:o, s:b, s:s?, s:o}", "state",
       response_state_name(worker->response.state), "since",
       (json_int_t)worker->engaged_s, "rows", rows_entry(worker), "latched",
-      (int)worker->response.brake.is_latched, "actions", actions_entry(worker));
+      (int)worker->response.brake.is_latched, "mode",
+      worker->mode_order < 0 ? NULL : action_mode_words[worker->mode_order],
+      "actions", actions_entry(worker));
   struct error error = {{0}};
   int code = entry == NULL ? error_set(&error, -ENOMEM, "out of memory")
                            : desired_state_put(worker->shared->states,

@@ -3,6 +3,7 @@
 #ifndef RESOURCE_ALERT_WORKER_PARTS_H
 #define RESOURCE_ALERT_WORKER_PARTS_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -12,6 +13,7 @@
 #include "resource_alert/worker.h"
 
 #define WORKER_ACTION_NAME_BYTES 192
+#define WORKER_NEXT_BYTES (WORKER_ACTION_NAME_BYTES + 16)
 
 /* One action of the response; all of it belongs to the thread. */
 struct worker_action {
@@ -23,6 +25,8 @@ struct worker_action {
   json_t *memory;                      /* an object of the driver's */
   enum task_state kept; /* what really is, whatever a dry run pretends */
   struct complaint complaint;
+  char failure[256]; /* why the last try failed; "" where it did not */
+  char drill[256];   /* how the last drill ended: "ok", why not, or "" */
 };
 
 struct worker {
@@ -37,7 +41,14 @@ struct worker {
   atomic_uint_least64_t done;
   atomic_uint_least64_t failed;
   atomic_uint_least64_t held_back;
+  atomic_uint orders; /* a bit for each enum responses_order that waits */
+  pthread_mutex_t snapshot_lock;
+  /* The next three are under this lock. */
+  json_t *snapshot;
+  char next[WORKER_NEXT_BYTES]; /* what comes next, in words */
+  int64_t next_ms;              /* when; RESPONSE_NEVER: at no time known */
   /* The rest belongs to the thread. */
+  int mode_order; /* enum action_mode that a person has set; -1: none */
   struct response response;
   struct trigger trigger;
   struct worker_action *actions;
@@ -50,6 +61,26 @@ struct worker {
 
 /* Brings one action to its wish, as far as it may. */
 void worker_act(struct worker *worker, size_t task);
+
+/* Writes the name of the file whose removal frees the brake. Returns false
+ * where there is no place for it. */
+bool worker_latch_path(const struct worker *worker, char path[PATH_MAX]);
+
+/* Undoes all at once, told as any other change of state. */
+void worker_dismiss(struct worker *worker);
+
+/* Rehearses all actions and says what would fail. */
+void worker_drill(struct worker *worker);
+
+/* Does what a person has ordered meanwhile. */
+void worker_obey(struct worker *worker);
+
+/* Gives each action its mode; where that changes, what was only pretended is
+ * forgotten. */
+void worker_set_modes(struct worker *worker);
+
+/* Makes a new snapshot of what is now. */
+void worker_publish(struct worker *worker);
 
 /* Takes up what the state file says. */
 void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s);

@@ -281,6 +281,83 @@ static void the_brake_is_cleared_by_hand(void **state) {
   expect_file(bed, "switches/one", NULL, true);
 }
 
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text == NULL ? "" : text;
+}
+
+/* Waits until the only response shows VALUE (a string) as KEY. */
+static void expect_shown(const struct bed *bed, const char *key,
+                         const char *value) {
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  for (;;) {
+    json_t *all = responses_snapshot(bed->responses);
+    bool is_met = strncmp(text_of(json_array_get(all, 0), key), value,
+                          strlen(value)) == 0;
+    if (!is_met && monotonic_ms() > deadline_ms) {
+      char *shown = json_dumps(all, 0);
+      fail_msg("%s is not %s in 10 s: %s", key, value, shown);
+    }
+    json_decref(all);
+    if (is_met) {
+      return;
+    }
+    (void)poll(NULL, 0, 2);
+  }
+}
+
+static void a_person_can_give_orders(void **state) {
+  struct bed *bed = *state;
+  struct error error = {{0}};
+  start(bed, one_switch);
+  expect_shown(bed, "state", "OFF");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_shown(bed, "state", "ENGAGED");
+  assert_int_equal(responses_command(bed->responses, "degrade",
+                                     RESPONSES_RELEASE, "test", &error),
+                   0);
+  expect_shown(bed, "next", "released by hand");
+  expect_file(bed, "switches/serve_cached", NULL, false);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_shown(bed, "state", "OFF");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_shown(bed, "state", "ENGAGED");
+  assert_int_equal(
+      responses_command(bed->responses, "x", RESPONSES_DRILL, "test", &error),
+      -ENOENT);
+  assert_int_equal(
+      responses_command(bed->responses, NULL, RESPONSES_DRILL, "test", &error),
+      0);
+  expect_file(bed, "journal", "\"step\":\"drill\"", true);
+}
+
+static void a_mode_is_set_by_hand_and_kept(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
+  start(bed, text);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_shown(bed, "state", "ENGAGED");
+  expect_file(bed, "switches/serve_cached", NULL, false);
+  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
+                          NULL);
+  expect_file(bed, "switches/serve_cached", NULL, true); /* now for real */
+  expect_file(bed, "responses.json", "\"mode\": \"auto\"", true);
+  stop(bed);
+  start(bed, NULL);
+  expect_shown(bed, "mode", "auto");
+  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_CONFIGURED,
+                          "test", NULL);
+  expect_shown(bed, "mode", "dryrun");
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_shown(bed, "state", "OFF");
+  /* a dry run undoes nothing, and does not forget what stands */
+  expect_file(bed, "switches/serve_cached", NULL, true);
+  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
+                          NULL);
+  expect_file(bed, "switches/serve_cached", NULL, false);
+}
+
 static void a_switch_that_was_cleaned_up_comes_back(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
@@ -366,6 +443,8 @@ int main(void) {
       TEST(a_dry_run_does_nothing_and_says_so),
       TEST(the_off_file_holds_everything_back),
       TEST(the_brake_is_cleared_by_hand),
+      TEST(a_person_can_give_orders),
+      TEST(a_mode_is_set_by_hand_and_kept),
       TEST(a_switch_that_was_cleaned_up_comes_back),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
