@@ -174,6 +174,13 @@ def test_a_substitution_can_name_the_value_it_replaces():
     assert configuration.substitute(text, (), "TypesDB", '"/c"', was="/b") == 'TypesDB "/a"\nTypesDB "/c"\n'
 
 
+def test_an_option_that_is_not_shown_is_added_to_its_block():
+    trading = ("Plugin dbpool", "Pool trading")
+    assert configuration.assign(SAMPLE, trading, "LeakAfter", 3) == SAMPLE.replace("#LeakAfter 300", "LeakAfter 3")
+    assert configuration.assign(SAMPLE, trading, "Timeout", 3) == SAMPLE.replace(
+        '<Pool "trading">\n', '<Pool "trading">\n    Timeout 3\n')
+
+
 def test_a_block_is_switched_on_with_all_that_is_in_it():
     text = configuration.switch_on(SAMPLE, ("Plugin dbpool", "Pool other"))
     assert text == SAMPLE.replace('  #<Pool "other">\n    #PoolSize 20\n  #</Pool>', '  <Pool "other">\n    PoolSize 20\n  </Pool>')

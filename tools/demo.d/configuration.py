@@ -43,11 +43,15 @@ def statements(text):
             path += (name,)
 
 
+def find(text, path, name, was=None):
+    return [it for it in statements(text) if it.path == path and it.name == name
+            and was in (None, " ".join(it.values))]
+
+
 def the_one(text, path, name, was=None):
     """The statement NAME in the block PATH; where WAS is given, the one that
     has this value. Raises Failed unless there is exactly one."""
-    found = [it for it in statements(text) if it.path == path and it.name == name
-             and was in (None, " ".join(it.values))]
+    found = find(text, path, name, was)
     if len(found) != 1:
         where = " / ".join(path) or "no block"
         raise Failed(f"{name} in {where}: found {len(found)} times, expected once")
@@ -59,6 +63,17 @@ def substitute(text, path, option, value, was=None):
     it = the_one(text, path, option, was)
     lines = text.splitlines()
     lines[it.line] = f"{it.indent}{option} {value}"
+    return "\n".join(lines) + "\n"
+
+
+def assign(text, path, option, value):
+    """As substitute(); but an OPTION that the block PATH leaves at its default
+    is added to it."""
+    if find(text, path, option):
+        return substitute(text, path, option, value)
+    block = the_one(text, path[:-1], path[-1])
+    lines = text.splitlines()
+    lines.insert(block.line + 1, f"{block.indent}  {option} {value}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 """Where the demo's configuration differs from conf.d: what an administrator
 switches on, paths, and waiting times, since the story is told in a minute."""
 from children import Failed
-from configuration import substitute, switch_on
+from configuration import assign, substitute, switch_on
 
 POOL = ("Plugin dbpool", "Pool trading")
 LOG = ("Plugin session_log", "Log trading")
@@ -32,19 +32,23 @@ def paths(root, database, application):
 
 
 def times():
-    """The same, of waiting times; and the responses are no dry run."""
+    """{file: [(path of blocks, option, value)]}: waiting times in seconds; and
+    that the responses are no dry run."""
     return {
-        "20-dbpool.conf": [(POOL, "LeakAfter", None, 3)],
-        "30-session_log.conf": [(LOG, "FloorWindow", None, 2)],
-        "40-thresholds.conf": [((*ALERT, f"Threshold {row}"), option, None, 2)
+        "20-dbpool.conf": [(POOL, "LeakAfter", 3)],
+        "30-session_log.conf": [(LOG, "FloorWindow", 2)],
+        "40-thresholds.conf": [((*ALERT, f"Threshold {row}"), option, 2)
                                for row in ROWS for option in ["For", "Recover"]],
         "50-responses.conf": [
-            (ALERT, "Mode", None, "auto"),
-            (DEGRADE, "Engage", None, 2), (DEGRADE, "Release", None, 4),
-            (DEGRADE, "MaxActions", None, 3600),  # an hour is told in five minutes
-            *(((*DEGRADE, f"Switch {name}"), "After", None, after_s)
+            (ALERT, "Mode", quoted("auto")), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 4),
+            (DEGRADE, "MaxActions", 3600),  # an hour is told in five minutes
+            *(((*DEGRADE, f"Switch {name}"), "After", after_s)
               for name, after_s in SWITCHES.items())],
     }
+
+
+def quoted(value):
+    return f'"{value}"'
 
 
 def apply(directory, root, database, application):
@@ -52,11 +56,12 @@ def apply(directory, root, database, application):
     for name, blocks in BLOCKS.items():
         for block in blocks:
             change(directory / name, switch_on, block)
-    for changes in [paths(root, database, application), times()]:
-        for name, lines in changes.items():
-            for path, option, was, value in lines:
-                change(directory / name, substitute, path, option,
-                       value if isinstance(value, int) else f'"{value}"', was)
+    for name, lines in paths(root, database, application).items():
+        for path, option, was, value in lines:
+            change(directory / name, substitute, path, option, quoted(value), was)
+    for name, lines in times().items():
+        for line in lines:
+            change(directory / name, assign, *line)
 
 
 def change(file, how, *arguments):
