@@ -156,7 +156,7 @@ PluginDir "/usr/lib/collectd"
 LoadPlugin logfile
 <Plugin logfile>
   LogLevel "info"
-  File "{log}"
+  File "stdout"
 </Plugin>
 LoadPlugin unixsock
 <Plugin unixsock>
@@ -177,8 +177,8 @@ Include "{root}/etc/collectd/collectd.conf.d/*.conf"
 
     def start(self):
         main = self.place.root / "etc/collectd/collectd.conf"
-        main.write_text(self.MAIN.format(root=self.place.root, log=self.log,
-                                         socket=self.socket, group=self.group))
+        main.write_text(self.MAIN.format(root=self.place.root, socket=self.socket,
+                                         group=self.group))
         self.child = Child("collectd", ["/usr/sbin/collectd", "-f", "-C", main],
                            self.place.user, self.place.root, self.log)
         wait_until(self.socket.exists, "collectd answers", [self.child])
