@@ -19,7 +19,7 @@
 struct connection {
   const struct endpoint_options *endpoint;
   const char *default_database;
-  const char *on_open;
+  const char *options;
   struct attempt *attempt; /* while connecting */
   PGconn *session;         /* while open */
 };
@@ -33,12 +33,12 @@ void answer_fini(struct answer *answer) {
 
 struct connection *connection_new(const struct endpoint_options *endpoint,
                                   const char *default_database,
-                                  const char *on_open) {
+                                  const char *options) {
   struct connection *connection = calloc(1, sizeof(*connection));
   if (connection != NULL) {
     connection->endpoint = endpoint;
     connection->default_database = default_database;
-    connection->on_open = on_open;
+    connection->options = options;
   }
   return connection;
 }
@@ -105,6 +105,7 @@ static struct attempt *start_attempt(const struct connection *connection) {
   add(&list, "sslrootcert", endpoint->ssl_root_cert);
   add(&list, "sslcert", endpoint->ssl_cert);
   add(&list, "sslkey", endpoint->ssl_key);
+  add(&list, "options", connection->options);
   add(&list, "application_name", "collectd");
   add(&list, "gssencmode", "disable"); /* asks a KDC, which may be far */
   return attempt_start(list.keywords, list.values,
@@ -144,17 +145,6 @@ static int finish_attempt(struct connection *connection, struct error *error) {
   return code;
 }
 
-static int prepare_session(struct connection *connection, int64_t deadline_ms,
-                           struct error *error) {
-  (void)PQsetnonblocking(connection->session, 1);
-  if (connection->on_open == NULL) {
-    return 0;
-  }
-  struct answer none;
-  return connection_ask(connection, connection->on_open, deadline_ms, &none,
-                        error);
-}
-
 int connection_open(struct connection *connection, int64_t deadline_ms,
                     struct error *error) {
   if (connection->session != NULL) {
@@ -176,7 +166,8 @@ int connection_open(struct connection *connection, int64_t deadline_ms,
       return code;
     }
   }
-  return prepare_session(connection, deadline_ms, error);
+  (void)PQsetnonblocking(connection->session, 1);
+  return 0;
 }
 
 /* ---- asking ---- */

@@ -27,12 +27,12 @@ void answer_fini(struct answer *answer);
 struct connection;
 
 /* Not connected yet. endpoint: borrowed for good. default_database: for an
- * endpoint that names none; NULL: libpq's. on_open: statements without rows
- * to run once after connecting (borrowed), or NULL.
+ * endpoint that names none; NULL: libpq's. options: settings of the session,
+ * as of libpq's keyword of that name (borrowed), or NULL.
  * Returns NULL when memory is short. One thread at a time. */
 struct connection *connection_new(const struct endpoint_options *endpoint,
                                   const char *default_database,
-                                  const char *on_open);
+                                  const char *options);
 
 /* Closes it. Waits until deadline_ms (monotonic) for a thread that is still
  * connecting. Accepts NULL. */

@@ -2,6 +2,7 @@
 /* dbpool: glue between collectd and the plugin's trade. Each server has a read
  * callback of its own, so that one that hangs delays no other. */
 #include "core/deadline.h"
+#include "dbpool/bouncer.h"
 #include "dbpool/options.h"
 #include "dbpool/server.h"
 #include "glue/configuration.h"
@@ -30,6 +31,15 @@ static void free_server(void *data) {
   server_free(data, monotonic_ms() + SHUTDOWN_MS);
 }
 
+static int read_bouncer(user_data_t *data) {
+  bouncer_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  return 0;
+}
+
+static void free_bouncer(void *data) {
+  bouncer_free(data, monotonic_ms() + SHUTDOWN_MS);
+}
+
 /* The pools from number FIRST on that share its server; fewer than max. */
 static size_t gather_pools(size_t first, const struct pool_options **shared,
                            bool *is_taken) {
@@ -45,21 +55,21 @@ static size_t gather_pools(size_t first, const struct pool_options **shared,
   return len;
 }
 
-static int register_server(const struct pool_options *const *pools,
-                           size_t len) {
+static int register_read(const char *label, int (*read)(user_data_t *data),
+                         void *data, void (*free_data)(void *data)) {
   char name[DATA_MAX_NAME_LEN];
-  struct server *server = server_new(pools, len, &outlets);
-  if (server == NULL) {
+  if (data == NULL) {
     return -1;
   }
-  ssnprintf(name, sizeof(name), "dbpool-%s", pools[0]->head.label);
+  ssnprintf(name, sizeof(name), "dbpool-%s", label);
   return plugin_register_complex_read(
-      "dbpool", name, read_server, 0,
-      &(user_data_t){.data = server, .free_func = free_server});
+      "dbpool", name, read, 0,
+      &(user_data_t){.data = data, .free_func = free_data});
 }
 
-static int init(void) {
+static int register_servers(void) {
   const size_t len = options.pools.len;
+  const struct pool_options *pools = options.pools.items;
   const struct pool_options **shared =
       calloc(len + 1, sizeof(struct pool_options *));
   bool *is_taken = calloc(len + 1, sizeof(*is_taken));
@@ -67,12 +77,29 @@ static int init(void) {
   for (size_t i = 0; i < len && code == 0; i++) {
     if (!is_taken[i]) {
       size_t shared_len = gather_pools(i, shared, is_taken);
-      code = register_server(shared, shared_len);
+      code =
+          register_read(pools[i].head.label, read_server,
+                        server_new(shared, shared_len, &outlets), free_server);
     }
   }
   free(shared);
   free(is_taken);
   return code;
+}
+
+static int register_bouncers(void) {
+  const struct bouncer_options *bouncers = options.bouncers.items;
+  int code = 0;
+  for (size_t i = 0; i < options.bouncers.len && code == 0; i++) {
+    code = register_read(bouncers[i].head.label, read_bouncer,
+                         bouncer_new(&bouncers[i], &outlets), free_bouncer);
+  }
+  return code;
+}
+
+static int init(void) {
+  int code = register_servers();
+  return code != 0 ? code : register_bouncers();
 }
 
 static int configure(oconfig_item_t *item) {

@@ -28,9 +28,8 @@ void forecast_add(struct forecast *forecast, int64_t now_us, double value) {
     forecast->len = 0;
   }
   forecast->seen_us = now_us;
-  if (forecast->len == 0) {
-    begin_part(forecast, now_us, value);
-  } else if (now_us - forecast->part_start_us >= part_us(forecast)) {
+  if (forecast->len == 0 ||
+      now_us - forecast->part_start_us >= part_us(forecast)) {
     begin_part(forecast, now_us, value);
   } else {
     double *running = &forecast->minima[forecast->len - 1];

@@ -33,12 +33,10 @@ enum { ROLE_NAME, ROLE_LIMIT, ROLE_COLUMNS };
 
 /* ---- the question ---- */
 
-void postgresql_write_setup(char *text, size_t bytes, int64_t timeout_ms) {
+void postgresql_write_options(char *text, size_t bytes, int64_t timeout_ms) {
   (void)snprintf(text, bytes,
-                 "SET search_path = pg_catalog;"
-                 "SET default_transaction_read_only = on;"
-                 "SET lock_timeout = %" PRId64 ";"
-                 "SET statement_timeout = %" PRId64,
+                 "-c search_path=pg_catalog -c default_transaction_read_only=on"
+                 " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64,
                  timeout_ms, timeout_ms);
 }
 

@@ -14,10 +14,11 @@
 
 #define POSTGRESQL_VERSION_MIN 90600
 
-/* Statements to run once on a new session, so that it can neither change
- * anything nor hang around: timeout_ms is for each statement. Works on every
- * version. Writes at most BYTES with the NUL. */
-void postgresql_write_setup(char *text, size_t bytes, int64_t timeout_ms);
+/* Settings of our session, for libpq's keyword "options": it can neither change
+ * anything nor hang around. They are not SET statements, because those would
+ * stay behind in the session of somebody else if a pooler stood in between.
+ * timeout_ms: for each statement. Writes at most BYTES with the NUL. */
+void postgresql_write_options(char *text, size_t bytes, int64_t timeout_ms);
 
 /* The question of each read: one query text of four statements (settings,
  * sessions, databases, roles with a limit). quiet_s: the last statement of

@@ -7,6 +7,9 @@
 /* Not strtoll(): thousands of fields a read are plain digits. */
 int64_t rows_number(const PGresult *rows, int row, int column,
                     int64_t fallback) {
+  if (column < 0) {
+    return fallback;
+  }
   const char *text = PQgetvalue(rows, row, column);
   bool is_negative = *text == '-';
   int64_t number = 0;
@@ -25,6 +28,17 @@ int64_t rows_number(const PGresult *rows, int row, int column,
 
 bool rows_is_true(const PGresult *rows, int row, int column) {
   return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+const char *rows_text(const PGresult *rows, int row, int column) {
+  return column < 0 ? "" : PQgetvalue(rows, row, column);
+}
+
+void rows_find_columns(const PGresult *rows, const char *const *names,
+                       size_t len, int *columns) {
+  for (size_t i = 0; i < len; i++) {
+    columns[i] = PQfnumber(rows, names[i]);
+  }
 }
 
 void *rows_reserve(void *items, size_t *size, size_t len, size_t item_bytes) {

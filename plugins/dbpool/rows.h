@@ -8,12 +8,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The whole number in a field; fallback: for NULL and what is no number. */
+/* The whole number in a field; fallback: for NULL, for what is no number, and
+ * for a column that is not there (-1). */
 int64_t rows_number(const PGresult *rows, int row, int column,
                     int64_t fallback);
 
 /* True for the "t" of a boolean; false for anything else, NULL included. */
 bool rows_is_true(const PGresult *rows, int row, int column);
+
+/* The text in a field; "" for NULL and for a column that is not there (-1).
+ * Borrowed from the result. */
+const char *rows_text(const PGresult *rows, int row, int column);
+
+/* Finds LEN columns by name: columns[i] is that of names[i], -1 if there is
+ * none. */
+void rows_find_columns(const PGresult *rows, const char *const *names,
+                       size_t len, int *columns);
 
 /* The array with room for len items and one more, moved if need be.
  * *size: the room that it has. Returns NULL when memory is short; then the

@@ -18,12 +18,12 @@
 #include "dbpool/target.h"
 
 #define NAME_BYTES 160
-#define SETUP_BYTES 256
+#define OPTIONS_BYTES 256
 #define QUESTION_BYTES 2048
 
 struct server {
   char name[NAME_BYTES];
-  char setup[SETUP_BYTES];
+  char options[OPTIONS_BYTES];
   char question[QUESTION_BYTES];
   int version;    /* that the question is for; 0: none yet */
   char *database; /* that we are connected to */
@@ -100,10 +100,11 @@ struct server *server_new(const struct pool_options *const *pools,
   }
   const struct endpoint_options *endpoint = &pools[0]->endpoint;
   int64_t timeout_ms = (int64_t)(endpoint->timeout_s * 1000);
-  postgresql_write_setup(server->setup, sizeof(server->setup), timeout_ms);
+  postgresql_write_options(server->options, sizeof(server->options),
+                           timeout_ms);
   server->target = (struct target){
       .name = server->name,
-      .connection = connection_new(endpoint, NULL, server->setup),
+      .connection = connection_new(endpoint, NULL, server->options),
       .timeout_ms = timeout_ms,
       .report = &outlets->report,
   };
@@ -154,6 +155,12 @@ static int64_t least_leak_after_s(const struct server *server) {
 /* A new session may be on another server: after an upgrade, a failover. */
 static int write_question(struct server *server, PGconn *session,
                           struct error *error) {
+  const char *name = PQparameterStatus(session, "server_version");
+  if (name != NULL && strstr(name, "/bouncer") != NULL) {
+    return error_set(error, -ENOTSUP,
+                     "this is the console of PgBouncer, not PostgreSQL; "
+                     "write a <PgBouncer> block for it");
+  }
   int version = PQserverVersion(session);
   if (version == server->version) {
     return 0;

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""dbpool: a real PgBouncer."""
+import threading
+
+import pytest
+
+EDGE = "dbpool-edge"
+POOL = "dbpool-edge-postgres-postgres"
+
+
+def edge(pgbouncer, **options):
+    """A <PgBouncer> block."""
+    options = {"Host": f'"{pgbouncer.socket_directory}"', "Port": pgbouncer.tcp_port,
+               "User": '"stats"', "Timeout": 1, **options}
+    lines = [f"  {key} {value}" for key, value in options.items()]
+    return "\n".join(['<PgBouncer "edge">', *lines, "</PgBouncer>"])
+
+
+@pytest.fixture
+def collectd(collectd):
+    collectd.interval = 0.5
+    return collectd
+
+
+def connections(collectd, name, pool=POOL):
+    return collectd.value(f"{pool}/current_connections-{name}")
+
+
+class Client:
+    """Holds a server connection, or waits for one."""
+
+    def __init__(self, pgbouncer):
+        self.session = pgbouncer.connect("postgres")
+        self.session.autocommit = False
+        self.thread = threading.Thread(target=self._begin)
+        self.thread.start()
+
+    def _begin(self):
+        with self.session.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def finish(self):
+        self.thread.join()
+        self.session.close()
+
+
+def test_a_pool_fills_and_clients_wait(collectd, pgbouncer):
+    pgbouncer.databases = {"postgres": "pool_size=4 reserve_pool=1"}
+    pgbouncer.settings["max_client_conn"] = 50
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer)).start()
+    clients = [Client(pgbouncer) for _ in range(3)]
+    collectd.expect(lambda: connections(collectd, "active") == 3)
+    assert connections(collectd, "capacity") == 5
+    assert connections(collectd, "ready") == 1
+    assert collectd.value(f"{POOL}/percent-used") == 60
+    clients += [Client(pgbouncer) for _ in range(3)]
+    collectd.expect(lambda: connections(collectd, "waiting") >= 1)
+    collectd.expect(lambda: collectd.value(f"{POOL}/duration-oldest_wait") > 0.5)
+    assert connections(collectd, "ready") == 0
+    assert collectd.value(f"{EDGE}/percent-used") == 14  # six and the console
+    for client in clients[:4]:
+        client.finish()
+    collectd.expect(lambda: connections(collectd, "waiting") == 0)
+    collectd.expect(lambda: max(
+        row["value"] for row in collectd.history("dbpool-edge-postgres/gauge-waiting_average")) > 0)
+    for client in clients[4:]:
+        client.finish()
+    collectd.expect(lambda: connections(collectd, "active") == 0)
+    assert not collectd.has_value("dbpool-edge-pgbouncer-pgbouncer/percent-used")
+
+
+def test_it_goes_and_comes_back(collectd, pgbouncer):
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer)).start()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1)
+    pgbouncer.stop()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 0)
+    pgbouncer.start()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1, within=3)
+    pgbouncer.pause()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 0)
+    pgbouncer.resume()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1, within=3)
+    assert len(collectd.log_lines(r'\[error\].*PgBouncer "edge": ')) == 2
+    assert len(collectd.log_lines(r'PgBouncer "edge": answers again')) == 2
+
+
+def test_who_may_not_ask_is_told(collectd, pgbouncer):
+    pgbouncer.users["app"] = ""
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer, User='"app"')).start()
+    collectd.expect(lambda: collectd.log_lines(r'PgBouncer "edge": .*not allowed'))
+
+
+def test_the_wrong_kind_of_block_is_told(collectd, pgbouncer, postgresql):
+    pgbouncer.start()
+    blocks = [edge(pgbouncer, Database='"postgres"', User='"postgres"'),
+              edge(pgbouncer, Database='"pgbouncer"').replace("PgBouncer", "Pool")
+              .replace("edge", "wrong")]
+    collectd.load("dbpool", "\n".join(blocks)).start()
+    collectd.expect(lambda: collectd.log_lines(
+        'PgBouncer "edge": this is not the console of a PgBouncer'))
+    collectd.expect(lambda: collectd.log_lines('pool "wrong": '))
+
+
+def test_nothing_of_ours_stays_behind_in_pooled_sessions(collectd, pgbouncer, postgresql):
+    """A <Pool> that is mistakenly led through PgBouncer must not leave its
+    timeouts in the application's sessions."""
+    pgbouncer.databases = {"postgres": "pool_size=1"}
+    pgbouncer.start()
+    block = edge(pgbouncer, Database='"postgres"', User='"postgres"').replace("PgBouncer", "Pool")
+    collectd.load("dbpool", block).start()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 0)
+    session = pgbouncer.connect("postgres")
+    with session.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+    session.close()
