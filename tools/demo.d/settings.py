@@ -27,7 +27,8 @@ def paths(root, database, application):
         "40-thresholds.conf": [
             (ALERT, "StateDir", None, root / "var/lib/collectd/resource_alert"),
             (ALERT, "Journal", None, root / "var/log/collectd/resource_alert.jsonl")],
-        "50-responses.conf": [(STORE, "Path", None, application.switches)],
+        "50-responses.conf": [(STORE, "Path", None, application.switches),
+                              (ALERT, "OffFile", None, root / "run/collectd/responses.off")],
     }
 
 
@@ -40,7 +41,9 @@ def times():
         "40-thresholds.conf": [((*ALERT, f"Threshold {row}"), option, 2)
                                for row in ROWS for option in ["For", "Recover"]],
         "50-responses.conf": [
-            (ALERT, "Mode", quoted("auto")), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 4),
+            (ALERT, "Mode", quoted("auto")),
+            (DEGRADE, "Grace", 2), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 3),
+            (DEGRADE, "Stagger", 1),
             (DEGRADE, "MaxActions", 3600),  # an hour is told in five minutes
             *(((*DEGRADE, f"Switch {name}"), "After", after_s)
               for name, after_s in SWITCHES.items())],
