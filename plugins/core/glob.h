@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* glob: shell patterns on names that are no paths, the same in every locale
+ * and in time that an attacker cannot stretch. */
+#ifndef CORE_GLOB_H
+#define CORE_GLOB_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+
+/* True if all of TEXT matches PATTERN: * any bytes, ? one byte, [a-z] [!a-z]
+ * one byte of (outside) a set, \x the byte x itself. Bytes, no locale. A set
+ * without its end never matches. At most strlen(pattern) * strlen(text)
+ * steps. */
+bool glob_matches(const char *pattern, const char *text);
+
+/* True if PATTERN has nothing that glob_matches() would expand. */
+bool glob_is_literal(const char *pattern);
+
+/* Returns 0, or -EINVAL for a set without its end and a backslash at the end
+ * of the pattern. */
+int glob_check(const char *pattern, struct error *error);
+
+#endif
