@@ -23,4 +23,12 @@ bool alert_state_parse(const char *name, enum alert_state *ret_state) {
   return false;
 }
 
+enum alert_state alert_state_worse(enum alert_state a, enum alert_state b) {
+  static const int ranks[ALERT_STATES] = {
+      [ALERT_UNKNOWN] = 0, [ALERT_OKAY] = 1,    [ALERT_MISSING] = 2,
+      [ALERT_WARNING] = 3, [ALERT_FAILURE] = 4,
+  };
+  return ranks[a] > ranks[b] ? a : b;
+}
+
 double alert_state_gauge(enum alert_state state) { return (int)state - 1; }

@@ -5,8 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +51,10 @@ static void format_time(char *text, size_t bytes) {
   char day[32];
   (void)strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &local);
   long minutes = local.tm_gmtoff / 60;
-  (void)snprintf(text, bytes, "%s.%03ld%c%02ld:%02ld", day,
-                 now.tv_nsec / 1000000, minutes < 0 ? '-' : '+',
-                 labs(minutes) / 60, labs(minutes) % 60);
+  (void)snprintf(text, bytes, "%s.%03u%c%02u:%02u", day,
+                 (unsigned)(now.tv_nsec / 1000000) % 1000U,
+                 minutes < 0 ? '-' : '+', (unsigned)(labs(minutes) / 60) % 24U,
+                 (unsigned)(labs(minutes) % 60));
 }
 
 /* The line with its newline: yours, free(); NULL when memory is short. */
@@ -94,7 +95,6 @@ static bool queue_line(struct journal *journal, const char *event,
   return true;
 }
 
-/* Under the lock. */
 static void say_what_was_folded(struct journal *journal) {
   if (journal->folded == 0) {
     return;
@@ -150,14 +150,29 @@ static bool was_moved(const struct journal *journal) {
          named.st_ino != opened.st_ino;
 }
 
+static void make_directory_of(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  if (slash != NULL && slash != path &&
+      (size_t)(slash - path) < sizeof(directory)) {
+    memcpy(directory, path, (size_t)(slash - path));
+    directory[slash - path] = '\0';
+    (void)mkdir(directory, 0755);
+  }
+}
+
 static int open_file(struct journal *journal) {
   if (journal->file >= 0 && was_moved(journal)) {
     (void)close(journal->file);
     journal->file = -1;
   }
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
   if (journal->file < 0) {
-    journal->file =
-        open(journal->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    journal->file = open(journal->path, flags, 0640);
+  }
+  if (journal->file < 0 && errno == ENOENT) {
+    make_directory_of(journal->path);
+    journal->file = open(journal->path, flags, 0640);
   }
   return journal->file < 0 ? -errno : 0;
 }
@@ -176,7 +191,9 @@ static int write_text(struct journal *journal, const char *text) {
       done += (size_t)bytes;
     } else if (errno != EINTR) {
       code = -errno;
-      (void)ftruncate(journal->file, before.st_size);
+      if (ftruncate(journal->file, before.st_size) != 0) {
+        break; /* a device: nothing of the line is there */
+      }
     }
   }
   return code;
@@ -292,7 +309,7 @@ int journal_new(const char *path, const struct report_sink *log,
   return 0;
 }
 
-/* True once the writer has nothing left; false if the disk hangs. */
+/* False if the disk hangs. */
 static bool drain(struct journal *journal) {
   struct timespec until;
   (void)clock_gettime(CLOCK_MONOTONIC, &until);

@@ -20,7 +20,8 @@ struct journal_counts {
   uint64_t lost;    /* lines: no room in the queue, no room on the disk */
 };
 
-/* Opens PATH for appending (mode 0640) and starts the writer's thread. The
+/* Opens PATH for appending (mode 0640; its directory is made if it is not
+ * there) and starts the writer's thread. The
  * file is opened again when it was moved or deleted. A disk that takes nothing
  * is said once through LOG and once when it is over; meanwhile lines are lost,
  * nothing else is. The sequence goes on from the last line in the file.

@@ -4,9 +4,18 @@
 #define RESOURCE_ALERT_OPTIONS_H
 
 #include "core/option.h"
+#include "resource_alert/response_options.h"
+#include "resource_alert/threshold_options.h"
 
 struct resource_alert_options {
   struct option_head head;
+  char *state_dir; /* NULL: nothing is kept over a restart */
+  char *journal;   /* NULL: none */
+  int64_t max_series;
+  double forget_s;
+  bool publishes_series;
+  struct option_blocks thresholds; /* struct threshold_options */
+  struct responses_options responses;
 };
 
 extern const struct option_block resource_alert_options;

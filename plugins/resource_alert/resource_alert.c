@@ -1,20 +1,138 @@
 /* SPDX-License-Identifier: MIT */
 /* resource_alert: glue between collectd and the plugin's trade. */
 #include "glue/configuration.h"
+#include "glue/log.h"
 #include "glue/module.h"
+#include "glue/notices.h"
+#include "glue/readings.h"
+#include "glue/samples.h"
+#include "resource_alert/engine.h"
+#include "resource_alert/journal.h"
 #include "resource_alert/options.h"
+#include "resource_alert/responses.h"
 
 #include "collectd.h"
 #include "plugin.h"
+#include "utils/common/common.h"
+
+#include <stdlib.h>
+
+#define NAME "resource_alert"
 
 static struct resource_alert_options options;
+static struct report_sink log_sink;
+static const char **row_names;
+static struct journal *journal;
+static struct responses *responses;
+static struct engine *engine;
+
+/* ---- configuration: before the daemon forks ---- */
+
+static int name_rows(struct responses_rows *ret_rows) {
+  const struct threshold_options *rows = options.thresholds.items;
+  const char **names = calloc(options.thresholds.len + 1, sizeof(*names));
+  if (names == NULL) {
+    return -1;
+  }
+  for (size_t i = 0; i < options.thresholds.len; i++) {
+    names[i] = rows[i].head.label;
+  }
+  free(row_names);
+  row_names = names;
+  *ret_rows =
+      (struct responses_rows){.names = names, .len = options.thresholds.len};
+  return 0;
+}
 
 static int configure(oconfig_item_t *item) {
-  return glue_configure(&resource_alert_options, item, &options);
+  struct responses_rows rows;
+  struct error error = {{0}};
+  if (glue_configure(&resource_alert_options, item, &options) != 0 ||
+      name_rows(&rows) != 0) {
+    return -1;
+  }
+  if (responses_check(&options.responses, &rows, &error) != 0) {
+    report(&log_sink, REPORT_ERROR, "%s", error.text);
+    return -1;
+  }
+  return 0;
+}
+
+/* ---- at work ---- */
+
+static int take(const data_set_t *type, const value_list_t *list,
+                user_data_t *unused) {
+  (void)unused;
+  struct reading reading = glue_reading(type, list);
+  engine_take(engine, &reading);
+  return 0;
+}
+
+static int publish(void) {
+  struct sample_sink samples = glue_sample_sink(NAME);
+  engine_publish(engine, &samples);
+  responses_publish(responses, &samples);
+  return 0;
+}
+
+static int start(struct error *error) {
+  struct responses_rows rows;
+  if (glue_require_type("alert_state", error) != 0 || name_rows(&rows) != 0 ||
+      journal_new(options.journal, &log_sink, &journal, error) != 0) {
+    return -1;
+  }
+  const struct responses_site response_site = {
+      .options = &options.responses,
+      .rows = rows,
+      .host = hostname_g,
+      .state_dir = options.state_dir,
+      .journal = journal,
+      .log = log_sink,
+      .notices = glue_notice_sink(NAME),
+  };
+  if (responses_start(&response_site, &responses, error) != 0) {
+    return -1;
+  }
+  const struct engine_site site = {
+      .options = &options,
+      .host = hostname_g,
+      .missing_intervals = timeout_g,
+      .log = log_sink,
+      .notices = glue_notice_sink(NAME),
+      .journal = journal,
+      .responses = responses,
+  };
+  return engine_start(&site, &engine, error);
+}
+
+static int stop(void) {
+  engine_stop(engine);
+  responses_stop(responses);
+  journal_free(journal);
+  option_fini(&resource_alert_options, &options);
+  free(row_names);
+  return 0;
+}
+
+static int init(void) {
+  struct error error = {{0}};
+  if (engine != NULL) {
+    return 0; /* collectd may initialize twice */
+  }
+  if (start(&error) != 0) {
+    report(&log_sink, REPORT_ERROR, "%s", error.text);
+    return -1;
+  }
+  (void)plugin_register_write(NAME, take, NULL);
+  (void)plugin_register_read(NAME, publish);
+  (void)plugin_register_shutdown(NAME, stop);
+  return 0;
 }
 
 void module_register(void) {
+  log_sink = glue_log_sink(NAME);
   if (option_init(&resource_alert_options, &options) == 0) {
-    plugin_register_complex_config("resource_alert", configure);
+    plugin_register_complex_config(NAME, configure);
+    plugin_register_init(NAME, init);
   }
 }

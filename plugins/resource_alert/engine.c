@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: the threshold table at work. The write threads judge and queue what
+ * changed; one thread here announces it and lets time pass. */
+#include "resource_alert/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/complaint.h"
+#include "core/deadline.h"
+#include "resource_alert/announcement.h"
+#include "resource_alert/changes.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/notifier.h"
+#include "resource_alert/publish.h"
+#include "resource_alert/rows.h"
+#include "resource_alert/table.h"
+
+#define TICK_MS 250
+
+struct engine {
+  struct engine_site site;
+  struct rows rows;
+  struct changes changes;
+  struct table *table;
+  struct notifier *notifier;
+  pthread_t thread;
+  bool is_started;
+
+  enum alert_state *worst; /* of each row, as it was told to the responses */
+  struct complaint refusals;
+  uint64_t refused;
+  _Atomic uint64_t transitions;
+};
+
+/* ---- announcing ---- */
+
+static void announce(struct engine *engine, struct watch *watch) {
+  struct announcement announcement;
+  struct series *series = watch->series;
+  series_lock(series);
+  announcement_take(watch, &announcement);
+  series_unlock(series);
+  bool is_reminder = announcement.cause == ALERT_CAUSE_REMINDER;
+  if (announcement.from == announcement.to && !is_reminder) {
+    return; /* there and back before anybody looked */
+  }
+  if (!is_reminder) {
+    atomic_fetch_add(&engine->transitions, 1);
+  }
+  if (engine->site.journal != NULL) {
+    journal_put(engine->site.journal, "state",
+                announcement_to_json(&announcement));
+  }
+  if (!announcement.is_loud) {
+    return;
+  }
+  char verdict[REPORT_LINE_BYTES];
+  announcement_format_verdict(&announcement, verdict, sizeof(verdict));
+  report(&engine->site.log,
+         announcement.to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
+         verdict);
+  notifier_put(engine->notifier, &announcement);
+}
+
+static void announce_all(struct engine *engine, struct watch *first) {
+  while (first != NULL) {
+    struct watch *next = first->next_changed; /* ours until it is taken */
+    announce(engine, first);
+    first = next;
+  }
+}
+
+static void tell_responses(struct engine *engine) {
+  for (size_t i = 0; i < engine->rows.len; i++) {
+    enum alert_state worst = row_worst(&engine->rows.items[i]);
+    if (worst != engine->worst[i]) {
+      engine->worst[i] = worst;
+      responses_row_changed(engine->site.responses, i, worst);
+    }
+  }
+}
+
+static void complain_of_refusals(struct engine *engine, int64_t now_ms) {
+  struct table_counts counts;
+  table_get_counts(engine->table, &counts);
+  bool is_new = counts.refused > engine->refused;
+  engine->refused = counts.refused;
+  if (is_new && complaint_fail(&engine->refusals, now_ms)) {
+    report(&engine->site.log, REPORT_WARNING,
+           "%llu series are known; no room for more: %llu value(s) were not "
+           "looked at; raise MaxSeries",
+           (unsigned long long)counts.series,
+           (unsigned long long)counts.refused);
+  }
+}
+
+static int64_t wall_ms(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void *run(void *argument) {
+  struct engine *engine = argument;
+  bool is_stopping = false;
+  while (!is_stopping) {
+    struct watch *changed =
+        changes_take_all(&engine->changes, TICK_MS, &is_stopping);
+    announce_all(engine, changed);
+    tell_responses(engine);
+    int64_t now_ms = monotonic_ms();
+    table_tick(engine->table, now_ms, wall_ms());
+    complain_of_refusals(engine, now_ms);
+  }
+  return NULL;
+}
+
+/* ---- life ---- */
+
+static int make_table(struct engine *engine, struct error *error) {
+  const struct resource_alert_options *options = engine->site.options;
+  const struct table_limits limits = {
+      .series_max = (uint64_t)options->max_series,
+      .missing_intervals = engine->site.missing_intervals,
+      .forget_ms = (int64_t)(options->forget_s * 1000),
+  };
+  int code = rows_init(&engine->rows, &options->thresholds, error);
+  if (code != 0) {
+    return code;
+  }
+  engine->worst = calloc(engine->rows.len + 1, sizeof(*engine->worst));
+  if (engine->worst == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  code = table_new(&engine->rows, &limits, &engine->changes, &engine->table);
+  if (code != 0) {
+    return error_set(error, code, "table: %s", strerror(-code));
+  }
+  table_tick(engine->table, monotonic_ms(), wall_ms());
+  return 0;
+}
+
+static int start_threads(struct engine *engine, struct error *error) {
+  int code = notifier_new(&engine->site.notices, &engine->notifier, error);
+  if (code != 0) {
+    return code;
+  }
+  code = pthread_create(&engine->thread, NULL, run, engine);
+  if (code != 0) {
+    return error_set(error, -code, "no thread: %s", strerror(code));
+  }
+  engine->is_started = true;
+  return 0;
+}
+
+int engine_start(const struct engine_site *site, struct engine **ret_engine,
+                 struct error *error) {
+  struct engine *engine = calloc(1, sizeof(*engine));
+  if (engine == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  engine->site = *site;
+  changes_init(&engine->changes);
+  int code = make_table(engine, error);
+  if (code == 0) {
+    code = start_threads(engine, error);
+  }
+  if (code != 0) {
+    engine_stop(engine);
+    return code;
+  }
+  *ret_engine = engine;
+  return 0;
+}
+
+void engine_stop(struct engine *engine) {
+  if (engine == NULL) {
+    return;
+  }
+  if (engine->is_started) {
+    changes_stop(&engine->changes);
+    (void)pthread_join(engine->thread, NULL);
+  }
+  if (!notifier_free(engine->notifier)) {
+    return; /* what waits there points to our rows */
+  }
+  table_free(engine->table);
+  rows_fini(&engine->rows);
+  changes_fini(&engine->changes);
+  free(engine->worst);
+  free(engine);
+}
+
+void engine_take(struct engine *engine, const struct reading *reading) {
+  table_take(engine->table, reading);
+}
+
+void engine_publish(struct engine *engine, const struct sample_sink *sink) {
+  struct publish_counts counts = {
+      .transitions = atomic_load(&engine->transitions),
+      .dropped = notifier_dropped(engine->notifier),
+  };
+  table_get_counts(engine->table, &counts.table);
+  publish_rows(&engine->rows, sink);
+  publish_counts(&counts, sink);
+  if (engine->site.options->publishes_series) {
+    publish_series(engine->table, engine->site.host, sink);
+  }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: the threshold table at work: readings in; verdicts, journal lines,
+ * notifications and the rows' worst states out. */
+#ifndef RESOURCE_ALERT_ENGINE_H
+#define RESOURCE_ALERT_ENGINE_H
+
+#include "core/error.h"
+#include "core/notice.h"
+#include "core/reading.h"
+#include "core/report.h"
+#include "core/sample.h"
+#include "resource_alert/options.h"
+#include "resource_alert/responses.h"
+
+struct engine;
+
+/* What the engine lives on. All borrowed until engine_stop() has returned. */
+struct engine_site {
+  const struct resource_alert_options *options;
+  const char *host;         /* collectd's name for this machine */
+  double missing_intervals; /* without a reading: the series stopped */
+  struct report_sink log;
+  struct notice_sink notices;  /* called from a thread of the engine's own */
+  struct journal *journal;     /* NULL: none */
+  struct responses *responses; /* NULL: none */
+};
+
+/* Makes the table and starts the threads; for the init callback, since config
+ * callbacks run before collectd forks.
+ * *ret_engine: yours, engine_stop(). Returns 0 or negative errno. */
+int engine_start(const struct engine_site *site, struct engine **ret_engine,
+                 struct error *error);
+
+/* Announces what changed, ends the threads and frees all. No reading may come
+ * any more. Accepts NULL. */
+void engine_stop(struct engine *engine);
+
+/* Judges one reading. Any thread, never blocks. */
+void engine_take(struct engine *engine, const struct reading *reading);
+
+/* Puts ROW/alert_state for each row and, unless switched off, for each of its
+ * series, and the engine's own counters. Any thread but one at a time. */
+void engine_publish(struct engine *engine, const struct sample_sink *sink);
+
+#endif

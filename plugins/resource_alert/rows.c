@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* rows: the threshold table, ready for use. */
+#include "resource_alert/rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/threshold_options.h"
+
+static int64_t to_ms(double seconds) { return (int64_t)(seconds * 1000); }
+
+static void row_init(struct row *row, const struct threshold_options *options,
+                     size_t index) {
+  row->rule = (struct alert_rule){
+      .warning_min = options->warning_min,
+      .warning_max = options->warning_max,
+      .failure_min = options->failure_min,
+      .failure_max = options->failure_max,
+      .hysteresis = options->hysteresis,
+      .for_ms = to_ms(options->for_s),
+      .recover_ms = to_ms(options->recover_s),
+      .repeat_ms = to_ms(options->repeat_s),
+      .flap_window_ms = to_ms(options->flap_window_s),
+      .flap_limit = (uint32_t)options->flap_limit,
+      .hits = (uint32_t)options->hits,
+      .missing = (enum alert_missing)options->missing,
+      .is_inverted = options->is_inverted,
+  };
+  row->is_percentage = options->is_percentage;
+  row->name = options->head.label;
+  row->message = options->message;
+  row->unit = options->unit;
+  row->index = index;
+}
+
+static int add_selectors(struct rows *rows, size_t row,
+                         const struct option_strings *metrics,
+                         struct error *error) {
+  for (size_t i = 0; i < metrics->len; i++) {
+    struct selector *selector = &rows->selectors[rows->selectors_len];
+    int code = selector_parse(metrics->items[i], selector, error);
+    if (code != 0) {
+      return code;
+    }
+    rows->owners[rows->selectors_len++] = row;
+  }
+  return 0;
+}
+
+int rows_init(struct rows *rows, const struct option_blocks *thresholds,
+              struct error *error) {
+  const struct threshold_options *options = thresholds->items;
+  size_t selectors = 0;
+  for (size_t i = 0; i < thresholds->len; i++) {
+    selectors += options[i].metrics.len;
+  }
+  *rows = (struct rows){
+      .items = calloc(thresholds->len + 1, sizeof(*rows->items)),
+      .selectors = calloc(selectors + 1, sizeof(*rows->selectors)),
+      .owners = calloc(selectors + 1, sizeof(*rows->owners)),
+      .len = thresholds->len,
+  };
+  int code = 0;
+  if (rows->items == NULL || rows->selectors == NULL || rows->owners == NULL) {
+    code = error_set(error, -ENOMEM, "out of memory");
+  }
+  for (size_t i = 0; i < rows->len && code == 0; i++) {
+    row_init(&rows->items[i], &options[i], i);
+    code = add_selectors(rows, i, &options[i].metrics, error);
+  }
+  if (code != 0) {
+    rows_fini(rows);
+  }
+  return code;
+}
+
+void rows_fini(struct rows *rows) {
+  if (rows == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < rows->selectors_len; i++) {
+    selector_fini(&rows->selectors[i]);
+  }
+  free(rows->selectors);
+  free(rows->owners);
+  free(rows->items);
+  memset(rows, 0, sizeof(*rows));
+}
+
+struct row *rows_next_match(const struct rows *rows,
+                            const struct selector_subject *subject,
+                            size_t *cursor) {
+  while (*cursor < rows->selectors_len) {
+    size_t at = (*cursor)++;
+    if (selector_matches(&rows->selectors[at], subject)) {
+      size_t owner = rows->owners[at];
+      while (*cursor < rows->selectors_len && rows->owners[*cursor] == owner) {
+        (*cursor)++;
+      }
+      return &rows->items[owner];
+    }
+  }
+  return NULL;
+}
+
+bool rows_watch_source(const struct rows *rows, const struct row *row,
+                       const struct selector_subject *subject,
+                       const char *source) {
+  for (size_t i = 0; i < rows->selectors_len; i++) {
+    if (rows->owners[i] == row->index &&
+        selector_matches_source(&rows->selectors[i], source) &&
+        selector_matches(&rows->selectors[i], subject)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum alert_state row_worst(const struct row *row) {
+  enum alert_state worst = ALERT_UNKNOWN;
+  for (int state = 0; state < ALERT_STATES; state++) {
+    if (atomic_load_explicit(&row->counts[state], memory_order_relaxed) > 0) {
+      worst = alert_state_worse(worst, (enum alert_state)state);
+    }
+  }
+  return worst;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* rows: the threshold table, ready for use: which row watches which series,
+ * and what it demands. Never changed once made; but for the counts. */
+#ifndef RESOURCE_ALERT_ROWS_H
+#define RESOURCE_ALERT_ROWS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "core/error.h"
+#include "core/option.h"
+#include "core/reading.h"
+#include "resource_alert/alert.h"
+#include "resource_alert/selector.h"
+
+struct row {
+  struct alert_rule rule;
+  bool is_percentage;
+  const char *name;    /* these three borrowed from the options */
+  const char *message; /* NULL: the verdict */
+  const char *unit;
+  size_t index; /* among the <Threshold> blocks */
+  /* How many of its alerts are in which state. */
+  _Atomic uint32_t counts[ALERT_STATES];
+};
+
+struct rows {
+  struct row *items;
+  size_t len;
+  struct selector *selectors; /* of all rows, in their order */
+  size_t selectors_len;
+  size_t *owners; /* owners[i]: index of the row of selectors[i] */
+};
+
+/* thresholds: struct threshold_options, borrowed for as long as the rows live.
+ * Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
+int rows_init(struct rows *rows, const struct option_blocks *thresholds,
+              struct error *error);
+
+/* Accepts NULL and all zero rows. */
+void rows_fini(struct rows *rows);
+
+/* The next row from *cursor on (0 at first) with a Metric line that matches
+ * the series; NULL once there is none. A row comes once. */
+struct row *rows_next_match(const struct rows *rows,
+                            const struct selector_subject *subject,
+                            size_t *cursor);
+
+/* True if ROW watches this data source of the series. */
+bool rows_watch_source(const struct rows *rows, const struct row *row,
+                       const struct selector_subject *subject,
+                       const char *source);
+
+/* The worst state over all series of a row, UNKNOWN if it has none. Any
+ * thread. */
+enum alert_state row_worst(const struct row *row);
+
+#endif

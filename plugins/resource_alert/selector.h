@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* selector: one Metric line: which series and data sources a row watches. */
+#ifndef RESOURCE_ALERT_SELECTOR_H
+#define RESOURCE_ALERT_SELECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/reading.h"
+
+/* [host/]plugin[-instance]/type[-instance][:data source]; globs in each part,
+ * which match the name as it is written: cpu* matches cpu and cpu-0. A host or
+ * a data source that is not written may be any. */
+struct selector {
+  char *text;           /* owned; the parts point into it */
+  const char *host;     /* NULL: any */
+  const char *plugin;   /* with its instance */
+  const char *type;     /* with its instance */
+  const char *source;   /* NULL: any */
+  uint64_t plugin_hash; /* of the plugin alone; 0: a glob, look at the name */
+  uint64_t type_hash;   /* likewise */
+};
+
+/* A series as selectors see it, made once for all of them. */
+struct selector_subject {
+  const char *host;
+  char plugin[2 * READING_NAME_BYTES]; /* "plugin-instance" */
+  char type[2 * READING_NAME_BYTES];
+  uint64_t plugin_hash; /* of the names alone: compared before looking */
+  uint64_t type_hash;
+};
+
+/* metric: copied. Returns 0; -EINVAL with what is wrong; -ENOMEM. The selector
+ * is untouched on failure; else yours, selector_fini(). */
+int selector_parse(const char *metric, struct selector *ret_selector,
+                   struct error *error);
+
+/* Accepts NULL and an all zero selector. */
+void selector_fini(struct selector *selector);
+
+/* names: borrowed for as long as the subject lives. */
+void selector_subject_init(struct selector_subject *subject,
+                           const struct reading_names *names);
+
+bool selector_matches(const struct selector *selector,
+                      const struct selector_subject *subject);
+
+bool selector_matches_source(const struct selector *selector,
+                             const char *source);
+
+#endif
