@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define HOUR_MS (INT64_C(3600) * 1000)
+#define LONG_AGO_MS (INT64_MIN / 2)
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
 
@@ -51,7 +52,7 @@ int response_init(struct response *response, const struct response_rules *rules,
         .again_ms = RESPONSE_NEVER,
     };
   }
-  response_brake_clear(response, now_ms);
+  response_brake_clear(response);
   return 0;
 }
 
@@ -217,10 +218,10 @@ bool response_brake_stops(struct response *response, size_t task,
   return false;
 }
 
-void response_brake_clear(struct response *response, int64_t now_ms) {
+void response_brake_clear(struct response *response) {
   response->brake.is_latched = false;
   for (size_t i = 0; i < response->rules.max_acts; i++) {
-    response->brake.stamps_ms[i] = now_ms - HOUR_MS;
+    response->brake.stamps_ms[i] = LONG_AGO_MS;
   }
 }
 

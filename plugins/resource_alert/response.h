@@ -109,7 +109,7 @@ bool response_brake_stops(struct response *response, size_t task,
                           int64_t now_ms);
 
 /* Frees the latch and forgets what was counted. */
-void response_brake_clear(struct response *response, int64_t now_ms);
+void response_brake_clear(struct response *response);
 
 /* An act is begun: until response_done() its outcome is unsure. */
 void response_begin(struct response *response, size_t task);

@@ -80,7 +80,7 @@ static bool is_latched(struct worker *worker) {
   struct response_brake *brake = &worker->response.brake;
   if (brake->is_latched && worker_latch_path(worker, path) &&
       access(path, F_OK) != 0 && errno == ENOENT) {
-    response_brake_clear(&worker->response, monotonic_ms());
+    response_brake_clear(&worker->response);
     report(&worker->shared->site->log, REPORT_NOTICE,
            "response \"%s\": cleared by hand, it acts again",
            worker_name(worker));

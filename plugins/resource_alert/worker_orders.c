@@ -63,7 +63,7 @@ static void take_mode(struct worker *worker, unsigned orders) {
 
 static void clear_latch(struct worker *worker) {
   char path[PATH_MAX];
-  response_brake_clear(&worker->response, monotonic_ms());
+  response_brake_clear(&worker->response);
   if (worker_latch_path(worker, path)) {
     (void)unlink(path);
   }

@@ -244,7 +244,7 @@ static void the_brake_latches_and_still_undoes(void **state) {
   assert_true(response_brake_stops(&response, task, now_ms));
   now_ms += 7200 * S; /* an hour does not free it */
   assert_true(response_brake_stops(&response, task, now_ms));
-  response_brake_clear(&response, now_ms);
+  response_brake_clear(&response);
   assert_int_equal(act(0), 0);
 }
 
