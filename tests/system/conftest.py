@@ -8,6 +8,7 @@ A test names what it needs and reads as a sentence:
         collectd.expect(lambda: collectd.value("statgrab-memory/percent-used") > 0)
 
 The directory of a failed test is kept and its name printed."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -60,8 +61,18 @@ def directory(request):
         shutil.rmtree(path)
 
 
+@contextlib.contextmanager
+def counted_as_failure(node):
+    """What goes wrong while a test is taken down keeps its directory, too."""
+    try:
+        yield
+    except BaseException:
+        node.stash[FAILED] = True
+        raise
+
+
 @pytest.fixture
-def new_server(directory):
+def new_server(request, directory):
     """Makes servers that are taken down at the end: new_server(Collectd)."""
     made = []
 
@@ -71,17 +82,19 @@ def new_server(directory):
         return server
 
     yield make
-    for server in reversed(made):
-        server.close()
+    with counted_as_failure(request.node):
+        for server in reversed(made):
+            server.close()
 
 
 @pytest.fixture
-def collectd(directory, new_server):
+def collectd(request, new_server):
     """A stock collectd that has our plugins at hand and is not started yet."""
     daemon = new_server(Collectd)
     yield daemon
-    if daemon.is_running:
-        daemon.stop()
+    with counted_as_failure(request.node):
+        if daemon.is_running:
+            daemon.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import math
 import os
 
 import pytest
-from servers import orphans
+from servers import build, orphans, sanitizer
 from servers.waiting import Expired
 
 
@@ -80,3 +80,16 @@ def test_orphans_are_put_down():
     killed = orphans.put_down(known=older)
     assert len(killed) == 1
     assert not os.path.exists(f"/proc/{list(killed)[0]}")
+
+
+def test_only_our_own_leaks_are_reported():
+    head = "==1==ERROR: LeakSanitizer: detected memory leaks\n\n"
+    stock = ("Direct leak of 9 byte(s) in 1 object(s) allocated from:\n"
+             "    #0 0x1 in strdup interceptors.cpp:439\n"
+             "    #1 0x2 in yyparse (/usr/sbin/collectd+0x1ca16)\n\n")
+    ours = stock.replace("yyparse (/usr/sbin/collectd+0x1ca16)",
+                         f"configure {build.SOURCE}/plugins/dbpool/dbpool.c:7")
+    foot = "SUMMARY: AddressSanitizer: 9 byte(s) leaked in 1 allocation(s).\n"
+    assert sanitizer.without_stock_leaks(head + stock + foot) == ""
+    assert "dbpool.c:7" in sanitizer.without_stock_leaks(head + stock + ours + foot)
+    assert sanitizer.without_stock_leaks("heap-buffer-overflow") == "heap-buffer-overflow"

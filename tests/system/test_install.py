@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from servers import build
+from servers import build, sanitizer
 from servers.installed import InstalledCollectd, unshare, why_not_stock
 
 PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
@@ -34,7 +34,7 @@ def test_everything_lands_where_collectd_looks(directory):
             == sorted(file.name for file in (build.SOURCE / "conf.d").glob("*.conf")))
     types = directory / "usr/share/collectd-resource-alert/types.db"
     assert types.read_bytes() == (build.SOURCE / "types.db").read_bytes()
-    assert (directory / "usr/share/man/man5/collectd-resource-alert.5").is_file()
+    assert (directory / "usr/share/man/man5/collectd-resource-alert.5.gz").is_file()
 
 
 def test_an_edited_snippet_outlives_the_next_installation(directory):
@@ -61,3 +61,4 @@ def test_stock_collectd_starts_with_it_and_complains_of_nothing(installed):
     assert [line for line in loud if any(f" {name}: " in line for name in PLUGINS)] == []
     assert [line for line in loud if "types.db" in line or "TypesDB" in line] == []
     assert installed.stop() == 0
+    assert sanitizer.reports(installed.directory) == ""

@@ -5,7 +5,7 @@ import re
 import socket
 import time
 
-from servers import build
+from servers import build, sanitizer
 from servers.server import Server, tail
 
 HOST = "testhost"
@@ -28,7 +28,7 @@ class Collectd(Server):
         self.socket = self.directory / "unixsock"
         self.output = self.directory / "log"
         self.csv = self.directory / "csv"
-        self.environment.update(build.sanitizer_environment(self.directory))
+        self.environment.update(sanitizer.environment(self.directory))
         self._blocks = []
         self._plugin_dir = None
 
@@ -79,8 +79,8 @@ class Collectd(Server):
         """Stops the daemon; it must end in time and with exit code 0."""
         self.stop_within = within
         code = super().stop()
-        assert code == 0, f"collectd ended with {code}\n{self.explain()}"
         self.check_sanitizer()
+        assert code == 0, f"collectd ended with {code}\n{self.explain()}"
         return code
 
     def refuses_to_start(self, within=10):
@@ -89,9 +89,9 @@ class Collectd(Server):
         self.output.write_text("", encoding="utf-8")
         self.launch()
         code = self.wait(within)
+        self.check_sanitizer()
         assert code != 0, f"collectd took the configuration\n{self.explain()}"
         assert code > 0, f"collectd died of signal {-code}\n{self.explain()}"
-        self.check_sanitizer()
         return self.log
 
     def close(self):
@@ -99,11 +99,8 @@ class Collectd(Server):
         self.check_sanitizer()
 
     def check_sanitizer(self):
-        reports = sorted(self.directory.glob("sanitizer.*"))
-        text = "\n".join(report.read_text(errors="replace") for report in reports)
-        for report in reports:  # said once, kept for the reader
-            report.rename(report.with_name(f"reported-{report.name}"))
-        assert not reports, f"the sanitizer reports:\n{text}"
+        told = sanitizer.reports(self.directory)
+        assert told == "", f"the sanitizer reports:\n{told}"
 
     # What it says.
 

@@ -7,7 +7,7 @@ import pathlib
 import shlex
 import subprocess
 
-from servers import build
+from servers import build, sanitizer
 from servers.server import Server
 
 STOCK = pathlib.Path("/etc/collectd")
@@ -77,7 +77,7 @@ LoadPlugin logfile
         lines += [f"cmake --install {shlex.quote(str(build.BUILD))}",
                   f"cp observe.conf {STOCK}/collectd.conf.d/98-observe.conf",
                   *self.before_start]
-        around = build.sanitizer_environment(self.directory)
+        around = sanitizer.environment(self.directory)
         words = " ".join(shlex.quote(f"{key}={value}") for key, value in around.items())
         lines += [f"exec env {words} collectd -f"]
         (self.directory / "run").write_text("\n".join(lines) + "\n", encoding="utf-8")
