@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <math.h>
 #include <statgrab.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "statgrab/cpu_facts.h"
+#include "statgrab/tables.h"
 
 static int fail(const char *what, struct error *error) {
   sg_error code = sg_get_error();
@@ -183,10 +184,150 @@ static int read_mounts(struct driver *driver, struct mount_table *table,
   return code == 0 ? 0 : error_set(error, code, "out of memory");
 }
 
+static int read_disks(struct driver *driver, struct disk_table *table,
+                      struct error *error) {
+  (void)driver;
+  table->len = 0;
+  size_t entries = 0;
+  sg_disk_io_stats *disks = sg_get_disk_io_stats_r(&entries);
+  if (disks == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return fail("disks", error);
+  }
+  int code = 0;
+  for (size_t i = 0; i < entries && disks != NULL && code == 0; i++) {
+    const char *name = disks[i].disk_name;
+    struct disk_facts *to = disk_table_add(table, name, strlen(name));
+    if (to == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
+    } else {
+      to->read_bytes = disks[i].read_bytes;
+      to->write_bytes = disks[i].write_bytes;
+    }
+  }
+  release(disks);
+  return code;
+}
+
+static void copy_interface(struct interface_facts *to,
+                           const sg_network_io_stats *from) {
+  to->rx_bytes = from->rx;
+  to->tx_bytes = from->tx;
+  to->rx_packets = from->ipackets;
+  to->tx_packets = from->opackets;
+  to->rx_errors = from->ierrors;
+  to->tx_errors = from->oerrors;
+  to->collisions = from->collisions;
+}
+
+static int read_interfaces(struct driver *driver, struct interface_table *table,
+                           struct error *error) {
+  (void)driver;
+  table->len = 0;
+  size_t entries = 0;
+  sg_network_io_stats *stats = sg_get_network_io_stats_r(&entries);
+  if (stats == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return fail("interfaces", error);
+  }
+  int code = 0;
+  for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
+    const char *name = stats[i].interface_name;
+    struct interface_facts *to = interface_table_add(table, name, strlen(name));
+    if (to == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
+    } else {
+      copy_interface(to, &stats[i]);
+    }
+  }
+  release(stats);
+  return code;
+}
+
+/* Of a link that does not know its speed, drivers say one of these. */
+static bool is_speed(unsigned long long megabits) {
+  return megabits != 0 && megabits != UINT16_MAX && megabits != UINT32_MAX;
+}
+
+static int read_links(struct driver *driver, struct interface_table *table,
+                      struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
+  if (links == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return fail("links", error);
+  }
+  if (links != NULL && entries > 0) {
+    qsort(links, entries, sizeof(*links), sg_network_iface_compare_name);
+  }
+  for (size_t i = 0; i < table->len && links != NULL; i++) {
+    struct interface_facts *to = &table->rows[i];
+    const sg_network_iface_stats key = {.interface_name = to->name};
+    const sg_network_iface_stats *link = bsearch(
+        &key, links, entries, sizeof(*links), sg_network_iface_compare_name);
+    if (link != NULL) {
+      to->is_up = link->up == SG_IFACE_UP;
+      to->speed_bits_per_s =
+          is_speed(link->speed) ? link->speed * link->factor : FACT_UNKNOWN;
+    }
+  }
+  release(links);
+  return 0;
+}
+
+/* On the BSDs these are pages of swap. */
+static int read_paging(struct driver *driver, struct paging_facts *facts,
+                       struct error *error) {
+  (void)driver;
+  memset(facts, 0xff, sizeof(*facts)); /* all FACT_UNKNOWN */
+  size_t entries = 0;
+  sg_page_stats *pages = sg_get_page_stats_r(&entries);
+  if (pages == NULL || entries == 0) {
+    release(pages);
+    return fail("pages", error);
+  }
+  facts->swap_in_pages = pages->pages_pagein;
+  facts->swap_out_pages = pages->pages_pageout;
+  release(pages);
+  return 0;
+}
+
+static int read_uptime(struct driver *driver, double *ret_uptime_s,
+                       struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_host_info *host = sg_get_host_info_r(&entries);
+  if (host == NULL || entries == 0) {
+    release(host);
+    return fail("uptime", error);
+  }
+  *ret_uptime_s = (double)host->uptime;
+  release(host);
+  return 0;
+}
+
+static int read_users(struct driver *driver, uint64_t *ret_users,
+                      struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_user_stats *users = sg_get_user_stats_r(&entries);
+  if (users == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return fail("users", error);
+  }
+  *ret_users = users == NULL ? 0 : entries; /* Debian 13 counts nobody */
+  release(users);
+  return 0;
+}
+
 const struct source libstatgrab_source = {
-    .read_memory = read_memory,
     .read_cpu = read_cpu,
+    .read_disks = read_disks,
+    .read_interfaces = read_interfaces,
+    .read_links = read_links,
     .read_load = read_load,
-    .read_processes = read_processes,
+    .read_memory = read_memory,
     .read_mounts = read_mounts,
+    .asks_file_systems = true,
+    .read_paging = read_paging,
+    .read_processes = read_processes,
+    .read_uptime = read_uptime,
+    .read_users = read_users,
 };

@@ -183,8 +183,6 @@ void cpu_put(const struct cpu_facts *facts, const struct cpu_options *options,
   if (options->report_num_cpu) {
     outlet_put_amount(&outlets->common, "", "count", "", facts->online);
   }
-  outlet_put_counter(&outlets->own, "", "contextswitch", "",
-                     facts->context_switches);
   outlet_put_counter(&outlets->own, "", "irq", "total", facts->interrupts);
 }
 

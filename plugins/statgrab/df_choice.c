@@ -189,7 +189,8 @@ static int compare_items(const void *a, const void *b) {
   return strcmp(left->name, right->name);
 }
 
-/* /a-b and /a/b are both a-b: the second gets a name of its own. */
+/* Sorts by name. /a-b and /a/b are both a-b: the second gets a name of its own.
+ */
 static void set_apart(struct df_item *items, size_t len,
                       const struct mount_table *table) {
   if (len > 0) {
@@ -199,6 +200,9 @@ static void set_apart(struct df_item *items, size_t len,
     if (strcmp(items[i].name, items[i - 1].name) == 0) {
       name_set_apart(table->rows[items[i].row].name, items[i].name);
     }
+  }
+  if (len > 0) {
+    qsort(items, len, sizeof(items[0]), compare_items);
   }
 }
 

@@ -10,6 +10,9 @@
 /* What a system or a source does not tell. */
 #define FACT_UNKNOWN UINT64_MAX
 
+/* Bytes of the name of a disk or an interface; Linux takes 32 and 16. */
+#define FACT_NAME_BYTES 112
+
 /* Bytes. */
 struct memory_facts {
   uint64_t total;
@@ -57,8 +60,6 @@ struct cpu_facts {
   uint64_t context_switches;
   uint64_t interrupts;
   uint64_t forks;
-  uint64_t running; /* processes that run or could */
-  uint64_t blocked; /* processes that wait for a disk */
 };
 
 struct load_facts {
@@ -79,6 +80,83 @@ struct process_facts {
   uint64_t count;
   uint64_t threads;
   uint64_t states[PROCESS_STATES];
+};
+
+/* What is moved between memory and disks, since the system started. */
+struct paging_facts {
+  uint64_t disk_in_kib, disk_out_kib; /* block I/O of all kinds */
+  uint64_t swap_in_pages, swap_out_pages;
+  uint64_t faults, major_faults;
+  uint64_t oom_kills;
+};
+
+/* One disk or partition. */
+struct disk_facts {
+  char name[FACT_NAME_BYTES];
+  uint64_t read_bytes, write_bytes;
+  uint64_t read_ops, write_ops;
+  uint64_t read_merged, write_merged;
+  uint64_t read_ms, write_ms;  /* summed over all operations */
+  uint64_t io_ms, weighted_ms; /* with any under way; times their number */
+  uint64_t in_flight;
+};
+
+struct disk_table {
+  struct disk_facts *rows; /* owned, grows; disk_table_fini() */
+  size_t len;
+  size_t capacity;
+};
+
+/* One network interface. */
+struct interface_facts {
+  char name[FACT_NAME_BYTES];
+  uint64_t rx_bytes, tx_bytes;
+  uint64_t rx_packets, tx_packets;
+  uint64_t rx_errors, tx_errors;
+  uint64_t rx_dropped, tx_dropped;
+  uint64_t collisions;
+  uint64_t speed_bits_per_s; /* 0: none, as of a loopback */
+  uint64_t is_up;            /* 0 or 1 */
+};
+
+struct interface_table {
+  struct interface_facts *rows; /* owned, grows; interface_table_fini() */
+  size_t len;
+  size_t capacity;
+};
+
+enum pressure_resource {
+  PRESSURE_CPU,
+  PRESSURE_MEMORY,
+  PRESSURE_IO,
+  PRESSURE_RESOURCES,
+};
+
+/* Time in which tasks waited for a resource: percent over the last seconds,
+ * and in all. */
+struct pressure_line {
+  double avg10, avg60, avg300; /* NaN where there is no such line */
+  uint64_t total_us;
+};
+
+struct pressure_facts {
+  struct pressure_line some[PRESSURE_RESOURCES]; /* at least one task */
+  struct pressure_line full[PRESSURE_RESOURCES]; /* all of them at once */
+};
+
+/* Limits of the control group that this process is in, and its use of them. */
+struct cgroup_facts {
+  uint64_t memory_limit; /* bytes; FACT_UNKNOWN: there is none */
+  uint64_t memory_used;  /* without what can be dropped at once */
+  double cpu_quota;      /* processors; NaN: there is none */
+  uint64_t affinity;     /* processors that this process may run on */
+  uint64_t throttled;    /* periods */
+  uint64_t throttled_us;
+};
+
+/* Files that are open on the whole system. */
+struct handle_facts {
+  uint64_t used, unused, max;
 };
 
 /* Bytes and inodes of one file system. */

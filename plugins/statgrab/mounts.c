@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "statgrab/tables.h"
+
 static void free_mount(struct mount *mount) {
   free(mount->device);
   free(mount->type);
@@ -25,19 +27,6 @@ static char *join_path(const char *root, const char *name) {
   return path;
 }
 
-static struct mount *grow(struct mount_table *table) {
-  if (table->len == table->capacity) {
-    size_t capacity = table->capacity == 0 ? 16 : table->capacity * 2;
-    struct mount *larger = realloc(table->rows, capacity * sizeof(*larger));
-    if (larger == NULL) {
-      return NULL;
-    }
-    table->rows = larger;
-    table->capacity = capacity;
-  }
-  return &table->rows[table->len];
-}
-
 static const struct usage_facts unknown_usage = {
     .size = FACT_UNKNOWN,
     .free = FACT_UNKNOWN,
@@ -50,10 +39,11 @@ static const struct usage_facts unknown_usage = {
 struct mount *mount_table_add(struct mount_table *table, const char *device,
                               const char *type, const char *name,
                               const char *root) {
-  struct mount *mount = grow(table);
-  if (mount == NULL) {
+  if (table_grow(&table->rows, table->len, &table->capacity,
+                 sizeof(*table->rows)) != 0) {
     return NULL;
   }
+  struct mount *mount = &table->rows[table->len];
   *mount = (struct mount){
       .device = strdup(device),
       .type = strdup(type),

@@ -3,17 +3,28 @@
 #include "statgrab/options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "statgrab/selection.h"
 
 const char *const statgrab_group_names[GROUPS + 1] = {
+    [GROUP_CGROUP] = "cgroup",
     [GROUP_CPU] = "cpu",
     [GROUP_DF] = "df",
+    [GROUP_DISK] = "disk",
+    [GROUP_FHCOUNT] = "fhcount",
+    [GROUP_INTERFACE] = "interface",
     [GROUP_LOAD] = "load",
     [GROUP_MEMORY] = "memory",
+    [GROUP_PRESSURE] = "pressure",
     [GROUP_PROCESSES] = "processes",
+    [GROUP_SWAP] = "swap",
+    [GROUP_UPTIME] = "uptime",
+    [GROUP_USERS] = "users",
+    [GROUP_VMEM] = "vmem",
 };
 
 #define FLAG(NAME, STRUCT, FIELD, DEFAULT, HELP)                               \
@@ -81,10 +92,61 @@ static const struct option df_rows[] = {
          "Percent of the whole size: I<percent_bytes>, I<percent_inodes>."),
 };
 
+static const char *const cores_words[] = {"online", "usable", NULL};
+
 static const struct option load_rows[] = {
     FLAG("ReportRelative", load_options, report_relative, "true",
          "The load divided by the number of processors as well, "
          "I<load-relative>."),
+    {.name = "Cores",
+     .kind = OPTION_WORD,
+     .offset = offsetof(struct load_options, cores),
+     .words = cores_words,
+     .default_text = "online",
+     .help =
+         "The number to divide by: all processors that are online, or those "
+         "that collectd itself may use: the smallest of affinity, cpuset "
+         "and the quota of its control group. In a container the load is "
+         "nevertheless that of the machine."},
+};
+
+static const struct option disk_rows[] = {
+    LIST("Disk", disk_options, disks, selection_check, "\"vda\"",
+         "Disks and partitions, by name or C</regular expression/>; all that "
+         "were ever used where none is named."),
+    FLAG("IgnoreSelected", disk_options, ignore_selected, "false",
+         "Leave out what is named instead of all else."),
+};
+
+static const struct option fhcount_rows[] = {
+    FLAG("ValuesAbsolute", fhcount_options, values_absolute, "true",
+         "Numbers of file handles: used, unused, max."),
+    FLAG("ValuesPercentage", fhcount_options, values_percentage, "false",
+         "The same in percent of the maximum."),
+};
+
+static const struct option interface_rows[] = {
+    LIST("Interface", interface_options, interfaces, selection_check,
+         "\"eth0\"",
+         "Interfaces, by name or C</regular expression/>; all where none is "
+         "named."),
+    FLAG("IgnoreSelected", interface_options, ignore_selected, "false",
+         "Leave out what is named instead of all else."),
+    FLAG("ReportInactive", interface_options, report_inactive, "true",
+         "Tell of interfaces, too, that have never seen a packet."),
+};
+
+static const struct option swap_rows[] = {
+    FLAG("ValuesAbsolute", swap_options, values_absolute, "true",
+         "Bytes. I<percent-used> = (total - free) / total is always there, and "
+         "0 on a machine without swap."),
+    FLAG("ValuesPercentage", swap_options, values_percentage, "false",
+         "The parts in percent of the total."),
+    FLAG("ReportBytes", swap_options, report_bytes, "true",
+         "Count I<swap_io> in bytes; else in pages, the native plugin's "
+         "default."),
+    FLAG("ReportIO", swap_options, report_io, "true",
+         "What is moved in and out, I<swap_io>."),
 };
 
 static const struct option memory_rows[] = {
@@ -105,6 +167,14 @@ static const struct option_block cpu_block =
     BLOCK("cpu", cpu_options, cpu_rows, "What is told of the processors.");
 static const struct option_block df_block =
     BLOCK("df", df_options, df_rows, "Which file systems, and what of them.");
+static const struct option_block disk_block =
+    BLOCK("disk", disk_options, disk_rows, "Which disks.");
+static const struct option_block fhcount_block = BLOCK(
+    "fhcount", fhcount_options, fhcount_rows, "What is told of open files.");
+static const struct option_block interface_block =
+    BLOCK("interface", interface_options, interface_rows, "Which interfaces.");
+static const struct option_block swap_block =
+    BLOCK("swap", swap_options, swap_rows, "What is told of swap space.");
 static const struct option_block load_block =
     BLOCK("load", load_options, load_rows, "What is told of the load average.");
 static const struct option_block memory_block =
@@ -119,14 +189,28 @@ static int check_group(const char *value, struct error *error) {
       return 0;
     }
   }
+  char allowed[256] = "";
+  size_t used = 0;
+  for (size_t i = 0; i < GROUPS && used < sizeof(allowed); i++) {
+    used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s",
+                             i == 0 ? "" : ", ", statgrab_group_names[i]);
+  }
   return error_set(error, -EINVAL,
-                   "is not one of the allowed words; allowed: cpu, df, load, "
-                   "memory or processes");
+                   "is not one of the allowed words; allowed: %s", allowed);
 }
 
 static int check_root(const char *value, struct error *error) {
-  if (value[0] != '\0' && value[0] != '/') {
+  char path[4096];
+  if (value[0] == '\0') {
+    return 0;
+  }
+  if (value[0] != '/') {
     return error_set(error, -EINVAL, "is not an absolute path");
+  }
+  int length = snprintf(path, sizeof(path), "%s/proc/stat", value);
+  if (length < 0 || (size_t)length >= sizeof(path) || access(path, R_OK) != 0) {
+    return error_set(error, -EINVAL,
+                     "has no proc/stat in it; mount the machine's root there");
   }
   return 0;
 }
@@ -141,8 +225,11 @@ static int check_root(const char *value, struct error *error) {
 static const struct option rows[] = {
     LIST("Collect", statgrab_options, collect, check_group,
          "\"memory\" \"cpu\"",
-         "What to collect: any of I<cpu>, I<df> (file systems), I<load>, "
-         "I<memory>, I<processes>. All of them where the option is not given."),
+         "What to collect, by the names of collectd's native plugins: "
+         "I<cgroup> (limits of the container), I<cpu>, I<df> (file systems), "
+         "I<disk>, I<fhcount> (open files), I<interface>, I<load>, I<memory>, "
+         "I<pressure>, I<processes>, I<swap>, I<uptime>, I<users>, I<vmem> "
+         "(paging). All of them where the option is not given."),
     {.name = "RootFS",
      .kind = OPTION_STRING,
      .offset = offsetof(struct statgrab_options, root),
@@ -159,9 +246,13 @@ static const struct option rows[] = {
          "What they do not have keeps its name."),
     SUB_BLOCK(cpu),
     SUB_BLOCK(df),
+    SUB_BLOCK(disk),
+    SUB_BLOCK(fhcount),
+    SUB_BLOCK(interface),
     SUB_BLOCK(load),
     SUB_BLOCK(memory),
     SUB_BLOCK(processes),
+    SUB_BLOCK(swap),
 };
 
 const struct option_block statgrab_options = {
@@ -197,13 +288,18 @@ int statgrab_options_complete(struct statgrab_options *options) {
   return 0;
 }
 
-bool statgrab_collects(const struct statgrab_options *options,
-                       enum statgrab_group group) {
+bool statgrab_names_group(const struct statgrab_options *options,
+                          enum statgrab_group group) {
   for (size_t i = 0; i < options->collect.len; i++) {
     if (strcasecmp(options->collect.items[i], statgrab_group_names[group]) ==
         0) {
       return true;
     }
   }
-  return options->collect.len == 0;
+  return false;
+}
+
+bool statgrab_collects(const struct statgrab_options *options,
+                       enum statgrab_group group) {
+  return options->collect.len == 0 || statgrab_names_group(options, group);
 }

@@ -11,11 +11,20 @@
 
 /* What can be collected; in the order of statgrab_group_names. */
 enum statgrab_group {
+  GROUP_CGROUP,
   GROUP_CPU,
   GROUP_DF,
+  GROUP_DISK,
+  GROUP_FHCOUNT,
+  GROUP_INTERFACE,
   GROUP_LOAD,
   GROUP_MEMORY,
+  GROUP_PRESSURE,
   GROUP_PROCESSES,
+  GROUP_SWAP,
+  GROUP_UPTIME,
+  GROUP_USERS,
+  GROUP_VMEM,
   GROUPS,
 };
 
@@ -43,9 +52,31 @@ struct df_options {
   bool values_percentage;
 };
 
+struct disk_options {
+  struct option_head head;
+  struct option_strings disks;
+  bool ignore_selected;
+};
+
+struct fhcount_options {
+  struct option_head head;
+  bool values_absolute;
+  bool values_percentage;
+};
+
+struct interface_options {
+  struct option_head head;
+  struct option_strings interfaces;
+  bool ignore_selected;
+  bool report_inactive;
+};
+
+enum load_cores { CORES_ONLINE, CORES_USABLE };
+
 struct load_options {
   struct option_head head;
   bool report_relative;
+  int cores; /* enum load_cores */
 };
 
 struct memory_options {
@@ -59,6 +90,14 @@ struct processes_options {
   bool report_by_state;
 };
 
+struct swap_options {
+  struct option_head head;
+  bool values_absolute;
+  bool values_percentage;
+  bool report_bytes;
+  bool report_io;
+};
+
 /* Each of the blocks holds exactly one struct once statgrab_options_complete()
  * has been called. */
 struct statgrab_options {
@@ -68,9 +107,13 @@ struct statgrab_options {
   bool native_names;
   struct option_blocks cpu;       /* struct cpu_options */
   struct option_blocks df;        /* struct df_options */
+  struct option_blocks disk;      /* struct disk_options */
+  struct option_blocks fhcount;   /* struct fhcount_options */
+  struct option_blocks interface; /* struct interface_options */
   struct option_blocks load;      /* struct load_options */
   struct option_blocks memory;    /* struct memory_options */
   struct option_blocks processes; /* struct processes_options */
+  struct option_blocks swap;      /* struct swap_options */
 };
 
 extern const struct option_block statgrab_options;
@@ -81,5 +124,9 @@ int statgrab_options_complete(struct statgrab_options *options);
 /* True if the group is to be collected: all are unless Collect names some. */
 bool statgrab_collects(const struct statgrab_options *options,
                        enum statgrab_group group);
+
+/* True if Collect names the group: then its absence is worth a word. */
+bool statgrab_names_group(const struct statgrab_options *options,
+                          enum statgrab_group group);
 
 #endif

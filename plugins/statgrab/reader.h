@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader: reads the groups that are asked for and puts their values out. */
+/* reader: reads what is to be collected, and says what cannot be read. */
 #ifndef STATGRAB_READER_H
 #define STATGRAB_READER_H
 
@@ -7,17 +7,14 @@
 
 #include "core/error.h"
 #include "core/report.h"
-#include "core/sample.h"
+#include "statgrab/groups.h"
 #include "statgrab/options.h"
 
 struct reader;
 
-/* Gives the sink that sends under the name of PLUGIN, a literal. */
-typedef struct sample_sink reader_sink_fn(const char *plugin);
-
-/* options: complete, borrowed. sink_of: called here only. log: borrowed.
+/* options: complete, borrowed. sink_of: called here only. log: copied.
  * *ret_reader: yours, reader_free(). Returns 0 or negative errno. */
-int reader_new(const struct statgrab_options *options, reader_sink_fn *sink_of,
+int reader_new(const struct statgrab_options *options, sink_of_fn *sink_of,
                const struct report_sink *log, struct reader **ret_reader,
                struct error *error);
 
@@ -25,10 +22,14 @@ int reader_new(const struct statgrab_options *options, reader_sink_fn *sink_of,
  * once. now_ms: monotonic. One thread at a time. */
 void reader_read(struct reader *reader, int64_t now_ms);
 
-/* Reads file systems; likewise, and beside reader_read(). */
-void reader_read_file_systems(struct reader *reader, int64_t now_ms);
+/* Reads file systems, waiting for them until deadline_ms (monotonic);
+ * likewise, and possibly beside reader_read(). */
+void reader_read_file_systems(struct reader *reader, int64_t now_ms,
+                              int64_t deadline_ms);
 
-/* Accepts NULL. */
-void reader_free(struct reader *reader);
+/* Waits until deadline_ms for what is under way. Accepts NULL. Returns the
+ * number of threads left behind, each waiting for a file system that does not
+ * answer. */
+unsigned reader_free(struct reader *reader, int64_t deadline_ms);
 
 #endif

@@ -12,6 +12,11 @@
 #include "collectd.h"
 #include "plugin.h"
 
+/* A file system that takes longer is told of the next time. Together with the
+ * end below it, collectd stops within two seconds whatever hangs. */
+#define ANSWER_MS 800
+#define STOP_MS 200
+
 static struct statgrab_options options;
 static struct reader *reader; /* set by init, before anything reads */
 
@@ -28,7 +33,8 @@ static int read_most(user_data_t *unused) {
 /* A callback of its own: only file systems wait for a dead server. */
 static int read_file_systems(user_data_t *unused) {
   (void)unused;
-  reader_read_file_systems(reader, monotonic_ms());
+  int64_t now_ms = monotonic_ms();
+  reader_read_file_systems(reader, now_ms, now_ms + ANSWER_MS);
   return 0;
 }
 
@@ -58,9 +64,11 @@ static int start(void) {
 }
 
 static int stop(void) {
-  reader_free(reader);
+  unsigned left = reader_free(reader, monotonic_ms() + STOP_MS);
   reader = NULL;
-  collect_fini();
+  if (left == 0) { /* else some thread may be inside libstatgrab */
+    collect_fini();
+  }
   option_fini(&statgrab_options, &options);
   return 0;
 }

@@ -2,8 +2,8 @@
 /* read_cpu: /proc/stat. */
 #include <errno.h>
 
-#include "statgrab/cpu_facts.h"
 #include "statgrab/linux/linux_driver.h"
+#include "statgrab/tables.h"
 
 /* The columns of a cpu line, in the kernel's order. */
 static const enum cpu_state columns[] = {
@@ -47,9 +47,9 @@ static int take_line(struct scan *line, struct cpu_facts *facts) {
     const char *name;
     uint64_t *value;
   } wanted[] = {
-      {"intr ", &facts->interrupts},       {"ctxt ", &facts->context_switches},
-      {"processes ", &facts->forks},       {"procs_running ", &facts->running},
-      {"procs_blocked ", &facts->blocked},
+      {"intr ", &facts->interrupts},
+      {"ctxt ", &facts->context_switches},
+      {"processes ", &facts->forks},
   };
   for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
     if (scan_literal(line, wanted[i].name)) {
