@@ -3,6 +3,7 @@
  * callback of its own, so that one that hangs delays no other. */
 #include "core/deadline.h"
 #include "dbpool/bouncer.h"
+#include "dbpool/claim.h"
 #include "dbpool/options.h"
 #include "dbpool/server.h"
 #include "glue/configuration.h"
@@ -15,12 +16,16 @@
 #include "plugin.h"
 #include "utils/common/common.h"
 
+#include <math.h>
+#include <stdatomic.h>
+
 /* Together with a read that has just begun, shutting down takes no longer than
  * people wait. */
 #define SHUTDOWN_MS 500
 
 static struct dbpool_options options;
 static struct outlets outlets;
+static atomic_bool *has_said_claim; /* one for each pool */
 
 static int read_server(user_data_t *data) {
   server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
@@ -97,9 +102,73 @@ static int register_bouncers(void) {
   return code;
 }
 
+/* session_log sends what the application's log says of its pool. */
+static double number_in(const notification_t *notification, const char *name) {
+  for (const notification_meta_t *meta = notification->meta; meta != NULL;
+       meta = meta->next) {
+    if (strcmp(meta->name, name) != 0) {
+      continue;
+    }
+    switch (meta->type) {
+    case NM_TYPE_DOUBLE:
+      return meta->nm_value.nm_double;
+    case NM_TYPE_SIGNED_INT:
+      return (double)meta->nm_value.nm_signed_int;
+    case NM_TYPE_UNSIGNED_INT:
+      return (double)meta->nm_value.nm_unsigned_int;
+    case NM_TYPE_STRING:
+      return strtod(meta->nm_value.nm_string, NULL);
+    case NM_TYPE_BOOLEAN:
+      break;
+    }
+  }
+  return (double)NAN;
+}
+
+static bool is_of_exhausted_pool(const notification_t *notification) {
+  return strcmp(notification->host, hostname_g) == 0 &&
+         strcmp(notification->plugin, "session_log") == 0 &&
+         strcmp(notification->type, "total_sessions") == 0 &&
+         strcmp(notification->type_instance, "timed_out") == 0;
+}
+
+static int take_notification(const notification_t *notification,
+                             __attribute__((unused)) user_data_t *data) {
+  if (!is_of_exhausted_pool(notification)) {
+    return 0;
+  }
+  const struct pool_options *pool =
+      claim_find_pool(&options, notification->plugin_instance);
+  const struct claim claim = {
+      .pool_size = number_in(notification, "pool_size"),
+      .max_overflow = number_in(notification, "max_overflow"),
+      .timeout_s = number_in(notification, "timeout"),
+  };
+  char text[160];
+  if (pool == NULL || !claim_differs(&claim, pool, text, sizeof(text))) {
+    return 0;
+  }
+  const struct pool_options *pools = options.pools.items;
+  if (!atomic_exchange(&has_said_claim[pool - pools], true)) {
+    report(&outlets.report, REPORT_WARNING,
+           "pool \"%s\": the application's log contradicts: %s; correct the "
+           "<Pool>",
+           pool->head.label, text);
+  }
+  return 0;
+}
+
+static int register_claims(void) {
+  has_said_claim = calloc(options.pools.len + 1, sizeof(*has_said_claim));
+  return has_said_claim == NULL
+             ? -1
+             : plugin_register_notification("dbpool", take_notification, NULL);
+}
+
 static int init(void) {
   int code = register_servers();
-  return code != 0 ? code : register_bouncers();
+  code = code != 0 ? code : register_bouncers();
+  return code != 0 ? code : register_claims();
 }
 
 static int configure(oconfig_item_t *item) {
@@ -108,6 +177,7 @@ static int configure(oconfig_item_t *item) {
 
 static int shut_down(void) {
   option_fini(&dbpool_options, &options);
+  free(has_said_claim);
   return 0;
 }
 

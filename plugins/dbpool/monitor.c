@@ -14,6 +14,7 @@ void monitor_init(struct monitor *monitor, const struct pool_options *options,
   *monitor = (struct monitor){
       .options = options,
       .outlets = outlets,
+      .peers = {.proc = "/proc"},
       .suspects = {.pool = options->head.label,
                    .a_minute = options->suspects_per_minute},
       .forecast = {.window_us = (int64_t)(options->forecast_window_s *
@@ -28,6 +29,7 @@ void monitor_fini(struct monitor *monitor) {
   free(monitor->sessions);
   free(monitor->leaks);
   leak_watch_fini(&monitor->watch);
+  peers_fini(&monitor->peers);
   *monitor = (struct monitor){0};
 }
 
@@ -88,11 +90,19 @@ int monitor_add(struct monitor *monitor, const struct session *session) {
 
 /* ---- concluding ---- */
 
-static struct pool_shape shape_of(const struct monitor *monitor) {
+static int64_t count_processes(struct monitor *monitor) {
+  if (strcmp(monitor->options->processes, "auto") != 0) {
+    return strtol(monitor->options->processes, NULL, 10);
+  }
+  return peers_count(&monitor->peers, monitor->sessions, monitor->sessions_len,
+                     monitor->now_us);
+}
+
+static struct pool_shape shape_of(struct monitor *monitor) {
   return (struct pool_shape){
       .size = monitor->options->size,
       .overflow = monitor->options->max_overflow,
-      .processes = strtol(monitor->options->processes, NULL, 10),
+      .processes = count_processes(monitor),
   };
 }
 

@@ -12,6 +12,7 @@
 #include "dbpool/leak.h"
 #include "dbpool/options.h"
 #include "dbpool/outlets.h"
+#include "dbpool/peers.h"
 #include "dbpool/pool.h"
 #include "dbpool/postgresql.h"
 #include "dbpool/suspects.h"
@@ -31,6 +32,7 @@ struct monitor {
 
   /* From round to round. */
   struct leak_watch watch;
+  struct peers peers;
   struct suspects suspects;
   struct forecast forecast;
   bool has_said_beyond;

@@ -189,7 +189,8 @@ static const struct option pool_rows[] = {
      .example = "\"4\"",
      .help = "Number of worker processes, each of which has a pool of its "
              "own; or C<\"auto\">: as many as distinct client addresses are "
-             "seen, and on this host as distinct processes."},
+             "seen, and through the loopback interface as distinct processes; "
+             "all sessions through a Unix socket are taken for one process."},
     {.name = "LeakAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct pool_options, leak_after_s),

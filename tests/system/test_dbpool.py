@@ -215,6 +215,18 @@ def test_sessions_of_others_do_not_count(collectd, postgresql, application):
     other.close()
 
 
+def test_the_applications_log_contradicts(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql)).start()
+    meta = {"pool_size": "5", "max_overflow": "20", "timeout": "30.00"}
+    for name in ["trading", "trading"]:
+        collectd.put_notification("failure", "exhausted", plugin="session_log",
+                                  plugin_instance=name, type="total_sessions",
+                                  type_instance="timed_out", meta=meta)
+    told = collectd.expect(lambda: collectd.log_lines("log contradicts"))
+    assert len(told) == 1
+    assert "PoolSize is 10 here and 5 there; correct the <Pool>" in told[0]
+
+
 # A server that is not there.
 
 def is_up(collectd):

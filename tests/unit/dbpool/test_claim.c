@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* claim: the application's configuration against ours. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "dbpool/claim.h"
+
+static struct pool_options pools[] = {
+    {.head = {.label = (char[]){"trading"}},
+     .size = 10,
+     .max_overflow = 20,
+     .timeout_s = 30},
+    {.head = {.label = (char[]){"billing"}}},
+};
+
+static void finds_the_pool_that_is_meant(void **state) {
+  (void)state;
+  struct dbpool_options options = {.pools = {pools, 2}};
+  assert_ptr_equal(claim_find_pool(&options, "billing"), &pools[1]);
+  assert_null(claim_find_pool(&options, "web"));
+  options.pools.len = 1;
+  assert_ptr_equal(claim_find_pool(&options, "web"), &pools[0]);
+  options.pools.len = 0;
+  assert_null(claim_find_pool(&options, "web"));
+}
+
+static void tells_what_differs(void **state) {
+  (void)state;
+  static const struct {
+    struct claim claim;
+    const char *text; /* NULL: nothing does */
+  } cases[] = {
+      {{10, 20, 30}, NULL},
+      {{(double)NAN, (double)NAN, (double)NAN}, NULL},
+      {{10, 20, 30.005}, NULL},
+      {{20, 20, 30}, "PoolSize is 10 here and 20 there"},
+      {{5, 10, 2.5},
+       "PoolSize is 10 here and 5 there, MaxOverflow is 20 here and 10 there, "
+       "PoolTimeout is 30 here and 2.5 there"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char text[160];
+    bool differs =
+        claim_differs(&cases[i].claim, &pools[0], text, sizeof(text));
+    assert_int_equal(differs, cases[i].text != NULL);
+    assert_string_equal(text, differs ? cases[i].text : "");
+  }
+  char small[8];
+  assert_true(claim_differs(&cases[4].claim, &pools[0], small, sizeof(small)));
+  assert_string_equal(small, "PoolSiz");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(finds_the_pool_that_is_meant),
+      cmocka_unit_test(tells_what_differs),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
