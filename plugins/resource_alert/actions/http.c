@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* http: the HTTP client of all actions. */
+#include "resource_alert/actions/http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "core/deadline.h"
+
+#define RETRY_AFTER_MAX_S 3600
+
+struct http_client {
+  const struct http_target *target; /* borrowed */
+  CURLM *multi;
+  CURL *easy;
+  char reason[CURL_ERROR_SIZE];
+};
+
+int http_init(void) {
+  return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+void http_fini(void) { curl_global_cleanup(); }
+
+/* ---- URLs ---- */
+
+static bool is_this_machine(const char *host) {
+  return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+         strcmp(host, "[::1]") == 0;
+}
+
+static bool has_part(CURLU *url, CURLUPart part) {
+  char *text = NULL;
+  bool is_there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+  curl_free(text);
+  return is_there;
+}
+
+static int judge_url(CURLU *url, bool allows_plain, struct error *error) {
+  char *scheme = NULL;
+  char *host = NULL;
+  int code = 0;
+  if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+      curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+      (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
+    code = error_set(error, -EINVAL, "is not an http or https URL");
+  } else if (has_part(url, CURLUPART_USER) ||
+             has_part(url, CURLUPART_PASSWORD)) {
+    code = error_set(error, -EINVAL,
+                     "holds a user or password, which belong into a file");
+  } else if (strcmp(scheme, "http") == 0 && !allows_plain &&
+             !is_this_machine(host)) {
+    code = error_set(error, -EINVAL,
+                     "would go over the network unencrypted: use https, or "
+                     "write AllowPlainHTTP true");
+  }
+  curl_free(scheme);
+  curl_free(host);
+  return code;
+}
+
+int http_check_url(const char *url, bool allows_plain, struct error *error) {
+  CURLU *parts = curl_url();
+  if (parts == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
+                 ? judge_url(parts, allows_plain, error)
+                 : error_set(error, -EINVAL, "is not a URL");
+  curl_url_cleanup(parts);
+  return code;
+}
+
+/* ---- clients ---- */
+
+int http_client_new(const struct http_target *target, struct http_client **ret,
+                    struct error *error) {
+  struct http_client *client = calloc(1, sizeof(*client));
+  if (client != NULL) {
+    client->target = target;
+    client->multi = curl_multi_init();
+    client->easy = curl_easy_init();
+  }
+  if (client == NULL || client->multi == NULL || client->easy == NULL) {
+    http_client_free(client);
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  *ret = client;
+  return 0;
+}
+
+void http_client_free(struct http_client *client) {
+  if (client != NULL) {
+    curl_easy_cleanup(client->easy);
+    (void)curl_multi_cleanup(client->multi);
+    free(client);
+  }
+}
+
+/* ---- one request ---- */
+
+static size_t take_body(char *data, size_t one, size_t bytes, void *context) {
+  struct http_answer *answer = context;
+  (void)one;
+  if (bytes > HTTP_ANSWER_BYTES_MAX - answer->body_bytes) {
+    return 0; /* ends the transfer with CURLE_WRITE_ERROR */
+  }
+  char *larger = realloc(answer->body, answer->body_bytes + bytes + 1);
+  if (larger == NULL) {
+    return 0;
+  }
+  memcpy(larger + answer->body_bytes, data, bytes);
+  answer->body = larger;
+  answer->body_bytes += bytes;
+  larger[answer->body_bytes] = '\0';
+  return bytes;
+}
+
+static void set_target(CURL *easy, const struct http_target *target) {
+  (void)curl_easy_setopt(easy, CURLOPT_PROXY,
+                         target->proxy == NULL ? "" : target->proxy);
+  if (target->ca_file != NULL) {
+    (void)curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+    (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  }
+  (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
+  (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
+}
+
+static void set_request(CURL *easy, const struct http_request *request,
+                        struct curl_slist *headers) {
+  (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (request->body != NULL) {
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                           (curl_off_t)request->body_bytes);
+  }
+  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  if (request->bearer != NULL) {
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
+  }
+}
+
+static void set_up(struct http_client *client,
+                   const struct http_request *request,
+                   struct curl_slist *headers, struct http_answer *answer) {
+  CURL *easy = client->easy;
+  curl_easy_reset(easy);
+  client->reason[0] = '\0';
+  (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
+  (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
+  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+  (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
+  (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                         (long)deadline_left_ms(request->deadline_ms) + 1);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  set_target(easy, client->target);
+  set_request(easy, request, headers);
+}
+
+static int add_header(struct curl_slist **list, const char *header) {
+  struct curl_slist *longer = curl_slist_append(*list, header);
+  if (longer == NULL) {
+    return -ENOMEM;
+  }
+  *list = longer;
+  return 0;
+}
+
+/* "Expect:" keeps libcurl from waiting a second for a 100 Continue. */
+static int make_headers(const struct http_request *request,
+                        struct curl_slist **ret) {
+  struct curl_slist *list = NULL;
+  int code = add_header(&list, "Expect:");
+  for (size_t i = 0;
+       i < HTTP_HEADERS_MAX && request->headers[i] != NULL && code == 0; i++) {
+    code = add_header(&list, request->headers[i]);
+  }
+  if (code != 0) {
+    curl_slist_free_all(list);
+    return code;
+  }
+  *ret = list;
+  return 0;
+}
+
+static int translate(const struct http_client *client, CURLcode result,
+                     struct error *error) {
+  const char *reason =
+      client->reason[0] == '\0' ? curl_easy_strerror(result) : client->reason;
+  switch ((int)result) {
+  case CURLE_OK:
+    return 0;
+  case CURLE_OPERATION_TIMEDOUT:
+    return error_set(error, -ETIMEDOUT, "no answer in time");
+  case CURLE_COULDNT_CONNECT:
+    return error_set(error, -ECONNREFUSED, "%s", reason);
+  case CURLE_WRITE_ERROR:
+    return error_set(error, -EMSGSIZE, "the answer is longer than %d bytes",
+                     HTTP_ANSWER_BYTES_MAX);
+  default:
+    return error_set(error, -EIO, "%s", reason);
+  }
+}
+
+/* Drives the transfer to its end. */
+static int drive(struct http_client *client, const struct http_request *request,
+                 struct error *error) {
+  struct curl_waitfd cancel = {.fd = request->cancel_fd,
+                               .events = CURL_WAIT_POLLIN};
+  unsigned extra = request->cancel_fd >= 0 ? 1 : 0;
+  for (;;) {
+    int running = 0;
+    int waiting = 0;
+    if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
+      return error_set(error, -EIO, "libcurl fails");
+    }
+    const CURLMsg *message = curl_multi_info_read(client->multi, &waiting);
+    if (message != NULL && message->msg == CURLMSG_DONE) {
+      return translate(client, message->data.result, error);
+    }
+    int left_ms = deadline_left_ms(request->deadline_ms);
+    if (left_ms == 0) {
+      return error_set(error, -ETIMEDOUT, "no answer in time");
+    }
+    (void)curl_multi_poll(client->multi, &cancel, extra, left_ms, NULL);
+    if (extra == 1 && cancel.revents != 0) {
+      return error_set(error, -ECANCELED, "collectd stops");
+    }
+  }
+}
+
+static void read_status(CURL *easy, struct http_answer *answer) {
+  curl_off_t retry_after_s = 0;
+  (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  (void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+  if (retry_after_s > RETRY_AFTER_MAX_S) {
+    retry_after_s = RETRY_AFTER_MAX_S;
+  }
+  answer->retry_after_ms =
+      retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
+}
+
+int http_perform(struct http_client *client, const struct http_request *request,
+                 struct http_answer *answer, struct error *error) {
+  struct curl_slist *headers = NULL;
+  *answer = (struct http_answer){0};
+  if (make_headers(request, &headers) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  set_up(client, request, headers, answer);
+  int code = curl_multi_add_handle(client->multi, client->easy) == CURLM_OK
+                 ? drive(client, request, error)
+                 : error_set(error, -ENOMEM, "out of memory");
+  if (code == 0) {
+    read_status(client->easy, answer);
+  }
+  (void)curl_multi_remove_handle(client->multi, client->easy);
+  (void)curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
+  curl_slist_free_all(headers);
+  if (code != 0) {
+    http_answer_fini(answer);
+  }
+  return code;
+}
+
+/* ---- answers ---- */
+
+void http_answer_fini(struct http_answer *answer) {
+  free(answer->body);
+  *answer = (struct http_answer){0};
+}
+
+int http_expect_success(const struct http_answer *answer, struct error *error) {
+  if (answer->status >= 200 && answer->status < 300) {
+    return 0;
+  }
+  return error_set(error, -EIO, "status %ld%s%.200s", answer->status,
+                   answer->body_bytes == 0 ? "" : ": ",
+                   answer->body == NULL ? "" : answer->body);
+}
+
+json_t *http_answer_json(const struct http_answer *answer,
+                         struct error *error) {
+  json_t *json = answer->body == NULL
+                     ? NULL
+                     : json_loadb(answer->body, answer->body_bytes, 0, NULL);
+  if (json == NULL) {
+    (void)error_set(error, -EPROTO, "the answer is no JSON: %.100s",
+                    answer->body == NULL ? "(empty)" : answer->body);
+  }
+  return json;
+}

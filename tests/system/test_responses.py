@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Responses in a stock collectd: a value breaches a row, switches and hooks follow."""
+import json
+import os
+import stat
+
+import pytest
+from responding import (Responding, block, elapsed, processes_with, quoted, response, switch)
+
+
+@pytest.fixture
+def responding(collectd):
+    return Responding(collectd)
+
+
+def test_the_responses_as_installed_decide_and_do_nothing(collectd):
+    paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
+             ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal"),
+             ("For 10", "For 0")]
+    collectd.include("40-thresholds.conf", paths)
+    collectd.include("50-responses.conf", [("/run/collectd", collectd.directory / "run"),
+                                           ("Engage 30", "Engage 0"), ("Grace 30", "Grace 0")])
+    collectd.start()
+    seen = Responding(collectd)
+    collectd.put_value("dbpool-trading/percent-used", 90)
+    seen.expect(lambda: "dryrun" in seen.steps("Switch limit_noncore_api"))
+    seen.expect_state("ENGAGED")
+    assert not (collectd.directory / "run").exists()
+
+
+def test_a_switch_is_on_while_the_row_is_bad(responding):
+    responding.configure(response(switch("limit_noncore_api"))).start()
+    responding.calm()
+    responding.breach()
+    responding.expect(lambda: responding.is_on("limit_noncore_api"))
+    file = responding.switches / "limit_noncore_api"
+    value = json.loads(file.read_text())
+    assert (value["on"], value["row"], value["state"]) == (True, "pool", "WARNING")
+    assert value["who"] == "testhost" and value["response"] == "degrade"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    responding.expect_state("ENGAGED")
+    assert "limit_noncore_api" in json.loads((responding.switches / "switches.json").read_text())
+    responding.calm()
+    responding.expect(lambda: not responding.is_on("limit_noncore_api"))
+    responding.expect_state("OFF")
+    assert json.loads((responding.switches / "switches.json").read_text()) == {}
+
+
+def test_the_event_is_a_notification_a_value_and_journal_lines(responding):
+    collectd = responding.configure(response(switch("one") + switch("two"))).start().collectd
+    responding.breach()
+    collectd.expect(lambda: collectd.value("resource_alert-degrade/degradation_level") == 2, within=10)
+    collectd.expect(lambda: collectd.notifications(plugin_instance="degrade", severity="WARNING"))
+    responding.calm()
+    collectd.expect(lambda: collectd.notifications(plugin_instance="degrade", severity="OKAY"))
+    collectd.expect(lambda: collectd.value("resource_alert-degrade/degradation_level") == 0, within=10)
+    collectd.expect(lambda: collectd.value("resource_alert-degrade/derive-actions_done") == 4, within=10)
+    changes = [(line["from"], line["to"]) for line in responding.journal("response")]
+    assert changes == [("OFF", "ENGAGING"), ("ENGAGING", "ENGAGED"), ("ENGAGED", "RELEASING"), ("RELEASING", "OFF")]
+    assert responding.steps("Switch one") == ["intent", "confirmed", "intent", "confirmed"]
+    released = [line["action"] for line in responding.journal("action", step="confirmed", on=False)]
+    assert released == ["Switch two", "Switch one"]
+    assert collectd.log_lines(r'resource_alert: response "degrade": OFF -> ENGAGING, row "pool"')
+
+
+def test_it_escalates(responding):
+    responding.configure(response(switch("one") + switch("two", After=1))).start()
+    responding.breach()
+    responding.expect(lambda: responding.is_on("one"))
+    assert not responding.is_on("two")
+    responding.expect(lambda: responding.is_on("two"))
+
+
+def test_a_hook_runs_as_nobody_and_reads_json(responding):
+    place = responding.open_directory("seen")
+    hook = responding.hook(f'cat > {place}/$1.json; env > {place}/env; id -un > {place}/user')
+    action = block("Exec", Command=quoted(hook, "engage"), User='"nobody"')
+    responding.configure(response(action)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    document = json.loads((place / "engage.json").read_text())
+    assert document["event"] == "engage" and document["response"] == "degrade"
+    assert (document["row"], document["state"], document["host"]) == ("pool", "WARNING", "testhost")
+    assert (place / "user").read_text().strip() == "nobody"
+    names = {line.split("=")[0] for line in (place / "env").read_text().splitlines()}
+    assert names - {"PWD", "_", "SHLVL"} == {"PATH", "HOME", "USER", "LOGNAME", "LC_ALL"}
+    responding.calm()
+    responding.expect_state("OFF")
+    assert json.loads((place / "engage.json").read_text())["event"] == "release"
+
+
+def test_a_hook_that_fails_is_repeated(responding):
+    place = responding.open_directory("seen")
+    hook = responding.hook(f"[ -e {place}/good ] || {{ echo no database; exit 3; }}")
+    responding.configure(response(block("Exec", Command=quoted(hook)))).start()
+    responding.breach()
+    action = f"Exec {hook}"
+    responding.expect(lambda: len(responding.failures(action)) >= 2)
+    assert "exit 3: no database" in responding.failures(action)[0]
+    assert len(responding.collectd.log_lines("no database")) == 1
+    (place / "good").touch()
+    responding.expect_state("ENGAGED")
+    assert responding.collectd.log_lines("works again")
+
+
+def test_a_hook_that_hangs_and_forks_is_killed(responding):
+    hook = responding.hook("trap '' TERM\nsetsid sleep 98.76 &\nsleep 98.76 &\nwait\nsleep 98.76")
+    responding.configure(response(block("Exec", Command=quoted(hook), Timeout=0.5))).start()
+    responding.breach()
+    responding.expect(lambda: responding.failures(f"Exec {hook}"))
+    assert "took too long" in responding.failures(f"Exec {hook}")[0]
+    responding.expect(lambda: not processes_with("98.76"), within=5)
+
+
+def test_a_hook_that_exits_leaves_nothing_behind(responding):
+    hook = responding.hook("setsid sleep 87.65 & sleep 87.65 & exit 0")
+    responding.configure(response(block("Exec", Command=quoted(hook)))).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert not processes_with("87.65")
+
+
+def test_a_hung_hook_delays_no_other_response_and_no_stop(responding):
+    hook = responding.hook("sleep 76.54")
+    hanging = response(block("Exec", Command=quoted(hook), Timeout=60), name="hanging")
+    responding.configure(hanging + "\n" + response(switch("one"))).start()
+    responding.breach()
+    responding.expect(lambda: processes_with("76.54"))
+    responding.expect(lambda: responding.is_on("one"))
+    assert elapsed(responding.collectd.stop) < 5
+    assert not processes_with("76.54")
+
+
+def test_what_a_killed_daemon_had_engaged_is_undone(responding):
+    responding.configure(response(switch("one"), Release=0)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.collectd.kill()
+    assert responding.is_on("one")
+    responding.start()
+    assert responding.is_on("one")
+    responding.calm()
+    responding.expect(lambda: not responding.is_on("one"))
+
+
+def test_a_missing_series_freezes_the_response(responding):
+    responding.configure(response(switch("one"))).start()
+    responding.breach()
+    responding.expect(lambda: responding.is_on("one"))
+    responding.expect(lambda: responding.journal("state", to="MISSING"), within=20)
+    assert responding.is_on("one")
+    responding.calm()
+    responding.expect(lambda: not responding.is_on("one"))
+
+
+@pytest.mark.parametrize("mode, says", [
+    (0o757, "can be written by others: chmod go-w"),
+    (0o644, "is not a program: chmod +x"),
+])
+def test_an_unsafe_hook_is_refused_at_start(responding, mode, says):
+    hook = responding.hook("exit 0")
+    os.chmod(hook, mode)
+    responding.configure(response(block("Exec", Command=quoted(hook))))
+    log = "\n".join(responding.collectd.refuses_to_start())
+    assert says in log and '<Response "degrade">: <Exec>: Command' in log
+
+
+@pytest.mark.parametrize("responses, says", [
+    (response(switch("one")).replace('"pool"', '"poool"'), 'When "poool": there is no <Threshold "poool"> before it'),
+    (response(block("Exec", Command='"on-degrade"')), 'Command "on-degrade" is not an absolute path'),
+    (response(block("Exec", Command='"/nonexistent/x"')), "/nonexistent/x: No such file"),
+    (response(block("Exec", Command='"/bin/true"', User='"nobody-at-all"')), "there is no such user"),
+    (response(""), "no action in it"),
+])
+def test_bad_responses_are_refused_at_start(responding, responses, says):
+    responding.configure(responses)
+    assert any(says in line for line in responding.collectd.refuses_to_start())
+
+
+def test_a_missing_helper_is_refused_at_start(responding):
+    responding.configure(response(block("Exec", Command='"/bin/true"')))
+    text = responding.collectd._blocks[-1]
+    responding.collectd._blocks[-1] = text.replace("/libexec", "/nowhere")
+    assert any("the helper program (see HelperDir)" in line for line in responding.collectd.refuses_to_start())
