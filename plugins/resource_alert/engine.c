@@ -199,6 +199,10 @@ void engine_take(struct engine *engine, const struct reading *reading) {
   table_take(engine->table, reading);
 }
 
+struct table *engine_table(struct engine *engine) {
+  return engine->table;
+}
+
 void engine_publish(struct engine *engine, const struct sample_sink *sink) {
   struct publish_counts counts = {
       .transitions = atomic_load(&engine->transitions),

@@ -13,6 +13,7 @@
 #include "resource_alert/responses.h"
 
 struct engine;
+struct table;
 
 /* What the engine lives on. All borrowed until engine_stop() has returned. */
 struct engine_site {
@@ -37,6 +38,9 @@ void engine_stop(struct engine *engine);
 
 /* Judges one reading. Any thread, never blocks. */
 void engine_take(struct engine *engine, const struct reading *reading);
+
+/* The table, for those who show it: table_lock_next(), table_get_counts(). */
+struct table *engine_table(struct engine *engine);
 
 /* Puts ROW/alert_state for each row and, unless switched off, for each of its
  * series, and the engine's own counters. Any thread but one at a time. */

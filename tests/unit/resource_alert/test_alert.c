@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* alert: scripts of readings on a fake clock, and what is made of them. */
+#include "unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "resource_alert/alert.h"
+
+#define INTERVAL_MS 10000
+#define NONE ((double)NAN)
+
+static const struct alert_rule plain = {
+    .warning_min = NONE,
+    .warning_max = 80,
+    .failure_min = NONE,
+    .failure_max = 95,
+    .missing = ALERT_MISSING_WARNING,
+};
+
+struct script {
+  struct alert alert;
+  struct alert_rule rule;
+  int64_t now_ms;
+  struct alert_change change; /* the last one */
+};
+
+/* Takes one reading an interval after the last. Returns the state. */
+static enum alert_state take(struct script *script, double value) {
+  script->now_ms += INTERVAL_MS;
+  const struct alert_time now = {
+      .series_ms = script->now_ms,
+      .slack_ms = INTERVAL_MS / 8,
+      .wall_ms = script->now_ms,
+      .gap_ms = 5 * INTERVAL_MS / 2,
+  };
+  struct alert_change change;
+  bool has_changed =
+      alert_take(&script->alert, &script->rule, value, &now, &change);
+  if (has_changed) {
+    assert_int_not_equal(change.from, change.to);
+    assert_int_equal(change.to, script->alert.state);
+    script->change = change;
+  }
+  return (enum alert_state)script->alert.state;
+}
+
+/* Readings and the letters of the states that follow: "UOWFM". */
+static void expect(struct script *script, const double *values,
+                   const char *states) {
+  for (size_t i = 0; states[i] != '\0'; i++) {
+    char letter = alert_state_name(take(script, values[i]))[0];
+    if (letter != states[i]) {
+      fail_msg("reading %zu: %c, not %c, of %s", i, letter, states[i], states);
+    }
+  }
+}
+
+static void follows_its_limits(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  expect(&script, (double[]){80, 80.1, 95, 95.1, 81, 80, 96, 0}, "OWWFWOFO");
+}
+
+static void keeps_quiet_of_a_first_okay(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  expect(&script, (double[]){1}, "O");
+  assert_false(script.change.is_loud);
+  expect(&script, (double[]){81}, "W");
+  assert_true(script.change.is_loud);
+  assert_true(script.change.is_limit_max);
+  assert_true(fabs(script.change.limit - 80) < 1e-9);
+  expect(&script, (double[]){1}, "O");
+  assert_true(script.change.is_loud);
+}
+
+static void holds_for_its_time(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.for_ms = 20000;
+  script.rule.recover_ms = 30000;
+  expect(&script, (double[]){81, 81, 1, 81, 81, 81, 1, 1, 81, 1, 1, 1, 1}, /**/
+         "UUOOOWWWWWWWO");
+  assert_int_equal(script.change.held_ms, 30000);
+}
+
+static void jumping_between_two_limits_holds_the_lower(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.for_ms = 20000;
+  expect(&script, (double[]){1, 81, 96, 81, 96, 96, 96, 81}, "OOOWWWFW");
+}
+
+static void counts_hits(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.hits = 3;
+  expect(&script, (double[]){1, 81, 81, 1, 81, 81, 81, 1}, "OOOOOOWO");
+}
+
+static void nan_neither_breaks_nor_fills_a_hold(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.for_ms = 20000;
+  expect(&script, (double[]){1, 81, NONE, 81}, "OOOW");
+  script = (struct script){.rule = plain};
+  script.rule.for_ms = 20000;
+  expect(&script, (double[]){1, 81, NONE, NONE, NONE, 81, 81, 81}, "OOOOOOOW");
+}
+
+static void hysteresis_widens_only_the_present_state(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.hysteresis = 5;
+  expect(&script, (double[]){79, 81, 76, 75, 74, 79, 96, 91, 90, 89, 76, 74},
+         "OWWOOOFFWWWO");
+}
+
+static void inverted_limits_are_bad_inside(void **state) {
+  (void)state;
+  struct script script = {.rule = {.warning_min = 10,
+                                   .warning_max = 20,
+                                   .failure_min = NONE,
+                                   .failure_max = NONE,
+                                   .is_inverted = true}};
+  expect(&script, (double[]){9, 10, 15, 20, 21}, "OWWWO");
+}
+
+static void a_lower_limit_is_named(void **state) {
+  (void)state;
+  struct script script = {.rule = {.warning_min = 3,
+                                   .warning_max = NONE,
+                                   .failure_min = NONE,
+                                   .failure_max = NONE}};
+  expect(&script, (double[]){3, 2}, "OW");
+  assert_false(script.change.is_limit_max);
+  assert_true(fabs(script.change.limit - 3) < 1e-9);
+}
+
+static void a_series_stops_and_comes_back(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  struct alert_change change;
+  expect(&script, (double[]){1}, "O");
+  assert_true(alert_miss(&script.alert, &plain, 1, 20000, &change));
+  assert_int_equal(change.to, ALERT_MISSING);
+  assert_true(change.is_loud);
+  assert_false(alert_miss(&script.alert, &plain, 1, 30000, &change));
+  expect(&script, (double[]){1}, "O");
+  assert_true(script.change.is_loud);
+  assert_int_equal(script.change.cause, ALERT_CAUSE_BACK);
+}
+
+static void back_from_missing_is_not_judged_at_once(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  struct alert_change change;
+  script.rule.for_ms = 20000;
+  expect(&script, (double[]){1, 81}, "OO");
+  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  expect(&script, (double[]){81, 81, 81}, "UUW");
+}
+
+static void ignored_missing_is_unknown(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  struct alert_change change;
+  script.rule.missing = ALERT_MISSING_IGNORE;
+  expect(&script, (double[]){1}, "O");
+  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  assert_int_equal(change.to, ALERT_UNKNOWN);
+  assert_false(change.is_loud);
+  expect(&script, (double[]){81}, "W");
+  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  assert_true(change.is_loud);
+  expect(&script, (double[]){1}, "O");
+  assert_true(script.change.is_loud);
+}
+
+static void flapping_needs_a_calm_window(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  script.rule.flap_limit = 3;
+  script.rule.flap_window_ms = 60000;
+  expect(&script, (double[]){1, 81, 1, 81, 1, 1, 81, 1, 1, 1, 1, 1, 1, 1}, /**/
+         "OWOWWWWWWWWWWO");
+}
+
+static void a_restored_state_is_no_change(void **state) {
+  (void)state;
+  struct script script = {.rule = plain};
+  alert_restore(&script.alert, ALERT_FAILURE, true, 5);
+  expect(&script, (double[]){96}, "F");
+  assert_int_equal(script.change.to, 0);
+  assert_int_equal(script.alert.since_wall_ms, 5);
+  expect(&script, (double[]){81, 1}, "WO");
+  assert_true(script.change.is_loud);
+}
+
+static void orders_states_by_how_bad_they_are(void **state) {
+  (void)state;
+  assert_int_equal(alert_state_worse(ALERT_MISSING, ALERT_WARNING),
+                   ALERT_WARNING);
+  assert_int_equal(alert_state_worse(ALERT_OKAY, ALERT_MISSING), ALERT_MISSING);
+  for (int i = 0; i < ALERT_STATES; i++) {
+    enum alert_state parsed = ALERT_UNKNOWN;
+    assert_true(
+        alert_state_parse(alert_state_name((enum alert_state)i), &parsed));
+    assert_int_equal(parsed, i);
+  }
+  enum alert_state untouched = ALERT_WARNING;
+  assert_false(alert_state_parse("warning", &untouched));
+  assert_int_equal(untouched, ALERT_WARNING);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(follows_its_limits),
+      cmocka_unit_test(keeps_quiet_of_a_first_okay),
+      cmocka_unit_test(holds_for_its_time),
+      cmocka_unit_test(jumping_between_two_limits_holds_the_lower),
+      cmocka_unit_test(counts_hits),
+      cmocka_unit_test(nan_neither_breaks_nor_fills_a_hold),
+      cmocka_unit_test(hysteresis_widens_only_the_present_state),
+      cmocka_unit_test(inverted_limits_are_bad_inside),
+      cmocka_unit_test(a_lower_limit_is_named),
+      cmocka_unit_test(a_series_stops_and_comes_back),
+      cmocka_unit_test(back_from_missing_is_not_judged_at_once),
+      cmocka_unit_test(ignored_missing_is_unknown),
+      cmocka_unit_test(flapping_needs_a_calm_window),
+      cmocka_unit_test(a_restored_state_is_no_change),
+      cmocka_unit_test(orders_states_by_how_bad_they_are),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
