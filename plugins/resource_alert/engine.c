@@ -27,6 +27,7 @@ struct engine {
   struct changes changes;
   struct table *table;
   struct notifier *notifier;
+  struct state_file *state_file; /* NULL: nothing is kept */
   pthread_t thread;
   bool is_started;
 
@@ -35,6 +36,12 @@ struct engine {
   uint64_t refused;
   _Atomic uint64_t transitions;
 };
+
+static int64_t wall_ms(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* ---- announcing ---- */
 
@@ -50,6 +57,9 @@ static void announce(struct engine *engine, struct watch *watch) {
   }
   if (!is_reminder) {
     atomic_fetch_add(&engine->transitions, 1);
+  }
+  if (engine->state_file != NULL) {
+    memory_keep(engine->state_file, &announcement, monotonic_ms(), wall_ms());
   }
   if (engine->site.journal != NULL) {
     journal_put(engine->site.journal, "state",
@@ -98,12 +108,6 @@ static void complain_of_refusals(struct engine *engine, int64_t now_ms) {
   }
 }
 
-static int64_t wall_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void *run(void *argument) {
   struct engine *engine = argument;
   bool is_stopping = false;
@@ -115,6 +119,10 @@ static void *run(void *argument) {
     int64_t now_ms = monotonic_ms();
     table_tick(engine->table, now_ms, wall_ms());
     complain_of_refusals(engine, now_ms);
+    if (engine->state_file != NULL &&
+        (is_stopping || state_file_wants_rewrite(engine->state_file, now_ms))) {
+      memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms());
+    }
   }
   return NULL;
 }
@@ -144,6 +152,22 @@ static int make_table(struct engine *engine, struct error *error) {
   return 0;
 }
 
+static int recall(struct engine *engine, struct error *error) {
+  const char *directory = engine->site.options->state_dir;
+  if (directory == NULL) {
+    return 0;
+  }
+  int code = state_file_new(directory, &engine->site.log, &engine->state_file);
+  if (code != 0) {
+    return error_set(error, code, "out of memory");
+  }
+  int64_t now_ms = monotonic_ms();
+  memory_recall(engine->state_file, engine->table, engine->site.find_type,
+                now_ms, wall_ms());
+  memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms());
+  return 0;
+}
+
 static int start_threads(struct engine *engine, struct error *error) {
   int code = notifier_new(&engine->site.notices, &engine->notifier, error);
   if (code != 0) {
@@ -167,6 +191,9 @@ int engine_start(const struct engine_site *site, struct engine **ret_engine,
   changes_init(&engine->changes);
   int code = make_table(engine, error);
   if (code == 0) {
+    code = recall(engine, error);
+  }
+  if (code == 0) {
     code = start_threads(engine, error);
   }
   if (code != 0) {
@@ -188,6 +215,7 @@ void engine_stop(struct engine *engine) {
   if (!notifier_free(engine->notifier)) {
     return; /* what waits there points to our rows */
   }
+  state_file_free(engine->state_file);
   table_free(engine->table);
   rows_fini(&engine->rows);
   changes_fini(&engine->changes);

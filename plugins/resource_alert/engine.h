@@ -9,6 +9,7 @@
 #include "core/reading.h"
 #include "core/report.h"
 #include "core/sample.h"
+#include "resource_alert/memory.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses.h"
 
@@ -20,6 +21,7 @@ struct engine_site {
   const struct resource_alert_options *options;
   const char *host;         /* collectd's name for this machine */
   double missing_intervals; /* without a reading: the series stopped */
+  memory_find_type *find_type;
   struct report_sink log;
   struct notice_sink notices;  /* called from a thread of the engine's own */
   struct journal *journal;     /* NULL: none */

@@ -16,6 +16,7 @@
 #include "utils/common/common.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define NAME "resource_alert"
 
@@ -81,6 +82,9 @@ static int start(struct error *error) {
       journal_new(options.journal, &log_sink, &journal, error) != 0) {
     return -1;
   }
+  if (options.state_dir != NULL) {
+    (void)mkdir(options.state_dir, 0750); /* whoever writes there complains */
+  }
   const struct responses_site response_site = {
       .options = &options.responses,
       .rows = rows,
@@ -97,6 +101,7 @@ static int start(struct error *error) {
       .options = &options,
       .host = hostname_g,
       .missing_intervals = timeout_g,
+      .find_type = glue_find_type,
       .log = log_sink,
       .notices = glue_notice_sink(NAME),
       .journal = journal,

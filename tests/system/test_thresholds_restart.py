@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Alert states over a restart, a kill and a state file that makes no sense."""
+import json
+
+import pytest
+
+ROW = '''StateDir "{0}/state"
+Journal "{0}/journal"
+<Threshold "kept">
+  Metric "a*/gauge"
+  WarningMax 10
+  FailureMax 20
+</Threshold>'''
+
+
+@pytest.fixture
+def daemon(collectd):
+    collectd.load("resource_alert", ROW.format(collectd.directory))
+    return collectd.start()
+
+
+def changes(collectd):
+    text = (collectd.directory / "journal").read_text(encoding="utf-8")
+    return [(line["series"].split("/")[1], line["from"], line["to"])
+            for line in map(json.loads, text.splitlines()) if line["event"] == "state"]
+
+
+def told(collectd):
+    return len(collectd.notifications(plugin="resource_alert"))
+
+
+def put(collectd, value, series="a/gauge"):
+    collectd.put_value(series, value, interval=100)
+
+
+def raise_alarm(collectd):
+    put(collectd, 11)
+    collectd.expect(lambda: told(collectd) == 1, within=5)
+
+
+def expect_it_goes_on(collectd):
+    """The same state is not told again; the next one is told from where it was."""
+    put(collectd, 12)
+    put(collectd, 1, "ab/gauge")  # comes last, is seen last
+    collectd.expect(lambda: ("ab", "UNKNOWN", "OKAY") in changes(collectd), within=5)
+    assert told(collectd) == 0
+    put(collectd, 1)
+    collectd.expect(lambda: changes(collectd)[-1] == ("a", "WARNING", "OKAY"), within=5)
+    collectd.expect(lambda: told(collectd) == 1, within=5)
+
+
+def test_a_restart_tells_nothing_twice(daemon):
+    raise_alarm(daemon)
+    daemon.stop()
+    daemon.start()
+    expect_it_goes_on(daemon)
+
+
+def test_neither_does_a_kill(daemon):
+    raise_alarm(daemon)
+    daemon.kill()
+    daemon.start()
+    expect_it_goes_on(daemon)
+
+
+def test_what_stopped_meanwhile_is_missed(daemon):
+    daemon.put_value("a/gauge", 11, interval=1)
+    daemon.expect(lambda: told(daemon) >= 1, within=5)
+    daemon.kill()
+    daemon.start()
+    daemon.expect(lambda: changes(daemon)[-1] == ("a", "WARNING", "MISSING"), within=10)
+
+
+def test_a_torn_last_line_is_passed_over(daemon):
+    raise_alarm(daemon)
+    daemon.kill()
+    with open(daemon.directory / "state" / "alerts.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"row":"kept","sta')
+    daemon.start()
+    expect_it_goes_on(daemon)
+
+
+SPOILT = {
+    "corrupted": lambda text: text.replace('"state"', '"stat"'),
+    "of a newer version": lambda text: text.replace('"version":1', '"version":2'),
+    "of something else": lambda text: "hello\n" + text,
+    "with a NUL": lambda text: text + "\0\n",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_file_that_makes_no_sense_is_moved_aside(daemon, how):
+    raise_alarm(daemon)
+    daemon.stop()
+    path = daemon.directory / "state" / "alerts.jsonl"
+    path.write_text(SPOILT[how](path.read_text()))
+    daemon.start()
+    assert daemon.log_lines("alerts.jsonl: .*; moved to .*alerts.jsonl.bad, states start afresh")
+    assert (daemon.directory / "state" / "alerts.jsonl.bad").exists()
+    put(daemon, 12)
+    daemon.expect(lambda: changes(daemon)[-1] == ("a", "UNKNOWN", "WARNING"), within=5)
+
+
+def test_a_directory_that_cannot_be_written_is_said_once(collectd):
+    (collectd.directory / "state").write_text("in the way")
+    collectd.load("resource_alert", ROW.format(collectd.directory)).start()
+    raise_alarm(collectd)
+    put(collectd, 1)
+    collectd.expect(lambda: told(collectd) == 2, within=5)
+    assert len(collectd.log_lines("state file .*: cannot write: .*; alerts go on")) == 1
