@@ -17,6 +17,7 @@
 #include "resource_alert/notifier.h"
 #include "resource_alert/publish.h"
 #include "resource_alert/rows.h"
+#include "resource_alert/status_rows.h"
 #include "resource_alert/table.h"
 
 #define TICK_MS 250
@@ -44,6 +45,12 @@ static int64_t wall_ms(void) {
 }
 
 /* ---- announcing ---- */
+
+static int64_t wall_ms(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static void announce(struct engine *engine, struct watch *watch) {
   struct announcement announcement;
@@ -73,7 +80,10 @@ static void announce(struct engine *engine, struct watch *watch) {
   report(&engine->site.log,
          announcement.to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
          verdict);
-  notifier_put(engine->notifier, &announcement);
+  if (!silences_cover(engine->site.silences, announcement.row->name,
+                      announcement.series, wall_ms())) {
+    notifier_put(engine->notifier, &announcement);
+  }
 }
 
 static void announce_all(struct engine *engine, struct watch *first) {
@@ -242,4 +252,23 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink) {
   if (engine->site.options->publishes_series) {
     publish_series(engine->table, engine->site.host, sink);
   }
+}
+
+json_t *engine_tell_rows(struct engine *engine) {
+  return status_rows(&engine->rows, engine->table);
+}
+
+json_t *engine_tell_counts(struct engine *engine) {
+  struct table_counts counts;
+  table_get_counts(engine->table, &counts);
+  struct journal_counts journal = {0};
+  if (engine->site.journal != NULL) {
+    journal_get_counts(engine->site.journal, &journal);
+  }
+  return json_pack(
+      "{sI sI sI sI sI sI}", "series", (json_int_t)counts.series, "watched",
+      (json_int_t)counts.watched, "values_refused", (json_int_t)counts.refused,
+      "transitions", (json_int_t)atomic_load(&engine->transitions),
+      "notifications_dropped", (json_int_t)notifier_dropped(engine->notifier),
+      "journal_lines_lost", (json_int_t)journal.lost);
 }

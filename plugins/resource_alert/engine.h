@@ -4,6 +4,8 @@
 #ifndef RESOURCE_ALERT_ENGINE_H
 #define RESOURCE_ALERT_ENGINE_H
 
+#include <jansson.h>
+
 #include "core/error.h"
 #include "core/notice.h"
 #include "core/reading.h"
@@ -12,6 +14,7 @@
 #include "resource_alert/memory.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses.h"
+#include "resource_alert/silence.h"
 
 struct engine;
 struct table;
@@ -26,6 +29,7 @@ struct engine_site {
   struct notice_sink notices;  /* called from a thread of the engine's own */
   struct journal *journal;     /* NULL: none */
   struct responses *responses; /* NULL: none */
+  struct silences *silences;   /* NULL: none */
 };
 
 /* Makes the table and starts the threads; for the init callback, since config
@@ -47,5 +51,10 @@ struct table *engine_table(struct engine *engine);
 /* Puts ROW/alert_state for each row and, unless switched off, for each of its
  * series, and the engine's own counters. Any thread but one at a time. */
 void engine_publish(struct engine *engine, const struct sample_sink *sink);
+
+/* For the status: the table as status_rows() tells it, and the counters. Any
+ * thread. Yours; NULL without memory. */
+json_t *engine_tell_rows(struct engine *engine);
+json_t *engine_tell_counts(struct engine *engine);
 
 #endif

@@ -58,6 +58,7 @@ static const struct option options[] = {
      .offset = offsetof(struct resource_alert_options, thresholds),
      .block = &threshold_block},
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
+    STATUS_OPTION_ROWS(resource_alert_options, status),
 };
 
 const struct option_block resource_alert_options = {

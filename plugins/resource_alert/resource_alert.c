@@ -10,11 +10,14 @@
 #include "resource_alert/journal.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses.h"
+#include "resource_alert/silence.h"
+#include "resource_alert/status.h"
 
 #include "collectd.h"
 #include "plugin.h"
 #include "utils/common/common.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -25,7 +28,9 @@ static struct report_sink log_sink;
 static const char **row_names;
 static struct journal *journal;
 static struct responses *responses;
+static struct silences *silences;
 static struct engine *engine;
+static struct status *status;
 
 /* ---- configuration: before the daemon forks ---- */
 
@@ -76,6 +81,39 @@ static int publish(void) {
   return 0;
 }
 
+static json_t *tell_rows(void *unused) {
+  (void)unused;
+  return engine_tell_rows(engine);
+}
+
+static json_t *tell_counts(void *unused) {
+  (void)unused;
+  return engine_tell_counts(engine);
+}
+
+static int start_silences(struct error *error) {
+  char path[PATH_MAX];
+  bool has_path = options.state_dir != NULL;
+  (void)snprintf(path, sizeof(path), "%s/silences.json",
+                 has_path ? options.state_dir : "");
+  return silences_new(has_path ? path : NULL, &log_sink, &silences, error);
+}
+
+static int start_status(struct error *error) {
+  const struct status_site site = {
+      .options = &options.status,
+      .host = hostname_g,
+      .mode = action_mode_words[options.responses.mode],
+      .journal_path = options.journal,
+      .journal = journal,
+      .responses = responses,
+      .silences = silences,
+      .log = log_sink,
+      .source = {.rows = tell_rows, .counts = tell_counts},
+  };
+  return status_start(&site, &status, error);
+}
+
 static int start(struct error *error) {
   struct responses_rows rows;
   if (glue_require_type("alert_state", error) != 0 || name_rows(&rows) != 0 ||
@@ -94,7 +132,8 @@ static int start(struct error *error) {
       .log = log_sink,
       .notices = glue_notice_sink(NAME),
   };
-  if (responses_start(&response_site, &responses, error) != 0) {
+  if (responses_start(&response_site, &responses, error) != 0 ||
+      start_silences(error) != 0) {
     return -1;
   }
   const struct engine_site site = {
@@ -106,13 +145,19 @@ static int start(struct error *error) {
       .notices = glue_notice_sink(NAME),
       .journal = journal,
       .responses = responses,
+      .silences = silences,
   };
-  return engine_start(&site, &engine, error);
+  if (engine_start(&site, &engine, error) != 0) {
+    return -1;
+  }
+  return start_status(error);
 }
 
 static int stop(void) {
+  status_stop(status);
   engine_stop(engine);
   responses_stop(responses);
+  silences_free(silences);
   journal_free(journal);
   option_fini(&resource_alert_options, &options);
   free(row_names);

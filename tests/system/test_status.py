@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The health endpoint, the status page and its JSON, with hostile clients."""
+import http.client
+import json
+import re
+import socket
+import subprocess
+
+import pytest
+from servers import ports
+
+ROWS = """
+  <Threshold "used">
+    Metric "demo-*/percent-used"
+    WarningMax 80
+    FailureMax 95
+    Unit "%"
+  </Threshold>
+  <Threshold "ready">
+    Metric "demo-*/gauge-ready"
+    WarningMin 3
+  </Threshold>
+"""
+
+
+class Status:
+    """Asks a plugin's StatusListen."""
+
+    def __init__(self, collectd, port):
+        self.collectd, self.port = collectd, port
+
+    def request(self, path, method="GET", **options):
+        peer = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            peer.request(method, path, **options)
+            answer = peer.getresponse()
+            return answer.status, answer.read().decode(), dict(answer.getheaders())
+        finally:
+            peer.close()
+
+    def get(self, path="/status"):
+        status, text, _ = self.request(path)
+        return status, json.loads(text)
+
+    def row(self, name):
+        return next(row for row in self.get()[1]["rows"] if row["name"] == name)
+
+    def expect(self, condition):
+        return self.collectd.expect(condition)
+
+
+@pytest.fixture
+def status(collectd, directory):
+    port = ports.allocate()
+    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nJournal "{directory}/journal"\n'
+                  f'StateDir "{directory}/state"\n{ROWS}').start()
+    return Status(collectd, port)
+
+
+def test_rows_are_shown_with_value_limit_and_state(status):
+    assert status.row("used")["state"] == "UNKNOWN"
+    status.collectd.put_value("demo-a/percent-used", 41.5, interval=60)
+    status.collectd.put_value("demo-b/percent-used", 97.25, interval=60)
+    status.expect(lambda: status.row("used")["state"] == "FAILURE")
+    row = status.row("used")
+    assert row["value"] == 97.25 and row["limits"] == {"warning_max": 80, "failure_max": 95}
+    assert row["unit"] == "%" and row["series_count"] == 2 and row["counts"] == {"OKAY": 1, "FAILURE": 1}
+    assert [one["name"] for one in row["series"]] == ["testhost/demo-b/percent-used", "testhost/demo-a/percent-used"]
+    whole = status.get()[1]
+    assert whole["version"] == 1 and whole["worst"] == "FAILURE" and whole["counts"]["watched"] == 2
+    status.expect(lambda: any(event.get("to") == "FAILURE" for event in status.get()[1]["events"]))
+
+
+def test_health_says_503_only_for_what_is_unhealthy(status):
+    assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": []})
+    status.collectd.put_value("demo-a/percent-used", 85, interval=60)
+    status.expect(lambda: status.get("/health") == (
+        200, {"healthy": True, "worst": "WARNING", "reasons": [{"row": "used", "state": "WARNING", "value": 85.0}]}))
+    status.collectd.put_value("demo-a/percent-used", 99, interval=60)
+    status.expect(lambda: status.get("/health")[0] == 503)
+    assert status.get("/health")[1]["healthy"] is False
+
+
+def test_it_is_read_only_and_says_so(status):
+    for method in ["POST", "PUT", "DELETE"]:
+        code, text, _ = status.request("/silence", method, body='{"name":"used","for_s":60}')
+        assert code == 405 and "read only" in text
+    assert status.request("/nothing")[0] == 404
+    code, text, headers = status.request("/", "HEAD")
+    assert code == 200 and text == ""
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_hostile_clients_hurt_nothing(status):
+    address = ("127.0.0.1", status.port)
+    slow = [socket.create_connection(address) for _ in range(100)]
+    for peer in slow:
+        peer.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    assert status.get("/health")[0] == 200
+    with socket.create_connection(address, timeout=5) as peer:
+        try:
+            peer.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * (1 << 20) + b"\r\n\r\n")
+            assert b"200 OK" not in peer.recv(4096)
+        except OSError:
+            pass  # cut off while we were sending, as it should be
+    for nonsense in [b"\0" * 1000, b"GET\r\n\r\n", b"GET /" + b"%2e" * 5000 + b" HTTP/1.1\r\n\r\n"]:
+        with socket.create_connection(address, timeout=5) as peer:
+            peer.sendall(nonsense)
+    status.collectd.put_value("demo-a/percent-used", 85, interval=60)
+    status.expect(lambda: status.row("used")["state"] == "WARNING")
+    for peer in slow:
+        peer.close()
+
+
+def test_a_thousand_series_stay_a_bounded_answer(status):
+    for number in range(1000):
+        status.collectd.put_value(f"demo-{number}/gauge-ready", 2 if number == 777 else 10, interval=60)
+    status.expect(lambda: status.row("ready")["series_count"] == 1000)
+    row = status.row("ready")
+    assert len(row["series"]) == 20
+    assert row["series"][0]["name"] == "testhost/demo-777/gauge-ready" and row["series"][0]["state"] == "WARNING"
+    assert len(status.request("/status")[1]) < 40_000
+
+
+def test_a_port_that_is_taken_is_said_and_alerts_go_on(collectd):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\n{ROWS}').start()
+        assert collectd.log_lines("StatusListen: 127.0.0.1:.*Address already in use")
+        collectd.put_value("demo-a/percent-used", 99, interval=60)
+        collectd.expect(lambda: collectd.notifications(plugin="resource_alert", severity="FAILURE"))
+
+
+@pytest.mark.parametrize("listen", ["9180", "localhost:9180", "127.0.0.1:0", "127.0.0.1:70000", "::1:9180"])
+def test_a_bad_address_is_refused(collectd, listen):
+    collectd.load("resource_alert", f'StatusListen "{listen}"\n{ROWS}')
+    assert any("StatusListen" in line and "127.0.0.1:9180" in line for line in collectd.refuses_to_start())
+
+
+# The page, in a real browser.
+
+def dom(status, directory):
+    """The page's text as Chromium shows it after its first answer."""
+    for _ in range(5):
+        result = subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={directory}/chromium",
+             "--virtual-time-budget=2000", "--dump-dom", f"http://127.0.0.1:{status.port}/"],
+            capture_output=True, text=True, timeout=60)
+        body = re.search(r"<body>.*<script>", result.stdout, re.S)
+        assert body, result.stderr[-2000:]
+        # Its virtual time may end before the real answer is there.
+        if "Asking the daemon" not in body.group():
+            return body.group()
+    raise AssertionError("the page never showed an answer")
+
+
+def test_the_page_says_that_nothing_is_wrong(status, directory):
+    status.collectd.put_value("demo-a/percent-used", 41, interval=60)
+    status.collectd.put_value("demo-a/gauge-ready", 10, interval=60)
+    status.expect(lambda: status.get()[1]["worst"] == "OKAY")
+    page = dom(status, directory)
+    assert 'class="OKAY"' in page and "Nothing is wrong" in page
+    assert "warning &gt; 80, failure &gt; 95" in page and "41 %" in page
+
+
+def test_the_page_shows_a_failure_and_hostile_names_as_text(status, directory):
+    status.collectd.put_value("<img src=x onerror=document.title=1>/demo-<b>/percent-used", 99, interval=60)
+    status.expect(lambda: status.row("used")["state"] == "FAILURE")
+    page = dom(status, directory)
+    assert "1 row needs attention" in page and "used FAILURE" in page
+    assert "&lt;img src=x" in page and "<img" not in page and "<b>" not in page.replace("<b style=", "")
