@@ -46,12 +46,6 @@ static int64_t wall_ms(void) {
 
 /* ---- announcing ---- */
 
-static int64_t wall_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void announce(struct engine *engine, struct watch *watch) {
   struct announcement announcement;
   struct series *series = watch->series;
