@@ -227,13 +227,6 @@ static int look(struct follower *follower, const struct moment *now) {
 static int read_file(struct follower *follower, struct tracked *file,
                      const struct moment *now, struct reader_buffer *buffer,
                      const struct reader_sink *sink) {
-  if (file->is_truncated) { /* and nothing holds what it held */
-    follower->view.truncated++;
-    int code = tracked_reset(file);
-    if (code != 0) {
-      return code;
-    }
-  }
   if (file->offset == 0 && file->head.bytes == 0) {
     int code = tracked_reset(file); /* steps over leading NULs */
     if (code != 0) {

@@ -112,6 +112,19 @@ static int make_follower(struct logbook *logbook) {
   return follower_new(&follow, logbook->sinks.report, &logbook->follower);
 }
 
+int logbook_renew(struct logbook *logbook) {
+  sessions_free(logbook->sessions);
+  follower_free(logbook->follower);
+  logbook->sessions = NULL;
+  logbook->follower = NULL;
+  logbook->rate = (struct rate_window){0};
+  logbook->errors = 0;
+  logbook->timed_out = 0;
+  logbook->given_up = 0;
+  int code = make_sessions(logbook);
+  return code == 0 ? make_follower(logbook) : code;
+}
+
 int logbook_new(const struct log_options *options,
                 const struct logbook_sinks *sinks, struct logbook **ret_logbook,
                 struct error *error) {
@@ -123,10 +136,7 @@ int logbook_new(const struct log_options *options,
   logbook->sinks = *sinks;
   int code = compile_patterns(logbook, error);
   if (code == 0) {
-    code = make_sessions(logbook);
-  }
-  if (code == 0) {
-    code = make_follower(logbook);
+    code = logbook_renew(logbook);
   }
   if (code != 0) {
     logbook_free(logbook);

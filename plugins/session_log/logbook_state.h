@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/complaint.h"
 #include "session_log/level.h"
 #include "session_log/logbook.h"
 #include "session_log/pattern.h"
@@ -57,9 +58,15 @@ struct logbook {
   int64_t timeout_said_s;
   int64_t polled_s; /* the last poll, since the epoch; 0: none */
   int64_t now_s;    /* of the poll that is running */
+  struct complaint unsaved;
+  uint64_t saved_sum;       /* of the record written last; 0: none */
+  const char *record_start; /* of the one being loaded; borrowed */
   bool has_said_one_sided;
   bool is_fresh; /* the lines being taken were written since the last poll */
 };
+
+/* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
+int logbook_renew(struct logbook *logbook);
 
 /* A reader_sink's lines(): counts the lines. context: the logbook. */
 void logbook_take_lines(void *context, const struct tracked *file,

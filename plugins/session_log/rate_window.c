@@ -56,6 +56,15 @@ void rate_window_add(struct rate_window *window, int64_t event_s,
   }
 }
 
+void rate_window_add_many(struct rate_window *window, int64_t at_s,
+                          uint32_t count) {
+  advance(window, at_s);
+  if (at_s == window->newest_s) {
+    *count_at(window, at_s) += count;
+    *sum_at(window, at_s) += count;
+  }
+}
+
 uint64_t rate_window_now(struct rate_window *window, int64_t now_s) {
   advance(window, now_s);
   return *sum_at(window, window->newest_s);

@@ -9,8 +9,7 @@ static void orphan_copies_of(struct follower *follower,
     if (copy->original == original) {
       copy->original = NULL;
       copy->state = TRACKED_DONE;
-      copy->offset = copy->size;
-      copy->marker = (struct fingerprint){.from = copy->offset};
+      tracked_pass_over(copy);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "glue/module.h"
 #include "glue/notices.h"
 #include "glue/samples.h"
+#include "session_log/checkpoint.h"
 #include "session_log/logbook.h"
 #include "session_log/options.h"
 
@@ -37,11 +38,18 @@ static int read_log(user_data_t *data) {
   if (logbook_poll(logbook, &now) != 0) {
     report(&log_sink, REPORT_ERROR, "out of memory; goes on next time");
   }
+  checkpoint_save(logbook, options.state_dir, &now);
   logbook_publish(logbook, &now, &sample_sink);
   return 0;
 }
 
-static void free_log(void *data) { logbook_free(data); }
+/* At the shutdown of the daemon, once nobody reads any more. */
+static void free_log(void *data) {
+  struct logbook *logbook = data;
+  struct moment now = moment_now();
+  checkpoint_save(logbook, options.state_dir, &now);
+  logbook_free(logbook);
+}
 
 static int start_log(const struct log_options *log) {
   const struct logbook_sinks sinks = {&log_sink, &notice_sink};
@@ -51,6 +59,12 @@ static int start_log(const struct log_options *log) {
   if (code != 0) {
     report(&log_sink, REPORT_ERROR, "log \"%s\": %s", log->head.label,
            code == -ENOMEM ? "out of memory" : error.text);
+    return code;
+  }
+  struct moment now = moment_now();
+  code = checkpoint_load(logbook, options.state_dir, &now);
+  if (code != 0) {
+    logbook_free(logbook);
     return code;
   }
   char name[128];

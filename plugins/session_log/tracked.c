@@ -133,6 +133,11 @@ int tracked_seek_end(struct tracked *tracked) {
   return got < 0 ? (int)got : 0;
 }
 
+void tracked_pass_over(struct tracked *tracked) {
+  tracked->offset = tracked->size;
+  tracked->marker = (struct fingerprint){.from = tracked->offset};
+}
+
 static bool is_remote(int fd) {
   struct statfs status;
   return fstatfs(fd, &status) == 0 && status.f_type == NFS_MAGIC;
@@ -210,7 +215,7 @@ static bool held_what_was_read(const struct tracked *copy,
 static bool holds_what_is_there(const struct tracked *copy,
                                 const struct tracked *original) {
   struct file_status now;
-  if (original->fd < 0 || file_status_of_fd(original->fd, &now) != 0 ||
+  if (copy->size == 0 || file_status_of_fd(original->fd, &now) != 0 ||
       copy->size > now.size) {
     return false;
   }

@@ -57,6 +57,9 @@ void tracked_close(struct tracked *tracked);
  * open. Returns 0 or negative errno. */
 int tracked_seek_end(struct tracked *tracked);
 
+/* The same without a look at the content, for a file that will not be read. */
+void tracked_pass_over(struct tracked *tracked);
+
 /* Looks whether what was read is still there; sets size, is_truncated and
  * is_quiet. wall_ns: the time since the epoch.
  * Returns 0; -EAGAIN where a remote file looks shrunk for the first time, which

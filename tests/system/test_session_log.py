@@ -166,3 +166,36 @@ def test_a_bad_option_is_refused(collectd, application, directory, lines, words)
     follow(collectd, directory, *lines)
     collectd.refuses_to_start()
     assert collectd.log_lines(f'session_log: <Log "trading">: .*{words}')
+
+
+def test_a_killed_daemon_counts_every_line_once(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    told = 0
+    for life in range(3):
+        for i in range(20):
+            application.say(f"{OPENED} {life} {i}", CLOSED)
+            told += 1
+        if life == 1:
+            application.path.rename(directory / "trading.log.1")
+        collectd.expect(lambda: collectd.has_value(f"{LOG}/errors"))
+        collectd.kill()
+        application.say(OPENED, times=5)  # while nobody reads
+        told += 5
+        collectd.start()
+    collectd.expect(lambda: total(collectd, "opened") == told)
+    assert total(collectd, "closed") == 60
+    collectd.stop()
+    collectd.start()
+    application.say(CLOSED)
+    collectd.expect(lambda: total(collectd, "closed") == 61)
+    assert total(collectd, "opened") == told
+
+
+def test_a_state_directory_that_cannot_be_written_is_said_once(collectd, application, directory):
+    (directory / "state").write_text("a file", encoding="utf-8")
+    follow(collectd, directory)
+    begin(collectd)
+    application.say(OPENED)
+    collectd.expect(lambda: total(collectd, "opened") == 1)
+    assert len(collectd.log_lines("session_log: .*a restart will lose its place")) == 1
