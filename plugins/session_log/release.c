@@ -38,14 +38,22 @@ static void finish_file(struct follower *follower, struct tracked *file,
   orphan_copies_of(follower, file);
 }
 
+static bool is_kept(const struct tracked *file) {
+  return file->is_listed || file->state == TRACKED_FOLLOWED;
+}
+
 static void drop_files(struct follower *follower) {
+  for (size_t i = 0; i < follower->files_len; i++) {
+    if (!is_kept(follower->files[i])) {
+      orphan_copies_of(follower, follower->files[i]);
+    }
+  }
   size_t kept = 0;
   for (size_t i = 0; i < follower->files_len; i++) {
     struct tracked *file = follower->files[i];
-    if (file->is_listed || file->state == TRACKED_FOLLOWED) {
+    if (is_kept(file)) {
       follower->files[kept++] = file;
     } else {
-      orphan_copies_of(follower, file);
       tracked_free(file);
     }
   }
