@@ -9,6 +9,7 @@
 
 #include "core/report.h"
 #include "session_log/reader.h"
+#include "session_log/watcher.h"
 
 #define FOLLOWER_FILES_MAX 4096
 
@@ -49,6 +50,11 @@ void follower_free(struct follower *follower); /* accepts NULL */
  * Returns 0 or -ENOMEM, after which the poll is incomplete. */
 int follower_poll(struct follower *follower, const struct moment *now,
                   struct reader_buffer *buffer, const struct reader_sink *sink);
+
+/* Tells WATCHER, under the number LOG, which files and directories matter
+ * now. */
+void follower_watch(const struct follower *follower, struct watcher *watcher,
+                    size_t log);
 
 void follower_view(const struct follower *follower,
                    struct follower_view *ret_view);

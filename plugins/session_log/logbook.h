@@ -3,6 +3,8 @@
 #ifndef SESSION_LOG_LOGBOOK_H
 #define SESSION_LOG_LOGBOOK_H
 
+#include <stdbool.h>
+
 #include "core/error.h"
 #include "core/notice.h"
 #include "core/report.h"
@@ -30,9 +32,19 @@ void logbook_free(struct logbook *logbook); /* accepts NULL */
  * Returns 0 or -ENOMEM. */
 int logbook_poll(struct logbook *logbook, const struct moment *now);
 
-/* Hands all values to the sink; begins a new window for the peak of the error
- * rate. */
-void logbook_publish(struct logbook *logbook, const struct moment *now,
-                     const struct sample_sink *sink);
+/* Tells WATCHER, under the number LOG, which files matter now. */
+void logbook_watch(const struct logbook *logbook, struct watcher *watcher,
+                   size_t log);
+
+/* Hands all values to the sink but those that logbook_publish_alarms() has. */
+void logbook_publish(struct logbook *logbook, const struct sample_sink *sink);
+
+/* Hands over the values that somebody waits for: leaked, unclosed after an
+ * error, the error rate. Begins a new window for the peak of that rate. */
+void logbook_publish_alarms(struct logbook *logbook, const struct moment *now,
+                            const struct sample_sink *sink);
+
+/* True if one of them has got worse since they were handed over. */
+bool logbook_has_alarm(const struct logbook *logbook);
 
 #endif

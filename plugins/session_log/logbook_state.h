@@ -40,6 +40,13 @@ struct pool_timeout {
   double pool_size, max_overflow, timeout_s;
 };
 
+/* What was handed over last. */
+struct alarms {
+  int64_t leaked;
+  int64_t unclosed;
+  uint64_t errors;
+};
+
 struct logbook {
   const struct log_options *options; /* borrowed */
   struct logbook_sinks sinks;
@@ -61,6 +68,7 @@ struct logbook {
   struct complaint unsaved;
   uint64_t saved_sum;       /* of the record written last; 0: none */
   const char *record_start; /* of the one being loaded; borrowed */
+  struct alarms told;
   bool has_said_one_sided;
   bool is_fresh; /* the lines being taken were written since the last poll */
 };

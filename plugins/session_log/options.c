@@ -246,6 +246,16 @@ static const struct option rows[] = {
      .help = "Holds one file a log: how far it was read and what was counted, "
              "so that a restart neither loses a line nor counts one twice. "
              "Created if missing."},
+    {.name = "MaxRate",
+     .kind = OPTION_INTEGER,
+     .offset = offsetof(struct session_log_options, max_rate),
+     .min = 0,
+     .max = 1000,
+     .default_text = "20",
+     .unit = "reads a second",
+     .help = "Where the system tells that a file was written to, it is read "
+             "at once, at most so often; new errors and leaks are then told "
+             "without waiting for the interval. 0: only at the interval."},
     {.name = "Log",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct session_log_options, logs),

@@ -40,6 +40,7 @@ struct log_options {
 struct session_log_options {
   struct option_head head;
   char *state_dir;
+  int64_t max_rate;          /* reads a second; 0: at the interval only */
   struct option_blocks logs; /* struct log_options */
 };
 

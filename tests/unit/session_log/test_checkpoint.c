@@ -84,7 +84,8 @@ static double value(struct logbook *book, int64_t seconds, const char *wanted) {
   struct sample_sink sink = recorder_sink(&recorder);
   struct moment now = moment_at(seconds);
   char full[256];
-  logbook_publish(book, &now, &sink);
+  logbook_publish(book, &sink);
+  logbook_publish_alarms(book, &now, &sink);
   (void)snprintf(full, sizeof(full), "session_log-trading/%s", wanted);
   return recorder_value(&recorder, full);
 }
