@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* journal_command: the journal for people: filtered, and followed. */
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/glob.h"
+#include "ctl/command.h"
+#include "ctl/terminal.h"
+
+#define JOURNAL_PATH "/var/log/collectd/resource_alert.jsonl"
+#define LOOK_MS 200
+
+enum { FLAG_FILE, FLAG_EVENT, FLAG_NAME, FLAG_FOLLOW, FLAG_JSON };
+
+static bool is_wanted(const struct command_line *line, const json_t *event) {
+  const char *kind = json_string_value(json_object_get(event, "event"));
+  const char *row = json_string_value(json_object_get(event, "row"));
+  const char *response = json_string_value(json_object_get(event, "response"));
+  const char *name = row != NULL ? row : response;
+  const char *wanted_kind = line->flags[FLAG_EVENT];
+  const char *wanted_name = line->flags[FLAG_NAME];
+  return (wanted_kind == NULL ||
+          (kind != NULL && strcmp(kind, wanted_kind) == 0)) &&
+         (wanted_name == NULL ||
+          (name != NULL && glob_matches(wanted_name, name)));
+}
+
+/* "time event", then each further member as name=value. */
+static void print_event(const json_t *event) {
+  char text[1024];
+  (void)printf("%s ", terminal_text(event, "time", text, sizeof(text)));
+  (void)printf("%s", terminal_text(event, "event", text, sizeof(text)));
+  const char *name;
+  const json_t *value;
+  json_t *members = json_copy((json_t *)(size_t)event);
+  json_object_foreach(members, name, value) {
+    if (strcmp(name, "seq") == 0 || strcmp(name, "time") == 0 ||
+        strcmp(name, "event") == 0) {
+      continue;
+    }
+    if (json_is_string(value)) {
+      (void)printf(" %s=%s", name,
+                   terminal_text(event, name, text, sizeof(text)));
+    } else if (json_is_number(value)) {
+      (void)printf(" %s=%.6g", name, json_number_value(value));
+    } else if (json_is_boolean(value)) {
+      (void)printf(" %s=%s", name, json_is_true(value) ? "true" : "false");
+    }
+  }
+  json_decref(members);
+  (void)fputc('\n', stdout);
+}
+
+static void take_line(const struct command_line *line, const char *text,
+                      size_t *bad) {
+  json_t *event = json_loads(text, 0, NULL);
+  if (!json_is_object(event)) {
+    (*bad)++;
+  } else if (is_wanted(line, event)) {
+    if (line->flags[FLAG_JSON] != NULL) {
+      (void)fputs(text, stdout);
+    } else {
+      print_event(event);
+    }
+  }
+  json_decref(event);
+}
+
+/* Reads whole lines up to the end; a last line that is still being written is
+ * left for the next look. */
+static void read_lines(const struct command_line *line, FILE *file,
+                       size_t *bad) {
+  char *text = NULL;
+  size_t capacity = 0;
+  long at = ftell(file);
+  ssize_t length;
+  while ((length = getline(&text, &capacity, file)) > 0) {
+    if (text[length - 1] != '\n') {
+      break;
+    }
+    at = ftell(file);
+    take_line(line, text, bad);
+  }
+  free(text);
+  clearerr(file);
+  (void)fseek(file, at, SEEK_SET);
+  (void)fflush(stdout);
+}
+
+static bool was_moved(const char *path, FILE *file) {
+  struct stat named;
+  struct stat opened;
+  return stat(path, &named) == 0 && fstat(fileno(file), &opened) == 0 &&
+         (named.st_ino != opened.st_ino || named.st_size < opened.st_size);
+}
+
+static void follow(const struct command_line *line, const char *path,
+                   FILE **file, size_t *bad) {
+  while (ferror(stdout) == 0) {
+    (void)poll(NULL, 0, LOOK_MS);
+    bool is_moved = was_moved(path, *file);
+    read_lines(line, *file, bad);
+    FILE *next = is_moved ? fopen(path, "re") : NULL;
+    if (next != NULL) {
+      (void)fclose(*file);
+      *file = next;
+      read_lines(line, *file, bad);
+    }
+  }
+}
+
+static int run(const struct command_line *line) {
+  const char *path =
+      line->flags[FLAG_FILE] == NULL ? JOURNAL_PATH : line->flags[FLAG_FILE];
+  FILE *file = fopen(path, "re");
+  struct stat status;
+  if (file == NULL) {
+    return command_fail("%s: %s", path, strerror(errno));
+  }
+  if (fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode)) {
+    (void)fclose(file);
+    return command_fail("%s is not a file", path);
+  }
+  size_t bad = 0;
+  read_lines(line, file, &bad);
+  if (line->flags[FLAG_FOLLOW] != NULL) {
+    follow(line, path, &file, &bad);
+  }
+  (void)fclose(file);
+  if (bad > 0) {
+    (void)command_fail("%s: passed over %zu line(s) that are no JSON objects",
+                       path, bad);
+    return COMMAND_WARNING;
+  }
+  return COMMAND_OKAY;
+}
+
+static const struct command_flag flags[] = {
+    [FLAG_FILE] = {"file", "PATH", "the journal (default: " JOURNAL_PATH ")"},
+    [FLAG_EVENT] = {"event", "KIND",
+                    "only such events: state, response, action, silence ..."},
+    [FLAG_NAME] = {"name", "PATTERN", "only of such rows or responses"},
+    [FLAG_FOLLOW] = {"follow", NULL,
+                     "go on as lines are added, over rotations; until Ctrl-C"},
+    [FLAG_JSON] = {"json", NULL, "the lines as they stand in the file"},
+};
+
+const struct command journal_command = {
+    .name = "journal",
+    .operands = "",
+    .summary = "what happened, from the journal",
+    .help = "Reads the file, so it works while collectd does not",
+    .flags = flags,
+    .flags_len = sizeof(flags) / sizeof(flags[0]),
+    .run = run,
+};

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""resource-alertctl and a running daemon: status, silence, mode, release, drill, journal."""
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+
+import pytest
+from servers import build
+from servers.waiting import wait_until
+
+CTL = build.BUILD / "resource-alertctl"
+
+
+def ctl(*arguments, **options):
+    return subprocess.run([CTL, *map(str, arguments)], capture_output=True, text=True, timeout=30, **options)
+
+
+class Daemon:
+    """A collectd with a row "used", a response "degrade" and a ControlSocket."""
+
+    def __init__(self, collectd, directory):
+        self.collectd, self.switch = collectd, directory / "switches" / "slow_down"
+        self.socket, self.journal = directory / "control", directory / "journal"
+        collectd.load("resource_alert", f"""
+  StateDir "{directory}/state"
+  Journal "{self.journal}"
+  ControlSocket "{self.socket}"
+  <Threshold "used">
+    Metric "demo-*/percent-used"
+    WarningMax 80
+    FailureMax 95
+    Unit "%"
+  </Threshold>
+  <SwitchStore "file">
+    Path "{directory}/switches"
+  </SwitchStore>
+  <Response "degrade">
+    When "used"
+    Engage 0
+    Release 0
+    Grace 0
+    <Switch "slow_down">
+    </Switch>
+  </Response>""").start()
+
+    def ctl(self, command, *arguments):
+        return ctl(command, "--socket", self.socket, *arguments)
+
+    def status(self):
+        return json.loads(self.ctl("status", "--json").stdout)
+
+    def put(self, value):
+        self.collectd.put_value("demo-a/percent-used", value, interval=60)
+
+    def expect(self, condition):
+        return self.collectd.expect(condition)
+
+    def exit_code(self):
+        return self.ctl("status").returncode
+
+
+@pytest.fixture
+def daemon(collectd, directory):
+    return Daemon(collectd, directory)
+
+
+def test_status_is_a_monitoring_plugin(daemon):
+    assert daemon.exit_code() == 3
+    for value, code, state in [(41, 0, "OKAY"), (85, 1, "WARNING"), (97.5, 2, "FAILURE")]:
+        daemon.put(value)
+        daemon.expect(lambda wanted=code: daemon.exit_code() == wanted)
+        told = daemon.ctl("status").stdout
+        assert re.search(rf"^{state} +used +{value} % +>80 >95 ", told, re.M), told
+        assert "\033" not in told, "no colour where there is no terminal"
+
+
+def test_only_the_owner_may_use_the_socket(daemon):
+    assert stat.S_IMODE(os.stat(daemon.socket).st_mode) == 0o600
+
+
+def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
+    assert daemon.ctl("silence", "us*", "--for", "2h", "--comment", "moving house").returncode == 0
+    daemon.put(97)
+    daemon.expect(lambda: daemon.exit_code() == 2)
+    daemon.expect(lambda: daemon.switch.exists())
+    silence, = daemon.status()["silences"]
+    assert silence["name"] == "us*" and silence["comment"] == "moving house" and silence["who"]
+    assert "(silenced)" in daemon.ctl("status").stdout
+    assert not daemon.collectd.notifications(plugin="resource_alert", type="alert_state")
+    assert '"event":"silence"' in daemon.journal.read_text()
+
+    daemon.collectd.restart()
+    daemon.expect(lambda: daemon.status()["silences"])
+    assert daemon.ctl("silence", "us*", "--end").returncode == 0
+    assert daemon.status()["silences"] == []
+    daemon.put(10)
+    daemon.expect(lambda: daemon.collectd.notifications(plugin="resource_alert", severity="OKAY"))
+
+
+def test_mode_and_release(daemon):
+    assert daemon.ctl("mode", "off", "degrade").returncode == 0
+    daemon.expect(lambda: daemon.status()["responses"][0]["mode"] == "off")
+    daemon.put(97)
+    daemon.expect(lambda: daemon.exit_code() == 2)
+    assert not daemon.switch.exists()
+    assert daemon.ctl("mode", "auto").returncode == 0
+    daemon.expect(lambda: daemon.switch.exists())
+    assert re.search(r"^ENGAGED +degrade +auto", daemon.ctl("status").stdout, re.M)
+    assert daemon.ctl("release", "degrade").returncode == 0
+    daemon.expect(lambda: not daemon.switch.exists())
+
+
+def test_drill_and_clear_are_ordered(daemon):
+    assert daemon.ctl("drill").returncode == 0
+    daemon.expect(lambda: daemon.status()["responses"][0]["actions"][0]["drill"] == "ok")
+    assert not daemon.switch.exists()
+    assert daemon.ctl("clear", "degrade").returncode == 0
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (("mode", "on"), 'mode "on" is none of auto, dryrun, off, configured'),
+    (("mode", "off", "nothing"), "nothing"),
+    (("release", "nothing"), "nothing"),
+    (("silence", "x", "--for", "soon"), '"soon" is no duration'),
+    (("silence", "[x"), "pattern"),
+    (("silence", "gone", "--end"), 'no silence for "gone"'),
+    (("silence", "x", "--comment", "y" * 600), "512 bytes"),
+])
+def test_what_is_refused_has_a_reason(daemon, arguments, told):
+    result = daemon.ctl(*arguments)
+    assert result.returncode == 3 and told in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_the_journal_is_told_filtered_and_followed(daemon):
+    daemon.put(97)
+    daemon.expect(lambda: "slow_down" in daemon.journal.read_text())
+    told = ctl("journal", "--file", daemon.journal).stdout
+    assert re.search(r"^\S+T\S+ state row=used series=testhost/demo-a/percent-used .*to=FAILURE", told, re.M), told
+    assert "row=used" not in ctl("journal", "--file", daemon.journal, "--event", "action").stdout
+    assert ctl("journal", "--file", daemon.journal, "--name", "nobody").stdout == ""
+    with subprocess.Popen([CTL, "journal", "--file", daemon.journal, "--follow", "--name", "us*"],
+                          stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            assert "to=FAILURE" in follower.stdout.readline()
+            daemon.journal.rename(f"{daemon.journal}.1")
+            daemon.put(10)
+            assert "to=OKAY" in follower.stdout.readline()
+        finally:
+            follower.send_signal(signal.SIGINT)
+
+
+def test_watch_looks_again(daemon):
+    result = daemon.ctl("watch", "--every", "0.05", "--count", "2")
+    assert result.returncode == 3 and result.stdout.count("testhost: UNKNOWN") == 2
+
+
+def test_a_daemon_that_is_not_there_is_one_clear_sentence(tmp_path):
+    result = ctl("status", "--socket", tmp_path / "nothing")
+    assert result.returncode == 3
+    assert "is not there: collectd does not run, or its configuration has no ControlSocket" in result.stderr
+    (tmp_path / "file").write_text("x")
+    assert "is not a socket" in ctl("status", "--socket", tmp_path / "file").stderr
+
+
+def test_a_socket_left_behind_is_replaced(daemon):
+    daemon.collectd.kill()
+    assert daemon.socket.exists()
+    assert "nobody answers" in daemon.ctl("status").stderr
+    daemon.collectd.start()
+    wait_until(lambda: daemon.status()["worst"], within=10)
+    daemon.collectd.stop()
+    assert not daemon.socket.exists()
