@@ -23,14 +23,17 @@ def play(demo, terminal):
         demo.start()
         demo.run()
     except stopping.Stopped:
-        terminal.say("stopped")
+        terminal.keep()
         return 0 if demo.for_s is None else 128 + stopping.noted
     except Failed as failure:
+        terminal.keep()
         terminal.say(f"tools/demo: {failure}")
         return 1
+    for text in demo.expected.kept():
+        terminal.say(f"seen: {text}")
     broken = demo.expected.broken()
     for text in broken:
-        terminal.say(f"tools/demo: not seen: {text}")
+        terminal.say(f"NOT SEEN: {text}")
     return 1 if broken else 0
 
 
@@ -49,6 +52,7 @@ def main():
     finally:
         stopping.no_more()
         stop_all(demo.servers if demo else [], place)
+        terminal.farewell("all servers are stopped, all their files removed")
 
 
 def complaint(error):

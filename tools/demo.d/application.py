@@ -9,6 +9,7 @@ standard output, one JSON object a line, what it is doing.
 import argparse
 import contextlib
 import dataclasses
+import datetime
 import json
 import logging
 import pathlib
@@ -145,7 +146,8 @@ class Users:
 
 
 def tell(event, **fields):
-    print(json.dumps({"event": event, **fields}), flush=True)
+    now = datetime.datetime.now().astimezone().isoformat()
+    print(json.dumps({"time": now, "event": event, **fields}), flush=True)
 
 
 def play(users, middleware, pool):

@@ -10,18 +10,21 @@ import stopping
 from expectations import Expectations
 from lines import FileLines, PipeLines
 from rows import Table
-from screen import View
+from screen import View, number
 from servers import Application, Collectd, PostgreSQL, installed_tree
 from unixsock import Unixsock
 
 CHECKED_OUT = "demo/dbpool-trading/current_connections-checked_out"
 TICK_S = 0.2
+REPORTED_WITHIN = datetime.timedelta(seconds=0.4)
 
 
 class Demo:
     def __init__(self, terminal, place, for_s):
         self.terminal, self.place, self.for_s = terminal, place, for_s
         self.servers = []
+        self.waiting = []  # (time, entry) of what is not told yet
+        self.clock = None  # of what is being told
         self.view = View(for_s=for_s, switches=dict.fromkeys(settings.SWITCHES, False))
         self.expected = Expectations()
 
@@ -63,9 +66,14 @@ class Demo:
         self.terminal.draw(self.view, is_last=True)
 
     def follow(self, now):
-        for entry in self.story.objects():
-            getattr(self, "on_" + entry["event"])(entry, now)
-        for entry in self.journal.objects():
+        """Tells what happened in the order in which it did, by waiting for the
+        slower of the two that report it."""
+        for entry in [*self.story.objects(), *self.journal.objects()]:
+            self.waiting.append((datetime.datetime.fromisoformat(entry["time"]), entry))
+        self.waiting.sort(key=lambda it: it[0])
+        until = datetime.datetime.now().astimezone() - REPORTED_WITHIN
+        while self.waiting and self.waiting[0][0] <= until:
+            self.clock, entry = self.waiting.pop(0)
             handler = getattr(self, "on_" + entry["event"], None)
             if handler:
                 handler(entry, now)
@@ -98,22 +106,33 @@ class Demo:
         self.expected.see_state(entry["row"], entry["to"])
         if (entry["from"], entry["to"]) == ("UNKNOWN", "OKAY"):
             return
-        words = f"{entry['from']} → {entry['to']}  {entry.get('cause', '')}"
-        self.say(entry["row"], words, entry["to"], entry["time"])
+        self.say(entry["row"], state_words(entry, self.table.thresholds[entry["row"]].unit()),
+                 entry["to"])
 
     def on_response(self, entry, _now):
-        cause = f"  because of {entry['cause']}" if entry.get("cause") else ""
-        self.say(entry["response"], f"{entry['from']} → {entry['to']}{cause}", "response",
-                 entry["time"])
+        words = f"{entry['from']} → {entry['to']}"
+        if entry["to"].startswith("ENGAG"):
+            words += f"  because of {entry['cause']}"
+        self.say(entry["response"], words, "response")
 
     def on_action(self, entry, _now):
         words = {"confirmed": "on" if entry.get("on") else "off",
                  "failed": f"failed: {entry.get('error')}",
                  "held_back": f"held back: {entry.get('cause')}"}.get(entry["step"])
         if words:
-            self.say(entry["response"], f"{entry['action']} {words}", "response", entry["time"])
+            kind, _, name = entry["action"].partition(" ")
+            self.say(entry["response"], f"{kind.lower()} {name} → {words}", "response")
 
-    def say(self, source, words, state, time_text=None):
-        clock = (datetime.datetime.fromisoformat(time_text) if time_text
-                 else datetime.datetime.now())
-        self.terminal.event(f"{clock:%H:%M:%S}", source, words, state)
+    def say(self, source, words, state):
+        self.terminal.event(f"{self.clock.astimezone():%H:%M:%S}", source, words, state)
+
+
+def state_words(entry, unit):
+    words = f"{entry['from']} → {entry['to']}"
+    value, limit = entry.get("value"), entry.get("limit")
+    if value is not None:
+        words += f"  {number(value, unit)}"
+        if limit is not None:
+            words += f" {'>' if value > limit else '<'} {number(limit, unit)}"
+    cause = entry.get("cause", "limit")
+    return words if cause == "limit" else f"{words}  {cause}"

@@ -13,24 +13,27 @@ PROMISES = {
 
 class Expectations:
     def __init__(self):
-        self.kept = set()
+        self.seen = set()
         self.on = set()
 
     def see_state(self, row, state):
         is_alert = state in ("WARNING", "FAILURE")
         if row == "pool_used" and is_alert:
-            self.kept.add("pool_used_alerts")
-        if row == "pool_used" and state == "OKAY" and "pool_used_alerts" in self.kept:
-            self.kept.add("pool_used_recovers")
+            self.seen.add("pool_used_alerts")
+        if row == "pool_used" and state == "OKAY" and "pool_used_alerts" in self.seen:
+            self.seen.add("pool_used_recovers")
         if row in ("session_leak", "log_errors") and is_alert:
-            self.kept.add(row)
+            self.seen.add(row)
 
     def see_switch(self, name, is_on):
         (self.on.add if is_on else self.on.discard)(name)
         if is_on:
-            self.kept.add("switch_on")
+            self.seen.add("switch_on")
         elif not self.on:
-            self.kept.add("switch_off")
+            self.seen.add("switch_off")
+
+    def kept(self):
+        return [text for key, text in PROMISES.items() if key in self.seen]
 
     def broken(self):
-        return [text for key, text in PROMISES.items() if key not in self.kept]
+        return [text for key, text in PROMISES.items() if key not in self.seen]

@@ -184,6 +184,17 @@ class Terminal:
     def say(self, line=""):
         self.write(self.erase() + line + "\n")
 
+    def keep(self):
+        """Leaves the table where it is; what follows comes below it."""
+        self.drawn = 0
+
+    def farewell(self, line):
+        """Says LINE if somebody still listens."""
+        try:
+            self.say(line)
+        except OSError:
+            pass
+
     def event(self, clock, source, words, state=""):
         self.say(event(clock, source, words, state, self.style()))
 

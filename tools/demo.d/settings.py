@@ -11,7 +11,7 @@ DEGRADE = (*ALERT, "Response degrade")
 STORE = (*ALERT, "SwitchStore file")
 
 SWITCHES = {"limit_noncore_api": 0, "pause_scheduled_jobs": 3, "serve_cached": 6}  # After
-ROWS = ["pool_used", "pool_ready", "pool_leak", "session_leak", "log_errors"]
+ROWS = ["pool_used", "pool_ready", "pool_leak", "session_leak"]
 
 BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 
@@ -39,7 +39,8 @@ def times():
         "20-dbpool.conf": [(POOL, "LeakAfter", 3)],
         "30-session_log.conf": [(LOG, "FloorWindow", 2)],
         "40-thresholds.conf": [((*ALERT, f"Threshold {row}"), option, 2)
-                               for row in ROWS for option in ["For", "Recover"]],
+                               for row in ROWS for option in ["For", "Recover"]]
+        + [((*ALERT, "Threshold log_errors"), "Recover", 2)],
         "50-responses.conf": [
             (ALERT, "Mode", quoted("auto")),
             (DEGRADE, "Grace", 2), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 3),
