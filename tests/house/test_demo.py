@@ -68,6 +68,7 @@ def test_a_wide_table_shows_every_column():
     assert lines[2] == "● pool_used     WARNING   86.7 %    > 80 %   0:07  dbpool-trading/percent-used"
     assert lines[3].split()[-2:] == ["1h06m", "statgrab-df-root/percent-free"]
     assert lines[4].split()[2:5] == ["UNKNOWN", "-", ">"]
+    assert table(VIEW, Style(width=80))[4].split()[-1] == "session_log-*/…essions-leaked"
     assert "█" * 26 + "░" * 4 + "  26 of 30 in use, itself counts 27" in lines[5]
     assert lines[6].split() == ["switches", "limit_noncore_api", "on", "pause_scheduled_jobs", "serve_cached"]
 

@@ -59,6 +59,15 @@ def paint(spans, style):
     return line + style.sign("cut") if too_long else line.rstrip()
 
 
+def shortened(text, room, style):
+    """TEXT without its middle where it needs more than ROOM: a series differs
+    from the next at its ends."""
+    if len(text) <= room:
+        return text
+    end = room // 2
+    return text[:room - end - 1] + style.sign("cut") + text[len(text) - end:]
+
+
 def number(value, unit=""):
     if math.isnan(value):
         return "-"
@@ -139,11 +148,14 @@ def table(view, style):
     """The table as lines of text, none longer than the width."""
     shown = columns(style.width)
     titles = [column.title for column in COLUMNS]
+    room = style.width - 2 - sum(COLUMNS[index].size() + 2 for index in shown if index != 5)
     lines = [heading(view, style),
              [("  ", ""), *row_spans(titles, shown, dict.fromkeys(shown, "dim"))]]
     for row in view.rows:
         colours = {1: row.state, 5: "dim"}
-        lines.append([(style.sign("dot") + " ", row.state), *row_spans(cells(row), shown, colours)])
+        texts = cells(row)
+        texts[5] = shortened(texts[5], room, style)
+        lines.append([(style.sign("dot") + " ", row.state), *row_spans(texts, shown, colours)])
     lines += [pool_line(view, style), switches_line(view)]
     return [paint(line, style) for line in lines]
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""What the README tells to copy works as it stands."""
+import re
+import shlex
+
+import pytest
+from responding import Responding
+from servers import build
+
+TEXT = (build.SOURCE / "README.md").read_text(encoding="utf-8")
+
+
+def examples(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.S | re.M)
+
+
+@pytest.mark.parametrize("line", [line for block in examples("sh") for line in block.splitlines()])
+def test_a_command_names_what_is_there(line):
+    words = shlex.split(line)
+    program = words[1] if words[0] == "sudo" else words[0]
+    if "/" in program:
+        assert (build.SOURCE / program).is_file()
+    else:
+        assert program in {"cmake", "systemctl", "resource-alertctl"}
+
+
+def test_the_table_is_the_one_that_is_installed():
+    rows = {name: (metric, limits) for name, metric, limits in
+            re.findall(r"^\| `(\w+)` \| `(\S+)` \| (.*?) \|", TEXT, re.M)}
+    sample = (build.SOURCE / "conf.d/40-thresholds.conf").read_text(encoding="utf-8")
+    blocks = re.findall(r'^  <Threshold "(\w+)">\n(.*?)^  </Threshold>', sample, re.S | re.M)
+    assert list(rows) == [name for name, _ in blocks]
+    for name, block in blocks:
+        assert rows[name][0] == re.search(r'Metric "(.*?)"', block)[1]
+        for severity, direction, limit in re.findall(r"^    (Warning|Failure)(M\w+) (\S+)", block, re.M):
+            sign = ">" if direction == "Max" else "<"
+            assert re.search(rf"{sign} {re.escape(limit)}\b.*{severity.lower()}", rows[name][1])
+
+
+def test_the_row_and_the_response_work(collectd):
+    row, response = examples("apache")
+    seen = Responding(collectd)
+    place = seen.open_directory("seen")
+    hook = seen.hook(f"cat >{place}/event")
+    paths = [("/var/lib/collectd/resource_alert", seen.state),
+             ("/var/log/collectd/resource_alert.jsonl", seen.journal_file)]
+    collectd.include("40-thresholds.conf", paths)
+    collectd.write(row.replace("For 30", "For 0"))
+    collectd.include("50-responses.conf", [
+        ("/run/collectd", collectd.directory), ('Mode "dryrun"', 'Mode "auto"'),
+        ('#HelperDir "/usr/libexec/collectd-resource-alert"', f'HelperDir "{build.BUILD}/libexec"')])
+    assert "/usr/local/bin/on-save-memory" in response
+    collectd.write(response.replace("/usr/local/bin/on-save-memory", str(hook)).replace("Engage 60", "Engage 0"))
+    collectd.start()
+    collectd.put_value("statgrab-swap/percent-used", 70)
+    collectd.expect(lambda: collectd.notifications(
+        plugin_instance="swap_used", message="testhost: swap is 70% used"))
+    seen.expect_state("ENGAGED", "save_memory")
+    assert seen.is_on("shrink_caches")
+    assert '"save_memory"' in (place / "event").read_text(encoding="utf-8")
