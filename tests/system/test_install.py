@@ -4,8 +4,8 @@ import os
 import subprocess
 
 import pytest
-from servers import build, sanitizer
-from servers.installed import InstalledCollectd, unshare, why_not_stock
+from servers import build, namespaces, sanitizer
+from servers.installed import InstalledCollectd, why_not_stock
 
 PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 
@@ -18,7 +18,7 @@ def install_into(tree):
 @pytest.fixture
 def installed(new_server):
     """Debian's collectd with the suite installed, not started yet."""
-    if unshare() is None:
+    if namespaces.unshare_mounts() is None:
         pytest.skip("no mount namespaces here: the installation is NOT tested")
     if why := why_not_stock():
         pytest.skip(f"{why}: the installation is NOT tested")

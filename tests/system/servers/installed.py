@@ -7,7 +7,7 @@ import pathlib
 import shlex
 import subprocess
 
-from servers import build, sanitizer
+from servers import build, namespaces, sanitizer
 from servers.server import Server
 
 STOCK = pathlib.Path("/etc/collectd")
@@ -28,24 +28,13 @@ def why_not_stock():
     return ""
 
 
-def unshare():
-    """The words that give a command a mount namespace of its own, or None."""
-    for words in (["unshare", "--mount"],
-                  ["unshare", "--mount", "--propagation", "unchanged"],  # in a chroot
-                  ["unshare", "--mount", "--map-root-user"]):  # not as root
-        probe = [*words, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return words
-    return None
-
-
 class InstalledCollectd(Server):
     name = "installed"
     start_within = 30
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.namespace = unshare()
+        self.namespace = namespaces.unshare_mounts()
         self.before_start = []  # further shell commands inside the namespace
 
     def path(self, absolute):

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""Mount namespaces: a test mounts what it likes and the machine sees nothing."""
+import subprocess
+
+
+def unshare_mounts(*further):
+    """The words that run a command in a mount namespace of its own, with the
+    FURTHER options of unshare; None where that is not to be had."""
+    for words in (["unshare", "--mount", *further],
+                  # In a chroot / is no mount point, whose propagation could change.
+                  ["unshare", "--mount", "--propagation", "unchanged", *further],
+                  ["unshare", "--mount", "--map-root-user", *further]):  # not as root
+        probe = [*words, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return words
+    return None
