@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/deadline.h"
+#include "core/text.h"
 #include "dbpool/attempt.h"
 
 #define PARAMETERS_MAX 16
@@ -61,13 +62,18 @@ PGconn *connection_session(struct connection *connection) {
   return connection->session;
 }
 
-/* libpq says a lot, in lines; the first one has what matters. */
+/* libpq says a lot, in lines; the first one has what matters. Part of it may
+ * come from whatever is at the other end. */
 static int fail(const char *message, int code, struct error *error) {
-  size_t length = strcspn(message, "\n");
+  char line[ERROR_TEXT_BYTES];
+  char text[ERROR_TEXT_BYTES];
+  (void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"),
+                 message);
+  text_escape(text, sizeof(text), line);
   if (strstr(message, SQLSTATE_FULL) != NULL) {
     code = -EUSERS;
   }
-  return error_set(error, code, "%.*s", (int)length, message);
+  return error_set(error, code, "%s", text);
 }
 
 /* ---- connecting ---- */
@@ -222,6 +228,15 @@ static int next_result(PGconn *session, int64_t deadline_ms,
   return 0;
 }
 
+/* An administrator's pg_terminate_backend(), a server that shuts down: the
+ * error arrives before the end of the connection does. */
+static bool is_end_of_session(const PGconn *session, const PGresult *result) {
+  const char *severity =
+      PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return PQstatus(session) == CONNECTION_BAD ||
+         (severity != NULL && strcmp(severity, "ERROR") != 0);
+}
+
 /* Takes the result over. */
 static int keep_result(PGconn *session, PGresult *result, struct answer *answer,
                        struct error *error) {
@@ -233,7 +248,7 @@ static int keep_result(PGconn *session, PGresult *result, struct answer *answer,
   int code = 0;
   if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
     code = fail(PQresultErrorMessage(result),
-                PQstatus(session) == CONNECTION_BAD ? -EPIPE : -EPROTO, error);
+                is_end_of_session(session, result) ? -EPIPE : -EPROTO, error);
   } else if (status != PGRES_COMMAND_OK) {
     code =
         error_set(error, -EPROTO, "unexpected answer: %s", PQresStatus(status));

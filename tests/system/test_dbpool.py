@@ -4,41 +4,9 @@ import types
 
 import pytest
 import sqlalchemy
+from servers.application import Application, pool
 
 POOL = "dbpool-trading"
-
-
-class Application:
-    """Has a QueuePool(10, 20), as the application that this was made for."""
-
-    def __init__(self, postgresql, name="trading-api", **further):
-        further = {"pool_size": 10, "max_overflow": 20, **further}
-        self.engine = sqlalchemy.create_engine(
-            "postgresql+psycopg2://", creator=lambda: self._connect(postgresql, name), **further)
-        self.held = []
-
-    @staticmethod
-    def _connect(postgresql, name):
-        session = postgresql.connect(application_name=name)
-        session.autocommit = False
-        return session
-
-    def work(self, count, statement="SELECT 1"):
-        """Checks out COUNT connections and leaves each inside a transaction."""
-        for _ in range(count):
-            connection = self.engine.connect()
-            if statement:
-                connection.execute(sqlalchemy.text(statement))
-            self.held.append(connection)
-
-    def rest(self):
-        """Gives all of them back."""
-        while self.held:
-            self.held.pop().close()
-
-    def close(self):
-        self.rest()
-        self.engine.dispose()
 
 
 @pytest.fixture
@@ -52,15 +20,6 @@ def application(postgresql):
     one = Application(postgresql)
     yield one
     one.close()
-
-
-def pool(postgresql, *further, name="trading", **options):
-    """A <Pool> block for the server."""
-    options = {"Host": f'"{postgresql.socket_directory}"', "Port": postgresql.tcp_port,
-               "Database": '"postgres"', "User": '"postgres"', "Application": '"trading-*"',
-               "PoolSize": 10, "MaxOverflow": 20, "Timeout": 1, **options}
-    lines = [f"  {key} {value}" for key, value in options.items()]
-    return "\n".join([f'<Pool "{name}">', *lines, *further, "</Pool>"])
 
 
 def connections(collectd, name, pool_name=POOL):
@@ -225,98 +184,6 @@ def test_the_applications_log_contradicts(collectd, postgresql):
     told = collectd.expect(lambda: collectd.log_lines("log contradicts"))
     assert len(told) == 1
     assert "PoolSize is 10 here and 5 there; correct the <Pool>" in told[0]
-
-
-# A server that is not there.
-
-def is_up(collectd):
-    return collectd.value(f"{POOL}/gauge-up")
-
-
-def reads_go_on(collectd):
-    """The daemon keeps its interval: a value of another plugin arrives."""
-    count = len(collectd.history(f"{POOL}/gauge-up"))
-    collectd.expect(lambda: len(collectd.history(f"{POOL}/gauge-up")) >= count + 3, within=5)
-
-
-def complaints(collectd):
-    return collectd.log_lines(r"\[error\].*dbpool: pool \"trading\"")
-
-
-def comes_back_within_an_interval(collectd):
-    collectd.expect(lambda: is_up(collectd) == 1, within=3)
-    assert len(collectd.log_lines(r"dbpool: pool \"trading\": answers again after \d+ s")) == 1
-
-
-def test_a_server_that_is_down(collectd, postgresql):
-    collectd.load("dbpool", pool(postgresql)).start()
-    collectd.expect(lambda: is_up(collectd) == 1)
-    postgresql.stop()
-    collectd.expect(lambda: is_up(collectd) == 0)
-    reads_go_on(collectd)
-    assert len(complaints(collectd)) == 1
-    postgresql.start()
-    comes_back_within_an_interval(collectd)
-
-
-def test_a_server_that_hangs(collectd, postgresql):
-    collectd.load("dbpool", pool(postgresql)).start()
-    collectd.expect(lambda: is_up(collectd) == 1)
-    postgresql.pause()
-    collectd.expect(lambda: is_up(collectd) == 0)
-    reads_go_on(collectd)
-    assert len(complaints(collectd)) == 1
-    postgresql.resume()
-    comes_back_within_an_interval(collectd)
-
-
-def test_the_postmaster_hangs(collectd, postgresql):
-    """Sessions that exist go on, so the pool's values do."""
-    collectd.load("dbpool", pool(postgresql)).start()
-    collectd.expect(lambda: is_up(collectd) == 1)
-    postgresql.pause_postmaster()
-    reads_go_on(collectd)
-    assert is_up(collectd) == 1
-    assert complaints(collectd) == []
-    postgresql.resume()
-
-
-def test_a_restart_leaves_no_gap(collectd, postgresql):
-    collectd.load("dbpool", pool(postgresql)).start()
-    collectd.expect(lambda: is_up(collectd) == 1)
-    postgresql.restart()
-    reads_go_on(collectd)
-    assert is_up(collectd) == 1
-
-
-def test_a_server_that_refuses(collectd, postgresql):
-    collectd.load("dbpool", pool(postgresql, User='"stranger"')).start()
-    collectd.expect(lambda: is_up(collectd) == 0)
-    reads_go_on(collectd)
-    assert len(complaints(collectd)) == 1
-    assert 'role "stranger" does not exist' in complaints(collectd)[0]
-    postgresql.run("CREATE ROLE stranger LOGIN")
-    comes_back_within_an_interval(collectd)
-
-
-def test_a_full_server(collectd, postgresql):
-    postgresql.run("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
-    postgresql.settings["max_connections"] = 8
-    postgresql.restart()
-    taken = [postgresql.connect(user="watcher") for _ in range(5)]
-    collectd.load("dbpool", pool(postgresql, User='"watcher"')).start()
-    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 1)
-    assert is_up(collectd) == 0
-    reads_go_on(collectd)
-    assert len(complaints(collectd)) == 1
-    taken.pop().close()
-    collectd.expect(lambda: is_up(collectd) == 1)
-    # Now its own session is the last one that fits.
-    collectd.expect(lambda: connections(collectd, "headroom") == 0)
-    assert collectd.value(f"{POOL}/gauge-full") == 1
-    taken.pop().close()
-    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 0)
-    assert connections(collectd, "headroom_server") == 1
 
 
 # Configuration.

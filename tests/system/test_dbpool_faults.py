@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: MIT
+"""dbpool: a server that is down, hangs, refuses, is full, far away or no server."""
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+from servers import ports
+from servers.application import Application, pool
+from servers.postgresql import PostgreSQL
+
+POOL = "dbpool-trading"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the network is NOT cut")
+
+
+@pytest.fixture
+def collectd(collectd):
+    collectd.interval = 0.5
+    return collectd
+
+
+def connections(collectd, name, pool_name=POOL):
+    return collectd.value(f"{pool_name}/current_connections-{name}")
+
+
+def is_up(collectd):
+    return collectd.value(f"{POOL}/gauge-up")
+
+
+def reads_go_on(collectd):
+    """The daemon keeps its interval: a value of another plugin arrives."""
+    count = len(collectd.history(f"{POOL}/gauge-up"))
+    collectd.expect(lambda: len(collectd.history(f"{POOL}/gauge-up")) >= count + 3, within=5)
+
+
+def complaints(collectd):
+    return collectd.log_lines(r"\[error\].*dbpool: pool \"trading\"")
+
+
+def comes_back_within_an_interval(collectd):
+    collectd.expect(lambda: is_up(collectd) == 1, within=3)
+    assert len(collectd.log_lines(r"dbpool: pool \"trading\": answers again after \d+ s")) == 1
+
+
+def test_a_server_that_is_down(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.stop()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    reads_go_on(collectd)
+    assert len(complaints(collectd)) == 1
+    postgresql.start()
+    comes_back_within_an_interval(collectd)
+
+
+def test_a_server_that_hangs(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.pause()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    reads_go_on(collectd)
+    assert len(complaints(collectd)) == 1
+    postgresql.resume()
+    comes_back_within_an_interval(collectd)
+
+
+def test_the_postmaster_hangs(collectd, postgresql):
+    """Sessions that exist go on, so the pool's values do."""
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.pause_postmaster()
+    reads_go_on(collectd)
+    assert is_up(collectd) == 1
+    assert complaints(collectd) == []
+    postgresql.resume()
+
+
+def test_a_restart_leaves_no_gap(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.restart()
+    reads_go_on(collectd)
+    assert is_up(collectd) == 1
+
+
+def test_a_server_that_refuses(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql, User='"stranger"')).start()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    reads_go_on(collectd)
+    assert len(complaints(collectd)) == 1
+    assert 'role "stranger" does not exist' in complaints(collectd)[0]
+    postgresql.run("CREATE ROLE stranger LOGIN")
+    comes_back_within_an_interval(collectd)
+
+
+def test_a_full_server(collectd, postgresql):
+    postgresql.run("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
+    postgresql.settings["max_connections"] = 8
+    postgresql.restart()
+    taken = [postgresql.connect(user="watcher") for _ in range(5)]
+    collectd.load("dbpool", pool(postgresql, User='"watcher"')).start()
+    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 1)
+    assert is_up(collectd) == 0
+    reads_go_on(collectd)
+    assert len(complaints(collectd)) == 1
+    taken.pop().close()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    # Now its own session is the last one that fits.
+    collectd.expect(lambda: connections(collectd, "headroom") == 0)
+    assert collectd.value(f"{POOL}/gauge-full") == 1
+    taken.pop().close()
+    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 0)
+    assert connections(collectd, "headroom_server") == 1
+
+
+# A server that moves.
+
+def test_a_standby_is_watched_and_promoted(collectd, new_server, postgresql_template):
+    standby = new_server(lambda place: PostgreSQL(place, postgresql_template))
+    shutil.copytree(standby.template, standby.data)
+    (standby.data / "standby.signal").touch()
+    standby.own(standby.directory)
+    standby.start()
+    application = Application(standby)
+    application.work(2)
+    collectd.load("dbpool", pool(standby)).start()
+    collectd.expect(lambda: connections(collectd, "checked_out") == 2)
+    standby.run("SELECT pg_promote()")
+    standby.expect(lambda: standby.run("SELECT pg_is_in_recovery()") == [(False,)])
+    reads_go_on(collectd)
+    assert {row["value"] for row in collectd.history(f"{POOL}/gauge-up")} == {1}
+    application.close()
+
+
+# A server that is far away.
+
+@contextlib.contextmanager
+def far_away(postgresql):
+    """A network between collectd and the server; yields its address, the words
+    to put before a command, and what cuts the network and mends it."""
+    here, there, space = "169.254.213.1", "169.254.213.2", f"far{os.getpid()}"
+    near, far = f"vn{os.getpid()}", f"vf{os.getpid()}"
+
+    def ip(*words, **options):
+        return subprocess.run(["ip", *words], check=True, **options)
+
+    postgresql.stop()
+    ip("netns", "add", space)
+    try:
+        ip("link", "add", near, "type", "veth", "peer", far, "netns", space)
+        ip("address", "add", f"{here}/30", "dev", near)
+        ip("link", "set", near, "up")
+        ip("-n", space, "address", "add", f"{there}/30", "dev", far)
+        ip("-n", space, "link", "set", far, "up")
+        postgresql.settings["listen_addresses"] = f"127.0.0.1,{here}"
+        with (postgresql.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {there}/32 trust\n")
+        postgresql.start()
+        # To nobody's hardware address: packets leave and never arrive.
+        yield (here, ["ip", "netns", "exec", space],
+               lambda: ip("-n", space, "neighbour", "replace", here, "lladdr",
+                          "02:00:00:00:00:01", "dev", far, "nud", "permanent"),
+               lambda: ip("-n", space, "neighbour", "delete", here, "dev", far))
+    finally:
+        subprocess.run(["ip", "link", "delete", near], check=False)
+        ip("netns", "delete", space)
+
+
+@needs_root
+def test_a_network_that_is_cut(collectd, postgresql):
+    with far_away(postgresql) as (address, words, cut, mend):
+        collectd.prefix = words
+        collectd.load("dbpool", pool(postgresql, Host=f'"{address}"')).start()
+        collectd.expect(lambda: is_up(collectd) == 1)
+        cut()
+        collectd.expect(lambda: is_up(collectd) == 0)
+        reads_go_on(collectd)
+        assert len(complaints(collectd)) == 1
+        mend()
+        comes_back_within_an_interval(collectd)
+        collectd.stop()
+
+
+class NameServer:
+    """Answers no question until it is told to; then each with one address."""
+
+    def __init__(self, address="127.213.0.53"):
+        self.address = address
+        self.is_slow = True
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind((address, 53))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                question, asker = self.peer.recvfrom(512)
+                if not self.is_slow:
+                    self.peer.sendto(self._answer(question), asker)
+
+    @staticmethod
+    def _answer(question):
+        name_end = question.index(b"\0", 12) + 1
+        is_a = question[name_end:name_end + 2] == b"\0\1"
+        head = question[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_a else b"\0\0") + bytes(4)
+        address = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1" if is_a else b""
+        return head + question[12:name_end + 4] + address
+
+    def close(self):
+        self.peer.close()
+
+
+@needs_root
+def test_names_that_are_looked_up_slowly(collectd, postgresql, directory):
+    names = NameServer()
+    resolver = directory / "resolv.conf"
+    resolver.write_text(f"nameserver {names.address}\noptions timeout:1 attempts:30\n",
+                        encoding="utf-8")
+    collectd.prefix = ["unshare", "--mount", "sh", "-c",
+                       f'mount --bind {resolver} /etc/resolv.conf && exec "$@"', "sh"]
+    near = pool(postgresql, name="near")
+    far = pool(postgresql, Host='"db.example"')
+    collectd.load("dbpool", f"{near}\n{far}").start()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    reads_go_on(collectd)
+    assert len(complaints(collectd)) == 1
+    # The other pool was not held up.
+    assert {row["value"] for row in collectd.history("dbpool-near/gauge-up")} == {1}
+    names.is_slow = False
+    comes_back_within_an_interval(collectd)
+    names.close()
+
+
+# No server at all.
+
+class Impostor:
+    """Takes connections and sends BYTES to each, after what it was asked."""
+
+    def __init__(self, *answers):
+        self.answers = answers
+        self.peer = socket.create_server(("127.0.0.1", ports.allocate()))
+        self.tcp_port = self.peer.getsockname()[1]
+        self.socket_directory = "127.0.0.1"
+        self.taken = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                session = self.peer.accept()[0]
+                self.taken.append(session)
+                threading.Thread(target=self._talk, args=[session], daemon=True).start()
+
+    def _talk(self, session):
+        with contextlib.suppress(OSError):
+            for answer in self.answers:
+                session.recv(65536)
+                session.sendall(answer)
+
+    def close(self):
+        self.peer.close()
+        for session in self.taken:
+            session.close()
+
+
+def message(kind, body):
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+HELLO = (message(b"R", bytes(4)) + message(b"S", b"server_version\x0015.4\0")
+         + message(b"K", bytes(8)) + message(b"Z", b"I"))
+ROW = message(b"T", b"\0\1x\0" + bytes(18)) + message(b"D", b"\0\1\0\0\0\1%")
+
+
+GARBAGE = [
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+    [bytes(range(256)) * 64],
+    [b"E\xff\xff\xff\xff"],
+    [b""],
+    [message(b"R", b"\0\0\0\7")],
+    [HELLO, b"\xff" * 4096],
+    [HELLO, message(b"D", b"\0\1\0\0\0\1%")],
+    [HELLO, message(b"T", b"\x7f\xff")],
+    [HELLO, message(b"G", b"\0\0\0") + message(b"Z", b"I")],
+    [HELLO, message(b"H", b"\0\0\0") + message(b"d", b"x") * 100],
+    [HELLO, ROW + message(b"C", b"SELECT 1\0") + message(b"Z", b"I")],
+    [HELLO, (ROW + message(b"C", b"SELECT 1\0")) * 9 + message(b"Z", b"I")],
+    [HELLO, message(b"E", b"SFATAL\0C53300\0M%s%n\x1b[2J\0\0") + message(b"Z", b"I")],
+    [HELLO, message(b"A", bytes(4) + b"x\0y\0") * 1000],
+]
+
+
+def test_garbage(collectd):
+    # The first question is for TLS.
+    impostors = [Impostor(b"N", *answers) for answers in GARBAGE]
+    collectd.load("dbpool", "\n".join(
+        pool(impostor, name=f"fake{number}", Timeout=0.5)
+        for number, impostor in enumerate(impostors))).start()
+    for number, _ in enumerate(GARBAGE):
+        name = f"dbpool-fake{number}/gauge-up"
+        collectd.expect(lambda name=name: len(collectd.history(name)) >= 3, within=20)
+        assert {row["value"] for row in collectd.history(name)} == {0}
+        told = collectd.log_lines(rf"\[error\].*\"fake{number}\"")
+        assert len(told) == 1, GARBAGE[number]
+        assert told[0].isprintable()
+    assert collectd.value("dbpool-fake12/gauge-full") == 1
+    collectd.stop()
+    for impostor in impostors:
+        impostor.close()
+
+
+# What remains of it all.
+
+def test_an_outage_leaves_nothing_open(collectd, postgresql):
+    def open_files():
+        return len(os.listdir(f"/proc/{collectd.pid}/fd"))
+
+    def threads():
+        return len(os.listdir(f"/proc/{collectd.pid}/task"))
+
+    collectd.interval = 0.1
+    collectd.load("dbpool", pool(postgresql, Timeout=0.1)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    files, tasks = open_files(), threads()
+    for _ in range(3):
+        postgresql.pause()
+        collectd.expect(lambda: is_up(collectd) == 0)
+        count = len(collectd.history(f"{POOL}/gauge-up"))
+        collectd.expect(lambda: len(collectd.history(f"{POOL}/gauge-up")) >= count + 15)
+        postgresql.resume()
+        collectd.expect(lambda: is_up(collectd) == 1)
+    collectd.expect(lambda: open_files() <= files)
+    collectd.expect(lambda: threads() <= tasks)
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'collectd'"
+    postgresql.expect(lambda: postgresql.run(left) == [(1,)])
+
+
+def test_collectd_stops_beside_a_server_that_hangs(collectd, postgresql):
+    collectd.load("dbpool", pool(postgresql, Timeout=2)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.pause()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    collectd.stop(within=2)
