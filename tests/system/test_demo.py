@@ -76,6 +76,22 @@ def terminal(columns=80):
                 os.close(end)
 
 
+def listening(directory):
+    """The TCP addresses that processes below DIRECTORY listen on."""
+    sockets = set()
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(process / "cwd").startswith(str(directory)):
+                sockets |= {os.readlink(file) for file in (process / "fd").iterdir()}
+    found = set()
+    for table in ["tcp", "tcp6"]:
+        for line in pathlib.Path("/proc/net", table).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in sockets:
+                found.add(words[1].partition(":")[0])
+    return found
+
+
 def read_until(descriptor, words, within_s=120):
     seen = b""
     os.set_blocking(descriptor, False)
@@ -106,6 +122,7 @@ def test_a_demo_that_is_ended_leaves_nothing(start, directory, end, status):
         os.close(program)
         seen = read_until(person, b"a quiet morning")
         assert b"\x1b[" in seen, "no live table"
+        assert listening(directory) <= {"0100007F"}, "listens beyond loopback"
         end(demo, person)
         assert demo.wait(30) == status or status is None
     assert_nothing_is_left(directory)

@@ -37,12 +37,15 @@ class Demo:
         application = Application(place, database)
         collectd = Collectd(place, grp.getgrgid(place.user.pw_gid).gr_name)
         snippets = place.root / "etc/collectd/collectd.conf.d"
-        settings.apply(snippets, place.root, database, application)
+        settings.apply(snippets, place.root, database, application, collectd)
         self.table = Table((snippets / "40-thresholds.conf").read_text())
         for server in [database, collectd, application]:
             stopping.check()
             self.servers.append(server)
             server.start()
+        program = place.root / "usr/bin/resource-alertctl"
+        self.terminal.say(f"more: http://{collectd.page}/ or {program} status --socket "
+                          f"{collectd.control}")
         self.unixsock = Unixsock(collectd.socket)
         self.journal = FileLines(collectd.journal)
         self.story = PipeLines(application.child.process.stdout)

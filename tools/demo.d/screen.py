@@ -197,8 +197,11 @@ class Terminal:
         self.write(self.erase() + line + "\n")
 
     def keep(self):
-        """Leaves the table where it is; what follows comes below it."""
+        """Leaves the table where it is; what follows comes below it, in place
+        of the ^C that a terminal shows."""
         self.drawn = 0
+        if self.is_live:
+            self.write("\r\x1b[K")
 
     def farewell(self, line):
         """Says LINE if somebody still listens."""

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -145,6 +146,11 @@ class Application:
             self.child.stop()
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 class Collectd:
     """The stock daemon with our plugins and the samples of conf.d."""
 
@@ -173,6 +179,8 @@ Include "{root}/etc/collectd/collectd.conf.d/*.conf"
         self.log = place.root / "var/log/collectd/collectd.log"
         self.socket = place.root / "run/collectd/unixsock"
         self.journal = place.root / "var/log/collectd/resource_alert.jsonl"
+        self.control = place.root / "run/collectd/control"
+        self.page = f"127.0.0.1:{free_port()}"
         self.child = None
 
     def start(self):

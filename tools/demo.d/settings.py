@@ -16,7 +16,7 @@ ROWS = ["pool_used", "pool_ready", "pool_leak", "session_leak"]
 BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 
 
-def paths(root, database, application):
+def paths(root, database, application, collectd):
     """{file: [(path of blocks, option, value before or None, value)]}"""
     return {
         "00-types.conf": [((), "TypesDB", "/usr/share/collectd-resource-alert/types.db",
@@ -26,7 +26,9 @@ def paths(root, database, application):
                                 (LOG[:1], "StateDir", None, root / "var/lib/collectd/session_log")],
         "40-thresholds.conf": [
             (ALERT, "StateDir", None, root / "var/lib/collectd/resource_alert"),
-            (ALERT, "Journal", None, root / "var/log/collectd/resource_alert.jsonl")],
+            (ALERT, "Journal", None, collectd.journal)],
+        "45-status.conf": [(ALERT, "StatusListen", None, collectd.page),
+                           (ALERT, "ControlSocket", None, collectd.control)],
         "50-responses.conf": [(STORE, "Path", None, application.switches),
                               (ALERT, "OffFile", None, root / "run/collectd/responses.off")],
     }
@@ -55,12 +57,12 @@ def quoted(value):
     return f'"{value}"'
 
 
-def apply(directory, root, database, application):
+def apply(directory, root, *servers):
     """Changes the files of DIRECTORY, each exactly as listed above."""
     for name, blocks in BLOCKS.items():
         for block in blocks:
             change(directory / name, switch_on, block)
-    for name, lines in paths(root, database, application).items():
+    for name, lines in paths(root, *servers).items():
         for path, option, was, value in lines:
             change(directory / name, substitute, path, option, quoted(value), was)
     for name, lines in times().items():
