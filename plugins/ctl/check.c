@@ -13,6 +13,7 @@
 #include "ctl/daemon_check.h"
 #include "ctl/findings.h"
 #include "ctl/lint.h"
+#include "ctl/row_check.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
@@ -75,17 +76,57 @@ static int check_plugin(const struct option_block *plugin,
   return code;
 }
 
+/* The options of all plugins, side by side with the table of plugins. */
+struct targets {
+  void *of[OPTION_COUNT(plugins)];
+  bool is_good[OPTION_COUNT(plugins)];
+};
+
 static int check_plugins(const struct config_files *files,
-                         struct findings *findings) {
+                         struct targets *targets, struct findings *findings) {
   int code = 0;
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
-    void *target = malloc(plugins[i]->size);
-    code = target == NULL ? -ENOMEM : option_init(plugins[i], target);
+    unsigned errors = findings->errors;
+    targets->of[i] = calloc(1, plugins[i]->size);
+    code = targets->of[i] == NULL ? -ENOMEM
+                                  : option_init(plugins[i], targets->of[i]);
     if (code == 0) {
-      code = check_plugin(plugins[i], files, target, findings);
-      option_fini(plugins[i], target);
+      code = check_plugin(plugins[i], files, targets->of[i], findings);
     }
-    free(target);
+    targets->is_good[i] = code == 0 && errors == findings->errors;
+  }
+  return code;
+}
+
+static const void *good_options(const struct targets *targets,
+                                const struct option_block *plugin) {
+  for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
+    if (plugins[i] == plugin && targets->is_good[i]) {
+      return targets->of[i];
+    }
+  }
+  return NULL;
+}
+
+static int check_all(const struct config_files *files,
+                     struct findings *findings) {
+  struct targets targets = {0};
+  daemon_check(files, findings);
+  int code = check_plugins(files, &targets, findings);
+  const struct row_check rows = {
+      .files = files,
+      .dbpool = good_options(&targets, &dbpool_options),
+      .session_log = good_options(&targets, &session_log_options),
+      .resource_alert = good_options(&targets, &resource_alert_options),
+  };
+  if (code == 0) {
+    code = row_check(&rows, findings);
+  }
+  for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
+    if (targets.of[i] != NULL) {
+      option_fini(plugins[i], targets.of[i]);
+    }
+    free(targets.of[i]);
   }
   return code;
 }
@@ -118,8 +159,7 @@ static int run(const struct command_line *line) {
   } else if (code != 0) {
     result = command_fail("%s", error.text);
   } else {
-    daemon_check(&files, &findings);
-    code = check_plugins(&files, &findings);
+    code = check_all(&files, &findings);
     result = code == 0 ? judge(&files, &findings)
                        : command_fail("%s", strerror(-code));
   }

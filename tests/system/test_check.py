@@ -85,6 +85,107 @@ def test_endless_includes_end(tmp_path, check):
     assert "Include is nested more than 8 deep" in told[0]
 
 
+ROW = """<Plugin resource_alert>
+  <Threshold "row">
+    Metric "{}"
+    WarningMax 1
+  </Threshold>
+</Plugin>
+"""
+LOADED = """LoadPlugin cpu
+LoadPlugin statgrab
+LoadPlugin dbpool
+LoadPlugin resource_alert
+<Plugin dbpool>
+  <Pool "trading">
+    PoolSize 10
+  </Pool>
+</Plugin>
+"""
+
+
+@pytest.mark.parametrize("metric, told", [
+    ("cpu-0/cpu-user", None),
+    ("*/percent-used", None),
+    ("host/dbpool-trading/percent-used", None),
+    ("dbpool-trad*/current_connections-ready", None),
+    ("statgrab-df-*/percent-free", None),
+    ("memory/memory-used", 'no plugin is loaded that sends "memory"'),
+    ("session_log-x/log_rate-errors", "session_log is not loaded"),
+    ("dbpool-tradin/percent-used", "dbpool is loaded, and no block of it is called so"),
+    ("dbpool-trading/percent-usd", "there dbpool sends percent-used current_connections-active"),
+    ("statgrab-memory/percent-usd", "there statgrab sends percent-used memory-*"),
+])
+def test_a_row_that_nothing_can_feed(check, metric, told):
+    code, lines = check(LOADED + ROW.format(metric))
+    if told is None:
+        assert (code, lines) == (0, ["1 file, nothing is wrong"])
+    else:
+        assert code == 1
+        assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "row">: Metric "{metric}" can match nothing: ')
+        assert told in lines[0]
+
+
+def test_a_central_collectd_may_be_sent_anything(check):
+    listening = 'LoadPlugin network\n<Plugin network>\n  Listen "127.0.0.1"\n</Plugin>\n'
+    assert check(listening + LOADED + ROW.format("nobody/knows"))[0] == 0
+
+
+def test_a_response_that_names_no_row(check):
+    code, told = check(LOADED + ROW.format("cpu-0/cpu") + """<Plugin resource_alert>
+  <Response "r">
+    When "rwo"
+    <Exec>
+      User "nobody"
+      Command "/bin/true"
+    </Exec>
+  </Response>
+</Plugin>
+""")
+    assert code == 2
+    assert told[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
+
+
+def test_what_our_plugins_really_send_is_known(collectd, directory, postgresql, tmp_path):
+    log = directory / "log"
+    log.write_text("Creating new database session\n")
+    dbpool = f"""
+  <Pool "trading">
+    Host "{postgresql.socket_directory}"
+    Port {postgresql.tcp_port}
+    Database "postgres"
+    User "postgres"
+  </Pool>"""
+    session_log = f"""
+  <Log "trading">
+    File "{log}"
+    Opened "Creating new database session"
+    Closed "Closing database session"
+    Failed "Database session error"
+    Error "ERROR"
+  </Log>"""
+    row = '  <Threshold "a">\n    Metric "*/percent-used"\n    WarningMax 99\n  </Threshold>'
+    collectd.load("statgrab").load("dbpool", dbpool).load("session_log", session_log).load("resource_alert", row).start()
+    for name in ["statgrab-memory/percent-used", "statgrab-cpu/percent-active", "dbpool-trading/percent-used",
+                 "session_log-trading/log_rate-errors", "resource_alert-a/alert_state"]:
+        collectd.expect(lambda wanted=name: collectd.has_value(wanted))
+    rows = "".join(f'  <Threshold "{number}">\n    Metric "{name}"\n    WarningMax 1\n  </Threshold>\n'
+                   for number, name in enumerate(collectd.names())
+                   if name.split("/")[0].split("-")[0] in {"statgrab", "dbpool", "session_log"})
+    assert rows.count("Metric") > 50
+    path = tmp_path / "collectd.conf"
+    path.write_text("LoadPlugin statgrab\nLoadPlugin dbpool\nLoadPlugin session_log\nLoadPlugin resource_alert\n"
+                    f"<Plugin dbpool>\n{dbpool}\n</Plugin>\n<Plugin session_log>\n{session_log}\n</Plugin>\n"
+                    f"<Plugin resource_alert>\n{rows}</Plugin>\n{TYPES}")
+    told = ctl("check", path)
+    assert told.returncode == 0, told.stdout
+
+
+def test_the_samples_as_installed_have_nothing_wrong(check):
+    code, told = check("".join(f'Include "{path}"\n' for path in sorted((build.SOURCE / "conf.d").glob("[1-9]*.conf"))))
+    assert code == 0, told
+
+
 @pytest.mark.parametrize("arguments, told", [
     ((), "Usage: resource-alertctl COMMAND"),
     (("chekc",), "unknown command chekc"),
