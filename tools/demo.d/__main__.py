@@ -8,6 +8,7 @@ with each change and each response as it happens. Nothing stays behind.
 
 Run by tools/demo, after it has built: __main__.py [SECONDS].
 """
+import os
 import sys
 
 import stopping
@@ -34,11 +35,15 @@ def play(demo, terminal):
     broken = demo.expected.broken()
     for text in broken:
         terminal.say(f"NOT SEEN: {text}")
+    for row in demo.strangers() if broken else []:
+        terminal.say(f"this machine itself: {row.name} is {row.state} ({row.value:.1f}, limit "
+                     f"{row.limit}), which calls for responses too")
     return 1 if broken else 0
 
 
 def main():
     for_s = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    os.umask(0o022)  # the unprivileged user reads what we write
     terminal = Terminal(sys.stdout)
     stopping.on_signals()
     adopt_orphans()

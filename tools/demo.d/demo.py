@@ -88,6 +88,11 @@ class Demo:
         if CHECKED_OUT in names:
             self.view.checked_out = self.unixsock.readings(CHECKED_OUT)["value"]
 
+    def strangers(self):
+        """Rows that are bad for reasons outside the story."""
+        return [row for row in self.view.rows
+                if row.state in ("WARNING", "FAILURE") and row.name in settings.MACHINE_ROWS]
+
     # What the application says
 
     def on_chapter(self, entry, _now):

@@ -21,18 +21,24 @@ LONGEST_SOCKET = 107 - len("/postgresql/.s.PGSQL.5432.lock")
 
 
 class Place:
-    """The demo's directory: the root of a small file system of its own."""
+    """The demo's directory: the root of a small file system of its own, in
+    which USER can write only what servers write."""
+
+    WRITTEN = ["postgresql", "run/collectd", "var/lib", "var/lib/collectd", "var/log/trading",
+               "var/log/collectd"]
 
     def __init__(self, user):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert-demo.",
                                                   dir=self.base(user)))
         self.user = user
-        for name in ["postgresql", "run/collectd", "var/log/trading", "var/log/collectd",
-                     "var/lib/collectd"]:
-            (self.root / name).mkdir(parents=True)
-        if os.getuid() == 0:
-            for directory, _, _ in os.walk(self.root):
+        for name in self.WRITTEN:
+            directory = self.root / name
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o700)
+            if os.getuid() == 0:
                 os.chown(directory, user.pw_uid, user.pw_gid)
+        if os.getuid() == 0:
+            self.root.chmod(0o711)
 
     @staticmethod
     def base(user):
@@ -73,14 +79,14 @@ class PostgreSQL:
         self.socket = place.root / "postgresql"
         self.data = place.root / "var/lib/postgresql"
         self.log = place.root / "var/log/postgresql.log"
-        installed = [path.parent for path in pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+        servers = pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres")
+        installed = [path.parent for path in servers]
         if not installed:
             raise Failed("PostgreSQL is not installed")
         self.binaries = max(installed, key=lambda path: int(path.parent.name))
         self.child = None
 
     def start(self):
-        self.data.parent.mkdir(exist_ok=True, parents=True)
         self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync",
                  "--encoding=UTF8", "--locale=C.UTF-8").wait()
         self.child = self.run(

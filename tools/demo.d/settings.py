@@ -12,6 +12,7 @@ STORE = (*ALERT, "SwitchStore file")
 
 SWITCHES = {"limit_noncore_api": 0, "pause_scheduled_jobs": 3, "serve_cached": 6}  # After
 ROWS = ["pool_used", "pool_ready", "pool_leak", "session_leak"]
+MACHINE_ROWS = ["memory_used", "disk_free", "cpu_load"]  # the story has no part in them
 
 BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 
