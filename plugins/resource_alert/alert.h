@@ -47,18 +47,18 @@ struct alert_latch {
   bool is_on;       /* what holds */
 };
 
-/* All zero: no reading yet. */
+/* All zero: no reading yet. What every reading touches comes first. */
 struct alert {
   struct alert_latch warning;
   struct alert_latch failure;
-  double value;          /* the last reading */
-  int64_t since_wall_ms; /* of the state */
-  int64_t last_ms;       /* series_ms of the last reading */
-  uint32_t flap_from_s;  /* series_ms / 1000: where the window began */
-  uint8_t state;         /* enum alert_state */
-  bool is_told;          /* people were told of something that is not okay */
+  double value;    /* the last reading */
+  int64_t last_ms; /* series_ms of it */
+  uint8_t state;   /* enum alert_state */
+  bool is_told;    /* people were told of something that is not okay */
   bool is_flapping;
-  uint8_t flap_changes; /* in the window, saturating */
+  uint8_t flap_changes;  /* in the window, saturating */
+  uint32_t flap_from_s;  /* series_ms / 1000: where the window began */
+  int64_t since_wall_ms; /* of the state */
 };
 
 enum alert_cause {

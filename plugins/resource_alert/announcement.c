@@ -28,12 +28,12 @@ void announcement_take(struct watch *watch, struct announcement *ret) {
       .is_loud = watch->is_loud,
       .is_told = watch->alert.is_told,
       .folded = watch->folded,
-      .held_ms = watch->change_held_ms,
+      .held_ms = watch->change_held_s * INT64_C(1000),
       .since_wall_ms = watch->alert.since_wall_ms,
       .interval_ms = atomic_load(&watch->series->interval_ms),
       .names = body->names,
   };
-  memcpy(ret->source, body->sources[watch->source].type.name,
+  memcpy(ret->source, series_source_name(body, watch->source),
          sizeof(ret->source));
   series_format_name(body, watch->source, ret->series, sizeof(ret->series));
   text_blank_controls(ret->series);

@@ -74,7 +74,7 @@ static void add_series(struct state_file *file, const struct series *series,
     const struct stored_alert alert = {
         .row = watch->row->name,
         .names = &body->names,
-        .source = body->sources[watch->source].type.name,
+        .source = series_source_name(body, watch->source),
         .state = (enum alert_state)watch->announced,
         .is_told = watch->alert.is_told,
         .since_wall_ms = watch->alert.since_wall_ms,

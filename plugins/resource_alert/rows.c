@@ -37,6 +37,8 @@ static void row_init(struct row *row, const struct threshold_options *options,
 static int add_selectors(struct rows *rows, size_t row,
                          const struct option_strings *metrics,
                          struct error *error) {
+  rows->items[row].first_selector = rows->selectors_len;
+  rows->items[row].selectors_len = metrics->len;
   for (size_t i = 0; i < metrics->len; i++) {
     struct selector *selector = &rows->selectors[rows->selectors_len];
     int code = selector_parse(metrics->items[i], selector, error);
@@ -95,10 +97,9 @@ struct row *rows_next_match(const struct rows *rows,
     size_t at = (*cursor)++;
     if (selector_matches(&rows->selectors[at], subject)) {
       size_t owner = rows->owners[at];
-      while (*cursor < rows->selectors_len && rows->owners[*cursor] == owner) {
-        (*cursor)++;
-      }
-      return &rows->items[owner];
+      struct row *row = &rows->items[owner];
+      *cursor = row->first_selector + row->selectors_len;
+      return row;
     }
   }
   return NULL;
@@ -107,10 +108,10 @@ struct row *rows_next_match(const struct rows *rows,
 bool rows_watch_source(const struct rows *rows, const struct row *row,
                        const struct selector_subject *subject,
                        const char *source) {
-  for (size_t i = 0; i < rows->selectors_len; i++) {
-    if (rows->owners[i] == row->index &&
-        selector_matches_source(&rows->selectors[i], source) &&
-        selector_matches(&rows->selectors[i], subject)) {
+  for (size_t i = 0; i < row->selectors_len; i++) {
+    const struct selector *selector = &rows->selectors[row->first_selector + i];
+    if (selector_matches_source(selector, source) &&
+        selector_matches(selector, subject)) {
       return true;
     }
   }

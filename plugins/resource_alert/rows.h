@@ -19,7 +19,8 @@ struct row {
   const char *name;    /* these three borrowed from the options */
   const char *message; /* NULL: the verdict */
   const char *unit;
-  size_t index; /* among the <Threshold> blocks */
+  size_t index;                         /* among the <Threshold> blocks */
+  size_t first_selector, selectors_len; /* in struct rows */
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
 };

@@ -88,12 +88,61 @@ static int check_parts(const struct selector *selector, struct error *error) {
   return code;
 }
 
-/* The hash of what stands before the first '-', 0 if that is a glob. */
-static uint64_t hash_of_literal(const char *part) {
-  size_t length = strcspn(part, "-*?[\\");
-  bool is_literal = part[length] == '\0' || part[length] == '-';
-  return is_literal ? fingerprint_of_bytes(part, length) : 0;
+/* ---- hints ---- */
+
+/* The last LENGTH bytes before END, at most 8, in the upper bytes of a word. */
+static uint64_t tail_of(const char *end, size_t length) {
+  uint64_t word = 0;
+  length = length < sizeof(word) ? length : sizeof(word);
+  for (size_t i = 1; i <= length; i++) {
+    word |= (uint64_t)(unsigned char)end[-(ptrdiff_t)i] << (64 - 8 * i);
+  }
+  return word;
 }
+
+/* How many bytes at the end of PATTERN stand for themselves. */
+static size_t literal_tail(const char *pattern) {
+  size_t length = strlen(pattern);
+  size_t tail = 0;
+  while (tail < length &&
+         strchr("*?[]\\", pattern[length - 1 - tail]) == NULL) {
+    tail++;
+  }
+  return tail;
+}
+
+static struct selector_hint hint_of_pattern(const char *pattern) {
+  size_t head = strcspn(pattern, "-*?[\\");
+  bool is_literal = pattern[head] == '\0' || pattern[head] == '-';
+  size_t tail = literal_tail(pattern);
+  struct selector_hint hint = {
+      .head = is_literal ? fingerprint_of_bytes(pattern, head) : 0,
+      .tail = tail_of(pattern + strlen(pattern), tail),
+  };
+  if (tail >= sizeof(hint.tail)) {
+    hint.tail_mask = UINT64_MAX;
+  } else if (tail > 0) {
+    hint.tail_mask = UINT64_MAX << (64 - 8 * tail);
+  }
+  return hint;
+}
+
+/* text: NAME, then perhaps its instance. */
+static struct selector_hint hint_of_text(const char *name, const char *text) {
+  size_t length = strlen(text);
+  return (struct selector_hint){
+      .head = fingerprint_of_bytes(name, strlen(name)),
+      .tail = tail_of(text + length, length),
+  };
+}
+
+static bool may_match(const struct selector_hint *of_selector,
+                      const struct selector_hint *of_name) {
+  return ((of_selector->tail ^ of_name->tail) & of_selector->tail_mask) == 0 &&
+         (of_selector->head == 0 || of_selector->head == of_name->head);
+}
+
+/* ---- selectors ---- */
 
 int selector_parse(const char *metric, struct selector *ret_selector,
                    struct error *error) {
@@ -109,8 +158,8 @@ int selector_parse(const char *metric, struct selector *ret_selector,
     free(selector.text);
     return code;
   }
-  selector.plugin_hash = hash_of_literal(selector.plugin);
-  selector.type_hash = hash_of_literal(selector.type);
+  selector.plugin_hint = hint_of_pattern(selector.plugin);
+  selector.type_hint = hint_of_pattern(selector.type);
   *ret_selector = selector;
   return 0;
 }
@@ -134,19 +183,14 @@ void selector_subject_init(struct selector_subject *subject,
   join(names->plugin, names->plugin_instance, subject->plugin,
        sizeof(subject->plugin));
   join(names->type, names->type_instance, subject->type, sizeof(subject->type));
-  subject->plugin_hash =
-      fingerprint_of_bytes(names->plugin, strlen(names->plugin));
-  subject->type_hash = fingerprint_of_bytes(names->type, strlen(names->type));
-}
-
-static bool may_match(uint64_t of_selector, uint64_t of_name) {
-  return of_selector == 0 || of_selector == of_name;
+  subject->plugin_hint = hint_of_text(names->plugin, subject->plugin);
+  subject->type_hint = hint_of_text(names->type, subject->type);
 }
 
 bool selector_matches(const struct selector *selector,
                       const struct selector_subject *subject) {
-  return may_match(selector->type_hash, subject->type_hash) &&
-         may_match(selector->plugin_hash, subject->plugin_hash) &&
+  return may_match(&selector->type_hint, &subject->type_hint) &&
+         may_match(&selector->plugin_hint, &subject->plugin_hint) &&
          glob_matches(selector->type, subject->type) &&
          glob_matches(selector->plugin, subject->plugin) &&
          (selector->host == NULL ||

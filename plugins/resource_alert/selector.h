@@ -9,17 +9,25 @@
 #include "core/error.h"
 #include "core/reading.h"
 
+/* What tells most names apart without looking at them: the hash of what stands
+ * before the first '-', and the last eight bytes. */
+struct selector_hint {
+  uint64_t head; /* 0 in a selector: a glob, any */
+  uint64_t tail;
+  uint64_t tail_mask; /* the bytes of it that a selector demands */
+};
+
 /* [host/]plugin[-instance]/type[-instance][:data source]; globs in each part,
  * which match the name as it is written: cpu* matches cpu and cpu-0. A host or
  * a data source that is not written may be any. */
 struct selector {
-  char *text;           /* owned; the parts point into it */
-  const char *host;     /* NULL: any */
-  const char *plugin;   /* with its instance */
-  const char *type;     /* with its instance */
-  const char *source;   /* NULL: any */
-  uint64_t plugin_hash; /* of the plugin alone; 0: a glob, look at the name */
-  uint64_t type_hash;   /* likewise */
+  char *text;         /* owned; the parts point into it */
+  const char *host;   /* NULL: any */
+  const char *plugin; /* with its instance */
+  const char *type;   /* with its instance */
+  const char *source; /* NULL: any */
+  struct selector_hint plugin_hint;
+  struct selector_hint type_hint;
 };
 
 /* A series as selectors see it, made once for all of them. */
@@ -27,8 +35,8 @@ struct selector_subject {
   const char *host;
   char plugin[2 * READING_NAME_BYTES]; /* "plugin-instance" */
   char type[2 * READING_NAME_BYTES];
-  uint64_t plugin_hash; /* of the names alone: compared before looking */
-  uint64_t type_hash;
+  struct selector_hint plugin_hint;
+  struct selector_hint type_hint;
 };
 
 /* metric: copied. Returns 0; -EINVAL with what is wrong; -ENOMEM. The selector

@@ -5,12 +5,14 @@
 
 #include <math.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "resource_alert/changes.h"
 #include "resource_alert/rate.h"
 
 #define NS_PER_MS INT64_C(1000000)
+#define INTERVAL_MAX_NS (INT64_C(86400000) * NS_PER_MS) /* a day */
 #define SPINS 64     /* about a microsecond, several times what is held */
 #define SLACK_PART 8 /* of an interval: how much readings may jitter */
 #define SLACK_MAX_MS 1000
@@ -30,6 +32,13 @@ void series_unlock(struct series *series) {
   atomic_flag_clear_explicit(&series->lock, memory_order_release);
 }
 
+static int64_t bounded_interval(int64_t interval_ns) {
+  if (interval_ns < NS_PER_MS) {
+    return NS_PER_MS;
+  }
+  return interval_ns < INTERVAL_MAX_NS ? interval_ns : INTERVAL_MAX_NS;
+}
+
 bool series_is_queued(const struct series *series) {
   for (size_t i = 0; i < series->body->watches_len; i++) {
     if (series->body->watches[i].is_queued) {
@@ -37,6 +46,41 @@ bool series_is_queued(const struct series *series) {
     }
   }
   return false;
+}
+
+void series_bind(struct series *series, struct series_body *body,
+                 int64_t interval_ns, int64_t now_ms) {
+  series->id_high = body->id.high | 1;
+  series->body = body;
+  if (body->watches_len == 1) {
+    series->own = *body->watches;
+    free(body->watches);
+    body->watches = &series->own;
+    body->is_watch_lent = true;
+  }
+  series->watches = body->watches;
+  series->watches_len = (uint16_t)body->watches_len;
+  series->levels =
+      body->type->is_all_gauges && !body->has_percentage ? body->type : NULL;
+  series->time_ns = 0;
+  series->clock_ms = 0;
+  for (size_t i = 0; i < body->watches_len; i++) {
+    body->watches[i].series = series;
+  }
+  atomic_store(&series->has_reminder, false);
+  atomic_store(&series->interval_ms,
+               (uint32_t)(bounded_interval(interval_ns) / NS_PER_MS));
+  atomic_store(&series->seen_ms, now_ms);
+}
+
+struct series_body *series_unbind(struct series *series) {
+  struct series_body *body = series->body;
+  series->body = NULL;
+  series->id_high = 0;
+  series->watches_len = 0;
+  atomic_store(&series->has_reminder, false);
+  atomic_store(&series->seen_ms, INT64_MAX);
+  return body;
 }
 
 /* ---- a change ---- */
@@ -53,7 +97,7 @@ static void put_change(struct watch *watch, const struct alert_change *change,
   }
   watch->change_value = change->value;
   watch->change_limit = change->limit;
-  watch->change_held_ms = change->held_ms;
+  watch->change_held_s = (uint32_t)((change->held_ms + 500) / 1000);
   watch->cause = (uint8_t)change->cause;
   watch->is_limit_max = change->is_limit_max;
   watch->is_loud = change->is_loud;
@@ -78,7 +122,7 @@ static void put_change(struct watch *watch, const struct alert_change *change,
 static bool advance(struct series *series, const struct reading *reading,
                     int64_t now_ms, struct alert_time *ret_time,
                     int64_t *ret_elapsed_ns) {
-  int64_t interval_ns = reading->interval_ns > 0 ? reading->interval_ns : 1;
+  int64_t interval_ns = bounded_interval(reading->interval_ns);
   int64_t elapsed_ns = reading->time_ns - series->time_ns;
   bool is_first = series->time_ns == 0;
   if (!is_first && (elapsed_ns <= 0 || elapsed_ns > 2 * interval_ns)) {
@@ -95,7 +139,7 @@ static bool advance(struct series *series, const struct reading *reading,
     }
   }
   int64_t interval_ms = interval_ns / NS_PER_MS;
-  atomic_store_explicit(&series->interval_ms, interval_ms,
+  atomic_store_explicit(&series->interval_ms, (uint32_t)interval_ms,
                         memory_order_relaxed);
   series->clock_ms += is_first ? 0 : elapsed_ns / NS_PER_MS;
   series->time_ns = reading->time_ns;
@@ -123,46 +167,73 @@ static double sum_of(const double *values, size_t len) {
   return sum;
 }
 
-static void judge(struct series *series, const double *values,
+static bool judge(struct watch *watch, double value,
                   const struct alert_time *time, int64_t now_ms,
                   struct changes *changes) {
+  struct alert_change change;
+  if (alert_take(&watch->alert, &watch->row->rule, value, time, &change)) {
+    put_change(watch, &change, now_ms, changes);
+  }
+  return !isnan(value);
+}
+
+/* What nearly every series is: each value is a level already. */
+static bool judge_levels(struct series *series, const struct reading *reading,
+                         const struct alert_time *time, int64_t now_ms,
+                         struct changes *changes) {
+  bool is_reading = false;
+  for (size_t i = 0; i < series->watches_len; i++) {
+    struct watch *watch = &series->watches[i];
+    double value = rate_of(&series->levels->sources[watch->source],
+                           raw_value(reading, watch->source), 0, 0);
+    is_reading = judge(watch, value, time, now_ms, changes) || is_reading;
+  }
+  return is_reading;
+}
+
+static bool judge_computed(struct series *series, const struct reading *reading,
+                           const struct alert_time *time, int64_t elapsed_ns,
+                           int64_t now_ms, struct changes *changes) {
   struct series_body *body = series->body;
-  double sum = body->has_percentage ? sum_of(values, body->sources_len) : 0;
+  double values[UINT8_MAX];
+  for (size_t i = 0; i < body->type->sources_len; i++) {
+    uint64_t raw = raw_value(reading, i);
+    uint64_t previous = body->previous == NULL ? 0 : body->previous[i];
+    values[i] = rate_of(&body->type->sources[i], raw, previous, elapsed_ns);
+    if (body->previous != NULL) {
+      body->previous[i] = raw;
+    }
+  }
+  double sum = sum_of(values, body->type->sources_len);
+  bool is_reading = false;
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
     double value = values[watch->source];
     if (watch->row->is_percentage) {
       value = sum > 0 || sum < 0 ? 100 * value / sum : (double)NAN;
     }
-    struct alert_change change;
-    if (alert_take(&watch->alert, &watch->row->rule, value, time, &change)) {
-      put_change(watch, &change, now_ms, changes);
-    }
+    is_reading = judge(watch, value, time, now_ms, changes) || is_reading;
   }
+  return is_reading;
 }
 
 void series_take(struct series *series, const struct reading *reading,
                  int64_t now_ms, struct changes *changes) {
-  struct series_body *body = series->body;
   struct alert_time time;
   int64_t elapsed_ns;
-  if (reading->values_len != body->sources_len ||
-      !advance(series, reading, now_ms, &time, &elapsed_ns)) {
+  if (!advance(series, reading, now_ms, &time, &elapsed_ns)) {
     return;
   }
   bool is_reading = false;
-  double values[UINT8_MAX];
-  for (size_t i = 0; i < body->sources_len; i++) {
-    struct series_source *source = &body->sources[i];
-    uint64_t raw = raw_value(reading, i);
-    values[i] = rate_of(&source->type, raw, source->previous, elapsed_ns);
-    source->previous = raw;
-    is_reading = is_reading || !isnan(values[i]);
+  if (series->levels != NULL) {
+    is_reading = judge_levels(series, reading, &time, now_ms, changes);
+  } else {
+    is_reading =
+        judge_computed(series, reading, &time, elapsed_ns, now_ms, changes);
   }
   if (is_reading) {
     atomic_store_explicit(&series->seen_ms, now_ms, memory_order_relaxed);
   }
-  judge(series, values, &time, now_ms, changes);
 }
 
 /* ---- time passes ---- */
@@ -179,7 +250,7 @@ static void remind(struct watch *watch, int64_t now_ms,
       .cause = ALERT_CAUSE_REMINDER,
       .value = watch->alert.value,
       .limit = watch->change_limit,
-      .held_ms = watch->change_held_ms + now_ms - watch->told_ms,
+      .held_ms = watch->change_held_s * INT64_C(1000) + now_ms - watch->told_ms,
       .is_limit_max = watch->is_limit_max,
       .is_loud = true,
   };
@@ -192,7 +263,7 @@ static int64_t silent_ms(const struct series *series, int64_t now_ms) {
 
 static bool is_silent(const struct series *series, int64_t now_ms,
                       double missing_intervals) {
-  int64_t interval_ms =
+  uint32_t interval_ms =
       atomic_load_explicit(&series->interval_ms, memory_order_relaxed);
   return (double)silent_ms(series, now_ms) >=
          missing_intervals * (double)interval_ms;
@@ -234,7 +305,7 @@ bool series_restore(struct series *series, const char *row_name,
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
     if (strcmp(watch->row->name, row_name) != 0 ||
-        strcmp(body->sources[watch->source].type.name, source_name) != 0) {
+        strcmp(series_source_name(body, watch->source), source_name) != 0) {
       continue;
     }
     atomic_fetch_sub(&watch->row->counts[watch->alert.state], 1);

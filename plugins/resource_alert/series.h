@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* series: one value list's identity, and what every row that watches it thinks
- * of it. One cache line that every value touches, the rest behind it. */
+ * of it. Two cache lines that every value touches, the rest behind them. */
 #ifndef RESOURCE_ALERT_SERIES_H
 #define RESOURCE_ALERT_SERIES_H
 
@@ -21,15 +21,20 @@ struct changes;
 struct series {
   atomic_flag lock; /* guards all that is not atomic; no I/O under it */
   _Atomic bool has_reminder; /* some alert is bad and its row has Repeat */
-  struct fingerprint id;
-  struct series_body *body; /* NULL: recycled */
-  int64_t time_ns;          /* of the newest reading; 0: none yet */
-  int64_t clock_ms;         /* see struct alert_time */
-  _Atomic int64_t interval_ms;
+  uint16_t watches_len;
+  _Atomic uint32_t interval_ms;
+  uint64_t id_high;                 /* of the fingerprint; 0: recycled */
+  struct watch *watches;            /* the body's */
+  const struct series_type *levels; /* NULL: some value must be computed */
+  struct series_body *body;         /* NULL: recycled */
+  int64_t time_ns;                  /* of the newest reading; 0: none yet */
+  int64_t clock_ms;                 /* see struct alert_time */
   _Atomic int64_t seen_ms; /* monotonic: when the newest reading came */
+  struct watch own; /* the body's watch, if one row watches: it lies beside, so
+                       that both are fetched at once */
 };
 
-_Static_assert(sizeof(struct series) == 64, "one cache line");
+_Static_assert(offsetof(struct series, own) == 64, "one cache line");
 
 /* True if a change of one of its alerts was not announced yet. Under the
  * lock. */
@@ -37,6 +42,13 @@ bool series_is_queued(const struct series *series);
 
 void series_lock(struct series *series);
 void series_unlock(struct series *series);
+
+/* Makes an unused series the one of BODY (taken), seen now. Under the lock. */
+void series_bind(struct series *series, struct series_body *body,
+                 int64_t interval_ns, int64_t now_ms);
+
+/* Makes it unused again. Returns its body: yours. Under the lock. */
+struct series_body *series_unbind(struct series *series);
 
 /* Judges a reading; changes go to CHANGES. Under the series' lock.
  * now_ms: monotonic, may lag by 250 ms. A reading that is not newer than the

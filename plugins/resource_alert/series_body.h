@@ -10,51 +10,56 @@
 
 #include "core/reading.h"
 #include "resource_alert/alert.h"
+#include "resource_alert/fingerprint.h"
 #include "resource_alert/rows.h"
+#include "resource_alert/series_type.h"
 
 struct series;
 
-/* A row on one data source of one series. Guarded by the series' lock. */
+/* A row on one data source of one series. Guarded by the series' lock. What
+ * every value touches lies in its first cache line. */
 struct watch {
-  struct alert alert;
   struct row *row;
+  struct alert alert;
   struct series *series;
   struct watch *next_changed; /* guarded by the lock of struct changes */
   double change_value;        /* what the last change is told by */
   double change_limit;
-  int64_t change_held_ms;
-  int64_t told_ms;   /* monotonic: when people last heard of it */
+  uint32_t change_held_s;
   uint8_t source;    /* index among the data sources */
   uint8_t announced; /* enum alert_state: what the announcer last saw */
   uint8_t cause;     /* enum alert_cause of the last change */
-  bool is_limit_max;
-  bool is_loud;
-  bool is_queued;  /* stands in struct changes */
-  uint16_t folded; /* changes while it was queued */
+  bool is_limit_max : 1;
+  bool is_loud : 1;
+  bool is_queued : 1; /* stands in struct changes */
+  uint16_t folded;    /* changes while it was queued */
+  int64_t told_ms;    /* monotonic: when people last heard of it */
 };
 
 _Static_assert(sizeof(struct watch) <= 128, "the goal for a row and series");
 
-struct series_source {
-  struct reading_source type;
-  uint64_t previous; /* raw, for rates */
-};
-
-/* What is needed once something happens; all of it in one allocation. */
+/* What is needed once something happens. */
 struct series_body {
   struct reading_names names;
-  struct series_source *sources;
-  size_t sources_len;
-  size_t watches_len;
+  struct fingerprint id;
+  const struct series_type *type;
+  uint64_t *previous; /* raw values, for rates; NULL: all are levels */
   struct watch *watches;
+  size_t watches_len;
+  bool is_watch_lent; /* by the series: not ours to free */
   bool has_percentage;
 };
 
-/* Binds the series to every row that watches it.
+/* Binds the series to every row that watches it. type: of the reading.
  * Returns 0 with *ret_body yours (series_body_free), or NULL in it if no row
  * does; -ENOMEM. */
-int series_body_new(const struct rows *rows, const struct reading *reading,
+int series_body_new(const struct rows *rows, const struct series_type *type,
+                    const struct reading *reading, struct fingerprint id,
                     struct series_body **ret_body);
+
+/* True if some row watches the series: cheaper than binding it. */
+bool series_body_is_wanted(const struct rows *rows,
+                           const struct reading *reading);
 
 /* The rows' counts of its alerts go down. Accepts NULL. */
 void series_body_free(struct series_body *body);
@@ -63,5 +68,7 @@ void series_body_free(struct series_body *body);
  * than one. */
 void series_format_name(const struct series_body *body, size_t source,
                         char *text, size_t bytes);
+
+const char *series_source_name(const struct series_body *body, size_t source);
 
 #endif

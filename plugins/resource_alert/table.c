@@ -10,6 +10,7 @@
 #include "resource_alert/series_index.h"
 
 #define CHUNK_SERIES 1024
+#define CACHE_LINE 64
 #define WALK_MS 1000
 #define FORGET_NOBODIES_MS (INT64_C(3600) * 1000)
 
@@ -25,6 +26,7 @@ struct table {
   pthread_mutex_t lock;   /* for a first sight: guards all below */
   struct series **chunks; /* of CHUNK_SERIES each; the array never moves */
   size_t chunks_len;
+  struct series_types types;
   struct series **unused; /* a stack, as large as all chunks together */
   size_t unused_len;
   _Atomic uint64_t series_len;
@@ -80,6 +82,7 @@ void table_free(struct table *table) {
   }
   free(table->chunks);
   free(table->unused);
+  series_types_fini(&table->types);
   series_index_fini(&table->index);
   (void)pthread_mutex_destroy(&table->lock);
   free(table);
@@ -89,7 +92,7 @@ void table_free(struct table *table) {
 
 static int add_chunk(struct table *table) {
   struct series *chunk =
-      aligned_alloc(sizeof(struct series), CHUNK_SERIES * sizeof(*chunk));
+      aligned_alloc(CACHE_LINE, CHUNK_SERIES * sizeof(*chunk));
   if (chunk == NULL) {
     return -ENOMEM;
   }
@@ -105,25 +108,15 @@ static int add_chunk(struct table *table) {
 
 /* A series with BODY (taken) from the stack of unused ones; NULL when memory
  * is short. */
-static struct series *use_series(struct table *table, struct fingerprint id,
-                                 struct series_body *body, int64_t now_ms,
-                                 int64_t interval_ns) {
+static struct series *use_series(struct table *table, struct series_body *body,
+                                 const struct reading *reading) {
   if (table->unused_len == 0 && add_chunk(table) != 0) {
     series_body_free(body);
     return NULL;
   }
   struct series *series = table->unused[--table->unused_len];
   series_lock(series);
-  series->id = id;
-  series->body = body;
-  series->time_ns = 0;
-  series->clock_ms = 0;
-  for (size_t i = 0; i < body->watches_len; i++) {
-    body->watches[i].series = series;
-  }
-  atomic_store(&series->has_reminder, false);
-  atomic_store(&series->interval_ms, interval_ns / 1000000);
-  atomic_store(&series->seen_ms, now_ms);
+  series_bind(series, body, reading->interval_ns, atomic_load(&table->now_ms));
   series_unlock(series);
   atomic_fetch_add(&table->watched_len, 1);
   return series;
@@ -131,37 +124,45 @@ static struct series *use_series(struct table *table, struct fingerprint id,
 
 static void recycle(struct table *table, struct series *series) {
   series_lock(series);
-  struct series_body *body = series->body;
-  series->body = NULL;
-  series->id = (struct fingerprint){0};
-  atomic_store(&series->has_reminder, false);
-  atomic_store(&series->seen_ms, INT64_MAX);
+  struct series_body *body = series_unbind(series);
   series_unlock(series);
   series_body_free(body);
   table->unused[table->unused_len++] = series;
   atomic_fetch_sub(&table->watched_len, 1);
 }
 
+/* The series, bound; nobody if no row watches it; NULL when memory is short. */
+static struct series *make_series(struct table *table,
+                                  const struct reading *reading,
+                                  struct fingerprint id) {
+  struct series_body *body = NULL;
+  if (!series_body_is_wanted(table->rows, reading)) {
+    return series_index_nobody;
+  }
+  const struct series_type *type = series_types_find(&table->types, reading);
+  if (type == NULL ||
+      series_body_new(table->rows, type, reading, id, &body) != 0) {
+    return NULL;
+  }
+  return body == NULL ? series_index_nobody : use_series(table, body, reading);
+}
+
 static struct series *add_series(struct table *table,
                                  const struct reading *reading,
                                  struct fingerprint id) {
-  struct series_body *body = NULL;
-  if (atomic_load(&table->series_len) >= table->limits.series_max ||
-      series_body_new(table->rows, reading, &body) != 0) {
+  if (atomic_load(&table->series_len) >= table->limits.series_max) {
     return NULL;
   }
-  struct series *series = series_index_nobody;
-  if (body != NULL) {
-    series = use_series(table, id, body, atomic_load(&table->now_ms),
-                        reading->interval_ns);
-  }
-  if (series == NULL || series_index_add(&table->index, id, series) != 0) {
-    if (series != NULL && series != series_index_nobody) {
+  struct series *series = make_series(table, reading, id);
+  if (series != NULL && series_index_add(&table->index, id, series) != 0) {
+    if (series != series_index_nobody) {
       recycle(table, series);
     }
     return NULL;
   }
-  atomic_fetch_add(&table->series_len, 1);
+  if (series != NULL) {
+    atomic_fetch_add(&table->series_len, 1);
+  }
   return series;
 }
 
@@ -182,6 +183,7 @@ static struct series *lock_series(struct table *table,
                                   const struct reading *reading) {
   struct fingerprint id = fingerprint_of(reading->names, &table->key);
   struct series *series = series_index_find(&table->index, id);
+  __builtin_prefetch((const char *)series + offsetof(struct series, own), 1);
   for (;;) {
     if (series == NULL) {
       series = sight(table, reading, id);
@@ -194,7 +196,7 @@ static struct series *lock_series(struct table *table,
       return NULL;
     }
     series_lock(series);
-    if (fingerprint_is_same(series->id, id)) {
+    if (series->id_high == (id.high | 1)) {
       return series;
     }
     series_unlock(series); /* recycled since we found it */
@@ -229,13 +231,12 @@ static void forget(struct table *table, struct series *series) {
   (void)pthread_mutex_lock(&table->lock);
   series_lock(series);
   bool is_quiet = series->body != NULL && !series_is_queued(series);
-  struct fingerprint id = series->id;
   if (is_quiet) {
-    series->id = (struct fingerprint){0}; /* nobody who found it goes on */
+    series->id_high = 0; /* nobody who found it goes on */
   }
   series_unlock(series);
-  if (is_quiet) {
-    series_index_remove(&table->index, id);
+  if (is_quiet) { /* and nobody else takes its body away */
+    series_index_remove(&table->index, series->body->id);
     recycle(table, series);
     atomic_fetch_sub(&table->series_len, 1);
   }
