@@ -30,6 +30,7 @@ from servers.nginx import Nginx  # noqa: E402
 from servers.pgbouncer import PgBouncer  # noqa: E402
 from servers.postgresql import PostgreSQL  # noqa: E402
 from servers.prometheus import Prometheus  # noqa: E402
+from servers.smtp_sink import SmtpSink  # noqa: E402
 
 
 def pytest_configure():
@@ -158,5 +159,13 @@ def nginx(new_server):
 def http_sink():
     """An HTTP server that remembers what it is sent."""
     sink = HttpSink()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
+def smtp_sink():
+    """A mail server that keeps what it is sent."""
+    sink = SmtpSink()
     yield sink
     sink.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A configuration that cannot be right is refused at start, in one plain line."""
 import pytest
+from servers import build
 
 PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 
@@ -22,3 +23,18 @@ def test_an_unknown_option_is_named(collectd, plugin):
 def test_an_unknown_block_is_named(collectd, plugin):
     collectd.load(plugin, '<NoSuchBlock "x">\n  Key 1\n</NoSuchBlock>')
     assert "NoSuchBlock" in refusal(collectd, plugin)
+
+
+@pytest.mark.parametrize("plugin, type_name, options", [
+    ("resource_alert", "alert_state",
+     '<Threshold "t">\n  Metric "a/b"\n  WarningMax 1\n</Threshold>'),
+    ("session_log", "log_rate", '<Log "t">\n  File "/nowhere/t.log"\n</Log>'),
+])
+def test_missing_types_are_told_with_the_lines_to_write(collectd, plugin, type_name, options):
+    collectd.types = build.TYPES[:1]
+    collectd.load(plugin, options).start()
+    told = collectd.log_lines(f'{plugin}: type "{type_name}" is unknown')
+    assert len(told) == 1
+    assert 'TypesDB "/usr/share/collectd-resource-alert/types.db"' in told[0]
+    # collectd goes on without the plugin and says so once more when it ends.
+    collectd.stop(exit_code=1)

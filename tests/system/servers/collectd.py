@@ -75,12 +75,12 @@ class Collectd(Server):
         self.output.write_text("", encoding="utf-8")
         return super().start()
 
-    def stop(self, within=10):
-        """Stops the daemon; it must end in time and with exit code 0."""
+    def stop(self, within=10, exit_code=0):
+        """Stops the daemon; it must end in time and with the exit code."""
         self.stop_within = within
         code = super().stop()
         self.check_sanitizer()
-        assert code == 0, f"collectd ended with {code}\n{self.explain()}"
+        assert code == exit_code, f"collectd ended with {code}\n{self.explain()}"
         return code
 
     def refuses_to_start(self, within=10):
