@@ -248,6 +248,10 @@ void response_done(struct response *response, size_t task, bool is_on, int code,
   } else {
     own->state = TASK_UNSURE;
     backoff_fail(&own->backoff, now_ms, random);
+    int64_t asked_ms = now_ms + again_in_ms; /* the target wants a pause */
+    if (again_in_ms > 0 && asked_ms > own->backoff.not_before_ms) {
+      own->backoff.not_before_ms = asked_ms;
+    }
   }
 }
 

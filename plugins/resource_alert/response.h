@@ -116,7 +116,8 @@ void response_begin(struct response *response, size_t task);
 
 /* An act has ended. is_on: what was wished when it began. code: 0 or negative
  * errno; -EAGAIN: as far as it went it is right. again_in_ms: look after it so
- * long from now; 0: no need. random: 32 random bits. */
+ * long from now, and after a failure not before; 0: no need. random: 32 random
+ * bits. */
 void response_done(struct response *response, size_t task, bool is_on, int code,
                    int64_t again_in_ms, int64_t now_ms, uint32_t random);
 

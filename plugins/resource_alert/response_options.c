@@ -101,6 +101,10 @@ static const struct option rows[] = {
      .kind = OPTION_BLOCK,
      .offset = FIELD(actions[ACTION_EXEC]),
      .block = &exec_block},
+    {.name = "Webhook",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_WEBHOOK]),
+     .block = &webhook_block},
 };
 
 const struct option_block response_block = {

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "resource_alert/actions/http.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/worker.h"
 
@@ -130,6 +131,11 @@ int responses_start(const struct responses_site *site, struct responses **ret,
     return error_set(error, -ENOMEM, "out of memory");
   }
   responses->site = *site;
+  responses->shared.stop_fd = -1;
+  if (http_init() != 0) {
+    free(responses);
+    return error_set(error, -ENOMEM, "out of memory");
+  }
   int code = fill(responses, error);
   if (code != 0) {
     responses_stop(responses);
@@ -226,4 +232,5 @@ void responses_stop(struct responses *responses) {
   desired_state_free(responses->shared.states);
   free(responses->rows);
   free(responses);
+  http_fini();
 }

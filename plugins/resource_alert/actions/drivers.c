@@ -5,4 +5,5 @@
 const struct action_driver *const action_drivers[ACTION_KINDS] = {
     [ACTION_SWITCH] = &switch_driver,
     [ACTION_EXEC] = &exec_driver,
+    [ACTION_WEBHOOK] = &webhook_driver,
 };

@@ -10,14 +10,17 @@
 enum action_kind {
   ACTION_SWITCH,
   ACTION_EXEC,
+  ACTION_WEBHOOK,
   ACTION_KINDS, /* how many there are */
 };
 
 extern const struct option_block switch_block;
 extern const struct option_block exec_block;
+extern const struct option_block webhook_block;
 
 extern const struct action_driver switch_driver;
 extern const struct action_driver exec_driver;
+extern const struct action_driver webhook_driver;
 
 /* By enum action_kind. */
 extern const struct action_driver *const action_drivers[ACTION_KINDS];

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* webhook: tells a URL when the response engages and when it is released. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/http_options.h"
+#include "resource_alert/actions/secret_file.h"
+#include "resource_alert/actions/wish.h"
+#include "resource_alert/journal.h"
+
+enum webhook_format { FORMAT_NATIVE, FORMAT_ALERTMANAGER };
+
+struct webhook_options {
+  struct action_options common;
+  char *url;
+  int format; /* enum webhook_format */
+  char *header_file;
+  char *secret_file;
+  struct http_options http;
+};
+
+struct webhook {
+  const struct webhook_options *options;
+  struct http_target target;
+  struct http_client *client;
+};
+
+static const char *const formats[] = {"native", "alertmanager", NULL};
+
+static const struct option rows[] = {
+    ACTION_OPTION_ROWS("5"),
+    {.name = "URL",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct webhook_options, url),
+     .is_required = true,
+     .example = "\"https://ops.example.net/hook\"",
+     .help = "Where to POST the document. Any status of 2xx is a success, "
+             "redirects are not followed, a failure is repeated."},
+    {.name = "Format",
+     .kind = OPTION_WORD,
+     .offset = offsetof(struct webhook_options, format),
+     .words = formats,
+     .default_text = "native",
+     .help = "C<native>: the document that a command of B<E<lt>ExecE<gt>> "
+             "gets. C<alertmanager>: version 4 of what the Prometheus "
+             "Alertmanager sends to a webhook."},
+    {.name = "HeaderFile",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct webhook_options, header_file),
+     .check = action_check_absolute,
+     .help = "Further request headers, one C<Name: value> a line, for "
+             "instance for a token. Read for each request."},
+    {.name = "SecretFile",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct webhook_options, secret_file),
+     .check = action_check_absolute,
+     .help = "Sign the document: the header C<X-Signature-256: sha256=HEX> is "
+             "the HMAC-SHA256 of the body with the content of this file as "
+             "the key."},
+    HTTP_OPTION_ROWS(webhook_options, http),
+};
+
+static int check_block(const void *target, struct error *error) {
+  const struct webhook_options *options = target;
+  return options->url == NULL ? 0
+                              : http_options_check_url(&options->http, "URL",
+                                                       options->url, error);
+}
+
+const struct option_block webhook_block = {
+    .name = "Webhook",
+    .label = OPTION_LABEL_OPTIONAL,
+    .is_repeatable = true,
+    .size = sizeof(struct webhook_options),
+    .help = "Sends a JSON document to a URL, once when the response engages "
+            "and once when it is released. The header C<Idempotency-Key> is "
+            "the same for each repetition.",
+    .options = rows,
+    .options_len = OPTION_COUNT(rows),
+    .check_label = action_check_name,
+    .check = check_block,
+};
+
+static void describe(const void *options, char *text, size_t bytes) {
+  const struct webhook_options *own = options;
+  if (own->common.head.label != NULL) {
+    (void)snprintf(text, bytes, "%s", own->common.head.label);
+  } else { /* what follows a question mark may be secret */
+    (void)snprintf(text, bytes, "%.*s", (int)strcspn(own->url, "?#"), own->url);
+  }
+}
+
+/* ---- what is sent ---- */
+
+static json_t *to_alertmanager(const struct action_wish *wish) {
+  char since[WISH_TIME_BYTES];
+  char now[WISH_TIME_BYTES];
+  wish_format_time(wish->since_s, since);
+  wish_format_time(wish->now_s, now);
+  const char *status = wish->is_on ? "firing" : "resolved";
+  json_t *labels = json_pack(
+      "{s:s, s:s, s:o, s:o, s:s}", "alertname", wish->response, "response",
+      wish->response, "instance", journal_text(wish->host), "row",
+      journal_text(wish->cause), "severity",
+      wish->severity == ALERT_FAILURE ? "critical" : "warning");
+  json_t *annotations =
+      json_pack("{s:o}", "summary",
+                json_sprintf("response %s: %s", wish->response,
+                             wish->is_on ? "engaged" : "released"));
+  json_t *alert =
+      json_pack("{s:s, s:O, s:O, s:s, s:s, s:s, s:s}", "status", status,
+                "labels", labels, "annotations", annotations, "startsAt", since,
+                "endsAt", wish->is_on ? "0001-01-01T00:00:00Z" : now,
+                "generatorURL", "", "fingerprint", "");
+  return json_pack(
+      "{s:s, s:o, s:i, s:s, s:s, s:{s:s}, s:o, s:o, s:s, s:[o]}", "version",
+      "4", "groupKey", json_sprintf("response:%s", wish->response),
+      "truncatedAlerts", 0, "status", status, "receiver", "webhook",
+      "groupLabels", "alertname", wish->response, "commonLabels", labels,
+      "commonAnnotations", annotations, "externalURL", "", "alerts", alert);
+}
+
+static int sign(const char *path, const char *body, char *header, size_t bytes,
+                struct error *error) {
+  char *secret = NULL;
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  int code = secret_file_read(path, &secret, error);
+  if (code != 0) {
+    return code;
+  }
+  const void *done =
+      HMAC(EVP_sha256(), secret, (int)strlen(secret),
+           (const unsigned char *)body, strlen(body), digest, &length);
+  secret_file_forget(secret);
+  if (done == NULL) {
+    return error_set(error, -EIO, "cannot sign");
+  }
+  int at = snprintf(header, bytes, "X-Signature-256: sha256=");
+  for (unsigned i = 0; i < length; i++) {
+    at += snprintf(header + at, bytes - (size_t)at, "%02x", digest[i]);
+  }
+  return 0;
+}
+
+/* Cuts TEXT, the file's content, into lines and appends them to the headers
+ * of the request. */
+static int split_headers(char *text, struct http_request *request,
+                         struct error *error) {
+  size_t len = 0;
+  while (request->headers[len] != NULL) {
+    len++;
+  }
+  char *rest = text;
+  char *line;
+  while ((line = strsep(&rest, "\r\n")) != NULL) {
+    if (line[0] == '\0') {
+      continue;
+    }
+    if (strchr(line, ':') == NULL || len >= HTTP_HEADERS_MAX - 1) {
+      return error_set(error, -EINVAL,
+                       "HeaderFile: line without a colon, or too many");
+    }
+    request->headers[len++] = line;
+  }
+  return 0;
+}
+
+static void format_key(const struct action_wish *wish, char *header,
+                       size_t bytes) {
+  (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", wish->host,
+                 wish->response, (long long)wish->since_s,
+                 wish->is_on ? "engage" : "release");
+}
+
+/* ---- the driver ---- */
+
+static void destroy(void *self) {
+  struct webhook *webhook = self;
+  if (webhook != NULL) {
+    http_client_free(webhook->client);
+    free(webhook);
+  }
+}
+
+static int create(const void *options, const struct action_site *site,
+                  void **ret, struct error *error) {
+  (void)site;
+  struct webhook *webhook = calloc(1, sizeof(*webhook));
+  if (webhook == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  webhook->options = options;
+  webhook->target = http_options_target(&webhook->options->http);
+  int code = http_client_new(&webhook->target, &webhook->client, error);
+  if (code != 0) {
+    destroy(webhook);
+    return code;
+  }
+  *ret = webhook;
+  return 0;
+}
+
+static int send_request(struct webhook *webhook,
+                        const struct http_request *request,
+                        struct action_call *call, struct error *error) {
+  struct http_answer answer;
+  int code = http_perform(webhook->client, request, &answer, error);
+  if (code != 0) {
+    return code;
+  }
+  call->note(call->context, "answer",
+             json_pack("{s:i}", "status", (int)answer.status));
+  code = http_expect_success(&answer, error);
+  call->again_in_ms = answer.retry_after_ms;
+  http_answer_fini(&answer);
+  return code;
+}
+
+static int post(struct webhook *webhook, const struct action_wish *wish,
+                const char *body, struct action_call *call,
+                struct error *error) {
+  const struct webhook_options *options = webhook->options;
+  char key[256];
+  char signature[128];
+  char *headers = NULL;
+  int code = 0;
+  format_key(wish, key, sizeof(key));
+  struct http_request request = {
+      .method = "POST",
+      .url = options->url,
+      .headers = {"Content-Type: application/json", key},
+      .body = body,
+      .body_bytes = strlen(body),
+      .deadline_ms = call->deadline_ms,
+      .cancel_fd = call->cancel_fd,
+  };
+  if (options->secret_file != NULL) {
+    code =
+        sign(options->secret_file, body, signature, sizeof(signature), error);
+    request.headers[2] = signature;
+  }
+  if (code == 0 && options->header_file != NULL) {
+    code = secret_file_read(options->header_file, &headers, error);
+    code = code == 0 ? split_headers(headers, &request, error) : code;
+  }
+  if (code == 0) {
+    code = send_request(webhook, &request, call, error);
+  }
+  secret_file_forget(headers);
+  return code;
+}
+
+static int set(void *self, const struct action_wish *wish,
+               struct action_call *call, struct error *error) {
+  struct webhook *webhook = self;
+  json_t *document = webhook->options->format == FORMAT_ALERTMANAGER
+                         ? to_alertmanager(wish)
+                         : wish_to_json(wish);
+  char *body = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
+  json_decref(document);
+  if (body == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = post(webhook, wish, body, call, error);
+  if (code == 0) {
+    call->again_in_ms = 0;
+  }
+  free(body);
+  return code;
+}
+
+/* Asks for the headers of the page: whether there is a server that speaks
+ * HTTP, with the right certificate. What it says does not matter. */
+static int drill(void *self, struct action_call *call, struct error *error) {
+  struct webhook *webhook = self;
+  const struct http_request request = {
+      .method = "OPTIONS",
+      .url = webhook->options->url,
+      .deadline_ms = call->deadline_ms,
+      .cancel_fd = call->cancel_fd,
+  };
+  struct http_answer answer;
+  int code = http_perform(webhook->client, &request, &answer, error);
+  if (code == 0) {
+    http_answer_fini(&answer);
+  }
+  return code;
+}
+
+const struct action_driver webhook_driver = {
+    .block = &webhook_block,
+    .describe = describe,
+    .new = create,
+    .set = set,
+    .drill = drill,
+    .free = destroy,
+};
