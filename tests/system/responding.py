@@ -36,6 +36,8 @@ class Responding:
         return self
 
     def start(self):
+        # A killed daemon leaves its socket behind, and that is no sign of life.
+        self.collectd.socket.unlink(missing_ok=True)
         self.collectd.start()
         return self
 

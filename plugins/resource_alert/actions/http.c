@@ -131,25 +131,25 @@ static void set_target(CURL *easy, const struct http_target *target) {
   (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
 }
 
-static void set_request(CURL *easy, const struct http_request *request,
+static void set_request(CURL *easy, const struct http_question *question,
                         struct curl_slist *headers) {
-  (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  (void)curl_easy_setopt(easy, CURLOPT_URL, question->url);
   (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (request->body != NULL) {
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+  if (question->body != NULL) {
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, question->body);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                           (curl_off_t)request->body_bytes);
+                           (curl_off_t)question->body_bytes);
   }
-  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, question->method);
   (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-  if (request->bearer != NULL) {
+  if (question->bearer != NULL) {
     (void)curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
+    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, question->bearer);
   }
 }
 
 static void set_up(struct http_client *client,
-                   const struct http_request *request,
+                   const struct http_question *question,
                    struct curl_slist *headers, struct http_answer *answer) {
   CURL *easy = client->easy;
   curl_easy_reset(easy);
@@ -161,12 +161,12 @@ static void set_up(struct http_client *client,
   (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
   (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                         (long)deadline_left_ms(request->deadline_ms) + 1);
+                         (long)deadline_left_ms(question->deadline_ms) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   set_target(easy, client->target);
-  set_request(easy, request, headers);
+  set_request(easy, question, headers);
 }
 
 static int add_header(struct curl_slist **list, const char *header) {
@@ -179,13 +179,13 @@ static int add_header(struct curl_slist **list, const char *header) {
 }
 
 /* "Expect:" keeps libcurl from waiting a second for a 100 Continue. */
-static int make_headers(const struct http_request *request,
+static int make_headers(const struct http_question *question,
                         struct curl_slist **ret) {
   struct curl_slist *list = NULL;
   int code = add_header(&list, "Expect:");
   for (size_t i = 0;
-       i < HTTP_HEADERS_MAX && request->headers[i] != NULL && code == 0; i++) {
-    code = add_header(&list, request->headers[i]);
+       i < HTTP_HEADERS_MAX && question->headers[i] != NULL && code == 0; i++) {
+    code = add_header(&list, question->headers[i]);
   }
   if (code != 0) {
     curl_slist_free_all(list);
@@ -215,11 +215,11 @@ static int translate(const struct http_client *client, CURLcode result,
 }
 
 /* Drives the transfer to its end. */
-static int drive(struct http_client *client, const struct http_request *request,
-                 struct error *error) {
-  struct curl_waitfd cancel = {.fd = request->cancel_fd,
+static int drive(struct http_client *client,
+                 const struct http_question *question, struct error *error) {
+  struct curl_waitfd cancel = {.fd = question->cancel_fd,
                                .events = CURL_WAIT_POLLIN};
-  unsigned extra = request->cancel_fd >= 0 ? 1 : 0;
+  unsigned extra = question->cancel_fd >= 0 ? 1 : 0;
   for (;;) {
     int running = 0;
     int waiting = 0;
@@ -230,7 +230,7 @@ static int drive(struct http_client *client, const struct http_request *request,
     if (message != NULL && message->msg == CURLMSG_DONE) {
       return translate(client, message->data.result, error);
     }
-    int left_ms = deadline_left_ms(request->deadline_ms);
+    int left_ms = deadline_left_ms(question->deadline_ms);
     if (left_ms == 0) {
       return error_set(error, -ETIMEDOUT, "no answer in time");
     }
@@ -252,16 +252,17 @@ static void read_status(CURL *easy, struct http_answer *answer) {
       retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
 }
 
-int http_perform(struct http_client *client, const struct http_request *request,
+int http_perform(struct http_client *client,
+                 const struct http_question *question,
                  struct http_answer *answer, struct error *error) {
   struct curl_slist *headers = NULL;
   *answer = (struct http_answer){0};
-  if (make_headers(request, &headers) != 0) {
+  if (make_headers(question, &headers) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  set_up(client, request, headers, answer);
+  set_up(client, question, headers, answer);
   int code = curl_multi_add_handle(client->multi, client->easy) == CURLM_OK
-                 ? drive(client, request, error)
+                 ? drive(client, question, error)
                  : error_set(error, -ENOMEM, "out of memory");
   if (code == 0) {
     read_status(client->easy, answer);

@@ -26,7 +26,7 @@ struct http_target {
   const char *proxy; /* NULL: none, whatever the environment says */
 };
 
-struct http_request {
+struct http_question {
   const char *method;
   const char *url;
   const char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; NULL ends them */
@@ -66,7 +66,8 @@ void http_client_free(struct http_client *client); /* accepts NULL */
  * status is; http_answer_fini(). One thread at a time.
  * Returns 0; -ETIMEDOUT; -ECANCELED; -EMSGSIZE for an answer that is too
  * long; -ECONNREFUSED; -EIO. Nothing secret is in the error. */
-int http_perform(struct http_client *client, const struct http_request *request,
+int http_perform(struct http_client *client,
+                 const struct http_question *question,
                  struct http_answer *answer, struct error *error);
 void http_answer_fini(struct http_answer *answer); /* accepts zeroed */
 

@@ -5,8 +5,47 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const struct store_driver *const drivers[] = {&store_file_driver};
+#include "resource_alert/actions/wish.h"
+
+#define STORE_AGAIN_MS 10000 /* somebody may clean up there */
+
+static const struct store_driver *const drivers[] = {
+    &store_file_driver, &store_etcd_driver, &store_postgresql_driver};
+
+/* ---- what all stores do alike ---- */
+
+char *store_value_text(const json_t *value, int64_t ttl_s) {
+  char until[WISH_TIME_BYTES];
+  json_t *copy = json_deep_copy(value);
+  if (copy == NULL) {
+    return NULL;
+  }
+  wish_format_time((int64_t)time(NULL) + ttl_s, until);
+  (void)json_object_set_new(copy, "until",
+                            ttl_s > 0 ? json_string(until) : json_null());
+  char *text = json_dumps(copy, JSON_INDENT(2) | JSON_SORT_KEYS);
+  json_decref(copy);
+  return text;
+}
+
+bool store_is_ours(const char *text, const json_t *value) {
+  json_t *held = json_loads(text, 0, NULL);
+  const json_t *who = json_object_get(held, "who");
+  const json_t *response = json_object_get(held, "response");
+  bool is_ours = who == NULL || response == NULL ||
+                 (json_equal(who, json_object_get(value, "who")) &&
+                  json_equal(response, json_object_get(value, "response")));
+  json_decref(held);
+  return is_ours;
+}
+
+int64_t store_again_ms(int64_t ttl_s) {
+  return ttl_s > 0 ? ttl_s * 1000 / 3 : STORE_AGAIN_MS;
+}
+
+/* ---- the drivers ---- */
 
 /* Returns false where there is no driver of that name. */
 static bool find_driver(const char *name,
@@ -20,45 +59,18 @@ static bool find_driver(const char *name,
   return false;
 }
 
-static int check_label(const char *label, struct error *error) {
+bool store_is_known(const char *name) {
   const struct store_driver *driver;
-  return find_driver(label, &driver)
-             ? 0
-             : error_set(error, -EINVAL, "is no store; allowed: \"file\"");
+  return find_driver(name, &driver);
 }
 
-static int check_block(const void *target, struct error *error) {
+int store_check_options(const void *target, struct error *error) {
   const struct store_options *options = target;
   const struct store_driver *driver;
   return find_driver(options->head.label, &driver)
              ? driver->check(options, error)
              : -EINVAL; /* refused with its label */
 }
-
-static const struct option rows[] = {
-    {.name = "Path",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct store_options, path),
-     .example = "\"/run/collectd/switches\"",
-     .check = action_check_absolute,
-     .help = "Of the store C<file>: a directory, made when it is missing. "
-             "F<Path/NAME> exists while the switch NAME is on; "
-             "F<Path/switches.json> tells of all of them. Best on a tmpfs."},
-};
-
-const struct option_block store_block = {
-    .name = "SwitchStore",
-    .label = OPTION_LABEL_REQUIRED,
-    .is_repeatable = true,
-    .size = sizeof(struct store_options),
-    .help = "Where switches are kept for the application's middleware to read. "
-            "The name is the kind of store: C<file>. With several stores a "
-            "switch stands in all of them.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
-    .check_label = check_label,
-    .check = check_block,
-};
 
 struct stores {
   size_t len;
@@ -109,26 +121,38 @@ static int first_failure(int first, int code, const struct store_driver *driver,
   return error_set(error, code, "%s", reason->text);
 }
 
-int stores_put(struct stores *stores, const char *name, const json_t *value,
-               struct action_call *call, struct error *error) {
+/* The sooner of two times, of which 0 is never. */
+static int64_t sooner(int64_t a, int64_t b) {
+  return b == 0 || (a != 0 && a < b) ? a : b;
+}
+
+int stores_put(struct stores *stores, const char *name, bool is_on,
+               const json_t *value, struct action_call *call,
+               struct error *error) {
   int first = 0;
+  int64_t again_in_ms = 0;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
-    int code = driver->put(stores->items[i].store, name, value, call, &reason);
+    call->again_in_ms = 0;
+    int code =
+        driver->put(stores->items[i].store, name, is_on, value, call, &reason);
     first = first_failure(first, code, driver, &reason, error);
+    again_in_ms = sooner(again_in_ms, call->again_in_ms);
   }
+  call->again_in_ms = again_in_ms;
   return first;
 }
 
 int stores_confirm(struct stores *stores, const char *name, bool is_on,
-                   struct action_call *call, struct error *error) {
+                   const json_t *value, struct action_call *call,
+                   struct error *error) {
   int first = 0;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
-    int code =
-        driver->confirm(stores->items[i].store, name, is_on, call, &reason);
+    int code = driver->confirm(stores->items[i].store, name, is_on, value, call,
+                               &reason);
     first = first_failure(first, code, driver, &reason, error);
   }
   return first;

@@ -26,6 +26,7 @@
 
 struct store_file {
   const char *path; /* borrowed from the options */
+  int64_t ttl_s;
 };
 
 static int check(const struct store_options *options, struct error *error) {
@@ -43,6 +44,7 @@ static int create(const struct store_options *options, void **ret,
     return error_set(error, -ENOMEM, "out of memory");
   }
   store->path = options->path;
+  store->ttl_s = options->ttl_s;
   *ret = store;
   return 0;
 }
@@ -171,7 +173,7 @@ static int write_switch(const struct store_file *store, const char *path,
   if (code != 0) {
     return code;
   }
-  char *text = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+  char *text = store_value_text(value, store->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -182,7 +184,15 @@ static int write_switch(const struct store_file *store, const char *path,
   return code;
 }
 
-static int put(void *self, const char *name, const json_t *value,
+static int remove_switch(const char *path, struct error *error) {
+  if (unlink(path) == 0 || errno == ENOENT) {
+    return 0;
+  }
+  int code = -errno;
+  return error_set(error, code, "%s: cannot remove: %s", path, strerror(-code));
+}
+
+static int put(void *self, const char *name, bool is_on, const json_t *value,
                struct action_call *call, struct error *error) {
   const struct store_file *store = self;
   char path[PATH_MAX];
@@ -190,24 +200,24 @@ static int put(void *self, const char *name, const json_t *value,
   if (code != 0) {
     return code;
   }
-  if (value != NULL) {
-    call->again_in_ms = 10000; /* somebody may clean up there */
+  if (is_on) {
+    call->again_in_ms = store_again_ms(store->ttl_s);
     code = write_switch(store, path, value, error);
-  } else if (unlink(path) != 0 && errno != ENOENT) {
-    code = -errno;
-    (void)error_set(error, code, "%s: cannot remove: %s", path,
-                    strerror(-code));
+  } else {
+    code = remove_switch(path, error);
   }
-  if (code == 0 && (value != NULL || access(store->path, F_OK) == 0)) {
+  if (code == 0 && (is_on || access(store->path, F_OK) == 0)) {
     code = update_list(store, error);
   }
   return code;
 }
 
 static int confirm(void *self, const char *name, bool is_on,
-                   struct action_call *call, struct error *error) {
+                   const json_t *value, struct action_call *call,
+                   struct error *error) {
   const struct store_file *store = self;
   (void)call;
+  (void)value;
   char path[PATH_MAX];
   struct stat status;
   int code = join_path(store, name, path, error);

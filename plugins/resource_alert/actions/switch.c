@@ -69,14 +69,12 @@ static json_t *value_of(const struct action_wish *wish) {
 static int set(void *self, const struct action_wish *wish,
                struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  if (!wish->is_on) {
-    return stores_put(action->stores, action->name, NULL, call, error);
-  }
   json_t *value = value_of(wish);
   if (value == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = stores_put(action->stores, action->name, value, call, error);
+  int code =
+      stores_put(action->stores, action->name, wish->is_on, value, call, error);
   json_decref(value);
   return code;
 }
@@ -84,7 +82,14 @@ static int set(void *self, const struct action_wish *wish,
 static int confirm(void *self, const struct action_wish *wish,
                    struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  return stores_confirm(action->stores, action->name, wish->is_on, call, error);
+  json_t *value = value_of(wish);
+  if (value == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = stores_confirm(action->stores, action->name, wish->is_on, value,
+                            call, error);
+  json_decref(value);
+  return code;
 }
 
 static int drill(void *self, struct action_call *call, struct error *error) {

@@ -151,7 +151,7 @@ static int sign(const char *path, const char *body, char *header, size_t bytes,
 
 /* Cuts TEXT, the file's content, into lines and appends them to the headers
  * of the request. */
-static int split_headers(char *text, struct http_request *request,
+static int split_headers(char *text, struct http_question *request,
                          struct error *error) {
   size_t len = 0;
   while (request->headers[len] != NULL) {
@@ -208,7 +208,7 @@ static int create(const void *options, const struct action_site *site,
 }
 
 static int send_request(struct webhook *webhook,
-                        const struct http_request *request,
+                        const struct http_question *request,
                         struct action_call *call, struct error *error) {
   struct http_answer answer;
   int code = http_perform(webhook->client, request, &answer, error);
@@ -232,7 +232,7 @@ static int post(struct webhook *webhook, const struct action_wish *wish,
   char *headers = NULL;
   int code = 0;
   format_key(wish, key, sizeof(key));
-  struct http_request request = {
+  struct http_question request = {
       .method = "POST",
       .url = options->url,
       .headers = {"Content-Type: application/json", key},
@@ -280,7 +280,7 @@ static int set(void *self, const struct action_wish *wish,
  * HTTP, with the right certificate. What it says does not matter. */
 static int drill(void *self, struct action_call *call, struct error *error) {
   struct webhook *webhook = self;
-  const struct http_request request = {
+  const struct http_question request = {
       .method = "OPTIONS",
       .url = webhook->options->url,
       .deadline_ms = call->deadline_ms,

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* store_etcd: switches as keys of etcd, through the JSON gateway of its v3
+ * interface. A key hangs on a lease that is kept alive, so that it goes when
+ * collectd does.
+ *
+ * A put without the lease would make the key permanent, and a keepalive of a
+ * lease that has expired is answered with 200 and no TTL. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/actions/etcd.h"
+#include "resource_alert/actions/store.h"
+
+#define KEY_BYTES 512
+
+struct store_etcd {
+  const struct store_options *options; /* borrowed */
+  struct etcd *etcd;
+  char lease[ETCD_ID_BYTES]; /* "" while we hold none */
+};
+
+static int check(const struct store_options *options, struct error *error) {
+  if (options->urls.len == 0) {
+    return error_set(error, -EINVAL,
+                     "URL is missing: write URL \"http://127.0.0.1:2379\"");
+  }
+  if (options->ttl_s > 0 && options->ttl_s < 5) {
+    return error_set(error, -EINVAL,
+                     "TTL %" PRId64 " is too short for etcd; "
+                     "write at least 5, or 0 for keys that stay",
+                     options->ttl_s);
+  }
+  if ((options->user == NULL) != (options->password_file == NULL)) {
+    return error_set(error, -EINVAL,
+                     "User and PasswordFile belong together: write both");
+  }
+  int code = 0;
+  for (size_t i = 0; i < options->urls.len && code == 0; i++) {
+    code = http_options_check_url(&options->http, "URL", options->urls.items[i],
+                                  error);
+  }
+  return code;
+}
+
+static void destroy(void *self) {
+  struct store_etcd *store = self;
+  if (store != NULL) {
+    etcd_free(store->etcd);
+    free(store);
+  }
+}
+
+static int create(const struct store_options *options, void **ret,
+                  struct error *error) {
+  struct store_etcd *store = calloc(1, sizeof(*store));
+  if (store == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  store->options = options;
+  const struct etcd_target target = {
+      .urls = (const char *const *)options->urls.items,
+      .urls_len = options->urls.len,
+      .http = http_options_target(&options->http),
+      .user = options->user,
+      .password_file = options->password_file,
+  };
+  int code = etcd_new(&target, &store->etcd, error);
+  if (code != 0) {
+    destroy(store);
+    return code;
+  }
+  *ret = store;
+  return 0;
+}
+
+static void make_key(const struct store_etcd *store, const char *name,
+                     char key[KEY_BYTES]) {
+  (void)snprintf(key, KEY_BYTES, "%s%s", store->options->prefix, name);
+}
+
+/* Keeps our lease alive, or takes a new one where it is gone. */
+static int hold_lease(struct store_etcd *store, struct action_call *call,
+                      struct error *error) {
+  if (store->options->ttl_s == 0) {
+    return 0;
+  }
+  if (store->lease[0] != '\0') {
+    int code = etcd_keep_alive(store->etcd, store->lease, call, error);
+    if (code != -ENOENT) {
+      return code;
+    }
+    store->lease[0] = '\0'; /* expired */
+  }
+  return etcd_grant(store->etcd, store->options->ttl_s, store->lease, call,
+                    error);
+}
+
+static int switch_on(struct store_etcd *store, const char *key,
+                     const json_t *value, struct action_call *call,
+                     struct error *error) {
+  char *held = NULL;
+  int code = etcd_get(store->etcd, key, &held, call, error);
+  bool is_others = held != NULL && !store_is_ours(held, value);
+  free(held);
+  if (code != 0 ||
+      is_others) { /* on it is; should they let it go, we take it */
+    return code;
+  }
+  code = hold_lease(store, call, error);
+  if (code != 0) {
+    return code;
+  }
+  char *text = store_value_text(value, store->options->ttl_s);
+  if (text == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  code = etcd_put(store->etcd, key, text, store->lease, call, error);
+  if (code != 0) {
+    store->lease[0] = '\0'; /* it may have died with a server's data */
+  }
+  free(text);
+  return code;
+}
+
+static int put(void *self, const char *name, bool is_on, const json_t *value,
+               struct action_call *call, struct error *error) {
+  struct store_etcd *store = self;
+  char key[KEY_BYTES];
+  make_key(store, name, key);
+  if (is_on) {
+    call->again_in_ms = store_again_ms(store->options->ttl_s);
+    return switch_on(store, key, value, call, error);
+  }
+  char *held = NULL;
+  int code = etcd_get(store->etcd, key, &held, call, error);
+  if (code == 0 && held != NULL && store_is_ours(held, value)) {
+    code = etcd_delete_if(store->etcd, key, held, call, error);
+  }
+  free(held);
+  return code;
+}
+
+static int confirm(void *self, const char *name, bool is_on,
+                   const json_t *value, struct action_call *call,
+                   struct error *error) {
+  struct store_etcd *store = self;
+  char key[KEY_BYTES];
+  char *held = NULL;
+  make_key(store, name, key);
+  int code = etcd_get(store->etcd, key, &held, call, error);
+  bool is_wrong =
+      is_on ? held == NULL : held != NULL && store_is_ours(held, value);
+  free(held);
+  return code != 0 || !is_wrong
+             ? code
+             : error_set(error, -ESTALE, "%s is %s", key,
+                         is_on ? "not there" : "still there");
+}
+
+static int drill(void *self, struct action_call *call, struct error *error) {
+  struct store_etcd *store = self;
+  char key[KEY_BYTES];
+  make_key(store, "drill", key);
+  return etcd_rehearse(store->etcd, key, call, error);
+}
+
+const struct store_driver store_etcd_driver = {
+    .name = "etcd",
+    .check = check,
+    .new = create,
+    .put = put,
+    .confirm = confirm,
+    .drill = drill,
+    .free = destroy,
+};

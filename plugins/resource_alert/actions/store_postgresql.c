@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* store_postgresql: switches as rows of a table, each change told by NOTIFY.
+ * What is notified is not kept: readers SELECT first, then LISTEN, and take a
+ * switch whose expires_at has passed for off. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/actions/postgresql.h"
+#include "resource_alert/actions/store.h"
+
+#define SQL_BYTES 1536
+#define KEYWORDS 9
+
+struct store_postgresql {
+  const struct store_options *options; /* borrowed */
+  struct postgresql *server;
+  char port[8];
+  const char *values[KEYWORDS + 1];
+};
+
+static const char *const keywords[KEYWORDS + 1] = {"host",
+                                                   "port",
+                                                   "dbname",
+                                                   "user",
+                                                   "passfile",
+                                                   "sslmode",
+                                                   "options",
+                                                   "application_name",
+                                                   "client_encoding",
+                                                   NULL};
+
+static int check(const struct store_options *options, struct error *error) {
+  return options->database != NULL
+             ? 0
+             : error_set(error, -EINVAL,
+                         "Database is missing: write Database \"trading\"");
+}
+
+static void destroy(void *self) {
+  struct store_postgresql *store = self;
+  if (store != NULL) {
+    postgresql_free(store->server);
+    free(store);
+  }
+}
+
+static int create(const struct store_options *options, void **ret,
+                  struct error *error) {
+  struct store_postgresql *store = calloc(1, sizeof(*store));
+  if (store == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  store->options = options;
+  (void)snprintf(store->port, sizeof(store->port), "%" PRId64, options->port);
+  const char *const values[KEYWORDS] = {
+      options->host,
+      store->port,
+      options->database,
+      options->user,
+      options->pass_file,
+      options->ssl_mode,
+      "-c statement_timeout=10000 -c lock_timeout=5000",
+      "collectd resource_alert",
+      "UTF8",
+  };
+  memcpy(store->values, values, sizeof(values));
+  int code = postgresql_new(keywords, store->values, &store->server, error);
+  if (code != 0) {
+    free(store);
+    return code;
+  }
+  *ret = store;
+  return 0;
+}
+
+/* Runs SQL, in which each @ is the table, and says whether its first row
+ * begins with true. */
+static int ask(struct store_postgresql *store, const char *format,
+               const char *const *parameters, int parameters_len, bool *ret_yes,
+               struct action_call *call, struct error *error) {
+  char sql[SQL_BYTES];
+  char *end = sql;
+  const char *table = store->options->table;
+  for (const char *c = format; *c != '\0'; c++) {
+    size_t bytes = *c == '@' ? strlen(table) : 1;
+    if (bytes >= (size_t)(sql + sizeof(sql) - end)) {
+      return error_set(error, -ENAMETOOLONG, "Table: name is too long");
+    }
+    memcpy(end, *c == '@' ? table : c, bytes);
+    end += bytes;
+  }
+  *end = '\0';
+  PGresult *rows = NULL;
+  int code = postgresql_ask(store->server, sql, parameters, parameters_len,
+                            call, &rows, error);
+  if (code == 0) {
+    *ret_yes = PQntuples(rows) > 0 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
+    PQclear(rows);
+  }
+  return code;
+}
+
+static const char *text_of(const json_t *value, const char *key) {
+  const char *text = json_string_value(json_object_get(value, key));
+  return text == NULL ? "" : text;
+}
+
+/* Where another's switch stands and has not expired it is left alone: on it
+ * is. NOTIFY only when it was off. */
+static const char put_sql[] =
+    "WITH before AS (SELECT is_on AND (expires_at IS NULL OR expires_at > "
+    "now()) AS was_on FROM @ WHERE name = $1), put AS (INSERT INTO @ AS t "
+    "(name, is_on, value, who, response, since, expires_at) VALUES ($1, true, "
+    "$2::jsonb, $3, $4, now(), CASE WHEN $5::float8 > 0 THEN now() + "
+    "$5::float8 * interval '1 second' END) ON CONFLICT (name) DO UPDATE SET "
+    "is_on = true, value = excluded.value, who = excluded.who, response = "
+    "excluded.response, since = CASE WHEN t.is_on THEN t.since ELSE now() END, "
+    "expires_at = excluded.expires_at WHERE NOT t.is_on OR t.expires_at <= "
+    "now() OR (t.who = $3 AND t.response = $4) RETURNING 1) SELECT true, "
+    "pg_notify($6::text, $2::jsonb::text) FROM put WHERE NOT coalesce((SELECT "
+    "was_on FROM "
+    "before), false)";
+
+static const char off_sql[] =
+    "WITH gone AS (UPDATE @ SET is_on = false, expires_at = NULL, value = "
+    "value || '{\"on\": false}' WHERE name = $1 AND is_on AND who = $2 AND "
+    "response = $3 RETURNING value) SELECT true, pg_notify($4::text, "
+    "value::text) "
+    "FROM gone";
+
+static const char confirm_sql[] =
+    "SELECT CASE WHEN $4::bool THEN is_on AND (expires_at IS NULL OR "
+    "expires_at > "
+    "now()) ELSE is_on AND who = $2 AND response = $3 END FROM @ WHERE name = "
+    "$1";
+
+static const char drill_sql[] =
+    "SELECT NOT pg_is_in_recovery() AND has_table_privilege($1, 'SELECT') AND "
+    "has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') "
+    "FROM (SELECT name, is_on, value, who, response, since, expires_at FROM @ "
+    "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
+
+static int put(void *self, const char *name, bool is_on, const json_t *value,
+               struct action_call *call, struct error *error) {
+  struct store_postgresql *store = self;
+  bool is_changed = false;
+  const char *who = text_of(value, "who");
+  const char *response = text_of(value, "response");
+  if (!is_on) {
+    const char *const parameters[] = {name, who, response,
+                                      store->options->channel};
+    return ask(store, off_sql, parameters, 4, &is_changed, call, error);
+  }
+  char ttl[24];
+  char *text = store_value_text(value, store->options->ttl_s);
+  if (text == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  call->again_in_ms = store_again_ms(store->options->ttl_s);
+  (void)snprintf(ttl, sizeof(ttl), "%" PRId64, store->options->ttl_s);
+  const char *const parameters[] = {name,     text, who,
+                                    response, ttl,  store->options->channel};
+  int code = ask(store, put_sql, parameters, 6, &is_changed, call, error);
+  free(text);
+  return code;
+}
+
+static int confirm(void *self, const char *name, bool is_on,
+                   const json_t *value, struct action_call *call,
+                   struct error *error) {
+  struct store_postgresql *store = self;
+  bool is_set = false;
+  const char *const parameters[] = {name, text_of(value, "who"),
+                                    text_of(value, "response"),
+                                    is_on ? "true" : "false"};
+  int code = ask(store, confirm_sql, parameters, 4, &is_set, call, error);
+  return code != 0 || is_set == is_on
+             ? code
+             : error_set(error, -ESTALE, "%s is %s", name,
+                         is_on ? "not on" : "still on");
+}
+
+static int drill(void *self, struct action_call *call, struct error *error) {
+  struct store_postgresql *store = self;
+  bool is_fine = false;
+  const char *const parameters[] = {store->options->table};
+  int code = ask(store, drill_sql, parameters, 1, &is_fine, call, error);
+  return code != 0 || is_fine
+             ? code
+             : error_set(error, -EACCES,
+                         "table %s cannot be written: GRANT SELECT, INSERT, "
+                         "UPDATE to this role, on the primary",
+                         store->options->table);
+}
+
+const struct store_driver store_postgresql_driver = {
+    .name = "postgresql",
+    .check = check,
+    .new = create,
+    .put = put,
+    .confirm = confirm,
+    .drill = drill,
+    .free = destroy,
+};

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Switches in etcd and in PostgreSQL, for real: they come, go, expire and come back."""
+import json
+import subprocess
+
+import pytest
+from responding import Responding, block, elapsed, response, switch
+from servers import build
+from servers.etcd import Etcd
+
+ACTION = "Switch one"
+
+
+@pytest.fixture
+def responding(collectd):
+    return Responding(collectd)
+
+
+def etcd_store(*urls, **options):
+    given = {"TTL": 5, "Prefix": '"/trading/degradation/"', **options}
+    return block("SwitchStore", ' "etcd"', URL=" ".join(f'"{url}"' for url in urls), **given)
+
+
+KEY = "/trading/degradation/one"
+
+
+def test_a_key_stands_while_the_row_is_bad(responding, etcd):
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect(lambda: etcd.get(KEY))
+    responding.expect_state("ENGAGED")
+    raw = etcd.ctl("get", KEY, "--print-value-only")
+    value = json.loads(raw)
+    assert (value["on"], value["who"], value["response"], value["row"]) == (True, "testhost", "degrade", "pool")
+    assert value["until"] > value["since"]
+    assert responding.is_on("one")  # in both stores
+    responding.calm()
+    responding.expect_state("OFF")
+    assert etcd.keys() == []
+
+
+def test_a_key_is_kept_alive_and_expires_with_the_daemon(responding, etcd):
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    lease = etcd.ctl("lease", "list").split()[-1]
+    # Older than its TTL, and kept alive meanwhile.
+    responding.expect(lambda: float(etcd.ctl("lease", "timetolive", lease).split("remaining(")[1].split("s")[0]) <= 4)
+    responding.expect(lambda: float(etcd.ctl("lease", "timetolive", lease).split("remaining(")[1].split("s")[0]) >= 4)
+    responding.collectd.kill()
+    etcd.expect(lambda: etcd.keys() == [], within=15)
+
+
+def test_etcd_that_comes_back_empty_gets_its_keys_again(responding, etcd):
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    etcd.kill()
+    subprocess.run(["rm", "-rf", etcd.directory / "data"], check=True)
+    etcd.start()
+    etcd.expect(lambda: etcd.keys() == [KEY], within=15)
+
+
+def test_another_endpoint_is_asked_when_one_is_dead(responding, etcd):
+    dead = "http://127.0.0.1:9"
+    responding.configure(response(switch("one")), etcd_store(dead, etcd.url)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert etcd.keys() == [KEY]
+
+
+def test_etcd_that_hangs_delays_no_stop(responding, etcd):
+    responding.configure(response(switch("one", Timeout=60)), etcd_store(etcd.url)).start()
+    etcd.pause()
+    responding.breach()
+    responding.expect(lambda: "intent" in responding.steps(ACTION))
+    assert elapsed(responding.collectd.stop) < 5
+    etcd.resume()
+
+
+def test_with_authentication(responding, etcd):
+    for words in (["user", "add", "root:top"], ["user", "grant-role", "root", "root"], ["user", "add", "agent:s3cret"],
+                  ["role", "add", "switches"],
+                  ["role", "grant-permission", "--prefix=true", "switches", "readwrite", "/trading/"],
+                  ["user", "grant-role", "agent", "switches"], ["auth", "enable"]):
+        etcd._ctl(*words)
+    password = responding.directory / "password"
+    password.write_text("s3cret\n")
+    password.chmod(0o600)
+    store = etcd_store(etcd.url, User='"agent"', PasswordFile=f'"{password}"')
+    responding.configure(response(switch("one")), store).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert "s3cret" not in "\n".join(responding.collectd.log) + responding.journal_file.read_text()
+    responding.collectd.stop()
+    password.write_text("wrong\n")
+    responding.configure(response(switch("two")), store).start()
+    responding.breach()
+    responding.expect(lambda: any("authentication failed" in text for text in responding.failures("Switch two")))
+
+
+def test_what_another_agent_has_set_is_left_alone(responding, etcd):
+    other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
+    etcd.ctl("put", KEY, other)
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.calm()
+    responding.expect_state("OFF")
+    assert etcd.ctl("get", KEY, "--print-value-only").strip() == other
+
+
+# PostgreSQL.
+
+SCRIPT = build.SOURCE / "examples" / "degradation_switch.sql"
+
+
+@pytest.fixture
+def database(postgresql):
+    postgresql.run("CREATE ROLE agent LOGIN")
+    postgresql.run("CREATE ROLE application LOGIN")
+    subprocess.run(["psql", "-qX", "-h", postgresql.socket_directory, "-p", str(postgresql.tcp_port), "-U", "postgres",
+                    "-v", "agent=agent", "-v", "readers=application", "-f", SCRIPT, "postgres"],
+                   check=True, capture_output=True, text=True)
+    return postgresql
+
+
+def postgresql_store(server, **options):
+    given = {"TTL": 3, "User": '"agent"', **options}
+    return block("SwitchStore", ' "postgresql"', Host=f'"{server.socket_directory}"', Port=server.tcp_port,
+                 Database='"postgres"', **given)
+
+
+def switches_on(server):
+    session = server.connect(user="application")
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT name, value FROM degradation_switches_on")
+            return dict(cursor.fetchall())
+    finally:
+        session.close()
+
+
+def test_a_row_stands_while_the_row_is_bad_and_readers_are_told(responding, database):
+    listener = database.connect(user="application")
+    listener.cursor().execute("LISTEN degradation")
+
+    def told():
+        listener.poll()
+        return [json.loads(notice.payload) for notice in listener.notifies]
+
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect(lambda: "one" in switches_on(database))
+    assert switches_on(database)["one"]["row"] == "pool"
+    responding.expect(lambda: [one["on"] for one in told()] == [True])
+    responding.expect_state("ENGAGED")
+    responding.calm()
+    responding.expect(lambda: switches_on(database) == {})
+    responding.expect(lambda: [one["on"] for one in told()] == [True, False])
+    listener.close()
+
+
+def test_a_row_is_renewed_quietly_and_expires_with_the_daemon(responding, database):
+    listener = database.connect(user="application")
+    listener.cursor().execute("LISTEN degradation")
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    first = database.run("SELECT expires_at FROM degradation_switch")
+    responding.expect(lambda: database.run("SELECT expires_at FROM degradation_switch") != first)
+    listener.poll()
+    assert len(listener.notifies) == 1
+    responding.collectd.kill()
+    database.expect(lambda: switches_on(database) == {}, within=10)
+    listener.close()
+
+
+def test_postgresql_that_is_down_full_or_hangs(responding, database):
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    database.stop()
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert responding.is_on("one")  # the other store is not held up
+    database.start()
+    responding.expect_state("ENGAGED", within=20)
+    responding.calm()
+    responding.expect_state("OFF")
+    database.pause()
+    responding.breach()
+    responding.expect(lambda: responding.is_on("one"))
+    assert elapsed(responding.collectd.stop) < 5
+    database.resume()
+
+
+def test_a_table_that_cannot_be_written_is_told(responding, database):
+    database.run("REVOKE INSERT ON degradation_switch FROM agent")
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect(lambda: any("permission denied" in text for text in responding.failures(ACTION)))
+
+
+@pytest.mark.parametrize("store, says", [
+    (block("SwitchStore", ' "redis"'), 'is no store; allowed: "file", "etcd", "postgresql"'),
+    (block("SwitchStore", ' "etcd"'), "URL is missing"),
+    (etcd_store("http://127.0.0.1:2379", TTL=2), "too short for etcd; write at least 5"),
+    (etcd_store("http://etcd.example.net:2379"), "would go over the network unencrypted"),
+    (etcd_store("http://127.0.0.1:2379", Prefix='"/a b/"'), "may hold letters, digits, '/'"),
+    (block("SwitchStore", ' "postgresql"'), "Database is missing"),
+    (block("SwitchStore", ' "postgresql"', Database='"x"', Table='"a; DROP TABLE b"'), "may hold letters"),
+])
+def test_bad_stores_are_refused_at_start(responding, store, says):
+    responding.configure(response(switch("one")), store)
+    assert any(says in line for line in responding.collectd.refuses_to_start())
