@@ -23,6 +23,8 @@
  * people wait. */
 #define SHUTDOWN_MS 500
 
+/* Stay until the process ends: collectd calls notification callbacks from
+ * other threads while it shuts down. */
 static struct dbpool_options options;
 static struct outlets outlets;
 static atomic_bool *has_said_claim; /* one for each pool */
@@ -175,12 +177,6 @@ static int configure(oconfig_item_t *item) {
   return glue_configure(&dbpool_options, item, &options);
 }
 
-static int shut_down(void) {
-  option_fini(&dbpool_options, &options);
-  free(has_said_claim);
-  return 0;
-}
-
 void module_register(void) {
   outlets = (struct outlets){
       .samples = glue_sample_sink("dbpool"),
@@ -190,6 +186,5 @@ void module_register(void) {
   if (option_init(&dbpool_options, &options) == 0) {
     plugin_register_complex_config("dbpool", configure);
     plugin_register_init("dbpool", init);
-    plugin_register_shutdown("dbpool", shut_down);
   }
 }

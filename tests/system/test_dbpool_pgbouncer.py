@@ -18,7 +18,7 @@ def edge(pgbouncer, **options):
 
 @pytest.fixture
 def collectd(collectd):
-    collectd.interval = 0.5
+    collectd.interval = 0.2
     return collectd
 
 
@@ -51,14 +51,14 @@ def test_a_pool_fills_and_clients_wait(collectd, pgbouncer):
     collectd.load("dbpool", edge(pgbouncer)).start()
     clients = [Client(pgbouncer) for _ in range(3)]
     collectd.expect(lambda: connections(collectd, "active") == 3)
-    assert connections(collectd, "capacity") == 5
-    assert connections(collectd, "ready") == 1
-    assert collectd.value(f"{POOL}/percent-used") == 60
+    collectd.expect(lambda: connections(collectd, "capacity") == 5)
+    collectd.expect(lambda: connections(collectd, "ready") == 1)
+    collectd.expect(lambda: collectd.value(f"{POOL}/percent-used") == 60)
     clients += [Client(pgbouncer) for _ in range(3)]
     collectd.expect(lambda: connections(collectd, "waiting") >= 1)
     collectd.expect(lambda: collectd.value(f"{POOL}/duration-oldest_wait") > 0.5)
-    assert connections(collectd, "ready") == 0
-    assert collectd.value(f"{EDGE}/percent-used") == 14  # six and the console
+    collectd.expect(lambda: connections(collectd, "ready") == 0)
+    collectd.expect(lambda: collectd.value(f"{EDGE}/percent-used") == 14)  # six and the console
     for client in clients[:4]:
         client.finish()
     collectd.expect(lambda: connections(collectd, "waiting") == 0)
