@@ -90,19 +90,18 @@ void rows_fini(struct rows *rows) {
   memset(rows, 0, sizeof(*rows));
 }
 
-struct row *rows_next_match(const struct rows *rows,
-                            const struct selector_subject *subject,
-                            size_t *cursor) {
-  while (*cursor < rows->selectors_len) {
-    size_t at = (*cursor)++;
-    if (selector_matches(&rows->selectors[at], subject)) {
-      size_t owner = rows->owners[at];
-      struct row *row = &rows->items[owner];
-      *cursor = row->first_selector + row->selectors_len;
-      return row;
+size_t rows_match(const struct rows *rows,
+                  const struct selector_subject *subject,
+                  struct row **ret_matched) {
+  size_t len = 0;
+  for (size_t i = 0; i < rows->selectors_len; i++) {
+    if (selector_matches(&rows->selectors[i], subject)) {
+      struct row *row = &rows->items[rows->owners[i]];
+      ret_matched[len++] = row;
+      i = row->first_selector + row->selectors_len - 1; /* the next row */
     }
   }
-  return NULL;
+  return len;
 }
 
 bool rows_watch_source(const struct rows *rows, const struct row *row,

@@ -41,11 +41,11 @@ int rows_init(struct rows *rows, const struct option_blocks *thresholds,
 /* Accepts NULL and all zero rows. */
 void rows_fini(struct rows *rows);
 
-/* The next row from *cursor on (0 at first) with a Metric line that matches
- * the series; NULL once there is none. A row comes once. */
-struct row *rows_next_match(const struct rows *rows,
-                            const struct selector_subject *subject,
-                            size_t *cursor);
+/* Finds the rows with a Metric line that matches the series, each once, in
+ * their order. ret_matched: room for all rows. Returns how many. */
+size_t rows_match(const struct rows *rows,
+                  const struct selector_subject *subject,
+                  struct row **ret_matched);
 
 /* True if ROW watches this data source of the series. */
 bool rows_watch_source(const struct rows *rows, const struct row *row,

@@ -8,27 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct binding {
-  const struct rows *rows;
-  struct selector_subject subject;
-};
-
 /* Fills the watches (NULL: only counts them). Returns how many. */
-static size_t bind_rows(const struct binding *binding,
-                        const struct series_type *type, struct watch *watches) {
+static size_t bind_rows(const struct series_binding *binding,
+                        struct watch *watches) {
+  const struct series_type *type = binding->type;
   size_t len = 0;
-  size_t cursor = 0;
-  struct row *row;
-  while ((row = rows_next_match(binding->rows, &binding->subject, &cursor)) !=
-         NULL) {
-    for (size_t i = 0; i < type->sources_len; i++) {
+  for (size_t i = 0; i < binding->matched_len; i++) {
+    struct row *row = binding->matched[i];
+    for (size_t source = 0; source < type->sources_len; source++) {
       if (!rows_watch_source(binding->rows, row, &binding->subject,
-                             type->sources[i].name)) {
+                             type->sources[source].name)) {
         continue;
       }
       if (watches != NULL) {
         watches[len].row = row;
-        watches[len].source = (uint8_t)i;
+        watches[len].source = (uint8_t)source;
       }
       len++;
     }
@@ -50,8 +44,9 @@ static int allocate(struct series_body *body, size_t watches_len) {
   return 0;
 }
 
-static int bind_body(struct series_body *body, const struct binding *binding) {
-  size_t len = bind_rows(binding, body->type, NULL);
+static int bind_body(struct series_body *body,
+                     const struct series_binding *binding) {
+  size_t len = bind_rows(binding, NULL);
   if (len == 0 || len > UINT16_MAX) {
     return len == 0 ? 0 : -ENOMEM;
   }
@@ -60,7 +55,7 @@ static int bind_body(struct series_body *body, const struct binding *binding) {
     return code;
   }
   body->watches_len = len;
-  (void)bind_rows(binding, body->type, body->watches);
+  (void)bind_rows(binding, body->watches);
   for (size_t i = 0; i < len; i++) {
     struct row *row = body->watches[i].row;
     body->has_percentage = body->has_percentage || row->is_percentage;
@@ -69,28 +64,16 @@ static int bind_body(struct series_body *body, const struct binding *binding) {
   return 0;
 }
 
-bool series_body_is_wanted(const struct rows *rows,
-                           const struct reading *reading) {
-  struct selector_subject subject;
-  size_t cursor = 0;
-  selector_subject_init(&subject, reading->names);
-  return reading->values_len <= UINT8_MAX &&
-         rows_next_match(rows, &subject, &cursor) != NULL;
-}
-
-int series_body_new(const struct rows *rows, const struct series_type *type,
-                    const struct reading *reading, struct fingerprint id,
+int series_body_new(const struct series_binding *binding,
                     struct series_body **ret_body) {
-  struct binding binding = {.rows = rows};
   struct series_body *body = calloc(1, sizeof(*body));
   if (body == NULL) {
     return -ENOMEM;
   }
-  selector_subject_init(&binding.subject, reading->names);
-  body->names = *reading->names;
-  body->id = id;
-  body->type = type;
-  int code = bind_body(body, &binding);
+  body->names = *binding->names;
+  body->id = binding->id;
+  body->type = binding->type;
+  int code = bind_body(body, binding);
   if (code != 0 || body->watches_len == 0) {
     series_body_free(body);
     body = NULL;

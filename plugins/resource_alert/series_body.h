@@ -50,16 +50,22 @@ struct series_body {
   bool has_percentage;
 };
 
-/* Binds the series to every row that watches it. type: of the reading.
- * Returns 0 with *ret_body yours (series_body_free), or NULL in it if no row
- * does; -ENOMEM. */
-int series_body_new(const struct rows *rows, const struct series_type *type,
-                    const struct reading *reading, struct fingerprint id,
-                    struct series_body **ret_body);
+/* What a series is bound by. All borrowed for the call. */
+struct series_binding {
+  const struct rows *rows;
+  const struct series_type *type;
+  const struct reading_names *names;
+  struct fingerprint id;
+  struct selector_subject subject; /* of the names */
+  struct row **matched;            /* by rows_match() */
+  size_t matched_len;
+};
 
-/* True if some row watches the series: cheaper than binding it. */
-bool series_body_is_wanted(const struct rows *rows,
-                           const struct reading *reading);
+/* Binds the series to every data source that a matching row watches.
+ * Returns 0 with *ret_body yours (series_body_free), or NULL in it if there is
+ * none; -ENOMEM. */
+int series_body_new(const struct series_binding *binding,
+                    struct series_body **ret_body);
 
 /* The rows' counts of its alerts go down. Accepts NULL. */
 void series_body_free(struct series_body *body);

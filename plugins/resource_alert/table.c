@@ -27,6 +27,7 @@ struct table {
   struct series **chunks; /* of CHUNK_SERIES each; the array never moves */
   size_t chunks_len;
   struct series_types types;
+  struct row **matched;   /* for rows_match() */
   struct series **unused; /* a stack, as large as all chunks together */
   size_t unused_len;
   _Atomic uint64_t series_len;
@@ -42,7 +43,9 @@ static int init_memory(struct table *table) {
   size_t chunks = (size_t)(table->limits.series_max / CHUNK_SERIES) + 1;
   table->chunks = calloc(chunks, sizeof(struct series *));
   table->unused = calloc(chunks * CHUNK_SERIES, sizeof(struct series *));
-  if (table->chunks == NULL || table->unused == NULL) {
+  table->matched = calloc(table->rows->len + 1, sizeof(struct row *));
+  if (table->chunks == NULL || table->unused == NULL ||
+      table->matched == NULL) {
     return -ENOMEM;
   }
   int code = fingerprint_key_draw(&table->key);
@@ -62,6 +65,7 @@ int table_new(const struct rows *rows, const struct table_limits *limits,
   if (code != 0) {
     free(table->chunks);
     free(table->unused);
+    free(table->matched);
     free(table);
     return code;
   }
@@ -82,6 +86,7 @@ void table_free(struct table *table) {
   }
   free(table->chunks);
   free(table->unused);
+  free(table->matched);
   series_types_fini(&table->types);
   series_index_fini(&table->index);
   (void)pthread_mutex_destroy(&table->lock);
@@ -135,13 +140,21 @@ static void recycle(struct table *table, struct series *series) {
 static struct series *make_series(struct table *table,
                                   const struct reading *reading,
                                   struct fingerprint id) {
-  struct series_body *body = NULL;
-  if (!series_body_is_wanted(table->rows, reading)) {
+  struct series_binding binding = {
+      .rows = table->rows,
+      .names = reading->names,
+      .id = id,
+      .matched = table->matched,
+  };
+  selector_subject_init(&binding.subject, reading->names);
+  binding.matched_len =
+      rows_match(table->rows, &binding.subject, table->matched);
+  if (binding.matched_len == 0 || reading->values_len > UINT8_MAX) {
     return series_index_nobody;
   }
-  const struct series_type *type = series_types_find(&table->types, reading);
-  if (type == NULL ||
-      series_body_new(table->rows, type, reading, id, &body) != 0) {
+  struct series_body *body = NULL;
+  binding.type = series_types_find(&table->types, reading);
+  if (binding.type == NULL || series_body_new(&binding, &body) != 0) {
     return NULL;
   }
   return body == NULL ? series_index_nobody : use_series(table, body, reading);
