@@ -201,23 +201,23 @@ int engine_start(const struct engine_site *site, struct engine **ret_engine,
     code = start_threads(engine, error);
   }
   if (code != 0) {
-    engine_stop(engine);
+    (void)engine_stop(engine);
     return code;
   }
   *ret_engine = engine;
   return 0;
 }
 
-void engine_stop(struct engine *engine) {
+bool engine_stop(struct engine *engine) {
   if (engine == NULL) {
-    return;
+    return true;
   }
   if (engine->is_started) {
     changes_stop(&engine->changes);
     (void)pthread_join(engine->thread, NULL);
   }
   if (!notifier_free(engine->notifier)) {
-    return; /* what waits there points to our rows */
+    return false; /* what waits there points to our rows */
   }
   state_file_free(engine->state_file);
   table_free(engine->table);
@@ -225,6 +225,7 @@ void engine_stop(struct engine *engine) {
   changes_fini(&engine->changes);
   free(engine->worst);
   free(engine);
+  return true;
 }
 
 void engine_take(struct engine *engine, const struct reading *reading) {

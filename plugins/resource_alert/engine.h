@@ -39,8 +39,9 @@ int engine_start(const struct engine_site *site, struct engine **ret_engine,
                  struct error *error);
 
 /* Announces what changed, ends the threads and frees all. No reading may come
- * any more. Accepts NULL. */
-void engine_stop(struct engine *engine);
+ * any more. Accepts NULL. Returns false if a notification plugin hangs in a
+ * thread that must be left behind: then the site must stay. */
+bool engine_stop(struct engine *engine);
 
 /* Judges one reading. Any thread, never blocks. */
 void engine_take(struct engine *engine, const struct reading *reading);

@@ -155,12 +155,14 @@ static int start(struct error *error) {
 
 static int stop(void) {
   status_stop(status);
-  engine_stop(engine);
+  bool is_free = engine_stop(engine);
   responses_stop(responses);
   silences_free(silences);
   journal_free(journal);
-  option_fini(&resource_alert_options, &options);
-  free(row_names);
+  if (is_free) { /* else a thread that hangs still reads them */
+    option_fini(&resource_alert_options, &options);
+    free(row_names);
+  }
   return 0;
 }
 
