@@ -239,12 +239,15 @@ static void enqueue(struct prober *prober, struct probe *const *probes,
   prober->round++;
   prober->open = 0;
   for (size_t i = 0; i < len; i++) {
-    if (probes[i]->state == PROBE_IDLE) {
-      probes[i]->state = PROBE_QUEUED;
-      probes[i]->since_ms = now_ms;
-      probes[i]->round = prober->round;
+    struct probe *probe = probes[i];
+    if (probe->state == PROBE_IDLE) {
+      probe->state = PROBE_QUEUED;
+      probe->since_ms = now_ms;
+      push(prober, probe);
+    }
+    if (probe->state == PROBE_QUEUED) { /* or still so, from before */
+      probe->round = prober->round;
       prober->open++;
-      push(prober, probes[i]);
     }
   }
 }

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* linux: what the readers make of /proc and /sys, good, old and broken. */
+#include "statgrab/linux/linux_driver.h"
+
+#include <math.h>
+#include <utmp.h>
+
+#include "statgrab/fake_root.h"
+#include "statgrab/source.h"
+#include "statgrab/tables.h"
+
+static struct driver *driver;
+static struct error error;
+
+static int set_up(void **state) {
+  (void)state;
+  fake_root_make();
+  error.text[0] = '\0';
+  return driver_new(fake_root, &driver, &error);
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  driver_free(driver);
+  fake_root_remove();
+  return 0;
+}
+
+static void reads_memory(void **state) {
+  (void)state;
+  struct memory_facts facts;
+  fake_file("/proc/meminfo", "MemTotal:  100 kB\nMemFree: 40 kB\n"
+                             "MemAvailable: 60 kB\nCached: 7 kB\n"
+                             "SwapCached: 1 kB\nSwapTotal: 9 kB\n");
+  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
+  assert_int_equal(facts.total, 102400);
+  assert_int_equal(facts.available, 61440);
+  assert_int_equal(facts.cached, 7168);
+  assert_int_equal(facts.swap_cached, 1024);
+  assert_int_equal(facts.swap_free, FACT_UNKNOWN);
+  fake_file("/proc/meminfo",
+            "MemTotal: 100 kB\nMemFree: 40 kB\nCached: 9 kB\n");
+  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
+  assert_int_equal(facts.available, 49 * 1024);
+}
+
+/* Each is refused with the file's name, and read again once it is mended. */
+static void refuses_broken_files(void **state) {
+  (void)state;
+  static const char *const broken[] = {
+      "",
+      "\n\n\n",
+      "MemTotal",
+      "MemTotal: kB",
+      "MemTotal: 0 kB\nMemFree: 1 kB",
+      "MemTotal: 99999999999999999999999 kB\nMemFree: 1 kB\n",
+      "MemTotal: -5 kB\nMemFree: 1 kB\n",
+      "\xff\xfe\x80",
+      "MemTotal: 100 kB\n"};
+  struct memory_facts facts;
+  for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+    fake_file("/proc/meminfo", broken[i]);
+    assert_true(linux_read_memory(driver, &facts, &error) < 0);
+    assert_non_null(strstr(error.text, "/proc/meminfo: "));
+  }
+  fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n");
+  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
+}
+
+static void says_which_file_is_missing(void **state) {
+  (void)state;
+  struct cpu_facts facts = {0};
+  assert_int_equal(linux_read_cpu(driver, &facts, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "/proc/stat: No such file"));
+  cpu_facts_fini(&facts);
+}
+
+static void reads_the_whole_cpu_line(void **state) {
+  (void)state;
+  struct cpu_facts facts = {0};
+  fake_file("/proc/stat", "cpu  1 2 3 4 5 6 7 8 9 10\n"
+                          "cpu0 1 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 4\n"
+                          "intr 1571233 0 0 1\nctxt 77\nprocesses 5\n");
+  assert_int_equal(linux_read_cpu(driver, &facts, &error), 0);
+  assert_int_equal(facts.online, 2);
+  assert_int_equal(facts.all.states[CPU_STEAL], 8);
+  assert_int_equal(facts.all.states[CPU_GUEST_NICE], 10);
+  assert_int_equal(facts.each[1].number, 3);
+  assert_int_equal(facts.each[1].ticks.states[CPU_IDLE], 4);
+  assert_int_equal(facts.each[1].ticks.states[CPU_WAIT], FACT_UNKNOWN);
+  assert_int_equal(facts.interrupts, 1571233);
+  assert_int_equal(facts.context_switches, 77);
+  assert_int_equal(facts.forks, 5);
+  cpu_facts_fini(&facts);
+}
+
+/* 4096 processors make a file that is larger than any first buffer. */
+static void reads_a_very_large_file(void **state) {
+  (void)state;
+  struct cpu_facts facts = {0};
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  assert_non_null(file);
+  (void)fprintf(file, "cpu  1 2 3 4\n");
+  for (int i = 0; i < 4096; i++) {
+    (void)fprintf(file, "cpu%d 100000 200000 300000 400000 5 6 7 8 9 10\n", i);
+  }
+  assert_int_equal(fclose(file), 0);
+  fake_bytes("/proc/stat", text, bytes);
+  free(text);
+  assert_int_equal(linux_read_cpu(driver, &facts, &error), 0);
+  assert_int_equal(facts.online, 4096);
+  cpu_facts_fini(&facts);
+}
+
+static void reads_disks(void **state) {
+  (void)state;
+  struct disk_table table = {0};
+  fake_file("/proc/diskstats",
+            "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0 0 0 0 0\n"
+            " 259       0 nvme0n1 1 2\n" /* half a line */
+            " 104       0 cciss!c0d0 1 2 3 4 5 6 7 8 9 10 11\n");
+  assert_int_equal(linux_read_disks(driver, &table, &error), 0);
+  assert_int_equal(table.len, 2);
+  assert_string_equal(table.rows[1].name, "cciss!c0d0");
+  assert_int_equal(table.rows[0].read_bytes, 3 * 512);
+  assert_int_equal(table.rows[0].write_ops, 5);
+  assert_int_equal(table.rows[0].weighted_ms, 11);
+  disk_table_fini(&table);
+}
+
+static void reads_interfaces(void **state) {
+  (void)state;
+  struct interface_table table = {0};
+  fake_file("/proc/1/net/dev",
+            "Inter-|   Receive\n face |bytes\n"
+            "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+            "\xff\"x'y:100 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+            " :1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  short: 1 2 3\n");
+  assert_int_equal(linux_read_interfaces(driver, &table, &error), 0);
+  assert_int_equal(table.len, 2);
+  assert_string_equal(table.rows[0].name, "eth0");
+  assert_int_equal(table.rows[0].tx_dropped, 12);
+  assert_int_equal(table.rows[0].collisions, 14);
+  assert_string_equal(table.rows[1].name, "\xff\"x'y");
+  assert_int_equal(table.rows[1].rx_bytes, 100);
+  interface_table_fini(&table);
+}
+
+static void reads_mounts(void **state) {
+  (void)state;
+  struct mount_table table = {0};
+  fake_file("/proc/1/mounts",
+            "/dev/sda1 / ext4 rw 0 0\n"
+            "srv:/a\\040b /mnt/new\\012line\\134\\011x nfs4 rw 0 0\n"
+            "none /bad\\9 tmpfs rw 0 0\nhalf /line\n");
+  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_equal(table.len, 3);
+  assert_string_equal(table.rows[0].path, fake_root);
+  assert_string_equal(table.rows[1].device, "srv:/a b");
+  assert_string_equal(table.rows[1].name, "/mnt/new\nline\\\tx");
+  assert_string_equal(table.rows[2].name, "/bad\\9");
+  uint64_t generation = table.generation;
+  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_equal(table.generation, generation); /* nothing has changed */
+  fake_file("/proc/1/mounts", "/dev/sda1 / ext4 rw 0 0\n");
+  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_not_equal(table.generation, generation);
+  assert_int_equal(table.len, 1);
+  mount_table_fini(&table);
+}
+
+static void reads_processes(void **state) {
+  (void)state;
+  struct process_facts facts;
+  fake_file("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 1 0");
+  fake_file("/proc/22/stat", /* a name that looks like the rest of the line */
+            "22 (a) R 1 (b\n) D 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 64 0");
+  fake_file("/proc/333/stat", "333 (gone");
+  fake_file("/proc/444/nothing", "");
+  fake_file("/proc/self/stat", "");
+  assert_int_equal(linux_read_processes(driver, true, &facts, &error), 0);
+  assert_int_equal(facts.count, 4);
+  assert_int_equal(facts.states[PROCESS_SLEEPING], 1);
+  assert_int_equal(facts.states[PROCESS_BLOCKED], 1);
+  assert_int_equal(facts.states[PROCESS_RUNNING], 0);
+  assert_int_equal(facts.threads, 65);
+  assert_int_equal(linux_read_processes(driver, false, &facts, &error), 0);
+  assert_int_equal(facts.count, 4);
+  assert_int_equal(facts.threads, FACT_UNKNOWN);
+}
+
+static void reads_small_files(void **state) {
+  (void)state;
+  struct load_facts load;
+  struct handle_facts handles;
+  double uptime_s;
+  fake_file("/proc/loadavg", "0.25 12.50 100.05 1/83 4711\n");
+  assert_int_equal(linux_read_load(driver, &load, &error), 0);
+  assert_true(fabs(load.minutes_15 - 100.05) < 1e-9);
+  fake_file("/proc/loadavg", "0.25 x");
+  assert_int_equal(linux_read_load(driver, &load, &error), -EBADMSG);
+  fake_file("/proc/uptime", "3465.12 6000.00\n");
+  assert_int_equal(linux_read_uptime(driver, &uptime_s, &error), 0);
+  assert_true(fabs(uptime_s - 3465.12) < 1e-9);
+  fake_file("/proc/sys/fs/file-nr", "726\t0\t2466177\n");
+  assert_int_equal(linux_read_handles(driver, &handles, &error), 0);
+  assert_int_equal(handles.max, 2466177);
+}
+
+static void counts_users(void **state) {
+  (void)state;
+  uint64_t users = 7;
+  assert_int_equal(linux_read_users(driver, &users, &error), 0);
+  assert_int_equal(users, 0); /* no utmp: nobody */
+  struct utmp entries[4] = {{.ut_type = BOOT_TIME},
+                            {.ut_type = USER_PROCESS, .ut_user = "a"},
+                            {.ut_type = DEAD_PROCESS, .ut_user = "b"},
+                            {.ut_type = USER_PROCESS, .ut_user = "c"}};
+  fake_bytes("/run/utmp", entries, sizeof(entries) - 1);
+  assert_int_equal(linux_read_users(driver, &users, &error), 0);
+  assert_int_equal(users, 1); /* the last one is cut */
+  fake_bytes("/run/utmp", entries, sizeof(entries));
+  assert_int_equal(linux_read_users(driver, &users, &error), 0);
+  assert_int_equal(users, 2);
+}
+
+static void reads_pressure(void **state) {
+  (void)state;
+  struct pressure_facts facts;
+  assert_int_equal(linux_read_pressure(driver, &facts, &error), -ENOENT);
+  fake_file("/proc/pressure/cpu",
+            "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241\n");
+  fake_file("/proc/pressure/memory",
+            "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
+            "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n");
+  fake_file("/proc/pressure/io", "some avg10=");
+  assert_int_equal(linux_read_pressure(driver, &facts, &error), -EBADMSG);
+  fake_file("/proc/pressure/io",
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
+  assert_int_equal(linux_read_pressure(driver, &facts, &error), 0);
+  assert_true(fabs(facts.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
+  assert_int_equal(facts.some[PRESSURE_CPU].total_us, 208369241);
+  assert_int_equal(facts.full[PRESSURE_CPU].total_us, FACT_UNKNOWN);
+  assert_int_equal(facts.full[PRESSURE_MEMORY].total_us, 8);
+}
+
+static void finds_the_limits_of_version_2(void **state) {
+  (void)state;
+  struct cgroup_facts facts;
+  fake_file("/proc/self/cgroup", "0::/a.slice/b.service\n");
+  fake_file("/sys/fs/cgroup/a.slice/memory.max", "1000000\n");
+  fake_file("/sys/fs/cgroup/a.slice/memory.current", "600000\n");
+  fake_file("/sys/fs/cgroup/a.slice/memory.stat",
+            "anon 1\ninactive_file 100000\nactive_file 7\n");
+  fake_file("/sys/fs/cgroup/a.slice/b.service/memory.max", "max\n");
+  fake_file("/sys/fs/cgroup/a.slice/cpu.max", "max 100000\n");
+  fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.max", "150000 100000\n");
+  fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.stat",
+            "usage_usec 9\nnr_throttled 3\nthrottled_usec 4500\n");
+  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
+  assert_int_equal(facts.memory_limit, 1000000);
+  assert_int_equal(facts.memory_used, 500000);
+  assert_true(fabs(facts.cpu_quota - 1.5) < 1e-9);
+  assert_int_equal(facts.throttled, 3);
+  assert_int_equal(facts.throttled_us, 4500);
+}
+
+/* Without a cgroup namespace the path is the machine's; the mount is ours. */
+static void finds_the_limits_of_version_1(void **state) {
+  (void)state;
+  struct cgroup_facts facts;
+  fake_file("/proc/self/cgroup", "4:memory:/docker/123\n"
+                                 "2:cpuacct,cpu:/docker/123\n0::/\n");
+  fake_file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "5000\n");
+  fake_file("/sys/fs/cgroup/memory/memory.usage_in_bytes", "3000\n");
+  fake_file("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file 500\n");
+  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
+  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+  fake_file("/sys/fs/cgroup/cpu/cpu.stat",
+            "nr_throttled 2\nthrottled_time 7000000\n");
+  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
+  assert_int_equal(facts.memory_limit, 5000);
+  assert_int_equal(facts.memory_used, 2500);
+  assert_true(fabs(facts.cpu_quota - 0.5) < 1e-9);
+  assert_int_equal(facts.throttled_us, 7000);
+  fake_file("/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            "9223372036854771712\n"); /* none */
+  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
+  assert_int_equal(facts.memory_limit, FACT_UNKNOWN);
+  assert_true(isnan(facts.cpu_quota));
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(reads_memory),
+      TEST(refuses_broken_files),
+      TEST(says_which_file_is_missing),
+      TEST(reads_the_whole_cpu_line),
+      TEST(reads_a_very_large_file),
+      TEST(reads_disks),
+      TEST(reads_interfaces),
+      TEST(reads_mounts),
+      TEST(reads_processes),
+      TEST(reads_small_files),
+      TEST(counts_users),
+      TEST(reads_pressure),
+      TEST(finds_the_limits_of_version_2),
+      TEST(finds_the_limits_of_version_1),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

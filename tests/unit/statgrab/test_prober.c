@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* prober: what does not answer delays itself only, and nobody for ever. */
+#include "statgrab/prober.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "core/deadline.h"
+#include "unit.h"
+
+/* A subject that answers only while the gate is open. */
+struct gate {
+  pthread_mutex_t lock;
+  pthread_cond_t opened;
+  bool is_open;
+  unsigned waiting;
+  unsigned freed;
+};
+
+static struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                           .opened = PTHREAD_COND_INITIALIZER};
+
+struct subject {
+  bool is_gated;
+  int answer;
+};
+
+static int ask(void *context) {
+  struct subject *subject = context;
+  (void)pthread_mutex_lock(&gate.lock);
+  gate.waiting += subject->is_gated;
+  while (subject->is_gated && !gate.is_open) {
+    (void)pthread_cond_wait(&gate.opened, &gate.lock);
+  }
+  gate.waiting -= subject->is_gated;
+  (void)pthread_mutex_unlock(&gate.lock);
+  return subject->answer;
+}
+
+static void free_subject(void *context) {
+  (void)pthread_mutex_lock(&gate.lock);
+  gate.freed++;
+  (void)pthread_mutex_unlock(&gate.lock);
+  free(context);
+}
+
+static void set_gate(bool is_open) {
+  (void)pthread_mutex_lock(&gate.lock);
+  gate.is_open = is_open;
+  (void)pthread_cond_broadcast(&gate.opened);
+  (void)pthread_mutex_unlock(&gate.lock);
+}
+
+static struct probe *make(struct prober *prober, bool is_gated, int answer) {
+  struct subject *subject = malloc(sizeof(*subject));
+  assert_non_null(subject);
+  *subject = (struct subject){is_gated, answer};
+  struct probe *probe =
+      probe_new(prober, (struct probe_subject){ask, free_subject, subject});
+  assert_non_null(probe);
+  return probe;
+}
+
+static struct prober *open_prober(void) {
+  struct prober *prober = NULL;
+  gate.is_open = false;
+  gate.freed = 0;
+  assert_int_equal(prober_new(&prober), 0);
+  return prober;
+}
+
+/* Asks until the probe has answered. */
+static int await(struct prober *prober, struct probe *probe) {
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  int code = -EINPROGRESS;
+  while (code == -EINPROGRESS && monotonic_ms() < deadline_ms) {
+    assert_int_equal(prober_ask(prober, &probe, 1, monotonic_ms() + 20), 0);
+    code = probe_take(prober, probe, NULL);
+  }
+  return code;
+}
+
+static void gets_answers(void **state) {
+  (void)state;
+  enum { MANY = 1000 };
+  struct prober *prober = open_prober();
+  struct probe *probes[MANY];
+  for (int i = 0; i < MANY; i++) {
+    probes[i] = make(prober, false, -i);
+  }
+  for (int round = 0; round < 3; round++) {
+    assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 10000),
+                     0);
+    for (int i = 0; i < MANY; i++) {
+      assert_int_equal(probe_take(prober, probes[i], NULL), -i);
+    }
+  }
+  for (int i = 0; i < MANY; i++) {
+    probe_drop(prober, probes[i]);
+  }
+  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(gate.freed, MANY);
+}
+
+static void goes_around_what_hangs(void **state) {
+  (void)state;
+  struct prober *prober = open_prober();
+  struct probe *probes[] = {make(prober, true, 5), make(prober, false, 6),
+                            make(prober, true, 7), make(prober, false, 8)};
+  int64_t since_ms = 0;
+  assert_int_equal(prober_ask(prober, probes, 4, monotonic_ms() + 1000), 0);
+  assert_int_equal(probe_take(prober, probes[0], &since_ms), -EINPROGRESS);
+  assert_true(since_ms > 0 && since_ms <= monotonic_ms());
+  assert_int_equal(probe_take(prober, probes[1], NULL), 6);
+  assert_int_equal(probe_take(prober, probes[2], NULL), -EINPROGRESS);
+  assert_int_equal(probe_take(prober, probes[3], NULL), 8);
+  /* the next round does not wait for them again */
+  int64_t before_ms = monotonic_ms();
+  assert_int_equal(prober_ask(prober, probes, 4, before_ms + 60000), 0);
+  assert_true(monotonic_ms() - before_ms < 30000);
+  assert_int_equal(probe_take(prober, probes[1], NULL), 6);
+  set_gate(true);
+  assert_int_equal(await(prober, probes[0]), 5);
+  assert_int_equal(await(prober, probes[2]), 7);
+  for (size_t i = 0; i < 4; i++) {
+    probe_drop(prober, probes[i]);
+  }
+  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(gate.freed, 4);
+}
+
+/* More hang than there may be workers: those beyond wait for their turn. */
+static void bounds_its_threads(void **state) {
+  (void)state;
+  enum { MANY = PROBER_WORKERS_MAX + 4 };
+  struct prober *prober = open_prober();
+  struct probe *probes[MANY];
+  for (int i = 0; i < MANY; i++) {
+    probes[i] = make(prober, true, 1);
+  }
+  for (int round = 0; round < MANY && gate.waiting < PROBER_WORKERS_MAX;
+       round++) {
+    assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 300), 0);
+  }
+  assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 300), 0);
+  (void)pthread_mutex_lock(&gate.lock);
+  unsigned waiting = gate.waiting;
+  (void)pthread_mutex_unlock(&gate.lock);
+  assert_int_equal(waiting, PROBER_WORKERS_MAX);
+  probe_drop(prober, probes[MANY - 1]); /* queued */
+  probe_drop(prober, probes[0]);        /* running */
+  set_gate(true);
+  for (int i = 1; i < MANY - 1; i++) {
+    assert_int_equal(await(prober, probes[i]), 1);
+    probe_drop(prober, probes[i]);
+  }
+  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(gate.freed, MANY);
+}
+
+/* The end does not wait; whoever is left behind cleans up. */
+static void leaves_behind_what_hangs(void **state) {
+  (void)state;
+  struct prober *prober = open_prober();
+  struct probe *probe = make(prober, true, 0);
+  assert_int_equal(prober_ask(prober, &probe, 1, monotonic_ms() + 10), 0);
+  probe_drop(prober, probe);
+  assert_int_equal(prober_free(prober, monotonic_ms() + 10), 1);
+  assert_int_equal(gate.freed, 0);
+  set_gate(true);
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  unsigned freed = 0;
+  while (freed == 0 && monotonic_ms() < deadline_ms) {
+    (void)pthread_mutex_lock(&gate.lock);
+    freed = gate.freed;
+    (void)pthread_mutex_unlock(&gate.lock);
+  }
+  assert_int_equal(freed, 1);
+}
+
+static void ends_without_having_asked(void **state) {
+  (void)state;
+  struct prober *prober = open_prober();
+  probe_drop(prober, make(prober, false, 0));
+  probe_drop(prober, NULL);
+  assert_int_equal(prober_free(prober, 0), 0);
+  assert_int_equal(prober_free(NULL, 0), 0);
+  assert_int_equal(gate.freed, 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(gets_answers),
+      cmocka_unit_test(goes_around_what_hangs),
+      cmocka_unit_test(bounds_its_threads),
+      cmocka_unit_test(leaves_behind_what_hangs),
+      cmocka_unit_test(ends_without_having_asked),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
