@@ -52,6 +52,20 @@ static void set_gate(bool is_open) {
   (void)pthread_mutex_unlock(&gate.lock);
 }
 
+static unsigned waiting_now(void) {
+  (void)pthread_mutex_lock(&gate.lock);
+  unsigned waiting = gate.waiting;
+  (void)pthread_mutex_unlock(&gate.lock);
+  return waiting;
+}
+
+static unsigned freed_now(void) {
+  (void)pthread_mutex_lock(&gate.lock);
+  unsigned freed = gate.freed;
+  (void)pthread_mutex_unlock(&gate.lock);
+  return freed;
+}
+
 static struct probe *make(struct prober *prober, bool is_gated, int answer) {
   struct subject *subject = malloc(sizeof(*subject));
   assert_non_null(subject);
@@ -139,15 +153,12 @@ static void bounds_its_threads(void **state) {
   for (int i = 0; i < MANY; i++) {
     probes[i] = make(prober, true, 1);
   }
-  for (int round = 0; round < MANY && gate.waiting < PROBER_WORKERS_MAX;
+  for (int round = 0; round < MANY && waiting_now() < PROBER_WORKERS_MAX;
        round++) {
     assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 300), 0);
   }
   assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 300), 0);
-  (void)pthread_mutex_lock(&gate.lock);
-  unsigned waiting = gate.waiting;
-  (void)pthread_mutex_unlock(&gate.lock);
-  assert_int_equal(waiting, PROBER_WORKERS_MAX);
+  assert_int_equal(waiting_now(), PROBER_WORKERS_MAX);
   probe_drop(prober, probes[MANY - 1]); /* queued */
   probe_drop(prober, probes[0]);        /* running */
   set_gate(true);
@@ -167,16 +178,12 @@ static void leaves_behind_what_hangs(void **state) {
   assert_int_equal(prober_ask(prober, &probe, 1, monotonic_ms() + 10), 0);
   probe_drop(prober, probe);
   assert_int_equal(prober_free(prober, monotonic_ms() + 10), 1);
-  assert_int_equal(gate.freed, 0);
+  assert_int_equal(freed_now(), 0);
   set_gate(true);
   int64_t deadline_ms = monotonic_ms() + 10000;
-  unsigned freed = 0;
-  while (freed == 0 && monotonic_ms() < deadline_ms) {
-    (void)pthread_mutex_lock(&gate.lock);
-    freed = gate.freed;
-    (void)pthread_mutex_unlock(&gate.lock);
+  while (freed_now() == 0 && monotonic_ms() < deadline_ms) {
   }
-  assert_int_equal(freed, 1);
+  assert_int_equal(freed_now(), 1);
 }
 
 static void ends_without_having_asked(void **state) {
