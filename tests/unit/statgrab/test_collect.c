@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* collect: libstatgrab as a source, on the machine that runs the test; what
+ * other systems have to live on. */
+#include "statgrab/collect.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <statgrab.h>
+#include <string.h>
+
+#include "core/deadline.h"
+#include "statgrab/file_systems.h"
+#include "statgrab/outlets.h"
+#include "statgrab/tables.h"
+
+static const struct source *const source = &libstatgrab_source;
+
+static int set_up(void **state) {
+  (void)state;
+  return collect_init(NULL) == 0 || collect_init(NULL) == -EIO ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  collect_fini();
+  return 0;
+}
+
+static void knows_the_machine(void **state) {
+  (void)state;
+  struct memory_facts memory;
+  struct cpu_facts cpu = {0};
+  struct load_facts load;
+  double uptime_s;
+  uint64_t users;
+  assert_int_equal(source->read_memory(NULL, &memory, NULL), 0);
+  assert_true(memory.total > 0 && memory.available <= memory.total);
+  assert_true(memory.swap_free <= memory.swap_total);
+  assert_int_equal(source->read_cpu(NULL, &cpu, NULL), 0);
+  assert_true(cpu.online >= 1 && cpu.online != FACT_UNKNOWN);
+  assert_true(cpu.all.states[CPU_IDLE] > 0);
+  assert_int_equal(source->read_load(NULL, &load, NULL), 0);
+  assert_true(load.minutes_1 >= 0);
+  assert_int_equal(source->read_uptime(NULL, &uptime_s, NULL), 0);
+  assert_true(uptime_s > 0);
+  assert_int_equal(source->read_users(NULL, &users, NULL), 0);
+  cpu_facts_fini(&cpu);
+}
+
+/* sg_get_process_count_r() of 0.92 crashes; we count ourselves. */
+static void counts_processes(void **state) {
+  (void)state;
+  struct process_facts facts;
+  assert_int_equal(source->read_processes(NULL, true, &facts, NULL), 0);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < PROCESS_STATES; i++) {
+    sum += facts.states[i] == FACT_UNKNOWN ? 0 : facts.states[i];
+  }
+  assert_true(facts.count >= 2);
+  assert_int_equal(sum, facts.count);
+}
+
+static void knows_devices_and_links(void **state) {
+  (void)state;
+  struct interface_table interfaces = {0};
+  struct disk_table disks = {0};
+  struct paging_facts paging;
+  assert_int_equal(source->read_interfaces(NULL, &interfaces, NULL), 0);
+  assert_non_null(interface_table_add(&interfaces, "not there", 9));
+  assert_int_equal(source->read_links(NULL, &interfaces, NULL), 0);
+  bool has_loopback = false;
+  for (size_t i = 0; i < interfaces.len; i++) {
+    const struct interface_facts *row = &interfaces.rows[i];
+    has_loopback |= strcmp(row->name, "lo") == 0 && row->is_up <= 1;
+    assert_int_not_equal(row->speed_bits_per_s, 0);
+  }
+  assert_true(has_loopback);
+  assert_int_equal(interfaces.rows[interfaces.len - 1].is_up, FACT_UNKNOWN);
+  assert_int_equal(source->read_disks(NULL, &disks, NULL), 0);
+  assert_int_equal(source->read_paging(NULL, &paging, NULL), 0);
+  interface_table_fini(&interfaces);
+  disk_table_fini(&disks);
+}
+
+/* An empty list is NULL, and no error. */
+static void an_empty_list_is_no_error(void **state) {
+  (void)state;
+  const char *none[] = {"nosuchtype", NULL};
+  struct mount_table table = {0};
+  assert_int_equal(sg_set_valid_filesystems(none), SG_ERROR_NONE);
+  assert_int_equal(source->read_mounts(NULL, &table, NULL), 0);
+  assert_int_equal(table.len, 0);
+  mount_table_fini(&table);
+}
+
+static void say_nothing(void *context, enum report_level level,
+                        const char *line) {
+  (void)context;
+  (void)level;
+  (void)line;
+}
+
+/* As on a system that has no driver: listing and asking in one. */
+static void tells_of_file_systems(void **state) {
+  (void)state;
+  struct outlets outlets = outlets_of("df", false);
+  const struct df_options options = {.values_absolute = true};
+  const struct report_sink nobody = {.say = say_nothing};
+  struct file_systems *fs = NULL;
+  struct error error = {{0}};
+  assert_int_equal(
+      file_systems_new(&options, source, "", &outlets, &nobody, &fs, &error),
+      0);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(file_systems_put(fs, monotonic_ms() + 10000, &error), 0);
+  }
+  assert_true(value("statgrab-df-root/percent-used") > 0);
+  assert_true(value("statgrab-df-root/df_complex-free") > 0);
+  assert_int_equal(file_systems_free(fs, monotonic_ms() + 10000), 0);
+}
+
+/* Its plain functions keep results per thread; ours are read from any. */
+static char failure;
+
+static void *hammer(void *context) {
+  (void)context;
+  for (int i = 0; i < 20; i++) {
+    struct memory_facts memory;
+    struct cpu_facts cpu = {0};
+    struct interface_table interfaces = {0};
+    struct mount_table mounts = {0};
+    bool is_good = source->read_memory(NULL, &memory, NULL) == 0 &&
+                   source->read_cpu(NULL, &cpu, NULL) == 0 &&
+                   source->read_interfaces(NULL, &interfaces, NULL) == 0 &&
+                   source->read_links(NULL, &interfaces, NULL) == 0 &&
+                   source->read_mounts(NULL, &mounts, NULL) == 0;
+    cpu_facts_fini(&cpu);
+    interface_table_fini(&interfaces);
+    mount_table_fini(&mounts);
+    if (!is_good) {
+      return &failure;
+    }
+  }
+  return NULL;
+}
+
+static void is_read_by_five_threads(void **state) {
+  (void)state;
+  pthread_t threads[5];
+  for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, hammer, NULL), 0);
+  }
+  for (size_t i = 0; i < 5; i++) {
+    void *result = NULL;
+    assert_int_equal(pthread_join(threads[i], &result), 0);
+    assert_null(result);
+  }
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(knows_the_machine),       TEST(counts_processes),
+      TEST(knows_devices_and_links), TEST(tells_of_file_systems),
+      TEST(is_read_by_five_threads), TEST(an_empty_list_is_no_error),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
