@@ -70,6 +70,53 @@ bool df_type_is_pseudo(const char *type) {
                  sizeof(pseudo_types[0]), compare_type) != NULL;
 }
 
+/* The others, in strcmp's order; a type whose module is not loaded yet is a
+ * type nevertheless, so the kernel is not asked. */
+static const char *const disk_types[] = {
+    "9p",       "acfs",    "adfs",     "affs",      "afs",    "apfs",
+    "bcachefs", "beegfs",  "bfs",      "btrfs",     "cd9660", "ceph",
+    "cifs",     "coda",    "ecryptfs", "exfat",     "ext2",   "ext2fs",
+    "ext3",     "ext4",    "f2fs",     "fat",       "ffs",    "fuse",
+    "fuseblk",  "gfs",     "gfs2",     "glusterfs", "gpfs",   "hammer",
+    "hammer2",  "hfs",     "hfsplus",  "hpfs",      "hsfs",   "jffs2",
+    "jfs",      "jfs2",    "lustre",   "minix",     "msdos",  "msdosfs",
+    "ncpfs",    "nfs",     "nfs3",     "nfs4",      "nilfs2", "ntfs",
+    "ntfs3",    "ocfs2",   "omfs",     "orangefs",  "pvfs2",  "qnx4",
+    "qnx6",     "reiser4", "reiserfs", "smb3",      "smbfs",  "sysv",
+    "ubifs",    "ufs",     "umsdos",   "vboxsf",    "vfat",   "virtiofs",
+    "vmhgfs",   "vxfs",    "xenix",    "xfs",       "zfs",    "zonefs",
+};
+
+bool df_type_may_hang(const char *type) {
+  static const char *const remote[] = {
+      "9p",    "acfs",     "afs",   "autofs",    "beegfs", "ceph",     "cifs",
+      "coda",  "gfs",      "gfs2",  "glusterfs", "gpfs",   "lustre",   "ncpfs",
+      "ocfs2", "orangefs", "pvfs2", "smb3",      "smbfs",  "virtiofs",
+  };
+  return strncmp(type, "fuse", 4) == 0 || strncmp(type, "nfs", 3) == 0 ||
+         bsearch(type, remote, sizeof(remote) / sizeof(remote[0]),
+                 sizeof(remote[0]), compare_type) != NULL;
+}
+
+int df_check_type(const char *value, struct error *error) {
+  int code = selection_check(value, error);
+  if (code != 0) {
+    return code;
+  }
+  bool is_expression = value[0] == '/';
+  bool is_fuse = strncmp(value, "fuse.", 5) == 0;
+  bool is_known =
+      bsearch(value, disk_types, sizeof(disk_types) / sizeof(disk_types[0]),
+              sizeof(disk_types[0]), compare_type) != NULL;
+  if (is_expression || is_fuse || is_known || df_type_is_pseudo(value)) {
+    return 0;
+  }
+  return error_set(error, -EINVAL,
+                   "is no known type of file system; write it as \"/^%s$/\" "
+                   "if it is one",
+                   value);
+}
+
 int df_choice_init(struct df_choice *choice, const struct df_options *options,
                    struct error *error) {
   *choice = (struct df_choice){.options = options};

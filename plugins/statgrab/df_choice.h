@@ -36,8 +36,15 @@ void df_choice_fini(struct df_choice *choice);
 int df_choice_make(struct df_choice *choice, const struct mount_table *table,
                    struct error *error);
 
+/* For the option table: refuses what is neither the name of a type that this
+ * plugin has heard of nor an expression. */
+int df_check_type(const char *value, struct error *error);
+
 /* True if a type has no disk of its own behind it, or one that is always
  * full. */
 bool df_type_is_pseudo(const char *type);
+
+/* True if a server or a daemon answers for a type, and so may not. */
+bool df_type_may_hang(const char *type);
 
 #endif

@@ -61,17 +61,21 @@ static void free_question(void *subject) {
   free(question);
 }
 
-static struct probe *new_probe(struct prober *prober, const char *path) {
+static struct probe *new_probe(struct prober *prober,
+                               const struct mount *mount) {
   struct question *question = calloc(1, sizeof(*question));
-  char *copy = strdup(path);
+  char *copy = strdup(mount->path);
   if (question == NULL || copy == NULL) {
     free(question);
     free(copy);
     return NULL;
   }
   question->path = copy;
-  return probe_new(prober,
-                   (struct probe_subject){ask, free_question, question});
+  return probe_new(
+      prober, (struct probe_subject){.ask = ask,
+                                     .free = free_question,
+                                     .may_hang = df_type_may_hang(mount->type),
+                                     .subject = question});
 }
 
 static int list(void *subject) {
@@ -92,7 +96,10 @@ static struct probe *new_listing(struct prober *prober,
     return NULL;
   }
   listing->read_mounts = source->read_mounts;
-  return probe_new(prober, (struct probe_subject){list, free_listing, listing});
+  return probe_new(prober, (struct probe_subject){.ask = list,
+                                                  .free = free_listing,
+                                                  .may_hang = true,
+                                                  .subject = listing});
 }
 
 /* ---- entries ---- */
@@ -138,11 +145,11 @@ static int make_entries(struct file_systems *fs) {
   size_t made = 0;
   while (entries != NULL && probes != NULL && made < len) {
     const struct df_item *item = &fs->choice.items[made];
-    const char *path = fs->mounts.rows[item->row].path;
+    const struct mount *mount = &fs->mounts.rows[item->row];
     struct entry *entry = &entries[made];
     memcpy(entry->name, item->name, sizeof(item->name));
-    if (!take_over(fs, path, entry)) {
-      entry->probe = new_probe(fs->prober, path);
+    if (!take_over(fs, mount->path, entry)) {
+      entry->probe = new_probe(fs->prober, mount);
     }
     if (entry->probe == NULL) {
       break;

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "statgrab/df_choice.h"
 #include "statgrab/selection.h"
 
 const char *const statgrab_group_names[GROUPS + 1] = {
@@ -71,7 +72,7 @@ static const struct option df_rows[] = {
          "Devices; C</.../> is a POSIX extended regular expression."),
     LIST("MountPoint", df_options, mount_points, selection_check, "\"/var\"",
          "Mount points; likewise."),
-    LIST("FSType", df_options, fs_types, selection_check, "\"ext4\"",
+    LIST("FSType", df_options, fs_types, df_check_type, "\"ext4\"",
          "Types of file systems; likewise."),
     FLAG("IgnoreSelected", df_options, ignore_selected, "false",
          "Leave out what is named above instead of all else. File systems "

@@ -34,12 +34,13 @@ struct prober {
   pthread_mutex_t lock; /* guards all below */
   pthread_cond_t work;  /* something is queued, or all is over */
   pthread_cond_t done;  /* nothing of this round is open, or a worker ended */
-  struct probe *first, *last;
+  struct probe *first, *last; /* those that may hang at the end */
   uint64_t round;
   size_t open;    /* asked in this round and not answered */
   size_t answers; /* ever, to see whether anything moves */
   unsigned workers;
   unsigned idle;
+  unsigned risking; /* workers that ask what may hang */
   bool is_over;
   bool is_left; /* by prober_free(): the last worker frees it */
 };
@@ -47,13 +48,26 @@ struct prober {
 /* ---- the queue ---- */
 
 static void push(struct prober *prober, struct probe *probe) {
-  probe->next = NULL;
   if (prober->first == NULL) {
-    prober->first = probe;
-  } else {
+    prober->last = probe;
+  } else if (probe->subject.may_hang) {
     prober->last->next = probe;
+    prober->last = probe;
+    probe->next = NULL;
+    return;
   }
-  prober->last = probe;
+  probe->next = prober->first;
+  prober->first = probe;
+}
+
+/* One worker is kept for what cannot hang: that is told of, however many of the
+ * others do. */
+static bool may_ask(const struct prober *prober, const struct probe *probe) {
+  return !probe->subject.may_hang || prober->risking + 1 < PROBER_WORKERS_MAX;
+}
+
+static bool has_work(const struct prober *prober) {
+  return prober->first != NULL && may_ask(prober, prober->first);
 }
 
 static struct probe *pop(struct prober *prober) {
@@ -101,10 +115,12 @@ static void destroy(struct prober *prober) {
 static void ask_next(struct prober *prober) {
   struct probe *probe = pop(prober);
   probe->state = PROBE_RUNNING;
+  prober->risking += probe->subject.may_hang;
   (void)pthread_mutex_unlock(&prober->lock);
   int code = probe->subject.ask(probe->subject.subject);
   (void)pthread_mutex_lock(&prober->lock);
   prober->answers++;
+  prober->risking -= probe->subject.may_hang;
   probe->code = code;
   probe->state = PROBE_ANSWERED;
   close_in_round(prober, probe);
@@ -119,7 +135,7 @@ static void *work(void *context) {
   struct prober *prober = context;
   (void)pthread_mutex_lock(&prober->lock);
   while (!prober->is_over) {
-    if (prober->first != NULL) {
+    if (has_work(prober)) {
       ask_next(prober);
     } else if (prober->idle > 0) {
       break; /* one that waits is enough */
@@ -245,7 +261,7 @@ static void enqueue(struct prober *prober, struct probe *const *probes,
       probe->since_ms = now_ms;
       push(prober, probe);
     }
-    if (probe->state == PROBE_QUEUED) { /* or still so, from before */
+    if (probe->state == PROBE_QUEUED && may_ask(prober, probe)) {
       probe->round = prober->round;
       prober->open++;
     }
@@ -268,8 +284,8 @@ int prober_ask(struct prober *prober, struct probe *const *probes, size_t len,
     int64_t patience_ms = now_ms + PROBER_PATIENCE_MS;
     wait_done(prober, patience_ms < deadline_ms ? patience_ms : deadline_ms);
     now_ms = monotonic_ms();
-    bool is_stuck = prober->first != NULL && prober->answers == answers &&
-                    now_ms >= patience_ms;
+    bool is_stuck =
+        has_work(prober) && prober->answers == answers && now_ms >= patience_ms;
     if (is_stuck && prober->workers < PROBER_WORKERS_MAX) {
       (void)start_worker(prober);
     }

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So many things may hang at once; what hangs beyond that waits its turn. */
+/* All but one of them may be held at once; what would hang beyond that waits
+ * its turn. */
 #define PROBER_WORKERS_MAX 16u
 
 /* A worker is given this long before another one takes over its queue. */
@@ -28,6 +29,7 @@ struct probe;
 struct probe_subject {
   int (*ask)(void *subject);
   void (*free)(void *subject);
+  bool may_hang; /* goes last, and never takes the last worker */
   void *subject; /* taken by the probe, also where it cannot be made */
 };
 

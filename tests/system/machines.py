@@ -2,15 +2,12 @@
 """A machine of which /proc and /sys say what a test wants: a mount namespace in
 which files are bound over the real ones, for collectd and for psutil alike."""
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
-BIND = """
-set -e
-while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
-shift
-exec "$@"
-"""
+STAGE = pathlib.Path(__file__).with_name("machine_stage.py")
 PYTHON = "/usr/bin/python3"
 
 
@@ -18,24 +15,33 @@ class Machine:
     def __init__(self, directory):
         self.directory = directory / "machine"
         self.directory.mkdir()
-        self._binds = []
+        self.unshares = ["--mount"]
+        self._mounts = []
 
     def says(self, path, text):
         """From now on PATH holds TEXT."""
         copy = self.directory / path.strip("/").replace("/", "_")
-        if isinstance(text, bytes):
-            copy.write_bytes(text)
-        else:
-            copy.write_text(text, encoding="utf-8")
-        if path not in self._binds:
-            self._binds += [str(copy), path]
+        if isinstance(text, str):
+            text = text.encode()
+        # In place: what is bound is the inode.
+        with open(copy, "r+b" if copy.exists() else "wb") as file:
+            file.write(text)
+            file.truncate()
+        if ["bind", str(copy), path] not in self._mounts:
+            self._mounts.append(["bind", str(copy), path])
         return self
+
+    def mounts(self, kind, name, device="none"):
+        """Has a file system of KIND at NAME below the machine's directory; of
+        the kind "dead" it is one that never answers."""
+        target = os.path.join(os.fsencode(self.directory), os.fsencode(name))
+        self._mounts.append([kind, device, target.decode("latin-1")])
+        return os.fsdecode(target)
 
     @property
     def prefix(self):
         """The words before a command that run it on this machine."""
-        return ["unshare", "--mount", "--propagation", "private",
-                "sh", "-c", BIND, "machine", *self._binds, "--"]
+        return ["unshare", *self.unshares, PYTHON, STAGE, json.dumps(self._mounts)]
 
     def psutil(self, expression):
         """What psutil says on this machine, e.g. "virtual_memory()._asdict()"."""
@@ -54,3 +60,12 @@ def meminfo(**kibibytes):
     lines.update(kibibytes)
     return "".join(f"{name + ':':16}{value:8} kB\n" for name, value in lines.items()
                    if value is not None)
+
+
+def cpu_stat(*ticks, processors=2):
+    """A /proc/stat: user nice system idle iowait irq softirq steal guest
+    guest_nice of all processors together."""
+    line = " ".join(str(tick) for tick in ticks)
+    each = "".join(f"cpu{i} {line}\n" for i in range(processors))
+    return (f"cpu  {line}\n{each}intr 100 0 1 2\nctxt 200\nbtime 1700000000\n"
+            "processes 300\nprocs_running 1\nprocs_blocked 0\nsoftirq 1 2 3\n")

@@ -4,12 +4,17 @@ import os
 
 import psutil
 import pytest
-from machines import Machine, meminfo
+from machines import Machine, cpu_stat, meminfo
 
 
 @pytest.fixture
 def machine(directory):
     return Machine(directory)
+
+
+@pytest.fixture(autouse=True)
+def quick(collectd):
+    collectd.interval = 0.2
 
 
 def near(found, wanted, by):
@@ -26,16 +31,30 @@ def test_the_sample_file_collects_what_the_thresholds_watch(collectd):
 
 
 def test_this_machine_is_seen_as_psutil_sees_it(collectd):
+    before = len(psutil.pids())
     collectd.load("statgrab").start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
     value = collectd.value
+    processes = value("statgrab-processes/ps_count", "processes")
+    low, high = sorted([before, len(psutil.pids())])
+    assert low - 20 <= processes <= high + 20
     assert near(value("statgrab-memory/percent-used"), psutil.virtual_memory().percent, 2)
     assert near(value("statgrab-df-root/percent-used"), psutil.disk_usage("/").percent, 0.5)
     assert value("statgrab-cpu/count") == psutil.cpu_count()
-    assert near(value("statgrab-processes/ps_count", "processes"), len(psutil.pids()), 20)
     assert near(value("statgrab-load/load", "longterm"), os.getloadavg()[2], 0.3)
     assert near(value("statgrab-load/load-relative", "longterm"),
                 value("statgrab-load/load", "longterm") / psutil.cpu_count(), 0.001)
+    assert value("statgrab/users") == len(psutil.users())
+    disks = psutil.disk_io_counters(perdisk=True)
+    for name, disk in disks.items():
+        if disk.read_count + disk.write_count > 0:
+            assert near(value(f"statgrab-disk-{name}/disk_octets", "read"), disk.read_bytes, 1e8)
+            assert near(value(f"statgrab-disk-{name}/disk_ops", "read"), disk.read_count, 1e4)
+    for name, link in psutil.net_if_stats().items():
+        assert value(f"statgrab-interface-{name}/bool-up") == link.isup
+        # 65535 is what a driver says that does not know
+        known = 0 < link.speed < 65535
+        assert collectd.has_value(f"statgrab-interface-{name}/gauge-speed") == known
 
 
 @pytest.mark.parametrize("memory", [
@@ -44,14 +63,133 @@ def test_this_machine_is_seen_as_psutil_sees_it(collectd):
     meminfo(SReclaimable=6000000, MemFree=2000000),  # inodes and dentries
     meminfo(MemAvailable=None),  # Linux before 3.14
     meminfo(Cached=16000000),  # the parts are more than the whole
-], ids=["idle", "tmpfs", "slab", "old", "odd"])
-def test_memory_is_psutils_memory(collectd, machine, memory):
+    meminfo(SwapTotal=2000000, SwapFree=500000, SwapCached=100000),
+], ids=["idle", "tmpfs", "slab", "old", "odd", "swap"])
+def test_memory_and_swap_are_psutils(collectd, machine, memory):
     machine.says("/proc/meminfo", memory)
+    machine.says("/proc/vmstat", "pgpgin 5\npgpgout 6\npswpin 7\npswpout 8\noom_kill 2\n")
     collectd.prefix = machine.prefix
-    collectd.load("statgrab", 'Collect "memory"').start()
-    collectd.expect(lambda: collectd.has_value("statgrab-memory/memory-available"))
+    collectd.load("statgrab", 'Collect "memory" "swap"').start()
+    collectd.expect(lambda: collectd.has_value("statgrab-swap/swap_io-out"))
     theirs = machine.psutil("virtual_memory()._asdict()")
     ours = {name: collectd.value(f"statgrab-memory/memory-{name}")
             for name in ("used", "free", "cached", "available", "buffered")}
     assert near(collectd.value("statgrab-memory/percent-used"), theirs["percent"], 0.0501)
     assert ours == {name: theirs[{"buffered": "buffers"}.get(name, name)] for name in ours}
+    swap = machine.psutil("swap_memory()._asdict()")
+    assert near(collectd.value("statgrab-swap/percent-used"), swap["percent"], 0.0501)
+    assert collectd.value("statgrab-swap/swap-used") == swap["used"]
+    assert collectd.value("statgrab-swap/swap-free") == swap["free"]
+    assert collectd.value("statgrab-swap/swap_io-in") == 7 * os.sysconf("SC_PAGESIZE")
+
+
+CPU_CASES = {
+    # user nice system idle iowait irq softirq steal guest guest_nice
+    "busy": ((100, 10, 50, 1000, 20, 1, 2, 3, 0, 0), (190, 10, 80, 1040, 60, 1, 2, 3, 0, 0)),
+    "iowait": ((100, 0, 50, 1000, 1000, 0, 0, 0, 0, 0), (101, 0, 51, 1002, 1196, 0, 0, 0, 0, 0)),
+    "steal": ((100, 0, 50, 1000, 20, 5, 5, 0, 0, 0), (110, 0, 60, 1010, 20, 15, 15, 60, 0, 0)),
+    "guests": ((100, 50, 50, 1000, 20, 0, 0, 0, 80, 40), (160, 70, 60, 1010, 20, 0, 0, 0, 130, 50)),
+    "backwards": ((100, 0, 50, 1000, 500, 0, 0, 0, 0, 0), (150, 0, 60, 1100, 490, 0, 0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", CPU_CASES)
+def test_cpu_is_psutils_cpu(collectd, machine, case, tmp_path, monkeypatch):
+    before, after = CPU_CASES[case]
+    machine.says("/proc/stat", cpu_stat(*before))
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "cpu"').start()
+    collectd.expect(lambda: collectd.has_value("statgrab-cpu/count"))
+    machine.says("/proc/stat", cpu_stat(*after))
+    collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
+
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    (tmp_path / "stat").write_text(cpu_stat(*before), encoding="utf-8")
+    psutil.cpu_percent(None)
+    psutil.cpu_times_percent(None)
+    (tmp_path / "stat").write_text(cpu_stat(*after), encoding="utf-8")
+    assert near(collectd.value("statgrab-cpu/percent-active"), psutil.cpu_percent(None), 0.0501)
+    theirs = psutil.cpu_times_percent(None)
+    for ours, name in (("user", "user"), ("system", "system"), ("wait", "iowait"),
+                       ("idle", "idle"), ("nice", "nice"), ("interrupt", "irq"),
+                       ("softirq", "softirq"), ("steal", "steal")):
+        assert near(collectd.value(f"statgrab-cpu/percent-{ours}"), getattr(theirs, name), 0.0501)
+
+
+def test_paging_is_what_the_kernel_counts(collectd, machine):
+    machine.says("/proc/vmstat", "nr_free_pages 1\npgpgin 123\npgpgout 456\npswpin 7\npswpout 8\n"
+                                 "pgfault 1000\npgmajfault 10\noom_kill 3\n")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "vmem"').start()
+    collectd.expect(lambda: collectd.value("statgrab-vmem/total_events-oom_kill") == 3)
+    assert collectd.value("statgrab-vmem/vmpage_io-memory", "in") == 123
+    assert collectd.value("statgrab-vmem/vmpage_io-swap", "out") == 8
+    assert collectd.value("statgrab-vmem/vmpage_faults", "majflt") == 10
+
+
+def test_broken_files_cost_their_own_values_only(collectd, machine):
+    machine.says("/proc/meminfo", "MemTotal: garbage\n").says("/proc/vmstat", "")
+    machine.says("/proc/diskstats", b"\xff\x00 8 0 sda 1 2\n")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab").start()
+    collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
+    assert not any("memory" in name and "pressure" not in name for name in collectd.names())
+    said = collectd.log_lines(r"statgrab: memory: /proc/meminfo: has no MemTotal")
+    assert len(said) == 1
+    machine.says("/proc/meminfo", meminfo())
+    collectd.expect(lambda: collectd.has_value("statgrab-memory/percent-used"))
+    assert collectd.log_lines(r"statgrab: memory: can be read again")
+
+
+def test_without_proc_the_rest_goes_on(collectd, machine):
+    machine.mounts("tmpfs", "empty")
+    collectd.prefix = [*machine.prefix, "sh", "-c",
+                       'mount --bind "$1/empty" /proc; shift; exec "$@"', "sh", machine.directory]
+    collectd.load("statgrab", 'Collect "memory" "load" "df" "cpu"').start()
+    collectd.expect(lambda: collectd.log_lines("statgrab: memory: /proc/meminfo: No such file"))
+    collectd.expect(lambda: collectd.log_lines("statgrab: df: /proc/self/mounts: No such file"))
+    assert collectd.is_running
+    collectd.stop()
+
+
+def test_native_names_are_those_of_the_native_plugins(collectd):
+    natives = {"memory": "", "cpu": "ReportByCpu false\nValuesPercentage true\nReportNumCpu true",
+               "load": "", "df": 'MountPoint "/"\nReportInodes true', "users": "", "uptime": "",
+               "swap": "", "interface": "", "disk": "", "fhcount": "", "contextswitch": None,
+               "processes": None}
+    for name, options in natives.items():
+        collectd.load(name, options)
+    collectd.start()
+    collectd.expect(lambda: collectd.has_value("cpu/percent-steal"))
+    collectd.expect(lambda: any(name.startswith("disk-") for name in collectd.names()))
+    collectd.expect(lambda: collectd.has_value("processes/fork_rate"))
+    collectd.stop()
+    theirs = {name for name in collectd.names() if not name.endswith("/disk_time")}
+    for path in collectd.csv.glob("*/*/*"):
+        path.unlink()
+    collectd.forget().load("statgrab", 'NativeNames true\n<load>\nReportRelative false\n</load>\n'
+                           '<df>\nMountPoint "/"\n</df>\n<swap>\nReportBytes false\n</swap>').start()
+    collectd.expect(lambda: collectd.has_value("cpu/percent-steal"))
+    collectd.expect(lambda: collectd.has_value("users/users"))
+    # A state that Linux has not had since 2.6.
+    assert theirs - set(collectd.names()) <= {"processes/ps_state-paging"}
+    # The native plugins send these only where they have ever not been 0.
+    further = {name for name in collectd.names()
+               if not name.startswith(("statgrab", "vmem/")) and name not in theirs
+               and not name.endswith(("/pending_operations", "/ps_state-idle"))}
+    assert further == set()
+    assert collectd.value("memory/memory-used") > 0
+
+
+@pytest.mark.parametrize("options, said", [
+    ('Collect "memorry"', 'Collect "memorry" is not one of the allowed words; allowed: cgroup, cpu'),
+    ('RootFS "/nowhere"', 'RootFS "/nowhere" has no proc/stat in it'),
+    ('RootFS "host"', 'RootFS "host" is not an absolute path'),
+    ('<df>\nFSType "xsf"\n</df>', '<df>: FSType "xsf" is no known type of file system; write it as "/^xsf$/"'),
+    ('<df>\nMountPoint "/(/"\n</df>', 'MountPoint "/(/" is not a regular expression'),
+    ('<memory>\nValuesPercent true\n</memory>',
+     '<memory>: unknown option ValuesPercent; did you mean ValuesPercentage?'),
+])
+def test_wrong_options_are_refused(collectd, options, said):
+    collectd.load("statgrab", options).refuses_to_start()
+    assert any(said in line for line in collectd.log), collectd.log

@@ -47,6 +47,18 @@ static int take_line(const struct driver *driver, struct scan *line,
              : 0;
 }
 
+/* In a chroot the root directory is no mount point, and full nevertheless. */
+static int add_root(const struct driver *driver, struct mount_table *table) {
+  for (size_t i = 0; i < table->len; i++) {
+    if (strcmp(table->rows[i].name, "/") == 0) {
+      return 0;
+    }
+  }
+  return mount_table_add(table, "none", "rootfs", "/", driver->root) == NULL
+             ? -ENOMEM
+             : 0;
+}
+
 /* True if the text is what the table was made from: the usual case. */
 static bool is_known(const struct driver *driver, const struct scan *text) {
   size_t length = (size_t)(text->end - text->at);
@@ -83,6 +95,9 @@ int linux_read_mounts(struct driver *driver, struct mount_table *table,
   code = remember(driver, &text);
   while (code == 0 && scan_line(&text, &line)) {
     code = take_line(driver, &line, table);
+  }
+  if (code == 0) {
+    code = add_root(driver, table);
   }
   if (code != 0) {
     forget(driver); /* the table is half of it: make it anew next time */

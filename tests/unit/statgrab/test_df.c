@@ -130,6 +130,45 @@ static void adds_up_whatever_is_claimed(void **state) {
   assert_near(value("statgrab-df-odd/df_complex-used"), 0);
 }
 
+/* A container's root is an overlay, a chroot's is no mount at all. */
+static void always_tells_of_the_root(void **state) {
+  (void)state;
+  static const char *const types[] = {"overlay", "tmpfs", "rootfs"};
+  for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    const struct df_options options = {0};
+    struct mount_table table = {0};
+    struct df_choice choice;
+    assert_non_null(mount_table_add(&table, "none", types[i], "/", ""));
+    assert_int_equal(df_choice_init(&choice, &options, NULL), 0);
+    assert_int_equal(df_choice_make(&choice, &table, NULL), 0);
+    assert_int_equal(choice.items_len, 1);
+    df_choice_fini(&choice);
+    mount_table_fini(&table);
+  }
+}
+
+static void knows_types(void **state) {
+  (void)state;
+  static const char *const known[] = {"9p",    "ext4",       "zonefs", "autofs",
+                                      "udf",   "fuse.sshfs", "/^x/",   "nfs4",
+                                      "tmpfs", "squashfs",   "fat",    "xfs"};
+  static const char *const unknown[] = {"xsf", "", "ext5", "EXT4", "/(/"};
+  for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+    assert_int_equal(df_check_type(known[i], NULL), 0);
+  }
+  for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+    assert_true(df_check_type(unknown[i], NULL) < 0);
+  }
+}
+
+static void knows_what_may_hang(void **state) {
+  (void)state;
+  assert_true(df_type_may_hang("nfs4") && df_type_may_hang("fuse.sshfs") &&
+              df_type_may_hang("9p") && df_type_may_hang("virtiofs"));
+  assert_false(df_type_may_hang("ext4") || df_type_may_hang("zfs") ||
+               df_type_may_hang("tmpfs") || df_type_may_hang("xfs"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(chooses_what_can_fill_up),
@@ -138,6 +177,9 @@ int main(void) {
       cmocka_unit_test(names_by_device),
       cmocka_unit_test(tells_psutils_percentages),
       cmocka_unit_test(says_nothing_of_no_size),
+      cmocka_unit_test(always_tells_of_the_root),
+      cmocka_unit_test(knows_types),
+      cmocka_unit_test(knows_what_may_hang),
       cmocka_unit_test(adds_up_whatever_is_claimed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

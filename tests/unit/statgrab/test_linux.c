@@ -168,6 +168,10 @@ static void reads_mounts(void **state) {
   assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
   assert_int_not_equal(table.generation, generation);
   assert_int_equal(table.len, 1);
+  fake_file("/proc/1/mounts", "proc /proc proc rw 0 0\n"); /* a chroot */
+  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_equal(table.len, 2);
+  assert_string_equal(table.rows[1].name, "/");
   mount_table_fini(&table);
 }
 

@@ -1,0 +1,43 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Makes the mounts that a test asked for, in the mount namespace that it was
+started in, and becomes the command: machine_stage.py JSON COMMAND ..."""
+import ctypes
+import json
+import os
+import sys
+
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+
+
+def mount(source, target, kind, flags=0, options=""):
+    libc = ctypes.CDLL(None, use_errno=True)
+    words = [os.fsencode(word) for word in (source, target, kind)]
+    if libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(options)) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot mount {kind} {target}")
+
+
+def mount_dead(target):
+    """A FUSE file system whose daemon never reads a request. The command holds
+    its descriptor, so it lives as long as the command."""
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    os.set_inheritable(fd, True)
+    mount("dead", target, "fuse.dead", 0, f"fd={fd},rootmode=40000,user_id=0,group_id=0")
+
+
+def main():
+    mount("none", "/", "none", MS_REC | MS_PRIVATE)
+    for kind, source, target in json.loads(sys.argv[1]):
+        target = os.fsdecode(target.encode("latin-1"))
+        if kind != "bind":
+            os.makedirs(target, exist_ok=True)
+        if kind == "dead":
+            mount_dead(target)
+        elif kind == "bind":
+            mount(source, target, "none", MS_BIND)
+        else:
+            mount(source, target, kind)
+    os.execvp(sys.argv[2], sys.argv[2:])
+
+
+main()

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""statgrab on machines in trouble: what hangs, vanishes, has odd names, or is
+there a thousand times."""
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import pytest
+from machines import Machine, cpu_stat, meminfo
+
+
+@pytest.fixture
+def machine(directory):
+    return Machine(directory)
+
+
+@pytest.fixture(autouse=True)
+def quick(collectd):
+    collectd.interval = 0.2
+
+
+def inside(collectd, *command):
+    """Runs a command in the namespaces of the running collectd."""
+    subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", *command],
+                   check=True, timeout=30)
+
+
+def instances(collectd, group):
+    """The items of GROUP that were told of: {"root", "var"} for "df"."""
+    start = f"statgrab-{group}-"
+    return {name.split("/")[0][len(start):] for name in collectd.names() if name.startswith(start)}
+
+
+def count_of(collectd, name):
+    return len(collectd.history(name))
+
+
+def test_a_dead_mount_costs_its_own_values_only(collectd, machine):
+    dead = machine.mounts("dead", "dead")
+    machine.mounts("tmpfs", "alive")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", f'<df>\nMountPoint "/" "{dead}" "{machine.directory}/alive"\n</df>')
+    collectd.start()
+    collectd.expect(lambda: count_of(collectd, "statgrab-df-root/percent-used") > 5)
+    collectd.expect(lambda: count_of(collectd, "statgrab-memory/percent-used") > 5)
+    assert any(name.endswith("-alive") for name in instances(collectd, "df"))
+    assert not any(name.endswith("-dead") for name in instances(collectd, "df"))
+    said = collectd.log_lines("statgrab: df: ")
+    assert len(said) == 1 and f"df: {dead}: does not answer for" in said[0]
+    before = time.monotonic()
+    collectd.stop()
+    assert time.monotonic() - before < 2
+
+
+def test_a_dead_mount_that_is_taken_away_is_forgotten(collectd, machine):
+    dead = machine.mounts("dead", "dead")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "df"').start()
+    collectd.expect(lambda: collectd.log_lines("does not answer"))
+    inside(collectd, "umount", "-l", dead)
+    before = count_of(collectd, "statgrab-df-root/percent-used")
+    collectd.expect(lambda: count_of(collectd, "statgrab-df-root/percent-used") > before + 2)
+    collectd.stop()
+
+
+def test_more_dead_mounts_than_threads(collectd, machine):
+    for i in range(20):
+        machine.mounts("dead", f"dead{i}")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "df" "memory"').start()
+    collectd.expect(lambda: count_of(collectd, "statgrab-memory/percent-used") > 5)
+    collectd.expect(lambda: count_of(collectd, "statgrab-df-root/percent-used") > 2, within=5)
+    before = time.monotonic()
+    collectd.stop()
+    assert time.monotonic() - before < 2
+
+
+def test_mounts_come_and_go(collectd, machine):
+    (machine.directory / "new").mkdir()
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", '<df>\nFSType "tmpfs"\n</df>').start()
+    collectd.expect(lambda: collectd.has_value("statgrab-memory/percent-used"))
+    inside(collectd, "mount", "-t", "tmpfs", "none", str(machine.directory / "new"))
+    name = str(machine.directory / "new")[1:].replace("/", "-")
+    value = f"statgrab-df-{name}/percent-free"
+    collectd.expect(lambda: count_of(collectd, value) > 2)
+    inside(collectd, "umount", str(machine.directory / "new"))
+    collectd.expect(lambda: is_over(collectd, value))
+    assert collectd.log_lines("statgrab: ") == []
+
+
+def is_over(collectd, name):
+    """True if NAME was left out three times while others were told of."""
+    last = collectd.history(name)[-1]["epoch"]
+    return sum(row["epoch"] > last + 0.1
+               for row in collectd.history("statgrab-memory/percent-used")) > 3
+
+
+def test_interfaces_come_and_go(collectd, machine):
+    machine.unshares += ["--net"]
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "interface" "memory"').start()
+    collectd.expect(lambda: collectd.value("statgrab-interface-lo/bool-up") == 0)
+    inside(collectd, "ip", "link", "add", "odd0", "type", "bridge")
+    collectd.expect(lambda: collectd.value("statgrab-interface-odd0/bool-up") == 0)
+    inside(collectd, "ip", "link", "set", "odd0", "up")
+    collectd.expect(lambda: collectd.value("statgrab-interface-odd0/bool-up") == 1)
+    # A link that does not know its speed has none.
+    assert not collectd.has_value("statgrab-interface-odd0/gauge-speed")
+    inside(collectd, "ip", "link", "del", "odd0")
+    collectd.expect(lambda: is_over(collectd, "statgrab-interface-odd0/if_octets"))
+    assert collectd.log_lines("statgrab: ") == []
+
+
+def test_names_of_any_bytes(collectd, machine):
+    names = [b"new\nline", b'quo"te', b"back\\slash", b"bl ank", b"caf\xc3\xa9", b"la\xe9tin",
+             b"x" * 200, b"x" * 199 + b"y", b"a-b", b"a/b", b"#hash", b"%s%n"]
+    for name in names:
+        machine.mounts("tmpfs", name)
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", '<df>\nFSType "tmpfs"\nReportInodes false\n</df>').start()
+    collectd.expect(lambda: any("hash" in name for name in instances(collectd, "df")))
+    collectd.expect(lambda: count_of(collectd, "statgrab-memory/percent-used") > 3)
+    start = str(machine.directory)[1:].replace("/", "-") + "-"
+    found = {name[len(start):] for name in instances(collectd, "df") if name.startswith(start)}
+    for wanted in ("new_line", 'quo"te', "back\\slash", "bl ank", "caf\u00e9", "la_tin", "#hash",
+                   "%s%n", "a-b"):
+        assert wanted in found
+    assert len(found) == len(names)
+    assert collectd.log_lines("too old|statgrab: ") == []
+
+
+def test_a_thousand_mounts(collectd, machine):
+    for i in range(1000):
+        machine.mounts("tmpfs", f"m{i}")
+    collectd.prefix = machine.prefix
+    collectd.interval = 1
+    collectd.load("statgrab", '<df>\nFSType "tmpfs"\nReportInodes false\nValuesAbsolute false\n</df>')
+    collectd.start()
+    collectd.expect(lambda: len(instances(collectd, "df")) >= 1000)
+    collectd.expect(lambda: count_of(collectd, "statgrab-load/load") > 2)
+    assert collectd.log_lines("statgrab: ") == []
+
+
+def test_a_thousand_interfaces(collectd, machine):
+    machine.unshares += ["--net"]
+    many = "".join(f"link add d{i} type bridge\n" for i in range(1000))
+    collectd.prefix = [*machine.prefix, "sh", "-c",
+                       'ip -batch "$1" && shift && exec "$@"', "sh", machine.directory / "links"]
+    (machine.directory / "links").write_text(many, encoding="utf-8")
+    collectd.interval = 1
+    collectd.load("statgrab", 'Collect "interface" "load"').start()
+    collectd.expect(lambda: len(instances(collectd, "interface")) > 1000)
+    collectd.expect(lambda: count_of(collectd, "statgrab-load/load") > 2)
+    assert collectd.log_lines("statgrab: ") == []
+
+
+def host_root(directory, processes=0):
+    """The root of another machine, as a container has it mounted."""
+    root = directory / "host"
+    files = {"stat": cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 0, 0, processors=64), "meminfo": meminfo(),
+             "loadavg": "32.00 16.00 8.00 1/2 3\n", "uptime": "777.25 1.00\n",
+             "vmstat": "pgpgin 1\npgpgout 2\n", "diskstats": " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n",
+             "1/mounts": "/dev/sdx / ext4 rw 0 0\nnone /srv tmpfs rw 0 0\n",
+             "1/net/dev": "a\nb\n eno1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+             "sys/fs/file-nr": "1 2 3\n", "self/cgroup": "0::/\n"}
+    for name, text in files.items():
+        path = root / "proc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if processes:
+        stat = root / "proc" / "one"
+        stat.write_text("2 (a) S 1 1 1 0 -1 4 1 1 1 1 1 1 1 1 20 0 2 0\n", encoding="utf-8")
+        for pid in range(2, processes + 1):
+            (root / "proc" / str(pid)).mkdir()
+            os.link(stat, root / "proc" / str(pid) / "stat")
+    return root
+
+
+def test_a_container_sees_the_machine_around_it(collectd, directory):
+    collectd.load("statgrab", f'RootFS "{host_root(directory)}"').start()
+    collectd.expect(lambda: collectd.has_value("statgrab-df-root/percent-used"))
+    collectd.expect(lambda: collectd.has_value("statgrab/users"))
+    assert collectd.value("statgrab-cpu/count") == 64
+    assert collectd.value("statgrab-load/load-relative", "shortterm") == 0.5
+    assert collectd.value("statgrab/uptime") == 777.25
+    assert collectd.value("statgrab-processes/ps_count", "processes") == 1
+    assert instances(collectd, "interface") == {"eno1"}
+    assert instances(collectd, "disk") == {"sdx"}
+    assert collectd.log_lines("statgrab: ") == []
+
+
+def test_five_thousand_processes(collectd):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:  # a disk takes seconds
+        root = host_root(pathlib.Path(memory), 5000)
+        collectd.load("statgrab", f'RootFS "{root}"\nCollect "processes"').start()
+        collectd.expect(
+            lambda: collectd.value("statgrab-processes/ps_count", "processes") == 5000)
+        collectd.expect(lambda: collectd.value("statgrab-processes/ps_state-sleeping") == 4999)
+        assert collectd.value("statgrab-processes/ps_count", "threads") == 9998
+        collectd.stop()
+
+
+@pytest.mark.parametrize("threads", [1, 5])
+def test_values_do_not_depend_on_the_reading_thread(collectd, machine, threads):
+    machine.says("/proc/meminfo", meminfo(SwapTotal=1000, SwapFree=250))
+    machine.says("/proc/stat", cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
+    machine.says("/proc/vmstat", "pgpgin 1\npgpgout 2\npswpin 3\npswpout 4\npgfault 5\npgmajfault 6\n")
+    machine.unshares += ["--net"]
+    machine.says("/proc/diskstats", " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n")
+    collectd.globals.append(f"ReadThreads {threads}")
+    collectd.prefix = machine.prefix
+    collectd.load("statgrab", 'Collect "memory" "swap" "cpu" "vmem" "interface" "disk"').start()
+    collectd.expect(lambda: count_of(collectd, "statgrab-vmem/vmpage_faults") > 5)
+    for name in collectd.names():
+        values = {tuple(v for k, v in row.items() if k != "epoch") for row in collectd.history(name)}
+        assert len(values) == 1, f"{name}: {values}"
+    # Two readings in one tick: no share of nothing.
+    assert not collectd.has_value("statgrab-cpu/percent-active")
