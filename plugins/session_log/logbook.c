@@ -49,6 +49,7 @@ static int compile_patterns(struct logbook *logbook, struct error *error) {
       {"Error", options->error, LINE_ERROR},
       {"Restart", options->restart, LINE_RESTART},
       {"TimedOut", options->timed_out, LINE_TIMED_OUT},
+      {"", REPEATED_TEXT, LINE_REPEATED},
   };
   struct texts texts = {.len = 0};
   int code = 0;

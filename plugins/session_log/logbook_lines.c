@@ -63,9 +63,12 @@ static double number_after(const struct scanner_line *line, const char *text) {
   return found == NULL ? 0 : number_at(found + bytes, line->text + line->bytes);
 }
 
-/* syslog folds equal lines: "message repeated 5 times: [ ... ]". */
-static uint64_t times_of(const struct scanner_line *line) {
-  double times = number_after(line, "message repeated ");
+static uint64_t times_of(struct logbook *logbook,
+                         const struct scanner_line *line) {
+  if (!is_of_kind(logbook, LINE_REPEATED, line)) {
+    return 1;
+  }
+  double times = number_after(line, REPEATED_TEXT);
   return times >= 1 && times <= REPEATED_MAX ? (uint64_t)times : 1;
 }
 
@@ -108,7 +111,7 @@ static void take_line(void *context, const struct scanner_line *line) {
   struct logbook *logbook = context;
   bool is_error = is_of_kind(logbook, LINE_ERROR, line);
   bool is_timeout = is_of_kind(logbook, LINE_TIMED_OUT, line);
-  uint64_t times = times_of(line);
+  uint64_t times = times_of(logbook, line);
   int64_t at_s = 0; /* read once, where it is needed */
   for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
     if (is_of_kind(logbook, events[i].kind, line)) {

@@ -25,8 +25,11 @@ enum line_kind {
   LINE_ERROR, /* without a pattern: by the line's level */
   LINE_RESTART,
   LINE_TIMED_OUT,
+  LINE_REPEATED, /* syslog's "message repeated 5 times: [ ... ]" */
   LINE_KINDS,
 };
+
+#define REPEATED_TEXT "message repeated "
 
 struct line_pattern {
   struct pattern *pattern; /* owned; NULL: none */

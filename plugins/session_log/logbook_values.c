@@ -48,6 +48,7 @@ static void publish_follower(struct logbook *logbook,
     uint64_t count;
   } counts[] = {
       {"total_bytes", "read", view.read.bytes},
+      {"derive", "lines", view.read.lines},
       {"derive", "long_lines", view.read.long_lines},
       {"derive", "rotated", view.rotated},
       {"derive", "truncated", view.truncated},

@@ -1,54 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* prefilter: finds the places where one of a few texts may stand, as fast as
- * memory delivers. Written in vector extensions, so that every compiler makes
- * of it what its processor has; on x86 once more for AVX2, chosen at run
- * time. */
+/* prefilter: finds the places where one of a few texts may stand. This engine
+ * is written in vector extensions, so every compiler makes of it what its
+ * processor has: two bytes of each anchor are compared at 32 places at once. */
 #include "session_log/prefilter.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <string.h>
 
 #define LANES 32
+#define BUCKETS 8
 #define INLINE static inline __attribute__((always_inline))
 
 typedef uint8_t lanes __attribute__((vector_size(LANES)));
 typedef uint64_t words __attribute__((vector_size(LANES)));
 
+/* The first and the last byte of an anchor, in every lane. */
 struct splat {
-  lanes first, second;
-  size_t gap;
+  lanes first, last;
 };
-
-INLINE void splat_pairs(const struct prefilter *prefilter, size_t n,
-                        struct splat *splats) {
-  for (size_t i = 0; i < n; i++) {
-    memset(&splats[i].first, prefilter->pairs[i].first, LANES);
-    memset(&splats[i].second, prefilter->pairs[i].second, LANES);
-    splats[i].gap = prefilter->pairs[i].gap;
-  }
-}
 
 INLINE void find_in_lanes(const uint8_t *at, size_t n,
                           const struct splat *splats, lanes *ret_found) {
   lanes here;
-  memcpy(&here, at, LANES);
+  lanes there;
   lanes found = {0};
+  memcpy(&here, at, LANES);
+  memcpy(&there, at + PREFILTER_ANCHOR_BYTES - 1, LANES);
   for (size_t i = 0; i < n; i++) {
-    lanes there;
-    memcpy(&there, at + splats[i].gap, LANES);
     found |=
-        (lanes)(here == splats[i].first) & (lanes)(there == splats[i].second);
+        (lanes)(here == splats[i].first) & (lanes)(there == splats[i].last);
   }
   *ret_found = found;
 }
 
-INLINE bool is_any(const lanes *found) {
-  words all;
-  memcpy(&all, found, sizeof(all));
-  return (all[0] | all[1] | all[2] | all[3]) != 0;
-}
-
-/* Byte order does not matter here: bytes are looked at one by one. */
+/* Bytes are looked at one by one: their order does not matter here. */
 static uint64_t mask_of(const lanes *low, const lanes *high) {
   uint8_t bytes[2 * LANES];
   uint64_t mask = 0;
@@ -60,72 +45,93 @@ static uint64_t mask_of(const lanes *low, const lanes *high) {
   return mask;
 }
 
-INLINE size_t search_n(const struct prefilter *prefilter, size_t n,
+INLINE size_t search_n(const struct splat *splats, size_t n,
                        const uint8_t *data, size_t from, size_t bytes,
                        uint64_t *ret_mask) {
-  struct splat splats[PREFILTER_PAIRS_MAX];
-  splat_pairs(prefilter, n, splats);
   for (size_t at = from; at < bytes; at += PREFILTER_BLOCK_BYTES) {
     lanes low;
     lanes high;
     find_in_lanes(data + at, n, splats, &low);
     find_in_lanes(data + at + LANES, n, splats, &high);
-    lanes both = low | high;
-    if (is_any(&both)) {
-      uint64_t mask = mask_of(&low, &high);
-      if (bytes - at < PREFILTER_BLOCK_BYTES) { /* not what is behind the end */
-        mask &= (UINT64_C(1) << (bytes - at)) - 1;
-      }
-      if (mask != 0) {
-        *ret_mask = mask;
-        return at;
-      }
+    words any = (words)(low | high);
+    if ((any[0] | any[1] | any[2] | any[3]) == 0) {
+      continue;
+    }
+    uint64_t mask = mask_of(&low, &high);
+    if (bytes - at < PREFILTER_BLOCK_BYTES) { /* not what is behind the end */
+      mask &= (UINT64_C(1) << (bytes - at)) - 1;
+    }
+    if (mask != 0) {
+      *ret_mask = mask;
+      return at;
     }
   }
   return bytes;
 }
 
-/* A constant number of pairs lets the compiler keep them in registers. */
-INLINE size_t search_any(const struct prefilter *prefilter, const uint8_t *data,
-                         size_t from, size_t bytes, uint64_t *ret_mask) {
-  switch (prefilter->pairs_len) {
-  case 1:
-    return search_n(prefilter, 1, data, from, bytes, ret_mask);
-  case 2:
-    return search_n(prefilter, 2, data, from, bytes, ret_mask);
-  case 3:
-    return search_n(prefilter, 3, data, from, bytes, ret_mask);
-  case 4:
-    return search_n(prefilter, 4, data, from, bytes, ret_mask);
-  case 5:
-    return search_n(prefilter, 5, data, from, bytes, ret_mask);
-  case 6:
-    return search_n(prefilter, 6, data, from, bytes, ret_mask);
-  default:
-    return search_n(prefilter, prefilter->pairs_len, data, from, bytes,
-                    ret_mask);
-  }
-}
-
+/* A constant number of anchors lets the compiler keep them in registers. */
 static size_t search_portable(const struct prefilter *prefilter,
                               const uint8_t *data, size_t from, size_t bytes,
                               uint64_t *ret_mask) {
-  return search_any(prefilter, data, from, bytes, ret_mask);
+  struct splat splats[PREFILTER_ANCHORS_MAX];
+  size_t n = prefilter->anchors_len;
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *anchor = prefilter->anchors[i];
+    memset(&splats[i].first, anchor[0], LANES);
+    memset(&splats[i].last, anchor[PREFILTER_ANCHOR_BYTES - 1], LANES);
+  }
+  switch (n) {
+  case 1:
+    return search_n(splats, 1, data, from, bytes, ret_mask);
+  case 2:
+    return search_n(splats, 2, data, from, bytes, ret_mask);
+  case 3:
+    return search_n(splats, 3, data, from, bytes, ret_mask);
+  case 4:
+    return search_n(splats, 4, data, from, bytes, ret_mask);
+  default:
+    return search_n(splats, n, data, from, bytes, ret_mask);
+  }
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) static size_t
-search_avx2(const struct prefilter *prefilter, const uint8_t *data, size_t from,
-            size_t bytes, uint64_t *ret_mask) {
-  return search_any(prefilter, data, from, bytes, ret_mask);
+static void fill_halves(struct prefilter *prefilter) {
+  memset(prefilter->halves, 0, sizeof(prefilter->halves));
+  for (size_t i = 0; i < prefilter->anchors_len; i++) {
+    uint8_t bucket = (uint8_t)(1U << (i % BUCKETS));
+    for (size_t j = 0; j < PREFILTER_ANCHOR_BYTES; j++) {
+      uint8_t byte = prefilter->anchors[i][j];
+      prefilter->halves[j].low[byte & 0x0f] |= bucket;
+      prefilter->halves[j].high[byte >> 4] |= bucket;
+    }
+  }
 }
-#endif
+
+static bool is_ascii(const struct prefilter *prefilter) {
+  for (size_t i = 0; i < prefilter->anchors_len; i++) {
+    for (size_t j = 0; j < PREFILTER_ANCHOR_BYTES; j++) {
+      if (prefilter->anchors[i][j] >= 0x80) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+int prefilter_use(struct prefilter *prefilter, enum prefilter_engine engine) {
+  prefilter_search *search =
+      engine == PREFILTER_PORTABLE ? search_portable : prefilter_native(engine);
+  if (search == NULL ||
+      (engine != PREFILTER_PORTABLE && !is_ascii(prefilter))) {
+    return -ENOTSUP;
+  }
+  fill_halves(prefilter);
+  prefilter->search = search;
+  return 0;
+}
 
 void prefilter_prepare(struct prefilter *prefilter) {
-  prefilter->search = search_portable;
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) {
-    prefilter->search = search_avx2;
+  if (prefilter_use(prefilter, PREFILTER_AVX512) != 0 &&
+      prefilter_use(prefilter, PREFILTER_AVX2) != 0) {
+    (void)prefilter_use(prefilter, PREFILTER_PORTABLE);
   }
-#endif
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* scanner: bytes in, the lines that hold one of a set of texts out.
  *
- * Texts that share two bytes at the same distance share one pair of the
- * prefilter: "Creating new database session", "Closing database session" and
- * "Database session error" cost one comparison, not three. */
+ * Texts that share three bytes share an anchor of the prefilter: "Creating new
+ * database session", "Closing database session" and "Database session error"
+ * cost no more than one of them. */
 #include "session_log/scanner.h"
 
 #include <errno.h>
@@ -14,108 +14,117 @@
 struct needle {
   char *text; /* owned */
   size_t bytes;
-  size_t at;   /* of its pair's first byte in the text */
-  size_t pair; /* index */
+  size_t at; /* of its anchor in the text */
   uint64_t bit;
+};
+
+/* What one anchor serves. */
+struct group {
+  uint32_t key;
+  size_t len;
+  uint8_t needles[SCANNER_TEXTS_MAX]; /* their places */
 };
 
 struct scanner {
   struct prefilter prefilter;
   struct needle needles[SCANNER_TEXTS_MAX];
   size_t needles_len;
+  struct group groups[SCANNER_TEXTS_MAX]; /* one an anchor, in their order */
 };
 
-/* How often a byte stands in logs, roughly, in thousandths: counted over
+/* How many of a thousand bytes of a log are this one, roughly: counted over
  * Python, JSON, syslog and server logs. */
 static unsigned frequency(uint8_t c) {
-  static const char *const common = " eta0-ionsr1:2\"d,lc.5345u6789mpgh/=_";
-  const char *found = c == '\0' ? NULL : strchr(common, (char)c);
-  if (found != NULL) {
-    return 60U - (unsigned)(found - common);
+  static const struct {
+    const char *bytes;
+    unsigned per_mille;
+  } groups[] = {
+      {" ", 110},         {"e0", 55},
+      {"taonisr1\"", 40}, {"dcl23456789-:.", 25},
+      {"umpgh/=_", 15},   {"bfwy,[]{}", 10},
+  };
+  for (size_t i = 0; c != '\0' && i < sizeof(groups) / sizeof(groups[0]); i++) {
+    if (strchr(groups[i].bytes, (char)c) != NULL) {
+      return groups[i].per_mille;
+    }
   }
-  if (c >= 'A' && c <= 'Z') {
-    return 4;
-  }
-  return c >= 'a' && c <= 'z' ? 12 : 6;
+  return c >= 'A' && c <= 'Z' ? 3 : 5;
 }
 
-static unsigned cost_of(const struct prefilter_pair *pair) {
-  return 1 + frequency(pair->first) * frequency(pair->second);
+static uint32_t word_at(const char *text) {
+  uint32_t word = 0;
+  memcpy(&word, text, PREFILTER_ANCHOR_BYTES);
+  return word;
 }
 
-/* Where PAIR stands in the text; SIZE_MAX where it does not. */
-static size_t find_pair(const struct needle *needle,
-                        const struct prefilter_pair *pair) {
-  for (size_t i = 0; i + pair->gap < needle->bytes; i++) {
-    if ((uint8_t)needle->text[i] == pair->first &&
-        (uint8_t)needle->text[i + pair->gap] == pair->second) {
+/* Where the anchor KEY stands in the text; SIZE_MAX where it does not. */
+static size_t find_anchor(const struct needle *needle, uint32_t key) {
+  for (size_t i = 0; i + PREFILTER_ANCHOR_BYTES <= needle->bytes; i++) {
+    if (word_at(needle->text + i) == key) {
       return i;
     }
   }
   return SIZE_MAX;
 }
 
-static size_t count_covered(const struct scanner *scanner,
-                            const struct prefilter_pair *pair) {
-  size_t covered = 0;
-  for (size_t i = 0; i < scanner->needles_len; i++) {
-    covered += scanner->needles[i].pair == SIZE_MAX &&
-               find_pair(&scanner->needles[i], pair) != SIZE_MAX;
-  }
-  return covered;
-}
-
 struct choice {
-  struct prefilter_pair pair;
-  size_t covered;
-  unsigned cost;
+  uint32_t key;
+  char bytes[PREFILTER_ANCHOR_BYTES];
+  double cost; /* for each text that it serves */
 };
 
-/* Offers every pair of the text; what covers more texts wins, then what is
- * rarer. */
-static void offer_pairs_of(const struct scanner *scanner,
-                           const struct needle *needle, struct choice *best) {
-  for (size_t i = 0; i < needle->bytes; i++) {
-    for (size_t gap = 1; gap <= PREFILTER_GAP_MAX && i + gap < needle->bytes;
-         gap++) {
-      struct choice choice = {.pair = {.first = (uint8_t)needle->text[i],
-                                       .second = (uint8_t)needle->text[i + gap],
-                                       .gap = (uint8_t)gap}};
-      choice.cost = cost_of(&choice.pair);
-      choice.covered = count_covered(scanner, &choice.pair);
-      if (choice.covered > best->covered ||
-          (choice.covered == best->covered && choice.cost < best->cost)) {
-        *best = choice;
+/* What an anchor costs: a share of every look, and a look at the line for each
+ * time it is met. */
+static double cost_of(const struct scanner *scanner, const char *anchor) {
+  double cost = 1e-9;
+  for (size_t i = 0; i < PREFILTER_ANCHOR_BYTES; i++) {
+    cost *= frequency((uint8_t)anchor[i]);
+  }
+  size_t served = 0;
+  for (size_t i = 0; i < scanner->needles_len; i++) {
+    served += scanner->needles[i].at == SIZE_MAX &&
+              find_anchor(&scanner->needles[i], word_at(anchor)) != SIZE_MAX;
+  }
+  return (cost + 1e-5) / (double)served;
+}
+
+/* Greedy cover: the anchor that serves what is left at the lowest price. */
+static bool choose_anchor(const struct scanner *scanner,
+                          struct choice *ret_choice) {
+  bool is_found = false;
+  for (size_t i = 0; i < scanner->needles_len; i++) {
+    const struct needle *needle = &scanner->needles[i];
+    for (size_t j = 0;
+         needle->at == SIZE_MAX && j + PREFILTER_ANCHOR_BYTES <= needle->bytes;
+         j++) {
+      double cost = cost_of(scanner, needle->text + j);
+      if (!is_found || cost < ret_choice->cost) {
+        is_found = true;
+        ret_choice->cost = cost;
+        ret_choice->key = word_at(needle->text + j);
+        memcpy(ret_choice->bytes, needle->text + j, PREFILTER_ANCHOR_BYTES);
       }
     }
   }
+  return is_found;
 }
 
-/* Greedy cover: each round takes the pair that serves most of what is left. */
-static int choose_pairs(struct scanner *scanner) {
+static void choose_anchors(struct scanner *scanner) {
   struct prefilter *prefilter = &scanner->prefilter;
-  for (;;) {
-    struct choice best = {0};
-    for (size_t i = 0; i < scanner->needles_len; i++) {
-      if (scanner->needles[i].pair == SIZE_MAX) {
-        offer_pairs_of(scanner, &scanner->needles[i], &best);
-      }
-    }
-    if (best.covered == 0) {
-      return 0;
-    }
-    if (prefilter->pairs_len == PREFILTER_PAIRS_MAX) {
-      return -EINVAL;
-    }
+  struct choice choice = {.key = 0};
+  while (choose_anchor(scanner, &choice)) {
+    struct group *group = &scanner->groups[prefilter->anchors_len];
+    group->key = choice.key;
+    memcpy(prefilter->anchors[prefilter->anchors_len++], choice.bytes,
+           PREFILTER_ANCHOR_BYTES);
     for (size_t i = 0; i < scanner->needles_len; i++) {
       struct needle *needle = &scanner->needles[i];
-      size_t at = find_pair(needle, &best.pair);
-      if (needle->pair == SIZE_MAX && at != SIZE_MAX) {
-        needle->pair = prefilter->pairs_len;
+      size_t at = find_anchor(needle, choice.key);
+      if (needle->at == SIZE_MAX && at != SIZE_MAX) {
         needle->at = at;
+        group->needles[group->len++] = (uint8_t)i;
       }
     }
-    prefilter->pairs[prefilter->pairs_len++] = best.pair;
   }
 }
 
@@ -132,7 +141,7 @@ static int add_needle(struct scanner *scanner, const struct pattern_span *text,
   }
   memcpy(needle->text, text->text, text->bytes);
   needle->bytes = text->bytes;
-  needle->pair = SIZE_MAX;
+  needle->at = SIZE_MAX;
   needle->bit = UINT64_C(1) << index;
   scanner->needles_len++;
   return 0;
@@ -145,13 +154,11 @@ int scanner_new(const struct pattern_span *texts, size_t texts_len,
   for (size_t i = 0; code == 0 && i < texts_len; i++) {
     code = add_needle(scanner, &texts[i], i);
   }
-  if (code == 0) {
-    code = choose_pairs(scanner);
-  }
   if (code != 0) {
     scanner_free(scanner);
     return code;
   }
+  choose_anchors(scanner);
   prefilter_prepare(&scanner->prefilter);
   *ret_scanner = scanner;
   return 0;
@@ -167,19 +174,39 @@ void scanner_free(struct scanner *scanner) {
   free(scanner);
 }
 
+int scanner_use(struct scanner *scanner, enum prefilter_engine engine) {
+  return prefilter_use(&scanner->prefilter, engine);
+}
+
 /* ---- running ---- */
 
-/* The texts that stand around DATA[at], where a pair of the prefilter does. */
+static bool stands_at(const struct needle *needle, const char *data,
+                      size_t bytes, size_t at) {
+  if (at < needle->at || needle->bytes > bytes - (at - needle->at)) {
+    return false;
+  }
+  const char *start = data + at - needle->at;
+  return start[0] == needle->text[0] &&
+         memcmp(start, needle->text, needle->bytes) == 0;
+}
+
+/* The texts that stand around DATA[at], where an anchor may. */
 static uint64_t verify(const struct scanner *scanner, const char *data,
                        size_t bytes, size_t at) {
+  uint32_t word = word_at(data + at);
   uint64_t found = 0;
-  for (size_t i = 0; i < scanner->needles_len; i++) {
-    const struct needle *needle = &scanner->needles[i];
-    if (data[at] == needle->text[needle->at] && at >= needle->at &&
-        needle->bytes <= bytes - (at - needle->at) &&
-        memcmp(data + at - needle->at, needle->text, needle->bytes) == 0) {
-      found |= needle->bit;
+  for (size_t i = 0; i < scanner->prefilter.anchors_len; i++) {
+    const struct group *group = &scanner->groups[i];
+    if (group->key != word) {
+      continue;
     }
+    for (size_t j = 0; j < group->len; j++) {
+      const struct needle *needle = &scanner->needles[group->needles[j]];
+      if (stands_at(needle, data, bytes, at)) {
+        found |= needle->bit;
+      }
+    }
+    break; /* anchors differ */
   }
   return found;
 }

@@ -22,6 +22,12 @@ int scanner_new(const struct pattern_span *texts, size_t texts_len,
                 struct scanner **ret_scanner);
 void scanner_free(struct scanner *scanner); /* accepts NULL */
 
+/* For tests: takes this engine. Returns 0 or -ENOTSUP. */
+int scanner_use(struct scanner *scanner, enum prefilter_engine engine);
+
+/* How many newlines DATA holds. */
+size_t scanner_count_lines(const char *data, size_t bytes);
+
 struct scanner_line {
   const char *text; /* without newline and carriage return */
   size_t bytes;

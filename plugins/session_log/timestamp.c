@@ -129,11 +129,27 @@ static bool take_clock(struct cursor *cursor, struct civil *civil) {
          take_number(cursor, 2, &civil->second);
 }
 
+/* For lines that begin with the same second and go on with the same zone: it is
+ * compared together with what is behind it. */
+static void keep(struct timestamp_cache *cache, const char *start,
+                 const struct cursor *zone, int64_t at_s) {
+  size_t bytes = (size_t)(zone->end - start);
+  cache->zone_at = (size_t)(zone->at - start);
+  if (bytes < cache->zone_at + TIMESTAMP_ZONE_BYTES) {
+    cache->zone_at = 0;
+    return;
+  }
+  cache->at_s = at_s;
+  memcpy(cache->prefix, start, TIMESTAMP_PREFIX_BYTES);
+  memcpy(cache->zone, zone->at, TIMESTAMP_ZONE_BYTES);
+}
+
 /* "2024-01-31 10:00:00,123", "2024-01-31T10:00:00.123456+01:00",
  * "2024/01/31 10:00:00". */
 static int read_iso(struct timestamp_cache *cache, struct cursor cursor,
                     int64_t *ret_s) {
   struct civil civil = {0};
+  const char *start = cursor.at;
   if (!take_number(&cursor, 4, &civil.year) || !take_any(&cursor, "-/") ||
       !take_number(&cursor, 2, &civil.month) || !take_any(&cursor, "-/") ||
       !take_number(&cursor, 2, &civil.day) || !take_any(&cursor, "T t_") ||
@@ -146,9 +162,19 @@ static int read_iso(struct timestamp_cache *cache, struct cursor cursor,
     }
   }
   int64_t offset_s = 0;
+  struct cursor zone = cursor;
   *ret_s = take_zone(&cursor, &offset_s) ? as_utc(&civil) - offset_s
                                          : as_local(cache, &civil);
+  keep(cache, start, &zone, *ret_s);
   return 0;
+}
+
+static bool is_kept(const struct timestamp_cache *cache, const char *line,
+                    size_t bytes) {
+  return cache->zone_at != 0 &&
+         bytes >= cache->zone_at + TIMESTAMP_ZONE_BYTES &&
+         memcmp(line, cache->prefix, TIMESTAMP_PREFIX_BYTES) == 0 &&
+         memcmp(line + cache->zone_at, cache->zone, TIMESTAMP_ZONE_BYTES) == 0;
 }
 
 /* "Jan 31 10:00:00", "Feb  1 10:00:00": the year is not told. */
@@ -241,6 +267,10 @@ static int read_json(struct timestamp_cache *cache, struct cursor cursor,
 int timestamp_read(struct timestamp_cache *cache, const char *line,
                    size_t bytes, int64_t now_s, int64_t *ret_s) {
   struct cursor cursor = {line, line + bytes};
+  if (is_kept(cache, line, bytes)) {
+    *ret_s = cache->at_s;
+    return 0;
+  }
   while (cursor.at < cursor.end && *cursor.at == '\0') {
     cursor.at++; /* what a hole left */
   }

@@ -6,11 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The minute that was converted last: its lines need no calendar. All zero is
- * an empty one. Not locked: one owner. */
+#define TIMESTAMP_PREFIX_BYTES                                                 \
+  19 /* up to the second: "2024-01-31 10:00:00"                                \
+      */
+#define TIMESTAMP_ZONE_BYTES 8
+
+/* What was read last: within a second, lines need no reading; within a minute,
+ * no calendar. All zero is an empty one. Not locked: one owner. */
 struct timestamp_cache {
   int64_t minute;  /* year, month, day, hour, minute in one number */
   int64_t start_s; /* of this minute, local time, since the epoch */
+  int64_t at_s;    /* what the line began with that said: */
+  char prefix[TIMESTAMP_PREFIX_BYTES];
+  char zone[TIMESTAMP_ZONE_BYTES]; /* and what followed the fraction */
+  size_t zone_at;                  /* 0: nothing is kept */
 };
 
 /* Reads the time at the start of LINE, or of the value of a JSON line's time

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* watcher: tells at once which logs were written to, where the kernel can.
+/* watcher_inotify: tells at once which logs were written to, where the kernel
+ * can.
  *
  * Files are watched for writes and directories for new names only: a busy
  * neighbour in /var/log wakes nobody. */
@@ -10,14 +11,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "core/deadline.h"
-
-#if defined(__linux__)
-
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 
 struct watch {
   int number; /* inotify's; the same for every log that watches the file */
@@ -187,42 +185,3 @@ void watcher_stop(struct watcher *watcher) {
   ssize_t written = write(watcher->stop, &one, sizeof(one));
   (void)written; /* it can only be full, which wakes as well */
 }
-
-#else
-
-int watcher_new(size_t logs, struct watcher **ret_watcher) {
-  (void)logs;
-  (void)ret_watcher;
-  return -ENOSYS;
-}
-
-void watcher_free(struct watcher *watcher) { (void)watcher; }
-
-void watcher_begin(struct watcher *watcher, size_t log) {
-  (void)watcher;
-  (void)log;
-}
-
-void watcher_add(struct watcher *watcher, size_t log, const char *path,
-                 enum watch_kind kind) {
-  (void)watcher;
-  (void)log;
-  (void)path;
-  (void)kind;
-}
-
-void watcher_end(struct watcher *watcher, size_t log) {
-  (void)watcher;
-  (void)log;
-}
-
-int watcher_wait(struct watcher *watcher, int64_t deadline_ms, bool *dirty) {
-  (void)watcher;
-  (void)deadline_ms;
-  (void)dirty;
-  return -ECANCELED;
-}
-
-void watcher_stop(struct watcher *watcher) { (void)watcher; }
-
-#endif

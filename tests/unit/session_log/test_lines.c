@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* lines: what a line says of its time and level, and what names rotation makes
+ * (timestamp, level, listing). */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "session_log/level.h"
+#include "session_log/listing.h"
+#include "session_log/timestamp.h"
+
+#define NOW 1706695200 /* 2024-01-31 10:00:00 UTC */
+
+static void reads_the_time_of_a_line(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    int64_t wanted; /* less NOW; 1: none */
+  } cases[] = {
+      {"2024-01-31 10:00:00,123 INFO x", 0},
+      {"2024-01-31 10:00:00.123 | INFO     | x", 0},
+      {"[2024-01-31 10:00:00 +0000] [7] [INFO] gunicorn", 0},
+      {"[2024-01-31 11:00:00 +0100] [7] [INFO] gunicorn", 0},
+      {"2024-01-31T10:00:00Z x", 0},
+      {"2024-01-31T10:00:00.123456789Z x", 0},
+      {"2024-01-31T15:30:00+05:30 x", 0},
+      {"2024-01-31T03:00:00.5-07:00 x", 0},
+      {"2024/01/31 09:59:59 [error] nginx", -1},
+      {"2024-02-29 10:00:00 x", 29 * 86400},
+      {"Jan 31 09:00:00 host app: x", -3600},
+      {"<13>Jan 31 09:00:00 host app: x", -3600},
+      {"Dec 31 10:00:00 host app: x", -31 * 86400},
+      {"Feb  1 10:00:00 host app: x", 86400},
+      {"<34>1 2024-01-31T10:00:00.003Z host app - - x", 0},
+      {"{\"timestamp\": \"2024-01-31T10:00:00Z\", \"level\": \"x\"}", 0},
+      {"{\"level\":\"x\",\"ts\":1706695200.25}", 0},
+      {"{\"level\":50,\"time\":1706695200250,\"pid\":1}", 0},
+      {"{\"asctime\": \"2024-01-31 10:00:00,123\"}", 0},
+      {"\xef\xbb\xbf"
+       "2024-01-31 10:00:00 BOM",
+       0},
+      {"no time here", 1},
+      {"2024-13-31 10:00:00 x", 1},
+      {"2024-01-31 25:00:00 x", 1},
+      {"2024-01-31", 1},
+      {"{\"time\": \"\"}", 1},
+      {"{\"time\":", 1},
+      {"<34>", 1},
+      {"Jan", 1},
+      {"", 1},
+  };
+  struct timestamp_cache cache = {0};
+  for (int round = 0; round < 2; round++) { /* the cache must not matter */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+      int64_t at_s = 0;
+      size_t bytes = strlen(cases[i].line);
+      char *line = malloc(bytes + 1); /* no byte more: for the sanitizer */
+      assert_non_null(line);
+      memcpy(line, cases[i].line, bytes);
+      int code = timestamp_read(&cache, line, bytes, NOW, &at_s);
+      free(line);
+      assert_int_equal(code, cases[i].wanted == 1 ? -ENOENT : 0);
+      if (code == 0) {
+        assert_int_equal(at_s - NOW, cases[i].wanted);
+      }
+    }
+  }
+}
+
+static void one_second_in_two_zones(void **state) {
+  (void)state;
+  struct timestamp_cache cache = {0};
+  int64_t at_s = 0;
+  static const char *const lines[] = {"2024-01-31T10:00:00.123Z some words",
+                                      "2024-01-31T10:00:00.123+01:00 words"};
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(
+        timestamp_read(&cache, lines[i % 2], strlen(lines[i % 2]), NOW, &at_s),
+        0);
+    assert_int_equal(at_s - NOW, i % 2 == 0 ? 0 : -3600);
+  }
+}
+
+static void local_time_is_local(void **state) {
+  (void)state;
+  struct timestamp_cache cache = {0};
+  for (int64_t t = NOW; t < NOW + 400 * 86400; t += 7 * 3600 + 13) {
+    char line[64];
+    struct tm local;
+    time_t when = (time_t)t;
+    int64_t at_s = 0;
+    assert_non_null(localtime_r(&when, &local));
+    assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S,000 INFO x",
+                         &local) > 0);
+    assert_int_equal(timestamp_read(&cache, line, strlen(line), t, &at_s), 0);
+    /* When the clock is set back one hour comes twice: either will do. */
+    struct tm again;
+    time_t found = (time_t)at_s;
+    assert_non_null(localtime_r(&found, &again));
+    assert_true(at_s == t || (again.tm_hour == local.tm_hour &&
+                              again.tm_isdst != local.tm_isdst));
+  }
+}
+
+static void knows_the_level_of_a_line(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    bool is_error;
+  } cases[] = {
+      {"2024-01-31 10:00:00 ERROR app: x", true},
+      {"2024-01-31 10:00:00 CRITICAL app: x", true},
+      {"2024-01-31 10:00:00 INFO app: no ERROR found", false},
+      {"2024-01-31 10:00:00 WARNING app: ERROR was the last level", false},
+      {"ERROR:app.db:x", true},
+      {"ValueError: x", false},
+      {"Traceback: Error in line 3", false},
+      {"2024/01/31 10:00:00 [error] 7#7: *1 x", true},
+      {"2024/01/31 10:00:00 [crit] x", true},
+      {"time=2024 level=error msg=x", true},
+      {"time=2024 level=info msg=\"an error: ERROR\"", false},
+      {"2024-01-31 UTC FATAL:  sorry, too many clients", true},
+      {"{\"level\": \"error\", \"msg\": \"x\"}", true},
+      {"{\"level\":\"INFO\",\"msg\":\"ERROR\"}", false},
+      {"{\"msg\":\"x\",\"levelname\":\"CRITICAL\"}", true},
+      {"{\"severity\":\"ERROR\"}", true},
+      {"{\"level\":50,\"msg\":\"x\"}", true},
+      {"{\"level\":30,\"msg\":\"x ERROR\"}", false},
+      {"{\"text\": \"ERROR\", \"record\": {\"level\": {\"icon\": \"x\", "
+       "\"name\": \"INFO\", \"no\": 20}}}",
+       false},
+      {"{\"text\": \"x\", \"record\": {\"level\": {\"name\": \"ERROR\"}}}",
+       true},
+      {"{\"level\":", false},
+      {"{\"level\"", false},
+      {"{", false},
+      {"", false},
+      {"ERRORS: 3", false},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    size_t bytes = strlen(cases[i].line);
+    char *line = malloc(bytes + 1);
+    assert_non_null(line);
+    memcpy(line, cases[i].line, bytes);
+    bool is_error = level_is_error(line, bytes);
+    free(line);
+    if (is_error != cases[i].is_error) {
+      fail_msg("%s", cases[i].line);
+    }
+  }
+}
+
+static void knows_the_names_of_rotation(void **state) {
+  (void)state;
+  static const struct {
+    const char *live, *name;
+    bool is_rotated;
+  } cases[] = {
+      {"app.log", "app.log.1", true},
+      {"app.log", "app.log.12", true},
+      {"app.log", "app.log-20240131", true},
+      {"app.log", "app.log.2024-01-31_10", true},
+      {"app.log", "app.log-20240131-1706695200", true},
+      {"app.log", "app.log.old", true},
+      {"app.log", "app.log~", true},
+      {"app.log", "app-20240131.log", true},
+      {"app.log", "app.2024-01-31_00-00-00_000000.log", true},
+      {"app.log", "app.1.log", true},
+      {"app.log", "app.log", false},
+      {"app.log", "app.log.lock", false},
+      {"app.log", "app.log.swp", false},
+      {"app.log", "app.audit.log", false},
+      {"app.log", "app-worker.log", false},
+      {"app.log", "apps.log.1", false},
+      {"app.log", "app.log.", false},
+      {"messages", "messages-20240131", true},
+      {"messages", "messages.1", true},
+      {"messages", "messages2", false},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    if (listing_is_rotated_name(cases[i].live, cases[i].name) !=
+        cases[i].is_rotated) {
+      fail_msg("%s -> %s", cases[i].live, cases[i].name);
+    }
+  }
+  assert_true(listing_is_compressed("app.log.2.gz"));
+  assert_true(listing_is_compressed("app.log.zst"));
+  assert_false(listing_is_compressed("app.log.1"));
+  assert_false(listing_is_compressed(".gz"));
+}
+
+static int use_utc(void **state) {
+  (void)state;
+  static char zone[] = "TZ=UTC";
+  return putenv(zone) == 0 ? (tzset(), 0) : -1;
+}
+
+static int use_berlin(void **state) {
+  (void)state;
+  static char zone[] = "TZ=CET-1CEST,M3.5.0,M10.5.0/3";
+  return putenv(zone) == 0 ? (tzset(), 0) : -1;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(reads_the_time_of_a_line, use_utc),
+      cmocka_unit_test_setup(one_second_in_two_zones, use_utc),
+      cmocka_unit_test_setup(local_time_is_local, use_berlin),
+      cmocka_unit_test(knows_the_level_of_a_line),
+      cmocka_unit_test(knows_the_names_of_rotation),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
