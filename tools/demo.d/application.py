@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import json
 import logging
+import logging.handlers
 import pathlib
 import signal
 import sys
@@ -176,7 +177,8 @@ def main():
     arguments.add_argument("--switches", required=True, type=pathlib.Path)
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    logging.basicConfig(filename=options.log, level=logging.INFO,
+    file = logging.handlers.RotatingFileHandler(options.log, maxBytes=1 << 20, backupCount=2)
+    logging.basicConfig(handlers=[file], level=logging.INFO,
                         format="%(asctime)s %(levelname)s %(name)s %(message)s")
     engine = create_engine(options.database, poolclass=QueuePool, pool_size=10, max_overflow=20,
                            pool_recycle=3600, pool_timeout=30,

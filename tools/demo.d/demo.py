@@ -7,6 +7,7 @@ import time
 
 import settings
 import stopping
+from children import Failed
 from expectations import Expectations
 from lines import FileLines, PipeLines
 from rows import Table
@@ -46,7 +47,7 @@ class Demo:
         program = place.root / "usr/bin/resource-alertctl"
         self.terminal.say(f"more: http://{collectd.page}/ or {program} status --socket "
                           f"{collectd.control}")
-        self.unixsock = Unixsock(collectd.socket)
+        self.collectd, self.unixsock = collectd, Unixsock(collectd.socket)
         self.journal = FileLines(collectd.journal)
         self.story = PipeLines(application.child.process.stdout)
 
@@ -61,7 +62,7 @@ class Demo:
             self.follow(now)
             if now >= next_reading:
                 self.read(now)
-                next_reading += 1
+                next_reading = now + 1
             self.view.rows = self.table.rows(now)
             self.terminal.draw(self.view)
             time.sleep(TICK_S)
@@ -82,11 +83,14 @@ class Demo:
                 handler(entry, now)
 
     def read(self, now):
-        names = self.unixsock.names()
-        self.table.read(self.unixsock, names, now)
-        self.view.checked_out = math.nan
-        if CHECKED_OUT in names:
-            self.view.checked_out = self.unixsock.readings(CHECKED_OUT)["value"]
+        try:
+            names = self.unixsock.names()
+            self.table.read(self.unixsock, names, now)
+            values = self.unixsock.readings(CHECKED_OUT) if CHECKED_OUT in names else {}
+        except OSError as error:
+            words = self.collectd.child.last_lines()
+            raise Failed(f"collectd does not answer: {error}\n{words}") from None
+        self.view.checked_out = values.get("value", math.nan)
 
     def strangers(self):
         """Rows that are bad for reasons outside the story."""

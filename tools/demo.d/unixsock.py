@@ -6,14 +6,17 @@ import socket
 class Unixsock:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(2)
+        self.socket.settimeout(10)
         self.socket.connect(str(path))
         self.lines = self.socket.makefile("r", encoding="utf-8", errors="replace")
 
     def ask(self, command):
         """The lines of the answer; none where collectd has no answer."""
         self.socket.sendall(command.encode() + b"\n")
-        count = int(self.lines.readline().split(" ", 1)[0])
+        status = self.lines.readline()
+        if not status:
+            raise ConnectionError("collectd hung up")
+        count = int(status.split(" ", 1)[0])
         return [self.lines.readline().rstrip("\n") for _ in range(max(count, 0))]
 
     def names(self):
