@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The parts of tools/demo that need no server: what it shows, what it substitutes, what it demands."""
+import difflib
 import io
 import math
+import pathlib
 import re
+import shutil
 import sys
+import types
 
 import pytest
 from house import ROOT
@@ -11,6 +15,7 @@ from house import ROOT
 sys.path.insert(0, str(ROOT / "tools/demo.d"))
 
 import configuration  # noqa: E402
+import settings  # noqa: E402
 from children import Failed  # noqa: E402
 from expectations import PROMISES, Expectations  # noqa: E402
 from lines import FileLines  # noqa: E402
@@ -193,6 +198,22 @@ def test_a_substitution_that_meets_twice_is_refused():
     twice = SAMPLE.replace("PoolSize 10\n", "PoolSize 10\n    PoolSize 11\n")
     with pytest.raises(Failed, match="found 2 times"):
         configuration.substitute(twice, ("Plugin dbpool", "Pool trading"), "PoolSize", 1)
+
+
+def test_conf_d_is_changed_in_paths_and_waiting_times_only(tmp_path):
+    servers = [types.SimpleNamespace(socket="/t/socket"), types.SimpleNamespace(log="/t/log", switches="/t/switches"),
+               types.SimpleNamespace(page="127.0.0.1:1", control="/t/control", journal="/t/journal")]
+    shutil.copytree(ROOT / "conf.d", tmp_path, dirs_exist_ok=True)
+    settings.apply(tmp_path, pathlib.Path("/t"), *servers)
+    changed = set()
+    for sample in (ROOT / "conf.d").glob("*.conf"):
+        texts = [[line.strip().lstrip("#") for line in path.read_text().splitlines()]
+                 for path in [sample, tmp_path / sample.name]]
+        changed |= {line.split()[0][1:] for line in difflib.unified_diff(*texts, n=0) if re.match(r"\+\w", line)}
+    assert changed == {
+        "TypesDB", "Host", "File", "StateDir", "Journal", "StatusListen", "ControlSocket", "Path", "OffFile",  # where
+        "LeakAfter", "FloorWindow", "For", "Recover", "Grace", "Engage", "Release", "Stagger", "After",  # how long
+        "MaxActions", "Mode"}  # how much an hour; and no dry run
 
 
 class Answers:

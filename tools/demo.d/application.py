@@ -177,7 +177,7 @@ def main():
     arguments.add_argument("--switches", required=True, type=pathlib.Path)
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    file = logging.handlers.RotatingFileHandler(options.log, maxBytes=1 << 20, backupCount=2)
+    file = logging.handlers.RotatingFileHandler(options.log, maxBytes=1 << 18, backupCount=2)
     logging.basicConfig(handlers=[file], level=logging.INFO,
                         format="%(asctime)s %(levelname)s %(name)s %(message)s")
     engine = create_engine(options.database, poolclass=QueuePool, pool_size=10, max_overflow=20,
