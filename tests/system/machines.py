@@ -7,6 +7,8 @@ import pathlib
 import subprocess
 import sys
 
+from servers.namespaces import unshare_mounts
+
 STAGE = pathlib.Path(__file__).with_name("machine_stage.py")
 PYTHON = "/usr/bin/python3"
 
@@ -15,7 +17,7 @@ class Machine:
     def __init__(self, directory):
         self.directory = directory / "machine"
         self.directory.mkdir()
-        self.unshares = ["--mount"]
+        self.unshares = []  # what else than mounts is its own: ["--net"]
         self._mounts = []
 
     def says(self, path, text):
@@ -41,7 +43,7 @@ class Machine:
     @property
     def prefix(self):
         """The words before a command that run it on this machine."""
-        return ["unshare", *self.unshares, PYTHON, STAGE, json.dumps(self._mounts)]
+        return [*unshare_mounts(*self.unshares), PYTHON, STAGE, json.dumps(self._mounts)]
 
     def psutil(self, expression):
         """What psutil says on this machine, e.g. "virtual_memory()._asdict()"."""

@@ -10,6 +10,7 @@ import threading
 import pytest
 from servers import ports
 from servers.application import Application, pool
+from servers.namespaces import unshare_mounts
 from servers.postgresql import PostgreSQL
 
 POOL = "dbpool-trading"
@@ -220,7 +221,7 @@ def test_names_that_are_looked_up_slowly(collectd, postgresql, directory):
     resolver = directory / "resolv.conf"
     resolver.write_text(f"nameserver {names.address}\noptions timeout:1 attempts:30\n",
                         encoding="utf-8")
-    collectd.prefix = ["unshare", "--mount", "sh", "-c",
+    collectd.prefix = [*unshare_mounts(), "sh", "-c",
                        f'mount --bind {resolver} /etc/resolv.conf && exec "$@"', "sh"]
     near = pool(postgresql, name="near", Timeout=5)
     far = pool(postgresql, Host='"db.example"')

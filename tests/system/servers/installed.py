@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Debian's own collectd with this suite really installed: cmake --install, then
-the stock collectd.conf, all in a private mount namespace in which /usr, /etc,
-/run and /var are layers over the machine's own, which stays as it is."""
+the stock collectd.conf, all in a private mount namespace in which /usr, /etc
+and /var are layers over the machine's own, which stays as it is."""
 import hashlib
 import pathlib
 import shlex
@@ -11,7 +11,7 @@ from servers import build, namespaces, sanitizer
 from servers.server import Server
 
 STOCK = pathlib.Path("/etc/collectd")
-LAYERS = ("usr", "etc", "run", "var")
+LAYERS = ("usr", "etc", "var")
 
 
 def why_not_stock():
@@ -63,7 +63,7 @@ LoadPlugin logfile
             lines += [f"mkdir -p {own}/upper {own}/work",
                       f"mount -t overlay overlay -o lowerdir=/{layer},upperdir={own}/upper,"
                       f"workdir={own}/work /{layer}"]
-        lines += [f"cmake --install {shlex.quote(str(build.BUILD))}",
+        lines += ["mount -t tmpfs tmpfs /run", f"cmake --install {shlex.quote(str(build.BUILD))}",
                   f"cp observe.conf {STOCK}/collectd.conf.d/98-observe.conf",
                   *self.before_start]
         around = sanitizer.environment(self.directory)
