@@ -19,13 +19,14 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from servers import orphans  # noqa: E402
+from servers import namespaces, orphans  # noqa: E402
 from servers.carbon import Carbon  # noqa: E402
 from servers.collectd import Collectd  # noqa: E402
 from servers.etcd import Etcd  # noqa: E402
 from servers.haproxy import HAProxy  # noqa: E402
 from servers.http_sink import HttpSink  # noqa: E402
 from servers.influxdb import InfluxDB  # noqa: E402
+from servers.installed import InstalledCollectd, why_not_stock  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
 from servers.pgbouncer import PgBouncer  # noqa: E402
 from servers.postgresql import PostgreSQL  # noqa: E402
@@ -169,3 +170,13 @@ def smtp_sink():
     sink = SmtpSink()
     yield sink
     sink.close()
+
+
+@pytest.fixture
+def installed(new_server):
+    """Debian's collectd with the suite installed, not started yet."""
+    if namespaces.unshare_mounts() is None:
+        pytest.skip("no mount namespaces here: the installation is NOT tested")
+    if why := why_not_stock():
+        pytest.skip(f"{why}: the installation is NOT tested")
+    return new_server(InstalledCollectd)

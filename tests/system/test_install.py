@@ -3,9 +3,7 @@
 import os
 import subprocess
 
-import pytest
-from servers import build, namespaces, sanitizer
-from servers.installed import InstalledCollectd, why_not_stock
+from servers import build, sanitizer
 
 PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 
@@ -13,16 +11,6 @@ PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 def install_into(tree):
     subprocess.run(["cmake", "--install", build.BUILD], check=True, capture_output=True,
                    env={**os.environ, "DESTDIR": str(tree)})
-
-
-@pytest.fixture
-def installed(new_server):
-    """Debian's collectd with the suite installed, not started yet."""
-    if namespaces.unshare_mounts() is None:
-        pytest.skip("no mount namespaces here: the installation is NOT tested")
-    if why := why_not_stock():
-        pytest.skip(f"{why}: the installation is NOT tested")
-    return new_server(InstalledCollectd)
 
 
 def test_everything_lands_where_collectd_looks(directory):

@@ -58,3 +58,20 @@ def test_the_row_and_the_response_work(collectd):
     seen.expect_state("ENGAGED", "save_memory")
     assert seen.is_on("shrink_caches")
     assert '"save_memory"' in (place / "event").read_text(encoding="utf-8")
+
+
+def test_the_row_and_the_response_pass_the_check_as_installed(installed):
+    """Under the names that the README gives, in Debian's own configuration."""
+    names = re.findall(r"^`(/etc/collectd/collectd\.conf\.d/\S+)`:", TEXT, re.M)
+    check = examples("sh")[-1].strip()
+    assert len(names) == 2 and check.startswith("resource-alertctl check ")
+    for number, (name, text) in enumerate(zip(names, examples("apache"))):
+        example = installed.directory / f"example-{number}"
+        example.write_text(text, encoding="utf-8")
+        installed.before_start.append(f"cp {example} {name}")
+    installed.before_start += [
+        "install -m 755 /bin/true /usr/local/bin/on-save-memory",
+        f"{check} >{installed.directory}/checked 2>&1 || echo failed >>{installed.directory}/checked"]
+    installed.start()
+    assert (installed.directory / "checked").read_text(encoding="utf-8").endswith(" nothing is wrong\n")
+    assert installed.log_lines("[error]") == []
