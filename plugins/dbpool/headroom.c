@@ -10,7 +10,7 @@ static int64_t left_of(int64_t limit, int64_t used) {
   return limit > used ? limit - used : 0;
 }
 
-static bool has_pool(const struct group *group, size_t pool) {
+static bool has_pool(const struct member_group *group, size_t pool) {
   for (size_t i = 0; i < group->pools_len; i++) {
     if (group->pools[i] == pool) {
       return true;
@@ -24,11 +24,11 @@ struct use {
   bool is_of_pool;  /* some of them are the pool's */
 };
 
-static struct use use_of_database(const struct groups *groups, size_t pool,
+static struct use use_of_database(const struct members *members, size_t pool,
                                   const char *name) {
   struct use use = {0};
-  for (size_t i = 0; i < groups->slots_len; i++) {
-    const struct group *group = groups->slots[i];
+  for (size_t i = 0; i < members->slots_len; i++) {
+    const struct member_group *group = members->slots[i];
     if (group != NULL && strcmp(group->database, name) == 0) {
       use.sessions += group->sessions;
       use.is_of_pool |= has_pool(group, pool);
@@ -37,11 +37,11 @@ static struct use use_of_database(const struct groups *groups, size_t pool,
   return use;
 }
 
-static struct use use_of_role(const struct groups *groups, size_t pool,
+static struct use use_of_role(const struct members *members, size_t pool,
                               const char *name) {
   struct use use = {0};
-  for (size_t i = 0; i < groups->slots_len; i++) {
-    const struct group *group = groups->slots[i];
+  for (size_t i = 0; i < members->slots_len; i++) {
+    const struct member_group *group = members->slots[i];
     if (group != NULL && strcmp(group->role, name) == 0) {
       use.sessions += group->sessions;
       use.is_of_pool |= has_pool(group, pool);
@@ -51,7 +51,7 @@ static struct use use_of_role(const struct groups *groups, size_t pool,
 }
 
 struct headroom headroom_find(const struct postgresql_view *view,
-                              const struct groups *groups, size_t pool) {
+                              const struct members *members, size_t pool) {
   struct headroom headroom = {
       .server = left_of(view->connection_limit, (int64_t)view->sessions_len),
       .database = HEADROOM_UNLIMITED,
@@ -60,7 +60,7 @@ struct headroom headroom_find(const struct postgresql_view *view,
   for (size_t i = 0; i < view->databases_len; i++) {
     const struct postgresql_database *database = &view->databases[i];
     if (database->connection_limit >= 0) {
-      struct use use = use_of_database(groups, pool, database->name);
+      struct use use = use_of_database(members, pool, database->name);
       if (use.is_of_pool) {
         headroom.database =
             min_of(headroom.database,
@@ -69,7 +69,7 @@ struct headroom headroom_find(const struct postgresql_view *view,
     }
   }
   for (size_t i = 0; i < view->roles_len; i++) {
-    struct use use = use_of_role(groups, pool, view->roles[i].name);
+    struct use use = use_of_role(members, pool, view->roles[i].name);
     if (use.is_of_pool) {
       headroom.role =
           min_of(headroom.role,

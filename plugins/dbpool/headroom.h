@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dbpool/groups.h"
+#include "dbpool/members.h"
 #include "dbpool/postgresql.h"
 
 #define HEADROOM_UNLIMITED INT64_MAX
@@ -19,9 +19,9 @@ struct headroom {
   int64_t role;     /* the least of the roles' connection limits */
 };
 
-/* For pool number POOL, by the groups of this round, all sessions in them. */
+/* For pool number POOL, by the members of this round, all sessions in them. */
 struct headroom headroom_find(const struct postgresql_view *view,
-                              const struct groups *groups, size_t pool);
+                              const struct members *members, size_t pool);
 
 /* The least of the three. */
 int64_t headroom_nearest(const struct headroom *headroom);

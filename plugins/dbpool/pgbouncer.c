@@ -60,12 +60,12 @@ static int parse_databases(const PGresult *rows, struct pgbouncer_view *view) {
   view->databases = larger;
   view->databases_len = (size_t)len;
   for (int row = 0; row < len; row++) {
-    int64_t old = rows_number(rows, row, columns[DB_RESERVE_OLD], 0);
+    int64_t old = rows_count(rows, row, columns[DB_RESERVE_OLD]);
     larger[row] = (struct pgbouncer_database){
         .name = rows_text(rows, row, columns[DB_NAME]),
-        .size = rows_number(rows, row, columns[DB_SIZE], 0),
+        .size = rows_count(rows, row, columns[DB_SIZE]),
         .reserve = rows_number(rows, row, columns[DB_RESERVE], old),
-        .limit = rows_number(rows, row, columns[DB_LIMIT], 0),
+        .limit = rows_count(rows, row, columns[DB_LIMIT]),
         .wait_us = -1,
     };
   }
@@ -104,7 +104,7 @@ static int64_t sum(const PGresult *rows, int row, const int *columns, int from,
                    int to) {
   int64_t total = 0;
   for (int i = from; i <= to; i++) {
-    total += rows_number(rows, row, columns[i], 0);
+    total += rows_count(rows, row, columns[i]);
   }
   return total;
 }
@@ -131,13 +131,13 @@ static struct pgbouncer_pool pool_at(const PGresult *rows, int row,
   return (struct pgbouncer_pool){
       .database = rows_text(rows, row, columns[DATABASE]),
       .user = rows_text(rows, row, columns[USER]),
-      .active = rows_number(rows, row, columns[SV_ACTIVE], 0),
+      .active = rows_count(rows, row, columns[SV_ACTIVE]),
       .idle = sum(rows, row, columns, SV_IDLE, SV_TESTED),
       .total = sum(rows, row, columns, SV_ACTIVE, SV_BEING_CANCELED),
-      .waiting = rows_number(rows, row, columns[CL_WAITING], 0),
+      .waiting = rows_count(rows, row, columns[CL_WAITING]),
       .clients = sum(rows, row, columns, CL_ACTIVE, CL_WAITING),
-      .oldest_wait_us = rows_number(rows, row, columns[MAXWAIT], 0) * 1000000 +
-                        rows_number(rows, row, columns[MAXWAIT_US], 0),
+      .oldest_wait_us = rows_count(rows, row, columns[MAXWAIT]) * 1000000 +
+                        rows_count(rows, row, columns[MAXWAIT_US]),
   };
 }
 

@@ -18,12 +18,17 @@ int64_t rows_number(const PGresult *rows, int row, int column,
     return fallback;
   }
   for (; *text != '\0'; text++) {
-    if (*text < '0' || *text > '9' || number >= INT64_MAX / 10) {
+    if (*text < '0' || *text > '9' || number >= ROWS_NUMBER_MAX / 10) {
       return fallback;
     }
     number = number * 10 + (*text - '0');
   }
   return is_negative ? -number : number;
+}
+
+int64_t rows_count(const PGresult *rows, int row, int column) {
+  int64_t count = rows_number(rows, row, column, 0);
+  return count >= 0 && count <= 1000000000 ? count : 0;
 }
 
 bool rows_is_true(const PGresult *rows, int row, int column) {

@@ -8,10 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The whole number in a field; fallback: for NULL, for what is no number, and
- * for a column that is not there (-1). */
+/* No number from a server is larger; so a few of them can be added, or one
+ * subtracted from another, without a second thought. In microseconds it is the
+ * year 2255. */
+#define ROWS_NUMBER_MAX INT64_C(9000000000000000)
+
+/* The whole number in a field, of at most ROWS_NUMBER_MAX either way; fallback:
+ * for NULL, for what is no such number, and for a column that is not there
+ * (-1). */
 int64_t rows_number(const PGresult *rows, int row, int column,
                     int64_t fallback);
+
+/* The same for a count, 0 to a thousand million; 0 for anything else. */
+int64_t rows_count(const PGresult *rows, int row, int column);
 
 /* True for the "t" of a boolean; false for anything else, NULL included. */
 bool rows_is_true(const PGresult *rows, int row, int column);

@@ -11,8 +11,8 @@
 
 #include "core/deadline.h"
 #include "dbpool/connection.h"
-#include "dbpool/groups.h"
 #include "dbpool/headroom.h"
+#include "dbpool/members.h"
 #include "dbpool/monitor.h"
 #include "dbpool/postgresql.h"
 #include "dbpool/target.h"
@@ -28,7 +28,7 @@ struct server {
   int version;    /* that the question is for; 0: none yet */
   char *database; /* that we are connected to */
   struct target target;
-  struct groups groups;
+  struct members members;
   struct postgresql_view view;
   struct answer answer; /* while a read is running */
   int64_t asked_ns;     /* how long that took */
@@ -112,7 +112,7 @@ struct server *server_new(const struct pool_options *const *pools,
     free(server);
     return NULL;
   }
-  server->groups = (struct groups){
+  server->members = (struct members){
       .pools_len = pools_len,
       .matches = is_of_pool,
       .context = server,
@@ -133,7 +133,7 @@ void server_free(struct server *server, int64_t deadline_ms) {
   for (size_t i = 0; i < server->monitors_len; i++) {
     monitor_fini(&server->monitors[i]);
   }
-  groups_fini(&server->groups);
+  members_fini(&server->members);
   postgresql_view_fini(&server->view);
   free(server->database);
   free(server);
@@ -215,13 +215,13 @@ static void say_hidden(struct server *server, int64_t hidden) {
 static void sort_sessions(struct server *server) {
   const struct postgresql_view *view = &server->view;
   int64_t hidden = 0;
-  groups_begin(&server->groups);
+  members_begin(&server->members);
   for (size_t i = 0; i < server->monitors_len; i++) {
     monitor_begin(&server->monitors[i], view->now_us);
   }
   for (size_t i = 0; i < view->sessions_len; i++) {
     const struct session *session = &view->sessions[i];
-    const struct group *group = groups_add(&server->groups, session);
+    const struct member_group *group = members_add(&server->members, session);
     bool is_ours = session->pid == view->own_pid;
     for (size_t j = 0; group != NULL && !is_ours && j < group->pools_len; j++) {
       (void)monitor_add(&server->monitors[group->pools[j]], session);
@@ -256,7 +256,8 @@ void server_read(struct server *server, double interval_s) {
       monitor_fail(monitor, code == -EUSERS);
       continue;
     }
-    struct headroom headroom = headroom_find(&server->view, &server->groups, i);
+    struct headroom headroom =
+        headroom_find(&server->view, &server->members, i);
     monitor_finish(monitor, &headroom, find_database(server, monitor->options),
                    (double)server->asked_ns / 1e9);
   }

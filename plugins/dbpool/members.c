@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* groups: which pools a session is of. */
-#include "dbpool/groups.h"
+/* members: which pools a session is of. */
+#include "dbpool/members.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SLOTS_FIRST 64
 /* Remembered from one round to the next; ordinary servers have a dozen. */
-#define GROUPS_KEPT 1024
+#define MEMBERS_KEPT 1024
 
-static void free_group(struct group *group) {
+static void free_group(struct member_group *group) {
   if (group != NULL) {
     free(group->database);
     free(group->role);
@@ -18,26 +18,26 @@ static void free_group(struct group *group) {
   }
 }
 
-void groups_fini(struct groups *groups) {
-  if (groups == NULL) {
+void members_fini(struct members *members) {
+  if (members == NULL) {
     return;
   }
-  for (size_t i = 0; i < groups->slots_len; i++) {
-    free_group(groups->slots[i]);
+  for (size_t i = 0; i < members->slots_len; i++) {
+    free_group(members->slots[i]);
   }
-  free(groups->slots);
-  groups->slots = NULL;
-  groups->slots_len = 0;
-  groups->len = 0;
+  free(members->slots);
+  members->slots = NULL;
+  members->slots_len = 0;
+  members->len = 0;
 }
 
-void groups_begin(struct groups *groups) {
-  if (groups->len > GROUPS_KEPT) {
-    groups_fini(groups);
+void members_begin(struct members *members) {
+  if (members->len > MEMBERS_KEPT) {
+    members_fini(members);
   }
-  for (size_t i = 0; i < groups->slots_len; i++) {
-    if (groups->slots[i] != NULL) {
-      groups->slots[i]->sessions = 0;
+  for (size_t i = 0; i < members->slots_len; i++) {
+    if (members->slots[i] != NULL) {
+      members->slots[i]->sessions = 0;
     }
   }
 }
@@ -58,11 +58,12 @@ static uint64_t hash_session(const struct session *session) {
 }
 
 /* The slot that holds the group, or the free one where it belongs. */
-static struct group **find_slot(struct group **slots, size_t slots_len,
-                                uint64_t hash, const struct session *session) {
+static struct member_group **find_slot(struct member_group **slots,
+                                       size_t slots_len, uint64_t hash,
+                                       const struct session *session) {
   for (size_t i = (size_t)hash & (slots_len - 1);;
        i = (i + 1) & (slots_len - 1)) {
-    struct group *group = slots[i];
+    struct member_group *group = slots[i];
     if (group == NULL ||
         (group->hash == hash &&
          strcmp(group->application, session->application) == 0 &&
@@ -74,18 +75,19 @@ static struct group **find_slot(struct group **slots, size_t slots_len,
 }
 
 /* Keeps the slots at most half full. */
-static bool grow(struct groups *groups) {
-  if (groups->len * 2 < groups->slots_len) {
+static bool grow(struct members *members) {
+  if (members->len * 2 < members->slots_len) {
     return true;
   }
   size_t larger_len =
-      groups->slots_len == 0 ? SLOTS_FIRST : groups->slots_len * 2;
-  struct group **larger = calloc(larger_len, sizeof(struct group *));
+      members->slots_len == 0 ? SLOTS_FIRST : members->slots_len * 2;
+  struct member_group **larger =
+      calloc(larger_len, sizeof(struct member_group *));
   if (larger == NULL) {
     return false;
   }
-  for (size_t i = 0; i < groups->slots_len; i++) {
-    struct group *group = groups->slots[i];
+  for (size_t i = 0; i < members->slots_len; i++) {
+    struct member_group *group = members->slots[i];
     if (group != NULL) {
       size_t j = (size_t)group->hash & (larger_len - 1);
       while (larger[j] != NULL) {
@@ -94,16 +96,17 @@ static bool grow(struct groups *groups) {
       larger[j] = group;
     }
   }
-  free(groups->slots);
-  groups->slots = larger;
-  groups->slots_len = larger_len;
+  free(members->slots);
+  members->slots = larger;
+  members->slots_len = larger_len;
   return true;
 }
 
-static struct group *new_group(const struct groups *groups, uint64_t hash,
-                               const struct session *session) {
-  struct group *group =
-      calloc(1, sizeof(*group) + groups->pools_len * sizeof(group->pools[0]));
+static struct member_group *new_group(const struct members *members,
+                                      uint64_t hash,
+                                      const struct session *session) {
+  struct member_group *group =
+      calloc(1, sizeof(*group) + members->pools_len * sizeof(group->pools[0]));
   if (group == NULL) {
     return NULL;
   }
@@ -116,24 +119,25 @@ static struct group *new_group(const struct groups *groups, uint64_t hash,
     free_group(group);
     return NULL;
   }
-  for (size_t i = 0; i < groups->pools_len; i++) {
-    if (groups->matches(groups->context, i, session)) {
+  for (size_t i = 0; i < members->pools_len; i++) {
+    if (members->matches(members->context, i, session)) {
       group->pools[group->pools_len++] = i;
     }
   }
   return group;
 }
 
-struct group *groups_add(struct groups *groups, const struct session *session) {
-  if (!grow(groups)) {
+struct member_group *members_add(struct members *members,
+                                 const struct session *session) {
+  if (!grow(members)) {
     return NULL;
   }
   uint64_t hash = hash_session(session);
-  struct group **slot =
-      find_slot(groups->slots, groups->slots_len, hash, session);
+  struct member_group **slot =
+      find_slot(members->slots, members->slots_len, hash, session);
   if (*slot == NULL) {
-    *slot = new_group(groups, hash, session);
-    groups->len += *slot == NULL ? 0 : 1;
+    *slot = new_group(members, hash, session);
+    members->len += *slot == NULL ? 0 : 1;
   }
   if (*slot != NULL) {
     (*slot)->sessions++;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* groups: which pools a session is of, remembered for each combination of
+/* members: which pools a session is of, remembered for each combination of
  * database, role and application, so that fifty pools cost no more patterns a
  * session than one. Pure. */
-#ifndef DBPOOL_GROUPS_H
-#define DBPOOL_GROUPS_H
+#ifndef DBPOOL_MEMBERS_H
+#define DBPOOL_MEMBERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "dbpool/session.h"
 
 /* Strings and array belong to the group. */
-struct group {
+struct member_group {
   char *database;
   char *role;
   char *application;
@@ -23,25 +23,26 @@ struct group {
 };
 
 /* matches: tells whether a session belongs to pool number POOL. */
-struct groups {
+struct members {
   size_t pools_len;
   bool (*matches)(void *context, size_t pool, const struct session *session);
   void *context;
 
-  struct group **slots; /* by hash; NULL is free */
-  size_t slots_len;     /* a power of two, or 0 */
+  struct member_group **slots; /* by hash; NULL is free */
+  size_t slots_len;            /* a power of two, or 0 */
   size_t len;
 };
 
 /* Begins a round: no group has a session. What applications may make up names
  * for is forgotten when there is too much of it. */
-void groups_begin(struct groups *groups);
+void members_begin(struct members *members);
 
 /* The group of the session, which now has one more. Borrowed until the next
  * round begins. NULL when memory is short. */
-struct group *groups_add(struct groups *groups, const struct session *session);
+struct member_group *members_add(struct members *members,
+                                 const struct session *session);
 
 /* Frees the groups, not the struct. Accepts NULL. */
-void groups_fini(struct groups *groups);
+void members_fini(struct members *members);
 
 #endif
