@@ -21,7 +21,7 @@ def test_a_command_names_what_is_there(line):
     if "/" in program:
         assert (build.SOURCE / program).is_file()
     else:
-        assert program in {"cmake", "systemctl", "resource-alertctl"}
+        assert program in {"cmake", "cpack", "systemctl", "resource-alertctl"}
 
 
 def test_the_table_is_the_one_that_is_installed():
