@@ -27,6 +27,16 @@ def inside(collectd, *command):
                    check=True, timeout=30)
 
 
+def cheap_link():
+    """A kind of interface that this kernel makes quickly."""
+    for kind in ("dummy", "ifb", "bridge"):
+        tried = subprocess.run(["unshare", "--net", "ip", "link", "add", "x", "type", kind],
+                               capture_output=True, check=False)
+        if tried.returncode == 0:
+            return kind
+    pytest.fail("this kernel has neither dummy, ifb nor bridge interfaces")
+
+
 def instances(collectd, group):
     """The items of GROUP that were told of: {"root", "var"} for "df"."""
     start = f"statgrab-{group}-"
@@ -103,7 +113,7 @@ def test_interfaces_come_and_go(collectd, machine):
     collectd.prefix = machine.prefix
     collectd.load("statgrab", 'Collect "interface" "memory"').start()
     collectd.expect(lambda: collectd.value("statgrab-interface-lo/bool-up") == 0)
-    inside(collectd, "ip", "link", "add", "odd0", "type", "bridge")
+    inside(collectd, "ip", "link", "add", "odd0", "type", cheap_link())
     collectd.expect(lambda: collectd.value("statgrab-interface-odd0/bool-up") == 0)
     inside(collectd, "ip", "link", "set", "odd0", "up")
     collectd.expect(lambda: collectd.value("statgrab-interface-odd0/bool-up") == 1)
@@ -146,7 +156,8 @@ def test_a_thousand_mounts(collectd, machine):
 
 def test_a_thousand_interfaces(collectd, machine):
     machine.unshares += ["--net"]
-    many = "".join(f"link add d{i} type bridge\n" for i in range(1000))
+    kind = cheap_link()
+    many = "".join(f"link add d{i} type {kind}\n" for i in range(1000))
     collectd.prefix = [*machine.prefix, "sh", "-c",
                        'ip -batch "$1" && shift && exec "$@"', "sh", machine.directory / "links"]
     (machine.directory / "links").write_text(many, encoding="utf-8")
