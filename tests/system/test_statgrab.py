@@ -141,17 +141,6 @@ def test_broken_files_cost_their_own_values_only(collectd, machine):
     assert collectd.log_lines(r"statgrab: memory: can be read again")
 
 
-def test_without_proc_the_rest_goes_on(collectd, machine):
-    machine.mounts("tmpfs", "empty")
-    collectd.prefix = [*machine.prefix, "sh", "-c",
-                       'mount --bind "$1/empty" /proc; shift; exec "$@"', "sh", machine.directory]
-    collectd.load("statgrab", 'Collect "memory" "load" "df" "cpu"').start()
-    collectd.expect(lambda: collectd.log_lines("statgrab: memory: /proc/meminfo: No such file"))
-    collectd.expect(lambda: collectd.log_lines("statgrab: df: /proc/self/mounts: No such file"))
-    assert collectd.is_running
-    collectd.stop()
-
-
 def test_native_names_are_those_of_the_native_plugins(collectd):
     natives = {"memory": "", "cpu": "ReportByCpu false\nValuesPercentage true\nReportNumCpu true",
                "load": "", "df": 'MountPoint "/"\nReportInodes true', "users": "", "uptime": "",
