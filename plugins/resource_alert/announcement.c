@@ -233,6 +233,12 @@ void announcement_notify(const struct announcement *announcement,
       {.name = "Limit", .number = announcement->limit},
   };
   notice.type_instance = instance;
+  if (announcement->row->is_stock) {
+    notice.plugin = announcement->names.plugin;
+    notice.plugin_instance = announcement->names.plugin_instance;
+    notice.type = announcement->names.type;
+    notice.type_instance = announcement->names.type_instance;
+  }
   notice.message = message;
   notice.fields = fields;
   notice.fields_len = sizeof(fields) / sizeof(fields[0]);

@@ -89,7 +89,7 @@ static void announce_all(struct engine *engine, struct watch *first) {
 }
 
 static void tell_responses(struct engine *engine) {
-  for (size_t i = 0; i < engine->rows.len; i++) {
+  for (size_t i = 0; i < engine->rows.named_len; i++) {
     enum alert_state worst = row_worst(&engine->rows.items[i]);
     if (worst != engine->worst[i]) {
       engine->worst[i] = worst;
@@ -140,7 +140,8 @@ static int make_table(struct engine *engine, struct error *error) {
       .missing_intervals = engine->site.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  int code = rows_init(&engine->rows, &options->thresholds, error);
+  int code =
+      rows_init(&engine->rows, &options->thresholds, &options->stock, error);
   if (code != 0) {
     return code;
   }

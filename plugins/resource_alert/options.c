@@ -57,6 +57,7 @@ static const struct option options[] = {
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, thresholds),
      .block = &threshold_block},
+    STOCK_OPTION_ROWS(resource_alert_options, stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };

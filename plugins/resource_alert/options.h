@@ -6,6 +6,7 @@
 #include "core/option.h"
 #include "resource_alert/response_options.h"
 #include "resource_alert/status_options.h"
+#include "resource_alert/stock_options.h"
 #include "resource_alert/threshold_options.h"
 
 struct resource_alert_options {
@@ -16,6 +17,7 @@ struct resource_alert_options {
   double forget_s;
   bool publishes_series;
   struct option_blocks thresholds; /* struct threshold_options */
+  struct stock_options stock;
   struct responses_options responses;
   struct status_options status;
 };

@@ -9,7 +9,7 @@
 #define WATCHES_MAX 32 /* of one series that are published */
 
 void publish_rows(const struct rows *rows, const struct sample_sink *sink) {
-  for (size_t i = 0; i < rows->len; i++) {
+  for (size_t i = 0; i < rows->named_len; i++) {
     sample_put_gauge(sink, rows->items[i].name, "alert_state", "",
                      alert_state_gauge(row_worst(&rows->items[i])));
   }
@@ -43,6 +43,9 @@ static size_t copy_states(const struct series *series, const char *host,
   }
   for (size_t i = 0; i < body->watches_len && len < WATCHES_MAX; i++) {
     const struct watch *watch = &body->watches[i];
+    if (watch->row->is_stock) {
+      continue; /* its name is no name of a value */
+    }
     states[len].row = watch->row->name;
     states[len].state = alert_state_gauge((enum alert_state)watch->alert.state);
     announcement_format_instance(body, watch->source, host,

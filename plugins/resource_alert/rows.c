@@ -28,6 +28,8 @@ static void row_init(struct row *row, const struct threshold_options *options,
       .is_inverted = options->is_inverted,
   };
   row->is_percentage = options->is_percentage;
+  row->is_persistent = options->is_persistent;
+  row->is_okay_persistent = options->is_okay_persistent;
   row->name = options->head.label;
   row->message = options->message;
   row->unit = options->unit;
@@ -50,26 +52,55 @@ static int add_selectors(struct rows *rows, size_t row,
   return 0;
 }
 
-int rows_init(struct rows *rows, const struct option_blocks *thresholds,
-              struct error *error) {
+static int allocate(struct rows *rows, const struct option_blocks *thresholds,
+                    size_t stock_len) {
   const struct threshold_options *options = thresholds->items;
   size_t selectors = 0;
   for (size_t i = 0; i < thresholds->len; i++) {
     selectors += options[i].metrics.len;
   }
   *rows = (struct rows){
-      .items = calloc(thresholds->len + 1, sizeof(*rows->items)),
+      .items = calloc(thresholds->len + stock_len + 1, sizeof(*rows->items)),
       .selectors = calloc(selectors + 1, sizeof(*rows->selectors)),
       .owners = calloc(selectors + 1, sizeof(*rows->owners)),
-      .len = thresholds->len,
+      .scopes = calloc(stock_len + 1, sizeof(*rows->scopes)),
+      .len = thresholds->len + stock_len,
+      .named_len = thresholds->len,
   };
-  int code = 0;
-  if (rows->items == NULL || rows->selectors == NULL || rows->owners == NULL) {
-    code = error_set(error, -ENOMEM, "out of memory");
+  bool is_there = rows->items != NULL && rows->selectors != NULL &&
+                  rows->owners != NULL && rows->scopes != NULL;
+  if (!is_there) {
+    rows->len = 0;
   }
-  for (size_t i = 0; i < rows->len && code == 0; i++) {
+  return is_there ? 0 : -ENOMEM;
+}
+
+static int fill(struct rows *rows, const struct option_blocks *thresholds,
+                const struct stock_options *stock, struct error *error) {
+  const struct threshold_options *options = thresholds->items;
+  int code = 0;
+  for (size_t i = 0; i < rows->named_len && code == 0; i++) {
     row_init(&rows->items[i], &options[i], i);
     code = add_selectors(rows, i, &options[i].metrics, error);
+  }
+  if (code == 0 && stock != NULL) {
+    code = stock_rows_fill(stock, rows->items + rows->named_len, rows->scopes);
+  }
+  for (size_t i = 0; i < rows->len; i++) {
+    rows->items[i].index = i;
+  }
+  return code;
+}
+
+int rows_init(struct rows *rows, const struct option_blocks *thresholds,
+              const struct stock_options *stock, struct error *error) {
+  int code =
+      allocate(rows, thresholds, stock == NULL ? 0 : stock_rows_count(stock));
+  if (code == 0) {
+    code = fill(rows, thresholds, stock, error);
+  }
+  if (code == -ENOMEM) {
+    (void)error_set(error, code, "out of memory");
   }
   if (code != 0) {
     rows_fini(rows);
@@ -84,15 +115,39 @@ void rows_fini(struct rows *rows) {
   for (size_t i = 0; i < rows->selectors_len; i++) {
     selector_fini(&rows->selectors[i]);
   }
+  for (size_t i = 0; i < rows->len; i++) {
+    free(rows->items[i].owned_name);
+  }
+  free(rows->scopes);
   free(rows->selectors);
   free(rows->owners);
   free(rows->items);
   memset(rows, 0, sizeof(*rows));
 }
 
+/* The most special stock rows that fit. Returns how many. */
+static size_t match_stock(const struct rows *rows,
+                          const struct reading_names *names,
+                          struct row **ret_matched) {
+  int best = -1;
+  size_t len = 0;
+  for (size_t i = rows->named_len; i < rows->len; i++) {
+    struct row *row = &rows->items[i];
+    int rank = stock_scope_rank(row->scope, names);
+    if (rank > best) {
+      best = rank;
+      len = 0;
+    }
+    if (rank >= 0 && rank == best) {
+      ret_matched[len++] = row;
+    }
+  }
+  return len;
+}
+
 size_t rows_match(const struct rows *rows,
                   const struct selector_subject *subject,
-                  struct row **ret_matched) {
+                  const struct reading_names *names, struct row **ret_matched) {
   size_t len = 0;
   for (size_t i = 0; i < rows->selectors_len; i++) {
     if (selector_matches(&rows->selectors[i], subject)) {
@@ -101,12 +156,16 @@ size_t rows_match(const struct rows *rows,
       i = row->first_selector + row->selectors_len - 1; /* the next row */
     }
   }
-  return len;
+  return len + match_stock(rows, names, ret_matched + len);
 }
 
 bool rows_watch_source(const struct rows *rows, const struct row *row,
                        const struct selector_subject *subject,
                        const char *source) {
+  if (row->is_stock) {
+    return row->scope->source == NULL ||
+           strcmp(row->scope->source, source) == 0;
+  }
   for (size_t i = 0; i < row->selectors_len; i++) {
     const struct selector *selector = &rows->selectors[row->first_selector + i];
     if (selector_matches_source(selector, source) &&

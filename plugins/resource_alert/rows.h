@@ -12,12 +12,19 @@
 #include "core/reading.h"
 #include "resource_alert/alert.h"
 #include "resource_alert/selector.h"
+#include "resource_alert/stock_rows.h"
 
 struct row {
   struct alert_rule rule;
   bool is_percentage;
-  const char *name;    /* these three borrowed from the options */
-  const char *message; /* NULL: the verdict */
+  bool is_persistent;      /* told with every reading that is not okay */
+  bool is_okay_persistent; /* told with every reading that is okay */
+  bool is_stock;           /* from a block of collectd's threshold plugin: its
+                              notifications bear the names of the series */
+  const struct stock_scope *scope; /* NULL unless is_stock */
+  char *owned_name;                /* likewise; owned */
+  const char *name;                /* these three borrowed from the options */
+  const char *message;             /* NULL: the verdict */
   const char *unit;
   size_t index;                         /* among the <Threshold> blocks */
   size_t first_selector, selectors_len; /* in struct rows */
@@ -30,22 +37,26 @@ struct rows {
   size_t len;
   struct selector *selectors; /* of all rows, in their order */
   size_t selectors_len;
-  size_t *owners; /* owners[i]: index of the row of selectors[i] */
+  size_t *owners;             /* owners[i]: index of the row of selectors[i] */
+  size_t named_len;           /* rows with selectors; behind them are stock's */
+  struct stock_scope *scopes; /* of the rows behind */
 };
 
-/* thresholds: struct threshold_options, borrowed for as long as the rows live.
+/* thresholds: struct threshold_options. stock: NULL: none. Both are borrowed
+ * for as long as the rows live.
  * Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
 int rows_init(struct rows *rows, const struct option_blocks *thresholds,
-              struct error *error);
+              const struct stock_options *stock, struct error *error);
 
 /* Accepts NULL and all zero rows. */
 void rows_fini(struct rows *rows);
 
 /* Finds the rows with a Metric line that matches the series, each once, in
- * their order. ret_matched: room for all rows. Returns how many. */
+ * their order, and of the stock rows the most special ones. names: of the
+ * subject. ret_matched: room for all rows. Returns how many. */
 size_t rows_match(const struct rows *rows,
                   const struct selector_subject *subject,
-                  struct row **ret_matched);
+                  const struct reading_names *names, struct row **ret_matched);
 
 /* True if ROW watches this data source of the series. */
 bool rows_watch_source(const struct rows *rows, const struct row *row,

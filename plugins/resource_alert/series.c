@@ -109,6 +109,21 @@ static void put_change(struct watch *watch, const struct alert_change *change,
   changes_put(changes, watch);
 }
 
+/* Nothing changed, but it is told again. */
+static struct alert_change reminder_of(const struct watch *watch,
+                                       int64_t now_ms) {
+  return (struct alert_change){
+      .from = (enum alert_state)watch->alert.state,
+      .to = (enum alert_state)watch->alert.state,
+      .cause = ALERT_CAUSE_REMINDER,
+      .value = watch->alert.value,
+      .limit = watch->change_limit,
+      .held_ms = watch->change_held_s * INT64_C(1000) + now_ms - watch->told_ms,
+      .is_limit_max = watch->is_limit_max,
+      .is_loud = true,
+  };
+}
+
 /* ---- a reading ---- */
 
 /* Moves the series' clocks on to READING. Returns false if it is not newer
@@ -167,12 +182,28 @@ static double sum_of(const double *values, size_t len) {
   return sum;
 }
 
+/* For rows that want every reading told. */
+static void persist(struct watch *watch, int64_t now_ms,
+                    struct changes *changes) {
+  const struct row *row = watch->row;
+  enum alert_state state = (enum alert_state)watch->alert.state;
+  bool is_wanted = state == ALERT_OKAY
+                       ? row->is_okay_persistent
+                       : row->is_persistent && state >= ALERT_WARNING;
+  if (is_wanted) {
+    struct alert_change change = reminder_of(watch, now_ms);
+    put_change(watch, &change, now_ms, changes);
+  }
+}
+
 static bool judge(struct watch *watch, double value,
                   const struct alert_time *time, int64_t now_ms,
                   struct changes *changes) {
   struct alert_change change;
   if (alert_take(&watch->alert, &watch->row->rule, value, time, &change)) {
     put_change(watch, &change, now_ms, changes);
+  } else if (watch->row->is_persistent || watch->row->is_okay_persistent) {
+    persist(watch, now_ms, changes);
   }
   return !isnan(value);
 }
@@ -244,16 +275,7 @@ static void remind(struct watch *watch, int64_t now_ms,
       now_ms - watch->told_ms < watch->row->rule.repeat_ms) {
     return;
   }
-  struct alert_change change = {
-      .from = (enum alert_state)watch->alert.state,
-      .to = (enum alert_state)watch->alert.state,
-      .cause = ALERT_CAUSE_REMINDER,
-      .value = watch->alert.value,
-      .limit = watch->change_limit,
-      .held_ms = watch->change_held_s * INT64_C(1000) + now_ms - watch->told_ms,
-      .is_limit_max = watch->is_limit_max,
-      .is_loud = true,
-  };
+  struct alert_change change = reminder_of(watch, now_ms);
   put_change(watch, &change, now_ms, changes);
 }
 

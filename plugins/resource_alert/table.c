@@ -148,7 +148,7 @@ static struct series *make_series(struct table *table,
   };
   selector_subject_init(&binding.subject, reading->names);
   binding.matched_len =
-      rows_match(table->rows, &binding.subject, table->matched);
+      rows_match(table->rows, &binding.subject, reading->names, table->matched);
   if (binding.matched_len == 0 || reading->values_len > UINT8_MAX) {
     return series_index_nobody;
   }

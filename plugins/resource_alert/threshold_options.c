@@ -159,6 +159,17 @@ static const struct option options[] = {
      .help =
          "The limits are percentages of the sum over all data sources of "
          "the type, as in C<df> with its data sources C<used> and C<free>."},
+    {.name = "Persist",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(struct threshold_options, is_persistent),
+     .default_text = "false",
+     .help = "Every reading that is not okay is told, not only the change. "
+             "B<Repeat> does the same at a bearable rate."},
+    {.name = "PersistOK",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(struct threshold_options, is_okay_persistent),
+     .default_text = "false",
+     .help = "Every reading that is okay is told."},
     {.name = "Message",
      .kind = OPTION_STRING,
      .offset = offsetof(struct threshold_options, message),

@@ -21,6 +21,8 @@ struct threshold_options {
   int missing; /* enum alert_missing */
   bool is_inverted;
   bool is_percentage;
+  bool is_persistent;
+  bool is_okay_persistent;
   char *message;
   char *unit;
 };
