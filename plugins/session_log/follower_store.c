@@ -61,7 +61,6 @@ void follower_save(const struct follower *follower, int64_t now_ms,
   record_put(writer, follower->has_begun);
   record_put_signed(writer, follower->newest_ns);
   record_put(writer, view->read.bytes);
-  record_put(writer, view->read.lines);
   record_put(writer, view->read.long_lines);
   record_put(writer, view->rotated);
   record_put(writer, view->truncated);
@@ -116,7 +115,6 @@ int follower_load(struct follower *follower, int64_t now_ms,
   follower->has_begun = record_get_flag(reader);
   follower->newest_ns = record_get_signed(reader);
   view->read.bytes = record_get(reader);
-  view->read.lines = record_get(reader);
   view->read.long_lines = record_get(reader);
   view->rotated = record_get(reader);
   view->truncated = record_get(reader);

@@ -119,6 +119,7 @@ int logbook_renew(struct logbook *logbook) {
   logbook->sessions = NULL;
   logbook->follower = NULL;
   logbook->rate = (struct rate_window){0};
+  logbook->line_count = 0;
   logbook->errors = 0;
   logbook->timed_out = 0;
   logbook->given_up = 0;

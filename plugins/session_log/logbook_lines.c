@@ -138,5 +138,6 @@ void logbook_take_lines(void *context, const struct tracked *file,
                         const char *data, size_t bytes) {
   struct logbook *logbook = context;
   logbook->is_fresh = file->was_drained && logbook->polled_s != 0;
-  scanner_run(logbook->scanner, data, bytes, take_line, logbook);
+  logbook->line_count +=
+      scanner_run(logbook->scanner, data, bytes, take_line, logbook);
 }

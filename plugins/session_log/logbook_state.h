@@ -61,6 +61,7 @@ struct logbook {
   struct reader_buffer buffer;
   struct rate_window rate;
   struct timestamp_cache times;
+  uint64_t line_count;
   uint64_t errors;
   uint64_t timed_out;
   uint64_t given_up; /* lines on which a regex was stopped */

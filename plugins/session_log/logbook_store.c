@@ -40,6 +40,7 @@ void logbook_save(const struct logbook *logbook, int64_t now_ms,
                   struct record_writer *writer) {
   record_put_text(writer, MAGIC, sizeof(MAGIC) - 1);
   record_put(writer, VERSION);
+  record_put(writer, logbook->line_count);
   record_put(writer, logbook->errors);
   record_put(writer, logbook->timed_out);
   record_put(writer, logbook->given_up);
@@ -53,6 +54,7 @@ void logbook_save(const struct logbook *logbook, int64_t now_ms,
 
 static int load_parts(struct logbook *logbook, int64_t now_ms,
                       struct record_reader *reader) {
+  logbook->line_count = record_get(reader);
   logbook->errors = record_get(reader);
   logbook->timed_out = record_get(reader);
   logbook->given_up = record_get(reader);

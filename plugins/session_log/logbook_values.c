@@ -48,7 +48,7 @@ static void publish_follower(struct logbook *logbook,
     uint64_t count;
   } counts[] = {
       {"total_bytes", "read", view.read.bytes},
-      {"derive", "lines", view.read.lines},
+      {"derive", "lines", logbook->line_count},
       {"derive", "long_lines", view.read.long_lines},
       {"derive", "rotated", view.rotated},
       {"derive", "truncated", view.truncated},
@@ -61,6 +61,8 @@ static void publish_follower(struct logbook *logbook,
                       (int64_t)counts[i].count);
   }
   sample_put_gauge(sink, name, "files", "followed", (double)view.files);
+  sample_put_gauge(sink, name, "log_rate", "errors_now",
+                   (double)rate_window_now(&logbook->rate, logbook->now_s));
   sample_put_gauge(sink, name, "gauge", "lag_bytes", (double)view.lag_bytes);
 }
 

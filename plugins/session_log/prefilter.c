@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* prefilter: finds the places where one of a few texts may stand. This engine
  * is written in vector extensions, so every compiler makes of it what its
- * processor has: two bytes of each anchor are compared at 32 places at once. */
+ * processor has: two bytes of each anchor are compared at 16 places at once. */
 #include "session_log/prefilter.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LANES 32
+#define LANES 16 /* what every vector unit has */
 #define BUCKETS 8
 #define INLINE static inline __attribute__((always_inline))
 
@@ -34,11 +34,10 @@ INLINE void find_in_lanes(const uint8_t *at, size_t n,
 }
 
 /* Bytes are looked at one by one: their order does not matter here. */
-static uint64_t mask_of(const lanes *low, const lanes *high) {
-  uint8_t bytes[2 * LANES];
+static uint64_t mask_of(const lanes *found) {
+  uint8_t bytes[PREFILTER_BLOCK_BYTES];
   uint64_t mask = 0;
-  memcpy(bytes, low, LANES);
-  memcpy(bytes + LANES, high, LANES);
+  memcpy(bytes, found, sizeof(bytes));
   for (size_t i = 0; i < sizeof(bytes); i++) {
     mask |= (uint64_t)(bytes[i] & 1) << i;
   }
@@ -49,15 +48,17 @@ INLINE size_t search_n(const struct splat *splats, size_t n,
                        const uint8_t *data, size_t from, size_t bytes,
                        uint64_t *ret_mask) {
   for (size_t at = from; at < bytes; at += PREFILTER_BLOCK_BYTES) {
-    lanes low;
-    lanes high;
-    find_in_lanes(data + at, n, splats, &low);
-    find_in_lanes(data + at + LANES, n, splats, &high);
-    words any = (words)(low | high);
-    if ((any[0] | any[1] | any[2] | any[3]) == 0) {
+    lanes found[PREFILTER_BLOCK_BYTES / LANES];
+    lanes any = {0};
+    for (size_t i = 0; i < PREFILTER_BLOCK_BYTES / LANES; i++) {
+      find_in_lanes(data + at + i * LANES, n, splats, &found[i]);
+      any |= found[i];
+    }
+    words all = (words)any;
+    if ((all[0] | all[1]) == 0) {
       continue;
     }
-    uint64_t mask = mask_of(&low, &high);
+    uint64_t mask = mask_of(found);
     if (bytes - at < PREFILTER_BLOCK_BYTES) { /* not what is behind the end */
       mask &= (UINT64_C(1) << (bytes - at)) - 1;
     }
@@ -72,7 +73,7 @@ INLINE size_t search_n(const struct splat *splats, size_t n,
 /* A constant number of anchors lets the compiler keep them in registers. */
 static size_t search_portable(const struct prefilter *prefilter,
                               const uint8_t *data, size_t from, size_t bytes,
-                              uint64_t *ret_mask) {
+                              uint64_t *ret_mask, size_t *newlines) {
   struct splat splats[PREFILTER_ANCHORS_MAX];
   size_t n = prefilter->anchors_len;
   for (size_t i = 0; i < n; i++) {
@@ -80,18 +81,31 @@ static size_t search_portable(const struct prefilter *prefilter,
     memset(&splats[i].first, anchor[0], LANES);
     memset(&splats[i].last, anchor[PREFILTER_ANCHOR_BYTES - 1], LANES);
   }
+  size_t at;
+  if (from >= bytes) {
+    return bytes;
+  }
   switch (n) {
   case 1:
-    return search_n(splats, 1, data, from, bytes, ret_mask);
+    at = search_n(splats, 1, data, from, bytes, ret_mask);
+    break;
   case 2:
-    return search_n(splats, 2, data, from, bytes, ret_mask);
+    at = search_n(splats, 2, data, from, bytes, ret_mask);
+    break;
   case 3:
-    return search_n(splats, 3, data, from, bytes, ret_mask);
+    at = search_n(splats, 3, data, from, bytes, ret_mask);
+    break;
   case 4:
-    return search_n(splats, 4, data, from, bytes, ret_mask);
+    at = search_n(splats, 4, data, from, bytes, ret_mask);
+    break;
   default:
-    return search_n(splats, n, data, from, bytes, ret_mask);
+    at = search_n(splats, n, data, from, bytes, ret_mask);
+    break;
   }
+  size_t end =
+      bytes - at < PREFILTER_BLOCK_BYTES ? bytes : at + PREFILTER_BLOCK_BYTES;
+  *newlines += prefilter_count_newlines(data + from, end - from);
+  return at;
 }
 
 static void fill_halves(struct prefilter *prefilter) {

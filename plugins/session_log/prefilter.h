@@ -18,7 +18,7 @@ struct prefilter;
 
 typedef size_t prefilter_search(const struct prefilter *prefilter,
                                 const uint8_t *data, size_t from, size_t bytes,
-                                uint64_t *ret_mask);
+                                uint64_t *ret_mask, size_t *newlines);
 
 /* For each byte of an anchor, which buckets of anchors have one with this low
  * and one with this high half. */
@@ -50,14 +50,18 @@ int prefilter_use(struct prefilter *prefilter, enum prefilter_engine engine);
 /* Looks at DATA in blocks of PREFILTER_BLOCK_BYTES, the first one at FROM, and
  * stops at the first block in which an anchor may begin.
  * *ret_mask: bit i is set if one may begin at the block's byte i; none is
- * missed, some are false.
- * Returns the block's position, or BYTES (and leaves the mask) if there is
- * none. */
+ * missed, some are false. *newlines: grows by those of the blocks looked at,
+ * the one that is returned included. Returns the block's position, or BYTES
+ * (and leaves the mask) if there is none. */
 static inline size_t prefilter_next(const struct prefilter *prefilter,
                                     const uint8_t *data, size_t from,
-                                    size_t bytes, uint64_t *ret_mask) {
-  return prefilter->search(prefilter, data, from, bytes, ret_mask);
+                                    size_t bytes, uint64_t *ret_mask,
+                                    size_t *newlines) {
+  return prefilter->search(prefilter, data, from, bytes, ret_mask, newlines);
 }
+
+/* How many newlines DATA holds. */
+size_t prefilter_count_newlines(const uint8_t *data, size_t bytes);
 
 /* The processor's own engine of this name; NULL where it has none. One file a
  * processor: prefilter_x86.c, prefilter_other.c. */

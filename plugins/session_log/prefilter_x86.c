@@ -37,20 +37,37 @@ __attribute__((target("avx2"))) static inline uint64_t mask_256(__m256i found) {
   return (uint32_t)~_mm256_movemask_epi8(is_none);
 }
 
-__attribute__((target("avx2"))) static size_t
+/* The first BYTES bits, all 64 from there on. */
+static inline uint64_t first_bits(size_t bytes) {
+  return bytes < PREFILTER_BLOCK_BYTES ? (UINT64_C(1) << bytes) - 1
+                                       : UINT64_MAX;
+}
+
+__attribute__((target("avx2"))) static inline uint64_t
+newlines_256(const uint8_t *at) {
+  __m256i newline = _mm256_set1_epi8('\n');
+  __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)at);
+  __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
+  uint64_t lower =
+      (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, newline));
+  uint64_t upper =
+      (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, newline));
+  return lower | upper << 32;
+}
+
+__attribute__((target("avx2,popcnt"))) static size_t
 search_avx2(const struct prefilter *prefilter, const uint8_t *data, size_t from,
-            size_t bytes, uint64_t *ret_mask) {
+            size_t bytes, uint64_t *ret_mask, size_t *newlines) {
   for (size_t at = from; at < bytes; at += PREFILTER_BLOCK_BYTES) {
     __m256i low = find_256(prefilter, data + at);
     __m256i high = find_256(prefilter, data + at + 32);
+    uint64_t inside = first_bits(bytes - at);
+    *newlines += (size_t)__builtin_popcountll(newlines_256(data + at) & inside);
     __m256i both = _mm256_or_si256(low, high);
     if (_mm256_testz_si256(both, both)) {
       continue;
     }
-    uint64_t mask = mask_256(low) | mask_256(high) << 32;
-    if (bytes - at < PREFILTER_BLOCK_BYTES) {
-      mask &= (UINT64_C(1) << (bytes - at)) - 1;
-    }
+    uint64_t mask = (mask_256(low) | mask_256(high) << 32) & inside;
     if (mask != 0) {
       *ret_mask = mask;
       return at;
@@ -72,21 +89,19 @@ look_up_512(const uint8_t *at, const struct prefilter_halves *halves) {
                           _mm512_shuffle_epi8(high, upper));
 }
 
-__attribute__((target("avx512bw"))) static size_t
+__attribute__((target("avx512bw,popcnt"))) static size_t
 search_avx512(const struct prefilter *prefilter, const uint8_t *data,
-              size_t from, size_t bytes, uint64_t *ret_mask) {
+              size_t from, size_t bytes, uint64_t *ret_mask, size_t *newlines) {
   for (size_t at = from; at < bytes; at += PREFILTER_BLOCK_BYTES) {
     __m512i first = look_up_512(data + at, &prefilter->halves[0]);
     __m512i second = look_up_512(data + at + 1, &prefilter->halves[1]);
     __m512i third = look_up_512(data + at + 2, &prefilter->halves[2]);
+    uint64_t inside = first_bits(bytes - at);
+    uint64_t ends = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(data + at),
+                                           _mm512_set1_epi8('\n'));
+    *newlines += (size_t)__builtin_popcountll(ends & inside);
     uint64_t mask =
-        _mm512_test_epi8_mask(_mm512_and_si512(first, second), third);
-    if (mask == 0) {
-      continue;
-    }
-    if (bytes - at < PREFILTER_BLOCK_BYTES) {
-      mask &= (UINT64_C(1) << (bytes - at)) - 1;
-    }
+        _mm512_test_epi8_mask(_mm512_and_si512(first, second), third) & inside;
     if (mask != 0) {
       *ret_mask = mask;
       return at;
@@ -96,10 +111,12 @@ search_avx512(const struct prefilter *prefilter, const uint8_t *data,
 }
 
 prefilter_search *prefilter_native(enum prefilter_engine engine) {
-  if (engine == PREFILTER_AVX512 && __builtin_cpu_supports("avx512bw")) {
+  if (engine == PREFILTER_AVX512 && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("popcnt")) {
     return search_avx512;
   }
-  if (engine == PREFILTER_AVX2 && __builtin_cpu_supports("avx2")) {
+  if (engine == PREFILTER_AVX2 && __builtin_cpu_supports("avx2") &&
+      __builtin_cpu_supports("popcnt")) {
     return search_avx2;
   }
   return NULL;

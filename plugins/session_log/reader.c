@@ -91,7 +91,6 @@ static size_t measure_lines(struct tracked *file, const struct chunk *chunk,
   }
   if (chunk->bytes >= limits->max_line_bytes) {
     counts->long_lines++;
-    counts->lines++;
     file->is_skipping = true;
     return limits->max_line_bytes;
   }
@@ -118,7 +117,6 @@ int reader_read(struct tracked *file, struct reader_buffer *buffer,
     } else {
       taken = measure_lines(file, &chunk, limits, counts);
       if (taken > 0) {
-        counts->lines += scanner_count_lines(chunk.data, taken);
         sink->lines(sink->context, file, chunk.data, taken);
       }
     }

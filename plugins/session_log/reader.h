@@ -24,7 +24,6 @@ struct reader_limits {
 
 struct reader_counts {
   uint64_t bytes;
-  uint64_t lines;
   uint64_t long_lines;
 };
 

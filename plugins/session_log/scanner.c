@@ -253,14 +253,16 @@ static void take_place(const struct scanner *scanner, const char *data,
   progress->line.texts |= texts;
 }
 
-void scanner_run(const struct scanner *scanner, const char *data, size_t bytes,
-                 void (*take)(void *context, const struct scanner_line *line),
-                 void *context) {
+size_t scanner_run(const struct scanner *scanner, const char *data,
+                   size_t bytes,
+                   void (*take)(void *context, const struct scanner_line *line),
+                   void *context) {
   struct progress progress = {.take = take, .context = context};
+  size_t newlines = 0;
   size_t block = 0;
   uint64_t mask = 0;
   while ((block = prefilter_next(&scanner->prefilter, (const uint8_t *)data,
-                                 block, bytes, &mask)) < bytes) {
+                                 block, bytes, &mask, &newlines)) < bytes) {
     for (; mask != 0; mask &= mask - 1) {
       size_t at = block + (size_t)__builtin_ctzll(mask);
       take_place(scanner, data, bytes, at, &progress);
@@ -268,4 +270,5 @@ void scanner_run(const struct scanner *scanner, const char *data, size_t bytes,
     block += PREFILTER_BLOCK_BYTES;
   }
   close_line(&progress);
+  return newlines;
 }

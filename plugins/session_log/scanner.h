@@ -25,9 +25,6 @@ void scanner_free(struct scanner *scanner); /* accepts NULL */
 /* For tests: takes this engine. Returns 0 or -ENOTSUP. */
 int scanner_use(struct scanner *scanner, enum prefilter_engine engine);
 
-/* How many newlines DATA holds. */
-size_t scanner_count_lines(const char *data, size_t bytes);
-
 struct scanner_line {
   const char *text; /* without newline and carriage return */
   size_t bytes;
@@ -35,9 +32,11 @@ struct scanner_line {
 };
 
 /* Calls TAKE once for each line of DATA that holds a text, in order. A line
- * ends at a newline or at the end of the data. */
-void scanner_run(const struct scanner *scanner, const char *data, size_t bytes,
-                 void (*take)(void *context, const struct scanner_line *line),
-                 void *context);
+ * ends at a newline or at the end of the data. Returns the number of newlines.
+ */
+size_t scanner_run(const struct scanner *scanner, const char *data,
+                   size_t bytes,
+                   void (*take)(void *context, const struct scanner_line *line),
+                   void *context);
 
 #endif

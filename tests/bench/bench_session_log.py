@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""session_log: CPU time for a log, beside collectd's own tail plugin in the same
+daemon, ripgrep counting the same texts, and read(2) alone. BENCH_MIB sets the
+size of the logs (256)."""
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
+
+import session_log_corpus as corpus  # noqa: E402
+from servers import orphans  # noqa: E402
+from servers.collectd import Collectd  # noqa: E402
+
+READER = pathlib.Path(os.environ["PROJECT_BUILD"]) / "bench/reader_session_log"
+SIZE = int(os.environ.get("BENCH_MIB", "256")) << 20
+SIX = {"Opened": corpus.SESSION[0], "Closed": corpus.SESSION[1], "Failed": corpus.SESSION[2],
+       "Error": "(ERROR|CRITICAL)", "Restart": "Application startup complete", "TimedOut": "QueuePool limit of size"}
+FOUR = dict(list(SIX.items())[:4])
+QUIET = 100
+
+
+def row(what, unit, ours, peer=None):
+    print(what, unit, f"{ours:.4f}", "-" if peer is None else f"{peer:.4f}", sep="\t", flush=True)
+
+
+def reader(polls, path, *settings):
+    """CPU ms of the first poll, of the later ones, KiB, and the counts."""
+    told = subprocess.run([READER, str(polls), path, *settings], check=True, capture_output=True, text=True)
+    return list(map(float, told.stdout.split()))
+
+
+def per_gb(milliseconds, path):
+    return milliseconds * 1e9 / os.path.getsize(path)
+
+
+def cpu_ms(pid):
+    """CPU time of the process, threads that have ended included."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def in_daemon(plugin, options, counter, path, wanted):
+    """CPU ms that a stock collectd needs to count the log at PATH when it is
+    rotated into the place of an empty one."""
+    with tempfile.TemporaryDirectory(prefix="resource-alert.", dir=path.parent) as place:
+        live = pathlib.Path(place) / "live.log"
+        live.touch()
+        daemon = Collectd(pathlib.Path(place))
+        try:
+            daemon.load(plugin, options(live)).start()
+            daemon.expect(lambda: daemon.has_value(counter))
+            before = cpu_ms(daemon.pid)
+            os.link(path, live.with_suffix(".new"))
+            os.replace(live.with_suffix(".new"), live)
+            daemon.expect(lambda: daemon.value(counter) >= wanted, within=120)
+            return cpu_ms(daemon.pid) - before
+        finally:
+            daemon.close()
+
+
+def tail_options(patterns):
+    matches = "".join(f'<Match>\nRegex "{text}"\nDSType "CounterInc"\nType "counter"\nInstance "{name}"\n</Match>\n'
+                      for name, text in patterns.items())
+    return lambda path: f'<File "{path}">\nInstance "bench"\n{matches}</File>'
+
+
+def our_options(patterns):
+    lines = "".join(f'{name} "{text}"\n' for name, text in patterns.items())
+    return lambda path: (f'StateDir "{path.parent}/state"\n<Log "bench">\nFile "{path}"\nMaxRead 1099511627776\n'
+                         f"{lines}</Log>")
+
+
+def beside_tail(path, wanted):
+    for what, patterns, ours in (("3 texts and the level", FOUR, {}), ("6 patterns", SIX, SIX)):
+        figures = [in_daemon("session_log", our_options(ours), "session_log-bench/total_sessions-opened", path, wanted),
+                   in_daemon("tail", tail_options(patterns), "tail-bench/counter-Opened", path, wanted)]
+        row(f"{what}; collectd's tail", "CPU ms/GB", *(per_gb(figure, path) for figure in figures))
+
+
+def ripgrep_ms(path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    texts = [word for text in corpus.SESSION for word in ("-e", text)]
+    subprocess.run(["rg", "-j1", "-c", "-F", *texts, path], check=False, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
+
+
+def main():
+    orphans.adopt()
+    place = pathlib.Path(tempfile.gettempdir()) / "session_log_corpora"
+    place.mkdir(exist_ok=True)
+    paths = {}
+    for kind in [*corpus.KINDS, "one_line"]:
+        paths[kind] = place / f"{kind}-{SIZE >> 20}.log"
+        if not paths[kind].exists():
+            corpus.make(kind, paths[kind], SIZE)
+    plain = paths["plain"]
+    ours = reader(1, plain)
+    beside_tail(plain, ours[3])
+    row("3 texts and the level; ripgrep -c -F, 3 texts", "CPU ms/GB", per_gb(reader(1, plain)[0], plain),
+        per_gb(ripgrep_ms(plain), plain))
+    for kind, path in paths.items():
+        row(f"{kind}; read(2) alone", "CPU ms/GB", per_gb(reader(1, path)[0], path), per_gb(reader(0, path)[0], path))
+    row("memory beyond an idle log", "KiB", reader(1, plain)[2])
+    with tempfile.TemporaryDirectory() as many:
+        for number in range(QUIET):
+            (pathlib.Path(many) / f"{number}.log").write_text("a line\n" * 100, encoding="utf-8")
+        polls = 200
+        row(f"{QUIET} quiet files, a poll", "CPU ms", reader(polls, f"{many}/*.log")[1] / (polls - 1))
+
+
+if __name__ == "__main__":
+    main()
