@@ -19,17 +19,9 @@ from servers import Place, stop_all
 
 
 def play(demo, terminal):
-    """Runs the demo. Returns the exit status."""
-    try:
-        demo.start()
-        demo.run()
-    except stopping.Stopped:
-        terminal.keep()
-        return 0 if demo.for_s is None else 128 + stopping.noted
-    except Failed as failure:
-        terminal.keep()
-        terminal.say(f"tools/demo: {failure}")
-        return 1
+    """Runs the demo and says what was seen. Returns the exit status."""
+    demo.start()
+    demo.run()
     for text in demo.expected.kept():
         terminal.say(f"seen: {text}")
     broken = demo.expected.broken()
@@ -47,16 +39,22 @@ def main():
     terminal = Terminal(sys.stdout)
     stopping.on_signals()
     adopt_orphans()
-    demo = None
-    place = Place(unprivileged_user())
+    place, servers = Place(), []
     try:
-        demo = Demo(terminal, place, for_s)
-        return play(demo, terminal)
+        place.make(unprivileged_user())
+        return play(Demo(terminal, place, servers, for_s), terminal)
+    except stopping.Stopped:
+        terminal.keep()
+        return 0 if for_s is None else 128 + stopping.noted
+    except Failed as failure:
+        terminal.keep()
+        terminal.farewell(f"tools/demo: {failure}")
+        return 1
     except OSError as error:  # the terminal was closed, or nobody reads any more
         return 128 + stopping.noted if stopping.noted else complaint(error)
     finally:
         stopping.no_more()
-        stop_all(demo.servers if demo else [], place)
+        stop_all(servers, place)
         terminal.farewell("all servers are stopped, all their files removed")
 
 

@@ -65,9 +65,12 @@ class Child:
         if code is not None and self.is_wanted:
             raise Failed(f"{self.name} ended by itself ({outcome(code)})\n{self.last_lines()}")
 
-    def wait(self):
+    def wait(self, within_s=120):
         """Raises Failed unless the process ends well."""
-        code = self.process.wait(120)
+        try:
+            code = self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.name} still runs after {within_s} s") from None
         if code:
             raise Failed(f"{self.name} failed ({outcome(code)})\n{self.last_lines()}")
 
@@ -93,8 +96,11 @@ def outcome(code):
 
 
 def descendants():
-    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(pid) for pid in children.read_text().split()]
+    try:
+        children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        return []
+    return [int(pid) for pid in children.split()]
 
 
 def sweep(within_s=5):

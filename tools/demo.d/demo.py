@@ -21,16 +21,16 @@ REPORTED_WITHIN = datetime.timedelta(seconds=0.4)
 
 
 class Demo:
-    def __init__(self, terminal, place, for_s):
+    def __init__(self, terminal, place, servers, for_s):
         self.terminal, self.place, self.for_s = terminal, place, for_s
-        self.servers = []
+        self.servers = servers  # those that were begun, for whoever stops them
         self.waiting = []  # (time, entry) of what is not told yet
         self.clock = None  # of what is being told
         self.view = View(for_s=for_s, switches=dict.fromkeys(settings.SWITCHES, False))
         self.expected = Expectations()
 
     def start(self):
-        """Brings everything up; what was begun is in self.servers."""
+        """Brings everything up."""
         place = self.place
         self.terminal.say(f"running as {place.user.pw_name} in {place.root}")
         installed_tree(place)
@@ -39,7 +39,7 @@ class Demo:
         collectd = Collectd(place, grp.getgrgid(place.user.pw_gid).gr_name)
         snippets = place.root / "etc/collectd/collectd.conf.d"
         settings.apply(snippets, place.root, database, application, collectd)
-        self.table = Table((snippets / "40-thresholds.conf").read_text())
+        self.table = Table("".join(it.read_text() for it in sorted(snippets.glob("*.conf"))))
         for server in [database, collectd, application]:
             stopping.check()
             self.servers.append(server)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is shown: pure functions from what is known to lines of text, and the
 terminal that keeps the table below the events."""
+import contextlib
 import dataclasses
 import math
 import os
@@ -8,7 +9,7 @@ import re
 import shutil
 
 COLOURS = {"UNKNOWN": "2", "OKAY": "32", "WARNING": "1;33", "FAILURE": "1;31", "MISSING": "1;35",
-           "dim": "2", "bold": "1", "on": "1;36", "application": "34", "response": "36", "": ""}
+           "dim": "2", "on": "1;36", "application": "34", "response": "36", "": ""}
 PLAIN_TABLE_EVERY_S = 15
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -43,7 +44,7 @@ class Style:
     unicode: bool = True
 
     def sign(self, name):
-        signs = {"dot": "●*", "full": "█#", "empty": "░.", "arrow": "→>", "cut": "…~", "rule": "─-"}
+        signs = {"dot": "●*", "full": "█#", "empty": "░.", "cut": "…~", "rule": "─-"}
         return signs[name][0 if self.unicode else 1]
 
 
@@ -200,15 +201,13 @@ class Terminal:
         """Leaves the table where it is; what follows comes below it, in place
         of the ^C that a terminal shows."""
         self.drawn = 0
-        if self.is_live:
-            self.write("\r\x1b[K")
+        with contextlib.suppress(OSError):
+            self.write("\r\x1b[K" if self.is_live else "")
 
     def farewell(self, line):
         """Says LINE if somebody still listens."""
-        try:
+        with contextlib.suppress(OSError):
             self.say(line)
-        except OSError:
-            pass
 
     def event(self, clock, source, words, state=""):
         self.say(event(clock, source, words, state, self.style()))

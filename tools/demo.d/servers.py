@@ -3,6 +3,7 @@
 everything it writes below one directory."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -27,7 +28,9 @@ class Place:
     WRITTEN = ["postgresql", "run/collectd", "var/lib", "var/lib/collectd", "var/log/trading",
                "var/log/collectd"]
 
-    def __init__(self, user):
+    root = user = None
+
+    def make(self, user):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert-demo.",
                                                   dir=self.base(user)))
         self.user = user
@@ -50,12 +53,16 @@ class Place:
                 step.stat().st_mode & stat.S_IXOTH for step in [path, *path.parents])
             is_short = len(str(path)) + len("/resource-alert-demo.12345678") < LONGEST_SOCKET
             may_execute = not os.statvfs(path).f_flag & os.ST_NOEXEC
-            if is_reachable and is_short and may_execute and os.access(path, os.W_OK):
+            is_plain = re.fullmatch(r"[\w./+-]+", str(path))  # for collectd -C
+            if (is_reachable and is_short and is_plain and may_execute
+                    and os.access(path, os.W_OK)):
                 return path
-        raise Failed("no directory for temporary files: set TMPDIR to one with a short name, "
-                     f"open to {user.pw_name} and not mounted noexec")
+        raise Failed("no directory for temporary files: set TMPDIR to one with a short name "
+                     f"without blanks, open to {user.pw_name} and not mounted noexec")
 
     def remove(self):
+        if not self.root:
+            return
         shutil.rmtree(self.root, ignore_errors=True)
         if self.root.exists():  # a process that was just killed may still have written
             shutil.rmtree(self.root)
@@ -71,7 +78,17 @@ def installed_tree(place):
         raise Failed(f"cmake --install failed\n{run.stderr}")
 
 
-class PostgreSQL:
+class Server:
+    """A process that is started once and stopped once."""
+
+    child = None
+
+    def stop(self):
+        if self.child:
+            self.child.stop()
+
+
+class PostgreSQL(Server):
     """A server of our own on a unix socket."""
 
     def __init__(self, place):
@@ -84,7 +101,6 @@ class PostgreSQL:
         if not installed:
             raise Failed("PostgreSQL is not installed")
         self.binaries = max(installed, key=lambda path: int(path.parent.name))
-        self.child = None
 
     def start(self):
         self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync",
@@ -121,19 +137,14 @@ class PostgreSQL:
         connection.cursor().execute(statement)
         connection.close()
 
-    def stop(self):
-        if self.child:
-            self.child.stop()
 
-
-class Application:
+class Application(Server):
     """application.py as its own process; says what it does, line by line."""
 
     def __init__(self, place, database):
         self.place, self.database = place, database
         self.log = place.root / "var/log/trading/trading.log"
         self.switches = place.root / "run/collectd/switches"
-        self.child = None
 
     def start(self):
         program = self.place.root / "application.py"
@@ -147,17 +158,13 @@ class Application:
             stdout=subprocess.PIPE)
         os.set_blocking(self.child.process.stdout.fileno(), False)
 
-    def stop(self):
-        if self.child:
-            self.child.stop()
-
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
 
-class Collectd:
+class Collectd(Server):
     """The stock daemon with our plugins and the samples of conf.d."""
 
     MAIN = """\
@@ -187,7 +194,6 @@ Include "{root}/etc/collectd/collectd.conf.d/*.conf"
         self.journal = place.root / "var/log/collectd/resource_alert.jsonl"
         self.control = place.root / "run/collectd/control"
         self.page = f"127.0.0.1:{free_port()}"
-        self.child = None
 
     def start(self):
         main = self.place.root / "etc/collectd/collectd.conf"
@@ -196,10 +202,6 @@ Include "{root}/etc/collectd/collectd.conf.d/*.conf"
         self.child = Child("collectd", ["/usr/sbin/collectd", "-f", "-C", main],
                            self.place.user, self.place.root, self.log)
         wait_until(self.socket.exists, "collectd answers", [self.child])
-
-    def stop(self):
-        if self.child:
-            self.child.stop()
 
 
 def stop_all(servers, place):
