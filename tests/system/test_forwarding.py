@@ -49,9 +49,10 @@ def test_graphite_that_is_away_is_found_again(collectd, measuring, carbon):
                   within=30)
 
 
-def test_influxdb_over_both_ways(collectd, measuring, influxdb):
-    collectd.include("61-influxdb.conf", [("25826", influxdb.network_port),
-                                          ("8089", influxdb.line_port)], on=True)
+def test_influxdb_by_every_way(collectd, measuring, influxdb):
+    collectd.include("61-influxdb.conf", [
+        ('"25826"', f'"{influxdb.network_port}"'), ("influxdb.example.net", "127.0.0.1"),
+        ("25827", influxdb.secret_port), ("8089", influxdb.line_port)], on=True)
     measuring()
     found = influxdb.expect(lambda: influxdb.query(
         "SELECT value FROM statgrab_value "
@@ -62,6 +63,7 @@ def test_influxdb_over_both_ways(collectd, measuring, influxdb):
     rows = influxdb.expect(lambda: influxdb.query(
         "SELECT * FROM resource_alert WHERE type = 'alert_state'", "lines"))
     assert (rows[0]["instance"], rows[0]["value"]) == ("pool_used", 1)
+    influxdb.expect(lambda: influxdb.query("SELECT value FROM statgrab_value", "secret"))
 
 
 def test_prometheus(collectd, measuring, prometheus):

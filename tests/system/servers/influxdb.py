@@ -17,6 +17,7 @@ class InfluxDB(Server):
         super().__init__(directory)
         self.http_port = self.port()
         self.network_port = self.port()  # for collectd's plugin network
+        self.secret_port = self.port()  # likewise, encrypted, into database secret
         self.line_port = self.port()  # for collectd's plugin write_influxdb_udp
 
     def query(self, statement, database="collectd"):
@@ -36,6 +37,7 @@ class InfluxDB(Server):
         types.mkdir(exist_ok=True)  # it reads every file of the directory
         for number, file in enumerate(build.TYPES):
             (types / f"{number}.db").write_bytes(file.read_bytes())
+        (self.directory / "users").write_text("collectd: secret\n", encoding="utf-8")
         (self.directory / "influxdb.conf").write_text(f"""\
 reporting-disabled = true
 bind-address = "127.0.0.1:{self.port()}"
@@ -52,6 +54,15 @@ bind-address = "127.0.0.1:{self.port()}"
   database = "collectd"
   typesdb = "{types}"
   security-level = "none"
+  parse-multivalue-plugin = "split"
+  batch-timeout = "1s"
+[[collectd]]
+  enabled = true
+  bind-address = "127.0.0.1:{self.secret_port}"
+  database = "secret"
+  typesdb = "{types}"
+  security-level = "encrypt"
+  auth-file = "{self.directory}/users"
   parse-multivalue-plugin = "split"
   batch-timeout = "1s"
 [[udp]]
