@@ -207,18 +207,23 @@ static double read_quota(const struct place *place) {
                                      : (double)NAN;
 }
 
+/* Only where there is a quota can there have been throttling. */
 static void read_cpu(struct place *place, struct cgroup_facts *facts) {
-  facts->throttled = read_statistic(place, "nr_throttled");
-  if (place->version == VERSION_1) {
-    uint64_t throttled_ns = read_statistic(place, "throttled_time");
-    facts->throttled_us =
-        throttled_ns == FACT_UNKNOWN ? FACT_UNKNOWN : throttled_ns / 1000;
-  } else {
-    facts->throttled_us = read_statistic(place, "throttled_usec");
-  }
+  const struct place own = *place;
   do {
     facts->cpu_quota = fmin(facts->cpu_quota, read_quota(place));
   } while (go_up(place));
+  if (isnan(facts->cpu_quota)) {
+    return;
+  }
+  facts->throttled = read_statistic(&own, "nr_throttled");
+  if (own.version == VERSION_2) {
+    facts->throttled_us = read_statistic(&own, "throttled_usec");
+  } else {
+    uint64_t throttled_ns = read_statistic(&own, "throttled_time");
+    facts->throttled_us =
+        throttled_ns == FACT_UNKNOWN ? FACT_UNKNOWN : throttled_ns / 1000;
+  }
 }
 
 /* A cpuset narrows the affinity, too. */
