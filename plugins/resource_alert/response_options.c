@@ -105,6 +105,18 @@ static const struct option rows[] = {
      .kind = OPTION_BLOCK,
      .offset = FIELD(actions[ACTION_WEBHOOK]),
      .block = &webhook_block},
+    {.name = "Scale",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_SCALE]),
+     .block = &scale_block},
+    {.name = "SuspendCronJob",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_SUSPEND]),
+     .block = &suspend_block},
+    {.name = "HAProxy",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_HAPROXY]),
+     .block = &haproxy_block},
 };
 
 const struct option_block response_block = {

@@ -5,6 +5,7 @@
 
 #include "core/option.h"
 #include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/kubernetes.h"
 
 /* What all responses share; a part of the plugin's outermost block. */
 struct responses_options {
@@ -12,7 +13,8 @@ struct responses_options {
   char *off_file;              /* while it exists nothing is done; NULL: none */
   char *helper_dir;            /* where the helper program of <Exec> lies */
   struct option_blocks stores; /* struct store_options */
-  struct option_blocks responses; /* struct response_options */
+  struct option_blocks kubernetes; /* struct kubernetes_options, one */
+  struct option_blocks responses;  /* struct response_options */
 };
 
 /* The words of AtLeast, by index. */
@@ -80,6 +82,10 @@ extern const struct option_block response_block;
        .kind = OPTION_BLOCK,                                                   \
        .offset = offsetof(struct outer, member.stores),                        \
        .block = &store_block},                                                 \
+      {.name = "Kubernetes",                                                   \
+       .kind = OPTION_BLOCK,                                                   \
+       .offset = offsetof(struct outer, member.kubernetes),                    \
+       .block = &kubernetes_block},                                            \
   {                                                                            \
     .name = "Response", .kind = OPTION_BLOCK,                                  \
     .offset = offsetof(struct outer, member.responses),                        \

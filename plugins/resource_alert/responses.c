@@ -18,6 +18,7 @@
 struct responses {
   struct responses_site site;
   struct worker_site shared;
+  struct kubernetes_options kubernetes; /* the defaults */
   _Atomic int *rows;
   size_t workers_len;
   struct worker *workers[];
@@ -43,13 +44,22 @@ static int check_when(const struct response_options *response,
   return 0;
 }
 
+/* The <Kubernetes> block, or what it would be by its defaults. */
+static const struct kubernetes_options *
+kubernetes_of(const struct responses_options *options,
+              const struct kubernetes_options *defaults) {
+  return options->kubernetes.len > 0 ? options->kubernetes.items : defaults;
+}
+
 static int check_actions(const struct responses_options *options,
+                         const struct kubernetes_options *kubernetes,
                          const struct response_options *response,
                          struct error *error) {
   const struct action_site site = {
       .response = response->head.label,
       .helper_dir = options->helper_dir,
       .stores_len = options->stores.len,
+      .kubernetes = kubernetes,
   };
   for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
     const struct action_driver *driver = action_drivers[kind];
@@ -65,13 +75,44 @@ static int check_actions(const struct responses_options *options,
   return 0;
 }
 
-int responses_check(const struct responses_options *options,
-                    const struct responses_rows *rows, struct error *error) {
+/* One response owns a switch: two could not agree when to switch it off. */
+static int check_switches(const struct responses_options *options, size_t own,
+                          struct error *error) {
+  const struct response_options *all = options->responses.items;
+  const struct option_blocks *mine = &all[own].actions[ACTION_SWITCH];
+  size_t size = switch_block.size;
+  for (size_t i = 0; i < mine->len; i++) {
+    const struct option_head *one =
+        (const void *)((const char *)mine->items + i * size);
+    for (size_t j = 0; j < own; j++) {
+      const struct option_blocks *theirs = &all[j].actions[ACTION_SWITCH];
+      for (size_t k = 0; k < theirs->len; k++) {
+        const struct option_head *other =
+            (const void *)((const char *)theirs->items + k * size);
+        if (strcmp(one->label, other->label) == 0) {
+          return error_set(error, -EINVAL,
+                           "<Switch \"%s\"> stands in <Response \"%s\">, too: "
+                           "one response owns a switch; name the rows of both "
+                           "in its When",
+                           one->label, all[j].head.label);
+        }
+      }
+    }
+  }
+  return 0;
+}
+
+static int check_all(const struct responses_options *options,
+                     const struct kubernetes_options *kubernetes,
+                     const struct responses_rows *rows, struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
     int code = check_when(&all[i], rows, error);
     if (code == 0) {
-      code = check_actions(options, &all[i], error);
+      code = check_switches(options, i, error);
+    }
+    if (code == 0) {
+      code = check_actions(options, kubernetes, &all[i], error);
     }
     if (code != 0) {
       error_prefix(error, "<Response \"%s\">", all[i].head.label);
@@ -79,6 +120,17 @@ int responses_check(const struct responses_options *options,
     }
   }
   return 0;
+}
+
+int responses_check(const struct responses_options *options,
+                    const struct responses_rows *rows, struct error *error) {
+  struct kubernetes_options defaults;
+  if (option_init(&kubernetes_block, &defaults) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = check_all(options, kubernetes_of(options, &defaults), rows, error);
+  option_fini(&kubernetes_block, &defaults);
+  return code;
 }
 
 /* ---- life ---- */
@@ -102,6 +154,8 @@ static int fill(struct responses *responses, struct error *error) {
   responses->rows = calloc(site->rows.len + 1, sizeof(*responses->rows));
   responses->shared.site = site;
   responses->shared.rows = responses->rows;
+  responses->shared.kubernetes =
+      kubernetes_of(site->options, &responses->kubernetes);
   responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (responses->rows == NULL || responses->shared.stop_fd < 0) {
     return error_set(error, -ENOMEM, "out of memory or descriptors");
@@ -132,7 +186,8 @@ int responses_start(const struct responses_site *site, struct responses **ret,
   }
   responses->site = *site;
   responses->shared.stop_fd = -1;
-  if (http_init() != 0) {
+  if (http_init() != 0 ||
+      option_init(&kubernetes_block, &responses->kubernetes) != 0) {
     free(responses);
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -164,6 +219,7 @@ void responses_publish(struct responses *responses,
     const char *name = worker_name(responses->workers[i]);
     struct worker_counts counts = worker_get_counts(responses->workers[i]);
     sample_put_gauge(sink, name, "degradation_level", "", (double)counts.level);
+    worker_put_replicas(responses->workers[i], sink);
     sample_put_derive(sink, name, "derive", "actions_done",
                       (int64_t)counts.done);
     sample_put_derive(sink, name, "derive", "actions_failed",
@@ -230,6 +286,7 @@ void responses_stop(struct responses *responses) {
     (void)close(responses->shared.stop_fd);
   }
   desired_state_free(responses->shared.states);
+  option_fini(&kubernetes_block, &responses->kubernetes);
   free(responses->rows);
   free(responses);
   http_fini();

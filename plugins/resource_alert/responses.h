@@ -34,6 +34,10 @@ struct responses_site {
   const char *state_dir; /* desired states are kept in state_dir/responses.json;
                             NULL: nowhere */
   struct journal *journal;
+  /* The value of a row's worst series now, NaN where there is none; any
+   * thread. May be NULL: then no value is known. */
+  double (*row_value)(void *context, size_t row);
+  void *row_context;
   struct report_sink log;
   struct notice_sink notices; /* called from the workers; may take its time */
 };

@@ -27,6 +27,17 @@ struct worker_counts worker_get_counts(struct worker *worker) {
   };
 }
 
+void worker_put_replicas(struct worker *worker,
+                         const struct sample_sink *sink) {
+  for (size_t i = 0; i < worker->actions_len; i++) {
+    int64_t replicas = atomic_load(&worker->actions[i].replicas);
+    if (replicas >= 0) {
+      sample_put_gauge(sink, worker_name(worker), "replicas",
+                       worker->actions[i].about, (double)replicas);
+    }
+  }
+}
+
 void worker_wake(struct worker *worker) {
   const uint64_t one = 1;
   (void)!write(worker->wake_fd, &one, sizeof(one));

@@ -15,6 +15,7 @@ struct worker;
 struct worker_site {
   const struct responses_site *site;
   struct desired_state *states;
+  const struct kubernetes_options *kubernetes;
   _Atomic int *rows; /* enum alert_state of each row */
   int stop_fd;       /* readable once all is to end */
 };
@@ -46,6 +47,9 @@ bool worker_watches(const struct worker *worker, size_t row);
 
 const char *worker_name(const struct worker *worker);
 struct worker_counts worker_get_counts(struct worker *worker);
+
+/* Puts "replicas" for each action that is about them. */
+void worker_put_replicas(struct worker *worker, const struct sample_sink *sink);
 
 /* Hands an order over. Any thread; never blocks. */
 void worker_order(struct worker *worker, enum responses_order order);

@@ -2,6 +2,7 @@
 /* worker_act: one act, from its intent to what is seen of it afterwards. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -132,14 +133,24 @@ static bool hold_back(struct worker *worker, size_t task, int64_t now_ms) {
 
 /* ---- the act ---- */
 
+static double value_of(const struct worker *worker,
+                       const struct trigger_row *row) {
+  const struct responses_site *site = worker->shared->site;
+  return row == NULL || site->row_value == NULL
+             ? (double)NAN
+             : site->row_value(site->row_context, row->row);
+}
+
 static struct action_wish make_wish(const struct worker *worker, bool is_on) {
   const struct trigger_row *cause = worker->trigger.cause;
   return (struct action_wish){
       .is_on = is_on,
+      .is_pressing = worker->response.input == RESPONSE_BREACH,
       .response = worker_name(worker),
       .host = worker->shared->site->host,
       .cause = cause == NULL ? "" : cause->name,
       .severity = cause == NULL ? ALERT_UNKNOWN : cause->state,
+      .value = value_of(worker, cause),
       .level = (unsigned)response_wanted(&worker->response),
       .since_s = worker->engaged_s,
       .now_s = (int64_t)time(NULL),
@@ -232,6 +243,7 @@ static struct action_call make_call(struct act *act) {
           monotonic_ms() + (int64_t)(act->action->options->timeout_s * 1000.0),
       .cancel_fd = act->worker->shared->stop_fd,
       .memory = act->action->memory,
+      .replicas = -1,
       .save = save,
       .note = note,
       .context = act,
@@ -255,6 +267,9 @@ void worker_act(struct worker *worker, size_t task) {
     announce(&act, is_on);
   }
   int code = carry_out(&act, &wish, &call, &error);
+  if (call.replicas >= 0) {
+    atomic_store(&act.action->replicas, call.replicas);
+  }
   tell_outcome(&act, is_on, is_refresh, code, &error);
   response_done(&worker->response, task, is_on, code, call.again_in_ms,
                 monotonic_ms(), random_bits());

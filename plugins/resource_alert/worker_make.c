@@ -53,6 +53,8 @@ static int make_action(struct worker *worker, enum action_kind kind,
   action->driver->describe(options, about, sizeof(about));
   (void)snprintf(action->name, sizeof(action->name), "%s %s",
                  action->driver->block->name, about);
+  action->about = action->name + strlen(action->driver->block->name) + 1;
+  atomic_store(&action->replicas, -1);
   action->memory = json_object();
   if (action->memory == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -147,6 +149,7 @@ static int fill(struct worker *worker, struct error *error) {
       .helper_dir = site->options->helper_dir,
       .stores_len = site->options->stores.len,
       .stores = worker->stores,
+      .kubernetes = worker->shared->kubernetes,
   };
   code = make_actions(worker, error);
   if (code == 0 && (make_trigger(worker) != 0 || make_response(worker) != 0)) {
@@ -175,6 +178,11 @@ int worker_new(const struct worker_site *shared,
   }
   worker_set_modes(worker);
   worker_restore(worker, monotonic_ms(), (int64_t)time(NULL));
+  for (size_t i = 0; i < worker->actions_len; i++) {
+    if (worker->actions[i].driver->is_standing) {
+      response_defer(&worker->response, i, 0, monotonic_ms());
+    }
+  }
   worker_publish(worker);
   atomic_store(&worker->level, response_level(&worker->response));
   *ret = worker;

@@ -15,7 +15,7 @@
 #define WORKER_ACTION_NAME_BYTES 192
 #define WORKER_NEXT_BYTES (WORKER_ACTION_NAME_BYTES + 16)
 
-/* One action of the response; all of it belongs to the thread. */
+/* One action of the response; it belongs to the thread, but for replicas. */
 struct worker_action {
   const struct action_driver *driver;
   const struct action_options *options; /* borrowed */
@@ -23,7 +23,9 @@ struct worker_action {
   char name[WORKER_ACTION_NAME_BYTES]; /* "Switch limit_noncore_api" */
   enum action_mode mode;               /* the strictest of the three */
   json_t *memory;                      /* an object of the driver's */
-  enum task_state kept; /* what really is, whatever a dry run pretends */
+  enum task_state kept;     /* what really is, whatever a dry run pretends */
+  _Atomic int64_t replicas; /* that it has counted last; -1: none */
+  const char *about;        /* the name behind the kind, within name */
   struct complaint complaint;
   char failure[256]; /* why the last try failed; "" where it did not */
   char drill[256];   /* how the last drill ended: "ok", why not, or "" */

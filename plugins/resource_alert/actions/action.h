@@ -42,6 +42,13 @@ struct action_options {
 int action_check_absolute(const char *value, struct error *error);
 int action_check_name(const char *value, struct error *error);
 
+struct action_site;
+struct kubernetes_options;
+
+/* The check of actions that need the Kubernetes API. */
+int action_check_kubernetes(const void *options, const struct action_site *site,
+                            struct error *error);
+
 /* What all actions of a response are made with; borrowed, outlives them. */
 struct action_site {
   const char *response;
@@ -49,15 +56,19 @@ struct action_site {
   const char *helper_dir;
   size_t stores_len;     /* how many <SwitchStore> there are */
   struct stores *stores; /* NULL while only checked */
+  const struct kubernetes_options *kubernetes; /* the defaults, if need be */
 };
 
 /* Why and since when, for those who are told. Strings are borrowed. */
 struct action_wish {
   bool is_on;
+  bool is_pressing; /* a row is at the trigger now; else what is on is only
+                       kept on, until the release or the row's return */
   const char *response;
   const char *host;
   const char *cause; /* the row that called for it */
   enum alert_state severity;
+  double value;    /* of the series of that row that is worst; NaN: not known */
   unsigned level;  /* actions of the response that are wanted */
   int64_t since_s; /* of the response's engagement, since the epoch */
   int64_t now_s;   /* since the epoch */
@@ -70,6 +81,7 @@ struct action_call {
   /* What the action must not forget, for instance what it found before it
    * changed it: an object, changed by the driver, kept over a restart. */
   json_t *memory;
+  int64_t replicas; /* out: how many there are now; -1: it is not about that */
   int64_t again_in_ms; /* out: call set again so long from now although it
                           succeeded; 0: no need */
   /* Writes the memory to the disk at once; for before an act. */
@@ -81,6 +93,7 @@ struct action_call {
 
 struct action_driver {
   const struct option_block *block;
+  bool is_standing; /* set is called again and again while off, too */
 
   /* Writes what the action is about, "limit_noncore_api" or "trading/api", in
    * a form that stays the same over a restart. */

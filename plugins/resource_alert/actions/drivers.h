@@ -11,16 +11,25 @@ enum action_kind {
   ACTION_SWITCH,
   ACTION_EXEC,
   ACTION_WEBHOOK,
+  ACTION_SCALE,
+  ACTION_SUSPEND,
+  ACTION_HAPROXY,
   ACTION_KINDS, /* how many there are */
 };
 
 extern const struct option_block switch_block;
 extern const struct option_block exec_block;
 extern const struct option_block webhook_block;
+extern const struct option_block scale_block;
+extern const struct option_block suspend_block;
+extern const struct option_block haproxy_block;
 
 extern const struct action_driver switch_driver;
 extern const struct action_driver exec_driver;
 extern const struct action_driver webhook_driver;
+extern const struct action_driver scale_driver;
+extern const struct action_driver suspend_driver;
+extern const struct action_driver haproxy_driver;
 
 /* By enum action_kind. */
 extern const struct action_driver *const action_drivers[ACTION_KINDS];

@@ -176,7 +176,8 @@ static int log_in(struct etcd *etcd, const struct action_call *call,
   json_t *answer = NULL;
   secret_file_forget(etcd->authorization);
   etcd->authorization = NULL;
-  int code = secret_file_read(etcd->target.password_file, &password, error);
+  int code =
+      secret_file_read(etcd->target.password_file, false, &password, error);
   if (code != 0) {
     return code;
   }

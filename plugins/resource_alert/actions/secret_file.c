@@ -12,11 +12,13 @@
 
 #define SECRET_BYTES_MAX 65536
 
-int secret_file_read(const char *path, char **ret_text, struct error *error) {
+int secret_file_read(const char *path, bool may_be_public, char **ret_text,
+                     struct error *error) {
   struct stat status;
   char *text = NULL;
   size_t bytes = 0;
-  if (stat(path, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+  if (!may_be_public && stat(path, &status) == 0 &&
+      (status.st_mode & S_IROTH) != 0) {
     return error_set(error, -EPERM, "%s: everybody may read it: chmod o-rwx %s",
                      path, path);
   }

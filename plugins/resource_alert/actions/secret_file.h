@@ -8,11 +8,13 @@
 
 #include "core/error.h"
 
-/* Reads PATH without the white space at its end.
+/* Reads PATH without the white space at its end. may_be_public: do not mind
+ * that everybody may read it, as with the tokens that Kubernetes mounts.
  * *ret_text: yours, secret_file_forget().
  * Returns 0; -EPERM for a file that everybody may read; another negative
  * errno. The content never stands in an error. */
-int secret_file_read(const char *path, char **ret_text, struct error *error);
+int secret_file_read(const char *path, bool may_be_public, char **ret_text,
+                     struct error *error);
 
 /* Overwrites and frees. Accepts NULL. */
 void secret_file_forget(char *text);

@@ -131,7 +131,7 @@ static int sign(const char *path, const char *body, char *header, size_t bytes,
   char *secret = NULL;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  int code = secret_file_read(path, &secret, error);
+  int code = secret_file_read(path, false, &secret, error);
   if (code != 0) {
     return code;
   }
@@ -247,7 +247,7 @@ static int post(struct webhook *webhook, const struct action_wish *wish,
     request.headers[2] = signature;
   }
   if (code == 0 && options->header_file != NULL) {
-    code = secret_file_read(options->header_file, &headers, error);
+    code = secret_file_read(options->header_file, false, &headers, error);
     code = code == 0 ? split_headers(headers, &request, error) : code;
   }
   if (code == 0) {

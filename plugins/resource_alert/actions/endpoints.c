@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* endpoints: the addresses of a Kubernetes Service that are ready. */
+#include "resource_alert/actions/endpoints.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool endpoints_have(const struct endpoints *endpoints, const char *address) {
+  for (size_t i = 0; i < endpoints->len; i++) {
+    if (strcmp(endpoints->addresses[i], address) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* What is no address is left out: it goes into a line of another protocol. */
+static void add(struct endpoints *endpoints, const char *address) {
+  unsigned char parsed[16];
+  if (address != NULL && endpoints->len < ENDPOINTS_MAX &&
+      strlen(address) < ENDPOINT_BYTES &&
+      (inet_pton(AF_INET, address, parsed) == 1 ||
+       inet_pton(AF_INET6, address, parsed) == 1) &&
+      !endpoints_have(endpoints, address)) {
+    memcpy(endpoints->addresses[endpoints->len++], address,
+           strlen(address) + 1);
+  }
+}
+
+static void take_slices(const json_t *list, struct endpoints *endpoints) {
+  size_t i;
+  size_t j;
+  const json_t *slice;
+  const json_t *one;
+  json_array_foreach(json_object_get(list, "items"), i, slice) {
+    json_array_foreach(json_object_get(slice, "endpoints"), j, one) {
+      const json_t *ready =
+          json_object_get(json_object_get(one, "conditions"), "ready");
+      if (!json_is_false(ready)) { /* absent is to be taken for ready */
+        add(endpoints, json_string_value(json_array_get(
+                           json_object_get(one, "addresses"), 0)));
+      }
+    }
+  }
+}
+
+static void take_subsets(const json_t *object, struct endpoints *endpoints) {
+  size_t i;
+  size_t j;
+  const json_t *subset;
+  const json_t *one;
+  json_array_foreach(json_object_get(object, "subsets"), i, subset) {
+    json_array_foreach(json_object_get(subset, "addresses"), j, one) {
+      add(endpoints, json_string_value(json_object_get(one, "ip")));
+    }
+  }
+}
+
+int endpoints_read(struct kubernetes *kubernetes, const char *space,
+                   const char *service, struct endpoints *endpoints,
+                   struct action_call *call, struct error *error) {
+  char path[KUBERNETES_PATH_BYTES * 2];
+  json_t *answer = NULL;
+  endpoints->len = 0;
+  (void)snprintf(path, sizeof(path),
+                 "/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices"
+                 "?labelSelector=kubernetes.io/service-name%%3D%s",
+                 space, service);
+  int code =
+      kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
+  if (code == 0) {
+    take_slices(answer, endpoints);
+  } else if (code == -ENOENT) {
+    (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/endpoints/%s",
+                   space, service);
+    code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
+    if (code == 0) {
+      take_subsets(answer, endpoints);
+    }
+  }
+  json_decref(answer);
+  return code;
+}

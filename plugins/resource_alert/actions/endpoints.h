@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* endpoints: the addresses of a Kubernetes Service that are ready. */
+#ifndef RESOURCE_ALERT_ACTIONS_ENDPOINTS_H
+#define RESOURCE_ALERT_ACTIONS_ENDPOINTS_H
+
+#include "resource_alert/actions/kubernetes.h"
+
+#define ENDPOINTS_MAX 1024
+#define ENDPOINT_BYTES 64
+
+struct endpoints {
+  size_t len;
+  char addresses[ENDPOINTS_MAX][ENDPOINT_BYTES]; /* IPv4 or IPv6, checked */
+};
+
+/* Reads EndpointSlices, or Endpoints on a cluster that has none.
+ * space, service: checked names. Returns 0 or what kubernetes_ask() does. */
+int endpoints_read(struct kubernetes *kubernetes, const char *space,
+                   const char *service, struct endpoints *endpoints,
+                   struct action_call *call, struct error *error);
+
+bool endpoints_have(const struct endpoints *endpoints, const char *address);
+
+#endif

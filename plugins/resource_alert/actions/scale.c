@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* scale: adds replicas of a Kubernetes workload while the response is engaged,
+ * step by step, and takes away afterwards what it has added.
+ *
+ * memory: {"added": how many replicas are ours, "from", "to": a write whose
+ * answer was not seen, "released": when undoing began}. Only what was added is
+ * ever taken away, whoever else scaled meanwhile. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/scale_options.h"
+#include "resource_alert/actions/scale_target.h"
+#include "resource_alert/journal.h"
+
+#define CONFLICT_TRIES 3
+
+struct scale {
+  const struct scale_options *options;
+  struct scale_target target;
+  struct kubernetes *kubernetes;
+  char holder[256];
+  bool has_claim; /* taken for an act that has not succeeded yet */
+};
+
+/* ---- making ---- */
+
+static struct scale_target target_of(const struct scale_options *options) {
+  struct scale_target target = {.space = options->space,
+                                .kind = "Deployment",
+                                .plural = "deployments",
+                                .name = options->deployment};
+  if (options->stateful_set != NULL) {
+    target.kind = "StatefulSet";
+    target.plural = "statefulsets";
+    target.name = options->stateful_set;
+  } else if (options->replica_set != NULL) {
+    target.kind = "ReplicaSet";
+    target.plural = "replicasets";
+    target.name = options->replica_set;
+  }
+  return target;
+}
+
+static void describe(const void *options, char *text, size_t bytes) {
+  struct scale_target target = target_of(options);
+  (void)snprintf(text, bytes, "%s/%s", target.space, target.name);
+}
+
+static void destroy(void *self) {
+  struct scale *scale = self;
+  if (scale != NULL) {
+    kubernetes_free(scale->kubernetes);
+    free(scale);
+  }
+}
+
+static int create(const void *options, const struct action_site *site,
+                  void **ret, struct error *error) {
+  struct scale *scale = calloc(1, sizeof(*scale));
+  if (scale == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  scale->options = options;
+  scale->target = target_of(options);
+  (void)snprintf(scale->holder, sizeof(scale->holder), "%s/%s", site->host,
+                 site->response);
+  int code = kubernetes_new(site->kubernetes, &scale->kubernetes, error);
+  if (code != 0) {
+    destroy(scale);
+    return code;
+  }
+  *ret = scale;
+  return 0;
+}
+
+/* ---- how many ---- */
+
+static int64_t remembered(const struct action_call *call, const char *key) {
+  return json_integer_value(json_object_get(call->memory, key));
+}
+
+static void remember(struct action_call *call, const char *key, int64_t value) {
+  (void)json_object_set_new(call->memory, key, json_integer((json_int_t)value));
+}
+
+/* The replicas that there should be, by ratio, percent or step. */
+static int64_t wished(const struct scale *scale, const struct scale_now *now,
+                      const struct action_wish *wish) {
+  const struct scale_options *options = scale->options;
+  int64_t most = options->max < now->limit ? options->max : now->limit;
+  double replicas = (double)now->replicas;
+  double more = replicas + (double)options->step;
+  if (isfinite(options->target) && isfinite(wish->value)) {
+    double ratio = wish->value / options->target;
+    more = fabs(ratio - 1.0) <= 0.1 ? replicas : ceil(replicas * ratio);
+  } else if (isfinite(options->step_percent)) {
+    more = ceil(replicas * (1.0 + options->step_percent / 100.0));
+  }
+  if (more > (double)most) {
+    return most;
+  }
+  return (int64_t)more;
+}
+
+/* ---- acts ---- */
+
+/* Waits out the shared pause. Returns 0 when it is our turn. */
+static int take_turn(struct scale *scale, struct action_call *call,
+                     struct error *error) {
+  int64_t wait_s = 0;
+  if (scale->has_claim) {
+    return 0;
+  }
+  int code =
+      scale_target_claim(scale->kubernetes, &scale->target, scale->holder,
+                         scale->options->cooldown_s, &wait_s, call, error);
+  scale->has_claim = code == 0;
+  if (code == -EAGAIN) {
+    call->again_in_ms = wait_s * 1000;
+  }
+  return code;
+}
+
+/* Learns from what is NOW whether the last write was done, if its answer was
+ * never seen: after a timeout, or after a restart. */
+static void settle(struct scale *scale, const struct scale_now *now,
+                   struct action_call *call) {
+  if (json_object_get(call->memory, "to") == NULL) {
+    return;
+  }
+  int64_t from = remembered(call, "from");
+  int64_t change = remembered(call, "to") - from;
+  if (now->value == from) {
+    remember(call, "added", remembered(call, "added") - change);
+  } else {
+    scale->has_claim = false;
+  }
+  (void)json_object_del(call->memory, "from");
+  (void)json_object_del(call->memory, "to");
+}
+
+/* Writes VALUE in place of NOW's. What is added is remembered before it is
+ * done, so that it is undone whatever happens. */
+static int write_value(struct scale *scale, const struct scale_now *now,
+                       int64_t value, const struct action_wish *wish,
+                       struct action_call *call, struct error *error) {
+  char note[256];
+  int64_t change = value - now->value;
+  remember(call, "added", remembered(call, "added") + change);
+  remember(call, "from", now->value);
+  remember(call, "to", value);
+  (void)call->save(call->context, error);
+  call->note(call->context, "request",
+             json_pack("{s:I, s:I, s:s}", "from", (json_int_t)now->value, "to",
+                       (json_int_t)value, "autoscaler", now->autoscaler));
+  int code = scale_target_write(scale->kubernetes, &scale->target, now, value,
+                                false, call, error);
+  if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
+    settle(scale, now, call); /* refused */
+  }
+  if (code != 0) {
+    return code;
+  }
+  (void)json_object_del(call->memory, "from");
+  (void)json_object_del(call->memory, "to");
+  scale->has_claim = false;
+  call->replicas = now->replicas + change;
+  (void)snprintf(note, sizeof(note),
+                 "response %s, row %s: %s from %" PRId64 " to %" PRId64,
+                 wish->response, wish->cause,
+                 now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
+                 now->value, value);
+  kubernetes_record(scale->kubernetes, scale->target.space, scale->target.kind,
+                    scale->target.name, wish,
+                    change > 0 ? "ScaledOut" : "ScaledIn", note, call);
+  return 0;
+}
+
+static int scale_out(struct scale *scale, const struct action_wish *wish,
+                     struct action_call *call, struct error *error) {
+  struct scale_now now;
+  (void)json_object_del(call->memory, "released");
+  int code =
+      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
+  if (code != 0) {
+    return code;
+  }
+  call->again_in_ms =
+      scale->options->cooldown_s > 0 ? scale->options->cooldown_s * 1000 : 1000;
+  call->replicas = now.replicas;
+  settle(scale, &now, call);
+  int64_t value = wished(scale, &now, wish);
+  if (value <= now.value || !wish->is_pressing) {
+    return 0; /* at the limit, near enough to the target, or calm again */
+  }
+  code = take_turn(scale, call, error);
+  if (code == -EAGAIN) {
+    return 0; /* somebody has just scaled: that is what we want, too */
+  }
+  return code == 0 ? write_value(scale, &now, value, wish, call, error) : code;
+}
+
+static int scale_in(struct scale *scale, const struct action_wish *wish,
+                    struct action_call *call, struct error *error) {
+  const struct scale_options *options = scale->options;
+  int64_t added = remembered(call, "added");
+  struct scale_now now;
+  if (added <= 0) {
+    return 0;
+  }
+  if (remembered(call, "released") == 0) {
+    remember(call, "released", wish->now_s);
+  }
+  int64_t wait_s =
+      remembered(call, "released") + options->scale_in_after_s - wish->now_s;
+  if (wait_s > 0 && wait_s <= options->scale_in_after_s) {
+    call->again_in_ms = wait_s * 1000;
+    return -EAGAIN;
+  }
+  int code =
+      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
+  if (code != 0) {
+    return code;
+  }
+  settle(scale, &now, call);
+  added = remembered(call, "added");
+  if (added <= 0) {
+    return 0;
+  }
+  int64_t step = added < options->step ? added : options->step;
+  int64_t value =
+      now.value - step < options->min ? options->min : now.value - step;
+  if (value >= now.value) { /* somebody has taken it away already */
+    (void)json_object_clear(call->memory);
+    return 0;
+  }
+  code = take_turn(scale, call, error);
+  if (code == 0) {
+    code = write_value(scale, &now, value, wish, call, error);
+  }
+  if (code == 0 && remembered(call, "added") > 0) {
+    call->again_in_ms =
+        options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
+    return -EAGAIN;
+  }
+  return code;
+}
+
+static int set(void *self, const struct action_wish *wish,
+               struct action_call *call, struct error *error) {
+  int code = -ESTALE;
+  for (int i = 0; i < CONFLICT_TRIES && code == -ESTALE; i++) {
+    code = wish->is_on ? scale_out(self, wish, call, error)
+                       : scale_in(self, wish, call, error);
+  }
+  return code;
+}
+
+/* Asks the server to do it all but keep it. */
+static int drill(void *self, struct action_call *call, struct error *error) {
+  struct scale *scale = self;
+  struct scale_now now;
+  int code =
+      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
+  return code == 0 ? scale_target_write(scale->kubernetes, &scale->target, &now,
+                                        now.value, true, call, error)
+                   : code;
+}
+
+const struct action_driver scale_driver = {
+    .block = &scale_block,
+    .describe = describe,
+    .check = action_check_kubernetes,
+    .new = create,
+    .set = set,
+    .drill = drill,
+    .free = destroy,
+};

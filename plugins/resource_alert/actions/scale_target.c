@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* scale_target: the number of replicas of a workload, and who owns it.
+ *
+ * A misspelt key, or null, is answered with 200 and does nothing, or scales to
+ * zero: what was written is read back, and nothing but a number is sent. */
+#include "resource_alert/actions/scale_target.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "resource_alert/journal.h"
+
+static void scale_path(const struct scale_target *target, const char *query,
+                       char path[KUBERNETES_PATH_BYTES]) {
+  (void)snprintf(path, KUBERNETES_PATH_BYTES,
+                 "/apis/apps/v1/namespaces/%s/%s/%s/scale%s", target->space,
+                 target->plural, target->name, query);
+}
+
+/* autoscaling/v1 is served by every cluster, old and new. */
+static void autoscaler_path(const struct scale_target *target, const char *name,
+                            const char *query,
+                            char path[KUBERNETES_PATH_BYTES]) {
+  (void)snprintf(path, KUBERNETES_PATH_BYTES,
+                 "/apis/autoscaling/v1/namespaces/%s/horizontalpodautoscalers"
+                 "%s%s%s",
+                 target->space, name[0] == '\0' ? "" : "/", name, query);
+}
+
+/* ---- reading ---- */
+
+static int copy_version(const json_t *object, struct scale_now *now,
+                        struct error *error) {
+  const char *version = json_string_value(
+      json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
+  if (version == NULL || strlen(version) >= sizeof(now->version)) {
+    return error_set(error, -EPROTO, "an object without a resourceVersion");
+  }
+  memcpy(now->version, version, strlen(version) + 1);
+  return 0;
+}
+
+static bool is_owner(const json_t *autoscaler,
+                     const struct scale_target *target) {
+  const json_t *reference =
+      json_object_get(json_object_get(autoscaler, "spec"), "scaleTargetRef");
+  const char *kind = json_string_value(json_object_get(reference, "kind"));
+  const char *name = json_string_value(json_object_get(reference, "name"));
+  return kind != NULL && name != NULL && strcmp(kind, target->kind) == 0 &&
+         strcmp(name, target->name) == 0;
+}
+
+/* Takes the autoscaler in place of the workload. */
+static int take_autoscaler(const json_t *autoscaler, struct scale_now *now,
+                           struct error *error) {
+  const json_t *spec = json_object_get(autoscaler, "spec");
+  const json_t *least = json_object_get(spec, "minReplicas");
+  const char *name = json_string_value(
+      json_object_get(json_object_get(autoscaler, "metadata"), "name"));
+  if (name == NULL || strlen(name) >= sizeof(now->autoscaler)) {
+    return error_set(error, -EPROTO, "an autoscaler without a name");
+  }
+  memcpy(now->autoscaler, name, strlen(name) + 1);
+  now->value = json_is_integer(least) ? json_integer_value(least) : 1;
+  now->limit = json_integer_value(json_object_get(spec, "maxReplicas"));
+  return copy_version(autoscaler, now, error);
+}
+
+static int find_autoscaler(struct kubernetes *kubernetes,
+                           const struct scale_target *target,
+                           struct scale_now *now, struct action_call *call,
+                           struct error *error) {
+  char path[KUBERNETES_PATH_BYTES];
+  json_t *list = NULL;
+  autoscaler_path(target, "", "", path);
+  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &list, error);
+  if (code != 0) {
+    error_prefix(error, "looking for an autoscaler");
+    return code == -ENOENT ? 0 : code; /* a cluster without any */
+  }
+  size_t index;
+  const json_t *autoscaler;
+  json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
+    if (code == 0 && is_owner(autoscaler, target)) {
+      code = take_autoscaler(autoscaler, now, error);
+    }
+  }
+  json_decref(list);
+  return code;
+}
+
+int scale_target_read(struct kubernetes *kubernetes,
+                      const struct scale_target *target, struct scale_now *now,
+                      struct action_call *call, struct error *error) {
+  char path[KUBERNETES_PATH_BYTES];
+  json_t *scale = NULL;
+  *now = (struct scale_now){.limit = INT64_MAX};
+  scale_path(target, "", path);
+  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &scale, error);
+  if (code != 0) {
+    return code;
+  }
+  now->replicas = json_integer_value(
+      json_object_get(json_object_get(scale, "spec"), "replicas"));
+  now->value = now->replicas; /* absent is zero */
+  code = copy_version(scale, now, error);
+  json_decref(scale);
+  return code == 0 ? find_autoscaler(kubernetes, target, now, call, error)
+                   : code;
+}
+
+/* ---- writing ---- */
+
+int scale_target_write(struct kubernetes *kubernetes,
+                       const struct scale_target *target,
+                       const struct scale_now *now, int64_t value,
+                       bool is_rehearsal, struct action_call *call,
+                       struct error *error) {
+  char path[KUBERNETES_PATH_BYTES];
+  const char *query = is_rehearsal
+                          ? "?fieldManager=collectd-resource-alert&dryRun=All"
+                          : "?fieldManager=collectd-resource-alert";
+  bool is_own = now->autoscaler[0] == '\0';
+  const char *key = is_own ? "replicas" : "minReplicas";
+  json_t *answer = NULL;
+  if (is_own) {
+    scale_path(target, query, path);
+  } else {
+    autoscaler_path(target, now->autoscaler, query, path);
+  }
+  int code = kubernetes_ask(kubernetes, "PATCH", path,
+                            json_pack("{s:{s:s}, s:{s:I}}", "metadata",
+                                      "resourceVersion", now->version, "spec",
+                                      key, (json_int_t)value),
+                            call, &answer, error);
+  json_decref(answer);
+  if (code != 0 || is_rehearsal) {
+    return code;
+  }
+  struct scale_now after;
+  code = scale_target_read(kubernetes, target, &after, call, error);
+  return code != 0 || after.value == value
+             ? code
+             : error_set(error, -EIO,
+                         "wrote %" PRId64 " as %s and read back %" PRId64,
+                         value, key, after.value);
+}
+
+/* ---- the shared cooldown ---- */
+
+static void lease_path(const struct scale_target *target, bool has_name,
+                       char path[KUBERNETES_PATH_BYTES]) {
+  (void)snprintf(path, KUBERNETES_PATH_BYTES,
+                 "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s",
+                 target->space, has_name ? "/resource-alert-" : "",
+                 has_name ? target->name : "");
+}
+
+static int64_t parse_time(const char *text) {
+  struct tm parts = {0};
+  return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) != NULL
+             ? (int64_t)timegm(&parts)
+             : 0;
+}
+
+/* The seconds for which somebody still holds the lease. */
+static int64_t left_of(const json_t *lease, int64_t now_s) {
+  const json_t *spec = json_object_get(lease, "spec");
+  int64_t since_s =
+      parse_time(json_string_value(json_object_get(spec, "renewTime")));
+  int64_t duration_s =
+      json_integer_value(json_object_get(spec, "leaseDurationSeconds"));
+  int64_t left_s = since_s + duration_s - now_s;
+  /* A clock that is far ahead must not hold us up for longer. */
+  return left_s > duration_s ? duration_s : left_s;
+}
+
+static json_t *make_lease(const struct scale_target *target, const json_t *old,
+                          const char *holder, int64_t duration_s,
+                          int64_t now_s) {
+  char text[64];
+  struct tm parts;
+  time_t when = (time_t)now_s;
+  (void)gmtime_r(&when, &parts);
+  (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000000Z", &parts);
+  const char *version = json_string_value(
+      json_object_get(json_object_get(old, "metadata"), "resourceVersion"));
+  return json_pack(
+      "{s:s, s:s, s:{s:o, s:s, s:s*}, s:{s:o, s:I, s:s, s:s}}", "apiVersion",
+      "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
+      json_sprintf("resource-alert-%s", target->name), "namespace",
+      target->space, "resourceVersion", version, "spec", "holderIdentity",
+      journal_text(holder), "leaseDurationSeconds", (json_int_t)duration_s,
+      "renewTime", text, "acquireTime", text);
+}
+
+int scale_target_claim(struct kubernetes *kubernetes,
+                       const struct scale_target *target, const char *holder,
+                       int64_t cooldown_s, int64_t *ret_wait_s,
+                       struct action_call *call, struct error *error) {
+  char path[KUBERNETES_PATH_BYTES];
+  json_t *lease = NULL;
+  int64_t now_s = (int64_t)time(NULL);
+  if (cooldown_s == 0) {
+    return 0;
+  }
+  lease_path(target, true, path);
+  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &lease, error);
+  if (code != 0 && code != -ENOENT) {
+    return code;
+  }
+  int64_t left_s = lease == NULL ? 0 : left_of(lease, now_s);
+  if (left_s > 0) {
+    json_decref(lease);
+    *ret_wait_s = left_s;
+    return -EAGAIN;
+  }
+  lease_path(target, lease != NULL, path);
+  code = kubernetes_ask(kubernetes, lease == NULL ? "POST" : "PUT", path,
+                        make_lease(target, lease, holder, cooldown_s, now_s),
+                        call, NULL, error);
+  json_decref(lease);
+  if (code == -ESTALE) { /* another agent was faster */
+    *ret_wait_s = cooldown_s;
+    return -EAGAIN;
+  }
+  return code;
+}

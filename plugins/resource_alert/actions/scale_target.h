@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* scale_target: the number of replicas of a workload, and who owns it: the
+ * workload itself, or an autoscaler whose lower bound is moved instead. */
+#ifndef RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
+#define RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
+
+#include "resource_alert/actions/kubernetes.h"
+
+/* What to scale; all borrowed. */
+struct scale_target {
+  const char *space;  /* namespace */
+  const char *kind;   /* "Deployment" */
+  const char *plural; /* "deployments" */
+  const char *name;
+};
+
+/* What it is now. */
+struct scale_now {
+  char autoscaler[256]; /* name of the HorizontalPodAutoscaler; "": none */
+  char version[64];     /* resourceVersion of what is to be written */
+  int64_t replicas;     /* that are wished for now */
+  int64_t value;        /* what is to be written: replicas, or the autoscaler's
+                           minReplicas */
+  int64_t limit;        /* the autoscaler's maxReplicas; else INT64_MAX */
+};
+
+/* Reads it. Returns 0 or what kubernetes_ask() does. */
+int scale_target_read(struct kubernetes *kubernetes,
+                      const struct scale_target *target, struct scale_now *now,
+                      struct action_call *call, struct error *error);
+
+/* Writes VALUE if nobody has written since NOW was read, and reads it back.
+ * is_rehearsal: the server does all but keep it.
+ * Returns 0; -ESTALE; what kubernetes_ask() does. */
+int scale_target_write(struct kubernetes *kubernetes,
+                       const struct scale_target *target,
+                       const struct scale_now *now, int64_t value,
+                       bool is_rehearsal, struct action_call *call,
+                       struct error *error);
+
+/* Takes the right to scale for cooldown_s seconds: a Lease that all agents on
+ * this target share, so that two of them scale once.
+ * Returns 0, or -EAGAIN with the seconds to wait in *ret_wait_s. */
+int scale_target_claim(struct kubernetes *kubernetes,
+                       const struct scale_target *target, const char *holder,
+                       int64_t cooldown_s, int64_t *ret_wait_s,
+                       struct action_call *call, struct error *error);
+
+#endif

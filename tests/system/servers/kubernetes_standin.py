@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""A strict stand-in for a Kubernetes API server: objects with a resourceVersion,
+tokens, the verbs of a Role, merge patches. What it does not know it refuses."""
+import copy
+import http.server
+import json
+import re
+import threading
+import urllib.parse
+
+PATH = re.compile(
+    r"^/(?:api/v1|apis/(?P<group>[a-z0-9.]+)/(?P<version>v1(?:beta1)?))/namespaces/(?P<space>[a-z-]+)/"
+    r"(?P<plural>[a-z]+)(?:/(?P<name>[a-z0-9.-]+)(?P<sub>/scale)?)?$")
+SERVED = {("apps", "v1"), ("autoscaling", "v1"), ("coordination.k8s.io", "v1"), ("events.k8s.io", "v1"),
+          ("batch", "v1beta1"), ("", "v1")}  # as in 1.20: no batch/v1 CronJob, no discovery/v1
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch"}
+ADMIN = "admin-token"
+
+
+class Refusal(Exception):
+    def __init__(self, status, reason, message):
+        super().__init__(message)
+        self.body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
+                     "reason": reason, "code": status}
+        self.status = status
+
+
+def merged(old, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(old) if isinstance(old, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+class Standin:
+    """ROLE: the rules that holders of `token` have. Files a token like a pod's."""
+
+    def __init__(self, directory, rules):
+        self.rules = rules
+        self.token = "collectd-token"
+        self.token_file = directory / "token"
+        self.token_file.write_text(self.token)
+        self.ca_file = None
+        self.objects = {}
+        self.requests = []
+        self.version = 100
+        self.meddle = lambda standin, method, path: None  # called before each write by the agent
+        self.lock = threading.RLock()
+        handler = type("Handler", (_Handler,), {"standin": self})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.admin = ADMIN
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def rotate_token(self, new):
+        self.token = new
+
+    # One request.
+
+    def answer(self, method, raw_path, headers, body):
+        url = urllib.parse.urlsplit(raw_path)
+        query = urllib.parse.parse_qs(url.query)
+        with self.lock:
+            is_admin = self._authenticate(headers)
+            found = PATH.match(url.path)
+            if not found or (found["group"] or "", found["version"] or "v1") not in SERVED:
+                raise Refusal(404, "NotFound", "the server could not find the requested resource")
+            if not is_admin:
+                self.requests.append((method, raw_path, body))
+                self._authorize(method, found)
+                if method != "GET":
+                    self.meddle(self, method, url.path)
+            key = (found["plural"], found["name"])
+            is_dry = query.get("dryRun") == ["All"]
+            if method == "GET" and found["name"] is None:
+                items = [value for (plural, _), value in sorted(self.objects.items()) if plural == found["plural"]]
+                return 200, {"kind": "List", "items": items}
+            if method == "POST":
+                name = body["metadata"]["name"]
+                return 201, self._create((found["plural"], name), body)
+            return 200, self._touch(method, key, found, headers, body, is_dry)
+
+    def _authenticate(self, headers):
+        bearer = headers.get("Authorization", "")
+        if bearer == f"Bearer {ADMIN}":
+            return True
+        if bearer != f"Bearer {self.token}":
+            raise Refusal(401, "Unauthorized", "Unauthorized")
+        return False
+
+    def _authorize(self, method, found):
+        resource = found["plural"] + ("/scale" if found["sub"] else "")
+        verb = "list" if method == "GET" and not found["name"] else VERBS[method]
+        for rule in self.rules:
+            names = rule.get("resourceNames")
+            if ((found["group"] or "") in rule["apiGroups"] and resource in rule["resources"]
+                    and verb in rule["verbs"] and (not names or found["name"] in names)):
+                return
+        raise Refusal(403, "Forbidden", f'User "system:serviceaccount:trading:collectd" cannot {verb} resource '
+                      f'"{resource}" in API group "{found["group"]}" in the namespace "{found["space"]}"')
+
+    def _create(self, key, body):
+        if key in self.objects:
+            raise Refusal(409, "AlreadyExists", f"{key[0]} {key[1]!r} already exists")
+        if key[0] == "events":
+            for field in ("eventTime", "action", "reportingController", "reportingInstance"):
+                if not body.get(field):
+                    raise Refusal(422, "Invalid", f"{field}: Required value")
+            if not re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", body["eventTime"]):
+                raise Refusal(400, "BadRequest", "eventTime needs six fractional digits")
+        return self._keep(key, body)
+
+    def _keep(self, key, value):
+        self.version += 1
+        value = copy.deepcopy(value)
+        value.setdefault("metadata", {})["resourceVersion"] = str(self.version)
+        self.objects[key] = value
+        return value
+
+    def _touch(self, method, key, found, headers, body, is_dry):
+        old = self.objects.get(key)
+        if old is None:
+            raise Refusal(404, "NotFound", f'{key[0]} "{key[1]}" not found')
+        if method == "GET":
+            return self._scale_of(old) if found["sub"] else old
+        if method == "PATCH" and headers.get("Content-Type") != "application/merge-patch+json":
+            raise Refusal(415, "UnsupportedMediaType", "the body of the request was in an unknown format")
+        stated = (body.get("metadata") or {}).get("resourceVersion")
+        if stated is not None and stated != old["metadata"]["resourceVersion"]:
+            raise Refusal(409, "Conflict", "the object has been modified; please apply your changes to the latest "
+                          "version and try again")
+        new = body if method == "PUT" else self._patched(old, body, found)
+        for field in ("replicas", "minReplicas"):
+            if new.get("spec", {}).get(field, 1) < (0 if field == "replicas" else 1):
+                raise Refusal(422, "Invalid", f"spec.{field}: Invalid value")
+        if key[0] == "horizontalpodautoscalers" and new["spec"].get("minReplicas", 1) > new["spec"]["maxReplicas"]:
+            raise Refusal(422, "Invalid", "spec.maxReplicas: Invalid value")
+        new = copy.deepcopy(new)
+        if is_dry:
+            return new
+        kept = self._keep(key, new)
+        return self._scale_of(kept) if found["sub"] else kept
+
+    def _patched(self, old, body, found):
+        if not found["sub"]:
+            return merged(old, body)
+        # Only the number goes through; null and absent are zero.
+        spec = merged(self._scale_of(old), body).get("spec", {})
+        return merged(old, {"spec": {"replicas": spec.get("replicas", 0)}})
+
+    @staticmethod
+    def _scale_of(value):
+        return {"kind": "Scale", "apiVersion": "autoscaling/v1",
+                "metadata": {key: value["metadata"][key] for key in ("name", "resourceVersion")},
+                "spec": {"replicas": value["spec"]["replicas"]} if value["spec"].get("replicas") else {},
+                "status": {"replicas": value["spec"].get("replicas", 0)}}
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    standin = None
+
+    def _take(self):
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        extra = {}
+        try:
+            body = json.loads(raw) if raw else None
+            special = getattr(self.standin, "next_answers", [])
+            if special and self.headers.get("Authorization") != f"Bearer {ADMIN}":
+                status, answer, extra = special.pop(0)
+                self.standin.requests.append((self.command, self.path, body))
+            else:
+                status, answer = self.standin.answer(self.command, self.path, self.headers, body)
+        except Refusal as refusal:
+            status, answer = refusal.status, refusal.body
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        for name, value in extra.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = _take
+
+    def log_message(self, *_):
+        pass

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""Scaling and suspending in Kubernetes: against the stand-in, and unchanged
+against a real API server where KUBE_BIN names a directory with its binaries."""
+import os
+import time
+
+import pytest
+from responding import Responding, block, response
+from servers.kubernetes import RealCluster, StandinCluster
+
+IS_REAL = "KUBE_BIN" in os.environ
+ACTION = "Scale trading/api"
+
+
+@pytest.fixture
+def responding(collectd):
+    return Responding(collectd)
+
+
+@pytest.fixture
+def cluster(request, directory, new_server):
+    if IS_REAL:
+        made = RealCluster(directory, request.getfixturevalue("etcd"), new_server)
+    else:
+        made = StandinCluster(directory)
+    yield made
+    made.close()
+
+
+needs_standin = pytest.mark.skipif(IS_REAL, reason="a real API server does not misbehave on demand: stand-in only")
+
+
+def scale(**options):
+    given = {"Namespace": '"trading"', "Deployment": '"api"', "Min": 1, "Max": 10, "Step": 2, "Cooldown": 1, **options}
+    return block("Scale", **{key: value for key, value in given.items() if value is not None})
+
+
+def start(responding, cluster, actions, **options):
+    return responding.configure(response(actions, name="scale_out", **options), cluster.block(), store=False).start()
+
+
+def hold(responding):
+    """Breaches, and keeps the series alive."""
+    responding.breach()
+    return True
+
+
+def test_scales_out_step_by_step_and_back_to_what_it_was(responding, cluster):
+    cluster.create_workload(replicas=2)
+    start(responding, cluster, scale(Max=5))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 5)
+    responding.collectd.expect(
+        lambda: hold(responding) and responding.collectd.value("resource_alert-scale_out/replicas-trading-api") == 5)
+    seen = {5}
+
+    def went_down():
+        responding.calm()
+        seen.add(cluster.replicas())
+        return responding.state_of("scale_out") == "OFF"
+
+    responding.expect(went_down, within=20)
+    assert cluster.replicas() == 2 and seen >= {5, 3, 2}
+    assert cluster.events().count("ScaledOut") == 2 and cluster.events().count("ScaledIn") == 2
+
+
+def test_no_scale_in_while_engaged_and_never_below_min(responding, cluster):
+    cluster.create_workload(replicas=2)
+    start(responding, cluster, scale(Min=2))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    cluster.set_replicas(3)  # a person
+    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    assert cluster.replicas() == 2
+
+
+def test_what_a_person_has_added_is_left(responding, cluster):
+    cluster.create_workload(replicas=2)
+    start(responding, cluster, scale(Max=4))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    cluster.set_replicas(7)
+    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    assert cluster.replicas() == 5
+
+
+def test_two_daemons_scale_once(responding, cluster, directory, new_server):
+    from servers.collectd import Collectd
+    cluster.create_workload(replicas=2)
+    second_place = directory / "second"
+    second_place.mkdir()
+    other = Responding(new_server(Collectd, second_place))
+    for one in (responding, other):
+        start(one, cluster, scale(Cooldown=60))
+    for one in (responding, other):
+        one.breach()
+    for one in (responding, other):
+        one.expect_state("ENGAGED", "scale_out")
+    assert cluster.replicas() == 4
+    assert cluster.events().count("ScaledOut") == 1
+    other.collectd.stop()
+
+
+def test_an_autoscaler_that_owns_the_target_is_moved_instead(responding, cluster):
+    cluster.create_workload(replicas=2)
+    cluster.create_autoscaler(2, 3)
+    start(responding, cluster, scale())
+    responding.expect(lambda: hold(responding) and cluster.least_replicas() == 3)
+    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    assert cluster.least_replicas() == 2
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "ReplicaSet"])
+def test_other_workloads(responding, cluster, kind):
+    cluster.create_workload(kind)
+    start(responding, cluster, scale(Deployment=None, **{kind: '"api"'}))
+    responding.expect(lambda: hold(responding) and cluster.replicas(kind) == 4)
+
+
+def test_a_step_in_percent(responding, cluster):
+    cluster.create_workload(replicas=3)
+    start(responding, cluster, scale(StepPercent=50, Cooldown=60))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 5)
+
+
+def test_a_dry_run_asks_and_changes_nothing(responding, cluster):
+    cluster.create_workload(replicas=2)
+    start(responding, cluster, scale(), Mode="dryrun")
+    responding.breach()
+    responding.expect(lambda: responding.journal("action", action=ACTION, step="dryrun"))
+    assert responding.journal("action", action=ACTION, step="dryrun")[0]["rehearsal"] == "done"
+    assert cluster.replicas() == 2
+
+
+def test_what_is_missing_or_forbidden_is_told(responding, cluster):
+    start(responding, cluster, scale() + scale(Deployment='"secret"'))
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION) and responding.failures("Scale trading/secret"))
+    assert "status 404" in responding.failures(ACTION)[0]
+    assert "status 403" in responding.failures("Scale trading/secret")[0]
+    assert "cannot get resource" in responding.failures("Scale trading/secret")[0]
+
+
+def test_a_token_that_was_changed_is_read_again(responding, cluster):
+    cluster.create_workload(replicas=2)
+    good = cluster.token_file.read_text()
+    cluster.token_file.write_text("stale")
+    start(responding, cluster, scale(Max=4))
+    responding.breach()
+    responding.expect(lambda: any("401" in text for text in responding.failures(ACTION)))
+    cluster.token_file.write_text(good + "\n")
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4, within=20)
+    said = "\n".join(responding.collectd.log) + responding.journal_file.read_text()
+    assert good.strip() not in said
+
+
+def test_a_killed_daemon_goes_on_and_gives_back(responding, cluster):
+    cluster.create_workload(replicas=2)
+    start(responding, cluster, scale(Max=4))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    responding.expect_state("ENGAGED", "scale_out")
+    responding.collectd.kill()
+    responding.start()
+    responding.expect(lambda: responding.calm() or cluster.replicas() == 2, within=20)
+
+
+def test_a_cron_job_is_suspended_and_resumed(responding, cluster):
+    cluster.create_cron_job()
+    action = block("SuspendCronJob", Namespace='"trading"', Name='"fetch-prices"')
+    start(responding, cluster, action)
+    responding.breach()
+    responding.expect_state("ENGAGED", "scale_out")
+    job = cluster.cron_job()
+    assert job["spec"]["suspend"] is True
+    assert job["metadata"]["annotations"]["resource-alert/suspended-by"] == "testhost/scale_out"
+    responding.calm()
+    responding.expect_state("OFF", "scale_out")
+    job = cluster.cron_job()
+    assert job["spec"]["suspend"] is False and "resource-alert/suspended-by" not in job["metadata"].get("annotations", {})
+    assert cluster.events() == ["Suspended", "Resumed"] or sorted(cluster.events()) == ["Resumed", "Suspended"]
+
+
+def test_a_job_that_somebody_else_suspended_stays_so(responding, cluster):
+    cluster.create_cron_job(suspend=True)
+    start(responding, cluster, block("SuspendCronJob", Namespace='"trading"', Name='"fetch-prices"'))
+    responding.breach()
+    responding.expect_state("ENGAGED", "scale_out")
+    responding.calm()
+    responding.expect_state("OFF", "scale_out")
+    assert cluster.cron_job()["spec"]["suspend"] is True
+
+
+# Faults that only the stand-in has.
+
+@needs_standin
+def test_a_conflict_is_computed_again(responding, cluster):
+    cluster.create_workload(replicas=2)
+    meddled = []
+
+    def meddle(standin, method, path):
+        if method == "PATCH" and not meddled:
+            meddled.append(path)
+            cluster.standin._keep(("deployments", "api"), {**standin.objects[("deployments", "api")], "spec": {"replicas": 3}})
+
+    cluster.standin.meddle = meddle
+    start(responding, cluster, scale(Cooldown=60))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 5)
+    assert not responding.failures(ACTION)
+
+
+@needs_standin
+def test_conflicts_for_ever_are_a_failure_and_nothing_else(responding, cluster):
+    cluster.create_workload(replicas=2)
+    cluster.standin.meddle = lambda standin, method, path: method == "PATCH" and standin._keep(
+        ("deployments", "api"), standin.objects[("deployments", "api")])
+    start(responding, cluster, scale(Cooldown=60))
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "409" in responding.failures(ACTION)[0]
+    assert cluster.replicas() == 2
+
+
+@needs_standin
+def test_429_is_honoured(responding, cluster):
+    cluster.create_workload(replicas=2)
+    cluster.standin.next_answers = [(429, {"kind": "Status", "message": "slow down"}, {"Retry-After": "3"})]
+    start(responding, cluster, scale())
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    begun = time.monotonic()
+    responding.expect(lambda: hold(responding) and cluster.replicas() > 2)
+    assert time.monotonic() - begun > 2
+
+
+@needs_standin
+def test_a_write_whose_answer_was_lost_is_not_done_twice(responding, cluster):
+    cluster.create_workload(replicas=2)
+    lost = []
+
+    def answer(method, path, headers, body, plain=cluster.standin.answer):
+        result = plain(method, path, headers, body)
+        if method == "PATCH" and not lost:
+            lost.append(path)
+            raise ConnectionResetError
+        return result
+
+    cluster.standin.answer = answer
+    start(responding, cluster, scale(Cooldown=3))
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    responding.expect_state("ENGAGED", "scale_out")
+    assert cluster.replicas() == 4
+    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=30)
+    assert cluster.replicas() == 2
+
+
+@needs_standin
+@pytest.mark.parametrize("answer", [{}, [], {"metadata": {"resourceVersion": 7}}, {"spec": None}])
+def test_answers_that_make_no_sense(responding, cluster, answer):
+    cluster.create_workload(replicas=2)
+    cluster.standin.next_answers = [(200, answer, {})]
+    start(responding, cluster, scale(Cooldown=60))
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"Deployment": None}, "needs one of Deployment, StatefulSet and ReplicaSet"),
+    ({"Min": 5, "Max": 2}, "Min 5 is above Max 2"),
+    ({"Max": None}, "Max is missing"),
+    ({"Deployment": '"../x"'}, "is no name of Kubernetes"),
+])
+def test_bad_scales_are_refused_at_start(responding, directory, options, says):
+    token = directory / "token"
+    token.write_text("x")
+    kubernetes = f'<Kubernetes>\nServer "https://127.0.0.1:1"\nTokenFile "{token}"\n</Kubernetes>'
+    responding.configure(response(scale(**options)), kubernetes, store=False)
+    assert any(says in line for line in responding.collectd.refuses_to_start())
+
+
+def test_outside_a_pod_kubernetes_must_be_said(responding):
+    responding.configure(response(scale()), store=False)
+    assert any("collectd does not run in a pod: write <Kubernetes>" in line
+               for line in responding.collectd.refuses_to_start())
