@@ -21,6 +21,7 @@
 #include "resource_alert/table.h"
 
 #define TICK_MS 250
+#define IDLE_INTERVALS 3 /* before a row without a series is named */
 
 struct engine {
   struct engine_site site;
@@ -35,6 +36,8 @@ struct engine {
   enum alert_state *worst; /* of each row, as it was told to the responses */
   struct complaint refusals;
   uint64_t refused;
+  int64_t started_ms;
+  bool has_named_idle;
   _Atomic uint64_t transitions;
 };
 
@@ -112,6 +115,24 @@ static void complain_of_refusals(struct engine *engine, int64_t now_ms) {
   }
 }
 
+/* Once: a row that nothing feeds is most often a mistake in its Metric. */
+static void name_idle_rows(struct engine *engine, int64_t now_ms) {
+  int64_t waited_ms = now_ms - engine->started_ms;
+  if (engine->has_named_idle ||
+      waited_ms < IDLE_INTERVALS * engine->site.interval_ms) {
+    return;
+  }
+  engine->has_named_idle = true;
+  for (size_t i = 0; i < engine->rows.len; i++) {
+    if (row_is_idle(&engine->rows.items[i])) {
+      report(&engine->site.log, REPORT_NOTICE,
+             "row \"%s\": no series for %lld s; is its plugin loaded, its "
+             "Metric right?",
+             engine->rows.items[i].name, (long long)(waited_ms / 1000));
+    }
+  }
+}
+
 static void *run(void *argument) {
   struct engine *engine = argument;
   bool is_stopping = false;
@@ -123,6 +144,7 @@ static void *run(void *argument) {
     int64_t now_ms = monotonic_ms();
     table_tick(engine->table, now_ms, wall_ms());
     complain_of_refusals(engine, now_ms);
+    name_idle_rows(engine, now_ms);
     if (engine->state_file != NULL &&
         (is_stopping || state_file_wants_rewrite(engine->state_file, now_ms))) {
       memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms());
@@ -193,6 +215,7 @@ int engine_start(const struct engine_site *site, struct engine **ret_engine,
     return error_set(error, -ENOMEM, "out of memory");
   }
   engine->site = *site;
+  engine->started_ms = monotonic_ms();
   changes_init(&engine->changes);
   int code = make_table(engine, error);
   if (code == 0) {

@@ -23,6 +23,7 @@ struct table;
 struct engine_site {
   const struct resource_alert_options *options;
   const char *host;         /* collectd's name for this machine */
+  int64_t interval_ms;      /* the daemon's own */
   double missing_intervals; /* without a reading: the series stopped */
   memory_find_type *find_type;
   struct report_sink log;

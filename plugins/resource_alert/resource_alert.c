@@ -139,6 +139,7 @@ static int start(struct error *error) {
   const struct engine_site site = {
       .options = &options,
       .host = hostname_g,
+      .interval_ms = (int64_t)CDTIME_T_TO_MS(interval_g),
       .missing_intervals = timeout_g,
       .find_type = glue_find_type,
       .log = log_sink,

@@ -185,3 +185,12 @@ enum alert_state row_worst(const struct row *row) {
   }
   return worst;
 }
+
+bool row_is_idle(const struct row *row) {
+  for (int state = 0; state < ALERT_STATES; state++) {
+    if (atomic_load_explicit(&row->counts[state], memory_order_relaxed) > 0) {
+      return false;
+    }
+  }
+  return true;
+}

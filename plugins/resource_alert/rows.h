@@ -63,6 +63,9 @@ bool rows_watch_source(const struct rows *rows, const struct row *row,
                        const struct selector_subject *subject,
                        const char *source);
 
+/* True if no series matches the row. Any thread. */
+bool row_is_idle(const struct row *row);
+
 /* The worst state over all series of a row, UNKNOWN if it has none. Any
  * thread. */
 enum alert_state row_worst(const struct row *row);

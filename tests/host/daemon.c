@@ -30,6 +30,7 @@ static size_t last_len;
 
 char *hostname_g;
 int timeout_g = 2;
+cdtime_t interval_g = TIME_T_TO_CDTIME_T_STATIC(10);
 
 static data_source_t gauge_source = {
     .name = "value", .type = DS_TYPE_GAUGE, .min = NAN, .max = NAN};

@@ -161,6 +161,13 @@ def test_a_full_disk_costs_only_the_line(collectd):
     assert len(collectd.log_lines("cannot write")) == 1
 
 
+def test_a_row_that_nothing_feeds_is_named_once(collectd, table):
+    table(row("idle", "no/gauge", "WarningMax 10"), row("busy", "a/gauge", "WarningMax 10")).start()
+    collectd.put_value("a/gauge", 1, interval=100)
+    collectd.expect(lambda: collectd.log_lines(r'row "idle": no series for \d+ s'), within=10)
+    assert not collectd.log_lines('row "busy": no series')
+
+
 REFUSED = {
     '<Threshold "x">\nMetric "a/b"\n</Threshold>': '<Threshold "x">: has no limit: write WarningMin',
     '<Threshold "x">\nWarningMax 1\n</Threshold>': '<Threshold "x">: Metric is missing: write Metric',

@@ -111,7 +111,7 @@ class Stream:
             self.readings.append(value)
             return "U" if math.isnan(value) else repr(value)
         rate = self.rng.randrange(0, 100)
-        if self.kind == "derive" and not self.is_first and self.rng.random() < 0.1:
+        if self.kind == "derive" and self.total > 0 and self.rng.random() < 0.1:
             self.total, rate = 0, math.nan  # set back
         else:
             self.total += rate * STEP_S

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* table: readings in, changes out, on clocks that behave and clocks that do
+ * not. */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/announcement.h"
+#include "resource_alert/options.h"
+#include "resource_alert/series_index.h"
+#include "resource_alert/table.h"
+#include "support/failing.h"
+
+#define INTERVAL_MS 10000
+#define START_S 1700000000
+
+struct fixture {
+  struct resource_alert_options options;
+  struct rows rows;
+  struct changes changes;
+  struct table *table;
+  enum reading_kind kind;
+  size_t sources;
+  int64_t now_ms;  /* monotonic */
+  int64_t wall_ms; /* of the sender */
+  char said[4096]; /* "OW " for each change: from, to */
+};
+
+static struct fixture fixture;
+
+static void add_row(const char *name, const char *metric, double warning_max) {
+  struct option_blocks *blocks = &fixture.options.thresholds;
+  struct threshold_options *rows = blocks->items;
+  rows = realloc(rows, (blocks->len + 1) * sizeof(*rows));
+  assert_non_null(rows);
+  struct threshold_options *row = &rows[blocks->len++];
+  blocks->items = rows;
+  assert_int_equal(option_init(&threshold_block, row), 0);
+  row->head.label = strdup(name);
+  row->metrics.items = calloc(1, sizeof(char *));
+  row->metrics.items[0] = strdup(metric);
+  row->metrics.len = 1;
+  row->warning_max = warning_max;
+}
+
+static struct threshold_options *last_row(void) {
+  struct threshold_options *rows = fixture.options.thresholds.items;
+  return &rows[fixture.options.thresholds.len - 1];
+}
+
+static void open_table(uint64_t series_max) {
+  const struct table_limits limits = {.series_max = series_max,
+                                      .missing_intervals = 2,
+                                      .forget_ms = 3600 * 1000};
+  assert_int_equal(
+      rows_init(&fixture.rows, &fixture.options.thresholds, NULL, NULL), 0);
+  assert_int_equal(
+      table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table), 0);
+  table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+}
+
+static int setup(void **state) {
+  (void)state;
+  memset(&fixture, 0, sizeof(fixture));
+  assert_int_equal(option_init(&resource_alert_options, &fixture.options), 0);
+  changes_init(&fixture.changes);
+  fixture.sources = 1;
+  fixture.now_ms = 5000000;
+  fixture.wall_ms = START_S * INT64_C(1000);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  table_free(fixture.table);
+  rows_fini(&fixture.rows);
+  changes_fini(&fixture.changes);
+  option_fini(&resource_alert_options, &fixture.options);
+  return 0;
+}
+
+static void describe(const void *handle, size_t source,
+                     struct reading_source *ret_source) {
+  (void)handle;
+  memset(ret_source, 0, sizeof(*ret_source));
+  (void)snprintf(ret_source->name, sizeof(ret_source->name), "s%zu", source);
+  ret_source->kind = fixture.kind;
+  ret_source->min = (double)NAN;
+  ret_source->max = (double)NAN;
+}
+
+static void put_raw(const char *instance, const void *values) {
+  struct reading_names names = {.host = "h", .plugin = "p", .type = "t"};
+  (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
+  const struct reading reading = {
+      .names = &names,
+      .type = {.describe = describe},
+      .time_ns = fixture.wall_ms * 1000000,
+      .interval_ns = INTERVAL_MS * INT64_C(1000000),
+      .values_len = fixture.sources,
+      .values = values,
+  };
+  table_take(fixture.table, &reading);
+}
+
+static void put(double value) { put_raw("", &value); }
+
+/* Both clocks go on, and the table with them. */
+static void pass(int64_t elapsed_ms) {
+  while (elapsed_ms > 0) {
+    int64_t step_ms = elapsed_ms < 1000 ? elapsed_ms : 1000;
+    fixture.now_ms += step_ms;
+    fixture.wall_ms += step_ms;
+    elapsed_ms -= step_ms;
+    table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+  }
+}
+
+static void put_after_interval(double value) {
+  pass(INTERVAL_MS);
+  put(value);
+}
+
+/* Everything that changed so far, oldest first, "OW WO". */
+static const char *changes_so_far(void) {
+  bool is_stopping;
+  struct watch *watch = changes_take_all(&fixture.changes, 0, &is_stopping);
+  while (watch != NULL) {
+    struct watch *next = watch->next_changed;
+    struct announcement announcement;
+    announcement_take(watch, &announcement);
+    size_t length = strlen(fixture.said);
+    (void)snprintf(fixture.said + length, sizeof(fixture.said) - length,
+                   "%s%.1s%.1s", length == 0 ? "" : " ",
+                   alert_state_name(announcement.from),
+                   alert_state_name(announcement.to));
+    watch = next;
+  }
+  return fixture.said;
+}
+
+static void each_series_has_its_state(void **state) {
+  (void)state;
+  add_row("r", "p-*/t", 10);
+  open_table(100);
+  double high = 11;
+  double low = 9;
+  put_raw("a", &high);
+  put_raw("b", &low);
+  assert_string_equal(changes_so_far(), "UW UO");
+  assert_int_equal(row_worst(&fixture.rows.items[0]), ALERT_WARNING);
+  struct table_counts counts;
+  table_get_counts(fixture.table, &counts);
+  assert_int_equal(counts.watched, 2);
+}
+
+static void two_rows_do_not_share(void **state) {
+  (void)state;
+  add_row("first", "p/t", 10);
+  add_row("second", "p/*", 20);
+  open_table(100);
+  put(15);
+  assert_string_equal(changes_so_far(), "UW UO");
+}
+
+static void a_stale_value_is_ignored(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  put(1);
+  assert_string_equal(changes_so_far(), "UO");
+  fixture.wall_ms -= 5000;
+  put(11);
+  fixture.wall_ms += 5000;
+  put(11); /* the same stamp again */
+  assert_string_equal(changes_so_far(), "UO");
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), "UO OW");
+}
+
+static void a_clock_set_back_a_day_changes_nothing(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  last_row()->for_s = 30;
+  open_table(100);
+  put(11);
+  put_after_interval(11);
+  fixture.wall_ms -= 86400 * 1000;
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), ""); /* neither MISSING nor WARNING */
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), "UW"); /* 30 s after the first */
+  for (int i = 0; i < 5; i++) {
+    put_after_interval(11);
+  }
+  assert_string_equal(changes_so_far(), "UW");
+}
+
+static void a_clock_set_on_a_day_changes_nothing(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  last_row()->for_s = 30;
+  open_table(100);
+  put(11);
+  put_after_interval(11);
+  fixture.wall_ms += INT64_C(86400) * 1000; /* or the machine slept */
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), "");
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), "UW");
+}
+
+static void a_gap_starts_the_time_afresh(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  last_row()->for_s = 30;
+  last_row()->missing = ALERT_MISSING_IGNORE;
+  open_table(100);
+  put(11);
+  put_after_interval(11);
+  pass(60000);
+  put(11);
+  assert_string_equal(changes_so_far(), "");
+  put_after_interval(11);
+  put_after_interval(11);
+  put_after_interval(11);
+  assert_string_equal(changes_so_far(), "UW");
+}
+
+static void a_series_that_stops_is_missed_once(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  put(1);
+  pass(19000);
+  assert_string_equal(changes_so_far(), "UO");
+  pass(2000);
+  assert_string_equal(changes_so_far(), "UO OM");
+  pass(600000);
+  assert_string_equal(changes_so_far(), "UO OM");
+  put(1);
+  assert_string_equal(changes_so_far(), "UO OM MO");
+}
+
+static void nothing_but_nan_is_missing(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  put(1);
+  assert_string_equal(changes_so_far(), "UO");
+  for (int i = 0; i < 4; i++) {
+    put_after_interval((double)NAN);
+  }
+  assert_string_equal(changes_so_far(), "UO OM");
+}
+
+static void a_reminder_comes_while_it_is_bad(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  last_row()->repeat_s = 25;
+  open_table(100);
+  put(11);
+  for (int i = 0; i < 6; i++) {
+    put_after_interval(11);
+    (void)changes_so_far();
+  }
+  put_after_interval(1);
+  for (int i = 0; i < 6; i++) {
+    put_after_interval(1);
+    (void)changes_so_far();
+  }
+  assert_string_equal(changes_so_far(), "UW WW WW WO");
+}
+
+static void what_is_gone_gives_its_place_back(void **state) {
+  (void)state;
+  add_row("r", "p-*/t", 10);
+  open_table(3);
+  double value = 1;
+  struct table_counts counts;
+  char name[32];
+  for (int day = 0; day < 10; day++) {
+    for (int i = 0; i < 5; i++) {
+      (void)snprintf(name, sizeof(name), "%d-%d", day, i);
+      put_raw(name, &value);
+    }
+    table_get_counts(fixture.table, &counts);
+    assert_int_equal(counts.watched, 3);
+    assert_int_equal(counts.refused, (day + 1) * 2);
+    (void)changes_so_far();
+    pass(100000); /* missing */
+    (void)changes_so_far();
+    pass(3600 * 1000);
+    table_get_counts(fixture.table, &counts);
+    assert_int_equal(counts.series, 0);
+    assert_int_equal(row_worst(&fixture.rows.items[0]), ALERT_UNKNOWN);
+  }
+}
+
+static void nobody_s_series_are_forgotten(void **state) {
+  (void)state;
+  add_row("r", "q/t", 10);
+  open_table(1000);
+  double value = 1;
+  char name[32];
+  struct table_counts counts;
+  for (int i = 0; i < 500; i++) {
+    (void)snprintf(name, sizeof(name), "%d", i);
+    put_raw(name, &value);
+  }
+  for (int hour = 0; hour < 3; hour++) {
+    pass(3600 * 1000 + 1000);
+    put_raw("7", &value);
+  }
+  table_get_counts(fixture.table, &counts);
+  assert_int_equal(counts.series, 1);
+  assert_int_equal(counts.refused, 0);
+}
+
+static void rates_are_right_over_a_clock_step(void **state) {
+  (void)state;
+  fixture.kind = READING_DERIVE;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  int64_t total = 0;
+  put_raw("", &total);
+  for (int i = 0; i < 5; i++) {
+    pass(INTERVAL_MS);
+    fixture.wall_ms += i == 2 ? INT64_C(86400) * 1000 : 0;
+    total += 110; /* 11 a second */
+    put_raw("", &total);
+  }
+  assert_string_equal(changes_so_far(), "UW");
+}
+
+static void percentages_are_of_all_sources(void **state) {
+  (void)state;
+  fixture.sources = 2;
+  add_row("r", "p/t:s1", 70);
+  last_row()->is_percentage = true;
+  open_table(100);
+  put_raw("", (double[]){20, 80});
+  pass(INTERVAL_MS);
+  put_raw("", (double[]){40, 60});
+  pass(INTERVAL_MS);
+  put_raw("", (double[]){0, 0});
+  assert_string_equal(changes_so_far(), "UO"); /* folded: there and back */
+}
+
+static void survives_every_failed_allocation(void **state) {
+  (void)state;
+  add_row("r", "p-*/t", 10);
+  double value = 11;
+  for (size_t count = 0;; count++) {
+    const struct table_limits limits = {
+        .series_max = 10, .missing_intervals = 2, .forget_ms = 1000};
+    failing_after(count);
+    int code =
+        rows_init(&fixture.rows, &fixture.options.thresholds, NULL, NULL);
+    if (code == 0) {
+      code =
+          table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table);
+    }
+    if (code == 0) {
+      put_raw("a", &value);
+    }
+    bool has_failed = failing_stop();
+    assert_true(code == 0 || code == -ENOMEM);
+    (void)changes_so_far();
+    if (!has_failed) {
+      break;
+    }
+    table_free(fixture.table);
+    fixture.table = NULL;
+    rows_fini(&fixture.rows);
+  }
+  assert_non_null(strstr(fixture.said, "UW"));
+}
+
+static void the_index_finds_what_is_in_it(void **state) {
+  (void)state;
+  static struct series pool[4000];
+  static struct fingerprint ids[4000];
+  struct series_index index = {0};
+  assert_int_equal(series_index_init(&index), 0);
+  for (size_t i = 0; i < 4000; i++) {
+    ids[i].low = (i % 50) * 256 + i * UINT64_C(0x9e3779b97f4a0000); /* crowds */
+    assert_null(series_index_find(&index, ids[i]));
+    assert_int_equal(series_index_add(&index, ids[i], &pool[i]), 0);
+  }
+  for (size_t i = 0; i < 4000; i += 3) {
+    series_index_remove(&index, ids[i]);
+  }
+  for (size_t i = 0; i < 4000; i++) {
+    assert_ptr_equal(series_index_find(&index, ids[i]),
+                     i % 3 == 0 ? NULL : &pool[i]);
+  }
+  assert_int_equal(index.used, 4000 - 1334);
+  series_index_fini(&index);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(each_series_has_its_state),
+      TEST(two_rows_do_not_share),
+      TEST(a_stale_value_is_ignored),
+      TEST(a_clock_set_back_a_day_changes_nothing),
+      TEST(a_clock_set_on_a_day_changes_nothing),
+      TEST(a_gap_starts_the_time_afresh),
+      TEST(a_series_that_stops_is_missed_once),
+      TEST(nothing_but_nan_is_missing),
+      TEST(a_reminder_comes_while_it_is_bad),
+      TEST(what_is_gone_gives_its_place_back),
+      TEST(nobody_s_series_are_forgotten),
+      TEST(rates_are_right_over_a_clock_step),
+      TEST(percentages_are_of_all_sources),
+      TEST(survives_every_failed_allocation),
+      cmocka_unit_test(the_index_finds_what_is_in_it),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
