@@ -3,6 +3,7 @@
 import re
 import shlex
 
+import psycopg2
 import pytest
 from responding import Responding
 from servers import build
@@ -10,18 +11,29 @@ from servers import build
 TEXT = (build.SOURCE / "README.md").read_text(encoding="utf-8")
 
 
-def examples(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.S | re.M)
+# As Debian installs it, but for the superuser's first line.
+PG_HBA = """\
+local all postgres trust
+local all all peer
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def examples(language, word=""):
+    """The code blocks in LANGUAGE that hold WORD."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.S | re.M)
+    return [block for block in blocks if word in block]
 
 
 @pytest.mark.parametrize("line", [line for block in examples("sh") for line in block.splitlines()])
 def test_a_command_names_what_is_there(line):
-    words = shlex.split(line)
-    program = words[1] if words[0] == "sudo" else words[0]
-    if "/" in program:
-        assert (build.SOURCE / program).is_file()
-    else:
-        assert program in {"cmake", "cpack", "systemctl", "resource-alertctl"}
+    for command in line.split("|"):
+        words = shlex.split(command)
+        program = words[1] if words[0] == "sudo" else words[0]
+        if "/" in program:
+            assert (build.SOURCE / program).is_file()
+        else:
+            assert program in {"cmake", "cpack", "echo", "install", "systemctl", "resource-alertctl"}
 
 
 def test_the_table_is_the_one_that_is_installed():
@@ -37,8 +49,48 @@ def test_the_table_is_the_one_that_is_installed():
             assert re.search(rf"{sign} {re.escape(limit)}\b.*{severity.lower()}", rows[name][1])
 
 
+def test_the_pool_is_watched_in_a_server_as_debian_sets_it_up(collectd, postgresql):
+    (postgresql.data / "pg_hba.conf").write_text(PG_HBA, encoding="utf-8")
+    postgresql.run("CREATE DATABASE trading")
+    for statement in examples("sql")[0].strip().rstrip(";").split(";"):
+        postgresql.run(statement)
+    postgresql.run("SELECT pg_reload_conf()")
+    secret = shlex.split(examples("sh", "pgpass")[0])[1]
+    passfile = collectd.directory / "pgpass"
+    passfile.write_text(secret.replace(":5432:", f":{postgresql.tcp_port}:"), encoding="utf-8")
+    passfile.chmod(0o600)
+    block = examples("apache", "Pool ")[0]
+    assert '"/etc/collectd/pgpass"' in block
+    collectd.load("dbpool").write(
+        block.replace("/etc/collectd/pgpass", str(passfile))
+        .replace("    PoolSize", f"    Port {postgresql.tcp_port}\n    PoolSize"))
+    collectd.start()
+    collectd.expect(lambda: collectd.value("dbpool-trading/gauge-up") == 1)
+    session = psycopg2.connect(host=str(postgresql.socket_directory), port=postgresql.tcp_port,
+                               user="postgres", dbname="trading", application_name="trading-api")
+    session.cursor().execute("SELECT 1")
+    collectd.expect(lambda: collectd.value("dbpool-trading/current_connections-idle_in_transaction") == 1)
+    collectd.expect(lambda: collectd.value("dbpool-trading/current_connections-capacity") == 30)
+    session.close()
+
+
+def test_the_log_is_followed(collectd):
+    block = examples("apache", "<Log ")[0]
+    assert '"/var/log/trading/*.log"' in block
+    logs = collectd.directory / "trading"
+    logs.mkdir()
+    collectd.load("session_log", f'StateDir "{collectd.directory}/state"')
+    collectd.write(block.replace("/var/log/trading", str(logs)))
+    collectd.start()
+    (logs / "api.log").write_text("INFO Creating new database session\nINFO Closing database session\n"
+                                  "INFO Creating new database session\nERROR Database session error: x\n",
+                                  encoding="utf-8")
+    for name, count in [("opened", 2), ("closed", 1), ("failed", 1)]:
+        collectd.expect(lambda: collectd.value(f"session_log-trading/total_sessions-{name}") == count)
+
+
 def test_the_row_and_the_response_work(collectd):
-    row, response = examples("apache")
+    row, response = examples("apache", "resource_alert")
     seen = Responding(collectd)
     place = seen.open_directory("seen")
     hook = seen.hook(f"cat >{place}/event")
@@ -63,9 +115,9 @@ def test_the_row_and_the_response_work(collectd):
 def test_the_row_and_the_response_pass_the_check_as_installed(installed):
     """Under the names that the README gives, in Debian's own configuration."""
     names = re.findall(r"^`(/etc/collectd/collectd\.conf\.d/\S+)`:", TEXT, re.M)
-    check = examples("sh")[-1].strip()
+    check = examples("sh", "resource-alertctl")[-1].strip()
     assert len(names) == 2 and check.startswith("resource-alertctl check ")
-    for number, (name, text) in enumerate(zip(names, examples("apache"))):
+    for number, (name, text) in enumerate(zip(names, examples("apache", "resource_alert"))):
         example = installed.directory / f"example-{number}"
         example.write_text(text, encoding="utf-8")
         installed.before_start.append(f"cp {example} {name}")
