@@ -49,4 +49,4 @@ def test_stock_collectd_starts_with_it_and_complains_of_nothing(installed):
     assert [line for line in loud if any(f" {name}: " in line for name in PLUGINS)] == []
     assert [line for line in loud if "types.db" in line or "TypesDB" in line] == []
     assert installed.stop() == 0
-    assert sanitizer.reports(installed.directory) == ""
+    assert sanitizer.reports(installed.directory, installed.log_lines("")) == ""

@@ -99,7 +99,7 @@ class Collectd(Server):
         self.check_sanitizer()
 
     def check_sanitizer(self):
-        told = sanitizer.reports(self.directory)
+        told = sanitizer.reports(self.directory, self.log)
         assert told == "", f"the sanitizer reports:\n{told}"
 
     # What it says.
@@ -107,6 +107,8 @@ class Collectd(Server):
     @property
     def log(self):
         """All lines of the log since start()."""
+        if not self.output.exists():
+            return []
         return self.output.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def log_lines(self, pattern):

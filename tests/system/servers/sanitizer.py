@@ -28,9 +28,10 @@ def environment(directory):
             **{f"{kind}SAN_OPTIONS": options for kind in ("A", "UB", "T")}}
 
 
-def reports(directory):
-    """What was reported since the last call, but for leaks of the daemon's own."""
-    texts = []
+def reports(directory, output):
+    """What was reported since the last call, but for leaks of the daemon's own;
+    OUTPUT is the daemon's, into which UndefinedBehaviorSanitizer writes."""
+    texts = [line for line in output if ": runtime error: " in line]
     for file in sorted(directory.glob("sanitizer.*")):
         texts.append(without_stock_leaks(file.read_text(errors="replace")))
         file.rename(file.with_name(f"seen-{file.name}"))
