@@ -48,7 +48,10 @@ struct bouncer *bouncer_new(const struct bouncer_options *options,
                  options->head.label);
   bouncer->target = (struct target){
       .name = bouncer->name,
-      .connection = connection_new(&options->endpoint, "pgbouncer", NULL),
+      .connection =
+          connection_new(&options->endpoint,
+                         (struct connection_defaults){.port = "6432",
+                                                      .database = "pgbouncer"}),
       .timeout_ms = (int64_t)(options->endpoint.timeout_s * 1000),
       .report = &outlets->report,
   };

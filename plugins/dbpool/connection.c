@@ -19,8 +19,7 @@
 
 struct connection {
   const struct endpoint_options *endpoint;
-  const char *default_database;
-  const char *options;
+  struct connection_defaults defaults;
   struct attempt *attempt; /* while connecting */
   PGconn *session;         /* while open */
 };
@@ -33,13 +32,11 @@ void answer_fini(struct answer *answer) {
 }
 
 struct connection *connection_new(const struct endpoint_options *endpoint,
-                                  const char *default_database,
-                                  const char *options) {
+                                  struct connection_defaults defaults) {
   struct connection *connection = calloc(1, sizeof(*connection));
   if (connection != NULL) {
     connection->endpoint = endpoint;
-    connection->default_database = default_database;
-    connection->options = options;
+    connection->defaults = defaults;
   }
   return connection;
 }
@@ -94,24 +91,28 @@ static void add(struct parameters *parameters, const char *keyword,
 
 static struct attempt *start_attempt(const struct connection *connection) {
   const struct endpoint_options *endpoint = connection->endpoint;
+  const struct connection_defaults *defaults = &connection->defaults;
   char port[16];
   (void)snprintf(port, sizeof(port), "%" PRId64, endpoint->port);
   struct parameters list = {.len = 0};
   add(&list, "service", endpoint->service);
   add(&list, "host", endpoint->host);
-  if (endpoint->service == NULL || endpoint->host != NULL) {
+  if (endpoint->port != 0) {
     add(&list, "port", port);
+  } else if (endpoint->service == NULL) {
+    add(&list, "port", defaults->port);
   }
   add(&list, "dbname",
-      endpoint->database != NULL ? endpoint->database
-                                 : connection->default_database);
+      endpoint->database != NULL ? endpoint->database : defaults->database);
   add(&list, "user", endpoint->user);
   add(&list, "passfile", endpoint->pass_file);
-  add(&list, "sslmode", endpoint_ssl_modes[endpoint->ssl_mode]);
+  if (endpoint->ssl_mode != 0) {
+    add(&list, "sslmode", endpoint_ssl_modes[endpoint->ssl_mode]);
+  }
   add(&list, "sslrootcert", endpoint->ssl_root_cert);
   add(&list, "sslcert", endpoint->ssl_cert);
   add(&list, "sslkey", endpoint->ssl_key);
-  add(&list, "options", connection->options);
+  add(&list, "options", defaults->options);
   add(&list, "application_name", "collectd");
   add(&list, "gssencmode", "disable"); /* asks a KDC, which may be far */
   return attempt_start(list.keywords, list.values,

@@ -26,13 +26,18 @@ void answer_fini(struct answer *answer);
 
 struct connection;
 
-/* Not connected yet. endpoint: borrowed for good. default_database: for an
- * endpoint that names none; NULL: libpq's. options: settings of the session,
- * as of libpq's keyword of that name (borrowed), or NULL.
+/* What an endpoint gets that does not say otherwise. NULL: libpq's default. */
+struct connection_defaults {
+  const char *port; /* not for a service, which has its own */
+  const char *database;
+  const char *options; /* settings of the session: libpq's "options" */
+};
+
+/* Not connected yet. endpoint: borrowed for good, like the texts of
+ * the defaults.
  * Returns NULL when memory is short. One thread at a time. */
 struct connection *connection_new(const struct endpoint_options *endpoint,
-                                  const char *default_database,
-                                  const char *options);
+                                  struct connection_defaults defaults);
 
 /* Closes it. Waits until deadline_ms (monotonic) for a thread that is still
  * connecting. Accepts NULL. */

@@ -12,17 +12,21 @@
 
 #define FORECAST_PARTS 12
 
+struct forecast_part {
+  int64_t start_us;
+  double minimum;
+};
+
 /* window_us: set by the owner. All else starts at 0. */
 struct forecast {
   int64_t window_us;
-  int64_t part_start_us;
-  int64_t seen_us;                   /* the last reading */
-  double minima[FORECAST_PARTS + 1]; /* oldest first, the running one last */
+  int64_t seen_us;                                /* the last reading */
+  struct forecast_part parts[FORECAST_PARTS + 1]; /* the last one is running */
   size_t len;
 };
 
 /* A reading at now_us, by a clock that should not go back; after a gap of more
- * than a part it starts afresh. */
+ * than half a window it starts afresh. */
 void forecast_add(struct forecast *forecast, int64_t now_us, double value);
 
 /* Seconds until the trend meets capacity; 0 if it has; NaN while there is no

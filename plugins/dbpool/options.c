@@ -10,7 +10,8 @@
 #define YEAR_S (366.0 * 86400)
 
 const char *const endpoint_ssl_modes[] = {
-    "disable", "allow", "prefer", "require", "verify-ca", "verify-full", NULL,
+    "default", "disable",   "allow",       "prefer",
+    "require", "verify-ca", "verify-full", NULL,
 };
 
 static const char *const pool_orders[] = {"any", "fifo", NULL};
@@ -63,8 +64,9 @@ static int check_processes(const char *value, struct error *error) {
        .offset = offsetof(type, endpoint.port),                                \
        .min = 1,                                                               \
        .max = 65535,                                                           \
-       .default_text = (default_port),                                         \
-       .help = "Port of the server, or the number in its socket's name."},     \
+       .example = (default_port),                                              \
+       .help = "Port of the server, or the number in its socket's name. "      \
+               "Default: that of the service, or C<" default_port ">."},       \
       {.name = "Service",                                                      \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.service),                             \
@@ -98,10 +100,11 @@ static int check_processes(const char *value, struct error *error) {
        .kind = OPTION_WORD,                                                    \
        .offset = offsetof(type, endpoint.ssl_mode),                            \
        .words = endpoint_ssl_modes,                                            \
-       .default_text = "prefer",                                               \
-       .help =                                                                 \
-           "How much TLS is demanded. Across a network use "                   \
-           "C<verify-full>, the only mode that makes sure of the server."},    \
+       .default_text = "default",                                              \
+       .help = "How much TLS is demanded. Across a network use "               \
+               "C<verify-full>, the only mode that makes sure of the "         \
+               "server. C<default>: what the service says, or else "           \
+               "C<prefer>."},                                                  \
       {.name = "SSLRootCert",                                                  \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_root_cert),                       \

@@ -7,13 +7,13 @@
 
 /* Where a server is and who asks it: the same rows in each block. */
 struct endpoint_options {
-  char *host; /* NULL: libpq's default */
-  int64_t port;
+  char *host;   /* NULL: libpq's default */
+  int64_t port; /* 0: the default of libpq or of the service */
   char *service;
   char *database;
   char *user;
   char *pass_file;
-  int ssl_mode; /* index into endpoint_ssl_modes */
+  int ssl_mode; /* index into endpoint_ssl_modes; 0: libpq's default */
   char *ssl_root_cert;
   char *ssl_cert;
   char *ssl_key;

@@ -104,7 +104,8 @@ struct server *server_new(const struct pool_options *const *pools,
                            timeout_ms);
   server->target = (struct target){
       .name = server->name,
-      .connection = connection_new(endpoint, NULL, server->options),
+      .connection = connection_new(
+          endpoint, (struct connection_defaults){.options = server->options}),
       .timeout_ms = timeout_ms,
       .report = &outlets->report,
   };

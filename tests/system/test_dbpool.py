@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """dbpool: SQLAlchemy's own pool on a real PostgreSQL, and what is said of it."""
 import os
+import subprocess
 import tempfile
 import types
 
@@ -176,6 +177,38 @@ def test_several_pools_share_one_session(collectd, postgresql, application):
     assert postgresql.run("SELECT count(*) FROM pg_stat_activity"
                           " WHERE application_name = 'collectd'") == [(1,)]
     other.close()
+
+
+CLIENT = """
+import sys, psycopg2
+session = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user="postgres",
+                           dbname="postgres", application_name="trading-api")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_are_counted(collectd, postgresql):
+    words = ["/usr/bin/python3", "-c", CLIENT, str(postgresql.tcp_port)]
+    clients = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+               for _ in range(3)]
+    for client in clients:
+        assert client.stdout.readline() == b"ready\n"
+    collectd.load("dbpool", pool(postgresql, Processes='"auto"')).start()
+    collectd.expect(lambda: connections(collectd, "capacity") == 3 * 30)
+    for client in clients:
+        client.communicate()
+    collectd.expect(lambda: connections(collectd, "capacity") == 30)
+
+
+def test_exhaustion_is_foretold(collectd, postgresql, application):
+    collectd.load("dbpool", pool(postgresql, ForecastWindow=2)).start()
+
+    def is_foretold():
+        if len(application.held) < 25:
+            application.work(1)
+        return collectd.value(f"{POOL}/duration-until_exhausted") > 0
+    collectd.expect(is_foretold)
 
 
 def test_sessions_of_others_do_not_count(collectd, postgresql, application):

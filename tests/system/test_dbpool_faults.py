@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -77,6 +78,18 @@ def test_the_postmaster_hangs(collectd, postgresql):
     assert is_up(collectd) == 1
     assert complaints(collectd) == []
     postgresql.resume()
+
+
+def test_only_our_own_backend_hangs(collectd, postgresql):
+    """A new session answers, so one read is lost and no more."""
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    [(pid,)] = postgresql.run("SELECT pid FROM pg_stat_activity"
+                              " WHERE application_name = 'collectd'")
+    os.kill(pid, signal.SIGSTOP)
+    collectd.expect(lambda: is_up(collectd) == 0)
+    comes_back_within_an_interval(collectd)
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_a_restart_leaves_no_gap(collectd, postgresql):

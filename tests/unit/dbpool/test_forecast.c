@@ -51,6 +51,15 @@ static void is_silent_without_a_trend(void **state) {
   assert_true(forecast_left_s(&forecast, 30) > 0);
 }
 
+static void takes_rare_readings(void **state) {
+  (void)state;
+  struct forecast forecast = {.window_us = WINDOW};
+  for (int64_t second = 0; second <= 1440; second += 144) {
+    forecast_add(&forecast, (1000 + second) * SECOND, (double)second / 60);
+  }
+  assert_true(fabs(forecast_left_s(&forecast, 34) - 600) < 1);
+}
+
 static void starts_afresh_after_a_gap(void **state) {
   (void)state;
   struct forecast forecast = feed(600, leaking);
@@ -65,6 +74,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(foretells_a_leak),
       cmocka_unit_test(is_silent_without_a_trend),
+      cmocka_unit_test(takes_rare_readings),
       cmocka_unit_test(starts_afresh_after_a_gap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
