@@ -40,7 +40,9 @@ struct prober {
   size_t answers; /* ever, to see whether anything moves */
   unsigned workers;
   unsigned idle;
-  unsigned risking; /* workers that ask what may hang */
+  unsigned risking;                    /* workers that ask what may hang */
+  pthread_t ended[PROBER_WORKERS_MAX]; /* workers, to be joined */
+  unsigned ended_len;
   bool is_over;
   bool is_left; /* by prober_free(): the last worker frees it */
 };
@@ -146,6 +148,11 @@ static void *work(void *context) {
     }
   }
   prober->workers--;
+  if (prober->is_left) {
+    (void)pthread_detach(pthread_self());
+  } else {
+    prober->ended[prober->ended_len++] = pthread_self();
+  }
   bool is_last = prober->workers == 0 && prober->is_left;
   (void)pthread_cond_signal(&prober->done);
   (void)pthread_mutex_unlock(&prober->lock);
@@ -155,8 +162,17 @@ static void *work(void *context) {
   return NULL;
 }
 
+/* With the lock held, which a worker that has ended does not need any more. The
+ * libraries it used may still be cleaning up after it: they are waited for. */
+static void join_ended(struct prober *prober) {
+  while (prober->ended_len > 0) {
+    (void)pthread_join(prober->ended[--prober->ended_len], NULL);
+  }
+}
+
 /* With the lock held. Workers take no signals: those are for the daemon. */
 static int start_worker(struct prober *prober) {
+  join_ended(prober);
   pthread_t thread;
   pthread_attr_t attributes;
   sigset_t all, before;
@@ -164,7 +180,6 @@ static int start_worker(struct prober *prober) {
   if (status != 0) {
     return -status;
   }
-  (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
   (void)sigfillset(&all);
   (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -213,6 +228,7 @@ unsigned prober_free(struct prober *prober, int64_t deadline_ms) {
     wait_done(prober, deadline_ms);
   }
   unsigned left = prober->workers;
+  join_ended(prober);
   prober->is_left = true;
   (void)pthread_mutex_unlock(&prober->lock);
   if (left == 0) {
