@@ -60,8 +60,8 @@ ROUND_S = 115  # log_errors needs a quiet minute before the next round
 STORY = [
     Chapter(0, "a quiet morning: 3 requests at a time"),
     Chapter(4, "the market opens: 10 trades, 8 reports, 9 jobs at once", RUSH),
-    Chapter(20, "the rush is over"),
-    Chapter(23, "a bad release: 14 requests fail", failures=14),
+    Chapter(18, "the rush is over"),
+    Chapter(22, "a bad release: 14 requests fail", failures=14),
     Chapter(26, "a handler forgets to close its sessions", leaks_per_s=2),
     Chapter(35, "18 sessions are held and never used"),
     Chapter(42, "the handler is repaired, its sessions are closed", repairs=True),

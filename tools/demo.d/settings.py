@@ -46,7 +46,7 @@ def times():
         + [((*ALERT, "Threshold log_errors"), "Recover", 2)],
         "50-responses.conf": [
             (ALERT, "Mode", quoted("auto")),
-            (DEGRADE, "Grace", 2), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 3),
+            (DEGRADE, "Grace", 2), (DEGRADE, "Engage", 2), (DEGRADE, "Release", 4),
             (DEGRADE, "Stagger", 1),
             (DEGRADE, "MaxActions", 3600),  # an hour is told in five minutes
             *(((*DEGRADE, f"Switch {name}"), "After", after_s)
