@@ -12,12 +12,15 @@
 #include "resource_alert/responses.h"
 #include "resource_alert/silence.h"
 #include "resource_alert/status.h"
+#include "resource_alert/status_rows.h"
 
 #include "collectd.h"
 #include "plugin.h"
 #include "utils/common/common.h"
 
 #include <limits.h>
+#include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -30,6 +33,8 @@ static struct journal *journal;
 static struct responses *responses;
 static struct silences *silences;
 static struct engine *engine;
+/* Held where engine is set and where a response's thread reads it. */
+static pthread_mutex_t engine_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct status *status;
 
 /* ---- configuration: before the daemon forks ---- */
@@ -81,6 +86,16 @@ static int publish(void) {
   return 0;
 }
 
+/* For responses, which outlive the engine. */
+static double row_value(void *unused, size_t row) {
+  (void)unused;
+  (void)pthread_mutex_lock(&engine_lock);
+  double value = engine == NULL ? (double)NAN
+                                : status_row_value(engine_table(engine), row);
+  (void)pthread_mutex_unlock(&engine_lock);
+  return value;
+}
+
 static json_t *tell_rows(void *unused) {
   (void)unused;
   return engine_tell_rows(engine);
@@ -129,6 +144,7 @@ static int start(struct error *error) {
       .host = hostname_g,
       .state_dir = options.state_dir,
       .journal = journal,
+      .row_value = row_value,
       .log = log_sink,
       .notices = glue_notice_sink(NAME),
   };
@@ -148,15 +164,23 @@ static int start(struct error *error) {
       .responses = responses,
       .silences = silences,
   };
-  if (engine_start(&site, &engine, error) != 0) {
+  struct engine *started = NULL;
+  if (engine_start(&site, &started, error) != 0) {
     return -1;
   }
+  (void)pthread_mutex_lock(&engine_lock);
+  engine = started;
+  (void)pthread_mutex_unlock(&engine_lock);
   return start_status(error);
 }
 
 static int stop(void) {
   status_stop(status);
-  bool is_free = engine_stop(engine);
+  struct engine *stopping = engine;
+  (void)pthread_mutex_lock(&engine_lock);
+  engine = NULL;
+  (void)pthread_mutex_unlock(&engine_lock);
+  bool is_free = engine_stop(stopping);
   responses_stop(responses);
   silences_free(silences);
   journal_free(journal);

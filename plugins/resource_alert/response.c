@@ -285,6 +285,22 @@ void response_dismiss(struct response *response, int64_t now_ms) {
   }
 }
 
+bool response_escalate(struct response *response, int64_t now_ms) {
+  int64_t nearest_ms = RESPONSE_NEVER;
+  for (size_t i = 0; response_is_engaged(response) && i < response->tasks_len;
+       i++) {
+    int64_t due_ms = response_due_ms(response, i);
+    if (!response->tasks[i].is_wanted && due_ms < nearest_ms) {
+      nearest_ms = due_ms;
+    }
+  }
+  if (nearest_ms == RESPONSE_NEVER) {
+    return false;
+  }
+  response->engaged_ms -= nearest_ms > now_ms ? nearest_ms - now_ms : 0;
+  return true;
+}
+
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
   int64_t wake_ms = response_engage_at_ms(response);
   int64_t release_ms = response_release_at_ms(response);

@@ -135,6 +135,10 @@ void response_restore(struct response *response, enum response_state state,
  * response, it waits for a calm before it engages again. */
 void response_dismiss(struct response *response, int64_t now_ms);
 
+/* Brings the next action of the escalation forward to now, those behind it by
+ * the same time. Returns false if there is none left. */
+bool response_escalate(struct response *response, int64_t now_ms);
+
 /* The latest time at which response_step() must be called again, even if no
  * row changes. RESPONSE_NEVER: only when one does. */
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);

@@ -87,6 +87,36 @@ static const struct option rows[] = {
              "the file F<StateDir/latched-RESPONSE>. What is engaged is still "
              "undone. Retries of an act that failed do not count; 0 takes the "
              "brake out."},
+    {.name = "Drill",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(drill_s),
+     .min = 0,
+     .max = 30 * DAY_S,
+     .default_text = "86400",
+     .unit = "seconds",
+     .help = "The fire drill: while the response is off, each action goes so "
+             "often the whole way to its target without effect: a patch that "
+             "the API server does not keep, a transaction whose condition "
+             "never holds, the rights on a table, a directory or a command. "
+             "What would fail is a warning before it is needed. The first one "
+             "comes within two minutes of collectd's start. 0: none."},
+    {.name = "Observe",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(observe_s),
+     .min = 0,
+     .max = DAY_S,
+     .default_text = "0",
+     .unit = "seconds",
+     .help = "So long after the response has engaged, and after each further "
+             "step, look whether it helped: whether the row is calm or its "
+             "value has moved by at least 5 %. The journal says so, event "
+             "C<effect>. 0: do not look."},
+    {.name = "EscalateIfIneffective",
+     .kind = OPTION_BOOLEAN,
+     .offset = FIELD(escalates),
+     .default_text = "false",
+     .help = "Where it did not help, go on to the next action without waiting "
+             "for its B<After>."},
     {.name = "Mode",
      .kind = OPTION_WORD,
      .offset = FIELD(mode),

@@ -33,6 +33,9 @@ struct response_options {
   int64_t stagger_s;
   int64_t grace_s;
   int64_t max_actions;                        /* an hour; 0: no limit */
+  int64_t drill_s;                            /* 0: none */
+  int64_t observe_s;                          /* 0: no */
+  bool escalates;                             /* where nothing has moved */
   int mode;                                   /* enum action_mode */
   struct option_blocks actions[ACTION_KINDS]; /* by enum action_kind */
 };

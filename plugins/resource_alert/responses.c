@@ -280,6 +280,9 @@ void responses_stop(struct responses *responses) {
     (void)!write(responses->shared.stop_fd, &one, sizeof(one));
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
+    worker_wake(responses->workers[i]); /* ends a drill, too */
+  }
+  for (size_t i = 0; i < responses->workers_len; i++) {
     worker_free(responses->workers[i]);
   }
   if (responses->shared.stop_fd >= 0) {

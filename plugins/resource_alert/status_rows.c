@@ -208,3 +208,18 @@ json_t *status_rows(const struct rows *rows, struct table *table) {
   free(seen);
   return all;
 }
+
+double status_row_value(struct table *table, size_t row) {
+  struct seen_row seen = {.len = 0};
+  struct series *series;
+  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
+    const struct series_body *body = series->body;
+    for (size_t i = 0; i < body->watches_len; i++) {
+      if (body->watches[i].row->index == row) {
+        take_watch(&seen, &body->watches[i], body);
+      }
+    }
+    series_unlock(series);
+  }
+  return seen.len > 0 ? seen.worst[0].value : (double)NAN;
+}

@@ -18,4 +18,8 @@
  * NULL without memory. */
 json_t *status_rows(const struct rows *rows, struct table *table);
 
+/* The value of a row's worst series, NaN where there is none. Walks the table
+ * as status_rows() does: for those who ask now and then. */
+double status_row_value(struct table *table, size_t row);
+
 #endif

@@ -93,24 +93,15 @@ void worker_dismiss(struct worker *worker) {
   }
 }
 
-/* Tells collectd's listeners, which may take their time: only when there is
- * nothing else to do. */
-static void send_notice(struct worker *worker) {
+void worker_notify(struct worker *worker, enum notice_severity severity,
+                   const char *message) {
   const struct response *response = &worker->response;
-  const struct trigger_row *cause = worker->trigger.cause;
-  char message[NOTICE_MESSAGE_BYTES];
-  size_t level = response_level(response);
-  (void)snprintf(message, sizeof(message),
-                 "response \"%s\" is %s, row \"%s\", %zu of %zu actions on",
-                 worker_name(worker), response_state_name(response->state),
-                 cause == NULL ? "" : cause->name, level, response->tasks_len);
   const struct notice_field fields[] = {
       {.name = "state", .text = response_state_name(response->state)},
-      {.name = "level", .number = (double)level},
+      {.name = "level", .number = (double)response_level(response)},
   };
   const struct notice notice = {
-      .severity =
-          response->state == RESPONSE_OFF ? NOTICE_OKAY : NOTICE_WARNING,
+      .severity = severity,
       .host = "",
       .plugin = "",
       .plugin_instance = worker_name(worker),
@@ -120,11 +111,27 @@ static void send_notice(struct worker *worker) {
       .fields = fields,
       .fields_len = sizeof(fields) / sizeof(fields[0]),
   };
-  worker->is_notice_due = false;
   const struct notice_sink *notices = &worker->shared->site->notices;
   if (notices->put != NULL) {
     notices->put(notices->context, &notice);
   }
+}
+
+/* The change of state, once there is nothing else to do: who listens may take
+ * his time. */
+static void notify_change(struct worker *worker) {
+  const struct response *response = &worker->response;
+  const struct trigger_row *cause = worker->trigger.cause;
+  char message[NOTICE_MESSAGE_BYTES];
+  (void)snprintf(message, sizeof(message),
+                 "response \"%s\" is %s, row \"%s\", %zu of %zu actions on",
+                 worker_name(worker), response_state_name(response->state),
+                 cause == NULL ? "" : cause->name, response_level(response),
+                 response->tasks_len);
+  worker->is_notice_due = false;
+  worker_notify(worker,
+                response->state == RESPONSE_OFF ? NOTICE_OKAY : NOTICE_WARNING,
+                message);
 }
 
 /* Waits until a row changes, something is due or all is to end; not at all
@@ -133,6 +140,8 @@ static bool wait_for_work(struct worker *worker, bool is_busy) {
   int64_t now_ms = monotonic_ms();
   int64_t wake_ms =
       is_busy ? now_ms : response_wake_ms(&worker->response, now_ms);
+  int64_t clock_ms = worker_clock_wake_ms(worker);
+  wake_ms = clock_ms < wake_ms ? clock_ms : wake_ms;
   struct pollfd fds[] = {{.fd = worker->shared->stop_fd, .events = POLLIN},
                          {.fd = worker->wake_fd, .events = POLLIN}};
   (void)poll(fds, 2,
@@ -160,10 +169,10 @@ static bool work(struct worker *worker) {
   }
   if (worker->is_notice_due) {
     worker_keep(worker, true);
-    send_notice(worker);
+    notify_change(worker);
     return true;
   }
-  return false;
+  return worker_clock_work(worker, monotonic_ms());
 }
 
 static void *run(void *argument) {

@@ -2,7 +2,6 @@
 /* worker_act: one act, from its intent to what is seen of it afterwards. */
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,14 +15,7 @@
 
 #define HELD_BACK_MS 1000 /* between two looks at what holds an act back */
 
-/* Where a driver's notes go. */
-struct act {
-  struct worker *worker;
-  struct worker_action *action;
-};
-
-static void journal_step(const struct act *act, const char *step,
-                         json_t *fields) {
+void worker_journal(const struct act *act, const char *step, json_t *fields) {
   json_t *line =
       json_pack("{s:s, s:s, s:s}", "response", worker_name(act->worker),
                 "action", act->action->name, "step", step);
@@ -35,7 +27,7 @@ static void journal_step(const struct act *act, const char *step,
 }
 
 static void note(void *context, const char *step, json_t *fields) {
-  journal_step(context, step, fields);
+  worker_journal(context, step, fields);
 }
 
 static int save(void *context, struct error *error) {
@@ -123,7 +115,7 @@ static bool hold_back(struct worker *worker, size_t task, int64_t now_ms) {
     const struct act act = {worker, &worker->actions[task]};
     worker->is_held_back = true;
     atomic_fetch_add(&worker->held_back, 1);
-    journal_step(&act, "held_back", json_pack("{s:s}", "cause", cause));
+    worker_journal(&act, "held_back", json_pack("{s:s}", "cause", cause));
     report(&worker->shared->site->log, REPORT_WARNING,
            "response \"%s\": %s: not done: %s", worker_name(worker),
            act.action->name, cause);
@@ -132,14 +124,6 @@ static bool hold_back(struct worker *worker, size_t task, int64_t now_ms) {
 }
 
 /* ---- the act ---- */
-
-static double value_of(const struct worker *worker,
-                       const struct trigger_row *row) {
-  const struct responses_site *site = worker->shared->site;
-  return row == NULL || site->row_value == NULL
-             ? (double)NAN
-             : site->row_value(site->row_context, row->row);
-}
 
 static struct action_wish make_wish(const struct worker *worker, bool is_on) {
   const struct trigger_row *cause = worker->trigger.cause;
@@ -150,7 +134,7 @@ static struct action_wish make_wish(const struct worker *worker, bool is_on) {
       .host = worker->shared->site->host,
       .cause = cause == NULL ? "" : cause->name,
       .severity = cause == NULL ? ALERT_UNKNOWN : cause->state,
-      .value = value_of(worker, cause),
+      .value = worker_row_value(worker, cause),
       .level = (unsigned)response_wanted(&worker->response),
       .since_s = worker->engaged_s,
       .now_s = (int64_t)time(NULL),
@@ -164,9 +148,9 @@ static int carry_out(const struct act *act, const struct action_wish *wish,
   void *action = act->action->action;
   if (act->action->mode == ACTION_MODE_DRYRUN) {
     int code = driver->drill == NULL ? 0 : driver->drill(action, call, error);
-    journal_step(act, "dryrun",
-                 json_pack("{s:o}", "rehearsal",
-                           journal_text(code == 0 ? "done" : error->text)));
+    worker_journal(act, "dryrun",
+                   json_pack("{s:o}", "rehearsal",
+                             journal_text(code == 0 ? "done" : error->text)));
     call->again_in_ms = 0;
     return 0; /* the decision goes on as if it had been done */
   }
@@ -191,8 +175,11 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
              act->action->name, (double)lasted_ms / 1000.0);
     }
     if (!is_refresh) {
+      if (is_on) {
+        worker_clock_engaged(act->worker, now_ms);
+      }
       atomic_fetch_add(&act->worker->done, 1);
-      journal_step(act, "confirmed", json_pack("{s:b}", "on", (int)is_on));
+      worker_journal(act, "confirmed", json_pack("{s:b}", "on", (int)is_on));
     }
     return;
   }
@@ -202,9 +189,9 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
   atomic_fetch_add(&act->worker->failed, 1);
   (void)snprintf(act->action->failure, sizeof(act->action->failure), "%.*s",
                  (int)sizeof(act->action->failure) - 1, error->text);
-  journal_step(act, "failed",
-               json_pack("{s:b, s:o}", "on", (int)is_on, "error",
-                         journal_text(error->text)));
+  worker_journal(act, "failed",
+                 json_pack("{s:b, s:o}", "on", (int)is_on, "error",
+                           journal_text(error->text)));
   if (complaint_fail(&act->action->complaint, now_ms)) {
     report(log, REPORT_ERROR,
            "response \"%s\": %s: %s; it is repeated (failure %llu)", response,
@@ -213,7 +200,7 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
   }
 }
 
-static uint32_t random_bits(void) {
+uint32_t worker_random(void) {
   uint32_t bits = 0;
   (void)!getrandom(&bits, sizeof(bits), GRND_NONBLOCK);
   return bits;
@@ -225,7 +212,7 @@ static void announce(const struct act *act, bool is_on) {
     act->action->kept = TASK_UNSURE;
     worker_keep(act->worker, false);
   }
-  journal_step(act, "intent", json_pack("{s:b}", "on", (int)is_on));
+  worker_journal(act, "intent", json_pack("{s:b}", "on", (int)is_on));
 }
 
 /* After it: what is known now. */
@@ -237,7 +224,7 @@ static void settle(const struct act *act, size_t task) {
   atomic_store(&worker->level, response_level(&worker->response));
 }
 
-static struct action_call make_call(struct act *act) {
+struct action_call worker_make_call(struct act *act) {
   return (struct action_call){
       .deadline_ms =
           monotonic_ms() + (int64_t)(act->action->options->timeout_s * 1000.0),
@@ -260,7 +247,7 @@ void worker_act(struct worker *worker, size_t task) {
     return;
   }
   const struct action_wish wish = make_wish(worker, is_on);
-  struct action_call call = make_call(&act);
+  struct action_call call = worker_make_call(&act);
   struct error error = {{0}};
   response_begin(&worker->response, task);
   if (!is_refresh) {
@@ -272,41 +259,6 @@ void worker_act(struct worker *worker, size_t task) {
   }
   tell_outcome(&act, is_on, is_refresh, code, &error);
   response_done(&worker->response, task, is_on, code, call.again_in_ms,
-                monotonic_ms(), random_bits());
+                monotonic_ms(), worker_random());
   settle(&act, task);
-}
-
-static void tell_drill(const struct act *act, bool is_fine, bool was_broken) {
-  const struct report_sink *log = &act->worker->shared->site->log;
-  if (!is_fine) {
-    report(log, REPORT_WARNING, "response \"%s\": drill: %s would fail: %s",
-           worker_name(act->worker), act->action->name, act->action->drill);
-  } else if (was_broken) {
-    report(log, REPORT_NOTICE, "response \"%s\": drill: %s would work again",
-           worker_name(act->worker), act->action->name);
-  }
-}
-
-void worker_drill(struct worker *worker) {
-  for (size_t i = 0; i < worker->actions_len; i++) {
-    struct worker_action *action = &worker->actions[i];
-    struct act act = {worker, action};
-    struct action_call call = make_call(&act);
-    struct error error = {{0}};
-    if (action->driver->drill == NULL || action->mode == ACTION_MODE_OFF) {
-      continue;
-    }
-    int code = action->driver->drill(action->action, &call, &error);
-    if (code == -ECANCELED) {
-      return;
-    }
-    bool was_broken =
-        action->drill[0] != '\0' && strcmp(action->drill, "ok") != 0;
-    (void)snprintf(action->drill, sizeof(action->drill), "%.*s",
-                   (int)sizeof(action->drill) - 1,
-                   code == 0 ? "ok" : error.text);
-    journal_step(&act, "drill",
-                 json_pack("{s:o}", "result", journal_text(action->drill)));
-    tell_drill(&act, code == 0, was_broken);
-  }
 }

@@ -183,6 +183,7 @@ int worker_new(const struct worker_site *shared,
       response_defer(&worker->response, i, 0, monotonic_ms());
     }
   }
+  worker_clock_init(worker, monotonic_ms());
   worker_publish(worker);
   atomic_store(&worker->level, response_level(&worker->response));
   *ret = worker;

@@ -83,6 +83,6 @@ void worker_obey(struct worker *worker) {
     worker_dismiss(worker);
   }
   if ((orders & (1U << RESPONSES_DRILL)) != 0) {
-    worker_drill(worker);
+    (void)worker_drill(worker);
   }
 }

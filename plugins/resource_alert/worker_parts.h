@@ -59,7 +59,22 @@ struct worker {
   bool is_notice_due; /* the state has changed and nobody was told yet */
   bool is_held_back;  /* said already */
   struct complaint keep_complaint;
+  int64_t drill_ms;    /* when the next drill is; RESPONSE_NEVER: none */
+  int64_t observe_ms;  /* when to look whether it helped */
+  double value_before; /* of the cause, when the last action was engaged */
 };
+
+/* One call of a driver, and where its notes go. */
+struct act {
+  struct worker *worker;
+  struct worker_action *action;
+};
+
+/* The call, with its deadline from now on. act: borrowed for the call. */
+struct action_call worker_make_call(struct act *act);
+
+/* One line in the journal. fields: taken; may be NULL. */
+void worker_journal(const struct act *act, const char *step, json_t *fields);
 
 /* Brings one action to its wish, as far as it may. */
 void worker_act(struct worker *worker, size_t task);
@@ -71,8 +86,27 @@ bool worker_latch_path(const struct worker *worker, char path[PATH_MAX]);
 /* Undoes all at once, told as any other change of state. */
 void worker_dismiss(struct worker *worker);
 
-/* Rehearses all actions and says what would fail. */
-void worker_drill(struct worker *worker);
+/* Rehearses all actions and says what would fail. Returns false if a row
+ * changed meanwhile: then it was not ended. */
+bool worker_drill(struct worker *worker);
+
+/* What a worker does by the clock besides its acts: drills, and looking whether
+ * what was engaged helped. */
+void worker_clock_init(struct worker *worker, int64_t now_ms);
+void worker_clock_engaged(struct worker *worker, int64_t now_ms);
+int64_t worker_clock_wake_ms(const struct worker *worker);
+bool worker_clock_work(struct worker *worker, int64_t now_ms);
+
+/* 32 random bits, for jitter. */
+uint32_t worker_random(void);
+
+/* The value of a row now, NaN where it is not known. */
+double worker_row_value(const struct worker *worker,
+                        const struct trigger_row *row);
+
+/* Tells collectd's listeners, which may take their time. */
+void worker_notify(struct worker *worker, enum notice_severity severity,
+                   const char *message);
 
 /* Does what a person has ordered meanwhile. */
 void worker_obey(struct worker *worker);

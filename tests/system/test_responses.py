@@ -8,6 +8,9 @@ import pytest
 from responding import (Responding, block, elapsed, processes_with, quoted, response, switch)
 
 
+MARK = f"3000.{os.getpid()}"  # a time to sleep by which processes of ours are known
+
+
 @pytest.fixture
 def responding(collectd):
     return Responding(collectd)
@@ -104,31 +107,31 @@ def test_a_hook_that_fails_is_repeated(responding):
 
 
 def test_a_hook_that_hangs_and_forks_is_killed(responding):
-    hook = responding.hook("trap '' TERM\nsetsid sleep 98.76 &\nsleep 98.76 &\nwait\nsleep 98.76")
+    hook = responding.hook(f"trap '' TERM\nsetsid sleep {MARK} &\nsleep {MARK} &\nwait\nsleep {MARK}")
     responding.configure(response(block("Exec", Command=quoted(hook), Timeout=0.5))).start()
     responding.breach()
     responding.expect(lambda: responding.failures(f"Exec {hook}"))
     assert "took too long" in responding.failures(f"Exec {hook}")[0]
-    responding.expect(lambda: not processes_with("98.76"), within=5)
+    responding.expect(lambda: not processes_with(MARK), within=5)
 
 
 def test_a_hook_that_exits_leaves_nothing_behind(responding):
-    hook = responding.hook("setsid sleep 87.65 & sleep 87.65 & exit 0")
+    hook = responding.hook(f"setsid sleep {MARK} & sleep {MARK} & exit 0")
     responding.configure(response(block("Exec", Command=quoted(hook)))).start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    assert not processes_with("87.65")
+    assert not processes_with(MARK)
 
 
 def test_a_hung_hook_delays_no_other_response_and_no_stop(responding):
-    hook = responding.hook("sleep 76.54")
+    hook = responding.hook(f"sleep {MARK}")
     hanging = response(block("Exec", Command=quoted(hook), Timeout=60), name="hanging")
     responding.configure(hanging + "\n" + response(switch("one"))).start()
     responding.breach()
-    responding.expect(lambda: processes_with("76.54"))
+    responding.expect(lambda: processes_with(MARK))
     responding.expect(lambda: responding.is_on("one"))
     assert elapsed(responding.collectd.stop) < 5
-    assert not processes_with("76.54")
+    assert not processes_with(MARK)
 
 
 def test_what_a_killed_daemon_had_engaged_is_undone(responding):

@@ -123,6 +123,8 @@ static void start(struct bed *bed, const char *format) {
       .host = "here",
       .state_dir = bed->directory,
       .journal = bed->journal,
+      .row_value = bed->site.row_value,
+      .row_context = bed->site.row_context,
   };
   assert_int_equal(responses_start(&bed->site, &bed->responses, &error), 0);
 }
@@ -360,6 +362,29 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
+static double same_value(void *context, size_t row) {
+  (void)row;
+  return *(const double *)context;
+}
+
+static void what_does_not_help_is_escalated(void **state) {
+  struct bed *bed = *state;
+  static double value = 90;
+  bed->site.row_value = same_value;
+  bed->site.row_context = &value;
+  start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+             "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\nObserve 1\n"
+             "EscalateIfIneffective true\n<Switch one>\n</Switch>\n"
+             "<Switch two>\nAfter 3600\n</Switch>\n</Response>\n");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "switches/one", NULL, true);
+  expect_file(bed, "journal", "\"moved\":false", true);
+  expect_file(bed, "journal",
+              "\"action\":\"Switch two\",\"step\":\"confirmed\"", true);
+  value = 20;
+  expect_file(bed, "journal", "\"moved\":true", true);
+}
+
 static void a_switch_that_was_cleaned_up_comes_back(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
@@ -447,6 +472,7 @@ int main(void) {
       TEST(the_brake_is_cleared_by_hand),
       TEST(a_person_can_give_orders),
       TEST(a_mode_is_set_by_hand_and_kept),
+      TEST(what_does_not_help_is_escalated),
       TEST(a_switch_that_was_cleaned_up_comes_back),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
