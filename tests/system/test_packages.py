@@ -43,8 +43,10 @@ def packages(place):
 
 
 @pytest.fixture(scope="module")
-def tree(place):
-    """A bare Debian 12 with the stock collectd, which starts nothing by itself."""
+def tree(place, packages):
+    """A bare Debian 12 with the stock collectd, which starts nothing by itself,
+    and with what the package depends on."""
+    depends = re.sub(r"\s*(\(.*?\)|\|[^,]*)", "", run("dpkg-deb", "-f", packages[0], "Depends").strip())
     path = place / "tree"
     sources = "\n".join(p.read_text() for p in pathlib.Path("/etc/apt/sources.list.d").glob("*.sources"))
     old = pathlib.Path("/etc/apt/sources.list")
@@ -52,7 +54,7 @@ def tree(place):
     policy = place / "policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
-    run("mmdebstrap", "--mode=root", "--variant=minbase", "--include=collectd,librrd8,libmnl0",
+    run("mmdebstrap", "--mode=root", "--variant=minbase", f"--include=collectd,librrd8,libmnl0,{depends}",
         "--skip=cleanup/apt/lists",
         f"--setup-hook=mkdir -p $1/usr/sbin; cp {policy} $1/usr/sbin/policy-rc.d",
         "bookworm", path, "-", input=sources)
@@ -86,6 +88,13 @@ def ours(tree):
                   for top in ["etc", "usr", "var/lib/collectd", "var/log"] for p in (tree / top).rglob(pattern))
 
 
+def owner_of(library):
+    """The package that a library came with, whichever of /lib and /usr/lib it says."""
+    real = os.path.realpath(library)
+    result = subprocess.run(["dpkg", "-S", real, real.removeprefix("/usr")], capture_output=True, text=True)
+    return result.stdout.split(":")[0]
+
+
 def test_lintian_finds_nothing_that_has_no_stated_reason(packages):
     run("lintian", "--fail-on", "error,warning", "--allow-root", packages[0])
 
@@ -109,7 +118,7 @@ def test_install_upgrade_and_purge(packages, tree):
     first, second = (f"/root/{package.name}" for package in packages)
     snippet = tree / "etc/collectd/collectd.conf.d/60-graphite.conf"
 
-    inside(tree, f"apt-get install -qy --no-install-recommends {first}")
+    inside(tree, f"dpkg -i {first}")
     assert "usr/lib/collectd/statgrab.so" in ours(tree)
     starts(tree)
     inside(tree, "resource-alertctl check")
