@@ -4,12 +4,12 @@
 
 extern const struct command status_command, watch_command, silence_command,
     mode_command, release_command, clear_command, drill_command,
-    journal_command, check_command;
+    journal_command, check_command, test_command, replay_command;
 
 const struct command *const commands[] = {
-    &status_command, &watch_command,   &silence_command,
-    &mode_command,   &release_command, &clear_command,
-    &drill_command,  &journal_command, &check_command,
+    &status_command,  &watch_command, &silence_command, &mode_command,
+    &release_command, &clear_command, &drill_command,   &journal_command,
+    &check_command,   &test_command,  &replay_command,
 };
 
 const size_t commands_len = sizeof(commands) / sizeof(commands[0]);

@@ -47,7 +47,8 @@ const struct emitted emitted[] = {
      "total_sessions-killed derive-*"},
     {"session_log", NULL,
      "total_sessions-* current_sessions-open current_sessions-leaked "
-     "current_sessions-unclosed_after_error log_rate-errors errors "
+     "current_sessions-unclosed_after_error log_rate-errors "
+     "log_rate-errors_now errors "
      "total_bytes-read files-followed gauge-lag_bytes derive-*"},
     {"resource_alert", "*",
      "alert_state alert_state-* degradation_level replicas replicas-* derive-* "

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* record: readings that were kept: collectd's csv directories, Graphite's
+ * whisper files; all series merged by time. */
+#ifndef CTL_RECORD_H
+#define CTL_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/reading.h"
+#include "ctl/types_db.h"
+
+#define RECORD_VALUES_MAX 16
+
+struct record;
+
+/* One reading; borrowed until the next one. */
+struct record_reading {
+  struct reading reading;
+  int64_t at_ms; /* since the epoch */
+};
+
+struct record_counts {
+  size_t series;
+  uint64_t readings;
+  uint64_t bytes, bytes_all; /* read so far, and of all files */
+  uint64_t bad_lines;        /* passed over */
+  uint64_t cut_files;        /* whisper files that end too early */
+};
+
+/* Looks through DIRECTORY, which holds a directory for each host, below it one
+ * for each plugin-instance, in it type-instance-YYYY-MM-DD (csv) or
+ * type-instance.wsp or type-instance/source.wsp (whisper).
+ * types: what kind the csv's values are; NULL: they are rates already.
+ * Borrowed. *ret: yours, record_close().
+ * Returns 0 or negative errno with a text; -ENOENT where nothing is found. */
+int record_open(const char *directory, const struct types_db *types,
+                struct record **ret, struct error *error);
+
+/* The next reading of all series by time. Returns false at the end. */
+bool record_next(struct record *record, struct record_reading *ret);
+
+void record_get_counts(const struct record *record, struct record_counts *ret);
+
+/* Accepts NULL. */
+void record_close(struct record *record);
+
+#endif

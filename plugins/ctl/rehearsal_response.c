@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* rehearsal_response: one response on a clock that the caller turns. */
+#include "ctl/rehearsal_response.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The next action by its place in the file, from POSITION on; NULL: none. */
+static const struct action_options *
+next_action(const struct response_options *options, size_t position,
+            const struct action_driver **ret_driver) {
+  const struct action_options *next = NULL;
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    const struct action_driver *driver = action_drivers[kind];
+    for (size_t i = 0; i < options->actions[kind].len; i++) {
+      const struct action_options *action =
+          (const void *)((const char *)options->actions[kind].items +
+                         i * driver->block->size);
+      if (action->head.position >= position &&
+          (next == NULL || action->head.position < next->head.position)) {
+        next = action;
+        *ret_driver = driver;
+      }
+    }
+  }
+  return next;
+}
+
+static size_t count_actions(const struct response_options *options) {
+  size_t count = 0;
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    count += options->actions[kind].len;
+  }
+  return count;
+}
+
+static int name_actions(struct rehearsal_response *response,
+                        const struct response_options *options,
+                        int64_t *after_ms) {
+  size_t position = 0;
+  const struct action_driver *driver = NULL;
+  const struct action_options *action;
+  for (size_t i = 0; (action = next_action(options, position, &driver)) != NULL;
+       i++) {
+    char about[128];
+    driver->describe(action, about, sizeof(about));
+    (void)snprintf(response->names[i], REHEARSAL_ACTION_BYTES, "%s %s",
+                   driver->block->name, about);
+    after_ms[i] = action->after_s * 1000;
+    position = action->head.position + 1;
+  }
+  return 0;
+}
+
+static int make_trigger(struct rehearsal_response *response,
+                        const struct response_options *options,
+                        const struct resource_alert_options *table) {
+  const struct threshold_options *rows = table->thresholds.items;
+  struct trigger *trigger = &response->trigger;
+  trigger->at_least = options->at_least == RESPONSE_TRIGGER_FAILURE
+                          ? ALERT_FAILURE
+                          : ALERT_WARNING;
+  trigger->rows = calloc(options->when.len + 1, sizeof(*trigger->rows));
+  if (trigger->rows == NULL) {
+    return -ENOMEM;
+  }
+  for (size_t i = 0; i < options->when.len; i++) {
+    for (size_t j = 0; j < table->thresholds.len; j++) {
+      if (strcmp(rows[j].head.label, options->when.items[i]) == 0) {
+        trigger->rows[trigger->len++] =
+            (struct trigger_row){.name = options->when.items[i], .row = j};
+        break;
+      }
+    }
+  }
+  return 0;
+}
+
+int rehearsal_response_init(struct rehearsal_response *response,
+                            const struct response_options *options,
+                            size_t index,
+                            const struct resource_alert_options *table,
+                            int64_t now_ms) {
+  size_t count = count_actions(options);
+  int64_t *after_ms = calloc(count + 1, sizeof(*after_ms));
+  response->names = calloc(count + 1, sizeof(*response->names));
+  response->index = index;
+  int code = -ENOMEM;
+  if (after_ms != NULL && response->names != NULL) {
+    code = name_actions(response, options, after_ms);
+  }
+  if (code == 0) {
+    code = make_trigger(response, options, table);
+  }
+  const struct response_rules rules = {
+      .engage_ms = options->engage_s * 1000,
+      .release_ms = options->release_s * 1000,
+      .stagger_ms = options->stagger_s * 1000,
+      .grace_ms = options->grace_s * 1000,
+      .max_acts = (size_t)options->max_actions,
+  };
+  if (code == 0) {
+    code = response_init(&response->machine, &rules, after_ms, count, now_ms);
+  }
+  free(after_ms);
+  return code;
+}
+
+void rehearsal_response_fini(struct rehearsal_response *response) {
+  response_fini(&response->machine);
+  free(response->trigger.rows);
+  free(response->names);
+}
+
+/* Every act succeeds at once, and stays. */
+static void act(struct rehearsal_response *response, size_t task,
+                int64_t now_ms, const struct rehearsal_listener *listener) {
+  struct response *machine = &response->machine;
+  bool is_on = machine->tasks[task].is_wanted;
+  response_begin(machine, task);
+  response_done(machine, task, is_on, 0, 0, now_ms, 0);
+  if (listener->action != NULL) {
+    listener->action(listener->context, now_ms, response->index,
+                     response->names[task], is_on);
+  }
+}
+
+void rehearsal_response_step(struct rehearsal_response *response,
+                             const enum alert_state *rows, int64_t now_ms,
+                             const struct rehearsal_listener *listener) {
+  struct response *machine = &response->machine;
+  for (size_t i = 0; i < response->trigger.len; i++) {
+    response->trigger.rows[i].state = rows[response->trigger.rows[i].row];
+  }
+  /* An act may change the state, which may call for the next act. */
+  for (size_t i = 0; i <= 2 * machine->tasks_len + 2; i++) {
+    enum response_state before = machine->state;
+    bool has_changed =
+        response_step(machine, trigger_judge(&response->trigger), now_ms);
+    if (has_changed && listener->response != NULL) {
+      listener->response(listener->context, now_ms, response->index, before,
+                         machine->state);
+    }
+    size_t task;
+    bool is_due = response_next(machine, now_ms, &task);
+    if (is_due && response_brake_stops(machine, task, now_ms)) {
+      response_defer(machine, task, 60000, now_ms);
+    } else if (is_due) {
+      act(response, task, now_ms, listener);
+    } else if (!has_changed) {
+      break;
+    }
+  }
+  response->wake_ms = response_wake_ms(machine, now_ms);
+}

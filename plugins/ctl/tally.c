@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* tally: what a replay counts. */
+#include "ctl/tally.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tally_init(struct tally *tally, size_t rows_len, size_t responses_len,
+               int64_t short_ms) {
+  *tally = (struct tally){.rows_len = rows_len,
+                          .responses_len = responses_len,
+                          .short_ms = short_ms};
+  tally->rows = calloc(tally->rows_len + 1, sizeof(*tally->rows));
+  tally->responses =
+      calloc(tally->responses_len + 1, sizeof(*tally->responses));
+  return tally->rows == NULL || tally->responses == NULL ? -ENOMEM : 0;
+}
+
+void tally_fini(struct tally *tally) {
+  for (size_t i = 0; i < tally->open_len; i++) {
+    free(tally->open[i].series);
+  }
+  free(tally->open);
+  free(tally->rows);
+  free(tally->responses);
+  *tally = (struct tally){0};
+}
+
+static struct tally_open *find_open(struct tally *tally, size_t row,
+                                    const char *series) {
+  for (size_t i = 0; i < tally->open_len; i++) {
+    if (tally->open[i].row == row &&
+        strcmp(tally->open[i].series, series) == 0) {
+      return &tally->open[i];
+    }
+  }
+  return NULL;
+}
+
+static void begin_episode(struct tally *tally, int64_t at_ms,
+                          const struct announcement *change) {
+  struct tally_open *larger =
+      realloc(tally->open, (tally->open_len + 1) * sizeof(*larger));
+  char *series = strdup(change->series);
+  if (larger != NULL) {
+    tally->open = larger;
+  }
+  if (larger == NULL || series == NULL) {
+    free(series);
+    tally->lost++;
+    return;
+  }
+  larger[tally->open_len++] = (struct tally_open){
+      .row = change->row->index, .series = series, .since_ms = at_ms};
+  tally->rows[change->row->index].episodes++;
+}
+
+static void end_episode(struct tally *tally, struct tally_open *open,
+                        int64_t at_ms, bool is_cut_off) {
+  struct tally_row *row = &tally->rows[open->row];
+  int64_t lasted_ms = at_ms - open->since_ms;
+  row->total_ms += lasted_ms;
+  row->longest_ms = lasted_ms > row->longest_ms ? lasted_ms : row->longest_ms;
+  row->flaps += lasted_ms < tally->short_ms && !is_cut_off ? 1 : 0;
+  free(open->series);
+  *open = tally->open[--tally->open_len];
+}
+
+static bool is_bad(enum alert_state state) {
+  return state == ALERT_WARNING || state == ALERT_FAILURE ||
+         state == ALERT_MISSING;
+}
+
+void tally_alert(struct tally *tally, int64_t at_ms,
+                 const struct announcement *change) {
+  struct tally_row *row = &tally->rows[change->row->index];
+  struct tally_open *open =
+      find_open(tally, change->row->index, change->series);
+  row->failures += change->to == ALERT_FAILURE ? 1 : 0;
+  row->missing += change->to == ALERT_MISSING ? 1 : 0;
+  if (is_bad(change->to) && open == NULL) {
+    begin_episode(tally, at_ms, change);
+  } else if (!is_bad(change->to) && open != NULL) {
+    end_episode(tally, open, at_ms, false);
+  }
+}
+
+static bool is_engaged(enum response_state state) {
+  return state == RESPONSE_ENGAGING || state == RESPONSE_ENGAGED;
+}
+
+void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
+                           enum response_state from, enum response_state to) {
+  struct tally_response *one = &tally->responses[response];
+  if (is_engaged(to) && !is_engaged(from)) {
+    one->engaged++;
+    one->since_ms = at_ms;
+    one->is_engaged = true;
+  } else if (!is_engaged(to) && is_engaged(from)) {
+    one->total_ms += at_ms - one->since_ms;
+    one->is_engaged = false;
+  }
+}
+
+void tally_action(struct tally *tally, size_t response, bool is_on) {
+  tally->responses[response].acts += is_on ? 1 : 0;
+}
+
+void tally_end(struct tally *tally, int64_t at_ms) {
+  while (tally->open_len > 0) {
+    end_episode(tally, &tally->open[tally->open_len - 1], at_ms, true);
+  }
+  for (size_t i = 0; i < tally->responses_len; i++) {
+    struct tally_response *one = &tally->responses[i];
+    one->total_ms += one->is_engaged ? at_ms - one->since_ms : 0;
+    one->is_engaged = false;
+  }
+}

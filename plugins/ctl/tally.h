@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* tally: what a replay counts: episodes of each row, engagements of each
+ * response. */
+#ifndef CTL_TALLY_H
+#define CTL_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "ctl/rehearsal.h"
+
+/* A series of a row that is not okay now. */
+struct tally_open {
+  size_t row;
+  char *series;
+  int64_t since_ms;
+};
+
+struct tally_row {
+  uint64_t episodes; /* from not okay to okay */
+  uint64_t flaps;    /* episodes shorter than short_ms */
+  uint64_t failures; /* episodes' steps into FAILURE */
+  uint64_t missing;
+  int64_t total_ms; /* not okay, over all series */
+  int64_t longest_ms;
+};
+
+struct tally_response {
+  uint64_t engaged;
+  uint64_t acts; /* actions put on */
+  int64_t since_ms;
+  int64_t total_ms;
+  bool is_engaged;
+};
+
+struct tally {
+  struct tally_row *rows;
+  size_t rows_len;
+  struct tally_response *responses;
+  size_t responses_len;
+  struct tally_open *open;
+  size_t open_len;
+  int64_t short_ms;
+  uint64_t lost; /* changes without memory to keep them */
+};
+
+/* Returns 0 or -ENOMEM; yours, tally_fini(), also after a failure. */
+int tally_init(struct tally *tally, size_t rows_len, size_t responses_len,
+               int64_t short_ms);
+void tally_fini(struct tally *tally);
+
+void tally_alert(struct tally *tally, int64_t at_ms,
+                 const struct announcement *change);
+void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
+                           enum response_state from, enum response_state to);
+void tally_action(struct tally *tally, size_t response, bool is_on);
+
+/* Ends what is open at the end of the data; an episode that was cut off is no
+ * flap. */
+void tally_end(struct tally *tally, int64_t at_ms);
+
+#endif

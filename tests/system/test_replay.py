@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""resource-alertctl test and replay: the plugin's own code on a clock turned by hand."""
+import datetime
+import json
+import re
+import subprocess
+
+import pytest
+import whisper
+from servers import build
+
+CTL = build.BUILD / "resource-alertctl"
+START = 1_759_276_800  # midnight, UTC
+TABLE = """<Plugin resource_alert>
+  <Threshold "used">
+    Metric "*/percent-used"
+    WarningMax 80
+    FailureMax 95
+  </Threshold>
+  <Threshold "bytes">
+    Metric "*/total_bytes-in"
+    WarningMax 100
+  </Threshold>
+  <SwitchStore "file">
+    Path "/run/nowhere"
+  </SwitchStore>
+  <Response "degrade">
+    When "used"
+    Engage 30
+    Release 60
+    <Switch "slow_down">
+    </Switch>
+    <Switch "cache">
+      After 60
+    </Switch>
+  </Response>
+</Plugin>
+"""
+
+
+def ctl(*arguments):
+    return subprocess.run([CTL, *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          env={"TZ": "UTC", "PATH": "/usr/bin:/bin"})
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "collectd.conf"
+    path.write_text(TABLE)
+    return path
+
+
+# test
+
+@pytest.fixture
+def run_tests(tmp_path, table):
+    def run(text, configuration='Configuration "collectd.conf"\n'):
+        path = tmp_path / "tests.conf"
+        path.write_text(configuration + text)
+        result = ctl("test", path)
+        return result.returncode, result.stdout.replace(f"{tmp_path}/", ""), result.stderr
+    return run
+
+
+def scenario(values, *moments, interval=10):
+    states = "".join(f'  <At "{at}">\n    {kind} "{name}" "{state}"\n  </At>\n' for at, kind, name, state in moments)
+    return (f'<Test "a test">\n  Interval {interval}\n  <Series "web1/pool-a/percent-used">\n    Values "{values}"\n'
+            f'  </Series>\n{states}</Test>\n')
+
+
+@pytest.mark.parametrize("values, moments", [
+    ("40x6 90x6", [("0", "Row", "used", "OKAY"), ("50s", "Row", "used", "OKAY"), ("60s", "Row", "used", "WARNING")]),
+    ("70+10x4", [("10s", "Row", "used", "OKAY"), ("20s", "Row", "used", "WARNING"), ("30s", "Row", "used", "FAILURE")]),
+    ("90-5x4", [("10s", "Row", "used", "WARNING"), ("20s", "Row", "used", "OKAY")]),
+    ("40 _x9", [("15s", "Row", "used", "OKAY"), ("1m", "Row", "used", "MISSING")]),
+    ("nan 90", [("5s", "Row", "used", "UNKNOWN"), ("10s", "Row", "used", "WARNING"), ("0", "Row", "bytes", "UNKNOWN")]),
+    ("90x60", [("20s", "Response", "degrade", "OFF"), ("40s", "Response", "degrade", "ENGAGED"),
+               ("3m", "Response", "degrade", "ENGAGED")]),
+    ("90x30 40x30", [("4m", "Response", "degrade", "ENGAGED"), ("8m", "Response", "degrade", "OFF")]),
+])
+def test_states_by_time(run_tests, values, moments):
+    assert run_tests(scenario(values, *moments)) == (0, "ok    a test\n1 test, 0 failed\n", "")
+
+
+def test_a_state_that_is_not_as_expected(run_tests):
+    code, told, _ = run_tests(scenario("40x6", ("30s", "Row", "used", "WARNING"), ("40s", "Row", "usde", "OKAY")))
+    assert code == 2
+    assert told == ('FAIL  a test\n  at 30s: row "used": WARNING expected, OKAY found\n'
+                    '  at 40s: row "usde": OKAY expected, no such row found\n1 test, 1 failed\n')
+
+
+@pytest.mark.parametrize("text, told", [
+    (scenario("40y6"), 'tests.conf:5:5: error: Values "40y6" "40y6" is no reading'),
+    (scenario("40", ("soon", "Row", "used", "OKAY")), 'tests.conf:7:4: error: <At "soon">: "soon" is no duration'),
+    (scenario("40", ("1s", "Row", "used", "FINE")), 'tests.conf:7:4: error: <At "1s">: Row "used" "FINE": no such state'),
+    (scenario("40").replace("web1/pool-a", "pool-a"), 'tests.conf:4:4: error: <Series "pool-a/percent-used">'),
+    ("Tset 1\n", "tests.conf:2:1: error: unknown option Tset; did you mean Test?"),
+])
+def test_a_typo_has_its_place(run_tests, text, told):
+    code, out, _ = run_tests(text)
+    assert code == 3 and out.startswith(told), out
+
+
+def test_without_a_table_there_is_nothing_to_test(run_tests):
+    code, _, told = run_tests(scenario("40"), configuration="")
+    assert code == 3 and "no table to test" in told
+    code, _, told = run_tests(scenario("40"), configuration='Configuration "nothing.conf"\n')
+    assert code == 3 and "nothing.conf: No such file" in told
+
+
+# replay
+
+def write_csv(root, name, values, step=10, start=START, header="value"):
+    """VALUES as the csv plugin keeps them, a file a day; None is a hole."""
+    days = {}
+    for number, value in enumerate(values):
+        if value is not None:
+            at = start + number * step
+            day = datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%Y-%m-%d")
+            days.setdefault(day, []).append(f"{at}.000,{value}\n")
+    for day, lines in days.items():
+        path = root / f"{name}-{day}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"epoch,{header}\n" + "".join(lines))
+
+
+@pytest.fixture
+def replay(table):
+    def run(directory, *flags):
+        result = ctl("replay", "--config", table, "--types", ":".join(map(str, build.TYPES)), *flags, directory)
+        return result.returncode, result.stdout + result.stderr
+    return run
+
+
+def sums(told, name):
+    """series, episodes, short, failures, missing of a row."""
+    return tuple(map(int, re.search(rf"^{name} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", told, re.M).groups()))
+
+
+def test_a_csv_directory_over_days(replay, tmp_path):
+    values = [40] * 10000 + [90] * 60 + [40] * 100 + [97] * 6 + [40] * 100
+    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", values)
+    write_csv(tmp_path / "csv", "web2/pool-a/percent-used", [40] * 100)
+    code, told = replay(tmp_path / "csv", "--events")
+    assert code == 0 and "2 series, 10366 readings" in told, told
+    assert sums(told, "used") == (2, 3, 1, 1, 1)
+    assert re.search(r"^2025-10-02 03:46:40  row \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", told, re.M)
+    assert re.search(r"^2025-10-02 03:47:10  response \"degrade\": OFF -> ENGAGING", told, re.M)
+    assert re.search(r"^2025-10-02 03:48:10  response \"degrade\": Switch cache on", told, re.M)
+    assert re.search(r"^degrade +2 +4  ", told, re.M), told
+
+
+def test_totals_become_rates_by_their_type(replay, tmp_path):
+    write_csv(tmp_path / "csv", "web1/net/total_bytes-in", [n * 500 for n in range(50)] + [25000 + n * 5000 for n in range(50)])
+    code, told = replay(tmp_path / "csv")
+    assert code == 0 and sums(told, "bytes") == (1, 1, 0, 0, 0)
+    code, told = replay(tmp_path / "csv", "--rates")
+    assert sums(told, "bytes")[1] == 1
+
+
+def test_holes_are_series_that_stopped(replay, tmp_path):
+    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", [40] * 20 + [None] * 60 + [40] * 20)
+    assert sums(replay(tmp_path / "csv")[1], "used") == (1, 1, 0, 0, 1)
+
+
+def test_what_is_no_reading_is_passed_over(replay, tmp_path):
+    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", [40] * 20)
+    file, = (tmp_path / "csv").rglob("percent-used-*")
+    file.write_text(file.read_text() + "nonsense\n1759276999.000,12\n17592770")
+    (file.parent / "README").write_text("x")
+    (file.parent / "percent-free-2025-10-01").write_bytes(b"\xff" * 100)
+    code, told = replay(tmp_path / "csv")
+    assert code == 0 and "passed over: 2 line(s)" in told, told
+
+
+def test_a_directory_without_readings(replay, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, told = replay(tmp_path / "empty")
+    assert code == 3 and "has no host/plugin/type-YYYY-MM-DD of the csv plugin" in told
+    code, told = replay(tmp_path / "nothing")
+    assert code == 3 and "No such file or directory" in told
+
+
+def test_whisper_files_of_graphite(replay, tmp_path):
+    path = tmp_path / "whisper" / "web1" / "pool-a" / "percent-used.wsp"
+    path.parent.mkdir(parents=True)
+    now = int(datetime.datetime.now().timestamp()) // 10 * 10
+    whisper.create(str(path), [(10, 500), (60, 500)])
+    whisper.update_many(str(path), [(now - 10 * n, 90 if 100 <= n < 160 else 40) for n in range(400)])
+    cut = path.with_name("percent-free.wsp")
+    cut.write_bytes(path.read_bytes()[:100])
+    code, told = replay(tmp_path / "whisper")
+    assert code == 0 and "400 readings" in told and "1 whisper file(s) that end too early" in told, told
+    assert sums(told, "used") == (1, 1, 0, 0, 0)
+
+
+def test_it_suggests_what_would_have_removed_flaps(replay, tmp_path):
+    flapping = [value for _ in range(20) for value in [79, 79, 79, 81, 81]]
+    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", flapping)
+    code, told = replay(tmp_path / "csv", "--suggest")
+    assert code == 0 and sums(told, "used")[1:3] == (20, 19)
+    assert "used: Hysteresis 1.6 would have left 1 of 20 episodes, 0 of them short instead of 19" in told, told
+
+
+def test_it_judges_as_the_daemon_did(collectd, replay, directory):
+    """What a stock collectd kept and what it decided: the replay decides the same."""
+    rows = TABLE.split("\n", 1)[1].split("  <SwitchStore", 1)[0]
+    collectd.load("resource_alert", f'Journal "{directory}/journal"\n{rows}').start()
+    moment = START
+    for value in [40, 90, 97, 90, 40, 96, 10, 81, 80, 40]:
+        moment += 10
+        collectd.put_value("pool-a/percent-used", value, at=moment, interval=10)
+    collectd.expect(lambda: len(collectd.history("pool-a/percent-used")) == 10)
+    journal = directory / "journal"
+    collectd.expect(lambda: journal.exists() and "OKAY" in journal.read_text().splitlines()[-1])
+    collectd.stop()
+    lines = map(json.loads, journal.read_text().splitlines())
+    decided = [(line["from"], line["to"]) for line in lines if line["event"] == "state" and line["row"] == "used"]
+    told = replay(collectd.csv, "--events")[1]
+    replayed = re.findall(r'row "used": (\w+) -> (\w+), testhost/pool-a/percent-used', told)
+    replayed = [change for change in replayed if "MISSING" not in change]
+    # What went there and back between two looks the daemon tells as one change.
+    assert replayed == [("OKAY", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "WARNING"), ("WARNING", "OKAY"),
+                        ("OKAY", "FAILURE"), ("FAILURE", "OKAY"), ("OKAY", "WARNING"), ("WARNING", "OKAY")]
+    assert decided[-1] == replayed[-1]
+    assert {change for change in decided if change[0] != "UNKNOWN"} <= set(replayed)
