@@ -143,11 +143,11 @@ static int finish_attempt(struct connection *connection, struct error *error) {
   if (PQstatus(connection->session) == CONNECTION_OK) {
     return 0;
   }
-  const char *message = PQerrorMessage(connection->session);
-  int code = message[0] == '\0'
-                 ? error_set(error, -ETIMEDOUT, "did not answer within %g s",
-                             connection->endpoint->timeout_s)
-                 : fail(message, -ECONNREFUSED, error);
+  bool is_late = PQstatus(connection->session) != CONNECTION_BAD;
+  int code =
+      is_late ? error_set(error, -ETIMEDOUT, "did not answer within %g s",
+                          connection->endpoint->timeout_s)
+              : fail(PQerrorMessage(connection->session), -ECONNREFUSED, error);
   close_session(connection);
   return code;
 }

@@ -108,7 +108,7 @@ static enum session_state state_at(const PGresult *rows, int row, int column) {
       return states[i].state;
     }
   }
-  return SESSION_HIDDEN; /* NULL; "disabled" where track_activities is off */
+  return SESSION_HIDDEN; /* NULL, or "disabled": track_activities is off */
 }
 
 /* Where we lack the privilege, the type is NULL, too; then a process with a
@@ -118,6 +118,10 @@ static bool is_client(const PGresult *rows, int row) {
     return strcmp(PQgetvalue(rows, row, BACKEND_TYPE), "client backend") == 0;
   }
   return !PQgetisnull(rows, row, DATABASE) && !PQgetisnull(rows, row, ROLE);
+}
+
+static bool is_untracked(const PGresult *rows, int row) {
+  return strcmp(PQgetvalue(rows, row, STATE), "disabled") == 0;
 }
 
 static struct session session_at(const PGresult *rows, int row) {
@@ -158,8 +162,10 @@ static int parse_sessions(const PGresult *rows, struct postgresql_view *view) {
   }
   view->sessions = larger;
   view->sessions_len = 0;
+  view->untracked = 0;
   for (int row = 0; row < len; row++) {
     if (is_client(rows, row)) {
+      view->untracked += is_untracked(rows, row) ? 1 : 0;
       view->sessions[view->sessions_len++] = session_at(rows, row);
     }
   }

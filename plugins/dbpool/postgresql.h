@@ -13,6 +13,7 @@
 #include "dbpool/session.h"
 
 #define POSTGRESQL_VERSION_MIN 90600
+#define POSTGRESQL_VERSION_MONITOR 100000 /* has the role pg_monitor */
 
 /* Settings of our session, for libpq's keyword "options": it can neither change
  * anything nor hang around. They are not SET statements, because those would
@@ -47,6 +48,7 @@ struct postgresql_view {
   int64_t now_us;           /* the server's clock */
   int64_t connection_limit; /* for ordinary roles, server wide */
   int64_t own_pid;          /* of the session that asked */
+  int64_t untracked;        /* sessions that switched track_activities off */
   struct session *sessions; /* of clients, our own among them */
   size_t sessions_len, sessions_size;
   struct postgresql_database *databases;

@@ -205,12 +205,21 @@ static void say_hidden(struct server *server, int64_t hidden) {
     return;
   }
   server->has_said_hidden = true;
+  const char *role = PQuser(connection_session(server->target.connection));
+  char remedy[NAME_BYTES];
+  if (server->view.untracked > 0) {
+    (void)snprintf(remedy, sizeof(remedy), "set track_activities = on");
+  } else if (server->version < POSTGRESQL_VERSION_MONITOR) {
+    (void)snprintf(remedy, sizeof(remedy),
+                   "before PostgreSQL 10 only a superuser sees it");
+  } else {
+    (void)snprintf(remedy, sizeof(remedy), "run: GRANT pg_monitor TO \"%s\"",
+                   role);
+  }
   report(server->target.report, REPORT_WARNING,
          "%s: the state of %" PRId64 " sessions is hidden from role \"%s\", so "
-         "fewer count as checked out; run: GRANT pg_monitor TO \"%s\"",
-         server->name, hidden,
-         PQuser(connection_session(server->target.connection)),
-         PQuser(connection_session(server->target.connection)));
+         "fewer count as checked out; %s",
+         server->name, hidden, role, remedy);
 }
 
 static void sort_sessions(struct server *server) {

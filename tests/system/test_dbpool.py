@@ -179,6 +179,14 @@ def test_several_pools_share_one_session(collectd, postgresql, application):
     other.close()
 
 
+def test_sessions_that_are_not_tracked(collectd, postgresql, application):
+    application.work(1, "SET track_activities = off")
+    collectd.load("dbpool", pool(postgresql)).start()
+    told = collectd.expect(lambda: collectd.log_lines("state of 1 sessions is hidden"))
+    assert "set track_activities = on" in told[0]
+    collectd.expect(lambda: connections(collectd, "hidden") == 1)
+
+
 CLIENT = """
 import sys, psycopg2
 session = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user="postgres",

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* connection, target: nobody at the other end, or somebody who is silent. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "dbpool/connection.h"
+#include "dbpool/target.h"
+#include "support/failing.h"
+
+#define LONG_MS 10000
+
+static char host[] = "127.0.0.1";
+static char user[] = "nobody";
+
+/* A port of the loopback interface; connections wait there unaccepted. */
+static int listen_somewhere(int64_t *ret_port) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t bytes = sizeof(address);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, bytes), 0);
+  assert_int_equal(listen(fd, 16), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+  *ret_port = ntohs(address.sin_port);
+  return fd;
+}
+
+static struct endpoint_options endpoint_at(int64_t port, double timeout_s) {
+  return (struct endpoint_options){
+      .host = host,
+      .port = port,
+      .user = user,
+      .ssl_mode = 1, /* disable */
+      .timeout_s = timeout_s,
+  };
+}
+
+static struct connection *connect_to(const struct endpoint_options *endpoint) {
+  return connection_new(endpoint, (struct connection_defaults){0});
+}
+
+/* How many connections were made; takes them. */
+static int count_callers(int listener) {
+  int count = 0;
+  struct pollfd wait = {.fd = listener, .events = POLLIN};
+  while (poll(&wait, 1, 0) == 1) {
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    count++;
+  }
+  return count;
+}
+
+static void nobody_listens(void **state) {
+  (void)state;
+  int64_t port;
+  (void)close(listen_somewhere(&port));
+  struct endpoint_options endpoint = endpoint_at(port, 5);
+  struct connection *connection = connect_to(&endpoint);
+  for (int i = 0; i < 3; i++) {
+    struct error error = {{0}};
+    assert_int_equal(
+        connection_open(connection, monotonic_ms() + LONG_MS, &error),
+        -ECONNREFUSED);
+    assert_non_null(strstr(error.text, "Connection refused"));
+    assert_null(strchr(error.text, '\n'));
+    assert_null(connection_session(connection));
+  }
+  connection_free(connection, 0);
+  connection_free(NULL, 0);
+}
+
+static void an_attempt_goes_on_behind(void **state) {
+  (void)state;
+  int64_t port;
+  int listener = listen_somewhere(&port);
+  struct endpoint_options endpoint = endpoint_at(port, 60);
+  struct connection *connection = connect_to(&endpoint);
+  struct error error = {{0}};
+  struct pollfd called = {.fd = listener, .events = POLLIN};
+  assert_int_equal(connection_open(connection, monotonic_ms(), &error),
+                   -ETIMEDOUT);
+  assert_int_equal(poll(&called, 1, LONG_MS), 1);
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(connection_open(connection, monotonic_ms() + 1, &error),
+                     -ETIMEDOUT);
+  }
+  assert_int_equal(count_callers(listener), 1);
+  connection_free(connection, monotonic_ms() + LONG_MS);
+  (void)close(listener);
+}
+
+static void an_attempt_ends_by_itself(void **state) {
+  (void)state;
+  int64_t port;
+  int listener = listen_somewhere(&port);
+  struct endpoint_options endpoint = endpoint_at(port, 0.1);
+  struct connection *connection = connect_to(&endpoint);
+  struct error error = {{0}};
+  assert_int_equal(
+      connection_open(connection, monotonic_ms() + LONG_MS, &error),
+      -ETIMEDOUT);
+  assert_string_equal(error.text, "did not answer within 0.1 s");
+  connection_free(connection, 0);
+  (void)close(listener);
+}
+
+static void a_closed_one_cannot_be_asked(void **state) {
+  (void)state;
+  struct endpoint_options endpoint = endpoint_at(1, 1);
+  struct connection *connection = connect_to(&endpoint);
+  struct answer answer;
+  struct error error = {{0}};
+  assert_int_equal(connection_ask(connection, "SELECT 1", 0, &answer, &error),
+                   -EPIPE);
+  assert_int_equal(answer.len, 0);
+  answer_fini(&answer);
+  connection_free(connection, 0);
+}
+
+static void survives_without_memory(void **state) {
+  (void)state;
+  int64_t port;
+  (void)close(listen_somewhere(&port));
+  struct endpoint_options endpoint = endpoint_at(port, 5);
+  bool has_failed = true;
+  for (size_t allocations = 0; has_failed; allocations++) {
+    struct error error = {{0}};
+    failing_after(allocations);
+    struct connection *connection = connect_to(&endpoint);
+    int code =
+        connection == NULL
+            ? -ENOMEM
+            : connection_open(connection, monotonic_ms() + LONG_MS, &error);
+    has_failed = failing_stop();
+    assert_int_equal(code, has_failed ? -ENOMEM : -ECONNREFUSED);
+    connection_free(connection, 0);
+  }
+}
+
+/* ---- target ---- */
+
+struct log {
+  int lines;
+  char last[REPORT_LINE_BYTES];
+};
+
+static void say(void *context, enum report_level level, const char *line) {
+  struct log *log = context;
+  (void)level;
+  log->lines++;
+  (void)snprintf(log->last, sizeof(log->last), "%s", line);
+}
+
+static int say_nothing(void *context, struct connection *connection,
+                       int64_t deadline_ms, struct error *error) {
+  (void)context;
+  (void)connection;
+  (void)deadline_ms;
+  (void)error;
+  return 0;
+}
+
+static void a_fault_is_said_once(void **state) {
+  (void)state;
+  int64_t port;
+  (void)close(listen_somewhere(&port));
+  struct endpoint_options endpoint = endpoint_at(port, 5);
+  struct log log = {0};
+  const struct report_sink sink = {say, &log};
+  struct target target = {.name = "pool \"trading\"",
+                          .connection = connect_to(&endpoint),
+                          .timeout_ms = LONG_MS,
+                          .report = &sink};
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(target_ask(&target, LONG_MS, say_nothing, NULL),
+                     -ECONNREFUSED);
+  }
+  assert_int_equal(log.lines, 1);
+  assert_memory_equal(log.last, "pool \"trading\": connection to server", 35);
+  assert_non_null(strstr(log.last, "; trying again at each read"));
+  /* An hour later. */
+  target.complaint.said_ms -= COMPLAINT_REMINDER_MS;
+  (void)target_ask(&target, LONG_MS, say_nothing, NULL);
+  assert_int_equal(log.lines, 2);
+  assert_non_null(strstr(log.last, "; has failed 6 times by now"));
+  target_fini(&target, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(nobody_listens),
+      cmocka_unit_test(an_attempt_goes_on_behind),
+      cmocka_unit_test(an_attempt_ends_by_itself),
+      cmocka_unit_test(a_closed_one_cannot_be_asked),
+      cmocka_unit_test(survives_without_memory),
+      cmocka_unit_test(a_fault_is_said_once),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
