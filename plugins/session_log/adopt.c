@@ -6,6 +6,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Two logs may begin alike; a file that a pattern names is a copy only if its
+ * name says so, too. */
+static bool may_repeat(const struct tracked *file,
+                       const struct tracked *original) {
+  return !file->is_live || listing_may_be_copy(original->home, file->path);
+}
+
 /* Finds the tracked file that FILE repeats, among those that are truncated or
  * among the others.
  * Returns 1 and *ret_original, 0 for none, -EAGAIN if it cannot be told now. */
@@ -14,7 +21,7 @@ static int find_original(struct follower *follower, const struct tracked *file,
   for (size_t i = 0; i < follower->files_len; i++) {
     struct tracked *other = follower->files[i];
     if (other == file || other->state != TRACKED_FOLLOWED || other->fd < 0 ||
-        other->is_truncated != is_truncated) {
+        other->is_truncated != is_truncated || !may_repeat(file, other)) {
       continue;
     }
     switch (tracked_relate(file, other)) {
@@ -249,7 +256,8 @@ static int64_t make_fresh(const struct follower *follower,
     if (is_tracked(follower, &listed->status.identity)) {
       continue;
     }
-    struct tracked *file = tracked_new(listed->path, &listed->status);
+    struct tracked *file =
+        tracked_new(listed->path, listed->path, &listed->status);
     if (file == NULL) {
       return -ENOMEM;
     }

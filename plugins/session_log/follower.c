@@ -254,6 +254,9 @@ static int by_age(const void *a, const void *b) {
 static int read_files(struct follower *follower, const struct moment *now,
                       struct reader_buffer *buffer,
                       const struct reader_sink *sink) {
+  if (follower->files_len == 0) {
+    return 0;
+  }
   qsort(follower->files, follower->files_len, sizeof(struct tracked *), by_age);
   for (size_t i = 0; i < follower->files_len; i++) {
     struct tracked *file = follower->files[i];

@@ -37,6 +37,7 @@ static void put_file(const struct follower *follower,
                      const struct tracked *file, int64_t now_ms,
                      struct record_writer *writer) {
   record_put(writer, file->state);
+  record_put_text(writer, file->home, strlen(file->home));
   record_put_text(writer, file->path, strlen(file->path));
   record_put(writer, file->identity.device);
   record_put(writer, file->identity.inode);
@@ -71,21 +72,27 @@ void follower_save(const struct follower *follower, int64_t now_ms,
   }
 }
 
+static void get_path(struct record_reader *reader, char path[PATH_MAX]) {
+  const char *text = NULL;
+  size_t bytes = record_get_text(reader, PATH_MAX - 1, &text);
+  memcpy(path, text, bytes);
+  path[bytes] = '\0';
+}
+
 static int get_file(struct follower *follower, int64_t now_ms,
                     struct record_reader *reader, size_t *ret_original) {
   char path[PATH_MAX];
-  const char *text = NULL;
+  char home[PATH_MAX];
   struct file_status status = {.is_regular = true};
   uint64_t state = record_get_up_to(reader, TRACKED_DONE);
-  size_t bytes = record_get_text(reader, sizeof(path) - 1, &text);
-  memcpy(path, text, bytes);
-  path[bytes] = '\0';
+  get_path(reader, home);
+  get_path(reader, path);
   status.identity.device = record_get(reader);
   status.identity.inode = record_get(reader);
   status.identity.born_ns = record_get_signed(reader);
   status.size = record_get_up_to(reader, INT64_MAX / 2);
   status.modified_ns = record_get_signed(reader);
-  struct tracked *file = tracked_new(path, &status);
+  struct tracked *file = tracked_new(home, path, &status);
   if (file == NULL) {
     return -ENOMEM;
   }

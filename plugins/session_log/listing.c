@@ -75,6 +75,12 @@ static const char *name_of(const char *path) {
   return slash == NULL ? path : slash + 1;
 }
 
+bool listing_may_be_copy(const char *live_path, const char *path) {
+  const char *live = name_of(live_path);
+  const char *name = name_of(path);
+  return strcmp(live, name) == 0 || listing_is_rotated_name(live, name);
+}
+
 static struct listed *find_listed(struct listing *listing,
                                   const struct file_identity *identity) {
   for (size_t i = 0; i < listing->len; i++) {

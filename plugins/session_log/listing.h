@@ -38,6 +38,9 @@ void listing_fini(struct listing *listing);
  * app.2024-01-31_00-00-00.log; but not app.log.lock or app.audit.log. */
 bool listing_is_rotated_name(const char *live, const char *name);
 
+/* The same of two paths; also true where the names are equal. */
+bool listing_may_be_copy(const char *live_path, const char *path);
+
 bool listing_is_compressed(const char *name);
 
 #endif

@@ -11,21 +11,23 @@
 #define REPEATED_MAX 1000000
 #define NUMBER_BYTES_MAX 32
 
-static bool is_of_kind(struct logbook *logbook, enum line_kind kind,
-                       const struct scanner_line *line) {
+/* For a line that holds a text of KIND: what its regex or its level says. */
+static bool is_confirmed(struct logbook *logbook, enum line_kind kind,
+                         const struct scanner_line *line) {
   const struct line_pattern *pattern = &logbook->lines[kind];
-  if ((line->texts & pattern->texts) == 0) {
-    return false;
-  }
-  if (pattern->is_literal) {
-    return true;
-  }
   if (pattern->pattern == NULL) {
     return level_is_error(line->text, line->bytes);
   }
   int found = pattern_match(pattern->pattern, line->text, line->bytes, NULL);
   logbook->given_up += found < 0;
   return found == 1;
+}
+
+static inline bool is_of_kind(struct logbook *logbook, enum line_kind kind,
+                              const struct scanner_line *line) {
+  const struct line_pattern *pattern = &logbook->lines[kind];
+  return (line->texts & pattern->texts) != 0 &&
+         (pattern->is_literal || is_confirmed(logbook, kind, line));
 }
 
 static int64_t time_of(struct logbook *logbook,

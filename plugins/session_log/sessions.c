@@ -193,13 +193,13 @@ static void count_named(struct sessions *sessions,
 
 static void pass_time(struct sessions *sessions, int64_t at_s) {
   const struct sessions_limits *limits = &sessions->limits;
-  const struct floor_limits floor_limits = {
-      .window_s = limits->window_s,
-      .windows = limits->windows,
-      .rise = limits->rise,
-      .rise_ratio = limits->rise_ratio,
-  };
   if (at_s > sessions->latest_s) {
+    const struct floor_limits floor_limits = {
+        .window_s = limits->window_s,
+        .windows = limits->windows,
+        .rise = limits->rise,
+        .rise_ratio = limits->rise_ratio,
+    };
     sessions->latest_s = at_s;
     floor_advance(&sessions->floor, &floor_limits, at_s);
     expire_failures(&sessions->unnamed, at_s, limits->close_within_s);

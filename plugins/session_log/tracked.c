@@ -15,7 +15,7 @@
 /* How far back the start of an unfinished line is looked for. */
 #define LINE_SEARCH_BYTES 65536
 
-struct tracked *tracked_new(const char *path,
+struct tracked *tracked_new(const char *home, const char *path,
                             const struct file_status *status) {
   struct tracked *tracked = calloc(1, sizeof(*tracked));
   if (tracked == NULL) {
@@ -26,8 +26,9 @@ struct tracked *tracked_new(const char *path,
   tracked->size = status->size;
   tracked->modified_ns = status->modified_ns;
   tracked->path = strdup(path);
-  if (tracked->path == NULL) {
-    free(tracked);
+  tracked->home = strdup(home);
+  if (tracked->path == NULL || tracked->home == NULL) {
+    tracked_free(tracked);
     return NULL;
   }
   return tracked;
@@ -37,6 +38,7 @@ void tracked_free(struct tracked *tracked) {
   if (tracked != NULL) {
     tracked_close(tracked);
     free(tracked->path);
+    free(tracked->home);
     free(tracked);
   }
 }

@@ -19,6 +19,7 @@ struct tracked {
   enum tracked_state state;
   struct file_identity identity;
   char *path;                 /* owned: where it was seen last */
+  char *home;                 /* owned: where it was seen first */
   int fd;                     /* -1 while closed */
   uint64_t size;              /* when it was looked at last */
   int64_t modified_ns;        /* the same */
@@ -41,7 +42,8 @@ struct tracked {
 };
 
 /* Returns NULL when memory is short. */
-struct tracked *tracked_new(const char *path, const struct file_status *status);
+struct tracked *tracked_new(const char *home, const char *path,
+                            const struct file_status *status);
 void tracked_free(struct tracked *tracked); /* accepts NULL */
 
 /* Remembers a new name. Returns 0 or -ENOMEM. */

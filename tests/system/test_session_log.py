@@ -221,3 +221,86 @@ def test_polling_alone_counts_the_same(collectd, application, directory):
     application.say(OPENED, times=2)
     collectd.expect(lambda: total(collectd, "opened") == 52)
     assert total(collectd, "closed") == 50
+
+
+def test_several_files_by_a_pattern(collectd, application, directory):
+    follow(collectd, directory, file=directory / "*.log")
+    begin(collectd)
+    workers = [Application(directory / f"worker-{number}.log") for number in range(3)]
+    for worker in workers:
+        worker.say(OPENED, times=5)
+    collectd.expect(lambda: total(collectd, "opened") == 15)
+    collectd.expect(lambda: collectd.value(f"{LOG}/files-followed") == 4)
+    workers[0].path.unlink()
+    workers[1].path.rename(directory / "worker-1-20240131.log")  # the pattern has this name, too
+    Application(directory / "worker-1.log").say(OPENED, times=2)
+    collectd.expect(lambda: total(collectd, "opened") == 17)
+
+
+def test_a_named_session_that_leaks_is_told(collectd, application, directory):
+    follow(collectd, directory, r'Session "session=(\\w+)"', r'Pid "pid=(\\d+)"', "LeakAfter 1")
+    begin(collectd)
+    application.say(f"{OPENED} session=a1 pid=17", f"{OPENED} session=a1 pid=18", f"{CLOSED} session=a1 pid=18")
+    collectd.expect(lambda: level(collectd, "leaked") == 1)
+    collectd.expect(lambda: collectd.notifications(plugin="session_log", type_instance="leaked"))
+    told, = collectd.notifications(plugin="session_log", type_instance="leaked")
+    assert told["message"].startswith('log "trading": session a1 of process 17 is open for ')
+    assert told["severity"] == "WARNING"
+    application.say(f"{CLOSED} session=a1 pid=17")
+    collectd.expect(lambda: level(collectd, "leaked") == 0)
+    assert total(collectd, "late_closed") == 1
+
+
+def test_an_error_without_a_close(collectd, application, directory):
+    follow(collectd, directory, "CloseWithin 1")
+    begin(collectd)
+    application.say(OPENED, FAILED, CLOSED, OPENED, FAILED)
+    collectd.expect(lambda: level(collectd, "unclosed_after_error") == 1)
+    application.say(CLOSED)
+    collectd.expect(lambda: level(collectd, "unclosed_after_error") == 0)
+
+
+def test_an_exhausted_pool_is_handed_on(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    application.write(b"sqlalchemy.exc.TimeoutError: QueuePool limit of size 10 overflow 20 reached, "
+                      b"connection timed out, timeout 30.00 (Background on this error at: https://sqlalche.me/e/14/3o7r)\n" * 3)
+    collectd.expect(lambda: total(collectd, "timed_out") == 3)
+    collectd.expect(lambda: collectd.notifications(plugin="session_log", type_instance="timed_out"))
+    told, = collectd.notifications(plugin="session_log", type_instance="timed_out")
+    assert told["type"] == "total_sessions"
+    assert told["plugin_instance"] == "trading"
+
+
+def test_lines_of_other_formats(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    application.write(b"\0\0\xff\xfe broken \xc3( Creating new database session\r\n"
+                      b'{"level": "error", "message": "Database session error: Database session error"}\n'
+                      b'{"level": "info", "message": "no ERROR"}\n'
+                      b"Jan 31 10:00:00 host app: message repeated 3 times: [ Closing database session]\n"
+                      b"Closing websocket session\n")
+    collectd.expect(lambda: total(collectd, "closed") == 3)
+    assert total(collectd, "opened") == 1
+    assert total(collectd, "failed") == 1
+    assert collectd.value(f"{LOG}/errors") == 1
+
+
+def test_only_failures_say_nothing_of_open_sessions(collectd, application, directory):
+    follow(collectd, directory)
+    begin(collectd)
+    application.say(FAILED, level="ERROR", times=2)
+    collectd.expect(lambda: collectd.log_lines("does the log level hide them"))
+    told = len(collectd.history(f"{LOG}/current_sessions-open"))
+    collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > told + 4)
+    assert len(collectd.history(f"{LOG}/current_sessions-open")) <= told + 1
+
+
+def test_the_sample_file_does_no_harm_and_is_valid_switched_on(collectd, directory):
+    collectd.include("30-session_log.conf").start()
+    assert collectd.log_lines("session_log: ") == []
+    collectd.stop()
+    collectd.forget()
+    collectd.include("30-session_log.conf", on=True, substitute=[("/var/lib/collectd/session_log", directory / "state")])
+    collectd.start()
+    collectd.expect(lambda: collectd.log_lines(r'log "trading": /var/log/trading/\*.log: no such file'))

@@ -27,6 +27,7 @@
 
 struct world {
   char directory[64];
+  const char *pattern;
   bool is_talkative;
   uint64_t random;
   int out; /* the writer's descriptor, -1: none */
@@ -104,7 +105,8 @@ static void take_lines(void *context, const struct tracked *file,
 static void make_follower(struct world *world) {
   static const char *patterns[1];
   static char pattern[128];
-  (void)snprintf(pattern, sizeof(pattern), "%s", name(world, ""));
+  (void)snprintf(pattern, sizeof(pattern), "%s/%s", world->directory,
+                 world->pattern);
   patterns[0] = pattern;
   const struct follower_options options = {
       .name = "model",
@@ -208,8 +210,16 @@ static void write_late(struct world *world) {
 
 /* ---- rotation ---- */
 
+static void drop_late(struct world *world) {
+  if (world->late >= 0) {
+    (void)close(world->late);
+    world->late = -1;
+  }
+}
+
 static void shift(struct world *world) {
   if (access(numbered(world, KEPT), F_OK) == 0) {
+    drop_late(world);
     poll_files(world); /* nobody deletes what was never read */
     save(world);
     assert_int_equal(unlink(numbered(world, KEPT)), 0);
@@ -218,13 +228,6 @@ static void shift(struct world *world) {
     if (rename(numbered(world, i), numbered(world, i + 1)) != 0) {
       assert_int_equal(errno, ENOENT);
     }
-  }
-}
-
-static void drop_late(struct world *world) {
-  if (world->late >= 0) {
-    (void)close(world->late);
-    world->late = -1;
   }
 }
 
@@ -371,6 +374,8 @@ static int live(uint64_t seed, bool is_talkative) {
                    "/tmp/follow.XXXXXX");
   }
   assert_non_null(mkdtemp(world.directory));
+  static const char *const ways[] = {"app.log", "app.log*", "*"};
+  world.pattern = ways[dice(&world, 3)]; /* rotated names match some of them */
   world.is_appending = dice(&world, 3) > 0;
   make_follower(&world);
   poll_files(&world); /* an empty place: what appears is read from its start */
