@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_statgrab: any bytes as a file of /proc, from the reader to the values.
+ * The first byte chooses the file. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "statgrab/file_systems.h"
+#include "statgrab/groups.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct {
+  const char *path;
+  enum statgrab_group group;
+} files[] = {
+    {"/proc/meminfo", GROUP_MEMORY},
+    {"/proc/stat", GROUP_CPU},
+    {"/proc/diskstats", GROUP_DISK},
+    {"/proc/1/net/dev", GROUP_INTERFACE},
+    {"/proc/1/mounts", GROUP_DF},
+    {"/proc/1/stat", GROUP_PROCESSES},
+    {"/proc/vmstat", GROUP_VMEM},
+    {"/proc/loadavg", GROUP_LOAD},
+    {"/proc/uptime", GROUP_UPTIME},
+    {"/proc/sys/fs/file-nr", GROUP_FHCOUNT},
+    {"/proc/pressure/cpu", GROUP_PRESSURE},
+    {"/proc/self/cgroup", GROUP_CGROUP},
+    {"/run/utmp", GROUP_USERS},
+};
+
+static const char *const directories[] = {
+    "",          "/proc",        "/proc/1",        "/proc/1/net",
+    "/proc/sys", "/proc/sys/fs", "/proc/pressure", "/proc/self",
+    "/run",
+};
+
+static char root[64];
+static struct statgrab_options options;
+static struct groups groups;
+
+static void ignore(void *context, const struct sample *sample) {
+  (void)context;
+  if (sample->plugin_instance[0] == '/') {
+    abort(); /* a name that would leave its directory */
+  }
+}
+
+static struct sample_sink sink_of(const char *plugin) {
+  (void)plugin;
+  return (struct sample_sink){.put = ignore};
+}
+
+static void say_nothing(void *context, enum report_level level,
+                        const char *line) {
+  (void)context;
+  (void)level;
+  (void)line;
+}
+
+static void remove_root(void) {
+  char path[256];
+  groups_fini(&groups);
+  option_fini(&statgrab_options, &options);
+  for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    (void)snprintf(path, sizeof(path), "%s%s", root, files[i].path);
+    (void)unlink(path);
+  }
+  for (size_t i = sizeof(directories) / sizeof(directories[0]); i > 0; i--) {
+    (void)snprintf(path, sizeof(path), "%s%s", root, directories[i - 1]);
+    (void)rmdir(path);
+  }
+}
+
+static void make_root(void) {
+  char path[256];
+  struct error error;
+  (void)snprintf(root, sizeof(root), "/dev/shm/fuzz_statgrab.%ld",
+                 (long)getpid());
+  for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+    (void)snprintf(path, sizeof(path), "%s%s", root, directories[i]);
+    (void)mkdir(path, 0700);
+  }
+  if (option_init(&statgrab_options, &options) != 0 ||
+      statgrab_options_complete(&options) != 0) {
+    abort();
+  }
+  ((struct cpu_options *)options.cpu.items)->report_by_cpu = true;
+  free(options.root);
+  options.root = strdup(root);
+  if (options.root == NULL ||
+      groups_init(&groups, &options, sink_of, &error) != 0) {
+    abort();
+  }
+  (void)atexit(remove_root);
+}
+
+static void write_file(const char *name, const uint8_t *data, size_t size) {
+  char path[256];
+  (void)snprintf(path, sizeof(path), "%s%s", root, name);
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+    abort();
+  }
+  (void)close(fd);
+}
+
+/* The choice and the names; no file system is asked in earnest. */
+static void read_mounts(void) {
+  struct df_options df = {.values_absolute = true};
+  const struct report_sink log = {.say = say_nothing};
+  struct file_systems *fs = NULL;
+  struct error error;
+  if (file_systems_new(&df, &groups.source, root, &groups.outlets[GROUP_DF],
+                       &log, &fs, &error) == 0) {
+    (void)file_systems_put(fs, monotonic_ms() + 1000, &error);
+    (void)file_systems_free(fs, monotonic_ms() + 1000);
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  struct error error;
+  if (root[0] == '\0') {
+    make_root();
+  }
+  if (size == 0 || size > 65536) {
+    return 0;
+  }
+  size_t chosen = data[0] % (sizeof(files) / sizeof(files[0]));
+  write_file(files[chosen].path, data + 1, size - 1);
+  if (files[chosen].group == GROUP_DF) {
+    read_mounts();
+    return 0;
+  }
+  groups_begin(&groups);
+  (void)groups_put(&groups, files[chosen].group, &error);
+  return 0;
+}
