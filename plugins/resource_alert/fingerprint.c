@@ -57,8 +57,8 @@ static struct fingerprint stir_name(struct fingerprint state, const char *name,
   return state;
 }
 
-struct fingerprint fingerprint_of(const struct reading_names *names,
-                                  const struct fingerprint_key *key) {
+struct fingerprint fingerprint_of_names(const struct reading_names *names,
+                                        const struct fingerprint_key *key) {
   struct fingerprint state = {.low = key->words[2], .high = key->words[3]};
   state = stir_name(state, names->host, key);
   state = stir_name(state, names->plugin, key);

@@ -23,8 +23,8 @@ int fingerprint_key_draw(struct fingerprint_key *key);
 
 /* Among a million series two are alike with a chance of about 2^-78: series
  * are compared by this alone. */
-struct fingerprint fingerprint_of(const struct reading_names *names,
-                                  const struct fingerprint_key *key);
+struct fingerprint fingerprint_of_names(const struct reading_names *names,
+                                        const struct fingerprint_key *key);
 
 /* A 64-bit hash, for comparing before looking. Never 0. */
 uint64_t fingerprint_of_bytes(const char *bytes, size_t length);

@@ -62,7 +62,10 @@ static int decode(const char *text, char *name) {
       return -EINVAL;
     }
     const char digits[] = {c[1], c[2], '\0'};
-    name[length++] = (char)strtol(digits, NULL, 16);
+    name[length] = (char)strtol(digits, NULL, 16);
+    if (name[length++] == '\0') {
+      return -EINVAL; /* what follows would be lost */
+    }
     c += 2;
   }
   return 0;

@@ -194,7 +194,7 @@ static struct series *sight(struct table *table, const struct reading *reading,
 /* The locked series; NULL if nobody watches it or it was refused. */
 static struct series *lock_series(struct table *table,
                                   const struct reading *reading) {
-  struct fingerprint id = fingerprint_of(reading->names, &table->key);
+  struct fingerprint id = fingerprint_of_names(reading->names, &table->key);
   struct series *series = series_index_find(&table->index, id);
   __builtin_prefetch((const char *)series + offsetof(struct series, own), 1);
   for (;;) {

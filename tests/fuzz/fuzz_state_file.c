@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_state_file: any bytes as a state file; what is taken from it is written
+ * and read again as the same. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/state_line.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void compare(void *context, const struct stored_alert *alert) {
+  const struct stored_alert *before = context;
+  if (memcmp(alert->names, before->names, sizeof(*alert->names)) != 0 ||
+      strcmp(alert->source, before->source) != 0 ||
+      strcmp(alert->row, before->row) != 0 || alert->state != before->state ||
+      alert->since_wall_ms != before->since_wall_ms) {
+    abort();
+  }
+}
+
+static void write_again(void *context, const struct stored_alert *alert) {
+  (void)context;
+  struct stored_alert copy = *alert;
+  char *line = state_line_format(alert);
+  if (line == NULL) {
+    return;
+  }
+  line[strlen(line) - 1] = '\0';
+  if (state_line_parse(line, compare, &copy, NULL) != 0) {
+    abort();
+  }
+  free(line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char *text = malloc(size + 1);
+  if (text == NULL) {
+    return 0;
+  }
+  memcpy(text, data, size);
+  text[size] = '\0';
+  struct error error = {{0}};
+  (void)state_line_check_head(text, &error);
+  (void)state_line_parse(text, write_again, NULL, &error);
+  free(text);
+  return 0;
+}
