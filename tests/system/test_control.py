@@ -55,6 +55,10 @@ class Daemon:
     def put(self, value):
         self.collectd.put_value("demo-a/percent-used", value, interval=60)
 
+    def told(self):
+        """The journal so far; it is made with its first line."""
+        return self.journal.read_text() if self.journal.exists() else ""
+
     def expect(self, condition):
         return self.collectd.expect(condition)
 
@@ -90,7 +94,7 @@ def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
     assert silence["name"] == "us*" and silence["comment"] == "moving house" and silence["who"]
     assert "(silenced)" in daemon.ctl("status").stdout
     assert not daemon.collectd.notifications(plugin="resource_alert", type="alert_state")
-    assert '"event":"silence"' in daemon.journal.read_text()
+    daemon.expect(lambda: '"event":"silence"' in daemon.told())
 
     daemon.collectd.restart()
     daemon.expect(lambda: daemon.status()["silences"])
@@ -136,7 +140,7 @@ def test_what_is_refused_has_a_reason(daemon, arguments, told):
 
 def test_the_journal_is_told_filtered_and_followed(daemon):
     daemon.put(97)
-    daemon.expect(lambda: "slow_down" in daemon.journal.read_text())
+    daemon.expect(lambda: "slow_down" in daemon.told())
     told = ctl("journal", "--file", daemon.journal).stdout
     assert re.search(r"^\S+T\S+ state row=used series=testhost/demo-a/percent-used .*to=FAILURE", told, re.M), told
     assert "row=used" not in ctl("journal", "--file", daemon.journal, "--event", "action").stdout
