@@ -70,7 +70,7 @@ def test_prometheus(collectd, measuring, prometheus):
     collectd.include("62-prometheus.conf", [("9103", prometheus.target_port)], on=True)
     measuring()
     metric = 'collectd_statgrab_percent{statgrab="memory",type="used"}'
-    found = prometheus.expect(lambda: prometheus.query(metric), within=20)
+    found = prometheus.expect(lambda: prometheus.query(metric), within=30)
     assert close_to_any(found[0][1], measured(collectd))
     prometheus.expect(lambda: prometheus.query("collectd_resource_alert_alert_state"))
 

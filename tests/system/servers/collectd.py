@@ -75,7 +75,7 @@ class Collectd(Server):
         self.output.write_text("", encoding="utf-8")
         return super().start()
 
-    def stop(self, within=10, exit_code=0):
+    def stop(self, within=20, exit_code=0):
         """Stops the daemon; it must end in time and with the exit code."""
         self.stop_within = within
         code = super().stop()
@@ -83,7 +83,7 @@ class Collectd(Server):
         assert code == exit_code, f"collectd ended with {code}\n{self.explain()}"
         return code
 
-    def refuses_to_start(self, within=10):
+    def refuses_to_start(self, within=20):
         """Starts with a configuration that must be refused. Returns the log,
         whose lines say why."""
         self.output.write_text("", encoding="utf-8")
@@ -234,7 +234,15 @@ LoadPlugin csv
         return [*self.prefix, "collectd", "-f", "-C", self.configuration]
 
     def is_ready(self):
-        return any(READY in line for line in self.log) and self.socket.exists()
+        return any(READY in line for line in self.log) and self._listens()
+
+    def _listens(self):
+        # The socket is there a moment before it listens.
+        try:
+            self.ask("LISTVAL")
+        except OSError:
+            return False
+        return True
 
     def explain(self):
         told = "\n".join(str(one) for one in self.notifications()[-10:])

@@ -18,8 +18,8 @@ class Server:
     """A server in the foreground. Subclasses say command() and is_ready()."""
 
     name = "server"
-    start_within = 20
-    stop_within = 10
+    start_within = 30
+    stop_within = 20
     stop_signal = signal.SIGTERM
     death_signal = signal.SIGKILL  # when the test process is gone
     drops_root = False  # True: refuses to run as root
