@@ -28,11 +28,12 @@ def test_an_unknown_block_is_named(collectd, plugin):
 @pytest.mark.parametrize("plugin, type_name, options", [
     ("resource_alert", "alert_state",
      '<Threshold "t">\n  Metric "a/b"\n  WarningMax 1\n</Threshold>'),
-    ("session_log", "log_rate", '<Log "t">\n  File "/nowhere/t.log"\n</Log>'),
+    ("session_log", "log_rate",
+     'StateDir "%(directory)s"\n<Log "t">\n  File "/nowhere/t.log"\n</Log>'),
 ])
 def test_missing_types_are_told_with_the_lines_to_write(collectd, plugin, type_name, options):
     collectd.types = build.TYPES[:1]
-    collectd.load(plugin, options).start()
+    collectd.load(plugin, options % {"directory": collectd.directory}).start()
     told = collectd.log_lines(f'{plugin}: type "{type_name}" is unknown')
     assert len(told) == 1
     assert 'TypesDB "/usr/share/collectd-resource-alert/types.db"' in told[0]
