@@ -74,7 +74,7 @@ static void nobody_listens(void **state) {
         connection_open(connection, monotonic_ms() + LONG_MS, &error),
         -ECONNREFUSED);
     assert_non_null(strstr(error.text, "Connection refused"));
-    assert_null(strchr(error.text, '\n'));
+    assert_null(strstr(error.text, "Is the server running"));
     assert_null(connection_session(connection));
   }
   connection_free(connection, 0);

@@ -39,9 +39,14 @@ static void foretells_a_leak(void **state) {
   assert_true(fabs(forecast_left_s(&forecast, 130) - 600) < 1);
 }
 
+/* Half a connection in the whole window: noise. */
+static double creeping(int64_t second) { return (double)second / 1440; }
+
 static void is_silent_without_a_trend(void **state) {
   (void)state;
   struct forecast forecast = feed(3600, level);
+  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  forecast = feed(3600, creeping);
   assert_true(isnan(forecast_left_s(&forecast, 30)));
   forecast = feed(600, falling);
   assert_true(isnan(forecast_left_s(&forecast, 30)));

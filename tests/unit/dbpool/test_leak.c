@@ -76,7 +76,7 @@ static void finds_forgotten_transactions(void **state) {
 static void finds_the_surplus_of_what_rests(void **state) {
   (void)state;
   struct scene scene = scene_of(6, ten_seconds);
-  scene.sessions[5].state_change_us -= SECOND; /* the quietest */
+  scene.sessions[3].state_change_us -= SECOND; /* the quietest */
   for (int i = 0; i < 10; i++) {
     use(&scene, 0);
     assert_int_equal(look(&scene), 0);
@@ -84,7 +84,7 @@ static void finds_the_surplus_of_what_rests(void **state) {
   /* Five rest too long, four may lie in the pool. */
   assert_int_equal(look(&scene), 1);
   assert_int_equal(scene.leaks[0].rule, LEAK_SURPLUS);
-  assert_int_equal(scene.leaks[0].session->pid, 95);
+  assert_int_equal(scene.leaks[0].session->pid, 97);
   leak_watch_fini(&scene.watch);
 }
 
@@ -152,6 +152,26 @@ static void counts_a_leak_once(void **state) {
   leak_watch_fini(&scene.watch);
 }
 
+static void counts_what_is_overtaken_among_the_surplus(void **state) {
+  (void)state;
+  struct scene scene = scene_of(6, fifo);
+  for (int i = 0; i < 30; i++) {
+    (void)look(&scene);
+    for (size_t j = 1; j < 6; j++) {
+      use(&scene, j);
+    }
+  }
+  assert_int_equal(scene.leaks_len, 1);
+  for (int i = 0; i < 12; i++) {
+    (void)look(&scene);
+  }
+  /* Six rest too long, four may lie in the pool, one of the two is known. */
+  assert_int_equal(scene.leaks_len, 2);
+  assert_int_equal(scene.leaks[0].rule, LEAK_OVERTAKEN);
+  assert_int_equal(scene.leaks[1].rule, LEAK_SURPLUS);
+  leak_watch_fini(&scene.watch);
+}
+
 static void takes_an_empty_pool(void **state) {
   (void)state;
   struct scene scene = scene_of(0, fifo);
@@ -169,6 +189,7 @@ int main(void) {
       cmocka_unit_test(does_not_suspect_a_pool_that_hardly_works),
       cmocka_unit_test(does_not_mistake_a_new_session_for_an_old_one),
       cmocka_unit_test(counts_a_leak_once),
+      cmocka_unit_test(counts_what_is_overtaken_among_the_surplus),
       cmocka_unit_test(takes_an_empty_pool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,7 @@ static void finds_the_nearest_limit(void **state) {
     (void)add(&members, "trading", "app", "api");
     (void)add(&members, "trading", "web", "web");
   }
+  (void)add(&members, "billing", "web", "not of pool 0");
   struct headroom headroom = headroom_find(&view, &members, 0);
   assert_int_equal(headroom.server, 77);
   assert_int_equal(headroom.database, 30);
