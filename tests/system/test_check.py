@@ -157,6 +157,7 @@ def test_what_our_plugins_really_send_is_known(collectd, directory, postgresql, 
     User "postgres"
   </Pool>"""
     session_log = f"""
+  StateDir "{directory}/state"
   <Log "trading">
     File "{log}"
     Opened "Creating new database session"

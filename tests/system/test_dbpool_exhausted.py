@@ -19,7 +19,8 @@ def test_callers_wait_in_vain(collectd, postgresql, log_file):
     collectd.interval = 0.2
     journal = collectd.directory / "journal"
     collectd.load("dbpool", pool(postgresql))
-    collectd.load("session_log", f'<Log "trading">\n  File "{log_file}"\n</Log>')
+    collectd.load("session_log", f'StateDir "{collectd.directory}/log_state"\n'
+                                 f'<Log "trading">\n  File "{log_file}"\n</Log>')
     collectd.include("40-thresholds.conf", [
         ("/var/lib/collectd/resource_alert", collectd.directory / "state"),
         ("/var/log/collectd/resource_alert.jsonl", journal), ("Recover 60", "Recover 0")])
