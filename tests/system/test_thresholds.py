@@ -53,16 +53,17 @@ def test_the_rows_as_installed(collectd, name):
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal")]
     collectd.include("40-thresholds.conf", paths + IMMEDIATELY).start()
-    collectd.put_value(series, fine)
-    collectd.expect(lambda: ("UNKNOWN", "OKAY") in states(collectd, name), within=5)
-    collectd.put_value(series, bad)
-    collectd.expect(lambda: ("OKAY", state) in states(collectd, name), within=5)
-    collectd.put_value(series, fine)
-    collectd.expect(lambda: (state, "OKAY") in states(collectd, name), within=5)
+    collectd.put_value(series, fine, interval=100)
+    collectd.expect(lambda: ("UNKNOWN", "OKAY") in states(collectd, name), within=20)
+    collectd.put_value(series, bad, interval=100)
+    collectd.expect(lambda: ("OKAY", state) in states(collectd, name), within=20)
+    collectd.put_value(series, fine, interval=100)
+    collectd.expect(lambda: (state, "OKAY") in states(collectd, name), within=20)
     verdict = f'row "{name}": OKAY -> {state}, testhost/{series} {bad} '
-    collectd.expect(lambda: any(verdict in line for line in collectd.log), within=5)
-    told = collectd.notifications(plugin="resource_alert", plugin_instance=name)
-    assert [one["severity"] for one in told] == [state, "OKAY"]
+    collectd.expect(lambda: any(verdict in line for line in collectd.log), within=20)
+    told = {"plugin": "resource_alert", "plugin_instance": name}
+    collectd.expect(lambda: len(collectd.notifications(**told)) >= 2, within=20)
+    assert [one["severity"] for one in collectd.notifications(**told)] == [state, "OKAY"]
     change = next(line for line in journal(collectd) if line.get("to") == state)
     assert (change["value"], change["limit"]) == (bad, limit)
     assert change["series"] == f"testhost/{series}"
@@ -73,9 +74,9 @@ def test_load_by_its_data_source(collectd):
         ("/var/lib/collectd/resource_alert", collectd.directory / "state"),
         ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal")] + IMMEDIATELY).start()
     for values in [(1, 9, 9), (2, 0, 0)]:
-        collectd.put_value("statgrab-load/load-relative", *values)
-        collectd.expect(lambda: collectd.log_lines("cpu_load") or states(collectd, "cpu_load"), within=5)
-    collectd.expect(lambda: ("OKAY", "WARNING") in states(collectd, "cpu_load"), within=5)
+        collectd.put_value("statgrab-load/load-relative", *values, interval=100)
+        collectd.expect(lambda: collectd.log_lines("cpu_load") or states(collectd, "cpu_load"), within=20)
+    collectd.expect(lambda: ("OKAY", "WARNING") in states(collectd, "cpu_load"), within=20)
 
 
 def test_a_state_waits_for_its_time(collectd, table):
@@ -83,10 +84,10 @@ def test_a_state_waits_for_its_time(collectd, table):
     now = 1_700_000_000
     for second in range(0, 60, 10):
         collectd.put_value("a/gauge", 11, at=now + second, interval=10)
-    collectd.expect(lambda: states(collectd, "held"), within=5)
+    collectd.expect(lambda: states(collectd, "held"), within=20)
     for second in range(60, 120, 10):
         collectd.put_value("a/gauge", 9, at=now + second, interval=10)
-    collectd.expect(lambda: len(states(collectd, "held")) == 2, within=5)
+    collectd.expect(lambda: len(states(collectd, "held")) == 2, within=20)
     lines = [line for line in journal(collectd) if line["event"] == "state"]
     assert [line["since"] for line in lines] == ["2023-11-14T22:13:40Z", "2023-11-14T22:14:40Z"]
     assert collectd.log_lines(r'row "held": UNKNOWN -> WARNING, testhost/a/gauge 11 > 10 for 20 s')
@@ -94,12 +95,12 @@ def test_a_state_waits_for_its_time(collectd, table):
 
 def test_a_glob_has_a_state_for_each_series(collectd, table):
     table(row("wide", "web-*/gauge*", "FailureMax 5")).start()
-    collectd.put_value("other/gauge", 6)
-    collectd.put_value("web-a/gauge", 6)
-    collectd.put_value("web-b/gauge-x", 6)
-    collectd.expect(lambda: len(states(collectd, "wide")) == 2, within=5)
-    collectd.put_value("web-b/gauge-x", 1)
-    collectd.expect(lambda: len(states(collectd, "wide")) == 3, within=5)
+    collectd.put_value("other/gauge", 6, interval=100)
+    collectd.put_value("web-a/gauge", 6, interval=100)
+    collectd.put_value("web-b/gauge-x", 6, interval=100)
+    collectd.expect(lambda: len(states(collectd, "wide")) == 2, within=20)
+    collectd.put_value("web-b/gauge-x", 1, interval=100)
+    collectd.expect(lambda: len(states(collectd, "wide")) == 3, within=20)
     changed = [line["series"] for line in journal(collectd)]
     assert changed == ["testhost/web-a/gauge", "testhost/web-b/gauge-x", "testhost/web-b/gauge-x"]
 
@@ -107,9 +108,10 @@ def test_a_glob_has_a_state_for_each_series(collectd, table):
 def test_a_series_that_stops_is_missing(collectd, table):
     table(row("gone", "a/gauge", "WarningMax 10", 'Missing "failure"')).start()
     collectd.put_value("a/gauge", 1)
-    collectd.expect(lambda: ("OKAY", "MISSING") in states(collectd, "gone"), within=10)
+    collectd.expect(lambda: ("OKAY", "MISSING") in states(collectd, "gone"), within=20)
     collectd.put_value("a/gauge", 1)
-    collectd.expect(lambda: ("MISSING", "OKAY") in states(collectd, "gone"), within=5)
+    collectd.expect(lambda: ("MISSING", "OKAY") in states(collectd, "gone"), within=20)
+    collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) >= 2, within=20)
     told = collectd.notifications(plugin="resource_alert")
     assert [one["severity"] for one in told][:2] == ["FAILURE", "OKAY"]
 
@@ -117,7 +119,7 @@ def test_a_series_that_stops_is_missing(collectd, table):
 def test_a_reminder_comes_again(collectd, table):
     table(row("again", "a/gauge", "WarningMax 10", "Repeat 1", 'Message "%{value} is %{state}"')).start()
     collectd.put_value("a/gauge", 11, interval=100)
-    collectd.expect(lambda: len(collectd.notifications(message="11 is WARNING")) >= 3, within=10)
+    collectd.expect(lambda: len(collectd.notifications(message="11 is WARNING")) >= 3, within=20)
     assert collectd.log_lines(r'row "again": still WARNING')
 
 
@@ -128,17 +130,17 @@ def test_a_rate_is_the_engine_s_own(collectd, table):
     for second, total, changed in [(0, 1000, 0), (10, 1050, 1), (20, 1250, 1), (30, 0, 0), (40, 10, 1)]:
         collectd.put_value("a/derive", total, at=now + second, interval=10)
         changes += changed
-        collectd.expect(lambda: len(states(collectd, "rate")) == changes, within=5)
+        collectd.expect(lambda: len(states(collectd, "rate")) == changes, within=20)
     assert [line["value"] for line in journal(collectd)] == [5, 20, 1]
 
 
 def test_nan_is_no_reading(collectd, table):
     table(row("nan", "a/gauge", "WarningMax 10")).start()
     for value in [11, None, None, 11]:
-        collectd.put_value("a/gauge", value)
-    collectd.expect(lambda: states(collectd, "nan"), within=5)
-    collectd.put_value("a/gauge", 9)
-    collectd.expect(lambda: ("WARNING", "OKAY") in states(collectd, "nan"), within=5)
+        collectd.put_value("a/gauge", value, interval=100)
+    collectd.expect(lambda: states(collectd, "nan"), within=20)
+    collectd.put_value("a/gauge", 9, interval=100)
+    collectd.expect(lambda: ("WARNING", "OKAY") in states(collectd, "nan"), within=20)
     assert states(collectd, "nan") == [("UNKNOWN", "WARNING"), ("WARNING", "OKAY")]
 
 
@@ -146,9 +148,9 @@ def test_the_worst_of_a_row_is_a_value(collectd, table):
     table(row("worst", "a-*/gauge", "WarningMax 10", "FailureMax 20")).start()
     collectd.put_value("a-x/gauge", 1, interval=100)
     collectd.put_value("a-y/gauge", 21, interval=100)
-    collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state") == 2, within=5)
-    collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state-a-x-gauge") == 0, within=5)
-    collectd.expect(lambda: collectd.value("resource_alert/gauge-watched") == 2, within=5)
+    collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state") == 2, within=20)
+    collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state-a-x-gauge") == 0, within=20)
+    collectd.expect(lambda: collectd.value("resource_alert/gauge-watched") == 2, within=20)
     assert not math.isnan(collectd.value("resource_alert/derive-transitions"))
 
 
@@ -156,15 +158,15 @@ def test_a_full_disk_costs_only_the_line(collectd):
     collectd.load("resource_alert", 'Journal "/dev/full"\n' + row("full", "a/gauge", "WarningMax 10")).start()
     for told, value in enumerate([11, 9, 11], 1):
         collectd.put_value("a/gauge", value, interval=100)
-        collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) == told, within=5)
-    collectd.expect(lambda: collectd.log_lines("journal /dev/full: cannot write: No space left"), within=5)
+        collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) == told, within=20)
+    collectd.expect(lambda: collectd.log_lines("journal /dev/full: cannot write: No space left"), within=20)
     assert len(collectd.log_lines("cannot write")) == 1
 
 
 def test_a_row_that_nothing_feeds_is_named_once(collectd, table):
     table(row("idle", "no/gauge", "WarningMax 10"), row("busy", "a/gauge", "WarningMax 10")).start()
     collectd.put_value("a/gauge", 1, interval=100)
-    collectd.expect(lambda: collectd.log_lines(r'row "idle": no series for \d+ s'), within=10)
+    collectd.expect(lambda: collectd.log_lines(r'row "idle": no series for \d+ s'), within=20)
     assert not collectd.log_lines('row "busy": no series')
 
 
