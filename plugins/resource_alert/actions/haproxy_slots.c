@@ -11,11 +11,9 @@
 
 #define COLUMNS_MAX 64
 
-/* Bits of srv_admin_state, by HAProxy's management guide. */
-enum {
-  ADMIN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20,
-  ADMIN_DRAIN = 0x08 | 0x10
-};
+/* Bits of srv_admin_state. 0x04 only remembers that the configuration says
+ * "disabled", and stays when the server is made ready. */
+enum { ADMIN_MAINTENANCE = 0x63, ADMIN_DRAIN = 0x18 };
 
 struct line {
   char *columns[COLUMNS_MAX];

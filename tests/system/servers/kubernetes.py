@@ -109,6 +109,8 @@ class StandinCluster(Cluster):
 class _Process(Server):
     """One of the real cluster's processes."""
 
+    start_within = 120
+
     def __init__(self, directory, name, command, is_ready):
         self.name = name
         super().__init__(directory)

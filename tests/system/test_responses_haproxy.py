@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""The servers of a real HAProxy follow the endpoints of a Service."""
+import pytest
+from responding import Responding, block, response
+from servers.kubernetes import StandinCluster
+
+ACTION = "HAProxy api"
+REMINDER = 4  # that the configuration says "disabled": no state
+
+
+@pytest.fixture
+def responding(collectd):
+    return Responding(collectd)
+
+
+@pytest.fixture
+def cluster(directory):
+    made = StandinCluster(directory)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def balancer(haproxy):
+    haproxy.backends = """
+backend api
+  balance roundrobin
+  server-template slot 1-4 127.0.0.9:1 disabled
+"""
+    return haproxy.start()
+
+
+def follow(responding, cluster, balancer, **options):
+    given = {"Socket": f'"{balancer.admin_socket}"', "Backend": '"api"', "Endpoints": '"trading/api"', "Port": 8000,
+             "Every": 1, "Drain": 2, **options}
+    return responding.configure(response(block("HAProxy", **given)), cluster.block(), store=False).start()
+
+
+def ready(balancer):
+    """The addresses that get sessions now."""
+    rows = balancer.servers()
+    return sorted(f'{row["srv_addr"]}:{row["srv_port"]}' for row in rows if int(row["srv_admin_state"]) & ~REMINDER == 0)
+
+
+def test_servers_come_and_go_with_the_endpoints(responding, cluster, balancer):
+    cluster.set_endpoints("127.0.0.1", "127.0.0.2")
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.2:8000"])
+    cluster.set_endpoints("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    responding.expect(lambda: ready(balancer) == ["127.0.0.2:8000", "127.0.0.3:8000", "127.0.0.4:8000"])
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    cluster.set_endpoints("127.0.0.3")
+    responding.expect(lambda: ready(balancer) == ["127.0.0.3:8000"])
+
+
+def test_a_reload_is_made_up_for(responding, cluster, balancer):
+    cluster.set_endpoints("127.0.0.1", "127.0.0.2")
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: len(ready(balancer)) == 2)
+    balancer.restart()
+    responding.expect(lambda: len(ready(balancer)) == 2)
+
+
+def test_no_endpoint_at_all_changes_nothing(responding, cluster, balancer):
+    cluster.set_endpoints("127.0.0.1")
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: len(ready(balancer)) == 1)
+    cluster.set_endpoints()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "has no ready endpoint; its servers are left as they are" in responding.failures(ACTION)[0]
+    assert len(ready(balancer)) == 1
+
+
+def test_too_few_slots_are_told_and_the_others_served(responding, cluster, balancer):
+    cluster.set_endpoints(*[f"127.0.0.{i}" for i in range(1, 7)])
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "has 4 slots, which do not suffice" in responding.failures(ACTION)[0]
+    responding.expect(lambda: len(ready(balancer)) == 4)
+
+
+def test_haproxy_that_is_down_or_knows_no_such_backend(responding, cluster, balancer):
+    cluster.set_endpoints("127.0.0.1")
+    follow(responding, cluster, balancer, Backend='"nowhere"')
+    responding.expect(lambda: responding.failures("HAProxy nowhere"))
+    responding.collectd.stop()
+    balancer.stop()
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: responding.failures(ACTION))
+    balancer.start()
+    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000"])
+
+
+def test_what_is_no_address_never_reaches_haproxy(responding, cluster, balancer):
+    cluster.set_endpoints("127.0.0.1", "127.0.0.2; shutdown sessions", "x\nset server api/slot1 state maint")
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000"])
