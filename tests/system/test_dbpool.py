@@ -247,7 +247,7 @@ def test_the_applications_log_contradicts(collectd, postgresql):
     ({"Processes": '"many"'}, 'Processes "many" is neither "auto" nor a number'),
     ({"Passfile": '"pgpass"'}, 'PassFile "pgpass" must be an absolute path'),
     ({"Password": '"secret"'}, "unknown option Password"),
-    ({"SSLMode": '"paranoid"'}, "is not one of the allowed words; allowed: disable"),
+    ({"SSLMode": '"paranoid"'}, "is not one of the allowed words; allowed: default, disable"),
 ])
 def test_bad_configuration_is_refused(collectd, directory, options, reason):
     nowhere = types.SimpleNamespace(socket_directory=directory, tcp_port=5432)
