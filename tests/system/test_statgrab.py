@@ -34,6 +34,8 @@ def test_this_machine_is_seen_as_psutil_sees_it(collectd):
     before = len(psutil.pids())
     collectd.load("statgrab").start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
+    collectd.expect(lambda: collectd.has_value("statgrab/users"))
+    collectd.expect(lambda: collectd.has_value("statgrab-df-root/percent-used"))
     value = collectd.value
     processes = value("statgrab-processes/ps_count", "processes")
     low, high = sorted([before, len(psutil.pids())])
@@ -101,7 +103,8 @@ def test_cpu_is_psutils_cpu(collectd, machine, case, tmp_path, monkeypatch):
     collectd.load("statgrab", 'Collect "cpu"').start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/count"))
     machine.says("/proc/stat", cpu_stat(*after))
-    collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
+    # The last one of them that is put.
+    collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-steal"))
 
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
     (tmp_path / "stat").write_text(cpu_stat(*before), encoding="utf-8")
