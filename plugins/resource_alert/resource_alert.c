@@ -181,10 +181,12 @@ static int stop(void) {
   engine = NULL;
   (void)pthread_mutex_unlock(&engine_lock);
   bool is_free = engine_stop(stopping);
-  responses_stop(responses);
+  bool is_ended = responses_stop(responses);
   silences_free(silences);
-  journal_free(journal);
-  if (is_free) { /* else a thread that hangs still reads them */
+  if (is_ended) {
+    journal_free(journal);
+  }
+  if (is_free && is_ended) { /* else a thread that hangs still uses them */
     option_fini(&resource_alert_options, &options);
     free(row_names);
   }

@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "resource_alert/actions/http.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/worker.h"
+
+#define STOP_S 4
 
 struct responses {
   struct responses_site site;
@@ -193,7 +196,7 @@ int responses_start(const struct responses_site *site, struct responses **ret,
   }
   int code = fill(responses, error);
   if (code != 0) {
-    responses_stop(responses);
+    (void)responses_stop(responses);
     return code;
   }
   *ret = responses;
@@ -271,11 +274,11 @@ json_t *responses_snapshot(struct responses *responses) {
   return all;
 }
 
-void responses_stop(struct responses *responses) {
-  if (responses == NULL) {
-    return;
-  }
+/* Ends the threads. Returns false if one of them cannot be ended. */
+static bool end_workers(struct responses *responses) {
   const uint64_t one = 1;
+  int64_t deadline_s = (int64_t)time(NULL) + STOP_S;
+  bool is_ended = true;
   if (responses->shared.stop_fd >= 0) {
     (void)!write(responses->shared.stop_fd, &one, sizeof(one));
   }
@@ -283,7 +286,19 @@ void responses_stop(struct responses *responses) {
     worker_wake(responses->workers[i]); /* ends a drill, too */
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
-    worker_free(responses->workers[i]);
+    is_ended = worker_free(responses->workers[i], deadline_s) && is_ended;
+  }
+  return is_ended;
+}
+
+bool responses_stop(struct responses *responses) {
+  if (responses == NULL) {
+    return true;
+  }
+  if (!end_workers(responses)) {
+    report(&responses->site.log, REPORT_WARNING,
+           "responses: a target's name is still being resolved; not waiting");
+    return false;
   }
   if (responses->shared.stop_fd >= 0) {
     (void)close(responses->shared.stop_fd);
@@ -293,4 +308,5 @@ void responses_stop(struct responses *responses) {
   free(responses->rows);
   free(responses);
   http_fini();
+  return true;
 }

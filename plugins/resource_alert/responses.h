@@ -5,6 +5,7 @@
 #ifndef RESOURCE_ALERT_RESPONSES_H
 #define RESOURCE_ALERT_RESPONSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,7 +98,9 @@ int responses_command(struct responses *responses, const char *response,
 json_t *responses_snapshot(struct responses *responses);
 
 /* Ends the workers, within 5 s whatever their targets do, and frees all.
- * What is engaged stays engaged and is kept in the state file. Accepts NULL. */
-void responses_stop(struct responses *responses);
+ * What is engaged stays engaged and is kept in the state file. Returns false if
+ * a thread hangs in a resolver and must be left behind: then the site must
+ * stay. Accepts NULL. */
+bool responses_stop(struct responses *responses);
 
 #endif

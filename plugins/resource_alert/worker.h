@@ -3,6 +3,7 @@
 #ifndef RESOURCE_ALERT_WORKER_H
 #define RESOURCE_ALERT_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/error.h"
@@ -57,8 +58,10 @@ void worker_order(struct worker *worker, enum responses_order order);
 /* One entry of responses_snapshot(). Yours, json_decref(). Any thread. */
 json_t *worker_snapshot(struct worker *worker);
 
-/* Waits for the thread, which ends when stop_fd becomes readable, and frees.
+/* Waits for the thread, which ends when stop_fd becomes readable, until
+ * deadline_s (CLOCK_REALTIME), and frees. Returns false if it hangs where
+ * nothing can end it, in a resolver: then it is left behind with all it uses.
  * Accepts NULL. */
-void worker_free(struct worker *worker);
+bool worker_free(struct worker *worker, int64_t deadline_s);
 
 #endif

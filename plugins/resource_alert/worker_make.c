@@ -173,7 +173,7 @@ int worker_new(const struct worker_site *shared,
   int code = fill(worker, error);
   if (code != 0) {
     error_prefix(error, "<Response \"%s\">", worker_name(worker));
-    worker_free(worker);
+    (void)worker_free(worker, 0); /* it has no thread yet */
     return code;
   }
   worker_set_modes(worker);
@@ -190,12 +190,14 @@ int worker_new(const struct worker_site *shared,
   return 0;
 }
 
-void worker_free(struct worker *worker) {
+bool worker_free(struct worker *worker, int64_t deadline_s) {
+  const struct timespec deadline = {.tv_sec = (time_t)deadline_s};
   if (worker == NULL) {
-    return;
+    return true;
   }
-  if (worker->has_thread) {
-    (void)pthread_join(worker->thread, NULL);
+  if (worker->has_thread &&
+      pthread_timedjoin_np(worker->thread, NULL, &deadline) != 0) {
+    return false;
   }
   for (size_t i = 0; i < worker->actions_len; i++) {
     worker->actions[i].driver->free(worker->actions[i].action);
@@ -211,4 +213,5 @@ void worker_free(struct worker *worker) {
   free(worker->actions);
   stores_free(worker->stores);
   free(worker);
+  return true;
 }

@@ -78,7 +78,7 @@ static void remove_tree(const char *path) {
 
 static int remove_bed(void **state) {
   struct bed *bed = *state;
-  responses_stop(bed->responses);
+  (void)responses_stop(bed->responses);
   journal_free(bed->journal);
   option_fini(&outer_block, &bed->options);
   remove_tree(bed->directory);
@@ -130,7 +130,7 @@ static void start(struct bed *bed, const char *format) {
 }
 
 static void stop(struct bed *bed) {
-  responses_stop(bed->responses);
+  (void)responses_stop(bed->responses);
   bed->responses = NULL;
 }
 
