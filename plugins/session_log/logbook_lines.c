@@ -65,13 +65,13 @@ static double number_after(const struct scanner_line *line, const char *text) {
   return found == NULL ? 0 : number_at(found + bytes, line->text + line->bytes);
 }
 
-static uint64_t times_of(struct logbook *logbook,
+static uint32_t times_of(struct logbook *logbook,
                          const struct scanner_line *line) {
   if (!is_of_kind(logbook, LINE_REPEATED, line)) {
     return 1;
   }
   double times = number_after(line, REPEATED_TEXT);
-  return times >= 1 && times <= REPEATED_MAX ? (uint64_t)times : 1;
+  return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
 }
 
 static void note_timeout(struct logbook *logbook,
@@ -85,8 +85,9 @@ static void note_timeout(struct logbook *logbook,
 }
 
 static void take_session(struct logbook *logbook, enum session_event event,
-                         const struct scanner_line *line, int64_t at_s) {
-  struct session_line session = {.event = event, .at_s = at_s};
+                         const struct scanner_line *line, int64_t at_s,
+                         uint32_t times) {
+  struct session_line session = {.event = event, .at_s = at_s, .times = times};
   struct pattern_span part = {0};
   if (logbook->session != NULL &&
       pattern_match(logbook->session, line->text, line->bytes, &part) == 1) {
@@ -95,7 +96,8 @@ static void take_session(struct logbook *logbook, enum session_event event,
   }
   if (logbook->pid != NULL &&
       pattern_match(logbook->pid, line->text, line->bytes, &part) == 1) {
-    session.pid = (int64_t)number_at(part.text, part.text + part.bytes);
+    double pid = number_at(part.text, part.text + part.bytes);
+    session.pid = pid <= INT32_MAX ? (int64_t)pid : 0;
   }
   sessions_take(logbook->sessions, &session);
 }
@@ -113,22 +115,18 @@ static void take_line(void *context, const struct scanner_line *line) {
   struct logbook *logbook = context;
   bool is_error = is_of_kind(logbook, LINE_ERROR, line);
   bool is_timeout = is_of_kind(logbook, LINE_TIMED_OUT, line);
-  uint64_t times = times_of(logbook, line);
+  uint32_t times = times_of(logbook, line);
   int64_t at_s = 0; /* read once, where it is needed */
   for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
     if (is_of_kind(logbook, events[i].kind, line)) {
       at_s = at_s == 0 ? time_of(logbook, line) : at_s;
-      for (uint64_t n = 0; n < times; n++) {
-        take_session(logbook, events[i].event, line, at_s);
-      }
+      take_session(logbook, events[i].event, line, at_s, times);
     }
   }
   if (is_error) {
     at_s = at_s == 0 ? time_of(logbook, line) : at_s;
     logbook->errors += times;
-    for (uint64_t n = 0; n < times; n++) {
-      rate_window_add(&logbook->rate, at_s, logbook->now_s);
-    }
+    rate_window_add(&logbook->rate, at_s, logbook->now_s, times);
   }
   if (is_timeout) {
     logbook->timed_out += times;

@@ -35,8 +35,8 @@ static void advance(struct rate_window *window, int64_t now_s) {
   }
 }
 
-void rate_window_add(struct rate_window *window, int64_t event_s,
-                     int64_t now_s) {
+void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
+                     uint32_t count) {
   advance(window, now_s);
   if (event_s > now_s + RATE_WINDOW_FUTURE_S) {
     event_s = now_s;
@@ -47,9 +47,9 @@ void rate_window_add(struct rate_window *window, int64_t event_s,
   if (event_s <= window->newest_s - RATE_WINDOW_S) {
     return;
   }
-  ++*count_at(window, event_s);
+  *count_at(window, event_s) += count;
   for (int64_t end = event_s; end <= window->newest_s; end++) {
-    uint64_t sum = ++*sum_at(window, end);
+    uint64_t sum = *sum_at(window, end) += count;
     if (end > window->read_s && sum > window->peak) {
       window->peak = sum;
     }

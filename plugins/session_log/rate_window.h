@@ -19,11 +19,11 @@ struct rate_window {
   uint64_t peak;                  /* since read_s */
 };
 
-/* Counts one event that happened at event_s and is seen at now_s (seconds
+/* Counts COUNT events that happened at event_s and are seen at now_s (seconds
  * since the epoch). One older than the window counts in no window any more;
  * one more than a minute ahead of the clock counts as now. */
-void rate_window_add(struct rate_window *window, int64_t event_s,
-                     int64_t now_s);
+void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
+                     uint32_t count);
 
 /* Puts back COUNT events of second at_s; seconds in rising order, into an empty
  * window. */

@@ -8,6 +8,9 @@
 #include "session_log/floor.h"
 #include "session_log/sessions_state.h"
 
+/* Of one line: a name is repeated by an error of the log, if at all. */
+#define REPEATED_NAMES_MAX 100
+
 int sessions_new(const struct sessions_limits *limits,
                  struct sessions **ret_sessions) {
   struct sessions *sessions = calloc(1, sizeof(*sessions));
@@ -29,46 +32,55 @@ void sessions_free(struct sessions *sessions) {
 
 /* ---- errors that nobody can name: only their number counts ---- */
 
+static void drop_oldest(struct unnamed_failures *failures) {
+  failures->pending_len--;
+  for (size_t i = 0; i < failures->pending_len; i++) {
+    failures->pending[i] = failures->pending[i + 1];
+  }
+}
+
 static void expire_failures(struct unnamed_failures *failures, int64_t at_s,
                             int64_t close_within_s) {
   while (failures->pending_len > 0 &&
          at_s - failures->pending[0].at_s > close_within_s) {
     failures->unclosed += failures->pending[0].count;
     failures->opened_since = 0;
-    failures->pending_len--;
-    for (size_t i = 0; i < failures->pending_len; i++) {
-      failures->pending[i] = failures->pending[i + 1];
-    }
+    drop_oldest(failures);
   }
 }
 
-static void add_failure(struct unnamed_failures *failures, int64_t at_s) {
+static void add_failures(struct unnamed_failures *failures, int64_t at_s,
+                         int64_t count) {
   size_t len = failures->pending_len;
   bool is_full = len == UNNAMED_FAILURES_MAX;
   if (len > 0 && (is_full || failures->pending[len - 1].at_s == at_s)) {
     failures->pending[len - 1].at_s = at_s;
-    failures->pending[len - 1].count++;
+    failures->pending[len - 1].count += count;
     return;
   }
   failures->pending[len].at_s = at_s;
-  failures->pending[len].count = 1;
+  failures->pending[len].count = count;
   failures->pending_len++;
 }
 
+/* Takes up to COUNT off *from. Returns what is left of COUNT. */
+static int64_t take_off(int64_t *from, int64_t count) {
+  int64_t taken = count < *from ? count : *from;
+  *from -= taken;
+  return count - taken;
+}
+
 /* A close may belong to the oldest failure: then that one is no proof. */
-static void excuse_failure(struct unnamed_failures *failures) {
-  if (failures->pending_len > 0) {
-    if (--failures->pending[0].count == 0) {
-      failures->pending_len--;
-      for (size_t i = 0; i < failures->pending_len; i++) {
-        failures->pending[i] = failures->pending[i + 1];
-      }
+static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
+  while (count > 0 && failures->pending_len > 0) {
+    count = take_off(&failures->pending[0].count, count);
+    if (failures->pending[0].count == 0) {
+      drop_oldest(failures);
     }
-  } else if (failures->opened_since > 0) {
-    failures->opened_since--; /* rather that of a session opened since */
-  } else if (failures->unclosed > 0) {
-    failures->unclosed--;
   }
+  /* Rather those of sessions opened since. */
+  count = take_off(&failures->opened_since, count);
+  (void)take_off(&failures->unclosed, count);
 }
 
 /* ---- sessions by name ---- */
@@ -156,17 +168,19 @@ static void restart(struct sessions *sessions, int64_t pid) {
 /* ---- taking lines ---- */
 
 static void count_unnamed(struct sessions *sessions,
-                          const struct session_line *line, int64_t at_s) {
+                          const struct session_line *line, int64_t at_s,
+                          uint32_t times) {
+  struct unnamed_failures *unnamed = &sessions->unnamed;
   switch (line->event) {
   case SESSION_OPENED:
-    sessions->unnamed_opened++;
-    sessions->unnamed.opened_since += sessions->unnamed.unclosed > 0;
+    sessions->unnamed_opened += times;
+    unnamed->opened_since += unnamed->unclosed > 0 ? times : 0;
     break;
   case SESSION_CLOSED:
-    excuse_failure(&sessions->unnamed);
+    excuse_failures(unnamed, times);
     break;
   case SESSION_FAILED:
-    add_failure(&sessions->unnamed, at_s);
+    add_failures(unnamed, at_s, times);
     break;
   case SESSION_RESTARTED:
     break;
@@ -174,20 +188,19 @@ static void count_unnamed(struct sessions *sessions,
 }
 
 static void count_named(struct sessions *sessions,
-                        const struct session_line *line, int64_t at_s) {
+                        const struct session_line *line, int64_t at_s,
+                        uint32_t times) {
   sessions->has_names = true;
-  switch (line->event) {
-  case SESSION_OPENED:
-    open_named(sessions, line, at_s);
-    break;
-  case SESSION_CLOSED:
-    close_named(sessions, line);
-    break;
-  case SESSION_FAILED:
+  if (line->event == SESSION_FAILED) {
     fail_named(sessions, line, at_s);
-    break;
-  case SESSION_RESTARTED:
-    break;
+    return;
+  }
+  for (uint32_t i = 0; i < times && i < REPEATED_NAMES_MAX; i++) {
+    if (line->event == SESSION_OPENED) {
+      open_named(sessions, line, at_s);
+    } else {
+      close_named(sessions, line);
+    }
   }
 }
 
@@ -207,28 +220,29 @@ static void pass_time(struct sessions *sessions, int64_t at_s) {
 }
 
 void sessions_take(struct sessions *sessions, const struct session_line *line) {
+  uint32_t times = line->times == 0 ? 1 : line->times;
   pass_time(sessions, line->at_s);
   int64_t at_s = sessions->latest_s;
   switch (line->event) {
   case SESSION_OPENED:
-    sessions->view.opened++;
-    floor_count(&sessions->floor, 1);
+    sessions->view.opened += times;
+    floor_count(&sessions->floor, times);
     break;
   case SESSION_CLOSED:
-    sessions->view.closed++;
-    floor_count(&sessions->floor, -1);
+    sessions->view.closed += times;
+    floor_count(&sessions->floor, -(int64_t)times);
     break;
   case SESSION_FAILED:
-    sessions->view.failed++;
+    sessions->view.failed += times;
     break;
   case SESSION_RESTARTED:
     restart(sessions, line->pid);
     return;
   }
   if (line->id_bytes > 0) {
-    count_named(sessions, line, at_s);
+    count_named(sessions, line, at_s, times);
   } else {
-    count_unnamed(sessions, line, at_s);
+    count_unnamed(sessions, line, at_s, times);
   }
 }
 

@@ -41,7 +41,8 @@ struct session_line {
   int64_t at_s; /* since the epoch */
   const char *id;
   size_t id_bytes;
-  int64_t pid; /* 0: not known */
+  int64_t pid;    /* 0: not known */
+  uint32_t times; /* the line stands for so many; 0 counts as 1 */
 };
 
 /* Counters since the state began, levels as of the last sessions_advance. */

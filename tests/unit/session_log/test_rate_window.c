@@ -9,7 +9,7 @@
 static void add_many(struct rate_window *window, int64_t at, int count,
                      int64_t now) {
   for (int i = 0; i < count; i++) {
-    rate_window_add(window, at, now);
+    rate_window_add(window, at, now, 1);
   }
 }
 
@@ -18,7 +18,7 @@ static void a_steady_rate_is_that_rate(void **state) {
   struct rate_window window = {0};
   for (int64_t t = START; t < START + 3600; t++) {
     if (t % 6 == 0) {
-      rate_window_add(&window, t, t);
+      rate_window_add(&window, t, t, 1);
     }
     if (t % 10 == 0 && t > START + 60) {
       assert_int_equal(rate_window_read_peak(&window, t), 10);
@@ -41,7 +41,7 @@ static void a_peak_between_reads_is_kept(void **state) {
   (void)state;
   struct rate_window window = {0};
   for (int i = 0; i < 11; i++) { /* 11 in 55 s, read only afterwards */
-    rate_window_add(&window, START + i * 5, START + i * 5);
+    rate_window_add(&window, START + i * 5, START + i * 5, 1);
   }
   assert_int_equal(rate_window_now(&window, START + 65), 9);
   assert_int_equal(rate_window_read_peak(&window, START + 65), 11);
@@ -54,19 +54,20 @@ static void a_late_event_counts_in_its_own_second(void **state) {
   (void)state;
   struct rate_window window = {0};
   (void)rate_window_read_peak(&window, START);
-  rate_window_add(&window, START + 5, START + 30);
-  rate_window_add(&window, START + 20, START + 30);
+  rate_window_add(&window, START + 5, START + 30, 1);
+  rate_window_add(&window, START + 20, START + 30, 1);
   assert_int_equal(rate_window_now(&window, START + 64), 2);
   assert_int_equal(rate_window_now(&window, START + 65), 1);
-  rate_window_add(&window, START + 5, START + 65); /* a minute old: no more */
+  rate_window_add(&window, START + 5, START + 65,
+                  1); /* a minute old: no more */
   assert_int_equal(rate_window_now(&window, START + 65), 1);
 }
 
 static void a_future_event_counts_now(void **state) {
   (void)state;
   struct rate_window window = {0};
-  rate_window_add(&window, START + 7200, START);
-  rate_window_add(&window, START + 30, START);
+  rate_window_add(&window, START + 7200, START, 1);
+  rate_window_add(&window, START + 30, START, 1);
   assert_int_equal(rate_window_now(&window, START), 2);
   assert_int_equal(rate_window_now(&window, START + 60), 0);
 }
@@ -95,7 +96,7 @@ static void random_events_agree_with_counting(void **state) {
       random = random * 1664525 + 1013904223;
       int64_t at = t - (int64_t)((random >> 16) % 10);
       truth[at]++;
-      rate_window_add(&window, at, t);
+      rate_window_add(&window, at, t, 1);
     }
     if (events != 3) {
       continue;
