@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""No panel without data: each query of each dashboard is put to its real store,
+filled by a stock collectd with our plugins."""
+import json
+import re
+
+import pytest
+from servers import build
+from servers.waiting import wait_until
+
+DASHBOARDS = build.SOURCE / "dashboards"
+
+
+@pytest.fixture
+def measuring(collectd, directory, postgresql):
+    """A collectd with every plugin of ours at work."""
+    sessions = []
+
+    def start():
+        postgresql.run("CREATE ROLE app LOGIN")
+        sessions.append(postgresql.connect(user="app"))
+        sessions[0].cursor().execute("BEGIN")
+        log = directory / "log"
+        log.write_text("Creating new database session\n")
+        collectd.load("statgrab")
+        collectd.load("dbpool", f"""
+  <Pool "trading">
+    Host "{postgresql.socket_directory}"
+    Port {postgresql.tcp_port}
+    Database "postgres"
+    User "postgres"
+  </Pool>""")
+        collectd.load("session_log", f"""
+  <Log "trading">
+    File "{log}"
+    Opened "Creating new database session"
+    Closed "Closing database session"
+    Failed "Database session error"
+    Error "ERROR"
+  </Log>""")
+        collectd.load("resource_alert", f"""
+  <Threshold "memory_used">
+    Metric "statgrab-memory/percent-used"
+    WarningMax 99
+  </Threshold>
+  <SwitchStore "file">
+    Path "{directory}/switches"
+  </SwitchStore>
+  <Response "degrade">
+    When "memory_used"
+    <Switch "slow_down">
+    </Switch>
+  </Response>""")
+        collectd.start()
+        for name in ["dbpool-trading/percent-used", "session_log-trading/log_rate-errors",
+                     "resource_alert-degrade/degradation_level", "statgrab-cpu/percent-active"]:
+            collectd.expect(lambda wanted=name: collectd.has_value(wanted))
+    yield start
+    for session in sessions:
+        session.close()
+
+
+def targets(name):
+    """(panel, query) of each line of a dashboard for Grafana."""
+    board = json.loads((DASHBOARDS / name).read_text())
+    assert len(board["panels"]) > 10
+    return [(panel["title"], target) for panel in board["panels"] for target in panel["targets"]]
+
+
+def expect_all(queries, has_data):
+    """Waits until every query has data; names those that have none."""
+    missing = list(queries)
+
+    def is_complete():
+        missing[:] = [query for query in missing if not has_data(query)]
+        return not missing
+
+    wait_until(is_complete, within=40, explain=lambda: "no data: " + "\n".join(missing))
+
+
+def test_prometheus_has_every_panel(collectd, measuring, prometheus):
+    collectd.include("62-prometheus.conf", [("9103", prometheus.target_port)], on=True)
+    measuring()
+    expect_all([target["expr"].replace('instance=~"$host"', 'instance=~".+"')
+                for _, target in targets("grafana-prometheus.json")], prometheus.query)
+
+
+def test_influxdb_has_every_panel(collectd, measuring, influxdb):
+    collectd.include("61-influxdb.conf", [
+        ('"25826"', f'"{influxdb.network_port}"'), ("influxdb.example.net", "127.0.0.1"),
+        ("25827", influxdb.secret_port), ("8089", influxdb.line_port)], on=True)
+    measuring()
+    expect_all([target["query"].replace("/^$host$/", "/^testhost$/").replace("$timeFilter", "time > now() - 1h")
+                .replace("$__interval", "1h") for _, target in targets("grafana-influxdb.json")], influxdb.query)
+
+
+def test_graphite_has_every_panel(collectd, measuring, carbon):
+    collectd.include("60-graphite.conf", [("2003", carbon.line_port)], on=True)
+    measuring()
+    queries = [target["target"] for _, target in targets("grafana-graphite.json")]
+    own = json.loads((DASHBOARDS / "graphite.json").read_text())
+    queries += [query for graph in own["state"]["graphs"] for query in graph[0]]
+    paths = {re.search(r"collectd\.[^,()]+", query).group().replace("$host", "testhost") for query in queries}
+    expect_all(sorted(paths), lambda path: list(carbon.whisper.glob(f"{path.replace('.', '/')}.wsp")))
