@@ -385,7 +385,7 @@ static void the_index_finds_what_is_in_it(void **state) {
   (void)state;
   static struct series pool[4000];
   static struct fingerprint ids[4000];
-  struct series_index index = {0};
+  struct series_index index = {.used = 0};
   assert_int_equal(series_index_init(&index), 0);
   for (size_t i = 0; i < 4000; i++) {
     ids[i].low = (i % 50) * 256 + i * UINT64_C(0x9e3779b97f4a0000); /* crowds */
