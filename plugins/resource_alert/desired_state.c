@@ -10,7 +10,7 @@
 
 #include "core/atomic_file.h"
 
-#define FILE_BYTES_MAX (16 * 1024 * 1024)
+#define FILE_BYTES_MAX 16777216
 #define FILE_MODE 0640
 
 struct desired_state {

@@ -124,7 +124,8 @@ static int make_response(struct worker *worker) {
     return -ENOMEM;
   }
   for (size_t i = 0; i < worker->actions_len; i++) {
-    after_ms[i] = worker->actions[i].options->after_s * 1000;
+    const struct action_options *own = worker->actions[i].options;
+    after_ms[i] = own == NULL ? 0 : own->after_s * 1000;
   }
   int code = response_init(&worker->response, &rules, after_ms,
                            worker->actions_len, monotonic_ms());

@@ -36,6 +36,12 @@ def follow(responding, cluster, balancer, **options):
     return responding.configure(response(block("HAProxy", **given)), cluster.block(), store=False).start()
 
 
+def start_again(balancer):
+    # The old socket is no sign of life.
+    balancer.admin_socket.unlink(missing_ok=True)
+    balancer.start()
+
+
 def ready(balancer):
     """The addresses that get sessions now."""
     rows = balancer.servers()
@@ -58,7 +64,8 @@ def test_a_reload_is_made_up_for(responding, cluster, balancer):
     cluster.set_endpoints("127.0.0.1", "127.0.0.2")
     follow(responding, cluster, balancer)
     responding.expect(lambda: len(ready(balancer)) == 2)
-    balancer.restart()
+    balancer.stop()
+    start_again(balancer)
     responding.expect(lambda: len(ready(balancer)) == 2)
 
 
@@ -88,7 +95,7 @@ def test_haproxy_that_is_down_or_knows_no_such_backend(responding, cluster, bala
     balancer.stop()
     follow(responding, cluster, balancer)
     responding.expect(lambda: responding.failures(ACTION))
-    balancer.start()
+    start_again(balancer)
     responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000"])
 
 

@@ -6,7 +6,7 @@
 
 #include "resource_alert/actions/action.h"
 
-#define HAPROXY_ANSWER_BYTES (256 * 1024)
+#define HAPROXY_ANSWER_BYTES 262144
 
 /* Sends one line, without its newline, made of checked words.
  * *ret_answer: yours, free(); NULL where only success matters: then an answer

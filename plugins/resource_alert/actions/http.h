@@ -13,7 +13,7 @@
 #include "core/error.h"
 
 /* An answer may not be longer: no target of ours has more to say. */
-#define HTTP_ANSWER_BYTES_MAX (1024 * 1024)
+#define HTTP_ANSWER_BYTES_MAX 1048576
 
 #define HTTP_HEADERS_MAX 16
 

@@ -19,7 +19,7 @@
 
 #define LIST_NAME "switches.json"
 #define SWITCH_BYTES_MAX 65536
-#define LIST_BYTES_MAX (1024 * 1024)
+#define LIST_BYTES_MAX 1048576
 #define LIST_TRIES 16
 #define FILE_MODE 0644 /* the middleware runs as somebody else */
 #define DIRECTORY_MODE 0755
@@ -147,7 +147,7 @@ static int update_list(const struct store_file *store, struct error *error) {
   for (int i = 0; code == 0 && i < LIST_TRIES; i++) {
     char *text = NULL;
     code = render_list(store, &text, error);
-    if (code != 0) {
+    if (code != 0 || text == NULL) {
       return code;
     }
     bool is_same = is_on_disk(path, text);
