@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* fingerprint: 128 bits that stand for the five names of a series.
  *
- * Each step multiplies two keyed words into 128 bits, as wyhash does, but keeps
- * both halves. The names are read a word at a time: they are aligned and
- * padded to whole words. What stands behind a NUL is masked off, and every
- * name ends in a word that holds its NUL, so that "ab","c" and "a","bc" do not
- * meet. */
+ * The sum of products of pairs of keyed words (NH, as in UMAC): every product
+ * is independent of the others, so that the processor works on several at once.
+ * The names are read a word at a time: they are aligned and padded to whole
+ * words. What stands behind a NUL is masked off. */
 #include "resource_alert/fingerprint.h"
 
 #include <errno.h>
@@ -34,38 +33,44 @@ static uint64_t mark_nul(uint64_t word) {
          UINT64_C(0x8080808080808080);
 }
 
-static struct fingerprint stir(struct fingerprint state, uint64_t word,
-                               const struct fingerprint_key *key) {
-  uint128 product = (uint128)(word ^ state.low ^ key->words[0]) *
-                    (state.high ^ key->words[1]);
-  state.low = (uint64_t)product ^ word;
-  state.high = (uint64_t)(product >> 64) + state.low;
-  return state;
+/* WORD without what stands behind its NUL, marked by NUL (0: there is none). */
+static uint64_t until_nul(uint64_t word, uint64_t nul) {
+  uint64_t lowest = nul & (~nul + 1);
+  return nul == 0 ? word : word & (lowest - 1);
 }
 
-static struct fingerprint stir_name(struct fingerprint state, const char *name,
-                                    const struct fingerprint_key *key) {
-  for (const char *at = name; at < name + READING_NAME_BYTES; at += 8) {
-    uint64_t word = load_word(at);
-    uint64_t nul = mark_nul(word);
-    if (nul != 0) {
-      uint64_t lowest = nul & (~nul + 1);
-      return stir(state, word & (lowest - 1), key);
+static uint128 sum_of_name(const char *name, const uint64_t *key) {
+  uint128 sum = 0;
+  for (size_t i = 0; i < READING_NAME_BYTES / 8; i += 2) {
+    uint64_t first = load_word(name + 8 * i);
+    uint64_t nul = mark_nul(first);
+    if (nul != 0) { /* as most names are: short */
+      return sum + (uint128)(until_nul(first, nul) + key[i]) * key[i + 1];
     }
-    state = stir(state, word, key);
+    uint64_t second = load_word(name + 8 * i + 8);
+    nul = mark_nul(second);
+    sum += (uint128)(first + key[i]) * (until_nul(second, nul) + key[i + 1]);
+    if (nul != 0) {
+      break;
+    }
   }
-  return state;
+  return sum;
 }
 
 struct fingerprint fingerprint_of_names(const struct reading_names *names,
                                         const struct fingerprint_key *key) {
-  struct fingerprint state = {.low = key->words[2], .high = key->words[3]};
-  state = stir_name(state, names->host, key);
-  state = stir_name(state, names->plugin, key);
-  state = stir_name(state, names->plugin_instance, key);
-  state = stir_name(state, names->type, key);
-  state = stir_name(state, names->type_instance, key);
-  return stir(stir(state, 1, key), 2, key);
+  uint128 sum = sum_of_name(names->host, key->names[0]) +
+                sum_of_name(names->plugin, key->names[1]) +
+                sum_of_name(names->plugin_instance, key->names[2]) +
+                sum_of_name(names->type, key->names[3]) +
+                sum_of_name(names->type_instance, key->names[4]);
+  uint64_t low = (uint64_t)sum;
+  uint64_t high = (uint64_t)(sum >> 64);
+  uint128 mixed = (uint128)(low ^ key->last[0]) * (high ^ key->last[1]);
+  return (struct fingerprint){
+      .low = (uint64_t)mixed ^ (uint64_t)(mixed >> 64),
+      .high = high ^ low,
+  };
 }
 
 uint64_t fingerprint_of_bytes(const char *bytes, size_t length) {

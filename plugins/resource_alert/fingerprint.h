@@ -15,14 +15,15 @@ struct fingerprint {
 /* Drawn once per process, so that nobody who sends names over the network can
  * make two of them alike. */
 struct fingerprint_key {
-  uint64_t words[4];
+  uint64_t names[5][READING_NAME_BYTES / 8]; /* for each word of each name */
+  uint64_t last[2];
 };
 
 /* Draws from the kernel. Returns 0 or negative errno. */
 int fingerprint_key_draw(struct fingerprint_key *key);
 
-/* Among a million series two are alike with a chance of about 2^-78: series
- * are compared by this alone. */
+/* Two given series are alike with a chance of 2^-63, some two of a million with
+ * 2^-24: series are compared by this alone. */
 struct fingerprint fingerprint_of_names(const struct reading_names *names,
                                         const struct fingerprint_key *key);
 
