@@ -196,7 +196,9 @@ static struct series *lock_series(struct table *table,
                                   const struct reading *reading) {
   struct fingerprint id = fingerprint_of_names(reading->names, &table->key);
   struct series *series = series_index_find(&table->index, id);
-  __builtin_prefetch((const char *)series + offsetof(struct series, own), 1);
+  /* No pointer arithmetic: series may be NULL, which a prefetch forgives. */
+  __builtin_prefetch(
+      (const void *)((uintptr_t)series + offsetof(struct series, own)), 1);
   for (;;) {
     if (series == NULL) {
       series = sight(table, reading, id);
