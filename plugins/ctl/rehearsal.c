@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "ctl/rehearsal_response.h"
-#include "resource_alert/changes.h"
-#include "resource_alert/rows.h"
-#include "resource_alert/series.h"
-#include "resource_alert/table.h"
+#include "resource_alert/event/changes.h"
+#include "resource_alert/table/rows.h"
+#include "resource_alert/table/series.h"
+#include "resource_alert/table/table.h"
 
 /* The table is walked a few times an interval: what stopped is told as late as
  * in the daemon, and a month is over in seconds. */

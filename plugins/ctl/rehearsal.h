@@ -8,9 +8,9 @@
 
 #include "core/error.h"
 #include "core/reading.h"
-#include "resource_alert/announcement.h"
+#include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
-#include "resource_alert/response.h"
+#include "resource_alert/response/response.h"
 
 struct rehearsal;
 

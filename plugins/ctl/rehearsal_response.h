@@ -4,7 +4,7 @@
 #define CTL_REHEARSAL_RESPONSE_H
 
 #include "ctl/rehearsal.h"
-#include "resource_alert/trigger.h"
+#include "resource_alert/response/trigger.h"
 
 #define REHEARSAL_ACTION_BYTES 192
 

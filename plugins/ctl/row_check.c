@@ -10,8 +10,8 @@
 
 #include "ctl/daemon_check.h"
 #include "ctl/emitted.h"
-#include "resource_alert/responses.h"
-#include "resource_alert/selector.h"
+#include "resource_alert/response/responses.h"
+#include "resource_alert/table/selector.h"
 
 #define NAME_BYTES 256
 

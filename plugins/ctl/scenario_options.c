@@ -7,7 +7,7 @@
 #include "ctl/identity.h"
 #include "ctl/notation.h"
 #include "ctl/scenario.h"
-#include "resource_alert/response.h"
+#include "resource_alert/response/response.h"
 
 static int check_series(const char *label, struct error *error) {
   struct reading_names unused;

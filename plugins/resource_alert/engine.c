@@ -11,14 +11,14 @@
 
 #include "core/complaint.h"
 #include "core/deadline.h"
-#include "resource_alert/announcement.h"
-#include "resource_alert/changes.h"
+#include "resource_alert/event/announcement.h"
+#include "resource_alert/event/changes.h"
+#include "resource_alert/event/notifier.h"
+#include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/notifier.h"
-#include "resource_alert/publish.h"
-#include "resource_alert/rows.h"
-#include "resource_alert/status_rows.h"
-#include "resource_alert/table.h"
+#include "resource_alert/status/status_rows.h"
+#include "resource_alert/table/rows.h"
+#include "resource_alert/table/table.h"
 
 #define TICK_MS 250
 #define IDLE_INTERVALS 3 /* before a row without a series is named */

@@ -11,10 +11,10 @@
 #include "core/reading.h"
 #include "core/report.h"
 #include "core/sample.h"
-#include "resource_alert/memory.h"
+#include "resource_alert/event/memory.h"
 #include "resource_alert/options.h"
-#include "resource_alert/responses.h"
-#include "resource_alert/silence.h"
+#include "resource_alert/response/responses.h"
+#include "resource_alert/status/silence.h"
 
 struct engine;
 struct table;

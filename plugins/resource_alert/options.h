@@ -4,10 +4,10 @@
 #define RESOURCE_ALERT_OPTIONS_H
 
 #include "core/option.h"
-#include "resource_alert/response_options.h"
-#include "resource_alert/status_options.h"
-#include "resource_alert/stock_options.h"
-#include "resource_alert/threshold_options.h"
+#include "resource_alert/response/response_options.h"
+#include "resource_alert/status/status_options.h"
+#include "resource_alert/table/stock_options.h"
+#include "resource_alert/table/threshold_options.h"
 
 struct resource_alert_options {
   struct option_head head;

@@ -9,7 +9,7 @@
 #include "core/notice.h"
 #include "core/report.h"
 #include "core/sample.h"
-#include "session_log/follower.h"
+#include "session_log/follow/follower.h"
 #include "session_log/options.h"
 
 struct logbook; /* one owner: callers from several threads bring a lock */

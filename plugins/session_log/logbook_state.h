@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #include "core/complaint.h"
-#include "session_log/level.h"
 #include "session_log/logbook.h"
-#include "session_log/pattern.h"
-#include "session_log/rate_window.h"
-#include "session_log/scanner.h"
-#include "session_log/sessions.h"
-#include "session_log/timestamp.h"
+#include "session_log/scan/level.h"
+#include "session_log/scan/pattern.h"
+#include "session_log/scan/scanner.h"
+#include "session_log/scan/timestamp.h"
+#include "session_log/sessions/rate_window.h"
+#include "session_log/sessions/sessions.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "session_log/follower_store.h"
+#include "session_log/follow/follower_store.h"
 #include "session_log/hash.h"
 #include "session_log/logbook_state.h"
-#include "session_log/sessions_store.h"
+#include "session_log/sessions/sessions_store.h"
 
 #define MAGIC "session_log state"
 #define VERSION 1

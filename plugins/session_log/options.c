@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "session_log/floor.h"
-#include "session_log/pattern.h"
+#include "session_log/scan/pattern.h"
+#include "session_log/sessions/floor.h"
 
 #define AT(field) offsetof(struct log_options, field)
 

@@ -16,9 +16,9 @@
 #include "glue/notices.h"
 #include "glue/samples.h"
 #include "session_log/checkpoint.h"
+#include "session_log/follow/watcher.h"
 #include "session_log/logbook.h"
 #include "session_log/options.h"
-#include "session_log/watcher.h"
 
 #include "collectd.h"
 #include "plugin.h"

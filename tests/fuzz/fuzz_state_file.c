@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/state_line.h"
+#include "resource_alert/event/state_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/glob.h"
-#include "resource_alert/fingerprint.h"
-#include "resource_alert/message.h"
-#include "resource_alert/selector.h"
+#include "resource_alert/event/message.h"
+#include "resource_alert/table/fingerprint.h"
+#include "resource_alert/table/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/fingerprint.h"
+#include "resource_alert/table/fingerprint.h"
 
 #define SERIES 60000
 

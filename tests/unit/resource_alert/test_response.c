@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "resource_alert/response.h"
-#include "resource_alert/trigger.h"
+#include "resource_alert/response/response.h"
+#include "resource_alert/response/trigger.h"
 
 #define S 1000
 

@@ -16,7 +16,7 @@
 #include "core/config_text.h"
 #include "core/deadline.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/responses.h"
+#include "resource_alert/response/responses.h"
 
 struct outer {
   struct option_head head;

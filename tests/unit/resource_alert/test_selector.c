@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resource_alert/message.h"
-#include "resource_alert/rate.h"
-#include "resource_alert/selector.h"
+#include "resource_alert/event/message.h"
+#include "resource_alert/table/rate.h"
+#include "resource_alert/table/selector.h"
 
 static void fill(struct reading_names *names, const char *host,
                  const char *plugin, const char *plugin_instance,

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "session_log/follower_store.h"
+#include "session_log/follow/follower_store.h"
 
 #define RUNS 1000
 #define STEPS 60

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "session_log/follower.h"
+#include "session_log/follow/follower.h"
 #include "support/failing.h"
 
 #define START_NS (INT64_C(1700000000) * 1000000000)

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "session_log/level.h"
-#include "session_log/listing.h"
-#include "session_log/timestamp.h"
+#include "session_log/follow/listing.h"
+#include "session_log/scan/level.h"
+#include "session_log/scan/timestamp.h"
 
 #define NOW 1706695200 /* 2024-01-31 10:00:00 UTC */
 

@@ -2,7 +2,7 @@
 /* rate_window: exact over every edge, on a fake clock. */
 #include "unit.h"
 
-#include "session_log/rate_window.h"
+#include "session_log/sessions/rate_window.h"
 
 #define START 1700000000
 

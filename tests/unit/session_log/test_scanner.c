@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/scanner.h"
+#include "session_log/scan/scanner.h"
 
 #define BYTES 4096
 

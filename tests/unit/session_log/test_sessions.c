@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "session_log/sessions.h"
+#include "session_log/sessions/sessions.h"
 
 #define START 1700000000
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* changes: alerts whose state changed, on their way to the announcer. */
+#include "resource_alert/event/changes.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#include "resource_alert/table/series.h"
+
+void changes_init(struct changes *changes) {
+  pthread_condattr_t monotonic;
+  (void)pthread_condattr_init(&monotonic);
+  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  *changes = (struct changes){0};
+  (void)pthread_mutex_init(&changes->lock, NULL);
+  (void)pthread_cond_init(&changes->is_there, &monotonic);
+  (void)pthread_condattr_destroy(&monotonic);
+}
+
+void changes_fini(struct changes *changes) {
+  (void)pthread_cond_destroy(&changes->is_there);
+  (void)pthread_mutex_destroy(&changes->lock);
+}
+
+void changes_put(struct changes *changes, struct watch *watch) {
+  if (watch->is_queued) {
+    if (watch->folded < UINT16_MAX) {
+      watch->folded++;
+    }
+    return;
+  }
+  watch->is_queued = true;
+  watch->folded = 0;
+  (void)pthread_mutex_lock(&changes->lock);
+  watch->next_changed = NULL;
+  if (changes->last == NULL) {
+    changes->first = watch;
+    (void)pthread_cond_signal(&changes->is_there);
+  } else {
+    changes->last->next_changed = watch;
+  }
+  changes->last = watch;
+  (void)pthread_mutex_unlock(&changes->lock);
+}
+
+static struct timespec after_ms(int timeout_ms) {
+  struct timespec until;
+  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += timeout_ms / 1000;
+  until.tv_nsec += timeout_ms % 1000 * 1000000L;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000L;
+  }
+  return until;
+}
+
+struct watch *changes_take_all(struct changes *changes, int timeout_ms,
+                               bool *ret_is_stopping) {
+  struct timespec until = after_ms(timeout_ms);
+  int code = 0;
+  (void)pthread_mutex_lock(&changes->lock);
+  while (changes->first == NULL && !changes->is_stopping && code == 0) {
+    code = pthread_cond_timedwait(&changes->is_there, &changes->lock, &until);
+  }
+  struct watch *first = changes->first;
+  changes->first = NULL;
+  changes->last = NULL;
+  *ret_is_stopping = changes->is_stopping;
+  (void)pthread_mutex_unlock(&changes->lock);
+  return first;
+}
+
+void changes_stop(struct changes *changes) {
+  (void)pthread_mutex_lock(&changes->lock);
+  changes->is_stopping = true;
+  (void)pthread_cond_signal(&changes->is_there);
+  (void)pthread_mutex_unlock(&changes->lock);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* memory: the table's states into the state file and out of it again. */
+#include "resource_alert/event/memory.h"
+
+#include <string.h>
+
+struct recall {
+  struct table *table;
+  memory_find_type *find_type;
+  int64_t now_ms;
+  int64_t wall_ms;
+};
+
+/* A wall time as the monotonic clock would have shown it; never ahead. */
+static int64_t to_monotonic(const struct recall *recall, int64_t wall_ms) {
+  int64_t ago_ms = recall->wall_ms - wall_ms;
+  return recall->now_ms - (ago_ms > 0 ? ago_ms : 0);
+}
+
+static void take_up(void *context, const struct stored_alert *stored) {
+  const struct recall *recall = context;
+  struct reading reading = {
+      .names = stored->names,
+      .interval_ns = stored->interval_ms * 1000000,
+  };
+  if (recall->find_type(stored->names->type, &reading.type,
+                        &reading.values_len) != 0) {
+    return;
+  }
+  struct series *series = table_lock_restored(recall->table, &reading);
+  if (series == NULL) {
+    return;
+  }
+  struct alert alert = {0};
+  alert_restore(&alert, stored->state, stored->is_told, stored->since_wall_ms);
+  (void)series_restore(series, stored->row, stored->source, &alert,
+                       to_monotonic(recall, stored->told_wall_ms));
+  series_unlock(series);
+}
+
+void memory_recall(struct state_file *file, struct table *table,
+                   memory_find_type *find_type, int64_t now_ms,
+                   int64_t wall_ms) {
+  struct recall recall = {.table = table,
+                          .find_type = find_type,
+                          .now_ms = now_ms,
+                          .wall_ms = wall_ms};
+  state_file_load(file, take_up, &recall);
+}
+
+void memory_keep(struct state_file *file,
+                 const struct announcement *announcement, int64_t now_ms,
+                 int64_t wall_ms) {
+  const struct stored_alert alert = {
+      .row = announcement->row->name,
+      .names = &announcement->names,
+      .source = announcement->source,
+      .state = announcement->to,
+      .is_told = announcement->is_told,
+      .since_wall_ms = announcement->since_wall_ms,
+      .told_wall_ms = wall_ms,
+      .interval_ms = announcement->interval_ms,
+  };
+  state_file_append(file, &alert, now_ms);
+}
+
+static void add_series(struct state_file *file, const struct series *series,
+                       int64_t now_ms, int64_t wall_ms) {
+  const struct series_body *body = series->body;
+  for (size_t i = 0; i < body->watches_len; i++) {
+    const struct watch *watch = &body->watches[i];
+    /* What was not announced yet is kept as it was: it is told after. */
+    bool is_kept = watch->announced != ALERT_UNKNOWN;
+    const struct stored_alert alert = {
+        .row = watch->row->name,
+        .names = &body->names,
+        .source = series_source_name(body, watch->source),
+        .state = (enum alert_state)watch->announced,
+        .is_told = watch->alert.is_told,
+        .since_wall_ms = watch->alert.since_wall_ms,
+        .told_wall_ms = wall_ms - (now_ms - watch->told_ms),
+        .interval_ms = atomic_load(&series->interval_ms),
+    };
+    if (is_kept && alert.since_wall_ms >= 0 && alert.told_wall_ms >= 0) {
+      state_file_add(file, &alert);
+    }
+  }
+}
+
+void memory_rewrite(struct state_file *file, struct table *table,
+                    int64_t now_ms, int64_t wall_ms) {
+  struct series *series;
+  state_file_begin(file);
+  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
+    add_series(file, series, now_ms, wall_ms);
+    series_unlock(series);
+  }
+  state_file_end(file, now_ms);
+}

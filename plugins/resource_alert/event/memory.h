@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* memory: the table's states into the state file and out of it again. */
+#ifndef RESOURCE_ALERT_EVENT_MEMORY_H
+#define RESOURCE_ALERT_EVENT_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/reading.h"
+#include "resource_alert/event/announcement.h"
+#include "resource_alert/event/state_file.h"
+#include "resource_alert/table/table.h"
+
+/* The daemon's types by name. Returns 0 or -ENOENT. */
+typedef int memory_find_type(const char *name, struct reading_type *ret_type,
+                             size_t *ret_sources);
+
+/* Takes up every alert of the file whose row still watches its series. It
+ * changes no state and tells nobody; a series that does not come back goes
+ * MISSING as if it had stopped now. now_ms: monotonic. */
+void memory_recall(struct state_file *file, struct table *table,
+                   memory_find_type *find_type, int64_t now_ms,
+                   int64_t wall_ms);
+
+/* Keeps one change before it is told. */
+void memory_keep(struct state_file *file,
+                 const struct announcement *announcement, int64_t now_ms,
+                 int64_t wall_ms);
+
+/* Writes the file anew from what the table holds. */
+void memory_rewrite(struct state_file *file, struct table *table,
+                    int64_t now_ms, int64_t wall_ms);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* notifier: dispatches notifications on a thread of its own, since whoever
+ * dispatches one waits for every notification plugin of the daemon. */
+#ifndef RESOURCE_ALERT_EVENT_NOTIFIER_H
+#define RESOURCE_ALERT_EVENT_NOTIFIER_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/notice.h"
+#include "resource_alert/event/announcement.h"
+
+/* Notifications that wait for a slow plugin; what comes on top is dropped. */
+#define NOTIFIER_WAITING_MAX 1024
+
+struct notifier;
+
+/* Starts the thread. sink: copied. Returns 0 or negative errno. */
+int notifier_new(const struct notice_sink *sink, struct notifier **ret_notifier,
+                 struct error *error);
+
+/* Dispatches what waits, for at most 2 s, and ends the thread. Accepts NULL.
+ * Returns false if a notification plugin hangs: then the thread is left behind
+ * and whatever it was given must stay. */
+bool notifier_free(struct notifier *notifier);
+
+/* Queues a copy. Any thread, never blocks. */
+void notifier_put(struct notifier *notifier,
+                  const struct announcement *announcement);
+
+/* How many were dropped since the start. */
+uint64_t notifier_dropped(struct notifier *notifier);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* state_line: one alert as a line of the state file. */
+#include "resource_alert/event/state_line.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENCODED_BYTES (3 * READING_NAME_BYTES + 1)
+
+int state_line_check_head(const char *line, struct error *error) {
+  json_t *head = json_loads(line, 0, NULL);
+  const char *format = "";
+  json_int_t version = 0;
+  bool is_head = json_unpack(head, "{ss sI}", "format", &format, "version",
+                             &version) == 0 &&
+                 strcmp(format, "resource_alert alerts") == 0;
+  int code = 0;
+  if (!is_head) {
+    code = error_set(error, -EINVAL, "is no state file of this plugin");
+  } else if (version != 1) {
+    code = error_set(error, -EINVAL, "is of version %lld, not 1",
+                     (long long)version);
+  }
+  json_decref(head);
+  return code;
+}
+
+/* All but printable ASCII as %XX, so that it is JSON whatever it is. */
+static json_t *encode(const char *name) {
+  static const char digits[] = "0123456789abcdef";
+  char text[ENCODED_BYTES];
+  size_t length = 0;
+  for (const unsigned char *c = (const unsigned char *)name;
+       *c != '\0' && length + 3 < sizeof(text); c++) {
+    if (*c > ' ' && *c < 0x7f && *c != '%') {
+      text[length++] = (char)*c;
+    } else {
+      text[length++] = '%';
+      text[length++] = digits[*c >> 4];
+      text[length++] = digits[*c & 15];
+    }
+  }
+  text[length] = '\0';
+  return json_string(text);
+}
+
+/* Returns 0 or -EINVAL. name: READING_NAME_BYTES, zeroed. */
+static int decode(const char *text, char *name) {
+  size_t length = 0;
+  for (const char *c = text; *c != '\0'; c++) {
+    if (length + 1 >= READING_NAME_BYTES) {
+      return -EINVAL;
+    }
+    if (*c != '%') {
+      name[length++] = *c;
+      continue;
+    }
+    if (!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2])) {
+      return -EINVAL;
+    }
+    const char digits[] = {c[1], c[2], '\0'};
+    name[length] = (char)strtol(digits, NULL, 16);
+    if (name[length++] == '\0') {
+      return -EINVAL; /* what follows would be lost */
+    }
+    c += 2;
+  }
+  return 0;
+}
+
+char *state_line_format(const struct stored_alert *alert) {
+  const struct reading_names *names = alert->names;
+  json_t *line = json_pack(
+      "{ss ss sb sI sI sI so so so so so so}", "row", alert->row, "state",
+      alert_state_name(alert->state), "told", (int)alert->is_told, "since",
+      (json_int_t)alert->since_wall_ms, "told_at",
+      (json_int_t)alert->told_wall_ms, "interval",
+      (json_int_t)alert->interval_ms, "host", encode(names->host), "plugin",
+      encode(names->plugin), "plugin_instance", encode(names->plugin_instance),
+      "type", encode(names->type), "type_instance",
+      encode(names->type_instance), "source", encode(alert->source));
+  char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
+  json_decref(line);
+  size_t length = text == NULL ? 0 : strlen(text);
+  char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
+  if (with_newline == NULL) {
+    free(text);
+    return NULL;
+  }
+  memcpy(with_newline + length, "\n", 2);
+  return with_newline;
+}
+
+struct fields {
+  const char *row, *state;
+  int is_told;
+  json_int_t since, told_at, interval;
+  const char *names[5];
+  const char *source;
+};
+
+static int unpack(json_t *line, struct fields *fields) {
+  return json_unpack(
+      line, "{ss ss sb sI sI sI ss ss ss ss ss ss}", "row", &fields->row,
+      "state", &fields->state, "told", &fields->is_told, "since",
+      &fields->since, "told_at", &fields->told_at, "interval",
+      &fields->interval, "host", &fields->names[0], "plugin", &fields->names[1],
+      "plugin_instance", &fields->names[2], "type", &fields->names[3],
+      "type_instance", &fields->names[4], "source", &fields->source);
+}
+
+static int decode_names(const struct fields *fields,
+                        struct reading_names *names, char *source) {
+  char *const places[] = {names->host, names->plugin, names->plugin_instance,
+                          names->type, names->type_instance};
+  for (size_t i = 0; i < 5; i++) {
+    if (decode(fields->names[i], places[i]) != 0) {
+      return -EINVAL;
+    }
+  }
+  return decode(fields->source, source);
+}
+
+int state_line_parse(const char *text,
+                     void (*take)(void *context,
+                                  const struct stored_alert *alert),
+                     void *context, struct error *error) {
+  struct fields fields = {0};
+  struct reading_names names = {0};
+  char source[READING_NAME_BYTES] = "";
+  json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  struct stored_alert alert = {.names = &names, .source = source};
+  bool is_alert = line != NULL && unpack(line, &fields) == 0 &&
+                  alert_state_parse(fields.state, &alert.state) &&
+                  decode_names(&fields, &names, source) == 0 &&
+                  fields.interval > 0 && fields.interval < INT32_MAX &&
+                  fields.since >= 0 && fields.told_at >= 0;
+  if (is_alert && take != NULL) {
+    alert.row = fields.row;
+    alert.is_told = fields.is_told != 0;
+    alert.since_wall_ms = fields.since;
+    alert.told_wall_ms = fields.told_at;
+    alert.interval_ms = fields.interval;
+    take(context, &alert);
+  }
+  json_decref(line);
+  return is_alert ? 0 : error_set(error, -EINVAL, "is no alert");
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* state_line: one alert as a line of the state file. */
+#ifndef RESOURCE_ALERT_EVENT_STATE_LINE_H
+#define RESOURCE_ALERT_EVENT_STATE_LINE_H
+
+#include "core/error.h"
+#include "resource_alert/event/state_file.h"
+
+/* The first line of every state file. */
+#define STATE_LINE_HEAD "{\"format\":\"resource_alert alerts\",\"version\":1}"
+
+/* Returns 0, or -EINVAL for what is no state file of this version. */
+int state_line_check_head(const char *line, struct error *error);
+
+/* The line with its newline: yours, free(); NULL when memory is short. */
+char *state_line_format(const struct stored_alert *alert);
+
+/* Hands the alert of LINE (without newline) to TAKE, which may be NULL.
+ * Returns 0 or -EINVAL. */
+int state_line_parse(const char *line,
+                     void (*take)(void *context,
+                                  const struct stored_alert *alert),
+                     void *context, struct error *error);
+
+#endif

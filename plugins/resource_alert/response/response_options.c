@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* response_options: what a <Response>, and what all of them share, may hold. */
+#include "resource_alert/response/response_options.h"
+
+#include <errno.h>
+
+static const char *const trigger_words[] = {"warning", "failure", NULL};
+
+static int check_response(const void *target, struct error *error) {
+  const struct response_options *response = target;
+  for (size_t i = 0; i < ACTION_KINDS; i++) {
+    if (response->actions[i].len > 0) {
+      return 0;
+    }
+  }
+  return error_set(error, -EINVAL,
+                   "no action in it: write one, for instance <Switch "
+                   "\"limit_noncore_api\"> </Switch>");
+}
+
+#define DAY_S 86400
+#define FIELD(name) offsetof(struct response_options, name)
+
+static const struct option rows[] = {
+    {.name = "When",
+     .kind = OPTION_STRINGS,
+     .offset = FIELD(when),
+     .is_required = true,
+     .example = "\"pool_used\"",
+     .help = "The rows of the table that call for this response; any one of "
+             "them is enough. A row must stand before the response, in the "
+             "same B<E<lt>Plugin resource_alertE<gt>> block or in an earlier "
+             "one."},
+    {.name = "AtLeast",
+     .kind = OPTION_WORD,
+     .offset = FIELD(at_least),
+     .words = trigger_words,
+     .default_text = "warning",
+     .help = "How bad a row must be."},
+    {.name = "Engage",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(engage_s),
+     .min = 0,
+     .max = DAY_S,
+     .default_text = "30",
+     .unit = "seconds",
+     .help = "How long that must last before the response acts. A row has a "
+             "C<For> of its own, which comes first."},
+    {.name = "Release",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(release_s),
+     .min = 0,
+     .max = DAY_S,
+     .default_text = "300",
+     .unit = "seconds",
+     .help = "How long all rows must be calm before the response is undone, in "
+             "the reverse order. A row that goes missing is not calm: it "
+             "freezes the response as it is."},
+    {.name = "Stagger",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(stagger_s),
+     .min = 0,
+     .max = 3600,
+     .default_text = "0",
+     .unit = "seconds",
+     .help = "The pause from undoing one action to undoing the next, so that "
+             "the load does not come back all at once."},
+    {.name = "Grace",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(grace_s),
+     .min = 0,
+     .max = 3600,
+     .default_text = "0",
+     .unit = "seconds",
+     .help = "Nothing is engaged for so long after collectd's start and after "
+             "the rows come back from a gap in the data: the first values are "
+             "often wild."},
+    {.name = "MaxActions",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(max_actions),
+     .min = 0,
+     .max = 3600,
+     .default_text = "30",
+     .unit = "actions an hour",
+     .help = "The brake: a response that would engage more actions within an "
+             "hour latches and engages nothing more, until a person removes "
+             "the file F<StateDir/latched-RESPONSE>. What is engaged is still "
+             "undone. Retries of an act that failed do not count; 0 takes the "
+             "brake out."},
+    {.name = "Drill",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(drill_s),
+     .min = 0,
+     .max = 30 * DAY_S,
+     .default_text = "86400",
+     .unit = "seconds",
+     .help = "The fire drill: while the response is off, each action goes so "
+             "often the whole way to its target without effect: a patch that "
+             "the API server does not keep, a transaction whose condition "
+             "never holds, the rights on a table, a directory or a command. "
+             "What would fail is a warning before it is needed. The first one "
+             "comes within two minutes of collectd's start. 0: none."},
+    {.name = "Observe",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(observe_s),
+     .min = 0,
+     .max = DAY_S,
+     .default_text = "0",
+     .unit = "seconds",
+     .help = "So long after the response has engaged, and after each further "
+             "step, look whether it helped: whether the row is calm or its "
+             "value has moved by at least 5 %. The journal says so, event "
+             "C<effect>. 0: do not look."},
+    {.name = "EscalateIfIneffective",
+     .kind = OPTION_BOOLEAN,
+     .offset = FIELD(escalates),
+     .default_text = "false",
+     .help = "Where it did not help, go on to the next action without waiting "
+             "for its B<After>."},
+    {.name = "Mode",
+     .kind = OPTION_WORD,
+     .offset = FIELD(mode),
+     .words = action_mode_words,
+     .default_text = "auto",
+     .help = "As B<Mode> of the plugin, for this response."},
+    {.name = "Switch",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_SWITCH]),
+     .block = &switch_block},
+    {.name = "Exec",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_EXEC]),
+     .block = &exec_block},
+    {.name = "Webhook",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_WEBHOOK]),
+     .block = &webhook_block},
+    {.name = "Scale",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_SCALE]),
+     .block = &scale_block},
+    {.name = "SuspendCronJob",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_SUSPEND]),
+     .block = &suspend_block},
+    {.name = "HAProxy",
+     .kind = OPTION_BLOCK,
+     .offset = FIELD(actions[ACTION_HAPROXY]),
+     .block = &haproxy_block},
+};
+
+const struct option_block response_block = {
+    .name = "Response",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct response_options),
+    .help = "What to do when rows of the table are beyond their limits: the "
+            "actions in it, in their order, and undone in the reverse order "
+            "once all is calm.",
+    .options = rows,
+    .options_len = OPTION_COUNT(rows),
+    .check_label = action_check_name,
+    .check = check_response,
+};

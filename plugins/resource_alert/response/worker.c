@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* worker: the thread that makes one response's wishes come true. */
+#include "resource_alert/response/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/response/worker_parts.h"
+
+const char *worker_name(const struct worker *worker) {
+  return worker->options->head.label;
+}
+
+struct worker_counts worker_get_counts(struct worker *worker) {
+  return (struct worker_counts){
+      .level = atomic_load(&worker->level),
+      .done = atomic_load(&worker->done),
+      .failed = atomic_load(&worker->failed),
+      .held_back = atomic_load(&worker->held_back),
+  };
+}
+
+void worker_put_replicas(struct worker *worker,
+                         const struct sample_sink *sink) {
+  for (size_t i = 0; i < worker->actions_len; i++) {
+    int64_t replicas = atomic_load(&worker->actions[i].replicas);
+    if (replicas >= 0) {
+      sample_put_gauge(sink, worker_name(worker), "replicas",
+                       worker->actions[i].about, (double)replicas);
+    }
+  }
+}
+
+void worker_wake(struct worker *worker) {
+  const uint64_t one = 1;
+  (void)!write(worker->wake_fd, &one, sizeof(one));
+}
+
+bool worker_watches(const struct worker *worker, size_t row) {
+  for (size_t i = 0; i < worker->trigger.len; i++) {
+    if (worker->trigger.rows[i].row == row) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ---- the thread ---- */
+
+static enum response_input read_rows(struct worker *worker) {
+  for (size_t i = 0; i < worker->trigger.len; i++) {
+    struct trigger_row *row = &worker->trigger.rows[i];
+    row->state = (enum alert_state)atomic_load(&worker->shared->rows[row->row]);
+  }
+  return trigger_judge(&worker->trigger);
+}
+
+/* The one place where a change of state is told. */
+static void tell_change(struct worker *worker, enum response_state before) {
+  const struct response *response = &worker->response;
+  const struct trigger_row *cause = worker->trigger.cause;
+  const char *cause_name = cause == NULL ? "" : cause->name;
+  const char *from = response_state_name(before);
+  const char *to = response_state_name(response->state);
+  if (response_is_engaged(response) && before != RESPONSE_ENGAGING &&
+      before != RESPONSE_ENGAGED) {
+    worker->engaged_s = (int64_t)time(NULL);
+  }
+  worker->is_notice_due = true;
+  report(&worker->shared->site->log, REPORT_NOTICE,
+         "response \"%s\": %s -> %s, row \"%s\", %zu of %zu actions on",
+         worker_name(worker), from, to, cause_name, response_level(response),
+         response->tasks_len);
+  journal_put(worker->shared->site->journal, "response",
+              json_pack("{s:s, s:s, s:s, s:o, s:I}", "response",
+                        worker_name(worker), "from", from, "to", to, "cause",
+                        journal_text(cause_name), "level",
+                        (json_int_t)response_level(response)));
+}
+
+void worker_dismiss(struct worker *worker) {
+  enum response_state before = worker->response.state;
+  response_dismiss(&worker->response, monotonic_ms());
+  if (worker->response.state != before) {
+    tell_change(worker, before);
+  }
+}
+
+void worker_notify(struct worker *worker, enum notice_severity severity,
+                   const char *message) {
+  const struct response *response = &worker->response;
+  const struct notice_field fields[] = {
+      {.name = "state", .text = response_state_name(response->state)},
+      {.name = "level", .number = (double)response_level(response)},
+  };
+  const struct notice notice = {
+      .severity = severity,
+      .host = "",
+      .plugin = "",
+      .plugin_instance = worker_name(worker),
+      .type = "degradation_level",
+      .type_instance = "",
+      .message = message,
+      .fields = fields,
+      .fields_len = sizeof(fields) / sizeof(fields[0]),
+  };
+  const struct notice_sink *notices = &worker->shared->site->notices;
+  if (notices->put != NULL) {
+    notices->put(notices->context, &notice);
+  }
+}
+
+/* The change of state, once there is nothing else to do: who listens may take
+ * his time. */
+static void notify_change(struct worker *worker) {
+  const struct response *response = &worker->response;
+  const struct trigger_row *cause = worker->trigger.cause;
+  char message[NOTICE_MESSAGE_BYTES];
+  (void)snprintf(message, sizeof(message),
+                 "response \"%s\" is %s, row \"%s\", %zu of %zu actions on",
+                 worker_name(worker), response_state_name(response->state),
+                 cause == NULL ? "" : cause->name, response_level(response),
+                 response->tasks_len);
+  worker->is_notice_due = false;
+  worker_notify(worker,
+                response->state == RESPONSE_OFF ? NOTICE_OKAY : NOTICE_WARNING,
+                message);
+}
+
+/* Waits until a row changes, something is due or all is to end; not at all
+ * where there is more to do. Returns false for the end. */
+static bool wait_for_work(struct worker *worker, bool is_busy) {
+  int64_t now_ms = monotonic_ms();
+  int64_t wake_ms =
+      is_busy ? now_ms : response_wake_ms(&worker->response, now_ms);
+  int64_t clock_ms = worker_clock_wake_ms(worker);
+  wake_ms = clock_ms < wake_ms ? clock_ms : wake_ms;
+  struct pollfd fds[] = {{.fd = worker->shared->stop_fd, .events = POLLIN},
+                         {.fd = worker->wake_fd, .events = POLLIN}};
+  (void)poll(fds, 2,
+             wake_ms == RESPONSE_NEVER ? -1 : deadline_left_ms(wake_ms));
+  if (fds[1].revents != 0) {
+    uint64_t count;
+    (void)!read(worker->wake_fd, &count, sizeof(count));
+  }
+  return fds[0].revents == 0;
+}
+
+/* One step, and one act where one is due. Returns false when there was
+ * nothing to do. */
+static bool work(struct worker *worker) {
+  size_t task;
+  worker_obey(worker);
+  enum response_state before = worker->response.state;
+  if (response_step(&worker->response, read_rows(worker), monotonic_ms())) {
+    tell_change(worker, before);
+    return true;
+  }
+  if (response_next(&worker->response, monotonic_ms(), &task)) {
+    worker_act(worker, task);
+    return true;
+  }
+  if (worker->is_notice_due) {
+    worker_keep(worker, true);
+    notify_change(worker);
+    return true;
+  }
+  return worker_clock_work(worker, monotonic_ms());
+}
+
+static void *run(void *argument) {
+  struct worker *worker = argument;
+  bool is_busy = true;
+  while (wait_for_work(worker, is_busy)) {
+    is_busy = work(worker);
+    worker_publish(worker);
+  }
+  worker_keep(worker, true);
+  return NULL;
+}
+
+int worker_start(struct worker *worker, struct error *error) {
+  sigset_t all;
+  sigset_t before;
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  int code = -pthread_create(&worker->thread, NULL, run, worker);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  worker->has_thread = code == 0;
+  return code == 0 ? 0
+                   : error_set(error, code, "cannot start a thread: %s",
+                               strerror(-code));
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* silence: rows and series of which nobody wants to be told for a while. They
+ * are judged, shown and written to the journal all the same. */
+#ifndef RESOURCE_ALERT_STATUS_SILENCE_H
+#define RESOURCE_ALERT_STATUS_SILENCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/report.h"
+
+#define SILENCES_MAX 256
+
+struct silences;
+
+/* One wish; strings borrowed for the call. */
+struct silence_wish {
+  const char *pattern; /* a glob for the name of a row or of a series */
+  int64_t until_ms;    /* since the epoch */
+  const char *who;
+  const char *comment;
+};
+
+/* Takes up what PATH keeps; a file that makes no sense is set aside and said.
+ * path: copied; NULL: nothing is kept. log: copied.
+ * Returns 0 or -ENOMEM. */
+int silences_new(const char *path, const struct report_sink *log,
+                 struct silences **ret_silences, struct error *error);
+
+/* Accepts NULL. */
+void silences_free(struct silences *silences);
+
+/* Adds a silence, or replaces the one with the same pattern, and keeps it in
+ * the file; waits for the disk. now_ms: since the epoch.
+ * Returns 0; -EINVAL for a bad pattern or an end that has passed; -ENOSPC. */
+int silences_add(struct silences *silences, const struct silence_wish *wish,
+                 int64_t now_ms, struct error *error);
+
+/* Returns 0 or -ENOENT. */
+int silences_remove(struct silences *silences, const char *pattern,
+                    int64_t now_ms, struct error *error);
+
+/* True if nobody is to be told of this row or this series now. Any thread.
+ * silences may be NULL; row, series: "" where there is none. */
+bool silences_cover(struct silences *silences, const char *row,
+                    const char *series, int64_t now_ms);
+
+/* [{"name","until","who","comment"}], until in seconds since the epoch: yours;
+ * NULL without memory. */
+json_t *silences_snapshot(struct silences *silences, int64_t now_ms);
+
+#endif

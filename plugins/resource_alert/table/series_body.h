@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* series_body: a series bound to the rows that watch it, once at first sight.
+ */
+#ifndef RESOURCE_ALERT_TABLE_SERIES_BODY_H
+#define RESOURCE_ALERT_TABLE_SERIES_BODY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/reading.h"
+#include "resource_alert/table/alert.h"
+#include "resource_alert/table/fingerprint.h"
+#include "resource_alert/table/rows.h"
+#include "resource_alert/table/series_type.h"
+
+struct series;
+
+/* A row on one data source of one series. Guarded by the series' lock. What
+ * every value touches lies in its first cache line. */
+struct watch {
+  struct row *row;
+  struct alert alert;
+  struct series *series;
+  struct watch *next_changed; /* guarded by the lock of struct changes */
+  double change_value;        /* what the last change is told by */
+  double change_limit;
+  uint32_t change_held_s;
+  uint8_t source;    /* index among the data sources */
+  uint8_t announced; /* enum alert_state: what the announcer last saw */
+  uint8_t cause;     /* enum alert_cause of the last change */
+  bool is_limit_max : 1;
+  bool is_loud : 1;
+  bool is_queued : 1; /* stands in struct changes */
+  uint16_t folded;    /* changes while it was queued */
+  int64_t told_ms;    /* monotonic: when people last heard of it */
+};
+
+_Static_assert(sizeof(struct watch) <= 128, "the goal for a row and series");
+
+/* What is needed once something happens. */
+struct series_body {
+  struct reading_names names;
+  struct fingerprint id;
+  const struct series_type *type;
+  uint64_t *previous; /* raw values, for rates; NULL: all are levels */
+  struct watch *watches;
+  size_t watches_len;
+  bool is_watch_lent; /* by the series: not ours to free */
+  bool has_percentage;
+};
+
+/* What a series is bound by. All borrowed for the call. */
+struct series_binding {
+  const struct rows *rows;
+  const struct series_type *type;
+  const struct reading_names *names;
+  struct fingerprint id;
+  struct selector_subject subject; /* of the names */
+  struct row **matched;            /* by rows_match() */
+  size_t matched_len;
+};
+
+/* Binds the series to every data source that a matching row watches.
+ * Returns 0 with *ret_body yours (series_body_free), or NULL in it if there is
+ * none; -ENOMEM. */
+int series_body_new(const struct series_binding *binding,
+                    struct series_body **ret_body);
+
+/* The rows' counts of its alerts go down. Accepts NULL. */
+void series_body_free(struct series_body *body);
+
+/* "host/plugin-instance/type-instance", with ":source" where the type has more
+ * than one. */
+void series_format_name(const struct series_body *body, size_t source,
+                        char *text, size_t bytes);
+
+const char *series_source_name(const struct series_body *body, size_t source);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* table: all series that were seen, each bound to the rows that watch it. */
+#ifndef RESOURCE_ALERT_TABLE_TABLE_H
+#define RESOURCE_ALERT_TABLE_TABLE_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/reading.h"
+#include "resource_alert/event/changes.h"
+#include "resource_alert/table/rows.h"
+#include "resource_alert/table/series.h"
+
+struct table;
+
+struct table_counts {
+  uint64_t series;  /* seen, watched or not */
+  uint64_t watched; /* by some row */
+  uint64_t refused; /* readings of series beyond the bound, or without memory */
+};
+
+struct table_limits {
+  uint64_t series_max;      /* seen, watched or not */
+  double missing_intervals; /* without a reading: the series stopped */
+  int64_t forget_ms;        /* without a reading: it is gone for good */
+};
+
+/* rows, changes: borrowed for as long as the table lives. Returns 0 or negative
+ * errno. */
+int table_new(const struct rows *rows, const struct table_limits *limits,
+              struct changes *changes, struct table **ret_table);
+
+/* No other thread may be in the table. Accepts NULL. */
+void table_free(struct table *table);
+
+/* Judges one reading. Any thread; no lock is shared by two series once they
+ * were seen, and no memory is taken then. */
+void table_take(struct table *table, const struct reading *reading);
+
+/* Lets time pass: to be called every 250 ms by one thread. Once a second it
+ * looks at what stopped, what wants a reminder and what is gone for good. */
+void table_tick(struct table *table, int64_t now_ms, int64_t wall_ms);
+
+/* The series of READING, which stands for a value of before a restart, bound
+ * and locked (series_unlock); NULL if no row watches it. */
+struct series *table_lock_restored(struct table *table,
+                                   const struct reading *reading);
+
+/* The next watched series from *cursor on (0 at first), locked
+ * (series_unlock); NULL once there is none. One that comes or goes meanwhile
+ * may or may not be met. Any thread. */
+struct series *table_lock_next(struct table *table, size_t *cursor);
+
+void table_get_counts(struct table *table, struct table_counts *ret);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* threshold_options: what a <Threshold> block may hold. */
+#ifndef RESOURCE_ALERT_TABLE_THRESHOLD_OPTIONS_H
+#define RESOURCE_ALERT_TABLE_THRESHOLD_OPTIONS_H
+
+#include "core/option.h"
+
+/* One row of the table. Limits: NaN where none is set. */
+struct threshold_options {
+  struct option_head head;
+  struct option_strings metrics;
+  double warning_min, warning_max;
+  double failure_min, failure_max;
+  double hysteresis;
+  double for_s;
+  double recover_s;
+  double repeat_s;
+  double flap_window_s;
+  int64_t flap_limit;
+  int64_t hits;
+  int missing; /* enum alert_missing */
+  bool is_inverted;
+  bool is_percentage;
+  bool is_persistent;
+  bool is_okay_persistent;
+  char *message;
+  char *unit;
+};
+
+extern const struct option_block threshold_block;
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* file_status: which file this is, and whether its content is still the one
+ * that was read. */
+#ifndef SESSION_LOG_FOLLOW_FILE_STATUS_H
+#define SESSION_LOG_FOLLOW_FILE_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of content that are compared. */
+#define FINGERPRINT_BYTES 1024
+
+/* An inode number is given to the next file as soon as it is free; the time of
+ * birth tells the two apart. */
+struct file_identity {
+  uint64_t device;
+  uint64_t inode;
+  int64_t born_ns; /* 0 where the file system does not keep it */
+};
+
+struct file_status {
+  struct file_identity identity;
+  uint64_t size;
+  int64_t modified_ns; /* since the epoch */
+  bool is_regular;
+  bool is_directory;
+};
+
+/* Follows symbolic links. Return 0 or negative errno. */
+int file_status_of_path(const char *path, struct file_status *ret_status);
+int file_status_of_fd(int fd, struct file_status *ret_status);
+
+bool file_identity_is_same(const struct file_identity *a,
+                           const struct file_identity *b);
+
+/* What stood at one place of a file. bytes == 0: nothing is known. */
+struct fingerprint {
+  uint64_t from; /* offset in the file */
+  uint32_t bytes;
+  uint64_t hash;
+};
+
+/* The fingerprint of DATA, which was read at FROM; of at most its first
+ * FINGERPRINT_BYTES. */
+struct fingerprint fingerprint_of(const void *data, size_t bytes,
+                                  uint64_t from);
+
+/* Returns 1 if the file still holds the same bytes there (or nothing is
+ * known), 0 if not, negative errno where it cannot be read. */
+int fingerprint_holds(const struct fingerprint *fingerprint, int fd);
+
+/* Returns 1 if both files hold the same bytes in [from, from + bytes), 0 if
+ * not, negative errno. bytes: at most FINGERPRINT_BYTES. */
+int files_agree(int a, int b, uint64_t from, size_t bytes);
+
+/* pread(2) that goes on after a signal and a short read.
+ * Returns the bytes read, less only at the end of the file; negative errno. */
+int64_t read_at(int fd, void *data, size_t bytes, uint64_t from);
+
+/* The place of the first byte that is not NUL: a writer without O_APPEND
+ * leaves a hole in front of its lines after a truncation.
+ * Returns 0 and *ret_offset (the size where there is none), or negative
+ * errno. */
+int find_first_data(int fd, uint64_t size, uint64_t *ret_offset);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* rate_window: how many events any 60 seconds held, exactly. */
+#include "session_log/sessions/rate_window.h"
+
+static uint32_t *count_at(struct rate_window *window, int64_t second) {
+  return &window->counts[(uint64_t)second % RATE_WINDOW_S];
+}
+
+static uint64_t *sum_at(struct rate_window *window, int64_t second) {
+  return &window->sums[(uint64_t)second % RATE_WINDOW_S];
+}
+
+static void step(struct rate_window *window) {
+  uint64_t sum = *sum_at(window, window->newest_s);
+  int64_t next = ++window->newest_s;
+  sum -= *count_at(window, next); /* still those of second next - 60 */
+  *count_at(window, next) = 0;
+  *sum_at(window, next) = sum;
+  if (next > window->read_s && sum > window->peak) {
+    window->peak = sum;
+  }
+}
+
+static void advance(struct rate_window *window, int64_t now_s) {
+  if (window->newest_s - now_s > RATE_WINDOW_S) { /* the clock was set back */
+    uint64_t peak = window->peak;
+    *window =
+        (struct rate_window){.newest_s = now_s, .read_s = now_s, .peak = peak};
+  }
+  for (int i = 0; i < RATE_WINDOW_S && window->newest_s < now_s; i++) {
+    step(window);
+  }
+  if (window->newest_s < now_s) { /* all is zero by now */
+    window->newest_s = now_s;
+  }
+}
+
+void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
+                     uint32_t count) {
+  advance(window, now_s);
+  if (event_s > now_s + RATE_WINDOW_FUTURE_S) {
+    event_s = now_s;
+  }
+  if (event_s > window->newest_s) {
+    event_s = window->newest_s; /* slightly ahead: nobody's window yet */
+  }
+  if (event_s <= window->newest_s - RATE_WINDOW_S) {
+    return;
+  }
+  *count_at(window, event_s) += count;
+  for (int64_t end = event_s; end <= window->newest_s; end++) {
+    uint64_t sum = *sum_at(window, end) += count;
+    if (end > window->read_s && sum > window->peak) {
+      window->peak = sum;
+    }
+  }
+}
+
+void rate_window_add_many(struct rate_window *window, int64_t at_s,
+                          uint32_t count) {
+  advance(window, at_s);
+  if (at_s == window->newest_s) {
+    *count_at(window, at_s) += count;
+    *sum_at(window, at_s) += count;
+  }
+}
+
+uint64_t rate_window_now(struct rate_window *window, int64_t now_s) {
+  advance(window, now_s);
+  return *sum_at(window, window->newest_s);
+}
+
+uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s) {
+  uint64_t peak = rate_window_now(window, now_s);
+  peak = window->peak > peak ? window->peak : peak;
+  window->peak = 0;
+  window->read_s = window->newest_s;
+  return peak;
+}

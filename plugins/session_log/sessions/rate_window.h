@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* rate_window: how many events any 60 seconds held, exactly. Averages with
+ * decay alarm on a steady rate just below a limit, whole minutes miss what
+ * falls across their edge. */
+#ifndef SESSION_LOG_SESSIONS_RATE_WINDOW_H
+#define SESSION_LOG_SESSIONS_RATE_WINDOW_H
+
+#include <stdint.h>
+
+#define RATE_WINDOW_S 60
+#define RATE_WINDOW_FUTURE_S 60
+
+/* All zero is an empty window. Not locked: one owner. */
+struct rate_window {
+  int64_t newest_s; /* the last second that is accounted for */
+  int64_t read_s;   /* windows that ended up to here have been read */
+  uint32_t counts[RATE_WINDOW_S]; /* events of second s at s % 60 */
+  uint64_t sums[RATE_WINDOW_S];   /* of the window that ends with second s */
+  uint64_t peak;                  /* since read_s */
+};
+
+/* Counts COUNT events that happened at event_s and are seen at now_s (seconds
+ * since the epoch). One older than the window counts in no window any more;
+ * one more than a minute ahead of the clock counts as now. */
+void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
+                     uint32_t count);
+
+/* Puts back COUNT events of second at_s; seconds in rising order, into an empty
+ * window. */
+void rate_window_add_many(struct rate_window *window, int64_t at_s,
+                          uint32_t count);
+
+/* The events of the 60 seconds that end with now_s. */
+uint64_t rate_window_now(struct rate_window *window, int64_t now_s);
+
+/* The most events of any 60 seconds that ended since the last call, now
+ * included. */
+uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s);
+
+#endif
