@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ctl/rehearsal_response.h"
-#include "resource_alert/event/changes.h"
+#include "resource_alert/table/changes.h"
 #include "resource_alert/table/rows.h"
 #include "resource_alert/table/series.h"
 #include "resource_alert/table/table.h"

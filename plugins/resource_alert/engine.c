@@ -12,11 +12,11 @@
 #include "core/complaint.h"
 #include "core/deadline.h"
 #include "resource_alert/event/announcement.h"
-#include "resource_alert/event/changes.h"
 #include "resource_alert/event/notifier.h"
 #include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/status/status_rows.h"
+#include "resource_alert/table/changes.h"
 #include "resource_alert/table/rows.h"
 #include "resource_alert/table/table.h"
 

@@ -3,8 +3,8 @@
 #ifndef SESSION_LOG_LOGBOOK_STORE_H
 #define SESSION_LOG_LOGBOOK_STORE_H
 
-#include "session_log/follow/record.h"
 #include "session_log/logbook.h"
+#include "session_log/record.h"
 
 /* The record ends with a checksum of what is before it. */
 void logbook_save(const struct logbook *logbook, int64_t now_ms,

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/glob.h"
-#include "resource_alert/event/message.h"
 #include "resource_alert/table/fingerprint.h"
+#include "resource_alert/table/message.h"
 #include "resource_alert/table/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,9 +7,16 @@ from house import NAMES, PLUGINS, shown, sources
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 ROOMS = ["core", "glue", "ctl", *NAMES]
+# Inside a plugin: what the files of a sub-room may include, besides their own
+# and the plugin's files that stand in no sub-room.
+SUB_ROOMS = {
+    "resource_alert": {"table": set(), "event": {"table"}, "actions": set(), "response": {"actions"},
+                       "status": {"table", "event", "response"}, "helper": set()},
+    "session_log": {"scan": set(), "follow": {"scan"}, "sessions": set()},
+    "statgrab": {"linux": set()},
+}
 # Headers of the daemon, and those that its public include directories hold.
 COLLECTD = re.compile(r"^(collectd|plugin|liboconfig/|utils/|utils_|configfile|meta_data|types_list|filter_chain)")
-STATGRAB_ONLY = "statgrab/collect.c"
 
 
 def room_of(path):
@@ -42,6 +49,17 @@ def wrong_includes(path, text):
             yield f'"{name}" is the daemon\'s: only glue and NAME.c may know it'
 
 
+def wrong_sub_rooms(path, text):
+    room, *rest = path.relative_to(PLUGINS).parts
+    if len(rest) < 2:
+        return
+    allowed = SUB_ROOMS[room][rest[0]] | {rest[0]}
+    for _, name in INCLUDE.findall(text):
+        parts = name.split("/")
+        if parts[0] == room and len(parts) > 2 and parts[1] not in allowed:
+            yield f'"{name}" lies against the direction inside {room}'
+
+
 def test_the_rule_itself_can_fail():
     core = PLUGINS / "core" / "x.c"
     assert list(wrong_includes(core, '#include "glue/log.h"\n'))
@@ -51,12 +69,14 @@ def test_the_rule_itself_can_fail():
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "ctl/check.h"\n'))
     assert list(wrong_includes(PLUGINS / "ctl" / "ctl.c", '#include "plugin.h"\n'))
     assert not list(wrong_includes(PLUGINS / "ctl" / "check.c", '#include "dbpool/options.h"\n'))
+    assert list(wrong_sub_rooms(PLUGINS / "resource_alert" / "table" / "table.c", '#include "resource_alert/event/x.h"\n'))
     assert not list(wrong_includes(PLUGINS / "dbpool" / "dbpool.c", '#include "plugin.h"\n#include "glue/log.h"\n'))
 
 
 @pytest.mark.parametrize("path", sources(".c", ".h"), ids=shown)
 def test_includes_follow_the_direction(path):
-    assert list(wrong_includes(path, path.read_text())) == []
+    text = path.read_text()
+    assert list(wrong_includes(path, text)) + list(wrong_sub_rooms(path, text)) == []
 
 
 @pytest.mark.parametrize("path", [p for p in sources(".c") if p.with_suffix(".h").exists()], ids=shown)

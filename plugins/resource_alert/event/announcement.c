@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "core/text.h"
-#include "resource_alert/event/message.h"
 #include "resource_alert/journal.h"
+#include "resource_alert/table/message.h"
 
 #define NUMBER_BYTES 32
 #define TIME_BYTES 64

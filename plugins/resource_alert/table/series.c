@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/event/changes.h"
+#include "resource_alert/table/changes.h"
 #include "resource_alert/table/rate.h"
 
 #define NS_PER_MS INT64_C(1000000)

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/reading.h"
-#include "resource_alert/event/changes.h"
+#include "resource_alert/table/changes.h"
 #include "resource_alert/table/rows.h"
 #include "resource_alert/table/series.h"
 

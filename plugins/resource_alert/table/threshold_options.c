@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "resource_alert/event/message.h"
+#include "resource_alert/table/message.h"
 #include "resource_alert/table/selector.h"
 
 #define NAME_BYTES 64 /* it becomes a part of metric names and file names */

@@ -4,7 +4,7 @@
 #define SESSION_LOG_FOLLOW_FOLLOWER_STORE_H
 
 #include "session_log/follow/follower.h"
-#include "session_log/follow/record.h"
+#include "session_log/record.h"
 
 /* now_ms: monotonic; the time left for rotated files is kept. */
 void follower_save(const struct follower *follower, int64_t now_ms,

@@ -3,7 +3,7 @@
 #ifndef SESSION_LOG_SESSIONS_SESSIONS_STORE_H
 #define SESSION_LOG_SESSIONS_SESSIONS_STORE_H
 
-#include "session_log/follow/record.h"
+#include "session_log/record.h"
 #include "session_log/sessions/sessions.h"
 
 void sessions_save(const struct sessions *sessions,

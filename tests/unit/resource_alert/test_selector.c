@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resource_alert/event/message.h"
+#include "resource_alert/table/message.h"
 #include "resource_alert/table/rate.h"
 #include "resource_alert/table/selector.h"
 

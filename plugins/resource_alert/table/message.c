@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* message: the administrator's own words for a change, with %{...} in them. */
-#include "resource_alert/event/message.h"
+#include "resource_alert/table/message.h"
 
 #include <errno.h>
 #include <string.h>

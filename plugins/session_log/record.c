@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* record: numbers and texts in a row of bytes, the same on every machine.
  * Numbers are written seven bits a byte, low bits first: most are small. */
-#include "session_log/follow/record.h"
+#include "session_log/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* message: the administrator's own words for a change, with %{...} in them. */
-#ifndef RESOURCE_ALERT_EVENT_MESSAGE_H
-#define RESOURCE_ALERT_EVENT_MESSAGE_H
+#ifndef RESOURCE_ALERT_TABLE_MESSAGE_H
+#define RESOURCE_ALERT_TABLE_MESSAGE_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* record: numbers and texts in a row of bytes, the same on every machine. */
-#ifndef SESSION_LOG_FOLLOW_RECORD_H
-#define SESSION_LOG_FOLLOW_RECORD_H
+#ifndef SESSION_LOG_RECORD_H
+#define SESSION_LOG_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

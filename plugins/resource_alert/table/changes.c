@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* changes: alerts whose state changed, on their way to the announcer. */
-#include "resource_alert/event/changes.h"
+#include "resource_alert/table/changes.h"
 
 #include <stddef.h>
 #include <time.h>

@@ -3,8 +3,8 @@
  * the announcer. Each alert stands in it at most once, so that it is bounded by
  * what there is, needs no memory and loses no state: an alert that changes
  * again before it was announced is folded into one change. */
-#ifndef RESOURCE_ALERT_EVENT_CHANGES_H
-#define RESOURCE_ALERT_EVENT_CHANGES_H
+#ifndef RESOURCE_ALERT_TABLE_CHANGES_H
+#define RESOURCE_ALERT_TABLE_CHANGES_H
 
 #include <pthread.h>
 #include <stdbool.h>
