@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Where sqlalchemy-collectd reports from inside the application, the row that the
+manual gives for it watches what it says."""
+import json
+import re
+
+import pytest
+from servers import build
+
+SERIES = "sqlalchemy-trading/count-checkedout"
+LIMIT = 24
+
+
+@pytest.fixture
+def row():
+    """The row of the manual, word for word."""
+    manual = (build.SOURCE / "manual/collectd-resource-alert.pod").read_text(encoding="utf-8")
+    [block] = re.findall(r"<Threshold \"pool_used_exact\">.*?</Threshold>", manual, re.S)
+    return block
+
+
+def test_the_row_of_the_manual(collectd, row):
+    journal = collectd.directory / "journal"
+    collectd.load("resource_alert", f'Journal "{journal}"\n{row}').start()
+
+    def states():
+        text = journal.read_text(encoding="utf-8") if journal.exists() else ""
+        return [line["to"] for line in map(json.loads, text.splitlines())
+                if line.get("row") == "pool_used_exact" and line["event"] == "state"]
+    collectd.put_value(SERIES, LIMIT, interval=100)
+    collectd.expect(lambda: states() == ["OKAY"])
+    collectd.put_value(SERIES, LIMIT + 1, interval=100)
+    collectd.expect(lambda: states() == ["OKAY", "WARNING"])
+    [told] = collectd.expect(lambda: collectd.notifications(
+        severity="WARNING", plugin_instance="pool_used_exact"))
+    assert told["message"].endswith(f"{SERIES} {LIMIT + 1} > {LIMIT}")
+    collectd.put_value(SERIES, LIMIT, interval=100)
+    collectd.expect(lambda: states() == ["OKAY", "WARNING", "OKAY"])
