@@ -36,6 +36,7 @@ struct monitor {
   struct suspects suspects;
   struct forecast forecast;
   bool has_said_beyond;
+  bool has_said_indistinct;
 };
 
 void monitor_init(struct monitor *monitor, const struct pool_options *options,

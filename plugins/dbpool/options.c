@@ -193,7 +193,9 @@ static const struct option pool_rows[] = {
      .help = "Number of worker processes, each of which has a pool of its "
              "own; or C<\"auto\">: as many as distinct client addresses are "
              "seen, and through the loopback interface as distinct processes; "
-             "all sessions through a Unix socket are taken for one process."},
+             "all sessions through a Unix socket are taken for one process, "
+             "since the server does not say whose they are: with several, give "
+             "a number."},
     {.name = "LeakAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct pool_options, leak_after_s),

@@ -210,6 +210,43 @@ static void says_once_that_the_pool_is_larger(void **state) {
   monitor_fini(&monitor);
 }
 
+static void says_once_that_processes_are_indistinct(void **state) {
+  (void)state;
+  static const struct {
+    const char *processes;
+    int ports[3];
+    size_t lines;
+  } cases[] = {
+      {"auto", {-1, -1, -1}, 1},       {"auto", {-1, 50000, -1}, 1},
+      {"auto", {-1, 50000, 50001}, 0}, /* one session is one process */
+      {"auto", {0, 0, 0}, 0},          /* hidden */
+      {"4", {-1, -1, -1}, 0},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct record record = {0};
+    const struct outlets outlets = outlets_to(&record);
+    struct pool_options pool = options();
+    char processes[8];
+    (void)snprintf(processes, sizeof(processes), "%s", cases[i].processes);
+    pool.processes = processes;
+    struct session sessions[3];
+    for (int j = 0; j < 3; j++) {
+      sessions[j] = session_of(j, SESSION_IDLE, 60, 1);
+      sessions[j].client_port = cases[i].ports[j];
+    }
+    struct monitor monitor;
+    monitor_init(&monitor, &pool, &outlets);
+    for (int j = 0; j < 3; j++) {
+      record.len = 0;
+      one_round(&monitor, sessions, 3);
+    }
+    assert_int_equal(record.lines, cases[i].lines);
+    assert_true(record.lines == 0 ||
+                strstr(record.line, "set Processes to a number") != NULL);
+    monitor_fini(&monitor);
+  }
+}
+
 static void survives_without_memory(void **state) {
   (void)state;
   static struct session sessions[200];
@@ -239,6 +276,7 @@ int main(void) {
       cmocka_unit_test(sends_what_it_concludes),
       cmocka_unit_test(says_only_that_it_is_down),
       cmocka_unit_test(says_once_that_the_pool_is_larger),
+      cmocka_unit_test(says_once_that_processes_are_indistinct),
       cmocka_unit_test(survives_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
