@@ -32,10 +32,12 @@ char *hostname_g;
 int timeout_g = 2;
 cdtime_t interval_g = TIME_T_TO_CDTIME_T_STATIC(10);
 
-static data_source_t gauge_source = {
-    .name = "value", .type = DS_TYPE_GAUGE, .min = NAN, .max = NAN};
+static data_source_t gauge_source = {.name = "value",
+                                     .type = DS_TYPE_GAUGE,
+                                     .min = (double)NAN,
+                                     .max = (double)NAN};
 static data_source_t derive_source = {
-    .name = "value", .type = DS_TYPE_DERIVE, .min = 0, .max = NAN};
+    .name = "value", .type = DS_TYPE_DERIVE, .min = 0, .max = (double)NAN};
 static data_set_t gauge_type = {.ds_num = 1, .ds = &gauge_source};
 static data_set_t derive_type = {.ds_num = 1, .ds = &derive_source};
 

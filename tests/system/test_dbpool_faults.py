@@ -158,8 +158,11 @@ def far_away(postgresql):
     here, there, space = "169.254.213.1", "169.254.213.2", f"far{os.getpid()}"
     near, far = f"vn{os.getpid()}", f"vf{os.getpid()}"
 
-    def ip(*words, **options):
-        return subprocess.run(["ip", *words], check=True, **options)
+    # ip's own -n and netns exec mount things, which a chroot does not let them.
+    there_too = ["nsenter", f"--net=/run/netns/{space}"]
+
+    def ip(*words, within=()):
+        subprocess.run([*within, "ip", *words], check=True)
 
     postgresql.stop()
     ip("netns", "add", space)
@@ -167,17 +170,17 @@ def far_away(postgresql):
         ip("link", "add", near, "type", "veth", "peer", far, "netns", space)
         ip("address", "add", f"{here}/30", "dev", near)
         ip("link", "set", near, "up")
-        ip("-n", space, "address", "add", f"{there}/30", "dev", far)
-        ip("-n", space, "link", "set", far, "up")
+        ip("address", "add", f"{there}/30", "dev", far, within=there_too)
+        ip("link", "set", far, "up", within=there_too)
         postgresql.settings["listen_addresses"] = f"127.0.0.1,{here}"
         with (postgresql.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
             file.write(f"host all all {there}/32 trust\n")
         postgresql.start()
         # To nobody's hardware address: packets leave and never arrive.
-        yield (here, ["ip", "netns", "exec", space],
-               lambda: ip("-n", space, "neighbour", "replace", here, "lladdr",
-                          "02:00:00:00:00:01", "dev", far, "nud", "permanent"),
-               lambda: ip("-n", space, "neighbour", "delete", here, "dev", far))
+        yield (here, there_too,
+               lambda: ip("neighbour", "replace", here, "lladdr", "02:00:00:00:00:01",
+                          "dev", far, "nud", "permanent", within=there_too),
+               lambda: ip("neighbour", "delete", here, "dev", far, within=there_too))
     finally:
         subprocess.run(["ip", "link", "delete", near], check=False)
         ip("netns", "delete", space)

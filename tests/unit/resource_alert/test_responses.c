@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,12 +365,12 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
 
 static double same_value(void *context, size_t row) {
   (void)row;
-  return *(const double *)context;
+  return atomic_load((_Atomic double *)context);
 }
 
 static void what_does_not_help_is_escalated(void **state) {
   struct bed *bed = *state;
-  static double value = 90;
+  static _Atomic double value = 90;
   bed->site.row_value = same_value;
   bed->site.row_context = &value;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
@@ -381,7 +382,7 @@ static void what_does_not_help_is_escalated(void **state) {
   expect_file(bed, "journal", "\"moved\":false", true);
   expect_file(bed, "journal",
               "\"action\":\"Switch two\",\"step\":\"confirmed\"", true);
-  value = 20;
+  atomic_store(&value, 20);
   expect_file(bed, "journal", "\"moved\":true", true);
 }
 
