@@ -14,7 +14,20 @@
   "total_xact_time|total_query_time|total_wait_time|avg_xact_count|"           \
   "avg_query_count|avg_recv|avg_sent|avg_xact_time|avg_query_time|"            \
   "avg_wait_time"
-#define STATS_23 "database|total_server_assignment_count|total_wait_time"
+#define STATS_23                                                               \
+  "database|total_server_assignment_count|total_xact_count|"                   \
+  "total_query_count|total_received|total_sent|total_xact_time|"               \
+  "total_query_time|total_wait_time|avg_server_assignment_count|"              \
+  "avg_xact_count|avg_query_count|avg_recv|avg_sent|avg_xact_time|"            \
+  "avg_query_time|avg_wait_time"
+#define STATS_24                                                               \
+  "database|total_server_assignment_count|total_xact_count|"                   \
+  "total_query_count|total_received|total_sent|total_xact_time|"               \
+  "total_query_time|total_wait_time|total_client_parse_count|"                 \
+  "total_server_parse_count|total_bind_count|avg_server_assignment_count|"     \
+  "avg_xact_count|avg_query_count|avg_recv|avg_sent|avg_xact_time|"            \
+  "avg_query_time|avg_wait_time|avg_client_parse_count|"                       \
+  "avg_server_parse_count|avg_bind_count"
 #define POOLS_12                                                               \
   "database|user|cl_active|cl_waiting|sv_active|sv_idle|sv_used|sv_tested|"    \
   "sv_login|maxwait|maxwait_us|pool_mode"
@@ -55,7 +68,7 @@ static const struct release {
      "key|value|default|changeable", 3},
     {"1.23", POOLS_18, DATABASES_23, STATS_23, "key|value|default|changeable",
      3},
-    {"1.24, 1.25", POOLS_18 "|load_balance_hosts", DATABASES_24, STATS_23,
+    {"1.24, 1.25", POOLS_18 "|load_balance_hosts", DATABASES_24, STATS_24,
      "key|value|default|changeable", 3},
 };
 
