@@ -16,6 +16,8 @@
 /* What a probe asks: one file system. */
 struct question {
   char *path;
+  char *device;
+  char *type;
   struct usage_facts usage;
 };
 
@@ -58,19 +60,25 @@ static int ask(void *subject) {
 static void free_question(void *subject) {
   struct question *question = subject;
   free(question->path);
+  free(question->device);
+  free(question->type);
   free(question);
 }
 
 static struct probe *new_probe(struct prober *prober,
                                const struct mount *mount) {
   struct question *question = calloc(1, sizeof(*question));
-  char *copy = strdup(mount->path);
-  if (question == NULL || copy == NULL) {
-    free(question);
-    free(copy);
+  if (question == NULL) {
     return NULL;
   }
-  question->path = copy;
+  question->path = strdup(mount->path);
+  question->device = strdup(mount->device);
+  question->type = strdup(mount->type);
+  if (question->path == NULL || question->device == NULL ||
+      question->type == NULL) {
+    free_question(question);
+    return NULL;
+  }
   return probe_new(
       prober, (struct probe_subject){.ask = ask,
                                      .free = free_question,
@@ -116,9 +124,17 @@ static int compare_entry(const void *name, const void *entry) {
   return strcmp(name, ((const struct entry *)entry)->name);
 }
 
+/* False if what is mounted there now is another than the one that was asked. */
+static bool is_about(const struct question *question,
+                     const struct mount *mount) {
+  return strcmp(question->path, mount->path) == 0 &&
+         strcmp(question->device, mount->device) == 0 &&
+         strcmp(question->type, mount->type) == 0;
+}
+
 /* Takes over the probe of the same file system from those before: it may be
  * hanging, and what was said of it need not be said again. */
-static bool take_over(struct file_systems *fs, const char *path,
+static bool take_over(struct file_systems *fs, const struct mount *mount,
                       struct entry *to) {
   struct entry *from = fs->len == 0
                            ? NULL
@@ -127,8 +143,7 @@ static bool take_over(struct file_systems *fs, const char *path,
   if (from == NULL || from->probe == NULL) {
     return false;
   }
-  const struct question *question = probe_subject(from->probe);
-  if (strcmp(question->path, path) != 0) {
+  if (!is_about(probe_subject(from->probe), mount)) {
     return false;
   }
   to->probe = from->probe;
@@ -148,7 +163,7 @@ static int make_entries(struct file_systems *fs) {
     const struct mount *mount = &fs->mounts.rows[item->row];
     struct entry *entry = &entries[made];
     memcpy(entry->name, item->name, sizeof(item->name));
-    if (!take_over(fs, mount->path, entry)) {
+    if (!take_over(fs, mount, entry)) {
       entry->probe = new_probe(fs->prober, mount);
     }
     if (entry->probe == NULL) {
