@@ -25,8 +25,12 @@ def test_carbon(carbon):
 def test_influxdb(influxdb):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         line = f"m,host=h value=42 {int(time.time() * 1000)}\n"
-        peer.sendto(line.encode(), ("127.0.0.1", influxdb.line_port))
-    rows = influxdb.expect(lambda: influxdb.query("SELECT * FROM m", "lines"))
+
+        def has_arrived():  # the listener may open after HTTP has
+            peer.sendto(line.encode(), ("127.0.0.1", influxdb.line_port))
+            return influxdb.query("SELECT * FROM m", "lines")
+
+        rows = influxdb.expect(has_arrived, within=20)
     assert (rows[0]["host"], rows[0]["value"]) == ("h", 42)
 
 

@@ -4,30 +4,9 @@ import datetime
 import os
 
 import pytest
+from servers.application import CLOSED, FAILED, OPENED, ApplicationLog
 
 LOG = "session_log-trading"
-OPENED = "Creating new database session"
-CLOSED = "Closing database session"
-FAILED = "Database session error"
-
-
-class Application:
-    """Writes the log of an application."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def say(self, *messages, level="INFO", times=1):
-        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-        with self.path.open("a", encoding="utf-8") as file:
-            for _ in range(times):
-                for message in messages:
-                    file.write(f"{now} {level} app.db: {message}\n")
-
-    def write(self, data):
-        with self.path.open("ab") as file:
-            file.write(data)
-
 
 @pytest.fixture
 def collectd(collectd):
@@ -37,7 +16,7 @@ def collectd(collectd):
 
 @pytest.fixture
 def application(directory):
-    one = Application(directory / "trading.log")
+    one = ApplicationLog(directory / "trading.log")
     one.path.touch()
     return one
 
@@ -151,7 +130,7 @@ def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, tro
         path.rmdir()
     elif trouble == "fifo":
         path.unlink()
-    Application(path).say(OPENED)
+    ApplicationLog(path).say(OPENED)
     collectd.expect(lambda: total(collectd, "opened") == 1)
     assert collectd.log_lines(f"{path}: found")
 
@@ -226,14 +205,14 @@ def test_polling_alone_counts_the_same(collectd, application, directory):
 def test_several_files_by_a_pattern(collectd, application, directory):
     follow(collectd, directory, file=directory / "*.log")
     begin(collectd)
-    workers = [Application(directory / f"worker-{number}.log") for number in range(3)]
+    workers = [ApplicationLog(directory / f"worker-{number}.log") for number in range(3)]
     for worker in workers:
         worker.say(OPENED, times=5)
     collectd.expect(lambda: total(collectd, "opened") == 15)
     collectd.expect(lambda: collectd.value(f"{LOG}/files-followed") == 4)
     workers[0].path.unlink()
     workers[1].path.rename(directory / "worker-1-20240131.log")  # the pattern has this name, too
-    Application(directory / "worker-1.log").say(OPENED, times=2)
+    ApplicationLog(directory / "worker-1.log").say(OPENED, times=2)
     collectd.expect(lambda: total(collectd, "opened") == 17)
 
 

@@ -61,9 +61,18 @@ def main():
 def complaint(error):
     if not isinstance(error, BrokenPipeError):
         print(f"tools/demo: {error}", file=sys.stderr)
-    sys.stdout = None  # there is nothing to flush it to
     return 1
 
 
+def flush():
+    """Python's own flush at the end would turn a reader that is gone into status 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    STATUS = main()
+    flush()
+    sys.exit(STATUS)

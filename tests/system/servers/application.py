@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""An application with SQLAlchemy's pool, and the <Pool> block that watches it."""
+"""An application with SQLAlchemy's pool, the <Pool> block that watches it, and the log it writes."""
+import datetime
+
 import sqlalchemy
+
+OPENED = "Creating new database session"
+CLOSED = "Closing database session"
+FAILED = "Database session error"
 
 
 class Application:
@@ -43,3 +49,21 @@ def pool(postgresql, *further, name="trading", **options):
                "PoolSize": 10, "MaxOverflow": 20, "Timeout": 1, **options}
     lines = [f"  {key} {value}" for key, value in options.items()]
     return "\n".join([f'<Pool "{name}">', *lines, *further, "</Pool>"])
+
+
+class ApplicationLog:
+    """Writes the log of an application."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def say(self, *messages, level="INFO", times=1):
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        with self.path.open("a", encoding="utf-8") as file:
+            for _ in range(times):
+                for message in messages:
+                    file.write(f"{now} {level} app.db: {message}\n")
+
+    def write(self, data):
+        with self.path.open("ab") as file:
+            file.write(data)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The main job: the table as it is installed, every row of it moved by what it is
+made for: real sessions, real log lines, this machine."""
+import json
+import re
+
+import pytest
+from servers import build
+from servers.application import CLOSED, FAILED, OPENED, Application, ApplicationLog, pool
+
+SWITCHES = ["limit_noncore_api", "pause_scheduled_jobs", "serve_cached"]
+# No machine is filled for a test: these limits are lowered to what any machine exceeds.
+LOWERED = {"memory_used": ("WarningMax 80", "WarningMax 0.1"), "disk_free": ("WarningMin 20", "WarningMin 100.1"),
+           "cpu_load": ("WarningMax 1.5", "WarningMax -1")}
+
+
+def table(directory, lowered=()):
+    """conf.d/40-thresholds.conf with paths and waiting times substituted, and the limits of the rows in LOWERED."""
+    text = (build.SOURCE / "conf.d" / "40-thresholds.conf").read_text(encoding="utf-8")
+    text = text.replace("/var/lib/collectd/resource_alert", f"{directory}/state")
+    text = text.replace("/var/log/collectd/resource_alert.jsonl", f"{directory}/journal")
+    text = re.sub(r"^    (For|Recover) \d+$", r"    \1 0", text, flags=re.M)
+    for name in lowered:
+        old, new = LOWERED[name]
+        head, block, rest = text.partition(f'<Threshold "{name}">')
+        assert block and old in rest.partition("</Threshold>")[0]
+        text = head + block + rest.replace(old, new, 1)
+    return text
+
+
+def responses(directory):
+    """conf.d/50-responses.conf, switched on and without waiting."""
+    text = (build.SOURCE / "conf.d" / "50-responses.conf").read_text(encoding="utf-8")
+    text = text.replace("/run/collectd/", f"{directory}/").replace('Mode "dryrun"', 'Mode "auto"')
+    return re.sub(r"^( +)(Engage|Release|Stagger|Grace|After) \d+$", r"\1\2 0", text, flags=re.M)
+
+
+@pytest.fixture
+def log(directory):
+    one = ApplicationLog(directory / "trading.log")
+    one.path.touch()
+    return one
+
+
+@pytest.fixture
+def application(postgresql):
+    one = Application(postgresql)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def states(directory):
+    """What the journal tells of a row's series, oldest first."""
+    def of(row):
+        path = directory / "journal"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        told = map(json.loads, lines)
+        return [one["to"] for one in told if one["event"] == "state" and one["row"] == row]
+    return of
+
+
+def sees(collectd, states, row, *wanted):
+    collectd.expect(lambda: states(row)[-len(wanted):] == list(wanted), within=30)
+
+
+def test_the_pool(collectd, directory, postgresql, application, states):
+    collectd.load("dbpool", pool(postgresql, LeakAfter=3))
+    collectd.load("resource_alert").write(table(directory)).write(responses(directory)).start()
+    for row in ["pool_used", "pool_ready", "pool_leak"]:
+        sees(collectd, states, row, "OKAY")
+
+    application.work(25)  # of 30
+    sees(collectd, states, "pool_used", "OKAY", "WARNING")
+    sees(collectd, states, "pool_ready", "OKAY", "WARNING")
+    for switch in SWITCHES:
+        collectd.expect((directory / "switches" / switch).exists, within=20)
+    sees(collectd, states, "pool_leak", "OKAY", "WARNING")
+    application.work(5)
+    sees(collectd, states, "pool_used", "OKAY", "WARNING", "FAILURE")
+
+    application.rest()
+    for row in ["pool_used", "pool_ready", "pool_leak"]:
+        collectd.expect(lambda: states(row)[-1] == "OKAY", within=30)
+    for switch in SWITCHES:
+        collectd.expect(lambda: not (directory / "switches" / switch).exists(), within=20)
+    told = [one["severity"] for one in collectd.notifications(plugin="resource_alert", plugin_instance="pool_used")]
+    assert told[:2] == ["WARNING", "FAILURE"] and told[-1] == "OKAY"
+
+
+def test_the_log(collectd, directory, log, states):
+    collectd.load("session_log", f"""
+        StateDir "{directory}/session_log"
+        <Log "trading">
+          File "{log.path}"
+          FloorWindow 1
+          FloorWindows 2
+          FloorRise 1
+        </Log>""")
+    collectd.load("resource_alert").write(table(directory)).start()
+    sees(collectd, states, "log_errors", "OKAY")
+
+    log.say(OPENED, CLOSED, times=5)
+    log.say(OPENED, FAILED, CLOSED, level="ERROR", times=4)  # 12 lines of level ERROR
+    sees(collectd, states, "log_errors", "OKAY", "FAILURE")
+
+    def leak():
+        log.say(OPENED)
+        return states("session_leak")[-2:] == ["OKAY", "WARNING"]
+
+    collectd.expect(leak, within=30)
+
+
+@pytest.mark.parametrize("row", LOWERED)
+def test_the_machine(collectd, directory, states, row):
+    collectd.load("statgrab")
+    collectd.load("resource_alert").write(table(directory, [row])).start()
+    sees(collectd, states, row, "WARNING")
+    collectd.expect(lambda: collectd.notifications(plugin="resource_alert", plugin_instance=row), within=20)
+    assert {one["severity"] for one in collectd.notifications(plugin_instance=row)} == {"WARNING"}
