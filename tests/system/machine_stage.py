@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Makes the mounts that a test asked for, in the mount namespace that it was
-started in, and becomes the command: machine_stage.py JSON COMMAND ..."""
+"""Makes the mounts that a test asked for, in the mount namespace of its own that
+it was started in, and becomes the command: machine_stage.py JSON COMMAND ..."""
 import ctypes
 import json
 import os
 import sys
 
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_BIND = 4096
 
 
 def mount(source, target, kind, flags=0, options=""):
@@ -26,7 +26,6 @@ def mount_dead(target):
 
 
 def main():
-    mount("none", "/", "none", MS_REC | MS_PRIVATE)
     for kind, source, target in json.loads(sys.argv[1]):
         target = os.fsdecode(target.encode("latin-1"))
         if kind != "bind":

@@ -169,6 +169,9 @@ def test_native_names_are_those_of_the_native_plugins(collectd):
     further = {name for name in collectd.names()
                if not name.startswith(("statgrab", "vmem/")) and name not in theirs
                and not name.endswith(("/pending_operations", "/ps_state-idle"))}
+    # In a chroot / is in no list of mounts, which is all that the native df knows.
+    if not any(line.split()[1] == "/" for line in open("/proc/mounts", encoding="utf-8")):
+        further = {name for name in further if not name.startswith("df-root/")}
     assert further == set()
     assert collectd.value("memory/memory-used") > 0
 
