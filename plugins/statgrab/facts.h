@@ -78,6 +78,7 @@ enum process_state {
 
 struct process_facts {
   uint64_t count;
+  uint64_t hidden; /* of them: we may not see their states */
   uint64_t threads;
   uint64_t states[PROCESS_STATES];
 };

@@ -267,6 +267,11 @@ static int put_processes(struct groups *groups, struct error *error) {
     bool has_forks = need_cpu(groups, NULL) == 0;
     processes_put(&facts, has_forks ? groups->cpu.forks : FACT_UNKNOWN,
                   &groups->outlets[GROUP_PROCESSES]);
+    if (facts.hidden > 0) {
+      code = error_set(error, -EPERM, "%llu of %llu may not be seen (hidepid)",
+                       (unsigned long long)facts.hidden,
+                       (unsigned long long)facts.count);
+    }
   }
   return code;
 }

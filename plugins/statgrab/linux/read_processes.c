@@ -85,7 +85,8 @@ static void take_stat(const char *text, size_t length,
   }
 }
 
-/* A process that has gone meanwhile has no state; that is no fault. */
+/* A process that has gone meanwhile has no state; that is no fault. Nor is it
+ * ours if /proc is mounted with hidepid=1. */
 static void read_stat(int proc_fd, const char *pid,
                       struct process_facts *facts) {
   char path[32];
@@ -93,6 +94,7 @@ static void read_stat(int proc_fd, const char *pid,
   (void)snprintf(path, sizeof(path), "%.16s/stat", pid);
   int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
+    facts->hidden += errno == EPERM || errno == EACCES;
     return;
   }
   ssize_t got = read(fd, text, sizeof(text));
@@ -119,6 +121,7 @@ int linux_read_processes(struct driver *driver, bool with_states,
   if (!with_states) {
     memset(facts, 0xff, sizeof(*facts)); /* all FACT_UNKNOWN */
     facts->count = 0;
+    facts->hidden = 0;
   }
   int code = open_proc(driver, error);
   if (code != 0) {
