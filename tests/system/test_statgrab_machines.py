@@ -23,12 +23,15 @@ def quick(collectd):
 def after(machine, script):
     """The words before a command that run it on MACHINE after the shell's
     SCRIPT, as the same process."""
-    return [*machine.prefix, "sh", "-ec", f'cd "$0"\n{script}\nexec "$@"', machine.directory]
+    # In a chroot the namespace may still share what is mounted here.
+    private = 'for at in / /proc /sys; do mount --make-private "$at" 2>&- || :; done'
+    return [*machine.prefix, "sh", "-ec", f'{private}\ncd "$0"\n{script}\nexec "$@"',
+            machine.directory]
 
 
 def inside(collectd, *command):
     """What a command in the namespaces of the running collectd puts out."""
-    return subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", *command],
+    return subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", "-r", *command],
                           check=True, timeout=30, stdout=subprocess.PIPE).stdout
 
 

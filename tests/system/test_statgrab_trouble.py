@@ -31,7 +31,7 @@ def without_leak_check(collectd):
 
 def inside(collectd, *command):
     """Runs a command in the namespaces of the running collectd."""
-    subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", *command],
+    subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", "-r", *command],
                    check=True, timeout=30)
 
 
