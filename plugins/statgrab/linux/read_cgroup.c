@@ -129,7 +129,7 @@ static bool set_place(const struct driver *driver,
   int length =
       snprintf(place->path, sizeof(place->path), "%s%s%.*s", driver->root, own,
                (int)(group.end - group.at), group.at);
-  if (length < 0 || (size_t)length >= sizeof(place->path)) {
+  if (length <= 0 || (size_t)length >= sizeof(place->path)) {
     return false;
   }
   place->controller = controller;
