@@ -150,8 +150,8 @@ def test_servers_that_answer_wrongly(responding, talk, says):
     url, listener = raw_server(talk)
     responding.configure(response(webhook(url, Timeout=1))).start()
     responding.breach()
-    responding.expect(lambda: responding.failures("Webhook hook"))
-    assert says in responding.failures("Webhook hook")[0]
+    # On a busy machine a try may run out of time before the answer is looked at.
+    responding.expect(lambda: any(says in one for one in responding.failures("Webhook hook")), within=30)
     listener.close()
 
 
