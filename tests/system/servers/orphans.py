@@ -27,9 +27,14 @@ def children_of(parent):
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                parent_of_entry = int(file.read().rpartition(")")[2].split()[1])
+                head, _, rest = file.read().rpartition(")")
+            state, parent_of_entry = rest.split()[0], int(rest.split()[1])
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode(errors="replace")
+            if state in "ZX":
+                command = ""
+            elif not command.strip():  # it is just becoming another program
+                command = head.partition("(")[2]
         except OSError:
             continue  # gone meanwhile
         if parent_of_entry == parent:
