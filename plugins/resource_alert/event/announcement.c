@@ -31,8 +31,8 @@ void announcement_take(struct watch *watch, struct announcement *ret) {
       .held_ms = watch->change_held_s * INT64_C(1000),
       .since_wall_ms = watch->alert.since_wall_ms,
       .interval_ms = atomic_load(&watch->series->interval_ms),
-      .names = body->names,
   };
+  series_copy_names(body, &ret->names);
   memcpy(ret->source, series_source_name(body, watch->source),
          sizeof(ret->source));
   series_format_name(body, watch->source, ret->series, sizeof(ret->series));

@@ -67,13 +67,15 @@ void memory_keep(struct state_file *file,
 static void add_series(struct state_file *file, const struct series *series,
                        int64_t now_ms, int64_t wall_ms) {
   const struct series_body *body = series->body;
+  struct reading_names names;
+  series_copy_names(body, &names);
   for (size_t i = 0; i < body->watches_len; i++) {
     const struct watch *watch = &body->watches[i];
     /* What was not announced yet is kept as it was: it is told after. */
     bool is_kept = watch->announced != ALERT_UNKNOWN;
     const struct stored_alert alert = {
         .row = watch->row->name,
-        .names = &body->names,
+        .names = &names,
         .source = series_source_name(body, watch->source),
         .state = (enum alert_state)watch->announced,
         .is_told = watch->alert.is_told,

@@ -192,20 +192,23 @@ static bool follow_latches(struct alert *alert, const struct alert_rule *rule,
   return true;
 }
 
+bool alert_is_calm(const struct alert *alert) {
+  return alert->state == ALERT_OKAY && !alert->warning.is_beyond;
+}
+
 bool alert_take(struct alert *alert, const struct alert_rule *rule,
-                double value, const struct alert_time *now,
+                double value, bool is_excused, const struct alert_time *now,
                 struct alert_change *ret_change) {
   if (isnan(value)) {
     return false;
   }
-  bool is_failing = is_failure(alert, rule, value);
-  bool is_warned = is_failing || is_warning(alert, rule, value);
+  bool is_failing = !is_excused && is_failure(alert, rule, value);
+  bool is_warned =
+      is_failing || (!is_excused && is_warning(alert, rule, value));
   bool is_after_gap = now->series_ms - alert->last_ms > now->gap_ms;
   alert->value = value;
   alert->last_ms = now->series_ms;
-  bool is_calm =
-      !is_warned && alert->state == ALERT_OKAY && !alert->warning.is_beyond;
-  if (is_calm) { /* nearly every reading ends here */
+  if (!is_warned && alert_is_calm(alert)) {
     return false;
   }
   take_latches(alert, rule, is_failing, is_warned, is_after_gap, now);

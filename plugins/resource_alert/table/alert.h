@@ -82,10 +82,15 @@ struct alert_change {
 /* "limit", "missing", "back", "reminder". A literal. */
 const char *alert_cause_name(enum alert_cause cause);
 
-/* Judges a reading. NaN is no reading and changes nothing.
+/* True if a reading within all limits, but inverted ones, cannot change
+ * anything. */
+bool alert_is_calm(const struct alert *alert);
+
+/* Judges a reading. NaN is no reading and changes nothing. is_excused: it
+ * counts as within the limits, whatever it is.
  * Returns true, and fills *ret_change, if the state changed. */
 bool alert_take(struct alert *alert, const struct alert_rule *rule,
-                double value, const struct alert_time *now,
+                double value, bool is_excused, const struct alert_time *now,
                 struct alert_change *ret_change);
 
 /* The series stopped, silent_ms ago. What was held is forgotten.

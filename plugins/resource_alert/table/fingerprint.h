@@ -23,7 +23,8 @@ struct fingerprint_key {
 int fingerprint_key_draw(struct fingerprint_key *key);
 
 /* Two given series are alike with a chance of 2^-63, some two of a million with
- * 2^-24: series are compared by this alone. */
+ * 2^-24: series are compared by this alone, by its low word and the half of
+ * the high one that fingerprint_high() gives. */
 struct fingerprint fingerprint_of_names(const struct reading_names *names,
                                         const struct fingerprint_key *key);
 
@@ -33,6 +34,11 @@ uint64_t fingerprint_of_bytes(const char *bytes, size_t length);
 static inline bool fingerprint_is_same(struct fingerprint a,
                                        struct fingerprint b) {
   return a.low == b.low && a.high == b.high;
+}
+
+/* Never 0. */
+static inline uint32_t fingerprint_high(struct fingerprint id) {
+  return (uint32_t)id.high | 1;
 }
 
 #endif

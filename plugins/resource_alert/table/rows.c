@@ -10,8 +10,8 @@
 
 static int64_t to_ms(double seconds) { return (int64_t)(seconds * 1000); }
 
-static void row_init(struct row *row, const struct threshold_options *options,
-                     size_t index) {
+static int row_init(struct row *row, const struct threshold_options *options,
+                    struct error *error) {
   row->rule = (struct alert_rule){
       .warning_min = options->warning_min,
       .warning_max = options->warning_max,
@@ -33,7 +33,10 @@ static void row_init(struct row *row, const struct threshold_options *options,
   row->name = options->head.label;
   row->message = options->message;
   row->unit = options->unit;
-  row->index = index;
+  return options->only_if.len == 0
+             ? 0
+             : condition_parse(options->only_if.items[0],
+                               options->only_if.items[1], &row->only_if, error);
 }
 
 static int add_selectors(struct rows *rows, size_t row,
@@ -80,8 +83,10 @@ static int fill(struct rows *rows, const struct option_blocks *thresholds,
   const struct threshold_options *options = thresholds->items;
   int code = 0;
   for (size_t i = 0; i < rows->named_len && code == 0; i++) {
-    row_init(&rows->items[i], &options[i], i);
-    code = add_selectors(rows, i, &options[i].metrics, error);
+    code = row_init(&rows->items[i], &options[i], error);
+    if (code == 0) {
+      code = add_selectors(rows, i, &options[i].metrics, error);
+    }
   }
   if (code == 0 && stock != NULL) {
     code = stock_rows_fill(stock, rows->items + rows->named_len, rows->scopes);
@@ -116,6 +121,7 @@ void rows_fini(struct rows *rows) {
     selector_fini(&rows->selectors[i]);
   }
   for (size_t i = 0; i < rows->len; i++) {
+    condition_fini(&rows->items[i].only_if);
     free(rows->items[i].owned_name);
   }
   free(rows->scopes);
@@ -157,6 +163,16 @@ size_t rows_match(const struct rows *rows,
     }
   }
   return len + match_stock(rows, names, ret_matched + len);
+}
+
+bool rows_look_at(const struct rows *rows, const struct reading_names *names) {
+  for (size_t i = 0; i < rows->named_len; i++) {
+    const struct condition *condition = &rows->items[i].only_if;
+    if (condition->text != NULL && condition_may_mean(condition, names)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool rows_watch_source(const struct rows *rows, const struct row *row,

@@ -11,11 +11,13 @@
 #include "core/option.h"
 #include "core/reading.h"
 #include "resource_alert/table/alert.h"
+#include "resource_alert/table/condition.h"
 #include "resource_alert/table/selector.h"
 #include "resource_alert/table/stock_rows.h"
 
 struct row {
   struct alert_rule rule;
+  struct condition only_if; /* all zero: none */
   bool is_percentage;
   bool is_persistent;      /* told with every reading that is not okay */
   bool is_okay_persistent; /* told with every reading that is okay */
@@ -57,6 +59,9 @@ void rows_fini(struct rows *rows);
 size_t rows_match(const struct rows *rows,
                   const struct selector_subject *subject,
                   const struct reading_names *names, struct row **ret_matched);
+
+/* True if some row's OnlyIf may look at the series. */
+bool rows_look_at(const struct rows *rows, const struct reading_names *names);
 
 /* True if ROW watches this data source of the series. */
 bool rows_watch_source(const struct rows *rows, const struct row *row,

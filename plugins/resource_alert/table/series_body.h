@@ -10,14 +10,15 @@
 
 #include "core/reading.h"
 #include "resource_alert/table/alert.h"
+#include "resource_alert/table/companion.h"
 #include "resource_alert/table/fingerprint.h"
+#include "resource_alert/table/names.h"
 #include "resource_alert/table/rows.h"
 #include "resource_alert/table/series_type.h"
 
 struct series;
 
-/* A row on one data source of one series. Guarded by the series' lock. What
- * every value touches lies in its first cache line. */
+/* A row on one data source of one series. Guarded by the series' lock. */
 struct watch {
   struct row *row;
   struct alert alert;
@@ -38,16 +39,32 @@ struct watch {
 
 _Static_assert(sizeof(struct watch) <= 128, "the goal for a row and series");
 
-/* What is needed once something happens. */
+/* What is needed once something happens. Guarded by the series' lock; what
+ * never changes may be read by whoever holds the body. */
 struct series_body {
-  struct reading_names names;
-  struct fingerprint id;
+  struct series_names { /* shared among series */
+    const char *host, *plugin, *plugin_instance, *type, *type_instance;
+  } names;
   const struct series_type *type;
   uint64_t *previous; /* raw values, for rates; NULL: all are levels */
-  struct watch *watches;
-  size_t watches_len;
-  bool is_watch_lent; /* by the series: not ours to free */
-  bool has_percentage;
+  struct companion **companions; /* of each watch, NULL where its row has no
+                                    OnlyIf; NULL: none has */
+  struct series_kept {           /* what rows of other series look at */
+    struct companion *companion;
+    size_t source;
+  } * kept;
+  int64_t time_ns;  /* of the last value judged; 0: none yet */
+  int64_t clock_ms; /* see struct alert_time */
+  uint16_t kept_len;
+  uint16_t watches_len;
+  struct watch watches[];
+};
+
+/* What all bodies of a table share. Guarded by its owner's lock. */
+struct series_store {
+  struct names names;
+  struct companions companions;
+  struct fingerprint_key key;
 };
 
 /* What a series is bound by. All borrowed for the call. */
@@ -61,19 +78,24 @@ struct series_binding {
   size_t matched_len;
 };
 
-/* Binds the series to every data source that a matching row watches.
+/* Binds the series to every data source that a matching row watches, and to
+ * the rows whose OnlyIf looks at it.
  * Returns 0 with *ret_body yours (series_body_free), or NULL in it if there is
  * none; -ENOMEM. */
-int series_body_new(const struct series_binding *binding,
+int series_body_new(struct series_store *store,
+                    const struct series_binding *binding,
                     struct series_body **ret_body);
 
 /* The rows' counts of its alerts go down. Accepts NULL. */
-void series_body_free(struct series_body *body);
+void series_body_free(struct series_store *store, struct series_body *body);
 
 /* "host/plugin-instance/type-instance", with ":source" where the type has more
  * than one. */
 void series_format_name(const struct series_body *body, size_t source,
                         char *text, size_t bytes);
+
+void series_copy_names(const struct series_body *body,
+                       struct reading_names *ret_names);
 
 const char *series_source_name(const struct series_body *body, size_t source);
 

@@ -5,51 +5,55 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/deadline.h"
 #include "resource_alert/table/series_index.h"
+#include "resource_alert/table/series_places.h"
 
-#define CHUNK_SERIES 1024
-#define CACHE_LINE 64
 #define WALK_MS 1000
-#define FORGET_NOBODIES_MS (INT64_C(3600) * 1000)
-
+#define UNWATCHED_MS (INT64_C(3600) * 1000) /* then it is forgotten */
 struct table {
   const struct rows *rows;
   struct changes *changes;
   struct table_limits limits;
-  struct fingerprint_key key;
+  struct series_places places;
   struct series_index index;
   _Atomic int64_t now_ms;
+  _Atomic bool wants_timing; /* of the next value that comes */
+  _Atomic int64_t timing_ns; /* what it took; 0: none yet */
   _Atomic uint64_t refused;
 
-  pthread_mutex_t lock;   /* for a first sight: guards all below */
-  struct series **chunks; /* of CHUNK_SERIES each; the array never moves */
-  size_t chunks_len;
+  pthread_mutex_t lock; /* for a first sight: guards all below */
+  struct series_store store;
   struct series_types types;
-  struct row **matched;   /* for rows_match() */
-  struct series **unused; /* a stack, as large as all chunks together */
-  size_t unused_len;
+  struct row **matched;  /* for rows_match() */
+  uint64_t taken_before; /* values of series that are no more */
   _Atomic uint64_t series_len;
   _Atomic uint64_t watched_len;
 
   int64_t walked_ms; /* the ticking thread's */
-  int64_t nobodies_ms;
 };
 
 /* ---- life ---- */
 
 static int init_memory(struct table *table) {
-  size_t chunks = (size_t)(table->limits.series_max / CHUNK_SERIES) + 1;
-  table->chunks = calloc(chunks, sizeof(struct series *));
-  table->unused = calloc(chunks * CHUNK_SERIES, sizeof(struct series *));
+  size_t series_max = (size_t)table->limits.series_max;
   table->matched = calloc(table->rows->len + 1, sizeof(struct row *));
-  if (table->chunks == NULL || table->unused == NULL ||
-      table->matched == NULL) {
-    return -ENOMEM;
+  int code = table->matched == NULL ? -ENOMEM : 0;
+  if (code == 0) {
+    code = series_places_init(&table->places, series_max);
   }
-  int code = fingerprint_key_draw(&table->key);
-  return code != 0 ? code : series_index_init(&table->index);
+  if (code == 0) {
+    code = fingerprint_key_draw(&table->store.key);
+  }
+  return code != 0 ? code
+                   : series_index_init(&table->index, table->places.series);
+}
+
+static void free_memory(struct table *table) {
+  series_places_fini(&table->places);
+  free(table->matched);
+  free(table);
 }
 
 int table_new(const struct rows *rows, const struct table_limits *limits,
@@ -63,10 +67,7 @@ int table_new(const struct rows *rows, const struct table_limits *limits,
   table->limits = *limits;
   int code = init_memory(table);
   if (code != 0) {
-    free(table->chunks);
-    free(table->unused);
-    free(table->matched);
-    free(table);
+    free_memory(table);
     return code;
   }
   (void)pthread_mutex_init(&table->lock, NULL);
@@ -78,103 +79,85 @@ void table_free(struct table *table) {
   if (table == NULL) {
     return;
   }
-  for (size_t i = 0; i < table->chunks_len; i++) {
-    for (size_t j = 0; j < CHUNK_SERIES; j++) {
-      series_body_free(table->chunks[i][j].body);
-    }
-    free(table->chunks[i]);
+  size_t used = atomic_load(&table->places.used);
+  for (size_t i = 0; i < used; i++) {
+    series_body_free(&table->store, atomic_load(&table->places.series[i].body));
   }
-  free(table->chunks);
-  free(table->unused);
-  free(table->matched);
+  names_fini(&table->store.names);
   series_types_fini(&table->types);
   series_index_fini(&table->index);
   (void)pthread_mutex_destroy(&table->lock);
-  free(table);
+  free_memory(table);
 }
 
 /* ---- first sight, under the table's lock ---- */
 
-static int add_chunk(struct table *table) {
-  struct series *chunk =
-      aligned_alloc(CACHE_LINE, CHUNK_SERIES * sizeof(*chunk));
-  if (chunk == NULL) {
-    return -ENOMEM;
-  }
-  memset(chunk, 0, CHUNK_SERIES * sizeof(*chunk));
-  table->chunks[table->chunks_len++] = chunk;
-  for (size_t i = CHUNK_SERIES; i > 0; i--) {
-    atomic_flag_clear(&chunk[i - 1].lock);
-    atomic_store(&chunk[i - 1].seen_ms, INT64_MAX); /* wants no tick */
-    table->unused[table->unused_len++] = &chunk[i - 1];
-  }
-  return 0;
-}
-
-/* A series with BODY (taken) from the stack of unused ones; NULL when memory
- * is short. */
-static struct series *use_series(struct table *table, struct series_body *body,
-                                 const struct reading *reading) {
-  if (table->unused_len == 0 && add_chunk(table) != 0) {
-    series_body_free(body);
-    return NULL;
-  }
-  struct series *series = table->unused[--table->unused_len];
-  series_lock(series);
-  series_bind(series, body, reading->interval_ns, atomic_load(&table->now_ms));
-  series_unlock(series);
-  atomic_fetch_add(&table->watched_len, 1);
-  return series;
-}
-
-static void recycle(struct table *table, struct series *series) {
-  series_lock(series);
-  struct series_body *body = series_unbind(series);
-  series_unlock(series);
-  series_body_free(body);
-  table->unused[table->unused_len++] = series;
-  atomic_fetch_sub(&table->watched_len, 1);
-}
-
-/* The series, bound; nobody if no row watches it; NULL when memory is short. */
-static struct series *make_series(struct table *table,
-                                  const struct reading *reading,
-                                  struct fingerprint id) {
+/* The rows' view of the series of READING; NULL in *ret_body: no row cares.
+ * Returns 0 or -ENOMEM. */
+static int bind_rows(struct table *table, const struct reading *reading,
+                     struct fingerprint id, struct series_body **ret_body) {
   struct series_binding binding = {
       .rows = table->rows,
       .names = reading->names,
       .id = id,
       .matched = table->matched,
   };
+  *ret_body = NULL;
   selector_subject_init(&binding.subject, reading->names);
   binding.matched_len =
       rows_match(table->rows, &binding.subject, reading->names, table->matched);
-  if (binding.matched_len == 0 || reading->values_len > UINT8_MAX) {
-    return series_index_nobody;
+  bool is_wanted =
+      binding.matched_len > 0 || rows_look_at(table->rows, reading->names);
+  if (!is_wanted || reading->values_len > UINT8_MAX) {
+    return 0;
   }
-  struct series_body *body = NULL;
   binding.type = series_types_find(&table->types, reading);
-  if (binding.type == NULL || series_body_new(&binding, &body) != 0) {
+  return binding.type == NULL
+             ? -ENOMEM
+             : series_body_new(&table->store, &binding, ret_body);
+}
+
+/* Makes a place the series of READING, with BODY (taken). */
+static struct series *use_place(struct table *table, struct series_body *body,
+                                const struct reading *reading,
+                                struct fingerprint id) {
+  int64_t now_ms = atomic_load(&table->now_ms);
+  struct series *series = series_places_take(&table->places, now_ms);
+  if (series == NULL) {
+    series_body_free(&table->store, body);
     return NULL;
   }
-  return body == NULL ? series_index_nobody : use_series(table, body, reading);
+  series_lock(series);
+  series_bind(series, id, body, reading->interval_ns, now_ms);
+  series_unlock(series);
+  atomic_fetch_add(&table->series_len, 1);
+  atomic_fetch_add(&table->watched_len, body == NULL ? 0 : 1);
+  return series;
+}
+
+static void give_back(struct table *table, struct series *series) {
+  table->taken_before += series_load(series->taken);
+  series_lock(series);
+  struct series_body *body = series_unbind(series);
+  series_unlock(series);
+  atomic_fetch_sub(&table->series_len, 1);
+  atomic_fetch_sub(&table->watched_len, body == NULL ? 0 : 1);
+  series_body_free(&table->store, body);
+  series_places_give_back(&table->places, series, atomic_load(&table->now_ms));
 }
 
 static struct series *add_series(struct table *table,
                                  const struct reading *reading,
                                  struct fingerprint id) {
-  if (atomic_load(&table->series_len) >= table->limits.series_max) {
+  struct series_body *body = NULL;
+  if (atomic_load(&table->series_len) >= table->limits.series_max ||
+      bind_rows(table, reading, id, &body) != 0) {
     return NULL;
   }
-  struct series *series = make_series(table, reading, id);
-  if (series != NULL && series_index_add(&table->index, id, series) != 0) {
-    if (series != series_index_nobody) {
-      recycle(table, series);
-    }
+  struct series *series = use_place(table, body, reading, id);
+  if (series != NULL && series_index_add(&table->index, series) != 0) {
+    give_back(table, series);
     return NULL;
-  }
-  if (series != NULL) {
-    atomic_fetch_add(&table->series_len, 1);
   }
   return series;
 }
@@ -191,14 +174,14 @@ static struct series *sight(struct table *table, const struct reading *reading,
   return series;
 }
 
-/* The locked series; NULL if nobody watches it or it was refused. */
+/* ---- every value ---- */
+
+/* SERIES (NULL: not seen yet) or what is in its place now, locked; NULL if it
+ * was refused. */
 static struct series *lock_series(struct table *table,
-                                  const struct reading *reading) {
-  struct fingerprint id = fingerprint_of_names(reading->names, &table->key);
-  struct series *series = series_index_find(&table->index, id);
-  /* No pointer arithmetic: series may be NULL, which a prefetch forgives. */
-  __builtin_prefetch(
-      (const void *)((uintptr_t)series + offsetof(struct series, own)), 1);
+                                  const struct reading *reading,
+                                  struct fingerprint id,
+                                  struct series *series) {
   for (;;) {
     if (series == NULL) {
       series = sight(table, reading, id);
@@ -207,11 +190,8 @@ static struct series *lock_series(struct table *table,
       atomic_fetch_add(&table->refused, 1);
       return NULL;
     }
-    if (series == series_index_nobody) {
-      return NULL;
-    }
     series_lock(series);
-    if (series->id_high == (id.high | 1)) {
+    if (series_is(series, id)) {
       return series;
     }
     series_unlock(series); /* recycled since we found it */
@@ -219,41 +199,75 @@ static struct series *lock_series(struct table *table,
   }
 }
 
-void table_take(struct table *table, const struct reading *reading) {
-  struct series *series = lock_series(table, reading);
+static void take(struct table *table, const struct reading *reading) {
+  struct fingerprint id =
+      fingerprint_of_names(reading->names, &table->store.key);
+  struct series *series = series_index_find(&table->index, id);
+  int64_t now_ms = series_load(table->now_ms);
+  if (series != NULL && series_take_calmly(series, reading, now_ms)) {
+    return;
+  }
+  series = lock_series(table, reading, id, series);
   if (series != NULL) {
-    int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
     series_take(series, reading, now_ms, table->changes);
     series_unlock(series);
   }
 }
 
+static void take_timed(struct table *table, const struct reading *reading) {
+  int64_t before_ns = monotonic_ns();
+  take(table, reading);
+  series_store(table->timing_ns, monotonic_ns() - before_ns);
+}
+
+void table_take(struct table *table, const struct reading *reading) {
+  bool is_asked = series_load(table->wants_timing) &&
+                  atomic_exchange(&table->wants_timing, false);
+  if (is_asked) {
+    take_timed(table, reading);
+  } else {
+    take(table, reading);
+  }
+}
+
 struct series *table_lock_restored(struct table *table,
                                    const struct reading *reading) {
-  return lock_series(table, reading);
+  struct fingerprint id =
+      fingerprint_of_names(reading->names, &table->store.key);
+  struct series *series = lock_series(table, reading, id, NULL);
+  if (series != NULL && atomic_load(&series->body) == NULL) {
+    series_unlock(series);
+    return NULL;
+  }
+  return series;
 }
 
 /* ---- time passes, on one thread ---- */
 
 static bool is_gone(const struct table *table, const struct series *series,
                     int64_t now_ms) {
-  int64_t seen_ms = atomic_load(&series->seen_ms);
-  return seen_ms != INT64_MAX && now_ms - seen_ms > table->limits.forget_ms;
+  int64_t seen_ms = series_load(series->seen_ms);
+  int64_t forget_ms = table->limits.forget_ms;
+  if (series_load(series->body) == NULL && forget_ms > UNWATCHED_MS) {
+    forget_ms = UNWATCHED_MS;
+  }
+  return seen_ms != INT64_MAX && now_ms - seen_ms > forget_ms;
 }
 
-/* Gives the memory of a series back, unless a change of it is still queued. */
-static void forget(struct table *table, struct series *series) {
+/* Gives the memory of a series back, unless a change of it is still queued or a
+ * value has come after all. */
+static void forget(struct table *table, struct series *series, int64_t now_ms) {
   (void)pthread_mutex_lock(&table->lock);
   series_lock(series);
-  bool is_quiet = series->body != NULL && !series_is_queued(series);
-  if (is_quiet) {
-    series->id_high = 0; /* nobody who found it goes on */
+  bool is_over = series_load(series->id_high) != 0 &&
+                 is_gone(table, series, now_ms) && !series_is_queued(series);
+  if (is_over) {
+    series_store(series->id_high, 0); /* nobody who found it goes on */
   }
   series_unlock(series);
-  if (is_quiet) { /* and nobody else takes its body away */
-    series_index_remove(&table->index, series->body->id);
-    recycle(table, series);
-    atomic_fetch_sub(&table->series_len, 1);
+  if (is_over) {
+    series_index_remove(&table->index, series);
+    give_back(table, series);
   }
   (void)pthread_mutex_unlock(&table->lock);
 }
@@ -269,48 +283,34 @@ static void tick_series(struct table *table, struct series *series,
               table->changes);
   series_unlock(series);
   if (is_gone(table, series, now_ms)) {
-    forget(table, series);
+    forget(table, series, now_ms);
   }
-}
-
-static size_t chunks_len(struct table *table) {
-  (void)pthread_mutex_lock(&table->lock);
-  size_t len = table->chunks_len;
-  (void)pthread_mutex_unlock(&table->lock);
-  return len;
-}
-
-static void forget_nobodies(struct table *table) {
-  (void)pthread_mutex_lock(&table->lock);
-  size_t before = table->index.used;
-  series_index_forget_nobodies(&table->index);
-  atomic_fetch_sub(&table->series_len, before - table->index.used);
-  (void)pthread_mutex_unlock(&table->lock);
 }
 
 void table_tick(struct table *table, int64_t now_ms, int64_t wall_ms) {
   atomic_store(&table->now_ms, now_ms);
-  if (now_ms - table->walked_ms >= WALK_MS) {
-    table->walked_ms = now_ms;
-    size_t len = chunks_len(table);
-    for (size_t i = 0; i < len * CHUNK_SERIES; i++) {
-      tick_series(table, &table->chunks[i / CHUNK_SERIES][i % CHUNK_SERIES],
-                  wall_ms);
-    }
+  atomic_store(&table->wants_timing, true);
+  if (now_ms - table->walked_ms < WALK_MS) {
+    return;
   }
-  if (now_ms - table->nobodies_ms >= FORGET_NOBODIES_MS) {
-    table->nobodies_ms = now_ms;
-    forget_nobodies(table);
+  table->walked_ms = now_ms;
+  size_t used = atomic_load(&table->places.used);
+  for (size_t i = 0; i < used; i++) {
+    tick_series(table, &table->places.series[i], wall_ms);
   }
 }
 
+/* ---- for those who look ---- */
+
 struct series *table_lock_next(struct table *table, size_t *cursor) {
-  size_t len = chunks_len(table) * CHUNK_SERIES;
-  while (*cursor < len) {
-    size_t i = (*cursor)++;
-    struct series *series = &table->chunks[i / CHUNK_SERIES][i % CHUNK_SERIES];
+  size_t used = atomic_load(&table->places.used);
+  while (*cursor < used) {
+    struct series *series = &table->places.series[(*cursor)++];
+    if (series_load(series->body) == NULL) {
+      continue;
+    }
     series_lock(series);
-    if (series->body != NULL) {
+    if (series_load(series->body) != NULL) {
       return series;
     }
     series_unlock(series);
@@ -318,10 +318,29 @@ struct series *table_lock_next(struct table *table, size_t *cursor) {
   return NULL;
 }
 
+static uint64_t count_taken(struct table *table) {
+  (void)pthread_mutex_lock(&table->lock);
+  uint64_t taken = table->taken_before;
+  size_t used = atomic_load(&table->places.used);
+  for (size_t i = 0; i < used; i++) {
+    bool is_used = series_load(table->places.series[i].id_high) != 0;
+    taken += is_used ? series_load(table->places.series[i].taken) : 0;
+  }
+  (void)pthread_mutex_unlock(&table->lock);
+  return taken;
+}
+
 void table_get_counts(struct table *table, struct table_counts *ret) {
   *ret = (struct table_counts){
       .series = atomic_load(&table->series_len),
       .watched = atomic_load(&table->watched_len),
       .refused = atomic_load(&table->refused),
+  };
+}
+
+void table_get_work(struct table *table, struct table_work *ret) {
+  *ret = (struct table_work){
+      .taken = count_taken(table),
+      .timing_ns = series_load(table->timing_ns),
   };
 }

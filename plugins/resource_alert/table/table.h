@@ -19,6 +19,11 @@ struct table_counts {
   uint64_t refused; /* readings of series beyond the bound, or without memory */
 };
 
+struct table_work {
+  uint64_t taken;    /* values, watched or not */
+  int64_t timing_ns; /* what one took; 0: not known yet */
+};
+
 struct table_limits {
   uint64_t series_max;      /* seen, watched or not */
   double missing_intervals; /* without a reading: the series stopped */
@@ -33,12 +38,14 @@ int table_new(const struct rows *rows, const struct table_limits *limits,
 /* No other thread may be in the table. Accepts NULL. */
 void table_free(struct table *table);
 
-/* Judges one reading. Any thread; no lock is shared by two series once they
- * were seen, and no memory is taken then. */
+/* Judges one reading. Any thread; once a series was seen no lock is shared with
+ * another one and no memory is taken, and a value that changes nothing takes no
+ * lock at all. */
 void table_take(struct table *table, const struct reading *reading);
 
 /* Lets time pass: to be called every 250 ms by one thread. Once a second it
- * looks at what stopped, what wants a reminder and what is gone for good. */
+ * looks at what stopped, what wants a reminder and what is gone for good. Each
+ * time one value that comes next is timed. */
 void table_tick(struct table *table, int64_t now_ms, int64_t wall_ms);
 
 /* The series of READING, which stands for a value of before a restart, bound
@@ -52,5 +59,8 @@ struct series *table_lock_restored(struct table *table,
 struct series *table_lock_next(struct table *table, size_t *cursor);
 
 void table_get_counts(struct table *table, struct table_counts *ret);
+
+/* Adds up over all series: for those who ask now and then. */
+void table_get_work(struct table *table, struct table_work *ret);
 
 #endif

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "resource_alert/table/condition.h"
 #include "resource_alert/table/message.h"
 #include "resource_alert/table/selector.h"
 
@@ -47,6 +48,23 @@ static int check_order(const char *min_name, double min, const char *max_name,
   return 0;
 }
 
+static int check_only_if(const struct option_strings *words,
+                         struct error *error) {
+  if (words->len == 0) {
+    return 0;
+  }
+  if (words->len != 2) {
+    return error_set(error, -EINVAL,
+                     "OnlyIf stands once, with two words: write OnlyIf "
+                     "\"dbpool/current_connections-total\" \">= 5\"");
+  }
+  struct condition condition = {0};
+  int code =
+      condition_parse(words->items[0], words->items[1], &condition, error);
+  condition_fini(&condition);
+  return code;
+}
+
 static int check_threshold(const void *target, struct error *error) {
   const struct threshold_options *row = target;
   if (isnan(row->warning_min) && isnan(row->warning_max) &&
@@ -65,7 +83,7 @@ static int check_threshold(const void *target, struct error *error) {
     code = error_set(error, -EINVAL,
                      "FlapLimit needs a window: write FlapWindow 600");
   }
-  return code;
+  return code != 0 ? code : check_only_if(&row->only_if, error);
 }
 
 #define LIMIT(option_name, field, text)                                        \
@@ -134,6 +152,19 @@ static const struct option options[] = {
      .help = "What it means when a series that was there stops for as many "
              "intervals as the global option B<Timeout> says. With C<ignore> "
              "its state becomes UNKNOWN and nobody is told."},
+    {.name = "OnlyIf",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct threshold_options, only_if),
+     .example = "\"dbpool/current_connections-total\" \">= 5\"",
+     .help =
+         "Two words: another value, C<plugin/type[-instance][:data source]> "
+         "without globs, and what it must be, C<E<lt>>, C<E<lt>=>, C<E<gt>> or "
+         "C<E<gt>=> and a number. Meanwhile only the row counts; else every "
+         "reading of it is as if it were within the limits. The other value is "
+         "looked for on the host and with the plugin instance of the series "
+         "that is judged; C<plugin-instance/...> means that instance, "
+         "C<plugin-/...> none. One that is older than two of its intervals, or "
+         "not there, is nothing."},
     SECONDS("Repeat", repeat_s, "0",
             "Time between reminders while the state is not OKAY; C<0>: none."),
     SECONDS("FlapWindow", flap_window_s, "0",

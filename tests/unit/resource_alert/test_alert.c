@@ -37,7 +37,7 @@ static enum alert_state take(struct script *script, double value) {
   };
   struct alert_change change;
   bool has_changed =
-      alert_take(&script->alert, &script->rule, value, &now, &change);
+      alert_take(&script->alert, &script->rule, value, false, &now, &change);
   if (has_changed) {
     assert_int_not_equal(change.from, change.to);
     assert_int_equal(change.to, script->alert.state);

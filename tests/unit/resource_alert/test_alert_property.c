@@ -120,7 +120,7 @@ static void take(struct history *history, int64_t now_ms, double value) {
                                  .gap_ms = GAP_MS};
   enum alert_state before = (enum alert_state)history->alert.state;
   struct alert_change change;
-  if (alert_take(&history->alert, rule, value, &now, &change)) {
+  if (alert_take(&history->alert, rule, value, false, &now, &change)) {
     assert_int_equal(change.from, before);
     assert_int_equal(change.to, history->alert.state);
     check_change(history, &change);

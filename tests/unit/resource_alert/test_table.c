@@ -93,8 +93,10 @@ static void describe(const void *handle, size_t source,
   ret_source->max = (double)NAN;
 }
 
-static void put_raw(const char *instance, const void *values) {
-  struct reading_names names = {.host = "h", .plugin = "p", .type = "t"};
+static void put_named(const char *plugin, const char *instance,
+                      const void *values) {
+  struct reading_names names = {.host = "h", .type = "t"};
+  (void)snprintf(names.plugin, READING_NAME_BYTES, "%s", plugin);
   (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
   const struct reading reading = {
       .names = &names,
@@ -105,6 +107,10 @@ static void put_raw(const char *instance, const void *values) {
       .values = values,
   };
   table_take(fixture.table, &reading);
+}
+
+static void put_raw(const char *instance, const void *values) {
+  put_named("p", instance, values);
 }
 
 static void put(double value) { put_raw("", &value); }
@@ -351,9 +357,133 @@ static void percentages_are_of_all_sources(void **state) {
   assert_string_equal(changes_so_far(), "UO"); /* folded: there and back */
 }
 
+/* The one watched series as those see it who look. */
+static struct alert look(void) {
+  size_t cursor = 0;
+  struct series *series = table_lock_next(fixture.table, &cursor);
+  assert_non_null(series);
+  struct alert alert = series->body->watches[0].alert;
+  series_unlock(series);
+  return alert;
+}
+
+static void a_calm_value_is_seen_by_who_looks(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  for (int i = 1; i <= 5; i++) {
+    put_after_interval(i);
+    assert_true(fabs(look().value - i) < 1e-9);
+    assert_int_equal(look().last_ms, (i - 1) * INTERVAL_MS);
+  }
+  struct table_work work;
+  table_get_work(fixture.table, &work);
+  assert_int_equal(work.taken, 5);
+}
+
+static void calm_ends_exactly_at_the_limit(void **state) {
+  (void)state;
+  add_row("r", "p/t", 0.1); /* no float is 0.1 */
+  last_row()->warning_min = -0.1;
+  open_table(100);
+  for (int i = 0; i < 4; i++) {
+    put_after_interval(i % 2 == 0 ? 0.1 : -0.1);
+  }
+  assert_string_equal(changes_so_far(), "UO");
+  put_after_interval(nextafter(0.1, 1));
+  assert_string_equal(changes_so_far(), "UO OW");
+  put_after_interval(0.1);
+  put_after_interval(nextafter(-0.1, -1));
+  assert_string_equal(changes_so_far(), "UO OW WW"); /* folded */
+}
+
+static void a_hold_begins_behind_calm_values(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  last_row()->for_s = 30;
+  open_table(100);
+  for (int i = 0; i < 100; i++) {
+    put_after_interval(1);
+  }
+  for (int i = 0; i < 3; i++) {
+    put_after_interval(11);
+  }
+  assert_string_equal(changes_so_far(), "UO");
+  put_after_interval(1);
+  for (int i = 0; i < 4; i++) {
+    put_after_interval(11);
+  }
+  assert_string_equal(changes_so_far(), "UO OW");
+}
+
+static void calm_values_keep_a_series_from_being_missed(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  open_table(100);
+  for (int i = 0; i < 100; i++) {
+    put_after_interval(1);
+  }
+  pass(19000);
+  assert_string_equal(changes_so_far(), "UO");
+  pass(2000);
+  assert_string_equal(changes_so_far(), "UO OM");
+}
+
+static void only_if(const char *metric, const char *comparison) {
+  struct option_strings *words = &last_row()->only_if;
+  words->items = calloc(2, sizeof(char *));
+  words->items[0] = strdup(metric);
+  words->items[1] = strdup(comparison);
+  words->len = 2;
+}
+
+static void a_row_counts_only_while_another_value_is_so(void **state) {
+  (void)state;
+  add_row("r", "p-*/t", 10);
+  only_if("q/t", ">= 5");
+  open_table(100);
+  double high = 11;
+  double enough = 5;
+  double few = 4;
+  put_raw("a", &high); /* nothing is known of the other one */
+  assert_string_equal(changes_so_far(), "UO");
+  put_named("q", "b", &enough); /* of another instance */
+  pass(INTERVAL_MS);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO");
+  put_named("q", "a", &few);
+  pass(INTERVAL_MS);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO");
+  put_named("q", "a", &enough);
+  pass(INTERVAL_MS);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO OW");
+  pass(2 * INTERVAL_MS + 1000); /* the other one is too old */
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO OW WO");
+}
+
+static void a_condition_may_name_an_instance_and_a_source(void **state) {
+  (void)state;
+  fixture.sources = 2;
+  add_row("r", "p-*/t:s0", 10);
+  only_if("q-/t:s1", "< 5");
+  open_table(100);
+  put_named("q", "", (double[]){9, 4});
+  put_named("q", "a", (double[]){9, 9});
+  put_raw("a", (double[]){11, 0});
+  assert_string_equal(changes_so_far(), "UW");
+  pass(INTERVAL_MS);
+  put_named("q", "", (double[]){1, 5});
+  put_raw("a", (double[]){11, 0});
+  assert_string_equal(changes_so_far(), "UW WO");
+}
+
 static void survives_every_failed_allocation(void **state) {
   (void)state;
   add_row("r", "p-*/t", 10);
+  only_if("q-/t", ">= 5");
   double value = 11;
   for (size_t count = 0;; count++) {
     const struct table_limits limits = {
@@ -366,6 +496,7 @@ static void survives_every_failed_allocation(void **state) {
           table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table);
     }
     if (code == 0) {
+      put_named("q", "", &value);
       put_raw("a", &value);
     }
     bool has_failed = failing_stop();
@@ -386,14 +517,15 @@ static void the_index_finds_what_is_in_it(void **state) {
   static struct series pool[4000];
   static struct fingerprint ids[4000];
   struct series_index index = {.used = 0};
-  assert_int_equal(series_index_init(&index), 0);
+  assert_int_equal(series_index_init(&index, pool), 0);
   for (size_t i = 0; i < 4000; i++) {
     ids[i].low = (i % 50) * 256 + i * UINT64_C(0x9e3779b97f4a0000); /* crowds */
     assert_null(series_index_find(&index, ids[i]));
-    assert_int_equal(series_index_add(&index, ids[i], &pool[i]), 0);
+    series_bind(&pool[i], ids[i], NULL, 1, 1);
+    assert_int_equal(series_index_add(&index, &pool[i]), 0);
   }
   for (size_t i = 0; i < 4000; i += 3) {
-    series_index_remove(&index, ids[i]);
+    series_index_remove(&index, &pool[i]);
   }
   for (size_t i = 0; i < 4000; i++) {
     assert_ptr_equal(series_index_find(&index, ids[i]),
@@ -420,6 +552,12 @@ int main(void) {
       TEST(nobody_s_series_are_forgotten),
       TEST(rates_are_right_over_a_clock_step),
       TEST(percentages_are_of_all_sources),
+      TEST(a_calm_value_is_seen_by_who_looks),
+      TEST(calm_ends_exactly_at_the_limit),
+      TEST(a_hold_begins_behind_calm_values),
+      TEST(calm_values_keep_a_series_from_being_missed),
+      TEST(a_row_counts_only_while_another_value_is_so),
+      TEST(a_condition_may_name_an_instance_and_a_source),
       TEST(survives_every_failed_allocation),
       cmocka_unit_test(the_index_finds_what_is_in_it),
   };

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* condition: OnlyIf lines that are taken, and those that are refused. */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "resource_alert/table/condition.h"
+
+static struct condition parse(const char *metric, const char *comparison) {
+  struct condition condition = {0};
+  struct error error = {{0}};
+  if (condition_parse(metric, comparison, &condition, &error) != 0) {
+    fail_msg("%s", error.text);
+  }
+  return condition;
+}
+
+static void compares(void **state) {
+  (void)state;
+  static const struct {
+    const char *comparison;
+    bool below, at, above;
+  } cases[] = {
+      {"< 5", true, false, false},
+      {"<=5", true, true, false},
+      {"> 5", false, false, true},
+      {">=  5", false, true, true},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct condition condition = parse("p/t", cases[i].comparison);
+    assert_int_equal(condition_holds(&condition, 4.9), cases[i].below);
+    assert_int_equal(condition_holds(&condition, 5), cases[i].at);
+    assert_int_equal(condition_holds(&condition, 5.1), cases[i].above);
+    assert_false(condition_holds(&condition, (double)NAN));
+    condition_fini(&condition);
+  }
+}
+
+static void names_the_series_beside(void **state) {
+  (void)state;
+  static const struct {
+    const char *metric, *instance, *type_instance;
+  } cases[] = {
+      {"p/t", "trading", ""},
+      {"p-own/t-x", "own", "x"},
+      {"p-/t-x-y:value", "", "x-y"},
+  };
+  const struct reading_names judged = {.host = "h",
+                                       .plugin = "other",
+                                       .plugin_instance = "trading",
+                                       .type = "other",
+                                       .type_instance = "other"};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct condition condition = parse(cases[i].metric, "> 1");
+    struct reading_names names;
+    condition_name(&condition, &judged, &names);
+    assert_string_equal(names.host, "h");
+    assert_string_equal(names.plugin, "p");
+    assert_string_equal(names.plugin_instance, cases[i].instance);
+    assert_string_equal(names.type, "t");
+    assert_string_equal(names.type_instance, cases[i].type_instance);
+    assert_true(condition_may_mean(&condition, &names));
+    assert_false(condition_may_mean(&condition, &judged));
+    condition_fini(&condition);
+  }
+}
+
+static void refuses_what_says_nothing(void **state) {
+  (void)state;
+  static const char *const refused[][3] = {
+      {"p", "> 1", "OnlyIf \"p\": is not plugin[-instance]/type"},
+      {"h/p/t", "> 1", "is not plugin[-instance]/type"},
+      {"p-*/t", "> 1", "without globs"},
+      {"/t", "> 1", "has an empty part"},
+      {"p/t:", "> 1", "has an empty part"},
+      {"p/t", "1", "OnlyIf: \"1\" is no comparison: write <"},
+      {"p/t", "> ", "is no comparison"},
+      {"p/t", "> 1 s", "is no comparison"},
+      {"p/t", "> nan", "is no comparison"},
+  };
+  for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    struct condition condition = {0};
+    struct error error = {{0}};
+    assert_int_equal(
+        condition_parse(refused[i][0], refused[i][1], &condition, &error),
+        -EINVAL);
+    if (strstr(error.text, refused[i][2]) == NULL) {
+      fail_msg("%s", error.text);
+    }
+    assert_null(condition.text);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(compares),
+      cmocka_unit_test(names_the_series_beside),
+      cmocka_unit_test(refuses_what_says_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
