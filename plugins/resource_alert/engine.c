@@ -41,10 +41,23 @@ struct engine {
   _Atomic uint64_t transitions;
 };
 
-static int64_t wall_ms(void) {
+static int64_t real_wall_ms(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const struct engine_clock engine_real_clock = {
+    .monotonic_ms = monotonic_ms,
+    .wall_ms = real_wall_ms,
+};
+
+static int64_t now_ms_of(const struct engine *engine) {
+  return engine->site.clock->monotonic_ms();
+}
+
+static int64_t wall_ms_of(const struct engine *engine) {
+  return engine->site.clock->wall_ms();
 }
 
 /* ---- announcing ---- */
@@ -63,7 +76,8 @@ static void announce(struct engine *engine, struct watch *watch) {
     atomic_fetch_add(&engine->transitions, 1);
   }
   if (engine->state_file != NULL) {
-    memory_keep(engine->state_file, &announcement, monotonic_ms(), wall_ms());
+    memory_keep(engine->state_file, &announcement, now_ms_of(engine),
+                wall_ms_of(engine));
   }
   if (engine->site.journal != NULL) {
     journal_put(engine->site.journal, "state",
@@ -78,7 +92,7 @@ static void announce(struct engine *engine, struct watch *watch) {
          announcement.to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
          verdict);
   if (!silences_cover(engine->site.silences, announcement.row->name,
-                      announcement.series, wall_ms())) {
+                      announcement.series, wall_ms_of(engine))) {
     notifier_put(engine->notifier, &announcement);
   }
 }
@@ -133,22 +147,27 @@ static void name_idle_rows(struct engine *engine, int64_t now_ms) {
   }
 }
 
+bool engine_turn(struct engine *engine, int wait_ms) {
+  bool is_stopping = false;
+  struct watch *changed =
+      changes_take_all(&engine->changes, wait_ms, &is_stopping);
+  announce_all(engine, changed);
+  tell_responses(engine);
+  int64_t now_ms = now_ms_of(engine);
+  int64_t wall_ms = wall_ms_of(engine);
+  table_tick(engine->table, now_ms, wall_ms);
+  complain_of_refusals(engine, now_ms);
+  name_idle_rows(engine, now_ms);
+  if (engine->state_file != NULL &&
+      (is_stopping || state_file_wants_rewrite(engine->state_file, now_ms))) {
+    memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms);
+  }
+  return !is_stopping;
+}
+
 static void *run(void *argument) {
   struct engine *engine = argument;
-  bool is_stopping = false;
-  while (!is_stopping) {
-    struct watch *changed =
-        changes_take_all(&engine->changes, TICK_MS, &is_stopping);
-    announce_all(engine, changed);
-    tell_responses(engine);
-    int64_t now_ms = monotonic_ms();
-    table_tick(engine->table, now_ms, wall_ms());
-    complain_of_refusals(engine, now_ms);
-    name_idle_rows(engine, now_ms);
-    if (engine->state_file != NULL &&
-        (is_stopping || state_file_wants_rewrite(engine->state_file, now_ms))) {
-      memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms());
-    }
+  while (engine_turn(engine, TICK_MS)) {
   }
   return NULL;
 }
@@ -175,7 +194,7 @@ static int make_table(struct engine *engine, struct error *error) {
   if (code != 0) {
     return error_set(error, code, "table: %s", strerror(-code));
   }
-  table_tick(engine->table, monotonic_ms(), wall_ms());
+  table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
   return 0;
 }
 
@@ -188,41 +207,29 @@ static int recall(struct engine *engine, struct error *error) {
   if (code != 0) {
     return error_set(error, code, "out of memory");
   }
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = now_ms_of(engine);
+  int64_t wall_ms = wall_ms_of(engine);
   memory_recall(engine->state_file, engine->table, engine->site.find_type,
-                now_ms, wall_ms());
-  memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms());
+                now_ms, wall_ms);
+  memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms);
   return 0;
 }
 
-static int start_threads(struct engine *engine, struct error *error) {
-  int code = notifier_new(&engine->site.notices, &engine->notifier, error);
-  if (code != 0) {
-    return code;
-  }
-  code = pthread_create(&engine->thread, NULL, run, engine);
-  if (code != 0) {
-    return error_set(error, -code, "no thread: %s", strerror(code));
-  }
-  engine->is_started = true;
-  return 0;
-}
-
-int engine_start(const struct engine_site *site, struct engine **ret_engine,
-                 struct error *error) {
+int engine_new(const struct engine_site *site, struct engine **ret_engine,
+               struct error *error) {
   struct engine *engine = calloc(1, sizeof(*engine));
   if (engine == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   engine->site = *site;
-  engine->started_ms = monotonic_ms();
+  engine->started_ms = now_ms_of(engine);
   changes_init(&engine->changes);
   int code = make_table(engine, error);
   if (code == 0) {
     code = recall(engine, error);
   }
   if (code == 0) {
-    code = start_threads(engine, error);
+    code = notifier_new(&engine->site.notices, &engine->notifier, error);
   }
   if (code != 0) {
     (void)engine_stop(engine);
@@ -232,13 +239,24 @@ int engine_start(const struct engine_site *site, struct engine **ret_engine,
   return 0;
 }
 
+int engine_start(struct engine *engine, struct error *error) {
+  int code = pthread_create(&engine->thread, NULL, run, engine);
+  if (code != 0) {
+    return error_set(error, -code, "no thread: %s", strerror(code));
+  }
+  engine->is_started = true;
+  return 0;
+}
+
 bool engine_stop(struct engine *engine) {
   if (engine == NULL) {
     return true;
   }
+  changes_stop(&engine->changes);
   if (engine->is_started) {
-    changes_stop(&engine->changes);
     (void)pthread_join(engine->thread, NULL);
+  } else if (engine->notifier != NULL) {
+    (void)engine_turn(engine, 0); /* the last one */
   }
   if (!notifier_free(engine->notifier)) {
     return false; /* what waits there points to our rows */

@@ -19,8 +19,17 @@
 struct engine;
 struct table;
 
+/* Milliseconds, as often as the engine asks; any thread. */
+struct engine_clock {
+  int64_t (*monotonic_ms)(void);
+  int64_t (*wall_ms)(void); /* since the epoch; may be set back and forth */
+};
+
+extern const struct engine_clock engine_real_clock;
+
 /* What the engine lives on. All borrowed until engine_stop() has returned. */
 struct engine_site {
+  const struct engine_clock *clock;
   const struct resource_alert_options *options;
   const char *host;         /* collectd's name for this machine */
   int64_t interval_ms;      /* the daemon's own */
@@ -33,11 +42,20 @@ struct engine_site {
   struct silences *silences;   /* NULL: none */
 };
 
-/* Makes the table and starts the threads; for the init callback, since config
- * callbacks run before collectd forks.
+/* Makes the table and takes up what was kept; for the init callback, since
+ * config callbacks run before collectd forks.
  * *ret_engine: yours, engine_stop(). Returns 0 or negative errno. */
-int engine_start(const struct engine_site *site, struct engine **ret_engine,
-                 struct error *error);
+int engine_new(const struct engine_site *site, struct engine **ret_engine,
+               struct error *error);
+
+/* Starts the thread that takes one turn after the other. Returns 0 or negative
+ * errno; then engine_stop() is still to be called. */
+int engine_start(struct engine *engine, struct error *error);
+
+/* One turn: waits for at most wait_ms for a change, announces what changed and
+ * lets time pass. For one thread: the engine's own, or that of a test that
+ * turns its clock. Returns false once it was the last one. */
+bool engine_turn(struct engine *engine, int wait_ms);
 
 /* Announces what changed, ends the threads and frees all. No reading may come
  * any more. Accepts NULL. Returns false if a notification plugin hangs in a

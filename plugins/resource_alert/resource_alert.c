@@ -153,6 +153,7 @@ static int start(struct error *error) {
     return -1;
   }
   const struct engine_site site = {
+      .clock = &engine_real_clock,
       .options = &options,
       .host = hostname_g,
       .interval_ms = (int64_t)CDTIME_T_TO_MS(interval_g),
@@ -165,7 +166,11 @@ static int start(struct error *error) {
       .silences = silences,
   };
   struct engine *started = NULL;
-  if (engine_start(&site, &started, error) != 0) {
+  if (engine_new(&site, &started, error) != 0) {
+    return -1;
+  }
+  if (engine_start(started, error) != 0) {
+    (void)engine_stop(started);
     return -1;
   }
   (void)pthread_mutex_lock(&engine_lock);
