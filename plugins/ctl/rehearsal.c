@@ -62,8 +62,8 @@ static int make_table(struct rehearsal *rehearsal,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
   changes_init(&rehearsal->changes);
-  int code =
-      rows_init(&rehearsal->rows, &options->thresholds, &options->stock, error);
+  const struct rows_source source = resource_alert_rows_source(options);
+  int code = rows_init(&rehearsal->rows, &source, error);
   if (code != 0) {
     return code;
   }

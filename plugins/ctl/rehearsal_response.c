@@ -57,25 +57,25 @@ static int name_actions(struct rehearsal_response *response,
 static int make_trigger(struct rehearsal_response *response,
                         const struct response_options *options,
                         const struct resource_alert_options *table) {
-  const struct threshold_options *rows = table->thresholds.items;
   struct trigger *trigger = &response->trigger;
+  size_t len = 0;
+  const char **names = resource_alert_row_names(table, &len);
   trigger->at_least = options->at_least == RESPONSE_TRIGGER_FAILURE
                           ? ALERT_FAILURE
                           : ALERT_WARNING;
   trigger->rows = calloc(options->when.len + 1, sizeof(*trigger->rows));
-  if (trigger->rows == NULL) {
-    return -ENOMEM;
-  }
-  for (size_t i = 0; i < options->when.len; i++) {
-    for (size_t j = 0; j < table->thresholds.len; j++) {
-      if (strcmp(rows[j].head.label, options->when.items[i]) == 0) {
+  bool is_there = names != NULL && trigger->rows != NULL;
+  for (size_t i = 0; i < options->when.len && is_there; i++) {
+    for (size_t j = 0; j < len; j++) {
+      if (strcmp(names[j], options->when.items[i]) == 0) {
         trigger->rows[trigger->len++] =
             (struct trigger_row){.name = options->when.items[i], .row = j};
         break;
       }
     }
   }
-  return 0;
+  free(names);
+  return is_there ? 0 : -ENOMEM;
 }
 
 int rehearsal_response_init(struct rehearsal_response *response,

@@ -232,15 +232,12 @@ static int check_row(const struct row_check *check,
 static int check_responses(const struct row_check *check,
                            struct findings *findings) {
   const struct resource_alert_options *options = check->resource_alert;
-  const struct threshold_options *rows = options->thresholds.items;
-  const char **names = calloc(options->thresholds.len + 1, sizeof(*names));
+  size_t len = 0;
+  const char **names = resource_alert_row_names(options, &len);
   if (names == NULL) {
     return -ENOMEM;
   }
-  for (size_t i = 0; i < options->thresholds.len; i++) {
-    names[i] = rows[i].head.label;
-  }
-  const struct responses_rows all = {names, options->thresholds.len};
+  const struct responses_rows all = {names, len};
   char *items = options->responses.responses.items;
   for (size_t i = 0; i < options->responses.responses.len; i++) {
     struct responses_options one = options->responses;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* notices: notifications out, from a trade to collectd's bus. */
+/* notices: notifications out, from a trade to collectd's bus, and in. */
 #include "glue/notices.h"
 
 #include "collectd.h"
 #include "plugin.h"
 #include "utils/common/common.h"
+
+static _Thread_local bool is_dispatching;
 
 static int collectd_severity(enum notice_severity severity) {
   switch (severity) {
@@ -42,7 +44,9 @@ static void put(void *context, const struct notice *notice) {
                                                 field->number);
     }
   }
+  is_dispatching = true; /* callbacks run before it returns */
   (void)plugin_dispatch_notification(&out);
+  is_dispatching = false;
   (void)plugin_notification_meta_free(out.meta);
 }
 
@@ -52,4 +56,33 @@ struct notice_sink glue_notice_sink(const char *plugin) {
     void *context;
   } borrowed = {.name = plugin};
   return (struct notice_sink){.put = put, .context = borrowed.context};
+}
+
+static enum notice_severity severity_of(int severity) {
+  switch (severity) {
+  case NOTIF_OKAY:
+    return NOTICE_OKAY;
+  case NOTIF_WARNING:
+    return NOTICE_WARNING;
+  default:
+    return NOTICE_FAILURE;
+  }
+}
+
+struct notice glue_notice(const struct notification_s *notification) {
+  return (struct notice){
+      .severity = severity_of(notification->severity),
+      .time_s = CDTIME_T_TO_DOUBLE(notification->time),
+      .host = notification->host,
+      .plugin = notification->plugin,
+      .plugin_instance = notification->plugin_instance,
+      .type = notification->type,
+      .type_instance = notification->type_instance,
+      .message = notification->message,
+  };
+}
+
+bool glue_notice_is_own(const struct notification_s *notification,
+                        const char *plugin) {
+  return is_dispatching || strcmp(notification->plugin, plugin) == 0;
 }

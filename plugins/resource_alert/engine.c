@@ -91,7 +91,9 @@ static void announce(struct engine *engine, struct watch *watch) {
   report(&engine->site.log,
          announcement.to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
          verdict);
-  if (!silences_cover(engine->site.silences, announcement.row->name,
+  bool is_known = announcement.row->notification != NULL; /* to all who hear */
+  if (!is_known &&
+      !silences_cover(engine->site.silences, announcement.row->name,
                       announcement.series, wall_ms_of(engine))) {
     notifier_put(engine->notifier, &announcement);
   }
@@ -138,7 +140,8 @@ static void name_idle_rows(struct engine *engine, int64_t now_ms) {
   }
   engine->has_named_idle = true;
   for (size_t i = 0; i < engine->rows.len; i++) {
-    if (row_is_idle(&engine->rows.items[i])) {
+    bool is_fed = engine->rows.items[i].notification == NULL;
+    if (is_fed && row_is_idle(&engine->rows.items[i])) {
       report(&engine->site.log, REPORT_NOTICE,
              "row \"%s\": no series for %lld s; is its plugin loaded, its "
              "Metric right?",
@@ -181,8 +184,8 @@ static int make_table(struct engine *engine, struct error *error) {
       .missing_intervals = engine->site.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  int code =
-      rows_init(&engine->rows, &options->thresholds, &options->stock, error);
+  const struct rows_source source = resource_alert_rows_source(options);
+  int code = rows_init(&engine->rows, &source, error);
   if (code != 0) {
     return code;
   }
@@ -268,6 +271,10 @@ bool engine_stop(struct engine *engine) {
   free(engine->worst);
   free(engine);
   return true;
+}
+
+void engine_hear(struct engine *engine, const struct notice *notice) {
+  table_hear(engine->table, notice, wall_ms_of(engine));
 }
 
 void engine_take(struct engine *engine, const struct reading *reading) {

@@ -65,6 +65,10 @@ bool engine_stop(struct engine *engine);
 /* Judges one reading. Any thread, never blocks. */
 void engine_take(struct engine *engine, const struct reading *reading);
 
+/* Hands a notification of another plugin to the rows that want it. Any thread,
+ * never blocks. */
+void engine_hear(struct engine *engine, const struct notice *notice);
+
 /* The table, for those who show it: table_lock_next(), table_get_counts(). */
 struct table *engine_table(struct engine *engine);
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int check_absolute(const char *value, struct error *error) {
   return value[0] == '/' ? 0
@@ -57,10 +59,59 @@ static const struct option options[] = {
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, thresholds),
      .block = &threshold_block},
+    {.name = "Notification",
+     .kind = OPTION_BLOCK,
+     .offset = offsetof(struct resource_alert_options, notifications),
+     .block = &notification_block},
     STOCK_OPTION_ROWS(resource_alert_options, stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };
+
+/* A When, the journal and the state file know a row by its name alone. */
+static int check_names(const void *target, struct error *error) {
+  const struct resource_alert_options *all = target;
+  const struct threshold_options *thresholds = all->thresholds.items;
+  const struct notification_options *notifications = all->notifications.items;
+  for (size_t i = 0; i < all->notifications.len; i++) {
+    for (size_t j = 0; j < all->thresholds.len; j++) {
+      if (strcmp(notifications[i].head.label, thresholds[j].head.label) == 0) {
+        return error_set(error, -EINVAL,
+                         "a <Threshold> and a <Notification> are both called "
+                         "\"%s\"; give one of them another name",
+                         thresholds[j].head.label);
+      }
+    }
+  }
+  return 0;
+}
+
+struct rows_source
+resource_alert_rows_source(const struct resource_alert_options *all) {
+  return (struct rows_source){.thresholds = &all->thresholds,
+                              .notifications = &all->notifications,
+                              .stock = &all->stock};
+}
+
+const char **resource_alert_row_names(const struct resource_alert_options *all,
+                                      size_t *ret_len) {
+  const struct threshold_options *thresholds = all->thresholds.items;
+  const struct notification_options *notifications = all->notifications.items;
+  size_t len = all->thresholds.len + all->notifications.len;
+  const char **names = calloc(len + 1, sizeof(*names));
+  if (names == NULL) {
+    return NULL;
+  }
+  size_t at = 0;
+  for (size_t i = 0; i < all->thresholds.len; i++) {
+    names[at++] = thresholds[i].head.label;
+  }
+  for (size_t i = 0; i < all->notifications.len; i++) {
+    names[at++] = notifications[i].head.label;
+  }
+  *ret_len = len;
+  return names;
+}
 
 const struct option_block resource_alert_options = {
     .name = "resource_alert",
@@ -68,4 +119,5 @@ const struct option_block resource_alert_options = {
     .help = "The table of thresholds and the responses to it.",
     .options = options,
     .options_len = OPTION_COUNT(options),
+    .check = check_names,
 };

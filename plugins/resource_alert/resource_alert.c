@@ -40,18 +40,14 @@ static struct status *status;
 /* ---- configuration: before the daemon forks ---- */
 
 static int name_rows(struct responses_rows *ret_rows) {
-  const struct threshold_options *rows = options.thresholds.items;
-  const char **names = calloc(options.thresholds.len + 1, sizeof(*names));
+  size_t len = 0;
+  const char **names = resource_alert_row_names(&options, &len);
   if (names == NULL) {
     return -1;
   }
-  for (size_t i = 0; i < options.thresholds.len; i++) {
-    names[i] = rows[i].head.label;
-  }
   free(row_names);
   row_names = names;
-  *ret_rows =
-      (struct responses_rows){.names = names, .len = options.thresholds.len};
+  *ret_rows = (struct responses_rows){.names = names, .len = len};
   return 0;
 }
 
@@ -76,6 +72,21 @@ static int take(const data_set_t *type, const value_list_t *list,
   (void)unused;
   struct reading reading = glue_reading(type, list);
   engine_take(engine, &reading);
+  return 0;
+}
+
+/* May be called until the very end, by whoever has something to say. */
+static int hear(const notification_t *notification, user_data_t *unused) {
+  (void)unused;
+  if (glue_notice_is_own(notification, NAME)) {
+    return 0;
+  }
+  struct notice notice = glue_notice(notification);
+  (void)pthread_mutex_lock(&engine_lock);
+  if (engine != NULL) {
+    engine_hear(engine, &notice);
+  }
+  (void)pthread_mutex_unlock(&engine_lock);
   return 0;
 }
 
@@ -209,6 +220,9 @@ static int init(void) {
   }
   (void)plugin_register_write(NAME, take, NULL);
   (void)plugin_register_read(NAME, publish);
+  if (options.notifications.len > 0) {
+    (void)plugin_register_notification(NAME, hear, NULL);
+  }
   (void)plugin_register_shutdown(NAME, stop);
   return 0;
 }

@@ -65,8 +65,13 @@ static void format_reason(const struct announcement *announcement, char *text,
   format_number(announcement->limit, limit, sizeof(limit));
   format_seconds(announcement->held_ms, held, sizeof(held));
   bool has_held = announcement->held_ms > 0;
-  if (announcement->cause == ALERT_CAUSE_MISSING ||
-      announcement->to == ALERT_MISSING) {
+  if (announcement->row->notification != NULL) {
+    (void)snprintf(text, bytes, "%s",
+                   announcement->cause == ALERT_CAUSE_EXPIRED
+                       ? "has not been heard of for its TTL"
+                       : "says a notification");
+  } else if (announcement->cause == ALERT_CAUSE_MISSING ||
+             announcement->to == ALERT_MISSING) {
     (void)snprintf(text, bytes, "without a reading for %s", held);
   } else if (announcement->to == ALERT_UNKNOWN) {
     (void)snprintf(text, bytes, "%s is back, not judged yet", value);

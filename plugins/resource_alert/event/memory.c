@@ -17,17 +17,23 @@ static int64_t to_monotonic(const struct recall *recall, int64_t wall_ms) {
   return recall->now_ms - (ago_ms > 0 ? ago_ms : 0);
 }
 
-static void take_up(void *context, const struct stored_alert *stored) {
-  const struct recall *recall = context;
+static struct series *lock_stored(const struct recall *recall,
+                                  const struct stored_alert *stored) {
+  struct series *series =
+      table_lock_heard(recall->table, stored->row, stored->names);
   struct reading reading = {
       .names = stored->names,
       .interval_ns = stored->interval_ms * 1000000,
   };
-  if (recall->find_type(stored->names->type, &reading.type,
-                        &reading.values_len) != 0) {
-    return;
-  }
-  struct series *series = table_lock_restored(recall->table, &reading);
+  bool is_value =
+      series == NULL && recall->find_type(stored->names->type, &reading.type,
+                                          &reading.values_len) == 0;
+  return is_value ? table_lock_restored(recall->table, &reading) : series;
+}
+
+static void take_up(void *context, const struct stored_alert *stored) {
+  const struct recall *recall = context;
+  struct series *series = lock_stored(recall, stored);
   if (series == NULL) {
     return;
   }

@@ -187,8 +187,9 @@ static json_t *row_to_json(const struct row *row, const struct seen_row *seen) {
       alert_state_name(seen->len > 0 ? seen->worst[0].state : ALERT_UNKNOWN),
       "since", row_since(seen), "value",
       has_value ? number_or_null(seen->worst[0].value) : json_null(), "unit",
-      row->unit, "limits", limits_to_json(&row->rule), "series_count",
-      (json_int_t)sum, "counts", counts, "series", series);
+      row->unit, "limits",
+      row->notification == NULL ? limits_to_json(&row->rule) : json_object(),
+      "series_count", (json_int_t)sum, "counts", counts, "series", series);
 }
 
 json_t *status_rows(const struct rows *rows, struct table *table) {

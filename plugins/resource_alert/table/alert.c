@@ -20,6 +20,8 @@ const char *alert_cause_name(enum alert_cause cause) {
     return "back";
   case ALERT_CAUSE_REMINDER:
     return "reminder";
+  case ALERT_CAUSE_EXPIRED:
+    return "expired";
   }
   return "limit";
 }
@@ -215,17 +217,31 @@ bool alert_take(struct alert *alert, const struct alert_rule *rule,
   return follow_latches(alert, rule, now, ret_change);
 }
 
+static enum alert_state state_when_missed(const struct alert_rule *rule) {
+  switch (rule->missing) {
+  case ALERT_MISSING_IGNORE:
+    return ALERT_UNKNOWN;
+  case ALERT_MISSING_OKAY:
+    return ALERT_OKAY;
+  case ALERT_MISSING_WARNING:
+  case ALERT_MISSING_FAILURE:
+    break;
+  }
+  return ALERT_MISSING;
+}
+
 bool alert_miss(struct alert *alert, const struct alert_rule *rule,
                 int64_t wall_ms, int64_t silent_ms,
                 struct alert_change *ret_change) {
   memset(&alert->warning, 0, sizeof(alert->warning));
   memset(&alert->failure, 0, sizeof(alert->failure));
-  enum alert_state to =
-      rule->missing == ALERT_MISSING_IGNORE ? ALERT_UNKNOWN : ALERT_MISSING;
+  enum alert_state to = state_when_missed(rule);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
-  change_state(alert, to, ALERT_CAUSE_MISSING, wall_ms, ret_change);
+  change_state(alert, to,
+               to == ALERT_OKAY ? ALERT_CAUSE_EXPIRED : ALERT_CAUSE_MISSING,
+               wall_ms, ret_change);
   ret_change->held_ms = silent_ms;
   return true;
 }

@@ -13,6 +13,7 @@ enum alert_missing { /* when the series stops; the words of Missing */
                      ALERT_MISSING_IGNORE,
                      ALERT_MISSING_WARNING,
                      ALERT_MISSING_FAILURE,
+                     ALERT_MISSING_OKAY, /* of no row of values */
 };
 
 /* What a row demands. Limits: NaN where there is none. */
@@ -66,6 +67,7 @@ enum alert_cause {
   ALERT_CAUSE_MISSING,  /* the readings stopped */
   ALERT_CAUSE_BACK,     /* they are back, and not judged yet */
   ALERT_CAUSE_REMINDER, /* nothing changed; said again */
+  ALERT_CAUSE_EXPIRED,  /* what was said has had its time */
 };
 
 /* One change of state, as it is told. */
@@ -79,7 +81,7 @@ struct alert_change {
   bool is_loud;      /* people are told; a first OKAY is nothing to tell */
 };
 
-/* "limit", "missing", "back", "reminder". A literal. */
+/* "limit", "missing", "back", "reminder", "expired". A literal. */
 const char *alert_cause_name(enum alert_cause cause);
 
 /* True if a reading within all limits, but inverted ones, cannot change

@@ -3,6 +3,7 @@
 #include "resource_alert/table/rows.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,20 +56,43 @@ static int add_selectors(struct rows *rows, size_t row,
   return 0;
 }
 
-static int allocate(struct rows *rows, const struct option_blocks *thresholds,
-                    size_t stock_len) {
-  const struct threshold_options *options = thresholds->items;
+/* warning and failure are 1 and 2; a time that is up is all that is missed. */
+static void notification_init(struct row *row,
+                              const struct notification_options *options) {
+  row->rule = (struct alert_rule){
+      .warning_min = (double)NAN,
+      .warning_max = 0.5,
+      .failure_min = (double)NAN,
+      .failure_max = 1.5,
+      .missing = ALERT_MISSING_OKAY,
+  };
+  row->notification = options;
+  row->name = options->head.label;
+  row->unit = "";
+}
+
+static size_t blocks_len(const struct option_blocks *blocks) {
+  return blocks == NULL ? 0 : blocks->len;
+}
+
+static int allocate(struct rows *rows, const struct rows_source *source) {
+  size_t stock_len =
+      source->stock == NULL ? 0 : stock_rows_count(source->stock);
+  size_t thresholds_len = blocks_len(source->thresholds);
+  size_t named_len = thresholds_len + blocks_len(source->notifications);
   size_t selectors = 0;
-  for (size_t i = 0; i < thresholds->len; i++) {
+  for (size_t i = 0; i < thresholds_len; i++) {
+    const struct threshold_options *options = source->thresholds->items;
     selectors += options[i].metrics.len;
   }
   *rows = (struct rows){
-      .items = calloc(thresholds->len + stock_len + 1, sizeof(*rows->items)),
+      .items = calloc(named_len + stock_len + 1, sizeof(*rows->items)),
       .selectors = calloc(selectors + 1, sizeof(*rows->selectors)),
       .owners = calloc(selectors + 1, sizeof(*rows->owners)),
       .scopes = calloc(stock_len + 1, sizeof(*rows->scopes)),
-      .len = thresholds->len + stock_len,
-      .named_len = thresholds->len,
+      .len = named_len + stock_len,
+      .thresholds_len = thresholds_len,
+      .named_len = named_len,
   };
   bool is_there = rows->items != NULL && rows->selectors != NULL &&
                   rows->owners != NULL && rows->scopes != NULL;
@@ -78,18 +102,30 @@ static int allocate(struct rows *rows, const struct option_blocks *thresholds,
   return is_there ? 0 : -ENOMEM;
 }
 
-static int fill(struct rows *rows, const struct option_blocks *thresholds,
-                const struct stock_options *stock, struct error *error) {
-  const struct threshold_options *options = thresholds->items;
+static int fill_thresholds(struct rows *rows,
+                           const struct option_blocks *thresholds,
+                           struct error *error) {
   int code = 0;
-  for (size_t i = 0; i < rows->named_len && code == 0; i++) {
+  for (size_t i = 0; i < rows->thresholds_len && code == 0; i++) {
+    const struct threshold_options *options = thresholds->items;
     code = row_init(&rows->items[i], &options[i], error);
     if (code == 0) {
       code = add_selectors(rows, i, &options[i].metrics, error);
     }
   }
-  if (code == 0 && stock != NULL) {
-    code = stock_rows_fill(stock, rows->items + rows->named_len, rows->scopes);
+  return code;
+}
+
+static int fill(struct rows *rows, const struct rows_source *source,
+                struct error *error) {
+  int code = fill_thresholds(rows, source->thresholds, error);
+  for (size_t i = rows->thresholds_len; i < rows->named_len; i++) {
+    const struct notification_options *options = source->notifications->items;
+    notification_init(&rows->items[i], &options[i - rows->thresholds_len]);
+  }
+  if (code == 0 && source->stock != NULL) {
+    code = stock_rows_fill(source->stock, rows->items + rows->named_len,
+                           rows->scopes);
   }
   for (size_t i = 0; i < rows->len; i++) {
     rows->items[i].index = i;
@@ -97,12 +133,11 @@ static int fill(struct rows *rows, const struct option_blocks *thresholds,
   return code;
 }
 
-int rows_init(struct rows *rows, const struct option_blocks *thresholds,
-              const struct stock_options *stock, struct error *error) {
-  int code =
-      allocate(rows, thresholds, stock == NULL ? 0 : stock_rows_count(stock));
+int rows_init(struct rows *rows, const struct rows_source *source,
+              struct error *error) {
+  int code = allocate(rows, source);
   if (code == 0) {
-    code = fill(rows, thresholds, stock, error);
+    code = fill(rows, source, error);
   }
   if (code == -ENOMEM) {
     (void)error_set(error, code, "out of memory");
@@ -166,7 +201,7 @@ size_t rows_match(const struct rows *rows,
 }
 
 bool rows_look_at(const struct rows *rows, const struct reading_names *names) {
-  for (size_t i = 0; i < rows->named_len; i++) {
+  for (size_t i = 0; i < rows->thresholds_len; i++) {
     const struct condition *condition = &rows->items[i].only_if;
     if (condition->text != NULL && condition_may_mean(condition, names)) {
       return true;
@@ -178,6 +213,9 @@ bool rows_look_at(const struct rows *rows, const struct reading_names *names) {
 bool rows_watch_source(const struct rows *rows, const struct row *row,
                        const struct selector_subject *subject,
                        const char *source) {
+  if (row->notification != NULL) {
+    return true;
+  }
   if (row->is_stock) {
     return row->scope->source == NULL ||
            strcmp(row->scope->source, source) == 0;

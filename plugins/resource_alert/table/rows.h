@@ -8,10 +8,12 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "core/notice.h"
 #include "core/option.h"
 #include "core/reading.h"
 #include "resource_alert/table/alert.h"
 #include "resource_alert/table/condition.h"
+#include "resource_alert/table/notification.h"
 #include "resource_alert/table/selector.h"
 #include "resource_alert/table/stock_rows.h"
 
@@ -23,32 +25,42 @@ struct row {
   bool is_okay_persistent; /* told with every reading that is okay */
   bool is_stock;           /* from a block of collectd's threshold plugin: its
                               notifications bear the names of the series */
-  const struct stock_scope *scope; /* NULL unless is_stock */
-  char *owned_name;                /* likewise; owned */
-  const char *name;                /* these three borrowed from the options */
-  const char *message;             /* NULL: the verdict */
+  const struct notification_options *notification; /* NULL: fed by values */
+  const struct stock_scope *scope;                 /* NULL unless is_stock */
+  char *owned_name;                                /* likewise; owned */
+  const char *name;    /* these three borrowed from the options */
+  const char *message; /* NULL: the verdict */
   const char *unit;
-  size_t index;                         /* among the <Threshold> blocks */
+  size_t index;                         /* among all rows */
   size_t first_selector, selectors_len; /* in struct rows */
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
 };
 
+/* First those of <Threshold> blocks, then those of <Notification> blocks, then
+ * stock's. */
 struct rows {
   struct row *items;
   size_t len;
+  size_t thresholds_len;
+  size_t named_len;           /* <Threshold> and <Notification> */
   struct selector *selectors; /* of all rows, in their order */
   size_t selectors_len;
   size_t *owners;             /* owners[i]: index of the row of selectors[i] */
-  size_t named_len;           /* rows with selectors; behind them are stock's */
-  struct stock_scope *scopes; /* of the rows behind */
+  struct stock_scope *scopes; /* of stock's rows */
 };
 
-/* thresholds: struct threshold_options. stock: NULL: none. Both are borrowed
- * for as long as the rows live.
- * Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
-int rows_init(struct rows *rows, const struct option_blocks *thresholds,
-              const struct stock_options *stock, struct error *error);
+/* What rows are made of, each NULL if there is none. Borrowed for as long as
+ * the rows live. */
+struct rows_source {
+  const struct option_blocks *thresholds;    /* struct threshold_options */
+  const struct option_blocks *notifications; /* struct notification_options */
+  const struct stock_options *stock;
+};
+
+/* Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
+int rows_init(struct rows *rows, const struct rows_source *source,
+              struct error *error);
 
 /* Accepts NULL and all zero rows. */
 void rows_fini(struct rows *rows);

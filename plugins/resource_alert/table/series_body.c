@@ -115,7 +115,7 @@ static int keep_for_others(struct series_store *store,
                            const struct series_binding *binding,
                            struct series_body *body) {
   int code = 0;
-  for (size_t i = 0; i < binding->rows->named_len && code == 0; i++) {
+  for (size_t i = 0; i < binding->rows->thresholds_len && code == 0; i++) {
     const struct condition *condition = &binding->rows->items[i].only_if;
     if (condition->text != NULL && body->kept_len < UINT16_MAX &&
         condition_may_mean(condition, binding->names)) {
@@ -134,7 +134,7 @@ static int fill(struct series_store *store,
   if (code == 0) {
     code = find_companions(store, binding, body);
   }
-  if (code == 0) {
+  if (code == 0 && !binding->is_heard) {
     code = keep_for_others(store, binding, body);
   }
   if (code == 0 && !body->type->is_all_gauges) {

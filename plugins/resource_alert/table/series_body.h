@@ -76,6 +76,7 @@ struct series_binding {
   struct selector_subject subject; /* of the names */
   struct row **matched;            /* by rows_match() */
   size_t matched_len;
+  bool is_heard; /* of notifications, not of values */
 };
 
 /* Binds the series to every data source that a matching row watches, and to

@@ -3,37 +3,13 @@
 #include "resource_alert/table/table.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/deadline.h"
-#include "resource_alert/table/series_index.h"
-#include "resource_alert/table/series_places.h"
+#include "resource_alert/table/table_parts.h"
 
 #define WALK_MS 1000
 #define UNWATCHED_MS (INT64_C(3600) * 1000) /* then it is forgotten */
-struct table {
-  const struct rows *rows;
-  struct changes *changes;
-  struct table_limits limits;
-  struct series_places places;
-  struct series_index index;
-  _Atomic int64_t now_ms;
-  _Atomic bool wants_timing; /* of the next value that comes */
-  _Atomic int64_t timing_ns; /* what it took; 0: none yet */
-  _Atomic uint64_t refused;
-
-  pthread_mutex_t lock; /* for a first sight: guards all below */
-  struct series_store store;
-  struct series_types types;
-  struct row **matched;  /* for rows_match() */
-  uint64_t taken_before; /* values of series that are no more */
-  _Atomic uint64_t series_len;
-  _Atomic uint64_t watched_len;
-
-  int64_t walked_ms; /* the ticking thread's */
-};
-
 /* ---- life ---- */
 
 static int init_memory(struct table *table) {
@@ -85,119 +61,13 @@ void table_free(struct table *table) {
   }
   names_fini(&table->store.names);
   series_types_fini(&table->types);
+  series_types_fini(&table->heard_types);
   series_index_fini(&table->index);
   (void)pthread_mutex_destroy(&table->lock);
   free_memory(table);
 }
 
-/* ---- first sight, under the table's lock ---- */
-
-/* The rows' view of the series of READING; NULL in *ret_body: no row cares.
- * Returns 0 or -ENOMEM. */
-static int bind_rows(struct table *table, const struct reading *reading,
-                     struct fingerprint id, struct series_body **ret_body) {
-  struct series_binding binding = {
-      .rows = table->rows,
-      .names = reading->names,
-      .id = id,
-      .matched = table->matched,
-  };
-  *ret_body = NULL;
-  selector_subject_init(&binding.subject, reading->names);
-  binding.matched_len =
-      rows_match(table->rows, &binding.subject, reading->names, table->matched);
-  bool is_wanted =
-      binding.matched_len > 0 || rows_look_at(table->rows, reading->names);
-  if (!is_wanted || reading->values_len > UINT8_MAX) {
-    return 0;
-  }
-  binding.type = series_types_find(&table->types, reading);
-  return binding.type == NULL
-             ? -ENOMEM
-             : series_body_new(&table->store, &binding, ret_body);
-}
-
-/* Makes a place the series of READING, with BODY (taken). */
-static struct series *use_place(struct table *table, struct series_body *body,
-                                const struct reading *reading,
-                                struct fingerprint id) {
-  int64_t now_ms = atomic_load(&table->now_ms);
-  struct series *series = series_places_take(&table->places, now_ms);
-  if (series == NULL) {
-    series_body_free(&table->store, body);
-    return NULL;
-  }
-  series_lock(series);
-  series_bind(series, id, body, reading->interval_ns, now_ms);
-  series_unlock(series);
-  atomic_fetch_add(&table->series_len, 1);
-  atomic_fetch_add(&table->watched_len, body == NULL ? 0 : 1);
-  return series;
-}
-
-static void give_back(struct table *table, struct series *series) {
-  table->taken_before += series_load(series->taken);
-  series_lock(series);
-  struct series_body *body = series_unbind(series);
-  series_unlock(series);
-  atomic_fetch_sub(&table->series_len, 1);
-  atomic_fetch_sub(&table->watched_len, body == NULL ? 0 : 1);
-  series_body_free(&table->store, body);
-  series_places_give_back(&table->places, series, atomic_load(&table->now_ms));
-}
-
-static struct series *add_series(struct table *table,
-                                 const struct reading *reading,
-                                 struct fingerprint id) {
-  struct series_body *body = NULL;
-  if (atomic_load(&table->series_len) >= table->limits.series_max ||
-      bind_rows(table, reading, id, &body) != 0) {
-    return NULL;
-  }
-  struct series *series = use_place(table, body, reading, id);
-  if (series != NULL && series_index_add(&table->index, series) != 0) {
-    give_back(table, series);
-    return NULL;
-  }
-  return series;
-}
-
-/* Finds or adds. NULL: refused. */
-static struct series *sight(struct table *table, const struct reading *reading,
-                            struct fingerprint id) {
-  (void)pthread_mutex_lock(&table->lock);
-  struct series *series = series_index_find(&table->index, id);
-  if (series == NULL) {
-    series = add_series(table, reading, id);
-  }
-  (void)pthread_mutex_unlock(&table->lock);
-  return series;
-}
-
 /* ---- every value ---- */
-
-/* SERIES (NULL: not seen yet) or what is in its place now, locked; NULL if it
- * was refused. */
-static struct series *lock_series(struct table *table,
-                                  const struct reading *reading,
-                                  struct fingerprint id,
-                                  struct series *series) {
-  for (;;) {
-    if (series == NULL) {
-      series = sight(table, reading, id);
-    }
-    if (series == NULL) {
-      atomic_fetch_add(&table->refused, 1);
-      return NULL;
-    }
-    series_lock(series);
-    if (series_is(series, id)) {
-      return series;
-    }
-    series_unlock(series); /* recycled since we found it */
-    series = NULL;
-  }
-}
 
 static void take(struct table *table, const struct reading *reading) {
   struct fingerprint id =
@@ -207,7 +77,8 @@ static void take(struct table *table, const struct reading *reading) {
   if (series != NULL && series_take_calmly(series, reading, now_ms)) {
     return;
   }
-  series = lock_series(table, reading, id, series);
+  const struct sighting sighting = {.reading = reading, .id = id};
+  series = table_lock_series(table, &sighting, series);
   if (series != NULL) {
     series_take(series, reading, now_ms, table->changes);
     series_unlock(series);
@@ -232,9 +103,11 @@ void table_take(struct table *table, const struct reading *reading) {
 
 struct series *table_lock_restored(struct table *table,
                                    const struct reading *reading) {
-  struct fingerprint id =
-      fingerprint_of_names(reading->names, &table->store.key);
-  struct series *series = lock_series(table, reading, id, NULL);
+  const struct sighting sighting = {
+      .reading = reading,
+      .id = fingerprint_of_names(reading->names, &table->store.key),
+  };
+  struct series *series = table_lock_series(table, &sighting, NULL);
   if (series != NULL && atomic_load(&series->body) == NULL) {
     series_unlock(series);
     return NULL;
@@ -267,7 +140,7 @@ static void forget(struct table *table, struct series *series, int64_t now_ms) {
   series_unlock(series);
   if (is_over) {
     series_index_remove(&table->index, series);
-    give_back(table, series);
+    table_give_back(table, series);
   }
   (void)pthread_mutex_unlock(&table->lock);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/notice.h"
 #include "core/reading.h"
 #include "resource_alert/table/changes.h"
 #include "resource_alert/table/rows.h"
@@ -43,6 +44,11 @@ void table_free(struct table *table);
  * lock at all. */
 void table_take(struct table *table, const struct reading *reading);
 
+/* Hands a notification to the rows that want it. Any thread. wall_ms: now,
+ * since the epoch. */
+void table_hear(struct table *table, const struct notice *notice,
+                int64_t wall_ms);
+
 /* Lets time pass: to be called every 250 ms by one thread. Once a second it
  * looks at what stopped, what wants a reminder and what is gone for good. Each
  * time one value that comes next is timed. */
@@ -52,6 +58,11 @@ void table_tick(struct table *table, int64_t now_ms, int64_t wall_ms);
  * and locked (series_unlock); NULL if no row watches it. */
 struct series *table_lock_restored(struct table *table,
                                    const struct reading *reading);
+
+/* The same for notifications of these names to the row of that name; NULL if
+ * it is no such row. */
+struct series *table_lock_heard(struct table *table, const char *row,
+                                const struct reading_names *names);
 
 /* The next watched series from *cursor on (0 at first), locked
  * (series_unlock); NULL once there is none. One that comes or goes meanwhile

@@ -11,7 +11,7 @@
 #include "resource_alert/table/message.h"
 #include "resource_alert/table/selector.h"
 
-#define NAME_BYTES 64 /* it becomes a part of metric names and file names */
+#define NAME_BYTES 64
 #define YEAR_S (365.0 * 86400)
 
 static const char *const missing_words[] = {"ignore", "warning", "failure",
@@ -24,7 +24,7 @@ static int check_metric(const char *value, struct error *error) {
   return code;
 }
 
-static int check_name(const char *label, struct error *error) {
+int threshold_check_name(const char *label, struct error *error) {
   size_t length = strlen(label);
   if (length >= NAME_BYTES) {
     return error_set(error, -EINVAL, "the name is longer than %d bytes",
@@ -230,6 +230,6 @@ const struct option_block threshold_block = {
             "MISSING.",
     .options = options,
     .options_len = OPTION_COUNT(options),
-    .check_label = check_name,
+    .check_label = threshold_check_name,
     .check = check_threshold,
 };

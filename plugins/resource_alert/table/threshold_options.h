@@ -30,4 +30,8 @@ struct threshold_options {
 
 extern const struct option_block threshold_block;
 
+/* For a row's label: it becomes a part of metric names and file names. Returns
+ * 0 or -EINVAL. */
+int threshold_check_name(const char *label, struct error *error);
+
 #endif

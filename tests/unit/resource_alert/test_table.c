@@ -56,8 +56,9 @@ static void open_table(uint64_t series_max) {
   const struct table_limits limits = {.series_max = series_max,
                                       .missing_intervals = 2,
                                       .forget_ms = 3600 * 1000};
-  assert_int_equal(
-      rows_init(&fixture.rows, &fixture.options.thresholds, NULL, NULL), 0);
+  const struct rows_source source =
+      resource_alert_rows_source(&fixture.options);
+  assert_int_equal(rows_init(&fixture.rows, &source, NULL), 0);
   assert_int_equal(
       table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table), 0);
   table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
@@ -480,6 +481,64 @@ static void a_condition_may_name_an_instance_and_a_source(void **state) {
   assert_string_equal(changes_so_far(), "UW WO");
 }
 
+static void add_notification(double ttl_s) {
+  struct option_blocks *blocks = &fixture.options.notifications;
+  struct notification_options *row = calloc(1, sizeof(*row));
+  assert_non_null(row);
+  assert_int_equal(option_init(&notification_block, row), 0);
+  row->head.label = strdup("n");
+  free(row->plugin);
+  row->plugin = strdup("p");
+  row->ttl_s = ttl_s;
+  *blocks = (struct option_blocks){.items = row, .len = 1};
+}
+
+static void hear(const char *plugin, enum notice_severity severity) {
+  const struct notice notice = {.severity = severity,
+                                .host = "h",
+                                .plugin = plugin,
+                                .plugin_instance = "",
+                                .type = "t",
+                                .type_instance = "",
+                                .message = "m"};
+  table_hear(fixture.table, &notice, fixture.wall_ms);
+}
+
+static void a_notification_counts_for_its_time(void **state) {
+  (void)state;
+  add_notification(30);
+  open_table(100);
+  hear("q", NOTICE_FAILURE);
+  hear("p", NOTICE_OKAY);
+  assert_string_equal(changes_so_far(), "");
+  hear("p", NOTICE_WARNING);
+  assert_string_equal(changes_so_far(), "UW");
+  pass(29000);
+  hear("p", NOTICE_WARNING); /* counts anew */
+  pass(29000);
+  assert_string_equal(changes_so_far(), "UW");
+  pass(2000);
+  assert_string_equal(changes_so_far(), "UW WO");
+  hear("p", NOTICE_FAILURE);
+  assert_string_equal(changes_so_far(), "UW WO OF");
+  fixture.wall_ms -= 86400 * 1000; /* a clock that is set back is no matter */
+  hear("p", NOTICE_OKAY);
+  assert_string_equal(changes_so_far(), "UW WO OF FO");
+}
+
+static void a_notification_is_not_its_value(void **state) {
+  (void)state;
+  add_row("r", "p/t", 10);
+  add_notification(30);
+  open_table(100);
+  put(11);
+  hear("p", NOTICE_FAILURE);
+  assert_string_equal(changes_so_far(), "UW UF");
+  put_after_interval(1);
+  assert_string_equal(changes_so_far(), "UW UF WO");
+  assert_int_equal(row_worst(&fixture.rows.items[1]), ALERT_FAILURE);
+}
+
 static void survives_every_failed_allocation(void **state) {
   (void)state;
   add_row("r", "p-*/t", 10);
@@ -489,8 +548,9 @@ static void survives_every_failed_allocation(void **state) {
     const struct table_limits limits = {
         .series_max = 10, .missing_intervals = 2, .forget_ms = 1000};
     failing_after(count);
-    int code =
-        rows_init(&fixture.rows, &fixture.options.thresholds, NULL, NULL);
+    const struct rows_source source =
+        resource_alert_rows_source(&fixture.options);
+    int code = rows_init(&fixture.rows, &source, NULL);
     if (code == 0) {
       code =
           table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table);
@@ -558,6 +618,8 @@ int main(void) {
       TEST(calm_values_keep_a_series_from_being_missed),
       TEST(a_row_counts_only_while_another_value_is_so),
       TEST(a_condition_may_name_an_instance_and_a_source),
+      TEST(a_notification_counts_for_its_time),
+      TEST(a_notification_is_not_its_value),
       TEST(survives_every_failed_allocation),
       cmocka_unit_test(the_index_finds_what_is_in_it),
   };
