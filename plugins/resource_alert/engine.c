@@ -291,6 +291,7 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink) {
       .dropped = notifier_dropped(engine->notifier),
   };
   table_get_counts(engine->table, &counts.table);
+  table_get_work(engine->table, &counts.work);
   publish_rows(&engine->rows, sink);
   publish_counts(&counts, sink);
   if (engine->site.options->publishes_series) {

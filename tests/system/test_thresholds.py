@@ -117,10 +117,12 @@ def test_a_series_that_stops_is_missing(collectd, table):
 
 
 def test_a_reminder_comes_again(collectd, table):
-    table(row("again", "a/gauge", "WarningMax 10", "Repeat 1", 'Message "%{value} is %{state}"')).start()
+    table(row("again", "a/gauge", "WarningMax 10", "Repeat 1", 'Severity "low" "high"',
+              'Message "%{value} is %{state} (%{severity})"')).start()
     collectd.put_value("a/gauge", 11, interval=100)
-    collectd.expect(lambda: len(collectd.notifications(message="11 is WARNING")) >= 3, within=20)
+    collectd.expect(lambda: len(collectd.notifications(message="11 is WARNING (low)")) >= 3, within=20)
     assert collectd.log_lines(r'row "again": still WARNING')
+    assert {line["severity"] for line in journal(collectd)} == {"low"}
 
 
 def test_a_rate_is_the_engine_s_own(collectd, table):
@@ -152,6 +154,8 @@ def test_the_worst_of_a_row_is_a_value(collectd, table):
     collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state-a-x-gauge") == 0, within=20)
     collectd.expect(lambda: collectd.value("resource_alert/gauge-watched") == 2, within=20)
     assert not math.isnan(collectd.value("resource_alert/derive-transitions"))
+    collectd.expect(lambda: collectd.value("resource_alert/derive-evaluations") > 10, within=20)
+    collectd.expect(lambda: 0 < collectd.value("resource_alert/duration-evaluation") < 1, within=20)
 
 
 def test_a_full_disk_costs_only_the_line(collectd):
@@ -180,6 +184,10 @@ REFUSED = {
     '<Threshold "x">\nMetric "a/b"\nWarningMin 2\nWarningMax 1\n</Threshold>':
         'WarningMin 2 is greater than WarningMax 1',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nMessage "%{valu}"\n</Threshold>': 'has an unknown %{valu}',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nSeverity "low"\n</Threshold>': 'Severity stands once, with two words',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d"\n</Threshold>': 'OnlyIf stands once, with two words',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d" "5"\n</Threshold>': '"5" is no comparison: write <',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c*/d" "> 5"\n</Threshold>': 'without globs',
     '<Threshold "x y">\nMetric "a/b"\nWarningMax 1\n</Threshold>': 'letters, digits and _ . - only',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\n</Threshold>\n' * 2: '<Threshold "x"> stands twice',
     'StateDir "here"': 'StateDir "here" is not an absolute path',

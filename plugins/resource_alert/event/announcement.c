@@ -105,6 +105,49 @@ void announcement_format_verdict(const struct announcement *announcement,
                  to, announcement->series, reason, folded);
 }
 
+/* ---- the severity ---- */
+
+/* False for what nobody is told of. */
+static bool find_severity(const struct announcement *announcement,
+                          enum notice_severity *ret_severity) {
+  switch (announcement->to) {
+  case ALERT_OKAY:
+    *ret_severity = NOTICE_OKAY;
+    return true;
+  case ALERT_WARNING:
+    *ret_severity = NOTICE_WARNING;
+    return true;
+  case ALERT_FAILURE:
+    *ret_severity = NOTICE_FAILURE;
+    return true;
+  case ALERT_MISSING:
+    *ret_severity = announcement->row->rule.missing == ALERT_MISSING_FAILURE
+                        ? NOTICE_FAILURE
+                        : NOTICE_WARNING;
+    return true;
+  case ALERT_UNKNOWN:
+    break;
+  }
+  return false;
+}
+
+/* "" for what nobody is told of. */
+static const char *severity_word(const struct announcement *announcement) {
+  enum notice_severity severity;
+  if (!find_severity(announcement, &severity)) {
+    return "";
+  }
+  switch (severity) {
+  case NOTICE_WARNING:
+    return announcement->row->warning_word;
+  case NOTICE_FAILURE:
+    return announcement->row->failure_word;
+  case NOTICE_OKAY:
+    break;
+  }
+  return "okay";
+}
+
 /* ---- the journal ---- */
 
 static void format_wall(int64_t wall_ms, char *text, size_t bytes) {
@@ -124,14 +167,14 @@ static json_t *number_or_null(double number) {
 json_t *announcement_to_json(const struct announcement *announcement) {
   char since[TIME_BYTES];
   format_wall(announcement->since_wall_ms, since, sizeof(since));
-  json_t *fields =
-      json_pack("{ss so ss ss so so ss ss}", "row", announcement->row->name,
-                "series", journal_text(announcement->series), "from",
-                alert_state_name(announcement->from), "to",
-                alert_state_name(announcement->to), "value",
-                number_or_null(announcement->value), "limit",
-                number_or_null(announcement->limit), "since", since, "cause",
-                alert_cause_name(announcement->cause));
+  json_t *fields = json_pack(
+      "{ss so ss ss ss so so ss ss}", "row", announcement->row->name, "series",
+      journal_text(announcement->series), "from",
+      alert_state_name(announcement->from), "to",
+      alert_state_name(announcement->to), "severity",
+      severity_word(announcement), "value", number_or_null(announcement->value),
+      "limit", number_or_null(announcement->limit), "since", since, "cause",
+      alert_cause_name(announcement->cause));
   if (fields != NULL && announcement->folded > 0) {
     (void)json_object_set_new(fields, "folded",
                               json_integer((json_int_t)announcement->folded));
@@ -167,32 +210,9 @@ static void format_message(const struct announcement *announcement, char *text,
       [MESSAGE_PREVIOUS] = alert_state_name(announcement->from),
       [MESSAGE_SINCE] = since,
       [MESSAGE_UNIT] = announcement->row->unit,
+      [MESSAGE_SEVERITY] = severity_word(announcement),
   };
   message_format(announcement->row->message, fields, text, bytes);
-}
-
-/* False for what nobody is told of. */
-static bool find_severity(const struct announcement *announcement,
-                          enum notice_severity *ret_severity) {
-  switch (announcement->to) {
-  case ALERT_OKAY:
-    *ret_severity = NOTICE_OKAY;
-    return true;
-  case ALERT_WARNING:
-    *ret_severity = NOTICE_WARNING;
-    return true;
-  case ALERT_FAILURE:
-    *ret_severity = NOTICE_FAILURE;
-    return true;
-  case ALERT_MISSING:
-    *ret_severity = announcement->row->rule.missing == ALERT_MISSING_FAILURE
-                        ? NOTICE_FAILURE
-                        : NOTICE_WARNING;
-    return true;
-  case ALERT_UNKNOWN:
-    break;
-  }
-  return false;
 }
 
 /* The name of a series as one part of another name. */
@@ -234,6 +254,7 @@ void announcement_notify(const struct announcement *announcement,
       {.name = "Series", .text = announcement->series},
       {.name = "State", .text = alert_state_name(announcement->to)},
       {.name = "Previous", .text = alert_state_name(announcement->from)},
+      {.name = "Severity", .text = severity_word(announcement)},
       {.name = "CurrentValue", .number = announcement->value},
       {.name = "Limit", .number = announcement->limit},
   };

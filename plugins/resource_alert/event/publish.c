@@ -25,6 +25,12 @@ void publish_counts(const struct publish_counts *counts,
                     (int64_t)counts->transitions);
   sample_put_derive(sink, "", "derive", "dropped_notifications",
                     (int64_t)counts->dropped);
+  sample_put_derive(sink, "", "derive", "evaluations",
+                    (int64_t)counts->work.taken);
+  if (counts->work.timing_ns > 0) {
+    sample_put_gauge(sink, "", "duration", "evaluation",
+                     (double)counts->work.timing_ns / 1e9);
+  }
 }
 
 struct state_of_row {

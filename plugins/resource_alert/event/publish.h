@@ -11,6 +11,7 @@
 
 struct publish_counts {
   struct table_counts table;
+  struct table_work work;
   uint64_t transitions;
   uint64_t dropped; /* notifications */
 };
@@ -25,7 +26,7 @@ void publish_series(struct table *table, const char *host,
                     const struct sample_sink *sink);
 
 /* gauge-series, gauge-watched, derive-refused, derive-transitions,
- * derive-dropped_notifications. */
+ * derive-dropped_notifications, derive-evaluations, duration-evaluation. */
 void publish_counts(const struct publish_counts *counts,
                     const struct sample_sink *sink);
 

@@ -21,6 +21,7 @@ static const char *const names[MESSAGE_FIELDS] = {
     [MESSAGE_PREVIOUS] = "previous",
     [MESSAGE_SINCE] = "since",
     [MESSAGE_UNIT] = "unit",
+    [MESSAGE_SEVERITY] = "severity",
 };
 
 /* The field of that name, or -1. */
@@ -51,7 +52,7 @@ int message_check(const char *pattern, struct error *error) {
           error, -EINVAL,
           "has an unknown %%{%.*s}; known: row, host, plugin, "
           "plugin_instance, type, type_instance, data_source, value, limit, "
-          "state, previous, since, unit",
+          "state, previous, since, unit, severity",
           (int)length, at + 2);
     }
     at += 2 + length;

@@ -21,9 +21,10 @@ enum message_field {
   MESSAGE_PREVIOUS,
   MESSAGE_SINCE,
   MESSAGE_UNIT,
+  MESSAGE_SEVERITY,
 };
 
-#define MESSAGE_FIELDS (MESSAGE_UNIT + 1)
+#define MESSAGE_FIELDS (MESSAGE_SEVERITY + 1)
 
 /* For an option's check: every %{...} is known and closed; %% is a percent
  * sign, as is one that no brace follows. Returns 0 or -EINVAL. */

@@ -34,6 +34,10 @@ static int row_init(struct row *row, const struct threshold_options *options,
   row->name = options->head.label;
   row->message = options->message;
   row->unit = options->unit;
+  if (options->severities.len == 2) {
+    row->warning_word = options->severities.items[0];
+    row->failure_word = options->severities.items[1];
+  }
   return options->only_if.len == 0
              ? 0
              : condition_parse(options->only_if.items[0],
@@ -128,7 +132,12 @@ static int fill(struct rows *rows, const struct rows_source *source,
                            rows->scopes);
   }
   for (size_t i = 0; i < rows->len; i++) {
-    rows->items[i].index = i;
+    struct row *row = &rows->items[i];
+    row->index = i;
+    row->warning_word =
+        row->warning_word == NULL ? "warning" : row->warning_word;
+    row->failure_word =
+        row->failure_word == NULL ? "failure" : row->failure_word;
   }
   return code;
 }

@@ -31,6 +31,8 @@ struct row {
   const char *name;    /* these three borrowed from the options */
   const char *message; /* NULL: the verdict */
   const char *unit;
+  const char *warning_word; /* these two: see Severity */
+  const char *failure_word;
   size_t index;                         /* among all rows */
   size_t first_selector, selectors_len; /* in struct rows */
   /* How many of its alerts are in which state. */

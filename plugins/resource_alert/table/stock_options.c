@@ -4,12 +4,8 @@
 
 #include <math.h>
 
-#define LIMIT(option_name, field, text)                                        \
-  {                                                                            \
-    .name = option_name, .kind = OPTION_NUMBER,                                \
-    .offset = offsetof(struct stock_type_options, field), .min = -HUGE_VAL,    \
-    .max = HUGE_VAL, .example = "80", .help = text                             \
-  }
+#include "resource_alert/table/limit_options.h"
+
 #define SWITCH(option_name, field, preset, text)                               \
   {                                                                            \
     .name = option_name, .kind = OPTION_BOOLEAN,                               \
@@ -28,10 +24,7 @@ static const struct option type_options[] = {
      .offset = offsetof(struct stock_type_options, source),
      .example = "\"value\"",
      .help = "The data source; any where it is not written."},
-    LIMIT("WarningMin", warning_min, "A value below it is a warning."),
-    LIMIT("WarningMax", warning_max, "A value above it is a warning."),
-    LIMIT("FailureMin", failure_min, "A value below it is a failure."),
-    LIMIT("FailureMax", failure_max, "A value above it is a failure."),
+    LIMIT_OPTION_ROWS(stock_type_options),
     {.name = "Hysteresis",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct stock_type_options, hysteresis),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "resource_alert/table/condition.h"
+#include "resource_alert/table/limit_options.h"
 #include "resource_alert/table/message.h"
 #include "resource_alert/table/selector.h"
 
@@ -48,6 +49,15 @@ static int check_order(const char *min_name, double min, const char *max_name,
   return 0;
 }
 
+static int check_severities(const struct option_strings *words,
+                            struct error *error) {
+  return words->len == 0 || words->len == 2
+             ? 0
+             : error_set(error, -EINVAL,
+                         "Severity stands once, with two words: write "
+                         "Severity \"warning\" \"critical\"");
+}
+
 static int check_only_if(const struct option_strings *words,
                          struct error *error) {
   if (words->len == 0) {
@@ -83,15 +93,12 @@ static int check_threshold(const void *target, struct error *error) {
     code = error_set(error, -EINVAL,
                      "FlapLimit needs a window: write FlapWindow 600");
   }
+  if (code == 0) {
+    code = check_severities(&row->severities, error);
+  }
   return code != 0 ? code : check_only_if(&row->only_if, error);
 }
 
-#define LIMIT(option_name, field, text)                                        \
-  {                                                                            \
-    .name = option_name, .kind = OPTION_NUMBER,                                \
-    .offset = offsetof(struct threshold_options, field), .min = -HUGE_VAL,     \
-    .max = HUGE_VAL, .example = "80", .help = text                             \
-  }
 #define SECONDS(option_name, field, preset, text)                              \
   {                                                                            \
     .name = option_name, .kind = OPTION_NUMBER,                                \
@@ -115,10 +122,7 @@ static const struct option options[] = {
          "Without a host all hosts are watched, without a data source all of "
          "the type. May stand several "
          "times; a series is watched if one of the lines matches it."},
-    LIMIT("WarningMin", warning_min, "A value below it is a warning."),
-    LIMIT("WarningMax", warning_max, "A value above it is a warning."),
-    LIMIT("FailureMin", failure_min, "A value below it is a failure."),
-    LIMIT("FailureMax", failure_max, "A value above it is a failure."),
+    LIMIT_OPTION_ROWS(threshold_options),
     {.name = "Hysteresis",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct threshold_options, hysteresis),
@@ -201,6 +205,15 @@ static const struct option options[] = {
      .offset = offsetof(struct threshold_options, is_okay_persistent),
      .default_text = "false",
      .help = "Every reading that is okay is told."},
+    {.name = "Severity",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct threshold_options, severities),
+     .example = "\"warning\" \"critical\"",
+     .help = "Your words for WARNING and FAILURE, two of them, for people and "
+             "programs that sort by them: C<%{severity}> in B<Message>, "
+             "C<Severity> in the notification's meta data, C<severity> in the "
+             "journal. Without this option C<warning> and C<failure>. Of a "
+             "series that is missing it is the one that B<Missing> says."},
     {.name = "Message",
      .kind = OPTION_STRING,
      .offset = offsetof(struct threshold_options, message),
@@ -210,7 +223,8 @@ static const struct option options[] = {
          "The notification's text, at most 255 bytes. C<%{NAME}> stands for: "
          "C<row>, C<host>, C<plugin>, C<plugin_instance>, C<type>, "
          "C<type_instance>, C<data_source>, C<value>, C<limit>, C<state>, "
-         "C<previous>, C<since>, C<unit>. Without this option it is the line "
+         "C<previous>, C<since>, C<unit>, C<severity>. Without this option it "
+         "is the line "
          "that is logged."},
     {.name = "Unit",
      .kind = OPTION_STRING,

@@ -18,8 +18,9 @@ struct threshold_options {
   double flap_window_s;
   int64_t flap_limit;
   int64_t hits;
-  int missing;                   /* enum alert_missing */
-  struct option_strings only_if; /* none, or a metric and a comparison */
+  int missing;                      /* enum alert_missing */
+  struct option_strings only_if;    /* none, or a metric and a comparison */
+  struct option_strings severities; /* none, or of WARNING and of FAILURE */
   bool is_inverted;
   bool is_percentage;
   bool is_persistent;
