@@ -15,24 +15,38 @@ struct texts {
   size_t len;
 };
 
-/* Adds the texts of one kind of line; equal texts share a bit. */
-static int add_texts(struct texts *texts, const struct pattern_span *more,
-                     size_t more_len, uint64_t *ret_bits) {
-  for (size_t i = 0; i < more_len; i++) {
-    if (texts->len == SCANNER_TEXTS_MAX) {
-      return -EINVAL;
-    }
-    *ret_bits |= UINT64_C(1) << texts->len;
-    texts->items[texts->len++] = more[i];
-  }
-  return 0;
-}
-
 static int compile(const char *name, const char *text,
                    struct pattern **ret_pattern, struct error *error) {
   int code = text == NULL ? 0 : pattern_new(text, ret_pattern, error);
   if (code != 0) {
     error_prefix(error, "%s", name);
+  }
+  return code;
+}
+
+/* Compiles what makes a line one of KIND, and adds the texts of which it holds
+ * one. */
+static int add_kind(struct logbook *logbook, enum line_kind kind,
+                    const char *name, const char *text, struct texts *texts,
+                    struct error *error) {
+  struct pattern **pattern = &logbook->patterns[kind];
+  const struct pattern_span *more = NULL;
+  size_t more_len = 0;
+  int code = compile(name, text, pattern, error);
+  if (code == 0 && *pattern != NULL) {
+    more_len = pattern_literals(*pattern, &more);
+  } else if (code == 0 && kind == LINE_ERROR) {
+    more_len = level_texts(&more);
+  }
+  if (more_len > SCANNER_TEXTS_MAX - texts->len) {
+    return -EINVAL;
+  }
+  for (size_t i = 0; i < more_len; i++) {
+    logbook->kinds_of_text[texts->len] = KIND_BIT(kind);
+    texts->items[texts->len++] = more[i];
+  }
+  if (more_len > 0 && (*pattern == NULL || !pattern_is_literal(*pattern))) {
+    logbook->unsure_kinds |= KIND_BIT(kind);
   }
   return code;
 }
@@ -54,20 +68,8 @@ static int compile_patterns(struct logbook *logbook, struct error *error) {
   struct texts texts = {.len = 0};
   int code = 0;
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && code == 0; i++) {
-    struct line_pattern *line = &logbook->lines[rows[i].kind];
-    code = compile(rows[i].name, rows[i].text, &line->pattern, error);
-    if (code != 0) {
-      return code;
-    }
-    const struct pattern_span *more = NULL;
-    size_t more_len = 0;
-    if (line->pattern != NULL) {
-      more_len = pattern_literals(line->pattern, &more);
-      line->is_literal = pattern_is_literal(line->pattern);
-    } else if (rows[i].kind == LINE_ERROR) {
-      more_len = level_texts(&more);
-    }
-    code = add_texts(&texts, more, more_len, &line->texts);
+    code = add_kind(logbook, rows[i].kind, rows[i].name, rows[i].text, &texts,
+                    error);
   }
   if (code == 0) {
     code = compile("Session", options->session, &logbook->session, error);
@@ -153,7 +155,7 @@ void logbook_free(struct logbook *logbook) {
     return;
   }
   for (size_t i = 0; i < LINE_KINDS; i++) {
-    pattern_free(logbook->lines[i].pattern);
+    pattern_free(logbook->patterns[i]);
   }
   pattern_free(logbook->session);
   pattern_free(logbook->pid);

@@ -12,22 +12,37 @@
 #define NUMBER_BYTES_MAX 32
 
 /* For a line that holds a text of KIND: what its regex or its level says. */
-static bool is_confirmed(struct logbook *logbook, enum line_kind kind,
+static bool is_confirmed(struct logbook *logbook, unsigned kind,
                          const struct scanner_line *line) {
-  const struct line_pattern *pattern = &logbook->lines[kind];
-  if (pattern->pattern == NULL) {
+  struct pattern *pattern = logbook->patterns[kind];
+  if (pattern == NULL) {
     return level_is_error(line->text, line->bytes);
   }
-  int found = pattern_match(pattern->pattern, line->text, line->bytes, NULL);
+  int found = pattern_match(pattern, line->text, line->bytes, NULL);
   logbook->given_up += found < 0;
   return found == 1;
 }
 
-static inline bool is_of_kind(struct logbook *logbook, enum line_kind kind,
-                              const struct scanner_line *line) {
-  const struct line_pattern *pattern = &logbook->lines[kind];
-  return (line->texts & pattern->texts) != 0 &&
-         (pattern->is_literal || is_confirmed(logbook, kind, line));
+/* Takes the lowest of *bits out of them; there is one. */
+static unsigned take_bit(unsigned *bits) {
+  unsigned bit = (unsigned)__builtin_ctz(*bits);
+  *bits &= *bits - 1;
+  return bit;
+}
+
+static unsigned kinds_of(struct logbook *logbook,
+                         const struct scanner_line *line) {
+  unsigned kinds = 0;
+  for (uint64_t texts = line->texts; texts != 0; texts &= texts - 1) {
+    kinds |= logbook->kinds_of_text[__builtin_ctzll(texts)];
+  }
+  for (unsigned unsure = kinds & logbook->unsure_kinds; unsure != 0;) {
+    unsigned kind = take_bit(&unsure);
+    if (!is_confirmed(logbook, kind, line)) {
+      kinds &= ~KIND_BIT(kind);
+    }
+  }
+  return kinds;
 }
 
 static int64_t time_of(struct logbook *logbook,
@@ -65,11 +80,7 @@ static double number_after(const struct scanner_line *line, const char *text) {
   return found == NULL ? 0 : number_at(found + bytes, line->text + line->bytes);
 }
 
-static uint32_t times_of(struct logbook *logbook,
-                         const struct scanner_line *line) {
-  if (!is_of_kind(logbook, LINE_REPEATED, line)) {
-    return 1;
-  }
+static uint32_t times_of(const struct scanner_line *line) {
   double times = number_after(line, REPEATED_TEXT);
   return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
 }
@@ -103,32 +114,26 @@ static void take_session(struct logbook *logbook, enum session_event event,
 }
 
 static void take_line(void *context, const struct scanner_line *line) {
-  static const struct {
-    enum line_kind kind;
-    enum session_event event;
-  } events[] = {
-      {LINE_RESTART, SESSION_RESTARTED},
-      {LINE_OPENED, SESSION_OPENED},
-      {LINE_FAILED, SESSION_FAILED},
-      {LINE_CLOSED, SESSION_CLOSED},
+  static const enum session_event events[] = {
+      [LINE_RESTART] = SESSION_RESTARTED,
+      [LINE_OPENED] = SESSION_OPENED,
+      [LINE_FAILED] = SESSION_FAILED,
+      [LINE_CLOSED] = SESSION_CLOSED,
   };
   struct logbook *logbook = context;
-  bool is_error = is_of_kind(logbook, LINE_ERROR, line);
-  bool is_timeout = is_of_kind(logbook, LINE_TIMED_OUT, line);
-  uint32_t times = times_of(logbook, line);
-  int64_t at_s = 0; /* read once, where it is needed */
-  for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-    if (is_of_kind(logbook, events[i].kind, line)) {
-      at_s = at_s == 0 ? time_of(logbook, line) : at_s;
-      take_session(logbook, events[i].event, line, at_s, times);
-    }
+  unsigned kinds = kinds_of(logbook, line);
+  bool is_error = (kinds & KIND_BIT(LINE_ERROR)) != 0;
+  uint32_t times = (kinds & KIND_BIT(LINE_REPEATED)) != 0 ? times_of(line) : 1;
+  unsigned session = kinds & SESSION_KINDS;
+  int64_t at_s = session != 0 || is_error ? time_of(logbook, line) : 0;
+  while (session != 0) {
+    take_session(logbook, events[take_bit(&session)], line, at_s, times);
   }
   if (is_error) {
-    at_s = at_s == 0 ? time_of(logbook, line) : at_s;
     logbook->errors += times;
     rate_window_add(&logbook->rate, at_s, logbook->now_s, times);
   }
-  if (is_timeout) {
+  if ((kinds & KIND_BIT(LINE_TIMED_OUT)) != 0) {
     logbook->timed_out += times;
     note_timeout(logbook, line);
   }

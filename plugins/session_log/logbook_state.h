@@ -18,24 +18,22 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
+/* A line may be of several kinds; those of sessions come first, in the order in
+ * which they are taken. */
 enum line_kind {
-  LINE_OPENED,
-  LINE_CLOSED,
-  LINE_FAILED,
-  LINE_ERROR, /* without a pattern: by the line's level */
   LINE_RESTART,
+  LINE_OPENED,
+  LINE_FAILED,
+  LINE_CLOSED,
+  LINE_ERROR, /* without a pattern: by the line's level */
   LINE_TIMED_OUT,
   LINE_REPEATED, /* syslog's "message repeated 5 times: [ ... ]" */
   LINE_KINDS,
 };
 
+#define KIND_BIT(kind) (1U << (kind))
+#define SESSION_KINDS (KIND_BIT(LINE_CLOSED + 1) - 1)
 #define REPEATED_TEXT "message repeated "
-
-struct line_pattern {
-  struct pattern *pattern; /* owned; NULL: none */
-  bool is_literal;
-  uint64_t texts; /* a line of this kind holds one of these */
-};
 
 /* What the last line about an exhausted pool said; 0 where it did not. */
 struct pool_timeout {
@@ -53,8 +51,10 @@ struct alarms {
 struct logbook {
   const struct log_options *options; /* borrowed */
   struct logbook_sinks sinks;
-  struct line_pattern lines[LINE_KINDS];
-  struct pattern *session, *pid; /* owned; NULL: none */
+  struct pattern *patterns[LINE_KINDS]; /* owned; NULL: none */
+  unsigned unsure_kinds; /* a text alone does not make such a line */
+  unsigned kinds_of_text[SCANNER_TEXTS_MAX]; /* that a text may make */
+  struct pattern *session, *pid;             /* owned; NULL: none */
   struct scanner *scanner;
   struct follower *follower;
   struct sessions *sessions;

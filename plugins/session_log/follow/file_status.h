@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of content that are compared. */
+/* Bytes of content that are compared: of a file's head at most, and of what
+ * stands before an offset. */
 #define FINGERPRINT_BYTES 1024
+#define MARKER_BYTES 256
 
 /* An inode number is given to the next file as soon as it is free; the time of
  * birth tells the two apart. */

@@ -69,7 +69,7 @@ static int fetch(struct tracked *file, struct reader_buffer *buffer,
 static void consume(struct tracked *file, const struct chunk *chunk,
                     size_t bytes) {
   size_t known = chunk->back + bytes;
-  size_t marked = known < FINGERPRINT_BYTES ? known : FINGERPRINT_BYTES;
+  size_t marked = known < MARKER_BYTES ? known : MARKER_BYTES;
   file->offset += bytes;
   file->marker = fingerprint_of(chunk->data + bytes - marked, marked,
                                 file->offset - marked);
@@ -97,11 +97,22 @@ static size_t measure_lines(struct tracked *file, const struct chunk *chunk,
   return chunk->is_last && file->is_final ? chunk->bytes : 0;
 }
 
+/* Room for what the file held at the last look and a little more; most reads
+ * are of a few lines, and memory that the kernel has to clear costs more than
+ * they do. */
+static size_t first_room(const struct tracked *file) {
+  uint64_t wanted = file->marker.bytes + READER_CHUNK_BYTES_MIN;
+  if (file->size > file->offset) {
+    wanted += file->size - file->offset;
+  }
+  return wanted < READER_CHUNK_BYTES ? (size_t)wanted : READER_CHUNK_BYTES;
+}
+
 int reader_read(struct tracked *file, struct reader_buffer *buffer,
                 const struct reader_limits *limits,
                 const struct reader_sink *sink, struct reader_counts *counts) {
   uint64_t end = file->offset + limits->max_bytes;
-  int code = make_room(buffer, READER_CHUNK_BYTES);
+  int code = make_room(buffer, first_room(file));
   file->was_drained = file->is_drained;
   file->is_drained = false;
   while (code == 0 && file->offset < end) {
@@ -125,7 +136,7 @@ int reader_read(struct tracked *file, struct reader_buffer *buffer,
       break;
     }
     if (taken == 0) {
-      size_t most = limits->max_line_bytes + FINGERPRINT_BYTES + 1;
+      size_t most = limits->max_line_bytes + MARKER_BYTES + 1;
       code =
           make_room(buffer, buffer->room * 2 < most ? buffer->room * 2 : most);
       continue;

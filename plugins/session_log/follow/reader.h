@@ -10,6 +10,7 @@
 
 /* Read at once: what fits the second-level cache is scanned fastest. */
 #define READER_CHUNK_BYTES 262144
+#define READER_CHUNK_BYTES_MIN 8192
 
 /* Grows for over-long lines only. All zero is an empty one. */
 struct reader_buffer {

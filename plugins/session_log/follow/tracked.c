@@ -122,7 +122,7 @@ int tracked_seek_end(struct tracked *tracked) {
     size_t kept = newline == NULL ? 0 : (size_t)(newline - data) + 1;
     tracked->is_skipping = newline == NULL && from > 0;
     kept = tracked->is_skipping ? (size_t)got : kept;
-    size_t marked = kept < FINGERPRINT_BYTES ? kept : FINGERPRINT_BYTES;
+    size_t marked = kept < MARKER_BYTES ? kept : MARKER_BYTES;
     tracked->size = status.size;
     tracked->offset = from + kept;
     uint64_t head = tracked->head.from;

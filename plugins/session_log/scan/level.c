@@ -56,6 +56,8 @@ static bool is_shouted(const char *text, size_t bytes) {
   return true;
 }
 
+static bool is_mark(char c) { return c == '[' || c == '=' || c == '"'; }
+
 static bool is_text_error(const char *line, size_t bytes) {
   size_t end = bytes < SEARCH_BYTES ? bytes : SEARCH_BYTES;
   for (size_t i = 0; i < end;) {
@@ -70,8 +72,8 @@ static bool is_text_error(const char *line, size_t bytes) {
     size_t len = i - start;
     const struct word *word =
         len > WORD_BYTES_MAX ? NULL : find_word(line + start, len);
-    bool is_marked = start > 0 && strchr("[=\"", line[start - 1]) != NULL;
-    if (word != NULL && (is_marked || is_shouted(line + start, len))) {
+    if (word != NULL && (is_shouted(line + start, len) ||
+                         (start > 0 && is_mark(line[start - 1])))) {
       return word->is_error;
     }
   }

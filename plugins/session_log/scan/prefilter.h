@@ -11,26 +11,39 @@
 #define PREFILTER_ANCHOR_BYTES 3
 #define PREFILTER_ANCHORS_MAX 64
 #define PREFILTER_BLOCK_BYTES ((size_t)64)
+/* Searched at once: what is found there is still in the first-level cache when
+ * it is looked at closely. */
+#define PREFILTER_SPAN_BYTES ((size_t)16384)
+#define PREFILTER_FOUND_MAX (PREFILTER_SPAN_BYTES / PREFILTER_BLOCK_BYTES)
 /* Readable bytes that must follow the data; their content does not matter. */
 #define PREFILTER_SLACK_BYTES (2 * PREFILTER_BLOCK_BYTES)
 
+/* A block in which anchors may begin: bit i of the mask, at byte AT + i. */
+struct prefilter_found {
+  uint64_t mask;
+  size_t at;
+};
+
 struct prefilter;
 
+/* Searches whole blocks, as many as hold BYTES; else as prefilter_find(). */
 typedef size_t prefilter_search(const struct prefilter *prefilter,
-                                const uint8_t *data, size_t from, size_t bytes,
-                                uint64_t *ret_mask, size_t *newlines);
+                                const uint8_t *data, size_t bytes,
+                                struct prefilter_found *found,
+                                size_t *newlines);
 
-/* For each byte of an anchor, which buckets of anchors have one with this low
- * and one with this high half. */
-struct prefilter_halves {
+/* For one byte of the anchors: which of eight buckets of anchors have such a
+ * one, by its low and by its high half, and by its low six bits. */
+struct prefilter_table {
   uint8_t low[16];
   uint8_t high[16];
+  uint8_t six[64];
 };
 
 struct prefilter {
   uint8_t anchors[PREFILTER_ANCHORS_MAX][PREFILTER_ANCHOR_BYTES];
   size_t anchors_len; /* at least 1 */
-  struct prefilter_halves halves[PREFILTER_ANCHOR_BYTES];
+  struct prefilter_table tables[PREFILTER_ANCHOR_BYTES];
   prefilter_search *search;
 };
 
@@ -44,24 +57,15 @@ enum prefilter_engine {
 void prefilter_prepare(struct prefilter *prefilter);
 
 /* Takes this engine. Returns 0, or -ENOTSUP where the processor lacks it or an
- * anchor does not suit it (bytes from 0x80 on suit only the portable one). */
+ * anchor does not suit it (AVX2: bytes from 0x80 on). */
 int prefilter_use(struct prefilter *prefilter, enum prefilter_engine engine);
 
-/* Looks at DATA in blocks of PREFILTER_BLOCK_BYTES, the first one at FROM, and
- * stops at the first block in which an anchor may begin.
- * *ret_mask: bit i is set if one may begin at the block's byte i; none is
- * missed, some are false. *newlines: grows by those of the blocks looked at,
- * the one that is returned included. Returns the block's position, or BYTES
- * (and leaves the mask) if there is none. */
-static inline size_t prefilter_next(const struct prefilter *prefilter,
-                                    const uint8_t *data, size_t from,
-                                    size_t bytes, uint64_t *ret_mask,
-                                    size_t *newlines) {
-  return prefilter->search(prefilter, data, from, bytes, ret_mask, newlines);
-}
-
-/* How many newlines DATA holds. */
-size_t prefilter_count_newlines(const uint8_t *data, size_t bytes);
+/* Finds where in DATA (at most PREFILTER_SPAN_BYTES) anchors may begin; none is
+ * missed, some are false. *newlines grows by those in the data. Returns how
+ * many blocks are FOUND (room for PREFILTER_FOUND_MAX), in order. */
+size_t prefilter_find(const struct prefilter *prefilter, const uint8_t *data,
+                      size_t bytes, struct prefilter_found *found,
+                      size_t *newlines);
 
 /* The processor's own engine of this name; NULL where it has none. One file a
  * processor: prefilter_x86.c, prefilter_other.c. */

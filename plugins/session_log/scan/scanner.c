@@ -51,6 +51,20 @@ static unsigned frequency(uint8_t c) {
   return c >= 'A' && c <= 'Z' ? 3 : 5;
 }
 
+/* Words that stand in every line of many logs: poor anchors. */
+static bool is_everywhere(const char *anchor) {
+  static const char *const words[] = {
+      "message", "timestamp", "level",   "logger", "request",
+      "info",    "debug",     "warning", "time",   "name",
+  };
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    if (memmem(words[i], strlen(words[i]), anchor, PREFILTER_ANCHOR_BYTES)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* Put together in a register: a copy through memory would wait for the store.
  */
 static uint32_t word_at(const char *text) {
@@ -77,7 +91,7 @@ struct choice {
 /* What an anchor costs: a share of every look, and a look at the line for each
  * time it is met. */
 static double cost_of(const struct scanner *scanner, const char *anchor) {
-  double cost = 1e-9;
+  double cost = is_everywhere(anchor) ? 1e-8 : 1e-9;
   for (size_t i = 0; i < PREFILTER_ANCHOR_BYTES; i++) {
     cost *= frequency((uint8_t)anchor[i]);
   }
@@ -254,21 +268,33 @@ static void take_place(const struct scanner *scanner, const char *data,
   progress->line.texts |= texts;
 }
 
+/* Looks closely at what the prefilter has found in a span. */
+static void take_found(const struct scanner *scanner, const char *data,
+                       size_t bytes, size_t span,
+                       const struct prefilter_found *found, size_t len,
+                       struct progress *progress) {
+  for (size_t i = 0; i < len; i++) {
+    for (uint64_t mask = found[i].mask; mask != 0; mask &= mask - 1) {
+      size_t at = span + found[i].at + (size_t)__builtin_ctzll(mask);
+      take_place(scanner, data, bytes, at, progress);
+    }
+  }
+}
+
 size_t scanner_run(const struct scanner *scanner, const char *data,
                    size_t bytes,
                    void (*take)(void *context, const struct scanner_line *line),
                    void *context) {
   struct progress progress = {.take = take, .context = context};
+  struct prefilter_found found[PREFILTER_FOUND_MAX];
   size_t newlines = 0;
-  size_t block = 0;
-  uint64_t mask = 0;
-  while ((block = prefilter_next(&scanner->prefilter, (const uint8_t *)data,
-                                 block, bytes, &mask, &newlines)) < bytes) {
-    for (; mask != 0; mask &= mask - 1) {
-      size_t at = block + (size_t)__builtin_ctzll(mask);
-      take_place(scanner, data, bytes, at, &progress);
-    }
-    block += PREFILTER_BLOCK_BYTES;
+  for (size_t span = 0; span < bytes; span += PREFILTER_SPAN_BYTES) {
+    size_t left = bytes - span;
+    size_t len = prefilter_find(
+        &scanner->prefilter, (const uint8_t *)data + span,
+        left < PREFILTER_SPAN_BYTES ? left : PREFILTER_SPAN_BYTES, found,
+        &newlines);
+    take_found(scanner, data, bytes, span, found, len, &progress);
   }
   close_line(&progress);
   return newlines;

@@ -129,16 +129,24 @@ static bool take_clock(struct cursor *cursor, struct civil *civil) {
          take_number(cursor, 2, &civil->second);
 }
 
-/* For lines that begin with the same second and go on with the same zone: it is
- * compared together with what is behind it. */
+/* Whether a zone begins AT: what take_zone() would look at. */
+static bool may_be_zone(const char *at) {
+  at += *at == ' ';
+  return *at == 'Z' ||
+         ((*at == '+' || *at == '-') && isdigit((unsigned char)at[1]));
+}
+
+/* For lines that begin with the same second and go on with the same zone, or
+ * with none. */
 static void keep(struct timestamp_cache *cache, const char *start,
-                 const struct cursor *zone, int64_t at_s) {
+                 const struct cursor *zone, bool has_zone, int64_t at_s) {
   size_t bytes = (size_t)(zone->end - start);
   cache->zone_at = (size_t)(zone->at - start);
   if (bytes < cache->zone_at + TIMESTAMP_ZONE_BYTES) {
     cache->zone_at = 0;
     return;
   }
+  cache->has_zone = has_zone;
   cache->at_s = at_s;
   memcpy(cache->prefix, start, TIMESTAMP_PREFIX_BYTES);
   memcpy(cache->zone, zone->at, TIMESTAMP_ZONE_BYTES);
@@ -163,18 +171,21 @@ static int read_iso(struct timestamp_cache *cache, struct cursor cursor,
   }
   int64_t offset_s = 0;
   struct cursor zone = cursor;
-  *ret_s = take_zone(&cursor, &offset_s) ? as_utc(&civil) - offset_s
-                                         : as_local(cache, &civil);
-  keep(cache, start, &zone, *ret_s);
+  bool has_zone = take_zone(&cursor, &offset_s);
+  *ret_s = has_zone ? as_utc(&civil) - offset_s : as_local(cache, &civil);
+  keep(cache, start, &zone, has_zone, *ret_s);
   return 0;
 }
 
 static bool is_kept(const struct timestamp_cache *cache, const char *line,
                     size_t bytes) {
-  return cache->zone_at != 0 &&
-         bytes >= cache->zone_at + TIMESTAMP_ZONE_BYTES &&
-         memcmp(line, cache->prefix, TIMESTAMP_PREFIX_BYTES) == 0 &&
-         memcmp(line + cache->zone_at, cache->zone, TIMESTAMP_ZONE_BYTES) == 0;
+  if (cache->zone_at == 0 || bytes < cache->zone_at + TIMESTAMP_ZONE_BYTES ||
+      memcmp(line, cache->prefix, TIMESTAMP_PREFIX_BYTES) != 0) {
+    return false;
+  }
+  const char *zone = line + cache->zone_at;
+  return cache->has_zone ? memcmp(zone, cache->zone, TIMESTAMP_ZONE_BYTES) == 0
+                         : zone[0] == cache->zone[0] && !may_be_zone(zone);
 }
 
 /* "Jan 31 10:00:00", "Feb  1 10:00:00": the year is not told. */

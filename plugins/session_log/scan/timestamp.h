@@ -3,12 +3,12 @@
 #ifndef SESSION_LOG_SCAN_TIMESTAMP_H
 #define SESSION_LOG_SCAN_TIMESTAMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIMESTAMP_PREFIX_BYTES                                                 \
-  19 /* up to the second: "2024-01-31 10:00:00"                                \
-      */
+/* Up to the second: "2024-01-31 10:00:00". */
+#define TIMESTAMP_PREFIX_BYTES 19
 #define TIMESTAMP_ZONE_BYTES 8
 
 /* What was read last: within a second, lines need no reading; within a minute,
@@ -20,6 +20,7 @@ struct timestamp_cache {
   char prefix[TIMESTAMP_PREFIX_BYTES];
   char zone[TIMESTAMP_ZONE_BYTES]; /* and what followed the fraction */
   size_t zone_at;                  /* 0: nothing is kept */
+  bool has_zone;
 };
 
 /* Reads the time at the start of LINE, or of the value of a JSON line's time
