@@ -27,11 +27,12 @@ void watcher_add(struct watcher *watcher, size_t log, const char *path,
 void watcher_end(struct watcher *watcher, size_t log);
 
 /* Waits until deadline_ms (monotonic) for something to happen, and sets
- * dirty[log] for each log that it happened to (others are left as they are).
+ * dirty[log] for each log that it happened to (others are left as they are). A
+ * path watched for the first time counts: it may have been written to before.
  * One thread. Returns 0 or -ECANCELED after watcher_stop(). */
 int watcher_wait(struct watcher *watcher, int64_t deadline_ms, bool *dirty);
 
-/* Ends the wait that is running and all later ones. Any thread. */
+/* Ends the wait that is running or the next one. Any thread. */
 void watcher_stop(struct watcher *watcher);
 
 #endif

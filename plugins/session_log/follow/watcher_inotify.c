@@ -3,7 +3,8 @@
  * can.
  *
  * Files are watched for writes and directories for new names only: a busy
- * neighbour in /var/log wakes nobody. */
+ * neighbour in /var/log wakes nobody. What happened before a watch was there is
+ * told by nobody: so a log with a new watch counts as written to. */
 #include "session_log/follow/watcher.h"
 
 #include <errno.h>
@@ -25,9 +26,11 @@ struct watch {
 
 struct watcher {
   int inotify;
-  int stop; /* eventfd */
+  int wake; /* eventfd: look at what is guarded */
   size_t logs;
   pthread_mutex_t lock; /* guards what follows */
+  bool is_stopping;
+  bool *is_new; /* one a log: it has a watch that has seen nothing yet */
   struct watch *watches;
   size_t len;
   size_t room;
@@ -39,13 +42,17 @@ int watcher_new(size_t logs, struct watcher **ret_watcher) {
     return -ENOMEM;
   }
   watcher->logs = logs;
-  watcher->stop = -1;
+  watcher->wake = -1;
   (void)pthread_mutex_init(&watcher->lock, NULL);
+  watcher->is_new = calloc(logs, sizeof(*watcher->is_new));
   watcher->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   int code = watcher->inotify < 0 ? -errno : 0;
   if (code == 0) {
-    watcher->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    code = watcher->stop < 0 ? -errno : 0;
+    watcher->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    code = watcher->wake < 0 ? -errno : 0;
+  }
+  if (watcher->is_new == NULL) {
+    code = -ENOMEM;
   }
   if (code != 0) {
     watcher_free(watcher);
@@ -62,10 +69,11 @@ void watcher_free(struct watcher *watcher) {
   if (watcher->inotify >= 0) {
     (void)close(watcher->inotify);
   }
-  if (watcher->stop >= 0) {
-    (void)close(watcher->stop);
+  if (watcher->wake >= 0) {
+    (void)close(watcher->wake);
   }
   (void)pthread_mutex_destroy(&watcher->lock);
+  free(watcher->is_new);
   free(watcher->watches);
   free(watcher);
 }
@@ -78,6 +86,12 @@ void watcher_begin(struct watcher *watcher, size_t log) {
     }
   }
   (void)pthread_mutex_unlock(&watcher->lock);
+}
+
+static void wake(struct watcher *watcher) {
+  const uint64_t one = 1;
+  ssize_t written = write(watcher->wake, &one, sizeof(one));
+  (void)written; /* it can only be full, which wakes as well */
 }
 
 static void want(struct watcher *watcher, int number, size_t log) {
@@ -99,6 +113,8 @@ static void want(struct watcher *watcher, int number, size_t log) {
   }
   watcher->watches[watcher->len++] =
       (struct watch){.number = number, .log = log, .is_wanted = true};
+  watcher->is_new[log] = true;
+  wake(watcher);
 }
 
 void watcher_add(struct watcher *watcher, size_t log, const char *path,
@@ -165,13 +181,28 @@ static void take_events(struct watcher *watcher, bool *dirty) {
   }
 }
 
+/* Returns whether it is to stop. */
+static bool take_wake(struct watcher *watcher, bool *dirty) {
+  uint64_t times;
+  ssize_t got = read(watcher->wake, &times, sizeof(times));
+  (void)got; /* how often does not matter */
+  (void)pthread_mutex_lock(&watcher->lock);
+  for (size_t i = 0; i < watcher->logs; i++) {
+    dirty[i] |= watcher->is_new[i];
+    watcher->is_new[i] = false;
+  }
+  bool is_stopping = watcher->is_stopping;
+  (void)pthread_mutex_unlock(&watcher->lock);
+  return is_stopping;
+}
+
 int watcher_wait(struct watcher *watcher, int64_t deadline_ms, bool *dirty) {
   struct pollfd fds[] = {
-      {.fd = watcher->stop, .events = POLLIN},
+      {.fd = watcher->wake, .events = POLLIN},
       {.fd = watcher->inotify, .events = POLLIN},
   };
   (void)poll(fds, 2, deadline_left_ms(deadline_ms));
-  if (fds[0].revents != 0) {
+  if (fds[0].revents != 0 && take_wake(watcher, dirty)) {
     return -ECANCELED;
   }
   if (fds[1].revents != 0) {
@@ -181,7 +212,8 @@ int watcher_wait(struct watcher *watcher, int64_t deadline_ms, bool *dirty) {
 }
 
 void watcher_stop(struct watcher *watcher) {
-  const uint64_t one = 1;
-  ssize_t written = write(watcher->stop, &one, sizeof(one));
-  (void)written; /* it can only be full, which wakes as well */
+  (void)pthread_mutex_lock(&watcher->lock);
+  watcher->is_stopping = true;
+  (void)pthread_mutex_unlock(&watcher->lock);
+  wake(watcher);
 }
