@@ -118,6 +118,7 @@ static int make_follower(struct logbook *logbook) {
 int logbook_renew(struct logbook *logbook) {
   sessions_free(logbook->sessions);
   follower_free(logbook->follower);
+  path_ring_fini(&logbook->paths);
   logbook->sessions = NULL;
   logbook->follower = NULL;
   logbook->rate = (struct rate_window){0};
@@ -162,6 +163,7 @@ void logbook_free(struct logbook *logbook) {
   scanner_free(logbook->scanner);
   sessions_free(logbook->sessions);
   follower_free(logbook->follower);
+  path_ring_fini(&logbook->paths);
   reader_buffer_fini(&logbook->buffer);
   free(logbook);
 }

@@ -98,7 +98,8 @@ static void note_timeout(struct logbook *logbook,
 static void take_session(struct logbook *logbook, enum session_event event,
                          const struct scanner_line *line, int64_t at_s,
                          uint32_t times) {
-  struct session_line session = {.event = event, .at_s = at_s, .times = times};
+  struct session_line session = {
+      .event = event, .at_s = at_s, .times = times, .file = logbook->file};
   struct pattern_span part = {0};
   if (logbook->session != NULL &&
       pattern_match(logbook->session, line->text, line->bytes, &part) == 1) {
@@ -142,6 +143,7 @@ static void take_line(void *context, const struct scanner_line *line) {
 void logbook_take_lines(void *context, const struct tracked *file,
                         const char *data, size_t bytes) {
   struct logbook *logbook = context;
+  logbook->file = path_ring_number(&logbook->paths, file->home);
   logbook->is_fresh = file->was_drained && logbook->polled_s != 0;
   logbook->line_count +=
       scanner_run(logbook->scanner, data, bytes, take_line, logbook);

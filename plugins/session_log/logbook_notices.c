@@ -30,6 +30,7 @@ void logbook_notify_leak(struct logbook *logbook, const struct session *session,
                          int64_t age_s) {
   char message[NOTICE_MESSAGE_BYTES];
   char pid[32] = "";
+  const char *file = path_ring_path(&logbook->paths, session->file);
   if (session->pid != 0) {
     (void)snprintf(pid, sizeof(pid), " of process %lld",
                    (long long)session->pid);
@@ -41,7 +42,7 @@ void logbook_notify_leak(struct logbook *logbook, const struct session *session,
       {.name = "session", .text = session->id},
       {.name = "pid", .number = (double)session->pid},
       {.name = "age", .number = (double)age_s},
-      {.name = "file", .text = logbook->options->files.items[0]},
+      {.name = "file", .text = file == NULL ? "" : file},
   };
   put(logbook, "current_sessions", "leaked", message, fields,
       sizeof(fields) / sizeof(fields[0]));

@@ -9,6 +9,7 @@
 
 #include "core/complaint.h"
 #include "session_log/logbook.h"
+#include "session_log/path_ring.h"
 #include "session_log/scan/level.h"
 #include "session_log/scan/pattern.h"
 #include "session_log/scan/scanner.h"
@@ -58,6 +59,7 @@ struct logbook {
   struct scanner *scanner;
   struct follower *follower;
   struct sessions *sessions;
+  struct path_ring paths; /* that sessions were opened in */
   struct reader_buffer buffer;
   struct rate_window rate;
   struct timestamp_cache times;
@@ -69,6 +71,7 @@ struct logbook {
   int64_t timeout_said_s;
   int64_t polled_s; /* the last poll, since the epoch; 0: none */
   int64_t now_s;    /* of the poll that is running */
+  uint32_t file;    /* of the lines that are being taken: its number in paths */
   struct complaint unsaved;
   uint64_t saved_sum;       /* of the record written last; 0: none */
   const char *record_start; /* of the one being loaded; borrowed */

@@ -45,6 +45,7 @@ void logbook_save(const struct logbook *logbook, int64_t now_ms,
   record_put(writer, logbook->timed_out);
   record_put(writer, logbook->given_up);
   put_rate(writer, &logbook->rate);
+  path_ring_save(&logbook->paths, writer);
   sessions_save(logbook->sessions, writer);
   follower_save(logbook->follower, now_ms, writer);
   record_put(writer, writer->is_failed
@@ -59,7 +60,10 @@ static int load_parts(struct logbook *logbook, int64_t now_ms,
   logbook->timed_out = record_get(reader);
   logbook->given_up = record_get(reader);
   get_rate(reader, &logbook->rate);
-  int code = sessions_load(logbook->sessions, reader);
+  int code = path_ring_load(&logbook->paths, reader);
+  if (code == 0) {
+    code = sessions_load(logbook->sessions, reader);
+  }
   if (code == 0) {
     code = follower_load(logbook->follower, now_ms, reader);
   }

@@ -17,6 +17,7 @@ struct session {
   int64_t opened_s;
   int64_t failed_s; /* 0: no error so far */
   int64_t pid;
+  uint32_t file;  /* number of the one that it was opened in */
   uint32_t depth; /* opened this many times under one id */
   uint32_t next;  /* in its bucket, or in the list of free entries */
   uint32_t older, newer;

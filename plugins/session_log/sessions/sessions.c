@@ -101,11 +101,16 @@ static void open_named(struct sessions *sessions,
   uint32_t index = session_table_find(table, key);
   if (index != SESSION_NONE) {
     table->sessions[index].depth++;
-  } else if (session_table_add(table, key, line->pid, line->id, line->id_bytes,
-                               at_s) == SESSION_NONE) {
+    sessions->named_open++;
+    return;
+  }
+  index =
+      session_table_add(table, key, line->pid, line->id, line->id_bytes, at_s);
+  if (index == SESSION_NONE) {
     sessions->view.untracked++;
     return;
   }
+  table->sessions[index].file = line->file;
   sessions->named_open++;
 }
 

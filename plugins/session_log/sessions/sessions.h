@@ -42,6 +42,7 @@ struct session_line {
   const char *id;
   size_t id_bytes;
   int64_t pid;    /* 0: not known */
+  uint32_t file;  /* the reader's number for it; kept with the session */
   uint32_t times; /* the line stands for so many; 0 counts as 1 */
 };
 

@@ -76,6 +76,7 @@ static void put_table(struct record_writer *writer,
     record_put_signed(writer, session->opened_s);
     record_put_signed(writer, session->failed_s);
     record_put_signed(writer, session->pid);
+    record_put(writer, session->file);
     record_put(writer, session->depth);
     record_put(writer, session->is_leaked);
     record_put(writer, session->is_unclosed);
@@ -90,6 +91,7 @@ static int get_session(struct record_reader *reader,
   read.opened_s = record_get_signed(reader);
   read.failed_s = record_get_signed(reader);
   read.pid = record_get_signed(reader);
+  read.file = (uint32_t)record_get_up_to(reader, UINT32_MAX);
   read.depth = (uint32_t)record_get_up_to(reader, INT32_MAX);
   read.is_leaked = record_get_flag(reader);
   read.is_unclosed = record_get_flag(reader) && read.failed_s != 0;
@@ -110,6 +112,7 @@ static int get_session(struct record_reader *reader,
   }
   struct session *session = &table->sessions[index];
   session->failed_s = read.failed_s;
+  session->file = read.file;
   session->depth = read.depth;
   session->is_leaked = read.is_leaked;
   session->is_unclosed = read.is_unclosed;
