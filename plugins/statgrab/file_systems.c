@@ -15,8 +15,8 @@
 
 /* What a probe asks: one file system. */
 struct question {
+  uint64_t mount_id;
   char *path;
-  char *device;
   char *type;
   struct usage_facts usage;
 };
@@ -60,7 +60,6 @@ static int ask(void *subject) {
 static void free_question(void *subject) {
   struct question *question = subject;
   free(question->path);
-  free(question->device);
   free(question->type);
   free(question);
 }
@@ -71,11 +70,10 @@ static struct probe *new_probe(struct prober *prober,
   if (question == NULL) {
     return NULL;
   }
+  question->mount_id = mount->id;
   question->path = strdup(mount->path);
-  question->device = strdup(mount->device);
   question->type = strdup(mount->type);
-  if (question->path == NULL || question->device == NULL ||
-      question->type == NULL) {
+  if (question->path == NULL || question->type == NULL) {
     free_question(question);
     return NULL;
   }
@@ -124,11 +122,13 @@ static int compare_entry(const void *name, const void *entry) {
   return strcmp(name, ((const struct entry *)entry)->name);
 }
 
-/* False if what is mounted there now is another than the one that was asked. */
+/* False if what is mounted there now is another than the one that was asked. An
+ * id is given to another mount once nothing uses it, but a question that hangs
+ * does. */
 static bool is_about(const struct question *question,
                      const struct mount *mount) {
-  return strcmp(question->path, mount->path) == 0 &&
-         strcmp(question->device, mount->device) == 0 &&
+  return question->mount_id == mount->id &&
+         strcmp(question->path, mount->path) == 0 &&
          strcmp(question->type, mount->type) == 0;
 }
 
@@ -182,18 +182,17 @@ static int make_entries(struct file_systems *fs) {
 /* Brings the entries in line with what is mounted. */
 static int choose(struct file_systems *fs, struct error *error) {
   int code = fs->source.read_mounts(fs->driver, &fs->mounts, error);
-  if (code != 0 || fs->generation == fs->mounts.generation) {
+  if (!source_has_told(code) || fs->generation == fs->mounts.generation) {
     return code;
   }
-  code = df_choice_make(&fs->choice, &fs->mounts, error);
-  if (code != 0) {
-    return code;
+  if (df_choice_make(&fs->choice, &fs->mounts, error) != 0) {
+    return -ENOMEM;
   }
   if (make_entries(fs) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   fs->generation = fs->mounts.generation;
-  return 0;
+  return code;
 }
 
 /* ---- values ---- */
@@ -259,18 +258,18 @@ int file_systems_put(struct file_systems *fs, int64_t deadline_ms,
   if (fs->listing != NULL) {
     return put_listing(fs, deadline_ms, error);
   }
-  int code = choose(fs, error);
-  if (code != 0) {
-    return code;
+  int chosen = choose(fs, error);
+  if (!source_has_told(chosen)) {
+    return chosen;
   }
-  code = prober_ask(fs->prober, fs->probes, fs->len, deadline_ms);
+  int code = prober_ask(fs->prober, fs->probes, fs->len, deadline_ms);
   if (code != 0) {
     return error_set(error, code, "cannot start a thread: %s", strerror(-code));
   }
   for (size_t i = 0; i < fs->len; i++) {
     put_entry(fs, &fs->entries[i]);
   }
-  return 0;
+  return chosen;
 }
 
 /* ---- life ---- */

@@ -156,7 +156,7 @@ static int need_cgroup(struct groups *groups, struct error *error) {
 
 /* Processors that collectd itself may use; NaN where nothing is known. */
 static double usable(struct groups *groups) {
-  bool has_cpu = need_cpu(groups, NULL) == 0;
+  bool has_cpu = source_has_told(need_cpu(groups, NULL));
   bool has_cgroup = need_cgroup(groups, NULL) == 0;
   return usable_processors(has_cpu ? groups->cpu.online : FACT_UNKNOWN,
                            has_cgroup ? groups->cgroup.affinity : FACT_UNKNOWN,
@@ -175,7 +175,7 @@ static int put_cgroup(struct groups *groups, struct error *error) {
 
 static int put_cpu(struct groups *groups, struct error *error) {
   int code = need_cpu(groups, error);
-  if (code == 0) {
+  if (source_has_told(code)) {
     cpu_put(&groups->cpu, groups->options->cpu.items,
             &groups->outlets[GROUP_CPU], &groups->cpu_history);
     outlet_put_counter(&groups->contextswitch.common, "", "contextswitch", "",
@@ -186,7 +186,7 @@ static int put_cpu(struct groups *groups, struct error *error) {
 
 static int put_disk(struct groups *groups, struct error *error) {
   int code = groups->source.read_disks(groups->driver, &groups->disks, error);
-  if (code == 0) {
+  if (source_has_told(code)) {
     disks_put(&groups->disks, groups->options->disk.items,
               &groups->disk_selection, &groups->outlets[GROUP_DISK]);
   }
@@ -209,7 +209,7 @@ static int put_fhcount(struct groups *groups, struct error *error) {
 static int put_interface(struct groups *groups, struct error *error) {
   struct interface_table *table = &groups->interfaces;
   int code = groups->source.read_interfaces(groups->driver, table, error);
-  if (code == 0) {
+  if (source_has_told(code)) {
     /* without links the counters are as good as before */
     (void)groups->source.read_links(groups->driver, table, NULL);
     interfaces_put(table, groups->options->interface.items,
@@ -229,7 +229,7 @@ static int put_load(struct groups *groups, struct error *error) {
   double cores = 0;
   if (options->cores == CORES_USABLE) {
     cores = usable(groups);
-  } else if (need_cpu(groups, NULL) == 0 &&
+  } else if (source_has_told(need_cpu(groups, NULL)) &&
              groups->cpu.online != FACT_UNKNOWN) {
     cores = (double)groups->cpu.online;
   }
@@ -252,7 +252,7 @@ static int put_pressure(struct groups *groups, struct error *error) {
     return -ENOTSUP;
   }
   int code = groups->source.read_pressure(groups->driver, &facts, error);
-  if (code == 0) {
+  if (source_has_told(code)) {
     pressure_put(&facts, &groups->outlets[GROUP_PRESSURE]);
   }
   return code;
@@ -264,7 +264,7 @@ static int put_processes(struct groups *groups, struct error *error) {
   int code = groups->source.read_processes(
       groups->driver, options->report_by_state, &facts, error);
   if (code == 0) {
-    bool has_forks = need_cpu(groups, NULL) == 0;
+    bool has_forks = source_has_told(need_cpu(groups, NULL));
     processes_put(&facts, has_forks ? groups->cpu.forks : FACT_UNKNOWN,
                   &groups->outlets[GROUP_PROCESSES]);
     if (facts.hidden > 0) {
@@ -283,12 +283,13 @@ static int put_swap(struct groups *groups, struct error *error) {
   if (code != 0) {
     return code;
   }
-  swap_put(&groups->memory, options, outlets);
+  bool has_space = swap_put(&groups->memory, options, outlets);
   code = options->report_io ? need_paging(groups, error) : 0;
-  if (code == 0) {
+  if (options->report_io && source_has_told(code)) {
     swap_put_io(&groups->paging, groups->page_bytes, options, outlets);
+    code = 0; /* what it may lack is of no interest here */
   }
-  return code;
+  return has_space ? code : error_set(error, -EBADMSG, "has no known size");
 }
 
 static int put_uptime(struct groups *groups, struct error *error) {
@@ -313,7 +314,7 @@ static int put_users(struct groups *groups, struct error *error) {
 
 static int put_vmem(struct groups *groups, struct error *error) {
   int code = need_paging(groups, error);
-  if (code == 0) {
+  if (source_has_told(code)) {
     paging_put(&groups->paging, &groups->outlets[GROUP_VMEM]);
   }
   return code;

@@ -45,6 +45,7 @@ struct mount *mount_table_add(struct mount_table *table, const char *device,
   }
   struct mount *mount = &table->rows[table->len];
   *mount = (struct mount){
+      .id = FACT_UNKNOWN,
       .device = strdup(device),
       .type = strdup(type),
       .name = strdup(name),

@@ -9,6 +9,7 @@
 #include "statgrab/facts.h"
 
 struct mount {
+  uint64_t id; /* while it is in use no other mount has it; FACT_UNKNOWN */
   char *device;
   char *type;
   char *name; /* where it is mounted, as the system it belongs to says */

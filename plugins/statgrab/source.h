@@ -4,6 +4,7 @@
 #ifndef STATGRAB_SOURCE_H
 #define STATGRAB_SOURCE_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 #include "core/error.h"
@@ -15,7 +16,10 @@ struct driver;
 
 /* NULL where a source does not have the facts. Each fills them and returns 0,
  * or negative errno with a text; they are then half filled and not to be used.
- * -ENOENT and -EOPNOTSUPP mean that this system has no such thing. */
+ * -ENOENT and -EOPNOTSUPP mean that this system has no such thing.
+ * -EBADMSG, of those that read many numbers (cpu, disks, interfaces, mounts,
+ * paging, pressure): some of them are garbage and FACT_UNKNOWN, or
+ * their rows are not there; the others are good. */
 struct source {
   int (*read_cgroup)(struct driver *, struct cgroup_facts *, struct error *);
   int (*read_cpu)(struct driver *, struct cpu_facts *, struct error *);
@@ -39,6 +43,11 @@ struct source {
   int (*read_uptime)(struct driver *, double *ret_uptime_s, struct error *);
   int (*read_users)(struct driver *, uint64_t *ret_users, struct error *);
 };
+
+/* True if a reading that ended in CODE has told something. */
+static inline bool source_has_told(int code) {
+  return code == 0 || code == -EBADMSG;
+}
 
 /* What the driver of this system, chosen when the plugin is built, is better
  * at than libstatgrab. root: as for driver_new(). */

@@ -16,11 +16,11 @@ static void put_part(const char *name, uint64_t bytes, uint64_t total,
   }
 }
 
-void swap_put(const struct memory_facts *facts,
+bool swap_put(const struct memory_facts *facts,
               const struct swap_options *options,
               const struct outlets *outlets) {
   if (facts->swap_total == FACT_UNKNOWN || facts->swap_free == FACT_UNKNOWN) {
-    return;
+    return false;
   }
   uint64_t total = facts->swap_total;
   uint64_t free = facts->swap_free < total ? facts->swap_free : total;
@@ -38,6 +38,7 @@ void swap_put(const struct memory_facts *facts,
            &outlets->common);
   put_part("free", free, total, options, &outlets->common);
   put_part("cached", cached, total, options, &outlets->common);
+  return true;
 }
 
 void swap_put_io(const struct paging_facts *facts, uint64_t page_bytes,
@@ -46,7 +47,7 @@ void swap_put_io(const struct paging_facts *facts, uint64_t page_bytes,
   uint64_t in = facts->swap_in_pages;
   uint64_t out = facts->swap_out_pages;
   uint64_t unit = options->report_bytes ? page_bytes : 1;
-  if (!options->report_io || in == FACT_UNKNOWN || out == FACT_UNKNOWN) {
+  if (in == FACT_UNKNOWN || out == FACT_UNKNOWN) {
     return;
   }
   outlet_put_counter(&outlets->common, "", "swap_io", "in", in * unit);

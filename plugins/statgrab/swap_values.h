@@ -9,8 +9,8 @@
 
 /* Puts percent-used, 0 on a machine without swap, and the space. What is also
  * cached in memory counts as used, as psutil has it; as free of use under
- * native names. */
-void swap_put(const struct memory_facts *facts,
+ * native names. False, and nothing put, where the size is not known. */
+bool swap_put(const struct memory_facts *facts,
               const struct swap_options *options,
               const struct outlets *outlets);
 

@@ -23,7 +23,7 @@ static const struct {
     {"/proc/stat", GROUP_CPU},
     {"/proc/diskstats", GROUP_DISK},
     {"/proc/1/net/dev", GROUP_INTERFACE},
-    {"/proc/1/mounts", GROUP_DF},
+    {"/proc/1/mountinfo", GROUP_DF},
     {"/proc/1/stat", GROUP_PROCESSES},
     {"/proc/vmstat", GROUP_VMEM},
     {"/proc/loadavg", GROUP_LOAD},

@@ -17,12 +17,12 @@ def mount(source, target, kind, flags=0, options=""):
         raise OSError(ctypes.get_errno(), f"cannot mount {kind} {target}")
 
 
-def mount_dead(target):
-    """A FUSE file system whose daemon never reads a request. The command holds
-    its descriptor, so it lives as long as the command."""
+def mount_fuse(target):
+    """A FUSE file system that is dead as long as nobody reads its requests from
+    the descriptor that is returned."""
     fd = os.open("/dev/fuse", os.O_RDWR)
-    os.set_inheritable(fd, True)
     mount("dead", target, "fuse.dead", 0, f"fd={fd},rootmode=40000,user_id=0,group_id=0")
+    return fd
 
 
 def main():
@@ -31,7 +31,8 @@ def main():
         if kind != "bind":
             os.makedirs(target, exist_ok=True)
         if kind == "dead":
-            mount_dead(target)
+            # The command holds it, so it lives as long as the command.
+            os.set_inheritable(mount_fuse(target), True)
         elif kind == "bind":
             mount(source, target, "none", MS_BIND)
         else:
@@ -39,4 +40,5 @@ def main():
     os.execvp(sys.argv[2], sys.argv[2:])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ import sys
 
 from servers.namespaces import unshare_mounts
 
+FUSE_DAEMON = pathlib.Path(__file__).with_name("fuse_daemon.py")
 STAGE = pathlib.Path(__file__).with_name("machine_stage.py")
 PYTHON = "/usr/bin/python3"
 
@@ -62,6 +63,15 @@ def meminfo(**kibibytes):
     lines.update(kibibytes)
     return "".join(f"{name + ':':16}{value:8} kB\n" for name, value in lines.items()
                    if value is not None)
+
+
+VMSTAT = "pgpgin 1\npgpgout 2\npswpin 3\npswpout 4\npgfault 5\npgmajfault 6\n"
+
+
+def mountinfo(*mounts):
+    """A /proc/self/mountinfo of (device, mount point, type)."""
+    return "".join(f"{number} 1 0:{number} / {point} rw,relatime shared:{number} - {kind} {device} rw\n"
+                   for number, (device, point, kind) in enumerate(mounts, 27))
 
 
 def cpu_stat(*ticks, processors=2):

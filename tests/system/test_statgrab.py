@@ -137,7 +137,7 @@ def test_broken_files_cost_their_own_values_only(collectd, machine):
     collectd.load("statgrab").start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
     assert not any("memory" in name and "pressure" not in name for name in collectd.names())
-    said = collectd.log_lines(r"statgrab: memory: /proc/meminfo: has no MemTotal")
+    said = collectd.log_lines(r"statgrab: memory: /proc/meminfo: line 1 makes no sense")
     assert len(said) == 1
     machine.says("/proc/meminfo", meminfo())
     collectd.expect(lambda: collectd.has_value("statgrab-memory/percent-used"))

@@ -7,7 +7,7 @@ import subprocess
 
 import psutil
 import pytest
-from machines import PYTHON, Machine
+from machines import FUSE_DAEMON, PYTHON, Machine, mountinfo
 
 
 @pytest.fixture
@@ -30,9 +30,8 @@ def after(machine, script):
 
 
 def inside(collectd, *command):
-    """What a command in the namespaces of the running collectd puts out."""
-    return subprocess.run(["nsenter", "-t", str(collectd.process.pid), "-m", "-n", "-r", *command],
-                          check=True, timeout=30, stdout=subprocess.PIPE).stdout
+    """The words that run a command in the namespaces of the running collectd."""
+    return ["nsenter", "-t", str(collectd.process.pid), "-m", "-n", "-r", *command]
 
 
 # Type, options of the tmpfs that plays it, bytes in it, files in it.
@@ -48,14 +47,14 @@ FILE_SYSTEMS = {
 
 
 def test_file_systems_are_as_full_as_psutil_says(collectd, machine):
-    lines = ["/dev/root / ext4 rw 0 0", "proc /proc proc rw 0 0"]
+    mounts = [("/dev/root", "/", "ext4"), ("proc", "/proc", "proc")]
     script = ""
     for name, (kind, options, size, files) in FILE_SYSTEMS.items():
-        lines.append(f"/dev/{name} {machine.directory}/{name} {kind} rw 0 0")
+        mounts.append((f"/dev/{name}", f"{machine.directory}/{name}", kind))
         script += f"mkdir {name}; mount -t tmpfs -o {options} none {name}; "
         script += "".join(f": >{name}/{i}; " for i in range(files))
         script += f"head -c {size} /dev/zero >{name}/0\n" if size else "\n"
-    machine.says("/proc/self/mounts", "\n".join(lines) + "\n")
+    machine.says("/proc/self/mountinfo", mountinfo(*mounts))
     collectd.prefix = after(machine, script)
     collectd.load("statgrab", 'Collect "df"\n<df>\nValuesPercentage true\n</df>').start()
     start = "statgrab-df-" + str(machine.directory)[1:].replace("/", "-") + "-"
@@ -63,8 +62,8 @@ def test_file_systems_are_as_full_as_psutil_says(collectd, machine):
         collectd.expect(lambda name=name: collectd.has_value(f"{start}{name}/percent_inodes-used"))
         code = ("import json, os, psutil, sys; s = os.statvfs(sys.argv[1]);"
                 "print(json.dumps([psutil.disk_usage(sys.argv[1])._asdict(), s.f_files, s.f_ffree]))")
-        theirs, inodes, unused = json.loads(
-            inside(collectd, PYTHON, "-c", code, machine.directory / name))
+        theirs, inodes, unused = json.loads(subprocess.check_output(
+            inside(collectd, PYTHON, "-c", code, machine.directory / name), timeout=30))
         ours = {what: collectd.value(f"{start}{name}/{what}")
                 for what in ("percent-used", "percent-free", "df_complex-used", "df_complex-free",
                              "percent_inodes-used")}
@@ -145,7 +144,11 @@ def test_processes_that_may_not_be_seen_have_no_state(collectd, machine, hidepid
     assert len(collectd.log_lines("statgrab: processes")) == (hidepid == 1)
 
 
-def test_a_mount_that_is_replaced_while_it_hangs_has_values_again(collectd, machine):
+@pytest.mark.parametrize("command, used", [
+    (["sh", "-ec", 'umount -l "$0"; mount -t tmpfs none "$0"'], 0),
+    ([PYTHON, FUSE_DAEMON], 75),  # of the same device and type
+], ids=["tmpfs", "fuse"])
+def test_a_mount_that_is_replaced_while_it_hangs_has_values_again(collectd, machine, command, used):
     for name in ("ASAN_OPTIONS", "LSAN_OPTIONS"):  # its leak checker would wait for the held thread
         if name in collectd.environment:
             collectd.environment[name] += ":detect_leaks=0"
@@ -154,9 +157,10 @@ def test_a_mount_that_is_replaced_while_it_hangs_has_values_again(collectd, mach
     collectd.load("statgrab", f'Collect "df"\n<df>\nMountPoint "/" "{dead}"\n</df>').start()
     collectd.expect(lambda: collectd.log_lines("does not answer"))
     # In one go: between two readings.
-    inside(collectd, "sh", "-ec", 'umount -l "$1"; mount -t tmpfs none "$1"', "sh", dead)
-    value = f"statgrab-df-{os.fspath(dead)[1:].replace('/', '-')}/percent-used"
-    collectd.expect(lambda: len(collectd.history(value)) > 2)
-    assert collectd.value(value) == 0
-    assert len(collectd.log_lines("statgrab: df: ")) == 1
-    collectd.stop()
+    with subprocess.Popen(inside(collectd, *command, dead)) as replacing:
+        value = f"statgrab-df-{os.fspath(dead)[1:].replace('/', '-')}/percent-used"
+        collectd.expect(lambda: len(collectd.history(value)) > 2)
+        assert collectd.value(value) == used
+        assert len(collectd.log_lines("statgrab: df: ")) == 1
+        collectd.stop()
+        replacing.terminate()

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 import pytest
-from machines import Machine, cpu_stat, meminfo
+from machines import VMSTAT, Machine, cpu_stat, meminfo, mountinfo
 
 
 @pytest.fixture
@@ -184,9 +184,9 @@ def host_root(directory, processes=0):
     root = directory / "host"
     files = {"stat": cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 0, 0, processors=64), "meminfo": meminfo(),
              "loadavg": "32.00 16.00 8.00 1/2 3\n", "uptime": "777.25 1.00\n",
-             "vmstat": "pgpgin 1\npgpgout 2\n", "diskstats": " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n",
-             "1/mounts": "/dev/sdx / ext4 rw 0 0\nnone /srv tmpfs rw 0 0\n",
-             "1/net/dev": "a\nb\n eno1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+             "vmstat": VMSTAT, "diskstats": " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n",
+             "1/mountinfo": mountinfo(("/dev/sdx", "/", "ext4"), ("none", "/srv", "tmpfs")),
+             "1/net/dev": "Inter-|\n face |\n eno1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
              "sys/fs/file-nr": "1 2 3\n", "self/cgroup": "0::/\n"}
     for name, text in files.items():
         path = root / "proc" / name
@@ -220,7 +220,7 @@ def test_without_its_files_a_group_is_left_out(collectd, directory):
     (root / "proc" / "stat").write_text(cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 0, 0), encoding="utf-8")
     collectd.load("statgrab", f'RootFS "{root}"').start()
     collectd.expect(lambda: count_of(collectd, "statgrab-cpu/count") > 3)
-    for group, file in {"memory": "meminfo", "load": "loadavg", "df": "1/mounts",
+    for group, file in {"memory": "meminfo", "load": "loadavg", "df": "1/mountinfo",
                         "interface": "1/net/dev", "vmem": "vmstat"}.items():
         said = collectd.log_lines(f"statgrab: {group}: {root}/proc/{file}: No such file")
         assert len(said) == 1
@@ -244,7 +244,7 @@ def test_five_thousand_processes(collectd):
 def test_values_do_not_depend_on_the_reading_thread(collectd, machine, threads):
     machine.says("/proc/meminfo", meminfo(SwapTotal=1000, SwapFree=250))
     machine.says("/proc/stat", cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
-    machine.says("/proc/vmstat", "pgpgin 1\npgpgout 2\npswpin 3\npswpout 4\npgfault 5\npgmajfault 6\n")
+    machine.says("/proc/vmstat", VMSTAT)
     machine.unshares += ["--net"]
     machine.says("/proc/diskstats", " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n")
     collectd.globals.append(f"ReadThreads {threads}")

@@ -61,7 +61,8 @@ int driver_new(const char *root, struct driver **ret_driver,
       .file_nr = PROC_FILE("/proc/sys/fs/file-nr"),
       .loadavg = PROC_FILE("/proc/loadavg"),
       .meminfo = PROC_FILE("/proc/meminfo"),
-      .mounts = PROC_FILE(has_root ? "/proc/1/mounts" : "/proc/self/mounts"),
+      .mountinfo =
+          PROC_FILE(has_root ? "/proc/1/mountinfo" : "/proc/self/mountinfo"),
       .net_dev = PROC_FILE(has_root ? "/proc/1/net/dev" : "/proc/net/dev"),
       .pressure = {[PRESSURE_CPU] = PROC_FILE("/proc/pressure/cpu"),
                    [PRESSURE_MEMORY] = PROC_FILE("/proc/pressure/memory"),
@@ -82,7 +83,7 @@ void driver_free(struct driver *driver) {
   }
   struct proc_file *files[] = {
       &driver->cgroup,  &driver->diskstats, &driver->file_nr, &driver->loadavg,
-      &driver->meminfo, &driver->mounts,    &driver->net_dev, &driver->stat,
+      &driver->meminfo, &driver->mountinfo, &driver->net_dev, &driver->stat,
       &driver->uptime,  &driver->utmp,      &driver->vmstat,
   };
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -102,4 +103,55 @@ int linux_refuse(const struct driver *driver, const struct proc_file *file,
                  const char *lacks, struct error *error) {
   return error_set(error, -EBADMSG, "%s%s: has no %s", driver->root, file->path,
                    lacks);
+}
+
+int linux_take_lines(const struct driver *driver, const struct proc_file *file,
+                     struct scan text, linux_take_fn *take, void *facts,
+                     struct error *error) {
+  struct scan line;
+  unsigned number = 1;
+  unsigned bad = 0;
+  for (; scan_line(&text, &line); number++) {
+    int code = take(&line, facts);
+    if (code == -ENOMEM) {
+      return error_set(error, code, "out of memory");
+    }
+    bad = code != 0 && bad == 0 ? number : bad;
+  }
+  if (bad == 0 && text.at < text.end) {
+    bad = number; /* the last one was cut */
+  }
+  return bad == 0 ? 0
+                  : error_set(error, -EBADMSG, "%s%s: line %u makes no sense",
+                              driver->root, file->path, bad);
+}
+
+struct fields {
+  const struct scan_field *rows;
+  size_t len;
+};
+
+static int take_field(struct scan *line, void *facts) {
+  const struct fields *fields = facts;
+  return scan_field(line, fields->rows, fields->len);
+}
+
+int linux_read_fields(struct driver *driver, struct proc_file *file,
+                      const struct scan_field *fields, size_t fields_len,
+                      size_t required, uint64_t unit, struct error *error) {
+  struct scan text;
+  struct fields context = {fields, fields_len};
+  int code = proc_file_read(file, driver->root, &text, error);
+  if (code != 0) {
+    return code;
+  }
+  code = linux_take_lines(driver, file, text, take_field, &context, error);
+  for (size_t i = 0; i < fields_len; i++) {
+    bool is_known = *fields[i].number <= (FACT_UNKNOWN - 1) / unit;
+    *fields[i].number = is_known ? *fields[i].number * unit : FACT_UNKNOWN;
+    if (!is_known && i < required && code == 0) {
+      code = linux_refuse(driver, file, fields[i].name, error);
+    }
+  }
+  return code;
 }

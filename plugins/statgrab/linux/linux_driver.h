@@ -18,7 +18,7 @@ struct driver {
   struct proc_file file_nr;
   struct proc_file loadavg;
   struct proc_file meminfo;
-  struct proc_file mounts;
+  struct proc_file mountinfo;
   struct proc_file net_dev;
   struct proc_file pressure[PRESSURE_RESOURCES];
   struct proc_file stat;
@@ -62,5 +62,24 @@ int linux_read_users(struct driver *driver, uint64_t *ret_users,
 /* A file that does not hold what it should. Returns -EBADMSG. */
 int linux_refuse(const struct driver *driver, const struct proc_file *file,
                  const char *lacks, struct error *error);
+
+/* Takes one line into FACTS. Returns 0, also for a line that is of no interest;
+ * -EBADMSG for one that is cut or garbage; -ENOMEM. */
+typedef int linux_take_fn(struct scan *line, void *facts);
+
+/* Hands each line of TEXT, which is FILE's, to TAKE. Returns 0; -EBADMSG where
+ * some line is bad, the others are taken; -ENOMEM. */
+int linux_take_lines(const struct driver *driver, const struct proc_file *file,
+                     struct scan text, linux_take_fn *take, void *facts,
+                     struct error *error);
+
+/* Reads a file of names and numbers.
+ * unit: what each number is multiplied with.
+ * required: so many of the fields, the first ones, have to be there.
+ * Returns 0; -EBADMSG where one of those is not, the others are set; another
+ * negative errno. */
+int linux_read_fields(struct driver *driver, struct proc_file *file,
+                      const struct scan_field *fields, size_t fields_len,
+                      size_t required, uint64_t unit, struct error *error);
 
 #endif

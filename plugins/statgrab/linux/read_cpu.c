@@ -26,57 +26,51 @@ static bool take_ticks(struct scan *line, struct cpu_ticks *ticks) {
 static int take_cpu(struct scan *line, struct cpu_facts *facts) {
   struct cpu_ticks ticks;
   if (line->at < line->end && *line->at == ' ') {
-    if (take_ticks(line, &ticks)) {
-      facts->all = ticks;
-    }
-    return 0;
+    bool is_good = take_ticks(line, &ticks);
+    facts->all = is_good ? ticks : facts->all;
+    return is_good ? 0 : -EBADMSG;
   }
   uint64_t number;
   if (!scan_number(line, &number) || number > CPU_NUMBER_MAX ||
       !take_ticks(line, &ticks)) {
-    return 0;
+    return -EBADMSG;
   }
   return cpu_facts_add(facts, (unsigned)number, &ticks);
 }
 
-static int take_line(struct scan *line, struct cpu_facts *facts) {
+static int take_line(struct scan *line, void *context) {
+  struct cpu_facts *facts = context;
   if (scan_literal(line, "cpu")) {
     return take_cpu(line, facts);
   }
-  const struct {
-    const char *name;
-    uint64_t *value;
-  } wanted[] = {
-      {"intr ", &facts->interrupts},
-      {"ctxt ", &facts->context_switches},
-      {"processes ", &facts->forks},
+  const struct scan_field fields[] = {
+      {"intr", &facts->interrupts},
+      {"ctxt", &facts->context_switches},
+      {"processes", &facts->forks},
   };
-  for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-    if (scan_literal(line, wanted[i].name)) {
-      (void)scan_number(line, wanted[i].value);
-      return 0;
-    }
-  }
-  return 0;
+  return scan_field(line, fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+/* What every kernel tells. */
+static const char *what_lacks(const struct cpu_facts *facts) {
+  return facts->all.states[CPU_IDLE] == FACT_UNKNOWN ? "cpu line"
+         : facts->interrupts == FACT_UNKNOWN         ? "intr"
+         : facts->context_switches == FACT_UNKNOWN   ? "ctxt"
+         : facts->forks == FACT_UNKNOWN              ? "processes"
+                                                     : NULL;
 }
 
 int linux_read_cpu(struct driver *driver, struct cpu_facts *facts,
                    struct error *error) {
   cpu_facts_clear(facts);
-  struct scan text, line;
-  int code = proc_file_read(&driver->stat, driver->root, &text, error);
-  while (code == 0 && scan_line(&text, &line)) {
-    code = take_line(&line, facts);
-    if (code == -ENOMEM) {
-      return error_set(error, code, "out of memory");
-    }
-  }
-  if (code != 0) {
-    return code;
-  }
-  if (facts->all.states[CPU_IDLE] == FACT_UNKNOWN) {
-    return linux_refuse(driver, &driver->stat, "cpu line", error);
+  struct scan text;
+  struct proc_file *file = &driver->stat;
+  int code = proc_file_read(file, driver->root, &text, error);
+  if (code == 0) {
+    code = linux_take_lines(driver, file, text, take_line, facts, error);
   }
   facts->online = facts->each_len > 0 ? facts->each_len : FACT_UNKNOWN;
-  return 0;
+  const char *lacks = what_lacks(facts);
+  return code == 0 && lacks != NULL ? linux_refuse(driver, file, lacks, error)
+                                    : code;
 }

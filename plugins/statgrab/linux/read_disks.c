@@ -25,17 +25,13 @@ enum column {
   COLUMNS,
 };
 
-static int take_line(struct scan *line, struct disk_table *table) {
+static int take_line(struct scan *line, void *facts) {
+  struct disk_table *table = facts;
   struct scan_word major, minor, name;
   uint64_t columns[COLUMNS];
   if (!scan_word(line, &major) || !scan_word(line, &minor) ||
-      !scan_word(line, &name)) {
-    return 0;
-  }
-  for (size_t i = 0; i < COLUMNS; i++) {
-    if (!scan_number(line, &columns[i])) {
-      return 0;
-    }
+      !scan_word(line, &name) || !scan_numbers(line, columns, COLUMNS)) {
+    return -EBADMSG;
   }
   struct disk_facts *disk = disk_table_add(table, name.text, name.length);
   if (disk == NULL) {
@@ -57,17 +53,13 @@ static int take_line(struct scan *line, struct disk_table *table) {
 
 int linux_read_disks(struct driver *driver, struct disk_table *table,
                      struct error *error) {
-  struct scan text, line;
-  int code = proc_file_read(&driver->diskstats, driver->root, &text, error);
+  struct scan text;
   table->len = 0;
+  int code = proc_file_read(&driver->diskstats, driver->root, &text, error);
   if (code == -ENODATA) {
     return 0; /* a machine without disks */
   }
-  while (code == 0 && scan_line(&text, &line)) {
-    code = take_line(&line, table);
-    if (code != 0) {
-      return error_set(error, code, "out of memory");
-    }
-  }
-  return code;
+  return code != 0 ? code
+                   : linux_take_lines(driver, &driver->diskstats, text,
+                                      take_line, table, error);
 }

@@ -26,21 +26,21 @@ enum column {
   COLUMNS,
 };
 
-static int take_line(struct scan *line, struct interface_table *table) {
+static int take_line(struct scan *line, void *facts) {
+  struct interface_table *table = facts;
   while (line->at < line->end && *line->at == ' ') {
     line->at++;
   }
   const char *name = line->at; /* the kernel lets no colon into it */
-  const char *colon = memchr(name, ':', (size_t)(line->end - name));
-  if (colon == NULL || colon == name) {
-    return 0;
+  size_t length = (size_t)(line->end - name);
+  const char *colon = memchr(name, ':', length);
+  if (colon == NULL && memchr(name, '|', length) != NULL) {
+    return 0; /* the heading */
   }
-  line->at = colon + 1;
   uint64_t columns[COLUMNS];
-  for (size_t i = 0; i < COLUMNS; i++) {
-    if (!scan_number(line, &columns[i])) {
-      return 0;
-    }
+  line->at = colon == NULL ? line->end : colon + 1;
+  if (colon == name || !scan_numbers(line, columns, COLUMNS)) {
+    return -EBADMSG;
   }
   struct interface_facts *to =
       interface_table_add(table, name, (size_t)(colon - name));
@@ -61,16 +61,12 @@ static int take_line(struct scan *line, struct interface_table *table) {
 
 int linux_read_interfaces(struct driver *driver, struct interface_table *table,
                           struct error *error) {
-  struct scan text, line;
-  int code = proc_file_read(&driver->net_dev, driver->root, &text, error);
+  struct scan text;
   table->len = 0;
-  while (code == 0 && scan_line(&text, &line)) {
-    code = take_line(&line, table);
-    if (code != 0) {
-      return error_set(error, code, "out of memory");
-    }
-  }
-  return code;
+  int code = proc_file_read(&driver->net_dev, driver->root, &text, error);
+  return code != 0 ? code
+                   : linux_take_lines(driver, &driver->net_dev, text, take_line,
+                                      table, error);
 }
 
 /* libstatgrab would tell of the links of this container, not of the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* read_mounts: the table of mounts; no file system is touched. */
+/* read_mounts: /proc/self/mountinfo, which unlike /proc/self/mounts gives each
+ * mount a number; no file system is touched. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,15 @@
 static bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
 /* The kernel writes blank, tab, newline, backslash and # as \ooo. */
-static bool decode(struct scan_word word, char *field) {
+static bool decode(struct scan_word word, char field[FIELD_BYTES]) {
   size_t length = 0;
-  if (word.length >= FIELD_BYTES) {
-    return false;
-  }
   for (size_t i = 0; i < word.length; i++) {
     const char *at = word.text + i;
     bool is_escape = *at == '\\' && word.length - i >= 4 && is_octal(at[1]) &&
                      is_octal(at[2]) && is_octal(at[3]);
+    if (length == FIELD_BYTES - 1) {
+      return false;
+    }
     if (is_escape) {
       int byte = (at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0');
       field[length++] = (char)byte;
@@ -32,19 +33,52 @@ static bool decode(struct scan_word word, char *field) {
   return true;
 }
 
-static int take_line(const struct driver *driver, struct scan *line,
-                     struct mount_table *table) {
-  struct scan_word words[3]; /* device, mount point, type */
-  char fields[3][FIELD_BYTES];
+/* Words of a line behind the mount's number. */
+struct line {
+  struct scan_word point, type, device;
+};
+
+/* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw": of
+ * the words before the dash there may be more or none, proc(5). A device
+ * without a name leaves the next word in its place, which is as good. */
+static bool take_words(struct scan *text, struct line *line) {
+  struct scan_word word;
   for (size_t i = 0; i < 3; i++) {
-    if (!scan_word(line, &words[i]) || !decode(words[i], fields[i])) {
-      return 0;
-    }
+    (void)scan_word(text, &word); /* parent, numbers of the device, root */
   }
-  return mount_table_add(table, fields[0], fields[2], fields[1],
-                         driver->root) == NULL
-             ? -ENOMEM
-             : 0;
+  if (!scan_word(text, &line->point)) {
+    return false;
+  }
+  do {
+    if (!scan_word(text, &word)) {
+      return false;
+    }
+  } while (!scan_word_is(word, "-"));
+  return scan_word(text, &line->type) && scan_word(text, &line->device);
+}
+
+struct context {
+  struct mount_table *table;
+  const char *root;
+};
+
+static int take_line(struct scan *text, void *facts) {
+  const struct context *context = facts;
+  uint64_t id;
+  struct line line;
+  char point[FIELD_BYTES], type[FIELD_BYTES], device[FIELD_BYTES];
+  if (!scan_number(text, &id) || !take_words(text, &line) ||
+      !decode(line.point, point) || !decode(line.type, type) ||
+      !decode(line.device, device)) {
+    return -EBADMSG;
+  }
+  struct mount *mount =
+      mount_table_add(context->table, device, type, point, context->root);
+  if (mount == NULL) {
+    return -ENOMEM;
+  }
+  mount->id = id;
+  return 0;
 }
 
 /* In a chroot the root directory is no mount point, and full nevertheless. */
@@ -86,22 +120,18 @@ static void forget(struct driver *driver) {
 
 int linux_read_mounts(struct driver *driver, struct mount_table *table,
                       struct error *error) {
-  struct scan text, line;
-  int code = proc_file_read(&driver->mounts, driver->root, &text, error);
+  struct scan text;
+  struct context context = {table, driver->root};
+  struct proc_file *file = &driver->mountinfo;
+  int code = proc_file_read(file, driver->root, &text, error);
   if (code != 0 || is_known(driver, &text)) {
     return code;
   }
   mount_table_clear(table);
-  code = remember(driver, &text);
-  while (code == 0 && scan_line(&text, &line)) {
-    code = take_line(driver, &line, table);
+  code = linux_take_lines(driver, file, text, take_line, &context, error);
+  bool is_full = code != -ENOMEM && add_root(driver, table) == 0;
+  if (code != 0 || !is_full || remember(driver, &text) != 0) {
+    forget(driver); /* made anew next time */
   }
-  if (code == 0) {
-    code = add_root(driver, table);
-  }
-  if (code != 0) {
-    forget(driver); /* the table is half of it: make it anew next time */
-    return error_set(error, code, "out of memory");
-  }
-  return 0;
+  return is_full ? code : error_set(error, -ENOMEM, "out of memory");
 }

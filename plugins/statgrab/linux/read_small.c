@@ -8,39 +8,40 @@
 
 int linux_read_load(struct driver *driver, struct load_facts *facts,
                     struct error *error) {
-  struct scan text;
+  struct scan text, line;
   int code = proc_file_read(&driver->loadavg, driver->root, &text, error);
   if (code != 0) {
     return code;
   }
-  bool is_good = scan_fraction(&text, &facts->minutes_1) &&
-                 scan_fraction(&text, &facts->minutes_5) &&
-                 scan_fraction(&text, &facts->minutes_15);
+  bool is_good = scan_line(&text, &line) &&
+                 scan_fraction(&line, &facts->minutes_1) &&
+                 scan_fraction(&line, &facts->minutes_5) &&
+                 scan_fraction(&line, &facts->minutes_15);
   return is_good ? 0 : linux_refuse(driver, &driver->loadavg, "load", error);
 }
 
 int linux_read_uptime(struct driver *driver, double *ret_uptime_s,
                       struct error *error) {
-  struct scan text;
+  struct scan text, line;
   int code = proc_file_read(&driver->uptime, driver->root, &text, error);
   if (code != 0) {
     return code;
   }
-  return scan_fraction(&text, ret_uptime_s)
+  return scan_line(&text, &line) && scan_fraction(&line, ret_uptime_s)
              ? 0
              : linux_refuse(driver, &driver->uptime, "uptime", error);
 }
 
 int linux_read_handles(struct driver *driver, struct handle_facts *facts,
                        struct error *error) {
-  struct scan text;
+  struct scan text, line;
   int code = proc_file_read(&driver->file_nr, driver->root, &text, error);
   if (code != 0) {
     return code;
   }
-  bool is_good = scan_number(&text, &facts->used) &&
-                 scan_number(&text, &facts->unused) &&
-                 scan_number(&text, &facts->max);
+  bool is_good = scan_line(&text, &line) && scan_number(&line, &facts->used) &&
+                 scan_number(&line, &facts->unused) &&
+                 scan_number(&line, &facts->max);
   return is_good ? 0 : linux_refuse(driver, &driver->file_nr, "limit", error);
 }
 

@@ -2,6 +2,7 @@
 /* scan: reads numbers and words out of a text without copying it. */
 #include "statgrab/linux/scan.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
@@ -17,12 +18,13 @@ static const char *skip_blanks(const struct scan *text) {
 }
 
 bool scan_line(struct scan *text, struct scan *ret_line) {
-  if (text->at == text->end) {
+  size_t length = (size_t)(text->end - text->at);
+  const char *newline = length == 0 ? NULL : memchr(text->at, '\n', length);
+  if (newline == NULL) {
     return false;
   }
-  const char *newline = memchr(text->at, '\n', (size_t)(text->end - text->at));
-  *ret_line = (struct scan){text->at, newline == NULL ? text->end : newline};
-  text->at = newline == NULL ? text->end : newline + 1;
+  *ret_line = (struct scan){text->at, newline};
+  text->at = newline + 1;
   return true;
 }
 
@@ -59,6 +61,14 @@ bool scan_number(struct scan *text, uint64_t *ret_number) {
   return true;
 }
 
+bool scan_numbers(struct scan *text, uint64_t *numbers, size_t len) {
+  size_t taken = 0;
+  while (taken < len && scan_number(text, &numbers[taken])) {
+    taken++;
+  }
+  return taken == len;
+}
+
 bool scan_fraction(struct scan *text, double *ret_number) {
   uint64_t whole;
   struct scan rest = *text;
@@ -86,6 +96,20 @@ bool scan_literal(struct scan *text, const char *literal) {
   }
   text->at += length;
   return true;
+}
+
+int scan_field(struct scan *line, const struct scan_field *fields,
+               size_t fields_len) {
+  for (size_t i = 0; i < fields_len; i++) {
+    struct scan rest = *line;
+    if (rest.at < rest.end && *rest.at == *fields[i].name &&
+        scan_literal(&rest, fields[i].name) && rest.at < rest.end &&
+        (*rest.at == ':' || *rest.at == ' ')) {
+      rest.at++;
+      return scan_number(&rest, fields[i].number) ? 0 : -EBADMSG;
+    }
+  }
+  return 0;
 }
 
 bool scan_word_is(struct scan_word word, const char *literal) {
