@@ -27,9 +27,9 @@ struct bouncer {
   const char *label;
   const struct outlets *outlets;
   struct target target;
-  struct answer answers[PGBOUNCER_COMMANDS]; /* while a read is running */
+  struct answer answers[PGBOUNCER_COMMANDS]; /* to what was asked so far */
+  size_t answers_len;
   struct pgbouncer_view view;
-  int64_t asked_ns; /* how long that took */
 
   int64_t waits_ns; /* when they were read */
   struct wait *waits;
@@ -82,24 +82,27 @@ void bouncer_free(struct bouncer *bouncer, int64_t deadline_ms) {
 /* ---- asking ---- */
 
 static void drop_answers(struct bouncer *bouncer) {
-  for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
-    answer_fini(&bouncer->answers[i]);
+  while (bouncer->answers_len > 0) {
+    answer_fini(&bouncer->answers[--bouncer->answers_len]);
   }
 }
 
 static int ask_all(struct bouncer *bouncer, struct connection *connection,
                    int64_t deadline_ms, struct error *error) {
-  PGresult *results[PGBOUNCER_COMMANDS];
-  for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
-    int code = connection_ask(connection, pgbouncer_commands[i], deadline_ms,
-                              &bouncer->answers[i], error);
+  while (bouncer->answers_len < PGBOUNCER_COMMANDS) {
+    const char *command = pgbouncer_commands[bouncer->answers_len];
+    struct answer *answer = &bouncer->answers[bouncer->answers_len];
+    int code = connection_ask(connection, command, deadline_ms, answer, error);
     if (code != 0) {
       return code;
     }
-    if (bouncer->answers[i].len != 1) {
-      return error_set(error, -EPROTO, "%s was answered without rows",
-                       pgbouncer_commands[i]);
+    bouncer->answers_len++;
+    if (answer->len != 1) {
+      return error_set(error, -EPROTO, "%s was answered without rows", command);
     }
+  }
+  PGresult *results[PGBOUNCER_COMMANDS];
+  for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
     results[i] = bouncer->answers[i].results[0];
   }
   return pgbouncer_parse(results, &bouncer->view, error);
@@ -115,11 +118,20 @@ static int talk(void *context, struct connection *connection,
                      "this is not the console of a PgBouncer; leave Database "
                      "out, and write a <Pool> block for PostgreSQL");
   }
-  drop_answers(bouncer); /* of a session that died half way */
-  int64_t start_ns = monotonic_ns();
-  int code = ask_all(bouncer, connection, deadline_ms, error);
-  bouncer->asked_ns = monotonic_ns() - start_ns;
-  return code;
+  if (!connection_is_asked(connection)) {
+    drop_answers(bouncer); /* of a session that died half way */
+  }
+  return ask_all(bouncer, connection, deadline_ms, error);
+}
+
+/* From 1.23 on a PgBouncer that is told to end (SIGTERM) waits until its last
+ * client has left; that must not be us. */
+static void leave_last(struct bouncer *bouncer) {
+  struct connection *connection = bouncer->target.connection;
+  bool is_last = bouncer->view.clients <= 1;
+  if (is_last && PQserverVersion(connection_session(connection)) >= 12300) {
+    connection_close(connection);
+  }
 }
 
 /* ---- sending ---- */
@@ -171,8 +183,11 @@ static void put_pool(const struct bouncer *bouncer,
 /* The PgBouncer itself is a pool of places for clients. */
 static void put_clients(const struct bouncer *bouncer) {
   const struct pgbouncer_view *view = &bouncer->view;
-  put(bouncer, bouncer->label, "duration", "query",
-      (double)bouncer->asked_ns / 1e9);
+  int64_t took_ns = 0;
+  for (size_t i = 0; i < bouncer->answers_len; i++) {
+    took_ns += bouncer->answers[i].took_ns;
+  }
+  put(bouncer, bouncer->label, "duration", "query", (double)took_ns / 1e9);
   put(bouncer, bouncer->label, "current_connections", "clients",
       (double)view->clients);
   if (view->clients_limit >= 0) {
@@ -235,6 +250,9 @@ static void remember_waits(struct bouncer *bouncer, int64_t now_ns) {
 void bouncer_read(struct bouncer *bouncer, double interval_s) {
   int code =
       target_ask(&bouncer->target, (int64_t)(interval_s * 1000), talk, bouncer);
+  if (code == -EAGAIN) {
+    return; /* neither up nor down */
+  }
   put(bouncer, bouncer->label, "gauge", "up", code == 0 ? 1 : 0);
   put(bouncer, bouncer->label, "gauge", "full", code == -EUSERS ? 1 : 0);
   if (code == 0) {
@@ -245,6 +263,7 @@ void bouncer_read(struct bouncer *bouncer, double interval_s) {
     }
     put_waits(bouncer, now_ns);
     remember_waits(bouncer, now_ns);
+    leave_last(bouncer);
   }
   drop_answers(bouncer);
 }

@@ -16,8 +16,8 @@ struct bouncer *bouncer_new(const struct bouncer_options *options,
                             const struct outlets *outlets);
 
 /* Asks and sends the values of the PgBouncer and of each of its pools. Takes
- * no longer than the Timeout. interval_s: from read to read. One thread at a
- * time. */
+ * no longer than the Timeout and half of interval_s; what takes longer is taken
+ * at a later read. interval_s: from read to read. One thread at a time. */
 void bouncer_read(struct bouncer *bouncer, double interval_s);
 
 /* Ends the session; waits until deadline_ms (monotonic) for one that is being

@@ -22,6 +22,9 @@ struct connection {
   struct connection_defaults defaults;
   struct attempt *attempt; /* while connecting */
   PGconn *session;         /* while open */
+  bool is_asked;
+  int64_t asked_ns;     /* when */
+  struct answer answer; /* what has come of it so far */
 };
 
 void answer_fini(struct answer *answer) {
@@ -41,7 +44,9 @@ struct connection *connection_new(const struct endpoint_options *endpoint,
   return connection;
 }
 
-static void close_session(struct connection *connection) {
+void connection_close(struct connection *connection) {
+  answer_fini(&connection->answer);
+  connection->is_asked = false;
   PQfinish(connection->session);
   connection->session = NULL;
 }
@@ -51,12 +56,16 @@ void connection_free(struct connection *connection, int64_t deadline_ms) {
     return;
   }
   attempt_free(connection->attempt, deadline_ms);
-  close_session(connection);
+  connection_close(connection);
   free(connection);
 }
 
 PGconn *connection_session(struct connection *connection) {
   return connection->session;
+}
+
+bool connection_is_asked(const struct connection *connection) {
+  return connection->is_asked;
 }
 
 /* libpq says a lot, in lines; the first one has what matters. Part of it may
@@ -129,7 +138,7 @@ static void drop_failed_attempt(struct connection *connection) {
   attempt_free(connection->attempt, 0);
   connection->attempt = NULL;
   if (PQstatus(connection->session) != CONNECTION_OK) {
-    close_session(connection);
+    connection_close(connection);
   }
 }
 
@@ -148,7 +157,7 @@ static int finish_attempt(struct connection *connection, struct error *error) {
       is_late ? error_set(error, -ETIMEDOUT, "did not answer within %g s",
                           connection->endpoint->timeout_s)
               : fail(PQerrorMessage(connection->session), -ECONNREFUSED, error);
-  close_session(connection);
+  connection_close(connection);
   return code;
 }
 
@@ -166,7 +175,7 @@ int connection_open(struct connection *connection, int64_t deadline_ms,
       return error_set(error, -ENOMEM, "no thread to connect with");
     }
     if (!attempt_wait(connection->attempt, deadline_ms)) {
-      return error_set(error, -ETIMEDOUT, "no connection in time");
+      return error_set(error, -EAGAIN, "no connection in time");
     }
     int code = finish_attempt(connection, error);
     if (code != 0) {
@@ -189,7 +198,7 @@ static int wait_for(PGconn *session, short events, int64_t deadline_ms,
       return 0;
     }
     if (ready == 0) {
-      return error_set(error, -ETIMEDOUT, "no answer in time");
+      return error_set(error, -EAGAIN, "no answer in time");
     }
     if (errno != EINTR) {
       return error_set(error, -EPIPE, "poll failed: error %d", errno);
@@ -273,6 +282,15 @@ static int collect(PGconn *session, int64_t deadline_ms, struct answer *answer,
   }
 }
 
+static int send_question(struct connection *connection, const char *sql,
+                         struct error *error) {
+  connection->is_asked = true;
+  connection->asked_ns = monotonic_ns();
+  return PQsendQuery(connection->session, sql) != 0
+             ? 0
+             : fail(PQerrorMessage(connection->session), -EPIPE, error);
+}
+
 int connection_ask(struct connection *connection, const char *sql,
                    int64_t deadline_ms, struct answer *answer,
                    struct error *error) {
@@ -281,19 +299,20 @@ int connection_ask(struct connection *connection, const char *sql,
   if (session == NULL) {
     return error_set(error, -EPIPE, "not connected");
   }
-  int code = 0;
-  if (PQsendQuery(session, sql) == 0) {
-    code = fail(PQerrorMessage(session), -EPIPE, error);
-  }
+  int code = connection->is_asked ? 0 : send_question(connection, sql, error);
   if (code == 0) {
     code = flush(session, deadline_ms, error);
   }
   if (code == 0) {
-    code = collect(session, deadline_ms, answer, error);
+    code = collect(session, deadline_ms, &connection->answer, error);
   }
-  if (code != 0) {
-    answer_fini(answer);
-    close_session(connection);
+  if (code == 0) {
+    connection->answer.took_ns = monotonic_ns() - connection->asked_ns;
+    connection->is_asked = false;
+    *answer = connection->answer;
+    connection->answer = (struct answer){0};
+  } else if (code != -EAGAIN) {
+    connection_close(connection);
   }
   return code;
 }

@@ -34,8 +34,17 @@ static int read_server(user_data_t *data) {
   return 0;
 }
 
+/* One for all that is ended. */
+static int64_t shutdown_deadline_ms(void) {
+  static int64_t deadline_ms;
+  if (deadline_ms == 0) {
+    deadline_ms = monotonic_ms() + SHUTDOWN_MS;
+  }
+  return deadline_ms;
+}
+
 static void free_server(void *data) {
-  server_free(data, monotonic_ms() + SHUTDOWN_MS);
+  server_free(data, shutdown_deadline_ms());
 }
 
 static int read_bouncer(user_data_t *data) {
@@ -44,7 +53,7 @@ static int read_bouncer(user_data_t *data) {
 }
 
 static void free_bouncer(void *data) {
-  bouncer_free(data, monotonic_ms() + SHUTDOWN_MS);
+  bouncer_free(data, shutdown_deadline_ms());
 }
 
 /* The pools from number FIRST on that share its server; fewer than max. */

@@ -126,8 +126,8 @@ static int check_processes(const char *value, struct error *error) {
     .offset = offsetof(type, endpoint.timeout_s), .min = 0.1, .max = 60,       \
     .default_text = "2", .unit = "seconds",                                    \
     .help = "For connecting and asking together. A server that does not "      \
-            "answer in time is reported as down, and is then waited for "      \
-            "half as long until it answers again."                             \
+            "answer in time is reported as down. A read waits no longer "      \
+            "than half of the interval for it; the rest goes on behind."       \
   }
 
 static const struct option pool_rows[] = {

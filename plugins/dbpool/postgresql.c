@@ -59,6 +59,12 @@ static const char sessions_sql[] =
     "-interval '%" PRId64 " seconds' THEN left(query,120) END "
     "FROM pg_stat_activity";
 
+/* Before 10 only sessions and autovacuum workers are listed; a worker has no
+ * client. */
+static const char type_before_10[] =
+    "CASE WHEN state IS NULL OR client_port IS NOT NULL"
+    " THEN 'client backend' END";
+
 static const char databases_sql[] =
     "SELECT d.datname,d.datconnlimit,%s FROM pg_database d "
     "JOIN pg_stat_database s ON s.datid=d.oid";
@@ -74,11 +80,10 @@ int postgresql_write_question(char *text, size_t bytes, int version,
                      "needed",
                      version / 10000, version / 100 % 100);
   }
-  char sessions[sizeof(sessions_sql) + 64];
+  char sessions[sizeof(sessions_sql) + 128];
   char databases[sizeof(databases_sql) + 96];
   (void)snprintf(sessions, sizeof(sessions), sessions_sql,
-                 version < 100000 ? "'client backend'" : "backend_type",
-                 quiet_s);
+                 version < 100000 ? type_before_10 : "backend_type", quiet_s);
   (void)snprintf(
       databases, sizeof(databases), databases_sql,
       version < 140000
@@ -111,13 +116,14 @@ static enum session_state state_at(const PGresult *rows, int row, int column) {
   return SESSION_HIDDEN; /* NULL, or "disabled": track_activities is off */
 }
 
-/* Where we lack the privilege, the type is NULL, too; then a process with a
- * database and a role is taken for a client's. */
+/* Where we lack the privilege, the type is NULL, too, like the state; then a
+ * process with a database and a role is taken for a client's. */
 static bool is_client(const PGresult *rows, int row) {
   if (!PQgetisnull(rows, row, BACKEND_TYPE)) {
     return strcmp(PQgetvalue(rows, row, BACKEND_TYPE), "client backend") == 0;
   }
-  return !PQgetisnull(rows, row, DATABASE) && !PQgetisnull(rows, row, ROLE);
+  return PQgetisnull(rows, row, STATE) && !PQgetisnull(rows, row, DATABASE) &&
+         !PQgetisnull(rows, row, ROLE);
 }
 
 static bool is_untracked(const PGresult *rows, int row) {

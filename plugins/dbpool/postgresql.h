@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* postgresql: what to ask a PostgreSQL server, 9.6 to 17, and what its answer
+/* postgresql: what to ask a PostgreSQL server, 9.6 to 18, and what its answer
  * means. Pure: text out, rows in. */
 #ifndef DBPOOL_POSTGRESQL_H
 #define DBPOOL_POSTGRESQL_H

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
 #include "dbpool/connection.h"
 #include "dbpool/headroom.h"
 #include "dbpool/members.h"
@@ -31,7 +30,6 @@ struct server {
   struct members members;
   struct postgresql_view view;
   struct answer answer; /* while a read is running */
-  int64_t asked_ns;     /* how long that took */
   bool has_said_hidden;
   size_t monitors_len;
   struct monitor monitors[];
@@ -189,15 +187,11 @@ static int talk(void *context, struct connection *connection,
   if (code != 0) {
     return code;
   }
-  int64_t start_ns = monotonic_ns();
   code = connection_ask(connection, server->question, deadline_ms,
                         &server->answer, error);
-  server->asked_ns = monotonic_ns() - start_ns;
-  if (code == 0) {
-    code = postgresql_parse(server->answer.results, server->answer.len,
-                            &server->view, error);
-  }
-  return code;
+  return code != 0 ? code
+                   : postgresql_parse(server->answer.results,
+                                      server->answer.len, &server->view, error);
 }
 
 static void say_hidden(struct server *server, int64_t hidden) {
@@ -257,6 +251,9 @@ find_database(const struct server *server, const struct pool_options *options) {
 void server_read(struct server *server, double interval_s) {
   int code =
       target_ask(&server->target, (int64_t)(interval_s * 1000), talk, server);
+  if (code == -EAGAIN) {
+    return; /* neither up nor down */
+  }
   if (code == 0) {
     sort_sessions(server);
   }
@@ -269,7 +266,7 @@ void server_read(struct server *server, double interval_s) {
     struct headroom headroom =
         headroom_find(&server->view, &server->members, i);
     monitor_finish(monitor, &headroom, find_database(server, monitor->options),
-                   (double)server->asked_ns / 1e9);
+                   (double)server->answer.took_ns / 1e9);
   }
   answer_fini(&server->answer);
 }

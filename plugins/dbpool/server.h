@@ -22,8 +22,9 @@ bool server_is_shared(const struct endpoint_options *a,
 struct server *server_new(const struct pool_options *const *pools,
                           size_t pools_len, const struct outlets *outlets);
 
-/* Asks and sends the values of each pool. Takes no longer than the Timeout.
- * interval_s: from read to read. One thread at a time. */
+/* Asks and sends the values of each pool. Takes no longer than the Timeout and
+ * half of interval_s; what takes longer is taken at a later read. interval_s:
+ * from read to read. One thread at a time. */
 void server_read(struct server *server, double interval_s);
 
 /* Ends the session; waits until deadline_ms (monotonic) for one that is being

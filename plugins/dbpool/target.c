@@ -7,12 +7,14 @@
 
 #include "core/deadline.h"
 
+#define PATIENCE_DOWN_MS 1000
+
+static int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static int64_t patience_ms(const struct target *target, int64_t interval_ms) {
-  int64_t half_ms = target->timeout_ms / 2;
-  if (!target->complaint.is_open) {
-    return target->timeout_ms;
-  }
-  return half_ms < interval_ms / 2 ? half_ms : interval_ms / 2;
+  int64_t patience_ms = min_of(target->timeout_ms, interval_ms / 2);
+  return target->complaint.is_open ? min_of(patience_ms / 2, PATIENCE_DOWN_MS)
+                                   : patience_ms;
 }
 
 static int ask_once(struct target *target, int64_t deadline_ms,
@@ -48,11 +50,24 @@ static void praise(struct target *target) {
 int target_ask(struct target *target, int64_t interval_ms, target_talk *talk,
                void *context) {
   struct error error = {{0}};
-  int64_t deadline_ms = monotonic_ms() + patience_ms(target, interval_ms);
+  int64_t now_ms = monotonic_ms();
+  if (target->give_up_ms == 0) {
+    target->give_up_ms = now_ms + target->timeout_ms;
+  }
+  int64_t deadline_ms =
+      min_of(target->give_up_ms, now_ms + patience_ms(target, interval_ms));
   bool was_open = connection_session(target->connection) != NULL;
   int code = ask_once(target, deadline_ms, talk, context, &error);
   if (code == -EPIPE && was_open) {
     code = ask_once(target, deadline_ms, talk, context, &error);
+  }
+  if (code == -EAGAIN && monotonic_ms() < target->give_up_ms) {
+    return target->complaint.is_open ? -ETIMEDOUT : code;
+  }
+  target->give_up_ms = 0;
+  if (code == -EAGAIN) {
+    connection_close(target->connection);
+    code = -ETIMEDOUT;
   }
   if (code != 0) {
     complain(target, &error);

@@ -20,19 +20,21 @@ struct target {
   int64_t timeout_ms;
   const struct report_sink *report;
   struct complaint complaint;
+  int64_t give_up_ms; /* on what earlier reads have begun; 0: nothing */
 };
 
-/* Asks an open connection until deadline_ms. Returns 0 or negative errno. */
+/* Asks an open connection until deadline_ms. Returns 0 or negative errno;
+ * -EAGAIN: is called again at the next read. */
 typedef int target_talk(void *context, struct connection *connection,
                         int64_t deadline_ms, struct error *error);
 
-/* Connects if need be and talks, all within the target's timeout. A session
- * that turns out to have died since the last read is replaced on the spot. A
- * target that was down at the last read is waited for half as long, and never
- * longer than half of interval_ms, while connecting goes on behind; each read
- * tries anew, so that it is seen as soon as it is back. The fault is reported
- * at once, then hourly; its end once.
- * Returns 0, or what failed. */
+/* Connects if need be and talks. Waits no longer than the target's timeout and
+ * half of interval_ms, and for a target that is known to be down half as long,
+ * at most a second. What takes longer goes on behind: a later read takes it,
+ * or gives it up when the timeout is over. A session that turns out to have
+ * died since the last read is replaced on the spot. The fault is reported when
+ * it is certain, then hourly; its end once.
+ * Returns 0; -EAGAIN while it is open what will come of it; or what failed. */
 int target_ask(struct target *target, int64_t interval_ms, target_talk *talk,
                void *context);
 

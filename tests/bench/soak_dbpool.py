@@ -145,7 +145,7 @@ def main():
     collectd.interval = 0.1
     try:
         postgresql.start()
-        postgresql.run("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
+        postgresql.create_watcher("watcher")
         collectd.load("dbpool", pool(postgresql, User='"watcher"', Timeout=0.3)).start()
         soak = Soak(collectd, postgresql)
         soak.wait_for_up(1)

@@ -2,7 +2,6 @@
 """dbpool: a server that is down, hangs, refuses, is full, far away or no server."""
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -112,8 +111,8 @@ def test_a_server_that_refuses(collectd, postgresql):
 
 
 def test_a_full_server(collectd, postgresql):
-    postgresql.run("CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
-    postgresql.settings["max_connections"] = 8
+    postgresql.create_watcher("watcher")
+    postgresql.settings.update(max_connections=8, max_wal_senders=0)
     postgresql.restart()
     taken = [postgresql.connect(user="watcher") for _ in range(5)]
     collectd.load("dbpool", pool(postgresql, User='"watcher"')).start()
@@ -134,20 +133,35 @@ def test_a_full_server(collectd, postgresql):
 # A server that moves.
 
 def test_a_standby_is_watched_and_promoted(collectd, new_server, postgresql_template):
-    standby = new_server(lambda place: PostgreSQL(place, postgresql_template))
-    shutil.copytree(standby.template, standby.data)
-    (standby.data / "standby.signal").touch()
-    standby.own(standby.directory)
+    primary = new_server(lambda place: PostgreSQL(place / "primary", postgresql_template))
+    primary.settings.update(wal_level="replica", max_wal_senders=4)
+    primary.start()
+    primary.stop()
+    standby = new_server(lambda place: PostgreSQL(place, postgresql_template)).follow(primary)
+    primary.start()
     standby.start()
+    primary.run("CREATE ROLE streamed")
+    standby.expect(lambda: standby.run("SELECT 1 FROM pg_roles WHERE rolname = 'streamed'"))
     application = Application(standby)
     application.work(2)
     collectd.load("dbpool", pool(standby, Timeout=5)).start()
     collectd.expect(lambda: connections(collectd, "checked_out") == 2)
-    standby.run("SELECT pg_promote()")
+    standby.promote()
     standby.expect(lambda: standby.run("SELECT pg_is_in_recovery()") == [(False,)])
     reads_go_on(collectd)
     assert {row["value"] for row in collectd.history(f"{POOL}/gauge-up")} == {1}
     application.close()
+
+
+def test_a_server_that_recovers(collectd, postgresql):
+    """A killed one first replays its log: "the database system is starting up"."""
+    collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: is_up(collectd) == 1)
+    postgresql.run("CREATE TABLE filled AS SELECT generate_series(1, 200000)")
+    postgresql.kill()
+    collectd.expect(lambda: is_up(collectd) == 0)
+    postgresql.start()
+    comes_back_within_an_interval(collectd)
 
 
 # A server that is far away.

@@ -86,6 +86,18 @@ def test_it_goes_and_comes_back(collectd, pgbouncer):
     assert len(collectd.log_lines(r'PgBouncer "edge": answers again')) == 2
 
 
+def test_it_need_not_wait_for_us(collectd, pgbouncer):
+    """From 1.23 on SIGTERM waits until the last client has left."""
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer)).start()
+    collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1)
+    client = pgbouncer.connect("postgres")
+    collectd.expect(lambda: collectd.value(f"{EDGE}/current_connections-clients") == 2)
+    pgbouncer.process.terminate()
+    client.close()
+    pgbouncer.wait(within=10)
+
+
 def test_who_may_not_ask_is_told(collectd, pgbouncer):
     pgbouncer.users["app"] = ""
     pgbouncer.start()

@@ -81,9 +81,10 @@ def test_a_server_without_tls_is_refused(collectd, postgresql, directory):
 @pytest.fixture
 def locked(postgresql):
     """The server wants a password of the role watcher."""
-    postgresql.run("CREATE ROLE watcher LOGIN PASSWORD 'opensesame' IN ROLE pg_monitor")
+    postgresql.create_watcher("watcher", password="opensesame")
+    # "md5" takes a SCRAM verifier, too, and 9.6 knows nothing better.
     (postgresql.data / "pg_hba.conf").write_text(
-        "local all postgres trust\nlocal all all scram-sha-256\n", encoding="utf-8")
+        "local all postgres trust\nlocal all all md5\n", encoding="utf-8")
     postgresql.restart()
     return postgresql
 

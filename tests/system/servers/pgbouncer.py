@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A PgBouncer in front of a PostgreSQL of the test."""
+"""A PgBouncer in front of a PostgreSQL of the test: Debian's, or the program that
+PGBOUNCER_BIN names."""
+import os
+
 import psycopg2
 
 from servers.server import Server
@@ -60,7 +63,7 @@ class PgBouncer(Server):
             encoding="utf-8")
 
     def command(self):
-        return ["pgbouncer", self.directory / "pgbouncer.ini"]
+        return [os.environ.get("PGBOUNCER_BIN", "pgbouncer"), self.directory / "pgbouncer.ini"]
 
     def is_ready(self):
         try:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A private PostgreSQL that forgets everything and answers on loopback only."""
+"""A private PostgreSQL that forgets everything and answers on loopback only: the
+newest that Debian has installed, or that in the directory that PG_BIN names."""
+import functools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -16,8 +19,17 @@ BINARIES = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 def program(name):
+    if "PG_BIN" in os.environ:
+        return pathlib.Path(os.environ["PG_BIN"]) / name
     assert BINARIES, "no PostgreSQL; tools/install-packages installs what the tests need"
     return BINARIES[-1] / name
+
+
+@functools.cache
+def version():
+    """(9, 6) or (15, 4)."""
+    told = subprocess.run([program("postgres"), "--version"], check=True, capture_output=True, text=True)
+    return tuple(int(number) for number in re.search(r"(\d+)(?:\.(\d+))?", told.stdout).groups(0))
 
 
 class PostgreSQL(Server):
@@ -32,8 +44,8 @@ class PostgreSQL(Server):
         maker = cls(directory, None)
         maker.own(maker.directory)
         subprocess.run(
-            [program("initdb"), "--no-sync", "--wal-segsize=1", "--username=postgres",
-             "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", maker.data],
+            [program("initdb"), "-N", "--username=postgres", "--auth=trust", "--encoding=UTF8",
+             "--locale=C.UTF-8", *(["--wal-segsize=1"] if version() >= (11,) else []), maker.data],
             check=True, capture_output=True, cwd=maker.directory,
             env=maker.environment, **maker._identity())
         return maker.data
@@ -70,6 +82,32 @@ class PostgreSQL(Server):
                 return cursor.fetchall() if cursor.description else []
         finally:
             session.close()
+
+    def create_watcher(self, name, password=None):
+        """A role that sees the sessions of all, as far as there is such a right."""
+        words = f" PASSWORD '{password}'" if password else ""
+        self.run(f"CREATE ROLE {name} LOGIN{words}")
+        if version() >= (10,):
+            self.run(f"GRANT pg_monitor TO {name}")
+
+    def follow(self, primary):
+        """Becomes a standby of PRIMARY, which has run and is stopped for now."""
+        shutil.copytree(primary.data, self.data)
+        source = f"host={primary.socket_directory} port={primary.tcp_port} user=postgres"
+        if version() >= (12,):
+            (self.data / "standby.signal").touch()
+            self.settings["primary_conninfo"] = source
+        else:
+            (self.data / "recovery.conf").write_text(
+                f"standby_mode = on\nprimary_conninfo = '{source}'\n", encoding="utf-8")
+        self.settings["hot_standby"] = "on"
+        return self
+
+    def promote(self):
+        """As pg_ctl does it."""
+        (self.data / "promote").touch()
+        self.own(self.data)
+        self.process.send_signal(signal.SIGUSR1)
 
     def pause(self):
         """Hangs the postmaster and every backend."""

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/deadline.h"
@@ -90,11 +91,11 @@ static void an_attempt_goes_on_behind(void **state) {
   struct error error = {{0}};
   struct pollfd called = {.fd = listener, .events = POLLIN};
   assert_int_equal(connection_open(connection, monotonic_ms(), &error),
-                   -ETIMEDOUT);
+                   -EAGAIN);
   assert_int_equal(poll(&called, 1, LONG_MS), 1);
   for (int i = 0; i < 5; i++) {
     assert_int_equal(connection_open(connection, monotonic_ms() + 1, &error),
-                     -ETIMEDOUT);
+                     -EAGAIN);
   }
   assert_int_equal(count_callers(listener), 1);
   connection_free(connection, monotonic_ms() + LONG_MS);
@@ -198,6 +199,117 @@ static void a_fault_is_said_once(void **state) {
   target_fini(&target, 0);
 }
 
+#define INTERVAL_MS 200
+/* Half of the interval, and what a busy machine adds. */
+#define READ_MS_MAX 5000
+
+static int ask(void *context, struct connection *connection,
+               int64_t deadline_ms, struct error *error) {
+  return connection_ask(connection, "SELECT 1", deadline_ms, context, error);
+}
+
+static int ask_in_time(struct target *target, struct answer *answer) {
+  int64_t start_ms = monotonic_ms();
+  int code = target_ask(target, INTERVAL_MS, ask, answer);
+  assert_in_range(monotonic_ms() - start_ms, 0, READ_MS_MAX);
+  return code;
+}
+
+static void a_read_waits_half_an_interval(void **state) {
+  (void)state;
+  int64_t port;
+  int listener = listen_somewhere(&port);
+  struct endpoint_options endpoint = endpoint_at(port, 60);
+  struct log log = {0};
+  const struct report_sink sink = {say, &log};
+  struct target target = {.name = "pool",
+                          .connection = connect_to(&endpoint),
+                          .timeout_ms = 60000,
+                          .report = &sink};
+  struct answer answer = {0};
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(ask_in_time(&target, &answer), -EAGAIN);
+  }
+  assert_int_equal(log.lines, 0); /* nothing is certain yet */
+  target.give_up_ms = monotonic_ms();
+  assert_int_equal(ask_in_time(&target, &answer), -ETIMEDOUT);
+  assert_int_equal(log.lines, 1);
+  assert_int_equal(ask_in_time(&target, &answer), -ETIMEDOUT); /* known */
+  assert_int_equal(log.lines, 1);
+  assert_int_equal(count_callers(listener), 1);
+  target_fini(&target, monotonic_ms() + LONG_MS);
+  (void)close(listener);
+}
+
+static void swallow(int fd) {
+  char bytes[1024];
+  if (read(fd, bytes, sizeof(bytes)) <= 0) {
+    _exit(1);
+  }
+}
+
+/* A server that greets its one client, and answers its one question when told
+ * to. Never returns. */
+static void serve_one(int listener, int told) {
+  static const char hello[] = "R\0\0\0\10\0\0\0\0" /* welcome */
+                              "Z\0\0\0\5I";        /* ready */
+  static const char answer[] = "T\0\0\0\32\0\1x\0\0\0\0\0\0\0\0\0\0\31"
+                               "\377\377\377\377\377\377\0\0"
+                               "D\0\0\0\13\0\1\0\0\0\1"
+                               "7"
+                               "C\0\0\0\15SELECT 1\0"
+                               "Z\0\0\0\5I";
+  int fd = accept(listener, NULL, NULL);
+  swallow(fd); /* who it is */
+  ssize_t sent = write(fd, hello, sizeof(hello) - 1);
+  swallow(fd); /* the question */
+  swallow(told);
+  sent += write(fd, answer, sizeof(answer) - 1);
+  swallow(fd); /* goodbye */
+  _exit(sent > 0 ? 0 : 1);
+}
+
+static void a_late_answer_is_taken(void **state) {
+  (void)state;
+  int64_t port;
+  int tell[2];
+  int status;
+  int listener = listen_somewhere(&port);
+  assert_int_equal(pipe(tell), 0);
+  pid_t server = fork();
+  if (server == 0) {
+    serve_one(listener, tell[0]);
+  }
+  struct endpoint_options endpoint = endpoint_at(port, 60);
+  struct log log = {0};
+  const struct report_sink sink = {say, &log};
+  struct target target = {.name = "pool",
+                          .connection = connect_to(&endpoint),
+                          .timeout_ms = 60000,
+                          .report = &sink};
+  struct answer answer = {0};
+  while (!connection_is_asked(target.connection)) {
+    assert_int_equal(ask_in_time(&target, &answer), -EAGAIN);
+  }
+  assert_int_equal(ask_in_time(&target, &answer), -EAGAIN);
+  assert_int_equal(write(tell[1], "!", 1), 1);
+  int code;
+  while ((code = ask_in_time(&target, &answer)) == -EAGAIN) {
+  }
+  assert_int_equal(code, 0);
+  assert_int_equal(answer.len, 1);
+  assert_string_equal(PQgetvalue(answer.results[0], 0, 0), "7");
+  assert_in_range(answer.took_ns, 1, INT64_C(60000000000));
+  assert_int_equal(log.lines, 0);
+  answer_fini(&answer);
+  target_fini(&target, 0);
+  assert_int_equal(waitpid(server, &status, 0), server);
+  assert_int_equal(status, 0);
+  (void)close(tell[0]);
+  (void)close(tell[1]);
+  (void)close(listener);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nobody_listens),
@@ -206,6 +318,8 @@ int main(void) {
       cmocka_unit_test(a_closed_one_cannot_be_asked),
       cmocka_unit_test(survives_without_memory),
       cmocka_unit_test(a_fault_is_said_once),
+      cmocka_unit_test(a_read_waits_half_an_interval),
+      cmocka_unit_test(a_late_answer_is_taken),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
