@@ -84,8 +84,11 @@ def starts(tree):
 
 
 def ours(tree):
-    return sorted(str(p.relative_to(tree)) for pattern in ["*resource*alert*", "10-statgrab.conf", "statgrab.so"]
-                  for top in ["etc", "usr", "var/lib/collectd", "var/log"] for p in (tree / top).rglob(pattern))
+    """What is there of the suite. The values that collectd's rrdtool wrote are
+    collectd's, whoever read them."""
+    found = [p.relative_to(tree) for pattern in ["*resource*alert*", "10-statgrab.conf", "statgrab.so"]
+             for top in ["etc", "usr", "var/lib/collectd", "var/log"] for p in (tree / top).rglob(pattern)]
+    return sorted(str(path) for path in found if not path.is_relative_to("var/lib/collectd/rrd"))
 
 
 def owner_of(library):

@@ -53,7 +53,7 @@ class Collectd(Server):
         for old, new in substitute:
             assert old in text, f"{snippet} has no {old!r}"
             text = text.replace(old, str(new))
-        loaded = re.findall(r"^\s*LoadPlugin\s+\"?(\w+)", text, re.M)
+        loaded = re.findall(r"^\s*<?LoadPlugin\s+\"?(\w+)", text, re.M)
         self._use_plugins_of(_home_of(loaded[0]) if loaded else build.PLUGINS)
         self._blocks.append(text)
         return self
