@@ -19,16 +19,23 @@ PANELS = [
                                           for kind in ("checked_out", "ready", "waiting", "leaked", "capacity")], "{i} {t}"),
     ("Oldest transaction and session", "s", [("dbpool", "*", "duration", kind, "seconds")
                                              for kind in ("oldest_transaction", "oldest_session")], "{i} {t}"),
+    ("Connections that the server would still take", "short",
+     [("dbpool", "*", "current_connections", "headroom", "value")], "{i}"),
     ("Sessions in the log", "short", [("session_log", "*", "current_sessions", kind, "value")
                                       for kind in ("open", "leaked")], "{i} {t}"),
+    ("Sessions a second", "short", [("session_log", "*", "total_sessions", kind, "value")
+                                    for kind in ("opened", "closed", "failed")], "{i} {t}"),
     ("Log errors a minute", "short", [("session_log", "*", "log_rate", "errors", "value")], "{i}"),
     ("Memory used", "percent", [("statgrab", "memory", "percent", "used", "value")], "memory"),
     ("CPU active", "percent", [("statgrab", "cpu", "percent", "active", "value")], "cpu"),
     ("Load per core", "short", [("statgrab", "load", "load", "relative", source)
                                 for source in ("shortterm", "midterm")], "{s}"),
+    ("Swap used", "percent", [("statgrab", "swap", "percent", "used", "value")], "swap"),
     ("Disk free", "percent", [("statgrab", "df-*", "percent", "free", "value")], "{i}"),
     ("Processes", "short", [("statgrab", "processes", "ps_count", "", "processes")], "processes"),
+    ("Network", "Bps", [("statgrab", "interface-*", "if_octets", "", source) for source in ("rx", "tx")], "{i} {s}"),
 ]
+COUNTERS = ("total_sessions", "if_octets")  # drawn as a rate each second
 STATES = {"-1": "UNKNOWN", "0": "OKAY", "1": "WARNING", "2": "FAILURE", "3": "MISSING"}
 
 
@@ -45,7 +52,8 @@ def prometheus(series, legend):
                                          else f'{plugin}="{instance}"']
     labels += [f'type="{type_instance}"'] if type_instance else []
     labels.append('instance=~"$host"')
-    return {"expr": f"{name}{{{', '.join(labels)}}}",
+    selector = f"{{{', '.join(labels)}}}"
+    return {"expr": f"rate({name}_total{selector}[5m])" if kind in COUNTERS else f"{name}{selector}",
             "legendFormat": called(legend, {"i": "{{%s}}" % plugin, "t": type_instance, "s": source})}
 
 
@@ -58,7 +66,8 @@ def influxdb(series, legend):
         where.append(f"instance =~ /^{instance.replace('*', '.*')}$/")
     where += [f"type_instance = '{type_instance}'"] if type_instance else []
     where.append("host =~ /^$host$/")
-    query = (f'SELECT mean("value") FROM "{plugin}_{source}" WHERE {" AND ".join(where)} AND $timeFilter '
+    drawn = 'non_negative_derivative(mean("value"), 1s)' if kind in COUNTERS else 'mean("value")'
+    query = (f'SELECT {drawn} FROM "{plugin}_{source}" WHERE {" AND ".join(where)} AND $timeFilter '
              'GROUP BY time($__interval), "instance"')
     return {"query": query, "rawQuery": True, "resultFormat": "time_series",
             "alias": called(legend, {"i": "$tag_instance", "t": type_instance, "s": source})}

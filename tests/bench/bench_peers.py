@@ -2,9 +2,11 @@
 """From a file system that is full to the command (the webhook, for Alertmanager)
 that is told of it: ours beside four monitors as Debian packages them, all at
 once on the same file system, all reading the machine every second; and what each
-of them needs meanwhile. Mounts something: root only."""
+of them needs meanwhile. A reading is half a second away on average: that is the
+floor. Mounts something, so it needs root."""
 import pathlib
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -67,6 +69,8 @@ def measure(directory, disk):
 
 
 def main():
+    if missing := [program for program in peers.PROGRAMS if not shutil.which(program)]:
+        sys.exit(f"not installed: {', '.join(missing)}; tools/install-packages test bench")
     go_on_alone()  # node_exporter reads the mounts of process 1
     with tempfile.TemporaryDirectory(prefix="bench.") as name:
         directory = pathlib.Path(name)

@@ -176,5 +176,6 @@ check for new mount points every = 1
 """)
 
 
+PROGRAMS = ("monit", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "netdata")
 PEERS = {"threshold and exec": Threshold, "Monit": Monit,
          "Prometheus, Alertmanager, node_exporter": Prometheus, "Netdata": Netdata}

@@ -23,6 +23,7 @@ from servers import namespaces, orphans  # noqa: E402
 from servers.carbon import Carbon  # noqa: E402
 from servers.collectd import Collectd  # noqa: E402
 from servers.etcd import Etcd  # noqa: E402
+from servers.graphite_web import GraphiteWeb  # noqa: E402
 from servers.haproxy import HAProxy  # noqa: E402
 from servers.http_sink import HttpSink  # noqa: E402
 from servers.influxdb import InfluxDB  # noqa: E402
@@ -124,6 +125,12 @@ def pgbouncer(new_server, postgresql):
 def carbon(new_server):
     """A running carbon-cache."""
     return new_server(Carbon).start()
+
+
+@pytest.fixture
+def graphite_web(new_server, carbon):
+    """A running graphite-web over `carbon`."""
+    return new_server(lambda place: GraphiteWeb(place, carbon)).start()
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 """No panel without data: each query of each dashboard is put to its real store,
 filled by a stock collectd with our plugins."""
 import json
-import re
 
 import pytest
 from servers import build
 from servers.waiting import wait_until
 
+PNG = b"\x89PNG\r\n\x1a\n"
 DASHBOARDS = build.SOURCE / "dashboards"
 
 
@@ -90,15 +90,29 @@ def test_influxdb_has_every_panel(collectd, measuring, influxdb):
         ('"25826"', f'"{influxdb.network_port}"'), ("influxdb.example.net", "127.0.0.1"),
         ("25827", influxdb.secret_port), ("8089", influxdb.line_port)], on=True)
     measuring()
-    expect_all([target["query"].replace("/^$host$/", "/^testhost$/").replace("$timeFilter", "time > now() - 1h")
-                .replace("$__interval", "1h") for _, target in targets("grafana-influxdb.json")], influxdb.query)
+    queries = [target["query"].replace("/^$host$/", "/^testhost$/").replace("$timeFilter", "time > now() - 1h")
+               .replace("$__interval", "2s") for _, target in targets("grafana-influxdb.json")]
+    columns = {"time", "instance"}
+    expect_all(queries, lambda query: any(value is not None for row in influxdb.query(query)
+                                          for column, value in row.items() if column not in columns))
 
 
-def test_graphite_has_every_panel(collectd, measuring, carbon):
+def test_graphite_draws_every_panel(collectd, measuring, carbon, graphite_web):
     collectd.include("60-graphite.conf", [("2003", carbon.line_port)], on=True)
     measuring()
-    queries = [target["target"] for _, target in targets("grafana-graphite.json")]
-    own = json.loads((DASHBOARDS / "graphite.json").read_text())
-    queries += [query for graph in own["state"]["graphs"] for query in graph[0]]
-    paths = {re.search(r"collectd\.[^,()]+", query).group().replace("$host", "testhost") for query in queries}
-    expect_all(sorted(paths), lambda path: list(carbon.whisper.glob(f"{path.replace('.', '/')}.wsp")))
+    queries = [target["target"].replace("$host", "testhost") for _, target in targets("grafana-graphite.json")]
+    graphs = json.loads((DASHBOARDS / "graphite.json").read_text())["state"]["graphs"]
+    queries += [query for graph in graphs for query in graph[0]]
+    expect_all(queries, lambda query: any(graphite_web.values(query).values()))
+    for drawn, options, _ in graphs:
+        assert options["target"] == drawn
+        picture = graphite_web.render(drawn, title=options["title"], width=500, height=280)
+        assert picture.startswith(PNG) and picture != graphite_web.render(["none"], width=500, height=280)
+
+
+def test_graphite_web_keeps_its_dashboard(graphite_web):
+    board = json.loads((DASHBOARDS / "graphite.json").read_text())
+    name = board["name"]
+    graphite_web.request(f"/dashboard/save/{name}", state=json.dumps(board["state"]))
+    assert json.loads(graphite_web.request(f"/dashboard/load/{name}"))["state"] == board["state"]
+    assert board["state"]["graphs"][0][1]["title"] in graphite_web.request(f"/dashboard/{name}").decode()

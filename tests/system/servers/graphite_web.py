@@ -2,6 +2,7 @@
 """graphite-web over a carbon's files: draws them and keeps dashboards."""
 import json
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -21,12 +22,15 @@ class GraphiteWeb(Server):
                                 DJANGO_SETTINGS_MODULE="graphite.settings", PYTHONDONTWRITEBYTECODE="1")
 
     def values(self, target):
-        """{name: [value, ...]} of what TARGET draws of the last five minutes."""
-        found = json.loads(self.render([target], format="json"))
+        """{name: [value, ...]} of what TARGET draws of the last minute."""
+        try:
+            found = json.loads(self.render([target], format="json"))
+        except urllib.error.HTTPError:  # a file that carbon is just making has no header yet
+            return {}
         return {one["target"]: [value for value, _ in one["datapoints"] if value is not None] for one in found}
 
     def render(self, targets, **options):
-        words = urllib.parse.urlencode([("from", "-5min"), *(("target", one) for one in targets), *options.items()])
+        words = urllib.parse.urlencode([("from", "-1min"), *(("target", one) for one in targets), *options.items()])
         return self.request(f"/render?{words}")
 
     def request(self, path, **form):
