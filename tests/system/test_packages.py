@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The Debian package in a bare Debian tree, the rpm spec, the hardened service."""
+"""The Debian package in a bare Debian tree, the rpm, the image, the hardened service."""
+import json
 import os
 import pathlib
 import re
@@ -47,15 +48,18 @@ def tree(place, packages):
     """A bare Debian 12 with the stock collectd, which starts nothing by itself,
     and with what the package depends on."""
     depends = re.sub(r"\s*(\(.*?\)|\|[^,]*)", "", run("dpkg-deb", "-f", packages[0], "Depends").strip())
-    path = place / "tree"
+    return bare(place, place / "tree", f"collectd,librrd8,libmnl0,{depends}")
+
+
+def bare(place, path, include=""):
+    """Makes a Debian 12 at PATH; what is installed there starts nothing."""
     sources = "\n".join(p.read_text() for p in pathlib.Path("/etc/apt/sources.list.d").glob("*.sources"))
     old = pathlib.Path("/etc/apt/sources.list")
     sources = sources or old.read_text()
     policy = place / "policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
-    run("mmdebstrap", "--mode=root", "--variant=minbase", f"--include=collectd,librrd8,libmnl0,{depends}",
-        "--skip=cleanup/apt/lists",
+    run("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={include}", "--skip=cleanup/apt/lists",
         f"--setup-hook=mkdir -p $1/usr/sbin; cp {policy} $1/usr/sbin/policy-rc.d",
         "bookworm", path, "-", input=sources)
     return path
@@ -153,8 +157,57 @@ def test_the_hardened_service_is_valid(tmp_path):
     assert told == ""
 
 
-def test_the_rpm_spec_is_read_by_rpm(tmp_path):
-    spec = PACKAGING / "rpm" / f"{NAME}.spec"
-    told = run("rpmspec", "--query", "--qf", "%{NAME} %{VERSION}\n", spec)
+def test_the_drop_in_takes_what_the_stock_service_leaves(tmp_path):
+    """systemd's own measure, from 0, safe, to 10."""
+    def exposure(*drop_ins):
+        root = tmp_path / f"root{len(drop_ins)}"
+        units = root / "lib/systemd/system"
+        (units / "collectd.service.d").mkdir(parents=True)
+        shutil.copy("/lib/systemd/system/collectd.service", units)
+        for drop_in in drop_ins:
+            shutil.copy(drop_in, units / "collectd.service.d")
+        told = run("systemd-analyze", "security", "--offline=true", f"--root={root}", "collectd.service")
+        return float(re.search(r"Overall exposure level for collectd.service: ([0-9.]+)", told)[1])
+
+    assert exposure(PACKAGING / "systemd/hardening.conf") < 5 < 9 < exposure()
+
+
+def test_the_spec_asks_for_the_libraries_that_cmake_asks_for():
+    spec = (PACKAGING / "rpm" / f"{NAME}.spec").read_text(encoding="utf-8")
+    cmake = (build.SOURCE / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert (sorted(re.findall(r"pkgconfig\((.*?)\)", spec))
+            == sorted(re.findall(r"pkg_check_modules\(\w+ REQUIRED IMPORTED_TARGET (\S+)\)", cmake)))
+
+
+def test_the_rpm_holds_what_the_debian_package_holds(place, packages):
+    """Built by rpm on Debian, whose packages the spec's names do not fit."""
     version = build.cache("CMAKE_PROJECT_VERSION")
-    assert told.splitlines()[-1] == f"{NAME} {version}"
+    top = place / "rpm"
+    top.mkdir()
+    shutil.copytree(build.SOURCE, top / f"{NAME}-{version}", ignore=shutil.ignore_patterns("build", ".git"))
+    run("tar", "-czf", top / f"{NAME}-{version}.tar.gz", f"{NAME}-{version}", cwd=top)
+    run("rpmbuild", "-bb", "--nodeps", "--define", f"_sourcedir {top}", "--define", f"_topdir {top}",
+        PACKAGING / "rpm" / f"{NAME}.spec")
+    (package,) = top.glob("RPMS/*/*.rpm")
+    assert package.name.startswith(f"{NAME}-{version}-")
+    # Where files go differs, and so does what is said of the licence and the changes.
+    theirs = {pathlib.Path(line).name for line in run("rpm", "-qlp", package).splitlines() if "/usr/share/doc" not in line}
+    contents = run("dpkg-deb", "-c", packages[0]).splitlines()
+    ours_ = {pathlib.Path(line.split()[5]).name for line in contents
+             if not line.startswith("d") and not re.search("/usr/share/(doc|lintian)", line)}
+    assert ours_ and ours_ <= theirs, ours_ - theirs
+
+
+def test_the_image_runs_what_the_dockerfile_says(place, packages):
+    """The last stage, its steps one by one in a bare Debian 12."""
+    dockerfile = (PACKAGING / "docker/Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    stage = dockerfile.rpartition("FROM debian:bookworm-slim")[2]
+    root = place / "image"
+    bare(place, root)
+    shutil.copy(packages[0], root / "tmp")
+    for step in re.findall(r"^RUN (.*)", stage, re.M):
+        inside(root, step)
+    entry = json.loads(re.search(r"^ENTRYPOINT (.*)", stage, re.M)[1])
+    told = inside(root, f"timeout --preserve-status 4 {' '.join(entry)}")
+    assert "entering read-loop" in told and "Exiting normally" in told
+    assert not re.search(r"\[(error|warning)\]|ERROR", told), told
