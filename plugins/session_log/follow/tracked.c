@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 #define NFS_MAGIC 0x6969
 /* How far back the start of an unfinished line is looked for. */
 #define LINE_SEARCH_BYTES 65536
+
+static atomic_size_t open_files; /* of all logs: the limit is the process's */
 
 struct tracked *tracked_new(const char *home, const char *path,
                             const struct file_status *status) {
@@ -56,9 +60,20 @@ int tracked_rename(struct tracked *tracked, const char *path) {
   return 0;
 }
 
+/* The daemon needs descriptors for more than logs. */
+static bool are_descriptors_short(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         limit.rlim_cur != RLIM_INFINITY &&
+         atomic_load(&open_files) >= limit.rlim_cur / 2;
+}
+
 int tracked_open(struct tracked *tracked) {
   if (tracked->fd >= 0) {
     return 0;
+  }
+  if (are_descriptors_short()) {
+    return -EMFILE;
   }
   int fd = open(tracked->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) {
@@ -76,11 +91,13 @@ int tracked_open(struct tracked *tracked) {
     return code;
   }
   tracked->fd = fd;
+  (void)atomic_fetch_add(&open_files, 1);
   return 0;
 }
 
 void tracked_close(struct tracked *tracked) {
   if (tracked->fd >= 0) {
+    (void)atomic_fetch_sub(&open_files, 1);
     (void)close(tracked->fd);
     tracked->fd = -1;
   }

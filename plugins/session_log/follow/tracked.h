@@ -50,7 +50,8 @@ void tracked_free(struct tracked *tracked); /* accepts NULL */
 int tracked_rename(struct tracked *tracked, const char *path);
 
 /* Opens it unless it is open. Returns 0; -ESTALE if another file stands at its
- * path by now; or negative errno. */
+ * path by now; -EMFILE if logs hold half of the descriptors that the process
+ * may have; or another negative errno. */
 int tracked_open(struct tracked *tracked);
 void tracked_close(struct tracked *tracked);
 

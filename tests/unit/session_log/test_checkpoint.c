@@ -1,123 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* checkpoint: what is saved is loaded; what makes no sense is set aside. */
-#include "unit.h"
-
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "recorder.h"
-#include "session_log/checkpoint.h"
+#include "book.h"
 #include "session_log/logbook_store.h"
-
-#define START_NS (INT64_C(1700000000) * 1000000000)
-
-static char directory[64];
-static char log_path[128];
-static char state_path[128];
-static char *files[] = {log_path};
-static char said[4096];
-
-static void hear(void *context, enum report_level level, const char *line) {
-  (void)context;
-  (void)level;
-  size_t bytes = strlen(said);
-  (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
-}
-
-static const struct report_sink ear = {hear, NULL};
-static const struct logbook_sinks sinks = {&ear, NULL};
-static char name[] = "trading";
-static char opened[] = "Creating new database session";
-static char closed[] = "Closing database session";
-static char failed[] = "Database session error";
-static char timed_out[] = "QueuePool limit of size";
-static char session[] = "session=(\\w+)";
-
-static struct log_options options = {
-    .head = {.label = name},
-    .files = {.items = files, .len = 1},
-    .opened = opened,
-    .closed = closed,
-    .failed = failed,
-    .timed_out = timed_out,
-    .session = session,
-    .leak_after_s = 1800,
-    .close_within_s = 30,
-    .forget_after_s = 86400,
-    .floor_window_s = 600,
-    .floor_windows = 4,
-    .floor_rise = 10,
-    .max_sessions = 1000,
-    .rotate_wait_s = 60,
-    .max_line_bytes = 65536,
-    .max_read_bytes = 1 << 20,
-    .start_at = LOG_START_BEGINNING,
-};
-
-static struct moment moment_at(int64_t seconds) {
-  return (struct moment){.mono_ms = 1000 + seconds * 1000,
-                         .wall_ns = START_NS + seconds * 1000000000};
-}
-
-static struct logbook *open_book(int64_t seconds) {
-  struct logbook *book = NULL;
-  struct moment now = moment_at(seconds);
-  assert_int_equal(logbook_new(&options, &sinks, &book, NULL), 0);
-  assert_int_equal(checkpoint_load(book, directory, &now), 0);
-  return book;
-}
-
-static void poll_and_save(struct logbook *book, int64_t seconds) {
-  struct moment now = moment_at(seconds);
-  assert_int_equal(logbook_poll(book, &now), 0);
-  checkpoint_save(book, directory, &now);
-}
-
-static double value(struct logbook *book, int64_t seconds, const char *wanted) {
-  static struct recorded all[256];
-  size_t len = 0;
-  struct recorder recorder = {.plugin = "session_log", .all = all, .len = &len};
-  struct sample_sink sink = recorder_sink(&recorder);
-  struct moment now = moment_at(seconds);
-  char full[256];
-  logbook_publish(book, &sink);
-  logbook_publish_alarms(book, &now, &sink);
-  (void)snprintf(full, sizeof(full), "session_log-trading/%s", wanted);
-  return recorder_value(&recorder, full);
-}
-
-static void write_log(const char *text) {
-  FILE *file = fopen(log_path, "a");
-  assert_non_null(file);
-  assert_true(fputs(text, file) >= 0);
-  assert_int_equal(fclose(file), 0);
-}
-
-static int set_up(void **state) {
-  (void)state;
-  (void)snprintf(directory, sizeof(directory), "/tmp/checkpoint.XXXXXX");
-  if (mkdtemp(directory) == NULL) {
-    return -1;
-  }
-  (void)snprintf(log_path, sizeof(log_path), "%s/app.log", directory);
-  (void)snprintf(state_path, sizeof(state_path), "%s/trading.state", directory);
-  said[0] = '\0';
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  char bad[160];
-  (void)snprintf(bad, sizeof(bad), "%s.bad", state_path);
-  (void)unlink(bad);
-  (void)unlink(state_path);
-  (void)unlink(log_path);
-  return rmdir(directory);
-}
+#include "support/dying.h"
 
 static void a_restart_goes_on(void **state) {
   (void)state;
@@ -213,6 +107,80 @@ static void what_cannot_be_saved_is_said_once(void **state) {
   logbook_free(book);
 }
 
+static void a_full_disk_is_said_once(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  write_log("INFO Creating new database session session=a\n");
+  poll_and_save(book, 1);
+  disk_is_full(true);
+  for (int i = 2; i < 5; i++) {
+    write_log("INFO Creating new database session session=b\n");
+    poll_and_save(book, i);
+  }
+  assert_non_null(strstr(said, "No space left on device; a restart will lose"));
+  assert_null(strchr(strchr(said, '\n') + 1, '\n'));
+  disk_is_full(false);
+  poll_and_save(book, 5);
+  assert_non_null(strstr(said, "its state is saved again"));
+  logbook_free(book);
+  book = open_book(6);
+  assert_float_equal(value(book, 6, "total_sessions-opened"), 4, 0);
+  logbook_free(book);
+}
+
+/* Reads and saves in a process that dies at its call number COUNT.
+ * Returns whether it lived long enough to make all its calls. */
+static bool live_and_die(size_t count, int64_t seconds) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    struct logbook *book = open_book(seconds);
+    dying_after(count);
+    poll_and_save(book, seconds);
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_true(WEXITSTATUS(status) == 0 ||
+              WEXITSTATUS(status) == DYING_EXIT_CODE);
+  return WEXITSTATUS(status) == 0;
+}
+
+/* What a killed daemon leaves beside the state. */
+static void clean_directory(void) {
+  DIR *listing = opendir(directory);
+  assert_non_null(listing);
+  for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+    if (strncmp(entry->d_name, ".trading.state.", 15) == 0) {
+      assert_int_equal(unlinkat(dirfd(listing), entry->d_name, 0), 0);
+    }
+  }
+  assert_int_equal(closedir(listing), 0);
+}
+
+static void a_kill_at_any_moment_counts_each_line_once(void **state) {
+  (void)state;
+  bool has_lived = false;
+  size_t lines = 0;
+  size_t calls = 0;
+  for (; !has_lived; calls++) {
+    int64_t seconds = (int64_t)calls * 2 + 1;
+    write_log("INFO Creating new database session session=a\nERROR no\n");
+    lines++;
+    has_lived = live_and_die(calls, seconds);
+    struct logbook *book = open_book(seconds + 1);
+    struct moment now = moment_at(seconds + 1);
+    assert_int_equal(logbook_poll(book, &now), 0); /* not saved */
+    assert_float_equal(value(book, seconds + 1, "total_sessions-opened"), lines,
+                       0);
+    assert_float_equal(value(book, seconds + 1, "errors"), lines, 0);
+    logbook_free(book);
+  }
+  assert_int_equal(calls, 5); /* write, fdatasync, rename, fsync, all */
+  assert_string_equal(said, "");
+  clean_directory();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_restart_goes_on, set_up, tear_down),
@@ -224,6 +192,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_said_once, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(a_full_disk_is_said_once, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(
+          a_kill_at_any_moment_counts_each_line_once, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

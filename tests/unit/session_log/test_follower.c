@@ -1,109 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* follower: single events of a file's life, and memory that runs short. */
-#include "unit.h"
+#include "following.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "session_log/follow/follower.h"
 #include "support/failing.h"
-
-#define START_NS (INT64_C(1700000000) * 1000000000)
-#define TAKEN_BYTES 65536
-
-static char directory[64];
-static char taken[TAKEN_BYTES];
-static size_t taken_bytes;
-static char said[4096];
-static struct reader_buffer buffer;
-static int64_t clock_ms;
-
-static void hear(void *context, enum report_level level, const char *line) {
-  (void)context;
-  (void)level;
-  size_t bytes = strlen(said);
-  (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
-}
-
-static const struct report_sink ear = {hear, NULL};
-
-static void take(void *context, const struct tracked *file, const char *data,
-                 size_t bytes) {
-  (void)context;
-  (void)file;
-  assert_true(taken_bytes + bytes < TAKEN_BYTES);
-  memcpy(taken + taken_bytes, data, bytes);
-  taken_bytes += bytes;
-  taken[taken_bytes] = '\0';
-}
-
-static const char *path_of(const char *name) {
-  static char paths[4][128];
-  static unsigned next;
-  char *path = paths[next++ % 4];
-  (void)snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-  return path;
-}
-
-static void append(const char *name, const char *text) {
-  FILE *file = fopen(path_of(name), "a");
-  assert_non_null(file);
-  assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-  assert_int_equal(fclose(file), 0);
-}
-
-static struct follower *follow(const char *name, bool starts_at_end) {
-  static char pattern[128];
-  static const char *const patterns[] = {pattern};
-  (void)snprintf(pattern, sizeof(pattern), "%s", path_of(name));
-  const struct follower_options options = {
-      .name = "unit",
-      .patterns = patterns,
-      .patterns_len = 1,
-      .rotate_wait_ms = 60000,
-      .starts_at_end = starts_at_end,
-      .limits = {.max_line_bytes = 2048, .max_bytes = 1 << 20},
-  };
-  struct follower *follower = NULL;
-  assert_int_equal(follower_new(&options, &ear, &follower), 0);
-  return follower;
-}
-
-/* Polls; returns what was taken by this poll. */
-static const char *poll_once(struct follower *follower) {
-  const struct reader_sink sink = {take, NULL};
-  const struct moment now = {clock_ms, START_NS + clock_ms * 1000000};
-  clock_ms += 10000;
-  taken_bytes = 0;
-  taken[0] = '\0';
-  assert_int_equal(follower_poll(follower, &now, &buffer, &sink), 0);
-  return taken;
-}
-
-static int set_up(void **state) {
-  (void)state;
-  (void)snprintf(directory, sizeof(directory), "/tmp/follower.XXXXXX");
-  said[0] = '\0';
-  clock_ms = 1000;
-  return mkdtemp(directory) == NULL;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  static const char *const names[] = {"app.log", "app.log.1", "app.log.2",
-                                      "a.log",   "b.log",     "app.log.gz"};
-  reader_buffer_fini(&buffer);
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    (void)unlink(path_of(names[i]));
-  }
-  return rmdir(directory);
-}
 
 static void begins_at_the_end_of_what_was_there(void **state) {
   (void)state;
@@ -314,9 +217,6 @@ static void goes_on_when_memory_was_short(void **state) {
     }
   }
 }
-
-#define TEST(function)                                                         \
-  cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

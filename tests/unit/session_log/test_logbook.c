@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* logbook: what lines become: values, and what is told at once. */
+#include "book.h"
+
+#include <time.h>
+
+static char pid[] = "pid=(\\d+)";
+
+static void a_leak_is_told_with_its_file(void **state) {
+  (void)state;
+  char wanted[512];
+  char rotated[160];
+  char pattern[160];
+  (void)snprintf(pattern, sizeof(pattern), "%s/*.log", directory);
+  files[0] = pattern;
+  options.pid = pid;
+  struct logbook *book = open_book(0);
+  write_log("INFO Creating new database session session=a7 pid=41\n");
+  poll_and_save(book, 1);
+  (void)snprintf(rotated, sizeof(rotated), "%s.1", log_path);
+  assert_int_equal(rename(log_path, rotated), 0);
+  write_log("INFO a new file\n");
+  poll_and_save(book, 2);
+  logbook_free(book); /* the file is known over a restart */
+  book = open_book(1000);
+  poll_and_save(book, 1801);
+  assert_string_equal(noticed, "");
+  poll_and_save(book, 1802);
+  (void)snprintf(wanted, sizeof(wanted),
+                 "current_sessions-leaked: log \"trading\": session a7 of "
+                 "process 41 is open for 1801 s; session a7; pid 41; age 1801; "
+                 "file %s",
+                 log_path);
+  assert_string_equal(noticed, wanted);
+  assert_float_equal(value(book, 1802, "current_sessions-leaked"), 1, 0);
+  logbook_free(book);
+  assert_int_equal(unlink(rotated), 0);
+  options.pid = NULL;
+  files[0] = log_path;
+}
+
+static void an_exhausted_pool_is_told_with_its_numbers(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  write_log("sqlalchemy.exc.TimeoutError: QueuePool limit of size 10 overflow "
+            "20 reached, connection timed out, timeout 30.00 (Background on "
+            "this error at: https://sqlalche.me/e/20/3o7r)\n");
+  poll_and_save(book, 1);
+  assert_string_equal(noticed,
+                      "total_sessions-timed_out: log \"trading\": the "
+                      "connection pool is exhausted: a caller timed out; "
+                      "pool_size 10; max_overflow 20; timeout 30");
+  noticed[0] = '\0';
+  write_log("QueuePool limit of size 5 overflow 0 reached\n");
+  poll_and_save(book, 2);
+  assert_string_equal(noticed, ""); /* once a minute */
+  poll_and_save(book, 61);
+  assert_non_null(strstr(noticed, "pool_size 5; max_overflow 0; timeout 0"));
+  assert_float_equal(value(book, 61, "total_sessions-timed_out"), 2, 0);
+  logbook_free(book);
+}
+
+/* The application's three patterns, by name. */
+static void normal_abnormal_and_leak_are_told_apart(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  write_log("INFO Creating new database session session=n1\n"
+            "INFO Closing database session session=n1\n"
+            "INFO Creating new database session session=n2\n"
+            "INFO Closing database session session=n2\n"
+            "INFO Creating new database session session=a1\n"
+            "ERROR Database session error: broken session=a1\n"
+            "INFO Closing database session session=a1\n"
+            "INFO Creating new database session session=l1\n"
+            "INFO Creating new database session session=l2\n"
+            "ERROR Database session error: broken session=l2\n"
+            "INFO Closing database session session=never_opened\n");
+  poll_and_save(book, 1);
+  poll_and_save(book, 1900);
+  assert_float_equal(value(book, 1900, "total_sessions-paired"), 2, 0);
+  assert_float_equal(value(book, 1900, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(book, 1900, "current_sessions-leaked"), 2, 0);
+  assert_float_equal(value(book, 1900, "current_sessions-open"), 2, 0);
+  assert_float_equal(value(book, 1900, "total_sessions-orphan_closed"), 1, 0);
+  assert_float_equal(value(book, 1900, "current_sessions-unclosed_after_error"),
+                     1, 0);
+  write_log("INFO Closing database session session=l1\n");
+  poll_and_save(book, 1901);
+  assert_float_equal(value(book, 1901, "total_sessions-late_closed"), 1, 0);
+  assert_float_equal(value(book, 1901, "current_sessions-leaked"), 1, 0);
+  logbook_free(book);
+}
+
+/* The same without names: as far as counts can tell. */
+static void the_patterns_are_told_apart_without_names(void **state) {
+  (void)state;
+  options.session = NULL;
+  struct logbook *book = open_book(0);
+  write_log("INFO Creating new database session\n"
+            "INFO Closing database session\n"
+            "INFO Creating new database session\n"
+            "ERROR Database session error: broken\n"
+            "INFO Closing database session\n"
+            "INFO Creating new database session\n"
+            "ERROR Database session error: broken\n");
+  poll_and_save(book, 1);
+  poll_and_save(book, 40);
+  assert_float_equal(value(book, 40, "total_sessions-paired"), 1, 0);
+  assert_float_equal(value(book, 40, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(book, 40, "current_sessions-open"), 1, 0);
+  assert_float_equal(value(book, 40, "current_sessions-unclosed_after_error"),
+                     1, 0);
+  logbook_free(book);
+  options.session = session;
+}
+
+/* Every trap of a line's form, once. */
+static void lines_of_every_form_are_counted(void **state) {
+  (void)state;
+  static const char bytes[] =
+      "\xef\xbb\xbf"
+      "Creating new database session session=a\r\n" /* BOM, CRLF */
+      "\0\0\0Creating new database session session=b\n"
+      "\xff\xc3( Creating new data\0base session\n" /* no such text */
+      "\xff\xfe\x80 Creating new database session session=c\n"
+      "{\"text\": \"Closing database session session=a\", \"record\": "
+      "{\"message\": \"Closing database session session=a\"}}\n"
+      "Jan 31 10:00:00 host app: message repeated 2 times: [ Database session "
+      "error session=b]\n"
+      "Closing websocket session\nclosing database session\n"
+      "  File \"x.py\", in Error: error\n";
+  struct logbook *book = open_book(0);
+  FILE *file = fopen(log_path, "w");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, sizeof(bytes) - 1, file),
+                   sizeof(bytes) - 1);
+  assert_int_equal(fclose(file), 0);
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "total_sessions-opened"), 3, 0);
+  assert_float_equal(value(book, 1, "total_sessions-closed"), 1, 0);
+  assert_float_equal(value(book, 1, "total_sessions-failed"), 2, 0);
+  assert_float_equal(value(book, 1, "errors"), 0, 0);
+  assert_float_equal(value(book, 1, "derive-lines"), 9, 0);
+  logbook_free(book);
+}
+
+/* Lines of an hour ago are counted, and make no rate. */
+static void a_catch_up_makes_no_spike(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  for (int minute = 0; minute < 60; minute++) {
+    char line[128];
+    time_t at = START_NS / 1000000000 + minute * 60;
+    struct tm utc;
+    (void)gmtime_r(&at, &utc);
+    (void)strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%SZ ERROR refused\n",
+                   &utc);
+    write_log(line);
+  }
+  poll_and_save(book, 3600);
+  assert_float_equal(value(book, 3600, "errors"), 60, 0);
+  assert_in_range(value(book, 3600, "log_rate-errors"), 0, 1);
+  logbook_free(book);
+}
+
+#define TEST(function)                                                         \
+  cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_leak_is_told_with_its_file),
+      TEST(an_exhausted_pool_is_told_with_its_numbers),
+      TEST(normal_abnormal_and_leak_are_told_apart),
+      TEST(the_patterns_are_told_apart_without_names),
+      TEST(lines_of_every_form_are_counted),
+      TEST(a_catch_up_makes_no_spike),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* dying: a disk that is full, or a process that is killed, at a chosen system
+ * call. The linker leads the calls of our own objects here (--wrap). */
+#include "support/dying.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+ssize_t __real_write(int fd, const void *data, size_t bytes);
+int __real_fdatasync(int fd);
+int __real_fsync(int fd);
+int __real_rename(const char *from, const char *to);
+ssize_t __wrap_write(int fd, const void *data, size_t bytes);
+int __wrap_fdatasync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_rename(const char *from, const char *to);
+
+static bool is_dying;
+static size_t left;
+static bool is_disk_full;
+
+void dying_after(size_t count) {
+  is_dying = true;
+  left = count;
+}
+
+void disk_is_full(bool is_full) { is_disk_full = is_full; }
+
+static bool is_last(void) { return is_dying && left-- == 0; }
+
+static bool is_full(void) {
+  if (is_disk_full) {
+    errno = ENOSPC;
+  }
+  return is_disk_full;
+}
+
+/* Ends the process if its time has come. Returns whether the call fails. */
+static bool fails(void) {
+  if (is_last()) {
+    _exit(DYING_EXIT_CODE);
+  }
+  return is_full();
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t bytes) {
+  if (is_last()) {
+    ssize_t written = __real_write(fd, data, bytes / 2);
+    _exit(written < 0 ? 1 : DYING_EXIT_CODE);
+  }
+  return is_full() ? -1 : __real_write(fd, data, bytes);
+}
+
+int __wrap_fdatasync(int fd) { return fails() ? -1 : __real_fdatasync(fd); }
+
+int __wrap_fsync(int fd) { return fails() ? -1 : __real_fsync(fd); }
+
+int __wrap_rename(const char *from, const char *to) {
+  return fails() ? -1 : __real_rename(from, to);
+}
