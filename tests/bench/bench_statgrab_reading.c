@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_statgrab_reading: what reading the system costs without collectd: the
- * part of a value's price that is ours. */
+ * part of a value's price that is ours. Processes, which cost the most, beside
+ * libstatgrab's way and beside the floor: the kernel's open, read and close. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/deadline.h"
 #include "statgrab/collect.h"
@@ -37,7 +41,50 @@ static double cpu_us(void) {
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void run(const char *group) {
+static void ask_libstatgrab(int proc) {
+  struct process_facts facts;
+  (void)proc;
+  (void)libstatgrab_source.read_processes(NULL, true, &facts, NULL);
+}
+
+/* Nothing but what a process's state cannot be had without. */
+static void only_read(int proc) {
+  DIR *directory = fdopendir(dup(proc));
+  if (directory == NULL) {
+    exit(EXIT_FAILURE);
+  }
+  rewinddir(directory);
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
+      continue;
+    }
+    char path[sizeof(entry->d_name) + sizeof("/stat")];
+    char text[1024];
+    (void)snprintf(path, sizeof(path), "%s/stat", entry->d_name);
+    int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+      (void)!read(fd, text, sizeof(text));
+      (void)close(fd);
+    }
+  }
+  (void)closedir(directory);
+}
+
+static double cost_us(void (*once)(int proc)) {
+  enum { TIMES = 300 };
+  int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  once(proc);
+  double before = cpu_us();
+  for (int i = 0; i < TIMES; i++) {
+    once(proc);
+  }
+  double cost = (cpu_us() - before) / TIMES;
+  (void)close(proc);
+  return cost;
+}
+
+/* Returns microseconds a reading. */
+static double run(const char *group) {
   struct statgrab_options options;
   struct reader *reader = NULL;
   struct error error = {{0}};
@@ -68,17 +115,25 @@ static void run(const char *group) {
       reader_read(reader, 0);
     }
   }
+  double cost = (cpu_us() - before) / ROUNDS;
   printf("%s: reading %lu values\tus CPU\t%.1f\t-\n", group, samples / ROUNDS,
-         (cpu_us() - before) / ROUNDS);
+         cost);
   (void)reader_free(reader, monotonic_ms() + 1000);
   options.collect = (struct option_strings){0};
   option_fini(&statgrab_options, &options);
+  return cost;
 }
 
 int main(void) {
   (void)collect_init(NULL);
   for (size_t i = 0; i < GROUPS; i++) {
-    run(statgrab_group_names[i]);
+    double cost = run(statgrab_group_names[i]);
+    if (i == GROUP_PROCESSES) {
+      printf("processes, beside libstatgrab\tus CPU\t%.1f\t%.1f\n", cost,
+             cost_us(ask_libstatgrab));
+      printf("processes, beside the kernel alone\tus CPU\t%.1f\t%.1f\n", cost,
+             cost_us(only_read));
+    }
   }
   collect_fini();
   return EXIT_SUCCESS;

@@ -46,6 +46,12 @@ class Machine:
         """The words before a command that run it on this machine."""
         return [*unshare_mounts(*self.unshares), PYTHON, STAGE, json.dumps(self._mounts)]
 
+    def after(self, script):
+        """Likewise, after the shell's SCRIPT, as the same process."""
+        # In a chroot the namespace may still share what is mounted here.
+        private = 'for at in / /proc /sys; do mount --make-private "$at" 2>&- || :; done'
+        return [*self.prefix, "sh", "-ec", f'{private}\ncd "$0"\n{script}\nexec "$@"', self.directory]
+
     def psutil(self, expression):
         """What psutil says on this machine, e.g. "virtual_memory()._asdict()"."""
         code = f"import psutil, json; print(json.dumps(psutil.{expression}))"

@@ -20,15 +20,6 @@ def quick(collectd):
     collectd.interval = 0.2
 
 
-def after(machine, script):
-    """The words before a command that run it on MACHINE after the shell's
-    SCRIPT, as the same process."""
-    # In a chroot the namespace may still share what is mounted here.
-    private = 'for at in / /proc /sys; do mount --make-private "$at" 2>&- || :; done'
-    return [*machine.prefix, "sh", "-ec", f'{private}\ncd "$0"\n{script}\nexec "$@"',
-            machine.directory]
-
-
 def inside(collectd, *command):
     """The words that run a command in the namespaces of the running collectd."""
     return ["nsenter", "-t", str(collectd.process.pid), "-m", "-n", "-r", *command]
@@ -55,7 +46,7 @@ def test_file_systems_are_as_full_as_psutil_says(collectd, machine):
         script += "".join(f": >{name}/{i}; " for i in range(files))
         script += f"head -c {size} /dev/zero >{name}/0\n" if size else "\n"
     machine.says("/proc/self/mountinfo", mountinfo(*mounts))
-    collectd.prefix = after(machine, script)
+    collectd.prefix = machine.after(script)
     collectd.load("statgrab", 'Collect "df"\n<df>\nValuesPercentage true\n</df>').start()
     start = "statgrab-df-" + str(machine.directory)[1:].replace("/", "-") + "-"
     for name in FILE_SYSTEMS:
@@ -97,8 +88,8 @@ def test_the_limits_of_a_container_are_told(collectd, machine, version):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text + "\n", encoding="utf-8")
     machine.says("/proc/self/cgroup", group)
-    collectd.prefix = after(machine, "mount -t tmpfs none /sys; mkdir -p /sys/fs/cgroup; "
-                                     "cp -R tree/. /sys/fs/cgroup")
+    collectd.prefix = machine.after("mount -t tmpfs none /sys; mkdir -p /sys/fs/cgroup; "
+                                    "cp -R tree/. /sys/fs/cgroup")
     collectd.load("statgrab", 'Collect "cgroup" "memory"').start()
     wanted = {"memory-limit": 1000000, "memory-used": 500000, "percent-used": 50,
               "count-cpus": 0.5, "total_events-throttled": 3, "total_time_in_ms-throttled": 4}
@@ -120,7 +111,7 @@ AS_NOBODY = ("setpriv --reuid=65534 --regid=65534 --clear-groups "
 
 @pytest.mark.parametrize("hidepid", [1, 2])
 def test_processes_that_may_not_be_seen_have_no_state(collectd, machine, hidepid):
-    collectd.prefix = [*after(machine, f"mount -t proc -o hidepid={hidepid} none /proc"),
+    collectd.prefix = [*machine.after(f"mount -t proc -o hidepid={hidepid} none /proc"),
                        *AS_NOBODY.split()]
     collectd.load("statgrab").start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))

@@ -130,6 +130,9 @@ def test_interfaces_come_and_go(collectd, machine):
     collectd.expect(lambda: collectd.value("statgrab-interface-odd0/bool-up") == 1)
     # A link that does not know its speed has none.
     assert not collectd.has_value("statgrab-interface-odd0/gauge-speed")
+    for name, called in {b'q"u\\\'x': "q\"u\\'x", b"la\xe9tin": "la_tin"}.items():
+        inside(collectd, "ip", "link", "add", name, "type", cheap_link())
+        collectd.expect(lambda called=called: collectd.value(f"statgrab-interface-{called}/bool-up") == 0)
     inside(collectd, "ip", "link", "del", "odd0")
     collectd.expect(lambda: is_over(collectd, "statgrab-interface-odd0/if_octets"))
     assert collectd.log_lines("statgrab: ") == []
@@ -224,9 +227,10 @@ def test_without_its_files_a_group_is_left_out(collectd, directory):
                         "interface": "1/net/dev", "vmem": "vmstat"}.items():
         said = collectd.log_lines(f"statgrab: {group}: {root}/proc/{file}: No such file")
         assert len(said) == 1
+    assert len(collectd.log_lines(f"statgrab: processes: {root}/proc: has no processes")) == 1
     # Not every system has these: nobody asked for them by name.
     assert collectd.log_lines("statgrab: (pressure|cgroup|fhcount):") == []
-    assert set(collectd.names()) >= {"statgrab/users", "statgrab-processes/ps_count"}
+    assert collectd.has_value("statgrab/users")
 
 
 def test_five_thousand_processes(collectd):
@@ -240,19 +244,78 @@ def test_five_thousand_processes(collectd):
         collectd.stop()
 
 
-@pytest.mark.parametrize("threads", [1, 5])
-def test_values_do_not_depend_on_the_reading_thread(collectd, machine, threads):
+def values_with(collectd, threads, last):
+    """{series: its values} of some readings by so many threads."""
+    for path in collectd.csv.glob("*/*/*"):
+        path.unlink()
+    collectd.globals = [f"ReadThreads {threads}"]
+    collectd.start()
+    for name in last:
+        collectd.expect(lambda name=name: count_of(collectd, name) > 5)
+    collectd.stop()
+    return {name: {tuple(v for k, v in row.items() if k != "epoch") for row in collectd.history(name)}
+            for name in collectd.names()}
+
+
+def test_values_do_not_depend_on_the_reading_thread(collectd, machine):
     machine.says("/proc/meminfo", meminfo(SwapTotal=1000, SwapFree=250))
     machine.says("/proc/stat", cpu_stat(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
     machine.says("/proc/vmstat", VMSTAT)
-    machine.unshares += ["--net"]
     machine.says("/proc/diskstats", " 8 0 sdx 1 2 3 4 5 6 7 8 9 10 11\n")
-    collectd.globals.append(f"ReadThreads {threads}")
-    collectd.prefix = machine.prefix
-    collectd.load("statgrab", 'Collect "memory" "swap" "cpu" "vmem" "interface" "disk"').start()
-    collectd.expect(lambda: count_of(collectd, "statgrab-vmem/vmpage_faults") > 5)
-    for name in collectd.names():
-        values = {tuple(v for k, v in row.items() if k != "epoch") for row in collectd.history(name)}
-        assert len(values) == 1, f"{name}: {values}"
+    machine.unshares += ["--net"]
+    part = machine.mounts("tmpfs", "part")
+    collectd.prefix = machine.after("head -c 40960 /dev/zero >part/file")
+    collectd.load("statgrab", 'Collect "memory" "swap" "cpu" "vmem" "interface" "disk" "df"\n'
+                              f'<df>\nMountPoint "{part}"\n</df>')
+    last = "statgrab-vmem/vmpage_faults", f"statgrab-df-{part[1:].replace('/', '-')}/df_inodes-used"
+    by_one = values_with(collectd, 1, last)
+    assert len(by_one) > 30
+    assert {name: values for name, values in by_one.items() if len(values) != 1} == {}
+    assert values_with(collectd, 5, last) == by_one
     # Two readings in one tick: no share of nothing.
-    assert not collectd.has_value("statgrab-cpu/percent-active")
+    assert "statgrab-cpu/percent-active" not in by_one
+
+
+FILES = {"cpu": "stat", "memory": "meminfo", "vmem": "vmstat", "disk": "diskstats", "load": "loadavg",
+         "uptime": "uptime", "interface": "1/net/dev", "df": "1/mountinfo", "fhcount": "sys/fs/file-nr",
+         "pressure": "pressure/cpu", "cgroup": "self/cgroup"}
+
+
+def broken(how, text):
+    return {"empty": "", "garbage": "garbage\n\n", "cut": text[:len(text) * 3 // 4].rstrip("\n")}[how]
+
+
+@pytest.mark.parametrize("how", ["empty", "garbage", "cut"])
+def test_every_file_that_is_broken_is_named_once(collectd, directory, how):
+    root = host_root(directory)
+    for resource in ("cpu", "memory", "io"):
+        (root / "proc/pressure").mkdir(exist_ok=True)
+        (root / "proc/pressure" / resource).write_text(
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", encoding="utf-8")
+    good = {group: (root / "proc" / name).read_text(encoding="utf-8") for group, name in FILES.items()}
+    for group, name in FILES.items():
+        (root / "proc" / name).write_text(broken(how, good[group]), encoding="utf-8")
+    collectd.load("statgrab", f'RootFS "{root}"').start()
+    collectd.expect(lambda: count_of(collectd, "statgrab/users") > 5)
+    # A machine without disks or control groups has these.
+    fine = {"disk", "cgroup"} if how == "empty" else set()
+    for group, name in FILES.items():
+        said = collectd.log_lines(f"statgrab: {group}: {root}/proc/{name}: ")
+        assert len(said) == (group not in fine), f"{group}: {said}"
+    assert collectd.has_value("statgrab-processes/ps_count")
+    for group, name in FILES.items():
+        (root / "proc" / name).write_text(good[group], encoding="utf-8")
+    for group in set(FILES) - fine:
+        collectd.expect(lambda group=group: collectd.log_lines(f"statgrab: {group}: can be read again"))
+    collectd.expect(lambda: collectd.has_value("statgrab-df-root/percent-used"))
+
+
+def test_without_proc_there_is_little_to_tell_and_nothing_breaks(collectd, machine):
+    collectd.prefix = machine.after("umount -l /proc 2>&- || mount -t tmpfs none /proc")
+    collectd.load("statgrab").start()
+    collectd.expect(lambda: count_of(collectd, "statgrab/users") > 5)
+    for group in ("cpu", "memory", "swap", "vmem", "disk", "interface", "df", "processes"):
+        assert len(collectd.log_lines(f"statgrab: {group}: ")) == 1, group
+    before = time.monotonic()
+    collectd.stop()
+    assert time.monotonic() - before < 2

@@ -242,11 +242,18 @@ int linux_read_cgroup(struct driver *driver, struct cgroup_facts *facts,
                                  .affinity = count_affinity(),
                                  .throttled = FACT_UNKNOWN,
                                  .throttled_us = FACT_UNKNOWN};
-  struct scan text;
+  struct scan text, line, names, group;
   struct place place;
   int code = proc_file_read(&driver->cgroup, driver->root, &text, error);
+  if (code == -ENODATA) {
+    return -ENOENT; /* no groups are mounted */
+  }
   if (code != 0) {
     return code;
+  }
+  if (!scan_line(&(struct scan){text.at, text.end}, &line) ||
+      !take_line(line, &names, &group)) {
+    return linux_refuse(driver, &driver->cgroup, "control group", error);
   }
   if (find_place(driver, text, memory, &place)) {
     read_memory(&place, facts);

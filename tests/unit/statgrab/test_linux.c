@@ -222,12 +222,14 @@ static void reads_mounts(void **state) {
 static void reads_processes(void **state) {
   (void)state;
   struct process_facts facts;
+  fake_file("/proc/self/stat", "");
+  assert_int_equal(linux_read_processes(driver, true, &facts, &error), -ENODEV);
+  assert_non_null(strstr(error.text, "/proc: has no processes"));
   fake_file("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 1 0");
   fake_file("/proc/22/stat", /* a name that looks like the rest of the line */
             "22 (a) R 1 (b\n) D 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 64 0");
   fake_file("/proc/333/stat", "333 (gone");
   fake_file("/proc/444/nothing", "");
-  fake_file("/proc/self/stat", "");
   assert_int_equal(linux_read_processes(driver, true, &facts, &error), 0);
   assert_int_equal(facts.count, 4);
   assert_int_equal(facts.states[PROCESS_SLEEPING], 1);
