@@ -90,18 +90,15 @@ int monitor_add(struct monitor *monitor, const struct session *session) {
 
 /* ---- concluding ---- */
 
-/* The server names no client of a Unix socket, only that there is one. */
+/* Who may not see the processes of others is told what that means. */
 static void say_indistinct(struct monitor *monitor) {
-  size_t indistinct = 0;
-  for (size_t i = 0; i < monitor->sessions_len; i++) {
-    indistinct += monitor->sessions[i]->client_port < 0 ? 1 : 0;
-  }
-  if (indistinct > 1 && !monitor->has_said_indistinct) {
+  if (monitor->peers.indistinct > 1 && !monitor->has_said_indistinct) {
     monitor->has_said_indistinct = true;
     report(&monitor->outlets->report, REPORT_NOTICE,
-           "pool \"%s\": processes over a Unix socket cannot be told apart and "
-           "count as one; if there are several, set Processes to a number",
-           monitor->options->head.label);
+           "pool \"%s\": the processes of %zu local sessions cannot be seen "
+           "from here and count as one; if there are several, set Processes to "
+           "a number",
+           monitor->options->head.label, monitor->peers.indistinct);
   }
 }
 
@@ -109,9 +106,10 @@ static int64_t count_processes(struct monitor *monitor) {
   if (strcmp(monitor->options->processes, "auto") != 0) {
     return strtol(monitor->options->processes, NULL, 10);
   }
+  int64_t count = peers_count(&monitor->peers, monitor->sessions,
+                              monitor->sessions_len, monitor->now_us);
   say_indistinct(monitor);
-  return peers_count(&monitor->peers, monitor->sessions, monitor->sessions_len,
-                     monitor->now_us);
+  return count;
 }
 
 static struct pool_shape shape_of(struct monitor *monitor) {

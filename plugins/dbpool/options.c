@@ -192,10 +192,10 @@ static const struct option pool_rows[] = {
      .example = "\"4\"",
      .help = "Number of worker processes, each of which has a pool of its "
              "own; or C<\"auto\">: as many as distinct client addresses are "
-             "seen, and through the loopback interface as distinct processes; "
-             "all sessions through a Unix socket are taken for one process, "
-             "since the server does not say whose they are: with several, give "
-             "a number."},
+             "seen, and as distinct processes on this host, through the "
+             "loopback interface or a Unix socket. Seeing whose they are takes "
+             "Linux and root; elsewhere they count as one process: with "
+             "several, give a number."},
     {.name = "LeakAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct pool_options, leak_after_s),

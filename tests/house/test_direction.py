@@ -13,6 +13,7 @@ SUB_ROOMS = {
     "resource_alert": {"table": set(), "event": {"table"}, "actions": set(), "response": {"actions"},
                        "status": {"table", "event", "response"}, "helper": set()},
     "session_log": {"scan": set(), "follow": {"scan"}, "sessions": set()},
+    "dbpool": {"linux": set()},
     "statgrab": {"linux": set()},
 }
 # Headers of the daemon, and those that its public include directories hold.

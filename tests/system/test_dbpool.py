@@ -195,15 +195,17 @@ def test_sessions_that_are_not_tracked(collectd, postgresql, application):
 
 CLIENT = """
 import sys, psycopg2
-session = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user="postgres",
+session = psycopg2.connect(host=sys.argv[1], port=sys.argv[2], user="postgres",
                            dbname="postgres", application_name="trading-api")
 print("ready", flush=True)
 sys.stdin.read()
 """
 
 
-def test_processes_are_counted(collectd, postgresql):
-    words = ["/usr/bin/python3", "-c", CLIENT, str(postgresql.tcp_port)]
+@pytest.mark.parametrize("place", ["loopback interface", "Unix socket"])
+def test_processes_are_counted(collectd, postgresql, place):
+    host = "127.0.0.1" if place == "loopback interface" else str(postgresql.socket_directory)
+    words = ["/usr/bin/python3", "-c", CLIENT, host, str(postgresql.tcp_port)]
     clients = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                for _ in range(3)]
     for client in clients:
