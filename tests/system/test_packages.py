@@ -8,18 +8,11 @@ import shutil
 import subprocess
 
 import pytest
-from servers import build, namespaces
+from servers import bare, build
+from servers.bare import inside, run
 
 PACKAGING = build.SOURCE / "packaging"
 NAME = "collectd-resource-alert"
-
-
-def run(*command, **options):
-    """Runs to the end; returns what was said, fails with it."""
-    options = {"timeout": 400, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
-    result = subprocess.run([str(word) for word in command], **options)
-    assert result.returncode == 0, f"{command}: {result.returncode}\n{result.stdout[-4000:]}"
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -48,30 +41,7 @@ def tree(place, packages):
     """A bare Debian 12 with the stock collectd, which starts nothing by itself,
     and with what the package depends on."""
     depends = re.sub(r"\s*(\(.*?\)|\|[^,]*)", "", run("dpkg-deb", "-f", packages[0], "Depends").strip())
-    return bare(place, place / "tree", f"collectd,librrd8,libmnl0,{depends}")
-
-
-def bare(place, path, include=""):
-    """Makes a Debian 12 at PATH; what is installed there starts nothing."""
-    sources = "\n".join(p.read_text() for p in pathlib.Path("/etc/apt/sources.list.d").glob("*.sources"))
-    old = pathlib.Path("/etc/apt/sources.list")
-    sources = sources or old.read_text()
-    policy = place / "policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    run("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={include}", "--skip=cleanup/apt/lists",
-        f"--setup-hook=mkdir -p $1/usr/sbin; cp {policy} $1/usr/sbin/policy-rc.d",
-        "bookworm", path, "-", input=sources)
-    return path
-
-
-def inside(tree, script):
-    """Runs SCRIPT in the tree with /proc and /dev; all it starts ends with it."""
-    words = namespaces.unshare_mounts("--pid", "--fork", "--kill-child")
-    return run(*words, "sh", "-ec", 'mount --bind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
-               'mount -t tmpfs tmpfs "$1/run"; exec chroot "$1" sh -ec "$2"', "sh", tree, script,
-               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
-                    **{k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")}})
+    return bare.make(place, place / "tree", f"collectd,librrd8,libmnl0,{depends}")
 
 
 def starts(tree):
@@ -203,7 +173,7 @@ def test_the_image_runs_what_the_dockerfile_says(place, packages):
     dockerfile = (PACKAGING / "docker/Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     stage = dockerfile.rpartition("FROM debian:bookworm-slim")[2]
     root = place / "image"
-    bare(place, root)
+    bare.make(place, root)
     shutil.copy(packages[0], root / "tmp")
     for step in re.findall(r"^RUN (.*)", stage, re.M):
         inside(root, step)

@@ -25,15 +25,20 @@ def examples(language, word=""):
     return [block for block in blocks if word in block]
 
 
-@pytest.mark.parametrize("line", [line for block in examples("sh") for line in block.splitlines()])
+def commands():
+    """The lines to type, without what is between <<'END' and END."""
+    return [line for block in examples("sh") for line in re.sub(r"(<<'END')\n.*?^END$", "", block, flags=re.S | re.M).splitlines()]
+
+
+@pytest.mark.parametrize("line", commands())
 def test_a_command_names_what_is_there(line):
-    for command in line.split("|"):
+    for command in line.split(" | "):
         words = shlex.split(command)
         program = words[1] if words[0] == "sudo" else words[0]
         if "/" in program:
             assert (build.SOURCE / program).is_file()
         else:
-            assert program in {"cmake", "cpack", "echo", "install", "systemctl", "resource-alertctl"}
+            assert program in {"apt-get", "cmake", "cpack", "echo", "install", "resource-alertctl", "sed", "systemctl", "tee"}
 
 
 def test_the_table_is_the_one_that_is_installed():

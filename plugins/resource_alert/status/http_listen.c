@@ -112,6 +112,17 @@ static bool is_answered(const struct sockaddr_un *address) {
   return is;
 }
 
+/* /run is empty after a boot, and Debian's service makes no /run/collectd. */
+static void make_directory_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (slash != NULL && slash != path) {
+    struct sockaddr_un directory;
+    (void)snprintf(directory.sun_path, sizeof(directory.sun_path), "%.*s",
+                   (int)(slash - path), path);
+    (void)mkdir(directory.sun_path, 0755); /* bind says what is wrong */
+  }
+}
+
 /* Removes what a daemon that died left behind. */
 static int make_room(const struct sockaddr_un *address) {
   struct stat status;
@@ -173,6 +184,7 @@ static int bind_private(const struct sockaddr_un *address, const char *group) {
 int http_listen_unix(const char *path, const char *group, struct error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+  make_directory_of(address.sun_path);
   int code = make_room(&address);
   if (code == 0) {
     code = bind_private(&address, group);
