@@ -2,6 +2,7 @@
 /* atomic_file: a file that is either the old one or the new one, never half. */
 #include "core/atomic_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define SUFFIX_LENGTH 6 /* of "XXXXXX" */
 
 static int write_all(int fd, const char *data, size_t bytes) {
   while (bytes > 0) {
@@ -155,6 +159,33 @@ int atomic_file_read(const char *path, size_t max_bytes, char **ret_data,
   return code == 0 ? 0
                    : error_set(error, code, "%s: cannot read: %s", path,
                                strerror(-code));
+}
+
+/* ".NAME.XXXXXX", as mkostemp() makes it of what name_beside() gives it. */
+static bool is_beside(const char *name) {
+  const char *dot = strrchr(name, '.');
+  return name[0] == '.' && dot != NULL && dot > name + 1 &&
+         strlen(dot + 1) == SUFFIX_LENGTH &&
+         strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789") == SUFFIX_LENGTH;
+}
+
+void atomic_file_sweep(const char *path, int64_t older_than_s) {
+  DIR *directory = opendir(path);
+  const struct dirent *entry;
+  while (directory != NULL && (entry = readdir(directory)) != NULL) {
+    struct stat status;
+    int at = dirfd(directory);
+    if (is_beside(entry->d_name) &&
+        fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode) &&
+        (int64_t)time(NULL) - status.st_mtime >= older_than_s) {
+      (void)unlinkat(at, entry->d_name, 0);
+    }
+  }
+  if (directory != NULL) {
+    (void)closedir(directory);
+  }
 }
 
 int atomic_file_set_aside(const char *path, struct error *error) {

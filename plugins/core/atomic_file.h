@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/error.h"
@@ -24,6 +25,11 @@ int atomic_file_write(const char *path, const void *data, size_t bytes,
  * regular file, or another negative errno; then the results are untouched. */
 int atomic_file_read(const char *path, size_t max_bytes, char **ret_data,
                      size_t *ret_bytes, struct error *error);
+
+/* Removes from DIRECTORY what writers have left there that were killed before
+ * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
+ * for older_than_s seconds, more than a write takes; 0 where nobody writes. */
+void atomic_file_sweep(const char *directory, int64_t older_than_s);
 
 /* Moves a file that makes no sense to PATH.bad, so that nothing is lost.
  * Returns 0 or negative errno. */

@@ -62,6 +62,14 @@ static int64_t wall_ms_of(const struct engine *engine) {
 
 /* ---- announcing ---- */
 
+static void tell_responses(struct engine *engine, size_t row) {
+  enum alert_state worst = row_worst(&engine->rows.items[row]);
+  if (row < engine->rows.named_len && worst != engine->worst[row]) {
+    engine->worst[row] = worst;
+    responses_row_changed(engine->site.responses, row, worst);
+  }
+}
+
 static void announce(struct engine *engine, struct watch *watch) {
   struct announcement announcement;
   struct series *series = watch->series;
@@ -83,6 +91,7 @@ static void announce(struct engine *engine, struct watch *watch) {
     journal_put(engine->site.journal, "state",
                 announcement_to_json(&announcement));
   }
+  tell_responses(engine, announcement.row->index); /* before what may wait */
   if (!announcement.is_loud) {
     return;
   }
@@ -104,16 +113,6 @@ static void announce_all(struct engine *engine, struct watch *first) {
     struct watch *next = first->next_changed; /* ours until it is taken */
     announce(engine, first);
     first = next;
-  }
-}
-
-static void tell_responses(struct engine *engine) {
-  for (size_t i = 0; i < engine->rows.named_len; i++) {
-    enum alert_state worst = row_worst(&engine->rows.items[i]);
-    if (worst != engine->worst[i]) {
-      engine->worst[i] = worst;
-      responses_row_changed(engine->site.responses, i, worst);
-    }
   }
 }
 
@@ -155,7 +154,9 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   struct watch *changed =
       changes_take_all(&engine->changes, wait_ms, &is_stopping);
   announce_all(engine, changed);
-  tell_responses(engine);
+  for (size_t i = 0; i < engine->rows.named_len; i++) {
+    tell_responses(engine, i);
+  }
   int64_t now_ms = now_ms_of(engine);
   int64_t wall_ms = wall_ms_of(engine);
   table_tick(engine->table, now_ms, wall_ms);

@@ -9,9 +9,6 @@
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/http.h"
 
-/* A lease's number as text, as the gateway writes it. */
-#define ETCD_ID_BYTES 24
-
 struct etcd;
 
 /* All borrowed for the client's life. */
@@ -28,33 +25,11 @@ int etcd_new(const struct etcd_target *target, struct etcd **ret,
              struct error *error);
 void etcd_free(struct etcd *etcd); /* accepts NULL */
 
-/* Each of these asks one endpoint after the other until one answers, and logs
- * in where it must. They return 0; what http_perform() does; -EIO with what
- * the server says; -EPROTO for an answer that makes no sense. */
-
-/* *ret_value: yours, free(); NULL where there is no such key. */
-int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
-             const struct action_call *call, struct error *error);
-
-/* lease: "" for none. */
-int etcd_put(struct etcd *etcd, const char *key, const char *value,
-             const char *lease, const struct action_call *call,
-             struct error *error);
-
-/* Deletes KEY if VALUE still stands in it. */
-int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
-                   const struct action_call *call, struct error *error);
-
-int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
-               const struct action_call *call, struct error *error);
-
-/* -ENOENT: the lease has expired. */
-int etcd_keep_alive(struct etcd *etcd, const char *lease,
-                    const struct action_call *call, struct error *error);
-
-/* A transaction that would write KEY but whose condition never holds: shows
- * that the cluster takes writes from us. */
-int etcd_rehearse(struct etcd *etcd, const char *key,
-                  const struct action_call *call, struct error *error);
+/* Sends REQUEST (taken) to PATH of one endpoint after the other until one
+ * answers, and logs in where it must. ret: yours; NULL where the answer does
+ * not matter. Returns 0; what http_perform() does; -EIO with what the server
+ * says; -EPROTO for an answer that makes no sense. */
+int etcd_ask(struct etcd *etcd, const char *path, json_t *request,
+             const struct action_call *call, json_t **ret, struct error *error);
 
 #endif

@@ -141,7 +141,7 @@ static void set_request(CURL *easy, const struct http_question *question,
                            (curl_off_t)question->body_bytes);
   }
   (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, question->method);
-  if (strcmp(question->method, "GET") != 0) {
+  if (!question->may_repeat && strcmp(question->method, "GET") != 0) {
     /* On an old connection that turns out to be dead libcurl sends again by
      * itself, and what was done would be done twice. */
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);

@@ -35,6 +35,8 @@ struct http_question {
   size_t body_bytes;
   int64_t deadline_ms; /* monotonic */
   int cancel_fd;       /* -1: never */
+  bool may_repeat;     /* done twice is as good as done once: then an open
+                          connection is used again, as it always is for GET */
 };
 
 struct http_answer {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/actions/etcd.h"
+#include "resource_alert/actions/etcd_keys.h"
 #include "resource_alert/actions/store.h"
 
 #define KEY_BYTES 512
@@ -98,18 +98,25 @@ static int hold_lease(struct store_etcd *store, struct action_call *call,
                     error);
 }
 
+/* Writes the key where there is none, or ours. One of somebody else's is left
+ * alone: on it is, and should they let it go we take it. */
+static int write_key(struct store_etcd *store, const char *key,
+                     const char *text, const json_t *value,
+                     struct action_call *call, struct error *error) {
+  char *held = NULL;
+  int code = etcd_put_if_absent(store->etcd, key, text, store->lease, &held,
+                                call, error);
+  if (code == 0 && held != NULL && store_is_ours(held, value)) {
+    code = etcd_put(store->etcd, key, text, store->lease, call, error);
+  }
+  free(held);
+  return code;
+}
+
 static int switch_on(struct store_etcd *store, const char *key,
                      const json_t *value, struct action_call *call,
                      struct error *error) {
-  char *held = NULL;
-  int code = etcd_get(store->etcd, key, &held, call, error);
-  bool is_others = held != NULL && !store_is_ours(held, value);
-  free(held);
-  if (code != 0 ||
-      is_others) { /* on it is; should they let it go, we take it */
-    return code;
-  }
-  code = hold_lease(store, call, error);
+  int code = hold_lease(store, call, error);
   if (code != 0) {
     return code;
   }
@@ -117,7 +124,7 @@ static int switch_on(struct store_etcd *store, const char *key,
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  code = etcd_put(store->etcd, key, text, store->lease, call, error);
+  code = write_key(store, key, text, value, call, error);
   if (code != 0) {
     store->lease[0] = '\0'; /* it may have died with a server's data */
   }

@@ -21,6 +21,7 @@
 #define SWITCH_BYTES_MAX 65536
 #define LIST_BYTES_MAX 1048576
 #define LIST_TRIES 16
+#define SWEEP_S 60     /* no write takes so long */
 #define FILE_MODE 0644 /* the middleware runs as somebody else */
 #define DIRECTORY_MODE 0755
 
@@ -45,6 +46,7 @@ static int create(const struct store_options *options, void **ret,
   }
   store->path = options->path;
   store->ttl_s = options->ttl_s;
+  atomic_file_sweep(store->path, SWEEP_S);
   *ret = store;
   return 0;
 }
@@ -167,25 +169,42 @@ static int update_list(const struct store_file *store, struct error *error) {
 
 /* ---- the driver ---- */
 
+/* True if the switch stands at PATH and was put there on behalf of somebody
+ * else than VALUE's host and response. */
+static bool is_anothers(const char *path, const json_t *value) {
+  char *held = NULL;
+  size_t bytes = 0;
+  if (atomic_file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
+    return false;
+  }
+  bool is_ours = store_is_ours(held, value);
+  free(held);
+  return !is_ours;
+}
+
 static int write_switch(const struct store_file *store, const char *path,
                         const json_t *value, struct error *error) {
-  int code = make_directory(store->path, error);
-  if (code != 0) {
-    return code;
-  }
   char *text = store_value_text(value, store->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
+  size_t bytes = strlen(text);
+  int code = 0;
   if (!is_on_disk(path, text)) {
-    code = atomic_file_write(path, text, strlen(text), FILE_MODE, false, error);
+    code = atomic_file_write(path, text, bytes, FILE_MODE, false, error);
+  }
+  if (code == -ENOENT) {
+    code = make_directory(store->path, error);
+    code = code == 0
+               ? atomic_file_write(path, text, bytes, FILE_MODE, false, error)
+               : code;
   }
   free(text);
   return code;
 }
 
 static int remove_switch(const char *path, struct error *error) {
-  if (unlink(path) == 0 || errno == ENOENT) {
+  if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) {
     return 0;
   }
   int code = -errno;
@@ -200,12 +219,12 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
   if (code != 0) {
     return code;
   }
-  if (is_on) {
-    call->again_in_ms = store_again_ms(store->ttl_s);
-    code = write_switch(store, path, value, error);
-  } else {
-    code = remove_switch(path, error);
+  call->again_in_ms = is_on ? store_again_ms(store->ttl_s) : 0;
+  if (is_anothers(path, value)) {
+    return 0;
   }
+  code = is_on ? write_switch(store, path, value, error)
+               : remove_switch(path, error);
   if (code == 0 && (is_on || access(store->path, F_OK) == 0)) {
     code = update_list(store, error);
   }
@@ -217,7 +236,6 @@ static int confirm(void *self, const char *name, bool is_on,
                    struct error *error) {
   const struct store_file *store = self;
   (void)call;
-  (void)value;
   char path[PATH_MAX];
   struct stat status;
   int code = join_path(store, name, path, error);
@@ -225,9 +243,10 @@ static int confirm(void *self, const char *name, bool is_on,
     return code;
   }
   bool is_there = lstat(path, &status) == 0;
-  return is_there == is_on ? 0
-                           : error_set(error, -ESTALE, "%s is %s", path,
-                                       is_there ? "still there" : "not there");
+  return is_there == is_on || (is_there && is_anothers(path, value))
+             ? 0
+             : error_set(error, -ESTALE, "%s is %s", path,
+                         is_there ? "still there" : "not there");
 }
 
 /* The directory, or the nearest one above it that is there. */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/atomic_file.h"
 #include "resource_alert/actions/http.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker.h"
@@ -140,16 +141,20 @@ int responses_check(const struct responses_options *options,
 
 static int open_states(struct responses *responses, struct error *error) {
   const char *state_dir = responses->site.state_dir;
+  bool is_kept =
+      state_dir != NULL && responses->site.options->responses.len > 0;
   char path[PATH_MAX];
-  int length = state_dir == NULL ? 0
-                                 : snprintf(path, sizeof(path),
-                                            "%s/responses.json", state_dir);
+  int length =
+      is_kept ? snprintf(path, sizeof(path), "%s/responses.jsonl", state_dir)
+              : 0;
   if (length >= (int)sizeof(path)) {
     return error_set(error, -ENAMETOOLONG, "StateDir: path is too long");
   }
-  return desired_state_new(state_dir == NULL ? NULL : path,
-                           &responses->site.log, &responses->shared.states,
-                           error);
+  if (is_kept) {
+    atomic_file_sweep(state_dir, 0); /* no one else is at work there yet */
+  }
+  return desired_state_new(is_kept ? path : NULL, &responses->site.log,
+                           &responses->shared.states, error);
 }
 
 static int fill(struct responses *responses, struct error *error) {

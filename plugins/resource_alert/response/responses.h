@@ -32,8 +32,8 @@ struct responses_site {
   const struct responses_options *options;
   struct responses_rows rows;
   const char *host;      /* collectd's name for this machine */
-  const char *state_dir; /* desired states are kept in state_dir/responses.json;
-                            NULL: nowhere */
+  const char *state_dir; /* desired states are kept in
+                            state_dir/responses.jsonl; NULL: nowhere */
   struct journal *journal;
   /* The value of a row's worst series now, NaN where there is none; any
    * thread. May be NULL: then no value is known. */

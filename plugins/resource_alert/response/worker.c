@@ -168,7 +168,7 @@ static bool work(struct worker *worker) {
     return true;
   }
   if (worker->is_notice_due) {
-    worker_keep(worker, true);
+    worker_keep(worker);
     notify_change(worker);
     return true;
   }
@@ -182,7 +182,8 @@ static void *run(void *argument) {
     is_busy = work(worker);
     worker_publish(worker);
   }
-  worker_keep(worker, true);
+  worker_keep(worker);
+  worker_sync(worker);
   return NULL;
 }
 

@@ -33,7 +33,8 @@ static void note(void *context, const char *step, json_t *fields) {
 static int save(void *context, struct error *error) {
   const struct act *act = context;
   (void)error; /* worker_keep() complains itself; the act goes on */
-  worker_keep(act->worker, true);
+  worker_keep(act->worker);
+  worker_sync(act->worker);
   return 0;
 }
 
@@ -64,7 +65,7 @@ static void tell_latch(struct worker *worker) {
          worker_name(worker), (long long)worker->options->max_actions,
          has_file ? "somebody removes " : "collectd is started anew",
          has_file ? path : "");
-  worker_keep(worker, true);
+  worker_keep(worker);
 }
 
 /* True while a person has not cleared the brake. */
@@ -206,11 +207,11 @@ uint32_t worker_random(void) {
   return bits;
 }
 
-/* Before the act: what is about to be done is known to the disk. */
+/* Before the act: what is about to be done is known, whatever happens. */
 static void announce(const struct act *act, bool is_on) {
   if (act->action->mode == ACTION_MODE_AUTO) {
     act->action->kept = TASK_UNSURE;
-    worker_keep(act->worker, false);
+    worker_keep(act->worker);
   }
   worker_journal(act, "intent", json_pack("{s:b}", "on", (int)is_on));
 }
@@ -220,6 +221,7 @@ static void settle(const struct act *act, size_t task) {
   struct worker *worker = act->worker;
   if (act->action->mode == ACTION_MODE_AUTO) {
     act->action->kept = worker->response.tasks[task].state;
+    worker_keep(worker);
   }
   atomic_store(&worker->level, response_level(&worker->response));
 }

@@ -57,7 +57,7 @@ static void take_mode(struct worker *worker, unsigned orders) {
   }
   if (worker->mode_order != before) {
     worker_set_modes(worker);
-    worker_keep(worker, true);
+    worker_keep(worker);
   }
 }
 
@@ -67,7 +67,7 @@ static void clear_latch(struct worker *worker) {
   if (worker_latch_path(worker, path)) {
     (void)unlink(path);
   }
-  worker_keep(worker, true);
+  worker_keep(worker);
 }
 
 void worker_obey(struct worker *worker) {

@@ -59,6 +59,8 @@ struct worker {
   bool is_notice_due; /* the state has changed and nobody was told yet */
   bool is_held_back;  /* said already */
   struct complaint keep_complaint;
+  int64_t sync_ms;     /* when the state file must be on the disk;
+                          RESPONSE_NEVER: it is */
   int64_t drill_ms;    /* when the next drill is; RESPONSE_NEVER: none */
   int64_t observe_ms;  /* when to look whether it helped */
   double value_before; /* of the cause, when the last action was engaged */
@@ -90,8 +92,8 @@ void worker_dismiss(struct worker *worker);
  * changed meanwhile: then it was not ended. */
 bool worker_drill(struct worker *worker);
 
-/* What a worker does by the clock besides its acts: drills, and looking whether
- * what was engaged helped. */
+/* What a worker does by the clock besides its acts: drills, looking whether
+ * what was engaged helped, and having its state on the disk. */
 void worker_clock_init(struct worker *worker, int64_t now_ms);
 void worker_clock_engaged(struct worker *worker, int64_t now_ms);
 int64_t worker_clock_wake_ms(const struct worker *worker);
@@ -121,7 +123,11 @@ void worker_publish(struct worker *worker);
 /* Takes up what the state file says. */
 void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s);
 
-/* Writes the state file; a failure is logged once. */
-void worker_keep(struct worker *worker, bool is_durable);
+/* Writes the state file, where a kill does not reach it; a failure is logged
+ * once. Within a second it is on the disk. */
+void worker_keep(struct worker *worker);
+
+/* Has what was kept on the disk at once, as far as that can be had. */
+void worker_sync(struct worker *worker);
 
 #endif

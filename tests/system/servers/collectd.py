@@ -24,6 +24,7 @@ class Collectd(Server):
         self.globals = []  # further lines for the head of collectd.conf
         self.prefix = []  # words before the command: ["unshare", "-n"]
         self.log_level = "info"
+        self.keeps_values = True  # in files of the csv plugin, for value() and history()
         self.configuration = self.directory / "collectd.conf"
         self.socket = self.directory / "unixsock"
         self.output = self.directory / "log"
@@ -199,6 +200,12 @@ class Collectd(Server):
         types = "\n".join(f'TypesDB "{path}"' for path in self.types)
         further = "\n".join(self.globals)
         blocks = "\n\n".join(self._blocks)
+        values = f"""\
+LoadPlugin csv
+<Plugin csv>
+  DataDir "{self.csv}"
+  StoreRates false
+</Plugin>""" if self.keeps_values else ""
         self.configuration.write_text(f"""\
 Hostname "{HOST}"
 FQDNLookup false
@@ -222,11 +229,7 @@ LoadPlugin unixsock
   SocketPerms "0666"
   DeleteSocket true
 </Plugin>
-LoadPlugin csv
-<Plugin csv>
-  DataDir "{self.csv}"
-  StoreRates false
-</Plugin>
+{values}
 {blocks}
 """, encoding="utf-8")
 

@@ -94,12 +94,49 @@ static void sets_aside(void **state) {
   assert_int_equal(atomic_file_set_aside(path, &error), -ENOENT);
 }
 
+/* Makes a file of that name in the directory. */
+static void make(const char *name) {
+  char full[128];
+  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
+  int fd = open(full, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  assert_true(fd >= 0);
+  assert_int_equal(close(fd), 0);
+}
+
+/* Removes it; false where it is not there. */
+static bool take(const char *name) {
+  char full[128];
+  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
+  return unlink(full) == 0;
+}
+
+static void sweeps_what_killed_writers_have_left(void **state) {
+  (void)state;
+  static const char left[] = ".state.Ab12yZ";
+  static const char *const others[] = {"state.Ab12yZ", ".state", ".Ab12yZ",
+                                       ".state.Ab12y", ".state.Ab12y-"};
+  make(left);
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    make(others[i]);
+  }
+  atomic_file_sweep("/nowhere", 0);
+  atomic_file_sweep(directory, 60); /* somebody may be writing it */
+  assert_true(take(left));
+  make(left);
+  atomic_file_sweep(directory, 0);
+  assert_false(take(left));
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    assert_true(take(others[i]));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(writes_and_reads_back),
       cmocka_unit_test(reads_only_regular_files_of_a_bounded_size),
       cmocka_unit_test(leaves_the_old_file_when_it_fails),
       cmocka_unit_test(sets_aside),
+      cmocka_unit_test(sweeps_what_killed_writers_have_left),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

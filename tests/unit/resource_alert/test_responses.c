@@ -165,6 +165,28 @@ static void expect_file(const struct bed *bed, const char *name,
   }
 }
 
+/* Waits until the last that was kept of a response holds TEXT. */
+static void expect_kept(const struct bed *bed, const char *text) {
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  for (;;) {
+    char *lines = read_below(bed, "responses.jsonl");
+    size_t length = lines == NULL ? 0 : strlen(lines);
+    if (length > 0) {
+      lines[length - 1] = '\0'; /* the newline */
+    }
+    const char *last = length == 0 ? NULL : strrchr(lines, '\n');
+    bool is_met = last != NULL && strstr(last, text) != NULL;
+    if (!is_met && monotonic_ms() > deadline_ms) {
+      fail_msg("%s is not kept in 10 s: %s", text, last);
+    }
+    free(lines);
+    if (is_met) {
+      return;
+    }
+    (void)poll(NULL, 0, 2);
+  }
+}
+
 static const char one_switch[] = "<SwitchStore file>\n"
                                  "Path \"@/switches\"\n"
                                  "</SwitchStore>\n"
@@ -185,10 +207,10 @@ static void a_switch_comes_and_goes(void **state) {
   expect_file(bed, "switches/limit_noncore_api", "\"row\": \"pool\"", true);
   expect_file(bed, "switches/serve_cached", "\"on\": true", true);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
-  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  expect_kept(bed, "\"ENGAGED\"");
   responses_row_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
-  expect_file(bed, "responses.json", "\"OFF\"", true);
+  expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/switches.json", "{}", true);
 }
 
@@ -218,7 +240,7 @@ static void what_was_engaged_is_undone_after_a_restart(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
   responses_row_changed(bed->responses, 0, ALERT_WARNING);
-  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   expect_file(bed, "switches/serve_cached", NULL, true);
   start(bed, NULL); /* the row is not known yet: frozen */
@@ -229,13 +251,57 @@ static void what_was_engaged_is_undone_after_a_restart(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
 
+static void keep(const struct bed *bed, const char *lines) {
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/responses.jsonl", bed->directory);
+  assert_int_equal(
+      atomic_file_write(path, lines, strlen(lines), 0644, false, NULL), 0);
+}
+
+#define KEPT_ON                                                                \
+  "{\"version\":1}\n{\"response\":\"degrade\",\"state\":\"ENGAGED\","          \
+  "\"since\":1,\"rows\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"      \
+  "{\"on\":true,\"memory\":{}}}}\n"
+
 static void an_unreadable_state_is_set_aside(void **state) {
   struct bed *bed = *state;
-  char path[128];
-  (void)snprintf(path, sizeof(path), "%s/responses.json", bed->directory);
-  assert_int_equal(atomic_file_write(path, "{", 1, 0644, false, NULL), 0);
+  keep(bed, "{");
+  start(bed, one_switch); /* a line without an end is none */
+  expect_file(bed, "responses.jsonl.bad", NULL, false);
+  stop(bed);
+  keep(bed, "nonsense\n");
+  start(bed, NULL);
+  expect_file(bed, "responses.jsonl.bad", "nonsense", true);
+}
+
+static void what_stands_before_a_bad_line_counts(void **state) {
+  struct bed *bed = *state;
+  keep(bed, KEPT_ON "{\"response\":\"degr\n");
   start(bed, one_switch);
-  expect_file(bed, "responses.json.bad", "{", true);
+  expect_file(bed, "responses.jsonl.bad", "degr", true);
+  expect_file(bed, "switches/serve_cached", NULL, true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_file(bed, "switches/serve_cached", NULL, false);
+}
+
+static void a_torn_last_line_is_passed_over(void **state) {
+  struct bed *bed = *state;
+  keep(bed, KEPT_ON "{\"response\":\"degrade\",\"state\":\"OFF\"");
+  start(bed, one_switch);
+  expect_file(bed, "switches/serve_cached", NULL, true);
+  expect_file(bed, "responses.jsonl.bad", NULL, false);
+}
+
+static void what_writers_have_left_is_swept_away(void **state) {
+  struct bed *bed = *state;
+  keep(bed, KEPT_ON);
+  char from[128];
+  char to[128];
+  (void)snprintf(from, sizeof(from), "%s/responses.jsonl", bed->directory);
+  (void)snprintf(to, sizeof(to), "%s/.responses.jsonl.a1B2c3", bed->directory);
+  assert_int_equal(rename(from, to), 0);
+  start(bed, one_switch);
+  expect_file(bed, ".responses.jsonl.a1B2c3", NULL, false);
 }
 
 static void a_dry_run_does_nothing_and_says_so(void **state) {
@@ -347,7 +413,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
                           NULL);
   expect_file(bed, "switches/serve_cached", NULL, true); /* now for real */
-  expect_file(bed, "responses.json", "\"mode\": \"auto\"", true);
+  expect_kept(bed, "\"mode\":\"auto\"");
   stop(bed);
   start(bed, NULL);
   expect_shown(bed, "mode", "auto");
@@ -390,7 +456,7 @@ static void a_switch_that_was_cleaned_up_comes_back(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
   responses_row_changed(bed->responses, 0, ALERT_WARNING);
-  expect_file(bed, "responses.json", "\"ENGAGED\"", true);
+  expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/switches", bed->directory);
@@ -468,6 +534,9 @@ int main(void) {
       TEST(a_switch_can_be_read_by_all),
       TEST(what_was_engaged_is_undone_after_a_restart),
       TEST(an_unreadable_state_is_set_aside),
+      TEST(what_stands_before_a_bad_line_counts),
+      TEST(a_torn_last_line_is_passed_over),
+      TEST(what_writers_have_left_is_swept_away),
       TEST(a_dry_run_does_nothing_and_says_so),
       TEST(the_off_file_holds_everything_back),
       TEST(the_brake_is_cleared_by_hand),
