@@ -165,23 +165,23 @@ static void expect_file(const struct bed *bed, const char *name,
   }
 }
 
-/* Waits until the last that was kept of a response holds TEXT. */
+/* True if the last that was kept of a response holds TEXT. */
+static bool is_kept(const struct bed *bed, const char *text) {
+  char *lines = read_below(bed, "responses.jsonl");
+  const char *last = lines;
+  for (char *c = lines; c != NULL && *c != '\0'; c++) {
+    last = *c == '\n' && c[1] != '\0' ? c + 1 : last;
+  }
+  bool is_met = last != NULL && strstr(last, text) != NULL;
+  free(lines);
+  return is_met;
+}
+
 static void expect_kept(const struct bed *bed, const char *text) {
   int64_t deadline_ms = monotonic_ms() + 10000;
-  for (;;) {
-    char *lines = read_below(bed, "responses.jsonl");
-    size_t length = lines == NULL ? 0 : strlen(lines);
-    if (length > 0) {
-      lines[length - 1] = '\0'; /* the newline */
-    }
-    const char *last = length == 0 ? NULL : strrchr(lines, '\n');
-    bool is_met = last != NULL && strstr(last, text) != NULL;
-    if (!is_met && monotonic_ms() > deadline_ms) {
-      fail_msg("%s is not kept in 10 s: %s", text, last);
-    }
-    free(lines);
-    if (is_met) {
-      return;
+  while (!is_kept(bed, text)) {
+    if (monotonic_ms() > deadline_ms) {
+      fail_msg("%s is not kept in 10 s", text);
     }
     (void)poll(NULL, 0, 2);
   }
