@@ -2,6 +2,7 @@
 """A collectd with one row, `pool`, and responses to it: what their tests share."""
 import json
 import os
+import subprocess
 import time
 
 from servers import build
@@ -129,3 +130,12 @@ def elapsed(action):
     begun = time.monotonic()
     action()
     return time.monotonic() - begun
+
+
+def certificate(directory, name):
+    """A key and a certificate of its own for the address 127.0.0.1."""
+    key, cert = directory / f"{name}.key", directory / f"{name}.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"],
+                   check=True, capture_output=True)
+    return key, cert

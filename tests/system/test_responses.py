@@ -60,7 +60,7 @@ def test_the_event_is_a_notification_a_value_and_journal_lines(responding):
     collectd.expect(lambda: collectd.value("resource_alert-degrade/derive-actions_done") == 4, within=10)
     changes = [(line["from"], line["to"]) for line in responding.journal("response")]
     assert changes == [("OFF", "ENGAGING"), ("ENGAGING", "ENGAGED"), ("ENGAGED", "RELEASING"), ("RELEASING", "OFF")]
-    assert responding.steps("Switch one") == ["intent", "confirmed", "intent", "confirmed"]
+    assert responding.steps("Switch one") == ["intent", "request", "answer", "confirmed"] * 2
     released = [line["action"] for line in responding.journal("action", step="confirmed", on=False)]
     assert released == ["Switch two", "Switch one"]
     assert collectd.log_lines(r'resource_alert: response "degrade": OFF -> ENGAGING, row "pool"')

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The servers of a real HAProxy follow the endpoints of a Service."""
+import socket
+import time
+
 import pytest
 from responding import Responding, block, response
 from servers.kubernetes import StandinCluster
 
 ACTION = "HAProxy api"
 REMINDER = 4  # that the configuration says "disabled": no state
+MAINTENANCE, DRAIN = 1, 8
 
 
 @pytest.fixture
@@ -64,9 +68,82 @@ def test_a_reload_is_made_up_for(responding, cluster, balancer):
     cluster.set_endpoints("127.0.0.1", "127.0.0.2")
     follow(responding, cluster, balancer)
     responding.expect(lambda: len(ready(balancer)) == 2)
+    balancer.reload()
+    responding.expect(lambda: len(ready(balancer)) == 2)
     balancer.stop()
     start_again(balancer)
     responding.expect(lambda: len(ready(balancer)) == 2)
+
+
+def test_slices_come_before_endpoints_and_only_what_is_ready_counts(responding, cluster, balancer):
+    cluster.standin.served.add(("discovery.k8s.io", "v1"))
+    cluster.set_endpoints("127.0.0.9")
+    cluster.set_slice(("127.0.0.1", True), ("127.0.0.2", False))
+    cluster.set_slice(("127.0.0.3", None), ("127.0.0.1", True))
+    cluster.set_slice(("127.0.0.4", True), service="other")
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.3:8000"])
+
+
+@pytest.fixture
+def server():
+    """One that takes requests on port 8000 of 127.0.0.2 and never answers."""
+    listener = socket.create_server(("127.0.0.2", 0))
+    yield listener
+    listener.close()
+
+
+def test_a_server_is_drained_before_it_goes(responding, cluster, balancer, server):
+    cluster.set_endpoints("127.0.0.2")
+    follow(responding, cluster, balancer, Port=server.getsockname()[1], Drain=3)
+    responding.expect(lambda: len(ready(balancer)) == 1)
+    client = socket.create_connection(("127.0.0.1", balancer.http_port))
+    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    session = server.accept()  # kept, or it ends
+    cluster.set_endpoints("127.0.0.3")
+
+    def state():
+        return next(int(row["srv_admin_state"]) & ~REMINDER for row in balancer.servers() if row["srv_addr"] == "127.0.0.2")
+
+    responding.expect(lambda: state() == DRAIN)
+    begun = time.monotonic()
+    responding.expect(lambda: state() == MAINTENANCE)
+    assert time.monotonic() - begun > 1  # looked at each second, drained for 3 whole ones
+    for one in (client, session[0]):
+        one.close()
+
+
+def lister(responding, *lines):
+    return responding.hook("printf '%s\\n' " + " ".join(f"'{line}'" for line in lines), name="list")
+
+
+def test_a_list_of_ones_own(responding, balancer):
+    command = lister(responding, "127.0.0.1", "127.0.0.2", "::1")
+    options = {"Socket": f'"{balancer.admin_socket}"', "Backend": '"api"', "EndpointsCommand": f'"{command}"', "Port": 8000,
+               "Every": 1, "Drain": 0}
+    responding.configure(response(block("HAProxy", **options)), store=False).start()
+    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.2:8000", "::1:8000"])
+    lister(responding, "127.0.0.2")
+    responding.expect(lambda: ready(balancer) == ["127.0.0.2:8000"])
+    lister(responding, "127.0.0.2", "nonsense; shutdown")
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "no address: nonsense" in responding.failures(ACTION)[0]
+    lister(responding)
+    responding.expect(lambda: "has no ready endpoint" in responding.failures(ACTION)[-1])
+    assert ready(balancer) == ["127.0.0.2:8000"]
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"EndpointsCommand": '"/bin/true"'}, "needs either Endpoints or EndpointsCommand"),
+    ({"Endpoints": None}, "needs either Endpoints or EndpointsCommand"),
+    ({"Endpoints": None, "EndpointsCommand": '"list"'}, 'EndpointsCommand "list" is not an absolute path'),
+    ({"Endpoints": None, "EndpointsCommand": '"/nowhere"'}, "EndpointsCommand: /nowhere: No such file"),
+])
+def test_bad_sources_are_refused_at_start(responding, options, says):
+    given = {"Socket": '"/run/x"', "Backend": '"api"', "Endpoints": '"trading/api"', "Port": 8000, **options}
+    action = block("HAProxy", **{key: value for key, value in given.items() if value is not None})
+    responding.configure(response(action), store=False)
+    assert any(says in line for line in responding.collectd.refuses_to_start())
 
 
 def test_no_endpoint_at_all_changes_nothing(responding, cluster, balancer):

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from responding import Responding, block, elapsed, response, switch
+from responding import Responding, block, certificate, elapsed, response, switch
 from servers import build
 from servers.etcd import Etcd
 
@@ -99,6 +99,42 @@ def test_with_authentication(responding, etcd):
     responding.expect(lambda: any("authentication failed" in text for text in responding.failures("Switch two")))
 
 
+def test_over_tls(responding, new_server, directory):
+    key, cert = certificate(directory, "right")
+    _, wrong = certificate(directory, "wrong")
+    key.chmod(0o644)
+    etcd = new_server(Etcd).secure(key, cert).start()
+    shown = {"CertFile": f'"{cert}"', "KeyFile": f'"{key}"'}
+    responding.configure(response(switch("one")), etcd_store(etcd.url, CAFile=f'"{wrong}"', **shown)).start()
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "certificate" in responding.failures(ACTION)[0].lower() and etcd.keys() == []
+    responding.collectd.stop()
+    responding.configure(response(switch("one")), etcd_store(etcd.url, CAFile=f'"{cert}"', **shown)).start()
+    responding.expect(lambda: responding.breach() or etcd.keys() == [KEY])
+
+
+def test_a_lease_that_was_revoked_is_made_up_for(responding, etcd):
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    etcd.ctl("lease", "revoke", etcd.ctl("lease", "list").split()[-1])
+    assert etcd.keys() == []
+    responding.expect(lambda: etcd.keys() == [KEY])
+
+
+def test_a_file_that_another_agent_has_put_there_is_left_alone(responding):
+    responding.switches.mkdir()
+    other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
+    (responding.switches / "one").write_text(other)
+    responding.configure(response(switch("one"))).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.calm()
+    responding.expect_state("OFF")
+    assert (responding.switches / "one").read_text() == other
+
+
 def test_what_another_agent_has_set_is_left_alone(responding, etcd):
     other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
     etcd.ctl("put", KEY, other)
@@ -183,6 +219,9 @@ def test_postgresql_that_is_down_full_or_hangs(responding, database):
     responding.expect(lambda: responding.failures(ACTION))
     assert responding.is_on("one")  # the other store is not held up
     database.start()
+    database.run("ALTER ROLE agent CONNECTION LIMIT 0")
+    responding.expect(lambda: "too many connections" in responding.failures(ACTION)[-1], within=20)
+    database.run("ALTER ROLE agent CONNECTION LIMIT -1")
     responding.expect_state("ENGAGED", within=20)
     responding.calm()
     responding.expect_state("OFF")

@@ -5,12 +5,11 @@ import hmac
 import json
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
-from responding import Responding, block, elapsed, response, switch
+from responding import Responding, block, certificate, elapsed, response, switch
 from servers.http_sink import HttpSink
 
 
@@ -97,6 +96,15 @@ def test_a_hanging_server_delays_no_switch_and_no_stop(responding, http_sink):
     assert elapsed(responding.collectd.stop) < 5
 
 
+def test_the_request_and_its_answer_stand_in_the_journal(responding, http_sink):
+    responding.configure(response(webhook(f"{http_sink.url}/hook?key=open"))).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert responding.steps("Webhook hook") == ["intent", "request", "answer", "confirmed"]
+    assert responding.journal("action", step="request")[0]["url"] == f"{http_sink.url}/hook"
+    assert json.loads(posts(http_sink)[0].body)["value"] == 90
+
+
 def raw_server(talk):
     """A TCP server that does TALK(connection) with whoever comes. Returns its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -155,15 +163,6 @@ def test_servers_that_answer_wrongly(responding, talk, says):
     listener.close()
 
 
-def certificate(directory, name):
-    """A key and a certificate of its own for the address 127.0.0.1."""
-    key, cert = directory / f"{name}.key", directory / f"{name}.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
-                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"],
-                   check=True, capture_output=True)
-    return key, cert
-
-
 def test_tls_is_verified(responding):
     key, cert = certificate(responding.directory, "right")
     _, wrong = certificate(responding.directory, "wrong")
@@ -179,6 +178,22 @@ def test_tls_is_verified(responding):
     assert "certificate" in responding.journal("action", response="wary", step="failed")[0]["error"].lower()
     assert len(posts(sink)) == 1
     sink.close()
+
+
+def test_a_proxy_is_gone_through(responding, http_sink):
+    hook = webhook("http://ops.example.net/hook", Proxy=f'"{http_sink.url}"', AllowPlainHTTP="true")
+    responding.configure(response(hook)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert [one.path for one in posts(http_sink)] == ["http://ops.example.net/hook"]
+
+
+def test_no_proxy_of_the_environment_is_gone_through(responding, http_sink):
+    responding.collectd.environment["http_proxy"] = "http://127.0.0.1:9"
+    responding.configure(response(webhook(http_sink.url))).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert [one.path for one in posts(http_sink)] == ["/"]
 
 
 @pytest.mark.parametrize("url, says", [

@@ -81,9 +81,12 @@ struct action_call {
   /* What the action must not forget, for instance what it found before it
    * changed it: an object, changed by the driver, kept over a restart. */
   json_t *memory;
+  bool is_refresh;  /* it is as wished, as far as is known: a look after it */
   int64_t replicas; /* out: how many there are now; -1: it is not about that */
   int64_t again_in_ms; /* out: call set again so long from now although it
-                          succeeded; 0: no need */
+                          succeeded, or with -EAGAIN; 0: no need */
+  int64_t pause_ms;    /* out: the target asks for no further try before; 0: it
+                          does not */
   /* Writes the memory to the disk at once; for before an act. */
   int (*save)(void *context, struct error *error);
   /* One line in the journal. fields: taken. */

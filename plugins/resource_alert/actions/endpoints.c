@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoints: the addresses of a Kubernetes Service that are ready. */
+/* endpoints: the addresses that a load balancer is to have. */
 #include "resource_alert/actions/endpoints.h"
 
 #include <arpa/inet.h>
@@ -16,14 +16,17 @@ bool endpoints_have(const struct endpoints *endpoints, const char *address) {
   return false;
 }
 
+static bool is_address(const char *text) {
+  unsigned char parsed[16];
+  return strlen(text) < ENDPOINT_BYTES &&
+         (inet_pton(AF_INET, text, parsed) == 1 ||
+          inet_pton(AF_INET6, text, parsed) == 1);
+}
+
 /* What is no address is left out: it goes into a line of another protocol. */
 static void add(struct endpoints *endpoints, const char *address) {
-  unsigned char parsed[16];
   if (address != NULL && endpoints->len < ENDPOINTS_MAX &&
-      strlen(address) < ENDPOINT_BYTES &&
-      (inet_pton(AF_INET, address, parsed) == 1 ||
-       inet_pton(AF_INET6, address, parsed) == 1) &&
-      !endpoints_have(endpoints, address)) {
+      is_address(address) && !endpoints_have(endpoints, address)) {
     memcpy(endpoints->addresses[endpoints->len++], address,
            strlen(address) + 1);
   }
@@ -56,6 +59,20 @@ static void take_subsets(const json_t *object, struct endpoints *endpoints) {
       add(endpoints, json_string_value(json_object_get(one, "ip")));
     }
   }
+}
+
+int endpoints_parse(struct endpoints *endpoints, char *text,
+                    struct error *error) {
+  char *rest = text;
+  char *line;
+  endpoints->len = 0;
+  while ((line = strsep(&rest, "\r\n")) != NULL) {
+    if (line[0] != '\0' && !is_address(line)) {
+      return error_set(error, -EPROTO, "no address: %.64s", line);
+    }
+    add(endpoints, line[0] == '\0' ? NULL : line);
+  }
+  return 0;
 }
 
 int endpoints_read(struct kubernetes *kubernetes, const char *space,

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/deadline.h"
-#include "core/text.h"
 
 /* The helper's own pause before it gives up on a command is shorter. */
 #define SLACK_MS 1000
@@ -260,12 +259,12 @@ static int judge(const struct exec_job *job, char *verdict, const char *output,
                    output[0] == '\0' ? "" : ": ", output);
 }
 
-int exec_run(const struct exec_job *job, char output[EXEC_OUTPUT_BYTES],
+int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
              struct error *error) {
   struct channels channels;
   char verdict_text[256] = "";
   struct intake verdict = {verdict_text, sizeof(verdict_text), 0};
-  struct intake printed = {output, EXEC_OUTPUT_BYTES, 0};
+  struct intake printed = {output, output_bytes, 0};
   output[0] = '\0';
   int code = open_channels(&channels);
   if (code != 0) {
@@ -274,7 +273,6 @@ int exec_run(const struct exec_job *job, char output[EXEC_OUTPUT_BYTES],
   code = start(job, &channels, error);
   if (code == 0) {
     code = talk(job, &channels, &verdict, &printed);
-    text_blank_controls(output);
     code = code == 0 ? judge(job, verdict_text, output, error)
                      : error_set(error, code, "%s: the helper does not answer",
                                  job->command[0]);

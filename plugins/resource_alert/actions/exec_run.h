@@ -9,9 +9,6 @@
 
 #include "core/error.h"
 
-/* What a command may write before the rest is thrown away. */
-#define EXEC_OUTPUT_BYTES 512
-
 struct exec_job {
   const char *helper; /* path of the helper program */
   const char *user;
@@ -25,11 +22,11 @@ struct exec_job {
 };
 
 /* Runs the command until it ends, its whole process group with it.
- * output: what it wrote first, as one line of printable characters.
+ * output: what it wrote first, output_bytes - 1 of it at most, and a NUL.
  * Returns 0 when it exited with 0; -EIO for another end, -ETIMEDOUT,
  * -ECANCELED, -ENOEXEC when the helper cannot do it, or a negative errno; the
  * error then says why. Works while SIGCHLD is ignored; leaves no child. */
-int exec_run(const struct exec_job *job, char output[EXEC_OUTPUT_BYTES],
+int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
              struct error *error);
 
 #endif

@@ -4,7 +4,6 @@
  * must not. The backend has slots, made by server-template; a slot that is
  * free is in maintenance. HAProxy forgets all of it at a reload, so it is
  * asserted again and again. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,104 +12,23 @@
 
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/endpoints.h"
+#include "resource_alert/actions/exec_command.h"
+#include "resource_alert/actions/haproxy_options.h"
 #include "resource_alert/actions/haproxy_slots.h"
 #include "resource_alert/actions/haproxy_socket.h"
+#include "resource_alert/journal.h"
 
-struct haproxy_options {
-  struct action_options common;
-  char *socket;
-  char *backend;
-  char *endpoints; /* "NAMESPACE/SERVICE" */
-  int64_t port;
-  int64_t every_s;
-  int64_t drain_s;
-};
+#define OUTPUT_BYTES 65536 /* of the command: more than all addresses take */
 
 struct haproxy {
   const struct haproxy_options *options;
-  struct kubernetes *kubernetes;
+  struct kubernetes *kubernetes; /* NULL: the command */
   char space[254];
   const char *service; /* within the options */
+  struct exec_command command;
+  char output[OUTPUT_BYTES];
   struct endpoints endpoints;
   struct haproxy_slots slots;
-};
-
-#define FIELD(name) offsetof(struct haproxy_options, name)
-
-static int check_endpoints(const char *value, struct error *error) {
-  char space[254];
-  const char *slash = strchr(value, '/');
-  if (slash == NULL || slash - value >= (int)sizeof(space)) {
-    return error_set(error, -EINVAL, "is not \"NAMESPACE/SERVICE\"");
-  }
-  memcpy(space, value, (size_t)(slash - value));
-  space[slash - value] = '\0';
-  int code = kubernetes_check_name(space, error);
-  return code == 0 ? kubernetes_check_name(slash + 1, error) : code;
-}
-
-static const struct option rows[] = {
-    ACTION_OPTION_ROWS("5"),
-    {.name = "Socket",
-     .kind = OPTION_STRING,
-     .offset = FIELD(socket),
-     .is_required = true,
-     .example = "\"/run/haproxy/admin.sock\"",
-     .check = action_check_absolute,
-     .help = "HAProxy's stats socket, at level admin."},
-    {.name = "Backend",
-     .kind = OPTION_STRING,
-     .offset = FIELD(backend),
-     .is_required = true,
-     .example = "\"api\"",
-     .check = action_check_name,
-     .help = "The backend, whose servers are made by server-template, "
-             "C<disabled>."},
-    {.name = "Endpoints",
-     .kind = OPTION_STRING,
-     .offset = FIELD(endpoints),
-     .is_required = true,
-     .example = "\"trading/api\"",
-     .check = check_endpoints,
-     .help = "Namespace and name of the Kubernetes Service whose ready "
-             "addresses the servers are to have."},
-    {.name = "Port",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(port),
-     .min = 1,
-     .max = 65535,
-     .is_required = true,
-     .example = "8000",
-     .help = "The port on these addresses."},
-    {.name = "Every",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(every_s),
-     .min = 1,
-     .max = 3600,
-     .default_text = "5",
-     .unit = "seconds",
-     .help = "How often both sides are looked at."},
-    {.name = "Drain",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(drain_s),
-     .min = 0,
-     .max = 3600,
-     .default_text = "30",
-     .unit = "seconds",
-     .help = "A server whose address has gone gets no new sessions, and is "
-             "taken out when its last one has ended or after this time."},
-};
-
-const struct option_block haproxy_block = {
-    .name = "HAProxy",
-    .label = OPTION_LABEL_NONE,
-    .is_repeatable = true,
-    .size = sizeof(struct haproxy_options),
-    .help = "Lets the servers of a HAProxy backend follow the endpoints of a "
-            "Kubernetes Service, through the runtime API. It does so at all "
-            "times, engaged or not, in Mode C<auto>.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
 };
 
 static void describe(const void *options, char *text, size_t bytes) {
@@ -126,6 +44,20 @@ static void destroy(void *self) {
   }
 }
 
+/* Where the addresses come from. */
+static int init_source(struct haproxy *haproxy, const struct action_site *site,
+                       struct error *error) {
+  const struct haproxy_options *options = haproxy->options;
+  if (options->endpoints == NULL) {
+    return exec_command_init(&haproxy->command, &options->command,
+                             options->user, site, error);
+  }
+  const char *name = options->endpoints;
+  haproxy->service = strchr(name, '/') + 1;
+  memcpy(haproxy->space, name, (size_t)(haproxy->service - 1 - name));
+  return kubernetes_new(site->kubernetes, &haproxy->kubernetes, error);
+}
+
 static int create(const void *options, const struct action_site *site,
                   void **ret, struct error *error) {
   struct haproxy *haproxy = calloc(1, sizeof(*haproxy));
@@ -133,10 +65,7 @@ static int create(const void *options, const struct action_site *site,
     return error_set(error, -ENOMEM, "out of memory");
   }
   haproxy->options = options;
-  const char *name = haproxy->options->endpoints;
-  haproxy->service = strchr(name, '/') + 1;
-  memcpy(haproxy->space, name, (size_t)(haproxy->service - 1 - name));
-  int code = kubernetes_new(site->kubernetes, &haproxy->kubernetes, error);
+  int code = init_source(haproxy, site, error);
   if (code != 0) {
     destroy(haproxy);
     return code;
@@ -145,7 +74,31 @@ static int create(const void *options, const struct action_site *site,
   return 0;
 }
 
+static int check(const void *options, const struct action_site *site,
+                 struct error *error) {
+  const struct haproxy_options *own = options;
+  return own->endpoints != NULL
+             ? action_check_kubernetes(options, site, error)
+             : exec_command_check("EndpointsCommand", &own->command, own->user,
+                                  site, error);
+}
+
 /* ---- following ---- */
+
+/* Sends a line that changes something; it and the answer stand in the journal.
+ */
+static int send_line(const struct haproxy *haproxy, const char *line,
+                     char **ret_answer, const struct action_call *call,
+                     struct error *error) {
+  struct error reason = {{0}};
+  call->note(call->context, "request", json_pack("{s:s}", "line", line));
+  int code =
+      haproxy_ask(haproxy->options->socket, line, ret_answer, call, &reason);
+  call->note(call->context, "answer",
+             json_pack("{s:o}", "error",
+                       code == 0 ? json_null() : journal_text(reason.text)));
+  return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
+}
 
 static int order(const struct haproxy *haproxy, const struct haproxy_slot *slot,
                  const char *what, const struct action_call *call,
@@ -153,7 +106,7 @@ static int order(const struct haproxy *haproxy, const struct haproxy_slot *slot,
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
-  return haproxy_ask(haproxy->options->socket, line, NULL, call, error);
+  return send_line(haproxy, line, NULL, call, error);
 }
 
 /* Gives a free slot an address. HAProxy answers this one with a text. */
@@ -165,7 +118,7 @@ static int fill_slot(const struct haproxy *haproxy,
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
                  haproxy->options->backend, slot->name, address,
                  haproxy->options->port);
-  int code = haproxy_ask(haproxy->options->socket, line, &answer, call, error);
+  int code = send_line(haproxy, line, &answer, call, error);
   if (code == 0 && strstr(answer, "changed") == NULL &&
       strstr(answer, "nothing") == NULL && strstr(answer, "no need") == NULL &&
       answer[strspn(answer, " \n")] != '\0') {
@@ -239,10 +192,22 @@ static int fill_slots(struct haproxy *haproxy, const struct action_call *call,
   return code;
 }
 
+static int fetch_endpoints(struct haproxy *haproxy, struct action_call *call,
+                           struct error *error) {
+  if (haproxy->kubernetes != NULL) {
+    return endpoints_read(haproxy->kubernetes, haproxy->space, haproxy->service,
+                          &haproxy->endpoints, call, error);
+  }
+  int code = exec_command_run(&haproxy->command, "", false, haproxy->output,
+                              sizeof(haproxy->output), call, error);
+  return code == 0
+             ? endpoints_parse(&haproxy->endpoints, haproxy->output, error)
+             : code;
+}
+
 static int look(struct haproxy *haproxy, struct action_call *call,
                 struct error *error) {
-  int code = endpoints_read(haproxy->kubernetes, haproxy->space,
-                            haproxy->service, &haproxy->endpoints, call, error);
+  int code = fetch_endpoints(haproxy, call, error);
   return code == 0
              ? haproxy_slots_read(&haproxy->slots, haproxy->options->socket,
                                   haproxy->options->backend, call, error)
@@ -255,10 +220,12 @@ static int set(void *self, const struct action_wish *wish,
   int code = look(haproxy, call, error);
   if (code == 0 && haproxy->endpoints.len == 0) {
     /* All gone at once is more likely a mistake than the truth. */
-    code = error_set(error, -ENODATA,
-                     "service %s has no ready endpoint; its "
-                     "servers are left as they are",
-                     haproxy->options->endpoints);
+    code =
+        error_set(error, -ENODATA,
+                  "%s has no ready endpoint; its servers are left as they "
+                  "are",
+                  haproxy->kubernetes == NULL ? haproxy->command.words->items[0]
+                                              : haproxy->options->endpoints);
   }
   if (code == 0) {
     code = fill_slots(haproxy, call, error);
@@ -279,7 +246,7 @@ const struct action_driver haproxy_driver = {
     .block = &haproxy_block,
     .describe = describe,
     .is_standing = true,
-    .check = action_check_kubernetes,
+    .check = check,
     .new = create,
     .set = set,
     .drill = drill,

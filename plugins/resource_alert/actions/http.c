@@ -18,6 +18,8 @@ struct http_client {
   CURLM *multi;
   CURL *easy;
   char reason[CURL_ERROR_SIZE];
+  struct http_answer *answer; /* of the request that runs */
+  int intake_code;            /* why its body was not taken; 0: it was */
 };
 
 int http_init(void) {
@@ -104,13 +106,16 @@ void http_client_free(struct http_client *client) {
 /* ---- one request ---- */
 
 static size_t take_body(char *data, size_t one, size_t bytes, void *context) {
-  struct http_answer *answer = context;
+  struct http_client *client = context;
+  struct http_answer *answer = client->answer;
   (void)one;
   if (bytes > HTTP_ANSWER_BYTES_MAX - answer->body_bytes) {
-    return 0; /* ends the transfer with CURLE_WRITE_ERROR */
+    client->intake_code = -EMSGSIZE;
+    return 0; /* ends the transfer */
   }
   char *larger = realloc(answer->body, answer->body_bytes + bytes + 1);
   if (larger == NULL) {
+    client->intake_code = -ENOMEM;
     return 0;
   }
   memcpy(larger + answer->body_bytes, data, bytes);
@@ -155,7 +160,7 @@ static void set_request(CURL *easy, const struct http_question *question,
 
 static void set_up(struct http_client *client,
                    const struct http_question *question,
-                   struct curl_slist *headers, struct http_answer *answer) {
+                   struct curl_slist *headers) {
   CURL *easy = client->easy;
   curl_easy_reset(easy);
   client->reason[0] = '\0';
@@ -163,7 +168,7 @@ static void set_up(struct http_client *client,
   (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
   (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
   (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-  (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
+  (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
   (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                          (long)deadline_left_ms(question->deadline_ms) + 1);
@@ -204,6 +209,13 @@ static int translate(const struct http_client *client, CURLcode result,
                      struct error *error) {
   const char *reason =
       client->reason[0] == '\0' ? curl_easy_strerror(result) : client->reason;
+  if (client->intake_code == -EMSGSIZE) {
+    return error_set(error, -EMSGSIZE, "the answer is longer than %d bytes",
+                     HTTP_ANSWER_BYTES_MAX);
+  }
+  if (client->intake_code != 0) {
+    return error_set(error, client->intake_code, "out of memory");
+  }
   switch ((int)result) {
   case CURLE_OK:
     return 0;
@@ -211,9 +223,6 @@ static int translate(const struct http_client *client, CURLcode result,
     return error_set(error, -ETIMEDOUT, "no answer in time");
   case CURLE_COULDNT_CONNECT:
     return error_set(error, -ECONNREFUSED, "%s", reason);
-  case CURLE_WRITE_ERROR:
-    return error_set(error, -EMSGSIZE, "the answer is longer than %d bytes",
-                     HTTP_ANSWER_BYTES_MAX);
   default:
     return error_set(error, -EIO, "%s", reason);
   }
@@ -265,7 +274,9 @@ int http_perform(struct http_client *client,
   if (make_headers(question, &headers) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  set_up(client, question, headers, answer);
+  client->answer = answer;
+  client->intake_code = 0;
+  set_up(client, question, headers);
   int code = curl_multi_add_handle(client->multi, client->easy) == CURLM_OK
                  ? drive(client, question, error)
                  : error_set(error, -ENOMEM, "out of memory");

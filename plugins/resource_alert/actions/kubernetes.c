@@ -188,7 +188,7 @@ static int ask_once(struct kubernetes *kubernetes, const char *method,
   *ret_status = answer.status;
   code = judge(&answer, ret, error);
   if (code == -EBUSY) {
-    call->again_in_ms = answer.retry_after_ms;
+    call->pause_ms = answer.retry_after_ms;
   }
   http_answer_fini(&answer);
   return code;
@@ -213,9 +213,9 @@ static int ask_with_token(struct kubernetes *kubernetes, const char *method,
   return code;
 }
 
-int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
-                   const char *path, json_t *body, struct action_call *call,
-                   json_t **ret, struct error *error) {
+static int ask(struct kubernetes *kubernetes, const char *method,
+               const char *path, json_t *body, struct action_call *call,
+               json_t **ret, struct error *error) {
   char url[KUBERNETES_PATH_BYTES * 2];
   const char *server = kubernetes->options->server;
   size_t length = strlen(server);
@@ -243,6 +243,23 @@ int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
     json_decref(answer);
   }
   return code;
+}
+
+int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
+                   const char *path, json_t *body, struct action_call *call,
+                   json_t **ret, struct error *error) {
+  if (body == NULL) {
+    return ask(kubernetes, method, path, NULL, call, ret, error);
+  }
+  call->note(call->context, "request",
+             json_pack("{s:s, s:s, s:O}", "method", method, "path", path,
+                       "body", body));
+  struct error reason = {{0}};
+  int code = ask(kubernetes, method, path, body, call, ret, &reason);
+  call->note(call->context, "answer",
+             json_pack("{s:o}", "error",
+                       code == 0 ? json_null() : journal_text(reason.text)));
+  return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 
 /* ---- events ---- */
@@ -278,13 +295,11 @@ void kubernetes_record(struct kubernetes *kubernetes, const char *space,
                        const char *note, struct action_call *call) {
   char path[KUBERNETES_PATH_BYTES];
   struct error error = {{0}};
-  int64_t again_in_ms = call->again_in_ms;
   (void)snprintf(path, sizeof(path),
                  "/apis/events.k8s.io/v1/namespaces/%s/events", space);
-  int code = kubernetes_ask(kubernetes, "POST", path,
-                            make_event(space, kind, name, wish, reason, note),
-                            call, NULL, &error);
-  call->again_in_ms = again_in_ms;
+  int code = ask(kubernetes, "POST", path,
+                 make_event(space, kind, name, wish, reason, note), call, NULL,
+                 &error);
   if (code != 0) {
     call->note(call->context, "event",
                json_pack("{s:o}", "error", journal_text(error.text)));

@@ -27,11 +27,12 @@ int kubernetes_new(const struct kubernetes_options *options,
 void kubernetes_free(struct kubernetes *kubernetes); /* accepts NULL */
 
 /* Asks the API server. path: from the '/' on, its parts made of checked names.
- * body: taken; NULL: none. A PATCH is a merge patch. ret: yours; NULL where the
+ * body: taken; NULL: none. A PATCH is a merge patch. What has a body, and its
+ * answer, stands in the journal. ret: yours; NULL where the
  * answer does not matter.
  * Returns 0; -ENOENT for 404; -ESTALE for 409, the object has changed
  * meanwhile; -EACCES for 401 and 403; -EINVAL for another 4xx; -EBUSY for 429
- * and 503, with the pause that is asked for in call->again_in_ms; -EIO; and
+ * and 503, with the pause that is asked for in call->pause_ms; -EIO; and
  * what http_perform() returns. The error holds the server's message. */
 int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
                    const char *path, json_t *body, struct action_call *call,

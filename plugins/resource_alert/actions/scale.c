@@ -2,9 +2,10 @@
 /* scale: adds replicas of a Kubernetes workload while the response is engaged,
  * step by step, and takes away afterwards what it has added.
  *
- * memory: {"added": how many replicas are ours, "from", "to": a write whose
- * answer was not seen, "released": when undoing began}. Only what was added is
- * ever taken away, whoever else scaled meanwhile. */
+ * memory: {"added": how many replicas are ours, "owner": the uid of the object
+ * that says so, "from", "to": a write whose answer was not seen, "released":
+ * when undoing began}. Only what was added is ever taken away, whoever else
+ * scaled meanwhile. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -109,6 +110,34 @@ static int64_t wished(const struct scale *scale, const struct scale_now *now,
 
 /* ---- acts ---- */
 
+static void forget(struct action_call *call, const char *key) {
+  (void)json_object_del(call->memory, key);
+}
+
+/* Reads what is NOW. Where it is written elsewhere than what we have added, an
+ * autoscaler has come or gone, or the object was made anew: what was added is
+ * no longer ours to take away. */
+static int look(struct scale *scale, struct scale_now *now,
+                struct action_call *call, struct error *error) {
+  int code =
+      scale_target_read(scale->kubernetes, &scale->target, now, call, error);
+  if (code != 0) {
+    return code;
+  }
+  const char *owner = json_string_value(json_object_get(call->memory, "owner"));
+  if (owner != NULL && strcmp(owner, now->owner) != 0) {
+    call->note(call->context, "disowned",
+               json_pack("{s:I, s:s}", "added",
+                         (json_int_t)remembered(call, "added"), "autoscaler",
+                         now->autoscaler));
+    forget(call, "added");
+    forget(call, "from");
+    forget(call, "to");
+  }
+  (void)json_object_set_new(call->memory, "owner", json_string(now->owner));
+  return 0;
+}
+
 /* Waits out the shared pause. Returns 0 when it is our turn. */
 static int take_turn(struct scale *scale, struct action_call *call,
                      struct error *error) {
@@ -140,8 +169,8 @@ static void settle(struct scale *scale, const struct scale_now *now,
   } else {
     scale->has_claim = false;
   }
-  (void)json_object_del(call->memory, "from");
-  (void)json_object_del(call->memory, "to");
+  forget(call, "from");
+  forget(call, "to");
 }
 
 /* Writes VALUE in place of NOW's. What is added is remembered before it is
@@ -155,9 +184,6 @@ static int write_value(struct scale *scale, const struct scale_now *now,
   remember(call, "from", now->value);
   remember(call, "to", value);
   (void)call->save(call->context, error);
-  call->note(call->context, "request",
-             json_pack("{s:I, s:I, s:s}", "from", (json_int_t)now->value, "to",
-                       (json_int_t)value, "autoscaler", now->autoscaler));
   int code = scale_target_write(scale->kubernetes, &scale->target, now, value,
                                 false, call, error);
   if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
@@ -166,8 +192,8 @@ static int write_value(struct scale *scale, const struct scale_now *now,
   if (code != 0) {
     return code;
   }
-  (void)json_object_del(call->memory, "from");
-  (void)json_object_del(call->memory, "to");
+  forget(call, "from");
+  forget(call, "to");
   scale->has_claim = false;
   call->replicas = now->replicas + change;
   (void)snprintf(note, sizeof(note),
@@ -184,9 +210,8 @@ static int write_value(struct scale *scale, const struct scale_now *now,
 static int scale_out(struct scale *scale, const struct action_wish *wish,
                      struct action_call *call, struct error *error) {
   struct scale_now now;
-  (void)json_object_del(call->memory, "released");
-  int code =
-      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
+  forget(call, "released");
+  int code = look(scale, &now, call, error);
   if (code != 0) {
     return code;
   }
@@ -222,8 +247,7 @@ static int scale_in(struct scale *scale, const struct action_wish *wish,
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;
   }
-  int code =
-      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
+  int code = look(scale, &now, call, error);
   if (code != 0) {
     return code;
   }

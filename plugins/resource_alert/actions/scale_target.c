@@ -32,14 +32,19 @@ static void autoscaler_path(const struct scale_target *target, const char *name,
 
 /* ---- reading ---- */
 
-static int copy_version(const json_t *object, struct scale_now *now,
-                        struct error *error) {
-  const char *version = json_string_value(
-      json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
-  if (version == NULL || strlen(version) >= sizeof(now->version)) {
-    return error_set(error, -EPROTO, "an object without a resourceVersion");
+static int copy_identity(const json_t *object, struct scale_now *now,
+                         struct error *error) {
+  const json_t *metadata = json_object_get(object, "metadata");
+  const char *version =
+      json_string_value(json_object_get(metadata, "resourceVersion"));
+  const char *owner = json_string_value(json_object_get(metadata, "uid"));
+  if (version == NULL || strlen(version) >= sizeof(now->version) ||
+      owner == NULL || strlen(owner) >= sizeof(now->owner)) {
+    return error_set(error, -EPROTO,
+                     "an object without a resourceVersion or uid");
   }
   memcpy(now->version, version, strlen(version) + 1);
+  memcpy(now->owner, owner, strlen(owner) + 1);
   return 0;
 }
 
@@ -66,7 +71,7 @@ static int take_autoscaler(const json_t *autoscaler, struct scale_now *now,
   memcpy(now->autoscaler, name, strlen(name) + 1);
   now->value = json_is_integer(least) ? json_integer_value(least) : 1;
   now->limit = json_integer_value(json_object_get(spec, "maxReplicas"));
-  return copy_version(autoscaler, now, error);
+  return copy_identity(autoscaler, now, error);
 }
 
 static int find_autoscaler(struct kubernetes *kubernetes,
@@ -106,7 +111,7 @@ int scale_target_read(struct kubernetes *kubernetes,
   now->replicas = json_integer_value(
       json_object_get(json_object_get(scale, "spec"), "replicas"));
   now->value = now->replicas; /* absent is zero */
-  code = copy_version(scale, now, error);
+  code = copy_identity(scale, now, error);
   json_decref(scale);
   return code == 0 ? find_autoscaler(kubernetes, target, now, call, error)
                    : code;

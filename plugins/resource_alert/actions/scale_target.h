@@ -18,6 +18,7 @@ struct scale_target {
 struct scale_now {
   char autoscaler[256]; /* name of the HorizontalPodAutoscaler; "": none */
   char version[64];     /* resourceVersion of what is to be written */
+  char owner[64];       /* its uid: another one is another object */
   int64_t replicas;     /* that are wished for now */
   int64_t value;        /* what is to be written: replicas, or the autoscaler's
                            minReplicas */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "resource_alert/actions/wish.h"
+#include "resource_alert/journal.h"
 
 #define STORE_AGAIN_MS 10000 /* somebody may clean up there */
 
@@ -126,6 +127,18 @@ static int64_t sooner(int64_t a, int64_t b) {
   return b == 0 || (a != 0 && a < b) ? a : b;
 }
 
+/* What is done, not what is only looked after, stands in the journal. */
+static void note(const struct action_call *call, const char *step,
+                 const struct store_driver *driver, const char *key,
+                 json_t *value) {
+  if (call->is_refresh) {
+    json_decref(value);
+    return;
+  }
+  call->note(call->context, step,
+             json_pack("{s:s, s:o}", "store", driver->name, key, value));
+}
+
 int stores_put(struct stores *stores, const char *name, bool is_on,
                const json_t *value, struct action_call *call,
                struct error *error) {
@@ -135,8 +148,11 @@ int stores_put(struct stores *stores, const char *name, bool is_on,
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
     call->again_in_ms = 0;
+    note(call, "request", driver, "on", json_boolean(is_on));
     int code =
         driver->put(stores->items[i].store, name, is_on, value, call, &reason);
+    note(call, "answer", driver, "error",
+         code == 0 ? json_null() : journal_text(reason.text));
     first = first_failure(first, code, driver, &reason, error);
     again_in_ms = sooner(again_in_ms, call->again_in_ms);
   }

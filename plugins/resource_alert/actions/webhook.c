@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "core/text.h"
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/http_options.h"
 #include "resource_alert/actions/secret_file.h"
@@ -177,6 +178,7 @@ static void format_key(const struct action_wish *wish, char *header,
   (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", wish->host,
                  wish->response, (long long)wish->since_s,
                  wish->is_on ? "engage" : "release");
+  text_blank_controls(header); /* whatever the host's name holds */
 }
 
 /* ---- the driver ---- */
@@ -211,6 +213,10 @@ static int send_request(struct webhook *webhook,
                         const struct http_question *request,
                         struct action_call *call, struct error *error) {
   struct http_answer answer;
+  call->note(
+      call->context, "request",
+      json_pack("{s:o}", "url", /* what follows may be secret */
+                json_stringn(request->url, strcspn(request->url, "?#"))));
   int code = http_perform(webhook->client, request, &answer, error);
   if (code != 0) {
     return code;
@@ -218,7 +224,7 @@ static int send_request(struct webhook *webhook,
   call->note(call->context, "answer",
              json_pack("{s:i}", "status", (int)answer.status));
   code = http_expect_success(&answer, error);
-  call->again_in_ms = answer.retry_after_ms;
+  call->pause_ms = answer.retry_after_ms;
   http_answer_fini(&answer);
   return code;
 }
@@ -269,9 +275,6 @@ static int set(void *self, const struct action_wish *wish,
     return error_set(error, -ENOMEM, "out of memory");
   }
   int code = post(webhook, wish, body, call, error);
-  if (code == 0) {
-    call->again_in_ms = 0;
-  }
   free(body);
   return code;
 }

@@ -2,6 +2,7 @@
 /* wish: a wish as JSON, the same for everybody who is told of it. */
 #include "resource_alert/actions/wish.h"
 
+#include <math.h>
 #include <time.h>
 
 #include "resource_alert/journal.h"
@@ -20,10 +21,11 @@ json_t *wish_to_json(const struct action_wish *wish) {
   char now[WISH_TIME_BYTES];
   wish_format_time(wish->since_s, since);
   wish_format_time(wish->now_s, now);
-  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:s}", "version",
-                   1, "event", wish->is_on ? "engage" : "release", "response",
-                   wish->response, "host", journal_text(wish->host), "row",
-                   journal_text(wish->cause), "state",
-                   alert_state_name(wish->severity), "level",
+  json_t *value = isfinite(wish->value) ? json_real(wish->value) : json_null();
+  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
+                   "version", 1, "event", wish->is_on ? "engage" : "release",
+                   "response", wish->response, "host", journal_text(wish->host),
+                   "row", journal_text(wish->cause), "state",
+                   alert_state_name(wish->severity), "value", value, "level",
                    (json_int_t)wish->level, "since", since, "time", now);
 }

@@ -251,6 +251,7 @@ void worker_act(struct worker *worker, size_t task) {
   const struct action_wish wish = make_wish(worker, is_on);
   struct action_call call = worker_make_call(&act);
   struct error error = {{0}};
+  call.is_refresh = is_refresh;
   response_begin(&worker->response, task);
   if (!is_refresh) {
     announce(&act, is_on);
@@ -260,7 +261,9 @@ void worker_act(struct worker *worker, size_t task) {
     atomic_store(&act.action->replicas, call.replicas);
   }
   tell_outcome(&act, is_on, is_refresh, code, &error);
-  response_done(&worker->response, task, is_on, code, call.again_in_ms,
+  bool is_as_planned = code == 0 || code == -EAGAIN;
+  response_done(&worker->response, task, is_on, code,
+                is_as_planned ? call.again_in_ms : call.pause_ms,
                 monotonic_ms(), worker_random());
   settle(&act, task);
 }

@@ -170,6 +170,10 @@ void worker_keep(struct worker *worker) {
 void worker_sync(struct worker *worker) {
   struct error error = {{0}};
   worker->sync_ms = RESPONSE_NEVER;
+  if (worker->keep_complaint.is_open) { /* until it works again */
+    worker_keep(worker);
+    return;
+  }
   int code = desired_state_sync(worker->shared->states, &error);
   if (code != 0) {
     tell_keeping(worker, code, &error);

@@ -13,6 +13,14 @@ class Etcd(Server):
         super().__init__(directory)
         self.url = f"http://127.0.0.1:{self.port()}"
         self.peer_url = f"http://127.0.0.1:{self.port()}"
+        self.certificate = None
+
+    def secure(self, key, certificate):
+        """From the next start on speaks TLS, and only with who shows this same
+        certificate."""
+        self.certificate = key, certificate
+        self.url = self.url.replace("http:", "https:")
+        return self
 
     def ctl(self, *words):
         """Runs etcdctl; returns what it prints."""
@@ -33,12 +41,22 @@ class Etcd(Server):
                 f"--listen-client-urls={self.url}", f"--advertise-client-urls={self.url}",
                 f"--listen-peer-urls={self.peer_url}",
                 f"--initial-advertise-peer-urls={self.peer_url}",
-                f"--initial-cluster=one={self.peer_url}", "--unsafe-no-fsync"]
+                f"--initial-cluster=one={self.peer_url}", "--unsafe-no-fsync", *self._tls_words()]
 
     def is_ready(self):
         return self._ctl("endpoint", "health").returncode == 0
 
+    def _tls_words(self):
+        if not self.certificate:
+            return []
+        key, certificate = self.certificate
+        return [f"--cert-file={certificate}", f"--key-file={key}", f"--trusted-ca-file={certificate}", "--client-cert-auth"]
+
     def _ctl(self, *words):
-        return subprocess.run(["etcdctl", f"--endpoints={self.url}", *words], check=False,
+        tls = []
+        if self.certificate:
+            key, certificate = self.certificate
+            tls = [f"--cacert={certificate}", f"--cert={certificate}", f"--key={key}"]
+        return subprocess.run(["etcdctl", f"--endpoints={self.url}", *tls, *words], check=False,
                               capture_output=True, text=True, timeout=10,
                               env={"PATH": SERVER_PATH, "ETCDCTL_API": "3"})

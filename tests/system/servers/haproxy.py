@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """HAProxy with its runtime API on a unix socket."""
+import signal
 import socket
 
 from servers import ports
@@ -49,7 +50,20 @@ frontend front
 """, encoding="utf-8")
 
     def command(self):
-        return ["haproxy", "-db", "-f", self.directory / "haproxy.cfg"]
+        # A master and its worker, so that it can be reloaded.
+        return ["haproxy", "-W", "-db", "-f", self.directory / "haproxy.cfg"]
+
+    def reload(self):
+        """A new worker, which knows only the configuration, takes over."""
+        before = self.ask("show info").split("Pid: ")[1].split()[0]
+        self.process.send_signal(signal.SIGUSR2)
+        self.expect(lambda: self._worker() not in (None, before))
+
+    def _worker(self):
+        try:
+            return self.ask("show info").split("Pid: ")[1].split()[0]
+        except (OSError, IndexError):
+            return None
 
     def is_ready(self):
         return self.admin_socket.exists() and ports.answers(self.http_port)

@@ -14,6 +14,7 @@ import yaml
 
 from servers import build
 from servers.kubernetes_standin import Standin
+from servers.meddler import Meddler
 from servers.server import Server
 
 SPACE = "trading"
@@ -30,10 +31,22 @@ class Cluster:
     def __init__(self, url, admin, ca_file, token_file):
         self.url, self.admin, self.ca_file, self.token_file = url, admin, ca_file, token_file
         self._context = ssl.create_default_context(cafile=ca_file) if ca_file else None
+        self.meddler = None
 
     def block(self):
+        """Where the agent finds the API: straight, or through what meddles."""
+        if self.meddler:
+            return f'<Kubernetes>\nServer "{self.meddler.url}"\nTokenFile "{self.token_file}"\n</Kubernetes>'
         ca_line = f'CAFile "{self.ca_file}"' if self.ca_file else ""
         return f'<Kubernetes>\nServer "{self.url}"\nTokenFile "{self.token_file}"\n{ca_line}\n</Kubernetes>'
+
+    def meddle(self):
+        self.meddler = Meddler(self.url, self.ca_file)
+        return self.meddler
+
+    def close(self):
+        if self.meddler:
+            self.meddler.close()
 
     def ask(self, method, path, body=None):
         request = urllib.request.Request(self.url + path, method=method, data=json.dumps(body).encode() if body else None)
@@ -82,6 +95,23 @@ class Cluster:
     def cron_job(self, name="fetch-prices"):
         return self.get("/apis/batch/v1beta1", "cronjobs", name)
 
+    def touch(self, name="api"):
+        """Changes nothing but the workload's version."""
+        self.ask("PATCH", f"/apis/apps/v1/namespaces/{SPACE}/deployments/{name}",
+                 {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
+
+    def delete_autoscaler(self):
+        self.ask("DELETE", f"/apis/autoscaling/v1/namespaces/{SPACE}/horizontalpodautoscalers/keeper")
+
+    def set_slice(self, *endpoints, service="api"):
+        """An EndpointSlice of (address, ready) pairs; ready may be None."""
+        made = [{"addresses": [address], "conditions": {} if ready is None else {"ready": ready}}
+                for address, ready in endpoints]
+        self.create("/apis/discovery.k8s.io/v1", "endpointslices", {
+            "metadata": {"name": f"{service}-{secrets.token_hex(3)}",
+                         "labels": {"kubernetes.io/service-name": service}},
+            "addressType": "IPv4", "endpoints": made, "ports": [{"port": 8000}]})
+
     def set_endpoints(self, *addresses, service="api"):
         subsets = [{"addresses": [{"ip": one} for one in addresses], "ports": [{"port": 8000}]}] if addresses else []
         value = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": service}, "subsets": subsets}
@@ -103,6 +133,7 @@ class StandinCluster(Cluster):
         super().__init__(self.standin.url, self.standin.admin, None, self.standin.token_file)
 
     def close(self):
+        super().close()
         self.standin.close()
 
 
@@ -146,9 +177,6 @@ class RealCluster(Cluster):
         answer = self.create("/api/v1", "serviceaccounts/collectd/token", {
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}})
         return answer["status"]["token"]
-
-    def close(self):
-        pass  # its processes are the fixtures'
 
     def _openssl(self, *words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.directory)

@@ -12,8 +12,8 @@ PATH = re.compile(
     r"^/(?:api/v1|apis/(?P<group>[a-z0-9.]+)/(?P<version>v1(?:beta1)?))/namespaces/(?P<space>[a-z-]+)/"
     r"(?P<plural>[a-z]+)(?:/(?P<name>[a-z0-9.-]+)(?P<sub>/scale)?)?$")
 SERVED = {("apps", "v1"), ("autoscaling", "v1"), ("coordination.k8s.io", "v1"), ("events.k8s.io", "v1"),
-          ("batch", "v1beta1"), ("", "v1")}  # as in 1.20: no batch/v1 CronJob, no discovery/v1
-VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch"}
+          ("batch", "v1beta1"), ("", "v1")}  # as in 1.20: no batch/v1 CronJob, no discovery.k8s.io/v1
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 ADMIN = "admin-token"
 
 
@@ -38,6 +38,12 @@ def merged(old, patch):
     return result
 
 
+def is_selected(value, query):
+    """By a labelSelector of the form KEY=VALUE."""
+    key, _, wanted = query.get("labelSelector", [""])[0].partition("=")
+    return not key or value["metadata"].get("labels", {}).get(key) == wanted
+
+
 class Standin:
     """ROLE: the rules that holders of `token` have. Files a token like a pod's."""
 
@@ -48,9 +54,8 @@ class Standin:
         self.token_file.write_text(self.token)
         self.ca_file = None
         self.objects = {}
-        self.requests = []
         self.version = 100
-        self.meddle = lambda standin, method, path: None  # called before each write by the agent
+        self.served = set(SERVED)
         self.lock = threading.RLock()
         handler = type("Handler", (_Handler,), {"standin": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -63,9 +68,6 @@ class Standin:
         self._server.shutdown()
         self._server.server_close()
 
-    def rotate_token(self, new):
-        self.token = new
-
     # One request.
 
     def answer(self, method, raw_path, headers, body):
@@ -74,17 +76,15 @@ class Standin:
         with self.lock:
             is_admin = self._authenticate(headers)
             found = PATH.match(url.path)
-            if not found or (found["group"] or "", found["version"] or "v1") not in SERVED:
+            if not found or (found["group"] or "", found["version"] or "v1") not in self.served:
                 raise Refusal(404, "NotFound", "the server could not find the requested resource")
             if not is_admin:
-                self.requests.append((method, raw_path, body))
                 self._authorize(method, found)
-                if method != "GET":
-                    self.meddle(self, method, url.path)
             key = (found["plural"], found["name"])
             is_dry = query.get("dryRun") == ["All"]
             if method == "GET" and found["name"] is None:
-                items = [value for (plural, _), value in sorted(self.objects.items()) if plural == found["plural"]]
+                items = [value for (plural, _), value in sorted(self.objects.items())
+                         if plural == found["plural"] and is_selected(value, query)]
                 return 200, {"kind": "List", "items": items}
             if method == "POST":
                 name = body["metadata"]["name"]
@@ -124,7 +124,9 @@ class Standin:
     def _keep(self, key, value):
         self.version += 1
         value = copy.deepcopy(value)
-        value.setdefault("metadata", {})["resourceVersion"] = str(self.version)
+        metadata = value.setdefault("metadata", {})
+        metadata["resourceVersion"] = str(self.version)
+        metadata.setdefault("uid", f"uid-{self.version}")
         self.objects[key] = value
         return value
 
@@ -134,6 +136,8 @@ class Standin:
             raise Refusal(404, "NotFound", f'{key[0]} "{key[1]}" not found')
         if method == "GET":
             return self._scale_of(old) if found["sub"] else old
+        if method == "DELETE":
+            return self.objects.pop(key)
         if method == "PATCH" and headers.get("Content-Type") != "application/merge-patch+json":
             raise Refusal(415, "UnsupportedMediaType", "the body of the request was in an unknown format")
         stated = (body.get("metadata") or {}).get("resourceVersion")
@@ -162,7 +166,7 @@ class Standin:
     @staticmethod
     def _scale_of(value):
         return {"kind": "Scale", "apiVersion": "autoscaling/v1",
-                "metadata": {key: value["metadata"][key] for key in ("name", "resourceVersion")},
+                "metadata": {key: value["metadata"][key] for key in ("name", "uid", "resourceVersion")},
                 "spec": {"replicas": value["spec"]["replicas"]} if value["spec"].get("replicas") else {},
                 "status": {"replicas": value["spec"].get("replicas", 0)}}
 
@@ -173,27 +177,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _take(self):
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        extra = {}
         try:
             body = json.loads(raw) if raw else None
-            special = getattr(self.standin, "next_answers", [])
-            if special and self.headers.get("Authorization") != f"Bearer {ADMIN}":
-                status, answer, extra = special.pop(0)
-                self.standin.requests.append((self.command, self.path, body))
-            else:
-                status, answer = self.standin.answer(self.command, self.path, self.headers, body)
+            status, answer = self.standin.answer(self.command, self.path, self.headers, body)
         except Refusal as refusal:
             status, answer = refusal.status, refusal.body
         data = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        for name, value in extra.items():
-            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_PATCH = _take
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _take
 
     def log_message(self, *_):
         pass
