@@ -7,6 +7,8 @@
 
 #include "ctl/record_series.h"
 
+#define EPOCH_S_MAX 9e9 /* in the year 2255; nanoseconds end soon after */
+
 static ssize_t next_line(struct record_series *series) {
   ssize_t length = getline(&series->line, &series->line_bytes, series->file);
   if (length > 0) {
@@ -64,7 +66,7 @@ static const char *parse_value(const char *text, enum reading_kind kind,
 static bool parse_line(struct record_series *series) {
   char *rest = NULL;
   double epoch_s = strtod(series->line, &rest);
-  if (rest == series->line || !(epoch_s > 0 && epoch_s < 1e11)) {
+  if (rest == series->line || !(epoch_s > 0 && epoch_s < EPOCH_S_MAX)) {
     return false;
   }
   const char *at = rest;

@@ -12,6 +12,7 @@
 #include "ctl/rehearsal.h"
 
 #define START_MS (INT64_C(1600000000) * 1000) /* any time will do */
+#define LENGTH_S_MAX (10 * 365 * 86400.0)
 
 struct running_series {
   struct reading_names names;
@@ -137,12 +138,18 @@ static void check_moments(struct running *running, int64_t from_ms,
 
 /* ---- running ---- */
 
-static void play(struct running *running) {
+/* The readings of the longest series. */
+static size_t longest_of(const struct running *running) {
   size_t longest = 1;
   for (size_t i = 0; i < running->scenario->series.len; i++) {
     size_t len = running->series[i].notation.len;
     longest = len > longest ? len : longest;
   }
+  return longest;
+}
+
+static void play(struct running *running) {
+  size_t longest = longest_of(running);
   double interval_ms = running->scenario->interval_s * 1000;
   for (size_t step = 0; step < longest; step++) {
     int64_t at_ms = (int64_t)((double)step * interval_ms);
@@ -176,6 +183,10 @@ static int prepare(struct running *running, struct error *error) {
       code = notation_parse(series[i].values.items[j],
                             &running->series[i].notation, error);
     }
+  }
+  if (code == 0 && (double)longest_of(running) * running->scenario->interval_s >
+                       LENGTH_S_MAX) {
+    code = error_set(error, -EINVAL, "the test lasts more than ten years");
   }
   return code;
 }

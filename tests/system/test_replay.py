@@ -101,6 +101,11 @@ def test_a_typo_has_its_place(run_tests, text, told):
     assert code == 3 and out.startswith(told), out
 
 
+def test_a_test_of_a_thousand_years_is_refused(run_tests):
+    code, _, told = run_tests(scenario("40x999999", interval=86400))
+    assert code == 3 and "the test lasts more than ten years" in told
+
+
 def test_without_a_table_there_is_nothing_to_test(run_tests):
     code, _, told = run_tests(scenario("40"), configuration="")
     assert code == 3 and "no table to test" in told

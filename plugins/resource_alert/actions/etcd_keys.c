@@ -36,10 +36,12 @@ static char *decode(const char *text) {
     free(decoded);
     return NULL;
   }
-  for (size_t i = length; i > 0 && text[i - 1] == '='; i--) {
-    bytes--; /* padding is decoded to zeros */
+  int padding = 0; /* is decoded to zeros; of "====", too */
+  while (padding < 2 && padding < bytes &&
+         text[length - 1 - (size_t)padding] == '=') {
+    padding++;
   }
-  decoded[bytes] = '\0';
+  decoded[bytes - padding] = '\0';
   return (char *)decoded;
 }
 

@@ -19,6 +19,7 @@
 #include "resource_alert/journal.h"
 
 #define CONFLICT_TRIES 3
+#define REMEMBERED_MAX INT64_C(1000000000000)
 
 struct scale {
   const struct scale_options *options;
@@ -81,8 +82,12 @@ static int create(const void *options, const struct action_site *site,
 
 /* ---- how many ---- */
 
+/* Never so large that sums of it overflow, whatever the state file says. */
 static int64_t remembered(const struct action_call *call, const char *key) {
-  return json_integer_value(json_object_get(call->memory, key));
+  int64_t value = json_integer_value(json_object_get(call->memory, key));
+  return value < -REMEMBERED_MAX  ? -REMEMBERED_MAX
+         : value > REMEMBERED_MAX ? REMEMBERED_MAX
+                                  : value;
 }
 
 static void remember(struct action_call *call, const char *key, int64_t value) {
@@ -105,7 +110,7 @@ static int64_t wished(const struct scale *scale, const struct scale_now *now,
   if (more > (double)most) {
     return most;
   }
-  return (int64_t)more;
+  return more < 0 ? 0 : (int64_t)more;
 }
 
 /* ---- acts ---- */

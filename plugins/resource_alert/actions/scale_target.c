@@ -48,6 +48,22 @@ static int copy_identity(const json_t *object, struct scale_now *now,
   return 0;
 }
 
+/* An int32 of the API, absent: as it was; what else it may be is no answer of
+ * Kubernetes. */
+static int take_number(const json_t *spec, const char *key, int64_t *ret,
+                       struct error *error) {
+  const json_t *number = json_object_get(spec, key);
+  if (number == NULL || json_is_null(number)) {
+    return 0;
+  }
+  json_int_t value = json_integer_value(number);
+  if (!json_is_integer(number) || value < 0 || value > INT32_MAX) {
+    return error_set(error, -EPROTO, "an object with a strange %s", key);
+  }
+  *ret = value;
+  return 0;
+}
+
 static bool is_owner(const json_t *autoscaler,
                      const struct scale_target *target) {
   const json_t *reference =
@@ -62,16 +78,19 @@ static bool is_owner(const json_t *autoscaler,
 static int take_autoscaler(const json_t *autoscaler, struct scale_now *now,
                            struct error *error) {
   const json_t *spec = json_object_get(autoscaler, "spec");
-  const json_t *least = json_object_get(spec, "minReplicas");
   const char *name = json_string_value(
       json_object_get(json_object_get(autoscaler, "metadata"), "name"));
   if (name == NULL || strlen(name) >= sizeof(now->autoscaler)) {
     return error_set(error, -EPROTO, "an autoscaler without a name");
   }
   memcpy(now->autoscaler, name, strlen(name) + 1);
-  now->value = json_is_integer(least) ? json_integer_value(least) : 1;
-  now->limit = json_integer_value(json_object_get(spec, "maxReplicas"));
-  return copy_identity(autoscaler, now, error);
+  now->value = 1;
+  now->limit = 0;
+  int code = take_number(spec, "minReplicas", &now->value, error);
+  if (code == 0) {
+    code = take_number(spec, "maxReplicas", &now->limit, error);
+  }
+  return code == 0 ? copy_identity(autoscaler, now, error) : code;
 }
 
 static int find_autoscaler(struct kubernetes *kubernetes,
@@ -108,10 +127,10 @@ int scale_target_read(struct kubernetes *kubernetes,
   if (code != 0) {
     return code;
   }
-  now->replicas = json_integer_value(
-      json_object_get(json_object_get(scale, "spec"), "replicas"));
+  code = take_number(json_object_get(scale, "spec"), "replicas", &now->replicas,
+                     error);
   now->value = now->replicas; /* absent is zero */
-  code = copy_identity(scale, now, error);
+  code = code == 0 ? copy_identity(scale, now, error) : code;
   json_decref(scale);
   return code == 0 ? find_autoscaler(kubernetes, target, now, call, error)
                    : code;
@@ -176,8 +195,10 @@ static int64_t left_of(const json_t *lease, int64_t now_s) {
   const json_t *spec = json_object_get(lease, "spec");
   int64_t since_s =
       parse_time(json_string_value(json_object_get(spec, "renewTime")));
-  int64_t duration_s =
-      json_integer_value(json_object_get(spec, "leaseDurationSeconds"));
+  int64_t duration_s = 0;
+  if (take_number(spec, "leaseDurationSeconds", &duration_s, NULL) != 0) {
+    return 0;
+  }
   int64_t left_s = since_s + duration_s - now_s;
   /* A clock that is far ahead must not hold us up for longer. */
   return left_s > duration_s ? duration_s : left_s;

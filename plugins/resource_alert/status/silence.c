@@ -13,6 +13,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 #define TEXT_BYTES_MAX 512
+#define UNTIL_S_MAX 1e12 /* milliseconds must fit, whatever a file says */
 
 struct silence {
   char *pattern;
@@ -207,7 +208,7 @@ static void take_up(struct silences *silences, json_t *all) {
     double until = 0;
     if (json_unpack(one, "{ss sF ss ss}", "name", &pattern, "until", &until,
                     "who", &who, "comment", &comment) == 0 &&
-        glob_check(pattern, NULL) == 0) {
+        until > 0 && until < UNTIL_S_MAX && glob_check(pattern, NULL) == 0) {
       const struct silence_wish wish = {pattern, (int64_t)(until * 1000), who,
                                         comment};
       (void)put(silences, &wish, NULL);

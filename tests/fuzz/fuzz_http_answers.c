@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_http_answers: any answers of the Kubernetes API and of etcd, through the
+ * actions that ask them.
+ *
+ * The input's first byte chooses the action. Answers follow, separated by 0x1d:
+ * a byte for the status, then the body; behind the last one nobody answers. */
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/config_text.h"
+#include "resource_alert/actions/endpoints.h"
+#include "resource_alert/options.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int __wrap_http_perform(struct http_client *client,
+                        const struct http_question *question,
+                        struct http_answer *answer, struct error *error);
+
+#define QUESTIONS_MAX 200
+
+static char secret[] = "/dev/shm/fuzz_http_answers.XXXXXX";
+static struct resource_alert_options options;
+static struct stores *stores;
+static struct action_site site = {.response = "r", .host = "h"};
+
+/* ---- the server ---- */
+
+static const uint8_t *next, *end;
+static int questions;
+
+static const long statuses[] = {200, 200, 200, 201, 401, 404, 409, 429, 500};
+
+/* Stands in the place of the client (--wrap). */
+int __wrap_http_perform(struct http_client *client,
+                        const struct http_question *question,
+                        struct http_answer *answer, struct error *error) {
+  (void)client;
+  if (++questions > QUESTIONS_MAX) {
+    abort(); /* an answer has led it in a circle */
+  }
+  if (strpbrk(question->url, " \r\n") != NULL) {
+    abort(); /* an answer has got into the next question */
+  }
+  if (next >= end) {
+    return error_set(error, -ETIMEDOUT, "nobody answers");
+  }
+  const uint8_t *body = next + 1;
+  const uint8_t *stop = memchr(next, 0x1d, (size_t)(end - next));
+  stop = stop == NULL ? end : stop;
+  body = body > stop ? stop : body;
+  size_t bytes = (size_t)(stop - body);
+  *answer = (struct http_answer){.status = statuses[*next % 9],
+                                 .body = malloc(bytes + 1),
+                                 .body_bytes = bytes,
+                                 .retry_after_ms = 1000};
+  if (answer->body == NULL) {
+    abort();
+  }
+  memcpy(answer->body, body, bytes);
+  answer->body[bytes] = '\0';
+  next = stop + 1;
+  return 0;
+}
+
+/* ---- the actions ---- */
+
+static const char settings[] =
+    "<SwitchStore \"etcd\">\n"
+    "  URL \"http://127.0.0.1:1\" \"http://127.0.0.1:2\"\n"
+    "  User \"u\"\n  PasswordFile \"%s\"\n  TTL 60\n"
+    "</SwitchStore>\n"
+    "<Kubernetes>\n"
+    "  Server \"http://127.0.0.1:1\"\n  TokenFile \"%s\"\n"
+    "</Kubernetes>\n"
+    "<Threshold \"t\">\n  Metric \"*/*\"\n  WarningMax 1\n</Threshold>\n"
+    "<Response \"r\">\n"
+    "  When \"t\"\n"
+    "  <Switch \"s\">\n  </Switch>\n"
+    "  <Scale>\n"
+    "    Namespace \"n\"\n    Deployment \"d\"\n    Min 1\n    Max 9\n"
+    "  </Scale>\n"
+    "  <SuspendCronJob>\n    Namespace \"n\"\n    Name \"c\"\n"
+    "  </SuspendCronJob>\n"
+    "</Response>\n";
+
+static void forget_secret(void) {
+  (void)unlink(secret);
+  stores_free(stores);
+  option_fini(&resource_alert_options, &options);
+  http_fini();
+}
+
+static void begin(void) {
+  char text[2048];
+  struct config_item root = {0};
+  struct error error = {{0}};
+  char name[] = "Plugin";
+  int fd = mkstemp(secret);
+  int length = snprintf(text, sizeof(text), settings, secret, secret);
+  if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0 || http_init() != 0 ||
+      option_init(&resource_alert_options, &options) != 0 ||
+      config_text_parse(text, (size_t)length, &root, &error) != 0) {
+    abort();
+  }
+  root.key = name;
+  if (option_parse(&resource_alert_options, &root, &options, &error) != 0 ||
+      stores_new(&options.responses.stores, &stores, &error) != 0) {
+    (void)fprintf(stderr, "%s\n", error.text);
+    abort();
+  }
+  root.key = NULL;
+  config_item_fini(&root);
+  site.stores = stores;
+  site.stores_len = 1;
+  site.kubernetes = options.responses.kubernetes.items;
+  (void)atexit(forget_secret);
+}
+
+static int save(void *context, struct error *error) {
+  (void)context;
+  (void)error;
+  return 0;
+}
+
+static void note(void *context, const char *step, json_t *fields) {
+  (void)context;
+  (void)step;
+  json_decref(fields);
+}
+
+static struct action_call new_call(void) {
+  return (struct action_call){.cancel_fd = -1,
+                              .deadline_ms = INT64_MAX / 2,
+                              .memory = json_object(),
+                              .replicas = -1,
+                              .save = save,
+                              .note = note};
+}
+
+/* On, confirmed, off, rehearsed: all of it with what answers there are. */
+static void act(enum action_kind kind) {
+  const struct response_options *response = options.responses.responses.items;
+  const struct action_driver *driver = action_drivers[kind];
+  struct action_wish wish = {.is_on = true,
+                             .is_pressing = true,
+                             .response = "r",
+                             .host = "h",
+                             .cause = "t",
+                             .value = 2.0,
+                             .now_s = 1600000000};
+  struct error error = {{0}};
+  struct action_call call = new_call();
+  void *action = NULL;
+  if (driver->new (response->actions[kind].items, &site, &action, &error) !=
+      0) {
+    abort();
+  }
+  for (int round = 0; round < 4 && next < end; round++) {
+    wish.is_on = round % 2 == 0;
+    wish.now_s += 100000;
+    (void)driver->set(action, &wish, &call, &error);
+    if (driver->confirm != NULL) {
+      (void)driver->confirm(action, &wish, &call, &error);
+    }
+  }
+  (void)driver->drill(action, &call, &error);
+  driver->free(action);
+  json_decref(call.memory);
+}
+
+static void read_endpoints(void) {
+  static struct endpoints endpoints;
+  struct kubernetes *kubernetes = NULL;
+  struct error error = {{0}};
+  struct action_call call = new_call();
+  if (kubernetes_new(site.kubernetes, &kubernetes, &error) != 0) {
+    abort();
+  }
+  (void)endpoints_read(kubernetes, "n", "s", &endpoints, &call, &error);
+  for (size_t i = 0; i < endpoints.len; i++) {
+    if (strpbrk(endpoints.addresses[i], " ;\n/") != NULL) {
+      abort(); /* it would become another line for HAProxy */
+    }
+  }
+  kubernetes_free(kubernetes);
+  json_decref(call.memory);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (stores == NULL) {
+    begin();
+  }
+  if (size == 0) {
+    return 0;
+  }
+  next = data + 1;
+  end = data + size;
+  questions = 0;
+  switch (data[0] % 4) {
+  case 0:
+    act(ACTION_SCALE);
+    break;
+  case 1:
+    act(ACTION_SUSPEND);
+    break;
+  case 2:
+    act(ACTION_SWITCH);
+    break;
+  default:
+    read_endpoints();
+  }
+  return 0;
+}

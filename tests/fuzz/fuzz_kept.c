@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_kept: any bytes as the files that outlive the daemon: silences, desired
+ * states, the end of the journal. What is taken from them can be said again. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "resource_alert/response/desired_state.h"
+#include "resource_alert/status/journal_tail.h"
+#include "resource_alert/status/silence.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char path[64];
+
+static void remove_files(void) {
+  char bad[80];
+  (void)snprintf(bad, sizeof(bad), "%s.bad", path);
+  (void)unlink(path);
+  (void)unlink(bad);
+}
+
+static void write_file(const uint8_t *data, size_t size) {
+  if (path[0] == '\0') {
+    (void)snprintf(path, sizeof(path), "/dev/shm/fuzz_kept.%ld",
+                   (long)getpid());
+    (void)atexit(remove_files);
+  }
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+    abort();
+  }
+  (void)close(fd);
+}
+
+static void say(void *context, enum report_level level, const char *line) {
+  (void)context;
+  (void)level;
+  for (const char *c = line; *c != '\0'; c++) {
+    if ((unsigned char)*c < ' ') {
+      abort(); /* a control character has got through */
+    }
+  }
+}
+
+static void read_silences(const struct report_sink *log) {
+  struct silences *silences = NULL;
+  if (silences_new(path, log, &silences, NULL) != 0) {
+    abort();
+  }
+  (void)silences_cover(silences, "row", "h/p/t", 1000);
+  json_t *all = silences_snapshot(silences, 1000);
+  if (json_array_size(all) > SILENCES_MAX) {
+    abort();
+  }
+  json_decref(all);
+  silences_free(silences);
+}
+
+static void read_states(const struct report_sink *log) {
+  struct desired_state *states = NULL;
+  if (desired_state_new(path, log, &states, NULL) != 0) {
+    abort();
+  }
+  json_decref(desired_state_get(states, "r"));
+  desired_state_free(states);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const struct report_sink log = {.say = say};
+  write_file(data, size);
+  json_decref(journal_tail(path, 10));
+  read_states(&log);
+  write_file(data, size); /* it may have been set aside */
+  read_silences(&log);
+  return 0;
+}
