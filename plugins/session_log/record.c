@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define NUMBER_BYTES_MAX 10
+/* Sums and differences of two signed numbers fit, whatever a file holds. */
+#define SIGNED_END (UINT64_C(1) << 62)
 
 static bool make_room(struct record_writer *writer, size_t more) {
   if (writer->is_failed) {
@@ -76,6 +78,11 @@ uint64_t record_get(struct record_reader *reader) {
 int64_t record_get_signed(struct record_reader *reader) {
   uint64_t bits = record_get(reader);
   uint64_t half = bits >> 1;
+  if (half >= SIGNED_END) {
+    reader->is_failed = true;
+    reader->at = reader->end;
+    return 0;
+  }
   return (bits & 1) != 0 ? -(int64_t)half - 1 : (int64_t)half;
 }
 

@@ -29,6 +29,7 @@ struct record_reader {
 };
 
 uint64_t record_get(struct record_reader *reader);
+/* Between -2^62 and 2^62 - 1, else the record is bad: sums of two fit. */
 int64_t record_get_signed(struct record_reader *reader);
 
 /* A number that must not exceed MAX; else the reader has failed. */
