@@ -16,16 +16,24 @@
 
 #include "core/config_text.h"
 
+#define READS_MAX 16
+#define NAMES_MAX 1024
+
 static int (*configure)(oconfig_item_t *);
 static plugin_init_cb init;
 static plugin_write_cb write_values;
-static int (*read_values)(void);
 static plugin_shutdown_cb stop;
+static struct {
+  int (*plain)(void); /* or */
+  plugin_read_cb complex;
+  user_data_t data;
+} reads[READS_MAX];
+static size_t reads_len;
 static atomic_size_t notifications, log_lines, values;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char last_names[64][2 * DATA_MAX_NAME_LEN]; /* guarded by lock */
-static double last_values[64];
+static char last_names[NAMES_MAX][2 * DATA_MAX_NAME_LEN]; /* guarded by lock */
+static double last_values[NAMES_MAX];
 static size_t last_len;
 
 char *hostname_g;
@@ -65,9 +73,27 @@ int plugin_register_write(const char *name, plugin_write_cb callback,
 
 int plugin_register_read(const char *name, int (*callback)(void)) {
   (void)name;
-  read_values = callback;
+  reads[reads_len++].plain = callback;
   return 0;
 }
+
+int plugin_register_complex_read(const char *group, const char *name,
+                                 plugin_read_cb callback, cdtime_t interval,
+                                 user_data_t const *data) {
+  (void)group, (void)name, (void)interval;
+  reads[reads_len].complex = callback;
+  reads[reads_len].data = data == NULL ? (user_data_t){.data = NULL} : *data;
+  reads_len++;
+  return 0;
+}
+
+int plugin_thread_create(pthread_t *thread, void *(*start)(void *),
+                         void *argument, char const *name) {
+  (void)name;
+  return pthread_create(thread, NULL, start, argument);
+}
+
+cdtime_t plugin_get_interval(void) { return interval_g; }
 
 int plugin_register_notification(const char *name,
                                  plugin_notification_cb callback,
@@ -82,9 +108,12 @@ int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
   return 0;
 }
 
+static bool is_derive(const char *type) {
+  return strcmp(type, "derive") == 0 || strncmp(type, "total_", 6) == 0;
+}
+
 const data_set_t *plugin_get_ds(const char *name) {
-  bool is_derive = strcmp(name, "derive") == 0;
-  return is_derive ? &derive_type : &gauge_type;
+  return is_derive(name) ? &derive_type : &gauge_type;
 }
 
 void plugin_log(int level, const char *format, ...) {
@@ -114,9 +143,10 @@ int plugin_dispatch_values(value_list_t const *list) {
   while (i < last_len && strcmp(last_names[i], name) != 0) {
     i++;
   }
-  if (i < 64) {
+  if (i < NAMES_MAX) {
     (void)snprintf(last_names[i], sizeof(last_names[i]), "%s", name);
-    last_values[i] = list->values[0].gauge;
+    last_values[i] = is_derive(list->type) ? (double)list->values[0].derive
+                                           : list->values[0].gauge;
     last_len = i == last_len ? i + 1 : last_len;
   }
   (void)pthread_mutex_unlock(&lock);
@@ -151,6 +181,14 @@ cdtime_t cdtime(void) { return TIME_T_TO_CDTIME_T(time(NULL)); }
 char *sstrncpy(char *to, const char *from, size_t bytes) {
   (void)snprintf(to, bytes, "%s", from);
   return to;
+}
+
+int ssnprintf(char *to, size_t bytes, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(to, bytes, format, arguments);
+  va_end(arguments);
+  return length;
 }
 
 /* ---- what tests call ---- */
@@ -190,24 +228,26 @@ static void release(oconfig_item_t *item) {
   free(item->values);
 }
 
-static void configure_with(const char *text) {
+bool daemon_configure(const char *configuration) {
   struct config_item root = {0};
   struct error error = {{0}};
-  if (config_text_parse(text, strlen(text), &root, &error) != 0) {
+  if (config_text_parse(configuration, strlen(configuration), &root, &error) !=
+      0) {
     (void)fprintf(stderr, "%s\n", error.text);
     exit(1);
   }
   root.key = strdup("Plugin");
   oconfig_item_t *item = translate(&root);
-  if (configure(item) != 0) {
-    exit(1);
-  }
+  bool is_taken = configure != NULL && configure(item) == 0;
   release(item);
   free(item);
   config_item_fini(&root);
+  return is_taken;
 }
 
-void daemon_start(const char *module, const char *configuration) {
+bool daemon_init(void) { return init() == 0; }
+
+void *daemon_load(const char *module) {
   static char host[] = "host";
   hostname_g = host;
   void *handle = dlopen(module, RTLD_NOW | RTLD_LOCAL);
@@ -221,13 +261,27 @@ void daemon_start(const char *module, const char *configuration) {
     void (*call)(void);
   } module_register = {.symbol = symbol};
   module_register.call();
-  configure_with(configuration);
-  if (init() != 0) {
+  return handle;
+}
+
+void daemon_start(const char *module, const char *configuration) {
+  (void)daemon_load(module);
+  if (!daemon_configure(configuration) || !daemon_init()) {
     exit(1);
   }
 }
 
-void daemon_stop(void) { (void)stop(); }
+void daemon_stop(void) {
+  for (size_t i = 0; i < reads_len; i++) {
+    if (reads[i].data.free_func != NULL) {
+      reads[i].data.free_func(reads[i].data.data);
+    }
+  }
+  reads_len = 0;
+  if (stop != NULL) {
+    (void)stop();
+  }
+}
 
 void daemon_write_gauge(const char *plugin_instance, double value,
                         int64_t time_s, int64_t interval_s) {
@@ -246,13 +300,25 @@ void daemon_write_gauge(const char *plugin_instance, double value,
   (void)write_values(&gauge_type, &list, NULL);
 }
 
-void daemon_read(void) { (void)read_values(); }
+void daemon_read(void) {
+  for (size_t i = 0; i < reads_len; i++) {
+    (void)(reads[i].plain != NULL ? reads[i].plain()
+                                  : reads[i].complex(&reads[i].data));
+  }
+}
 
 size_t daemon_notifications(void) { return atomic_load(&notifications); }
 
 size_t daemon_log_lines(void) { return atomic_load(&log_lines); }
 
 size_t daemon_values(void) { return atomic_load(&values); }
+
+size_t daemon_names(void) {
+  (void)pthread_mutex_lock(&lock);
+  size_t len = last_len;
+  (void)pthread_mutex_unlock(&lock);
+  return len;
+}
 
 double daemon_value(const char *plugin_instance, const char *type,
                     const char *type_instance) {
