@@ -215,7 +215,9 @@ static void begin(const struct scenario *scenario, size_t number, bool lasts,
   char log[128];
   size_t outcome = 0;
   (void)snprintf(log, sizeof(log), "%s/stderr", attempt->directory);
-  (void)freopen(log, "we", stderr);
+  if (freopen(log, "we", stderr) == NULL) {
+    exit(1);
+  }
   (void)alarm(LIMIT_MS * 6 / 1000);
   short_memory_after(number, lasts);
   exit(try(scenario, attempt->directory, wanted, &outcome));

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* crowd: a read plugin whose series are many: CROWD_SERIES of them in turn, a
+ * tenth at each read. Their values wander slowly between 0 and 100. */
+#include "glue/module.h"
+
+#include "collectd.h"
+#include "plugin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TURNS 10
+
+static size_t series = 1000;
+static uint64_t reads;
+
+static int read_some(void) {
+  uint64_t turn = reads % TURNS;
+  for (size_t i = turn; i < series; i += TURNS) {
+    value_t value = {.gauge = (double)((reads / TURNS + i * 7) % 101)};
+    value_list_t list = VALUE_LIST_INIT;
+    list.values = &value;
+    list.values_len = 1;
+    list.interval = plugin_get_interval() * TURNS;
+    (void)snprintf(list.plugin, sizeof(list.plugin), "crowd");
+    (void)snprintf(list.plugin_instance, sizeof(list.plugin_instance), "%zu",
+                   i / 100);
+    (void)snprintf(list.type, sizeof(list.type), "percent");
+    (void)snprintf(list.type_instance, sizeof(list.type_instance), "used%zu",
+                   i % 100);
+    (void)plugin_dispatch_values(&list);
+  }
+  reads++;
+  return 0;
+}
+
+void module_register(void) {
+  const char *wanted = getenv("CROWD_SERIES");
+  series = wanted == NULL ? series : strtoul(wanted, NULL, 10);
+  plugin_register_read("crowd", read_some);
+}
