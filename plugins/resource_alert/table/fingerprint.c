@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-__extension__ typedef unsigned __int128 uint128;
+#include "resource_alert/table/wide.h"
 
 int fingerprint_key_draw(struct fingerprint_key *key) {
   ssize_t bytes = getrandom(key, sizeof(*key), 0);
@@ -39,17 +39,19 @@ static uint64_t until_nul(uint64_t word, uint64_t nul) {
   return nul == 0 ? word : word & (lowest - 1);
 }
 
-static uint128 sum_of_name(const char *name, const uint64_t *key) {
-  uint128 sum = 0;
+static struct wide sum_of_name(const char *name, const uint64_t *key) {
+  struct wide sum = {0, 0};
   for (size_t i = 0; i < READING_NAME_BYTES / 8; i += 2) {
     uint64_t first = load_word(name + 8 * i);
     uint64_t nul = mark_nul(first);
     if (nul != 0) { /* as most names are: short */
-      return sum + (uint128)(until_nul(first, nul) + key[i]) * key[i + 1];
+      return wide_sum(sum,
+                      wide_product(until_nul(first, nul) + key[i], key[i + 1]));
     }
     uint64_t second = load_word(name + 8 * i + 8);
     nul = mark_nul(second);
-    sum += (uint128)(first + key[i]) * (until_nul(second, nul) + key[i + 1]);
+    sum = wide_sum(
+        sum, wide_product(first + key[i], until_nul(second, nul) + key[i + 1]));
     if (nul != 0) {
       break;
     }
@@ -59,17 +61,16 @@ static uint128 sum_of_name(const char *name, const uint64_t *key) {
 
 struct fingerprint fingerprint_of_names(const struct reading_names *names,
                                         const struct fingerprint_key *key) {
-  uint128 sum = sum_of_name(names->host, key->names[0]) +
-                sum_of_name(names->plugin, key->names[1]) +
-                sum_of_name(names->plugin_instance, key->names[2]) +
-                sum_of_name(names->type, key->names[3]) +
-                sum_of_name(names->type_instance, key->names[4]);
-  uint64_t low = (uint64_t)sum;
-  uint64_t high = (uint64_t)(sum >> 64);
-  uint128 mixed = (uint128)(low ^ key->last[0]) * (high ^ key->last[1]);
+  struct wide sum = sum_of_name(names->host, key->names[0]);
+  sum = wide_sum(sum, sum_of_name(names->plugin, key->names[1]));
+  sum = wide_sum(sum, sum_of_name(names->plugin_instance, key->names[2]));
+  sum = wide_sum(sum, sum_of_name(names->type, key->names[3]));
+  sum = wide_sum(sum, sum_of_name(names->type_instance, key->names[4]));
+  struct wide mixed =
+      wide_product(sum.low ^ key->last[0], sum.high ^ key->last[1]);
   return (struct fingerprint){
-      .low = (uint64_t)mixed ^ (uint64_t)(mixed >> 64),
-      .high = high ^ low,
+      .low = mixed.low ^ mixed.high,
+      .high = sum.high ^ sum.low,
   };
 }
 

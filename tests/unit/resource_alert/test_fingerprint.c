@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "resource_alert/table/fingerprint.h"
+#include "resource_alert/table/wide.h"
 
 #define SERIES 60000
 
@@ -87,11 +88,29 @@ static void many_alike_spread_and_do_not_meet(void **state) {
   }
 }
 
+/* What 32-bit machines do is what the others do. */
+static void wide_numbers_are_the_same_by_halves(void **state) {
+  (void)state;
+  static const uint64_t some[] = {
+      0,         1, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(0x123456789abcdef0),
+      UINT64_MAX};
+  for (size_t i = 0; i < 36; i++) {
+    struct wide whole = wide_product(some[i / 6], some[i % 6]);
+    struct wide halves = wide_product_of_halves(some[i / 6], some[i % 6]);
+    assert_true(whole.low == halves.low && whole.high == halves.high);
+  }
+  struct wide square = wide_product_of_halves(UINT64_MAX, UINT64_MAX);
+  assert_true(square.low == 1 && square.high == UINT64_MAX - 1);
+  struct wide sum = wide_sum(square, (struct wide){UINT64_MAX, 0});
+  assert_true(sum.low == 0 && sum.high == UINT64_MAX);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_stands_before_the_end_counts),
       cmocka_unit_test(the_place_of_a_name_counts),
       cmocka_unit_test(many_alike_spread_and_do_not_meet),
+      cmocka_unit_test(wide_numbers_are_the_same_by_halves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
