@@ -166,7 +166,7 @@ static int open_file(struct journal *journal) {
     (void)close(journal->file);
     journal->file = -1;
   }
-  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
   if (journal->file < 0) {
     journal->file = open(journal->path, flags, 0640);
   }

@@ -24,11 +24,11 @@ struct journal_counts {
  * there) and starts the writer's thread. The
  * file is opened again when it was moved or deleted. A disk that takes nothing
  * is said once through LOG and once when it is over; meanwhile lines are lost,
- * nothing else is. The sequence goes on from the last line in the file.
- * path: copied; NULL or "": no file, every put is accepted and forgotten.
- * log: copied. A file that cannot be opened is no failure: it is complained
- * about and tried again.
- * Returns 0 or negative errno (no memory, no thread). */
+ * nothing else is. A pipe in its place holds nobody up. The sequence goes on
+ * from the last line in the file. path: copied; NULL or "": no file, every put
+ * is accepted and forgotten. log: copied. A file that cannot be opened is no
+ * failure: it is complained about and tried again. Returns 0 or negative errno
+ * (no memory, no thread). */
 int journal_new(const char *path, const struct report_sink *log,
                 struct journal **ret_journal, struct error *error);
 
