@@ -4,8 +4,9 @@ plugins, a pool, a log, the installed table and a response, after twenty reads.
 Private: nobody else's, anonymous and changed pages; resident: with the pages of
 libcurl, libpq and OpenSSL, which other programs share. The peers add their own:
 the stock plugins that do a part of it (load, memory, cpu, df, processes, swap,
-postgresql, tail, threshold). The floor is an empty plugin's, and what these
-libraries change when they are loaded: about 1 MiB."""
+postgresql, tail, threshold). The floor is the libraries': collectd's own
+postgresql and our dbpool, loaded with no configuration, both add the same 1052 KiB
+private and 5.1 MiB resident (libpq and what it brings)."""
 import os
 import pathlib
 import re

@@ -196,11 +196,17 @@ class Chaos:
 
     def one_fault(self):
         faults = {
-            "hang PostgreSQL": lambda: self.hang(self.postgresql), "kill PostgreSQL": lambda: self.kill_and_start(
-                self.postgresql), "hang etcd": lambda: self.hang(self.etcd), "kill etcd": lambda: self.kill_and_start(
-                self.etcd), "kill collectd": self.kill_collectd, "restart collectd": self.restart_collectd,
-            "rename the log": self.rename_log, "copy and truncate the log": self.copy_and_truncate_log,
-            "refuse Kubernetes": self.refuse_kubernetes}
+            "hang PostgreSQL": lambda: self.hang(self.postgresql),
+            "kill PostgreSQL": lambda: self.kill_and_start(self.postgresql),
+            "use the pool": self.use_pool,
+            "hang etcd": lambda: self.hang(self.etcd),
+            "kill etcd": lambda: self.kill_and_start(self.etcd),
+            "refuse Kubernetes": self.refuse_kubernetes,
+            "kill collectd": self.kill_collectd,
+            "restart collectd": self.restart_collectd,
+            "rename the log": self.rename_log,
+            "copy and truncate the log": self.copy_and_truncate_log,
+        }
         if self.disk.keeper:
             faults["fill the disk"] = self.fill_disk
         name = self.chance.choice(list(faults))
@@ -212,8 +218,10 @@ class Chaos:
         self.work(self.chance.uniform(0.2, 3), turns=True)
 
     def refuse_kubernetes(self):
-        token, self.cluster.token = self.cluster.token, "another"
-        return lambda: setattr(self.cluster, "token", token)
+        standin = self.cluster.standin
+        token = standin.token
+        standin.rotate_token("another")
+        return lambda: standin.rotate_token(token)
 
     # What must be so at the end.
 

@@ -221,7 +221,9 @@ static void format_instance(const char *series, const char *host,
   size_t skipped = strcmp(host, local_host) == 0 ? strlen(host) + 1 : 0;
   (void)snprintf(text, bytes, "%s", series + skipped);
   for (char *c = text; *c != '\0'; c++) {
-    *c = *c == '/' ? '-' : *c;
+    if (*c == '/') {
+      *c = '-';
+    }
   }
 }
 

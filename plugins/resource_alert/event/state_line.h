@@ -15,9 +15,9 @@ int state_line_check_head(const char *line, struct error *error);
 /* The line with its newline: yours, free(); NULL when memory is short. */
 char *state_line_format(const struct stored_alert *alert);
 
-/* Hands the alert of LINE (without newline) to TAKE, which may be NULL.
- * Returns 0 or -EINVAL. */
-int state_line_parse(const char *line,
+/* Hands the alert of TEXT, a line without its newline, to TAKE, which may be
+ * NULL. Returns 0 or -EINVAL. */
+int state_line_parse(const char *text,
                      void (*take)(void *context,
                                   const struct stored_alert *alert),
                      void *context, struct error *error);

@@ -78,7 +78,7 @@ static int bind_and_listen(int descriptor, const struct sockaddr *address,
 }
 
 int http_listen_tcp(const char *address, struct error *error) {
-  struct sockaddr_storage where;
+  struct sockaddr_storage where = {0};
   socklen_t bytes = 0;
   int code = http_parse_address(address, &where, &bytes, error);
   if (code != 0) {
