@@ -30,8 +30,9 @@ MINUTES = 60
 WARM_UP_MINUTES = 5
 POOLS = LOGS = 200
 SERIES = 50000
-# What may be more at the end: the allocator's slack; the load of others.
-ALLOWANCE = {"RSS KiB": 1.01, "anonymous KiB": 1.01, "descriptors": 1.0, "threads": 1.0, "CPU s a minute": 1.2}
+# What the median may be more at the end: the allocator's slack; logs that have just been rotated, which are
+# held for a while; the load of others.
+ALLOWANCE = {"RSS KiB": 1.01, "anonymous KiB": 1.01, "descriptors": 1.05, "threads": 1.0, "CPU s a minute": 1.2}
 
 
 class Soaked(Collectd):
@@ -135,7 +136,6 @@ def judge(rows):
     for what, allowance in ALLOWANCE.items():
         earlier, later = (sorted(row[what] for row in part)
                           for part in (rows[:len(rows) // 2], rows[len(rows) // 2:]))
-        # The median: a descriptor is open while a file is written.
         if later[len(later) // 2] > earlier[len(earlier) // 2] * allowance:
             grown.append(f"{what}: {earlier[len(earlier) // 2]} -> {later[len(later) // 2]}")
     return grown
