@@ -37,7 +37,7 @@ static void print_event(const json_t *event) {
   (void)printf("%s", terminal_text(event, "event", text, sizeof(text)));
   const char *name;
   const json_t *value;
-  json_t *members = json_copy((json_t *)(size_t)event);
+  json_t *members = json_deep_copy(event);
   json_object_foreach(members, name, value) {
     if (strcmp(name, "seq") == 0 || strcmp(name, "time") == 0 ||
         strcmp(name, "event") == 0) {

@@ -173,8 +173,10 @@ static int prepare(struct running *running, struct error *error) {
   const struct scenario_series *series = running->scenario->series.items;
   running->series =
       calloc(running->scenario->series.len + 1, sizeof(*running->series));
-  int code =
-      running->series == NULL ? error_set(error, -ENOMEM, "out of memory") : 0;
+  int code = 0;
+  if (running->series == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
   for (size_t i = 0; i < running->scenario->series.len && code == 0; i++) {
     running->series[i].source = series[i].source;
     code =

@@ -137,7 +137,6 @@ struct action_driver {
   "growing pauses of up to a minute."
 
 /* The rows that every action's table begins with. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields, and rows */
 #define ACTION_OPTION_ROWS(timeout_text)                                       \
   {.name = "After",                                                            \
    .kind = OPTION_INTEGER,                                                     \
@@ -159,6 +158,5 @@ struct action_driver {
     .max = 300, .default_text = timeout_text, .unit = "seconds",               \
     .help = ACTION_TIMEOUT_HELP                                                \
   }
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

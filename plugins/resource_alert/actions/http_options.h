@@ -23,7 +23,6 @@ int http_options_check_url(const struct http_options *options, const char *name,
 
 /* The rows of a table. outer: its struct's tag; member: its field of struct
  * http_options. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields, and rows */
 #define HTTP_OPTION_ROWS(outer, member)                                        \
   {.name = "CAFile",                                                           \
    .kind = OPTION_STRING,                                                      \
@@ -55,6 +54,5 @@ int http_options_check_url(const struct http_options *options, const char *name,
             "machine: everybody on the way can then read and change what is "  \
             "sent."                                                            \
   }
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

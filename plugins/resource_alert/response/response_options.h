@@ -62,7 +62,6 @@ extern const struct option_block response_block;
 
 /* The rows of the outermost table. outer: its struct's tag; member: its field
  * of struct responses_options. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields, and rows */
 #define RESPONSES_OPTION_ROWS(outer, member)                                   \
   {.name = "Mode",                                                             \
    .kind = OPTION_WORD,                                                        \
@@ -95,6 +94,5 @@ extern const struct option_block response_block;
     .offset = offsetof(struct outer, member.responses),                        \
     .block = &response_block                                                   \
   }
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -45,7 +45,6 @@ int status_check_socket(const char *value, struct error *error);
 
 /* The rows of the outermost table. outer: its struct's tag; member: its field
  * of struct status_options. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields, and rows */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
   {.name = "StatusListen",                                                     \
    .kind = OPTION_STRING,                                                      \
@@ -70,6 +69,5 @@ int status_check_socket(const char *value, struct error *error);
     .offset = offsetof(struct outer, member.control_group),                    \
     .example = "\"adm\"", .help = STATUS_GROUP_HELP                            \
   }
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

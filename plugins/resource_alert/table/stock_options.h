@@ -48,7 +48,6 @@ extern const struct option_block stock_type_block;
 
 /* The rows of the outermost table. outer: its struct's tag; member: its field
  * of struct stock_options. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names of fields, and rows */
 #define STOCK_OPTION_ROWS(outer, member)                                       \
   {.name = "Host",                                                             \
    .kind = OPTION_BLOCK,                                                       \
@@ -62,6 +61,5 @@ extern const struct option_block stock_type_block;
     .name = "Type", .kind = OPTION_BLOCK,                                      \
     .offset = offsetof(struct outer, member.types), .block = &stock_type_block \
   }
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
