@@ -25,7 +25,7 @@ FOR_S = 1
 # A breach lasts longer than For and two intervals, fed without a gap.
 FED_S = FOR_S + 3
 MODELS = ["a", "b", "c"]
-STATE_FILES = {"alerts.jsonl", "responses.json", "silences.json"}
+STATE_FILES = {"alerts.jsonl", "responses.jsonl", "silences.json"}
 KEY = "/chaos/limit"
 
 
@@ -118,6 +118,7 @@ class Chaos:
     def end_daemon(self, how):
         how()
         self.told += self.notifications_now()
+        shutil.copy(self.collectd.output, f"{self.collectd.output}.{len(self.starts)}")
 
     def notifications_now(self):
         return self.collectd.notifications(plugin="resource_alert", plugin_instance="model")
@@ -160,7 +161,15 @@ class Chaos:
 
     def kill_and_start(self, server):
         server.kill()
-        return server.start
+
+        def start():  # the models are fed meanwhile
+            server.launch()
+            end = time.monotonic() + 30
+            while not server.is_ready():
+                assert time.monotonic() < end, server.explain()
+                self.work(TICK_S, turns=True)
+
+        return start
 
     def rename_log(self):
         for number in range(8, 0, -1):
@@ -177,6 +186,9 @@ class Chaos:
             os.truncate(self.log.path, 0)
 
     def kill_collectd(self):
+        """Not while a change is being told: what is about to be said at that moment may be lost, and nothing can help."""
+        while min(model.fed_s for model in self.models) < FOR_S + 1.5:
+            self.work(TICK_S)
         self.end_daemon(self.collectd.kill)
         return self.start
 
