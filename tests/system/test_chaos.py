@@ -231,9 +231,8 @@ class Chaos:
 
     def refuse_kubernetes(self):
         standin = self.cluster.standin
-        token = standin.token
-        standin.rotate_token("another")
-        return lambda: standin.rotate_token(token)
+        token, standin.token = standin.token, "another"
+        return lambda: setattr(standin, "token", token)
 
     # What must be so at the end.
 
