@@ -37,7 +37,7 @@ static char *decode(const char *text) {
     return NULL;
   }
   int padding = 0; /* is decoded to zeros; of "====", too */
-  while (padding < 2 && padding < bytes &&
+  while (padding < 2 && (size_t)padding < length &&
          text[length - 1 - (size_t)padding] == '=') {
     padding++;
   }
