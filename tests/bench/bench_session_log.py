@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """session_log: CPU time for a log, beside collectd's own tail plugin in the same
-daemon, ripgrep counting the same texts, and read(2) alone. BENCH_MIB sets the
-size of the logs (256)."""
+daemon, ripgrep counting the same texts, and read(2) alone; and how long an error
+takes to become a row's state. BENCH_MIB sets the size of the logs (256)."""
 import os
 import pathlib
 import resource
 import subprocess
+import statistics
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
@@ -22,6 +24,7 @@ SIX = {"Opened": corpus.SESSION[0], "Closed": corpus.SESSION[1], "Failed": corpu
        "Error": "(ERROR|CRITICAL)", "Restart": "Application startup complete", "TimedOut": "QueuePool limit of size"}
 FOUR = dict(list(SIX.items())[:4])
 QUIET = 100
+BURSTS = 20
 
 
 def row(what, unit, ours, peer=None):
@@ -90,6 +93,35 @@ def ripgrep_ms(path):
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
+def burst_ms():
+    """Milliseconds from a burst of errors to the row's FAILURE in the journal,
+    in a daemon that reads every 10 seconds: the median of several logs'."""
+    with tempfile.TemporaryDirectory(prefix="resource-alert.") as place:
+        place = pathlib.Path(place)
+        logs = [place / f"app{number:02}.log" for number in range(BURSTS)]
+        for log in logs:
+            log.touch()
+        blocks = "".join(f'<Log "{log.stem}">\nFile "{log}"\n</Log>\n' for log in logs)
+        journal = place / "journal"
+        daemon = Collectd(place)
+        try:
+            daemon.interval = 10
+            daemon.load("session_log", f'StateDir "{place}/state"\n{blocks}')
+            daemon.load("resource_alert", f'Journal "{journal}"\n<Threshold "log_errors">\n'
+                        'Metric "session_log-*/log_rate-errors"\nFailureMax 10\n</Threshold>').start()
+            daemon.expect(lambda: journal.exists() and journal.read_text().count('"OKAY"') >= BURSTS, within=30)
+            taken = []
+            for log in logs:
+                before = time.monotonic()
+                log.write_text("2024-01-31 10:00:00,000 ERROR refused\n" * 11, encoding="utf-8")
+                daemon.expect(lambda name=log.stem: any(
+                    f"session_log-{name}/" in line and '"FAILURE"' in line for line in journal.read_text().splitlines()))
+                taken.append((time.monotonic() - before) * 1000)
+            return statistics.median(taken)
+        finally:
+            daemon.close()
+
+
 def main():
     orphans.adopt()
     place = pathlib.Path(tempfile.gettempdir()) / "session_log_corpora"
@@ -106,6 +138,7 @@ def main():
         per_gb(ripgrep_ms(plain), plain))
     for kind, path in paths.items():
         row(f"{kind}; read(2) alone", "CPU ms/GB", per_gb(reader(1, path)[0], path), per_gb(reader(0, path)[0], path))
+    row("an error burst to the row's state; the goal", "ms", burst_ms(), 100)
     row("memory beyond an idle log", "KiB", reader(1, plain)[2])
     with tempfile.TemporaryDirectory() as many:
         for number in range(QUIET):

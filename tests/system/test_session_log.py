@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """session_log in a stock collectd: real files, written and rotated while they are read."""
-import datetime
+import json
 import os
 
 import pytest
@@ -228,6 +228,34 @@ def test_a_named_session_that_leaks_is_told(collectd, application, directory):
     application.say(f"{CLOSED} session=a1 pid=17")
     collectd.expect(lambda: level(collectd, "leaked") == 0)
     assert total(collectd, "late_closed") == 1
+
+
+def test_normal_abnormal_and_leak_are_told_apart_in_the_status(collectd, application, directory):
+    """The rows as installed; the application shows one pattern after the other."""
+    follow(collectd, directory, r'Session "session=(\\w+)"', "LeakAfter 1")
+    collectd.include("40-thresholds.conf", [
+        ("/var/lib/collectd/resource_alert", directory / "rows"),
+        ("/var/log/collectd/resource_alert.jsonl", directory / "journal"),
+        ("For 10", "For 0"), ("Recover 60", "Recover 0")])
+    begin(collectd)
+
+    def becomes(row, state):
+        journal = (directory / "journal").read_text(encoding="utf-8")
+        return any(row == line["row"] and state == line["to"]
+                   for line in map(json.loads, journal.splitlines()) if line["event"] == "state")
+
+    for number in range(5):
+        application.say(f"{OPENED} session=n{number}", f"{CLOSED} session=n{number}")
+    collectd.expect(lambda: total(collectd, "paired") == 5)
+    collectd.expect(lambda: becomes("session_leak", "OKAY") and becomes("session_failed", "OKAY"))
+    application.say(f"{OPENED} session=a", f"{FAILED} session=a", f"{CLOSED} session=a")
+    collectd.expect(lambda: becomes("session_failed", "WARNING"))
+    assert total(collectd, "recovered") == 1
+    assert not becomes("session_leak", "WARNING")
+    application.say(f"{OPENED} session=l")
+    collectd.expect(lambda: becomes("session_leak", "WARNING"))
+    assert total(collectd, "paired") == 5
+    assert total(collectd, "recovered") == 1
 
 
 def test_an_error_without_a_close(collectd, application, directory):
