@@ -183,17 +183,15 @@ def told_by(collectd, interval):
 
 
 def same_in_kind(ours, theirs):
-    """True if OURS could be further values of THEIRS."""
+    """True if OURS and THEIRS, taken in the same seconds, could be of one."""
     if [ours[0][part] for part in ("dstypes", "dsnames")] != [theirs[0][part] for part in ("dstypes", "dsnames")]:
         return False
-    merged = sorted(ours + theirs, key=lambda told: told["time"])
     for i, kind in enumerate(ours[0]["dstypes"]):
-        values = [told["values"][i] for told in merged]
-        mine = [told["values"][i] for told in ours]
-        if kind == "derive" and values != sorted(values):
+        mine, other = ([told["values"][i] for told in side] for side in (ours, theirs))
+        if kind == "derive" and not (mine[0] <= other[-1] and other[0] <= mine[-1]):
             return False
-        around = max(values) * 0.2 + 5
-        if kind == "gauge" and not min(values) - around <= sum(mine) / len(mine) <= max(values) + around:
+        mean, wanted = sum(mine) / len(mine), sum(other) / len(other)
+        if kind == "gauge" and not near(mean, wanted, wanted * 0.1 + (20 if ours[0]["type"] == "ps_state" else 5)):
             return False
     return True
 
