@@ -130,7 +130,31 @@ int option_refuse_name(const struct option_block *block, const char *name,
 
 /* ---- the reference ---- */
 
-static void print_block_pod(const struct option *option, FILE *file) {
+/* Blocks that were explained already: one that stands in several others is
+ * explained once. */
+struct explained {
+  const struct option_block *blocks[64];
+  size_t len;
+};
+
+static void print_options_pod(const struct option_block *block,
+                              struct explained *explained, FILE *file);
+
+static bool is_explained(struct explained *explained,
+                         const struct option_block *block) {
+  for (size_t i = 0; i < explained->len; i++) {
+    if (explained->blocks[i] == block) {
+      return true;
+    }
+  }
+  if (explained->len < OPTION_COUNT(explained->blocks)) {
+    explained->blocks[explained->len++] = block;
+  }
+  return false;
+}
+
+static void print_block_pod(const struct option *option,
+                            struct explained *explained, FILE *file) {
   const struct option_block *block = option->block;
   const char *label = "";
   if (block->label == OPTION_LABEL_REQUIRED) {
@@ -138,10 +162,15 @@ static void print_block_pod(const struct option *option, FILE *file) {
   } else if (block->label == OPTION_LABEL_OPTIONAL) {
     label = " [\"NAME\"]";
   }
-  (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n=over 4\n\n",
-                block->name, label, block->is_repeatable ? " (repeatable)" : "",
-                block->help);
-  option_print_pod(block, file);
+  (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name, label,
+                block->is_repeatable ? " (repeatable)" : "", block->help);
+  if (is_explained(explained, block)) {
+    (void)fprintf(file, "Its options are those of B<E<lt>%sE<gt>> above.\n\n",
+                  block->name);
+    return;
+  }
+  (void)fprintf(file, "=over 4\n\n");
+  print_options_pod(block, explained, file);
   (void)fprintf(file, "=back\n\n");
 }
 
@@ -160,15 +189,21 @@ static void print_option_pod(const struct option *option, FILE *file) {
   (void)fprintf(file, "\n\n%s\n\n", option->help);
 }
 
-void option_print_pod(const struct option_block *block, FILE *file) {
+static void print_options_pod(const struct option_block *block,
+                              struct explained *explained, FILE *file) {
   for (size_t i = 0; i < block->options_len; i++) {
     const struct option *option = &block->options[i];
     if (option->kind == OPTION_BLOCK) {
-      print_block_pod(option, file);
+      print_block_pod(option, explained, file);
     } else {
       print_option_pod(option, file);
     }
   }
+}
+
+void option_print_pod(const struct option_block *block, FILE *file) {
+  struct explained explained = {.len = 0};
+  print_options_pod(block, &explained, file);
 }
 
 /* ---- the sample file ---- */

@@ -224,6 +224,32 @@ static void prints_the_reference(void **state) {
   free(text);
 }
 
+static void a_block_in_two_others_is_explained_once(void **state) {
+  (void)state;
+  static const struct option inner_options[] = {
+      {.name = "Host", .kind = OPTION_STRING, .help = "Where it is."}};
+  static const struct option_block inner = {.name = "Pool",
+                                            .help = "One pool.",
+                                            .options = inner_options,
+                                            .options_len = 1};
+  static const struct option options[] = {
+      {.name = "Pool", .kind = OPTION_BLOCK, .block = &inner},
+      {.name = "Pool", .kind = OPTION_BLOCK, .block = &inner}};
+  static const struct option_block outer = {.options = options,
+                                            .options_len = 2};
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  assert_non_null(file);
+  option_print_pod(&outer, file);
+  assert_int_equal(fclose(file), 0);
+  const char *first = strstr(text, "Where it is.");
+  assert_non_null(first);
+  assert_null(strstr(first + 1, "Where it is."));
+  assert_non_null(strstr(first, "Its options are those of B<E<lt>PoolE<gt>>"));
+  free(text);
+}
+
 static void survives_every_allocation_that_fails(void **state) {
   (void)state;
   const char *text = "Metric \"a\" \"b\"\n<Pool \"x\">\nHost \"h\"\n</Pool>\n";
@@ -253,6 +279,7 @@ int main(void) {
       cmocka_unit_test(refuses_in_one_line),
       cmocka_unit_test(finds_what_a_sample_lacks),
       cmocka_unit_test(prints_the_reference),
+      cmocka_unit_test(a_block_in_two_others_is_explained_once),
       cmocka_unit_test(survives_every_allocation_that_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
