@@ -210,14 +210,20 @@ static void finds_what_a_sample_lacks(void **state) {
   config_item_fini(&root);
 }
 
-static void prints_the_reference(void **state) {
-  (void)state;
+/* What the manual says of BLOCK; the caller's to free. */
+static char *reference_of(const struct option_block *block) {
   char *text = NULL;
   size_t bytes = 0;
   FILE *file = open_memstream(&text, &bytes);
   assert_non_null(file);
-  option_print_pod(&house_block, file);
+  option_print_pod(block, file);
   assert_int_equal(fclose(file), 0);
+  return text;
+}
+
+static void prints_the_reference(void **state) {
+  (void)state;
+  char *text = reference_of(&house_block);
   assert_non_null(strstr(text, "=item B<PoolSize> I<1 to 10000 connections> "
                                "(default: C<5>)\n\nKept open."));
   assert_non_null(strstr(text, "=item B<E<lt>Pool \"NAME\"E<gt>>"));
@@ -237,12 +243,7 @@ static void a_block_in_two_others_is_explained_once(void **state) {
       {.name = "Pool", .kind = OPTION_BLOCK, .block = &inner}};
   static const struct option_block outer = {.options = options,
                                             .options_len = 2};
-  char *text = NULL;
-  size_t bytes = 0;
-  FILE *file = open_memstream(&text, &bytes);
-  assert_non_null(file);
-  option_print_pod(&outer, file);
-  assert_int_equal(fclose(file), 0);
+  char *text = reference_of(&outer);
   const char *first = strstr(text, "Where it is.");
   assert_non_null(first);
   assert_null(strstr(first + 1, "Where it is."));
