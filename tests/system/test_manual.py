@@ -30,7 +30,7 @@ def test_the_configurations_are_taken(collectd, directory):
     collectd.include("40-thresholds.conf", [("/var/lib/collectd/resource_alert", directory / "state"),
                                             ("/var/log/collectd/resource_alert.jsonl", directory / "journal")])
     shown = [text for text in EXAMPLES if re.match(r" +(<|LoadPlugin)", text)]
-    assert len(shown) == 7
+    assert len(shown) >= 7
     for text in shown:
         for path in ("/var/lib/collectd", "/var/log/collectd", "/var/log/trading", "/run/collectd"):
             text = text.replace(path, str(directory))
