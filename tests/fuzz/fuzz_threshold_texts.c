@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_threshold_texts: Metric lines, names and messages: the first line is a
- * metric, the second a message, the rest five names. */
+/* fuzz_threshold_texts: Metric lines, names, messages, OnlyIf lines and
+ * notifications: the first line is a metric or a glob, the second a message,
+ * then five names, then the two words of an OnlyIf. */
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/glob.h"
+#include "resource_alert/table/condition.h"
 #include "resource_alert/table/fingerprint.h"
 #include "resource_alert/table/message.h"
+#include "resource_alert/table/notification.h"
 #include "resource_alert/table/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define PARTS 7
+#define PARTS 9
 
 /* Cuts TEXT into PARTS lines; those that are not there are "". */
 static void cut(char *text, const char **parts) {
@@ -53,6 +57,57 @@ static void match(const char *metric, const struct reading_names *names) {
   selector_fini(&selector);
 }
 
+/* What a condition looks at is what it may mean. */
+static void look(const char *metric, const char *comparison,
+                 const struct reading_names *names) {
+  struct condition condition = {0};
+  struct error error = {{0}};
+  if (condition_parse(metric, comparison, &condition, &error) != 0) {
+    return;
+  }
+  struct reading_names meant;
+  condition_name(&condition, names, &meant);
+  if (!condition_may_mean(&condition, &meant) ||
+      strcmp(meant.host, names->host) != 0 ||
+      condition_holds(&condition, (double)NAN)) {
+    abort();
+  }
+  condition_fini(&condition);
+}
+
+/* Whatever a row says to a warning, an okay of the same names never alarms. */
+static void hear(char *glob, const char *message,
+                 const struct reading_names *names) {
+  char any[] = "*";
+  if (glob_check(glob, NULL) != 0) {
+    return;
+  }
+  const struct notification_options row = {.host = any,
+                                           .plugin = glob,
+                                           .plugin_instance = any,
+                                           .type = any,
+                                           .type_instance = any,
+                                           .message = glob};
+  struct notice notice = {.severity = NOTICE_WARNING,
+                          .host = names->host,
+                          .plugin = names->plugin,
+                          .plugin_instance = names->plugin_instance,
+                          .type = names->type,
+                          .type_instance = names->type_instance,
+                          .message = message};
+  struct reading_names heard;
+  notification_names(&notice, &heard);
+  if (memcmp(&heard, names, sizeof(heard)) != 0) {
+    abort();
+  }
+  bool is_warned = notification_word(&row, &notice) == NOTIFICATION_WARNING;
+  notice.severity = NOTICE_OKAY;
+  enum notification_word word = notification_word(&row, &notice);
+  if (word > NOTIFICATION_OKAY || (is_warned && word != NOTIFICATION_OKAY)) {
+    abort();
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1);
   if (text == NULL) {
@@ -69,6 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   name(names.type, parts[5]);
   name(names.type_instance, parts[6]);
   match(parts[0], &names);
+  look(parts[7], parts[8], &names);
+  char *glob = strdup(parts[0]);
+  if (glob != NULL) {
+    hear(glob, parts[1], &names);
+  }
+  free(glob);
   static const struct fingerprint_key key = {.last = {1, 2}};
   (void)fingerprint_of_names(&names, &key);
   if (message_check(parts[1], NULL) == 0) {

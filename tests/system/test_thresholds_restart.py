@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Alert states over a restart, a kill and a state file that makes no sense."""
 import json
+import os
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_a_file_that_makes_no_sense_is_moved_aside(daemon, how):
     daemon.start()
     assert daemon.log_lines("alerts.jsonl: .*; moved to .*alerts.jsonl.bad, states start afresh")
     assert (daemon.directory / "state" / "alerts.jsonl.bad").exists()
+    put(daemon, 12)
+    daemon.expect(lambda: changes(daemon)[-1:] == [("a", "UNKNOWN", "WARNING")], within=20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file of another user is NOT tried")
+def test_a_file_of_another_user_is_moved_aside(daemon):
+    raise_alarm(daemon)
+    daemon.stop()
+    os.chown(daemon.directory / "state" / "alerts.jsonl", 65534, -1)
+    daemon.start()
+    assert daemon.log_lines(r"belongs to another user \(65534\); moved to .*alerts.jsonl.bad, states start afresh")
     put(daemon, 12)
     daemon.expect(lambda: changes(daemon)[-1:] == [("a", "UNKNOWN", "WARNING")], within=20)
 

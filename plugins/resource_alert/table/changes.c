@@ -2,6 +2,7 @@
 /* changes: alerts whose state changed, on their way to the announcer. */
 #include "resource_alert/table/changes.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -58,7 +59,7 @@ static struct timespec after_ms(int timeout_ms) {
 struct watch *changes_take_all(struct changes *changes, int timeout_ms,
                                bool *ret_is_stopping) {
   struct timespec until = after_ms(timeout_ms);
-  int code = 0;
+  int code = timeout_ms > 0 ? 0 : ETIMEDOUT;
   (void)pthread_mutex_lock(&changes->lock);
   while (changes->first == NULL && !changes->is_stopping && code == 0) {
     code = pthread_cond_timedwait(&changes->is_there, &changes->lock, &until);

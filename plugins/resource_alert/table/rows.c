@@ -113,6 +113,8 @@ static int fill_thresholds(struct rows *rows,
   for (size_t i = 0; i < rows->thresholds_len && code == 0; i++) {
     const struct threshold_options *options = thresholds->items;
     code = row_init(&rows->items[i], &options[i], error);
+    rows->has_conditions =
+        rows->has_conditions || rows->items[i].only_if.text != NULL;
     if (code == 0) {
       code = add_selectors(rows, i, &options[i].metrics, error);
     }
@@ -210,7 +212,7 @@ size_t rows_match(const struct rows *rows,
 }
 
 bool rows_look_at(const struct rows *rows, const struct reading_names *names) {
-  for (size_t i = 0; i < rows->thresholds_len; i++) {
+  for (size_t i = 0; rows->has_conditions && i < rows->thresholds_len; i++) {
     const struct condition *condition = &rows->items[i].only_if;
     if (condition->text != NULL && condition_may_mean(condition, names)) {
       return true;

@@ -46,6 +46,7 @@ struct rows {
   size_t len;
   size_t thresholds_len;
   size_t named_len;           /* <Threshold> and <Notification> */
+  bool has_conditions;        /* some row has an OnlyIf */
   struct selector *selectors; /* of all rows, in their order */
   size_t selectors_len;
   size_t *owners;             /* owners[i]: index of the row of selectors[i] */

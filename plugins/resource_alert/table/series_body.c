@@ -134,7 +134,7 @@ static int fill(struct series_store *store,
   if (code == 0) {
     code = find_companions(store, binding, body);
   }
-  if (code == 0 && !binding->is_heard) {
+  if (code == 0 && !binding->is_heard && binding->rows->has_conditions) {
     code = keep_for_others(store, binding, body);
   }
   if (code == 0 && !body->type->is_all_gauges) {

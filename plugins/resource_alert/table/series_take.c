@@ -152,7 +152,7 @@ static void judge(struct watch *watch, double value, bool is_excused,
   if (alert_take(&watch->alert, &watch->row->rule, value, is_excused, time,
                  &change)) {
     watch_put_change(watch, &change, now_ms, changes);
-  } else {
+  } else if (!isnan(value)) {
     persist(watch, now_ms, changes);
   }
 }

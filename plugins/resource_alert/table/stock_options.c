@@ -44,7 +44,8 @@ static const struct option type_options[] = {
     SWITCH("Persist", is_persistent, "false",
            "A notification with every reading that is not okay."),
     SWITCH("PersistOK", is_okay_persistent, "false",
-           "A notification with every reading that is okay."),
+           "With B<Persist>, a notification with every reading that is okay, "
+           "too."),
     SWITCH("Interesting", is_interesting, "true",
            "A series that stops is a failure."),
 };

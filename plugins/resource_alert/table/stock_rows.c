@@ -110,7 +110,7 @@ static int fill(struct visitor *visitor, const struct stock_type_options *type,
   };
   row->is_percentage = type->is_percentage;
   row->is_persistent = type->is_persistent;
-  row->is_okay_persistent = type->is_okay_persistent;
+  row->is_okay_persistent = type->is_persistent && type->is_okay_persistent;
   row->is_stock = true;
   row->unit = "";
   visitor->scopes[visitor->len] = scope;

@@ -118,6 +118,19 @@ static double fastest_of(const char *plugin, size_t threads, size_t rounds) {
   return ours - nothing;
 }
 
+/* Bytes of memory that the daemon occupies. */
+static double resident(void) {
+  unsigned long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file != NULL && fscanf(file, "%*u %lu", &pages) != 1) {
+    pages = 0;
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+  return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
 static int measure(void) {
   size_t threads = number("BENCH_THREADS", 1);
   size_t rounds = number("BENCH_ROUNDS", 15);
@@ -127,7 +140,10 @@ static int measure(void) {
   if (file == NULL || type == NULL || series == NULL || threads > THREADS_MAX) {
     return -1;
   }
+  double before = resident();
   (void)fprintf(file, "first %.1f\n", time_pass("resource_alert", 1));
+  (void)fprintf(file, "bytes %.1f\n",
+                (resident() - before) / (double)series_len);
   (void)fprintf(file, "ours %.1f\n",
                 fastest_of("resource_alert", threads, rounds));
   if (number("BENCH_PEER", 0) > 0) {

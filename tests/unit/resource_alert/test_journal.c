@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,48 @@ static void a_full_disk_leaves_no_half_line(void **state) {
   assert_non_null(strstr(fixture->said[0], "No space left"));
 }
 
+static void *read_all(void *argument) {
+  FILE *file = fopen(argument, "re");
+  char *line = NULL;
+  size_t bytes = 0;
+  long folded = 0;
+  long lines = 0;
+  while (file != NULL && getline(&line, &bytes, file) > 0) {
+    const char *count = strstr(line, "\"event\":\"folded\",\"count\":");
+    folded += count == NULL ? 0 : strtol(strrchr(count, ':') + 1, NULL, 10);
+    lines += count == NULL ? 1 : 0;
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+  free(line);
+  long *result = malloc(sizeof(*result) * 2);
+  result[0] = lines;
+  result[1] = folded;
+  return result;
+}
+
+static void a_storm_is_folded(void **state) {
+  struct fixture *fixture = *state;
+  pthread_t reader;
+  assert_int_equal(mkfifo(fixture->path, 0600), 0);
+  struct journal *journal = open_journal(fixture);
+  for (int i = 0; i < 2 * JOURNAL_WAITING_MAX; i++) {
+    journal_put(journal, "state", NULL); /* the disk takes nothing */
+  }
+  assert_int_equal(
+      pthread_create(&reader, NULL, read_all, (void *)fixture->path), 0);
+  wait_for(journal, JOURNAL_WAITING_MAX, 0);
+  journal_put(journal, "state", NULL);
+  journal_free(journal);
+  long *result;
+  assert_int_equal(pthread_join(reader, (void **)&result), 0);
+  /* One line may be in the writer's hands while the queue is full. */
+  assert_in_range(result[0], JOURNAL_WAITING_MAX + 1, JOURNAL_WAITING_MAX + 2);
+  assert_int_equal(result[0] + result[1], 2 * JOURNAL_WAITING_MAX + 1);
+  free(result);
+}
+
 static void takes_any_bytes(void **state) {
   (void)state;
   json_t *text = journal_text("caf\xe9");
@@ -194,6 +237,7 @@ int main(void) {
                                       teardown),
       cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_half_line, setup,
                                       teardown),
+      cmocka_unit_test_setup_teardown(a_storm_is_folded, setup, teardown),
       cmocka_unit_test_setup_teardown(takes_any_bytes, setup, teardown),
       cmocka_unit_test_setup_teardown(without_a_file_forgets, setup, teardown),
   };

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: weeks of history on a clock that the test turns: what is told, what
+ * is kept over a restart and a kill, what a storm and many threads do. */
+#include "unit.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "core/config_text.h"
+#include "resource_alert/engine.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/table/table.h"
+
+#define INTERVAL_S 10
+#define DAY_S 86400
+#define TOLD_MAX 4096
+#define LIMIT_MS 20000 /* real ones, for what another thread does */
+#define WRITERS 16
+
+/* ---- a clock ---- */
+
+static _Atomic int64_t monotonic, wall; /* ms */
+
+static int64_t read_monotonic(void) { return monotonic; }
+static int64_t read_wall(void) { return wall; }
+
+static const struct engine_clock turned_clock = {.monotonic_ms = read_monotonic,
+                                                 .wall_ms = read_wall};
+
+/* ---- an engine ---- */
+
+struct fixture {
+  char directory[64];
+  struct resource_alert_options options;
+  struct journal *journal;
+  struct engine *engine;
+  pthread_mutex_t lock; /* guards all below */
+  size_t told;
+  enum notice_severity severities[TOLD_MAX];
+  char lines[64][REPORT_LINE_BYTES];
+  size_t lines_len;
+};
+
+static struct fixture fixture;
+
+static void say(void *unused, enum report_level level, const char *line) {
+  (void)unused, (void)level;
+  (void)pthread_mutex_lock(&fixture.lock);
+  (void)snprintf(fixture.lines[fixture.lines_len++ % 64], REPORT_LINE_BYTES,
+                 "%s", line);
+  (void)pthread_mutex_unlock(&fixture.lock);
+}
+
+static size_t count_lines(const char *part) {
+  size_t count = 0;
+  (void)pthread_mutex_lock(&fixture.lock);
+  for (size_t i = 0; i < fixture.lines_len && i < 64; i++) {
+    count += strstr(fixture.lines[i], part) == NULL ? 0 : 1;
+  }
+  (void)pthread_mutex_unlock(&fixture.lock);
+  return count;
+}
+
+static void hear(void *unused, const struct notice *notice) {
+  (void)unused;
+  (void)pthread_mutex_lock(&fixture.lock);
+  fixture.severities[fixture.told++ % TOLD_MAX] = notice->severity;
+  (void)pthread_mutex_unlock(&fixture.lock);
+}
+
+static void describe(const void *handle, size_t source,
+                     struct reading_source *ret_source) {
+  (void)handle, (void)source;
+  *ret_source = (struct reading_source){.name = "value",
+                                        .kind = READING_GAUGE,
+                                        .min = (double)NAN,
+                                        .max = (double)NAN};
+}
+
+static int find_type(const char *name, struct reading_type *ret_type,
+                     size_t *ret_sources) {
+  (void)name;
+  *ret_type = (struct reading_type){.describe = describe};
+  *ret_sources = 1;
+  return 0;
+}
+
+static void open_engine(void) {
+  const struct engine_site site = {
+      .clock = &turned_clock,
+      .options = &fixture.options,
+      .host = "h",
+      .interval_ms = INTERVAL_S * 1000,
+      .missing_intervals = 2,
+      .find_type = find_type,
+      .log = {.say = say},
+      .notices = {.put = hear},
+      .journal = fixture.journal,
+  };
+  struct error error = {{0}};
+  if (engine_new(&site, &fixture.engine, &error) != 0) {
+    fail_msg("%s", error.text);
+  }
+}
+
+static void close_engine(void) {
+  assert_true(engine_stop(fixture.engine));
+  fixture.engine = NULL;
+}
+
+static void configure(const char *text) {
+  char whole[1024];
+  struct config_item root = {0};
+  struct error error = {{0}};
+  (void)snprintf(whole, sizeof(whole), "StateDir \"%s\"\n%s", fixture.directory,
+                 text);
+  assert_int_equal(config_text_parse(whole, strlen(whole), &root, &error), 0);
+  if (option_parse(&resource_alert_options, &root, &fixture.options, &error) !=
+      0) {
+    fail_msg("%s", error.text);
+  }
+  config_item_fini(&root);
+}
+
+static void start(const char *text) {
+  configure(text);
+  open_engine();
+}
+
+static int setup(void **state) {
+  (void)state;
+  memset(&fixture, 0, sizeof(fixture));
+  (void)pthread_mutex_init(&fixture.lock, NULL);
+  (void)snprintf(fixture.directory, sizeof(fixture.directory),
+                 "/tmp/test_engine.XXXXXX");
+  assert_non_null(mkdtemp(fixture.directory));
+  assert_int_equal(option_init(&resource_alert_options, &fixture.options), 0);
+  monotonic = 5000000;
+  wall = INT64_C(1700000000000);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  static const char *const files[] = {"alerts.jsonl", "alerts.jsonl.bad",
+                                      "journal"};
+  assert_true(engine_stop(fixture.engine));
+  journal_free(fixture.journal);
+  option_fini(&resource_alert_options, &fixture.options);
+  for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", fixture.directory, files[i]);
+    (void)unlink(path);
+  }
+  return rmdir(fixture.directory);
+}
+
+/* ---- history ---- */
+
+static void put_at(const char *instance, double value, int64_t time_ms) {
+  struct reading_names names = {.host = "h", .plugin = "p", .type = "t"};
+  (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
+  const struct reading reading = {
+      .names = &names,
+      .type = {.describe = describe},
+      .time_ns = time_ms * 1000000,
+      .interval_ns = INTERVAL_S * INT64_C(1000000000),
+      .values_len = 1,
+      .values = &value,
+  };
+  engine_take(fixture.engine, &reading);
+}
+
+static void put(double value) { put_at("", value, wall); }
+
+static void turn(void) { (void)engine_turn(fixture.engine, 0); }
+
+/* Both clocks go on by an interval; the engine turns each second of it. */
+static void pass_interval(void) {
+  for (int i = 0; i < INTERVAL_S; i++) {
+    monotonic += 1000;
+    wall += 1000;
+    turn();
+  }
+}
+
+static void live(double value, int64_t seconds) {
+  for (int64_t i = 0; i < seconds / INTERVAL_S; i++) {
+    pass_interval();
+    put(value);
+    turn();
+  }
+}
+
+static size_t told(void) {
+  (void)pthread_mutex_lock(&fixture.lock);
+  size_t count = fixture.told;
+  (void)pthread_mutex_unlock(&fixture.lock);
+  return count;
+}
+
+/* The notifier has a thread of its own. */
+static void expect_told(size_t count) {
+  for (int i = 0; i < LIMIT_MS && told() < count; i++) {
+    (void)poll(NULL, 0, 1);
+  }
+  assert_int_equal(told(), count);
+}
+
+static json_t *row(void) {
+  static json_t *rows;
+  json_decref(rows);
+  rows = fixture.engine == NULL ? NULL : engine_tell_rows(fixture.engine);
+  return json_array_get(rows, 0);
+}
+
+static void expect_state(const char *state) {
+  assert_string_equal(json_string_value(json_object_get(row(), "state")),
+                      state);
+}
+
+static double since(void) {
+  return json_number_value(json_object_get(row(), "since"));
+}
+
+static const char plain[] = "<Threshold \"r\">\n"
+                            "Metric \"p*/t\"\n"
+                            "WarningMax 10\n"
+                            "FailureMax 20\n"
+                            "For 30\n"
+                            "Recover 60\n"
+                            "Repeat 4000\n"
+                            "</Threshold>\n";
+
+/* ---- what is told ---- */
+
+static void a_week_is_told_as_it_was(void **state) {
+  (void)state;
+  start(plain);
+  for (int day = 0; day < 7; day++) {
+    live(1, DAY_S / 2);
+    expect_state("OKAY");
+    live(11, DAY_S / 4); /* a warning, and 5 reminders */
+    expect_state("WARNING");
+    live(21, DAY_S / 4); /* a failure, and 5 reminders */
+    expect_state("FAILURE");
+    expect_told((size_t)day * 13 + 12); /* from the second on: and an OKAY */
+  }
+  live(1, 120);
+  expect_told(7 * 13);
+  assert_int_equal(fixture.severities[7 * 13 - 1], NOTICE_OKAY);
+}
+
+static void a_spike_an_hour_is_told_to_nobody(void **state) {
+  (void)state;
+  start(plain);
+  for (int hour = 0; hour < 72; hour++) {
+    live(1, 3600 - 20);
+    live(21, 20); /* less than For */
+  }
+  live(1, 60);
+  expect_state("OKAY");
+  assert_int_equal(told(), 0);
+}
+
+static void clock_steps_change_nothing(void **state) {
+  (void)state;
+  static const int64_t steps_s[] = {-DAY_S, DAY_S, -3600,      3600,
+                                    -1,     1,     -7 * DAY_S, 7 * DAY_S};
+  start(plain);
+  live(1, 600);
+  live(11, 100);
+  expect_told(1);
+  for (size_t i = 0; i < sizeof(steps_s) / sizeof(steps_s[0]); i++) {
+    wall += steps_s[i] * 1000;
+    live(11, 300);
+    expect_state("WARNING");
+  }
+  assert_int_equal(told(), 1); /* 2,500 s: not even a reminder */
+  live(1, 120);
+  expect_told(2);
+}
+
+/* The monotonic clock stands still while a machine sleeps. */
+static void a_machine_that_slept_tells_nothing(void **state) {
+  (void)state;
+  start(plain);
+  live(11, 20); /* For is not over */
+  wall += INT64_C(8) * 3600 * 1000;
+  live(11, 20);
+  expect_state("WARNING"); /* by what was seen, not by what was slept */
+  expect_told(1);
+  wall += INT64_C(8) * 3600 * 1000;
+  live(11, 600);
+  assert_int_equal(told(), 1);
+}
+
+static void a_series_that_stops_is_named_with_its_row(void **state) {
+  (void)state;
+  start(plain);
+  live(1, 100);
+  for (int i = 0; i < 6 * 3600 / INTERVAL_S; i++) {
+    pass_interval();
+  }
+  expect_state("MISSING");
+  expect_told(6); /* and five reminders */
+  assert_int_equal(
+      count_lines("row \"r\": OKAY -> MISSING, h/p/t without a reading for"),
+      1);
+}
+
+static void a_row_without_a_series_is_named_once(void **state) {
+  (void)state;
+  start(plain);
+  for (int i = 0; i < 100; i++) {
+    pass_interval();
+  }
+  assert_int_equal(count_lines("row \"r\": no series for 30 s"), 1);
+}
+
+/* ---- over a restart ---- */
+
+static void a_restart_tells_nothing(void **state) {
+  (void)state;
+  start(plain);
+  live(11, 1800);
+  expect_told(1);
+  double before = since();
+  close_engine();
+  wall += 600 * 1000;
+  monotonic += 600 * 1000;
+  open_engine();
+  expect_state("WARNING");
+  assert_true(fabs(since() - before) < 1);
+  live(11, 1600); /* the time since it was told is not over yet */
+  assert_int_equal(told(), 1);
+  live(11, 60);
+  expect_told(2); /* the reminder */
+}
+
+static void an_outage_is_no_time_held(void **state) {
+  (void)state;
+  start(plain);
+  live(1, 60);
+  live(11, 20);
+  close_engine();
+  wall += 600 * 1000;
+  monotonic = 1000; /* the machine was started anew */
+  open_engine();
+  put(11);
+  turn();
+  expect_state("OKAY");
+  live(11, 20);
+  expect_state("OKAY");
+  live(11, 10);
+  expect_state("WARNING");
+}
+
+/* Cuts the state file at every seventh byte, as a kill might. What was told
+ * before is still known afterwards, and nothing is told because of it. */
+static void a_kill_at_any_moment_tells_nothing(void **state) {
+  (void)state;
+  char path[128];
+  char *text = NULL;
+  size_t bytes = 0;
+  start(plain);
+  live(1, 100);
+  live(11, 100);
+  live(21, 100);
+  live(1, 100);
+  expect_told(3); /* the first OKAY was told to nobody */
+  (void)snprintf(path, sizeof(path), "%s/alerts.jsonl", fixture.directory);
+  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
+  close_engine();
+  const char *head_end = strchr(text, '\n') + 1;
+  for (size_t cut = (size_t)(head_end - text); cut <= bytes; cut += 7) {
+    assert_int_equal(atomic_file_write(path, text, cut, 0640, false, NULL), 0);
+    open_engine();
+    char kept = text[cut];
+    text[cut] = '\0';
+    const char *last = strrchr(text, '\n');
+    text[cut] = kept;
+    bool is_empty = last + 1 == head_end;
+    const char *wanted = "UNKNOWN";
+    for (const char *at = head_end; !is_empty && at < last;) {
+      const char *end = strchr(at, '\n');
+      const char *found = strstr(at, "\"state\":\"");
+      wanted = strncmp(found + 9, "OKAY", 4) == 0      ? "OKAY"
+               : strncmp(found + 9, "WARNING", 7) == 0 ? "WARNING"
+                                                       : "FAILURE";
+      at = end + 1;
+    }
+    turn();
+    expect_state(wanted);
+    close_engine();
+  }
+  free(text);
+  assert_int_equal(told(), 3);
+  assert_int_equal(count_lines("moved to"), 0);
+}
+
+/* ---- storms, bounds, threads ---- */
+
+static void a_storm_is_folded_and_its_end_is_told(void **state) {
+  (void)state;
+  char path[128];
+  struct error error = {{0}};
+  const struct report_sink log = {.say = say};
+  (void)snprintf(path, sizeof(path), "%s/journal", fixture.directory);
+  assert_int_equal(journal_new(path, &log, &fixture.journal, &error), 0);
+  start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
+  for (int i = 0; i < 100001; i++) { /* before anybody looks */
+    wall += INTERVAL_S * 1000;
+    put(i % 2 == 0 ? 11 : 1);
+  }
+  turn();
+  expect_told(1);
+  expect_state("WARNING");
+  journal_free(fixture.journal);
+  fixture.journal = NULL;
+  char *text = NULL;
+  size_t bytes = 0;
+  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
+  assert_non_null(strstr(text, "\"folded\":65535")); /* as many as it counts */
+  assert_ptr_equal(strchr(text, '\n') + 1, text + bytes); /* one line */
+  free(text);
+}
+
+static void more_series_than_allowed_are_said_once(void **state) {
+  (void)state;
+  start("MaxSeries 100\n"
+        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
+  char name[32];
+  for (int round = 0; round < 50; round++) {
+    pass_interval();
+    for (int i = 0; i < 150; i++) {
+      (void)snprintf(name, sizeof(name), "%d", i);
+      put_at(name, 1, wall);
+    }
+  }
+  turn();
+  assert_int_equal(count_lines("raise MaxSeries"), 1);
+  struct table_counts counts;
+  table_get_counts(engine_table(fixture.engine), &counts);
+  assert_int_equal(counts.series, 100);
+  assert_int_equal(counts.refused, 50 * 50);
+}
+
+/* Pods come and go: the memory of those that went is used by those that come.
+ */
+static void what_is_gone_gives_its_memory_back(void **state) {
+  (void)state;
+  start("Forget 60\n"
+        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
+  size_t in_use = 0;
+  for (int generation = 0; generation < 10; generation++) {
+    char name[64];
+    for (int i = 0; i < 2000; i++) {
+      (void)snprintf(name, sizeof(name), "pod-%d-%d", generation, i);
+      put_at(name, 1, wall);
+    }
+    turn();
+    for (int i = 0; i < 13; i++) { /* missing, then forgotten, then rested */
+      pass_interval();
+    }
+    struct table_counts counts;
+    table_get_counts(engine_table(fixture.engine), &counts);
+    assert_int_equal(counts.series, 0);
+    if (generation == 2) {
+      in_use = mallinfo2().uordblks;
+    }
+  }
+  assert_in_range(mallinfo2().uordblks, 0, in_use + 65536);
+}
+
+static void *write_values(void *argument) {
+  int number = *(int *)argument;
+  char name[64];
+  for (int round = 1; round <= 200; round++) {
+    int64_t time_ms = INT64_C(1700000000000) + round * INTERVAL_S * 1000;
+    for (int i = 0; i < 8; i++) {
+      int owner = i < 4 ? number : WRITERS; /* the last four are shared */
+      (void)snprintf(name, sizeof(name), "%d-%d", owner, i);
+      put_at(name, round % 20 < 10 ? 11 : 1, time_ms);
+    }
+  }
+  return NULL;
+}
+
+static void many_writers_while_days_pass(void **state) {
+  (void)state;
+  pthread_t threads[WRITERS];
+  int numbers[WRITERS];
+  start("PublishSeries false\n"
+        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\nRepeat 60\n"
+        "OnlyIf \"p-16-4/t\" \">= 0\"\n</Threshold>\n"
+        "<Notification \"n\">\n</Notification>\n");
+  for (int i = 0; i < WRITERS; i++) {
+    numbers[i] = i;
+    assert_int_equal(
+        pthread_create(&threads[i], NULL, write_values, &numbers[i]), 0);
+  }
+  const struct notice notice = {.severity = NOTICE_WARNING,
+                                .host = "h",
+                                .plugin = "q",
+                                .plugin_instance = "",
+                                .type = "",
+                                .type_instance = "",
+                                .message = ""};
+  for (int i = 0; i < 300; i++) {
+    monotonic += 600 * 1000;
+    engine_hear(fixture.engine, &notice);
+    turn();
+    json_decref(engine_tell_rows(fixture.engine));
+  }
+  for (int i = 0; i < WRITERS; i++) {
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+  }
+  turn();
+  struct table_work work;
+  table_get_work(engine_table(fixture.engine), &work);
+  assert_true(work.taken > 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_week_is_told_as_it_was),
+      TEST(a_spike_an_hour_is_told_to_nobody),
+      TEST(clock_steps_change_nothing),
+      TEST(a_machine_that_slept_tells_nothing),
+      TEST(a_series_that_stops_is_named_with_its_row),
+      TEST(a_row_without_a_series_is_named_once),
+      TEST(a_restart_tells_nothing),
+      TEST(an_outage_is_no_time_held),
+      TEST(a_kill_at_any_moment_tells_nothing),
+      TEST(a_storm_is_folded_and_its_end_is_told),
+      TEST(more_series_than_allowed_are_said_once),
+      TEST(what_is_gone_gives_its_memory_back),
+      TEST(many_writers_while_days_pass),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
