@@ -73,7 +73,7 @@ int atomic_file_write(const char *path, const void *data, size_t bytes,
   int fd = mkostemp(beside, O_CLOEXEC);
   if (fd < 0) {
     code = -errno;
-    return error_set(error, code, "%s: cannot create: %s", beside,
+    return error_set(error, code, "%s: cannot create: %s", path,
                      strerror(-code));
   }
   code = fchmod(fd, mode) == 0 ? 0 : -errno; /* whatever the umask is */

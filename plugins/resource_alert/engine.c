@@ -312,9 +312,12 @@ json_t *engine_tell_counts(struct engine *engine) {
     journal_get_counts(engine->site.journal, &journal);
   }
   return json_pack(
-      "{sI sI sI sI sI sI}", "series", (json_int_t)counts.series, "watched",
-      (json_int_t)counts.watched, "values_refused", (json_int_t)counts.refused,
-      "transitions", (json_int_t)atomic_load(&engine->transitions),
-      "notifications_dropped", (json_int_t)notifier_dropped(engine->notifier),
-      "journal_lines_lost", (json_int_t)journal.lost);
+      "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.series,
+      "watched", (json_int_t)counts.watched, "values_refused",
+      (json_int_t)counts.refused, "transitions",
+      (json_int_t)atomic_load(&engine->transitions), "notifications_waiting",
+      (json_int_t)notifier_waiting(engine->notifier), "notifications_dropped",
+      (json_int_t)notifier_dropped(engine->notifier), "journal_lines_waiting",
+      (json_int_t)journal.waiting, "journal_lines_lost",
+      (json_int_t)journal.lost);
 }

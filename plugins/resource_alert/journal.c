@@ -34,8 +34,7 @@ struct journal {
   uint64_t sequence;
   uint64_t folded; /* since the last "folded" line */
   struct journal_counts counts;
-  bool is_stopping;
-  bool is_done;
+  bool is_stopping, is_done;
 
   int file; /* the writer's; -1: none */
   struct complaint complaint;
@@ -137,6 +136,7 @@ json_t *journal_text(const char *text) {
 void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_lock(&journal->lock);
   *ret = journal->counts;
+  ret->waiting = journal->waiting_len;
   (void)pthread_mutex_unlock(&journal->lock);
 }
 

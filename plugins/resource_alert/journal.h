@@ -18,6 +18,7 @@ struct journal;
 struct journal_counts {
   uint64_t written; /* lines */
   uint64_t lost;    /* lines: no room in the queue, no room on the disk */
+  uint64_t waiting; /* lines in the queue */
 };
 
 /* Opens PATH for appending (mode 0640; its directory is made if it is not

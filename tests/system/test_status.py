@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The health endpoint, the status page and its JSON, with hostile clients."""
-import http.client
-import json
-import re
+"""The health endpoint and the status as JSON, with hostile clients."""
 import socket
-import subprocess
 
 import pytest
+from asking import Asking
 from servers import ports
 
 ROWS = """
@@ -23,38 +20,12 @@ ROWS = """
 """
 
 
-class Status:
-    """Asks a plugin's StatusListen."""
-
-    def __init__(self, collectd, port):
-        self.collectd, self.port = collectd, port
-
-    def request(self, path, method="GET", **options):
-        peer = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            peer.request(method, path, **options)
-            answer = peer.getresponse()
-            return answer.status, answer.read().decode(), dict(answer.getheaders())
-        finally:
-            peer.close()
-
-    def get(self, path="/status"):
-        status, text, _ = self.request(path)
-        return status, json.loads(text)
-
-    def row(self, name):
-        return next(row for row in self.get()[1]["rows"] if row["name"] == name)
-
-    def expect(self, condition):
-        return self.collectd.expect(condition)
-
-
 @pytest.fixture
 def status(collectd, directory):
     port = ports.allocate()
     collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nJournal "{directory}/journal"\n'
                   f'StateDir "{directory}/state"\n{ROWS}').start()
-    return Status(collectd, port)
+    return Asking(collectd, port)
 
 
 def test_rows_are_shown_with_value_limit_and_state(status):
@@ -137,37 +108,3 @@ def test_a_port_that_is_taken_is_said_and_alerts_go_on(collectd):
 def test_a_bad_address_is_refused(collectd, listen):
     collectd.load("resource_alert", f'StatusListen "{listen}"\n{ROWS}')
     assert any("StatusListen" in line and "127.0.0.1:9180" in line for line in collectd.refuses_to_start())
-
-
-# The page, in a real browser.
-
-def dom(status, directory):
-    """The page's text as Chromium shows it after its first answer."""
-    for _ in range(5):
-        result = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={directory}/chromium",
-             "--virtual-time-budget=2000", "--dump-dom", f"http://127.0.0.1:{status.port}/"],
-            capture_output=True, text=True, timeout=60)
-        body = re.search(r"<body>.*<script>", result.stdout, re.S)
-        assert body, result.stderr[-2000:]
-        # Its virtual time may end before the real answer is there.
-        if "Asking the daemon" not in body.group():
-            return body.group()
-    raise AssertionError("the page never showed an answer")
-
-
-def test_the_page_says_that_nothing_is_wrong(status, directory):
-    status.collectd.put_value("demo-a/percent-used", 41, interval=60)
-    status.collectd.put_value("demo-a/gauge-ready", 10, interval=60)
-    status.expect(lambda: status.get()[1]["worst"] == "OKAY")
-    page = dom(status, directory)
-    assert 'class="OKAY"' in page and "Nothing is wrong" in page
-    assert "warning &gt; 80, failure &gt; 95" in page and "41 %" in page
-
-
-def test_the_page_shows_a_failure_and_hostile_names_as_text(status, directory):
-    status.collectd.put_value("<img src=x onerror=document.title=1>/demo-<b>/percent-used", 99, interval=60)
-    status.expect(lambda: status.row("used")["state"] == "FAILURE")
-    page = dom(status, directory)
-    assert "1 row needs attention" in page and "used FAILURE" in page
-    assert "&lt;img src=x" in page and "<img" not in page and "<b>" not in page.replace("<b style=", "")

@@ -44,6 +44,13 @@ void notifier_put(struct notifier *notifier,
   free(copy);
 }
 
+size_t notifier_waiting(struct notifier *notifier) {
+  (void)pthread_mutex_lock(&notifier->lock);
+  size_t waiting = notifier->len;
+  (void)pthread_mutex_unlock(&notifier->lock);
+  return waiting;
+}
+
 uint64_t notifier_dropped(struct notifier *notifier) {
   (void)pthread_mutex_lock(&notifier->lock);
   uint64_t dropped = notifier->dropped;

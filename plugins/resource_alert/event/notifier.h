@@ -4,6 +4,8 @@
 #ifndef RESOURCE_ALERT_EVENT_NOTIFIER_H
 #define RESOURCE_ALERT_EVENT_NOTIFIER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -27,6 +29,9 @@ bool notifier_free(struct notifier *notifier);
 /* Queues a copy. Any thread, never blocks. */
 void notifier_put(struct notifier *notifier,
                   const struct announcement *announcement);
+
+/* How many wait for the thread. */
+size_t notifier_waiting(struct notifier *notifier);
 
 /* How many were dropped since the start. */
 uint64_t notifier_dropped(struct notifier *notifier);

@@ -24,8 +24,8 @@ struct incoming {
 /* The page's own rules: nothing from elsewhere, in nobody's frame. */
 static const char content_policy[] =
     "default-src 'none'; style-src 'unsafe-inline'; script-src "
-    "'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri "
-    "'none'; form-action 'none'";
+    "'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors "
+    "'none'; base-uri 'none'; form-action 'none'";
 
 static enum MHD_Result send_reply(struct MHD_Connection *connection,
                                   struct http_reply *reply) {

@@ -183,13 +183,15 @@ static json_t *row_to_json(const struct row *row, const struct seen_row *seen) {
   json_t *counts = counts_to_json(row, &sum);
   bool has_value = seen->len > 0 && seen->worst[0].state != ALERT_UNKNOWN;
   return json_pack(
-      "{so ss so so ss? so sI so so}", "name", journal_text(row->name), "state",
+      "{so ss so so ss? so sb sI so so}", "name", journal_text(row->name),
+      "state",
       alert_state_name(seen->len > 0 ? seen->worst[0].state : ALERT_UNKNOWN),
       "since", row_since(seen), "value",
       has_value ? number_or_null(seen->worst[0].value) : json_null(), "unit",
       row->unit, "limits",
       row->notification == NULL ? limits_to_json(&row->rule) : json_object(),
-      "series_count", (json_int_t)sum, "counts", counts, "series", series);
+      "inverted", (int)row->rule.is_inverted, "series_count", (json_int_t)sum,
+      "counts", counts, "series", series);
 }
 
 json_t *status_rows(const struct rows *rows, struct table *table) {

@@ -13,9 +13,9 @@
 #define STATUS_SERIES_MAX 20
 
 /* Walks the table, a series' lock at a time; any thread.
- * Returns [{"name","state","since","value","unit","limits","series_count",
- * "counts","series":[{"name","state","value","since","flapping"}]}]: yours;
- * NULL without memory. */
+ * Returns [{"name","state","since","value","unit","limits","inverted",
+ * "series_count","counts","series":[{"name","state","value","since","flapping"}]}]:
+ * yours; NULL without memory. */
 json_t *status_rows(const struct rows *rows, struct table *table);
 
 /* The value of a row's worst series, NaN where there is none. Walks the table

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""The status page as a person sees it, in a real Chromium: every state, both
+colour schemes, a narrow screen, the keyboard, hostile names."""
+import importlib.util
+import subprocess
+import time
+
+import pytest
+from asking import Asking
+from servers import build, ports
+from servers.browser import Browser
+from servers.waiting import wait_until
+
+ROWS = """
+  <Threshold "used">
+    Metric "demo-*/percent-used"
+    WarningMax 80
+    FailureMax 95
+    Unit "%"
+  </Threshold>
+  <Threshold "ready">
+    Metric "demo-*/gauge-ready"
+    WarningMin 3
+  </Threshold>
+"""
+RESPONSE = """
+  <SwitchStore "file">
+    Path "{directory}/switches"
+  </SwitchStore>
+  <Response "degrade">
+    When "used"
+    Engage 0
+    Release 0
+    Grace 0
+    <Switch "slow_down">
+    </Switch>
+    <Switch "cache">
+      After 3600
+    </Switch>
+  </Response>
+"""
+
+# Texts whose contrast with what is behind them is less than WCAG's AA asks for.
+FAINT = """
+const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+function rgba(colour) {
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data];
+}
+function luminance(c) {
+  const [r, g, b] = c.slice(0, 3).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+  return .2126 * r + .7152 * g + .0722 * b;
+}
+function behind(node) {
+  for (let at = node; at; at = at.parentElement) {
+    const ground = rgba(getComputedStyle(at).backgroundColor);
+    if (ground[3] === 255) return ground;
+  }
+  return [255, 255, 255, 255];
+}
+const faint = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+let seen = 0;
+for (let text; (text = walker.nextNode());) {
+  const node = text.parentElement, style = getComputedStyle(node);
+  if (!text.textContent.trim() || !node.checkVisibility() || node.closest('script, noscript')) continue;
+  const [a, b] = [luminance(rgba(style.color)), luminance(behind(node))].sort((x, y) => y - x);
+  const size = parseFloat(style.fontSize), isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+  seen++;
+  if ((a + .05) / (b + .05) < (isLarge ? 3 : 4.5)) faint.push(text.textContent);
+}
+return [seen, faint];
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    browser.hurry(10)
+    yield browser
+    browser.close()
+
+
+class Page:
+    """The page of a daemon, looked at until it shows what is expected."""
+
+    def __init__(self, asking, browser):
+        self.asking, self.browser = asking, browser
+        self.control = asking.collectd.directory.parent / "control"
+        self.collectd = asking.collectd
+        browser.size(1200, 900)
+        browser.scheme("light")
+        browser.open("about:blank")
+        browser.complaints()  # of a page whose daemon has ended
+        browser.open(f"http://127.0.0.1:{asking.port}/")
+
+    def put(self, name, value):
+        self.collectd.put_value(name, value, interval=60)
+
+    def verdict(self):
+        return self.browser.text("#word")
+
+    def expect(self, *texts, within="body"):
+        """Waits until all of TEXTS can be read WITHIN a part of the page."""
+        wait_until(lambda: all(text in self.browser.text(within) for text in texts), within=20,
+                   explain=lambda: f"{texts} are not all in {within}:\n{self.browser.text(within)}\n{self.collectd.explain()}")
+
+    def expect_verdict(self, text, state):
+        self.expect(text, within=f"#verdict.{state} #word")
+        self.is_well_made()
+
+    def is_well_made(self):
+        """What holds in every state, in light and dark, wide and narrow."""
+        for scheme in ["light", "dark"]:
+            self.browser.scheme(scheme)
+            seen, faint = self.browser.run(FAINT)
+            assert seen > 20 and faint == [], scheme
+        self.browser.size(360, 800)
+        assert self.browser.run("return document.documentElement.scrollWidth") <= 360
+        self.browser.size(1200, 900)
+        assert self.browser.complaints() == []
+
+
+@pytest.fixture
+def page(collectd, directory, browser):
+    port = ports.allocate()
+    collectd.load("resource_alert", f"""
+  StatusListen "127.0.0.1:{port}"
+  ControlSocket "{directory}/control"
+  Journal "{directory}/journal"
+  StateDir "{directory}/state"
+  HelperDir "{build.BUILD}/libexec"
+  {ROWS}{RESPONSE.format(directory=directory)}""").start()
+    return Page(Asking(collectd, port), browser)
+
+
+def ctl(page, *arguments):
+    subprocess.run([build.BUILD / "resource-alertctl", *arguments, "--socket", page.control],
+                   check=True, stdout=subprocess.DEVNULL, timeout=30)
+
+
+def test_before_the_first_reading(page):
+    page.expect_verdict("No reading yet", "UNKNOWN")
+    page.expect("UNKNOWN", "warning > 80, failure > 95", "no series yet", within="#rows")
+
+
+def test_nothing_is_wrong(page):
+    page.put("demo-a/percent-used", 41.5)
+    page.put("demo-a/gauge-ready", 10)
+    page.expect_verdict("Nothing is wrong", "OKAY")
+    page.expect("2 rows, 2 series within the limits", within="#reasons")
+    page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80, failure > 95", within="#rows details:first-child")
+    page.expect("OFF", "degrade on used", "nothing to do", "slow_down off", within="#responses")
+    page.expect("used from UNKNOWN", within="#events")
+    assert page.browser.run("return document.title") == "OKAY – testhost"
+
+
+def test_a_warning_stands_first_and_says_what_is_beyond_what(page):
+    page.put("demo-a/percent-used", 41)
+    page.put("demo-a/gauge-ready", 2)
+    page.expect_verdict("1 row needs attention", "WARNING")
+    page.expect("ready is at 2, under its warning limit of 3, for ", within="#reasons")
+    page.expect("ready", within="#rows details:first-child")
+
+
+def test_a_failure(page):
+    page.put("demo-a/percent-used", 97.25)
+    page.put("demo-b/percent-used", 96)
+    page.put("demo-a/gauge-ready", 2)
+    page.expect_verdict("2 rows need attention", "FAILURE")
+    page.expect("used is at 97.3 %, over its failure limit of 95 %", "demo-a/percent-used and 1 more", within="#reasons")
+
+
+def test_a_series_that_stopped(page):
+    page.collectd.put_value("demo-a/percent-used", 41, interval=1)
+    page.expect("MISSING", within="#rows")
+    page.expect_verdict("1 row needs attention", "MISSING")
+    page.expect("used has had no reading for ", within="#reasons")
+
+
+def test_an_engaged_response_and_its_next_step(page):
+    page.put("demo-a/percent-used", 85)
+    page.put("demo-a/gauge-ready", 10)
+    page.expect_verdict("1 row needs attention", "WARNING")
+    page.expect("degrade is engaged, 1 of 2 actions on; next: engage Switch cache in ", within="#reasons")
+    page.expect("ENGAGED", "next: engage Switch cache in ", "● Switch slow_down on", "○ Switch cache off", within="#responses")
+    page.expect("degrade Switch slow_down is on", "degrade from ENGAGING, because of used", within="#events")
+
+
+def test_a_broken_target(page, directory):
+    (directory / "switches").write_text("no directory")
+    page.put("demo-a/percent-used", 85)
+    page.expect("Switch slow_down of degrade cannot be done: ", within="#reasons")
+    page.expect("wanted, not on yet", "Not a directory", within="#responses .trouble")
+    page.expect("Not a directory", within="#events .trouble")
+    page.is_well_made()
+
+
+def test_a_drill_that_failed_is_said_though_all_rows_are_well(page, directory):
+    page.put("demo-a/percent-used", 41)
+    page.put("demo-a/gauge-ready", 10)
+    page.expect_verdict("Nothing is wrong", "OKAY")
+    (directory / "switches").write_text("no directory")
+    ctl(page, "drill")
+    page.expect_verdict("2 things need attention", "WARNING")
+    page.expect("Switch slow_down of degrade cannot be done: a drill failed: ", within="#reasons")
+
+
+def test_orders_are_shown(page):
+    ctl(page, "silence", "us*", "--for", "2h", "--comment", "moving house")
+    ctl(page, "silence", "*/demo-b/*", "--for", "10m")
+    ctl(page, "mode", "dryrun", "degrade")
+    ctl(page, "release")
+    ctl(page, "clear")
+    ctl(page, "drill")
+    page.expect("us*", "h 59 min left", "moving house", "*/demo-b/*", "no comment", within="#silences")
+    page.expect("silenced", within="#rows details:first-child")
+    page.expect("mode dryrun", within="#responses")
+    page.expect("us* silenced for 2 h", "degrade mode dryrun, by ", "degrade release, by ", "degrade clear latch, by ",
+                "degrade drill, by ", within="#events")
+    page.is_well_made()
+    ctl(page, "silence", "us*", "--end")
+    page.expect("us* no longer silenced, by ", within="#events")
+
+
+def test_a_thousand_series(page):
+    for number in range(1000):
+        page.put(f"demo-{number}/gauge-ready", 2 if number == 777 else 10)
+    page.expect("ready is at 2", "demo-777/gauge-ready", within="#reasons")
+    page.expect("1000 series", within="#rows details:first-child")
+    page.browser.click("#rows details:first-child summary")
+    page.expect("WARNING\tdemo-777/gauge-ready\t2", "and 980 more, none of them worse",
+                within="#rows details:first-child .series tbody tr:first-child, #rows details:first-child .series > p")
+    assert page.browser.run("return document.querySelectorAll('*').length") < 1000
+    page.is_well_made()
+
+
+def test_rows_open_by_keyboard_and_stay_open(page):
+    page.put("demo-a/percent-used", 41)
+    page.expect("OKAY", within="#rows")
+    page.browser.press("TAB")
+    assert page.browser.run("return document.activeElement.tagName") == "SUMMARY"
+    page.browser.press("ENTER")
+    page.expect("demo-a/percent-used", within="#rows details[open] td:nth-child(2)")
+    page.put("demo-a/percent-used", 42)
+    page.expect("42 %", within="#rows details[open] td:nth-child(3)")
+    assert page.browser.run("return document.activeElement.tagName") == "SUMMARY"
+
+
+def test_hostile_names_are_text(page):
+    name = "<img src=x onerror=document.title=1>"
+    page.put(f"{name}/demo-<b>&amp;/percent-used", 99)
+    page.expect(f"{name}/demo-<b>&amp;/percent-used", within="#reasons")
+    page.expect(f"{name}/demo-<b>&amp;/percent-used", within="#events")
+    ctl(page, "silence", "</script><script>document.title=1</script>*", "--comment", "<b>bold</b>")
+    page.expect("</script><script>document.title=1</script>*", "<b>bold</b>", within="#silences")
+    assert page.browser.run("return document.querySelectorAll('img, script:not(:last-child)').length") == 0
+    assert page.browser.run("return document.title") == "FAILURE – testhost"
+    page.is_well_made()
+
+
+def test_it_needs_nothing_from_elsewhere(page):
+    page.expect("No reading yet")
+    asked = page.browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert set(asked) == {f"http://127.0.0.1:{page.asking.port}/status"}
+
+
+def test_a_daemon_that_goes_away_is_said_and_waited_for(page):
+    page.put("demo-a/percent-used", 41)
+    page.expect("OKAY", within="#rows")
+    page.collectd.stop()
+    page.expect("The daemon does not answer", within="#verdict.LOST")
+    page.expect("what stands below is old", "41 %")
+    page.collectd.start()
+    page.put("demo-a/percent-used", 42)
+    page.expect("42 %", within="#rows")
+    assert "does not answer" not in page.verdict()
+
+
+def test_the_picture_is_of_what_the_plugin_answers(page):
+    """manual/status_picture.py's sample has the members of the daemon's answer."""
+    spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "manual/status_picture.py")
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    page.put("demo-a/percent-used", 85)
+    page.collectd.expect(lambda: page.asking.get()[1]["responses"][0]["state"] == "ENGAGED")
+    real, sample = page.asking.get()[1], picture.sample(time.time())
+    assert real.keys() == sample.keys()
+    for name in ["rows", "responses"]:
+        assert real[name][0].keys() == sample[name][0].keys()
+    assert real["rows"][0]["series"][0].keys() == sample["rows"][0]["series"][0].keys()
+    assert real["responses"][0]["actions"][0].keys() == sample["responses"][0]["actions"][0].keys()
+    assert real["counts"].keys() == sample["counts"].keys()
