@@ -3,68 +3,17 @@
 #include "ctl/record.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "ctl/identity.h"
-#include "ctl/record_series.h"
+#include "ctl/record_parts.h"
 
 #define DEFAULT_GAP_MS 10000 /* collectd's own interval */
 
-struct record {
-  const struct types_db *types;
-  struct record_series **series; /* a heap by the time of the next point once
-                                    all is found */
-  size_t len;
-  size_t heap_len;
-  struct record_counts counts;
-  struct record_series *given; /* the one whose point was handed out */
-  uint64_t values[RECORD_VALUES_MAX];
-};
-
-/* ---- finding ---- */
-
-/* "type-instance-2025-10-01" -> "type-instance". Returns false for another
- * name. */
-static bool strip_date(char *name) {
-  size_t length = strlen(name);
-  static const char shape[] = "-dddd-dd-dd";
-  if (length <= sizeof(shape) - 1) {
-    return false;
-  }
-  char *date = name + length - (sizeof(shape) - 1);
-  for (size_t i = 0; i < sizeof(shape) - 1; i++) {
-    bool is_digit = date[i] >= '0' && date[i] <= '9';
-    if (shape[i] == 'd' ? !is_digit : date[i] != '-') {
-      return false;
-    }
-  }
-  *date = '\0';
-  return true;
-}
-
-/* RELATIVE is host/plugin/type..., changed to the series' name. *ret_source: a
- * whisper file's data source, or "value". */
-static bool name_series(char *relative, bool is_whisper,
-                        const char **ret_source) {
-  *ret_source = "value";
-  if (!is_whisper) {
-    return strip_date(relative);
-  }
-  relative[strlen(relative) - 4] = '\0';
-  char *slash = strchr(relative, '/');
-  slash = slash == NULL ? NULL : strchr(slash + 1, '/');
-  slash = slash == NULL ? NULL : strchr(slash + 1, '/');
-  if (slash != NULL) {
-    *slash = '\0';
-    *ret_source = slash + 1;
-  }
-  return true;
-}
+/* ---- its series ---- */
 
 static struct record_series *find_series(const struct record *record,
                                          const struct reading_names *names,
@@ -76,7 +25,8 @@ static struct record_series *find_series(const struct record *record,
         strcmp(series->names.plugin_instance, names->plugin_instance) == 0 &&
         strcmp(series->names.plugin, names->plugin) == 0 &&
         strcmp(series->names.host, names->host) == 0 &&
-        (!series->is_whisper || strcmp(series->sources[0].name, source) == 0)) {
+        (series->kind == RECORD_CSV ||
+         strcmp(series->sources[0].name, source) == 0)) {
       return series;
     }
   }
@@ -86,9 +36,9 @@ static struct record_series *find_series(const struct record *record,
 static void set_sources(struct record_series *series,
                         const struct types_db *types, const char *source) {
   const struct types_db_type *type =
-      types == NULL || series->is_whisper
-          ? NULL
-          : types_db_find(types, series->names.type);
+      types != NULL && series->kind == RECORD_CSV
+          ? types_db_find(types, series->names.type)
+          : NULL;
   for (size_t i = 0; i < RECORD_VALUES_MAX; i++) {
     bool is_known = type != NULL && i < type->sources_len;
     series->sources[i] = is_known
@@ -97,7 +47,7 @@ static void set_sources(struct record_series *series,
                                                        .min = (double)NAN,
                                                        .max = (double)NAN};
   }
-  if (series->is_whisper) {
+  if (series->kind != RECORD_CSV) {
     series->sources_len = 1;
     (void)snprintf(series->sources[0].name, READING_NAME_BYTES, "%s", source);
   }
@@ -105,7 +55,8 @@ static void set_sources(struct record_series *series,
 
 static struct record_series *add_series(struct record *record,
                                         const struct reading_names *names,
-                                        bool is_whisper, const char *source) {
+                                        enum record_kind kind,
+                                        const char *source) {
   struct record_series *series = calloc(1, sizeof(*series));
   struct record_series **larger = realloc(
       record->series, (record->len + 1) * sizeof(struct record_series *));
@@ -117,68 +68,19 @@ static struct record_series *add_series(struct record *record,
     return NULL;
   }
   series->names = *names;
-  series->is_whisper = is_whisper;
+  series->kind = kind;
   series->counts = &record->counts;
   set_sources(series, record->types, source);
   larger[record->len++] = series;
   return series;
 }
 
-static int add_path(struct record_series *series, const char *path) {
-  char **larger =
-      realloc(series->paths, (series->paths_len + 1) * sizeof(char *));
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  series->paths = larger;
-  larger[series->paths_len] = strdup(path);
-  return larger[series->paths_len++] == NULL ? -ENOMEM : 0;
-}
-
-static bool ends_in(const char *text, const char *end) {
-  size_t length = strlen(text);
-  return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
-}
-
-static int take_file(struct record *record, const char *path,
-                     const char *relative, uint64_t bytes) {
-  char *copy = strdup(relative);
-  bool is_whisper = ends_in(relative, ".wsp");
-  const char *source = NULL;
-  struct reading_names names;
-  int code = copy == NULL ? -ENOMEM : 0;
-  if (code == 0 && name_series(copy, is_whisper, &source) &&
-      identity_parse(copy, &names, NULL) == 0) {
-    struct record_series *series = find_series(record, &names, source);
-    if (series == NULL) {
-      series = add_series(record, &names, is_whisper, source);
-    }
-    code = series == NULL ? -ENOMEM : add_path(series, path);
-    record->counts.bytes_all += bytes;
-  }
-  free(copy);
-  return code;
-}
-
-/* nftw() has no context of its own. */
-static struct {
-  struct record *record;
-  size_t root_length;
-  int code;
-} walk;
-
-static int visit(const char *path, const struct stat *status, int kind,
-                 struct FTW *place) {
-  (void)place;
-  if (kind == FTW_F && walk.code == 0) {
-    walk.code = take_file(walk.record, path, path + walk.root_length,
-                          (uint64_t)status->st_size);
-  }
-  return walk.code;
-}
-
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+struct record_series *record_series_of(struct record *record,
+                                       const struct reading_names *names,
+                                       enum record_kind kind,
+                                       const char *source) {
+  struct record_series *series = find_series(record, names, source);
+  return series != NULL ? series : add_series(record, names, kind, source);
 }
 
 /* ---- the heap ---- */
@@ -222,7 +124,6 @@ static void make_heap(struct record *record) {
   record->counts.series = record->len;
   for (size_t i = 0; i < record->len; i++) {
     struct record_series *series = record->series[i];
-    qsort(series->paths, series->paths_len, sizeof(char *), by_text);
     record_series_read(series);
   }
   for (size_t i = 0; i < record->len; i++) { /* those with points in front */
@@ -239,27 +140,42 @@ static void make_heap(struct record *record) {
 
 /* ---- life ---- */
 
-int record_open(const char *directory, const struct types_db *types,
-                struct record **ret, struct error *error) {
-  struct record *record = calloc(1, sizeof(*record));
-  char root[4096];
-  int length = snprintf(root, sizeof(root), "%s/", directory);
-  if (record == NULL || length >= (int)sizeof(root)) {
-    free(record);
-    return error_set(error, -ENOMEM, "%s: path is too long", directory);
+static int find_series_at(struct record *record, const struct record_place *at,
+                          struct error *error) {
+  struct stat status;
+  if (stat(at->path, &status) != 0) {
+    return error_set(error, -errno, "%s: %s", at->path, strerror(errno));
   }
-  record->types = types;
-  walk.record = record;
-  walk.root_length = (size_t)length;
-  walk.code = 0;
-  int code = nftw(root, visit, 32, FTW_PHYS) == -1 ? -errno : walk.code;
-  if (code != 0) {
-    (void)error_set(error, code, "%s: %s", directory, strerror(-code));
-  } else if (record->len == 0) {
-    code = error_set(error, -ENOENT,
-                     "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin "
-                     "and no host/plugin/type.wsp of Graphite",
-                     directory);
+  if (S_ISDIR(status.st_mode)) {
+    return record_find_files(record, at->path, error);
+  }
+  return record_read_render(record, at->path, at->prefix, error);
+}
+
+static int refuse_nothing(const struct record *record,
+                          const struct record_place *at, struct error *error) {
+  if (record->counts.foreign_targets > 0) {
+    return error_set(error, -ENOENT,
+                     "%s has no target %sHOST.PLUGIN.TYPE; --prefix tells "
+                     "what stands before HOST",
+                     at->path, at->prefix);
+  }
+  return error_set(error, -ENOENT,
+                   "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin "
+                   "and no host/plugin/type.wsp of Graphite",
+                   at->path);
+}
+
+int record_open(const struct record_place *at, struct record **ret,
+                struct error *error) {
+  struct record *record = calloc(1, sizeof(*record));
+  if (record == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  record->types = at->types;
+  int code = find_series_at(record, at, error);
+  if (code == 0 && record->len == 0) {
+    code = refuse_nothing(record, at, error);
   }
   if (code != 0) {
     record_close(record);

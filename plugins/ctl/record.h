@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* record: readings that were kept: collectd's csv directories, Graphite's
- * whisper files; all series merged by time. */
+ * whisper files and the answers of its render API; all series merged by time.
+ */
 #ifndef CTL_RECORD_H
 #define CTL_RECORD_H
 
@@ -27,16 +28,24 @@ struct record_counts {
   uint64_t bytes, bytes_all; /* read so far, and of all files */
   uint64_t bad_lines;        /* passed over */
   uint64_t cut_files;        /* whisper files that end too early */
+  uint64_t foreign_targets;  /* of Graphite, that are no series of collectd */
 };
 
-/* Looks through DIRECTORY, which holds a directory for each host, below it one
- * for each plugin-instance, in it type-instance-YYYY-MM-DD (csv) or
- * type-instance.wsp or type-instance/source.wsp (whisper).
- * types: what kind the csv's values are; NULL: they are rates already.
- * Borrowed. *ret: yours, record_close().
+/* Where the readings are. All borrowed while the record is open. */
+struct record_place {
+  const char *path;             /* a directory, or a file of JSON */
+  const struct types_db *types; /* what kind the csv's values are; NULL: they
+                                   are rates already */
+  const char *prefix;           /* of targets in JSON, before the host */
+};
+
+/* A directory holds one for each host, below it one for each plugin-instance,
+ * in it type-instance-YYYY-MM-DD (csv) or type-instance.wsp or
+ * type-instance/source.wsp (whisper).
+ * *ret: yours, record_close().
  * Returns 0 or negative errno with a text; -ENOENT where nothing is found. */
-int record_open(const char *directory, const struct types_db *types,
-                struct record **ret, struct error *error);
+int record_open(const struct record_place *at, struct record **ret,
+                struct error *error);
 
 /* The next reading of all series by time. Returns false at the end. */
 bool record_next(struct record *record, struct record_reading *ret);

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/decimal.h"
 #include "ctl/record_series.h"
-
-#define EPOCH_S_MAX 9e9 /* in the year 2255; nanoseconds end soon after */
 
 static ssize_t next_line(struct record_series *series) {
   ssize_t length = getline(&series->line, &series->line_bytes, series->file);
@@ -40,7 +39,8 @@ int record_csv_begin(struct record_series *series) {
 /* Returns where the number ends, NULL where there is none. */
 static const char *parse_value(const char *text, enum reading_kind kind,
                                uint64_t *ret_value) {
-  char *end = NULL;
+  const char *end = NULL;
+  char *rest = NULL;
   union {
     double gauge;
     int64_t derive;
@@ -48,28 +48,28 @@ static const char *parse_value(const char *text, enum reading_kind kind,
   } value;
   switch (kind) {
   case READING_GAUGE:
-    value.gauge = strtod(text, &end);
+    end = decimal_parse(text, &value.gauge);
     break;
   case READING_DERIVE:
-    value.derive = strtoll(text, &end, 10);
+    value.derive = strtoll(text, &rest, 10);
     break;
   case READING_COUNTER:
   case READING_ABSOLUTE:
   default:
-    value.raw = strtoull(text, &end, 10);
+    value.raw = strtoull(text, &rest, 10);
     break;
   }
   *ret_value = value.raw;
+  end = kind == READING_GAUGE ? end : rest;
   return end == text ? NULL : end;
 }
 
 static bool parse_line(struct record_series *series) {
-  char *rest = NULL;
-  double epoch_s = strtod(series->line, &rest);
-  if (rest == series->line || !(epoch_s > 0 && epoch_s < EPOCH_S_MAX)) {
+  double epoch_s = 0;
+  const char *at = decimal_parse(series->line, &epoch_s);
+  if (!(epoch_s > 0 && epoch_s < 1e11)) {
     return false;
   }
-  const char *at = rest;
   for (size_t i = 0; i < series->sources_len; i++) {
     if (*at != ',' || (at = parse_value(at + 1, series->sources[i].kind,
                                         &series->point.values[i])) == NULL) {

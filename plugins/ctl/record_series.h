@@ -20,6 +20,17 @@ struct whisper {
   uint32_t left;                   /* slots */
 };
 
+/* What Graphite told. */
+struct render {
+  struct render_point {
+    int64_t at_ms;
+    double value;
+  } * points; /* owned */
+  size_t len, next;
+};
+
+enum record_kind { RECORD_CSV, RECORD_WHISPER, RECORD_RENDER };
+
 struct record_series {
   struct reading_names names;
   struct reading_source sources[RECORD_VALUES_MAX];
@@ -28,8 +39,9 @@ struct record_series {
   size_t paths_len;
   size_t path; /* the next one to open */
   FILE *file;
-  bool is_whisper;
+  enum record_kind kind;
   struct whisper whisper;
+  struct render render;
   char *line;
   size_t line_bytes;
   struct record_counts *counts; /* the whole record's */
@@ -41,9 +53,11 @@ struct record_series {
 /* Reads the next point into series->point; series->has_point: there is one. */
 void record_series_read(struct record_series *series);
 
-/* Likewise, from the file that is open. Return false at its end. */
+/* Likewise, from the file that is open, or from what was told. Return false at
+ * its end. */
 bool record_csv_read(struct record_series *series);
 bool record_whisper_read(struct record_series *series);
+bool record_render_read(struct record_series *series);
 
 /* Looks at the header of the file just opened; 0 or -EINVAL: pass it over. */
 int record_csv_begin(struct record_series *series);

@@ -53,7 +53,7 @@ static const char *response_name(const struct replaying *replaying,
 static void on_response(void *context, int64_t at_ms, size_t response,
                         enum response_state from, enum response_state to) {
   struct replaying *replaying = context;
-  tally_response_change(replaying->tally, at_ms, response, from, to);
+  tally_response_change(replaying->tally, at_ms, response, to);
   if (replaying->wish->tells_events) {
     print_time(at_ms);
     (void)printf("  response \"%s\": %s -> %s\n",
@@ -65,7 +65,7 @@ static void on_response(void *context, int64_t at_ms, size_t response,
 static void on_action(void *context, int64_t at_ms, size_t response,
                       const char *action, bool is_on) {
   struct replaying *replaying = context;
-  tally_action(replaying->tally, response, is_on);
+  tally_action(replaying->tally, at_ms, response, action, is_on);
   if (replaying->wish->tells_events) {
     print_time(at_ms);
     (void)printf("  response \"%s\": %s %s\n",
@@ -123,7 +123,7 @@ static int play_record(const struct replay_wish *wish, struct record *record,
                        struct replay_result *result, struct error *error) {
   struct record_reading first;
   if (!record_next(record, &first)) {
-    return error_set(error, -ENODATA, "%s has no readings", wish->directory);
+    return error_set(error, -ENODATA, "%s has no readings", wish->place.path);
   }
   struct replaying replaying = {wish, &result->tally};
   const struct rehearsal_listener listener = {on_alert, on_response, on_action,
@@ -154,7 +154,7 @@ int replay_run(const struct replay_wish *wish, struct replay_result *ret,
                struct error *error) {
   *ret = (struct replay_result){0};
   struct record *record = NULL;
-  int code = record_open(wish->directory, wish->types, &record, error);
+  int code = record_open(&wish->place, &record, error);
   if (code == 0) {
     code = play_record(wish, record, ret, error);
   }

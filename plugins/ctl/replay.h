@@ -9,8 +9,7 @@
 #include "ctl/tally.h"
 
 struct replay_wish {
-  const char *directory;
-  const struct types_db *types; /* NULL: the values are rates already */
+  struct record_place place;
   const struct resource_alert_options *options;
   int64_t short_ms;
   bool tells_events; /* each change, on standard output */

@@ -22,6 +22,7 @@ enum {
   FLAG_CONFIG,
   FLAG_TYPES,
   FLAG_RATES,
+  FLAG_PREFIX,
   FLAG_EVENTS,
   FLAG_SHORT,
   FLAG_SUGGEST
@@ -50,6 +51,10 @@ static void print_head(const struct replay_result *result, int64_t took_ms) {
     (void)printf("passed over: %llu whisper file(s) that end too early\n",
                  (unsigned long long)counts->cut_files);
   }
+  if (counts->foreign_targets > 0) {
+    (void)printf("passed over: %llu target(s) that are no series of collectd\n",
+                 (unsigned long long)counts->foreign_targets);
+  }
 }
 
 static void print_rows(const struct replay_result *result) {
@@ -70,20 +75,27 @@ static void print_rows(const struct replay_result *result) {
   }
 }
 
+static void print_switch(const char *name, int indent,
+                         const struct tally_switch *one) {
+  char total[48];
+  terminal_format_age((double)one->total_ms / 1000, total, sizeof(total));
+  (void)printf("%*s%-*s %8llu  %s\n", indent, "", 40 - indent, name,
+               (unsigned long long)one->times, total);
+}
+
+/* Each response, and below it what it would have done. */
 static void print_responses(const struct resource_alert_options *options,
                             const struct replay_result *result) {
   const struct response_options *responses = options->responses.responses.items;
   if (result->tally.responses_len > 0) {
-    (void)printf("\n%-18s %8s %8s  %s\n", "RESPONSE", "ENGAGED", "ACTIONS",
-                 "IN ALL");
+    (void)printf("\n%-40s %8s  %s\n", "RESPONSE", "ENGAGED", "IN ALL");
   }
   for (size_t i = 0; i < result->tally.responses_len; i++) {
     const struct tally_response *one = &result->tally.responses[i];
-    char total[48];
-    terminal_format_age((double)one->total_ms / 1000, total, sizeof(total));
-    (void)printf("%-18.18s %8llu %8llu  %s\n", responses[i].head.label,
-                 (unsigned long long)one->engaged,
-                 (unsigned long long)one->acts, total);
+    print_switch(responses[i].head.label, 0, &one->engaged);
+    for (size_t j = 0; j < one->actions_len; j++) {
+      print_switch(one->actions[j].name, 2, &one->actions[j].on);
+    }
   }
 }
 
@@ -141,8 +153,11 @@ static int run(const struct command_line *line) {
     bool has_rates = line->flags[FLAG_RATES] != NULL;
     code = has_rates ? 0 : read_types(line, &types, &error);
     struct replay_wish wish = {
-        .directory = line->operands[0],
-        .types = has_rates ? NULL : &types,
+        .place = {.path = line->operands[0],
+                  .types = has_rates ? NULL : &types,
+                  .prefix = line->flags[FLAG_PREFIX] == NULL
+                                ? "collectd."
+                                : line->flags[FLAG_PREFIX]},
         .options = &options,
         .short_ms = (int64_t)(short_s * 1000),
         .tells_events = line->flags[FLAG_EVENTS] != NULL,
@@ -166,6 +181,9 @@ static const struct command_flag flags[] = {
                     "(default: the installed ones)"},
     [FLAG_RATES] = {"rates", NULL,
                     "the csv plugin stored rates (StoreRates true)"},
+    [FLAG_PREFIX] = {"prefix", "TEXT",
+                     "what stands before the host in the targets of JSON "
+                     "(default: \"collectd.\")"},
     [FLAG_EVENTS] = {"events", NULL, "tell each change, not only the sums"},
     [FLAG_SHORT] = {"short", "DURATION",
                     "an episode that ends sooner is a flap (default: 5m)"},
@@ -176,17 +194,21 @@ static const struct command_flag flags[] = {
 
 const struct command replay_command = {
     .name = "replay",
-    .operands = "DIRECTORY",
+    .operands = "DIRECTORY|FILE",
     .operands_min = 1,
     .operands_max = 1,
     .summary = "run a table and its responses over recorded data",
     .help =
         "I<DIRECTORY> is the B<DataDir> of collectd's csv plugin, or the "
         "directory below which Graphite keeps I<HOST>/I<PLUGIN>/I<TYPE>.wsp; "
-        "of a whisper file the finest archive is read. The plugin's own code "
+        "of a whisper file the finest archive is read. I<FILE> is what "
+        "Graphite "
+        "answers to C</render?format=json&target=...>, for those who cannot "
+        "reach its disk. The plugin's own code "
         "judges the readings on a clock that follows them: what would have "
         "fired, how often and for how long, which responses would have "
-        "engaged. Nothing is done, and every act is taken to succeed at once. "
+        "engaged, switched and scaled. Nothing is done, and every act is taken "
+        "to succeed at once and to change no reading. "
         "Holes in the data are what they would have been: a series that "
         "stopped.\n\n"
         "An episode is the time from leaving OKAY to being back; a short one "

@@ -3,6 +3,7 @@
 #include "ctl/tally.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,10 @@ int tally_init(struct tally *tally, size_t rows_len, size_t responses_len,
 void tally_fini(struct tally *tally) {
   for (size_t i = 0; i < tally->open_len; i++) {
     free(tally->open[i].series);
+  }
+  for (size_t i = 0; tally->responses != NULL && i < tally->responses_len;
+       i++) {
+    free(tally->responses[i].actions);
   }
   free(tally->open);
   free(tally->rows);
@@ -90,21 +95,49 @@ static bool is_engaged(enum response_state state) {
   return state == RESPONSE_ENGAGING || state == RESPONSE_ENGAGED;
 }
 
-void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
-                           enum response_state from, enum response_state to) {
-  struct tally_response *one = &tally->responses[response];
-  if (is_engaged(to) && !is_engaged(from)) {
-    one->engaged++;
+static void turn(struct tally_switch *one, int64_t at_ms, bool is_on) {
+  if (is_on && !one->is_on) {
+    one->times++;
     one->since_ms = at_ms;
-    one->is_engaged = true;
-  } else if (!is_engaged(to) && is_engaged(from)) {
+  } else if (!is_on && one->is_on) {
     one->total_ms += at_ms - one->since_ms;
-    one->is_engaged = false;
   }
+  one->is_on = is_on;
 }
 
-void tally_action(struct tally *tally, size_t response, bool is_on) {
-  tally->responses[response].acts += is_on ? 1 : 0;
+void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
+                           enum response_state to) {
+  turn(&tally->responses[response].engaged, at_ms, is_engaged(to));
+}
+
+/* The action's count, new if it must be; NULL when memory is short. */
+static struct tally_action *find_action(struct tally_response *response,
+                                        const char *name) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    if (strcmp(response->actions[i].name, name) == 0) {
+      return &response->actions[i];
+    }
+  }
+  struct tally_action *larger =
+      realloc(response->actions, (response->actions_len + 1) * sizeof(*larger));
+  if (larger == NULL) {
+    return NULL;
+  }
+  response->actions = larger;
+  struct tally_action *action = &larger[response->actions_len++];
+  *action = (struct tally_action){.name = ""};
+  (void)snprintf(action->name, sizeof(action->name), "%s", name);
+  return action;
+}
+
+void tally_action(struct tally *tally, int64_t at_ms, size_t response,
+                  const char *action, bool is_on) {
+  struct tally_action *one = find_action(&tally->responses[response], action);
+  if (one == NULL) {
+    tally->lost++;
+  } else {
+    turn(&one->on, at_ms, is_on);
+  }
 }
 
 void tally_end(struct tally *tally, int64_t at_ms) {
@@ -113,7 +146,9 @@ void tally_end(struct tally *tally, int64_t at_ms) {
   }
   for (size_t i = 0; i < tally->responses_len; i++) {
     struct tally_response *one = &tally->responses[i];
-    one->total_ms += one->is_engaged ? at_ms - one->since_ms : 0;
-    one->is_engaged = false;
+    turn(&one->engaged, at_ms, false);
+    for (size_t j = 0; j < one->actions_len; j++) {
+      turn(&one->actions[j].on, at_ms, false);
+    }
   }
 }

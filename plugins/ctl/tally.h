@@ -26,12 +26,25 @@ struct tally_row {
   int64_t longest_ms;
 };
 
-struct tally_response {
-  uint64_t engaged;
-  uint64_t acts; /* actions put on */
-  int64_t since_ms;
+/* How often something was on, and for how long in all. */
+struct tally_switch {
+  uint64_t times;
   int64_t total_ms;
-  bool is_engaged;
+  int64_t since_ms;
+  bool is_on;
+};
+
+#define TALLY_ACTION_BYTES 192
+
+struct tally_action {
+  char name[TALLY_ACTION_BYTES];
+  struct tally_switch on;
+};
+
+struct tally_response {
+  struct tally_switch engaged;
+  struct tally_action *actions; /* owned; in the order of their first act */
+  size_t actions_len;
 };
 
 struct tally {
@@ -53,8 +66,9 @@ void tally_fini(struct tally *tally);
 void tally_alert(struct tally *tally, int64_t at_ms,
                  const struct announcement *change);
 void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
-                           enum response_state from, enum response_state to);
-void tally_action(struct tally *tally, size_t response, bool is_on);
+                           enum response_state to);
+void tally_action(struct tally *tally, int64_t at_ms, size_t response,
+                  const char *action, bool is_on);
 
 /* Ends what is open at the end of the data; an episode that was cut off is no
  * flap. */

@@ -152,7 +152,7 @@ def test_a_csv_directory_over_days(replay, tmp_path):
     assert re.search(r"^2025-10-02 03:46:40  row \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", told, re.M)
     assert re.search(r"^2025-10-02 03:47:10  response \"degrade\": OFF -> ENGAGING", told, re.M)
     assert re.search(r"^2025-10-02 03:48:10  response \"degrade\": Switch cache on", told, re.M)
-    assert re.search(r"^degrade +2 +4  ", told, re.M), told
+    assert re.search(r"^degrade +2  12 min\n  Switch slow_down +2  12 min\n  Switch cache +2  10 min$", told, re.M), told
 
 
 def test_totals_become_rates_by_their_type(replay, tmp_path):
@@ -197,6 +197,36 @@ def test_whisper_files_of_graphite(replay, tmp_path):
     code, told = replay(tmp_path / "whisper")
     assert code == 0 and "400 readings" in told and "1 whisper file(s) that end too early" in told, told
     assert sums(told, "used") == (1, 1, 0, 0, 0)
+
+
+def render(*targets):
+    return json.dumps([{"target": target, "datapoints": [[value, START + 10 * n] for n, value in enumerate(values)]}
+                       for target, values in targets])
+
+
+def test_what_graphite_renders(replay, tmp_path):
+    path = tmp_path / "answer.json"
+    values = [40] * 20 + [None] * 3 + [90] * 20 + [40] * 20
+    path.write_text(render(("collectd.web1.pool-a.percent-used", values), ("collectd.web2.pool-a.percent-used.value", values),
+                           ("scale(collectd.web1.pool-a.percent-used,2)", values), ("collectd.web1", values)))
+    code, told = replay(path)
+    assert code == 0 and "2 series, 120 readings" in told, told
+    assert sums(told, "used")[:2] == (2, 2) and "passed over: 2 target(s) that are no series of collectd" in told
+    path.write_text(render(("servers.web1.pool-a.percent-used", values)))
+    assert "1 series, 60 readings" in replay(path, "--prefix", "servers.")[1]
+
+
+@pytest.mark.parametrize("text, told", [
+    ('[{"target": "a"', "answer.json:1:15: error: "),
+    ('{"error": "no such target"}', "answer.json:1:1: error: no list of targets; a file is what Graphite answers to /render?format=json"),
+    (render(("cpu.total", [1])), "answer.json has no target collectd.HOST.PLUGIN.TYPE; --prefix tells what stands before HOST"),
+    (render(("collectd.web1.pool-a.percent-used", [None])), "answer.json has no readings"),
+])
+def test_what_is_no_answer_of_graphite(replay, tmp_path, text, told):
+    path = tmp_path / "answer.json"
+    path.write_text(text)
+    code, said = replay(path)
+    assert code == 3 and told in said and len(said.splitlines()) == 1, said
 
 
 def test_it_suggests_what_would_have_removed_flaps(replay, tmp_path):
