@@ -2,14 +2,14 @@
 /* option_text: what is said about options: refusals and the reference. */
 #include "core/option_text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
 
+#include "core/spelling.h"
+
 #define ALLOWED_BYTES 256
-#define NAME_MAX_LENGTH 48 /* of names that are compared for typing errors */
 
 static void describe_value(const struct config_value *value, char *text,
                            size_t bytes) {
@@ -78,46 +78,15 @@ int option_refuse(const struct option *option, const struct config_value *value,
       example == NULL ? "" : " ", quote, example == NULL ? "" : example, quote);
 }
 
-/* Edits that turn A into B, letters' case aside (Levenshtein). */
-static size_t edits_between(const char *a, const char *b) {
-  size_t previous[NAME_MAX_LENGTH + 1];
-  size_t current[NAME_MAX_LENGTH + 1];
-  size_t a_length = strlen(a);
-  size_t b_length = strlen(b);
-  if (a_length > NAME_MAX_LENGTH || b_length > NAME_MAX_LENGTH) {
-    return NAME_MAX_LENGTH;
-  }
-  for (size_t j = 0; j <= b_length; j++) {
-    previous[j] = j;
-  }
-  for (size_t i = 1; i <= a_length; i++) {
-    current[0] = i;
-    for (size_t j = 1; j <= b_length; j++) {
-      bool is_same =
-          tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-      size_t best = previous[j - 1] + (is_same ? 0 : 1);
-      best = previous[j] + 1 < best ? previous[j] + 1 : best;
-      current[j] = current[j - 1] + 1 < best ? current[j - 1] + 1 : best;
-    }
-    memcpy(previous, current, sizeof(previous));
-  }
-  return previous[b_length];
-}
-
 int option_refuse_name(const struct option_block *block, const char *name,
                        struct error *error) {
-  const char *nearest = NULL;
-  size_t fewest = 1 + strlen(name) / 3; /* more is another word */
+  struct spelling spelling = spelling_of(name);
   for (size_t i = 0; i < block->options_len; i++) {
-    size_t edits = edits_between(name, block->options[i].name);
-    if (edits <= fewest) {
-      fewest = edits;
-      nearest = block->options[i].name;
-    }
+    spelling_offer(&spelling, block->options[i].name);
   }
-  if (nearest != NULL) {
+  if (spelling.nearest != NULL) {
     return error_set(error, -EINVAL, "unknown option %s; did you mean %s?",
-                     name, nearest);
+                     name, spelling.nearest);
   }
   char allowed[ALLOWED_BYTES] = "";
   for (size_t i = 0; i < block->options_len; i++) {

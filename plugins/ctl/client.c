@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "resource_alert/status/status.h"
+
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define ANSWER_S 10L
 
@@ -67,6 +69,12 @@ static long transfer(CURL *curl, const char *socket, struct error *error) {
   return status;
 }
 
+/* Answers to orders have no version. */
+static bool is_of_this_version(const json_t *json) {
+  const json_t *version = json_object_get(json, "version");
+  return version == NULL || json_integer_value(version) == STATUS_VERSION;
+}
+
 static json_t *read_answer(const struct answer *answer, long status,
                            const char *socket, struct error *error) {
   json_t *json = answer->text == NULL
@@ -77,9 +85,16 @@ static json_t *read_answer(const struct answer *answer, long status,
     (void)error_set(error, -EINVAL, "%s", reason);
   } else if (json == NULL || status == 404) {
     (void)error_set(error, -EPROTO,
-                    "%s: the daemon answers %ld and no JSON; is it of another "
-                    "version?",
-                    socket, status);
+                    "%s: what answers there (HTTP %ld, %s) is no daemon with "
+                    "resource_alert, or one of another version",
+                    socket, status, json == NULL ? "no JSON" : "JSON");
+  } else if (!is_of_this_version(json)) {
+    (void)error_set(
+        error, -EPROTO,
+        "%s: the daemon answers in version %lld, this program "
+        "reads %d: install one release of both",
+        socket, (long long)json_integer_value(json_object_get(json, "version")),
+        STATUS_VERSION);
   } else {
     return json;
   }

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "core/spelling.h"
+
 #define PROGRAM "resource-alertctl"
 
 #ifndef PROJECT_VERSION
@@ -78,6 +80,21 @@ static const struct command_flag *find_flag(const struct command *command,
   return NULL;
 }
 
+static int refuse_flag(const struct command *command, const char *name,
+                       size_t length) {
+  char unknown[64];
+  (void)snprintf(unknown, sizeof(unknown), "%.*s", (int)length, name);
+  struct spelling spelling = spelling_of(unknown);
+  for (size_t i = 0; i < command->flags_len; i++) {
+    spelling_offer(&spelling, command->flags[i].name);
+  }
+  return spelling.nearest != NULL
+             ? command_fail("%s: unknown option --%s; did you mean --%s?",
+                            command->name, unknown, spelling.nearest)
+             : command_fail("%s: unknown option --%s; see %s %s --help",
+                            command->name, unknown, PROGRAM, command->name);
+}
+
 /* Takes the flag at argv[*at], and its argument. */
 static int take_flag(const struct command *command, int argc, char **argv,
                      int *at, struct command_line *line) {
@@ -86,9 +103,7 @@ static int take_flag(const struct command *command, int argc, char **argv,
   const char *value = name[length] == '=' ? name + length + 1 : NULL;
   const struct command_flag *flag = find_flag(command, name, length);
   if (flag == NULL) {
-    return command_fail("%s: unknown option --%.*s; see %s %s --help",
-                        command->name, (int)length, name, PROGRAM,
-                        command->name);
+    return refuse_flag(command, name, length);
   }
   if (flag->argument == NULL && value != NULL) {
     return command_fail("%s: --%s takes no argument", command->name,
@@ -148,6 +163,17 @@ static int run_command(const struct command *command, int argc, char **argv) {
   return command->run(&line);
 }
 
+static int refuse_command(const char *name) {
+  struct spelling spelling = spelling_of(name);
+  for (size_t i = 0; i < commands_len; i++) {
+    spelling_offer(&spelling, commands[i]->name);
+  }
+  return spelling.nearest != NULL
+             ? command_fail("unknown command %s; did you mean %s?", name,
+                            spelling.nearest)
+             : command_fail("unknown command %s; see %s --help", name, PROGRAM);
+}
+
 int command_main(int argc, char **argv) {
   if (argc < 2) {
     (void)print_help();
@@ -162,7 +188,7 @@ int command_main(int argc, char **argv) {
   }
   const struct command *command = find_command(argv[1]);
   if (command == NULL) {
-    return command_fail("unknown command %s; see %s --help", argv[1], PROGRAM);
+    return refuse_command(argv[1]);
   }
   return run_command(command, argc - 2, argv + 2);
 }
@@ -194,7 +220,7 @@ void command_print_pod(FILE *file) {
 
 void command_print_completion(FILE *file) {
   (void)fputs("# bash completion of " PROGRAM "\n_resource_alertctl() {\n"
-              "  local words=\"--help\"\n"
+              "  local words=\"--help\" first=\"\"\n"
               "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
               file);
   for (size_t i = 0; i < commands_len; i++) {
@@ -207,9 +233,13 @@ void command_print_completion(FILE *file) {
     for (size_t j = 0; j < commands[i]->flags_len; j++) {
       (void)fprintf(file, "--%s ", commands[i]->flags[j].name);
     }
-    (void)fputs("--help\" ;;\n", file);
+    (void)fprintf(file, "--help\"%s%s%s ;;\n",
+                  commands[i]->words == NULL ? "" : "; first=\"",
+                  commands[i]->words == NULL ? "" : commands[i]->words,
+                  commands[i]->words == NULL ? "" : "\"");
   }
-  (void)fputs("    esac\n  fi\n"
+  (void)fputs("    esac\n"
+              "    [ \"$COMP_CWORD\" -eq 2 ] && words=\"$first $words\"\n  fi\n"
               "  COMPREPLY=($(compgen -W \"$words\" -- "
               "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
               "}\ncomplete -o default -F _resource_alertctl " PROGRAM "\n",

@@ -38,6 +38,7 @@ struct command {
   const char *name;
   const char *operands; /* "FILE ...", for the synopsis; "" for none */
   int operands_min, operands_max;
+  const char *words;   /* what the first may be, for completion; NULL: files */
   const char *summary; /* a line of --help */
   const char *help;    /* POD, for the manual */
   const struct command_flag *flags;

@@ -62,7 +62,8 @@ static int take_word(const char *word, struct notation *notation) {
   size_t count = 1;
   double step = 0;
   const char *from = point.is_there ? rest : word + 1;
-  if (from == word || parse_rest(from, &count, &step) != 0 ||
+  bool is_odd = !point.is_there && *from != '\0' && *from != 'x';
+  if (from == word || is_odd || parse_rest(from, &count, &step) != 0 ||
       isinf(point.value)) {
     return -EINVAL;
   }

@@ -120,6 +120,7 @@ const struct command silence_command = {
 const struct command mode_command = {
     .name = "mode",
     .operands = "MODE [RESPONSE]",
+    .words = "auto dryrun off configured",
     .operands_min = 1,
     .operands_max = 2,
     .summary = "let responses act (auto), only decide (dryrun), or rest (off)",

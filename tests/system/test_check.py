@@ -219,7 +219,17 @@ def test_help_and_manual_agree():
             assert flag == "help" or f"=item B<--{flag}>" in section
 
 
-def test_completion_knows_commands_and_options():
+@pytest.mark.parametrize("typed, offered", [
+    (["che"], ["check"]),
+    (["--"], ["--help", "--version"]),
+    (["replay", "--s"], ["--short", "--suggest"]),
+    (["mode", ""], ["auto", "dryrun", "off", "configured", "--socket", "--help"]),
+    (["mode", "d"], ["dryrun"]),
+    (["mode", "off", "d"], []),
+    (["check", "/etc/coll"], []),  # bash completes files then
+])
+def test_completion_knows_commands_and_options(typed, offered):
     script = build.BUILD / "manual" / "resource-alertctl"
-    ask = f'. {script}; COMP_WORDS=(resource-alertctl che); COMP_CWORD=1; _resource_alertctl; echo "${{COMPREPLY[@]}}"'
-    assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True).stdout.split() == ["check"]
+    words = " ".join(f"'{word}'" for word in ["resource-alertctl", *typed])
+    ask = f'. {script}; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _resource_alertctl; echo "${{COMPREPLY[@]}}"'
+    assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout.split() == offered

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """resource-alertctl and a running daemon: status, silence, mode, release, drill, journal."""
+import grp
 import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 
@@ -167,6 +169,64 @@ def test_a_daemon_that_is_not_there_is_one_clear_sentence(tmp_path):
     assert "is not there: collectd does not run, or its configuration has no ControlSocket" in result.stderr
     (tmp_path / "file").write_text("x")
     assert "is not a socket" in ctl("status", "--socket", tmp_path / "file").stderr
+
+
+@pytest.mark.parametrize("answer, told", [
+    (b'{"version":2,"worst":"OKAY"}', "the daemon answers in version 2, this program reads 1: install one release of both"),
+    (b"<html>", "what answers there (HTTP 200, no JSON) is no daemon with resource_alert, or one of another version"),
+])
+def test_a_daemon_of_another_version_is_one_clear_sentence(tmp_path, answer, told):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "socket"))
+        other.listen()
+        asked = subprocess.Popen([CTL, "status", "--socket", tmp_path / "socket"], stderr=subprocess.PIPE, text=True)
+        other.settimeout(10)
+        peer, _ = other.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+            said = asked.communicate(timeout=10)[1]
+    assert asked.returncode == 3 and told in said and len(said.splitlines()) == 1
+
+
+def test_a_hint_for_a_misspelt_command():
+    result = ctl("sttus")
+    assert result.returncode == 3 and "unknown command sttus; did you mean status?" in result.stderr
+
+
+def test_a_group_may_use_the_socket(collectd, directory):
+    group = grp.getgrgid(os.getgid()).gr_name
+    collectd.load("resource_alert", f'ControlSocket "{directory}/control"\nControlGroup "{group}"').start()
+    status = os.stat(directory / "control")
+    assert stat.S_IMODE(status.st_mode) == 0o660 and status.st_gid == os.getgid()
+
+
+def test_a_group_that_is_not_there_is_said(collectd, directory):
+    collectd.load("resource_alert", f'ControlSocket "{directory}/control"\nControlGroup "no-such-group"').start()
+    assert collectd.log_lines('ControlSocket: .*no group "no-such-group"; no orders are taken')
+
+
+def test_orders_are_kept_over_a_restart(daemon):
+    assert daemon.ctl("mode", "off", "degrade").returncode == 0
+    daemon.expect(lambda: daemon.status()["responses"][0]["mode"] == "off")
+    daemon.collectd.restart()
+    daemon.expect(lambda: daemon.status()["responses"][0]["mode"] == "off")
+    daemon.put(97)
+    daemon.expect(lambda: daemon.exit_code() == 2)
+    assert not daemon.switch.exists()
+    assert daemon.ctl("mode", "configured").returncode == 0
+    daemon.expect(lambda: daemon.switch.exists())
+
+
+def test_every_order_is_journaled_with_who_gave_it(daemon):
+    for order in [("mode", "dryrun"), ("release",), ("clear",), ("drill", "degrade"), ("silence", "a*"), ("silence", "a*", "--end")]:
+        assert daemon.ctl(*order).returncode == 0
+    daemon.expect(lambda: "unsilence" in daemon.told())
+    lines = [json.loads(line) for line in daemon.told().splitlines()]
+    orders = [line for line in lines if line["event"] in {"order", "silence", "unsilence"}]
+    assert [line.get("order", line["event"]) for line in orders] == [
+        "mode dryrun", "release", "clear latch", "drill", "silence", "unsilence"]
+    assert all(line["who"] not in {"", "unknown"} for line in orders)
 
 
 def test_a_socket_left_behind_is_replaced(daemon):

@@ -16,7 +16,6 @@
 #include "resource_alert/status/journal_tail.h"
 #include "resource_alert/status/status_parts.h"
 
-#define STATUS_VERSION 1 /* of the JSON; additions do not change it */
 #define STATUS_FRESH_MS 500
 #define EVENTS_MAX 30
 

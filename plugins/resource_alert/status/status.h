@@ -10,6 +10,8 @@
 #include "resource_alert/status/silence.h"
 #include "resource_alert/status/status_options.h"
 
+#define STATUS_VERSION 1 /* of the JSON; additions do not change it */
+
 struct journal;
 struct responses;
 struct status;

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* silence: what is covered and for how long, bounds, and the file over a
+ * restart. */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/atomic_file.h"
+#include "resource_alert/status/silence.h"
+#include "support/failing.h"
+
+#define NOW_MS INT64_C(1700000000000)
+#define HOUR_MS 3600000
+
+struct fixture {
+  char directory[64];
+  char path[128];
+  char said[REPORT_LINE_BYTES];
+  struct report_sink log;
+};
+
+static void say(void *context, enum report_level level, const char *line) {
+  (void)level;
+  struct fixture *fixture = context;
+  (void)snprintf(fixture->said, sizeof(fixture->said), "%s", line);
+}
+
+static int setup(void **state) {
+  struct fixture *fixture = calloc(1, sizeof(*fixture));
+  assert_non_null(fixture);
+  (void)snprintf(fixture->directory, sizeof(fixture->directory),
+                 "/tmp/test_silence.XXXXXX");
+  assert_non_null(mkdtemp(fixture->directory));
+  (void)snprintf(fixture->path, sizeof(fixture->path), "%s/silences.json",
+                 fixture->directory);
+  fixture->log = (struct report_sink){.say = say, .context = fixture};
+  *state = fixture;
+  return 0;
+}
+
+static int teardown(void **state) {
+  struct fixture *fixture = *state;
+  char command[256];
+  (void)snprintf(command, sizeof(command), "rm -r %s", fixture->directory);
+  int code = system(command);
+  free(fixture);
+  return code;
+}
+
+static struct silences *open_silences(struct fixture *fixture) {
+  struct silences *silences = NULL;
+  struct error error = {{0}};
+  assert_int_equal(
+      silences_new(fixture->path, &fixture->log, &silences, &error), 0);
+  return silences;
+}
+
+static int add(struct silences *silences, const char *pattern, int64_t until_ms,
+               struct error *error) {
+  const struct silence_wish wish = {.pattern = pattern,
+                                    .until_ms = until_ms,
+                                    .who = "anna",
+                                    .comment = "moving house"};
+  return silences_add(silences, &wish, NOW_MS, error);
+}
+
+static void must_add(struct silences *silences, const char *pattern,
+                     int64_t until_ms) {
+  struct error error = {{0}};
+  assert_int_equal(add(silences, pattern, until_ms, &error), 0);
+}
+
+static void test_a_pattern_covers_rows_and_series(void **state) {
+  struct silences *silences = open_silences(*state);
+  must_add(silences, "pool_*", NOW_MS + HOUR_MS);
+  must_add(silences, "web1/*", NOW_MS + HOUR_MS);
+  assert_true(silences_cover(silences, "pool_used", "web2/x/y", NOW_MS));
+  assert_true(silences_cover(silences, "cpu", "web1/x/y", NOW_MS));
+  assert_false(silences_cover(silences, "cpu", "web2/x/y", NOW_MS));
+  assert_false(silences_cover(silences, "cpu", "", NOW_MS));
+  assert_false(silences_cover(NULL, "pool_used", "", NOW_MS));
+  silences_free(silences);
+}
+
+static void test_it_ends_by_itself(void **state) {
+  struct silences *silences = open_silences(*state);
+  must_add(silences, "cpu", NOW_MS + HOUR_MS);
+  assert_true(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS - 1));
+  assert_false(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS));
+  json_t *all = silences_snapshot(silences, NOW_MS + HOUR_MS);
+  assert_int_equal(json_array_size(all), 0);
+  json_decref(all);
+  silences_free(silences);
+}
+
+static void test_a_second_one_of_that_pattern_replaces_the_first(void **state) {
+  struct silences *silences = open_silences(*state);
+  must_add(silences, "cpu", NOW_MS + HOUR_MS);
+  must_add(silences, "cpu", NOW_MS + 2 * HOUR_MS);
+  json_t *all = silences_snapshot(silences, NOW_MS);
+  assert_int_equal(json_array_size(all), 1);
+  assert_true(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS));
+  json_decref(all);
+  silences_free(silences);
+}
+
+static void test_it_can_be_ended(void **state) {
+  struct silences *silences = open_silences(*state);
+  struct error error = {{0}};
+  must_add(silences, "cpu", NOW_MS + HOUR_MS);
+  assert_int_equal(silences_remove(silences, "cpu", NOW_MS, &error), 0);
+  assert_false(silences_cover(silences, "cpu", "", NOW_MS));
+  assert_int_equal(silences_remove(silences, "cpu", NOW_MS, &error), -ENOENT);
+  assert_string_equal(error.text, "there is no silence for \"cpu\"");
+  silences_free(silences);
+}
+
+static void test_what_is_refused(void **state) {
+  struct silences *silences = open_silences(*state);
+  struct error error = {{0}};
+  char longest[600];
+  memset(longest, 'x', sizeof(longest) - 1);
+  longest[sizeof(longest) - 1] = '\0';
+  assert_int_equal(add(silences, "", NOW_MS + 1, &error), -EINVAL);
+  assert_int_equal(add(silences, longest, NOW_MS + 1, &error), -EINVAL);
+  assert_int_equal(add(silences, "[a", NOW_MS + 1, &error), -EINVAL);
+  assert_int_equal(add(silences, "cpu", NOW_MS, &error), -EINVAL);
+  assert_string_equal(error.text, "the silence would be over already");
+  silences_free(silences);
+}
+
+static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
+  struct fixture *fixture = *state;
+  struct silences *silences = NULL;
+  struct error error = {{0}};
+  assert_int_equal(silences_new(NULL, &fixture->log, &silences, &error), 0);
+  char name[32];
+  for (int i = 0; i < SILENCES_MAX; i++) {
+    (void)snprintf(name, sizeof(name), "row%d", i);
+    must_add(silences, name, NOW_MS + (i == 7 ? 1 : HOUR_MS));
+  }
+  assert_int_equal(add(silences, "one more", NOW_MS + 1, &error), -ENOSPC);
+  assert_string_equal(error.text, "there are 256 silences; end one first");
+  const struct silence_wish later = {"later", NOW_MS + HOUR_MS, "anna", ""};
+  assert_int_equal(silences_add(silences, &later, NOW_MS + 1, &error), 0);
+  assert_true(silences_cover(silences, "row255", "", NOW_MS + 1));
+  silences_free(silences);
+}
+
+static void test_it_is_kept_over_a_restart(void **state) {
+  struct silences *silences = open_silences(*state);
+  must_add(silences, "cpu", NOW_MS + HOUR_MS);
+  must_add(silences, "memory", NOW_MS + 1);
+  silences_free(silences);
+  silences = open_silences(*state);
+  json_t *all = silences_snapshot(silences, NOW_MS + 1);
+  char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+  assert_string_equal(text, "[{\"comment\":\"moving house\",\"name\":\"cpu\","
+                            "\"until\":1700003600.0,\"who\":\"anna\"}]");
+  free(text);
+  json_decref(all);
+  silences_free(silences);
+}
+
+static void test_a_file_without_sense_is_set_aside_and_said(void **state) {
+  struct fixture *fixture = *state;
+  static const char text[] = "[{\"name\":\"cpu\"";
+  struct error error = {{0}};
+  assert_int_equal(
+      atomic_file_write(fixture->path, text, strlen(text), 0600, false, &error),
+      0);
+  struct silences *silences = open_silences(fixture);
+  assert_non_null(strstr(fixture->said, "silences.json makes no sense"));
+  assert_int_equal(access(fixture->path, F_OK), -1);
+  silences_free(silences);
+}
+
+static void test_an_entry_without_sense_costs_only_itself(void **state) {
+  struct fixture *fixture = *state;
+  static const char text[] =
+      "[7, "
+      "{\"name\":\"[x\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"},"
+      "{\"name\":\"cpu\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"}]";
+  assert_int_equal(
+      atomic_file_write(fixture->path, text, strlen(text), 0600, false, NULL),
+      0);
+  struct silences *silences = open_silences(fixture);
+  assert_true(silences_cover(silences, "cpu", "", NOW_MS));
+  json_t *all = silences_snapshot(silences, NOW_MS);
+  assert_int_equal(json_array_size(all), 1);
+  json_decref(all);
+  silences_free(silences);
+}
+
+static void test_memory_that_is_short(void **state) {
+  struct silences *silences = open_silences(*state);
+  bool has_failed = true;
+  for (size_t count = 0; has_failed; count++) {
+    failing_after(count);
+    (void)add(silences, "cpu", NOW_MS + HOUR_MS, NULL);
+    has_failed = failing_stop();
+    assert_true(count < 1000);
+  }
+  assert_true(silences_cover(silences, "cpu", "", NOW_MS));
+  silences_free(silences);
+}
+
+#define TEST(function)                                                         \
+  cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_pattern_covers_rows_and_series),
+      TEST(test_it_ends_by_itself),
+      TEST(test_a_second_one_of_that_pattern_replaces_the_first),
+      TEST(test_it_can_be_ended),
+      TEST(test_what_is_refused),
+      TEST(test_there_is_a_bound_and_past_ones_make_room),
+      TEST(test_it_is_kept_over_a_restart),
+      TEST(test_a_file_without_sense_is_set_aside_and_said),
+      TEST(test_an_entry_without_sense_costs_only_itself),
+      TEST(test_memory_that_is_short),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
