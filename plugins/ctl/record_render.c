@@ -21,10 +21,10 @@ static bool name_target(const char *target, const char *prefix,
   char name[NAME_BYTES];
   size_t skipped = strlen(prefix);
   if (strncmp(target, prefix, skipped) != 0 ||
-      strlen(target + skipped) >= sizeof(name)) {
+      snprintf(name, sizeof(name), "%s", target + skipped) >=
+          (int)sizeof(name)) {
     return false;
   }
-  strcpy(name, target + skipped);
   size_t parts = 1;
   for (char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot, '.')) {
     bool is_source = ++parts == 4;

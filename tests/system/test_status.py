@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The health endpoint and the status as JSON, with hostile clients."""
+import re
 import socket
 
 import pytest
 from asking import Asking
-from servers import ports
+from servers import build, ports
 
 ROWS = """
   <Threshold "used">
@@ -40,6 +41,43 @@ def test_rows_are_shown_with_value_limit_and_state(status):
     whole = status.get()[1]
     assert whole["version"] == 1 and whole["worst"] == "FAILURE" and whole["counts"]["watched"] == 2
     status.expect(lambda: any(event.get("to") == "FAILURE" for event in status.get()[1]["events"]))
+
+
+def names_in(value):
+    """All names of members in it."""
+    if isinstance(value, dict):
+        return value.keys() | {name for below in value.values() for name in names_in(below)}
+    if isinstance(value, list):
+        return {name for below in value for name in names_in(below)}
+    return set()
+
+
+def test_every_member_is_in_the_manual(status):
+    status.collectd.put_value("demo-a/percent-used", 97, interval=60)
+    status.expect(lambda: status.row("used")["state"] == "FAILURE")
+    whole = status.get()[1]
+    del whole["events"]  # lines of the journal
+    for row in whole["rows"]:
+        del row["counts"]  # by state
+    page = (build.SOURCE / "manual/collectd-resource-alert.pod").read_text(encoding="utf-8")
+    section = re.search(r"^=head1 STATUS AND HEALTH.*?(?=^=head1)", page, re.M | re.S).group()
+    documented = set(re.findall(r"C<(\w+)>", section))
+    assert names_in(whole) - documented == set()
+    assert names_in(status.get("/health")[1]) - documented - {"healthy", "reasons", "row"} == set()
+
+
+@pytest.mark.parametrize("unhealthy, codes", [
+    ("warning", {85: 503, 99: 503, 10: 200}),
+    ("never", {85: 200, 99: 200, 10: 200}),
+])
+def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
+    port = ports.allocate()
+    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStatusUnhealthy "{unhealthy}"\n{ROWS}').start()
+    status = Asking(collectd, port)
+    for value, code in codes.items():
+        collectd.put_value("demo-a/percent-used", value, interval=60)
+        status.expect(lambda wanted=value: status.row("used")["value"] == wanted)
+        status.expect(lambda wanted=code: status.get("/health")[0] == wanted)
 
 
 def test_health_says_503_only_for_what_is_unhealthy(status):
