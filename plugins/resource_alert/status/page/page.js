@@ -83,6 +83,7 @@ function reason(row, now) {
   const others = row.counts[row.state] > 1 ? ` and ${row.counts[row.state] - 1} more` : "";
   const which = row.series.length ? ` ${seriesName(row.series[0].name)}${others}` : "";
   const what = row.state === "MISSING" ? `has had no reading${since}`
+    : !Object.keys(row.limits).length ? `is in ${row.state}${since}` // it is told by notifications
     : `is at ${number(row.value, row.unit)}, ${beyondWords(row)},${since}`;
   return make("li", {}, make("b", {}, row.name), ` ${what}`, make("span", {class: "quiet"}, which));
 }
