@@ -16,6 +16,7 @@
 
 #include "core/complaint.h"
 #include "core/deadline.h"
+#include "resource_alert/json_line.h"
 
 #define DRAIN_MS 2000
 #define TAIL_BYTES 8192 /* read at start to find the last sequence */
@@ -56,26 +57,17 @@ static void format_time(char *text, size_t bytes) {
                  (unsigned)(labs(minutes) % 60));
 }
 
-/* The line with its newline: yours, free(); NULL when memory is short. */
+/* Yours, free(); NULL when memory is short. */
 static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
   char now[64];
   format_time(now, sizeof(now));
   json_t *line = json_pack("{sIssss}", "seq", (json_int_t)sequence, "time", now,
                            "event", event);
-  char *text = NULL;
-  if (line != NULL &&
-      (fields == NULL || json_object_update_missing(line, fields) == 0)) {
-    text = json_dumps(line, JSON_COMPACT);
-  }
+  bool is_whole =
+      fields == NULL || json_object_update_missing(line, fields) == 0;
+  char *text = is_whole ? json_line(line) : NULL;
   json_decref(line);
-  size_t length = text == NULL ? 0 : strlen(text);
-  char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
-  if (with_newline == NULL) {
-    free(text);
-    return NULL;
-  }
-  memcpy(with_newline + length, "\n", 2);
-  return with_newline;
+  return text;
 }
 
 /* Under the lock. */

@@ -5,6 +5,7 @@ targets break before they are needed."""
 import json
 import os
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -139,6 +140,24 @@ def test_it_goes_on_from_where_it_was(responding, slow, state, end):
     assert not responding.is_on("one")
     confirmed = [line["on"] for line in responding.journal("action", action=action, step="confirmed")]
     assert confirmed == ([] if state == "OFF" else [True, False])  # nothing is done twice
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or unshare_mounts() is None, reason="no mount namespaces: slow names are NOT tested")
+def test_names_that_are_never_resolved_delay_no_switch_and_no_stop(responding, directory):
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((f"127.0.{os.getpid() % 250 + 1}.53", 53))
+    resolver = directory / "resolv.conf"
+    resolver.write_text(f"nameserver {silent.getsockname()[0]}\noptions timeout:30 attempts:5\n")
+    responding.collectd.prefix = ["env", "--unset=LD_PRELOAD", *unshare_mounts(), "sh", "-c",
+                                  f'mount --bind {resolver} /etc/resolv.conf && exec env LD_PRELOAD="$0" "$@"',
+                                  responding.collectd.environment.get("LD_PRELOAD", "")]
+    hook = block("Webhook", ' "hook"', URL='"https://ops.example.net/"', Timeout=60)
+    responding.configure(response(hook, name="tell") + "\n" + response(switch("one"))).start()
+    responding.breach()
+    responding.expect(lambda: "request" in responding.steps("Webhook hook"))
+    responding.expect(lambda: responding.is_on("one"))
+    assert elapsed(responding.collectd.stop) < 5
+    silent.close()
 
 
 # Many at once.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scaling and suspending in Kubernetes: against the stand-in, and unchanged
 against a real API server where KUBE_BIN names a directory with its binaries."""
+import datetime
 import os
 import time
 
@@ -233,6 +234,24 @@ def test_a_write_whose_answer_was_lost_is_not_done_twice(responding, cluster):
     assert cluster.replicas() == 4
     responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=30)
     assert cluster.replicas() == 2
+
+
+def test_the_pause_that_agents_share_goes_by_the_servers_clock(responding, cluster):
+    cluster.create_workload(replicas=2)
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    cluster.create("/apis/coordination.k8s.io/v1", "leases", {
+        "metadata": {"name": "resource-alert-api"},
+        "spec": {"holderIdentity": "elsewhere", "leaseDurationSeconds": 600, "renewTime": now, "acquireTime": now}})
+    meddler = cluster.meddle()
+    start(responding, cluster, scale(Cooldown=600))
+    responding.breach()
+    responding.expect_state("ENGAGED", "scale_out")
+    assert cluster.replicas() == 2  # somebody has just scaled
+    responding.collectd.stop()
+    (responding.state / "responses.jsonl").unlink()
+    meddler.ahead_s = 3600  # it was an hour ago
+    start(responding, cluster, scale(Cooldown=600))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
 
 
 def test_a_token_that_was_refused_is_read_once_more_at_once(responding, cluster):

@@ -3,6 +3,9 @@
 application, a systemd service."""
 import configparser
 import importlib.util
+import re
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -85,6 +88,22 @@ def test_the_python_example_honours_a_switch(responding):
     responding.expect(lambda: status_of("/api/prices") == "200 OK")
     (responding.switches / "limit_noncore_api").write_text('{"until": "2001-01-01T00:00:00Z"}')
     assert status_of("/api/prices") == "200 OK"  # whoever wrote it is dead
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: the drop-in is NOT tried")
+def test_systemd_starts_the_job_only_while_the_switch_is_off(responding):
+    text = (EXAMPLES / "systemd" / "pause-scheduled-jobs.conf").read_text()
+    condition = re.search(r"^ConditionPathExists=.*", text, re.M)[0].replace("/run/collectd/switches", str(responding.switches))
+
+    def starts():
+        return subprocess.run(["systemd-analyze", "condition", condition], capture_output=True).returncode == 0
+
+    responding.configure(response(switch("pause_scheduled_jobs"))).start()
+    assert starts()
+    responding.breach()
+    responding.expect(lambda: not starts())
+    responding.calm()
+    responding.expect(starts)
 
 
 def test_the_systemd_drop_in_names_the_switch_of_the_samples():

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
@@ -255,6 +256,17 @@ static int drive(struct http_client *client,
   }
 }
 
+static int64_t date_of(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075400
+  struct curl_header *date = NULL;
+  if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
+    time_t date_s = curl_getdate(date->value, NULL);
+    return date_s > 0 ? (int64_t)date_s : 0;
+  }
+#endif
+  return 0;
+}
+
 static void read_status(CURL *easy, struct http_answer *answer) {
   curl_off_t retry_after_s = 0;
   (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
@@ -264,6 +276,7 @@ static void read_status(CURL *easy, struct http_answer *answer) {
   }
   answer->retry_after_ms =
       retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
+  answer->date_s = date_of(easy);
 }
 
 int http_perform(struct http_client *client,

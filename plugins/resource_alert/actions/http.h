@@ -44,6 +44,7 @@ struct http_answer {
   char *body; /* ends in a NUL that is not counted */
   size_t body_bytes;
   int64_t retry_after_ms; /* what the server asks for; 0: nothing */
+  int64_t date_s;         /* the server's clock, since the epoch; 0: not told */
 };
 
 struct http_client;

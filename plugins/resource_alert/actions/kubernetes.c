@@ -23,6 +23,7 @@ struct kubernetes {
   struct http_client *http;
   char *token;
   int64_t token_ms; /* when it was read, monotonic */
+  int64_t date_s;   /* of the server's last answer; 0: not told */
 };
 
 int kubernetes_check_name(const char *value, struct error *error) {
@@ -186,6 +187,7 @@ static int ask_once(struct kubernetes *kubernetes, const char *method,
     return code;
   }
   *ret_status = answer.status;
+  kubernetes->date_s = answer.date_s;
   code = judge(&answer, ret, error);
   if (code == -EBUSY) {
     call->pause_ms = answer.retry_after_ms;
@@ -260,6 +262,10 @@ int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
              json_pack("{s:o}", "error",
                        code == 0 ? json_null() : journal_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
+}
+
+int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
+  return kubernetes->date_s != 0 ? kubernetes->date_s : (int64_t)time(NULL);
 }
 
 /* ---- events ---- */

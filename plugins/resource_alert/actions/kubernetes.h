@@ -38,6 +38,10 @@ int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
                    const char *path, json_t *body, struct action_call *call,
                    json_t **ret, struct error *error);
 
+/* The server's clock as of its last answer, since the epoch: the one that all
+ * agents share. This machine's where it was not told. */
+int64_t kubernetes_now_s(const struct kubernetes *kubernetes);
+
 /* A name of Kubernetes: letters, digits, '-' and '.', checked as an option. */
 int kubernetes_check_name(const char *value, struct error *error);
 

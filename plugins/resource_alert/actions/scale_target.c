@@ -200,7 +200,7 @@ static int64_t left_of(const json_t *lease, int64_t now_s) {
     return 0;
   }
   int64_t left_s = since_s + duration_s - now_s;
-  /* A clock that is far ahead must not hold us up for longer. */
+  /* Whoever wrote a time that is far ahead must not hold us up for longer. */
   return left_s > duration_s ? duration_s : left_s;
 }
 
@@ -229,7 +229,6 @@ int scale_target_claim(struct kubernetes *kubernetes,
                        struct action_call *call, struct error *error) {
   char path[KUBERNETES_PATH_BYTES];
   json_t *lease = NULL;
-  int64_t now_s = (int64_t)time(NULL);
   if (cooldown_s == 0) {
     return 0;
   }
@@ -238,6 +237,7 @@ int scale_target_claim(struct kubernetes *kubernetes,
   if (code != 0 && code != -ENOENT) {
     return code;
   }
+  int64_t now_s = kubernetes_now_s(kubernetes);
   int64_t left_s = lease == NULL ? 0 : left_of(lease, now_s);
   if (left_s > 0) {
     json_decref(lease);

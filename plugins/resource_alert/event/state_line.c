@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resource_alert/json_line.h"
+
 #define ENCODED_BYTES (3 * READING_NAME_BYTES + 1)
 
 int state_line_check_head(const char *line, struct error *error) {
@@ -82,16 +84,9 @@ char *state_line_format(const struct stored_alert *alert) {
       encode(names->plugin), "plugin_instance", encode(names->plugin_instance),
       "type", encode(names->type), "type_instance",
       encode(names->type_instance), "source", encode(alert->source));
-  char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
+  char *text = json_line(line);
   json_decref(line);
-  size_t length = text == NULL ? 0 : strlen(text);
-  char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
-  if (with_newline == NULL) {
-    free(text);
-    return NULL;
-  }
-  memcpy(with_newline + length, "\n", 2);
-  return with_newline;
+  return text;
 }
 
 struct fields {

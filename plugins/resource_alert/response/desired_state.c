@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/atomic_file.h"
+#include "resource_alert/json_line.h"
 
 #define HEAD "{\"version\":1}\n"
 #define FILE_BYTES_MAX 67108864
@@ -30,22 +31,13 @@ struct desired_state {
 
 /* ---- lines ---- */
 
-/* {"response":NAME, and what ENTRY holds}, with a newline. Yours, free(). */
+/* {"response":NAME, and what ENTRY holds}. Yours, free(). */
 static char *format_line(const char *response, json_t *entry) {
   json_t *line = json_pack("{s:s}", "response", response);
-  char *text = NULL;
-  if (line != NULL && json_object_update_missing(line, entry) == 0) {
-    text = json_dumps(line, JSON_COMPACT);
-  }
+  bool is_whole = json_object_update_missing(line, entry) == 0;
+  char *text = is_whole ? json_line(line) : NULL;
   json_decref(line);
-  size_t length = text == NULL ? 0 : strlen(text);
-  char *longer = text == NULL ? NULL : realloc(text, length + 2);
-  if (longer == NULL) {
-    free(text);
-    return NULL;
-  }
-  memcpy(longer + length, "\n", 2);
-  return longer;
+  return text;
 }
 
 static bool take_line(json_t *entries, const char *line, size_t number) {

@@ -5,6 +5,7 @@ import http.client
 import http.server
 import ssl
 import threading
+import time
 import urllib.parse
 
 
@@ -22,6 +23,7 @@ class Meddler:
         self.next_answers = []
         self.before = lambda method, path: None
         self.loses = None
+        self.ahead_s = 0  # of the clock that the server shows
         handler = type("Handler", (_Handler,), {"meddler": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -60,7 +62,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.meddler.loses = None
             self.close_connection = True
             return
-        self.send_response(status)
+        self.send_response_only(status)
+        self.send_header("Date", self.date_time_string(time.time() + self.meddler.ahead_s))
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
