@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_record: any bytes as what a replay reads: behind 'w' a file of
- * Graphite's whisper, else one of collectd's csv plugin, with a types.db before
- * a 0x1e. */
+ * Graphite's whisper, behind 'j' an answer of its render API, else a file of
+ * collectd's csv plugin, with a types.db before a 0x1e. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,8 +19,9 @@ static char root[64] = "/dev/shm/fuzz_record.XXXXXX";
 static const char *const directories[] = {"", "/record", "/record/h",
                                           "/record/h/p"};
 static const char *const files[] = {"/record/h/p/load-2025-10-01",
-                                    "/record/h/p/gauge.wsp", "/types.db"};
-enum { CSV, WHISPER, TYPES, FILES };
+                                    "/record/h/p/gauge.wsp", "/types.db",
+                                    "/render.json"};
+enum { CSV, WHISPER, TYPES, RENDER, FILES };
 
 static const char *path_of(const char *name) {
   static char path[256];
@@ -57,12 +58,14 @@ static void write_file(size_t which, const uint8_t *data, size_t size) {
 }
 
 /* All of it, in the order of time. */
-static void read_record(const struct types_db *types) {
+static void read_record(const char *path, const struct types_db *types) {
+  const struct record_place place = {
+      .path = path, .types = types, .prefix = "collectd."};
   struct record *record = NULL;
   struct record_reading next;
   struct error error = {{0}};
   int64_t before_ms = INT64_MIN;
-  if (record_open(path_of("/record"), types, &record, &error) != 0) {
+  if (record_open(&place, &record, &error) != 0) {
     return;
   }
   while (record_next(record, &next)) {
@@ -75,6 +78,21 @@ static void read_record(const struct types_db *types) {
   record_close(record);
 }
 
+static void read_csv(const uint8_t *data, size_t size) {
+  struct types_db types = {0};
+  struct error error = {{0}};
+  const uint8_t *end = data + size;
+  const uint8_t *cut = memchr(data, 0x1e, size);
+  if (cut != NULL) {
+    write_file(TYPES, data, (size_t)(cut - data));
+    (void)types_db_read(&types, path_of(files[TYPES]), &error);
+    data = cut + 1;
+  }
+  write_file(CSV, data, (size_t)(end - data));
+  read_record(path_of("/record"), &types);
+  types_db_fini(&types);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static bool is_made;
   if (!is_made) {
@@ -84,20 +102,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size == 0) {
     return 0;
   }
-  struct types_db types = {0};
-  struct error error = {{0}};
-  bool is_whisper = data[0] == 'w';
   const uint8_t *rest = data + 1;
-  const uint8_t *end = data + size;
-  const uint8_t *cut = memchr(rest, 0x1e, (size_t)(end - rest));
-  if (cut != NULL && !is_whisper) {
-    write_file(TYPES, rest, (size_t)(cut - rest));
-    (void)types_db_read(&types, path_of(files[TYPES]), &error);
-    rest = cut + 1;
+  size_t rest_size = size - 1;
+  if (data[0] == 'j') {
+    write_file(RENDER, rest, rest_size);
+    read_record(path_of(files[RENDER]), NULL);
+  } else if (data[0] == 'w') {
+    (void)unlink(path_of(files[CSV]));
+    write_file(WHISPER, rest, rest_size);
+    read_record(path_of("/record"), NULL);
+  } else {
+    (void)unlink(path_of(files[WHISPER]));
+    read_csv(rest, rest_size);
   }
-  (void)unlink(path_of(files[is_whisper ? CSV : WHISPER]));
-  write_file(is_whisper ? WHISPER : CSV, rest, (size_t)(end - rest));
-  read_record(&types);
-  types_db_fini(&types);
   return 0;
 }
