@@ -5,6 +5,7 @@ it was started in, and becomes the command: machine_stage.py JSON COMMAND ..."""
 import ctypes
 import json
 import os
+import subprocess
 import sys
 
 MS_BIND = 4096
@@ -25,16 +26,25 @@ def mount_fuse(target):
     return fd
 
 
+def run(directory, script):
+    """The sanitizer that the command is to have is not for the shell."""
+    environment = {**os.environ, "LD_PRELOAD": "", "PID": str(os.getpid())}
+    subprocess.run(["sh", "-ec", script], cwd=directory, env=environment, check=True)
+
+
 def main():
     for kind, source, target in json.loads(sys.argv[1]):
+        if kind == "shell":
+            run(source, target)
+            continue
         target = os.fsdecode(target.encode("latin-1"))
-        if kind != "bind":
-            os.makedirs(target, exist_ok=True)
+        if kind == "bind":
+            mount(source, target, "none", MS_BIND)
+            continue
+        os.makedirs(target, exist_ok=True)
         if kind == "dead":
             # The command holds it, so it lives as long as the command.
             os.set_inheritable(mount_fuse(target), True)
-        elif kind == "bind":
-            mount(source, target, "none", MS_BIND)
         else:
             mount(source, target, kind)
     os.execvp(sys.argv[2], sys.argv[2:])

@@ -44,13 +44,17 @@ class Machine:
     @property
     def prefix(self):
         """The words before a command that run it on this machine."""
-        return [*unshare_mounts(*self.unshares), PYTHON, STAGE, json.dumps(self._mounts)]
+        return self._prefix(self._mounts)
 
     def after(self, script):
-        """Likewise, after the shell's SCRIPT, as the same process."""
+        """Likewise, after the shell's SCRIPT in the machine's directory; its
+        PID is the command's."""
         # In a chroot the namespace may still share what is mounted here.
-        private = 'for at in / /proc /sys; do mount --make-private "$at" 2>&- || :; done'
-        return [*self.prefix, "sh", "-ec", f'{private}\ncd "$0"\n{script}\nexec "$@"', self.directory]
+        private = 'for at in / /proc /sys; do mount --make-private "$at" 2>&- || :; done\n'
+        return self._prefix([*self._mounts, ["shell", str(self.directory), private + script]])
+
+    def _prefix(self, mounts):
+        return [*unshare_mounts(*self.unshares), PYTHON, STAGE, json.dumps(mounts)]
 
     def psutil(self, expression):
         """What psutil says on this machine, e.g. "virtual_memory()._asdict()"."""
