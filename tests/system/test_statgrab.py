@@ -174,7 +174,7 @@ PluginDir "{build.PLUGINS}"
 def told_by(collectd, interval):
     """{identifier: [value list, ...]} of the plugins that read every INTERVAL."""
     found = {}
-    for line in collectd.log_lines(r"^\[\{.values."):
+    for line in collectd.log_lines(r"^\[\{.values.*\}\]$"):  # the last one may be half written
         for told in json.loads(line):
             if near(told["interval"], interval, 0.001):
                 key = tuple(told[part] for part in ("plugin", "plugin_instance", "type", "type_instance"))
