@@ -38,6 +38,7 @@ void members_begin(struct members *members) {
   for (size_t i = 0; i < members->slots_len; i++) {
     if (members->slots[i] != NULL) {
       members->slots[i]->sessions = 0;
+      members->slots[i]->count = (struct pool_count){0};
     }
   }
 }

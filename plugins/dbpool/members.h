@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dbpool/pool.h"
 #include "dbpool/session.h"
 
 /* Strings and array belong to the group. */
@@ -17,7 +18,8 @@ struct member_group {
   char *role;
   char *application;
   uint64_t hash;
-  int64_t sessions; /* of this round */
+  int64_t sessions;        /* of this round */
+  struct pool_count count; /* over them; the owner's to add to */
   size_t pools_len;
   size_t pools[]; /* numbers of the pools that it belongs to */
 };

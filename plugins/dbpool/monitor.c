@@ -9,11 +9,22 @@
 
 #define MICROSECONDS_PER_S 1e6
 
+/* The pool looks at a session's age only when it hands it out. So one that is
+ * merely old proves nothing; it must have been used when it was too old, even
+ * if it had been handed out for LeakAfter by then. */
+static int64_t overdue_us(const struct pool_options *options) {
+  return options->recycle_s < 0
+             ? INT64_MAX
+             : (int64_t)((options->recycle_s + options->leak_after_s) *
+                         MICROSECONDS_PER_S);
+}
+
 void monitor_init(struct monitor *monitor, const struct pool_options *options,
                   const struct outlets *outlets) {
   *monitor = (struct monitor){
       .options = options,
       .outlets = outlets,
+      .recycle_us = overdue_us(options),
       .peers = {.proc = "/proc"},
       .suspects = {.pool = options->head.label,
                    .a_minute = options->suspects_per_minute},
@@ -60,22 +71,18 @@ static int grow(struct monitor *monitor) {
   return 0;
 }
 
-/* The pool looks at a session's age only when it hands it out. So one that is
- * merely old proves nothing; it must have been used when it was too old, even
- * if it had been handed out for LeakAfter by then. */
 static bool is_recycle_overdue(const struct session *session,
-                               const struct pool_options *options) {
-  double used_at_s =
-      (double)(session->state_change_us - session->backend_start_us) /
-      MICROSECONDS_PER_S;
-  return options->recycle_s >= 0 && session->backend_start_us != 0 &&
-         session->state_change_us != 0 &&
-         used_at_s > options->recycle_s + options->leak_after_s;
+                               int64_t recycle_us) {
+  return session->state_change_us - session->backend_start_us > recycle_us &&
+         session->backend_start_us != 0;
+}
+
+void monitor_count(struct monitor *monitor, const struct pool_count *count) {
+  pool_count_merge(&monitor->count, count);
 }
 
 int monitor_add(struct monitor *monitor, const struct session *session) {
-  pool_count_add(&monitor->count, session, monitor->now_us);
-  if (is_recycle_overdue(session, monitor->options)) {
+  if (is_recycle_overdue(session, monitor->recycle_us)) {
     monitor->recycle_overdue++;
   }
   if (monitor->sessions_len == monitor->size) {

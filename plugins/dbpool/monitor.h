@@ -30,6 +30,8 @@ struct monitor {
   size_t sessions_len, size; /* size: of both arrays */
   size_t leaks_len;
 
+  int64_t recycle_us; /* age at use that is overdue; INT64_MAX: never */
+
   /* From round to round. */
   struct leak_watch watch;
   struct peers peers;
@@ -48,9 +50,13 @@ void monitor_fini(struct monitor *monitor);
 /* Begins a round at now_us of the server's clock. */
 void monitor_begin(struct monitor *monitor, int64_t now_us);
 
-/* Adds a session, borrowed until the round ends. Returns 0 or -ENOMEM; then
- * the session is counted but not looked at for leaks. */
+/* Adds a session, borrowed until the round ends, to look at it for leaks.
+ * Returns 0 or -ENOMEM. */
 int monitor_add(struct monitor *monitor, const struct session *session);
+
+/* Adds what was counted over some of the sessions, once for all pools that they
+ * belong to. */
+void monitor_count(struct monitor *monitor, const struct pool_count *count);
 
 /* Ends the round and sends its values and
  * notifications. database: of the pool, NULL where the

@@ -50,6 +50,21 @@ void pool_count_add(struct pool_count *count, const struct session *session,
   }
 }
 
+void pool_count_merge(struct pool_count *count,
+                      const struct pool_count *other) {
+  count->active += other->active;
+  count->idle += other->idle;
+  count->in_transaction += other->in_transaction;
+  count->aborted += other->aborted;
+  count->hidden += other->hidden;
+  count->waiting += other->waiting;
+  count->oldest_transaction_us =
+      max_of(count->oldest_transaction_us, other->oldest_transaction_us);
+  count->oldest_session_us =
+      max_of(count->oldest_session_us, other->oldest_session_us);
+  count->oldest_wait_us = max_of(count->oldest_wait_us, other->oldest_wait_us);
+}
+
 static int64_t capacity_of(const struct pool_shape *shape, int64_t total,
                            int64_t headroom) {
   if (shape->overflow >= 0) {

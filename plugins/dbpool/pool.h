@@ -38,6 +38,9 @@ struct pool_count {
 void pool_count_add(struct pool_count *count, const struct session *session,
                     int64_t now_us);
 
+/* Adds what was counted over other sessions. */
+void pool_count_merge(struct pool_count *count, const struct pool_count *other);
+
 struct pool_estimate {
   int64_t total;
   int64_t checked_out; /* at least so many */

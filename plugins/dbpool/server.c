@@ -216,23 +216,37 @@ static void say_hidden(struct server *server, int64_t hidden) {
          server->name, hidden, role, remedy);
 }
 
+/* What is counted over a group is counted once, for all pools that it is of. */
+static void count_groups(struct server *server) {
+  int64_t hidden = 0;
+  for (size_t i = 0; i < server->members.slots_len; i++) {
+    const struct member_group *group = server->members.slots[i];
+    for (size_t j = 0; group != NULL && j < group->pools_len; j++) {
+      monitor_count(&server->monitors[group->pools[j]], &group->count);
+      hidden += j == 0 ? group->count.hidden : 0;
+    }
+  }
+  say_hidden(server, hidden);
+}
+
 static void sort_sessions(struct server *server) {
   const struct postgresql_view *view = &server->view;
-  int64_t hidden = 0;
   members_begin(&server->members);
   for (size_t i = 0; i < server->monitors_len; i++) {
     monitor_begin(&server->monitors[i], view->now_us);
   }
   for (size_t i = 0; i < view->sessions_len; i++) {
     const struct session *session = &view->sessions[i];
-    const struct member_group *group = members_add(&server->members, session);
-    bool is_ours = session->pid == view->own_pid;
-    for (size_t j = 0; group != NULL && !is_ours && j < group->pools_len; j++) {
+    struct member_group *group = members_add(&server->members, session);
+    if (group == NULL || session->pid == view->own_pid) {
+      continue;
+    }
+    pool_count_add(&group->count, session, view->now_us);
+    for (size_t j = 0; j < group->pools_len; j++) {
       (void)monitor_add(&server->monitors[group->pools[j]], session);
-      hidden += session->state == SESSION_HIDDEN ? 1 : 0;
     }
   }
-  say_hidden(server, hidden);
+  count_groups(server);
 }
 
 static const struct postgresql_database *

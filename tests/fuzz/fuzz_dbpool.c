@@ -106,10 +106,18 @@ static void watch(const struct postgresql_view *view) {
       monitor_begin(&monitors[i], view->now_us / (3 - round));
     }
     for (size_t i = 0; i < view->sessions_len; i++) {
-      const struct member_group *group =
-          members_add(&members, &view->sessions[i]);
+      struct member_group *group = members_add(&members, &view->sessions[i]);
+      if (group != NULL) {
+        pool_count_add(&group->count, &view->sessions[i], view->now_us);
+      }
       for (size_t j = 0; group != NULL && j < group->pools_len; j++) {
         (void)monitor_add(&monitors[group->pools[j]], &view->sessions[i]);
+      }
+    }
+    for (size_t i = 0; i < members.slots_len; i++) {
+      const struct member_group *group = members.slots[i];
+      for (size_t j = 0; group != NULL && j < group->pools_len; j++) {
+        monitor_count(&monitors[group->pools[j]], &group->count);
       }
     }
     for (size_t i = 0; i < 2; i++) {

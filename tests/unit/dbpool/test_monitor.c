@@ -110,10 +110,13 @@ static void one_round(struct monitor *monitor, const struct session *sessions,
                       size_t len) {
   const struct postgresql_database database = {
       .name = "trading", .abandoned = 7, .fatal = -1, .killed = 0};
+  struct pool_count count = {0};
   monitor_begin(monitor, NOW);
   for (size_t i = 0; i < len; i++) {
+    pool_count_add(&count, &sessions[i], NOW);
     (void)monitor_add(monitor, &sessions[i]);
   }
+  monitor_count(monitor, &count);
   monitor_finish(monitor, &roomy, &database, 0.002);
 }
 
