@@ -48,8 +48,8 @@ function lasting(seconds) {
   const [unit, size] = units[at];
   const whole = `${Math.floor(Math.max(0, seconds) / size)} ${unit}`;
   if (at > 1) return whole;
-  const [smaller, part] = units[at + 1];
-  return `${whole} ${Math.floor(seconds % size / part)} ${smaller}`;
+  const [smaller, part] = units[at + 1], rest = Math.floor(seconds % size / part);
+  return rest ? `${whole} ${rest} ${smaller}` : whole;
 }
 
 function moment(date) {
@@ -252,7 +252,8 @@ const others = (event, known) => Object.entries(event)
   .map(([key, value]) => ` ${key} ${typeof value === "number" ? number(value) : value}`).join(",");
 
 function eventNode(event) {
-  const words = EVENT_WORDS[event.event] || (e => [make("b", {}, e.event), others(e, [])]);
+  const subject = event.response || event.row || event.name || "";
+  const words = EVENT_WORDS[event.event] || (e => [make("b", {}, subject), ` ${e.event}:`, others(e, ["response", "name"])]);
   const when = new Date(event.time);
   return make("li", {}, make("time", {class: "quiet", datetime: event.time, title: event.time}, isNaN(when) ? "" : moment(when)),
               make("span", {}, ...words(event)));
