@@ -91,6 +91,18 @@ def ask(peer, request):
     peer.recv(256)
 
 
+def time_verdicts(peer, log, count):
+    """Seconds, COUNT of them."""
+    taken = []
+    with open(log, encoding="utf-8") as lines:
+        for turn in range(count):
+            lines.read()
+            now = time.monotonic()
+            ask(peer, f'PUTVAL "bench/bench/gauge" interval=100 {1700000000 + turn}:{90 - turn % 2 * 80}\n')
+            taken.append(wait_for(lambda: 'row "row0": ' in lines.read()) - now)
+    return taken
+
+
 def verdict_ms(count=300):
     """The 99th percentile from PUTVAL to the verdict line of an idle daemon."""
     with tempfile.TemporaryDirectory() as directory:
@@ -120,16 +132,12 @@ Journal "{directory}/journal"
         with subprocess.Popen(["collectd", "-f", "-C", configuration], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as daemon:
             log = pathlib.Path(directory) / "log"
-            wait_for(lambda: log.exists() and "read-loop" in log.read_text(encoding="utf-8"))
-            with socket.socket(socket.AF_UNIX) as peer, open(log, encoding="utf-8") as lines:
-                peer.connect(f"{directory}/socket")
-                taken = []
-                for turn in range(count):
-                    lines.read()
-                    now = time.monotonic()
-                    ask(peer, f'PUTVAL "bench/bench/gauge" interval=100 {1700000000 + turn}:{90 - turn % 2 * 80}\n')
-                    taken.append(wait_for(lambda: 'row "row0"' in lines.read()) - now)
-            daemon.terminate()
+            try:
+                with socket.socket(socket.AF_UNIX) as peer:
+                    wait_for(lambda: log.exists() and peer.connect_ex(f"{directory}/socket") == 0)
+                    taken = time_verdicts(peer, log, count)
+            finally:
+                daemon.terminate()
         return sorted(taken)[count * 99 // 100] * 1000
 
 
