@@ -3,6 +3,19 @@
 import http.client
 import json
 
+ROWS = """
+  <Threshold "used">
+    Metric "demo-*/percent-used"
+    WarningMax 80
+    FailureMax 95
+    Unit "%"
+  </Threshold>
+  <Threshold "ready">
+    Metric "demo-*/gauge-ready"
+    WarningMin 3
+  </Threshold>
+"""
+
 
 class Asking:
     """Asks a plugin's StatusListen."""

@@ -4,21 +4,8 @@ import re
 import socket
 
 import pytest
-from asking import Asking
+from asking import ROWS, Asking
 from servers import build, ports
-
-ROWS = """
-  <Threshold "used">
-    Metric "demo-*/percent-used"
-    WarningMax 80
-    FailureMax 95
-    Unit "%"
-  </Threshold>
-  <Threshold "ready">
-    Metric "demo-*/gauge-ready"
-    WarningMin 3
-  </Threshold>
-"""
 
 
 @pytest.fixture

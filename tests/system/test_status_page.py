@@ -6,23 +6,11 @@ import subprocess
 import time
 
 import pytest
-from asking import Asking
+from asking import ROWS, Asking
 from servers import build, ports
 from servers.browser import Browser
 from servers.waiting import wait_until
 
-ROWS = """
-  <Threshold "used">
-    Metric "demo-*/percent-used"
-    WarningMax 80
-    FailureMax 95
-    Unit "%"
-  </Threshold>
-  <Threshold "ready">
-    Metric "demo-*/gauge-ready"
-    WarningMin 3
-  </Threshold>
-"""
 RESPONSE = """
   <SwitchStore "file">
     Path "{directory}/switches"
