@@ -8,8 +8,6 @@
 #include "ctl/decimal.h"
 #include "ctl/record_series.h"
 
-#define EPOCH_S_MAX 9e9 /* in the year 2255; nanoseconds end soon after */
-
 static ssize_t next_line(struct record_series *series) {
   ssize_t length = getline(&series->line, &series->line_bytes, series->file);
   if (length > 0) {
@@ -69,7 +67,7 @@ static const char *parse_value(const char *text, enum reading_kind kind,
 static bool parse_line(struct record_series *series) {
   double epoch_s = 0;
   const char *at = decimal_parse(series->line, &epoch_s);
-  if (!(epoch_s > 0 && epoch_s < EPOCH_S_MAX)) {
+  if (!(epoch_s > 0 && epoch_s < RECORD_EPOCH_S_MAX)) {
     return false;
   }
   for (size_t i = 0; i < series->sources_len; i++) {

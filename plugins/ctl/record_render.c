@@ -47,7 +47,7 @@ static int take_points(struct record_series *series, const json_t *points) {
     const json_t *point = json_array_get(points, i);
     const json_t *value = json_array_get(point, 0);
     double at_s = json_number_value(json_array_get(point, 1));
-    if (json_is_number(value) && at_s > 0 && at_s < 1e11) {
+    if (json_is_number(value) && at_s > 0 && at_s < RECORD_EPOCH_S_MAX) {
       larger[series->render.len++] = (struct render_point){
           (int64_t)(at_s * 1000), json_number_value(value)};
     }

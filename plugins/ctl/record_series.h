@@ -8,6 +8,8 @@
 
 #include "ctl/record.h"
 
+#define RECORD_EPOCH_S_MAX 9e9 /* in 2255; nanoseconds end soon after */
+
 struct record_point {
   int64_t at_ms;
   uint64_t values[RECORD_VALUES_MAX]; /* doubles or integers, by their kind */
