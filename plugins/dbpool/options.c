@@ -127,7 +127,8 @@ static int check_processes(const char *value, struct error *error) {
     .default_text = "2", .unit = "seconds",                                    \
     .help = "For connecting and asking together. A server that does not "      \
             "answer in time is reported as down. A read waits no longer "      \
-            "than half of the interval for it; the rest goes on behind."       \
+            "than half of the interval, or a second, for it; the rest goes "   \
+            "on behind."                                                       \
   }
 
 static const struct option pool_rows[] = {

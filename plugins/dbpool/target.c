@@ -7,14 +7,15 @@
 
 #include "core/deadline.h"
 
-#define PATIENCE_DOWN_MS 1000
+/* collectd cannot stop while a read waits, and is to stop within 2 s. */
+#define PATIENCE_MAX_MS 1000
 
 static int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t patience_ms(const struct target *target, int64_t interval_ms) {
   int64_t patience_ms = min_of(target->timeout_ms, interval_ms / 2);
-  return target->complaint.is_open ? min_of(patience_ms / 2, PATIENCE_DOWN_MS)
-                                   : patience_ms;
+  patience_ms = min_of(patience_ms, PATIENCE_MAX_MS);
+  return target->complaint.is_open ? patience_ms / 2 : patience_ms;
 }
 
 static int ask_once(struct target *target, int64_t deadline_ms,

@@ -28,10 +28,10 @@ struct target {
 typedef int target_talk(void *context, struct connection *connection,
                         int64_t deadline_ms, struct error *error);
 
-/* Connects if need be and talks. Waits no longer than the target's timeout and
- * half of interval_ms, and for a target that is known to be down half as long,
- * at most a second. What takes longer goes on behind: a later read takes it,
- * or gives it up when the timeout is over. A session that turns out to have
+/* Connects if need be and talks. Waits no longer than the target's timeout,
+ * half of interval_ms and a second, and half as long for a target that is known
+ * to be down. What takes longer goes on behind: a later read takes it, or gives
+ * it up when the timeout is over. A session that turns out to have
  * died since the last read is replaced on the spot. The fault is reported when
  * it is certain, then hourly; its end once.
  * Returns 0; -EAGAIN while it is open what will come of it; or what failed. */
