@@ -44,7 +44,7 @@ class Disk:
 
     @property
     def prefix(self):
-        return ["nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", "--"] if self.keeper else []
+        return ["nsenter", f"--target={self.keeper.pid}", "--mount", "--root", "--wd", "--"] if self.keeper else []
 
     @property
     def inside(self):
