@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from servers.application import pool
+from servers.application import Application, pool
 
 POOL = "dbpool-trading"
 
@@ -133,3 +133,15 @@ def test_a_password_that_others_can_read_is_refused(collectd, postgresql, pass_f
     told = [line for line in log if "dbpool: " in line]
     assert len(told) == 1
     assert "may be read by others (mode 0640); chmod 0600 it" in told[0]
+
+
+def test_a_name_is_neither_sql_nor_a_format(collectd, postgresql):
+    name = "x'; DROP TABLE precious; -- %n%s"
+    postgresql.run("CREATE TABLE precious ()")
+    application = Application(postgresql, name=name)
+    application.work(1)
+    collectd.load("dbpool", pool(postgresql, Application=f'"{name}"', LeakAfter=1)).start()
+    collectd.expect(lambda: collectd.value(f"{POOL}/current_connections-leaked") == 1)
+    collectd.expect(lambda: [one for one in collectd.notifications(plugin="dbpool") if name in one["message"]])
+    assert postgresql.run("SELECT count(*) FROM precious") == [(0,)]
+    application.close()
