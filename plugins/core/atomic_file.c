@@ -170,12 +170,12 @@ static bool is_beside(const char *name) {
                          "0123456789") == SUFFIX_LENGTH;
 }
 
-void atomic_file_sweep(const char *path, int64_t older_than_s) {
-  DIR *directory = opendir(path);
+void atomic_file_sweep(const char *directory, int64_t older_than_s) {
+  DIR *opened = opendir(directory);
   const struct dirent *entry;
-  while (directory != NULL && (entry = readdir(directory)) != NULL) {
+  while (opened != NULL && (entry = readdir(opened)) != NULL) {
     struct stat status;
-    int at = dirfd(directory);
+    int at = dirfd(opened);
     if (is_beside(entry->d_name) &&
         fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(status.st_mode) &&
@@ -183,8 +183,8 @@ void atomic_file_sweep(const char *path, int64_t older_than_s) {
       (void)unlinkat(at, entry->d_name, 0);
     }
   }
-  if (directory != NULL) {
-    (void)closedir(directory);
+  if (opened != NULL) {
+    (void)closedir(opened);
   }
 }
 

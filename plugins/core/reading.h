@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define READING_NAME_BYTES 128
 
@@ -18,6 +19,11 @@ struct reading_names {
   char type[READING_NAME_BYTES];
   char type_instance[READING_NAME_BYTES];
 };
+
+/* place: one of the five, zeroed. name: shorter than READING_NAME_BYTES. */
+static inline void reading_put_name(char *place, const char *name) {
+  memcpy(place, name, strlen(name) + 1);
+}
 
 enum reading_kind {
   READING_GAUGE,    /* double: a level */

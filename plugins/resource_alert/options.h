@@ -29,12 +29,11 @@ extern const struct option_block resource_alert_options;
 
 /* What the rows of the table are made of. */
 struct rows_source
-resource_alert_rows_source(const struct resource_alert_options *options);
+resource_alert_rows_source(const struct resource_alert_options *all);
 
 /* The names of all rows that a When may name, in the order of the table. The
  * array is yours, free(), the names are borrowed; NULL when memory is short. */
-const char **
-resource_alert_row_names(const struct resource_alert_options *options,
-                         size_t *ret_len);
+const char **resource_alert_row_names(const struct resource_alert_options *all,
+                                      size_t *ret_len);
 
 #endif

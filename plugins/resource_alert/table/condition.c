@@ -121,22 +121,18 @@ bool condition_holds(const struct condition *condition, double value) {
   return false;
 }
 
-/* place: READING_NAME_BYTES, zeroed; text is shorter. */
-static void put(char *place, const char *text) {
-  memcpy(place, text, strlen(text));
-}
-
 void condition_name(const struct condition *condition,
                     const struct reading_names *names,
                     struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
-  put(ret_names->host, names->host);
-  put(ret_names->plugin, condition->plugin);
-  put(ret_names->plugin_instance, condition->plugin_instance != NULL
-                                      ? condition->plugin_instance
-                                      : names->plugin_instance);
-  put(ret_names->type, condition->type);
-  put(ret_names->type_instance, condition->type_instance);
+  reading_put_name(ret_names->host, names->host);
+  reading_put_name(ret_names->plugin, condition->plugin);
+  reading_put_name(ret_names->plugin_instance,
+                   condition->plugin_instance != NULL
+                       ? condition->plugin_instance
+                       : names->plugin_instance);
+  reading_put_name(ret_names->type, condition->type);
+  reading_put_name(ret_names->type_instance, condition->type_instance);
 }
 
 bool condition_may_mean(const struct condition *condition,

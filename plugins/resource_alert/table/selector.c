@@ -45,9 +45,10 @@ static int split(char *text, struct selector *selector, struct error *error) {
     parts[2] = cut(parts[1], '/');
   }
   if (parts[1] == NULL || (parts[2] != NULL && find_plain(parts[2], '/'))) {
-    return error_set(error, -EINVAL,
-                     "is not [host/]plugin[-instance]/type[-instance]"
-                     "[:data source]");
+    (void)error_set(error, -EINVAL,
+                    "is not [host/]plugin[-instance]/type[-instance]"
+                    "[:data source]");
+    return -EINVAL;
   }
   bool has_host = parts[2] != NULL;
   char *type = has_host ? parts[2] : parts[1];

@@ -58,7 +58,7 @@ static int find_companions(struct series_store *store,
       continue;
     }
     if (body->companions == NULL) {
-      body->companions = calloc(body->watches_len, sizeof(*body->companions));
+      body->companions = calloc(body->watches_len, sizeof(struct companion *));
     }
     if (body->companions == NULL) {
       return -ENOMEM;
@@ -206,19 +206,14 @@ void series_format_name(const struct series_body *body, size_t source,
                  has_many ? series_source_name(body, source) : "");
 }
 
-/* place: READING_NAME_BYTES, zeroed. */
-static void copy_name(char *place, const char *name) {
-  memcpy(place, name, strlen(name)); /* it came from such a place */
-}
-
 void series_copy_names(const struct series_body *body,
                        struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
-  copy_name(ret_names->host, body->names.host);
-  copy_name(ret_names->plugin, body->names.plugin);
-  copy_name(ret_names->plugin_instance, body->names.plugin_instance);
-  copy_name(ret_names->type, body->names.type);
-  copy_name(ret_names->type_instance, body->names.type_instance);
+  reading_put_name(ret_names->host, body->names.host);
+  reading_put_name(ret_names->plugin, body->names.plugin);
+  reading_put_name(ret_names->plugin_instance, body->names.plugin_instance);
+  reading_put_name(ret_names->type, body->names.type);
+  reading_put_name(ret_names->type_instance, body->names.type_instance);
 }
 
 const char *series_source_name(const struct series_body *body, size_t source) {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define LANES 16 /* what every vector unit has */
+#define LANES ((size_t)16) /* what every vector unit has */
 #define ROWS (PREFILTER_BLOCK_BYTES / LANES)
 #define BUCKETS 8
 #define LAST (PREFILTER_ANCHOR_BYTES - 1)
