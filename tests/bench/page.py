@@ -18,7 +18,8 @@ def machine():
     cpus = re.findall(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="utf-8"))[1])
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
-    return f"{len(cpus)} x {cpus[0] if cpus else platform.machine()}, {memory >> 20} GiB, {system}, {platform.release()}"
+    kernel = f"Linux {platform.release().partition('-')[0]}"
+    return f"{len(cpus)} x {cpus[0] if cpus else platform.machine()}, {memory >> 20} GiB, {system}, {kernel}"
 
 
 def versions():
