@@ -5,6 +5,7 @@ import json
 
 import pytest
 from servers import build
+from servers.application import pool
 from servers.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,13 +24,7 @@ def measuring(collectd, directory, postgresql):
         log = directory / "log"
         log.write_text("Creating new database session\n")
         collectd.load("statgrab")
-        collectd.load("dbpool", f"""
-  <Pool "trading">
-    Host "{postgresql.socket_directory}"
-    Port {postgresql.tcp_port}
-    Database "postgres"
-    User "postgres"
-  </Pool>""")
+        collectd.load("dbpool", pool(postgresql, Application='"*"'))
         collectd.load("session_log", f"""
   <Log "trading">
     File "{log}"

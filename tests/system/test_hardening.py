@@ -8,6 +8,7 @@ import shutil
 import pytest
 from responding import Responding, block, response, switch
 from servers import build
+from servers.application import pool
 
 DROP_IN = build.SOURCE / "packaging/systemd/hardening.conf"
 
@@ -38,13 +39,7 @@ def test_every_plugin_works_with_the_capabilities_that_are_left(collectd, postgr
     hook = seen.hook(f"id -un >{note}")
     seen.configure(response(switch("slow_down") + block("Exec", Command=f'"{hook}"', User='"nobody"')))
     collectd.load("statgrab")
-    collectd.load("dbpool", f"""
-      <Pool "trading">
-        Host "{postgresql.socket_directory}"
-        Port {postgresql.tcp_port}
-        Database "postgres"
-        User "postgres"
-      </Pool>""")
+    collectd.load("dbpool", pool(postgresql))
     collectd.load("session_log", f'StateDir "{directory}/state"\n<Log "trading">\nFile "{hidden_log}"\n</Log>')
     seen.start()
     status = pathlib.Path(f"/proc/{collectd.pid}/status").read_text(encoding="utf-8")
