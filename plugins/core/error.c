@@ -16,6 +16,7 @@ int error_set(struct error *error, int code, const char *format, ...) {
   va_start(arguments, format);
   (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
   va_end(arguments);
+  text_chomp(error->text);
   text_blank_controls(error->text);
   return code;
 }

@@ -14,6 +14,13 @@ void text_blank_controls(char *text) {
   }
 }
 
+void text_chomp(char *text) {
+  size_t length = strlen(text);
+  while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) {
+    text[--length] = '\0';
+  }
+}
+
 /* Bytes of the UTF-8 character that TEXT begins with, 1 to 4; 0 if it begins
  * with none: overlong forms, surrogates and what lies beyond U+10FFFF are no
  * characters (RFC 3629). */

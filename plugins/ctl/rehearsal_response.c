@@ -54,6 +54,23 @@ static int name_actions(struct rehearsal_response *response,
   return 0;
 }
 
+/* What is off stays out of it, as in the daemon. */
+static void take_out_what_is_off(struct rehearsal_response *response,
+                                 const struct response_options *options,
+                                 int plugin_mode, int64_t now_ms) {
+  size_t position = 0;
+  const struct action_driver *driver = NULL;
+  const struct action_options *action;
+  for (size_t i = 0; (action = next_action(options, position, &driver)) != NULL;
+       i++) {
+    bool is_off = plugin_mode == ACTION_MODE_OFF ||
+                  options->mode == ACTION_MODE_OFF ||
+                  action->mode == ACTION_MODE_OFF;
+    response_renew(&response->machine, i, is_off, TASK_OFF, now_ms);
+    position = action->head.position + 1;
+  }
+}
+
 static int make_trigger(struct rehearsal_response *response,
                         const struct response_options *options,
                         const struct resource_alert_options *table) {
@@ -104,6 +121,9 @@ int rehearsal_response_init(struct rehearsal_response *response,
   if (code == 0) {
     code = response_init(&response->machine, &rules, after_ms, count, now_ms);
   }
+  if (code == 0) {
+    take_out_what_is_off(response, options, table->responses.mode, now_ms);
+  }
   free(after_ms);
   return code;
 }
@@ -119,6 +139,10 @@ static void act(struct rehearsal_response *response, size_t task,
                 int64_t now_ms, const struct rehearsal_listener *listener) {
   struct response *machine = &response->machine;
   bool is_on = machine->tasks[task].is_wanted;
+  if (machine->tasks[task].is_off) {
+    response_pass(machine, task);
+    return;
+  }
   response_begin(machine, task);
   response_done(machine, task, is_on, 0, 0, now_ms, 0);
   if (listener->action != NULL) {
@@ -145,7 +169,8 @@ void rehearsal_response_step(struct rehearsal_response *response,
     }
     size_t task;
     bool is_due = response_next(machine, now_ms, &task);
-    if (is_due && response_brake_stops(machine, task, now_ms)) {
+    if (is_due && !machine->tasks[task].is_off &&
+        response_brake_stops(machine, task, now_ms)) {
       response_defer(machine, task, 60000, now_ms);
     } else if (is_due) {
       act(response, task, now_ms, listener);

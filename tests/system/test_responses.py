@@ -74,9 +74,30 @@ def test_it_escalates(responding):
     responding.expect(lambda: responding.is_on("two"))
 
 
+def test_an_action_that_is_off_is_no_part_of_its_response(responding):
+    collectd = responding.configure(response(switch("one", Mode='"off"') + switch("two"))).start().collectd
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert responding.is_on("two") and not responding.is_on("one")
+    responding.calm()
+    responding.expect_state("OFF")
+    assert [line["cause"] for line in responding.journal("action", step="held_back")] == ["Mode off"]
+    assert len(collectd.log_lines('response "degrade": Switch one: not done: Mode off')) == 1
+    assert not responding.is_on("two") and responding.steps("Switch one") == ["held_back"]
+
+
+def test_a_response_that_is_off_does_not_engage(responding):
+    off = response(switch("one"), name="off", Mode='"off"')
+    collectd = responding.configure(off + "\n" + response(switch("two"))).start().collectd
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    collectd.expect(lambda: collectd.value("resource_alert-off/degradation_level") == 0, within=10)
+    assert responding.journal("response", response="off") == [] and not responding.is_on("one")
+
+
 def test_a_hook_runs_as_nobody_and_reads_json(responding):
     place = responding.open_directory("seen")
-    hook = responding.hook(f'cat > {place}/$1.json; env > {place}/env; id -un > {place}/user')
+    hook = responding.hook(f'cat > {place}/$1.json; env > {place}/env; id -un > {place}/user; echo one; echo two')
     action = block("Exec", Command=quoted(hook, "engage"), User='"nobody"')
     responding.configure(response(action)).start()
     responding.breach()
@@ -85,6 +106,7 @@ def test_a_hook_runs_as_nobody_and_reads_json(responding):
     assert document["event"] == "engage" and document["response"] == "degrade"
     assert (document["row"], document["state"], document["host"]) == ("pool", "WARNING", "testhost")
     assert (place / "user").read_text().strip() == "nobody"
+    assert responding.journal("action", step="answer")[0]["output"] == "one?two"
     names = {line.split("=")[0] for line in (place / "env").read_text().splitlines()}
     assert names - {"PWD", "_", "SHLVL"} == {"PATH", "HOME", "USER", "LOGNAME", "LC_ALL"}
     responding.calm()
@@ -99,7 +121,7 @@ def test_a_hook_that_fails_is_repeated(responding):
     responding.breach()
     action = f"Exec {hook}"
     responding.expect(lambda: len(responding.failures(action)) >= 2)
-    assert "exit 3: no database" in responding.failures(action)[0]
+    assert responding.failures(action)[0] == f"{hook}: exit 3: no database"
     assert len(responding.collectd.log_lines("no database")) == 1
     (place / "good").touch()
     responding.expect_state("ENGAGED")

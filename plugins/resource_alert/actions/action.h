@@ -130,7 +130,7 @@ struct action_driver {
 
 #define ACTION_AFTER_HELP                                                      \
   "Escalation: engage this action only so long after the response has "        \
-  "engaged."
+  "engaged, and while a row calls for it."
 #define ACTION_MODE_HELP "As B<Mode> of the plugin, for this action."
 #define ACTION_TIMEOUT_HELP                                                    \
   "How long one try may take; then it has failed and is repeated, with "       \

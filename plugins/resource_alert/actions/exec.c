@@ -104,6 +104,7 @@ static int run(const struct exec_action *action, const char *text,
   int code = exec_command_run(&action->command, text, false, output,
                               sizeof(output), call, error);
   if (code == 0) {
+    text_chomp(output);
     text_blank_controls(output);
     call->note(call->context, "answer",
                json_pack("{s:o}", "output", journal_text(output)));

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_MS (INT64_C(3600) * 1000)
-#define LONG_AGO_MS (INT64_MIN / 2)
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
 
@@ -38,9 +36,8 @@ int response_init(struct response *response, const struct response_rules *rules,
       .grace_until_ms = now_ms + rules->grace_ms,
   };
   response->tasks = calloc(tasks_len + 1, sizeof(*response->tasks));
-  response->brake.stamps_ms =
-      calloc(rules->max_acts + 1, sizeof(*response->brake.stamps_ms));
-  if (response->tasks == NULL || response->brake.stamps_ms == NULL) {
+  if (response->tasks == NULL ||
+      brake_init(&response->brake, rules->max_acts) != 0) {
     response_fini(response);
     return -ENOMEM;
   }
@@ -52,14 +49,13 @@ int response_init(struct response *response, const struct response_rules *rules,
         .again_ms = RESPONSE_NEVER,
     };
   }
-  response_brake_clear(response);
   return 0;
 }
 
 void response_fini(struct response *response) {
   if (response != NULL) {
     free(response->tasks);
-    free(response->brake.stamps_ms);
+    brake_fini(&response->brake);
     memset(response, 0, sizeof(*response));
   }
 }
@@ -75,7 +71,7 @@ bool response_is_engaged(const struct response *response) {
 static void want(struct response_task *task, bool is_wanted) {
   if (task->is_wanted != is_wanted) {
     task->is_wanted = is_wanted;
-    task->is_tried = false;
+    task->is_tried = task->is_passed = false;
     backoff_reset(&task->backoff);
   }
 }
@@ -89,23 +85,39 @@ int64_t response_due_ms(const struct response *response, size_t task) {
   return response->changed_ms + behind * response->rules.stagger_ms;
 }
 
+bool response_awaits(const struct response *response, size_t task) {
+  bool is_wanted = response->tasks[task].is_wanted;
+  return response_is_engaged(response)
+             ? !is_wanted && response->input == RESPONSE_BREACH
+             : is_wanted;
+}
+
 static void update_wishes(struct response *response, int64_t now_ms) {
   for (size_t i = 0; i < response->tasks_len; i++) {
-    struct response_task *task = &response->tasks[i];
-    if (response_is_engaged(response)) {
-      if (now_ms >= response_due_ms(response, i)) {
-        want(task, true);
-      }
-    } else if (now_ms >= response_due_ms(response, i)) {
-      want(task, false);
+    if (response_awaits(response, i) &&
+        now_ms >= response_due_ms(response, i)) {
+      want(&response->tasks[i], response_is_engaged(response));
     }
   }
+}
+
+static bool is_as_wished(const struct response_task *task) {
+  return task->state == (task->is_wanted ? TASK_ON : TASK_OFF);
 }
 
 static bool is_settled(const struct response *response) {
   for (size_t i = 0; i < response->tasks_len; i++) {
     const struct response_task *task = &response->tasks[i];
-    if (task->state != (task->is_wanted ? TASK_ON : TASK_OFF)) {
+    if (!task->is_passed && !is_as_wished(task)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool is_off(const struct response *response) {
+  for (size_t i = 0; i < response->tasks_len; i++) {
+    if (!response->tasks[i].is_off) {
       return false;
     }
   }
@@ -140,7 +152,7 @@ static void take_input(struct response *response, enum response_input input,
 
 int64_t response_engage_at_ms(const struct response *response) {
   if (response_is_engaged(response) || response->is_dismissed ||
-      response->breach_since_ms == RESPONSE_NEVER) {
+      is_off(response) || response->breach_since_ms == RESPONSE_NEVER) {
     return RESPONSE_NEVER;
   }
   int64_t at_ms = response->breach_since_ms + response->rules.engage_ms;
@@ -177,7 +189,10 @@ bool response_step(struct response *response, enum response_input input,
 
 /* When this task needs an act; RESPONSE_NEVER: it is where it should be. */
 static int64_t act_at_ms(const struct response_task *task, int64_t now_ms) {
-  if (task->state != (task->is_wanted ? TASK_ON : TASK_OFF)) {
+  if (task->is_passed) {
+    return RESPONSE_NEVER;
+  }
+  if (!is_as_wished(task)) {
     return backoff_is_over(&task->backoff, now_ms)
                ? now_ms
                : task->backoff.not_before_ms;
@@ -200,35 +215,15 @@ bool response_next(const struct response *response, int64_t now_ms,
 
 bool response_brake_stops(struct response *response, size_t task,
                           int64_t now_ms) {
-  struct response_brake *brake = &response->brake;
   const struct response_task *own = &response->tasks[task];
   bool is_new = own->is_wanted && own->state != TASK_ON && !own->is_tried;
-  if (!is_new || response->rules.max_acts == 0) {
-    return false;
-  }
-  int64_t *oldest = &brake->stamps_ms[brake->next];
-  if (now_ms - *oldest < HOUR_MS) {
-    brake->is_latched = true;
-  }
-  if (brake->is_latched) {
-    return true;
-  }
-  *oldest = now_ms;
-  brake->next = (brake->next + 1) % response->rules.max_acts;
-  return false;
-}
-
-void response_brake_clear(struct response *response) {
-  response->brake.is_latched = false;
-  for (size_t i = 0; i < response->rules.max_acts; i++) {
-    response->brake.stamps_ms[i] = LONG_AGO_MS;
-  }
+  return is_new && brake_stops(&response->brake, now_ms);
 }
 
 void response_begin(struct response *response, size_t task) {
   struct response_task *own = &response->tasks[task];
   own->is_tried = true;
-  if (own->state != (own->is_wanted ? TASK_ON : TASK_OFF)) {
+  if (!is_as_wished(own)) {
     own->state = TASK_UNSURE;
   }
 }
@@ -258,12 +253,26 @@ void response_done(struct response *response, size_t task, bool is_on, int code,
 void response_defer(struct response *response, size_t task, int64_t in_ms,
                     int64_t now_ms) {
   struct response_task *own = &response->tasks[task];
-  if (own->state == (own->is_wanted ? TASK_ON : TASK_OFF)) {
+  if (is_as_wished(own)) {
     own->again_ms = now_ms + in_ms;
   } else {
     own->backoff.pause_ms = in_ms;
     own->backoff.not_before_ms = now_ms + in_ms;
   }
+}
+
+void response_pass(struct response *response, size_t task) {
+  response->tasks[task].is_passed = true;
+}
+
+void response_renew(struct response *response, size_t task, bool is_off,
+                    enum task_state state, int64_t now_ms) {
+  struct response_task *own = &response->tasks[task];
+  own->is_off = is_off;
+  own->is_tried = own->is_passed = false;
+  own->state = state;
+  own->again_ms = state == TASK_ON ? now_ms : RESPONSE_NEVER;
+  backoff_reset(&own->backoff);
 }
 
 void response_restore(struct response *response, enum response_state state,
@@ -289,8 +298,9 @@ bool response_escalate(struct response *response, int64_t now_ms) {
   int64_t nearest_ms = RESPONSE_NEVER;
   for (size_t i = 0; response_is_engaged(response) && i < response->tasks_len;
        i++) {
+    const struct response_task *task = &response->tasks[i];
     int64_t due_ms = response_due_ms(response, i);
-    if (!response->tasks[i].is_wanted && due_ms < nearest_ms) {
+    if (!task->is_wanted && !task->is_off && due_ms < nearest_ms) {
       nearest_ms = due_ms;
     }
   }
@@ -306,10 +316,9 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
   int64_t release_ms = response_release_at_ms(response);
   wake_ms = release_ms < wake_ms ? release_ms : wake_ms;
   for (size_t i = 0; i < response->tasks_len; i++) {
-    const struct response_task *task = &response->tasks[i];
-    int64_t at_ms = act_at_ms(task, now_ms);
+    int64_t at_ms = act_at_ms(&response->tasks[i], now_ms);
     wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
-    if (task->is_wanted != response_is_engaged(response)) {
+    if (response_awaits(response, i)) {
       at_ms = response_due_ms(response, i);
       wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
     }
@@ -320,7 +329,7 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
 size_t response_wanted(const struct response *response) {
   size_t wanted = 0;
   for (size_t i = 0; i < response->tasks_len; i++) {
-    wanted += response->tasks[i].is_wanted;
+    wanted += response->tasks[i].is_wanted && !response->tasks[i].is_off;
   }
   return wanted;
 }

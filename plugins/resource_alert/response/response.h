@@ -4,7 +4,9 @@
  *
  *   OFF --breach for Engage--> ENGAGING --all due actions on--> ENGAGED
  *   ENGAGING, ENGAGED --calm for Release--> RELEASING --all off--> OFF
- *   RELEASING --breach for Engage--> ENGAGING */
+ *   RELEASING --breach for Engage--> ENGAGING
+ *
+ * An action of Mode off is no part of that: its wishes are passed over. */
 #ifndef RESOURCE_ALERT_RESPONSE_RESPONSE_H
 #define RESOURCE_ALERT_RESPONSE_RESPONSE_H
 
@@ -13,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/backoff.h"
+#include "resource_alert/response/brake.h"
 
 /* Never, as a time. */
 #define RESPONSE_NEVER INT64_MAX
@@ -56,19 +59,14 @@ enum task_state {
 /* One action, as the machine sees it. */
 struct response_task {
   int64_t after_ms; /* rule */
+  bool is_off;      /* rule: its wishes are passed over */
   bool is_wanted;
-  bool is_tried; /* this wish was tried before: the next try is no new act */
+  bool is_tried;  /* this wish was tried before: the next try is no new act */
+  bool is_passed; /* this wish was passed over: it needs no act */
   enum task_state state;
   struct backoff
       backoff;      /* the rules first_ms and max_ms set by response_init */
   int64_t again_ms; /* when to look after it again */
-};
-
-/* A count of acts within the last hour. */
-struct response_brake {
-  int64_t *stamps_ms; /* ring of max_acts */
-  size_t next;
-  bool is_latched; /* until a person clears it */
 };
 
 /* One owner, not locked. Read freely, write through the functions below. */
@@ -84,7 +82,7 @@ struct response {
   int64_t engaged_ms;      /* when the escalation began */
   int64_t grace_until_ms;
   bool is_dismissed; /* released by hand: nothing is engaged before a calm */
-  struct response_brake brake;
+  struct brake brake;
 };
 
 /* after_ms: one for each of the tasks_len actions.
@@ -108,9 +106,6 @@ bool response_next(const struct response *response, int64_t now_ms,
 bool response_brake_stops(struct response *response, size_t task,
                           int64_t now_ms);
 
-/* Frees the latch and forgets what was counted. */
-void response_brake_clear(struct response *response);
-
 /* An act is begun: until response_done() its outcome is unsure. */
 void response_begin(struct response *response, size_t task);
 
@@ -124,6 +119,17 @@ void response_done(struct response *response, size_t task, bool is_on, int code,
 /* The act may not be done now: it comes up again in in_ms. */
 void response_defer(struct response *response, size_t task, int64_t in_ms,
                     int64_t now_ms);
+
+/* The wish for an action that is off is known: it needs no act, and keeps the
+ * response from nothing, until it changes. */
+void response_pass(struct response *response, size_t task);
+
+/* The mode of an action has changed. is_off: its wishes are passed over from
+ * now on; a response whose actions are all off does not engage. state: what is
+ * really known of it, whatever a dry run has pretended. The wish is taken up
+ * anew, what is on is looked after at once. */
+void response_renew(struct response *response, size_t task, bool is_off,
+                    enum task_state state, int64_t now_ms);
 
 /* Goes on from what was kept over a restart: the state, and for how long it
  * has been engaged. The tasks' states are set by the caller before; what is on
@@ -147,13 +153,17 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 int64_t response_engage_at_ms(const struct response *response);
 int64_t response_release_at_ms(const struct response *response);
 
-/* When the escalation reaches a task, or its undoing does. */
+/* When the escalation, which rests while no row is at the trigger, reaches a
+ * task, or its undoing does. */
 int64_t response_due_ms(const struct response *response, size_t task);
+
+/* True if it has yet to be reached so. */
+bool response_awaits(const struct response *response, size_t task);
 
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
-/* How many actions are wanted, and how many are on. */
+/* How many actions that are not off are wanted, and how many are on. */
 size_t response_wanted(const struct response *response);
 size_t response_level(const struct response *response);
 

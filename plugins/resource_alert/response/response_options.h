@@ -45,8 +45,10 @@ extern const struct option_block response_block;
 #define RESPONSES_MODE_HELP                                                    \
   "C<auto> decides and acts. C<dryrun> decides, writes the journal and does "  \
   "nothing, save to ask those targets that can rehearse an act. C<off> does "  \
-  "nothing at all. A response and an action have a C<Mode> of their own; the " \
-  "strictest of the three counts."
+  "nothing at all: the action is left as it is, on or off, and its response "  \
+  "gets on without it, or does not engage where it has no other. A response "  \
+  "and an action have a C<Mode> of their own; the strictest of the three "     \
+  "counts."
 #define RESPONSES_OFF_FILE_HELP                                                \
   "While this file exists no action is begun, neither to engage nor to undo; " \
   "it is looked for before every act. For the person who wants the machine's " \

@@ -71,10 +71,10 @@ static void tell_latch(struct worker *worker) {
 /* True while a person has not cleared the brake. */
 static bool is_latched(struct worker *worker) {
   char path[PATH_MAX];
-  struct response_brake *brake = &worker->response.brake;
+  struct brake *brake = &worker->response.brake;
   if (brake->is_latched && worker_latch_path(worker, path) &&
       access(path, F_OK) != 0 && errno == ENOENT) {
-    response_brake_clear(&worker->response);
+    brake_clear(&worker->response.brake);
     report(&worker->shared->site->log, REPORT_NOTICE,
            "response \"%s\": cleared by hand, it acts again",
            worker_name(worker));
@@ -93,19 +93,32 @@ static bool is_braked(struct worker *worker, size_t task, int64_t now_ms) {
   return true;
 }
 
+/* OffFile and MaxActions: for a while, the act comes up again. */
 static const char *what_holds_back(struct worker *worker, size_t task,
                                    int64_t now_ms) {
   const char *off_file = worker->shared->site->options->off_file;
-  if (worker->actions[task].mode == ACTION_MODE_OFF) {
-    return "Mode off";
-  }
   if (off_file != NULL && access(off_file, F_OK) == 0) {
     return "OffFile";
   }
   return is_braked(worker, task, now_ms) ? "MaxActions" : NULL;
 }
 
-static bool hold_back(struct worker *worker, size_t task, int64_t now_ms) {
+static void tell_held_back(const struct act *act, enum report_level level,
+                           const char *cause) {
+  struct worker *worker = act->worker;
+  atomic_fetch_add(&worker->held_back, 1);
+  worker_journal(act, "held_back", json_pack("{s:s}", "cause", cause));
+  report(&worker->shared->site->log, level, "response \"%s\": %s: not done: %s",
+         worker_name(worker), act->action->name, cause);
+}
+
+static bool hold_back(const struct act *act, size_t task, int64_t now_ms) {
+  struct worker *worker = act->worker;
+  if (act->action->mode == ACTION_MODE_OFF) {
+    response_pass(&worker->response, task);
+    tell_held_back(act, REPORT_NOTICE, "Mode off");
+    return true;
+  }
   const char *cause = what_holds_back(worker, task, now_ms);
   if (cause == NULL) {
     worker->is_held_back = false;
@@ -113,13 +126,8 @@ static bool hold_back(struct worker *worker, size_t task, int64_t now_ms) {
   }
   response_defer(&worker->response, task, HELD_BACK_MS, now_ms);
   if (!worker->is_held_back) {
-    const struct act act = {worker, &worker->actions[task]};
     worker->is_held_back = true;
-    atomic_fetch_add(&worker->held_back, 1);
-    worker_journal(&act, "held_back", json_pack("{s:s}", "cause", cause));
-    report(&worker->shared->site->log, REPORT_WARNING,
-           "response \"%s\": %s: not done: %s", worker_name(worker),
-           act.action->name, cause);
+    tell_held_back(act, REPORT_WARNING, cause);
   }
   return true;
 }
@@ -245,7 +253,7 @@ void worker_act(struct worker *worker, size_t task) {
   int64_t now_ms = monotonic_ms();
   bool is_on = own->is_wanted;
   bool is_refresh = own->state == (is_on ? TASK_ON : TASK_OFF);
-  if (hold_back(worker, task, now_ms)) {
+  if (hold_back(&act, task, now_ms)) {
     return;
   }
   const struct action_wish wish = make_wish(worker, is_on);

@@ -33,13 +33,16 @@ static enum action_mode mode_of(const struct worker *worker,
 }
 
 void worker_set_modes(struct worker *worker) {
+  int64_t now_ms = monotonic_ms();
   for (size_t i = 0; i < worker->actions_len; i++) {
     struct worker_action *action = &worker->actions[i];
     enum action_mode mode = mode_of(worker, action);
     if (mode != action->mode) {
       action->mode = mode;
-      if (i < worker->response.tasks_len) {
-        worker->response.tasks[i].state = action->kept;
+      response_renew(&worker->response, i, mode == ACTION_MODE_OFF,
+                     action->kept, now_ms);
+      if (action->driver->is_standing) {
+        response_defer(&worker->response, i, 0, now_ms);
       }
     }
   }
@@ -63,7 +66,7 @@ static void take_mode(struct worker *worker, unsigned orders) {
 
 static void clear_latch(struct worker *worker) {
   char path[PATH_MAX];
-  response_brake_clear(&worker->response);
+  brake_clear(&worker->response.brake);
   if (worker_latch_path(worker, path)) {
     (void)unlink(path);
   }

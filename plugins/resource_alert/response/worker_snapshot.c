@@ -20,7 +20,8 @@ static void find_next_task(const struct worker *worker, struct next *next) {
   bool is_engaged = response_is_engaged(response);
   for (size_t i = 0; i < response->tasks_len; i++) {
     int64_t due_ms = response_due_ms(response, i);
-    if (response->tasks[i].is_wanted != is_engaged && due_ms < next->at_ms) {
+    if (response_awaits(response, i) && !response->tasks[i].is_off &&
+        due_ms < next->at_ms) {
       next->at_ms = due_ms;
       (void)snprintf(next->text, sizeof(next->text), "%s %s",
                      is_engaged ? "engage" : "undo", worker->actions[i].name);

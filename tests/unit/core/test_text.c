@@ -32,6 +32,16 @@ static void escapes_what_readers_choke_on(void **state) {
   }
 }
 
+static void cuts_off_white_space_at_the_end(void **state) {
+  (void)state;
+  char text[][16] = {"", "\n", "no disk \r\n\n", "a\nb\t", "whole"};
+  static const char *const cut[] = {"", "", "no disk", "a\nb", "whole"};
+  for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+    text_chomp(text[i]);
+    assert_string_equal(text[i], cut[i]);
+  }
+}
+
 static void cuts_at_a_whole_character(void **state) {
   (void)state;
   static const char *const cut[] = {"",       "a",      "a",
@@ -54,6 +64,7 @@ static void blanks_controls(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(escapes_what_readers_choke_on),
+      cmocka_unit_test(cuts_off_white_space_at_the_end),
       cmocka_unit_test(cuts_at_a_whole_character),
       cmocka_unit_test(blanks_controls),
   };

@@ -244,7 +244,7 @@ static void the_brake_latches_and_still_undoes(void **state) {
   assert_true(response_brake_stops(&response, task, now_ms));
   now_ms += 7200 * S; /* an hour does not free it */
   assert_true(response_brake_stops(&response, task, now_ms));
-  response_brake_clear(&response);
+  brake_clear(&response.brake);
   assert_int_equal(act(0), 0);
 }
 
@@ -321,6 +321,122 @@ static void an_act_that_may_not_be_done_comes_up_again(void **state) {
   assert_true(response_next(&response, now_ms, &task));
 }
 
+/* ---- what is off ---- */
+
+static const struct response_rules at_once = {.max_acts = 30};
+
+/* Passes over the wish that is due; returns its task, or -1. */
+static int pass(void) {
+  size_t task;
+  if (!response_next(&response, now_ms, &task)) {
+    return -1;
+  }
+  assert_true(response.tasks[task].is_off);
+  response_pass(&response, task);
+  return (int)task;
+}
+
+static void set_off(size_t task, enum task_state state) {
+  response_renew(&response, task, true, state, now_ms);
+}
+
+static void set_auto(size_t task, enum task_state state) {
+  response_renew(&response, task, false, state, now_ms);
+}
+
+static void an_action_that_is_off_keeps_nothing_up(void **state) {
+  (void)state;
+  begin(&at_once, 2);
+  response.tasks[1].after_ms = 0;
+  set_off(0, TASK_OFF);
+  step(RESPONSE_BREACH);
+  assert_int_equal(pass(), 0); /* once */
+  assert_int_equal(act(0), 1);
+  step(RESPONSE_BREACH);
+  assert_int_equal(response.state, RESPONSE_ENGAGED);
+  assert_int_equal(response_level(&response), 1);
+  assert_int_equal(response_wanted(&response), 1);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  step(RESPONSE_CALM);
+  assert_int_equal(act(0), 1);
+  assert_int_equal(act(0), -1); /* it never was on */
+  step(RESPONSE_CALM);
+  assert_int_equal(response.state, RESPONSE_OFF);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+}
+
+static void what_is_on_and_set_off_stays_on(void **state) {
+  (void)state;
+  begin(&at_once, 2);
+  response.tasks[1].after_ms = 0;
+  step(RESPONSE_BREACH);
+  (void)act(0);
+  (void)act(0);
+  set_off(0, TASK_ON);
+  step(RESPONSE_CALM);
+  assert_int_equal(act(0), 1);
+  assert_int_equal(pass(), 0);
+  step(RESPONSE_CALM);
+  assert_int_equal(response.state, RESPONSE_OFF);
+  assert_int_equal(response_level(&response), 1);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  set_auto(0, TASK_ON);
+  step(RESPONSE_CALM);
+  assert_int_equal(act(0), 0); /* now it is undone */
+  assert_int_equal(response_level(&response), 0);
+}
+
+static void a_response_of_which_all_is_off_does_not_engage(void **state) {
+  (void)state;
+  begin(&at_once, 1);
+  set_off(0, TASK_OFF);
+  step(RESPONSE_BREACH);
+  assert_int_equal(response.state, RESPONSE_OFF);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  set_auto(0, TASK_OFF);
+  step(RESPONSE_BREACH);
+  assert_int_equal(act(0), 0);
+  set_off(0, TASK_ON);
+  now_ms += 10 * S;
+  step(RESPONSE_BREACH);
+  assert_int_equal(response.state, RESPONSE_ENGAGED);
+  set_auto(0, TASK_ON);
+  step(RESPONSE_BREACH);
+  assert_int_equal(act(0), 0); /* looked after at once */
+  assert_int_equal(response_level(&response), 1);
+}
+
+static void what_is_off_is_no_step_of_the_escalation(void **state) {
+  (void)state;
+  begin(&at_once, 3);
+  set_off(1, TASK_OFF);
+  step(RESPONSE_BREACH);
+  (void)act(0);
+  assert_true(response_escalate(&response, now_ms));
+  step(RESPONSE_BREACH);
+  assert_int_equal(pass(), 1);
+  assert_int_equal(act(0), 2);
+  assert_false(response_escalate(&response, now_ms));
+}
+
+static void the_escalation_rests_while_no_row_is_bad(void **state) {
+  (void)state;
+  struct response_rules rules = {.release_ms = 300 * S, .max_acts = 30};
+  begin(&rules, 2);
+  step(RESPONSE_BREACH);
+  (void)act(0);
+  step(RESPONSE_CALM);
+  now_ms += 60 * S;
+  step(RESPONSE_CALM);
+  assert_int_equal(act(0), -1);
+  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 240 * S);
+  step(RESPONSE_FROZEN);
+  assert_int_equal(act(0), -1);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  step(RESPONSE_BREACH);
+  assert_int_equal(act(0), 1);
+}
+
 /* ---- the trigger ---- */
 
 static void rows_together(void **state) {
@@ -384,6 +500,11 @@ int main(void) {
       TEST(undoing_may_go_step_by_step),
       TEST(goes_on_after_a_restart),
       TEST(an_act_that_may_not_be_done_comes_up_again),
+      TEST(an_action_that_is_off_keeps_nothing_up),
+      TEST(what_is_on_and_set_off_stays_on),
+      TEST(a_response_of_which_all_is_off_does_not_engage),
+      TEST(what_is_off_is_no_step_of_the_escalation),
+      TEST(the_escalation_rests_while_no_row_is_bad),
       cmocka_unit_test(rows_together),
       cmocka_unit_test(names_are_read_back),
   };

@@ -317,6 +317,95 @@ static void a_dry_run_does_nothing_and_says_so(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
 
+/* How many lines of the journal hold TEXT. */
+static size_t journalled(const struct bed *bed, const char *text) {
+  char *lines = read_below(bed, "journal");
+  size_t count = 0;
+  for (const char *at = lines; at != NULL && (at = strstr(at, text)) != NULL;
+       at++) {
+    count++;
+  }
+  free(lines);
+  return count;
+}
+
+/* Two switches, of which the first has the mode MODE. Restarts with it. */
+static void start_with_mode(struct bed *bed, const char *mode) {
+  char text[512];
+  stop(bed);
+  option_fini(&outer_block, &bed->options);
+  (void)snprintf(text, sizeof(text),
+                 "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+                 "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\n"
+                 "<Switch one>\nMode %s\n</Switch>\n<Switch two>\n</Switch>\n"
+                 "</Response>\n",
+                 mode);
+  start(bed, text);
+}
+
+static void an_action_that_is_off_is_passed_over(void **state) {
+  struct bed *bed = *state;
+  start_with_mode(bed, "off");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_kept(bed, "\"ENGAGED\"");
+  expect_file(bed, "switches/two", NULL, true);
+  expect_file(bed, "switches/one", NULL, false);
+  assert_int_equal(journalled(bed, "\"cause\":\"Mode off\""), 1);
+  start_with_mode(bed, "off"); /* frozen: no row is seen yet */
+  expect_file(bed, "switches/two", NULL, true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_kept(bed, "\"OFF\"");
+  expect_file(bed, "switches/two", NULL, false);
+  assert_int_equal(journalled(bed, "\"cause\":\"Mode off\""), 1);
+}
+
+static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
+  struct bed *bed = *state;
+  start_with_mode(bed, "auto");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_kept(bed, "\"ENGAGED\"");
+  start_with_mode(bed, "off");
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_kept(bed, "\"OFF\"");
+  expect_file(bed, "switches/two", NULL, false);
+  expect_file(bed, "switches/one", NULL, true);
+  start_with_mode(bed, "dryrun"); /* only pretends to undo it */
+  expect_file(bed, "journal", "\"step\":\"dryrun\"", true);
+  expect_file(bed, "switches/one", NULL, true);
+  start_with_mode(bed, "auto");
+  expect_file(bed, "switches/one", NULL, false);
+}
+
+static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
+  struct bed *bed = *state;
+  start_with_mode(bed, "dryrun");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_kept(bed, "\"ENGAGED\"");
+  assert_int_equal(journalled(bed, "\"step\":\"dryrun\""), 1);
+  start_with_mode(bed, "dryrun");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "switches/two", NULL, true);
+  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  expect_kept(bed, "\"OFF\"");
+  expect_file(bed, "switches/two", NULL, false);
+  expect_file(bed, "switches/one", NULL, false);
+}
+
+static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
+  struct bed *bed = *state;
+  start_with_mode(bed, "dryrun");
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_kept(bed, "\"ENGAGED\"");
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/switches/two", bed->directory);
+  assert_int_equal(unlink(path), 0);
+  start_with_mode(bed, "auto");
+  expect_file(bed, "switches/two", NULL, true); /* looked after behind one */
+  expect_file(bed, "switches/one", NULL, false);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING); /* but by a row */
+  expect_file(bed, "switches/one", NULL, true);
+}
+
 static void the_off_file_holds_everything_back(void **state) {
   struct bed *bed = *state;
   char text[1024];
@@ -538,6 +627,10 @@ int main(void) {
       TEST(a_torn_last_line_is_passed_over),
       TEST(what_writers_have_left_is_swept_away),
       TEST(a_dry_run_does_nothing_and_says_so),
+      TEST(an_action_that_is_off_is_passed_over),
+      TEST(what_was_on_when_it_was_set_off_is_undone_later),
+      TEST(a_dry_run_of_one_action_goes_on_after_a_restart),
+      TEST(what_a_dry_run_engaged_is_not_done_by_a_restart),
       TEST(the_off_file_holds_everything_back),
       TEST(the_brake_is_cleared_by_hand),
       TEST(a_person_can_give_orders),
