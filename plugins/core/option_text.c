@@ -202,6 +202,16 @@ static bool is_shown_in_any(const struct option_block *block,
 }
 
 static int check_sub_block(const struct option_block *block,
+                           const struct config_item *item, struct error *error);
+
+static int check_inside(const struct option *option,
+                        const struct config_item *item, struct error *error) {
+  return option->kind == OPTION_BLOCK
+             ? check_sub_block(option->block, item, error)
+             : 0;
+}
+
+static int check_sub_block(const struct option_block *block,
                            const struct config_item *item,
                            struct error *error) {
   for (size_t i = 0; i < block->options_len; i++) {
@@ -210,9 +220,7 @@ static int check_sub_block(const struct option_block *block,
       return error_set(error, -ENOENT, "<%s>: %s is not shown", block->name,
                        option->name);
     }
-    int code = option->kind == OPTION_BLOCK
-                   ? check_sub_block(option->block, item, error)
-                   : 0;
+    int code = check_inside(option, item, error);
     if (code != 0) {
       return code;
     }
@@ -227,9 +235,7 @@ int option_check_sample(const struct option_block *block,
     if (!is_shown(option, item)) {
       return error_set(error, -ENOENT, "%s is not shown", option->name);
     }
-    int code = option->kind == OPTION_BLOCK
-                   ? check_sub_block(option->block, item, error)
-                   : 0;
+    int code = check_inside(option, item, error);
     if (code != 0) {
       return code;
     }

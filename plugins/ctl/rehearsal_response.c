@@ -28,14 +28,6 @@ next_action(const struct response_options *options, size_t position,
   return next;
 }
 
-static size_t count_actions(const struct response_options *options) {
-  size_t count = 0;
-  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
-    count += options->actions[kind].len;
-  }
-  return count;
-}
-
 static int name_actions(struct rehearsal_response *response,
                         const struct response_options *options,
                         int64_t *after_ms) {
@@ -100,7 +92,7 @@ int rehearsal_response_init(struct rehearsal_response *response,
                             size_t index,
                             const struct resource_alert_options *table,
                             int64_t now_ms) {
-  size_t count = count_actions(options);
+  size_t count = response_options_count_actions(options);
   int64_t *after_ms = calloc(count + 1, sizeof(*after_ms));
   response->names = calloc(count + 1, sizeof(*response->names));
   response->index = index;

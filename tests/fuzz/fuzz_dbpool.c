@@ -17,6 +17,7 @@
 #include "dbpool/monitor.h"
 #include "dbpool/pgbouncer.h"
 #include "dbpool/postgresql.h"
+#include "text.h"
 
 #define TABLES 4
 #define COLUMNS_MAX 40
@@ -133,12 +134,7 @@ static void watch(const struct postgresql_view *view) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  char *text = malloc(size + 1);
-  if (text == NULL) {
-    return 0;
-  }
-  memcpy(text, data, size);
-  text[size] = '\0';
+  char *text = text_of(data, size);
   char *rest = text;
   PGresult *results[TABLES];
   char none[] = "";

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "resource_alert/event/state_line.h"
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,12 +35,7 @@ static void write_again(void *context, const struct stored_alert *alert) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  char *text = malloc(size + 1);
-  if (text == NULL) {
-    return 0;
-  }
-  memcpy(text, data, size);
-  text[size] = '\0';
+  char *text = text_of(data, size);
   struct error error = {{0}};
   (void)state_line_check_head(text, &error);
   (void)state_line_parse(text, write_again, NULL, &error);

@@ -14,6 +14,7 @@
 #include "resource_alert/table/message.h"
 #include "resource_alert/table/notification.h"
 #include "resource_alert/table/selector.h"
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -109,12 +110,7 @@ static void hear(char *glob, const char *message,
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  char *text = malloc(size + 1);
-  if (text == NULL) {
-    return 0;
-  }
-  memcpy(text, data, size);
-  text[size] = '\0';
+  char *text = text_of(data, size);
   const char *parts[PARTS];
   cut(text, parts);
   struct reading_names names = {0};

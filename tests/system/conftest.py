@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from machines import Machine  # noqa: E402
 from servers import namespaces, orphans  # noqa: E402
 from servers.carbon import Carbon  # noqa: E402
 from servers.collectd import Collectd  # noqa: E402
@@ -98,6 +99,16 @@ def collectd(request, new_server):
     with counted_as_failure(request.node):
         if daemon.is_running:
             daemon.stop()
+
+
+@pytest.fixture
+def quick(collectd):
+    collectd.interval = 0.2
+
+
+@pytest.fixture
+def machine(directory):
+    return Machine(directory)
 
 
 @pytest.fixture(scope="session")

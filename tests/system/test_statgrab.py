@@ -6,17 +6,9 @@ import os
 import psutil
 import pytest
 from servers import build
-from machines import Machine, cpu_stat, meminfo
+from machines import cpu_stat, meminfo
 
-
-@pytest.fixture
-def machine(directory):
-    return Machine(directory)
-
-
-@pytest.fixture(autouse=True)
-def quick(collectd):
-    collectd.interval = 0.2
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def near(found, wanted, by):

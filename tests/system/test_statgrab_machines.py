@@ -7,17 +7,9 @@ import subprocess
 
 import psutil
 import pytest
-from machines import FUSE_DAEMON, PYTHON, Machine, mountinfo
+from machines import FUSE_DAEMON, PYTHON, mountinfo
 
-
-@pytest.fixture
-def machine(directory):
-    return Machine(directory)
-
-
-@pytest.fixture(autouse=True)
-def quick(collectd):
-    collectd.interval = 0.2
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def inside(collectd, *command):

@@ -8,17 +8,9 @@ import tempfile
 import time
 
 import pytest
-from machines import VMSTAT, Machine, cpu_stat, meminfo, mountinfo
+from machines import VMSTAT, cpu_stat, meminfo, mountinfo
 
-
-@pytest.fixture
-def machine(directory):
-    return Machine(directory)
-
-
-@pytest.fixture(autouse=True)
-def quick(collectd):
-    collectd.interval = 0.2
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def without_leak_check(collectd):

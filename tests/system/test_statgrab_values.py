@@ -5,17 +5,9 @@ import os
 
 import psutil
 import pytest
-from machines import VMSTAT, Machine, cpu_stat, meminfo, mountinfo
+from machines import VMSTAT, cpu_stat, meminfo, mountinfo
 
-
-@pytest.fixture
-def machine(directory):
-    return Machine(directory)
-
-
-@pytest.fixture(autouse=True)
-def quick(collectd):
-    collectd.interval = 0.2
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 KIB = 1024

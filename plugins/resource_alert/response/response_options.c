@@ -162,3 +162,11 @@ const struct option_block response_block = {
     .check_label = action_check_name,
     .check = check_response,
 };
+
+size_t response_options_count_actions(const struct response_options *options) {
+  size_t count = 0;
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    count += options->actions[kind].len;
+  }
+  return count;
+}

@@ -42,6 +42,9 @@ struct response_options {
 
 extern const struct option_block response_block;
 
+/* How many actions of all kinds OPTIONS names. */
+size_t response_options_count_actions(const struct response_options *options);
+
 #define RESPONSES_MODE_HELP                                                    \
   "C<auto> decides and acts. C<dryrun> decides, writes the journal and does "  \
   "nothing, save to ask those targets that can rehearse an act. C<off> does "  \

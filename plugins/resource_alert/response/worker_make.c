@@ -83,16 +83,8 @@ find_action(const struct response_options *options, size_t position,
   return NULL;
 }
 
-static size_t count_actions(const struct response_options *options) {
-  size_t count = 0;
-  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
-    count += options->actions[kind].len;
-  }
-  return count;
-}
-
 static int make_actions(struct worker *worker, struct error *error) {
-  size_t count = count_actions(worker->options);
+  size_t count = response_options_count_actions(worker->options);
   worker->actions = calloc(count + 1, sizeof(*worker->actions));
   if (worker->actions == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
