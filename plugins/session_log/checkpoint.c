@@ -43,6 +43,7 @@ int checkpoint_load(struct logbook *logbook, const char *directory,
   size_t bytes = 0;
   struct error error = {{0}};
   int code = path_of(logbook, directory, path);
+  atomic_file_sweep(directory, 0);
   if (code == 0) {
     code = atomic_file_read(path, FILE_BYTES_MAX, &data, &bytes, &error);
   }

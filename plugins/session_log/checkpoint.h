@@ -7,9 +7,10 @@
 
 #include "session_log/logbook.h"
 
-/* Reads DIRECTORY/NAME.state into a book that has not polled yet. A file that
- * makes no sense is moved aside and said; the log is then followed as for the
- * first time. Returns 0 or -ENOMEM. */
+/* Reads DIRECTORY/NAME.state into a book that has not polled yet, at a time
+ * when nobody saves there: what killed daemons have left half written is
+ * removed. A file that makes no sense is moved aside and said; the log is then
+ * followed as for the first time. Returns 0 or -ENOMEM. */
 int checkpoint_load(struct logbook *logbook, const char *directory,
                     const struct moment *now);
 
