@@ -34,12 +34,18 @@ static int status_of(int fd, const char *path, int flags,
       .modified_ns = ns_of(&found.stx_mtime),
       .is_regular = S_ISREG(found.stx_mode),
       .is_directory = S_ISDIR(found.stx_mode),
+      .is_linked = S_ISLNK(found.stx_mode),
   };
   return 0;
 }
 
 int file_status_of_path(const char *path, struct file_status *ret_status) {
-  return status_of(AT_FDCWD, path, 0, ret_status);
+  int code = status_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret_status);
+  if (code == 0 && ret_status->is_linked) {
+    code = status_of(AT_FDCWD, path, 0, ret_status);
+    ret_status->is_linked = true;
+  }
+  return code;
 }
 
 int file_status_of_fd(int fd, struct file_status *ret_status) {

@@ -27,9 +27,10 @@ struct file_status {
   int64_t modified_ns; /* since the epoch */
   bool is_regular;
   bool is_directory;
+  bool is_linked; /* its path is a symbolic link to it */
 };
 
-/* Follows symbolic links. Return 0 or negative errno. */
+/* Follow symbolic links. Return 0 or negative errno. */
 int file_status_of_path(const char *path, struct file_status *ret_status);
 int file_status_of_fd(int fd, struct file_status *ret_status);
 

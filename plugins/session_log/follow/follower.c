@@ -105,38 +105,41 @@ static void judge_pattern(struct follower *follower, size_t index, int code,
 
 /* ---- looking ---- */
 
-static int list_files(struct follower *follower, const struct moment *now,
+static void cut_crowd(struct follower *follower, const struct moment *now,
                       struct listing *listing) {
-  const struct follower_options *options = &follower->options;
-  for (size_t i = 0; i < options->patterns_len; i++) {
-    int code = listing_add_pattern(listing, options->patterns[i]);
-    if (code == -ENOMEM) {
-      return code;
-    }
-    judge_pattern(follower, i, code, now);
-  }
-  size_t live = listing->len; /* siblings come behind them */
-  int code = 0;
-  for (size_t i = 0; i < live && code == 0; i++) {
-    if (listing->items[i].is_live) {
-      code = listing_add_siblings(listing, listing->items[i].path);
-    }
-  }
-  for (size_t i = 0; i < options->patterns_len && code == 0; i++) {
-    if (follower->complaints[i].is_open) { /* away: rotated files are not */
-      code = listing_add_siblings(listing, options->patterns[i]);
-    }
-  }
   if (listing->len > FOLLOWER_FILES_MAX) {
     if (complaint_fail(&follower->crowd, now->mono_ms)) {
       report(follower->report, REPORT_WARNING,
-             "log \"%s\": %zu files; only %d are followed", options->name,
-             listing->len, FOLLOWER_FILES_MAX);
+             "log \"%s\": %zu files; only %d are followed",
+             follower->options.name, listing->len, FOLLOWER_FILES_MAX);
     }
-    while (listing->len > FOLLOWER_FILES_MAX) {
-      free(listing->items[--listing->len].path);
+    listing_cut(listing, FOLLOWER_FILES_MAX);
+  }
+}
+
+/* A file that is away has rotated ones beside its place all the same. */
+static int list_files(struct follower *follower, const struct moment *now,
+                      struct listing *listing) {
+  const struct follower_options *options = &follower->options;
+  const char **missing = calloc(options->patterns_len + 1, sizeof(*missing));
+  size_t missing_len = 0;
+  int code = missing == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < options->patterns_len && code == 0; i++) {
+    int found = listing_add_pattern(listing, options->patterns[i]);
+    if (found == -ENOMEM) {
+      code = found;
+    } else {
+      judge_pattern(follower, i, found, now);
+    }
+    if (found != 0) {
+      missing[missing_len++] = options->patterns[i];
     }
   }
+  if (code == 0) {
+    code = listing_add_rotated(listing, missing, missing_len);
+  }
+  free(missing);
+  cut_crowd(follower, now, listing);
   return code;
 }
 

@@ -53,26 +53,50 @@ static bool is_rotation_mark(const char *text, size_t len) {
   return has_digit;
 }
 
-bool listing_is_rotated_name(const char *live, const char *name) {
-  size_t live_len = strlen(live);
-  size_t len = strlen(name);
-  if (strncmp(name, live, live_len) == 0) {
-    return is_rotation_mark(name + live_len, len - live_len);
-  }
-  const char *dot = strrchr(live, '.');
-  if (dot == NULL || dot == live) {
-    return false;
-  }
-  size_t stem = (size_t)(dot - live);
-  size_t end = live_len - stem;
-  return len > live_len && strncmp(name, live, stem) == 0 &&
-         strcmp(name + len - end, dot) == 0 &&
-         is_rotation_mark(name + stem, len - live_len);
-}
-
 static const char *name_of(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash == NULL ? path : slash + 1;
+}
+
+/* Paths in one directory, borrowed, in the order of their names. */
+struct places {
+  const char **paths;
+  size_t len;
+};
+
+static int by_name(const void *name, const void *path) {
+  return strcmp(name, name_of(*(const char *const *)path));
+}
+
+/* True if the first BYTES of NAME, and END, are the name of one. */
+static bool is_place(const struct places *places, const char *name,
+                     size_t bytes, const char *end) {
+  char live[NAME_MAX + 1];
+  (void)snprintf(live, sizeof(live), "%.*s%s", (int)bytes, name, end);
+  return bsearch(live, places->paths, places->len, sizeof(*places->paths),
+                 by_name) != NULL;
+}
+
+/* Takes each mark out of NAME that may be one, at its end and before its last
+ * dot: so the price does not grow with the number of places. */
+static bool is_rotated_place(const struct places *places, const char *name) {
+  size_t len = strlen(name);
+  const char *dot = strrchr(name, '.');
+  size_t stem = dot == NULL ? 0 : (size_t)(dot - name);
+  for (size_t at = 1; at < len; at++) {
+    if ((is_rotation_mark(name + at, len - at) &&
+         is_place(places, name, at, "")) ||
+        (at < stem && is_rotation_mark(name + at, stem - at) &&
+         is_place(places, name, at, dot))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool listing_is_rotated_name(const char *live, const char *name) {
+  const struct places one = {&live, 1};
+  return is_rotated_place(&one, name);
 }
 
 bool listing_may_be_copy(const char *live_path, const char *path) {
@@ -152,11 +176,71 @@ int listing_add_pattern(struct listing *listing, const char *pattern) {
   return code;
 }
 
-static int add_beside(struct listing *listing, const char *live_path) {
-  const char *name = name_of(live_path);
-  int directory_len = (int)(name - live_path);
+/* ---- rotated files ---- */
+
+static size_t directory_bytes(const char *path) {
+  return (size_t)(name_of(path) - path);
+}
+
+static int by_directory_and_name(const void *a, const void *b) {
+  const char *left = *(const char *const *)a;
+  const char *right = *(const char *const *)b;
+  size_t left_bytes = directory_bytes(left);
+  size_t right_bytes = directory_bytes(right);
+  if (left_bytes != right_bytes) {
+    return left_bytes < right_bytes ? -1 : 1;
+  }
+  int order = memcmp(left, right, left_bytes);
+  return order != 0 ? order : strcmp(left + left_bytes, right + right_bytes);
+}
+
+/* Where to look for rotated files, in the order of directories and names. */
+static int find_places(struct listing *listing, const char *const *missing,
+                       size_t missing_len, struct places *ret_places) {
+  const char **paths =
+      calloc(2 * listing->len + missing_len + 1, sizeof(*paths));
+  size_t len = 0;
+  if (paths == NULL) {
+    return -ENOMEM;
+  }
+  for (size_t i = 0; i < listing->len; i++) {
+    struct listed *item = &listing->items[i];
+    if (!item->is_live) {
+      continue;
+    }
+    paths[len++] = item->path;
+    if (item->status.is_linked && item->target == NULL) {
+      item->target = realpath(item->path, NULL); /* NULL: it is gone by now */
+    }
+    if (item->target != NULL) {
+      paths[len++] = item->target;
+    }
+  }
+  for (size_t i = 0; i < missing_len; i++) {
+    paths[len++] = missing[i];
+  }
+  qsort(paths, len, sizeof(*paths), by_directory_and_name);
+  *ret_places = (struct places){paths, len};
+  return 0;
+}
+
+/* How many from the first on are in the same directory. */
+static size_t count_neighbours(const struct places *places) {
+  const char *first = places->paths[0];
+  size_t bytes = directory_bytes(first);
+  size_t len = 1;
+  while (len < places->len && directory_bytes(places->paths[len]) == bytes &&
+         memcmp(places->paths[len], first, bytes) == 0) {
+    len++;
+  }
+  return len;
+}
+
+/* Adds what the files at PLACES, all in one directory, were rotated to. */
+static int add_beside(struct listing *listing, const struct places *places) {
+  int directory_len = (int)directory_bytes(places->paths[0]);
   char path[PATH_MAX];
-  (void)snprintf(path, sizeof(path), "%.*s", directory_len, live_path);
+  (void)snprintf(path, sizeof(path), "%.*s", directory_len, places->paths[0]);
   DIR *directory = opendir(directory_len == 0 ? "." : path);
   if (directory == NULL) {
     return 0; /* what cannot be listed cannot be followed either */
@@ -165,12 +249,12 @@ static int add_beside(struct listing *listing, const char *live_path) {
   const struct dirent *entry;
   while (code == 0 && (entry = readdir(directory)) != NULL) {
     struct file_status status;
-    if (!listing_is_rotated_name(name, entry->d_name) ||
+    if (!is_rotated_place(places, entry->d_name) ||
         listing_is_compressed(entry->d_name)) {
       continue;
     }
-    (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, live_path,
-                   entry->d_name);
+    (void)snprintf(path, sizeof(path), "%.*s%s", directory_len,
+                   places->paths[0], entry->d_name);
     if (file_status_of_path(path, &status) == 0 && status.is_regular) {
       code = add(listing, path, &status, false);
     }
@@ -179,21 +263,30 @@ static int add_beside(struct listing *listing, const char *live_path) {
   return code;
 }
 
-int listing_add_siblings(struct listing *listing, const char *live_path) {
-  struct stat status;
-  int code = add_beside(listing, live_path);
-  if (code == 0 && lstat(live_path, &status) == 0 && S_ISLNK(status.st_mode)) {
-    char *target = realpath(live_path, NULL);
-    code = target == NULL ? 0 : add_beside(listing, target);
-    free(target);
+int listing_add_rotated(struct listing *listing, const char *const *missing,
+                        size_t missing_len) {
+  struct places all = {NULL, 0};
+  int code = find_places(listing, missing, missing_len, &all);
+  struct places here = all;
+  for (size_t at = 0; at < all.len && code == 0; at += here.len) {
+    here = (struct places){all.paths + at, all.len - at};
+    here.len = count_neighbours(&here);
+    code = add_beside(listing, &here);
   }
+  free(all.paths);
   return code;
 }
 
-void listing_fini(struct listing *listing) {
-  for (size_t i = 0; i < listing->len; i++) {
-    free(listing->items[i].path);
+void listing_cut(struct listing *listing, size_t len) {
+  while (listing->len > len) {
+    struct listed *last = &listing->items[--listing->len];
+    free(last->path);
+    free(last->target);
   }
+}
+
+void listing_fini(struct listing *listing) {
+  listing_cut(listing, 0);
   free(listing->items);
   *listing = (struct listing){0};
 }

@@ -10,7 +10,8 @@
 #include "session_log/follow/file_status.h"
 
 struct listed {
-  char *path; /* owned */
+  char *path;   /* owned */
+  char *target; /* owned: of a link, once asked for; else NULL */
   struct file_status status;
   bool is_live; /* named by a pattern; else a rotated file beside one */
 };
@@ -27,10 +28,14 @@ struct listing {
  * nor directory) or what stat said, if that was all it found; -ENOMEM. */
 int listing_add_pattern(struct listing *listing, const char *pattern);
 
-/* Adds the rotated files beside the live file LIVE_PATH, and beside the target
- * of a link. Returns 0 or -ENOMEM. */
-int listing_add_siblings(struct listing *listing, const char *live_path);
+/* Adds the rotated files beside all live files, beside the targets of those
+ * that are links, and beside the files at MISSING, which are away. Each
+ * directory is read once. Returns 0 or -ENOMEM. */
+int listing_add_rotated(struct listing *listing, const char *const *missing,
+                        size_t missing_len);
 
+/* Forgets all but the first LEN. */
+void listing_cut(struct listing *listing, size_t len);
 void listing_fini(struct listing *listing);
 
 /* True if NAME is what a rotation may call the file LIVE (both without

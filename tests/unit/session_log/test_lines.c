@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines: what a line says of its time and level, and what names rotation makes
- * (timestamp, level, listing). */
+/* lines: what a line says of its time and level (timestamp, level). */
 #include "unit.h"
 
 #include <errno.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "session_log/follow/listing.h"
 #include "session_log/scan/level.h"
 #include "session_log/scan/timestamp.h"
 
@@ -154,45 +152,6 @@ static void knows_the_level_of_a_line(void **state) {
   }
 }
 
-static void knows_the_names_of_rotation(void **state) {
-  (void)state;
-  static const struct {
-    const char *live, *name;
-    bool is_rotated;
-  } cases[] = {
-      {"app.log", "app.log.1", true},
-      {"app.log", "app.log.12", true},
-      {"app.log", "app.log-20240131", true},
-      {"app.log", "app.log.2024-01-31_10", true},
-      {"app.log", "app.log-20240131-1706695200", true},
-      {"app.log", "app.log.old", true},
-      {"app.log", "app.log~", true},
-      {"app.log", "app-20240131.log", true},
-      {"app.log", "app.2024-01-31_00-00-00_000000.log", true},
-      {"app.log", "app.1.log", true},
-      {"app.log", "app.log", false},
-      {"app.log", "app.log.lock", false},
-      {"app.log", "app.log.swp", false},
-      {"app.log", "app.audit.log", false},
-      {"app.log", "app-worker.log", false},
-      {"app.log", "apps.log.1", false},
-      {"app.log", "app.log.", false},
-      {"messages", "messages-20240131", true},
-      {"messages", "messages.1", true},
-      {"messages", "messages2", false},
-  };
-  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    if (listing_is_rotated_name(cases[i].live, cases[i].name) !=
-        cases[i].is_rotated) {
-      fail_msg("%s -> %s", cases[i].live, cases[i].name);
-    }
-  }
-  assert_true(listing_is_compressed("app.log.2.gz"));
-  assert_true(listing_is_compressed("app.log.zst"));
-  assert_false(listing_is_compressed("app.log.1"));
-  assert_false(listing_is_compressed(".gz"));
-}
-
 static int use_utc(void **state) {
   (void)state;
   static char zone[] = "TZ=UTC";
@@ -211,7 +170,6 @@ int main(void) {
       cmocka_unit_test_setup(one_second_in_two_zones, use_utc),
       cmocka_unit_test_setup(local_time_is_local, use_berlin),
       cmocka_unit_test(knows_the_level_of_a_line),
-      cmocka_unit_test(knows_the_names_of_rotation),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
