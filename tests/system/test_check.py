@@ -45,6 +45,22 @@ def test_all_mistakes_are_told(check):
     assert told[-1] == "2 errors, 1 warning"
 
 
+@pytest.mark.parametrize("plugin, block, told", [
+    ("resource_alert", 'Journal "/a"\nStateDir "/b"\nJournal "/c"', "5:1: error: {}: line 5: Journal stands twice"),
+    ("resource_alert", '<Threshold "a">\nMetric "b/c"\nWarningMax 1\nWarningMax 2\n</Threshold>',
+     '3:2: error: {}: <Threshold "a">: line 6: WarningMax stands twice'),
+    ("session_log", '<Log "a">\nFile "/a"\n</Log>\n<Log "b">\nFile "/b"\n</Log>\n<Log "a">\nFile "/c"\n</Log>',
+     '9:2: error: {}: <Log "a"> stands twice; give each a name of its own'),
+    ("resource_alert", 'ControlSocket "here"', '3:1: error: {}: ControlSocket "here" is not an absolute path'),
+    ("resource_alert", f'ControlSocket "/{"x" * 200}"', "is too long for a unix socket"),
+])
+def test_what_only_the_whole_block_shows_has_its_place(check, plugin, block, told):
+    code, lines = check(f"LoadPlugin {plugin}\n<Plugin {plugin}>\n{block}\n</Plugin>\n")
+    assert code == 2
+    assert told.format(f"<Plugin {plugin}>") in lines[0]
+    assert lines[-1] == "1 error, 0 warnings"
+
+
 def test_a_block_that_collectd_passes_over(check):
     code, told = check("<Plugin dbpool>\n</Plugin>\n<Plugin cpu>\n</Plugin>\nLoadPlugin dbpool\n")
     assert code == 1
