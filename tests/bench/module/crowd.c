@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* crowd: a read plugin whose series are many: CROWD_SERIES of them at each read.
- * Their values wander between 0 and 100. */
+/* crowd: a read plugin whose series are many: CROWD_SERIES of them at each
+ * read. Their values wander between 0 and 100. */
 #include "glue/module.h"
 
 #include "collectd.h"
