@@ -4,6 +4,7 @@
 #include "ctl/identity.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Copies FROM..TO. Returns -EINVAL where it does not fit. */
@@ -27,21 +28,46 @@ static int split(const char *from, const char *to, char *name, char *instance) {
   return dash == NULL ? 0 : copy_part(instance, dash + 1, to);
 }
 
-int identity_parse(const char *text, struct reading_names *ret_names,
-                   struct error *error) {
+static int parse(const char *text, bool needs_type,
+                 struct reading_names *ret_names) {
   struct reading_names names = {.host = ""};
+  const char *end = text + strlen(text);
   const char *first = strchr(text, '/');
   const char *second = first == NULL ? NULL : strchr(first + 1, '/');
-  if (second == NULL || first == text ||
-      copy_part(names.host, text, first) != 0 ||
-      split(first + 1, second, names.plugin, names.plugin_instance) != 0 ||
-      split(second + 1, second + strlen(second), names.type,
-            names.type_instance) != 0) {
-    return error_set(error, -EINVAL,
-                     "\"%s\" is no series; write "
-                     "host/plugin-instance/type-instance",
-                     text);
+  if (first == NULL || first == text || (second == NULL && needs_type)) {
+    return -EINVAL;
   }
-  *ret_names = names;
-  return 0;
+  int code = copy_part(names.host, text, first);
+  if (code == 0) {
+    code = split(first + 1, second == NULL ? end : second, names.plugin,
+                 names.plugin_instance);
+  }
+  if (code == 0 && second != NULL) {
+    code = split(second + 1, end, names.type, names.type_instance);
+  }
+  if (code == 0) {
+    *ret_names = names;
+  }
+  return code;
+}
+
+int identity_parse(const char *text, struct reading_names *ret_names,
+                   struct error *error) {
+  return parse(text, true, ret_names) == 0
+             ? 0
+             : error_set(error, -EINVAL,
+                         "\"%s\" is no series; write "
+                         "host/plugin-instance/type-instance",
+                         text);
+}
+
+int identity_parse_speaker(const char *text, struct reading_names *ret_names,
+                           struct error *error) {
+  return parse(text, false, ret_names) == 0
+             ? 0
+             : error_set(error, -EINVAL,
+                         "\"%s\" says no notification; write "
+                         "host/plugin-instance or "
+                         "host/plugin-instance/type-instance",
+                         text);
 }

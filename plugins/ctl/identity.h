@@ -12,4 +12,8 @@
 int identity_parse(const char *text, struct reading_names *ret_names,
                    struct error *error);
 
+/* The same for whom a notification speaks of, which may have no type. */
+int identity_parse_speaker(const char *text, struct reading_names *ret_names,
+                           struct error *error);
+
 #endif

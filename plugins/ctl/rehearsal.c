@@ -227,6 +227,13 @@ void rehearsal_take(struct rehearsal *rehearsal,
   settle(rehearsal);
 }
 
+void rehearsal_hear(struct rehearsal *rehearsal, const struct notice *notice) {
+  fit_tick(rehearsal, 0); /* its TTL may end at any second */
+  rehearsal->read_ms = rehearsal->now_ms;
+  table_hear(rehearsal->table, notice, rehearsal->now_ms);
+  settle(rehearsal);
+}
+
 enum alert_state rehearsal_row(const struct rehearsal *rehearsal, size_t row) {
   return row_worst(&rehearsal->rows.items[row]);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/notice.h"
 #include "core/reading.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
@@ -38,6 +39,9 @@ void rehearsal_advance(struct rehearsal *rehearsal, int64_t at_ms);
 
 /* Judges a reading at the clock's time. */
 void rehearsal_take(struct rehearsal *rehearsal, const struct reading *reading);
+
+/* Hears a notification of another plugin at the clock's time. */
+void rehearsal_hear(struct rehearsal *rehearsal, const struct notice *notice);
 
 /* The rows: those of <Threshold> blocks in their order, then those written for
  * the stock threshold plugin. The name is borrowed. */

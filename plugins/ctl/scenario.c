@@ -52,7 +52,7 @@ static void put(struct running *running, const struct running_series *series,
   rehearsal_take(running->rehearsal, &reading);
 }
 
-/* ---- expectations ---- */
+/* ---- moments ---- */
 
 static double moment_s(const struct scenario_moment *moment) {
   double seconds = 0;
@@ -102,8 +102,25 @@ static void check_response(struct running *running,
   complain(running, moment, "response", name, wanted, "no such response");
 }
 
-static void check_moment(struct running *running,
-                         const struct scenario_moment *moment) {
+static void hear(struct running *running, char *const *words) {
+  struct reading_names names = {.host = ""};
+  struct notice notice = {.message = words[2]};
+  (void)scenario_parse_severity(words[0], &notice.severity, NULL);
+  (void)identity_parse_speaker(words[1], &names, NULL);
+  notice.host = names.host;
+  notice.plugin = names.plugin;
+  notice.plugin_instance = names.plugin_instance;
+  notice.type = names.type;
+  notice.type_instance = names.type_instance;
+  rehearsal_hear(running->rehearsal, &notice);
+}
+
+static void live_moment(struct running *running,
+                        const struct scenario_moment *moment) {
+  const struct option_strings *notices = &moment->notices;
+  for (size_t i = 0; i < notices->len; i += SCENARIO_NOTICE_WORDS) {
+    hear(running, notices->items + i);
+  }
   for (size_t i = 0; i + 1 < moment->rows.len; i += 2) {
     check_row(running, moment, moment->rows.items[i],
               moment->rows.items[i + 1]);
@@ -115,8 +132,8 @@ static void check_moment(struct running *running,
 }
 
 /* Those from FROM_MS on and before UNTIL_MS; they may stand in any order. */
-static void check_moments(struct running *running, int64_t from_ms,
-                          int64_t until_ms) {
+static void live_moments(struct running *running, int64_t from_ms,
+                         int64_t until_ms) {
   const struct scenario_moment *moments = running->scenario->moments.items;
   int64_t next_ms = from_ms;
   while (next_ms < until_ms) {
@@ -129,7 +146,7 @@ static void check_moments(struct running *running, int64_t from_ms,
          i++) {
       if ((int64_t)(moment_s(&moments[i]) * 1000) == this_ms) {
         rehearsal_advance(running->rehearsal, START_MS + this_ms);
-        check_moment(running, &moments[i]);
+        live_moment(running, &moments[i]);
       }
     }
     next_ms = this_ms < until_ms ? this_ms + 1 : until_ms;
@@ -163,9 +180,9 @@ static void play(struct running *running) {
       }
     }
     bool is_last = step + 1 == longest;
-    check_moments(running, at_ms,
-                  is_last ? INT64_MAX
-                          : (int64_t)((double)(step + 1) * interval_ms));
+    live_moments(running, at_ms,
+                 is_last ? INT64_MAX
+                         : (int64_t)((double)(step + 1) * interval_ms));
   }
 }
 

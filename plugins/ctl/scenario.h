@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "core/notice.h"
 #include "core/option.h"
 #include "resource_alert/options.h"
 
@@ -15,8 +16,9 @@ struct scenario_series {
 };
 
 struct scenario_moment {
-  struct option_head head;         /* since the first reading */
-  struct option_strings rows;      /* name, state, name, state ... */
+  struct option_head head;       /* since the first reading */
+  struct option_strings notices; /* severity, speaker, message, severity ... */
+  struct option_strings rows;    /* name, state, name, state ... */
   struct option_strings responses; /* likewise */
 };
 
@@ -35,6 +37,12 @@ struct scenario_file {
 };
 
 extern const struct option_block scenario_file_block;
+
+#define SCENARIO_NOTICE_WORDS 3
+
+/* "failure", "warning" or "okay". Returns 0 or -EINVAL with the reason. */
+int scenario_parse_severity(const char *word, enum notice_severity *ret,
+                            struct error *error);
 
 /* Runs one; a line to FILE for each expectation that is not met.
  * Returns how many were not met; negative errno with a text. */

@@ -27,12 +27,47 @@ static int check_moment(const char *label, struct error *error) {
   return strcmp(label, "0") == 0 ? 0 : duration_parse(label, &unused, error);
 }
 
-static int check_pairs(const void *target, struct error *error) {
+int scenario_parse_severity(const char *word, enum notice_severity *ret,
+                            struct error *error) {
+  static const char *const words[] = {[NOTICE_FAILURE] = "failure",
+                                      [NOTICE_WARNING] = "warning",
+                                      [NOTICE_OKAY] = "okay"};
+  for (int i = NOTICE_FAILURE; i <= NOTICE_OKAY; i++) {
+    if (strcmp(words[i], word) == 0) {
+      *ret = (enum notice_severity)i;
+      return 0;
+    }
+  }
+  return error_set(error, -EINVAL,
+                   "Notification \"%s\": no such severity; write failure, "
+                   "warning or okay",
+                   word);
+}
+
+static int check_notices(const struct option_strings *notices,
+                         struct error *error) {
+  for (size_t i = 0; i < notices->len; i += SCENARIO_NOTICE_WORDS) {
+    enum notice_severity severity;
+    struct reading_names names;
+    int code = scenario_parse_severity(notices->items[i], &severity, error);
+    if (code == 0) {
+      code = identity_parse_speaker(notices->items[i + 1], &names, error);
+    }
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+static int check_words(const void *target, struct error *error) {
   const struct scenario_moment *moment = target;
-  if (moment->rows.len % 2 != 0 || moment->responses.len % 2 != 0) {
+  if (moment->rows.len % 2 != 0 || moment->responses.len % 2 != 0 ||
+      moment->notices.len % SCENARIO_NOTICE_WORDS != 0) {
     return error_set(error, -EINVAL,
-                     "write Row \"NAME\" \"STATE\" and Response \"NAME\" "
-                     "\"STATE\"");
+                     "write Row \"NAME\" \"STATE\", Response \"NAME\" "
+                     "\"STATE\" and Notification \"SEVERITY\" "
+                     "\"HOST/PLUGIN-INSTANCE/TYPE-INSTANCE\" \"MESSAGE\"");
   }
   for (size_t i = 1; i < moment->rows.len; i += 2) {
     enum alert_state unused;
@@ -53,7 +88,7 @@ static int check_pairs(const void *target, struct error *error) {
                        moment->responses.items[i]);
     }
   }
-  return 0;
+  return check_notices(&moment->notices, error);
 }
 
 static const struct option series_options[] = {
@@ -91,6 +126,10 @@ static const struct option moment_options[] = {
      .kind = OPTION_STRINGS,
      .offset = offsetof(struct scenario_moment, responses),
      .help = "A response and its state."},
+    {.name = "Notification",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct scenario_moment, notices),
+     .help = "What another plugin says."},
 };
 
 static const struct option_block moment_block = {
@@ -101,7 +140,7 @@ static const struct option_block moment_block = {
     .options = moment_options,
     .options_len = OPTION_COUNT(moment_options),
     .check_label = check_moment,
-    .check = check_pairs,
+    .check = check_words,
     .help = "A moment.",
 };
 

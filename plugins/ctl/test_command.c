@@ -187,8 +187,11 @@ const struct command test_command = {
         "C<nan> a reading that is not a number, C<_> and C<_x6> no reading "
         "in one or six intervals. B<Source> names the data source where it "
         "is not I<value>. The time of B<At> counts from the first interval; "
-        "what is read at that time has been judged. A path in "
-        "B<Configuration> is relative to the file.\n\n"
+        "what is read at that time has been judged. What another plugin says "
+        "then, for rows that are notifications, stands in there, too: "
+        "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">, with "
+        "I<failure>, I<warning> or I<okay>, whom it speaks of, and the "
+        "message. A path in B<Configuration> is relative to the file.\n\n"
         "Exit code: 0 where all states are as expected, 2 where some are not, "
         "3 where a file cannot be used",
     .flags = flags,

@@ -101,6 +101,40 @@ def test_a_typo_has_its_place(run_tests, text, told):
     assert code == 3 and out.startswith(told), out
 
 
+def test_what_other_plugins_say(run_tests, table):
+    table.write_text(TABLE.replace('When "used"', 'When "backup"').replace("<SwitchStore", """<Notification "backup">
+    Plugin "exec"
+    PluginInstance "backup"
+    Message "*full*"
+    TTL 300
+  </Notification>
+  <SwitchStore"""))
+
+    def moment(at, state, *said):
+        says = "".join(f'    Notification "{severity}" "{speaker}" "{message}"\n' for severity, speaker, message in said)
+        return f'  <At "{at}">\n{says}    Row "backup" "{state}"\n  </At>\n'
+
+    full = ("failure", "web1/exec-backup", "disk full")
+    code, told, _ = run_tests('<Test "a backup">\n' + moment("0", "UNKNOWN", ("failure", "web1/exec-backup", "late"))
+                              + moment("10s", "FAILURE", full) + moment("15s", "OKAY", ("okay", "web1/exec-backup", ""))
+                              + moment("20s", "WARNING", ("warning", "web1/exec-backup/total-x", "nearly full"))
+                              + moment("318s", "WARNING") + moment("322s", "OKAY") + "</Test>\n")
+    assert (code, told) == (0, "ok    a backup\n1 test, 0 failed\n")
+    code, told, _ = run_tests('<Test "a response">\n' + moment("0", "FAILURE", full)
+                              + '  <At "40s">\n    Response "degrade" "ENGAGED"\n  </At>\n</Test>\n')
+    assert code == 0, told
+
+
+@pytest.mark.parametrize("words, told", [
+    ('"fine" "web1/exec" "x"', 'Notification "fine": no such severity; write failure, warning or okay'),
+    ('"okay" "web1" "x"', '"web1" says no notification; write host/plugin-instance'),
+    ('"okay" "web1/exec"', 'write Row "NAME" "STATE"'),
+])
+def test_a_notification_that_is_none(run_tests, words, told):
+    code, out, _ = run_tests(f'<Test "t">\n  <At "1s">\n    Notification {words}\n  </At>\n</Test>\n')
+    assert code == 3 and told in out
+
+
 def test_a_test_of_a_thousand_years_is_refused(run_tests):
     code, _, told = run_tests(scenario("40x999999", interval=86400))
     assert code == 3 and "the test lasts more than ten years" in told
