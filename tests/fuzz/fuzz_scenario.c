@@ -19,8 +19,11 @@ static const char settings[] = "<Threshold \"t\">\n"
                                "  WarningMax 10\n  FailureMax 50\n"
                                "  For 20\n  Missing \"failure\"\n"
                                "</Threshold>\n"
+                               "<Notification \"n\">\n"
+                               "  Message \"*f*\"\n  TTL 60\n"
+                               "</Notification>\n"
                                "<Response \"r\">\n"
-                               "  When \"t\"\n"
+                               "  When \"t\" \"n\"\n"
                                "  <Switch \"s\">\n  </Switch>\n"
                                "</Response>\n";
 
