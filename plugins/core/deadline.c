@@ -3,7 +3,6 @@
 #include "core/deadline.h"
 
 #include <limits.h>
-#include <time.h>
 
 int64_t monotonic_ns(void) {
   struct timespec now = {0};
@@ -19,4 +18,10 @@ int deadline_left_ms(int64_t deadline_ms) {
     return 0;
   }
   return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+struct timespec deadline_after_ms(int wait_ms) {
+  int64_t until_ns = monotonic_ns() + wait_ms * INT64_C(1000000);
+  return (struct timespec){.tv_sec = (time_t)(until_ns / 1000000000),
+                           .tv_nsec = (long)(until_ns % 1000000000)};
 }

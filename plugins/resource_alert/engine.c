@@ -12,13 +12,13 @@
 #include "core/complaint.h"
 #include "core/deadline.h"
 #include "resource_alert/event/announcement.h"
-#include "resource_alert/event/notifier.h"
 #include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/status/status_rows.h"
 #include "resource_alert/table/changes.h"
 #include "resource_alert/table/rows.h"
 #include "resource_alert/table/table.h"
+#include "resource_alert/teller.h"
 
 #define TICK_MS 250
 #define IDLE_INTERVALS 3 /* before a row without a series is named */
@@ -28,8 +28,7 @@ struct engine {
   struct rows rows;
   struct changes changes;
   struct table *table;
-  struct notifier *notifier;
-  struct state_file *state_file; /* NULL: nothing is kept */
+  struct teller *teller;
   pthread_t thread;
   bool is_started;
 
@@ -39,6 +38,7 @@ struct engine {
   int64_t started_ms;
   bool has_named_idle;
   _Atomic uint64_t transitions;
+  _Atomic bool is_listened; /* all plugins of the daemon are initialized */
 };
 
 static int64_t real_wall_ms(void) {
@@ -83,29 +83,9 @@ static void announce(struct engine *engine, struct watch *watch) {
   if (!is_reminder) {
     atomic_fetch_add(&engine->transitions, 1);
   }
-  if (engine->state_file != NULL) {
-    memory_keep(engine->state_file, &announcement, now_ms_of(engine),
-                wall_ms_of(engine));
-  }
-  if (engine->site.journal != NULL) {
-    journal_put(engine->site.journal, "state",
-                announcement_to_json(&announcement));
-  }
+  teller_record(engine->teller, &announcement);
   tell_responses(engine, announcement.row->index); /* before what may wait */
-  if (!announcement.is_loud) {
-    return;
-  }
-  char verdict[REPORT_LINE_BYTES];
-  announcement_format_verdict(&announcement, verdict, sizeof(verdict));
-  report(&engine->site.log,
-         announcement.to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
-         verdict);
-  bool is_known = announcement.row->notification != NULL; /* to all who hear */
-  if (!is_known &&
-      !silences_cover(engine->site.silences, announcement.row->name,
-                      announcement.series, wall_ms_of(engine))) {
-    notifier_put(engine->notifier, &announcement);
-  }
+  teller_tell(engine->teller, &announcement);
 }
 
 static void announce_all(struct engine *engine, struct watch *first) {
@@ -153,7 +133,11 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   bool is_stopping = false;
   struct watch *changed =
       changes_take_all(&engine->changes, wait_ms, &is_stopping);
+  if (atomic_load(&engine->is_listened)) {
+    teller_tell_recalled(engine->teller);
+  }
   announce_all(engine, changed);
+  teller_mark(engine->teller);
   for (size_t i = 0; i < engine->rows.named_len; i++) {
     tell_responses(engine, i);
   }
@@ -162,10 +146,7 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   table_tick(engine->table, now_ms, wall_ms);
   complain_of_refusals(engine, now_ms);
   name_idle_rows(engine, now_ms);
-  if (engine->state_file != NULL &&
-      (is_stopping || state_file_wants_rewrite(engine->state_file, now_ms))) {
-    memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms);
-  }
+  teller_keep_all(engine->teller, engine->table, is_stopping);
   return !is_stopping;
 }
 
@@ -202,21 +183,20 @@ static int make_table(struct engine *engine, struct error *error) {
   return 0;
 }
 
-static int recall(struct engine *engine, struct error *error) {
-  const char *directory = engine->site.options->state_dir;
-  if (directory == NULL) {
-    return 0;
-  }
-  int code = state_file_new(directory, &engine->site.log, &engine->state_file);
-  if (code != 0) {
-    return error_set(error, code, "out of memory");
-  }
-  int64_t now_ms = now_ms_of(engine);
-  int64_t wall_ms = wall_ms_of(engine);
-  memory_recall(engine->state_file, engine->table, engine->site.find_type,
-                now_ms, wall_ms);
-  memory_rewrite(engine->state_file, engine->table, now_ms, wall_ms);
-  return 0;
+static int make_teller(struct engine *engine, struct error *error) {
+  const struct engine_site *site = &engine->site;
+  const struct teller_site teller_site = {
+      .state_dir = site->options->state_dir,
+      .monotonic_ms = site->clock->monotonic_ms,
+      .wall_ms = site->clock->wall_ms,
+      .log = site->log,
+      .notices = site->notices,
+      .journal = site->journal,
+      .silences = site->silences,
+      .changes = &engine->changes,
+  };
+  return teller_new(&teller_site, engine->table, site->find_type,
+                    &engine->teller, error);
 }
 
 int engine_new(const struct engine_site *site, struct engine **ret_engine,
@@ -230,10 +210,7 @@ int engine_new(const struct engine_site *site, struct engine **ret_engine,
   changes_init(&engine->changes);
   int code = make_table(engine, error);
   if (code == 0) {
-    code = recall(engine, error);
-  }
-  if (code == 0) {
-    code = notifier_new(&engine->site.notices, &engine->notifier, error);
+    code = make_teller(engine, error);
   }
   if (code != 0) {
     (void)engine_stop(engine);
@@ -259,13 +236,12 @@ bool engine_stop(struct engine *engine) {
   changes_stop(&engine->changes);
   if (engine->is_started) {
     (void)pthread_join(engine->thread, NULL);
-  } else if (engine->notifier != NULL) {
+  } else if (engine->teller != NULL) {
     (void)engine_turn(engine, 0); /* the last one */
   }
-  if (!notifier_free(engine->notifier)) {
+  if (!teller_stop(engine->teller)) {
     return false; /* what waits there points to our rows */
   }
-  state_file_free(engine->state_file);
   table_free(engine->table);
   rows_fini(&engine->rows);
   changes_fini(&engine->changes);
@@ -287,9 +263,10 @@ struct table *engine_table(struct engine *engine) {
 }
 
 void engine_publish(struct engine *engine, const struct sample_sink *sink) {
+  atomic_store(&engine->is_listened, true); /* the daemon reads */
   struct publish_counts counts = {
       .transitions = atomic_load(&engine->transitions),
-      .dropped = notifier_dropped(engine->notifier),
+      .dropped = teller_dropped(engine->teller),
   };
   table_get_counts(engine->table, &counts.table);
   table_get_work(engine->table, &counts.work);
@@ -316,8 +293,8 @@ json_t *engine_tell_counts(struct engine *engine) {
       "watched", (json_int_t)counts.watched, "values_refused",
       (json_int_t)counts.refused, "transitions",
       (json_int_t)atomic_load(&engine->transitions), "notifications_waiting",
-      (json_int_t)notifier_waiting(engine->notifier), "notifications_dropped",
-      (json_int_t)notifier_dropped(engine->notifier), "journal_lines_waiting",
+      (json_int_t)teller_waiting(engine->teller), "notifications_dropped",
+      (json_int_t)teller_dropped(engine->teller), "journal_lines_waiting",
       (json_int_t)journal.waiting, "journal_lines_lost",
       (json_int_t)journal.lost);
 }

@@ -41,6 +41,15 @@ void journal_free(struct journal *journal);
  * Any thread; waits for no disk. Sequence and time are those of the call. */
 void journal_put(struct journal *journal, const char *event, json_t *fields);
 
+/* The same for a change of that NUMBER, which rises from one to the next. */
+void journal_put_change(struct journal *journal, json_t *fields,
+                        uint64_t number);
+
+/* Waits for at most WAIT_MS until the line of the change NUMBER, and so that of
+ * each before it, is written or lost. Returns the number up to which they
+ * are. */
+uint64_t journal_settled(struct journal *journal, uint64_t number, int wait_ms);
+
 /* A JSON string of TEXT, whatever bytes it holds: what is not UTF-8 becomes
  * '?'. NULL when memory is short. */
 json_t *journal_text(const char *text);

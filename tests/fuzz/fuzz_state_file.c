@@ -15,7 +15,11 @@ static void compare(void *context, const struct stored_alert *alert) {
   if (memcmp(alert->names, before->names, sizeof(*alert->names)) != 0 ||
       strcmp(alert->source, before->source) != 0 ||
       strcmp(alert->row, before->row) != 0 || alert->state != before->state ||
-      alert->since_wall_ms != before->since_wall_ms) {
+      alert->since_wall_ms != before->since_wall_ms ||
+      (alert->change == NULL) != (before->change == NULL) ||
+      (alert->change != NULL &&
+       (alert->change->number != before->change->number ||
+        alert->change->held_ms != before->change->held_ms))) {
     abort();
   }
 }
@@ -28,7 +32,8 @@ static void write_again(void *context, const struct stored_alert *alert) {
     return;
   }
   line[strlen(line) - 1] = '\0';
-  if (state_line_parse(line, compare, &copy, NULL) != 0) {
+  struct untold_marks marks = {0};
+  if (state_line_parse(line, compare, &copy, &marks, NULL) != 0) {
     abort();
   }
   free(line);
@@ -37,8 +42,9 @@ static void write_again(void *context, const struct stored_alert *alert) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = text_of(data, size);
   struct error error = {{0}};
+  struct untold_marks marks = {0};
   (void)state_line_check_head(text, &error);
-  (void)state_line_parse(text, write_again, NULL, &error);
+  (void)state_line_parse(text, write_again, NULL, &marks, &error);
   free(text);
   return 0;
 }

@@ -15,8 +15,19 @@
 #define NUMBER_BYTES 32
 #define TIME_BYTES 64
 
-void announcement_take(struct watch *watch, struct announcement *ret) {
+static void copy_names(const struct watch *watch, struct announcement *ret) {
   const struct series_body *body = watch->series->body;
+  series_copy_names(body, &ret->names);
+  memcpy(ret->source, series_source_name(body, watch->source),
+         sizeof(ret->source));
+  series_format_name(body, watch->source, ret->series, sizeof(ret->series));
+  text_blank_controls(ret->series);
+}
+
+void announcement_take(struct watch *watch, struct announcement *ret) {
+  if (watch->alert.state == ALERT_UNKNOWN) { /* whatever came in between */
+    watch->alert.is_told = watch->was_told;
+  }
   *ret = (struct announcement){
       .row = watch->row,
       .from = (enum alert_state)watch->announced,
@@ -32,13 +43,34 @@ void announcement_take(struct watch *watch, struct announcement *ret) {
       .since_wall_ms = watch->alert.since_wall_ms,
       .interval_ms = atomic_load(&watch->series->interval_ms),
   };
-  series_copy_names(body, &ret->names);
-  memcpy(ret->source, series_source_name(body, watch->source),
-         sizeof(ret->source));
-  series_format_name(body, watch->source, ret->series, sizeof(ret->series));
-  text_blank_controls(ret->series);
+  copy_names(watch, ret);
   watch->announced = watch->alert.state;
+  watch->was_told = watch->alert.is_told;
   watch->is_queued = false;
+}
+
+void announcement_recall(const struct watch *watch,
+                         const struct stored_alert *stored,
+                         struct announcement *ret) {
+  const struct stored_change *change = stored->change;
+  *ret = (struct announcement){
+      .row = watch->row,
+      .from = change->from,
+      .to = stored->state,
+      .cause = change->cause,
+      .value = change->value,
+      .limit = change->limit,
+      .is_limit_max = change->is_limit_max,
+      .is_loud = change->is_loud,
+      .is_told = stored->is_told,
+      .folded = change->folded,
+      .held_ms = change->held_ms,
+      .since_wall_ms = stored->since_wall_ms,
+      .interval_ms = stored->interval_ms,
+      .number = change->number,
+      .is_recalled = true,
+  };
+  copy_names(watch, ret);
 }
 
 /* ---- the verdict ---- */
@@ -178,6 +210,9 @@ json_t *announcement_to_json(const struct announcement *announcement) {
   if (fields != NULL && announcement->folded > 0) {
     (void)json_object_set_new(fields, "folded",
                               json_integer((json_int_t)announcement->folded));
+  }
+  if (fields != NULL && announcement->is_recalled) {
+    (void)json_object_set_new(fields, "recalled", json_true());
   }
   return fields;
 }

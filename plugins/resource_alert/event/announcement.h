@@ -11,6 +11,7 @@
 
 #include "core/notice.h"
 #include "core/reading.h"
+#include "resource_alert/event/state_file.h"
 #include "resource_alert/table/series.h"
 
 #define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
@@ -31,11 +32,19 @@ struct announcement {
   struct reading_names names;
   char source[READING_NAME_BYTES];
   char series[SERIES_NAME_BYTES]; /* as in series_format_name() */
+  uint64_t number;                /* see struct stored_change */
+  bool is_recalled; /* of before a restart; may have been told before */
 };
 
 /* Copies the change of WATCH and marks it as announced. Under the series'
  * lock. */
 void announcement_take(struct watch *watch, struct announcement *ret);
+
+/* What led to the state of WATCH, as it was to be told before a restart. Under
+ * the series' lock. */
+void announcement_recall(const struct watch *watch,
+                         const struct stored_alert *stored,
+                         struct announcement *ret);
 
 /* row "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for 10
  * s. Cut at BYTES - 1. */

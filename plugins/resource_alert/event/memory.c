@@ -9,6 +9,8 @@ struct recall {
   memory_find_type *find_type;
   int64_t now_ms;
   int64_t wall_ms;
+  const struct memory_sink *untold;
+  struct untold_marks *marks;
 };
 
 /* A wall time as the monotonic clock would have shown it; never ahead. */
@@ -31,6 +33,12 @@ static struct series *lock_stored(const struct recall *recall,
   return is_value ? table_lock_restored(recall->table, &reading) : series;
 }
 
+static bool is_untold(const struct recall *recall,
+                      const struct stored_change *change) {
+  return change != NULL && (change->number > recall->marks->notified ||
+                            change->number > recall->marks->journaled);
+}
+
 static void take_up(void *context, const struct stored_alert *stored) {
   const struct recall *recall = context;
   struct series *series = lock_stored(recall, stored);
@@ -39,24 +47,47 @@ static void take_up(void *context, const struct stored_alert *stored) {
   }
   struct alert alert = {0};
   alert_restore(&alert, stored->state, stored->is_told, stored->since_wall_ms);
-  (void)series_restore(series, stored->row, stored->source, &alert,
-                       to_monotonic(recall, stored->told_wall_ms));
+  const struct watch *watch =
+      series_restore(series, stored->row, stored->source, &alert,
+                     to_monotonic(recall, stored->told_wall_ms));
+  struct announcement announcement;
+  bool is_wanted = watch != NULL && is_untold(recall, stored->change);
+  if (is_wanted) {
+    announcement_recall(watch, stored, &announcement);
+  }
   series_unlock(series);
+  if (is_wanted) {
+    recall->untold->put(recall->untold->context, &announcement);
+  }
 }
 
 void memory_recall(struct state_file *file, struct table *table,
-                   memory_find_type *find_type, int64_t now_ms,
-                   int64_t wall_ms) {
+                   memory_find_type *find_type, int64_t now_ms, int64_t wall_ms,
+                   const struct memory_sink *untold,
+                   struct untold_marks *ret_marks) {
   struct recall recall = {.table = table,
                           .find_type = find_type,
                           .now_ms = now_ms,
-                          .wall_ms = wall_ms};
-  state_file_load(file, take_up, &recall);
+                          .wall_ms = wall_ms,
+                          .untold = untold,
+                          .marks = ret_marks};
+  state_file_load(file, take_up, &recall, ret_marks);
 }
 
 void memory_keep(struct state_file *file,
                  const struct announcement *announcement, int64_t now_ms,
                  int64_t wall_ms) {
+  const struct stored_change change = {
+      .number = announcement->number,
+      .from = announcement->from,
+      .cause = announcement->cause,
+      .value = announcement->value,
+      .limit = announcement->limit,
+      .is_limit_max = announcement->is_limit_max,
+      .is_loud = announcement->is_loud,
+      .folded = announcement->folded,
+      .held_ms = announcement->held_ms,
+  };
   const struct stored_alert alert = {
       .row = announcement->row->name,
       .names = &announcement->names,
@@ -66,6 +97,7 @@ void memory_keep(struct state_file *file,
       .since_wall_ms = announcement->since_wall_ms,
       .told_wall_ms = wall_ms,
       .interval_ms = announcement->interval_ms,
+      .change = &change,
   };
   state_file_append(file, &alert, now_ms);
 }
@@ -84,7 +116,7 @@ static void add_series(struct state_file *file, const struct series *series,
         .names = &names,
         .source = series_source_name(body, watch->source),
         .state = (enum alert_state)watch->announced,
-        .is_told = watch->alert.is_told,
+        .is_told = watch->was_told,
         .since_wall_ms = watch->alert.since_wall_ms,
         .told_wall_ms = wall_ms - (now_ms - watch->told_ms),
         .interval_ms = atomic_load(&series->interval_ms),

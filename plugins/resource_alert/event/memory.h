@@ -15,12 +15,20 @@
 typedef int memory_find_type(const char *name, struct reading_type *ret_type,
                              size_t *ret_sources);
 
+/* What is made of the changes that a kill left untold. */
+struct memory_sink {
+  void (*put)(void *context, const struct announcement *announcement);
+  void *context;
+};
+
 /* Takes up every alert of the file whose row still watches its series. It
- * changes no state and tells nobody; a series that does not come back goes
- * MISSING as if it had stopped now. now_ms: monotonic. */
+ * changes no state and tells nobody, but puts what is still to be told, oldest
+ * first, into UNTOLD; a series that does not come back goes MISSING as if it
+ * had stopped now. now_ms: monotonic. */
 void memory_recall(struct state_file *file, struct table *table,
-                   memory_find_type *find_type, int64_t now_ms,
-                   int64_t wall_ms);
+                   memory_find_type *find_type, int64_t now_ms, int64_t wall_ms,
+                   const struct memory_sink *untold,
+                   struct untold_marks *ret_marks);
 
 /* Keeps one change before it is told. */
 void memory_keep(struct state_file *file,

@@ -6,12 +6,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define DRAIN_S 2
+#include "core/deadline.h"
+
+#define DRAIN_MS 2000
 
 struct notifier {
   struct notice_sink sink;
+  struct changes *told;
   pthread_t thread;
   bool is_started;
 
@@ -20,6 +22,7 @@ struct notifier {
   pthread_cond_t is_idle;
   struct announcement *waiting[NOTIFIER_WAITING_MAX]; /* a ring */
   size_t first, len;
+  uint64_t at_work; /* number of the announcement just being dispatched */
   uint64_t dropped;
   bool is_stopping;
   bool is_done;
@@ -42,6 +45,16 @@ void notifier_put(struct notifier *notifier,
   }
   (void)pthread_mutex_unlock(&notifier->lock);
   free(copy);
+}
+
+uint64_t notifier_oldest(struct notifier *notifier) {
+  (void)pthread_mutex_lock(&notifier->lock);
+  uint64_t oldest = notifier->at_work;
+  if (oldest == 0 && notifier->len > 0) {
+    oldest = notifier->waiting[notifier->first]->number;
+  }
+  (void)pthread_mutex_unlock(&notifier->lock);
+  return oldest;
 }
 
 size_t notifier_waiting(struct notifier *notifier) {
@@ -71,10 +84,13 @@ static void *dispatch(void *argument) {
     struct announcement *next = notifier->waiting[notifier->first];
     notifier->first = (notifier->first + 1) % NOTIFIER_WAITING_MAX;
     notifier->len--;
+    notifier->at_work = next->number;
     (void)pthread_mutex_unlock(&notifier->lock);
     announcement_notify(next, &notifier->sink);
     free(next);
     (void)pthread_mutex_lock(&notifier->lock);
+    notifier->at_work = 0;
+    changes_wake(notifier->told);
   }
   notifier->is_done = true;
   (void)pthread_cond_signal(&notifier->is_idle);
@@ -82,13 +98,14 @@ static void *dispatch(void *argument) {
   return NULL;
 }
 
-int notifier_new(const struct notice_sink *sink, struct notifier **ret_notifier,
-                 struct error *error) {
+int notifier_new(const struct notice_sink *sink, struct changes *told,
+                 struct notifier **ret_notifier, struct error *error) {
   struct notifier *notifier = calloc(1, sizeof(*notifier));
   if (notifier == NULL) {
     return error_set(error, -ENOMEM, "notifications: out of memory");
   }
   notifier->sink = *sink;
+  notifier->told = told;
   pthread_condattr_t monotonic;
   (void)pthread_condattr_init(&monotonic);
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -98,7 +115,7 @@ int notifier_new(const struct notice_sink *sink, struct notifier **ret_notifier,
   (void)pthread_condattr_destroy(&monotonic);
   int code = pthread_create(&notifier->thread, NULL, dispatch, notifier);
   if (code != 0) {
-    (void)notifier_free(notifier);
+    notifier_free(notifier);
     return error_set(error, -code, "notifications: no thread: %s",
                      strerror(code));
   }
@@ -107,11 +124,8 @@ int notifier_new(const struct notice_sink *sink, struct notifier **ret_notifier,
   return 0;
 }
 
-/* True once the thread is idle; false if a notification plugin hangs. */
-static bool drain(struct notifier *notifier) {
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += DRAIN_S;
+bool notifier_drain(struct notifier *notifier) {
+  struct timespec until = deadline_after_ms(DRAIN_MS);
   int code = 0;
   (void)pthread_mutex_lock(&notifier->lock);
   notifier->is_stopping = true;
@@ -121,23 +135,18 @@ static bool drain(struct notifier *notifier) {
   }
   bool is_done = notifier->is_done;
   (void)pthread_mutex_unlock(&notifier->lock);
+  if (!is_done) {
+    (void)pthread_detach(notifier->thread); /* it still uses the memory */
+  }
   return is_done;
 }
 
-bool notifier_free(struct notifier *notifier) {
-  if (notifier == NULL) {
-    return true;
-  }
+void notifier_free(struct notifier *notifier) {
   if (notifier->is_started) {
-    if (!drain(notifier)) {
-      (void)pthread_detach(notifier->thread); /* it still uses the memory */
-      return false;
-    }
     (void)pthread_join(notifier->thread, NULL);
   }
   (void)pthread_cond_destroy(&notifier->is_idle);
   (void)pthread_cond_destroy(&notifier->has_work);
   (void)pthread_mutex_destroy(&notifier->lock);
   free(notifier);
-  return true;
 }

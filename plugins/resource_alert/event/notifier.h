@@ -11,24 +11,33 @@
 #include "core/error.h"
 #include "core/notice.h"
 #include "resource_alert/event/announcement.h"
+#include "resource_alert/table/changes.h"
 
 /* Notifications that wait for a slow plugin; what comes on top is dropped. */
 #define NOTIFIER_WAITING_MAX 1024
 
 struct notifier;
 
-/* Starts the thread. sink: copied. Returns 0 or negative errno. */
-int notifier_new(const struct notice_sink *sink, struct notifier **ret_notifier,
-                 struct error *error);
+/* Starts the thread. sink: copied; told: woken after each, borrowed. Returns 0
+ * or negative errno. */
+int notifier_new(const struct notice_sink *sink, struct changes *told,
+                 struct notifier **ret_notifier, struct error *error);
 
-/* Dispatches what waits, for at most 2 s, and ends the thread. Accepts NULL.
- * Returns false if a notification plugin hangs: then the thread is left behind
- * and whatever it was given must stay. */
-bool notifier_free(struct notifier *notifier);
+/* Dispatches what waits, for at most 2 s, and lets the thread end. Returns
+ * false if a notification plugin hangs: then the thread is left behind, the
+ * notifier is never freed and whatever it was given must stay. */
+bool notifier_drain(struct notifier *notifier);
+
+/* After notifier_drain(). */
+void notifier_free(struct notifier *notifier);
 
 /* Queues a copy. Any thread, never blocks. */
 void notifier_put(struct notifier *notifier,
                   const struct announcement *announcement);
+
+/* The number of the oldest announcement that waits or is just being dispatched;
+ * 0: none. */
+uint64_t notifier_oldest(struct notifier *notifier);
 
 /* How many wait for the thread. */
 size_t notifier_waiting(struct notifier *notifier);

@@ -10,20 +10,24 @@
 #include <math.h>
 #include <string.h>
 
+static const char *const cause_names[] = {
+    [ALERT_CAUSE_LIMIT] = "limit",     [ALERT_CAUSE_MISSING] = "missing",
+    [ALERT_CAUSE_BACK] = "back",       [ALERT_CAUSE_REMINDER] = "reminder",
+    [ALERT_CAUSE_EXPIRED] = "expired",
+};
+
 const char *alert_cause_name(enum alert_cause cause) {
-  switch (cause) {
-  case ALERT_CAUSE_LIMIT:
-    return "limit";
-  case ALERT_CAUSE_MISSING:
-    return "missing";
-  case ALERT_CAUSE_BACK:
-    return "back";
-  case ALERT_CAUSE_REMINDER:
-    return "reminder";
-  case ALERT_CAUSE_EXPIRED:
-    return "expired";
+  return cause_names[cause];
+}
+
+bool alert_cause_parse(const char *name, enum alert_cause *ret_cause) {
+  for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_EXPIRED; i++) {
+    if (strcmp(cause_names[i], name) == 0) {
+      *ret_cause = (enum alert_cause)i;
+      return true;
+    }
   }
-  return "limit";
+  return false;
 }
 
 /* ---- one reading against the limits ---- */

@@ -84,6 +84,10 @@ struct alert_change {
 /* "limit", "missing", "back", "reminder", "expired". A literal. */
 const char *alert_cause_name(enum alert_cause cause);
 
+/* The cause of that name. Returns false for any other text; *ret_cause is then
+ * untouched. */
+bool alert_cause_parse(const char *name, enum alert_cause *ret_cause);
+
 /* True if a reading within all limits, but inverted ones, cannot change
  * anything. */
 bool alert_is_calm(const struct alert *alert);

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <time.h>
 
+#include "core/deadline.h"
 #include "resource_alert/table/series.h"
 
 void changes_init(struct changes *changes) {
@@ -44,32 +44,29 @@ void changes_put(struct changes *changes, struct watch *watch) {
   (void)pthread_mutex_unlock(&changes->lock);
 }
 
-static struct timespec after_ms(int timeout_ms) {
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += timeout_ms / 1000;
-  until.tv_nsec += timeout_ms % 1000 * 1000000L;
-  if (until.tv_nsec >= 1000000000L) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000L;
-  }
-  return until;
-}
-
 struct watch *changes_take_all(struct changes *changes, int timeout_ms,
                                bool *ret_is_stopping) {
-  struct timespec until = after_ms(timeout_ms);
+  struct timespec until = deadline_after_ms(timeout_ms);
   int code = timeout_ms > 0 ? 0 : ETIMEDOUT;
   (void)pthread_mutex_lock(&changes->lock);
-  while (changes->first == NULL && !changes->is_stopping && code == 0) {
+  while (changes->first == NULL && !changes->is_woken &&
+         !changes->is_stopping && code == 0) {
     code = pthread_cond_timedwait(&changes->is_there, &changes->lock, &until);
   }
   struct watch *first = changes->first;
   changes->first = NULL;
   changes->last = NULL;
+  changes->is_woken = false;
   *ret_is_stopping = changes->is_stopping;
   (void)pthread_mutex_unlock(&changes->lock);
   return first;
+}
+
+void changes_wake(struct changes *changes) {
+  (void)pthread_mutex_lock(&changes->lock);
+  changes->is_woken = true;
+  (void)pthread_cond_signal(&changes->is_there);
+  (void)pthread_mutex_unlock(&changes->lock);
 }
 
 void changes_stop(struct changes *changes) {

@@ -18,6 +18,7 @@ struct changes {
   struct watch *first;
   struct watch *last;
   bool is_stopping;
+  bool is_woken;
 };
 
 void changes_init(struct changes *changes);
@@ -32,7 +33,10 @@ void changes_put(struct changes *changes, struct watch *watch);
 struct watch *changes_take_all(struct changes *changes, int timeout_ms,
                                bool *ret_is_stopping);
 
-/* Wakes whoever waits, for good. */
+/* Lets whoever waits, or will, look at once. Any thread. */
+void changes_wake(struct changes *changes);
+
+/* The same for good. */
 void changes_stop(struct changes *changes);
 
 #endif

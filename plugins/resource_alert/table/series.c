@@ -137,9 +137,9 @@ bool series_is_queued(const struct series *series) {
   return false;
 }
 
-bool series_restore(struct series *series, const char *row_name,
-                    const char *source_name, const struct alert *alert,
-                    int64_t told_ms) {
+struct watch *series_restore(struct series *series, const char *row_name,
+                             const char *source_name, const struct alert *alert,
+                             int64_t told_ms) {
   struct series_body *body = series_load(series->body);
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
@@ -151,14 +151,15 @@ bool series_restore(struct series *series, const char *row_name,
     atomic_fetch_add(&watch->row->counts[alert->state], 1);
     watch->alert = *alert;
     watch->announced = alert->state;
+    watch->was_told = alert->is_told;
     watch->told_ms = told_ms;
     if (watch_awaits_reminder(watch)) {
       series_store(series->has_reminder, true);
     }
     series_find_calm(series);
-    return true;
+    return watch;
   }
-  return false;
+  return NULL;
 }
 
 /* ---- time passes ---- */

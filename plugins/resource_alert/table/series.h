@@ -116,10 +116,10 @@ void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
                  double missing_intervals, struct changes *changes);
 
 /* Takes up the alert of ROW_NAME on SOURCE_NAME as it was before a restart.
- * Under the series' lock. Returns false if there is no such alert (any more).
- */
-bool series_restore(struct series *series, const char *row_name,
-                    const char *source_name, const struct alert *alert,
-                    int64_t told_ms);
+ * Under the series' lock. Returns where, or NULL if there is no such alert (any
+ * more). */
+struct watch *series_restore(struct series *series, const char *row_name,
+                             const char *source_name, const struct alert *alert,
+                             int64_t told_ms);
 
 #endif

@@ -33,6 +33,7 @@ struct watch {
   bool is_limit_max : 1;
   bool is_loud : 1;
   bool is_queued : 1; /* stands in struct changes */
+  bool was_told : 1;  /* alert.is_told as announced */
   uint16_t folded;    /* changes while it was queued */
   int64_t told_ms;    /* monotonic: when people last heard of it */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* engine: weeks of history on a clock that the test turns: what is told, what
- * is kept over a restart and a kill, what a storm and many threads do. */
+ * is kept over a restart, what a storm and many threads do. */
 #include "unit.h"
 
 #include <malloc.h>
@@ -365,49 +365,6 @@ static void an_outage_is_no_time_held(void **state) {
   expect_state("WARNING");
 }
 
-/* Cuts the state file at every seventh byte, as a kill might. What was told
- * before is still known afterwards, and nothing is told because of it. */
-static void a_kill_at_any_moment_tells_nothing(void **state) {
-  (void)state;
-  char path[128];
-  char *text = NULL;
-  size_t bytes = 0;
-  start(plain);
-  live(1, 100);
-  live(11, 100);
-  live(21, 100);
-  live(1, 100);
-  expect_told(3); /* the first OKAY was told to nobody */
-  (void)snprintf(path, sizeof(path), "%s/alerts.jsonl", fixture.directory);
-  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
-  close_engine();
-  const char *head_end = strchr(text, '\n') + 1;
-  for (size_t cut = (size_t)(head_end - text); cut <= bytes; cut += 7) {
-    assert_int_equal(atomic_file_write(path, text, cut, 0640, false, NULL), 0);
-    open_engine();
-    char kept = text[cut];
-    text[cut] = '\0';
-    const char *last = strrchr(text, '\n');
-    text[cut] = kept;
-    bool is_empty = last + 1 == head_end;
-    const char *wanted = "UNKNOWN";
-    for (const char *at = head_end; !is_empty && at < last;) {
-      const char *end = strchr(at, '\n');
-      const char *found = strstr(at, "\"state\":\"");
-      wanted = strncmp(found + 9, "OKAY", 4) == 0      ? "OKAY"
-               : strncmp(found + 9, "WARNING", 7) == 0 ? "WARNING"
-                                                       : "FAILURE";
-      at = end + 1;
-    }
-    turn();
-    expect_state(wanted);
-    close_engine();
-  }
-  free(text);
-  assert_int_equal(told(), 3);
-  assert_int_equal(count_lines("moved to"), 0);
-}
-
 /* ---- storms, bounds, threads ---- */
 
 static void a_storm_is_folded_and_its_end_is_told(void **state) {
@@ -557,7 +514,6 @@ int main(void) {
       TEST(a_row_without_a_series_is_named_once),
       TEST(a_restart_tells_nothing),
       TEST(an_outage_is_no_time_held),
-      TEST(a_kill_at_any_moment_tells_nothing),
       TEST(a_storm_is_folded_and_its_end_is_told),
       TEST(more_series_than_allowed_are_said_once),
       TEST(what_is_gone_gives_its_memory_back),

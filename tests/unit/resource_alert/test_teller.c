@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* teller: a breach and its end are told, whenever the daemon is killed: at each
+ * write to the state file, the journal and the one who listens. */
+#include "unit.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "core/atomic_file.h"
+#include "core/config_text.h"
+#include "resource_alert/engine.h"
+#include "resource_alert/journal.h"
+#include "support/dying.h"
+
+#define INTERVAL_MS INT64_C(10000)
+#define PHASES 3
+#define PHASE_INTERVALS 5
+#define LIMIT_MS 20000 /* real ones, for what another thread does */
+
+static const double phase_values[PHASES] = {1, 11, 1};
+
+static const char row[] = "<Threshold \"r\">\n"
+                          "Metric \"p*/t\"\n"
+                          "WarningMax 10\n"
+                          "For 20\n"
+                          "Recover 20\n"
+                          "Missing \"ignore\"\n"
+                          "</Threshold>\n";
+
+/* What goes on while daemons come and go. */
+struct world {
+  _Atomic int64_t now_ms;
+  _Atomic size_t phase;
+};
+
+static struct world *world;
+static char directory[64];
+static struct resource_alert_options options;
+static struct journal *journal;
+static struct engine *engine;
+static int bus = -1;
+static _Atomic bool is_hung;
+static void (*when_told)(void);
+
+static int64_t read_clock(void) { return world->now_ms; }
+
+static const struct engine_clock clock_of_world = {.monotonic_ms = read_clock,
+                                                   .wall_ms = read_clock};
+
+static void hear(void *unused, const struct notice *notice) {
+  (void)unused;
+  while (is_hung) {
+    (void)poll(NULL, 0, 1);
+  }
+  const char *letter = notice->severity == NOTICE_OKAY ? "O" : "W";
+  (void)!write(bus, letter, 1); /* the disk may be full */
+}
+
+static void say(void *unused, enum report_level level, const char *line) {
+  (void)unused, (void)level, (void)line;
+  if (when_told != NULL) {
+    when_told();
+  }
+}
+
+static void put_sample(void *unused, const struct sample *sample) {
+  (void)unused, (void)sample;
+}
+
+static void describe(const void *handle, size_t source,
+                     struct reading_source *ret_source) {
+  (void)handle, (void)source;
+  *ret_source = (struct reading_source){.name = "value",
+                                        .kind = READING_GAUGE,
+                                        .min = (double)NAN,
+                                        .max = (double)NAN};
+}
+
+static int find_type(const char *name, struct reading_type *ret_type,
+                     size_t *ret_sources) {
+  (void)name;
+  *ret_type = (struct reading_type){.describe = describe};
+  *ret_sources = 1;
+  return 0;
+}
+
+/* ---- a daemon's life ---- */
+
+static const char *path_of(const char *name) {
+  static char path[128];
+  (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+  return path;
+}
+
+static void configure(const char *text) {
+  char whole[1024];
+  struct config_item root = {0};
+  struct error error = {{0}};
+  (void)snprintf(whole, sizeof(whole), "StateDir \"%s\"\n%s", directory, text);
+  assert_int_equal(config_text_parse(whole, strlen(whole), &root, &error), 0);
+  if (option_parse(&resource_alert_options, &root, &options, &error) != 0) {
+    fail_msg("%s", error.text);
+  }
+  config_item_fini(&root);
+}
+
+static void begin(void) {
+  const struct report_sink log = {.say = say};
+  const struct sample_sink samples = {.put = put_sample};
+  struct error error = {{0}};
+  bus = open(path_of("bus"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  assert_true(bus >= 0);
+  assert_int_equal(journal_new(path_of("journal"), &log, &journal, &error), 0);
+  const struct engine_site site = {
+      .clock = &clock_of_world,
+      .options = &options,
+      .host = "h",
+      .interval_ms = INTERVAL_MS,
+      .missing_intervals = 3,
+      .find_type = find_type,
+      .log = log,
+      .notices = {.put = hear},
+      .journal = journal,
+  };
+  assert_int_equal(engine_new(&site, &engine, &error), 0);
+  engine_publish(engine, &samples);
+}
+
+static void end(void) {
+  assert_true(engine_stop(engine));
+  journal_free(journal);
+  (void)close(bus);
+  engine = NULL;
+  journal = NULL;
+}
+
+static json_int_t count_waiting(void) {
+  json_t *counts = engine_tell_counts(engine);
+  json_int_t waiting =
+      json_integer_value(json_object_get(counts, "notifications_waiting")) +
+      json_integer_value(json_object_get(counts, "journal_lines_waiting"));
+  json_decref(counts);
+  return waiting;
+}
+
+/* Other threads tell; this one marks what they have told. */
+static void turn(void) {
+  (void)engine_turn(engine, 0);
+  for (int i = 0; i < LIMIT_MS && !is_hung && count_waiting() > 0; i++) {
+    (void)poll(NULL, 0, 1);
+  }
+  (void)engine_turn(engine, 1);
+}
+
+static void put_of(const char *instance, double value) {
+  struct reading_names names = {.host = "h", .plugin = "p", .type = "t"};
+  (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
+  const struct reading reading = {
+      .names = &names,
+      .type = {.describe = describe},
+      .time_ns = world->now_ms * 1000000,
+      .interval_ns = INTERVAL_MS * 1000000,
+      .values_len = 1,
+      .values = &value,
+  };
+  engine_take(engine, &reading);
+}
+
+static void put(double value) { put_of("", value); }
+
+static void live(double value, int intervals) {
+  for (int i = 0; i < intervals; i++) {
+    world->now_ms += INTERVAL_MS;
+    put(value);
+    turn();
+  }
+}
+
+/* Begins with the whole of the phase in which the daemon before was killed. */
+static void live_to_the_end(void) {
+  begin();
+  for (; world->phase < PHASES; world->phase++) {
+    live(phase_values[world->phase], PHASE_INTERVALS);
+  }
+  end();
+}
+
+/* ---- kills ---- */
+
+/* A daemon that is killed at its call number COUNT. Returns false if it came to
+ * its end before. */
+static bool live_until(size_t count) {
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    dying_after(count);
+    live_to_the_end();
+    _exit(0);
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_true(WEXITSTATUS(status) == 0 ||
+              WEXITSTATUS(status) == DYING_EXIT_CODE);
+  return WEXITSTATUS(status) != 0;
+}
+
+/* As the one who listens has it: "WO" is each once. */
+static void read_bus(char *ret, size_t bytes) {
+  int file = open(path_of("bus"), O_RDONLY | O_CLOEXEC);
+  ssize_t length = file < 0 ? 0 : read(file, ret, bytes - 1);
+  ret[length > 0 ? length : 0] = '\0';
+  (void)close(file);
+}
+
+/* The same as the journal has it; first OKAYs are left out. */
+static void read_journal(char *ret, size_t bytes) {
+  char *text = NULL;
+  size_t text_bytes = 0;
+  size_t length = 0;
+  assert_int_equal(
+      atomic_file_read(path_of("journal"), 1 << 20, &text, &text_bytes, NULL),
+      0);
+  char *rest = text;
+  for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+    json_t *object = json_loads(line, 0, NULL);
+    const char *to = json_string_value(json_object_get(object, "to"));
+    const char *from = json_string_value(json_object_get(object, "from"));
+    if (to != NULL && strcmp(from, "UNKNOWN") != 0 && length + 1 < bytes) {
+      ret[length++] = to[0];
+    }
+    json_decref(object);
+  }
+  ret[length] = '\0';
+  free(text);
+}
+
+/* W, then O, and for each kill one of them once more. Returns how many came
+ * more than once. */
+static size_t expect_told(const char *told, const char *by, size_t kills) {
+  size_t breaches = strspn(told, "W");
+  size_t ends = strspn(told + breaches, "O");
+  if (breaches == 0 || ends == 0 || told[breaches + ends] != '\0' ||
+      breaches + ends > 2 + kills) {
+    fail_msg("%s: \"%s\" after %zu kill(s)", by, told, kills);
+  }
+  return breaches + ends - 2;
+}
+
+static size_t expect_all_told(size_t kills) {
+  char told[64];
+  read_journal(told, sizeof(told));
+  size_t twice = expect_told(told, "journal", kills);
+  read_bus(told, sizeof(told));
+  return twice + expect_told(told, "notifications", kills);
+}
+
+static int forget(void **state) {
+  (void)state;
+  static const char *const files[] = {"alerts.jsonl", "journal", "bus"};
+  for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    (void)unlink(path_of(files[i]));
+  }
+  atomic_file_sweep(directory, 0);
+  world->phase = 0;
+  world->now_ms = INT64_C(1700000000000);
+  return 0;
+}
+
+static void a_kill_at_any_moment_loses_nothing(void **state) {
+  size_t twice = 0;
+  size_t kills = 0;
+  while (live_until(kills)) {
+    kills++;
+    assert_false(live_until(SIZE_MAX));
+    twice += expect_all_told(1);
+    (void)forget(state);
+  }
+  (void)expect_all_told(0);
+  assert_in_range(kills, 10, 60); /* it was seen at each of its calls */
+  /* Only between a telling and its mark: two changes, told in two ways, each
+   * with three calls in between at most. */
+  assert_in_range(twice, 0, 12);
+}
+
+static void nor_does_a_second_one(void **state) {
+  for (size_t first = 0; live_until(first); first++) {
+    size_t kills = 1;
+    for (size_t second = first % 4; live_until(second); second += 4) {
+      kills++;
+    }
+    (void)expect_all_told(kills);
+    (void)forget(state);
+  }
+}
+
+/* ---- others who are in the way ---- */
+
+static void stop_while_it_hangs(void) {
+  is_hung = true;
+  begin();
+  live(1, 2);
+  live(11, 4);
+  assert_false(engine_stop(engine));
+  journal_free(journal);
+}
+
+/* What nobody was told when the daemon stopped is told by the next. */
+static void a_listener_that_hangs_is_told_after_the_restart(void **state) {
+  (void)state;
+  char told[64];
+  int status = 0;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    stop_while_it_hangs();
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  begin();
+  turn();
+  read_bus(told, sizeof(told));
+  assert_string_equal(told, "W");
+  read_journal(told, sizeof(told));
+  assert_string_equal(told, "W"); /* it had its line before */
+  end();
+}
+
+static void calm_down(void) {
+  when_told = NULL;
+  for (int i = 0; i < 3; i++) {
+    world->now_ms += INTERVAL_MS;
+    put(1);
+  }
+}
+
+/* While another series is told, in the last moment of a daemon, one that was
+ * bad is well again: the next daemon tells that. */
+static void what_comes_while_all_is_kept_is_told_later(void **state) {
+  (void)state;
+  char told[64];
+  begin();
+  live(1, 2);
+  live(11, 4);
+  for (int i = 0; i < 2; i++) {
+    put_of("other", 11);
+    live(11, 1);
+  }
+  world->now_ms += INTERVAL_MS;
+  when_told = calm_down;
+  put_of("other", 11);
+  end();
+  begin();
+  live(1, 4);
+  end();
+  read_bus(told, sizeof(told));
+  assert_string_equal(told, "WWO");
+}
+
+static void a_disk_with_room_again_has_it_all_at_once(void **state) {
+  (void)state;
+  begin();
+  live(1, 2);
+  live(11, 2);
+  disk_is_full(true);
+  world->now_ms += INTERVAL_MS;
+  put(11);
+  (void)engine_turn(engine, 0);
+  disk_is_full(false);
+  world->now_ms += 250;
+  turn();
+  char *text = NULL;
+  size_t bytes = 0;
+  assert_int_equal(
+      atomic_file_read(path_of("alerts.jsonl"), 1 << 20, &text, &bytes, NULL),
+      0);
+  assert_non_null(strstr(text, "\"WARNING\""));
+  free(text);
+  end();
+}
+
+static int setup(void **state) {
+  (void)state;
+  world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_ptr_not_equal(world, MAP_FAILED);
+  (void)snprintf(directory, sizeof(directory), "/tmp/test_teller.XXXXXX");
+  assert_non_null(mkdtemp(directory));
+  assert_int_equal(option_init(&resource_alert_options, &options), 0);
+  configure(row);
+  return forget(state);
+}
+
+static int teardown(void **state) {
+  (void)forget(state);
+  option_fini(&resource_alert_options, &options);
+  (void)munmap(world, sizeof(*world));
+  return rmdir(directory);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, forget, forget)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_kill_at_any_moment_loses_nothing),
+      TEST(nor_does_a_second_one),
+      TEST(a_listener_that_hangs_is_told_after_the_restart),
+      TEST(what_comes_while_all_is_kept_is_told_later),
+      TEST(a_disk_with_room_again_has_it_all_at_once),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
