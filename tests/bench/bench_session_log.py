@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """session_log: CPU time for a log, beside collectd's own tail plugin in the same
-daemon, ripgrep counting the same texts, and read(2) alone; and how long an error
-takes to become a row's state. BENCH_MIB sets the size of the logs (256)."""
+daemon, ripgrep, grep and mtail counting the same texts, and read(2) alone; and how
+long an error takes to become a row's state. BENCH_MIB sets the size of the logs (256)."""
 import os
 import pathlib
 import resource
@@ -85,12 +85,26 @@ def beside_tail(path, wanted):
         row(f"{what}; collectd's tail", "CPU ms/GB", *(per_gb(figure, path) for figure in figures))
 
 
-def ripgrep_ms(path):
+def program_ms(*command):
+    """CPU ms of a program that must succeed. Its output goes to us: grep stops at the first match
+    where nobody would read what it says."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    texts = [word for text in corpus.SESSION for word in ("-e", text)]
-    subprocess.run(["rg", "-j1", "-c", "-F", *texts, path], check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
+
+
+def beside_programs(path):
+    """Those that count the lines with one of the three texts and do nothing else."""
+    texts = [word for text in corpus.SESSION for word in ("-e", text)]
+    program = path.parent / "sessions.mtail"
+    program.write_text("counter sessions\n" + "".join(f"/{text}/ {{\n  sessions++\n}}\n" for text in corpus.SESSION),
+                       encoding="utf-8")
+    for what, command in (("ripgrep -c -F", ["rg", "-j1", "-c", "-F", *texts, path]),
+                          ("grep -c -F", ["grep", "-c", "-F", *texts, path]),
+                          ("mtail", ["mtail", "--one_shot", "--progs", program, "--logs", path])):
+        row(f"3 texts and the level; {what}, 3 texts", "CPU ms/GB", per_gb(reader(1, path)[0], path),
+            per_gb(program_ms(*command), path))
 
 
 def burst_ms():
@@ -134,8 +148,7 @@ def main():
     plain = paths["plain"]
     ours = reader(1, plain)
     beside_tail(plain, ours[3])
-    row("3 texts and the level; ripgrep -c -F, 3 texts", "CPU ms/GB", per_gb(reader(1, plain)[0], plain),
-        per_gb(ripgrep_ms(plain), plain))
+    beside_programs(plain)
     for kind, path in paths.items():
         row(f"{kind}; read(2) alone", "CPU ms/GB", per_gb(reader(1, path)[0], path), per_gb(reader(0, path)[0], path))
     row("an error burst to the row's state; the goal", "ms", burst_ms(), 100)

@@ -94,8 +94,7 @@ def main():
         theirs, their_series = measure({name: NATIVE[name] for name in groups}, STOCK)
         ours, our_series = measure(ours_for(groups), build / "collectd")
         what = "a reading" if "processes" in groups else "a reading without processes"
-        print(f"{what} ({our_series} and {their_series} series)\tus CPU\t"
-              f"{ours - empty:.0f}\t{theirs - empty:.0f}")
+        print(f"{what}\tus CPU\t{ours - empty:.0f}\t{theirs - empty:.0f}")
         print(f"{what}, per series\tus CPU\t{(ours - empty) / our_series:.1f}\t"
               f"{(theirs - empty) / their_series:.1f}")
 
