@@ -5,6 +5,7 @@ import os
 
 import pytest
 from servers.application import CLOSED, FAILED, OPENED, ApplicationLog
+from servers.namespaces import unshare_watches
 
 LOG = "session_log-trading"
 
@@ -124,7 +125,7 @@ def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, tro
     follow(collectd, directory)
     begin(collectd)
     collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > 3)
-    assert len(collectd.log_lines("session_log: ")) == 1
+    assert len(collectd.log_lines(f"session_log: .*{path}")) == 1
     assert collectd.log_lines(f'log "trading": {path}: {words}; picked up when it appears')
     if trouble == "directory":
         path.rmdir()
@@ -200,6 +201,16 @@ def test_polling_alone_counts_the_same(collectd, application, directory):
     application.say(OPENED, times=2)
     collectd.expect(lambda: total(collectd, "opened") == 52)
     assert total(collectd, "closed") == 50
+
+
+@pytest.mark.skipif(unshare_watches() is None, reason="no user namespaces here")
+def test_without_watches_files_are_read_at_the_interval(collectd, application, directory):
+    collectd.prefix = [*unshare_watches(), collectd.environment.get("LD_PRELOAD", "")]
+    follow(collectd, directory)
+    begin(collectd)
+    application.say(OPENED, CLOSED, times=50)
+    collectd.expect(lambda: total(collectd, "closed") == 50)
+    assert collectd.log_lines("cannot watch files: Too many open files; they are read at the interval")
 
 
 def test_several_files_by_a_pattern(collectd, application, directory):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Mount namespaces: a test mounts what it likes and the machine sees nothing."""
+"""Namespaces: a test mounts what it likes, or takes something away, and the
+machine sees nothing."""
 import subprocess
 
 
@@ -14,3 +15,12 @@ def unshare_mounts(*further):
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return words
     return None
+
+
+def unshare_watches():
+    """The words that run a command whose kernel has no inotify instance to
+    spare; None where that is not to be had."""
+    words = ["env", "--unset=LD_PRELOAD", "unshare", "--user", "--map-root-user", "sh", "-c",
+             'echo 0 >/proc/sys/user/max_inotify_instances && exec env LD_PRELOAD="$0" "$@"']
+    probe = [*words, "", "true"]
+    return words if subprocess.run(probe, capture_output=True, check=False).returncode == 0 else None
