@@ -10,6 +10,13 @@
 
 /* ---- patterns ---- */
 
+const char *const option_of_kind[LINE_KINDS] = {
+    [LINE_RESTART] = "Restart", [LINE_OPENED] = "Opened",
+    [LINE_FAILED] = "Failed",   [LINE_CLOSED] = "Closed",
+    [LINE_ERROR] = "Error",     [LINE_TIMED_OUT] = "TimedOut",
+    [LINE_REPEATED] = "",
+};
+
 struct texts {
   struct pattern_span items[SCANNER_TEXTS_MAX];
   size_t len;
@@ -27,12 +34,12 @@ static int compile(const char *name, const char *text,
 /* Compiles what makes a line one of KIND, and adds the texts of which it holds
  * one. */
 static int add_kind(struct logbook *logbook, enum line_kind kind,
-                    const char *name, const char *text, struct texts *texts,
+                    const char *text, struct texts *texts,
                     struct error *error) {
   struct pattern **pattern = &logbook->patterns[kind];
   const struct pattern_span *more = NULL;
   size_t more_len = 0;
-  int code = compile(name, text, pattern, error);
+  int code = compile(option_of_kind[kind], text, pattern, error);
   if (code == 0 && *pattern != NULL) {
     more_len = pattern_literals(*pattern, &more);
   } else if (code == 0 && kind == LINE_ERROR) {
@@ -54,22 +61,18 @@ static int add_kind(struct logbook *logbook, enum line_kind kind,
 static int compile_patterns(struct logbook *logbook, struct error *error) {
   const struct log_options *options = logbook->options;
   const struct {
-    const char *name, *text;
     enum line_kind kind;
+    const char *text;
   } rows[] = {
-      {"Opened", options->opened, LINE_OPENED},
-      {"Closed", options->closed, LINE_CLOSED},
-      {"Failed", options->failed, LINE_FAILED},
-      {"Error", options->error, LINE_ERROR},
-      {"Restart", options->restart, LINE_RESTART},
-      {"TimedOut", options->timed_out, LINE_TIMED_OUT},
-      {"", REPEATED_TEXT, LINE_REPEATED},
+      {LINE_OPENED, options->opened},   {LINE_CLOSED, options->closed},
+      {LINE_FAILED, options->failed},   {LINE_ERROR, options->error},
+      {LINE_RESTART, options->restart}, {LINE_TIMED_OUT, options->timed_out},
+      {LINE_REPEATED, REPEATED_TEXT},
   };
   struct texts texts = {.len = 0};
   int code = 0;
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && code == 0; i++) {
-    code = add_kind(logbook, rows[i].kind, rows[i].name, rows[i].text, &texts,
-                    error);
+    code = add_kind(logbook, rows[i].kind, rows[i].text, &texts, error);
   }
   if (code == 0) {
     code = compile("Session", options->session, &logbook->session, error);
@@ -176,6 +179,18 @@ static void say_leak(void *context, const struct session *session,
   logbook_notify_leak(logbook, session, age_s);
 }
 
+static void say_given_up(struct logbook *logbook, const struct moment *now) {
+  if (logbook->given_up_last != NULL &&
+      complaint_fail(&logbook->overtaxed, now->mono_ms)) {
+    report(logbook->sinks.report, REPORT_WARNING,
+           "log \"%s\": %s: the search of a line was stopped, %llu so far: the "
+           "pattern backtracks too much; such a line counts as no match",
+           logbook->options->head.label, logbook->given_up_last,
+           (unsigned long long)logbook->given_up);
+  }
+  logbook->given_up_last = NULL;
+}
+
 int logbook_poll(struct logbook *logbook, const struct moment *now) {
   const struct reader_sink sink = {logbook_take_lines, logbook};
   logbook->now_s = now->wall_ns / NS_PER_S;
@@ -183,6 +198,7 @@ int logbook_poll(struct logbook *logbook, const struct moment *now) {
   reader_buffer_fini(&logbook->buffer);
   sessions_advance(logbook->sessions, logbook->now_s, say_leak, logbook);
   logbook_notify_timeouts(logbook);
+  say_given_up(logbook, now);
   logbook->polled_s = logbook->now_s;
   return code;
 }

@@ -11,6 +11,19 @@
 #define REPEATED_MAX 1000000
 #define NUMBER_BYTES_MAX 32
 
+/* Searches the line; notes where OPTION's pattern was stopped. *ret_part: as
+ * pattern_match() has it. */
+static bool matches(struct logbook *logbook, struct pattern *pattern,
+                    const char *option, const struct scanner_line *line,
+                    struct pattern_span *ret_part) {
+  int found = pattern_match(pattern, line->text, line->bytes, ret_part);
+  if (found < 0) {
+    logbook->given_up++;
+    logbook->given_up_last = option;
+  }
+  return found == 1;
+}
+
 /* For a line that holds a text of KIND: what its regex or its level says. */
 static bool is_confirmed(struct logbook *logbook, unsigned kind,
                          const struct scanner_line *line) {
@@ -18,9 +31,7 @@ static bool is_confirmed(struct logbook *logbook, unsigned kind,
   if (pattern == NULL) {
     return level_is_error(line->text, line->bytes);
   }
-  int found = pattern_match(pattern, line->text, line->bytes, NULL);
-  logbook->given_up += found < 0;
-  return found == 1;
+  return matches(logbook, pattern, option_of_kind[kind], line, NULL);
 }
 
 /* Takes the lowest of *bits out of them; there is one. */
@@ -102,12 +113,12 @@ static void take_session(struct logbook *logbook, enum session_event event,
       .event = event, .at_s = at_s, .times = times, .file = logbook->file};
   struct pattern_span part = {0};
   if (logbook->session != NULL &&
-      pattern_match(logbook->session, line->text, line->bytes, &part) == 1) {
+      matches(logbook, logbook->session, "Session", line, &part)) {
     session.id = part.text;
     session.id_bytes = part.bytes;
   }
   if (logbook->pid != NULL &&
-      pattern_match(logbook->pid, line->text, line->bytes, &part) == 1) {
+      matches(logbook, logbook->pid, "Pid", line, &part)) {
     double pid = number_at(part.text, part.text + part.bytes);
     session.pid = pid <= INT32_MAX ? (int64_t)pid : 0;
   }

@@ -36,6 +36,9 @@ enum line_kind {
 #define SESSION_KINDS (KIND_BIT(LINE_CLOSED + 1) - 1)
 #define REPEATED_TEXT "message repeated "
 
+/* The option that says what makes such a line; "": none. */
+extern const char *const option_of_kind[LINE_KINDS];
+
 /* What the last line about an exhausted pool said; 0 where it did not. */
 struct pool_timeout {
   bool is_new; /* since the last notification */
@@ -66,7 +69,9 @@ struct logbook {
   uint64_t line_count;
   uint64_t errors;
   uint64_t timed_out;
-  uint64_t given_up; /* lines on which a regex was stopped */
+  uint64_t given_up;          /* searches of a line that were stopped */
+  const char *given_up_last;  /* the option of the last one; NULL: none */
+  struct complaint overtaxed; /* about them */
   struct pool_timeout timeout;
   int64_t timeout_said_s;
   int64_t polled_s; /* the last poll, since the epoch; 0: none */

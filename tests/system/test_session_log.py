@@ -213,8 +213,8 @@ def test_without_watches_files_are_read_at_the_interval(collectd, application, d
     assert collectd.log_lines("cannot watch files: Too many open files; they are read at the interval")
 
 
-def test_several_files_by_a_pattern(collectd, application, directory):
-    follow(collectd, directory, file=directory / "*.log")
+def test_several_files_by_patterns(collectd, application, directory):
+    follow(collectd, directory, f'File "{directory}/elsewhere/?.txt"', file=directory / "*.log")
     begin(collectd)
     workers = [ApplicationLog(directory / f"worker-{number}.log") for number in range(3)]
     for worker in workers:
@@ -225,6 +225,38 @@ def test_several_files_by_a_pattern(collectd, application, directory):
     workers[1].path.rename(directory / "worker-1-20240131.log")  # the pattern has this name, too
     ApplicationLog(directory / "worker-1.log").say(OPENED, times=2)
     collectd.expect(lambda: total(collectd, "opened") == 17)
+    (directory / "elsewhere").mkdir()
+    ApplicationLog(directory / "elsewhere/a.txt").say(OPENED, times=3)
+    collectd.expect(lambda: total(collectd, "opened") == 20)
+
+
+def test_a_backlog_holds_up_no_other_log(collectd, application, directory):
+    flood = ApplicationLog(directory / "flood.log")
+    flood.say(OPENED)
+    os.truncate(flood.path, 10 << 30)  # a hole: no room on the disk
+    follow(collectd, directory)
+    follow(collectd, directory, 'StartAt "beginning"', "MaxRead 65536", file=flood.path, name="flood")
+    begin(collectd)
+    application.say(OPENED, times=3)
+    collectd.expect(lambda: total(collectd, "opened") == 3)
+    collectd.expect(lambda: collectd.value("session_log-flood/total_sessions-opened") == 1)
+    assert 9 << 30 < collectd.value("session_log-flood/gauge-lag_bytes") < 10 << 30
+
+
+def test_a_busy_file_is_read_at_most_max_rate_times_a_second(collectd, application, directory):
+    collectd.interval = 60  # what is told in between is told for the writes' sake
+    follow(collectd, directory, top="MaxRate 2")
+    collectd.start()
+    rates = f"{LOG}/log_rate-errors"
+    collectd.expect(lambda: collectd.has_value(rates))
+
+    def write_on():
+        application.say("payment refused", level="ERROR")
+        return len(collectd.history(rates)) >= 6
+
+    collectd.expect(write_on, within=30)
+    told = [row["epoch"] for row in collectd.history(rates)][1:]  # the first is the interval's
+    assert min(later - earlier for earlier, later in zip(told, told[1:])) > 0.49
 
 
 def test_a_named_session_that_leaks_is_told(collectd, application, directory):

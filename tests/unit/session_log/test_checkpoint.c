@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,22 @@ static void what_cannot_be_saved_is_said_once(void **state) {
   logbook_free(book);
 }
 
+static void a_directory_that_may_only_be_read_is_said(void **state) {
+  (void)state;
+  const uid_t nobody = 65534;
+  bool is_root = geteuid() == 0;
+  struct logbook *book = open_book(0);
+  assert_int_equal(chmod(directory, 0555), 0);
+  assert_int_equal(is_root ? seteuid(nobody) : 0, 0);
+  poll_and_save(book, 1);
+  assert_int_equal(is_root ? seteuid(0) : 0, 0);
+  assert_non_null(strstr(said, "Permission denied; a restart will lose"));
+  assert_int_equal(chmod(directory, 0755), 0);
+  poll_and_save(book, 2);
+  assert_non_null(strstr(said, "its state is saved again"));
+  logbook_free(book);
+}
+
 static void a_full_disk_is_said_once(void **state) {
   (void)state;
   struct logbook *book = open_book(0);
@@ -195,6 +212,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_said_once, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(a_directory_that_may_only_be_read_is_said,
+                                      set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_full_disk_is_said_once, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(

@@ -97,6 +97,24 @@ static void a_lost_permission_is_said_and_got_back(void **state) {
   follower_free(follower);
 }
 
+static void what_goes_unread_is_counted_as_lost(void **state) {
+  (void)state;
+  bool is_root = geteuid() == 0;
+  append("app.log", "one\n");
+  assert_int_equal(chmod(directory, 0777), 0);
+  assert_int_equal(chmod(path_of("app.log"), 0), 0);
+  struct follower *follower = follow("app.log", false);
+  assert_int_equal(is_root ? seteuid(NOBODY) : 0, 0);
+  assert_string_equal(poll_once(follower), "");
+  assert_int_equal(is_root ? seteuid(0) : 0, 0);
+  assert_int_equal(view_of(follower).lost_files, 0);
+  assert_int_equal(unlink(path_of("app.log")), 0);
+  assert_string_equal(poll_once(follower), "");
+  assert_int_equal(view_of(follower).lost_files, 1);
+  assert_int_equal(view_of(follower).files, 0);
+  follower_free(follower);
+}
+
 static void a_stale_size_is_no_truncation(void **state) {
   (void)state;
   append("app.log", "one\ntwo\n");
@@ -173,6 +191,7 @@ int main(void) {
       TEST(a_line_of_a_gigabyte_is_cut),
       TEST(a_flood_starves_nobody),
       TEST(a_lost_permission_is_said_and_got_back),
+      TEST(what_goes_unread_is_counted_as_lost),
       TEST(a_stale_size_is_no_truncation),
       TEST(descriptors_are_left_for_others),
       TEST(a_fifo_and_a_directory_are_not_opened),

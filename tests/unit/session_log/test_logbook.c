@@ -60,6 +60,37 @@ static void an_exhausted_pool_is_told_with_its_numbers(void **state) {
   logbook_free(book);
 }
 
+/* Several workers write into files of their own; one of them leaks. */
+static void a_leak_is_told_with_the_right_file_of_several(void **state) {
+  (void)state;
+  char pattern[160];
+  char others[2][160];
+  (void)snprintf(pattern, sizeof(pattern), "%s/*.log", directory);
+  files[0] = pattern;
+  struct logbook *book = open_book(0);
+  for (int i = 0; i < 2; i++) { /* before and behind it in the directory */
+    (void)snprintf(others[i], sizeof(others[i]), "%s/%s.log", directory,
+                   i == 0 ? "a" : "z");
+    FILE *file = fopen(others[i], "w");
+    assert_non_null(file);
+    assert_true(fprintf(file,
+                        "INFO Creating new database session session=w%d\n"
+                        "INFO Closing database session session=w%d\n",
+                        i, i) > 0);
+    assert_int_equal(fclose(file), 0);
+  }
+  write_log("INFO Creating new database session session=leaky\n");
+  poll_and_save(book, 1);
+  poll_and_save(book, 1802);
+  assert_non_null(strstr(noticed, "; session leaky; "));
+  assert_string_equal(strstr(noticed, "; file ") + strlen("; file "), log_path);
+  logbook_free(book);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(unlink(others[i]), 0);
+  }
+  files[0] = log_path;
+}
+
 /* The application's three patterns, by name. */
 static void normal_abnormal_and_leak_are_told_apart(void **state) {
   (void)state;
@@ -144,6 +175,113 @@ static void lines_of_every_form_are_counted(void **state) {
   logbook_free(book);
 }
 
+/* 15 KB with the text three times, in more than one block of the search. */
+static void a_long_line_counts_once(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  static char line[15001];
+  memset(line, 'x', sizeof(line) - 1);
+  for (size_t at = 40; at < sizeof(line); at += 6000) {
+    memcpy(line + at, opened, strlen(opened));
+  }
+  write_log(line);
+  write_log("\n");
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "total_sessions-opened"), 1, 0);
+  logbook_free(book);
+}
+
+static void a_repeated_error_counts_as_often(void **state) {
+  (void)state;
+  struct logbook *book = open_book(0);
+  write_log("Jan 31 10:00:00 host app: ERROR refused\n"
+            "Jan 31 10:00:09 host app: message repeated 11 times: [ ERROR "
+            "refused]\n");
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "errors"), 12, 0);
+  logbook_free(book);
+}
+
+/* Of one worker, then of all. */
+static void a_restart_ends_sessions(void **state) {
+  (void)state;
+  char restart[] = "worker \\w+|Application startup complete";
+  options.pid = pid;
+  options.restart = restart;
+  struct logbook *book = open_book(0);
+  write_log("INFO Creating new database session session=a pid=1\n"
+            "INFO Creating new database session session=b pid=1\n"
+            "INFO Creating new database session session=a pid=2\n"
+            "INFO worker boots pid=1\n"
+            "INFO Creating new database session session=a pid=1\n");
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "current_sessions-open"), 2, 0);
+  assert_float_equal(value(book, 1, "total_sessions-dropped"), 2, 0);
+  write_log("INFO Application startup complete\n");
+  poll_and_save(book, 2);
+  assert_float_equal(value(book, 2, "current_sessions-open"), 0, 0);
+  assert_float_equal(value(book, 2, "total_sessions-dropped"), 4, 0);
+  logbook_free(book);
+  options.pid = NULL;
+  options.restart = NULL;
+}
+
+static void what_the_table_cannot_hold_is_counted(void **state) {
+  (void)state;
+  options.max_sessions = 2;
+  struct logbook *book = open_book(0);
+  for (int i = 0; i < 5; i++) {
+    char line[128];
+    (void)snprintf(line, sizeof(line), "%s session=s%d\n", opened, i);
+    write_log(line);
+  }
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "total_sessions-untracked"), 3, 0);
+  assert_float_equal(value(book, 1, "current_sessions-open"), 5, 0);
+  poll_and_save(book, 1802);
+  assert_float_equal(value(book, 1802, "current_sessions-leaked"), 2, 0);
+  logbook_free(book);
+  options.max_sessions = 1000;
+}
+
+/* Slow in every place where a regex may stand: said once, each line counted. */
+static void a_pattern_that_backtracks_is_stopped_and_said(void **state) {
+  (void)state;
+  char slow[] = "slow(a+)+[bc]";
+  char slow_session[] = "id=(a+)+[bc]";
+  char line[5000];
+  memset(line, 'a', sizeof(line));
+  memcpy(line, "slow", 4);
+  line[sizeof(line) - 2] = '\n';
+  line[sizeof(line) - 1] = '\0';
+  options.error = slow;
+  options.session = slow_session;
+  struct logbook *book = open_book(0);
+  write_log(line);
+  write_log("slowab\n");
+  poll_and_save(book, 1);
+  assert_float_equal(value(book, 1, "errors"), 1, 0);
+  assert_float_equal(value(book, 1, "derive-given_up"), 1, 0);
+  assert_string_equal(said, "log \"trading\": Error: the search of a line was "
+                            "stopped, 1 so far: the pattern backtracks too "
+                            "much; such a line counts as no match\n");
+  said[0] = '\0';
+  memcpy(line, "id=a", 4);
+  write_log("Creating new database session ");
+  write_log(line);
+  poll_and_save(book, 2);
+  assert_float_equal(value(book, 2, "total_sessions-opened"), 1, 0);
+  assert_float_equal(value(book, 2, "derive-given_up"), 2, 0);
+  assert_string_equal(said, ""); /* again in an hour */
+  write_log("Creating new database session ");
+  write_log(line);
+  poll_and_save(book, 3602);
+  assert_non_null(strstr(said, "Session: the search of a line was stopped, 3"));
+  logbook_free(book);
+  options.error = NULL;
+  options.session = session;
+}
+
 /* Lines of an hour ago are counted, and make no rate. */
 static void a_catch_up_makes_no_spike(void **state) {
   (void)state;
@@ -169,10 +307,16 @@ static void a_catch_up_makes_no_spike(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_leak_is_told_with_its_file),
+      TEST(a_leak_is_told_with_the_right_file_of_several),
       TEST(an_exhausted_pool_is_told_with_its_numbers),
       TEST(normal_abnormal_and_leak_are_told_apart),
       TEST(the_patterns_are_told_apart_without_names),
       TEST(lines_of_every_form_are_counted),
+      TEST(a_long_line_counts_once),
+      TEST(a_repeated_error_counts_as_often),
+      TEST(a_restart_ends_sessions),
+      TEST(what_the_table_cannot_hold_is_counted),
+      TEST(a_pattern_that_backtracks_is_stopped_and_said),
       TEST(a_catch_up_makes_no_spike),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

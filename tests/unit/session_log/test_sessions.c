@@ -84,6 +84,7 @@ static int64_t leaked_after_traffic(int leaks_per_hour, int burst) {
 static void the_floor_finds_a_slow_leak(void **state) {
   (void)state;
   assert_in_range(leaked_after_traffic(60, 0), 80, 120); /* 1.7 % of all */
+  assert_in_range(leaked_after_traffic(24, 0), 30, 48);  /* 0.7 % */
 }
 
 static void the_floor_is_calm_in_health(void **state) {
@@ -183,6 +184,9 @@ static void names_may_nest_and_be_used_again(void **state) {
   struct sessions_view view = view_at(sessions, START);
   assert_int_equal(view.open, 0);
   assert_int_equal(view.orphan_closed, 1);
+  take(sessions, SESSION_OPENED, START + 9, "a", 0); /* a new one */
+  assert_int_equal(view_at(sessions, START + 1809).leaked, 0);
+  assert_int_equal(view_at(sessions, START + 1810).leaked, 1);
   sessions_free(sessions);
 }
 
