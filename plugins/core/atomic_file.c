@@ -63,43 +63,65 @@ static int name_beside(const char *path, char beside[PATH_MAX]) {
   return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int atomic_file_write(const char *path, const void *data, size_t bytes,
-                      mode_t mode, bool is_durable, struct error *error) {
-  char beside[PATH_MAX];
+static int fail(const char *path, const char *beside, int code,
+                struct error *error) {
+  (void)unlink(beside);
+  return error_set(error, code, "%s: cannot write: %s", path, strerror(-code));
+}
+
+int atomic_file_begin(const char *path, mode_t mode, char *beside,
+                      struct error *error) {
   int code = name_beside(path, beside);
   if (code != 0) {
     return error_set(error, code, "%s: path is too long", path);
   }
-  int fd = mkostemp(beside, O_CLOEXEC);
+  int fd = mkostemp(beside, O_CLOEXEC | O_APPEND);
   if (fd < 0) {
     code = -errno;
     return error_set(error, code, "%s: cannot create: %s", path,
                      strerror(-code));
   }
-  code = fchmod(fd, mode) == 0 ? 0 : -errno; /* whatever the umask is */
-  if (code == 0) {
-    code = write_all(fd, data, bytes);
+  if (fchmod(fd, mode) != 0) { /* whatever the umask is */
+    code = -errno;
+    (void)close(fd);
+    return fail(path, beside, code, error);
   }
+  return fd;
+}
+
+static int replace(const char *path, const char *beside, bool is_durable,
+                   struct error *error) {
+  if (rename(beside, path) != 0) {
+    return fail(path, beside, -errno, error);
+  }
+  int code = is_durable ? sync_directory_of(path) : 0;
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot sync its directory: %s",
+                               path, strerror(-code));
+}
+
+int atomic_file_commit(const char *path, const char *beside, int fd,
+                       struct error *error) {
+  return fdatasync(fd) == 0 ? replace(path, beside, true, error)
+                            : fail(path, beside, -errno, error);
+}
+
+int atomic_file_write(const char *path, const void *data, size_t bytes,
+                      mode_t mode, bool is_durable, struct error *error) {
+  char beside[PATH_MAX];
+  int fd = atomic_file_begin(path, mode, beside, error);
+  if (fd < 0) {
+    return fd;
+  }
+  int code = write_all(fd, data, bytes);
   if (code == 0 && is_durable && fdatasync(fd) != 0) {
     code = -errno;
   }
   if (close(fd) != 0 && code == 0) {
     code = -errno;
   }
-  if (code == 0 && rename(beside, path) != 0) {
-    code = -errno;
-  }
-  if (code != 0) {
-    (void)unlink(beside);
-    return error_set(error, code, "%s: cannot write: %s", path,
-                     strerror(-code));
-  }
-  if (is_durable) {
-    code = sync_directory_of(path);
-  }
-  return code == 0 ? 0
-                   : error_set(error, code, "%s: cannot sync its directory: %s",
-                               path, strerror(-code));
+  return code == 0 ? replace(path, beside, is_durable, error)
+                   : fail(path, beside, code, error);
 }
 
 static int read_all(int fd, size_t max_bytes, char **ret_data,

@@ -19,6 +19,18 @@
 int atomic_file_write(const char *path, const void *data, size_t bytes,
                       mode_t mode, bool is_durable, struct error *error);
 
+/* The same in two steps, for a file that is appended to from the start.
+ * beside: PATH_MAX bytes; the name of the new file until it is committed.
+ * Returns its descriptor, open for appending and yours, or negative errno. */
+int atomic_file_begin(const char *path, mode_t mode, char *beside,
+                      struct error *error);
+
+/* Has it on the disk and renames it over PATH. fd: stays open.
+ * Returns 0 or negative errno; then PATH is untouched and nothing is left
+ * beside it, unless it is its directory that could not be synced. */
+int atomic_file_commit(const char *path, const char *beside, int fd,
+                       struct error *error);
+
 /* Reads all of PATH, at most max_bytes.
  * *ret_data: yours, free(); a NUL is put behind the last byte and not counted.
  * Returns 0, -ENOENT, -EFBIG for a larger file, -EINVAL for one that is not a

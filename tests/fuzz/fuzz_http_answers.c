@@ -121,11 +121,7 @@ static void begin(void) {
   (void)atexit(forget_secret);
 }
 
-static int save(void *context, struct error *error) {
-  (void)context;
-  (void)error;
-  return 0;
-}
+static void save(void *context) { (void)context; }
 
 static void note(void *context, const char *step, json_t *fields) {
   (void)context;

@@ -88,10 +88,10 @@ def test_a_full_disk_for_what_is_kept(responding):
     responding.breach()
     responding.expect(lambda: responding.is_on("one"))
     # What is kept still fits into the file's last page for a while.
-    responding.expect(lambda: flip(responding) and responding.collectd.log_lines("it acts, but a restart will not know"))
+    responding.expect(lambda: flip(responding) and responding.collectd.log_lines("responses act, but a restart will not know"))
     responding.expect_state("OFF")
     disk.empty()
-    responding.expect(lambda: responding.collectd.log_lines("its state is kept again"))
+    responding.expect(lambda: responding.collectd.log_lines("they are kept again"))
     with open(disk.at("responses.jsonl"), encoding="utf-8") as file:
         assert json.loads(file.readlines()[-1])["state"] == "OFF"
 

@@ -88,7 +88,7 @@ struct action_call {
   int64_t pause_ms;    /* out: the target asks for no further try before; 0: it
                           does not */
   /* Writes the memory to the disk at once; for before an act. */
-  int (*save)(void *context, struct error *error);
+  void (*save)(void *context);
   /* One line in the journal. fields: taken. */
   void (*note)(void *context, const char *step, json_t *fields);
   void *context;

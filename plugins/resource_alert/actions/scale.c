@@ -188,7 +188,7 @@ static int write_value(struct scale *scale, const struct scale_now *now,
   remember(call, "added", remembered(call, "added") + change);
   remember(call, "from", now->value);
   remember(call, "to", value);
-  (void)call->save(call->context, error);
+  call->save(call->context);
   int code = scale_target_write(scale->kubernetes, &scale->target, now, value,
                                 false, call, error);
   if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {

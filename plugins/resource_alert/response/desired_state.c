@@ -4,67 +4,45 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/atomic_file.h"
-#include "resource_alert/json_line.h"
+#include "core/complaint.h"
+#include "core/deadline.h"
+#include "resource_alert/response/desired_lines.h"
 
-#define HEAD "{\"version\":1}\n"
 #define FILE_BYTES_MAX 67108864
 #define FILE_MODE 0640
 #define SPARE_BYTES 1048576 /* some 3000 acts: a rewrite is rare */
+#define SYNC_MS 1000        /* what comes meanwhile is synced together */
 
 struct desired_state {
   char *path; /* NULL: nothing is kept */
+  const struct report_sink *log;
+  pthread_t thread;
+  bool has_thread;
+  struct complaint complaint; /* the thread's */
   pthread_mutex_t lock;
-  /* The rest is under the lock. */
+  pthread_cond_t has_work;
+  /* The rest is under the lock, in which nobody waits for the disk. */
   json_t *entries;   /* by response */
   int file;          /* for appending; -1: to be written anew */
+  int next;          /* written anew, not in its place yet; -1: none */
   size_t bytes;      /* in the file */
   size_t last_bytes; /* when it was written anew */
+  bool is_torn;      /* a line could not be written */
+  bool is_dirty;     /* the thread has something to do */
+  bool is_stopping;
 };
 
-/* ---- lines ---- */
-
-/* {"response":NAME, and what ENTRY holds}. Yours, free(). */
-static char *format_line(const char *response, json_t *entry) {
-  json_t *line = json_pack("{s:s}", "response", response);
-  bool is_whole = json_object_update_missing(line, entry) == 0;
-  char *text = is_whole ? json_line(line) : NULL;
-  json_decref(line);
-  return text;
-}
-
-static bool take_line(json_t *entries, const char *line, size_t number) {
-  json_t *entry = json_loads(line, 0, NULL);
-  const char *response = json_string_value(json_object_get(entry, "response"));
-  bool makes_sense =
-      number == 1
-          ? json_integer_value(json_object_get(entry, "version")) == 1
-          : response != NULL && json_object_set(entries, response, entry) == 0;
-  json_decref(entry);
-  return makes_sense;
-}
-
-/* The last line may lack its end, when the power went: it is passed over.
- * Returns the number of the first line that makes no sense, or 0. */
-static size_t take_lines(json_t *entries, char *text) {
-  char *line = text;
-  char *end;
-  for (size_t number = 1; (end = strchr(line, '\n')) != NULL; number++) {
-    *end = '\0';
-    if (!take_line(entries, line, number)) {
-      return number;
-    }
-    line = end + 1;
-  }
-  return 0;
-}
+/* ---- reading ---- */
 
 static void read_file(struct desired_state *states,
                       const struct report_sink *log) {
@@ -76,7 +54,7 @@ static void read_file(struct desired_state *states,
   if (code == -ENOENT) {
     return;
   }
-  size_t bad_line = code == 0 ? take_lines(states->entries, text) : 0;
+  size_t bad_line = code == 0 ? desired_lines_take(states->entries, text) : 0;
   free(text);
   if (bad_line > 0) {
     code = error_set(&error, -EINVAL, "%s: line %zu makes no sense",
@@ -90,80 +68,168 @@ static void read_file(struct desired_state *states,
   }
 }
 
-/* ---- writing; under the lock ---- */
+/* ---- writing ---- */
 
-/* All lines there are; yours, free(); NULL when memory is short. */
-static char *format_all(const struct desired_state *states, size_t *ret_bytes) {
-  char *text = NULL;
-  FILE *stream = open_memstream(&text, ret_bytes);
-  if (stream == NULL) {
-    return NULL;
-  }
-  bool is_whole = fputs(HEAD, stream) >= 0;
-  const char *response;
-  json_t *entry;
-  json_object_foreach(states->entries, response, entry) {
-    char *line = format_line(response, entry);
-    is_whole = line != NULL && fputs(line, stream) >= 0 && is_whole;
-    free(line);
-  }
-  if (fclose(stream) != 0 || !is_whole) {
-    free(text);
-    return NULL;
-  }
-  return text;
-}
-
-static void close_file(struct desired_state *states) {
-  if (states->file >= 0) {
-    (void)close(states->file);
+/* Under the lock: all that there is, to FD, which gets all that is put from now
+ * on as well. A file that is torn gets no more. *ret_useless: a descriptor to
+ * close. */
+static int write_next(struct desired_state *states, int fd, int *ret_useless,
+                      struct error *error) {
+  size_t bytes = 0;
+  if (states->is_torn) {
+    *ret_useless = states->file;
     states->file = -1;
   }
-}
-
-static int rewrite(struct desired_state *states, bool is_durable,
-                   struct error *error) {
-  size_t bytes = 0;
-  char *text = format_all(states, &bytes);
+  char *text = desired_lines_format(states->entries, &bytes);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = atomic_file_write(states->path, text, bytes, FILE_MODE, is_durable,
-                               error);
+  ssize_t written = write(fd, text, bytes);
+  int code = written == (ssize_t)bytes ? 0 : written < 0 ? -errno : -ENOSPC;
   free(text);
   if (code != 0) {
-    return code;
-  }
-  close_file(states);
-  states->bytes = states->last_bytes = bytes;
-  states->file = open(states->path, O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (states->file < 0) {
-    code = -errno;
-    return error_set(error, code, "%s: %s", states->path, strerror(-code));
-  }
-  return 0;
-}
-
-static int append(struct desired_state *states, const char *response,
-                  json_t *entry, struct error *error) {
-  char *line = format_line(response, entry);
-  if (line == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  size_t length = strlen(line);
-  ssize_t written = write(states->file, line, length);
-  int code = written == (ssize_t)length ? 0 : written < 0 ? -errno : -ENOSPC;
-  free(line);
-  states->bytes += length;
-  if (code != 0) { /* a torn line would spoil what follows it */
-    close_file(states);
     return error_set(error, code, "%s: cannot write: %s", states->path,
                      strerror(-code));
   }
+  states->next = fd;
+  states->bytes = states->last_bytes = bytes;
+  states->is_torn = false;
   return 0;
 }
 
+/* Under the lock: FD is the file from now on, unless it misses something.
+ * Returns the descriptor that is of no use any more, or -1. */
+static int take_next(struct desired_state *states, int fd, bool is_whole) {
+  int old = states->file;
+  states->next = -1;
+  if (is_whole) {
+    states->file = fd;
+    return old;
+  }
+  return fd;
+}
+
+static void close_file(int fd) {
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+}
+
+/* Writes the file anew. What is put meanwhile is in the old one and in the new
+ * one, so that it counts whichever a kill leaves in its place. */
+static int rewrite(struct desired_state *states, struct error *error) {
+  char beside[PATH_MAX];
+  int fd = atomic_file_begin(states->path, FILE_MODE, beside, error);
+  if (fd < 0) {
+    return fd;
+  }
+  int useless = -1;
+  (void)pthread_mutex_lock(&states->lock);
+  int code = write_next(states, fd, &useless, error);
+  (void)pthread_mutex_unlock(&states->lock);
+  close_file(useless);
+  if (code == 0) {
+    code = atomic_file_commit(states->path, beside, fd, error);
+  } else {
+    (void)unlink(beside);
+  }
+  (void)pthread_mutex_lock(&states->lock);
+  if (code == 0 && states->is_torn) {
+    code = error_set(error, -ENOSPC, "%s: cannot write", states->path);
+  }
+  useless = take_next(states, fd, code == 0);
+  (void)pthread_mutex_unlock(&states->lock);
+  close_file(useless);
+  return code;
+}
+
+/* Has the file on the disk. The descriptor may be closed meanwhile. */
+static int sync_file(struct desired_state *states, struct error *error) {
+  (void)pthread_mutex_lock(&states->lock);
+  int fd = states->file < 0 ? -1 : fcntl(states->file, F_DUPFD_CLOEXEC, 0);
+  (void)pthread_mutex_unlock(&states->lock);
+  if (fd < 0) {
+    return 0;
+  }
+  int code = fdatasync(fd) == 0 ? 0 : -errno;
+  (void)close(fd);
+  return code == 0
+             ? 0
+             : error_set(error, code, "%s: %s", states->path, strerror(-code));
+}
+
+/* ---- the thread ---- */
+
+static void tell(struct desired_state *states, int code,
+                 const struct error *error) {
+  int64_t now_ms = monotonic_ms();
+  if (code != 0 && complaint_fail(&states->complaint, now_ms)) {
+    report(states->log, REPORT_ERROR,
+           "desired states: %s; responses act, but a restart will not know",
+           error->text);
+  } else if (code == 0 && complaint_clear(&states->complaint, now_ms, NULL)) {
+    report(states->log, REPORT_NOTICE, "desired states: they are kept again");
+  }
+}
+
+/* Under the lock. */
+static void wait_ms(struct desired_state *states, int64_t ms) {
+  struct timespec until;
+  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += ms / 1000;
+  while (!states->is_stopping &&
+         pthread_cond_timedwait(&states->has_work, &states->lock, &until) !=
+             ETIMEDOUT) {
+  }
+}
+
+/* Under the lock, which it gives up meanwhile. */
+static void work(struct desired_state *states) {
+  struct error error = {{0}};
+  bool has_grown = states->bytes > 2 * states->last_bytes + SPARE_BYTES;
+  bool is_whole = states->file >= 0 && !states->is_torn;
+  states->is_dirty = false;
+  (void)pthread_mutex_unlock(&states->lock);
+  int code = is_whole && !has_grown ? sync_file(states, &error)
+                                    : rewrite(states, &error);
+  tell(states, code, &error);
+  (void)pthread_mutex_lock(&states->lock);
+  states->is_dirty = states->is_dirty || code != 0;
+}
+
+static void *run(void *argument) {
+  struct desired_state *states = argument;
+  (void)pthread_mutex_lock(&states->lock);
+  while (!states->is_stopping) {
+    if (states->is_dirty) {
+      wait_ms(states, SYNC_MS);
+      work(states);
+    } else {
+      (void)pthread_cond_wait(&states->has_work, &states->lock);
+    }
+  }
+  (void)pthread_mutex_unlock(&states->lock);
+  return NULL;
+}
+
+static int start(struct desired_state *states, struct error *error) {
+  int code = -pthread_create(&states->thread, NULL, run, states);
+  states->has_thread = code == 0;
+  return code == 0 ? 0
+                   : error_set(error, code, "cannot start a thread: %s",
+                               strerror(-code));
+}
+
 /* ---- the whole ---- */
+
+static void init_lock(struct desired_state *states) {
+  pthread_condattr_t monotonic;
+  (void)pthread_condattr_init(&monotonic);
+  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  (void)pthread_mutex_init(&states->lock, NULL);
+  (void)pthread_cond_init(&states->has_work, &monotonic);
+  (void)pthread_condattr_destroy(&monotonic);
+}
 
 int desired_state_new(const char *path, const struct report_sink *log,
                       struct desired_state **ret, struct error *error) {
@@ -171,17 +237,22 @@ int desired_state_new(const char *path, const struct report_sink *log,
   if (states == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  (void)pthread_mutex_init(&states->lock, NULL);
-  states->file = -1;
+  init_lock(states);
+  states->log = log;
+  states->file = states->next = -1;
   states->entries = json_object();
   states->path = path == NULL ? NULL : strdup(path);
+  int code = 0;
   if (states->entries == NULL || (path != NULL && states->path == NULL)) {
-    desired_state_free(states);
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  if (path != NULL) {
+    code = error_set(error, -ENOMEM, "out of memory");
+  } else if (path != NULL) {
     read_file(states, log);
-    (void)rewrite(states, true, NULL);
+    states->is_dirty = rewrite(states, NULL) != 0;
+    code = start(states, error);
+  }
+  if (code != 0) {
+    desired_state_free(states);
+    return code;
   }
   *ret = states;
   return 0;
@@ -191,9 +262,18 @@ void desired_state_free(struct desired_state *states) {
   if (states == NULL) {
     return;
   }
-  close_file(states);
+  if (states->has_thread) {
+    (void)pthread_mutex_lock(&states->lock);
+    states->is_stopping = true;
+    (void)pthread_cond_signal(&states->has_work);
+    (void)pthread_mutex_unlock(&states->lock);
+    (void)pthread_join(states->thread, NULL);
+    desired_state_sync(states);
+  }
+  close_file(states->file);
   json_decref(states->entries);
   free(states->path);
+  (void)pthread_cond_destroy(&states->has_work);
   (void)pthread_mutex_destroy(&states->lock);
   free(states);
 }
@@ -205,38 +285,35 @@ json_t *desired_state_get(struct desired_state *states, const char *response) {
   return entry;
 }
 
-int desired_state_put(struct desired_state *states, const char *response,
-                      json_t *entry, struct error *error) {
-  (void)pthread_mutex_lock(&states->lock);
-  int code = json_object_set(states->entries, response, entry) == 0
-                 ? 0
-                 : error_set(error, -ENOMEM, "out of memory");
-  if (code == 0 && states->path != NULL) {
-    code = states->file < 0 ? rewrite(states, false, error)
-                            : append(states, response, entry, error);
+/* Under the lock. What is torn is written anew, since half a line would spoil
+ * what follows it. */
+static void append(struct desired_state *states, const char *line) {
+  const int files[] = {states->file, states->next};
+  size_t length = strlen(line);
+  for (size_t i = 0; i < 2 && !states->is_torn; i++) {
+    states->is_torn =
+        files[i] >= 0 && write(files[i], line, length) != (ssize_t)length;
   }
-  json_decref(entry);
-  (void)pthread_mutex_unlock(&states->lock);
-  return code;
+  states->bytes += length;
 }
 
-int desired_state_sync(struct desired_state *states, struct error *error) {
-  int code = 0;
-  int file = -1; /* the file's own may be closed meanwhile */
+void desired_state_put(struct desired_state *states, const char *response,
+                       json_t *entry) {
+  char *line = entry == NULL ? NULL : desired_line_format(response, entry);
   (void)pthread_mutex_lock(&states->lock);
-  bool has_grown = states->bytes > 2 * states->last_bytes + SPARE_BYTES;
-  if (states->file >= 0 && has_grown) {
-    code = rewrite(states, true, error);
-  } else if (states->file >= 0) {
-    file = fcntl(states->file, F_DUPFD_CLOEXEC, 0);
+  (void)json_object_set(states->entries, response, entry);
+  if (line == NULL) {
+    states->is_torn = true;
+  } else {
+    append(states, line);
   }
+  states->is_dirty = true;
+  (void)pthread_cond_signal(&states->has_work);
   (void)pthread_mutex_unlock(&states->lock);
-  if (file >= 0) {
-    code = fdatasync(file) == 0 ? 0 : -errno;
-    (void)close(file);
-    if (code != 0) {
-      (void)error_set(error, code, "%s: %s", states->path, strerror(-code));
-    }
-  }
-  return code;
+  free(line);
+  json_decref(entry);
+}
+
+void desired_state_sync(struct desired_state *states) {
+  (void)sync_file(states, NULL);
 }

@@ -183,7 +183,6 @@ static void *run(void *argument) {
     worker_publish(worker);
   }
   worker_keep(worker);
-  worker_sync(worker);
   return NULL;
 }
 

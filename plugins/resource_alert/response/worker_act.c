@@ -30,12 +30,11 @@ static void note(void *context, const char *step, json_t *fields) {
   worker_journal(context, step, fields);
 }
 
-static int save(void *context, struct error *error) {
+/* The log says what fails; the act goes on. */
+static void save(void *context) {
   const struct act *act = context;
-  (void)error; /* worker_keep() complains itself; the act goes on */
   worker_keep(act->worker);
-  worker_sync(act->worker);
-  return 0;
+  desired_state_sync(act->worker->shared->states);
 }
 
 /* ---- what may hold an act back ---- */

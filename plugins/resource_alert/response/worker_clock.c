@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* worker_clock: what a worker does by the clock besides its acts: fire drills,
- * looking whether what was engaged helped, and having its state on the disk. */
+ * and looking whether what was engaged helped. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -43,9 +43,7 @@ void worker_clock_engaged(struct worker *worker, int64_t now_ms) {
 int64_t worker_clock_wake_ms(const struct worker *worker) {
   bool may_drill = worker->response.state == RESPONSE_OFF;
   int64_t drill_ms = may_drill ? worker->drill_ms : RESPONSE_NEVER;
-  int64_t wake_ms =
-      drill_ms < worker->observe_ms ? drill_ms : worker->observe_ms;
-  return worker->sync_ms < wake_ms ? worker->sync_ms : wake_ms;
+  return drill_ms < worker->observe_ms ? drill_ms : worker->observe_ms;
 }
 
 /* ---- the drill ---- */
@@ -139,10 +137,6 @@ static void look_for_effect(struct worker *worker, int64_t now_ms) {
 }
 
 bool worker_clock_work(struct worker *worker, int64_t now_ms) {
-  if (now_ms >= worker->sync_ms) {
-    worker_sync(worker);
-    return true;
-  }
   if (now_ms >= worker->observe_ms) {
     look_for_effect(worker, now_ms);
     return true;

@@ -11,9 +11,6 @@
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
-/* The disk may take tens of ms, in which a breach is not seen. */
-#define SYNC_MS 1000
-
 /* ---- reading ---- */
 
 static enum task_state task_state_of(const json_t *on) {
@@ -132,50 +129,14 @@ static json_t *actions_entry(const struct worker *worker) {
   return actions;
 }
 
-/* Says once that the file fails, and once that it is over. */
-static void tell_keeping(struct worker *worker, int code,
-                         const struct error *error) {
-  const struct report_sink *log = &worker->shared->site->log;
-  int64_t now_ms = monotonic_ms();
-  if (code != 0 && complaint_fail(&worker->keep_complaint, now_ms)) {
-    report(log, REPORT_ERROR,
-           "response \"%s\": %s; it acts, but a restart will not know",
-           worker_name(worker), error->text);
-  } else if (code == 0 &&
-             complaint_clear(&worker->keep_complaint, now_ms, NULL)) {
-    report(log, REPORT_NOTICE, "response \"%s\": its state is kept again",
-           worker_name(worker));
-  }
-}
-
 void worker_keep(struct worker *worker) {
-  json_t *entry = json_pack(
-      "{s:s, s:I, s:o, s:b, s:s?, s:o}", "state",
-      response_state_name(worker->response.state), "since",
-      (json_int_t)worker->engaged_s, "rows", rows_entry(worker), "latched",
-      (int)worker->response.brake.is_latched, "mode",
-      worker->mode_order < 0 ? NULL : action_mode_words[worker->mode_order],
-      "actions", actions_entry(worker));
-  struct error error = {{0}};
-  int code = entry == NULL
-                 ? error_set(&error, -ENOMEM, "out of memory")
-                 : desired_state_put(worker->shared->states,
-                                     worker_name(worker), entry, &error);
-  tell_keeping(worker, code, &error);
-  if (worker->sync_ms == RESPONSE_NEVER) {
-    worker->sync_ms = monotonic_ms() + SYNC_MS;
-  }
-}
-
-void worker_sync(struct worker *worker) {
-  struct error error = {{0}};
-  worker->sync_ms = RESPONSE_NEVER;
-  if (worker->keep_complaint.is_open) { /* until it works again */
-    worker_keep(worker);
-    return;
-  }
-  int code = desired_state_sync(worker->shared->states, &error);
-  if (code != 0) {
-    tell_keeping(worker, code, &error);
-  }
+  desired_state_put(
+      worker->shared->states, worker_name(worker),
+      json_pack("{s:s, s:I, s:o, s:b, s:s?, s:o}", "state",
+                response_state_name(worker->response.state), "since",
+                (json_int_t)worker->engaged_s, "rows", rows_entry(worker),
+                "latched", (int)worker->response.brake.is_latched, "mode",
+                worker->mode_order < 0 ? NULL
+                                       : action_mode_words[worker->mode_order],
+                "actions", actions_entry(worker)));
 }

@@ -162,7 +162,6 @@ int worker_new(const struct worker_site *shared,
   worker->options = options;
   worker->wake_fd = -1;
   worker->mode_order = -1;
-  worker->sync_ms = RESPONSE_NEVER;
   (void)pthread_mutex_init(&worker->snapshot_lock, NULL);
   int code = fill(worker, error);
   if (code != 0) {

@@ -55,12 +55,9 @@ struct worker {
   struct trigger trigger;
   struct worker_action *actions;
   size_t actions_len;
-  int64_t engaged_s;  /* since the epoch; 0: not engaged */
-  bool is_notice_due; /* the state has changed and nobody was told yet */
-  bool is_held_back;  /* said already */
-  struct complaint keep_complaint;
-  int64_t sync_ms;     /* when the state file must be on the disk;
-                          RESPONSE_NEVER: it is */
+  int64_t engaged_s;   /* since the epoch; 0: not engaged */
+  bool is_notice_due;  /* the state has changed and nobody was told yet */
+  bool is_held_back;   /* said already */
   int64_t drill_ms;    /* when the next drill is; RESPONSE_NEVER: none */
   int64_t observe_ms;  /* when to look whether it helped */
   double value_before; /* of the cause, when the last action was engaged */
@@ -92,8 +89,8 @@ void worker_dismiss(struct worker *worker);
  * changed meanwhile: then it was not ended. */
 bool worker_drill(struct worker *worker);
 
-/* What a worker does by the clock besides its acts: drills, looking whether
- * what was engaged helped, and having its state on the disk. */
+/* What a worker does by the clock besides its acts: drills, and looking whether
+ * what was engaged helped. */
 void worker_clock_init(struct worker *worker, int64_t now_ms);
 void worker_clock_engaged(struct worker *worker, int64_t now_ms);
 int64_t worker_clock_wake_ms(const struct worker *worker);
@@ -123,11 +120,7 @@ void worker_publish(struct worker *worker);
 /* Takes up what the state file says. */
 void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s);
 
-/* Writes the state file, where a kill does not reach it; a failure is logged
- * once. Within a second it is on the disk. */
+/* Keeps what is now over a restart. */
 void worker_keep(struct worker *worker);
-
-/* Has what was kept on the disk at once, as far as that can be had. */
-void worker_sync(struct worker *worker);
 
 #endif
