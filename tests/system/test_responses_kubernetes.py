@@ -160,6 +160,18 @@ def test_a_killed_daemon_goes_on_and_gives_back(responding, cluster):
     responding.expect(lambda: responding.calm() or cluster.replicas() == 2, within=20)
 
 
+def test_a_restart_does_not_put_off_the_next_step(responding, cluster):
+    cluster.create_workload(replicas=2)
+    meddler = cluster.meddle()
+    start(responding, cluster, scale(Cooldown=600))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    responding.expect_state("ENGAGED", "scale_out")
+    responding.collectd.stop()
+    meddler.ahead_s = 700  # the pause is over when collectd is back
+    responding.start()
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 6)
+
+
 def test_a_cron_job_is_suspended_and_resumed(responding, cluster):
     cluster.create_cron_job()
     action = block("SuspendCronJob", Namespace='"trading"', Name='"fetch-prices"')

@@ -148,6 +148,11 @@ static void take_input(struct response *response, enum response_input input,
   response->breach_since_ms =
       input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
   response->calm_since_ms = input == RESPONSE_CALM ? now_ms : RESPONSE_NEVER;
+  for (size_t i = 0; input == RESPONSE_BREACH && i < response->tasks_len; i++) {
+    /* What has waited for a row to call for more waits no longer. */
+    int64_t *again_ms = &response->tasks[i].again_ms;
+    *again_ms = *again_ms == RESPONSE_NEVER ? RESPONSE_NEVER : now_ms;
+  }
 }
 
 int64_t response_engage_at_ms(const struct response *response) {
@@ -311,16 +316,15 @@ bool response_escalate(struct response *response, int64_t now_ms) {
   return true;
 }
 
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
-  int64_t wake_ms = response_engage_at_ms(response);
-  int64_t release_ms = response_release_at_ms(response);
-  wake_ms = release_ms < wake_ms ? release_ms : wake_ms;
+  int64_t wake_ms = earlier(response_engage_at_ms(response),
+                            response_release_at_ms(response));
   for (size_t i = 0; i < response->tasks_len; i++) {
-    int64_t at_ms = act_at_ms(&response->tasks[i], now_ms);
-    wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
+    wake_ms = earlier(wake_ms, act_at_ms(&response->tasks[i], now_ms));
     if (response_awaits(response, i)) {
-      at_ms = response_due_ms(response, i);
-      wake_ms = at_ms < wake_ms ? at_ms : wake_ms;
+      wake_ms = earlier(wake_ms, response_due_ms(response, i));
     }
   }
   return wake_ms;

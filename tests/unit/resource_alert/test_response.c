@@ -275,6 +275,24 @@ static void what_is_on_is_looked_after(void **state) {
   assert_int_equal(act(0), 0);
 }
 
+static void a_row_that_is_bad_again_is_answered_at_once(void **state) {
+  (void)state;
+  begin(&plain, 2);
+  response.tasks[0].state = TASK_ON;
+  response.tasks[1].state = TASK_ON;
+  response_restore(&response, RESPONSE_ENGAGED, 100 * S, now_ms);
+  step(RESPONSE_FROZEN);
+  assert_int_equal(act(0), 0); /* is looked after no more */
+  response_begin(&response, 1);
+  response_done(&response, 1, true, 0, 180 * S, now_ms, 0);
+  now_ms += 1 * S;
+  step(RESPONSE_FROZEN);
+  assert_int_equal(act(0), -1);
+  step(RESPONSE_BREACH);
+  assert_int_equal(act(0), 1);
+  assert_int_equal(act(0), -1);
+}
+
 static void undoing_may_go_step_by_step(void **state) {
   (void)state;
   struct response_rules rules = {.max_acts = 1};
@@ -497,6 +515,7 @@ int main(void) {
       TEST(the_brake_latches_and_still_undoes),
       TEST(retries_are_not_counted_by_the_brake),
       TEST(what_is_on_is_looked_after),
+      TEST(a_row_that_is_bad_again_is_answered_at_once),
       TEST(undoing_may_go_step_by_step),
       TEST(goes_on_after_a_restart),
       TEST(an_act_that_may_not_be_done_comes_up_again),
