@@ -152,11 +152,14 @@ def test_names_that_are_never_resolved_delay_no_switch_and_no_stop(responding, d
                                   f'mount --bind {resolver} /etc/resolv.conf && exec env LD_PRELOAD="$0" "$@"',
                                   responding.collectd.environment.get("LD_PRELOAD", "")]
     hook = block("Webhook", ' "hook"', URL='"https://ops.example.net/"', Timeout=60)
-    responding.configure(response(hook, name="tell") + "\n" + response(switch("one"))).start()
+    store = block("SwitchStore", ' "postgresql"', Host='"db.example.net"', Database='"trading"')
+    responding.configure(response(hook, name="tell") + "\n" + response(switch("one")), store).start()
     responding.breach()
     responding.expect(lambda: "request" in responding.steps("Webhook hook"))
-    responding.expect(lambda: responding.is_on("one"))
+    responding.expect(lambda: responding.is_on("one"))  # though its other store is the first
+    responding.expect(lambda: responding.journal("action", step="request", store="postgresql"))
     assert elapsed(responding.collectd.stop) < 5
+    assert responding.collectd.log_lines("a target's name is still being resolved; not waiting")
     silent.close()
 
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Switches in etcd and in PostgreSQL, for real: they come, go, expire and come back."""
+import contextlib
 import json
+import os
 import subprocess
 
 import pytest
 from responding import Responding, block, certificate, elapsed, response, switch
 from servers import build
 from servers.etcd import Etcd
+from servers.namespaces import unshare_mounts
+from servers.postgresql import PostgreSQL
 
 ACTION = "Switch one"
 
@@ -151,13 +155,18 @@ def test_what_another_agent_has_set_is_left_alone(responding, etcd):
 SCRIPT = build.SOURCE / "examples" / "degradation_switch.sql"
 
 
-@pytest.fixture
-def database(postgresql):
-    postgresql.run("CREATE ROLE agent LOGIN")
-    postgresql.run("CREATE ROLE application LOGIN")
-    subprocess.run(["psql", "-qX", "-h", postgresql.socket_directory, "-p", str(postgresql.tcp_port), "-U", "postgres",
+def prepare(server):
+    """Makes the table and those who use it."""
+    server.run("CREATE ROLE agent LOGIN")
+    server.run("CREATE ROLE application LOGIN")
+    subprocess.run(["psql", "-qX", "-h", server.socket_directory, "-p", str(server.tcp_port), "-U", "postgres",
                     "-v", "agent=agent", "-v", "readers=application", "-f", SCRIPT, "postgres"],
                    check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def database(postgresql):
+    prepare(postgresql)
     return postgresql
 
 
@@ -230,6 +239,73 @@ def test_postgresql_that_is_down_full_or_hangs(responding, database):
     responding.expect(lambda: responding.is_on("one"))
     assert elapsed(responding.collectd.stop) < 5
     database.resume()
+
+
+def test_a_store_that_hangs_leaves_time_for_the_next(responding, database, etcd):
+    responding.configure(response(switch("one", Timeout=2)), etcd_store(etcd.url) + postgresql_store(database)).start()
+    etcd.pause()
+    responding.breach()
+    responding.expect(lambda: "one" in switches_on(database))
+    responding.expect(lambda: responding.failures(ACTION))
+    assert 'store "etcd"' in responding.failures(ACTION)[0] and "no answer in time" in responding.failures(ACTION)[0]
+    etcd.resume()
+    responding.expect_state("ENGAGED", within=20)
+
+
+class SmallDiskPostgreSQL(PostgreSQL):
+    """A server that alone sees a tmpfs of 64 KB at `small`, which it can have as a
+    tablespace."""
+
+    def __init__(self, place, template):
+        super().__init__(place, template)
+        self.small = self.directory / "small"
+        self.small.mkdir()
+
+    def _identity(self):
+        return {}  # it drops root once it has mounted
+
+    def command(self):
+        uid, gid = self._ids()
+        mount = f'mount -t tmpfs -o size=64k,mode=0700,uid={uid},gid={gid} none "{self.small}"'
+        return ["env", "--unset=LD_PRELOAD", *unshare_mounts(), "sh", "-c",
+                f'{mount} && exec setpriv --reuid={uid} --regid={gid} --clear-groups "$@"', "sh", *super().command()]
+
+    def fill(self):
+        with open(f"/proc/{self.pid}/root{self.small}/fill", "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while file.write(bytes(1024)):
+                    pass
+
+    def empty(self):
+        os.unlink(f"/proc/{self.pid}/root{self.small}/fill")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or unshare_mounts() is None,
+                    reason="no mount namespaces: a full disk below PostgreSQL is NOT tested")
+def test_postgresql_whose_disk_is_full(responding, new_server, postgresql_template):
+    database = new_server(lambda place: SmallDiskPostgreSQL(place, postgresql_template)).start()
+    prepare(database)
+    database.run(f"CREATE TABLESPACE small LOCATION '{database.small}'")
+    database.run("ALTER TABLE degradation_switch SET TABLESPACE small")
+    database.fill()
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert "could not extend file" in responding.failures(ACTION)[0] and "No space left" in responding.failures(ACTION)[0]
+    assert responding.is_on("one")  # in the other store
+    database.empty()
+    responding.expect_state("ENGAGED", within=20)
+    assert "one" in switches_on(database)
+
+
+def test_postgresql_whose_name_nobody_knows(responding):
+    store = block("SwitchStore", ' "postgresql"', Host='"no-such-host.invalid"', Database='"postgres"')
+    responding.configure(response(switch("one")), store).start()
+    responding.breach()
+    responding.expect(lambda: responding.is_on("one"))
+    responding.expect(lambda: responding.failures(ACTION), within=60)
+    assert 'store "postgresql": could not translate host name "no-such-host.invalid"' in responding.failures(ACTION)[0]
+    assert elapsed(responding.collectd.stop) < 5
 
 
 def test_a_table_that_cannot_be_written_is_told(responding, database):

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/deadline.h"
 #include "resource_alert/actions/wish.h"
 #include "resource_alert/journal.h"
 
@@ -81,6 +82,15 @@ struct stores {
   } items[];
 };
 
+static int add_store(struct stores *stores, const struct store_driver *driver,
+                     const struct store_options *options, struct error *error) {
+  int code = driver->new (options, &stores->items[stores->len].store, error);
+  if (code == 0) {
+    stores->items[stores->len++].driver = driver;
+  }
+  return code;
+}
+
 int stores_new(const struct option_blocks *blocks, struct stores **ret,
                struct error *error) {
   const struct store_options *options = blocks->items;
@@ -89,17 +99,20 @@ int stores_new(const struct option_blocks *blocks, struct stores **ret,
   if (stores == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  for (size_t i = 0; i < blocks->len; i++) {
-    const struct store_driver *driver;
-    int code = find_driver(options[i].head.label, &driver)
-                   ? driver->new (&options[i], &stores->items[i].store, error)
-                   : -EINVAL;
-    if (code != 0) {
-      stores_free(stores);
-      return code;
+  int code = 0;
+  for (int pass = 0; pass < 2; pass++) { /* the local ones first */
+    for (size_t i = 0; i < blocks->len && code == 0; i++) {
+      const struct store_driver *driver;
+      if (!find_driver(options[i].head.label, &driver)) {
+        code = -EINVAL;
+      } else if (driver->is_local == (pass == 0)) {
+        code = add_store(stores, driver, &options[i], error);
+      }
     }
-    stores->items[i].driver = driver;
-    stores->len++;
+  }
+  if (code != 0) {
+    stores_free(stores);
+    return code;
   }
   *ret = stores;
   return 0;
@@ -120,6 +133,13 @@ static int first_failure(int first, int code, const struct store_driver *driver,
   }
   error_prefix(reason, "store \"%s\"", driver->name);
   return error_set(error, code, "%s", reason->text);
+}
+
+/* When the I-th store must be done, so that those behind it have time left. */
+static int64_t deadline_of(const struct stores *stores, size_t i,
+                           int64_t deadline_ms) {
+  int64_t now_ms = monotonic_ms();
+  return now_ms + (deadline_ms - now_ms) / (int64_t)(stores->len - i);
 }
 
 /* The sooner of two times, of which 0 is never. */
@@ -144,10 +164,12 @@ int stores_put(struct stores *stores, const char *name, bool is_on,
                struct error *error) {
   int first = 0;
   int64_t again_in_ms = 0;
+  int64_t deadline_ms = call->deadline_ms;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
     call->again_in_ms = 0;
+    call->deadline_ms = deadline_of(stores, i, deadline_ms);
     note(call, "request", driver, "on", json_boolean(is_on));
     int code =
         driver->put(stores->items[i].store, name, is_on, value, call, &reason);
@@ -157,6 +179,7 @@ int stores_put(struct stores *stores, const char *name, bool is_on,
     again_in_ms = sooner(again_in_ms, call->again_in_ms);
   }
   call->again_in_ms = again_in_ms;
+  call->deadline_ms = deadline_ms;
   return first;
 }
 
@@ -164,9 +187,11 @@ int stores_confirm(struct stores *stores, const char *name, bool is_on,
                    const json_t *value, struct action_call *call,
                    struct error *error) {
   int first = 0;
+  int64_t deadline_ms = call->deadline_ms;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
+    call->deadline_ms = deadline_of(stores, i, deadline_ms);
     int code = driver->confirm(stores->items[i].store, name, is_on, value, call,
                                &reason);
     first = first_failure(first, code, driver, &reason, error);
@@ -177,9 +202,11 @@ int stores_confirm(struct stores *stores, const char *name, bool is_on,
 int stores_drill(struct stores *stores, struct action_call *call,
                  struct error *error) {
   int first = 0;
+  int64_t deadline_ms = call->deadline_ms;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct store_driver *driver = stores->items[i].driver;
+    call->deadline_ms = deadline_of(stores, i, deadline_ms);
     int code = driver->drill(stores->items[i].store, call, &reason);
     first = first_failure(first, code, driver, &reason, error);
   }

@@ -31,6 +31,7 @@ extern const struct option_block store_block;
 
 struct store_driver {
   const char *name; /* the label */
+  bool is_local;    /* it waits for nobody and comes first */
 
   /* Returns 0, or -EINVAL when the options do not suffice. */
   int (*check)(const struct store_options *options, struct error *error);
@@ -82,8 +83,9 @@ int stores_new(const struct option_blocks *blocks, struct stores **ret,
                struct error *error);
 void stores_free(struct stores *stores);
 
-/* Put, confirm and drill in every store, also behind one that fails.
- * Return 0 or the first failure, with the store's name in the error. */
+/* Put, confirm and drill in every store, also behind one that fails or hangs:
+ * each gets its part of the time that is left. Return 0 or the first failure,
+ * with the store's name in the error. */
 int stores_put(struct stores *stores, const char *name, bool is_on,
                const json_t *value, struct action_call *call,
                struct error *error);

@@ -285,6 +285,7 @@ static int drill(void *self, struct action_call *call, struct error *error) {
 
 const struct store_driver store_file_driver = {
     .name = "file",
+    .is_local = true,
     .check = check,
     .new = create,
     .put = put,
