@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The servers of a real HAProxy follow the endpoints of a Service."""
+import os
 import socket
 import time
 
 import pytest
 from responding import Responding, block, response
-from servers.kubernetes import StandinCluster
+from servers.kubernetes import StandinCluster, make_cluster
 
 ACTION = "HAProxy api"
 REMINDER = 4  # that the configuration says "disabled": no state
@@ -75,14 +76,35 @@ def test_a_reload_is_made_up_for(responding, cluster, balancer):
     responding.expect(lambda: len(ready(balancer)) == 2)
 
 
-def test_slices_come_before_endpoints_and_only_what_is_ready_counts(responding, cluster, balancer):
-    cluster.standin.served.add(("discovery.k8s.io", "v1"))
-    cluster.set_endpoints("127.0.0.9")
-    cluster.set_slice(("127.0.0.1", True), ("127.0.0.2", False))
-    cluster.set_slice(("127.0.0.3", None), ("127.0.0.1", True))
-    cluster.set_slice(("127.0.0.4", True), service="other")
+READY, BUSY = {"ready": True}, {"ready": False}
+ENDING = {"ready": False, "serving": True, "terminating": True}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_slices_come_before_endpoints_and_only_what_is_ready_counts(responding, cluster, balancer, version):
+    cluster.serve_slices(version)
+    cluster.set_endpoints("10.9.0.9")
+    fill_slices(cluster)
     follow(responding, cluster, balancer)
-    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.3:8000"])
+    responding.expect(lambda: ready(balancer) == ["10.9.0.1:8000", "10.9.0.3:8000"])
+
+
+@pytest.mark.skipif("KUBE_BIN" not in os.environ, reason="no KUBE_BIN: slices of a real API server are NOT read")
+def test_slices_of_a_real_api_server(responding, request, directory, new_server, balancer):
+    cluster = make_cluster(request, directory, new_server)
+    fill_slices(cluster)
+    follow(responding, cluster, balancer)
+    responding.expect(lambda: ready(balancer) == ["10.9.0.1:8000", "10.9.0.3:8000"])
+    cluster.close()
+
+
+def fill_slices(cluster):
+    """Two Services, of which one has two slices with an endpoint in common; names,
+    which are no addresses; one that is about to end, one that says nothing."""
+    cluster.set_slice({"10.9.0.1": READY, "10.9.0.2": BUSY, "10.9.0.5": ENDING})
+    cluster.set_slice({"10.9.0.3": {}, "10.9.0.1": READY})
+    cluster.set_slice({"api.example.net": READY}, kind="FQDN")
+    cluster.set_slice({"10.9.0.4": READY}, service="other")
 
 
 @pytest.fixture

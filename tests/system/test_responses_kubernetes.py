@@ -2,14 +2,12 @@
 """Scaling and suspending in Kubernetes: against the stand-in, and unchanged
 against a real API server where KUBE_BIN names a directory with its binaries."""
 import datetime
-import os
 import time
 
 import pytest
 from responding import Responding, block, response
-from servers.kubernetes import RealCluster, StandinCluster
+from servers.kubernetes import make_cluster
 
-IS_REAL = "KUBE_BIN" in os.environ
 ACTION = "Scale trading/api"
 
 
@@ -20,10 +18,7 @@ def responding(collectd):
 
 @pytest.fixture
 def cluster(request, directory, new_server):
-    if IS_REAL:
-        made = RealCluster(directory, request.getfixturevalue("etcd"), new_server)
-    else:
-        made = StandinCluster(directory)
+    made = make_cluster(request, directory, new_server)
     yield made
     made.close()
 

@@ -32,6 +32,8 @@ static void add(struct endpoints *endpoints, const char *address) {
   }
 }
 
+/* All slices of a Service together are its endpoints, and one may stand in
+ * several. The addresses of one endpoint lead to the same. */
 static void take_slices(const json_t *list, struct endpoints *endpoints) {
   size_t i;
   size_t j;
@@ -75,21 +77,36 @@ int endpoints_parse(struct endpoints *endpoints, char *text,
   return 0;
 }
 
+/* Since 1.21, and since 1.17. */
+static int read_slices(struct kubernetes *kubernetes, const char *space,
+                       const char *service, struct endpoints *endpoints,
+                       struct action_call *call, struct error *error) {
+  static const char *const versions[] = {"v1", "v1beta1"};
+  char path[KUBERNETES_PATH_BYTES * 2];
+  json_t *answer = NULL;
+  int code = -ENOENT;
+  for (size_t i = 0; i < 2 && code == -ENOENT; i++) {
+    (void)snprintf(path, sizeof(path),
+                   "/apis/discovery.k8s.io/%s/namespaces/%s/endpointslices"
+                   "?labelSelector=kubernetes.io/service-name%%3D%s",
+                   versions[i], space, service);
+    code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
+  }
+  if (code == 0) {
+    take_slices(answer, endpoints);
+  }
+  json_decref(answer);
+  return code;
+}
+
 int endpoints_read(struct kubernetes *kubernetes, const char *space,
                    const char *service, struct endpoints *endpoints,
                    struct action_call *call, struct error *error) {
   char path[KUBERNETES_PATH_BYTES * 2];
   json_t *answer = NULL;
   endpoints->len = 0;
-  (void)snprintf(path, sizeof(path),
-                 "/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices"
-                 "?labelSelector=kubernetes.io/service-name%%3D%s",
-                 space, service);
-  int code =
-      kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
-  if (code == 0) {
-    take_slices(answer, endpoints);
-  } else if (code == -ENOENT) {
+  int code = read_slices(kubernetes, space, service, endpoints, call, error);
+  if (code == -ENOENT) {
     (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/endpoints/%s",
                    space, service);
     code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);

@@ -28,6 +28,8 @@ def role_documents():
 class Cluster:
     """What tests do as administrator, and where the agent finds the API."""
 
+    slices_version = "v1"
+
     def __init__(self, url, admin, ca_file, token_file):
         self.url, self.admin, self.ca_file, self.token_file = url, admin, ca_file, token_file
         self._context = ssl.create_default_context(cafile=ca_file) if ca_file else None
@@ -103,14 +105,15 @@ class Cluster:
     def delete_autoscaler(self):
         self.ask("DELETE", f"/apis/autoscaling/v1/namespaces/{SPACE}/horizontalpodautoscalers/keeper")
 
-    def set_slice(self, *endpoints, service="api"):
-        """An EndpointSlice of (address, ready) pairs; ready may be None."""
-        made = [{"addresses": [address], "conditions": {} if ready is None else {"ready": ready}}
-                for address, ready in endpoints]
-        self.create("/apis/discovery.k8s.io/v1", "endpointslices", {
+    def set_slice(self, endpoints, service="api", kind="IPv4"):
+        """An EndpointSlice of {address: conditions}."""
+        made = [{"addresses": [address], "conditions": conditions} for address, conditions in endpoints.items()]
+        api = f"discovery.k8s.io/{self.slices_version}"
+        self.create(f"/apis/{api}", "endpointslices", {
+            "apiVersion": api, "kind": "EndpointSlice",
             "metadata": {"name": f"{service}-{secrets.token_hex(3)}",
                          "labels": {"kubernetes.io/service-name": service}},
-            "addressType": "IPv4", "endpoints": made, "ports": [{"port": 8000}]})
+            "addressType": kind, "endpoints": made, "ports": [{"name": "http", "protocol": "TCP", "port": 8000}]})
 
     def set_endpoints(self, *addresses, service="api"):
         subsets = [{"addresses": [{"ip": one} for one in addresses], "ports": [{"port": 8000}]}] if addresses else []
@@ -126,11 +129,23 @@ class Cluster:
                 if one.get("reportingController") == "collectd-resource-alert"]
 
 
+def make_cluster(request, directory, new_server):
+    """The one that KUBE_BIN asks for."""
+    if "KUBE_BIN" in os.environ:
+        return RealCluster(directory, request.getfixturevalue("etcd"), new_server)
+    return StandinCluster(directory)
+
+
 class StandinCluster(Cluster):
     def __init__(self, directory):
         rules = next(one["rules"] for one in role_documents() if one["kind"] == "Role")
         self.standin = Standin(directory, rules)
         super().__init__(self.standin.url, self.standin.admin, None, self.standin.token_file)
+
+    def serve_slices(self, version):
+        """As a cluster since 1.17, or 1.21, does."""
+        self.slices_version = version
+        self.standin.served.add(("discovery.k8s.io", version))
 
     def close(self):
         super().close()
@@ -159,6 +174,7 @@ class RealCluster(Cluster):
         self.directory = directory / "kubernetes"
         self.directory.mkdir()
         self._make_keys()
+        self.slices_version = "v1beta1" if self._is_old() else "v1"
         port = etcd.port()
         admin = secrets.token_hex(16)
         (self.directory / "tokens.csv").write_text(f"{admin},admin,admin,system:masters\n")

@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: MIT
 """A strict stand-in for a Kubernetes API server: objects with a resourceVersion,
-tokens, the verbs of a Role, merge patches. What it does not know it refuses."""
+tokens, the verbs of a Role, merge patches. What it does not know it refuses.
+
+Its EndpointSlices were held field by field against the API's types and validation
+(discovery.k8s.io/v1 of 1.21 and later, and v1beta1, which a real 1.20 serves and
+test_responses_haproxy.py reads where KUBE_BIN is set): addressType is IPv4, IPv6 or
+FQDN for all of a slice; an endpoint has 1 to 100 addresses, which are fungible and
+no loopback; ready, serving and terminating may be missing, ready then means yes, and
+who is terminating is not ready; a Service has any number of slices, found by their
+label kubernetes.io/service-name, and an endpoint may stand in two of them; names of
+ports are unique in a slice. A list without `limit` is never continued."""
 import copy
 import http.server
+import ipaddress
 import json
 import re
 import threading
@@ -12,9 +22,10 @@ PATH = re.compile(
     r"^/(?:api/v1|apis/(?P<group>[a-z0-9.]+)/(?P<version>v1(?:beta1)?))/namespaces/(?P<space>[a-z-]+)/"
     r"(?P<plural>[a-z]+)(?:/(?P<name>[a-z0-9.-]+)(?P<sub>/scale)?)?$")
 SERVED = {("apps", "v1"), ("autoscaling", "v1"), ("coordination.k8s.io", "v1"), ("events.k8s.io", "v1"),
-          ("batch", "v1beta1"), ("", "v1")}  # as in 1.20: no batch/v1 CronJob, no discovery.k8s.io/v1
+          ("batch", "v1beta1"), ("", "v1")}  # as in 1.20: no batch/v1 CronJob; slices when a test asks
 VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 ADMIN = "admin-token"
+CONDITIONS = {"ready", "serving", "terminating"}
 
 
 class Refusal(Exception):
@@ -119,7 +130,24 @@ class Standin:
                     raise Refusal(422, "Invalid", f"{field}: Required value")
             if not re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", body["eventTime"]):
                 raise Refusal(400, "BadRequest", "eventTime needs six fractional digits")
+        if key[0] == "endpointslices":
+            self._check_slice(body)
         return self._keep(key, body)
+
+    @staticmethod
+    def _check_slice(body):
+        kind, names = body.get("addressType"), [port.get("name", "") for port in body.get("ports", [])]
+        if kind not in ("IPv4", "IPv6", "FQDN"):
+            raise Refusal(422, "Invalid", "addressType: Unsupported value")
+        if len(names) != len(set(names)):
+            raise Refusal(422, "Invalid", "ports: Duplicate value")
+        for endpoint in body["endpoints"]:
+            if not 1 <= len(endpoint["addresses"]) <= 100 or endpoint.get("conditions", {}).keys() - CONDITIONS:
+                raise Refusal(422, "Invalid", "endpoints: Invalid value")
+            for address in endpoint["addresses"] if kind != "FQDN" else []:
+                parsed = ipaddress.ip_address(address)
+                if f"IPv{parsed.version}" != kind or parsed.is_loopback or parsed.is_link_local:
+                    raise Refusal(422, "Invalid", "endpoints.addresses: Invalid value")
 
     def _keep(self, key, value):
         self.version += 1
