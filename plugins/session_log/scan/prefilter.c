@@ -96,6 +96,7 @@ static size_t search_portable(const struct prefilter *prefilter,
   size_t len = 0;
   size_t at;
   for (at = 0; at < bytes; at += PREFILTER_BLOCK_BYTES) {
+    __builtin_prefetch(data + at + PREFILTER_AHEAD_BYTES);
     uint64_t mask = search_block(pairs, prefilter->anchors_len, data + at);
     if (mask != 0) {
       found[len++] = (struct prefilter_found){mask, at};

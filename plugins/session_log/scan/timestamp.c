@@ -177,13 +177,15 @@ static int read_iso(struct timestamp_cache *cache, struct cursor cursor,
   return 0;
 }
 
-static bool is_kept(const struct timestamp_cache *cache, const char *line,
-                    size_t bytes) {
-  if (cache->zone_at == 0 || bytes < cache->zone_at + TIMESTAMP_ZONE_BYTES ||
-      memcmp(line, cache->prefix, TIMESTAMP_PREFIX_BYTES) != 0) {
+static bool is_kept(const struct timestamp_cache *cache,
+                    const struct cursor *cursor) {
+  if (cache->zone_at == 0 ||
+      (size_t)(cursor->end - cursor->at) <
+          cache->zone_at + TIMESTAMP_ZONE_BYTES ||
+      memcmp(cursor->at, cache->prefix, TIMESTAMP_PREFIX_BYTES) != 0) {
     return false;
   }
-  const char *zone = line + cache->zone_at;
+  const char *zone = cursor->at + cache->zone_at;
   return cache->has_zone ? memcmp(zone, cache->zone, TIMESTAMP_ZONE_BYTES) == 0
                          : zone[0] == cache->zone[0] && !may_be_zone(zone);
 }
@@ -243,6 +245,10 @@ static int read_epoch(struct cursor cursor, int64_t *ret_s) {
 
 static int read_at_start(struct timestamp_cache *cache, struct cursor cursor,
                          int64_t now_s, int64_t *ret_s) {
+  if (is_kept(cache, &cursor)) {
+    *ret_s = cache->at_s;
+    return 0;
+  }
   if (cursor.at == cursor.end) {
     return -ENOENT;
   }
@@ -278,10 +284,6 @@ static int read_json(struct timestamp_cache *cache, struct cursor cursor,
 int timestamp_read(struct timestamp_cache *cache, const char *line,
                    size_t bytes, int64_t now_s, int64_t *ret_s) {
   struct cursor cursor = {line, line + bytes};
-  if (is_kept(cache, line, bytes)) {
-    *ret_s = cache->at_s;
-    return 0;
-  }
   while (cursor.at < cursor.end && *cursor.at == '\0') {
     cursor.at++; /* what a hole left */
   }

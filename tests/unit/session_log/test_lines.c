@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -80,6 +81,28 @@ static void one_second_in_two_zones(void **state) {
         timestamp_read(&cache, lines[i % 2], strlen(lines[i % 2]), NOW, &at_s),
         0);
     assert_int_equal(at_s - NOW, i % 2 == 0 ? 0 : -3600);
+  }
+}
+
+/* What was read last must serve no other second. */
+static void seconds_that_follow_one_another(void **state) {
+  (void)state;
+  static const struct {
+    const char *head, *tail;
+  } forms[] = {{"", ",123 INFO words"},
+               {"{\"time\": \"", ",123\", \"level\": \"info\"}"},
+               {"[", " +0000] [7] words"}};
+  for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+    struct timestamp_cache cache = {0};
+    for (int second = 0; second < 20; second++) {
+      char line[128];
+      int64_t at_s = 0;
+      (void)snprintf(line, sizeof(line), "%s2024-01-31 10:00:%02d%s",
+                     forms[i].head, second / 2, forms[i].tail); /* each twice */
+      assert_int_equal(timestamp_read(&cache, line, strlen(line), NOW, &at_s),
+                       0);
+      assert_int_equal(at_s - NOW, second / 2);
+    }
   }
 }
 
@@ -168,6 +191,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(reads_the_time_of_a_line, use_utc),
       cmocka_unit_test_setup(one_second_in_two_zones, use_utc),
+      cmocka_unit_test_setup(seconds_that_follow_one_another, use_utc),
       cmocka_unit_test_setup(local_time_is_local, use_berlin),
       cmocka_unit_test(knows_the_level_of_a_line),
   };
