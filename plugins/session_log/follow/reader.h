@@ -14,7 +14,8 @@
 
 /* Grows for over-long lines only. All zero is an empty one. */
 struct reader_buffer {
-  char *data;
+  void *memory; /* owned */
+  char *data;   /* in it, at the start of a cache line */
   size_t room;
 };
 

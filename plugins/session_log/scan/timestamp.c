@@ -243,18 +243,19 @@ static int read_epoch(struct cursor cursor, int64_t *ret_s) {
   return 0;
 }
 
-static int read_at_start(struct timestamp_cache *cache, struct cursor cursor,
-                         int64_t now_s, int64_t *ret_s) {
-  if (is_kept(cache, &cursor)) {
+static int read_at_start(struct timestamp_cache *cache,
+                         const struct cursor *cursor, int64_t now_s,
+                         int64_t *ret_s) {
+  if (is_kept(cache, cursor)) {
     *ret_s = cache->at_s;
     return 0;
   }
-  if (cursor.at == cursor.end) {
+  if (cursor->at == cursor->end) {
     return -ENOENT;
   }
-  unsigned char c = (unsigned char)*cursor.at;
-  return isdigit(c) ? read_iso(cache, cursor, ret_s)
-                    : read_syslog(cache, cursor, now_s, ret_s);
+  unsigned char c = (unsigned char)*cursor->at;
+  return isdigit(c) ? read_iso(cache, *cursor, ret_s)
+                    : read_syslog(cache, *cursor, now_s, ret_s);
 }
 
 static int read_json(struct timestamp_cache *cache, struct cursor cursor,
@@ -272,7 +273,7 @@ static int read_json(struct timestamp_cache *cache, struct cursor cursor,
     struct cursor value = {found + bytes, cursor.end};
     while (take_any(&value, " :")) {
     }
-    int code = take(&value, '"') ? read_at_start(cache, value, now_s, ret_s)
+    int code = take(&value, '"') ? read_at_start(cache, &value, now_s, ret_s)
                                  : read_epoch(value, ret_s);
     if (code == 0) {
       return 0;
@@ -305,5 +306,5 @@ int timestamp_read(struct timestamp_cache *cache, const char *line,
       cursor = version;
     }
   }
-  return read_at_start(cache, cursor, now_s, ret_s);
+  return read_at_start(cache, &cursor, now_s, ret_s);
 }
