@@ -93,6 +93,9 @@ def configure(collectd, postgresql, directory):
         </Response>""")
     collectd.write(f'PluginDir "{build.BUILD}/bench"\nLoadPlugin crowd')
     collectd.environment["CROWD_SERIES"] = str(SERIES)
+    # Else each of collectd's threads has an arena of its own, which grows when it is
+    # first the one to queue fifty thousand values: that would be all that is seen.
+    collectd.environment["MALLOC_ARENA_MAX"] = "1"
     collectd.interval = 0.5
     collectd.write_threads = 5
     # Without a limit a machine that is too slow would show collectd's queue.
