@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* decimal: numbers as the csv plugin writes them, read quickly: a whole number
  * below 2^53 and a power of ten up to 10^22 are doubles without an error, so
- * that one division rounds them as it should be (Clinger 1990). */
+ * that one division rounds them as it should be (Clinger 1990), unless it
+ * rounds twice: the x87 computes with more bits than a double has. */
 #include "ctl/decimal.h"
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#define ROUNDS_ONCE (FLT_EVAL_METHOD == 0)
 #define EXACT_MAX (UINT64_C(1) << 53)
 #define DIGITS_MAX 18 /* always fit into 64 bits */
 
@@ -44,7 +47,7 @@ const char *decimal_parse(const char *text, double *ret) {
   }
   bool goes_on = (*end | ' ') == 'e' || (*end | ' ') == 'x';
   if (len == 0 || goes_on || len + behind_point > DIGITS_MAX ||
-      digits >= EXACT_MAX) {
+      digits >= EXACT_MAX || !ROUNDS_ONCE) {
     return parse_slowly(text, ret);
   }
   double number = (double)digits / powers[behind_point];
