@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 
 /* How soon a thread sees that it was given up. */
 #define STEP_MS 100
@@ -123,18 +123,13 @@ static void *run(void *context) {
 static int start_thread(struct attempt *attempt) {
   pthread_attr_t attributes;
   pthread_t thread;
-  sigset_t all;
-  sigset_t before;
   if (pthread_attr_init(&attributes) != 0) {
     return -ENOMEM;
   }
   (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  (void)sigfillset(&all); /* signals are the daemon's business */
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  int code = pthread_create(&thread, &attributes, run, attempt);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  int code = thread_start(&thread, &attributes, run, attempt);
   (void)pthread_attr_destroy(&attributes);
-  return -code;
+  return code;
 }
 
 struct attempt *attempt_start(const char *const *keywords,

@@ -11,6 +11,7 @@
 
 #include "core/complaint.h"
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
@@ -221,9 +222,9 @@ int engine_new(const struct engine_site *site, struct engine **ret_engine,
 }
 
 int engine_start(struct engine *engine, struct error *error) {
-  int code = pthread_create(&engine->thread, NULL, run, engine);
+  int code = thread_start(&engine->thread, NULL, run, engine);
   if (code != 0) {
-    return error_set(error, -code, "no thread: %s", strerror(code));
+    return error_set(error, code, "no thread: %s", strerror(-code));
   }
   engine->is_started = true;
   return 0;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "resource_alert/journal_file.h"
 #include "resource_alert/json_line.h"
 
@@ -199,11 +200,11 @@ static int start(struct journal *journal, struct error *error) {
     return 0;
   }
   journal->sequence = journal_file_resume(&journal->file);
-  int code = pthread_create(&journal->thread, NULL, write_lines, journal);
+  int code = thread_start(&journal->thread, NULL, write_lines, journal);
   journal->is_started = code == 0;
   return code == 0 ? 0
-                   : error_set(error, -code, "journal %s: no thread: %s",
-                               journal->file.path, strerror(code));
+                   : error_set(error, code, "journal %s: no thread: %s",
+                               journal->file.path, strerror(-code));
 }
 
 int journal_new(const char *path, const struct report_sink *log,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
@@ -122,7 +123,10 @@ static void *run(void *unused) {
 static void start_thread(void) {
   int code = watcher_new(desks_len, &watcher);
   if (code == 0) {
+    sigset_t before;
+    thread_hold_signals(&before);
     code = plugin_thread_create(&thread, run, NULL, "session_log");
+    thread_release_signals(&before);
     has_thread = code == 0;
   }
   if (!has_thread) {

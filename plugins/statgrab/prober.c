@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 
 #define STACK_BYTES ((size_t)512 * 1024)
 
@@ -170,26 +170,22 @@ static void join_ended(struct prober *prober) {
   }
 }
 
-/* With the lock held. Workers take no signals: those are for the daemon. */
+/* With the lock held. */
 static int start_worker(struct prober *prober) {
   join_ended(prober);
   pthread_t thread;
   pthread_attr_t attributes;
-  sigset_t all, before;
   int status = pthread_attr_init(&attributes);
   if (status != 0) {
     return -status;
   }
   (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  status = pthread_create(&thread, &attributes, work, prober);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  status = thread_start(&thread, &attributes, work, prober);
   (void)pthread_attr_destroy(&attributes);
   if (status == 0) {
     prober->workers++;
   }
-  return -status;
+  return status;
 }
 
 /* ---- for the one who asks ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 
 #define DRAIN_MS 2000
 
@@ -113,11 +114,11 @@ int notifier_new(const struct notice_sink *sink, struct changes *told,
   (void)pthread_cond_init(&notifier->has_work, NULL);
   (void)pthread_cond_init(&notifier->is_idle, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
-  int code = pthread_create(&notifier->thread, NULL, dispatch, notifier);
+  int code = thread_start(&notifier->thread, NULL, dispatch, notifier);
   if (code != 0) {
     notifier_free(notifier);
-    return error_set(error, -code, "notifications: no thread: %s",
-                     strerror(code));
+    return error_set(error, code, "notifications: no thread: %s",
+                     strerror(-code));
   }
   notifier->is_started = true;
   *ret_notifier = notifier;

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -187,12 +187,7 @@ static void *run(void *argument) {
 }
 
 int worker_start(struct worker *worker, struct error *error) {
-  sigset_t all;
-  sigset_t before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  int code = -pthread_create(&worker->thread, NULL, run, worker);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  int code = thread_start(&worker->thread, NULL, run, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "resource_alert/response/responses.h"
 #include "resource_alert/status/http_listen.h"
 #include "resource_alert/status/journal_tail.h"
@@ -164,11 +165,11 @@ static void open_doors(struct status *status) {
 }
 
 static int start_history(struct status *status, struct error *error) {
-  int code = pthread_create(&status->thread, NULL, take_history, status);
+  int code = thread_start(&status->thread, NULL, take_history, status);
   status->has_thread = code == 0;
   return code == 0
              ? 0
-             : error_set(error, -code, "status: no thread: %s", strerror(code));
+             : error_set(error, code, "status: no thread: %s", strerror(-code));
 }
 
 int status_start(const struct status_site *site, struct status **ret,
