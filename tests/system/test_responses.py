@@ -2,6 +2,7 @@
 """Responses in a stock collectd: a value breaches a row, switches and hooks follow."""
 import json
 import os
+import pwd
 import stat
 
 import pytest
@@ -95,17 +96,31 @@ def test_a_response_that_is_off_does_not_engage(responding):
     assert responding.journal("response", response="off") == [] and not responding.is_on("one")
 
 
+def test_what_has_no_effect_is_escalated(responding):
+    helpless = response(switch("one") + switch("two", After=3600), Observe=1, EscalateIfIneffective="true")
+    responding.configure(helpless).start()
+    responding.expect(lambda: responding.breach() or responding.is_on("two"))
+    effect = responding.journal("effect", response="degrade")[0]
+    assert (effect["row"], effect["before"], effect["after"], effect["moved"]) == ("pool", 90, 90, False)
+    assert responding.collectd.log_lines('row "pool" has not moved in 1 s; going on to the next action')
+    responding.expect(lambda: responding.put(82) or len(responding.journal("effect")) == 2)
+    assert responding.journal("effect")[1]["moved"] is True
+
+
 def test_a_hook_runs_as_nobody_and_reads_json(responding):
     place = responding.open_directory("seen")
-    hook = responding.hook(f'cat > {place}/$1.json; env > {place}/env; id -un > {place}/user; echo one; echo two')
-    action = block("Exec", Command=quoted(hook, "engage"), User='"nobody"')
+    hook = responding.hook(f'cat > {place}/$1.json; env > {place}/env; id -un > {place}/user; echo "$2" > {place}/word; '
+                           'echo one; echo two')
+    word = f"$(touch {place}/shell); `id` | *"
+    action = block("Exec", Command=quoted(hook, "engage", word))
     responding.configure(response(action)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
     document = json.loads((place / "engage.json").read_text())
     assert document["event"] == "engage" and document["response"] == "degrade"
     assert (document["row"], document["state"], document["host"]) == ("pool", "WARNING", "testhost")
-    assert (place / "user").read_text().strip() == "nobody"
+    assert (place / "user").read_text().strip() == ("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+    assert (place / "word").read_text() == word + "\n" and not (place / "shell").exists()  # no shell has seen it
     assert responding.journal("action", step="answer")[0]["output"] == "one?two"
     names = {line.split("=")[0] for line in (place / "env").read_text().splitlines()}
     assert names - {"PWD", "_", "SHLVL"} == {"PATH", "HOME", "USER", "LOGNAME", "LC_ALL"}
@@ -188,6 +203,15 @@ def test_an_unsafe_hook_is_refused_at_start(responding, mode, says):
     responding.configure(response(block("Exec", Command=quoted(hook))))
     log = "\n".join(responding.collectd.refuses_to_start())
     assert says in log and '<Response "degrade">: <Exec>: Command' in log
+
+
+def test_a_hook_in_a_directory_that_others_can_write_to_is_refused_at_start(responding):
+    place = responding.directory / "open"
+    place.mkdir()
+    hook = responding.hook("exit 0", name="open/hook")
+    place.chmod(0o777)
+    responding.configure(response(block("Exec", Command=quoted(hook))))
+    assert any(f"{place} can be written by others: chmod go-w" in line for line in responding.collectd.refuses_to_start())
 
 
 @pytest.mark.parametrize("responses, says", [

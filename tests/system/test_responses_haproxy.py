@@ -5,7 +5,7 @@ import socket
 import time
 
 import pytest
-from responding import Responding, block, response
+from responding import Responding, block, elapsed, response
 from servers.kubernetes import StandinCluster, make_cluster
 
 ACTION = "HAProxy api"
@@ -196,6 +196,19 @@ def test_haproxy_that_is_down_or_knows_no_such_backend(responding, cluster, bala
     responding.expect(lambda: responding.failures(ACTION))
     start_again(balancer)
     responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000"])
+
+
+def test_haproxy_that_hangs_delays_no_stop(responding, cluster, directory):
+    path = directory / "hanging.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        cluster.set_endpoints("127.0.0.1")
+        action = block("HAProxy", Socket=f'"{path}"', Backend='"api"', Endpoints='"trading/api"', Port=8000, Timeout=1)
+        responding.configure(response(action), cluster.block(), store=False).start()
+        responding.expect(lambda: responding.failures(ACTION))
+        assert responding.failures(ACTION)[0] == "HAProxy does not answer in time"
+        assert elapsed(responding.collectd.stop) < 5
 
 
 def test_what_is_no_address_never_reaches_haproxy(responding, cluster, balancer):

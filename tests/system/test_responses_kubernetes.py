@@ -5,7 +5,7 @@ import datetime
 import time
 
 import pytest
-from responding import Responding, block, response
+from responding import Responding, block, elapsed, response
 from servers.kubernetes import make_cluster
 
 ACTION = "Scale trading/api"
@@ -243,6 +243,30 @@ def test_a_write_whose_answer_was_lost_is_not_done_twice(responding, cluster):
     assert cluster.replicas() == 2
 
 
+def test_a_write_that_did_nothing_is_found_out(responding, cluster):
+    cluster.create_workload(replicas=2)
+    cluster.meddle().swallows = "PATCH"
+    start(responding, cluster, scale(Cooldown=60))
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert responding.failures(ACTION)[0] == "wrote 4 as replicas and read back 2"
+    responding.expect(lambda: hold(responding) and responding.state_of("scale_out") == "ENGAGED")
+    assert cluster.replicas() == 4 and cluster.events() == ["ScaledOut"]
+
+
+def test_a_server_that_hangs_delays_no_stop(responding, cluster):
+    cluster.create_workload(replicas=2)
+    meddler = cluster.meddle()
+    start(responding, cluster, scale(Timeout=60))
+    meddler.hangs.set()
+    responding.breach()
+    responding.expect(lambda: "intent" in responding.steps(ACTION))
+    assert elapsed(responding.collectd.stop) < 5
+    meddler.hangs.clear()
+    responding.start()
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+
+
 def test_the_pause_that_agents_share_goes_by_the_servers_clock(responding, cluster):
     cluster.create_workload(replicas=2)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
@@ -355,7 +379,7 @@ def test_what_was_asked_and_answered_stands_in_the_journal(responding, cluster):
     assert steps[0] == "intent" and steps[-1] == "confirmed" and steps.count("request") == steps.count("answer")
     patch = [line for line in responding.journal("action", step="request") if line["method"] == "PATCH"][0]
     assert patch["path"].startswith("/apis/apps/v1/namespaces/trading/deployments/api/scale?")
-    assert patch["body"]["spec"] == {"replicas": 4}
+    assert patch["body"]["spec"] == {"replicas": 4} and patch["body"]["metadata"]["resourceVersion"]
 
 
 @pytest.mark.parametrize("options, says", [
@@ -370,6 +394,12 @@ def test_bad_scales_are_refused_at_start(responding, directory, options, says):
     kubernetes = f'<Kubernetes>\nServer "https://127.0.0.1:1"\nTokenFile "{token}"\n</Kubernetes>'
     responding.configure(response(scale(**options)), kubernetes, store=False)
     assert any(says in line for line in responding.collectd.refuses_to_start())
+
+
+def test_a_server_in_plain_text_must_be_allowed(responding):
+    kubernetes = '<Kubernetes>\nServer "http://kubernetes.example.net:8080"\n</Kubernetes>'
+    responding.configure(response(scale()), kubernetes, store=False)
+    assert any("would go over the network unencrypted" in line for line in responding.collectd.refuses_to_start())
 
 
 def test_outside_a_pod_kubernetes_must_be_said(responding):

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from responding import Responding, block, certificate, elapsed, response, switch
+from responding import Responding, block, certificate, elapsed, processes_with, response, switch
 from servers import build
 from servers.etcd import Etcd
 from servers.namespaces import unshare_mounts
@@ -96,6 +96,11 @@ def test_with_authentication(responding, etcd):
     responding.breach()
     responding.expect_state("ENGAGED")
     assert "s3cret" not in "\n".join(responding.collectd.log) + responding.journal_file.read_text()
+    assert not processes_with("s3cret")
+    etcd.stop()
+    etcd.launch()  # which has forgotten our token
+    responding.calm()
+    responding.expect_state("OFF", within=20)
     responding.collectd.stop()
     password.write_text("wrong\n")
     responding.configure(response(switch("two")), store).start()
@@ -306,6 +311,29 @@ def test_postgresql_whose_name_nobody_knows(responding):
     responding.expect(lambda: responding.failures(ACTION), within=60)
     assert 'store "postgresql": could not translate host name "no-such-host.invalid"' in responding.failures(ACTION)[0]
     assert elapsed(responding.collectd.stop) < 5
+
+
+def test_a_row_that_another_agent_has_set_is_left_alone(responding, database):
+    database.run("INSERT INTO degradation_switch (name, is_on, value, who, response, since) "
+                 "VALUES ('one', true, '{}', 'elsewhere', 'degrade', now())")
+    before = database.run("SELECT * FROM degradation_switch")
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.calm()
+    responding.expect_state("OFF")
+    assert database.run("SELECT * FROM degradation_switch") == before
+
+
+def test_a_row_that_does_not_come_to_stand_is_found_out(responding, database):
+    database.run("CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    database.run("CREATE TRIGGER swallow BEFORE INSERT ON degradation_switch FOR EACH ROW EXECUTE PROCEDURE swallow()")
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert responding.failures(ACTION)[0] == 'store "postgresql": one is not on'
+    database.run("DROP TRIGGER swallow ON degradation_switch")
+    responding.expect_state("ENGAGED", within=20)
 
 
 def test_a_table_that_cannot_be_written_is_told(responding, database):

@@ -5,11 +5,13 @@ import hmac
 import json
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
-from responding import Responding, block, certificate, elapsed, response, switch
+from responding import Responding, block, certificate, elapsed, processes_with, response, switch
+from servers import build
 from servers.http_sink import HttpSink
 
 
@@ -33,8 +35,9 @@ def test_a_document_is_posted_and_signed(responding, http_sink):
     headers = responding.directory / "headers"
     headers.write_text("Authorization: Bearer sesame\nX-Team: db\n")
     headers.chmod(0o600)
+    control = responding.directory / "control"
     responding.configure(response(webhook(f"{http_sink.url}/hook?key=open", SecretFile=f'"{secret}"',
-                                          HeaderFile=f'"{headers}"'))).start()
+                                          HeaderFile=f'"{headers}"')), f'ControlSocket "{control}"').start()
     responding.breach()
     responding.expect_state("ENGAGED")
     responding.calm()
@@ -46,8 +49,18 @@ def test_a_document_is_posted_and_signed(responding, http_sink):
     assert first.headers["Authorization"] == "Bearer sesame" and first.headers["X-Team"] == "db"
     assert first.headers["Content-Type"] == "application/json" and first.path == "/hook?key=open"
     assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"]
-    said = "\n".join(responding.collectd.log) + responding.journal_file.read_text()
-    assert "sesame" not in said and "hunter2" not in said and "key=open" not in said
+    said = "\n".join(responding.collectd.log) + responding.journal_file.read_text() + shown(control)
+    kept = (responding.state / "responses.jsonl").read_text()
+    for secret_text in ("sesame", "hunter2", "key=open"):
+        assert secret_text not in said + kept and not processes_with(secret_text)
+
+
+def shown(control):
+    """What resource-alertctl sees of it all."""
+    asked = subprocess.run([build.BUILD / "resource-alertctl", "status", "--json", "--socket", control], check=True,
+                           capture_output=True, text=True)
+    assert "Webhook hook" in asked.stdout
+    return asked.stdout
 
 
 def test_the_shape_of_alertmanager(responding, http_sink):
@@ -73,6 +86,21 @@ def test_another_status_is_a_failure_and_repeated(responding, http_sink, status)
     assert {request.path for request in http_sink.requests} == {"/"}
     http_sink.answer(200)
     responding.expect_state("ENGAGED")
+    assert len({request.headers["Idempotency-Key"] for request in posts(http_sink)}) == 1
+
+
+def test_a_server_that_refuses_is_waited_for(responding):
+    place = socket.create_server(("127.0.0.1", 0))
+    port = place.getsockname()[1]
+    place.close()
+    responding.configure(response(webhook(f"http://127.0.0.1:{port}/"))).start()
+    responding.breach()
+    responding.expect(lambda: responding.failures("Webhook hook"))
+    assert "Connection refused" in responding.failures("Webhook hook")[0] or "connect" in responding.failures("Webhook hook")[0]
+    sink = HttpSink(port=port)
+    responding.expect_state("ENGAGED", within=20)
+    assert len(posts(sink)) == 1
+    sink.close()
 
 
 def test_retry_after_is_honoured(responding, http_sink):
@@ -198,6 +226,7 @@ def test_no_proxy_of_the_environment_is_gone_through(responding, http_sink):
 
 @pytest.mark.parametrize("url, says", [
     ("http://ops.example.net/hook", "would go over the network unencrypted: use https, or write AllowPlainHTTP true"),
+    ("http://127.example.net/hook", "would go over the network unencrypted"),
     ("ftp://ops.example.net/", "is not an http or https URL"),
     ("https://user:secret@ops.example.net/", "belong into a file"),
     ("no url", "is not"),

@@ -2,7 +2,9 @@
 /* http: the HTTP client of all actions. */
 #include "resource_alert/actions/http.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,8 +33,12 @@ void http_fini(void) { curl_global_cleanup(); }
 
 /* ---- URLs ---- */
 
+/* Not by how a name begins: 127.example.net may be anywhere. */
 static bool is_this_machine(const char *host) {
-  return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+  struct in_addr address;
+  bool is_loopback = inet_pton(AF_INET, host, &address) == 1 &&
+                     ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  return is_loopback || strcasecmp(host, "localhost") == 0 ||
          strcmp(host, "[::1]") == 0;
 }
 

@@ -26,14 +26,14 @@ class Answer:
 class HttpSink:
     """Answers each request with the next of `answers`; the last one stays."""
 
-    def __init__(self, wrap=lambda socket: socket):
+    def __init__(self, wrap=lambda socket: socket, port=0):
         """WRAP may turn the listening socket into one of TLS."""
         self.requests = []
         self.answers = [Answer()]
         self._closing = threading.Event()
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"sink": self})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self._server.socket = wrap(self._server.socket)
         self.port = self._server.server_address[1]

@@ -518,6 +518,22 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
+static void all_is_off_until_a_person_says_otherwise(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  (void)snprintf(text, sizeof(text), "Mode off\n%s", one_switch);
+  start(bed, text);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_shown(bed, "mode", "off");
+  expect_shown(bed, "state", "OFF");
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
+                          NULL);
+  expect_shown(bed, "state", "ENGAGED");
+  expect_file(bed, "switches/limit_noncore_api", NULL, true);
+  assert_int_equal(journalled(bed, "held_back"), 0);
+}
+
 static double same_value(void *context, size_t row) {
   (void)row;
   return atomic_load((_Atomic double *)context);
@@ -615,6 +631,55 @@ static void bad_configurations_are_refused(void **state) {
   }
 }
 
+/* Names that would say more than a name where they end up: in a path, a key, a
+ * URL, a header, a line of another protocol, a statement. */
+static void names_that_say_more_are_refused(void **state) {
+  struct bed *bed = *state;
+  static const char *const places[] = {
+      "<Response \"%s\">\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
+      "<Response a>\nWhen pool\n<Switch \"%s\">\n</Switch>\n</Response>\n",
+      "<Response a>\nWhen pool\n<Exec \"%s\">\nCommand \"/bin/true\"\n</Exec>\n"
+      "</Response>\n",
+      "<Response a>\nWhen pool\n<Scale>\nNamespace \"%s\"\nDeployment api\nMax "
+      "2\n"
+      "</Scale>\n</Response>\n",
+      "<Response a>\nWhen pool\n<Scale>\nNamespace x\nStatefulSet \"%s\"\nMax "
+      "2\n"
+      "</Scale>\n</Response>\n",
+      "<Response a>\nWhen pool\n<SuspendCronJob>\nNamespace x\nName \"%s\"\n"
+      "</SuspendCronJob>\n</Response>\n",
+      "<Response a>\nWhen pool\n<HAProxy>\nSocket \"/s\"\nBackend \"%s\"\nPort "
+      "80\n"
+      "Endpoints \"x/y\"\n</HAProxy>\n</Response>\n",
+      "<Response a>\nWhen pool\n<HAProxy>\nSocket \"/s\"\nBackend b\nPort 80\n"
+      "Endpoints \"x/%s\"\n</HAProxy>\n</Response>\n",
+      "<SwitchStore postgresql>\nDatabase x\nTable \"%s\"\n</SwitchStore>\n",
+      "<SwitchStore postgresql>\nDatabase x\nChannel \"%s\"\n</SwitchStore>\n",
+  };
+  static const char *const names[] = {
+      "a\nb", "a\rb",  "a b", "a;b",    "a/b",      "../a",       "..",
+      ".",    "a%0ab", "a?b", "a\\\"b", "\xc3\xbc", "a'; DROP--",
+  };
+  for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+      char text[512];
+      char format[512];
+      struct error error = {{0}};
+      const char *mark = strstr(places[i], "%s");
+      (void)snprintf(format, sizeof(format), "%.*s", (int)(mark - places[i]),
+                     places[i]);
+      (void)snprintf(text, sizeof(text), "%s%s%s", format, names[j], mark + 2);
+      (void)configure(bed, text, &error);
+      if (strstr(error.text, "may hold") == NULL &&
+          strstr(error.text, "is no name of Kubernetes") == NULL &&
+          strstr(error.text, "must have 1 to") == NULL) {
+        fail_msg("\"%s\" in %s: %s", names[j], places[i], error.text);
+      }
+      option_fini(&outer_block, &bed->options);
+    }
+  }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bed, remove_bed)
 
 int main(void) {
@@ -635,10 +700,12 @@ int main(void) {
       TEST(the_brake_is_cleared_by_hand),
       TEST(a_person_can_give_orders),
       TEST(a_mode_is_set_by_hand_and_kept),
+      TEST(all_is_off_until_a_person_says_otherwise),
       TEST(what_does_not_help_is_escalated),
       TEST(a_switch_that_was_cleaned_up_comes_back),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
+      TEST(names_that_say_more_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
