@@ -12,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "session_log/follow/follower.h"
 
 #define START_NS (INT64_C(1700000000) * 1000000000)
 #define TAKEN_BYTES 65536
 
-static char directory[64];
 static char taken[TAKEN_BYTES];
 static size_t taken_bytes;
 static char said[4096];
@@ -42,21 +42,6 @@ static void take(void *context, const struct tracked *file, const char *data,
   memcpy(taken + taken_bytes, data, bytes);
   taken_bytes += bytes;
   taken[taken_bytes] = '\0';
-}
-
-static const char *path_of(const char *name) {
-  static char paths[4][128];
-  static unsigned next;
-  char *path = paths[next++ % 4];
-  (void)snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-  return path;
-}
-
-static inline void append(const char *name, const char *text) {
-  FILE *file = fopen(path_of(name), "a");
-  assert_non_null(file);
-  assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-  assert_int_equal(fclose(file), 0);
 }
 
 static struct follower *follow(const char *name, bool starts_at_end) {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "session_log/follow/listing.h"
 
 DIR *__real_opendir(const char *path);
@@ -64,22 +65,6 @@ static void knows_the_names_of_rotation(void **state) {
 
 #define LIVE 20
 
-static char directory[64];
-
-static const char *path_of(const char *name) {
-  static char paths[4][128];
-  static unsigned next;
-  char *path = paths[next++ % 4];
-  (void)snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-  return path;
-}
-
-static void make(const char *name) {
-  FILE *file = fopen(path_of(name), "w");
-  assert_non_null(file);
-  assert_int_equal(fclose(file), 0);
-}
-
 static void unmake(const char *name) {
   assert_int_equal(unlink(path_of(name)), 0);
 }
@@ -122,11 +107,11 @@ static void each_directory_is_read_once(void **state) {
                                        "5.log.lock",
                                        "6.log.2.gz"};
   for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-    make(others[i]);
+    append(others[i], "");
   }
   for (int i = 0; i < LIVE; i++) {
     (void)snprintf(name, sizeof(name), "%d.log", i);
-    make(name);
+    append(name, "");
   }
   assert_int_equal(listing_add_pattern(&listing, path_of("*.log")), 0);
   assert_int_equal(listing_add_pattern(&listing, gone), -ENOENT);
