@@ -329,6 +329,12 @@ static size_t journalled(const struct bed *bed, const char *text) {
   return count;
 }
 
+/* The journal is written behind. */
+static void expect_journalled_once(const struct bed *bed, const char *text) {
+  expect_file(bed, "journal", text, true);
+  assert_int_equal(journalled(bed, text), 1);
+}
+
 /* Two switches, of which the first has the mode MODE. Restarts with it. */
 static void start_with_mode(struct bed *bed, const char *mode) {
   char text[512];
@@ -350,13 +356,13 @@ static void an_action_that_is_off_is_passed_over(void **state) {
   expect_kept(bed, "\"ENGAGED\"");
   expect_file(bed, "switches/two", NULL, true);
   expect_file(bed, "switches/one", NULL, false);
-  assert_int_equal(journalled(bed, "\"cause\":\"Mode off\""), 1);
+  expect_journalled_once(bed, "\"cause\":\"Mode off\"");
   start_with_mode(bed, "off"); /* frozen: no row is seen yet */
   expect_file(bed, "switches/two", NULL, true);
   responses_row_changed(bed->responses, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
-  assert_int_equal(journalled(bed, "\"cause\":\"Mode off\""), 1);
+  expect_journalled_once(bed, "\"cause\":\"Mode off\"");
 }
 
 static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
@@ -381,7 +387,7 @@ static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
   start_with_mode(bed, "dryrun");
   responses_row_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
-  assert_int_equal(journalled(bed, "\"step\":\"dryrun\""), 1);
+  expect_journalled_once(bed, "\"step\":\"dryrun\"");
   start_with_mode(bed, "dryrun");
   responses_row_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "switches/two", NULL, true);
