@@ -16,6 +16,7 @@
 #include "core/atomic_file.h"
 #include "core/complaint.h"
 #include "core/deadline.h"
+#include "core/thread.h"
 #include "resource_alert/response/desired_lines.h"
 
 #define FILE_BYTES_MAX 67108864
@@ -213,7 +214,7 @@ static void *run(void *argument) {
 }
 
 static int start(struct desired_state *states, struct error *error) {
-  int code = -pthread_create(&states->thread, NULL, run, states);
+  int code = thread_start(&states->thread, NULL, run, states);
   states->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
