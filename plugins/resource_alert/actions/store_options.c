@@ -143,7 +143,9 @@ const struct option_block store_block = {
     .size = sizeof(struct store_options),
     .help = "Where switches are kept for the application's middleware to read. "
             "The name is the kind of store: C<file>, C<etcd> or C<postgresql>. "
-            "With several stores a switch stands in all of them.",
+            "With several stores a switch stands in all of them: in C<file> "
+            "first, and the others get each its part of the switch's "
+            "B<Timeout>.",
     .options = rows,
     .options_len = OPTION_COUNT(rows),
     .check_label = check_label,

@@ -26,8 +26,8 @@ struct worker_counts {
   size_t level;       /* actions that are on */
   uint64_t done;      /* acts that were confirmed */
   uint64_t failed;    /* tries that failed */
-  uint64_t held_back; /* acts that the brake, the off file or a dry run kept
-                         from being done */
+  uint64_t held_back; /* acts that Mode off, the off file or the brake kept from
+                         being done */
 };
 
 /* Makes the actions and goes on from the state file; starts no thread yet.
