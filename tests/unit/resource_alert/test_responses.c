@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/atomic_file.h"
@@ -18,6 +20,20 @@
 #include "core/deadline.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/responses.h"
+
+/* ---- the clock, which can be turned on ---- */
+
+static _Atomic time_t ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  long code = syscall(SYS_clock_gettime, clock, now);
+  if (clock == CLOCK_MONOTONIC) {
+    now->tv_sec += atomic_load(&ahead_s);
+  }
+  return (int)code;
+}
+
+/* ---- the bed ---- */
 
 struct outer {
   struct option_head head;
@@ -545,6 +561,36 @@ static double same_value(void *context, size_t row) {
   return atomic_load((_Atomic double *)context);
 }
 
+/* Turns the clock on and wakes the worker. */
+static void let_pass(const struct bed *bed, time_t seconds,
+                     enum alert_state pool) {
+  atomic_fetch_add(&ahead_s, seconds);
+  responses_row_changed(bed->responses, 0, pool);
+}
+
+static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
+  struct bed *bed = *state;
+  static const char drill[] = "\"step\":\"drill\"";
+  start(bed, one_switch);
+  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  expect_shown(bed, "state", "ENGAGED");
+  let_pass(bed, 121, ALERT_WARNING); /* the first is due within 120 s */
+  expect_shown(bed, "state", "ENGAGED");
+  let_pass(bed, 0, ALERT_OKAY);
+  expect_shown(bed, "state", "OFF");
+  expect_file(bed, "journal", drill, true);
+  const char *released = "\"to\":\"RELEASING\"";
+  char *text = read_below(bed, "journal");
+  assert_true(strstr(text, released) < strstr(text, drill));
+  free(text);
+  let_pass(bed, 86401, ALERT_OKAY);
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  while (journalled(bed, drill) < 4) { /* two actions, each the second time */
+    assert_true(monotonic_ms() < deadline_ms);
+    (void)poll(NULL, 0, 2);
+  }
+}
+
 static void what_does_not_help_is_escalated(void **state) {
   struct bed *bed = *state;
   static _Atomic double value = 90;
@@ -707,6 +753,7 @@ int main(void) {
       TEST(a_person_can_give_orders),
       TEST(a_mode_is_set_by_hand_and_kept),
       TEST(all_is_off_until_a_person_says_otherwise),
+      TEST(a_drill_comes_by_the_clock_while_it_is_off),
       TEST(what_does_not_help_is_escalated),
       TEST(a_switch_that_was_cleaned_up_comes_back),
       TEST(a_hundred_responses_at_once),
