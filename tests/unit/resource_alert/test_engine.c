@@ -382,6 +382,7 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
   turn();
   expect_told(1);
   expect_state("WARNING");
+  close_engine(); /* which marks what the journal has */
   journal_free(fixture.journal);
   fixture.journal = NULL;
   char *text = NULL;
