@@ -109,7 +109,8 @@ class Model:
     def turn(self, side):
         """Changes sides, or to the one that is wanted, when it has been fed for long enough."""
         wanted = not self.is_beyond if side is None else side
-        if self.fed_s >= self.wanted_s and wanted != self.is_beyond:
+        enough_s = self.wanted_s if side is None else FED_S
+        if self.fed_s >= enough_s and wanted != self.is_beyond:
             self.is_beyond = wanted
             self.breaches += wanted
             self.fed_s, self.wanted_s = 0.0, FED_S + 3 * self.chance.random()
