@@ -66,7 +66,6 @@ static int read_log(user_data_t *data) {
   (void)pthread_mutex_lock(&desk->lock);
   struct moment now = moment_now();
   poll_log(desk, &now);
-  checkpoint_save(desk->logbook, options.state_dir, &now);
   logbook_publish(desk->logbook, &sample_sink);
   /* The thread has just told them: twice at the same time would be out of order
    * in the daemon's queue. */
@@ -76,6 +75,8 @@ static int read_log(user_data_t *data) {
   if (watcher != NULL) {
     logbook_watch(desk->logbook, watcher, desk->number);
   }
+  /* Last: a disk that is busy holds up no value. */
+  checkpoint_save(desk->logbook, options.state_dir, &now);
   (void)pthread_mutex_unlock(&desk->lock);
   return 0;
 }
