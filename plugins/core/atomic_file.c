@@ -201,7 +201,7 @@ void atomic_file_sweep(const char *directory, int64_t older_than_s) {
     if (is_beside(entry->d_name) &&
         fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(status.st_mode) &&
-        (int64_t)time(NULL) - status.st_mtime >= older_than_s) {
+        llabs((long long)time(NULL) - status.st_mtime) >= older_than_s) {
       (void)unlinkat(at, entry->d_name, 0);
     }
   }

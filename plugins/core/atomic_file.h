@@ -40,7 +40,8 @@ int atomic_file_read(const char *path, size_t max_bytes, char **ret_data,
 
 /* Removes from DIRECTORY what writers have left there that were killed before
  * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
- * for older_than_s seconds, more than a write takes; 0 where nobody writes. */
+ * for older_than_s seconds, more than a write takes; 0 where nobody writes. One
+ * of so long from now was touched before the clock was set back. */
 void atomic_file_sweep(const char *directory, int64_t older_than_s);
 
 /* Moves a file that makes no sense to PATH.bad, so that nothing is lost.

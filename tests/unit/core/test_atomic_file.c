@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/atomic_file.h"
@@ -110,6 +111,15 @@ static bool take(const char *name) {
   return unlink(full) == 0;
 }
 
+/* The clock was set back since. */
+static void touch_tomorrow(const char *name) {
+  char full[128];
+  const time_t tomorrow = time(NULL) + 86400;
+  const struct timespec times[2] = {{.tv_sec = tomorrow}, {.tv_sec = tomorrow}};
+  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
+  assert_int_equal(utimensat(AT_FDCWD, full, times, 0), 0);
+}
+
 static void sweeps_what_killed_writers_have_left(void **state) {
   (void)state;
   static const char left[] = ".state.Ab12yZ";
@@ -125,6 +135,12 @@ static void sweeps_what_killed_writers_have_left(void **state) {
   make(left);
   atomic_file_sweep(directory, 0);
   assert_false(take(left));
+  for (int older_than_s = 0; older_than_s <= 60; older_than_s += 60) {
+    make(left);
+    touch_tomorrow(left);
+    atomic_file_sweep(directory, older_than_s);
+    assert_false(take(left));
+  }
   for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
     assert_true(take(others[i]));
   }
