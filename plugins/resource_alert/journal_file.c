@@ -94,7 +94,7 @@ bool journal_file_write(struct journal_file *file, const char *line) {
 uint64_t journal_file_resume(struct journal_file *file) {
   int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
-  char tail[TAIL_BYTES + 1];
+  char tail[TAIL_BYTES + 1] = "";
   ssize_t bytes = 0;
   if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
     off_t from = status.st_size > TAIL_BYTES ? status.st_size - TAIL_BYTES : 0;
