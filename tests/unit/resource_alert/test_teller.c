@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* teller: a breach and its end are told, whenever the daemon is killed: at each
  * write to the state file, the journal and the one who listens. */
-#include "unit.h"
+#include "engine_site.h"
 
-#include <math.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fcntl.h>
-#include <poll.h>
-
 #include "core/atomic_file.h"
-#include "core/config_text.h"
-#include "resource_alert/engine.h"
 #include "resource_alert/journal.h"
 #include "support/dying.h"
 
@@ -76,41 +72,12 @@ static void put_sample(void *unused, const struct sample *sample) {
   (void)unused, (void)sample;
 }
 
-static void describe(const void *handle, size_t source,
-                     struct reading_source *ret_source) {
-  (void)handle, (void)source;
-  *ret_source = (struct reading_source){.name = "value",
-                                        .kind = READING_GAUGE,
-                                        .min = (double)NAN,
-                                        .max = (double)NAN};
-}
-
-static int find_type(const char *name, struct reading_type *ret_type,
-                     size_t *ret_sources) {
-  (void)name;
-  *ret_type = (struct reading_type){.describe = describe};
-  *ret_sources = 1;
-  return 0;
-}
-
 /* ---- a daemon's life ---- */
 
 static const char *path_of(const char *name) {
   static char path[128];
   (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
   return path;
-}
-
-static void configure(const char *text) {
-  char whole[1024];
-  struct config_item root = {0};
-  struct error error = {{0}};
-  (void)snprintf(whole, sizeof(whole), "StateDir \"%s\"\n%s", directory, text);
-  assert_int_equal(config_text_parse(whole, strlen(whole), &root, &error), 0);
-  if (option_parse(&resource_alert_options, &root, &options, &error) != 0) {
-    fail_msg("%s", error.text);
-  }
-  config_item_fini(&root);
 }
 
 static void begin(void) {
@@ -126,7 +93,7 @@ static void begin(void) {
       .host = "h",
       .interval_ms = INTERVAL_MS,
       .missing_intervals = 3,
-      .find_type = find_type,
+      .find_type = find_gauge,
       .log = log,
       .notices = {.put = hear},
       .journal = journal,
@@ -166,7 +133,7 @@ static void put_of(const char *instance, double value) {
   (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
   const struct reading reading = {
       .names = &names,
-      .type = {.describe = describe},
+      .type = {.describe = describe_gauge},
       .time_ns = world->now_ms * 1000000,
       .interval_ns = INTERVAL_MS * 1000000,
       .values_len = 1,
@@ -397,7 +364,7 @@ static int setup(void **state) {
   (void)snprintf(directory, sizeof(directory), "/tmp/test_teller.XXXXXX");
   assert_non_null(mkdtemp(directory));
   assert_int_equal(option_init(&resource_alert_options, &options), 0);
-  configure(row);
+  configure_engine(&options, directory, row);
   return forget(state);
 }
 
