@@ -3,13 +3,14 @@
 import http.client
 import json
 
-ROWS = """
+USED = """
   <Threshold "used">
     Metric "demo-*/percent-used"
     WarningMax 80
     FailureMax 95
     Unit "%"
-  </Threshold>
+  </Threshold>"""
+ROWS = USED + """
   <Threshold "ready">
     Metric "demo-*/gauge-ready"
     WarningMin 3

@@ -10,6 +10,7 @@ import stat
 import subprocess
 
 import pytest
+from asking import USED
 from servers import build
 from servers.waiting import wait_until
 
@@ -30,12 +31,7 @@ class Daemon:
   StateDir "{directory}/state"
   Journal "{self.journal}"
   ControlSocket "{self.socket}"
-  <Threshold "used">
-    Metric "demo-*/percent-used"
-    WarningMax 80
-    FailureMax 95
-    Unit "%"
-  </Threshold>
+  {USED}
   <SwitchStore "file">
     Path "{directory}/switches"
   </SwitchStore>

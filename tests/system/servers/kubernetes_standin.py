@@ -10,6 +10,7 @@ no loopback; ready, serving and terminating may be missing, ready then means yes
 who is terminating is not ready; a Service has any number of slices, found by their
 label kubernetes.io/service-name, and an endpoint may stand in two of them; names of
 ports are unique in a slice. A list without `limit` is never continued."""
+import contextlib
 import copy
 import http.server
 import ipaddress
@@ -215,7 +216,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(ConnectionError):  # who asked has given up
+            self.wfile.write(data)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _take
 
