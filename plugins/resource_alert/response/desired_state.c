@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/atomic_file.h"
@@ -23,15 +22,17 @@
 #define FILE_MODE 0640
 #define SPARE_BYTES 1048576 /* some 3000 acts: a rewrite is rare */
 #define SYNC_MS 1000        /* what comes meanwhile is synced together */
+#define END_MS 2000         /* the disk is waited for at the end */
 
 struct desired_state {
   char *path; /* NULL: nothing is kept */
-  const struct report_sink *log;
+  struct report_sink log;
   pthread_t thread;
   bool has_thread;
   struct complaint complaint; /* the thread's */
   pthread_mutex_t lock;
   pthread_cond_t has_work;
+  pthread_cond_t has_ended;
   /* The rest is under the lock, in which nobody waits for the disk. */
   json_t *entries;   /* by response */
   int file;          /* for appending; -1: to be written anew */
@@ -40,13 +41,13 @@ struct desired_state {
   size_t last_bytes; /* when it was written anew */
   bool is_torn;      /* a line could not be written */
   bool is_dirty;     /* the thread has something to do */
-  bool is_stopping;
+  bool is_stopping, is_done;
+  bool is_left; /* to the thread, which destroys it */
 };
 
 /* ---- reading ---- */
 
-static void read_file(struct desired_state *states,
-                      const struct report_sink *log) {
+static void read_file(struct desired_state *states) {
   char *text = NULL;
   size_t bytes = 0;
   struct error error = {{0}};
@@ -63,7 +64,7 @@ static void read_file(struct desired_state *states,
     (void)atomic_file_set_aside(states->path, NULL);
   }
   if (code != 0) {
-    report(log, REPORT_ERROR,
+    report(&states->log, REPORT_ERROR,
            "desired states: %s; what was engaged after that is not known",
            error.text);
   }
@@ -161,23 +162,31 @@ static int sync_file(struct desired_state *states, struct error *error) {
 
 /* ---- the thread ---- */
 
+static void destroy(struct desired_state *states) {
+  close_file(states->file);
+  json_decref(states->entries);
+  free(states->path);
+  (void)pthread_cond_destroy(&states->has_ended);
+  (void)pthread_cond_destroy(&states->has_work);
+  (void)pthread_mutex_destroy(&states->lock);
+  free(states);
+}
+
 static void tell(struct desired_state *states, int code,
                  const struct error *error) {
   int64_t now_ms = monotonic_ms();
   if (code != 0 && complaint_fail(&states->complaint, now_ms)) {
-    report(states->log, REPORT_ERROR,
+    report(&states->log, REPORT_ERROR,
            "desired states: %s; responses act, but a restart will not know",
            error->text);
   } else if (code == 0 && complaint_clear(&states->complaint, now_ms, NULL)) {
-    report(states->log, REPORT_NOTICE, "desired states: they are kept again");
+    report(&states->log, REPORT_NOTICE, "desired states: they are kept again");
   }
 }
 
 /* Under the lock. */
-static void wait_ms(struct desired_state *states, int64_t ms) {
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += ms / 1000;
+static void wait_ms(struct desired_state *states, int ms) {
+  struct timespec until = deadline_after_ms(ms);
   while (!states->is_stopping &&
          pthread_cond_timedwait(&states->has_work, &states->lock, &until) !=
              ETIMEDOUT) {
@@ -210,6 +219,15 @@ static void *run(void *argument) {
     }
   }
   (void)pthread_mutex_unlock(&states->lock);
+  (void)sync_file(states, NULL);
+  (void)pthread_mutex_lock(&states->lock);
+  states->is_done = true;
+  bool is_left = states->is_left;
+  (void)pthread_cond_signal(&states->has_ended);
+  (void)pthread_mutex_unlock(&states->lock);
+  if (is_left) {
+    destroy(states);
+  }
   return NULL;
 }
 
@@ -229,6 +247,7 @@ static void init_lock(struct desired_state *states) {
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   (void)pthread_mutex_init(&states->lock, NULL);
   (void)pthread_cond_init(&states->has_work, &monotonic);
+  (void)pthread_cond_init(&states->has_ended, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
 }
 
@@ -239,7 +258,7 @@ int desired_state_new(const char *path, const struct report_sink *log,
     return error_set(error, -ENOMEM, "out of memory");
   }
   init_lock(states);
-  states->log = log;
+  states->log = *log;
   states->file = states->next = -1;
   states->entries = json_object();
   states->path = path == NULL ? NULL : strdup(path);
@@ -247,7 +266,7 @@ int desired_state_new(const char *path, const struct report_sink *log,
   if (states->entries == NULL || (path != NULL && states->path == NULL)) {
     code = error_set(error, -ENOMEM, "out of memory");
   } else if (path != NULL) {
-    read_file(states, log);
+    read_file(states);
     states->is_dirty = rewrite(states, NULL) != 0;
     code = start(states, error);
   }
@@ -259,24 +278,34 @@ int desired_state_new(const char *path, const struct report_sink *log,
   return 0;
 }
 
-void desired_state_free(struct desired_state *states) {
-  if (states == NULL) {
-    return;
+/* Ends the thread. Returns false if the disk holds it longer than END_MS: then
+ * all is left to it. */
+static bool end_thread(struct desired_state *states) {
+  struct timespec until = deadline_after_ms(END_MS);
+  int code = 0;
+  (void)pthread_mutex_lock(&states->lock);
+  states->is_stopping = true;
+  (void)pthread_cond_signal(&states->has_work);
+  while (!states->is_done && code == 0) {
+    code = pthread_cond_timedwait(&states->has_ended, &states->lock, &until);
   }
-  if (states->has_thread) {
-    (void)pthread_mutex_lock(&states->lock);
-    states->is_stopping = true;
-    (void)pthread_cond_signal(&states->has_work);
-    (void)pthread_mutex_unlock(&states->lock);
+  if (!states->is_done) {
+    (void)pthread_detach(states->thread);
+    report(&states->log, REPORT_WARNING,
+           "desired states: the disk hangs; left behind");
+  }
+  bool is_left = states->is_left = !states->is_done;
+  (void)pthread_mutex_unlock(&states->lock);
+  if (!is_left) {
     (void)pthread_join(states->thread, NULL);
-    desired_state_sync(states);
   }
-  close_file(states->file);
-  json_decref(states->entries);
-  free(states->path);
-  (void)pthread_cond_destroy(&states->has_work);
-  (void)pthread_mutex_destroy(&states->lock);
-  free(states);
+  return !is_left;
+}
+
+void desired_state_free(struct desired_state *states) {
+  if (states != NULL && (!states->has_thread || end_thread(states))) {
+    destroy(states);
+  }
 }
 
 json_t *desired_state_get(struct desired_state *states, const char *response) {

@@ -20,13 +20,14 @@ struct desired_state;
 /* Reads the file and writes it anew, without what is out of date. One with a
  * line that makes no sense is moved aside to PATH.bad and said in the log; what
  * stands before that line counts. Starts the thread.
- * path: copied; NULL: nothing is kept. log: borrowed; a file that cannot be
+ * path: copied; NULL: nothing is kept. log: copied; a file that cannot be
  * written is said there once, tried again each second, and said when it works.
  * Returns 0, -ENOMEM or -EAGAIN. */
 int desired_state_new(const char *path, const struct report_sink *log,
                       struct desired_state **ret, struct error *error);
 
-/* Has all on the disk. Accepts NULL. */
+/* Has all on the disk. One that hangs is waited for 2 s; then all is left
+ * to its thread, which is said in the log. Accepts NULL. */
 void desired_state_free(struct desired_state *states);
 
 /* What was kept for a response; NULL: nothing. Yours, json_decref(). */

@@ -152,6 +152,21 @@ static void a_disk_that_hangs_holds_up_no_put(void **state) {
   put_and_find(bed, 2);
 }
 
+static void a_disk_that_hangs_is_left_at_the_end(void **state) {
+  struct bed *bed = *state;
+  atomic_store(&held, SYNC);
+  put(bed, 1);
+  expect_count(&hanging, SYNC);
+  int64_t begun_ms = monotonic_ms();
+  desired_state_free(bed->states);
+  assert_in_range(monotonic_ms() - begun_ms, 0, HOLD_MS / 2);
+  assert_int_equal(atomic_load(&bed->notices), 1);
+  assert_int_equal(kept_number(bed, "odd"), 1);
+  atomic_store(&held, NONE); /* lets the thread go */
+  bed->states = NULL;
+  expect_count(&hanging, NONE);
+}
+
 static void a_rewrite_holds_up_no_put_and_loses_none(void **state) {
   struct bed *bed = *state;
   atomic_store(&held, SYNC);
@@ -187,6 +202,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(what_is_put_is_in_the_file_at_once),
       TEST(a_disk_that_hangs_holds_up_no_put),
+      TEST(a_disk_that_hangs_is_left_at_the_end),
       TEST(a_rewrite_holds_up_no_put_and_loses_none),
       TEST(a_disk_that_fails_is_said_once_and_tried_again),
   };
