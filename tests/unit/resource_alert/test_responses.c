@@ -588,6 +588,15 @@ static void expect_idle(struct bed *bed) {
   }
 }
 
+static void expect_journalled(const struct bed *bed, const char *text,
+                              size_t count) {
+  int64_t deadline_ms = monotonic_ms() + 10000;
+  while (journalled(bed, text) < count) {
+    assert_true(monotonic_ms() < deadline_ms);
+    (void)poll(NULL, 0, 2);
+  }
+}
+
 static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
   struct bed *bed = *state;
   static const char drill[] = "\"step\":\"drill\"";
@@ -603,12 +612,10 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
   char *text = read_below(bed, "journal");
   assert_true(strstr(text, released) < strstr(text, drill));
   free(text);
+  expect_journalled(bed, drill, 2); /* two actions */
+  expect_idle(bed);                 /* the next one is due in a day */
   let_pass(bed, 86401, ALERT_OKAY);
-  int64_t deadline_ms = monotonic_ms() + 10000;
-  while (journalled(bed, drill) < 4) { /* two actions, each the second time */
-    assert_true(monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 2);
-  }
+  expect_journalled(bed, drill, 4);
 }
 
 static void what_does_not_help_is_escalated(void **state) {
