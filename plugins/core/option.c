@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* option: one table drives parsing, defaults, errors and the manual. This file
- * walks blocks; option_value.c fills fields; option_text.c has the words. */
+/* option: one table drives parsing, defaults and error messages. */
 #include "core/option.h"
 
 #include <errno.h>
@@ -9,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/option_text.h"
-#include "core/option_value.h"
+#include "core/text.h"
 
 void *option_field(const struct option *option, void *target) {
   return (char *)target + option->offset;
@@ -304,4 +302,214 @@ void option_fini(const struct option_block *block, void *target) {
   }
   free(((struct option_head *)target)->label);
   memset(target, 0, block->size);
+}
+
+int option_set_string(char **field, const char *value) {
+  char *copy = strdup(value);
+  if (copy == NULL) {
+    return -ENOMEM;
+  }
+  free(*field);
+  *field = copy;
+  return 0;
+}
+
+static int add_string(struct option_strings *strings, const char *value) {
+  char **larger = realloc(strings->items, (strings->len + 1) * sizeof(*larger));
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  strings->items = larger;
+  larger[strings->len] = strdup(value);
+  if (larger[strings->len] == NULL) {
+    return -ENOMEM;
+  }
+  strings->len++;
+  return 0;
+}
+
+static int take_text(const struct option *option,
+                     const struct config_value *value, void *field,
+                     struct error *error) {
+  if (value->kind != CONFIG_STRING) {
+    return option_refuse(option, value, "must be quoted", error);
+  }
+  struct error reason = {{0}};
+  if (option->check != NULL && option->check(value->string, &reason) != 0) {
+    return option_refuse(option, value, reason.text, error);
+  }
+  return option->kind == OPTION_STRING ? option_set_string(field, value->string)
+                                       : add_string(field, value->string);
+}
+
+static int take_boolean(const struct option *option,
+                        const struct config_value *value, bool *field,
+                        struct error *error) {
+  static const char *const words[] = {"false", "no",  "off",
+                                      "true",  "yes", "on"};
+  if (value->kind == CONFIG_BOOLEAN) {
+    *field = value->boolean;
+    return 0;
+  }
+  for (size_t i = 0; value->kind == CONFIG_STRING && i < 6; i++) {
+    if (strcasecmp(value->string, words[i]) == 0) {
+      *field = i >= 3;
+      return 0;
+    }
+  }
+  return option_refuse(option, value, "is neither true nor false", error);
+}
+
+static int take_number(const struct option *option,
+                       const struct config_value *value, void *field,
+                       struct error *error) {
+  double number = value->number;
+  if (value->kind == CONFIG_STRING) { /* collectd's users quote numbers, too */
+    char *rest = NULL;
+    number = strtod(value->string, &rest);
+    if (rest == value->string || *rest != '\0') {
+      return option_refuse(option, value, "is not a number", error);
+    }
+  } else if (value->kind == CONFIG_BOOLEAN) {
+    return option_refuse(option, value, "is not a number", error);
+  }
+  bool is_whole = isfinite(number) && floor(number) >= number;
+  if (option->kind == OPTION_INTEGER && !is_whole) {
+    return option_refuse(option, value, "is not a whole number", error);
+  }
+  if (!(number >= option->min && number <= option->max)) {
+    return option_refuse(option, value, "is out of range", error);
+  }
+  if (option->kind == OPTION_INTEGER) {
+    *(int64_t *)field = (int64_t)number;
+  } else {
+    *(double *)field = number;
+  }
+  return 0;
+}
+
+static int take_word(const struct option *option,
+                     const struct config_value *value, int *field,
+                     struct error *error) {
+  for (int i = 0; option->words[i] != NULL; i++) {
+    const char *word = option->words[i];
+    bool is_same = false;
+    if (value->kind == CONFIG_STRING) {
+      is_same = strcasecmp(value->string, word) == 0;
+    } else if (value->kind == CONFIG_BOOLEAN) { /* a bare off is a boolean */
+      is_same = strcasecmp(word, value->boolean ? "on" : "off") == 0;
+    }
+    if (is_same) {
+      *field = i;
+      return 0;
+    }
+  }
+  return option_refuse(option, value, "is not one of the allowed words", error);
+}
+
+int option_take_value(const struct option *option,
+                      const struct config_value *value, void *target,
+                      struct error *error) {
+  void *field = option_field(option, target);
+  switch (option->kind) {
+  case OPTION_STRING:
+  case OPTION_STRINGS:
+    return take_text(option, value, field, error);
+  case OPTION_BOOLEAN:
+    return take_boolean(option, value, field, error);
+  case OPTION_INTEGER:
+  case OPTION_NUMBER:
+    return take_number(option, value, field, error);
+  case OPTION_WORD:
+    return take_word(option, value, field, error);
+  case OPTION_BLOCK:
+    break;
+  }
+  return error_set(error, -EINVAL, "%s is a block: write <%s> ... </%s>",
+                   option->name, option->name, option->name);
+}
+
+static void describe_value(const struct config_value *value, char *text,
+                           size_t bytes) {
+  switch (value->kind) {
+  case CONFIG_STRING:
+    (void)snprintf(text, bytes, "\"%s\"", value->string);
+    return;
+  case CONFIG_NUMBER:
+    (void)snprintf(text, bytes, "%.15g", value->number);
+    return;
+  case CONFIG_BOOLEAN:
+    (void)snprintf(text, bytes, "%s", value->boolean ? "true" : "false");
+    return;
+  }
+}
+
+/* Appends to TEXT, cutting at its end. */
+static void append(char *text, size_t bytes, const char *more) {
+  size_t length = strlen(text);
+  (void)snprintf(text + length, bytes - length, "%s", more);
+}
+
+void option_describe_allowed(const struct option *option, char *text,
+                             size_t bytes) {
+  text[0] = '\0';
+  bool is_number =
+      option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
+  if (option->kind == OPTION_BOOLEAN) {
+    append(text, bytes, "true or false");
+  } else if (is_number && isinf(option->max) && isinf(option->min)) {
+    append(text, bytes, "any number");
+  } else if (is_number && isinf(option->max)) {
+    (void)snprintf(text, bytes, "%.15g or more", option->min);
+  } else if (is_number) {
+    (void)snprintf(text, bytes, "%.15g to %.15g", option->min, option->max);
+  } else if (option->kind == OPTION_WORD) {
+    for (size_t i = 0; option->words[i] != NULL; i++) {
+      bool is_last = option->words[i + 1] == NULL;
+      append(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
+      append(text, bytes, option->words[i]);
+    }
+  }
+  if (text[0] != '\0' && option->unit != NULL) {
+    append(text, bytes, " ");
+    append(text, bytes, option->unit);
+  }
+}
+
+int option_refuse(const struct option *option, const struct config_value *value,
+                  const char *why, struct error *error) {
+  char found[128];
+  char allowed[OPTION_ALLOWED_BYTES];
+  describe_value(value, found, sizeof(found));
+  option_describe_allowed(option, allowed, sizeof(allowed));
+  const char *example =
+      option->example != NULL ? option->example : option->default_text;
+  bool is_text = option->kind == OPTION_STRING ||
+                 option->kind == OPTION_STRINGS || option->kind == OPTION_WORD;
+  const char *quote =
+      is_text && example != NULL && example[0] != '"' ? "\"" : "";
+  return error_set(
+      error, -EINVAL, "%s %s %s%s%s%s%s%s%s%s%s", option->name, found, why,
+      allowed[0] == '\0' ? "" : "; allowed: ", allowed,
+      example == NULL ? "" : "; write ", example == NULL ? "" : option->name,
+      example == NULL ? "" : " ", quote, example == NULL ? "" : example, quote);
+}
+
+int option_refuse_name(const struct option_block *block, const char *name,
+                       struct error *error) {
+  struct spelling spelling = spelling_of(name);
+  for (size_t i = 0; i < block->options_len; i++) {
+    spelling_offer(&spelling, block->options[i].name);
+  }
+  if (spelling.nearest != NULL) {
+    return error_set(error, -EINVAL, "unknown option %s; did you mean %s?",
+                     name, spelling.nearest);
+  }
+  char allowed[OPTION_ALLOWED_BYTES] = "";
+  for (size_t i = 0; i < block->options_len; i++) {
+    append(allowed, sizeof(allowed), i == 0 ? "" : ", ");
+    append(allowed, sizeof(allowed), block->options[i].name);
+  }
+  return error_set(error, -EINVAL, "unknown option %s; allowed: %s", name,
+                   allowed);
 }

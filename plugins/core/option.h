@@ -3,8 +3,8 @@
  *
  * A plugin describes each block of its configuration by a struct option_block
  * and gets a plain C struct filled in. Every struct that is filled by a block
- * begins with a struct option_head. The same table prints the manual and
- * checks the sample files, so none of them can say anything else. */
+ * begins with a struct option_head. The same table prints the manual and checks
+ * the sample files (option_doc.h), so none of them can say anything else. */
 #ifndef CORE_OPTION_H
 #define CORE_OPTION_H
 
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/config_tree.h"
+#include "core/config.h"
 #include "core/error.h"
 
 enum option_kind {
@@ -100,13 +100,28 @@ int option_parse(const struct option_block *block,
 /* Frees what TARGET holds and zeroes it. Accepts NULL. */
 void option_fini(const struct option_block *block, void *target);
 
-/* Writes the reference of BLOCK and the blocks in it as POD items. */
-void option_print_pod(const struct option_block *block, FILE *file);
+/* Replaces *FIELD, which is owned or NULL, by a copy. Returns 0 or -ENOMEM. */
+int option_set_string(char **field, const char *value);
 
-/* Checks that every option of BLOCK, and of the blocks in it, is used in ITEM
- * at least once: the sample file that shows all of them.
- * Returns 0, or -ENOENT with the name of the first one missing. */
-int option_check_sample(const struct option_block *block,
-                        const struct config_item *item, struct error *error);
+/* Puts VALUE into OPTION's field of TARGET, or appends it to the field's list.
+ * Returns 0, -EINVAL with the reason, -ENOMEM. */
+int option_take_value(const struct option *option,
+                      const struct config_value *value, void *target,
+                      struct error *error);
+
+/* "NAME VALUE WHY; allowed: ...; write NAME EXAMPLE". Returns -EINVAL. */
+int option_refuse(const struct option *option, const struct config_value *value,
+                  const char *why, struct error *error);
+
+/* "unknown option NAME; did you mean ...?". Returns -EINVAL. */
+int option_refuse_name(const struct option_block *block, const char *name,
+                       struct error *error);
+
+#define OPTION_ALLOWED_BYTES 256
+
+/* "1 to 10000 connections", "auto, dryrun or off", "" where any value is
+ * allowed; cut at BYTES. */
+void option_describe_allowed(const struct option *option, char *text,
+                             size_t bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* text: what is done to strings that come from somewhere else. */
+/* text: strings from elsewhere: control characters, escapes, and which name was
+ * probably meant. */
 #ifndef CORE_TEXT_H
 #define CORE_TEXT_H
 
@@ -17,5 +18,17 @@ void text_chomp(char *text);
  * Cut at a whole character or escape when it does not fit into BYTES, which is
  * at least 1; always ends in NUL. */
 void text_escape(char *to, size_t bytes, const char *from);
+
+/* Candidates are offered one by one; all strings borrowed. */
+struct spelling {
+  const char *name;
+  const char *nearest; /* NULL: none is near */
+  size_t fewest;       /* edits */
+};
+
+struct spelling spelling_of(const char *name);
+
+/* Takes CANDIDATE for the nearest if it is, letters' case aside. */
+void spelling_offer(struct spelling *spelling, const char *candidate);
 
 #endif

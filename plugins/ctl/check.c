@@ -13,7 +13,7 @@
 #include "ctl/daemon_check.h"
 #include "ctl/findings.h"
 #include "ctl/lint.h"
-#include "ctl/row_check.h"
+#include "ctl/rule_check.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
@@ -113,14 +113,14 @@ static int check_all(const struct config_files *files,
   struct targets targets = {0};
   daemon_check(files, findings);
   int code = check_plugins(files, &targets, findings);
-  const struct row_check rows = {
+  const struct rule_check rules = {
       .files = files,
       .dbpool = good_options(&targets, &dbpool_options),
       .session_log = good_options(&targets, &session_log_options),
       .resource_alert = good_options(&targets, &resource_alert_options),
   };
   if (code == 0) {
-    code = row_check(&rows, findings);
+    code = rule_check(&rules, findings);
   }
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     if (targets.of[i] != NULL) {
@@ -177,8 +177,9 @@ const struct command check_command = {
         "Includes as collectd would, and says in one line each, with file, "
         "line and column, what is wrong with the part that concerns these "
         "plugins: mistakes of the grammar, unknown or misspelt options, values "
-        "out of range, rows that no configured plugin can feed, responses that "
-        "name no row, blocks that collectd passes over because the plugin is "
+        "out of range, rules that no configured plugin can feed, responses "
+        "that "
+        "name no rule, blocks that collectd passes over because the plugin is "
         "not loaded before them, types that no TypesDB has. All of the "
         "mistakes, not only the first. Starts nothing, connects to nothing.\n\n"
         "Exit code: 0 where nothing is wrong, 1 with warnings, 2 with errors "

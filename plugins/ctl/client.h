@@ -10,7 +10,7 @@
 
 #define CLIENT_SOCKET "/run/collectd/resource_alert.sock"
 
-/* The row of a command's table for the socket. */
+/* The rule of a command's table for the socket. */
 #define CLIENT_SOCKET_FLAG                                                     \
   {                                                                            \
     "socket", "PATH",                                                          \

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "core/spelling.h"
+#include "core/text.h"
 
 #define PROGRAM "resource-alertctl"
 

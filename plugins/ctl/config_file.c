@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <wordexp.h>
 
-#include "core/atomic_file.h"
-#include "core/config_text.h"
+#include "core/config.h"
+#include "core/file_util.h"
 
 #define DEPTH_MAX 8 /* collectd's own */
 #define FILE_BYTES_MAX ((size_t)16 << 20)
@@ -137,8 +137,7 @@ static int read_file(struct reading *reading, const char *path, int depth) {
   }
   char *text = NULL;
   size_t bytes = 0;
-  int code =
-      atomic_file_read(path, FILE_BYTES_MAX, &text, &bytes, reading->error);
+  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, reading->error);
   if (code == 0) {
     code = config_text_parse(text, bytes, &file->root, reading->error);
     free(text);

@@ -4,7 +4,7 @@
 #ifndef CTL_CONFIG_FILE_H
 #define CTL_CONFIG_FILE_H
 
-#include "core/config_tree.h"
+#include "core/config.h"
 #include "core/error.h"
 
 /* One file as it was read. */

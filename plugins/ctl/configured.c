@@ -26,12 +26,12 @@ static int take_blocks(const struct config_files *files,
     }
   }
   const struct stock_options *stock = &options->stock;
-  size_t rows = options->thresholds.len + stock->hosts.len +
-                stock->plugins.len + stock->types.len;
-  return rows > 0 ? 0
-                  : error_set(error, -ENOENT,
-                              "there is no <Threshold> in a <Plugin "
-                              "resource_alert> block");
+  size_t rules = options->thresholds.len + stock->hosts.len +
+                 stock->plugins.len + stock->types.len;
+  return rules > 0 ? 0
+                   : error_set(error, -ENOENT,
+                               "there is no <Threshold> in a <Plugin "
+                               "resource_alert> block");
 }
 
 int configured_read(const char *path, struct resource_alert_options *ret,

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/atomic_file.h"
-#include "core/option_text.h"
+#include "core/file_util.h"
+#include "core/option.h"
 
 #define TYPES_BYTES_MAX ((size_t)4 << 20)
 #define STOCK_TYPES "/usr/share/collectd/types.db"
@@ -117,7 +117,7 @@ static void check_loaded(const struct config_files *files, size_t index,
 static bool file_has_type(const char *path, const char *type) {
   char *text = NULL;
   size_t bytes = 0;
-  if (atomic_file_read(path, TYPES_BYTES_MAX, &text, &bytes, NULL) != 0) {
+  if (file_read(path, TYPES_BYTES_MAX, &text, &bytes, NULL) != 0) {
     return false;
   }
   size_t length = strlen(type);

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "core/config_tree.h"
+#include "core/config.h"
 #include "ctl/config_file.h"
 
 struct findings {

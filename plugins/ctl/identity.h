@@ -5,7 +5,7 @@
 #define CTL_IDENTITY_H
 
 #include "core/error.h"
-#include "core/reading.h"
+#include "core/metric.h"
 
 /* Splits "host/plugin-instance/type-instance"; an instance begins behind the
  * first '-'. Returns 0 or -EINVAL with the reason. */

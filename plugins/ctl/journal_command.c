@@ -19,9 +19,9 @@ enum { FLAG_FILE, FLAG_EVENT, FLAG_NAME, FLAG_FOLLOW, FLAG_JSON };
 
 static bool is_wanted(const struct command_line *line, const json_t *event) {
   const char *kind = json_string_value(json_object_get(event, "event"));
-  const char *row = json_string_value(json_object_get(event, "row"));
+  const char *rule = json_string_value(json_object_get(event, "rule"));
   const char *response = json_string_value(json_object_get(event, "response"));
-  const char *name = row != NULL ? row : response;
+  const char *name = rule != NULL ? rule : response;
   const char *wanted_kind = line->flags[FLAG_EVENT];
   const char *wanted_name = line->flags[FLAG_NAME];
   return (wanted_kind == NULL ||
@@ -144,7 +144,7 @@ static const struct command_flag flags[] = {
     [FLAG_FILE] = {"file", "PATH", "the journal (default: " JOURNAL_PATH ")"},
     [FLAG_EVENT] = {"event", "KIND",
                     "only such events: state, response, action, silence ..."},
-    [FLAG_NAME] = {"name", "PATTERN", "only of such rows or responses"},
+    [FLAG_NAME] = {"name", "PATTERN", "only of such rules or responses"},
     [FLAG_FOLLOW] = {"follow", NULL,
                      "go on as lines are added, over rotations; until Ctrl-C"},
     [FLAG_JSON] = {"json", NULL, "the lines as they stand in the file"},

@@ -106,12 +106,13 @@ const struct command silence_command = {
     .operands = "NAME",
     .operands_min = 1,
     .operands_max = 1,
-    .summary = "tell nobody of a row or series for a while",
-    .help = "I<NAME> is a row, or a pattern with C<*>, C<?> and C<[a-z]> for "
-            "rows or for series such as C<web1/dbpool-*/*>. States are judged, "
-            "shown and written to the journal all the same, and responses act; "
-            "only notifications are kept back. A silence is kept over a "
-            "restart",
+    .summary = "tell nobody of a rule or series for a while",
+    .help =
+        "I<NAME> is a rule, or a pattern with C<*>, C<?> and C<[a-z]> for "
+        "rules or for series such as C<web1/dbpool-*/*>. States are judged, "
+        "shown and written to the journal all the same, and responses act; "
+        "only notifications are kept back. A silence is kept over a "
+        "restart",
     .flags = silence_flags,
     .flags_len = sizeof(silence_flags) / sizeof(silence_flags[0]),
     .run = run_silence,
@@ -138,7 +139,7 @@ const struct command release_command = {
     .operands = "[RESPONSE]",
     .operands_max = 1,
     .summary = "undo what a response has done, now",
-    .help = "Of I<RESPONSE>, or of all. It engages again only after its rows "
+    .help = "Of I<RESPONSE>, or of all. It engages again only after its rules "
             "have been calm",
     .flags = order_flags,
     .flags_len = 1,
@@ -150,8 +151,9 @@ const struct command clear_command = {
     .operands = "[RESPONSE]",
     .operands_max = 1,
     .summary = "free a response that has acted too often",
-    .help = "A response that reached its B<MaxActions> an hour acts no more "
-            "until a person has looked",
+    .help =
+        "A response that reached its B<MaxActionsPerHour> an hour acts no more "
+        "until a person has looked",
     .flags = order_flags,
     .flags_len = 1,
     .run = run_clear,

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/reading.h"
+#include "core/metric.h"
 #include "ctl/types_db.h"
 
 #define RECORD_VALUES_MAX 16

@@ -9,7 +9,7 @@
 
 #include "ctl/rehearsal_response.h"
 #include "resource_alert/table/changes.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/series.h"
 #include "resource_alert/table/table.h"
 
@@ -24,10 +24,10 @@
 
 struct rehearsal {
   struct rehearsal_listener listener;
-  struct rows rows;
+  struct rules rules;
   struct changes changes;
   struct table *table;
-  enum alert_state *worst; /* of each row */
+  enum alert_state *worst; /* of each rule */
   struct rehearsal_response *responses;
   size_t responses_len;
   int64_t now_ms;
@@ -36,7 +36,7 @@ struct rehearsal {
   int64_t wake_ms; /* the earliest of the responses' */
   int64_t read_ms; /* of the last reading */
   int64_t forget_ms;
-  size_t *series_max; /* the most series that each row had */
+  size_t *series_max; /* the most series that each rule had */
 };
 
 static int make_responses(struct rehearsal *rehearsal,
@@ -62,18 +62,19 @@ static int make_table(struct rehearsal *rehearsal,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
   changes_init(&rehearsal->changes);
-  const struct rows_source source = resource_alert_rows_source(options);
-  int code = rows_init(&rehearsal->rows, &source, error);
+  const struct rules_source source = resource_alert_rules_source(options);
+  int code = rules_init(&rehearsal->rules, &source, error);
   if (code != 0) {
     return code;
   }
-  rehearsal->worst = calloc(rehearsal->rows.len + 1, sizeof(*rehearsal->worst));
+  rehearsal->worst =
+      calloc(rehearsal->rules.len + 1, sizeof(*rehearsal->worst));
   rehearsal->series_max =
-      calloc(rehearsal->rows.len + 1, sizeof(*rehearsal->series_max));
+      calloc(rehearsal->rules.len + 1, sizeof(*rehearsal->series_max));
   if (rehearsal->worst == NULL || rehearsal->series_max == NULL) {
     return -ENOMEM;
   }
-  return table_new(&rehearsal->rows, &limits, &rehearsal->changes,
+  return table_new(&rehearsal->rules, &limits, &rehearsal->changes,
                    &rehearsal->table);
 }
 
@@ -114,7 +115,7 @@ void rehearsal_free(struct rehearsal *rehearsal) {
   if (rehearsal->table != NULL) {
     table_free(rehearsal->table);
   }
-  rows_fini(&rehearsal->rows);
+  rules_fini(&rehearsal->rules);
   changes_fini(&rehearsal->changes);
   free(rehearsal->responses);
   free(rehearsal->worst);
@@ -136,19 +137,19 @@ static void tell(struct rehearsal *rehearsal, struct watch *watch) {
   }
 }
 
-static size_t count_series(const struct row *row) {
+static size_t count_series(const struct rule *rule) {
   size_t sum = 0;
   for (int state = 0; state < ALERT_STATES; state++) {
-    sum += atomic_load(&row->counts[state]);
+    sum += atomic_load(&rule->counts[state]);
   }
   return sum;
 }
 
-static void look_at_rows(struct rehearsal *rehearsal) {
-  for (size_t i = 0; i < rehearsal->rows.len; i++) {
-    const struct row *row = &rehearsal->rows.items[i];
-    size_t count = count_series(row);
-    rehearsal->worst[i] = row_worst(row);
+static void look_at_rules(struct rehearsal *rehearsal) {
+  for (size_t i = 0; i < rehearsal->rules.len; i++) {
+    const struct rule *rule = &rehearsal->rules.items[i];
+    size_t count = count_series(rule);
+    rehearsal->worst[i] = rule_worst(rule);
     if (count > rehearsal->series_max[i]) {
       rehearsal->series_max[i] = count;
     }
@@ -156,7 +157,7 @@ static void look_at_rows(struct rehearsal *rehearsal) {
 }
 
 static void step_responses(struct rehearsal *rehearsal) {
-  look_at_rows(rehearsal);
+  look_at_rules(rehearsal);
   rehearsal->wake_ms = INT64_MAX;
   for (size_t i = 0; i < rehearsal->responses_len; i++) {
     struct rehearsal_response *response = &rehearsal->responses[i];
@@ -227,27 +228,30 @@ void rehearsal_take(struct rehearsal *rehearsal,
   settle(rehearsal);
 }
 
-void rehearsal_hear(struct rehearsal *rehearsal, const struct notice *notice) {
+void rehearsal_hear(struct rehearsal *rehearsal,
+                    const struct notification *notification) {
   fit_tick(rehearsal, 0); /* its TTL may end at any second */
   rehearsal->read_ms = rehearsal->now_ms;
-  table_hear(rehearsal->table, notice, rehearsal->now_ms);
+  table_hear(rehearsal->table, notification, rehearsal->now_ms);
   settle(rehearsal);
 }
 
-enum alert_state rehearsal_row(const struct rehearsal *rehearsal, size_t row) {
-  return row_worst(&rehearsal->rows.items[row]);
+enum alert_state rehearsal_rule(const struct rehearsal *rehearsal,
+                                size_t rule) {
+  return rule_worst(&rehearsal->rules.items[rule]);
 }
 
-size_t rehearsal_rows_len(const struct rehearsal *rehearsal) {
-  return rehearsal->rows.len;
+size_t rehearsal_rules_len(const struct rehearsal *rehearsal) {
+  return rehearsal->rules.len;
 }
 
-const char *rehearsal_row_name(const struct rehearsal *rehearsal, size_t row) {
-  return rehearsal->rows.items[row].name;
+const char *rehearsal_rule_name(const struct rehearsal *rehearsal,
+                                size_t rule) {
+  return rehearsal->rules.items[rule].name;
 }
 
-size_t rehearsal_row_series(const struct rehearsal *rehearsal, size_t row) {
-  return rehearsal->series_max[row];
+size_t rehearsal_rule_series(const struct rehearsal *rehearsal, size_t rule) {
+  return rehearsal->series_max[rule];
 }
 
 enum response_state rehearsal_response(const struct rehearsal *rehearsal,

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/reading.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
 #include "resource_alert/response/response.h"
@@ -41,19 +41,20 @@ void rehearsal_advance(struct rehearsal *rehearsal, int64_t at_ms);
 void rehearsal_take(struct rehearsal *rehearsal, const struct reading *reading);
 
 /* Hears a notification of another plugin at the clock's time. */
-void rehearsal_hear(struct rehearsal *rehearsal, const struct notice *notice);
+void rehearsal_hear(struct rehearsal *rehearsal,
+                    const struct notification *notification);
 
-/* The rows: those of <Threshold> blocks in their order, then those written for
+/* The rules: those of <Threshold> blocks in their order, then those written for
  * the stock threshold plugin. The name is borrowed. */
-size_t rehearsal_rows_len(const struct rehearsal *rehearsal);
-const char *rehearsal_row_name(const struct rehearsal *rehearsal, size_t row);
+size_t rehearsal_rules_len(const struct rehearsal *rehearsal);
+const char *rehearsal_rule_name(const struct rehearsal *rehearsal, size_t rule);
 
-/* Of the row, or of the response at that place in the configuration. */
-enum alert_state rehearsal_row(const struct rehearsal *rehearsal, size_t row);
+/* Of the rule, or of the response at that place in the configuration. */
+enum alert_state rehearsal_rule(const struct rehearsal *rehearsal, size_t rule);
 enum response_state rehearsal_response(const struct rehearsal *rehearsal,
                                        size_t response);
-/* The most series that a row has had at a time. */
-size_t rehearsal_row_series(const struct rehearsal *rehearsal, size_t row);
+/* The most series that a rule has had at a time. */
+size_t rehearsal_rule_series(const struct rehearsal *rehearsal, size_t rule);
 
 /* Accepts NULL. */
 void rehearsal_free(struct rehearsal *rehearsal);

@@ -68,17 +68,17 @@ static int make_trigger(struct rehearsal_response *response,
                         const struct resource_alert_options *table) {
   struct trigger *trigger = &response->trigger;
   size_t len = 0;
-  const char **names = resource_alert_row_names(table, &len);
+  const char **names = resource_alert_rule_names(table, &len);
   trigger->at_least = options->at_least == RESPONSE_TRIGGER_FAILURE
                           ? ALERT_FAILURE
                           : ALERT_WARNING;
-  trigger->rows = calloc(options->when.len + 1, sizeof(*trigger->rows));
-  bool is_there = names != NULL && trigger->rows != NULL;
+  trigger->rules = calloc(options->when.len + 1, sizeof(*trigger->rules));
+  bool is_there = names != NULL && trigger->rules != NULL;
   for (size_t i = 0; i < options->when.len && is_there; i++) {
     for (size_t j = 0; j < len; j++) {
       if (strcmp(names[j], options->when.items[i]) == 0) {
-        trigger->rows[trigger->len++] =
-            (struct trigger_row){.name = options->when.items[i], .row = j};
+        trigger->rules[trigger->len++] =
+            (struct trigger_rule){.name = options->when.items[i], .rule = j};
         break;
       }
     }
@@ -122,7 +122,7 @@ int rehearsal_response_init(struct rehearsal_response *response,
 
 void rehearsal_response_fini(struct rehearsal_response *response) {
   response_fini(&response->machine);
-  free(response->trigger.rows);
+  free(response->trigger.rules);
   free(response->names);
 }
 
@@ -144,11 +144,11 @@ static void act(struct rehearsal_response *response, size_t task,
 }
 
 void rehearsal_response_step(struct rehearsal_response *response,
-                             const enum alert_state *rows, int64_t now_ms,
+                             const enum alert_state *rules, int64_t now_ms,
                              const struct rehearsal_listener *listener) {
   struct response *machine = &response->machine;
   for (size_t i = 0; i < response->trigger.len; i++) {
-    response->trigger.rows[i].state = rows[response->trigger.rows[i].row];
+    response->trigger.rules[i].state = rules[response->trigger.rules[i].rule];
   }
   /* An act may change the state, which may call for the next act. */
   for (size_t i = 0; i <= 2 * machine->tasks_len + 2; i++) {

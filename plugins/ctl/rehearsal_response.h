@@ -13,7 +13,7 @@ struct rehearsal_response {
   struct trigger trigger;
   char (*names)[REHEARSAL_ACTION_BYTES]; /* of the actions */
   size_t index;
-  int64_t wake_ms; /* when something is due though no row changes */
+  int64_t wake_ms; /* when something is due though no rule changes */
 };
 
 /* Returns 0 or -ENOMEM; all zero on entry; fini also after a failure. */
@@ -24,9 +24,9 @@ int rehearsal_response_init(struct rehearsal_response *response,
                             int64_t now_ms);
 void rehearsal_response_fini(struct rehearsal_response *response);
 
-/* Does all that is due. rows: the worst state of each row. */
+/* Does all that is due. rules: the worst state of each rule. */
 void rehearsal_response_step(struct rehearsal_response *response,
-                             const enum alert_state *rows, int64_t now_ms,
+                             const enum alert_state *rules, int64_t now_ms,
                              const struct rehearsal_listener *listener);
 
 #endif

@@ -105,18 +105,18 @@ static void play(const struct replay_wish *wish, struct record *record,
   }
 }
 
-static int name_rows(const struct rehearsal *rehearsal,
-                     struct replay_result *result) {
-  size_t len = result->tally.rows_len;
-  result->rows = calloc(len + 1, sizeof(*result->rows));
-  for (size_t i = 0; result->rows != NULL && i < len; i++) {
-    result->rows[i].name = strdup(rehearsal_row_name(rehearsal, i));
-    result->rows[i].series = rehearsal_row_series(rehearsal, i);
-    if (result->rows[i].name == NULL) {
+static int name_rules(const struct rehearsal *rehearsal,
+                      struct replay_result *result) {
+  size_t len = result->tally.rules_len;
+  result->rules = calloc(len + 1, sizeof(*result->rules));
+  for (size_t i = 0; result->rules != NULL && i < len; i++) {
+    result->rules[i].name = strdup(rehearsal_rule_name(rehearsal, i));
+    result->rules[i].series = rehearsal_rule_series(rehearsal, i);
+    if (result->rules[i].name == NULL) {
       return -ENOMEM;
     }
   }
-  return result->rows == NULL ? -ENOMEM : 0;
+  return result->rules == NULL ? -ENOMEM : 0;
 }
 
 static int play_record(const struct replay_wish *wish, struct record *record,
@@ -135,12 +135,12 @@ static int play_record(const struct replay_wish *wish, struct record *record,
   if (code != 0) {
     return code;
   }
-  code = tally_init(&result->tally, rehearsal_rows_len(rehearsal),
+  code = tally_init(&result->tally, rehearsal_rules_len(rehearsal),
                     wish->options->responses.responses.len, wish->short_ms);
   if (code == 0) {
     play(wish, record, &first, rehearsal, result);
     tally_end(&result->tally, result->last_ms);
-    code = name_rows(rehearsal, result);
+    code = name_rules(rehearsal, result);
   }
   if (code != 0) {
     (void)error_set(error, code, "out of memory");
@@ -166,10 +166,11 @@ int replay_run(const struct replay_wish *wish, struct replay_result *ret,
 }
 
 void replay_result_fini(struct replay_result *result) {
-  for (size_t i = 0; result->rows != NULL && i < result->tally.rows_len; i++) {
-    free(result->rows[i].name);
+  for (size_t i = 0; result->rules != NULL && i < result->tally.rules_len;
+       i++) {
+    free(result->rules[i].name);
   }
-  free(result->rows);
-  result->rows = NULL;
+  free(result->rules);
+  result->rules = NULL;
   tally_fini(&result->tally);
 }

@@ -20,10 +20,10 @@ struct replay_result {
   struct tally tally;
   struct record_counts counts;
   int64_t first_ms, last_ms;
-  struct replay_row {
+  struct replay_rule {
     char *name;
     size_t series; /* the most at a time */
-  } * rows;        /* tally.rows_len of them */
+  } * rules;       /* tally.rules_len of them */
 };
 
 /* Returns 0 with *ret yours (replay_result_fini), or negative errno with a

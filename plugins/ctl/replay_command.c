@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "ctl/command.h"
 #include "ctl/configured.h"
 #include "ctl/duration.h"
@@ -57,21 +57,21 @@ static void print_head(const struct replay_result *result, int64_t took_ms) {
   }
 }
 
-static void print_rows(const struct replay_result *result) {
+static void print_rules(const struct replay_result *result) {
   (void)printf("\n%-18s %7s %9s %6s %9s %8s  %-14s %s\n", "ROW", "SERIES",
                "EPISODES", "SHORT", "FAILURES", "MISSING", "IN ALL", "LONGEST");
-  for (size_t i = 0; i < result->tally.rows_len; i++) {
-    const struct tally_row *row = &result->tally.rows[i];
+  for (size_t i = 0; i < result->tally.rules_len; i++) {
+    const struct tally_rule *rule = &result->tally.rules[i];
     char total[48], longest[48];
-    terminal_format_age((double)row->total_ms / 1000, total, sizeof(total));
-    terminal_format_age((double)row->longest_ms / 1000, longest,
+    terminal_format_age((double)rule->total_ms / 1000, total, sizeof(total));
+    terminal_format_age((double)rule->longest_ms / 1000, longest,
                         sizeof(longest));
     (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
-                 result->rows[i].name, result->rows[i].series,
-                 (unsigned long long)row->episodes,
-                 (unsigned long long)row->flaps,
-                 (unsigned long long)row->failures,
-                 (unsigned long long)row->missing, total, longest);
+                 result->rules[i].name, result->rules[i].series,
+                 (unsigned long long)rule->episodes,
+                 (unsigned long long)rule->flaps,
+                 (unsigned long long)rule->failures,
+                 (unsigned long long)rule->missing, total, longest);
   }
 }
 
@@ -121,13 +121,13 @@ static int read_types(const struct command_line *line, struct types_db *types,
 static int replay(const struct command_line *line, struct replay_wish *wish,
                   struct resource_alert_options *options, struct error *error) {
   struct replay_result result;
-  int64_t start_ms = monotonic_ms();
+  int64_t start_ms = clock_monotonic_ms();
   int code = replay_run(wish, &result, error);
   if (code != 0) {
     return code;
   }
-  print_head(&result, monotonic_ms() - start_ms);
-  print_rows(&result);
+  print_head(&result, clock_monotonic_ms() - start_ms);
+  print_rules(&result);
   print_responses(options, &result);
   if (line->flags[FLAG_SUGGEST] != NULL) {
     code = suggest_print(wish, options, &result, error);

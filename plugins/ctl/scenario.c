@@ -68,20 +68,20 @@ static void complain(struct running *running,
                 moment->head.label, what, name, wanted, found);
 }
 
-static void check_row(struct running *running,
-                      const struct scenario_moment *moment, const char *name,
-                      const char *wanted) {
-  for (size_t i = 0; i < rehearsal_rows_len(running->rehearsal); i++) {
-    if (strcmp(rehearsal_row_name(running->rehearsal, i), name) == 0) {
+static void check_rule(struct running *running,
+                       const struct scenario_moment *moment, const char *name,
+                       const char *wanted) {
+  for (size_t i = 0; i < rehearsal_rules_len(running->rehearsal); i++) {
+    if (strcmp(rehearsal_rule_name(running->rehearsal, i), name) == 0) {
       const char *found =
-          alert_state_name(rehearsal_row(running->rehearsal, i));
+          alert_state_name(rehearsal_rule(running->rehearsal, i));
       if (strcmp(found, wanted) != 0) {
-        complain(running, moment, "row", name, wanted, found);
+        complain(running, moment, "rule", name, wanted, found);
       }
       return;
     }
   }
-  complain(running, moment, "row", name, wanted, "no such row");
+  complain(running, moment, "rule", name, wanted, "no such rule");
 }
 
 static void check_response(struct running *running,
@@ -104,26 +104,26 @@ static void check_response(struct running *running,
 
 static void hear(struct running *running, char *const *words) {
   struct reading_names names = {.host = ""};
-  struct notice notice = {.message = words[2]};
-  (void)scenario_parse_severity(words[0], &notice.severity, NULL);
+  struct notification notification = {.message = words[2]};
+  (void)scenario_parse_severity(words[0], &notification.severity, NULL);
   (void)identity_parse_speaker(words[1], &names, NULL);
-  notice.host = names.host;
-  notice.plugin = names.plugin;
-  notice.plugin_instance = names.plugin_instance;
-  notice.type = names.type;
-  notice.type_instance = names.type_instance;
-  rehearsal_hear(running->rehearsal, &notice);
+  notification.host = names.host;
+  notification.plugin = names.plugin;
+  notification.plugin_instance = names.plugin_instance;
+  notification.type = names.type;
+  notification.type_instance = names.type_instance;
+  rehearsal_hear(running->rehearsal, &notification);
 }
 
 static void live_moment(struct running *running,
                         const struct scenario_moment *moment) {
-  const struct option_strings *notices = &moment->notices;
-  for (size_t i = 0; i < notices->len; i += SCENARIO_NOTICE_WORDS) {
-    hear(running, notices->items + i);
+  const struct option_strings *notifications = &moment->notifications;
+  for (size_t i = 0; i < notifications->len; i += SCENARIO_NOTICE_WORDS) {
+    hear(running, notifications->items + i);
   }
-  for (size_t i = 0; i + 1 < moment->rows.len; i += 2) {
-    check_row(running, moment, moment->rows.items[i],
-              moment->rows.items[i + 1]);
+  for (size_t i = 0; i + 1 < moment->rules.len; i += 2) {
+    check_rule(running, moment, moment->rules.items[i],
+               moment->rules.items[i + 1]);
   }
   for (size_t i = 0; i + 1 < moment->responses.len; i += 2) {
     check_response(running, moment, moment->responses.items[i],

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "core/notice.h"
+#include "core/notification.h"
 #include "core/option.h"
 #include "resource_alert/options.h"
 
@@ -16,9 +16,10 @@ struct scenario_series {
 };
 
 struct scenario_moment {
-  struct option_head head;       /* since the first reading */
-  struct option_strings notices; /* severity, speaker, message, severity ... */
-  struct option_strings rows;    /* name, state, name, state ... */
+  struct option_head head; /* since the first reading */
+  struct option_strings
+      notifications;           /* severity, speaker, message, severity ... */
+  struct option_strings rules; /* name, state, name, state ... */
   struct option_strings responses; /* likewise */
 };
 
@@ -41,7 +42,7 @@ extern const struct option_block scenario_file_block;
 #define SCENARIO_NOTICE_WORDS 3
 
 /* "failure", "warning" or "okay". Returns 0 or -EINVAL with the reason. */
-int scenario_parse_severity(const char *word, enum notice_severity *ret,
+int scenario_parse_severity(const char *word, enum notification_severity *ret,
                             struct error *error);
 
 /* Runs one; a line to FILE for each expectation that is not met.

@@ -27,14 +27,14 @@ static int check_moment(const char *label, struct error *error) {
   return strcmp(label, "0") == 0 ? 0 : duration_parse(label, &unused, error);
 }
 
-int scenario_parse_severity(const char *word, enum notice_severity *ret,
+int scenario_parse_severity(const char *word, enum notification_severity *ret,
                             struct error *error) {
-  static const char *const words[] = {[NOTICE_FAILURE] = "failure",
-                                      [NOTICE_WARNING] = "warning",
-                                      [NOTICE_OKAY] = "okay"};
-  for (int i = NOTICE_FAILURE; i <= NOTICE_OKAY; i++) {
+  static const char *const words[] = {[NOTIFICATION_FAILURE] = "failure",
+                                      [NOTIFICATION_WARNING] = "warning",
+                                      [NOTIFICATION_OKAY] = "okay"};
+  for (int i = NOTIFICATION_FAILURE; i <= NOTIFICATION_OKAY; i++) {
     if (strcmp(words[i], word) == 0) {
-      *ret = (enum notice_severity)i;
+      *ret = (enum notification_severity)i;
       return 0;
     }
   }
@@ -44,14 +44,15 @@ int scenario_parse_severity(const char *word, enum notice_severity *ret,
                    word);
 }
 
-static int check_notices(const struct option_strings *notices,
+static int check_notices(const struct option_strings *notifications,
                          struct error *error) {
-  for (size_t i = 0; i < notices->len; i += SCENARIO_NOTICE_WORDS) {
-    enum notice_severity severity;
+  for (size_t i = 0; i < notifications->len; i += SCENARIO_NOTICE_WORDS) {
+    enum notification_severity severity;
     struct reading_names names;
-    int code = scenario_parse_severity(notices->items[i], &severity, error);
+    int code =
+        scenario_parse_severity(notifications->items[i], &severity, error);
     if (code == 0) {
-      code = identity_parse_speaker(notices->items[i + 1], &names, error);
+      code = identity_parse_speaker(notifications->items[i + 1], &names, error);
     }
     if (code != 0) {
       return code;
@@ -62,20 +63,20 @@ static int check_notices(const struct option_strings *notices,
 
 static int check_words(const void *target, struct error *error) {
   const struct scenario_moment *moment = target;
-  if (moment->rows.len % 2 != 0 || moment->responses.len % 2 != 0 ||
-      moment->notices.len % SCENARIO_NOTICE_WORDS != 0) {
+  if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
+      moment->notifications.len % SCENARIO_NOTICE_WORDS != 0) {
     return error_set(error, -EINVAL,
                      "write Row \"NAME\" \"STATE\", Response \"NAME\" "
                      "\"STATE\" and Notification \"SEVERITY\" "
                      "\"HOST/PLUGIN-INSTANCE/TYPE-INSTANCE\" \"MESSAGE\"");
   }
-  for (size_t i = 1; i < moment->rows.len; i += 2) {
+  for (size_t i = 1; i < moment->rules.len; i += 2) {
     enum alert_state unused;
-    if (!alert_state_parse(moment->rows.items[i], &unused)) {
+    if (!alert_state_parse(moment->rules.items[i], &unused)) {
       return error_set(error, -EINVAL,
                        "Row \"%s\" \"%s\": no such state; write UNKNOWN, "
                        "OKAY, WARNING, FAILURE or MISSING",
-                       moment->rows.items[i - 1], moment->rows.items[i]);
+                       moment->rules.items[i - 1], moment->rules.items[i]);
     }
   }
   for (size_t i = 1; i < moment->responses.len; i += 2) {
@@ -88,7 +89,7 @@ static int check_words(const void *target, struct error *error) {
                        moment->responses.items[i]);
     }
   }
-  return check_notices(&moment->notices, error);
+  return check_notices(&moment->notifications, error);
 }
 
 static const struct option series_options[] = {
@@ -118,17 +119,17 @@ static const struct option_block series_block = {
 };
 
 static const struct option moment_options[] = {
-    {.name = "Row",
+    {.name = "Rule",
      .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_moment, rows),
-     .help = "A row and its state."},
+     .offset = offsetof(struct scenario_moment, rules),
+     .help = "A rule and its state."},
     {.name = "Response",
      .kind = OPTION_STRINGS,
      .offset = offsetof(struct scenario_moment, responses),
      .help = "A response and its state."},
     {.name = "Notification",
      .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_moment, notices),
+     .offset = offsetof(struct scenario_moment, notifications),
      .help = "What another plugin says."},
 };
 

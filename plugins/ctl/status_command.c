@@ -79,7 +79,7 @@ const struct command status_command = {
     .summary = "what the threshold table thinks and what is done about it",
     .help = "Rows with state, value, limits and since when, responses with "
             "their next step, silences. The exit code is that of a monitoring "
-            "plugin: 0 where every row is OKAY, 1 with a row in WARNING or "
+            "plugin: 0 where every rule is OKAY, 1 with a rule in WARNING or "
             "MISSING, 2 with one in FAILURE, 3 where nothing is known yet or "
             "the daemon does not answer",
     .flags = status_flags,

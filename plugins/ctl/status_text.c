@@ -24,10 +24,10 @@ int status_text_result(const json_t *status) {
   return strcmp(worst, "OKAY") == 0 ? COMMAND_OKAY : COMMAND_WARNING;
 }
 
-static void format_value(const json_t *row, char *text, size_t bytes) {
-  const json_t *value = json_object_get(row, "value");
+static void format_value(const json_t *rule, char *text, size_t bytes) {
+  const json_t *value = json_object_get(rule, "value");
   char unit[64];
-  (void)terminal_text(row, "unit", unit, sizeof(unit));
+  (void)terminal_text(rule, "unit", unit, sizeof(unit));
   if (json_is_number(value)) {
     (void)snprintf(text, bytes, "%.6g%s%s", json_number_value(value),
                    unit[0] == '\0' ? "" : " ", unit);
@@ -37,7 +37,7 @@ static void format_value(const json_t *row, char *text, size_t bytes) {
 }
 
 /* ">80 >95", the warning's limits before the failure's. */
-static void format_limits(const json_t *row, char *text, size_t bytes) {
+static void format_limits(const json_t *rule, char *text, size_t bytes) {
   static const struct {
     const char *name;
     char sign;
@@ -45,7 +45,7 @@ static void format_limits(const json_t *row, char *text, size_t bytes) {
                 {"warning_max", '>'},
                 {"failure_min", '<'},
                 {"failure_max", '>'}};
-  const json_t *object = json_object_get(row, "limits");
+  const json_t *object = json_object_get(rule, "limits");
   size_t used = 0;
   text[0] = '\0';
   for (size_t i = 0; i < 4; i++) {
@@ -68,10 +68,10 @@ static void format_since(const json_t *object, double now_s, char *text,
   }
 }
 
-/* What a row's series are called: the one, or how many. */
-static void format_series(const json_t *row, char *text, size_t bytes) {
-  const json_t *series = json_object_get(row, "series");
-  json_int_t count = json_integer_value(json_object_get(row, "series_count"));
+/* What a rule's series are called: the one, or how many. */
+static void format_series(const json_t *rule, char *text, size_t bytes) {
+  const json_t *series = json_object_get(rule, "series");
+  json_int_t count = json_integer_value(json_object_get(rule, "series_count"));
   if (count == 0) {
     (void)snprintf(text, bytes, "no series has matched yet");
     return;
@@ -84,22 +84,22 @@ static void format_series(const json_t *row, char *text, size_t bytes) {
   }
 }
 
-static void print_row(const json_t *row, double now_s, int columns) {
+static void print_rule(const json_t *rule, double now_s, int columns) {
   char state[32], name[CELL_BYTES], value[96], limits[128], since[48];
   char series[CELL_BYTES];
-  (void)terminal_text(row, "state", state, sizeof(state));
-  (void)terminal_text(row, "name", name, sizeof(name));
-  format_value(row, value, sizeof(value));
-  format_limits(row, limits, sizeof(limits));
-  format_since(row, now_s, since, sizeof(since));
-  format_series(row, series, sizeof(series));
+  (void)terminal_text(rule, "state", state, sizeof(state));
+  (void)terminal_text(rule, "name", name, sizeof(name));
+  format_value(rule, value, sizeof(value));
+  format_limits(rule, limits, sizeof(limits));
+  format_since(rule, now_s, since, sizeof(since));
+  format_series(rule, series, sizeof(series));
   terminal_print_state(state, 8);
   int left = columns - 66;
   (void)printf(" %-18.18s %12.12s  %-12s %-11s", name, value, limits, since);
   if (left >= 12) {
     (void)printf(" %.*s", left, series);
   }
-  (void)printf("%s\n", json_is_true(json_object_get(row, "silenced"))
+  (void)printf("%s\n", json_is_true(json_object_get(rule, "silenced"))
                            ? " (silenced)"
                            : "");
 }
@@ -138,13 +138,13 @@ void status_text_print(const json_t *status) {
                terminal_text(status, "mode", mode, sizeof(mode)));
   size_t index;
   const json_t *one;
-  const json_t *rows = json_object_get(status, "rows");
+  const json_t *rules = json_object_get(status, "rules");
   const json_t *responses = json_object_get(status, "responses");
   const json_t *silences = json_object_get(status, "silences");
   (void)printf("%-8s %-18s %12s  %-12s %-11s%s\n", "STATE", "ROW", "VALUE",
                "LIMITS", "SINCE", columns >= 78 ? " SERIES" : "");
-  for (index = 0; index < json_array_size(rows); index++) {
-    print_row(json_array_get(rows, index), now_s, columns);
+  for (index = 0; index < json_array_size(rules); index++) {
+    print_rule(json_array_get(rules, index), now_s, columns);
   }
   if (json_array_size(responses) > 0) {
     (void)printf("\n%-9s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",

@@ -8,7 +8,7 @@
 /* Prints it to standard output. */
 void status_text_print(const json_t *status);
 
-/* enum command_result of the worst row. */
+/* enum command_result of the worst rule. */
 int status_text_result(const json_t *status);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* suggest: which For or Hysteresis would have kept a row from flapping. */
+/* suggest: which For or Hysteresis would have kept a rule from flapping. */
 #ifndef CTL_SUGGEST_H
 #define CTL_SUGGEST_H
 
 #include "ctl/replay.h"
 
-/* Replays with other values for every row of which BEFORE has flaps, and
+/* Replays with other values for every rule of which BEFORE has flaps, and
  * prints a line each. options: changed, and put back.
  * Returns 0 or negative errno with a text. */
 int suggest_print(struct replay_wish *wish,

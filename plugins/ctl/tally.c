@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tally_init(struct tally *tally, size_t rows_len, size_t responses_len,
+int tally_init(struct tally *tally, size_t rules_len, size_t responses_len,
                int64_t short_ms) {
-  *tally = (struct tally){.rows_len = rows_len,
+  *tally = (struct tally){.rules_len = rules_len,
                           .responses_len = responses_len,
                           .short_ms = short_ms};
-  tally->rows = calloc(tally->rows_len + 1, sizeof(*tally->rows));
+  tally->rules = calloc(tally->rules_len + 1, sizeof(*tally->rules));
   tally->responses =
       calloc(tally->responses_len + 1, sizeof(*tally->responses));
-  return tally->rows == NULL || tally->responses == NULL ? -ENOMEM : 0;
+  return tally->rules == NULL || tally->responses == NULL ? -ENOMEM : 0;
 }
 
 void tally_fini(struct tally *tally) {
@@ -27,15 +27,15 @@ void tally_fini(struct tally *tally) {
     free(tally->responses[i].actions);
   }
   free(tally->open);
-  free(tally->rows);
+  free(tally->rules);
   free(tally->responses);
   *tally = (struct tally){0};
 }
 
-static struct tally_open *find_open(struct tally *tally, size_t row,
+static struct tally_open *find_open(struct tally *tally, size_t rule,
                                     const char *series) {
   for (size_t i = 0; i < tally->open_len; i++) {
-    if (tally->open[i].row == row &&
+    if (tally->open[i].rule == rule &&
         strcmp(tally->open[i].series, series) == 0) {
       return &tally->open[i];
     }
@@ -57,17 +57,18 @@ static void begin_episode(struct tally *tally, int64_t at_ms,
     return;
   }
   larger[tally->open_len++] = (struct tally_open){
-      .row = change->row->index, .series = series, .since_ms = at_ms};
-  tally->rows[change->row->index].episodes++;
+      .rule = change->rule->index, .series = series, .since_ms = at_ms};
+  tally->rules[change->rule->index].episodes++;
 }
 
 static void end_episode(struct tally *tally, struct tally_open *open,
                         int64_t at_ms, bool is_cut_off) {
-  struct tally_row *row = &tally->rows[open->row];
+  struct tally_rule *rule = &tally->rules[open->rule];
   int64_t lasted_ms = at_ms - open->since_ms;
-  row->total_ms += lasted_ms;
-  row->longest_ms = lasted_ms > row->longest_ms ? lasted_ms : row->longest_ms;
-  row->flaps += lasted_ms < tally->short_ms && !is_cut_off ? 1 : 0;
+  rule->total_ms += lasted_ms;
+  rule->longest_ms =
+      lasted_ms > rule->longest_ms ? lasted_ms : rule->longest_ms;
+  rule->flaps += lasted_ms < tally->short_ms && !is_cut_off ? 1 : 0;
   free(open->series);
   *open = tally->open[--tally->open_len];
 }
@@ -79,11 +80,11 @@ static bool is_bad(enum alert_state state) {
 
 void tally_alert(struct tally *tally, int64_t at_ms,
                  const struct announcement *change) {
-  struct tally_row *row = &tally->rows[change->row->index];
+  struct tally_rule *rule = &tally->rules[change->rule->index];
   struct tally_open *open =
-      find_open(tally, change->row->index, change->series);
-  row->failures += change->to == ALERT_FAILURE ? 1 : 0;
-  row->missing += change->to == ALERT_MISSING ? 1 : 0;
+      find_open(tally, change->rule->index, change->series);
+  rule->failures += change->to == ALERT_FAILURE ? 1 : 0;
+  rule->missing += change->to == ALERT_MISSING ? 1 : 0;
   if (is_bad(change->to) && open == NULL) {
     begin_episode(tally, at_ms, change);
   } else if (!is_bad(change->to) && open != NULL) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tally: what a replay counts: episodes of each row, engagements of each
+/* tally: what a replay counts: episodes of each rule, engagements of each
  * response. */
 #ifndef CTL_TALLY_H
 #define CTL_TALLY_H
@@ -10,14 +10,14 @@
 #include "core/error.h"
 #include "ctl/rehearsal.h"
 
-/* A series of a row that is not okay now. */
+/* A series of a rule that is not okay now. */
 struct tally_open {
-  size_t row;
+  size_t rule;
   char *series;
   int64_t since_ms;
 };
 
-struct tally_row {
+struct tally_rule {
   uint64_t episodes; /* from not okay to okay */
   uint64_t flaps;    /* episodes shorter than short_ms */
   uint64_t failures; /* episodes' steps into FAILURE */
@@ -48,8 +48,8 @@ struct tally_response {
 };
 
 struct tally {
-  struct tally_row *rows;
-  size_t rows_len;
+  struct tally_rule *rules;
+  size_t rules_len;
   struct tally_response *responses;
   size_t responses_len;
   struct tally_open *open;
@@ -59,7 +59,7 @@ struct tally {
 };
 
 /* Returns 0 or -ENOMEM; yours, tally_fini(), also after a failure. */
-int tally_init(struct tally *tally, size_t rows_len, size_t responses_len,
+int tally_init(struct tally *tally, size_t rules_len, size_t responses_len,
                int64_t short_ms);
 void tally_fini(struct tally *tally);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/atomic_file.h"
-#include "core/config_text.h"
+#include "core/config.h"
+#include "core/file_util.h"
 #include "ctl/command.h"
 #include "ctl/configured.h"
 #include "ctl/findings.h"
@@ -37,7 +37,7 @@ static int read_tests(const char *path, struct scenario_file *tests) {
   struct config_item root = {0};
   char *text = NULL;
   size_t bytes = 0;
-  int code = atomic_file_read(path, FILE_BYTES_MAX, &text, &bytes, &error);
+  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, &error);
   if (code == 0) {
     code = config_text_parse(text, bytes, &root, &error);
     free(text);
@@ -188,7 +188,7 @@ const struct command test_command = {
         "in one or six intervals. B<Source> names the data source where it "
         "is not I<value>. The time of B<At> counts from the first interval; "
         "what is read at that time has been judged. What another plugin says "
-        "then, for rows that are notifications, stands in there, too: "
+        "then, for rules that are notifications, stands in there, too: "
         "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">, with "
         "I<failure>, I<warning> or I<okay>, whom it speaks of, and the "
         "message. A path in B<Configuration> is relative to the file.\n\n"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 
@@ -63,7 +63,7 @@ int types_db_read(struct types_db *types, const char *path,
                   struct error *error) {
   char *text = NULL;
   size_t bytes = 0;
-  int code = atomic_file_read(path, FILE_BYTES_MAX, &text, &bytes, error);
+  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, error);
   if (code != 0) {
     return code;
   }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
-#include "core/reading.h"
+#include "core/metric.h"
 
 #define TYPES_DB_SOURCES_MAX 16
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/worker_thread.h"
 
 /* How soon a thread sees that it was given up. */
 #define STEP_MS 100
@@ -74,10 +74,10 @@ static bool is_given_up(struct attempt *attempt) {
   return answer;
 }
 
-/* A notice of the server is of no interest, and libpq would print it. */
-static void ignore_notice(void *context, const PGresult *notice) {
+/* A notification of the server is of no interest, and libpq would print it. */
+static void ignore_notification(void *context, const PGresult *notification) {
   (void)context;
-  (void)notice;
+  (void)notification;
 }
 
 /* Drives libpq until it is connected, has failed, or time is up. */
@@ -86,7 +86,7 @@ static void connect_until(struct attempt *attempt, PGconn *session,
   PostgresPollingStatusType wish = PGRES_POLLING_WRITING;
   while (wish != PGRES_POLLING_OK && wish != PGRES_POLLING_FAILED &&
          !is_given_up(attempt)) {
-    int left_ms = deadline_left_ms(deadline_ms);
+    int left_ms = clock_left_ms(deadline_ms);
     if (left_ms == 0) {
       return;
     }
@@ -108,8 +108,8 @@ static void *run(void *context) {
                            (const char *const *)attempt->values, 0);
   if (session != NULL && PQstatus(session) != CONNECTION_BAD) {
     (void)PQsetErrorVerbosity(session, PQERRORS_VERBOSE); /* has SQLSTATE */
-    (void)PQsetNoticeReceiver(session, ignore_notice, NULL);
-    connect_until(attempt, session, monotonic_ms() + attempt->timeout_ms);
+    (void)PQsetNoticeReceiver(session, ignore_notification, NULL);
+    connect_until(attempt, session, clock_monotonic_ms() + attempt->timeout_ms);
   }
   (void)pthread_mutex_lock(&attempt->lock);
   attempt->session = session;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "dbpool/connection.h"
 #include "dbpool/pgbouncer.h"
 #include "dbpool/target.h"
@@ -256,7 +256,7 @@ void bouncer_read(struct bouncer *bouncer, double interval_s) {
   put(bouncer, bouncer->label, "gauge", "up", code == 0 ? 1 : 0);
   put(bouncer, bouncer->label, "gauge", "full", code == -EUSERS ? 1 : 0);
   if (code == 0) {
-    int64_t now_ns = monotonic_ns();
+    int64_t now_ns = clock_monotonic_ns();
     put_clients(bouncer);
     for (size_t i = 0; i < bouncer->view.pools_len; i++) {
       put_pool(bouncer, &bouncer->view.pools[i]);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "core/text.h"
 #include "dbpool/attempt.h"
 
@@ -192,7 +192,7 @@ static int wait_for(PGconn *session, short events, int64_t deadline_ms,
                     struct error *error) {
   struct pollfd wait = {.fd = PQsocket(session), .events = events};
   for (;;) {
-    int left_ms = deadline_left_ms(deadline_ms);
+    int left_ms = clock_left_ms(deadline_ms);
     int ready = poll(&wait, 1, left_ms);
     if (ready > 0) {
       return 0;
@@ -285,7 +285,7 @@ static int collect(PGconn *session, int64_t deadline_ms, struct answer *answer,
 static int send_question(struct connection *connection, const char *sql,
                          struct error *error) {
   connection->is_asked = true;
-  connection->asked_ns = monotonic_ns();
+  connection->asked_ns = clock_monotonic_ns();
   return PQsendQuery(connection->session, sql) != 0
              ? 0
              : fail(PQerrorMessage(connection->session), -EPIPE, error);
@@ -307,7 +307,7 @@ int connection_ask(struct connection *connection, const char *sql,
     code = collect(session, deadline_ms, &connection->answer, error);
   }
   if (code == 0) {
-    connection->answer.took_ns = monotonic_ns() - connection->asked_ns;
+    connection->answer.took_ns = clock_monotonic_ns() - connection->asked_ns;
     connection->is_asked = false;
     *answer = connection->answer;
     connection->answer = (struct answer){0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dbpool: glue between collectd and the plugin's trade. Each server has a read
  * callback of its own, so that one that hangs delays no other. */
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "dbpool/bouncer.h"
 #include "dbpool/claim.h"
 #include "dbpool/options.h"
@@ -9,8 +9,8 @@
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
-#include "glue/notices.h"
-#include "glue/samples.h"
+#include "glue/notifications.h"
+#include "glue/values.h"
 
 #include "collectd.h"
 #include "plugin.h"
@@ -38,7 +38,7 @@ static int read_server(user_data_t *data) {
 static int64_t shutdown_deadline_ms(void) {
   static int64_t deadline_ms;
   if (deadline_ms == 0) {
-    deadline_ms = monotonic_ms() + SHUTDOWN_MS;
+    deadline_ms = clock_monotonic_ms() + SHUTDOWN_MS;
   }
   return deadline_ms;
 }
@@ -161,10 +161,10 @@ static int take_notification(const notification_t *notification,
   }
   const struct pool_options *pools = options.pools.items;
   if (!atomic_exchange(&has_said_claim[pool - pools], true)) {
-    report(&outlets.report, REPORT_WARNING,
-           "pool \"%s\": the application's log contradicts: %s; correct the "
-           "<Pool>",
-           pool->head.label, text);
+    log_write(&outlets.report, LOG_LEVEL_WARNING,
+              "pool \"%s\": the application's log contradicts: %s; correct the "
+              "<Pool>",
+              pool->head.label, text);
   }
   return 0;
 }
@@ -189,7 +189,7 @@ static int configure(oconfig_item_t *item) {
 void module_register(void) {
   outlets = (struct outlets){
       .samples = glue_sample_sink("dbpool"),
-      .notices = glue_notice_sink("dbpool"),
+      .notifications = glue_notification_sink("dbpool"),
       .report = glue_log_sink("dbpool"),
   };
   if (option_init(&dbpool_options, &options) == 0) {

@@ -101,11 +101,12 @@ int monitor_add(struct monitor *monitor, const struct session *session) {
 static void say_indistinct(struct monitor *monitor) {
   if (monitor->peers.indistinct > 1 && !monitor->has_said_indistinct) {
     monitor->has_said_indistinct = true;
-    report(&monitor->outlets->report, REPORT_NOTICE,
-           "pool \"%s\": the processes of %zu local sessions cannot be seen "
-           "from here and count as one; if there are several, set Processes to "
-           "a number",
-           monitor->options->head.label, monitor->peers.indistinct);
+    log_write(
+        &monitor->outlets->report, LOG_LEVEL_NOTICE,
+        "pool \"%s\": the processes of %zu local sessions cannot be seen "
+        "from here and count as one; if there are several, set Processes to "
+        "a number",
+        monitor->options->head.label, monitor->peers.indistinct);
   }
 }
 
@@ -140,17 +141,18 @@ static void find_leaks(struct monitor *monitor,
                   monitor->now_us, &limits, monitor->leaks,
                   &monitor->leaks_len);
   suspects_update(&monitor->suspects, monitor->leaks, monitor->leaks_len,
-                  monitor->now_us, &monitor->outlets->notices);
+                  monitor->now_us, &monitor->outlets->notifications);
 }
 
 static void say_beyond(struct monitor *monitor,
                        const struct pool_estimate *estimate) {
   if (estimate->is_beyond && !monitor->has_said_beyond) {
     monitor->has_said_beyond = true;
-    report(&monitor->outlets->report, REPORT_WARNING,
-           "pool \"%s\": %" PRId64 " sessions, but PoolSize, MaxOverflow and "
-           "Processes allow %" PRId64 "; correct them, or narrow Application",
-           monitor->options->head.label, estimate->total, estimate->capacity);
+    log_write(
+        &monitor->outlets->report, LOG_LEVEL_WARNING,
+        "pool \"%s\": %" PRId64 " sessions, but PoolSize, MaxOverflow and "
+        "Processes allow %" PRId64 "; correct them, or narrow Application",
+        monitor->options->head.label, estimate->total, estimate->capacity);
   }
 }
 

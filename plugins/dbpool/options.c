@@ -50,7 +50,8 @@ static int check_processes(const char *value, struct error *error) {
   return 0;
 }
 
-/* The rows of an endpoint in the struct TYPE, which calls it endpoint. */
+/* The option_rows of an endpoint in the struct TYPE, which calls it endpoint.
+ */
 #define ENDPOINT_OPTION_ROWS(type, default_port)                               \
   {.name = "Host",                                                             \
    .kind = OPTION_STRING,                                                      \
@@ -225,7 +226,7 @@ static const struct option pool_rows[] = {
      .unit = "seconds",
      .help = "How far back the trend is taken from that foretells when the "
              "pool is exhausted."},
-    {.name = "SuspectsPerMinute",
+    {.name = "LeakNotificationsPerMinute",
      .kind = OPTION_INTEGER,
      .offset = offsetof(struct pool_options, suspects_per_minute),
      .min = 0,
@@ -262,7 +263,7 @@ static const struct option_block bouncer_block = {
     .options_len = OPTION_COUNT(bouncer_rows),
 };
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     {.name = "Pool",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct dbpool_options, pools),
@@ -295,7 +296,7 @@ const struct option_block dbpool_options = {
     .size = sizeof(struct dbpool_options),
     .help = "How full connection pools are, what leaks from them and when they "
             "run dry, seen from PostgreSQL or from PgBouncer.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check = check_names,
 };

@@ -3,14 +3,14 @@
 #ifndef DBPOOL_OUTLETS_H
 #define DBPOOL_OUTLETS_H
 
-#include "core/notice.h"
-#include "core/report.h"
-#include "core/sample.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
 
 struct outlets {
   struct sample_sink samples;
-  struct notice_sink notices;
-  struct report_sink report;
+  struct notification_sink notifications;
+  struct log_sink report;
 };
 
 #endif

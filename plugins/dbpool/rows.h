@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rows: reads the fields of a libpq result, all of which are text. */
-#ifndef DBPOOL_ROWS_H
-#define DBPOOL_ROWS_H
+#ifndef DBPOOL_RULES_H
+#define DBPOOL_RULES_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

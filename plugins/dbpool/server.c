@@ -210,10 +210,11 @@ static void say_hidden(struct server *server, int64_t hidden) {
     (void)snprintf(remedy, sizeof(remedy), "run: GRANT pg_monitor TO \"%s\"",
                    role);
   }
-  report(server->target.report, REPORT_WARNING,
-         "%s: the state of %" PRId64 " sessions is hidden from role \"%s\", so "
-         "fewer count as checked out; %s",
-         server->name, hidden, role, remedy);
+  log_write(server->target.report, LOG_LEVEL_WARNING,
+            "%s: the state of %" PRId64
+            " sessions is hidden from role \"%s\", so "
+            "fewer count as checked out; %s",
+            server->name, hidden, role, remedy);
 }
 
 /* What is counted over a group is counted once, for all pools that it is of. */

@@ -55,10 +55,11 @@ static bool may_say(struct suspects *suspects, int64_t now_us) {
   return true;
 }
 
-static void put(const struct suspects *suspects, enum notice_severity severity,
-                const char *message, const struct notice_field *fields,
-                size_t fields_len, const struct notice_sink *notices) {
-  const struct notice notice = {
+static void put(const struct suspects *suspects,
+                enum notification_severity severity, const char *message,
+                const struct notification_field *fields, size_t fields_len,
+                const struct notification_sink *notifications) {
+  const struct notification notification = {
       .severity = severity,
       .host = "",
       .plugin = "",
@@ -69,7 +70,7 @@ static void put(const struct suspects *suspects, enum notice_severity severity,
       .fields = fields,
       .fields_len = fields_len,
   };
-  notices->put(notices->context, &notice);
+  notifications->put(notifications->context, &notification);
 }
 
 static void describe_client(const struct session *session, char *text,
@@ -84,21 +85,21 @@ static void describe_client(const struct session *session, char *text,
 }
 
 static void accuse(const struct suspects *suspects, const struct leak *leak,
-                   const struct notice_sink *notices) {
+                   const struct notification_sink *notifications) {
   const struct session *session = leak->session;
   char query[QUERY_BYTES];
   char application[NAME_BYTES];
   char role[NAME_BYTES];
   char database[NAME_BYTES];
   char client[CLIENT_BYTES];
-  char message[NOTICE_MESSAGE_BYTES];
+  char message[NOTIFICATION_MESSAGE_BYTES];
   text_escape(query, sizeof(query), session->query);
   text_escape(application, sizeof(application), session->application);
   text_escape(role, sizeof(role), session->role);
   text_escape(database, sizeof(database), session->database);
   describe_client(session, client, sizeof(client));
   double age_s = (double)leak->age_us / 1e6;
-  const struct notice_field fields[] = {
+  const struct notification_field fields[] = {
       {.name = "pid", .number = (double)session->pid},
       {.name = "rule", .number = leak->rule},
       {.name = "age", .number = age_s},
@@ -118,23 +119,23 @@ static void accuse(const struct suspects *suspects, const struct leak *leak,
     text_escape(message + length, sizeof(message) - (size_t)length,
                 session->query);
   }
-  put(suspects, NOTICE_WARNING, message, fields,
-      sizeof(fields) / sizeof(fields[0]), notices);
+  put(suspects, NOTIFICATION_WARNING, message, fields,
+      sizeof(fields) / sizeof(fields[0]), notifications);
 }
 
 static void acquit(const struct suspects *suspects,
                    const struct suspect *suspect,
-                   const struct notice_sink *notices) {
-  char message[NOTICE_MESSAGE_BYTES];
-  const struct notice_field fields[] = {
+                   const struct notification_sink *notifications) {
+  char message[NOTIFICATION_MESSAGE_BYTES];
+  const struct notification_field fields[] = {
       {.name = "pid", .number = (double)suspect->pid},
       {.name = "rule", .number = suspect->rule},
   };
   (void)snprintf(message, sizeof(message),
                  "pool \"%s\": process %" PRId64 " is no longer a suspect",
                  suspects->pool, suspect->pid);
-  put(suspects, NOTICE_OKAY, message, fields,
-      sizeof(fields) / sizeof(fields[0]), notices);
+  put(suspects, NOTIFICATION_OKAY, message, fields,
+      sizeof(fields) / sizeof(fields[0]), notifications);
 }
 
 /* ---- following ---- */
@@ -166,14 +167,14 @@ static struct suspect *follow(struct suspects *suspects,
 }
 
 static void drop_gone(struct suspects *suspects, int64_t now_us,
-                      const struct notice_sink *notices) {
+                      const struct notification_sink *notifications) {
   size_t kept = 0;
   for (size_t i = 0; i < suspects->len; i++) {
     const struct suspect *suspect = &suspects->items[i];
     bool is_kept = suspect->is_there;
     if (!is_kept && suspect->is_said) {
       if (may_say(suspects, now_us)) {
-        acquit(suspects, suspect, notices);
+        acquit(suspects, suspect, notifications);
       } else {
         is_kept = true; /* said later */
       }
@@ -187,7 +188,7 @@ static void drop_gone(struct suspects *suspects, int64_t now_us,
 
 void suspects_update(struct suspects *suspects, const struct leak *leaks,
                      size_t len, int64_t now_us,
-                     const struct notice_sink *notices) {
+                     const struct notification_sink *notifications) {
   for (size_t i = 0; i < suspects->len; i++) {
     suspects->items[i].is_there = false;
   }
@@ -197,7 +198,7 @@ void suspects_update(struct suspects *suspects, const struct leak *leaks,
       suspect->is_there = true;
     }
   }
-  drop_gone(suspects, now_us, notices);
+  drop_gone(suspects, now_us, notifications);
   for (size_t i = 0; i < len; i++) {
     struct suspect *suspect = find(suspects, leaks[i].session);
     if (suspect == NULL) {
@@ -209,7 +210,7 @@ void suspects_update(struct suspects *suspects, const struct leak *leaks,
     suspect->is_there = true;
     if (!suspect->is_said && may_say(suspects, now_us)) {
       suspect->is_said = true;
-      accuse(suspects, &leaks[i], notices);
+      accuse(suspects, &leaks[i], notifications);
     }
   }
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/notice.h"
+#include "core/notification.h"
 #include "dbpool/leak.h"
 
 /* Followed at a time; further ones are counted, and named as others go. */
@@ -22,8 +22,8 @@ struct suspect {
   bool is_there; /* in this round */
 };
 
-/* pool: borrowed. a_minute: the most notices in any minute. All else starts at
- * zero. */
+/* pool: borrowed. a_minute: the most notifications in any minute. All else
+ * starts at zero. */
 struct suspects {
   const char *pool;
   int64_t a_minute;
@@ -39,6 +39,6 @@ struct suspects {
  * holds back comes in a later minute, if it is still true then. */
 void suspects_update(struct suspects *suspects, const struct leak *leaks,
                      size_t len, int64_t now_us,
-                     const struct notice_sink *notices);
+                     const struct notification_sink *notifications);
 
 #endif

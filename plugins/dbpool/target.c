@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 /* collectd cannot stop while a read waits, and is to stop within 2 s. */
 #define PATIENCE_MAX_MS 1000
@@ -26,32 +26,32 @@ static int ask_once(struct target *target, int64_t deadline_ms,
 }
 
 static void complain(struct target *target, const struct error *error) {
-  if (!complaint_fail(&target->complaint, monotonic_ms())) {
+  if (!complaint_fail(&target->complaint, clock_monotonic_ms())) {
     return;
   }
   if (target->complaint.count == 1) {
-    report(target->report, REPORT_ERROR, "%s: %s; trying again at each read",
-           target->name, error->text);
+    log_write(target->report, LOG_LEVEL_ERROR,
+              "%s: %s; trying again at each read", target->name, error->text);
   } else {
-    report(target->report, REPORT_ERROR,
-           "%s: %s; has failed %" PRIu64 " times by now", target->name,
-           error->text, target->complaint.count);
+    log_write(target->report, LOG_LEVEL_ERROR,
+              "%s: %s; has failed %" PRIu64 " times by now", target->name,
+              error->text, target->complaint.count);
   }
 }
 
 static void praise(struct target *target) {
   int64_t lasted_ms = 0;
-  if (complaint_clear(&target->complaint, monotonic_ms(), &lasted_ms)) {
-    report(target->report, REPORT_NOTICE,
-           "%s: answers again after %" PRId64 " s", target->name,
-           (lasted_ms + 500) / 1000);
+  if (complaint_clear(&target->complaint, clock_monotonic_ms(), &lasted_ms)) {
+    log_write(target->report, LOG_LEVEL_NOTICE,
+              "%s: answers again after %" PRId64 " s", target->name,
+              (lasted_ms + 500) / 1000);
   }
 }
 
 int target_ask(struct target *target, int64_t interval_ms, target_talk *talk,
                void *context) {
   struct error error = {{0}};
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   if (target->give_up_ms == 0) {
     target->give_up_ms = now_ms + target->timeout_ms;
   }
@@ -62,7 +62,7 @@ int target_ask(struct target *target, int64_t interval_ms, target_talk *talk,
   if (code == -EPIPE && was_open) {
     code = ask_once(target, deadline_ms, talk, context, &error);
   }
-  if (code == -EAGAIN && monotonic_ms() < target->give_up_ms) {
+  if (code == -EAGAIN && clock_monotonic_ms() < target->give_up_ms) {
     return target->complaint.is_open ? -ETIMEDOUT : code;
   }
   target->give_up_ms = 0;

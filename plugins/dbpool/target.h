@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/complaint.h"
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 #include "dbpool/connection.h"
 
 /* name: what log lines begin with, "pool \"trading\"". All are borrowed but
@@ -18,7 +17,7 @@ struct target {
   const char *name;
   struct connection *connection;
   int64_t timeout_ms;
-  const struct report_sink *report;
+  const struct log_sink *report;
   struct complaint complaint;
   int64_t give_up_ms; /* on what earlier reads have begun; 0: nothing */
 };

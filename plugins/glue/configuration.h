@@ -3,7 +3,7 @@
 #ifndef GLUE_CONFIGURATION_H
 #define GLUE_CONFIGURATION_H
 
-#include "core/config_tree.h"
+#include "core/config.h"
 #include "core/option.h"
 
 struct oconfig_item_s; /* collectd's */

@@ -3,10 +3,10 @@
 #ifndef GLUE_LOG_H
 #define GLUE_LOG_H
 
-#include "core/report.h"
+#include "core/log.h"
 
 /* The sink that writes "PLUGIN: line" to collectd's log. plugin: borrowed for
  * as long as the sink lives, a literal in practice. Any thread. */
-struct report_sink glue_log_sink(const char *plugin);
+struct log_sink glue_log_sink(const char *plugin);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* alert_state: what a row of the threshold table thinks of one series. */
+/* alert_state: what a rule of the threshold table thinks of one series. */
 #ifndef RESOURCE_ALERT_ALERT_STATE_H
 #define RESOURCE_ALERT_ALERT_STATE_H
 

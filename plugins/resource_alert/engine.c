@@ -9,31 +9,31 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/complaint.h"
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/worker_thread.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/status/status_rows.h"
+#include "resource_alert/status/status_rules.h"
 #include "resource_alert/table/changes.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/table.h"
 #include "resource_alert/teller.h"
 
 #define TICK_MS 250
-#define IDLE_INTERVALS 3 /* before a row without a series is named */
+#define IDLE_INTERVALS 3 /* before a rule without a series is named */
 
 struct engine {
-  struct engine_site site;
-  struct rows rows;
+  struct engine_deps deps;
+  struct rules rules;
   struct changes changes;
   struct table *table;
   struct teller *teller;
   pthread_t thread;
   bool is_started;
 
-  enum alert_state *worst; /* of each row, as it was told to the responses */
+  enum alert_state *worst; /* of each rule, as it was told to the responses */
   struct complaint refusals;
   uint64_t refused;
   int64_t started_ms;
@@ -49,25 +49,25 @@ static int64_t real_wall_ms(void) {
 }
 
 const struct engine_clock engine_real_clock = {
-    .monotonic_ms = monotonic_ms,
+    .monotonic_ms = clock_monotonic_ms,
     .wall_ms = real_wall_ms,
 };
 
 static int64_t now_ms_of(const struct engine *engine) {
-  return engine->site.clock->monotonic_ms();
+  return engine->deps.clock->monotonic_ms();
 }
 
 static int64_t wall_ms_of(const struct engine *engine) {
-  return engine->site.clock->wall_ms();
+  return engine->deps.clock->wall_ms();
 }
 
 /* ---- announcing ---- */
 
-static void tell_responses(struct engine *engine, size_t row) {
-  enum alert_state worst = row_worst(&engine->rows.items[row]);
-  if (row < engine->rows.named_len && worst != engine->worst[row]) {
-    engine->worst[row] = worst;
-    responses_row_changed(engine->site.responses, row, worst);
+static void tell_responses(struct engine *engine, size_t rule) {
+  enum alert_state worst = rule_worst(&engine->rules.items[rule]);
+  if (rule < engine->rules.named_len && worst != engine->worst[rule]) {
+    engine->worst[rule] = worst;
+    responses_rule_changed(engine->deps.responses, rule, worst);
   }
 }
 
@@ -85,7 +85,7 @@ static void announce(struct engine *engine, struct watch *watch) {
     atomic_fetch_add(&engine->transitions, 1);
   }
   teller_record(engine->teller, &announcement);
-  tell_responses(engine, announcement.row->index); /* before what may wait */
+  tell_responses(engine, announcement.rule->index); /* before what may wait */
   teller_tell(engine->teller, &announcement);
 }
 
@@ -103,29 +103,29 @@ static void complain_of_refusals(struct engine *engine, int64_t now_ms) {
   bool is_new = counts.refused > engine->refused;
   engine->refused = counts.refused;
   if (is_new && complaint_fail(&engine->refusals, now_ms)) {
-    report(&engine->site.log, REPORT_WARNING,
-           "%llu series are known; no room for more: %llu value(s) were not "
-           "looked at; raise MaxSeries",
-           (unsigned long long)counts.series,
-           (unsigned long long)counts.refused);
+    log_write(&engine->deps.log, LOG_LEVEL_WARNING,
+              "%llu series are known; no room for more: %llu value(s) were not "
+              "looked at; raise MaxSeries",
+              (unsigned long long)counts.series,
+              (unsigned long long)counts.refused);
   }
 }
 
-/* Once: a row that nothing feeds is most often a mistake in its Metric. */
-static void name_idle_rows(struct engine *engine, int64_t now_ms) {
+/* Once: a rule that nothing feeds is most often a mistake in its Metric. */
+static void name_idle_rules(struct engine *engine, int64_t now_ms) {
   int64_t waited_ms = now_ms - engine->started_ms;
   if (engine->has_named_idle ||
-      waited_ms < IDLE_INTERVALS * engine->site.interval_ms) {
+      waited_ms < IDLE_INTERVALS * engine->deps.interval_ms) {
     return;
   }
   engine->has_named_idle = true;
-  for (size_t i = 0; i < engine->rows.len; i++) {
-    bool is_fed = engine->rows.items[i].notification == NULL;
-    if (is_fed && row_is_idle(&engine->rows.items[i])) {
-      report(&engine->site.log, REPORT_NOTICE,
-             "row \"%s\": no series for %lld s; is its plugin loaded, its "
-             "Metric right?",
-             engine->rows.items[i].name, (long long)(waited_ms / 1000));
+  for (size_t i = 0; i < engine->rules.len; i++) {
+    bool is_fed = engine->rules.items[i].notification == NULL;
+    if (is_fed && rule_is_idle(&engine->rules.items[i])) {
+      log_write(&engine->deps.log, LOG_LEVEL_NOTICE,
+                "rule \"%s\": no series for %lld s; is its plugin loaded, its "
+                "Metric right?",
+                engine->rules.items[i].name, (long long)(waited_ms / 1000));
     }
   }
 }
@@ -139,14 +139,14 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   }
   announce_all(engine, changed);
   teller_mark(engine->teller);
-  for (size_t i = 0; i < engine->rows.named_len; i++) {
+  for (size_t i = 0; i < engine->rules.named_len; i++) {
     tell_responses(engine, i);
   }
   int64_t now_ms = now_ms_of(engine);
   int64_t wall_ms = wall_ms_of(engine);
   table_tick(engine->table, now_ms, wall_ms);
   complain_of_refusals(engine, now_ms);
-  name_idle_rows(engine, now_ms);
+  name_idle_rules(engine, now_ms);
   teller_keep_all(engine->teller, engine->table, is_stopping);
   return !is_stopping;
 }
@@ -161,22 +161,22 @@ static void *run(void *argument) {
 /* ---- life ---- */
 
 static int make_table(struct engine *engine, struct error *error) {
-  const struct resource_alert_options *options = engine->site.options;
+  const struct resource_alert_options *options = engine->deps.options;
   const struct table_limits limits = {
       .series_max = (uint64_t)options->max_series,
-      .missing_intervals = engine->site.missing_intervals,
+      .missing_intervals = engine->deps.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  const struct rows_source source = resource_alert_rows_source(options);
-  int code = rows_init(&engine->rows, &source, error);
+  const struct rules_source source = resource_alert_rules_source(options);
+  int code = rules_init(&engine->rules, &source, error);
   if (code != 0) {
     return code;
   }
-  engine->worst = calloc(engine->rows.len + 1, sizeof(*engine->worst));
+  engine->worst = calloc(engine->rules.len + 1, sizeof(*engine->worst));
   if (engine->worst == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  code = table_new(&engine->rows, &limits, &engine->changes, &engine->table);
+  code = table_new(&engine->rules, &limits, &engine->changes, &engine->table);
   if (code != 0) {
     return error_set(error, code, "table: %s", strerror(-code));
   }
@@ -185,28 +185,28 @@ static int make_table(struct engine *engine, struct error *error) {
 }
 
 static int make_teller(struct engine *engine, struct error *error) {
-  const struct engine_site *site = &engine->site;
-  const struct teller_site teller_site = {
-      .state_dir = site->options->state_dir,
-      .monotonic_ms = site->clock->monotonic_ms,
-      .wall_ms = site->clock->wall_ms,
-      .log = site->log,
-      .notices = site->notices,
-      .journal = site->journal,
-      .silences = site->silences,
+  const struct engine_deps *deps = &engine->deps;
+  const struct teller_deps teller_deps = {
+      .state_dir = deps->options->state_dir,
+      .monotonic_ms = deps->clock->monotonic_ms,
+      .wall_ms = deps->clock->wall_ms,
+      .log = deps->log,
+      .notifications = deps->notifications,
+      .journal = deps->journal,
+      .silences = deps->silences,
       .changes = &engine->changes,
   };
-  return teller_new(&teller_site, engine->table, site->find_type,
+  return teller_new(&teller_deps, engine->table, deps->find_type,
                     &engine->teller, error);
 }
 
-int engine_new(const struct engine_site *site, struct engine **ret_engine,
+int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
                struct error *error) {
   struct engine *engine = calloc(1, sizeof(*engine));
   if (engine == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  engine->site = *site;
+  engine->deps = *deps;
   engine->started_ms = now_ms_of(engine);
   changes_init(&engine->changes);
   int code = make_table(engine, error);
@@ -241,18 +241,19 @@ bool engine_stop(struct engine *engine) {
     (void)engine_turn(engine, 0); /* the last one */
   }
   if (!teller_stop(engine->teller)) {
-    return false; /* what waits there points to our rows */
+    return false; /* what waits there points to our rules */
   }
   table_free(engine->table);
-  rows_fini(&engine->rows);
+  rules_fini(&engine->rules);
   changes_fini(&engine->changes);
   free(engine->worst);
   free(engine);
   return true;
 }
 
-void engine_hear(struct engine *engine, const struct notice *notice) {
-  table_hear(engine->table, notice, wall_ms_of(engine));
+void engine_hear(struct engine *engine,
+                 const struct notification *notification) {
+  table_hear(engine->table, notification, wall_ms_of(engine));
 }
 
 void engine_take(struct engine *engine, const struct reading *reading) {
@@ -271,23 +272,23 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink) {
   };
   table_get_counts(engine->table, &counts.table);
   table_get_work(engine->table, &counts.work);
-  publish_rows(&engine->rows, sink);
+  publish_rules(&engine->rules, sink);
   publish_counts(&counts, sink);
-  if (engine->site.options->publishes_series) {
-    publish_series(engine->table, engine->site.host, sink);
+  if (engine->deps.options->publishes_series) {
+    publish_series(engine->table, engine->deps.host, sink);
   }
 }
 
-json_t *engine_tell_rows(struct engine *engine) {
-  return status_rows(&engine->rows, engine->table);
+json_t *engine_tell_rules(struct engine *engine) {
+  return status_rules(&engine->rules, engine->table);
 }
 
 json_t *engine_tell_counts(struct engine *engine) {
   struct table_counts counts;
   table_get_counts(engine->table, &counts);
   struct journal_counts journal = {0};
-  if (engine->site.journal != NULL) {
-    journal_get_counts(engine->site.journal, &journal);
+  if (engine->deps.journal != NULL) {
+    journal_get_counts(engine->deps.journal, &journal);
   }
   return json_pack(
       "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.series,

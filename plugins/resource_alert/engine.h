@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* engine: the threshold table at work: readings in; verdicts, journal lines,
- * notifications and the rows' worst states out. */
+ * notifications and the rules' worst states out. */
 #ifndef RESOURCE_ALERT_ENGINE_H
 #define RESOURCE_ALERT_ENGINE_H
 
 #include <jansson.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/reading.h"
-#include "core/report.h"
-#include "core/sample.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "resource_alert/event/memory.h"
 #include "resource_alert/options.h"
 #include "resource_alert/response/responses.h"
@@ -28,15 +27,16 @@ struct engine_clock {
 extern const struct engine_clock engine_real_clock;
 
 /* What the engine lives on. All borrowed until engine_stop() has returned. */
-struct engine_site {
+struct engine_deps {
   const struct engine_clock *clock;
   const struct resource_alert_options *options;
   const char *host;         /* collectd's name for this machine */
   int64_t interval_ms;      /* the daemon's own */
   double missing_intervals; /* without a reading: the series stopped */
   memory_find_type *find_type;
-  struct report_sink log;
-  struct notice_sink notices;  /* called from a thread of the engine's own */
+  struct log_sink log;
+  struct notification_sink
+      notifications;           /* called from a thread of the engine's own */
   struct journal *journal;     /* NULL: none */
   struct responses *responses; /* NULL: none */
   struct silences *silences;   /* NULL: none */
@@ -45,7 +45,7 @@ struct engine_site {
 /* Makes the table and takes up what was kept; for the init callback, since
  * config callbacks run before collectd forks.
  * *ret_engine: yours, engine_stop(). Returns 0 or negative errno. */
-int engine_new(const struct engine_site *site, struct engine **ret_engine,
+int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
                struct error *error);
 
 /* Starts the thread that takes one turn after the other. Returns 0 or negative
@@ -59,26 +59,27 @@ bool engine_turn(struct engine *engine, int wait_ms);
 
 /* Announces what changed, ends the threads and frees all. No reading may come
  * any more. Accepts NULL. Returns false if a notification plugin hangs in a
- * thread that must be left behind: then the site must stay. */
+ * thread that must be left behind: then the deps must stay. */
 bool engine_stop(struct engine *engine);
 
 /* Judges one reading. Any thread, never blocks. */
 void engine_take(struct engine *engine, const struct reading *reading);
 
-/* Hands a notification of another plugin to the rows that want it. Any thread,
+/* Hands a notification of another plugin to the rules that want it. Any thread,
  * never blocks. */
-void engine_hear(struct engine *engine, const struct notice *notice);
+void engine_hear(struct engine *engine,
+                 const struct notification *notification);
 
 /* The table, for those who show it: table_lock_next(), table_get_counts(). */
 struct table *engine_table(struct engine *engine);
 
-/* Puts ROW/alert_state for each row and, unless switched off, for each of its
+/* Puts ROW/alert_state for each rule and, unless switched off, for each of its
  * series, and the engine's own counters. Any thread but one at a time. */
 void engine_publish(struct engine *engine, const struct sample_sink *sink);
 
-/* For the status: the table as status_rows() tells it, and the counters. Any
+/* For the status: the table as status_rules() tells it, and the counters. Any
  * thread. Yours; NULL without memory. */
-json_t *engine_tell_rows(struct engine *engine);
+json_t *engine_tell_rules(struct engine *engine);
 json_t *engine_tell_counts(struct engine *engine);
 
 #endif

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/json_util.h"
+#include "core/worker_thread.h"
 #include "resource_alert/journal_file.h"
-#include "resource_alert/json_line.h"
 
 #define DRAIN_MS 2000
 
@@ -61,7 +61,7 @@ static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
                            "event", event);
   bool is_whole =
       fields == NULL || json_object_update_missing(line, fields) == 0;
-  char *text = is_whole ? json_line(line) : NULL;
+  char *text = is_whole ? json_util_line(line) : NULL;
   json_decref(line);
   return text;
 }
@@ -135,20 +135,6 @@ void journal_put_change(struct journal *journal, json_t *fields,
   put(journal, "state", fields, number);
 }
 
-json_t *journal_text(const char *text) {
-  json_t *string = json_string(text);
-  char *copy = string == NULL ? strdup(text) : NULL;
-  if (copy == NULL) {
-    return string;
-  }
-  for (unsigned char *c = (unsigned char *)copy; *c != '\0'; c++) {
-    *c = *c >= 0x80 ? '?' : *c;
-  }
-  string = json_string(copy);
-  free(copy);
-  return string;
-}
-
 void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_lock(&journal->lock);
   *ret = journal->counts;
@@ -207,7 +193,7 @@ static int start(struct journal *journal, struct error *error) {
                                journal->file.path, strerror(-code));
 }
 
-int journal_new(const char *path, const struct report_sink *log,
+int journal_new(const char *path, const struct log_sink *log,
                 struct journal **ret_journal, struct error *error) {
   bool has_file = path != NULL && path[0] != '\0';
   struct journal *journal = calloc(1, sizeof(*journal));
@@ -231,7 +217,7 @@ int journal_new(const char *path, const struct report_sink *log,
 
 uint64_t journal_settled(struct journal *journal, uint64_t number,
                          int wait_ms) {
-  struct timespec until = deadline_after_ms(wait_ms);
+  struct timespec until = clock_deadline_after_ms(wait_ms);
   int code = wait_ms > 0 ? 0 : ETIMEDOUT;
   (void)pthread_mutex_lock(&journal->lock);
   while (journal->settled < number && code == 0) {
@@ -245,7 +231,7 @@ uint64_t journal_settled(struct journal *journal, uint64_t number,
 
 /* False if the disk hangs. */
 static bool drain(struct journal *journal) {
-  struct timespec until = deadline_after_ms(DRAIN_MS);
+  struct timespec until = clock_deadline_after_ms(DRAIN_MS);
   int code = 0;
   (void)pthread_mutex_lock(&journal->lock);
   journal->is_stopping = true;
@@ -264,8 +250,8 @@ void journal_free(struct journal *journal) {
     return;
   }
   if (journal->is_started && !drain(journal)) {
-    report(&journal->file.log, REPORT_WARNING,
-           "journal %s: the disk hangs; left behind", journal->file.path);
+    log_write(&journal->file.log, LOG_LEVEL_WARNING,
+              "journal %s: the disk hangs; left behind", journal->file.path);
     (void)pthread_detach(journal->thread); /* it still uses the memory */
     return;
   }

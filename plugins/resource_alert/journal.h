@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 
 /* Lines that wait for the disk; what comes on top is counted and told of in a
  * line {"event":"folded","count":N} as soon as there is room. */
@@ -30,7 +30,7 @@ struct journal_counts {
  * is accepted and forgotten. log: copied. A file that cannot be opened is no
  * failure: it is complained about and tried again. Returns 0 or negative errno
  * (no memory, no thread). */
-int journal_new(const char *path, const struct report_sink *log,
+int journal_new(const char *path, const struct log_sink *log,
                 struct journal **ret_journal, struct error *error);
 
 /* Writes what waits, at most 2 s, and joins the thread. Accepts NULL. */
@@ -49,10 +49,6 @@ void journal_put_change(struct journal *journal, json_t *fields,
  * each before it, is written or lost. Returns the number up to which they
  * are. */
 uint64_t journal_settled(struct journal *journal, uint64_t number, int wait_ms);
-
-/* A JSON string of TEXT, whatever bytes it holds: what is not UTF-8 becomes
- * '?'. NULL when memory is short. */
-json_t *journal_text(const char *text);
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret);
 

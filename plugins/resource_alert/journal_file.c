@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 #define TAIL_BYTES 8192 /* read at start to find the last sequence */
 
@@ -75,18 +75,18 @@ static int write_text(struct journal_file *file, const char *text) {
 
 bool journal_file_write(struct journal_file *file, const char *line) {
   int code = write_text(file, line);
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   if (code != 0 && complaint_fail(&file->complaint, now_ms)) {
-    report(&file->log, REPORT_ERROR,
-           "journal %s: cannot write: %s; alerts go on, %llu line(s) lost",
-           file->path, strerror(-code),
-           (unsigned long long)file->complaint.count);
+    log_write(&file->log, LOG_LEVEL_ERROR,
+              "journal %s: cannot write: %s; alerts go on, %llu line(s) lost",
+              file->path, strerror(-code),
+              (unsigned long long)file->complaint.count);
   }
   uint64_t lost = file->complaint.count;
   if (code == 0 && complaint_clear(&file->complaint, now_ms, NULL)) {
-    report(&file->log, REPORT_NOTICE,
-           "journal %s: written again after %llu lost line(s)", file->path,
-           (unsigned long long)lost);
+    log_write(&file->log, LOG_LEVEL_NOTICE,
+              "journal %s: written again after %llu lost line(s)", file->path,
+              (unsigned long long)lost);
   }
   return code == 0;
 }

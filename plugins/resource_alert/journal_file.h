@@ -6,13 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/complaint.h"
-#include "core/report.h"
+#include "core/log.h"
 
 /* One thread's. */
 struct journal_file {
   char *path; /* owned by whoever made it */
-  struct report_sink log;
+  struct log_sink log;
   int file; /* -1: none */
   struct complaint complaint;
   bool is_torn; /* it ends within a line, which a kill left behind */

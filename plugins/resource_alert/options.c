@@ -38,7 +38,7 @@ static const struct option options[] = {
      .default_text = "250000",
      .help = "How many series are known at the same time, watched or not. "
              "What comes on top is not looked at, counted and said once."},
-    {.name = "Forget",
+    {.name = "ForgetAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct resource_alert_options, forget_s),
      .min = 60,
@@ -52,8 +52,8 @@ static const struct option options[] = {
      .offset = offsetof(struct resource_alert_options, publishes_series),
      .default_text = "true",
      .help = "Besides C<resource_alert-ROW/alert_state>, the worst state of a "
-             "row, C<resource_alert-ROW/alert_state-SERIES> is dispatched for "
-             "each of its series. Worth switching off where rows watch "
+             "rule, C<resource_alert-ROW/alert_state-SERIES> is dispatched for "
+             "each of its series. Worth switching off where rules watch "
              "thousands."},
     {.name = "Threshold",
      .kind = OPTION_BLOCK,
@@ -62,17 +62,18 @@ static const struct option options[] = {
     {.name = "Notification",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, notifications),
-     .block = &notification_block},
+     .block = &notification_rule_block},
     STOCK_OPTION_ROWS(resource_alert_options, stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };
 
-/* A When, the journal and the state file know a row by its name alone. */
+/* A When, the journal and the state file know a rule by its name alone. */
 static int check_names(const void *target, struct error *error) {
   const struct resource_alert_options *all = target;
   const struct threshold_options *thresholds = all->thresholds.items;
-  const struct notification_options *notifications = all->notifications.items;
+  const struct notification_rule_options *notifications =
+      all->notifications.items;
   for (size_t i = 0; i < all->notifications.len; i++) {
     for (size_t j = 0; j < all->thresholds.len; j++) {
       if (strcmp(notifications[i].head.label, thresholds[j].head.label) == 0) {
@@ -86,17 +87,18 @@ static int check_names(const void *target, struct error *error) {
   return 0;
 }
 
-struct rows_source
-resource_alert_rows_source(const struct resource_alert_options *all) {
-  return (struct rows_source){.thresholds = &all->thresholds,
-                              .notifications = &all->notifications,
-                              .stock = &all->stock};
+struct rules_source
+resource_alert_rules_source(const struct resource_alert_options *all) {
+  return (struct rules_source){.thresholds = &all->thresholds,
+                               .notifications = &all->notifications,
+                               .stock = &all->stock};
 }
 
-const char **resource_alert_row_names(const struct resource_alert_options *all,
-                                      size_t *ret_len) {
+const char **resource_alert_rule_names(const struct resource_alert_options *all,
+                                       size_t *ret_len) {
   const struct threshold_options *thresholds = all->thresholds.items;
-  const struct notification_options *notifications = all->notifications.items;
+  const struct notification_rule_options *notifications =
+      all->notifications.items;
   size_t len = all->thresholds.len + all->notifications.len;
   const char **names = calloc(len + 1, sizeof(*names));
   if (names == NULL) {

@@ -6,8 +6,8 @@
 #include "core/option.h"
 #include "resource_alert/response/response_options.h"
 #include "resource_alert/status/status_options.h"
-#include "resource_alert/table/notification.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/notification_rule.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/stock_options.h"
 #include "resource_alert/table/threshold_options.h"
 
@@ -19,7 +19,7 @@ struct resource_alert_options {
   double forget_s;
   bool publishes_series;
   struct option_blocks thresholds;    /* struct threshold_options */
-  struct option_blocks notifications; /* struct notification_options */
+  struct option_blocks notifications; /* struct notification_rule_options */
   struct stock_options stock;
   struct responses_options responses;
   struct status_options status;
@@ -27,13 +27,13 @@ struct resource_alert_options {
 
 extern const struct option_block resource_alert_options;
 
-/* What the rows of the table are made of. */
-struct rows_source
-resource_alert_rows_source(const struct resource_alert_options *all);
+/* What the rules of the table are made of. */
+struct rules_source
+resource_alert_rules_source(const struct resource_alert_options *all);
 
-/* The names of all rows that a When may name, in the order of the table. The
+/* The names of all rules that a When may name, in the order of the table. The
  * array is yours, free(), the names are borrowed; NULL when memory is short. */
-const char **resource_alert_row_names(const struct resource_alert_options *all,
-                                      size_t *ret_len);
+const char **resource_alert_rule_names(const struct resource_alert_options *all,
+                                       size_t *ret_len);
 
 #endif

@@ -3,16 +3,15 @@
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
-#include "glue/notices.h"
-#include "glue/readings.h"
-#include "glue/samples.h"
+#include "glue/notifications.h"
+#include "glue/values.h"
 #include "resource_alert/engine.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/options.h"
 #include "resource_alert/response/responses.h"
 #include "resource_alert/status/silence.h"
 #include "resource_alert/status/status.h"
-#include "resource_alert/status/status_rows.h"
+#include "resource_alert/status/status_rules.h"
 
 #include "collectd.h"
 #include "plugin.h"
@@ -27,8 +26,8 @@
 #define NAME "resource_alert"
 
 static struct resource_alert_options options;
-static struct report_sink log_sink;
-static const char **row_names;
+static struct log_sink log_sink;
+static const char **rule_names;
 static struct journal *journal;
 static struct responses *responses;
 static struct silences *silences;
@@ -39,27 +38,27 @@ static struct status *status;
 
 /* ---- configuration: before the daemon forks ---- */
 
-static int name_rows(struct responses_rows *ret_rows) {
+static int name_rules(struct responses_rules *ret_rules) {
   size_t len = 0;
-  const char **names = resource_alert_row_names(&options, &len);
+  const char **names = resource_alert_rule_names(&options, &len);
   if (names == NULL) {
     return -1;
   }
-  free(row_names);
-  row_names = names;
-  *ret_rows = (struct responses_rows){.names = names, .len = len};
+  free(rule_names);
+  rule_names = names;
+  *ret_rules = (struct responses_rules){.names = names, .len = len};
   return 0;
 }
 
 static int configure(oconfig_item_t *item) {
-  struct responses_rows rows;
+  struct responses_rules rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
-      name_rows(&rows) != 0) {
+      name_rules(&rules) != 0) {
     return -1;
   }
-  if (responses_check(&options.responses, &rows, &error) != 0) {
-    report(&log_sink, REPORT_ERROR, "%s", error.text);
+  if (responses_check(&options.responses, &rules, &error) != 0) {
+    log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
   return 0;
@@ -76,15 +75,15 @@ static int take(const data_set_t *type, const value_list_t *list,
 }
 
 /* May be called until the very end, by whoever has something to say. */
-static int hear(const notification_t *notification, user_data_t *unused) {
+static int hear(const notification_t *from, user_data_t *unused) {
   (void)unused;
-  if (glue_notice_is_own(notification, NAME)) {
+  if (glue_notification_is_own(from, NAME)) {
     return 0;
   }
-  struct notice notice = glue_notice(notification);
+  struct notification notification = glue_notification(from);
   (void)pthread_mutex_lock(&engine_lock);
   if (engine != NULL) {
-    engine_hear(engine, &notice);
+    engine_hear(engine, &notification);
   }
   (void)pthread_mutex_unlock(&engine_lock);
   return 0;
@@ -98,18 +97,18 @@ static int publish(void) {
 }
 
 /* For responses, which outlive the engine. */
-static double row_value(void *unused, size_t row) {
+static double rule_value(void *unused, size_t rule) {
   (void)unused;
   (void)pthread_mutex_lock(&engine_lock);
   double value = engine == NULL ? (double)NAN
-                                : status_row_value(engine_table(engine), row);
+                                : status_rule_value(engine_table(engine), rule);
   (void)pthread_mutex_unlock(&engine_lock);
   return value;
 }
 
-static json_t *tell_rows(void *unused) {
+static json_t *tell_rules(void *unused) {
   (void)unused;
-  return engine_tell_rows(engine);
+  return engine_tell_rules(engine);
 }
 
 static json_t *tell_counts(void *unused) {
@@ -126,7 +125,7 @@ static int start_silences(struct error *error) {
 }
 
 static int start_status(struct error *error) {
-  const struct status_site site = {
+  const struct status_deps deps = {
       .options = &options.status,
       .host = hostname_g,
       .mode = action_mode_words[options.responses.mode],
@@ -135,35 +134,35 @@ static int start_status(struct error *error) {
       .responses = responses,
       .silences = silences,
       .log = log_sink,
-      .source = {.rows = tell_rows, .counts = tell_counts},
+      .source = {.rules = tell_rules, .counts = tell_counts},
   };
-  return status_start(&site, &status, error);
+  return status_start(&deps, &status, error);
 }
 
 static int start(struct error *error) {
-  struct responses_rows rows;
-  if (glue_require_type("alert_state", error) != 0 || name_rows(&rows) != 0 ||
+  struct responses_rules rules;
+  if (glue_require_type("alert_state", error) != 0 || name_rules(&rules) != 0 ||
       journal_new(options.journal, &log_sink, &journal, error) != 0) {
     return -1;
   }
   if (options.state_dir != NULL) {
     (void)mkdir(options.state_dir, 0750); /* whoever writes there complains */
   }
-  const struct responses_site response_site = {
+  const struct responses_deps response_site = {
       .options = &options.responses,
-      .rows = rows,
+      .rules = rules,
       .host = hostname_g,
       .state_dir = options.state_dir,
       .journal = journal,
-      .row_value = row_value,
+      .rule_value = rule_value,
       .log = log_sink,
-      .notices = glue_notice_sink(NAME),
+      .notifications = glue_notification_sink(NAME),
   };
   if (responses_start(&response_site, &responses, error) != 0 ||
       start_silences(error) != 0) {
     return -1;
   }
-  const struct engine_site site = {
+  const struct engine_deps deps = {
       .clock = &engine_real_clock,
       .options = &options,
       .host = hostname_g,
@@ -171,13 +170,13 @@ static int start(struct error *error) {
       .missing_intervals = timeout_g,
       .find_type = glue_find_type,
       .log = log_sink,
-      .notices = glue_notice_sink(NAME),
+      .notifications = glue_notification_sink(NAME),
       .journal = journal,
       .responses = responses,
       .silences = silences,
   };
   struct engine *started = NULL;
-  if (engine_new(&site, &started, error) != 0) {
+  if (engine_new(&deps, &started, error) != 0) {
     return -1;
   }
   if (engine_start(started, error) != 0) {
@@ -204,7 +203,7 @@ static int stop(void) {
   }
   if (is_free && is_ended) { /* else a thread that hangs still uses them */
     option_fini(&resource_alert_options, &options);
-    free(row_names);
+    free(rule_names);
   }
   return 0;
 }
@@ -215,7 +214,7 @@ static int init(void) {
     return 0; /* collectd may initialize twice */
   }
   if (start(&error) != 0) {
-    report(&log_sink, REPORT_ERROR, "%s", error.text);
+    log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
   (void)plugin_register_write(NAME, take, NULL);

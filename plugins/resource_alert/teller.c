@@ -17,7 +17,7 @@
 #define MARK_EACH 64      /* changes of a storm, so that few are held */
 
 struct teller {
-  struct teller_site site;
+  struct teller_deps deps;
   struct notifier *notifier;
   struct state_file *state_file; /* NULL: nothing is kept */
   unsigned unmarked;             /* changes since the last mark */
@@ -30,8 +30,8 @@ struct teller {
 
 static void tell_journal(struct teller *teller,
                          const struct announcement *announcement) {
-  if (teller->site.journal != NULL) {
-    journal_put_change(teller->site.journal, announcement_to_json(announcement),
+  if (teller->deps.journal != NULL) {
+    journal_put_change(teller->deps.journal, announcement_to_json(announcement),
                        announcement->number);
   }
 }
@@ -41,15 +41,17 @@ static void tell_people(struct teller *teller,
   if (!announcement->is_loud) {
     return;
   }
-  char verdict[REPORT_LINE_BYTES];
+  char verdict[LOG_LINE_BYTES];
   announcement_format_verdict(announcement, verdict, sizeof(verdict));
-  report(&teller->site.log,
-         announcement->to == ALERT_OKAY ? REPORT_NOTICE : REPORT_WARNING, "%s",
-         verdict);
-  bool is_known = announcement->row->notification != NULL; /* to all who hear */
+  log_write(&teller->deps.log,
+            announcement->to == ALERT_OKAY ? LOG_LEVEL_NOTICE
+                                           : LOG_LEVEL_WARNING,
+            "%s", verdict);
+  bool is_known =
+      announcement->rule->notification != NULL; /* to all who hear */
   if (!is_known &&
-      !silences_cover(teller->site.silences, announcement->row->name,
-                      announcement->series, teller->site.wall_ms())) {
+      !silences_cover(teller->deps.silences, announcement->rule->name,
+                      announcement->series, teller->deps.wall_ms())) {
     notifier_put(teller->notifier, announcement);
   }
 }
@@ -58,8 +60,8 @@ void teller_record(struct teller *teller, struct announcement *announcement) {
   teller_tell_recalled(teller);
   if (teller->state_file != NULL) {
     announcement->number = state_file_next(teller->state_file);
-    memory_keep(teller->state_file, announcement, teller->site.monotonic_ms(),
-                teller->site.wall_ms());
+    memory_keep(teller->state_file, announcement, teller->deps.monotonic_ms(),
+                teller->deps.wall_ms());
   }
   tell_journal(teller, announcement);
 }
@@ -100,12 +102,12 @@ static void mark(struct teller *teller, int wait_ms) {
   uint64_t oldest = notifier_oldest(teller->notifier);
   struct untold_marks marks = state_file_marks(teller->state_file);
   marks.notified = oldest > 0 ? oldest - 1 : last;
-  if (teller->site.journal == NULL) {
+  if (teller->deps.journal == NULL) {
     marks.journaled = last;
   } else if (marks.journaled < last) { /* else it was before this start */
-    marks.journaled = journal_settled(teller->site.journal, last, wait_ms);
+    marks.journaled = journal_settled(teller->deps.journal, last, wait_ms);
   }
-  state_file_mark(teller->state_file, &marks, teller->site.monotonic_ms());
+  state_file_mark(teller->state_file, &marks, teller->deps.monotonic_ms());
 }
 
 void teller_mark(struct teller *teller) { mark(teller, 0); }
@@ -114,9 +116,9 @@ void teller_mark(struct teller *teller) { mark(teller, 0); }
 
 void teller_keep_all(struct teller *teller, struct table *table, bool is_last) {
   struct state_file *file = teller->state_file;
-  int64_t now_ms = teller->site.monotonic_ms();
+  int64_t now_ms = teller->deps.monotonic_ms();
   if (file != NULL && (is_last || state_file_wants_rewrite(file, now_ms))) {
-    memory_rewrite(file, table, now_ms, teller->site.wall_ms());
+    memory_rewrite(file, table, now_ms, teller->deps.wall_ms());
   }
 }
 
@@ -137,14 +139,14 @@ static void recall_one(void *context, const struct announcement *announcement) {
 
 static int recall(struct teller *teller, struct table *table,
                   memory_find_type *find_type) {
-  int code = state_file_new(teller->site.state_dir, &teller->site.log,
+  int code = state_file_new(teller->deps.state_dir, &teller->deps.log,
                             &teller->state_file);
   if (code != 0) {
     return code;
   }
   const struct memory_sink untold = {.put = recall_one, .context = teller};
   memory_recall(teller->state_file, table, find_type,
-                teller->site.monotonic_ms(), teller->site.wall_ms(), &untold,
+                teller->deps.monotonic_ms(), teller->deps.wall_ms(), &untold,
                 &teller->recalled_marks);
   teller_keep_all(teller, table, true);
   return 0;
@@ -158,17 +160,17 @@ static void free_all(struct teller *teller) {
   free(teller);
 }
 
-int teller_new(const struct teller_site *site, struct table *table,
+int teller_new(const struct teller_deps *deps, struct table *table,
                memory_find_type *find_type, struct teller **ret_teller,
                struct error *error) {
   struct teller *teller = calloc(1, sizeof(*teller));
   if (teller == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  teller->site = *site;
-  int code = site->state_dir == NULL ? 0 : recall(teller, table, find_type);
+  teller->deps = *deps;
+  int code = deps->state_dir == NULL ? 0 : recall(teller, table, find_type);
   code = code != 0 ? error_set(error, code, "out of memory")
-                   : notifier_new(&site->notices, site->changes,
+                   : notifier_new(&deps->notifications, deps->changes,
                                   &teller->notifier, error);
   if (code != 0) {
     free_all(teller);

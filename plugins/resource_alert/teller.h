@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/report.h"
+#include "core/log.h"
+#include "core/notification.h"
 #include "resource_alert/event/memory.h"
 #include "resource_alert/status/silence.h"
 #include "resource_alert/table/changes.h"
@@ -17,19 +17,19 @@ struct teller;
 struct journal;
 
 /* What it lives on. All borrowed until teller_stop() has returned. */
-struct teller_site {
+struct teller_deps {
   const char *state_dir; /* NULL: nothing is kept */
   int64_t (*monotonic_ms)(void);
   int64_t (*wall_ms)(void);
-  struct report_sink log;
-  struct notice_sink notices; /* called from a thread of its own */
-  struct journal *journal;    /* NULL: none */
-  struct silences *silences;  /* NULL: none */
-  struct changes *changes;    /* woken once something was told */
+  struct log_sink log;
+  struct notification_sink notifications; /* called from a thread of its own */
+  struct journal *journal;                /* NULL: none */
+  struct silences *silences;              /* NULL: none */
+  struct changes *changes;                /* woken once something was told */
 };
 
 /* Takes up what was kept into TABLE. Returns 0 or negative errno. */
-int teller_new(const struct teller_site *site, struct table *table,
+int teller_new(const struct teller_deps *deps, struct table *table,
                memory_find_type *find_type, struct teller **ret_teller,
                struct error *error);
 
@@ -54,7 +54,7 @@ size_t teller_waiting(struct teller *teller);
 uint64_t teller_dropped(struct teller *teller);
 
 /* Tells what waits, for at most 2 s, and frees all. Accepts NULL. Returns false
- * if a notification plugin hangs: then the site and all rows must stay. */
+ * if a notification plugin hangs: then the deps and all rules must stay. */
 bool teller_stop(struct teller *teller);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "session_log/hash.h"
 #include "session_log/logbook_state.h"
 #include "session_log/logbook_store.h"
@@ -28,12 +28,13 @@ static int path_of(const struct logbook *logbook, const char *directory,
 
 static void set_aside(struct logbook *logbook, const char *path) {
   struct error error = {{0}};
-  int code = atomic_file_set_aside(path, &error);
-  report(logbook->sinks.report, REPORT_WARNING,
-         "log \"%s\": %s: makes no sense; %s; the log is followed as for the "
-         "first time",
-         logbook->options->head.label, path,
-         code == 0 ? "moved to .bad" : error.text);
+  int code = file_set_aside(path, &error);
+  log_write(
+      logbook->sinks.report, LOG_LEVEL_WARNING,
+      "log \"%s\": %s: makes no sense; %s; the log is followed as for the "
+      "first time",
+      logbook->options->head.label, path,
+      code == 0 ? "moved to .bad" : error.text);
 }
 
 int checkpoint_load(struct logbook *logbook, const char *directory,
@@ -43,17 +44,17 @@ int checkpoint_load(struct logbook *logbook, const char *directory,
   size_t bytes = 0;
   struct error error = {{0}};
   int code = path_of(logbook, directory, path);
-  atomic_file_sweep(directory, 0);
+  file_sweep_leftovers(directory, 0);
   if (code == 0) {
-    code = atomic_file_read(path, FILE_BYTES_MAX, &data, &bytes, &error);
+    code = file_read(path, FILE_BYTES_MAX, &data, &bytes, &error);
   }
   if (code == -ENOENT || code == -ENOTDIR) {
     return 0;
   }
   if (code != 0) {
-    report(logbook->sinks.report, REPORT_WARNING,
-           "log \"%s\": %s; the log is followed as for the first time",
-           logbook->options->head.label, error.text);
+    log_write(logbook->sinks.report, LOG_LEVEL_WARNING,
+              "log \"%s\": %s; the log is followed as for the first time",
+              logbook->options->head.label, error.text);
     return code == -ENOMEM ? code : 0;
   }
   code = logbook_load(logbook, now->mono_ms, data, bytes);
@@ -84,11 +85,11 @@ static int make_directory(const char *directory) {
 
 static int write_record(const struct record_writer *writer, const char *path,
                         const char *directory, struct error *error) {
-  int code = atomic_file_write(path, writer->data, writer->bytes, FILE_MODE,
-                               true, error);
+  int code =
+      file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
   if (code == -ENOENT && make_directory(directory) == 0) {
-    code = atomic_file_write(path, writer->data, writer->bytes, FILE_MODE, true,
-                             error);
+    code =
+        file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
   }
   return code;
 }
@@ -97,14 +98,14 @@ static void say_outcome(struct logbook *logbook, int code,
                         const struct error *error, const struct moment *now) {
   if (code == 0) {
     if (complaint_clear(&logbook->unsaved, now->mono_ms, NULL)) {
-      report(logbook->sinks.report, REPORT_NOTICE,
-             "log \"%s\": its state is saved again",
-             logbook->options->head.label);
+      log_write(logbook->sinks.report, LOG_LEVEL_NOTICE,
+                "log \"%s\": its state is saved again",
+                logbook->options->head.label);
     }
   } else if (complaint_fail(&logbook->unsaved, now->mono_ms)) {
-    report(logbook->sinks.report, REPORT_WARNING,
-           "log \"%s\": %s; a restart will lose its place",
-           logbook->options->head.label, error->text);
+    log_write(logbook->sinks.report, LOG_LEVEL_WARNING,
+              "log \"%s\": %s; a restart will lose its place",
+              logbook->options->head.label, error->text);
   }
 }
 

@@ -182,11 +182,12 @@ static void say_leak(void *context, const struct session *session,
 static void say_given_up(struct logbook *logbook, const struct moment *now) {
   if (logbook->given_up_last != NULL &&
       complaint_fail(&logbook->overtaxed, now->mono_ms)) {
-    report(logbook->sinks.report, REPORT_WARNING,
-           "log \"%s\": %s: the search of a line was stopped, %llu so far: the "
-           "pattern backtracks too much; such a line counts as no match",
-           logbook->options->head.label, logbook->given_up_last,
-           (unsigned long long)logbook->given_up);
+    log_write(
+        logbook->sinks.report, LOG_LEVEL_WARNING,
+        "log \"%s\": %s: the search of a line was stopped, %llu so far: the "
+        "pattern backtracks too much; such a line counts as no match",
+        logbook->options->head.label, logbook->given_up_last,
+        (unsigned long long)logbook->given_up);
   }
   logbook->given_up_last = NULL;
 }

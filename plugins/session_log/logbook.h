@@ -6,19 +6,19 @@
 #include <stdbool.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/report.h"
-#include "core/sample.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "session_log/follow/follower.h"
 #include "session_log/options.h"
 
 struct logbook; /* one owner: callers from several threads bring a lock */
 
-/* Where a logbook speaks; borrowed. notices: leaked sessions, exhausted
+/* Where a logbook speaks; borrowed. notifications: leaked sessions, exhausted
  * pools. */
 struct logbook_sinks {
-  const struct report_sink *report;
-  const struct notice_sink *notices;
+  const struct log_sink *report;
+  const struct notification_sink *notifications;
 };
 
 /* Makes the book for OPTIONS (borrowed). Reads no log yet.

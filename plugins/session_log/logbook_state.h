@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/complaint.h"
+#include "core/log.h"
 #include "session_log/logbook.h"
 #include "session_log/path_ring.h"
 #include "session_log/scan/level.h"

@@ -5,10 +5,11 @@
 static void say_one_sided(struct logbook *logbook,
                           const struct sessions_view *view) {
   if (view->is_one_sided && !logbook->has_said_one_sided) {
-    report(logbook->sinks.report, REPORT_NOTICE,
-           "log \"%s\": errors of sessions, but no session opened or closed: "
-           "does the log level hide them?; open sessions are not told",
-           logbook->options->head.label);
+    log_write(
+        logbook->sinks.report, LOG_LEVEL_NOTICE,
+        "log \"%s\": errors of sessions, but no session opened or closed: "
+        "does the log level hide them?; open sessions are not told",
+        logbook->options->head.label);
   }
   logbook->has_said_one_sided = view->is_one_sided;
 }

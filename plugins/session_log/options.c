@@ -144,7 +144,7 @@ static const struct option log_rows[] = {
      .unit = "seconds",
      .help = "A session with a name that is open for longer is forgotten: its "
              "worker has died without a word."},
-    {.name = "FloorWindow",
+    {.name = "LeakWindow",
      .kind = OPTION_INTEGER,
      .offset = AT(floor_window_s),
      .min = 1,
@@ -154,7 +154,7 @@ static const struct option log_rows[] = {
      .help = "Without names a leak is what lifts the floor: the lowest value "
              "that opened minus closed falls back to in each window of this "
              "length."},
-    {.name = "FloorWindows",
+    {.name = "LeakWindows",
      .kind = OPTION_INTEGER,
      .offset = AT(floor_windows),
      .min = 2,
@@ -162,7 +162,7 @@ static const struct option log_rows[] = {
      .default_text = "4",
      .unit = "windows",
      .help = "The floor must rise from window to window for so many windows."},
-    {.name = "FloorRise",
+    {.name = "LeakMinRise",
      .kind = OPTION_INTEGER,
      .offset = AT(floor_rise),
      .min = 1,
@@ -171,7 +171,7 @@ static const struct option log_rows[] = {
      .unit = "sessions",
      .help = "The floor must rise by so many sessions in these windows "
              "together."},
-    {.name = "FloorRatio",
+    {.name = "LeakMinRatio",
      .kind = OPTION_NUMBER,
      .offset = AT(floor_ratio),
      .min = 0,
@@ -197,7 +197,7 @@ static const struct option log_rows[] = {
      .unit = "seconds",
      .help = "A rotated file is read for so long, for writers that have not "
              "opened the new one yet."},
-    {.name = "MaxLine",
+    {.name = "MaxLineBytes",
      .kind = OPTION_INTEGER,
      .offset = AT(max_line_bytes),
      .min = 1024,
@@ -206,7 +206,7 @@ static const struct option log_rows[] = {
      .unit = "bytes",
      .help = "What follows in a longer line is not searched; the line counts "
              "as long_lines."},
-    {.name = "MaxRead",
+    {.name = "MaxReadBytes",
      .kind = OPTION_INTEGER,
      .offset = AT(max_read_bytes),
      .min = 65536,
@@ -237,7 +237,7 @@ static const struct option_block log_block = {
     .check = check_log,
 };
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     {.name = "StateDir",
      .kind = OPTION_STRING,
      .offset = offsetof(struct session_log_options, state_dir),
@@ -246,7 +246,7 @@ static const struct option rows[] = {
      .help = "Holds one file a log: how far it was read and what was counted, "
              "so that a restart neither loses a line nor counts one twice. "
              "Created if missing."},
-    {.name = "MaxRate",
+    {.name = "MaxReadsPerSecond",
      .kind = OPTION_INTEGER,
      .offset = offsetof(struct session_log_options, max_rate),
      .min = 0,
@@ -267,6 +267,6 @@ const struct option_block session_log_options = {
     .size = sizeof(struct session_log_options),
     .help = "Follows application logs and tells what they say about database "
             "sessions and errors.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
 };

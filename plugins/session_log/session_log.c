@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/worker_thread.h"
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
-#include "glue/notices.h"
-#include "glue/samples.h"
+#include "glue/notifications.h"
+#include "glue/values.h"
 #include "session_log/checkpoint.h"
 #include "session_log/follow/watcher.h"
 #include "session_log/logbook.h"
@@ -34,9 +34,9 @@ struct desk {
 };
 
 static struct session_log_options options;
-static struct report_sink log_sink;
+static struct log_sink log_sink;
 static struct sample_sink sample_sink;
-static struct notice_sink notice_sink;
+static struct notification_sink notification_sink;
 static struct desk *desks; /* from init to shutdown */
 static size_t desks_len;
 static struct watcher *watcher; /* NULL: only at the interval */
@@ -48,7 +48,7 @@ static int configure(oconfig_item_t *item) {
 }
 
 static struct moment moment_now(void) {
-  return (struct moment){.mono_ms = monotonic_ms(),
+  return (struct moment){.mono_ms = clock_monotonic_ms(),
                          .wall_ns = (int64_t)CDTIME_T_TO_NS(cdtime())};
 }
 
@@ -56,7 +56,7 @@ static int64_t pause_ms(void) { return 1000 / options.max_rate; }
 
 static void poll_log(struct desk *desk, const struct moment *now) {
   if (logbook_poll(desk->logbook, now) != 0) {
-    report(&log_sink, REPORT_ERROR, "out of memory; goes on next time");
+    log_write(&log_sink, LOG_LEVEL_ERROR, "out of memory; goes on next time");
   }
 }
 
@@ -95,14 +95,14 @@ static void react(struct desk *desk) {
 
 /* Reads what is due. Returns when the next one will be. */
 static int64_t react_to_all(bool *dirty) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   int64_t next_ms = now_ms + 60000;
   for (size_t i = 0; i < desks_len; i++) {
     int64_t due_ms = desks[i].read_ms + pause_ms();
     if (dirty[i] && now_ms >= due_ms) {
       dirty[i] = false;
       react(&desks[i]);
-      desks[i].read_ms = monotonic_ms();
+      desks[i].read_ms = clock_monotonic_ms();
     } else if (dirty[i] && due_ms < next_ms) {
       next_ms = due_ms;
     }
@@ -131,16 +131,16 @@ static void start_thread(void) {
     has_thread = code == 0;
   }
   if (!has_thread) {
-    report(&log_sink, REPORT_NOTICE,
-           "cannot watch files: %s; they are read at the interval",
-           strerror(code < 0 ? -code : code));
+    log_write(&log_sink, LOG_LEVEL_NOTICE,
+              "cannot watch files: %s; they are read at the interval",
+              strerror(code < 0 ? -code : code));
     watcher_free(watcher);
     watcher = NULL;
   }
 }
 
 static int start_log(struct desk *desk, const struct log_options *log) {
-  const struct logbook_sinks sinks = {&log_sink, &notice_sink};
+  const struct logbook_sinks sinks = {&log_sink, &notification_sink};
   struct error error = {{0}};
   struct moment now = moment_now();
   int code = logbook_new(log, &sinks, &desk->logbook, &error);
@@ -148,8 +148,8 @@ static int start_log(struct desk *desk, const struct log_options *log) {
     code = checkpoint_load(desk->logbook, options.state_dir, &now);
   }
   if (code != 0) {
-    report(&log_sink, REPORT_ERROR, "log \"%s\": %s", log->head.label,
-           error.text[0] == '\0' ? "out of memory" : error.text);
+    log_write(&log_sink, LOG_LEVEL_ERROR, "log \"%s\": %s", log->head.label,
+              error.text[0] == '\0' ? "out of memory" : error.text);
     return code;
   }
   char name[128];
@@ -165,7 +165,7 @@ static int init(void) {
     return 0;
   }
   if (glue_require_type("log_rate", &error) != 0) {
-    report(&log_sink, REPORT_ERROR, "%s", error.text);
+    log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
   desks = calloc(options.logs.len, sizeof(*desks));
@@ -215,7 +215,7 @@ static int shut_down(void) {
 void module_register(void) {
   log_sink = glue_log_sink("session_log");
   sample_sink = glue_sample_sink("session_log");
-  notice_sink = glue_notice_sink("session_log");
+  notification_sink = glue_notification_sink("session_log");
   if (option_init(&session_log_options, &options) == 0) {
     plugin_register_complex_config("session_log", configure);
     plugin_register_init("session_log", init);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/log.h"
 #include "statgrab/df_choice.h"
 #include "statgrab/df_values.h"
 #include "statgrab/prober.h"
@@ -36,7 +36,7 @@ struct entry {
 };
 
 struct file_systems {
-  struct report_sink log;
+  struct log_sink log;
   struct outlets outlets;
   struct source source;
   struct driver *driver; /* of our own: another thread uses the other */
@@ -200,17 +200,18 @@ static int choose(struct file_systems *fs, struct error *error) {
 static void complain(const struct file_systems *fs, struct entry *entry,
                      int code, int64_t since_ms) {
   const struct question *question = probe_subject(entry->probe);
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   if (!complaint_fail(&entry->complaint, now_ms)) {
     return;
   }
   if (code == -EINPROGRESS) {
-    report(&fs->log, REPORT_WARNING,
-           "df: %s: does not answer for %lld ms; its values are left out",
-           question->path, (long long)(now_ms - since_ms));
+    log_write(&fs->log, LOG_LEVEL_WARNING,
+              "df: %s: does not answer for %lld ms; its values are left out",
+              question->path, (long long)(now_ms - since_ms));
   } else {
-    report(&fs->log, REPORT_WARNING, "df: %s: %s; its values are left out",
-           question->path, strerror(-code));
+    log_write(&fs->log, LOG_LEVEL_WARNING,
+              "df: %s: %s; its values are left out", question->path,
+              strerror(-code));
   }
 }
 
@@ -223,9 +224,9 @@ static void put_entry(struct file_systems *fs, struct entry *entry) {
     return;
   }
   const struct question *question = probe_subject(entry->probe);
-  if (complaint_clear(&entry->complaint, monotonic_ms(), &lasted_ms)) {
-    report(&fs->log, REPORT_NOTICE, "df: %s: answers again, after %lld s",
-           question->path, (long long)(lasted_ms / 1000));
+  if (complaint_clear(&entry->complaint, clock_monotonic_ms(), &lasted_ms)) {
+    log_write(&fs->log, LOG_LEVEL_NOTICE, "df: %s: answers again, after %lld s",
+              question->path, (long long)(lasted_ms / 1000));
   }
   df_put(&question->usage, entry->name, fs->choice.options, &fs->outlets);
 }
@@ -276,8 +277,7 @@ int file_systems_put(struct file_systems *fs, int64_t deadline_ms,
 
 int file_systems_new(const struct df_options *options,
                      const struct source *source, const char *root,
-                     const struct outlets *outlets,
-                     const struct report_sink *log,
+                     const struct outlets *outlets, const struct log_sink *log,
                      struct file_systems **ret_file_systems,
                      struct error *error) {
   struct file_systems *fs = calloc(1, sizeof(*fs));

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 #include "statgrab/options.h"
 #include "statgrab/outlet.h"
 #include "statgrab/source.h"
@@ -18,8 +18,7 @@ struct file_systems;
  */
 int file_systems_new(const struct df_options *options,
                      const struct source *source, const char *root,
-                     const struct outlets *outlets,
-                     const struct report_sink *log,
+                     const struct outlets *outlets, const struct log_sink *log,
                      struct file_systems **ret_file_systems,
                      struct error *error);
 

@@ -223,7 +223,7 @@ static int check_root(const char *value, struct error *error) {
     .block = &FIELD##_block                                                    \
   }
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     LIST("Collect", statgrab_options, collect, check_group,
          "\"memory\" \"cpu\"",
          "What to collect, by the names of collectd's native plugins: "
@@ -262,24 +262,24 @@ const struct option_block statgrab_options = {
     .help = "System statistics through libstatgrab, put right where the "
             "library is wrong. A block inside takes the words of collectd's "
             "native plugin of the same name.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
 };
 
 int statgrab_options_complete(struct statgrab_options *options) {
-  for (size_t i = 0; i < OPTION_COUNT(rows); i++) {
-    if (rows[i].kind != OPTION_BLOCK) {
+  for (size_t i = 0; i < OPTION_COUNT(option_rows); i++) {
+    if (option_rows[i].kind != OPTION_BLOCK) {
       continue;
     }
-    struct option_blocks *blocks = option_field(&rows[i], options);
+    struct option_blocks *blocks = option_field(&option_rows[i], options);
     if (blocks->len > 0) {
       continue;
     }
-    void *item = malloc(rows[i].block->size);
+    void *item = malloc(option_rows[i].block->size);
     if (item == NULL) {
       return -ENOMEM;
     }
-    int code = option_init(rows[i].block, item);
+    int code = option_init(option_rows[i].block, item);
     if (code != 0) {
       free(item);
       return code;

@@ -3,7 +3,7 @@
 #ifndef STATGRAB_OUTLET_H
 #define STATGRAB_OUTLET_H
 
-#include "core/sample.h"
+#include "core/metric.h"
 #include "statgrab/facts.h"
 
 /* Bytes of a plugin instance, collectd's DATA_MAX_NAME_LEN. */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/worker_thread.h"
 
 #define STACK_BYTES ((size_t)512 * 1024)
 
@@ -220,7 +220,7 @@ unsigned prober_free(struct prober *prober, int64_t deadline_ms) {
   (void)pthread_mutex_lock(&prober->lock);
   prober->is_over = true;
   (void)pthread_cond_broadcast(&prober->work);
-  while (prober->workers > 0 && monotonic_ms() < deadline_ms) {
+  while (prober->workers > 0 && clock_monotonic_ms() < deadline_ms) {
     wait_done(prober, deadline_ms);
   }
   unsigned left = prober->workers;
@@ -263,7 +263,7 @@ void probe_drop(struct prober *prober, struct probe *probe) {
 
 static void enqueue(struct prober *prober, struct probe *const *probes,
                     size_t len) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   prober->round++;
   prober->open = 0;
   for (size_t i = 0; i < len; i++) {
@@ -290,12 +290,12 @@ int prober_ask(struct prober *prober, struct probe *const *probes, size_t len,
   } else if (prober->open > 0 && prober->workers < PROBER_WORKERS_MAX) {
     code = start_worker(prober);
   }
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   while (prober->open > 0 && prober->workers > 0 && now_ms < deadline_ms) {
     size_t answers = prober->answers;
     int64_t patience_ms = now_ms + PROBER_PATIENCE_MS;
     wait_done(prober, patience_ms < deadline_ms ? patience_ms : deadline_ms);
-    now_ms = monotonic_ms();
+    now_ms = clock_monotonic_ms();
     bool is_stuck =
         has_work(prober) && prober->answers == answers && now_ms >= patience_ms;
     if (is_stuck && prober->workers < PROBER_WORKERS_MAX) {

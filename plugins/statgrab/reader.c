@@ -5,20 +5,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/complaint.h"
+#include "core/log.h"
 #include "statgrab/file_systems.h"
 
 /* The groups belong to the thread of reader_read(), the file systems to that
  * of reader_read_file_systems(). */
 struct reader {
-  struct report_sink log;
+  struct log_sink log;
   struct groups groups;
   struct complaint complaints[GROUPS];
   struct file_systems *file_systems;
 };
 
 int reader_new(const struct statgrab_options *options, sink_of_fn *sink_of,
-               const struct report_sink *log, struct reader **ret_reader,
+               const struct log_sink *log, struct reader **ret_reader,
                struct error *error) {
   struct reader *reader = calloc(1, sizeof(*reader));
   if (reader == NULL) {
@@ -66,15 +66,16 @@ static bool is_well(struct reader *reader, enum statgrab_group group, int code,
   const char *name = statgrab_group_names[group];
   if (code != 0) {
     if (!is_absent(reader, group, code) && complaint_fail(complaint, now_ms)) {
-      report(&reader->log, REPORT_WARNING,
-             "%s: %s; values are left out, %llu times so far", name,
-             error->text[0] == '\0' ? "this system does not tell" : error->text,
-             (unsigned long long)complaint->count);
+      log_write(&reader->log, LOG_LEVEL_WARNING,
+                "%s: %s; values are left out, %llu times so far", name,
+                error->text[0] == '\0' ? "this system does not tell"
+                                       : error->text,
+                (unsigned long long)complaint->count);
     }
     return false;
   }
   if (complaint_clear(complaint, now_ms, NULL)) {
-    report(&reader->log, REPORT_NOTICE, "%s: can be read again", name);
+    log_write(&reader->log, LOG_LEVEL_NOTICE, "%s: can be read again", name);
   }
   return true;
 }

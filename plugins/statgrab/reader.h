@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 #include "statgrab/groups.h"
 #include "statgrab/options.h"
 
@@ -15,7 +15,7 @@ struct reader;
 /* options: complete, borrowed. sink_of: called here only. log: copied.
  * *ret_reader: yours, reader_free(). Returns 0 or negative errno. */
 int reader_new(const struct statgrab_options *options, sink_of_fn *sink_of,
-               const struct report_sink *log, struct reader **ret_reader,
+               const struct log_sink *log, struct reader **ret_reader,
                struct error *error);
 
 /* Reads everything but file systems. What cannot be read is left out and said

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* statgrab: glue between collectd and the plugin's trade. */
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
-#include "glue/samples.h"
+#include "glue/values.h"
 #include "statgrab/collect.h"
 #include "statgrab/options.h"
 #include "statgrab/reader.h"
@@ -26,14 +26,14 @@ static int configure(oconfig_item_t *item) {
 
 static int read_most(user_data_t *unused) {
   (void)unused;
-  reader_read(reader, monotonic_ms());
+  reader_read(reader, clock_monotonic_ms());
   return 0;
 }
 
 /* A callback of its own: only file systems wait for a dead server. */
 static int read_file_systems(user_data_t *unused) {
   (void)unused;
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   reader_read_file_systems(reader, now_ms, now_ms + ANSWER_MS);
   return 0;
 }
@@ -42,17 +42,18 @@ static int start(void) {
   if (reader != NULL) {
     return 0; /* collectd -T calls twice */
   }
-  const struct report_sink log = glue_log_sink("statgrab");
+  const struct log_sink log = glue_log_sink("statgrab");
   struct error error = {{0}};
   if (collect_init(&error) != 0) {
-    report(&log, REPORT_WARNING, "%s; what it lacks is left out", error.text);
+    log_write(&log, LOG_LEVEL_WARNING, "%s; what it lacks is left out",
+              error.text);
   }
   if (statgrab_options_complete(&options) != 0) {
-    report(&log, REPORT_ERROR, "out of memory");
+    log_write(&log, LOG_LEVEL_ERROR, "out of memory");
     return -1;
   }
   if (reader_new(&options, glue_sample_sink, &log, &reader, &error) != 0) {
-    report(&log, REPORT_ERROR, "%s", error.text);
+    log_write(&log, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
   (void)plugin_register_complex_read(NULL, "statgrab", read_most, 0, NULL);
@@ -64,7 +65,7 @@ static int start(void) {
 }
 
 static int stop(void) {
-  unsigned left = reader_free(reader, monotonic_ms() + STOP_MS);
+  unsigned left = reader_free(reader, clock_monotonic_ms() + STOP_MS);
   reader = NULL;
   if (left == 0) { /* else some thread may be inside libstatgrab */
     collect_fini();

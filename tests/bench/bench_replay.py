@@ -26,8 +26,8 @@ TABLE = """<Plugin resource_alert>
   </SwitchStore>
   <Response "degrade">
     When "used"
-    Engage 30
-    Release 60
+    EngageAfter 30
+    ReleaseAfter 60
     <Switch "slow_down">
     </Switch>
   </Response>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """responses: from the value that breaches, handed to a stock collectd, to the
-switch file, the webhook's arrival and the etcd key, with For and Engage 0. The
+switch file, the webhook's arrival and the etcd key, with For and EngageAfter 0. The
 switches are on a tmpfs, as the samples have them, etcd too, the state file on the disk.
 The peer is the same value's way to a line of collectd's own csv plugin."""
 import base64
@@ -181,10 +181,10 @@ def main():
     responding.switches = fast / "switches"
     try:
         peer = measure_peer(collectd)
-        one = response(switch("one"), MaxActions=0)
+        one = response(switch("one"), MaxActionsPerHour=0)
         measure(responding, one, "", SwitchFile(responding.switches / "one"), "switch file", peer)
         hook = Hook()
-        told = response(block("Webhook", URL=f'"{hook.url}"'), MaxActions=0)
+        told = response(block("Webhook", URL=f'"{hook.url}"'), MaxActionsPerHour=0)
         measure(responding, told, "", hook, "webhook")
         etcd.start()
         store = block("SwitchStore", ' "etcd"', URL=f'"{etcd.url}"', Prefix='"/"')

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "statgrab/collect.h"
 #include "statgrab/options.h"
 #include "statgrab/reader.h"
@@ -28,8 +28,7 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = count, .context = &samples};
 }
 
-static void say_nothing(void *context, enum report_level level,
-                        const char *line) {
+static void say_nothing(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -88,7 +87,7 @@ static double run(const char *group) {
   struct statgrab_options options;
   struct reader *reader = NULL;
   struct error error = {{0}};
-  const struct report_sink log = {.say = say_nothing};
+  const struct log_sink log = {.write = say_nothing};
   if (option_init(&statgrab_options, &options) != 0 ||
       statgrab_options_complete(&options) != 0) {
     exit(EXIT_FAILURE);
@@ -110,7 +109,7 @@ static double run(const char *group) {
       before = cpu_us();
     }
     if (group == statgrab_group_names[GROUP_DF]) {
-      reader_read_file_systems(reader, 0, monotonic_ms() + 1000);
+      reader_read_file_systems(reader, 0, clock_monotonic_ms() + 1000);
     } else {
       reader_read(reader, 0);
     }
@@ -118,7 +117,7 @@ static double run(const char *group) {
   double cost = (cpu_us() - before) / ROUNDS;
   printf("%s: reading %lu values\tus CPU\t%.1f\t-\n", group, samples / ROUNDS,
          cost);
-  (void)reader_free(reader, monotonic_ms() + 1000);
+  (void)reader_free(reader, clock_monotonic_ms() + 1000);
   options.collect = (struct option_strings){0};
   option_fini(&statgrab_options, &options);
   return cost;

@@ -38,17 +38,17 @@ LoadPlugin threshold
 """
 
 
-def row(number, metric):
-    return f'<Threshold "row{number}">\nMetric "{metric}"\nWarningMax 80\n</Threshold>\n'
+def rule(number, metric):
+    return f'<Threshold "rule{number}">\nMetric "{metric}"\nWarningMax 80\n</Threshold>\n'
 
 
-THREE = [row(0, "bench-*/gauge-value"), row(1, "host1.example.org/bench-*/*"), row(2, "*/load")]
-ELEVEN = THREE + [row(number, "bench-*/gauge-*") for number in range(3, 11)]
-THOUSAND = [row(0, "bench-*/gauge-value"), row(1, "host1.example.org/bench-*/*")] + [
-    row(number, f"*app{number}-*/gauge-*{number}") for number in range(2, 1000)]
+THREE = [rule(0, "bench-*/gauge-value"), rule(1, "host1.example.org/bench-*/*"), rule(2, "*/load")]
+ELEVEN = THREE + [rule(number, "bench-*/gauge-*") for number in range(3, 11)]
+THOUSAND = [rule(0, "bench-*/gauge-value"), rule(1, "host1.example.org/bench-*/*")] + [
+    rule(number, f"*app{number}-*/gauge-*{number}") for number in range(2, 1000)]
 
 
-def run(rows, series=12000, threads=1, name="bench", peer=False):
+def run(rules, series=12000, threads=1, name="bench", peer=False):
     """{"first", "ours", "peer"}: nanoseconds a value; "bytes": of memory a series."""
     with tempfile.TemporaryDirectory() as directory:
         configuration = pathlib.Path(directory) / "collectd.conf"
@@ -65,7 +65,7 @@ PluginDir "{BUILD}/collectd"
 LoadPlugin resource_alert
 <Plugin resource_alert>
 PublishSeries false
-{"".join(rows)}
+{"".join(rules)}
 </Plugin>
 PluginDir "{BUILD}/bench"
 LoadPlugin write_bench
@@ -103,7 +103,7 @@ class Log:
 
     def has_verdict(self):
         self.text += self.lines.read()
-        return 'resource_alert: row "row0": ' in self.text
+        return 'resource_alert: rule "rule0": ' in self.text
 
 
 def time_verdicts(peer, path, count):
@@ -142,7 +142,7 @@ LoadPlugin resource_alert
 <Plugin resource_alert>
 StateDir "{directory}/state"
 Journal "{directory}/journal"
-{row(0, "bench/gauge")}
+{rule(0, "bench/gauge")}
 </Plugin>
 """, encoding="utf-8")
         with subprocess.Popen(["collectd", "-f", "-C", configuration], stdout=subprocess.DEVNULL,
@@ -163,18 +163,18 @@ def show(what, unit, ours, peer=None):
 
 def main():
     three = run(THREE, peer=True)
-    show("value, 12,000 series, 3 rows, peer: threshold", "ns", three["ours"], three["peer"])
+    show("value, 12,000 series, 3 rules, peer: threshold", "ns", three["ours"], three["peer"])
     thousand = run(THOUSAND)
-    show("value, 1,000 rows with globs, peer: 3 rows", "ns", thousand["ours"], three["ours"])
-    show("value that no row watches, peer: 3 rows", "ns", run(THOUSAND, name="other")["ours"], three["ours"])
+    show("value, 1,000 rules with globs, peer: 3 rules", "ns", thousand["ours"], three["ours"])
+    show("value that no rule watches, peer: 3 rules", "ns", run(THOUSAND, name="other")["ours"], three["ours"])
     many = run(THREE, series=120000)
     show("value, 120,000 series, peer: 12,000", "ns", many["ours"], three["ours"])
     show("value, 120,000 series, 5 threads, peer: 1 thread", "ns",
          run(THREE, series=120000, threads=5)["ours"], many["ours"])
-    show("first sight of a series, 1,000 rows", "ns", thousand["first"])
+    show("first sight of a series, 1,000 rules", "ns", thousand["first"])
     eleven = run(ELEVEN, series=120000)
-    show("memory of a series with one row", "bytes", many["bytes"])
-    show("memory of each further row on it", "bytes", (eleven["bytes"] - many["bytes"]) / 8)
+    show("memory of a series with one rule", "bytes", many["bytes"])
+    show("memory of each further rule on it", "bytes", (eleven["bytes"] - many["bytes"]) / 8)
     show("from PUTVAL to the verdict line, 99 %", "ms", verdict_ms())
 
 

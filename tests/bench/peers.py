@@ -33,8 +33,8 @@ LoadPlugin statgrab
   </Threshold>
   <Response "full">
     When "full"
-    Engage 0
-    Release 0
+    EngageAfter 0
+    ReleaseAfter 0
     <Exec>
       User "nobody"
       Command "{self.hook("$(cat)")}"

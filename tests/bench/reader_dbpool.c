@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "dbpool/postgresql.h"
 #include "dbpool/server.h"
 
@@ -26,19 +26,20 @@ static void put(void *context, const struct sample *sample) {
   samples_put++;
 }
 
-static void tell(void *context, const struct notice *notice) {
+static void tell(void *context, const struct notification *notification) {
   (void)context;
-  (void)notice;
+  (void)notification;
 }
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)fprintf(stderr, "%s\n", line);
 }
 
-static const struct outlets outlets = {
-    .samples = {.put = put}, .notices = {.put = tell}, .report = {.say = say}};
+static const struct outlets outlets = {.samples = {.put = put},
+                                       .notifications = {.put = tell},
+                                       .report = {.write = say}};
 
 /* Options own their texts, so these are not constant. */
 static char label[] = "bench";
@@ -75,13 +76,13 @@ static double cpu_ms(void) {
 }
 
 static double read_ms(struct server *server) {
-  int64_t start_ns = monotonic_ns();
+  int64_t start_ns = clock_monotonic_ns();
   server_read(server, 10);
-  return (double)(monotonic_ns() - start_ns) / 1e6;
+  return (double)(clock_monotonic_ns() - start_ns) / 1e6;
 }
 
 static double query_ms(PGconn *session, const char *question) {
-  int64_t start_ns = monotonic_ns();
+  int64_t start_ns = clock_monotonic_ns();
   PGresult *result;
   if (PQsendQuery(session, question) == 0) {
     (void)fprintf(stderr, "%s", PQerrorMessage(session));
@@ -89,7 +90,7 @@ static double query_ms(PGconn *session, const char *question) {
   while ((result = PQgetResult(session)) != NULL) {
     PQclear(result);
   }
-  return (double)(monotonic_ns() - start_ns) / 1e6;
+  return (double)(clock_monotonic_ns() - start_ns) / 1e6;
 }
 
 static int compare(const void *a, const void *b) {

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "session_log/logbook.h"
 
 static double cpu_ms(void) {

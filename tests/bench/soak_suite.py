@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The whole suite at twenty times the usual rate: everything is read each half
 second: 200 pools, 200 logs that are written and rotated, this machine; and
-50,000 further series are judged by rows that breach and recover all the time, which
+50,000 further series are judged by rules that breach and recover all the time, which
 is a hundred thousand values a second. PublishSeries is off: it would double them.
 
     PROJECT_BUILD=build/release tests/bench/soak_suite.py [MINUTES]     60 of them
@@ -88,8 +88,8 @@ def configure(collectd, postgresql, directory):
         </SwitchStore>
         <Response "degrade">
           When "errors"
-          Engage 0
-          Release 1
+          EngageAfter 0
+          ReleaseAfter 1
           <Switch "limit">
           </Switch>
         </Response>""")
@@ -118,7 +118,7 @@ def write_logs(logs, chance):
 
 def run(collectd, logs, minutes):
     chance = random.Random(1)
-    rows = []
+    rules = []
     before = collectd.holdings()["CPU s a minute"]
     print("minute", *ALLOWANCE, sep="\t", flush=True)
     for minute in range(1, minutes + 1):
@@ -129,19 +129,19 @@ def run(collectd, logs, minutes):
             least = min(least, collectd.rate("crowd/memory-held"))
         held = collectd.holdings()
         used, before = held["CPU s a minute"] - before, held["CPU s a minute"]
-        rows.append({**held, "held KiB": round(least / 1024), "CPU s a minute": round(used, 1)})
-        print(minute, *rows[-1].values(), sep="\t", flush=True)
-    return rows
+        rules.append({**held, "held KiB": round(least / 1024), "CPU s a minute": round(used, 1)})
+        print(minute, *rules[-1].values(), sep="\t", flush=True)
+    return rules
 
 
-def judge(rows):
+def judge(rules):
     """What was more in the second half of what follows the warming up."""
-    rows = rows[WARM_UP_MINUTES:]
-    assert len(rows) >= 4, "too short to judge"
+    rules = rules[WARM_UP_MINUTES:]
+    assert len(rules) >= 4, "too short to judge"
     grown = []
     for what, allowance in ALLOWANCE.items():
-        earlier, later = (sorted(row[what] for row in part)
-                          for part in (rows[:len(rows) // 2], rows[len(rows) // 2:]))
+        earlier, later = (sorted(rule[what] for rule in part)
+                          for part in (rules[:len(rules) // 2], rules[len(rules) // 2:]))
         if later[len(later) // 2] > earlier[len(earlier) // 2] * allowance:
             grown.append(f"{what}: {earlier[len(earlier) // 2]} -> {later[len(later) // 2]}")
     return grown

@@ -5,8 +5,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "core/option.h"
+#include "core/option_doc.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"

@@ -61,9 +61,9 @@ static void put(void *context, const struct sample *sample) {
   (void)sample;
 }
 
-static void tell(void *context, const struct notice *notice) {
+static void tell(void *context, const struct notification *notification) {
   (void)context;
-  for (const char *c = notice->message; *c != '\0'; c++) {
+  for (const char *c = notification->message; *c != '\0'; c++) {
     if ((unsigned char)*c < ' ') {
       abort(); /* a control character has got through */
     }
@@ -71,7 +71,7 @@ static void tell(void *context, const struct notice *notice) {
 }
 
 static const struct outlets outlets = {.samples = {.put = put},
-                                       .notices = {.put = tell}};
+                                       .notifications = {.put = tell}};
 
 static bool matches(void *context, size_t pool, const struct session *session) {
   (void)context;

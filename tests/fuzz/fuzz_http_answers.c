@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "resource_alert/actions/endpoints.h"
 #include "resource_alert/options.h"
 
@@ -26,7 +26,7 @@ int __wrap_http_perform(struct http_client *client,
 static char secret[] = "/dev/shm/fuzz_http_answers.XXXXXX";
 static struct resource_alert_options options;
 static struct stores *stores;
-static struct action_site site = {.response = "r", .host = "h"};
+static struct action_deps deps = {.response = "r", .host = "h"};
 
 /* ---- the server ---- */
 
@@ -115,9 +115,9 @@ static void begin(void) {
   }
   root.key = NULL;
   config_item_fini(&root);
-  site.stores = stores;
-  site.stores_len = 1;
-  site.kubernetes = options.responses.kubernetes.items;
+  deps.stores = stores;
+  deps.stores_len = 1;
+  deps.kubernetes = options.responses.kubernetes.items;
   (void)atexit(forget_secret);
 }
 
@@ -152,7 +152,7 @@ static void act(enum action_kind kind) {
   struct error error = {{0}};
   struct action_call call = new_call();
   void *action = NULL;
-  if (driver->new (response->actions[kind].items, &site, &action, &error) !=
+  if (driver->new (response->actions[kind].items, &deps, &action, &error) !=
       0) {
     abort();
   }
@@ -174,7 +174,7 @@ static void read_endpoints(void) {
   struct kubernetes *kubernetes = NULL;
   struct error error = {{0}};
   struct action_call call = new_call();
-  if (kubernetes_new(site.kubernetes, &kubernetes, &error) != 0) {
+  if (kubernetes_new(deps.kubernetes, &kubernetes, &error) != 0) {
     abort();
   }
   (void)endpoints_read(kubernetes, "n", "s", &endpoints, &call, &error);

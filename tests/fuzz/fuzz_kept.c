@@ -36,7 +36,7 @@ static void write_file(const uint8_t *data, size_t size) {
   (void)close(fd);
 }
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   for (const char *c = line; *c != '\0'; c++) {
@@ -46,12 +46,12 @@ static void say(void *context, enum report_level level, const char *line) {
   }
 }
 
-static void read_silences(const struct report_sink *log) {
+static void read_silences(const struct log_sink *log) {
   struct silences *silences = NULL;
   if (silences_new(path, log, &silences, NULL) != 0) {
     abort();
   }
-  (void)silences_cover(silences, "row", "h/p/t", 1000);
+  (void)silences_cover(silences, "rule", "h/p/t", 1000);
   json_t *all = silences_snapshot(silences, 1000);
   if (json_array_size(all) > SILENCES_MAX) {
     abort();
@@ -60,7 +60,7 @@ static void read_silences(const struct report_sink *log) {
   silences_free(silences);
 }
 
-static void read_states(const struct report_sink *log) {
+static void read_states(const struct log_sink *log) {
   struct desired_state *states = NULL;
   if (desired_state_new(path, log, &states, NULL) != 0) {
     abort();
@@ -70,7 +70,7 @@ static void read_states(const struct report_sink *log) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  const struct report_sink log = {.say = say};
+  const struct log_sink log = {.write = say};
   write_file(data, size);
   json_decref(journal_tail(path, 10));
   read_states(&log);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "ctl/scenario.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "session_log/logbook_state.h"
 #include "session_log/logbook_store.h"
 

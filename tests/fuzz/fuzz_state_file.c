@@ -14,7 +14,7 @@ static void compare(void *context, const struct stored_alert *alert) {
   const struct stored_alert *before = context;
   if (memcmp(alert->names, before->names, sizeof(*alert->names)) != 0 ||
       strcmp(alert->source, before->source) != 0 ||
-      strcmp(alert->row, before->row) != 0 || alert->state != before->state ||
+      strcmp(alert->rule, before->rule) != 0 || alert->state != before->state ||
       alert->since_wall_ms != before->since_wall_ms ||
       (alert->change == NULL) != (before->change == NULL) ||
       (alert->change != NULL &&

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "statgrab/file_systems.h"
 #include "statgrab/groups.h"
 
@@ -56,8 +56,7 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = ignore};
 }
 
-static void say_nothing(void *context, enum report_level level,
-                        const char *line) {
+static void say_nothing(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -113,13 +112,13 @@ static void write_file(const char *name, const uint8_t *data, size_t size) {
 /* The choice and the names; no file system is asked in earnest. */
 static void read_mounts(void) {
   struct df_options df = {.values_absolute = true};
-  const struct report_sink log = {.say = say_nothing};
+  const struct log_sink log = {.write = say_nothing};
   struct file_systems *fs = NULL;
   struct error error;
   if (file_systems_new(&df, &groups.source, root, &groups.outlets[GROUP_DF],
                        &log, &fs, &error) == 0) {
-    (void)file_systems_put(fs, monotonic_ms() + 1000, &error);
-    (void)file_systems_free(fs, monotonic_ms() + 1000);
+    (void)file_systems_put(fs, clock_monotonic_ms() + 1000, &error);
+    (void)file_systems_free(fs, clock_monotonic_ms() + 1000);
   }
 }
 

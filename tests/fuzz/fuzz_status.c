@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -52,14 +52,14 @@ static void send_both(struct status *status, char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const struct status_options options = {.unhealthy = 0};
-  const struct report_sink log = {.say = say};
+  const struct log_sink log = {.write = say};
   struct silences *silences = NULL;
   char *text = calloc(1, size + 1);
   if (text == NULL || silences_new(NULL, &log, &silences, NULL) != 0) {
     abort();
   }
   memcpy(text, data, size);
-  struct status status = {.site = {.options = &options,
+  struct status status = {.deps = {.options = &options,
                                    .host = "host",
                                    .mode = "auto",
                                    .silences = silences,

@@ -12,7 +12,7 @@
 #include "resource_alert/table/condition.h"
 #include "resource_alert/table/fingerprint.h"
 #include "resource_alert/table/message.h"
-#include "resource_alert/table/notification.h"
+#include "resource_alert/table/notification_rule.h"
 #include "resource_alert/table/selector.h"
 #include "text.h"
 
@@ -76,35 +76,38 @@ static void look(const char *metric, const char *comparison,
   condition_fini(&condition);
 }
 
-/* Whatever a row says to a warning, an okay of the same names never alarms. */
+/* Whatever a rule says to a warning, an okay of the same names never alarms. */
 static void hear(char *glob, const char *message,
                  const struct reading_names *names) {
   char any[] = "*";
   if (glob_check(glob, NULL) != 0) {
     return;
   }
-  const struct notification_options row = {.host = any,
-                                           .plugin = glob,
-                                           .plugin_instance = any,
-                                           .type = any,
-                                           .type_instance = any,
-                                           .message = glob};
-  struct notice notice = {.severity = NOTICE_WARNING,
-                          .host = names->host,
-                          .plugin = names->plugin,
-                          .plugin_instance = names->plugin_instance,
-                          .type = names->type,
-                          .type_instance = names->type_instance,
-                          .message = message};
+  const struct notification_rule_options rule = {.host = any,
+                                                 .plugin = glob,
+                                                 .plugin_instance = any,
+                                                 .type = any,
+                                                 .type_instance = any,
+                                                 .message = glob};
+  struct notification notification = {.severity = NOTIFICATION_WARNING,
+                                      .host = names->host,
+                                      .plugin = names->plugin,
+                                      .plugin_instance = names->plugin_instance,
+                                      .type = names->type,
+                                      .type_instance = names->type_instance,
+                                      .message = message};
   struct reading_names heard;
-  notification_names(&notice, &heard);
+  notification_rule_names(&notification, &heard);
   if (memcmp(&heard, names, sizeof(heard)) != 0) {
     abort();
   }
-  bool is_warned = notification_word(&row, &notice) == NOTIFICATION_WARNING;
-  notice.severity = NOTICE_OKAY;
-  enum notification_word word = notification_word(&row, &notice);
-  if (word > NOTIFICATION_OKAY || (is_warned && word != NOTIFICATION_OKAY)) {
+  bool is_warned =
+      notification_rule_word(&rule, &notification) == NOTIFICATION_RULE_WARNING;
+  notification.severity = NOTIFICATION_OKAY;
+  enum notification_rule_word word =
+      notification_rule_word(&rule, &notification);
+  if (word > NOTIFICATION_RULE_OKAY ||
+      (is_warned && word != NOTIFICATION_RULE_OKAY)) {
     abort();
   }
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 
 #define READS_MAX 16
 #define NAMES_MAX 1024

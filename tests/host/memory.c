@@ -132,7 +132,7 @@ static const struct scenario scenarios[] = {
      read_twice, count_series},
     {"session_log",
      "StateDir \"%1$s\"\n"
-     "MaxRate 0\n"
+     "MaxReadsPerSecond 0\n"
      "<Log \"l\">\n"
      "  File \"%1$s/*.log\"\n"
      "  Session \"session=(\\\\w+)\"\n"
@@ -154,7 +154,7 @@ static const struct scenario scenarios[] = {
      "</Threshold>\n"
      "<SwitchStore \"file\">\n  Path \"%1$s/switches\"\n</SwitchStore>\n"
      "<Response \"r\">\n"
-     "  When \"t\"\n  Engage 0\n  Release 0\n"
+     "  When \"t\"\n  EngageAfter 0\n  ReleaseAfter 0\n"
      "  <Switch \"s\">\n  </Switch>\n"
      "</Response>\n",
      breach_and_calm, switch_once},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* short_memory: memory that runs short for one loaded object: where its table
  * of imported functions names an allocator, ours is put instead. So sanitizers
- * keep theirs, and no other object notices. */
+ * keep theirs, and no other object notifications. */
 #include "short_memory.h"
 
 #include <elf.h>

@@ -10,7 +10,7 @@ USED = """
     FailureMax 95
     Unit "%"
   </Threshold>"""
-ROWS = USED + """
+RULES = USED + """
   <Threshold "ready">
     Metric "demo-*/gauge-ready"
     WarningMin 3
@@ -37,8 +37,8 @@ class Asking:
         status, text, _ = self.request(path)
         return status, json.loads(text)
 
-    def row(self, name):
-        return next(row for row in self.get()[1]["rows"] if row["name"] == name)
+    def rule(self, name):
+        return next(rule for rule in self.get()[1]["rules"] if rule["name"] == name)
 
     def expect(self, condition):
         return self.collectd.expect(condition)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A collectd with one row, `pool`, and responses to it: what their tests share."""
+"""A collectd with one rule, `pool`, and responses to it: what their tests share."""
 import json
 import os
 import subprocess
@@ -94,7 +94,7 @@ class Responding:
 
 
 def response(actions, name="degrade", **options):
-    given = {"Engage": 0, "Release": 0, **options}
+    given = {"EngageAfter": 0, "ReleaseAfter": 0, **options}
     lines = "\n".join(f"{key} {value}" for key, value in given.items())
     return f'<Response "{name}">\nWhen "pool"\n{lines}\n{actions}\n</Response>'
 

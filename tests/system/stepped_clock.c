@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* stepped_clock: preloaded into a daemon, sets its wall clock off by what the
  * file STEPPED_CLOCK says, while it runs. Its monotonic clock goes on. Whoever
- * waits for a time of the wall clock notices a step, as with the real one. */
+ * waits for a time of the wall clock notifications a step, as with the real
+ * one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -84,10 +84,10 @@ def test_another_host_s_notifications_are_not_taken_for_ours(collectd, postgresq
     assert len(told) == 1 and "7 there" in told[0]
 
 
-@pytest.mark.parametrize("row", ["pool", "nothing"])
-def test_a_notification_that_looks_like_ours_engages_nothing(responding, row):
+@pytest.mark.parametrize("rule", ["pool", "nothing"])
+def test_a_notification_that_looks_like_ours_engages_nothing(responding, rule):
     responding.configure(response(switch("one"))).start()
-    responding.collectd.put_notification("failure", "row is FAILURE", plugin="resource_alert", plugin_instance=row,
+    responding.collectd.put_notification("failure", "rule is FAILURE", plugin="resource_alert", plugin_instance=rule,
                                          type="alert_state", host="testhost")
     responding.calm()
     responding.expect(lambda: responding.collectd.value("resource_alert-pool/alert_state") == 0)
@@ -109,7 +109,7 @@ def test_names_from_elsewhere_stay_one_line_of_log_and_one_file(responding):
     responding.collectd.put_value("dbpool-..;rm -rf %n%s\x1b[31m/percent-used", 99)
     responding.expect_state("ENGAGED")
     message = responding.expect(lambda: responding.collectd.notifications(plugin="resource_alert"))[0]["message"]
-    verdict, = responding.collectd.log_lines('row "pool": OKAY -> FAILURE|row "pool": UNKNOWN -> FAILURE')[:1]
+    verdict, = responding.collectd.log_lines('rule "pool": OKAY -> FAILURE|rule "pool": UNKNOWN -> FAILURE')[:1]
     for text in [message, verdict, responding.journal_file.read_text(encoding="utf-8")]:
         assert "rm -rf %n%s" in text and "\x1b" not in text
     assert {path.name for path in responding.switches.iterdir()} == {"one", "switches.json"}

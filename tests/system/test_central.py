@@ -9,7 +9,7 @@ from servers import ports
 from servers.collectd import Collectd
 
 LOAD = "statgrab-load/load"
-ROWS = """
+RULES = """
 <Threshold "load">
   Metric "statgrab-load/load:shortterm"
   WarningMax 1000
@@ -24,14 +24,14 @@ ROWS = """
 
 @pytest.fixture
 def central(collectd, directory):
-    """The one that listens and has the rows, started."""
+    """The one that listens and has the rules, started."""
     collectd.port = ports.allocate()
     users = directory / "users"
     users.write_text("agents: secret\n", encoding="utf-8")
     users.chmod(0o600)
     collectd.include("64-central.conf", [
         ('"::"', '"127.0.0.1"'), ("25826", collectd.port), ("/etc/collectd/network-users", users)], on=True)
-    collectd.load("resource_alert", f'Journal "{directory}/journal"\n{ROWS}')
+    collectd.load("resource_alert", f'Journal "{directory}/journal"\n{RULES}')
     return collectd.start()
 
 
@@ -48,12 +48,12 @@ def new_agent(new_server, directory):
     return make
 
 
-def changes(directory, row, host):
+def changes(directory, rule, host):
     journal = directory / "journal"
     lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
     events = [json.loads(line) for line in lines]
     return [(event["from"], event["to"]) for event in events
-            if event["event"] == "state" and event["row"] == row and event["series"].startswith(f"{host}/")]
+            if event["event"] == "state" and event["rule"] == rule and event["series"].startswith(f"{host}/")]
 
 
 def test_each_agent_has_states_of_its_own_at_the_central_one(central, new_agent, directory):

@@ -343,7 +343,7 @@ def configure(chaos, directory):
           Metric "model-*/gauge-level"
           FailureMax 85
           For {FOR_S}
-          Recover {FOR_S}
+          RecoverFor {FOR_S}
           Missing "ignore"
         </Threshold>
         <SwitchStore "file">
@@ -358,18 +358,18 @@ def configure(chaos, directory):
         {chaos.cluster.block()}
         <Response "degrade">
           When "model"
-          Engage 0
-          Release 1
-          MaxActions 0
+          EngageAfter 0
+          ReleaseAfter 1
+          MaxActionsPerHour 0
           <Switch "limit">
             Timeout 1
           </Switch>
         </Response>
         <Response "scale_out">
           When "model"
-          Engage 0
-          Release 1
-          MaxActions 0
+          EngageAfter 0
+          ReleaseAfter 1
+          MaxActionsPerHour 0
           <Scale>
             Namespace "trading"
             Deployment "api"

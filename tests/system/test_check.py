@@ -102,7 +102,7 @@ def test_endless_includes_end(tmp_path, check):
 
 
 ROW = """<Plugin resource_alert>
-  <Threshold "row">
+  <Threshold "rule">
     Metric "{}"
     WarningMax 1
   </Threshold>
@@ -132,13 +132,13 @@ LoadPlugin resource_alert
     ("dbpool-trading/percent-usd", "there dbpool sends percent-used current_connections-active"),
     ("statgrab-memory/percent-usd", "there statgrab sends percent-used memory-*"),
 ])
-def test_a_row_that_nothing_can_feed(check, metric, told):
+def test_a_rule_that_nothing_can_feed(check, metric, told):
     code, lines = check(LOADED + ROW.format(metric))
     if told is None:
         assert (code, lines) == (0, ["1 file, nothing is wrong"])
     else:
         assert code == 1
-        assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "row">: Metric "{metric}" can match nothing: ')
+        assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "rule">: Metric "{metric}" can match nothing: ')
         assert told in lines[0]
 
 
@@ -147,7 +147,7 @@ def test_a_central_collectd_may_be_sent_anything(check):
     assert check(listening + LOADED + ROW.format("nobody/knows"))[0] == 0
 
 
-def test_a_response_that_names_no_row(check):
+def test_a_response_that_names_no_rule(check):
     code, told = check(LOADED + ROW.format("cpu-0/cpu") + """<Plugin resource_alert>
   <Response "r">
     When "rwo"
@@ -181,19 +181,19 @@ def test_what_our_plugins_really_send_is_known(collectd, directory, postgresql, 
     Failed "Database session error"
     Error "ERROR"
   </Log>"""
-    row = '  <Threshold "a">\n    Metric "*/percent-used"\n    WarningMax 99\n  </Threshold>'
-    collectd.load("statgrab").load("dbpool", dbpool).load("session_log", session_log).load("resource_alert", row).start()
+    rule = '  <Threshold "a">\n    Metric "*/percent-used"\n    WarningMax 99\n  </Threshold>'
+    collectd.load("statgrab").load("dbpool", dbpool).load("session_log", session_log).load("resource_alert", rule).start()
     for name in ["statgrab-memory/percent-used", "statgrab-cpu/percent-active", "dbpool-trading/percent-used",
                  "session_log-trading/log_rate-errors", "resource_alert-a/alert_state"]:
         collectd.expect(lambda wanted=name: collectd.has_value(wanted))
-    rows = "".join(f'  <Threshold "{number}">\n    Metric "{name}"\n    WarningMax 1\n  </Threshold>\n'
+    rules = "".join(f'  <Threshold "{number}">\n    Metric "{name}"\n    WarningMax 1\n  </Threshold>\n'
                    for number, name in enumerate(collectd.names())
                    if name.split("/")[0].split("-")[0] in {"statgrab", "dbpool", "session_log"})
-    assert rows.count("Metric") > 50
+    assert rules.count("Metric") > 50
     path = tmp_path / "collectd.conf"
     path.write_text("LoadPlugin statgrab\nLoadPlugin dbpool\nLoadPlugin session_log\nLoadPlugin resource_alert\n"
                     f"<Plugin dbpool>\n{dbpool}\n</Plugin>\n<Plugin session_log>\n{session_log}\n</Plugin>\n"
-                    f"<Plugin resource_alert>\n{rows}</Plugin>\n{TYPES}")
+                    f"<Plugin resource_alert>\n{rules}</Plugin>\n{TYPES}")
     told = ctl("check", path)
     assert told.returncode == 0, told.stdout
 

@@ -22,7 +22,7 @@ def ctl(*arguments, **options):
 
 
 class Daemon:
-    """A collectd with a row "used", a response "degrade" and a ControlSocket."""
+    """A collectd with a rule "used", a response "degrade" and a ControlSocket."""
 
     def __init__(self, collectd, directory):
         self.collectd, self.switch = collectd, directory / "switches" / "slow_down"
@@ -37,8 +37,8 @@ class Daemon:
   </SwitchStore>
   <Response "degrade">
     When "used"
-    Engage 0
-    Release 0
+    EngageAfter 0
+    ReleaseAfter 0
     Grace 0
     <Switch "slow_down">
     </Switch>
@@ -84,12 +84,12 @@ def test_only_the_owner_may_use_the_socket(daemon):
 
 
 def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
-    assert daemon.ctl("silence", "us*", "--for", "2h", "--comment", "moving house").returncode == 0
+    assert daemon.ctl("silence", "us*", "--for", "2h", "--comment", "changing disks").returncode == 0
     daemon.put(97)
     daemon.expect(lambda: daemon.exit_code() == 2)
     daemon.expect(lambda: daemon.switch.exists())
     silence, = daemon.status()["silences"]
-    assert silence["name"] == "us*" and silence["comment"] == "moving house" and silence["who"]
+    assert silence["name"] == "us*" and silence["comment"] == "changing disks" and silence["who"]
     assert "(silenced)" in daemon.ctl("status").stdout
     assert not daemon.collectd.notifications(plugin="resource_alert", type="alert_state")
     daemon.expect(lambda: '"event":"silence"' in daemon.told())
@@ -140,8 +140,8 @@ def test_the_journal_is_told_filtered_and_followed(daemon):
     daemon.put(97)
     daemon.expect(lambda: "slow_down" in daemon.told())
     told = ctl("journal", "--file", daemon.journal).stdout
-    assert re.search(r"^\S+T\S+ state row=used series=testhost/demo-a/percent-used .*to=FAILURE", told, re.M), told
-    assert "row=used" not in ctl("journal", "--file", daemon.journal, "--event", "action").stdout
+    assert re.search(r"^\S+T\S+ state rule=used series=testhost/demo-a/percent-used .*to=FAILURE", told, re.M), told
+    assert "rule=used" not in ctl("journal", "--file", daemon.journal, "--event", "action").stdout
     assert ctl("journal", "--file", daemon.journal, "--name", "nobody").stdout == ""
     with subprocess.Popen([CTL, "journal", "--file", daemon.journal, "--follow", "--name", "us*"],
                           stdout=subprocess.PIPE, text=True) as follower:

@@ -9,7 +9,7 @@ from servers.application import pool
 from servers.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
-DASHBOARDS = build.SOURCE / "dashboards"
+DASHBOARDS = build.SOURCE / "contrib/dashboards"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An exhausted pool: what the application's own log says of it meets what dbpool
-is configured with, in the rows as installed."""
+is configured with, in the rules as installed."""
 import json
 
 import pytest
@@ -23,7 +23,7 @@ def test_callers_wait_in_vain(collectd, postgresql, log_file):
                                  f'<Log "trading">\n  File "{log_file}"\n</Log>')
     collectd.include("40-thresholds.conf", [
         ("/var/lib/collectd/resource_alert", collectd.directory / "state"),
-        ("/var/log/collectd/resource_alert.jsonl", journal), ("Recover 60", "Recover 0")])
+        ("/var/log/collectd/resource_alert.jsonl", journal), ("RecoverFor 60", "RecoverFor 0")])
     collectd.start()
     collectd.expect(lambda: collectd.rate("session_log-trading/total_sessions-timed_out") == 0)
 
@@ -36,7 +36,7 @@ def test_callers_wait_in_vain(collectd, postgresql, log_file):
 
     def states():
         lines = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
-        return [line["to"] for line in lines if line.get("row") == "pool_timeout"
+        return [line["to"] for line in lines if line.get("rule") == "pool_timeout"
                 and line["event"] == "state"]
     collectd.expect(lambda: states()[-2:] == ["FAILURE", "OKAY"])
     told = collectd.expect(lambda: collectd.log_lines('pool "trading": .*log contradicts'))

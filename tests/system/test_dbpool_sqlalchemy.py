@@ -12,21 +12,21 @@ LIMIT = 24
 
 
 @pytest.fixture
-def row():
-    """The row of the manual, word for word."""
-    manual = (build.SOURCE / "manual/collectd-resource-alert.pod").read_text(encoding="utf-8")
+def rule():
+    """The rule of the manual, word for word."""
+    manual = (build.SOURCE / "doc/collectd-resource-alert.pod").read_text(encoding="utf-8")
     [block] = re.findall(r"<Threshold \"pool_used_exact\">.*?</Threshold>", manual, re.S)
     return block
 
 
-def test_the_row_of_the_manual(collectd, row):
+def test_the_rule_of_the_manual(collectd, rule):
     journal = collectd.directory / "journal"
-    collectd.load("resource_alert", f'Journal "{journal}"\n{row}').start()
+    collectd.load("resource_alert", f'Journal "{journal}"\n{rule}').start()
 
     def states():
         text = journal.read_text(encoding="utf-8") if journal.exists() else ""
         return [line["to"] for line in map(json.loads, text.splitlines())
-                if line.get("row") == "pool_used_exact" and line["event"] == "state"]
+                if line.get("rule") == "pool_used_exact" and line["event"] == "state"]
     collectd.put_value(SERIES, LIMIT, interval=100)
     collectd.expect(lambda: states() == ["OKAY"])
     collectd.put_value(SERIES, LIMIT + 1, interval=100)

@@ -10,7 +10,7 @@ from responding import Responding, block, response, switch
 from servers import build
 from servers.application import pool
 
-DROP_IN = build.SOURCE / "packaging/systemd/hardening.conf"
+DROP_IN = build.SOURCE / "contrib/packaging/systemd/hardening.conf"
 
 
 def capabilities():

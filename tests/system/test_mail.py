@@ -14,7 +14,7 @@ ROW = """
 
 @pytest.fixture
 def mailing(collectd, smtp_sink):
-    """A collectd with one row whose changes are mailed to the sink."""
+    """A collectd with one rule whose changes are mailed to the sink."""
     # collectd's own notify_email reads beyond what its mail library gives it.
     if "ASAN_OPTIONS" in collectd.environment:
         collectd.environment["ASAN_OPTIONS"] += ":replace_str=0"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The main job: the table as it is installed, every row of it moved by what it is
+"""The main job: the table as it is installed, every rule of it moved by what it is
 made for: real sessions, real log lines, this machine."""
 import json
 import re
@@ -15,11 +15,11 @@ LOWERED = {"memory_used": ("WarningMax 80", "WarningMax 0.1"), "disk_free": ("Wa
 
 
 def table(directory, lowered=()):
-    """conf.d/40-thresholds.conf with paths and waiting times substituted, and the limits of the rows in LOWERED."""
+    """conf.d/40-thresholds.conf with paths and waiting times substituted, and the limits of the rules in LOWERED."""
     text = (build.SOURCE / "conf.d" / "40-thresholds.conf").read_text(encoding="utf-8")
     text = text.replace("/var/lib/collectd/resource_alert", f"{directory}/state")
     text = text.replace("/var/log/collectd/resource_alert.jsonl", f"{directory}/journal")
-    text = re.sub(r"^    (For|Recover) \d+$", r"    \1 0", text, flags=re.M)
+    text = re.sub(r"^    (For|RecoverFor) \d+$", r"    \1 0", text, flags=re.M)
     for name in lowered:
         old, new = LOWERED[name]
         head, block, rest = text.partition(f'<Threshold "{name}">')
@@ -32,7 +32,7 @@ def responses(directory):
     """conf.d/50-responses.conf, switched on and without waiting."""
     text = (build.SOURCE / "conf.d" / "50-responses.conf").read_text(encoding="utf-8")
     text = text.replace("/run/collectd/", f"{directory}/").replace('Mode "dryrun"', 'Mode "auto"')
-    return re.sub(r"^( +)(Engage|Release|Stagger|Grace|After) \d+$", r"\1\2 0", text, flags=re.M)
+    return re.sub(r"^( +)(EngageAfter|ReleaseAfter|Stagger|Grace|After) \d+$", r"\1\2 0", text, flags=re.M)
 
 
 @pytest.fixture
@@ -51,24 +51,24 @@ def application(postgresql):
 
 @pytest.fixture
 def states(directory):
-    """What the journal tells of a row's series, oldest first."""
-    def of(row):
+    """What the journal tells of a rule's series, oldest first."""
+    def of(rule):
         path = directory / "journal"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         told = map(json.loads, lines)
-        return [one["to"] for one in told if one["event"] == "state" and one["row"] == row]
+        return [one["to"] for one in told if one["event"] == "state" and one["rule"] == rule]
     return of
 
 
-def sees(collectd, states, row, *wanted):
-    collectd.expect(lambda: states(row)[-len(wanted):] == list(wanted), within=30)
+def sees(collectd, states, rule, *wanted):
+    collectd.expect(lambda: states(rule)[-len(wanted):] == list(wanted), within=30)
 
 
 def test_the_pool(collectd, directory, postgresql, application, states):
     collectd.load("dbpool", pool(postgresql, LeakAfter=3))
     collectd.load("resource_alert").write(table(directory)).write(responses(directory)).start()
-    for row in ["pool_used", "pool_ready", "pool_leak"]:
-        sees(collectd, states, row, "OKAY")
+    for rule in ["pool_used", "pool_ready", "pool_leak"]:
+        sees(collectd, states, rule, "OKAY")
 
     application.work(25)  # of 30
     sees(collectd, states, "pool_used", "OKAY", "WARNING")
@@ -80,8 +80,8 @@ def test_the_pool(collectd, directory, postgresql, application, states):
     sees(collectd, states, "pool_used", "OKAY", "WARNING", "FAILURE")
 
     application.rest()
-    for row in ["pool_used", "pool_ready", "pool_leak"]:
-        collectd.expect(lambda: states(row)[-1] == "OKAY", within=30)
+    for rule in ["pool_used", "pool_ready", "pool_leak"]:
+        collectd.expect(lambda: states(rule)[-1] == "OKAY", within=30)
     for switch in SWITCHES:
         collectd.expect(lambda: not (directory / "switches" / switch).exists(), within=20)
     told = [one["severity"] for one in collectd.notifications(plugin="resource_alert", plugin_instance="pool_used")]
@@ -93,9 +93,9 @@ def test_the_log(collectd, directory, log, states):
         StateDir "{directory}/session_log"
         <Log "trading">
           File "{log.path}"
-          FloorWindow 1
-          FloorWindows 2
-          FloorRise 1
+          LeakWindow 1
+          LeakWindows 2
+          LeakMinRise 1
         </Log>""")
     collectd.load("resource_alert").write(table(directory)).start()
     sees(collectd, states, "log_errors", "OKAY")
@@ -111,10 +111,10 @@ def test_the_log(collectd, directory, log, states):
     collectd.expect(leak, within=30)
 
 
-@pytest.mark.parametrize("row", LOWERED)
-def test_the_machine(collectd, directory, states, row):
+@pytest.mark.parametrize("rule", LOWERED)
+def test_the_machine(collectd, directory, states, rule):
     collectd.load("statgrab")
-    collectd.load("resource_alert").write(table(directory, [row])).start()
-    sees(collectd, states, row, "WARNING")
-    collectd.expect(lambda: collectd.notifications(plugin="resource_alert", plugin_instance=row), within=20)
-    assert {one["severity"] for one in collectd.notifications(plugin_instance=row)} == {"WARNING"}
+    collectd.load("resource_alert").write(table(directory, [rule])).start()
+    sees(collectd, states, rule, "WARNING")
+    collectd.expect(lambda: collectd.notifications(plugin="resource_alert", plugin_instance=rule), within=20)
+    assert {one["severity"] for one in collectd.notifications(plugin_instance=rule)} == {"WARNING"}

@@ -10,7 +10,7 @@ import pytest
 from responding import Responding, block, response, switch
 from servers import build, ports
 
-PAGE = (build.SOURCE / "manual/collectd-resource-alert.pod").read_text(encoding="utf-8")
+PAGE = (build.SOURCE / "doc/collectd-resource-alert.pod").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"(?:^ +\S.*\n)+", PAGE, re.M)
 
 

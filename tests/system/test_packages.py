@@ -11,7 +11,7 @@ import pytest
 from servers import bare, build
 from servers.bare import inside, run
 
-PACKAGING = build.SOURCE / "packaging"
+PACKAGING = build.SOURCE / "contrib/packaging"
 NAME = "collectd-resource-alert"
 
 

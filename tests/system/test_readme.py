@@ -42,16 +42,16 @@ def test_a_command_names_what_is_there(line):
 
 
 def test_the_table_is_the_one_that_is_installed():
-    rows = {name: (metric, limits) for name, metric, limits in
+    rules = {name: (metric, limits) for name, metric, limits in
             re.findall(r"^\| `(\w+)` \| `(\S+)` \| (.*?) \|", TEXT, re.M)}
     sample = (build.SOURCE / "conf.d/40-thresholds.conf").read_text(encoding="utf-8")
     blocks = re.findall(r'^  <Threshold "(\w+)">\n(.*?)^  </Threshold>', sample, re.S | re.M)
-    assert list(rows) == [name for name, _ in blocks]
+    assert list(rules) == [name for name, _ in blocks]
     for name, block in blocks:
-        assert rows[name][0] == re.search(r'Metric "(.*?)"', block)[1]
+        assert rules[name][0] == re.search(r'Metric "(.*?)"', block)[1]
         for severity, direction, limit in re.findall(r"^    (Warning|Failure)(M\w+) (\S+)", block, re.M):
             sign = ">" if direction == "Max" else "<"
-            assert re.search(rf"{sign} {re.escape(limit)}\b.*{severity.lower()}", rows[name][1])
+            assert re.search(rf"{sign} {re.escape(limit)}\b.*{severity.lower()}", rules[name][1])
 
 
 def test_the_pool_is_watched_in_a_server_as_debian_sets_it_up(collectd, postgresql):
@@ -94,20 +94,20 @@ def test_the_log_is_followed(collectd):
         collectd.expect(lambda: collectd.value(f"session_log-trading/total_sessions-{name}") == count)
 
 
-def test_the_row_and_the_response_work(collectd):
-    row, response = examples("apache", "resource_alert")
+def test_the_rule_and_the_response_work(collectd):
+    rule, response = examples("apache", "resource_alert")
     seen = Responding(collectd)
     place = seen.open_directory("seen")
     hook = seen.hook(f"cat >{place}/event")
     paths = [("/var/lib/collectd/resource_alert", seen.state),
              ("/var/log/collectd/resource_alert.jsonl", seen.journal_file)]
     collectd.include("40-thresholds.conf", paths)
-    collectd.write(row.replace("For 30", "For 0"))
+    collectd.write(rule.replace("For 30", "For 0"))
     collectd.include("50-responses.conf", [
         ("/run/collectd", collectd.directory), ('Mode "dryrun"', 'Mode "auto"'),
         ('#HelperDir "/usr/libexec/collectd-resource-alert"', f'HelperDir "{build.BUILD}/libexec"')])
     assert "/usr/local/bin/on-save-memory" in response
-    collectd.write(response.replace("/usr/local/bin/on-save-memory", str(hook)).replace("Engage 60", "Engage 0"))
+    collectd.write(response.replace("/usr/local/bin/on-save-memory", str(hook)).replace("EngageAfter 60", "EngageAfter 0"))
     collectd.start()
     collectd.put_value("statgrab-swap/percent-used", 70)
     collectd.expect(lambda: collectd.notifications(
@@ -117,7 +117,7 @@ def test_the_row_and_the_response_work(collectd):
     assert '"save_memory"' in (place / "event").read_text(encoding="utf-8")
 
 
-def test_the_row_and_the_response_pass_the_check_as_installed(installed):
+def test_the_rule_and_the_response_pass_the_check_as_installed(installed):
     """Under the names that the README gives, in Debian's own configuration."""
     names = re.findall(r"^`(/etc/collectd/collectd\.conf\.d/\S+)`:", TEXT, re.M)
     check = examples("sh", "resource-alertctl")[-1].strip()

@@ -26,8 +26,8 @@ TABLE = """<Plugin resource_alert>
   </SwitchStore>
   <Response "degrade">
     When "used"
-    Engage 30
-    Release 60
+    EngageAfter 30
+    ReleaseAfter 60
     <Switch "slow_down">
     </Switch>
     <Switch "cache">
@@ -85,8 +85,8 @@ def test_states_by_time(run_tests, values, moments):
 def test_a_state_that_is_not_as_expected(run_tests):
     code, told, _ = run_tests(scenario("40x6", ("30s", "Row", "used", "WARNING"), ("40s", "Row", "usde", "OKAY")))
     assert code == 2
-    assert told == ('FAIL  a test\n  at 30s: row "used": WARNING expected, OKAY found\n'
-                    '  at 40s: row "usde": OKAY expected, no such row found\n1 test, 1 failed\n')
+    assert told == ('FAIL  a test\n  at 30s: rule "used": WARNING expected, OKAY found\n'
+                    '  at 40s: rule "usde": OKAY expected, no such rule found\n1 test, 1 failed\n')
 
 
 @pytest.mark.parametrize("text, told", [
@@ -172,7 +172,7 @@ def replay(table):
 
 
 def sums(told, name):
-    """series, episodes, short, failures, missing of a row."""
+    """series, episodes, short, failures, missing of a rule."""
     return tuple(map(int, re.search(rf"^{name} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", told, re.M).groups()))
 
 
@@ -183,7 +183,7 @@ def test_a_csv_directory_over_days(replay, tmp_path):
     code, told = replay(tmp_path / "csv", "--events")
     assert code == 0 and "2 series, 10366 readings" in told, told
     assert sums(told, "used") == (2, 3, 1, 1, 1)
-    assert re.search(r"^2025-10-02 03:46:40  row \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", told, re.M)
+    assert re.search(r"^2025-10-02 03:46:40  rule \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", told, re.M)
     assert re.search(r"^2025-10-02 03:47:10  response \"degrade\": OFF -> ENGAGING", told, re.M)
     assert re.search(r"^2025-10-02 03:48:10  response \"degrade\": Switch cache on", told, re.M)
     assert re.search(r"^degrade +2  12 min\n  Switch slow_down +2  12 min\n  Switch cache +1  9 min$", told, re.M), told
@@ -273,13 +273,13 @@ def test_it_suggests_what_would_have_removed_flaps(replay, tmp_path):
 
 def test_it_judges_as_the_daemon_did(collectd, replay, directory):
     """What a stock collectd kept and what it decided: the replay decides the same."""
-    rows = TABLE.split("\n", 1)[1].split("  <SwitchStore", 1)[0]
-    collectd.load("resource_alert", f'Journal "{directory}/journal"\n{rows}').start()
+    rules = TABLE.split("\n", 1)[1].split("  <SwitchStore", 1)[0]
+    collectd.load("resource_alert", f'Journal "{directory}/journal"\n{rules}').start()
     journal = directory / "journal"
 
     def decided():
         lines = map(json.loads, journal.read_text().splitlines() if journal.exists() else [])
-        return [(line["from"], line["to"]) for line in lines if line["event"] == "state" and line["row"] == "used"]
+        return [(line["from"], line["to"]) for line in lines if line["event"] == "state" and line["rule"] == "used"]
 
     moment = START
     for value, state in [(40, "OKAY"), (90, "WARNING"), (97, "FAILURE"), (90, "WARNING"), (40, "OKAY"),
@@ -291,7 +291,7 @@ def test_it_judges_as_the_daemon_did(collectd, replay, directory):
     collectd.expect(lambda: len(collectd.history("pool-a/percent-used")) == 10)
     collectd.stop()
     told = replay(collectd.csv, "--events")[1]
-    replayed = re.findall(r'row "used": (\w+) -> (\w+), testhost/pool-a/percent-used', told)
+    replayed = re.findall(r'rule "used": (\w+) -> (\w+), testhost/pool-a/percent-used', told)
     replayed = [change for change in replayed if "MISSING" not in change]
     assert replayed == [("OKAY", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "WARNING"), ("WARNING", "OKAY"),
                         ("OKAY", "FAILURE"), ("FAILURE", "OKAY"), ("OKAY", "WARNING"), ("WARNING", "OKAY")]

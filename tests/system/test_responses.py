@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Responses in a stock collectd: a value breaches a row, switches and hooks follow."""
+"""Responses in a stock collectd: a value breaches a rule, switches and hooks follow."""
 import json
 import os
 import pwd
@@ -23,7 +23,7 @@ def test_the_responses_as_installed_decide_and_do_nothing(collectd):
              ("For 10", "For 0")]
     collectd.include("40-thresholds.conf", paths)
     collectd.include("50-responses.conf", [("/run/collectd", collectd.directory / "run"),
-                                           ("Engage 30", "Engage 0"), ("Grace 30", "Grace 0")])
+                                           ("EngageAfter 30", "EngageAfter 0"), ("Grace 30", "Grace 0")])
     collectd.start()
     seen = Responding(collectd)
     collectd.put_value("dbpool-trading/percent-used", 90)
@@ -32,14 +32,14 @@ def test_the_responses_as_installed_decide_and_do_nothing(collectd):
     assert not (collectd.directory / "run").exists()
 
 
-def test_a_switch_is_on_while_the_row_is_bad(responding):
+def test_a_switch_is_on_while_the_rule_is_bad(responding):
     responding.configure(response(switch("limit_noncore_api"))).start()
     responding.calm()
     responding.breach()
     responding.expect(lambda: responding.is_on("limit_noncore_api"))
     file = responding.switches / "limit_noncore_api"
     value = json.loads(file.read_text())
-    assert (value["on"], value["row"], value["state"]) == (True, "pool", "WARNING")
+    assert (value["on"], value["rule"], value["state"]) == (True, "pool", "WARNING")
     assert value["who"] == "testhost" and value["response"] == "degrade"
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     responding.expect_state("ENGAGED")
@@ -64,7 +64,7 @@ def test_the_event_is_a_notification_a_value_and_journal_lines(responding):
     assert responding.steps("Switch one") == ["intent", "request", "answer", "confirmed"] * 2
     released = [line["action"] for line in responding.journal("action", step="confirmed", on=False)]
     assert released == ["Switch two", "Switch one"]
-    assert collectd.log_lines(r'resource_alert: response "degrade": OFF -> ENGAGING, row "pool"')
+    assert collectd.log_lines(r'resource_alert: response "degrade": OFF -> ENGAGING, rule "pool"')
 
 
 def test_it_escalates(responding):
@@ -97,12 +97,12 @@ def test_a_response_that_is_off_does_not_engage(responding):
 
 
 def test_what_has_no_effect_is_escalated(responding):
-    helpless = response(switch("one") + switch("two", After=3600), Observe=1, EscalateIfIneffective="true")
+    helpless = response(switch("one") + switch("two", After=3600), EffectCheckAfter=1, EscalateIfIneffective="true")
     responding.configure(helpless).start()
     responding.expect(lambda: responding.breach() or responding.is_on("two"))
     effect = responding.journal("effect", response="degrade")[0]
-    assert (effect["row"], effect["before"], effect["after"], effect["moved"]) == ("pool", 90, 90, False)
-    assert responding.collectd.log_lines('row "pool" has not moved in 1 s; going on to the next action')
+    assert (effect["rule"], effect["before"], effect["after"], effect["moved"]) == ("pool", 90, 90, False)
+    assert responding.collectd.log_lines('rule "pool" has not moved in 1 s; going on to the next action')
     responding.expect(lambda: responding.put(82) or len(responding.journal("effect")) == 2)
     assert responding.journal("effect")[1]["moved"] is True
 
@@ -118,7 +118,7 @@ def test_a_hook_runs_as_nobody_and_reads_json(responding):
     responding.expect_state("ENGAGED")
     document = json.loads((place / "engage.json").read_text())
     assert document["event"] == "engage" and document["response"] == "degrade"
-    assert (document["row"], document["state"], document["host"]) == ("pool", "WARNING", "testhost")
+    assert (document["rule"], document["state"], document["host"]) == ("pool", "WARNING", "testhost")
     assert (place / "user").read_text().strip() == ("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
     assert (place / "word").read_text() == word + "\n" and not (place / "shell").exists()  # no shell has seen it
     assert responding.journal("action", step="answer")[0]["output"] == "one?two"
@@ -172,7 +172,7 @@ def test_a_hung_hook_delays_no_other_response_and_no_stop(responding):
 
 
 def test_what_a_killed_daemon_had_engaged_is_undone(responding):
-    responding.configure(response(switch("one"), Release=0)).start()
+    responding.configure(response(switch("one"), ReleaseAfter=0)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
     responding.collectd.kill()

@@ -130,7 +130,7 @@ def test_it_goes_on_from_where_it_was(responding, slow, state, end):
     hold.unlink(missing_ok=True)
 
     responding.start()
-    if state == "RELEASING":  # without any row's word
+    if state == "RELEASING":  # without any rule's word
         responding.expect_state("OFF")
     elif state != "OFF":
         responding.expect_state("ENGAGED")
@@ -192,7 +192,7 @@ def test_a_drill_finds_what_is_broken_before_it_is_needed(responding, directory,
     haproxy.start()
     postgresql.run("CREATE ROLE agent LOGIN")
     subprocess.run(["psql", "-qX", "-h", postgresql.socket_directory, "-p", str(postgresql.tcp_port), "-U", "postgres",
-                    "-v", "agent=agent", "-f", build.SOURCE / "examples" / "degradation_switch.sql", "postgres"],
+                    "-v", "agent=agent", "-f", build.SOURCE / "contrib/examples" / "degradation_switch.sql", "postgres"],
                    check=True, capture_output=True)
     hook = responding.hook("exit 0")
     stores = (block("SwitchStore", ' "etcd"', URL=f'"{etcd.url}"')

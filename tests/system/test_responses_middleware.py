@@ -13,7 +13,7 @@ import pytest
 from responding import Responding, response, switch
 from servers import build
 
-EXAMPLES = build.SOURCE / "examples"
+EXAMPLES = build.SOURCE / "contrib/examples"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_a_key_stands_while_the_row_is_bad(responding, etcd):
     responding.expect_state("ENGAGED")
     raw = etcd.ctl("get", KEY, "--print-value-only")
     value = json.loads(raw)
-    assert (value["on"], value["who"], value["response"], value["row"]) == (True, "testhost", "degrade", "pool")
+    assert (value["on"], value["who"], value["response"], value["rule"]) == (True, "testhost", "degrade", "pool")
     assert value["until"] > value["since"]
     assert responding.is_on("one")  # in both stores
     responding.calm()
@@ -157,7 +157,7 @@ def test_what_another_agent_has_set_is_left_alone(responding, etcd):
 
 # PostgreSQL.
 
-SCRIPT = build.SOURCE / "examples" / "degradation_switch.sql"
+SCRIPT = build.SOURCE / "contrib/examples" / "degradation_switch.sql"
 
 
 def prepare(server):
@@ -202,7 +202,7 @@ def test_a_row_stands_while_the_row_is_bad_and_readers_are_told(responding, data
     responding.configure(response(switch("one")), postgresql_store(database)).start()
     responding.breach()
     responding.expect(lambda: "one" in switches_on(database))
-    assert switches_on(database)["one"]["row"] == "pool"
+    assert switches_on(database)["one"]["rule"] == "pool"
     responding.expect(lambda: [one["on"] for one in told()] == [True])
     responding.expect_state("ENGAGED")
     responding.calm()

@@ -70,7 +70,7 @@ def test_the_shape_of_alertmanager(responding, http_sink):
     document = json.loads(posts(http_sink)[0].body)
     assert document["version"] == "4" and document["status"] == "firing"
     assert document["alerts"][0]["labels"] == document["commonLabels"]
-    assert document["alerts"][0]["labels"]["row"] == "pool"
+    assert document["alerts"][0]["labels"]["rule"] == "pool"
     responding.calm()
     responding.expect_state("OFF")
     assert json.loads(posts(http_sink)[1].body)["alerts"][0]["status"] == "resolved"

@@ -58,7 +58,7 @@ def test_sessions_are_counted(collectd, application, directory):
 
 
 def test_a_leak_lifts_the_floor(collectd, application, directory):
-    follow(collectd, directory, "FloorWindow 1", "FloorWindows 2", "FloorRise 3")
+    follow(collectd, directory, "LeakWindow 1", "LeakWindows 2", "LeakMinRise 3")
     begin(collectd)
 
     def leak():
@@ -139,7 +139,7 @@ def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, tro
 @pytest.mark.parametrize("lines, words", [
     (['Opened "session ("'], r'Opened "session \(" is not a regular expression: at position 9: missing closing'),
     (['Opened "[a-z]+"'], r"holds no plain text of 3 or more characters"),
-    (["FloorWindows 1"], r"FloorWindows 1 is out of range; allowed: 2 to 16 windows"),
+    (["LeakWindows 1"], r"LeakWindows 1 is out of range; allowed: 2 to 16 windows"),
     (['Pid "pid=([0-9]+)"'], r"Pid has no effect without Session"),
 ])
 def test_a_bad_option_is_refused(collectd, application, directory, lines, words):
@@ -194,7 +194,7 @@ def test_an_error_burst_is_told_at_once(collectd, application, directory):
 
 
 def test_polling_alone_counts_the_same(collectd, application, directory):
-    follow(collectd, directory, top="MaxRate 0")
+    follow(collectd, directory, top="MaxReadsPerSecond 0")
     begin(collectd)
     application.say(OPENED, CLOSED, times=50)
     application.path.rename(directory / "trading.log.1")
@@ -235,7 +235,7 @@ def test_a_backlog_holds_up_no_other_log(collectd, application, directory):
     flood.say(OPENED)
     os.truncate(flood.path, 10 << 30)  # a hole: no room on the disk
     follow(collectd, directory)
-    follow(collectd, directory, 'StartAt "beginning"', "MaxRead 65536", file=flood.path, name="flood")
+    follow(collectd, directory, 'StartAt "beginning"', "MaxReadBytes 65536", file=flood.path, name="flood")
     begin(collectd)
     application.say(OPENED, times=3)
     collectd.expect(lambda: total(collectd, "opened") == 3)
@@ -245,7 +245,7 @@ def test_a_backlog_holds_up_no_other_log(collectd, application, directory):
 
 def test_a_busy_file_is_read_at_most_max_rate_times_a_second(collectd, application, directory):
     collectd.interval = 60  # what is told in between is told for the writes' sake
-    follow(collectd, directory, top="MaxRate 2")
+    follow(collectd, directory, top="MaxReadsPerSecond 2")
     collectd.start()
     rates = f"{LOG}/log_rate-errors"
     collectd.expect(lambda: collectd.has_value(rates))
@@ -274,17 +274,17 @@ def test_a_named_session_that_leaks_is_told(collectd, application, directory):
 
 
 def test_normal_abnormal_and_leak_are_told_apart_in_the_status(collectd, application, directory):
-    """The rows as installed; the application shows one pattern after the other."""
+    """The rules as installed; the application shows one pattern after the other."""
     follow(collectd, directory, r'Session "session=(\\w+)"', "LeakAfter 1")
     collectd.include("40-thresholds.conf", [
-        ("/var/lib/collectd/resource_alert", directory / "rows"),
+        ("/var/lib/collectd/resource_alert", directory / "rules"),
         ("/var/log/collectd/resource_alert.jsonl", directory / "journal"),
-        ("For 10", "For 0"), ("Recover 60", "Recover 0")])
+        ("For 10", "For 0"), ("RecoverFor 60", "RecoverFor 0")])
     begin(collectd)
 
-    def becomes(row, state):
+    def becomes(rule, state):
         journal = (directory / "journal").read_text(encoding="utf-8")
-        return any(row == line["row"] and state == line["to"]
+        return any(rule == line["rule"] and state == line["to"]
                    for line in map(json.loads, journal.splitlines()) if line["event"] == "state")
 
     for number in range(5):

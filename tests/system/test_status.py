@@ -4,7 +4,7 @@ import re
 import socket
 
 import pytest
-from asking import ROWS, Asking
+from asking import RULES, Asking
 from servers import build, ports
 
 
@@ -12,19 +12,19 @@ from servers import build, ports
 def status(collectd, directory):
     port = ports.allocate()
     collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nJournal "{directory}/journal"\n'
-                  f'StateDir "{directory}/state"\n{ROWS}').start()
+                  f'StateDir "{directory}/state"\n{RULES}').start()
     return Asking(collectd, port)
 
 
-def test_rows_are_shown_with_value_limit_and_state(status):
-    assert status.row("used")["state"] == "UNKNOWN"
+def test_rules_are_shown_with_value_limit_and_state(status):
+    assert status.rule("used")["state"] == "UNKNOWN"
     status.collectd.put_value("demo-a/percent-used", 41.5, interval=60)
     status.collectd.put_value("demo-b/percent-used", 97.25, interval=60)
-    status.expect(lambda: status.row("used")["state"] == "FAILURE")
-    row = status.row("used")
-    assert row["value"] == 97.25 and row["limits"] == {"warning_max": 80, "failure_max": 95}
-    assert row["unit"] == "%" and row["series_count"] == 2 and row["counts"] == {"OKAY": 1, "FAILURE": 1}
-    assert [one["name"] for one in row["series"]] == ["testhost/demo-b/percent-used", "testhost/demo-a/percent-used"]
+    status.expect(lambda: status.rule("used")["state"] == "FAILURE")
+    rule = status.rule("used")
+    assert rule["value"] == 97.25 and rule["limits"] == {"warning_max": 80, "failure_max": 95}
+    assert rule["unit"] == "%" and rule["series_count"] == 2 and rule["counts"] == {"OKAY": 1, "FAILURE": 1}
+    assert [one["name"] for one in rule["series"]] == ["testhost/demo-b/percent-used", "testhost/demo-a/percent-used"]
     whole = status.get()[1]
     assert whole["version"] == 1 and whole["worst"] == "FAILURE" and whole["counts"]["watched"] == 2
     status.expect(lambda: any(event.get("to") == "FAILURE" for event in status.get()[1]["events"]))
@@ -41,16 +41,16 @@ def names_in(value):
 
 def test_every_member_is_in_the_manual(status):
     status.collectd.put_value("demo-a/percent-used", 97, interval=60)
-    status.expect(lambda: status.row("used")["state"] == "FAILURE")
+    status.expect(lambda: status.rule("used")["state"] == "FAILURE")
     whole = status.get()[1]
     del whole["events"]  # lines of the journal
-    for row in whole["rows"]:
-        del row["counts"]  # by state
-    page = (build.SOURCE / "manual/collectd-resource-alert.pod").read_text(encoding="utf-8")
+    for rule in whole["rules"]:
+        del rule["counts"]  # by state
+    page = (build.SOURCE / "doc/collectd-resource-alert.pod").read_text(encoding="utf-8")
     section = re.search(r"^=head1 STATUS AND HEALTH.*?(?=^=head1)", page, re.M | re.S).group()
     documented = set(re.findall(r"C<(\w+)>", section))
     assert names_in(whole) - documented == set()
-    assert names_in(status.get("/health")[1]) - documented - {"healthy", "reasons", "row"} == set()
+    assert names_in(status.get("/health")[1]) - documented - {"healthy", "reasons", "rule"} == set()
 
 
 @pytest.mark.parametrize("unhealthy, codes", [
@@ -59,11 +59,11 @@ def test_every_member_is_in_the_manual(status):
 ])
 def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
     port = ports.allocate()
-    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStatusUnhealthy "{unhealthy}"\n{ROWS}').start()
+    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStatusUnhealthy "{unhealthy}"\n{RULES}').start()
     status = Asking(collectd, port)
     for value, code in codes.items():
         collectd.put_value("demo-a/percent-used", value, interval=60)
-        status.expect(lambda wanted=value: status.row("used")["value"] == wanted)
+        status.expect(lambda wanted=value: status.rule("used")["value"] == wanted)
         status.expect(lambda wanted=code: status.get("/health")[0] == wanted)
 
 
@@ -71,7 +71,7 @@ def test_health_says_503_only_for_what_is_unhealthy(status):
     assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": []})
     status.collectd.put_value("demo-a/percent-used", 85, interval=60)
     status.expect(lambda: status.get("/health") == (
-        200, {"healthy": True, "worst": "WARNING", "reasons": [{"row": "used", "state": "WARNING", "value": 85.0}]}))
+        200, {"healthy": True, "worst": "WARNING", "reasons": [{"rule": "used", "state": "WARNING", "value": 85.0}]}))
     status.collectd.put_value("demo-a/percent-used", 99, interval=60)
     status.expect(lambda: status.get("/health")[0] == 503)
     assert status.get("/health")[1]["healthy"] is False
@@ -103,7 +103,7 @@ def test_hostile_clients_hurt_nothing(status):
         with socket.create_connection(address, timeout=5) as peer:
             peer.sendall(nonsense)
     status.collectd.put_value("demo-a/percent-used", 85, interval=60)
-    status.expect(lambda: status.row("used")["state"] == "WARNING")
+    status.expect(lambda: status.rule("used")["state"] == "WARNING")
     for peer in slow:
         peer.close()
 
@@ -111,10 +111,10 @@ def test_hostile_clients_hurt_nothing(status):
 def test_a_thousand_series_stay_a_bounded_answer(status):
     for number in range(1000):
         status.collectd.put_value(f"demo-{number}/gauge-ready", 2 if number == 777 else 10, interval=60)
-    status.expect(lambda: status.row("ready")["series_count"] == 1000)
-    row = status.row("ready")
-    assert len(row["series"]) == 20
-    assert row["series"][0]["name"] == "testhost/demo-777/gauge-ready" and row["series"][0]["state"] == "WARNING"
+    status.expect(lambda: status.rule("ready")["series_count"] == 1000)
+    rule = status.rule("ready")
+    assert len(rule["series"]) == 20
+    assert rule["series"][0]["name"] == "testhost/demo-777/gauge-ready" and rule["series"][0]["state"] == "WARNING"
     assert len(status.request("/status")[1]) < 40_000
 
 
@@ -123,7 +123,7 @@ def test_a_port_that_is_taken_is_said_and_alerts_go_on(collectd):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\n{ROWS}').start()
+        collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\n{RULES}').start()
         assert collectd.log_lines("StatusListen: 127.0.0.1:.*Address already in use")
         collectd.put_value("demo-a/percent-used", 99, interval=60)
         collectd.expect(lambda: collectd.notifications(plugin="resource_alert", severity="FAILURE"))
@@ -131,5 +131,5 @@ def test_a_port_that_is_taken_is_said_and_alerts_go_on(collectd):
 
 @pytest.mark.parametrize("listen", ["9180", "localhost:9180", "127.0.0.1:0", "127.0.0.1:70000", "::1:9180"])
 def test_a_bad_address_is_refused(collectd, listen):
-    collectd.load("resource_alert", f'StatusListen "{listen}"\n{ROWS}')
+    collectd.load("resource_alert", f'StatusListen "{listen}"\n{RULES}')
     assert any("StatusListen" in line and "127.0.0.1:9180" in line for line in collectd.refuses_to_start())

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from asking import ROWS, Asking
+from asking import RULES, Asking
 from servers import build, ports
 from servers.browser import Browser
 from servers.waiting import wait_until
@@ -17,8 +17,8 @@ RESPONSE = """
   </SwitchStore>
   <Response "degrade">
     When "used"
-    Engage 0
-    Release 0
+    EngageAfter 0
+    ReleaseAfter 0
     Grace 0
     <Switch "slow_down">
     </Switch>
@@ -117,7 +117,7 @@ def page(collectd, directory, browser):
   Journal "{directory}/journal"
   StateDir "{directory}/state"
   HelperDir "{build.BUILD}/libexec"
-  {ROWS}{RESPONSE.format(directory=directory)}""").start()
+  {RULES}{RESPONSE.format(directory=directory)}""").start()
     return Page(Asking(collectd, port), browser)
 
 
@@ -128,15 +128,15 @@ def ctl(page, *arguments):
 
 def test_before_the_first_reading(page):
     page.expect_verdict("No reading yet", "UNKNOWN")
-    page.expect("UNKNOWN", "warning > 80, failure > 95", "no series yet", within="#rows")
+    page.expect("UNKNOWN", "warning > 80, failure > 95", "no series yet", within="#rules")
 
 
 def test_nothing_is_wrong(page):
     page.put("demo-a/percent-used", 41.5)
     page.put("demo-a/gauge-ready", 10)
     page.expect_verdict("Nothing is wrong", "OKAY")
-    page.expect("2 rows, 2 series within the limits", within="#reasons")
-    page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80, failure > 95", within="#rows details:first-child")
+    page.expect("2 rules, 2 series within the limits", within="#reasons")
+    page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80, failure > 95", within="#rules details:first-child")
     page.expect("OFF", "degrade on used", "nothing to do", "slow_down off", within="#responses")
     page.expect("used from UNKNOWN", within="#events")
     assert page.browser.run("return document.title") == "OKAY – testhost"
@@ -145,30 +145,30 @@ def test_nothing_is_wrong(page):
 def test_a_warning_stands_first_and_says_what_is_beyond_what(page):
     page.put("demo-a/percent-used", 41)
     page.put("demo-a/gauge-ready", 2)
-    page.expect_verdict("1 row needs attention", "WARNING")
+    page.expect_verdict("1 rule needs attention", "WARNING")
     page.expect("ready is at 2, under its warning limit of 3, for ", within="#reasons")
-    page.expect("ready", within="#rows details:first-child")
+    page.expect("ready", within="#rules details:first-child")
 
 
 def test_a_failure(page):
     page.put("demo-a/percent-used", 97.25)
     page.put("demo-b/percent-used", 96)
     page.put("demo-a/gauge-ready", 2)
-    page.expect_verdict("2 rows need attention", "FAILURE")
+    page.expect_verdict("2 rules need attention", "FAILURE")
     page.expect("used is at 97.3 %, over its failure limit of 95 %", "demo-a/percent-used and 1 more", within="#reasons")
 
 
 def test_a_series_that_stopped(page):
     page.collectd.put_value("demo-a/percent-used", 41, interval=1)
-    page.expect("MISSING", within="#rows")
-    page.expect_verdict("1 row needs attention", "MISSING")
+    page.expect("MISSING", within="#rules")
+    page.expect_verdict("1 rule needs attention", "MISSING")
     page.expect("used has had no reading for ", within="#reasons")
 
 
 def test_an_engaged_response_and_its_next_step(page):
     page.put("demo-a/percent-used", 85)
     page.put("demo-a/gauge-ready", 10)
-    page.expect_verdict("1 row needs attention", "WARNING")
+    page.expect_verdict("1 rule needs attention", "WARNING")
     page.expect("degrade is engaged, 1 of 2 actions on; next: engage Switch cache in ", within="#reasons")
     page.expect("ENGAGED", "next: engage Switch cache in ", "● Switch slow_down on", "○ Switch cache off", within="#responses")
     page.expect("degrade Switch slow_down is on", "degrade from ENGAGING, because of used", within="#events")
@@ -183,7 +183,7 @@ def test_a_broken_target(page, directory):
     page.is_well_made()
 
 
-def test_a_drill_that_failed_is_said_though_all_rows_are_well(page, directory):
+def test_a_drill_that_failed_is_said_though_all_rules_are_well(page, directory):
     page.put("demo-a/percent-used", 41)
     page.put("demo-a/gauge-ready", 10)
     page.expect_verdict("Nothing is wrong", "OKAY")
@@ -194,14 +194,14 @@ def test_a_drill_that_failed_is_said_though_all_rows_are_well(page, directory):
 
 
 def test_orders_are_shown(page):
-    ctl(page, "silence", "us*", "--for", "2h", "--comment", "moving house")
+    ctl(page, "silence", "us*", "--for", "2h", "--comment", "changing disks")
     ctl(page, "silence", "*/demo-b/*", "--for", "10m")
     ctl(page, "mode", "dryrun", "degrade")
     ctl(page, "release")
     ctl(page, "clear")
     ctl(page, "drill")
-    page.expect("us*", "h 59 min left", "moving house", "*/demo-b/*", "no comment", within="#silences")
-    page.expect("silenced", within="#rows details:first-child")
+    page.expect("us*", "h 59 min left", "changing disks", "*/demo-b/*", "no comment", within="#silences")
+    page.expect("silenced", within="#rules details:first-child")
     page.expect("mode dryrun", within="#responses")
     page.expect("us* silenced for 2 h", "degrade mode dryrun, by ", "degrade release, by ", "degrade clear latch, by ",
                 "degrade drill, by ", within="#events")
@@ -214,23 +214,23 @@ def test_a_thousand_series(page):
     for number in range(1000):
         page.put(f"demo-{number}/gauge-ready", 2 if number == 777 else 10)
     page.expect("ready is at 2", "demo-777/gauge-ready", within="#reasons")
-    page.expect("1000 series", within="#rows details:first-child")
-    page.browser.click("#rows details:first-child summary")
+    page.expect("1000 series", within="#rules details:first-child")
+    page.browser.click("#rules details:first-child summary")
     page.expect("WARNING\tdemo-777/gauge-ready\t2", "and 980 more, none of them worse",
-                within="#rows details:first-child .series tbody tr:first-child, #rows details:first-child .series > p")
+                within="#rules details:first-child .series tbody tr:first-child, #rules details:first-child .series > p")
     assert page.browser.run("return document.querySelectorAll('*').length") < 1000
     page.is_well_made()
 
 
-def test_rows_open_by_keyboard_and_stay_open(page):
+def test_rules_open_by_keyboard_and_stay_open(page):
     page.put("demo-a/percent-used", 41)
-    page.expect("OKAY", within="#rows")
+    page.expect("OKAY", within="#rules")
     page.browser.press("TAB")
     assert page.browser.run("return document.activeElement.tagName") == "SUMMARY"
     page.browser.press("ENTER")
-    page.expect("demo-a/percent-used", within="#rows details[open] td:nth-child(2)")
+    page.expect("demo-a/percent-used", within="#rules details[open] td:nth-child(2)")
     page.put("demo-a/percent-used", 42)
-    page.expect("42 %", within="#rows details[open] td:nth-child(3)")
+    page.expect("42 %", within="#rules details[open] td:nth-child(3)")
     assert page.browser.run("return document.activeElement.tagName") == "SUMMARY"
 
 
@@ -254,27 +254,27 @@ def test_it_needs_nothing_from_elsewhere(page):
 
 def test_a_daemon_that_goes_away_is_said_and_waited_for(page):
     page.put("demo-a/percent-used", 41)
-    page.expect("OKAY", within="#rows")
+    page.expect("OKAY", within="#rules")
     page.collectd.stop()
     page.expect("The daemon does not answer", within="#verdict.LOST")
     page.expect("what stands below is old", "41 %")
     page.collectd.start()
     page.put("demo-a/percent-used", 42)
-    page.expect("42 %", within="#rows")
+    page.expect("42 %", within="#rules")
     assert "does not answer" not in page.verdict()
 
 
 def test_the_picture_is_of_what_the_plugin_answers(page):
-    """manual/status_picture.py's sample has the members of the daemon's answer."""
-    spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "manual/status_picture.py")
+    """doc/status_picture.py's sample has the members of the daemon's answer."""
+    spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "doc/status_picture.py")
     picture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(picture)
     page.put("demo-a/percent-used", 85)
     page.collectd.expect(lambda: page.asking.get()[1]["responses"][0]["state"] == "ENGAGED")
     real, sample = page.asking.get()[1], picture.sample(time.time())
     assert real.keys() == sample.keys()
-    for name in ["rows", "responses"]:
+    for name in ["rules", "responses"]:
         assert real[name][0].keys() == sample[name][0].keys()
-    assert real["rows"][0]["series"][0].keys() == sample["rows"][0]["series"][0].keys()
+    assert real["rules"][0]["series"][0].keys() == sample["rules"][0]["series"][0].keys()
     assert real["responses"][0]["actions"][0].keys() == sample["responses"][0]["actions"][0].keys()
     assert real["counts"].keys() == sample["counts"].keys()

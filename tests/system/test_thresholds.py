@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-ROWS = {  # row: (series, a value that is fine, one that is not, state, limit)
+RULES = {  # rule: (series, a value that is fine, one that is not, state, limit)
     "pool_used": ("dbpool-trading/percent-used", 50, 90, "WARNING", 80),
     "pool_ready": ("dbpool-trading/current_connections-ready", 5, 2, "WARNING", 3),
     "pool_leak": ("dbpool-trading/current_connections-leaked", 0, 1, "WARNING", 0),
@@ -16,7 +16,7 @@ ROWS = {  # row: (series, a value that is fine, one that is not, state, limit)
     "log_errors": ("session_log-trading/log_rate-errors", 10, 11, "FAILURE", 10),
 }
 
-IMMEDIATELY = [("For 10", "For 0"), ("For 60", "For 0"), ("Recover 60", "Recover 0")]
+IMMEDIATELY = [("For 10", "For 0"), ("For 60", "For 0"), ("RecoverFor 60", "RecoverFor 0")]
 
 
 def journal(collectd):
@@ -25,16 +25,16 @@ def journal(collectd):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def states(collectd, row):
+def states(collectd, rule):
     return [(line["from"], line["to"]) for line in journal(collectd)
-            if line["event"] == "state" and line["row"] == row]
+            if line["event"] == "state" and line["rule"] == rule]
 
 
 @pytest.fixture
 def table(collectd):
-    """The stock collectd with rows of the test's own and a journal."""
-    def load(*rows, options=""):
-        blocks = "\n".join(rows)
+    """The stock collectd with rules of the test's own and a journal."""
+    def load(*rules, options=""):
+        blocks = "\n".join(rules)
         return collectd.load("resource_alert", f"""
             Journal "{collectd.directory}/journal"
             {options}
@@ -42,14 +42,14 @@ def table(collectd):
     return load
 
 
-def row(name, metric, *options):
+def rule(name, metric, *options):
     lines = "\n".join(options)
     return f'<Threshold "{name}">\nMetric "{metric}"\n{lines}\n</Threshold>'
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_the_rows_as_installed(collectd, name):
-    series, fine, bad, state, limit = ROWS[name]
+@pytest.mark.parametrize("name", RULES)
+def test_the_rules_as_installed(collectd, name):
+    series, fine, bad, state, limit = RULES[name]
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal")]
     collectd.include("40-thresholds.conf", paths + IMMEDIATELY).start()
@@ -59,7 +59,7 @@ def test_the_rows_as_installed(collectd, name):
     collectd.expect(lambda: ("OKAY", state) in states(collectd, name), within=20)
     collectd.put_value(series, fine, interval=100)
     collectd.expect(lambda: (state, "OKAY") in states(collectd, name), within=20)
-    verdict = f'row "{name}": OKAY -> {state}, testhost/{series} {bad} '
+    verdict = f'rule "{name}": OKAY -> {state}, testhost/{series} {bad} '
     collectd.expect(lambda: any(verdict in line for line in collectd.log), within=20)
     told = {"plugin": "resource_alert", "plugin_instance": name}
     collectd.expect(lambda: len(collectd.notifications(**told)) >= 2, within=20)
@@ -80,7 +80,7 @@ def test_load_by_its_data_source(collectd):
 
 
 def test_a_state_waits_for_its_time(collectd, table):
-    table(row("held", "a/gauge", "WarningMax 10", "For 20", "Recover 20")).start()
+    table(rule("held", "a/gauge", "WarningMax 10", "For 20", "RecoverFor 20")).start()
     now = 1_700_000_000
     for second in range(0, 60, 10):
         collectd.put_value("a/gauge", 11, at=now + second, interval=10)
@@ -90,11 +90,11 @@ def test_a_state_waits_for_its_time(collectd, table):
     collectd.expect(lambda: len(states(collectd, "held")) == 2, within=20)
     lines = [line for line in journal(collectd) if line["event"] == "state"]
     assert [line["since"] for line in lines] == ["2023-11-14T22:13:40Z", "2023-11-14T22:14:40Z"]
-    assert collectd.log_lines(r'row "held": UNKNOWN -> WARNING, testhost/a/gauge 11 > 10 for 20 s')
+    assert collectd.log_lines(r'rule "held": UNKNOWN -> WARNING, testhost/a/gauge 11 > 10 for 20 s')
 
 
 def test_a_glob_has_a_state_for_each_series(collectd, table):
-    table(row("wide", "web-*/gauge*", "FailureMax 5")).start()
+    table(rule("wide", "web-*/gauge*", "FailureMax 5")).start()
     collectd.put_value("other/gauge", 6, interval=100)
     collectd.put_value("web-a/gauge", 6, interval=100)
     collectd.put_value("web-b/gauge-x", 6, interval=100)
@@ -106,7 +106,7 @@ def test_a_glob_has_a_state_for_each_series(collectd, table):
 
 
 def test_a_series_that_stops_is_missing(collectd, table):
-    table(row("gone", "a/gauge", "WarningMax 10", 'Missing "failure"')).start()
+    table(rule("gone", "a/gauge", "WarningMax 10", 'Missing "failure"')).start()
     collectd.put_value("a/gauge", 1)
     collectd.expect(lambda: ("OKAY", "MISSING") in states(collectd, "gone"), within=20)
     collectd.put_value("a/gauge", 1)
@@ -117,16 +117,16 @@ def test_a_series_that_stops_is_missing(collectd, table):
 
 
 def test_a_reminder_comes_again(collectd, table):
-    table(row("again", "a/gauge", "WarningMax 10", "Repeat 1", 'Severity "low" "high"',
+    table(rule("again", "a/gauge", "WarningMax 10", "RepeatInterval 1", 'Severity "low" "high"',
               'Message "%{value} is %{state} (%{severity})"')).start()
     collectd.put_value("a/gauge", 11, interval=100)
     collectd.expect(lambda: len(collectd.notifications(message="11 is WARNING (low)")) >= 3, within=20)
-    assert collectd.log_lines(r'row "again": still WARNING')
+    assert collectd.log_lines(r'rule "again": still WARNING')
     assert {line["severity"] for line in journal(collectd)} == {"low"}
 
 
 def test_a_rate_is_the_engine_s_own(collectd, table):
-    table(row("rate", "a/derive", "WarningMax 10")).start()
+    table(rule("rate", "a/derive", "WarningMax 10")).start()
     now = 1_700_000_000
     changes = 0
     for second, total, changed in [(0, 1000, 0), (10, 1050, 1), (20, 1250, 1), (30, 0, 0), (40, 10, 1)]:
@@ -137,7 +137,7 @@ def test_a_rate_is_the_engine_s_own(collectd, table):
 
 
 def test_nan_is_no_reading(collectd, table):
-    table(row("nan", "a/gauge", "WarningMax 10")).start()
+    table(rule("nan", "a/gauge", "WarningMax 10")).start()
     for value in [11, None, None, 11]:
         collectd.put_value("a/gauge", value, interval=100)
     collectd.expect(lambda: states(collectd, "nan"), within=20)
@@ -146,8 +146,8 @@ def test_nan_is_no_reading(collectd, table):
     assert states(collectd, "nan") == [("UNKNOWN", "WARNING"), ("WARNING", "OKAY")]
 
 
-def test_the_worst_of_a_row_is_a_value(collectd, table):
-    table(row("worst", "a-*/gauge", "WarningMax 10", "FailureMax 20")).start()
+def test_the_worst_of_a_rule_is_a_value(collectd, table):
+    table(rule("worst", "a-*/gauge", "WarningMax 10", "FailureMax 20")).start()
     collectd.put_value("a-x/gauge", 1, interval=100)
     collectd.put_value("a-y/gauge", 21, interval=100)
     collectd.expect(lambda: collectd.value("resource_alert-worst/alert_state") == 2, within=20)
@@ -159,7 +159,7 @@ def test_the_worst_of_a_row_is_a_value(collectd, table):
 
 
 def test_a_full_disk_costs_only_the_line(collectd):
-    collectd.load("resource_alert", 'Journal "/dev/full"\n' + row("full", "a/gauge", "WarningMax 10")).start()
+    collectd.load("resource_alert", 'Journal "/dev/full"\n' + rule("full", "a/gauge", "WarningMax 10")).start()
     for told, value in enumerate([11, 9, 11], 1):
         collectd.put_value("a/gauge", value, interval=100)
         collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) == told, within=20)
@@ -167,11 +167,11 @@ def test_a_full_disk_costs_only_the_line(collectd):
     assert len(collectd.log_lines("cannot write")) == 1
 
 
-def test_a_row_that_nothing_feeds_is_named_once(collectd, table):
-    table(row("idle", "no/gauge", "WarningMax 10"), row("busy", "a/gauge", "WarningMax 10")).start()
+def test_a_rule_that_nothing_feeds_is_named_once(collectd, table):
+    table(rule("idle", "no/gauge", "WarningMax 10"), rule("busy", "a/gauge", "WarningMax 10")).start()
     collectd.put_value("a/gauge", 1, interval=100)
-    collectd.expect(lambda: collectd.log_lines(r'row "idle": no series for \d+ s'), within=20)
-    assert not collectd.log_lines('row "busy": no series')
+    collectd.expect(lambda: collectd.log_lines(r'rule "idle": no series for \d+ s'), within=20)
+    assert not collectd.log_lines('rule "busy": no series')
 
 
 REFUSED = {
@@ -195,6 +195,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=list(REFUSED.values()))
-def test_bad_rows_are_refused(collectd, text):
+def test_bad_rules_are_refused(collectd, text):
     collectd.load("resource_alert", text)
     assert any(REFUSED[text] in line for line in collectd.refuses_to_start()), collectd.explain()

@@ -19,8 +19,8 @@ ROW = """
 RESPONSE = """
 <Response "react">
   When "said"
-  Engage 0
-  Release 0
+  EngageAfter 0
+  ReleaseAfter 0
   Grace 0
   <Switch "limited">
   </Switch>
@@ -35,11 +35,11 @@ def load(collectd, *blocks):
         f'StateDir "{collectd.directory}/state"', f'Journal "{collectd.directory}/journal"', *blocks]))
 
 
-def changes(collectd, row="said"):
+def changes(collectd, rule="said"):
     path = collectd.directory / "journal"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return [(line["from"], line["to"]) for line in map(json.loads, text.splitlines())
-            if line["event"] == "state" and line["row"] == row]
+            if line["event"] == "state" and line["rule"] == rule]
 
 
 def say(collectd, severity, message="a leak", **fields):
@@ -50,7 +50,7 @@ def expect(collectd, *expected):
     collectd.expect(lambda: changes(collectd) == list(expected), within=20)
 
 
-def test_a_row_follows_what_is_said(collectd):
+def test_a_rule_follows_what_is_said(collectd):
     load(collectd, ROW.format(ttl=3600)).start()
     say(collectd, "okay")  # of what nobody has spoken
     say(collectd, "warning", "all is well")
@@ -62,7 +62,7 @@ def test_a_row_follows_what_is_said(collectd):
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"))
     say(collectd, "okay", "all is well")
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "OKAY"))
-    assert collectd.log_lines(r'row "said": WARNING -> FAILURE, testhost/app/ says a notification')
+    assert collectd.log_lines(r'rule "said": WARNING -> FAILURE, testhost/app/ says a notification')
     assert collectd.notifications(plugin="resource_alert") == []
 
 
@@ -115,7 +115,7 @@ def test_it_is_remembered_over_a_kill(collectd):
 @pytest.fixture
 def pair(new_server, directory):
     """Two daemons, each of which forwards its notifications to the other one and
-    has a row for whatever is said, a row for values in our words and in those of
+    has a rule for whatever is said, a rule for values in our words and in those of
     the stock plugin, and a response."""
     here, there = ports.allocate(), ports.allocate()
     made = []
@@ -166,6 +166,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=list(REFUSED.values()))
-def test_bad_rows_are_refused(collectd, text):
+def test_bad_rules_are_refused(collectd, text):
     collectd.load("resource_alert", text)
     assert any(REFUSED[text] in line for line in collectd.refuses_to_start()), collectd.explain()

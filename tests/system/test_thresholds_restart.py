@@ -84,7 +84,7 @@ def test_a_torn_last_line_is_passed_over(daemon):
     raise_alarm(daemon)
     kill_once_all_is_marked(daemon)
     with open(daemon.directory / "state" / "alerts.jsonl", "a", encoding="utf-8") as file:
-        file.write('{"row":"kept","sta')
+        file.write('{"rule":"kept","sta')
     daemon.start()
     expect_it_goes_on(daemon)
 

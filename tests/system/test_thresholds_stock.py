@@ -295,7 +295,7 @@ class Told:
             if found := self.LINE.search(line):
                 severity, *key, message = found.groups()
                 self.marks += key[1] == "mark"
-                self.seen.setdefault((message.startswith('row "'), *key), []).append(severity)
+                self.seen.setdefault((message.startswith('rule "'), *key), []).append(severity)
         return self
 
 

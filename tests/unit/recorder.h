@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/sample.h"
+#include "core/metric.h"
 #include "unit.h"
 
 #define RECORDER_MAX 4096

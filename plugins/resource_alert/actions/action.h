@@ -42,15 +42,15 @@ struct action_options {
 int action_check_absolute(const char *value, struct error *error);
 int action_check_name(const char *value, struct error *error);
 
-struct action_site;
+struct action_deps;
 struct kubernetes_options;
 
 /* The check of actions that need the Kubernetes API. */
-int action_check_kubernetes(const void *options, const struct action_site *site,
+int action_check_kubernetes(const void *options, const struct action_deps *deps,
                             struct error *error);
 
 /* What all actions of a response are made with; borrowed, outlives them. */
-struct action_site {
+struct action_deps {
   const char *response;
   const char *host;
   const char *helper_dir;
@@ -62,14 +62,14 @@ struct action_site {
 /* Why and since when, for those who are told. Strings are borrowed. */
 struct action_wish {
   bool is_on;
-  bool is_pressing; /* a row is at the trigger now; else what is on is only
-                       kept on, until the release or the row's return */
+  bool is_pressing; /* a rule is at the trigger now; else what is on is only
+                       kept on, until the release or the rule's return */
   const char *response;
   const char *host;
-  const char *cause; /* the row that called for it */
+  const char *cause; /* the rule that called for it */
   enum alert_state severity;
-  double value;    /* of the series of that row that is worst; NaN: not known */
-  unsigned level;  /* actions of the response that are wanted */
+  double value;   /* of the series of that rule that is worst; NaN: not known */
+  unsigned level; /* actions of the response that are wanted */
   int64_t since_s; /* of the response's engagement, since the epoch */
   int64_t now_s;   /* since the epoch */
 };
@@ -104,11 +104,11 @@ struct action_driver {
 
   /* Looks at start whether it can work at all, without changing anything.
    * Returns 0 or -EINVAL with what to write instead. NULL: always. */
-  int (*check)(const void *options, const struct action_site *site,
+  int (*check)(const void *options, const struct action_deps *deps,
                struct error *error);
 
-  /* options, site: borrowed for the action's life. *ret: yours, free(). */
-  int (*new)(const void *options, const struct action_site *site, void **ret,
+  /* options, deps: borrowed for the action's life. *ret: yours, free(). */
+  int (*new)(const void *options, const struct action_deps *deps, void **ret,
              struct error *error);
 
   /* Brings the world to the wish; a second time changes nothing.
@@ -130,13 +130,13 @@ struct action_driver {
 
 #define ACTION_AFTER_HELP                                                      \
   "Escalation: engage this action only so long after the response has "        \
-  "engaged, and while a row calls for it."
+  "engaged, and while a rule calls for it."
 #define ACTION_MODE_HELP "As B<Mode> of the plugin, for this action."
 #define ACTION_TIMEOUT_HELP                                                    \
   "How long one try may take; then it has failed and is repeated, with "       \
   "growing pauses of up to a minute."
 
-/* The rows that every action's table begins with. */
+/* The rules that every action's table begins with. */
 #define ACTION_OPTION_ROWS(timeout_text)                                       \
   {.name = "After",                                                            \
    .kind = OPTION_INTEGER,                                                     \

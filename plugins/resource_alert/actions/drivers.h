@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* drivers: the table of all actions. A new one is a file with a driver, a line
- * here, one in drivers.c and a row in the options of a <Response>. */
+ * here, one in drivers.c and a rule in the options of a <Response>. */
 #ifndef RESOURCE_ALERT_ACTIONS_DRIVERS_H
 #define RESOURCE_ALERT_ACTIONS_DRIVERS_H
 

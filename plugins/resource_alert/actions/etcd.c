@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/actions/secret_file.h"
 
 #define URL_BYTES 1024
@@ -108,7 +108,7 @@ static int ask_cluster(struct etcd *etcd, const char *path, const char *body,
                        struct error *error) {
   int code = -EIO;
   for (size_t left = etcd->target.urls_len; left > 0; left--) {
-    int64_t now_ms = monotonic_ms();
+    int64_t now_ms = clock_monotonic_ms();
     int64_t share_ms = (call->deadline_ms - now_ms) / (int64_t)left;
     code = ask_endpoint(etcd, path, body, now_ms + share_ms, call, ret, error);
     if (code == 0 || code == -ECANCELED || code == -EACCES || code == -EIO) {

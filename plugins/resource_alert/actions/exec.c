@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/json_util.h"
 #include "core/text.h"
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/exec_command.h"
@@ -23,7 +24,7 @@ struct exec_action {
   struct exec_command command;
 };
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
     {.name = "Command",
      .kind = OPTION_STRINGS,
@@ -57,8 +58,8 @@ const struct option_block exec_block = {
     .help = "Runs a command, once when the response engages and once when it "
             "is released. The name, if there are several, tells them apart in "
             "the journal.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
     .check = check_block,
 };
@@ -72,20 +73,20 @@ static void describe(const void *options, char *text, size_t bytes) {
 
 /* ---- the driver ---- */
 
-static int check(const void *options, const struct action_site *site,
+static int check(const void *options, const struct action_deps *deps,
                  struct error *error) {
   const struct exec_options *own = options;
-  return exec_command_check("Command", &own->command, own->user, site, error);
+  return exec_command_check("Command", &own->command, own->user, deps, error);
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
   const struct exec_options *own = options;
   struct exec_action *action = calloc(1, sizeof(*action));
   if (action == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = exec_command_init(&action->command, &own->command, own->user, site,
+  int code = exec_command_init(&action->command, &own->command, own->user, deps,
                                error);
   if (code != 0) {
     free(action);
@@ -100,14 +101,14 @@ static int run(const struct exec_action *action, const char *text,
   char output[OUTPUT_BYTES];
   call->note(call->context, "request",
              json_pack("{s:o}", "command",
-                       journal_text(action->command.words->items[0])));
+                       json_util_text(action->command.words->items[0])));
   int code = exec_command_run(&action->command, text, false, output,
                               sizeof(output), call, error);
   if (code == 0) {
     text_chomp(output);
     text_blank_controls(output);
     call->note(call->context, "answer",
-               json_pack("{s:o}", "output", journal_text(output)));
+               json_pack("{s:o}", "output", json_util_text(output)));
   }
   return code;
 }

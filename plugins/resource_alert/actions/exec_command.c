@@ -64,9 +64,9 @@ static int check_user(const char *user, struct error *error) {
 
 /* ---- the command ---- */
 
-static int name_helper(const struct action_site *site, char path[PATH_MAX],
+static int name_helper(const struct action_deps *deps, char path[PATH_MAX],
                        struct error *error) {
-  int length = snprintf(path, PATH_MAX, "%s/%s", site->helper_dir,
+  int length = snprintf(path, PATH_MAX, "%s/%s", deps->helper_dir,
                         "resource-alert-exec");
   return length < PATH_MAX
              ? 0
@@ -87,10 +87,10 @@ int exec_command_check_words(const char *option,
 }
 
 int exec_command_check(const char *option, const struct option_strings *words,
-                       const char *user, const struct action_site *site,
+                       const char *user, const struct action_deps *deps,
                        struct error *error) {
   char helper[PATH_MAX];
-  int code = name_helper(site, helper, error);
+  int code = name_helper(deps, helper, error);
   if (code == 0 && safe_path_check_program(helper, error) != 0) {
     error_prefix(error, "the helper program (see HelperDir)");
     return -EINVAL;
@@ -104,10 +104,10 @@ int exec_command_check(const char *option, const struct option_strings *words,
 
 int exec_command_init(struct exec_command *command,
                       const struct option_strings *words, const char *user,
-                      const struct action_site *site, struct error *error) {
+                      const struct action_deps *deps, struct error *error) {
   command->words = words;
   command->user = user;
-  return name_helper(site, command->helper, error);
+  return name_helper(deps, command->helper, error);
 }
 
 int exec_command_run(const struct exec_command *command, const char *input,

@@ -28,13 +28,13 @@ int exec_command_check_words(const char *option,
 /* The check at start: that program and helper belong to nobody else, that the
  * user is there. Returns 0 or -EINVAL. */
 int exec_command_check(const char *option, const struct option_strings *words,
-                       const char *user, const struct action_site *site,
+                       const char *user, const struct action_deps *deps,
                        struct error *error);
 
 /* Returns 0 or -EINVAL. */
 int exec_command_init(struct exec_command *command,
                       const struct option_strings *words, const char *user,
-                      const struct action_site *site, struct error *error);
+                      const struct action_deps *deps, struct error *error);
 
 /* Runs it, or, with is_check, all but it, with INPUT to read.
  * output: as of exec_run(), whose codes it returns, and those of

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 /* The helper's own pause before it gives up on a command is shorter. */
 #define SLACK_MS 1000
@@ -153,7 +153,7 @@ static char **make_words(const struct exec_job *job, char *left_text) {
 static int start(const struct exec_job *job, struct channels *channels,
                  struct error *error) {
   char left[16];
-  (void)snprintf(left, sizeof(left), "%d", deadline_left_ms(job->deadline_ms));
+  (void)snprintf(left, sizeof(left), "%d", clock_left_ms(job->deadline_ms));
   char **words = make_words(job, left);
   if (words == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -212,7 +212,7 @@ static int talk(const struct exec_job *job, struct channels *channels,
                              {.fd = fds[PIPE_OUTPUT], .events = POLLIN},
                              {.fd = fds[PIPE_VERDICT], .events = POLLIN},
                              {.fd = cancel_fd, .events = POLLIN}};
-    int ready = poll(polls, 4, deadline_left_ms(deadline_ms));
+    int ready = poll(polls, 4, clock_left_ms(deadline_ms));
     if (ready == 0) {
       return -ETIMEDOUT;
     }
@@ -231,7 +231,7 @@ static int talk(const struct exec_job *job, struct channels *channels,
     if (polls[3].revents != 0) {
       close_fd(&fds[PIPE_CONTROL]);
       cancel_fd = -1;
-      deadline_ms = monotonic_ms() + SLACK_MS;
+      deadline_ms = clock_monotonic_ms() + SLACK_MS;
     }
   }
 }

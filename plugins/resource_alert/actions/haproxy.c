@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_util.h"
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/endpoints.h"
 #include "resource_alert/actions/exec_command.h"
@@ -45,27 +46,27 @@ static void destroy(void *self) {
 }
 
 /* Where the addresses come from. */
-static int init_source(struct haproxy *haproxy, const struct action_site *site,
+static int init_source(struct haproxy *haproxy, const struct action_deps *deps,
                        struct error *error) {
   const struct haproxy_options *options = haproxy->options;
   if (options->endpoints == NULL) {
     return exec_command_init(&haproxy->command, &options->command,
-                             options->user, site, error);
+                             options->user, deps, error);
   }
   const char *name = options->endpoints;
   haproxy->service = strchr(name, '/') + 1;
   memcpy(haproxy->space, name, (size_t)(haproxy->service - 1 - name));
-  return kubernetes_new(site->kubernetes, &haproxy->kubernetes, error);
+  return kubernetes_new(deps->kubernetes, &haproxy->kubernetes, error);
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
   struct haproxy *haproxy = calloc(1, sizeof(*haproxy));
   if (haproxy == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   haproxy->options = options;
-  int code = init_source(haproxy, site, error);
+  int code = init_source(haproxy, deps, error);
   if (code != 0) {
     destroy(haproxy);
     return code;
@@ -74,13 +75,13 @@ static int create(const void *options, const struct action_site *site,
   return 0;
 }
 
-static int check(const void *options, const struct action_site *site,
+static int check(const void *options, const struct action_deps *deps,
                  struct error *error) {
   const struct haproxy_options *own = options;
   return own->endpoints != NULL
-             ? action_check_kubernetes(options, site, error)
+             ? action_check_kubernetes(options, deps, error)
              : exec_command_check("EndpointsCommand", &own->command, own->user,
-                                  site, error);
+                                  deps, error);
 }
 
 /* ---- following ---- */
@@ -96,7 +97,7 @@ static int send_line(const struct haproxy *haproxy, const char *line,
       haproxy_ask(haproxy->options->socket, line, ret_answer, call, &reason);
   call->note(call->context, "answer",
              json_pack("{s:o}", "error",
-                       code == 0 ? json_null() : journal_text(reason.text)));
+                       code == 0 ? json_null() : json_util_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 

@@ -23,7 +23,7 @@ static int check_endpoints(const char *value, struct error *error) {
   return code == 0 ? kubernetes_check_name(slash + 1, error) : code;
 }
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("5"),
     {.name = "Socket",
      .kind = OPTION_STRING,
@@ -103,7 +103,7 @@ const struct option_block haproxy_block = {
     .help = "Lets the servers of a HAProxy backend follow the endpoints of a "
             "Kubernetes Service, or a list of your own, through the runtime "
             "API. It does so at all times, engaged or not, in Mode C<auto>.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check = check_block,
 };

@@ -11,13 +11,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 static int wait_for(int fd, short events, const struct action_call *call,
                     struct error *error) {
   struct pollfd fds[] = {{.fd = fd, .events = events},
                          {.fd = call->cancel_fd, .events = POLLIN}};
-  int ready = poll(fds, 2, deadline_left_ms(call->deadline_ms));
+  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
   if (ready == 0) {
     return error_set(error, -ETIMEDOUT, "HAProxy does not answer in time");
   }

@@ -12,7 +12,7 @@
 
 #include <curl/curl.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 #define RETRY_AFTER_MAX_S 3600
 
@@ -178,7 +178,7 @@ static void set_up(struct http_client *client,
   (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
   (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                         (long)deadline_left_ms(question->deadline_ms) + 1);
+                         (long)clock_left_ms(question->deadline_ms) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
@@ -251,7 +251,7 @@ static int drive(struct http_client *client,
     if (message != NULL && message->msg == CURLMSG_DONE) {
       return translate(client, message->data.result, error);
     }
-    int left_ms = deadline_left_ms(question->deadline_ms);
+    int left_ms = clock_left_ms(question->deadline_ms);
     if (left_ms == 0) {
       return error_set(error, -ETIMEDOUT, "no answer in time");
     }

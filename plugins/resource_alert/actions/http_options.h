@@ -21,7 +21,7 @@ struct http_target http_options_target(const struct http_options *options);
 int http_options_check_url(const struct http_options *options, const char *name,
                            const char *url, struct error *error);
 
-/* The rows of a table. outer: its struct's tag; member: its field of struct
+/* The rules of a table. outer: its struct's tag; member: its field of struct
  * http_options. */
 #define HTTP_OPTION_ROWS(outer, member)                                        \
   {.name = "CAFile",                                                           \

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/json_util.h"
 #include "resource_alert/actions/secret_file.h"
 #include "resource_alert/journal.h"
 
@@ -47,7 +48,7 @@ static int check_block(const void *target, struct error *error) {
                                 error);
 }
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     {.name = "Server",
      .kind = OPTION_STRING,
      .offset = offsetof(struct kubernetes_options, server),
@@ -71,15 +72,15 @@ const struct option_block kubernetes_block = {
             "right, CAFile included; it must not be written then. "
             "F<kubernetes-role.yaml> of the examples is the least that the "
             "service account must be allowed.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check = check_block,
 };
 
-int action_check_kubernetes(const void *options, const struct action_site *site,
+int action_check_kubernetes(const void *options, const struct action_deps *deps,
                             struct error *error) {
   (void)options;
-  const char *token_file = site->kubernetes->token_file;
+  const char *token_file = deps->kubernetes->token_file;
   if (access(token_file, R_OK) == 0) {
     return 0;
   }
@@ -127,7 +128,7 @@ static int read_token(struct kubernetes *kubernetes, struct error *error) {
   if (code == 0) {
     secret_file_forget(kubernetes->token);
     kubernetes->token = token;
-    kubernetes->token_ms = monotonic_ms();
+    kubernetes->token_ms = clock_monotonic_ms();
   }
   return code;
 }
@@ -203,7 +204,7 @@ static int ask_with_token(struct kubernetes *kubernetes, const char *method,
   long status = 0;
   int code = 0;
   if (kubernetes->token == NULL ||
-      monotonic_ms() - kubernetes->token_ms > TOKEN_MS) {
+      clock_monotonic_ms() - kubernetes->token_ms > TOKEN_MS) {
     code = read_token(kubernetes, error);
   }
   if (code == 0) {
@@ -260,7 +261,7 @@ int kubernetes_ask(struct kubernetes *kubernetes, const char *method,
   int code = ask(kubernetes, method, path, body, call, ret, &reason);
   call->note(call->context, "answer",
              json_pack("{s:o}", "error",
-                       code == 0 ? json_null() : journal_text(reason.text)));
+                       code == 0 ? json_null() : json_util_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 
@@ -288,11 +289,11 @@ static json_t *make_event(const char *space, const char *kind, const char *name,
       "s:s, s:s, s:s}}",
       "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name",
       event_name, "namespace", space, "eventTime", now, "type", "Normal",
-      "reason", reason, "action", wish->is_on ? "Engage" : "Release",
+      "reason", reason, "action", wish->is_on ? "EngageAfter" : "ReleaseAfter",
       "reportingController", "collectd-resource-alert", "note", note,
-      "reportingInstance", journal_text(wish->host), "regarding", "apiVersion",
-      strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1", "kind", kind,
-      "name", name, "namespace", space);
+      "reportingInstance", json_util_text(wish->host), "regarding",
+      "apiVersion", strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1",
+      "kind", kind, "name", name, "namespace", space);
 }
 
 void kubernetes_record(struct kubernetes *kubernetes, const char *space,
@@ -308,6 +309,6 @@ void kubernetes_record(struct kubernetes *kubernetes, const char *space,
                  &error);
   if (code != 0) {
     call->note(call->context, "event",
-               json_pack("{s:o}", "error", journal_text(error.text)));
+               json_pack("{s:o}", "error", json_util_text(error.text)));
   }
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 struct postgresql {
   const char *const *keywords;
@@ -51,7 +51,7 @@ static int wait_for(const struct postgresql *server, short events,
                     const struct action_call *call, struct error *error) {
   struct pollfd fds[] = {{.fd = PQsocket(server->session), .events = events},
                          {.fd = call->cancel_fd, .events = POLLIN}};
-  int ready = poll(fds, 2, deadline_left_ms(call->deadline_ms));
+  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
   if (ready == 0) {
     return error_set(error, -ETIMEDOUT, "no answer in time");
   }

@@ -61,7 +61,7 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
   struct scale *scale = calloc(1, sizeof(*scale));
   if (scale == NULL) {
@@ -69,9 +69,9 @@ static int create(const void *options, const struct action_site *site,
   }
   scale->options = options;
   scale->target = target_of(options);
-  (void)snprintf(scale->holder, sizeof(scale->holder), "%s/%s", site->host,
-                 site->response);
-  int code = kubernetes_new(site->kubernetes, &scale->kubernetes, error);
+  (void)snprintf(scale->holder, sizeof(scale->holder), "%s/%s", deps->host,
+                 deps->response);
+  int code = kubernetes_new(deps->kubernetes, &scale->kubernetes, error);
   if (code != 0) {
     destroy(scale);
     return code;
@@ -202,7 +202,7 @@ static int write_value(struct scale *scale, const struct scale_now *now,
   scale->has_claim = false;
   call->replicas = now->replicas + change;
   (void)snprintf(note, sizeof(note),
-                 "response %s, row %s: %s from %" PRId64 " to %" PRId64,
+                 "response %s, rule %s: %s from %" PRId64 " to %" PRId64,
                  wish->response, wish->cause,
                  now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
                  now->value, value);

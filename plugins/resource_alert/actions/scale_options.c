@@ -10,7 +10,7 @@
 
 #define FIELD(name) offsetof(struct scale_options, name)
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
     {.name = "Namespace",
      .kind = OPTION_STRING,
@@ -73,10 +73,11 @@ static const struct option rows[] = {
      .offset = FIELD(target),
      .min = 0.001,
      .max = 1e15,
-     .help = "In place of B<Step> when adding: bring the row's value here. The "
-             "formula is that of Kubernetes' HorizontalPodAutoscaler, ceil("
-             "replicas x value / Target), and within 10 % of the target "
-             "nothing is done."},
+     .help =
+         "In place of B<Step> when adding: bring the rule's value here. The "
+         "formula is that of Kubernetes' HorizontalPodAutoscaler, ceil("
+         "replicas x value / Target), and within 10 % of the target "
+         "nothing is done."},
     {.name = "Cooldown",
      .kind = OPTION_INTEGER,
      .offset = FIELD(cooldown_s),
@@ -124,7 +125,7 @@ const struct option_block scale_block = {
             "away afterwards what it has added. Where a "
             "HorizontalPodAutoscaler owns the workload, its minReplicas is "
             "raised and restored in place of the replicas.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check = check_block,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 
 static void scale_path(const struct scale_target *target, const char *query,
@@ -219,7 +220,7 @@ static json_t *make_lease(const struct scale_target *target, const json_t *old,
       "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
       json_sprintf("resource-alert-%s", target->name), "namespace",
       target->space, "resourceVersion", version, "spec", "holderIdentity",
-      journal_text(holder), "leaseDurationSeconds", (json_int_t)duration_s,
+      json_util_text(holder), "leaseDurationSeconds", (json_int_t)duration_s,
       "renewTime", text, "acquireTime", text);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 
 #define SECRET_BYTES_MAX 65536
 
@@ -22,7 +22,7 @@ int secret_file_read(const char *path, bool may_be_public, char **ret_text,
     return error_set(error, -EPERM, "%s: everybody may read it: chmod o-rwx %s",
                      path, path);
   }
-  int code = atomic_file_read(path, SECRET_BYTES_MAX, &text, &bytes, error);
+  int code = file_read(path, SECRET_BYTES_MAX, &text, &bytes, error);
   if (code != 0) {
     return code;
   }

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/json_util.h"
 #include "resource_alert/actions/wish.h"
 #include "resource_alert/journal.h"
 
@@ -138,7 +139,7 @@ static int first_failure(int first, int code, const struct store_driver *driver,
 /* When the I-th store must be done, so that those behind it have time left. */
 static int64_t deadline_of(const struct stores *stores, size_t i,
                            int64_t deadline_ms) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   return now_ms + (deadline_ms - now_ms) / (int64_t)(stores->len - i);
 }
 
@@ -174,7 +175,7 @@ int stores_put(struct stores *stores, const char *name, bool is_on,
     int code =
         driver->put(stores->items[i].store, name, is_on, value, call, &reason);
     note(call, "answer", driver, "error",
-         code == 0 ? json_null() : journal_text(reason.text));
+         code == 0 ? json_null() : json_util_text(reason.text));
     first = first_failure(first, code, driver, &reason, error);
     again_in_ms = sooner(again_in_ms, call->again_in_ms);
   }

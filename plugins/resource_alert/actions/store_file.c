@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "resource_alert/actions/store.h"
 
 #define LIST_NAME "switches.json"
@@ -46,7 +46,7 @@ static int create(const struct store_options *options, void **ret,
   }
   store->path = options->path;
   store->ttl_s = options->ttl_s;
-  atomic_file_sweep(store->path, SWEEP_S);
+  file_sweep_leftovers(store->path, SWEEP_S);
   *ret = store;
   return 0;
 }
@@ -92,7 +92,7 @@ static int add_to_list(json_t *list, const struct store_file *store,
   char *text = NULL;
   size_t bytes = 0;
   if (join_path(store, name, path, NULL) != 0 ||
-      atomic_file_read(path, SWITCH_BYTES_MAX, &text, &bytes, NULL) != 0) {
+      file_read(path, SWITCH_BYTES_MAX, &text, &bytes, NULL) != 0) {
     return 0; /* gone meanwhile, or nothing of ours */
   }
   json_t *value = json_loadb(text, bytes, 0, NULL);
@@ -135,7 +135,7 @@ static int render_list(const struct store_file *store, char **ret_text,
 static bool is_on_disk(const char *path, const char *text) {
   char *old = NULL;
   size_t bytes = 0;
-  if (atomic_file_read(path, LIST_BYTES_MAX, &old, &bytes, NULL) != 0) {
+  if (file_read(path, LIST_BYTES_MAX, &old, &bytes, NULL) != 0) {
     return false;
   }
   bool is_same = strcmp(old, text) == 0;
@@ -154,8 +154,7 @@ static int update_list(const struct store_file *store, struct error *error) {
     }
     bool is_same = is_on_disk(path, text);
     if (!is_same) {
-      code =
-          atomic_file_write(path, text, strlen(text), FILE_MODE, false, error);
+      code = file_replace(path, text, strlen(text), FILE_MODE, false, error);
     }
     free(text);
     if (is_same) {
@@ -174,7 +173,7 @@ static int update_list(const struct store_file *store, struct error *error) {
 static bool is_anothers(const char *path, const json_t *value) {
   char *held = NULL;
   size_t bytes = 0;
-  if (atomic_file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
+  if (file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
     return false;
   }
   bool is_ours = store_is_ours(held, value);
@@ -191,13 +190,12 @@ static int write_switch(const struct store_file *store, const char *path,
   size_t bytes = strlen(text);
   int code = 0;
   if (!is_on_disk(path, text)) {
-    code = atomic_file_write(path, text, bytes, FILE_MODE, false, error);
+    code = file_replace(path, text, bytes, FILE_MODE, false, error);
   }
   if (code == -ENOENT) {
     code = make_directory(store->path, error);
-    code = code == 0
-               ? atomic_file_write(path, text, bytes, FILE_MODE, false, error)
-               : code;
+    code = code == 0 ? file_replace(path, text, bytes, FILE_MODE, false, error)
+                     : code;
   }
   free(text);
   return code;

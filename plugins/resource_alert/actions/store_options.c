@@ -42,7 +42,7 @@ static int check_prefix(const char *value, struct error *error) {
   return 0;
 }
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     {.name = "TTL",
      .kind = OPTION_INTEGER,
      .offset = FIELD(ttl_s),
@@ -146,8 +146,8 @@ const struct option_block store_block = {
             "With several stores a switch stands in all of them: in C<file> "
             "first, and the others get each its part of the switch's "
             "B<Timeout>.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check_label = check_label,
     .check = store_check_options,
 };

@@ -31,7 +31,7 @@ struct job {
   char version[64]; /* resourceVersion */
 };
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
     {.name = "Namespace",
      .kind = OPTION_STRING,
@@ -57,8 +57,8 @@ const struct option_block suspend_block = {
     .size = sizeof(struct suspend_options),
     .help = "Suspends a Kubernetes CronJob while the response is engaged. One "
             "that somebody else has suspended is left alone.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
 };
 
 static void describe(const void *options, char *text, size_t bytes) {
@@ -74,7 +74,7 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
   struct suspend *suspend = calloc(1, sizeof(*suspend));
   if (suspend == NULL) {
@@ -82,9 +82,9 @@ static int create(const void *options, const struct action_site *site,
   }
   suspend->options = options;
   suspend->version = "v1";
-  (void)snprintf(suspend->owner, sizeof(suspend->owner), "%s/%s", site->host,
-                 site->response);
-  int code = kubernetes_new(site->kubernetes, &suspend->kubernetes, error);
+  (void)snprintf(suspend->owner, sizeof(suspend->owner), "%s/%s", deps->host,
+                 deps->response);
+  int code = kubernetes_new(deps->kubernetes, &suspend->kubernetes, error);
   if (code != 0) {
     destroy(suspend);
     return code;

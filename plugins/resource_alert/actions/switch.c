@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_util.h"
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/wish.h"
 #include "resource_alert/journal.h"
@@ -18,7 +19,7 @@ struct switch_action {
   struct stores *stores;
 };
 
-static const struct option rows[] = {ACTION_OPTION_ROWS("5")};
+static const struct option option_rows[] = {ACTION_OPTION_ROWS("5")};
 
 static int check_name(const char *label, struct error *error) {
   if (strcmp(label, "switches.json") == 0) {
@@ -34,8 +35,8 @@ const struct option_block switch_block = {
     .size = sizeof(struct switch_options),
     .help = "A switch of this name is on in every B<E<lt>SwitchStoreE<gt>> "
             "while the response is engaged.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check_label = check_name,
 };
 
@@ -44,7 +45,7 @@ static void describe(const void *options, char *text, size_t bytes) {
   (void)snprintf(text, bytes, "%s", own->common.head.label);
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
   const struct switch_options *own = options;
   struct switch_action *action = calloc(1, sizeof(*action));
@@ -52,7 +53,7 @@ static int create(const void *options, const struct action_site *site,
     return error_set(error, -ENOMEM, "out of memory");
   }
   action->name = own->common.head.label;
-  action->stores = site->stores;
+  action->stores = deps->stores;
   *ret = action;
   return 0;
 }
@@ -61,8 +62,8 @@ static json_t *value_of(const struct action_wish *wish) {
   char since[WISH_TIME_BYTES];
   wish_format_time(wish->since_s, since);
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
-                   journal_text(wish->host), "response", wish->response, "row",
-                   journal_text(wish->cause), "state",
+                   json_util_text(wish->host), "response", wish->response,
+                   "rule", json_util_text(wish->cause), "state",
                    alert_state_name(wish->severity), "since", since);
 }
 
@@ -97,10 +98,10 @@ static int drill(void *self, struct action_call *call, struct error *error) {
   return stores_drill(action->stores, call, error);
 }
 
-static int check(const void *options, const struct action_site *site,
+static int check(const void *options, const struct action_deps *deps,
                  struct error *error) {
   (void)options;
-  return site->stores_len > 0
+  return deps->stores_len > 0
              ? 0
              : error_set(error, -EINVAL,
                          "there is no <SwitchStore> before it to keep the "

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "core/json_util.h"
 #include "core/text.h"
 #include "resource_alert/actions/drivers.h"
 #include "resource_alert/actions/http_options.h"
@@ -34,7 +35,7 @@ struct webhook {
 
 static const char *const formats[] = {"native", "alertmanager", NULL};
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("5"),
     {.name = "URL",
      .kind = OPTION_STRING,
@@ -82,8 +83,8 @@ const struct option_block webhook_block = {
     .help = "Sends a JSON document to a URL, once when the response engages "
             "and once when it is released. The header C<Idempotency-Key> is "
             "the same for each repetition.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
     .check = check_block,
 };
@@ -107,8 +108,8 @@ static json_t *to_alertmanager(const struct action_wish *wish) {
   const char *status = wish->is_on ? "firing" : "resolved";
   json_t *labels = json_pack(
       "{s:s, s:s, s:o, s:o, s:s}", "alertname", wish->response, "response",
-      wish->response, "instance", journal_text(wish->host), "row",
-      journal_text(wish->cause), "severity",
+      wish->response, "instance", json_util_text(wish->host), "rule",
+      json_util_text(wish->cause), "severity",
       wish->severity == ALERT_FAILURE ? "critical" : "warning");
   json_t *annotations =
       json_pack("{s:o}", "summary",
@@ -191,9 +192,9 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const void *options, const struct action_site *site,
+static int create(const void *options, const struct action_deps *deps,
                   void **ret, struct error *error) {
-  (void)site;
+  (void)deps;
   struct webhook *webhook = calloc(1, sizeof(*webhook));
   if (webhook == NULL) {
     return error_set(error, -ENOMEM, "out of memory");

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <time.h>
 
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 
 void wish_format_time(int64_t time_s, char text[WISH_TIME_BYTES]) {
@@ -22,10 +23,10 @@ json_t *wish_to_json(const struct action_wish *wish) {
   wish_format_time(wish->since_s, since);
   wish_format_time(wish->now_s, now);
   json_t *value = isfinite(wish->value) ? json_real(wish->value) : json_null();
-  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
-                   "version", 1, "event", wish->is_on ? "engage" : "release",
-                   "response", wish->response, "host", journal_text(wish->host),
-                   "row", journal_text(wish->cause), "state",
-                   alert_state_name(wish->severity), "value", value, "level",
-                   (json_int_t)wish->level, "since", since, "time", now);
+  return json_pack(
+      "{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}", "version", 1,
+      "event", wish->is_on ? "engage" : "release", "response", wish->response,
+      "host", json_util_text(wish->host), "rule", json_util_text(wish->cause),
+      "state", alert_state_name(wish->severity), "value", value, "level",
+      (json_int_t)wish->level, "since", since, "time", now);
 }

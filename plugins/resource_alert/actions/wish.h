@@ -11,7 +11,7 @@ void wish_format_time(int64_t time_s, char text[WISH_TIME_BYTES]);
 
 /* The document that hooks and webhooks get:
  *   {"version": 1, "event": "engage" or "release", "response": NAME,
- *    "host": NAME, "row": NAME, "state": "WARNING", "level": 2,
+ *    "host": NAME, "rule": NAME, "state": "WARNING", "level": 2,
  *    "since": TIME, "time": TIME}
  * Returns yours, json_decref(); NULL when memory is short. */
 json_t *wish_to_json(const struct action_wish *wish);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/json_util.h"
 #include "core/text.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/table/message.h"
@@ -29,7 +30,7 @@ void announcement_take(struct watch *watch, struct announcement *ret) {
     watch->alert.is_told = watch->was_told;
   }
   *ret = (struct announcement){
-      .row = watch->row,
+      .rule = watch->rule,
       .from = (enum alert_state)watch->announced,
       .to = (enum alert_state)watch->alert.state,
       .cause = (enum alert_cause)watch->cause,
@@ -54,7 +55,7 @@ void announcement_recall(const struct watch *watch,
                          struct announcement *ret) {
   const struct stored_change *change = stored->change;
   *ret = (struct announcement){
-      .row = watch->row,
+      .rule = watch->rule,
       .from = change->from,
       .to = stored->state,
       .cause = change->cause,
@@ -97,7 +98,7 @@ static void format_reason(const struct announcement *announcement, char *text,
   format_number(announcement->limit, limit, sizeof(limit));
   format_seconds(announcement->held_ms, held, sizeof(held));
   bool has_held = announcement->held_ms > 0;
-  if (announcement->row->notification != NULL) {
+  if (announcement->rule->notification != NULL) {
     (void)snprintf(text, bytes, "%s",
                    announcement->cause == ALERT_CAUSE_EXPIRED
                        ? "has not been heard of for its TTL"
@@ -123,8 +124,8 @@ void announcement_format_verdict(const struct announcement *announcement,
   format_reason(announcement, reason, sizeof(reason));
   const char *to = alert_state_name(announcement->to);
   if (announcement->cause == ALERT_CAUSE_REMINDER) {
-    (void)snprintf(text, bytes, "row \"%s\": still %s, %s %s",
-                   announcement->row->name, to, announcement->series, reason);
+    (void)snprintf(text, bytes, "rule \"%s\": still %s, %s %s",
+                   announcement->rule->name, to, announcement->series, reason);
     return;
   }
   char folded[2 * NUMBER_BYTES] = "";
@@ -132,8 +133,8 @@ void announcement_format_verdict(const struct announcement *announcement,
     (void)snprintf(folded, sizeof(folded), " (%u changes in between)",
                    announcement->folded);
   }
-  (void)snprintf(text, bytes, "row \"%s\": %s -> %s, %s %s%s",
-                 announcement->row->name, alert_state_name(announcement->from),
+  (void)snprintf(text, bytes, "rule \"%s\": %s -> %s, %s %s%s",
+                 announcement->rule->name, alert_state_name(announcement->from),
                  to, announcement->series, reason, folded);
 }
 
@@ -141,21 +142,21 @@ void announcement_format_verdict(const struct announcement *announcement,
 
 /* False for what nobody is told of. */
 static bool find_severity(const struct announcement *announcement,
-                          enum notice_severity *ret_severity) {
+                          enum notification_severity *ret_severity) {
   switch (announcement->to) {
   case ALERT_OKAY:
-    *ret_severity = NOTICE_OKAY;
+    *ret_severity = NOTIFICATION_OKAY;
     return true;
   case ALERT_WARNING:
-    *ret_severity = NOTICE_WARNING;
+    *ret_severity = NOTIFICATION_WARNING;
     return true;
   case ALERT_FAILURE:
-    *ret_severity = NOTICE_FAILURE;
+    *ret_severity = NOTIFICATION_FAILURE;
     return true;
   case ALERT_MISSING:
-    *ret_severity = announcement->row->rule.missing == ALERT_MISSING_FAILURE
-                        ? NOTICE_FAILURE
-                        : NOTICE_WARNING;
+    *ret_severity = announcement->rule->limits.missing == ALERT_MISSING_FAILURE
+                        ? NOTIFICATION_FAILURE
+                        : NOTIFICATION_WARNING;
     return true;
   case ALERT_UNKNOWN:
     break;
@@ -165,16 +166,16 @@ static bool find_severity(const struct announcement *announcement,
 
 /* "" for what nobody is told of. */
 static const char *severity_word(const struct announcement *announcement) {
-  enum notice_severity severity;
+  enum notification_severity severity;
   if (!find_severity(announcement, &severity)) {
     return "";
   }
   switch (severity) {
-  case NOTICE_WARNING:
-    return announcement->row->warning_word;
-  case NOTICE_FAILURE:
-    return announcement->row->failure_word;
-  case NOTICE_OKAY:
+  case NOTIFICATION_WARNING:
+    return announcement->rule->warning_word;
+  case NOTIFICATION_FAILURE:
+    return announcement->rule->failure_word;
+  case NOTIFICATION_OKAY:
     break;
   }
   return "okay";
@@ -200,8 +201,8 @@ json_t *announcement_to_json(const struct announcement *announcement) {
   char since[TIME_BYTES];
   format_wall(announcement->since_wall_ms, since, sizeof(since));
   json_t *fields = json_pack(
-      "{ss so ss ss ss so so ss ss}", "row", announcement->row->name, "series",
-      journal_text(announcement->series), "from",
+      "{ss so ss ss ss so so ss ss}", "rule", announcement->rule->name,
+      "series", json_util_text(announcement->series), "from",
       alert_state_name(announcement->from), "to",
       alert_state_name(announcement->to), "severity",
       severity_word(announcement), "value", number_or_null(announcement->value),
@@ -221,7 +222,7 @@ json_t *announcement_to_json(const struct announcement *announcement) {
 
 static void format_message(const struct announcement *announcement, char *text,
                            size_t bytes) {
-  if (announcement->row->message == NULL) {
+  if (announcement->rule->message == NULL) {
     announcement_format_verdict(announcement, text, bytes);
     return;
   }
@@ -232,7 +233,7 @@ static void format_message(const struct announcement *announcement, char *text,
   format_number(announcement->limit, limit, sizeof(limit));
   format_wall(announcement->since_wall_ms, since, sizeof(since));
   const char *const fields[MESSAGE_FIELDS] = {
-      [MESSAGE_ROW] = announcement->row->name,
+      [MESSAGE_RULE] = announcement->rule->name,
       [MESSAGE_HOST] = announcement->names.host,
       [MESSAGE_PLUGIN] = announcement->names.plugin,
       [MESSAGE_PLUGIN_INSTANCE] = announcement->names.plugin_instance,
@@ -244,10 +245,10 @@ static void format_message(const struct announcement *announcement, char *text,
       [MESSAGE_STATE] = alert_state_name(announcement->to),
       [MESSAGE_PREVIOUS] = alert_state_name(announcement->from),
       [MESSAGE_SINCE] = since,
-      [MESSAGE_UNIT] = announcement->row->unit,
+      [MESSAGE_UNIT] = announcement->rule->unit,
       [MESSAGE_SEVERITY] = severity_word(announcement),
   };
-  message_format(announcement->row->message, fields, text, bytes);
+  message_format(announcement->rule->message, fields, text, bytes);
 }
 
 /* The name of a series as one part of another name. */
@@ -271,23 +272,23 @@ void announcement_format_instance(const struct series_body *body, size_t source,
 }
 
 void announcement_notify(const struct announcement *announcement,
-                         const struct notice_sink *sink) {
-  struct notice notice = {
+                         const struct notification_sink *sink) {
+  struct notification notification = {
       .host = announcement->names.host,
       .plugin = "",
-      .plugin_instance = announcement->row->name,
+      .plugin_instance = announcement->rule->name,
       .type = "alert_state",
   };
-  if (!find_severity(announcement, &notice.severity)) {
+  if (!find_severity(announcement, &notification.severity)) {
     return;
   }
-  char message[NOTICE_MESSAGE_BYTES];
+  char message[NOTIFICATION_MESSAGE_BYTES];
   char instance[READING_NAME_BYTES];
   format_message(announcement, message, sizeof(message));
   format_instance(announcement->series, announcement->names.host,
                   announcement->names.host, instance, sizeof(instance));
-  const struct notice_field fields[] = {
-      {.name = "Row", .text = announcement->row->name},
+  const struct notification_field fields[] = {
+      {.name = "Rule", .text = announcement->rule->name},
       {.name = "Series", .text = announcement->series},
       {.name = "State", .text = alert_state_name(announcement->to)},
       {.name = "Previous", .text = alert_state_name(announcement->from)},
@@ -295,15 +296,15 @@ void announcement_notify(const struct announcement *announcement,
       {.name = "CurrentValue", .number = announcement->value},
       {.name = "Limit", .number = announcement->limit},
   };
-  notice.type_instance = instance;
-  if (announcement->row->is_stock) {
-    notice.plugin = announcement->names.plugin;
-    notice.plugin_instance = announcement->names.plugin_instance;
-    notice.type = announcement->names.type;
-    notice.type_instance = announcement->names.type_instance;
+  notification.type_instance = instance;
+  if (announcement->rule->is_stock) {
+    notification.plugin = announcement->names.plugin;
+    notification.plugin_instance = announcement->names.plugin_instance;
+    notification.type = announcement->names.type;
+    notification.type_instance = announcement->names.type_instance;
   }
-  notice.message = message;
-  notice.fields = fields;
-  notice.fields_len = sizeof(fields) / sizeof(fields[0]);
-  sink->put(sink->context, &notice);
+  notification.message = message;
+  notification.fields = fields;
+  notification.fields_len = sizeof(fields) / sizeof(fields[0]);
+  sink->put(sink->context, &notification);
 }

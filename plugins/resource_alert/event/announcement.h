@@ -9,15 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/notice.h"
-#include "core/reading.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "resource_alert/event/state_file.h"
 #include "resource_alert/table/series.h"
 
 #define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
 
 struct announcement {
-  const struct row *row;
+  const struct rule *rule;
   enum alert_state from, to;
   enum alert_cause cause;
   double value;
@@ -46,8 +46,8 @@ void announcement_recall(const struct watch *watch,
                          const struct stored_alert *stored,
                          struct announcement *ret);
 
-/* row "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for 10
- * s. Cut at BYTES - 1. */
+/* rule "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for
+ * 10 s. Cut at BYTES - 1. */
 void announcement_format_verdict(const struct announcement *announcement,
                                  char *text, size_t bytes);
 
@@ -57,7 +57,7 @@ json_t *announcement_to_json(const struct announcement *announcement);
 /* Dispatches the change as a notification, if its state is one to tell of.
  * Blocks for as long as collectd's notification callbacks do. */
 void announcement_notify(const struct announcement *announcement,
-                         const struct notice_sink *sink);
+                         const struct notification_sink *sink);
 
 /* The type instance of a series' alert_state: its name, with '-' for '/',
  * without the host if that is LOCAL_HOST. */

@@ -22,7 +22,7 @@ static int64_t to_monotonic(const struct recall *recall, int64_t wall_ms) {
 static struct series *lock_stored(const struct recall *recall,
                                   const struct stored_alert *stored) {
   struct series *series =
-      table_lock_heard(recall->table, stored->row, stored->names);
+      table_lock_heard(recall->table, stored->rule, stored->names);
   struct reading reading = {
       .names = stored->names,
       .interval_ns = stored->interval_ms * 1000000,
@@ -48,7 +48,7 @@ static void take_up(void *context, const struct stored_alert *stored) {
   struct alert alert = {0};
   alert_restore(&alert, stored->state, stored->is_told, stored->since_wall_ms);
   const struct watch *watch =
-      series_restore(series, stored->row, stored->source, &alert,
+      series_restore(series, stored->rule, stored->source, &alert,
                      to_monotonic(recall, stored->told_wall_ms));
   struct announcement announcement;
   bool is_wanted = watch != NULL && is_untold(recall, stored->change);
@@ -89,7 +89,7 @@ void memory_keep(struct state_file *file,
       .held_ms = announcement->held_ms,
   };
   const struct stored_alert alert = {
-      .row = announcement->row->name,
+      .rule = announcement->rule->name,
       .names = &announcement->names,
       .source = announcement->source,
       .state = announcement->to,
@@ -112,7 +112,7 @@ static void add_series(struct state_file *file, const struct series *series,
     /* What was not announced yet is kept as it was: it is told after. */
     bool is_kept = watch->announced != ALERT_UNKNOWN;
     const struct stored_alert alert = {
-        .row = watch->row->name,
+        .rule = watch->rule->name,
         .names = &names,
         .source = series_source_name(body, watch->source),
         .state = (enum alert_state)watch->announced,

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/event/state_file.h"
 #include "resource_alert/table/table.h"
@@ -21,7 +21,7 @@ struct memory_sink {
   void *context;
 };
 
-/* Takes up every alert of the file whose row still watches its series. It
+/* Takes up every alert of the file whose rule still watches its series. It
  * changes no state and tells nobody, but puts what is still to be told, oldest
  * first, into UNTOLD; a series that does not come back goes MISSING as if it
  * had stopped now. now_ms: monotonic. */

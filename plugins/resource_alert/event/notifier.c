@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/worker_thread.h"
 
 #define DRAIN_MS 2000
 
 struct notifier {
-  struct notice_sink sink;
+  struct notification_sink sink;
   struct changes *told;
   pthread_t thread;
   bool is_started;
@@ -99,7 +99,7 @@ static void *dispatch(void *argument) {
   return NULL;
 }
 
-int notifier_new(const struct notice_sink *sink, struct changes *told,
+int notifier_new(const struct notification_sink *sink, struct changes *told,
                  struct notifier **ret_notifier, struct error *error) {
   struct notifier *notifier = calloc(1, sizeof(*notifier));
   if (notifier == NULL) {
@@ -126,7 +126,7 @@ int notifier_new(const struct notice_sink *sink, struct changes *told,
 }
 
 bool notifier_drain(struct notifier *notifier) {
-  struct timespec until = deadline_after_ms(DRAIN_MS);
+  struct timespec until = clock_deadline_after_ms(DRAIN_MS);
   int code = 0;
   (void)pthread_mutex_lock(&notifier->lock);
   notifier->is_stopping = true;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/notice.h"
+#include "core/notification.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/table/changes.h"
 
@@ -20,7 +20,7 @@ struct notifier;
 
 /* Starts the thread. sink: copied; told: woken after each, borrowed. Returns 0
  * or negative errno. */
-int notifier_new(const struct notice_sink *sink, struct changes *told,
+int notifier_new(const struct notification_sink *sink, struct changes *told,
                  struct notifier **ret_notifier, struct error *error);
 
 /* Dispatches what waits, for at most 2 s, and lets the thread end. Returns

@@ -8,10 +8,10 @@
 
 #define WATCHES_MAX 32 /* of one series that are published */
 
-void publish_rows(const struct rows *rows, const struct sample_sink *sink) {
-  for (size_t i = 0; i < rows->named_len; i++) {
-    sample_put_gauge(sink, rows->items[i].name, "alert_state", "",
-                     alert_state_gauge(row_worst(&rows->items[i])));
+void publish_rules(const struct rules *rules, const struct sample_sink *sink) {
+  for (size_t i = 0; i < rules->named_len; i++) {
+    sample_put_gauge(sink, rules->items[i].name, "alert_state", "",
+                     alert_state_gauge(rule_worst(&rules->items[i])));
   }
 }
 
@@ -33,15 +33,15 @@ void publish_counts(const struct publish_counts *counts,
   }
 }
 
-struct state_of_row {
-  const char *row; /* lives as long as the rows */
+struct state_of_rule {
+  const char *rule; /* lives as long as the rules */
   double state;
   char instance[READING_NAME_BYTES];
 };
 
 /* Copies up to WATCHES_MAX states. Under the series' lock. Returns how many. */
 static size_t copy_states(const struct series *series, const char *host,
-                          struct state_of_row *states) {
+                          struct state_of_rule *states) {
   const struct series_body *body = series->body;
   size_t len = 0;
   if (strcmp(body->names.plugin, "resource_alert") == 0) {
@@ -49,10 +49,10 @@ static size_t copy_states(const struct series *series, const char *host,
   }
   for (size_t i = 0; i < body->watches_len && len < WATCHES_MAX; i++) {
     const struct watch *watch = &body->watches[i];
-    if (watch->row->is_stock) {
+    if (watch->rule->is_stock) {
       continue; /* its name is no name of a value */
     }
-    states[len].row = watch->row->name;
+    states[len].rule = watch->rule->name;
     states[len].state = alert_state_gauge((enum alert_state)watch->alert.state);
     announcement_format_instance(body, watch->source, host,
                                  states[len].instance,
@@ -64,13 +64,13 @@ static size_t copy_states(const struct series *series, const char *host,
 
 void publish_series(struct table *table, const char *host,
                     const struct sample_sink *sink) {
-  struct state_of_row states[WATCHES_MAX];
+  struct state_of_rule states[WATCHES_MAX];
   struct series *series;
   for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
     size_t len = copy_states(series, host, states);
     series_unlock(series);
     for (size_t i = 0; i < len; i++) {
-      sample_put_gauge(sink, states[i].row, "alert_state", states[i].instance,
+      sample_put_gauge(sink, states[i].rule, "alert_state", states[i].instance,
                        states[i].state);
     }
   }

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "core/sample.h"
-#include "resource_alert/table/rows.h"
+#include "core/metric.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/table.h"
 
 struct publish_counts {
@@ -16,10 +16,10 @@ struct publish_counts {
   uint64_t dropped; /* notifications */
 };
 
-/* ROW/alert_state: the worst over the row's series. */
-void publish_rows(const struct rows *rows, const struct sample_sink *sink);
+/* ROW/alert_state: the worst over the rule's series. */
+void publish_rules(const struct rules *rules, const struct sample_sink *sink);
 
-/* ROW/alert_state-SERIES: one for each series of each row; not for series of
+/* ROW/alert_state-SERIES: one for each series of each rule; not for series of
  * this plugin itself, which would breed. No lock is held while a sample is
  * put. host: this machine, whose name is left out. */
 void publish_series(struct table *table, const char *host,

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
-#include "core/complaint.h"
+#include "core/file_util.h"
+#include "core/log.h"
 #include "resource_alert/event/state_line.h"
 
 #define BYTES_MAX ((size_t)1 << 30)
@@ -22,7 +22,7 @@
 
 struct state_file {
   char *path;
-  const struct report_sink *log;
+  const struct log_sink *log;
   int file;         /* for appending; -1: none */
   size_t lines;     /* in the file */
   size_t last_full; /* lines of the last rewrite */
@@ -37,7 +37,7 @@ struct state_file {
   size_t text_bytes;
 };
 
-int state_file_new(const char *directory, const struct report_sink *log,
+int state_file_new(const char *directory, const struct log_sink *log,
                    struct state_file **ret_file) {
   struct state_file *file = calloc(1, sizeof(*file));
   if (file == NULL || asprintf(&file->path, "%s/alerts.jsonl", directory) < 0) {
@@ -108,13 +108,13 @@ static int parse(char *text, take_alert *take, void *context,
 
 static void set_aside(struct state_file *file, const char *why) {
   struct error error = {{0}};
-  if (atomic_file_set_aside(file->path, &error) == 0) {
-    report(file->log, REPORT_WARNING,
-           "state file %s: %s; moved to %s.bad, states start afresh",
-           file->path, why, file->path);
+  if (file_set_aside(file->path, &error) == 0) {
+    log_write(file->log, LOG_LEVEL_WARNING,
+              "state file %s: %s; moved to %s.bad, states start afresh",
+              file->path, why, file->path);
   } else {
-    report(file->log, REPORT_WARNING, "state file %s: %s; not read: %s",
-           file->path, why, error.text);
+    log_write(file->log, LOG_LEVEL_WARNING, "state file %s: %s; not read: %s",
+              file->path, why, error.text);
   }
 }
 
@@ -158,7 +158,7 @@ void state_file_load(struct state_file *file, take_alert *take, void *context,
     return;
   }
   if (code == 0) {
-    code = atomic_file_read(file->path, BYTES_MAX, &text, &bytes, &error);
+    code = file_read(file->path, BYTES_MAX, &text, &bytes, &error);
   }
   if (code == 0 && strlen(text) != bytes) {
     code = error_set(&error, -EINVAL, "has a NUL in it");
@@ -182,14 +182,14 @@ static void settle(struct state_file *file, int code, const char *why,
                    int64_t now_ms) {
   file->is_behind = code != 0;
   if (code != 0 && complaint_fail(&file->complaint, now_ms)) {
-    report(file->log, REPORT_ERROR,
-           "state file %s: cannot write: %s; alerts go on, a restart may "
-           "repeat some",
-           file->path, why);
+    log_write(file->log, LOG_LEVEL_ERROR,
+              "state file %s: cannot write: %s; alerts go on, a restart may "
+              "repeat some",
+              file->path, why);
   }
   if (code == 0 && complaint_clear(&file->complaint, now_ms, NULL)) {
-    report(file->log, REPORT_NOTICE, "state file %s: written again",
-           file->path);
+    log_write(file->log, LOG_LEVEL_NOTICE, "state file %s: written again",
+              file->path);
   }
 }
 
@@ -280,8 +280,8 @@ static int replace(struct state_file *file, struct error *error) {
   if (file->rewrite == NULL || fclose(file->rewrite) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = atomic_file_write(file->path, file->text, file->text_bytes, 0640,
-                               false, error);
+  int code = file_replace(file->path, file->text, file->text_bytes, 0640, false,
+                          error);
   if (code != 0) {
     return code;
   }

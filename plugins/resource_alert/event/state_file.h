@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/reading.h"
-#include "core/report.h"
+#include "core/log.h"
+#include "core/metric.h"
 #include "resource_alert/alert_state.h"
 #include "resource_alert/event/untold.h"
 #include "resource_alert/table/alert.h"
@@ -34,7 +34,7 @@ struct stored_change {
 
 /* One alert as it is kept. Strings are borrowed for the call. */
 struct stored_alert {
-  const char *row;
+  const char *rule;
   const struct reading_names *names;
   const char *source;
   enum alert_state state;
@@ -51,14 +51,14 @@ struct state_file;
  * there. log: borrowed. Nothing is read or written yet.
  * Returns 0 or -ENOMEM; a directory that cannot be written is complained of
  * when it matters. */
-int state_file_new(const char *directory, const struct report_sink *log,
+int state_file_new(const char *directory, const struct log_sink *log,
                    struct state_file **ret_file);
 
 /* Closes without writing. Accepts NULL. */
 void state_file_free(struct state_file *file);
 
 /* Hands every alert of the file to TAKE, oldest first, so that the last one of
- * a row, series and source counts. What was not told to all, by ret_marks,
+ * a rule, series and source counts. What was not told to all, by ret_marks,
  * which are known before, is held on to. A last line without its end, which a
  * kill leaves behind, is passed over. A file that makes no sense, is of a newer
  * version or belongs to somebody else is moved to alerts.jsonl.bad, said, and

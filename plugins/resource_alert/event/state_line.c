@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/json_line.h"
+#include "core/json_util.h"
 
 #define ENCODED_BYTES (3 * READING_NAME_BYTES + 1)
 
@@ -92,7 +92,7 @@ static json_t *format_change(const struct stored_change *change) {
 char *state_line_format(const struct stored_alert *alert) {
   const struct reading_names *names = alert->names;
   json_t *line = json_pack(
-      "{ss ss sb sI sI sI so so so so so so}", "row", alert->row, "state",
+      "{ss ss sb sI sI sI so so so so so so}", "rule", alert->rule, "state",
       alert_state_name(alert->state), "told", (int)alert->is_told, "since",
       (json_int_t)alert->since_wall_ms, "told_at",
       (json_int_t)alert->told_wall_ms, "interval",
@@ -103,7 +103,7 @@ char *state_line_format(const struct stored_alert *alert) {
   if (alert->change != NULL) {
     (void)json_object_set_new(line, "change", format_change(alert->change));
   }
-  char *text = json_line(line);
+  char *text = json_util_line(line);
   json_decref(line);
   return text;
 }
@@ -117,7 +117,7 @@ void state_line_format_marks(const struct untold_marks *marks,
 }
 
 struct fields {
-  const char *row, *state;
+  const char *rule, *state;
   int is_told;
   json_int_t since, told_at, interval;
   const char *names[5];
@@ -126,7 +126,7 @@ struct fields {
 
 static int unpack(json_t *line, struct fields *fields) {
   return json_unpack(
-      line, "{ss ss sb sI sI sI ss ss ss ss ss ss}", "row", &fields->row,
+      line, "{ss ss sb sI sI sI ss ss ss ss ss ss}", "rule", &fields->rule,
       "state", &fields->state, "told", &fields->is_told, "since",
       &fields->since, "told_at", &fields->told_at, "interval",
       &fields->interval, "host", &fields->names[0], "plugin", &fields->names[1],
@@ -207,7 +207,7 @@ static bool parse_alert(json_t *line,
                   fields.since >= 0 && fields.told_at >= 0 &&
                   (told == NULL || parse_change(told, &change));
   if (is_alert && take != NULL) {
-    alert.row = fields.row;
+    alert.rule = fields.rule;
     alert.is_told = fields.is_told != 0;
     alert.since_wall_ms = fields.since;
     alert.told_wall_ms = fields.told_at;

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/json_line.h"
+#include "core/json_util.h"
 
 #define HEAD "{\"version\":1}\n"
 
 char *desired_line_format(const char *response, json_t *entry) {
   json_t *line = json_pack("{s:s}", "response", response);
   bool is_whole = json_object_update_missing(line, entry) == 0;
-  char *text = is_whole ? json_line(line) : NULL;
+  char *text = is_whole ? json_util_line(line) : NULL;
   json_decref(line);
   return text;
 }

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
-#include "core/complaint.h"
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/file_util.h"
+#include "core/log.h"
+#include "core/worker_thread.h"
 #include "resource_alert/response/desired_lines.h"
 
 #define FILE_BYTES_MAX 67108864
@@ -26,7 +26,7 @@
 
 struct desired_state {
   char *path; /* NULL: nothing is kept */
-  struct report_sink log;
+  struct log_sink log;
   pthread_t thread;
   bool has_thread;
   struct complaint complaint; /* the thread's */
@@ -51,8 +51,7 @@ static void read_file(struct desired_state *states) {
   char *text = NULL;
   size_t bytes = 0;
   struct error error = {{0}};
-  int code =
-      atomic_file_read(states->path, FILE_BYTES_MAX, &text, &bytes, &error);
+  int code = file_read(states->path, FILE_BYTES_MAX, &text, &bytes, &error);
   if (code == -ENOENT) {
     return;
   }
@@ -61,12 +60,12 @@ static void read_file(struct desired_state *states) {
   if (bad_line > 0) {
     code = error_set(&error, -EINVAL, "%s: line %zu makes no sense",
                      states->path, bad_line);
-    (void)atomic_file_set_aside(states->path, NULL);
+    (void)file_set_aside(states->path, NULL);
   }
   if (code != 0) {
-    report(&states->log, REPORT_ERROR,
-           "desired states: %s; what was engaged after that is not known",
-           error.text);
+    log_write(&states->log, LOG_LEVEL_ERROR,
+              "desired states: %s; what was engaged after that is not known",
+              error.text);
   }
 }
 
@@ -121,7 +120,7 @@ static void close_file(int fd) {
  * one, so that it counts whichever a kill leaves in its place. */
 static int rewrite(struct desired_state *states, struct error *error) {
   char beside[PATH_MAX];
-  int fd = atomic_file_begin(states->path, FILE_MODE, beside, error);
+  int fd = file_replace_begin(states->path, FILE_MODE, beside, error);
   if (fd < 0) {
     return fd;
   }
@@ -131,7 +130,7 @@ static int rewrite(struct desired_state *states, struct error *error) {
   (void)pthread_mutex_unlock(&states->lock);
   close_file(useless);
   if (code == 0) {
-    code = atomic_file_commit(states->path, beside, fd, error);
+    code = file_replace_commit(states->path, beside, fd, error);
   } else {
     (void)unlink(beside);
   }
@@ -174,19 +173,20 @@ static void destroy(struct desired_state *states) {
 
 static void tell(struct desired_state *states, int code,
                  const struct error *error) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   if (code != 0 && complaint_fail(&states->complaint, now_ms)) {
-    report(&states->log, REPORT_ERROR,
-           "desired states: %s; responses act, but a restart will not know",
-           error->text);
+    log_write(&states->log, LOG_LEVEL_ERROR,
+              "desired states: %s; responses act, but a restart will not know",
+              error->text);
   } else if (code == 0 && complaint_clear(&states->complaint, now_ms, NULL)) {
-    report(&states->log, REPORT_NOTICE, "desired states: they are kept again");
+    log_write(&states->log, LOG_LEVEL_NOTICE,
+              "desired states: they are kept again");
   }
 }
 
 /* Under the lock. */
 static void wait_ms(struct desired_state *states, int ms) {
-  struct timespec until = deadline_after_ms(ms);
+  struct timespec until = clock_deadline_after_ms(ms);
   while (!states->is_stopping &&
          pthread_cond_timedwait(&states->has_work, &states->lock, &until) !=
              ETIMEDOUT) {
@@ -251,7 +251,7 @@ static void init_lock(struct desired_state *states) {
   (void)pthread_condattr_destroy(&monotonic);
 }
 
-int desired_state_new(const char *path, const struct report_sink *log,
+int desired_state_new(const char *path, const struct log_sink *log,
                       struct desired_state **ret, struct error *error) {
   struct desired_state *states = calloc(1, sizeof(*states));
   if (states == NULL) {
@@ -281,7 +281,7 @@ int desired_state_new(const char *path, const struct report_sink *log,
 /* Ends the thread. Returns false if the disk holds it longer than END_MS: then
  * all is left to it. */
 static bool end_thread(struct desired_state *states) {
-  struct timespec until = deadline_after_ms(END_MS);
+  struct timespec until = clock_deadline_after_ms(END_MS);
   int code = 0;
   (void)pthread_mutex_lock(&states->lock);
   states->is_stopping = true;
@@ -291,8 +291,8 @@ static bool end_thread(struct desired_state *states) {
   }
   if (!states->is_done) {
     (void)pthread_detach(states->thread);
-    report(&states->log, REPORT_WARNING,
-           "desired states: the disk hangs; left behind");
+    log_write(&states->log, LOG_LEVEL_WARNING,
+              "desired states: the disk hangs; left behind");
   }
   bool is_left = states->is_left = !states->is_done;
   (void)pthread_mutex_unlock(&states->lock);

@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 
 struct desired_state;
 
@@ -23,7 +23,7 @@ struct desired_state;
  * path: copied; NULL: nothing is kept. log: copied; a file that cannot be
  * written is said there once, tried again each second, and said when it works.
  * Returns 0, -ENOMEM or -EAGAIN. */
-int desired_state_new(const char *path, const struct report_sink *log,
+int desired_state_new(const char *path, const struct log_sink *log,
                       struct desired_state **ret, struct error *error);
 
 /* Has all on the disk. One that hangs is waited for 2 s; then all is left

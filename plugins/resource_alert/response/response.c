@@ -149,7 +149,7 @@ static void take_input(struct response *response, enum response_input input,
       input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
   response->calm_since_ms = input == RESPONSE_CALM ? now_ms : RESPONSE_NEVER;
   for (size_t i = 0; input == RESPONSE_BREACH && i < response->tasks_len; i++) {
-    /* What has waited for a row to call for more waits no longer. */
+    /* What has waited for a rule to call for more waits no longer. */
     int64_t *again_ms = &response->tasks[i].again_ms;
     *again_ms = *again_ms == RESPONSE_NEVER ? RESPONSE_NEVER : now_ms;
   }

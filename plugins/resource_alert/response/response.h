@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* response: what a response wants, as a pure state machine: rows in, the next
+/* response: what a response wants, as a pure state machine: rules in, the next
  * act out. It knows no clock, no thread and no target; its worker does.
  *
- *   OFF --breach for Engage--> ENGAGING --all due actions on--> ENGAGED
- *   ENGAGING, ENGAGED --calm for Release--> RELEASING --all off--> OFF
- *   RELEASING --breach for Engage--> ENGAGING
+ *   OFF --breach for EngageAfter--> ENGAGING --all due actions on--> ENGAGED
+ *   ENGAGING, ENGAGED --calm for ReleaseAfter--> RELEASING --all off--> OFF
+ *   RELEASING --breach for EngageAfter--> ENGAGING
  *
  * An action of Mode off is no part of that: its wishes are passed over. */
 #ifndef RESOURCE_ALERT_RESPONSE_RESPONSE_H
@@ -33,9 +33,9 @@ const char *response_state_name(enum response_state state);
 /* Returns false for any other text; *ret_state is then untouched. */
 bool response_state_parse(const char *name, enum response_state *ret_state);
 
-/* What the rows say together. */
+/* What the rules say together. */
 enum response_input {
-  RESPONSE_CALM,   /* no row is at the trigger */
+  RESPONSE_CALM,   /* no rule is at the trigger */
   RESPONSE_BREACH, /* at least one is */
   RESPONSE_FROZEN, /* none is, but one that was cannot be seen any more */
 };
@@ -91,7 +91,7 @@ int response_init(struct response *response, const struct response_rules *rules,
                   const int64_t *after_ms, size_t tasks_len, int64_t now_ms);
 void response_fini(struct response *response);
 
-/* Takes the rows' word and the time. Changes the state and what is wanted.
+/* Takes the rules' word and the time. Changes the state and what is wanted.
  * Returns true if the state changed. */
 bool response_step(struct response *response, enum response_input input,
                    int64_t now_ms);
@@ -133,11 +133,11 @@ void response_renew(struct response *response, size_t task, bool is_off,
 
 /* Goes on from what was kept over a restart: the state, and for how long it
  * has been engaged. The tasks' states are set by the caller before; what is on
- * stays wanted. The rows have not been seen yet. */
+ * stays wanted. The rules have not been seen yet. */
 void response_restore(struct response *response, enum response_state state,
                       int64_t engaged_for_ms, int64_t now_ms);
 
-/* Undoes all now, whatever the rows say; where they still call for the
+/* Undoes all now, whatever the rules say; where they still call for the
  * response, it waits for a calm before it engages again. */
 void response_dismiss(struct response *response, int64_t now_ms);
 
@@ -146,14 +146,14 @@ void response_dismiss(struct response *response, int64_t now_ms);
 bool response_escalate(struct response *response, int64_t now_ms);
 
 /* The latest time at which response_step() must be called again, even if no
- * row changes. RESPONSE_NEVER: only when one does. */
+ * rule changes. RESPONSE_NEVER: only when one does. */
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 
 /* When it will engage, or be released, as things are; RESPONSE_NEVER: not. */
 int64_t response_engage_at_ms(const struct response *response);
 int64_t response_release_at_ms(const struct response *response);
 
-/* When the escalation, which rests while no row is at the trigger, reaches a
+/* When the escalation, which rests while no rule is at the trigger, reaches a
  * task, or its undoing does. */
 int64_t response_due_ms(const struct response *response, size_t task);
 

@@ -21,40 +21,42 @@ static int check_response(const void *target, struct error *error) {
 #define DAY_S 86400
 #define FIELD(name) offsetof(struct response_options, name)
 
-static const struct option rows[] = {
+static const struct option option_rows[] = {
     {.name = "When",
      .kind = OPTION_STRINGS,
      .offset = FIELD(when),
      .is_required = true,
      .example = "\"pool_used\"",
-     .help = "The rows of the table that call for this response; any one of "
-             "them is enough. A row must stand before the response, in the "
-             "same B<E<lt>Plugin resource_alertE<gt>> block or in an earlier "
-             "one."},
-    {.name = "AtLeast",
+     .help =
+         "The option_rows of the table that call for this response; any one of "
+         "them is enough. A rule must stand before the response, in the "
+         "same B<E<lt>Plugin resource_alertE<gt>> block or in an earlier "
+         "one."},
+    {.name = "MinSeverity",
      .kind = OPTION_WORD,
      .offset = FIELD(at_least),
      .words = trigger_words,
      .default_text = "warning",
-     .help = "How bad a row must be."},
-    {.name = "Engage",
+     .help = "How bad a rule must be."},
+    {.name = "EngageAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(engage_s),
      .min = 0,
      .max = DAY_S,
      .default_text = "30",
      .unit = "seconds",
-     .help = "How long that must last before the response acts. A row has a "
+     .help = "How long that must last before the response acts. A rule has a "
              "C<For> of its own, which comes first."},
-    {.name = "Release",
+    {.name = "ReleaseAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(release_s),
      .min = 0,
      .max = DAY_S,
      .default_text = "300",
      .unit = "seconds",
-     .help = "How long all rows must be calm before the response is undone, in "
-             "the reverse order. A row that goes missing is not calm: it "
+     .help = "How long all option_rows must be calm before the response is "
+             "undone, in "
+             "the reverse order. A rule that goes missing is not calm: it "
              "freezes the response as it is."},
     {.name = "Stagger",
      .kind = OPTION_INTEGER,
@@ -73,9 +75,10 @@ static const struct option rows[] = {
      .default_text = "0",
      .unit = "seconds",
      .help = "Nothing is engaged for so long after collectd's start and after "
-             "the rows come back from a gap in the data: the first values are "
+             "the option_rows come back from a gap in the data: the first "
+             "values are "
              "often wild."},
-    {.name = "MaxActions",
+    {.name = "MaxActionsPerHour",
      .kind = OPTION_INTEGER,
      .offset = FIELD(max_actions),
      .min = 0,
@@ -87,7 +90,7 @@ static const struct option rows[] = {
              "the file F<StateDir/latched-RESPONSE>. What is engaged is still "
              "undone. Retries of an act that failed do not count; 0 takes the "
              "brake out."},
-    {.name = "Drill",
+    {.name = "SelfTestInterval",
      .kind = OPTION_INTEGER,
      .offset = FIELD(drill_s),
      .min = 0,
@@ -100,7 +103,7 @@ static const struct option rows[] = {
              "never holds, the rights on a table, a directory or a command. "
              "What would fail is a warning before it is needed. The first one "
              "comes within two minutes of collectd's start. 0: none."},
-    {.name = "Observe",
+    {.name = "EffectCheckAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(observe_s),
      .min = 0,
@@ -108,7 +111,7 @@ static const struct option rows[] = {
      .default_text = "0",
      .unit = "seconds",
      .help = "So long after the response has engaged, and after each further "
-             "step, look whether it helped: whether the row is calm or its "
+             "step, look whether it helped: whether the rule is calm or its "
              "value has moved by at least 5 %. The journal says so, event "
              "C<effect>. 0: do not look."},
     {.name = "EscalateIfIneffective",
@@ -154,11 +157,12 @@ const struct option_block response_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct response_options),
-    .help = "What to do when rows of the table are beyond their limits: the "
-            "actions in it, in their order, and undone in the reverse order "
-            "once all is calm.",
-    .options = rows,
-    .options_len = OPTION_COUNT(rows),
+    .help =
+        "What to do when option_rows of the table are beyond their limits: the "
+        "actions in it, in their order, and undone in the reverse order "
+        "once all is calm.",
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
     .check = check_response,
 };

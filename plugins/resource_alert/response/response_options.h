@@ -17,7 +17,7 @@ struct responses_options {
   struct option_blocks responses;  /* struct response_options */
 };
 
-/* The words of AtLeast, by index. */
+/* The words of MinSeverity, by index. */
 enum response_trigger {
   RESPONSE_TRIGGER_WARNING,
   RESPONSE_TRIGGER_FAILURE,
@@ -26,7 +26,7 @@ enum response_trigger {
 /* One <Response>. */
 struct response_options {
   struct option_head head;
-  struct option_strings when; /* names of <Threshold> rows */
+  struct option_strings when; /* names of <Threshold> rules */
   int at_least;               /* enum response_trigger */
   int64_t engage_s;
   int64_t release_s;
@@ -65,7 +65,7 @@ size_t response_options_count_actions(const struct response_options *options);
 #define RESPONSES_HELPER_DIR "/usr/libexec/collectd-resource-alert"
 #endif
 
-/* The rows of the outermost table. outer: its struct's tag; member: its field
+/* The rules of the outermost table. outer: its struct's tag; member: its field
  * of struct responses_options. */
 #define RESPONSES_OPTION_ROWS(outer, member)                                   \
   {.name = "Mode",                                                             \
@@ -74,7 +74,7 @@ size_t response_options_count_actions(const struct response_options *options);
    .words = action_mode_words,                                                 \
    .default_text = "auto",                                                     \
    .help = RESPONSES_MODE_HELP},                                               \
-      {.name = "OffFile",                                                      \
+      {.name = "DisableFile",                                                  \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.off_file),                      \
        .example = "\"/run/collectd/responses.off\"",                           \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work: rows in, acts out. */
+/* responses: all <Response> blocks at work: rules in, acts out. */
 #include "resource_alert/response/responses.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
+#include "core/json_util.h"
 #include "resource_alert/actions/http.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker.h"
@@ -20,10 +21,10 @@
 #define STOP_S 4
 
 struct responses {
-  struct responses_site site;
-  struct worker_site shared;
+  struct responses_deps deps;
+  struct worker_deps shared;
   struct kubernetes_options kubernetes; /* the defaults */
-  _Atomic int *rows;
+  _Atomic int *rules;
   size_t workers_len;
   struct worker *workers[];
 };
@@ -31,16 +32,17 @@ struct responses {
 /* ---- checking ---- */
 
 static int check_when(const struct response_options *response,
-                      const struct responses_rows *rows, struct error *error) {
+                      const struct responses_rules *rules,
+                      struct error *error) {
   for (size_t i = 0; i < response->when.len; i++) {
     bool is_there = false;
-    for (size_t j = 0; j < rows->len && !is_there; j++) {
-      is_there = strcmp(rows->names[j], response->when.items[i]) == 0;
+    for (size_t j = 0; j < rules->len && !is_there; j++) {
+      is_there = strcmp(rules->names[j], response->when.items[i]) == 0;
     }
     if (!is_there) {
       return error_set(error, -EINVAL,
                        "When \"%s\": there is no <Threshold \"%s\"> before it; "
-                       "rows must stand in the same or an earlier <Plugin "
+                       "rules must stand in the same or an earlier <Plugin "
                        "resource_alert> block",
                        response->when.items[i], response->when.items[i]);
     }
@@ -59,7 +61,7 @@ static int check_actions(const struct responses_options *options,
                          const struct kubernetes_options *kubernetes,
                          const struct response_options *response,
                          struct error *error) {
-  const struct action_site site = {
+  const struct action_deps deps = {
       .response = response->head.label,
       .helper_dir = options->helper_dir,
       .stores_len = options->stores.len,
@@ -70,7 +72,7 @@ static int check_actions(const struct responses_options *options,
     for (size_t i = 0; i < response->actions[kind].len; i++) {
       const char *action =
           (const char *)response->actions[kind].items + i * driver->block->size;
-      if (driver->check != NULL && driver->check(action, &site, error) != 0) {
+      if (driver->check != NULL && driver->check(action, &deps, error) != 0) {
         error_prefix(error, "<%s>", driver->block->name);
         return -EINVAL;
       }
@@ -96,7 +98,7 @@ static int check_switches(const struct responses_options *options, size_t own,
         if (strcmp(one->label, other->label) == 0) {
           return error_set(error, -EINVAL,
                            "<Switch \"%s\"> stands in <Response \"%s\">, too: "
-                           "one response owns a switch; name the rows of both "
+                           "one response owns a switch; name the rules of both "
                            "in its When",
                            one->label, all[j].head.label);
         }
@@ -108,10 +110,10 @@ static int check_switches(const struct responses_options *options, size_t own,
 
 static int check_all(const struct responses_options *options,
                      const struct kubernetes_options *kubernetes,
-                     const struct responses_rows *rows, struct error *error) {
+                     const struct responses_rules *rules, struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
-    int code = check_when(&all[i], rows, error);
+    int code = check_when(&all[i], rules, error);
     if (code == 0) {
       code = check_switches(options, i, error);
     }
@@ -127,12 +129,13 @@ static int check_all(const struct responses_options *options,
 }
 
 int responses_check(const struct responses_options *options,
-                    const struct responses_rows *rows, struct error *error) {
+                    const struct responses_rules *rules, struct error *error) {
   struct kubernetes_options defaults;
   if (option_init(&kubernetes_block, &defaults) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = check_all(options, kubernetes_of(options, &defaults), rows, error);
+  int code =
+      check_all(options, kubernetes_of(options, &defaults), rules, error);
   option_fini(&kubernetes_block, &defaults);
   return code;
 }
@@ -140,9 +143,9 @@ int responses_check(const struct responses_options *options,
 /* ---- life ---- */
 
 static int open_states(struct responses *responses, struct error *error) {
-  const char *state_dir = responses->site.state_dir;
+  const char *state_dir = responses->deps.state_dir;
   bool is_kept =
-      state_dir != NULL && responses->site.options->responses.len > 0;
+      state_dir != NULL && responses->deps.options->responses.len > 0;
   char path[PATH_MAX];
   int length =
       is_kept ? snprintf(path, sizeof(path), "%s/responses.jsonl", state_dir)
@@ -151,29 +154,29 @@ static int open_states(struct responses *responses, struct error *error) {
     return error_set(error, -ENAMETOOLONG, "StateDir: path is too long");
   }
   if (is_kept) {
-    atomic_file_sweep(state_dir, 0); /* no one else is at work there yet */
+    file_sweep_leftovers(state_dir, 0); /* no one else is at work there yet */
   }
-  return desired_state_new(is_kept ? path : NULL, &responses->site.log,
+  return desired_state_new(is_kept ? path : NULL, &responses->deps.log,
                            &responses->shared.states, error);
 }
 
 static int fill(struct responses *responses, struct error *error) {
-  const struct responses_site *site = &responses->site;
-  responses->rows = calloc(site->rows.len + 1, sizeof(*responses->rows));
-  responses->shared.site = site;
-  responses->shared.rows = responses->rows;
+  const struct responses_deps *deps = &responses->deps;
+  responses->rules = calloc(deps->rules.len + 1, sizeof(*responses->rules));
+  responses->shared.deps = deps;
+  responses->shared.rules = responses->rules;
   responses->shared.kubernetes =
-      kubernetes_of(site->options, &responses->kubernetes);
+      kubernetes_of(deps->options, &responses->kubernetes);
   responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (responses->rows == NULL || responses->shared.stop_fd < 0) {
+  if (responses->rules == NULL || responses->shared.stop_fd < 0) {
     return error_set(error, -ENOMEM, "out of memory or descriptors");
   }
-  for (size_t i = 0; i < site->rows.len; i++) {
-    atomic_store(&responses->rows[i], ALERT_UNKNOWN);
+  for (size_t i = 0; i < deps->rules.len; i++) {
+    atomic_store(&responses->rules[i], ALERT_UNKNOWN);
   }
   int code = open_states(responses, error);
-  const struct response_options *options = site->options->responses.items;
-  for (size_t i = 0; i < site->options->responses.len && code == 0; i++) {
+  const struct response_options *options = deps->options->responses.items;
+  for (size_t i = 0; i < deps->options->responses.len && code == 0; i++) {
     code = worker_new(&responses->shared, &options[i], &responses->workers[i],
                       error);
     responses->workers_len += code == 0;
@@ -184,15 +187,15 @@ static int fill(struct responses *responses, struct error *error) {
   return code;
 }
 
-int responses_start(const struct responses_site *site, struct responses **ret,
+int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error) {
   struct responses *responses =
       calloc(1, sizeof(*responses) +
-                    site->options->responses.len * sizeof(struct worker *));
+                    deps->options->responses.len * sizeof(struct worker *));
   if (responses == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  responses->site = *site;
+  responses->deps = *deps;
   responses->shared.stop_fd = -1;
   if (http_init() != 0 ||
       option_init(&kubernetes_block, &responses->kubernetes) != 0) {
@@ -208,14 +211,14 @@ int responses_start(const struct responses_site *site, struct responses **ret,
   return 0;
 }
 
-void responses_row_changed(struct responses *responses, size_t row,
-                           enum alert_state worst) {
-  if (responses == NULL || row >= responses->site.rows.len) {
+void responses_rule_changed(struct responses *responses, size_t rule,
+                            enum alert_state worst) {
+  if (responses == NULL || rule >= responses->deps.rules.len) {
     return;
   }
-  atomic_store(&responses->rows[row], (int)worst);
+  atomic_store(&responses->rules[rule], (int)worst);
   for (size_t i = 0; i < responses->workers_len; i++) {
-    if (worker_watches(responses->workers[i], row)) {
+    if (worker_watches(responses->workers[i], rule)) {
       worker_wake(responses->workers[i]);
     }
   }
@@ -249,9 +252,9 @@ static void journal_order(const struct responses *responses,
       [RESPONSES_CLEAR_LATCH] = "clear latch",
       [RESPONSES_DRILL] = "drill",
   };
-  journal_put(responses->site.journal, "order",
+  journal_put(responses->deps.journal, "order",
               json_pack("{s:s, s:s, s:o}", "response", response, "order",
-                        words[order], "who", journal_text(who)));
+                        words[order], "who", json_util_text(who)));
 }
 
 int responses_command(struct responses *responses, const char *response,
@@ -301,8 +304,9 @@ bool responses_stop(struct responses *responses) {
     return true;
   }
   if (!end_workers(responses)) {
-    report(&responses->site.log, REPORT_WARNING,
-           "responses: a target's name is still being resolved; not waiting");
+    log_write(
+        &responses->deps.log, LOG_LEVEL_WARNING,
+        "responses: a target's name is still being resolved; not waiting");
     return false;
   }
   if (responses->shared.stop_fd >= 0) {
@@ -310,7 +314,7 @@ bool responses_stop(struct responses *responses) {
   }
   desired_state_free(responses->shared.states);
   option_fini(&kubernetes_block, &responses->kubernetes);
-  free(responses->rows);
+  free(responses->rules);
   free(responses);
   http_fini();
   return true;

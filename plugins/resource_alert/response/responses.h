@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work: rows in, acts out. Each response
+/* responses: all <Response> blocks at work: rules in, acts out. Each response
  * has a worker thread of its own, so that a target that hangs delays nobody
  * else. */
 #ifndef RESOURCE_ALERT_RESPONSE_RESPONSES_H
@@ -12,57 +12,58 @@
 #include <jansson.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/report.h"
-#include "core/sample.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "resource_alert/alert_state.h"
 #include "resource_alert/response/response_options.h"
 
 struct journal;
 struct responses;
 
-/* The names of the <Threshold> rows in their order; borrowed. */
-struct responses_rows {
+/* The names of the <Threshold> rules in their order; borrowed. */
+struct responses_rules {
   const char *const *names;
   size_t len;
 };
 
 /* What responses live on. All borrowed until responses_stop() has returned. */
-struct responses_site {
+struct responses_deps {
   const struct responses_options *options;
-  struct responses_rows rows;
+  struct responses_rules rules;
   const char *host;      /* collectd's name for this machine */
   const char *state_dir; /* desired states are kept in
                             state_dir/responses.jsonl; NULL: nowhere */
   struct journal *journal;
-  /* The value of a row's worst series now, NaN where there is none; any
+  /* The value of a rule's worst series now, NaN where there is none; any
    * thread. May be NULL: then no value is known. */
-  double (*row_value)(void *context, size_t row);
-  void *row_context;
-  struct report_sink log;
-  struct notice_sink notices; /* called from the workers; may take its time */
+  double (*rule_value)(void *context, size_t rule);
+  void *rule_context;
+  struct log_sink log;
+  struct notification_sink
+      notifications; /* called from the workers; may take its time */
 };
 
-/* Checks what the option table cannot: that each When names a row that is
+/* Checks what the option table cannot: that each When names a rule that is
  * there, that each action finds its store, that commands and the helper
  * program are safe to run. For the config callback, after each block.
  * Returns 0, or -EINVAL with the line that says what to write. */
 int responses_check(const struct responses_options *options,
-                    const struct responses_rows *rows, struct error *error);
+                    const struct responses_rules *rules, struct error *error);
 
 /* Reads the desired states back and starts the workers; for the init callback,
  * since config callbacks run before collectd forks.
  * *ret: yours, responses_stop(). Without any <Response> it is an empty set
  * that starts no thread.
  * Returns 0; a negative errno when no thread or memory is to be had. */
-int responses_start(const struct responses_site *site, struct responses **ret,
+int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error);
 
-/* The worst state over all series of a row is now WORST. row: index in
- * responses_site.rows. Any thread; copies a number and wakes the workers that
+/* The worst state over all series of a rule is now WORST. rule: index in
+ * responses_deps.rules. Any thread; copies a number and wakes the workers that
  * care, never blocks. responses may be NULL. */
-void responses_row_changed(struct responses *responses, size_t row,
-                           enum alert_state worst);
+void responses_rule_changed(struct responses *responses, size_t rule,
+                            enum alert_state worst);
 
 /* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
  * Any thread, not concurrently with responses_stop(). */
@@ -99,7 +100,7 @@ json_t *responses_snapshot(struct responses *responses);
 
 /* Ends the workers, within 5 s whatever their targets do, and frees all.
  * What is engaged stays engaged and is kept in the state file. Returns false if
- * a thread hangs in a resolver and must be left behind: then the site must
+ * a thread hangs in a resolver and must be left behind: then the deps must
  * stay. Accepts NULL. */
 bool responses_stop(struct responses *responses);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trigger: what the rows of a response say together. */
+/* trigger: what the rules of a response say together. */
 #include "resource_alert/response/trigger.h"
 
 static bool is_seen(enum alert_state state) {
@@ -9,19 +9,19 @@ static bool is_seen(enum alert_state state) {
 
 enum response_input trigger_judge(struct trigger *trigger) {
   enum response_input input = RESPONSE_CALM;
-  const struct trigger_row *worst = NULL;
+  const struct trigger_rule *worst = NULL;
   for (size_t i = 0; i < trigger->len; i++) {
-    struct trigger_row *row = &trigger->rows[i];
-    if (is_seen(row->state)) {
-      row->holds = row->state >= trigger->at_least;
+    struct trigger_rule *rule = &trigger->rules[i];
+    if (is_seen(rule->state)) {
+      rule->holds = rule->state >= trigger->at_least;
     }
-    if (!row->holds) {
+    if (!rule->holds) {
       continue;
     }
-    if (!is_seen(row->state)) {
+    if (!is_seen(rule->state)) {
       input = input == RESPONSE_CALM ? RESPONSE_FROZEN : input;
-    } else if (worst == NULL || row->state > worst->state) {
-      worst = row;
+    } else if (worst == NULL || rule->state > worst->state) {
+      worst = rule;
       input = RESPONSE_BREACH;
     }
   }

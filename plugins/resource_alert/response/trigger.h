@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trigger: what the rows of a response say together. Pure. */
+/* trigger: what the rules of a response say together. Pure. */
 #ifndef RESOURCE_ALERT_RESPONSE_TRIGGER_H
 #define RESOURCE_ALERT_RESPONSE_TRIGGER_H
 
@@ -9,21 +9,21 @@
 #include "resource_alert/alert_state.h"
 #include "resource_alert/response/response.h"
 
-struct trigger_row {
+struct trigger_rule {
   const char *name; /* borrowed */
-  size_t row;       /* its place in the table */
+  size_t rule;      /* its place in the table */
   enum alert_state state;
   bool holds; /* was at the trigger when it was last seen */
 };
 
 struct trigger {
-  enum alert_state at_least; /* ALERT_WARNING or ALERT_FAILURE */
-  struct trigger_row *rows;  /* owned by whoever made them */
+  enum alert_state at_least;  /* ALERT_WARNING or ALERT_FAILURE */
+  struct trigger_rule *rules; /* owned by whoever made them */
   size_t len;
-  const struct trigger_row *cause; /* the row that spoke last; NULL: none */
+  const struct trigger_rule *cause; /* the rule that spoke last; NULL: none */
 };
 
-/* Takes the states that stand in the rows. A row that is missing or unknown
+/* Takes the states that stand in the rules. A rule that is missing or unknown
  * says neither breach nor calm: where it was at the trigger before, it freezes
  * the response; else it is as if it were not there. */
 enum response_input trigger_judge(struct trigger *trigger);

@@ -9,8 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/json_util.h"
+#include "core/worker_thread.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -43,9 +44,9 @@ void worker_wake(struct worker *worker) {
   (void)!write(worker->wake_fd, &one, sizeof(one));
 }
 
-bool worker_watches(const struct worker *worker, size_t row) {
+bool worker_watches(const struct worker *worker, size_t rule) {
   for (size_t i = 0; i < worker->trigger.len; i++) {
-    if (worker->trigger.rows[i].row == row) {
+    if (worker->trigger.rules[i].rule == rule) {
       return true;
     }
   }
@@ -54,10 +55,11 @@ bool worker_watches(const struct worker *worker, size_t row) {
 
 /* ---- the thread ---- */
 
-static enum response_input read_rows(struct worker *worker) {
+static enum response_input read_rules(struct worker *worker) {
   for (size_t i = 0; i < worker->trigger.len; i++) {
-    struct trigger_row *row = &worker->trigger.rows[i];
-    row->state = (enum alert_state)atomic_load(&worker->shared->rows[row->row]);
+    struct trigger_rule *rule = &worker->trigger.rules[i];
+    rule->state =
+        (enum alert_state)atomic_load(&worker->shared->rules[rule->rule]);
   }
   return trigger_judge(&worker->trigger);
 }
@@ -65,7 +67,7 @@ static enum response_input read_rows(struct worker *worker) {
 /* The one place where a change of state is told. */
 static void tell_change(struct worker *worker, enum response_state before) {
   const struct response *response = &worker->response;
-  const struct trigger_row *cause = worker->trigger.cause;
+  const struct trigger_rule *cause = worker->trigger.cause;
   const char *cause_name = cause == NULL ? "" : cause->name;
   const char *from = response_state_name(before);
   const char *to = response_state_name(response->state);
@@ -74,33 +76,33 @@ static void tell_change(struct worker *worker, enum response_state before) {
     worker->engaged_s = (int64_t)time(NULL);
   }
   worker->is_notice_due = true;
-  report(&worker->shared->site->log, REPORT_NOTICE,
-         "response \"%s\": %s -> %s, row \"%s\", %zu of %zu actions on",
-         worker_name(worker), from, to, cause_name, response_level(response),
-         response->tasks_len);
-  journal_put(worker->shared->site->journal, "response",
+  log_write(&worker->shared->deps->log, LOG_LEVEL_NOTICE,
+            "response \"%s\": %s -> %s, rule \"%s\", %zu of %zu actions on",
+            worker_name(worker), from, to, cause_name, response_level(response),
+            response->tasks_len);
+  journal_put(worker->shared->deps->journal, "response",
               json_pack("{s:s, s:s, s:s, s:o, s:I}", "response",
                         worker_name(worker), "from", from, "to", to, "cause",
-                        journal_text(cause_name), "level",
+                        json_util_text(cause_name), "level",
                         (json_int_t)response_level(response)));
 }
 
 void worker_dismiss(struct worker *worker) {
   enum response_state before = worker->response.state;
-  response_dismiss(&worker->response, monotonic_ms());
+  response_dismiss(&worker->response, clock_monotonic_ms());
   if (worker->response.state != before) {
     tell_change(worker, before);
   }
 }
 
-void worker_notify(struct worker *worker, enum notice_severity severity,
+void worker_notify(struct worker *worker, enum notification_severity severity,
                    const char *message) {
   const struct response *response = &worker->response;
-  const struct notice_field fields[] = {
+  const struct notification_field fields[] = {
       {.name = "state", .text = response_state_name(response->state)},
       {.name = "level", .number = (double)response_level(response)},
   };
-  const struct notice notice = {
+  const struct notification notification = {
       .severity = severity,
       .host = "",
       .plugin = "",
@@ -111,9 +113,10 @@ void worker_notify(struct worker *worker, enum notice_severity severity,
       .fields = fields,
       .fields_len = sizeof(fields) / sizeof(fields[0]),
   };
-  const struct notice_sink *notices = &worker->shared->site->notices;
-  if (notices->put != NULL) {
-    notices->put(notices->context, &notice);
+  const struct notification_sink *notifications =
+      &worker->shared->deps->notifications;
+  if (notifications->put != NULL) {
+    notifications->put(notifications->context, &notification);
   }
 }
 
@@ -121,31 +124,31 @@ void worker_notify(struct worker *worker, enum notice_severity severity,
  * his time. */
 static void notify_change(struct worker *worker) {
   const struct response *response = &worker->response;
-  const struct trigger_row *cause = worker->trigger.cause;
-  char message[NOTICE_MESSAGE_BYTES];
+  const struct trigger_rule *cause = worker->trigger.cause;
+  char message[NOTIFICATION_MESSAGE_BYTES];
   (void)snprintf(message, sizeof(message),
-                 "response \"%s\" is %s, row \"%s\", %zu of %zu actions on",
+                 "response \"%s\" is %s, rule \"%s\", %zu of %zu actions on",
                  worker_name(worker), response_state_name(response->state),
                  cause == NULL ? "" : cause->name, response_level(response),
                  response->tasks_len);
   worker->is_notice_due = false;
   worker_notify(worker,
-                response->state == RESPONSE_OFF ? NOTICE_OKAY : NOTICE_WARNING,
+                response->state == RESPONSE_OFF ? NOTIFICATION_OKAY
+                                                : NOTIFICATION_WARNING,
                 message);
 }
 
-/* Waits until a row changes, something is due or all is to end; not at all
+/* Waits until a rule changes, something is due or all is to end; not at all
  * where there is more to do. Returns false for the end. */
 static bool wait_for_work(struct worker *worker, bool is_busy) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   int64_t wake_ms =
       is_busy ? now_ms : response_wake_ms(&worker->response, now_ms);
   int64_t clock_ms = worker_clock_wake_ms(worker);
   wake_ms = clock_ms < wake_ms ? clock_ms : wake_ms;
   struct pollfd fds[] = {{.fd = worker->shared->stop_fd, .events = POLLIN},
                          {.fd = worker->wake_fd, .events = POLLIN}};
-  (void)poll(fds, 2,
-             wake_ms == RESPONSE_NEVER ? -1 : deadline_left_ms(wake_ms));
+  (void)poll(fds, 2, wake_ms == RESPONSE_NEVER ? -1 : clock_left_ms(wake_ms));
   if (fds[1].revents != 0) {
     uint64_t count;
     (void)!read(worker->wake_fd, &count, sizeof(count));
@@ -159,11 +162,12 @@ static bool work(struct worker *worker) {
   size_t task;
   worker_obey(worker);
   enum response_state before = worker->response.state;
-  if (response_step(&worker->response, read_rows(worker), monotonic_ms())) {
+  if (response_step(&worker->response, read_rules(worker),
+                    clock_monotonic_ms())) {
     tell_change(worker, before);
     return true;
   }
-  if (response_next(&worker->response, monotonic_ms(), &task)) {
+  if (response_next(&worker->response, clock_monotonic_ms(), &task)) {
     worker_act(worker, task);
     return true;
   }
@@ -172,7 +176,7 @@ static bool work(struct worker *worker) {
     notify_change(worker);
     return true;
   }
-  return worker_clock_work(worker, monotonic_ms());
+  return worker_clock_work(worker, clock_monotonic_ms());
 }
 
 static void *run(void *argument) {

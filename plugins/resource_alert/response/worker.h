@@ -13,12 +13,12 @@
 struct worker;
 
 /* What all workers of a set share; borrowed, outlives them. */
-struct worker_site {
-  const struct responses_site *site;
+struct worker_deps {
+  const struct responses_deps *deps;
   struct desired_state *states;
   const struct kubernetes_options *kubernetes;
-  _Atomic int *rows; /* enum alert_state of each row */
-  int stop_fd;       /* readable once all is to end */
+  _Atomic int *rules; /* enum alert_state of each rule */
+  int stop_fd;        /* readable once all is to end */
 };
 
 /* The numbers that a response shows of itself. */
@@ -33,18 +33,18 @@ struct worker_counts {
 /* Makes the actions and goes on from the state file; starts no thread yet.
  * options: borrowed. *ret: yours, worker_free().
  * Returns 0 or negative errno. */
-int worker_new(const struct worker_site *shared,
+int worker_new(const struct worker_deps *shared,
                const struct response_options *options, struct worker **ret,
                struct error *error);
 
 /* Starts the thread. Returns 0 or negative errno. */
 int worker_start(struct worker *worker, struct error *error);
 
-/* Tells the worker that a row has changed. Any thread; never blocks. */
+/* Tells the worker that a rule has changed. Any thread; never blocks. */
 void worker_wake(struct worker *worker);
 
-/* True if the response looks at this row of the table. */
-bool worker_watches(const struct worker *worker, size_t row);
+/* True if the response looks at this rule of the table. */
+bool worker_watches(const struct worker *worker, size_t rule);
 
 const char *worker_name(const struct worker *worker);
 struct worker_counts worker_get_counts(struct worker *worker);

@@ -8,8 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/file_util.h"
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -23,7 +24,7 @@ void worker_journal(const struct act *act, const char *step, json_t *fields) {
     (void)json_object_update(line, fields);
   }
   json_decref(fields);
-  journal_put(act->worker->shared->site->journal, "action", line);
+  journal_put(act->worker->shared->deps->journal, "action", line);
 }
 
 static void note(void *context, const char *step, json_t *fields) {
@@ -40,7 +41,7 @@ static void save(void *context) {
 /* ---- what may hold an act back ---- */
 
 bool worker_latch_path(const struct worker *worker, char path[PATH_MAX]) {
-  const char *state_dir = worker->shared->site->state_dir;
+  const char *state_dir = worker->shared->deps->state_dir;
   if (state_dir == NULL) {
     return false;
   }
@@ -56,14 +57,15 @@ static void tell_latch(struct worker *worker) {
   static const char text[] =
       "Remove this file to let the response act again.\n";
   if (has_file) {
-    (void)atomic_file_write(path, text, strlen(text), 0644, false, NULL);
+    (void)file_replace(path, text, strlen(text), 0644, false, NULL);
   }
-  report(&worker->shared->site->log, REPORT_ERROR,
-         "response \"%s\": more than %lld actions within an hour; it engages "
-         "nothing more until %s%s",
-         worker_name(worker), (long long)worker->options->max_actions,
-         has_file ? "somebody removes " : "collectd is started anew",
-         has_file ? path : "");
+  log_write(
+      &worker->shared->deps->log, LOG_LEVEL_ERROR,
+      "response \"%s\": more than %lld actions within an hour; it engages "
+      "nothing more until %s%s",
+      worker_name(worker), (long long)worker->options->max_actions,
+      has_file ? "somebody removes " : "collectd is started anew",
+      has_file ? path : "");
   worker_keep(worker);
 }
 
@@ -74,9 +76,9 @@ static bool is_latched(struct worker *worker) {
   if (brake->is_latched && worker_latch_path(worker, path) &&
       access(path, F_OK) != 0 && errno == ENOENT) {
     brake_clear(&worker->response.brake);
-    report(&worker->shared->site->log, REPORT_NOTICE,
-           "response \"%s\": cleared by hand, it acts again",
-           worker_name(worker));
+    log_write(&worker->shared->deps->log, LOG_LEVEL_NOTICE,
+              "response \"%s\": cleared by hand, it acts again",
+              worker_name(worker));
   }
   return brake->is_latched;
 }
@@ -92,30 +94,31 @@ static bool is_braked(struct worker *worker, size_t task, int64_t now_ms) {
   return true;
 }
 
-/* OffFile and MaxActions: for a while, the act comes up again. */
+/* DisableFile and MaxActionsPerHour: for a while, the act comes up again. */
 static const char *what_holds_back(struct worker *worker, size_t task,
                                    int64_t now_ms) {
-  const char *off_file = worker->shared->site->options->off_file;
+  const char *off_file = worker->shared->deps->options->off_file;
   if (off_file != NULL && access(off_file, F_OK) == 0) {
-    return "OffFile";
+    return "DisableFile";
   }
-  return is_braked(worker, task, now_ms) ? "MaxActions" : NULL;
+  return is_braked(worker, task, now_ms) ? "MaxActionsPerHour" : NULL;
 }
 
-static void tell_held_back(const struct act *act, enum report_level level,
+static void tell_held_back(const struct act *act, enum log_level level,
                            const char *cause) {
   struct worker *worker = act->worker;
   atomic_fetch_add(&worker->held_back, 1);
   worker_journal(act, "held_back", json_pack("{s:s}", "cause", cause));
-  report(&worker->shared->site->log, level, "response \"%s\": %s: not done: %s",
-         worker_name(worker), act->action->name, cause);
+  log_write(&worker->shared->deps->log, level,
+            "response \"%s\": %s: not done: %s", worker_name(worker),
+            act->action->name, cause);
 }
 
 static bool hold_back(const struct act *act, size_t task, int64_t now_ms) {
   struct worker *worker = act->worker;
   if (act->action->mode == ACTION_MODE_OFF) {
     response_pass(&worker->response, task);
-    tell_held_back(act, REPORT_NOTICE, "Mode off");
+    tell_held_back(act, LOG_LEVEL_NOTICE, "Mode off");
     return true;
   }
   const char *cause = what_holds_back(worker, task, now_ms);
@@ -126,7 +129,7 @@ static bool hold_back(const struct act *act, size_t task, int64_t now_ms) {
   response_defer(&worker->response, task, HELD_BACK_MS, now_ms);
   if (!worker->is_held_back) {
     worker->is_held_back = true;
-    tell_held_back(act, REPORT_WARNING, cause);
+    tell_held_back(act, LOG_LEVEL_WARNING, cause);
   }
   return true;
 }
@@ -134,15 +137,15 @@ static bool hold_back(const struct act *act, size_t task, int64_t now_ms) {
 /* ---- the act ---- */
 
 static struct action_wish make_wish(const struct worker *worker, bool is_on) {
-  const struct trigger_row *cause = worker->trigger.cause;
+  const struct trigger_rule *cause = worker->trigger.cause;
   return (struct action_wish){
       .is_on = is_on,
       .is_pressing = worker->response.input == RESPONSE_BREACH,
       .response = worker_name(worker),
-      .host = worker->shared->site->host,
+      .host = worker->shared->deps->host,
       .cause = cause == NULL ? "" : cause->name,
       .severity = cause == NULL ? ALERT_UNKNOWN : cause->state,
-      .value = worker_row_value(worker, cause),
+      .value = worker_rule_value(worker, cause),
       .level = (unsigned)response_wanted(&worker->response),
       .since_s = worker->engaged_s,
       .now_s = (int64_t)time(NULL),
@@ -158,7 +161,7 @@ static int carry_out(const struct act *act, const struct action_wish *wish,
     int code = driver->drill == NULL ? 0 : driver->drill(action, call, error);
     worker_journal(act, "dryrun",
                    json_pack("{s:o}", "rehearsal",
-                             journal_text(code == 0 ? "done" : error->text)));
+                             json_util_text(code == 0 ? "done" : error->text)));
     call->again_in_ms = 0;
     return 0; /* the decision goes on as if it had been done */
   }
@@ -171,16 +174,16 @@ static int carry_out(const struct act *act, const struct action_wish *wish,
 
 static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
                          int code, const struct error *error) {
-  const struct report_sink *log = &act->worker->shared->site->log;
+  const struct log_sink *log = &act->worker->shared->deps->log;
   const char *response = worker_name(act->worker);
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   int64_t lasted_ms = 0;
   if (code == 0) {
     act->action->failure[0] = '\0';
     if (complaint_clear(&act->action->complaint, now_ms, &lasted_ms)) {
-      report(log, REPORT_NOTICE,
-             "response \"%s\": %s: works again after %.1f s", response,
-             act->action->name, (double)lasted_ms / 1000.0);
+      log_write(log, LOG_LEVEL_NOTICE,
+                "response \"%s\": %s: works again after %.1f s", response,
+                act->action->name, (double)lasted_ms / 1000.0);
     }
     if (!is_refresh) {
       if (is_on) {
@@ -199,12 +202,12 @@ static void tell_outcome(const struct act *act, bool is_on, bool is_refresh,
                  (int)sizeof(act->action->failure) - 1, error->text);
   worker_journal(act, "failed",
                  json_pack("{s:b, s:o}", "on", (int)is_on, "error",
-                           journal_text(error->text)));
+                           json_util_text(error->text)));
   if (complaint_fail(&act->action->complaint, now_ms)) {
-    report(log, REPORT_ERROR,
-           "response \"%s\": %s: %s; it is repeated (failure %llu)", response,
-           act->action->name, error->text,
-           (unsigned long long)act->action->complaint.count);
+    log_write(log, LOG_LEVEL_ERROR,
+              "response \"%s\": %s: %s; it is repeated (failure %llu)",
+              response, act->action->name, error->text,
+              (unsigned long long)act->action->complaint.count);
   }
 }
 
@@ -235,8 +238,8 @@ static void settle(const struct act *act, size_t task) {
 
 struct action_call worker_make_call(struct act *act) {
   return (struct action_call){
-      .deadline_ms =
-          monotonic_ms() + (int64_t)(act->action->options->timeout_s * 1000.0),
+      .deadline_ms = clock_monotonic_ms() +
+                     (int64_t)(act->action->options->timeout_s * 1000.0),
       .cancel_fd = act->worker->shared->stop_fd,
       .memory = act->action->memory,
       .replicas = -1,
@@ -249,7 +252,7 @@ struct action_call worker_make_call(struct act *act) {
 void worker_act(struct worker *worker, size_t task) {
   struct act act = {worker, &worker->actions[task]};
   const struct response_task *own = &worker->response.tasks[task];
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   bool is_on = own->is_wanted;
   bool is_refresh = own->state == (is_on ? TASK_ON : TASK_OFF);
   if (hold_back(&act, task, now_ms)) {
@@ -271,6 +274,6 @@ void worker_act(struct worker *worker, size_t task) {
   bool is_as_planned = code == 0 || code == -EAGAIN;
   response_done(&worker->response, task, is_on, code,
                 is_as_planned ? call.again_in_ms : call.pause_ms,
-                monotonic_ms(), worker_random());
+                clock_monotonic_ms(), worker_random());
   settle(&act, task);
 }

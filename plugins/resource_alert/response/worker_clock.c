@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -16,12 +17,12 @@
 #define DRILL_AGAIN_MS 60000 /* after one that was broken off */
 #define MOVED_RATIO 0.05
 
-double worker_row_value(const struct worker *worker,
-                        const struct trigger_row *row) {
-  const struct responses_site *site = worker->shared->site;
-  return row == NULL || site->row_value == NULL
+double worker_rule_value(const struct worker *worker,
+                         const struct trigger_rule *rule) {
+  const struct responses_deps *deps = worker->shared->deps;
+  return rule == NULL || deps->rule_value == NULL
              ? (double)NAN
-             : site->row_value(site->row_context, row->row);
+             : deps->rule_value(deps->rule_context, rule->rule);
 }
 
 void worker_clock_init(struct worker *worker, int64_t now_ms) {
@@ -36,7 +37,7 @@ void worker_clock_init(struct worker *worker, int64_t now_ms) {
 void worker_clock_engaged(struct worker *worker, int64_t now_ms) {
   if (worker->options->observe_s > 0) {
     worker->observe_ms = now_ms + worker->options->observe_s * 1000;
-    worker->value_before = worker_row_value(worker, worker->trigger.cause);
+    worker->value_before = worker_rule_value(worker, worker->trigger.cause);
   }
 }
 
@@ -50,20 +51,20 @@ int64_t worker_clock_wake_ms(const struct worker *worker) {
 
 static void tell_drill(const struct act *act, bool is_fine, bool was_broken) {
   struct worker *worker = act->worker;
-  const struct report_sink *log = &worker->shared->site->log;
+  const struct log_sink *log = &worker->shared->deps->log;
   char message[1024]; /* a listener gets its beginning */
   if (!is_fine) {
     (void)snprintf(message, sizeof(message),
                    "response \"%s\": drill: %s would fail: %s",
                    worker_name(worker), act->action->name, act->action->drill);
-    report(log, REPORT_WARNING, "%s", message);
-    worker_notify(worker, NOTICE_WARNING, message);
+    log_write(log, LOG_LEVEL_WARNING, "%s", message);
+    worker_notify(worker, NOTIFICATION_WARNING, message);
   } else if (was_broken) {
     (void)snprintf(message, sizeof(message),
                    "response \"%s\": drill: %s would work again",
                    worker_name(worker), act->action->name);
-    report(log, REPORT_NOTICE, "%s", message);
-    worker_notify(worker, NOTICE_OKAY, message);
+    log_write(log, LOG_LEVEL_NOTICE, "%s", message);
+    worker_notify(worker, NOTIFICATION_OKAY, message);
   }
 }
 
@@ -81,7 +82,7 @@ static int drill_one(struct worker *worker, struct worker_action *action) {
   (void)snprintf(action->drill, sizeof(action->drill), "%.*s",
                  (int)sizeof(action->drill) - 1, code == 0 ? "ok" : error.text);
   worker_journal(&act, "drill",
-                 json_pack("{s:o}", "result", journal_text(action->drill)));
+                 json_pack("{s:o}", "result", json_util_text(action->drill)));
   tell_drill(&act, code == 0, was_broken);
   return 0;
 }
@@ -114,14 +115,14 @@ static json_t *number_or_null(double value) {
 }
 
 static void look_for_effect(struct worker *worker, int64_t now_ms) {
-  const struct trigger_row *cause = worker->trigger.cause;
-  double after = worker_row_value(worker, cause);
+  const struct trigger_rule *cause = worker->trigger.cause;
+  double after = worker_rule_value(worker, cause);
   bool is_moved = has_moved(worker, after);
   worker->observe_ms = RESPONSE_NEVER;
-  journal_put(worker->shared->site->journal, "effect",
+  journal_put(worker->shared->deps->journal, "effect",
               json_pack("{s:s, s:o, s:o, s:o, s:b}", "response",
-                        worker_name(worker), "row",
-                        journal_text(cause == NULL ? "" : cause->name),
+                        worker_name(worker), "rule",
+                        json_util_text(cause == NULL ? "" : cause->name),
                         "before", number_or_null(worker->value_before), "after",
                         number_or_null(after), "moved", (int)is_moved));
   if (is_moved || !response_is_engaged(&worker->response)) {
@@ -129,11 +130,11 @@ static void look_for_effect(struct worker *worker, int64_t now_ms) {
   }
   bool goes_on = worker->options->escalates &&
                  response_escalate(&worker->response, now_ms);
-  report(&worker->shared->site->log, REPORT_WARNING,
-         "response \"%s\": row \"%s\" has not moved in %lld s%s",
-         worker_name(worker), cause == NULL ? "" : cause->name,
-         (long long)worker->options->observe_s,
-         goes_on ? "; going on to the next action" : "");
+  log_write(&worker->shared->deps->log, LOG_LEVEL_WARNING,
+            "response \"%s\": rule \"%s\" has not moved in %lld s%s",
+            worker_name(worker), cause == NULL ? "" : cause->name,
+            (long long)worker->options->observe_s,
+            goes_on ? "; going on to the next action" : "");
 }
 
 bool worker_clock_work(struct worker *worker, int64_t now_ms) {
@@ -144,7 +145,7 @@ bool worker_clock_work(struct worker *worker, int64_t now_ms) {
   if (now_ms >= worker_clock_wake_ms(worker)) {
     bool is_done = worker_drill(worker);
     worker->drill_ms =
-        monotonic_ms() +
+        clock_monotonic_ms() +
         (is_done ? worker->options->drill_s * 1000 : DRILL_AGAIN_MS);
     return true;
   }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* worker_keep: what a worker keeps over a restart. One entry a response:
- *   {"state": "ENGAGED", "since": EPOCH, "rows": ["pool_used"],
+ *   {"state": "ENGAGED", "since": EPOCH, "rules": ["pool_used"],
  *    "latched": false, "mode": "auto",
  *    "actions": {"Switch x": {"on": true, "memory": {}}}}
  * "on" is null where an act was begun and its end not seen. */
 #include <errno.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -29,16 +30,16 @@ static void restore_mode(struct worker *worker, const json_t *mode) {
   worker_set_modes(worker);
 }
 
-static void restore_rows(struct worker *worker, const json_t *rows) {
+static void restore_rules(struct worker *worker, const json_t *rules) {
   size_t index;
   const json_t *name;
-  json_array_foreach(rows, index, name) {
+  json_array_foreach(rules, index, name) {
     for (size_t i = 0; i < worker->trigger.len; i++) {
-      struct trigger_row *row = &worker->trigger.rows[i];
+      struct trigger_rule *rule = &worker->trigger.rules[i];
       if (json_is_string(name) &&
-          strcmp(json_string_value(name), row->name) == 0) {
-        row->holds = true;
-        worker->trigger.cause = row;
+          strcmp(json_string_value(name), rule->name) == 0) {
+        rule->holds = true;
+        worker->trigger.cause = rule;
       }
     }
   }
@@ -67,10 +68,11 @@ static void tell_orphans(struct worker *worker, json_t *actions) {
   const json_t *kept;
   json_object_foreach(actions, name, kept) {
     if (task_state_of(json_object_get(kept, "on")) != TASK_OFF) {
-      report(&worker->shared->site->log, REPORT_WARNING,
-             "response \"%s\": %s was engaged and is configured no longer; it "
-             "stays as it is",
-             worker_name(worker), name);
+      log_write(
+          &worker->shared->deps->log, LOG_LEVEL_WARNING,
+          "response \"%s\": %s was engaged and is configured no longer; it "
+          "stays as it is",
+          worker_name(worker), name);
     }
   }
 }
@@ -88,7 +90,7 @@ void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s) {
   worker->response.brake.is_latched =
       json_is_true(json_object_get(entry, "latched"));
   restore_mode(worker, json_object_get(entry, "mode"));
-  restore_rows(worker, json_object_get(entry, "rows"));
+  restore_rules(worker, json_object_get(entry, "rules"));
   json_t *actions = json_object_get(entry, "actions");
   restore_actions(worker, actions);
   tell_orphans(worker, actions);
@@ -104,15 +106,15 @@ void worker_restore(struct worker *worker, int64_t now_ms, int64_t now_s) {
 
 /* ---- writing ---- */
 
-static json_t *rows_entry(const struct worker *worker) {
-  json_t *rows = json_array();
+static json_t *rules_entry(const struct worker *worker) {
+  json_t *rules = json_array();
   for (size_t i = 0; i < worker->trigger.len; i++) {
-    if (worker->trigger.rows[i].holds) {
-      (void)json_array_append_new(rows,
-                                  journal_text(worker->trigger.rows[i].name));
+    if (worker->trigger.rules[i].holds) {
+      (void)json_array_append_new(
+          rules, json_util_text(worker->trigger.rules[i].name));
     }
   }
-  return rows;
+  return rules;
 }
 
 static json_t *actions_entry(const struct worker *worker) {
@@ -134,7 +136,7 @@ void worker_keep(struct worker *worker) {
       worker->shared->states, worker_name(worker),
       json_pack("{s:s, s:I, s:o, s:b, s:s?, s:o}", "state",
                 response_state_name(worker->response.state), "since",
-                (json_int_t)worker->engaged_s, "rows", rows_entry(worker),
+                (json_int_t)worker->engaged_s, "rules", rules_entry(worker),
                 "latched", (int)worker->response.brake.is_latched, "mode",
                 worker->mode_order < 0 ? NULL
                                        : action_mode_words[worker->mode_order],

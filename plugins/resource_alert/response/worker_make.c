@@ -8,14 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/response/worker_parts.h"
 
-static int find_row(const struct responses_rows *rows, const char *name,
-                    size_t *ret_row) {
-  for (size_t i = 0; i < rows->len; i++) {
-    if (strcmp(rows->names[i], name) == 0) {
-      *ret_row = i;
+static int find_rule(const struct responses_rules *rules, const char *name,
+                     size_t *ret_rule) {
+  for (size_t i = 0; i < rules->len; i++) {
+    if (strcmp(rules->names[i], name) == 0) {
+      *ret_rule = i;
       return 0;
     }
   }
@@ -28,15 +28,15 @@ static int make_trigger(struct worker *worker) {
   trigger->at_least = options->at_least == RESPONSE_TRIGGER_FAILURE
                           ? ALERT_FAILURE
                           : ALERT_WARNING;
-  trigger->rows = calloc(options->when.len + 1, sizeof(*trigger->rows));
-  if (trigger->rows == NULL) {
+  trigger->rules = calloc(options->when.len + 1, sizeof(*trigger->rules));
+  if (trigger->rules == NULL) {
     return -ENOMEM;
   }
   for (size_t i = 0; i < options->when.len; i++) {
-    struct trigger_row *row = &trigger->rows[trigger->len];
-    row->name = options->when.items[i];
-    row->state = ALERT_UNKNOWN;
-    if (find_row(&worker->shared->site->rows, row->name, &row->row) == 0) {
+    struct trigger_rule *rule = &trigger->rules[trigger->len];
+    rule->name = options->when.items[i];
+    rule->state = ALERT_UNKNOWN;
+    if (find_rule(&worker->shared->deps->rules, rule->name, &rule->rule) == 0) {
       trigger->len++;
     }
   }
@@ -60,7 +60,7 @@ static int make_action(struct worker *worker, enum action_kind kind,
     return error_set(error, -ENOMEM, "out of memory");
   }
   worker->actions_len++; /* from here on it is freed */
-  return action->driver->new (options, &worker->action_site, &action->action,
+  return action->driver->new (options, &worker->action_deps, &action->action,
                               error);
 }
 
@@ -120,27 +120,27 @@ static int make_response(struct worker *worker) {
     after_ms[i] = own == NULL ? 0 : own->after_s * 1000;
   }
   int code = response_init(&worker->response, &rules, after_ms,
-                           worker->actions_len, monotonic_ms());
+                           worker->actions_len, clock_monotonic_ms());
   free(after_ms);
   return code;
 }
 
 static int fill(struct worker *worker, struct error *error) {
-  const struct responses_site *site = worker->shared->site;
+  const struct responses_deps *deps = worker->shared->deps;
   worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (worker->wake_fd < 0) {
     int code = -errno;
     return error_set(error, code, "eventfd: %s", strerror(-code));
   }
-  int code = stores_new(&site->options->stores, &worker->stores, error);
+  int code = stores_new(&deps->options->stores, &worker->stores, error);
   if (code != 0) {
     return code;
   }
-  worker->action_site = (struct action_site){
+  worker->action_deps = (struct action_deps){
       .response = worker_name(worker),
-      .host = site->host,
-      .helper_dir = site->options->helper_dir,
-      .stores_len = site->options->stores.len,
+      .host = deps->host,
+      .helper_dir = deps->options->helper_dir,
+      .stores_len = deps->options->stores.len,
       .stores = worker->stores,
       .kubernetes = worker->shared->kubernetes,
   };
@@ -151,7 +151,7 @@ static int fill(struct worker *worker, struct error *error) {
   return code;
 }
 
-int worker_new(const struct worker_site *shared,
+int worker_new(const struct worker_deps *shared,
                const struct response_options *options, struct worker **ret,
                struct error *error) {
   struct worker *worker = calloc(1, sizeof(*worker));
@@ -170,13 +170,13 @@ int worker_new(const struct worker_site *shared,
     return code;
   }
   worker_set_modes(worker);
-  worker_restore(worker, monotonic_ms(), (int64_t)time(NULL));
+  worker_restore(worker, clock_monotonic_ms(), (int64_t)time(NULL));
   for (size_t i = 0; i < worker->actions_len; i++) {
     if (worker->actions[i].driver->is_standing) {
-      response_defer(&worker->response, i, 0, monotonic_ms());
+      response_defer(&worker->response, i, 0, clock_monotonic_ms());
     }
   }
-  worker_clock_init(worker, monotonic_ms());
+  worker_clock_init(worker, clock_monotonic_ms());
   worker_publish(worker);
   atomic_store(&worker->level, response_level(&worker->response));
   *ret = worker;
@@ -202,7 +202,7 @@ bool worker_free(struct worker *worker, int64_t deadline_s) {
   response_fini(&worker->response);
   json_decref(worker->snapshot);
   (void)pthread_mutex_destroy(&worker->snapshot_lock);
-  free(worker->trigger.rows);
+  free(worker->trigger.rules);
   free(worker->actions);
   stores_free(worker->stores);
   free(worker);

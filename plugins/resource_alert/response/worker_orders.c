@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/response/worker_parts.h"
 
 void worker_order(struct worker *worker, enum responses_order order) {
@@ -24,7 +24,7 @@ static enum action_mode mode_of(const struct worker *worker,
                                 const struct worker_action *action) {
   int mode = worker->mode_order;
   if (mode < 0) {
-    int plugin = worker->shared->site->options->mode;
+    int plugin = worker->shared->deps->options->mode;
     int response = worker->options->mode;
     mode = plugin > response ? plugin : response;
   }
@@ -33,7 +33,7 @@ static enum action_mode mode_of(const struct worker *worker,
 }
 
 void worker_set_modes(struct worker *worker) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   for (size_t i = 0; i < worker->actions_len; i++) {
     struct worker_action *action = &worker->actions[i];
     enum action_mode mode = mode_of(worker, action);

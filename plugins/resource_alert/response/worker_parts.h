@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "core/complaint.h"
+#include "core/log.h"
 #include "resource_alert/response/response.h"
 #include "resource_alert/response/trigger.h"
 #include "resource_alert/response/worker.h"
@@ -32,10 +32,10 @@ struct worker_action {
 };
 
 struct worker {
-  const struct worker_site *shared;
+  const struct worker_deps *shared;
   const struct response_options *options; /* borrowed */
   struct stores *stores;
-  struct action_site action_site;
+  struct action_deps action_deps;
   pthread_t thread;
   bool has_thread;
   int wake_fd;
@@ -85,7 +85,7 @@ bool worker_latch_path(const struct worker *worker, char path[PATH_MAX]);
 /* Undoes all at once, told as any other change of state. */
 void worker_dismiss(struct worker *worker);
 
-/* Rehearses all actions and says what would fail. Returns false if a row
+/* Rehearses all actions and says what would fail. Returns false if a rule
  * changed meanwhile: then it was not ended. */
 bool worker_drill(struct worker *worker);
 
@@ -99,12 +99,12 @@ bool worker_clock_work(struct worker *worker, int64_t now_ms);
 /* 32 random bits, for jitter. */
 uint32_t worker_random(void);
 
-/* The value of a row now, NaN where it is not known. */
-double worker_row_value(const struct worker *worker,
-                        const struct trigger_row *row);
+/* The value of a rule now, NaN where it is not known. */
+double worker_rule_value(const struct worker *worker,
+                         const struct trigger_rule *rule);
 
 /* Tells collectd's listeners, which may take their time. */
-void worker_notify(struct worker *worker, enum notice_severity severity,
+void worker_notify(struct worker *worker, enum notification_severity severity,
                    const char *message);
 
 /* Does what a person has ordered meanwhile. */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/worker_parts.h"
 
@@ -42,7 +43,8 @@ static struct next find_next(const struct worker *worker) {
     next = (struct next){"released by hand, waits for a calm", RESPONSE_NEVER};
   } else if (response->input == RESPONSE_FROZEN &&
              response->state != RESPONSE_OFF) {
-    next = (struct next){"frozen, a row is missing or unknown", RESPONSE_NEVER};
+    next =
+        (struct next){"frozen, a rule is missing or unknown", RESPONSE_NEVER};
   } else if (response->state != RESPONSE_OFF) {
     find_next_task(worker, &next);
   }
@@ -50,7 +52,7 @@ static struct next find_next(const struct worker *worker) {
 }
 
 static json_t *text_or_null(const char *text) {
-  return text == NULL || text[0] == '\0' ? json_null() : journal_text(text);
+  return text == NULL || text[0] == '\0' ? json_null() : json_util_text(text);
 }
 
 static json_t *show_action(const struct worker_action *action,
@@ -73,17 +75,17 @@ static json_t *show_actions(const struct worker *worker) {
   return actions;
 }
 
-static json_t *show_rows(const struct worker *worker) {
-  json_t *rows = json_array();
+static json_t *show_rules(const struct worker *worker) {
+  json_t *rules = json_array();
   for (size_t i = 0; i < worker->trigger.len; i++) {
-    (void)json_array_append_new(rows,
-                                journal_text(worker->trigger.rows[i].name));
+    (void)json_array_append_new(rules,
+                                json_util_text(worker->trigger.rules[i].name));
   }
-  return rows;
+  return rules;
 }
 
 static const char *mode_word(const struct worker *worker) {
-  int plugin = worker->shared->site->options->mode;
+  int plugin = worker->shared->deps->options->mode;
   int response = worker->options->mode;
   int configured = plugin > response ? plugin : response;
   return action_mode_words[worker->mode_order < 0 ? configured
@@ -98,7 +100,7 @@ static json_t *show(const struct worker *worker) {
       "state", response_state_name(response->state), "since",
       is_off ? json_null() : json_integer(worker->engaged_s), "mode",
       mode_word(worker), "level", (json_int_t)response_level(response), "when",
-      show_rows(worker), "latched", (int)response->brake.is_latched, "actions",
+      show_rules(worker), "latched", (int)response->brake.is_latched, "actions",
       show_actions(worker));
 }
 
@@ -117,13 +119,13 @@ void worker_publish(struct worker *worker) {
 /* "engage in 12 s": made when it is read, for the time runs on. */
 static json_t *describe_next(const char *text, int64_t at_ms) {
   char words[WORKER_NEXT_BYTES + 32];
-  int64_t left_ms = at_ms - monotonic_ms();
+  int64_t left_ms = at_ms - clock_monotonic_ms();
   if (at_ms == RESPONSE_NEVER) {
     return text_or_null(text);
   }
   (void)snprintf(words, sizeof(words), "%s in %" PRId64 " s", text,
                  left_ms > 0 ? (left_ms + 999) / 1000 : 0);
-  return journal_text(words);
+  return json_util_text(words);
 }
 
 json_t *worker_snapshot(struct worker *worker) {

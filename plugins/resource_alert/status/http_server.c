@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/thread.h"
+#include "core/worker_thread.h"
 
 struct http_server {
   struct MHD_Daemon *daemon;

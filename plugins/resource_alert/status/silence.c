@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* silence: rows and series of which nobody wants to be told for a while. */
+/* silence: rules and series of which nobody wants to be told for a while. */
 #include "resource_alert/status/silence.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "core/glob.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
@@ -24,7 +24,7 @@ struct silence {
 
 struct silences {
   char *path; /* NULL: not kept */
-  struct report_sink log;
+  struct log_sink log;
   pthread_mutex_t lock; /* guards items and len; no I/O under it */
   struct silence items[SILENCES_MAX];
   _Atomic size_t len; /* read without the lock to be quick where it is 0 */
@@ -120,11 +120,11 @@ static void keep(struct silences *silences, int64_t now_ms) {
   char *text = all == NULL ? NULL : json_dumps(all, JSON_INDENT(1));
   json_decref(all);
   struct error error = {{0}};
-  if (text == NULL || atomic_file_write(silences->path, text, strlen(text),
-                                        0640, true, &error) != 0) {
-    report(&silences->log, REPORT_WARNING,
-           "silences: not kept over a restart: %s",
-           text == NULL ? "out of memory" : error.text);
+  if (text == NULL || file_replace(silences->path, text, strlen(text), 0640,
+                                   true, &error) != 0) {
+    log_write(&silences->log, LOG_LEVEL_WARNING,
+              "silences: not kept over a restart: %s",
+              text == NULL ? "out of memory" : error.text);
   }
   free(text);
 }
@@ -162,7 +162,7 @@ int silences_remove(struct silences *silences, const char *pattern,
   return 0;
 }
 
-bool silences_cover(struct silences *silences, const char *row,
+bool silences_cover(struct silences *silences, const char *rule,
                     const char *series, int64_t now_ms) {
   if (silences == NULL || silences->len == 0) {
     return false;
@@ -171,7 +171,7 @@ bool silences_cover(struct silences *silences, const char *row,
   (void)pthread_mutex_lock(&silences->lock);
   for (size_t i = 0; i < silences->len && !covers; i++) {
     const struct silence *item = &silences->items[i];
-    covers = item->until_ms > now_ms && (glob_matches(item->pattern, row) ||
+    covers = item->until_ms > now_ms && (glob_matches(item->pattern, rule) ||
                                          glob_matches(item->pattern, series));
   }
   (void)pthread_mutex_unlock(&silences->lock);
@@ -220,10 +220,9 @@ static void read_back(struct silences *silences) {
   char *text = NULL;
   size_t bytes = 0;
   struct error error = {{0}};
-  int code = silences->path == NULL
-                 ? -ENOENT
-                 : atomic_file_read(silences->path, FILE_BYTES_MAX, &text,
-                                    &bytes, &error);
+  int code = silences->path == NULL ? -ENOENT
+                                    : file_read(silences->path, FILE_BYTES_MAX,
+                                                &text, &bytes, &error);
   if (code == -ENOENT) {
     return;
   }
@@ -231,16 +230,16 @@ static void read_back(struct silences *silences) {
   if (json_is_array(all)) {
     take_up(silences, all);
   } else {
-    report(&silences->log, REPORT_WARNING,
-           "silences: %s makes no sense%s%s; set aside", silences->path,
-           code == 0 ? "" : ": ", code == 0 ? "" : error.text);
-    (void)atomic_file_set_aside(silences->path, NULL);
+    log_write(&silences->log, LOG_LEVEL_WARNING,
+              "silences: %s makes no sense%s%s; set aside", silences->path,
+              code == 0 ? "" : ": ", code == 0 ? "" : error.text);
+    (void)file_set_aside(silences->path, NULL);
   }
   json_decref(all);
   free(text);
 }
 
-int silences_new(const char *path, const struct report_sink *log,
+int silences_new(const char *path, const struct log_sink *log,
                  struct silences **ret_silences, struct error *error) {
   struct silences *silences = calloc(1, sizeof(*silences));
   char *copy = path == NULL ? NULL : strdup(path);

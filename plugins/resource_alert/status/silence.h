@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* silence: rows and series of which nobody wants to be told for a while. They
+/* silence: rules and series of which nobody wants to be told for a while. They
  * are judged, shown and written to the journal all the same. */
 #ifndef RESOURCE_ALERT_STATUS_SILENCE_H
 #define RESOURCE_ALERT_STATUS_SILENCE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 
 #define SILENCES_MAX 256
 
@@ -17,7 +17,7 @@ struct silences;
 
 /* One wish; strings borrowed for the call. */
 struct silence_wish {
-  const char *pattern; /* a glob for the name of a row or of a series */
+  const char *pattern; /* a glob for the name of a rule or of a series */
   int64_t until_ms;    /* since the epoch */
   const char *who;
   const char *comment;
@@ -26,7 +26,7 @@ struct silence_wish {
 /* Takes up what PATH keeps; a file that makes no sense is set aside and said.
  * path: copied; NULL: nothing is kept. log: copied.
  * Returns 0 or -ENOMEM. */
-int silences_new(const char *path, const struct report_sink *log,
+int silences_new(const char *path, const struct log_sink *log,
                  struct silences **ret_silences, struct error *error);
 
 /* Accepts NULL. */
@@ -42,9 +42,9 @@ int silences_add(struct silences *silences, const struct silence_wish *wish,
 int silences_remove(struct silences *silences, const char *pattern,
                     int64_t now_ms, struct error *error);
 
-/* True if nobody is to be told of this row or this series now. Any thread.
- * silences may be NULL; row, series: "" where there is none. */
-bool silences_cover(struct silences *silences, const char *row,
+/* True if nobody is to be told of this rule or this series now. Any thread.
+ * silences may be NULL; rule, series: "" where there is none. */
+bool silences_cover(struct silences *silences, const char *rule,
                     const char *series, int64_t now_ms);
 
 /* [{"name","until","who","comment"}], until in seconds since the epoch: yours;

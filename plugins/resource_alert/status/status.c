@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
-#include "core/thread.h"
+#include "core/clock.h"
+#include "core/worker_thread.h"
 #include "resource_alert/response/responses.h"
 #include "resource_alert/status/http_listen.h"
 #include "resource_alert/status/journal_tail.h"
@@ -28,13 +28,13 @@ static double wall_s(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-const char *status_worst(const json_t *rows) {
+const char *status_worst(const json_t *rules) {
   static const char *const names[] = {"UNKNOWN", "OKAY", "MISSING", "WARNING",
                                       "FAILURE"};
   size_t worst = 0;
-  for (size_t i = 0; i < json_array_size(rows); i++) {
+  for (size_t i = 0; i < json_array_size(rules); i++) {
     const char *state =
-        json_string_value(json_object_get(json_array_get(rows, i), "state"));
+        json_string_value(json_object_get(json_array_get(rules, i), "state"));
     for (size_t j = worst + 1; state != NULL && j < 5; j++) {
       worst = strcmp(state, names[j]) == 0 ? j : worst;
     }
@@ -46,12 +46,12 @@ static json_t *array_or_empty(json_t *array) {
   return array == NULL ? json_array() : array;
 }
 
-static void mark_silenced(struct status *status, json_t *rows,
+static void mark_silenced(struct status *status, json_t *rules,
                           const json_t *silences, double now_s) {
-  for (size_t i = 0; i < json_array_size(rows); i++) {
-    json_t *row = json_array_get(rows, i);
-    const char *name = json_string_value(json_object_get(row, "name"));
-    if (name == NULL || !silences_cover(status->site.silences, name, "",
+  for (size_t i = 0; i < json_array_size(rules); i++) {
+    json_t *rule = json_array_get(rules, i);
+    const char *name = json_string_value(json_object_get(rule, "name"));
+    if (name == NULL || !silences_cover(status->deps.silences, name, "",
                                         (int64_t)(now_s * 1000))) {
       continue;
     }
@@ -59,48 +59,48 @@ static void mark_silenced(struct status *status, json_t *rows,
       const json_t *silence = json_array_get(silences, j);
       const char *pattern = json_string_value(json_object_get(silence, "name"));
       if (pattern != NULL && strcmp(pattern, name) == 0) {
-        (void)json_object_set(row, "silenced_until",
+        (void)json_object_set(rule, "silenced_until",
                               json_object_get(silence, "until"));
       }
     }
-    (void)json_object_set_new(row, "silenced", json_true());
+    (void)json_object_set_new(rule, "silenced", json_true());
   }
 }
 
-static json_t *take_rows(struct status *status) {
-  const struct status_source *source = &status->site.source;
-  return array_or_empty(source->rows == NULL ? NULL
-                                             : source->rows(source->context));
+static json_t *take_rules(struct status *status) {
+  const struct status_source *source = &status->deps.source;
+  return array_or_empty(source->rules == NULL ? NULL
+                                              : source->rules(source->context));
 }
 
 static json_t *make_snapshot(struct status *status) {
-  const struct status_source *source = &status->site.source;
+  const struct status_source *source = &status->deps.source;
   double now_s = wall_s();
-  json_t *rows = take_rows(status);
+  json_t *rules = take_rules(status);
   json_t *silences =
-      status->site.silences == NULL
+      status->deps.silences == NULL
           ? json_array()
-          : silences_snapshot(status->site.silences, (int64_t)(now_s * 1000));
-  mark_silenced(status, rows, silences, now_s);
-  status_history_tell(&status->history, rows);
+          : silences_snapshot(status->deps.silences, (int64_t)(now_s * 1000));
+  mark_silenced(status, rules, silences, now_s);
+  status_history_tell(&status->history, rules);
   json_t *responses =
-      array_or_empty(status->site.responses == NULL
+      array_or_empty(status->deps.responses == NULL
                          ? NULL
-                         : responses_snapshot(status->site.responses));
+                         : responses_snapshot(status->deps.responses));
   json_t *counts =
       source->counts == NULL ? json_object() : source->counts(source->context);
-  const char *worst = status_worst(rows);
+  const char *worst = status_worst(rules);
   return json_pack(
       "{si ss sf ss ss so so so so so}", "version", STATUS_VERSION, "host",
-      status->site.host, "time", now_s, "mode", status->site.mode, "worst",
-      worst, "rows", rows, "responses", responses, "silences", silences,
+      status->deps.host, "time", now_s, "mode", status->deps.mode, "worst",
+      worst, "rules", rules, "responses", responses, "silences", silences,
       "events",
-      array_or_empty(journal_tail(status->site.journal_path, EVENTS_MAX)),
+      array_or_empty(journal_tail(status->deps.journal_path, EVENTS_MAX)),
       "counts", counts);
 }
 
 json_t *status_take(struct status *status) {
-  int64_t now_ms = monotonic_ms();
+  int64_t now_ms = clock_monotonic_ms();
   if (status->snapshot == NULL ||
       now_ms - status->snapshot_ms >= STATUS_FRESH_MS) {
     json_decref(status->snapshot);
@@ -118,9 +118,9 @@ static void *take_history(void *argument) {
   (void)clock_gettime(CLOCK_MONOTONIC, &until);
   (void)pthread_mutex_lock(&status->lock);
   while (!status->is_stopping) {
-    json_t *rows = take_rows(status);
-    (void)status_history_take(&status->history, rows); /* or no picture */
-    json_decref(rows);
+    json_t *rules = take_rules(status);
+    (void)status_history_take(&status->history, rules); /* or no picture */
+    json_decref(rules);
     until.tv_sec += STATUS_HISTORY_STEP_S;
     while (!status->is_stopping &&
            pthread_cond_timedwait(&status->has_news, &status->lock, &until) !=
@@ -144,23 +144,23 @@ static int open_door(struct status_door *door, int descriptor,
 
 /* What cannot be opened is said; the table is judged without it. */
 static void open_doors(struct status *status) {
-  const struct status_options *options = status->site.options;
+  const struct status_options *options = status->deps.options;
   status->public_door = (struct status_door){status, false};
   status->control_door = (struct status_door){status, true};
   struct error error = {{0}};
   if (options->listen != NULL &&
       open_door(&status->public_door, http_listen_tcp(options->listen, &error),
                 &status->public_server, &error) != 0) {
-    report(&status->site.log, REPORT_ERROR,
-           "StatusListen: %s; nobody is answered there", error.text);
+    log_write(&status->deps.log, LOG_LEVEL_ERROR,
+              "StatusListen: %s; nobody is answered there", error.text);
   }
   if (options->control_socket != NULL &&
       open_door(&status->control_door,
                 http_listen_unix(options->control_socket,
                                  options->control_group, &error),
                 &status->control_server, &error) != 0) {
-    report(&status->site.log, REPORT_ERROR,
-           "ControlSocket: %s; no orders are taken", error.text);
+    log_write(&status->deps.log, LOG_LEVEL_ERROR,
+              "ControlSocket: %s; no orders are taken", error.text);
   }
 }
 
@@ -172,13 +172,13 @@ static int start_history(struct status *status, struct error *error) {
              : error_set(error, code, "status: no thread: %s", strerror(-code));
 }
 
-int status_start(const struct status_site *site, struct status **ret,
+int status_start(const struct status_deps *deps, struct status **ret,
                  struct error *error) {
   struct status *status = calloc(1, sizeof(*status));
   if (status == NULL) {
     return error_set(error, -ENOMEM, "status: out of memory");
   }
-  status->site = *site;
+  status->deps = *deps;
   pthread_condattr_t monotonic;
   (void)pthread_condattr_init(&monotonic);
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -203,7 +203,7 @@ void status_stop(struct status *status) {
   }
   http_server_free(status->public_server);
   if (status->control_server != NULL) {
-    (void)unlink(status->site.options->control_socket);
+    (void)unlink(status->deps.options->control_socket);
   }
   http_server_free(status->control_server);
   (void)pthread_mutex_lock(&status->lock);

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "core/error.h"
-#include "core/report.h"
+#include "core/log.h"
 #include "resource_alert/status/silence.h"
 #include "resource_alert/status/status_options.h"
 
@@ -20,13 +20,13 @@ struct status;
  * caller's; NULL without memory. Called from the servers' threads, one at a
  * time. */
 struct status_source {
-  json_t *(*rows)(void *context);   /* as status_rows() */
+  json_t *(*rules)(void *context);  /* as status_rules() */
   json_t *(*counts)(void *context); /* an object of integers */
   void *context;
 };
 
 /* All borrowed until status_stop() has returned. */
-struct status_site {
+struct status_deps {
   const struct status_options *options;
   const char *host;
   const char *mode;            /* of the plugin: "auto", "dryrun", "off" */
@@ -34,14 +34,14 @@ struct status_site {
   struct journal *journal;     /* NULL: none; orders are written there */
   struct responses *responses; /* NULL: none */
   struct silences *silences;
-  struct report_sink log;
+  struct log_sink log;
   struct status_source source;
 };
 
 /* Listens where the options say and starts the threads. A socket that cannot
  * be had is logged as an error and alerts go on without it.
  * *ret: yours, status_stop(). Returns 0 or negative errno. */
-int status_start(const struct status_site *site, struct status **ret,
+int status_start(const struct status_deps *deps, struct status **ret,
                  struct error *error);
 
 /* Ends the threads, removes the control socket. Accepts NULL. */

@@ -16,7 +16,7 @@ void status_reply_json(struct http_reply *reply, unsigned code, json_t *json) {
 }
 
 static bool is_unhealthy(const struct status *status, const char *worst) {
-  switch ((enum status_unhealthy)status->site.options->unhealthy) {
+  switch ((enum status_unhealthy)status->deps.options->unhealthy) {
   case STATUS_UNHEALTHY_NEVER:
     return false;
   case STATUS_UNHEALTHY_FAILURE:
@@ -27,18 +27,18 @@ static bool is_unhealthy(const struct status *status, const char *worst) {
   return false;
 }
 
-/* The rows that are not well, as "name STATE". */
-static json_t *reasons_of(const json_t *rows) {
+/* The rules that are not well, as "name STATE". */
+static json_t *reasons_of(const json_t *rules) {
   json_t *reasons = json_array();
-  for (size_t i = 0; i < json_array_size(rows); i++) {
-    const json_t *row = json_array_get(rows, i);
-    const char *state = json_string_value(json_object_get(row, "state"));
-    const char *name = json_string_value(json_object_get(row, "name"));
+  for (size_t i = 0; i < json_array_size(rules); i++) {
+    const json_t *rule = json_array_get(rules, i);
+    const char *state = json_string_value(json_object_get(rule, "state"));
+    const char *name = json_string_value(json_object_get(rule, "name"));
     if (state != NULL && name != NULL && strcmp(state, "OKAY") != 0 &&
         strcmp(state, "UNKNOWN") != 0) {
       (void)json_array_append_new(
-          reasons, json_pack("{ss ss sO}", "row", name, "state", state, "value",
-                             json_object_get(row, "value")));
+          reasons, json_pack("{ss ss sO}", "rule", name, "state", state,
+                             "value", json_object_get(rule, "value")));
     }
   }
   return reasons;
@@ -47,11 +47,11 @@ static json_t *reasons_of(const json_t *rows) {
 static void answer_health(struct status *status, struct http_reply *reply) {
   (void)pthread_mutex_lock(&status->lock);
   const json_t *snapshot = status_take(status);
-  const json_t *rows = json_object_get(snapshot, "rows");
-  const char *worst = status_worst(rows);
+  const json_t *rules = json_object_get(snapshot, "rules");
+  const char *worst = status_worst(rules);
   bool is_bad = is_unhealthy(status, worst);
   json_t *health = json_pack("{sb ss so}", "healthy", (int)!is_bad, "worst",
-                             worst, "reasons", reasons_of(rows));
+                             worst, "reasons", reasons_of(rules));
   (void)pthread_mutex_unlock(&status->lock);
   status_reply_json(reply, is_bad ? 503 : 200, health);
 }

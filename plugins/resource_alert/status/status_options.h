@@ -5,7 +5,7 @@
 
 #include "core/option.h"
 
-enum status_unhealthy { /* the words of StatusUnhealthy */
+enum status_unhealthy { /* the words of UnhealthyAt */
                         STATUS_UNHEALTHY_WARNING,
                         STATUS_UNHEALTHY_FAILURE,
                         STATUS_UNHEALTHY_NEVER,
@@ -33,8 +33,8 @@ int status_check_socket(const char *value, struct error *error);
   "only. It has no password: keep it on a loopback address, or behind "        \
   "something that asks for one. Without this option nothing listens."
 #define STATUS_UNHEALTHY_HELP                                                  \
-  "From which state of the worst row on C</health> answers 503: C<failure>, "  \
-  "C<warning> or C<never>. A row that is missing its series counts as a "      \
+  "From which state of the worst rule on C</health> answers 503: C<failure>, " \
+  "C<warning> or C<never>. A rule that is missing its series counts as a "     \
   "warning."
 #define STATUS_SOCKET_HELP                                                     \
   "A unix socket with the same answers, that also takes the orders of "        \
@@ -43,7 +43,7 @@ int status_check_socket(const char *value, struct error *error);
   "Members of this group may use the B<ControlSocket>, too; its mode is then " \
   "0660."
 
-/* The rows of the outermost table. outer: its struct's tag; member: its field
+/* The rules of the outermost table. outer: its struct's tag; member: its field
  * of struct status_options. */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
   {.name = "StatusListen",                                                     \
@@ -52,7 +52,7 @@ int status_check_socket(const char *value, struct error *error);
    .example = "\"127.0.0.1:9180\"",                                            \
    .check = status_check_listen,                                               \
    .help = STATUS_LISTEN_HELP},                                                \
-      {.name = "StatusUnhealthy",                                              \
+      {.name = "UnhealthyAt",                                                  \
        .kind = OPTION_WORD,                                                    \
        .offset = offsetof(struct outer, member.unhealthy),                     \
        .words = status_unhealthy_words,                                        \

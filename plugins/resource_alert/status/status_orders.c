@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/responses.h"
 #include "resource_alert/status/status_parts.h"
@@ -24,8 +25,8 @@ static const char *text_of(const json_t *order, const char *name,
 }
 
 static void note(struct status *status, const char *event, json_t *fields) {
-  if (status->site.journal != NULL) {
-    journal_put(status->site.journal, event, fields);
+  if (status->deps.journal != NULL) {
+    journal_put(status->deps.journal, event, fields);
   } else {
     json_decref(fields);
   }
@@ -44,12 +45,12 @@ static int add_silence(struct status *status, const json_t *order,
       .who = text_of(order, "who", "unknown"),
       .comment = text_of(order, "comment", ""),
   };
-  int code = silences_add(status->site.silences, &wish, now_ms, error);
+  int code = silences_add(status->deps.silences, &wish, now_ms, error);
   if (code == 0) {
     note(status, "silence",
-         json_pack("{so sf so so}", "name", journal_text(wish.pattern), "for_s",
-                   for_s, "who", journal_text(wish.who), "comment",
-                   journal_text(wish.comment)));
+         json_pack("{so sf so so}", "name", json_util_text(wish.pattern),
+                   "for_s", for_s, "who", json_util_text(wish.who), "comment",
+                   json_util_text(wish.comment)));
   }
   return code;
 }
@@ -57,21 +58,21 @@ static int add_silence(struct status *status, const json_t *order,
 static int end_silence(struct status *status, const json_t *order,
                        struct error *error) {
   const char *name = text_of(order, "name", "");
-  int code = silences_remove(status->site.silences, name, wall_ms(), error);
+  int code = silences_remove(status->deps.silences, name, wall_ms(), error);
   if (code == 0) {
     note(status, "unsilence",
-         json_pack("{so so}", "name", journal_text(name), "who",
-                   journal_text(text_of(order, "who", "unknown"))));
+         json_pack("{so so}", "name", json_util_text(name), "who",
+                   json_util_text(text_of(order, "who", "unknown"))));
   }
   return code;
 }
 
 static int command(struct status *status, const json_t *order,
                    enum responses_order what, struct error *error) {
-  if (status->site.responses == NULL) {
+  if (status->deps.responses == NULL) {
     return error_set(error, -ENOENT, "there are no responses");
   }
-  return responses_command(status->site.responses,
+  return responses_command(status->deps.responses,
                            text_of(order, "response", NULL), what,
                            text_of(order, "who", "unknown"), error);
 }
@@ -139,7 +140,7 @@ bool status_obey(struct status *status, const struct http_request *request,
     status_reply_json(
         reply, http_status_of(code),
         code == 0 ? json_pack("{sb}", "done", 1)
-                  : json_pack("{so}", "error", journal_text(error.text)));
+                  : json_pack("{so}", "error", json_util_text(error.text)));
     json_decref(order);
     (void)pthread_mutex_lock(&status->lock);
     json_decref(status->snapshot); /* what is asked next sees the change */

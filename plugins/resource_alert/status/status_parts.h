@@ -17,7 +17,7 @@ struct status_door {
 };
 
 struct status {
-  struct status_site site;
+  struct status_deps deps;
   struct status_door public_door;
   struct status_door control_door;
   struct http_server *public_server;  /* NULL: none */
@@ -37,8 +37,8 @@ struct status {
  * lock is given back. Under the lock. NULL without memory. */
 json_t *status_take(struct status *status);
 
-/* The worst state among the rows of a snapshot. A literal. */
-const char *status_worst(const json_t *rows);
+/* The worst state among the rules of a snapshot. A literal. */
+const char *status_worst(const json_t *rules);
 
 /* Answers a POST: a silence, an order. Returns true if the path is one. */
 bool status_obey(struct status *status, const struct http_request *request,

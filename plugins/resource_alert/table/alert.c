@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* alert: the state machine of one row on one data source of one series.
+/* alert: the state machine of one rule on one data source of one series.
  *
  * Two latches, "at least WARNING" and "FAILURE", each turn on when a reading
- * has agreed for For and off when it has agreed for Recover. The state follows
- * from them, so that readings that jump between WARNING and FAILURE still hold
- * WARNING. */
+ * has agreed for For and off when it has agreed for RecoverFor. The state
+ * follows from them, so that readings that jump between WARNING and FAILURE
+ * still hold WARNING. */
 #include "resource_alert/table/alert.h"
 
 #include <math.h>
@@ -33,25 +33,27 @@ bool alert_cause_parse(const char *name, enum alert_cause *ret_cause) {
 /* ---- one reading against the limits ---- */
 
 /* widen: how much further the bad range reaches while we are in it. */
-static bool is_beyond(const struct alert_rule *rule, double min, double max,
+static bool is_beyond(const struct alert_limits *limits, double min, double max,
                       double widen, double value) {
-  if (!rule->is_inverted) {
+  if (!limits->is_inverted) {
     return value < min + widen || value > max - widen;
   }
   return (!isnan(min) || !isnan(max)) &&
          !(value < min - widen || value > max + widen);
 }
 
-static bool is_failure(const struct alert *alert, const struct alert_rule *rule,
-                       double value) {
-  double widen = alert->state == ALERT_FAILURE ? rule->hysteresis : 0;
-  return is_beyond(rule, rule->failure_min, rule->failure_max, widen, value);
+static bool is_failure(const struct alert *alert,
+                       const struct alert_limits *limits, double value) {
+  double widen = alert->state == ALERT_FAILURE ? limits->hysteresis : 0;
+  return is_beyond(limits, limits->failure_min, limits->failure_max, widen,
+                   value);
 }
 
-static bool is_warning(const struct alert *alert, const struct alert_rule *rule,
-                       double value) {
-  double widen = alert->state == ALERT_WARNING ? rule->hysteresis : 0;
-  return is_beyond(rule, rule->warning_min, rule->warning_max, widen, value);
+static bool is_warning(const struct alert *alert,
+                       const struct alert_limits *limits, double value) {
+  double widen = alert->state == ALERT_WARNING ? limits->hysteresis : 0;
+  return is_beyond(limits, limits->warning_min, limits->warning_max, widen,
+                   value);
 }
 
 /* ---- latches ---- */
@@ -76,22 +78,22 @@ static void latch_take(struct alert_latch *latch, bool is_beyond_now,
 
 /* An alert that flaps gets better only after a whole window of calm. */
 static int64_t recover_ms(const struct alert *alert,
-                          const struct alert_rule *rule) {
-  return alert->is_flapping && rule->flap_window_ms > rule->recover_ms
-             ? rule->flap_window_ms
-             : rule->recover_ms;
+                          const struct alert_limits *limits) {
+  return alert->is_flapping && limits->flap_window_ms > limits->recover_ms
+             ? limits->flap_window_ms
+             : limits->recover_ms;
 }
 
-static void take_latches(struct alert *alert, const struct alert_rule *rule,
+static void take_latches(struct alert *alert, const struct alert_limits *limits,
                          bool is_failing, bool is_warned, bool is_after_gap,
                          const struct alert_time *now) {
-  int64_t better_ms = recover_ms(alert, rule);
+  int64_t better_ms = recover_ms(alert, limits);
   latch_take(&alert->failure, is_failing, is_after_gap,
-             is_failing ? rule->for_ms : better_ms, is_failing ? rule->hits : 1,
-             now);
+             is_failing ? limits->for_ms : better_ms,
+             is_failing ? limits->hits : 1, now);
   latch_take(&alert->warning, is_warned, is_after_gap,
-             is_warned ? rule->for_ms : better_ms, is_warned ? rule->hits : 1,
-             now);
+             is_warned ? limits->for_ms : better_ms,
+             is_warned ? limits->hits : 1, now);
 }
 
 /* ---- the state ---- */
@@ -108,13 +110,13 @@ static enum alert_state state_of_latches(const struct alert *alert) {
   return is_judged || !alert->warning.is_beyond ? ALERT_OKAY : ALERT_UNKNOWN;
 }
 
-static void count_flaps(struct alert *alert, const struct alert_rule *rule,
+static void count_flaps(struct alert *alert, const struct alert_limits *limits,
                         const struct alert_time *now) {
-  if (rule->flap_limit == 0) {
+  if (limits->flap_limit == 0) {
     return;
   }
   uint32_t now_s = (uint32_t)(now->series_ms / 1000);
-  if ((now_s - alert->flap_from_s) * INT64_C(1000) > rule->flap_window_ms) {
+  if ((now_s - alert->flap_from_s) * INT64_C(1000) > limits->flap_window_ms) {
     alert->flap_from_s = now_s;
     alert->flap_changes = 0;
     alert->is_flapping = false;
@@ -123,7 +125,7 @@ static void count_flaps(struct alert *alert, const struct alert_rule *rule,
     alert->flap_changes++;
   }
   alert->is_flapping =
-      alert->is_flapping || alert->flap_changes > rule->flap_limit;
+      alert->is_flapping || alert->flap_changes > limits->flap_limit;
 }
 
 static bool is_loud(const struct alert *alert, enum alert_state to) {
@@ -163,20 +165,21 @@ static void change_state(struct alert *alert, enum alert_state to,
 }
 
 /* Names the limit that VALUE breaks, for the one who reads of the change. */
-static void name_limit(const struct alert_rule *rule,
+static void name_limit(const struct alert_limits *limits,
                        struct alert_change *change) {
   bool is_of_failure = change->to == ALERT_FAILURE;
-  double min = is_of_failure ? rule->failure_min : rule->warning_min;
-  double max = is_of_failure ? rule->failure_max : rule->warning_max;
+  double min = is_of_failure ? limits->failure_min : limits->warning_min;
+  double max = is_of_failure ? limits->failure_max : limits->warning_max;
   bool is_max = !isnan(max) && (isnan(min) || change->value > max);
-  if (rule->is_inverted) { /* inside: name the limit that is nearer */
+  if (limits->is_inverted) { /* inside: name the limit that is nearer */
     is_max = isnan(min) || max - change->value < change->value - min;
   }
-  change->is_limit_max = is_max != rule->is_inverted;
+  change->is_limit_max = is_max != limits->is_inverted;
   change->limit = is_max ? max : min;
 }
 
-static bool follow_latches(struct alert *alert, const struct alert_rule *rule,
+static bool follow_latches(struct alert *alert,
+                           const struct alert_limits *limits,
                            const struct alert_time *now,
                            struct alert_change *ret_change) {
   enum alert_state to = state_of_latches(alert);
@@ -186,9 +189,9 @@ static bool follow_latches(struct alert *alert, const struct alert_rule *rule,
   enum alert_cause cause =
       alert->state == ALERT_MISSING ? ALERT_CAUSE_BACK : ALERT_CAUSE_LIMIT;
   change_state(alert, to, cause, now->wall_ms, ret_change);
-  count_flaps(alert, rule, now);
+  count_flaps(alert, limits, now);
   if (to == ALERT_WARNING || to == ALERT_FAILURE) {
-    name_limit(rule, ret_change);
+    name_limit(limits, ret_change);
   }
   const struct alert_latch *latch =
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE
@@ -202,27 +205,27 @@ bool alert_is_calm(const struct alert *alert) {
   return alert->state == ALERT_OKAY && !alert->warning.is_beyond;
 }
 
-bool alert_take(struct alert *alert, const struct alert_rule *rule,
+bool alert_take(struct alert *alert, const struct alert_limits *limits,
                 double value, bool is_excused, const struct alert_time *now,
                 struct alert_change *ret_change) {
   if (isnan(value)) {
     return false;
   }
-  bool is_failing = !is_excused && is_failure(alert, rule, value);
+  bool is_failing = !is_excused && is_failure(alert, limits, value);
   bool is_warned =
-      is_failing || (!is_excused && is_warning(alert, rule, value));
+      is_failing || (!is_excused && is_warning(alert, limits, value));
   bool is_after_gap = now->series_ms - alert->last_ms > now->gap_ms;
   alert->value = value;
   alert->last_ms = now->series_ms;
   if (!is_warned && alert_is_calm(alert)) {
     return false;
   }
-  take_latches(alert, rule, is_failing, is_warned, is_after_gap, now);
-  return follow_latches(alert, rule, now, ret_change);
+  take_latches(alert, limits, is_failing, is_warned, is_after_gap, now);
+  return follow_latches(alert, limits, now, ret_change);
 }
 
-static enum alert_state state_when_missed(const struct alert_rule *rule) {
-  switch (rule->missing) {
+static enum alert_state state_when_missed(const struct alert_limits *limits) {
+  switch (limits->missing) {
   case ALERT_MISSING_IGNORE:
     return ALERT_UNKNOWN;
   case ALERT_MISSING_OKAY:
@@ -234,12 +237,12 @@ static enum alert_state state_when_missed(const struct alert_rule *rule) {
   return ALERT_MISSING;
 }
 
-bool alert_miss(struct alert *alert, const struct alert_rule *rule,
+bool alert_miss(struct alert *alert, const struct alert_limits *limits,
                 int64_t wall_ms, int64_t silent_ms,
                 struct alert_change *ret_change) {
   memset(&alert->warning, 0, sizeof(alert->warning));
   memset(&alert->failure, 0, sizeof(alert->failure));
-  enum alert_state to = state_when_missed(rule);
+  enum alert_state to = state_when_missed(limits);
   if (to == (enum alert_state)alert->state) {
     return false;
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* alert: the state machine of one row on one data source of one series. Pure:
+/* alert: the state machine of one rule on one data source of one series. Pure:
  * takes its time as an argument, locks nothing, says nothing. */
 #ifndef RESOURCE_ALERT_TABLE_ALERT_H
 #define RESOURCE_ALERT_TABLE_ALERT_H
@@ -13,11 +13,11 @@ enum alert_missing { /* when the series stops; the words of Missing */
                      ALERT_MISSING_IGNORE,
                      ALERT_MISSING_WARNING,
                      ALERT_MISSING_FAILURE,
-                     ALERT_MISSING_OKAY, /* of no row of values */
+                     ALERT_MISSING_OKAY, /* of no rule of values */
 };
 
-/* What a row demands. Limits: NaN where there is none. */
-struct alert_rule {
+/* What a rule demands. Limits: NaN where there is none. */
+struct alert_limits {
   double warning_min, warning_max;
   double failure_min, failure_max;
   double hysteresis;  /* how far inside a limit before it counts as left */
@@ -95,13 +95,13 @@ bool alert_is_calm(const struct alert *alert);
 /* Judges a reading. NaN is no reading and changes nothing. is_excused: it
  * counts as within the limits, whatever it is.
  * Returns true, and fills *ret_change, if the state changed. */
-bool alert_take(struct alert *alert, const struct alert_rule *rule,
+bool alert_take(struct alert *alert, const struct alert_limits *limits,
                 double value, bool is_excused, const struct alert_time *now,
                 struct alert_change *ret_change);
 
 /* The series stopped, silent_ms ago. What was held is forgotten.
  * Returns true, and fills *ret_change, if the state changed. */
-bool alert_miss(struct alert *alert, const struct alert_rule *rule,
+bool alert_miss(struct alert *alert, const struct alert_limits *limits,
                 int64_t wall_ms, int64_t silent_ms,
                 struct alert_change *ret_change);
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/table/series.h"
 
 void changes_init(struct changes *changes) {
@@ -46,7 +46,7 @@ void changes_put(struct changes *changes, struct watch *watch) {
 
 struct watch *changes_take_all(struct changes *changes, int timeout_ms,
                                bool *ret_is_stopping) {
-  struct timespec until = deadline_after_ms(timeout_ms);
+  struct timespec until = clock_deadline_after_ms(timeout_ms);
   int code = timeout_ms > 0 ? 0 : ETIMEDOUT;
   (void)pthread_mutex_lock(&changes->lock);
   while (changes->first == NULL && !changes->is_woken &&

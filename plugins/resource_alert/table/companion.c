@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* companion: the last value of a series that rows of other series look at. */
+/* companion: the last value of a series that rules of other series look at. */
 #include "resource_alert/table/companion.h"
 
 #include <math.h>

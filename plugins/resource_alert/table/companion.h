@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* companion: the last value of a series that rows of other series look at. It
+/* companion: the last value of a series that rules of other series look at. It
  * lies between the two, so that neither ever locks the other. */
 #ifndef RESOURCE_ALERT_TABLE_COMPANION_H
 #define RESOURCE_ALERT_TABLE_COMPANION_H
 
 #include <stdint.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 #include "resource_alert/table/fingerprint.h"
 
 struct companion;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* condition: an OnlyIf line: what another value must be for a row to count. */
+/* condition: an OnlyIf line: what another value must be for a rule to count. */
 #include "resource_alert/table/condition.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* condition: an OnlyIf line: what another value must be for a row to count. */
+/* condition: an OnlyIf line: what another value must be for a rule to count. */
 #ifndef RESOURCE_ALERT_TABLE_CONDITION_H
 #define RESOURCE_ALERT_TABLE_CONDITION_H
 
 #include <stdbool.h>
 
 #include "core/error.h"
-#include "core/reading.h"
+#include "core/metric.h"
 
 enum condition_sign {
   CONDITION_LESS,

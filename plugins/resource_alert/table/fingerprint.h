@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 
 struct fingerprint {
   uint64_t low, high;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limit_options: the four limits, the same words in a row and in a block of
+/* limit_options: the four limits, the same words in a rule and in a block of
  * collectd's own threshold plugin. */
 #ifndef RESOURCE_ALERT_TABLE_LIMIT_OPTIONS_H
 #define RESOURCE_ALERT_TABLE_LIMIT_OPTIONS_H

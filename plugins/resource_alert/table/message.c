@@ -8,7 +8,7 @@
 #include "core/text.h"
 
 static const char *const names[MESSAGE_FIELDS] = {
-    [MESSAGE_ROW] = "row",
+    [MESSAGE_RULE] = "rule",
     [MESSAGE_HOST] = "host",
     [MESSAGE_PLUGIN] = "plugin",
     [MESSAGE_PLUGIN_INSTANCE] = "plugin_instance",
@@ -50,7 +50,7 @@ int message_check(const char *pattern, struct error *error) {
     if (find_field(at + 2, length) < 0) {
       return error_set(
           error, -EINVAL,
-          "has an unknown %%{%.*s}; known: row, host, plugin, "
+          "has an unknown %%{%.*s}; known: rule, host, plugin, "
           "plugin_instance, type, type_instance, data_source, value, limit, "
           "state, previous, since, unit, severity",
           (int)length, at + 2);

@@ -8,7 +8,7 @@
 #include "core/error.h"
 
 enum message_field {
-  MESSAGE_ROW,
+  MESSAGE_RULE,
   MESSAGE_HOST,
   MESSAGE_PLUGIN,
   MESSAGE_PLUGIN_INSTANCE,

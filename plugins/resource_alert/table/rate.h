@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 
 /* The gauge of one raw value, NaN where there is none: the first value of a
  * counter, one outside the source's range.

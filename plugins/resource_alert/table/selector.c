@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* selector: one Metric line: which series and data sources a row watches. */
+/* selector: one Metric line: which series and data sources a rule watches. */
 #include "resource_alert/table/selector.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* selector: one Metric line: which series and data sources a row watches. */
+/* selector: one Metric line: which series and data sources a rule watches. */
 #ifndef RESOURCE_ALERT_TABLE_SELECTOR_H
 #define RESOURCE_ALERT_TABLE_SELECTOR_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/reading.h"
+#include "core/metric.h"
 
 /* What tells most names apart without looking at them: the hash of what stands
  * before the first '-', and the last eight bytes. */

@@ -16,14 +16,15 @@
  * narrowed to what cannot. */
 static bool narrow(const struct watch *watch, const struct reading_source *type,
                    double *min, double *max) {
-  const struct row *row = watch->row;
-  const struct alert_rule *rule = &row->rule;
-  *min =
-      fmax(fmax(*min, type->min), fmax(rule->warning_min, rule->failure_min));
-  *max =
-      fmin(fmin(*max, type->max), fmin(rule->warning_max, rule->failure_max));
-  return alert_is_calm(&watch->alert) && !rule->is_inverted &&
-         !row->is_percentage && !row->is_persistent && !row->is_okay_persistent;
+  const struct rule *rule = watch->rule;
+  const struct alert_limits *limits = &rule->limits;
+  *min = fmax(fmax(*min, type->min),
+              fmax(limits->warning_min, limits->failure_min));
+  *max = fmin(fmin(*max, type->max),
+              fmin(limits->warning_max, limits->failure_max));
+  return alert_is_calm(&watch->alert) && !limits->is_inverted &&
+         !rule->is_percentage && !rule->is_persistent &&
+         !rule->is_okay_persistent;
 }
 
 static float not_below(double limit) {
@@ -137,18 +138,18 @@ bool series_is_queued(const struct series *series) {
   return false;
 }
 
-struct watch *series_restore(struct series *series, const char *row_name,
+struct watch *series_restore(struct series *series, const char *rule_name,
                              const char *source_name, const struct alert *alert,
                              int64_t told_ms) {
   struct series_body *body = series_load(series->body);
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
-    if (strcmp(watch->row->name, row_name) != 0 ||
+    if (strcmp(watch->rule->name, rule_name) != 0 ||
         strcmp(series_source_name(body, watch->source), source_name) != 0) {
       continue;
     }
-    atomic_fetch_sub(&watch->row->counts[watch->alert.state], 1);
-    atomic_fetch_add(&watch->row->counts[alert->state], 1);
+    atomic_fetch_sub(&watch->rule->counts[watch->alert.state], 1);
+    atomic_fetch_add(&watch->rule->counts[alert->state], 1);
     watch->alert = *alert;
     watch->announced = alert->state;
     watch->was_told = alert->is_told;
@@ -167,7 +168,7 @@ struct watch *series_restore(struct series *series, const char *row_name,
 static void remind(struct watch *watch, int64_t now_ms,
                    struct changes *changes) {
   if (watch_awaits_reminder(watch) &&
-      now_ms - watch->told_ms >= watch->row->rule.repeat_ms) {
+      now_ms - watch->told_ms >= watch->rule->limits.repeat_ms) {
     watch_put_reminder(watch, now_ms, changes);
   }
 }
@@ -199,7 +200,7 @@ void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
     struct alert_change change;
-    if (is_missing && alert_miss(&watch->alert, &watch->row->rule, wall_ms,
+    if (is_missing && alert_miss(&watch->alert, &watch->rule->limits, wall_ms,
                                  silent_ms(series, now_ms), &change)) {
       watch_put_change(watch, &change, now_ms, changes);
     } else {

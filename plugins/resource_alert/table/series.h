@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* series: one value list's identity and its last value, in one cache line; what
- * the rows that watch it think of it stands behind, in its body.
+ * the rules that watch it think of it stands behind, in its body.
  *
  * Nearly every value is calm: all alerts of the series are OKAY, nothing is
  * pending, and the value lies within every limit. It can change nothing. So
- * such a value is only left here, without a lock and without a look at any row;
- * whoever locks the series finds it taken into account (settled). */
+ * such a value is only left here, without a lock and without a look at any
+ * rule; whoever locks the series finds it taken into account (settled). */
 #ifndef RESOURCE_ALERT_TABLE_SERIES_H
 #define RESOURCE_ALERT_TABLE_SERIES_H
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 #include "resource_alert/table/alert.h"
 #include "resource_alert/table/fingerprint.h"
 #include "resource_alert/table/series_body.h"
@@ -31,16 +31,17 @@ struct series {
   _Alignas(64) _Atomic uint64_t id_low; /* of the fingerprint */
   _Atomic uint32_t id_high;             /* 0: recycled */
   _Atomic uint32_t interval_ms;
-  _Atomic(struct series_body *) body; /* NULL: no row watches it */
+  _Atomic(struct series_body *) body; /* NULL: no rule watches it */
   _Atomic int64_t time_ns;            /* of the newest value; 0: none yet */
-  _Atomic int64_t seen_ms;   /* monotonic: when the newest reading came */
-  _Atomic double value;      /* the newest calm one */
-  _Atomic float calm_min;    /* within these a value is calm; the limits, */
-  _Atomic float calm_max;    /* rounded inwards */
-  _Atomic uint32_t taken;    /* values, for statistics */
-  atomic_flag lock;          /* guards the body; no I/O under it */
-  _Atomic uint8_t source;    /* which of its values is looked at */
-  _Atomic bool has_reminder; /* some alert is bad and its row has Repeat */
+  _Atomic int64_t seen_ms; /* monotonic: when the newest reading came */
+  _Atomic double value;    /* the newest calm one */
+  _Atomic float calm_min;  /* within these a value is calm; the limits, */
+  _Atomic float calm_max;  /* rounded inwards */
+  _Atomic uint32_t taken;  /* values, for statistics */
+  atomic_flag lock;        /* guards the body; no I/O under it */
+  _Atomic uint8_t source;  /* which of its values is looked at */
+  _Atomic bool
+      has_reminder; /* some alert is bad and its rule has RepeatInterval */
 };
 
 _Static_assert(sizeof(struct series) == 64, "one cache line");
@@ -87,7 +88,7 @@ static inline bool series_take_calmly(struct series *series,
 void series_lock(struct series *series);
 void series_unlock(struct series *series);
 
-/* Makes an unused series the one of ID, seen now. body: taken; NULL: no row
+/* Makes an unused series the one of ID, seen now. body: taken; NULL: no rule
  * watches it. Under the lock. */
 void series_bind(struct series *series, struct fingerprint id,
                  struct series_body *body, int64_t interval_ns, int64_t now_ms);
@@ -118,7 +119,7 @@ void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
 /* Takes up the alert of ROW_NAME on SOURCE_NAME as it was before a restart.
  * Under the series' lock. Returns where, or NULL if there is no such alert (any
  * more). */
-struct watch *series_restore(struct series *series, const char *row_name,
+struct watch *series_restore(struct series *series, const char *rule_name,
                              const char *source_name, const struct alert *alert,
                              int64_t told_ms);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* series_body: a series bound to the rows that watch it, once at first sight.
+/* series_body: a series bound to the rules that watch it, once at first sight.
  */
 #include "resource_alert/table/series_body.h"
 
@@ -11,21 +11,21 @@
 /* ---- watches ---- */
 
 /* Fills the watches (NULL: only counts them). Returns how many. */
-static size_t bind_rows(const struct series_binding *binding,
-                        struct watch *watches) {
+static size_t bind_rules(const struct series_binding *binding,
+                         struct watch *watches) {
   const struct series_type *type = binding->type;
   size_t len = 0;
   for (size_t i = 0; i < binding->matched_len; i++) {
-    struct row *row = binding->matched[i];
+    struct rule *rule = binding->matched[i];
     for (size_t source = 0; source < type->sources_len; source++) {
-      if (!rows_watch_source(binding->rows, row, &binding->subject,
-                             type->sources[source].name)) {
+      if (!rules_watch_source(binding->rules, rule, &binding->subject,
+                              type->sources[source].name)) {
         continue;
       }
       if (watches != NULL) {
-        watches[len].row = row;
+        watches[len].rule = rule;
         watches[len].source = (uint8_t)source;
-        atomic_fetch_add(&row->counts[ALERT_UNKNOWN], 1);
+        atomic_fetch_add(&rule->counts[ALERT_UNKNOWN], 1);
       }
       len++;
     }
@@ -48,12 +48,12 @@ static int share_names(struct names *names, const struct reading_names *from,
 
 /* ---- conditions ---- */
 
-/* For the rows with OnlyIf that watch this series: what they look at. */
+/* For the rules with OnlyIf that watch this series: what they look at. */
 static int find_companions(struct series_store *store,
                            const struct series_binding *binding,
                            struct series_body *body) {
   for (size_t i = 0; i < body->watches_len; i++) {
-    const struct condition *condition = &body->watches[i].row->only_if;
+    const struct condition *condition = &body->watches[i].rule->only_if;
     if (condition->text == NULL) {
       continue;
     }
@@ -87,7 +87,7 @@ static int source_of(const struct condition *condition,
   return -1;
 }
 
-/* For the rows of other series that look at this one. */
+/* For the rules of other series that look at this one. */
 static int keep(struct series_store *store,
                 const struct series_binding *binding,
                 const struct condition *condition, struct series_body *body) {
@@ -115,8 +115,8 @@ static int keep_for_others(struct series_store *store,
                            const struct series_binding *binding,
                            struct series_body *body) {
   int code = 0;
-  for (size_t i = 0; i < binding->rows->thresholds_len && code == 0; i++) {
-    const struct condition *condition = &binding->rows->items[i].only_if;
+  for (size_t i = 0; i < binding->rules->thresholds_len && code == 0; i++) {
+    const struct condition *condition = &binding->rules->items[i].only_if;
     if (condition->text != NULL && body->kept_len < UINT16_MAX &&
         condition_may_mean(condition, binding->names)) {
       code = keep(store, binding, condition, body);
@@ -134,7 +134,7 @@ static int fill(struct series_store *store,
   if (code == 0) {
     code = find_companions(store, binding, body);
   }
-  if (code == 0 && !binding->is_heard && binding->rows->has_conditions) {
+  if (code == 0 && !binding->is_heard && binding->rules->has_conditions) {
     code = keep_for_others(store, binding, body);
   }
   if (code == 0 && !body->type->is_all_gauges) {
@@ -147,7 +147,7 @@ static int fill(struct series_store *store,
 int series_body_new(struct series_store *store,
                     const struct series_binding *binding,
                     struct series_body **ret_body) {
-  size_t len = bind_rows(binding, NULL);
+  size_t len = bind_rules(binding, NULL);
   if (len > UINT16_MAX) {
     return -ENOMEM;
   }
@@ -157,7 +157,7 @@ int series_body_new(struct series_store *store,
     return -ENOMEM;
   }
   body->type = binding->type;
-  body->watches_len = (uint16_t)bind_rows(binding, body->watches);
+  body->watches_len = (uint16_t)bind_rules(binding, body->watches);
   int code = fill(store, binding, body);
   if (code != 0 || (len == 0 && body->kept_len == 0)) {
     series_body_free(store, body);
@@ -173,7 +173,7 @@ void series_body_free(struct series_store *store, struct series_body *body) {
   }
   for (size_t i = 0; i < body->watches_len; i++) {
     const struct watch *watch = &body->watches[i];
-    atomic_fetch_sub(&watch->row->counts[watch->alert.state], 1);
+    atomic_fetch_sub(&watch->rule->counts[watch->alert.state], 1);
     if (body->companions != NULL) {
       companions_drop(&store->companions, body->companions[i]);
     }

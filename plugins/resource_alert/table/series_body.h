@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* series_body: a series bound to the rows that watch it, once at first sight.
+/* series_body: a series bound to the rules that watch it, once at first sight.
  */
 #ifndef RESOURCE_ALERT_TABLE_SERIES_BODY_H
 #define RESOURCE_ALERT_TABLE_SERIES_BODY_H
@@ -8,19 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 #include "resource_alert/table/alert.h"
 #include "resource_alert/table/companion.h"
 #include "resource_alert/table/fingerprint.h"
 #include "resource_alert/table/names.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/series_type.h"
 
 struct series;
 
-/* A row on one data source of one series. Guarded by the series' lock. */
+/* A rule on one data source of one series. Guarded by the series' lock. */
 struct watch {
-  struct row *row;
+  struct rule *rule;
   struct alert alert;
   struct series *series;
   struct watch *next_changed; /* guarded by the lock of struct changes */
@@ -38,7 +38,7 @@ struct watch {
   int64_t told_ms;    /* monotonic: when people last heard of it */
 };
 
-_Static_assert(sizeof(struct watch) <= 128, "the goal for a row and series");
+_Static_assert(sizeof(struct watch) <= 128, "the goal for a rule and series");
 
 /* What is needed once something happens. Guarded by the series' lock; what
  * never changes may be read by whoever holds the body. */
@@ -48,9 +48,9 @@ struct series_body {
   } names;
   const struct series_type *type;
   uint64_t *previous; /* raw values, for rates; NULL: all are levels */
-  struct companion **companions; /* of each watch, NULL where its row has no
+  struct companion **companions; /* of each watch, NULL where its rule has no
                                     OnlyIf; NULL: none has */
-  struct series_kept {           /* what rows of other series look at */
+  struct series_kept {           /* what rules of other series look at */
     struct companion *companion;
     size_t source;
   } * kept;
@@ -70,25 +70,25 @@ struct series_store {
 
 /* What a series is bound by. All borrowed for the call. */
 struct series_binding {
-  const struct rows *rows;
+  const struct rules *rules;
   const struct series_type *type;
   const struct reading_names *names;
   struct fingerprint id;
   struct selector_subject subject; /* of the names */
-  struct row **matched;            /* by rows_match() */
+  struct rule **matched;           /* by rules_match() */
   size_t matched_len;
   bool is_heard; /* of notifications, not of values */
 };
 
-/* Binds the series to every data source that a matching row watches, and to
- * the rows whose OnlyIf looks at it.
+/* Binds the series to every data source that a matching rule watches, and to
+ * the rules whose OnlyIf looks at it.
  * Returns 0 with *ret_body yours (series_body_free), or NULL in it if there is
  * none; -ENOMEM. */
 int series_body_new(struct series_store *store,
                     const struct series_binding *binding,
                     struct series_body **ret_body);
 
-/* The rows' counts of its alerts go down. Accepts NULL. */
+/* The rules' counts of its alerts go down. Accepts NULL. */
 void series_body_free(struct series_store *store, struct series_body *body);
 
 /* "host/plugin-instance/type-instance", with ":source" where the type has more

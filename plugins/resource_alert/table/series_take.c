@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* series_take: a reading that is not calm, judged by every row that watches. */
+/* series_take: a reading that is not calm, judged by every rule that watches.
+ */
 #include <math.h>
 
 #include "resource_alert/table/companion.h"
@@ -22,14 +23,15 @@ uint32_t series_interval_ms(int64_t interval_ns) {
 /* ---- a change ---- */
 
 bool watch_awaits_reminder(const struct watch *watch) {
-  return watch->row->rule.repeat_ms > 0 && watch->alert.state >= ALERT_WARNING;
+  return watch->rule->limits.repeat_ms > 0 &&
+         watch->alert.state >= ALERT_WARNING;
 }
 
 void watch_put_change(struct watch *watch, const struct alert_change *change,
                       int64_t now_ms, struct changes *changes) {
   if (change->from != change->to) {
-    atomic_fetch_sub(&watch->row->counts[change->from], 1);
-    atomic_fetch_add(&watch->row->counts[change->to], 1);
+    atomic_fetch_sub(&watch->rule->counts[change->from], 1);
+    atomic_fetch_add(&watch->rule->counts[change->to], 1);
   }
   watch->change_value = change->value;
   watch->change_limit = change->limit;
@@ -122,7 +124,7 @@ static void read_values(struct series_body *body, const struct reading *reading,
   }
 }
 
-/* For the rows of other series that look at this one. */
+/* For the rules of other series that look at this one. */
 static void keep_values(const struct series_body *body, const double *values,
                         const struct reading *reading, int64_t now_ms) {
   for (size_t i = 0; i < body->kept_len; i++) {
@@ -131,25 +133,25 @@ static void keep_values(const struct series_body *body, const double *values,
   }
 }
 
-/* For rows that want every reading told. */
+/* For rules that want every reading told. */
 static void persist(struct watch *watch, int64_t now_ms,
                     struct changes *changes) {
-  const struct row *row = watch->row;
+  const struct rule *rule = watch->rule;
   enum alert_state state = (enum alert_state)watch->alert.state;
   bool is_wanted = state == ALERT_OKAY
-                       ? row->is_okay_persistent
-                       : row->is_persistent && state >= ALERT_WARNING;
+                       ? rule->is_okay_persistent
+                       : rule->is_persistent && state >= ALERT_WARNING;
   if (is_wanted) {
     watch_put_reminder(watch, now_ms, changes);
   }
 }
 
-/* is_excused: the row's OnlyIf does not hold. */
+/* is_excused: the rule's OnlyIf does not hold. */
 static void judge(struct watch *watch, double value, bool is_excused,
                   const struct alert_time *time, int64_t now_ms,
                   struct changes *changes) {
   struct alert_change change;
-  if (alert_take(&watch->alert, &watch->row->rule, value, is_excused, time,
+  if (alert_take(&watch->alert, &watch->rule->limits, value, is_excused, time,
                  &change)) {
     watch_put_change(watch, &change, now_ms, changes);
   } else if (!isnan(value)) {
@@ -166,12 +168,12 @@ static bool judge_all(struct series_body *body, const double *values,
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
     double value = values[watch->source];
-    if (watch->row->is_percentage) {
+    if (watch->rule->is_percentage) {
       value = sum > 0 || sum < 0 ? 100 * value / sum : (double)NAN;
     }
     bool is_excused =
         body->companions != NULL && body->companions[i] != NULL &&
-        !condition_holds(&watch->row->only_if,
+        !condition_holds(&watch->rule->only_if,
                          companion_get(body->companions[i], now_ms));
     judge(watch, value, is_excused, time, now_ms, changes);
     is_reading = is_reading || !isnan(value);

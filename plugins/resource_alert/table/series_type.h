@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/reading.h"
+#include "core/metric.h"
 
 struct series_type {
   struct series_type *next;

@@ -37,7 +37,7 @@ static const struct option type_options[] = {
      .max = 65535,
      .unit = "readings",
      .default_text = "0",
-     .help = "How many readings in a row must be beyond a limit."},
+     .help = "How many readings in a rule must be beyond a limit."},
     SWITCH("Invert", is_inverted, "false", "A value inside the limits is bad."),
     SWITCH("Percentage", is_percentage, "false",
            "The limits are percentages of the sum over all data sources."),

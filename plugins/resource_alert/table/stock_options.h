@@ -46,7 +46,7 @@ extern const struct option_block stock_host_block;
 extern const struct option_block stock_plugin_block;
 extern const struct option_block stock_type_block;
 
-/* The rows of the outermost table. outer: its struct's tag; member: its field
+/* The rules of the outermost table. outer: its struct's tag; member: its field
  * of struct stock_options. */
 #define STOCK_OPTION_ROWS(outer, member)                                       \
   {.name = "Host",                                                             \

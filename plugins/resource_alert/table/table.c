@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* table: all series that were seen, each bound to the rows that watch it. */
+/* table: all series that were seen, each bound to the rules that watch it. */
 #include "resource_alert/table/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/table/table_parts.h"
 
 #define WALK_MS 1000
@@ -14,7 +14,7 @@
 
 static int init_memory(struct table *table) {
   size_t series_max = (size_t)table->limits.series_max;
-  table->matched = calloc(table->rows->len + 1, sizeof(struct row *));
+  table->matched = calloc(table->rules->len + 1, sizeof(struct rule *));
   int code = table->matched == NULL ? -ENOMEM : 0;
   if (code == 0) {
     code = series_places_init(&table->places, series_max);
@@ -32,13 +32,13 @@ static void free_memory(struct table *table) {
   free(table);
 }
 
-int table_new(const struct rows *rows, const struct table_limits *limits,
+int table_new(const struct rules *rules, const struct table_limits *limits,
               struct changes *changes, struct table **ret_table) {
   struct table *table = calloc(1, sizeof(*table));
   if (table == NULL) {
     return -ENOMEM;
   }
-  table->rows = rows;
+  table->rules = rules;
   table->changes = changes;
   table->limits = *limits;
   int code = init_memory(table);
@@ -86,9 +86,9 @@ static void take(struct table *table, const struct reading *reading) {
 }
 
 static void take_timed(struct table *table, const struct reading *reading) {
-  int64_t before_ns = monotonic_ns();
+  int64_t before_ns = clock_monotonic_ns();
   take(table, reading);
-  series_store(table->timing_ns, monotonic_ns() - before_ns);
+  series_store(table->timing_ns, clock_monotonic_ns() - before_ns);
 }
 
 void table_take(struct table *table, const struct reading *reading) {

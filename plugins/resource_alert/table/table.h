@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* table: all series that were seen, each bound to the rows that watch it. */
+/* table: all series that were seen, each bound to the rules that watch it. */
 #ifndef RESOURCE_ALERT_TABLE_TABLE_H
 #define RESOURCE_ALERT_TABLE_TABLE_H
 
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/notice.h"
-#include "core/reading.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "resource_alert/table/changes.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/rules.h"
 #include "resource_alert/table/series.h"
 
 struct table;
 
 struct table_counts {
   uint64_t series;  /* seen, watched or not */
-  uint64_t watched; /* by some row */
+  uint64_t watched; /* by some rule */
   uint64_t refused; /* readings of series beyond the bound, or without memory */
 };
 
@@ -31,9 +31,9 @@ struct table_limits {
   int64_t forget_ms;        /* without a reading: it is gone for good */
 };
 
-/* rows, changes: borrowed for as long as the table lives. Returns 0 or negative
- * errno. */
-int table_new(const struct rows *rows, const struct table_limits *limits,
+/* rules, changes: borrowed for as long as the table lives. Returns 0 or
+ * negative errno. */
+int table_new(const struct rules *rules, const struct table_limits *limits,
               struct changes *changes, struct table **ret_table);
 
 /* No other thread may be in the table. Accepts NULL. */
@@ -44,9 +44,9 @@ void table_free(struct table *table);
  * lock at all. */
 void table_take(struct table *table, const struct reading *reading);
 
-/* Hands a notification to the rows that want it. Any thread. wall_ms: now,
+/* Hands a notification to the rules that want it. Any thread. wall_ms: now,
  * since the epoch. */
-void table_hear(struct table *table, const struct notice *notice,
+void table_hear(struct table *table, const struct notification *notification,
                 int64_t wall_ms);
 
 /* Lets time pass: to be called every 250 ms by one thread. Once a second it
@@ -55,13 +55,13 @@ void table_hear(struct table *table, const struct notice *notice,
 void table_tick(struct table *table, int64_t now_ms, int64_t wall_ms);
 
 /* The series of READING, which stands for a value of before a restart, bound
- * and locked (series_unlock); NULL if no row watches it. */
+ * and locked (series_unlock); NULL if no rule watches it. */
 struct series *table_lock_restored(struct table *table,
                                    const struct reading *reading);
 
-/* The same for notifications of these names to the row of that name; NULL if
- * it is no such row. */
-struct series *table_lock_heard(struct table *table, const char *row,
+/* The same for notifications of these names to the rule of that name; NULL if
+ * it is no such rule. */
+struct series *table_lock_heard(struct table *table, const char *rule,
                                 const struct reading_names *names);
 
 /* The next watched series from *cursor on (0 at first), locked

@@ -16,28 +16,28 @@ static void describe(const void *unused, size_t source,
                                         .max = (double)NAN};
 }
 
-/* Apart from the value series of the same names, and for each row. */
+/* Apart from the value series of the same names, and for each rule. */
 static struct fingerprint id_of(const struct table *table,
                                 const struct reading_names *names,
-                                const struct row *row) {
+                                const struct rule *rule) {
   struct fingerprint id = fingerprint_of_names(names, &table->store.key);
-  id.low ^= (row->index + 1) * UINT64_C(0x9e3779b97f4a7c15);
+  id.low ^= (rule->index + 1) * UINT64_C(0x9e3779b97f4a7c15);
   return id;
 }
 
 /* Such that the table misses it once its time is up. */
-static int64_t interval_ns(const struct table *table, const struct row *row) {
-  return (int64_t)(row->notification->ttl_s * 1e9 /
+static int64_t interval_ns(const struct table *table, const struct rule *rule) {
+  return (int64_t)(rule->notification->ttl_s * 1e9 /
                    table->limits.missing_intervals);
 }
 
-static struct series *lock_heard(struct table *table, struct row *row,
+static struct series *lock_heard(struct table *table, struct rule *rule,
                                  const struct reading *reading,
                                  bool may_be_new) {
   const struct sighting sighting = {
       .reading = reading,
-      .id = id_of(table, reading->names, row),
-      .row = row,
+      .id = id_of(table, reading->names, rule),
+      .rule = rule,
   };
   struct series *series = series_index_find(&table->index, sighting.id);
   return series == NULL && !may_be_new
@@ -45,20 +45,20 @@ static struct series *lock_heard(struct table *table, struct row *row,
              : table_lock_series(table, &sighting, series);
 }
 
-static void hear(struct table *table, struct row *row,
-                 const struct reading_names *names, enum notification_word word,
-                 int64_t wall_ms) {
-  double severity = (int)word - NOTIFICATION_OKAY;
+static void hear(struct table *table, struct rule *rule,
+                 const struct reading_names *names,
+                 enum notification_rule_word word, int64_t wall_ms) {
+  double severity = (int)word - NOTIFICATION_RULE_OKAY;
   struct reading reading = {
       .names = names,
       .type = {.describe = describe},
       .time_ns = wall_ms * 1000000,
-      .interval_ns = interval_ns(table, row),
+      .interval_ns = interval_ns(table, rule),
       .values_len = 1,
       .values = &severity,
   };
-  bool may_be_new = word != NOTIFICATION_OKAY;
-  struct series *series = lock_heard(table, row, &reading, may_be_new);
+  bool may_be_new = word != NOTIFICATION_RULE_OKAY;
+  struct series *series = lock_heard(table, rule, &reading, may_be_new);
   if (series == NULL) {
     return;
   }
@@ -70,32 +70,33 @@ static void hear(struct table *table, struct row *row,
   series_unlock(series);
 }
 
-void table_hear(struct table *table, const struct notice *notice,
+void table_hear(struct table *table, const struct notification *notification,
                 int64_t wall_ms) {
-  const struct rows *rows = table->rows;
+  const struct rules *rules = table->rules;
   struct reading_names names;
-  notification_names(notice, &names);
-  for (size_t i = rows->thresholds_len; i < rows->named_len; i++) {
-    struct row *row = &rows->items[i];
-    enum notification_word word = notification_word(row->notification, notice);
-    if (word != NOTIFICATION_NOTHING) {
-      hear(table, row, &names, word, wall_ms);
+  notification_rule_names(notification, &names);
+  for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
+    struct rule *rule = &rules->items[i];
+    enum notification_rule_word word =
+        notification_rule_word(rule->notification, notification);
+    if (word != NOTIFICATION_RULE_NOTHING) {
+      hear(table, rule, &names, word, wall_ms);
     }
   }
 }
 
-struct series *table_lock_heard(struct table *table, const char *row,
+struct series *table_lock_heard(struct table *table, const char *rule,
                                 const struct reading_names *names) {
-  const struct rows *rows = table->rows;
-  for (size_t i = rows->thresholds_len; i < rows->named_len; i++) {
-    if (strcmp(rows->items[i].name, row) == 0) {
+  const struct rules *rules = table->rules;
+  for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
+    if (strcmp(rules->items[i].name, rule) == 0) {
       const struct reading reading = {
           .names = names,
           .type = {.describe = describe},
-          .interval_ns = interval_ns(table, &rows->items[i]),
+          .interval_ns = interval_ns(table, &rules->items[i]),
           .values_len = 1,
       };
-      return lock_heard(table, &rows->items[i], &reading, true);
+      return lock_heard(table, &rules->items[i], &reading, true);
     }
   }
   return NULL;

@@ -10,7 +10,7 @@
 #include "resource_alert/table/table.h"
 
 struct table {
-  const struct rows *rows;
+  const struct rules *rules;
   struct changes *changes;
   struct table_limits limits;
   struct series_places places;
@@ -24,7 +24,7 @@ struct table {
   struct series_store store;
   struct series_types types;
   struct series_types heard_types; /* of notifications */
-  struct row **matched;            /* for rows_match() */
+  struct rule **matched;           /* for rules_match() */
   uint64_t taken_before;           /* values of series that are no more */
   _Atomic uint64_t series_len;
   _Atomic uint64_t watched_len;
@@ -36,7 +36,7 @@ struct table {
 struct sighting {
   const struct reading *reading;
   struct fingerprint id;
-  struct row *row; /* the <Notification> that hears of it; NULL: a value */
+  struct rule *rule; /* the <Notification> that hears of it; NULL: a value */
 };
 
 /* SERIES (NULL: not found) or what is in its place now, made at first sight,

@@ -5,36 +5,36 @@
 
 #include "resource_alert/table/table_parts.h"
 
-/* Which rows want the series; their number into *ret_len. True if it is to be
+/* Which rules want the series; their number into *ret_len. True if it is to be
  * bound. */
-static bool find_rows(struct table *table, const struct sighting *sighting,
-                      struct series_binding *binding) {
+static bool find_rules(struct table *table, const struct sighting *sighting,
+                       struct series_binding *binding) {
   const struct reading_names *names = binding->names;
   selector_subject_init(&binding->subject, names);
-  if (sighting->row != NULL) {
-    table->matched[0] = sighting->row;
+  if (sighting->rule != NULL) {
+    table->matched[0] = sighting->rule;
     binding->matched_len = 1;
     return true;
   }
   binding->matched_len =
-      rows_match(table->rows, &binding->subject, names, table->matched);
-  return binding->matched_len > 0 || rows_look_at(table->rows, names);
+      rules_match(table->rules, &binding->subject, names, table->matched);
+  return binding->matched_len > 0 || rules_look_at(table->rules, names);
 }
 
-/* The rows' view of a series; NULL in *ret_body: no row cares. Returns 0 or
+/* The rules' view of a series; NULL in *ret_body: no rule cares. Returns 0 or
  * -ENOMEM. */
-static int bind_rows(struct table *table, const struct sighting *sighting,
-                     struct series_body **ret_body) {
+static int bind_rules(struct table *table, const struct sighting *sighting,
+                      struct series_body **ret_body) {
   const struct reading *reading = sighting->reading;
   struct series_binding binding = {
-      .rows = table->rows,
+      .rules = table->rules,
       .names = reading->names,
       .id = sighting->id,
       .matched = table->matched,
-      .is_heard = sighting->row != NULL,
+      .is_heard = sighting->rule != NULL,
   };
   *ret_body = NULL;
-  bool is_wanted = find_rows(table, sighting, &binding);
+  bool is_wanted = find_rules(table, sighting, &binding);
   if (!is_wanted || reading->values_len > UINT8_MAX) {
     return 0;
   }
@@ -78,7 +78,7 @@ static struct series *add_series(struct table *table,
                                  const struct sighting *sighting) {
   struct series_body *body = NULL;
   if (atomic_load(&table->series_len) >= table->limits.series_max ||
-      bind_rows(table, sighting, &body) != 0) {
+      bind_rules(table, sighting, &body) != 0) {
     return NULL;
   }
   struct series *series = use_place(table, body, sighting);

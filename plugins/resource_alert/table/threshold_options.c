@@ -76,27 +76,27 @@ static int check_only_if(const struct option_strings *words,
 }
 
 static int check_threshold(const void *target, struct error *error) {
-  const struct threshold_options *row = target;
-  if (isnan(row->warning_min) && isnan(row->warning_max) &&
-      isnan(row->failure_min) && isnan(row->failure_max)) {
+  const struct threshold_options *rule = target;
+  if (isnan(rule->warning_min) && isnan(rule->warning_max) &&
+      isnan(rule->failure_min) && isnan(rule->failure_max)) {
     return error_set(error, -EINVAL,
                      "has no limit: write WarningMin, WarningMax, FailureMin "
                      "or FailureMax");
   }
-  int code = check_order("WarningMin", row->warning_min, "WarningMax",
-                         row->warning_max, error);
+  int code = check_order("WarningMin", rule->warning_min, "WarningMax",
+                         rule->warning_max, error);
   if (code == 0) {
-    code = check_order("FailureMin", row->failure_min, "FailureMax",
-                       row->failure_max, error);
+    code = check_order("FailureMin", rule->failure_min, "FailureMax",
+                       rule->failure_max, error);
   }
-  if (code == 0 && row->flap_limit > 0 && row->flap_window_s <= 0) {
+  if (code == 0 && rule->flap_limit > 0 && rule->flap_window_s <= 0) {
     code = error_set(error, -EINVAL,
                      "FlapLimit needs a window: write FlapWindow 600");
   }
   if (code == 0) {
-    code = check_severities(&row->severities, error);
+    code = check_severities(&rule->severities, error);
   }
-  return code != 0 ? code : check_only_if(&row->only_if, error);
+  return code != 0 ? code : check_only_if(&rule->only_if, error);
 }
 
 #define SECONDS(option_name, field, preset, text)                              \
@@ -114,7 +114,7 @@ static const struct option options[] = {
      .example = "\"statgrab-memory/percent-used\"",
      .check = check_metric,
      .help =
-         "The series that the row watches: "
+         "The series that the rule watches: "
          "C<[host/]plugin[-instance]/type[-instance][:data source]>, with the "
          "globs C<*>, C<?>, C<[a-z]> and C<[!a-z]> in every part. A glob "
          "matches the "
@@ -135,8 +135,8 @@ static const struct option options[] = {
             "gets worse. A single reading within the limit, or a gap of more "
             "than two intervals, starts the time afresh. Readings are taken "
             "as they come: C<10> at an interval of 10 seconds is the second "
-            "reading in a row."),
-    SECONDS("Recover", recover_s, "0",
+            "reading in a rule."),
+    SECONDS("RecoverFor", recover_s, "0",
             "How long every reading must be within the limits before the state "
             "gets better."),
     {.name = "Hits",
@@ -146,7 +146,7 @@ static const struct option options[] = {
      .max = 65535,
      .unit = "readings",
      .default_text = "1",
-     .help = "How many readings in a row must be beyond a limit before the "
+     .help = "How many readings in a rule must be beyond a limit before the "
              "state gets worse; together with B<For> both must be fulfilled."},
     {.name = "Missing",
      .kind = OPTION_WORD,
@@ -163,13 +163,13 @@ static const struct option options[] = {
      .help =
          "Two words: another value, C<plugin/type[-instance][:data source]> "
          "without globs, and what it must be, C<E<lt>>, C<E<lt>=>, C<E<gt>> or "
-         "C<E<gt>=> and a number. Meanwhile only the row counts; else every "
+         "C<E<gt>=> and a number. Meanwhile only the rule counts; else every "
          "reading of it is as if it were within the limits. The other value is "
          "looked for on the host and with the plugin instance of the series "
          "that is judged; C<plugin-instance/...> means that instance, "
          "C<plugin-/...> none. One that is older than two of its intervals, or "
          "not there, is nothing."},
-    SECONDS("Repeat", repeat_s, "0",
+    SECONDS("RepeatInterval", repeat_s, "0",
             "Time between reminders while the state is not OKAY; C<0>: none."),
     SECONDS("FlapWindow", flap_window_s, "0",
             "See B<FlapLimit>; the time in which changes are counted."),
@@ -199,7 +199,7 @@ static const struct option options[] = {
      .offset = offsetof(struct threshold_options, is_persistent),
      .default_text = "false",
      .help = "Every reading that is not okay is told, not only the change. "
-             "B<Repeat> does the same at a bearable rate."},
+             "B<RepeatInterval> does the same at a bearable rate."},
     {.name = "PersistOK",
      .kind = OPTION_BOOLEAN,
      .offset = offsetof(struct threshold_options, is_okay_persistent),
@@ -221,7 +221,7 @@ static const struct option options[] = {
      .check = message_check,
      .help =
          "The notification's text, at most 255 bytes. C<%{NAME}> stands for: "
-         "C<row>, C<host>, C<plugin>, C<plugin_instance>, C<type>, "
+         "C<rule>, C<host>, C<plugin>, C<plugin_instance>, C<type>, "
          "C<type_instance>, C<data_source>, C<value>, C<limit>, C<state>, "
          "C<previous>, C<since>, C<unit>, C<severity>. Without this option it "
          "is the line "
@@ -239,7 +239,7 @@ const struct option_block threshold_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct threshold_options),
-    .help = "One row of the table of thresholds. Each series that it matches "
+    .help = "One rule of the table of thresholds. Each series that it matches "
             "has a state of its own: UNKNOWN, OKAY, WARNING, FAILURE or "
             "MISSING.",
     .options = options,

@@ -5,7 +5,7 @@
 
 #include "core/option.h"
 
-/* One row of the table. Limits: NaN where none is set. */
+/* One rule of the table. Limits: NaN where none is set. */
 struct threshold_options {
   struct option_head head;
   struct option_strings metrics;
@@ -31,7 +31,7 @@ struct threshold_options {
 
 extern const struct option_block threshold_block;
 
-/* For a row's label: it becomes a part of metric names and file names. Returns
+/* For a rule's label: it becomes a part of metric names and file names. Returns
  * 0 or -EINVAL. */
 int threshold_check_name(const char *label, struct error *error);
 

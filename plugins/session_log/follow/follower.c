@@ -9,7 +9,7 @@
 #include "session_log/follow/follower_state.h"
 
 int follower_new(const struct follower_options *options,
-                 const struct report_sink *report,
+                 const struct log_sink *report,
                  struct follower **ret_follower) {
   struct follower *follower = calloc(1, sizeof(*follower));
   if (follower == NULL) {
@@ -60,17 +60,18 @@ int follower_add(struct follower *follower, struct tracked *file) {
 void follower_complain(struct follower *follower, struct tracked *file,
                        int code, const struct moment *now) {
   if (complaint_fail(&file->complaint, now->mono_ms)) {
-    report(follower->report, REPORT_WARNING,
-           "log \"%s\": %s: cannot read: %s; tried again at every interval",
-           follower->options.name, file->path, strerror(-code));
+    log_write(follower->report, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: cannot read: %s; tried again at every interval",
+              follower->options.name, file->path, strerror(-code));
   }
 }
 
 static void say_readable(struct follower *follower, struct tracked *file,
                          const struct moment *now) {
   if (complaint_clear(&file->complaint, now->mono_ms, NULL)) {
-    report(follower->report, REPORT_NOTICE, "log \"%s\": %s: readable again",
-           follower->options.name, file->path);
+    log_write(follower->report, LOG_LEVEL_NOTICE,
+              "log \"%s\": %s: readable again", follower->options.name,
+              file->path);
   }
 }
 
@@ -93,13 +94,13 @@ static void judge_pattern(struct follower *follower, size_t index, int code,
   const char *pattern = follower->options.patterns[index];
   if (code == 0) {
     if (complaint_clear(complaint, now->mono_ms, NULL)) {
-      report(follower->report, REPORT_NOTICE, "log \"%s\": %s: found",
-             follower->options.name, pattern);
+      log_write(follower->report, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
+                follower->options.name, pattern);
     }
   } else if (complaint_fail(complaint, now->mono_ms)) {
-    report(follower->report, REPORT_WARNING,
-           "log \"%s\": %s: %s; picked up when it appears",
-           follower->options.name, pattern, trouble_with(code));
+    log_write(follower->report, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: %s; picked up when it appears",
+              follower->options.name, pattern, trouble_with(code));
   }
 }
 
@@ -109,9 +110,9 @@ static void cut_crowd(struct follower *follower, const struct moment *now,
                       struct listing *listing) {
   if (listing->len > FOLLOWER_FILES_MAX) {
     if (complaint_fail(&follower->crowd, now->mono_ms)) {
-      report(follower->report, REPORT_WARNING,
-             "log \"%s\": %zu files; only %d are followed",
-             follower->options.name, listing->len, FOLLOWER_FILES_MAX);
+      log_write(follower->report, LOG_LEVEL_WARNING,
+                "log \"%s\": %zu files; only %d are followed",
+                follower->options.name, listing->len, FOLLOWER_FILES_MAX);
     }
     listing_cut(listing, FOLLOWER_FILES_MAX);
   }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/report.h"
+#include "core/log.h"
 #include "session_log/follow/reader.h"
 #include "session_log/follow/watcher.h"
 
@@ -41,8 +41,7 @@ struct follower; /* one owner */
 /* The options are copied, what they borrow must outlive the follower.
  * Returns 0 or -ENOMEM. */
 int follower_new(const struct follower_options *options,
-                 const struct report_sink *report,
-                 struct follower **ret_follower);
+                 const struct log_sink *report, struct follower **ret_follower);
 void follower_free(struct follower *follower); /* accepts NULL */
 
 /* Looks at the files and hands their new lines to the sink. Troubles with

@@ -4,13 +4,13 @@
 #ifndef SESSION_LOG_FOLLOW_FOLLOWER_STATE_H
 #define SESSION_LOG_FOLLOW_FOLLOWER_STATE_H
 
-#include "core/complaint.h"
+#include "core/log.h"
 #include "session_log/follow/follower.h"
 #include "session_log/follow/listing.h"
 
 struct follower {
   struct follower_options options;
-  const struct report_sink *report;
+  const struct log_sink *report;
   struct complaint *complaints; /* owned: one a pattern */
   struct tracked **files;       /* owned */
   size_t files_len;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/complaint.h"
+#include "core/log.h"
 #include "session_log/follow/file_status.h"
 
 enum tracked_state {

@@ -16,7 +16,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 
 struct watch {
   int number; /* inotify's; the same for every log that watches the file */
@@ -201,7 +201,7 @@ int watcher_wait(struct watcher *watcher, int64_t deadline_ms, bool *dirty) {
       {.fd = watcher->wake, .events = POLLIN},
       {.fd = watcher->inotify, .events = POLLIN},
   };
-  (void)poll(fds, 2, deadline_left_ms(deadline_ms));
+  (void)poll(fds, 2, clock_left_ms(deadline_ms));
   if (fds[0].revents != 0 && take_wake(watcher, dirty)) {
     return -ECANCELED;
   }

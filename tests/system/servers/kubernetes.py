@@ -18,7 +18,7 @@ from servers.meddler import Meddler
 from servers.server import Server
 
 SPACE = "trading"
-ROLE_FILE = build.SOURCE / "examples" / "kubernetes-role.yaml"
+ROLE_FILE = build.SOURCE / "contrib/examples" / "kubernetes-role.yaml"
 
 
 def role_documents():

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config_text.h"
+#include "core/config.h"
 #include "core/option.h"
+#include "core/option_doc.h"
 #include "support/failing.h"
 
 struct pool {
@@ -18,7 +19,7 @@ struct pool {
   char *host;
 };
 
-struct house {
+struct plugin {
   struct option_head head;
   struct option_blocks pools;
   struct option_strings globs;
@@ -63,90 +64,90 @@ static const struct option_block pool_block = {
 
 static const char *const modes[] = {"auto", "dryrun", "off", NULL};
 
-static const struct option house_rows[] = {
+static const struct option plugin_rows[] = {
     {.name = "Pool",
      .kind = OPTION_BLOCK,
-     .offset = offsetof(struct house, pools),
+     .offset = offsetof(struct plugin, pools),
      .block = &pool_block},
     {.name = "Metric",
      .kind = OPTION_STRINGS,
-     .offset = offsetof(struct house, globs),
+     .offset = offsetof(struct plugin, globs),
      .help = "Globs."},
     {.name = "Enabled",
      .kind = OPTION_BOOLEAN,
-     .offset = offsetof(struct house, is_on),
+     .offset = offsetof(struct plugin, is_on),
      .default_text = "true",
      .help = "On."},
     {.name = "WarningMax",
      .kind = OPTION_NUMBER,
-     .offset = offsetof(struct house, limit),
+     .offset = offsetof(struct plugin, limit),
      .min = -HUGE_VAL,
      .max = HUGE_VAL,
      .example = "80",
      .help = "Limit."},
     {.name = "Mode",
      .kind = OPTION_WORD,
-     .offset = offsetof(struct house, mode),
+     .offset = offsetof(struct plugin, mode),
      .words = modes,
      .default_text = "dryrun",
      .help = "Mode."},
 };
 
-static const struct option_block house_block = {
-    .name = "house",
-    .size = sizeof(struct house),
-    .help = "The house.",
-    .options = house_rows,
-    .options_len = OPTION_COUNT(house_rows),
+static const struct option_block plugin_block = {
+    .name = "plugin",
+    .size = sizeof(struct plugin),
+    .help = "The plugin.",
+    .options = plugin_rows,
+    .options_len = OPTION_COUNT(plugin_rows),
 };
 
-static int parse(const char *text, struct house *house, struct error *error) {
+static int parse(const char *text, struct plugin *plugin, struct error *error) {
   struct config_item root = {0};
   assert_int_equal(config_text_parse(text, strlen(text), &root, error), 0);
-  assert_int_equal(option_init(&house_block, house), 0);
+  assert_int_equal(option_init(&plugin_block, plugin), 0);
   root.key = strdup("Plugin");
   for (size_t i = 0; i < root.children_len; i++) {
     root.children[i].line = 0; /* as in the daemon */
   }
-  int code = option_parse(&house_block, &root, house, error);
+  int code = option_parse(&plugin_block, &root, plugin, error);
   config_item_fini(&root);
   return code;
 }
 
 static void fills_the_struct(void **state) {
   (void)state;
-  struct house house;
+  struct plugin plugin;
   struct error error = {{0}};
   assert_int_equal(parse("Metric \"a\" \"b\"\nMetric \"c\"\nMode off\n"
                          "Enabled no\nwarningmax 80.5\n"
                          "<Pool \"x\">\nHost \"h\"\n</Pool>\n"
                          "<Pool \"y\">\nPoolSize \"7\"\nHost \"i\"\n</Pool>\n",
-                         &house, &error),
+                         &plugin, &error),
                    0);
-  assert_int_equal(house.globs.len, 3);
-  assert_string_equal(house.globs.items[2], "c");
-  assert_int_equal(house.mode, 2);
-  assert_false(house.is_on);
-  assert_true(fabs(house.limit - 80.5) < 1e-9);
-  const struct pool *pools = house.pools.items;
-  assert_int_equal(house.pools.len, 2);
+  assert_int_equal(plugin.globs.len, 3);
+  assert_string_equal(plugin.globs.items[2], "c");
+  assert_int_equal(plugin.mode, 2);
+  assert_false(plugin.is_on);
+  assert_true(fabs(plugin.limit - 80.5) < 1e-9);
+  const struct pool *pools = plugin.pools.items;
+  assert_int_equal(plugin.pools.len, 2);
   assert_string_equal(pools[0].head.label, "x");
   assert_int_equal(pools[0].size, 5);
   assert_int_equal(pools[1].size, 7);
   assert_string_equal(pools[1].host, "i");
   assert_true(pools[1].head.position > pools[0].head.position);
-  option_fini(&house_block, &house);
+  option_fini(&plugin_block, &plugin);
 }
 
 static void has_defaults(void **state) {
   (void)state;
-  struct house house;
-  assert_int_equal(option_init(&house_block, &house), 0);
-  assert_true(house.is_on);
-  assert_int_equal(house.mode, 1);
-  assert_true(isnan(house.limit));
-  option_fini(&house_block, &house);
-  option_fini(&house_block, NULL);
+  struct plugin plugin;
+  assert_int_equal(option_init(&plugin_block, &plugin), 0);
+  assert_true(plugin.is_on);
+  assert_int_equal(plugin.mode, 1);
+  assert_true(isnan(plugin.limit));
+  option_fini(&plugin_block, &plugin);
+  option_fini(&plugin_block, NULL);
 }
 
 static void refuses_in_one_line(void **state) {
@@ -190,11 +191,11 @@ static void refuses_in_one_line(void **state) {
        "Metric is not a block: write Metric VALUE"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    struct house house;
+    struct plugin plugin;
     struct error error = {{0}};
-    assert_int_equal(parse(cases[i].text, &house, &error), -EINVAL);
+    assert_int_equal(parse(cases[i].text, &plugin, &error), -EINVAL);
     assert_string_equal(error.text, cases[i].error);
-    option_fini(&house_block, &house);
+    option_fini(&plugin_block, &plugin);
   }
 }
 
@@ -205,7 +206,7 @@ static void finds_what_a_sample_lacks(void **state) {
   const char *text = "Metric \"a\"\nEnabled true\nWarningMax 1\nMode off\n"
                      "<Pool \"x\">\nHost \"h\"\n</Pool>\n";
   assert_int_equal(config_text_parse(text, strlen(text), &root, &error), 0);
-  assert_int_equal(option_check_sample(&house_block, &root, &error), -ENOENT);
+  assert_int_equal(option_check_sample(&plugin_block, &root, &error), -ENOENT);
   assert_string_equal(error.text, "<Pool>: PoolSize is not shown");
   config_item_fini(&root);
 }
@@ -223,7 +224,7 @@ static char *reference_of(const struct option_block *block) {
 
 static void prints_the_reference(void **state) {
   (void)state;
-  char *text = reference_of(&house_block);
+  char *text = reference_of(&plugin_block);
   assert_non_null(strstr(text, "=item B<PoolSize> I<1 to 10000 connections> "
                                "(default: C<5>)\n\nKept open."));
   assert_non_null(strstr(text, "=item B<E<lt>Pool \"NAME\"E<gt>>"));
@@ -258,16 +259,16 @@ static void survives_every_allocation_that_fails(void **state) {
   assert_int_equal(config_text_parse(text, strlen(text), &root, NULL), 0);
   size_t failures = 0;
   for (bool has_failed = true; has_failed; failures++) {
-    struct house house;
+    struct plugin plugin;
     struct error error = {{0}};
     failing_after(failures);
-    int code = option_init(&house_block, &house);
+    int code = option_init(&plugin_block, &plugin);
     if (code == 0) {
-      code = option_parse(&house_block, &root, &house, &error);
+      code = option_parse(&plugin_block, &root, &plugin, &error);
     }
     has_failed = failing_stop();
     assert_int_equal(code, has_failed ? -ENOMEM : 0);
-    option_fini(&house_block, &house);
+    option_fini(&plugin_block, &plugin);
   }
   assert_true(failures > 10);
   config_item_fini(&root);

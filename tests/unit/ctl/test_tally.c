@@ -6,22 +6,22 @@
 #include <string.h>
 
 #include "ctl/tally.h"
-#include "resource_alert/table/rows.h"
+#include "resource_alert/table/rules.h"
 
 #define SHORT_MS 300
 
-static void change(struct tally *tally, int64_t at_ms, size_t row,
+static void change(struct tally *tally, int64_t at_ms, size_t rule,
                    const char *series, enum alert_state to) {
-  const struct row one = {.index = row};
-  struct announcement announcement = {.row = &one, .to = to};
+  const struct rule one = {.index = rule};
+  struct announcement announcement = {.rule = &one, .to = to};
   (void)snprintf(announcement.series, sizeof(announcement.series), "%s",
                  series);
   tally_alert(tally, at_ms, &announcement);
 }
 
-static struct tally tally_of(size_t rows, size_t responses) {
+static struct tally tally_of(size_t rules, size_t responses) {
   struct tally tally;
-  assert_int_equal(tally_init(&tally, rows, responses, SHORT_MS), 0);
+  assert_int_equal(tally_init(&tally, rules, responses, SHORT_MS), 0);
   return tally;
 }
 
@@ -35,13 +35,13 @@ test_an_episode_lasts_from_leaving_okay_to_being_back(void **state) {
   change(&tally, 1700, 1, "a", ALERT_MISSING);
   change(&tally, 1800, 1, "a", ALERT_FAILURE);
   change(&tally, 2500, 1, "a", ALERT_OKAY);
-  const struct tally_row *row = &tally.rows[1];
-  assert_int_equal(row->episodes, 1);
-  assert_int_equal(row->failures, 2);
-  assert_int_equal(row->missing, 1);
-  assert_int_equal(row->flaps, 0);
-  assert_int_equal(row->total_ms, 1500);
-  assert_int_equal(tally.rows[0].episodes, 0);
+  const struct tally_rule *rule = &tally.rules[1];
+  assert_int_equal(rule->episodes, 1);
+  assert_int_equal(rule->failures, 2);
+  assert_int_equal(rule->missing, 1);
+  assert_int_equal(rule->flaps, 0);
+  assert_int_equal(rule->total_ms, 1500);
+  assert_int_equal(tally.rules[0].episodes, 0);
   tally_fini(&tally);
 }
 
@@ -52,9 +52,9 @@ static void test_a_short_episode_is_a_flap(void **state) {
   change(&tally, SHORT_MS - 1, 0, "a", ALERT_OKAY);
   change(&tally, 1000, 0, "a", ALERT_WARNING);
   change(&tally, 1000 + SHORT_MS, 0, "a", ALERT_OKAY);
-  assert_int_equal(tally.rows[0].episodes, 2);
-  assert_int_equal(tally.rows[0].flaps, 1);
-  assert_int_equal(tally.rows[0].longest_ms, SHORT_MS);
+  assert_int_equal(tally.rules[0].episodes, 2);
+  assert_int_equal(tally.rules[0].flaps, 1);
+  assert_int_equal(tally.rules[0].longest_ms, SHORT_MS);
   tally_fini(&tally);
 }
 
@@ -65,9 +65,9 @@ static void test_series_are_told_apart(void **state) {
   change(&tally, 100, 0, "b", ALERT_WARNING);
   change(&tally, 1000, 0, "a", ALERT_OKAY);
   change(&tally, 3000, 0, "b", ALERT_UNKNOWN);
-  assert_int_equal(tally.rows[0].episodes, 2);
-  assert_int_equal(tally.rows[0].total_ms, 1000 + 2900);
-  assert_int_equal(tally.rows[0].longest_ms, 2900);
+  assert_int_equal(tally.rules[0].episodes, 2);
+  assert_int_equal(tally.rules[0].total_ms, 1000 + 2900);
+  assert_int_equal(tally.rules[0].longest_ms, 2900);
   assert_int_equal(tally.open_len, 0);
   tally_fini(&tally);
 }
@@ -78,9 +78,9 @@ static void test_what_the_end_cuts_off_is_no_flap(void **state) {
   change(&tally, 0, 0, "a", ALERT_WARNING);
   change(&tally, 0, 0, "b", ALERT_MISSING);
   tally_end(&tally, 100);
-  assert_int_equal(tally.rows[0].episodes, 2);
-  assert_int_equal(tally.rows[0].flaps, 0);
-  assert_int_equal(tally.rows[0].total_ms, 200);
+  assert_int_equal(tally.rules[0].episodes, 2);
+  assert_int_equal(tally.rules[0].flaps, 0);
+  assert_int_equal(tally.rules[0].total_ms, 200);
   assert_int_equal(tally.open_len, 0);
   tally_fini(&tally);
 }

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "dbpool/connection.h"
 #include "dbpool/target.h"
 #include "support/failing.h"
@@ -72,7 +72,7 @@ static void nobody_listens(void **state) {
   for (int i = 0; i < 3; i++) {
     struct error error = {{0}};
     assert_int_equal(
-        connection_open(connection, monotonic_ms() + LONG_MS, &error),
+        connection_open(connection, clock_monotonic_ms() + LONG_MS, &error),
         -ECONNREFUSED);
     assert_non_null(strstr(error.text, "Connection refused"));
     assert_null(strstr(error.text, "Is the server running"));
@@ -90,15 +90,15 @@ static void an_attempt_goes_on_behind(void **state) {
   struct connection *connection = connect_to(&endpoint);
   struct error error = {{0}};
   struct pollfd called = {.fd = listener, .events = POLLIN};
-  assert_int_equal(connection_open(connection, monotonic_ms(), &error),
+  assert_int_equal(connection_open(connection, clock_monotonic_ms(), &error),
                    -EAGAIN);
   assert_int_equal(poll(&called, 1, LONG_MS), 1);
   for (int i = 0; i < 5; i++) {
-    assert_int_equal(connection_open(connection, monotonic_ms() + 1, &error),
-                     -EAGAIN);
+    assert_int_equal(
+        connection_open(connection, clock_monotonic_ms() + 1, &error), -EAGAIN);
   }
   assert_int_equal(count_callers(listener), 1);
-  connection_free(connection, monotonic_ms() + LONG_MS);
+  connection_free(connection, clock_monotonic_ms() + LONG_MS);
   (void)close(listener);
 }
 
@@ -110,7 +110,7 @@ static void an_attempt_ends_by_itself(void **state) {
   struct connection *connection = connect_to(&endpoint);
   struct error error = {{0}};
   assert_int_equal(
-      connection_open(connection, monotonic_ms() + LONG_MS, &error),
+      connection_open(connection, clock_monotonic_ms() + LONG_MS, &error),
       -ETIMEDOUT);
   assert_string_equal(error.text, "did not answer within 0.1 s");
   connection_free(connection, 0);
@@ -140,10 +140,10 @@ static void survives_without_memory(void **state) {
     struct error error = {{0}};
     failing_after(allocations);
     struct connection *connection = connect_to(&endpoint);
-    int code =
-        connection == NULL
-            ? -ENOMEM
-            : connection_open(connection, monotonic_ms() + LONG_MS, &error);
+    int code = connection == NULL
+                   ? -ENOMEM
+                   : connection_open(connection, clock_monotonic_ms() + LONG_MS,
+                                     &error);
     has_failed = failing_stop();
     assert_int_equal(code, has_failed ? -ENOMEM : -ECONNREFUSED);
     connection_free(connection, 0);
@@ -154,10 +154,10 @@ static void survives_without_memory(void **state) {
 
 struct log {
   int lines;
-  char last[REPORT_LINE_BYTES];
+  char last[LOG_LINE_BYTES];
 };
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   struct log *log = context;
   (void)level;
   log->lines++;
@@ -179,7 +179,7 @@ static void a_fault_is_said_once(void **state) {
   (void)close(listen_somewhere(&port));
   struct endpoint_options endpoint = endpoint_at(port, 5);
   struct log log = {0};
-  const struct report_sink sink = {say, &log};
+  const struct log_sink sink = {say, &log};
   struct target target = {.name = "pool \"trading\"",
                           .connection = connect_to(&endpoint),
                           .timeout_ms = LONG_MS,
@@ -209,9 +209,9 @@ static int ask(void *context, struct connection *connection,
 }
 
 static int ask_in_time(struct target *target, struct answer *answer) {
-  int64_t start_ms = monotonic_ms();
+  int64_t start_ms = clock_monotonic_ms();
   int code = target_ask(target, INTERVAL_MS, ask, answer);
-  assert_in_range(monotonic_ms() - start_ms, 0, READ_MS_MAX);
+  assert_in_range(clock_monotonic_ms() - start_ms, 0, READ_MS_MAX);
   return code;
 }
 
@@ -221,7 +221,7 @@ static void a_read_waits_half_an_interval(void **state) {
   int listener = listen_somewhere(&port);
   struct endpoint_options endpoint = endpoint_at(port, 60);
   struct log log = {0};
-  const struct report_sink sink = {say, &log};
+  const struct log_sink sink = {say, &log};
   struct target target = {.name = "pool",
                           .connection = connect_to(&endpoint),
                           .timeout_ms = 60000,
@@ -231,13 +231,13 @@ static void a_read_waits_half_an_interval(void **state) {
     assert_int_equal(ask_in_time(&target, &answer), -EAGAIN);
   }
   assert_int_equal(log.lines, 0); /* nothing is certain yet */
-  target.give_up_ms = monotonic_ms();
+  target.give_up_ms = clock_monotonic_ms();
   assert_int_equal(ask_in_time(&target, &answer), -ETIMEDOUT);
   assert_int_equal(log.lines, 1);
   assert_int_equal(ask_in_time(&target, &answer), -ETIMEDOUT); /* known */
   assert_int_equal(log.lines, 1);
   assert_int_equal(count_callers(listener), 1);
-  target_fini(&target, monotonic_ms() + LONG_MS);
+  target_fini(&target, clock_monotonic_ms() + LONG_MS);
   (void)close(listener);
 }
 
@@ -282,7 +282,7 @@ static void a_late_answer_is_taken(void **state) {
   }
   struct endpoint_options endpoint = endpoint_at(port, 60);
   struct log log = {0};
-  const struct report_sink sink = {say, &log};
+  const struct log_sink sink = {say, &log};
   struct target target = {.name = "pool",
                           .connection = connect_to(&endpoint),
                           .timeout_ms = 60000,

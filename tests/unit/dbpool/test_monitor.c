@@ -18,8 +18,8 @@ struct record {
   size_t len;
   char names[SAMPLES_MAX][64];
   double values[SAMPLES_MAX];
-  size_t notices;
-  char line[REPORT_LINE_BYTES];
+  size_t notifications;
+  char line[LOG_LINE_BYTES];
   size_t lines;
 };
 
@@ -34,12 +34,12 @@ static void put(void *context, const struct sample *sample) {
                                       : (double)sample->values[0].derive;
 }
 
-static void tell(void *context, const struct notice *notice) {
-  (void)notice;
-  ((struct record *)context)->notices++;
+static void tell(void *context, const struct notification *notification) {
+  (void)notification;
+  ((struct record *)context)->notifications++;
 }
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   struct record *record = context;
   (void)level;
   (void)snprintf(record->line, sizeof(record->line), "%s", line);
@@ -67,7 +67,7 @@ static bool was_sent(const struct record *record, const char *name) {
 
 static struct outlets outlets_to(struct record *record) {
   return (struct outlets){.samples = {put, record},
-                          .notices = {tell, record},
+                          .notifications = {tell, record},
                           .report = {say, record}};
 }
 
@@ -169,7 +169,7 @@ static void sends_what_it_concludes(void **state) {
   assert_true(isnan(value_of(&record, "duration-until_exhausted")));
   assert_int_equal((int)value_of(&record, "total_sessions-abandoned"), 7);
   assert_false(was_sent(&record, "total_sessions-fatal"));
-  assert_int_equal(record.notices, 1);
+  assert_int_equal(record.notifications, 1);
   assert_int_equal(record.lines, 0);
   monitor_fini(&monitor);
   monitor_fini(NULL);

@@ -12,25 +12,25 @@
 
 struct kept {
   size_t len;
-  enum notice_severity severities[KEPT_MAX];
-  char messages[KEPT_MAX][NOTICE_MESSAGE_BYTES];
+  enum notification_severity severities[KEPT_MAX];
+  char messages[KEPT_MAX][NOTIFICATION_MESSAGE_BYTES];
   char fields[KEPT_MAX][1024];
 };
 
-static void keep(void *context, const struct notice *notice) {
+static void keep(void *context, const struct notification *notification) {
   struct kept *kept = context;
   assert_in_range(kept->len, 0, KEPT_MAX - 1);
-  assert_string_equal(notice->plugin_instance, "trading");
-  assert_string_equal(notice->type, "current_connections");
-  assert_string_equal(notice->type_instance, "leaked");
+  assert_string_equal(notification->plugin_instance, "trading");
+  assert_string_equal(notification->type, "current_connections");
+  assert_string_equal(notification->type_instance, "leaked");
   size_t i = kept->len++;
-  kept->severities[i] = notice->severity;
+  kept->severities[i] = notification->severity;
   (void)snprintf(kept->messages[i], sizeof(kept->messages[i]), "%s",
-                 notice->message);
+                 notification->message);
   char *to = kept->fields[i];
   size_t used = 0;
-  for (size_t j = 0; j < notice->fields_len; j++) {
-    const struct notice_field *field = &notice->fields[j];
+  for (size_t j = 0; j < notification->fields_len; j++) {
+    const struct notification_field *field = &notification->fields[j];
     char number[32];
     (void)snprintf(number, sizeof(number), "%g", field->number);
     used += (size_t)snprintf(to + used, sizeof(kept->fields[i]) - used,
@@ -58,7 +58,7 @@ static struct leak leak_of(struct session *session, int64_t pid) {
 static void names_each_once_and_its_end_once(void **state) {
   (void)state;
   struct kept kept = {0};
-  const struct notice_sink sink = {keep, &kept};
+  const struct notification_sink sink = {keep, &kept};
   struct suspects suspects = {.pool = "trading", .a_minute = 6};
   struct session session;
   const struct leak leak = leak_of(&session, 4712);
@@ -66,7 +66,7 @@ static void names_each_once_and_its_end_once(void **state) {
   suspects_update(&suspects, &leak, 1, 2 * SECOND, &sink);
   suspects_update(&suspects, &leak, 1, 3 * SECOND, &sink);
   assert_int_equal(kept.len, 1);
-  assert_int_equal(kept.severities[0], NOTICE_WARNING);
+  assert_int_equal(kept.severities[0], NOTIFICATION_WARNING);
   assert_string_equal(
       kept.messages[0],
       "pool \"trading\": process 4712 of \"trading-api\" on 10.0.0.5:50112 "
@@ -80,7 +80,7 @@ static void names_each_once_and_its_end_once(void **state) {
   suspects_update(&suspects, NULL, 0, 4 * SECOND, &sink);
   suspects_update(&suspects, NULL, 0, 5 * SECOND, &sink);
   assert_int_equal(kept.len, 2);
-  assert_int_equal(kept.severities[1], NOTICE_OKAY);
+  assert_int_equal(kept.severities[1], NOTIFICATION_OKAY);
   assert_string_equal(kept.messages[1], "pool \"trading\": process 4712 is no "
                                         "longer a suspect");
 }
@@ -88,7 +88,7 @@ static void names_each_once_and_its_end_once(void **state) {
 static void keeps_to_its_rate(void **state) {
   (void)state;
   struct kept kept = {0};
-  const struct notice_sink sink = {keep, &kept};
+  const struct notification_sink sink = {keep, &kept};
   struct suspects suspects = {.pool = "trading", .a_minute = 3};
   struct session sessions[100];
   struct leak leaks[100];
@@ -112,7 +112,7 @@ static void keeps_to_its_rate(void **state) {
 static void can_be_silent(void **state) {
   (void)state;
   struct kept kept = {0};
-  const struct notice_sink sink = {keep, &kept};
+  const struct notification_sink sink = {keep, &kept};
   struct suspects suspects = {.pool = "trading"};
   struct session session;
   const struct leak leak = leak_of(&session, 4712);
@@ -125,7 +125,7 @@ static void can_be_silent(void **state) {
 static void knows_a_new_session_from_an_old_one(void **state) {
   (void)state;
   struct kept kept = {0};
-  const struct notice_sink sink = {keep, &kept};
+  const struct notification_sink sink = {keep, &kept};
   struct suspects suspects = {.pool = "trading", .a_minute = 6};
   struct session session;
   const struct leak leak = leak_of(&session, 4712);
@@ -134,7 +134,7 @@ static void knows_a_new_session_from_an_old_one(void **state) {
   session.client_address = "";
   suspects_update(&suspects, &leak, 1, 2 * SECOND, &sink);
   assert_int_equal(kept.len, 3);
-  assert_int_equal(kept.severities[1], NOTICE_OKAY);
+  assert_int_equal(kept.severities[1], NOTIFICATION_OKAY);
   assert_non_null(strstr(kept.messages[2], "on a local socket looks leaked"));
 }
 

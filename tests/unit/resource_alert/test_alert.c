@@ -11,7 +11,7 @@
 #define INTERVAL_MS 10000
 #define NONE ((double)NAN)
 
-static const struct alert_rule plain = {
+static const struct alert_limits plain = {
     .warning_min = NONE,
     .warning_max = 80,
     .failure_min = NONE,
@@ -21,7 +21,7 @@ static const struct alert_rule plain = {
 
 struct script {
   struct alert alert;
-  struct alert_rule rule;
+  struct alert_limits limits;
   int64_t now_ms;
   struct alert_change change; /* the last one */
 };
@@ -37,7 +37,7 @@ static enum alert_state take(struct script *script, double value) {
   };
   struct alert_change change;
   bool has_changed =
-      alert_take(&script->alert, &script->rule, value, false, &now, &change);
+      alert_take(&script->alert, &script->limits, value, false, &now, &change);
   if (has_changed) {
     assert_int_not_equal(change.from, change.to);
     assert_int_equal(change.to, script->alert.state);
@@ -59,13 +59,13 @@ static void expect(struct script *script, const double *values,
 
 static void follows_its_limits(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   expect(&script, (double[]){80, 80.1, 95, 95.1, 81, 80, 96, 0}, "OWWFWOFO");
 }
 
 static void keeps_quiet_of_a_first_okay(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   expect(&script, (double[]){1}, "O");
   assert_false(script.change.is_loud);
   expect(&script, (double[]){81}, "W");
@@ -78,9 +78,9 @@ static void keeps_quiet_of_a_first_okay(void **state) {
 
 static void holds_for_its_time(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.for_ms = 20000;
-  script.rule.recover_ms = 30000;
+  struct script script = {.limits = plain};
+  script.limits.for_ms = 20000;
+  script.limits.recover_ms = 30000;
   expect(&script, (double[]){81, 81, 1, 81, 81, 81, 1, 1, 81, 1, 1, 1, 1}, /**/
          "UUOOOWWWWWWWO");
   assert_int_equal(script.change.held_ms, 30000);
@@ -88,52 +88,52 @@ static void holds_for_its_time(void **state) {
 
 static void jumping_between_two_limits_holds_the_lower(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.for_ms = 20000;
+  struct script script = {.limits = plain};
+  script.limits.for_ms = 20000;
   expect(&script, (double[]){1, 81, 96, 81, 96, 96, 96, 81}, "OOOWWWFW");
 }
 
 static void counts_hits(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.hits = 3;
+  struct script script = {.limits = plain};
+  script.limits.hits = 3;
   expect(&script, (double[]){1, 81, 81, 1, 81, 81, 81, 1}, "OOOOOOWO");
 }
 
 static void nan_neither_breaks_nor_fills_a_hold(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.for_ms = 20000;
+  struct script script = {.limits = plain};
+  script.limits.for_ms = 20000;
   expect(&script, (double[]){1, 81, NONE, 81}, "OOOW");
-  script = (struct script){.rule = plain};
-  script.rule.for_ms = 20000;
+  script = (struct script){.limits = plain};
+  script.limits.for_ms = 20000;
   expect(&script, (double[]){1, 81, NONE, NONE, NONE, 81, 81, 81}, "OOOOOOOW");
 }
 
 static void hysteresis_widens_only_the_present_state(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.hysteresis = 5;
+  struct script script = {.limits = plain};
+  script.limits.hysteresis = 5;
   expect(&script, (double[]){79, 81, 76, 75, 74, 79, 96, 91, 90, 89, 76, 74},
          "OWWOOOFFWWWO");
 }
 
 static void inverted_limits_are_bad_inside(void **state) {
   (void)state;
-  struct script script = {.rule = {.warning_min = 10,
-                                   .warning_max = 20,
-                                   .failure_min = NONE,
-                                   .failure_max = NONE,
-                                   .is_inverted = true}};
+  struct script script = {.limits = {.warning_min = 10,
+                                     .warning_max = 20,
+                                     .failure_min = NONE,
+                                     .failure_max = NONE,
+                                     .is_inverted = true}};
   expect(&script, (double[]){9, 10, 15, 20, 21}, "OWWWO");
 }
 
 static void a_lower_limit_is_named(void **state) {
   (void)state;
-  struct script script = {.rule = {.warning_min = 3,
-                                   .warning_max = NONE,
-                                   .failure_min = NONE,
-                                   .failure_max = NONE}};
+  struct script script = {.limits = {.warning_min = 3,
+                                     .warning_max = NONE,
+                                     .failure_min = NONE,
+                                     .failure_max = NONE}};
   expect(&script, (double[]){3, 2}, "OW");
   assert_false(script.change.is_limit_max);
   assert_true(fabs(script.change.limit - 3) < 1e-9);
@@ -141,7 +141,7 @@ static void a_lower_limit_is_named(void **state) {
 
 static void a_series_stops_and_comes_back(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   struct alert_change change;
   expect(&script, (double[]){1}, "O");
   assert_true(alert_miss(&script.alert, &plain, 1, 20000, &change));
@@ -155,25 +155,25 @@ static void a_series_stops_and_comes_back(void **state) {
 
 static void back_from_missing_is_not_judged_at_once(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   struct alert_change change;
-  script.rule.for_ms = 20000;
+  script.limits.for_ms = 20000;
   expect(&script, (double[]){1, 81}, "OO");
-  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  assert_true(alert_miss(&script.alert, &script.limits, 1, 20000, &change));
   expect(&script, (double[]){81, 81, 81}, "UUW");
 }
 
 static void ignored_missing_is_unknown(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   struct alert_change change;
-  script.rule.missing = ALERT_MISSING_IGNORE;
+  script.limits.missing = ALERT_MISSING_IGNORE;
   expect(&script, (double[]){1}, "O");
-  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  assert_true(alert_miss(&script.alert, &script.limits, 1, 20000, &change));
   assert_int_equal(change.to, ALERT_UNKNOWN);
   assert_false(change.is_loud);
   expect(&script, (double[]){81}, "W");
-  assert_true(alert_miss(&script.alert, &script.rule, 1, 20000, &change));
+  assert_true(alert_miss(&script.alert, &script.limits, 1, 20000, &change));
   assert_true(change.is_loud);
   expect(&script, (double[]){1}, "O");
   assert_true(script.change.is_loud);
@@ -181,16 +181,16 @@ static void ignored_missing_is_unknown(void **state) {
 
 static void flapping_needs_a_calm_window(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
-  script.rule.flap_limit = 3;
-  script.rule.flap_window_ms = 60000;
+  struct script script = {.limits = plain};
+  script.limits.flap_limit = 3;
+  script.limits.flap_window_ms = 60000;
   expect(&script, (double[]){1, 81, 1, 81, 1, 1, 81, 1, 1, 1, 1, 1, 1, 1}, /**/
          "OWOWWWWWWWWWWO");
 }
 
 static void a_restored_state_is_no_change(void **state) {
   (void)state;
-  struct script script = {.rule = plain};
+  struct script script = {.limits = plain};
   alert_restore(&script.alert, ALERT_FAILURE, true, 5);
   expect(&script, (double[]){96}, "F");
   assert_int_equal(script.change.to, 0);

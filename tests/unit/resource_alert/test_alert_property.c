@@ -33,15 +33,15 @@ struct reading_taken {
 };
 
 struct history {
-  struct alert_rule rule;
+  struct alert_limits limits;
   struct alert alert;
   struct reading_taken taken[READINGS];
   size_t len;
   int64_t missed_ms; /* when it was last missed; -1 never */
 };
 
-static void draw_rule(struct alert_rule *rule) {
-  *rule = (struct alert_rule){
+static void draw_limits(struct alert_limits *limits) {
+  *limits = (struct alert_limits){
       .warning_min = draw(2) ? 10 : (double)NAN,
       .warning_max = draw(4) ? 80 : (double)NAN,
       .failure_min = (double)NAN,
@@ -78,22 +78,22 @@ static bool has_held(const struct history *history, int64_t hold_ms,
 
 static void check_change(const struct history *history,
                          const struct alert_change *change) {
-  const struct alert_rule *rule = &history->rule;
+  const struct alert_limits *limits = &history->limits;
   assert_int_not_equal(change->from, change->to);
   switch (change->to) {
   case ALERT_FAILURE:
-    assert_true(has_held(history, rule->for_ms, rule->hits, true, true));
+    assert_true(has_held(history, limits->for_ms, limits->hits, true, true));
     break;
   case ALERT_WARNING:
     if (change->from == ALERT_FAILURE) {
-      assert_true(has_held(history, rule->recover_ms, 1, true, false));
+      assert_true(has_held(history, limits->recover_ms, 1, true, false));
     } else {
-      assert_true(has_held(history, rule->for_ms, rule->hits, false, true));
+      assert_true(has_held(history, limits->for_ms, limits->hits, false, true));
     }
     break;
   case ALERT_OKAY:
     if (change->from == ALERT_WARNING || change->from == ALERT_FAILURE) {
-      assert_true(has_held(history, rule->recover_ms, 1, false, false));
+      assert_true(has_held(history, limits->recover_ms, 1, false, false));
     }
     break;
   case ALERT_UNKNOWN:
@@ -105,14 +105,14 @@ static void check_change(const struct history *history,
 }
 
 static void take(struct history *history, int64_t now_ms, double value) {
-  const struct alert_rule *rule = &history->rule;
-  bool is_failing = value > rule->failure_max || value < rule->failure_min;
+  const struct alert_limits *limits = &history->limits;
+  bool is_failing = value > limits->failure_max || value < limits->failure_min;
   history->taken[history->len++] = (struct reading_taken){
       .at_ms = now_ms,
       .is_reading = !isnan(value),
       .is_failing = is_failing,
-      .is_warned =
-          is_failing || value > rule->warning_max || value < rule->warning_min,
+      .is_warned = is_failing || value > limits->warning_max ||
+                   value < limits->warning_min,
   };
   const struct alert_time now = {.series_ms = now_ms,
                                  .wall_ms = now_ms,
@@ -120,7 +120,7 @@ static void take(struct history *history, int64_t now_ms, double value) {
                                  .gap_ms = GAP_MS};
   enum alert_state before = (enum alert_state)history->alert.state;
   struct alert_change change;
-  if (alert_take(&history->alert, rule, value, false, &now, &change)) {
+  if (alert_take(&history->alert, limits, value, false, &now, &change)) {
     assert_int_equal(change.from, before);
     assert_int_equal(change.to, history->alert.state);
     check_change(history, &change);
@@ -139,7 +139,8 @@ static void live(struct history *history) {
       now_ms += 20 * INTERVAL_MS;
     } else if (event == 1) {
       struct alert_change change;
-      if (alert_miss(&history->alert, &history->rule, now_ms, 20000, &change)) {
+      if (alert_miss(&history->alert, &history->limits, now_ms, 20000,
+                     &change)) {
         assert_int_not_equal(change.from, change.to);
       }
       history->missed_ms = now_ms;
@@ -156,7 +157,7 @@ static void holds_of_every_history(void **state) {
   static struct history history;
   for (int i = 0; i < HISTORIES; i++) {
     history = (struct history){.missed_ms = -1};
-    draw_rule(&history.rule);
+    draw_limits(&history.limits);
     live(&history);
   }
 }

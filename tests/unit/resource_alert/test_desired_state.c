@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/file_util.h"
 #include "resource_alert/response/desired_lines.h"
 #include "resource_alert/response/desired_state.h"
 
@@ -28,10 +28,10 @@ static _Atomic int hanging;  /* the one that does */
 static _Atomic int failures; /* calls that will fail yet */
 
 static int pass(enum call call) {
-  int64_t deadline_ms = monotonic_ms() + HOLD_MS;
+  int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS;
   while (atomic_load(&held) == (int)call) {
     atomic_store(&hanging, (int)call);
-    assert_true(monotonic_ms() < deadline_ms);
+    assert_true(clock_monotonic_ms() < deadline_ms);
     (void)poll(NULL, 0, 1);
   }
   atomic_store(&hanging, NONE);
@@ -63,18 +63,19 @@ struct bed {
   char path[128];
   struct desired_state *states;
   _Atomic int errors;
-  _Atomic int notices;
+  _Atomic int notifications;
 };
 
-static void count(void *context, enum report_level level, const char *line) {
+static void count(void *context, enum log_level level, const char *line) {
   struct bed *bed = context;
   (void)line;
-  atomic_fetch_add(level == REPORT_ERROR ? &bed->errors : &bed->notices, 1);
+  atomic_fetch_add(
+      level == LOG_LEVEL_ERROR ? &bed->errors : &bed->notifications, 1);
 }
 
 static int begin(void **state) {
   static struct bed bed;
-  static struct report_sink log = {.say = count, .context = &bed};
+  static struct log_sink log = {.write = count, .context = &bed};
   bed = (struct bed){.directory = "/tmp/kept.XXXXXX"};
   *state = &bed;
   if (mkdtemp(bed.directory) == NULL) {
@@ -102,8 +103,7 @@ static int kept_number(const struct bed *bed, const char *response) {
   char *text = NULL;
   size_t bytes = 0;
   json_t *entries = json_object();
-  assert_int_equal(atomic_file_read(bed->path, 1 << 26, &text, &bytes, NULL),
-                   0);
+  assert_int_equal(file_read(bed->path, 1 << 26, &text, &bytes, NULL), 0);
   assert_int_equal(desired_lines_take(entries, text), 0);
   free(text);
   const json_t *entry = json_object_get(entries, response);
@@ -119,17 +119,17 @@ static void put_and_find(struct bed *bed, int number) {
 
 static void expect_small(const struct bed *bed) {
   struct stat status;
-  int64_t deadline_ms = monotonic_ms() + HOLD_MS;
+  int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS;
   while (stat(bed->path, &status) != 0 || status.st_size > 4096) {
-    assert_true(monotonic_ms() < deadline_ms);
+    assert_true(clock_monotonic_ms() < deadline_ms);
     (void)poll(NULL, 0, 1);
   }
 }
 
 static void expect_count(_Atomic int *counter, int count) {
-  int64_t deadline_ms = monotonic_ms() + HOLD_MS;
+  int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS;
   while (atomic_load(counter) != count) {
-    assert_true(monotonic_ms() < deadline_ms);
+    assert_true(clock_monotonic_ms() < deadline_ms);
     (void)poll(NULL, 0, 1);
   }
 }
@@ -157,10 +157,10 @@ static void a_disk_that_hangs_is_left_at_the_end(void **state) {
   atomic_store(&held, SYNC);
   put(bed, 1);
   expect_count(&hanging, SYNC);
-  int64_t begun_ms = monotonic_ms();
+  int64_t begun_ms = clock_monotonic_ms();
   desired_state_free(bed->states);
-  assert_in_range(monotonic_ms() - begun_ms, 0, HOLD_MS / 2);
-  assert_int_equal(atomic_load(&bed->notices), 1);
+  assert_in_range(clock_monotonic_ms() - begun_ms, 0, HOLD_MS / 2);
+  assert_int_equal(atomic_load(&bed->notifications), 1);
   assert_int_equal(kept_number(bed, "odd"), 1);
   atomic_store(&held, NONE); /* lets the thread go */
   bed->states = NULL;
@@ -192,7 +192,7 @@ static void a_disk_that_fails_is_said_once_and_tried_again(void **state) {
   put_and_find(bed, 1);
   expect_count(&bed->errors, 1);
   put_and_find(bed, 2);
-  expect_count(&bed->notices, 1);
+  expect_count(&bed->notifications, 1);
   assert_int_equal(atomic_load(&bed->errors), 1);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* engine: weeks of history on a clock that the test turns: what is told, what
  * is kept over a restart, what a storm and many threads do. */
-#include "engine_site.h"
+#include "engine_deps.h"
 
 #include <malloc.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/table/table.h"
 
@@ -42,18 +42,18 @@ struct fixture {
   struct engine *engine;
   pthread_mutex_t lock; /* guards all below */
   size_t told;
-  enum notice_severity severities[TOLD_MAX];
-  char lines[64][REPORT_LINE_BYTES];
+  enum notification_severity severities[TOLD_MAX];
+  char lines[64][LOG_LINE_BYTES];
   size_t lines_len;
 };
 
 static struct fixture fixture;
 
-static void say(void *unused, enum report_level level, const char *line) {
+static void say(void *unused, enum log_level level, const char *line) {
   (void)unused, (void)level;
   (void)pthread_mutex_lock(&fixture.lock);
-  (void)snprintf(fixture.lines[fixture.lines_len++ % 64], REPORT_LINE_BYTES,
-                 "%s", line);
+  (void)snprintf(fixture.lines[fixture.lines_len++ % 64], LOG_LINE_BYTES, "%s",
+                 line);
   (void)pthread_mutex_unlock(&fixture.lock);
 }
 
@@ -67,27 +67,27 @@ static size_t count_lines(const char *part) {
   return count;
 }
 
-static void hear(void *unused, const struct notice *notice) {
+static void hear(void *unused, const struct notification *notification) {
   (void)unused;
   (void)pthread_mutex_lock(&fixture.lock);
-  fixture.severities[fixture.told++ % TOLD_MAX] = notice->severity;
+  fixture.severities[fixture.told++ % TOLD_MAX] = notification->severity;
   (void)pthread_mutex_unlock(&fixture.lock);
 }
 
 static void open_engine(void) {
-  const struct engine_site site = {
+  const struct engine_deps deps = {
       .clock = &turned_clock,
       .options = &fixture.options,
       .host = "h",
       .interval_ms = INTERVAL_S * 1000,
       .missing_intervals = 2,
       .find_type = find_gauge,
-      .log = {.say = say},
-      .notices = {.put = hear},
+      .log = {.write = say},
+      .notifications = {.put = hear},
       .journal = fixture.journal,
   };
   struct error error = {{0}};
-  if (engine_new(&site, &fixture.engine, &error) != 0) {
+  if (engine_new(&deps, &fixture.engine, &error) != 0) {
     fail_msg("%s", error.text);
   }
 }
@@ -182,20 +182,20 @@ static void expect_told(size_t count) {
   assert_int_equal(told(), count);
 }
 
-static json_t *row(void) {
-  static json_t *rows;
-  json_decref(rows);
-  rows = fixture.engine == NULL ? NULL : engine_tell_rows(fixture.engine);
-  return json_array_get(rows, 0);
+static json_t *rule(void) {
+  static json_t *rules;
+  json_decref(rules);
+  rules = fixture.engine == NULL ? NULL : engine_tell_rules(fixture.engine);
+  return json_array_get(rules, 0);
 }
 
 static void expect_state(const char *state) {
-  assert_string_equal(json_string_value(json_object_get(row(), "state")),
+  assert_string_equal(json_string_value(json_object_get(rule(), "state")),
                       state);
 }
 
 static double since(void) {
-  return json_number_value(json_object_get(row(), "since"));
+  return json_number_value(json_object_get(rule(), "since"));
 }
 
 static const char plain[] = "<Threshold \"r\">\n"
@@ -203,8 +203,8 @@ static const char plain[] = "<Threshold \"r\">\n"
                             "WarningMax 10\n"
                             "FailureMax 20\n"
                             "For 30\n"
-                            "Recover 60\n"
-                            "Repeat 4000\n"
+                            "RecoverFor 60\n"
+                            "RepeatInterval 4000\n"
                             "</Threshold>\n";
 
 /* ---- what is told ---- */
@@ -223,7 +223,7 @@ static void a_week_is_told_as_it_was(void **state) {
   }
   live(1, 120);
   expect_told(7 * 13);
-  assert_int_equal(fixture.severities[7 * 13 - 1], NOTICE_OKAY);
+  assert_int_equal(fixture.severities[7 * 13 - 1], NOTIFICATION_OKAY);
 }
 
 static void a_spike_an_hour_is_told_to_nobody(void **state) {
@@ -270,7 +270,7 @@ static void a_machine_that_slept_tells_nothing(void **state) {
   assert_int_equal(told(), 1);
 }
 
-static void a_series_that_stops_is_named_with_its_row(void **state) {
+static void a_series_that_stops_is_named_with_its_rule(void **state) {
   (void)state;
   start(plain);
   live(1, 100);
@@ -280,17 +280,17 @@ static void a_series_that_stops_is_named_with_its_row(void **state) {
   expect_state("MISSING");
   expect_told(6); /* and five reminders */
   assert_int_equal(
-      count_lines("row \"r\": OKAY -> MISSING, h/p/t without a reading for"),
+      count_lines("rule \"r\": OKAY -> MISSING, h/p/t without a reading for"),
       1);
 }
 
-static void a_row_without_a_series_is_named_once(void **state) {
+static void a_rule_without_a_series_is_named_once(void **state) {
   (void)state;
   start(plain);
   for (int i = 0; i < 100; i++) {
     pass_interval();
   }
-  assert_int_equal(count_lines("row \"r\": no series for 30 s"), 1);
+  assert_int_equal(count_lines("rule \"r\": no series for 30 s"), 1);
 }
 
 /* ---- over a restart ---- */
@@ -337,7 +337,7 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
   (void)state;
   char path[128];
   struct error error = {{0}};
-  const struct report_sink log = {.say = say};
+  const struct log_sink log = {.write = say};
   (void)snprintf(path, sizeof(path), "%s/journal", fixture.directory);
   assert_int_equal(journal_new(path, &log, &fixture.journal, &error), 0);
   start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
@@ -353,7 +353,7 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
   fixture.journal = NULL;
   char *text = NULL;
   size_t bytes = 0;
-  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
+  assert_int_equal(file_read(path, 1 << 20, &text, &bytes, NULL), 0);
   assert_non_null(strstr(text, "\"folded\":65535")); /* as many as it counts */
   assert_ptr_equal(strchr(text, '\n') + 1, text + bytes); /* one line */
   free(text);
@@ -410,7 +410,7 @@ static size_t memory_at_rest(void) {
  */
 static void what_is_gone_gives_its_memory_back(void **state) {
   (void)state;
-  start("Forget 60\n"
+  start("ForgetAfter 60\n"
         "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
   size_t in_use = 0;
   for (int generation = 0; generation < 10; generation++) {
@@ -456,7 +456,7 @@ static void many_writers_while_days_pass(void **state) {
   pthread_t threads[WRITERS];
   int numbers[WRITERS];
   start("PublishSeries false\n"
-        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\nRepeat 60\n"
+        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\nRepeatInterval 60\n"
         "OnlyIf \"p-16-4/t\" \">= 0\"\n</Threshold>\n"
         "<Notification \"n\">\n</Notification>\n");
   for (int i = 0; i < WRITERS; i++) {
@@ -464,18 +464,18 @@ static void many_writers_while_days_pass(void **state) {
     assert_int_equal(
         pthread_create(&threads[i], NULL, write_values, &numbers[i]), 0);
   }
-  const struct notice notice = {.severity = NOTICE_WARNING,
-                                .host = "h",
-                                .plugin = "q",
-                                .plugin_instance = "",
-                                .type = "",
-                                .type_instance = "",
-                                .message = ""};
+  const struct notification notification = {.severity = NOTIFICATION_WARNING,
+                                            .host = "h",
+                                            .plugin = "q",
+                                            .plugin_instance = "",
+                                            .type = "",
+                                            .type_instance = "",
+                                            .message = ""};
   for (int i = 0; i < 300; i++) {
     monotonic += 600 * 1000;
-    engine_hear(fixture.engine, &notice);
+    engine_hear(fixture.engine, &notification);
     turn();
-    json_decref(engine_tell_rows(fixture.engine));
+    json_decref(engine_tell_rules(fixture.engine));
   }
   for (int i = 0; i < WRITERS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -494,8 +494,8 @@ int main(void) {
       TEST(a_spike_an_hour_is_told_to_nobody),
       TEST(clock_steps_change_nothing),
       TEST(a_machine_that_slept_tells_nothing),
-      TEST(a_series_that_stops_is_named_with_its_row),
-      TEST(a_row_without_a_series_is_named_once),
+      TEST(a_series_that_stops_is_named_with_its_rule),
+      TEST(a_rule_without_a_series_is_named_once),
       TEST(a_restart_tells_nothing),
       TEST(an_outage_is_no_time_held),
       TEST(a_storm_is_folded_and_its_end_is_told),

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/actions/exec_run.h"
 
 static char helper[PATH_MAX];
@@ -57,7 +57,7 @@ static struct exec_job job_of(const char *const *words) {
       .command = words,
       .command_len = len,
       .input = "",
-      .deadline_ms = monotonic_ms() + 30000,
+      .deadline_ms = clock_monotonic_ms() + 30000,
       .cancel_fd = -1,
   };
 }
@@ -67,7 +67,7 @@ static int run_shell(const char *script, int timeout_ms) {
   struct exec_job job = job_of(words);
   job.input = "{\"event\":\"engage\"}";
   job.input_bytes = strlen(job.input);
-  job.deadline_ms = monotonic_ms() + timeout_ms;
+  job.deadline_ms = clock_monotonic_ms() + timeout_ms;
   error.text[0] = '\0';
   return exec_run(&job, output, sizeof(output), &error);
 }

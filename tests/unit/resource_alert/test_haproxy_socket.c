@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "resource_alert/actions/haproxy_socket.h"
 
 #define LONG_MS 30000
@@ -69,7 +69,7 @@ static void serve_one(int listener, const char *answer, size_t bytes,
 }
 
 static struct action_call call_within(int64_t ms) {
-  return (struct action_call){.deadline_ms = monotonic_ms() + ms,
+  return (struct action_call){.deadline_ms = clock_monotonic_ms() + ms,
                               .cancel_fd = -1};
 }
 

@@ -11,26 +11,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
+#include "core/json_util.h"
 #include "resource_alert/journal.h"
 
 struct fixture {
   char directory[64];
   char path[128];
-  char said[4][REPORT_LINE_BYTES];
+  char said[4][LOG_LINE_BYTES];
   size_t said_len;        /* guarded: read once the journal is freed */
   pthread_mutex_t saying; /* held: whoever says something waits */
   atomic_bool wants_to_say;
-  struct report_sink log;
+  struct log_sink log;
 };
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   (void)level;
   struct fixture *fixture = context;
   atomic_store(&fixture->wants_to_say, true);
   (void)pthread_mutex_lock(&fixture->saying);
   if (fixture->said_len < 4) {
-    (void)snprintf(fixture->said[fixture->said_len++], REPORT_LINE_BYTES, "%s",
+    (void)snprintf(fixture->said[fixture->said_len++], LOG_LINE_BYTES, "%s",
                    line);
   }
   (void)pthread_mutex_unlock(&fixture->saying);
@@ -45,7 +46,7 @@ static int setup(void **state) {
   (void)snprintf(fixture->path, sizeof(fixture->path), "%s/journal",
                  fixture->directory);
   assert_int_equal(pthread_mutex_init(&fixture->saying, NULL), 0);
-  fixture->log = (struct report_sink){.say = say, .context = fixture};
+  fixture->log = (struct log_sink){.write = say, .context = fixture};
   *state = fixture;
   return 0;
 }
@@ -85,7 +86,7 @@ static void wait_for(struct journal *journal, uint64_t written, uint64_t lost) {
 static json_t *load_line(const char *path, size_t number) {
   char *text = NULL;
   size_t bytes = 0;
-  assert_int_equal(atomic_file_read(path, 1 << 20, &text, &bytes, NULL), 0);
+  assert_int_equal(file_read(path, 1 << 20, &text, &bytes, NULL), 0);
   char *line = text;
   for (size_t i = 0; i < number; i++) {
     line = strchr(line, '\n') + 1;
@@ -105,14 +106,14 @@ static void expect_sequence(const char *path, size_t number, int expected) {
 static void writes_one_object_a_line(void **state) {
   struct fixture *fixture = *state;
   struct journal *journal = open_journal(fixture);
-  journal_put(journal, "state", json_pack("{ss}", "row", "pool_used"));
+  journal_put(journal, "state", json_pack("{ss}", "rule", "pool_used"));
   journal_put(journal, "action", NULL);
   journal_free(journal);
   json_t *line = load_line(fixture->path, 0);
   assert_int_equal(json_integer_value(json_object_get(line, "seq")), 1);
   assert_string_equal(json_string_value(json_object_get(line, "event")),
                       "state");
-  assert_string_equal(json_string_value(json_object_get(line, "row")),
+  assert_string_equal(json_string_value(json_object_get(line, "rule")),
                       "pool_used");
   const char *now = json_string_value(json_object_get(line, "time"));
   assert_int_equal(strlen(now), strlen("2026-01-01T00:00:00.000+00:00"));
@@ -218,10 +219,10 @@ static void a_storm_is_folded(void **state) {
 
 static void takes_any_bytes(void **state) {
   (void)state;
-  json_t *text = journal_text("caf\xe9");
+  json_t *text = json_util_text("caf\xe9");
   assert_string_equal(json_string_value(text), "caf?");
   json_decref(text);
-  text = journal_text("caf\xc3\xa9");
+  text = json_util_text("caf\xc3\xa9");
   assert_string_equal(json_string_value(text), "caf\xc3\xa9");
   json_decref(text);
 }

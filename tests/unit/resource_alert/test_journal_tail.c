@@ -92,10 +92,10 @@ static void test_the_end_of_a_large_file(void **state) {
   FILE *file = fopen(path, "we");
   assert_non_null(file);
   for (int i = 0; i < 5000; i++) {
-    (void)fprintf(file, "{\"seq\":%d,\"row\":\"%d\"}\n", i, i);
+    (void)fprintf(file, "{\"seq\":%d,\"rule\":\"%d\"}\n", i, i);
   }
   assert_int_equal(fclose(file), 0);
-  assert_told(1, "{\"row\":\"4999\",\"seq\":4999}\n");
+  assert_told(1, "{\"rule\":\"4999\",\"seq\":4999}\n");
   json_t *events = journal_tail(path, 100000);
   assert_in_range(json_array_size(events), 1000, 4999);
   json_decref(events);

@@ -199,7 +199,7 @@ static void frozen_is_neither_breach_nor_calm(void **state) {
   now_ms += 500 * S;
   step(RESPONSE_FROZEN);
   assert_int_equal(response.state, RESPONSE_OFF);
-  step(RESPONSE_BREACH); /* back from a gap: grace is longer than Engage */
+  step(RESPONSE_BREACH); /* back from a gap: grace is longer than EngageAfter */
   now_ms += 59 * S;
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_OFF);
@@ -275,7 +275,7 @@ static void what_is_on_is_looked_after(void **state) {
   assert_int_equal(act(0), 0);
 }
 
-static void a_row_that_is_bad_again_is_answered_at_once(void **state) {
+static void a_rule_that_is_bad_again_is_answered_at_once(void **state) {
   (void)state;
   begin(&plain, 2);
   response.tasks[0].state = TASK_ON;
@@ -437,7 +437,7 @@ static void what_is_off_is_no_step_of_the_escalation(void **state) {
   assert_false(response_escalate(&response, now_ms));
 }
 
-static void the_escalation_rests_while_no_row_is_bad(void **state) {
+static void the_escalation_rests_while_no_rule_is_bad(void **state) {
   (void)state;
   struct response_rules rules = {.release_ms = 300 * S, .max_acts = 30};
   begin(&rules, 2);
@@ -457,10 +457,11 @@ static void the_escalation_rests_while_no_row_is_bad(void **state) {
 
 /* ---- the trigger ---- */
 
-static void rows_together(void **state) {
+static void rules_together(void **state) {
   (void)state;
-  struct trigger_row rows[] = {{.name = "a"}, {.name = "b"}};
-  struct trigger trigger = {.at_least = ALERT_WARNING, .rows = rows, .len = 2};
+  struct trigger_rule rules[] = {{.name = "a"}, {.name = "b"}};
+  struct trigger trigger = {
+      .at_least = ALERT_WARNING, .rules = rules, .len = 2};
   static const struct {
     enum alert_state a, b;
     enum response_input input;
@@ -476,8 +477,8 @@ static void rows_together(void **state) {
       {ALERT_OKAY, ALERT_UNKNOWN, RESPONSE_CALM, "a"},
   };
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-    rows[0].state = table[i].a;
-    rows[1].state = table[i].b;
+    rules[0].state = table[i].a;
+    rules[1].state = table[i].b;
     assert_int_equal(trigger_judge(&trigger), table[i].input);
     if (table[i].cause == NULL) {
       assert_null(trigger.cause);
@@ -486,8 +487,8 @@ static void rows_together(void **state) {
     }
   }
   trigger.at_least = ALERT_FAILURE;
-  rows[0].state = ALERT_WARNING;
-  rows[1].state = ALERT_OKAY;
+  rules[0].state = ALERT_WARNING;
+  rules[1].state = ALERT_OKAY;
   assert_int_equal(trigger_judge(&trigger), RESPONSE_CALM);
 }
 
@@ -515,7 +516,7 @@ int main(void) {
       TEST(the_brake_latches_and_still_undoes),
       TEST(retries_are_not_counted_by_the_brake),
       TEST(what_is_on_is_looked_after),
-      TEST(a_row_that_is_bad_again_is_answered_at_once),
+      TEST(a_rule_that_is_bad_again_is_answered_at_once),
       TEST(undoing_may_go_step_by_step),
       TEST(goes_on_after_a_restart),
       TEST(an_act_that_may_not_be_done_comes_up_again),
@@ -523,8 +524,8 @@ int main(void) {
       TEST(what_is_on_and_set_off_stays_on),
       TEST(a_response_of_which_all_is_off_does_not_engage),
       TEST(what_is_off_is_no_step_of_the_escalation),
-      TEST(the_escalation_rests_while_no_row_is_bad),
-      cmocka_unit_test(rows_together),
+      TEST(the_escalation_rests_while_no_rule_is_bad),
+      cmocka_unit_test(rules_together),
       cmocka_unit_test(names_are_read_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

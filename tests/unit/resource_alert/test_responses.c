@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
-#include "core/config_text.h"
-#include "core/deadline.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/file_util.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/response/responses.h"
 
@@ -40,7 +40,7 @@ struct outer {
   struct responses_options responses;
 };
 
-static const struct option outer_rows[] = {
+static const struct option outer_rules[] = {
     RESPONSES_OPTION_ROWS(outer, responses),
 };
 
@@ -48,19 +48,19 @@ static const struct option_block outer_block = {
     .name = "resource_alert",
     .size = sizeof(struct outer),
     .help = "x",
-    .options = outer_rows,
-    .options_len = OPTION_COUNT(outer_rows),
+    .options = outer_rules,
+    .options_len = OPTION_COUNT(outer_rules),
 };
 
-static const char *const row_names[] = {"pool", "memory"};
-static const struct responses_rows rows = {row_names, 2};
+static const char *const rule_names[] = {"pool", "memory"};
+static const struct responses_rules rules = {rule_names, 2};
 
 /* One set in a directory of its own. */
 struct bed {
   char directory[64];
   struct outer options;
   struct journal *journal;
-  struct responses_site site;
+  struct responses_deps deps;
   struct responses *responses;
 };
 
@@ -72,7 +72,7 @@ static int make_bed(void **state) {
   if (mkdtemp(bed->directory) == NULL) {
     return -1;
   }
-  static const struct report_sink quiet;
+  static const struct log_sink quiet;
   (void)snprintf(path, sizeof(path), "%s/journal", bed->directory);
   return journal_new(path, &quiet, &bed->journal, NULL);
 }
@@ -122,7 +122,7 @@ static int configure(struct bed *bed, const char *format, struct error *error) {
   int code = option_parse(&outer_block, &root, &bed->options, error);
   config_item_fini(&root);
   if (code == 0) {
-    code = responses_check(&bed->options.responses, &rows, error);
+    code = responses_check(&bed->options.responses, &rules, error);
   }
   return code;
 }
@@ -134,16 +134,16 @@ static void start(struct bed *bed, const char *format) {
       fail_msg("%s", error.text);
     }
   }
-  bed->site = (struct responses_site){
+  bed->deps = (struct responses_deps){
       .options = &bed->options.responses,
-      .rows = rows,
+      .rules = rules,
       .host = "here",
       .state_dir = bed->directory,
       .journal = bed->journal,
-      .row_value = bed->site.row_value,
-      .row_context = bed->site.row_context,
+      .rule_value = bed->deps.rule_value,
+      .rule_context = bed->deps.rule_context,
   };
-  assert_int_equal(responses_start(&bed->site, &bed->responses, &error), 0);
+  assert_int_equal(responses_start(&bed->deps, &bed->responses, &error), 0);
 }
 
 static void stop(struct bed *bed) {
@@ -156,14 +156,14 @@ static char *read_below(const struct bed *bed, const char *name) {
   char *text = NULL;
   size_t bytes;
   (void)snprintf(path, sizeof(path), "%s/%s", bed->directory, name);
-  (void)atomic_file_read(path, 1 << 20, &text, &bytes, NULL);
+  (void)file_read(path, 1 << 20, &text, &bytes, NULL);
   return text; /* NULL: no such file */
 }
 
 /* Waits until the file NAME is there (or not), holding TEXT if not NULL. */
 static void expect_file(const struct bed *bed, const char *name,
                         const char *holding, bool is_there) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (;;) {
     char *text = read_below(bed, name);
     bool is_met =
@@ -173,7 +173,7 @@ static void expect_file(const struct bed *bed, const char *name,
     if (is_met) {
       return;
     }
-    if (monotonic_ms() > deadline_ms) {
+    if (clock_monotonic_ms() > deadline_ms) {
       fail_msg("%s: %s%s in 10 s", name, is_there ? "not there" : "still there",
                holding == NULL ? "" : holding);
     }
@@ -194,9 +194,9 @@ static bool is_kept(const struct bed *bed, const char *text) {
 }
 
 static void expect_kept(const struct bed *bed, const char *text) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   while (!is_kept(bed, text)) {
-    if (monotonic_ms() > deadline_ms) {
+    if (clock_monotonic_ms() > deadline_ms) {
       fail_msg("%s is not kept in 10 s", text);
     }
     (void)poll(NULL, 0, 2);
@@ -208,8 +208,8 @@ static const char one_switch[] = "<SwitchStore file>\n"
                                  "</SwitchStore>\n"
                                  "<Response degrade>\n"
                                  "When pool memory\n"
-                                 "Engage 0\n"
-                                 "Release 0\n"
+                                 "EngageAfter 0\n"
+                                 "ReleaseAfter 0\n"
                                  "<Switch limit_noncore_api>\n"
                                  "</Switch>\n"
                                  "<Switch serve_cached>\n"
@@ -219,12 +219,12 @@ static const char one_switch[] = "<SwitchStore file>\n"
 static void a_switch_comes_and_goes(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
-  expect_file(bed, "switches/limit_noncore_api", "\"row\": \"pool\"", true);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "switches/limit_noncore_api", "\"rule\": \"pool\"", true);
   expect_file(bed, "switches/serve_cached", "\"on\": true", true);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
   expect_kept(bed, "\"ENGAGED\"");
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/switches.json", "{}", true);
@@ -234,7 +234,7 @@ static void a_switch_can_be_read_by_all(void **state) {
   struct bed *bed = *state;
   mode_t before = umask(077);
   start(bed, one_switch);
-  responses_row_changed(bed->responses, 1, ALERT_FAILURE);
+  responses_rule_changed(bed->responses, 1, ALERT_FAILURE);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
   (void)umask(before);
   struct stat status;
@@ -255,14 +255,14 @@ static void a_switch_can_be_read_by_all(void **state) {
 static void what_was_engaged_is_undone_after_a_restart(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   expect_file(bed, "switches/serve_cached", NULL, true);
-  start(bed, NULL); /* the row is not known yet: frozen */
-  responses_row_changed(bed->responses, 1, ALERT_OKAY);
+  start(bed, NULL); /* the rule is not known yet: frozen */
+  responses_rule_changed(bed->responses, 1, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, false);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
@@ -270,13 +270,13 @@ static void what_was_engaged_is_undone_after_a_restart(void **state) {
 static void keep(const struct bed *bed, const char *lines) {
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/responses.jsonl", bed->directory);
-  assert_int_equal(
-      atomic_file_write(path, lines, strlen(lines), 0644, false, NULL), 0);
+  assert_int_equal(file_replace(path, lines, strlen(lines), 0644, false, NULL),
+                   0);
 }
 
 #define KEPT_ON                                                                \
   "{\"version\":1}\n{\"response\":\"degrade\",\"state\":\"ENGAGED\","          \
-  "\"since\":1,\"rows\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"      \
+  "\"since\":1,\"rules\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"     \
   "{\"on\":true,\"memory\":{}}}}\n"
 
 static void an_unreadable_state_is_set_aside(void **state) {
@@ -296,7 +296,7 @@ static void what_stands_before_a_bad_line_counts(void **state) {
   start(bed, one_switch);
   expect_file(bed, "responses.jsonl.bad", "degr", true);
   expect_file(bed, "switches/serve_cached", NULL, true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
@@ -325,10 +325,10 @@ static void a_dry_run_does_nothing_and_says_so(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
   start(bed, text);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "journal", "\"to\":\"ENGAGED\"", true);
   expect_file(bed, "journal", "\"dryrun\"", true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "journal", "\"to\":\"OFF\"", true);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
@@ -361,26 +361,27 @@ static void start_with_mode(struct bed *bed, const char *mode) {
   char text[512];
   stop(bed);
   option_fini(&outer_block, &bed->options);
-  (void)snprintf(text, sizeof(text),
-                 "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
-                 "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\n"
-                 "<Switch one>\nMode %s\n</Switch>\n<Switch two>\n</Switch>\n"
-                 "</Response>\n",
-                 mode);
+  (void)snprintf(
+      text, sizeof(text),
+      "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+      "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
+      "<Switch one>\nMode %s\n</Switch>\n<Switch two>\n</Switch>\n"
+      "</Response>\n",
+      mode);
   start(bed, text);
 }
 
 static void an_action_that_is_off_is_passed_over(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "off");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   expect_file(bed, "switches/two", NULL, true);
   expect_file(bed, "switches/one", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
-  start_with_mode(bed, "off"); /* frozen: no row is seen yet */
+  start_with_mode(bed, "off"); /* frozen: no rule is seen yet */
   expect_file(bed, "switches/two", NULL, true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
@@ -389,10 +390,10 @@ static void an_action_that_is_off_is_passed_over(void **state) {
 static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "auto");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   start_with_mode(bed, "off");
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, true);
@@ -406,13 +407,13 @@ static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
 static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   expect_journalled_once(bed, "\"step\":\"dryrun\"");
   start_with_mode(bed, "dryrun");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "switches/two", NULL, true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, false);
@@ -421,7 +422,7 @@ static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
 static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/switches/two", bed->directory);
@@ -429,7 +430,7 @@ static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
   start_with_mode(bed, "auto");
   expect_file(bed, "switches/two", NULL, true); /* looked after behind one */
   expect_file(bed, "switches/one", NULL, false);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING); /* but by a row */
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING); /* but by a rule */
   expect_file(bed, "switches/one", NULL, true);
 }
 
@@ -438,11 +439,11 @@ static void the_off_file_holds_everything_back(void **state) {
   char text[1024];
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/off", bed->directory);
-  assert_int_equal(atomic_file_write(path, "", 0, 0644, false, NULL), 0);
-  (void)snprintf(text, sizeof(text), "OffFile \"@/off\"\n%s", one_switch);
+  assert_int_equal(file_replace(path, "", 0, 0644, false, NULL), 0);
+  (void)snprintf(text, sizeof(text), "DisableFile \"@/off\"\n%s", one_switch);
   start(bed, text);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
-  expect_file(bed, "journal", "\"OffFile\"", true);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  expect_file(bed, "journal", "\"DisableFile\"", true);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
   assert_int_equal(unlink(path), 0);
   expect_file(bed, "switches/limit_noncore_api", NULL, true);
@@ -451,13 +452,13 @@ static void the_off_file_holds_everything_back(void **state) {
 static void the_brake_is_cleared_by_hand(void **state) {
   struct bed *bed = *state;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
-             "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\n"
-             "MaxActions 1\n<Switch one>\n</Switch>\n</Response>\n");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+             "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
+             "MaxActionsPerHour 1\n<Switch one>\n</Switch>\n</Response>\n");
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "switches/one", NULL, false);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "latched-degrade", "Remove this file", true);
   expect_file(bed, "switches/one", NULL, false);
   char path[128];
@@ -475,13 +476,13 @@ static const char *text_of(const json_t *object, const char *key) {
  * until it shows nothing. */
 static void expect_shown(const struct bed *bed, const char *key,
                          const char *value) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (;;) {
     json_t *all = responses_snapshot(bed->responses);
     const char *text = text_of(json_array_get(all, 0), key);
     bool is_met = value[0] == '\0' ? text[0] == '\0'
                                    : strncmp(text, value, strlen(value)) == 0;
-    if (!is_met && monotonic_ms() > deadline_ms) {
+    if (!is_met && clock_monotonic_ms() > deadline_ms) {
       char *shown = json_dumps(all, 0);
       fail_msg("%s is not %s in 10 s: %s", key, value, shown);
     }
@@ -498,16 +499,16 @@ static void a_person_can_give_orders(void **state) {
   struct error error = {{0}};
   start(bed, one_switch);
   expect_shown(bed, "state", "OFF");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   assert_int_equal(responses_command(bed->responses, "degrade",
                                      RESPONSES_RELEASE, "test", &error),
                    0);
   expect_shown(bed, "next", "released by hand");
   expect_file(bed, "switches/serve_cached", NULL, false);
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_shown(bed, "next", "");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   assert_int_equal(
       responses_command(bed->responses, "x", RESPONSES_DRILL, "test", &error),
@@ -523,7 +524,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
   start(bed, text);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   expect_file(bed, "switches/serve_cached", NULL, false);
   (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
@@ -536,7 +537,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   (void)responses_command(bed->responses, NULL, RESPONSES_MODE_CONFIGURED,
                           "test", NULL);
   expect_shown(bed, "mode", "dryrun");
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_shown(bed, "state", "OFF");
   /* a dry run undoes nothing, and does not forget what stands */
   expect_file(bed, "switches/serve_cached", NULL, true);
@@ -550,7 +551,7 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode off\n%s", one_switch);
   start(bed, text);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_shown(bed, "mode", "off");
   expect_shown(bed, "state", "OFF");
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
@@ -561,8 +562,8 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   assert_int_equal(journalled(bed, "held_back"), 0);
 }
 
-static double same_value(void *context, size_t row) {
-  (void)row;
+static double same_value(void *context, size_t rule) {
+  (void)rule;
   return atomic_load((_Atomic double *)context);
 }
 
@@ -570,19 +571,19 @@ static double same_value(void *context, size_t row) {
 static void let_pass(const struct bed *bed, time_t seconds,
                      enum alert_state pool) {
   atomic_fetch_add(&ahead_s, seconds);
-  responses_row_changed(bed->responses, 0, pool);
+  responses_rule_changed(bed->responses, 0, pool);
 }
 
 /* Until the worker has done all that is due. An order is obeyed before the
  * rest, and leaves a line: when the second one is there, the rest was done. */
 static void expect_idle(struct bed *bed) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (int i = 0; i < 2; i++) {
     size_t before = count_in(bed, "responses.jsonl", "\n");
     (void)responses_command(bed->responses, NULL, RESPONSES_CLEAR_LATCH, "test",
                             NULL);
     while (count_in(bed, "responses.jsonl", "\n") == before) {
-      assert_true(monotonic_ms() < deadline_ms);
+      assert_true(clock_monotonic_ms() < deadline_ms);
       (void)poll(NULL, 0, 2);
     }
   }
@@ -590,9 +591,9 @@ static void expect_idle(struct bed *bed) {
 
 static void expect_journalled(const struct bed *bed, const char *text,
                               size_t count) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   while (journalled(bed, text) < count) {
-    assert_true(monotonic_ms() < deadline_ms);
+    assert_true(clock_monotonic_ms() < deadline_ms);
     (void)poll(NULL, 0, 2);
   }
 }
@@ -601,7 +602,7 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
   struct bed *bed = *state;
   static const char drill[] = "\"step\":\"drill\"";
   start(bed, one_switch);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   let_pass(bed, 121, ALERT_WARNING); /* the first is due within 120 s */
   expect_idle(bed);
@@ -621,13 +622,14 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
 static void what_does_not_help_is_escalated(void **state) {
   struct bed *bed = *state;
   static _Atomic double value = 90;
-  bed->site.row_value = same_value;
-  bed->site.row_context = &value;
+  bed->deps.rule_value = same_value;
+  bed->deps.rule_context = &value;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
-             "<Response degrade>\nWhen pool\nEngage 0\nRelease 0\nObserve 1\n"
+             "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter "
+             "0\nEffectCheckAfter 1\n"
              "EscalateIfIneffective true\n<Switch one>\n</Switch>\n"
              "<Switch two>\nAfter 3600\n</Switch>\n</Response>\n");
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
   expect_file(bed, "journal", "\"moved\":false", true);
   expect_file(bed, "journal",
@@ -639,7 +641,7 @@ static void what_does_not_help_is_escalated(void **state) {
 static void a_switch_that_was_cleaned_up_comes_back(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   char path[128];
@@ -656,13 +658,14 @@ static void a_hundred_responses_at_once(void **state) {
   end +=
       snprintf(end, 256, "<SwitchStore file>\nPath \"@/s\"\n</SwitchStore>\n");
   for (int i = 0; i < 100; i++) {
-    end += snprintf(end, 256,
-                    "<Response r%d>\nWhen pool\nEngage 0\nRelease 0\n<Switch "
-                    "s%d>\n</Switch>\n</Response>\n",
-                    i, i);
+    end += snprintf(
+        end, 256,
+        "<Response r%d>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n<Switch "
+        "s%d>\n</Switch>\n</Response>\n",
+        i, i);
   }
   start(bed, text);
-  responses_row_changed(bed->responses, 0, ALERT_WARNING);
+  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
   for (int i = 0; i < 100; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "s/s%d", i);
@@ -670,7 +673,7 @@ static void a_hundred_responses_at_once(void **state) {
     (void)snprintf(name, sizeof(name), "\"s%d\"", i);
     expect_file(bed, "s/switches.json", name, true);
   }
-  responses_row_changed(bed->responses, 0, ALERT_OKAY);
+  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
   expect_file(bed, "s/switches.json", "{}", true);
 }
 
@@ -698,7 +701,7 @@ static void bad_configurations_are_refused(void **state) {
        "the helper program (see HelperDir): "
        "/nonexistent/resource-alert-exec: No such file"},
       {"Mode maybe\n", "Mode \"maybe\""},
-      {"OffFile \"off\"\n", "is not an absolute path"},
+      {"DisableFile \"off\"\n", "is not an absolute path"},
   };
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
     struct error error = {{0}};

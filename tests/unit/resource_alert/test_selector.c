@@ -77,14 +77,14 @@ static void messages_are_filled_in(void **state) {
   for (size_t i = 0; i < MESSAGE_FIELDS; i++) {
     fields[i] = "x";
   }
-  fields[MESSAGE_ROW] = "pool_used";
+  fields[MESSAGE_RULE] = "pool_used";
   fields[MESSAGE_VALUE] = "83.3";
   char text[64];
-  message_format("%{row}: 100%% of %{value} % %{", fields, text, sizeof(text));
+  message_format("%{rule}: 100%% of %{value} % %{", fields, text, sizeof(text));
   assert_string_equal(text, "pool_used: 100% of 83.3 % %{");
-  fields[MESSAGE_HOST] = "\n%{row}%s";
+  fields[MESSAGE_HOST] = "\n%{rule}%s";
   message_format("%{host}", fields, text, sizeof(text));
-  assert_string_equal(text, "?%{row}%s");
+  assert_string_equal(text, "?%{rule}%s");
   message_format("abc\xc3\xa9", fields, text, 5);
   assert_string_equal(text, "abc");
   assert_int_equal(message_check("100% of %{value}%%", NULL), 0);

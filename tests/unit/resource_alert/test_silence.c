@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "resource_alert/status/silence.h"
 #include "support/failing.h"
 
@@ -19,11 +19,11 @@
 struct fixture {
   char directory[64];
   char path[128];
-  char said[REPORT_LINE_BYTES];
-  struct report_sink log;
+  char said[LOG_LINE_BYTES];
+  struct log_sink log;
 };
 
-static void say(void *context, enum report_level level, const char *line) {
+static void say(void *context, enum log_level level, const char *line) {
   (void)level;
   struct fixture *fixture = context;
   (void)snprintf(fixture->said, sizeof(fixture->said), "%s", line);
@@ -37,7 +37,7 @@ static int setup(void **state) {
   assert_non_null(mkdtemp(fixture->directory));
   (void)snprintf(fixture->path, sizeof(fixture->path), "%s/silences.json",
                  fixture->directory);
-  fixture->log = (struct report_sink){.say = say, .context = fixture};
+  fixture->log = (struct log_sink){.write = say, .context = fixture};
   *state = fixture;
   return 0;
 }
@@ -64,7 +64,7 @@ static int add(struct silences *silences, const char *pattern, int64_t until_ms,
   const struct silence_wish wish = {.pattern = pattern,
                                     .until_ms = until_ms,
                                     .who = "anna",
-                                    .comment = "moving house"};
+                                    .comment = "changing disks"};
   return silences_add(silences, &wish, NOW_MS, error);
 }
 
@@ -74,7 +74,7 @@ static void must_add(struct silences *silences, const char *pattern,
   assert_int_equal(add(silences, pattern, until_ms, &error), 0);
 }
 
-static void test_a_pattern_covers_rows_and_series(void **state) {
+static void test_a_pattern_covers_rules_and_series(void **state) {
   struct silences *silences = open_silences(*state);
   must_add(silences, "pool_*", NOW_MS + HOUR_MS);
   must_add(silences, "web1/*", NOW_MS + HOUR_MS);
@@ -140,14 +140,14 @@ static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
   assert_int_equal(silences_new(NULL, &fixture->log, &silences, &error), 0);
   char name[32];
   for (int i = 0; i < SILENCES_MAX; i++) {
-    (void)snprintf(name, sizeof(name), "row%d", i);
+    (void)snprintf(name, sizeof(name), "rule%d", i);
     must_add(silences, name, NOW_MS + (i == 7 ? 1 : HOUR_MS));
   }
   assert_int_equal(add(silences, "one more", NOW_MS + 1, &error), -ENOSPC);
   assert_string_equal(error.text, "there are 256 silences; end one first");
   const struct silence_wish later = {"later", NOW_MS + HOUR_MS, "anna", ""};
   assert_int_equal(silences_add(silences, &later, NOW_MS + 1, &error), 0);
-  assert_true(silences_cover(silences, "row255", "", NOW_MS + 1));
+  assert_true(silences_cover(silences, "rule255", "", NOW_MS + 1));
   silences_free(silences);
 }
 
@@ -159,7 +159,7 @@ static void test_it_is_kept_over_a_restart(void **state) {
   silences = open_silences(*state);
   json_t *all = silences_snapshot(silences, NOW_MS + 1);
   char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
-  assert_string_equal(text, "[{\"comment\":\"moving house\",\"name\":\"cpu\","
+  assert_string_equal(text, "[{\"comment\":\"changing disks\",\"name\":\"cpu\","
                             "\"until\":1700003600.0,\"who\":\"anna\"}]");
   free(text);
   json_decref(all);
@@ -171,8 +171,7 @@ static void test_a_file_without_sense_is_set_aside_and_said(void **state) {
   static const char text[] = "[{\"name\":\"cpu\"";
   struct error error = {{0}};
   assert_int_equal(
-      atomic_file_write(fixture->path, text, strlen(text), 0600, false, &error),
-      0);
+      file_replace(fixture->path, text, strlen(text), 0600, false, &error), 0);
   struct silences *silences = open_silences(fixture);
   assert_non_null(strstr(fixture->said, "silences.json makes no sense"));
   assert_int_equal(access(fixture->path, F_OK), -1);
@@ -186,8 +185,7 @@ static void test_an_entry_without_sense_costs_only_itself(void **state) {
       "{\"name\":\"[x\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"},"
       "{\"name\":\"cpu\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"}]";
   assert_int_equal(
-      atomic_file_write(fixture->path, text, strlen(text), 0600, false, NULL),
-      0);
+      file_replace(fixture->path, text, strlen(text), 0600, false, NULL), 0);
   struct silences *silences = open_silences(fixture);
   assert_true(silences_cover(silences, "cpu", "", NOW_MS));
   json_t *all = silences_snapshot(silences, NOW_MS);
@@ -214,7 +212,7 @@ static void test_memory_that_is_short(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_pattern_covers_rows_and_series),
+      TEST(test_a_pattern_covers_rules_and_series),
       TEST(test_it_ends_by_itself),
       TEST(test_a_second_one_of_that_pattern_replaces_the_first),
       TEST(test_it_can_be_ended),

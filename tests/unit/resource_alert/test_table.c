@@ -20,7 +20,7 @@
 
 struct fixture {
   struct resource_alert_options options;
-  struct rows rows;
+  struct rules rules;
   struct changes changes;
   struct table *table;
   enum reading_kind kind;
@@ -32,35 +32,35 @@ struct fixture {
 
 static struct fixture fixture;
 
-static void add_row(const char *name, const char *metric, double warning_max) {
+static void add_rule(const char *name, const char *metric, double warning_max) {
   struct option_blocks *blocks = &fixture.options.thresholds;
-  struct threshold_options *rows = blocks->items;
-  rows = realloc(rows, (blocks->len + 1) * sizeof(*rows));
-  assert_non_null(rows);
-  struct threshold_options *row = &rows[blocks->len++];
-  blocks->items = rows;
-  assert_int_equal(option_init(&threshold_block, row), 0);
-  row->head.label = strdup(name);
-  row->metrics.items = calloc(1, sizeof(char *));
-  row->metrics.items[0] = strdup(metric);
-  row->metrics.len = 1;
-  row->warning_max = warning_max;
+  struct threshold_options *rules = blocks->items;
+  rules = realloc(rules, (blocks->len + 1) * sizeof(*rules));
+  assert_non_null(rules);
+  struct threshold_options *rule = &rules[blocks->len++];
+  blocks->items = rules;
+  assert_int_equal(option_init(&threshold_block, rule), 0);
+  rule->head.label = strdup(name);
+  rule->metrics.items = calloc(1, sizeof(char *));
+  rule->metrics.items[0] = strdup(metric);
+  rule->metrics.len = 1;
+  rule->warning_max = warning_max;
 }
 
-static struct threshold_options *last_row(void) {
-  struct threshold_options *rows = fixture.options.thresholds.items;
-  return &rows[fixture.options.thresholds.len - 1];
+static struct threshold_options *last_rule(void) {
+  struct threshold_options *rules = fixture.options.thresholds.items;
+  return &rules[fixture.options.thresholds.len - 1];
 }
 
 static void open_table(uint64_t series_max) {
   const struct table_limits limits = {.series_max = series_max,
                                       .missing_intervals = 2,
                                       .forget_ms = 3600 * 1000};
-  const struct rows_source source =
-      resource_alert_rows_source(&fixture.options);
-  assert_int_equal(rows_init(&fixture.rows, &source, NULL), 0);
+  const struct rules_source source =
+      resource_alert_rules_source(&fixture.options);
+  assert_int_equal(rules_init(&fixture.rules, &source, NULL), 0);
   assert_int_equal(
-      table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table), 0);
+      table_new(&fixture.rules, &limits, &fixture.changes, &fixture.table), 0);
   table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
 }
 
@@ -78,7 +78,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
   (void)state;
   table_free(fixture.table);
-  rows_fini(&fixture.rows);
+  rules_fini(&fixture.rules);
   changes_fini(&fixture.changes);
   option_fini(&resource_alert_options, &fixture.options);
   return 0;
@@ -152,23 +152,23 @@ static const char *changes_so_far(void) {
 
 static void each_series_has_its_state(void **state) {
   (void)state;
-  add_row("r", "p-*/t", 10);
+  add_rule("r", "p-*/t", 10);
   open_table(100);
   double high = 11;
   double low = 9;
   put_raw("a", &high);
   put_raw("b", &low);
   assert_string_equal(changes_so_far(), "UW UO");
-  assert_int_equal(row_worst(&fixture.rows.items[0]), ALERT_WARNING);
+  assert_int_equal(rule_worst(&fixture.rules.items[0]), ALERT_WARNING);
   struct table_counts counts;
   table_get_counts(fixture.table, &counts);
   assert_int_equal(counts.watched, 2);
 }
 
-static void two_rows_do_not_share(void **state) {
+static void two_rules_do_not_share(void **state) {
   (void)state;
-  add_row("first", "p/t", 10);
-  add_row("second", "p/*", 20);
+  add_rule("first", "p/t", 10);
+  add_rule("second", "p/*", 20);
   open_table(100);
   put(15);
   assert_string_equal(changes_so_far(), "UW UO");
@@ -176,7 +176,7 @@ static void two_rows_do_not_share(void **state) {
 
 static void a_stale_value_is_ignored(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   put(1);
   assert_string_equal(changes_so_far(), "UO");
@@ -191,8 +191,8 @@ static void a_stale_value_is_ignored(void **state) {
 
 static void a_clock_set_back_a_day_changes_nothing(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
-  last_row()->for_s = 30;
+  add_rule("r", "p/t", 10);
+  last_rule()->for_s = 30;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -209,8 +209,8 @@ static void a_clock_set_back_a_day_changes_nothing(void **state) {
 
 static void a_clock_set_on_a_day_changes_nothing(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
-  last_row()->for_s = 30;
+  add_rule("r", "p/t", 10);
+  last_rule()->for_s = 30;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -223,9 +223,9 @@ static void a_clock_set_on_a_day_changes_nothing(void **state) {
 
 static void a_gap_starts_the_time_afresh(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
-  last_row()->for_s = 30;
-  last_row()->missing = ALERT_MISSING_IGNORE;
+  add_rule("r", "p/t", 10);
+  last_rule()->for_s = 30;
+  last_rule()->missing = ALERT_MISSING_IGNORE;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -240,7 +240,7 @@ static void a_gap_starts_the_time_afresh(void **state) {
 
 static void a_series_that_stops_is_missed_once(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   put(1);
   pass(19000);
@@ -255,7 +255,7 @@ static void a_series_that_stops_is_missed_once(void **state) {
 
 static void nothing_but_nan_is_missing(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   put(1);
   assert_string_equal(changes_so_far(), "UO");
@@ -267,8 +267,8 @@ static void nothing_but_nan_is_missing(void **state) {
 
 static void a_reminder_comes_while_it_is_bad(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
-  last_row()->repeat_s = 25;
+  add_rule("r", "p/t", 10);
+  last_rule()->repeat_s = 25;
   open_table(100);
   put(11);
   for (int i = 0; i < 6; i++) {
@@ -285,7 +285,7 @@ static void a_reminder_comes_while_it_is_bad(void **state) {
 
 static void what_is_gone_gives_its_place_back(void **state) {
   (void)state;
-  add_row("r", "p-*/t", 10);
+  add_rule("r", "p-*/t", 10);
   open_table(3);
   double value = 1;
   struct table_counts counts;
@@ -304,13 +304,13 @@ static void what_is_gone_gives_its_place_back(void **state) {
     pass(3600 * 1000);
     table_get_counts(fixture.table, &counts);
     assert_int_equal(counts.series, 0);
-    assert_int_equal(row_worst(&fixture.rows.items[0]), ALERT_UNKNOWN);
+    assert_int_equal(rule_worst(&fixture.rules.items[0]), ALERT_UNKNOWN);
   }
 }
 
 static void nobody_s_series_are_forgotten(void **state) {
   (void)state;
-  add_row("r", "q/t", 10);
+  add_rule("r", "q/t", 10);
   open_table(1000);
   double value = 1;
   char name[32];
@@ -331,7 +331,7 @@ static void nobody_s_series_are_forgotten(void **state) {
 static void rates_are_right_over_a_clock_step(void **state) {
   (void)state;
   fixture.kind = READING_DERIVE;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   int64_t total = 0;
   put_raw("", &total);
@@ -347,8 +347,8 @@ static void rates_are_right_over_a_clock_step(void **state) {
 static void percentages_are_of_all_sources(void **state) {
   (void)state;
   fixture.sources = 2;
-  add_row("r", "p/t:s1", 70);
-  last_row()->is_percentage = true;
+  add_rule("r", "p/t:s1", 70);
+  last_rule()->is_percentage = true;
   open_table(100);
   put_raw("", (double[]){20, 80});
   pass(INTERVAL_MS);
@@ -370,7 +370,7 @@ static struct alert look(void) {
 
 static void a_calm_value_is_seen_by_who_looks(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   for (int i = 1; i <= 5; i++) {
     put_after_interval(i);
@@ -384,8 +384,8 @@ static void a_calm_value_is_seen_by_who_looks(void **state) {
 
 static void calm_ends_exactly_at_the_limit(void **state) {
   (void)state;
-  add_row("r", "p/t", 0.1); /* no float is 0.1 */
-  last_row()->warning_min = -0.1;
+  add_rule("r", "p/t", 0.1); /* no float is 0.1 */
+  last_rule()->warning_min = -0.1;
   open_table(100);
   for (int i = 0; i < 4; i++) {
     put_after_interval(i % 2 == 0 ? 0.1 : -0.1);
@@ -400,8 +400,8 @@ static void calm_ends_exactly_at_the_limit(void **state) {
 
 static void a_hold_begins_behind_calm_values(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
-  last_row()->for_s = 30;
+  add_rule("r", "p/t", 10);
+  last_rule()->for_s = 30;
   open_table(100);
   for (int i = 0; i < 100; i++) {
     put_after_interval(1);
@@ -419,7 +419,7 @@ static void a_hold_begins_behind_calm_values(void **state) {
 
 static void calm_values_keep_a_series_from_being_missed(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   open_table(100);
   for (int i = 0; i < 100; i++) {
     put_after_interval(1);
@@ -431,16 +431,16 @@ static void calm_values_keep_a_series_from_being_missed(void **state) {
 }
 
 static void only_if(const char *metric, const char *comparison) {
-  struct option_strings *words = &last_row()->only_if;
+  struct option_strings *words = &last_rule()->only_if;
   words->items = calloc(2, sizeof(char *));
   words->items[0] = strdup(metric);
   words->items[1] = strdup(comparison);
   words->len = 2;
 }
 
-static void a_row_counts_only_while_another_value_is_so(void **state) {
+static void a_rule_counts_only_while_another_value_is_so(void **state) {
   (void)state;
-  add_row("r", "p-*/t", 10);
+  add_rule("r", "p-*/t", 10);
   only_if("q/t", ">= 5");
   open_table(100);
   double high = 11;
@@ -468,7 +468,7 @@ static void a_row_counts_only_while_another_value_is_so(void **state) {
 static void a_condition_may_name_an_instance_and_a_source(void **state) {
   (void)state;
   fixture.sources = 2;
-  add_row("r", "p-*/t:s0", 10);
+  add_rule("r", "p-*/t:s0", 10);
   only_if("q-/t:s1", "< 5");
   open_table(100);
   put_named("q", "", (double[]){9, 4});
@@ -483,77 +483,77 @@ static void a_condition_may_name_an_instance_and_a_source(void **state) {
 
 static void add_notification(double ttl_s) {
   struct option_blocks *blocks = &fixture.options.notifications;
-  struct notification_options *row = calloc(1, sizeof(*row));
-  assert_non_null(row);
-  assert_int_equal(option_init(&notification_block, row), 0);
-  row->head.label = strdup("n");
-  free(row->plugin);
-  row->plugin = strdup("p");
-  row->ttl_s = ttl_s;
-  *blocks = (struct option_blocks){.items = row, .len = 1};
+  struct notification_rule_options *rule = calloc(1, sizeof(*rule));
+  assert_non_null(rule);
+  assert_int_equal(option_init(&notification_rule_block, rule), 0);
+  rule->head.label = strdup("n");
+  free(rule->plugin);
+  rule->plugin = strdup("p");
+  rule->ttl_s = ttl_s;
+  *blocks = (struct option_blocks){.items = rule, .len = 1};
 }
 
-static void hear(const char *plugin, enum notice_severity severity) {
-  const struct notice notice = {.severity = severity,
-                                .host = "h",
-                                .plugin = plugin,
-                                .plugin_instance = "",
-                                .type = "t",
-                                .type_instance = "",
-                                .message = "m"};
-  table_hear(fixture.table, &notice, fixture.wall_ms);
+static void hear(const char *plugin, enum notification_severity severity) {
+  const struct notification notification = {.severity = severity,
+                                            .host = "h",
+                                            .plugin = plugin,
+                                            .plugin_instance = "",
+                                            .type = "t",
+                                            .type_instance = "",
+                                            .message = "m"};
+  table_hear(fixture.table, &notification, fixture.wall_ms);
 }
 
 static void a_notification_counts_for_its_time(void **state) {
   (void)state;
   add_notification(30);
   open_table(100);
-  hear("q", NOTICE_FAILURE);
-  hear("p", NOTICE_OKAY);
+  hear("q", NOTIFICATION_FAILURE);
+  hear("p", NOTIFICATION_OKAY);
   assert_string_equal(changes_so_far(), "");
-  hear("p", NOTICE_WARNING);
+  hear("p", NOTIFICATION_WARNING);
   assert_string_equal(changes_so_far(), "UW");
   pass(29000);
-  hear("p", NOTICE_WARNING); /* counts anew */
+  hear("p", NOTIFICATION_WARNING); /* counts anew */
   pass(29000);
   assert_string_equal(changes_so_far(), "UW");
   pass(2000);
   assert_string_equal(changes_so_far(), "UW WO");
-  hear("p", NOTICE_FAILURE);
+  hear("p", NOTIFICATION_FAILURE);
   assert_string_equal(changes_so_far(), "UW WO OF");
   fixture.wall_ms -= 86400 * 1000; /* a clock that is set back is no matter */
-  hear("p", NOTICE_OKAY);
+  hear("p", NOTIFICATION_OKAY);
   assert_string_equal(changes_so_far(), "UW WO OF FO");
 }
 
 static void a_notification_is_not_its_value(void **state) {
   (void)state;
-  add_row("r", "p/t", 10);
+  add_rule("r", "p/t", 10);
   add_notification(30);
   open_table(100);
   put(11);
-  hear("p", NOTICE_FAILURE);
+  hear("p", NOTIFICATION_FAILURE);
   assert_string_equal(changes_so_far(), "UW UF");
   put_after_interval(1);
   assert_string_equal(changes_so_far(), "UW UF WO");
-  assert_int_equal(row_worst(&fixture.rows.items[1]), ALERT_FAILURE);
+  assert_int_equal(rule_worst(&fixture.rules.items[1]), ALERT_FAILURE);
 }
 
 static void survives_every_failed_allocation(void **state) {
   (void)state;
-  add_row("r", "p-*/t", 10);
+  add_rule("r", "p-*/t", 10);
   only_if("q-/t", ">= 5");
   double value = 11;
   for (size_t count = 0;; count++) {
     const struct table_limits limits = {
         .series_max = 10, .missing_intervals = 2, .forget_ms = 1000};
     failing_after(count);
-    const struct rows_source source =
-        resource_alert_rows_source(&fixture.options);
-    int code = rows_init(&fixture.rows, &source, NULL);
+    const struct rules_source source =
+        resource_alert_rules_source(&fixture.options);
+    int code = rules_init(&fixture.rules, &source, NULL);
     if (code == 0) {
       code =
-          table_new(&fixture.rows, &limits, &fixture.changes, &fixture.table);
+          table_new(&fixture.rules, &limits, &fixture.changes, &fixture.table);
     }
     if (code == 0) {
       put_named("q", "", &value);
@@ -567,7 +567,7 @@ static void survives_every_failed_allocation(void **state) {
     }
     table_free(fixture.table);
     fixture.table = NULL;
-    rows_fini(&fixture.rows);
+    rules_fini(&fixture.rules);
   }
   assert_non_null(strstr(fixture.said, "UW"));
 }
@@ -600,7 +600,7 @@ static void the_index_finds_what_is_in_it(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_series_has_its_state),
-      TEST(two_rows_do_not_share),
+      TEST(two_rules_do_not_share),
       TEST(a_stale_value_is_ignored),
       TEST(a_clock_set_back_a_day_changes_nothing),
       TEST(a_clock_set_on_a_day_changes_nothing),
@@ -616,7 +616,7 @@ int main(void) {
       TEST(calm_ends_exactly_at_the_limit),
       TEST(a_hold_begins_behind_calm_values),
       TEST(calm_values_keep_a_series_from_being_missed),
-      TEST(a_row_counts_only_while_another_value_is_so),
+      TEST(a_rule_counts_only_while_another_value_is_so),
       TEST(a_condition_may_name_an_instance_and_a_source),
       TEST(a_notification_counts_for_its_time),
       TEST(a_notification_is_not_its_value),

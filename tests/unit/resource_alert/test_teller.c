@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* teller: a breach and its end are told, whenever the daemon is killed: at each
  * write to the state file, the journal and the one who listens. */
-#include "engine_site.h"
+#include "engine_deps.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/atomic_file.h"
+#include "core/file_util.h"
 #include "resource_alert/journal.h"
 #include "support/dying.h"
 
@@ -24,13 +24,13 @@
 
 static const double phase_values[PHASES] = {1, 11, 1};
 
-static const char row[] = "<Threshold \"r\">\n"
-                          "Metric \"p*/t\"\n"
-                          "WarningMax 10\n"
-                          "For 20\n"
-                          "Recover 20\n"
-                          "Missing \"ignore\"\n"
-                          "</Threshold>\n";
+static const char rule[] = "<Threshold \"r\">\n"
+                           "Metric \"p*/t\"\n"
+                           "WarningMax 10\n"
+                           "For 20\n"
+                           "RecoverFor 20\n"
+                           "Missing \"ignore\"\n"
+                           "</Threshold>\n";
 
 /* What goes on while daemons come and go. */
 struct world {
@@ -52,16 +52,16 @@ static int64_t read_clock(void) { return world->now_ms; }
 static const struct engine_clock clock_of_world = {.monotonic_ms = read_clock,
                                                    .wall_ms = read_clock};
 
-static void hear(void *unused, const struct notice *notice) {
+static void hear(void *unused, const struct notification *notification) {
   (void)unused;
   while (is_hung) {
     (void)poll(NULL, 0, 1);
   }
-  const char *letter = notice->severity == NOTICE_OKAY ? "O" : "W";
+  const char *letter = notification->severity == NOTIFICATION_OKAY ? "O" : "W";
   (void)!write(bus, letter, 1); /* the disk may be full */
 }
 
-static void say(void *unused, enum report_level level, const char *line) {
+static void say(void *unused, enum log_level level, const char *line) {
   (void)unused, (void)level, (void)line;
   if (when_told != NULL) {
     when_told();
@@ -81,13 +81,13 @@ static const char *path_of(const char *name) {
 }
 
 static void begin(void) {
-  const struct report_sink log = {.say = say};
+  const struct log_sink log = {.write = say};
   const struct sample_sink samples = {.put = put_sample};
   struct error error = {{0}};
   bus = open(path_of("bus"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   assert_true(bus >= 0);
   assert_int_equal(journal_new(path_of("journal"), &log, &journal, &error), 0);
-  const struct engine_site site = {
+  const struct engine_deps deps = {
       .clock = &clock_of_world,
       .options = &options,
       .host = "h",
@@ -95,10 +95,10 @@ static void begin(void) {
       .missing_intervals = 3,
       .find_type = find_gauge,
       .log = log,
-      .notices = {.put = hear},
+      .notifications = {.put = hear},
       .journal = journal,
   };
-  assert_int_equal(engine_new(&site, &engine, &error), 0);
+  assert_int_equal(engine_new(&deps, &engine, &error), 0);
   engine_publish(engine, &samples);
 }
 
@@ -195,8 +195,7 @@ static void read_journal(char *ret, size_t bytes) {
   size_t text_bytes = 0;
   size_t length = 0;
   assert_int_equal(
-      atomic_file_read(path_of("journal"), 1 << 20, &text, &text_bytes, NULL),
-      0);
+      file_read(path_of("journal"), 1 << 20, &text, &text_bytes, NULL), 0);
   char *rest = text;
   for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
     json_t *object = json_loads(line, 0, NULL);
@@ -237,7 +236,7 @@ static int forget(void **state) {
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
     (void)unlink(path_of(files[i]));
   }
-  atomic_file_sweep(directory, 0);
+  file_sweep_leftovers(directory, 0);
   world->phase = 0;
   world->now_ms = INT64_C(1700000000000);
   return 0;
@@ -349,8 +348,7 @@ static void a_disk_with_room_again_has_it_all_at_once(void **state) {
   char *text = NULL;
   size_t bytes = 0;
   assert_int_equal(
-      atomic_file_read(path_of("alerts.jsonl"), 1 << 20, &text, &bytes, NULL),
-      0);
+      file_read(path_of("alerts.jsonl"), 1 << 20, &text, &bytes, NULL), 0);
   assert_non_null(strstr(text, "\"WARNING\""));
   free(text);
   end();
@@ -364,7 +362,7 @@ static int setup(void **state) {
   (void)snprintf(directory, sizeof(directory), "/tmp/test_teller.XXXXXX");
   assert_non_null(mkdtemp(directory));
   assert_int_equal(option_init(&resource_alert_options, &options), 0);
-  configure_engine(&options, directory, row);
+  configure_engine(&options, directory, rule);
   return forget(state);
 }
 

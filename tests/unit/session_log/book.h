@@ -22,23 +22,25 @@ static char state_path[128];
 static char *files[] = {log_path};
 static char said[4096];
 
-static void hear(void *context, enum report_level level, const char *line) {
+static void hear(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   size_t bytes = strlen(said);
   (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
 }
 
-static const struct report_sink ear = {hear, NULL};
+static const struct log_sink ear = {hear, NULL};
 /* The last notification, as text. */
 static char noticed[1024];
 
-static void notice(void *context, const struct notice *notice) {
+static void notification(void *context,
+                         const struct notification *notification) {
   (void)context;
-  int bytes = snprintf(noticed, sizeof(noticed), "%s-%s: %s", notice->type,
-                       notice->type_instance, notice->message);
-  for (size_t i = 0; i < notice->fields_len; i++) {
-    const struct notice_field *field = &notice->fields[i];
+  int bytes =
+      snprintf(noticed, sizeof(noticed), "%s-%s: %s", notification->type,
+               notification->type_instance, notification->message);
+  for (size_t i = 0; i < notification->fields_len; i++) {
+    const struct notification_field *field = &notification->fields[i];
     size_t room = sizeof(noticed) - (size_t)bytes;
     bytes += field->text != NULL ? snprintf(noticed + bytes, room, "; %s %s",
                                             field->name, field->text)
@@ -47,7 +49,7 @@ static void notice(void *context, const struct notice *notice) {
   }
 }
 
-static const struct notice_sink board = {notice, NULL};
+static const struct notification_sink board = {notification, NULL};
 static const struct logbook_sinks sinks = {&ear, &board};
 static char name[] = "trading";
 static char opened[] = "Creating new database session";

@@ -25,14 +25,14 @@ static struct reader_buffer buffer;
 static int64_t clock_ms;
 static uint64_t max_bytes = 1 << 20; /* that a poll reads of a file */
 
-static void hear(void *context, enum report_level level, const char *line) {
+static void hear(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   size_t bytes = strlen(said);
   (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
 }
 
-static const struct report_sink ear = {hear, NULL};
+static const struct log_sink ear = {hear, NULL};
 
 static void take(void *context, const struct tracked *file, const char *data,
                  size_t bytes) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "session_log/follow/watcher.h"
 
 #define LOGS 2
@@ -35,10 +35,10 @@ static void watch(size_t log) {
 /* Waits until one of the logs is dirty, for at most MS. */
 static void wait_for_events(int ms, bool dirty[LOGS]) {
   dirty[0] = dirty[1] = false;
-  int64_t deadline_ms = monotonic_ms() + ms;
+  int64_t deadline_ms = clock_monotonic_ms() + ms;
   do {
     assert_int_equal(watcher_wait(watcher, deadline_ms, dirty), 0);
-  } while (!dirty[0] && !dirty[1] && monotonic_ms() < deadline_ms);
+  } while (!dirty[0] && !dirty[1] && clock_monotonic_ms() < deadline_ms);
 }
 
 static int set_up(void **state) {
@@ -103,7 +103,7 @@ static void a_stopped_wait_ends(void **state) {
   (void)state;
   bool dirty[LOGS] = {false};
   watcher_stop(watcher);
-  assert_int_equal(watcher_wait(watcher, monotonic_ms() + 60000, dirty),
+  assert_int_equal(watcher_wait(watcher, clock_monotonic_ms() + 60000, dirty),
                    -ECANCELED);
 }
 

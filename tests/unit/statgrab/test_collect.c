@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "statgrab/file_systems.h"
 #include "statgrab/outlets.h"
 #include "statgrab/tables.h"
@@ -95,8 +95,7 @@ static void an_empty_list_is_no_error(void **state) {
   mount_table_fini(&table);
 }
 
-static void say_nothing(void *context, enum report_level level,
-                        const char *line) {
+static void say_nothing(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -123,18 +122,19 @@ static void tells_of_file_systems(void **state) {
   }
   struct outlets outlets = outlets_of("df", false);
   const struct df_options options = {.values_absolute = true};
-  const struct report_sink nobody = {.say = say_nothing};
+  const struct log_sink nobody = {.write = say_nothing};
   struct file_systems *fs = NULL;
   struct error error = {{0}};
   assert_int_equal(
       file_systems_new(&options, source, "", &outlets, &nobody, &fs, &error),
       0);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(file_systems_put(fs, monotonic_ms() + 10000, &error), 0);
+    assert_int_equal(file_systems_put(fs, clock_monotonic_ms() + 10000, &error),
+                     0);
   }
   assert_true(value("statgrab-df-root/percent-used") > 0);
   assert_true(value("statgrab-df-root/df_complex-free") > 0);
-  assert_int_equal(file_systems_free(fs, monotonic_ms() + 10000), 0);
+  assert_int_equal(file_systems_free(fs, clock_monotonic_ms() + 10000), 0);
 }
 
 /* Its plain functions keep results per thread; ours are read from any. */

@@ -5,7 +5,7 @@
 #include <malloc.h>
 #include <sys/types.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "statgrab/collect.h"
 #include "statgrab/fake_root.h"
 #include "statgrab/reader.h"
@@ -24,8 +24,7 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = count};
 }
 
-static void say_nothing(void *context, enum report_level level,
-                        const char *line) {
+static void say_nothing(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -46,7 +45,7 @@ static struct statgrab_options options;
 static struct reader *reader;
 
 static void open_reader(const char *root, bool with_states) {
-  const struct report_sink log = {.say = say_nothing};
+  const struct log_sink log = {.write = say_nothing};
   struct error error = {{0}};
   assert_int_equal(option_init(&statgrab_options, &options), 0);
   assert_int_equal(statgrab_options_complete(&options), 0);
@@ -59,7 +58,7 @@ static void open_reader(const char *root, bool with_states) {
 }
 
 static void close_reader(void) {
-  assert_int_equal(reader_free(reader, monotonic_ms() + 10000), 0);
+  assert_int_equal(reader_free(reader, clock_monotonic_ms() + 10000), 0);
   option_fini(&statgrab_options, &options);
 }
 
@@ -69,7 +68,7 @@ static void rounds(int from, int to, void (*before)(int round)) {
   for (int i = from; i < to; i++) {
     before(i);
     reader_read(reader, 0);
-    reader_read_file_systems(reader, 0, monotonic_ms() + 10000);
+    reader_read_file_systems(reader, 0, clock_monotonic_ms() + 10000);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "core/deadline.h"
+#include "core/clock.h"
 #include "unit.h"
 
 /* A subject that answers only while the gate is open. */
@@ -88,10 +88,11 @@ static struct prober *open_prober(void) {
 
 /* Asks until the probe has answered. */
 static int await(struct prober *prober, struct probe *probe) {
-  int64_t deadline_ms = monotonic_ms() + 10000;
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
   int code = -EINPROGRESS;
-  while (code == -EINPROGRESS && monotonic_ms() < deadline_ms) {
-    assert_int_equal(prober_ask(prober, &probe, 1, monotonic_ms() + 20), 0);
+  while (code == -EINPROGRESS && clock_monotonic_ms() < deadline_ms) {
+    assert_int_equal(prober_ask(prober, &probe, 1, clock_monotonic_ms() + 20),
+                     0);
     code = probe_take(prober, probe, NULL);
   }
   return code;
@@ -106,8 +107,8 @@ static void gets_answers(void **state) {
     probes[i] = make(prober, false, -i);
   }
   for (int round = 0; round < 3; round++) {
-    assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 10000),
-                     0);
+    assert_int_equal(
+        prober_ask(prober, probes, MANY, clock_monotonic_ms() + 10000), 0);
     for (int i = 0; i < MANY; i++) {
       assert_int_equal(probe_take(prober, probes[i], NULL), -i);
     }
@@ -115,7 +116,7 @@ static void gets_answers(void **state) {
   for (int i = 0; i < MANY; i++) {
     probe_drop(prober, probes[i]);
   }
-  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(prober_free(prober, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), MANY);
 }
 
@@ -125,16 +126,17 @@ static void goes_around_what_hangs(void **state) {
   struct probe *probes[] = {make(prober, true, 5), make(prober, false, 6),
                             make(prober, true, 7), make(prober, false, 8)};
   int64_t since_ms = 0;
-  assert_int_equal(prober_ask(prober, probes, 4, monotonic_ms() + 1000), 0);
+  assert_int_equal(prober_ask(prober, probes, 4, clock_monotonic_ms() + 1000),
+                   0);
   assert_int_equal(probe_take(prober, probes[0], &since_ms), -EINPROGRESS);
-  assert_true(since_ms > 0 && since_ms <= monotonic_ms());
+  assert_true(since_ms > 0 && since_ms <= clock_monotonic_ms());
   assert_int_equal(probe_take(prober, probes[1], NULL), 6);
   assert_int_equal(probe_take(prober, probes[2], NULL), -EINPROGRESS);
   assert_int_equal(probe_take(prober, probes[3], NULL), 8);
   /* the next round does not wait for them again */
-  int64_t before_ms = monotonic_ms();
+  int64_t before_ms = clock_monotonic_ms();
   assert_int_equal(prober_ask(prober, probes, 4, before_ms + 60000), 0);
-  assert_true(monotonic_ms() - before_ms < 30000);
+  assert_true(clock_monotonic_ms() - before_ms < 30000);
   assert_int_equal(probe_take(prober, probes[1], NULL), 6);
   set_gate(true);
   assert_int_equal(await(prober, probes[0]), 5);
@@ -142,7 +144,7 @@ static void goes_around_what_hangs(void **state) {
   for (size_t i = 0; i < 4; i++) {
     probe_drop(prober, probes[i]);
   }
-  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(prober_free(prober, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), 4);
 }
 
@@ -157,7 +159,8 @@ static void bounds_its_threads(void **state) {
     probes[i] = make(prober, i > 0, 1);
   }
   for (int round = 0; round < MANY; round++) {
-    assert_int_equal(prober_ask(prober, probes, MANY, monotonic_ms() + 300), 0);
+    assert_int_equal(
+        prober_ask(prober, probes, MANY, clock_monotonic_ms() + 300), 0);
     assert_int_equal(await(prober, probes[0]), 1);
   }
   assert_int_equal(waiting_now(), PROBER_WORKERS_MAX - 1);
@@ -169,7 +172,7 @@ static void bounds_its_threads(void **state) {
     probe_drop(prober, probes[i]);
   }
   probe_drop(prober, probes[0]);
-  assert_int_equal(prober_free(prober, monotonic_ms() + 10000), 0);
+  assert_int_equal(prober_free(prober, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), MANY);
 }
 
@@ -178,16 +181,16 @@ static void leaves_behind_what_hangs(void **state) {
   (void)state;
   struct prober *prober = open_prober();
   struct probe *probe = make(prober, true, 0);
-  int64_t begun_ms = monotonic_ms();
+  int64_t begun_ms = clock_monotonic_ms();
   assert_int_equal(prober_ask(prober, &probe, 1, begun_ms + 10), 0);
-  while (waiting_now() == 0 && monotonic_ms() < begun_ms + 10000) {
+  while (waiting_now() == 0 && clock_monotonic_ms() < begun_ms + 10000) {
   }
   probe_drop(prober, probe);
-  assert_int_equal(prober_free(prober, monotonic_ms() + 10), 1);
+  assert_int_equal(prober_free(prober, clock_monotonic_ms() + 10), 1);
   assert_int_equal(freed_now(), 0);
   set_gate(true);
-  int64_t deadline_ms = monotonic_ms() + 10000;
-  while (freed_now() == 0 && monotonic_ms() < deadline_ms) {
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
+  while (freed_now() == 0 && clock_monotonic_ms() < deadline_ms) {
   }
   assert_int_equal(freed_now(), 1);
 }

@@ -62,30 +62,30 @@ function moment(date) {
 let host = ""; // the daemon's own: its series go without it
 const seriesName = name => name.startsWith(`${host}/`) ? name.slice(host.length + 1) : name;
 
-function limitWords(row) {
-  const words = LIMITS.filter(([key]) => key in row.limits).map(([key, sign, word]) =>
-    `${word} ${sign} ${number(row.limits[key])}`).join(", ");
-  return row.inverted ? `inverted: ${words}` : words;
+function limitWords(rule) {
+  const words = LIMITS.filter(([key]) => key in rule.limits).map(([key, sign, word]) =>
+    `${word} ${sign} ${number(rule.limits[key])}`).join(", ");
+  return rule.inverted ? `inverted: ${words}` : words;
 }
 
-// "over its warning limit of 80"; a row that recovers is within its limits already.
-function beyondWords(row) {
-  const beyond = LIMITS.filter(([key, sign, word]) => key in row.limits && word === row.state.toLowerCase()
-    && (sign === ">" ? row.value > row.limits[key] : row.value < row.limits[key]));
-  if (row.inverted) return limitWords(row);
-  if (!beyond.length) return `within its limits again (${limitWords(row)})`;
+// "over its warning limit of 80"; a rule that recovers is within its limits already.
+function beyondWords(rule) {
+  const beyond = LIMITS.filter(([key, sign, word]) => key in rule.limits && word === rule.state.toLowerCase()
+    && (sign === ">" ? rule.value > rule.limits[key] : rule.value < rule.limits[key]));
+  if (rule.inverted) return limitWords(rule);
+  if (!beyond.length) return `within its limits again (${limitWords(rule)})`;
   const [[key, sign, word]] = beyond;
-  return `${sign === ">" ? "over" : "under"} its ${word} limit of ${number(row.limits[key], row.unit)}`;
+  return `${sign === ">" ? "over" : "under"} its ${word} limit of ${number(rule.limits[key], rule.unit)}`;
 }
 
-function reason(row, now) {
-  const since = row.since ? ` for ${lasting(now - row.since)}` : "";
-  const others = row.counts[row.state] > 1 ? ` and ${row.counts[row.state] - 1} more` : "";
-  const which = row.series.length ? ` ${seriesName(row.series[0].name)}${others}` : "";
-  const what = row.state === "MISSING" ? `has had no reading${since}`
-    : !Object.keys(row.limits).length ? `is in ${row.state}${since}` // it is told by notifications
-    : `is at ${number(row.value, row.unit)}, ${beyondWords(row)},${since}`;
-  return make("li", {}, make("b", {}, row.name), ` ${what}`, make("span", {class: "quiet"}, which));
+function reason(rule, now) {
+  const since = rule.since ? ` for ${lasting(now - rule.since)}` : "";
+  const others = rule.counts[rule.state] > 1 ? ` and ${rule.counts[rule.state] - 1} more` : "";
+  const which = rule.series.length ? ` ${seriesName(rule.series[0].name)}${others}` : "";
+  const what = rule.state === "MISSING" ? `has had no reading${since}`
+    : !Object.keys(rule.limits).length ? `is in ${rule.state}${since}` // it is told by notifications
+    : `is at ${number(rule.value, rule.unit)}, ${beyondWords(rule)},${since}`;
+  return make("li", {}, make("b", {}, rule.name), ` ${what}`, make("span", {class: "quiet"}, which));
 }
 
 function plural(count, one, many) { return count === 1 ? `1 ${one}` : `${count} ${many}`; }
@@ -97,9 +97,9 @@ const brokenActions = responses => responses.flatMap(response => response.action
   .map(action => ({response: response.name, action: action.name, why: action.error || `a drill failed: ${action.drill}`})));
 
 function verdictWord(status, bad, troubles) {
-  if (bad.length) return plural(bad.length, "row needs attention", "rows need attention");
+  if (bad.length) return plural(bad.length, "rule needs attention", "rules need attention");
   if (troubles) return plural(troubles, "thing needs attention", "things need attention");
-  if (!status.rows.length) return "Nothing is watched: there are no rows";
+  if (!status.rules.length) return "Nothing is watched: there are no rules";
   if (status.worst === "UNKNOWN") return "No reading yet";
   return "Nothing is wrong";
 }
@@ -110,7 +110,7 @@ function showVerdict(status, bad) {
   const latched = status.responses.filter(response => response.latched);
   const refused = status.counts.values_refused > 0;
   const troubles = broken.length + latched.length + (refused ? 1 : 0);
-  const reasons = bad.slice(0, 5).map(row => reason(row, now));
+  const reasons = bad.slice(0, 5).map(rule => reason(rule, now));
   if (bad.length > 5) reasons.push(make("li", {}, `and ${bad.length - 5} more below`));
   for (const one of broken)
     reasons.push(make("li", {}, make("b", {}, one.action), ` of ${one.response} cannot be done: ${one.why}`));
@@ -121,18 +121,18 @@ function showVerdict(status, bad) {
     reasons.push(make("li", {}, make("b", {}, one.name), ` is ${one.state.toLowerCase()}, `,
                       `${one.level} of ${plural(one.actions.length, "action", "actions")} on${one.next ? `; next: ${one.next}` : ""}`));
   if (!bad.length && !troubles && status.worst === "OKAY")
-    reasons.unshift(make("li", {}, `${plural(status.rows.length, "row", "rows")}, ${plural(status.counts.watched ?? 0, "series", "series")} within the limits`));
-  byId("verdict").className = bad.length || !troubles ? (status.rows.length ? status.worst : "UNKNOWN") : "WARNING";
+    reasons.unshift(make("li", {}, `${plural(status.rules.length, "rule", "rules")}, ${plural(status.counts.watched ?? 0, "series", "series")} within the limits`));
+  byId("verdict").className = bad.length || !troubles ? (status.rules.length ? status.worst : "UNKNOWN") : "WARNING";
   put(byId("word"), [document.createTextNode(verdictWord(status, bad, troubles))]);
   put(byId("reasons"), reasons);
 }
 
 // ---- the threshold table ----
 
-function sparkline(row) {
-  const points = row.history;
+function sparkline(rule) {
+  const points = rule.history;
   const known = points.filter(point => point !== null);
-  const limits = Object.values(row.limits);
+  const limits = Object.values(rule.limits);
   const low = Math.min(...known, ...limits), span = Math.max(...known, ...limits) - low || 1;
   const y = value => (94 - (value - low) / span * 88).toFixed(1);
   const x = i => ((i + HISTORY_POINTS - points.length) / (HISTORY_POINTS - 1) * 100).toFixed(1);
@@ -145,11 +145,11 @@ function sparkline(row) {
   return svg;
 }
 
-function bar(row) {
-  const {warning_min, warning_max, failure_min, failure_max} = row.limits;
-  const largest = Math.max(row.value ?? 0, ...Object.values(row.limits));
-  const full = row.unit === "%" && largest <= 100 ? 100 : largest * 1.25;
-  if (row.value === null || row.value < 0 || row.inverted || !(full > 0)) return null;
+function bar(rule) {
+  const {warning_min, warning_max, failure_min, failure_max} = rule.limits;
+  const largest = Math.max(rule.value ?? 0, ...Object.values(rule.limits));
+  const full = rule.unit === "%" && largest <= 100 ? 100 : largest * 1.25;
+  if (rule.value === null || rule.value < 0 || rule.inverted || !(full > 0)) return null;
   const at = value => `${Math.min(100, Math.max(0, value / full * 100)).toFixed(2)}%`;
   const zones = [[failure_min, "failure"], [warning_min, "warning"], [warning_max ?? failure_max ?? full, "unknown"],
                  [failure_max ?? (warning_max === undefined ? undefined : full), "warning"],
@@ -161,50 +161,50 @@ function bar(row) {
     return stop;
   });
   return make("div", {class: "bar", "aria-hidden": "true", style: `background:linear-gradient(to right,${stops.join(",")})`},
-              make("i", {style: `width:${at(row.value)}`}),
-              ...Object.values(row.limits).map(limit => make("s", {style: `left:${at(limit)}`})));
+              make("i", {style: `width:${at(rule.value)}`}),
+              ...Object.values(rule.limits).map(limit => make("s", {style: `left:${at(limit)}`})));
 }
 
-function seriesTable(row, now) {
+function seriesTable(rule, now) {
   const heads = ["State", "Series", "Value", "Since"].map(text => make("th", {scope: "col"}, text));
-  const lines = row.series.map(one => make("tr", {}, make("td", {}, state(one.state)),
+  const lines = rule.series.map(one => make("tr", {}, make("td", {}, state(one.state)),
     make("td", {}, seriesName(one.name), one.flapping ? make("span", {class: "quiet"}, " (flapping)") : ""),
-    make("td", {}, number(one.value, row.unit)), make("td", {}, one.since ? lasting(now - one.since) : "–")));
+    make("td", {}, number(one.value, rule.unit)), make("td", {}, one.since ? lasting(now - one.since) : "–")));
   return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...lines));
 }
 
-function rowParts(row, now) {
-  const which = row.series_count === 1 && row.series.length ? seriesName(row.series[0].name)
-    : row.series_count ? `${row.series_count} series` : "no series yet";
-  const silenced = row.silenced ? row.silenced_until ? `silenced for ${lasting(row.silenced_until - now)}` : "silenced" : "";
-  return [state(row.state),
-    make("div", {class: "name"}, row.name, make("div", {class: "quiet"}, [which, silenced].filter(Boolean).join(", "))),
-    make("div", {class: `measure ${row.state}`},
-      make("div", {class: "value"}, make("b", {}, number(row.value, row.unit)), make("span", {class: "quiet"}, limitWords(row))), bar(row)),
-    make("span", {class: "quiet since"}, row.since ? lasting(now - row.since) : ""),
-    make("div", {class: `spark ${row.state}`}, sparkline(row))];
+function ruleParts(rule, now) {
+  const which = rule.series_count === 1 && rule.series.length ? seriesName(rule.series[0].name)
+    : rule.series_count ? `${rule.series_count} series` : "no series yet";
+  const silenced = rule.silenced ? rule.silenced_until ? `silenced for ${lasting(rule.silenced_until - now)}` : "silenced" : "";
+  return [state(rule.state),
+    make("div", {class: "name"}, rule.name, make("div", {class: "quiet"}, [which, silenced].filter(Boolean).join(", "))),
+    make("div", {class: `measure ${rule.state}`},
+      make("div", {class: "value"}, make("b", {}, number(rule.value, rule.unit)), make("span", {class: "quiet"}, limitWords(rule))), bar(rule)),
+    make("span", {class: "quiet since"}, rule.since ? lasting(now - rule.since) : ""),
+    make("div", {class: `spark ${rule.state}`}, sparkline(rule))];
 }
 
-function seriesParts(row, now) {
-  if (!row.series.length) return [make("p", {class: "quiet"}, "No series has matched this row yet.")];
-  const more = row.series_count - row.series.length;
-  return [seriesTable(row, now), ...(more > 0 ? [make("p", {class: "quiet"}, `and ${more} more, none of them worse`)] : [])];
+function seriesParts(rule, now) {
+  if (!rule.series.length) return [make("p", {class: "quiet"}, "No series has matched this rule yet.")];
+  const more = rule.series_count - rule.series.length;
+  return [seriesTable(rule, now), ...(more > 0 ? [make("p", {class: "quiet"}, `and ${more} more, none of them worse`)] : [])];
 }
 
-const rowNodes = new Map(); // what is open stays open, what has the focus keeps it
+const ruleNodes = new Map(); // what is open stays open, what has the focus keeps it
 
-function rowNode(row, now) {
-  if (!rowNodes.has(row.key))
-    rowNodes.set(row.key, make("details", {}, make("summary", {class: "row"}), make("div", {class: "series"})));
-  const node = rowNodes.get(row.key);
-  put(node.firstChild, rowParts(row, now));
-  put(node.lastChild, seriesParts(row, now));
+function ruleNode(rule, now) {
+  if (!ruleNodes.has(rule.key))
+    ruleNodes.set(rule.key, make("details", {}, make("summary", {class: "rule"}), make("div", {class: "series"})));
+  const node = ruleNodes.get(rule.key);
+  put(node.firstChild, ruleParts(rule, now));
+  put(node.lastChild, seriesParts(rule, now));
   return node;
 }
 
-function showRows(rows, now) {
-  const list = byId("rows");
-  const nodes = rows.map(row => rowNode(row, now));
+function showRows(rules, now) {
+  const list = byId("rules");
+  const nodes = rules.map(rule => ruleNode(rule, now));
   if (!nodes.length) nodes.push(make("p", {class: "empty"}, "The configuration has no <Threshold>."));
   if (nodes.length !== list.children.length || nodes.some((node, i) => node !== list.children[i])) list.replaceChildren(...nodes);
 }
@@ -236,7 +236,7 @@ function silenceNode(silence, now) {
 
 // The rest of an event in words; what no line here knows is told as it stands.
 const EVENT_WORDS = {
-  state: e => [state(e.to), make("b", {}, e.row), ` from ${e.from}, ${seriesName(e.series)} ${number(e.value)}`],
+  state: e => [state(e.to), make("b", {}, e.rule), ` from ${e.from}, ${seriesName(e.series)} ${number(e.value)}`],
   response: e => [state(e.to), make("b", {}, e.response), ` from ${e.from}${e.cause ? `, because of ${e.cause}` : ""}`],
   action: e => [make("b", {}, e.response), ` ${e.action} ${stepWords(e)}`, times(e),
                 e.error ? make("span", {class: "trouble"}, `: ${e.error}`) : others(e, ["response", "action", "step", "on", "times"])],
@@ -252,7 +252,7 @@ const others = (event, known) => Object.entries(event)
   .map(([key, value]) => ` ${key} ${typeof value === "number" ? number(value) : value}`).join(",");
 
 function eventNode(event) {
-  const subject = event.response || event.row || event.name || "";
+  const subject = event.response || event.rule || event.name || "";
   const words = EVENT_WORDS[event.event] || (e => [make("b", {}, subject), ` ${e.event}:`, others(e, ["response", "name"])]);
   const when = new Date(event.time);
   return make("li", {}, make("time", {class: "quiet", datetime: event.time, title: event.time}, isNaN(when) ? "" : moment(when)),
@@ -271,15 +271,15 @@ function showIcon(word) {
 function show(status) {
   const now = status.time;
   host = status.host;
-  const rank = row => BAD.includes(row.state) ? BAD.indexOf(row.state) : BAD.length;
-  const rows = status.rows.map((row, key) => ({key, ...row})).sort((a, b) => rank(a) - rank(b));
+  const rank = rule => BAD.includes(rule.state) ? BAD.indexOf(rule.state) : BAD.length;
+  const rules = status.rules.map((rule, key) => ({key, ...rule})).sort((a, b) => rank(a) - rank(b));
   document.title = `${status.worst} – ${status.host}`;
   document.querySelector("main").classList.remove("stale");
   showIcon(status.worst);
   put(byId("host"), [document.createTextNode(status.host)]);
   put(byId("about"), [document.createTextNode(`${status.mode === "auto" ? "" : `mode ${status.mode}, `}${moment(new Date(now * 1000))}`)]);
-  showVerdict(status, rows.filter(row => rank(row) < BAD.length));
-  showRows(rows, now);
+  showVerdict(status, rules.filter(rule => rank(rule) < BAD.length));
+  showRows(rules, now);
   put(byId("responses"), orEmpty(status.responses.map(one => responseNode(one, now)), "The configuration has no <Response>."));
   byId("silenced").hidden = !status.silences.length;
   put(byId("silences"), status.silences.map(one => silenceNode(one, now)));

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* clock: the monotonic clock, for everything that waits. */
+#include "core/clock.h"
+
+#include <limits.h>
+
+int64_t clock_monotonic_ns(void) {
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int64_t clock_monotonic_ms(void) { return clock_monotonic_ns() / 1000000; }
+
+int clock_left_ms(int64_t deadline_ms) {
+  int64_t left = deadline_ms - clock_monotonic_ms();
+  if (left <= 0) {
+    return 0;
+  }
+  return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+struct timespec clock_deadline_after_ms(int wait_ms) {
+  int64_t until_ns = clock_monotonic_ns() + wait_ms * INT64_C(1000000);
+  return (struct timespec){.tv_sec = (time_t)(until_ns / 1000000000),
+                           .tv_nsec = (long)(until_ns % 1000000000)};
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* clock: the monotonic clock, for everything that waits. Pure logic takes
+ * its time as an argument instead and never includes this. */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t clock_monotonic_ms(void);
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+int64_t clock_monotonic_ns(void);
+
+/* What is left until deadline_ms, for poll(2): 0 once it has passed. */
+int clock_left_ms(int64_t deadline_ms);
+
+/* What CLOCK_MONOTONIC shows WAIT_MS from now, for pthread_cond_timedwait(3).
+ */
+struct timespec clock_deadline_after_ms(int wait_ms);
+
+#endif

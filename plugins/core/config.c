@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* config: collectd's configuration as a tree: keys with values and children. */
+#include "core/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct config_item *config_item_add_child(struct config_item *item) {
+  struct config_item *larger =
+      realloc(item->children, (item->children_len + 1) * sizeof(*larger));
+  if (larger == NULL) {
+    return NULL;
+  }
+  item->children = larger;
+  struct config_item *child = &larger[item->children_len++];
+  *child = (struct config_item){0};
+  return child;
+}
+
+struct config_value *config_item_add_value(struct config_item *item) {
+  struct config_value *larger =
+      realloc(item->values, (item->values_len + 1) * sizeof(*larger));
+  if (larger == NULL) {
+    return NULL;
+  }
+  item->values = larger;
+  struct config_value *value = &larger[item->values_len++];
+  *value = (struct config_value){0};
+  return value;
+}
+
+void config_item_fini(struct config_item *item) {
+  if (item == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < item->values_len; i++) {
+    free(item->values[i].string);
+  }
+  for (size_t i = 0; i < item->children_len; i++) {
+    config_item_fini(&item->children[i]);
+  }
+  free(item->values);
+  free(item->children);
+  free(item->key);
+  *item = (struct config_item){0};
+}
+
+#define DEPTH_MAX 32 /* deeper nesting is no configuration but an attack */
+
+struct reader {
+  const char *at;
+  const char *end;
+  int line;
+  const char *line_start;
+  struct error *error;
+};
+
+/* Counted in bytes from 1, as editors and compilers do. */
+static int column_of(const struct reader *reader) {
+  return (int)(reader->at - reader->line_start) + 1;
+}
+
+static int fail(struct reader *reader, const char *what) {
+  (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
+                  reader->line, column_of(reader), what);
+  return -EINVAL; /* spelled out for those who analyse one file at a time */
+}
+
+static bool at_char(const struct reader *reader, char c) {
+  return reader->at < reader->end && *reader->at == c;
+}
+
+static bool at_line_end(const struct reader *reader) {
+  return reader->at == reader->end || *reader->at == '\n' ||
+         (*reader->at == '\r' && reader->end - reader->at > 1 &&
+          reader->at[1] == '\n');
+}
+
+static void next_line(struct reader *reader) {
+  if (at_char(reader, '\r')) {
+    reader->at++;
+  }
+  if (at_char(reader, '\n')) {
+    reader->at++;
+    reader->line++;
+    reader->line_start = reader->at;
+  }
+}
+
+/* Passes blanks, a comment, and the end of a line behind a backslash. */
+static void skip_blanks(struct reader *reader) {
+  while (reader->at < reader->end) {
+    char c = *reader->at;
+    if (c == ' ' || c == '\t' || c == '\b') {
+      reader->at++;
+    } else if (c == '#') {
+      while (!at_line_end(reader)) {
+        reader->at++;
+      }
+    } else if (c == '\\') {
+      struct reader behind = *reader;
+      behind.at++;
+      if (behind.at == behind.end || !at_line_end(&behind)) {
+        return;
+      }
+      next_line(&behind);
+      *reader = behind;
+    } else {
+      return;
+    }
+  }
+}
+
+static bool is_word_char(char c) {
+  return isalnum((unsigned char)c) != 0 || c == '_';
+}
+
+static char *copy_range(const char *from, size_t length) {
+  char *copy = calloc(length + 1, 1);
+  if (copy != NULL) {
+    memcpy(copy, from, length);
+    copy[length] = '\0';
+  }
+  return copy;
+}
+
+static int read_word(struct reader *reader, char **ret_word) {
+  const char *from = reader->at;
+  while (reader->at < reader->end && is_word_char(*reader->at)) {
+    reader->at++;
+  }
+  if (reader->at == from) {
+    return fail(reader, "expected an option's name, of letters, digits and _");
+  }
+  *ret_word = copy_range(from, (size_t)(reader->at - from));
+  return *ret_word == NULL ? -ENOMEM : 0;
+}
+
+/* Takes the escapes out of STRING, in place: a backslash gives the character
+ * behind it; before the end of a line it goes, with the next line's blanks. */
+static void unescape(char *string) {
+  char *to = string;
+  for (const char *from = string; *from != '\0'; from++) {
+    if (*from == '\\' && from[1] != '\0') {
+      from++;
+      if (*from == '\n') {
+        from += strspn(from + 1, " \t");
+        continue;
+      }
+    }
+    *to++ = *from;
+  }
+  *to = '\0';
+}
+
+static int read_quoted(struct reader *reader, char **ret_string) {
+  const char *from = reader->at + 1;
+  const char *close = from;
+  const char *line_start = reader->line_start;
+  int lines = 0;
+  while (close < reader->end && *close != '"') {
+    bool is_escape = *close == '\\' && reader->end - close > 1;
+    close += is_escape ? 1 : 0;
+    if (*close == '\n') {
+      lines++;
+      line_start = close + 1;
+    }
+    close++;
+  }
+  if (close == reader->end) {
+    return fail(reader, "the string that starts here has no closing \"");
+  }
+  *ret_string = copy_range(from, (size_t)(close - from));
+  if (*ret_string == NULL) {
+    return -ENOMEM;
+  }
+  unescape(*ret_string);
+  reader->at = close + 1;
+  reader->line += lines;
+  reader->line_start = line_start;
+  return 0;
+}
+
+/* What a bare token means: a boolean, a number, an address or a word. */
+static int read_bare(struct reader *reader, struct config_value *value) {
+  const char *from = reader->at;
+  while (reader->at < reader->end &&
+         (is_word_char(*reader->at) || strchr("+-.:[]", *reader->at) != NULL) &&
+         *reader->at != '\0') {
+    reader->at++;
+  }
+  if (reader->at == from) {
+    return fail(reader, "this character must stand inside \"quotes\"");
+  }
+  char *token = copy_range(from, (size_t)(reader->at - from));
+  if (token == NULL) {
+    return -ENOMEM;
+  }
+  static const char *const yes[] = {"true", "yes", "on"};
+  static const char *const no[] = {"false", "no", "off"};
+  for (size_t i = 0; i < 3; i++) {
+    if (strcmp(token, yes[i]) == 0 || strcmp(token, no[i]) == 0) {
+      value->kind = CONFIG_BOOLEAN;
+      value->boolean = strcmp(token, yes[i]) == 0;
+      free(token);
+      return 0;
+    }
+  }
+  char *rest = NULL;
+  double number = strtod(token, &rest);
+  bool has_letter_first = isalpha((unsigned char)token[0]) != 0; /* inf, nan */
+  if (*rest == '\0' && !has_letter_first) {
+    value->kind = CONFIG_NUMBER;
+    value->number = number;
+    free(token);
+    return 0;
+  }
+  value->kind = CONFIG_STRING;
+  value->string = token;
+  return 0;
+}
+
+static int read_values(struct reader *reader, struct config_item *item) {
+  for (;;) {
+    skip_blanks(reader);
+    if (at_line_end(reader) || *reader->at == '>') {
+      return 0;
+    }
+    struct config_value *value = config_item_add_value(item);
+    if (value == NULL) {
+      return -ENOMEM;
+    }
+    int code;
+    if (*reader->at == '"') {
+      value->kind = CONFIG_STRING;
+      code = read_quoted(reader, &value->string);
+    } else {
+      code = read_bare(reader, value);
+    }
+    if (code != 0) {
+      return code;
+    }
+  }
+}
+
+static int end_of_statement(struct reader *reader) {
+  skip_blanks(reader);
+  if (!at_line_end(reader)) {
+    return fail(reader, "expected the end of the line; collectd wants every "
+                        "option and every block tag on a line of its own");
+  }
+  next_line(reader);
+  return 0;
+}
+
+static int read_statements(struct reader *reader, struct config_item *parent,
+                           int depth);
+
+/* Behind the '<' of an opening tag: the whole block up to its closing tag. */
+static int read_block(struct reader *reader, struct config_item *item,
+                      int depth) {
+  if (depth >= DEPTH_MAX) {
+    return fail(reader, "blocks are nested too deeply");
+  }
+  int code = read_word(reader, &item->key);
+  if (code == 0) {
+    code = read_values(reader, item);
+  }
+  if (code == 0 && !at_char(reader, '>')) {
+    code = fail(reader, "this block tag has no closing >");
+  }
+  if (code == 0) {
+    reader->at++;
+    code = end_of_statement(reader);
+  }
+  return code == 0 ? read_statements(reader, item, depth + 1) : code;
+}
+
+/* Behind "</": the closing tag of the block KEY. */
+static int read_block_end(struct reader *reader, const char *key) {
+  char *word = NULL;
+  skip_blanks(reader);
+  int code = read_word(reader, &word);
+  if (code == 0 && (key == NULL || strcmp(word, key) != 0)) {
+    code = error_set(reader->error, -EINVAL,
+                     "line %d, column %d: </%s> closes %s%s%s", reader->line,
+                     column_of(reader) - (int)strlen(word), word,
+                     key == NULL ? "no block" : "<", key == NULL ? "" : key,
+                     key == NULL ? "" : ">");
+  }
+  free(word);
+  skip_blanks(reader);
+  if (code == 0 && !at_char(reader, '>')) {
+    code = fail(reader, "this block tag has no closing >");
+  }
+  if (code == 0) {
+    reader->at++;
+    code = end_of_statement(reader);
+  }
+  return code;
+}
+
+static int read_option(struct reader *reader, struct config_item *item) {
+  int code = read_word(reader, &item->key);
+  if (code == 0) {
+    code = read_values(reader, item);
+  }
+  if (code == 0 && item->values_len == 0) {
+    code =
+        error_set(reader->error, -EINVAL, "line %d, column %d: %s has no value",
+                  item->line, item->column, item->key);
+  }
+  return code == 0 ? end_of_statement(reader) : code;
+}
+
+static int read_statements(struct reader *reader, struct config_item *parent,
+                           int depth) {
+  for (;;) {
+    skip_blanks(reader);
+    if (reader->at == reader->end) {
+      return parent->key == NULL
+                 ? 0
+                 : error_set(reader->error, -EINVAL,
+                             "line %d, column %d: <%s> is never closed",
+                             parent->line, parent->column, parent->key);
+    }
+    if (at_line_end(reader)) {
+      next_line(reader);
+      continue;
+    }
+    bool is_tag = at_char(reader, '<');
+    reader->at += is_tag ? 1 : 0;
+    skip_blanks(reader);
+    if (is_tag && at_char(reader, '/')) {
+      reader->at++;
+      return read_block_end(reader, parent->key);
+    }
+    struct config_item *item = config_item_add_child(parent);
+    if (item == NULL) {
+      return -ENOMEM;
+    }
+    item->line = reader->line;
+    item->column = column_of(reader);
+    int code =
+        is_tag ? read_block(reader, item, depth) : read_option(reader, item);
+    if (code != 0) {
+      return code;
+    }
+  }
+}
+
+int config_text_parse(const char *text, size_t bytes, struct config_item *root,
+                      struct error *error) {
+  struct reader reader = {.at = text,
+                          .end = text + bytes,
+                          .line = 1,
+                          .line_start = text,
+                          .error = error};
+  int code = read_statements(&reader, root, 0);
+  if (code == -ENOMEM) {
+    (void)error_set(error, code, "line %d: out of memory", reader.line);
+  }
+  if (code != 0) {
+    config_item_fini(root);
+  }
+  return code;
+}

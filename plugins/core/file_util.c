@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* file_util: a file that is either the old one or the new one, never half. */
+#include "core/file_util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SUFFIX_LENGTH 6 /* of "XXXXXX" */
+
+static int write_all(int fd, const char *data, size_t bytes) {
+  while (bytes > 0) {
+    ssize_t written = write(fd, data, bytes);
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return -errno;
+    }
+    data += written;
+    bytes -= (size_t)written;
+  }
+  return 0;
+}
+
+static int sync_directory_of(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+  if (length >= sizeof(directory)) {
+    return -ENAMETOOLONG;
+  }
+  if (slash == NULL) {
+    memcpy(directory, ".", 2);
+  } else if (length == 0) {
+    memcpy(directory, "/", 2);
+  } else {
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+  }
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    return -errno;
+  }
+  int code = fsync(fd) == 0 ? 0 : -errno;
+  (void)close(fd);
+  return code == -EINVAL ? 0 : code; /* some file systems cannot */
+}
+
+/* DIR/.BASE.XXXXXX: hidden, and one for each writer. */
+static int name_beside(const char *path, char beside[PATH_MAX]) {
+  const char *slash = strrchr(path, '/');
+  int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
+  int length = snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", directory, path,
+                        path + directory);
+  return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int fail(const char *path, const char *beside, int code,
+                struct error *error) {
+  (void)unlink(beside);
+  return error_set(error, code, "%s: cannot write: %s", path, strerror(-code));
+}
+
+int file_replace_begin(const char *path, mode_t mode, char *beside,
+                       struct error *error) {
+  int code = name_beside(path, beside);
+  if (code != 0) {
+    return error_set(error, code, "%s: path is too long", path);
+  }
+  int fd = mkostemp(beside, O_CLOEXEC | O_APPEND);
+  if (fd < 0) {
+    code = -errno;
+    return error_set(error, code, "%s: cannot create: %s", path,
+                     strerror(-code));
+  }
+  if (fchmod(fd, mode) != 0) { /* whatever the umask is */
+    code = -errno;
+    (void)close(fd);
+    return fail(path, beside, code, error);
+  }
+  return fd;
+}
+
+static int replace(const char *path, const char *beside, bool is_durable,
+                   struct error *error) {
+  if (rename(beside, path) != 0) {
+    return fail(path, beside, -errno, error);
+  }
+  int code = is_durable ? sync_directory_of(path) : 0;
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot sync its directory: %s",
+                               path, strerror(-code));
+}
+
+int file_replace_commit(const char *path, const char *beside, int fd,
+                        struct error *error) {
+  return fdatasync(fd) == 0 ? replace(path, beside, true, error)
+                            : fail(path, beside, -errno, error);
+}
+
+int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
+                 bool is_durable, struct error *error) {
+  char beside[PATH_MAX];
+  int fd = file_replace_begin(path, mode, beside, error);
+  if (fd < 0) {
+    return fd;
+  }
+  int code = write_all(fd, data, bytes);
+  if (code == 0 && is_durable && fdatasync(fd) != 0) {
+    code = -errno;
+  }
+  if (close(fd) != 0 && code == 0) {
+    code = -errno;
+  }
+  return code == 0 ? replace(path, beside, is_durable, error)
+                   : fail(path, beside, code, error);
+}
+
+static int read_all(int fd, size_t max_bytes, char **ret_data,
+                    size_t *ret_bytes) {
+  size_t room = 4096;
+  size_t bytes = 0;
+  char *data = malloc(room);
+  int code = data == NULL ? -ENOMEM : 0;
+  while (code == 0) {
+    ssize_t got = read(fd, data + bytes, room - bytes - 1);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      code = -errno;
+      break;
+    }
+    if (got == 0) {
+      data[bytes] = '\0';
+      *ret_data = data;
+      *ret_bytes = bytes;
+      return 0;
+    }
+    bytes += (size_t)got;
+    if (bytes > max_bytes) {
+      code = -EFBIG;
+    } else if (room - bytes < 2) {
+      char *larger = realloc(data, room * 2);
+      if (larger == NULL) {
+        code = -ENOMEM;
+      } else {
+        data = larger;
+        room *= 2;
+      }
+    }
+  }
+  free(data);
+  return code;
+}
+
+int file_read(const char *path, size_t max_bytes, char **ret_data,
+              size_t *ret_bytes, struct error *error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot open: %s", path, strerror(-code));
+  }
+  struct stat status;
+  int code = fstat(fd, &status) == 0 ? 0 : -errno;
+  if (code == 0 && !S_ISREG(status.st_mode)) {
+    code = -EINVAL;
+  }
+  if (code == 0) {
+    code = read_all(fd, max_bytes, ret_data, ret_bytes);
+  }
+  (void)close(fd);
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot read: %s", path,
+                               strerror(-code));
+}
+
+/* ".NAME.XXXXXX", as mkostemp() makes it of what name_beside() gives it. */
+static bool is_beside(const char *name) {
+  const char *dot = strrchr(name, '.');
+  return name[0] == '.' && dot != NULL && dot > name + 1 &&
+         strlen(dot + 1) == SUFFIX_LENGTH &&
+         strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789") == SUFFIX_LENGTH;
+}
+
+void file_sweep_leftovers(const char *directory, int64_t older_than_s) {
+  DIR *opened = opendir(directory);
+  const struct dirent *entry;
+  while (opened != NULL && (entry = readdir(opened)) != NULL) {
+    struct stat status;
+    int at = dirfd(opened);
+    if (is_beside(entry->d_name) &&
+        fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode) &&
+        llabs((long long)time(NULL) - status.st_mtime) >= older_than_s) {
+      (void)unlinkat(at, entry->d_name, 0);
+    }
+  }
+  if (opened != NULL) {
+    (void)closedir(opened);
+  }
+}
+
+int file_set_aside(const char *path, struct error *error) {
+  char aside[PATH_MAX];
+  int length = snprintf(aside, sizeof(aside), "%s.bad", path);
+  if (length < 0 || (size_t)length >= sizeof(aside)) {
+    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
+  }
+  if (rename(path, aside) != 0) {
+    int code = -errno;
+    return error_set(error, code, "%s: cannot move aside: %s", path,
+                     strerror(-code));
+  }
+  return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* file_util: a file that is either the old one or the new one, never half. */
+#ifndef CORE_FILE_UTIL_H
+#define CORE_FILE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+/* Writes DATA beside PATH, into a hidden file, and renames it over PATH. Any
+ * number of threads and processes may do so at once: the last one wins.
+ * mode: permission bits of the new file. is_durable: also fdatasync the file
+ * and fsync its directory (about 0.4 ms on a disk; pointless on a tmpfs).
+ * Returns 0 or negative errno; on failure PATH is untouched and nothing is
+ * left beside it. */
+int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
+                 bool is_durable, struct error *error);
+
+/* The same in two steps, for a file that is appended to from the start.
+ * beside: PATH_MAX bytes; the name of the new file until it is committed.
+ * Returns its descriptor, open for appending and yours, or negative errno. */
+int file_replace_begin(const char *path, mode_t mode, char *beside,
+                       struct error *error);
+
+/* Has it on the disk and renames it over PATH. fd: stays open.
+ * Returns 0 or negative errno; then PATH is untouched and nothing is left
+ * beside it, unless it is its directory that could not be synced. */
+int file_replace_commit(const char *path, const char *beside, int fd,
+                        struct error *error);
+
+/* Reads all of PATH, at most max_bytes.
+ * *ret_data: yours, free(); a NUL is put behind the last byte and not counted.
+ * Returns 0, -ENOENT, -EFBIG for a larger file, -EINVAL for one that is not a
+ * regular file, or another negative errno; then the results are untouched. */
+int file_read(const char *path, size_t max_bytes, char **ret_data,
+              size_t *ret_bytes, struct error *error);
+
+/* Removes from DIRECTORY what writers have left there that were killed before
+ * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
+ * for older_than_s seconds, more than a write takes; 0 where nobody writes. One
+ * of so long from now was touched before the clock was set back. */
+void file_sweep_leftovers(const char *directory, int64_t older_than_s);
+
+/* Moves a file that makes no sense to PATH.bad, so that nothing is lost.
+ * Returns 0 or negative errno. */
+int file_set_aside(const char *path, struct error *error);
+
+#endif

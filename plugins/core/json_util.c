@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* json_util: JSON lines and JSON strings of text from elsewhere. */
+#include "core/json_util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *json_util_line(const json_t *value) {
+  char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
+  size_t length = text == NULL ? 0 : strlen(text);
+  char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
+  if (with_newline == NULL) {
+    free(text);
+    return NULL;
+  }
+  memcpy(with_newline + length, "\n", 2);
+  return with_newline;
+}
+
+json_t *json_util_text(const char *text) {
+  json_t *string = json_string(text);
+  char *copy = string == NULL ? strdup(text) : NULL;
+  if (copy == NULL) {
+    return string;
+  }
+  for (unsigned char *c = (unsigned char *)copy; *c != '\0'; c++) {
+    *c = *c >= 0x80 ? '?' : *c;
+  }
+  string = json_string(copy);
+  free(copy);
+  return string;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* json_util: JSON lines and JSON strings of text from elsewhere. */
+#ifndef CORE_JSON_UTIL_H
+#define CORE_JSON_UTIL_H
+
+#include <jansson.h>
+
+/* VALUE on one line, with a newline. Yours, free(); NULL when memory is short,
+ * or VALUE is NULL. */
+char *json_util_line(const json_t *value);
+
+/* A JSON string of TEXT, whatever bytes it holds: what is not UTF-8 becomes
+ * '?'. NULL when memory is short. */
+json_t *json_util_text(const char *text);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* option_doc: the reference of an option table, and its check against a sample
+ * file; used when the manual is built and tested, not by the daemon. */
+#include "core/option_doc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- the reference ---- */
+
+/* Blocks that were explained already: one that stands in several others is
+ * explained once. */
+struct explained {
+  const struct option_block *blocks[64];
+  size_t len;
+};
+
+static void print_options_pod(const struct option_block *block,
+                              struct explained *explained, FILE *file);
+
+static bool is_explained(struct explained *explained,
+                         const struct option_block *block) {
+  for (size_t i = 0; i < explained->len; i++) {
+    if (explained->blocks[i] == block) {
+      return true;
+    }
+  }
+  if (explained->len < OPTION_COUNT(explained->blocks)) {
+    explained->blocks[explained->len++] = block;
+  }
+  return false;
+}
+
+static void print_block_pod(const struct option *option,
+                            struct explained *explained, FILE *file) {
+  const struct option_block *block = option->block;
+  const char *label = "";
+  if (block->label == OPTION_LABEL_REQUIRED) {
+    label = " \"NAME\"";
+  } else if (block->label == OPTION_LABEL_OPTIONAL) {
+    label = " [\"NAME\"]";
+  }
+  (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name, label,
+                block->is_repeatable ? " (repeatable)" : "", block->help);
+  if (is_explained(explained, block)) {
+    (void)fprintf(file, "Its options are those of B<E<lt>%sE<gt>> above.\n\n",
+                  block->name);
+    return;
+  }
+  (void)fprintf(file, "=over 4\n\n");
+  print_options_pod(block, explained, file);
+  (void)fprintf(file, "=back\n\n");
+}
+
+static void print_option_pod(const struct option *option, FILE *file) {
+  char allowed[OPTION_ALLOWED_BYTES];
+  option_describe_allowed(option, allowed, sizeof(allowed));
+  const char *value = option->kind == OPTION_STRINGS  ? "\"STRING\" ..."
+                      : option->kind == OPTION_STRING ? "\"STRING\""
+                                                      : allowed;
+  (void)fprintf(file, "=item B<%s> I<%s>", option->name, value);
+  if (option->default_text != NULL) {
+    (void)fprintf(file, " (default: C<%s>)", option->default_text);
+  } else if (option->is_required) {
+    (void)fprintf(file, " (required)");
+  }
+  (void)fprintf(file, "\n\n%s\n\n", option->help);
+}
+
+static void print_options_pod(const struct option_block *block,
+                              struct explained *explained, FILE *file) {
+  for (size_t i = 0; i < block->options_len; i++) {
+    const struct option *option = &block->options[i];
+    if (option->kind == OPTION_BLOCK) {
+      print_block_pod(option, explained, file);
+    } else {
+      print_option_pod(option, file);
+    }
+  }
+}
+
+void option_print_pod(const struct option_block *block, FILE *file) {
+  struct explained explained = {.len = 0};
+  print_options_pod(block, &explained, file);
+}
+
+/* ---- the sample file ---- */
+
+static bool is_shown(const struct option *option,
+                     const struct config_item *item) {
+  for (size_t i = 0; i < item->children_len; i++) {
+    if (strcasecmp(item->children[i].key, option->name) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* True if some sub-block named BLOCK anywhere below ITEM shows OPTION. */
+static bool is_shown_in_any(const struct option_block *block,
+                            const struct option *option,
+                            const struct config_item *item) {
+  for (size_t i = 0; i < item->children_len; i++) {
+    const struct config_item *child = &item->children[i];
+    if ((strcasecmp(child->key, block->name) == 0 && is_shown(option, child)) ||
+        is_shown_in_any(block, option, child)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static int check_sub_block(const struct option_block *block,
+                           const struct config_item *item, struct error *error);
+
+static int check_inside(const struct option *option,
+                        const struct config_item *item, struct error *error) {
+  return option->kind == OPTION_BLOCK
+             ? check_sub_block(option->block, item, error)
+             : 0;
+}
+
+static int check_sub_block(const struct option_block *block,
+                           const struct config_item *item,
+                           struct error *error) {
+  for (size_t i = 0; i < block->options_len; i++) {
+    const struct option *option = &block->options[i];
+    if (!is_shown_in_any(block, option, item)) {
+      return error_set(error, -ENOENT, "<%s>: %s is not shown", block->name,
+                       option->name);
+    }
+    int code = check_inside(option, item, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+int option_check_sample(const struct option_block *block,
+                        const struct config_item *item, struct error *error) {
+  for (size_t i = 0; i < block->options_len; i++) {
+    const struct option *option = &block->options[i];
+    if (!is_shown(option, item)) {
+      return error_set(error, -ENOENT, "%s is not shown", option->name);
+    }
+    int code = check_inside(option, item, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}

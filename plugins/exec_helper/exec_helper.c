@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_helper: the program resource-alert-exec, which runs one command for the
+ * plugin: as another user, in a fresh environment, with an end.
+ *
+ *   resource-alert-exec run|check USER MILLISECONDS COMMAND [ARGUMENT ...]
+ *
+ * It exists because collectd ignores SIGCHLD, so that a child of the daemon
+ * has no exit status, and because between fork and exec in a daemon with
+ * threads almost nothing is allowed. Descriptors it is given:
+ *   0  what the command reads      1, 2  what the command writes to
+ *   3  where the verdict goes      4     closes when collectd wants an end
+ * Verdict, one line: "exit N", "signal N", "timeout", "cancelled" or
+ * "error TEXT". "check" goes the whole way but for running the command. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+enum { VERDICT_FD = 3, CONTROL_FD = 4, FIRST_FOREIGN_FD = 5 };
+
+#define MERCY_MS 300     /* between SIGTERM and SIGKILL */
+#define ORPHAN_ROUNDS 64 /* a fork bomb is not ours to win against */
+
+struct job {
+  bool is_check;
+  const char *user;
+  int64_t deadline_ms;
+  char **command;
+};
+
+static void say_verdict(const char *word, const char *detail) {
+  char line[256];
+  int length = snprintf(line, sizeof(line), "%s%s%s\n", word,
+                        detail[0] == '\0' ? "" : " ", detail);
+  if (length >= (int)sizeof(line)) {
+    length = (int)sizeof(line) - 1;
+  }
+  (void)!write(VERDICT_FD, line, (size_t)length);
+}
+
+static int fail(const char *what) {
+  char text[200];
+  (void)snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+  say_verdict("error", text);
+  return EXIT_FAILURE;
+}
+
+/* ---- the child ---- */
+
+static int become(const struct passwd *user) {
+  if (geteuid() != 0) {
+    if (geteuid() == user->pw_uid) {
+      return 0;
+    }
+    errno = EPERM;
+    return -1;
+  }
+  if (initgroups(user->pw_name, user->pw_gid) != 0 ||
+      setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+    return -1;
+  }
+  if (user->pw_uid != 0 && setuid(0) == 0) { /* must not be possible */
+    errno = EPERM;
+    return -1;
+  }
+  return 0;
+}
+
+static void reset_signals(void) {
+  for (int i = 1; i < NSIG; i++) {
+    (void)signal(i, SIG_DFL); /* fails for those that cannot be set */
+  }
+  sigset_t none;
+  (void)sigemptyset(&none);
+  (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Runs in the child; returns only on failure, with errno. */
+static void run_command(const struct job *job, const struct passwd *user) {
+  char home[512];
+  char name[128];
+  char log_name[128];
+  char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+                "/sbin:/bin";
+  char language[] = "LC_ALL=C.UTF-8";
+  (void)snprintf(home, sizeof(home), "HOME=%s", user->pw_dir);
+  (void)snprintf(name, sizeof(name), "USER=%s", user->pw_name);
+  (void)snprintf(log_name, sizeof(log_name), "LOGNAME=%s", user->pw_name);
+  char *environment[] = {path, home, name, log_name, language, NULL};
+  reset_signals();
+  (void)umask(022);
+  if (setsid() < 0 || become(user) != 0 || chdir("/") != 0 ||
+      access(job->command[0], X_OK) != 0) {
+    return;
+  }
+  if (job->is_check) {
+    _exit(EXIT_SUCCESS);
+  }
+  (void)execve(job->command[0], job->command, environment);
+}
+
+/* Starts the child. Returns its id, or -1 with errno, also where the child
+ * could not become what it should. */
+static pid_t start(const struct job *job, const struct passwd *user) {
+  int failure[2];
+  if (pipe2(failure, O_CLOEXEC) != 0) {
+    return -1;
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    run_command(job, user);
+    int code = errno;
+    (void)!write(failure[1], &code, sizeof(code));
+    _exit(EXIT_FAILURE);
+  }
+  (void)close(failure[1]);
+  int code = 0;
+  if (child > 0 && read(failure[0], &code, sizeof(code)) > 0) {
+    (void)waitpid(child, NULL, 0);
+    child = -1;
+    errno = code;
+  }
+  (void)close(failure[0]);
+  return child;
+}
+
+/* ---- its end ---- */
+
+static void on_child(int number) { (void)number; }
+
+/* Reaps all that has ended. True once CHILD has, with its status. */
+static bool reap(pid_t child, int *status) {
+  bool is_over = false;
+  int any;
+  pid_t ended;
+  while ((ended = waitpid(-1, &any, WNOHANG)) > 0) {
+    if (ended == child) {
+      *status = any;
+      is_over = true;
+    }
+  }
+  return is_over;
+}
+
+/* Waits until CHILD ends (0), deadline_ms (-ETIMEDOUT) or until collectd closes
+ * its end (-ECANCELED; not looked at where is_deaf). */
+static int wait_for(pid_t child, int64_t deadline_ms, bool is_deaf,
+                    int *status) {
+  sigset_t none;
+  (void)sigemptyset(&none);
+  struct pollfd control = {.fd = is_deaf ? -1 : CONTROL_FD, .events = POLLIN};
+  while (!reap(child, status)) {
+    int left_ms = clock_left_ms(deadline_ms);
+    if (left_ms == 0) {
+      return -ETIMEDOUT;
+    }
+    struct timespec left = {left_ms / 1000, left_ms % 1000 * 1000000L};
+    if (ppoll(&control, 1, &left, &none) > 0) {
+      return -ECANCELED;
+    }
+  }
+  return 0;
+}
+
+/* Kills what the command has left behind outside its process group: we are
+ * its subreaper, so it has become our child. */
+static void kill_orphans(void) {
+  for (int i = 0; i < ORPHAN_ROUNDS; i++) {
+    int ignored;
+    (void)reap(-1, &ignored);
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
+                   (long)getpid());
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+      return; /* not known here: the process group has to do */
+    }
+    int killed = 0;
+    long orphan;
+    while (fscanf(file, "%ld", &orphan) == 1) {
+      killed += kill((pid_t)orphan, SIGKILL) == 0;
+    }
+    (void)fclose(file);
+    if (killed == 0) {
+      return;
+    }
+    (void)poll(NULL, 0, 1 + i);
+  }
+}
+
+static void end(pid_t child, int *status) {
+  (void)kill(-child, SIGTERM);
+  if (wait_for(child, clock_monotonic_ms() + MERCY_MS, true, status) != 0) {
+    (void)kill(-child, SIGKILL);
+    (void)wait_for(child, clock_monotonic_ms() + MERCY_MS, true, status);
+  }
+}
+
+static int supervise(const struct job *job, pid_t child) {
+  int status = 0;
+  int code = wait_for(child, job->deadline_ms, false, &status);
+  if (code != 0) {
+    end(child, &status);
+  }
+  (void)kill(-child, SIGKILL); /* what lingers in its group */
+  kill_orphans();
+  char number[16];
+  if (code == -ETIMEDOUT) {
+    say_verdict("timeout", "");
+  } else if (code == -ECANCELED) {
+    say_verdict("cancelled", "");
+  } else if (WIFSIGNALED(status)) {
+    (void)snprintf(number, sizeof(number), "%d", WTERMSIG(status));
+    say_verdict("signal", number);
+  } else {
+    (void)snprintf(number, sizeof(number), "%d", WEXITSTATUS(status));
+    say_verdict("exit", number);
+  }
+  return EXIT_SUCCESS;
+}
+
+/* ---- the start ---- */
+
+static int prepare(void) {
+  struct sigaction action = {.sa_handler = on_child};
+  sigset_t child;
+  (void)sigemptyset(&child);
+  (void)sigaddset(&child, SIGCHLD);
+  reset_signals();
+  (void)signal(SIGPIPE, SIG_IGN);
+  (void)sigprocmask(SIG_SETMASK, &child, NULL);
+  (void)close_range(FIRST_FOREIGN_FD, ~0U, 0);
+  if (sigaction(SIGCHLD, &action, NULL) != 0 ||
+      fcntl(VERDICT_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) != 0) {
+    return -1;
+  }
+  return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 5 || argv[4][0] != '/' ||
+      (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "check") != 0)) {
+    (void)fprintf(stderr, "resource-alert-exec: run by collectd's plugin "
+                          "resource_alert, not by hand\n");
+    return EXIT_FAILURE;
+  }
+  struct job job = {
+      .is_check = strcmp(argv[1], "check") == 0,
+      .user = argv[2],
+      .deadline_ms = clock_monotonic_ms() + strtol(argv[3], NULL, 10),
+      .command = argv + 4,
+  };
+  if (prepare() != 0) {
+    return fail("cannot prepare");
+  }
+  errno = ENOENT;
+  const struct passwd *user = getpwnam(job.user);
+  if (user == NULL) {
+    return fail(job.user);
+  }
+  pid_t child = start(&job, user);
+  return child < 0 ? fail(job.command[0]) : supervise(&job, child);
+}
