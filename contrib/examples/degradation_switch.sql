@@ -16,7 +16,7 @@ BEGIN;
 CREATE TABLE IF NOT EXISTS degradation_switch (
   name       text PRIMARY KEY,
   is_on      boolean NOT NULL,
-  value      jsonb NOT NULL,     -- who, response, row, state, since, until
+  value      jsonb NOT NULL,     -- who, response, rule, state, since, until
   who        text NOT NULL,      -- the host whose collectd has set it
   response   text NOT NULL,
   since      timestamptz NOT NULL,

@@ -66,7 +66,7 @@ static int check_words(const void *target, struct error *error) {
   if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
       moment->notifications.len % SCENARIO_NOTICE_WORDS != 0) {
     return error_set(error, -EINVAL,
-                     "write Row \"NAME\" \"STATE\", Response \"NAME\" "
+                     "write Rule \"NAME\" \"STATE\", Response \"NAME\" "
                      "\"STATE\" and Notification \"SEVERITY\" "
                      "\"HOST/PLUGIN-INSTANCE/TYPE-INSTANCE\" \"MESSAGE\"");
   }
@@ -74,7 +74,7 @@ static int check_words(const void *target, struct error *error) {
     enum alert_state unused;
     if (!alert_state_parse(moment->rules.items[i], &unused)) {
       return error_set(error, -EINVAL,
-                       "Row \"%s\" \"%s\": no such state; write UNKNOWN, "
+                       "Rule \"%s\" \"%s\": no such state; write UNKNOWN, "
                        "OKAY, WARNING, FAILURE or MISSING",
                        moment->rules.items[i - 1], moment->rules.items[i]);
     }

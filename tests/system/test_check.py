@@ -226,7 +226,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path):
 
 
 def test_help_and_manual_agree():
-    page = (build.BUILD / "manual" / "resource-alertctl.pod").read_text()
+    page = (build.BUILD / "doc" / "resource-alertctl.pod").read_text()
     names = re.findall(r"^  (\w+) ", ctl("--help").stdout, re.M)
     assert names
     for name in names:
@@ -245,7 +245,7 @@ def test_help_and_manual_agree():
     (["check", "/etc/coll"], []),  # bash completes files then
 ])
 def test_completion_knows_commands_and_options(typed, offered):
-    script = build.BUILD / "manual" / "resource-alertctl"
+    script = build.BUILD / "doc" / "resource-alertctl"
     words = " ".join(f"'{word}'" for word in ["resource-alertctl", *typed])
     ask = f'. {script}; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _resource_alertctl; echo "${{COMPREPLY[@]}}"'
     assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout.split() == offered

@@ -69,11 +69,11 @@ def scenario(values, *moments, interval=10):
 
 
 @pytest.mark.parametrize("values, moments", [
-    ("40x6 90x6", [("0", "Row", "used", "OKAY"), ("50s", "Row", "used", "OKAY"), ("60s", "Row", "used", "WARNING")]),
-    ("70+10x4", [("10s", "Row", "used", "OKAY"), ("20s", "Row", "used", "WARNING"), ("30s", "Row", "used", "FAILURE")]),
-    ("90-5x4", [("10s", "Row", "used", "WARNING"), ("20s", "Row", "used", "OKAY")]),
-    ("40 _x9", [("15s", "Row", "used", "OKAY"), ("1m", "Row", "used", "MISSING")]),
-    ("nan 90", [("5s", "Row", "used", "UNKNOWN"), ("10s", "Row", "used", "WARNING"), ("0", "Row", "bytes", "UNKNOWN")]),
+    ("40x6 90x6", [("0", "Rule", "used", "OKAY"), ("50s", "Rule", "used", "OKAY"), ("60s", "Rule", "used", "WARNING")]),
+    ("70+10x4", [("10s", "Rule", "used", "OKAY"), ("20s", "Rule", "used", "WARNING"), ("30s", "Rule", "used", "FAILURE")]),
+    ("90-5x4", [("10s", "Rule", "used", "WARNING"), ("20s", "Rule", "used", "OKAY")]),
+    ("40 _x9", [("15s", "Rule", "used", "OKAY"), ("1m", "Rule", "used", "MISSING")]),
+    ("nan 90", [("5s", "Rule", "used", "UNKNOWN"), ("10s", "Rule", "used", "WARNING"), ("0", "Rule", "bytes", "UNKNOWN")]),
     ("90x60", [("20s", "Response", "degrade", "OFF"), ("40s", "Response", "degrade", "ENGAGED"),
                ("3m", "Response", "degrade", "ENGAGED")]),
     ("90x30 40x30", [("4m", "Response", "degrade", "ENGAGED"), ("8m", "Response", "degrade", "OFF")]),
@@ -83,7 +83,7 @@ def test_states_by_time(run_tests, values, moments):
 
 
 def test_a_state_that_is_not_as_expected(run_tests):
-    code, told, _ = run_tests(scenario("40x6", ("30s", "Row", "used", "WARNING"), ("40s", "Row", "usde", "OKAY")))
+    code, told, _ = run_tests(scenario("40x6", ("30s", "Rule", "used", "WARNING"), ("40s", "Rule", "usde", "OKAY")))
     assert code == 2
     assert told == ('FAIL  a test\n  at 30s: rule "used": WARNING expected, OKAY found\n'
                     '  at 40s: rule "usde": OKAY expected, no such rule found\n1 test, 1 failed\n')
@@ -91,8 +91,8 @@ def test_a_state_that_is_not_as_expected(run_tests):
 
 @pytest.mark.parametrize("text, told", [
     (scenario("40y6"), 'tests.conf:5:5: error: Values "40y6" "40y6" is no reading'),
-    (scenario("40", ("soon", "Row", "used", "OKAY")), 'tests.conf:7:4: error: <At "soon">: "soon" is no duration'),
-    (scenario("40", ("1s", "Row", "used", "FINE")), 'tests.conf:7:4: error: <At "1s">: Row "used" "FINE": no such state'),
+    (scenario("40", ("soon", "Rule", "used", "OKAY")), 'tests.conf:7:4: error: <At "soon">: "soon" is no duration'),
+    (scenario("40", ("1s", "Rule", "used", "FINE")), 'tests.conf:7:4: error: <At "1s">: Rule "used" "FINE": no such state'),
     (scenario("40").replace("web1/pool-a", "pool-a"), 'tests.conf:4:4: error: <Series "pool-a/percent-used">'),
     ("Tset 1\n", "tests.conf:2:1: error: unknown option Tset; did you mean Test?"),
 ])
@@ -112,7 +112,7 @@ def test_what_other_plugins_say(run_tests, table):
 
     def moment(at, state, *said):
         says = "".join(f'    Notification "{severity}" "{speaker}" "{message}"\n' for severity, speaker, message in said)
-        return f'  <At "{at}">\n{says}    Row "backup" "{state}"\n  </At>\n'
+        return f'  <At "{at}">\n{says}    Rule "backup" "{state}"\n  </At>\n'
 
     full = ("failure", "web1/exec-backup", "disk full")
     code, told, _ = run_tests('<Test "a backup">\n' + moment("0", "UNKNOWN", ("failure", "web1/exec-backup", "late"))
@@ -128,7 +128,7 @@ def test_what_other_plugins_say(run_tests, table):
 @pytest.mark.parametrize("words, told", [
     ('"fine" "web1/exec" "x"', 'Notification "fine": no such severity; write failure, warning or okay'),
     ('"okay" "web1" "x"', '"web1" says no notification; write host/plugin-instance'),
-    ('"okay" "web1/exec"', 'write Row "NAME" "STATE"'),
+    ('"okay" "web1/exec"', 'write Rule "NAME" "STATE"'),
 ])
 def test_a_notification_that_is_none(run_tests, words, told):
     code, out, _ = run_tests(f'<Test "t">\n  <At "1s">\n    Notification {words}\n  </At>\n</Test>\n')

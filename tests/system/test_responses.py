@@ -20,7 +20,7 @@ def responding(collectd):
 def test_the_responses_as_installed_decide_and_do_nothing(collectd):
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal"),
-             ("For 10", "For 0")]
+             (" For 10", " For 0")]
     collectd.include("40-thresholds.conf", paths)
     collectd.include("50-responses.conf", [("/run/collectd", collectd.directory / "run"),
                                            ("EngageAfter 30", "EngageAfter 0"), ("Grace 30", "Grace 0")])

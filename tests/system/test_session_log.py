@@ -279,7 +279,7 @@ def test_normal_abnormal_and_leak_are_told_apart_in_the_status(collectd, applica
     collectd.include("40-thresholds.conf", [
         ("/var/lib/collectd/resource_alert", directory / "rules"),
         ("/var/log/collectd/resource_alert.jsonl", directory / "journal"),
-        ("For 10", "For 0"), ("RecoverFor 60", "RecoverFor 0")])
+        (" For 10", " For 0"), ("RecoverFor 60", "RecoverFor 0")])
     begin(collectd)
 
     def becomes(rule, state):

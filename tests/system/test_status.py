@@ -59,7 +59,7 @@ def test_every_member_is_in_the_manual(status):
 ])
 def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
     port = ports.allocate()
-    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStatusUnhealthy "{unhealthy}"\n{RULES}').start()
+    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nUnhealthyAt "{unhealthy}"\n{RULES}').start()
     status = Asking(collectd, port)
     for value, code in codes.items():
         collectd.put_value("demo-a/percent-used", value, interval=60)

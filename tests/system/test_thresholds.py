@@ -16,7 +16,7 @@ RULES = {  # rule: (series, a value that is fine, one that is not, state, limit)
     "log_errors": ("session_log-trading/log_rate-errors", 10, 11, "FAILURE", 10),
 }
 
-IMMEDIATELY = [("For 10", "For 0"), ("For 60", "For 0"), ("RecoverFor 60", "RecoverFor 0")]
+IMMEDIATELY = [(" For 10", " For 0"), (" For 60", " For 0"), ("RecoverFor 60", "RecoverFor 0")]
 
 
 def journal(collectd):
