@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "ctl/rehearsal_response.h"
-#include "resource_alert/table/changes.h"
-#include "resource_alert/table/rules.h"
-#include "resource_alert/table/series.h"
-#include "resource_alert/table/table.h"
+#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/series.h"
+#include "resource_alert/alerts/table.h"
+#include "resource_alert/rules/rule.h"
 
 /* The table is walked a few times an interval: what stopped is told as late as
  * in the daemon, and a month is over in seconds. */

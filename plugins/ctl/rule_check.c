@@ -11,7 +11,7 @@
 #include "ctl/daemon_check.h"
 #include "ctl/emitted.h"
 #include "resource_alert/response/responses.h"
-#include "resource_alert/table/selector.h"
+#include "resource_alert/rules/metric_selector.h"
 
 #define NAME_BYTES 256
 

@@ -12,13 +12,13 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/worker_thread.h"
+#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/table.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/event/publish.h"
 #include "resource_alert/journal.h"
+#include "resource_alert/rules/rule.h"
 #include "resource_alert/status/status_rules.h"
-#include "resource_alert/table/changes.h"
-#include "resource_alert/table/rules.h"
-#include "resource_alert/table/table.h"
 #include "resource_alert/teller.h"
 
 #define TICK_MS 250

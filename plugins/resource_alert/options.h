@@ -5,11 +5,11 @@
 
 #include "core/option.h"
 #include "resource_alert/response/response_options.h"
+#include "resource_alert/rules/notification_rule.h"
+#include "resource_alert/rules/rule.h"
+#include "resource_alert/rules/rule_options.h"
+#include "resource_alert/rules/threshold_compat.h"
 #include "resource_alert/status/status_options.h"
-#include "resource_alert/table/notification_rule.h"
-#include "resource_alert/table/rules.h"
-#include "resource_alert/table/stock_options.h"
-#include "resource_alert/table/threshold_options.h"
 
 struct resource_alert_options {
   struct option_head head;

@@ -9,9 +9,9 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/notification.h"
+#include "resource_alert/alerts/changes.h"
 #include "resource_alert/event/memory.h"
 #include "resource_alert/status/silence.h"
-#include "resource_alert/table/changes.h"
 
 struct teller;
 struct journal;

@@ -10,8 +10,8 @@ ROOMS = ["core", "glue", "ctl", "exec_helper", *NAMES]
 # Inside a plugin: what the files of a sub-room may include, besides their own
 # and the plugin's files that stand in no sub-room.
 SUB_ROOMS = {
-    "resource_alert": {"table": set(), "event": {"table"}, "actions": set(), "response": {"actions"},
-                       "status": {"table", "event", "response"}},
+    "resource_alert": {"rules": {"alerts"}, "alerts": {"rules"}, "event": {"rules", "alerts"}, "actions": set(), "response": {"actions"},
+                       "status": {"rules", "alerts", "event", "response"}},
     "session_log": {"scan": set(), "follow": {"scan"}, "sessions": set()},
     "dbpool": {"linux": set()},
     "statgrab": {"linux": set()},
@@ -72,7 +72,7 @@ def test_the_rule_itself_can_fail():
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "ctl/check.h"\n'))
     assert list(wrong_includes(PLUGINS / "ctl" / "ctl.c", '#include "plugin.h"\n'))
     assert not list(wrong_includes(PLUGINS / "ctl" / "check.c", '#include "dbpool/options.h"\n'))
-    assert list(wrong_sub_rooms(PLUGINS / "resource_alert" / "table" / "table.c", '#include "resource_alert/event/x.h"\n'))
+    assert list(wrong_sub_rooms(PLUGINS / "resource_alert" / "alerts" / "alert.c", '#include "resource_alert/event/x.h"\n'))
     assert not list(wrong_includes(PLUGINS / "dbpool" / "dbpool.c", '#include "plugin.h"\n#include "glue/log.h"\n'))
 
 

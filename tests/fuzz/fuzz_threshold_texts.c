@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "core/glob.h"
-#include "resource_alert/table/condition.h"
-#include "resource_alert/table/fingerprint.h"
-#include "resource_alert/table/message.h"
-#include "resource_alert/table/notification_rule.h"
-#include "resource_alert/table/selector.h"
+#include "resource_alert/alerts/fingerprint.h"
+#include "resource_alert/rules/condition.h"
+#include "resource_alert/rules/message.h"
+#include "resource_alert/rules/metric_selector.h"
+#include "resource_alert/rules/notification_rule.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

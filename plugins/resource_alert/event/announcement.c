@@ -11,7 +11,7 @@
 #include "core/json_util.h"
 #include "core/text.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/table/message.h"
+#include "resource_alert/rules/message.h"
 
 #define NUMBER_BYTES 32
 #define TIME_BYTES 64

@@ -11,8 +11,8 @@
 
 #include "core/metric.h"
 #include "core/notification.h"
+#include "resource_alert/alerts/series.h"
 #include "resource_alert/event/state_file.h"
-#include "resource_alert/table/series.h"
 
 #define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
 

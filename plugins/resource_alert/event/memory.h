@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "core/metric.h"
+#include "resource_alert/alerts/table.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/event/state_file.h"
-#include "resource_alert/table/table.h"
 
 /* The daemon's types by name. Returns 0 or -ENOENT. */
 typedef int memory_find_type(const char *name, struct reading_type *ret_type,

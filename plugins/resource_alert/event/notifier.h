@@ -10,8 +10,8 @@
 
 #include "core/error.h"
 #include "core/notification.h"
+#include "resource_alert/alerts/changes.h"
 #include "resource_alert/event/announcement.h"
-#include "resource_alert/table/changes.h"
 
 /* Notifications that wait for a slow plugin; what comes on top is dropped. */
 #define NOTIFIER_WAITING_MAX 1024

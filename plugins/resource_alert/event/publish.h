@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "core/metric.h"
-#include "resource_alert/table/rules.h"
-#include "resource_alert/table/table.h"
+#include "resource_alert/alerts/table.h"
+#include "resource_alert/rules/rule.h"
 
 struct publish_counts {
   struct table_counts table;

@@ -16,8 +16,8 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "resource_alert/alert_state.h"
+#include "resource_alert/alerts/alert.h"
 #include "resource_alert/event/untold.h"
-#include "resource_alert/table/alert.h"
 
 /* What is to be said of a change besides the alert it led to. */
 struct stored_change {

@@ -8,9 +8,9 @@
 
 #include "core/json_util.h"
 #include "core/metric.h"
+#include "resource_alert/alerts/series.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/table/series.h"
 
 /* One series of a rule, copied out from under its lock. */
 struct seen {

@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "resource_alert/table/rules.h"
-#include "resource_alert/table/table.h"
+#include "resource_alert/alerts/table.h"
+#include "resource_alert/rules/rule.h"
 
 /* How many series of a rule are shown, the worst first. */
 #define STATUS_SERIES_MAX 20

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/tally.h"
-#include "resource_alert/table/rules.h"
+#include "resource_alert/rules/rule.h"
 
 #define SHORT_MS 300
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resource_alert/table/alert.h"
+#include "resource_alert/alerts/alert.h"
 
 #define INTERVAL_MS 10000
 #define NONE ((double)NAN)

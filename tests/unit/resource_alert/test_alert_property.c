@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "resource_alert/table/alert.h"
+#include "resource_alert/alerts/alert.h"
 
 #define HISTORIES 3000
 #define READINGS 400

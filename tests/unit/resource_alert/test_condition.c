@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "resource_alert/table/condition.h"
+#include "resource_alert/rules/condition.h"
 
 static struct condition parse(const char *metric, const char *comparison) {
   struct condition condition = {0};

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
+#include "resource_alert/alerts/table.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/table/table.h"
 
 #define INTERVAL_S 10
 #define DAY_S 86400

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/table/fingerprint.h"
-#include "resource_alert/table/wide.h"
+#include "resource_alert/alerts/fingerprint.h"
+#include "resource_alert/alerts/wide.h"
 
 #define SERIES 60000
 

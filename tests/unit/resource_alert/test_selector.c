@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resource_alert/table/message.h"
-#include "resource_alert/table/rate.h"
-#include "resource_alert/table/selector.h"
+#include "resource_alert/alerts/rate.h"
+#include "resource_alert/rules/message.h"
+#include "resource_alert/rules/metric_selector.h"
 
 static void fill(struct reading_names *names, const char *host,
                  const char *plugin, const char *plugin_instance,

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resource_alert/alerts/series_index.h"
+#include "resource_alert/alerts/table.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
-#include "resource_alert/table/series_index.h"
-#include "resource_alert/table/table.h"
 #include "support/failing.h"
 
 #define INTERVAL_MS 10000

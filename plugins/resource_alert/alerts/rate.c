@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* rate: what a raw value says: a level, or a change a second. */
+#include "resource_alert/alerts/rate.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+static double counter_difference(uint64_t raw, uint64_t previous) {
+  if (raw < previous && previous <= UINT32_MAX) {
+    return (double)((UINT32_MAX - previous) + raw + 1);
+  }
+  return (double)(raw - previous); /* modulo 2^64 is the wrap at 64 bits */
+}
+
+static double level_of(uint64_t raw) {
+  double level;
+  memcpy(&level, &raw, sizeof(level));
+  return level;
+}
+
+static double change_of(enum reading_kind kind, uint64_t raw,
+                        uint64_t previous) {
+  switch (kind) {
+  case READING_DERIVE: /* the difference of two int64_t, wrapped, not undefined
+                        */
+    return (double)(int64_t)(raw - previous);
+  case READING_COUNTER:
+    return counter_difference(raw, previous);
+  case READING_ABSOLUTE:
+    return (double)raw;
+  case READING_GAUGE:
+    break;
+  }
+  return level_of(raw);
+}
+
+double rate_of(const struct reading_source *source, uint64_t raw,
+               uint64_t previous, int64_t elapsed_ns) {
+  double value;
+  if (source->kind == READING_GAUGE) {
+    value = level_of(raw);
+  } else if (elapsed_ns <= 0) {
+    return (double)NAN;
+  } else {
+    value = change_of(source->kind, raw, previous) / ((double)elapsed_ns / 1e9);
+  }
+  bool is_outside = value < source->min || value > source->max;
+  return is_outside ? (double)NAN : value;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* rate: what a raw value says: a level, or a change a second. */
+#ifndef RESOURCE_ALERT_ALERTS_RATE_H
+#define RESOURCE_ALERT_ALERTS_RATE_H
+
+#include <stdint.h>
+
+#include "core/metric.h"
+
+/* The gauge of one raw value, NaN where there is none: the first value of a
+ * counter, one outside the source's range.
+ * raw, previous: the 8 bytes as collectd has them. elapsed_ns: between the
+ * two; 0: there is no previous one. A counter that is less than before wrapped
+ * at 32 bits if it was below 2^32, else at 64 bits, as collectd sees it. */
+double rate_of(const struct reading_source *source, uint64_t raw,
+               uint64_t previous, int64_t elapsed_ns);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* notification_rule: a <Notification> rule: what other plugins say is bad. */
+#ifndef RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
+#define RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
+
+#include "core/metric.h"
+#include "core/notification.h"
+#include "core/option.h"
+
+/* Globs; "*" where the block says nothing. */
+struct notification_rule_options {
+  struct option_head head;
+  char *host;
+  char *plugin;
+  char *plugin_instance;
+  char *type;
+  char *type_instance;
+  char *message;
+  struct option_strings severities; /* none: warning and failure */
+  double ttl_s;
+};
+
+extern const struct option_block notification_rule_block;
+
+/* What a notification says to a rule. */
+enum notification_rule_word {
+  NOTIFICATION_RULE_NOTHING, /* it is not for this rule */
+  NOTIFICATION_RULE_OKAY,    /* whatever was said before is over */
+  NOTIFICATION_RULE_WARNING,
+  NOTIFICATION_RULE_FAILURE,
+};
+
+enum notification_rule_word
+notification_rule_word(const struct notification_rule_options *rule,
+                       const struct notification *notification);
+
+/* The series that a notification stands for: its names, cut where they are too
+ * long. */
+void notification_rule_names(const struct notification *notification,
+                             struct reading_names *ret_names);
+
+#endif
