@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
@@ -168,6 +169,7 @@ static int init(void) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
+  tzset(); /* once: reading local times looks at the zone no more */
   desks = calloc(options.logs.len, sizeof(*desks));
   if (desks == NULL) {
     return -1;

@@ -80,22 +80,41 @@ static int64_t as_utc(const struct civil *civil) {
          civil->second;
 }
 
+/* What local clocks are ahead of UTC at at_s. localtime_r() and not mktime():
+ * that one, as tzset(), looks for the zone file at each call while TZ is not
+ * set, and frees the zone that another thread may be reading. */
+static int64_t utc_offset_at(int64_t at_s) {
+  struct tm local;
+  time_t at = (time_t)at_s;
+  if (localtime_r(&at, &local) == NULL) {
+    return 0;
+  }
+  const struct civil civil = {local.tm_year + 1900, local.tm_mon + 1,
+                              local.tm_mday,        local.tm_hour,
+                              local.tm_min,         local.tm_sec};
+  return as_utc(&civil) - at_s;
+}
+
+/* The time at which local clocks show local_s, as if they were UTC's. Where
+ * clocks are changed an hour comes twice or never: the offset before the change
+ * decides, so that it is the first of two. */
+static int64_t find_local(int64_t local_s) {
+  int64_t before_s = utc_offset_at(local_s - DAY_S);
+  int64_t after_s = utc_offset_at(local_s + DAY_S);
+  bool is_after = utc_offset_at(local_s - before_s) != before_s &&
+                  utc_offset_at(local_s - after_s) == after_s;
+  return local_s - (is_after ? after_s : before_s);
+}
+
 static int64_t as_local(struct timestamp_cache *cache,
                         const struct civil *civil) {
-  int64_t minute =
-      ((civil->year * 12 + civil->month) * 31 + civil->day) * 1440 +
-      civil->hour * 60 + civil->minute;
+  int64_t local_s = as_utc(civil);
+  int64_t minute = local_s / 60;
   if (cache->minute != minute) {
-    struct tm local = {.tm_year = (int)civil->year - 1900,
-                       .tm_mon = (int)civil->month - 1,
-                       .tm_mday = (int)civil->day,
-                       .tm_hour = (int)civil->hour,
-                       .tm_min = (int)civil->minute,
-                       .tm_isdst = -1};
-    cache->start_s = (int64_t)mktime(&local);
+    cache->start_s = find_local(minute * 60);
     cache->minute = minute;
   }
-  return cache->start_s + civil->second;
+  return cache->start_s + local_s % 60;
 }
 
 /* "Z", "+01:00", "+0100", "+01", also behind one blank as Ruby writes it. */

@@ -14,7 +14,7 @@
 /* What was read last: within a second, lines need no reading; within a minute,
  * no calendar. All zero is an empty one. Not locked: one owner. */
 struct timestamp_cache {
-  int64_t minute;  /* year, month, day, hour, minute in one number */
+  int64_t minute;  /* since the epoch, as if local time were UTC */
   int64_t start_s; /* of this minute, local time, since the epoch */
   int64_t at_s;    /* what the line began with that said: */
   char prefix[TIMESTAMP_PREFIX_BYTES];

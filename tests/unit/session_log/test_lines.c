@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "session_log/scan/level.h"
 #include "session_log/scan/timestamp.h"
@@ -118,12 +119,64 @@ static void local_time_is_local(void **state) {
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S,000 INFO x",
                          &local) > 0);
     assert_int_equal(timestamp_read(&cache, line, strlen(line), t, &at_s), 0);
-    /* When the clock is set back one hour comes twice: either will do. */
-    struct tm again;
-    time_t found = (time_t)at_s;
-    assert_non_null(localtime_r(&found, &again));
-    assert_true(at_s == t || (again.tm_hour == local.tm_hour &&
-                              again.tm_isdst != local.tm_isdst));
+    /* When the clock is set back one hour comes twice: the first is meant. */
+    bool is_second = local.tm_hour == 2 && !local.tm_isdst &&
+                     local.tm_mon == 9 && local.tm_mday == 27;
+    assert_int_equal(at_s, is_second ? t - 3600 : t);
+  }
+}
+
+/* In the spring 02:00 is 03:00, in the autumn 03:00 is 02:00 once more. */
+static void changes_of_the_clock(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    int64_t wanted;
+  } cases[] = {
+      {"2024-03-31 01:59:59 x", 1711846799}, /* 00:59:59 UTC */
+      {"2024-03-31 02:00:00 x", 1711846800}, /* never: 01:00 UTC, as before */
+      {"2024-03-31 02:30:00 x", 1711848600},
+      {"2024-03-31 03:00:00 x", 1711846800},
+      {"2024-03-31 03:30:00 x", 1711848600},
+      {"2024-10-27 01:59:59 x", 1729987199}, /* 23:59:59 UTC */
+      {"2024-10-27 02:00:00 x", 1729987200}, /* twice: the first */
+      {"2024-10-27 02:59:59 x", 1729990799},
+      {"2024-10-27 03:00:00 x", 1729994400}, /* 02:00 UTC */
+  };
+  struct timestamp_cache cache = {0};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    int64_t at_s = 0;
+    assert_int_equal(timestamp_read(&cache, cases[i].line,
+                                    strlen(cases[i].line), NOW, &at_s),
+                     0);
+    assert_int_equal(at_s, cases[i].wanted);
+  }
+}
+
+/* As the system's zone is found where TZ is not set: a file of rules. */
+static void a_zone_from_a_file(void **state) {
+  (void)state;
+  if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) != 0) {
+    skip(); /* no zone files here: NOT tested */
+  }
+  local_time_is_local(state);
+  changes_of_the_clock(state);
+}
+
+/* Whatever zone this machine has: reading a time gives the time back. */
+static void the_zone_of_the_system(void **state) {
+  (void)state;
+  struct timestamp_cache cache = {0};
+  for (int64_t t = NOW; t < NOW + 400 * 86400; t += 86400) {
+    char line[64];
+    struct tm local;
+    time_t when = (time_t)t;
+    int64_t at_s = 0;
+    assert_non_null(localtime_r(&when, &local));
+    assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S x", &local) >
+                0);
+    assert_int_equal(timestamp_read(&cache, line, strlen(line), t, &at_s), 0);
+    assert_int_equal(at_s, t);
   }
 }
 
@@ -187,12 +240,26 @@ static int use_berlin(void **state) {
   return putenv(zone) == 0 ? (tzset(), 0) : -1;
 }
 
+static int use_berlin_file(void **state) {
+  (void)state;
+  static char zone[] = "TZ=:Europe/Berlin";
+  return putenv(zone) == 0 ? (tzset(), 0) : -1;
+}
+
+static int use_system(void **state) {
+  (void)state;
+  return unsetenv("TZ") == 0 ? (tzset(), 0) : -1;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(reads_the_time_of_a_line, use_utc),
       cmocka_unit_test_setup(one_second_in_two_zones, use_utc),
       cmocka_unit_test_setup(seconds_that_follow_one_another, use_utc),
       cmocka_unit_test_setup(local_time_is_local, use_berlin),
+      cmocka_unit_test_setup(changes_of_the_clock, use_berlin),
+      cmocka_unit_test_setup(a_zone_from_a_file, use_berlin_file),
+      cmocka_unit_test_setup(the_zone_of_the_system, use_system),
       cmocka_unit_test(knows_the_level_of_a_line),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
