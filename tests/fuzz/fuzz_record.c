@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/record.h"
-#include "ctl/types_db.h"
+#include "ctl/check/types_db.h"
+#include "ctl/simulate/csv_recording.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/config.h"
-#include "ctl/scenario.h"
+#include "ctl/simulate/scenario.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

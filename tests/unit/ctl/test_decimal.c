@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/decimal.h"
+#include "ctl/simulate/decimal.h"
 
 static void assert_as_strtod(const char *text) {
   char *wanted_end = NULL;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/notation.h"
+#include "ctl/simulate/notation.h"
 #include "support/failing.h"
 
 /* "40 40 _ nan": a word for each point. */

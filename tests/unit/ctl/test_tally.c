@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/tally.h"
+#include "ctl/simulate/report.h"
 #include "resource_alert/rules/rule.h"
 
 #define SHORT_MS 300

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* metric_catalogue: the names of the values that a plugin of ours may send. A
+ * system test holds this list against what the plugins really send. */
+#include "ctl/check/metric_catalogue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TYPE_BYTES 256
+
+const struct emitted emitted[] = {
+    {"statgrab", "memory", "percent-used memory-*"},
+    {"statgrab", "cpu", "percent-* cpu-* count count-* contextswitch irq-*"},
+    {"statgrab", "cpu-*", "percent-* cpu-*"},
+    {"statgrab", "load", "load load-relative"},
+    {"statgrab", "df-*",
+     "percent-used percent-free df_complex-* df_inodes-* percent_bytes-* "
+     "percent_inodes-*"},
+    {"statgrab", "processes", "ps_count ps_state-* fork_rate"},
+    {"statgrab", "swap", "percent-* swap-* swap_io-*"},
+    {"statgrab", "swap-*", "percent-* swap-* swap_io-*"},
+    {"statgrab", "disk-*",
+     "disk_octets disk_ops disk_merged disk_time disk_io_time "
+     "pending_operations"},
+    {"statgrab", "interface-*",
+     "if_octets if_packets if_errors if_dropped if_collisions bool-up "
+     "gauge-speed"},
+    {"statgrab", "vmem", "vmpage_io-* vmpage_faults total_events-oom_kill"},
+    {"statgrab", "fhcount", "file_handles-* percent-*"},
+    {"statgrab", "pressure-*", "percent-* total_time_in_ms-*"},
+    {"statgrab", "cgroup",
+     "memory-* percent-used count-cpus total_events-* total_time_in_ms-*"},
+    {"statgrab", "", "uptime users"},
+    {"dbpool", NULL,
+     "percent-used current_connections-active current_connections-checked_out "
+     "current_connections-idle current_connections-ready "
+     "current_connections-idle_in_transaction current_connections-aborted "
+     "current_connections-waiting current_connections-hidden "
+     "current_connections-leaked current_connections-recycle_overdue "
+     "current_connections-total current_connections-capacity "
+     "current_connections-headroom current_connections-headroom_server "
+     "current_connections-headroom_database current_connections-headroom_role "
+     "current_connections-clients "
+     "duration-oldest_transaction duration-oldest_session duration-oldest_wait "
+     "duration-query duration-until_exhausted gauge-up gauge-full "
+     "gauge-waiting_average total_sessions-abandoned total_sessions-fatal "
+     "total_sessions-killed derive-*"},
+    {"session_log", NULL,
+     "total_sessions-* current_sessions-open current_sessions-leaked "
+     "current_sessions-unclosed_after_error log_rate-errors "
+     "log_rate-errors_now errors "
+     "total_bytes-read files-followed gauge-lag_bytes derive-*"},
+    {"resource_alert", "*",
+     "alert_state alert_state-* degradation_level replicas replicas-* derive-* "
+     "gauge-*"},
+    {"resource_alert", "", "derive-* gauge-*"},
+};
+
+const unsigned long emitted_len = sizeof(emitted) / sizeof(emitted[0]);
+
+/* Behind a set's closing bracket, or behind one character. */
+static const char *behind_one(const char *glob) {
+  const char *close = *glob == '[' ? strchr(glob + 1, ']') : NULL;
+  return close != NULL ? close + 1 : glob + 1;
+}
+
+static bool is_wild(char c) { return c == '?' || c == '['; }
+
+bool emitted_overlap(const char *one, const char *other) {
+  if (*one == '\0' && *other == '\0') {
+    return true;
+  }
+  if (*one == '*') {
+    return emitted_overlap(one + 1, other) ||
+           (*other != '\0' && emitted_overlap(one, behind_one(other)));
+  }
+  if (*other == '*') {
+    return emitted_overlap(other, one);
+  }
+  if (*one == '\0' || *other == '\0') {
+    return false;
+  }
+  return (*one == *other || is_wild(*one) || is_wild(*other)) &&
+         emitted_overlap(behind_one(one), behind_one(other));
+}
+
+bool emitted_has_type(const struct emitted *family, const char *type) {
+  const char *at = family->types;
+  while (*at != '\0') {
+    size_t length = strcspn(at, " ");
+    char one[TYPE_BYTES];
+    (void)snprintf(one, sizeof(one), "%.*s", (int)length, at);
+    if (emitted_overlap(one, type)) {
+      return true;
+    }
+    at += length + strspn(at + length, " ");
+  }
+  return false;
+}

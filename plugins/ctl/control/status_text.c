@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* status_text: the daemon's status as a table on a terminal. */
+#include "ctl/control/status_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/terminal.h"
+
+#define CELL_BYTES 512
+
+int status_text_result(const json_t *status) {
+  const char *worst = json_string_value(json_object_get(status, "worst"));
+  if (worst == NULL) {
+    return COMMAND_UNKNOWN;
+  }
+  if (strcmp(worst, "FAILURE") == 0) {
+    return COMMAND_FAILURE;
+  }
+  if (strcmp(worst, "UNKNOWN") == 0) {
+    return COMMAND_UNKNOWN;
+  }
+  return strcmp(worst, "OKAY") == 0 ? COMMAND_OKAY : COMMAND_WARNING;
+}
+
+static void format_value(const json_t *rule, char *text, size_t bytes) {
+  const json_t *value = json_object_get(rule, "value");
+  char unit[64];
+  (void)terminal_text(rule, "unit", unit, sizeof(unit));
+  if (json_is_number(value)) {
+    (void)snprintf(text, bytes, "%.6g%s%s", json_number_value(value),
+                   unit[0] == '\0' ? "" : " ", unit);
+  } else {
+    (void)snprintf(text, bytes, "-");
+  }
+}
+
+/* ">80 >95", the warning's limits before the failure's. */
+static void format_limits(const json_t *rule, char *text, size_t bytes) {
+  static const struct {
+    const char *name;
+    char sign;
+  } limits[] = {{"warning_min", '<'},
+                {"warning_max", '>'},
+                {"failure_min", '<'},
+                {"failure_max", '>'}};
+  const json_t *object = json_object_get(rule, "limits");
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < 4; i++) {
+    const json_t *limit = json_object_get(object, limits[i].name);
+    if (json_is_number(limit) && used < bytes) {
+      int length =
+          snprintf(text + used, bytes - used, "%s%c%.6g", used == 0 ? "" : " ",
+                   limits[i].sign, json_number_value(limit));
+      used += length > 0 ? (size_t)length : 0;
+    }
+  }
+}
+
+static void format_since(const json_t *object, double now_s, char *text,
+                         size_t bytes) {
+  const json_t *since = json_object_get(object, "since");
+  (void)snprintf(text, bytes, "-");
+  if (json_is_number(since)) {
+    terminal_format_age(now_s - json_number_value(since), text, bytes);
+  }
+}
+
+/* What a rule's series are called: the one, or how many. */
+static void format_series(const json_t *rule, char *text, size_t bytes) {
+  const json_t *series = json_object_get(rule, "series");
+  json_int_t count = json_integer_value(json_object_get(rule, "series_count"));
+  if (count == 0) {
+    (void)snprintf(text, bytes, "no series has matched yet");
+    return;
+  }
+  (void)terminal_text(json_array_get(series, 0), "name", text, bytes);
+  if (count > 1) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, bytes - used, " and %lld more",
+                   (long long)count - 1);
+  }
+}
+
+static void print_rule(const json_t *rule, double now_s, int columns) {
+  char state[32], name[CELL_BYTES], value[96], limits[128], since[48];
+  char series[CELL_BYTES];
+  (void)terminal_text(rule, "state", state, sizeof(state));
+  (void)terminal_text(rule, "name", name, sizeof(name));
+  format_value(rule, value, sizeof(value));
+  format_limits(rule, limits, sizeof(limits));
+  format_since(rule, now_s, since, sizeof(since));
+  format_series(rule, series, sizeof(series));
+  terminal_print_state(state, 8);
+  int left = columns - 66;
+  (void)printf(" %-18.18s %12.12s  %-12s %-11s", name, value, limits, since);
+  if (left >= 12) {
+    (void)printf(" %.*s", left, series);
+  }
+  (void)printf("%s\n", json_is_true(json_object_get(rule, "silenced"))
+                           ? " (silenced)"
+                           : "");
+}
+
+static void print_response(const json_t *response, double now_s) {
+  char state[32], name[CELL_BYTES], since[48], next[CELL_BYTES], mode[32];
+  (void)terminal_text(response, "state", state, sizeof(state));
+  (void)terminal_text(response, "name", name, sizeof(name));
+  (void)terminal_text(response, "next", next, sizeof(next));
+  (void)terminal_text(response, "mode", mode, sizeof(mode));
+  format_since(response, now_s, since, sizeof(since));
+  terminal_print_state(state, 9);
+  (void)printf(" %-18.18s %-7s %-11s %s%s\n", name, mode, since, next,
+               json_is_true(json_object_get(response, "latched"))
+                   ? " (held: too many actions; resource-alertctl clear)"
+                   : "");
+}
+
+static void print_silence(const json_t *silence, double now_s) {
+  char name[CELL_BYTES], who[128], comment[CELL_BYTES], left[48];
+  double until_s = json_number_value(json_object_get(silence, "until"));
+  terminal_format_age(until_s - now_s, left, sizeof(left));
+  (void)printf("silenced  %-18s %s left, by %s: %s\n",
+               terminal_text(silence, "name", name, sizeof(name)), left,
+               terminal_text(silence, "who", who, sizeof(who)),
+               terminal_text(silence, "comment", comment, sizeof(comment)));
+}
+
+void status_text_print(const json_t *status) {
+  double now_s = json_number_value(json_object_get(status, "time"));
+  int columns = terminal_columns();
+  char host[CELL_BYTES], worst[32], mode[32];
+  (void)printf("%s: ", terminal_text(status, "host", host, sizeof(host)));
+  terminal_print_state(terminal_text(status, "worst", worst, sizeof(worst)), 0);
+  (void)printf(", mode %s\n\n",
+               terminal_text(status, "mode", mode, sizeof(mode)));
+  size_t index;
+  const json_t *one;
+  const json_t *rules = json_object_get(status, "rules");
+  const json_t *responses = json_object_get(status, "responses");
+  const json_t *silences = json_object_get(status, "silences");
+  (void)printf("%-8s %-18s %12s  %-12s %-11s%s\n", "STATE", "ROW", "VALUE",
+               "LIMITS", "SINCE", columns >= 78 ? " SERIES" : "");
+  for (index = 0; index < json_array_size(rules); index++) {
+    print_rule(json_array_get(rules, index), now_s, columns);
+  }
+  if (json_array_size(responses) > 0) {
+    (void)printf("\n%-9s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",
+                 "SINCE", "NEXT");
+  }
+  for (index = 0; index < json_array_size(responses); index++) {
+    print_response(json_array_get(responses, index), now_s);
+  }
+  for (index = 0; index < json_array_size(silences); index++) {
+    one = json_array_get(silences, index);
+    (void)printf("%s", index == 0 ? "\n" : "");
+    print_silence(one, now_s);
+  }
+}

@@ -1,5 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* ctl: resource-alertctl, the program for people. */
-#include "ctl/command.h"
-
-int main(int argc, char **argv) { return command_main(argc, argv); }

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* scenario: a test of a threshold table: readings by time, states expected. */
+#ifndef CTL_SIMULATE_SCENARIO_H
+#define CTL_SIMULATE_SCENARIO_H
+
+#include <stdio.h>
+
+#include "core/notification.h"
+#include "core/option.h"
+#include "resource_alert/options.h"
+
+struct scenario_series {
+  struct option_head head;      /* host/plugin-instance/type-instance */
+  struct option_strings values; /* see notation.h */
+  char *source;                 /* name of the data source */
+};
+
+struct scenario_moment {
+  struct option_head head; /* since the first reading */
+  struct option_strings
+      notifications;           /* severity, speaker, message, severity ... */
+  struct option_strings rules; /* name, state, name, state ... */
+  struct option_strings responses; /* likewise */
+};
+
+struct scenario {
+  struct option_head head;
+  double interval_s;
+  struct option_blocks series;  /* struct scenario_series */
+  struct option_blocks moments; /* struct scenario_moment */
+};
+
+/* A whole file. */
+struct scenario_file {
+  struct option_head head;
+  char *configuration;
+  struct option_blocks scenarios; /* struct scenario */
+};
+
+extern const struct option_block scenario_file_block;
+
+#define SCENARIO_NOTICE_WORDS 3
+
+/* "failure", "warning" or "okay". Returns 0 or -EINVAL with the reason. */
+int scenario_parse_severity(const char *word, enum notification_severity *ret,
+                            struct error *error);
+
+/* Runs one; a line to FILE for each expectation that is not met.
+ * Returns how many were not met; negative errno with a text. */
+int scenario_run(const struct scenario *scenario,
+                 const struct resource_alert_options *options, FILE *file,
+                 struct error *error);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* test_command: runs files of tests against a threshold table. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config.h"
+#include "core/file_util.h"
+#include "ctl/check/configured.h"
+#include "ctl/check/diagnostics.h"
+#include "ctl/check/lint.h"
+#include "ctl/command.h"
+#include "ctl/simulate/scenario.h"
+
+#define FILE_BYTES_MAX ((size_t)64 << 20)
+#define PATH_BYTES 4096
+
+enum { FLAG_CONFIG };
+
+struct telling {
+  const char *path;
+  struct findings findings;
+};
+
+static void found(void *context, const struct config_item *where,
+                  const char *text) {
+  struct telling *telling = context;
+  const struct config_place place = {telling->path, where->line, where->column};
+  findings_error(&telling->findings, &place, "%s", text);
+}
+
+/* Fills TESTS; what is wrong is told on standard output. */
+static int read_tests(const char *path, struct scenario_file *tests) {
+  struct telling telling = {.path = path, .findings = {.file = stdout}};
+  struct error error = {{0}};
+  struct config_item root = {0};
+  char *text = NULL;
+  size_t bytes = 0;
+  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, &error);
+  if (code == 0) {
+    code = config_text_parse(text, bytes, &root, &error);
+    free(text);
+    if (code != 0) {
+      error_prefix(&error, "%s", path);
+    }
+  }
+  if (code != 0) {
+    (void)command_fail("%s", error.text);
+    return code;
+  }
+  char name[] = "Plugin"; /* an outermost block, which is not named */
+  root.key = name;
+  const struct lint_listener listener = {found, &telling};
+  code = lint_block(&scenario_file_block, &root, &listener);
+  if (code == 0) {
+    code = option_parse(&scenario_file_block, &root, tests, &error);
+  }
+  root.key = NULL;
+  config_item_fini(&root);
+  return code > 0 ? -EINVAL : code;
+}
+
+/* The configuration that the flag or the file names; beside the file. */
+static const char *find_configuration(const struct command_line *line,
+                                      const char *path,
+                                      const struct scenario_file *tests,
+                                      char *buffer, size_t bytes) {
+  if (line->flags[FLAG_CONFIG] != NULL) {
+    return line->flags[FLAG_CONFIG];
+  }
+  if (tests->configuration == NULL || tests->configuration[0] == '/') {
+    return tests->configuration;
+  }
+  const char *slash = strrchr(path, '/');
+  int length = slash == NULL ? 0 : (int)(slash - path + 1);
+  (void)snprintf(buffer, bytes, "%.*s%s", length, path, tests->configuration);
+  return buffer;
+}
+
+static int run_scenarios(const struct scenario_file *tests,
+                         const struct resource_alert_options *options,
+                         int *failed, int *run) {
+  const struct scenario *scenarios = tests->scenarios.items;
+  for (size_t i = 0; i < tests->scenarios.len; i++) {
+    char *told = NULL;
+    size_t bytes = 0;
+    struct error error = {{0}};
+    FILE *memory = open_memstream(&told, &bytes);
+    int unmet = memory == NULL
+                    ? -ENOMEM
+                    : scenario_run(&scenarios[i], options, memory, &error);
+    if (memory != NULL) {
+      (void)fclose(memory);
+    }
+    (void)printf("%s  %s\n%s", unmet == 0 ? "ok  " : "FAIL",
+                 scenarios[i].head.label, told == NULL ? "" : told);
+    free(told);
+    (*run)++;
+    *failed += unmet != 0 ? 1 : 0;
+    if (unmet < 0) {
+      return command_fail("%s: %s", scenarios[i].head.label, error.text);
+    }
+  }
+  return COMMAND_OKAY;
+}
+
+static int run_file(const struct command_line *line, const char *path,
+                    int *failed, int *run) {
+  struct scenario_file tests;
+  struct resource_alert_options options;
+  struct error error = {{0}};
+  char buffer[PATH_BYTES];
+  if (option_init(&scenario_file_block, &tests) != 0) {
+    return command_fail("out of memory");
+  }
+  int result = COMMAND_UNKNOWN;
+  if (read_tests(path, &tests) == 0) {
+    const char *configuration =
+        find_configuration(line, path, &tests, buffer, sizeof(buffer));
+    if (configuration == NULL) {
+      (void)command_fail("%s: no table to test: write Configuration \"PATH\" "
+                         "into it, or give --config PATH",
+                         path);
+    } else if (configured_read(configuration, &options, &error) != 0) {
+      (void)command_fail("%s", error.text);
+    } else {
+      result = run_scenarios(&tests, &options, failed, run);
+      configured_fini(&options);
+    }
+  }
+  option_fini(&scenario_file_block, &tests);
+  return result;
+}
+
+static int run(const struct command_line *line) {
+  int failed = 0;
+  int count = 0;
+  int result = COMMAND_OKAY;
+  for (int i = 0; i < line->operands_len; i++) {
+    int this = run_file(line, line->operands[i], &failed, &count);
+    result = this != COMMAND_OKAY ? this : result;
+  }
+  (void)printf("%d test%s, %d failed\n", count, count == 1 ? "" : "s", failed);
+  if (result != COMMAND_OKAY) {
+    return result;
+  }
+  return failed == 0 ? COMMAND_OKAY : COMMAND_FAILURE;
+}
+
+static const struct command_flag flags[] = {
+    [FLAG_CONFIG] = {"config", "PATH",
+                     "the collectd.conf with the table, in place of the "
+                     "file's Configuration"},
+};
+
+const struct command test_command = {
+    .name = "test",
+    .operands = "FILE ...",
+    .operands_min = 1,
+    .operands_max = 1000,
+    .summary = "run unit tests of a threshold table",
+    .help =
+        "A file of tests has collectd's grammar. The readings are judged by "
+        "the plugin's own code on a clock that is turned by hand: a day takes "
+        "no time. Every act of a response succeeds at once; nothing is "
+        "done.\n\n"
+        "  Configuration \"collectd.conf\"\n\n"
+        "  <Test \"a pool that fills up and calms down\">\n"
+        "    Interval 10\n"
+        "    <Series \"web1/dbpool-trading/percent-used\">\n"
+        "      Values \"40x6 90x6\" \"40x12\"\n"
+        "    </Series>\n"
+        "    <At \"50s\">\n"
+        "      Rule \"pool_used\" \"OKAY\"\n"
+        "    </At>\n"
+        "    <At \"80s\">\n"
+        "      Rule \"pool_used\" \"WARNING\"\n"
+        "    </At>\n"
+        "    <At \"3m\">\n"
+        "      Rule \"pool_used\" \"OKAY\"\n"
+        "      Response \"degrade\" \"OFF\"\n"
+        "    </At>\n"
+        "  </Test>\n\n"
+        "B<Values> has one word an interval: C<80> a reading, C<80x5> five of "
+        "them, C<50+5x4> four that rise by 5, C<50-5x4> four that fall, "
+        "C<nan> a reading that is not a number, C<_> and C<_x6> no reading "
+        "in one or six intervals. B<Source> names the data source where it "
+        "is not I<value>. The time of B<At> counts from the first interval; "
+        "what is read at that time has been judged. What another plugin says "
+        "then, for rules that are notifications, stands in there, too: "
+        "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">, with "
+        "I<failure>, I<warning> or I<okay>, whom it speaks of, and the "
+        "message. A path in B<Configuration> is relative to the file.\n\n"
+        "Exit code: 0 where all states are as expected, 2 where some are not, "
+        "3 where a file cannot be used",
+    .flags = flags,
+    .flags_len = sizeof(flags) / sizeof(flags[0]),
+    .run = run,
+};
