@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* hash_map: finds a struct of the caller by a key of any bytes.
+ *
+ * The struct embeds a node, so that to insert allocates nothing but the
+ * buckets, and the key stays where the caller has it:
+ *
+ *   struct session_group {
+ *     struct hash_node node;
+ *     char name[64];
+ *   };
+ *   struct hash_node *node = hash_map_find(&map, name, strlen(name));
+ *   struct session_group *group =
+ *       HASH_MAP_OWNER(node, struct session_group, node);
+ *
+ * Nothing here is locked: one thread at a time, or a lock of the caller's. A
+ * caller with several maps, each under a lock of its own, takes the hash first,
+ * chooses the map by its upper bits, and uses the functions with a hash. */
+#ifndef CORE_HASH_MAP_H
+#define CORE_HASH_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the caller's struct. All members are the map's. */
+struct hash_node {
+  struct hash_node *next; /* in its bucket */
+  uint64_t hash;
+  const void *key; /* borrowed: stays as it is while the node is in a map */
+  size_t key_bytes;
+};
+
+/* All zero is an empty map. len: nodes in it, for the caller to read. */
+struct hash_map {
+  struct hash_node **buckets;
+  size_t buckets_len; /* a power of two, or 0 */
+  size_t len;
+};
+
+/* The struct that NODE is the member of; NULL where NODE is NULL. */
+#define HASH_MAP_OWNER(node, type, member)                                     \
+  ((type *)hash_map_owner((node), offsetof(type, member)))
+
+static inline void *hash_map_owner(struct hash_node *node, size_t offset) {
+  return node == NULL ? NULL : (char *)node - offset;
+}
+
+/* A hash of the key with the seed of this process, so that nobody outside can
+ * choose names that collide. Use the upper bits to choose among several maps:
+ * the lower ones choose the bucket. */
+uint64_t hash_map_hash(const void *key, size_t key_bytes);
+
+/* The same with a seed of the caller's: one result on every machine, for what
+ * is kept in a file. */
+uint64_t hash_map_hash_seeded(const void *key, size_t key_bytes, uint64_t seed);
+
+/* The node with that key, or NULL. */
+struct hash_node *hash_map_find(const struct hash_map *map, const void *key,
+                                size_t key_bytes);
+struct hash_node *hash_map_find_hashed(const struct hash_map *map,
+                                       uint64_t hash, const void *key,
+                                       size_t key_bytes);
+
+/* Inserts NODE; the key must not be in the map yet. key: borrowed until the
+ * node is removed, so best a part of the struct. Makes more buckets when the
+ * map is full; where memory is short it only gets slower, but for the first
+ * buckets. Returns 0, or -ENOMEM for those; then nothing is changed. */
+int hash_map_insert(struct hash_map *map, struct hash_node *node,
+                    const void *key, size_t key_bytes);
+int hash_map_insert_hashed(struct hash_map *map, struct hash_node *node,
+                           uint64_t hash, const void *key, size_t key_bytes);
+
+/* Takes out a node that is in the map. */
+void hash_map_remove(struct hash_map *map, struct hash_node *node);
+
+/* The node after NODE in no particular order; after NULL the first one; NULL:
+ * that was the last. To remove on the way, get the next one before:
+ *
+ *   for (struct hash_node *next, *node = hash_map_next(map, NULL);
+ *        node != NULL; node = next) {
+ *     next = hash_map_next(map, node);
+ *     hash_map_remove(map, node);
+ *   }
+ *
+ * Nothing may be inserted meanwhile. */
+struct hash_node *hash_map_next(const struct hash_map *map,
+                                const struct hash_node *node);
+
+/* Frees the buckets; the map is empty and can be used again. The nodes are the
+ * caller's: free their structs before, on the way of hash_map_next(). */
+void hash_map_fini(struct hash_map *map);
+
+#endif
