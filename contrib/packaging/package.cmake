@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # cpack makes a Debian package of a release build; DESTDIR works without it.
 set(PACKAGE_MAINTAINER "local build <root@localhost>" CACHE STRING
-  "Name and address of whoever builds the package")
+  "Name and address of the person who builds the package")
 set(PACKAGE_REVISION 1 CACHE STRING "Debian revision of this version")
 
 set(CPACK_GENERATOR DEB)
@@ -21,11 +21,11 @@ set(CPACK_DEBIAN_PACKAGE_RECOMMENDS collectd)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Three read plugins gather system statistics through libstatgrab, an
 application's connection pool as PostgreSQL or PgBouncer see it, and the
-sessions in an application's log. A fourth holds every value that collectd
-sees against a table of thresholds and drives responses: degradation
-switches, scale-out, notifications, commands.
+sessions in an application's log. A fourth plugin evaluates rules on every
+collectd value and drives responses: degradation switches, scale-out,
+notifications, commands.
 
-resource-alertctl checks the configuration and asks the running daemon.")
+resource-alertctl checks the configuration and controls the running plugin.")
 set(package_dir ${PROJECT_BINARY_DIR}/package)
 file(MAKE_DIRECTORY ${package_dir})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
