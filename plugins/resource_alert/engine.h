@@ -12,7 +12,7 @@
 #include "core/notification.h"
 #include "resource_alert/event/memory.h"
 #include "resource_alert/options.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 #include "resource_alert/status/silence.h"
 
 struct engine;

@@ -4,7 +4,7 @@
 #define RESOURCE_ALERT_OPTIONS_H
 
 #include "core/option.h"
-#include "resource_alert/response/response_options.h"
+#include "resource_alert/responses/response_options.h"
 #include "resource_alert/rules/notification_rule.h"
 #include "resource_alert/rules/rule.h"
 #include "resource_alert/rules/rule_options.h"

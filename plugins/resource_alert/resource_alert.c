@@ -8,7 +8,7 @@
 #include "resource_alert/engine.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/options.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 #include "resource_alert/status/silence.h"
 #include "resource_alert/status/status.h"
 #include "resource_alert/status/status_rules.h"

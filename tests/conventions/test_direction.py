@@ -10,8 +10,8 @@ ROOMS = ["core", "glue", "ctl", "exec_helper", *NAMES]
 # Inside a plugin: what the files of a sub-room may include, besides their own
 # and the plugin's files that stand in no sub-room.
 SUB_ROOMS = {
-    "resource_alert": {"rules": {"alerts"}, "alerts": {"rules"}, "event": {"rules", "alerts"}, "actions": set(), "response": {"actions"},
-                       "status": {"rules", "alerts", "event", "response"}},
+    "resource_alert": {"rules": {"alerts"}, "alerts": {"rules"}, "event": {"rules", "alerts"}, "clients": {"actions"}, "actions": {"clients"}, "responses": {"actions", "clients"},
+                       "status": {"rules", "alerts", "event", "responses"}},
     "session_log": {"scan": set(), "follow": {"scan"}, "sessions": set()},
     "dbpool": {"linux": set()},
     "statgrab": {"linux": set()},

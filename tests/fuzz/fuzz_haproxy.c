@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/actions/haproxy_slots.h"
+#include "resource_alert/clients/haproxy_socket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,9 +19,9 @@ static char *copy(const uint8_t *from, size_t bytes) {
   return text;
 }
 
-static void check(const struct haproxy_slots *slots) {
+static void check(const struct haproxy_socket_slots *slots) {
   for (size_t i = 0; i < slots->len; i++) {
-    const struct haproxy_slot *slot = &slots->items[i];
+    const struct haproxy_socket_slot *slot = &slots->items[i];
     if (action_check_name(slot->name, NULL) != 0 ||
         strlen(slot->address) >= sizeof(slot->address)) {
       abort(); /* the name goes into HAProxy's next line */
@@ -30,7 +30,7 @@ static void check(const struct haproxy_slots *slots) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static struct haproxy_slots slots;
+  static struct haproxy_socket_slots slots;
   const uint8_t *cut = memchr(data, 0x1d, size);
   size_t bytes = cut == NULL ? size : (size_t)(cut - data);
   slots.len = 0;
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *sessions =
         cut == NULL ? copy(data, 0) : copy(cut + 1, size - bytes - 1);
     struct error error = {{0}};
-    (void)haproxy_slots_parse(&slots, state, sessions, &error);
+    (void)haproxy_socket_parse_slots(&slots, state, sessions, &error);
     check(&slots);
     free(state);
     free(sessions);

@@ -18,14 +18,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_http_perform(struct http_client *client,
-                        const struct http_question *question,
-                        struct http_answer *answer, struct error *error);
+                        const struct http_client_request *question,
+                        struct http_client_response *answer,
+                        struct error *error);
 
 #define QUESTIONS_MAX 200
 
 static char secret[] = "/dev/shm/fuzz_http_answers.XXXXXX";
 static struct resource_alert_options options;
-static struct stores *stores;
+static struct switch_stores *stores;
 static struct action_deps deps = {.response = "r", .host = "h"};
 
 /* ---- the server ---- */
@@ -37,8 +38,9 @@ static const long statuses[] = {200, 200, 200, 201, 401, 404, 409, 429, 500};
 
 /* Stands in the place of the client (--wrap). */
 int __wrap_http_perform(struct http_client *client,
-                        const struct http_question *question,
-                        struct http_answer *answer, struct error *error) {
+                        const struct http_client_request *question,
+                        struct http_client_response *answer,
+                        struct error *error) {
   (void)client;
   if (++questions > QUESTIONS_MAX) {
     abort(); /* an answer has led it in a circle */
@@ -54,10 +56,10 @@ int __wrap_http_perform(struct http_client *client,
   stop = stop == NULL ? end : stop;
   body = body > stop ? stop : body;
   size_t bytes = (size_t)(stop - body);
-  *answer = (struct http_answer){.status = statuses[*next % 9],
-                                 .body = malloc(bytes + 1),
-                                 .body_bytes = bytes,
-                                 .retry_after_ms = 1000};
+  *answer = (struct http_client_response){.status = statuses[*next % 9],
+                                          .body = malloc(bytes + 1),
+                                          .body_bytes = bytes,
+                                          .retry_after_ms = 1000};
   if (answer->body == NULL) {
     abort();
   }
@@ -90,9 +92,9 @@ static const char settings[] =
 
 static void forget_secret(void) {
   (void)unlink(secret);
-  stores_free(stores);
+  switch_stores_free(stores);
   option_fini(&resource_alert_options, &options);
-  http_fini();
+  http_client_fini();
 }
 
 static void begin(void) {
@@ -102,14 +104,15 @@ static void begin(void) {
   char name[] = "Plugin";
   int fd = mkstemp(secret);
   int length = snprintf(text, sizeof(text), settings, secret, secret);
-  if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0 || http_init() != 0 ||
+  if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0 ||
+      http_client_init() != 0 ||
       option_init(&resource_alert_options, &options) != 0 ||
       config_text_parse(text, (size_t)length, &root, &error) != 0) {
     abort();
   }
   root.key = name;
   if (option_parse(&resource_alert_options, &root, &options, &error) != 0 ||
-      stores_new(&options.responses.stores, &stores, &error) != 0) {
+      switch_stores_new(&options.responses.stores, &stores, &error) != 0) {
     (void)fprintf(stderr, "%s\n", error.text);
     abort();
   }
@@ -142,13 +145,13 @@ static struct action_call new_call(void) {
 static void act(enum action_kind kind) {
   const struct response_options *response = options.responses.responses.items;
   const struct action_driver *driver = action_drivers[kind];
-  struct action_wish wish = {.is_on = true,
-                             .is_pressing = true,
-                             .response = "r",
-                             .host = "h",
-                             .cause = "t",
-                             .value = 2.0,
-                             .now_s = 1600000000};
+  struct action_request wish = {.is_on = true,
+                                .is_breached = true,
+                                .response = "r",
+                                .host = "h",
+                                .cause = "t",
+                                .value = 2.0,
+                                .now_s = 1600000000};
   struct error error = {{0}};
   struct action_call call = new_call();
   void *action = NULL;
@@ -164,7 +167,7 @@ static void act(enum action_kind kind) {
       (void)driver->confirm(action, &wish, &call, &error);
     }
   }
-  (void)driver->drill(action, &call, &error);
+  (void)driver->self_test(action, &call, &error);
   driver->free(action);
   json_decref(call.memory);
 }
@@ -202,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     act(ACTION_SCALE);
     break;
   case 1:
-    act(ACTION_SUSPEND);
+    act(ACTION_CRONJOB);
     break;
   case 2:
     act(ACTION_SWITCH);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "resource_alert/response/desired_state.h"
+#include "resource_alert/responses/response_state_file.h"
 #include "resource_alert/status/journal_tail.h"
 #include "resource_alert/status/silence.h"
 
@@ -61,12 +61,12 @@ static void read_silences(const struct log_sink *log) {
 }
 
 static void read_states(const struct log_sink *log) {
-  struct desired_state *states = NULL;
-  if (desired_state_new(path, log, &states, NULL) != 0) {
+  struct response_state_file *states = NULL;
+  if (response_state_file_open(path, log, &states, NULL) != 0) {
     abort();
   }
-  json_decref(desired_state_get(states, "r"));
-  desired_state_free(states);
+  json_decref(response_state_file_get(states, "r"));
+  response_state_file_close(states);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

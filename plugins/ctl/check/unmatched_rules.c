@@ -10,7 +10,7 @@
 
 #include "ctl/check/daemon_check.h"
 #include "ctl/check/metric_catalogue.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 #include "resource_alert/rules/metric_selector.h"
 
 #define NAME_BYTES 256

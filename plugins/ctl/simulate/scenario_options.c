@@ -7,7 +7,7 @@
 #include "ctl/simulate/identity.h"
 #include "ctl/simulate/notation.h"
 #include "ctl/simulate/scenario.h"
-#include "resource_alert/response/response.h"
+#include "resource_alert/responses/response.h"
 
 static int check_series(const char *label, struct error *error) {
   struct reading_names unused;

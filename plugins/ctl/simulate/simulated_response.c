@@ -162,7 +162,7 @@ void rehearsal_response_step(struct rehearsal_response *response,
     size_t task;
     bool is_due = response_next(machine, now_ms, &task);
     if (is_due && !machine->tasks[task].is_off &&
-        response_brake_stops(machine, task, now_ms)) {
+        response_rate_limit_stops(machine, task, now_ms)) {
       response_defer(machine, task, 60000, now_ms);
     } else if (is_due) {
       act(response, task, now_ms, listener);

@@ -4,7 +4,7 @@
 #define CTL_SIMULATE_SIMULATED_RESPONSE_H
 
 #include "ctl/simulate/simulator.h"
-#include "resource_alert/response/trigger.h"
+#include "resource_alert/responses/trigger.h"
 
 #define REHEARSAL_ACTION_BYTES 192
 

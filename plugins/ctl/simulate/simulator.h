@@ -11,7 +11,7 @@
 #include "core/notification.h"
 #include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
-#include "resource_alert/response/response.h"
+#include "resource_alert/responses/response.h"
 
 struct rehearsal;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* action: what all actions check alike. */
+/* action: the interface of all actions, and the table of their drivers. */
 #include "resource_alert/actions/action.h"
 
 #include <ctype.h>
@@ -32,3 +32,12 @@ int action_check_name(const char *value, struct error *error) {
   }
   return 0;
 }
+
+const struct action_driver *const action_drivers[ACTION_KINDS] = {
+    [ACTION_SWITCH] = &action_switch_driver,
+    [ACTION_EXEC] = &action_exec_driver,
+    [ACTION_WEBHOOK] = &action_webhook_driver,
+    [ACTION_SCALE] = &action_scale_driver,
+    [ACTION_CRONJOB] = &action_cronjob_driver,
+    [ACTION_HAPROXY] = &action_haproxy_driver,
+};

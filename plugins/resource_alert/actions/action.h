@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* action: the one interface of everything that a response can do.
- *
- * An action has a wish, on or off. Its driver brings the world there (set) and
- * looks whether it is there (confirm); the worker decides when, retries and
- * keeps the record. A driver is called by one thread at a time, waits only
- * until the call's deadline or until the call is cancelled, and logs nothing.
- */
+/* action: the interface of all actions, and the table of their drivers. */
 #ifndef RESOURCE_ALERT_ACTIONS_ACTION_H
 #define RESOURCE_ALERT_ACTIONS_ACTION_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <jansson.h>
 
 #include "core/error.h"
 #include "core/option.h"
@@ -54,15 +47,15 @@ struct action_deps {
   const char *response;
   const char *host;
   const char *helper_dir;
-  size_t stores_len;     /* how many <SwitchStore> there are */
-  struct stores *stores; /* NULL while only checked */
+  size_t stores_len;            /* how many <SwitchStore> there are */
+  struct switch_stores *stores; /* NULL while only checked */
   const struct kubernetes_options *kubernetes; /* the defaults, if need be */
 };
 
 /* Why and since when, for those who are told. Strings are borrowed. */
-struct action_wish {
+struct action_request {
   bool is_on;
-  bool is_pressing; /* a rule is at the trigger now; else what is on is only
+  bool is_breached; /* a rule is at the trigger now; else what is on is only
                        kept on, until the release or the rule's return */
   const char *response;
   const char *host;
@@ -111,19 +104,19 @@ struct action_driver {
   int (*new)(const void *options, const struct action_deps *deps, void **ret,
              struct error *error);
 
-  /* Brings the world to the wish; a second time changes nothing.
+  /* Brings the world to the request; a second time changes nothing.
    * Returns 0; -ECANCELED when cancelled; -EAGAIN with again_in_ms when there
    * is more to do later; else a negative errno and the call is repeated. */
-  int (*set)(void *action, const struct action_wish *wish,
+  int (*set)(void *action, const struct action_request *request,
              struct action_call *call, struct error *error);
 
   /* Reads back. Returns 0, or -ESTALE where the world is not as wished. NULL:
    * the answer to set is all that can be known. */
-  int (*confirm)(void *action, const struct action_wish *wish,
+  int (*confirm)(void *action, const struct action_request *request,
                  struct action_call *call, struct error *error);
 
   /* A fire drill: goes the whole way without effect. NULL: there is none. */
-  int (*drill)(void *action, struct action_call *call, struct error *error);
+  int (*self_test)(void *action, struct action_call *call, struct error *error);
 
   void (*free)(void *action); /* accepts NULL */
 };
@@ -158,5 +151,32 @@ struct action_driver {
     .max = 300, .default_text = timeout_text, .unit = "seconds",               \
     .help = ACTION_TIMEOUT_HELP                                                \
   }
+
+enum action_kind {
+  ACTION_SWITCH,
+  ACTION_EXEC,
+  ACTION_WEBHOOK,
+  ACTION_SCALE,
+  ACTION_CRONJOB,
+  ACTION_HAPROXY,
+  ACTION_KINDS, /* how many there are */
+};
+
+extern const struct option_block action_switch_block;
+extern const struct option_block action_exec_block;
+extern const struct option_block action_webhook_block;
+extern const struct option_block action_scale_block;
+extern const struct option_block action_cronjob_block;
+extern const struct option_block action_haproxy_block;
+
+extern const struct action_driver action_switch_driver;
+extern const struct action_driver action_exec_driver;
+extern const struct action_driver action_webhook_driver;
+extern const struct action_driver action_scale_driver;
+extern const struct action_driver action_cronjob_driver;
+extern const struct action_driver action_haproxy_driver;
+
+/* By enum action_kind. */
+extern const struct action_driver *const action_drivers[ACTION_KINDS];
 
 #endif

@@ -90,7 +90,8 @@ static int read_slices(struct kubernetes *kubernetes, const char *space,
                    "/apis/discovery.k8s.io/%s/namespaces/%s/endpointslices"
                    "?labelSelector=kubernetes.io/service-name%%3D%s",
                    versions[i], space, service);
-    code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
+    code =
+        kubernetes_request(kubernetes, "GET", path, NULL, call, &answer, error);
   }
   if (code == 0) {
     take_slices(answer, endpoints);
@@ -109,7 +110,8 @@ int endpoints_read(struct kubernetes *kubernetes, const char *space,
   if (code == -ENOENT) {
     (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/endpoints/%s",
                    space, service);
-    code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &answer, error);
+    code =
+        kubernetes_request(kubernetes, "GET", path, NULL, call, &answer, error);
     if (code == 0) {
       take_subsets(answer, endpoints);
     }

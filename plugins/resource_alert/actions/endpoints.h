@@ -4,7 +4,7 @@
 #ifndef RESOURCE_ALERT_ACTIONS_ENDPOINTS_H
 #define RESOURCE_ALERT_ACTIONS_ENDPOINTS_H
 
-#include "resource_alert/actions/kubernetes.h"
+#include "resource_alert/clients/kubernetes.h"
 
 #define ENDPOINTS_MAX 1024
 #define ENDPOINT_BYTES 64
@@ -15,7 +15,8 @@ struct endpoints {
 };
 
 /* Reads EndpointSlices, or Endpoints on a cluster that has none.
- * space, service: checked names. Returns 0 or what kubernetes_ask() does. */
+ * space, service: checked names. Returns 0 or what kubernetes_request() does.
+ */
 int endpoints_read(struct kubernetes *kubernetes, const char *space,
                    const char *service, struct endpoints *endpoints,
                    struct action_call *call, struct error *error);

@@ -6,9 +6,9 @@
 
 #include "core/json_util.h"
 #include "core/text.h"
-#include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/action.h"
+#include "resource_alert/actions/action_payload.h"
 #include "resource_alert/actions/exec_command.h"
-#include "resource_alert/actions/wish.h"
 #include "resource_alert/journal.h"
 
 /* What of a command's output stands in the journal, with a NUL. */
@@ -50,7 +50,7 @@ static int check_block(const void *target, struct error *error) {
   return exec_command_check_words("Command", &options->command, error);
 }
 
-const struct option_block exec_block = {
+const struct option_block action_exec_block = {
     .name = "Exec",
     .label = OPTION_LABEL_OPTIONAL,
     .is_repeatable = true,
@@ -113,9 +113,9 @@ static int run(const struct exec_action *action, const char *text,
   return code;
 }
 
-static int set(void *self, const struct action_wish *wish,
+static int set(void *self, const struct action_request *request,
                struct action_call *call, struct error *error) {
-  json_t *document = wish_to_json(wish);
+  json_t *document = action_payload_new(request);
   char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
   json_decref(document);
   if (text == NULL) {
@@ -133,12 +133,12 @@ static int drill(void *self, struct action_call *call, struct error *error) {
                           call, error);
 }
 
-const struct action_driver exec_driver = {
-    .block = &exec_block,
+const struct action_driver action_exec_driver = {
+    .block = &action_exec_block,
     .describe = describe,
     .check = check,
     .new = create,
     .set = set,
-    .drill = drill,
+    .self_test = drill,
     .free = free,
 };

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "resource_alert/actions/exec_run.h"
 #include "resource_alert/actions/safe_path.h"
+#include "resource_alert/clients/exec_run.h"
 
 /* ---- who ---- */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* haproxy: the servers of a backend follow the endpoints of a Service, at all
- * times: for what is scaled, by whomever, must get its share, and what goes
- * must not. The backend has slots, made by server-template; a slot that is
- * free is in maintenance. HAProxy forgets all of it at a reload, so it is
- * asserted again and again. */
+/* haproxy: keeps the servers of an HAProxy backend in step with the endpoints.
+ */
+#include "resource_alert/actions/haproxy.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,13 +10,111 @@
 #include <string.h>
 
 #include "core/json_util.h"
-#include "resource_alert/actions/drivers.h"
+#include "resource_alert/actions/action.h"
 #include "resource_alert/actions/endpoints.h"
 #include "resource_alert/actions/exec_command.h"
-#include "resource_alert/actions/haproxy_options.h"
-#include "resource_alert/actions/haproxy_slots.h"
-#include "resource_alert/actions/haproxy_socket.h"
+#include "resource_alert/clients/haproxy_socket.h"
+#include "resource_alert/clients/kubernetes.h"
 #include "resource_alert/journal.h"
+
+#define FIELD(name) offsetof(struct haproxy_options, name)
+
+static int check_endpoints(const char *value, struct error *error) {
+  char space[254];
+  const char *slash = strchr(value, '/');
+  if (slash == NULL || slash - value >= (int)sizeof(space)) {
+    return error_set(error, -EINVAL, "is not \"NAMESPACE/SERVICE\"");
+  }
+  memcpy(space, value, (size_t)(slash - value));
+  space[slash - value] = '\0';
+  int code = kubernetes_check_name(space, error);
+  return code == 0 ? kubernetes_check_name(slash + 1, error) : code;
+}
+
+static const struct option option_rows[] = {
+    ACTION_OPTION_ROWS("5"),
+    {.name = "Socket",
+     .kind = OPTION_STRING,
+     .offset = FIELD(socket),
+     .is_required = true,
+     .example = "\"/run/haproxy/admin.sock\"",
+     .check = action_check_absolute,
+     .help = "HAProxy's stats socket, at level admin."},
+    {.name = "Backend",
+     .kind = OPTION_STRING,
+     .offset = FIELD(backend),
+     .is_required = true,
+     .example = "\"api\"",
+     .check = action_check_name,
+     .help = "The backend, whose servers are made by server-template, "
+             "C<disabled>."},
+    {.name = "Endpoints",
+     .kind = OPTION_STRING,
+     .offset = FIELD(endpoints),
+     .example = "\"trading/api\"",
+     .check = check_endpoints,
+     .help = "Namespace and name of the Kubernetes Service whose ready "
+             "addresses the servers are to have."},
+    {.name = "EndpointsCommand",
+     .kind = OPTION_STRINGS,
+     .offset = FIELD(command),
+     .example = "\"/usr/local/bin/list-api\"",
+     .help = "In place of B<Endpoints>, outside of Kubernetes: a program, with "
+             "its absolute path, and its arguments, that prints the addresses, "
+             "one a line. It is run as B<Command> of B<E<lt>ExecE<gt>> is."},
+    {.name = "User",
+     .kind = OPTION_STRING,
+     .offset = FIELD(user),
+     .help = EXEC_COMMAND_USER_HELP},
+    {.name = "Port",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(port),
+     .min = 1,
+     .max = 65535,
+     .is_required = true,
+     .example = "8000",
+     .help = "The port on these addresses."},
+    {.name = "Every",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(every_s),
+     .min = 1,
+     .max = 3600,
+     .default_text = "5",
+     .unit = "seconds",
+     .help = "How often both sides are looked at."},
+    {.name = "Drain",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(drain_s),
+     .min = 0,
+     .max = 3600,
+     .default_text = "30",
+     .unit = "seconds",
+     .help = "A server whose address has gone gets no new sessions, and is "
+             "taken out when its last one has ended or after this time."},
+};
+
+static int check_block(const void *target, struct error *error) {
+  const struct haproxy_options *options = target;
+  if ((options->endpoints != NULL) == (options->command.len > 0)) {
+    return error_set(error, -EINVAL,
+                     "needs either Endpoints or EndpointsCommand: write "
+                     "Endpoints \"trading/api\"");
+  }
+  return exec_command_check_words("EndpointsCommand", &options->command, error);
+}
+
+const struct option_block action_haproxy_block = {
+    .name = "HAProxy",
+    .label = OPTION_LABEL_NONE,
+    .is_repeatable = true,
+    .size = sizeof(struct haproxy_options),
+    .help = "Lets the servers of a HAProxy backend follow the endpoints of a "
+            "Kubernetes Service, or a list of your own, through the runtime "
+            "API. It does so at all times, engaged or not, in Mode C<auto>.",
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
+    .check = check_block,
+};
 
 #define OUTPUT_BYTES 65536 /* of the command: more than all addresses take */
 
@@ -29,7 +126,7 @@ struct haproxy {
   struct exec_command command;
   char output[OUTPUT_BYTES];
   struct endpoints endpoints;
-  struct haproxy_slots slots;
+  struct haproxy_socket_slots slots;
 };
 
 static void describe(const void *options, char *text, size_t bytes) {
@@ -93,17 +190,17 @@ static int send_line(const struct haproxy *haproxy, const char *line,
                      struct error *error) {
   struct error reason = {{0}};
   call->note(call->context, "request", json_pack("{s:s}", "line", line));
-  int code =
-      haproxy_ask(haproxy->options->socket, line, ret_answer, call, &reason);
+  int code = haproxy_socket_request(haproxy->options->socket, line, ret_answer,
+                                    call, &reason);
   call->note(call->context, "answer",
              json_pack("{s:o}", "error",
                        code == 0 ? json_null() : json_util_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 
-static int order(const struct haproxy *haproxy, const struct haproxy_slot *slot,
-                 const char *what, const struct action_call *call,
-                 struct error *error) {
+static int order(const struct haproxy *haproxy,
+                 const struct haproxy_socket_slot *slot, const char *what,
+                 const struct action_call *call, struct error *error) {
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
@@ -112,8 +209,9 @@ static int order(const struct haproxy *haproxy, const struct haproxy_slot *slot,
 
 /* Gives a free slot an address. HAProxy answers this one with a text. */
 static int fill_slot(const struct haproxy *haproxy,
-                     const struct haproxy_slot *slot, const char *address,
-                     const struct action_call *call, struct error *error) {
+                     const struct haproxy_socket_slot *slot,
+                     const char *address, const struct action_call *call,
+                     struct error *error) {
   char line[512];
   char *answer = NULL;
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
@@ -135,7 +233,7 @@ static int empty_slots(struct haproxy *haproxy, int64_t now_s,
                        const struct action_call *call, struct error *error) {
   int code = 0;
   for (size_t i = 0; i < haproxy->slots.len && code == 0; i++) {
-    struct haproxy_slot *slot = &haproxy->slots.items[i];
+    struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
     if (slot->is_out || endpoints_have(&haproxy->endpoints, slot->address)) {
       slot->draining_s = 0;
       continue;
@@ -153,10 +251,10 @@ static int empty_slots(struct haproxy *haproxy, int64_t now_s,
   return code;
 }
 
-static struct haproxy_slot *find_slot(struct haproxy *haproxy,
-                                      const char *address) {
+static struct haproxy_socket_slot *find_slot(struct haproxy *haproxy,
+                                             const char *address) {
   for (size_t i = 0; i < haproxy->slots.len; i++) {
-    struct haproxy_slot *slot = &haproxy->slots.items[i];
+    struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
     if (address == NULL
             ? slot->is_out
             : !slot->is_out && strcmp(slot->address, address) == 0) {
@@ -172,7 +270,7 @@ static int fill_slots(struct haproxy *haproxy, const struct action_call *call,
   int code = 0;
   for (size_t i = 0; i < haproxy->endpoints.len && code == 0; i++) {
     const char *address = haproxy->endpoints.addresses[i];
-    struct haproxy_slot *slot = find_slot(haproxy, address);
+    struct haproxy_socket_slot *slot = find_slot(haproxy, address);
     if (slot != NULL) {
       code = slot->is_draining
                  ? order(haproxy, slot, "state ready", call, error)
@@ -210,12 +308,13 @@ static int look(struct haproxy *haproxy, struct action_call *call,
                 struct error *error) {
   int code = fetch_endpoints(haproxy, call, error);
   return code == 0
-             ? haproxy_slots_read(&haproxy->slots, haproxy->options->socket,
-                                  haproxy->options->backend, call, error)
+             ? haproxy_socket_read_slots(&haproxy->slots,
+                                         haproxy->options->socket,
+                                         haproxy->options->backend, call, error)
              : code;
 }
 
-static int set(void *self, const struct action_wish *wish,
+static int set(void *self, const struct action_request *request,
                struct action_call *call, struct error *error) {
   struct haproxy *haproxy = self;
   int code = look(haproxy, call, error);
@@ -232,7 +331,7 @@ static int set(void *self, const struct action_wish *wish,
     code = fill_slots(haproxy, call, error);
   }
   if (code == 0 || code == -ENOSPC) {
-    int second = empty_slots(haproxy, wish->now_s, call, error);
+    int second = empty_slots(haproxy, request->now_s, call, error);
     code = code == 0 ? second : code;
   }
   call->again_in_ms = haproxy->options->every_s * 1000;
@@ -243,13 +342,13 @@ static int drill(void *self, struct action_call *call, struct error *error) {
   return look(self, call, error);
 }
 
-const struct action_driver haproxy_driver = {
-    .block = &haproxy_block,
+const struct action_driver action_haproxy_driver = {
+    .block = &action_haproxy_block,
     .describe = describe,
     .is_standing = true,
     .check = check,
     .new = create,
     .set = set,
-    .drill = drill,
+    .self_test = drill,
     .free = destroy,
 };

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* scale: adds replicas of a Kubernetes workload while the response is engaged,
- * step by step, and takes away afterwards what it has added.
- *
- * memory: {"added": how many replicas are ours, "owner": the uid of the object
- * that says so, "from", "to": a write whose answer was not seen, "released":
- * when undoing began}. Only what was added is ever taken away, whoever else
- * scaled meanwhile. */
+/* scale: changes the number of replicas of a Kubernetes workload. */
+#include "resource_alert/actions/scale.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -13,10 +9,132 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/actions/drivers.h"
-#include "resource_alert/actions/scale_options.h"
+#include "resource_alert/actions/action.h"
 #include "resource_alert/actions/scale_target.h"
+#include "resource_alert/clients/kubernetes.h"
 #include "resource_alert/journal.h"
+
+#define FIELD(name) offsetof(struct scale_options, name)
+
+static const struct option option_rows[] = {
+    ACTION_OPTION_ROWS("10"),
+    {.name = "Namespace",
+     .kind = OPTION_STRING,
+     .offset = FIELD(space),
+     .is_required = true,
+     .example = "\"trading\"",
+     .check = kubernetes_check_name,
+     .help = "The namespace of the workload."},
+    {.name = "Deployment",
+     .kind = OPTION_STRING,
+     .offset = FIELD(deployment),
+     .check = kubernetes_check_name,
+     .help = "What to scale, if it is a Deployment."},
+    {.name = "StatefulSet",
+     .kind = OPTION_STRING,
+     .offset = FIELD(stateful_set),
+     .check = kubernetes_check_name,
+     .help = "What to scale, if it is a StatefulSet."},
+    {.name = "ReplicaSet",
+     .kind = OPTION_STRING,
+     .offset = FIELD(replica_set),
+     .check = kubernetes_check_name,
+     .help = "What to scale, if it is a ReplicaSet."},
+    {.name = "Min",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(min),
+     .min = 1,
+     .max = 10000,
+     .default_text = "1",
+     .unit = "replicas",
+     .help = "Never go below this when scaling in."},
+    {.name = "Max",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(max),
+     .min = 1,
+     .max = 10000,
+     .is_required = true,
+     .example = "10",
+     .unit = "replicas",
+     .help = "Never go above this."},
+    {.name = "Step",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(step),
+     .min = 1,
+     .max = 1000,
+     .default_text = "1",
+     .unit = "replicas",
+     .help = "How many to add, or to take away, at once. Replicas that are not "
+             "ready yet count as added."},
+    {.name = "StepPercent",
+     .kind = OPTION_NUMBER,
+     .offset = FIELD(step_percent),
+     .min = 1,
+     .max = 1000,
+     .unit = "percent",
+     .help = "In place of B<Step> when adding: so much of what is there, "
+             "rounded up."},
+    {.name = "Target",
+     .kind = OPTION_NUMBER,
+     .offset = FIELD(target),
+     .min = 0.001,
+     .max = 1e15,
+     .help =
+         "In place of B<Step> when adding: bring the rule's value here. The "
+         "formula is that of Kubernetes' HorizontalPodAutoscaler, ceil("
+         "replicas x value / Target), and within 10 % of the target "
+         "nothing is done."},
+    {.name = "Cooldown",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(cooldown_s),
+     .min = 0,
+     .max = 86400,
+     .default_text = "180",
+     .unit = "seconds",
+     .help = "The pause after each step. It is kept in a Lease, "
+             "C<resource-alert-NAME>, which all agents share: two of them "
+             "scale once."},
+    {.name = "ScaleInAfter",
+     .kind = OPTION_INTEGER,
+     .offset = FIELD(scale_in_after_s),
+     .min = 0,
+     .max = 86400,
+     .default_text = "0",
+     .unit = "seconds",
+     .help = "Wait so long after the release before taking away the first "
+             "replica."},
+};
+
+static int check_block(const void *target, struct error *error) {
+  const struct scale_options *options = target;
+  int kinds = (options->deployment != NULL) + (options->stateful_set != NULL) +
+              (options->replica_set != NULL);
+  if (kinds != 1) {
+    return error_set(error, -EINVAL,
+                     "needs one of Deployment, StatefulSet and ReplicaSet: "
+                     "write Deployment \"api\"");
+  }
+  if (options->min > options->max) {
+    return error_set(error, -EINVAL, "Min %" PRId64 " is above Max %" PRId64,
+                     options->min, options->max);
+  }
+  return 0;
+}
+
+const struct option_block action_scale_block = {
+    .name = "Scale",
+    .label = OPTION_LABEL_NONE,
+    .is_repeatable = true,
+    .size = sizeof(struct scale_options),
+    .help = "Adds replicas of a Kubernetes workload, one step each "
+            "B<Cooldown> for as long as the response is engaged, and takes "
+            "away afterwards what it has added. Where a "
+            "HorizontalPodAutoscaler owns the workload, its minReplicas is "
+            "raised and restored in place of the replicas.",
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
+    .check = check_block,
+};
 
 #define CONFLICT_TRIES 3
 #define REMEMBERED_MAX INT64_C(1000000000000)
@@ -96,13 +214,13 @@ static void remember(struct action_call *call, const char *key, int64_t value) {
 
 /* The replicas that there should be, by ratio, percent or step. */
 static int64_t wished(const struct scale *scale, const struct scale_now *now,
-                      const struct action_wish *wish) {
+                      const struct action_request *request) {
   const struct scale_options *options = scale->options;
   int64_t most = options->max < now->limit ? options->max : now->limit;
   double replicas = (double)now->replicas;
   double more = replicas + (double)options->step;
-  if (isfinite(options->target) && isfinite(wish->value)) {
-    double ratio = wish->value / options->target;
+  if (isfinite(options->target) && isfinite(request->value)) {
+    double ratio = request->value / options->target;
     more = fabs(ratio - 1.0) <= 0.1 ? replicas : ceil(replicas * ratio);
   } else if (isfinite(options->step_percent)) {
     more = ceil(replicas * (1.0 + options->step_percent / 100.0));
@@ -181,7 +299,7 @@ static void settle(struct scale *scale, const struct scale_now *now,
 /* Writes VALUE in place of NOW's. What is added is remembered before it is
  * done, so that it is undone whatever happens. */
 static int write_value(struct scale *scale, const struct scale_now *now,
-                       int64_t value, const struct action_wish *wish,
+                       int64_t value, const struct action_request *request,
                        struct action_call *call, struct error *error) {
   char note[256];
   int64_t change = value - now->value;
@@ -203,16 +321,16 @@ static int write_value(struct scale *scale, const struct scale_now *now,
   call->replicas = now->replicas + change;
   (void)snprintf(note, sizeof(note),
                  "response %s, rule %s: %s from %" PRId64 " to %" PRId64,
-                 wish->response, wish->cause,
+                 request->response, request->cause,
                  now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
                  now->value, value);
-  kubernetes_record(scale->kubernetes, scale->target.space, scale->target.kind,
-                    scale->target.name, wish,
-                    change > 0 ? "ScaledOut" : "ScaledIn", note, call);
+  kubernetes_record_event(scale->kubernetes, scale->target.space,
+                          scale->target.kind, scale->target.name, request,
+                          change > 0 ? "ScaledOut" : "ScaledIn", note, call);
   return 0;
 }
 
-static int scale_out(struct scale *scale, const struct action_wish *wish,
+static int scale_out(struct scale *scale, const struct action_request *request,
                      struct action_call *call, struct error *error) {
   struct scale_now now;
   forget(call, "released");
@@ -224,18 +342,19 @@ static int scale_out(struct scale *scale, const struct action_wish *wish,
       scale->options->cooldown_s > 0 ? scale->options->cooldown_s * 1000 : 1000;
   call->replicas = now.replicas;
   settle(scale, &now, call);
-  int64_t value = wished(scale, &now, wish);
-  if (value <= now.value || !wish->is_pressing) {
+  int64_t value = wished(scale, &now, request);
+  if (value <= now.value || !request->is_breached) {
     return 0; /* at the limit, near enough to the target, or calm again */
   }
   code = take_turn(scale, call, error);
   if (code == -EAGAIN) {
     return 0; /* somebody has just scaled: that is what we want, too */
   }
-  return code == 0 ? write_value(scale, &now, value, wish, call, error) : code;
+  return code == 0 ? write_value(scale, &now, value, request, call, error)
+                   : code;
 }
 
-static int scale_in(struct scale *scale, const struct action_wish *wish,
+static int scale_in(struct scale *scale, const struct action_request *request,
                     struct action_call *call, struct error *error) {
   const struct scale_options *options = scale->options;
   int64_t added = remembered(call, "added");
@@ -244,10 +363,10 @@ static int scale_in(struct scale *scale, const struct action_wish *wish,
     return 0;
   }
   if (remembered(call, "released") == 0) {
-    remember(call, "released", wish->now_s);
+    remember(call, "released", request->now_s);
   }
   int64_t wait_s =
-      remembered(call, "released") + options->scale_in_after_s - wish->now_s;
+      remembered(call, "released") + options->scale_in_after_s - request->now_s;
   if (wait_s > 0 && wait_s <= options->scale_in_after_s) {
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;
@@ -270,7 +389,7 @@ static int scale_in(struct scale *scale, const struct action_wish *wish,
   }
   code = take_turn(scale, call, error);
   if (code == 0) {
-    code = write_value(scale, &now, value, wish, call, error);
+    code = write_value(scale, &now, value, request, call, error);
   }
   if (code == 0 && remembered(call, "added") > 0) {
     call->again_in_ms =
@@ -280,12 +399,12 @@ static int scale_in(struct scale *scale, const struct action_wish *wish,
   return code;
 }
 
-static int set(void *self, const struct action_wish *wish,
+static int set(void *self, const struct action_request *request,
                struct action_call *call, struct error *error) {
   int code = -ESTALE;
   for (int i = 0; i < CONFLICT_TRIES && code == -ESTALE; i++) {
-    code = wish->is_on ? scale_out(self, wish, call, error)
-                       : scale_in(self, wish, call, error);
+    code = request->is_on ? scale_out(self, request, call, error)
+                          : scale_in(self, request, call, error);
   }
   return code;
 }
@@ -301,12 +420,12 @@ static int drill(void *self, struct action_call *call, struct error *error) {
                    : code;
 }
 
-const struct action_driver scale_driver = {
-    .block = &scale_block,
+const struct action_driver action_scale_driver = {
+    .block = &action_scale_block,
     .describe = describe,
     .check = action_check_kubernetes,
     .new = create,
     .set = set,
-    .drill = drill,
+    .self_test = drill,
     .free = destroy,
 };

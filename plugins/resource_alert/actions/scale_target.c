@@ -101,7 +101,8 @@ static int find_autoscaler(struct kubernetes *kubernetes,
   char path[KUBERNETES_PATH_BYTES];
   json_t *list = NULL;
   autoscaler_path(target, "", "", path);
-  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &list, error);
+  int code =
+      kubernetes_request(kubernetes, "GET", path, NULL, call, &list, error);
   if (code != 0) {
     error_prefix(error, "looking for an autoscaler");
     return code == -ENOENT ? 0 : code; /* a cluster without any */
@@ -124,7 +125,8 @@ int scale_target_read(struct kubernetes *kubernetes,
   json_t *scale = NULL;
   *now = (struct scale_now){.limit = INT64_MAX};
   scale_path(target, "", path);
-  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &scale, error);
+  int code =
+      kubernetes_request(kubernetes, "GET", path, NULL, call, &scale, error);
   if (code != 0) {
     return code;
   }
@@ -156,11 +158,11 @@ int scale_target_write(struct kubernetes *kubernetes,
   } else {
     autoscaler_path(target, now->autoscaler, query, path);
   }
-  int code = kubernetes_ask(kubernetes, "PATCH", path,
-                            json_pack("{s:{s:s}, s:{s:I}}", "metadata",
-                                      "resourceVersion", now->version, "spec",
-                                      key, (json_int_t)value),
-                            call, &answer, error);
+  int code = kubernetes_request(kubernetes, "PATCH", path,
+                                json_pack("{s:{s:s}, s:{s:I}}", "metadata",
+                                          "resourceVersion", now->version,
+                                          "spec", key, (json_int_t)value),
+                                call, &answer, error);
   json_decref(answer);
   if (code != 0 || is_rehearsal) {
     return code;
@@ -234,7 +236,8 @@ int scale_target_claim(struct kubernetes *kubernetes,
     return 0;
   }
   lease_path(target, true, path);
-  int code = kubernetes_ask(kubernetes, "GET", path, NULL, call, &lease, error);
+  int code =
+      kubernetes_request(kubernetes, "GET", path, NULL, call, &lease, error);
   if (code != 0 && code != -ENOENT) {
     return code;
   }
@@ -246,9 +249,9 @@ int scale_target_claim(struct kubernetes *kubernetes,
     return -EAGAIN;
   }
   lease_path(target, lease != NULL, path);
-  code = kubernetes_ask(kubernetes, lease == NULL ? "POST" : "PUT", path,
-                        make_lease(target, lease, holder, cooldown_s, now_s),
-                        call, NULL, error);
+  code = kubernetes_request(
+      kubernetes, lease == NULL ? "POST" : "PUT", path,
+      make_lease(target, lease, holder, cooldown_s, now_s), call, NULL, error);
   json_decref(lease);
   if (code == -ESTALE) { /* another agent was faster */
     *ret_wait_s = cooldown_s;

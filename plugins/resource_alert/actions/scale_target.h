@@ -4,7 +4,7 @@
 #ifndef RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
 #define RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
 
-#include "resource_alert/actions/kubernetes.h"
+#include "resource_alert/clients/kubernetes.h"
 
 /* What to scale; all borrowed. */
 struct scale_target {
@@ -25,14 +25,14 @@ struct scale_now {
   int64_t limit;        /* the autoscaler's maxReplicas; else INT64_MAX */
 };
 
-/* Reads it. Returns 0 or what kubernetes_ask() does. */
+/* Reads it. Returns 0 or what kubernetes_request() does. */
 int scale_target_read(struct kubernetes *kubernetes,
                       const struct scale_target *target, struct scale_now *now,
                       struct action_call *call, struct error *error);
 
 /* Writes VALUE if nobody has written since NOW was read, and reads it back.
  * is_rehearsal: the server does all but keep it.
- * Returns 0; -ESTALE; what kubernetes_ask() does. */
+ * Returns 0; -ESTALE; what kubernetes_request() does. */
 int scale_target_write(struct kubernetes *kubernetes,
                        const struct scale_target *target,
                        const struct scale_now *now, int64_t value,

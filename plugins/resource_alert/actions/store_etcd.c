@@ -11,18 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/actions/etcd_keys.h"
-#include "resource_alert/actions/store.h"
+#include "resource_alert/actions/switch_store.h"
+#include "resource_alert/clients/etcd.h"
 
 #define KEY_BYTES 512
 
 struct store_etcd {
-  const struct store_options *options; /* borrowed */
+  const struct switch_store_options *options; /* borrowed */
   struct etcd *etcd;
   char lease[ETCD_ID_BYTES]; /* "" while we hold none */
 };
 
-static int check(const struct store_options *options, struct error *error) {
+static int check(const struct switch_store_options *options,
+                 struct error *error) {
   if (options->urls.len == 0) {
     return error_set(error, -EINVAL,
                      "URL is missing: write URL \"http://127.0.0.1:2379\"");
@@ -39,8 +40,8 @@ static int check(const struct store_options *options, struct error *error) {
   }
   int code = 0;
   for (size_t i = 0; i < options->urls.len && code == 0; i++) {
-    code = http_options_check_url(&options->http, "URL", options->urls.items[i],
-                                  error);
+    code = http_client_options_check_url(&options->http, "URL",
+                                         options->urls.items[i], error);
   }
   return code;
 }
@@ -53,7 +54,7 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const struct store_options *options, void **ret,
+static int create(const struct switch_store_options *options, void **ret,
                   struct error *error) {
   struct store_etcd *store = calloc(1, sizeof(*store));
   if (store == NULL) {
@@ -63,7 +64,7 @@ static int create(const struct store_options *options, void **ret,
   const struct etcd_target target = {
       .urls = (const char *const *)options->urls.items,
       .urls_len = options->urls.len,
-      .http = http_options_target(&options->http),
+      .http = http_client_options_target(&options->http),
       .user = options->user,
       .password_file = options->password_file,
   };
@@ -106,7 +107,7 @@ static int write_key(struct store_etcd *store, const char *key,
   char *held = NULL;
   int code = etcd_put_if_absent(store->etcd, key, text, store->lease, &held,
                                 call, error);
-  if (code == 0 && held != NULL && store_is_ours(held, value)) {
+  if (code == 0 && held != NULL && switch_store_is_ours(held, value)) {
     code = etcd_put(store->etcd, key, text, store->lease, call, error);
   }
   free(held);
@@ -120,7 +121,7 @@ static int switch_on(struct store_etcd *store, const char *key,
   if (code != 0) {
     return code;
   }
-  char *text = store_value_text(value, store->options->ttl_s);
+  char *text = switch_store_value_text(value, store->options->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -138,12 +139,12 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
   char key[KEY_BYTES];
   make_key(store, name, key);
   if (is_on) {
-    call->again_in_ms = store_again_ms(store->options->ttl_s);
+    call->again_in_ms = switch_store_again_ms(store->options->ttl_s);
     return switch_on(store, key, value, call, error);
   }
   char *held = NULL;
   int code = etcd_get(store->etcd, key, &held, call, error);
-  if (code == 0 && held != NULL && store_is_ours(held, value)) {
+  if (code == 0 && held != NULL && switch_store_is_ours(held, value)) {
     code = etcd_delete_if(store->etcd, key, held, call, error);
   }
   free(held);
@@ -159,7 +160,7 @@ static int confirm(void *self, const char *name, bool is_on,
   make_key(store, name, key);
   int code = etcd_get(store->etcd, key, &held, call, error);
   bool is_wrong =
-      is_on ? held == NULL : held != NULL && store_is_ours(held, value);
+      is_on ? held == NULL : held != NULL && switch_store_is_ours(held, value);
   free(held);
   return code != 0 || !is_wrong
              ? code
@@ -171,15 +172,15 @@ static int drill(void *self, struct action_call *call, struct error *error) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   make_key(store, "drill", key);
-  return etcd_rehearse(store->etcd, key, call, error);
+  return etcd_self_test(store->etcd, key, call, error);
 }
 
-const struct store_driver store_etcd_driver = {
+const struct switch_store_driver switch_store_etcd = {
     .name = "etcd",
     .check = check,
     .new = create,
     .put = put,
     .confirm = confirm,
-    .drill = drill,
+    .self_test = drill,
     .free = destroy,
 };

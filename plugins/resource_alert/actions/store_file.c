@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
-#include "resource_alert/actions/store.h"
+#include "resource_alert/actions/switch_store.h"
 
 #define LIST_NAME "switches.json"
 #define SWITCH_BYTES_MAX 65536
@@ -30,7 +30,8 @@ struct store_file {
   int64_t ttl_s;
 };
 
-static int check(const struct store_options *options, struct error *error) {
+static int check(const struct switch_store_options *options,
+                 struct error *error) {
   if (options->path == NULL) {
     return error_set(error, -EINVAL,
                      "Path is missing: write Path \"/run/collectd/switches\"");
@@ -38,7 +39,7 @@ static int check(const struct store_options *options, struct error *error) {
   return 0;
 }
 
-static int create(const struct store_options *options, void **ret,
+static int create(const struct switch_store_options *options, void **ret,
                   struct error *error) {
   struct store_file *store = calloc(1, sizeof(*store));
   if (store == NULL) {
@@ -176,14 +177,14 @@ static bool is_anothers(const char *path, const json_t *value) {
   if (file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
     return false;
   }
-  bool is_ours = store_is_ours(held, value);
+  bool is_ours = switch_store_is_ours(held, value);
   free(held);
   return !is_ours;
 }
 
 static int write_switch(const struct store_file *store, const char *path,
                         const json_t *value, struct error *error) {
-  char *text = store_value_text(value, store->ttl_s);
+  char *text = switch_store_value_text(value, store->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -217,7 +218,7 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
   if (code != 0) {
     return code;
   }
-  call->again_in_ms = is_on ? store_again_ms(store->ttl_s) : 0;
+  call->again_in_ms = is_on ? switch_store_again_ms(store->ttl_s) : 0;
   if (is_anothers(path, value)) {
     return 0;
   }
@@ -281,13 +282,13 @@ static int drill(void *self, struct action_call *call, struct error *error) {
   return 0;
 }
 
-const struct store_driver store_file_driver = {
+const struct switch_store_driver switch_store_file = {
     .name = "file",
     .is_local = true,
     .check = check,
     .new = create,
     .put = put,
     .confirm = confirm,
-    .drill = drill,
+    .self_test = drill,
     .free = free,
 };

@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/actions/postgresql.h"
-#include "resource_alert/actions/store.h"
+#include "resource_alert/actions/switch_store.h"
+#include "resource_alert/clients/pg_client.h"
 
 #define SQL_BYTES 1536
 #define KEYWORDS 9
 
 struct store_postgresql {
-  const struct store_options *options; /* borrowed */
-  struct postgresql *server;
+  const struct switch_store_options *options; /* borrowed */
+  struct pg_client *server;
   char port[8];
   const char *values[KEYWORDS + 1];
 };
@@ -32,7 +32,8 @@ static const char *const keywords[KEYWORDS + 1] = {"host",
                                                    "client_encoding",
                                                    NULL};
 
-static int check(const struct store_options *options, struct error *error) {
+static int check(const struct switch_store_options *options,
+                 struct error *error) {
   return options->database != NULL
              ? 0
              : error_set(error, -EINVAL,
@@ -42,12 +43,12 @@ static int check(const struct store_options *options, struct error *error) {
 static void destroy(void *self) {
   struct store_postgresql *store = self;
   if (store != NULL) {
-    postgresql_free(store->server);
+    pg_client_free(store->server);
     free(store);
   }
 }
 
-static int create(const struct store_options *options, void **ret,
+static int create(const struct switch_store_options *options, void **ret,
                   struct error *error) {
   struct store_postgresql *store = calloc(1, sizeof(*store));
   if (store == NULL) {
@@ -67,7 +68,7 @@ static int create(const struct store_options *options, void **ret,
       "UTF8",
   };
   memcpy(store->values, values, sizeof(values));
-  int code = postgresql_new(keywords, store->values, &store->server, error);
+  int code = pg_client_new(keywords, store->values, &store->server, error);
   if (code != 0) {
     free(store);
     return code;
@@ -94,8 +95,8 @@ static int ask(struct store_postgresql *store, const char *format,
   }
   *end = '\0';
   PGresult *rows = NULL;
-  int code = postgresql_ask(store->server, sql, parameters, parameters_len,
-                            call, &rows, error);
+  int code = pg_client_query(store->server, sql, parameters, parameters_len,
+                             call, &rows, error);
   if (code == 0) {
     *ret_yes = PQntuples(rows) > 0 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
     PQclear(rows);
@@ -155,11 +156,11 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
     return ask(store, off_sql, parameters, 4, &is_changed, call, error);
   }
   char ttl[24];
-  char *text = store_value_text(value, store->options->ttl_s);
+  char *text = switch_store_value_text(value, store->options->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  call->again_in_ms = store_again_ms(store->options->ttl_s);
+  call->again_in_ms = switch_store_again_ms(store->options->ttl_s);
   (void)snprintf(ttl, sizeof(ttl), "%" PRId64, store->options->ttl_s);
   const char *const parameters[] = {name,     text, who,
                                     response, ttl,  store->options->channel};
@@ -196,12 +197,12 @@ static int drill(void *self, struct action_call *call, struct error *error) {
                          store->options->table);
 }
 
-const struct store_driver store_postgresql_driver = {
+const struct switch_store_driver switch_store_postgresql = {
     .name = "postgresql",
     .check = check,
     .new = create,
     .put = put,
     .confirm = confirm,
-    .drill = drill,
+    .self_test = drill,
     .free = destroy,
 };

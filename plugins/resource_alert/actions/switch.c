@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "core/json_util.h"
-#include "resource_alert/actions/drivers.h"
-#include "resource_alert/actions/wish.h"
+#include "resource_alert/actions/action.h"
+#include "resource_alert/actions/action_payload.h"
+#include "resource_alert/actions/switch_store.h"
 #include "resource_alert/journal.h"
 
 struct switch_options {
@@ -16,7 +17,7 @@ struct switch_options {
 
 struct switch_action {
   const char *name; /* borrowed from the options */
-  struct stores *stores;
+  struct switch_stores *stores;
 };
 
 static const struct option option_rows[] = {ACTION_OPTION_ROWS("5")};
@@ -28,7 +29,7 @@ static int check_name(const char *label, struct error *error) {
   return action_check_name(label, error);
 }
 
-const struct option_block switch_block = {
+const struct option_block action_switch_block = {
     .name = "Switch",
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
@@ -58,44 +59,44 @@ static int create(const void *options, const struct action_deps *deps,
   return 0;
 }
 
-static json_t *value_of(const struct action_wish *wish) {
-  char since[WISH_TIME_BYTES];
-  wish_format_time(wish->since_s, since);
+static json_t *value_of(const struct action_request *request) {
+  char since[ACTION_PAYLOAD_TIME_BYTES];
+  action_payload_format_time(request->since_s, since);
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
-                   json_util_text(wish->host), "response", wish->response,
-                   "rule", json_util_text(wish->cause), "state",
-                   alert_state_name(wish->severity), "since", since);
+                   json_util_text(request->host), "response", request->response,
+                   "rule", json_util_text(request->cause), "state",
+                   alert_state_name(request->severity), "since", since);
 }
 
-static int set(void *self, const struct action_wish *wish,
+static int set(void *self, const struct action_request *request,
                struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  json_t *value = value_of(wish);
+  json_t *value = value_of(request);
   if (value == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code =
-      stores_put(action->stores, action->name, wish->is_on, value, call, error);
+  int code = switch_stores_put(action->stores, action->name, request->is_on,
+                               value, call, error);
   json_decref(value);
   return code;
 }
 
-static int confirm(void *self, const struct action_wish *wish,
+static int confirm(void *self, const struct action_request *request,
                    struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  json_t *value = value_of(wish);
+  json_t *value = value_of(request);
   if (value == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = stores_confirm(action->stores, action->name, wish->is_on, value,
-                            call, error);
+  int code = switch_stores_confirm(action->stores, action->name, request->is_on,
+                                   value, call, error);
   json_decref(value);
   return code;
 }
 
 static int drill(void *self, struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  return stores_drill(action->stores, call, error);
+  return switch_stores_self_test(action->stores, call, error);
 }
 
 static int check(const void *options, const struct action_deps *deps,
@@ -109,13 +110,13 @@ static int check(const void *options, const struct action_deps *deps,
                          "\"/run/collectd/switches\"");
 }
 
-const struct action_driver switch_driver = {
-    .block = &switch_block,
+const struct action_driver action_switch_driver = {
+    .block = &action_switch_block,
     .describe = describe,
     .check = check,
     .new = create,
     .set = set,
     .confirm = confirm,
-    .drill = drill,
+    .self_test = drill,
     .free = free,
 };

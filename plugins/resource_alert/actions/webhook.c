@@ -10,10 +10,10 @@
 
 #include "core/json_util.h"
 #include "core/text.h"
-#include "resource_alert/actions/drivers.h"
-#include "resource_alert/actions/http_options.h"
+#include "resource_alert/actions/action.h"
+#include "resource_alert/actions/action_payload.h"
 #include "resource_alert/actions/secret_file.h"
-#include "resource_alert/actions/wish.h"
+#include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
 
 enum webhook_format { FORMAT_NATIVE, FORMAT_ALERTMANAGER };
@@ -24,12 +24,12 @@ struct webhook_options {
   int format; /* enum webhook_format */
   char *header_file;
   char *secret_file;
-  struct http_options http;
+  struct http_client_options http;
 };
 
 struct webhook {
   const struct webhook_options *options;
-  struct http_target target;
+  struct http_client_target target;
   struct http_client *client;
 };
 
@@ -65,17 +65,17 @@ static const struct option option_rows[] = {
      .help = "Sign the document: the header C<X-Signature-256: sha256=HEX> is "
              "the HMAC-SHA256 of the body with the content of this file as "
              "the key."},
-    HTTP_OPTION_ROWS(webhook_options, http),
+    HTTP_CLIENT_OPTION_ROWS(webhook_options, http),
 };
 
 static int check_block(const void *target, struct error *error) {
   const struct webhook_options *options = target;
   return options->url == NULL ? 0
-                              : http_options_check_url(&options->http, "URL",
-                                                       options->url, error);
+                              : http_client_options_check_url(
+                                    &options->http, "URL", options->url, error);
 }
 
-const struct option_block webhook_block = {
+const struct option_block action_webhook_block = {
     .name = "Webhook",
     .label = OPTION_LABEL_OPTIONAL,
     .is_repeatable = true,
@@ -100,31 +100,31 @@ static void describe(const void *options, char *text, size_t bytes) {
 
 /* ---- what is sent ---- */
 
-static json_t *to_alertmanager(const struct action_wish *wish) {
-  char since[WISH_TIME_BYTES];
-  char now[WISH_TIME_BYTES];
-  wish_format_time(wish->since_s, since);
-  wish_format_time(wish->now_s, now);
-  const char *status = wish->is_on ? "firing" : "resolved";
+static json_t *to_alertmanager(const struct action_request *request) {
+  char since[ACTION_PAYLOAD_TIME_BYTES];
+  char now[ACTION_PAYLOAD_TIME_BYTES];
+  action_payload_format_time(request->since_s, since);
+  action_payload_format_time(request->now_s, now);
+  const char *status = request->is_on ? "firing" : "resolved";
   json_t *labels = json_pack(
-      "{s:s, s:s, s:o, s:o, s:s}", "alertname", wish->response, "response",
-      wish->response, "instance", json_util_text(wish->host), "rule",
-      json_util_text(wish->cause), "severity",
-      wish->severity == ALERT_FAILURE ? "critical" : "warning");
+      "{s:s, s:s, s:o, s:o, s:s}", "alertname", request->response, "response",
+      request->response, "instance", json_util_text(request->host), "rule",
+      json_util_text(request->cause), "severity",
+      request->severity == ALERT_FAILURE ? "critical" : "warning");
   json_t *annotations =
       json_pack("{s:o}", "summary",
-                json_sprintf("response %s: %s", wish->response,
-                             wish->is_on ? "engaged" : "released"));
+                json_sprintf("response %s: %s", request->response,
+                             request->is_on ? "engaged" : "released"));
   json_t *alert =
       json_pack("{s:s, s:O, s:O, s:s, s:s, s:s, s:s}", "status", status,
                 "labels", labels, "annotations", annotations, "startsAt", since,
-                "endsAt", wish->is_on ? "0001-01-01T00:00:00Z" : now,
+                "endsAt", request->is_on ? "0001-01-01T00:00:00Z" : now,
                 "generatorURL", "", "fingerprint", "");
   return json_pack(
       "{s:s, s:o, s:i, s:s, s:s, s:{s:s}, s:o, s:o, s:s, s:[o]}", "version",
-      "4", "groupKey", json_sprintf("response:%s", wish->response),
+      "4", "groupKey", json_sprintf("response:%s", request->response),
       "truncatedAlerts", 0, "status", status, "receiver", "webhook",
-      "groupLabels", "alertname", wish->response, "commonLabels", labels,
+      "groupLabels", "alertname", request->response, "commonLabels", labels,
       "commonAnnotations", annotations, "externalURL", "", "alerts", alert);
 }
 
@@ -153,7 +153,7 @@ static int sign(const char *path, const char *body, char *header, size_t bytes,
 
 /* Cuts TEXT, the file's content, into lines and appends them to the headers
  * of the request. */
-static int split_headers(char *text, struct http_question *request,
+static int split_headers(char *text, struct http_client_request *request,
                          struct error *error) {
   size_t len = 0;
   while (request->headers[len] != NULL) {
@@ -165,7 +165,7 @@ static int split_headers(char *text, struct http_question *request,
     if (line[0] == '\0') {
       continue;
     }
-    if (strchr(line, ':') == NULL || len >= HTTP_HEADERS_MAX - 1) {
+    if (strchr(line, ':') == NULL || len >= HTTP_CLIENT_HEADERS_MAX - 1) {
       return error_set(error, -EINVAL,
                        "HeaderFile: line without a colon, or too many");
     }
@@ -174,11 +174,11 @@ static int split_headers(char *text, struct http_question *request,
   return 0;
 }
 
-static void format_key(const struct action_wish *wish, char *header,
+static void format_key(const struct action_request *request, char *header,
                        size_t bytes) {
-  (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", wish->host,
-                 wish->response, (long long)wish->since_s,
-                 wish->is_on ? "engage" : "release");
+  (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", request->host,
+                 request->response, (long long)request->since_s,
+                 request->is_on ? "engage" : "release");
   text_blank_controls(header); /* whatever the host's name holds */
 }
 
@@ -200,7 +200,7 @@ static int create(const void *options, const struct action_deps *deps,
     return error_set(error, -ENOMEM, "out of memory");
   }
   webhook->options = options;
-  webhook->target = http_options_target(&webhook->options->http);
+  webhook->target = http_client_options_target(&webhook->options->http);
   int code = http_client_new(&webhook->target, &webhook->client, error);
   if (code != 0) {
     destroy(webhook);
@@ -211,26 +211,26 @@ static int create(const void *options, const struct action_deps *deps,
 }
 
 static int send_request(struct webhook *webhook,
-                        const struct http_question *request,
+                        const struct http_client_request *request,
                         struct action_call *call, struct error *error) {
-  struct http_answer answer;
+  struct http_client_response answer;
   call->note(
       call->context, "request",
       json_pack("{s:o}", "url", /* what follows may be secret */
                 json_stringn(request->url, strcspn(request->url, "?#"))));
-  int code = http_perform(webhook->client, request, &answer, error);
+  int code = http_client_perform(webhook->client, request, &answer, error);
   if (code != 0) {
     return code;
   }
   call->note(call->context, "answer",
              json_pack("{s:i}", "status", (int)answer.status));
-  code = http_expect_success(&answer, error);
+  code = http_client_expect_success(&answer, error);
   call->pause_ms = answer.retry_after_ms;
-  http_answer_fini(&answer);
+  http_client_response_fini(&answer);
   return code;
 }
 
-static int post(struct webhook *webhook, const struct action_wish *wish,
+static int post(struct webhook *webhook, const struct action_request *request,
                 const char *body, struct action_call *call,
                 struct error *error) {
   const struct webhook_options *options = webhook->options;
@@ -238,8 +238,8 @@ static int post(struct webhook *webhook, const struct action_wish *wish,
   char signature[128];
   char *headers = NULL;
   int code = 0;
-  format_key(wish, key, sizeof(key));
-  struct http_question request = {
+  format_key(request, key, sizeof(key));
+  struct http_client_request http = {
       .method = "POST",
       .url = options->url,
       .headers = {"Content-Type: application/json", key},
@@ -251,31 +251,31 @@ static int post(struct webhook *webhook, const struct action_wish *wish,
   if (options->secret_file != NULL) {
     code =
         sign(options->secret_file, body, signature, sizeof(signature), error);
-    request.headers[2] = signature;
+    http.headers[2] = signature;
   }
   if (code == 0 && options->header_file != NULL) {
     code = secret_file_read(options->header_file, false, &headers, error);
-    code = code == 0 ? split_headers(headers, &request, error) : code;
+    code = code == 0 ? split_headers(headers, &http, error) : code;
   }
   if (code == 0) {
-    code = send_request(webhook, &request, call, error);
+    code = send_request(webhook, &http, call, error);
   }
   secret_file_forget(headers);
   return code;
 }
 
-static int set(void *self, const struct action_wish *wish,
+static int set(void *self, const struct action_request *request,
                struct action_call *call, struct error *error) {
   struct webhook *webhook = self;
   json_t *document = webhook->options->format == FORMAT_ALERTMANAGER
-                         ? to_alertmanager(wish)
-                         : wish_to_json(wish);
+                         ? to_alertmanager(request)
+                         : action_payload_new(request);
   char *body = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
   json_decref(document);
   if (body == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = post(webhook, wish, body, call, error);
+  int code = post(webhook, request, body, call, error);
   free(body);
   return code;
 }
@@ -284,25 +284,25 @@ static int set(void *self, const struct action_wish *wish,
  * HTTP, with the right certificate. What it says does not matter. */
 static int drill(void *self, struct action_call *call, struct error *error) {
   struct webhook *webhook = self;
-  const struct http_question request = {
+  const struct http_client_request request = {
       .method = "OPTIONS",
       .url = webhook->options->url,
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
-  struct http_answer answer;
-  int code = http_perform(webhook->client, &request, &answer, error);
+  struct http_client_response answer;
+  int code = http_client_perform(webhook->client, &request, &answer, error);
   if (code == 0) {
-    http_answer_fini(&answer);
+    http_client_response_fini(&answer);
   }
   return code;
 }
 
-const struct action_driver webhook_driver = {
-    .block = &webhook_block,
+const struct action_driver action_webhook_driver = {
+    .block = &action_webhook_block,
     .describe = describe,
     .new = create,
     .set = set,
-    .drill = drill,
+    .self_test = drill,
     .free = destroy,
 };

@@ -12,7 +12,7 @@
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 #include "resource_alert/status/http_listen.h"
 #include "resource_alert/status/journal_tail.h"
 #include "resource_alert/status/status_parts.h"

@@ -6,7 +6,7 @@
 
 #include "core/json_util.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 #include "resource_alert/status/status_parts.h"
 
 #define SILENCE_S_MAX (365.0 * 86400)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* desired_state: what is kept is in the file at once, whatever the disk does.
- * The test is the disk: it has its own fdatasync and rename. */
+/* response_state_file: what is kept is in the file at once, whatever the disk
+ * does. The test is the disk: it has its own fdatasync and rename. */
 #include "unit.h"
 
 #include <dlfcn.h>
@@ -14,8 +14,8 @@
 
 #include "core/clock.h"
 #include "core/file_util.h"
-#include "resource_alert/response/desired_lines.h"
-#include "resource_alert/response/desired_state.h"
+#include "resource_alert/responses/desired_lines.h"
+#include "resource_alert/responses/response_state_file.h"
 
 #define HOLD_MS 20000
 
@@ -61,7 +61,7 @@ int rename(const char *from, const char *to) {
 struct bed {
   char directory[64];
   char path[128];
-  struct desired_state *states;
+  struct response_state_file *states;
   _Atomic int errors;
   _Atomic int notifications;
 };
@@ -82,20 +82,20 @@ static int begin(void **state) {
     return -1;
   }
   (void)snprintf(bed.path, sizeof(bed.path), "%s/states", bed.directory);
-  return desired_state_new(bed.path, &log, &bed.states, NULL);
+  return response_state_file_open(bed.path, &log, &bed.states, NULL);
 }
 
 static int end(void **state) {
   struct bed *bed = *state;
   atomic_store(&held, NONE);
-  desired_state_free(bed->states);
+  response_state_file_close(bed->states);
   (void)unlink(bed->path);
   return rmdir(bed->directory); /* nothing else is left there */
 }
 
 static void put(struct bed *bed, int number) {
-  desired_state_put(bed->states, number % 2 == 0 ? "even" : "odd",
-                    json_pack("{s:i}", "number", number));
+  response_state_file_put(bed->states, number % 2 == 0 ? "even" : "odd",
+                          json_pack("{s:i}", "number", number));
 }
 
 /* What a daemon that is started now would go on from. */
@@ -158,7 +158,7 @@ static void a_disk_that_hangs_is_left_at_the_end(void **state) {
   put(bed, 1);
   expect_count(&hanging, SYNC);
   int64_t begun_ms = clock_monotonic_ms();
-  desired_state_free(bed->states);
+  response_state_file_close(bed->states);
   assert_in_range(clock_monotonic_ms() - begun_ms, 0, HOLD_MS / 2);
   assert_int_equal(atomic_load(&bed->notifications), 1);
   assert_int_equal(kept_number(bed, "odd"), 1);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "resource_alert/actions/exec_run.h"
+#include "resource_alert/clients/exec_run.h"
 
 static char helper[PATH_MAX];
 static char output[512];

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "resource_alert/actions/haproxy_socket.h"
+#include "resource_alert/clients/haproxy_socket.h"
 
 #define LONG_MS 30000
 
@@ -73,7 +73,7 @@ static struct action_call call_within(int64_t ms) {
                               .cancel_fd = -1};
 }
 
-/* What haproxy_ask makes of an ANSWER of so many BYTES. */
+/* What haproxy_socket_request makes of an ANSWER of so many BYTES. */
 static int ask_one(const char *answer, size_t bytes, bool reads, char **ret) {
   int status = 0;
   int listener = listen_there();
@@ -83,7 +83,7 @@ static int ask_one(const char *answer, size_t bytes, bool reads, char **ret) {
   }
   struct action_call call = call_within(LONG_MS);
   error = (struct error){{0}};
-  int code = haproxy_ask(path, "show stat", ret, &call, &error);
+  int code = haproxy_socket_request(path, "show stat", ret, &call, &error);
   (void)close(listener);
   (void)unlink(path);
   assert_int_equal(waitpid(server, &status, 0), server);
@@ -133,8 +133,9 @@ static void a_peer_that_hangs_is_left(void **state) {
   (void)state;
   int listener = listen_there(); /* and nobody takes what comes */
   struct action_call call = call_within(20);
-  assert_int_equal(haproxy_ask(path, "show stat", NULL, &call, &error),
-                   -ETIMEDOUT);
+  assert_int_equal(
+      haproxy_socket_request(path, "show stat", NULL, &call, &error),
+      -ETIMEDOUT);
   assert_string_equal(error.text, "HAProxy does not answer in time");
   (void)close(listener);
   (void)unlink(path);
@@ -148,8 +149,9 @@ static void a_daemon_that_stops_does_not_wait(void **state) {
   assert_int_equal(write(stop[1], "", 1), 1);
   struct action_call call = call_within(LONG_MS);
   call.cancel_fd = stop[0];
-  assert_int_equal(haproxy_ask(path, "show stat", NULL, &call, &error),
-                   -ECANCELED);
+  assert_int_equal(
+      haproxy_socket_request(path, "show stat", NULL, &call, &error),
+      -ECANCELED);
   (void)close(stop[0]);
   (void)close(stop[1]);
   (void)close(listener);
@@ -160,11 +162,12 @@ static void nobody_there(void **state) {
   (void)state;
   char long_path[256];
   struct action_call call = call_within(LONG_MS);
-  assert_int_equal(haproxy_ask(path, "show stat", NULL, &call, &error),
-                   -ENOENT);
+  assert_int_equal(
+      haproxy_socket_request(path, "show stat", NULL, &call, &error), -ENOENT);
   (void)snprintf(long_path, sizeof(long_path), "%s/%0200d", place, 0);
-  assert_int_equal(haproxy_ask(long_path, "show stat", NULL, &call, &error),
-                   -ENAMETOOLONG);
+  assert_int_equal(
+      haproxy_socket_request(long_path, "show stat", NULL, &call, &error),
+      -ENAMETOOLONG);
 }
 
 static void one_line_only(void **state) {
@@ -174,9 +177,11 @@ static void one_line_only(void **state) {
   static const char *const lines[] = {"a\nb", "a;b", "a\rb"};
   struct action_call call = call_within(LONG_MS);
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-    assert_int_equal(haproxy_ask(path, lines[i], NULL, &call, &error), -EINVAL);
+    assert_int_equal(
+        haproxy_socket_request(path, lines[i], NULL, &call, &error), -EINVAL);
   }
-  assert_int_equal(haproxy_ask(path, long_line, NULL, &call, &error), -EINVAL);
+  assert_int_equal(haproxy_socket_request(path, long_line, NULL, &call, &error),
+                   -EINVAL);
 }
 
 int main(void) {

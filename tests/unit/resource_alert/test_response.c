@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "resource_alert/response/response.h"
-#include "resource_alert/response/trigger.h"
+#include "resource_alert/responses/response.h"
+#include "resource_alert/responses/trigger.h"
 
 #define S 1000
 
@@ -38,7 +38,7 @@ static int act(int code) {
     return -1;
   }
   bool is_on = response.tasks[task].is_wanted;
-  assert_false(response_brake_stops(&response, task, now_ms));
+  assert_false(response_rate_limit_stops(&response, task, now_ms));
   response_begin(&response, task);
   response_done(&response, task, is_on, code, 0, now_ms, 0);
   return (int)task;
@@ -241,10 +241,10 @@ static void the_brake_latches_and_still_undoes(void **state) {
   }
   step(RESPONSE_BREACH);
   assert_true(response_next(&response, now_ms, &task));
-  assert_true(response_brake_stops(&response, task, now_ms));
+  assert_true(response_rate_limit_stops(&response, task, now_ms));
   now_ms += 7200 * S; /* an hour does not free it */
-  assert_true(response_brake_stops(&response, task, now_ms));
-  brake_clear(&response.brake);
+  assert_true(response_rate_limit_stops(&response, task, now_ms));
+  rate_limiter_reset(&response.rate_limiter);
   assert_int_equal(act(0), 0);
 }
 

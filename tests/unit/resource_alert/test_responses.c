@@ -19,7 +19,7 @@
 #include "core/config.h"
 #include "core/file_util.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/response/responses.h"
+#include "resource_alert/responses/responses.h"
 
 /* ---- the clock, which can be turned on ---- */
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* switch_store: the stores that keep switches for the applications. */
+#ifndef RESOURCE_ALERT_ACTIONS_SWITCH_STORE_H
+#define RESOURCE_ALERT_ACTIONS_SWITCH_STORE_H
+
+#include "core/option.h"
+#include "resource_alert/actions/action.h"
+#include "resource_alert/clients/http_client.h"
+
+/* One <SwitchStore>; its label names the driver. */
+struct switch_store_options {
+  struct option_head head;
+  int64_t ttl_s;                   /* 0: the switches stand for ever */
+  char *path;                      /* file */
+  struct option_strings urls;      /* etcd: endpoints of one cluster */
+  char *prefix;                    /* etcd */
+  char *user;                      /* etcd, postgresql */
+  char *password_file;             /* etcd */
+  struct http_client_options http; /* etcd */
+  char *host;                      /* postgresql, and all below */
+  int64_t port;
+  char *database;
+  char *pass_file;
+  char *ssl_mode;
+  char *table;
+  char *channel;
+};
+
+extern const struct option_block switch_store_block;
+
+struct switch_store_driver {
+  const char *name; /* the label */
+  bool is_local;    /* it waits for nobody and comes first */
+
+  /* Returns 0, or -EINVAL when the options do not suffice. */
+  int (*check)(const struct switch_store_options *options, struct error *error);
+
+  /* options: borrowed. *ret: yours, free(). Opens nothing yet. */
+  int (*new)(const struct switch_store_options *options, void **ret,
+             struct error *error);
+
+  /* Makes the switch NAME stand with VALUE, or takes away the one that VALUE's
+   * host and response have put there. As action_driver.set. */
+  int (*put)(void *store, const char *name, bool is_on, const json_t *value,
+             struct action_call *call, struct error *error);
+
+  /* As action_driver.confirm and .drill. */
+  int (*confirm)(void *store, const char *name, bool is_on, const json_t *value,
+                 struct action_call *call, struct error *error);
+  int (*self_test)(void *store, struct action_call *call, struct error *error);
+
+  void (*free)(void *store);
+};
+
+extern const struct switch_store_driver switch_store_file;
+extern const struct switch_store_driver switch_store_etcd;
+extern const struct switch_store_driver switch_store_postgresql;
+
+/* True for the name of a driver. */
+bool switch_store_is_known(const char *name);
+
+/* The check of a <SwitchStore> block, by its driver. */
+int switch_store_check_options(const void *target, struct error *error);
+
+/* VALUE with its "until", ttl_s from now (null where that is 0), as the text
+ * that is stored. Returns yours, free(); NULL when memory is short. */
+char *switch_store_value_text(const json_t *value, int64_t ttl_s);
+
+/* True if TEXT, what a store holds, was written on behalf of VALUE's host and
+ * response; or by nobody of ours. */
+bool switch_store_is_ours(const char *text, const json_t *value);
+
+/* When to look after a switch again, so that it does not expire. */
+int64_t switch_store_again_ms(int64_t ttl_s);
+
+/* All stores, as one response uses them. */
+struct switch_stores;
+
+/* blocks: struct switch_store_options, borrowed. *ret: yours,
+ * switch_stores_free(). Returns 0; -EINVAL; -ENOMEM. */
+int switch_stores_new(const struct option_blocks *blocks,
+                      struct switch_stores **ret, struct error *error);
+void switch_stores_free(struct switch_stores *stores);
+
+/* Put, confirm and drill in every store, also behind one that fails or hangs:
+ * each gets its part of the time that is left. Return 0 or the first failure,
+ * with the store's name in the error. */
+int switch_stores_put(struct switch_stores *stores, const char *name,
+                      bool is_on, const json_t *value, struct action_call *call,
+                      struct error *error);
+int switch_stores_confirm(struct switch_stores *stores, const char *name,
+                          bool is_on, const json_t *value,
+                          struct action_call *call, struct error *error);
+int switch_stores_self_test(struct switch_stores *stores,
+                            struct action_call *call, struct error *error);
+
+#endif

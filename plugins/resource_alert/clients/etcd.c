@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* etcd: client of the JSON gateway of etcd's v3 interface: requests, keys and
+ * leases. */
+#include "resource_alert/clients/etcd.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "resource_alert/actions/secret_file.h"
+
+#define URL_BYTES 1024
+
+struct etcd {
+  struct etcd_target target;
+  struct http_client *http;
+  size_t current;      /* the endpoint that answered last */
+  char *authorization; /* "Authorization: TOKEN"; NULL: not logged in */
+};
+
+int etcd_new(const struct etcd_target *target, struct etcd **ret,
+             struct error *error) {
+  struct etcd *etcd = calloc(1, sizeof(*etcd));
+  if (etcd == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  etcd->target = *target;
+  int code = http_client_new(&etcd->target.http, &etcd->http, error);
+  if (code != 0) {
+    free(etcd);
+    return code;
+  }
+  *ret = etcd;
+  return 0;
+}
+
+void etcd_free(struct etcd *etcd) {
+  if (etcd != NULL) {
+    secret_file_forget(etcd->authorization);
+    http_client_free(etcd->http);
+    free(etcd);
+  }
+}
+
+/* ---- asking ---- */
+
+/* What the gateway says of a failure. */
+static int judge(const struct http_client_response *answer,
+                 struct error *error) {
+  if (answer->status >= 200 && answer->status < 300) {
+    return 0;
+  }
+  json_t *json = http_client_response_json(answer, NULL);
+  const char *text = json_string_value(json_object_get(json, "error"));
+  int code = text == NULL ? http_client_expect_success(answer, error)
+                          : error_set(error, -EIO, "status %ld: %s",
+                                      answer->status, text);
+  if (answer->status == 401) {
+    code = -EACCES;
+  }
+  json_decref(json);
+  return code;
+}
+
+/* Asks one endpoint. *ret: yours; NULL on failure. */
+static int ask_endpoint(struct etcd *etcd, const char *path, const char *body,
+                        int64_t deadline_ms, const struct action_call *call,
+                        json_t **ret, struct error *error) {
+  char url[URL_BYTES];
+  const char *base = etcd->target.urls[etcd->current];
+  size_t length = strlen(base);
+  while (length > 0 && base[length - 1] == '/') {
+    length--;
+  }
+  if (snprintf(url, sizeof(url), "%.*s%s", (int)length, base, path) >=
+      (int)sizeof(url)) {
+    return error_set(error, -EINVAL, "URL is too long");
+  }
+  const struct http_client_request request = {
+      .method = "POST",
+      .url = url,
+      .headers = {"Content-Type: application/json", etcd->authorization},
+      .body = body,
+      .body_bytes = strlen(body),
+      .deadline_ms = deadline_ms,
+      .cancel_fd = call->cancel_fd,
+      .may_repeat = true, /* a lease too many expires by itself */
+  };
+  struct http_client_response answer;
+  int code = http_client_perform(etcd->http, &request, &answer, error);
+  if (code != 0) {
+    error_prefix(error, "%s", base);
+    return code;
+  }
+  code = judge(&answer, error);
+  if (code == 0) {
+    *ret = http_client_response_json(&answer, error);
+    code = *ret == NULL ? -EPROTO : 0;
+  }
+  http_client_response_fini(&answer);
+  return code;
+}
+
+/* Asks one endpoint after the other; each gets its part of the time. */
+static int ask_cluster(struct etcd *etcd, const char *path, const char *body,
+                       const struct action_call *call, json_t **ret,
+                       struct error *error) {
+  int code = -EIO;
+  for (size_t left = etcd->target.urls_len; left > 0; left--) {
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t share_ms = (call->deadline_ms - now_ms) / (int64_t)left;
+    code = ask_endpoint(etcd, path, body, now_ms + share_ms, call, ret, error);
+    if (code == 0 || code == -ECANCELED || code == -EACCES || code == -EIO) {
+      return code; /* somebody has answered */
+    }
+    etcd->current = (etcd->current + 1) % etcd->target.urls_len;
+  }
+  return code;
+}
+
+static int keep_token(struct etcd *etcd, const json_t *answer,
+                      struct error *error) {
+  const char *token = json_string_value(json_object_get(answer, "token"));
+  if (token == NULL || strpbrk(token, "\r\n") != NULL) {
+    return error_set(error, -EPROTO, "etcd gives no token");
+  }
+  size_t bytes = strlen(token) + sizeof("Authorization: ");
+  etcd->authorization = malloc(bytes);
+  if (etcd->authorization == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  (void)snprintf(etcd->authorization, bytes, "Authorization: %s", token);
+  return 0;
+}
+
+/* Gets a token, which lives a few minutes. */
+static int log_in(struct etcd *etcd, const struct action_call *call,
+                  struct error *error) {
+  char *password = NULL;
+  json_t *answer = NULL;
+  secret_file_forget(etcd->authorization);
+  etcd->authorization = NULL;
+  int code =
+      secret_file_read(etcd->target.password_file, false, &password, error);
+  if (code != 0) {
+    return code;
+  }
+  json_t *request =
+      json_pack("{s:s, s:s}", "name", etcd->target.user, "password", password);
+  secret_file_forget(password);
+  char *body = json_dumps(request, JSON_COMPACT);
+  json_decref(request);
+  code = body == NULL ? error_set(error, -ENOMEM, "out of memory")
+                      : ask_cluster(etcd, "/v3/auth/authenticate", body, call,
+                                    &answer, error);
+  if (code == 0) {
+    code = keep_token(etcd, answer, error);
+  }
+  json_decref(answer);
+  secret_file_forget(body);
+  return code;
+}
+
+/* True for an answer that a new token may change. */
+static bool wants_token(int code, const struct error *error) {
+  return code == -EACCES ||
+         (code == -EIO && strstr(error->text, "user name is empty") != NULL);
+}
+
+int etcd_request(struct etcd *etcd, const char *path, json_t *request,
+                 const struct action_call *call, json_t **ret,
+                 struct error *error) {
+  char *body = json_dumps(request, JSON_COMPACT);
+  json_t *answer = NULL;
+  json_decref(request);
+  if (body == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  struct error own = {{0}};
+  int code = 0;
+  bool has_user = etcd->target.user != NULL;
+  if (has_user && etcd->authorization == NULL) {
+    code = log_in(etcd, call, &own);
+  }
+  if (code == 0) {
+    code = ask_cluster(etcd, path, body, call, &answer, &own);
+  }
+  if (has_user && wants_token(code, &own) &&
+      (code = log_in(etcd, call, &own)) == 0) {
+    code = ask_cluster(etcd, path, body, call, &answer, &own);
+  }
+  free(body);
+  if (ret != NULL && code == 0) {
+    *ret = answer;
+  } else {
+    json_decref(answer);
+  }
+  return code == 0 ? 0 : error_set(error, code, "%s", own.text);
+}
+
+/* ---- base64 ---- */
+
+/* A JSON string of TEXT in base64; NULL when memory is short. */
+static json_t *encode(const char *text) {
+  size_t bytes = strlen(text);
+  unsigned char *encoded = malloc(bytes / 3 * 4 + 5);
+  if (encoded == NULL) {
+    return NULL;
+  }
+  (void)EVP_EncodeBlock(encoded, (const unsigned char *)text, (int)bytes);
+  json_t *string = json_string((const char *)encoded);
+  free(encoded);
+  return string;
+}
+
+/* Yours, free(); NULL for what is not base64. */
+static char *decode(const char *text) {
+  size_t length = strlen(text);
+  unsigned char *decoded = malloc(length / 4 * 3 + 4);
+  int bytes =
+      decoded == NULL
+          ? -1
+          : EVP_DecodeBlock(decoded, (const unsigned char *)text, (int)length);
+  if (bytes < 0) {
+    free(decoded);
+    return NULL;
+  }
+  int padding = 0; /* is decoded to zeros; of "====", too */
+  while (padding < 2 && (size_t)padding < length &&
+         text[length - 1 - (size_t)padding] == '=') {
+    padding++;
+  }
+  decoded[bytes - padding] = '\0';
+  return (char *)decoded;
+}
+
+/* ---- requests ---- */
+
+/* The value in the answer to a range. *ret_value: yours; NULL: no such key. */
+static int take_value(const json_t *range, char **ret_value,
+                      struct error *error) {
+  const json_t *entry = json_array_get(json_object_get(range, "kvs"), 0);
+  const char *value = json_string_value(json_object_get(entry, "value"));
+  *ret_value = entry == NULL ? NULL : decode(value == NULL ? "" : value);
+  return entry == NULL || *ret_value != NULL
+             ? 0
+             : error_set(error, -EPROTO, "etcd's answer makes no sense");
+}
+
+int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
+             const struct action_call *call, struct error *error) {
+  json_t *answer = NULL;
+  int code =
+      etcd_request(etcd, "/v3/kv/range", json_pack("{s:o}", "key", encode(key)),
+                   call, &answer, error);
+  if (code == 0) {
+    code = take_value(answer, ret_value, error);
+  }
+  json_decref(answer);
+  return code;
+}
+
+static json_t *put_request(const char *key, const char *value,
+                           const char *lease) {
+  json_t *request =
+      json_pack("{s:o, s:o}", "key", encode(key), "value", encode(value));
+  if (request != NULL && lease[0] != '\0') {
+    (void)json_object_set_new(request, "lease", json_string(lease));
+  }
+  return request;
+}
+
+int etcd_put(struct etcd *etcd, const char *key, const char *value,
+             const char *lease, const struct action_call *call,
+             struct error *error) {
+  return etcd_request(etcd, "/v3/kv/put", put_request(key, value, lease), call,
+                      NULL, error);
+}
+
+int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
+                       const char *lease, char **ret_held,
+                       const struct action_call *call, struct error *error) {
+  json_t *answer = NULL;
+  json_t *request = json_pack(
+      "{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}], s:[{s:{s:o}}]}", "compare", "key",
+      encode(key), "target", "CREATE", "result", "EQUAL", "create_revision",
+      "0", "success", "requestPut", put_request(key, value, lease), "failure",
+      "requestRange", "key", encode(key));
+  int code = etcd_request(etcd, "/v3/kv/txn", request, call, &answer, error);
+  *ret_held = NULL;
+  if (code == 0 && !json_is_true(json_object_get(answer, "succeeded"))) {
+    const json_t *first =
+        json_array_get(json_object_get(answer, "responses"), 0);
+    code =
+        take_value(json_object_get(first, "response_range"), ret_held, error);
+  }
+  json_decref(answer);
+  return code;
+}
+
+int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
+                   const struct action_call *call, struct error *error) {
+  json_t *request = json_pack(
+      "{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key",
+      encode(key), "target", "VALUE", "result", "EQUAL", "value", encode(value),
+      "success", "requestDeleteRange", "key", encode(key));
+  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
+}
+
+int etcd_self_test(struct etcd *etcd, const char *key,
+                   const struct action_call *call, struct error *error) {
+  /* No version is below zero: the put is checked and never done. */
+  json_t *request =
+      json_pack("{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}]}", "compare", "key",
+                encode(key), "target", "VERSION", "result", "LESS", "version",
+                "0", "success", "requestPut", put_request(key, "drill", ""));
+  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
+}
+
+int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
+               const struct action_call *call, struct error *error) {
+  json_t *answer = NULL;
+  int code = etcd_request(
+      etcd, "/v3/lease/grant",
+      json_pack("{s:o}", "TTL", json_sprintf("%lld", (long long)ttl_s)), call,
+      &answer, error);
+  if (code != 0) {
+    return code;
+  }
+  const char *id = json_string_value(json_object_get(answer, "ID"));
+  if (id == NULL || strlen(id) >= ETCD_ID_BYTES) {
+    code = error_set(error, -EPROTO, "etcd grants no lease");
+  } else {
+    memcpy(lease, id, strlen(id) + 1);
+  }
+  json_decref(answer);
+  return code;
+}
+
+int etcd_keep_alive(struct etcd *etcd, const char *lease,
+                    const struct action_call *call, struct error *error) {
+  json_t *answer = NULL;
+  int code =
+      etcd_request(etcd, "/v3/lease/keepalive", json_pack("{s:s}", "ID", lease),
+                   call, &answer, error);
+  if (code != 0) {
+    return code;
+  }
+  const json_t *result = json_object_get(answer, "result");
+  bool is_alive = json_object_get(result, "TTL") != NULL;
+  json_decref(answer);
+  return is_alive ? 0 : -ENOENT;
+}

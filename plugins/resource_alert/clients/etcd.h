@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* etcd: client of the JSON gateway of etcd's v3 interface: requests, keys and
+ * leases. */
+#ifndef RESOURCE_ALERT_CLIENTS_ETCD_H
+#define RESOURCE_ALERT_CLIENTS_ETCD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "resource_alert/actions/action.h"
+#include "resource_alert/clients/http_client.h"
+
+struct etcd;
+
+/* All borrowed for the client's life. */
+struct etcd_target {
+  const char *const *urls; /* endpoints of one cluster */
+  size_t urls_len;
+  struct http_client_target http;
+  const char *user; /* NULL: no authentication */
+  const char *password_file;
+};
+
+/* *ret: yours, etcd_free(). Returns 0 or -ENOMEM. One thread at a time. */
+int etcd_new(const struct etcd_target *target, struct etcd **ret,
+             struct error *error);
+void etcd_free(struct etcd *etcd); /* accepts NULL */
+
+/* Sends REQUEST (taken) to PATH of one endpoint after the other until one
+ * answers, and logs in where it must. ret: yours; NULL where the answer does
+ * not matter. Returns 0; what http_client_perform() does; -EIO with what the
+ * server says; -EPROTO for an answer that makes no sense. */
+int etcd_request(struct etcd *etcd, const char *path, json_t *request,
+                 const struct action_call *call, json_t **ret,
+                 struct error *error);
+
+/* A lease's number as text, as the gateway writes it. */
+#define ETCD_ID_BYTES 24
+
+/* All return what etcd_request() does. */
+
+/* *ret_value: yours, free(); NULL where there is no such key. */
+int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
+             const struct action_call *call, struct error *error);
+
+/* lease: "" for none. */
+int etcd_put(struct etcd *etcd, const char *key, const char *value,
+             const char *lease, const struct action_call *call,
+             struct error *error);
+
+/* Writes KEY if there is none. *ret_held: what stands there instead: yours,
+ * free(); NULL: it is written. */
+int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
+                       const char *lease, char **ret_held,
+                       const struct action_call *call, struct error *error);
+
+/* Deletes KEY if VALUE still stands in it. */
+int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
+                   const struct action_call *call, struct error *error);
+
+int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
+               const struct action_call *call, struct error *error);
+
+/* -ENOENT: the lease has expired. */
+int etcd_keep_alive(struct etcd *etcd, const char *lease,
+                    const struct action_call *call, struct error *error);
+
+/* A transaction that would write KEY but whose condition never holds: shows
+ * that the cluster takes writes from us. */
+int etcd_self_test(struct etcd *etcd, const char *key,
+                   const struct action_call *call, struct error *error);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_run: runs one command through the helper program and learns its end. */
+#include "resource_alert/clients/exec_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+/* The helper's own pause before it gives up on a command is shorter. */
+#define SLACK_MS 1000
+
+enum { PIPE_INPUT, PIPE_OUTPUT, PIPE_VERDICT, PIPE_CONTROL, PIPES };
+
+/* Our ends and the helper's, -1 where closed. */
+struct channels {
+  int ours[PIPES];
+  int theirs[PIPES];
+};
+
+static void close_fd(int *fd) {
+  if (*fd >= 0) {
+    (void)close(*fd);
+    *fd = -1;
+  }
+}
+
+static void close_all(int fds[PIPES]) {
+  for (size_t i = 0; i < PIPES; i++) {
+    close_fd(&fds[i]);
+  }
+}
+
+static int open_channels(struct channels *channels) {
+  for (size_t i = 0; i < PIPES; i++) {
+    channels->ours[i] = channels->theirs[i] = -1;
+  }
+  for (size_t i = 0; i < PIPES; i++) {
+    bool we_read = i == PIPE_OUTPUT || i == PIPE_VERDICT;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+      int code = -errno;
+      close_all(channels->ours);
+      close_all(channels->theirs);
+      return code;
+    }
+    channels->ours[i] = ends[we_read ? 0 : 1];
+    channels->theirs[i] = ends[we_read ? 1 : 0];
+    (void)fcntl(channels->ours[i], F_SETFL, O_NONBLOCK);
+  }
+  return 0;
+}
+
+/* ---- the start ---- */
+
+/* Gives the helper its five descriptors and nothing else. They are first
+ * moved out of the way of the numbers that they are to have. */
+static int arrange_fds(posix_spawn_file_actions_t *actions,
+                       struct channels *channels) {
+  static const struct {
+    int pipe, as;
+  } places[] = {{PIPE_INPUT, 0},
+                {PIPE_OUTPUT, 1},
+                {PIPE_OUTPUT, 2},
+                {PIPE_VERDICT, 3},
+                {PIPE_CONTROL, 4}};
+  for (size_t i = 0; i < PIPES; i++) {
+    int higher = fcntl(channels->theirs[i], F_DUPFD_CLOEXEC, 5);
+    if (higher < 0) {
+      return -errno;
+    }
+    (void)close(channels->theirs[i]);
+    channels->theirs[i] = higher;
+  }
+  int code = 0;
+  for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && code == 0; i++) {
+    code = -posix_spawn_file_actions_adddup2(
+        actions, channels->theirs[places[i].pipe], places[i].as);
+  }
+  return code;
+}
+
+static int set_signals(posix_spawnattr_t *attributes) {
+  sigset_t none;
+  sigset_t defaults;
+  (void)sigemptyset(&none);
+  (void)sigemptyset(&defaults);
+  (void)sigaddset(&defaults, SIGCHLD); /* collectd ignores it */
+  (void)sigaddset(&defaults, SIGPIPE);
+  (void)posix_spawnattr_setsigmask(attributes, &none);
+  (void)posix_spawnattr_setsigdefault(attributes, &defaults);
+  return -posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
+                                                   POSIX_SPAWN_SETSIGDEF |
+                                                   POSIX_SPAWN_SETSID);
+}
+
+static int spawn(const char *helper, char *const *words,
+                 struct channels *channels) {
+  char *environment[] = {NULL};
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int code = -posix_spawn_file_actions_init(&actions);
+  if (code != 0) {
+    return code;
+  }
+  code = -posix_spawnattr_init(&attributes);
+  if (code == 0) {
+    code = arrange_fds(&actions, channels);
+    code = code == 0 ? set_signals(&attributes) : code;
+    pid_t pid; /* not waited for: its verdict comes through the pipe */
+    code = code == 0 ? -posix_spawn(&pid, helper, &actions, &attributes, words,
+                                    environment)
+                     : code;
+    (void)posix_spawnattr_destroy(&attributes);
+  }
+  (void)posix_spawn_file_actions_destroy(&actions);
+  return code;
+}
+
+/* HELPER run|check USER MILLISECONDS COMMAND..., as exec wants it: words that
+ * may be written to. Returns NULL when memory is short; free(). */
+static char **make_words(const struct exec_job *job, char *left_text) {
+  const size_t before = 4;
+  union {
+    const char *borrowed;
+    char *word;
+  } word;
+  char **words = calloc(before + job->command_len + 1, sizeof(*words));
+  if (words == NULL) {
+    return NULL;
+  }
+  word.borrowed = job->helper;
+  words[0] = word.word;
+  word.borrowed = job->is_check ? "check" : "run";
+  words[1] = word.word;
+  word.borrowed = job->user;
+  words[2] = word.word;
+  words[3] = left_text;
+  for (size_t i = 0; i < job->command_len; i++) {
+    word.borrowed = job->command[i];
+    words[before + i] = word.word;
+  }
+  return words;
+}
+
+static int start(const struct exec_job *job, struct channels *channels,
+                 struct error *error) {
+  char left[16];
+  (void)snprintf(left, sizeof(left), "%d", clock_left_ms(job->deadline_ms));
+  char **words = make_words(job, left);
+  if (words == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = spawn(job->helper, words, channels);
+  free(words);
+  close_all(channels->theirs);
+  return code == 0 ? 0
+                   : error_set(error, code, "%s: cannot start: %s", job->helper,
+                               strerror(-code));
+}
+
+/* ---- the talk ---- */
+
+struct intake {
+  char *text;
+  size_t room; /* with the NUL */
+  size_t bytes;
+};
+
+/* Reads what is there, keeps what fits. False at the end of it. */
+static bool take(int fd, struct intake *intake) {
+  char rest[4096];
+  ssize_t got = read(fd, rest, sizeof(rest));
+  if (got <= 0) {
+    return got < 0 && (errno == EAGAIN || errno == EINTR);
+  }
+  size_t fits = intake->room - 1 - intake->bytes;
+  size_t kept = (size_t)got < fits ? (size_t)got : fits;
+  memcpy(intake->text + intake->bytes, rest, kept);
+  intake->bytes += kept;
+  intake->text[intake->bytes] = '\0';
+  return true;
+}
+
+/* Writes what the pipe takes. False once all is written or nobody reads. */
+static bool feed(int fd, const struct exec_job *job, size_t *fed) {
+  ssize_t put = write(fd, job->input + *fed, job->input_bytes - *fed);
+  if (put < 0) {
+    return errno == EAGAIN || errno == EINTR;
+  }
+  *fed += (size_t)put;
+  return *fed < job->input_bytes;
+}
+
+/* Until the verdict is there. A cancelled job is told to the helper, which
+ * then has a second to end it. */
+static int talk(const struct exec_job *job, struct channels *channels,
+                struct intake *verdict, struct intake *output) {
+  int64_t deadline_ms = job->deadline_ms + SLACK_MS;
+  int cancel_fd = job->cancel_fd;
+  size_t fed = 0;
+  for (;;) {
+    int *fds = channels->ours;
+    struct pollfd polls[] = {{.fd = fds[PIPE_INPUT], .events = POLLOUT},
+                             {.fd = fds[PIPE_OUTPUT], .events = POLLIN},
+                             {.fd = fds[PIPE_VERDICT], .events = POLLIN},
+                             {.fd = cancel_fd, .events = POLLIN}};
+    int ready = poll(polls, 4, clock_left_ms(deadline_ms));
+    if (ready == 0) {
+      return -ETIMEDOUT;
+    }
+    if (ready < 0) {
+      continue; /* interrupted */
+    }
+    if (polls[0].revents != 0 && !feed(fds[PIPE_INPUT], job, &fed)) {
+      close_fd(&fds[PIPE_INPUT]);
+    }
+    if (polls[1].revents != 0 && !take(fds[PIPE_OUTPUT], output)) {
+      close_fd(&fds[PIPE_OUTPUT]);
+    }
+    if (polls[2].revents != 0 && !take(fds[PIPE_VERDICT], verdict)) {
+      return 0;
+    }
+    if (polls[3].revents != 0) {
+      close_fd(&fds[PIPE_CONTROL]);
+      cancel_fd = -1;
+      deadline_ms = clock_monotonic_ms() + SLACK_MS;
+    }
+  }
+}
+
+static int judge(const struct exec_job *job, char *verdict, const char *output,
+                 struct error *error) {
+  verdict[strcspn(verdict, "\n")] = '\0';
+  const char *command = job->command[0];
+  if (strcmp(verdict, "exit 0") == 0) {
+    return 0;
+  }
+  if (strcmp(verdict, "timeout") == 0) {
+    return error_set(error, -ETIMEDOUT, "%s: killed, it took too long",
+                     command);
+  }
+  if (strcmp(verdict, "cancelled") == 0) {
+    return error_set(error, -ECANCELED, "%s: killed, collectd stops", command);
+  }
+  if (strncmp(verdict, "error ", 6) == 0) {
+    return error_set(error, -ENOEXEC, "cannot run as user \"%s\": %s",
+                     job->user, verdict + 6);
+  }
+  return error_set(error, -EIO, "%s: %s%s%s", command,
+                   verdict[0] == '\0' ? "no verdict from the helper" : verdict,
+                   output[0] == '\0' ? "" : ": ", output);
+}
+
+int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
+             struct error *error) {
+  struct channels channels;
+  char verdict_text[256] = "";
+  struct intake verdict = {verdict_text, sizeof(verdict_text), 0};
+  struct intake printed = {output, output_bytes, 0};
+  output[0] = '\0';
+  int code = open_channels(&channels);
+  if (code != 0) {
+    return error_set(error, code, "cannot make a pipe: %s", strerror(-code));
+  }
+  code = start(job, &channels, error);
+  if (code == 0) {
+    code = talk(job, &channels, &verdict, &printed);
+    code = code == 0 ? judge(job, verdict_text, output, error)
+                     : error_set(error, code, "%s: the helper does not answer",
+                                 job->command[0]);
+  }
+  close_all(channels.ours);
+  close_all(channels.theirs);
+  return code;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* haproxy_socket: HAProxy's runtime API: commands, and the servers of a
+ * backend. */
+#include "resource_alert/clients/haproxy_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+static int wait_for(int fd, short events, const struct action_call *call,
+                    struct error *error) {
+  struct pollfd fds[] = {{.fd = fd, .events = events},
+                         {.fd = call->cancel_fd, .events = POLLIN}};
+  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
+  if (ready == 0) {
+    return error_set(error, -ETIMEDOUT, "HAProxy does not answer in time");
+  }
+  if (ready > 0 && fds[1].revents != 0) {
+    return error_set(error, -ECANCELED, "collectd stops");
+  }
+  return 0;
+}
+
+static int open_socket(const char *path, int *ret_fd, struct error *error) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof(address.sun_path)) {
+    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
+  }
+  memcpy(address.sun_path, path, strlen(path) + 1);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 ||
+      connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+    int code = -errno;
+    if (fd >= 0) {
+      (void)close(fd);
+    }
+    return error_set(error, code, "%s: %s", path, strerror(-code));
+  }
+  *ret_fd = fd;
+  return 0;
+}
+
+static int send_line(int fd, const char *line, const struct action_call *call,
+                     struct error *error) {
+  size_t bytes = strlen(line);
+  for (size_t sent = 0; sent < bytes;) {
+    ssize_t put = send(fd, line + sent, bytes - sent, MSG_NOSIGNAL);
+    if (put > 0) {
+      sent += (size_t)put;
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR) {
+      int code = -errno;
+      return error_set(error, code, "HAProxy: %s", strerror(-code));
+    }
+    int code = wait_for(fd, POLLOUT, call, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+static int take_answer(int fd, char *answer, const struct action_call *call,
+                       struct error *error) {
+  size_t bytes = 0;
+  for (;;) {
+    int code = wait_for(fd, POLLIN, call, error);
+    if (code != 0) {
+      return code;
+    }
+    ssize_t got = recv(fd, answer + bytes, HAPROXY_ANSWER_BYTES - 1 - bytes, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+      continue;
+    }
+    if (got < 0) {
+      code = -errno;
+      return error_set(error, code, "HAProxy: %s", strerror(-code));
+    }
+    bytes += (size_t)got;
+    if (bytes + 1 >= HAPROXY_ANSWER_BYTES) {
+      return error_set(error, -EMSGSIZE, "HAProxy's answer is too long");
+    }
+    if (got == 0) {
+      answer[bytes] = '\0';
+      return 0;
+    }
+  }
+}
+
+static int talk(const char *path, const char *line, char *answer,
+                const struct action_call *call, struct error *error) {
+  char text[1024];
+  int fd = -1;
+  if (strpbrk(line, "\r\n;") != NULL ||
+      snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text)) {
+    return error_set(error, -EINVAL, "a line that HAProxy must not get");
+  }
+  int code = open_socket(path, &fd, error);
+  if (code == 0) {
+    code = send_line(fd, text, call, error);
+    code = code == 0 ? take_answer(fd, answer, call, error) : code;
+    (void)close(fd);
+  }
+  return code;
+}
+
+int haproxy_socket_request(const char *socket_path, const char *line,
+                           char **ret_answer, const struct action_call *call,
+                           struct error *error) {
+  char *answer = malloc(HAPROXY_ANSWER_BYTES);
+  if (answer == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = talk(socket_path, line, answer, call, error);
+  if (code == 0 && ret_answer != NULL) {
+    *ret_answer = answer;
+    return 0;
+  }
+  if (code == 0 && answer[strspn(answer, " \n")] != '\0') {
+    code = error_set(error, -EIO, "HAProxy: %s: %.*s", line,
+                     (int)strcspn(answer, "\n"), answer);
+  }
+  free(answer);
+  return code;
+}
+
+#define COLUMNS_MAX 64
+
+/* Bits of srv_admin_state. 0x04 only remembers that the configuration says
+ * "disabled", and stays when the server is made ready. */
+enum { ADMIN_MAINTENANCE = 0x63, ADMIN_DRAIN = 0x18 };
+
+struct line {
+  char *columns[COLUMNS_MAX];
+  size_t len;
+};
+
+static struct line cut(char *text) {
+  struct line line = {.len = 0};
+  char *rest = text;
+  char *word;
+  while (line.len < COLUMNS_MAX && (word = strsep(&rest, " ")) != NULL) {
+    if (word[0] != '\0' && strcmp(word, "#") != 0) {
+      line.columns[line.len++] = word;
+    }
+  }
+  return line;
+}
+
+/* The column of that name; COLUMNS_MAX: there is none. */
+static size_t find(const struct line *head, const char *name) {
+  for (size_t i = 0; i < head->len; i++) {
+    if (strcmp(head->columns[i], name) == 0) {
+      return i;
+    }
+  }
+  return COLUMNS_MAX;
+}
+
+static const char *get(const struct line *line, size_t column) {
+  return column < line->len ? line->columns[column] : "";
+}
+
+/* The slot of that name, a new one where there is none yet; NULL: no room. */
+static struct haproxy_socket_slot *slot_of(struct haproxy_socket_slots *slots,
+                                           const char *name, bool may_add) {
+  for (size_t i = 0; i < slots->len; i++) {
+    if (strcmp(slots->items[i].name, name) == 0) {
+      return &slots->items[i];
+    }
+  }
+  if (!may_add || slots->len == HAPROXY_SOCKET_SLOTS_MAX ||
+      action_check_name(name, NULL) != 0) {
+    return NULL;
+  }
+  struct haproxy_socket_slot *slot = &slots->items[slots->len++];
+  *slot = (struct haproxy_socket_slot){0};
+  memcpy(slot->name, name, strlen(name) + 1);
+  return slot;
+}
+
+static void take_state(struct haproxy_socket_slots *slots,
+                       const struct line *head, const struct line *line) {
+  struct haproxy_socket_slot *slot =
+      slot_of(slots, get(line, find(head, "srv_name")), true);
+  const char *address = get(line, find(head, "srv_addr"));
+  long admin = strtol(get(line, find(head, "srv_admin_state")), NULL, 10);
+  if (slot != NULL && strlen(address) < sizeof(slot->address)) {
+    memcpy(slot->address, address, strlen(address) + 1);
+    slot->is_out = (admin & ADMIN_MAINTENANCE) != 0;
+    slot->is_draining = (admin & ADMIN_DRAIN) != 0;
+  }
+}
+
+/* "# bkname/svname bkid/svid addr port - purge_delay used_cur ..." */
+static void take_sessions(struct haproxy_socket_slots *slots,
+                          const struct line *head, const struct line *line) {
+  const char *name = strchr(get(line, 0), '/');
+  struct haproxy_socket_slot *slot =
+      name == NULL ? NULL : slot_of(slots, name + 1, false);
+  if (slot != NULL) {
+    slot->sessions = strtoll(get(line, find(head, "used_cur")), NULL, 10);
+  }
+}
+
+int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
+                               char *sessions, struct error *error) {
+  struct line head = {.len = 0};
+  char *text;
+  while ((text = strsep(&state, "\n")) != NULL) {
+    bool is_head = text[0] == '#';
+    struct line line = cut(text);
+    if (is_head) {
+      head = line;
+    } else if (line.len > 4 && head.len > 0) {
+      take_state(slots, &head, &line);
+    }
+  }
+  if (find(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
+    return error_set(error, -EPROTO, "HAProxy shows no servers");
+  }
+  head.len = 0;
+  while ((text = strsep(&sessions, "\n")) != NULL) {
+    bool is_head = text[0] == '#';
+    struct line line = cut(text);
+    if (is_head) {
+      head = line;
+    } else if (line.len > 4) {
+      take_sessions(slots, &head, &line);
+    }
+  }
+  return 0;
+}
+
+int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
+                              const char *socket_path, const char *backend,
+                              const struct action_call *call,
+                              struct error *error) {
+  char line[256];
+  char *state = NULL;
+  char *sessions = NULL;
+  (void)snprintf(line, sizeof(line), "show servers state %s", backend);
+  int code = haproxy_socket_request(socket_path, line, &state, call, error);
+  if (code == 0) {
+    (void)snprintf(line, sizeof(line), "show servers conn %s", backend);
+    code = haproxy_socket_request(socket_path, line, &sessions, call, error);
+  }
+  if (code == 0) {
+    code = haproxy_socket_parse_slots(slots, state, sessions, error);
+    if (code != 0) {
+      error_prefix(error, "backend %s", backend);
+    }
+  }
+  free(state);
+  free(sessions);
+  return code;
+}

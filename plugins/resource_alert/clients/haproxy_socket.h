@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* haproxy_socket: HAProxy's runtime API: commands, and the servers of a
+ * backend. */
+#ifndef RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
+#define RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
+
+#include "resource_alert/actions/action.h"
+
+#define HAPROXY_ANSWER_BYTES 262144
+
+/* Sends one line, without its newline, made of checked words.
+ * *ret_answer: yours, free(); NULL where only success matters: then an answer
+ * that is not empty is a failure, for HAProxy reports errors as text.
+ * Returns 0; -ETIMEDOUT; -ECANCELED; -EIO; another negative errno. */
+int haproxy_socket_request(const char *socket_path, const char *line,
+                           char **ret_answer, const struct action_call *call,
+                           struct error *error);
+
+#define HAPROXY_SOCKET_SLOTS_MAX 1024
+#define HAPROXY_SOCKET_NAME_BYTES 64
+
+struct haproxy_socket_slot {
+  char name[HAPROXY_SOCKET_NAME_BYTES];
+  char address[HAPROXY_SOCKET_NAME_BYTES];
+  bool is_out;        /* in maintenance: free */
+  bool is_draining;   /* gets no new sessions */
+  int64_t sessions;   /* that it serves now */
+  int64_t draining_s; /* since when, by whoever drains; kept over a read */
+};
+
+struct haproxy_socket_slots {
+  size_t len;
+  struct haproxy_socket_slot items[HAPROXY_SOCKET_SLOTS_MAX];
+};
+
+/* Asks HAProxy. backend: a checked name. Returns 0 or what
+ * haproxy_socket_request() does; -EPROTO for an answer that makes no sense. */
+int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
+                              const char *socket_path, const char *backend,
+                              const struct action_call *call,
+                              struct error *error);
+
+/* Takes the two answers that it is made of: of "show servers state BACKEND" and
+ * of "show servers conn BACKEND", cut up by it. Returns 0 or -EPROTO. */
+int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
+                               char *sessions, struct error *error);
+
+#endif

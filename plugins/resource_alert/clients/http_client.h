@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* http_client: HTTP requests with a deadline, and the options of what is
+ * reached by them. */
+#ifndef RESOURCE_ALERT_CLIENTS_HTTP_CLIENT_H
+#define RESOURCE_ALERT_CLIENTS_HTTP_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/option.h"
+
+/* An answer may not be longer: no target of ours has more to say. */
+#define HTTP_CLIENT_RESPONSE_BYTES_MAX 1048576
+
+#define HTTP_CLIENT_HEADERS_MAX 16
+
+/* How to reach a target. All strings borrowed for the client's life; NULL
+ * where there is none. */
+struct http_client_target {
+  const char *ca_file; /* NULL: the system's */
+  const char *cert_file;
+  const char *key_file;
+  const char *proxy; /* NULL: none, whatever the environment says */
+};
+
+struct http_client_request {
+  const char *method;
+  const char *url;
+  const char
+      *headers[HTTP_CLIENT_HEADERS_MAX]; /* "Name: value"; NULL ends them */
+  const char *bearer;                    /* token; NULL: none */
+  const char *body;                      /* NULL: none */
+  size_t body_bytes;
+  int64_t deadline_ms; /* monotonic */
+  int cancel_fd;       /* -1: never */
+  bool may_repeat;     /* done twice is as good as done once: then an open
+                          connection is used again, as it always is for GET */
+};
+
+struct http_client_response {
+  long status;
+  char *body; /* ends in a NUL that is not counted */
+  size_t body_bytes;
+  int64_t retry_after_ms; /* what the server asks for; 0: nothing */
+  int64_t date_s;         /* the server's clock, since the epoch; 0: not told */
+};
+
+struct http_client;
+
+/* For the whole process, before any thread uses a client and after the last.
+ * Returns 0 or -ENOMEM. */
+int http_client_init(void);
+void http_client_fini(void);
+
+/* Checks a URL from the configuration: http or https, no user or password in
+ * it, and plain http only to this machine unless allows_plain.
+ * Returns 0 or -EINVAL with the reason, "..., or write AllowPlainHTTP true". */
+int http_client_check_url(const char *url, bool allows_plain,
+                          struct error *error);
+
+/* target: borrowed. *ret: yours, http_client_free(). Opens nothing yet; keeps
+ * its connections from one request to the next. Returns 0 or -ENOMEM. */
+int http_client_new(const struct http_client_target *target,
+                    struct http_client **ret, struct error *error);
+void http_client_free(struct http_client *client); /* accepts NULL */
+
+/* Sends and waits for the answer. answer: filled on success, whatever the
+ * status is; http_client_response_fini(). One thread at a time.
+ * Returns 0; -ETIMEDOUT; -ECANCELED; -EMSGSIZE for an answer that is too
+ * long; -ECONNREFUSED; -EIO. Nothing secret is in the error. */
+int http_client_perform(struct http_client *client,
+                        const struct http_client_request *question,
+                        struct http_client_response *answer,
+                        struct error *error);
+void http_client_response_fini(
+    struct http_client_response *answer); /* accepts zeroed */
+
+/* 0 for a 2xx; else -EIO with the status and the beginning of the body. */
+int http_client_expect_success(const struct http_client_response *answer,
+                               struct error *error);
+
+/* The body as JSON. NULL when it is none, with the error; yours. */
+json_t *http_client_response_json(const struct http_client_response *answer,
+                                  struct error *error);
+
+struct http_client_options {
+  char *ca_file;
+  char *cert_file;
+  char *key_file;
+  char *proxy;
+  bool allows_plain;
+};
+
+/* What a client is made of; borrows from the options. */
+struct http_client_target
+http_client_options_target(const struct http_client_options *options);
+
+/* As http_client_check_url(), with the option's name before the reason and the
+ * URL. */
+int http_client_options_check_url(const struct http_client_options *options,
+                                  const char *name, const char *url,
+                                  struct error *error);
+
+/* The rules of a table. outer: its struct's tag; member: its field of struct
+ * http_client_options. */
+#define HTTP_CLIENT_OPTION_ROWS(outer, member)                                 \
+  {.name = "CAFile",                                                           \
+   .kind = OPTION_STRING,                                                      \
+   .offset = offsetof(struct outer, member.ca_file),                           \
+   .check = action_check_absolute,                                             \
+   .help = "The certificates, PEM, that the server's certificate must come "   \
+           "from. The default are the system's."},                             \
+      {.name = "CertFile",                                                     \
+       .kind = OPTION_STRING,                                                  \
+       .offset = offsetof(struct outer, member.cert_file),                     \
+       .check = action_check_absolute,                                         \
+       .help = "A client certificate, PEM."},                                  \
+      {.name = "KeyFile",                                                      \
+       .kind = OPTION_STRING,                                                  \
+       .offset = offsetof(struct outer, member.key_file),                      \
+       .check = action_check_absolute,                                         \
+       .help = "The key of the client certificate, PEM."},                     \
+      {.name = "Proxy",                                                        \
+       .kind = OPTION_STRING,                                                  \
+       .offset = offsetof(struct outer, member.proxy),                         \
+       .example = "\"http://proxy.example.net:3128\"",                         \
+       .help = "Go through this proxy. Without it none is used, whatever the " \
+               "environment says."},                                           \
+  {                                                                            \
+    .name = "AllowPlainHTTP", .kind = OPTION_BOOLEAN,                          \
+    .offset = offsetof(struct outer, member.allows_plain),                     \
+    .default_text = "false",                                                   \
+    .help = "Allow a URL that begins with C<http:> and leads to another "      \
+            "machine: everybody on the way can then read and change what is "  \
+            "sent."                                                            \
+  }
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* kubernetes: a client of the Kubernetes API. */
+#include "resource_alert/clients/kubernetes.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/json_util.h"
+#include "resource_alert/actions/secret_file.h"
+#include "resource_alert/journal.h"
+
+#define MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
+#define TOKEN_MS 60000 /* tokens rotate */
+
+struct kubernetes {
+  const struct kubernetes_options *options; /* borrowed */
+  struct http_client_target target;
+  struct http_client *http;
+  char *token;
+  int64_t token_ms; /* when it was read, monotonic */
+  int64_t date_s;   /* of the server's last answer; 0: not told */
+};
+
+int kubernetes_check_name(const char *value, struct error *error) {
+  size_t length = strlen(value);
+  bool is_fine = length > 0 && length <= 253;
+  for (size_t i = 0; i < length && is_fine; i++) {
+    unsigned char c = (unsigned char)value[i];
+    bool is_edge = i == 0 || i + 1 == length;
+    is_fine = c < 0x80 && (islower(c) || isdigit(c) ||
+                           (!is_edge && (c == '-' || c == '.')));
+  }
+  return is_fine ? 0
+                 : error_set(error, -EINVAL,
+                             "is no name of Kubernetes: small letters, digits, "
+                             "'-' and '.' inside");
+}
+
+static int check_block(const void *target, struct error *error) {
+  const struct kubernetes_options *options = target;
+  return http_client_options_check_url(&options->http, "Server",
+                                       options->server, error);
+}
+
+static const struct option option_rows[] = {
+    {.name = "Server",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct kubernetes_options, server),
+     .default_text = "https://kubernetes.default.svc",
+     .help = "The API server. The default is its address from within a pod."},
+    {.name = "TokenFile",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct kubernetes_options, token_file),
+     .default_text = MOUNT "/token",
+     .check = action_check_absolute,
+     .help = "The service account's token; read again every minute and when "
+             "the server refuses it."},
+    HTTP_CLIENT_OPTION_ROWS(kubernetes_options, http),
+};
+
+const struct option_block kubernetes_block = {
+    .name = "Kubernetes",
+    .label = OPTION_LABEL_NONE,
+    .size = sizeof(struct kubernetes_options),
+    .help = "How to reach the Kubernetes API. Within a pod the defaults are "
+            "right, CAFile included; it must not be written then. "
+            "F<kubernetes-role.yaml> of the examples is the least that the "
+            "service account must be allowed.",
+    .options = option_rows,
+    .options_len = OPTION_COUNT(option_rows),
+    .check = check_block,
+};
+
+int action_check_kubernetes(const void *options, const struct action_deps *deps,
+                            struct error *error) {
+  (void)options;
+  const char *token_file = deps->kubernetes->token_file;
+  if (access(token_file, R_OK) == 0) {
+    return 0;
+  }
+  return error_set(error, -EINVAL,
+                   "%s: %s; collectd does not run in a pod: write <Kubernetes> "
+                   "with Server, TokenFile and CAFile",
+                   token_file, strerror(errno));
+}
+
+int kubernetes_new(const struct kubernetes_options *options,
+                   struct kubernetes **ret, struct error *error) {
+  struct kubernetes *kubernetes = calloc(1, sizeof(*kubernetes));
+  if (kubernetes == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  kubernetes->options = options;
+  kubernetes->target = http_client_options_target(&options->http);
+  if (kubernetes->target.ca_file == NULL &&
+      access(MOUNT "/ca.crt", R_OK) == 0) {
+    kubernetes->target.ca_file = MOUNT "/ca.crt";
+  }
+  int code = http_client_new(&kubernetes->target, &kubernetes->http, error);
+  if (code != 0) {
+    free(kubernetes);
+    return code;
+  }
+  *ret = kubernetes;
+  return 0;
+}
+
+void kubernetes_free(struct kubernetes *kubernetes) {
+  if (kubernetes != NULL) {
+    http_client_free(kubernetes->http);
+    secret_file_forget(kubernetes->token);
+    free(kubernetes);
+  }
+}
+
+/* ---- asking ---- */
+
+static int read_token(struct kubernetes *kubernetes, struct error *error) {
+  char *token = NULL;
+  int code =
+      secret_file_read(kubernetes->options->token_file, true, &token, error);
+  if (code == 0) {
+    secret_file_forget(kubernetes->token);
+    kubernetes->token = token;
+    kubernetes->token_ms = clock_monotonic_ms();
+  }
+  return code;
+}
+
+static int code_of(long status) {
+  switch (status) {
+  case 404:
+    return -ENOENT;
+  case 409:
+    return -ESTALE;
+  case 401:
+  case 403:
+    return -EACCES;
+  case 429:
+  case 503:
+    return -EBUSY;
+  default:
+    return status >= 400 && status < 500 ? -EINVAL : -EIO;
+  }
+}
+
+/* What the server says of a failure: a Status object. */
+static int judge(const struct http_client_response *answer, json_t **ret,
+                 struct error *error) {
+  json_t *json = http_client_response_json(answer, error);
+  if (answer->status >= 200 && answer->status < 300) {
+    *ret = json;
+    return json == NULL ? -EPROTO : 0;
+  }
+  const char *message = json_string_value(json_object_get(json, "message"));
+  int code = error_set(error, code_of(answer->status), "status %ld%s%.300s",
+                       answer->status, message == NULL ? "" : ": ",
+                       message == NULL ? "" : message);
+  json_decref(json);
+  return code;
+}
+
+static int ask_once(struct kubernetes *kubernetes, const char *method,
+                    const char *url, const char *body, struct action_call *call,
+                    json_t **ret, long *ret_status, struct error *error) {
+  bool is_patch = strcmp(method, "PATCH") == 0;
+  const struct http_client_request question = {
+      .method = method,
+      .url = url,
+      .headers = {"Accept: application/json",
+                  is_patch ? "Content-Type: application/merge-patch+json"
+                           : "Content-Type: application/json"},
+      .bearer = kubernetes->token,
+      .body = body,
+      .body_bytes = body == NULL ? 0 : strlen(body),
+      .deadline_ms = call->deadline_ms,
+      .cancel_fd = call->cancel_fd,
+  };
+  struct http_client_response answer;
+  int code = http_client_perform(kubernetes->http, &question, &answer, error);
+  if (code != 0) {
+    return code;
+  }
+  *ret_status = answer.status;
+  kubernetes->date_s = answer.date_s;
+  code = judge(&answer, ret, error);
+  if (code == -EBUSY) {
+    call->pause_ms = answer.retry_after_ms;
+  }
+  http_client_response_fini(&answer);
+  return code;
+}
+
+static int ask_with_token(struct kubernetes *kubernetes, const char *method,
+                          const char *url, const char *body,
+                          struct action_call *call, json_t **ret,
+                          struct error *error) {
+  long status = 0;
+  int code = 0;
+  if (kubernetes->token == NULL ||
+      clock_monotonic_ms() - kubernetes->token_ms > TOKEN_MS) {
+    code = read_token(kubernetes, error);
+  }
+  if (code == 0) {
+    code = ask_once(kubernetes, method, url, body, call, ret, &status, error);
+  }
+  if (status == 401 && read_token(kubernetes, error) == 0) {
+    code = ask_once(kubernetes, method, url, body, call, ret, &status, error);
+  }
+  return code;
+}
+
+static int ask(struct kubernetes *kubernetes, const char *method,
+               const char *path, json_t *body, struct action_call *call,
+               json_t **ret, struct error *error) {
+  char url[KUBERNETES_PATH_BYTES * 2];
+  const char *server = kubernetes->options->server;
+  size_t length = strlen(server);
+  while (length > 0 && server[length - 1] == '/') {
+    length--;
+  }
+  char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+  bool is_short = body != NULL && text == NULL;
+  json_decref(body);
+  if (is_short) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  if (snprintf(url, sizeof(url), "%.*s%s", (int)length, server, path) >=
+      (int)sizeof(url)) {
+    free(text);
+    return error_set(error, -EINVAL, "Server is too long");
+  }
+  json_t *answer = NULL;
+  int code =
+      ask_with_token(kubernetes, method, url, text, call, &answer, error);
+  free(text);
+  if (ret != NULL && code == 0) {
+    *ret = answer;
+  } else {
+    json_decref(answer);
+  }
+  return code;
+}
+
+int kubernetes_request(struct kubernetes *kubernetes, const char *method,
+                       const char *path, json_t *body, struct action_call *call,
+                       json_t **ret, struct error *error) {
+  if (body == NULL) {
+    return ask(kubernetes, method, path, NULL, call, ret, error);
+  }
+  call->note(call->context, "request",
+             json_pack("{s:s, s:s, s:O}", "method", method, "path", path,
+                       "body", body));
+  struct error reason = {{0}};
+  int code = ask(kubernetes, method, path, body, call, ret, &reason);
+  call->note(call->context, "answer",
+             json_pack("{s:o}", "error",
+                       code == 0 ? json_null() : json_util_text(reason.text)));
+  return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
+}
+
+int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
+  return kubernetes->date_s != 0 ? kubernetes->date_s : (int64_t)time(NULL);
+}
+
+/* ---- events ---- */
+
+static json_t *make_event(const char *space, const char *kind, const char *name,
+                          const struct action_request *request,
+                          const char *reason, const char *note) {
+  char now[64];
+  char event_name[300];
+  struct timespec time;
+  struct tm parts;
+  (void)clock_gettime(CLOCK_REALTIME, &time);
+  (void)gmtime_r(&time.tv_sec, &parts);
+  size_t at = strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S", &parts);
+  (void)snprintf(now + at, sizeof(now) - at, ".%06ldZ", time.tv_nsec / 1000);
+  (void)snprintf(event_name, sizeof(event_name), "%.200s.%llx%lx", name,
+                 (unsigned long long)time.tv_sec, time.tv_nsec);
+  return json_pack(
+      "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:{s:s, "
+      "s:s, s:s, s:s}}",
+      "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name",
+      event_name, "namespace", space, "eventTime", now, "type", "Normal",
+      "reason", reason, "action",
+      request->is_on ? "EngageAfter" : "ReleaseAfter", "reportingController",
+      "collectd-resource-alert", "note", note, "reportingInstance",
+      json_util_text(request->host), "regarding", "apiVersion",
+      strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1", "kind", kind,
+      "name", name, "namespace", space);
+}
+
+void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
+                             const char *kind, const char *name,
+                             const struct action_request *request,
+                             const char *reason, const char *note,
+                             struct action_call *call) {
+  char path[KUBERNETES_PATH_BYTES];
+  struct error error = {{0}};
+  (void)snprintf(path, sizeof(path),
+                 "/apis/events.k8s.io/v1/namespaces/%s/events", space);
+  int code = ask(kubernetes, "POST", path,
+                 make_event(space, kind, name, request, reason, note), call,
+                 NULL, &error);
+  if (code != 0) {
+    call->note(call->context, "event",
+               json_pack("{s:o}", "error", json_util_text(error.text)));
+  }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* kubernetes: a client of the Kubernetes API. */
+#ifndef RESOURCE_ALERT_CLIENTS_KUBERNETES_H
+#define RESOURCE_ALERT_CLIENTS_KUBERNETES_H
+
+#include "resource_alert/actions/action.h"
+#include "resource_alert/clients/http_client.h"
+
+#define KUBERNETES_PATH_BYTES 512
+
+/* The one <Kubernetes> block. */
+struct kubernetes_options {
+  struct option_head head;
+  char *server;
+  char *token_file;
+  struct http_client_options http;
+};
+
+extern const struct option_block kubernetes_block;
+
+struct kubernetes;
+
+/* options: borrowed. *ret: yours, kubernetes_free(). Opens nothing yet.
+ * Returns 0 or -ENOMEM. One thread at a time. */
+int kubernetes_new(const struct kubernetes_options *options,
+                   struct kubernetes **ret, struct error *error);
+void kubernetes_free(struct kubernetes *kubernetes); /* accepts NULL */
+
+/* Asks the API server. path: from the '/' on, its parts made of checked names.
+ * body: taken; NULL: none. A PATCH is a merge patch. What has a body, and its
+ * answer, stands in the journal. ret: yours; NULL where the
+ * answer does not matter.
+ * Returns 0; -ENOENT for 404; -ESTALE for 409, the object has changed
+ * meanwhile; -EACCES for 401 and 403; -EINVAL for another 4xx; -EBUSY for 429
+ * and 503, with the pause that is asked for in call->pause_ms; -EIO; and
+ * what http_client_perform() returns. The error holds the server's message. */
+int kubernetes_request(struct kubernetes *kubernetes, const char *method,
+                       const char *path, json_t *body, struct action_call *call,
+                       json_t **ret, struct error *error);
+
+/* The server's clock as of its last answer, since the epoch: the one that all
+ * agents share. This machine's where it was not told. */
+int64_t kubernetes_now_s(const struct kubernetes *kubernetes);
+
+/* A name of Kubernetes: letters, digits, '-' and '.', checked as an option. */
+int kubernetes_check_name(const char *value, struct error *error);
+
+/* Records an Event about an object in its namespace, so that people who look
+ * there see who did what. reason: "ScaledOut" or the like. A failure is noted
+ * in the journal and is no failure of the act. */
+void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
+                             const char *kind, const char *name,
+                             const struct action_request *request,
+                             const char *reason, const char *note,
+                             struct action_call *call);
+
+#endif

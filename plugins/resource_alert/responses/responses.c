@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* responses: all <Response> blocks at work: rules in, acts out. */
+#include "resource_alert/responses/responses.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/file_util.h"
+#include "core/json_util.h"
+#include "resource_alert/clients/http_client.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/responses/response_worker.h"
+
+#define STOP_S 4
+
+struct responses {
+  struct responses_deps deps;
+  struct worker_deps shared;
+  struct kubernetes_options kubernetes; /* the defaults */
+  _Atomic int *rules;
+  size_t workers_len;
+  struct worker *workers[];
+};
+
+/* ---- checking ---- */
+
+static int check_when(const struct response_options *response,
+                      const struct responses_rules *rules,
+                      struct error *error) {
+  for (size_t i = 0; i < response->when.len; i++) {
+    bool is_there = false;
+    for (size_t j = 0; j < rules->len && !is_there; j++) {
+      is_there = strcmp(rules->names[j], response->when.items[i]) == 0;
+    }
+    if (!is_there) {
+      return error_set(error, -EINVAL,
+                       "When \"%s\": there is no <Threshold \"%s\"> before it; "
+                       "rules must stand in the same or an earlier <Plugin "
+                       "resource_alert> block",
+                       response->when.items[i], response->when.items[i]);
+    }
+  }
+  return 0;
+}
+
+/* The <Kubernetes> block, or what it would be by its defaults. */
+static const struct kubernetes_options *
+kubernetes_of(const struct responses_options *options,
+              const struct kubernetes_options *defaults) {
+  return options->kubernetes.len > 0 ? options->kubernetes.items : defaults;
+}
+
+static int check_actions(const struct responses_options *options,
+                         const struct kubernetes_options *kubernetes,
+                         const struct response_options *response,
+                         struct error *error) {
+  const struct action_deps deps = {
+      .response = response->head.label,
+      .helper_dir = options->helper_dir,
+      .stores_len = options->stores.len,
+      .kubernetes = kubernetes,
+  };
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    const struct action_driver *driver = action_drivers[kind];
+    for (size_t i = 0; i < response->actions[kind].len; i++) {
+      const char *action =
+          (const char *)response->actions[kind].items + i * driver->block->size;
+      if (driver->check != NULL && driver->check(action, &deps, error) != 0) {
+        error_prefix(error, "<%s>", driver->block->name);
+        return -EINVAL;
+      }
+    }
+  }
+  return 0;
+}
+
+/* One response owns a switch: two could not agree when to switch it off. */
+static int check_switches(const struct responses_options *options, size_t own,
+                          struct error *error) {
+  const struct response_options *all = options->responses.items;
+  const struct option_blocks *mine = &all[own].actions[ACTION_SWITCH];
+  size_t size = action_switch_block.size;
+  for (size_t i = 0; i < mine->len; i++) {
+    const struct option_head *one =
+        (const void *)((const char *)mine->items + i * size);
+    for (size_t j = 0; j < own; j++) {
+      const struct option_blocks *theirs = &all[j].actions[ACTION_SWITCH];
+      for (size_t k = 0; k < theirs->len; k++) {
+        const struct option_head *other =
+            (const void *)((const char *)theirs->items + k * size);
+        if (strcmp(one->label, other->label) == 0) {
+          return error_set(error, -EINVAL,
+                           "<Switch \"%s\"> stands in <Response \"%s\">, too: "
+                           "one response owns a switch; name the rules of both "
+                           "in its When",
+                           one->label, all[j].head.label);
+        }
+      }
+    }
+  }
+  return 0;
+}
+
+static int check_all(const struct responses_options *options,
+                     const struct kubernetes_options *kubernetes,
+                     const struct responses_rules *rules, struct error *error) {
+  const struct response_options *all = options->responses.items;
+  for (size_t i = 0; i < options->responses.len; i++) {
+    int code = check_when(&all[i], rules, error);
+    if (code == 0) {
+      code = check_switches(options, i, error);
+    }
+    if (code == 0) {
+      code = check_actions(options, kubernetes, &all[i], error);
+    }
+    if (code != 0) {
+      error_prefix(error, "<Response \"%s\">", all[i].head.label);
+      return code;
+    }
+  }
+  return 0;
+}
+
+int responses_check(const struct responses_options *options,
+                    const struct responses_rules *rules, struct error *error) {
+  struct kubernetes_options defaults;
+  if (option_init(&kubernetes_block, &defaults) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code =
+      check_all(options, kubernetes_of(options, &defaults), rules, error);
+  option_fini(&kubernetes_block, &defaults);
+  return code;
+}
+
+/* ---- life ---- */
+
+static int open_states(struct responses *responses, struct error *error) {
+  const char *state_dir = responses->deps.state_dir;
+  bool is_kept =
+      state_dir != NULL && responses->deps.options->responses.len > 0;
+  char path[PATH_MAX];
+  int length =
+      is_kept ? snprintf(path, sizeof(path), "%s/responses.jsonl", state_dir)
+              : 0;
+  if (length >= (int)sizeof(path)) {
+    return error_set(error, -ENAMETOOLONG, "StateDir: path is too long");
+  }
+  if (is_kept) {
+    file_sweep_leftovers(state_dir, 0); /* no one else is at work there yet */
+  }
+  return response_state_file_open(is_kept ? path : NULL, &responses->deps.log,
+                                  &responses->shared.states, error);
+}
+
+static int fill(struct responses *responses, struct error *error) {
+  const struct responses_deps *deps = &responses->deps;
+  responses->rules = calloc(deps->rules.len + 1, sizeof(*responses->rules));
+  responses->shared.deps = deps;
+  responses->shared.rules = responses->rules;
+  responses->shared.kubernetes =
+      kubernetes_of(deps->options, &responses->kubernetes);
+  responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (responses->rules == NULL || responses->shared.stop_fd < 0) {
+    return error_set(error, -ENOMEM, "out of memory or descriptors");
+  }
+  for (size_t i = 0; i < deps->rules.len; i++) {
+    atomic_store(&responses->rules[i], ALERT_UNKNOWN);
+  }
+  int code = open_states(responses, error);
+  const struct response_options *options = deps->options->responses.items;
+  for (size_t i = 0; i < deps->options->responses.len && code == 0; i++) {
+    code = worker_new(&responses->shared, &options[i], &responses->workers[i],
+                      error);
+    responses->workers_len += code == 0;
+  }
+  for (size_t i = 0; i < responses->workers_len && code == 0; i++) {
+    code = worker_start(responses->workers[i], error);
+  }
+  return code;
+}
+
+int responses_start(const struct responses_deps *deps, struct responses **ret,
+                    struct error *error) {
+  struct responses *responses =
+      calloc(1, sizeof(*responses) +
+                    deps->options->responses.len * sizeof(struct worker *));
+  if (responses == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  responses->deps = *deps;
+  responses->shared.stop_fd = -1;
+  if (http_client_init() != 0 ||
+      option_init(&kubernetes_block, &responses->kubernetes) != 0) {
+    free(responses);
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = fill(responses, error);
+  if (code != 0) {
+    (void)responses_stop(responses);
+    return code;
+  }
+  *ret = responses;
+  return 0;
+}
+
+void responses_rule_changed(struct responses *responses, size_t rule,
+                            enum alert_state worst) {
+  if (responses == NULL || rule >= responses->deps.rules.len) {
+    return;
+  }
+  atomic_store(&responses->rules[rule], (int)worst);
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    if (worker_watches(responses->workers[i], rule)) {
+      worker_wake(responses->workers[i]);
+    }
+  }
+}
+
+void responses_publish(struct responses *responses,
+                       const struct sample_sink *sink) {
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    const char *name = worker_name(responses->workers[i]);
+    struct worker_counts counts = worker_get_counts(responses->workers[i]);
+    sample_put_gauge(sink, name, "degradation_level", "", (double)counts.level);
+    worker_put_replicas(responses->workers[i], sink);
+    sample_put_derive(sink, name, "derive", "actions_done",
+                      (int64_t)counts.done);
+    sample_put_derive(sink, name, "derive", "actions_failed",
+                      (int64_t)counts.failed);
+    sample_put_derive(sink, name, "derive", "actions_held_back",
+                      (int64_t)counts.held_back);
+  }
+}
+
+static void journal_order(const struct responses *responses,
+                          const char *response, enum responses_order order,
+                          const char *who) {
+  static const char *const words[] = {
+      [RESPONSES_MODE_AUTO] = "mode auto",
+      [RESPONSES_MODE_DRYRUN] = "mode dryrun",
+      [RESPONSES_MODE_OFF] = "mode off",
+      [RESPONSES_MODE_CONFIGURED] = "mode configured",
+      [RESPONSES_RELEASE] = "release",
+      [RESPONSES_CLEAR_LATCH] = "clear latch",
+      [RESPONSES_DRILL] = "drill",
+  };
+  journal_put(responses->deps.journal, "order",
+              json_pack("{s:s, s:s, s:o}", "response", response, "order",
+                        words[order], "who", json_util_text(who)));
+}
+
+int responses_command(struct responses *responses, const char *response,
+                      enum responses_order order, const char *who,
+                      struct error *error) {
+  bool is_found = response == NULL;
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    const char *name = worker_name(responses->workers[i]);
+    if (response == NULL || strcmp(response, name) == 0) {
+      is_found = true;
+      journal_order(responses, name, order, who);
+      worker_order(responses->workers[i], order);
+    }
+  }
+  return is_found ? 0
+                  : error_set(error, -ENOENT, "there is no response \"%s\"",
+                              response);
+}
+
+json_t *responses_snapshot(struct responses *responses) {
+  json_t *all = json_array();
+  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
+    (void)json_array_append_new(all, worker_snapshot(responses->workers[i]));
+  }
+  return all;
+}
+
+/* Ends the threads. Returns false if one of them cannot be ended. */
+static bool end_workers(struct responses *responses) {
+  const uint64_t one = 1;
+  int64_t deadline_s = (int64_t)time(NULL) + STOP_S;
+  bool is_ended = true;
+  if (responses->shared.stop_fd >= 0) {
+    (void)!write(responses->shared.stop_fd, &one, sizeof(one));
+  }
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    worker_wake(responses->workers[i]); /* ends a drill, too */
+  }
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    is_ended = worker_free(responses->workers[i], deadline_s) && is_ended;
+  }
+  return is_ended;
+}
+
+bool responses_stop(struct responses *responses) {
+  if (responses == NULL) {
+    return true;
+  }
+  if (!end_workers(responses)) {
+    log_write(
+        &responses->deps.log, LOG_LEVEL_WARNING,
+        "responses: a target's name is still being resolved; not waiting");
+    return false;
+  }
+  if (responses->shared.stop_fd >= 0) {
+    (void)close(responses->shared.stop_fd);
+  }
+  response_state_file_close(responses->shared.states);
+  option_fini(&kubernetes_block, &responses->kubernetes);
+  free(responses->rules);
+  free(responses);
+  http_client_fini();
+  return true;
+}
