@@ -140,7 +140,7 @@ LoadPlugin resource_alert
 
 
 class Hosts(Daemon):
-    """All hosts as one daemon: what it is told it forwards."""
+    """All hosts as one daemon: it forwards what it receives."""
 
     def __init__(self, directory, centrals):
         servers = "".join(f"""

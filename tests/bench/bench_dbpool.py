@@ -118,7 +118,7 @@ def cost_of_exporter(directory, postgresql):
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="bench."))
     directory.chmod(0o755)
     sessions = []

@@ -78,7 +78,7 @@ def stock(collectd):
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     figures = {}
     for configure in [nothing, ours, stock]:
         with tempfile.TemporaryDirectory(prefix="bench.") as directory:

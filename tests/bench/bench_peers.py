@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """From a file system that is full to the command (the webhook, for Alertmanager)
-that is told of it: ours beside four monitors as Debian packages them, all at
+that is run for it: ours beside four monitors as Debian packages them, all at
 once on the same file system, all reading the machine every second; and what each
 of them needs meanwhile. A reading is half a second away on average: that is the
 floor. Mounts something, so it needs root."""

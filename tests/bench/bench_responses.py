@@ -95,7 +95,7 @@ class CsvFile:
 
 
 class Hook:
-    """A webhook's receiver: whoever waits for a document takes it."""
+    """The receiver of a webhook; a waiting thread takes the document."""
 
     def __init__(self):
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -171,7 +171,7 @@ def measure(responding, responses, store, target, what, peer=None):
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     place = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert."))
     fast = pathlib.Path(tempfile.mkdtemp(prefix="resource-alert.", dir="/dev/shm"))
     for one in (place, fast):

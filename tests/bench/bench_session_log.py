@@ -137,7 +137,7 @@ def burst_ms():
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     place = pathlib.Path(tempfile.gettempdir()) / "session_log_corpora"
     place.mkdir(exist_ok=True)
     paths = {}
@@ -150,7 +150,7 @@ def main():
     beside_tail(plain, ours[3])
     beside_programs(plain)
     for kind, path in paths.items():
-        reader(0, path)  # whoever reads it first pays for memory that the host has taken away
+        reader(0, path)  # the first reader pays for page faults
         row(f"{kind}; read(2) alone", "CPU ms/GB", per_gb(reader(1, path)[0], path), per_gb(reader(0, path)[0], path))
     row("an error burst to the row's state; the goal", "ms", burst_ms(), 100)
     row("memory beyond an idle log", "KiB", reader(1, plain)[2])

@@ -136,7 +136,7 @@ def judge(rows):
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     reads = int(sys.argv[1]) if len(sys.argv) > 1 else READS
     directory = pathlib.Path(tempfile.mkdtemp(prefix="soak."))
     directory.chmod(0o755)

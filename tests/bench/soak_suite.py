@@ -69,8 +69,8 @@ def configure(collectd, postgresql, directory):
         Journal "{directory}/journal"
         ControlSocket "{directory}/control"
         PublishSeries false
-        <Threshold "crowd">
-          Metric "crowd-*/percent-used*"
+        <Threshold "many_series">
+          Metric "many_series-*/percent-used*"
           WarningMax 98
           Hits 2
         </Threshold>
@@ -93,8 +93,8 @@ def configure(collectd, postgresql, directory):
           <Switch "limit">
           </Switch>
         </Response>""")
-    collectd.write(f'PluginDir "{build.BUILD}/bench"\nLoadPlugin crowd')
-    collectd.environment["CROWD_SERIES"] = str(SERIES)
+    collectd.write(f'PluginDir "{build.BUILD}/bench"\nLoadPlugin many_series')
+    collectd.environment["MANY_SERIES"] = str(SERIES)
     # Else each of collectd's threads has an arena of its own, which grows when it is
     # first the one to queue fifty thousand values: that would be all that is seen.
     collectd.environment["MALLOC_ARENA_MAX"] = "1"
@@ -126,7 +126,7 @@ def run(collectd, logs, minutes):
         while time.monotonic() < end:
             write_logs(logs, chance)
             time.sleep(0.5)
-            least = min(least, collectd.rate("crowd/memory-held"))
+            least = min(least, collectd.rate("many_series/memory-held"))
         held = collectd.holdings()
         used, before = held["CPU s a minute"] - before, held["CPU s a minute"]
         rules.append({**held, "held KiB": round(least / 1024), "CPU s a minute": round(used, 1)})
@@ -148,7 +148,7 @@ def judge(rules):
 
 
 def main():
-    orphans.adopt()
+    orphans.become_subreaper()
     minutes = int(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
     directory = pathlib.Path(tempfile.mkdtemp(prefix="soak."))
     directory.chmod(0o755)

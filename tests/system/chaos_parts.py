@@ -128,7 +128,7 @@ class World(threading.Thread):
         self.models = [Model(name, seed) for name in MODELS]
         self.log = ApplicationLog(log)
         self.log.path.touch()
-        self.log_lock = threading.Lock()  # held by whoever must not miss a line
+        self.log_lock = threading.Lock()  # held while no line may be missed
         self.opened = 0
         self.side = False  # on which all are to be; None: each turns as it likes
         self.life = None  # the daemon that is fed

@@ -37,7 +37,7 @@ from servers.smtp_sink import SmtpSink  # noqa: E402
 
 
 def pytest_configure():
-    orphans.adopt()
+    orphans.become_subreaper()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -193,7 +193,7 @@ class Chaos:
         old.unlink()
 
     def once_all_is_read(self, what):
-        """What goes before it is read is lost, by whoever reads."""
+        """A file that is removed before it is read is lost for every reader."""
         with self.world.log_lock:
             self.expect_all_read()
             what(self.world.log.path)

@@ -12,7 +12,7 @@ MEMORY = "statgrab-memory/percent-used"
 
 @pytest.fixture
 def measuring(collectd):
-    """A collectd that measures memory and is told an alert state, a type that
+    """A collectd that measures memory and receives an alert state, a type that
     only our types.db has."""
     def start():
         collectd.load("statgrab").start()

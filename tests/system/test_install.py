@@ -45,8 +45,8 @@ def test_stock_collectd_starts_with_it_and_complains_of_nothing(installed):
     values = installed.path("/var/lib/collectd/rrd")
     installed.expect(lambda: list(values.glob("*/memory/memory-used.rrd")), within=30)
     installed.expect(lambda: list(values.glob("*/statgrab-memory/percent-used.rrd")), within=30)
-    loud = installed.log_lines("[error]") + installed.log_lines("[warning]")
-    assert [line for line in loud if any(f" {name}: " in line for name in PLUGINS)] == []
-    assert [line for line in loud if "types.db" in line or "TypesDB" in line] == []
+    problems = installed.log_lines("[error]") + installed.log_lines("[warning]")
+    assert [line for line in problems if any(f" {name}: " in line for name in PLUGINS)] == []
+    assert [line for line in problems if "types.db" in line or "TypesDB" in line] == []
     assert installed.stop() == 0
     assert sanitizer.reports(installed.directory, installed.log_lines("")) == ""

@@ -59,7 +59,7 @@ def starts(tree):
 
 def ours(tree):
     """What is there of the suite. The values that collectd's rrdtool wrote are
-    collectd's, whoever read them."""
+    collectd's, whatever plugin read them."""
     found = [p.relative_to(tree) for pattern in ["*resource*alert*", "10-statgrab.conf", "statgrab.so"]
              for top in ["etc", "usr", "var/lib/collectd", "var/log"] for p in (tree / top).rglob(pattern)]
     return sorted(str(path) for path in found if not path.is_relative_to("var/lib/collectd/rrd"))
@@ -160,7 +160,7 @@ def test_the_rpm_holds_what_the_debian_package_holds(place, packages):
         PACKAGING / "rpm" / f"{NAME}.spec")
     (package,) = top.glob("RPMS/*/*.rpm")
     assert package.name.startswith(f"{NAME}-{version}-")
-    # Where files go differs, and so does what is said of the licence and the changes.
+    # Where files go differs, and so do the licence and changelog entries.
     theirs = {pathlib.Path(line).name for line in run("rpm", "-qlp", package).splitlines() if "/usr/share/doc" not in line}
     contents = run("dpkg-deb", "-c", packages[0]).splitlines()
     ours_ = {pathlib.Path(line.split()[5]).name for line in contents

@@ -87,7 +87,7 @@ def test_the_python_example_honours_a_switch(responding):
     responding.calm()
     responding.expect(lambda: status_of("/api/prices") == "200 OK")
     (responding.switches / "limit_noncore_api").write_text('{"until": "2001-01-01T00:00:00Z"}')
-    assert status_of("/api/prices") == "200 OK"  # whoever wrote it is dead
+    assert status_of("/api/prices") == "200 OK"  # its writer is dead
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: the drop-in is NOT tried")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP server in the test itself: remembers requests, answers as it is told."""
+"""An HTTP server in the test itself: remembers requests, answers as configured."""
 import dataclasses
 import http.server
 import threading

@@ -42,7 +42,7 @@ def reports(directory, output):
 
 
 def without_stock_leaks(text):
-    """TEXT without the leaks of stock code; "" when nothing else is told."""
+    """TEXT without the leaks of stock code; "" when nothing else is reported."""
     blocks = re.split(r"\n(?=\S)", text)
     stock = [block for block in blocks if _is_leak(block) and not OURS.search(block)]
     rest = [block for block in blocks if block not in stock]

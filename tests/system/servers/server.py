@@ -27,7 +27,7 @@ class Server:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory) / self.name
         self.directory.mkdir(parents=True)
-        self.user = None  # None: whoever runs the test
+        self.user = None  # None: the user who runs the test
         if self.drops_root and os.geteuid() == 0:
             self.user = "nobody"
         self.environment = {"PATH": SERVER_PATH, "LC_ALL": "C.UTF-8",

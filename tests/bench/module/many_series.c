@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* crowd: a read plugin whose series are many: CROWD_SERIES of them at each
- * read. Their values wander between 0 and 100. And crowd/memory-held, what the
- * allocator has given out, all of it where MALLOC_ARENA_MAX is 1. */
+/* many_series: a read plugin whose series are many: MANY_SERIES of them at each
+ * read. Their values wander between 0 and 100. And many_series/memory-held,
+ * what the allocator has given out, all of it where MALLOC_ARENA_MAX is 1. */
 #include "glue/module.h"
 
 #include "collectd.h"
@@ -20,7 +20,7 @@ static void tell_memory(void) {
   value_list_t list = VALUE_LIST_INIT;
   list.values = &value;
   list.values_len = 1;
-  (void)snprintf(list.plugin, sizeof(list.plugin), "crowd");
+  (void)snprintf(list.plugin, sizeof(list.plugin), "many_series");
   (void)snprintf(list.type, sizeof(list.type), "memory");
   (void)snprintf(list.type_instance, sizeof(list.type_instance), "held");
   (void)plugin_dispatch_values(&list);
@@ -34,7 +34,7 @@ static int read_all(void) {
     list.values = &value;
     list.values_len = 1;
     list.interval = plugin_get_interval();
-    (void)snprintf(list.plugin, sizeof(list.plugin), "crowd");
+    (void)snprintf(list.plugin, sizeof(list.plugin), "many_series");
     (void)snprintf(list.plugin_instance, sizeof(list.plugin_instance), "%zu",
                    i / 100);
     (void)snprintf(list.type, sizeof(list.type), "percent");
@@ -47,7 +47,7 @@ static int read_all(void) {
 }
 
 void module_register(void) {
-  const char *wanted = getenv("CROWD_SERIES");
+  const char *wanted = getenv("MANY_SERIES");
   series = wanted == NULL ? series : strtoul(wanted, NULL, 10);
-  plugin_register_read("crowd", read_all);
+  plugin_register_read("many_series", read_all);
 }
