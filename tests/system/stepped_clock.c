@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #define NS_PER_S INT64_C(1000000000)
-#define SLICE_NS (NS_PER_S / 20) /* the longest time until a step is noticed   \
-                                  */
+#define SLICE_NS                                                               \
+  (NS_PER_S / 20) /* the longest time until a step is noticed                  \
+                   */
 /* Longer than any machine is up, earlier than any wall clock is set. */
 #define WALL_FROM_S 1000000000
 
