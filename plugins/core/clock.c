@@ -2,6 +2,7 @@
 /* clock: the monotonic clock, for everything that waits. */
 #include "core/clock.h"
 
+#include <errno.h>
 #include <limits.h>
 
 int64_t clock_monotonic_ns(void) {
@@ -24,4 +25,19 @@ struct timespec clock_deadline_after_ms(int wait_ms) {
   int64_t until_ns = clock_monotonic_ns() + wait_ms * INT64_C(1000000);
   return (struct timespec){.tv_sec = (time_t)(until_ns / 1000000000),
                            .tv_nsec = (long)(until_ns % 1000000000)};
+}
+
+void clock_cond_init(pthread_cond_t *condition) {
+  pthread_condattr_t monotonic;
+  (void)pthread_condattr_init(&monotonic);
+  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  (void)pthread_cond_init(condition, &monotonic);
+  (void)pthread_condattr_destroy(&monotonic);
+}
+
+bool clock_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                     int64_t deadline_ms) {
+  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }

@@ -4,6 +4,8 @@
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -19,5 +21,14 @@ int clock_left_ms(int64_t deadline_ms);
 /* What CLOCK_MONOTONIC shows WAIT_MS from now, for pthread_cond_timedwait(3).
  */
 struct timespec clock_deadline_after_ms(int wait_ms);
+
+/* A condition whose waits end by CLOCK_MONOTONIC. */
+void clock_cond_init(pthread_cond_t *condition);
+
+/* Waits, with LOCK held, for such a condition until deadline_ms (of
+ * clock_monotonic_ms()). Returns false once that has passed. As with
+ * pthread_cond_wait(3), look at what is waited for in a loop. */
+bool clock_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                     int64_t deadline_ms);
 
 #endif

@@ -1,21 +1,83 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_thread: threads that take no signals. Those are the daemon's, whose
- * main thread sleeps until one comes to it: were SIGTERM taken by another
- * thread, the daemon would end an interval later, after a clock that was set
- * back even by so much. */
+/* worker_thread: a thread that works off a bounded queue, and that can be left
+ * behind when it hangs; and plain threads that take no signals.
+ *
+ * Signals are the daemon's, whose main thread sleeps until one comes to it: if
+ * another thread took SIGTERM, the daemon would end an interval later. */
 #ifndef CORE_WORKER_THREAD_H
 #define CORE_WORKER_THREAD_H
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* As pthread_create(3); returns 0 or a negative errno. */
-int thread_start(pthread_t *ret_thread, const pthread_attr_t *attributes,
-                 void *(*run)(void *), void *argument);
+#include "core/error.h"
 
-/* Around what makes a thread in a library: keeps signals from the calling
- * thread, and so from that one; then as it was before. */
-void thread_hold_signals(sigset_t *ret_before);
-void thread_release_signals(const sigset_t *before);
+struct worker_thread;
+
+struct worker_thread_options {
+  /* Does one item. On the thread, one at a time, in the order of putting, with
+   * no lock held; it may put further items. */
+  void (*work)(void *context, void *item);
+
+  /* Frees an item after its work, or when it is dropped; on any thread. NULL:
+   * items are borrowed. */
+  void (*free_item)(void *item);
+
+  /* Frees the context of a thread that was left behind, on that thread, once
+   * nothing uses it any more. NULL: it is leaked then. Never called where
+   * worker_thread_stop() returned true. */
+  void (*free_context)(void *context);
+
+  void *context;
+  size_t items_max;   /* in the queue, besides the one at work */
+  size_t stack_bytes; /* 0: the system's default */
+
+  /* The thread waits this long before each item, so that what comes meanwhile
+   * can go with it; cut short by worker_thread_flush() and _stop(). */
+  int delay_ms;
+};
+
+/* Starts the thread. options: copied. *ret_worker: yours,
+ * worker_thread_stop(). Returns 0, -ENOMEM or -EAGAIN (no thread). */
+int worker_thread_new(const struct worker_thread_options *options,
+                      struct worker_thread **ret_worker, struct error *error);
+
+/* Queues ITEM, which is taken in any case. Returns false where it was dropped:
+ * the queue is full, or the thread is being stopped. Any thread; never waits.
+ */
+bool worker_thread_put(struct worker_thread *worker, void *item);
+
+/* Waits at most WAIT_MS until all that was put before is done. Returns false
+ * if it is not. Any thread but the worker's own. */
+bool worker_thread_flush(struct worker_thread *worker, int wait_ms);
+
+/* Items in the queue and at work. */
+size_t worker_thread_open_items(struct worker_thread *worker);
+
+/* Items dropped since the start. */
+uint64_t worker_thread_dropped(struct worker_thread *worker);
+
+/* Does what is queued, takes no more, ends the thread and frees the worker;
+ * waits for that at most WAIT_MS. No other thread may use the worker any more,
+ * but work() may.
+ * Returns true if it has ended: the context is the caller's again. Returns
+ * false if the work hangs: then the thread is left behind with the worker and
+ * the context, which the caller must neither use nor free. Once the work
+ * returns, the thread drops what is queued, frees the context, and ends. */
+bool worker_thread_stop(struct worker_thread *worker, int wait_ms);
+
+/* As pthread_create(3), with all signals blocked in the thread. Returns 0 or a
+ * negative errno. */
+int worker_thread_create(pthread_t *ret_thread,
+                         const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *argument);
+
+/* Around a call by which a library makes a thread: blocks all signals in the
+ * calling thread, and so in the new one; then as it was before. */
+void worker_thread_block_signals(sigset_t *ret_before);
+void worker_thread_restore_signals(const sigset_t *before);
 
 #endif

@@ -127,7 +127,7 @@ static int start_thread(struct attempt *attempt) {
     return -ENOMEM;
   }
   (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  int code = thread_start(&thread, &attributes, run, attempt);
+  int code = worker_thread_create(&thread, &attributes, run, attempt);
   (void)pthread_attr_destroy(&attributes);
   return code;
 }

@@ -222,7 +222,7 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
 }
 
 int engine_start(struct engine *engine, struct error *error) {
-  int code = thread_start(&engine->thread, NULL, run, engine);
+  int code = worker_thread_create(&engine->thread, NULL, run, engine);
   if (code != 0) {
     return error_set(error, code, "no thread: %s", strerror(-code));
   }

@@ -186,7 +186,7 @@ static int start(struct journal *journal, struct error *error) {
     return 0;
   }
   journal->sequence = journal_file_resume(&journal->file);
-  int code = thread_start(&journal->thread, NULL, write_lines, journal);
+  int code = worker_thread_create(&journal->thread, NULL, write_lines, journal);
   journal->is_started = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "journal %s: no thread: %s",

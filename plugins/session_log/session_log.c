@@ -126,9 +126,9 @@ static void start_thread(void) {
   int code = watcher_new(desks_len, &watcher);
   if (code == 0) {
     sigset_t before;
-    thread_hold_signals(&before);
+    worker_thread_block_signals(&before);
     code = plugin_thread_create(&thread, run, NULL, "session_log");
-    thread_release_signals(&before);
+    worker_thread_restore_signals(&before);
     has_thread = code == 0;
   }
   if (!has_thread) {

@@ -180,7 +180,7 @@ static int start_worker(struct prober *prober) {
     return -status;
   }
   (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  status = thread_start(&thread, &attributes, work, prober);
+  status = worker_thread_create(&thread, &attributes, work, prober);
   (void)pthread_attr_destroy(&attributes);
   if (status == 0) {
     prober->workers++;

@@ -114,7 +114,7 @@ int notifier_new(const struct notification_sink *sink, struct changes *told,
   (void)pthread_cond_init(&notifier->has_work, NULL);
   (void)pthread_cond_init(&notifier->is_idle, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
-  int code = thread_start(&notifier->thread, NULL, dispatch, notifier);
+  int code = worker_thread_create(&notifier->thread, NULL, dispatch, notifier);
   if (code != 0) {
     notifier_free(notifier);
     return error_set(error, code, "notifications: no thread: %s",

@@ -233,7 +233,7 @@ static void *run(void *argument) {
 }
 
 static int start(struct response_state_file *states, struct error *error) {
-  int code = thread_start(&states->thread, NULL, run, states);
+  int code = worker_thread_create(&states->thread, NULL, run, states);
   states->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",

@@ -191,7 +191,7 @@ static void *run(void *argument) {
 }
 
 int worker_start(struct worker *worker, struct error *error) {
-  int code = thread_start(&worker->thread, NULL, run, worker);
+  int code = worker_thread_create(&worker->thread, NULL, run, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",

@@ -133,7 +133,7 @@ int http_server_new(int descriptor, const struct http_handler *handler,
   }
   server->handler = *handler;
   sigset_t before;
-  thread_hold_signals(&before);
+  worker_thread_block_signals(&before);
   server->daemon = MHD_start_daemon(
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL,
       NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
@@ -142,7 +142,7 @@ int http_server_new(int descriptor, const struct http_handler *handler,
       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_BYTES,
       MHD_OPTION_END);
-  thread_release_signals(&before);
+  worker_thread_restore_signals(&before);
   if (server->daemon == NULL) {
     (void)close(descriptor);
     free(server);

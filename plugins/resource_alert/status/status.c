@@ -165,7 +165,7 @@ static void open_doors(struct status *status) {
 }
 
 static int start_history(struct status *status, struct error *error) {
-  int code = thread_start(&status->thread, NULL, take_history, status);
+  int code = worker_thread_create(&status->thread, NULL, take_history, status);
   status->has_thread = code == 0;
   return code == 0
              ? 0
