@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* command: reads arguments by the table of commands. */
+/* command: the table of resource-alertctl's commands, and what it drives. */
 #include "ctl/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -13,6 +15,21 @@
 #define PROJECT_VERSION "unknown"
 #endif
 
+#define YEAR_S (365.0 * 86400)
+
+extern const struct command status_command, watch_command, silence_command,
+    mode_command, deactivate_command, reset_command, self_test_command,
+    journal_command, check_command, test_command, replay_command;
+
+/* In the order of --help. */
+static const struct command *const commands[] = {
+    &status_command,     &watch_command, &silence_command,   &mode_command,
+    &deactivate_command, &reset_command, &self_test_command, &journal_command,
+    &check_command,      &test_command,  &replay_command,
+};
+
+static const size_t commands_len = sizeof(commands) / sizeof(commands[0]);
+
 int command_fail(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -22,6 +39,31 @@ int command_fail(const char *format, ...) {
   va_end(arguments);
   return COMMAND_UNKNOWN;
 }
+
+int command_read_duration(const char *text, double *ret_s,
+                          struct error *error) {
+  static const struct {
+    const char *name;
+    double size_s;
+  } units[] = {{"", 1},     {"s", 1},     {"m", 60},
+               {"h", 3600}, {"d", 86400}, {"w", 604800}};
+  char *rest = NULL;
+  double number = strtod(text, &rest);
+  for (size_t i = 0; rest != text && i < sizeof(units) / sizeof(units[0]);
+       i++) {
+    double seconds = number * units[i].size_s;
+    if (strcmp(rest, units[i].name) == 0 && seconds > 0 && seconds <= YEAR_S) {
+      *ret_s = seconds;
+      return 0;
+    }
+  }
+  return error_set(error, -EINVAL,
+                   "\"%s\" is not a duration; write 90s, 15m, 2h or 7d, at "
+                   "most a year",
+                   text);
+}
+
+/* ---- arguments ---- */
 
 static const struct command *find_command(const char *name) {
   for (size_t i = 0; i < commands_len; i++) {
@@ -62,8 +104,8 @@ static int print_help(void) {
   for (size_t i = 0; i < commands_len; i++) {
     (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
   }
-  (void)printf("\n%s COMMAND --help tells a command's options; "
-               "man %s tells the rest.\n",
+  (void)printf("\n%s COMMAND --help shows a command's options; "
+               "man %s describes everything.\n",
                PROGRAM, PROGRAM);
   return COMMAND_OKAY;
 }
@@ -95,8 +137,8 @@ static int refuse_flag(const struct command *command, const char *name,
                             command->name, unknown, PROGRAM, command->name);
 }
 
-/* Takes the flag at argv[*at], and its argument. */
-static int take_flag(const struct command *command, int argc, char **argv,
+/* Reads the flag at argv[*at], and its argument. */
+static int read_flag(const struct command *command, int argc, char **argv,
                      int *at, struct command_line *line) {
   const char *name = argv[*at] + 2;
   size_t length = strcspn(name, "=");
@@ -120,8 +162,8 @@ static int take_flag(const struct command *command, int argc, char **argv,
   return COMMAND_OKAY;
 }
 
-/* Operands are moved to the front of argv, options may stand among them. */
-static int take_arguments(const struct command *command, int argc, char **argv,
+/* Moves the operands to the front of argv; options may be among them. */
+static int read_arguments(const struct command *command, int argc, char **argv,
                           struct command_line *line, bool *ret_wants_help) {
   bool is_only_operands = false;
   line->operands = argv;
@@ -131,7 +173,7 @@ static int take_arguments(const struct command *command, int argc, char **argv,
     } else if (!is_only_operands && strcmp(argv[i], "--help") == 0) {
       *ret_wants_help = true;
     } else if (!is_only_operands && strncmp(argv[i], "--", 2) == 0) {
-      if (take_flag(command, argc, argv, &i, line) != COMMAND_OKAY) {
+      if (read_flag(command, argc, argv, &i, line) != COMMAND_OKAY) {
         return COMMAND_UNKNOWN;
       }
     } else {
@@ -144,7 +186,7 @@ static int take_arguments(const struct command *command, int argc, char **argv,
 static int run_command(const struct command *command, int argc, char **argv) {
   struct command_line line = {0};
   bool wants_help = false;
-  if (take_arguments(command, argc, argv, &line, &wants_help) != COMMAND_OKAY) {
+  if (read_arguments(command, argc, argv, &line, &wants_help) != COMMAND_OKAY) {
     return COMMAND_UNKNOWN;
   }
   if (wants_help) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* command: what resource-alertctl can be told, as one table: it drives the
- * reading of arguments, --help, the manual page and the completion. */
+/* command: the table of resource-alertctl's commands: it drives the reading of
+ * arguments, --help, the manual page and the completion. */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/error.h"
+
 /* Exit codes, those of monitoring plugins. */
 enum command_result {
   COMMAND_OKAY,    /* nothing is wrong */
-  COMMAND_WARNING, /* something deserves a look */
+  COMMAND_WARNING, /* something may need attention */
   COMMAND_FAILURE, /* something is wrong */
-  COMMAND_UNKNOWN, /* could not tell: wrong arguments, no file, no daemon */
+  COMMAND_UNKNOWN, /* not known: wrong arguments, no file, no daemon */
 };
 
 #define COMMAND_FLAGS_MAX 12
@@ -25,7 +27,7 @@ struct command_flag {
   const char *help;     /* a sentence without its full stop */
 };
 
-/* What was given. All strings are the process's own arguments. */
+/* The arguments of one call; the strings are those of argv. */
 struct command_line {
   /* By index in the command's flags: NULL where absent, "" for a flag without
    * an argument. */
@@ -47,9 +49,6 @@ struct command {
   int (*run)(const struct command_line *line);
 };
 
-extern const struct command *const commands[];
-extern const size_t commands_len;
-
 /* Reads the arguments and runs the command; the body of main(). */
 int command_main(int argc, char **argv);
 
@@ -59,5 +58,9 @@ void command_print_completion(FILE *file);
 
 /* "resource-alertctl: WHAT", on standard error. Returns COMMAND_UNKNOWN. */
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reads "90", "90s", "15m", "2h", "7d" or "1w".
+ * Returns 0 with seconds, more than 0 and at most a year; or -EINVAL. */
+int command_read_duration(const char *text, double *ret_s, struct error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main: resource-alertctl, the program for people. */
+/* main: resource-alertctl; all else is in the library, for the tests. */
 #include "ctl/command.h"
 
 int main(int argc, char **argv) { return command_main(argc, argv); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* terminal: colour where it is welcome, and names made harmless. */
+/* terminal: prints states in colour and text from outside without control
+ * characters. */
 #include "ctl/terminal.h"
 
 #include <stdio.h>
@@ -10,9 +11,11 @@
 
 #include "core/text.h"
 
-bool terminal_has_colour(void) {
-  const char *no = getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) == 1 && (no == NULL || no[0] == '\0');
+/* https://no-color.org: NO_COLOR switches it off. */
+static bool has_colour(void) {
+  const char *no_colour = getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) == 1 &&
+         (no_colour == NULL || no_colour[0] == '\0');
 }
 
 int terminal_columns(void) {
@@ -35,7 +38,7 @@ void terminal_print_state(const char *state, int width) {
   for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
     colour = strcmp(colours[i].state, state) == 0 ? colours[i].colour : colour;
   }
-  if (colour != NULL && terminal_has_colour()) {
+  if (colour != NULL && has_colour()) {
     (void)printf("\033[%sm%-*s\033[0m", colour, width, state);
   } else {
     (void)printf("%-*s", width, state);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* terminal: colour where it is welcome, and names made harmless. */
+/* terminal: prints states in colour and text from outside without control
+ * characters. */
 #ifndef CTL_TERMINAL_H
 #define CTL_TERMINAL_H
 
@@ -7,20 +8,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True if standard output is a terminal and NO_COLOR is not set. */
-bool terminal_has_colour(void);
-
-/* Columns of the terminal, 80 where it does not say. */
+/* Columns of the terminal, 80 where they are not known. */
 int terminal_columns(void);
 
-/* The state, padded to WIDTH, in its colour. Prints. */
+/* Prints the state, padded to WIDTH, in its colour. */
 void terminal_print_state(const char *state, int width);
 
-/* "3 d 4 h", "12 min", "-" for nothing. */
+/* Writes "3 d 4 h" or "12 min". */
 void terminal_format_age(double seconds, char *text, size_t bytes);
 
-/* The member's text without control characters, "" where there is none; valid
- * until the buffer goes. */
+/* Copies the member's text without control characters, "" where there is none.
+ * Returns BUFFER. */
 const char *terminal_text(const json_t *object, const char *name, char *buffer,
                           size_t bytes);
 

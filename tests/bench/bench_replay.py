@@ -13,7 +13,7 @@ import time
 BUILD = pathlib.Path(os.environ["PROJECT_BUILD"])
 DAYS = int(os.environ.get("BENCH_DAYS", "1"))
 SERIES, STEP_S, START = 100, 10, 1759276800
-TABLE = """<Plugin resource_alert>
+RULES = """<Plugin resource_alert>
   <Threshold "used">
     Metric "*/percent-used"
     WarningMax 80
@@ -63,7 +63,7 @@ def cpu_s(command, **options):
 def main():
     with tempfile.TemporaryDirectory(prefix="resource-alert.") as place:
         place = pathlib.Path(place)
-        (place / "collectd.conf").write_text(TABLE, encoding="utf-8")
+        (place / "collectd.conf").write_text(RULES, encoding="utf-8")
         write_csv(place / "csv")
         ours = cpu_s([BUILD / "resource-alertctl", "replay", "--config", place / "collectd.conf", "--rates", place / "csv"])
         peer = cpu_s(["sh", "-c", 'cat "$1"/*/*/* | awk -F, "{s += \\$2} END {print s}"', "sh", place / "csv"])

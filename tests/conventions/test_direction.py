@@ -70,9 +70,9 @@ def test_the_rule_itself_can_fail():
     assert list(wrong_includes(core, '#include "plugin.h"\n'))
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "statgrab/x.h"\n'))
     assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "glue/log.h"\n'))
-    assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "ctl/check.h"\n'))
+    assert list(wrong_includes(PLUGINS / "dbpool" / "pool.c", '#include "ctl/check/lint.h"\n'))
     assert list(wrong_includes(PLUGINS / "ctl" / "main.c", '#include "plugin.h"\n'))
-    assert not list(wrong_includes(PLUGINS / "ctl" / "check.c", '#include "dbpool/options.h"\n'))
+    assert not list(wrong_includes(PLUGINS / "ctl" / "check" / "lint.c", '#include "dbpool/options.h"\n'))
     assert list(wrong_sub_rooms(PLUGINS / "resource_alert" / "alerts" / "alert.c", '#include "resource_alert/event/x.h"\n'))
     assert not list(wrong_includes(PLUGINS / "dbpool" / "dbpool.c", '#include "plugin.h"\n#include "glue/log.h"\n'))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_scenario: any text as a file of tests, judged by a small table. Long
+/* fuzz_scenario: any text as a file of tests, run against a few rules. Long
  * numbers are left out: a test may last as long as its author likes. */
 #include <ctype.h>
 #include <stdint.h>
@@ -61,16 +61,16 @@ static bool is_long(const uint8_t *data, size_t size) {
 static void run(const struct scenario_file *tests) {
   const struct scenario *scenarios = tests->scenarios.items;
   for (size_t i = 0; i < tests->scenarios.len; i++) {
-    char *told = NULL;
+    char *unmet = NULL;
     size_t bytes = 0;
     struct error error = {{0}};
-    FILE *memory = open_memstream(&told, &bytes);
+    FILE *memory = open_memstream(&unmet, &bytes);
     if (memory == NULL) {
       abort();
     }
     (void)scenario_run(&scenarios[i], &options, memory, &error);
     (void)fclose(memory);
-    free(told);
+    free(unmet);
   }
 }
 

@@ -16,7 +16,7 @@ def ctl(*arguments):
 
 @pytest.fixture
 def check(tmp_path):
-    """Checks TEXT as a collectd.conf, with TypesDB in order; returns exit code and findings."""
+    """Checks TEXT as a collectd.conf, with TypesDB in order; returns exit code and lines."""
     def run(text):
         path = tmp_path / "collectd.conf"
         path.write_text(text + TYPES)
@@ -26,17 +26,17 @@ def check(tmp_path):
     return run
 
 
-def test_nothing_is_wrong(check):
-    assert check("Interval 10\nLoadPlugin cpu\n") == (0, ["1 file, nothing is wrong"])
+def test_no_problems(check):
+    assert check("Interval 10\nLoadPlugin cpu\n") == (0, ["1 file, no problems found"])
 
 
-def test_a_mistake_of_the_grammar_has_line_and_column(check):
+def test_a_syntax_error_has_line_and_column(check):
     code, told = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
     assert code == 2
     assert told[0] == 'collectd.conf:3:13: error: this character must stand inside "quotes"'
 
 
-def test_all_mistakes_are_told(check):
+def test_all_mistakes_are_reported(check):
     code, told = check("Intervall 10\nLoadPlugin dbpool\n<Plugin dbpool>\n  Foo 1\n  Bar 2\n</Plugin>\n")
     assert code == 2
     assert told[0] == "collectd.conf:1:1: warning: unknown option Intervall; did you mean Interval?"
@@ -61,10 +61,10 @@ def test_what_only_the_whole_block_shows_has_its_place(check, plugin, block, tol
     assert lines[-1] == "1 error, 0 warnings"
 
 
-def test_a_block_that_collectd_passes_over(check):
+def test_a_block_that_collectd_ignores(check):
     code, told = check("<Plugin dbpool>\n</Plugin>\n<Plugin cpu>\n</Plugin>\nLoadPlugin dbpool\n")
     assert code == 1
-    assert re.search(r"^collectd.conf:1:2: warning: <Plugin dbpool>: LoadPlugin dbpool stands behind", told[0])
+    assert re.search(r"^collectd.conf:1:2: warning: <Plugin dbpool>: LoadPlugin dbpool comes after", told[0])
     assert re.search(r"^collectd.conf:3:2: warning: <Plugin cpu>: the plugin is not loaded", told[1])
 
 
@@ -101,7 +101,7 @@ def test_endless_includes_end(tmp_path, check):
     assert "Include is nested more than 8 deep" in told[0]
 
 
-ROW = """<Plugin resource_alert>
+RULE = """<Plugin resource_alert>
   <Threshold "rule">
     Metric "{}"
     WarningMax 1
@@ -126,16 +126,16 @@ LoadPlugin resource_alert
     ("host/dbpool-trading/percent-used", None),
     ("dbpool-trad*/current_connections-ready", None),
     ("statgrab-df-*/percent-free", None),
-    ("memory/memory-used", 'no plugin is loaded that sends "memory"'),
+    ("memory/memory-used", 'no loaded plugin sends values of "memory"'),
     ("session_log-x/log_rate-errors", "session_log is not loaded"),
-    ("dbpool-tradin/percent-used", "dbpool is loaded, and no block of it is called so"),
-    ("dbpool-trading/percent-usd", "there dbpool sends percent-used current_connections-active"),
-    ("statgrab-memory/percent-usd", "there statgrab sends percent-used memory-*"),
+    ("dbpool-tradin/percent-used", "dbpool is loaded, but has no block of this name"),
+    ("dbpool-trading/percent-usd", "for this instance dbpool sends percent-used current_connections-active"),
+    ("statgrab-memory/percent-usd", "for this instance statgrab sends percent-used memory-*"),
 ])
-def test_a_rule_that_nothing_can_feed(check, metric, told):
-    code, lines = check(LOADED + ROW.format(metric))
+def test_a_rule_that_no_plugin_has_values_for(check, metric, told):
+    code, lines = check(LOADED + RULE.format(metric))
     if told is None:
-        assert (code, lines) == (0, ["1 file, nothing is wrong"])
+        assert (code, lines) == (0, ["1 file, no problems found"])
     else:
         assert code == 1
         assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "rule">: Metric "{metric}" can match nothing: ')
@@ -144,11 +144,11 @@ def test_a_rule_that_nothing_can_feed(check, metric, told):
 
 def test_a_central_collectd_may_be_sent_anything(check):
     listening = 'LoadPlugin network\n<Plugin network>\n  Listen "127.0.0.1"\n</Plugin>\n'
-    assert check(listening + LOADED + ROW.format("nobody/knows"))[0] == 0
+    assert check(listening + LOADED + RULE.format("nobody/knows"))[0] == 0
 
 
 def test_a_response_that_names_no_rule(check):
-    code, told = check(LOADED + ROW.format("cpu-0/cpu") + """<Plugin resource_alert>
+    code, told = check(LOADED + RULE.format("cpu-0/cpu") + """<Plugin resource_alert>
   <Response "r">
     When "rwo"
     <Exec>
@@ -162,7 +162,7 @@ def test_a_response_that_names_no_rule(check):
     assert told[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
 
 
-def test_what_our_plugins_really_send_is_known(collectd, directory, postgresql, tmp_path):
+def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql, tmp_path):
     log = directory / "log"
     log.write_text("Creating new database session\n")
     dbpool = f"""
@@ -198,7 +198,7 @@ def test_what_our_plugins_really_send_is_known(collectd, directory, postgresql, 
     assert told.returncode == 0, told.stdout
 
 
-def test_the_samples_as_installed_have_nothing_wrong(check):
+def test_the_installed_samples_have_no_problems(check):
     code, told = check("".join(f'Include "{path}"\n' for path in sorted((build.SOURCE / "conf.d").glob("[1-9]*.conf"))))
     assert code == 0, told
 
@@ -210,7 +210,7 @@ def test_the_samples_as_installed_have_nothing_wrong(check):
     (("check", "a", "b"), "check: too many arguments"),
     (("check", "/nowhere/x.conf"), "/nowhere/x.conf: No such file or directory"),
 ])
-def test_what_cannot_be_told_is_3(arguments, told):
+def test_a_failed_command_exits_with_3(arguments, told):
     result = ctl(*arguments)
     assert result.returncode == 3
     assert told in result.stdout + result.stderr
@@ -227,7 +227,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path):
 
 def test_help_and_manual_agree():
     page = (build.BUILD / "doc" / "resource-alertctl.pod").read_text()
-    names = re.findall(r"^  (\w+) ", ctl("--help").stdout, re.M)
+    names = re.findall(r"^  ([\w-]+) ", ctl("--help").stdout, re.M)
     assert names
     for name in names:
         section = re.search(rf"^=head2 B<{name}>.*?(?=^=head)", page, re.M | re.S).group()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""resource-alertctl and a running daemon: status, silence, mode, release, drill, journal."""
+"""resource-alertctl and a running daemon: status, silence, mode, deactivate, reset, self-test, journal."""
 import grp
 import json
 import os
@@ -53,8 +53,8 @@ class Daemon:
     def put(self, value):
         self.collectd.put_value("demo-a/percent-used", value, interval=60)
 
-    def told(self):
-        """The journal so far; it is made with its first line."""
+    def journal_text(self):
+        """The journal so far; its first line creates it."""
         return self.journal.read_text() if self.journal.exists() else ""
 
     def expect(self, condition):
@@ -74,16 +74,16 @@ def test_status_is_a_monitoring_plugin(daemon):
     for value, code, state in [(41, 0, "OKAY"), (85, 1, "WARNING"), (97.5, 2, "FAILURE")]:
         daemon.put(value)
         daemon.expect(lambda wanted=code: daemon.exit_code() == wanted)
-        told = daemon.ctl("status").stdout
-        assert re.search(rf"^{state} +used +{value} % +>80 >95 ", told, re.M), told
-        assert "\033" not in told, "no colour where there is no terminal"
+        text = daemon.ctl("status").stdout
+        assert re.search(rf"^{state} +used +{value} % +>80 >95 ", text, re.M), text
+        assert "\033" not in text, "no colour where there is no terminal"
 
 
 def test_only_the_owner_may_use_the_socket(daemon):
     assert stat.S_IMODE(os.stat(daemon.socket).st_mode) == 0o600
 
 
-def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
+def test_a_silence_suppresses_notifications_and_nothing_else(daemon):
     assert daemon.ctl("silence", "us*", "--for", "2h", "--comment", "changing disks").returncode == 0
     daemon.put(97)
     daemon.expect(lambda: daemon.exit_code() == 2)
@@ -92,7 +92,7 @@ def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
     assert silence["name"] == "us*" and silence["comment"] == "changing disks" and silence["who"]
     assert "(silenced)" in daemon.ctl("status").stdout
     assert not daemon.collectd.notifications(plugin="resource_alert", type="alert_state")
-    daemon.expect(lambda: '"event":"silence"' in daemon.told())
+    daemon.expect(lambda: '"event":"silence"' in daemon.journal_text())
 
     daemon.collectd.restart()
     daemon.expect(lambda: daemon.status()["silences"])
@@ -102,7 +102,7 @@ def test_a_silence_keeps_notifications_back_and_nothing_else(daemon):
     daemon.expect(lambda: daemon.collectd.notifications(plugin="resource_alert", severity="OKAY"))
 
 
-def test_mode_and_release(daemon):
+def test_mode_and_deactivate(daemon):
     assert daemon.ctl("mode", "off", "degrade").returncode == 0
     daemon.expect(lambda: daemon.status()["responses"][0]["mode"] == "off")
     daemon.put(97)
@@ -111,36 +111,36 @@ def test_mode_and_release(daemon):
     assert daemon.ctl("mode", "auto").returncode == 0
     daemon.expect(lambda: daemon.switch.exists())
     assert re.search(r"^ENGAGED +degrade +auto", daemon.ctl("status").stdout, re.M)
-    assert daemon.ctl("release", "degrade").returncode == 0
+    assert daemon.ctl("deactivate", "degrade").returncode == 0
     daemon.expect(lambda: not daemon.switch.exists())
 
 
-def test_drill_and_clear_are_ordered(daemon):
-    assert daemon.ctl("drill").returncode == 0
+def test_self_test_and_reset(daemon):
+    assert daemon.ctl("self-test").returncode == 0
     daemon.expect(lambda: daemon.status()["responses"][0]["actions"][0]["drill"] == "ok")
     assert not daemon.switch.exists()
-    assert daemon.ctl("clear", "degrade").returncode == 0
+    assert daemon.ctl("reset", "degrade").returncode == 0
 
 
-@pytest.mark.parametrize("arguments, told", [
+@pytest.mark.parametrize("arguments, text", [
     (("mode", "on"), 'mode "on" is none of auto, dryrun, off, configured'),
     (("mode", "off", "nothing"), "nothing"),
-    (("release", "nothing"), "nothing"),
-    (("silence", "x", "--for", "soon"), '"soon" is no duration'),
+    (("deactivate", "nothing"), "nothing"),
+    (("silence", "x", "--for", "soon"), '"soon" is not a duration'),
     (("silence", "[x"), "pattern"),
     (("silence", "gone", "--end"), 'no silence for "gone"'),
     (("silence", "x", "--comment", "y" * 600), "512 bytes"),
 ])
-def test_what_is_refused_has_a_reason(daemon, arguments, told):
+def test_what_is_refused_has_a_reason(daemon, arguments, text):
     result = daemon.ctl(*arguments)
-    assert result.returncode == 3 and told in result.stderr and len(result.stderr.splitlines()) == 1
+    assert result.returncode == 3 and text in result.stderr and len(result.stderr.splitlines()) == 1
 
 
-def test_the_journal_is_told_filtered_and_followed(daemon):
+def test_the_journal_is_printed_filtered_and_followed(daemon):
     daemon.put(97)
-    daemon.expect(lambda: "slow_down" in daemon.told())
-    told = ctl("journal", "--file", daemon.journal).stdout
-    assert re.search(r"^\S+T\S+ state rule=used series=testhost/demo-a/percent-used .*to=FAILURE", told, re.M), told
+    daemon.expect(lambda: "slow_down" in daemon.journal_text())
+    text = ctl("journal", "--file", daemon.journal).stdout
+    assert re.search(r"^\S+T\S+ state rule=used series=testhost/demo-a/percent-used .*to=FAILURE", text, re.M), text
     assert "rule=used" not in ctl("journal", "--file", daemon.journal, "--event", "action").stdout
     assert ctl("journal", "--file", daemon.journal, "--name", "nobody").stdout == ""
     with subprocess.Popen([CTL, "journal", "--file", daemon.journal, "--follow", "--name", "us*"],
@@ -154,35 +154,35 @@ def test_the_journal_is_told_filtered_and_followed(daemon):
             follower.send_signal(signal.SIGINT)
 
 
-def test_watch_looks_again(daemon):
+def test_watch_repeats_the_status(daemon):
     result = daemon.ctl("watch", "--every", "0.05", "--count", "2")
     assert result.returncode == 3 and result.stdout.count("testhost: UNKNOWN") == 2
 
 
-def test_a_daemon_that_is_not_there_is_one_clear_sentence(tmp_path):
+def test_a_daemon_that_does_not_run_is_one_clear_sentence(tmp_path):
     result = ctl("status", "--socket", tmp_path / "nothing")
     assert result.returncode == 3
-    assert "is not there: collectd does not run, or its configuration has no ControlSocket" in result.stderr
+    assert "does not exist: collectd is not running, or its configuration has no ControlSocket" in result.stderr
     (tmp_path / "file").write_text("x")
     assert "is not a socket" in ctl("status", "--socket", tmp_path / "file").stderr
 
 
-@pytest.mark.parametrize("answer, told", [
-    (b'{"version":2,"worst":"OKAY"}', "the daemon answers in version 2, this program reads 1: install one release of both"),
-    (b"<html>", "what answers there (HTTP 200, no JSON) is no daemon with resource_alert, or one of another version"),
+@pytest.mark.parametrize("answer, text", [
+    (b'{"version":2,"worst":"OKAY"}', "the daemon sends version 2, this program reads 1: install the same release of both"),
+    (b"<html>", "the response (HTTP 200, not JSON) is not that of collectd with resource_alert, or comes from another version"),
 ])
-def test_a_daemon_of_another_version_is_one_clear_sentence(tmp_path, answer, told):
+def test_a_daemon_of_another_version_is_one_clear_sentence(tmp_path, answer, text):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "socket"))
         other.listen()
-        asked = subprocess.Popen([CTL, "status", "--socket", tmp_path / "socket"], stderr=subprocess.PIPE, text=True)
+        ctl_process = subprocess.Popen([CTL, "status", "--socket", tmp_path / "socket"], stderr=subprocess.PIPE, text=True)
         other.settimeout(10)
         peer, _ = other.accept()
         with peer:
             peer.recv(4096)
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-            said = asked.communicate(timeout=10)[1]
-    assert asked.returncode == 3 and told in said and len(said.splitlines()) == 1
+            output = ctl_process.communicate(timeout=10)[1]
+    assert ctl_process.returncode == 3 and text in output and len(output.splitlines()) == 1
 
 
 def test_a_hint_for_a_misspelt_command():
@@ -197,12 +197,12 @@ def test_a_group_may_use_the_socket(collectd, directory):
     assert stat.S_IMODE(status.st_mode) == 0o660 and status.st_gid == os.getgid()
 
 
-def test_a_group_that_is_not_there_is_said(collectd, directory):
+def test_an_unknown_group_is_logged(collectd, directory):
     collectd.load("resource_alert", f'ControlSocket "{directory}/control"\nControlGroup "no-such-group"').start()
     assert collectd.log_lines('ControlSocket: .*no group "no-such-group"; no orders are taken')
 
 
-def test_orders_are_kept_over_a_restart(daemon):
+def test_commands_survive_a_restart(daemon):
     assert daemon.ctl("mode", "off", "degrade").returncode == 0
     daemon.expect(lambda: daemon.status()["responses"][0]["mode"] == "off")
     daemon.collectd.restart()
@@ -214,11 +214,11 @@ def test_orders_are_kept_over_a_restart(daemon):
     daemon.expect(lambda: daemon.switch.exists())
 
 
-def test_every_order_is_journaled_with_who_gave_it(daemon):
-    for order in [("mode", "dryrun"), ("release",), ("clear",), ("drill", "degrade"), ("silence", "a*"), ("silence", "a*", "--end")]:
-        assert daemon.ctl(*order).returncode == 0
-    daemon.expect(lambda: "unsilence" in daemon.told())
-    lines = [json.loads(line) for line in daemon.told().splitlines()]
+def test_every_command_is_journaled_with_who_sent_it(daemon):
+    for command in [("mode", "dryrun"), ("deactivate",), ("reset",), ("self-test", "degrade"), ("silence", "a*"), ("silence", "a*", "--end")]:
+        assert daemon.ctl(*command).returncode == 0
+    daemon.expect(lambda: "unsilence" in daemon.journal_text())
+    lines = [json.loads(line) for line in daemon.journal_text().splitlines()]
     orders = [line for line in lines if line["event"] in {"order", "silence", "unsilence"}]
     assert [line.get("order", line["event"]) for line in orders] == [
         "mode dryrun", "release", "clear latch", "drill", "silence", "unsilence"]
@@ -228,7 +228,7 @@ def test_every_order_is_journaled_with_who_gave_it(daemon):
 def test_a_socket_left_behind_is_replaced(daemon):
     daemon.collectd.kill()
     assert daemon.socket.exists()
-    assert "nobody answers" in daemon.ctl("status").stderr
+    assert "no response" in daemon.ctl("status").stderr
     daemon.collectd.start()
     wait_until(lambda: daemon.status()["worst"], within=10)
     daemon.collectd.stop()

@@ -130,5 +130,5 @@ def test_the_rule_and_the_response_pass_the_check_as_installed(installed):
         "install -m 755 /bin/true /usr/local/bin/on-save-memory",
         f"{check} >{installed.directory}/checked 2>&1 || echo failed >>{installed.directory}/checked"]
     installed.start()
-    assert (installed.directory / "checked").read_text(encoding="utf-8").endswith(" nothing is wrong\n")
+    assert (installed.directory / "checked").read_text(encoding="utf-8").endswith(" no problems found\n")
     assert [line for line in installed.log_lines("[error]") if "resource_alert" in line] == []

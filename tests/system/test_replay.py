@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""resource-alertctl test and replay: the plugin's own code on a clock turned by hand."""
+"""resource-alertctl test and replay: the plugin's own code on a simulated clock."""
 import datetime
 import json
 import re
 import subprocess
 
 import pytest
-import whisper
 from servers import build
 
 CTL = build.BUILD / "resource-alertctl"
 START = 1_759_276_800  # midnight, UTC
-TABLE = """<Plugin resource_alert>
+RULES = """<Plugin resource_alert>
   <Threshold "used">
     Metric "*/percent-used"
     WarningMax 80
@@ -44,16 +43,16 @@ def ctl(*arguments):
 
 
 @pytest.fixture
-def table(tmp_path):
+def rules_file(tmp_path):
     path = tmp_path / "collectd.conf"
-    path.write_text(TABLE)
+    path.write_text(RULES)
     return path
 
 
 # test
 
 @pytest.fixture
-def run_tests(tmp_path, table):
+def run_tests(tmp_path, rules_file):
     def run(text, configuration='Configuration "collectd.conf"\n'):
         path = tmp_path / "tests.conf"
         path.write_text(configuration + text)
@@ -83,26 +82,26 @@ def test_states_by_time(run_tests, values, moments):
 
 
 def test_a_state_that_is_not_as_expected(run_tests):
-    code, told, _ = run_tests(scenario("40x6", ("30s", "Rule", "used", "WARNING"), ("40s", "Rule", "usde", "OKAY")))
+    code, output, _ = run_tests(scenario("40x6", ("30s", "Rule", "used", "WARNING"), ("40s", "Rule", "usde", "OKAY")))
     assert code == 2
-    assert told == ('FAIL  a test\n  at 30s: rule "used": WARNING expected, OKAY found\n'
+    assert output == ('FAIL  a test\n  at 30s: rule "used": WARNING expected, OKAY found\n'
                     '  at 40s: rule "usde": OKAY expected, no such rule found\n1 test, 1 failed\n')
 
 
-@pytest.mark.parametrize("text, told", [
-    (scenario("40y6"), 'tests.conf:5:5: error: Values "40y6" "40y6" is no reading'),
-    (scenario("40", ("soon", "Rule", "used", "OKAY")), 'tests.conf:7:4: error: <At "soon">: "soon" is no duration'),
+@pytest.mark.parametrize("text, output", [
+    (scenario("40y6"), 'tests.conf:5:5: error: Values "40y6" "40y6" is not a reading'),
+    (scenario("40", ("soon", "Rule", "used", "OKAY")), 'tests.conf:7:4: error: <At "soon">: "soon" is not a duration'),
     (scenario("40", ("1s", "Rule", "used", "FINE")), 'tests.conf:7:4: error: <At "1s">: Rule "used" "FINE": no such state'),
     (scenario("40").replace("web1/pool-a", "pool-a"), 'tests.conf:4:4: error: <Series "pool-a/percent-used">'),
     ("Tset 1\n", "tests.conf:2:1: error: unknown option Tset; did you mean Test?"),
 ])
-def test_a_typo_has_its_place(run_tests, text, told):
+def test_a_typo_has_its_place(run_tests, text, output):
     code, out, _ = run_tests(text)
-    assert code == 3 and out.startswith(told), out
+    assert code == 3 and out.startswith(output), out
 
 
-def test_what_other_plugins_say(run_tests, table):
-    table.write_text(TABLE.replace('When "used"', 'When "backup"').replace("<SwitchStore", """<Notification "backup">
+def test_notifications_of_other_plugins(run_tests, rules_file):
+    rules_file.write_text(RULES.replace('When "used"', 'When "backup"').replace("<SwitchStore", """<Notification "backup">
     Plugin "exec"
     PluginInstance "backup"
     Message "*full*"
@@ -110,41 +109,41 @@ def test_what_other_plugins_say(run_tests, table):
   </Notification>
   <SwitchStore"""))
 
-    def moment(at, state, *said):
-        says = "".join(f'    Notification "{severity}" "{speaker}" "{message}"\n' for severity, speaker, message in said)
-        return f'  <At "{at}">\n{says}    Rule "backup" "{state}"\n  </At>\n'
+    def moment(at, state, *sent):
+        notifications = "".join(f'    Notification "{severity}" "{subject}" "{message}"\n' for severity, subject, message in sent)
+        return f'  <At "{at}">\n{notifications}    Rule "backup" "{state}"\n  </At>\n'
 
     full = ("failure", "web1/exec-backup", "disk full")
-    code, told, _ = run_tests('<Test "a backup">\n' + moment("0", "UNKNOWN", ("failure", "web1/exec-backup", "late"))
+    code, output, _ = run_tests('<Test "a backup">\n' + moment("0", "UNKNOWN", ("failure", "web1/exec-backup", "late"))
                               + moment("10s", "FAILURE", full) + moment("15s", "OKAY", ("okay", "web1/exec-backup", ""))
                               + moment("20s", "WARNING", ("warning", "web1/exec-backup/total-x", "nearly full"))
                               + moment("318s", "WARNING") + moment("322s", "OKAY") + "</Test>\n")
-    assert (code, told) == (0, "ok    a backup\n1 test, 0 failed\n")
-    code, told, _ = run_tests('<Test "a response">\n' + moment("0", "FAILURE", full)
+    assert (code, output) == (0, "ok    a backup\n1 test, 0 failed\n")
+    code, output, _ = run_tests('<Test "a response">\n' + moment("0", "FAILURE", full)
                               + '  <At "40s">\n    Response "degrade" "ENGAGED"\n  </At>\n</Test>\n')
-    assert code == 0, told
+    assert code == 0, output
 
 
-@pytest.mark.parametrize("words, told", [
+@pytest.mark.parametrize("words, output", [
     ('"fine" "web1/exec" "x"', 'Notification "fine": no such severity; write failure, warning or okay'),
-    ('"okay" "web1" "x"', '"web1" says no notification; write host/plugin-instance'),
+    ('"okay" "web1" "x"', '"web1" is not the subject of a notification; write host/plugin-instance'),
     ('"okay" "web1/exec"', 'write Rule "NAME" "STATE"'),
 ])
-def test_a_notification_that_is_none(run_tests, words, told):
+def test_a_bad_notification(run_tests, words, output):
     code, out, _ = run_tests(f'<Test "t">\n  <At "1s">\n    Notification {words}\n  </At>\n</Test>\n')
-    assert code == 3 and told in out
+    assert code == 3 and output in out
 
 
 def test_a_test_of_a_thousand_years_is_refused(run_tests):
-    code, _, told = run_tests(scenario("40x999999", interval=86400))
-    assert code == 3 and "the test lasts more than ten years" in told
+    code, _, output = run_tests(scenario("40x999999", interval=86400))
+    assert code == 3 and "the test lasts more than ten years" in output
 
 
-def test_without_a_table_there_is_nothing_to_test(run_tests):
-    code, _, told = run_tests(scenario("40"), configuration="")
-    assert code == 3 and "no table to test" in told
-    code, _, told = run_tests(scenario("40"), configuration='Configuration "nothing.conf"\n')
-    assert code == 3 and "nothing.conf: No such file" in told
+def test_without_rules_there_is_nothing_to_test(run_tests):
+    code, _, output = run_tests(scenario("40"), configuration="")
+    assert code == 3 and "no rules to test" in output
+    code, _, output = run_tests(scenario("40"), configuration='Configuration "nothing.conf"\n')
+    assert code == 3 and "nothing.conf: No such file" in output
 
 
 # replay
@@ -164,37 +163,37 @@ def write_csv(root, name, values, step=10, start=START, header="value"):
 
 
 @pytest.fixture
-def replay(table):
+def replay(rules_file):
     def run(directory, *flags):
-        result = ctl("replay", "--config", table, "--types", ":".join(map(str, build.TYPES)), *flags, directory)
+        result = ctl("replay", "--config", rules_file, "--types", ":".join(map(str, build.TYPES)), *flags, directory)
         return result.returncode, result.stdout + result.stderr
     return run
 
 
-def sums(told, name):
+def sums(output, name):
     """series, episodes, short, failures, missing of a rule."""
-    return tuple(map(int, re.search(rf"^{name} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", told, re.M).groups()))
+    return tuple(map(int, re.search(rf"^{name} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", output, re.M).groups()))
 
 
 def test_a_csv_directory_over_days(replay, tmp_path):
     values = [40] * 10000 + [90] * 60 + [40] * 100 + [97] * 6 + [40] * 100
     write_csv(tmp_path / "csv", "web1/pool-a/percent-used", values)
     write_csv(tmp_path / "csv", "web2/pool-a/percent-used", [40] * 100)
-    code, told = replay(tmp_path / "csv", "--events")
-    assert code == 0 and "2 series, 10366 readings" in told, told
-    assert sums(told, "used") == (2, 3, 1, 1, 1)
-    assert re.search(r"^2025-10-02 03:46:40  rule \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", told, re.M)
-    assert re.search(r"^2025-10-02 03:47:10  response \"degrade\": OFF -> ENGAGING", told, re.M)
-    assert re.search(r"^2025-10-02 03:48:10  response \"degrade\": Switch cache on", told, re.M)
-    assert re.search(r"^degrade +2  12 min\n  Switch slow_down +2  12 min\n  Switch cache +1  9 min$", told, re.M), told
+    code, output = replay(tmp_path / "csv", "--events")
+    assert code == 0 and "2 series, 10366 readings" in output, output
+    assert sums(output, "used") == (2, 3, 1, 1, 1)
+    assert re.search(r"^2025-10-02 03:46:40  rule \"used\": OKAY -> WARNING, web1/pool-a/percent-used 90 > 80", output, re.M)
+    assert re.search(r"^2025-10-02 03:47:10  response \"degrade\": OFF -> ENGAGING", output, re.M)
+    assert re.search(r"^2025-10-02 03:48:10  response \"degrade\": Switch cache on", output, re.M)
+    assert re.search(r"^degrade +2  12 min\n  Switch slow_down +2  12 min\n  Switch cache +1  9 min$", output, re.M), output
 
 
 def test_totals_become_rates_by_their_type(replay, tmp_path):
     write_csv(tmp_path / "csv", "web1/net/total_bytes-in", [n * 500 for n in range(50)] + [25000 + n * 5000 for n in range(50)])
-    code, told = replay(tmp_path / "csv")
-    assert code == 0 and sums(told, "bytes") == (1, 1, 0, 0, 0)
-    code, told = replay(tmp_path / "csv", "--rates")
-    assert sums(told, "bytes")[1] == 1
+    code, output = replay(tmp_path / "csv")
+    assert code == 0 and sums(output, "bytes") == (1, 1, 0, 0, 0)
+    code, output = replay(tmp_path / "csv", "--rates")
+    assert sums(output, "bytes")[1] == 1
 
 
 def test_holes_are_series_that_stopped(replay, tmp_path):
@@ -202,78 +201,35 @@ def test_holes_are_series_that_stopped(replay, tmp_path):
     assert sums(replay(tmp_path / "csv")[1], "used") == (1, 1, 0, 0, 1)
 
 
-def test_what_is_no_reading_is_passed_over(replay, tmp_path):
+def test_lines_that_are_not_a_reading_are_ignored(replay, tmp_path):
     write_csv(tmp_path / "csv", "web1/pool-a/percent-used", [40] * 20)
     file, = (tmp_path / "csv").rglob("percent-used-*")
     file.write_text(file.read_text() + "nonsense\n1759276999.000,12\n17592770")
     (file.parent / "README").write_text("x")
     (file.parent / "percent-free-2025-10-01").write_bytes(b"\xff" * 100)
-    code, told = replay(tmp_path / "csv")
-    assert code == 0 and "passed over: 2 line(s)" in told, told
+    code, output = replay(tmp_path / "csv")
+    assert code == 0 and "ignored: 2 line(s)" in output, output
 
 
 def test_a_directory_without_readings(replay, tmp_path):
     (tmp_path / "empty").mkdir()
-    code, told = replay(tmp_path / "empty")
-    assert code == 3 and "has no host/plugin/type-YYYY-MM-DD of the csv plugin" in told
-    code, told = replay(tmp_path / "nothing")
-    assert code == 3 and "No such file or directory" in told
-
-
-def test_whisper_files_of_graphite(replay, tmp_path):
-    path = tmp_path / "whisper" / "web1" / "pool-a" / "percent-used.wsp"
-    path.parent.mkdir(parents=True)
-    now = int(datetime.datetime.now().timestamp()) // 10 * 10
-    whisper.create(str(path), [(10, 500), (60, 500)])
-    whisper.update_many(str(path), [(now - 10 * n, 90 if 100 <= n < 160 else 40) for n in range(400)])
-    cut = path.with_name("percent-free.wsp")
-    cut.write_bytes(path.read_bytes()[:100])
-    code, told = replay(tmp_path / "whisper")
-    assert code == 0 and "400 readings" in told and "1 whisper file(s) that end too early" in told, told
-    assert sums(told, "used") == (1, 1, 0, 0, 0)
-
-
-def render(*targets):
-    return json.dumps([{"target": target, "datapoints": [[value, START + 10 * n] for n, value in enumerate(values)]}
-                       for target, values in targets])
-
-
-def test_what_graphite_renders(replay, tmp_path):
-    path = tmp_path / "answer.json"
-    values = [40] * 20 + [None] * 3 + [90] * 20 + [40] * 20
-    path.write_text(render(("collectd.web1.pool-a.percent-used", values), ("collectd.web2.pool-a.percent-used.value", values),
-                           ("scale(collectd.web1.pool-a.percent-used,2)", values), ("collectd.web1", values)))
-    code, told = replay(path)
-    assert code == 0 and "2 series, 120 readings" in told, told
-    assert sums(told, "used")[:2] == (2, 2) and "passed over: 2 target(s) that are no series of collectd" in told
-    path.write_text(render(("servers.web1.pool-a.percent-used", values)))
-    assert "1 series, 60 readings" in replay(path, "--prefix", "servers.")[1]
-
-
-@pytest.mark.parametrize("text, told", [
-    ('[{"target": "a"', "answer.json:1:15: error: "),
-    ('{"error": "no such target"}', "answer.json:1:1: error: no list of targets; a file is what Graphite answers to /render?format=json"),
-    (render(("cpu.total", [1])), "answer.json has no target collectd.HOST.PLUGIN.TYPE; --prefix tells what stands before HOST"),
-    (render(("collectd.web1.pool-a.percent-used", [None])), "answer.json has no readings"),
-])
-def test_what_is_no_answer_of_graphite(replay, tmp_path, text, told):
-    path = tmp_path / "answer.json"
-    path.write_text(text)
-    code, said = replay(path)
-    assert code == 3 and told in said and len(said.splitlines()) == 1, said
+    code, output = replay(tmp_path / "empty")
+    assert code == 3 and "has no host/plugin/type-YYYY-MM-DD of the csv plugin" in output
+    code, output = replay(tmp_path / "nothing")
+    assert code == 3 and "No such file or directory" in output
 
 
 def test_it_suggests_what_would_have_removed_flaps(replay, tmp_path):
     flapping = [value for _ in range(20) for value in [79, 79, 79, 81, 81]]
     write_csv(tmp_path / "csv", "web1/pool-a/percent-used", flapping)
-    code, told = replay(tmp_path / "csv", "--suggest")
-    assert code == 0 and sums(told, "used")[1:3] == (20, 19)
-    assert "used: Hysteresis 1.6 would have left 1 of 20 episodes, 0 of them short instead of 19" in told, told
+    code, output = replay(tmp_path / "csv", "--suggest")
+    assert code == 0 and sums(output, "used")[1:3] == (20, 19)
+    assert "used: Hysteresis 1.6 would have left 1 of 20 episodes, 0 of them short instead of 19" in output, output
 
 
-def test_it_judges_as_the_daemon_did(collectd, replay, directory):
+def test_it_decides_as_the_daemon_did(collectd, replay, directory):
     """What a stock collectd kept and what it decided: the replay decides the same."""
-    rules = TABLE.split("\n", 1)[1].split("  <SwitchStore", 1)[0]
+    rules = RULES.split("\n", 1)[1].split("  <SwitchStore", 1)[0]
     collectd.load("resource_alert", f'Journal "{directory}/journal"\n{rules}').start()
     journal = directory / "journal"
 
@@ -286,12 +242,12 @@ def test_it_judges_as_the_daemon_did(collectd, replay, directory):
                          (96, "FAILURE"), (10, "OKAY"), (81, "WARNING"), (80, None), (40, "OKAY")]:
         moment += 10
         collectd.put_value("pool-a/percent-used", value, at=moment, interval=10)
-        # What went there and back between two looks the daemon would tell as one change.
+        # The daemon would report a change there and back between two looks as one.
         collectd.expect(lambda: state is None or decided() and decided()[-1][1] == state, within=20)
     collectd.expect(lambda: len(collectd.history("pool-a/percent-used")) == 10)
     collectd.stop()
-    told = replay(collectd.csv, "--events")[1]
-    replayed = re.findall(r'rule "used": (\w+) -> (\w+), testhost/pool-a/percent-used', told)
+    output = replay(collectd.csv, "--events")[1]
+    replayed = re.findall(r'rule "used": (\w+) -> (\w+), testhost/pool-a/percent-used', output)
     replayed = [change for change in replayed if "MISSING" not in change]
     assert replayed == [("OKAY", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "WARNING"), ("WARNING", "OKAY"),
                         ("OKAY", "FAILURE"), ("FAILURE", "OKAY"), ("OKAY", "WARNING"), ("WARNING", "OKAY")]

@@ -212,7 +212,7 @@ def test_a_drill_finds_what_is_broken_before_it_is_needed(responding, directory,
 
     def drill():
         done = len(responding.journal("action", step="drill"))
-        subprocess.run([build.BUILD / "resource-alertctl", "drill", "--socket", control], check=True, capture_output=True)
+        subprocess.run([build.BUILD / "resource-alertctl", "self-test", "--socket", control], check=True, capture_output=True)
         responding.expect(lambda: len(responding.journal("action", step="drill")) >= done + len(actions), within=30)
         lines = responding.journal("action", step="drill")[done:]
         return {line["action"]: line["result"] for line in lines}

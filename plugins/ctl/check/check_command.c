@@ -1,23 +1,174 @@
 /* SPDX-License-Identifier: MIT */
 /* check_command: reads a collectd.conf as the daemon would, starts nothing, and
- * says what is wrong with our part of it and where. */
-#include "ctl/command.h"
-
+ * reports what is wrong with the part that concerns our plugins. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/option.h"
 #include "ctl/check/config_files.h"
-#include "ctl/check/daemon_check.h"
 #include "ctl/check/diagnostics.h"
 #include "ctl/check/lint.h"
+#include "ctl/check/types_db.h"
 #include "ctl/check/unmatched_rules.h"
+#include "ctl/command.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
 #include "statgrab/options.h"
+
+#define STOCK_TYPES "/usr/share/collectd/types.db"
+
+/* ---- collectd's own statements ---- */
+
+/* The options of collectd 5.12 outside of blocks. */
+static const struct option global_options[] = {
+    {.name = "AutoLoadPlugin"},
+    {.name = "BaseDir"},
+    {.name = "Chain"},
+    {.name = "CollectInternalStats"},
+    {.name = "FQDNLookup"},
+    {.name = "Hostname"},
+    {.name = "Include"},
+    {.name = "Interval"},
+    {.name = "LoadPlugin"},
+    {.name = "MaxReadInterval"},
+    {.name = "PIDFile"},
+    {.name = "Plugin"},
+    {.name = "PluginDir"},
+    {.name = "PostCacheChain"},
+    {.name = "PreCacheChain"},
+    {.name = "ReadThreads"},
+    {.name = "Timeout"},
+    {.name = "TypesDB"},
+    {.name = "WriteQueueLimitHigh"},
+    {.name = "WriteQueueLimitLow"},
+    {.name = "WriteThreads"},
+};
+
+static const struct option_block global_block = {
+    .name = "collectd",
+    .options = global_options,
+    .options_len = OPTION_COUNT(global_options)};
+
+static void check_global_option(const struct config_files_statement *statement,
+                                struct diagnostics *diagnostics) {
+  for (size_t i = 0; i < OPTION_COUNT(global_options); i++) {
+    if (strcasecmp(global_options[i].name, statement->item->key) == 0) {
+      return;
+    }
+  }
+  struct error error = {{0}};
+  (void)option_refuse_name(&global_block, statement->item->key, &error);
+  const struct config_files_place place =
+      config_files_place_of(statement, statement->item);
+  diagnostics_warn(diagnostics, &place, "%s", error.text);
+}
+
+static bool has_auto_load(const struct config_files *files) {
+  bool is_on = false;
+  for (size_t i = 0; i < files->statements_len; i++) {
+    const struct config_item *item = files->statements[i].item;
+    if (strcasecmp(item->key, "AutoLoadPlugin") == 0 && item->values_len == 1) {
+      is_on = item->values[0].kind == CONFIG_BOOLEAN && item->values[0].boolean;
+    }
+  }
+  return is_on;
+}
+
+/* collectd passes a block on when it reads it, so the plugin must be loaded
+ * before. */
+static void check_load_order(const struct config_files *files, size_t index,
+                             struct diagnostics *diagnostics) {
+  const struct config_files_statement *statement = &files->statements[index];
+  const char *name = config_files_name_of(statement->item);
+  if (name == NULL || !config_files_is_plugin(statement->item, name)) {
+    return;
+  }
+  const struct config_files_place place =
+      config_files_place_of(statement, statement->item);
+  size_t loaded_at = 0;
+  if (!config_files_find_load(files, name, &loaded_at)) {
+    diagnostics_warn(
+        diagnostics, &place,
+        "<Plugin %s>: the plugin is not loaded, so collectd ignores "
+        "this block; write LoadPlugin %s before it",
+        name, name);
+  } else if (loaded_at > index) {
+    diagnostics_warn(
+        diagnostics, &place,
+        "<Plugin %s>: LoadPlugin %s comes after this block (%s:%d), so "
+        "collectd ignores the block; write LoadPlugin before it",
+        name, name, files->statements[loaded_at].path,
+        files->statements[loaded_at].item->line);
+  }
+}
+
+/* True if one of the TypesDB files that are named, or the default one, has
+ * TYPE. *ret_last: the last TypesDB statement, NULL where there is none. */
+static bool has_type(const struct config_files *files, const char *type,
+                     const struct config_files_statement **ret_last) {
+  struct types_db types = {0};
+  *ret_last = NULL;
+  for (size_t i = 0; i < files->statements_len; i++) {
+    const struct config_item *item = files->statements[i].item;
+    if (strcasecmp(item->key, "TypesDB") != 0) {
+      continue;
+    }
+    *ret_last = &files->statements[i];
+    for (size_t j = 0; j < item->values_len; j++) {
+      if (item->values[j].kind == CONFIG_STRING) {
+        (void)types_db_read(&types, item->values[j].string, NULL);
+      }
+    }
+  }
+  if (*ret_last == NULL) {
+    (void)types_db_read(&types, STOCK_TYPES, NULL);
+  }
+  bool has = types_db_find(&types, type) != NULL;
+  types_db_fini(&types);
+  return has;
+}
+
+/* Reports that PLUGIN is loaded and its type TYPE is not known. */
+static void check_type(const struct config_files *files, const char *plugin,
+                       const char *type, struct diagnostics *diagnostics) {
+  size_t loaded_at = 0;
+  const struct config_files_statement *last = NULL;
+  if (!config_files_find_load(files, plugin, &loaded_at) ||
+      has_type(files, type, &last)) {
+    return;
+  }
+  last = last == NULL ? &files->statements[loaded_at] : last;
+  const struct config_files_place place =
+      config_files_place_of(last, last->item);
+  diagnostics_error(
+      diagnostics, &place,
+      "%s needs the type %s, which no TypesDB has; the default is "
+      "not read when a TypesDB is named, so name both: "
+      "TypesDB \"" STOCK_TYPES "\" and TypesDB "
+      "\"/usr/share/collectd-resource-alert/types.db\"",
+      plugin, type);
+}
+
+/* Reports what makes collectd ignore our blocks or refuse our types. */
+static void check_daemon(const struct config_files *files,
+                         struct diagnostics *diagnostics) {
+  bool loads_all = has_auto_load(files);
+  for (size_t i = 0; i < files->statements_len; i++) {
+    check_global_option(&files->statements[i], diagnostics);
+    if (!loads_all) {
+      check_load_order(files, i, diagnostics);
+    }
+  }
+  check_type(files, "statgrab", "percent", diagnostics);
+  check_type(files, "session_log", "log_rate", diagnostics);
+  check_type(files, "resource_alert", "alert_state", diagnostics);
+}
+
+/* ---- our plugins ---- */
 
 static const struct option_block *const plugins[] = {
     &statgrab_options,
@@ -26,42 +177,21 @@ static const struct option_block *const plugins[] = {
     &resource_alert_options,
 };
 
-struct listening {
-  struct findings *findings;
-  const struct config_statement *statement;
-  const char *plugin;
-};
-
-static void found(void *context, const struct config_item *where,
-                  const char *text) {
-  const struct listening *listening = context;
-  const struct config_place place =
-      config_place_of(listening->statement, where);
-  findings_error(listening->findings, &place, "<Plugin %s>: %s",
-                 listening->plugin, text);
-}
-
-static bool is_block_of(const struct config_statement *statement,
-                        const struct option_block *plugin) {
-  const char *name = daemon_name_of(statement->item);
-  return strcasecmp(statement->item->key, "Plugin") == 0 && name != NULL &&
-         strcasecmp(name, plugin->name) == 0;
-}
-
-/* Each block alone, then all good ones together as the daemon takes them.
- * target: initialized. */
-static int check_plugin(const struct option_block *plugin,
-                        const struct config_files *files, void *target,
-                        struct findings *findings) {
+/* Checks each block alone, then parses the good ones together, as the daemon
+ * does. target: initialized. */
+static int check_plugin_blocks(const struct option_block *plugin,
+                               const struct config_files *files, void *target,
+                               struct diagnostics *diagnostics) {
   int code = 0;
+  char prefix[64];
+  (void)snprintf(prefix, sizeof(prefix), "<Plugin %s>: ", plugin->name);
   for (size_t i = 0; i < files->statements_len && code == 0; i++) {
-    const struct config_statement *statement = &files->statements[i];
-    if (!is_block_of(statement, plugin)) {
+    const struct config_files_statement *statement = &files->statements[i];
+    if (!config_files_is_plugin(statement->item, plugin->name)) {
       continue;
     }
-    struct listening listening = {findings, statement, plugin->name};
-    const struct lint_listener listener = {found, &listening};
-    int mistakes = lint_block(plugin, statement->item, &listener);
+    const struct lint_report report = {diagnostics, statement->path, prefix};
+    int mistakes = lint_block(plugin, statement->item, &report);
     if (mistakes != 0) {
       code = mistakes < 0 ? mistakes : 0;
       continue;
@@ -69,37 +199,39 @@ static int check_plugin(const struct option_block *plugin,
     struct error error = {{0}};
     code = option_parse(plugin, statement->item, target, &error);
     if (code == -EINVAL) {
-      found(&listening, statement->item, error.text);
+      lint_report_error(&report, statement->item, error.text);
       code = 0;
     }
   }
   return code;
 }
 
-/* The options of all plugins, side by side with the table of plugins. */
-struct targets {
+/* The options of each plugin, by index in plugins. */
+struct parsed_options {
   void *of[OPTION_COUNT(plugins)];
   bool is_good[OPTION_COUNT(plugins)];
 };
 
-static int check_plugins(const struct config_files *files,
-                         struct targets *targets, struct findings *findings) {
+static int check_all_plugins(const struct config_files *files,
+                             struct parsed_options *targets,
+                             struct diagnostics *diagnostics) {
   int code = 0;
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
-    unsigned errors = findings->errors;
+    unsigned errors = diagnostics->errors;
     targets->of[i] = calloc(1, plugins[i]->size);
     code = targets->of[i] == NULL ? -ENOMEM
                                   : option_init(plugins[i], targets->of[i]);
     if (code == 0) {
-      code = check_plugin(plugins[i], files, targets->of[i], findings);
+      code =
+          check_plugin_blocks(plugins[i], files, targets->of[i], diagnostics);
     }
-    targets->is_good[i] = code == 0 && errors == findings->errors;
+    targets->is_good[i] = code == 0 && errors == diagnostics->errors;
   }
   return code;
 }
 
-static const void *good_options(const struct targets *targets,
-                                const struct option_block *plugin) {
+static const void *find_good_options(const struct parsed_options *targets,
+                                     const struct option_block *plugin) {
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     if (plugins[i] == plugin && targets->is_good[i]) {
       return targets->of[i];
@@ -108,19 +240,19 @@ static const void *good_options(const struct targets *targets,
   return NULL;
 }
 
-static int check_all(const struct config_files *files,
-                     struct findings *findings) {
-  struct targets targets = {0};
-  daemon_check(files, findings);
-  int code = check_plugins(files, &targets, findings);
-  const struct rule_check rules = {
+static int check_files(const struct config_files *files,
+                       struct diagnostics *diagnostics) {
+  struct parsed_options targets = {0};
+  check_daemon(files, diagnostics);
+  int code = check_all_plugins(files, &targets, diagnostics);
+  const struct unmatched_rules_input rules = {
       .files = files,
-      .dbpool = good_options(&targets, &dbpool_options),
-      .session_log = good_options(&targets, &session_log_options),
-      .resource_alert = good_options(&targets, &resource_alert_options),
+      .dbpool = find_good_options(&targets, &dbpool_options),
+      .session_log = find_good_options(&targets, &session_log_options),
+      .resource_alert = find_good_options(&targets, &resource_alert_options),
   };
   if (code == 0) {
-    code = rule_check(&rules, findings);
+    code = unmatched_rules_check(&rules, diagnostics);
   }
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     if (targets.of[i] != NULL) {
@@ -131,36 +263,37 @@ static int check_all(const struct config_files *files,
   return code;
 }
 
-static int judge(const struct config_files *files,
-                 const struct findings *findings) {
-  if (findings->errors == 0 && findings->warnings == 0) {
-    (void)printf("%zu file%s, nothing is wrong\n", files->files_len,
+/* Prints the sum and returns the exit code. */
+static int print_summary(const struct config_files *files,
+                         const struct diagnostics *diagnostics) {
+  if (diagnostics->errors == 0 && diagnostics->warnings == 0) {
+    (void)printf("%zu file%s, no problems found\n", files->files_len,
                  files->files_len == 1 ? "" : "s");
     return COMMAND_OKAY;
   }
-  (void)printf("%u error%s, %u warning%s\n", findings->errors,
-               findings->errors == 1 ? "" : "s", findings->warnings,
-               findings->warnings == 1 ? "" : "s");
-  return findings->errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
+  (void)printf("%u error%s, %u warning%s\n", diagnostics->errors,
+               diagnostics->errors == 1 ? "" : "s", diagnostics->warnings,
+               diagnostics->warnings == 1 ? "" : "s");
+  return diagnostics->errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
 }
 
-static int run(const struct command_line *line) {
+static int run_check(const struct command_line *line) {
   const char *path = line->operands_len > 0 ? line->operands[0]
                                             : "/etc/collectd/collectd.conf";
-  struct findings findings = {.file = stdout};
+  struct diagnostics diagnostics = {.file = stdout};
   struct config_files files = {0};
-  struct config_place place;
+  struct config_files_place place;
   struct error error = {{0}};
   int result;
   int code = config_files_read(path, &files, &place, &error);
   if (code != 0 && place.path != NULL) {
-    findings_error(&findings, &place, "%s", error.text);
-    result = judge(&files, &findings);
+    diagnostics_error(&diagnostics, &place, "%s", error.text);
+    result = print_summary(&files, &diagnostics);
   } else if (code != 0) {
     result = command_fail("%s", error.text);
   } else {
-    code = check_all(&files, &findings);
-    result = code == 0 ? judge(&files, &findings)
+    code = check_files(&files, &diagnostics);
+    result = code == 0 ? print_summary(&files, &diagnostics)
                        : command_fail("%s", strerror(-code));
   }
   config_files_fini(&files);
@@ -174,16 +307,15 @@ const struct command check_command = {
     .summary = "check a collectd.conf and everything it includes",
     .help =
         "Reads I<FILE> (default: F</etc/collectd/collectd.conf>) and its "
-        "Includes as collectd would, and says in one line each, with file, "
-        "line and column, what is wrong with the part that concerns these "
-        "plugins: mistakes of the grammar, unknown or misspelt options, values "
-        "out of range, rules that no configured plugin can feed, responses "
-        "that "
-        "name no rule, blocks that collectd passes over because the plugin is "
-        "not loaded before them, types that no TypesDB has. All of the "
-        "mistakes, not only the first. Starts nothing, connects to nothing.\n\n"
-        "Exit code: 0 where nothing is wrong, 1 with warnings, 2 with errors "
-        "that would keep collectd from starting, 3 where the file cannot be "
+        "Includes as collectd does, and reports each mistake in the part that "
+        "concerns these plugins in a line with file, line and column: syntax "
+        "errors, unknown or misspelt options, values out of range, rules whose "
+        "metrics no configured plugin sends, responses that name no rule, "
+        "blocks that collectd ignores because the plugin is not loaded before "
+        "them, types that no TypesDB has. It reports all mistakes, not only "
+        "the first. It starts nothing and connects to nothing.\n\n"
+        "Exit code: 0 without a problem, 1 with warnings, 2 with errors "
+        "that would keep collectd from starting, 3 if the file cannot be "
         "read",
-    .run = run,
+    .run = run_check,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_files: a collectd.conf with everything that it includes. */
+/* config_files: reads a collectd.conf with everything that it includes. */
 #include "ctl/check/config_files.h"
 
 #include <dirent.h>
@@ -16,42 +16,49 @@
 
 #include "core/config.h"
 #include "core/file_util.h"
+#include "core/option.h"
 
 #define DEPTH_MAX 8 /* collectd's own */
 #define FILE_BYTES_MAX ((size_t)16 << 20)
 
-/* What is carried through the recursion. */
-struct reading {
+/* One file as it was read. */
+struct config_files_file {
+  char *path;
+  struct config_item root;
+};
+
+/* The arguments that every step of the recursion needs. */
+struct config_reader {
   struct config_files *set;
-  struct config_place *place;
+  struct config_files_place *place;
   struct error *error;
 };
 
-static int read_path(struct reading *reading, const char *path,
-                     const char *filter, int depth);
+static int read_config_path(struct config_reader *reader, const char *path,
+                            const char *filter, int depth);
 
 static int add_statement(struct config_files *set, const char *path,
                          const struct config_item *item) {
-  struct config_statement *larger = realloc(
+  struct config_files_statement *larger = realloc(
       set->statements, (set->statements_len + 1) * sizeof(*set->statements));
   if (larger == NULL) {
     return -ENOMEM;
   }
   set->statements = larger;
   larger[set->statements_len++] =
-      (struct config_statement){.path = path, .item = item};
+      (struct config_files_statement){.path = path, .item = item};
   return 0;
 }
 
-static struct config_file *add_file(struct config_files *set,
-                                    const char *path) {
-  struct config_file **larger =
-      realloc(set->files, (set->files_len + 1) * sizeof(struct config_file *));
+static struct config_files_file *add_config_file(struct config_files *set,
+                                                 const char *path) {
+  struct config_files_file **larger = realloc(
+      set->files, (set->files_len + 1) * sizeof(struct config_files_file *));
   if (larger == NULL) {
     return NULL;
   }
   set->files = larger;
-  struct config_file *file = calloc(1, sizeof(*file));
+  struct config_files_file *file = calloc(1, sizeof(*file));
   char *copy = strdup(path);
   if (file == NULL || copy == NULL) {
     free(file);
@@ -63,8 +70,8 @@ static struct config_file *add_file(struct config_files *set,
   return file;
 }
 
-/* The Filter in an <Include "path"> block, or NULL. */
-static const char *filter_of(const struct config_item *include) {
+/* The Filter of an <Include "path"> block, or NULL. */
+static const char *find_include_filter(const struct config_item *include) {
   for (size_t i = 0; i < include->children_len; i++) {
     const struct config_item *child = &include->children[i];
     if (strcasecmp(child->key, "Filter") == 0 && child->values_len == 1 &&
@@ -75,13 +82,14 @@ static const char *filter_of(const struct config_item *include) {
   return NULL;
 }
 
-/* The files and directories that the wildcards in PATTERN stand for; a name
- * without wildcards stands for itself. */
-static int read_pattern(struct reading *reading, const char *pattern,
-                        const char *filter, int depth) {
+/* Reads the files and directories that match PATTERN; a name without wildcards
+ * must exist. */
+static int read_include_pattern(struct config_reader *reader,
+                                const char *pattern, const char *filter,
+                                int depth) {
   wordexp_t words;
   if (wordexp(pattern, &words, WRDE_NOCMD) != 0) {
-    return error_set(reading->error, -EINVAL,
+    return error_set(reader->error, -EINVAL,
                      "Include \"%s\" cannot be expanded", pattern);
   }
   int code = 0;
@@ -89,82 +97,85 @@ static int read_pattern(struct reading *reading, const char *pattern,
     bool is_pattern_left = strcmp(words.we_wordv[i], pattern) == 0 &&
                            strpbrk(pattern, "*?[") != NULL;
     if (!is_pattern_left) {
-      code = read_path(reading, words.we_wordv[i], filter, depth);
+      code = read_config_path(reader, words.we_wordv[i], filter, depth);
     }
   }
   wordfree(&words);
   return code;
 }
 
-static int take_statement(struct reading *reading, struct config_file *file,
+static int read_statement(struct config_reader *reader,
+                          struct config_files_file *file,
                           const struct config_item *item, int depth) {
   if (strcasecmp(item->key, "Include") != 0) {
-    return add_statement(reading->set, file->path, item);
+    return add_statement(reader->set, file->path, item);
   }
-  const struct config_place here = {file->path, item->line, item->column};
+  const struct config_files_place here = {file->path, item->line, item->column};
   int code = 0;
   if (item->values_len != 1 || item->values[0].kind != CONFIG_STRING) {
-    code = error_set(reading->error, -EINVAL,
+    code = error_set(reader->error, -EINVAL,
                      "Include takes one path: write Include \"PATH\"");
   } else if (depth >= DEPTH_MAX) {
-    code = error_set(reading->error, -ELOOP,
+    code = error_set(reader->error, -ELOOP,
                      "Include is nested more than %d deep", DEPTH_MAX);
   } else {
-    code = read_pattern(reading, item->values[0].string, filter_of(item),
-                        depth + 1);
+    code = read_include_pattern(reader, item->values[0].string,
+                                find_include_filter(item), depth + 1);
   }
-  if (code != 0 && reading->place->path == NULL) {
-    *reading->place = here;
+  if (code != 0 && reader->place->path == NULL) {
+    *reader->place = here;
   }
   return code;
 }
 
 /* Moves "line N, column M: " from the text into the place. */
-static void place_mistake(struct reading *reading, const char *path) {
-  *reading->place = (struct config_place){.path = path};
+static void set_syntax_place(struct config_reader *reader, const char *path) {
+  *reader->place = (struct config_files_place){.path = path};
   int used = 0;
-  if (sscanf(reading->error->text, "line %d, column %d: %n",
-             &reading->place->line, &reading->place->column, &used) == 2) {
-    char *text = reading->error->text;
+  if (sscanf(reader->error->text, "line %d, column %d: %n",
+             &reader->place->line, &reader->place->column, &used) == 2) {
+    char *text = reader->error->text;
     memmove(text, text + used, strlen(text + used) + 1);
   }
 }
 
-static int read_file(struct reading *reading, const char *path, int depth) {
-  struct config_file *file = add_file(reading->set, path);
+static int read_config_file(struct config_reader *reader, const char *path,
+                            int depth) {
+  struct config_files_file *file = add_config_file(reader->set, path);
   if (file == NULL) {
-    return error_set(reading->error, -ENOMEM, "out of memory");
+    return error_set(reader->error, -ENOMEM, "out of memory");
   }
   char *text = NULL;
   size_t bytes = 0;
-  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, reading->error);
+  int code = file_read(path, FILE_BYTES_MAX, &text, &bytes, reader->error);
   if (code == 0) {
-    code = config_text_parse(text, bytes, &file->root, reading->error);
+    code = config_text_parse(text, bytes, &file->root, reader->error);
     free(text);
     if (code != 0) {
-      place_mistake(reading, file->path);
+      set_syntax_place(reader, file->path);
     }
   }
   for (size_t i = 0; i < file->root.children_len && code == 0; i++) {
-    code = take_statement(reading, file, &file->root.children[i], depth);
+    code = read_statement(reader, file, &file->root.children[i], depth);
   }
   return code;
 }
 
-static int is_visible(const struct dirent *entry) {
+static int is_visible_entry(const struct dirent *entry) {
   return entry->d_name[0] != '.';
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) {
+static int compare_entry_names(const struct dirent **a,
+                               const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int read_directory(struct reading *reading, const char *path,
-                          const char *filter, int depth) {
+static int read_config_directory(struct config_reader *reader, const char *path,
+                                 const char *filter, int depth) {
   struct dirent **entries = NULL;
-  int count = scandir(path, &entries, is_visible, by_name);
+  int count = scandir(path, &entries, is_visible_entry, compare_entry_names);
   if (count < 0) {
-    return error_set(reading->error, -errno, "%s: %s", path, strerror(errno));
+    return error_set(reader->error, -errno, "%s: %s", path, strerror(errno));
   }
   int code = 0;
   for (int i = 0; i < count; i++) {
@@ -173,35 +184,37 @@ static int read_directory(struct reading *reading, const char *path,
         snprintf(below, sizeof(below), "%s/%s", path, entries[i]->d_name);
     free(entries[i]);
     if (code == 0 && length < (int)sizeof(below)) {
-      code = read_path(reading, below, filter, depth);
+      code = read_config_path(reader, below, filter, depth);
     }
   }
   free(entries);
   return code;
 }
 
-static int read_path(struct reading *reading, const char *path,
-                     const char *filter, int depth) {
+static int read_config_path(struct config_reader *reader, const char *path,
+                            const char *filter, int depth) {
   struct stat status;
   if (stat(path, &status) != 0) {
-    return error_set(reading->error, -errno, "%s: %s", path, strerror(errno));
+    return error_set(reader->error, -errno, "%s: %s", path, strerror(errno));
   }
   if (S_ISDIR(status.st_mode)) {
-    return read_directory(reading, path, filter, depth);
+    return read_config_directory(reader, path, filter, depth);
   }
   const char *slash = strrchr(path, '/');
   const char *name = slash == NULL ? path : slash + 1;
   if (filter != NULL && fnmatch(filter, name, FNM_PERIOD) != 0) {
     return 0;
   }
-  return read_file(reading, path, depth);
+  return read_config_file(reader, path, depth);
 }
 
 int config_files_read(const char *path, struct config_files *set,
-                      struct config_place *ret_place, struct error *error) {
-  *ret_place = (struct config_place){0};
-  struct reading reading = {.set = set, .place = ret_place, .error = error};
-  int code = read_path(&reading, path, NULL, 0);
+                      struct config_files_place *ret_place,
+                      struct error *error) {
+  *ret_place = (struct config_files_place){0};
+  struct config_reader reader = {
+      .set = set, .place = ret_place, .error = error};
+  int code = read_config_path(&reader, path, NULL, 0);
   return code == -ENOMEM ? error_set(error, code, "out of memory") : code;
 }
 
@@ -214,4 +227,99 @@ void config_files_fini(struct config_files *set) {
   free(set->files);
   free(set->statements);
   *set = (struct config_files){0};
+}
+
+/* ---- statements ---- */
+
+struct config_files_place
+config_files_place_of(const struct config_files_statement *statement,
+                      const struct config_item *item) {
+  return (struct config_files_place){statement->path, item->line, item->column};
+}
+
+const char *config_files_name_of(const struct config_item *item) {
+  return item->values_len == 1 && item->values[0].kind == CONFIG_STRING
+             ? item->values[0].string
+             : NULL;
+}
+
+/* True for the statement "KEY NAME" or the block <KEY NAME>. */
+static bool is_statement(const struct config_item *item, const char *key,
+                         const char *name) {
+  const char *value = config_files_name_of(item);
+  return strcasecmp(item->key, key) == 0 && value != NULL &&
+         strcasecmp(value, name) == 0;
+}
+
+bool config_files_is_plugin(const struct config_item *item, const char *name) {
+  return is_statement(item, "Plugin", name);
+}
+
+bool config_files_find_load(const struct config_files *set, const char *name,
+                            size_t *ret_index) {
+  for (size_t i = 0; i < set->statements_len; i++) {
+    if (is_statement(set->statements[i].item, "LoadPlugin", name)) {
+      if (ret_index != NULL) {
+        *ret_index = i;
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ---- rules and responses ---- */
+
+static int parse_rule_blocks(const struct config_files *set,
+                             struct resource_alert_options *options,
+                             struct error *error) {
+  for (size_t i = 0; i < set->statements_len; i++) {
+    const struct config_files_statement *statement = &set->statements[i];
+    if (!config_files_is_plugin(statement->item, "resource_alert")) {
+      continue;
+    }
+    int code =
+        option_parse(&resource_alert_options, statement->item, options, error);
+    if (code != 0) {
+      error_prefix(error, "%s", statement->path);
+      return code;
+    }
+  }
+  return 0;
+}
+
+/* Returns -ENOENT where there is no rule to run. */
+static int require_rules(const struct resource_alert_options *options,
+                         const char *path, struct error *error) {
+  const struct stock_options *stock = &options->stock;
+  size_t rules = options->thresholds.len + stock->hosts.len +
+                 stock->plugins.len + stock->types.len;
+  return rules > 0 ? 0
+                   : error_set(error, -ENOENT,
+                               "%s: there is no <Threshold> in a <Plugin "
+                               "resource_alert> block",
+                               path);
+}
+
+int config_files_read_rules(const char *path,
+                            struct resource_alert_options *ret,
+                            struct error *error) {
+  struct config_files set = {0};
+  struct config_files_place place;
+  int code = config_files_read(path, &set, &place, error);
+  if (code != 0 && place.path != NULL) {
+    error_prefix(error, "%s:%d:%d", place.path, place.line, place.column);
+  }
+  if (code == 0) {
+    code = option_init(&resource_alert_options, ret);
+    if (code == 0) {
+      code = parse_rule_blocks(&set, ret, error);
+      code = code == 0 ? require_rules(ret, path, error) : code;
+      if (code != 0) {
+        option_fini(&resource_alert_options, ret);
+      }
+    }
+  }
+  config_files_fini(&set);
+  return code;
 }

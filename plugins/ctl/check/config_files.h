@@ -1,48 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* config_files: a collectd.conf with everything that it includes, statement by
- * statement in the order in which collectd takes them. */
+/* config_files: reads a collectd.conf with everything that it includes. */
 #ifndef CTL_CHECK_CONFIG_FILES_H
 #define CTL_CHECK_CONFIG_FILES_H
 
+#include <stdbool.h>
+
 #include "core/config.h"
 #include "core/error.h"
+#include "resource_alert/options.h"
 
-/* One file as it was read. */
-struct config_file {
-  char *path;
-  struct config_item root;
-};
-
-/* A statement of the outermost level and where it stands. Borrowed. */
-struct config_statement {
+/* A statement of the outermost level and its file. Borrowed. */
+struct config_files_statement {
   const char *path;
   const struct config_item *item;
 };
 
-/* All zero is an empty set. */
+/* The statements of all files in the order in which collectd reads them. All
+ * zero is an empty set. */
 struct config_files {
-  struct config_file **files; /* owned, in the order of reading */
+  struct config_files_file **files; /* owned, in the order of reading */
   size_t files_len;
-  struct config_statement *statements;
+  struct config_files_statement *statements;
   size_t statements_len;
 };
 
 /* Where something is wrong: a file, and a line and column in it or 0. */
-struct config_place {
+struct config_files_place {
   const char *path; /* borrowed from the set, or from the caller */
   int line;
   int column;
 };
 
 /* Reads PATH and its Includes by collectd's rules: wildcards, directories
- * with all that is below them in the order of names, hidden files left out,
- * <Include> with a Filter, at most eight deep.
+ * recursively in the order of names, hidden files left out, <Include> with a
+ * Filter, at most eight deep.
  * set: zeroed. Yours, config_files_fini(), also after a failure.
  * Returns 0; negative errno with a text and, in *ret_place, where. */
 int config_files_read(const char *path, struct config_files *set,
-                      struct config_place *ret_place, struct error *error);
+                      struct config_files_place *ret_place,
+                      struct error *error);
 
 /* Frees what the set holds. */
 void config_files_fini(struct config_files *set);
+
+/* ITEM's place, given the statement that it is or is inside of. */
+struct config_files_place
+config_files_place_of(const struct config_files_statement *statement,
+                      const struct config_item *item);
+
+/* The string of a statement with one value, such as LoadPlugin, or NULL.
+ * Borrowed from ITEM. */
+const char *config_files_name_of(const struct config_item *item);
+
+/* True for a block <Plugin NAME>. */
+bool config_files_is_plugin(const struct config_item *item, const char *name);
+
+/* Returns false if no LoadPlugin names NAME; otherwise *ret_index (which may
+ * be NULL) is the first statement that does. */
+bool config_files_find_load(const struct config_files *set, const char *name,
+                            size_t *ret_index);
+
+/* Reads PATH and its Includes and parses every <Plugin resource_alert> block.
+ * Returns 0 with *ret yours, option_fini(&resource_alert_options, ret); or
+ * negative errno with a text that names file and line. */
+int config_files_read_rules(const char *path,
+                            struct resource_alert_options *ret,
+                            struct error *error);
 
 #endif

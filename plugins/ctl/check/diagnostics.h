@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* diagnostics: what a check has to say, a line each, as compilers do. */
+/* diagnostics: prints errors and warnings, a line each, as compilers do. */
 #ifndef CTL_CHECK_DIAGNOSTICS_H
 #define CTL_CHECK_DIAGNOSTICS_H
 
 #include <stdio.h>
 
-#include "core/config.h"
 #include "ctl/check/config_files.h"
 
-struct findings {
+struct diagnostics {
   FILE *file;
   unsigned errors;   /* collectd would refuse to start */
-  unsigned warnings; /* it would start and not do what is meant */
+  unsigned warnings; /* it would start, but not do what is meant */
 };
 
-struct config_place config_place_of(const struct config_statement *statement,
-                                    const struct config_item *item);
-
-/* "PATH:LINE:COLUMN: error: TEXT". */
-void findings_error(struct findings *findings, const struct config_place *place,
-                    const char *format, ...)
+/* Print "PATH:LINE:COLUMN: error: TEXT", or warning, and count it. */
+void diagnostics_error(struct diagnostics *diagnostics,
+                       const struct config_files_place *place,
+                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void findings_warn(struct findings *findings, const struct config_place *place,
-                   const char *format, ...)
+void diagnostics_warn(struct diagnostics *diagnostics,
+                      const struct config_files_place *place,
+                      const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* lint: every mistake in a block, where collectd would stop at the first. */
+/* lint: finds every mistake in a block, where collectd stops at the first. */
 #include "ctl/check/lint.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
 
-static const struct option *find_block(const struct option_block *block,
-                                       const struct config_item *item) {
+static const struct option *find_inner_block(const struct option_block *block,
+                                             const struct config_item *item) {
   for (size_t i = 0; i < block->options_len; i++) {
     const struct option *option = &block->options[i];
     if (option->kind == OPTION_BLOCK &&
@@ -18,9 +18,16 @@ static const struct option *find_block(const struct option_block *block,
   return NULL;
 }
 
-/* Parses ITEM as the daemon would and throws the result away. */
-static int try_block(const struct option_block *block,
-                     const struct config_item *item, struct error *error) {
+void lint_report_error(const struct lint_report *report,
+                       const struct config_item *item, const char *text) {
+  const struct config_files_place place = {report->path, item->line,
+                                           item->column};
+  diagnostics_error(report->diagnostics, &place, "%s%s", report->prefix, text);
+}
+
+/* Parses ITEM as the daemon would and discards the result. */
+static int try_parsing(const struct option_block *block,
+                       const struct config_item *item, struct error *error) {
   void *target = malloc(block->size);
   int code = target == NULL ? -ENOMEM : option_init(block, target);
   if (code == 0) {
@@ -31,35 +38,36 @@ static int try_block(const struct option_block *block,
   return code;
 }
 
-/* CHILD alone in a block of BLOCK's kind. */
+/* Parses CHILD alone in a block of BLOCK's kind, without the check of the
+ * whole block. */
 static int try_statement(const struct option_block *block,
                          const struct config_item *child, struct error *error) {
   struct config_item alone = *child;
-  alone.line = 0; /* the listener is told the place by itself */
+  alone.line = 0; /* the report adds the place itself */
   char name[] = "Plugin";
   const struct config_item parent = {
       .key = name, .children = &alone, .children_len = 1};
   struct option_block parts = *block;
-  parts.check = NULL; /* judges the whole block */
-  return try_block(&parts, &parent, error);
+  parts.check = NULL;
+  return try_parsing(&parts, &parent, error);
 }
 
 static int lint_parts(const struct option_block *block,
                       const struct config_item *item,
-                      const struct lint_listener *listener);
+                      const struct lint_report *report);
 
 static int lint_statement(const struct option_block *block,
                           const struct config_item *child,
-                          const struct lint_listener *listener) {
-  const struct option *option = find_block(block, child);
-  int inside = option == NULL ? 0 : lint_parts(option->block, child, listener);
+                          const struct lint_report *report) {
+  const struct option *option = find_inner_block(block, child);
+  int inside = option == NULL ? 0 : lint_parts(option->block, child, report);
   if (inside != 0) {
     return inside;
   }
   struct error error = {{0}};
   int code = try_statement(block, child, &error);
   if (code == -EINVAL) {
-    listener->found(listener->context, child, error.text);
+    lint_report_error(report, child, error.text);
     return 1;
   }
   return code;
@@ -67,10 +75,10 @@ static int lint_statement(const struct option_block *block,
 
 static int lint_parts(const struct option_block *block,
                       const struct config_item *item,
-                      const struct lint_listener *listener) {
+                      const struct lint_report *report) {
   int mistakes = 0;
   for (size_t i = 0; i < item->children_len; i++) {
-    int found = lint_statement(block, &item->children[i], listener);
+    int found = lint_statement(block, &item->children[i], report);
     if (found < 0) {
       return found;
     }
@@ -79,26 +87,28 @@ static int lint_parts(const struct option_block *block,
   return mistakes;
 }
 
-static int try_first(const struct option_block *block,
-                     const struct config_item *item, size_t count,
-                     struct error *error) {
+/* Parses the first COUNT statements of ITEM. */
+static int try_first_statements(const struct option_block *block,
+                                const struct config_item *item, size_t count,
+                                struct error *error) {
   struct config_item head = *item;
   head.children_len = count;
   struct option_block parts = *block;
   parts.check = NULL;
-  return try_block(&parts, &head, error);
+  return try_parsing(&parts, &head, error);
 }
 
-/* Which statement does not go with those before it: a repeated one. Returns
- * ITEM where all of them go together and the whole is wrong. */
-static const struct config_item *find_culprit(const struct option_block *block,
-                                              const struct config_item *item) {
+/* Finds the statement that contradicts those before it, such as a repeated
+ * one. Returns ITEM where they are good together and the whole is wrong. */
+static const struct config_item *
+find_bad_statement(const struct option_block *block,
+                   const struct config_item *item) {
   size_t good = 0;
   size_t bad = item->children_len + 1;
   while (bad - good > 1) {
     size_t middle = good + (bad - good) / 2;
     if (middle <= item->children_len &&
-        try_first(block, item, middle, NULL) == 0) {
+        try_first_statements(block, item, middle, NULL) == 0) {
       good = middle;
     } else {
       bad = middle;
@@ -108,15 +118,15 @@ static const struct config_item *find_culprit(const struct option_block *block,
 }
 
 int lint_block(const struct option_block *block, const struct config_item *item,
-               const struct lint_listener *listener) {
-  int mistakes = lint_parts(block, item, listener);
+               const struct lint_report *report) {
+  int mistakes = lint_parts(block, item, report);
   if (mistakes != 0) {
     return mistakes;
   }
   struct error error = {{0}};
-  int code = try_block(block, item, &error);
+  int code = try_parsing(block, item, &error);
   if (code == -EINVAL) {
-    listener->found(listener->context, find_culprit(block, item), error.text);
+    lint_report_error(report, find_bad_statement(block, item), error.text);
     return 1;
   }
   return code;

@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* lint: every mistake in a block, where collectd would stop at the first. */
+/* lint: finds every mistake in a block, where collectd stops at the first. */
 #ifndef CTL_CHECK_LINT_H
 #define CTL_CHECK_LINT_H
 
 #include <stddef.h>
 
 #include "core/option.h"
+#include "ctl/check/diagnostics.h"
 
-/* Who is told of a mistake. where, text: borrowed for the call. */
-struct lint_listener {
-  void (*found)(void *context, const struct config_item *where,
-                const char *text);
-  void *context;
+/* Where mistakes are reported. */
+struct lint_report {
+  struct diagnostics *diagnostics;
+  const char *path;   /* of the file */
+  const char *prefix; /* of each text, "<Plugin dbpool>: " or "" */
 };
 
-/* Tries each statement of ITEM, and of the blocks in it, alone by BLOCK's
- * table; what only shows in the whole (a missing or a doubled option, limits
- * that contradict each other) is looked for where the parts are good.
- * Returns the number of mistakes found, or -ENOMEM. */
+/* Reports an error at ITEM. */
+void lint_report_error(const struct lint_report *report,
+                       const struct config_item *item, const char *text);
+
+/* Parses each statement of ITEM, and of the blocks in it, alone by BLOCK's
+ * table. Where all of them are good, looks for what only shows in the whole: a
+ * missing or repeated option, limits that contradict each other.
+ * Returns the number of mistakes reported, or -ENOMEM. */
 int lint_block(const struct option_block *block, const struct config_item *item,
-               const struct lint_listener *listener);
+               const struct lint_report *report);
 
 #endif

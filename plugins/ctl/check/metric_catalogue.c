@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metric_catalogue: the names of the values that a plugin of ours may send. A
- * system test holds this list against what the plugins really send. */
+/* metric_catalogue: lists the names of the values that our plugins may send. A
+ * system test compares this list with what they really send. */
 #include "ctl/check/metric_catalogue.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #define TYPE_BYTES 256
 
-const struct emitted emitted[] = {
+const struct metric_catalogue_entry metric_catalogue[] = {
     {"statgrab", "memory", "percent-used memory-*"},
     {"statgrab", "cpu", "percent-* cpu-* count count-* contextswitch irq-*"},
     {"statgrab", "cpu-*", "percent-* cpu-*"},
@@ -56,41 +56,43 @@ const struct emitted emitted[] = {
     {"resource_alert", "", "derive-* gauge-*"},
 };
 
-const unsigned long emitted_len = sizeof(emitted) / sizeof(emitted[0]);
+const unsigned long metric_catalogue_len =
+    sizeof(metric_catalogue) / sizeof(metric_catalogue[0]);
 
-/* Behind a set's closing bracket, or behind one character. */
-static const char *behind_one(const char *glob) {
+/* Skips one character of the glob, or a whole [set]. */
+static const char *skip_one(const char *glob) {
   const char *close = *glob == '[' ? strchr(glob + 1, ']') : NULL;
   return close != NULL ? close + 1 : glob + 1;
 }
 
-static bool is_wild(char c) { return c == '?' || c == '['; }
+static bool is_one_wildcard(char c) { return c == '?' || c == '['; }
 
-bool emitted_overlap(const char *one, const char *other) {
+bool metric_catalogue_overlap(const char *one, const char *other) {
   if (*one == '\0' && *other == '\0') {
     return true;
   }
   if (*one == '*') {
-    return emitted_overlap(one + 1, other) ||
-           (*other != '\0' && emitted_overlap(one, behind_one(other)));
+    return metric_catalogue_overlap(one + 1, other) ||
+           (*other != '\0' && metric_catalogue_overlap(one, skip_one(other)));
   }
   if (*other == '*') {
-    return emitted_overlap(other, one);
+    return metric_catalogue_overlap(other, one);
   }
   if (*one == '\0' || *other == '\0') {
     return false;
   }
-  return (*one == *other || is_wild(*one) || is_wild(*other)) &&
-         emitted_overlap(behind_one(one), behind_one(other));
+  return (*one == *other || is_one_wildcard(*one) || is_one_wildcard(*other)) &&
+         metric_catalogue_overlap(skip_one(one), skip_one(other));
 }
 
-bool emitted_has_type(const struct emitted *family, const char *type) {
-  const char *at = family->types;
+bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,
+                               const char *type) {
+  const char *at = entry->types;
   while (*at != '\0') {
     size_t length = strcspn(at, " ");
     char one[TYPE_BYTES];
     (void)snprintf(one, sizeof(one), "%.*s", (int)length, at);
-    if (emitted_overlap(one, type)) {
+    if (metric_catalogue_overlap(one, type)) {
       return true;
     }
     at += length + strspn(at + length, " ");

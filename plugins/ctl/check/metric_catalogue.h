@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* metric_catalogue: the names of the values that a plugin of ours may send. */
+/* metric_catalogue: lists the names of the values that our plugins may
+ * send. */
 #ifndef CTL_CHECK_METRIC_CATALOGUE_H
 #define CTL_CHECK_METRIC_CATALOGUE_H
 
 #include <stdbool.h>
 
-/* One family of names; globs. */
-struct emitted {
+/* One family of names, as globs. */
+struct metric_catalogue_entry {
   const char *plugin;   /* of ours: "dbpool" */
   const char *instance; /* of the plugin, or NULL: the labels of the
                            configuration's blocks */
-  const char *types;    /* "TYPE-INSTANCE" and the like, a blank between two */
+  const char *types;    /* "TYPE-INSTANCE" and the like, separated by blanks */
 };
 
-extern const struct emitted emitted[];
-extern const unsigned long emitted_len;
+extern const struct metric_catalogue_entry metric_catalogue[];
+extern const unsigned long metric_catalogue_len;
 
 /* True if some name matches both globs: * ? and [sets], which count as any
  * character. */
-bool emitted_overlap(const char *one, const char *other);
+bool metric_catalogue_overlap(const char *one, const char *other);
 
-/* True if the type part of a metric can be one of the family's types. */
-bool emitted_has_type(const struct emitted *family, const char *type);
+/* True if the type part of a metric can be one of the entry's types. */
+bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,
+                               const char *type);
 
 #endif

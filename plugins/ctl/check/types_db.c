@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* types_db: what kinds of values a type has. */
+/* types_db: reads types.db: the data sources of each type. */
 #include "ctl/check/types_db.h"
 
 #include <errno.h>
@@ -12,12 +12,13 @@
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 
-static double parse_end(const char *text) {
+/* "U" is no limit. */
+static double read_range_end(const char *text) {
   return strcmp(text, "U") == 0 ? (double)NAN : strtod(text, NULL);
 }
 
-/* "name:KIND:min:max" */
-static int parse_source(const char *text, struct reading_source *ret) {
+/* Reads "name:KIND:min:max". */
+static int read_type_source(const char *text, struct reading_source *ret) {
   char kind[16], min[48], max[48];
   static const struct {
     const char *name;
@@ -30,8 +31,8 @@ static int parse_source(const char *text, struct reading_source *ret) {
              max) != 4) {
     return -EINVAL;
   }
-  ret->min = parse_end(min);
-  ret->max = parse_end(max);
+  ret->min = read_range_end(min);
+  ret->max = read_range_end(max);
   for (size_t i = 0; i < 4; i++) {
     if (strcmp(kind, kinds[i].name) == 0) {
       ret->kind = kinds[i].kind;
@@ -41,7 +42,8 @@ static int parse_source(const char *text, struct reading_source *ret) {
   return -EINVAL;
 }
 
-static int parse_line(char *line, struct types_db_type *ret) {
+/* Reads "type  source:KIND:min:max, ...". */
+static int read_type_line(char *line, struct types_db_type *ret) {
   char *state = NULL;
   char *word = strtok_r(line, " \t", &state);
   if (word == NULL || word[0] == '#' || strlen(word) >= sizeof(ret->name)) {
@@ -51,7 +53,7 @@ static int parse_line(char *line, struct types_db_type *ret) {
   (void)snprintf(ret->name, sizeof(ret->name), "%s", word);
   while ((word = strtok_r(NULL, " \t,", &state)) != NULL) {
     if (ret->sources_len == TYPES_DB_SOURCES_MAX ||
-        parse_source(word, &ret->sources[ret->sources_len]) != 0) {
+        read_type_source(word, &ret->sources[ret->sources_len]) != 0) {
       return -EINVAL;
     }
     ret->sources_len++;
@@ -71,7 +73,7 @@ int types_db_read(struct types_db *types, const char *path,
   for (char *line = strtok_r(text, "\r\n", &state); line != NULL && code == 0;
        line = strtok_r(NULL, "\r\n", &state)) {
     struct types_db_type type;
-    if (parse_line(line, &type) != 0 ||
+    if (read_type_line(line, &type) != 0 ||
         types_db_find(types, type.name) != NULL) {
       continue;
     }

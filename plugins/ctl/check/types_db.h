@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* types_db: what kinds of values a type has. */
+/* types_db: reads types.db: the data sources of each type. */
 #ifndef CTL_CHECK_TYPES_DB_H
 #define CTL_CHECK_TYPES_DB_H
 
@@ -23,7 +23,7 @@ struct types_db {
 };
 
 /* Adds the types in PATH; of two with one name the first counts. Lines that
- * make no sense are passed over. Returns 0 or negative errno with a text. */
+ * are not a type are ignored. Returns 0 or negative errno with a text. */
 int types_db_read(struct types_db *types, const char *path,
                   struct error *error);
 const struct types_db_type *types_db_find(const struct types_db *types,

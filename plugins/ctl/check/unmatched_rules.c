@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unmatched_rules: rules that nothing can feed, responses that name no rule. */
+/* unmatched_rules: finds rules whose metrics no configured plugin sends, and
+ * responses that name no rule. */
 #include "ctl/check/unmatched_rules.h"
 
 #include <errno.h>
@@ -8,39 +9,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include "ctl/check/daemon_check.h"
 #include "ctl/check/metric_catalogue.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/rules/metric_selector.h"
 
 #define NAME_BYTES 256
 
-/* ---- where a block stands ---- */
+/* ---- other plugins ---- */
 
-/* The NUMBER-th <KEY> of our blocks, in the order in which they are read. */
-static struct config_place place_of(const struct config_files *files,
-                                    const char *key, size_t number) {
-  for (size_t i = 0; i < files->statements_len; i++) {
-    const struct config_statement *statement = &files->statements[i];
-    const char *plugin = daemon_name_of(statement->item);
-    if (strcasecmp(statement->item->key, "Plugin") != 0 || plugin == NULL ||
-        strcasecmp(plugin, "resource_alert") != 0) {
-      continue;
-    }
-    for (size_t j = 0; j < statement->item->children_len; j++) {
-      const struct config_item *child = &statement->item->children[j];
-      if (strcasecmp(child->key, key) == 0 && number-- == 0) {
-        return config_place_of(statement, child);
-      }
-    }
-  }
-  return (struct config_place){.path = "?"};
-}
-
-/* ---- who may send what ---- */
-
-/* Plugins that bring values of any name into this collectd. */
-static bool brings_any_name(const char *plugin) {
+/* True for plugins whose values may have any name. */
+static bool sends_any_name(const char *plugin) {
   static const char *const names[] = {
       "aggregation", "amqp",   "amqp1", "curl",     "curl_json",
       "curl_xml",    "dbi",    "exec",  "gmond",    "java",
@@ -55,13 +33,11 @@ static bool brings_any_name(const char *plugin) {
   return false;
 }
 
-/* True if other hosts' values come in: their plugins may be called anything. */
-static bool listens(const struct config_files *files) {
+/* True if the network plugin listens: other hosts' values have any name. */
+static bool receives_from_network(const struct config_files *files) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
-    const char *name = daemon_name_of(item);
-    bool is_network = strcasecmp(item->key, "Plugin") == 0 && name != NULL &&
-                      strcasecmp(name, "network") == 0;
+    bool is_network = config_files_is_plugin(item, "network");
     for (size_t j = 0; is_network && j < item->children_len; j++) {
       if (strcasecmp(item->children[j].key, "Listen") == 0) {
         return true;
@@ -72,79 +48,82 @@ static bool listens(const struct config_files *files) {
 }
 
 /* True if PART ("dbpool-*") can be the plugin NAME with some instance. */
-static bool can_be_plugin(const char *part, const char *name) {
+static bool can_match_plugin(const char *part, const char *name) {
   char any[NAME_BYTES];
   (void)snprintf(any, sizeof(any), "%s-*", name);
-  return emitted_overlap(part, name) || emitted_overlap(part, any);
+  return metric_catalogue_overlap(part, name) ||
+         metric_catalogue_overlap(part, any);
 }
 
-static bool is_ours(const char *name) {
-  for (size_t i = 0; i < emitted_len; i++) {
-    if (strcmp(emitted[i].plugin, name) == 0) {
+static bool is_our_plugin(const char *name) {
+  for (size_t i = 0; i < metric_catalogue_len; i++) {
+    if (strcmp(metric_catalogue[i].plugin, name) == 0) {
       return true;
     }
   }
   return false;
 }
 
-/* True if a plugin that is loaded, other than ours, may send it. */
-static bool can_be_foreign(const struct config_files *files,
-                           const char *plugin) {
+/* True if a loaded plugin, other than ours, may send values for PLUGIN. */
+static bool can_match_other_plugin(const struct config_files *files,
+                                   const char *plugin) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
-    const char *name = daemon_name_of(item);
+    const char *name = config_files_name_of(item);
     if (strcasecmp(item->key, "LoadPlugin") == 0 && name != NULL &&
-        !is_ours(name) &&
-        (brings_any_name(name) || can_be_plugin(plugin, name))) {
+        !is_our_plugin(name) &&
+        (sends_any_name(name) || can_match_plugin(plugin, name))) {
       return true;
     }
   }
   return false;
 }
 
-/* ---- our own values ---- */
+/* ---- our plugins ---- */
 
 /* True if PART can be PLUGIN with one of the blocks' labels as its instance. */
-static bool can_be_label(const char *part, const char *plugin,
-                         const struct option_blocks *blocks, size_t size) {
+static bool can_match_label(const char *part, const char *plugin,
+                            const struct option_blocks *blocks, size_t size) {
   for (size_t i = 0; i < blocks->len; i++) {
     const struct option_head *head =
         (const void *)((const char *)blocks->items + i * size);
     char name[NAME_BYTES];
-    char deeper[NAME_BYTES + 8]; /* a pool behind PgBouncer has more to it */
+    char longer[NAME_BYTES + 8]; /* PgBouncer's pools append their names */
     (void)snprintf(name, sizeof(name), "%s-%s", plugin, head->label);
-    (void)snprintf(deeper, sizeof(deeper), "%s-*", name);
-    if (emitted_overlap(part, name) || emitted_overlap(part, deeper)) {
+    (void)snprintf(longer, sizeof(longer), "%s-*", name);
+    if (metric_catalogue_overlap(part, name) ||
+        metric_catalogue_overlap(part, longer)) {
       return true;
     }
   }
   return false;
 }
 
-static bool can_be_instance(const struct rule_check *check,
-                            const struct emitted *family, const char *part) {
+static bool can_match_instance(const struct unmatched_rules_input *input,
+                               const struct metric_catalogue_entry *entry,
+                               const char *part) {
   char name[NAME_BYTES];
-  if (family->instance != NULL) {
-    (void)snprintf(name, sizeof(name), "%s%s%s", family->plugin,
-                   family->instance[0] == '\0' ? "" : "-", family->instance);
-    return emitted_overlap(part, name);
+  if (entry->instance != NULL) {
+    (void)snprintf(name, sizeof(name), "%s%s%s", entry->plugin,
+                   entry->instance[0] == '\0' ? "" : "-", entry->instance);
+    return metric_catalogue_overlap(part, name);
   }
-  if (strcmp(family->plugin, "dbpool") == 0) {
-    /* Without any block the plugin waits to be configured, as installed. */
-    return check->dbpool == NULL ||
-           check->dbpool->pools.len + check->dbpool->bouncers.len == 0 ||
-           can_be_label(part, "dbpool", &check->dbpool->pools,
-                        sizeof(struct pool_options)) ||
-           can_be_label(part, "dbpool", &check->dbpool->bouncers,
-                        sizeof(struct bouncer_options));
+  if (strcmp(entry->plugin, "dbpool") == 0) {
+    /* As installed, the plugin has no block yet: any label may follow. */
+    return input->dbpool == NULL ||
+           input->dbpool->pools.len + input->dbpool->bouncers.len == 0 ||
+           can_match_label(part, "dbpool", &input->dbpool->pools,
+                           sizeof(struct pool_options)) ||
+           can_match_label(part, "dbpool", &input->dbpool->bouncers,
+                           sizeof(struct bouncer_options));
   }
-  return check->session_log == NULL || check->session_log->logs.len == 0 ||
-         can_be_label(part, "session_log", &check->session_log->logs,
-                      sizeof(struct log_options));
+  return input->session_log == NULL || input->session_log->logs.len == 0 ||
+         can_match_label(part, "session_log", &input->session_log->logs,
+                         sizeof(struct log_options));
 }
 
-/* What is known of a metric: enough for a sentence. */
-struct verdict {
+/* How far a metric matches what the configured plugins send. */
+struct metric_match {
   bool can_match;
   const char *plugin; /* of ours, with such a name; NULL: none */
   bool is_loaded;
@@ -152,64 +131,82 @@ struct verdict {
   const char *types; /* what that plugin sends there */
 };
 
-static struct verdict judge(const struct rule_check *check,
-                            const struct selector *metric) {
-  struct verdict verdict = {
-      .can_match = can_be_foreign(check->files, metric->plugin),
+static struct metric_match
+match_metric(const struct unmatched_rules_input *input,
+             const struct selector *metric) {
+  struct metric_match match = {
+      .can_match = can_match_other_plugin(input->files, metric->plugin),
   };
-  for (size_t i = 0; i < emitted_len && !verdict.can_match; i++) {
-    const struct emitted *family = &emitted[i];
-    size_t unused = 0;
-    if (!can_be_plugin(metric->plugin, family->plugin)) {
+  for (size_t i = 0; i < metric_catalogue_len && !match.can_match; i++) {
+    const struct metric_catalogue_entry *entry = &metric_catalogue[i];
+    if (!can_match_plugin(metric->plugin, entry->plugin)) {
       continue;
     }
-    verdict.plugin = family->plugin;
-    if (!daemon_loads(check->files, family->plugin, &unused)) {
+    match.plugin = entry->plugin;
+    if (!config_files_find_load(input->files, entry->plugin, NULL)) {
       continue;
     }
-    verdict.is_loaded = true;
-    if (!can_be_instance(check, family, metric->plugin)) {
+    match.is_loaded = true;
+    if (!can_match_instance(input, entry, metric->plugin)) {
       continue;
     }
-    verdict.has_instance = true;
-    verdict.types = family->types;
-    verdict.can_match = emitted_has_type(family, metric->type);
+    match.has_instance = true;
+    match.types = entry->types;
+    match.can_match = metric_catalogue_has_type(entry, metric->type);
   }
-  return verdict;
+  return match;
 }
 
-/* ---- findings ---- */
+/* ---- reports ---- */
 
-static void say(const struct config_place *place, const char *rule,
-                const char *metric, const struct selector *selector,
-                const struct verdict *verdict, struct findings *findings) {
-  if (verdict->plugin == NULL) {
-    findings_warn(findings, place,
-                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: no "
-                  "plugin is loaded that sends \"%s\"",
-                  rule, metric, selector->plugin);
-  } else if (!verdict->is_loaded) {
-    findings_warn(findings, place,
-                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s is "
-                  "not loaded",
-                  rule, metric, verdict->plugin);
-  } else if (!verdict->has_instance) {
-    findings_warn(findings, place,
-                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s is "
-                  "loaded, and no block of it is called so",
-                  rule, metric, verdict->plugin);
+/* Finds the NUMBER-th <KEY> of our blocks, in the order of reading. */
+static struct config_files_place
+find_block_place(const struct config_files *files, const char *key,
+                 size_t number) {
+  for (size_t i = 0; i < files->statements_len; i++) {
+    const struct config_files_statement *statement = &files->statements[i];
+    if (!config_files_is_plugin(statement->item, "resource_alert")) {
+      continue;
+    }
+    for (size_t j = 0; j < statement->item->children_len; j++) {
+      const struct config_item *child = &statement->item->children[j];
+      if (strcasecmp(child->key, key) == 0 && number-- == 0) {
+        return config_files_place_of(statement, child);
+      }
+    }
+  }
+  return (struct config_files_place){.path = "?"};
+}
+
+/* Explains why METRIC can match nothing. */
+static void report_unmatched(const struct config_files_place *place,
+                             const char *rule, const char *metric,
+                             const struct selector *selector,
+                             const struct metric_match *match,
+                             struct diagnostics *diagnostics) {
+  char reason[1024];
+  if (match->plugin == NULL) {
+    (void)snprintf(reason, sizeof(reason),
+                   "no loaded plugin sends values of \"%s\"", selector->plugin);
+  } else if (!match->is_loaded) {
+    (void)snprintf(reason, sizeof(reason), "%s is not loaded", match->plugin);
+  } else if (!match->has_instance) {
+    (void)snprintf(reason, sizeof(reason),
+                   "%s is loaded, but has no block of this name",
+                   match->plugin);
   } else {
-    findings_warn(findings, place,
-                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: there "
-                  "%s sends %s",
-                  rule, metric, verdict->plugin, verdict->types);
+    (void)snprintf(reason, sizeof(reason), "for this instance %s sends %s",
+                   match->plugin, match->types);
   }
+  diagnostics_warn(diagnostics, place,
+                   "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s",
+                   rule, metric, reason);
 }
 
-static int check_rule(const struct rule_check *check,
-                      const struct threshold_options *rule,
-                      const struct config_place *place,
-                      struct findings *findings) {
+static int check_rule_metrics(const struct unmatched_rules_input *input,
+                              const struct threshold_options *rule,
+                              const struct config_files_place *place,
+                              struct diagnostics *diagnostics) {
   for (size_t i = 0; i < rule->metrics.len; i++) {
     struct selector selector;
     const char *metric = rule->metrics.items[i];
@@ -218,20 +215,21 @@ static int check_rule(const struct rule_check *check,
       return code;
     }
     if (code != 0) {
-      continue; /* the table has said so */
+      continue; /* reported with the mistakes of the block */
     }
-    struct verdict verdict = judge(check, &selector);
-    if (!verdict.can_match) {
-      say(place, rule->head.label, metric, &selector, &verdict, findings);
+    struct metric_match match = match_metric(input, &selector);
+    if (!match.can_match) {
+      report_unmatched(place, rule->head.label, metric, &selector, &match,
+                       diagnostics);
     }
     selector_fini(&selector);
   }
   return 0;
 }
 
-static int check_responses(const struct rule_check *check,
-                           struct findings *findings) {
-  const struct resource_alert_options *options = check->resource_alert;
+static int check_response_rules(const struct unmatched_rules_input *input,
+                                struct diagnostics *diagnostics) {
+  const struct resource_alert_options *options = input->resource_alert;
   size_t len = 0;
   const char **names = resource_alert_rule_names(options, &len);
   if (names == NULL) {
@@ -245,25 +243,28 @@ static int check_responses(const struct rule_check *check,
     one.responses.len = 1;
     struct error error = {{0}};
     if (responses_check(&one, &all, &error) != 0) {
-      const struct config_place place = place_of(check->files, "Response", i);
-      findings_error(findings, &place, "%s", error.text);
+      const struct config_files_place place =
+          find_block_place(input->files, "Response", i);
+      diagnostics_error(diagnostics, &place, "%s", error.text);
     }
   }
   free(names);
   return 0;
 }
 
-int rule_check(const struct rule_check *check, struct findings *findings) {
-  if (check->resource_alert == NULL) {
+int unmatched_rules_check(const struct unmatched_rules_input *input,
+                          struct diagnostics *diagnostics) {
+  if (input->resource_alert == NULL) {
     return 0;
   }
-  const struct option_blocks *blocks = &check->resource_alert->thresholds;
+  const struct option_blocks *blocks = &input->resource_alert->thresholds;
   const struct threshold_options *rules = blocks->items;
-  bool is_open = listens(check->files);
-  int code = check_responses(check, findings);
+  bool is_open = receives_from_network(input->files);
+  int code = check_response_rules(input, diagnostics);
   for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {
-    const struct config_place place = place_of(check->files, "Threshold", i);
-    code = check_rule(check, &rules[i], &place, findings);
+    const struct config_files_place place =
+        find_block_place(input->files, "Threshold", i);
+    code = check_rule_metrics(input, &rules[i], &place, diagnostics);
   }
   return code;
 }

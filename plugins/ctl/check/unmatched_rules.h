@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unmatched_rules: rules that nothing can feed, responses that name no rule. */
+/* unmatched_rules: finds rules whose metrics no configured plugin sends, and
+ * responses that name no rule. */
 #ifndef CTL_CHECK_UNMATCHED_RULES_H
 #define CTL_CHECK_UNMATCHED_RULES_H
 
@@ -9,16 +10,18 @@
 #include "resource_alert/options.h"
 #include "session_log/options.h"
 
-/* The parsed options of the plugins that are configured; NULL for one whose
- * configuration has mistakes. */
-struct rule_check {
+/* The configuration, and the parsed options of each plugin; NULL for one whose
+ * blocks have mistakes. */
+struct unmatched_rules_input {
   const struct config_files *files;
   const struct dbpool_options *dbpool;
   const struct session_log_options *session_log;
   const struct resource_alert_options *resource_alert;
 };
 
-/* Does nothing where resource_alert is NULL. Returns 0 or -ENOMEM. */
-int rule_check(const struct rule_check *check, struct findings *findings);
+/* Reports what it finds; nothing where resource_alert is NULL.
+ * Returns 0 or -ENOMEM. */
+int unmatched_rules_check(const struct unmatched_rules_input *input,
+                          struct diagnostics *diagnostics);
 
 #endif

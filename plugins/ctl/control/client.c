@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client: asks the daemon over its ControlSocket. */
+/* client: sends requests to the daemon over its ControlSocket. */
 #include "ctl/control/client.h"
 
 #include <curl/curl.h>
@@ -11,36 +11,39 @@
 
 #include "resource_alert/status/status.h"
 
-#define ANSWER_BYTES_MAX ((size_t)64 << 20)
-#define ANSWER_S 10L
+#define RESPONSE_BYTES_MAX ((size_t)64 << 20)
+#define RESPONSE_TIMEOUT_S 10L
 
-struct answer {
+struct client_response {
   char *text;
   size_t bytes;
 };
 
-static size_t take(char *data, size_t size, size_t count, void *context) {
-  struct answer *answer = context;
+/* libcurl's write callback. */
+static size_t append_response(char *data, size_t size, size_t count,
+                              void *context) {
+  struct client_response *response = context;
   size_t bytes = size * count;
-  if (bytes > ANSWER_BYTES_MAX - answer->bytes) {
+  if (bytes > RESPONSE_BYTES_MAX - response->bytes) {
     return 0;
   }
-  char *larger = realloc(answer->text, answer->bytes + bytes + 1);
+  char *larger = realloc(response->text, response->bytes + bytes + 1);
   if (larger == NULL) {
     return 0;
   }
-  answer->text = larger;
-  memcpy(larger + answer->bytes, data, bytes);
-  answer->bytes += bytes;
+  response->text = larger;
+  memcpy(larger + response->bytes, data, bytes);
+  response->bytes += bytes;
   return bytes;
 }
 
-/* Why nobody answers, in a sentence that says what to do. */
-static void explain(const char *socket, CURLcode code, struct error *error) {
+/* Explains why there is no response, and what to do. */
+static void explain_failure(const char *socket, CURLcode code,
+                            struct error *error) {
   struct stat status;
   if (stat(socket, &status) != 0 && errno == ENOENT) {
     (void)error_set(error, -ENOENT,
-                    "%s is not there: collectd does not run, or its "
+                    "%s does not exist: collectd is not running, or its "
                     "configuration has no ControlSocket \"%s\"",
                     socket, socket);
   } else if (errno == EACCES) {
@@ -51,48 +54,49 @@ static void explain(const char *socket, CURLcode code, struct error *error) {
   } else if (!S_ISSOCK(status.st_mode)) {
     (void)error_set(error, -ENOTSOCK, "%s is not a socket", socket);
   } else {
-    (void)error_set(error, -ECONNREFUSED, "%s: nobody answers: %s", socket,
+    (void)error_set(error, -ECONNREFUSED, "%s: no response: %s", socket,
                     curl_easy_strerror(code));
   }
 }
 
-/* Returns the HTTP status; 0 with a text. */
-static long transfer(CURL *curl, const char *socket, struct error *error) {
+/* Returns the HTTP status; 0 after a failure. */
+static long send_request(CURL *curl, const char *socket, struct error *error) {
   long status = 0;
   errno = 0;
   CURLcode code = curl_easy_perform(curl);
   if (code != CURLE_OK) {
-    explain(socket, code, error);
+    explain_failure(socket, code, error);
     return 0;
   }
   (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   return status;
 }
 
-/* Answers to orders have no version. */
-static bool is_of_this_version(const json_t *json) {
+/* Responses to commands have no version. */
+static bool is_known_version(const json_t *json) {
   const json_t *version = json_object_get(json, "version");
   return version == NULL || json_integer_value(version) == STATUS_VERSION;
 }
 
-static json_t *read_answer(const struct answer *answer, long status,
-                           const char *socket, struct error *error) {
-  json_t *json = answer->text == NULL
+static json_t *read_response(const struct client_response *response,
+                             long status, const char *socket,
+                             struct error *error) {
+  json_t *json = response->text == NULL
                      ? NULL
-                     : json_loadb(answer->text, answer->bytes, 0, NULL);
+                     : json_loadb(response->text, response->bytes, 0, NULL);
   const char *reason = json_string_value(json_object_get(json, "error"));
   if (reason != NULL) {
     (void)error_set(error, -EINVAL, "%s", reason);
   } else if (json == NULL || status == 404) {
     (void)error_set(error, -EPROTO,
-                    "%s: what answers there (HTTP %ld, %s) is no daemon with "
-                    "resource_alert, or one of another version",
-                    socket, status, json == NULL ? "no JSON" : "JSON");
-  } else if (!is_of_this_version(json)) {
+                    "%s: the response (HTTP %ld, %s) is not that of collectd "
+                    "with resource_alert, or comes from another version",
+                    socket, status, json == NULL ? "not JSON" : "JSON");
+  } else if (!is_known_version(json)) {
     (void)error_set(
         error, -EPROTO,
-        "%s: the daemon answers in version %lld, this program "
-        "reads %d: install one release of both",
+        "%s: the daemon sends version %lld, this program reads %d: "
+        "install the same release of both",
         socket, (long long)json_integer_value(json_object_get(json, "version")),
         STATUS_VERSION);
   } else {
@@ -102,13 +106,13 @@ static json_t *read_answer(const struct answer *answer, long status,
   return NULL;
 }
 
-json_t *client_ask(const char *socket, const char *path, const json_t *body,
-                   struct error *error) {
+json_t *client_request(const char *socket, const char *path, const json_t *body,
+                       struct error *error) {
   socket = socket == NULL ? CLIENT_SOCKET : socket;
   char url[128];
   (void)snprintf(url, sizeof(url), "http://localhost%s", path);
   char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
-  struct answer answer = {0};
+  struct client_response response = {0};
   json_t *json = NULL;
   CURL *curl = curl_easy_init();
   if (curl == NULL) {
@@ -117,19 +121,19 @@ json_t *client_ask(const char *socket, const char *path, const json_t *body,
     (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_S);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, RESPONSE_TIMEOUT_S);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_response);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
     if (text != NULL) {
       (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
     }
-    long status = transfer(curl, socket, error);
+    long status = send_request(curl, socket, error);
     if (status != 0) {
-      json = read_answer(&answer, status, socket, error);
+      json = read_response(&response, status, socket, error);
     }
     curl_easy_cleanup(curl);
   }
-  free(answer.text);
+  free(response.text);
   free(text);
   return json;
 }

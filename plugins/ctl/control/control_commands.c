@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* control_commands: what the daemon is told: silence, mode, release, clear,
- * drill. */
+/* control_commands: the commands that change what the daemon does. */
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +8,14 @@
 
 #include "ctl/command.h"
 #include "ctl/control/client.h"
-#include "ctl/duration.h"
+
+#define SILENCE_DEFAULT_S 3600
 
 enum { SILENCE_SOCKET, SILENCE_FOR, SILENCE_COMMENT, SILENCE_END };
-enum { ORDER_SOCKET };
+enum { CONTROL_SOCKET };
 
-/* Who gives the order, for the journal: behind sudo the person. */
-static const char *who_am_i(void) {
+/* Who sends the command, for the journal: the person behind sudo. */
+static const char *find_user_name(void) {
   const char *sudo = getenv("SUDO_USER");
   if (sudo != NULL && sudo[0] != '\0') {
     return sudo;
@@ -24,19 +24,31 @@ static const char *who_am_i(void) {
   return entry == NULL ? "unknown" : entry->pw_name;
 }
 
-/* order: taken. */
-static int give(const char *socket, const char *path, json_t *order,
-                const char *done) {
+/* Sends the request and prints DONE when the daemon accepted it.
+ * request: taken. */
+static int send_command(const char *socket, const char *path, json_t *request,
+                        const char *done) {
   struct error error = {{0}};
-  (void)json_object_set_new(order, "who", json_string(who_am_i()));
-  json_t *answer = client_ask(socket, path, order, &error);
-  json_decref(order);
-  if (answer == NULL) {
+  (void)json_object_set_new(request, "who", json_string(find_user_name()));
+  json_t *response = client_request(socket, path, request, &error);
+  json_decref(request);
+  if (response == NULL) {
     return command_fail("%s", error.text);
   }
-  json_decref(answer);
+  json_decref(response);
   (void)printf("%s\n", done);
   return COMMAND_OKAY;
+}
+
+/* {"response": NAME} of the operand at INDEX; {} for all responses. */
+static json_t *make_response_request(const struct command_line *line,
+                                     int index) {
+  json_t *request = json_object();
+  if (line->operands_len > index) {
+    (void)json_object_set_new(request, "response",
+                              json_string(line->operands[index]));
+  }
+  return request;
 }
 
 static int run_silence(const struct command_line *line) {
@@ -44,62 +56,57 @@ static int run_silence(const struct command_line *line) {
   const char *socket = line->flags[SILENCE_SOCKET];
   const char *name = line->operands[0];
   if (line->flags[SILENCE_END] != NULL) {
-    return give(socket, "/unsilence", json_pack("{ss}", "name", name),
-                "the silence has ended");
+    return send_command(socket, "/unsilence", json_pack("{ss}", "name", name),
+                        "the silence has ended");
   }
-  const char *lasting = line->flags[SILENCE_FOR];
-  double for_s = 3600;
-  if (lasting != NULL && duration_parse(lasting, &for_s, &error) != 0) {
+  const char *duration = line->flags[SILENCE_FOR];
+  double for_s = SILENCE_DEFAULT_S;
+  if (duration != NULL &&
+      command_read_duration(duration, &for_s, &error) != 0) {
     return command_fail("silence: --for %s", error.text);
   }
   const char *comment = line->flags[SILENCE_COMMENT];
-  json_t *order = json_pack("{ss sf ss}", "name", name, "for_s", for_s,
-                            "comment", comment == NULL ? "" : comment);
-  return order == NULL ? command_fail("silence: the texts are not UTF-8")
-                       : give(socket, "/silence", order, "silenced");
-}
-
-/* {"response": NAME} of the operand at INDEX, if it is there. */
-static json_t *response_order(const struct command_line *line, int index) {
-  json_t *order = json_object();
-  if (line->operands_len > index) {
-    (void)json_object_set_new(order, "response",
-                              json_string(line->operands[index]));
-  }
-  return order;
+  json_t *request = json_pack("{ss sf ss}", "name", name, "for_s", for_s,
+                              "comment", comment == NULL ? "" : comment);
+  return request == NULL
+             ? command_fail("silence: the texts are not UTF-8")
+             : send_command(socket, "/silence", request, "silenced");
 }
 
 static int run_mode(const struct command_line *line) {
-  json_t *order = response_order(line, 1);
-  (void)json_object_set_new(order, "mode", json_string(line->operands[0]));
-  return give(line->flags[ORDER_SOCKET], "/mode", order, "ordered");
+  json_t *request = make_response_request(line, 1);
+  (void)json_object_set_new(request, "mode", json_string(line->operands[0]));
+  return send_command(line->flags[CONTROL_SOCKET], "/mode", request,
+                      "mode change requested");
 }
 
-static int run_release(const struct command_line *line) {
-  return give(line->flags[ORDER_SOCKET], "/release", response_order(line, 0),
-              "ordered: what is engaged is undone");
+static int run_deactivate(const struct command_line *line) {
+  return send_command(line->flags[CONTROL_SOCKET], "/deactivate",
+                      make_response_request(line, 0), "deactivation requested");
 }
 
-static int run_clear(const struct command_line *line) {
-  return give(line->flags[ORDER_SOCKET], "/clear", response_order(line, 0),
-              "ordered: the brake is free");
+static int run_reset(const struct command_line *line) {
+  return send_command(line->flags[CONTROL_SOCKET], "/reset",
+                      make_response_request(line, 0),
+                      "rate limit reset requested");
 }
 
-static int run_drill(const struct command_line *line) {
-  return give(line->flags[ORDER_SOCKET], "/drill", response_order(line, 0),
-              "ordered: status shows how each action's rehearsal went");
+static int run_self_test(const struct command_line *line) {
+  return send_command(line->flags[CONTROL_SOCKET], "/self-test",
+                      make_response_request(line, 0),
+                      "self-test requested; status shows each action's result");
 }
 
 static const struct command_flag silence_flags[] = {
     [SILENCE_SOCKET] = CLIENT_SOCKET_FLAG,
     [SILENCE_FOR] = {"for", "DURATION",
                      "how long: 90s, 15m, 2h, 7d (default: 1h)"},
-    [SILENCE_COMMENT] = {"comment", "TEXT", "why, for those who wonder"},
-    [SILENCE_END] = {"end", NULL, "end the silence of that name instead"},
+    [SILENCE_COMMENT] = {"comment", "TEXT", "the reason, shown with it"},
+    [SILENCE_END] = {"end", NULL, "end the silence with that name instead"},
 };
 
-static const struct command_flag order_flags[] = {
-    [ORDER_SOCKET] = CLIENT_SOCKET_FLAG,
+static const struct command_flag control_flags[] = {
+    [CONTROL_SOCKET] = CLIENT_SOCKET_FLAG,
 };
 
 const struct command silence_command = {
@@ -107,13 +114,12 @@ const struct command silence_command = {
     .operands = "NAME",
     .operands_min = 1,
     .operands_max = 1,
-    .summary = "tell nobody of a rule or series for a while",
+    .summary = "suppress the notifications of a rule or series for a while",
     .help =
         "I<NAME> is a rule, or a pattern with C<*>, C<?> and C<[a-z]> for "
-        "rules or for series such as C<web1/dbpool-*/*>. States are judged, "
-        "shown and written to the journal all the same, and responses act; "
-        "only notifications are kept back. A silence is kept over a "
-        "restart",
+        "rules or for series such as C<web1/dbpool-*/*>. Only notifications "
+        "are suppressed: rules are evaluated, shown and journaled as usual, "
+        "and responses act. A silence survives a restart",
     .flags = silence_flags,
     .flags_len = sizeof(silence_flags) / sizeof(silence_flags[0]),
     .run = run_silence,
@@ -125,50 +131,49 @@ const struct command mode_command = {
     .words = "auto dryrun off configured",
     .operands_min = 1,
     .operands_max = 2,
-    .summary = "let responses act (auto), only decide (dryrun), or rest (off)",
-    .help = "In place of the configured modes of the plugin and of "
-            "I<RESPONSE>, or of all responses; an action's own stricter "
-            "B<Mode> still counts. C<configured> goes back to what the "
-            "configuration says. Kept over a restart",
-    .flags = order_flags,
+    .summary = "let responses act (auto), only decide (dryrun), or stop (off)",
+    .help = "Overrides the configured B<Mode> of the plugin and of "
+            "I<RESPONSE>, or of all responses; a stricter B<Mode> of an action "
+            "still counts. C<configured> returns to the configuration. The "
+            "override survives a restart",
+    .flags = control_flags,
     .flags_len = 1,
     .run = run_mode,
 };
 
-const struct command release_command = {
-    .name = "release",
+const struct command deactivate_command = {
+    .name = "deactivate",
     .operands = "[RESPONSE]",
     .operands_max = 1,
-    .summary = "undo what a response has done, now",
-    .help = "Of I<RESPONSE>, or of all. It engages again only after its rules "
-            "have been calm",
-    .flags = order_flags,
+    .summary = "undo the actions of a response now",
+    .help = "Undoes I<RESPONSE>, or all responses. A response engages again "
+            "only after its rules have been OKAY",
+    .flags = control_flags,
     .flags_len = 1,
-    .run = run_release,
+    .run = run_deactivate,
 };
 
-const struct command clear_command = {
-    .name = "clear",
+const struct command reset_command = {
+    .name = "reset",
     .operands = "[RESPONSE]",
     .operands_max = 1,
-    .summary = "free a response that has acted too often",
-    .help =
-        "A response that reached its B<MaxActionsPerHour> an hour acts no more "
-        "until a person has looked",
-    .flags = order_flags,
+    .summary = "reset a tripped rate limit",
+    .help = "A response that has taken B<MaxActionsPerHour> actions within an "
+            "hour takes no further ones until a person resets it",
+    .flags = control_flags,
     .flags_len = 1,
-    .run = run_clear,
+    .run = run_reset,
 };
 
-const struct command drill_command = {
-    .name = "drill",
+const struct command self_test_command = {
+    .name = "self-test",
     .operands = "[RESPONSE]",
     .operands_max = 1,
-    .summary = "rehearse every action without doing it",
-    .help = "Each action asks its target as far as that can be done without "
-            "changing anything; C<resource-alertctl status --json> and the "
-            "status page show what came of it",
-    .flags = order_flags,
+    .summary = "test the target of every action without changing it",
+    .help = "Each action contacts its target and does all that changes "
+            "nothing; C<resource-alertctl status --json> and the status page "
+            "show the results",
+    .flags = control_flags,
     .flags_len = 1,
-    .run = run_drill,
+    .run = run_self_test,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* journal_command: the journal for people: filtered, and followed. */
+/* journal_command: prints the journal: filtered, and followed like tail -F. */
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
@@ -13,11 +13,11 @@
 #include "ctl/terminal.h"
 
 #define JOURNAL_PATH "/var/log/collectd/resource_alert.jsonl"
-#define LOOK_MS 200
+#define FOLLOW_INTERVAL_MS 200
 
 enum { FLAG_FILE, FLAG_EVENT, FLAG_NAME, FLAG_FOLLOW, FLAG_JSON };
 
-static bool is_wanted(const struct command_line *line, const json_t *event) {
+static bool is_selected(const struct command_line *line, const json_t *event) {
   const char *kind = json_string_value(json_object_get(event, "event"));
   const char *rule = json_string_value(json_object_get(event, "rule"));
   const char *response = json_string_value(json_object_get(event, "response"));
@@ -30,7 +30,7 @@ static bool is_wanted(const struct command_line *line, const json_t *event) {
           (name != NULL && glob_matches(wanted_name, name)));
 }
 
-/* "time event", then each further member as name=value. */
+/* Prints "time event", then each further member as name=value. */
 static void print_event(const json_t *event) {
   char text[1024];
   (void)printf("%s ", terminal_text(event, "time", text, sizeof(text)));
@@ -56,12 +56,12 @@ static void print_event(const json_t *event) {
   (void)fputc('\n', stdout);
 }
 
-static void take_line(const struct command_line *line, const char *text,
-                      size_t *bad) {
+static void print_line(const struct command_line *line, const char *text,
+                       size_t *bad) {
   json_t *event = json_loads(text, 0, NULL);
   if (!json_is_object(event)) {
     (*bad)++;
-  } else if (is_wanted(line, event)) {
+  } else if (is_selected(line, event)) {
     if (line->flags[FLAG_JSON] != NULL) {
       (void)fputs(text, stdout);
     } else {
@@ -71,10 +71,10 @@ static void take_line(const struct command_line *line, const char *text,
   json_decref(event);
 }
 
-/* Reads whole lines up to the end; a last line that is still being written is
- * left for the next look. */
-static void read_lines(const struct command_line *line, FILE *file,
-                       size_t *bad) {
+/* Prints whole lines up to the end; a last line that is still being written is
+ * left for the next time. */
+static void print_new_lines(const struct command_line *line, FILE *file,
+                            size_t *bad) {
   char *text = NULL;
   size_t capacity = 0;
   long at = ftell(file);
@@ -84,7 +84,7 @@ static void read_lines(const struct command_line *line, FILE *file,
       break;
     }
     at = ftell(file);
-    take_line(line, text, bad);
+    print_line(line, text, bad);
   }
   free(text);
   clearerr(file);
@@ -92,29 +92,29 @@ static void read_lines(const struct command_line *line, FILE *file,
   (void)fflush(stdout);
 }
 
-static bool was_moved(const char *path, FILE *file) {
+static bool was_rotated(const char *path, FILE *file) {
   struct stat named;
   struct stat opened;
   return stat(path, &named) == 0 && fstat(fileno(file), &opened) == 0 &&
          (named.st_ino != opened.st_ino || named.st_size < opened.st_size);
 }
 
-static void follow(const struct command_line *line, const char *path,
-                   FILE **file, size_t *bad) {
+static void follow_journal(const struct command_line *line, const char *path,
+                           FILE **file, size_t *bad) {
   while (ferror(stdout) == 0) {
-    (void)poll(NULL, 0, LOOK_MS);
-    bool is_moved = was_moved(path, *file);
-    read_lines(line, *file, bad);
-    FILE *next = is_moved ? fopen(path, "re") : NULL;
+    (void)poll(NULL, 0, FOLLOW_INTERVAL_MS);
+    bool is_rotated = was_rotated(path, *file);
+    print_new_lines(line, *file, bad);
+    FILE *next = is_rotated ? fopen(path, "re") : NULL;
     if (next != NULL) {
       (void)fclose(*file);
       *file = next;
-      read_lines(line, *file, bad);
+      print_new_lines(line, *file, bad);
     }
   }
 }
 
-static int run(const struct command_line *line) {
+static int run_journal(const struct command_line *line) {
   const char *path =
       line->flags[FLAG_FILE] == NULL ? JOURNAL_PATH : line->flags[FLAG_FILE];
   FILE *file = fopen(path, "re");
@@ -127,35 +127,35 @@ static int run(const struct command_line *line) {
     return command_fail("%s is not a file", path);
   }
   size_t bad = 0;
-  read_lines(line, file, &bad);
+  print_new_lines(line, file, &bad);
   if (line->flags[FLAG_FOLLOW] != NULL) {
-    follow(line, path, &file, &bad);
+    follow_journal(line, path, &file, &bad);
   }
   (void)fclose(file);
   if (bad > 0) {
-    (void)command_fail("%s: passed over %zu line(s) that are no JSON objects",
+    (void)command_fail("%s: ignored %zu line(s) that are not JSON objects",
                        path, bad);
     return COMMAND_WARNING;
   }
   return COMMAND_OKAY;
 }
 
-static const struct command_flag flags[] = {
+static const struct command_flag journal_flags[] = {
     [FLAG_FILE] = {"file", "PATH", "the journal (default: " JOURNAL_PATH ")"},
     [FLAG_EVENT] = {"event", "KIND",
-                    "only such events: state, response, action, silence ..."},
-    [FLAG_NAME] = {"name", "PATTERN", "only of such rules or responses"},
+                    "only events of this kind: state, response, action ..."},
+    [FLAG_NAME] = {"name", "PATTERN", "only rules or responses that match"},
     [FLAG_FOLLOW] = {"follow", NULL,
-                     "go on as lines are added, over rotations; until Ctrl-C"},
-    [FLAG_JSON] = {"json", NULL, "the lines as they stand in the file"},
+                     "wait for new lines, also after a rotation; until Ctrl-C"},
+    [FLAG_JSON] = {"json", NULL, "print the lines unchanged"},
 };
 
 const struct command journal_command = {
     .name = "journal",
     .operands = "",
-    .summary = "what happened, from the journal",
-    .help = "Reads the file, so it works while collectd does not",
-    .flags = flags,
-    .flags_len = sizeof(flags) / sizeof(flags[0]),
-    .run = run,
+    .summary = "show the events of the journal",
+    .help = "Reads the file, so it also works while collectd is stopped",
+    .flags = journal_flags,
+    .flags_len = sizeof(journal_flags) / sizeof(journal_flags[0]),
+    .run = run_journal,
 };

@@ -1,13 +1,168 @@
 /* SPDX-License-Identifier: MIT */
-/* status_command: status and watch. */
+/* status_command: prints the daemon's status as a table, once or repeatedly. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/command.h"
 #include "ctl/control/client.h"
-#include "ctl/control/status_text.h"
-#include "ctl/duration.h"
+#include "ctl/terminal.h"
+
+#define CELL_BYTES 512
+
+/* Returns the enum command_result for the worst rule. */
+static int status_result(const json_t *status) {
+  const char *worst = json_string_value(json_object_get(status, "worst"));
+  if (worst == NULL) {
+    return COMMAND_UNKNOWN;
+  }
+  if (strcmp(worst, "FAILURE") == 0) {
+    return COMMAND_FAILURE;
+  }
+  if (strcmp(worst, "UNKNOWN") == 0) {
+    return COMMAND_UNKNOWN;
+  }
+  return strcmp(worst, "OKAY") == 0 ? COMMAND_OKAY : COMMAND_WARNING;
+}
+
+static void format_rule_value(const json_t *rule, char *text, size_t bytes) {
+  const json_t *value = json_object_get(rule, "value");
+  char unit[64];
+  (void)terminal_text(rule, "unit", unit, sizeof(unit));
+  if (json_is_number(value)) {
+    (void)snprintf(text, bytes, "%.6g%s%s", json_number_value(value),
+                   unit[0] == '\0' ? "" : " ", unit);
+  } else {
+    (void)snprintf(text, bytes, "-");
+  }
+}
+
+/* ">80 >95", the warning's limits before the failure's. */
+static void format_rule_limits(const json_t *rule, char *text, size_t bytes) {
+  static const struct {
+    const char *name;
+    char sign;
+  } limits[] = {{"warning_min", '<'},
+                {"warning_max", '>'},
+                {"failure_min", '<'},
+                {"failure_max", '>'}};
+  const json_t *object = json_object_get(rule, "limits");
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < 4; i++) {
+    const json_t *limit = json_object_get(object, limits[i].name);
+    if (json_is_number(limit) && used < bytes) {
+      int length =
+          snprintf(text + used, bytes - used, "%s%c%.6g", used == 0 ? "" : " ",
+                   limits[i].sign, json_number_value(limit));
+      used += length > 0 ? (size_t)length : 0;
+    }
+  }
+}
+
+static void format_since(const json_t *object, double now_s, char *text,
+                         size_t bytes) {
+  const json_t *since = json_object_get(object, "since");
+  (void)snprintf(text, bytes, "-");
+  if (json_is_number(since)) {
+    terminal_format_age(now_s - json_number_value(since), text, bytes);
+  }
+}
+
+/* The name of the worst series, and how many more there are. */
+static void format_series_names(const json_t *rule, char *text, size_t bytes) {
+  const json_t *series = json_object_get(rule, "series");
+  json_int_t count = json_integer_value(json_object_get(rule, "series_count"));
+  if (count == 0) {
+    (void)snprintf(text, bytes, "no series matches yet");
+    return;
+  }
+  (void)terminal_text(json_array_get(series, 0), "name", text, bytes);
+  if (count > 1) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, bytes - used, " and %lld more",
+                   (long long)count - 1);
+  }
+}
+
+static void print_rule(const json_t *rule, double now_s, int columns) {
+  char state[32], name[CELL_BYTES], value[96], limits[128], since[48];
+  char series[CELL_BYTES];
+  (void)terminal_text(rule, "state", state, sizeof(state));
+  (void)terminal_text(rule, "name", name, sizeof(name));
+  format_rule_value(rule, value, sizeof(value));
+  format_rule_limits(rule, limits, sizeof(limits));
+  format_since(rule, now_s, since, sizeof(since));
+  format_series_names(rule, series, sizeof(series));
+  terminal_print_state(state, 8);
+  int left = columns - 66;
+  (void)printf(" %-18.18s %12.12s  %-12s %-11s", name, value, limits, since);
+  if (left >= 12) {
+    (void)printf(" %.*s", left, series);
+  }
+  (void)printf("%s\n", json_is_true(json_object_get(rule, "silenced"))
+                           ? " (silenced)"
+                           : "");
+}
+
+static void print_response(const json_t *response, double now_s) {
+  char state[32], name[CELL_BYTES], since[48], next[CELL_BYTES], mode[32];
+  (void)terminal_text(response, "state", state, sizeof(state));
+  (void)terminal_text(response, "name", name, sizeof(name));
+  (void)terminal_text(response, "next", next, sizeof(next));
+  (void)terminal_text(response, "mode", mode, sizeof(mode));
+  format_since(response, now_s, since, sizeof(since));
+  terminal_print_state(state, 9);
+  (void)printf(" %-18.18s %-7s %-11s %s%s\n", name, mode, since, next,
+               json_is_true(json_object_get(response, "latched"))
+                   ? " (rate limit tripped; resource-alertctl reset)"
+                   : "");
+}
+
+static void print_silence(const json_t *silence, double now_s) {
+  char name[CELL_BYTES], who[128], comment[CELL_BYTES], left[48];
+  double until_s = json_number_value(json_object_get(silence, "until"));
+  terminal_format_age(until_s - now_s, left, sizeof(left));
+  (void)printf("silenced  %-18s %s left, by %s: %s\n",
+               terminal_text(silence, "name", name, sizeof(name)), left,
+               terminal_text(silence, "who", who, sizeof(who)),
+               terminal_text(silence, "comment", comment, sizeof(comment)));
+}
+
+static void print_status(const json_t *status) {
+  double now_s = json_number_value(json_object_get(status, "time"));
+  int columns = terminal_columns();
+  char host[CELL_BYTES], worst[32], mode[32];
+  (void)printf("%s: ", terminal_text(status, "host", host, sizeof(host)));
+  terminal_print_state(terminal_text(status, "worst", worst, sizeof(worst)), 0);
+  (void)printf(", mode %s\n\n",
+               terminal_text(status, "mode", mode, sizeof(mode)));
+  size_t index;
+  const json_t *one;
+  const json_t *rules = json_object_get(status, "rules");
+  const json_t *responses = json_object_get(status, "responses");
+  const json_t *silences = json_object_get(status, "silences");
+  (void)printf("%-8s %-18s %12s  %-12s %-11s%s\n", "STATE", "RULE", "VALUE",
+               "LIMITS", "SINCE", columns >= 78 ? " SERIES" : "");
+  for (index = 0; index < json_array_size(rules); index++) {
+    print_rule(json_array_get(rules, index), now_s, columns);
+  }
+  if (json_array_size(responses) > 0) {
+    (void)printf("\n%-9s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",
+                 "SINCE", "NEXT");
+  }
+  for (index = 0; index < json_array_size(responses); index++) {
+    print_response(json_array_get(responses, index), now_s);
+  }
+  for (index = 0; index < json_array_size(silences); index++) {
+    one = json_array_get(silences, index);
+    (void)printf("%s", index == 0 ? "\n" : "");
+    print_silence(one, now_s);
+  }
+}
+
+/* ---- the commands ---- */
 
 enum { STATUS_SOCKET, STATUS_JSON };
 enum { WATCH_SOCKET, WATCH_EVERY, WATCH_COUNT };
@@ -15,7 +170,7 @@ enum { WATCH_SOCKET, WATCH_EVERY, WATCH_COUNT };
 static int run_status(const struct command_line *line) {
   struct error error = {{0}};
   json_t *status =
-      client_ask(line->flags[STATUS_SOCKET], "/status", NULL, &error);
+      client_request(line->flags[STATUS_SOCKET], "/status", NULL, &error);
   if (status == NULL) {
     return command_fail("%s", error.text);
   }
@@ -23,9 +178,9 @@ static int run_status(const struct command_line *line) {
     (void)json_dumpf(status, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);
   } else {
-    status_text_print(status);
+    print_status(status);
   }
-  int result = status_text_result(status);
+  int result = status_result(status);
   json_decref(status);
   return result;
 }
@@ -35,7 +190,7 @@ static int run_watch(const struct command_line *line) {
   double every_s = 2;
   long count = 0;
   if (line->flags[WATCH_EVERY] != NULL &&
-      duration_parse(line->flags[WATCH_EVERY], &every_s, &error) != 0) {
+      command_read_duration(line->flags[WATCH_EVERY], &every_s, &error) != 0) {
     return command_fail("watch: --every %s", error.text);
   }
   if (line->flags[WATCH_COUNT] != NULL) {
@@ -47,14 +202,14 @@ static int run_watch(const struct command_line *line) {
       (void)poll(NULL, 0, (int)(every_s * 1000));
     }
     json_t *status =
-        client_ask(line->flags[WATCH_SOCKET], "/status", NULL, &error);
+        client_request(line->flags[WATCH_SOCKET], "/status", NULL, &error);
     (void)fputs("\033[H\033[2J", stdout);
     if (status == NULL) {
       (void)printf("%s\n", error.text);
       result = COMMAND_UNKNOWN;
     } else {
-      status_text_print(status);
-      result = status_text_result(status);
+      print_status(status);
+      result = status_result(status);
     }
     (void)fflush(stdout);
     json_decref(status);
@@ -64,24 +219,26 @@ static int run_watch(const struct command_line *line) {
 
 static const struct command_flag status_flags[] = {
     [STATUS_SOCKET] = CLIENT_SOCKET_FLAG,
-    [STATUS_JSON] = {"json", NULL, "all of it, as JSON"},
+    [STATUS_JSON] = {"json", NULL, "print everything as JSON"},
 };
 
 static const struct command_flag watch_flags[] = {
     [WATCH_SOCKET] = CLIENT_SOCKET_FLAG,
-    [WATCH_EVERY] = {"every", "DURATION", "how often to look (default: 2s)"},
-    [WATCH_COUNT] = {"count", "N", "look so many times, then end"},
+    [WATCH_EVERY] = {"every", "DURATION",
+                     "the time between two updates (default: 2s)"},
+    [WATCH_COUNT] = {"count", "N", "end after N times"},
 };
 
 const struct command status_command = {
     .name = "status",
     .operands = "",
-    .summary = "what the threshold table thinks and what is done about it",
-    .help = "Rows with state, value, limits and since when, responses with "
-            "their next step, silences. The exit code is that of a monitoring "
-            "plugin: 0 where every rule is OKAY, 1 with a rule in WARNING or "
-            "MISSING, 2 with one in FAILURE, 3 where nothing is known yet or "
-            "the daemon does not answer",
+    .summary = "show the rules and the responses",
+    .help =
+        "Shows each rule with its state, value, limits and since when, each "
+        "response with its next step, and the silences. The exit code is "
+        "that of a monitoring plugin: 0 if every rule is OKAY, 1 with a "
+        "rule in WARNING or MISSING, 2 with one in FAILURE, 3 if nothing "
+        "is known yet or the daemon does not respond",
     .flags = status_flags,
     .flags_len = sizeof(status_flags) / sizeof(status_flags[0]),
     .run = run_status,
@@ -90,9 +247,9 @@ const struct command status_command = {
 const struct command watch_command = {
     .name = "watch",
     .operands = "",
-    .summary = "status, again and again",
-    .help = "Clears the screen before each look; ends with Ctrl-C. A daemon "
-            "that goes away is waited for",
+    .summary = "show the status repeatedly",
+    .help = "Clears the screen before each update; ends with Ctrl-C. While the "
+            "daemon does not respond, it shows that and tries again",
     .flags = watch_flags,
     .flags_len = sizeof(watch_flags) / sizeof(watch_flags[0]),
     .run = run_watch,

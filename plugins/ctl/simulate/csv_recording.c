@@ -1,45 +1,207 @@
 /* SPDX-License-Identifier: MIT */
-/* csv_recording: readings that were kept, all series merged by time. */
+/* csv_recording: reads what collectd's csv plugin wrote, all series merged by
+ * time. A heap holds the series by the time of their next reading, so that a
+ * month of data needs one open file and one line of memory a series. */
 #include "ctl/simulate/csv_recording.h"
 
 #include <errno.h>
+#include <ftw.h>
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "ctl/simulate/record_parts.h"
+#include "ctl/simulate/notation.h"
 
-#define DEFAULT_GAP_MS 10000 /* collectd's own interval */
+#define DEFAULT_INTERVAL_MS 10000       /* collectd's own */
+#define EPOCH_S_MAX INT64_C(9000000000) /* in 2255; nanoseconds end in 2262 */
+#define FILES_SPARE 64 /* descriptors besides those of the series */
 
-/* ---- its series ---- */
+/* One series with its files, of which one at a time is open. */
+struct recorded_series {
+  struct reading_names names;
+  struct reading_source sources[CSV_RECORDING_VALUES_MAX];
+  size_t sources_len; /* 0 until the first header was read */
+  char **paths;       /* owned, in the order of time */
+  size_t paths_len;
+  size_t next_path;
+  FILE *file; /* NULL: none is open */
+  char *line; /* of getline() */
+  size_t line_bytes;
+  bool has_point; /* the next reading is in at_ms and values */
+  int64_t at_ms;
+  uint64_t values[CSV_RECORDING_VALUES_MAX]; /* doubles or integers, by kind */
+  int64_t interval_ms; /* the smallest between two readings; 0: unknown */
+};
 
-static struct record_series *find_series(const struct record *record,
-                                         const struct reading_names *names,
-                                         const char *source) {
-  for (size_t i = record->len; i > 0; i--) {
-    struct record_series *series = record->series[i - 1];
+struct csv_recording {
+  const struct types_db *types;
+  struct recorded_series **series; /* owned; the first heap_len are the heap */
+  size_t len;
+  size_t heap_len;
+  struct csv_recording_counts counts;
+  struct recorded_series *returned; /* whose reading was returned last */
+  uint64_t values[CSV_RECORDING_VALUES_MAX]; /* of that reading */
+};
+
+/* ---- one file ---- */
+
+/* Reads "epoch,shortterm,midterm,longterm", the names of the data sources.
+ * Returns false where this file's do not fit those of the files before. */
+static bool read_csv_header(struct recorded_series *series) {
+  if (getline(&series->line, &series->line_bytes, series->file) <= 0 ||
+      strncmp(series->line, "epoch,", 6) != 0) {
+    return false;
+  }
+  size_t len = 0;
+  char *state = NULL;
+  for (char *name = strtok_r(series->line + 6, ",\r\n", &state); name != NULL;
+       name = strtok_r(NULL, ",\r\n", &state)) {
+    if (len == CSV_RECORDING_VALUES_MAX) {
+      return false;
+    }
+    (void)snprintf(series->sources[len].name, READING_NAME_BYTES, "%s", name);
+    len++;
+  }
+  bool is_same = series->sources_len == 0 || series->sources_len == len;
+  series->sources_len = is_same ? len : series->sources_len;
+  return len > 0 && is_same;
+}
+
+/* Returns where the number ends, NULL where there is none. */
+static char *read_csv_value(const char *text, enum reading_kind kind,
+                            uint64_t *ret_value) {
+  char *end = NULL;
+  union {
+    double gauge;
+    int64_t derive;
+    uint64_t raw;
+  } value;
+  switch (kind) {
+  case READING_GAUGE:
+    value.gauge = strtod(text, &end);
+    break;
+  case READING_DERIVE:
+    value.derive = strtoll(text, &end, 10);
+    break;
+  case READING_COUNTER:
+  case READING_ABSOLUTE:
+  default:
+    value.raw = strtoull(text, &end, 10);
+    break;
+  }
+  *ret_value = value.raw;
+  return end == text ? NULL : end;
+}
+
+/* Reads "1759276800.123", to the millisecond. Integers, because strtod() would
+ * take a third of a replay's time. Returns 0 for a time that is not valid. */
+static int64_t read_epoch_ms(const char *text, char **ret_end) {
+  int64_t epoch_s = strtoll(text, ret_end, 10);
+  if (epoch_s <= 0 || epoch_s > EPOCH_S_MAX) {
+    return 0;
+  }
+  int64_t epoch_ms = epoch_s * 1000;
+  char *at = *ret_end;
+  if (*at == '.') {
+    int64_t digit_ms = 100;
+    for (at++; *at >= '0' && *at <= '9'; at++) {
+      epoch_ms += (*at - '0') * digit_ms;
+      digit_ms /= 10;
+    }
+    *ret_end = at;
+  }
+  return epoch_ms;
+}
+
+/* Reads "EPOCH,VALUE,..." from the series' line. Returns false where it is not
+ * complete: collectd may be writing it. */
+static bool read_csv_line(struct recorded_series *series) {
+  char *at = NULL;
+  int64_t at_ms = read_epoch_ms(series->line, &at);
+  if (at_ms == 0) {
+    return false;
+  }
+  for (size_t i = 0; i < series->sources_len; i++) {
+    if (*at != ',' || (at = read_csv_value(at + 1, series->sources[i].kind,
+                                           &series->values[i])) == NULL) {
+      return false;
+    }
+  }
+  series->at_ms = at_ms;
+  return *at == '\n' || *at == '\r';
+}
+
+/* ---- one series ---- */
+
+static bool open_next_file(struct recorded_series *series) {
+  while (series->next_path < series->paths_len) {
+    series->file = fopen(series->paths[series->next_path++], "re");
+    if (series->file == NULL) {
+      continue;
+    }
+    if (read_csv_header(series)) {
+      return true;
+    }
+    (void)fclose(series->file);
+    series->file = NULL;
+  }
+  return false;
+}
+
+/* Reads the first reading after BEFORE_MS from the files that are left. */
+static bool read_next_point(struct recorded_series *series, int64_t before_ms,
+                            uint64_t *bad_lines) {
+  while (series->file != NULL || open_next_file(series)) {
+    if (getline(&series->line, &series->line_bytes, series->file) <= 0) {
+      (void)fclose(series->file);
+      series->file = NULL;
+    } else if (!read_csv_line(series)) {
+      (*bad_lines)++;
+    } else if (series->at_ms > before_ms) {
+      return true; /* else the clock was set back */
+    }
+  }
+  return false;
+}
+
+static void advance_series(struct csv_recording *recording,
+                           struct recorded_series *series) {
+  int64_t before_ms = series->has_point ? series->at_ms : 0;
+  series->has_point =
+      read_next_point(series, before_ms, &recording->counts.bad_lines);
+  int64_t interval_ms = series->at_ms - before_ms;
+  if (before_ms > 0 && series->has_point &&
+      (series->interval_ms == 0 || interval_ms < series->interval_ms)) {
+    series->interval_ms = interval_ms;
+  }
+}
+
+static struct recorded_series *
+find_recorded_series(const struct csv_recording *recording,
+                     const struct reading_names *names) {
+  for (size_t i = recording->len; i > 0; i--) {
+    struct recorded_series *series = recording->series[i - 1];
     if (strcmp(series->names.type_instance, names->type_instance) == 0 &&
         strcmp(series->names.type, names->type) == 0 &&
         strcmp(series->names.plugin_instance, names->plugin_instance) == 0 &&
         strcmp(series->names.plugin, names->plugin) == 0 &&
-        strcmp(series->names.host, names->host) == 0 &&
-        (series->kind == RECORD_CSV ||
-         strcmp(series->sources[0].name, source) == 0)) {
+        strcmp(series->names.host, names->host) == 0) {
       return series;
     }
   }
   return NULL;
 }
 
-static void set_sources(struct record_series *series,
-                        const struct types_db *types, const char *source) {
+/* A type that is not known, and every rate, is a gauge. */
+static void set_source_kinds(struct recorded_series *series,
+                             const struct types_db *types) {
   const struct types_db_type *type =
-      types != NULL && series->kind == RECORD_CSV
-          ? types_db_find(types, series->names.type)
-          : NULL;
-  for (size_t i = 0; i < RECORD_VALUES_MAX; i++) {
+      types == NULL ? NULL : types_db_find(types, series->names.type);
+  for (size_t i = 0; i < CSV_RECORDING_VALUES_MAX; i++) {
     bool is_known = type != NULL && i < type->sources_len;
     series->sources[i] = is_known
                              ? type->sources[i]
@@ -47,199 +209,265 @@ static void set_sources(struct record_series *series,
                                                        .min = (double)NAN,
                                                        .max = (double)NAN};
   }
-  if (series->kind != RECORD_CSV) {
-    series->sources_len = 1;
-    (void)snprintf(series->sources[0].name, READING_NAME_BYTES, "%s", source);
-  }
 }
 
-static struct record_series *add_series(struct record *record,
-                                        const struct reading_names *names,
-                                        enum record_kind kind,
-                                        const char *source) {
-  struct record_series *series = calloc(1, sizeof(*series));
-  struct record_series **larger = realloc(
-      record->series, (record->len + 1) * sizeof(struct record_series *));
+/* Returns the series of that name, added where it is new; NULL when memory is
+ * short. */
+static struct recorded_series *
+find_or_add_series(struct csv_recording *recording,
+                   const struct reading_names *names) {
+  struct recorded_series *series = find_recorded_series(recording, names);
+  if (series != NULL) {
+    return series;
+  }
+  series = calloc(1, sizeof(*series));
+  struct recorded_series **larger =
+      realloc(recording->series,
+              (recording->len + 1) * sizeof(struct recorded_series *));
   if (larger != NULL) {
-    record->series = larger;
+    recording->series = larger;
   }
   if (series == NULL || larger == NULL) {
     free(series);
     return NULL;
   }
   series->names = *names;
-  series->kind = kind;
-  series->counts = &record->counts;
-  set_sources(series, record->types, source);
-  larger[record->len++] = series;
+  set_source_kinds(series, recording->types);
+  larger[recording->len++] = series;
   return series;
 }
 
-struct record_series *record_series_of(struct record *record,
-                                       const struct reading_names *names,
-                                       enum record_kind kind,
-                                       const char *source) {
-  struct record_series *series = find_series(record, names, source);
-  return series != NULL ? series : add_series(record, names, kind, source);
+static void free_recorded_series(struct recorded_series *series) {
+  for (size_t i = 0; i < series->paths_len; i++) {
+    free(series->paths[i]);
+  }
+  if (series->file != NULL) {
+    (void)fclose(series->file);
+  }
+  free(series->paths);
+  free(series->line);
+  free(series);
+}
+
+/* ---- finding the files ---- */
+
+/* "type-instance-2025-10-01" -> "type-instance". Returns false for another
+ * name. */
+static bool strip_date(char *name) {
+  static const char shape[] = "-dddd-dd-dd";
+  size_t length = strlen(name);
+  if (length <= sizeof(shape) - 1) {
+    return false;
+  }
+  char *date = name + length - (sizeof(shape) - 1);
+  for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+    bool is_digit = date[i] >= '0' && date[i] <= '9';
+    if (shape[i] == 'd' ? !is_digit : date[i] != '-') {
+      return false;
+    }
+  }
+  *date = '\0';
+  return true;
+}
+
+static int add_series_path(struct recorded_series *series, const char *path) {
+  char **larger =
+      realloc(series->paths, (series->paths_len + 1) * sizeof(char *));
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  series->paths = larger;
+  larger[series->paths_len] = strdup(path);
+  return larger[series->paths_len++] == NULL ? -ENOMEM : 0;
+}
+
+/* RELATIVE: host/plugin/type-YYYY-MM-DD, or anything else, which is ignored. */
+static int add_csv_file(struct csv_recording *recording, const char *path,
+                        const char *relative) {
+  char *name = strdup(relative);
+  struct reading_names names;
+  int code = name == NULL ? -ENOMEM : 0;
+  if (code == 0 && strip_date(name) &&
+      notation_read_series(name, &names, NULL) == 0) {
+    struct recorded_series *series = find_or_add_series(recording, &names);
+    code = series == NULL ? -ENOMEM : add_series_path(series, path);
+  }
+  free(name);
+  return code;
+}
+
+/* nftw() passes no context to its callback. */
+static struct {
+  struct csv_recording *recording;
+  size_t root_length;
+  int code;
+} walk;
+
+static int visit_file(const char *path, const struct stat *status, int kind,
+                      struct FTW *place) {
+  (void)status;
+  (void)place;
+  if (kind == FTW_F && walk.code == 0) {
+    walk.code = add_csv_file(walk.recording, path, path + walk.root_length);
+  }
+  return walk.code;
+}
+
+static int compare_paths(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int find_csv_files(struct csv_recording *recording,
+                          const char *directory, struct error *error) {
+  char root[PATH_MAX];
+  int length = snprintf(root, sizeof(root), "%s/", directory);
+  if (length >= (int)sizeof(root)) {
+    return error_set(error, -ENAMETOOLONG, "%s: path is too long", directory);
+  }
+  walk.recording = recording;
+  walk.root_length = (size_t)length;
+  walk.code = 0;
+  int code = nftw(root, visit_file, 32, FTW_PHYS) == -1 ? -errno : walk.code;
+  if (code != 0) {
+    return error_set(error, code, "%s: %s", directory, strerror(-code));
+  }
+  for (size_t i = 0; i < recording->len; i++) {
+    struct recorded_series *series = recording->series[i];
+    qsort(series->paths, series->paths_len, sizeof(char *), compare_paths);
+  }
+  return 0;
 }
 
 /* ---- the heap ---- */
 
-static bool is_earlier(const struct record_series *a,
-                       const struct record_series *b) {
-  return a->point.at_ms < b->point.at_ms;
-}
-
-static void sink_down(struct record *record, size_t at) {
-  struct record_series **heap = record->series;
+static void sift_series_down(struct csv_recording *recording, size_t at) {
+  struct recorded_series **heap = recording->series;
   for (;;) {
     size_t first = at;
     for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++) {
-      if (child < record->heap_len && is_earlier(heap[child], heap[first])) {
+      if (child < recording->heap_len &&
+          heap[child]->at_ms < heap[first]->at_ms) {
         first = child;
       }
     }
     if (first == at) {
       return;
     }
-    struct record_series *moved = heap[at];
+    struct recorded_series *moved = heap[at];
     heap[at] = heap[first];
     heap[first] = moved;
     at = first;
   }
 }
 
-/* Each series has a file open: let there be room for them. */
-static void allow_files(size_t count) {
+/* Raises the limit of open files, since each series has one. */
+static void raise_file_limit(size_t series) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count + 64) {
-    limit.rlim_cur =
-        limit.rlim_max < count + 64 ? limit.rlim_max : (rlim_t)(count + 64);
+  rlim_t wanted = (rlim_t)(series + FILES_SPARE);
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
   }
 }
 
-static void make_heap(struct record *record) {
-  allow_files(record->len);
-  record->counts.series = record->len;
-  for (size_t i = 0; i < record->len; i++) {
-    struct record_series *series = record->series[i];
-    record_series_read(series);
-  }
-  for (size_t i = 0; i < record->len; i++) { /* those with points in front */
-    struct record_series *series = record->series[i];
+static void make_series_heap(struct csv_recording *recording) {
+  raise_file_limit(recording->len);
+  recording->counts.series = recording->len;
+  for (size_t i = 0; i < recording->len; i++) { /* those with data in front */
+    struct recorded_series *series = recording->series[i];
+    advance_series(recording, series);
     if (series->has_point) {
-      record->series[i] = record->series[record->heap_len];
-      record->series[record->heap_len++] = series;
+      recording->series[i] = recording->series[recording->heap_len];
+      recording->series[recording->heap_len++] = series;
     }
   }
-  for (size_t i = record->heap_len / 2; i > 0; i--) {
-    sink_down(record, i - 1);
+  for (size_t i = recording->heap_len / 2; i > 0; i--) {
+    sift_series_down(recording, i - 1);
   }
 }
 
-/* ---- life ---- */
-
-static int find_series_at(struct record *record, const struct record_place *at,
-                          struct error *error) {
-  struct stat status;
-  if (stat(at->path, &status) != 0) {
-    return error_set(error, -errno, "%s: %s", at->path, strerror(errno));
+/* Moves the series whose reading was returned last to its place in the heap. */
+static void restore_heap(struct csv_recording *recording) {
+  if (recording->returned == NULL) {
+    return;
   }
-  if (S_ISDIR(status.st_mode)) {
-    return record_find_files(record, at->path, error);
+  if (!recording->returned->has_point) {
+    struct recorded_series **heap = recording->series;
+    heap[0] = heap[--recording->heap_len];
+    heap[recording->heap_len] = recording->returned;
   }
-  return record_read_render(record, at->path, at->prefix, error);
+  sift_series_down(recording, 0);
+  recording->returned = NULL;
 }
 
-static int refuse_nothing(const struct record *record,
-                          const struct record_place *at, struct error *error) {
-  if (record->counts.foreign_targets > 0) {
-    return error_set(error, -ENOENT,
-                     "%s has no target %sHOST.PLUGIN.TYPE; --prefix tells "
-                     "what stands before HOST",
-                     at->path, at->prefix);
-  }
-  return error_set(error, -ENOENT,
-                   "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin "
-                   "and no host/plugin/type.wsp of Graphite",
-                   at->path);
-}
+/* ---- the recording ---- */
 
-int record_open(const struct record_place *at, struct record **ret,
-                struct error *error) {
-  struct record *record = calloc(1, sizeof(*record));
-  if (record == NULL) {
+int csv_recording_open(const char *directory, const struct types_db *types,
+                       struct csv_recording **ret, struct error *error) {
+  struct csv_recording *recording = calloc(1, sizeof(*recording));
+  if (recording == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  record->types = at->types;
-  int code = find_series_at(record, at, error);
-  if (code == 0 && record->len == 0) {
-    code = refuse_nothing(record, at, error);
+  recording->types = types;
+  int code = find_csv_files(recording, directory, error);
+  if (code == 0 && recording->len == 0) {
+    code = error_set(error, -ENOENT,
+                     "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin",
+                     directory);
   }
   if (code != 0) {
-    record_close(record);
+    csv_recording_close(recording);
     return code;
   }
-  make_heap(record);
-  *ret = record;
+  make_series_heap(recording);
+  *ret = recording;
   return 0;
 }
 
-static void describe(const void *handle, size_t index,
-                     struct reading_source *ret_source) {
-  const struct record_series *series = handle;
+/* For reading.type: what kind of value has this index. */
+static void get_recorded_source(const void *handle, size_t index,
+                                struct reading_source *ret_source) {
+  const struct recorded_series *series = handle;
   *ret_source = series->sources[index];
 }
 
-/* Puts the series that was handed out back to its place. */
-static void turn(struct record *record) {
-  if (record->given == NULL) {
-    return;
-  }
-  if (!record->given->has_point) {
-    struct record_series **heap = record->series;
-    heap[0] = heap[--record->heap_len];
-    heap[record->heap_len] = record->given;
-  }
-  sink_down(record, 0);
-  record->given = NULL;
-}
-
-bool record_next(struct record *record, struct record_reading *ret) {
-  turn(record);
-  if (record->heap_len == 0) {
+bool csv_recording_next(struct csv_recording *recording,
+                        struct csv_recording_reading *ret) {
+  restore_heap(recording);
+  if (recording->heap_len == 0) {
     return false;
   }
-  struct record_series *series = record->series[0];
-  record->given = series;
-  record->counts.readings++;
-  memcpy(record->values, series->point.values, sizeof(record->values));
-  ret->at_ms = series->point.at_ms;
-  record_series_read(series); /* the next one tells the interval */
-  int64_t gap_ms = series->gap_ms == 0 ? DEFAULT_GAP_MS : series->gap_ms;
+  struct recorded_series *series = recording->series[0];
+  recording->returned = series;
+  recording->counts.readings++;
+  memcpy(recording->values, series->values, sizeof(recording->values));
+  ret->at_ms = series->at_ms;
+  advance_series(recording, series); /* the next one shows the interval */
+  int64_t interval_ms =
+      series->interval_ms == 0 ? DEFAULT_INTERVAL_MS : series->interval_ms;
   ret->reading = (struct reading){
       .names = &series->names,
-      .type = {.handle = series, .describe = describe},
+      .type = {.handle = series, .describe = get_recorded_source},
       .time_ns = ret->at_ms * 1000000,
-      .interval_ns = gap_ms * 1000000,
+      .interval_ns = interval_ms * 1000000,
       .values_len = series->sources_len,
-      .values = record->values,
+      .values = recording->values,
   };
   return true;
 }
 
-void record_get_counts(const struct record *record, struct record_counts *ret) {
-  *ret = record->counts;
+void csv_recording_get_counts(const struct csv_recording *recording,
+                              struct csv_recording_counts *ret) {
+  *ret = recording->counts;
 }
 
-void record_close(struct record *record) {
-  if (record == NULL) {
+void csv_recording_close(struct csv_recording *recording) {
+  if (recording == NULL) {
     return;
   }
-  for (size_t i = 0; i < record->len; i++) {
-    record_series_free(record->series[i]);
+  for (size_t i = 0; i < recording->len; i++) {
+    free_recorded_series(recording->series[i]);
   }
-  free(record->series);
-  free(record);
+  free(recording->series);
+  free(recording);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay: a table and its responses over readings that were kept. */
-#include "ctl/simulate/replay.h"
-
+/* replay: runs rules and responses over recorded data and prints what they
+ * would have done. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,168 +8,455 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/text.h"
+#include "ctl/check/config_files.h"
+#include "ctl/check/types_db.h"
+#include "ctl/command.h"
+#include "ctl/simulate/csv_recording.h"
+#include "ctl/simulate/report.h"
+#include "ctl/simulate/simulator.h"
+#include "ctl/terminal.h"
 
-#define PROGRESS_EVERY 65536
-#define BAR_WIDTH 40
+#define STOCK_TYPES "/usr/share/collectd/types.db"
+#define OUR_TYPES "/usr/share/collectd-resource-alert/types.db"
+#define SHORT_DEFAULT_S 300
 
-struct replaying {
-  const struct replay_wish *wish;
-  struct tally *tally;
+enum {
+  FLAG_CONFIG,
+  FLAG_TYPES,
+  FLAG_RATES,
+  FLAG_EVENTS,
+  FLAG_SHORT,
+  FLAG_SUGGEST
 };
 
-static void print_time(int64_t at_ms) {
+/* What to replay. All borrowed. */
+struct replay_input {
+  const char *directory;
+  const struct types_db *types; /* NULL: the values are rates */
+  const struct resource_alert_options *options;
+  int64_t short_ms;
+  bool prints_events;
+};
+
+struct replay_result {
+  struct report report;
+  struct simulator *simulator; /* knows the names of the rules */
+  struct csv_recording_counts counts;
+  int64_t first_ms, last_ms;
+};
+
+/* What the simulator's listener needs. */
+struct replay_events {
+  const struct replay_input *input;
+  struct report *report;
+};
+
+/* ---- events ---- */
+
+static void format_local_time(int64_t at_ms, char *text, size_t bytes) {
   time_t at_s = (time_t)(at_ms / 1000);
   struct tm local;
-  char text[32];
   (void)localtime_r(&at_s, &local);
-  (void)strftime(text, sizeof(text), "%F %T", &local);
-  (void)fputs(text, stdout);
+  (void)strftime(text, bytes, "%F %T", &local);
 }
 
-static void on_alert(void *context, int64_t at_ms,
-                     const struct announcement *change) {
-  struct replaying *replaying = context;
-  tally_alert(replaying->tally, at_ms, change);
+static void print_event_time(int64_t at_ms) {
+  char text[32];
+  format_local_time(at_ms, text, sizeof(text));
+  (void)printf("%s  ", text);
+}
+
+static void on_simulated_alert(void *context, int64_t at_ms,
+                               const struct announcement *change) {
+  const struct replay_events *events = context;
+  report_add_alert(events->report, at_ms, change);
   bool is_first = change->from == ALERT_UNKNOWN && change->to == ALERT_OKAY;
-  if (!replaying->wish->tells_events || is_first) {
+  if (!events->input->prints_events || is_first) {
     return;
   }
   char verdict[1024];
   announcement_format_verdict(change, verdict, sizeof(verdict));
   text_blank_controls(verdict);
-  print_time(at_ms);
-  (void)printf("  %s\n", verdict);
+  print_event_time(at_ms);
+  (void)printf("%s\n", verdict);
 }
 
-static const char *response_name(const struct replaying *replaying,
-                                 size_t response) {
-  const struct response_options *all =
-      replaying->wish->options->responses.responses.items;
-  return all[response].head.label;
+static const char *response_name_at(const struct resource_alert_options *all,
+                                    size_t response) {
+  const struct response_options *responses = all->responses.responses.items;
+  return responses[response].head.label;
 }
 
-static void on_response(void *context, int64_t at_ms, size_t response,
-                        enum response_state from, enum response_state to) {
-  struct replaying *replaying = context;
-  tally_response_change(replaying->tally, at_ms, response, to);
-  if (replaying->wish->tells_events) {
-    print_time(at_ms);
-    (void)printf("  response \"%s\": %s -> %s\n",
-                 response_name(replaying, response), response_state_name(from),
-                 response_state_name(to));
+static void on_simulated_response(void *context, int64_t at_ms, size_t response,
+                                  enum response_state from,
+                                  enum response_state to) {
+  const struct replay_events *events = context;
+  report_add_response(events->report, at_ms, response, to);
+  if (events->input->prints_events) {
+    print_event_time(at_ms);
+    (void)printf("response \"%s\": %s -> %s\n",
+                 response_name_at(events->input->options, response),
+                 response_state_name(from), response_state_name(to));
   }
 }
 
-static void on_action(void *context, int64_t at_ms, size_t response,
-                      const char *action, bool is_on) {
-  struct replaying *replaying = context;
-  tally_action(replaying->tally, at_ms, response, action, is_on);
-  if (replaying->wish->tells_events) {
-    print_time(at_ms);
-    (void)printf("  response \"%s\": %s %s\n",
-                 response_name(replaying, response), action,
+static void on_simulated_action(void *context, int64_t at_ms, size_t response,
+                                const char *action, bool is_on) {
+  const struct replay_events *events = context;
+  report_add_action(events->report, at_ms, response, action, is_on);
+  if (events->input->prints_events) {
+    print_event_time(at_ms);
+    (void)printf("response \"%s\": %s %s\n",
+                 response_name_at(events->input->options, response), action,
                  is_on ? "on" : "off");
   }
 }
 
-static void show_progress(const struct record *record) {
-  struct record_counts counts;
-  record_get_counts(record, &counts);
-  double share = counts.bytes_all == 0
-                     ? 1
-                     : (double)counts.bytes / (double)counts.bytes_all;
-  share = share > 1 ? 1 : share;
-  int full = (int)(share * BAR_WIDTH);
-  (void)fprintf(stderr, "\r[%.*s%*s] %3.0f %%", full,
-                "########################################", BAR_WIDTH - full,
-                "", share * 100);
+/* ---- the replay ---- */
+
+static void free_replay_result(struct replay_result *result) {
+  report_fini(&result->report);
+  simulator_free(result->simulator);
 }
 
-static void play(const struct replay_wish *wish, struct record *record,
-                 const struct record_reading *first,
-                 struct rehearsal *rehearsal, struct replay_result *result) {
-  struct record_reading one = *first;
-  uint64_t count = 0;
-  do {
-    rehearsal_advance(rehearsal, one.at_ms);
-    rehearsal_take(rehearsal, &one.reading);
-    result->last_ms = one.at_ms;
-    if (wish->has_progress && count++ % PROGRESS_EVERY == 0) {
-      show_progress(record);
-    }
-  } while (record_next(record, &one));
-  if (wish->has_progress) {
-    (void)fprintf(stderr, "\r%*s\r", BAR_WIDTH + 10, "");
+static int replay_recording(const struct replay_input *input,
+                            struct csv_recording *recording,
+                            struct replay_result *result, struct error *error) {
+  struct csv_recording_reading next;
+  if (!csv_recording_next(recording, &next)) {
+    return error_set(error, -ENODATA, "%s has no readings", input->directory);
   }
-}
-
-static int name_rules(const struct rehearsal *rehearsal,
-                      struct replay_result *result) {
-  size_t len = result->tally.rules_len;
-  result->rules = calloc(len + 1, sizeof(*result->rules));
-  for (size_t i = 0; result->rules != NULL && i < len; i++) {
-    result->rules[i].name = strdup(rehearsal_rule_name(rehearsal, i));
-    result->rules[i].series = rehearsal_rule_series(rehearsal, i);
-    if (result->rules[i].name == NULL) {
-      return -ENOMEM;
-    }
-  }
-  return result->rules == NULL ? -ENOMEM : 0;
-}
-
-static int play_record(const struct replay_wish *wish, struct record *record,
-                       struct replay_result *result, struct error *error) {
-  struct record_reading first;
-  if (!record_next(record, &first)) {
-    return error_set(error, -ENODATA, "%s has no readings", wish->place.path);
-  }
-  struct replaying replaying = {wish, &result->tally};
-  const struct rehearsal_listener listener = {on_alert, on_response, on_action,
-                                              &replaying};
-  struct rehearsal *rehearsal = NULL;
-  result->first_ms = first.at_ms;
-  int code = rehearsal_new(wish->options, first.at_ms - 1000, &listener,
-                           &rehearsal, error);
+  struct replay_events events = {input, &result->report};
+  const struct simulator_listener listener = {
+      on_simulated_alert, on_simulated_response, on_simulated_action, &events};
+  result->first_ms = next.at_ms;
+  int code = simulator_new(input->options, next.at_ms - 1000, &listener,
+                           &result->simulator, error);
   if (code != 0) {
     return code;
   }
-  code = tally_init(&result->tally, rehearsal_rules_len(rehearsal),
-                    wish->options->responses.responses.len, wish->short_ms);
+  if (report_init(&result->report, simulator_rules_len(result->simulator),
+                  input->options->responses.responses.len,
+                  input->short_ms) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  do {
+    simulator_advance(result->simulator, next.at_ms);
+    simulator_add_reading(result->simulator, &next.reading);
+    result->last_ms = next.at_ms;
+  } while (csv_recording_next(recording, &next));
+  report_end(&result->report, result->last_ms);
+  csv_recording_get_counts(recording, &result->counts);
+  return 0;
+}
+
+/* Returns 0 with *ret yours, free_replay_result(); or negative errno. */
+static int run_replay_input(const struct replay_input *input,
+                            struct replay_result *ret, struct error *error) {
+  *ret = (struct replay_result){.first_ms = 0};
+  struct csv_recording *recording = NULL;
+  int code =
+      csv_recording_open(input->directory, input->types, &recording, error);
   if (code == 0) {
-    play(wish, record, &first, rehearsal, result);
-    tally_end(&result->tally, result->last_ms);
-    code = name_rules(rehearsal, result);
+    code = replay_recording(input, recording, ret, error);
   }
+  csv_recording_close(recording);
   if (code != 0) {
-    (void)error_set(error, code, "out of memory");
+    free_replay_result(ret);
   }
-  rehearsal_free(rehearsal);
-  record_get_counts(record, &result->counts);
   return code;
 }
 
-int replay_run(const struct replay_wish *wish, struct replay_result *ret,
-               struct error *error) {
-  *ret = (struct replay_result){0};
-  struct record *record = NULL;
-  int code = record_open(&wish->place, &record, error);
-  if (code == 0) {
-    code = play_record(wish, record, ret, error);
+/* ---- the result ---- */
+
+static void print_replay_range(const struct replay_result *result,
+                               int64_t took_ms) {
+  char from[32], until[32];
+  format_local_time(result->first_ms, from, sizeof(from));
+  format_local_time(result->last_ms, until, sizeof(until));
+  (void)printf("%s to %s: %zu series, %llu readings, in %.1f s\n", from, until,
+               result->counts.series,
+               (unsigned long long)result->counts.readings,
+               (double)took_ms / 1000);
+  if (result->counts.bad_lines > 0) {
+    (void)printf("ignored: %llu line(s) that are not a reading\n",
+                 (unsigned long long)result->counts.bad_lines);
   }
-  record_close(record);
-  if (code != 0) {
-    replay_result_fini(ret);
+}
+
+static void print_replay_rules(const struct replay_result *result) {
+  (void)printf("\n%-18s %7s %9s %6s %9s %8s  %-14s %s\n", "RULE", "SERIES",
+               "EPISODES", "SHORT", "FAILURES", "MISSING", "TOTAL", "LONGEST");
+  for (size_t i = 0; i < result->report.rules_len; i++) {
+    const struct report_rule *rule = &result->report.rules[i];
+    char total[48], longest[48];
+    terminal_format_age((double)rule->total_ms / 1000, total, sizeof(total));
+    terminal_format_age((double)rule->longest_ms / 1000, longest,
+                        sizeof(longest));
+    (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
+                 simulator_rule_name(result->simulator, i),
+                 simulator_rule_series_max(result->simulator, i),
+                 (unsigned long long)rule->episodes,
+                 (unsigned long long)rule->flaps,
+                 (unsigned long long)rule->failures,
+                 (unsigned long long)rule->missing, total, longest);
+  }
+}
+
+static void print_time_on(const char *name, int indent,
+                          const struct report_time_on *on) {
+  char total[48];
+  terminal_format_age((double)on->total_ms / 1000, total, sizeof(total));
+  (void)printf("%*s%-*s %8llu  %s\n", indent, "", 40 - indent, name,
+               (unsigned long long)on->times, total);
+}
+
+/* Prints each response, and below it its actions. */
+static void print_replay_responses(const struct resource_alert_options *options,
+                                   const struct replay_result *result) {
+  if (result->report.responses_len > 0) {
+    (void)printf("\n%-40s %8s  %s\n", "RESPONSE", "ENGAGED", "TOTAL");
+  }
+  for (size_t i = 0; i < result->report.responses_len; i++) {
+    const struct report_response *response = &result->report.responses[i];
+    print_time_on(response_name_at(options, i), 0, &response->engaged);
+    for (size_t j = 0; j < response->actions_len; j++) {
+      print_time_on(response->actions[j].name, 2, &response->actions[j].on);
+    }
+  }
+}
+
+/* ---- suggestions ---- */
+
+/* A setting that may keep a rule from flapping. */
+struct suggestion {
+  double for_s;            /* 0: unchanged */
+  double hysteresis_ratio; /* of the rule's limit; 0: unchanged */
+};
+
+/* Those that change the least first; the first without flaps is printed. */
+static const struct suggestion suggestions[] = {
+    {0, 0.02}, {30, 0},  {0, 0.05}, {60, 0},
+    {0, 0.1},  {120, 0}, {300, 0},  {600, 0},
+};
+
+static double first_limit_of(const struct threshold_options *rule) {
+  const double limits[] = {rule->warning_max, rule->warning_min,
+                           rule->failure_max, rule->failure_min};
+  for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+    if (isfinite(limits[i])) {
+      return fabs(limits[i]);
+    }
+  }
+  return 0;
+}
+
+/* Returns false where the rule's own setting is at least as strict. */
+static bool apply_suggestion(struct threshold_options *rule,
+                             const struct suggestion *suggestion) {
+  double hysteresis = first_limit_of(rule) * suggestion->hysteresis_ratio;
+  bool is_stricter =
+      suggestion->for_s > rule->for_s || hysteresis > rule->hysteresis;
+  rule->for_s = fmax(rule->for_s, suggestion->for_s);
+  rule->hysteresis = fmax(rule->hysteresis, hysteresis);
+  return is_stricter;
+}
+
+static void print_suggestion(const struct threshold_options *changed,
+                             const struct suggestion *suggestion,
+                             const struct report_rule *before,
+                             const struct report_rule *after) {
+  bool is_for = suggestion->for_s > 0;
+  (void)printf(
+      "%s: %s %g would have left %llu of %llu episodes, %llu of them "
+      "short instead of %llu\n",
+      changed->head.label, is_for ? "For" : "Hysteresis",
+      is_for ? changed->for_s : changed->hysteresis,
+      (unsigned long long)after->episodes, (unsigned long long)before->episodes,
+      (unsigned long long)after->flaps, (unsigned long long)before->flaps);
+}
+
+/* Replays once with SUGGESTION in every rule that still flaps, and prints those
+ * that it keeps from flapping. rules: changed, and restored from ORIGINALS. */
+static int try_suggestion(const struct replay_input *input,
+                          const struct suggestion *suggestion,
+                          struct threshold_options *rules, size_t rules_len,
+                          const struct threshold_options *originals,
+                          const struct report *before, bool *still_flaps,
+                          struct error *error) {
+  struct replay_result after;
+  bool is_needed = false;
+  for (size_t i = 0; i < rules_len; i++) {
+    is_needed = (still_flaps[i] && apply_suggestion(&rules[i], suggestion)) ||
+                is_needed;
+  }
+  if (!is_needed) {
+    return 0;
+  }
+  int code = run_replay_input(input, &after, error);
+  for (size_t i = 0; i < rules_len; i++) {
+    struct threshold_options changed = originals[i];
+    if (code == 0 && still_flaps[i] && after.report.rules[i].flaps == 0 &&
+        apply_suggestion(&changed, suggestion)) {
+      print_suggestion(&changed, suggestion, &before->rules[i],
+                       &after.report.rules[i]);
+      still_flaps[i] = false;
+    }
+    rules[i] = originals[i];
+  }
+  if (code == 0) {
+    free_replay_result(&after);
   }
   return code;
 }
 
-void replay_result_fini(struct replay_result *result) {
-  for (size_t i = 0; result->rules != NULL && i < result->tally.rules_len;
-       i++) {
-    free(result->rules[i].name);
+static int suggest_settings(const struct replay_input *input,
+                            struct resource_alert_options *options,
+                            const struct report *before, struct error *error) {
+  struct replay_input quiet = *input;
+  quiet.prints_events = false;
+  size_t len = options->thresholds.len;
+  struct threshold_options *rules = options->thresholds.items;
+  struct threshold_options *originals = calloc(len + 1, sizeof(*originals));
+  bool *still_flaps = calloc(len + 1, sizeof(*still_flaps));
+  int code = originals == NULL || still_flaps == NULL
+                 ? error_set(error, -ENOMEM, "out of memory")
+                 : 0;
+  bool has_flaps = false;
+  for (size_t i = 0; i < len && code == 0; i++) {
+    originals[i] = rules[i];
+    still_flaps[i] = before->rules[i].flaps > 0;
+    has_flaps = has_flaps || still_flaps[i];
   }
-  free(result->rules);
-  result->rules = NULL;
-  tally_fini(&result->tally);
+  (void)printf("%s\n", has_flaps ? "" : "\nNo rule flaps.");
+  for (size_t i = 0;
+       i < sizeof(suggestions) / sizeof(suggestions[0]) && code == 0; i++) {
+    code = try_suggestion(&quiet, &suggestions[i], rules, len, originals,
+                          before, still_flaps, error);
+  }
+  for (size_t i = 0; i < len && code == 0; i++) {
+    if (still_flaps[i]) {
+      (void)printf("%s: still flaps with For up to 600 s or Hysteresis up to "
+                   "10 %% of the limit\n",
+                   rules[i].head.label);
+    }
+  }
+  free(originals);
+  free(still_flaps);
+  return code;
 }
+
+/* ---- the command ---- */
+
+/* Reads the files that the flag names, or those that are installed. */
+static int read_types(const char *paths, struct types_db *types,
+                      struct error *error) {
+  if (paths == NULL) {
+    (void)types_db_read(types, OUR_TYPES, NULL); /* may not be installed */
+    return types_db_read(types, STOCK_TYPES, error);
+  }
+  char *copy = strdup(paths);
+  char *state = NULL;
+  int code = 0;
+  for (char *path = copy == NULL ? NULL : strtok_r(copy, ":", &state);
+       path != NULL && code == 0; path = strtok_r(NULL, ":", &state)) {
+    code = types_db_read(types, path, error);
+  }
+  free(copy);
+  return code;
+}
+
+static int replay_and_print(const struct replay_input *input,
+                            struct resource_alert_options *options,
+                            bool suggests, struct error *error) {
+  struct replay_result result;
+  int64_t start_ms = clock_monotonic_ms();
+  int code = run_replay_input(input, &result, error);
+  if (code != 0) {
+    return code;
+  }
+  print_replay_range(&result, clock_monotonic_ms() - start_ms);
+  print_replay_rules(&result);
+  print_replay_responses(options, &result);
+  if (suggests) {
+    code = suggest_settings(input, options, &result.report, error);
+  }
+  free_replay_result(&result);
+  return code;
+}
+
+static int run_replay(const struct command_line *line) {
+  struct error error = {{0}};
+  struct types_db types = {0};
+  struct resource_alert_options options;
+  double short_s = SHORT_DEFAULT_S;
+  const char *config = line->flags[FLAG_CONFIG] == NULL
+                           ? "/etc/collectd/collectd.conf"
+                           : line->flags[FLAG_CONFIG];
+  if (line->flags[FLAG_SHORT] != NULL &&
+      command_read_duration(line->flags[FLAG_SHORT], &short_s, &error) != 0) {
+    return command_fail("replay: --short %s", error.text);
+  }
+  int code = config_files_read_rules(config, &options, &error);
+  if (code == 0) {
+    bool has_rates = line->flags[FLAG_RATES] != NULL;
+    code = has_rates ? 0 : read_types(line->flags[FLAG_TYPES], &types, &error);
+    const struct replay_input input = {
+        .directory = line->operands[0],
+        .types = has_rates ? NULL : &types,
+        .options = &options,
+        .short_ms = (int64_t)(short_s * 1000),
+        .prints_events = line->flags[FLAG_EVENTS] != NULL,
+    };
+    if (code == 0) {
+      code = replay_and_print(&input, &options,
+                              line->flags[FLAG_SUGGEST] != NULL, &error);
+    }
+    option_fini(&resource_alert_options, &options);
+  }
+  types_db_fini(&types);
+  return code == 0 ? COMMAND_OKAY : command_fail("%s", error.text);
+}
+
+static const struct command_flag replay_flags[] = {
+    [FLAG_CONFIG] = {"config", "PATH",
+                     "the collectd.conf with the rules (default: "
+                     "/etc/collectd/collectd.conf)"},
+    [FLAG_TYPES] = {"types", "PATH[:PATH]",
+                    "types.db files, for the kinds of the values (default: "
+                    "the installed ones)"},
+    [FLAG_RATES] = {"rates", NULL,
+                    "the csv plugin stored rates (StoreRates true)"},
+    [FLAG_EVENTS] = {"events", NULL, "print each change, not only the sums"},
+    [FLAG_SHORT] = {"short", "DURATION",
+                    "an episode that ends sooner is a flap (default: 5m)"},
+    [FLAG_SUGGEST] = {"suggest", NULL,
+                      "also print which For or Hysteresis would have removed "
+                      "the flaps"},
+};
+
+const struct command replay_command = {
+    .name = "replay",
+    .operands = "DIRECTORY",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "run rules and responses over recorded data",
+    .help =
+        "I<DIRECTORY> is the B<DataDir> of collectd's csv plugin. The plugin's "
+        "own code evaluates the readings on a simulated clock, and the command "
+        "prints how often and for how long each rule would have fired, and "
+        "which responses would have engaged and which actions they would have "
+        "taken. It does nothing itself: every action is assumed to succeed at "
+        "once and to change no reading. Gaps in the data count as a series "
+        "that stopped.\n\n"
+        "An episode is the time from leaving OKAY to returning to it; a short "
+        "one is a flap. Without B<--rates>, counters are read as totals, which "
+        "is what the csv plugin stores by default; the kind of each value "
+        "comes from F<types.db>.\n\n"
+        "Exit code: 0, or 3 if the data or the rules cannot be read",
+    .flags = replay_flags,
+    .flags_len = sizeof(replay_flags) / sizeof(replay_flags[0]),
+    .run = run_replay,
+};

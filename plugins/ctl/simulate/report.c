@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report: what a replay counts. */
+/* report: counts the episodes of each rule and the engagements of each
+ * response. */
 #include "ctl/simulate/report.h"
 
 #include <errno.h>
@@ -7,96 +8,96 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tally_init(struct tally *tally, size_t rules_len, size_t responses_len,
-               int64_t short_ms) {
-  *tally = (struct tally){.rules_len = rules_len,
-                          .responses_len = responses_len,
-                          .short_ms = short_ms};
-  tally->rules = calloc(tally->rules_len + 1, sizeof(*tally->rules));
-  tally->responses =
-      calloc(tally->responses_len + 1, sizeof(*tally->responses));
-  return tally->rules == NULL || tally->responses == NULL ? -ENOMEM : 0;
+int report_init(struct report *report, size_t rules_len, size_t responses_len,
+                int64_t short_ms) {
+  *report = (struct report){.rules_len = rules_len,
+                            .responses_len = responses_len,
+                            .short_ms = short_ms};
+  report->rules = calloc(report->rules_len + 1, sizeof(*report->rules));
+  report->responses =
+      calloc(report->responses_len + 1, sizeof(*report->responses));
+  return report->rules == NULL || report->responses == NULL ? -ENOMEM : 0;
 }
 
-void tally_fini(struct tally *tally) {
-  for (size_t i = 0; i < tally->open_len; i++) {
-    free(tally->open[i].series);
+void report_fini(struct report *report) {
+  for (size_t i = 0; i < report->open_len; i++) {
+    free(report->open[i].series);
   }
-  for (size_t i = 0; tally->responses != NULL && i < tally->responses_len;
+  for (size_t i = 0; report->responses != NULL && i < report->responses_len;
        i++) {
-    free(tally->responses[i].actions);
+    free(report->responses[i].actions);
   }
-  free(tally->open);
-  free(tally->rules);
-  free(tally->responses);
-  *tally = (struct tally){0};
+  free(report->open);
+  free(report->rules);
+  free(report->responses);
+  *report = (struct report){0};
 }
 
-static struct tally_open *find_open(struct tally *tally, size_t rule,
-                                    const char *series) {
-  for (size_t i = 0; i < tally->open_len; i++) {
-    if (tally->open[i].rule == rule &&
-        strcmp(tally->open[i].series, series) == 0) {
-      return &tally->open[i];
+static struct report_episode *
+find_open_episode(struct report *report, size_t rule, const char *series) {
+  for (size_t i = 0; i < report->open_len; i++) {
+    if (report->open[i].rule == rule &&
+        strcmp(report->open[i].series, series) == 0) {
+      return &report->open[i];
     }
   }
   return NULL;
 }
 
-static void begin_episode(struct tally *tally, int64_t at_ms,
+static void begin_episode(struct report *report, int64_t at_ms,
                           const struct announcement *change) {
-  struct tally_open *larger =
-      realloc(tally->open, (tally->open_len + 1) * sizeof(*larger));
+  struct report_episode *larger =
+      realloc(report->open, (report->open_len + 1) * sizeof(*larger));
   char *series = strdup(change->series);
   if (larger != NULL) {
-    tally->open = larger;
+    report->open = larger;
   }
   if (larger == NULL || series == NULL) {
     free(series);
-    tally->lost++;
+    report->lost++;
     return;
   }
-  larger[tally->open_len++] = (struct tally_open){
+  larger[report->open_len++] = (struct report_episode){
       .rule = change->rule->index, .series = series, .since_ms = at_ms};
-  tally->rules[change->rule->index].episodes++;
+  report->rules[change->rule->index].episodes++;
 }
 
-static void end_episode(struct tally *tally, struct tally_open *open,
+static void end_episode(struct report *report, struct report_episode *open,
                         int64_t at_ms, bool is_cut_off) {
-  struct tally_rule *rule = &tally->rules[open->rule];
+  struct report_rule *rule = &report->rules[open->rule];
   int64_t lasted_ms = at_ms - open->since_ms;
   rule->total_ms += lasted_ms;
   rule->longest_ms =
       lasted_ms > rule->longest_ms ? lasted_ms : rule->longest_ms;
-  rule->flaps += lasted_ms < tally->short_ms && !is_cut_off ? 1 : 0;
+  rule->flaps += lasted_ms < report->short_ms && !is_cut_off ? 1 : 0;
   free(open->series);
-  *open = tally->open[--tally->open_len];
+  *open = report->open[--report->open_len];
 }
 
-static bool is_bad(enum alert_state state) {
+static bool is_bad_state(enum alert_state state) {
   return state == ALERT_WARNING || state == ALERT_FAILURE ||
          state == ALERT_MISSING;
 }
 
-void tally_alert(struct tally *tally, int64_t at_ms,
-                 const struct announcement *change) {
-  struct tally_rule *rule = &tally->rules[change->rule->index];
-  struct tally_open *open =
-      find_open(tally, change->rule->index, change->series);
+void report_add_alert(struct report *report, int64_t at_ms,
+                      const struct announcement *change) {
+  struct report_rule *rule = &report->rules[change->rule->index];
+  struct report_episode *open =
+      find_open_episode(report, change->rule->index, change->series);
   rule->failures += change->to == ALERT_FAILURE ? 1 : 0;
   rule->missing += change->to == ALERT_MISSING ? 1 : 0;
-  if (is_bad(change->to) && open == NULL) {
-    begin_episode(tally, at_ms, change);
-  } else if (!is_bad(change->to) && open != NULL) {
-    end_episode(tally, open, at_ms, false);
+  if (is_bad_state(change->to) && open == NULL) {
+    begin_episode(report, at_ms, change);
+  } else if (!is_bad_state(change->to) && open != NULL) {
+    end_episode(report, open, at_ms, false);
   }
 }
 
-static bool is_engaged(enum response_state state) {
+static bool is_engaging_state(enum response_state state) {
   return state == RESPONSE_ENGAGING || state == RESPONSE_ENGAGED;
 }
 
-static void turn(struct tally_switch *one, int64_t at_ms, bool is_on) {
+static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
   if (is_on && !one->is_on) {
     one->times++;
     one->since_ms = at_ms;
@@ -106,50 +107,53 @@ static void turn(struct tally_switch *one, int64_t at_ms, bool is_on) {
   one->is_on = is_on;
 }
 
-void tally_response_change(struct tally *tally, int64_t at_ms, size_t response,
-                           enum response_state to) {
-  turn(&tally->responses[response].engaged, at_ms, is_engaged(to));
+void report_add_response(struct report *report, int64_t at_ms, size_t response,
+                         enum response_state to) {
+  set_time_on(&report->responses[response].engaged, at_ms,
+              is_engaging_state(to));
 }
 
-/* The action's count, new if it must be; NULL when memory is short. */
-static struct tally_action *find_action(struct tally_response *response,
-                                        const char *name) {
+/* Returns the action's count, added where it is new; NULL when memory is
+ * short. */
+static struct report_action *
+find_or_add_action(struct report_response *response, const char *name) {
   for (size_t i = 0; i < response->actions_len; i++) {
     if (strcmp(response->actions[i].name, name) == 0) {
       return &response->actions[i];
     }
   }
-  struct tally_action *larger =
+  struct report_action *larger =
       realloc(response->actions, (response->actions_len + 1) * sizeof(*larger));
   if (larger == NULL) {
     return NULL;
   }
   response->actions = larger;
-  struct tally_action *action = &larger[response->actions_len++];
-  *action = (struct tally_action){.name = ""};
+  struct report_action *action = &larger[response->actions_len++];
+  *action = (struct report_action){.name = ""};
   (void)snprintf(action->name, sizeof(action->name), "%s", name);
   return action;
 }
 
-void tally_action(struct tally *tally, int64_t at_ms, size_t response,
-                  const char *action, bool is_on) {
-  struct tally_action *one = find_action(&tally->responses[response], action);
+void report_add_action(struct report *report, int64_t at_ms, size_t response,
+                       const char *action, bool is_on) {
+  struct report_action *one =
+      find_or_add_action(&report->responses[response], action);
   if (one == NULL) {
-    tally->lost++;
+    report->lost++;
   } else {
-    turn(&one->on, at_ms, is_on);
+    set_time_on(&one->on, at_ms, is_on);
   }
 }
 
-void tally_end(struct tally *tally, int64_t at_ms) {
-  while (tally->open_len > 0) {
-    end_episode(tally, &tally->open[tally->open_len - 1], at_ms, true);
+void report_end(struct report *report, int64_t at_ms) {
+  while (report->open_len > 0) {
+    end_episode(report, &report->open[report->open_len - 1], at_ms, true);
   }
-  for (size_t i = 0; i < tally->responses_len; i++) {
-    struct tally_response *one = &tally->responses[i];
-    turn(&one->engaged, at_ms, false);
+  for (size_t i = 0; i < report->responses_len; i++) {
+    struct report_response *one = &report->responses[i];
+    set_time_on(&one->engaged, at_ms, false);
     for (size_t j = 0; j < one->actions_len; j++) {
-      turn(&one->actions[j].on, at_ms, false);
+      set_time_on(&one->actions[j].on, at_ms, false);
     }
   }
 }

@@ -1,210 +1,400 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario: a test of a threshold table: readings by time, states expected. */
+/* scenario: one test of rules: readings by time, and the states expected. */
 #include "ctl/simulate/scenario.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/duration.h"
-#include "ctl/simulate/identity.h"
+#include "ctl/command.h"
 #include "ctl/simulate/notation.h"
 #include "ctl/simulate/simulator.h"
 
 #define START_MS (INT64_C(1600000000) * 1000) /* any time will do */
 #define LENGTH_S_MAX (10 * 365 * 86400.0)
+#define NOTIFICATION_WORDS 3 /* severity, subject, message */
 
-struct running_series {
+/* ---- the options of a file of tests ---- */
+
+static int check_series_label(const char *label, struct error *error) {
+  struct reading_names unused;
+  return notation_read_series(label, &unused, error);
+}
+
+static int check_values_text(const char *value, struct error *error) {
+  struct notation_points unused = {0};
+  int code = notation_read_points(value, &unused, error);
+  notation_points_fini(&unused);
+  return code;
+}
+
+/* "0" is the time of the first reading; other durations are more than 0. */
+static int check_moment_label(const char *label, struct error *error) {
+  double unused;
+  return strcmp(label, "0") == 0 ? 0
+                                 : command_read_duration(label, &unused, error);
+}
+
+/* Reads "failure", "warning" or "okay". */
+static int read_severity(const char *word, enum notification_severity *ret,
+                         struct error *error) {
+  static const char *const words[] = {[NOTIFICATION_FAILURE] = "failure",
+                                      [NOTIFICATION_WARNING] = "warning",
+                                      [NOTIFICATION_OKAY] = "okay"};
+  for (int i = NOTIFICATION_FAILURE; i <= NOTIFICATION_OKAY; i++) {
+    if (strcmp(words[i], word) == 0) {
+      *ret = (enum notification_severity)i;
+      return 0;
+    }
+  }
+  return error_set(error, -EINVAL,
+                   "Notification \"%s\": no such severity; write failure, "
+                   "warning or okay",
+                   word);
+}
+
+static int check_notifications(const struct option_strings *notifications,
+                               struct error *error) {
+  for (size_t i = 0; i < notifications->len; i += NOTIFICATION_WORDS) {
+    enum notification_severity severity;
+    struct reading_names names;
+    int code = read_severity(notifications->items[i], &severity, error);
+    if (code == 0) {
+      code = notation_read_subject(notifications->items[i + 1], &names, error);
+    }
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+static int check_moment_words(const void *target, struct error *error) {
+  const struct scenario_moment *moment = target;
+  if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
+      moment->notifications.len % NOTIFICATION_WORDS != 0) {
+    return error_set(error, -EINVAL,
+                     "write Rule \"NAME\" \"STATE\", Response \"NAME\" "
+                     "\"STATE\" and Notification \"SEVERITY\" "
+                     "\"HOST/PLUGIN-INSTANCE/TYPE-INSTANCE\" \"MESSAGE\"");
+  }
+  for (size_t i = 1; i < moment->rules.len; i += 2) {
+    enum alert_state unused;
+    if (!alert_state_parse(moment->rules.items[i], &unused)) {
+      return error_set(error, -EINVAL,
+                       "Rule \"%s\" \"%s\": no such state; write UNKNOWN, "
+                       "OKAY, WARNING, FAILURE or MISSING",
+                       moment->rules.items[i - 1], moment->rules.items[i]);
+    }
+  }
+  for (size_t i = 1; i < moment->responses.len; i += 2) {
+    enum response_state unused;
+    if (!response_state_parse(moment->responses.items[i], &unused)) {
+      return error_set(error, -EINVAL,
+                       "Response \"%s\" \"%s\": no such state; write OFF, "
+                       "ENGAGING, ENGAGED or RELEASING",
+                       moment->responses.items[i - 1],
+                       moment->responses.items[i]);
+    }
+  }
+  return check_notifications(&moment->notifications, error);
+}
+
+static const struct option series_options[] = {
+    {.name = "Values",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct scenario_series, values),
+     .is_required = true,
+     .example = "\"40x6 90x3 _x2\"",
+     .check = check_values_text,
+     .help = "The readings, one an interval."},
+    {.name = "Source",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct scenario_series, source),
+     .default_text = "value",
+     .help = "The name of the data source."},
+};
+
+static const struct option_block series_block = {
+    .name = "Series",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct scenario_series),
+    .options = series_options,
+    .options_len = OPTION_COUNT(series_options),
+    .check_label = check_series_label,
+    .help = "A series.",
+};
+
+static const struct option moment_options[] = {
+    {.name = "Rule",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct scenario_moment, rules),
+     .help = "A rule and its state."},
+    {.name = "Response",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct scenario_moment, responses),
+     .help = "A response and its state."},
+    {.name = "Notification",
+     .kind = OPTION_STRINGS,
+     .offset = offsetof(struct scenario_moment, notifications),
+     .help = "A notification of another plugin."},
+};
+
+static const struct option_block moment_block = {
+    .name = "At",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct scenario_moment),
+    .options = moment_options,
+    .options_len = OPTION_COUNT(moment_options),
+    .check_label = check_moment_label,
+    .check = check_moment_words,
+    .help = "A point in time.",
+};
+
+static const struct option scenario_options[] = {
+    {.name = "Interval",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(struct scenario, interval_s),
+     .min = 0.1,
+     .max = 86400,
+     .unit = "seconds",
+     .default_text = "10",
+     .help = "Between two readings."},
+    {.name = "Series",
+     .kind = OPTION_BLOCK,
+     .offset = offsetof(struct scenario, series),
+     .block = &series_block},
+    {.name = "At",
+     .kind = OPTION_BLOCK,
+     .offset = offsetof(struct scenario, moments),
+     .block = &moment_block},
+};
+
+static const struct option_block scenario_block = {
+    .name = "Test",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .size = sizeof(struct scenario),
+    .options = scenario_options,
+    .options_len = OPTION_COUNT(scenario_options),
+    .help = "A test.",
+};
+
+static const struct option file_options[] = {
+    {.name = "Configuration",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct scenario_file, configuration),
+     .help = "The collectd.conf under test."},
+    {.name = "Test",
+     .kind = OPTION_BLOCK,
+     .offset = offsetof(struct scenario_file, scenarios),
+     .block = &scenario_block},
+};
+
+const struct option_block scenario_file_block = {
+    .name = "tests",
+    .size = sizeof(struct scenario_file),
+    .options = file_options,
+    .options_len = OPTION_COUNT(file_options),
+    .help = "A file of tests.",
+};
+
+/* ---- run a test ---- */
+
+struct scenario_run_series {
   struct reading_names names;
-  struct notation notation;
+  struct notation_points points;
   const char *source;
 };
 
-struct running {
+struct scenario_run {
   const struct scenario *scenario;
   const struct resource_alert_options *options;
-  struct rehearsal *rehearsal;
-  struct running_series *series;
+  struct simulator *simulator;
+  struct scenario_run_series *series;
   FILE *file;
   int unmet;
 };
 
-static void describe(const void *handle, size_t index,
-                     struct reading_source *ret_source) {
+/* For reading.type; the handle is the name of the data source. */
+static void get_scenario_source(const void *handle, size_t index,
+                                struct reading_source *ret_source) {
   (void)index;
-  *ret_source = (struct reading_source){.kind = READING_GAUGE,
-                                        .min = (double)__builtin_nan(""),
-                                        .max = (double)__builtin_nan("")};
+  *ret_source = (struct reading_source){
+      .kind = READING_GAUGE, .min = (double)NAN, .max = (double)NAN};
   (void)snprintf(ret_source->name, sizeof(ret_source->name), "%s",
                  (const char *)handle);
 }
 
-static void put(struct running *running, const struct running_series *series,
-                int64_t at_ms, double value) {
+static void add_value(struct scenario_run *run,
+                      const struct scenario_run_series *series, int64_t at_ms,
+                      double value) {
   const struct reading reading = {
       .names = &series->names,
-      .type = {.handle = series->source, .describe = describe},
+      .type = {.handle = series->source, .describe = get_scenario_source},
       .time_ns = at_ms * 1000000,
-      .interval_ns = (int64_t)(running->scenario->interval_s * 1e9),
+      .interval_ns = (int64_t)(run->scenario->interval_s * 1e9),
       .values_len = 1,
       .values = &value,
   };
-  rehearsal_take(running->rehearsal, &reading);
+  simulator_add_reading(run->simulator, &reading);
 }
 
 /* ---- moments ---- */
 
-static double moment_s(const struct scenario_moment *moment) {
+static double moment_at_s(const struct scenario_moment *moment) {
   double seconds = 0;
-  (void)duration_parse(moment->head.label, &seconds, NULL);
+  (void)command_read_duration(moment->head.label, &seconds, NULL);
   return seconds;
 }
 
-static void complain(struct running *running,
-                     const struct scenario_moment *moment, const char *what,
-                     const char *name, const char *wanted, const char *found) {
-  running->unmet++;
-  (void)fprintf(running->file, "  at %s: %s \"%s\": %s expected, %s found\n",
+/* Prints an expectation that is not met. */
+static void report_unmet(struct scenario_run *run,
+                         const struct scenario_moment *moment, const char *what,
+                         const char *name, const char *wanted,
+                         const char *found) {
+  run->unmet++;
+  (void)fprintf(run->file, "  at %s: %s \"%s\": %s expected, %s found\n",
                 moment->head.label, what, name, wanted, found);
 }
 
-static void check_rule(struct running *running,
-                       const struct scenario_moment *moment, const char *name,
-                       const char *wanted) {
-  for (size_t i = 0; i < rehearsal_rules_len(running->rehearsal); i++) {
-    if (strcmp(rehearsal_rule_name(running->rehearsal, i), name) == 0) {
+static void check_rule_state(struct scenario_run *run,
+                             const struct scenario_moment *moment,
+                             const char *name, const char *wanted) {
+  for (size_t i = 0; i < simulator_rules_len(run->simulator); i++) {
+    if (strcmp(simulator_rule_name(run->simulator, i), name) == 0) {
       const char *found =
-          alert_state_name(rehearsal_rule(running->rehearsal, i));
+          alert_state_name(simulator_rule_state(run->simulator, i));
       if (strcmp(found, wanted) != 0) {
-        complain(running, moment, "rule", name, wanted, found);
+        report_unmet(run, moment, "rule", name, wanted, found);
       }
       return;
     }
   }
-  complain(running, moment, "rule", name, wanted, "no such rule");
+  report_unmet(run, moment, "rule", name, wanted, "no such rule");
 }
 
-static void check_response(struct running *running,
-                           const struct scenario_moment *moment,
-                           const char *name, const char *wanted) {
-  const struct option_blocks *blocks = &running->options->responses.responses;
+static void check_response_state(struct scenario_run *run,
+                                 const struct scenario_moment *moment,
+                                 const char *name, const char *wanted) {
+  const struct option_blocks *blocks = &run->options->responses.responses;
   const struct response_options *responses = blocks->items;
   for (size_t i = 0; i < blocks->len; i++) {
     if (strcmp(responses[i].head.label, name) == 0) {
       const char *found =
-          response_state_name(rehearsal_response(running->rehearsal, i));
+          response_state_name(simulator_response_state(run->simulator, i));
       if (strcmp(found, wanted) != 0) {
-        complain(running, moment, "response", name, wanted, found);
+        report_unmet(run, moment, "response", name, wanted, found);
       }
       return;
     }
   }
-  complain(running, moment, "response", name, wanted, "no such response");
+  report_unmet(run, moment, "response", name, wanted, "no such response");
 }
 
-static void hear(struct running *running, char *const *words) {
+static void add_notification(struct scenario_run *run, char *const *words) {
   struct reading_names names = {.host = ""};
   struct notification notification = {.message = words[2]};
-  (void)scenario_parse_severity(words[0], &notification.severity, NULL);
-  (void)identity_parse_speaker(words[1], &names, NULL);
+  (void)read_severity(words[0], &notification.severity, NULL);
+  (void)notation_read_subject(words[1], &names, NULL);
   notification.host = names.host;
   notification.plugin = names.plugin;
   notification.plugin_instance = names.plugin_instance;
   notification.type = names.type;
   notification.type_instance = names.type_instance;
-  rehearsal_hear(running->rehearsal, &notification);
+  simulator_add_notification(run->simulator, &notification);
 }
 
-static void live_moment(struct running *running,
-                        const struct scenario_moment *moment) {
+static void run_moment(struct scenario_run *run,
+                       const struct scenario_moment *moment) {
   const struct option_strings *notifications = &moment->notifications;
-  for (size_t i = 0; i < notifications->len; i += SCENARIO_NOTICE_WORDS) {
-    hear(running, notifications->items + i);
+  for (size_t i = 0; i < notifications->len; i += NOTIFICATION_WORDS) {
+    add_notification(run, notifications->items + i);
   }
   for (size_t i = 0; i + 1 < moment->rules.len; i += 2) {
-    check_rule(running, moment, moment->rules.items[i],
-               moment->rules.items[i + 1]);
+    check_rule_state(run, moment, moment->rules.items[i],
+                     moment->rules.items[i + 1]);
   }
   for (size_t i = 0; i + 1 < moment->responses.len; i += 2) {
-    check_response(running, moment, moment->responses.items[i],
-                   moment->responses.items[i + 1]);
+    check_response_state(run, moment, moment->responses.items[i],
+                         moment->responses.items[i + 1]);
   }
 }
 
-/* Those from FROM_MS on and before UNTIL_MS; they may stand in any order. */
-static void live_moments(struct running *running, int64_t from_ms,
-                         int64_t until_ms) {
-  const struct scenario_moment *moments = running->scenario->moments.items;
+/* Runs the moments from FROM_MS on and before UNTIL_MS, by time: in the file
+ * they may be in any order. */
+static void run_moments(struct scenario_run *run, int64_t from_ms,
+                        int64_t until_ms) {
+  const struct scenario_moment *moments = run->scenario->moments.items;
   int64_t next_ms = from_ms;
   while (next_ms < until_ms) {
     int64_t this_ms = until_ms;
-    for (size_t i = 0; i < running->scenario->moments.len; i++) {
-      int64_t at_ms = (int64_t)(moment_s(&moments[i]) * 1000);
+    for (size_t i = 0; i < run->scenario->moments.len; i++) {
+      int64_t at_ms = (int64_t)(moment_at_s(&moments[i]) * 1000);
       this_ms = at_ms >= next_ms && at_ms < this_ms ? at_ms : this_ms;
     }
-    for (size_t i = 0; this_ms < until_ms && i < running->scenario->moments.len;
+    for (size_t i = 0; this_ms < until_ms && i < run->scenario->moments.len;
          i++) {
-      if ((int64_t)(moment_s(&moments[i]) * 1000) == this_ms) {
-        rehearsal_advance(running->rehearsal, START_MS + this_ms);
-        live_moment(running, &moments[i]);
+      if ((int64_t)(moment_at_s(&moments[i]) * 1000) == this_ms) {
+        simulator_advance(run->simulator, START_MS + this_ms);
+        run_moment(run, &moments[i]);
       }
     }
     next_ms = this_ms < until_ms ? this_ms + 1 : until_ms;
   }
 }
 
-/* ---- running ---- */
-
-/* The readings of the longest series. */
-static size_t longest_of(const struct running *running) {
+/* The length of the longest series. */
+static size_t count_steps(const struct scenario_run *run) {
   size_t longest = 1;
-  for (size_t i = 0; i < running->scenario->series.len; i++) {
-    size_t len = running->series[i].notation.len;
+  for (size_t i = 0; i < run->scenario->series.len; i++) {
+    size_t len = run->series[i].points.len;
     longest = len > longest ? len : longest;
   }
   return longest;
 }
 
-static void play(struct running *running) {
-  size_t longest = longest_of(running);
-  double interval_ms = running->scenario->interval_s * 1000;
+static void play_readings(struct scenario_run *run) {
+  size_t longest = count_steps(run);
+  double interval_ms = run->scenario->interval_s * 1000;
   for (size_t step = 0; step < longest; step++) {
     int64_t at_ms = (int64_t)((double)step * interval_ms);
-    rehearsal_advance(running->rehearsal, START_MS + at_ms);
-    for (size_t i = 0; i < running->scenario->series.len; i++) {
-      const struct running_series *series = &running->series[i];
-      if (step < series->notation.len &&
-          series->notation.points[step].is_there) {
-        put(running, series, START_MS + at_ms,
-            series->notation.points[step].value);
+    simulator_advance(run->simulator, START_MS + at_ms);
+    for (size_t i = 0; i < run->scenario->series.len; i++) {
+      const struct scenario_run_series *series = &run->series[i];
+      if (step < series->points.len && series->points.items[step].has_value) {
+        add_value(run, series, START_MS + at_ms,
+                  series->points.items[step].value);
       }
     }
     bool is_last = step + 1 == longest;
-    live_moments(running, at_ms,
-                 is_last ? INT64_MAX
-                         : (int64_t)((double)(step + 1) * interval_ms));
+    run_moments(run, at_ms,
+                is_last ? INT64_MAX
+                        : (int64_t)((double)(step + 1) * interval_ms));
   }
 }
 
-static int prepare(struct running *running, struct error *error) {
-  const struct scenario_series *series = running->scenario->series.items;
-  running->series =
-      calloc(running->scenario->series.len + 1, sizeof(*running->series));
+static int read_scenario_series(struct scenario_run *run, struct error *error) {
+  const struct scenario_series *series = run->scenario->series.items;
+  run->series = calloc(run->scenario->series.len + 1, sizeof(*run->series));
   int code = 0;
-  if (running->series == NULL) {
+  if (run->series == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  for (size_t i = 0; i < running->scenario->series.len && code == 0; i++) {
-    running->series[i].source = series[i].source;
-    code =
-        identity_parse(series[i].head.label, &running->series[i].names, error);
+  for (size_t i = 0; i < run->scenario->series.len && code == 0; i++) {
+    run->series[i].source = series[i].source;
+    code = notation_read_series(series[i].head.label, &run->series[i].names,
+                                error);
     for (size_t j = 0; j < series[i].values.len && code == 0; j++) {
-      code = notation_parse(series[i].values.items[j],
-                            &running->series[i].notation, error);
+      code = notation_read_points(series[i].values.items[j],
+                                  &run->series[i].points, error);
     }
   }
-  if (code == 0 && (double)longest_of(running) * running->scenario->interval_s >
-                       LENGTH_S_MAX) {
+  if (code == 0 &&
+      (double)count_steps(run) * run->scenario->interval_s > LENGTH_S_MAX) {
     code = error_set(error, -EINVAL, "the test lasts more than ten years");
   }
   return code;
@@ -213,21 +403,21 @@ static int prepare(struct running *running, struct error *error) {
 int scenario_run(const struct scenario *scenario,
                  const struct resource_alert_options *options, FILE *file,
                  struct error *error) {
-  struct running running = {
+  struct scenario_run run = {
       .scenario = scenario, .options = options, .file = file};
-  const struct rehearsal_listener listener = {0};
-  int code = prepare(&running, error);
+  const struct simulator_listener listener = {0};
+  int code = read_scenario_series(&run, error);
   if (code == 0) {
-    code = rehearsal_new(options, START_MS - 1000, &listener,
-                         &running.rehearsal, error);
+    code = simulator_new(options, START_MS - 1000, &listener, &run.simulator,
+                         error);
   }
   if (code == 0) {
-    play(&running);
+    play_readings(&run);
   }
-  rehearsal_free(running.rehearsal);
-  for (size_t i = 0; running.series != NULL && i < scenario->series.len; i++) {
-    notation_fini(&running.series[i].notation);
+  simulator_free(run.simulator);
+  for (size_t i = 0; run.series != NULL && i < scenario->series.len; i++) {
+    notation_points_fini(&run.series[i].points);
   }
-  free(running.series);
-  return code == 0 ? running.unmet : code;
+  free(run.series);
+  return code == 0 ? run.unmet : code;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario: a test of a threshold table: readings by time, states expected. */
+/* scenario: one test of rules: readings by time, and the states expected. */
 #ifndef CTL_SIMULATE_SCENARIO_H
 #define CTL_SIMULATE_SCENARIO_H
 
 #include <stdio.h>
 
-#include "core/notification.h"
 #include "core/option.h"
 #include "resource_alert/options.h"
 
@@ -16,9 +15,9 @@ struct scenario_series {
 };
 
 struct scenario_moment {
-  struct option_head head; /* since the first reading */
+  struct option_head head; /* the time since the first reading */
   struct option_strings
-      notifications;           /* severity, speaker, message, severity ... */
+      notifications;           /* severity, subject, message, severity ... */
   struct option_strings rules; /* name, state, name, state ... */
   struct option_strings responses; /* likewise */
 };
@@ -39,14 +38,8 @@ struct scenario_file {
 
 extern const struct option_block scenario_file_block;
 
-#define SCENARIO_NOTICE_WORDS 3
-
-/* "failure", "warning" or "okay". Returns 0 or -EINVAL with the reason. */
-int scenario_parse_severity(const char *word, enum notification_severity *ret,
-                            struct error *error);
-
-/* Runs one; a line to FILE for each expectation that is not met.
- * Returns how many were not met; negative errno with a text. */
+/* Runs one test, and prints a line to FILE for each expectation that is not
+ * met. Returns the number of those, or negative errno with a text. */
 int scenario_run(const struct scenario *scenario,
                  const struct resource_alert_options *options, FILE *file,
                  struct error *error);

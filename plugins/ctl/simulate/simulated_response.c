@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* simulated_response: one response on a clock that the caller turns. */
+/* simulated_response: one response on a clock that the caller sets. */
 #include "ctl/simulate/simulated_response.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ next_action(const struct response_options *options, size_t position,
   return next;
 }
 
-static int name_actions(struct rehearsal_response *response,
+static int name_actions(struct simulated_response *response,
                         const struct response_options *options,
                         int64_t *after_ms) {
   size_t position = 0;
@@ -38,7 +38,7 @@ static int name_actions(struct rehearsal_response *response,
        i++) {
     char about[128];
     driver->describe(action, about, sizeof(about));
-    (void)snprintf(response->names[i], REHEARSAL_ACTION_BYTES, "%s %s",
+    (void)snprintf(response->names[i], SIMULATED_RESPONSE_ACTION_BYTES, "%s %s",
                    driver->block->name, about);
     after_ms[i] = action->after_s * 1000;
     position = action->head.position + 1;
@@ -47,7 +47,7 @@ static int name_actions(struct rehearsal_response *response,
 }
 
 /* What is off stays out of it, as in the daemon. */
-static void take_out_what_is_off(struct rehearsal_response *response,
+static void take_out_what_is_off(struct simulated_response *response,
                                  const struct response_options *options,
                                  int plugin_mode, int64_t now_ms) {
   size_t position = 0;
@@ -63,7 +63,7 @@ static void take_out_what_is_off(struct rehearsal_response *response,
   }
 }
 
-static int make_trigger(struct rehearsal_response *response,
+static int make_trigger(struct simulated_response *response,
                         const struct response_options *options,
                         const struct resource_alert_options *table) {
   struct trigger *trigger = &response->trigger;
@@ -87,7 +87,7 @@ static int make_trigger(struct rehearsal_response *response,
   return is_there ? 0 : -ENOMEM;
 }
 
-int rehearsal_response_init(struct rehearsal_response *response,
+int simulated_response_init(struct simulated_response *response,
                             const struct response_options *options,
                             size_t index,
                             const struct resource_alert_options *table,
@@ -120,15 +120,15 @@ int rehearsal_response_init(struct rehearsal_response *response,
   return code;
 }
 
-void rehearsal_response_fini(struct rehearsal_response *response) {
+void simulated_response_fini(struct simulated_response *response) {
   response_fini(&response->machine);
   free(response->trigger.rules);
   free(response->names);
 }
 
 /* Every act succeeds at once, and stays. */
-static void act(struct rehearsal_response *response, size_t task,
-                int64_t now_ms, const struct rehearsal_listener *listener) {
+static void act(struct simulated_response *response, size_t task,
+                int64_t now_ms, const struct simulator_listener *listener) {
   struct response *machine = &response->machine;
   bool is_on = machine->tasks[task].is_wanted;
   if (machine->tasks[task].is_off) {
@@ -143,9 +143,9 @@ static void act(struct rehearsal_response *response, size_t task,
   }
 }
 
-void rehearsal_response_step(struct rehearsal_response *response,
+void simulated_response_step(struct simulated_response *response,
                              const enum alert_state *rules, int64_t now_ms,
-                             const struct rehearsal_listener *listener) {
+                             const struct simulator_listener *listener) {
   struct response *machine = &response->machine;
   for (size_t i = 0; i < response->trigger.len; i++) {
     response->trigger.rules[i].state = rules[response->trigger.rules[i].rule];

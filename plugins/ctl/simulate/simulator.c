@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* simulator: the plugin's own table and response machines on a clock that the
- * caller turns. */
+/* simulator: runs the plugin's own rules and responses on a clock that the
+ * caller sets. */
 #include "ctl/simulate/simulator.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "resource_alert/alerts/table.h"
 #include "resource_alert/rules/rule.h"
 
-/* The table is walked a few times an interval: what stopped is told as late as
- * in the daemon, and a month is over in seconds. */
+/* The table is walked a few times an interval, so that missing series are
+ * found about as late as in the daemon, and a month takes seconds. */
 #define TICK_MS_MIN 1000
 #define TICK_MS_MAX 15000
 #define TICKS_PER_INTERVAL 4
@@ -22,13 +22,13 @@
 
 #define MISSING_INTERVALS 2 /* collectd's Timeout, as it comes */
 
-struct rehearsal {
-  struct rehearsal_listener listener;
+struct simulator {
+  struct simulator_listener listener;
   struct rules rules;
   struct changes changes;
   struct table *table;
   enum alert_state *worst; /* of each rule */
-  struct rehearsal_response *responses;
+  struct simulated_response *responses;
   size_t responses_len;
   int64_t now_ms;
   int64_t ticked_ms;
@@ -39,105 +39,107 @@ struct rehearsal {
   size_t *series_max; /* the most series that each rule had */
 };
 
-static int make_responses(struct rehearsal *rehearsal,
-                          const struct resource_alert_options *options) {
+static int
+make_simulated_responses(struct simulator *simulator,
+                         const struct resource_alert_options *options) {
   const struct option_blocks *blocks = &options->responses.responses;
   const struct response_options *items = blocks->items;
-  rehearsal->responses = calloc(blocks->len + 1, sizeof(*rehearsal->responses));
-  int code = rehearsal->responses == NULL ? -ENOMEM : 0;
+  simulator->responses = calloc(blocks->len + 1, sizeof(*simulator->responses));
+  int code = simulator->responses == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < blocks->len && code == 0; i++) {
-    rehearsal->responses_len++;
-    code = rehearsal_response_init(&rehearsal->responses[i], &items[i], i,
-                                   options, rehearsal->now_ms);
+    simulator->responses_len++;
+    code = simulated_response_init(&simulator->responses[i], &items[i], i,
+                                   options, simulator->now_ms);
   }
   return code;
 }
 
-static int make_table(struct rehearsal *rehearsal,
-                      const struct resource_alert_options *options,
-                      struct error *error) {
+static int make_series_table(struct simulator *simulator,
+                             const struct resource_alert_options *options,
+                             struct error *error) {
   const struct table_limits limits = {
       .series_max = (uint64_t)options->max_series,
       .missing_intervals = MISSING_INTERVALS,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  changes_init(&rehearsal->changes);
+  changes_init(&simulator->changes);
   const struct rules_source source = resource_alert_rules_source(options);
-  int code = rules_init(&rehearsal->rules, &source, error);
+  int code = rules_init(&simulator->rules, &source, error);
   if (code != 0) {
     return code;
   }
-  rehearsal->worst =
-      calloc(rehearsal->rules.len + 1, sizeof(*rehearsal->worst));
-  rehearsal->series_max =
-      calloc(rehearsal->rules.len + 1, sizeof(*rehearsal->series_max));
-  if (rehearsal->worst == NULL || rehearsal->series_max == NULL) {
+  simulator->worst =
+      calloc(simulator->rules.len + 1, sizeof(*simulator->worst));
+  simulator->series_max =
+      calloc(simulator->rules.len + 1, sizeof(*simulator->series_max));
+  if (simulator->worst == NULL || simulator->series_max == NULL) {
     return -ENOMEM;
   }
-  return table_new(&rehearsal->rules, &limits, &rehearsal->changes,
-                   &rehearsal->table);
+  return table_new(&simulator->rules, &limits, &simulator->changes,
+                   &simulator->table);
 }
 
-int rehearsal_new(const struct resource_alert_options *options,
-                  int64_t start_ms, const struct rehearsal_listener *listener,
-                  struct rehearsal **ret, struct error *error) {
-  struct rehearsal *rehearsal = calloc(1, sizeof(*rehearsal));
-  if (rehearsal == NULL) {
+int simulator_new(const struct resource_alert_options *options,
+                  int64_t start_ms, const struct simulator_listener *listener,
+                  struct simulator **ret, struct error *error) {
+  struct simulator *simulator = calloc(1, sizeof(*simulator));
+  if (simulator == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  rehearsal->listener = *listener;
-  rehearsal->now_ms = start_ms;
-  rehearsal->ticked_ms = start_ms;
-  rehearsal->tick_ms = TICK_MS_MAX;
-  rehearsal->wake_ms = INT64_MAX;
-  rehearsal->forget_ms = (int64_t)(options->forget_s * 1000);
-  rehearsal->read_ms = start_ms;
-  int code = make_table(rehearsal, options, error);
+  simulator->listener = *listener;
+  simulator->now_ms = start_ms;
+  simulator->ticked_ms = start_ms;
+  simulator->tick_ms = TICK_MS_MAX;
+  simulator->wake_ms = INT64_MAX;
+  simulator->forget_ms = (int64_t)(options->forget_s * 1000);
+  simulator->read_ms = start_ms;
+  int code = make_series_table(simulator, options, error);
   if (code == 0) {
-    code = make_responses(rehearsal, options);
+    code = make_simulated_responses(simulator, options);
   }
   if (code != 0) {
-    rehearsal_free(rehearsal);
+    simulator_free(simulator);
     return code == -ENOMEM ? error_set(error, code, "out of memory") : code;
   }
-  table_tick(rehearsal->table, start_ms, start_ms);
-  *ret = rehearsal;
+  table_tick(simulator->table, start_ms, start_ms);
+  *ret = simulator;
   return 0;
 }
 
-void rehearsal_free(struct rehearsal *rehearsal) {
-  if (rehearsal == NULL) {
+void simulator_free(struct simulator *simulator) {
+  if (simulator == NULL) {
     return;
   }
-  for (size_t i = 0; i < rehearsal->responses_len; i++) {
-    rehearsal_response_fini(&rehearsal->responses[i]);
+  for (size_t i = 0; i < simulator->responses_len; i++) {
+    simulated_response_fini(&simulator->responses[i]);
   }
-  if (rehearsal->table != NULL) {
-    table_free(rehearsal->table);
+  if (simulator->table != NULL) {
+    table_free(simulator->table);
   }
-  rules_fini(&rehearsal->rules);
-  changes_fini(&rehearsal->changes);
-  free(rehearsal->responses);
-  free(rehearsal->worst);
-  free(rehearsal->series_max);
-  free(rehearsal);
+  rules_fini(&simulator->rules);
+  changes_fini(&simulator->changes);
+  free(simulator->responses);
+  free(simulator->worst);
+  free(simulator->series_max);
+  free(simulator);
 }
 
-/* ---- at work ---- */
+/* ---- running ---- */
 
-static void tell(struct rehearsal *rehearsal, struct watch *watch) {
+static void report_alert_change(struct simulator *simulator,
+                                struct watch *watch) {
   struct announcement change;
   struct series *series = watch->series;
   series_lock(series);
   announcement_take(watch, &change);
   series_unlock(series);
-  if (change.from != change.to && rehearsal->listener.alert != NULL) {
-    rehearsal->listener.alert(rehearsal->listener.context, rehearsal->now_ms,
+  if (change.from != change.to && simulator->listener.alert != NULL) {
+    simulator->listener.alert(simulator->listener.context, simulator->now_ms,
                               &change);
   }
 }
 
-static size_t count_series(const struct rule *rule) {
+static size_t count_rule_series(const struct rule *rule) {
   size_t sum = 0;
   for (int state = 0; state < ALERT_STATES; state++) {
     sum += atomic_load(&rule->counts[state]);
@@ -145,116 +147,118 @@ static size_t count_series(const struct rule *rule) {
   return sum;
 }
 
-static void look_at_rules(struct rehearsal *rehearsal) {
-  for (size_t i = 0; i < rehearsal->rules.len; i++) {
-    const struct rule *rule = &rehearsal->rules.items[i];
-    size_t count = count_series(rule);
-    rehearsal->worst[i] = rule_worst(rule);
-    if (count > rehearsal->series_max[i]) {
-      rehearsal->series_max[i] = count;
+static void update_rules(struct simulator *simulator) {
+  for (size_t i = 0; i < simulator->rules.len; i++) {
+    const struct rule *rule = &simulator->rules.items[i];
+    size_t count = count_rule_series(rule);
+    simulator->worst[i] = rule_worst(rule);
+    if (count > simulator->series_max[i]) {
+      simulator->series_max[i] = count;
     }
   }
 }
 
-static void step_responses(struct rehearsal *rehearsal) {
-  look_at_rules(rehearsal);
-  rehearsal->wake_ms = INT64_MAX;
-  for (size_t i = 0; i < rehearsal->responses_len; i++) {
-    struct rehearsal_response *response = &rehearsal->responses[i];
-    rehearsal_response_step(response, rehearsal->worst, rehearsal->now_ms,
-                            &rehearsal->listener);
-    if (response->wake_ms < rehearsal->wake_ms) {
-      rehearsal->wake_ms = response->wake_ms;
+static void step_all_responses(struct simulator *simulator) {
+  update_rules(simulator);
+  simulator->wake_ms = INT64_MAX;
+  for (size_t i = 0; i < simulator->responses_len; i++) {
+    struct simulated_response *response = &simulator->responses[i];
+    simulated_response_step(response, simulator->worst, simulator->now_ms,
+                            &simulator->listener);
+    if (response->wake_ms < simulator->wake_ms) {
+      simulator->wake_ms = response->wake_ms;
     }
   }
 }
 
-/* Alone in the table: what waits is seen without its lock. */
-static void settle(struct rehearsal *rehearsal) {
-  bool has_changes = rehearsal->changes.first != NULL;
-  while (rehearsal->changes.first != NULL) {
+/* No other thread uses the table: the queue is read without its lock. */
+static void handle_changes(struct simulator *simulator) {
+  bool has_changes = simulator->changes.first != NULL;
+  while (simulator->changes.first != NULL) {
     bool unused;
-    struct watch *next = changes_take_all(&rehearsal->changes, 0, &unused);
+    struct watch *next = changes_take_all(&simulator->changes, 0, &unused);
     while (next != NULL) {
       struct watch *watch = next;
       next = watch->next_changed;
-      tell(rehearsal, watch);
+      report_alert_change(simulator, watch);
     }
   }
-  if (has_changes || rehearsal->now_ms >= rehearsal->wake_ms) {
-    step_responses(rehearsal);
+  if (has_changes || simulator->now_ms >= simulator->wake_ms) {
+    step_all_responses(simulator);
   }
 }
 
-/* The next moment at which something may happen by itself. */
-static int64_t next_moment(const struct rehearsal *rehearsal, int64_t at_ms) {
-  int64_t next_ms = rehearsal->ticked_ms + rehearsal->tick_ms;
-  if (rehearsal->wake_ms > rehearsal->now_ms && rehearsal->wake_ms < next_ms) {
-    next_ms = rehearsal->wake_ms;
+/* The next time, at most AT_MS, at which something may happen by itself. */
+static int64_t find_next_moment(const struct simulator *simulator,
+                                int64_t at_ms) {
+  int64_t next_ms = simulator->ticked_ms + simulator->tick_ms;
+  if (simulator->wake_ms > simulator->now_ms && simulator->wake_ms < next_ms) {
+    next_ms = simulator->wake_ms;
   }
-  /* All series are forgotten: nothing happens until there are readings. */
-  bool is_over = rehearsal->now_ms - rehearsal->read_ms >
-                 rehearsal->forget_ms + FORGET_SLACK_MS;
-  if (is_over && rehearsal->wake_ms == INT64_MAX) {
+  /* All series are forgotten: nothing happens before the next reading. */
+  bool is_over = simulator->now_ms - simulator->read_ms >
+                 simulator->forget_ms + FORGET_SLACK_MS;
+  if (is_over && simulator->wake_ms == INT64_MAX) {
     return at_ms;
   }
   return next_ms < at_ms ? next_ms : at_ms;
 }
 
-void rehearsal_advance(struct rehearsal *rehearsal, int64_t at_ms) {
-  while (rehearsal->now_ms < at_ms) {
-    rehearsal->now_ms = next_moment(rehearsal, at_ms);
-    if (rehearsal->now_ms - rehearsal->ticked_ms >= rehearsal->tick_ms) {
-      rehearsal->ticked_ms = rehearsal->now_ms;
-      table_tick(rehearsal->table, rehearsal->now_ms, rehearsal->now_ms);
+void simulator_advance(struct simulator *simulator, int64_t at_ms) {
+  while (simulator->now_ms < at_ms) {
+    simulator->now_ms = find_next_moment(simulator, at_ms);
+    if (simulator->now_ms - simulator->ticked_ms >= simulator->tick_ms) {
+      simulator->ticked_ms = simulator->now_ms;
+      table_tick(simulator->table, simulator->now_ms, simulator->now_ms);
     }
-    settle(rehearsal);
+    handle_changes(simulator);
   }
 }
 
-static void fit_tick(struct rehearsal *rehearsal, int64_t interval_ms) {
+static void shorten_tick(struct simulator *simulator, int64_t interval_ms) {
   int64_t tick_ms = interval_ms / TICKS_PER_INTERVAL;
   tick_ms = tick_ms < TICK_MS_MIN ? TICK_MS_MIN : tick_ms;
-  if (tick_ms < rehearsal->tick_ms) {
-    rehearsal->tick_ms = tick_ms;
+  if (tick_ms < simulator->tick_ms) {
+    simulator->tick_ms = tick_ms;
   }
 }
 
-void rehearsal_take(struct rehearsal *rehearsal,
-                    const struct reading *reading) {
-  fit_tick(rehearsal, reading->interval_ns / 1000000);
-  rehearsal->read_ms = rehearsal->now_ms;
-  table_take(rehearsal->table, reading);
-  settle(rehearsal);
+void simulator_add_reading(struct simulator *simulator,
+                           const struct reading *reading) {
+  shorten_tick(simulator, reading->interval_ns / 1000000);
+  simulator->read_ms = simulator->now_ms;
+  table_take(simulator->table, reading);
+  handle_changes(simulator);
 }
 
-void rehearsal_hear(struct rehearsal *rehearsal,
-                    const struct notification *notification) {
-  fit_tick(rehearsal, 0); /* its TTL may end at any second */
-  rehearsal->read_ms = rehearsal->now_ms;
-  table_hear(rehearsal->table, notification, rehearsal->now_ms);
-  settle(rehearsal);
+void simulator_add_notification(struct simulator *simulator,
+                                const struct notification *notification) {
+  shorten_tick(simulator, 0); /* its TTL may end at any second */
+  simulator->read_ms = simulator->now_ms;
+  table_hear(simulator->table, notification, simulator->now_ms);
+  handle_changes(simulator);
 }
 
-enum alert_state rehearsal_rule(const struct rehearsal *rehearsal,
+enum alert_state simulator_rule_state(const struct simulator *simulator,
+                                      size_t rule) {
+  return rule_worst(&simulator->rules.items[rule]);
+}
+
+size_t simulator_rules_len(const struct simulator *simulator) {
+  return simulator->rules.len;
+}
+
+const char *simulator_rule_name(const struct simulator *simulator,
                                 size_t rule) {
-  return rule_worst(&rehearsal->rules.items[rule]);
+  return simulator->rules.items[rule].name;
 }
 
-size_t rehearsal_rules_len(const struct rehearsal *rehearsal) {
-  return rehearsal->rules.len;
+size_t simulator_rule_series_max(const struct simulator *simulator,
+                                 size_t rule) {
+  return simulator->series_max[rule];
 }
 
-const char *rehearsal_rule_name(const struct rehearsal *rehearsal,
-                                size_t rule) {
-  return rehearsal->rules.items[rule].name;
-}
-
-size_t rehearsal_rule_series(const struct rehearsal *rehearsal, size_t rule) {
-  return rehearsal->series_max[rule];
-}
-
-enum response_state rehearsal_response(const struct rehearsal *rehearsal,
-                                       size_t response) {
-  return rehearsal->responses[response].machine.state;
+enum response_state simulator_response_state(const struct simulator *simulator,
+                                             size_t response) {
+  return simulator->responses[response].machine.state;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* simulator: the plugin's own table and response machines on a clock that the
- * caller turns: what would have been decided, with nothing done. */
+/* simulator: runs the plugin's own rules and responses on a clock that the
+ * caller sets; takes no action. */
 #ifndef CTL_SIMULATE_SIMULATOR_H
 #define CTL_SIMULATE_SIMULATOR_H
 
@@ -13,11 +13,11 @@
 #include "resource_alert/options.h"
 #include "resource_alert/responses/response.h"
 
-struct rehearsal;
+struct simulator;
 
-/* Who is told; each may be NULL. at_ms: since the epoch. Strings and pointers
- * are borrowed for the call. */
-struct rehearsal_listener {
+/* Called for each change; each function may be NULL. at_ms: since the epoch.
+ * Strings and pointers are borrowed for the call. */
+struct simulator_listener {
   void (*alert)(void *context, int64_t at_ms,
                 const struct announcement *change);
   void (*response)(void *context, int64_t at_ms, size_t response,
@@ -27,36 +27,41 @@ struct rehearsal_listener {
   void *context;
 };
 
-/* options: borrowed. start_ms: the clock at first. Every act succeeds at once.
- * *ret: yours, rehearsal_free(). Returns 0 or negative errno. */
-int rehearsal_new(const struct resource_alert_options *options,
-                  int64_t start_ms, const struct rehearsal_listener *listener,
-                  struct rehearsal **ret, struct error *error);
+/* options: borrowed. start_ms: what the clock shows first. Every action
+ * succeeds at once.
+ * *ret: yours, simulator_free(). Returns 0 or negative errno. */
+int simulator_new(const struct resource_alert_options *options,
+                  int64_t start_ms, const struct simulator_listener *listener,
+                  struct simulator **ret, struct error *error);
 
-/* Turns the clock to AT_MS, doing on the way what time alone brings about;
- * back is not possible. */
-void rehearsal_advance(struct rehearsal *rehearsal, int64_t at_ms);
+/* Sets the clock to AT_MS, and does what becomes due on the way; it never goes
+ * back. */
+void simulator_advance(struct simulator *simulator, int64_t at_ms);
 
-/* Judges a reading at the clock's time. */
-void rehearsal_take(struct rehearsal *rehearsal, const struct reading *reading);
+/* Evaluates a reading at the clock's time. */
+void simulator_add_reading(struct simulator *simulator,
+                           const struct reading *reading);
 
-/* Hears a notification of another plugin at the clock's time. */
-void rehearsal_hear(struct rehearsal *rehearsal,
-                    const struct notification *notification);
+/* Evaluates a notification of another plugin at the clock's time. */
+void simulator_add_notification(struct simulator *simulator,
+                                const struct notification *notification);
 
-/* The rules: those of <Threshold> blocks in their order, then those written for
- * the stock threshold plugin. The name is borrowed. */
-size_t rehearsal_rules_len(const struct rehearsal *rehearsal);
-const char *rehearsal_rule_name(const struct rehearsal *rehearsal, size_t rule);
+/* The rules: the <Threshold> blocks in their order, then those written for the
+ * stock threshold plugin. The name is borrowed. */
+size_t simulator_rules_len(const struct simulator *simulator);
+const char *simulator_rule_name(const struct simulator *simulator, size_t rule);
 
-/* Of the rule, or of the response at that place in the configuration. */
-enum alert_state rehearsal_rule(const struct rehearsal *rehearsal, size_t rule);
-enum response_state rehearsal_response(const struct rehearsal *rehearsal,
-                                       size_t response);
-/* The most series that a rule has had at a time. */
-size_t rehearsal_rule_series(const struct rehearsal *rehearsal, size_t rule);
+/* The worst state among the rule's series; the state of the response with that
+ * index in the configuration. */
+enum alert_state simulator_rule_state(const struct simulator *simulator,
+                                      size_t rule);
+enum response_state simulator_response_state(const struct simulator *simulator,
+                                             size_t response);
+/* The most series that a rule has had at once. */
+size_t simulator_rule_series_max(const struct simulator *simulator,
+                                 size_t rule);
 
 /* Accepts NULL. */
-void rehearsal_free(struct rehearsal *rehearsal);
+void simulator_free(struct simulator *simulator);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_command: runs files of tests against a threshold table. */
+/* test_command: runs files of tests against the rules of a collectd.conf. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "core/config.h"
 #include "core/file_util.h"
-#include "ctl/check/configured.h"
+#include "ctl/check/config_files.h"
 #include "ctl/check/diagnostics.h"
 #include "ctl/check/lint.h"
 #include "ctl/command.h"
@@ -18,21 +18,9 @@
 
 enum { FLAG_CONFIG };
 
-struct telling {
-  const char *path;
-  struct findings findings;
-};
-
-static void found(void *context, const struct config_item *where,
-                  const char *text) {
-  struct telling *telling = context;
-  const struct config_place place = {telling->path, where->line, where->column};
-  findings_error(&telling->findings, &place, "%s", text);
-}
-
-/* Fills TESTS; what is wrong is told on standard output. */
-static int read_tests(const char *path, struct scenario_file *tests) {
-  struct telling telling = {.path = path, .findings = {.file = stdout}};
+/* Fills TESTS; prints mistakes to standard output. */
+static int read_test_file(const char *path, struct scenario_file *tests) {
+  struct diagnostics diagnostics = {.file = stdout};
   struct error error = {{0}};
   struct config_item root = {0};
   char *text = NULL;
@@ -49,10 +37,10 @@ static int read_tests(const char *path, struct scenario_file *tests) {
     (void)command_fail("%s", error.text);
     return code;
   }
-  char name[] = "Plugin"; /* an outermost block, which is not named */
+  char name[] = "Plugin"; /* mistakes are reported without its name */
   root.key = name;
-  const struct lint_listener listener = {found, &telling};
-  code = lint_block(&scenario_file_block, &root, &listener);
+  const struct lint_report report = {&diagnostics, path, ""};
+  code = lint_block(&scenario_file_block, &root, &report);
   if (code == 0) {
     code = option_parse(&scenario_file_block, &root, tests, &error);
   }
@@ -61,7 +49,8 @@ static int read_tests(const char *path, struct scenario_file *tests) {
   return code > 0 ? -EINVAL : code;
 }
 
-/* The configuration that the flag or the file names; beside the file. */
+/* The configuration that the flag or the file names; a relative path in the
+ * file is relative to the file. NULL where there is none. */
 static const char *find_configuration(const struct command_line *line,
                                       const char *path,
                                       const struct scenario_file *tests,
@@ -78,15 +67,16 @@ static const char *find_configuration(const struct command_line *line,
   return buffer;
 }
 
+/* Runs all tests of a file and prints the result of each. */
 static int run_scenarios(const struct scenario_file *tests,
                          const struct resource_alert_options *options,
                          int *failed, int *run) {
   const struct scenario *scenarios = tests->scenarios.items;
   for (size_t i = 0; i < tests->scenarios.len; i++) {
-    char *told = NULL;
+    char *unmet_text = NULL;
     size_t bytes = 0;
     struct error error = {{0}};
-    FILE *memory = open_memstream(&told, &bytes);
+    FILE *memory = open_memstream(&unmet_text, &bytes);
     int unmet = memory == NULL
                     ? -ENOMEM
                     : scenario_run(&scenarios[i], options, memory, &error);
@@ -94,8 +84,8 @@ static int run_scenarios(const struct scenario_file *tests,
       (void)fclose(memory);
     }
     (void)printf("%s  %s\n%s", unmet == 0 ? "ok  " : "FAIL",
-                 scenarios[i].head.label, told == NULL ? "" : told);
-    free(told);
+                 scenarios[i].head.label, unmet_text == NULL ? "" : unmet_text);
+    free(unmet_text);
     (*run)++;
     *failed += unmet != 0 ? 1 : 0;
     if (unmet < 0) {
@@ -105,8 +95,8 @@ static int run_scenarios(const struct scenario_file *tests,
   return COMMAND_OKAY;
 }
 
-static int run_file(const struct command_line *line, const char *path,
-                    int *failed, int *run) {
+static int run_test_file(const struct command_line *line, const char *path,
+                         int *failed, int *run) {
   struct scenario_file tests;
   struct resource_alert_options options;
   struct error error = {{0}};
@@ -115,30 +105,30 @@ static int run_file(const struct command_line *line, const char *path,
     return command_fail("out of memory");
   }
   int result = COMMAND_UNKNOWN;
-  if (read_tests(path, &tests) == 0) {
+  if (read_test_file(path, &tests) == 0) {
     const char *configuration =
         find_configuration(line, path, &tests, buffer, sizeof(buffer));
     if (configuration == NULL) {
-      (void)command_fail("%s: no table to test: write Configuration \"PATH\" "
-                         "into it, or give --config PATH",
+      (void)command_fail("%s: no rules to test: add Configuration \"PATH\" or "
+                         "use --config PATH",
                          path);
-    } else if (configured_read(configuration, &options, &error) != 0) {
+    } else if (config_files_read_rules(configuration, &options, &error) != 0) {
       (void)command_fail("%s", error.text);
     } else {
       result = run_scenarios(&tests, &options, failed, run);
-      configured_fini(&options);
+      option_fini(&resource_alert_options, &options);
     }
   }
   option_fini(&scenario_file_block, &tests);
   return result;
 }
 
-static int run(const struct command_line *line) {
+static int run_tests(const struct command_line *line) {
   int failed = 0;
   int count = 0;
   int result = COMMAND_OKAY;
   for (int i = 0; i < line->operands_len; i++) {
-    int this = run_file(line, line->operands[i], &failed, &count);
+    int this = run_test_file(line, line->operands[i], &failed, &count);
     result = this != COMMAND_OKAY ? this : result;
   }
   (void)printf("%d test%s, %d failed\n", count, count == 1 ? "" : "s", failed);
@@ -148,10 +138,10 @@ static int run(const struct command_line *line) {
   return failed == 0 ? COMMAND_OKAY : COMMAND_FAILURE;
 }
 
-static const struct command_flag flags[] = {
+static const struct command_flag test_flags[] = {
     [FLAG_CONFIG] = {"config", "PATH",
-                     "the collectd.conf with the table, in place of the "
-                     "file's Configuration"},
+                     "the collectd.conf with the rules, instead of the file's "
+                     "Configuration"},
 };
 
 const struct command test_command = {
@@ -159,14 +149,14 @@ const struct command test_command = {
     .operands = "FILE ...",
     .operands_min = 1,
     .operands_max = 1000,
-    .summary = "run unit tests of a threshold table",
+    .summary = "run unit tests of rules and responses",
     .help =
-        "A file of tests has collectd's grammar. The readings are judged by "
-        "the plugin's own code on a clock that is turned by hand: a day takes "
-        "no time. Every act of a response succeeds at once; nothing is "
-        "done.\n\n"
+        "A file of tests has collectd's syntax. The plugin's own code "
+        "evaluates "
+        "the readings on a simulated clock, so a day takes no time. Every "
+        "action of a response is assumed to succeed; none is taken.\n\n"
         "  Configuration \"collectd.conf\"\n\n"
-        "  <Test \"a pool that fills up and calms down\">\n"
+        "  <Test \"a pool fills up and empties again\">\n"
         "    Interval 10\n"
         "    <Series \"web1/dbpool-trading/percent-used\">\n"
         "      Values \"40x6 90x6\" \"40x12\"\n"
@@ -182,19 +172,20 @@ const struct command test_command = {
         "      Response \"degrade\" \"OFF\"\n"
         "    </At>\n"
         "  </Test>\n\n"
-        "B<Values> has one word an interval: C<80> a reading, C<80x5> five of "
-        "them, C<50+5x4> four that rise by 5, C<50-5x4> four that fall, "
+        "B<Values> lists one reading an interval: C<80> a reading, C<80x5> "
+        "five "
+        "of them, C<50+5x4> four that rise by 5, C<50-5x4> four that fall, "
         "C<nan> a reading that is not a number, C<_> and C<_x6> no reading "
-        "in one or six intervals. B<Source> names the data source where it "
-        "is not I<value>. The time of B<At> counts from the first interval; "
-        "what is read at that time has been judged. What another plugin says "
-        "then, for rules that are notifications, stands in there, too: "
+        "in one or six intervals. B<Source> names the data source if it is not "
+        "I<value>. The time of B<At> counts from the first interval, and "
+        "includes the reading of that time. For rules that watch notifications "
+        "it may also hold the notification that another plugin sends then: "
         "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">, with "
-        "I<failure>, I<warning> or I<okay>, whom it speaks of, and the "
-        "message. A path in B<Configuration> is relative to the file.\n\n"
-        "Exit code: 0 where all states are as expected, 2 where some are not, "
-        "3 where a file cannot be used",
-    .flags = flags,
-    .flags_len = sizeof(flags) / sizeof(flags[0]),
-    .run = run,
+        "I<failure>, I<warning> or I<okay>, the subject, and the message. A "
+        "path in B<Configuration> is relative to the file.\n\n"
+        "Exit code: 0 if all states are as expected, 2 if some are not, 3 if a "
+        "file cannot be read",
+    .flags = test_flags,
+    .flags_len = sizeof(test_flags) / sizeof(test_flags[0]),
+    .run = run_tests,
 };

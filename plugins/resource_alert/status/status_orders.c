@@ -118,8 +118,9 @@ static const struct {
   const char *path;
   int (*obey)(struct status *status, const json_t *order, struct error *error);
 } orders[] = {
-    {"/silence", add_silence}, {"/unsilence", end_silence}, {"/mode", set_mode},
-    {"/release", release},     {"/clear", clear_latch},     {"/drill", drill},
+    {"/silence", add_silence}, {"/unsilence", end_silence},
+    {"/mode", set_mode},       {"/deactivate", release},
+    {"/reset", clear_latch},   {"/self-test", drill},
 };
 
 static unsigned http_status_of(int code) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* notation: what a line of readings means, and what is none. */
+/* test_notation: what names and lists of readings mean, and which are
+ * refused. */
 #include "unit.h"
 
 #include <errno.h>
@@ -12,25 +13,25 @@
 
 /* "40 40 _ nan": a word for each point. */
 static void assert_means(const char *text, const char *wanted) {
-  struct notation notation = {0};
+  struct notation_points points = {0};
   struct error error = {{0}};
-  char told[256] = "";
-  assert_int_equal(notation_parse(text, &notation, &error), 0);
-  for (size_t i = 0; i < notation.len; i++) {
-    const struct notation_point *point = &notation.points[i];
-    size_t used = strlen(told);
+  char found[256] = "";
+  assert_int_equal(notation_read_points(text, &points, &error), 0);
+  for (size_t i = 0; i < points.len; i++) {
+    const struct notation_point *point = &points.items[i];
+    size_t used = strlen(found);
     const char *blank = used == 0 ? "" : " ";
-    if (!point->is_there) {
-      (void)snprintf(told + used, sizeof(told) - used, "%s_", blank);
+    if (!point->has_value) {
+      (void)snprintf(found + used, sizeof(found) - used, "%s_", blank);
     } else if (isnan(point->value)) {
-      (void)snprintf(told + used, sizeof(told) - used, "%snan", blank);
+      (void)snprintf(found + used, sizeof(found) - used, "%snan", blank);
     } else {
-      (void)snprintf(told + used, sizeof(told) - used, "%s%g", blank,
+      (void)snprintf(found + used, sizeof(found) - used, "%s%g", blank,
                      point->value);
     }
   }
-  assert_string_equal(told, wanted);
-  notation_fini(&notation);
+  assert_string_equal(found, wanted);
+  notation_points_fini(&points);
 }
 
 static void test_words(void **state) {
@@ -47,7 +48,7 @@ static void test_words(void **state) {
   assert_means("_ 1 _x3", "_ 1 _ _ _");
 }
 
-static void test_what_is_no_reading(void **state) {
+static void test_words_that_are_refused(void **state) {
   (void)state;
   static const char *const texts[] = {
       "x",     "80y",  "80x",   "80x0",  "80x-3", "80x3x",  "50+5",
@@ -55,60 +56,100 @@ static void test_what_is_no_reading(void **state) {
       "__",    "4 0o", "--5",   "+-5x2", "1e",
   };
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-    struct notation notation = {0};
+    struct notation_points points = {0};
     struct error error = {{0}};
-    if (notation_parse(texts[i], &notation, &error) != -EINVAL) {
-      fail_msg("\"%s\" is taken", texts[i]);
+    if (notation_read_points(texts[i], &points, &error) != -EINVAL) {
+      fail_msg("\"%s\" is accepted", texts[i]);
     }
-    assert_non_null(strstr(error.text, "is no reading; write 80, 80x5"));
-    notation_fini(&notation);
+    assert_non_null(strstr(error.text, "is not a reading; write 80, 80x5"));
+    notation_points_fini(&points);
   }
 }
 
 static void test_the_word_that_is_wrong_is_named(void **state) {
   (void)state;
-  struct notation notation = {0};
+  struct notation_points points = {0};
   struct error error = {{0}};
-  assert_int_equal(notation_parse("80x3 8o 90", &notation, &error), -EINVAL);
-  assert_non_null(strstr(error.text, "\"8o\" is no reading"));
-  notation_fini(&notation);
+  assert_int_equal(notation_read_points("80x3 8o 90", &points, &error),
+                   -EINVAL);
+  assert_non_null(strstr(error.text, "\"8o\" is not a reading"));
+  notation_points_fini(&points);
   char text[201];
   memset(text, '7', 200);
   text[200] = '\0';
-  assert_int_equal(notation_parse(text, &notation, &error), -EINVAL);
+  assert_int_equal(notation_read_points(text, &points, &error), -EINVAL);
   assert_true(strlen(error.text) < 120);
-  notation_fini(&notation);
+  notation_points_fini(&points);
 }
 
-static void test_lines_are_put_together(void **state) {
+static void test_lines_are_appended(void **state) {
   (void)state;
-  struct notation notation = {0};
-  assert_int_equal(notation_parse("1 2", &notation, NULL), 0);
-  assert_int_equal(notation_parse("3", &notation, NULL), 0);
-  assert_int_equal(notation.len, 3);
-  assert_true(notation.points[2].value > 2.5);
-  notation_fini(&notation);
-  assert_int_equal(notation.len, 0);
+  struct notation_points points = {0};
+  assert_int_equal(notation_read_points("1 2", &points, NULL), 0);
+  assert_int_equal(notation_read_points("3", &points, NULL), 0);
+  assert_int_equal(points.len, 3);
+  assert_true(points.items[2].value > 2.5);
+  notation_points_fini(&points);
+  assert_int_equal(points.len, 0);
 }
 
-static void test_memory_that_is_short(void **state) {
+static void test_out_of_memory(void **state) {
   (void)state;
-  struct notation notation = {0};
+  struct notation_points points = {0};
   struct error error = {{0}};
   failing_after(1);
-  int code = notation_parse("1 2 3", &notation, &error);
+  int code = notation_read_points("1 2 3", &points, &error);
   assert_true(failing_stop());
   assert_int_equal(code, -ENOMEM);
-  notation_fini(&notation);
+  notation_points_fini(&points);
+}
+
+static void test_names(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    const char *parts[5]; /* NULL: refused */
+  } table[] = {
+      {"web1/cpu/load", {"web1", "cpu", "", "load", ""}},
+      {"web1/df-root/percent-used", {"web1", "df", "root", "percent", "used"}},
+      {"h/a-b-c/d-e-f/g", {"h", "a", "b-c", "d", "e-f/g"}},
+      {"web1/cpu", {NULL}},
+      {"/cpu/load", {NULL}},
+      {"web1//load", {NULL}},
+      {"web1/-0/load", {NULL}},
+      {"web1/cpu/", {NULL}},
+      {"", {NULL}},
+  };
+  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    struct reading_names names;
+    struct error error = {{0}};
+    int code = notation_read_series(table[i].text, &names, &error);
+    if (table[i].parts[0] == NULL) {
+      assert_int_equal(code, -EINVAL);
+      assert_non_null(strstr(error.text, "is not a series; write host/"));
+      continue;
+    }
+    assert_int_equal(code, 0);
+    assert_string_equal(names.host, table[i].parts[0]);
+    assert_string_equal(names.plugin, table[i].parts[1]);
+    assert_string_equal(names.plugin_instance, table[i].parts[2]);
+    assert_string_equal(names.type, table[i].parts[3]);
+    assert_string_equal(names.type_instance, table[i].parts[4]);
+  }
+  struct reading_names names;
+  assert_int_equal(notation_read_subject("web1/exec-backup", &names, NULL), 0);
+  assert_string_equal(names.plugin_instance, "backup");
+  assert_string_equal(names.type, "");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_words),
-      cmocka_unit_test(test_what_is_no_reading),
+      cmocka_unit_test(test_words_that_are_refused),
       cmocka_unit_test(test_the_word_that_is_wrong_is_named),
-      cmocka_unit_test(test_lines_are_put_together),
-      cmocka_unit_test(test_memory_that_is_short),
+      cmocka_unit_test(test_lines_are_appended),
+      cmocka_unit_test(test_out_of_memory),
+      cmocka_unit_test(test_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ function showVerdict(status, bad) {
   for (const one of broken)
     reasons.push(make("li", {}, make("b", {}, one.action), ` of ${one.response} cannot be done: ${one.why}`));
   for (const one of latched)
-    reasons.push(make("li", {}, make("b", {}, one.name), " has acted too often and waits for ", make("code", {}, `resource-alertctl clear ${one.name}`)));
+    reasons.push(make("li", {}, make("b", {}, one.name), " has acted too often and waits for ", make("code", {}, `resource-alertctl reset ${one.name}`)));
   if (refused) reasons.push(make("li", {}, `${status.counts.values_refused} values were refused: there are more series than MaxSeries`));
   for (const one of status.responses.filter(response => response.state !== "OFF"))
     reasons.push(make("li", {}, make("b", {}, one.name), ` is ${one.state.toLowerCase()}, `,
