@@ -15,7 +15,7 @@
 
 #define SUFFIX_LENGTH 6 /* of "XXXXXX" */
 
-static int write_all(int fd, const char *data, size_t bytes) {
+int file_write_all(int fd, const char *data, size_t bytes) {
   while (bytes > 0) {
     ssize_t written = write(fd, data, bytes);
     if (written < 0) {
@@ -113,7 +113,7 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
   if (fd < 0) {
     return fd;
   }
-  int code = write_all(fd, data, bytes);
+  int code = file_write_all(fd, data, bytes);
   if (code == 0 && is_durable && fdatasync(fd) != 0) {
     code = -errno;
   }
@@ -208,6 +208,31 @@ void file_sweep_leftovers(const char *directory, int64_t older_than_s) {
   if (opened != NULL) {
     (void)closedir(opened);
   }
+}
+
+bool file_is_at(const char *path, int fd) {
+  struct stat named;
+  struct stat opened;
+  return stat(path, &named) == 0 && fstat(fd, &opened) == 0 &&
+         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+int file_make_parents(const char *path, mode_t mode) {
+  char directory[PATH_MAX];
+  size_t length = strlen(path);
+  if (length >= sizeof(directory)) {
+    return -ENAMETOOLONG;
+  }
+  memcpy(directory, path, length + 1);
+  for (char *slash = strchr(directory + 1, '/'); slash != NULL;
+       slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    if (mkdir(directory, mode) != 0 && errno != EEXIST) {
+      return -errno;
+    }
+    *slash = '/';
+  }
+  return 0;
 }
 
 int file_set_aside(const char *path, struct error *error) {

@@ -38,6 +38,17 @@ int file_replace_commit(const char *path, const char *beside, int fd,
 int file_read(const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_bytes, struct error *error);
 
+/* Writes all of DATA to FD. Returns 0 or negative errno. */
+int file_write_all(int fd, const char *data, size_t bytes);
+
+/* True if PATH names the file that FD is open for: nobody has moved, replaced
+ * or removed it. */
+bool file_is_at(const char *path, int fd);
+
+/* Makes the directories above PATH that are not there. Returns 0 or negative
+ * errno. */
+int file_make_parents(const char *path, mode_t mode);
+
 /* Removes from DIRECTORY what writers have left there that were killed before
  * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
  * for older_than_s seconds, more than a write takes; 0 where nobody writes. One
