@@ -1,43 +1,279 @@
 /* SPDX-License-Identifier: MIT */
-/* journal: what happened, one JSON object a line. Any thread queues; one
+/* journal: what happened, one JSON object a line. Any thread queues a line; one
  * thread owns the file. */
 #include "resource_alert/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/json_util.h"
 #include "core/worker_thread.h"
-#include "resource_alert/journal_file.h"
 
 #define DRAIN_MS 2000
+#define TAIL_BYTES ((size_t)65536) /* of the file that is read at start */
+
+/* What waits for the disk. */
+struct journal_line {
+  char *text;      /* newline included */
+  uint64_t number; /* of its alert event; 0: it is of none */
+};
 
 struct journal {
-  struct journal_file file; /* path NULL: none; else the writer's */
+  char *path; /* NULL: none */
+  struct log_sink log;
   pthread_t thread;
   bool is_started;
 
-  pthread_mutex_t lock;       /* guards all below but what the writer owns */
-  pthread_cond_t has_work;    /* for the writer */
-  pthread_cond_t has_gone_on; /* for whoever waits for the writer */
-  struct waiting {
-    char *line;                   /* newline included */
-    uint64_t number;              /* of the change it tells; 0: it tells none */
-  } waiting[JOURNAL_WAITING_MAX]; /* a ring */
+  /* The writer's. */
+  int fd; /* -1: none */
+  struct complaint complaint;
+  bool is_torn; /* the file ends within a line, which a kill left behind */
+
+  pthread_mutex_t lock;       /* guards all below; no I/O under it */
+  pthread_cond_t has_lines;   /* for the writer */
+  pthread_cond_t has_written; /* for those that wait for the writer */
+  struct journal_line waiting[JOURNAL_WAITING_MAX]; /* a ring */
   size_t waiting_first, waiting_len;
-  uint64_t settled; /* number of the last change that waits no more */
+  char *recent[JOURNAL_RECENT_MAX]; /* a ring of lines; NULL: not used yet */
+  size_t recent_next;
+  uint64_t done_number; /* of the last alert event that waits no more */
   uint64_t sequence;
-  uint64_t folded; /* since the last "folded" line */
+  uint64_t dropped; /* since the last "dropped" line */
   struct journal_counts counts;
   bool is_stopping, is_done;
 };
 
-/* ---- one line ---- */
+/* ---- the file ---- */
+
+static bool was_moved(const struct journal *journal) {
+  struct stat named;
+  struct stat opened;
+  return stat(journal->path, &named) != 0 || fstat(journal->fd, &opened) != 0 ||
+         named.st_dev != opened.st_dev || named.st_ino != opened.st_ino;
+}
+
+static void make_directory_of(const char *path) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  if (slash != NULL && slash != path &&
+      (size_t)(slash - path) < sizeof(directory)) {
+    memcpy(directory, path, (size_t)(slash - path));
+    directory[slash - path] = '\0';
+    (void)mkdir(directory, 0755);
+  }
+}
+
+static void close_file(struct journal *journal) {
+  if (journal->fd >= 0) {
+    (void)close(journal->fd);
+    journal->fd = -1;
+  }
+}
+
+static int open_file(struct journal *journal) {
+  /* Without O_NONBLOCK a pipe in place of the file would block the writer. */
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+  if (journal->fd >= 0 && was_moved(journal)) {
+    close_file(journal);
+  }
+  if (journal->fd < 0) {
+    journal->fd = open(journal->path, flags, 0640);
+  }
+  if (journal->fd < 0 && errno == ENOENT) {
+    make_directory_of(journal->path);
+    journal->fd = open(journal->path, flags, 0640);
+  }
+  return journal->fd < 0 ? -errno : 0;
+}
+
+/* Writes all of the text or nothing: a torn line would spoil the next one. */
+static int append_text(struct journal *journal, const char *text) {
+  int code = open_file(journal);
+  struct stat before;
+  if (code == 0 && fstat(journal->fd, &before) != 0) {
+    code = -errno;
+  }
+  if (code == 0 && journal->is_torn) {
+    journal->is_torn = write(journal->fd, "\n", 1) != 1;
+  }
+  size_t length = strlen(text);
+  for (size_t done = 0; code == 0 && done < length;) {
+    ssize_t bytes = write(journal->fd, text + done, length - done);
+    if (bytes > 0) {
+      done += (size_t)bytes;
+    } else if (errno != EINTR) {
+      code = -errno;
+      if (ftruncate(journal->fd, before.st_size) != 0) {
+        break; /* a device: nothing of the line is there */
+      }
+    }
+  }
+  return code;
+}
+
+/* Returns false if the line is lost. */
+static bool append_line(struct journal *journal, const char *text) {
+  int code = append_text(journal, text);
+  int64_t now_ms = clock_monotonic_ms();
+  if (code != 0 && complaint_fail(&journal->complaint, now_ms)) {
+    log_write(&journal->log, LOG_LEVEL_ERROR,
+              "journal %s: cannot write: %s; alerts go on, %llu line(s) lost",
+              journal->path, strerror(-code),
+              (unsigned long long)journal->complaint.count);
+  }
+  uint64_t lost = journal->complaint.count;
+  if (code == 0 && complaint_clear(&journal->complaint, now_ms, NULL)) {
+    log_write(&journal->log, LOG_LEVEL_NOTICE,
+              "journal %s: written again after %llu lost line(s)",
+              journal->path, (unsigned long long)lost);
+  }
+  return code == 0;
+}
+
+/* ---- recent lines ---- */
+
+/* Under the lock. text: copied, without its newline. */
+static void remember_line(struct journal *journal, const char *text,
+                          size_t bytes) {
+  char *copy = strndup(text, bytes);
+  if (copy != NULL) {
+    free(journal->recent[journal->recent_next]);
+    journal->recent[journal->recent_next] = copy;
+    journal->recent_next = (journal->recent_next + 1) % JOURNAL_RECENT_MAX;
+  }
+}
+
+static bool has_same(const json_t *a, const json_t *b, const char *name) {
+  const json_t *value = json_object_get(a, name);
+  return value != NULL && json_equal(value, json_object_get(b, name));
+}
+
+/* True if LINE repeats EVENT. An error in other words does, since a message
+ * from elsewhere may hold a time. */
+static bool repeats_event(json_t *line, const json_t *event) {
+  size_t same = json_object_get(event, "times") == NULL ? 0 : 1;
+  const char *name;
+  json_t *value;
+  json_object_foreach(line, name, value) {
+    bool may_differ = strcmp(name, "seq") == 0 || strcmp(name, "time") == 0 ||
+                      strcmp(name, "error") == 0;
+    json_t *other = json_object_get(event, name);
+    if (other == NULL || (!may_differ && !json_equal(value, other))) {
+      return false;
+    }
+    same++;
+  }
+  return same == json_object_size(event);
+}
+
+/* True if LINE is the intent of the action that EVENT is about. */
+static bool is_intent_of(const json_t *line, const json_t *event) {
+  const char *step = json_string_value(json_object_get(line, "step"));
+  return step != NULL && strcmp(step, "intent") == 0 &&
+         has_same(line, event, "response") && has_same(line, event, "action");
+}
+
+/* EVENTS: newer ones, newest first. */
+static void add_recent(json_t *events, json_t *line) {
+  bool is_new = json_is_object(line);
+  for (size_t i = 0; is_new && i < json_array_size(events); i++) {
+    json_t *event = json_array_get(events, i);
+    if (repeats_event(line, event)) {
+      json_int_t times = json_integer_value(json_object_get(event, "times"));
+      (void)json_object_set_new(event, "times",
+                                json_integer(times == 0 ? 2 : times + 1));
+      return;
+    }
+    is_new = !is_intent_of(line, event);
+  }
+  if (is_new) {
+    (void)json_array_append(events, line);
+  }
+}
+
+/* The line AGE lines before the newest, copied. NULL: there is none. */
+static char *copy_recent(struct journal *journal, size_t age) {
+  (void)pthread_mutex_lock(&journal->lock);
+  size_t index = journal->recent_next + JOURNAL_RECENT_MAX - 1 - age;
+  const char *text = journal->recent[index % JOURNAL_RECENT_MAX];
+  char *copy = text == NULL ? NULL : strdup(text);
+  (void)pthread_mutex_unlock(&journal->lock);
+  return copy;
+}
+
+json_t *journal_recent(struct journal *journal, size_t count) {
+  json_t *events = json_array();
+  char *text = NULL;
+  for (size_t age = 0; journal != NULL && age < JOURNAL_RECENT_MAX &&
+                       events != NULL && json_array_size(events) < count &&
+                       (text = copy_recent(journal, age)) != NULL;
+       age++) {
+    json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    add_recent(events, line);
+    json_decref(line);
+    free(text);
+  }
+  return events;
+}
+
+/* ---- what was there before ---- */
+
+/* Returns the bytes at the end of the file, at most TAIL_BYTES. */
+static size_t read_tail(const char *path, char *tail, bool *ret_is_whole) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat status;
+  ssize_t bytes = 0;
+  *ret_is_whole = true;
+  if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+    off_t end = status.st_size;
+    off_t from = end > (off_t)TAIL_BYTES ? end - (off_t)TAIL_BYTES : 0;
+    *ret_is_whole = from == 0;
+    bytes = pread(fd, tail, TAIL_BYTES, from);
+  }
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return bytes > 0 ? (size_t)bytes : 0;
+}
+
+/* Takes the last sequence and the last lines from the file. */
+static int resume_file(struct journal *journal) {
+  static const char start[] = "{\"seq\":";
+  char *tail = malloc(TAIL_BYTES + 1);
+  if (tail == NULL) {
+    return -ENOMEM;
+  }
+  bool is_whole = true;
+  size_t bytes = read_tail(journal->path, tail, &is_whole);
+  tail[bytes] = '\0';
+  journal->is_torn = bytes > 0 && tail[bytes - 1] != '\n';
+  char *line = is_whole ? tail : strchr(tail, '\n');
+  while (line != NULL && *line != '\0') {
+    line += *line == '\n' ? 1 : 0;
+    char *end = strchr(line, '\n');
+    if (strncmp(line, start, sizeof(start) - 1) == 0) {
+      journal->sequence = strtoull(line + sizeof(start) - 1, NULL, 10);
+    }
+    if (end != NULL) {
+      remember_line(journal, line, (size_t)(end - line));
+    }
+    line = end;
+  }
+  free(tail);
+  return 0;
+}
+
+/* ---- putting ---- */
 
 static void format_time(char *text, size_t bytes) {
   struct timespec now;
@@ -66,73 +302,78 @@ static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
   return text;
 }
 
-/* Under the lock. */
+/* Under the lock. Without a file the line is only remembered. */
 static bool queue_line(struct journal *journal, const char *event,
                        json_t *fields, uint64_t number) {
   if (journal->waiting_len == JOURNAL_WAITING_MAX) {
     return false;
   }
-  char *line = format_line(journal->sequence + 1, event, fields);
-  if (line == NULL) {
+  char *text = format_line(journal->sequence + 1, event, fields);
+  if (text == NULL) {
     return false;
   }
   journal->sequence++;
+  remember_line(journal, text, strlen(text) - 1);
+  if (journal->path == NULL) {
+    free(text);
+    journal->done_number = number > 0 ? number : journal->done_number;
+    return true;
+  }
   size_t last = journal->waiting_first + journal->waiting_len++;
   journal->waiting[last % JOURNAL_WAITING_MAX] =
-      (struct waiting){.line = line, .number = number};
+      (struct journal_line){.text = text, .number = number};
+  (void)pthread_cond_signal(&journal->has_lines);
   return true;
 }
 
-static void settle(struct journal *journal, uint64_t number) {
-  journal->settled = number > journal->settled ? number : journal->settled;
+static void set_done(struct journal *journal, uint64_t number) {
+  if (number > journal->done_number) {
+    journal->done_number = number;
+  }
 }
 
-/* Under the lock. A change without a line is settled with the one before. */
+/* Under the lock. An alert event without a line is done together with the line
+ * before it. */
 static void count_lost(struct journal *journal, uint64_t number) {
   size_t last = journal->waiting_first + journal->waiting_len - 1;
-  journal->folded++;
+  journal->dropped++;
   journal->counts.lost++;
   if (journal->waiting_len == 0) {
-    settle(journal, number);
+    set_done(journal, number);
   } else if (number > 0) {
     journal->waiting[last % JOURNAL_WAITING_MAX].number = number;
   }
 }
 
-static void say_what_was_folded(struct journal *journal) {
-  if (journal->folded == 0) {
+static void queue_dropped(struct journal *journal) {
+  if (journal->dropped == 0) {
     return;
   }
-  json_t *fields = json_pack("{sI}", "count", (json_int_t)journal->folded);
-  if (fields != NULL && queue_line(journal, "folded", fields, 0)) {
-    journal->folded = 0;
+  json_t *fields = json_pack("{sI}", "count", (json_int_t)journal->dropped);
+  if (fields != NULL && queue_line(journal, "dropped", fields, 0)) {
+    journal->dropped = 0;
   }
   json_decref(fields);
 }
 
-static void put(struct journal *journal, const char *event, json_t *fields,
-                uint64_t number) {
+static void put_line(struct journal *journal, const char *event, json_t *fields,
+                     uint64_t number) {
   (void)pthread_mutex_lock(&journal->lock);
-  if (journal->file.path != NULL) {
-    say_what_was_folded(journal);
-    if (!queue_line(journal, event, fields, number)) {
-      count_lost(journal, number);
-    }
-    (void)pthread_cond_signal(&journal->has_work);
-  } else {
-    settle(journal, number);
+  queue_dropped(journal);
+  if (!queue_line(journal, event, fields, number)) {
+    count_lost(journal, number);
   }
   (void)pthread_mutex_unlock(&journal->lock);
   json_decref(fields);
 }
 
 void journal_put(struct journal *journal, const char *event, json_t *fields) {
-  put(journal, event, fields, 0);
+  put_line(journal, event, fields, 0);
 }
 
-void journal_put_change(struct journal *journal, json_t *fields,
-                        uint64_t number) {
-  put(journal, "state", fields, number);
+void journal_put_alert(struct journal *journal, json_t *fields,
+                       uint64_t number) {
+  put_line(journal, "state", fields, number);
 }
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
@@ -142,6 +383,20 @@ void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_unlock(&journal->lock);
 }
 
+uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
+                                int wait_ms) {
+  struct timespec until = clock_deadline_after_ms(wait_ms);
+  int code = wait_ms > 0 ? 0 : ETIMEDOUT;
+  (void)pthread_mutex_lock(&journal->lock);
+  while (journal->done_number < number && code == 0) {
+    code =
+        pthread_cond_timedwait(&journal->has_written, &journal->lock, &until);
+  }
+  uint64_t done = journal->done_number;
+  (void)pthread_mutex_unlock(&journal->lock);
+  return done;
+}
+
 /* ---- the writer ---- */
 
 static void *write_lines(void *argument) {
@@ -149,48 +404,43 @@ static void *write_lines(void *argument) {
   (void)pthread_mutex_lock(&journal->lock);
   for (;;) {
     while (journal->waiting_len == 0 && !journal->is_stopping) {
-      (void)pthread_cond_wait(&journal->has_work, &journal->lock);
+      (void)pthread_cond_wait(&journal->has_lines, &journal->lock);
     }
     if (journal->waiting_len == 0) {
       break;
     }
-    struct waiting next = journal->waiting[journal->waiting_first];
+    struct journal_line next = journal->waiting[journal->waiting_first];
     journal->waiting_first = (journal->waiting_first + 1) % JOURNAL_WAITING_MAX;
     journal->waiting_len--;
     (void)pthread_mutex_unlock(&journal->lock);
-    bool is_written = journal_file_write(&journal->file, next.line);
-    free(next.line);
+    bool is_written = append_line(journal, next.text);
+    free(next.text);
     (void)pthread_mutex_lock(&journal->lock);
-    settle(journal, next.number);
+    set_done(journal, next.number);
     journal->counts.written += is_written ? 1 : 0;
     journal->counts.lost += is_written ? 0 : 1;
-    (void)pthread_cond_broadcast(&journal->has_gone_on);
+    (void)pthread_cond_broadcast(&journal->has_written);
   }
   journal->is_done = true;
-  (void)pthread_cond_broadcast(&journal->has_gone_on);
+  (void)pthread_cond_broadcast(&journal->has_written);
   (void)pthread_mutex_unlock(&journal->lock);
   return NULL;
 }
 
 /* ---- life ---- */
 
-static int start(struct journal *journal, struct error *error) {
-  pthread_condattr_t monotonic;
-  (void)pthread_condattr_init(&monotonic);
-  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  (void)pthread_mutex_init(&journal->lock, NULL);
-  (void)pthread_cond_init(&journal->has_work, NULL);
-  (void)pthread_cond_init(&journal->has_gone_on, &monotonic);
-  (void)pthread_condattr_destroy(&monotonic);
-  if (journal->file.path == NULL) {
+static int start_writer(struct journal *journal, struct error *error) {
+  if (journal->path == NULL) {
     return 0;
   }
-  journal->sequence = journal_file_resume(&journal->file);
-  int code = worker_thread_create(&journal->thread, NULL, write_lines, journal);
+  int code = resume_file(journal);
+  if (code == 0) {
+    code = worker_thread_create(&journal->thread, NULL, write_lines, journal);
+  }
   journal->is_started = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "journal %s: no thread: %s",
-                               journal->file.path, strerror(-code));
+                               journal->path, strerror(-code));
 }
 
 int journal_new(const char *path, const struct log_sink *log,
@@ -203,10 +453,17 @@ int journal_new(const char *path, const struct log_sink *log,
     free(copy);
     return error_set(error, -ENOMEM, "journal: out of memory");
   }
-  journal->file.path = copy;
-  journal->file.log = *log;
-  journal->file.file = -1;
-  int code = start(journal, error);
+  journal->path = copy;
+  journal->log = *log;
+  journal->fd = -1;
+  pthread_condattr_t monotonic;
+  (void)pthread_condattr_init(&monotonic);
+  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  (void)pthread_mutex_init(&journal->lock, NULL);
+  (void)pthread_cond_init(&journal->has_lines, NULL);
+  (void)pthread_cond_init(&journal->has_written, &monotonic);
+  (void)pthread_condattr_destroy(&monotonic);
+  int code = start_writer(journal, error);
   if (code != 0) {
     journal_free(journal);
     return code;
@@ -215,30 +472,16 @@ int journal_new(const char *path, const struct log_sink *log,
   return 0;
 }
 
-uint64_t journal_settled(struct journal *journal, uint64_t number,
-                         int wait_ms) {
-  struct timespec until = clock_deadline_after_ms(wait_ms);
-  int code = wait_ms > 0 ? 0 : ETIMEDOUT;
-  (void)pthread_mutex_lock(&journal->lock);
-  while (journal->settled < number && code == 0) {
-    code =
-        pthread_cond_timedwait(&journal->has_gone_on, &journal->lock, &until);
-  }
-  uint64_t settled = journal->settled;
-  (void)pthread_mutex_unlock(&journal->lock);
-  return settled;
-}
-
-/* False if the disk hangs. */
-static bool drain(struct journal *journal) {
+/* Returns false if the disk hangs. */
+static bool drain_lines(struct journal *journal) {
   struct timespec until = clock_deadline_after_ms(DRAIN_MS);
   int code = 0;
   (void)pthread_mutex_lock(&journal->lock);
   journal->is_stopping = true;
-  (void)pthread_cond_signal(&journal->has_work);
+  (void)pthread_cond_signal(&journal->has_lines);
   while (!journal->is_done && code == 0) {
     code =
-        pthread_cond_timedwait(&journal->has_gone_on, &journal->lock, &until);
+        pthread_cond_timedwait(&journal->has_written, &journal->lock, &until);
   }
   bool is_done = journal->is_done;
   (void)pthread_mutex_unlock(&journal->lock);
@@ -249,19 +492,22 @@ void journal_free(struct journal *journal) {
   if (journal == NULL) {
     return;
   }
-  if (journal->is_started && !drain(journal)) {
-    log_write(&journal->file.log, LOG_LEVEL_WARNING,
-              "journal %s: the disk hangs; left behind", journal->file.path);
+  if (journal->is_started && !drain_lines(journal)) {
+    log_write(&journal->log, LOG_LEVEL_WARNING,
+              "journal %s: the disk hangs; not waiting for it", journal->path);
     (void)pthread_detach(journal->thread); /* it still uses the memory */
     return;
   }
   if (journal->is_started) {
     (void)pthread_join(journal->thread, NULL);
   }
-  journal_file_close(&journal->file);
-  (void)pthread_cond_destroy(&journal->has_gone_on);
-  (void)pthread_cond_destroy(&journal->has_work);
+  close_file(journal);
+  for (size_t i = 0; i < JOURNAL_RECENT_MAX; i++) {
+    free(journal->recent[i]);
+  }
+  (void)pthread_cond_destroy(&journal->has_written);
+  (void)pthread_cond_destroy(&journal->has_lines);
   (void)pthread_mutex_destroy(&journal->lock);
-  free(journal->file.path);
+  free(journal->path);
   free(journal);
 }

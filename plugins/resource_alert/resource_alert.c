@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* resource_alert: glue between collectd and the plugin's trade. */
+/* resource_alert: registers the plugin with collectd and wires its parts. */
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
 #include "glue/notifications.h"
 #include "glue/values.h"
-#include "resource_alert/engine.h"
+#include "resource_alert/alerts/engine.h"
+#include "resource_alert/alerts/silence.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses/responses.h"
-#include "resource_alert/status/silence.h"
 #include "resource_alert/status/status.h"
 #include "resource_alert/status/status_rules.h"
 
@@ -18,7 +18,6 @@
 #include "utils/common/common.h"
 
 #include <limits.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -32,7 +31,7 @@ static struct journal *journal;
 static struct responses *responses;
 static struct silences *silences;
 static struct engine *engine;
-/* Held where engine is set and where a response's thread reads it. */
+/* Held where engine is set and where a notification callback reads it. */
 static pthread_mutex_t engine_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct status *status;
 
@@ -50,7 +49,7 @@ static int name_rules(struct responses_rules *ret_rules) {
   return 0;
 }
 
-static int configure(oconfig_item_t *item) {
+static int read_block(oconfig_item_t *item) {
   struct responses_rules rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
@@ -64,18 +63,18 @@ static int configure(oconfig_item_t *item) {
   return 0;
 }
 
-/* ---- at work ---- */
+/* ---- callbacks of collectd ---- */
 
-static int take(const data_set_t *type, const value_list_t *list,
-                user_data_t *unused) {
+static int take_values(const data_set_t *type, const value_list_t *list,
+                       user_data_t *unused) {
   (void)unused;
   struct reading reading = glue_reading(type, list);
-  engine_take(engine, &reading);
+  engine_take_reading(engine, &reading);
   return 0;
 }
 
-/* May be called until the very end, by whoever has something to say. */
-static int hear(const notification_t *from, user_data_t *unused) {
+/* May be called until the very end, by any plugin that notifies. */
+static int take_notification(const notification_t *from, user_data_t *unused) {
   (void)unused;
   if (glue_notification_is_own(from, NAME)) {
     return 0;
@@ -83,38 +82,43 @@ static int hear(const notification_t *from, user_data_t *unused) {
   struct notification notification = glue_notification(from);
   (void)pthread_mutex_lock(&engine_lock);
   if (engine != NULL) {
-    engine_hear(engine, &notification);
+    engine_take_notification(engine, &notification);
   }
   (void)pthread_mutex_unlock(&engine_lock);
   return 0;
 }
 
-static int publish(void) {
+static int publish_metrics(void) {
   struct sample_sink samples = glue_sample_sink(NAME);
   engine_publish(engine, &samples);
   responses_publish(responses, &samples);
   return 0;
 }
 
-/* For responses, which outlive the engine. */
-static double rule_value(void *unused, size_t rule) {
+/* ---- from one part to the next ---- */
+
+static void hand_event(void *unused, const struct alert_event *event) {
   (void)unused;
-  (void)pthread_mutex_lock(&engine_lock);
-  double value = engine == NULL ? (double)NAN
-                                : status_rule_value(engine_table(engine), rule);
-  (void)pthread_mutex_unlock(&engine_lock);
-  return value;
+  responses_take_event(responses, event);
 }
 
-static json_t *tell_rules(void *unused) {
+static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
+                         double value) {
   (void)unused;
-  return engine_tell_rules(engine);
+  responses_refresh_rule(responses, rule, worst, value);
 }
 
-static json_t *tell_counts(void *unused) {
+static json_t *list_rules(void *unused) {
   (void)unused;
-  return engine_tell_counts(engine);
+  return status_rules(engine_rules(engine), engine_table(engine));
 }
+
+static json_t *list_counts(void *unused) {
+  (void)unused;
+  return engine_counts_to_json(engine);
+}
+
+/* ---- life ---- */
 
 static int start_silences(struct error *error) {
   char path[PATH_MAX];
@@ -129,39 +133,30 @@ static int start_status(struct error *error) {
       .options = &options.status,
       .host = hostname_g,
       .mode = action_mode_words[options.responses.mode],
-      .journal_path = options.journal,
       .journal = journal,
       .responses = responses,
       .silences = silences,
       .log = log_sink,
-      .source = {.rules = tell_rules, .counts = tell_counts},
+      .source = {.rules = list_rules, .counts = list_counts},
   };
   return status_start(&deps, &status, error);
 }
 
-static int start(struct error *error) {
-  struct responses_rules rules;
-  if (glue_require_type("alert_state", error) != 0 || name_rules(&rules) != 0 ||
-      journal_new(options.journal, &log_sink, &journal, error) != 0) {
-    return -1;
-  }
-  if (options.state_dir != NULL) {
-    (void)mkdir(options.state_dir, 0750); /* whoever writes there complains */
-  }
-  const struct responses_deps response_site = {
+static int start_responses(const struct responses_rules *rules,
+                           struct error *error) {
+  const struct responses_deps deps = {
       .options = &options.responses,
-      .rules = rules,
+      .rules = *rules,
       .host = hostname_g,
       .state_dir = options.state_dir,
       .journal = journal,
-      .rule_value = rule_value,
       .log = log_sink,
       .notifications = glue_notification_sink(NAME),
   };
-  if (responses_start(&response_site, &responses, error) != 0 ||
-      start_silences(error) != 0) {
-    return -1;
-  }
+  return responses_start(&deps, &responses, error);
+}
+
+static int start_engine(struct error *error) {
   const struct engine_deps deps = {
       .clock = &engine_real_clock,
       .options = &options,
@@ -171,8 +166,8 @@ static int start(struct error *error) {
       .find_type = glue_find_type,
       .log = log_sink,
       .notifications = glue_notification_sink(NAME),
+      .responses = {.take_event = hand_event, .refresh_rule = refresh_rule},
       .journal = journal,
-      .responses = responses,
       .silences = silences,
   };
   struct engine *started = NULL;
@@ -186,10 +181,27 @@ static int start(struct error *error) {
   (void)pthread_mutex_lock(&engine_lock);
   engine = started;
   (void)pthread_mutex_unlock(&engine_lock);
-  return start_status(error);
+  return 0;
 }
 
-static int stop(void) {
+/* In the order of the data: each part before those that hand something to
+ * it. */
+static int start_parts(struct error *error) {
+  struct responses_rules rules;
+  if (glue_require_type("alert_state", error) != 0 || name_rules(&rules) != 0 ||
+      journal_new(options.journal, &log_sink, &journal, error) != 0) {
+    return -1;
+  }
+  if (options.state_dir != NULL) {
+    (void)mkdir(options.state_dir, 0750); /* its users log what fails */
+  }
+  return start_responses(&rules, error) != 0 || start_silences(error) != 0 ||
+                 start_engine(error) != 0
+             ? -1
+             : start_status(error);
+}
+
+static int stop_parts(void) {
   status_stop(status);
   struct engine *stopping = engine;
   (void)pthread_mutex_lock(&engine_lock);
@@ -208,28 +220,28 @@ static int stop(void) {
   return 0;
 }
 
-static int init(void) {
+static int start_once(void) {
   struct error error = {{0}};
   if (engine != NULL) {
     return 0; /* collectd may initialize twice */
   }
-  if (start(&error) != 0) {
+  if (start_parts(&error) != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
-  (void)plugin_register_write(NAME, take, NULL);
-  (void)plugin_register_read(NAME, publish);
+  (void)plugin_register_write(NAME, take_values, NULL);
+  (void)plugin_register_read(NAME, publish_metrics);
   if (options.notifications.len > 0) {
-    (void)plugin_register_notification(NAME, hear, NULL);
+    (void)plugin_register_notification(NAME, take_notification, NULL);
   }
-  (void)plugin_register_shutdown(NAME, stop);
+  (void)plugin_register_shutdown(NAME, stop_parts);
   return 0;
 }
 
 void module_register(void) {
   log_sink = glue_log_sink(NAME);
   if (option_init(&resource_alert_options, &options) == 0) {
-    plugin_register_complex_config(NAME, configure);
-    plugin_register_init(NAME, init);
+    plugin_register_complex_config(NAME, read_block);
+    plugin_register_init(NAME, start_once);
   }
 }

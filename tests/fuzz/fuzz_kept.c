@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "resource_alert/alerts/silence.h"
+#include "resource_alert/journal.h"
 #include "resource_alert/responses/response_state_file.h"
-#include "resource_alert/status/journal_tail.h"
-#include "resource_alert/status/silence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,6 +60,15 @@ static void read_silences(const struct log_sink *log) {
   silences_free(silences);
 }
 
+static void read_journal(const struct log_sink *log) {
+  struct journal *journal = NULL;
+  if (journal_new(path, log, &journal, NULL) != 0) {
+    abort();
+  }
+  json_decref(journal_recent(journal, 10));
+  journal_free(journal);
+}
+
 static void read_states(const struct log_sink *log) {
   struct response_state_file *states = NULL;
   if (response_state_file_open(path, log, &states, NULL) != 0) {
@@ -72,7 +81,7 @@ static void read_states(const struct log_sink *log) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const struct log_sink log = {.write = say};
   write_file(data, size);
-  json_decref(journal_tail(path, 10));
+  read_journal(&log);
   read_states(&log);
   write_file(data, size); /* it may have been set aside */
   read_silences(&log);

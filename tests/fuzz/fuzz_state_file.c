@@ -1,50 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_state_file: any bytes as a state file; what is taken from it is written
- * and read again as the same. */
+/* fuzz_state_file: any bytes as a line of the state file; what is read from it
+ * is written and read again as the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/event/state_line.h"
+#include "resource_alert/alerts/alert_state_line.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void compare(void *context, const struct stored_alert *alert) {
-  const struct stored_alert *before = context;
-  if (memcmp(alert->names, before->names, sizeof(*alert->names)) != 0 ||
-      strcmp(alert->source, before->source) != 0 ||
-      strcmp(alert->rule, before->rule) != 0 || alert->state != before->state ||
-      alert->since_wall_ms != before->since_wall_ms ||
-      (alert->change == NULL) != (before->change == NULL) ||
-      (alert->change != NULL &&
-       (alert->change->number != before->change->number ||
-        alert->change->held_ms != before->change->held_ms))) {
-    abort();
-  }
+static bool is_same(const struct alert_state_line *one,
+                    const struct alert_state_line *other) {
+  const struct alert_event *a = &one->event;
+  const struct alert_event *b = &other->event;
+  return memcmp(&a->names, &b->names, sizeof(a->names)) == 0 &&
+         strcmp(a->source, b->source) == 0 &&
+         strcmp(one->rule, other->rule) == 0 && a->change.to == b->change.to &&
+         a->change.from == b->change.from &&
+         a->change.cause == b->change.cause &&
+         a->change.held_s == b->change.held_s &&
+         a->change.is_limit_max == b->change.is_limit_max &&
+         a->change.should_notify == b->change.should_notify &&
+         a->is_notified == b->is_notified && a->coalesced == b->coalesced &&
+         a->since_wall_ms == b->since_wall_ms &&
+         a->notified_wall_ms == b->notified_wall_ms &&
+         a->interval_ms == b->interval_ms && a->number == b->number;
 }
 
-static void write_again(void *context, const struct stored_alert *alert) {
-  (void)context;
-  struct stored_alert copy = *alert;
-  char *line = state_line_format(alert);
-  if (line == NULL) {
+static void write_again(struct alert_state_line *line) {
+  const struct rule rule = {.name = line->rule};
+  struct alert_state_line again;
+  line->event.rule = &rule;
+  char *text = alert_state_line_format(&line->event);
+  if (text == NULL) {
     return;
   }
-  line[strlen(line) - 1] = '\0';
-  struct untold_marks marks = {0};
-  if (state_line_parse(line, compare, &copy, &marks, NULL) != 0) {
+  text[strlen(text) - 1] = '\0';
+  if (alert_state_line_read(text, &again) != 0 || !is_same(line, &again)) {
     abort();
   }
-  free(line);
+  json_decref(again.json);
+  free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = text_of(data, size);
-  struct error error = {{0}};
-  struct untold_marks marks = {0};
-  (void)state_line_check_head(text, &error);
-  (void)state_line_parse(text, write_again, NULL, &marks, &error);
+  struct alert_state_line line;
+  if (alert_state_line_read(text, &line) == 0) {
+    if (!line.is_marks) {
+      write_again(&line);
+    }
+    json_decref(line.json);
+  }
   free(text);
   return 0;
 }

@@ -62,7 +62,7 @@ def test_a_rule_follows_what_is_said(collectd):
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"))
     say(collectd, "okay", "all is well")
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "OKAY"))
-    assert collectd.log_lines(r'rule "said": WARNING -> FAILURE, testhost/app/ says a notification')
+    assert collectd.log_lines(r'rule "said": WARNING -> FAILURE, testhost/app/ reported by a notification')
     assert collectd.notifications(plugin="resource_alert") == []
 
 
@@ -80,7 +80,7 @@ def test_what_is_said_has_its_time(collectd):
     load(collectd, ROW.format(ttl=2)).start()
     say(collectd, "failure")
     expect(collectd, ("UNKNOWN", "FAILURE"), ("FAILURE", "OKAY"))
-    assert collectd.log_lines("has not been heard of for its TTL")
+    assert collectd.log_lines("no notification within its TTL")
 
 
 def test_the_stock_threshold_plugin_is_heard(collectd):

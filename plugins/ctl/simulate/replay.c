@@ -69,15 +69,16 @@ static void print_event_time(int64_t at_ms) {
 }
 
 static void on_simulated_alert(void *context, int64_t at_ms,
-                               const struct announcement *change) {
+                               const struct alert_event *event) {
   const struct replay_events *events = context;
-  report_add_alert(events->report, at_ms, change);
-  bool is_first = change->from == ALERT_UNKNOWN && change->to == ALERT_OKAY;
+  report_add_alert(events->report, at_ms, event);
+  bool is_first =
+      event->change.from == ALERT_UNKNOWN && event->change.to == ALERT_OKAY;
   if (!events->input->prints_events || is_first) {
     return;
   }
   char verdict[1024];
-  announcement_format_verdict(change, verdict, sizeof(verdict));
+  alert_event_format(event, verdict, sizeof(verdict));
   text_blank_controls(verdict);
   print_event_time(at_ms);
   (void)printf("%s\n", verdict);

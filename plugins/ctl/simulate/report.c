@@ -45,10 +45,10 @@ find_open_episode(struct report *report, size_t rule, const char *series) {
 }
 
 static void begin_episode(struct report *report, int64_t at_ms,
-                          const struct announcement *change) {
+                          const struct alert_event *event) {
   struct report_episode *larger =
       realloc(report->open, (report->open_len + 1) * sizeof(*larger));
-  char *series = strdup(change->series);
+  char *series = strdup(event->series);
   if (larger != NULL) {
     report->open = larger;
   }
@@ -58,8 +58,8 @@ static void begin_episode(struct report *report, int64_t at_ms,
     return;
   }
   larger[report->open_len++] = (struct report_episode){
-      .rule = change->rule->index, .series = series, .since_ms = at_ms};
-  report->rules[change->rule->index].episodes++;
+      .rule = event->rule->index, .series = series, .since_ms = at_ms};
+  report->rules[event->rule->index].episodes++;
 }
 
 static void end_episode(struct report *report, struct report_episode *open,
@@ -80,15 +80,15 @@ static bool is_bad_state(enum alert_state state) {
 }
 
 void report_add_alert(struct report *report, int64_t at_ms,
-                      const struct announcement *change) {
-  struct report_rule *rule = &report->rules[change->rule->index];
+                      const struct alert_event *event) {
+  struct report_rule *rule = &report->rules[event->rule->index];
   struct report_episode *open =
-      find_open_episode(report, change->rule->index, change->series);
-  rule->failures += change->to == ALERT_FAILURE ? 1 : 0;
-  rule->missing += change->to == ALERT_MISSING ? 1 : 0;
-  if (is_bad_state(change->to) && open == NULL) {
-    begin_episode(report, at_ms, change);
-  } else if (!is_bad_state(change->to) && open != NULL) {
+      find_open_episode(report, event->rule->index, event->series);
+  rule->failures += event->change.to == ALERT_FAILURE ? 1 : 0;
+  rule->missing += event->change.to == ALERT_MISSING ? 1 : 0;
+  if (is_bad_state(event->change.to) && open == NULL) {
+    begin_episode(report, at_ms, event);
+  } else if (!is_bad_state(event->change.to) && open != NULL) {
     end_episode(report, open, at_ms, false);
   }
 }

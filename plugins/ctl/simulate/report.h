@@ -64,7 +64,7 @@ void report_fini(struct report *report);
 
 /* Each counts one change at AT_MS. */
 void report_add_alert(struct report *report, int64_t at_ms,
-                      const struct announcement *change);
+                      const struct alert_event *event);
 void report_add_response(struct report *report, int64_t at_ms, size_t response,
                          enum response_state to);
 void report_add_action(struct report *report, int64_t at_ms, size_t response,

@@ -81,7 +81,7 @@ static int check_moment_words(const void *target, struct error *error) {
   }
   for (size_t i = 1; i < moment->rules.len; i += 2) {
     enum alert_state unused;
-    if (!alert_state_parse(moment->rules.items[i], &unused)) {
+    if (!alert_state_from_name(moment->rules.items[i], &unused)) {
       return error_set(error, -EINVAL,
                        "Rule \"%s\" \"%s\": no such state; write UNKNOWN, "
                        "OKAY, WARNING, FAILURE or MISSING",

@@ -128,14 +128,15 @@ void simulator_free(struct simulator *simulator) {
 
 static void report_alert_change(struct simulator *simulator,
                                 struct watch *watch) {
-  struct announcement change;
+  struct alert_event event;
   struct series *series = watch->series;
   series_lock(series);
-  announcement_take(watch, &change);
+  alert_event_take(watch, simulator->now_ms, &event);
   series_unlock(series);
-  if (change.from != change.to && simulator->listener.alert != NULL) {
+  if (event.change.from != event.change.to &&
+      simulator->listener.alert != NULL) {
     simulator->listener.alert(simulator->listener.context, simulator->now_ms,
-                              &change);
+                              &event);
   }
 }
 

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/metric.h"
 #include "core/notification.h"
-#include "resource_alert/event/announcement.h"
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses/response.h"
 
@@ -18,8 +18,7 @@ struct simulator;
 /* Called for each change; each function may be NULL. at_ms: since the epoch.
  * Strings and pointers are borrowed for the call. */
 struct simulator_listener {
-  void (*alert)(void *context, int64_t at_ms,
-                const struct announcement *change);
+  void (*alert)(void *context, int64_t at_ms, const struct alert_event *event);
   void (*response)(void *context, int64_t at_ms, size_t response,
                    enum response_state from, enum response_state to);
   void (*action)(void *context, int64_t at_ms, size_t response,

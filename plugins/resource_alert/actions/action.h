@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "core/option.h"
-#include "resource_alert/alert_state.h"
+#include "resource_alert/alerts/alert.h"
 
 /* How much of a decision becomes an act; the largest of plugin, response and
  * action counts. */

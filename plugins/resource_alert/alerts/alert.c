@@ -8,7 +8,44 @@
 #include "resource_alert/alerts/alert.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
+
+/* ---- states ---- */
+
+static const char *const state_names[ALERT_STATES] = {
+    [ALERT_UNKNOWN] = "UNKNOWN", [ALERT_OKAY] = "OKAY",
+    [ALERT_WARNING] = "WARNING", [ALERT_FAILURE] = "FAILURE",
+    [ALERT_MISSING] = "MISSING",
+};
+
+const char *alert_state_name(enum alert_state state) {
+  return state_names[state];
+}
+
+bool alert_state_from_name(const char *name, enum alert_state *ret_state) {
+  for (size_t i = 0; i < ALERT_STATES; i++) {
+    if (strcmp(state_names[i], name) == 0) {
+      *ret_state = (enum alert_state)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+int alert_state_rank(enum alert_state state) {
+  static const int ranks[ALERT_STATES] = {
+      [ALERT_UNKNOWN] = 0, [ALERT_OKAY] = 1,    [ALERT_MISSING] = 2,
+      [ALERT_WARNING] = 3, [ALERT_FAILURE] = 4,
+  };
+  return ranks[state];
+}
+
+enum alert_state alert_state_worse(enum alert_state a, enum alert_state b) {
+  return alert_state_rank(a) > alert_state_rank(b) ? a : b;
+}
+
+double alert_state_gauge(enum alert_state state) { return (int)state - 1; }
 
 static const char *const cause_names[] = {
     [ALERT_CAUSE_LIMIT] = "limit",     [ALERT_CAUSE_MISSING] = "missing",
@@ -20,7 +57,7 @@ const char *alert_cause_name(enum alert_cause cause) {
   return cause_names[cause];
 }
 
-bool alert_cause_parse(const char *name, enum alert_cause *ret_cause) {
+bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause) {
   for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_EXPIRED; i++) {
     if (strcmp(cause_names[i], name) == 0) {
       *ret_cause = (enum alert_cause)i;
@@ -54,6 +91,23 @@ static bool is_warning(const struct alert *alert,
   double widen = alert->state == ALERT_WARNING ? limits->hysteresis : 0;
   return is_beyond(limits, limits->warning_min, limits->warning_max, widen,
                    value);
+}
+
+/* NaN only where both are. */
+static double larger_of(double a, double b) {
+  return isnan(a) || b > a ? b : a;
+}
+
+double alert_badness(const struct alert_limits *limits, double value) {
+  double beyond = (double)NAN;
+  beyond = larger_of(beyond, value - limits->warning_max);
+  beyond = larger_of(beyond, value - limits->failure_max);
+  beyond = larger_of(beyond, limits->warning_min - value);
+  beyond = larger_of(beyond, limits->failure_min - value);
+  if (isnan(beyond)) {
+    return -HUGE_VAL;
+  }
+  return limits->is_inverted ? -beyond : beyond;
 }
 
 /* ---- latches ---- */
@@ -128,7 +182,7 @@ static void count_flaps(struct alert *alert, const struct alert_limits *limits,
       alert->is_flapping || alert->flap_changes > limits->flap_limit;
 }
 
-static bool is_loud(const struct alert *alert, enum alert_state to) {
+static bool should_notify(const struct alert *alert, enum alert_state to) {
   bool was_bad = alert->state >= ALERT_WARNING;
   switch (to) {
   case ALERT_WARNING:
@@ -136,11 +190,15 @@ static bool is_loud(const struct alert *alert, enum alert_state to) {
   case ALERT_MISSING:
     return true;
   case ALERT_OKAY:
-    return alert->is_told;
+    return alert->is_notified;
   case ALERT_UNKNOWN:
     return was_bad;
   }
   return true;
+}
+
+static uint32_t seconds_of_ms(int64_t ms) {
+  return ms < 0 ? 0 : (uint32_t)((ms + 500) / 1000);
 }
 
 /* The only place where a state changes. */
@@ -153,12 +211,12 @@ static void change_state(struct alert *alert, enum alert_state to,
       .cause = cause,
       .value = alert->value,
       .limit = (double)NAN,
-      .is_loud = is_loud(alert, to),
+      .should_notify = should_notify(alert, to),
   };
   if (to == ALERT_OKAY) {
-    alert->is_told = false;
+    alert->is_notified = false;
   } else if (to != ALERT_UNKNOWN) {
-    alert->is_told = true;
+    alert->is_notified = true;
   }
   alert->state = (uint8_t)to;
   alert->since_wall_ms = wall_ms;
@@ -197,7 +255,7 @@ static bool follow_latches(struct alert *alert,
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE
           ? &alert->failure
           : &alert->warning;
-  ret_change->held_ms = now->series_ms - latch->since_ms;
+  ret_change->held_s = seconds_of_ms(now->series_ms - latch->since_ms);
   return true;
 }
 
@@ -249,14 +307,14 @@ bool alert_miss(struct alert *alert, const struct alert_limits *limits,
   change_state(alert, to,
                to == ALERT_OKAY ? ALERT_CAUSE_EXPIRED : ALERT_CAUSE_MISSING,
                wall_ms, ret_change);
-  ret_change->held_ms = silent_ms;
+  ret_change->held_s = seconds_of_ms(silent_ms);
   return true;
 }
 
-void alert_restore(struct alert *alert, enum alert_state state, bool is_told,
-                   int64_t since_wall_ms) {
+void alert_restore(struct alert *alert, enum alert_state state,
+                   bool is_notified, int64_t since_wall_ms) {
   alert->state = (uint8_t)state;
-  alert->is_told = is_told;
+  alert->is_notified = is_notified;
   alert->since_wall_ms = since_wall_ms;
   alert->failure.is_on = state == ALERT_FAILURE;
   alert->failure.is_beyond = alert->failure.is_on;

@@ -7,7 +7,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "resource_alert/alert_state.h"
+/* By name in the state file and the journal; the numbers mean nothing. */
+enum alert_state {
+  ALERT_UNKNOWN, /* no reading yet, or none that could be judged */
+  ALERT_OKAY,
+  ALERT_WARNING,
+  ALERT_FAILURE,
+  ALERT_MISSING, /* the series stopped */
+};
+
+#define ALERT_STATES (ALERT_MISSING + 1)
+
+/* "UNKNOWN", "OKAY", ... A literal. */
+const char *alert_state_name(enum alert_state state);
+
+/* The state of that name, as alert_state_name() writes it.
+ * Returns false for any other text; *ret_state is then untouched. */
+bool alert_state_from_name(const char *name, enum alert_state *ret_state);
+
+/* How bad a state is, from 0: UNKNOWN < OKAY < MISSING < WARNING < FAILURE. A
+ * series that stopped must not hide another one that fails. This is the only
+ * place that knows the order. */
+int alert_state_rank(enum alert_state state);
+
+/* The worse of two by alert_state_rank(). */
+enum alert_state alert_state_worse(enum alert_state a, enum alert_state b);
+
+/* The value of the type alert_state in types.db: -1 unknown, 0 okay,
+ * 1 warning, 2 failure, 3 missing. */
+double alert_state_gauge(enum alert_state state);
 
 enum alert_missing { /* when the series stops; the words of Missing */
                      ALERT_MISSING_IGNORE,
@@ -52,10 +80,10 @@ struct alert_latch {
 struct alert {
   struct alert_latch warning;
   struct alert_latch failure;
-  double value;    /* the last reading */
-  int64_t last_ms; /* series_ms of it */
-  uint8_t state;   /* enum alert_state */
-  bool is_told;    /* people were told of something that is not okay */
+  double value;     /* the last reading */
+  int64_t last_ms;  /* series_ms of it */
+  uint8_t state;    /* enum alert_state */
+  bool is_notified; /* a state that is not okay was to be notified */
   bool is_flapping;
   uint8_t flap_changes;  /* in the window, saturating */
   uint32_t flap_from_s;  /* series_ms / 1000: where the window began */
@@ -70,15 +98,17 @@ enum alert_cause {
   ALERT_CAUSE_EXPIRED,  /* what was said has had its time */
 };
 
-/* One change of state, as it is told. */
+/* One change of state. Small, since each alert holds its last one until it is
+ * dispatched. */
 struct alert_change {
-  enum alert_state from, to;
-  enum alert_cause cause;
   double value;
-  double limit;      /* NaN: none is broken */
-  int64_t held_ms;   /* how long the reading has been so */
-  bool is_limit_max; /* value > limit, else value < limit */
-  bool is_loud;      /* people are told; a first OKAY is nothing to tell */
+  double limit;    /* NaN: none is broken */
+  uint32_t held_s; /* how long the reading has been so */
+  enum alert_state from : 8;
+  enum alert_state to : 8;
+  enum alert_cause cause : 8;
+  bool is_limit_max : 1;  /* value > limit, else value < limit */
+  bool should_notify : 1; /* false for a first OKAY, for example */
 };
 
 /* "limit", "missing", "back", "reminder", "expired". A literal. */
@@ -86,7 +116,11 @@ const char *alert_cause_name(enum alert_cause cause);
 
 /* The cause of that name. Returns false for any other text; *ret_cause is then
  * untouched. */
-bool alert_cause_parse(const char *name, enum alert_cause *ret_cause);
+bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause);
+
+/* How far VALUE lies beyond the limits, negative within them; comparable among
+ * the alerts of one rule. */
+double alert_badness(const struct alert_limits *limits, double value);
 
 /* True if a reading within all limits, but inverted ones, cannot change
  * anything. */
@@ -106,7 +140,7 @@ bool alert_miss(struct alert *alert, const struct alert_limits *limits,
                 struct alert_change *ret_change);
 
 /* Takes up a state of before a restart. */
-void alert_restore(struct alert *alert, enum alert_state state, bool is_told,
-                   int64_t since_wall_ms);
+void alert_restore(struct alert *alert, enum alert_state state,
+                   bool is_notified, int64_t since_wall_ms);
 
 #endif

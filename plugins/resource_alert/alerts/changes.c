@@ -25,13 +25,13 @@ void changes_fini(struct changes *changes) {
 
 void changes_put(struct changes *changes, struct watch *watch) {
   if (watch->is_queued) {
-    if (watch->folded < UINT16_MAX) {
-      watch->folded++;
+    if (watch->coalesced < UINT16_MAX) {
+      watch->coalesced++;
     }
     return;
   }
   watch->is_queued = true;
-  watch->folded = 0;
+  watch->coalesced = 0;
   (void)pthread_mutex_lock(&changes->lock);
   watch->next_changed = NULL;
   if (changes->last == NULL) {

@@ -140,7 +140,7 @@ bool series_is_queued(const struct series *series) {
 
 struct watch *series_restore(struct series *series, const char *rule_name,
                              const char *source_name, const struct alert *alert,
-                             int64_t told_ms) {
+                             int64_t notified_ms) {
   struct series_body *body = series_load(series->body);
   for (size_t i = 0; i < body->watches_len; i++) {
     struct watch *watch = &body->watches[i];
@@ -151,9 +151,8 @@ struct watch *series_restore(struct series *series, const char *rule_name,
     atomic_fetch_sub(&watch->rule->counts[watch->alert.state], 1);
     atomic_fetch_add(&watch->rule->counts[alert->state], 1);
     watch->alert = *alert;
-    watch->announced = alert->state;
-    watch->was_told = alert->is_told;
-    watch->told_ms = told_ms;
+    watch->was_notified = alert->is_notified;
+    watch->notified_ms = notified_ms;
     if (watch_awaits_reminder(watch)) {
       series_store(series->has_reminder, true);
     }
@@ -168,7 +167,7 @@ struct watch *series_restore(struct series *series, const char *rule_name,
 static void remind(struct watch *watch, int64_t now_ms,
                    struct changes *changes) {
   if (watch_awaits_reminder(watch) &&
-      now_ms - watch->told_ms >= watch->rule->limits.repeat_ms) {
+      now_ms - watch->notified_ms >= watch->rule->limits.repeat_ms) {
     watch_put_reminder(watch, now_ms, changes);
   }
 }

@@ -121,6 +121,6 @@ void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
  * more). */
 struct watch *series_restore(struct series *series, const char *rule_name,
                              const char *source_name, const struct alert *alert,
-                             int64_t told_ms);
+                             int64_t notified_ms);
 
 #endif

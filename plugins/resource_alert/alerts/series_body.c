@@ -174,6 +174,7 @@ void series_body_free(struct series_store *store, struct series_body *body) {
   for (size_t i = 0; i < body->watches_len; i++) {
     const struct watch *watch = &body->watches[i];
     atomic_fetch_sub(&watch->rule->counts[watch->alert.state], 1);
+    rule_forget_value(watch->rule, &watch->alert);
     if (body->companions != NULL) {
       companions_drop(&store->companions, body->companions[i]);
     }

@@ -24,21 +24,22 @@ struct watch {
   struct alert alert;
   struct series *series;
   struct watch *next_changed; /* guarded by the lock of struct changes */
-  double change_value;        /* what the last change is told by */
-  double change_limit;
-  uint32_t change_held_s;
-  uint8_t source;    /* index among the data sources */
-  uint8_t announced; /* enum alert_state: what the announcer last saw */
-  uint8_t cause;     /* enum alert_cause of the last change */
-  bool is_limit_max : 1;
-  bool is_loud : 1;
-  bool is_queued : 1; /* stands in struct changes */
-  bool was_told : 1;  /* alert.is_told as announced */
-  uint16_t folded;    /* changes while it was queued */
-  int64_t told_ms;    /* monotonic: when people last heard of it */
+  struct alert_change change; /* the last one; while it is queued, its "from"
+                                 is the state that was dispatched last */
+  int64_t notified_ms;        /* monotonic: when it was last notified */
+  uint8_t source;             /* index among the data sources */
+  bool is_queued : 1;         /* stands in struct changes */
+  bool was_notified : 1;      /* alert.is_notified as dispatched last */
+  uint16_t coalesced;         /* further changes while it was queued */
 };
 
 _Static_assert(sizeof(struct watch) <= 128, "the goal for a rule and series");
+
+/* The state that was dispatched last, or needs no dispatching. */
+static inline enum alert_state watch_dispatched(const struct watch *watch) {
+  return watch->is_queued ? watch->change.from
+                          : (enum alert_state)watch->alert.state;
+}
 
 /* What is needed once something happens. Guarded by the series' lock; what
  * never changes may be read by whoever holds the body. */

@@ -33,13 +33,11 @@ void watch_put_change(struct watch *watch, const struct alert_change *change,
     atomic_fetch_sub(&watch->rule->counts[change->from], 1);
     atomic_fetch_add(&watch->rule->counts[change->to], 1);
   }
-  watch->change_value = change->value;
-  watch->change_limit = change->limit;
-  watch->change_held_s = (uint32_t)((change->held_ms + 500) / 1000);
-  watch->cause = (uint8_t)change->cause;
-  watch->is_limit_max = change->is_limit_max;
-  watch->is_loud = change->is_loud;
-  watch->told_ms = now_ms;
+  enum alert_state from = watch->is_queued ? watch->change.from : change->from;
+  watch->change = *change;
+  watch->change.from = from;
+  watch->notified_ms = now_ms;
+  rule_note_value(watch->rule, &watch->alert);
   if (watch_awaits_reminder(watch)) {
     series_store(watch->series->has_reminder, true);
   }
@@ -48,16 +46,13 @@ void watch_put_change(struct watch *watch, const struct alert_change *change,
 
 void watch_put_reminder(struct watch *watch, int64_t now_ms,
                         struct changes *changes) {
-  const struct alert_change reminder = {
-      .from = (enum alert_state)watch->alert.state,
-      .to = (enum alert_state)watch->alert.state,
-      .cause = ALERT_CAUSE_REMINDER,
-      .value = watch->alert.value,
-      .limit = watch->change_limit,
-      .held_ms = watch->change_held_s * INT64_C(1000) + now_ms - watch->told_ms,
-      .is_limit_max = watch->is_limit_max,
-      .is_loud = true,
-  };
+  struct alert_change reminder = watch->change;
+  reminder.from = (enum alert_state)watch->alert.state;
+  reminder.to = reminder.from;
+  reminder.cause = ALERT_CAUSE_REMINDER;
+  reminder.value = watch->alert.value;
+  reminder.held_s += (uint32_t)((now_ms - watch->notified_ms + 500) / 1000);
+  reminder.should_notify = true;
   watch_put_change(watch, &reminder, now_ms, changes);
 }
 
@@ -155,6 +150,7 @@ static void judge(struct watch *watch, double value, bool is_excused,
                  &change)) {
     watch_put_change(watch, &change, now_ms, changes);
   } else if (!isnan(value)) {
+    rule_note_value(watch->rule, &watch->alert);
     persist(watch, now_ms, changes);
   }
 }

@@ -59,7 +59,7 @@ static enum response_input read_rules(struct worker *worker) {
   for (size_t i = 0; i < worker->trigger.len; i++) {
     struct trigger_rule *rule = &worker->trigger.rules[i];
     rule->state =
-        (enum alert_state)atomic_load(&worker->shared->rules[rule->rule]);
+        (enum alert_state)atomic_load(&worker->shared->rules[rule->rule].worst);
   }
   return trigger_judge(&worker->trigger);
 }

@@ -12,13 +12,19 @@
 
 struct worker;
 
+/* What is known of a rule. */
+struct rule_reading {
+  _Atomic int worst;    /* enum alert_state */
+  _Atomic double value; /* of its worst series; NaN: not known */
+};
+
 /* What all workers of a set share; borrowed, outlives them. */
 struct worker_deps {
   const struct responses_deps *deps;
   struct response_state_file *states;
   const struct kubernetes_options *kubernetes;
-  _Atomic int *rules; /* enum alert_state of each rule */
-  int stop_fd;        /* readable once all is to end */
+  struct rule_reading *rules;
+  int stop_fd; /* readable once all is to end */
 };
 
 /* The numbers that a response shows of itself. */

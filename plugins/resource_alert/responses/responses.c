@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "core/file_util.h"
 #include "core/json_util.h"
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/response_worker.h"
@@ -24,7 +26,7 @@ struct responses {
   struct responses_deps deps;
   struct worker_deps shared;
   struct kubernetes_options kubernetes; /* the defaults */
-  _Atomic int *rules;
+  struct rule_reading *rules;
   size_t workers_len;
   struct worker *workers[];
 };
@@ -172,7 +174,8 @@ static int fill(struct responses *responses, struct error *error) {
     return error_set(error, -ENOMEM, "out of memory or descriptors");
   }
   for (size_t i = 0; i < deps->rules.len; i++) {
-    atomic_store(&responses->rules[i], ALERT_UNKNOWN);
+    atomic_init(&responses->rules[i].worst, ALERT_UNKNOWN);
+    atomic_init(&responses->rules[i].value, (double)NAN);
   }
   int code = open_states(responses, error);
   const struct response_options *options = deps->options->responses.items;
@@ -211,16 +214,36 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   return 0;
 }
 
-void responses_rule_changed(struct responses *responses, size_t rule,
-                            enum alert_state worst) {
-  if (responses == NULL || rule >= responses->deps.rules.len) {
-    return;
-  }
-  atomic_store(&responses->rules[rule], (int)worst);
+static void wake_workers(struct responses *responses, size_t rule) {
   for (size_t i = 0; i < responses->workers_len; i++) {
     if (worker_watches(responses->workers[i], rule)) {
       worker_wake(responses->workers[i]);
     }
+  }
+}
+
+/* Returns true if the state is another one than before. */
+static bool set_rule(struct responses *responses, size_t rule,
+                     enum alert_state worst, double value) {
+  struct rule_reading *reading = &responses->rules[rule];
+  atomic_store(&reading->value, value);
+  return atomic_exchange(&reading->worst, (int)worst) != (int)worst;
+}
+
+void responses_take_event(struct responses *responses,
+                          const struct alert_event *event) {
+  size_t rule = event->rule->index;
+  if (responses != NULL && rule < responses->deps.rules.len) {
+    (void)set_rule(responses, rule, event->rule_state, event->rule_value);
+    wake_workers(responses, rule);
+  }
+}
+
+void responses_refresh_rule(struct responses *responses, size_t rule,
+                            enum alert_state worst, double value) {
+  if (responses != NULL && rule < responses->deps.rules.len &&
+      set_rule(responses, rule, worst, value)) {
+    wake_workers(responses, rule);
   }
 }
 

@@ -15,9 +15,10 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/notification.h"
-#include "resource_alert/alert_state.h"
+#include "resource_alert/alerts/alert.h"
 #include "resource_alert/responses/response_options.h"
 
+struct alert_event;
 struct journal;
 struct responses;
 
@@ -35,10 +36,6 @@ struct responses_deps {
   const char *state_dir; /* desired states are kept in
                             state_dir/responses.jsonl; NULL: nowhere */
   struct journal *journal;
-  /* The value of a rule's worst series now, NaN where there is none; any
-   * thread. May be NULL: then no value is known. */
-  double (*rule_value)(void *context, size_t rule);
-  void *rule_context;
   struct log_sink log;
   struct notification_sink
       notifications; /* called from the workers; may take its time */
@@ -59,11 +56,16 @@ int responses_check(const struct responses_options *options,
 int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error);
 
-/* The worst state over all series of a rule is now WORST. rule: index in
- * responses_deps.rules. Any thread; copies a number and wakes the workers that
- * care, never blocks. responses may be NULL. */
-void responses_rule_changed(struct responses *responses, size_t rule,
-                            enum alert_state worst);
+/* Takes the worst state of a rule over all its series, and its value, from an
+ * alert event. Any thread; copies two numbers and wakes the workers whose When
+ * names the rule; never blocks. responses may be NULL. */
+void responses_take_event(struct responses *responses,
+                          const struct alert_event *event);
+
+/* The same without an event, for what changes without one. rule: index in
+ * responses_deps.rules; value: NaN if it is not known. */
+void responses_refresh_rule(struct responses *responses, size_t rule,
+                            enum alert_state worst, double value);
 
 /* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
  * Any thread, not concurrently with responses_stop(). */

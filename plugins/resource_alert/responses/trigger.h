@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "resource_alert/alert_state.h"
+#include "resource_alert/alerts/alert.h"
 #include "resource_alert/responses/response.h"
 
 struct trigger_rule {

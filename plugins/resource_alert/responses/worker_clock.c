@@ -19,10 +19,8 @@
 
 double worker_rule_value(const struct worker *worker,
                          const struct trigger_rule *rule) {
-  const struct responses_deps *deps = worker->shared->deps;
-  return rule == NULL || deps->rule_value == NULL
-             ? (double)NAN
-             : deps->rule_value(deps->rule_context, rule->rule);
+  return rule == NULL ? (double)NAN
+                      : atomic_load(&worker->shared->rules[rule->rule].value);
 }
 
 void worker_clock_init(struct worker *worker, int64_t now_ms) {

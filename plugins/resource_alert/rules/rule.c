@@ -147,6 +147,13 @@ static int fill(struct rules *rules, const struct rules_source *source,
   return code;
 }
 
+/* No alert was judged yet. */
+static void init_worst_values(struct rules *rules) {
+  for (size_t i = 0; i < rules->len; i++) {
+    atomic_init(&rules->items[i].worst_value, (double)NAN);
+  }
+}
+
 int rules_init(struct rules *rules, const struct rules_source *source,
                struct error *error) {
   int code = allocate(rules, source);
@@ -158,8 +165,10 @@ int rules_init(struct rules *rules, const struct rules_source *source,
   }
   if (code != 0) {
     rules_fini(rules);
+    return code;
   }
-  return code;
+  init_worst_values(rules);
+  return 0;
 }
 
 void rules_fini(struct rules *rules) {
@@ -264,4 +273,37 @@ bool rule_is_idle(const struct rule *rule) {
     }
   }
   return true;
+}
+
+double rule_worst_value(const struct rule *rule) {
+  return atomic_load(&rule->worst_value);
+}
+
+void rule_forget_value(struct rule *rule, const struct alert *alert) {
+  const struct alert *noted = alert;
+  (void)atomic_compare_exchange_strong(&rule->worst_alert, &noted, NULL);
+}
+
+/* True if the value that was noted is of another alert, which is as bad. */
+static bool is_noted_of_other(const struct rule *rule,
+                              const struct alert *alert) {
+  const struct alert *noted = atomic_load(&rule->worst_alert);
+  return noted != NULL && noted != alert &&
+         atomic_load(&rule->worst_state) == (int)alert->state;
+}
+
+/* Two series may note theirs at once; the next reading of the worse one sets
+ * that right. */
+void rule_note_value(struct rule *rule, const struct alert *alert) {
+  if ((enum alert_state)alert->state != rule_worst(rule)) {
+    rule_forget_value(rule, alert);
+    return;
+  }
+  if (!is_noted_of_other(rule, alert) ||
+      alert_badness(&rule->limits, alert->value) >
+          alert_badness(&rule->limits, atomic_load(&rule->worst_value))) {
+    atomic_store(&rule->worst_value, alert->value);
+    atomic_store(&rule->worst_state, (int)alert->state);
+    atomic_store(&rule->worst_alert, alert);
+  }
 }

@@ -38,6 +38,11 @@ struct rule {
   size_t first_selector, selectors_len; /* in struct rules */
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
+  /* Of the worst of its alerts: the value, the state, and which one it is of
+   * (NULL: of one that is the worst no more). */
+  _Atomic double worst_value;
+  _Atomic int worst_state;
+  _Atomic(const struct alert *) worst_alert;
 };
 
 /* First those of <Threshold> blocks, then those of <Notification> blocks, then
@@ -93,5 +98,14 @@ bool rule_is_idle(const struct rule *rule);
 /* The worst state over all series of a rule, UNKNOWN if it has none. Any
  * thread. */
 enum alert_state rule_worst(const struct rule *rule);
+
+/* The value of the worst of its alerts when that was judged last, NaN if there
+ * was none yet. Any thread. */
+double rule_worst_value(const struct rule *rule);
+
+/* For rule_worst_value(): ALERT, one of the rule's, was judged, or is freed
+ * next. Under the lock of its series. */
+void rule_note_value(struct rule *rule, const struct alert *alert);
+void rule_forget_value(struct rule *rule, const struct alert *alert);
 
 #endif

@@ -12,9 +12,9 @@
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
+#include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/status/http_listen.h"
-#include "resource_alert/status/journal_tail.h"
 #include "resource_alert/status/status_parts.h"
 
 #define STATUS_FRESH_MS 500
@@ -95,7 +95,7 @@ static json_t *make_snapshot(struct status *status) {
       status->deps.host, "time", now_s, "mode", status->deps.mode, "worst",
       worst, "rules", rules, "responses", responses, "silences", silences,
       "events",
-      array_or_empty(journal_tail(status->deps.journal_path, EVENTS_MAX)),
+      array_or_empty(journal_recent(status->deps.journal, EVENTS_MAX)),
       "counts", counts);
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "resource_alert/status/silence.h"
+#include "resource_alert/alerts/silence.h"
 #include "resource_alert/status/status_options.h"
 
 #define STATUS_VERSION 1 /* of the JSON; additions do not change it */
@@ -30,7 +30,6 @@ struct status_deps {
   const struct status_options *options;
   const char *host;
   const char *mode;            /* of the plugin: "auto", "dryrun", "off" */
-  const char *journal_path;    /* NULL: none */
   struct journal *journal;     /* NULL: none; orders are written there */
   struct responses *responses; /* NULL: none */
   struct silences *silences;

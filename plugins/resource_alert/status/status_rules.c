@@ -8,8 +8,8 @@
 
 #include "core/json_util.h"
 #include "core/metric.h"
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/series.h"
-#include "resource_alert/event/announcement.h"
 #include "resource_alert/journal.h"
 
 /* One series of a rule, copied out from under its lock. */
@@ -29,45 +29,10 @@ struct seen_rule {
 
 /* ---- seeing ---- */
 
-static double larger(double a, double b) {
-  return isnan(a) || b > a ? b : a; /* NaN where both are */
-}
-
-/* How far VALUE lies beyond the rule's limits, negative within; comparable
- * among the series of one rule. NaN is the least. */
-static double badness_of(const struct alert_limits *limits, double value) {
-  double beyond = (double)NAN;
-  beyond = larger(beyond, value - limits->warning_max);
-  beyond = larger(beyond, value - limits->failure_max);
-  beyond = larger(beyond, limits->warning_min - value);
-  beyond = larger(beyond, limits->failure_min - value);
-  if (isnan(beyond)) {
-    return -HUGE_VAL;
-  }
-  return limits->is_inverted ? -beyond : beyond;
-}
-
-/* What comes first in front of people: MISSING stands between. */
-static int rank_of(enum alert_state state) {
-  switch (state) {
-  case ALERT_UNKNOWN:
-    return 0;
-  case ALERT_OKAY:
-    return 1;
-  case ALERT_MISSING:
-    return 2;
-  case ALERT_WARNING:
-    return 3;
-  case ALERT_FAILURE:
-    return 4;
-  }
-  return 0;
-}
-
 static bool is_worse(enum alert_state state, double badness,
                      const struct seen *other) {
-  int rank = rank_of(state);
-  int other_rank = rank_of(other->state);
+  int rank = alert_state_rank(state);
+  int other_rank = alert_state_rank(other->state);
   return rank > other_rank || (rank == other_rank && badness > other->badness);
 }
 
@@ -75,7 +40,7 @@ static bool is_worse(enum alert_state state, double badness,
 static void take_watch(struct seen_rule *rule, const struct watch *watch,
                        const struct series_body *body) {
   enum alert_state state = (enum alert_state)watch->alert.state;
-  double badness = badness_of(&watch->rule->limits, watch->alert.value);
+  double badness = alert_badness(&watch->rule->limits, watch->alert.value);
   size_t place = rule->len;
   while (place > 0 && is_worse(state, badness, &rule->worst[place - 1])) {
     place--;
@@ -213,19 +178,4 @@ json_t *status_rules(const struct rules *rules, struct table *table) {
   }
   free(seen);
   return all;
-}
-
-double status_rule_value(struct table *table, size_t rule) {
-  struct seen_rule seen = {.len = 0};
-  struct series *series;
-  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
-    const struct series_body *body = series->body;
-    for (size_t i = 0; i < body->watches_len; i++) {
-      if (body->watches[i].rule->index == rule) {
-        take_watch(&seen, &body->watches[i], body);
-      }
-    }
-    series_unlock(series);
-  }
-  return seen.len > 0 ? seen.worst[0].value : (double)NAN;
 }

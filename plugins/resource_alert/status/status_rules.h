@@ -18,8 +18,4 @@
  * yours; NULL without memory. */
 json_t *status_rules(const struct rules *rules, struct table *table);
 
-/* The value of a rule's worst series, NaN where there is none. Walks the table
- * as status_rules() does: for those who ask now and then. */
-double status_rule_value(struct table *table, size_t rule);
-
 #endif

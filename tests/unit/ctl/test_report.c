@@ -14,10 +14,9 @@
 static void change(struct report *report, int64_t at_ms, size_t rule,
                    const char *series, enum alert_state to) {
   const struct rule one = {.index = rule};
-  struct announcement announcement = {.rule = &one, .to = to};
-  (void)snprintf(announcement.series, sizeof(announcement.series), "%s",
-                 series);
-  report_add_alert(report, at_ms, &announcement);
+  struct alert_event event = {.rule = &one, .change = {.to = to}};
+  (void)snprintf(event.series, sizeof(event.series), "%s", series);
+  report_add_alert(report, at_ms, &event);
 }
 
 static struct report report_of(size_t rules, size_t responses) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_deps: what tests of a whole engine give it: its configuration, and
  * series with one gauge. */
-#ifndef UNIT_RESOURCE_ALERT_ENGINE_SITE_H
-#define UNIT_RESOURCE_ALERT_ENGINE_SITE_H
+#ifndef UNIT_RESOURCE_ALERT_ENGINE_DEPS_H
+#define UNIT_RESOURCE_ALERT_ENGINE_DEPS_H
 
 #include "unit.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/config.h"
-#include "resource_alert/engine.h"
+#include "resource_alert/alerts/engine.h"
 
 static inline void describe_gauge(const void *handle, size_t source,
                                   struct reading_source *ret_source) {

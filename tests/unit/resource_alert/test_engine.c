@@ -16,6 +16,7 @@
 #include "core/file_util.h"
 #include "resource_alert/alerts/table.h"
 #include "resource_alert/journal.h"
+#include "resource_alert/status/status_rules.h"
 
 #define INTERVAL_S 10
 #define DAY_S 86400
@@ -143,7 +144,7 @@ static void put_at(const char *instance, double value, int64_t time_ms) {
       .values_len = 1,
       .values = &value,
   };
-  engine_take(fixture.engine, &reading);
+  engine_take_reading(fixture.engine, &reading);
 }
 
 static void put(double value) { put_at("", value, wall); }
@@ -185,7 +186,9 @@ static void expect_told(size_t count) {
 static json_t *rule(void) {
   static json_t *rules;
   json_decref(rules);
-  rules = fixture.engine == NULL ? NULL : engine_tell_rules(fixture.engine);
+  rules = fixture.engine == NULL ? NULL
+                                 : status_rules(engine_rules(fixture.engine),
+                                                engine_table(fixture.engine));
   return json_array_get(rules, 0);
 }
 
@@ -354,7 +357,8 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
   char *text = NULL;
   size_t bytes = 0;
   assert_int_equal(file_read(path, 1 << 20, &text, &bytes, NULL), 0);
-  assert_non_null(strstr(text, "\"folded\":65535")); /* as many as it counts */
+  assert_non_null(
+      strstr(text, "\"coalesced\":65535")); /* as many as it counts */
   assert_ptr_equal(strchr(text, '\n') + 1, text + bytes); /* one line */
   free(text);
 }
@@ -383,7 +387,7 @@ static void more_series_than_allowed_are_said_once(void **state) {
 static void expect_nothing_waits(void) {
   json_int_t waiting = 1;
   for (int i = 0; i < LIMIT_MS && waiting > 0; i++) {
-    json_t *counts = engine_tell_counts(fixture.engine);
+    json_t *counts = engine_counts_to_json(fixture.engine);
     waiting =
         json_integer_value(json_object_get(counts, "notifications_waiting"));
     json_decref(counts);
@@ -473,9 +477,10 @@ static void many_writers_while_days_pass(void **state) {
                                             .message = ""};
   for (int i = 0; i < 300; i++) {
     monotonic += 600 * 1000;
-    engine_hear(fixture.engine, &notification);
+    engine_take_notification(fixture.engine, &notification);
     turn();
-    json_decref(engine_tell_rules(fixture.engine));
+    json_decref(status_rules(engine_rules(fixture.engine),
+                             engine_table(fixture.engine)));
   }
   for (int i = 0; i < WRITERS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);

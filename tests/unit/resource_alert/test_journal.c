@@ -172,18 +172,18 @@ static void a_full_disk_leaves_no_half_line(void **state) {
   assert_non_null(strstr(fixture->said[0], "No space left"));
 }
 
-/* Fills *ret_lines and *ret_folded: the lines in the file, and those that its
- * "folded" lines stand for. */
-static void count_lines(const char *path, long *ret_lines, long *ret_folded) {
+/* Fills *ret_lines and *ret_dropped: the lines in the file, and those that its
+ * "dropped" lines stand for. */
+static void count_lines(const char *path, long *ret_lines, long *ret_dropped) {
   FILE *file = fopen(path, "re");
   assert_non_null(file);
   char *line = NULL;
   size_t bytes = 0;
   *ret_lines = 0;
-  *ret_folded = 0;
+  *ret_dropped = 0;
   while (getline(&line, &bytes, file) > 0) {
-    const char *count = strstr(line, "\"event\":\"folded\",\"count\":");
-    *ret_folded +=
+    const char *count = strstr(line, "\"event\":\"dropped\",\"count\":");
+    *ret_dropped +=
         count == NULL ? 0 : strtol(strrchr(count, ':') + 1, NULL, 10);
     *ret_lines += count == NULL ? 1 : 0;
   }
@@ -193,7 +193,7 @@ static void count_lines(const char *path, long *ret_lines, long *ret_folded) {
 
 /* The first line cannot be written, for nobody reads the pipe; the writer is
  * held while it says so. */
-static void a_storm_is_folded(void **state) {
+static void lines_past_the_bound_are_dropped_and_counted(void **state) {
   struct fixture *fixture = *state;
   assert_int_equal(mkfifo(fixture->path, 0600), 0);
   struct journal *journal = open_journal(fixture);
@@ -211,10 +211,120 @@ static void a_storm_is_folded(void **state) {
   journal_put(journal, "state", NULL);
   journal_free(journal);
   long lines;
-  long folded;
-  count_lines(fixture->path, &lines, &folded);
+  long dropped;
+  count_lines(fixture->path, &lines, &dropped);
   assert_int_equal(lines, JOURNAL_WAITING_MAX + 1);
-  assert_int_equal(folded, JOURNAL_WAITING_MAX);
+  assert_int_equal(dropped, JOURNAL_WAITING_MAX);
+}
+
+static void write_file(const struct fixture *fixture, const char *text) {
+  assert_int_equal(
+      file_replace(fixture->path, text, strlen(text), 0600, false, NULL), 0);
+}
+
+/* ---- the last events ---- */
+
+/* The events as lines, newest first. */
+static void expect_recent(struct fixture *fixture, size_t count,
+                          const char *wanted) {
+  struct journal *journal = open_journal(fixture);
+  json_t *events = journal_recent(journal, count);
+  journal_free(journal);
+  char told[4096] = "";
+  for (size_t i = 0; i < json_array_size(events); i++) {
+    char *text =
+        json_dumps(json_array_get(events, i), JSON_COMPACT | JSON_SORT_KEYS);
+    size_t used = strlen(told);
+    (void)snprintf(told + used, sizeof(told) - used, "%s\n", text);
+    free(text);
+  }
+  json_decref(events);
+  assert_string_equal(told, wanted);
+}
+
+static void newest_first_and_no_more_than_wanted(void **state) {
+  struct fixture *fixture = *state;
+  write_file(fixture, "{\"seq\":1}\n{\"seq\":2,\"event\":\"a\"}\n"
+                      "{\"seq\":3,\"event\":\"b\"}\n");
+  expect_recent(fixture, 2,
+                "{\"event\":\"b\",\"seq\":3}\n{\"event\":\"a\",\"seq\":2}\n");
+}
+
+static void what_is_no_object_or_no_whole_line(void **state) {
+  struct fixture *fixture = *state;
+  write_file(fixture, "nonsense\n[1]\n\n{\"seq\":1}\n{\"seq\":2");
+  expect_recent(fixture, 9, "{\"seq\":1}\n");
+  write_file(fixture, "");
+  expect_recent(fixture, 9, "");
+  (void)unlink(fixture->path);
+  expect_recent(fixture, 9, "");
+  json_t *none = journal_recent(NULL, 9);
+  assert_int_equal(json_array_size(none), 0);
+  json_decref(none);
+}
+
+static void what_repeats_is_counted(void **state) {
+  struct fixture *fixture = *state;
+  write_file(fixture,
+             "{\"seq\":1,\"time\":\"a\",\"event\":\"x\",\"error\":\"1 ms\"}\n"
+             "{\"seq\":2,\"time\":\"b\",\"event\":\"y\",\"error\":\"1 ms\"}\n"
+             "{\"seq\":3,\"time\":\"c\",\"event\":\"x\",\"error\":\"2 ms\"}\n"
+             "{\"seq\":4,\"time\":\"d\",\"event\":\"x\",\"error\":\"3 ms\"}\n"
+             "{\"seq\":5,\"time\":\"e\",\"event\":\"x\",\"on\":true}\n");
+  expect_recent(fixture, 9,
+                "{\"event\":\"x\",\"on\":true,\"seq\":5,\"time\":\"e\"}\n"
+                "{\"error\":\"3 ms\",\"event\":\"x\",\"seq\":4,"
+                "\"time\":\"d\",\"times\":3}\n"
+                "{\"error\":\"1 ms\",\"event\":\"y\",\"seq\":2,"
+                "\"time\":\"b\"}\n");
+}
+
+#define ACT "\"event\":\"action\",\"response\":\"r\",\"action\":\"a\",\"step\""
+
+static void an_intent_only_while_its_end_is_open(void **state) {
+  struct fixture *fixture = *state;
+  write_file(fixture, "{\"seq\":1," ACT ":\"intent\"}\n{\"seq\":2," ACT
+                      ":\"confirmed\"}\n");
+  expect_recent(fixture, 9,
+                "{\"action\":\"a\",\"event\":\"action\",\"response\":\"r\","
+                "\"seq\":2,\"step\":\"confirmed\"}\n");
+  write_file(fixture, "{\"seq\":1," ACT ":\"confirmed\"}\n{\"seq\":2," ACT
+                      ":\"intent\"}\n");
+  expect_recent(fixture, 1,
+                "{\"action\":\"a\",\"event\":\"action\",\"response\":\"r\","
+                "\"seq\":2,\"step\":\"intent\"}\n");
+}
+
+static void the_end_of_a_large_file(void **state) {
+  struct fixture *fixture = *state;
+  FILE *file = fopen(fixture->path, "we");
+  assert_non_null(file);
+  for (int i = 0; i < 5000; i++) {
+    (void)fprintf(file, "{\"seq\":%d,\"rule\":\"%d\"}\n", i, i);
+  }
+  assert_int_equal(fclose(file), 0);
+  expect_recent(fixture, 1, "{\"rule\":\"4999\",\"seq\":4999}\n");
+  struct journal *journal = open_journal(fixture);
+  json_t *events = journal_recent(journal, 100000);
+  journal_free(journal);
+  assert_int_equal(json_array_size(events), JOURNAL_RECENT_MAX);
+  json_decref(events);
+}
+
+static void what_was_put_is_recent_without_a_file(void **state) {
+  struct fixture *fixture = *state;
+  struct journal *journal = NULL;
+  assert_int_equal(journal_new(NULL, &fixture->log, &journal, NULL), 0);
+  for (int i = 0; i < 2 * JOURNAL_RECENT_MAX; i++) {
+    journal_put(journal, "state", json_pack("{si}", "rule", i));
+  }
+  json_t *events = journal_recent(journal, 2);
+  assert_int_equal(json_array_size(events), 2);
+  const json_t *newest = json_array_get(events, 0);
+  assert_int_equal(json_integer_value(json_object_get(newest, "rule")),
+                   2 * JOURNAL_RECENT_MAX - 1);
+  json_decref(events);
+  journal_free(journal);
 }
 
 static void takes_any_bytes(void **state) {
@@ -249,7 +359,18 @@ int main(void) {
                                       teardown),
       cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_half_line, setup,
                                       teardown),
-      cmocka_unit_test_setup_teardown(a_storm_is_folded, setup, teardown),
+      cmocka_unit_test_setup_teardown(
+          lines_past_the_bound_are_dropped_and_counted, setup, teardown),
+      cmocka_unit_test_setup_teardown(newest_first_and_no_more_than_wanted,
+                                      setup, teardown),
+      cmocka_unit_test_setup_teardown(what_is_no_object_or_no_whole_line, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(what_repeats_is_counted, setup, teardown),
+      cmocka_unit_test_setup_teardown(an_intent_only_while_its_end_is_open,
+                                      setup, teardown),
+      cmocka_unit_test_setup_teardown(the_end_of_a_large_file, setup, teardown),
+      cmocka_unit_test_setup_teardown(what_was_put_is_recent_without_a_file,
+                                      setup, teardown),
       cmocka_unit_test_setup_teardown(takes_any_bytes, setup, teardown),
       cmocka_unit_test_setup_teardown(without_a_file_forgets, setup, teardown),
   };

@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/file_util.h"
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 
@@ -140,10 +141,17 @@ static void start(struct bed *bed, const char *format) {
       .host = "here",
       .state_dir = bed->directory,
       .journal = bed->journal,
-      .rule_value = bed->deps.rule_value,
-      .rule_context = bed->deps.rule_context,
   };
   assert_int_equal(responses_start(&bed->deps, &bed->responses, &error), 0);
+}
+
+/* The worst series of a rule is in that state, at 90. */
+static void put_event(const struct bed *bed, size_t index,
+                      enum alert_state worst) {
+  const struct rule rule = {.index = index};
+  const struct alert_event event = {
+      .rule = &rule, .rule_state = worst, .rule_value = 90};
+  responses_take_event(bed->responses, &event);
 }
 
 static void stop(struct bed *bed) {
@@ -219,12 +227,12 @@ static const char one_switch[] = "<SwitchStore file>\n"
 static void a_switch_comes_and_goes(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/limit_noncore_api", "\"rule\": \"pool\"", true);
   expect_file(bed, "switches/serve_cached", "\"on\": true", true);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
   expect_kept(bed, "\"ENGAGED\"");
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/switches.json", "{}", true);
@@ -234,7 +242,7 @@ static void a_switch_can_be_read_by_all(void **state) {
   struct bed *bed = *state;
   mode_t before = umask(077);
   start(bed, one_switch);
-  responses_rule_changed(bed->responses, 1, ALERT_FAILURE);
+  put_event(bed, 1, ALERT_FAILURE);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
   (void)umask(before);
   struct stat status;
@@ -255,14 +263,14 @@ static void a_switch_can_be_read_by_all(void **state) {
 static void what_was_engaged_is_undone_after_a_restart(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   expect_file(bed, "switches/serve_cached", NULL, true);
   start(bed, NULL); /* the rule is not known yet: frozen */
-  responses_rule_changed(bed->responses, 1, ALERT_OKAY);
+  put_event(bed, 1, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, false);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
@@ -296,7 +304,7 @@ static void what_stands_before_a_bad_line_counts(void **state) {
   start(bed, one_switch);
   expect_file(bed, "responses.jsonl.bad", "degr", true);
   expect_file(bed, "switches/serve_cached", NULL, true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
@@ -325,10 +333,10 @@ static void a_dry_run_does_nothing_and_says_so(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
   start(bed, text);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "journal", "\"to\":\"ENGAGED\"", true);
   expect_file(bed, "journal", "\"dryrun\"", true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "journal", "\"to\":\"OFF\"", true);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
@@ -374,14 +382,14 @@ static void start_with_mode(struct bed *bed, const char *mode) {
 static void an_action_that_is_off_is_passed_over(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "off");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   expect_file(bed, "switches/two", NULL, true);
   expect_file(bed, "switches/one", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
   start_with_mode(bed, "off"); /* frozen: no rule is seen yet */
   expect_file(bed, "switches/two", NULL, true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
@@ -390,10 +398,10 @@ static void an_action_that_is_off_is_passed_over(void **state) {
 static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "auto");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   start_with_mode(bed, "off");
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, true);
@@ -407,13 +415,13 @@ static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
 static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   expect_journalled_once(bed, "\"step\":\"dryrun\"");
   start_with_mode(bed, "dryrun");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/two", NULL, true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_kept(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, false);
@@ -422,7 +430,7 @@ static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
 static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/switches/two", bed->directory);
@@ -430,7 +438,7 @@ static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
   start_with_mode(bed, "auto");
   expect_file(bed, "switches/two", NULL, true); /* looked after behind one */
   expect_file(bed, "switches/one", NULL, false);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING); /* but by a rule */
+  put_event(bed, 0, ALERT_WARNING); /* but by a rule */
   expect_file(bed, "switches/one", NULL, true);
 }
 
@@ -442,7 +450,7 @@ static void the_off_file_holds_everything_back(void **state) {
   assert_int_equal(file_replace(path, "", 0, 0644, false, NULL), 0);
   (void)snprintf(text, sizeof(text), "DisableFile \"@/off\"\n%s", one_switch);
   start(bed, text);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "journal", "\"DisableFile\"", true);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
   assert_int_equal(unlink(path), 0);
@@ -454,11 +462,11 @@ static void the_brake_is_cleared_by_hand(void **state) {
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
              "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
              "MaxActionsPerHour 1\n<Switch one>\n</Switch>\n</Response>\n");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/one", NULL, false);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "latched-degrade", "Remove this file", true);
   expect_file(bed, "switches/one", NULL, false);
   char path[128];
@@ -499,16 +507,16 @@ static void a_person_can_give_orders(void **state) {
   struct error error = {{0}};
   start(bed, one_switch);
   expect_shown(bed, "state", "OFF");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   assert_int_equal(responses_command(bed->responses, "degrade",
                                      RESPONSES_RELEASE, "test", &error),
                    0);
   expect_shown(bed, "next", "released by hand");
   expect_file(bed, "switches/serve_cached", NULL, false);
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_shown(bed, "next", "");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   assert_int_equal(
       responses_command(bed->responses, "x", RESPONSES_DRILL, "test", &error),
@@ -524,7 +532,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
   start(bed, text);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   expect_file(bed, "switches/serve_cached", NULL, false);
   (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
@@ -537,7 +545,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   (void)responses_command(bed->responses, NULL, RESPONSES_MODE_CONFIGURED,
                           "test", NULL);
   expect_shown(bed, "mode", "dryrun");
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_shown(bed, "state", "OFF");
   /* a dry run undoes nothing, and does not forget what stands */
   expect_file(bed, "switches/serve_cached", NULL, true);
@@ -551,7 +559,7 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode off\n%s", one_switch);
   start(bed, text);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "mode", "off");
   expect_shown(bed, "state", "OFF");
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
@@ -562,16 +570,11 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   assert_int_equal(journalled(bed, "held_back"), 0);
 }
 
-static double same_value(void *context, size_t rule) {
-  (void)rule;
-  return atomic_load((_Atomic double *)context);
-}
-
 /* Turns the clock on and wakes the worker. */
 static void let_pass(const struct bed *bed, time_t seconds,
                      enum alert_state pool) {
   atomic_fetch_add(&ahead_s, seconds);
-  responses_rule_changed(bed->responses, 0, pool);
+  put_event(bed, 0, pool);
 }
 
 /* Until the worker has done all that is due. An order is obeyed before the
@@ -602,7 +605,7 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
   struct bed *bed = *state;
   static const char drill[] = "\"step\":\"drill\"";
   start(bed, one_switch);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   let_pass(bed, 121, ALERT_WARNING); /* the first is due within 120 s */
   expect_idle(bed);
@@ -621,27 +624,24 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
 
 static void what_does_not_help_is_escalated(void **state) {
   struct bed *bed = *state;
-  static _Atomic double value = 90;
-  bed->deps.rule_value = same_value;
-  bed->deps.rule_context = &value;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
              "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter "
              "0\nEffectCheckAfter 1\n"
              "EscalateIfIneffective true\n<Switch one>\n</Switch>\n"
              "<Switch two>\nAfter 3600\n</Switch>\n</Response>\n");
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
   expect_file(bed, "journal", "\"moved\":false", true);
   expect_file(bed, "journal",
               "\"action\":\"Switch two\",\"step\":\"confirmed\"", true);
-  atomic_store(&value, 20);
+  responses_refresh_rule(bed->responses, 0, ALERT_WARNING, 20);
   expect_file(bed, "journal", "\"moved\":true", true);
 }
 
 static void a_switch_that_was_cleaned_up_comes_back(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   expect_kept(bed, "\"ENGAGED\"");
   stop(bed);
   char path[128];
@@ -665,7 +665,7 @@ static void a_hundred_responses_at_once(void **state) {
         i, i);
   }
   start(bed, text);
-  responses_rule_changed(bed->responses, 0, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
   for (int i = 0; i < 100; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "s/s%d", i);
@@ -673,7 +673,7 @@ static void a_hundred_responses_at_once(void **state) {
     (void)snprintf(name, sizeof(name), "\"s%d\"", i);
     expect_file(bed, "s/switches.json", name, true);
   }
-  responses_rule_changed(bed->responses, 0, ALERT_OKAY);
+  put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "s/switches.json", "{}", true);
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
-#include "resource_alert/status/silence.h"
+#include "resource_alert/alerts/silence.h"
 #include "support/failing.h"
 
 #define NOW_MS INT64_C(1700000000000)

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/series_index.h"
 #include "resource_alert/alerts/table.h"
-#include "resource_alert/event/announcement.h"
 #include "resource_alert/options.h"
 #include "support/failing.h"
 
@@ -138,13 +138,13 @@ static const char *changes_so_far(void) {
   struct watch *watch = changes_take_all(&fixture.changes, 0, &is_stopping);
   while (watch != NULL) {
     struct watch *next = watch->next_changed;
-    struct announcement announcement;
-    announcement_take(watch, &announcement);
+    struct alert_event event;
+    alert_event_take(watch, 0, &event);
     size_t length = strlen(fixture.said);
     (void)snprintf(fixture.said + length, sizeof(fixture.said) - length,
                    "%s%.1s%.1s", length == 0 ? "" : " ",
-                   alert_state_name(announcement.from),
-                   alert_state_name(announcement.to));
+                   alert_state_name(event.change.from),
+                   alert_state_name(event.change.to));
     watch = next;
   }
   return fixture.said;

@@ -111,7 +111,7 @@ static void end(void) {
 }
 
 static json_int_t count_waiting(void) {
-  json_t *counts = engine_tell_counts(engine);
+  json_t *counts = engine_counts_to_json(engine);
   json_int_t waiting =
       json_integer_value(json_object_get(counts, "notifications_waiting")) +
       json_integer_value(json_object_get(counts, "journal_lines_waiting"));
@@ -139,7 +139,7 @@ static void put_of(const char *instance, double value) {
       .values_len = 1,
       .values = &value,
   };
-  engine_take(engine, &reading);
+  engine_take_reading(engine, &reading);
 }
 
 static void put(double value) { put_of("", value); }

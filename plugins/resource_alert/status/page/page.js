@@ -108,15 +108,15 @@ function showVerdict(status, bad) {
   const now = status.time;
   const broken = brokenActions(status.responses);
   const latched = status.responses.filter(response => response.latched);
-  const refused = status.counts.values_refused > 0;
-  const troubles = broken.length + latched.length + (refused ? 1 : 0);
+  const rejected = status.counts.values_rejected > 0;
+  const troubles = broken.length + latched.length + (rejected ? 1 : 0);
   const reasons = bad.slice(0, 5).map(rule => reason(rule, now));
   if (bad.length > 5) reasons.push(make("li", {}, `and ${bad.length - 5} more below`));
   for (const one of broken)
     reasons.push(make("li", {}, make("b", {}, one.action), ` of ${one.response} cannot be done: ${one.why}`));
   for (const one of latched)
     reasons.push(make("li", {}, make("b", {}, one.name), " has acted too often and waits for ", make("code", {}, `resource-alertctl reset ${one.name}`)));
-  if (refused) reasons.push(make("li", {}, `${status.counts.values_refused} values were refused: there are more series than MaxSeries`));
+  if (rejected) reasons.push(make("li", {}, `${status.counts.values_rejected} values were rejected: there are more series than MaxSeries`));
   for (const one of status.responses.filter(response => response.state !== "OFF"))
     reasons.push(make("li", {}, make("b", {}, one.name), ` is ${one.state.toLowerCase()}, `,
                       `${one.level} of ${plural(one.actions.length, "action", "actions")} on${one.next ? `; next: ${one.next}` : ""}`));

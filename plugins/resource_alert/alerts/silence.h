@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* silence: rules and series of which nobody wants to be told for a while. They
- * are judged, shown and written to the journal all the same. */
-#ifndef RESOURCE_ALERT_STATUS_SILENCE_H
-#define RESOURCE_ALERT_STATUS_SILENCE_H
+/* silence: silences: rules and series for which no notifications are sent until
+ * a time. */
+#ifndef RESOURCE_ALERT_ALERTS_SILENCE_H
+#define RESOURCE_ALERT_ALERTS_SILENCE_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notifier: dispatches notifications on a thread of its own. */
-#include "resource_alert/event/notifier.h"
+#include "resource_alert/alerts/notifier.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -14,26 +14,25 @@
 
 struct notifier {
   struct notification_sink sink;
-  struct changes *told;
+  struct changes *changes;
   pthread_t thread;
   bool is_started;
 
   pthread_mutex_t lock; /* guards all below */
   pthread_cond_t has_work;
   pthread_cond_t is_idle;
-  struct announcement *waiting[NOTIFIER_WAITING_MAX]; /* a ring */
+  struct alert_event *waiting[NOTIFIER_WAITING_MAX]; /* a ring */
   size_t first, len;
-  uint64_t at_work; /* number of the announcement just being dispatched */
+  uint64_t at_work; /* number of the event just being dispatched */
   uint64_t dropped;
   bool is_stopping;
   bool is_done;
 };
 
-void notifier_put(struct notifier *notifier,
-                  const struct announcement *announcement) {
-  struct announcement *copy = malloc(sizeof(*copy));
+void notifier_put(struct notifier *notifier, const struct alert_event *event) {
+  struct alert_event *copy = malloc(sizeof(*copy));
   if (copy != NULL) {
-    *copy = *announcement;
+    *copy = *event;
   }
   (void)pthread_mutex_lock(&notifier->lock);
   if (copy != NULL && notifier->len < NOTIFIER_WAITING_MAX) {
@@ -72,7 +71,7 @@ uint64_t notifier_dropped(struct notifier *notifier) {
   return dropped;
 }
 
-static void *dispatch(void *argument) {
+static void *dispatch_queued(void *argument) {
   struct notifier *notifier = argument;
   (void)pthread_mutex_lock(&notifier->lock);
   for (;;) {
@@ -82,16 +81,16 @@ static void *dispatch(void *argument) {
     if (notifier->len == 0) {
       break;
     }
-    struct announcement *next = notifier->waiting[notifier->first];
+    struct alert_event *next = notifier->waiting[notifier->first];
     notifier->first = (notifier->first + 1) % NOTIFIER_WAITING_MAX;
     notifier->len--;
     notifier->at_work = next->number;
     (void)pthread_mutex_unlock(&notifier->lock);
-    announcement_notify(next, &notifier->sink);
+    alert_event_notify(next, &notifier->sink);
     free(next);
     (void)pthread_mutex_lock(&notifier->lock);
     notifier->at_work = 0;
-    changes_wake(notifier->told);
+    changes_wake(notifier->changes);
   }
   notifier->is_done = true;
   (void)pthread_cond_signal(&notifier->is_idle);
@@ -99,14 +98,14 @@ static void *dispatch(void *argument) {
   return NULL;
 }
 
-int notifier_new(const struct notification_sink *sink, struct changes *told,
+int notifier_new(const struct notification_sink *sink, struct changes *changes,
                  struct notifier **ret_notifier, struct error *error) {
   struct notifier *notifier = calloc(1, sizeof(*notifier));
   if (notifier == NULL) {
     return error_set(error, -ENOMEM, "notifications: out of memory");
   }
   notifier->sink = *sink;
-  notifier->told = told;
+  notifier->changes = changes;
   pthread_condattr_t monotonic;
   (void)pthread_condattr_init(&monotonic);
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -114,7 +113,8 @@ int notifier_new(const struct notification_sink *sink, struct changes *told,
   (void)pthread_cond_init(&notifier->has_work, NULL);
   (void)pthread_cond_init(&notifier->is_idle, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
-  int code = worker_thread_create(&notifier->thread, NULL, dispatch, notifier);
+  int code =
+      worker_thread_create(&notifier->thread, NULL, dispatch_queued, notifier);
   if (code != 0) {
     notifier_free(notifier);
     return error_set(error, code, "notifications: no thread: %s",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* notifier: dispatches notifications on a thread of its own, since whoever
  * dispatches one waits for every notification plugin of the daemon. */
-#ifndef RESOURCE_ALERT_EVENT_NOTIFIER_H
-#define RESOURCE_ALERT_EVENT_NOTIFIER_H
+#ifndef RESOURCE_ALERT_ALERTS_NOTIFIER_H
+#define RESOURCE_ALERT_ALERTS_NOTIFIER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,17 +10,17 @@
 
 #include "core/error.h"
 #include "core/notification.h"
+#include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/changes.h"
-#include "resource_alert/event/announcement.h"
 
 /* Notifications that wait for a slow plugin; what comes on top is dropped. */
 #define NOTIFIER_WAITING_MAX 1024
 
 struct notifier;
 
-/* Starts the thread. sink: copied; told: woken after each, borrowed. Returns 0
- * or negative errno. */
-int notifier_new(const struct notification_sink *sink, struct changes *told,
+/* Starts the thread. sink: copied; changes: woken after each, borrowed. Returns
+ * 0 or negative errno. */
+int notifier_new(const struct notification_sink *sink, struct changes *changes,
                  struct notifier **ret_notifier, struct error *error);
 
 /* Dispatches what waits, for at most 2 s, and lets the thread end. Returns
@@ -32,10 +32,9 @@ bool notifier_drain(struct notifier *notifier);
 void notifier_free(struct notifier *notifier);
 
 /* Queues a copy. Any thread, never blocks. */
-void notifier_put(struct notifier *notifier,
-                  const struct announcement *announcement);
+void notifier_put(struct notifier *notifier, const struct alert_event *event);
 
-/* The number of the oldest announcement that waits or is just being dispatched;
+/* The number of the oldest event that waits or is just being dispatched;
  * 0: none. */
 uint64_t notifier_oldest(struct notifier *notifier);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* silence: rules and series of which nobody wants to be told for a while. */
-#include "resource_alert/status/silence.h"
+/* silence: silences: rules and series for which no notifications are sent until
+ * a time. */
+#include "resource_alert/alerts/silence.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* alert_event: one change of an alert's state, and how it reads in the log, in
+ * the journal and as a notification. */
+#ifndef RESOURCE_ALERT_ALERTS_ALERT_EVENT_H
+#define RESOURCE_ALERT_ALERTS_ALERT_EVENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/metric.h"
+#include "core/notification.h"
+#include "resource_alert/alerts/series.h"
+
+#define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
+
+/* Made under the lock of the series and passed by pointer from then on. It
+ * holds copies of all names, so that the series may come and go meanwhile. */
+struct alert_event {
+  const struct rule *rule; /* borrowed: lives as long as the engine */
+  struct alert_change change;
+  unsigned coalesced;       /* further changes that this one stands for */
+  bool is_notified;         /* as in struct alert, after the change */
+  int64_t since_wall_ms;    /* of the state */
+  int64_t notified_wall_ms; /* when the alert was last notified */
+  int64_t interval_ms;      /* of the series */
+  struct reading_names names;
+  char source[READING_NAME_BYTES]; /* the data source */
+  char series[SERIES_NAME_BYTES];  /* as series_format_name() writes it */
+  enum alert_state rule_state;     /* the worst over all series of the rule */
+  double rule_value;               /* of that series; NaN: not known */
+  uint64_t number;     /* rises from one event to the next; 0: a state as it is
+                          saved, of which nothing is to be delivered */
+  bool is_redelivered; /* of before a restart; may have been delivered before */
+};
+
+/* Receives events and, several times a second, the worst state and value of
+ * each rule. */
+struct alert_event_sink {
+  void (*take_event)(void *context, const struct alert_event *event);
+  void (*refresh_rule)(void *context, size_t rule, enum alert_state worst,
+                       double value);
+  void *context; /* take_event NULL: nobody receives them */
+};
+
+/* What WATCH is now, as an event; marks it as dispatched. Under the lock of its
+ * series. */
+void alert_event_take(struct watch *watch, int64_t wall_ms,
+                      struct alert_event *ret);
+
+/* Fills in the rule, the names and the interval of WATCH. Under the lock of
+ * its series. */
+void alert_event_name(struct alert_event *event, const struct watch *watch);
+
+/* rule "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for
+ * 10 s. Cut at BYTES - 1. */
+void alert_event_format(const struct alert_event *event, char *text,
+                        size_t bytes);
+
+/* The fields of the journal's line. Yours; NULL when memory is short. */
+json_t *alert_event_to_json(const struct alert_event *event);
+
+/* Dispatches the event as a notification, unless its state has no severity.
+ * Blocks for as long as collectd's notification callbacks do. */
+void alert_event_notify(const struct alert_event *event,
+                        const struct notification_sink *sink);
+
+/* The type instance of a series' alert_state: its name, with '-' for '/',
+ * without the host if that is LOCAL_HOST. */
+void alert_event_format_instance(const struct series_body *body, size_t source,
+                                 const char *local_host, char *text,
+                                 size_t bytes);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: the thread that dispatches alert events and lets time pass. The write
+ * threads judge readings and queue the alerts whose state changed. */
+#include "resource_alert/alerts/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/worker_thread.h"
+#include "resource_alert/alerts/alert_event.h"
+#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/event_dispatch.h"
+#include "resource_alert/journal.h"
+
+#define TICK_MS 250
+#define WATCHES_MAX 32   /* of one series that are published */
+#define IDLE_INTERVALS 3 /* before a rule without a series is named */
+
+struct engine {
+  struct engine_deps deps;
+  struct rules rules;
+  struct changes changes;
+  struct table *table;
+  struct event_dispatch *dispatch;
+  pthread_t thread;
+  bool is_started;
+
+  struct complaint rejections;
+  uint64_t rejected;
+  int64_t started_ms;
+  bool has_named_idle;
+  _Atomic uint64_t transitions;
+  _Atomic bool has_listeners; /* all plugins of the daemon are initialized */
+};
+
+static int64_t real_wall_ms(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const struct engine_clock engine_real_clock = {
+    .monotonic_ms = clock_monotonic_ms,
+    .wall_ms = real_wall_ms,
+};
+
+static int64_t now_ms_of(const struct engine *engine) {
+  return engine->deps.clock->monotonic_ms();
+}
+
+static int64_t wall_ms_of(const struct engine *engine) {
+  return engine->deps.clock->wall_ms();
+}
+
+/* ---- events ---- */
+
+/* Makes the event of one alert and dispatches it. */
+static void dispatch_watch(struct engine *engine, struct watch *watch) {
+  struct alert_event event;
+  struct series *series = watch->series;
+  int64_t wall_ms = wall_ms_of(engine);
+  series_lock(series);
+  alert_event_take(watch, wall_ms, &event);
+  series_unlock(series);
+  bool is_reminder = event.change.cause == ALERT_CAUSE_REMINDER;
+  if (event.change.from == event.change.to && !is_reminder) {
+    return; /* it changed and changed back since the last turn */
+  }
+  if (!is_reminder) {
+    atomic_fetch_add(&engine->transitions, 1);
+  }
+  event_dispatch(engine->dispatch, &event);
+}
+
+static void dispatch_all(struct engine *engine, struct watch *first) {
+  while (first != NULL) {
+    struct watch *next = first->next_changed; /* ours until it is dispatched */
+    dispatch_watch(engine, first);
+    first = next;
+  }
+}
+
+/* A rule may also change without an event: a series was forgotten, a state
+ * restored, another value read. */
+static void refresh_responses(struct engine *engine) {
+  const struct alert_event_sink *responses = &engine->deps.responses;
+  for (size_t i = 0;
+       responses->refresh_rule != NULL && i < engine->rules.named_len; i++) {
+    const struct rule *rule = &engine->rules.items[i];
+    responses->refresh_rule(responses->context, i, rule_worst(rule),
+                            rule_worst_value(rule));
+  }
+}
+
+static void log_rejections(struct engine *engine, int64_t now_ms) {
+  struct table_counts counts;
+  table_get_counts(engine->table, &counts);
+  bool is_new = counts.refused > engine->rejected;
+  engine->rejected = counts.refused;
+  if (is_new && complaint_fail(&engine->rejections, now_ms)) {
+    log_write(&engine->deps.log, LOG_LEVEL_WARNING,
+              "MaxSeries: %llu series are known, values of further series are "
+              "ignored (%llu so far); raise MaxSeries",
+              (unsigned long long)counts.series,
+              (unsigned long long)counts.refused);
+  }
+}
+
+/* Once: a rule without a series most often has a mistake in its Metric. */
+static void log_idle_rules(struct engine *engine, int64_t now_ms) {
+  int64_t waited_ms = now_ms - engine->started_ms;
+  if (engine->has_named_idle ||
+      waited_ms < IDLE_INTERVALS * engine->deps.interval_ms) {
+    return;
+  }
+  engine->has_named_idle = true;
+  for (size_t i = 0; i < engine->rules.len; i++) {
+    bool is_fed = engine->rules.items[i].notification == NULL;
+    if (is_fed && rule_is_idle(&engine->rules.items[i])) {
+      log_write(&engine->deps.log, LOG_LEVEL_NOTICE,
+                "rule \"%s\": no series for %lld s; is its plugin loaded, its "
+                "Metric right?",
+                engine->rules.items[i].name, (long long)(waited_ms / 1000));
+    }
+  }
+}
+
+bool engine_turn(struct engine *engine, int wait_ms) {
+  bool is_stopping = false;
+  struct watch *changed =
+      changes_take_all(&engine->changes, wait_ms, &is_stopping);
+  if (atomic_load(&engine->has_listeners)) {
+    event_dispatch_redeliver(engine->dispatch);
+  }
+  dispatch_all(engine, changed);
+  event_dispatch_mark(engine->dispatch);
+  refresh_responses(engine);
+  int64_t now_ms = now_ms_of(engine);
+  table_tick(engine->table, now_ms, wall_ms_of(engine));
+  log_rejections(engine, now_ms);
+  log_idle_rules(engine, now_ms);
+  event_dispatch_save_all(engine->dispatch, engine->table, is_stopping);
+  return !is_stopping;
+}
+
+static void *run_engine(void *argument) {
+  struct engine *engine = argument;
+  while (engine_turn(engine, TICK_MS)) {
+  }
+  return NULL;
+}
+
+/* ---- life ---- */
+
+static int make_table(struct engine *engine, struct error *error) {
+  const struct resource_alert_options *options = engine->deps.options;
+  const struct table_limits limits = {
+      .series_max = (uint64_t)options->max_series,
+      .missing_intervals = engine->deps.missing_intervals,
+      .forget_ms = (int64_t)(options->forget_s * 1000),
+  };
+  const struct rules_source source = resource_alert_rules_source(options);
+  int code = rules_init(&engine->rules, &source, error);
+  if (code != 0) {
+    return code;
+  }
+  code = table_new(&engine->rules, &limits, &engine->changes, &engine->table);
+  if (code != 0) {
+    return error_set(error, code, "table: %s", strerror(-code));
+  }
+  table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
+  return 0;
+}
+
+static int make_dispatch(struct engine *engine, struct error *error) {
+  const struct engine_deps *deps = &engine->deps;
+  const struct event_dispatch_deps dispatch_deps = {
+      .state_dir = deps->options->state_dir,
+      .monotonic_ms = deps->clock->monotonic_ms,
+      .wall_ms = deps->clock->wall_ms,
+      .log = deps->log,
+      .notifications = deps->notifications,
+      .responses = deps->responses,
+      .journal = deps->journal,
+      .silences = deps->silences,
+      .changes = &engine->changes,
+  };
+  return event_dispatch_new(&dispatch_deps, engine->table, deps->find_type,
+                            &engine->dispatch, error);
+}
+
+int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
+               struct error *error) {
+  struct engine *engine = calloc(1, sizeof(*engine));
+  if (engine == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  engine->deps = *deps;
+  engine->started_ms = now_ms_of(engine);
+  changes_init(&engine->changes);
+  int code = make_table(engine, error);
+  if (code == 0) {
+    code = make_dispatch(engine, error);
+  }
+  if (code != 0) {
+    (void)engine_stop(engine);
+    return code;
+  }
+  *ret_engine = engine;
+  return 0;
+}
+
+int engine_start(struct engine *engine, struct error *error) {
+  int code = worker_thread_create(&engine->thread, NULL, run_engine, engine);
+  if (code != 0) {
+    return error_set(error, code, "no thread: %s", strerror(-code));
+  }
+  engine->is_started = true;
+  return 0;
+}
+
+bool engine_stop(struct engine *engine) {
+  if (engine == NULL) {
+    return true;
+  }
+  changes_stop(&engine->changes);
+  if (engine->is_started) {
+    (void)pthread_join(engine->thread, NULL);
+  } else if (engine->dispatch != NULL) {
+    (void)engine_turn(engine, 0); /* the last one */
+  }
+  if (!event_dispatch_stop(engine->dispatch)) {
+    return false; /* the notifications that wait point to our rules */
+  }
+  table_free(engine->table);
+  rules_fini(&engine->rules);
+  changes_fini(&engine->changes);
+  free(engine);
+  return true;
+}
+
+/* ---- what comes in ---- */
+
+void engine_take_reading(struct engine *engine, const struct reading *reading) {
+  table_take(engine->table, reading);
+}
+
+void engine_take_notification(struct engine *engine,
+                              const struct notification *notification) {
+  table_hear(engine->table, notification, wall_ms_of(engine));
+}
+
+/* ---- the engine's own metrics ---- */
+
+/* RULE/alert_state: the worst over the rule's series. */
+static void put_rule_states(const struct engine *engine,
+                            const struct sample_sink *sink) {
+  for (size_t i = 0; i < engine->rules.named_len; i++) {
+    const struct rule *rule = &engine->rules.items[i];
+    sample_put_gauge(sink, rule->name, "alert_state", "",
+                     alert_state_gauge(rule_worst(rule)));
+  }
+}
+
+struct state_of_rule {
+  const char *rule; /* lives as long as the rules */
+  double state;
+  char instance[READING_NAME_BYTES];
+};
+
+/* Copies up to WATCHES_MAX states. Under the series' lock. Returns how many. */
+static size_t copy_states(const struct series *series, const char *host,
+                          struct state_of_rule *states) {
+  const struct series_body *body = series->body;
+  size_t len = 0;
+  if (strcmp(body->names.plugin, "resource_alert") == 0) {
+    return 0; /* each would make another one */
+  }
+  for (size_t i = 0; i < body->watches_len && len < WATCHES_MAX; i++) {
+    const struct watch *watch = &body->watches[i];
+    if (watch->rule->is_stock) {
+      continue; /* its name is no name of a value */
+    }
+    states[len].rule = watch->rule->name;
+    states[len].state = alert_state_gauge((enum alert_state)watch->alert.state);
+    alert_event_format_instance(body, watch->source, host, states[len].instance,
+                                sizeof(states[len].instance));
+    len++;
+  }
+  return len;
+}
+
+/* RULE/alert_state-SERIES. No lock is held while a sample is put. */
+static void put_series_states(const struct engine *engine,
+                              const struct sample_sink *sink) {
+  struct state_of_rule states[WATCHES_MAX];
+  struct series *series;
+  for (size_t cursor = 0;
+       (series = table_lock_next(engine->table, &cursor)) != NULL;) {
+    size_t len = copy_states(series, engine->deps.host, states);
+    series_unlock(series);
+    for (size_t i = 0; i < len; i++) {
+      sample_put_gauge(sink, states[i].rule, "alert_state", states[i].instance,
+                       states[i].state);
+    }
+  }
+}
+
+static void put_counts(struct engine *engine, const struct sample_sink *sink) {
+  struct table_counts counts;
+  struct table_work work;
+  table_get_counts(engine->table, &counts);
+  table_get_work(engine->table, &work);
+  sample_put_gauge(sink, "", "gauge", "series", (double)counts.series);
+  sample_put_gauge(sink, "", "gauge", "watched", (double)counts.watched);
+  sample_put_derive(sink, "", "derive", "rejected", (int64_t)counts.refused);
+  sample_put_derive(sink, "", "derive", "transitions",
+                    (int64_t)atomic_load(&engine->transitions));
+  sample_put_derive(sink, "", "derive", "dropped_notifications",
+                    (int64_t)event_dispatch_dropped(engine->dispatch));
+  sample_put_derive(sink, "", "derive", "evaluations", (int64_t)work.taken);
+  if (work.timing_ns > 0) {
+    sample_put_gauge(sink, "", "duration", "evaluation",
+                     (double)work.timing_ns / 1e9);
+  }
+}
+
+void engine_publish(struct engine *engine, const struct sample_sink *sink) {
+  atomic_store(&engine->has_listeners, true); /* the daemon reads */
+  put_rule_states(engine, sink);
+  put_counts(engine, sink);
+  if (engine->deps.options->publishes_series) {
+    put_series_states(engine, sink);
+  }
+}
+
+/* ---- for the status ---- */
+
+struct table *engine_table(struct engine *engine) {
+  return engine->table;
+}
+
+const struct rules *engine_rules(const struct engine *engine) {
+  return &engine->rules;
+}
+
+json_t *engine_counts_to_json(struct engine *engine) {
+  struct table_counts counts;
+  table_get_counts(engine->table, &counts);
+  struct journal_counts journal = {0};
+  if (engine->deps.journal != NULL) {
+    journal_get_counts(engine->deps.journal, &journal);
+  }
+  return json_pack(
+      "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.series,
+      "watched", (json_int_t)counts.watched, "values_rejected",
+      (json_int_t)counts.refused, "transitions",
+      (json_int_t)atomic_load(&engine->transitions), "notifications_waiting",
+      (json_int_t)event_dispatch_waiting(engine->dispatch),
+      "notifications_dropped",
+      (json_int_t)event_dispatch_dropped(engine->dispatch),
+      "journal_lines_waiting", (json_int_t)journal.waiting,
+      "journal_lines_lost", (json_int_t)journal.lost);
+}

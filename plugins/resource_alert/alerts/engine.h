@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* engine: readings in; alert events and the rules' worst states out. */
+#ifndef RESOURCE_ALERT_ALERTS_ENGINE_H
+#define RESOURCE_ALERT_ALERTS_ENGINE_H
+
+#include <jansson.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
+#include "resource_alert/alerts/alert_event.h"
+#include "resource_alert/alerts/alert_state_file.h"
+#include "resource_alert/alerts/silence.h"
+#include "resource_alert/options.h"
+
+struct engine;
+struct journal;
+struct table;
+
+/* Milliseconds; any thread. */
+struct engine_clock {
+  int64_t (*monotonic_ms)(void);
+  int64_t (*wall_ms)(void); /* since the epoch; may be set back and forth */
+};
+
+extern const struct engine_clock engine_real_clock;
+
+/* All borrowed until engine_stop() has returned. */
+struct engine_deps {
+  const struct engine_clock *clock;
+  const struct resource_alert_options *options;
+  const char *host;         /* collectd's name for this machine */
+  int64_t interval_ms;      /* the daemon's own */
+  double missing_intervals; /* without a reading: the series stopped */
+  alert_find_type *find_type;
+  struct log_sink log;
+  struct notification_sink notifications; /* called from a thread of its own */
+  struct alert_event_sink responses;      /* called from the engine's thread */
+  struct journal *journal;                /* NULL: none */
+  struct silences *silences;              /* NULL: none */
+};
+
+/* Makes the table and restores the saved states; for the init callback, since
+ * config callbacks run before collectd forks.
+ * *ret_engine: yours, engine_stop(). Returns 0 or negative errno. */
+int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
+               struct error *error);
+
+/* Starts the thread that takes one turn after the other. Returns 0 or negative
+ * errno; then engine_stop() is still to be called. */
+int engine_start(struct engine *engine, struct error *error);
+
+/* One turn: waits for at most wait_ms for a change, dispatches the events of
+ * all that changed and lets time pass. For one thread: the engine's own, or
+ * that of a test that sets the clock. Returns false after the last one. */
+bool engine_turn(struct engine *engine, int wait_ms);
+
+/* Dispatches what changed, ends the threads and frees all. No reading may come
+ * any more. Accepts NULL. Returns false if a notification plugin hangs in a
+ * thread that must be left behind: then the deps must stay. */
+bool engine_stop(struct engine *engine);
+
+/* Judges one reading. Any thread, never blocks. */
+void engine_take_reading(struct engine *engine, const struct reading *reading);
+
+/* Judges a notification of another plugin by the <Notification> rules that
+ * match it. Any thread, never blocks. */
+void engine_take_notification(struct engine *engine,
+                              const struct notification *notification);
+
+/* Puts RULE/alert_state for each rule and, unless switched off, for each of its
+ * series, and the engine's own counters: gauge-series, gauge-watched,
+ * derive-rejected, derive-transitions, derive-dropped_notifications,
+ * derive-evaluations, duration-evaluation. Any thread but one at a time. */
+void engine_publish(struct engine *engine, const struct sample_sink *sink);
+
+/* For the status: table_lock_next(), table_get_counts(). */
+struct table *engine_table(struct engine *engine);
+const struct rules *engine_rules(const struct engine *engine);
+
+/* The counters for the status. Any thread. Yours; NULL without memory. */
+json_t *engine_counts_to_json(struct engine *engine);
+
+#endif
