@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* dbpool: glue between collectd and the plugin's trade. Each server has a read
- * callback of its own, so that one that hangs delays no other. */
+/* dbpool: connects the module to collectd. Each server has a read callback of
+ * its own, so that one that hangs delays no other. */
 #include "core/clock.h"
-#include "dbpool/bouncer.h"
-#include "dbpool/claim.h"
 #include "dbpool/options.h"
-#include "dbpool/server.h"
+#include "dbpool/pgbouncer.h"
+#include "dbpool/postgresql.h"
 #include "glue/configuration.h"
 #include "glue/log.h"
 #include "glue/module.h"
@@ -19,22 +18,28 @@
 #include <math.h>
 #include <stdatomic.h>
 
-/* Together with a read that has just begun, shutting down takes no longer than
- * people wait. */
+/* For all servers together. A read that has just begun may add a second. */
 #define SHUTDOWN_MS 500
 
-/* Stay until the process ends: collectd calls notification callbacks from
+/* These live until the process ends: collectd calls notification callbacks from
  * other threads while it shuts down. */
 static struct dbpool_options options;
-static struct outlets outlets;
-static atomic_bool *has_said_claim; /* one for each pool */
+static struct dbpool_sinks sinks;
+static atomic_bool *has_logged_mismatch; /* one for each pool */
 
-static int read_server(user_data_t *data) {
-  server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+/* ---- reading ---- */
+
+static int read_postgresql(user_data_t *data) {
+  postgresql_server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
-/* One for all that is ended. */
+static int read_pgbouncer(user_data_t *data) {
+  pgbouncer_server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  return 0;
+}
+
+/* collectd frees one server after the other: all share one deadline. */
 static int64_t shutdown_deadline_ms(void) {
   static int64_t deadline_ms;
   if (deadline_ms == 0) {
@@ -43,29 +48,25 @@ static int64_t shutdown_deadline_ms(void) {
   return deadline_ms;
 }
 
-static void free_server(void *data) {
-  server_free(data, shutdown_deadline_ms());
+static void free_postgresql(void *data) {
+  postgresql_server_free(data, shutdown_deadline_ms());
 }
 
-static int read_bouncer(user_data_t *data) {
-  bouncer_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
-  return 0;
+static void free_pgbouncer(void *data) {
+  pgbouncer_server_free(data, shutdown_deadline_ms());
 }
 
-static void free_bouncer(void *data) {
-  bouncer_free(data, shutdown_deadline_ms());
-}
-
-/* The pools from number FIRST on that share its server; fewer than max. */
-static size_t gather_pools(size_t first, const struct pool_options **shared,
-                           bool *is_taken) {
-  const struct pool_options *pools = options.pools.items;
+/* Gathers the pools from number FIRST on that are on its server. */
+static size_t gather_pools(size_t first,
+                           const struct dbpool_pool_options **gathered,
+                           bool *is_gathered) {
+  const struct dbpool_pool_options *pools = options.pools.items;
   size_t len = 0;
   for (size_t i = first; i < options.pools.len; i++) {
-    if (!is_taken[i] &&
-        server_is_shared(&pools[first].endpoint, &pools[i].endpoint)) {
-      is_taken[i] = true;
-      shared[len++] = &pools[i];
+    if (!is_gathered[i] &&
+        dbpool_is_same_server(&pools[first].endpoint, &pools[i].endpoint)) {
+      is_gathered[i] = true;
+      gathered[len++] = &pools[i];
     }
   }
   return len;
@@ -83,37 +84,41 @@ static int register_read(const char *label, int (*read)(user_data_t *data),
       &(user_data_t){.data = data, .free_func = free_data});
 }
 
-static int register_servers(void) {
+static int register_pools(void) {
   const size_t len = options.pools.len;
-  const struct pool_options *pools = options.pools.items;
-  const struct pool_options **shared =
-      calloc(len + 1, sizeof(struct pool_options *));
-  bool *is_taken = calloc(len + 1, sizeof(*is_taken));
-  int code = shared == NULL || is_taken == NULL ? -1 : 0;
+  const struct dbpool_pool_options *pools = options.pools.items;
+  const struct dbpool_pool_options **gathered =
+      calloc(len + 1, sizeof(struct dbpool_pool_options *));
+  bool *is_gathered = calloc(len + 1, sizeof(*is_gathered));
+  int code = gathered == NULL || is_gathered == NULL ? -1 : 0;
   for (size_t i = 0; i < len && code == 0; i++) {
-    if (!is_taken[i]) {
-      size_t shared_len = gather_pools(i, shared, is_taken);
+    if (!is_gathered[i]) {
+      size_t gathered_len = gather_pools(i, gathered, is_gathered);
       code =
-          register_read(pools[i].head.label, read_server,
-                        server_new(shared, shared_len, &outlets), free_server);
+          register_read(pools[i].head.label, read_postgresql,
+                        postgresql_server_new(gathered, gathered_len, &sinks),
+                        free_postgresql);
     }
   }
-  free(shared);
-  free(is_taken);
+  free(gathered);
+  free(is_gathered);
   return code;
 }
 
-static int register_bouncers(void) {
-  const struct bouncer_options *bouncers = options.bouncers.items;
+static int register_pgbouncers(void) {
+  const struct dbpool_pgbouncer_options *pgbouncers = options.pgbouncers.items;
   int code = 0;
-  for (size_t i = 0; i < options.bouncers.len && code == 0; i++) {
-    code = register_read(bouncers[i].head.label, read_bouncer,
-                         bouncer_new(&bouncers[i], &outlets), free_bouncer);
+  for (size_t i = 0; i < options.pgbouncers.len && code == 0; i++) {
+    code = register_read(pgbouncers[i].head.label, read_pgbouncer,
+                         pgbouncer_server_new(&pgbouncers[i], &sinks),
+                         free_pgbouncer);
   }
   return code;
 }
 
-/* session_log sends what the application's log says of its pool. */
+/* ---- what the application's log reports of its pool, from session_log ---- */
+
+/* NaN if there is no such field. */
 static double number_in(const notification_t *notification, const char *name) {
   for (const notification_meta_t *meta = notification->meta; meta != NULL;
        meta = meta->next) {
@@ -136,32 +141,33 @@ static double number_in(const notification_t *notification, const char *name) {
   return (double)NAN;
 }
 
-static bool is_of_exhausted_pool(const notification_t *notification) {
+static bool is_pool_exhausted(const notification_t *notification) {
   return strcmp(notification->host, hostname_g) == 0 &&
          strcmp(notification->plugin, "session_log") == 0 &&
          strcmp(notification->type, "total_sessions") == 0 &&
          strcmp(notification->type_instance, "timed_out") == 0;
 }
 
-static int take_notification(const notification_t *notification,
-                             __attribute__((unused)) user_data_t *data) {
-  if (!is_of_exhausted_pool(notification)) {
+static int receive_notification(const notification_t *notification,
+                                __attribute__((unused)) user_data_t *data) {
+  if (!is_pool_exhausted(notification)) {
     return 0;
   }
-  const struct pool_options *pool =
-      claim_find_pool(&options, notification->plugin_instance);
-  const struct claim claim = {
+  const struct dbpool_pool_options *pool =
+      dbpool_find_pool(&options, notification->plugin_instance);
+  const struct dbpool_logged_settings logged = {
       .pool_size = number_in(notification, "pool_size"),
       .max_overflow = number_in(notification, "max_overflow"),
       .timeout_s = number_in(notification, "timeout"),
   };
   char text[160];
-  if (pool == NULL || !claim_differs(&claim, pool, text, sizeof(text))) {
+  if (pool == NULL ||
+      !dbpool_settings_differ(pool, &logged, text, sizeof(text))) {
     return 0;
   }
-  const struct pool_options *pools = options.pools.items;
-  if (!atomic_exchange(&has_said_claim[pool - pools], true)) {
-    log_write(&outlets.report, LOG_LEVEL_WARNING,
+  const struct dbpool_pool_options *pools = options.pools.items;
+  if (!atomic_exchange(&has_logged_mismatch[pool - pools], true)) {
+    log_write(&sinks.log, LOG_LEVEL_WARNING,
               "pool \"%s\": the application's log contradicts: %s; correct the "
               "<Pool>",
               pool->head.label, text);
@@ -169,17 +175,16 @@ static int take_notification(const notification_t *notification,
   return 0;
 }
 
-static int register_claims(void) {
-  has_said_claim = calloc(options.pools.len + 1, sizeof(*has_said_claim));
-  return has_said_claim == NULL
-             ? -1
-             : plugin_register_notification("dbpool", take_notification, NULL);
-}
+/* ---- registration ---- */
 
 static int init(void) {
-  int code = register_servers();
-  code = code != 0 ? code : register_bouncers();
-  return code != 0 ? code : register_claims();
+  has_logged_mismatch =
+      calloc(options.pools.len + 1, sizeof(*has_logged_mismatch));
+  int code = has_logged_mismatch == NULL ? -1 : register_pools();
+  code = code != 0 ? code : register_pgbouncers();
+  return code != 0 ? code
+                   : plugin_register_notification("dbpool",
+                                                  receive_notification, NULL);
 }
 
 static int configure(oconfig_item_t *item) {
@@ -187,10 +192,10 @@ static int configure(oconfig_item_t *item) {
 }
 
 void module_register(void) {
-  outlets = (struct outlets){
+  sinks = (struct dbpool_sinks){
       .samples = glue_sample_sink("dbpool"),
       .notifications = glue_notification_sink("dbpool"),
-      .report = glue_log_sink("dbpool"),
+      .log = glue_log_sink("dbpool"),
   };
   if (option_init(&dbpool_options, &options) == 0) {
     plugin_register_complex_config("dbpool", configure);

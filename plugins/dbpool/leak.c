@@ -1,218 +1,208 @@
 /* SPDX-License-Identifier: MIT */
-/* leak: which sessions of a pool somebody holds and has forgotten. */
+/* leak: finds the sessions of a pool that are held but no longer used. */
 #include "dbpool/leak.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-struct leak_rest {
+struct leak_idle_session {
   int64_t pid;
   int64_t backend_start_us;
   int64_t state_change_us;
-  int64_t overtaken_us; /* when it was first seen to be; 0: never */
-  bool is_leaked;       /* stays until it is used again */
+  int64_t overtaken_us; /* when that was first seen; 0: never */
+  bool is_leaked;       /* until it is used again */
 };
 
-void leak_watch_fini(struct leak_watch *watch) {
-  if (watch != NULL) {
-    free(watch->rests);
-    *watch = (struct leak_watch){0};
+void leak_tracker_fini(struct leak_tracker *tracker) {
+  if (tracker != NULL) {
+    free(tracker->idle);
+    *tracker = (struct leak_tracker){0};
   }
 }
 
-static void add(struct leak *leaks, size_t *len, const struct session *session,
-                enum leak_rule rule, int64_t now_us) {
-  leaks[(*len)++] = (struct leak){
+static void add_leak(struct leak_search *search,
+                     const struct pool_session *session, enum leak_rule rule) {
+  search->leaks[search->leaks_len++] = (struct leak){
       .session = session,
       .rule = rule,
-      .age_us = now_us - session->state_change_us,
+      .age_us = search->now_us - session->state_change_us,
   };
 }
 
-static bool is_quiet(const struct session *session, int64_t now_us,
-                     const struct leak_limits *limits) {
+static bool is_silent_too_long(const struct leak_search *search,
+                               const struct pool_session *session) {
   return session->state_change_us != 0 &&
-         now_us - session->state_change_us > limits->after_us;
+         search->now_us - session->state_change_us > search->after_us;
 }
 
 /* ---- rule 1 ---- */
 
-static void find_in_transaction(const struct session **sessions, size_t len,
-                                int64_t now_us,
-                                const struct leak_limits *limits,
-                                struct leak *leaks, size_t *leaks_len) {
-  for (size_t i = 0; i < len; i++) {
-    bool is_in = sessions[i]->state == SESSION_IN_TRANSACTION ||
-                 sessions[i]->state == SESSION_ABORTED;
-    if (is_in && is_quiet(sessions[i], now_us, limits)) {
-      add(leaks, leaks_len, sessions[i], LEAK_IN_TRANSACTION, now_us);
+static void find_in_transaction(struct leak_search *search) {
+  for (size_t i = 0; i < search->sessions_len; i++) {
+    const struct pool_session *session = search->sessions[i];
+    bool is_in_transaction = session->state == POOL_SESSION_IN_TRANSACTION ||
+                             session->state == POOL_SESSION_ABORTED;
+    if (is_in_transaction && is_silent_too_long(search, session)) {
+      add_leak(search, session, LEAK_IN_TRANSACTION);
     }
   }
 }
 
 /* ---- rule 2 ---- */
 
-static int compare_pids(const void *a, const void *b) {
-  const struct session *left = *(const struct session *const *)a;
-  const struct session *right = *(const struct session *const *)b;
+static int compare_session_pids(const void *a, const void *b) {
+  const struct pool_session *left = *(const struct pool_session *const *)a;
+  const struct pool_session *right = *(const struct pool_session *const *)b;
   return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static int compare_rest(const void *key, const void *item) {
-  const struct session *session = key;
-  const struct leak_rest *rest = item;
-  return (session->pid > rest->pid) - (session->pid < rest->pid);
+static int compare_idle_pid(const void *key, const void *item) {
+  const struct pool_session *session = key;
+  const struct leak_idle_session *idle = item;
+  return (session->pid > idle->pid) - (session->pid < idle->pid);
 }
 
-/* What is remembered of the session; NULL if it did not rest before. */
-static struct leak_rest *find_rest(const struct leak_watch *watch,
-                                   const struct session *session) {
-  if (watch->rests_len == 0) {
+/* What is remembered of the session; NULL if it was not idle at the last read.
+ * A process id that came back is another session. */
+static struct leak_idle_session *
+find_idle_session(const struct leak_tracker *tracker,
+                  const struct pool_session *session) {
+  if (tracker->idle_len == 0) {
     return NULL;
   }
-  struct leak_rest *rest = bsearch(session, watch->rests, watch->rests_len,
-                                   sizeof(*watch->rests), compare_rest);
+  struct leak_idle_session *idle =
+      bsearch(session, tracker->idle, tracker->idle_len, sizeof(*tracker->idle),
+              compare_idle_pid);
   bool is_same =
-      rest != NULL && rest->backend_start_us == session->backend_start_us;
-  return is_same ? rest : NULL;
+      idle != NULL && idle->backend_start_us == session->backend_start_us;
+  return is_same ? idle : NULL;
 }
 
-static bool rests_still(const struct leak_rest *rest,
-                        const struct session *session) {
-  return session->state == SESSION_IDLE &&
-         session->state_change_us == rest->state_change_us;
+static bool is_still_idle(const struct leak_idle_session *idle,
+                          const struct pool_session *session) {
+  return session->state == POOL_SESSION_IDLE &&
+         session->state_change_us == idle->state_change_us;
 }
 
 /* The latest return to the queue of any session that has been used since. */
-static int64_t latest_return_us(const struct leak_watch *watch,
-                                const struct session **sessions, size_t len) {
+static int64_t latest_return_us(const struct leak_tracker *tracker,
+                                const struct leak_search *search) {
   int64_t latest_us = 0;
-  for (size_t i = 0; i < len; i++) {
-    const struct leak_rest *rest = find_rest(watch, sessions[i]);
-    if (rest != NULL && !rests_still(rest, sessions[i]) &&
-        rest->state_change_us > latest_us) {
-      latest_us = rest->state_change_us;
+  for (size_t i = 0; i < search->sessions_len; i++) {
+    const struct pool_session *session = search->sessions[i];
+    const struct leak_idle_session *idle = find_idle_session(tracker, session);
+    if (idle != NULL && !is_still_idle(idle, session) &&
+        idle->state_change_us > latest_us) {
+      latest_us = idle->state_change_us;
     }
   }
   return latest_us;
 }
 
-/* Overtaken once, a session may just have been handed out and not have sent
- * anything yet, or have come back in silence. Overtaken again, by one that
- * queued up limits->after_us later, it has been held at least that long. */
-static struct leak_rest judge(const struct leak_rest *before,
-                              const struct session *session, int64_t latest_us,
-                              int64_t now_us,
-                              const struct leak_limits *limits) {
-  struct leak_rest rest = {
-      .pid = session->pid,
-      .backend_start_us = session->backend_start_us,
-      .state_change_us = session->state_change_us,
-  };
-  if (before != NULL && rests_still(before, session)) {
-    rest.overtaken_us = before->overtaken_us;
-    rest.is_leaked = before->is_leaked;
-    if (latest_us > rest.state_change_us) {
-      if (rest.overtaken_us == 0) {
-        rest.overtaken_us = now_us;
-      }
-      rest.is_leaked |= latest_us - rest.overtaken_us > limits->after_us;
-    }
+/* A session that is overtaken once may have just been handed out without a
+ * statement yet, or have been returned without one. If it is overtaken again,
+ * by a session that was returned after_us later, it has been held that long. */
+static struct leak_idle_session
+remember_idle_session(const struct leak_tracker *tracker,
+                      const struct leak_search *search,
+                      const struct pool_session *session, int64_t latest_us) {
+  const struct leak_idle_session *before = find_idle_session(tracker, session);
+  if (before == NULL || !is_still_idle(before, session)) {
+    return (struct leak_idle_session){
+        .pid = session->pid,
+        .backend_start_us = session->backend_start_us,
+        .state_change_us = session->state_change_us,
+    };
   }
-  return rest;
+  struct leak_idle_session idle = *before;
+  if (latest_us > idle.state_change_us) {
+    if (idle.overtaken_us == 0) {
+      idle.overtaken_us = search->now_us;
+    }
+    idle.is_leaked |= latest_us - idle.overtaken_us > search->after_us;
+  }
+  return idle;
 }
 
-static int find_overtaken(struct leak_watch *watch,
-                          const struct session **sessions, size_t len,
-                          int64_t now_us, const struct leak_limits *limits,
-                          struct leak *leaks, size_t *leaks_len) {
-  if (len == 0) {
-    watch->rests_len = 0;
-    return 0;
-  }
-  struct leak_rest *rests = calloc(len, sizeof(*rests));
-  if (rests == NULL) {
-    leak_watch_fini(watch);
+static int find_overtaken(struct leak_tracker *tracker,
+                          struct leak_search *search) {
+  struct leak_idle_session *idle =
+      calloc(search->sessions_len + 1, sizeof(*idle));
+  if (idle == NULL) {
+    leak_tracker_fini(tracker);
     return -ENOMEM;
   }
-  qsort(sessions, len, sizeof(struct session *), compare_pids);
-  int64_t latest_us = latest_return_us(watch, sessions, len);
-  size_t rests_len = 0;
-  for (size_t i = 0; i < len; i++) {
-    if (sessions[i]->state == SESSION_IDLE) {
-      const struct leak_rest *before = find_rest(watch, sessions[i]);
-      rests[rests_len] = judge(before, sessions[i], latest_us, now_us, limits);
-      if (rests[rests_len].is_leaked) {
-        add(leaks, leaks_len, sessions[i], LEAK_OVERTAKEN, now_us);
+  qsort(search->sessions, search->sessions_len, sizeof(struct pool_session *),
+        compare_session_pids);
+  int64_t latest_us = latest_return_us(tracker, search);
+  size_t len = 0;
+  for (size_t i = 0; i < search->sessions_len; i++) {
+    const struct pool_session *session = search->sessions[i];
+    if (session->state == POOL_SESSION_IDLE) {
+      idle[len] = remember_idle_session(tracker, search, session, latest_us);
+      if (idle[len++].is_leaked) {
+        add_leak(search, session, LEAK_OVERTAKEN);
       }
-      rests_len++;
     }
   }
-  free(watch->rests);
-  watch->rests = rests;
-  watch->rests_len = rests_len;
+  free(tracker->idle);
+  tracker->idle = idle;
+  tracker->idle_len = len;
   return 0;
 }
 
 /* ---- rule 3 ---- */
 
-/* The oldest rest first. */
-static int compare_rests(const void *a, const void *b) {
-  const struct session *left = *(const struct session *const *)a;
-  const struct session *right = *(const struct session *const *)b;
+/* The session that has been idle longest comes first. */
+static int compare_idle_since(const void *a, const void *b) {
+  const struct pool_session *left = *(const struct pool_session *const *)a;
+  const struct pool_session *right = *(const struct pool_session *const *)b;
   return (left->state_change_us > right->state_change_us) -
          (left->state_change_us < right->state_change_us);
 }
 
-static bool is_found(const struct leak *leaks, size_t len,
-                     const struct session *session) {
-  for (size_t i = 0; i < len; i++) {
-    if (leaks[i].session == session) {
+static bool is_idle_too_long(const struct leak_search *search,
+                             const struct pool_session *session) {
+  return session->state == POOL_SESSION_IDLE &&
+         is_silent_too_long(search, session);
+}
+
+static bool is_known_leak(const struct leak_search *search,
+                          const struct pool_session *session) {
+  for (size_t i = 0; i < search->leaks_len; i++) {
+    if (search->leaks[i].session == session) {
       return true;
     }
   }
   return false;
 }
 
-/* How many are held is certain, which of them is not: the quietest are named.
- * What rule 2 has found is among the surplus already. */
-static void find_surplus(const struct session **sessions, size_t len,
-                         int64_t now_us, const struct leak_limits *limits,
-                         size_t overtaken, struct leak *leaks,
-                         size_t *leaks_len) {
-  int64_t quiet = 0;
-  for (size_t i = 0; i < len; i++) {
-    quiet += sessions[i]->state == SESSION_IDLE &&
-                     is_quiet(sessions[i], now_us, limits)
-                 ? 1
-                 : 0;
+/* It is certain how many sessions are held, but not which: those that have been
+ * idle longest are named. The sessions that rule 2 found belong to the surplus.
+ */
+static void find_surplus(struct leak_search *search, size_t overtaken) {
+  int64_t surplus = -search->max_idle - (int64_t)overtaken;
+  for (size_t i = 0; i < search->sessions_len; i++) {
+    surplus += is_idle_too_long(search, search->sessions[i]) ? 1 : 0;
   }
-  int64_t surplus = quiet - limits->kept - (int64_t)overtaken;
   if (surplus <= 0) {
     return;
   }
-  qsort(sessions, len, sizeof(struct session *), compare_rests);
-  for (size_t i = 0; i < len && surplus > 0; i++) {
-    if (sessions[i]->state == SESSION_IDLE &&
-        is_quiet(sessions[i], now_us, limits) &&
-        !is_found(leaks, *leaks_len, sessions[i])) {
-      add(leaks, leaks_len, sessions[i], LEAK_SURPLUS, now_us);
+  qsort(search->sessions, search->sessions_len, sizeof(struct pool_session *),
+        compare_idle_since);
+  for (size_t i = 0; i < search->sessions_len && surplus > 0; i++) {
+    const struct pool_session *session = search->sessions[i];
+    if (is_idle_too_long(search, session) && !is_known_leak(search, session)) {
+      add_leak(search, session, LEAK_SURPLUS);
       surplus--;
     }
   }
 }
 
-int leak_find(struct leak_watch *watch, const struct session **sessions,
-              size_t len, int64_t now_us, const struct leak_limits *limits,
-              struct leak *leaks, size_t *ret_len) {
-  int code = 0;
-  *ret_len = 0;
-  find_in_transaction(sessions, len, now_us, limits, leaks, ret_len);
-  size_t in_transaction = *ret_len;
-  if (limits->is_fifo) {
-    code = find_overtaken(watch, sessions, len, now_us, limits, leaks, ret_len);
-  }
-  find_surplus(sessions, len, now_us, limits, *ret_len - in_transaction, leaks,
-               ret_len);
+int leak_find(struct leak_tracker *tracker, struct leak_search *search) {
+  find_in_transaction(search);
+  size_t in_transaction = search->leaks_len;
+  int code = search->is_fifo ? find_overtaken(tracker, search) : 0;
+  find_surplus(search, search->leaks_len - in_transaction);
   return code;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* leak: which sessions of a pool somebody holds and has forgotten. Pure.
+/* leak: finds the sessions of a pool that are held but no longer used. Pure.
  *
  * Rule 1: idle inside a transaction for too long.
- * Rule 2: held in silence. Where a pool hands out in the order of return, a
- *   session that rests while others, which came back after it, are used again
- *   is not in the pool's queue.
- * Rule 3: resting for too long, and more of them than the pool keeps: the
- *   surplus is held, for the pool closes what comes back beyond its size. */
+ * Rule 2: held without activity. Where a pool hands out connections in the
+ *   order of their return, an idle session is not in the pool's queue if others
+ *   that were returned after it are used again.
+ * Rule 3: idle for too long, and more such sessions than the pools keep: the
+ *   surplus is held, because a pool closes what it gets back beyond its size.
+ */
 #ifndef DBPOOL_LEAK_H
 #define DBPOOL_LEAK_H
 
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dbpool/session.h"
+#include "dbpool/pool.h"
 
 enum leak_rule {
   LEAK_IN_TRANSACTION = 1,
@@ -23,34 +24,38 @@ enum leak_rule {
 };
 
 struct leak {
-  const struct session *session; /* borrowed */
+  const struct pool_session *session; /* borrowed */
   enum leak_rule rule;
-  int64_t age_us; /* since its last sign of life */
+  int64_t age_us; /* since its last activity */
 };
 
-struct leak_limits {
-  int64_t after_us; /* what is "too long" */
-  int64_t kept;     /* sessions that all pools together keep */
-  bool is_fifo;     /* rule 2 holds: one process, first in first out */
+/* One read of one pool. */
+struct leak_search {
+  const struct pool_session **sessions; /* borrowed; are reordered */
+  size_t sessions_len;
+  int64_t now_us;   /* the server's clock */
+  int64_t after_us; /* how long is "too long" */
+  int64_t max_idle; /* see pool_max_idle() */
+  bool is_fifo;     /* rule 2 applies: one process, first in first out */
+
+  struct leak *leaks; /* the result; has space for sessions_len */
+  size_t leaks_len;   /* 0 at first */
 };
 
-struct leak_rest; /* what is remembered of a resting session */
+struct leak_idle_session; /* what is remembered of an idle session */
 
-/* One pool, from round to round. All zero at first. */
-struct leak_watch {
-  struct leak_rest *rests; /* by process id */
-  size_t rests_len;
+/* What rule 2 remembers of one pool between reads. All zero at first. */
+struct leak_tracker {
+  struct leak_idle_session *idle; /* by process id */
+  size_t idle_len;
 };
 
-/* Finds the leaks among the sessions of this round.
- * sessions: may be put into another order. now_us: the server's clock.
- * leaks: room for as many as there are sessions.
- * Returns 0, or -ENOMEM; then rule 2 starts afresh. *ret_len is set always. */
-int leak_find(struct leak_watch *watch, const struct session **sessions,
-              size_t len, int64_t now_us, const struct leak_limits *limits,
-              struct leak *leaks, size_t *ret_len);
+/* Finds the leaks.
+ * Returns 0, or -ENOMEM: rule 2 then forgets what it knew; the leaks that the
+ * other rules found are there. */
+int leak_find(struct leak_tracker *tracker, struct leak_search *search);
 
-/* Frees what the watch holds and zeroes it. Accepts NULL. */
-void leak_watch_fini(struct leak_watch *watch);
+/* Frees what the tracker holds and zeroes it. Accepts NULL. */
+void leak_tracker_fini(struct leak_tracker *tracker);
 
 #endif

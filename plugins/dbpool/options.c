@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin dbpool> block may hold. */
+/* options: the configuration of dbpool. */
 #include "dbpool/options.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define YEAR_S (366.0 * 86400)
 
-const char *const endpoint_ssl_modes[] = {
+const char *const dbpool_ssl_modes[] = {
     "default", "disable",   "allow",       "prefer",
     "require", "verify-ca", "verify-full", NULL,
 };
 
 static const char *const pool_orders[] = {"any", "fifo", NULL};
 
-/* libpq itself only warns on standard error, which a daemon does not have, and
- * then goes on without the password. */
+/* libpq only prints a warning on standard error, which a daemon does not have,
+ * and continues without the password. */
 static int check_pass_file(const char *value, struct error *error) {
   struct stat status;
   if (value[0] != '/') {
     return error_set(error, -EINVAL, "must be an absolute path");
   }
   if (stat(value, &status) != 0) {
-    return 0; /* said when it is missed: at the first connection */
+    return 0; /* the first connection reports it */
   }
   if (!S_ISREG(status.st_mode)) {
     return error_set(error, -EINVAL, "is not a plain file");
@@ -50,16 +52,14 @@ static int check_processes(const char *value, struct error *error) {
   return 0;
 }
 
-/* The option_rows of an endpoint in the struct TYPE, which calls it endpoint.
- */
-#define ENDPOINT_OPTION_ROWS(type, default_port)                               \
+/* The options of an endpoint in the struct TYPE, whose member it is. */
+#define ENDPOINT_OPTIONS(type, default_port)                                   \
   {.name = "Host",                                                             \
    .kind = OPTION_STRING,                                                      \
    .offset = offsetof(type, endpoint.host),                                    \
    .example = "\"/run/postgresql\"",                                           \
    .help = "Host name, address, or the directory of the server's Unix "        \
-           "socket. Default: what libpq takes, on Debian "                     \
-           "F</var/run/postgresql>."},                                         \
+           "socket. Default: libpq's, on Debian F</var/run/postgresql>."},     \
       {.name = "Port",                                                         \
        .kind = OPTION_INTEGER,                                                 \
        .offset = offsetof(type, endpoint.port),                                \
@@ -72,46 +72,45 @@ static int check_processes(const char *value, struct error *error) {
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.service),                             \
        .example = "\"monitor\"",                                               \
-       .help = "Section of F<pg_service.conf> with the connection's "          \
-               "settings; B<Host>, B<Port>, B<Database> and B<User> are then " \
-               "taken from there unless they are given here."},                \
+       .help = "Section of F<pg_service.conf> with the connection settings. "  \
+               "B<Host>, B<Port>, B<Database> and B<User> override it."},      \
       {.name = "Database",                                                     \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.database),                            \
        .example = "\"trading\"",                                               \
-       .help = "Name of the database. In a B<Pool> it is also the one whose "  \
-               "sessions count. Default: libpq's, which is the name of the "   \
+       .help = "Name of the database. In a B<Pool>, only sessions on this "    \
+               "database count. Default: libpq's, which is the name of the "   \
                "user; in a B<PgBouncer> block C<pgbouncer>."},                 \
       {.name = "User",                                                         \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.user),                                \
        .example = "\"collectd\"",                                              \
-       .help = "Role to log in as. On PostgreSQL it wants C<GRANT "            \
-               "pg_monitor>, without which the state of foreign sessions is "  \
-               "hidden; on PgBouncer membership in C<stats_users>."},          \
+       .help =                                                                 \
+           "Role to log in as. On PostgreSQL it needs C<GRANT pg_monitor>; "   \
+           "without it the state of other roles' sessions is hidden. On "      \
+           "PgBouncer it must be listed in C<stats_users>."},                  \
       {.name = "PassFile",                                                     \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.pass_file),                           \
        .check = check_pass_file,                                               \
        .example = "\"/etc/collectd/pgpass\"",                                  \
        .help = "File with the password, in the format of F<.pgpass>. It is "   \
-               "refused where group or others may read it. There is no "       \
-               "option for the password itself."},                             \
+               "refused if group or others may read it. There is no option "   \
+               "for the password itself."},                                    \
       {.name = "SSLMode",                                                      \
        .kind = OPTION_WORD,                                                    \
        .offset = offsetof(type, endpoint.ssl_mode),                            \
-       .words = endpoint_ssl_modes,                                            \
+       .words = dbpool_ssl_modes,                                              \
        .default_text = "default",                                              \
-       .help = "How much TLS is demanded. Across a network use "               \
-               "C<verify-full>, the only mode that makes sure of the "         \
-               "server. C<default>: what the service says, or else "           \
-               "C<prefer>."},                                                  \
+       .help = "Required level of TLS. Across a network use C<verify-full>, "  \
+               "the only mode that verifies the server's identity. "           \
+               "C<default>: the mode of the service, or else C<prefer>."},     \
       {.name = "SSLRootCert",                                                  \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_root_cert),                       \
        .example = "\"/etc/ssl/certs/ca.pem\"",                                 \
-       .help = "Certificates of the authorities that may have signed the "     \
-               "server's certificate."},                                       \
+       .help = "Certificates of the authorities that may sign the server's "   \
+               "certificate."},                                                \
       {.name = "SSLCert",                                                      \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_cert),                            \
@@ -126,114 +125,116 @@ static int check_processes(const char *value, struct error *error) {
     .name = "Timeout", .kind = OPTION_NUMBER,                                  \
     .offset = offsetof(type, endpoint.timeout_s), .min = 0.1, .max = 60,       \
     .default_text = "2", .unit = "seconds",                                    \
-    .help = "For connecting and asking together. A server that does not "      \
-            "answer in time is reported as down. A read waits no longer "      \
-            "than half of the interval, or a second, for it; the rest goes "   \
-            "on behind."                                                       \
+    .help = "Time limit for connecting and for the query together. A server "  \
+            "that does not answer in time is reported as down. A read waits "  \
+            "at most half of the interval and at most a second; a longer "     \
+            "operation continues in the background."                           \
   }
 
-static const struct option pool_rows[] = {
-    ENDPOINT_OPTION_ROWS(struct pool_options, "5432"),
+static const struct option pool_options[] = {
+    ENDPOINT_OPTIONS(struct dbpool_pool_options, "5432"),
     {.name = "Application",
      .kind = OPTION_STRINGS,
-     .offset = offsetof(struct pool_options, applications),
+     .offset = offsetof(struct dbpool_pool_options, applications),
      .example = "\"trading-api\"",
      .help = "Patterns of the application_name of the pool's sessions, with "
-             "the wildcards of the shell. Default: every name. SQLAlchemy sets "
-             "it by C<connect_args={\"application_name\": \"trading-api\"}>."},
+             "shell wildcards. Default: every name. In SQLAlchemy set it with "
+             "C<connect_args={\"application_name\": \"trading-api\"}>."},
     {.name = "Role",
      .kind = OPTION_STRINGS,
-     .offset = offsetof(struct pool_options, roles),
+     .offset = offsetof(struct dbpool_pool_options, roles),
      .example = "\"trading\"",
      .help = "Patterns of the role that the pool's sessions log in as. "
              "Default: every role."},
     {.name = "PoolSize",
      .kind = OPTION_INTEGER,
-     .offset = offsetof(struct pool_options, size),
+     .offset = offsetof(struct dbpool_pool_options, size),
      .min = 1,
      .max = 100000,
      .default_text = "5",
      .unit = "connections",
-     .help = "The application's C<pool_size>: what a pool keeps open."},
+     .help =
+         "The application's C<pool_size>: connections that a pool keeps open."},
     {.name = "MaxOverflow",
      .kind = OPTION_INTEGER,
-     .offset = offsetof(struct pool_options, max_overflow),
+     .offset = offsetof(struct dbpool_pool_options, max_overflow),
      .min = -1,
      .max = 100000,
      .default_text = "10",
      .unit = "connections",
-     .help = "The application's C<max_overflow>: what a pool opens beyond "
-             "B<PoolSize> under pressure. -1 for no limit; then what the "
-             "server has left is the capacity."},
+     .help = "The application's C<max_overflow>: connections that a pool opens "
+             "beyond B<PoolSize> under load. -1 for no limit; the capacity is "
+             "then what the server still accepts."},
     {.name = "PoolRecycle",
      .kind = OPTION_NUMBER,
-     .offset = offsetof(struct pool_options, recycle_s),
+     .offset = offsetof(struct dbpool_pool_options, recycle_s),
      .min = -1,
      .max = YEAR_S,
      .default_text = "-1",
      .unit = "seconds",
-     .help = "The application's C<pool_recycle>. A session that was used "
-             "when it was older than this and B<LeakAfter> together is counted "
-             "as C<recycle_overdue>. -1 for a pool that does not recycle."},
+     .help = "The application's C<pool_recycle>. A session counts as "
+             "C<recycle_overdue> if it was used when it was older than this "
+             "and B<LeakAfter> together. -1 for a pool that does not recycle."},
     {.name = "PoolTimeout",
      .kind = OPTION_NUMBER,
-     .offset = offsetof(struct pool_options, timeout_s),
+     .offset = offsetof(struct dbpool_pool_options, timeout_s),
      .min = 0,
      .max = 86400,
      .default_text = "30",
      .unit = "seconds",
-     .help = "The application's C<pool_timeout>: how long a request waits for "
-             "a connection before it fails. Nothing on the server shows such "
-             "waiting; the value is compared with what the application's log "
-             "says when it gives up."},
+     .help =
+         "The application's C<pool_timeout>: how long a request waits for a "
+         "connection before it fails. The server does not see such requests; "
+         "the value is compared with the one in the application's log."},
     {.name = "Processes",
      .kind = OPTION_STRING,
-     .offset = offsetof(struct pool_options, processes),
+     .offset = offsetof(struct dbpool_pool_options, processes),
      .check = check_processes,
      .default_text = "1",
      .example = "\"4\"",
-     .help = "Number of worker processes, each of which has a pool of its "
-             "own; or C<\"auto\">: as many as distinct client addresses are "
-             "seen, and as distinct processes on this host, through the "
-             "loopback interface or a Unix socket. Seeing whose they are takes "
-             "Linux and root; elsewhere they count as one process: with "
-             "several, give a number."},
+     .help =
+         "Number of worker processes, each with a pool of its own; or "
+         "C<\"auto\">: the number of client addresses and of processes on this "
+         "host that hold sessions, through the loopback interface or a Unix "
+         "socket. Finding the processes on this host requires Linux and root; "
+         "elsewhere they count as one, so give a number if there are several."},
     {.name = "LeakAfter",
      .kind = OPTION_NUMBER,
-     .offset = offsetof(struct pool_options, leak_after_s),
+     .offset = offsetof(struct dbpool_pool_options, leak_after_s),
      .min = 0.1,
      .max = YEAR_S,
      .default_text = "300",
      .unit = "seconds",
-     .help = "A session that is idle in a transaction for longer, or provably "
-             "held and silent for longer, counts as leaked."},
+     .help = "A session counts as leaked when it is idle in a transaction for "
+             "longer, or is provably held without activity for longer."},
     {.name = "PoolOrder",
      .kind = OPTION_WORD,
-     .offset = offsetof(struct pool_options, order),
+     .offset = offsetof(struct dbpool_pool_options, order),
      .words = pool_orders,
      .default_text = "any",
-     .help = "C<\"fifo\">: the pool hands out the connection that has rested "
-             "longest, as SQLAlchemy's QueuePool does unless C<pool_use_lifo> "
-             "is set. A session that others overtake is then known to be held "
-             "although it is silent and in no transaction. Only for "
-             "B<Processes> 1."},
+     .help =
+         "C<\"fifo\">: the pool hands out the connection that has been idle "
+         "longest, as SQLAlchemy's QueuePool does unless C<pool_use_lifo> is "
+         "set. If other sessions are reused before an idle one, that one is "
+         "held, although it is in no transaction. Only for B<Processes> 1."},
     {.name = "ForecastWindow",
      .kind = OPTION_NUMBER,
-     .offset = offsetof(struct pool_options, forecast_window_s),
+     .offset = offsetof(struct dbpool_pool_options, forecast_window_s),
      .min = 1,
      .max = 7 * 86400,
      .default_text = "900",
      .unit = "seconds",
-     .help = "How far back the trend is taken from that foretells when the "
-             "pool is exhausted."},
+     .help = "Length of the history used to predict when the pool will be "
+             "exhausted."},
     {.name = "LeakNotificationsPerMinute",
      .kind = OPTION_INTEGER,
-     .offset = offsetof(struct pool_options, suspects_per_minute),
+     .offset =
+         offsetof(struct dbpool_pool_options, leak_notifications_per_minute),
      .min = 0,
      .max = 1000,
      .default_text = "6",
      .unit = "notifications",
-     .help = "The most notifications a minute about suspected leaks of this "
+     .help = "The most notifications a minute about leaked sessions of this "
              "pool. 0 for none."},
 };
 
@@ -241,50 +242,51 @@ static const struct option_block pool_block = {
     .name = "Pool",
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
-    .size = sizeof(struct pool_options),
-    .help = "An application's connection pool, seen from its PostgreSQL "
-            "server. Pools with the same connection settings share one session "
-            "on the server and one query.",
-    .options = pool_rows,
-    .options_len = OPTION_COUNT(pool_rows),
+    .size = sizeof(struct dbpool_pool_options),
+    .help =
+        "An application's connection pool, as its PostgreSQL server sees it. "
+        "Pools with the same connection settings share one session on the "
+        "server and one query.",
+    .options = pool_options,
+    .options_len = OPTION_COUNT(pool_options),
 };
 
-static const struct option bouncer_rows[] = {
-    ENDPOINT_OPTION_ROWS(struct bouncer_options, "6432"),
+static const struct option pgbouncer_options[] = {
+    ENDPOINT_OPTIONS(struct dbpool_pgbouncer_options, "6432"),
 };
 
-static const struct option_block bouncer_block = {
+static const struct option_block pgbouncer_block = {
     .name = "PgBouncer",
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
-    .size = sizeof(struct bouncer_options),
-    .help = "The pools of a PgBouncer, seen from its console.",
-    .options = bouncer_rows,
-    .options_len = OPTION_COUNT(bouncer_rows),
+    .size = sizeof(struct dbpool_pgbouncer_options),
+    .help = "The pools of a PgBouncer, as its console reports them.",
+    .options = pgbouncer_options,
+    .options_len = OPTION_COUNT(pgbouncer_options),
 };
 
-static const struct option option_rows[] = {
+static const struct option plugin_options[] = {
     {.name = "Pool",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct dbpool_options, pools),
      .block = &pool_block},
     {.name = "PgBouncer",
      .kind = OPTION_BLOCK,
-     .offset = offsetof(struct dbpool_options, bouncers),
-     .block = &bouncer_block},
+     .offset = offsetof(struct dbpool_options, pgbouncers),
+     .block = &pgbouncer_block},
 };
 
 static int check_names(const void *target, struct error *error) {
   const struct dbpool_options *options = target;
-  const struct pool_options *pools = options->pools.items;
-  const struct bouncer_options *bouncers = options->bouncers.items;
+  const struct dbpool_pool_options *pools = options->pools.items;
+  const struct dbpool_pgbouncer_options *pgbouncers = options->pgbouncers.items;
   for (size_t i = 0; i < options->pools.len; i++) {
-    for (size_t j = 0; j < options->bouncers.len; j++) {
-      if (strcmp(pools[i].head.label, bouncers[j].head.label) == 0) {
+    for (size_t j = 0; j < options->pgbouncers.len; j++) {
+      if (strcmp(pools[i].head.label, pgbouncers[j].head.label) == 0) {
         return error_set(error, -EINVAL,
                          "<Pool \"%s\"> and <PgBouncer \"%s\"> would send the "
-                         "same values; give each a name of its own",
-                         pools[i].head.label, bouncers[j].head.label);
+                         "same values; rename one of them",
+                         pools[i].head.label, pgbouncers[j].head.label);
       }
     }
   }
@@ -294,9 +296,69 @@ static int check_names(const void *target, struct error *error) {
 const struct option_block dbpool_options = {
     .name = "dbpool",
     .size = sizeof(struct dbpool_options),
-    .help = "How full connection pools are, what leaks from them and when they "
-            "run dry, seen from PostgreSQL or from PgBouncer.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    .help = "Use, leaks and predicted exhaustion of connection pools, as "
+            "PostgreSQL or PgBouncer sees them.",
+    .options = plugin_options,
+    .options_len = OPTION_COUNT(plugin_options),
     .check = check_names,
 };
+
+/* ---- using the configuration ---- */
+
+static bool is_same_text(const char *a, const char *b) {
+  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The name of the database does not matter, because every session sees the
+ * whole server. */
+bool dbpool_is_same_server(const struct dbpool_endpoint_options *a,
+                           const struct dbpool_endpoint_options *b) {
+  return is_same_text(a->host, b->host) && a->port == b->port &&
+         is_same_text(a->service, b->service) &&
+         (a->database == NULL) == (b->database == NULL) &&
+         is_same_text(a->user, b->user) &&
+         is_same_text(a->pass_file, b->pass_file) &&
+         a->ssl_mode == b->ssl_mode &&
+         is_same_text(a->ssl_root_cert, b->ssl_root_cert) &&
+         is_same_text(a->ssl_cert, b->ssl_cert) &&
+         is_same_text(a->ssl_key, b->ssl_key) &&
+         !(a->timeout_s < b->timeout_s) && !(a->timeout_s > b->timeout_s);
+}
+
+const struct dbpool_pool_options *
+dbpool_find_pool(const struct dbpool_options *options, const char *log) {
+  const struct dbpool_pool_options *pools = options->pools.items;
+  for (size_t i = 0; i < options->pools.len; i++) {
+    if (strcmp(pools[i].head.label, log) == 0) {
+      return &pools[i];
+    }
+  }
+  return options->pools.len == 1 ? &pools[0] : NULL;
+}
+
+bool dbpool_settings_differ(const struct dbpool_pool_options *pool,
+                            const struct dbpool_logged_settings *logged,
+                            char *text, size_t bytes) {
+  const struct {
+    const char *option;
+    double configured, logged;
+  } settings[] = {
+      {"PoolSize", (double)pool->size, logged->pool_size},
+      {"MaxOverflow", (double)pool->max_overflow, logged->max_overflow},
+      {"PoolTimeout", pool->timeout_s, logged->timeout_s},
+  };
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+    /* The logged timeout has two decimals. NaN differs from nothing. */
+    if (fabs(settings[i].configured - settings[i].logged) > 0.006 &&
+        used < bytes) {
+      int length =
+          snprintf(text + used, bytes - used, "%s%s is %g here and %g there",
+                   used == 0 ? "" : ", ", settings[i].option,
+                   settings[i].configured, settings[i].logged);
+      used += length > 0 ? (size_t)length : 0;
+    }
+  }
+  return used > 0;
+}

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin dbpool> block may hold. */
+/* options: the configuration of dbpool, and the sinks for what it finds. */
 #ifndef DBPOOL_OPTIONS_H
 #define DBPOOL_OPTIONS_H
 
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
 #include "core/option.h"
 
-/* Where a server is and who asks it: the same rows in each block. */
-struct endpoint_options {
+/* How to connect to a server: the same rows in each block. */
+struct dbpool_endpoint_options {
   char *host;   /* NULL: libpq's default */
   int64_t port; /* 0: the default of libpq or of the service */
   char *service;
   char *database;
   char *user;
   char *pass_file;
-  int ssl_mode; /* index into endpoint_ssl_modes; 0: libpq's default */
+  int ssl_mode; /* index into dbpool_ssl_modes; 0: libpq's default */
   char *ssl_root_cert;
   char *ssl_cert;
   char *ssl_key;
   double timeout_s;
 };
 
-extern const char *const endpoint_ssl_modes[];
+extern const char *const dbpool_ssl_modes[];
 
-enum pool_order { POOL_ORDER_ANY, POOL_ORDER_FIFO };
+enum dbpool_pool_order { DBPOOL_ORDER_ANY, DBPOOL_ORDER_FIFO };
 
-struct pool_options {
+struct dbpool_pool_options {
   struct option_head head;
-  struct endpoint_options endpoint;
+  struct dbpool_endpoint_options endpoint;
   struct option_strings applications; /* globs; none: every application */
   struct option_strings roles;        /* globs; none: every role */
   int64_t size;
@@ -35,22 +38,53 @@ struct pool_options {
   double timeout_s;
   char *processes; /* a number or "auto" */
   double leak_after_s;
-  int order; /* enum pool_order */
+  int order; /* enum dbpool_pool_order */
   double forecast_window_s;
-  int64_t suspects_per_minute;
+  int64_t leak_notifications_per_minute;
 };
 
-struct bouncer_options {
+struct dbpool_pgbouncer_options {
   struct option_head head;
-  struct endpoint_options endpoint;
+  struct dbpool_endpoint_options endpoint;
 };
 
 struct dbpool_options {
   struct option_head head;
-  struct option_blocks pools;    /* struct pool_options */
-  struct option_blocks bouncers; /* struct bouncer_options */
+  struct option_blocks pools;      /* struct dbpool_pool_options */
+  struct option_blocks pgbouncers; /* struct dbpool_pgbouncer_options */
 };
 
 extern const struct option_block dbpool_options;
+
+/* True if sessions of both pools can be read through one connection. */
+bool dbpool_is_same_server(const struct dbpool_endpoint_options *a,
+                           const struct dbpool_endpoint_options *b);
+
+/* The pool that a log of that name is about: the one of that name, or the only
+ * one. NULL if neither. */
+const struct dbpool_pool_options *
+dbpool_find_pool(const struct dbpool_options *options, const char *log);
+
+/* The settings of its pool that an application logs when the pool is exhausted:
+ * "QueuePool limit of size 10 overflow 20 reached, connection timed out,
+ * timeout 30.00". NaN where it logged none. */
+struct dbpool_logged_settings {
+  double pool_size;
+  double max_overflow;
+  double timeout_s;
+};
+
+/* True if the logged settings differ from the configured ones. text: at most
+ * BYTES with the NUL: "PoolSize is 10 here and 20 there, ...". */
+bool dbpool_settings_differ(const struct dbpool_pool_options *pool,
+                            const struct dbpool_logged_settings *logged,
+                            char *text, size_t bytes);
+
+/* Where values, notifications and log lines go. */
+struct dbpool_sinks {
+  struct sample_sink samples;
+  struct notification_sink notifications;
+  struct log_sink log;
+};
 
 #endif

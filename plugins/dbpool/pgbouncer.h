@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pgbouncer: what PgBouncer's console, 1.12 to 1.25, says of its pools. Pure.
- * Columns are found by name, for they come, go and move with the releases. */
+/* pgbouncer: one PgBouncer, 1.12 to 1.25: its console is queried at each read
+ * for all of its pools. */
 #ifndef DBPOOL_PGBOUNCER_H
 #define DBPOOL_PGBOUNCER_H
 
@@ -9,9 +9,32 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "dbpool/options.h"
+#include "dbpool/pg_rows.h"
 
-/* The commands to send, in this order, one at a time: the console takes no
- * more than one a query. */
+/* ---- reading a PgBouncer ---- */
+
+struct pgbouncer_server;
+
+/* options, sinks: borrowed for as long as it lives. Does not connect. Returns
+ * NULL when memory is short. */
+struct pgbouncer_server *
+pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
+                     const struct dbpool_sinks *sinks);
+
+/* Queries the console and sends the values of the PgBouncer and of each of its
+ * pools. Waits as long as poll_target_read(); what takes longer is sent at a
+ * later read. interval_s: from read to read. One thread at a time. */
+void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s);
+
+/* Ends the session; waits at most until deadline_ms (monotonic) for one that is
+ * being opened. Accepts NULL. */
+void pgbouncer_server_free(struct pgbouncer_server *server,
+                           int64_t deadline_ms);
+
+/* ---- what the console reports (pure: rows in) ---- */
+
+/* The commands, in the order of sending; the console accepts one a query. */
 enum pgbouncer_command {
   PGBOUNCER_POOLS,
   PGBOUNCER_DATABASES,
@@ -22,12 +45,12 @@ enum pgbouncer_command {
 extern const char *const pgbouncer_commands[PGBOUNCER_COMMANDS];
 
 /* Server connections of one database and user. Strings are borrowed from the
- * results. */
+ * tables. */
 struct pgbouncer_pool {
   const char *database;
   const char *user;
   int64_t active;  /* linked to a client */
-  int64_t idle;    /* free, be they tested or not */
+  int64_t idle;    /* free, tested or not */
   int64_t total;   /* with those that log in or cancel */
   int64_t waiting; /* clients that wait for a connection */
   int64_t clients; /* with those that wait */
@@ -39,26 +62,24 @@ struct pgbouncer_pool {
 struct pgbouncer_database {
   const char *name;
   int64_t size, reserve, limit; /* 0: none */
-  int64_t wait_us;              /* all that clients ever waited; -1: not told */
+  int64_t wait_us; /* the total that clients ever waited; -1: unknown */
 };
 
 /* All zero is empty. */
-struct pgbouncer_view {
-  struct pgbouncer_pool *pools; /* the console's own not among them */
-  size_t pools_len, pools_size;
-  struct pgbouncer_database *databases; /* by name */
-  size_t databases_len, databases_size;
-  int64_t clients;       /* of all pools, the console's among them */
-  int64_t clients_limit; /* max_client_conn; -1: not told */
+struct pgbouncer_stats {
+  struct pg_rows_array pools; /* struct pgbouncer_pool; not the console's own */
+  struct pg_rows_array databases; /* struct pgbouncer_database, by name */
+  int64_t clients;                /* of all pools, the console's among them */
+  int64_t clients_limit;          /* max_client_conn; -1: unknown */
 };
 
-/* Reads one result a command. view: its arrays are used again.
- * Returns 0; -EPROTO when a column is missing without which there is nothing
- * to say; -ENOMEM. */
-int pgbouncer_parse(PGresult *const *results, struct pgbouncer_view *view,
-                    struct error *error);
+/* Reads the table of each command. stats: its arrays are reused. Columns are
+ * found by name, because releases add, remove and reorder them.
+ * Returns 0; -EPROTO when an indispensable column is missing; -ENOMEM. */
+int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
+                         struct error *error);
 
-/* Frees the arrays and zeroes the view. Accepts NULL. */
-void pgbouncer_view_fini(struct pgbouncer_view *view);
+/* Frees the arrays and zeroes the struct. Accepts NULL. */
+void pgbouncer_stats_fini(struct pgbouncer_stats *stats);
 
 #endif

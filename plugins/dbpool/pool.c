@@ -1,52 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* pool: what the sessions on a server prove about the pool that they are of. */
+/* pool: what the sessions on a server prove about the pool they belong to. */
 #include "dbpool/pool.h"
 
 #include <math.h>
 
-static int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* 0 for a time that is not told or, as clocks go, lies ahead. */
-static int64_t age_us(int64_t since_us, int64_t now_us) {
-  return since_us == 0 ? 0 : max_of(0, now_us - since_us);
+static int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* 0 for a time that is unknown or, after a clock was set back, in the future.
+ */
+static int64_t time_since_us(int64_t since_us, int64_t now_us) {
+  return since_us == 0 ? 0 : larger_of(0, now_us - since_us);
 }
 
-int64_t pool_transaction_age_us(const struct session *session, int64_t now_us) {
-  if (session->state == SESSION_IDLE || session->state == SESSION_HIDDEN) {
+/* 0 outside transactions. A failed transaction has no start: its age counts
+ * from the failure. */
+static int64_t transaction_age_us(const struct pool_session *session,
+                                  int64_t now_us) {
+  if (session->state == POOL_SESSION_IDLE ||
+      session->state == POOL_SESSION_HIDDEN) {
     return 0;
   }
-  return age_us(session->xact_start_us != 0 ? session->xact_start_us
-                                            : session->state_change_us,
-                now_us);
+  return time_since_us(session->xact_start_us != 0 ? session->xact_start_us
+                                                   : session->state_change_us,
+                       now_us);
 }
 
-void pool_count_add(struct pool_count *count, const struct session *session,
-                    int64_t now_us) {
+void pool_count_add(struct pool_count *count,
+                    const struct pool_session *session, int64_t now_us) {
   switch (session->state) {
-  case SESSION_ACTIVE:
+  case POOL_SESSION_ACTIVE:
     count->active++;
     break;
-  case SESSION_IDLE:
+  case POOL_SESSION_IDLE:
     count->idle++;
     break;
-  case SESSION_IN_TRANSACTION:
+  case POOL_SESSION_IN_TRANSACTION:
     count->in_transaction++;
     break;
-  case SESSION_ABORTED:
+  case POOL_SESSION_ABORTED:
     count->aborted++;
     break;
-  case SESSION_HIDDEN:
+  case POOL_SESSION_HIDDEN:
     count->hidden++;
     break;
   }
-  count->oldest_transaction_us = max_of(
-      count->oldest_transaction_us, pool_transaction_age_us(session, now_us));
-  count->oldest_session_us = max_of(count->oldest_session_us,
-                                    age_us(session->backend_start_us, now_us));
+  count->oldest_transaction_us = larger_of(count->oldest_transaction_us,
+                                           transaction_age_us(session, now_us));
+  count->oldest_session_us =
+      larger_of(count->oldest_session_us,
+                time_since_us(session->backend_start_us, now_us));
   if (session->is_waiting) {
     count->waiting++;
-    count->oldest_wait_us =
-        max_of(count->oldest_wait_us, age_us(session->state_change_us, now_us));
+    count->oldest_wait_us = larger_of(
+        count->oldest_wait_us, time_since_us(session->state_change_us, now_us));
   }
 }
 
@@ -59,34 +67,45 @@ void pool_count_merge(struct pool_count *count,
   count->hidden += other->hidden;
   count->waiting += other->waiting;
   count->oldest_transaction_us =
-      max_of(count->oldest_transaction_us, other->oldest_transaction_us);
+      larger_of(count->oldest_transaction_us, other->oldest_transaction_us);
   count->oldest_session_us =
-      max_of(count->oldest_session_us, other->oldest_session_us);
-  count->oldest_wait_us = max_of(count->oldest_wait_us, other->oldest_wait_us);
+      larger_of(count->oldest_session_us, other->oldest_session_us);
+  count->oldest_wait_us =
+      larger_of(count->oldest_wait_us, other->oldest_wait_us);
 }
 
-static int64_t capacity_of(const struct pool_shape *shape, int64_t total,
-                           int64_t headroom) {
-  if (shape->overflow >= 0) {
-    return shape->processes * (shape->size + shape->overflow);
+int64_t pool_max_idle(const struct pool_config *config) {
+  return config->processes * config->size;
+}
+
+int64_t pool_headroom_nearest(const struct pool_headroom *headroom) {
+  return smaller_of(headroom->server,
+                    smaller_of(headroom->database, headroom->role));
+}
+
+static int64_t find_capacity(const struct pool_config *config, int64_t total,
+                             int64_t headroom) {
+  if (config->overflow >= 0) {
+    return config->processes * (config->size + config->overflow);
   }
   return headroom < 0 ? 0 : total + headroom;
 }
 
 struct pool_estimate pool_estimate(const struct pool_count *count,
-                                   const struct pool_shape *shape,
+                                   const struct pool_config *config,
                                    int64_t headroom) {
   int64_t busy = count->active + count->in_transaction + count->aborted;
   int64_t total = busy + count->idle + count->hidden;
-  int64_t kept = shape->processes * shape->size;
+  int64_t max_idle = pool_max_idle(config);
   struct pool_estimate estimate = {
       .total = total,
-      .checked_out = max_of(busy, total - kept),
-      .capacity = capacity_of(shape, total, headroom),
+      .checked_out = larger_of(busy, total - max_idle),
+      .capacity = find_capacity(config, total, headroom),
       .percent_used = (double)NAN,
   };
-  estimate.ready = max_of(kept, total) - estimate.checked_out;
-  estimate.is_beyond = shape->overflow >= 0 && total > estimate.capacity;
+  estimate.ready = larger_of(max_idle, total) - estimate.checked_out;
+  estimate.exceeds_capacity =
+      config->overflow >= 0 && total > estimate.capacity;
   if (estimate.capacity > 0) {
     estimate.percent_used = fmin(100.0, 100.0 * (double)estimate.checked_out /
                                             (double)estimate.capacity);

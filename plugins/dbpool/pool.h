@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool: what the sessions on a server prove about the pool that they are of.
+/* pool: what the sessions on a server prove about the pool they belong to.
  * Pure: no clock, no I/O.
  *
  * Nobody outside the application knows which of its idle sessions are checked
@@ -8,25 +8,53 @@
  *
  *     max(B, T - P*S)  <=  checked out  <=  T
  *
- * because a pool closes what it gets back beyond S. The lower bound is what is
- * reported: an alert about it is never false. */
+ * because a pool closes every connection it gets back beyond S. The lower bound
+ * is what is reported: an alert about it is never false. */
 #ifndef DBPOOL_POOL_H
 #define DBPOOL_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dbpool/session.h"
-
-/* size: connections that a pool keeps. overflow: what it may add, -1 without
- * limit. processes: pools of this configuration, at least 1. */
-struct pool_shape {
-  int64_t size;
-  int64_t overflow;
-  int64_t processes;
+enum pool_session_state {
+  POOL_SESSION_ACTIVE, /* runs a statement or a fast-path function */
+  POOL_SESSION_IDLE,
+  POOL_SESSION_IN_TRANSACTION,
+  POOL_SESSION_ABORTED, /* in a transaction that failed, not rolled back yet */
+  POOL_SESSION_HIDDEN,  /* not visible to our role: no pg_monitor */
 };
 
-/* What is counted over a pool's sessions. All zero is an empty pool. */
+/* One session as the server reports it. Times: microseconds since the epoch by
+ * the server's clock, 0 where the server reports none. Strings are borrowed,
+ * never NULL, and come from outside. */
+struct pool_session {
+  int64_t pid; /* of the server's process */
+  int64_t backend_start_us;
+  int64_t xact_start_us; /* 0 also in a failed transaction */
+  int64_t state_change_us;
+  enum pool_session_state state;
+  bool is_waiting; /* for a lock of another session */
+  int client_port; /* -1: Unix socket; 0: hidden */
+  const char *database;
+  const char *role;
+  const char *application;
+  const char *client_address; /* "" for a Unix socket */
+  const char *query;          /* the last statement, cut; "" unless long idle */
+  const struct pool_session *next_in_group; /* session_groups.h */
+};
+
+/* How the application's pool is configured. */
+struct pool_config {
+  int64_t size;      /* connections that a pool keeps open */
+  int64_t overflow;  /* connections that it may add; -1: no limit */
+  int64_t processes; /* each has a pool of its own; at least 1 */
+};
+
+/* The most idle connections that the pools of all processes keep open. */
+int64_t pool_max_idle(const struct pool_config *config);
+
+/* Counts over the sessions of a pool. All zero is an empty pool. */
 struct pool_count {
   int64_t active, idle, in_transaction, aborted, hidden, waiting;
   int64_t oldest_transaction_us; /* ages */
@@ -35,29 +63,46 @@ struct pool_count {
 };
 
 /* Adds one session; now_us by the server's clock. */
-void pool_count_add(struct pool_count *count, const struct session *session,
-                    int64_t now_us);
+void pool_count_add(struct pool_count *count,
+                    const struct pool_session *session, int64_t now_us);
 
-/* Adds what was counted over other sessions. */
+/* Adds the counts over other sessions. */
 void pool_count_merge(struct pool_count *count, const struct pool_count *other);
+
+#define POOL_HEADROOM_UNLIMITED INT64_MAX
+
+/* How many more sessions each limit of the server leaves. Never negative;
+ * POOL_HEADROOM_UNLIMITED where there is no such limit. */
+struct pool_headroom {
+  int64_t server;   /* max_connections less the reserved ones */
+  int64_t database; /* the least that a database's CONNECTION LIMIT leaves */
+  int64_t role;     /* the least that a role's CONNECTION LIMIT leaves */
+};
+
+/* The least of the three. */
+int64_t pool_headroom_nearest(const struct pool_headroom *headroom);
+
+/* Sessions of the pool's database that ended abnormally since its statistics
+ * began; -1: unknown (before PostgreSQL 14). */
+struct pool_session_ends {
+  int64_t abandoned; /* the client was gone */
+  int64_t fatal;     /* by an error */
+  int64_t killed;    /* by an administrator */
+};
 
 struct pool_estimate {
   int64_t total;
-  int64_t checked_out; /* at least so many */
-  int64_t ready;       /* can be handed out without overflow */
+  int64_t checked_out; /* the lower bound */
+  int64_t ready;       /* connections to hand out without overflow */
   int64_t capacity;
-  double percent_used; /* 0 to 100, NaN without capacity */
-  bool is_beyond;      /* more sessions than the configuration allows */
+  double percent_used;   /* 0 to 100, NaN without capacity */
+  bool exceeds_capacity; /* more sessions than the configuration allows */
 };
 
-/* headroom: further sessions that the server would take, for pools without a
- * limit of their own; negative: unknown. */
+/* headroom: further sessions that the server accepts; it makes the capacity of
+ * a pool without an overflow limit. Negative: unknown. */
 struct pool_estimate pool_estimate(const struct pool_count *count,
-                                   const struct pool_shape *shape,
+                                   const struct pool_config *config,
                                    int64_t headroom);
-
-/* Age of the session's transaction; 0 where it is in none. A failed
- * transaction has no start: its age counts from the failure. */
-int64_t pool_transaction_age_us(const struct session *session, int64_t now_us);
 
 #endif

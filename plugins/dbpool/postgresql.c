@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* postgresql: what to ask a PostgreSQL server, and what its answer means. */
+/* postgresql: one PostgreSQL server with the pools that are watched on it.
+ *
+ * A read goes query -> rows -> sessions -> groups -> pools -> values. */
 #include "dbpool/postgresql.h"
 
 #include <errno.h>
@@ -8,41 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbpool/rows.h"
+#include "dbpool/pg_connection.h"
+#include "dbpool/poll_target.h"
+#include "dbpool/pool_monitor.h"
 
-/* The columns of each statement, in its order. */
-enum { NOW, OWN_PID, MAX_CONNECTIONS, RESERVED, RESERVED_ROLE, SETTINGS };
-enum {
-  PID,
-  DATABASE,
-  ROLE,
-  APPLICATION,
-  ADDRESS,
-  PORT,
-  BACKEND_TYPE,
-  STATE,
-  IS_WAITING,
-  BACKEND_START,
-  XACT_START,
-  STATE_CHANGE,
-  QUERY,
-  COLUMNS
-};
-enum { DB_NAME, DB_LIMIT, DB_ABANDONED, DB_FATAL, DB_KILLED, DB_COLUMNS };
-enum { ROLE_NAME, ROLE_LIMIT, ROLE_COLUMNS };
+#define NAME_BYTES 160
+#define SETTINGS_BYTES 256
+#define QUERY_BYTES 2048
 
-/* ---- the question ---- */
+#define VERSION_MIN 90600
+#define VERSION_PG_MONITOR 100000 /* has the role, and backend_type */
+#define VERSION_ENDS 140000       /* counts sessions that ended */
 
-void postgresql_write_options(char *text, size_t bytes, int64_t timeout_ms) {
+/* ---- the query ---- */
+
+void postgresql_write_settings(char *text, size_t bytes, int64_t timeout_ms) {
   (void)snprintf(text, bytes,
                  "-c search_path=pg_catalog -c default_transaction_read_only=on"
                  " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64,
                  timeout_ms, timeout_ms);
 }
 
-/* Times are asked for in whole microseconds: exact, short, and quick to read;
- * numeric, which extract() gives since 14, is slow. There is no condition on
- * backend_type, for it made the planner nest loops. */
+/* Times are whole microseconds: exact, short and fast; numeric, the type of
+ * extract() since 14, is slow. No condition on backend_type: it made the
+ * planner nest loops. The columns are numbered by the enums below. */
 static const char settings_sql[] =
     "SELECT (date_part('epoch',clock_timestamp())*1000000)::int8,"
     "pg_backend_pid(),current_setting('max_connections'),"
@@ -61,7 +52,7 @@ static const char sessions_sql[] =
 
 /* Before 10 only sessions and autovacuum workers are listed; a worker has no
  * client. */
-static const char type_before_10[] =
+static const char backend_type_before_10_sql[] =
     "CASE WHEN state IS NULL OR client_port IS NOT NULL"
     " THEN 'client backend' END";
 
@@ -72,21 +63,22 @@ static const char databases_sql[] =
 static const char roles_sql[] =
     "SELECT rolname,rolconnlimit FROM pg_roles WHERE rolconnlimit>=0";
 
-int postgresql_write_question(char *text, size_t bytes, int version,
-                              int64_t quiet_s, struct error *error) {
-  if (version < POSTGRESQL_VERSION_MIN) {
+int postgresql_write_query(char *text, size_t bytes, int version,
+                           int64_t quiet_s, struct error *error) {
+  if (version < VERSION_MIN) {
     return error_set(error, -ENOTSUP,
-                     "the server says it is version %d.%d; 9.6 or later is "
-                     "needed",
+                     "the server has version %d.%d; 9.6 or later is required",
                      version / 10000, version / 100 % 100);
   }
   char sessions[sizeof(sessions_sql) + 128];
   char databases[sizeof(databases_sql) + 96];
   (void)snprintf(sessions, sizeof(sessions), sessions_sql,
-                 version < 100000 ? type_before_10 : "backend_type", quiet_s);
+                 version < VERSION_PG_MONITOR ? backend_type_before_10_sql
+                                              : "backend_type",
+                 quiet_s);
   (void)snprintf(
       databases, sizeof(databases), databases_sql,
-      version < 140000
+      version < VERSION_ENDS
           ? "NULL,NULL,NULL"
           : "s.sessions_abandoned,s.sessions_fatal,s.sessions_killed");
   (void)snprintf(text, bytes, "%s;%s;%s;%s", settings_sql, sessions, databases,
@@ -94,166 +86,428 @@ int postgresql_write_question(char *text, size_t bytes, int version,
   return 0;
 }
 
-/* ---- the answer ---- */
+/* ---- its result ---- */
 
-static enum session_state state_at(const PGresult *rows, int row, int column) {
+enum { NOW, OWN_PID, MAX_CONNECTIONS, RESERVED, RESERVED_ROLE, SETTINGS };
+
+static bool read_settings(PGresult *table, struct postgresql_stats *stats) {
+  struct pg_rows rows = {.result = table};
+  if (!pg_rows_number_columns(&rows, SETTINGS) || PQntuples(table) != 1) {
+    return false;
+  }
+  stats->now_us = pg_rows_number(&rows, NOW, 0);
+  stats->own_pid = pg_rows_number(&rows, OWN_PID, 0);
+  stats->connection_limit = pg_rows_number(&rows, MAX_CONNECTIONS, 0) -
+                            pg_rows_number(&rows, RESERVED, 0) -
+                            pg_rows_number(&rows, RESERVED_ROLE, 0);
+  return stats->now_us > 0;
+}
+
+enum {
+  PID,
+  DATABASE,
+  ROLE,
+  APPLICATION,
+  ADDRESS,
+  PORT,
+  BACKEND_TYPE,
+  STATE,
+  IS_WAITING,
+  BACKEND_START,
+  XACT_START,
+  STATE_CHANGE,
+  QUERY,
+  SESSIONS
+};
+
+static enum pool_session_state parse_session_state(const char *text) {
   static const struct {
     const char *text;
-    enum session_state state;
+    enum pool_session_state state;
   } states[] = {
-      {"idle", SESSION_IDLE},
-      {"active", SESSION_ACTIVE},
-      {"idle in transaction", SESSION_IN_TRANSACTION},
-      {"idle in transaction (aborted)", SESSION_ABORTED},
-      {"fastpath function call", SESSION_ACTIVE},
+      {"idle", POOL_SESSION_IDLE},
+      {"active", POOL_SESSION_ACTIVE},
+      {"idle in transaction", POOL_SESSION_IN_TRANSACTION},
+      {"idle in transaction (aborted)", POOL_SESSION_ABORTED},
+      {"fastpath function call", POOL_SESSION_ACTIVE},
   };
-  const char *text = PQgetvalue(rows, row, column);
   for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
     if (strcmp(text, states[i].text) == 0) {
       return states[i].state;
     }
   }
-  return SESSION_HIDDEN; /* NULL, or "disabled": track_activities is off */
+  return POOL_SESSION_HIDDEN; /* NULL, or "disabled": track_activities is off */
 }
 
-/* Where we lack the privilege, the type is NULL, too, like the state; then a
- * process with a database and a role is taken for a client's. */
-static bool is_client(const PGresult *rows, int row) {
-  if (!PQgetisnull(rows, row, BACKEND_TYPE)) {
-    return strcmp(PQgetvalue(rows, row, BACKEND_TYPE), "client backend") == 0;
+/* Without the privilege the type is NULL like the state; a process with a
+ * database and a role is then taken for a client's. */
+static bool is_client_backend(const struct pg_rows *rows) {
+  if (!pg_rows_is_null(rows, BACKEND_TYPE)) {
+    return strcmp(pg_rows_text(rows, BACKEND_TYPE), "client backend") == 0;
   }
-  return PQgetisnull(rows, row, STATE) && !PQgetisnull(rows, row, DATABASE) &&
-         !PQgetisnull(rows, row, ROLE);
+  return pg_rows_is_null(rows, STATE) && !pg_rows_is_null(rows, DATABASE) &&
+         !pg_rows_is_null(rows, ROLE);
 }
 
-static bool is_untracked(const PGresult *rows, int row) {
-  return strcmp(PQgetvalue(rows, row, STATE), "disabled") == 0;
-}
-
-static struct session session_at(const PGresult *rows, int row) {
-  return (struct session){
-      .pid = rows_number(rows, row, PID, 0),
-      .backend_start_us = rows_number(rows, row, BACKEND_START, 0),
-      .xact_start_us = rows_number(rows, row, XACT_START, 0),
-      .state_change_us = rows_number(rows, row, STATE_CHANGE, 0),
-      .state = state_at(rows, row, STATE),
-      .is_waiting = rows_is_true(rows, row, IS_WAITING),
-      .client_port = (int)rows_number(rows, row, PORT, 0),
-      .database = PQgetvalue(rows, row, DATABASE),
-      .role = PQgetvalue(rows, row, ROLE),
-      .application = PQgetvalue(rows, row, APPLICATION),
-      .client_address = PQgetvalue(rows, row, ADDRESS),
-      .query = PQgetvalue(rows, row, QUERY),
+static bool read_session(const struct pg_rows *rows, void *item,
+                         void *context) {
+  struct postgresql_stats *stats = context;
+  if (!is_client_backend(rows)) {
+    return false;
+  }
+  const char *state = pg_rows_text(rows, STATE);
+  stats->untracked += strcmp(state, "disabled") == 0 ? 1 : 0;
+  *(struct pool_session *)item = (struct pool_session){
+      .pid = pg_rows_number(rows, PID, 0),
+      .backend_start_us = pg_rows_number(rows, BACKEND_START, 0),
+      .xact_start_us = pg_rows_number(rows, XACT_START, 0),
+      .state_change_us = pg_rows_number(rows, STATE_CHANGE, 0),
+      .state = parse_session_state(state),
+      .is_waiting = pg_rows_text(rows, IS_WAITING)[0] == 't',
+      .client_port = (int)pg_rows_number(rows, PORT, 0),
+      .database = pg_rows_text(rows, DATABASE),
+      .role = pg_rows_text(rows, ROLE),
+      .application = pg_rows_text(rows, APPLICATION),
+      .client_address = pg_rows_text(rows, ADDRESS),
+      .query = pg_rows_text(rows, QUERY),
   };
+  return true;
 }
 
-static int parse_settings(const PGresult *rows, struct postgresql_view *view) {
-  if (PQntuples(rows) != 1) {
-    return -EPROTO;
-  }
-  view->now_us = rows_number(rows, 0, NOW, 0);
-  view->own_pid = rows_number(rows, 0, OWN_PID, 0);
-  view->connection_limit = rows_number(rows, 0, MAX_CONNECTIONS, 0) -
-                           rows_number(rows, 0, RESERVED, 0) -
-                           rows_number(rows, 0, RESERVED_ROLE, 0);
-  return view->now_us > 0 ? 0 : -EPROTO;
+enum { DB_NAME, DB_LIMIT, DB_ABANDONED, DB_FATAL, DB_KILLED, DATABASES };
+
+static bool read_database(const struct pg_rows *rows, void *item,
+                          void *context) {
+  (void)context;
+  *(struct postgresql_database *)item = (struct postgresql_database){
+      .name = pg_rows_text(rows, DB_NAME),
+      .connection_limit = pg_rows_number(rows, DB_LIMIT, -1),
+      .ends = {.abandoned = pg_rows_number(rows, DB_ABANDONED, -1),
+               .fatal = pg_rows_number(rows, DB_FATAL, -1),
+               .killed = pg_rows_number(rows, DB_KILLED, -1)},
+  };
+  return true;
 }
 
-static int parse_sessions(const PGresult *rows, struct postgresql_view *view) {
-  int len = PQntuples(rows);
-  struct session *larger = rows_reserve(view->sessions, &view->sessions_size,
-                                        (size_t)len, sizeof(*larger));
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  view->sessions = larger;
-  view->sessions_len = 0;
-  view->untracked = 0;
-  for (int row = 0; row < len; row++) {
-    if (is_client(rows, row)) {
-      view->untracked += is_untracked(rows, row) ? 1 : 0;
-      view->sessions[view->sessions_len++] = session_at(rows, row);
-    }
-  }
-  return 0;
+enum { ROLE_NAME, ROLE_LIMIT, ROLES };
+
+static bool read_role(const struct pg_rows *rows, void *item, void *context) {
+  (void)context;
+  *(struct postgresql_role *)item = (struct postgresql_role){
+      .name = pg_rows_text(rows, ROLE_NAME),
+      .connection_limit = pg_rows_number(rows, ROLE_LIMIT, -1),
+  };
+  return true;
 }
 
-static int parse_databases(const PGresult *rows, struct postgresql_view *view) {
-  int len = PQntuples(rows);
-  struct postgresql_database *larger = rows_reserve(
-      view->databases, &view->databases_size, (size_t)len, sizeof(*larger));
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  view->databases = larger;
-  view->databases_len = (size_t)len;
-  for (int row = 0; row < len; row++) {
-    view->databases[row] = (struct postgresql_database){
-        .name = PQgetvalue(rows, row, DB_NAME),
-        .connection_limit = rows_number(rows, row, DB_LIMIT, -1),
-        .abandoned = rows_number(rows, row, DB_ABANDONED, -1),
-        .fatal = rows_number(rows, row, DB_FATAL, -1),
-        .killed = rows_number(rows, row, DB_KILLED, -1),
-    };
-  }
-  return 0;
-}
-
-static int parse_roles(const PGresult *rows, struct postgresql_view *view) {
-  int len = PQntuples(rows);
-  struct postgresql_role *larger = rows_reserve(view->roles, &view->roles_size,
-                                                (size_t)len, sizeof(*larger));
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  view->roles = larger;
-  view->roles_len = (size_t)len;
-  for (int row = 0; row < len; row++) {
-    view->roles[row] = (struct postgresql_role){
-        .name = PQgetvalue(rows, row, ROLE_NAME),
-        .connection_limit = rows_number(rows, row, ROLE_LIMIT, -1),
-    };
-  }
-  return 0;
-}
-
-int postgresql_parse(PGresult *const *results, size_t len,
-                     struct postgresql_view *view, struct error *error) {
-  static const struct {
+int postgresql_stats_read(struct postgresql_stats *stats,
+                          PGresult *const *tables, size_t len,
+                          struct error *error) {
+  const struct {
     int columns;
-    int (*parse)(const PGresult *rows, struct postgresql_view *view);
-  } statements[] = {
-      {SETTINGS, parse_settings},
-      {COLUMNS, parse_sessions},
-      {DB_COLUMNS, parse_databases},
-      {ROLE_COLUMNS, parse_roles},
+    pg_rows_read_item *read_item;
+    size_t item_bytes;
+    struct pg_rows_array *array;
+  } lists[] = {
+      {SESSIONS, read_session, sizeof(struct pool_session), &stats->sessions},
+      {DATABASES, read_database, sizeof(struct postgresql_database),
+       &stats->databases},
+      {ROLES, read_role, sizeof(struct postgresql_role), &stats->roles},
   };
-  size_t wanted = sizeof(statements) / sizeof(statements[0]);
-  if (len != wanted) {
-    return error_set(error, -EPROTO, "%zu results instead of %zu", len, wanted);
+  size_t statements = 1 + sizeof(lists) / sizeof(lists[0]);
+  if (len != statements) {
+    return error_set(error, -EPROTO, "%zu results instead of %zu", len,
+                     statements);
   }
-  for (size_t i = 0; i < len; i++) {
-    int code = -EPROTO;
-    if (PQnfields(results[i]) == statements[i].columns) {
-      code = statements[i].parse(results[i], view);
-    }
-    if (code == -EPROTO) {
-      return error_set(error, code, "statement %zu was answered with nonsense",
+  if (!read_settings(tables[0], stats)) {
+    return error_set(error, -EPROTO, "invalid answer to statement 1");
+  }
+  stats->untracked = 0;
+  for (size_t i = 1; i < len; i++) {
+    struct pg_rows rows = {.result = tables[i]};
+    if (!pg_rows_number_columns(&rows, lists[i - 1].columns)) {
+      return error_set(error, -EPROTO, "invalid answer to statement %zu",
                        i + 1);
     }
-    if (code != 0) {
-      return error_set(error, code, "out of memory");
+    if (pg_rows_read_all(&rows, lists[i - 1].array, lists[i - 1].item_bytes,
+                         lists[i - 1].read_item, stats) != 0) {
+      return error_set(error, -ENOMEM, "out of memory");
     }
   }
   return 0;
 }
 
-void postgresql_view_fini(struct postgresql_view *view) {
-  if (view == NULL) {
+static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+struct pool_headroom
+postgresql_stats_headroom(const struct postgresql_stats *stats,
+                          const struct session_groups *groups) {
+  const struct postgresql_database *databases = stats->databases.items;
+  const struct postgresql_role *roles = stats->roles.items;
+  int64_t left = stats->connection_limit - (int64_t)stats->sessions.len;
+  struct pool_headroom headroom = {
+      .server = left > 0 ? left : 0,
+      .database = POOL_HEADROOM_UNLIMITED,
+      .role = POOL_HEADROOM_UNLIMITED,
+  };
+  for (size_t i = 0; i < stats->databases.len; i++) {
+    headroom.database =
+        least_of(headroom.database,
+                 session_groups_headroom(groups, databases[i].name, NULL,
+                                         databases[i].connection_limit));
+  }
+  for (size_t i = 0; i < stats->roles.len; i++) {
+    headroom.role = least_of(
+        headroom.role, session_groups_headroom(groups, NULL, roles[i].name,
+                                               roles[i].connection_limit));
+  }
+  return headroom;
+}
+
+void postgresql_stats_fini(struct postgresql_stats *stats) {
+  if (stats != NULL) {
+    free(stats->sessions.items);
+    free(stats->databases.items);
+    free(stats->roles.items);
+    *stats = (struct postgresql_stats){0};
+  }
+}
+
+/* ---- a server's life ---- */
+
+struct postgresql_server {
+  char name[NAME_BYTES]; /* in log lines */
+  const struct dbpool_sinks *sinks;
+  char settings[SETTINGS_BYTES];
+  char query[QUERY_BYTES];
+  int version;    /* that the query is for; 0: none yet */
+  char *database; /* that we are connected to */
+  struct poll_target target;
+
+  /* Of the read that is running. */
+  struct pg_connection_result result;
+  struct postgresql_stats stats;
+  struct session_groups groups;
+  const struct pool_session **selected; /* of one pool */
+  size_t selected_size;
+
+  bool has_logged_hidden;
+  size_t monitors_len;
+  struct pool_monitor monitors[];
+};
+
+static void write_server_name(struct postgresql_server *server) {
+  int used = snprintf(server->name, sizeof(server->name), "pool \"%s\"",
+                      server->monitors[0].options->head.label);
+  if (server->monitors_len > 1 && used > 0 && (size_t)used < NAME_BYTES) {
+    (void)snprintf(server->name + used, sizeof(server->name) - (size_t)used,
+                   " and %zu more on that server", server->monitors_len - 1);
+  }
+}
+
+struct postgresql_server *
+postgresql_server_new(const struct dbpool_pool_options *const *pools,
+                      size_t pools_len, const struct dbpool_sinks *sinks) {
+  struct postgresql_server *server =
+      calloc(1, sizeof(*server) + pools_len * sizeof(server->monitors[0]));
+  if (server == NULL) {
+    return NULL;
+  }
+  const struct dbpool_endpoint_options *endpoint = &pools[0]->endpoint;
+  int64_t timeout_ms = (int64_t)(endpoint->timeout_s * 1000);
+  postgresql_write_settings(server->settings, sizeof(server->settings),
+                            timeout_ms);
+  server->sinks = sinks;
+  server->target = (struct poll_target){
+      .name = server->name,
+      .connection = pg_connection_new(
+          endpoint,
+          (struct pg_connection_defaults){.settings = server->settings}),
+      .timeout_ms = timeout_ms,
+      .log = &sinks->log,
+  };
+  if (server->target.connection == NULL) {
+    free(server);
+    return NULL;
+  }
+  server->monitors_len = pools_len;
+  for (size_t i = 0; i < pools_len; i++) {
+    pool_monitor_init(&server->monitors[i], pools[i], sinks);
+  }
+  write_server_name(server);
+  return server;
+}
+
+void postgresql_server_free(struct postgresql_server *server,
+                            int64_t deadline_ms) {
+  if (server == NULL) {
     return;
   }
-  free(view->sessions);
-  free(view->databases);
-  free(view->roles);
-  *view = (struct postgresql_view){0};
+  poll_target_fini(&server->target, deadline_ms);
+  for (size_t i = 0; i < server->monitors_len; i++) {
+    pool_monitor_fini(&server->monitors[i]);
+  }
+  session_groups_fini(&server->groups);
+  postgresql_stats_fini(&server->stats);
+  free(server->selected);
+  free(server->database);
+  free(server);
+}
+
+/* ---- a read: the server's sessions ---- */
+
+/* The last statement of a session is needed where any pool may call it leaked.
+ */
+static int64_t least_leak_after_s(const struct postgresql_server *server) {
+  double least_s = server->monitors[0].options->leak_after_s;
+  for (size_t i = 1; i < server->monitors_len; i++) {
+    double after_s = server->monitors[i].options->leak_after_s;
+    least_s = after_s < least_s ? after_s : least_s;
+  }
+  return (int64_t)least_s;
+}
+
+/* A new session may be on another server: after an upgrade, a failover. */
+static int update_query(struct postgresql_server *server, PGconn *session,
+                        struct error *error) {
+  const char *version_text = PQparameterStatus(session, "server_version");
+  if (version_text != NULL && strstr(version_text, "/bouncer") != NULL) {
+    return error_set(error, -ENOTSUP,
+                     "this is the console of PgBouncer, not PostgreSQL; "
+                     "write a <PgBouncer> block for it");
+  }
+  int version = PQserverVersion(session);
+  if (version == server->version) {
+    return 0;
+  }
+  int code = postgresql_write_query(server->query, sizeof(server->query),
+                                    version, least_leak_after_s(server), error);
+  if (code != 0) {
+    return code;
+  }
+  char *database = strdup(PQdb(session));
+  if (database == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  free(server->database);
+  server->database = database;
+  server->version = version;
+  return 0;
+}
+
+static int group_sessions(struct postgresql_server *server) {
+  const struct postgresql_stats *stats = &server->stats;
+  if (server->selected_size < stats->sessions.len) {
+    const struct pool_session **larger =
+        realloc(server->selected, stats->sessions.len * sizeof(*larger));
+    if (larger == NULL) {
+      return -ENOMEM;
+    }
+    server->selected = larger;
+    server->selected_size = stats->sessions.len;
+  }
+  return session_groups_build(&server->groups, stats->sessions.items,
+                              stats->sessions.len, stats->own_pid,
+                              stats->now_us);
+}
+
+static int query_sessions(void *context, struct pg_connection *connection,
+                          int64_t deadline_ms, struct error *error) {
+  struct postgresql_server *server = context;
+  int code = update_query(server, pg_connection_session(connection), error);
+  if (code == 0) {
+    code = pg_connection_query(connection, server->query, deadline_ms,
+                               &server->result, error);
+  }
+  if (code == 0) {
+    code = postgresql_stats_read(&server->stats, server->result.tables,
+                                 server->result.len, error);
+  }
+  if (code == 0 && group_sessions(server) != 0) {
+    code = error_set(error, -ENOMEM, "out of memory");
+  }
+  return code;
+}
+
+/* ---- a read: the pools ---- */
+
+static const char *database_of_pool(const struct postgresql_server *server,
+                                    const struct dbpool_pool_options *options) {
+  return options->endpoint.database != NULL ? options->endpoint.database
+                                            : server->database;
+}
+
+static const struct pool_session_ends *
+find_session_ends(const struct postgresql_stats *stats, const char *name) {
+  const struct postgresql_database *databases = stats->databases.items;
+  for (size_t i = 0; i < stats->databases.len; i++) {
+    if (strcmp(databases[i].name, name) == 0) {
+      return &databases[i].ends;
+    }
+  }
+  return NULL;
+}
+
+static void update_pool(struct postgresql_server *server,
+                        struct pool_monitor *monitor) {
+  const struct dbpool_pool_options *options = monitor->options;
+  const struct session_groups_filter filter = {
+      .database = database_of_pool(server, options),
+      .roles = &options->roles,
+      .applications = &options->applications,
+  };
+  struct pool_monitor_reading reading = {
+      .now_us = server->stats.now_us,
+      .sessions = server->selected,
+      .ends = find_session_ends(&server->stats, filter.database),
+      .query_s = (double)server->result.took_ns / 1e9,
+  };
+  reading.sessions_len = session_groups_select(
+      &server->groups, &filter, &reading.count, server->selected);
+  reading.headroom = postgresql_stats_headroom(&server->stats, &server->groups);
+  pool_monitor_update(monitor, &reading);
+}
+
+static void log_hidden_sessions(struct postgresql_server *server) {
+  int64_t hidden = session_groups_hidden(&server->groups);
+  if (hidden == 0 || server->has_logged_hidden) {
+    return;
+  }
+  server->has_logged_hidden = true;
+  const char *role = PQuser(pg_connection_session(server->target.connection));
+  char remedy[NAME_BYTES];
+  if (server->stats.untracked > 0) {
+    (void)snprintf(remedy, sizeof(remedy), "set track_activities = on");
+  } else if (server->version < VERSION_PG_MONITOR) {
+    (void)snprintf(remedy, sizeof(remedy),
+                   "before PostgreSQL 10 only a superuser sees it");
+  } else {
+    (void)snprintf(remedy, sizeof(remedy), "run: GRANT pg_monitor TO \"%s\"",
+                   role);
+  }
+  log_write(&server->sinks->log, LOG_LEVEL_WARNING,
+            "%s: the state of %" PRId64
+            " sessions is hidden from role \"%s\", so "
+            "fewer count as checked out; %s",
+            server->name, hidden, role, remedy);
+}
+
+void postgresql_server_read(struct postgresql_server *server,
+                            double interval_s) {
+  int code = poll_target_read(&server->target, (int64_t)(interval_s * 1000),
+                              query_sessions, server);
+  if (code == -EAGAIN) {
+    return; /* neither up nor down */
+  }
+  for (size_t i = 0; i < server->monitors_len; i++) {
+    if (code == 0) {
+      update_pool(server, &server->monitors[i]);
+    } else {
+      pool_monitor_fail(&server->monitors[i], code == -EUSERS);
+    }
+  }
+  if (code == 0) {
+    log_hidden_sessions(server);
+  }
+  pg_connection_result_fini(&server->result);
 }

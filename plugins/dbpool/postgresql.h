@@ -1,41 +1,62 @@
 /* SPDX-License-Identifier: MIT */
-/* postgresql: what to ask a PostgreSQL server, 9.6 to 18, and what its answer
- * means. Pure: text out, rows in. */
+/* postgresql: one PostgreSQL server, 9.6 to 18, with the pools that are watched
+ * on it: one session and one query a read for all of them. */
 #ifndef DBPOOL_POSTGRESQL_H
 #define DBPOOL_POSTGRESQL_H
 
 #include <libpq-fe.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/error.h"
-#include "dbpool/session.h"
+#include "dbpool/options.h"
+#include "dbpool/pg_rows.h"
+#include "dbpool/pool.h"
+#include "dbpool/session_groups.h"
 
-#define POSTGRESQL_VERSION_MIN 90600
-#define POSTGRESQL_VERSION_MONITOR 100000 /* has the role pg_monitor */
+/* ---- reading a server ---- */
+
+struct postgresql_server;
+
+/* pools: of one server (see dbpool_is_same_server()), at least one; they and
+ * the sinks are borrowed for as long as the server lives. Does not connect.
+ * Returns NULL when memory is short. */
+struct postgresql_server *
+postgresql_server_new(const struct dbpool_pool_options *const *pools,
+                      size_t pools_len, const struct dbpool_sinks *sinks);
+
+/* Queries the server and sends the values of each pool. Waits as long as
+ * poll_target_read(); what takes longer is sent at a later read. interval_s:
+ * from read to read. One thread at a time. */
+void postgresql_server_read(struct postgresql_server *server,
+                            double interval_s);
+
+/* Ends the session; waits at most until deadline_ms (monotonic) for one that is
+ * being opened. Accepts NULL. */
+void postgresql_server_free(struct postgresql_server *server,
+                            int64_t deadline_ms);
+
+/* ---- the query (pure: text out) ---- */
 
 /* Settings of our session, for libpq's keyword "options": it can neither change
- * anything nor hang around. They are not SET statements, because those would
- * stay behind in the session of somebody else if a pooler stood in between.
- * timeout_ms: for each statement. Writes at most BYTES with the NUL. */
-void postgresql_write_options(char *text, size_t bytes, int64_t timeout_ms);
+ * anything nor last. They are not SET statements, because with a pooler in
+ * between those would stay in somebody else's session. timeout_ms: for each
+ * statement. Writes at most BYTES with the NUL. */
+void postgresql_write_settings(char *text, size_t bytes, int64_t timeout_ms);
 
-/* The question of each read: one query text of four statements (settings,
- * sessions, databases, roles with a limit). quiet_s: the last statement of
- * sessions that rest longer than that is asked for, too.
- * Returns 0, or -ENOTSUP for a version (as of PQserverVersion()) that is too
- * old. */
-int postgresql_write_question(char *text, size_t bytes, int version,
-                              int64_t quiet_s, struct error *error);
+/* The query of each read: four statements (settings, sessions, databases, roles
+ * with a limit). quiet_s: the last statement is included for sessions that have
+ * been idle for longer.
+ * Returns 0, or -ENOTSUP if the version (of PQserverVersion()) is too old. */
+int postgresql_write_query(char *text, size_t bytes, int version,
+                           int64_t quiet_s, struct error *error);
+
+/* ---- its result (pure: rows in) ---- */
 
 struct postgresql_database {
   const char *name;
   int64_t connection_limit; /* -1: none */
-  /* Sessions that ended badly since the statistics began; -1: not told
-   * (before 14). Abandoned: the client was gone; fatal: an error; killed: by
-   * an administrator. */
-  int64_t abandoned, fatal, killed;
+  struct pool_session_ends ends;
 };
 
 struct postgresql_role {
@@ -43,26 +64,29 @@ struct postgresql_role {
   int64_t connection_limit;
 };
 
-/* One answer. Strings are borrowed from the results. All zero is empty. */
-struct postgresql_view {
-  int64_t now_us;           /* the server's clock */
-  int64_t connection_limit; /* for ordinary roles, server wide */
-  int64_t own_pid;          /* of the session that asked */
-  int64_t untracked;        /* sessions that switched track_activities off */
-  struct session *sessions; /* of clients, our own among them */
-  size_t sessions_len, sessions_size;
-  struct postgresql_database *databases;
-  size_t databases_len, databases_size;
-  struct postgresql_role *roles;
-  size_t roles_len, roles_size;
+/* One result. Strings are borrowed from its tables. All zero is empty. */
+struct postgresql_stats {
+  int64_t now_us;                 /* the server's clock */
+  int64_t connection_limit;       /* for ordinary roles, on the whole server */
+  int64_t own_pid;                /* of our own session */
+  int64_t untracked;              /* sessions with track_activities off */
+  struct pg_rows_array sessions;  /* struct pool_session, our own among them */
+  struct pg_rows_array databases; /* struct postgresql_database */
+  struct pg_rows_array roles;     /* struct postgresql_role */
 };
 
-/* Reads the four results of a question. view: its arrays are used again.
- * Returns 0; -EPROTO when the results are not what was asked for; -ENOMEM. */
-int postgresql_parse(PGresult *const *results, size_t len,
-                     struct postgresql_view *view, struct error *error);
+/* Reads the four tables of a query's result. stats: its arrays are reused.
+ * Returns 0; -EPROTO when the tables are not what was asked for; -ENOMEM. */
+int postgresql_stats_read(struct postgresql_stats *stats,
+                          PGresult *const *tables, size_t len,
+                          struct error *error);
 
-/* Frees the arrays and zeroes the view. Accepts NULL. */
-void postgresql_view_fini(struct postgresql_view *view);
+/* How many more sessions the limits of the server leave the selected pool. */
+struct pool_headroom
+postgresql_stats_headroom(const struct postgresql_stats *stats,
+                          const struct session_groups *groups);
+
+/* Frees the arrays and zeroes the struct. Accepts NULL. */
+void postgresql_stats_fini(struct postgresql_stats *stats);
 
 #endif

@@ -12,34 +12,35 @@
 
 #include "core/clock.h"
 #include "dbpool/postgresql.h"
-#include "dbpool/server.h"
 
 #define POOLS 50
 #define READS_MAX 1000
-#define QUESTION_BYTES 2048
+#define QUERY_BYTES 2048
 
 static int64_t samples_put;
 
-static void put(void *context, const struct sample *sample) {
+static void count_sample(void *context, const struct sample *sample) {
   (void)context;
   (void)sample;
   samples_put++;
 }
 
-static void tell(void *context, const struct notification *notification) {
+static void ignore_notification(void *context,
+                                const struct notification *notification) {
   (void)context;
   (void)notification;
 }
 
-static void say(void *context, enum log_level level, const char *line) {
+static void print_line(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)fprintf(stderr, "%s\n", line);
 }
 
-static const struct outlets outlets = {.samples = {.put = put},
-                                       .notifications = {.put = tell},
-                                       .report = {.write = say}};
+static const struct dbpool_sinks sinks = {
+    .samples = {.put = count_sample},
+    .notifications = {.put = ignore_notification},
+    .log = {.write = print_line}};
 
 /* Options own their texts, so these are not constant. */
 static char label[] = "bench";
@@ -50,9 +51,9 @@ static char *every[] = {all};
 static char applications[POOLS][16];
 static char *each[POOLS];
 
-static struct pool_options options_of(char *host, int64_t port,
-                                      char **pattern) {
-  return (struct pool_options){
+static struct dbpool_pool_options options_of(char *host, int64_t port,
+                                             char **pattern) {
+  return (struct dbpool_pool_options){
       .head = {.label = label},
       .endpoint = {.host = host,
                    .port = port,
@@ -75,16 +76,16 @@ static double cpu_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static double read_ms(struct server *server) {
+static double read_ms(struct postgresql_server *server) {
   int64_t start_ns = clock_monotonic_ns();
-  server_read(server, 10);
+  postgresql_server_read(server, 10);
   return (double)(clock_monotonic_ns() - start_ns) / 1e6;
 }
 
-static double query_ms(PGconn *session, const char *question) {
+static double query_ms(PGconn *session, const char *query_text) {
   int64_t start_ns = clock_monotonic_ns();
   PGresult *result;
-  if (PQsendQuery(session, question) == 0) {
+  if (PQsendQuery(session, query_text) == 0) {
     (void)fprintf(stderr, "%s", PQerrorMessage(session));
   }
   while ((result = PQgetResult(session)) != NULL) {
@@ -104,8 +105,9 @@ static double median(double *figures, size_t len) {
   return figures[len / 2];
 }
 
-static void measure(struct server *one, struct server *many, PGconn *session,
-                    const char *question, size_t reads) {
+static void measure(struct postgresql_server *one,
+                    struct postgresql_server *many, PGconn *session,
+                    const char *query_text, size_t reads) {
   static double ones[READS_MAX];
   static double fifties[READS_MAX];
   static double bare[READS_MAX];
@@ -115,7 +117,7 @@ static void measure(struct server *one, struct server *many, PGconn *session,
     ones[i] = read_ms(one);
     cpu[i] = cpu_ms() - before_ms;
     fifties[i] = read_ms(many);
-    bare[i] = query_ms(session, question);
+    bare[i] = query_ms(session, query_text);
   }
   (void)printf("%.4f %.4f %.4f %.4f\n", median(ones, reads),
                median(fifties, reads), median(bare, reads), median(cpu, reads));
@@ -128,26 +130,26 @@ int main(int argc, char **argv) {
   }
   int64_t port = strtoll(argv[2], NULL, 10);
   size_t reads = (size_t)strtoul(argv[3], NULL, 10);
-  struct pool_options options = options_of(argv[1], port, every);
-  struct pool_options fifty[POOLS];
-  const struct pool_options *pools[POOLS];
+  struct dbpool_pool_options options = options_of(argv[1], port, every);
+  struct dbpool_pool_options fifty[POOLS];
+  const struct dbpool_pool_options *pools[POOLS];
   for (size_t i = 0; i < POOLS; i++) {
     (void)snprintf(applications[i], sizeof(applications[i]), "bench-%zu", i);
     each[i] = applications[i];
     fifty[i] = options_of(argv[1], port, &each[i]);
     pools[i] = &fifty[i];
   }
-  struct server *one =
-      server_new(&(const struct pool_options *){&options}, 1, &outlets);
-  struct server *many = server_new(pools, POOLS, &outlets);
+  struct postgresql_server *one = postgresql_server_new(
+      &(const struct dbpool_pool_options *){&options}, 1, &sinks);
+  struct postgresql_server *many = postgresql_server_new(pools, POOLS, &sinks);
   PGconn *session =
       PQsetdbLogin(argv[1], argv[2], NULL, NULL, "postgres", "postgres", NULL);
-  char question[QUESTION_BYTES];
+  char query_text[QUERY_BYTES];
   bool is_ready =
       one != NULL && many != NULL && reads > 0 && reads <= READS_MAX &&
       PQstatus(session) == CONNECTION_OK &&
-      postgresql_write_question(question, sizeof(question),
-                                PQserverVersion(session), 300, NULL) == 0;
+      postgresql_write_query(query_text, sizeof(query_text),
+                             PQserverVersion(session), 300, NULL) == 0;
   if (is_ready) {
     (void)read_ms(one); /* connects */
     (void)read_ms(many);
@@ -156,10 +158,10 @@ int main(int argc, char **argv) {
     is_ready = samples_put > 2; /* up, and more */
   }
   if (is_ready) {
-    measure(one, many, session, question, reads);
+    measure(one, many, session, query_text, reads);
   }
-  server_free(one, 0);
-  server_free(many, 0);
+  postgresql_server_free(one, 0);
+  postgresql_server_free(many, 0);
   PQfinish(session);
   return is_ready ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_dbpool: any rows as the answers of PostgreSQL and of PgBouncer, through
- * all that is concluded from them.
+/* fuzz_dbpool: any rows as the answers of PostgreSQL and of PgBouncer, and all
+ * conclusions from them.
  *
  * The input holds four tables, separated by 0x1d; lines are rows, the first
  * one names the columns; '|' separates fields, "\N" is NULL. */
@@ -12,11 +12,10 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "dbpool/headroom.h"
-#include "dbpool/members.h"
-#include "dbpool/monitor.h"
 #include "dbpool/pgbouncer.h"
+#include "dbpool/pool_monitor.h"
 #include "dbpool/postgresql.h"
+#include "dbpool/session_groups.h"
 #include "text.h"
 
 #define TABLES 4
@@ -56,81 +55,85 @@ static PGresult *read_table(char *table) {
 
 /* ---- results -> values ---- */
 
-static void put(void *context, const struct sample *sample) {
+static void ignore_sample(void *context, const struct sample *sample) {
   (void)context;
   (void)sample;
 }
 
-static void tell(void *context, const struct notification *notification) {
+static void check_notification(void *context,
+                               const struct notification *notification) {
   (void)context;
   for (const char *c = notification->message; *c != '\0'; c++) {
     if ((unsigned char)*c < ' ') {
-      abort(); /* a control character has got through */
+      abort(); /* a control character that was not escaped */
     }
   }
 }
 
-static const struct outlets outlets = {.samples = {.put = put},
-                                       .notifications = {.put = tell}};
-
-static bool matches(void *context, size_t pool, const struct session *session) {
-  (void)context;
-  return (session->application[0] & 1) == (char)pool;
-}
+static const struct dbpool_sinks sinks = {
+    .samples = {.put = ignore_sample},
+    .notifications = {.put = check_notification}};
 
 static char label[] = "fuzz";
-static char words[] = "1";
+static char one[] = "1";
+static char pattern[] = "*[!a-m]";
+static char *patterns[] = {pattern};
 
-static struct pool_options options_of(size_t pool) {
-  return (struct pool_options){.head = {.label = label},
-                               .size = 2,
-                               .max_overflow = pool == 0 ? 3 : -1,
-                               .recycle_s = 60,
-                               .processes = words,
-                               .leak_after_s = 1,
-                               .order = POOL_ORDER_FIFO,
-                               .forecast_window_s = 60,
-                               .suspects_per_minute = 5};
+/* Pool 0 has every application, pool 1 those of a pattern. */
+static struct dbpool_pool_options options_of(size_t pool) {
+  return (struct dbpool_pool_options){.head = {.label = label},
+                                      .applications = {patterns, pool},
+                                      .size = 2,
+                                      .max_overflow = pool == 0 ? 3 : -1,
+                                      .recycle_s = 60,
+                                      .processes = one,
+                                      .leak_after_s = 1,
+                                      .order = DBPOOL_ORDER_FIFO,
+                                      .forecast_window_s = 60,
+                                      .leak_notifications_per_minute = 5};
 }
 
-static void watch(const struct postgresql_view *view) {
-  struct members members = {.pools_len = 2, .matches = matches};
-  struct pool_options options[2];
-  struct monitor monitors[2];
+static void update_pool(struct pool_monitor *monitor,
+                        const struct postgresql_stats *stats,
+                        struct session_groups *groups, int64_t now_us) {
+  const struct pool_session *first = stats->sessions.items;
+  const struct postgresql_database *databases = stats->databases.items;
+  const struct pool_session *selected[ROWS_MAX];
+  const struct session_groups_filter filter = {
+      .database = stats->sessions.len > 0 ? first->database : "",
+      .roles = &monitor->options->roles,
+      .applications = &monitor->options->applications};
+  struct pool_monitor_reading reading = {
+      .now_us = now_us,
+      .sessions = selected,
+      .ends = stats->databases.len > 0 ? &databases->ends : NULL,
+      .query_s = 0.001};
+  reading.sessions_len =
+      session_groups_select(groups, &filter, &reading.count, selected);
+  reading.headroom = postgresql_stats_headroom(stats, groups);
+  pool_monitor_update(monitor, &reading);
+}
+
+static void read_pools(const struct postgresql_stats *stats) {
+  struct session_groups groups = {{0}};
+  struct dbpool_pool_options options[2];
+  struct pool_monitor monitors[2];
   for (size_t i = 0; i < 2; i++) {
     options[i] = options_of(i);
-    monitor_init(&monitors[i], &options[i], &outlets);
+    pool_monitor_init(&monitors[i], &options[i], &sinks);
   }
   for (int round = 0; round < 3; round++) {
-    members_begin(&members);
+    int64_t now_us = stats->now_us / (3 - round);
+    (void)session_groups_build(&groups, stats->sessions.items,
+                               stats->sessions.len, stats->own_pid, now_us);
     for (size_t i = 0; i < 2; i++) {
-      monitor_begin(&monitors[i], view->now_us / (3 - round));
-    }
-    for (size_t i = 0; i < view->sessions_len; i++) {
-      struct member_group *group = members_add(&members, &view->sessions[i]);
-      if (group != NULL) {
-        pool_count_add(&group->count, &view->sessions[i], view->now_us);
-      }
-      for (size_t j = 0; group != NULL && j < group->pools_len; j++) {
-        (void)monitor_add(&monitors[group->pools[j]], &view->sessions[i]);
-      }
-    }
-    for (size_t i = 0; i < members.slots_len; i++) {
-      const struct member_group *group = members.slots[i];
-      for (size_t j = 0; group != NULL && j < group->pools_len; j++) {
-        monitor_count(&monitors[group->pools[j]], &group->count);
-      }
-    }
-    for (size_t i = 0; i < 2; i++) {
-      const struct headroom headroom = headroom_find(view, &members, i);
-      monitor_finish(&monitors[i], &headroom,
-                     view->databases_len > 0 ? view->databases : NULL, 0.001);
+      update_pool(&monitors[i], stats, &groups, now_us);
     }
   }
   for (size_t i = 0; i < 2; i++) {
-    monitor_fini(&monitors[i]);
+    pool_monitor_fini(&monitors[i]);
   }
-  members_fini(&members);
+  session_groups_fini(&groups);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -142,14 +145,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *table = strsep(&rest, "\x1d");
     results[i] = read_table(table == NULL ? none : table);
   }
-  struct postgresql_view view = {0};
-  struct pgbouncer_view bouncer = {0};
-  if (postgresql_parse(results, TABLES, &view, NULL) == 0) {
-    watch(&view);
+  struct postgresql_stats server = {0};
+  struct pgbouncer_stats pgbouncer = {0};
+  if (postgresql_stats_read(&server, results, TABLES, NULL) == 0) {
+    read_pools(&server);
   }
-  (void)pgbouncer_parse(results, &bouncer, NULL);
-  postgresql_view_fini(&view);
-  pgbouncer_view_fini(&bouncer);
+  (void)pgbouncer_stats_read(&pgbouncer, results, NULL);
+  postgresql_stats_fini(&server);
+  pgbouncer_stats_fini(&pgbouncer);
   for (size_t i = 0; i < TABLES; i++) {
     PQclear(results[i]);
   }

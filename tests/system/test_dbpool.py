@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""dbpool: SQLAlchemy's own pool on a real PostgreSQL, and what is said of it."""
+"""dbpool: SQLAlchemy's own pool on a real PostgreSQL, and the values and notifications about it."""
 import os
 import subprocess
 import tempfile
@@ -84,22 +84,22 @@ def test_a_failed_transaction_is_one(collectd, postgresql, application):
     collectd.expect(lambda: connections(collectd, "leaked") == 1)
 
 
-def test_a_suspect_is_named_and_acquitted(collectd, postgresql, application):
+def test_a_leak_is_notified_and_cleared(collectd, postgresql, application):
     collectd.load("dbpool", pool(postgresql, LeakAfter=1)).start()
     application.work(1, "SELECT 'forgotten\n\x1b[2J'")
     pid = application.held[0].connection.get_backend_pid()
-    told = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="WARNING"))
-    assert (told[0]["plugin_instance"], told[0]["type_instance"]) == ("trading", "leaked")
-    assert f'process {pid} of "trading-api" on a local socket looks leaked' in told[0]["message"]
-    assert r"last: SELECT 'forgotten\n\x1b[2J'" in told[0]["message"]
+    sent = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="WARNING"))
+    assert (sent[0]["plugin_instance"], sent[0]["type_instance"]) == ("trading", "leaked")
+    assert f'process {pid} of "trading-api" on a local socket looks leaked' in sent[0]["message"]
+    assert r"last: SELECT 'forgotten\n\x1b[2J'" in sent[0]["message"]
     application.rest()
-    told = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="OKAY"))
-    assert f"process {pid} is no longer a suspect" in told[0]["message"]
+    sent = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="OKAY"))
+    assert f"process {pid} no longer looks leaked" in sent[0]["message"]
     assert len(collectd.notifications(plugin="dbpool")) == 2
 
 
-def test_a_connection_that_is_held_in_silence(collectd, postgresql):
-    """No transaction, no statement: only its turn that never comes gives it away."""
+def test_a_connection_that_is_held_without_activity(collectd, postgresql):
+    """No transaction, no statement: it is found because others are reused before it."""
     application = Application(postgresql, pool_size=4, max_overflow=0)
     collectd.load("dbpool", pool(postgresql, PoolSize=4, MaxOverflow=0, LeakAfter=1,
                                  PoolOrder='"fifo"')).start()
@@ -114,14 +114,14 @@ def test_a_connection_that_is_held_in_silence(collectd, postgresql):
         application.rest()
         return connections(collectd, "leaked") == 1
     collectd.expect(is_found)
-    told = collectd.notifications(plugin="dbpool")[0]["message"]
-    assert f"process {silent.connection.get_backend_pid()} of" in told
-    assert "held in silence" in told
+    sent = collectd.notifications(plugin="dbpool")[0]["message"]
+    assert f"process {silent.connection.get_backend_pid()} of" in sent
+    assert "held without activity" in sent
     silent.close()
     application.close()
 
 
-def test_connections_that_rest_beyond_what_the_pool_keeps(collectd, postgresql):
+def test_connections_that_are_idle_beyond_the_pool_size(collectd, postgresql):
     application = Application(postgresql, pool_size=2)
     collectd.load("dbpool", pool(postgresql, PoolSize=2, LeakAfter=1)).start()
     application.work(5, "COMMIT")
@@ -188,8 +188,8 @@ def test_several_pools_share_one_session(collectd, postgresql, application):
 def test_sessions_that_are_not_tracked(collectd, postgresql, application):
     application.work(1, "SET track_activities = off")
     collectd.load("dbpool", pool(postgresql)).start()
-    told = collectd.expect(lambda: collectd.log_lines("state of 1 sessions is hidden"))
-    assert "set track_activities = on" in told[0]
+    lines = collectd.expect(lambda: collectd.log_lines("state of 1 sessions is hidden"))
+    assert "set track_activities = on" in lines[0]
     collectd.expect(lambda: connections(collectd, "hidden") == 1)
 
 
@@ -217,14 +217,14 @@ def test_processes_are_counted(collectd, postgresql, place):
     collectd.expect(lambda: connections(collectd, "capacity") == 30)
 
 
-def test_exhaustion_is_foretold(collectd, postgresql, application):
+def test_exhaustion_is_predicted(collectd, postgresql, application):
     collectd.load("dbpool", pool(postgresql, ForecastWindow=2)).start()
 
-    def is_foretold():
+    def is_predicted():
         if len(application.held) < 25:
             application.work(1)
         return collectd.value(f"{POOL}/duration-until_exhausted") > 0
-    collectd.expect(is_foretold)
+    collectd.expect(is_predicted)
 
 
 def test_sessions_of_others_do_not_count(collectd, postgresql, application):
@@ -243,9 +243,9 @@ def test_the_applications_log_contradicts(collectd, postgresql):
         collectd.put_notification("failure", "exhausted", plugin="session_log",
                                   plugin_instance=name, type="total_sessions",
                                   type_instance="timed_out", meta=meta)
-    told = collectd.expect(lambda: collectd.log_lines("log contradicts"))
-    assert len(told) == 1
-    assert "PoolSize is 10 here and 5 there; correct the <Pool>" in told[0]
+    lines = collectd.expect(lambda: collectd.log_lines("log contradicts"))
+    assert len(lines) == 1
+    assert "PoolSize is 10 here and 5 there; correct the <Pool>" in lines[0]
 
 
 # Configuration.
@@ -260,8 +260,8 @@ def test_the_applications_log_contradicts(collectd, postgresql):
 def test_bad_configuration_is_refused(collectd, directory, options, reason):
     nowhere = types.SimpleNamespace(socket_directory=directory, tcp_port=5432)
     log = collectd.load("dbpool", pool(nowhere, **options)).refuses_to_start()
-    told = [line for line in log if "dbpool: " in line]
-    assert len(told) == 1
-    assert '<Pool "trading">' in told[0]
-    assert reason in told[0]
+    lines = [line for line in log if "dbpool: " in line]
+    assert len(lines) == 1
+    assert '<Pool "trading">' in lines[0]
+    assert reason in lines[0]
     assert "secret" not in "\n".join(log)

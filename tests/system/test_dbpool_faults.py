@@ -218,7 +218,7 @@ def test_a_network_that_is_cut(collectd, postgresql):
 
 
 class NameServer:
-    """Answers no question until it is told to; then each with one address."""
+    """Answers no query while is_slow is set; then each with one address."""
 
     def __init__(self, address="127.213.0.53"):
         self.address = address

@@ -111,11 +111,11 @@ static bool can_match_instance(const struct unmatched_rules_input *input,
   if (strcmp(entry->plugin, "dbpool") == 0) {
     /* As installed, the plugin has no block yet: any label may follow. */
     return input->dbpool == NULL ||
-           input->dbpool->pools.len + input->dbpool->bouncers.len == 0 ||
+           input->dbpool->pools.len + input->dbpool->pgbouncers.len == 0 ||
            can_match_label(part, "dbpool", &input->dbpool->pools,
-                           sizeof(struct pool_options)) ||
-           can_match_label(part, "dbpool", &input->dbpool->bouncers,
-                           sizeof(struct bouncer_options));
+                           sizeof(struct dbpool_pool_options)) ||
+           can_match_label(part, "dbpool", &input->dbpool->pgbouncers,
+                           sizeof(struct dbpool_pgbouncer_options));
   }
   return input->session_log == NULL || input->session_log->logs.len == 0 ||
          can_match_label(part, "session_log", &input->session_log->logs,

@@ -7,9 +7,10 @@
 #include "dbpool/forecast.h"
 
 #define SECOND INT64_C(1000000)
-#define WINDOW (720 * SECOND) /* a part is a minute */
+#define WINDOW (720 * SECOND) /* a slot is a minute */
 
-static struct forecast feed(int64_t seconds, double (*value)(int64_t second)) {
+static struct forecast forecast_of(int64_t seconds,
+                                   double (*value)(int64_t second)) {
   struct forecast forecast = {.window_us = WINDOW};
   for (int64_t second = 0; second <= seconds; second += 10) {
     forecast_add(&forecast, (1000 + second) * SECOND, value(second));
@@ -29,34 +30,34 @@ static double leaking(int64_t second) {
 
 static double falling(int64_t second) { return 30 - (double)second / 60; }
 
-static void foretells_a_leak(void **state) {
+static void predicts_exhaustion_by_a_leak(void **state) {
   (void)state;
-  struct forecast forecast = feed(600, leaking);
-  /* One a minute from 10 on: 30 are held after twenty minutes more. */
+  struct forecast forecast = forecast_of(600, leaking);
+  /* One a minute from 10 on: 30 are held in another twenty minutes. */
   assert_true(fabs(forecast_left_s(&forecast, 30) - 1200) < 1);
   assert_true(forecast_left_s(&forecast, 10) <= 0);
-  forecast = feed(7200, leaking); /* the window slides */
+  forecast = forecast_of(7200, leaking); /* the window slides */
   assert_true(fabs(forecast_left_s(&forecast, 130) - 600) < 1);
 }
 
 /* Half a connection in the whole window: noise. */
 static double creeping(int64_t second) { return (double)second / 1440; }
 
-static void is_silent_without_a_trend(void **state) {
+static void predicts_nothing_without_a_trend(void **state) {
   (void)state;
-  struct forecast forecast = feed(3600, level);
+  struct forecast forecast = forecast_of(3600, level);
   assert_true(isnan(forecast_left_s(&forecast, 30)));
-  forecast = feed(3600, creeping);
+  forecast = forecast_of(3600, creeping);
   assert_true(isnan(forecast_left_s(&forecast, 30)));
-  forecast = feed(600, falling);
+  forecast = forecast_of(600, falling);
   assert_true(isnan(forecast_left_s(&forecast, 30)));
-  forecast = feed(230, leaking); /* three whole parts */
+  forecast = forecast_of(230, leaking); /* three closed slots */
   assert_true(isnan(forecast_left_s(&forecast, 30)));
-  forecast = feed(250, leaking);
+  forecast = forecast_of(250, leaking);
   assert_true(forecast_left_s(&forecast, 30) > 0);
 }
 
-static void takes_rare_readings(void **state) {
+static void accepts_rare_readings(void **state) {
   (void)state;
   struct forecast forecast = {.window_us = WINDOW};
   for (int64_t second = 0; second <= 1440; second += 144) {
@@ -67,19 +68,19 @@ static void takes_rare_readings(void **state) {
 
 static void starts_afresh_after_a_gap(void **state) {
   (void)state;
-  struct forecast forecast = feed(600, leaking);
+  struct forecast forecast = forecast_of(600, leaking);
   forecast_add(&forecast, 2000 * SECOND, 20);
   assert_true(isnan(forecast_left_s(&forecast, 30)));
-  forecast = feed(600, leaking);
+  forecast = forecast_of(600, leaking);
   forecast_add(&forecast, 900 * SECOND, 20); /* the clock was set back */
   assert_true(isnan(forecast_left_s(&forecast, 30)));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(foretells_a_leak),
-      cmocka_unit_test(is_silent_without_a_trend),
-      cmocka_unit_test(takes_rare_readings),
+      cmocka_unit_test(predicts_exhaustion_by_a_leak),
+      cmocka_unit_test(predicts_nothing_without_a_trend),
+      cmocka_unit_test(accepts_rare_readings),
       cmocka_unit_test(starts_afresh_after_a_gap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

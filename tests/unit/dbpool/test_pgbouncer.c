@@ -85,7 +85,7 @@ static void refill_rows(PGresult **results, enum pgbouncer_command command,
   results[command] = refill(results[command], rows);
 }
 
-static void answer(const char *path, PGresult **results) {
+static void answer_commands(const char *path, PGresult **results) {
   captured_read(path, results, PGBOUNCER_COMMANDS);
   refill_rows(results, PGBOUNCER_POOLS,
               (const struct field *[]){console_pool, trading_pool, other_pool,
@@ -105,19 +105,21 @@ static void clear(PGresult **results) {
 
 static void reads_every_release(void **state) {
   (void)state;
-  struct pgbouncer_view view = {0};
+  struct pgbouncer_stats stats = {0};
   glob_t found = captured_find("pgbouncer-*");
   for (size_t i = 0; i < found.gl_pathc; i++) {
     PGresult *results[PGBOUNCER_COMMANDS];
     struct error error = {{0}};
-    answer(found.gl_pathv[i], results);
-    bool has_cancels = /* from 1.18 on */
+    answer_commands(found.gl_pathv[i], results);
+    bool has_cancels = /* since 1.18 */
         PQfnumber(results[PGBOUNCER_POOLS], "sv_being_canceled") >= 0;
-    assert_int_equal(pgbouncer_parse(results, &view, &error), 0);
-    assert_int_equal(view.clients, 13);
-    assert_int_equal(view.clients_limit, 100);
-    assert_int_equal(view.pools_len, 3);
-    const struct pgbouncer_pool *pool = &view.pools[0];
+    assert_int_equal(pgbouncer_stats_read(&stats, results, &error), 0);
+    assert_int_equal(stats.clients, 13);
+    assert_int_equal(stats.clients_limit, 100);
+    assert_int_equal(stats.pools.len, 3);
+    const struct pgbouncer_pool *pools = stats.pools.items;
+    const struct pgbouncer_database *databases = stats.databases.items;
+    const struct pgbouncer_pool *pool = &pools[0];
     assert_string_equal(pool->database, "trading");
     assert_string_equal(pool->user, "app");
     assert_int_equal(pool->active, 12);
@@ -128,20 +130,20 @@ static void reads_every_release(void **state) {
     assert_int_equal(pool->oldest_wait_us, 2500000);
     assert_int_equal(pool->size, 20);
     assert_int_equal(pool->capacity, 25);
-    assert_int_equal(view.pools[1].capacity, 10); /* the database's limit */
-    assert_int_equal(view.pools[2].capacity, -1); /* its database is gone */
-    assert_int_equal(view.databases_len, 2);
-    assert_string_equal(view.databases[1].name, "trading");
-    assert_int_equal(view.databases[1].wait_us, INT64_C(123456789012));
-    assert_int_equal(view.databases[0].wait_us, -1);
+    assert_int_equal(pools[1].capacity, 10); /* the database's limit */
+    assert_int_equal(pools[2].capacity, -1); /* its database is gone */
+    assert_int_equal(stats.databases.len, 2);
+    assert_string_equal(databases[1].name, "trading");
+    assert_int_equal(databases[1].wait_us, INT64_C(123456789012));
+    assert_int_equal(databases[0].wait_us, -1);
     clear(results);
   }
   globfree(&found);
-  pgbouncer_view_fini(&view);
-  pgbouncer_view_fini(NULL);
+  pgbouncer_stats_fini(&stats);
+  pgbouncer_stats_fini(NULL);
 }
 
-/* pool_size 0 is "no limit" from 1.24 on. */
+/* pool_size 0 means "no limit" since 1.24. */
 static void knows_pools_without_a_limit(void **state) {
   (void)state;
   static const struct field unlimited[] = {
@@ -149,37 +151,38 @@ static void knows_pools_without_a_limit(void **state) {
   static const struct field capped[] = {
       {"name", "billing"}, {"pool_size", "0"}, {"max_connections", "40"}, {0}};
   PGresult *results[PGBOUNCER_COMMANDS];
-  struct pgbouncer_view view = {0};
+  struct pgbouncer_stats stats = {0};
   struct error error = {{0}};
   glob_t found = captured_find("pgbouncer-1.24");
-  answer(found.gl_pathv[0], results);
+  answer_commands(found.gl_pathv[0], results);
   globfree(&found);
   refill_rows(results, PGBOUNCER_DATABASES,
               (const struct field *[]){unlimited, capped, NULL});
-  assert_int_equal(pgbouncer_parse(results, &view, &error), 0);
-  assert_int_equal(view.pools[0].size, -1);
-  assert_int_equal(view.pools[0].capacity, -1);
-  assert_int_equal(view.pools[1].capacity, 40);
+  assert_int_equal(pgbouncer_stats_read(&stats, results, &error), 0);
+  const struct pgbouncer_pool *pools = stats.pools.items;
+  assert_int_equal(pools[0].size, -1);
+  assert_int_equal(pools[0].capacity, -1);
+  assert_int_equal(pools[1].capacity, 40);
   clear(results);
-  pgbouncer_view_fini(&view);
+  pgbouncer_stats_fini(&stats);
 }
 
 static void refuses_what_is_no_console(void **state) {
   (void)state;
   PGresult *results[PGBOUNCER_COMMANDS];
-  struct pgbouncer_view view = {0};
+  struct pgbouncer_stats stats = {0};
   struct error error = {{0}};
   glob_t found = captured_find("pgbouncer-1.12");
-  answer(found.gl_pathv[0], results);
+  answer_commands(found.gl_pathv[0], results);
   globfree(&found);
   PGresult *pools = results[PGBOUNCER_POOLS];
   results[PGBOUNCER_POOLS] = results[PGBOUNCER_CONFIG];
-  assert_int_equal(pgbouncer_parse(results, &view, &error), -EPROTO);
+  assert_int_equal(pgbouncer_stats_read(&stats, results, &error), -EPROTO);
   assert_string_equal(error.text,
                       "SHOW POOLS lacks columns that every PgBouncer has");
   results[PGBOUNCER_POOLS] = pools;
   clear(results);
-  pgbouncer_view_fini(&view);
+  pgbouncer_stats_fini(&stats);
 }
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool: what is concluded from the states of a pool's sessions. */
+/* pool: conclusions from the states of a pool's sessions. */
 #include "unit.h"
 
 #include <math.h>
@@ -13,9 +13,9 @@ struct states {
   int64_t active, idle, in_transaction, aborted, hidden;
 };
 
-static void add(struct pool_count *count, enum session_state state,
-                int64_t len) {
-  const struct session session = {.state = state};
+static void add_sessions(struct pool_count *count,
+                         enum pool_session_state state, int64_t len) {
+  const struct pool_session session = {.state = state};
   for (int64_t i = 0; i < len; i++) {
     pool_count_add(count, &session, NOW);
   }
@@ -23,11 +23,11 @@ static void add(struct pool_count *count, enum session_state state,
 
 static struct pool_count count_of(const struct states *states) {
   struct pool_count count = {0};
-  add(&count, SESSION_ACTIVE, states->active);
-  add(&count, SESSION_IDLE, states->idle);
-  add(&count, SESSION_IN_TRANSACTION, states->in_transaction);
-  add(&count, SESSION_ABORTED, states->aborted);
-  add(&count, SESSION_HIDDEN, states->hidden);
+  add_sessions(&count, POOL_SESSION_ACTIVE, states->active);
+  add_sessions(&count, POOL_SESSION_IDLE, states->idle);
+  add_sessions(&count, POOL_SESSION_IN_TRANSACTION, states->in_transaction);
+  add_sessions(&count, POOL_SESSION_ABORTED, states->aborted);
+  add_sessions(&count, POOL_SESSION_HIDDEN, states->hidden);
   return count;
 }
 
@@ -36,106 +36,136 @@ static void bounds_what_is_checked_out(void **state) {
   static const struct {
     const char *what;
     struct states states;
-    struct pool_shape shape;
+    struct pool_config config;
     int64_t checked_out, ready, capacity;
     double percent;
+    bool exceeds_capacity;
   } cases[] = {
-      {"an application that has not begun", {0}, {10, 20, 1}, 0, 10, 30, 0},
-      {"a quiet pool", {.idle = 10}, {10, 20, 1}, 0, 10, 30, 0},
-      {"half of it works",
+      {"an application that has not started",
+       {0},
+       {10, 20, 1},
+       0,
+       10,
+       30,
+       0,
+       false},
+      {"an idle pool", {.idle = 10}, {10, 20, 1}, 0, 10, 30, 0, false},
+      {"half of it is busy",
        {.active = 5, .idle = 5},
        {10, 20, 1},
        5,
        5,
        30,
-       100.0 * 5 / 30},
-      {"overflow is checked out, whatever it does",
+       100.0 * 5 / 30,
+       false},
+      {"overflow is checked out, whatever its state",
        {.idle = 15},
        {10, 20, 1},
        5,
        10,
        30,
-       100.0 * 5 / 30},
+       100.0 * 5 / 30,
+       false},
       {"busy beyond the surplus",
        {.active = 6, .idle = 2, .in_transaction = 3, .aborted = 1},
        {10, 20, 1},
        10,
        2,
        30,
-       100.0 / 3},
-      {"exhausted", {.in_transaction = 30}, {10, 20, 1}, 30, 0, 30, 100},
+       100.0 / 3,
+       false},
+      {"exhausted", {.in_transaction = 30}, {10, 20, 1}, 30, 0, 30, 100, false},
       {"two processes",
        {.active = 25, .idle = 25},
        {10, 20, 2},
        30,
        20,
        60,
-       50},
+       50,
+       false},
       {"hidden sessions count in the total only",
        {.active = 2, .hidden = 18},
        {10, 20, 1},
        10,
        10,
        30,
-       100.0 / 3},
+       100.0 / 3,
+       false},
       {"more than the configuration allows",
        {.active = 40},
        {10, 20, 1},
        40,
        0,
        30,
-       100},
+       100,
+       true},
+      {"exactly what the configuration allows, all of it idle",
+       {.idle = 30},
+       {10, 20, 1},
+       20,
+       10,
+       30,
+       200.0 / 3,
+       false},
+      {"one more session than the configuration allows",
+       {.idle = 31},
+       {10, 20, 1},
+       21,
+       10,
+       30,
+       70,
+       true},
       {"no limit but the server's, which has 80 more",
        {.active = 20},
        {10, -1, 1},
        20,
        0,
        100,
-       20},
+       20,
+       false},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     const struct pool_count count = count_of(&cases[i].states);
     const struct pool_estimate estimate =
-        pool_estimate(&count, &cases[i].shape, 80);
+        pool_estimate(&count, &cases[i].config, 80);
     print_message("%s\n", cases[i].what);
     assert_int_equal(estimate.checked_out, cases[i].checked_out);
     assert_int_equal(estimate.ready, cases[i].ready);
     assert_int_equal(estimate.capacity, cases[i].capacity);
     assert_true(fabs(estimate.percent_used - cases[i].percent) < 1e-9);
-    assert_int_equal(estimate.is_beyond,
-                     cases[i].shape.overflow >= 0 &&
-                         estimate.total > estimate.capacity);
+    assert_int_equal(estimate.exceeds_capacity, cases[i].exceeds_capacity);
   }
 }
 
 static void has_no_percentage_without_a_capacity(void **state) {
   (void)state;
   const struct pool_count count = {.active = 3};
-  const struct pool_shape shape = {.size = 10, .overflow = -1, .processes = 1};
-  const struct pool_estimate estimate = pool_estimate(&count, &shape, -1);
+  const struct pool_config config = {
+      .size = 10, .overflow = -1, .processes = 1};
+  const struct pool_estimate estimate = pool_estimate(&count, &config, -1);
   assert_true(isnan(estimate.percent_used));
 }
 
 static void measures_ages(void **state) {
   (void)state;
   struct pool_count count = {0};
-  const struct session sessions[] = {
-      {.state = SESSION_IDLE,
+  const struct pool_session sessions[] = {
+      {.state = POOL_SESSION_IDLE,
        .backend_start_us = NOW - 50 * SECOND,
        .state_change_us = NOW - 40 * SECOND},
-      {.state = SESSION_ABORTED, /* has no start of a transaction */
+      {.state = POOL_SESSION_ABORTED, /* has no start of a transaction */
        .backend_start_us = NOW - 20 * SECOND,
        .state_change_us = NOW - 9 * SECOND},
-      {.state = SESSION_ACTIVE,
+      {.state = POOL_SESSION_ACTIVE,
        .backend_start_us = NOW - 30 * SECOND,
        .xact_start_us = NOW - 7 * SECOND,
        .state_change_us = NOW - 3 * SECOND,
        .is_waiting = true},
-      {.state = SESSION_ACTIVE, /* clocks may be set back */
+      {.state = POOL_SESSION_ACTIVE, /* clocks may be set back */
        .backend_start_us = NOW + SECOND,
        .xact_start_us = NOW + SECOND,
        .state_change_us = NOW + SECOND},
-      {.state = SESSION_HIDDEN},
+      {.state = POOL_SESSION_HIDDEN},
   };
   for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
     pool_count_add(&count, &sessions[i], NOW);

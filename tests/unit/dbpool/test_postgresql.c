@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* postgresql: the question for each version, and rows as servers send them. */
+/* postgresql: the query for each version, and rows as servers send them. */
 #include "results.h"
 
 #include <errno.h>
@@ -17,15 +17,15 @@ struct answer_text {
   const char *lines[4];
 };
 
-static int parse(const struct answer_text *text, PGresult **results,
-                 struct postgresql_view *view, struct error *error) {
+static int read_stats(const struct answer_text *text, PGresult **results,
+                      struct postgresql_stats *stats, struct error *error) {
   for (size_t i = 0; i < 4; i++) {
     results[i] = result_from(text->lines[i]);
   }
-  return postgresql_parse(results, 4, view, error);
+  return postgresql_stats_read(stats, results, 4, error);
 }
 
-static void clear(PGresult **results) {
+static void clear_results(PGresult **results) {
   for (size_t i = 0; i < 4; i++) {
     PQclear(results[i]);
   }
@@ -78,85 +78,89 @@ static const struct answer_text later = {{
 static void reads_what_a_monitor_sees(void **state) {
   (void)state;
   PGresult *results[4];
-  struct postgresql_view view = {0};
+  struct postgresql_stats stats = {0};
   struct error error = {{0}};
-  assert_int_equal(parse(&privileged, results, &view, &error), 0);
-  assert_int_equal(view.now_us, INT64_C(1700000000000000));
-  assert_int_equal(view.own_pid, 4711);
-  assert_int_equal(view.connection_limit, 97);
-  assert_int_equal(view.sessions_len, 6); /* clients only */
-  const struct session *sessions = view.sessions;
-  assert_int_equal(sessions[1].state, SESSION_ABORTED);
+  assert_int_equal(read_stats(&privileged, results, &stats, &error), 0);
+  assert_int_equal(stats.now_us, INT64_C(1700000000000000));
+  assert_int_equal(stats.own_pid, 4711);
+  assert_int_equal(stats.connection_limit, 97);
+  assert_int_equal(stats.sessions.len, 6); /* clients only */
+  const struct pool_session *sessions = stats.sessions.items;
+  const struct postgresql_database *databases = stats.databases.items;
+  const struct postgresql_role *roles = stats.roles.items;
+  assert_int_equal(sessions[1].state, POOL_SESSION_ABORTED);
   assert_int_equal(sessions[1].xact_start_us, 0);
   assert_string_equal(sessions[1].query, "SELECT 1");
   assert_string_equal(sessions[1].client_address, "10.0.0.5");
   assert_int_equal(sessions[1].client_port, 50112);
-  assert_int_equal(sessions[2].state, SESSION_IN_TRANSACTION);
+  assert_int_equal(sessions[2].state, POOL_SESSION_IN_TRANSACTION);
   assert_int_equal(sessions[2].state_change_us, INT64_C(1699999990000001));
-  assert_int_equal(sessions[3].state, SESSION_ACTIVE);
+  assert_int_equal(sessions[3].state, POOL_SESSION_ACTIVE);
   assert_true(sessions[3].is_waiting);
   assert_int_equal(sessions[3].client_port, -1);
-  assert_int_equal(sessions[4].state, SESSION_ACTIVE);
-  assert_int_equal(sessions[5].state, SESSION_IDLE);
-  assert_int_equal(view.databases_len, 2);
-  assert_int_equal(view.databases[0].connection_limit, 50);
-  assert_int_equal(view.databases[0].abandoned, 7);
-  assert_int_equal(view.roles_len, 1);
-  assert_int_equal(view.roles[0].connection_limit, 40);
-  clear(results);
-  postgresql_view_fini(&view);
+  assert_int_equal(sessions[4].state, POOL_SESSION_ACTIVE);
+  assert_int_equal(sessions[5].state, POOL_SESSION_IDLE);
+  assert_int_equal(stats.databases.len, 2);
+  assert_int_equal(databases[0].connection_limit, 50);
+  assert_int_equal(databases[0].ends.abandoned, 7);
+  assert_int_equal(stats.roles.len, 1);
+  assert_int_equal(roles[0].connection_limit, 40);
+  clear_results(results);
+  postgresql_stats_fini(&stats);
 }
 
 static void counts_hidden_sessions_as_clients(void **state) {
   (void)state;
   PGresult *results[4];
-  struct postgresql_view view = {0};
+  struct postgresql_stats stats = {0};
   struct error error = {{0}};
-  assert_int_equal(parse(&plain, results, &view, &error), 0);
-  assert_int_equal(view.sessions_len, 1);
-  assert_int_equal(view.sessions[0].state, SESSION_HIDDEN);
-  assert_string_equal(view.sessions[0].application, "trading-api");
-  clear(results);
-  postgresql_view_fini(&view);
+  assert_int_equal(read_stats(&plain, results, &stats, &error), 0);
+  assert_int_equal(stats.sessions.len, 1);
+  const struct pool_session *sessions = stats.sessions.items;
+  assert_int_equal(sessions[0].state, POOL_SESSION_HIDDEN);
+  assert_string_equal(sessions[0].application, "trading-api");
+  clear_results(results);
+  postgresql_stats_fini(&stats);
 }
 
 static void reads_other_versions(void **state) {
   (void)state;
   PGresult *results[4];
-  struct postgresql_view view = {0};
+  struct postgresql_stats stats = {0};
   struct error error = {{0}};
-  assert_int_equal(parse(&later, results, &view, &error), 0);
-  assert_int_equal(view.connection_limit, 92);
-  assert_int_equal(view.sessions_len, 0);
-  assert_int_equal(view.databases[0].abandoned, -1);
-  clear(results);
-  postgresql_view_fini(&view);
+  assert_int_equal(read_stats(&later, results, &stats, &error), 0);
+  assert_int_equal(stats.connection_limit, 92);
+  assert_int_equal(stats.sessions.len, 0);
+  const struct postgresql_database *databases = stats.databases.items;
+  assert_int_equal(databases[0].ends.abandoned, -1);
+  clear_results(results);
+  postgresql_stats_fini(&stats);
 }
 
-static void refuses_nonsense(void **state) {
+static void refuses_invalid_answers(void **state) {
   (void)state;
-  static const struct answer_text nonsense[] = {
+  static const struct answer_text invalid[] = {
       {{SETTINGS, SESSIONS, DATABASES, ROLES}},
       {{SETTINGS "soon|1|100|3|0\n", SESSIONS, DATABASES, ROLES}},
       {{SETTINGS "1|1|100|3|0\n", ROLES, DATABASES, ROLES}},
       {{SETTINGS "1|1|100|3|0\n", SESSIONS, DATABASES, DATABASES}},
   };
-  for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+  for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++) {
     PGresult *results[4];
-    struct postgresql_view view = {0};
+    struct postgresql_stats stats = {0};
     struct error error = {{0}};
-    assert_int_equal(parse(&nonsense[i], results, &view, &error), -EPROTO);
-    assert_non_null(strstr(error.text, "answered with nonsense"));
-    clear(results);
-    postgresql_view_fini(&view);
+    assert_int_equal(read_stats(&invalid[i], results, &stats, &error), -EPROTO);
+    assert_non_null(strstr(error.text, "invalid answer to statement "));
+    clear_results(results);
+    postgresql_stats_fini(&stats);
   }
-  struct postgresql_view view = {0};
+  struct postgresql_stats stats = {0};
   struct error error = {{0}};
-  assert_int_equal(postgresql_parse(NULL, 0, &view, &error), -EPROTO);
+  assert_int_equal(postgresql_stats_read(&stats, NULL, 0, &error), -EPROTO);
   assert_string_equal(error.text, "0 results instead of 4");
 }
 
-static void asks_only_for_what_a_version_has(void **state) {
+static void queries_only_what_a_version_has(void **state) {
   (void)state;
   static const struct {
     int version;
@@ -170,9 +174,9 @@ static void asks_only_for_what_a_version_has(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char text[2048];
     struct error error = {{0}};
-    assert_int_equal(postgresql_write_question(text, sizeof(text),
-                                               cases[i].version, 366 * 86400,
-                                               &error),
+    assert_int_equal(postgresql_write_query(text, sizeof(text),
+                                            cases[i].version, 366 * 86400,
+                                            &error),
                      0);
     assert_in_range(strlen(text), 500, sizeof(text) - 200);
     assert_int_equal(strstr(text, ",backend_type,") != NULL, cases[i].has_type);
@@ -186,11 +190,10 @@ static void refuses_old_versions(void **state) {
   (void)state;
   char text[2048];
   struct error error = {{0}};
-  assert_int_equal(
-      postgresql_write_question(text, sizeof(text), 90525, 0, &error),
-      -ENOTSUP);
-  assert_string_equal(error.text, "the server says it is version 9.5; 9.6 or "
-                                  "later is needed");
+  assert_int_equal(postgresql_write_query(text, sizeof(text), 90525, 0, &error),
+                   -ENOTSUP);
+  assert_string_equal(error.text, "the server has version 9.5; 9.6 or "
+                                  "later is required");
 }
 
 int main(void) {
@@ -198,8 +201,8 @@ int main(void) {
       cmocka_unit_test(reads_what_a_monitor_sees),
       cmocka_unit_test(counts_hidden_sessions_as_clients),
       cmocka_unit_test(reads_other_versions),
-      cmocka_unit_test(refuses_nonsense),
-      cmocka_unit_test(asks_only_for_what_a_version_has),
+      cmocka_unit_test(refuses_invalid_answers),
+      cmocka_unit_test(queries_only_what_a_version_has),
       cmocka_unit_test(refuses_old_versions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor: a pool's rounds, and the values that they send. */
+/* pool_monitor: a pool's reads, and the values that they send. */
 #include "unit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "dbpool/monitor.h"
+#include "dbpool/pool_monitor.h"
 #include "support/failing.h"
 
 #define SECOND INT64_C(1000000)
 #define NOW (100000 * SECOND)
 #define SAMPLES_MAX 64
+#define SESSIONS_MAX 200
 
 /* What was sent, by "type-instance". */
 struct record {
@@ -23,7 +24,7 @@ struct record {
   size_t lines;
 };
 
-static void put(void *context, const struct sample *sample) {
+static void record_sample(void *context, const struct sample *sample) {
   struct record *record = context;
   assert_string_equal(sample->plugin_instance, "trading");
   assert_in_range(record->len, 0, SAMPLES_MAX - 1);
@@ -34,12 +35,13 @@ static void put(void *context, const struct sample *sample) {
                                       : (double)sample->values[0].derive;
 }
 
-static void tell(void *context, const struct notification *notification) {
+static void count_notification(void *context,
+                               const struct notification *notification) {
   (void)notification;
   ((struct record *)context)->notifications++;
 }
 
-static void say(void *context, enum log_level level, const char *line) {
+static void record_line(void *context, enum log_level level, const char *line) {
   struct record *record = context;
   (void)level;
   (void)snprintf(record->line, sizeof(record->line), "%s", line);
@@ -65,17 +67,17 @@ static bool was_sent(const struct record *record, const char *name) {
   return false;
 }
 
-static struct outlets outlets_to(struct record *record) {
-  return (struct outlets){.samples = {put, record},
-                          .notifications = {tell, record},
-                          .report = {say, record}};
+static struct dbpool_sinks sinks_to(struct record *record) {
+  return (struct dbpool_sinks){.samples = {record_sample, record},
+                               .notifications = {count_notification, record},
+                               .log = {record_line, record}};
 }
 
 static char label[] = "trading";
 static char one[] = "1";
 
-static struct pool_options options(void) {
-  return (struct pool_options){
+static struct dbpool_pool_options default_options(void) {
+  return (struct dbpool_pool_options){
       .head = {.label = label},
       .size = 10,
       .max_overflow = 20,
@@ -83,13 +85,14 @@ static struct pool_options options(void) {
       .processes = one,
       .leak_after_s = 300,
       .forecast_window_s = 900,
-      .suspects_per_minute = 6,
+      .leak_notifications_per_minute = 6,
   };
 }
 
-static struct session session_of(int64_t pid, enum session_state state,
-                                 int64_t age_s, int64_t quiet_s) {
-  return (struct session){
+static struct pool_session session_of(int64_t pid,
+                                      enum pool_session_state state,
+                                      int64_t age_s, int64_t quiet_s) {
+  return (struct pool_session){
       .pid = pid,
       .backend_start_us = NOW - age_s * SECOND,
       .state_change_us = NOW - quiet_s * SECOND,
@@ -103,39 +106,46 @@ static struct session session_of(int64_t pid, enum session_state state,
   };
 }
 
-static const struct headroom roomy = {
-    .server = 70, .database = HEADROOM_UNLIMITED, .role = 15};
-
-static void one_round(struct monitor *monitor, const struct session *sessions,
-                      size_t len) {
-  const struct postgresql_database database = {
-      .name = "trading", .abandoned = 7, .fatal = -1, .killed = 0};
-  struct pool_count count = {0};
-  monitor_begin(monitor, NOW);
+static void update_once(struct pool_monitor *monitor,
+                        const struct pool_session *sessions, size_t len) {
+  static const struct pool_session_ends ends = {
+      .abandoned = 7, .fatal = -1, .killed = 0};
+  const struct pool_session *pointers[SESSIONS_MAX];
+  struct pool_monitor_reading reading = {
+      .now_us = NOW,
+      .sessions = pointers,
+      .sessions_len = len,
+      .headroom = {.server = 70,
+                   .database = POOL_HEADROOM_UNLIMITED,
+                   .role = 15},
+      .ends = &ends,
+      .query_s = 0.002,
+  };
+  assert_in_range(len, 0, SESSIONS_MAX);
   for (size_t i = 0; i < len; i++) {
-    pool_count_add(&count, &sessions[i], NOW);
-    (void)monitor_add(monitor, &sessions[i]);
+    pool_count_add(&reading.count, &sessions[i], NOW);
+    pointers[i] = &sessions[i];
   }
-  monitor_count(monitor, &count);
-  monitor_finish(monitor, &roomy, &database, 0.002);
+  pool_monitor_update(monitor, &reading);
 }
 
-static void sends_what_it_concludes(void **state) {
+static void sends_its_conclusions(void **state) {
   (void)state;
   struct record record = {0};
-  const struct outlets outlets = outlets_to(&record);
-  const struct pool_options pool = options();
-  struct monitor monitor;
-  monitor_init(&monitor, &pool, &outlets);
-  const struct session sessions[] = {
-      session_of(1, SESSION_ACTIVE, 60, 1),
-      session_of(2, SESSION_IDLE, 60, 5),
-      session_of(3, SESSION_IN_TRANSACTION, 600, 400),
-      session_of(4, SESSION_ABORTED, 60, 10),
-      session_of(5, SESSION_IDLE, 5000, 5),    /* used after 4995 s */
-      session_of(6, SESSION_IDLE, 5000, 1150), /* 3850 s: may have been held */
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  const struct dbpool_pool_options pool = default_options();
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  const struct pool_session sessions[] = {
+      session_of(1, POOL_SESSION_ACTIVE, 60, 1),
+      session_of(2, POOL_SESSION_IDLE, 60, 5),
+      session_of(3, POOL_SESSION_IN_TRANSACTION, 600, 400),
+      session_of(4, POOL_SESSION_ABORTED, 60, 10),
+      session_of(5, POOL_SESSION_IDLE, 5000, 5), /* used after 4995 s */
+      session_of(6, POOL_SESSION_IDLE, 5000,
+                 1150), /* 3850 s: may have been held */
   };
-  one_round(&monitor, sessions, 6);
+  update_once(&monitor, sessions, 6);
   assert_true(value_of(&record, "gauge-up") > 0);
   assert_true(value_of(&record, "gauge-full") <= 0);
   assert_true(fabs(value_of(&record, "percent-used") - 10) < 1e-9);
@@ -171,49 +181,50 @@ static void sends_what_it_concludes(void **state) {
   assert_false(was_sent(&record, "total_sessions-fatal"));
   assert_int_equal(record.notifications, 1);
   assert_int_equal(record.lines, 0);
-  monitor_fini(&monitor);
-  monitor_fini(NULL);
+  pool_monitor_fini(&monitor);
+  pool_monitor_fini(NULL);
 }
 
-static void says_only_that_it_is_down(void **state) {
+static void sends_only_that_it_is_down(void **state) {
   (void)state;
   struct record record = {0};
-  const struct outlets outlets = outlets_to(&record);
-  const struct pool_options pool = options();
-  struct monitor monitor;
-  monitor_init(&monitor, &pool, &outlets);
-  monitor_fail(&monitor, true);
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  const struct dbpool_pool_options pool = default_options();
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  pool_monitor_fail(&monitor, true);
   assert_int_equal(record.len, 2);
   assert_true(value_of(&record, "gauge-up") <= 0);
   assert_true(value_of(&record, "gauge-full") > 0);
-  monitor_fini(&monitor);
+  pool_monitor_fini(&monitor);
 }
 
-static void says_once_that_the_pool_is_larger(void **state) {
+static void logs_once_that_the_pool_is_larger(void **state) {
   (void)state;
   struct record record = {0};
-  const struct outlets outlets = outlets_to(&record);
-  struct pool_options pool = options();
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  struct dbpool_pool_options pool = default_options();
   pool.size = 1;
   pool.max_overflow = 1;
-  struct monitor monitor;
-  monitor_init(&monitor, &pool, &outlets);
-  const struct session sessions[] = {session_of(1, SESSION_IDLE, 60, 1),
-                                     session_of(2, SESSION_IDLE, 60, 1),
-                                     session_of(3, SESSION_IDLE, 60, 1)};
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  const struct pool_session sessions[] = {
+      session_of(1, POOL_SESSION_IDLE, 60, 1),
+      session_of(2, POOL_SESSION_IDLE, 60, 1),
+      session_of(3, POOL_SESSION_IDLE, 60, 1)};
   for (int i = 0; i < 3; i++) {
     record.len = 0;
-    one_round(&monitor, sessions, 3);
+    update_once(&monitor, sessions, 3);
   }
   assert_int_equal(record.lines, 1);
   assert_string_equal(record.line,
                       "pool \"trading\": 3 sessions, but PoolSize, MaxOverflow "
                       "and Processes allow 2; correct them, or narrow "
                       "Application");
-  monitor_fini(&monitor);
+  pool_monitor_fini(&monitor);
 }
 
-static void says_once_that_processes_are_indistinct(void **state) {
+static void logs_once_that_processes_are_unknown(void **state) {
   (void)state;
   static const struct {
     const char *processes;
@@ -227,60 +238,60 @@ static void says_once_that_processes_are_indistinct(void **state) {
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct record record = {0};
-    const struct outlets outlets = outlets_to(&record);
-    struct pool_options pool = options();
+    const struct dbpool_sinks sinks = sinks_to(&record);
+    struct dbpool_pool_options pool = default_options();
     char processes[8];
     (void)snprintf(processes, sizeof(processes), "%s", cases[i].processes);
     pool.processes = processes;
-    struct session sessions[3];
+    struct pool_session sessions[3];
     for (int j = 0; j < 3; j++) {
-      sessions[j] = session_of(j, SESSION_IDLE, 60, 1);
+      sessions[j] = session_of(j, POOL_SESSION_IDLE, 60, 1);
       sessions[j].client_port = cases[i].ports[j];
     }
-    struct monitor monitor;
-    monitor_init(&monitor, &pool, &outlets);
-    monitor.peers.proc = "/nowhere";
+    struct pool_monitor monitor;
+    pool_monitor_init(&monitor, &pool, &sinks);
+    monitor.processes.proc = "/nowhere";
     for (int j = 0; j < 3; j++) {
       record.len = 0;
-      one_round(&monitor, sessions, 3);
+      update_once(&monitor, sessions, 3);
     }
     assert_int_equal(record.lines, cases[i].lines);
     assert_true(record.lines == 0 ||
                 strstr(record.line, "set Processes to a number") != NULL);
-    monitor_fini(&monitor);
+    pool_monitor_fini(&monitor);
   }
 }
 
 static void survives_without_memory(void **state) {
   (void)state;
-  static struct session sessions[200];
-  for (int64_t i = 0; i < 200; i++) {
-    sessions[i] = session_of(i, SESSION_IDLE, 60, 1);
+  static struct pool_session sessions[SESSIONS_MAX];
+  for (int64_t i = 0; i < SESSIONS_MAX; i++) {
+    sessions[i] = session_of(i, POOL_SESSION_IDLE, 60, 1);
   }
-  struct pool_options pool = options();
+  struct dbpool_pool_options pool = default_options();
   char word[] = "auto";
   pool.processes = word;
-  pool.order = POOL_ORDER_FIFO;
+  pool.order = DBPOOL_ORDER_FIFO;
   bool has_failed = true;
   for (size_t allocations = 0; has_failed; allocations++) {
     struct record record = {0};
-    const struct outlets outlets = outlets_to(&record);
-    struct monitor monitor;
-    monitor_init(&monitor, &pool, &outlets);
+    const struct dbpool_sinks sinks = sinks_to(&record);
+    struct pool_monitor monitor;
+    pool_monitor_init(&monitor, &pool, &sinks);
     failing_after(allocations);
-    one_round(&monitor, sessions, 200);
+    update_once(&monitor, sessions, SESSIONS_MAX);
     has_failed = failing_stop();
     assert_int_equal((int)value_of(&record, "current_connections-total"), 200);
-    monitor_fini(&monitor);
+    pool_monitor_fini(&monitor);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sends_what_it_concludes),
-      cmocka_unit_test(says_only_that_it_is_down),
-      cmocka_unit_test(says_once_that_the_pool_is_larger),
-      cmocka_unit_test(says_once_that_processes_are_indistinct),
+      cmocka_unit_test(sends_its_conclusions),
+      cmocka_unit_test(sends_only_that_it_is_down),
+      cmocka_unit_test(logs_once_that_the_pool_is_larger),
+      cmocka_unit_test(logs_once_that_processes_are_unknown),
       cmocka_unit_test(survives_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

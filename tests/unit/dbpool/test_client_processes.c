@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* peers, owners: processes counted from a made-up procfs, and real ones. */
+/* client_processes: processes counted from a made-up procfs, and real ones. */
 #include "unit.h"
 
 #include <signal.h>
@@ -13,12 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dbpool/linux/unix_pairs.h"
-#include "dbpool/peers.h"
+#include "dbpool/client_processes.h"
 
 #define SECOND INT64_C(1000000)
 
-static char proc[] = "/tmp/peers.XXXXXX";
+static char proc[] = "/tmp/processes.XXXXXX";
 
 static void write_file(const char *name, const char *text) {
   char path[256];
@@ -29,7 +28,7 @@ static void write_file(const char *name, const char *text) {
   assert_int_equal(fclose(file), 0);
 }
 
-static void make(const char *name) {
+static void make_directory(const char *name) {
   char path[256];
   (void)snprintf(path, sizeof(path), "%s/%s", proc, name);
   assert_int_equal(mkdir(path, 0700), 0);
@@ -44,8 +43,8 @@ static void link_socket(const char *name, const char *target) {
 static int make_proc(void **state) {
   (void)state;
   assert_non_null(mkdtemp(proc));
-  make("net");
-  /* Ports 50000 to 50003; the last one waits for its end. */
+  make_directory("net");
+  /* Ports 50000 to 50003; the last one is closing. */
   write_file(
       "net/tcp",
       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when "
@@ -64,15 +63,15 @@ static int make_proc(void **state) {
              "   0: 00000000000000000000000001000000:C352 "
              "00000000000000000000000001000000:1538 01 00000000:00000000 "
              "00:00000000 00000000  1000        0 702 1 0000000000000000\n");
-  make("100");
-  make("100/fd");
+  make_directory("100");
+  make_directory("100/fd");
   link_socket("100/fd/3", "socket:[700]");
   link_socket("100/fd/4", "socket:[701]");
   link_socket("100/fd/5", "/dev/null");
-  make("200");
-  make("200/fd");
+  make_directory("200");
+  make_directory("200/fd");
   link_socket("200/fd/3", "socket:[702]");
-  make("300"); /* has just ended */
+  make_directory("300"); /* has just ended */
   return 0;
 }
 
@@ -95,18 +94,19 @@ struct client {
   int port;
 };
 
-static int64_t count(struct peers *peers, const struct client *clients,
-                     size_t len, int64_t now_us) {
-  struct session sessions[8];
-  const struct session *pointers[8];
+static int64_t count_clients(struct client_processes *processes,
+                             const struct client *clients, size_t len,
+                             int64_t now_us) {
+  struct pool_session sessions[8];
+  const struct pool_session *pointers[8];
   for (size_t i = 0; i < len; i++) {
-    sessions[i] = (struct session){.pid = (int64_t)(900 - i),
-                                   .backend_start_us = 1,
-                                   .client_address = clients[i].address,
-                                   .client_port = clients[i].port};
+    sessions[i] = (struct pool_session){.pid = (int64_t)(900 - i),
+                                        .backend_start_us = 1,
+                                        .client_address = clients[i].address,
+                                        .client_port = clients[i].port};
     pointers[i] = &sessions[i];
   }
-  return peers_count(peers, pointers, len, now_us);
+  return client_processes_count(processes, pointers, len, now_us);
 }
 
 static void counts_processes(void **state) {
@@ -119,7 +119,7 @@ static void counts_processes(void **state) {
       {{{0}}, 0, 1},
       {{{"127.0.0.1", 50000}, {"127.0.0.1", 50001}}, 2, 1},
       {{{"127.0.0.1", 50001}, {"::1", 50002}, {"127.0.0.1", 50000}}, 3, 2},
-      /* A port that nobody is found for. */
+      /* A port without a process. */
       {{{"127.0.0.1", 50003}}, 1, 1},
       {{{"127.0.0.1", 50003}, {"127.0.0.1", 50000}}, 2, 1},
       {{{"10.0.0.1", 1}, {"10.0.0.2", 2}, {"10.0.0.1", 3}}, 3, 2},
@@ -128,55 +128,56 @@ static void counts_processes(void **state) {
       {{{"", 0}, {"", 0}}, 2, 1}, /* hidden */
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    struct peers peers = {.proc = proc};
-    assert_int_equal(count(&peers, cases[i].clients, cases[i].len, SECOND),
-                     cases[i].processes);
-    peers_fini(&peers);
+    struct client_processes processes = {.proc = proc};
+    assert_int_equal(
+        count_clients(&processes, cases[i].clients, cases[i].len, SECOND),
+        cases[i].processes);
+    client_processes_fini(&processes);
   }
-  peers_fini(NULL);
+  client_processes_fini(NULL);
 }
 
 static void searches_once_a_minute(void **state) {
   (void)state;
   static const struct client clients[] = {{"127.0.0.1", 50000}, {"::1", 50002}};
-  struct peers peers = {.proc = proc};
-  assert_int_equal(count(&peers, clients, 1, 100 * SECOND), 1);
-  assert_int_equal(count(&peers, clients, 2, 159 * SECOND), 1);
-  assert_int_equal(count(&peers, clients, 2, 160 * SECOND), 2);
-  peers.proc = "/nowhere"; /* what is known needs no search */
-  assert_int_equal(count(&peers, clients, 2, 300 * SECOND), 2);
-  peers_fini(&peers);
+  struct client_processes processes = {.proc = proc};
+  assert_int_equal(count_clients(&processes, clients, 1, 100 * SECOND), 1);
+  assert_int_equal(count_clients(&processes, clients, 2, 159 * SECOND), 1);
+  assert_int_equal(count_clients(&processes, clients, 2, 160 * SECOND), 2);
+  processes.proc = "/nowhere"; /* known processes need no search */
+  assert_int_equal(count_clients(&processes, clients, 2, 300 * SECOND), 2);
+  client_processes_fini(&processes);
 }
 
-static void a_new_session_is_searched_for(void **state) {
+static void searches_for_a_new_session(void **state) {
   (void)state;
-  struct session session = {.pid = 7,
-                            .backend_start_us = 1,
-                            .client_address = "127.0.0.1",
-                            .client_port = 50000};
-  const struct session *sessions[] = {&session};
-  struct peers peers = {.proc = proc};
-  (void)peers_count(&peers, sessions, 1, 100 * SECOND);
-  assert_int_equal(peers.owners[0].pid, 100);
+  struct pool_session session = {.pid = 7,
+                                 .backend_start_us = 1,
+                                 .client_address = "127.0.0.1",
+                                 .client_port = 50000};
+  const struct pool_session *sessions[] = {&session};
+  struct client_processes processes = {.proc = proc};
+  (void)client_processes_count(&processes, sessions, 1, 100 * SECOND);
+  assert_int_equal(processes.items[0].pid, 100);
   session.backend_start_us = 2; /* another one with the same process id */
   session.client_port = 50002;
-  (void)peers_count(&peers, sessions, 1, 101 * SECOND);
-  assert_int_equal(peers.owners[0].pid, 0);
-  assert_int_equal(peers.indistinct, 0); /* not yet */
-  (void)peers_count(&peers, sessions, 1, 200 * SECOND);
-  assert_int_equal(peers.owners[0].pid, 200);
+  (void)client_processes_count(&processes, sessions, 1, 101 * SECOND);
+  assert_int_equal(processes.items[0].pid, 0);
+  assert_int_equal(processes.unknown, 0); /* not yet */
+  (void)client_processes_count(&processes, sessions, 1, 200 * SECOND);
+  assert_int_equal(processes.items[0].pid, 200);
   session.backend_start_us = 3;
   session.client_port = 50009;
-  (void)peers_count(&peers, sessions, 1, 300 * SECOND);
-  assert_int_equal(peers.indistinct, 1);
-  peers_fini(&peers);
+  (void)client_processes_count(&processes, sessions, 1, 300 * SECOND);
+  assert_int_equal(processes.unknown, 1);
+  client_processes_fini(&processes);
 }
 
 /* ---- real processes on a real Unix socket ---- */
 
 #define CLIENTS 2
 
-/* Connects so many times and stays. Never returns. */
+/* Makes connections and keeps them. Never returns. */
 static void be_client(const struct sockaddr_un *address, int connections) {
   for (int i = 0; i < connections; i++) {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -201,18 +202,15 @@ static pid_t serve_next(int listener) {
   return pid;
 }
 
-static void put_down(pid_t pid) {
+static void kill_process(pid_t pid) {
   assert_int_equal(kill(pid, SIGKILL), 0);
   assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static void tells_processes_on_a_unix_socket(void **state) {
+static void finds_processes_on_a_unix_socket(void **state) {
   (void)state;
-  struct unix_pairs pairs = {0};
-  unix_pairs_read(&pairs);
-  bool is_told = pairs.len > 0;
-  unix_pairs_fini(&pairs);
-  if (!is_told) {
+  struct client_process own = {.session_pid = getpid(), .port = -1};
+  if (client_processes_find(&own, 1, "/proc") != 0) {
     print_message("this kernel has no unix_diag: NOT tested\n");
     skip();
   }
@@ -223,8 +221,8 @@ static void tells_processes_on_a_unix_socket(void **state) {
   assert_int_equal(
       bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
   assert_int_equal(listen(listener, 8), 0);
-  struct session sessions[3];
-  const struct session *pointers[3];
+  struct pool_session sessions[3];
+  const struct pool_session *pointers[3];
   pid_t clients[CLIENTS];
   size_t len = 0;
   for (size_t i = 0; i < CLIENTS; i++) {
@@ -233,27 +231,28 @@ static void tells_processes_on_a_unix_socket(void **state) {
       be_client(&address, connections[i]);
     }
     for (int j = 0; j < connections[i]; j++) {
-      sessions[len] = (struct session){.pid = serve_next(listener),
-                                       .backend_start_us = 1,
-                                       .client_address = "",
-                                       .client_port = -1};
+      sessions[len] = (struct pool_session){.pid = serve_next(listener),
+                                            .backend_start_us = 1,
+                                            .client_address = "",
+                                            .client_port = -1};
       pointers[len] = &sessions[len];
       len++;
     }
   }
-  struct peers peers = {.proc = "/proc"};
-  assert_int_equal(peers_count(&peers, pointers, len, SECOND), CLIENTS);
-  assert_int_equal(peers.indistinct, 0);
+  struct client_processes processes = {.proc = "/proc"};
+  assert_int_equal(client_processes_count(&processes, pointers, len, SECOND),
+                   CLIENTS);
+  assert_int_equal(processes.unknown, 0);
   for (size_t i = 0; i < len; i++) {
-    pid_t owner = (pid_t)peers.owners[i].pid;
+    pid_t owner = (pid_t)processes.items[i].pid;
     assert_true(owner == clients[0] || owner == clients[1]);
   }
-  peers_fini(&peers);
+  client_processes_fini(&processes);
   for (size_t i = 0; i < len; i++) {
-    put_down((pid_t)sessions[i].pid);
+    kill_process((pid_t)sessions[i].pid);
   }
   for (size_t i = 0; i < CLIENTS; i++) {
-    put_down(clients[i]);
+    kill_process(clients[i]);
   }
   assert_int_equal(close(listener), 0);
   assert_int_equal(unlink(address.sun_path), 0);
@@ -263,8 +262,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_processes),
       cmocka_unit_test(searches_once_a_minute),
-      cmocka_unit_test(a_new_session_is_searched_for),
-      cmocka_unit_test(tells_processes_on_a_unix_socket),
+      cmocka_unit_test(searches_for_a_new_session),
+      cmocka_unit_test(finds_processes_on_a_unix_socket),
   };
   return cmocka_run_group_tests(tests, make_proc, remove_proc);
 }

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* client_processes: counts the processes that hold a pool's sessions. */
+#include "dbpool/client_processes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SEARCH_INTERVAL_US INT64_C(60000000)
+
+void client_processes_fini(struct client_processes *processes) {
+  if (processes != NULL) {
+    free(processes->items);
+    *processes = (struct client_processes){.proc = processes->proc};
+  }
+}
+
+static bool is_loopback(const struct pool_session *session) {
+  return strncmp(session->client_address, "127.", 4) == 0 ||
+         strcmp(session->client_address, "::1") == 0;
+}
+
+static bool is_from_this_host(const struct pool_session *session) {
+  return session->client_port < 0 || is_loopback(session);
+}
+
+/* ---- sessions from this host ---- */
+
+static int compare_by_session(const void *a, const void *b) {
+  const struct client_process *left = a;
+  const struct client_process *right = b;
+  return (left->session_pid > right->session_pid) -
+         (left->session_pid < right->session_pid);
+}
+
+/* What is known of the session, or a new item. */
+static struct client_process
+known_or_new(const struct client_processes *processes,
+             const struct pool_session *session) {
+  const struct client_process fresh = {
+      .session_pid = session->pid,
+      .session_start_us = session->backend_start_us,
+      .port = session->client_port,
+      .is_new = true,
+  };
+  const struct client_process *known =
+      processes->len == 0 ? NULL
+                          : bsearch(&fresh, processes->items, processes->len,
+                                    sizeof(fresh), compare_by_session);
+  bool is_same =
+      known != NULL && known->session_start_us == session->backend_start_us;
+  return is_same ? *known : fresh;
+}
+
+/* Lists the local sessions of this read; keeps what is known of them.
+ * Returns true if there is one that was not searched for. */
+static bool list_local_sessions(struct client_processes *processes,
+                                const struct pool_session *const *sessions,
+                                size_t len) {
+  struct client_process *items = calloc(len + 1, sizeof(*items));
+  if (items == NULL) {
+    return false;
+  }
+  size_t items_len = 0;
+  bool has_new = false;
+  for (size_t i = 0; i < len; i++) {
+    if (is_from_this_host(sessions[i])) {
+      items[items_len] = known_or_new(processes, sessions[i]);
+      has_new |= items[items_len++].is_new;
+    }
+  }
+  qsort(items, items_len, sizeof(*items), compare_by_session);
+  free(processes->items);
+  processes->items = items;
+  processes->len = items_len;
+  return has_new;
+}
+
+static void search_host(struct client_processes *processes) {
+  (void)client_processes_find(processes->items, processes->len,
+                              processes->proc);
+  for (size_t i = 0; i < processes->len; i++) {
+    processes->items[i].is_new = false;
+  }
+}
+
+/* ---- counting ---- */
+
+static int compare_numbers(const void *a, const void *b) {
+  const int64_t *left = a;
+  const int64_t *right = b;
+  return (*left > *right) - (*left < *right);
+}
+
+/* A session whose process is unknown is assumed to belong to a known one. */
+static int64_t count_local(struct client_processes *processes) {
+  processes->unknown = 0;
+  int64_t *pids = calloc(processes->len + 1, sizeof(*pids));
+  if (pids == NULL) {
+    return processes->len > 0 ? 1 : 0;
+  }
+  for (size_t i = 0; i < processes->len; i++) {
+    const struct client_process *item = &processes->items[i];
+    pids[i] = item->pid;
+    processes->unknown += item->pid == 0 && !item->is_new ? 1 : 0;
+  }
+  qsort(pids, processes->len, sizeof(*pids), compare_numbers);
+  int64_t count = 0;
+  for (size_t i = 0; i < processes->len; i++) {
+    count += i == 0 || pids[i] != pids[i - 1] ? 1 : 0;
+  }
+  if (count > 1 && pids[0] == 0) {
+    count--;
+  }
+  free(pids);
+  return count;
+}
+
+static int compare_addresses(const void *a, const void *b) {
+  const char *const *left = a;
+  const char *const *right = b;
+  return strcmp(*left, *right);
+}
+
+static int64_t count_remote(const struct pool_session *const *sessions,
+                            size_t len) {
+  const char **addresses = calloc(len + 1, sizeof(char *));
+  if (addresses == NULL) {
+    return 0;
+  }
+  size_t addresses_len = 0;
+  for (size_t i = 0; i < len; i++) {
+    if (sessions[i]->client_address[0] != '\0' && !is_loopback(sessions[i])) {
+      addresses[addresses_len++] = sessions[i]->client_address;
+    }
+  }
+  qsort(addresses, addresses_len, sizeof(char *), compare_addresses);
+  int64_t count = 0;
+  for (size_t i = 0; i < addresses_len; i++) {
+    count += i == 0 || strcmp(addresses[i], addresses[i - 1]) != 0 ? 1 : 0;
+  }
+  free(addresses);
+  return count;
+}
+
+int64_t client_processes_count(struct client_processes *processes,
+                               const struct pool_session *const *sessions,
+                               size_t len, int64_t now_us) {
+  bool has_new = list_local_sessions(processes, sessions, len);
+  int64_t since_us = now_us - processes->searched_us;
+  bool is_due = processes->searched_us == 0 || since_us < 0 ||
+                since_us >= SEARCH_INTERVAL_US;
+  if (has_new && is_due) {
+    processes->searched_us = now_us;
+    search_host(processes);
+  }
+  int64_t count = count_local(processes) + count_remote(sessions, len);
+  return count > 0 ? count : 1;
+}

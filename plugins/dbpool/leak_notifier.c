@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* leak_notifier: sends one notification for each session that looks leaked, and
+ * one when it no longer does. */
+#include "dbpool/leak_notifier.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/text.h"
+
+#define MINUTE_US INT64_C(60000000)
+#define QUERY_BYTES 161 /* 120 characters, most of them of one byte */
+#define NAME_BYTES 65   /* PostgreSQL cuts names at 63 */
+#define CLIENT_BYTES 80
+
+static const char *leak_rule_text(enum leak_rule rule) {
+  switch (rule) {
+  case LEAK_IN_TRANSACTION:
+    return "idle in transaction";
+  case LEAK_OVERTAKEN:
+    return "held without activity while other connections are reused";
+  case LEAK_SURPLUS:
+    return "idle beyond PoolSize";
+  }
+  return "";
+}
+
+/* The words of pg_stat_activity. */
+static const char *session_state_text(enum pool_session_state state) {
+  switch (state) {
+  case POOL_SESSION_ACTIVE:
+    return "active";
+  case POOL_SESSION_IDLE:
+    return "idle";
+  case POOL_SESSION_IN_TRANSACTION:
+    return "idle in transaction";
+  case POOL_SESSION_ABORTED:
+    return "idle in transaction (aborted)";
+  case POOL_SESSION_HIDDEN:
+    return "hidden";
+  }
+  return "";
+}
+
+/* ---- sending ---- */
+
+/* True if one more notification is allowed now; counts it. */
+static bool is_within_rate(struct leak_notifier *notifier, int64_t now_us) {
+  int64_t since_us = now_us - notifier->minute_start_us;
+  if (since_us < 0 || since_us >= MINUTE_US) {
+    notifier->minute_start_us = now_us;
+    notifier->sent = 0;
+  }
+  if (notifier->sent >= notifier->max_per_minute) {
+    return false;
+  }
+  notifier->sent++;
+  return true;
+}
+
+static void send_notification(const struct leak_notifier *notifier,
+                              enum notification_severity severity,
+                              const char *message,
+                              const struct notification_field *fields,
+                              size_t fields_len,
+                              const struct notification_sink *sink) {
+  const struct notification notification = {
+      .severity = severity,
+      .host = "",
+      .plugin = "",
+      .plugin_instance = notifier->pool,
+      .type = "current_connections",
+      .type_instance = "leaked",
+      .message = message,
+      .fields = fields,
+      .fields_len = fields_len,
+  };
+  sink->put(sink->context, &notification);
+}
+
+static void format_client(const struct pool_session *session, char *text,
+                          size_t bytes) {
+  if (session->client_address[0] == '\0') {
+    (void)snprintf(text, bytes, "a local socket");
+    return;
+  }
+  char address[NAME_BYTES];
+  text_escape(address, sizeof(address), session->client_address);
+  (void)snprintf(text, bytes, "%s:%d", address, session->client_port);
+}
+
+static void notify_leak(const struct leak_notifier *notifier,
+                        const struct leak *leak,
+                        const struct notification_sink *sink) {
+  const struct pool_session *session = leak->session;
+  char query[QUERY_BYTES];
+  char application[NAME_BYTES];
+  char role[NAME_BYTES];
+  char database[NAME_BYTES];
+  char client[CLIENT_BYTES];
+  char message[NOTIFICATION_MESSAGE_BYTES];
+  text_escape(query, sizeof(query), session->query);
+  text_escape(application, sizeof(application), session->application);
+  text_escape(role, sizeof(role), session->role);
+  text_escape(database, sizeof(database), session->database);
+  format_client(session, client, sizeof(client));
+  double age_s = (double)leak->age_us / 1e6;
+  const struct notification_field fields[] = {
+      {.name = "pid", .number = (double)session->pid},
+      {.name = "rule", .number = leak->rule},
+      {.name = "age", .number = age_s},
+      {.name = "client", .text = client},
+      {.name = "application", .text = application},
+      {.name = "role", .text = role},
+      {.name = "database", .text = database},
+      {.name = "state", .text = session_state_text(session->state)},
+      {.name = "query", .text = query},
+  };
+  int length = snprintf(message, sizeof(message),
+                        "pool \"%s\": process %" PRId64 " of \"%s\" on %s "
+                        "looks leaked, silent for %.0f s: %s; last: ",
+                        notifier->pool, session->pid, application, client,
+                        age_s, leak_rule_text(leak->rule));
+  if (length > 0 && (size_t)length < sizeof(message)) {
+    text_escape(message + length, sizeof(message) - (size_t)length,
+                session->query);
+  }
+  send_notification(notifier, NOTIFICATION_WARNING, message, fields,
+                    sizeof(fields) / sizeof(fields[0]), sink);
+}
+
+static void notify_cleared(const struct leak_notifier *notifier,
+                           const struct leak_notifier_item *item,
+                           const struct notification_sink *sink) {
+  char message[NOTIFICATION_MESSAGE_BYTES];
+  const struct notification_field fields[] = {
+      {.name = "pid", .number = (double)item->pid},
+      {.name = "rule", .number = item->rule},
+  };
+  (void)snprintf(message, sizeof(message),
+                 "pool \"%s\": process %" PRId64 " no longer looks leaked",
+                 notifier->pool, item->pid);
+  send_notification(notifier, NOTIFICATION_OKAY, message, fields,
+                    sizeof(fields) / sizeof(fields[0]), sink);
+}
+
+/* ---- following ---- */
+
+static struct leak_notifier_item *find_item(struct leak_notifier *notifier,
+                                            const struct leak *leak) {
+  for (size_t i = 0; i < notifier->len; i++) {
+    struct leak_notifier_item *item = &notifier->items[i];
+    if (item->pid == leak->session->pid &&
+        item->backend_start_us == leak->session->backend_start_us) {
+      return item;
+    }
+  }
+  return NULL;
+}
+
+/* NULL when as many leaks as possible are followed already. */
+static struct leak_notifier_item *add_item(struct leak_notifier *notifier,
+                                           const struct leak *leak) {
+  if (notifier->len == LEAK_NOTIFIER_MAX) {
+    return NULL;
+  }
+  struct leak_notifier_item *item = &notifier->items[notifier->len++];
+  *item = (struct leak_notifier_item){
+      .pid = leak->session->pid,
+      .backend_start_us = leak->session->backend_start_us,
+      .rule = leak->rule,
+  };
+  return item;
+}
+
+static void mark_current(struct leak_notifier *notifier,
+                         const struct leak *leaks, size_t len) {
+  for (size_t i = 0; i < notifier->len; i++) {
+    notifier->items[i].is_current = false;
+  }
+  for (size_t i = 0; i < len; i++) {
+    struct leak_notifier_item *item = find_item(notifier, &leaks[i]);
+    if (item != NULL) {
+      item->is_current = true;
+    }
+  }
+}
+
+/* Those that were notified stay until the rate limit lets their end be sent. */
+static void drop_ended(struct leak_notifier *notifier, int64_t now_us,
+                       const struct notification_sink *sink) {
+  size_t kept = 0;
+  for (size_t i = 0; i < notifier->len; i++) {
+    const struct leak_notifier_item item = notifier->items[i];
+    bool is_kept = item.is_current;
+    if (!item.is_current && item.is_notified) {
+      is_kept = !is_within_rate(notifier, now_us);
+      if (!is_kept) {
+        notify_cleared(notifier, &item, sink);
+      }
+    }
+    if (is_kept) {
+      notifier->items[kept++] = item;
+    }
+  }
+  notifier->len = kept;
+}
+
+void leak_notifier_update(struct leak_notifier *notifier,
+                          const struct leak *leaks, size_t len, int64_t now_us,
+                          const struct notification_sink *sink) {
+  mark_current(notifier, leaks, len);
+  drop_ended(notifier, now_us, sink);
+  for (size_t i = 0; i < len; i++) {
+    struct leak_notifier_item *item = find_item(notifier, &leaks[i]);
+    if (item == NULL) {
+      item = add_item(notifier, &leaks[i]);
+    }
+    if (item == NULL) {
+      continue;
+    }
+    item->is_current = true;
+    if (!item->is_notified && is_within_rate(notifier, now_us)) {
+      item->is_notified = true;
+      notify_leak(notifier, &leaks[i], sink);
+    }
+  }
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/* pg_connection: a session on PostgreSQL or on PgBouncer's console that is kept
+ * from one read to the next. */
+#include "dbpool/pg_connection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/text.h"
+#include "core/worker_thread.h"
+
+#define PARAMETERS_MAX 16
+#define SQLSTATE_FULL "  53300: " /* as PQERRORS_VERBOSE writes it */
+/* How soon a connecting thread notices that it was abandoned. */
+#define ABANDON_CHECK_MS 100
+
+struct pg_connection {
+  const struct dbpool_endpoint_options *endpoint;
+  struct pg_connection_defaults defaults;
+  struct connect_attempt *attempt; /* while connecting */
+  PGconn *session;                 /* while open */
+  bool is_pending;
+  int64_t sent_ns;                    /* when the pending query was sent */
+  struct pg_connection_result result; /* the part that has arrived */
+};
+
+/* ---- an attempt to connect, on a thread of its own ----
+ *
+ * libpq's asynchronous connect still resolves names and reads its files
+ * synchronously, and a slow name server must not hold one of collectd's read
+ * threads. So each attempt has a thread; a read waits for it until its
+ * deadline, and a later read continues to wait. */
+
+struct connect_attempt {
+  struct worker_thread *worker; /* the reader's; runs one item, the attempt */
+  atomic_bool is_abandoned;
+  PGconn *session; /* the thread's until the item is done, then the reader's */
+  char *keywords[PARAMETERS_MAX]; /* these three never change */
+  char *values[PARAMETERS_MAX];
+  int64_t timeout_ms;
+};
+
+static void free_attempt(void *context) {
+  struct connect_attempt *attempt = context;
+  PQfinish(attempt->session);
+  for (size_t i = 0; i < PARAMETERS_MAX; i++) {
+    free(attempt->keywords[i]);
+    free(attempt->values[i]);
+  }
+  free(attempt);
+}
+
+/* libpq would print the server's notices on standard error. */
+static void ignore_notice(void *context, const PGresult *notice) {
+  (void)context;
+  (void)notice;
+}
+
+/* Drives libpq until it is connected, has failed, or time is up. */
+static void poll_until_connected(struct connect_attempt *attempt) {
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  int64_t deadline_ms = clock_monotonic_ms() + attempt->timeout_ms;
+  int left_ms;
+  while (next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED &&
+         !attempt->is_abandoned && (left_ms = clock_left_ms(deadline_ms)) > 0) {
+    struct pollfd wait = {
+        .fd = PQsocket(attempt->session),
+        .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+    };
+    if (poll(&wait, 1,
+             left_ms < ABANDON_CHECK_MS ? left_ms : ABANDON_CHECK_MS) > 0) {
+      next = PQconnectPoll(attempt->session);
+    }
+  }
+}
+
+static void run_attempt(void *context, void *item) {
+  struct connect_attempt *attempt = context;
+  (void)item;
+  attempt->session =
+      PQconnectStartParams((const char *const *)attempt->keywords,
+                           (const char *const *)attempt->values, 0);
+  if (attempt->session != NULL &&
+      PQstatus(attempt->session) != CONNECTION_BAD) {
+    (void)PQsetErrorVerbosity(attempt->session,
+                              PQERRORS_VERBOSE); /* SQLSTATE */
+    (void)PQsetNoticeReceiver(attempt->session, ignore_notice, NULL);
+    poll_until_connected(attempt);
+  }
+}
+
+/* Returns true if the attempt has finished by deadline_ms. */
+static bool wait_for_attempt(const struct connect_attempt *attempt,
+                             int64_t deadline_ms) {
+  return worker_thread_flush(attempt->worker, clock_left_ms(deadline_ms));
+}
+
+/* Ends the attempt and frees it. Its session, good or bad, is yours; NULL when
+ * memory was short. */
+static PGconn *take_finished_session(struct connect_attempt *attempt) {
+  PGconn *session = attempt->session;
+  attempt->session = NULL;
+  if (worker_thread_stop(attempt->worker, ABANDON_CHECK_MS)) {
+    free_attempt(attempt);
+  }
+  return session;
+}
+
+/* Waits until deadline_ms for the thread; after that the attempt is freed by
+ * the thread. */
+static void abandon_attempt(struct connect_attempt *attempt,
+                            int64_t deadline_ms) {
+  attempt->is_abandoned = true;
+  if (worker_thread_stop(attempt->worker, clock_left_ms(deadline_ms))) {
+    free_attempt(attempt);
+  }
+}
+
+/* ---- a connection's life ---- */
+
+void pg_connection_result_fini(struct pg_connection_result *result) {
+  for (size_t i = 0; i < result->len; i++) {
+    PQclear(result->tables[i]);
+  }
+  *result = (struct pg_connection_result){0};
+}
+
+struct pg_connection *
+pg_connection_new(const struct dbpool_endpoint_options *endpoint,
+                  struct pg_connection_defaults defaults) {
+  struct pg_connection *connection = calloc(1, sizeof(*connection));
+  if (connection != NULL) {
+    connection->endpoint = endpoint;
+    connection->defaults = defaults;
+  }
+  return connection;
+}
+
+void pg_connection_close(struct pg_connection *connection) {
+  pg_connection_result_fini(&connection->result);
+  connection->is_pending = false;
+  PQfinish(connection->session);
+  connection->session = NULL;
+}
+
+void pg_connection_free(struct pg_connection *connection, int64_t deadline_ms) {
+  if (connection == NULL) {
+    return;
+  }
+  if (connection->attempt != NULL) {
+    abandon_attempt(connection->attempt, deadline_ms);
+  }
+  pg_connection_close(connection);
+  free(connection);
+}
+
+PGconn *pg_connection_session(struct pg_connection *connection) {
+  return connection->session;
+}
+
+bool pg_connection_is_pending(const struct pg_connection *connection) {
+  return connection->is_pending;
+}
+
+/* The first line of libpq's message has what matters. A part of it may come
+ * from the other end. */
+static int set_libpq_error(const char *message, int code, struct error *error) {
+  char line[ERROR_TEXT_BYTES];
+  char text[ERROR_TEXT_BYTES];
+  (void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"),
+                 message);
+  text_escape(text, sizeof(text), line);
+  if (strstr(message, SQLSTATE_FULL) != NULL) {
+    code = -EUSERS;
+  }
+  return error_set(error, code, "%s", text);
+}
+
+/* ---- connecting ---- */
+
+/* Leaves out what has no value. Returns false when memory is short. */
+static bool copy_parameters(struct connect_attempt *attempt,
+                            const char *const (*parameters)[2], size_t len) {
+  size_t used = 0;
+  for (size_t i = 0; i < len; i++) {
+    if (parameters[i][1] != NULL) {
+      attempt->keywords[used] = strdup(parameters[i][0]);
+      attempt->values[used] = strdup(parameters[i][1]);
+      if (attempt->keywords[used] == NULL || attempt->values[used] == NULL) {
+        return false;
+      }
+      used++;
+    }
+  }
+  return true;
+}
+
+/* NULL when memory or threads are short. */
+static struct connect_attempt *
+start_attempt(const struct pg_connection *connection) {
+  const struct dbpool_endpoint_options *endpoint = connection->endpoint;
+  const struct pg_connection_defaults *defaults = &connection->defaults;
+  char port[16];
+  (void)snprintf(port, sizeof(port), "%" PRId64, endpoint->port);
+  const char *const parameters[][2] = {
+      {"service", endpoint->service},
+      {"host", endpoint->host},
+      {"port", endpoint->port != 0         ? port
+               : endpoint->service == NULL ? defaults->port
+                                           : NULL},
+      {"dbname",
+       endpoint->database != NULL ? endpoint->database : defaults->database},
+      {"user", endpoint->user},
+      {"passfile", endpoint->pass_file},
+      {"sslmode",
+       endpoint->ssl_mode == 0 ? NULL : dbpool_ssl_modes[endpoint->ssl_mode]},
+      {"sslrootcert", endpoint->ssl_root_cert},
+      {"sslcert", endpoint->ssl_cert},
+      {"sslkey", endpoint->ssl_key},
+      {"options", defaults->settings},
+      {"application_name", "collectd"},
+      {"gssencmode", "disable"}, /* would ask a KDC, which may be slow */
+  };
+  size_t len = sizeof(parameters) / sizeof(parameters[0]);
+  _Static_assert(sizeof(parameters) / sizeof(parameters[0]) < PARAMETERS_MAX,
+                 "the lists end with NULL");
+  struct connect_attempt *attempt = calloc(1, sizeof(*attempt));
+  if (attempt == NULL) {
+    return NULL;
+  }
+  attempt->timeout_ms = (int64_t)(endpoint->timeout_s * 1000);
+  const struct worker_thread_options options = {
+      .work = run_attempt,
+      .free_context = free_attempt,
+      .context = attempt,
+      .items_max = 1,
+  };
+  if (!copy_parameters(attempt, parameters, len) ||
+      worker_thread_new(&options, &attempt->worker, NULL) != 0) {
+    free_attempt(attempt);
+    return NULL;
+  }
+  (void)worker_thread_put(attempt->worker, attempt);
+  return attempt;
+}
+
+/* A failure of an attempt that an earlier read began is outdated: the attempt
+ * is dropped. A success is used. */
+static void use_earlier_attempt(struct pg_connection *connection) {
+  if (connection->attempt == NULL ||
+      !wait_for_attempt(connection->attempt, 0)) {
+    return;
+  }
+  connection->session = take_finished_session(connection->attempt);
+  connection->attempt = NULL;
+  if (PQstatus(connection->session) != CONNECTION_OK) {
+    pg_connection_close(connection);
+  }
+}
+
+static int finish_attempt(struct pg_connection *connection,
+                          struct error *error) {
+  connection->session = take_finished_session(connection->attempt);
+  connection->attempt = NULL;
+  if (connection->session == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  ConnStatusType status = PQstatus(connection->session);
+  if (status == CONNECTION_OK) {
+    return 0;
+  }
+  int code = status != CONNECTION_BAD
+                 ? error_set(error, -ETIMEDOUT, "no answer within %g s",
+                             connection->endpoint->timeout_s)
+                 : set_libpq_error(PQerrorMessage(connection->session),
+                                   -ECONNREFUSED, error);
+  pg_connection_close(connection);
+  return code;
+}
+
+int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
+                       struct error *error) {
+  if (connection->session != NULL) {
+    return 0;
+  }
+  use_earlier_attempt(connection);
+  if (connection->session == NULL) {
+    if (connection->attempt == NULL) {
+      connection->attempt = start_attempt(connection);
+    }
+    if (connection->attempt == NULL) {
+      return error_set(error, -ENOMEM, "no thread to connect with");
+    }
+    if (!wait_for_attempt(connection->attempt, deadline_ms)) {
+      return error_set(error, -EAGAIN, "no connection in time");
+    }
+    int code = finish_attempt(connection, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+  (void)PQsetnonblocking(connection->session, 1);
+  return 0;
+}
+
+/* ---- querying ---- */
+
+static int wait_for_socket(PGconn *session, short events, int64_t deadline_ms,
+                           struct error *error) {
+  struct pollfd wait = {.fd = PQsocket(session), .events = events};
+  for (;;) {
+    int ready = poll(&wait, 1, clock_left_ms(deadline_ms));
+    if (ready > 0) {
+      return 0;
+    }
+    if (ready == 0) {
+      return error_set(error, -EAGAIN, "no answer in time");
+    }
+    if (errno != EINTR) {
+      return error_set(error, -EPIPE, "poll failed: error %d", errno);
+    }
+  }
+}
+
+/* Waits, then takes in what has arrived. */
+static int receive_input(PGconn *session, short events, int64_t deadline_ms,
+                         struct error *error) {
+  int code = wait_for_socket(session, events, deadline_ms, error);
+  if (code == 0 && PQconsumeInput(session) == 0) {
+    code = set_libpq_error(PQerrorMessage(session), -EPIPE, error);
+  }
+  return code;
+}
+
+/* Sends the rest of the query; receives meanwhile, so that neither side waits
+ * for the other. */
+static int flush_query(PGconn *session, int64_t deadline_ms,
+                       struct error *error) {
+  int left;
+  while ((left = PQflush(session)) == 1) {
+    int code = receive_input(session, POLLIN | POLLOUT, deadline_ms, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return left == 0 ? 0
+                   : set_libpq_error(PQerrorMessage(session), -EPIPE, error);
+}
+
+/* On pg_terminate_backend() and when a server shuts down, the error arrives
+ * before the connection ends. */
+static bool has_session_ended(const PGconn *session, const PGresult *table) {
+  const char *severity =
+      PQresultErrorField(table, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return PQstatus(session) == CONNECTION_BAD ||
+         (severity != NULL && strcmp(severity, "ERROR") != 0);
+}
+
+/* Takes ownership of the table. */
+static int store_table(const PGconn *session, PGresult *table,
+                       struct pg_connection_result *result,
+                       struct error *error) {
+  ExecStatusType status = PQresultStatus(table);
+  if (status == PGRES_TUPLES_OK && result->len < PG_CONNECTION_TABLES_MAX) {
+    result->tables[result->len++] = table;
+    return 0;
+  }
+  int code = 0;
+  if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+    code = set_libpq_error(PQresultErrorMessage(table),
+                           has_session_ended(session, table) ? -EPIPE : -EPROTO,
+                           error);
+  } else if (status != PGRES_COMMAND_OK) {
+    code =
+        error_set(error, -EPROTO, "unexpected answer: %s", PQresStatus(status));
+  }
+  PQclear(table);
+  return code;
+}
+
+static int receive_tables(PGconn *session, int64_t deadline_ms,
+                          struct pg_connection_result *result,
+                          struct error *error) {
+  for (;;) {
+    int code = 0;
+    while (code == 0 && PQisBusy(session) == 1) {
+      code = receive_input(session, POLLIN, deadline_ms, error);
+    }
+    PGresult *table = code == 0 ? PQgetResult(session) : NULL;
+    if (table == NULL) {
+      return code;
+    }
+    code = store_table(session, table, result, error);
+    if (code != 0) {
+      return code;
+    }
+  }
+}
+
+static int send_query(struct pg_connection *connection, const char *sql,
+                      struct error *error) {
+  connection->is_pending = true;
+  connection->sent_ns = clock_monotonic_ns();
+  return PQsendQuery(connection->session, sql) != 0
+             ? 0
+             : set_libpq_error(PQerrorMessage(connection->session), -EPIPE,
+                               error);
+}
+
+int pg_connection_query(struct pg_connection *connection, const char *sql,
+                        int64_t deadline_ms,
+                        struct pg_connection_result *result,
+                        struct error *error) {
+  *result = (struct pg_connection_result){0};
+  PGconn *session = connection->session;
+  if (session == NULL) {
+    return error_set(error, -EPIPE, "not connected");
+  }
+  int code = connection->is_pending ? 0 : send_query(connection, sql, error);
+  if (code == 0) {
+    code = flush_query(session, deadline_ms, error);
+  }
+  if (code == 0) {
+    code = receive_tables(session, deadline_ms, &connection->result, error);
+  }
+  if (code == 0) {
+    *result = connection->result;
+    result->took_ns = clock_monotonic_ns() - connection->sent_ns;
+    connection->result = (struct pg_connection_result){0};
+    connection->is_pending = false;
+  } else if (code != -EAGAIN) {
+    pg_connection_close(connection);
+  }
+  return code;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* pg_connection: a session on PostgreSQL or on PgBouncer's console that is kept
+ * from one read to the next. No function waits beyond its deadline. */
+#ifndef DBPOOL_PG_CONNECTION_H
+#define DBPOOL_PG_CONNECTION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "dbpool/options.h"
+
+/* The most statements of one query. */
+#define PG_CONNECTION_TABLES_MAX 4
+
+/* What a query returned: the rows of each statement. */
+struct pg_connection_result {
+  PGresult *tables[PG_CONNECTION_TABLES_MAX];
+  size_t len;
+  int64_t took_ns; /* from sending the query to having the last row */
+};
+
+/* Frees the tables. Accepts a result that is all zero. */
+void pg_connection_result_fini(struct pg_connection_result *result);
+
+struct pg_connection;
+
+/* What an endpoint gets that does not set it. NULL: libpq's default. */
+struct pg_connection_defaults {
+  const char *port; /* not for a service, which has its own */
+  const char *database;
+  const char *settings; /* of the session: libpq's keyword "options" */
+};
+
+/* Not connected yet. endpoint and the texts of the defaults: borrowed for as
+ * long as the connection lives. Returns NULL when memory is short. One thread
+ * at a time. */
+struct pg_connection *
+pg_connection_new(const struct dbpool_endpoint_options *endpoint,
+                  struct pg_connection_defaults defaults);
+
+/* Closes it. Waits until deadline_ms (monotonic) for a thread that is still
+ * connecting, which otherwise ends by itself. Accepts NULL. */
+void pg_connection_free(struct pg_connection *connection, int64_t deadline_ms);
+
+/* Connects unless connected.
+ * Returns 0; -EAGAIN when the outcome is open at deadline_ms: the attempt
+ * continues, and a later call gets its outcome; -ETIMEDOUT when an attempt has
+ * used up the endpoint's Timeout; -EUSERS when the server has no session left
+ * (SQLSTATE 53300); -ENOMEM; -ECONNREFUSED for any other failure. */
+int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
+                       struct error *error);
+
+/* Sends SQL by the simple protocol, the only one that PgBouncer's console
+ * supports, and collects the rows of all its statements. While a query is
+ * pending it is continued; SQL is then not sent again.
+ * result: overwritten; yours, pg_connection_result_fini(); empty on failure.
+ * Returns 0; -EAGAIN when the result is incomplete at deadline_ms: the next
+ * call continues; -EUSERS as above; -EPIPE when the session has ended; -EPROTO
+ * when the server refused the query or sent an invalid answer. After any
+ * failure but -EAGAIN the session is closed. */
+int pg_connection_query(struct pg_connection *connection, const char *sql,
+                        int64_t deadline_ms,
+                        struct pg_connection_result *result,
+                        struct error *error);
+
+/* True while a result is awaited. */
+bool pg_connection_is_pending(const struct pg_connection *connection);
+
+/* Ends the session, if there is one; an attempt to connect continues. Does not
+ * cancel a statement, because PQcancel() blocks: the server's own
+ * statement_timeout ends it. */
+void pg_connection_close(struct pg_connection *connection);
+
+/* libpq's handle of the open session; NULL while closed. Borrowed. */
+PGconn *pg_connection_session(struct pg_connection *connection);
+
+#endif

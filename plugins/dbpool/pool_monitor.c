@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* pool_monitor: one configured pool from read to read. */
+#include "dbpool/pool_monitor.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MICROSECONDS_PER_S 1e6
+
+void pool_monitor_init(struct pool_monitor *monitor,
+                       const struct dbpool_pool_options *options,
+                       const struct dbpool_sinks *sinks) {
+  *monitor = (struct pool_monitor){
+      .options = options,
+      .sinks = sinks,
+      .processes = {.proc = "/proc"},
+      .notifier = {.pool = options->head.label,
+                   .max_per_minute = options->leak_notifications_per_minute},
+      .forecast = {.window_us = (int64_t)(options->forecast_window_s *
+                                          MICROSECONDS_PER_S)},
+  };
+}
+
+void pool_monitor_fini(struct pool_monitor *monitor) {
+  if (monitor != NULL) {
+    leak_tracker_fini(&monitor->leaks);
+    client_processes_fini(&monitor->processes);
+    *monitor = (struct pool_monitor){0};
+  }
+}
+
+/* ---- conclusions ---- */
+
+static void log_unknown_processes(struct pool_monitor *monitor) {
+  if (monitor->processes.unknown > 1 && !monitor->has_logged_unknown) {
+    monitor->has_logged_unknown = true;
+    log_write(&monitor->sinks->log, LOG_LEVEL_NOTICE,
+              "pool \"%s\": the processes of %zu local sessions are not "
+              "visible to collectd and count as one; if there are several, set "
+              "Processes to a number",
+              monitor->options->head.label, monitor->processes.unknown);
+  }
+}
+
+static int64_t count_processes(struct pool_monitor *monitor,
+                               const struct pool_monitor_reading *reading) {
+  if (strcmp(monitor->options->processes, "auto") != 0) {
+    return strtol(monitor->options->processes, NULL, 10);
+  }
+  int64_t count =
+      client_processes_count(&monitor->processes, reading->sessions,
+                             reading->sessions_len, reading->now_us);
+  log_unknown_processes(monitor);
+  return count;
+}
+
+/* The pool checks a session's age only when it hands it out. So an old session
+ * proves nothing; it must have been used when it was too old, even if it had
+ * been handed out for LeakAfter by then. */
+static int64_t
+count_recycle_overdue(const struct dbpool_pool_options *options,
+                      const struct pool_monitor_reading *reading) {
+  int64_t overdue = 0;
+  int64_t limit_us = (int64_t)((options->recycle_s + options->leak_after_s) *
+                               MICROSECONDS_PER_S);
+  for (size_t i = 0; options->recycle_s >= 0 && i < reading->sessions_len;
+       i++) {
+    const struct pool_session *session = reading->sessions[i];
+    bool is_overdue =
+        session->backend_start_us != 0 &&
+        session->state_change_us - session->backend_start_us > limit_us;
+    overdue += is_overdue ? 1 : 0;
+  }
+  return overdue;
+}
+
+/* Returns the number of leaks; -1 when there is no memory to search. */
+static int64_t
+find_and_notify_leaks(struct pool_monitor *monitor,
+                      const struct pool_config *config,
+                      const struct pool_monitor_reading *reading) {
+  struct leak_search search = {
+      .sessions = reading->sessions,
+      .sessions_len = reading->sessions_len,
+      .now_us = reading->now_us,
+      .after_us =
+          (int64_t)(monitor->options->leak_after_s * MICROSECONDS_PER_S),
+      .max_idle = pool_max_idle(config),
+      .is_fifo = monitor->options->order == DBPOOL_ORDER_FIFO &&
+                 config->processes == 1,
+      .leaks = calloc(reading->sessions_len + 1, sizeof(*search.leaks)),
+  };
+  if (search.leaks == NULL) {
+    return -1;
+  }
+  (void)leak_find(&monitor->leaks, &search);
+  leak_notifier_update(&monitor->notifier, search.leaks, search.leaks_len,
+                       reading->now_us, &monitor->sinks->notifications);
+  free(search.leaks);
+  return (int64_t)search.leaks_len;
+}
+
+static void log_excess(struct pool_monitor *monitor,
+                       const struct pool_estimate *estimate) {
+  if (estimate->exceeds_capacity && !monitor->has_logged_excess) {
+    monitor->has_logged_excess = true;
+    log_write(
+        &monitor->sinks->log, LOG_LEVEL_WARNING,
+        "pool \"%s\": %" PRId64 " sessions, but PoolSize, MaxOverflow and "
+        "Processes allow %" PRId64 "; correct them, or narrow Application",
+        monitor->options->head.label, estimate->total, estimate->capacity);
+  }
+}
+
+/* ---- values ---- */
+
+static void send_gauge(const struct pool_monitor *monitor, const char *type,
+                       const char *type_instance, double value) {
+  sample_put_gauge(&monitor->sinks->samples, monitor->options->head.label, type,
+                   type_instance, value);
+}
+
+static void send_state(const struct pool_monitor *monitor, bool is_up,
+                       bool is_full) {
+  send_gauge(monitor, "gauge", "up", is_up ? 1 : 0);
+  send_gauge(monitor, "gauge", "full", is_full ? 1 : 0);
+}
+
+struct named_count {
+  const char *name;
+  int64_t value; /* negative or POOL_HEADROOM_UNLIMITED: none */
+};
+
+static void send_connections(const struct pool_monitor *monitor,
+                             const struct named_count *counts, size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    if (counts[i].value >= 0 && counts[i].value != POOL_HEADROOM_UNLIMITED) {
+      send_gauge(monitor, "current_connections", counts[i].name,
+                 (double)counts[i].value);
+    }
+  }
+}
+
+static void send_durations(const struct pool_monitor *monitor,
+                           const struct pool_monitor_reading *reading,
+                           double until_exhausted_s) {
+  const struct pool_count *count = &reading->count;
+  const struct {
+    const char *name;
+    double seconds;
+  } durations[] = {
+      {"oldest_transaction",
+       (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
+      {"oldest_session", (double)count->oldest_session_us / MICROSECONDS_PER_S},
+      {"oldest_wait", (double)count->oldest_wait_us / MICROSECONDS_PER_S},
+      {"query", reading->query_s},
+      {"until_exhausted", until_exhausted_s},
+  };
+  for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+    send_gauge(monitor, "duration", durations[i].name, durations[i].seconds);
+  }
+}
+
+static void send_session_ends(const struct pool_monitor *monitor,
+                              const struct pool_session_ends *ends) {
+  const struct named_count counts[] = {
+      {"abandoned", ends->abandoned},
+      {"fatal", ends->fatal},
+      {"killed", ends->killed},
+  };
+  for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+    if (counts[i].value >= 0) {
+      sample_put_derive(&monitor->sinks->samples, monitor->options->head.label,
+                        "total_sessions", counts[i].name, counts[i].value);
+    }
+  }
+}
+
+void pool_monitor_update(struct pool_monitor *monitor,
+                         const struct pool_monitor_reading *reading) {
+  const struct pool_count *count = &reading->count;
+  const struct pool_headroom *headroom = &reading->headroom;
+  int64_t nearest = pool_headroom_nearest(headroom);
+  const struct pool_config config = {
+      .size = monitor->options->size,
+      .overflow = monitor->options->max_overflow,
+      .processes = count_processes(monitor, reading),
+  };
+  const struct pool_estimate estimate = pool_estimate(count, &config, nearest);
+  log_excess(monitor, &estimate);
+  forecast_add(&monitor->forecast, reading->now_us,
+               (double)estimate.checked_out);
+
+  const struct named_count connections[] = {
+      {"active", count->active},
+      {"checked_out", estimate.checked_out},
+      {"idle", count->idle},
+      {"ready", estimate.ready},
+      {"idle_in_transaction", count->in_transaction},
+      {"aborted", count->aborted},
+      {"waiting", count->waiting},
+      {"hidden", count->hidden},
+      {"leaked", find_and_notify_leaks(monitor, &config, reading)},
+      {"recycle_overdue", count_recycle_overdue(monitor->options, reading)},
+      {"total", estimate.total},
+      {"capacity", estimate.capacity},
+      {"headroom", nearest},
+      {"headroom_server", headroom->server},
+      {"headroom_database", headroom->database},
+      {"headroom_role", headroom->role},
+  };
+  send_state(monitor, true, nearest == 0);
+  send_gauge(monitor, "percent", "used", estimate.percent_used);
+  send_connections(monitor, connections,
+                   sizeof(connections) / sizeof(connections[0]));
+  send_durations(
+      monitor, reading,
+      forecast_left_s(&monitor->forecast, (double)estimate.capacity));
+  if (reading->ends != NULL) {
+    send_session_ends(monitor, reading->ends);
+  }
+}
+
+void pool_monitor_fail(struct pool_monitor *monitor, bool is_full) {
+  send_state(monitor, false, is_full);
+}
