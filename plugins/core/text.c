@@ -23,10 +23,8 @@ void text_chomp(char *text) {
   }
 }
 
-/* Bytes of the UTF-8 character that TEXT begins with, 1 to 4; 0 if it begins
- * with none: overlong forms, surrogates and what lies beyond U+10FFFF are no
- * characters (RFC 3629). */
-static size_t utf8_length(const unsigned char *text) {
+size_t text_utf8_length(const char *from) {
+  const unsigned char *text = (const unsigned char *)from;
   unsigned char lead = text[0];
   size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
   if (lead >= 0x80 && (lead < 0xc2 || lead > 0xf4)) {
@@ -47,7 +45,7 @@ static size_t utf8_length(const unsigned char *text) {
  * of FROM that it stands for. Returns its length. */
 static size_t escape_one(char *piece, const unsigned char *from,
                          size_t *ret_taken) {
-  size_t length = utf8_length(from);
+  size_t length = text_utf8_length((const char *)from);
   *ret_taken = length == 0 ? 1 : length;
   switch (*from) {
   case '\n':

@@ -13,6 +13,11 @@ void text_blank_controls(char *text);
 /* Cuts off white space at the end: the newline of what a program has said. */
 void text_chomp(char *text);
 
+/* Bytes of the UTF-8 character that FROM begins with, 1 to 4; 0 if it does not
+ * begin with one: overlong forms, surrogates and numbers beyond U+10FFFF are
+ * not characters (RFC 3629). */
+size_t text_utf8_length(const char *from);
+
 /* Copies FROM so that nothing is lost and any reader can take it: control
  * characters, backslashes and what is not UTF-8 become \n, \t, \\ or \xHH.
  * Cut at a whole character or escape when it does not fit into BYTES, which is
