@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin statgrab> block may hold. */
+/* options: the option tables of a <Plugin statgrab> block. */
 #include "statgrab/options.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "statgrab/df_choice.h"
-#include "statgrab/selection.h"
+#include "statgrab/filesystem_filter.h"
+#include "statgrab/ignorelist.h"
 
 const char *const statgrab_group_names[GROUPS + 1] = {
     [GROUP_CGROUP] = "cgroup",
@@ -50,45 +50,45 @@ const char *const statgrab_group_names[GROUPS + 1] = {
 
 static const struct option cpu_rows[] = {
     FLAG("ReportByState", cpu_options, report_by_state, "true",
-         "Tell user, system, wait, nice, interrupt, softirq, steal and idle "
-         "time apart. I<percent-active>, all but idle and wait, is always "
-         "there."),
+         "Report user, system, wait, nice, interrupt, softirq, steal and idle "
+         "time separately. I<percent-active>, all but idle and wait, is always "
+         "reported."),
     FLAG("ReportByCpu", cpu_options, report_by_cpu, "false",
-         "Tell the processors apart as well: I<cpu-0>, I<cpu-1>, ..."),
+         "Also report each processor: I<cpu-0>, I<cpu-1>, ..."),
     FLAG("ValuesPercentage", cpu_options, values_percentage, "true",
-         "Percent of the time since the last reading; else the system's "
-         "counters of ticks, type I<cpu>."),
+         "Percent of the time since the last read; otherwise the system's tick "
+         "counters, type I<cpu>."),
     FLAG("ReportNumCpu", cpu_options, report_num_cpu, "true",
          "The number of processors that are online."),
     FLAG("ReportGuestState", cpu_options, report_guest_state, "false",
-         "Tell the time given to virtual machines."),
+         "Report the time used by virtual machines."),
     FLAG("SubtractGuestState", cpu_options, subtract_guest_state, "true",
-         "With B<ReportGuestState>, take that time out of user and nice, where "
-         "the kernel counts it too."),
+         "With B<ReportGuestState>, subtract that time from user and nice, "
+         "which contain it in the kernel's counters."),
 };
 
 static const struct option df_rows[] = {
-    LIST("Device", df_options, devices, selection_check, "\"/dev/sda1\"",
-         "Devices; C</.../> is a POSIX extended regular expression."),
-    LIST("MountPoint", df_options, mount_points, selection_check, "\"/var\"",
-         "Mount points; likewise."),
-    LIST("FSType", df_options, fs_types, df_check_type, "\"ext4\"",
-         "Types of file systems; likewise."),
+    LIST("Device", df_options, devices, ignorelist_check, "\"/dev/sda1\"",
+         "Devices, by name or C</POSIX extended regular expression/>."),
+    LIST("MountPoint", df_options, mount_points, ignorelist_check, "\"/var\"",
+         "Mount points, likewise."),
+    LIST("FSType", df_options, fs_types, filesystem_filter_check_type,
+         "\"ext4\"", "File system types, likewise."),
     FLAG("IgnoreSelected", df_options, ignore_selected, "false",
-         "Leave out what is named above instead of all else. File systems "
+         "Exclude what is named above instead of all else. File systems "
          "without a disk (tmpfs, proc, overlay, ...) and read-only images "
-         "(squashfs, iso9660) are left out unless they are named; F</> is "
-         "always taken."),
+         "(squashfs, iso9660) are excluded unless they are named; F</> is "
+         "always included."),
     FLAG("ReportByDevice", df_options, report_by_device, "false",
          "Name file systems by device, I<df-sda1>, instead of by mount point, "
          "I<df-var>."),
     FLAG("ReportInodes", df_options, report_inodes, "true",
-         "Inodes as well; a disk that has none left is as full as one without "
-         "bytes."),
+         "Also report inodes: without a free inode no file can be created, "
+         "however many bytes are free."),
     FLAG("ValuesAbsolute", df_options, values_absolute, "true",
-         "Bytes and numbers: I<df_complex>, I<df_inodes>. I<percent-used> and "
-         "I<percent-free>, of what is not reserved for root, are always "
-         "there."),
+         "Bytes and inode counts: I<df_complex>, I<df_inodes>. I<percent-used> "
+         "and I<percent-free>, of the space not reserved for root, are always "
+         "reported."),
     FLAG("ValuesPercentage", df_options, values_percentage, "false",
          "Percent of the whole size: I<percent_bytes>, I<percent_inodes>."),
 };
@@ -97,26 +97,25 @@ static const char *const cores_words[] = {"online", "usable", NULL};
 
 static const struct option load_rows[] = {
     FLAG("ReportRelative", load_options, report_relative, "true",
-         "The load divided by the number of processors as well, "
+         "Also report the load divided by the number of processors, "
          "I<load-relative>."),
     {.name = "Cores",
      .kind = OPTION_WORD,
      .offset = offsetof(struct load_options, cores),
      .words = cores_words,
      .default_text = "online",
-     .help =
-         "The number to divide by: all processors that are online, or those "
-         "that collectd itself may use: the smallest of affinity, cpuset "
-         "and the quota of its control group. In a container the load is "
-         "nevertheless that of the machine."},
+     .help = "The divisor: all processors that are online, or those that "
+             "collectd itself may use, which is the smallest of its affinity, "
+             "its cpuset and the quota of its control group. In a container "
+             "the load is still that of the whole machine."},
 };
 
 static const struct option disk_rows[] = {
-    LIST("Disk", disk_options, disks, selection_check, "\"vda\"",
-         "Disks and partitions, by name or C</regular expression/>; all that "
-         "were ever used where none is named."),
+    LIST("Disk", disk_options, disks, ignorelist_check, "\"vda\"",
+         "Disks and partitions, by name or C</regular expression/>. By default "
+         "all that have ever been used."),
     FLAG("IgnoreSelected", disk_options, ignore_selected, "false",
-         "Leave out what is named instead of all else."),
+         "Exclude what is named instead of all else."),
 };
 
 static const struct option fhcount_rows[] = {
@@ -127,64 +126,63 @@ static const struct option fhcount_rows[] = {
 };
 
 static const struct option interface_rows[] = {
-    LIST("Interface", interface_options, interfaces, selection_check,
+    LIST("Interface", interface_options, interfaces, ignorelist_check,
          "\"eth0\"",
-         "Interfaces, by name or C</regular expression/>; all where none is "
-         "named."),
+         "Interfaces, by name or C</regular expression/>. By default all."),
     FLAG("IgnoreSelected", interface_options, ignore_selected, "false",
-         "Leave out what is named instead of all else."),
+         "Exclude what is named instead of all else."),
     FLAG("ReportInactive", interface_options, report_inactive, "true",
-         "Tell of interfaces, too, that have never seen a packet."),
+         "Also report interfaces that have never transferred a packet."),
 };
 
 static const struct option swap_rows[] = {
     FLAG("ValuesAbsolute", swap_options, values_absolute, "true",
-         "Bytes. I<percent-used> = (total - free) / total is always there, and "
-         "0 on a machine without swap."),
+         "Bytes. I<percent-used> = (total - free) / total is always reported, "
+         "as 0 on a machine without swap."),
     FLAG("ValuesPercentage", swap_options, values_percentage, "false",
          "The parts in percent of the total."),
     FLAG("ReportBytes", swap_options, report_bytes, "true",
-         "Count I<swap_io> in bytes; else in pages, the native plugin's "
-         "default."),
+         "Count I<swap_io> in bytes; otherwise in pages, as the native plugin "
+         "does by default."),
     FLAG("ReportIO", swap_options, report_io, "true",
-         "What is moved in and out, I<swap_io>."),
+         "Report what is swapped in and out, I<swap_io>."),
 };
 
 static const struct option memory_rows[] = {
     FLAG("ValuesAbsolute", memory_options, values_absolute, "true",
          "Bytes. I<percent-used> = (total - available) / total is always "
-         "there."),
+         "reported."),
     FLAG("ValuesPercentage", memory_options, values_percentage, "false",
          "The parts in percent of the total."),
 };
 
 static const struct option processes_rows[] = {
     FLAG("ReportByState", processes_options, report_by_state, "true",
-         "Count processes by state, and threads; this looks into every "
-         "process, about 3 microseconds each, which are the kernel's."),
+         "Count processes by state, and threads. This reads a file for each "
+         "process, which takes about 3 microseconds of system time."),
 };
 
 static const struct option_block cpu_block =
-    BLOCK("cpu", cpu_options, cpu_rows, "What is told of the processors.");
+    BLOCK("cpu", cpu_options, cpu_rows, "Values of the processors.");
 static const struct option_block df_block =
-    BLOCK("df", df_options, df_rows, "Which file systems, and what of them.");
+    BLOCK("df", df_options, df_rows, "File systems and their values.");
 static const struct option_block disk_block =
-    BLOCK("disk", disk_options, disk_rows, "Which disks.");
-static const struct option_block fhcount_block = BLOCK(
-    "fhcount", fhcount_options, fhcount_rows, "What is told of open files.");
+    BLOCK("disk", disk_options, disk_rows, "Which disks to report.");
+static const struct option_block fhcount_block =
+    BLOCK("fhcount", fhcount_options, fhcount_rows, "Values of open files.");
 static const struct option_block interface_block =
-    BLOCK("interface", interface_options, interface_rows, "Which interfaces.");
+    BLOCK("interface", interface_options, interface_rows,
+          "Which interfaces to report.");
 static const struct option_block swap_block =
-    BLOCK("swap", swap_options, swap_rows, "What is told of swap space.");
+    BLOCK("swap", swap_options, swap_rows, "Values of swap space.");
 static const struct option_block load_block =
-    BLOCK("load", load_options, load_rows, "What is told of the load average.");
+    BLOCK("load", load_options, load_rows, "Values of the load average.");
 static const struct option_block memory_block =
-    BLOCK("memory", memory_options, memory_rows, "What is told of memory.");
-static const struct option_block processes_block =
-    BLOCK("processes", processes_options, processes_rows,
-          "What is told of processes.");
+    BLOCK("memory", memory_options, memory_rows, "Values of memory.");
+static const struct option_block processes_block = BLOCK(
+    "processes", processes_options, processes_rows, "Values of processes.");
 
-static int check_group(const char *value, struct error *error) {
+static int check_group_name(const char *value, struct error *error) {
   for (size_t i = 0; i < GROUPS; i++) {
     if (strcasecmp(value, statgrab_group_names[i]) == 0) {
       return 0;
@@ -200,7 +198,7 @@ static int check_group(const char *value, struct error *error) {
                    "is not one of the allowed words; allowed: %s", allowed);
 }
 
-static int check_root(const char *value, struct error *error) {
+static int check_root_directory(const char *value, struct error *error) {
   char path[4096];
   if (value[0] == '\0') {
     return 0;
@@ -224,27 +222,27 @@ static int check_root(const char *value, struct error *error) {
   }
 
 static const struct option option_rows[] = {
-    LIST("Collect", statgrab_options, collect, check_group,
+    LIST("Collect", statgrab_options, collect, check_group_name,
          "\"memory\" \"cpu\"",
-         "What to collect, by the names of collectd's native plugins: "
+         "What to collect, named after collectd's native plugins: "
          "I<cgroup> (limits of the container), I<cpu>, I<df> (file systems), "
          "I<disk>, I<fhcount> (open files), I<interface>, I<load>, I<memory>, "
          "I<pressure>, I<processes>, I<swap>, I<uptime>, I<users>, I<vmem> "
-         "(paging). All of them where the option is not given."),
+         "(paging). By default all of them."),
     {.name = "RootFS",
      .kind = OPTION_STRING,
      .offset = offsetof(struct statgrab_options, root),
      .default_text = "",
-     .check = check_root,
+     .check = check_root_directory,
      .example = "\"/host\"",
-     .help = "Where the root directory of the machine is mounted, for a "
-             "collectd that runs in a container; F</proc>, F</sys> and the "
-             "mount points are read behind it. Linux only."},
+     .help = "For collectd in a container: the directory where the machine's "
+             "root directory is mounted. F</proc>, F</sys> and the mount "
+             "points are read below it. Linux only."},
     FLAG("NativeNames", statgrab_options, native_names, "false",
-         "Send under the names of collectd's native plugins what those have "
-         "too, with their meaning, so that existing dashboards go on: "
-         "I<memory/memory-used> instead of I<statgrab-memory/memory-used>. "
-         "What they do not have keeps its name."),
+         "Send values that collectd's native plugins have, too, under those "
+         "plugins' names and with their meaning, so that existing dashboards "
+         "still work: I<memory/memory-used> instead of "
+         "I<statgrab-memory/memory-used>. Other values keep their names."),
     SUB_BLOCK(cpu),
     SUB_BLOCK(df),
     SUB_BLOCK(disk),
@@ -259,9 +257,9 @@ static const struct option option_rows[] = {
 const struct option_block statgrab_options = {
     .name = "statgrab",
     .size = sizeof(struct statgrab_options),
-    .help = "System statistics through libstatgrab, put right where the "
-            "library is wrong. A block inside takes the words of collectd's "
-            "native plugin of the same name.",
+    .help = "System statistics from libstatgrab, corrected where the library "
+            "is wrong. A block inside has the options of collectd's native "
+            "plugin of the same name.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
 };

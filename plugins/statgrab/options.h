@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin statgrab> block may hold. A block inside it takes the
- * words of collectd's native plugin of the same name. */
+/* options: the options of a <Plugin statgrab> block. A block inside it has the
+ * option names of collectd's native plugin of the same name. */
 #ifndef STATGRAB_OPTIONS_H
 #define STATGRAB_OPTIONS_H
 
@@ -9,7 +9,7 @@
 
 #include "core/option.h"
 
-/* What can be collected; in the order of statgrab_group_names. */
+/* Groups of values, named after collectd's native plugins. */
 enum statgrab_group {
   GROUP_CGROUP,
   GROUP_CPU,
@@ -28,6 +28,7 @@ enum statgrab_group {
   GROUPS,
 };
 
+/* Names by enum statgrab_group; the last is NULL. */
 extern const char *const statgrab_group_names[GROUPS + 1];
 
 struct cpu_options {
@@ -118,14 +119,15 @@ struct statgrab_options {
 
 extern const struct option_block statgrab_options;
 
-/* Gives each block that nobody wrote its defaults. Returns 0 or -ENOMEM. */
+/* Adds each block that is not configured, with its defaults. Returns 0 or
+ * -ENOMEM. */
 int statgrab_options_complete(struct statgrab_options *options);
 
-/* True if the group is to be collected: all are unless Collect names some. */
+/* True if the group is collected: all are unless Collect names some. */
 bool statgrab_collects(const struct statgrab_options *options,
                        enum statgrab_group group);
 
-/* True if Collect names the group: then its absence is worth a word. */
+/* True if Collect names the group. */
 bool statgrab_names_group(const struct statgrab_options *options,
                           enum statgrab_group group);
 

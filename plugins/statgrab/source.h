@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* source: where facts come from. There are two: libstatgrab, which knows every
- * system, and a driver for what libstatgrab lacks or gets wrong on this one. */
+/* source: the interface to what reads statistics. There are two: libstatgrab,
+ * which knows every system, and a driver for what libstatgrab lacks or gets
+ * wrong on this one. */
 #ifndef STATGRAB_SOURCE_H
 #define STATGRAB_SOURCE_H
 
@@ -8,56 +9,77 @@
 #include <stdbool.h>
 
 #include "core/error.h"
-#include "statgrab/facts.h"
-#include "statgrab/mounts.h"
+#include "statgrab/stats.h"
 
 /* What a driver keeps open. Not locked: one thread at a time. */
-struct driver;
+struct source_driver;
 
-/* NULL where a source does not have the facts. Each fills them and returns 0,
- * or negative errno with a text; they are then half filled and not to be used.
- * -ENOENT and -EOPNOTSUPP mean that this system has no such thing.
- * -EBADMSG, of those that read many numbers (cpu, disks, interfaces, mounts,
- * paging, pressure): some of them are garbage and FACT_UNKNOWN, or
- * their rows are not there; the others are good. */
+/* A function is NULL where a source does not have these statistics. Each fills
+ * its struct and returns 0, or negative errno with a text; the struct is then
+ * half filled and must not be used.
+ * -ENOENT and -EOPNOTSUPP mean that this system does not have them.
+ * -EBADMSG from those that read many numbers (cpu, disks, interfaces, mounts,
+ * paging, pressure) means that some are malformed: those are STATS_UNKNOWN or
+ * their rows are missing; the others are valid. */
 struct source {
-  int (*read_cgroup)(struct driver *, struct cgroup_facts *, struct error *);
-  int (*read_cpu)(struct driver *, struct cpu_facts *, struct error *);
-  int (*read_disks)(struct driver *, struct disk_table *, struct error *);
-  int (*read_handles)(struct driver *, struct handle_facts *, struct error *);
-  int (*read_interfaces)(struct driver *, struct interface_table *,
+  int (*read_cgroup)(struct source_driver *, struct stats_cgroup *,
+                     struct error *);
+  int (*read_cpu)(struct source_driver *, struct stats_cpu *, struct error *);
+  int (*read_disks)(struct source_driver *, struct stats_disk_table *,
+                    struct error *);
+  int (*read_handles)(struct source_driver *, struct stats_handles *,
+                      struct error *);
+  int (*read_interfaces)(struct source_driver *, struct stats_interface_table *,
                          struct error *);
   /* Adds speed and state to the interfaces that are in the table. */
-  int (*read_links)(struct driver *, struct interface_table *, struct error *);
-  int (*read_load)(struct driver *, struct load_facts *, struct error *);
-  int (*read_memory)(struct driver *, struct memory_facts *, struct error *);
-  int (*read_mounts)(struct driver *, struct mount_table *, struct error *);
-  /* True where read_mounts also asks each file system how full it is, and so
+  int (*read_links)(struct source_driver *, struct stats_interface_table *,
+                    struct error *);
+  int (*read_load)(struct source_driver *, struct stats_load *, struct error *);
+  int (*read_memory)(struct source_driver *, struct stats_memory *,
+                     struct error *);
+  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
+                     struct error *);
+  /* True where read_mounts also reads the usage of each file system, and so
    * may wait for ever; it then needs no driver. */
-  bool asks_file_systems;
-  int (*read_paging)(struct driver *, struct paging_facts *, struct error *);
-  int (*read_pressure)(struct driver *, struct pressure_facts *,
+  bool mounts_have_usage;
+  int (*read_paging)(struct source_driver *, struct stats_paging *,
+                     struct error *);
+  int (*read_pressure)(struct source_driver *, struct stats_pressure *,
                        struct error *);
-  int (*read_processes)(struct driver *, bool with_states,
-                        struct process_facts *, struct error *);
-  int (*read_uptime)(struct driver *, double *ret_uptime_s, struct error *);
-  int (*read_users)(struct driver *, uint64_t *ret_users, struct error *);
+  int (*read_processes)(struct source_driver *, bool with_states,
+                        struct stats_processes *, struct error *);
+  int (*read_uptime)(struct source_driver *, double *ret_uptime_s,
+                     struct error *);
+  int (*read_users)(struct source_driver *, uint64_t *ret_users,
+                    struct error *);
 };
 
-/* True if a reading that ended in CODE has told something. */
-static inline bool source_has_told(int code) {
+/* True if a read that returned CODE has valid data. */
+static inline bool source_has_data(int code) {
   return code == 0 || code == -EBADMSG;
 }
 
-/* What the driver of this system, chosen when the plugin is built, is better
- * at than libstatgrab. root: as for driver_new(). */
-const struct source *driver_source(const char *root);
+/* All that libstatgrab has, through its reentrant functions only: the others
+ * keep results per thread, and collectd reads in any of several threads. */
+extern const struct source source_libstatgrab;
 
-/* root: what all paths start with, "" for none; borrowed.
- * *ret_driver: yours, driver_free(); NULL where the driver needs nothing.
- * Returns 0 or negative errno. */
-int driver_new(const char *root, struct driver **ret_driver,
-               struct error *error);
-void driver_free(struct driver *driver);
+/* Initializes libstatgrab for the process; before any read. Returns 0, or -EIO
+ * with a text where a part of it could not be initialized; the other parts work
+ * nevertheless. */
+int source_libstatgrab_init(struct error *error);
+
+/* Ends libstatgrab; after all reads. */
+void source_libstatgrab_fini(void);
+
+/* The functions that the driver of this system, chosen when the plugin is
+ * built, does better than libstatgrab. root: as for source_driver_new(). */
+struct source source_driver_functions(const char *root);
+
+/* root: prefix of all paths, "" for none; borrowed.
+ * *ret_driver: yours, source_driver_free(); NULL where the driver needs no
+ * state. Returns 0 or negative errno. */
+int source_driver_new(const char *root, struct source_driver **ret_driver,
+                      struct error *error);
+void source_driver_free(struct source_driver *driver);
 
 #endif

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "statgrab/collect.h"
+#include "statgrab/collectors.h"
 #include "statgrab/options.h"
-#include "statgrab/reader.h"
+#include "statgrab/source.h"
 
 #define ROUNDS 2000
 
@@ -28,7 +28,8 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = count, .context = &samples};
 }
 
-static void say_nothing(void *context, enum log_level level, const char *line) {
+static void discard_log_line(void *context, enum log_level level,
+                             const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -40,10 +41,10 @@ static double cpu_us(void) {
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void ask_libstatgrab(int proc) {
-  struct process_facts facts;
+static void read_with_libstatgrab(int proc) {
+  struct stats_processes stats;
   (void)proc;
-  (void)libstatgrab_source.read_processes(NULL, true, &facts, NULL);
+  (void)source_libstatgrab.read_processes(NULL, true, &stats, NULL);
 }
 
 /* Nothing but what a process's state cannot be had without. */
@@ -85,9 +86,9 @@ static double cost_us(void (*once)(int proc)) {
 /* Returns microseconds a reading. */
 static double run(const char *group) {
   struct statgrab_options options;
-  struct reader *reader = NULL;
+  struct collectors *collectors = NULL;
   struct error error = {{0}};
-  const struct log_sink log = {.write = say_nothing};
+  const struct log_sink log = {.write = discard_log_line};
   if (option_init(&statgrab_options, &options) != 0 ||
       statgrab_options_complete(&options) != 0) {
     exit(EXIT_FAILURE);
@@ -99,7 +100,7 @@ static double run(const char *group) {
   } borrowed = {.name = group};
   items[0] = borrowed.item;
   options.collect = (struct option_strings){.items = items, .len = 1};
-  if (reader_new(&options, sink_of, &log, &reader, &error) != 0) {
+  if (collectors_new(&options, sink_of, &log, &collectors, &error) != 0) {
     exit(EXIT_FAILURE);
   }
   double before = 0;
@@ -109,31 +110,31 @@ static double run(const char *group) {
       before = cpu_us();
     }
     if (group == statgrab_group_names[GROUP_DF]) {
-      reader_read_file_systems(reader, 0, clock_monotonic_ms() + 1000);
+      collectors_read_filesystems(collectors, 0, clock_monotonic_ms() + 1000);
     } else {
-      reader_read(reader, 0);
+      collectors_read(collectors, 0);
     }
   }
   double cost = (cpu_us() - before) / ROUNDS;
   printf("%s: reading %lu values\tus CPU\t%.1f\t-\n", group, samples / ROUNDS,
          cost);
-  (void)reader_free(reader, clock_monotonic_ms() + 1000);
+  (void)collectors_free(collectors, clock_monotonic_ms() + 1000);
   options.collect = (struct option_strings){0};
   option_fini(&statgrab_options, &options);
   return cost;
 }
 
 int main(void) {
-  (void)collect_init(NULL);
+  (void)source_libstatgrab_init(NULL);
   for (size_t i = 0; i < GROUPS; i++) {
     double cost = run(statgrab_group_names[i]);
     if (i == GROUP_PROCESSES) {
       printf("processes, beside libstatgrab\tus CPU\t%.1f\t%.1f\n", cost,
-             cost_us(ask_libstatgrab));
+             cost_us(read_with_libstatgrab));
       printf("processes, beside the kernel alone\tus CPU\t%.1f\t%.1f\n", cost,
              cost_us(only_read));
     }
   }
-  collect_fini();
+  source_libstatgrab_fini();
   return EXIT_SUCCESS;
 }

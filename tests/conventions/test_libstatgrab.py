@@ -1,52 +1,52 @@
 # SPDX-License-Identifier: MIT
-"""libstatgrab 0.92 and its traps: those that code cannot avoid have a test,
-listed here; those that are avoided by never calling a function are held here."""
+"""The known faults of libstatgrab 0.92: those that code must work around have a
+test, listed here; those that are avoided by never calling a function are
+checked here."""
 import re
 
 import pytest
 from conventions import PLUGINS, ROOT, code_of, shown, sources
 
-COLLECT = PLUGINS / "statgrab" / "collect.c"
-GLUE = PLUGINS / "statgrab" / "statgrab.c"
+SOURCE = PLUGINS / "statgrab" / "source_libstatgrab.c"
+PLUGIN_FILE = PLUGINS / "statgrab" / "statgrab.c"
 HERE = "test_libstatgrab.py"
 
-# The trap, and where the test is that would fall into it: files by the names
-# that pytest and ctest know them by.
+# Each fault, and the tests that would fail because of it, by file.
 TRAPS = {
     "01 results are kept per thread": [
-        (HERE, "test_only_calls_that_hand_over_their_results"),
-        ("unit/statgrab/test_collect.c", "is_read_by_five_threads"),
+        (HERE, "test_only_reentrant_calls"),
+        ("unit/statgrab/test_source_libstatgrab.c", "is_read_by_five_threads"),
         ("system/test_statgrab_trouble.py", "test_values_do_not_depend_on_the_reading_thread")],
     "02 the differences overflow the stack when items vanish": [
-        (HERE, "test_the_calls_that_nobody_may_make"),
+        (HERE, "test_the_forbidden_calls"),
         ("system/test_statgrab_trouble.py", "test_interfaces_come_and_go")],
     "03 sg_get_process_count_r() reads beyond its array": [
-        (HERE, "test_the_calls_that_nobody_may_make"),
-        ("unit/statgrab/test_collect.c", "counts_processes")],
+        (HERE, "test_the_forbidden_calls"),
+        ("unit/statgrab/test_source_libstatgrab.c", "counts_processes")],
     "04 a call before sg_init() or after sg_shutdown() crashes": [
-        (HERE, "test_it_is_started_before_all_and_ended_after_all")],
+        (HERE, "test_it_is_started_first_and_ended_last")],
     "05 sg_free_X() ends the daemon": [
-        (HERE, "test_the_calls_that_nobody_may_make"),
+        (HERE, "test_the_forbidden_calls"),
         (HERE, "test_every_result_is_released")],
     "06 the plain calls leak with every thread": [
-        (HERE, "test_only_calls_that_hand_over_their_results"),
+        (HERE, "test_only_reentrant_calls"),
         ("unit/statgrab/test_endurance.c", "leaves_nothing_behind")],
     "07 NULL may be an empty list": [
-        ("unit/statgrab/test_collect.c", "an_empty_list_is_no_error")],
+        ("unit/statgrab/test_source_libstatgrab.c", "an_empty_list_is_no_error")],
     "08 memory in use is not what it says": [
-        ("unit/statgrab/test_memory_values.c", "counts_tmpfs_as_used"),
+        ("unit/statgrab/test_metrics_memory.c", "counts_tmpfs_as_used"),
         ("system/test_statgrab.py", "test_memory_and_swap_are_psutils")],
     "09 its sum of the processor's time lacks some": [
         ("unit/statgrab/test_linux.c", "reads_the_whole_cpu_line"),
-        ("unit/statgrab/test_cpu_values.c", "wait_stays_below_a_hundred"),
-        ("unit/statgrab/test_cpu_values.c", "two_readings_in_one_tick_say_nothing"),
+        ("unit/statgrab/test_metrics_cpu.c", "wait_stays_below_a_hundred"),
+        ("unit/statgrab/test_metrics_cpu.c", "two_reads_in_one_tick_have_no_shares"),
         ("system/test_statgrab.py", "test_cpu_is_psutils_cpu")],
     "10 four meanings of a full disk": [
-        ("unit/statgrab/test_df.c", "tells_psutils_percentages"),
-        ("system/test_statgrab_machines.py", "test_file_systems_are_as_full_as_psutil_says")],
+        ("unit/statgrab/test_filesystem_filter.c", "sends_psutils_percentages"),
+        ("system/test_statgrab_machines.py", "test_file_systems_are_as_full_as_in_psutil")],
     "11 file systems repeat, have no size, never answer": [
-        ("unit/statgrab/test_df.c", "chooses_what_can_fill_up"),
-        ("unit/statgrab/test_df.c", "says_nothing_of_no_size"),
+        ("unit/statgrab/test_filesystem_filter.c", "selects_what_can_fill_up"),
+        ("unit/statgrab/test_filesystem_filter.c", "sends_nothing_without_a_size"),
         ("system/test_statgrab_trouble.py", "test_a_dead_mount_costs_its_own_values_only")],
     "12 processes cost four files each": [
         ("unit/statgrab/test_linux.c", "reads_processes"),
@@ -57,14 +57,14 @@ TRAPS = {
     "14 pages are KiB of blocks": [
         ("system/test_statgrab.py", "test_paging_is_what_the_kernel_counts")],
     "15 a container's limits are not seen": [
-        ("unit/statgrab/test_linux.c", "finds_the_limits_of_version_1"),
-        ("unit/statgrab/test_linux.c", "finds_the_limits_of_version_2"),
-        ("system/test_statgrab_machines.py", "test_the_limits_of_a_container_are_told")],
+        ("unit/statgrab/test_linux.c", "finds_the_limits_of_a_container_without_a_namespace"),
+        ("unit/statgrab/test_linux.c", "finds_the_limits"),
+        ("system/test_statgrab_machines.py", "test_the_limits_of_a_container_are_reported")],
     "16 no utmp, no swap": [
         ("unit/statgrab/test_linux.c", "counts_users"),
         ("system/test_statgrab.py", "test_memory_and_swap_are_psutils")],
     "17 collectd's own code for it does not compile": [
-        (HERE, "test_one_file_knows_it")],
+        (HERE, "test_one_file_uses_it")],
 }
 
 FORBIDDEN = {
@@ -91,14 +91,14 @@ def test_each_trap_has_its_tests(trap):
             assert re.search(rf"\b(TEST|cmocka_unit_test\w*)\({function}\b", text), f"{function} is not run"
 
 
-def test_one_file_knows_it():
-    assert [path for path in sources(".c", ".h") if "statgrab.h>" in path.read_text()] == [COLLECT]
-    others = [path for path in sources(".c", ".h") if path != COLLECT]
+def test_one_file_uses_it():
+    assert [path for path in sources(".c", ".h") if "statgrab.h>" in path.read_text()] == [SOURCE]
+    others = [path for path in sources(".c", ".h") if path != SOURCE]
     assert [shown(path) for path in others if calls(code_of(path))] == []
 
 
-def test_only_calls_that_hand_over_their_results():
-    getters = [name for name in calls(code_of(COLLECT)) if name.startswith("sg_get_")]
+def test_only_reentrant_calls():
+    getters = [name for name in calls(code_of(SOURCE)) if name.startswith("sg_get_")]
     assert len(getters) > 10
     of_the_thread = {name for name in getters if not name.endswith("_r")}
     assert of_the_thread == {"sg_get_error", "sg_get_error_arg"}  # they own no memory
@@ -109,11 +109,11 @@ def forbidden(text):
             for pattern, why in FORBIDDEN.items() if re.fullmatch(pattern, name)]
 
 
-def test_the_calls_that_nobody_may_make():
+def test_the_forbidden_calls():
     for name in ("sg_get_cpu_stats_diff", "sg_get_network_io_stats_diff_between", "sg_drop_privileges",
                  "sg_get_process_count_r", "sg_free_fs_stats", "sg_get_cpu_percents_of"):
         assert forbidden(f" {name}(x);"), name
-    assert forbidden(code_of(COLLECT)) == []
+    assert forbidden(code_of(SOURCE)) == []
 
 
 def functions(text):
@@ -121,21 +121,21 @@ def functions(text):
 
 
 def test_every_result_is_released():
-    getters = {name: body for name, body in functions(code_of(COLLECT)) if re.search(r"= sg_get_\w+_r\(", body)}
+    getters = {name: body for name, body in functions(code_of(SOURCE)) if re.search(r"= sg_get_\w+_r\(", body)}
     assert len(getters) > 10
     for name, body in getters.items():
         results = re.findall(r"\*(\w+) =\s+sg_get_\w+_r\(", body)
         assert results, f"{name} drops what it gets"
         for result in results:
-            assert re.search(rf"release\({result}\);\s+return [^;]*;\s*$", body), f"{name} keeps {result}"
+            assert re.search(rf"release_stats\({result}\);(\s+return [^;]*;)?\s*$", body), f"{name} keeps {result}"
 
 
-def test_it_is_started_before_all_and_ended_after_all():
-    assert re.findall(r"sg_init\((.*?)\)", code_of(COLLECT)) == ["1"]  # 0 may hang at the end
-    bodies = dict(functions(code_of(GLUE)))
-    starting = [body for body in bodies.values() if "collect_init(" in body]
-    ending = [body for body in bodies.values() if "collect_fini(" in body]
+def test_it_is_started_first_and_ended_last():
+    assert re.findall(r"sg_init\((.*?)\)", code_of(SOURCE)) == ["1"]  # 0 may hang at the end
+    bodies = dict(functions(code_of(PLUGIN_FILE)))
+    starting = [body for body in bodies.values() if "source_libstatgrab_init(" in body]
+    ending = [body for body in bodies.values() if "source_libstatgrab_fini(" in body]
     assert len(starting) == len(ending) == 1
-    assert starting[0].index("collect_init(") < starting[0].index("reader_new(")
-    assert starting[0].index("reader_new(") < starting[0].index("plugin_register_complex_read(")
-    assert ending[0].index("reader_free(") < ending[0].index("collect_fini(")
+    assert starting[0].index("source_libstatgrab_init(") < starting[0].index("collectors_new(")
+    assert starting[0].index("collectors_new(") < starting[0].index("plugin_register_complex_read(")
+    assert ending[0].index("collectors_free(") < ending[0].index("source_libstatgrab_fini(")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_statgrab: any bytes as a file of /proc, from the reader to the values.
- * The first byte chooses the file. */
+ * The first byte selects the file. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "statgrab/file_systems.h"
-#include "statgrab/groups.h"
+#include "statgrab/collectors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,7 +41,7 @@ static const char *const directories[] = {
 
 static char root[64];
 static struct statgrab_options options;
-static struct groups groups;
+static struct collectors *collectors;
 
 static void ignore(void *context, const struct sample *sample) {
   (void)context;
@@ -56,15 +55,18 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = ignore};
 }
 
-static void say_nothing(void *context, enum log_level level, const char *line) {
+static void discard_log_line(void *context, enum log_level level,
+                             const char *line) {
   (void)context;
   (void)level;
   (void)line;
 }
 
+static const struct log_sink quiet_log = {.write = discard_log_line};
+
 static void remove_root(void) {
   char path[256];
-  groups_fini(&groups);
+  (void)collectors_free(collectors, 0);
   option_fini(&statgrab_options, &options);
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
     (void)snprintf(path, sizeof(path), "%s%s", root, files[i].path);
@@ -93,7 +95,7 @@ static void make_root(void) {
   free(options.root);
   options.root = strdup(root);
   if (options.root == NULL ||
-      groups_init(&groups, &options, sink_of, &error) != 0) {
+      collectors_new(&options, sink_of, &quiet_log, &collectors, &error) != 0) {
     abort();
   }
   (void)atexit(remove_root);
@@ -109,16 +111,14 @@ static void write_file(const char *name, const uint8_t *data, size_t size) {
   (void)close(fd);
 }
 
-/* The choice and the names; no file system is asked in earnest. */
+/* The filter and the names: no such file system exists. */
 static void read_mounts(void) {
-  struct df_options df = {.values_absolute = true};
-  const struct log_sink log = {.write = say_nothing};
-  struct file_systems *fs = NULL;
+  struct collectors *fresh = NULL;
   struct error error;
-  if (file_systems_new(&df, &groups.source, root, &groups.outlets[GROUP_DF],
-                       &log, &fs, &error) == 0) {
-    (void)file_systems_put(fs, clock_monotonic_ms() + 1000, &error);
-    (void)file_systems_free(fs, clock_monotonic_ms() + 1000);
+  if (collectors_new(&options, sink_of, &quiet_log, &fresh, &error) == 0) {
+    int64_t deadline_ms = clock_monotonic_ms() + 1000;
+    collectors_read_filesystems(fresh, 0, deadline_ms);
+    (void)collectors_free(fresh, deadline_ms);
   }
 }
 
@@ -136,7 +136,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     read_mounts();
     return 0;
   }
-  groups_begin(&groups);
-  (void)groups_put(&groups, files[chosen].group, &error);
+  (void)collectors_read_group(collectors, files[chosen].group, &error);
   return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""statgrab in a stock collectd: what it says is what psutil says."""
+"""statgrab in a stock collectd: its values are those of psutil."""
 import json
 import os
 
@@ -48,7 +48,7 @@ def test_this_machine_is_seen_as_psutil_sees_it(collectd):
             assert near(value(f"statgrab-disk-{name}/disk_ops", "read"), disk.read_count, 1e4)
     for name, link in psutil.net_if_stats().items():
         assert value(f"statgrab-interface-{name}/bool-up") == link.isup
-        # 65535 is what a driver says that does not know
+        # 65535 is the value of a driver that does not know the speed
         known = 0 < link.speed < 65535
         assert collectd.has_value(f"statgrab-interface-{name}/gauge-speed") == known
 
@@ -131,8 +131,8 @@ def test_broken_files_cost_their_own_values_only(collectd, machine):
     collectd.load("statgrab").start()
     collectd.expect(lambda: collectd.has_value("statgrab-cpu/percent-active"))
     assert not any("memory" in name and "pressure" not in name for name in collectd.names())
-    said = collectd.log_lines(r"statgrab: memory: /proc/meminfo: line 1 makes no sense")
-    assert len(said) == 1
+    logged = collectd.log_lines(r"statgrab: memory: /proc/meminfo: line 1 is malformed")
+    assert len(logged) == 1
     machine.says("/proc/meminfo", meminfo())
     collectd.expect(lambda: collectd.has_value("statgrab-memory/percent-used"))
     assert collectd.log_lines(r"statgrab: memory: can be read again")
@@ -142,7 +142,7 @@ NATIVE = {"memory": "", "cpu": "ReportByCpu false\nValuesPercentage true\nReport
           "df": 'MountPoint "/"\nReportInodes true', "users": "", "uptime": "", "swap": "", "interface": "",
           "disk": "", "fhcount": "", "vmem": "Verbose false", "contextswitch": None, "processes": None}
 
-# Ours, under native names, with an interval that tells its values from theirs.
+# Ours, under native names, with another interval, to distinguish its values from theirs.
 BESIDE = f"""
 PluginDir "{build.PLUGINS}"
 <LoadPlugin statgrab>
@@ -163,14 +163,14 @@ PluginDir "{build.PLUGINS}"
 """
 
 
-def told_by(collectd, interval):
+def sent_by(collectd, interval):
     """{identifier: [value list, ...]} of the plugins that read every INTERVAL."""
     found = {}
     for line in collectd.log_lines(r"^\[\{.values.*\}\]$"):  # the last one may be half written
-        for told in json.loads(line):
-            if near(told["interval"], interval, 0.001):
-                key = tuple(told[part] for part in ("plugin", "plugin_instance", "type", "type_instance"))
-                found.setdefault(key, []).append(told)
+        for sent in json.loads(line):
+            if near(sent["interval"], interval, 0.001):
+                key = tuple(sent[part] for part in ("plugin", "plugin_instance", "type", "type_instance"))
+                found.setdefault(key, []).append(sent)
     return found
 
 
@@ -179,7 +179,7 @@ def same_in_kind(ours, theirs):
     if [ours[0][part] for part in ("dstypes", "dsnames")] != [theirs[0][part] for part in ("dstypes", "dsnames")]:
         return False
     for i, kind in enumerate(ours[0]["dstypes"]):
-        mine, other = ([told["values"][i] for told in side] for side in (ours, theirs))
+        mine, other = ([sent["values"][i] for sent in side] for side in (ours, theirs))
         if kind == "derive" and not (mine[0] <= other[-1] and other[0] <= mine[-1]):
             return False
         mean, wanted = sum(mine) / len(mine), sum(other) / len(other)
@@ -195,11 +195,11 @@ def test_native_names_and_values_are_those_of_the_native_plugins(collectd):
     last = ("users", "", "users", ""), ("cpu", "", "percent", "steal"), ("processes", "", "fork_rate", "")
     for interval in (0.2, 0.25):
         collectd.expect(lambda interval=interval: all(
-            len(told_by(collectd, interval).get(name, [])) > 3 for name in last))
-    collectd.expect(lambda: any(key[0] == "disk" for key in told_by(collectd, 0.2)))
-    theirs = {key: told for key, told in told_by(collectd, 0.2).items()
-              if key[2] not in ("disk_time", "vmpage_number", "vmpage_action")}  # as the manual says
-    ours = {key: told for key, told in told_by(collectd, 0.25).items() if key[0] != "statgrab"}
+            len(sent_by(collectd, interval).get(name, [])) > 3 for name in last))
+    collectd.expect(lambda: any(key[0] == "disk" for key in sent_by(collectd, 0.2)))
+    theirs = {key: sent for key, sent in sent_by(collectd, 0.2).items()
+              if key[2] not in ("disk_time", "vmpage_number", "vmpage_action")}  # documented in the manual
+    ours = {key: sent for key, sent in sent_by(collectd, 0.25).items() if key[0] != "statgrab"}
     # A state that Linux has not had since 2.6.
     assert theirs.keys() - ours.keys() <= {("processes", "", "ps_state", "paging")}
     # The native plugins send these only where they have ever not been 0.
@@ -214,15 +214,15 @@ def test_native_names_and_values_are_those_of_the_native_plugins(collectd):
     assert odd == {}
 
 
-@pytest.mark.parametrize("options, said", [
+@pytest.mark.parametrize("options, logged", [
     ('Collect "memorry"', 'Collect "memorry" is not one of the allowed words; allowed: cgroup, cpu'),
     ('RootFS "/nowhere"', 'RootFS "/nowhere" has no proc/stat in it'),
     ('RootFS "host"', 'RootFS "host" is not an absolute path'),
-    ('<df>\nFSType "xsf"\n</df>', '<df>: FSType "xsf" is no known type of file system; write it as "/^xsf$/"'),
+    ('<df>\nFSType "xsf"\n</df>', '<df>: FSType "xsf" is not a known file system type; write it as "/^xsf$/"'),
     ('<df>\nMountPoint "/(/"\n</df>', 'MountPoint "/(/" is not a regular expression'),
     ('<memory>\nValuesPercent true\n</memory>',
      '<memory>: unknown option ValuesPercent; did you mean ValuesPercentage?'),
 ])
-def test_wrong_options_are_refused(collectd, options, said):
+def test_wrong_options_are_refused(collectd, options, logged):
     collectd.load("statgrab", options).refuses_to_start()
-    assert any(said in line for line in collectd.log), collectd.log
+    assert any(logged in line for line in collectd.log), collectd.log

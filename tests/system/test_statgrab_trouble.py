@@ -38,7 +38,7 @@ def cheap_link():
 
 
 def instances(collectd, group):
-    """The items of GROUP that were told of: {"root", "var"} for "df"."""
+    """The items of GROUP that have values: {"root", "var"} for "df"."""
     start = f"statgrab-{group}-"
     return {path.name[len(start):] for path in collectd.csv.glob(f"*/{start}*")}
 
@@ -58,8 +58,8 @@ def test_a_dead_mount_costs_its_own_values_only(collectd, machine):
     collectd.expect(lambda: count_of(collectd, "statgrab-memory/percent-used") > 5)
     assert any(name.endswith("-alive") for name in instances(collectd, "df"))
     assert not any(name.endswith("-dead") for name in instances(collectd, "df"))
-    said = collectd.log_lines("statgrab: df: ")
-    assert len(said) == 1 and f"df: {dead}: does not answer for" in said[0]
+    logged = collectd.log_lines("statgrab: df: ")
+    assert len(logged) == 1 and f"df: {dead}: has not responded for" in logged[0]
     before = time.monotonic()
     collectd.stop()
     assert time.monotonic() - before < 2
@@ -70,7 +70,7 @@ def test_a_dead_mount_that_is_taken_away_is_forgotten(collectd, machine):
     dead = machine.mounts("dead", "dead")
     collectd.prefix = machine.prefix
     collectd.load("statgrab", 'Collect "df"').start()
-    collectd.expect(lambda: collectd.log_lines("does not answer"))
+    collectd.expect(lambda: collectd.log_lines("has not responded"))
     inside(collectd, "umount", "-l", dead)
     before = count_of(collectd, "statgrab-df-root/percent-used")
     collectd.expect(lambda: count_of(collectd, "statgrab-df-root/percent-used") > before + 2)
@@ -105,7 +105,7 @@ def test_mounts_come_and_go(collectd, machine):
 
 
 def is_over(collectd, name):
-    """True if NAME was left out three times while others were told of."""
+    """True if NAME had no value three times while others had one."""
     last = collectd.history(name)[-1]["epoch"]
     return sum(row["epoch"] > last + 0.1
                for row in collectd.history("statgrab-memory/percent-used")) > 3
@@ -217,8 +217,8 @@ def test_without_its_files_a_group_is_left_out(collectd, directory):
     collectd.expect(lambda: count_of(collectd, "statgrab-cpu/count") > 3)
     for group, file in {"memory": "meminfo", "load": "loadavg", "df": "1/mountinfo",
                         "interface": "1/net/dev", "vmem": "vmstat"}.items():
-        said = collectd.log_lines(f"statgrab: {group}: {root}/proc/{file}: No such file")
-        assert len(said) == 1
+        logged = collectd.log_lines(f"statgrab: {group}: {root}/proc/{file}: No such file")
+        assert len(logged) == 1
     assert len(collectd.log_lines(f"statgrab: processes: {root}/proc: has no processes")) == 1
     # Not every system has these: nobody asked for them by name.
     assert collectd.log_lines("statgrab: (pressure|cgroup|fhcount):") == []
@@ -292,8 +292,8 @@ def test_every_file_that_is_broken_is_named_once(collectd, directory, how):
     # A machine without disks or control groups has these.
     fine = {"disk", "cgroup"} if how == "empty" else set()
     for group, name in FILES.items():
-        said = collectd.log_lines(f"statgrab: {group}: {root}/proc/{name}: ")
-        assert len(said) == (group not in fine), f"{group}: {said}"
+        logged = collectd.log_lines(f"statgrab: {group}: {root}/proc/{name}: ")
+        assert len(logged) == (group not in fine), f"{group}: {logged}"
     assert collectd.has_value("statgrab-processes/ps_count")
     for group, name in FILES.items():
         (root / "proc" / name).write_text(good[group], encoding="utf-8")
@@ -302,7 +302,7 @@ def test_every_file_that_is_broken_is_named_once(collectd, directory, how):
     collectd.expect(lambda: collectd.has_value("statgrab-df-root/percent-used"))
 
 
-def test_without_proc_there_is_little_to_tell_and_nothing_breaks(collectd, machine):
+def test_without_proc_there_are_few_values_and_nothing_breaks(collectd, machine):
     without_leak_check(collectd)  # it looks into /proc
     # A sanitizer cannot do without /proc/self.
     collectd.prefix = machine.after("mkdir own; mount --bind /proc/$PID own; mount -t tmpfs none /proc; "

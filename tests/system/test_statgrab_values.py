@@ -41,7 +41,7 @@ FILES = {
     "sys/fs/cgroup/cpu.stat": "nr_throttled 3\nthrottled_usec 4500\n",
 }
 
-# All that is told of it but shares of processor time, which take two readings.
+# All its values but shares of processor time, which take two reads.
 WANTED = {
     "cgroup/memory-limit": 1000000, "cgroup/memory-used": 500000, "cgroup/percent-used": 50,
     "cgroup/count-cpus": 0.5, "cgroup/total_events-throttled": 3,
@@ -103,13 +103,13 @@ def host_of(directory, files):
     return root
 
 
-def test_a_known_machine_is_told_value_by_value(collectd, directory):
+def test_all_values_of_a_known_machine(collectd, directory):
     collectd.load("statgrab", f'RootFS "{host_of(directory, FILES)}"').start()
     for name in ("vmem/total_events-oom_kill", "df-root/percent-used"):
         collectd.expect(lambda name=name: collectd.has_value(full_name(name)))
-    told = set(collectd.names())
-    df_root = {name for name in told if name.startswith("statgrab-df-")}
-    assert told - df_root == {full_name(name) for name in WANTED}
+    names = set(collectd.names())
+    df_root = {name for name in names if name.startswith("statgrab-df-")}
+    assert names - df_root == {full_name(name) for name in WANTED}
     # / is on a real disk; some have no inodes to count.
     assert {name.split("/")[1] for name in df_root} - {"percent-used", "percent-free"} <= DF
     for name, wanted in WANTED.items():
@@ -173,7 +173,7 @@ def test_the_smallest_of_quota_affinity_and_processors_counts(collectd, machine,
     load, relative = (collectd.history(f"statgrab-load/{name}")[0] for name in ("load", "load-relative"))
     for term in ("shortterm", "midterm", "longterm"):
         assert relative[term] == pytest.approx(load[term] / usable, abs=1e-5)
-    # Where there is no quota there is nothing to tell of.
+    # Without a quota there is no value.
     assert collectd.has_value("statgrab-cgroup/count-cpus") == (not quota.startswith("max"))
     if not quota.startswith("max"):
         assert latest(collectd, "cgroup/count-cpus") == usable

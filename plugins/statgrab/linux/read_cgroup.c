@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* read_cgroup: the limits of the control group that collectd is in, which in a
- * container are the container's. Version 1 and 2, or both, as they come. */
+/* read_cgroup: the limits of collectd's own control group, in a container those
+ * of the container. Control groups version 2 only (kernel:
+ * Documentation/admin-guide/cgroup-v2.rst). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,43 +11,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "statgrab/linux/linux_driver.h"
+#include "statgrab/linux/linux_read.h"
 
-/* What one controller is called where. */
-struct controller {
-  const char *name;      /* in a line of version 1 */
-  const char *mount;     /* its own tree */
-  const char *limit;     /* "max", -1 or a huge number: none */
-  const char *usage;     /* NULL: not asked for */
-  const char *statistic; /* the file of names and numbers */
-};
+#define CGROUP_MOUNT "/sys/fs/cgroup"
+#define CGROUP_TEXT_BYTES 8192 /* a memory.stat has 1.5 KiB */
 
-enum { VERSION_1, VERSION_2, VERSIONS };
-
-static const struct controller memory[VERSIONS] = {
-    {"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes",
-     "memory.usage_in_bytes", "memory.stat"},
-    {NULL, "/sys/fs/cgroup", "memory.max", "memory.current", "memory.stat"},
-};
-
-static const struct controller cpu[VERSIONS] = {
-    {"cpu", "/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", NULL, "cpu.stat"},
-    {NULL, "/sys/fs/cgroup", "cpu.max", NULL, "cpu.stat"},
-};
-
-/* Where a controller's group is: mount, and the path below it. */
-struct place {
-  const struct controller *controller;
-  int version;
+/* The directory of a group. */
+struct cgroup_place {
   char path[PATH_MAX];
-  size_t mount_length; /* of the path; what is behind it is the group */
+  size_t mount_length; /* of the path; the group's name follows */
 };
 
-#define TEXT_BYTES 8192 /* a memory.stat has 1.5 KiB */
+/* ---- files of a group ---- */
 
-/* Reads FILE of the group at PLACE. False where it is not there. */
-static bool read_file(const struct place *place, const char *file,
-                      char text[TEXT_BYTES], struct scan *ret_text) {
+/* Reads FILE of the group. False where it is not there. */
+static bool read_cgroup_file(const struct cgroup_place *place, const char *file,
+                             char text[CGROUP_TEXT_BYTES],
+                             struct scan *ret_text) {
   char path[PATH_MAX];
   int length = snprintf(path, sizeof(path), "%s/%s", place->path, file);
   if (length < 0 || (size_t)length >= sizeof(path)) {
@@ -56,7 +37,7 @@ static bool read_file(const struct place *place, const char *file,
   if (fd < 0) {
     return false;
   }
-  ssize_t got = read(fd, text, TEXT_BYTES);
+  ssize_t got = read(fd, text, CGROUP_TEXT_BYTES);
   (void)close(fd);
   if (got <= 0) {
     return false;
@@ -65,19 +46,22 @@ static bool read_file(const struct place *place, const char *file,
   return true;
 }
 
-static bool read_number(const struct place *place, const char *file,
-                        uint64_t *ret_number) {
-  char text[TEXT_BYTES];
+/* False where there is no number: a limit of "max" is none. */
+static bool read_cgroup_number(const struct cgroup_place *place,
+                               const char *file, uint64_t *ret_number) {
+  char text[CGROUP_TEXT_BYTES];
   struct scan scan;
-  return read_file(place, file, text, &scan) && scan_number(&scan, ret_number);
+  return read_cgroup_file(place, file, text, &scan) &&
+         scan_number(&scan, ret_number);
 }
 
-/* The number behind NAME in the group's statistic; FACT_UNKNOWN if none. */
-static uint64_t read_statistic(const struct place *place, const char *name) {
-  char text[TEXT_BYTES];
+/* Returns the number behind NAME in FILE; STATS_UNKNOWN if there is none. */
+static uint64_t read_cgroup_statistic(const struct cgroup_place *place,
+                                      const char *file, const char *name) {
+  char text[CGROUP_TEXT_BYTES];
   struct scan scan, line;
   uint64_t number;
-  if (read_file(place, place->controller->statistic, text, &scan)) {
+  if (read_cgroup_file(place, file, text, &scan)) {
     while (scan_line(&scan, &line)) {
       if (scan_literal(&line, name) && scan_literal(&line, " ") &&
           scan_number(&line, &number)) {
@@ -85,56 +69,23 @@ static uint64_t read_statistic(const struct place *place, const char *name) {
       }
     }
   }
-  return FACT_UNKNOWN;
+  return STATS_UNKNOWN;
 }
 
 /* ---- finding the group ---- */
 
-/* True if NAME is one of the comma-separated controllers. */
-static bool lists(struct scan names, const char *name) {
-  size_t length = strlen(name);
-  while (names.at < names.end) {
-    const char *comma = memchr(names.at, ',', (size_t)(names.end - names.at));
-    const char *end = comma == NULL ? names.end : comma;
-    if ((size_t)(end - names.at) == length &&
-        memcmp(names.at, name, length) == 0) {
-      return true;
-    }
-    names.at = comma == NULL ? names.end : comma + 1;
-  }
-  return false;
-}
-
-/* Takes "4:memory:/a/b" apart. */
-static bool take_line(struct scan line, struct scan *ret_names,
-                      struct scan *ret_group) {
-  const char *first = memchr(line.at, ':', (size_t)(line.end - line.at));
-  const char *second =
-      first == NULL ? NULL
-                    : memchr(first + 1, ':', (size_t)(line.end - first - 1));
-  if (second == NULL) {
-    return false;
-  }
-  *ret_names = (struct scan){first + 1, second};
-  *ret_group = (struct scan){second + 1, line.end};
-  return true;
-}
-
-/* In a container that has no cgroup namespace the path is one of the machine,
- * and the mount itself is the container's group. */
-static bool set_place(const struct driver *driver,
-                      const struct controller *controller, int version,
-                      struct scan group, struct place *place) {
-  const char *own = controller->mount;
+/* Finds the directory of GROUP. In a container without a cgroup namespace the
+ * name is one of the machine's and not visible; the mount itself is then the
+ * container's group. */
+static bool find_cgroup_place(const struct source_driver *driver,
+                              struct scan group, struct cgroup_place *place) {
   int length =
-      snprintf(place->path, sizeof(place->path), "%s%s%.*s", driver->root, own,
-               (int)(group.end - group.at), group.at);
+      snprintf(place->path, sizeof(place->path), "%s%s%.*s", driver->root,
+               CGROUP_MOUNT, (int)(group.end - group.at), group.at);
   if (length <= 0 || (size_t)length >= sizeof(place->path)) {
     return false;
   }
-  place->controller = controller;
-  place->version = version;
-  place->mount_length = strlen(driver->root) + strlen(own);
+  place->mount_length = strlen(driver->root) + strlen(CGROUP_MOUNT);
   bool is_root = place->path[length - 1] == '/';
   if (is_root || access(place->path, X_OK) != 0) {
     place->path[place->mount_length] = '\0';
@@ -142,26 +93,8 @@ static bool set_place(const struct driver *driver,
   return access(place->path, X_OK) == 0;
 }
 
-static bool find_place(const struct driver *driver, struct scan text,
-                       const struct controller versions[VERSIONS],
-                       struct place *place) {
-  struct scan line, names, group, unified = {NULL, NULL};
-  while (scan_line(&text, &line)) {
-    if (!take_line(line, &names, &group)) {
-      continue;
-    }
-    if (names.at == names.end) {
-      unified = group;
-    } else if (lists(names, versions[VERSION_1].name)) {
-      return set_place(driver, &versions[VERSION_1], VERSION_1, group, place);
-    }
-  }
-  return unified.at != NULL &&
-         set_place(driver, &versions[VERSION_2], VERSION_2, unified, place);
-}
-
-/* From a group to the one around it. False at the mount. */
-static bool go_up(struct place *place) {
+/* Goes to the parent group. False at the mount. */
+static bool move_to_parent(struct cgroup_place *place) {
   char *slash = strrchr(place->path, '/');
   if (slash == NULL || (size_t)(slash - place->path) < place->mount_length) {
     return false;
@@ -170,96 +103,80 @@ static bool go_up(struct place *place) {
   return true;
 }
 
-/* ---- limits ---- */
+/* ---- limits: the smallest of the group and its parents counts ---- */
 
-/* Version 1 says "none" by the largest number of whole pages. */
-#define NO_LIMIT_BYTES (UINT64_C(1) << 62)
-
-/* The smallest limit of the group and those around it, and the use there. */
-static void read_memory(struct place *place, struct cgroup_facts *facts) {
+static void read_memory_limit(struct cgroup_place place,
+                              struct stats_cgroup *stats) {
   do {
     uint64_t limit, used;
-    bool has_limit = read_number(place, place->controller->limit, &limit) &&
-                     limit < NO_LIMIT_BYTES && limit < facts->memory_limit;
-    if (has_limit && read_number(place, place->controller->usage, &used)) {
-      uint64_t cache = read_statistic(place, place->version == VERSION_1
-                                                 ? "total_inactive_file"
-                                                 : "inactive_file");
-      facts->memory_limit = limit;
-      facts->memory_used = cache < used ? used - cache : used;
+    if (read_cgroup_number(&place, "memory.max", &limit) &&
+        limit < stats->memory_limit &&
+        read_cgroup_number(&place, "memory.current", &used)) {
+      uint64_t cache =
+          read_cgroup_statistic(&place, "memory.stat", "inactive_file");
+      stats->memory_limit = limit;
+      stats->memory_used = cache < used ? used - cache : used;
     }
-  } while (go_up(place));
+  } while (move_to_parent(&place));
 }
 
-/* Processors that the group may use on average; NaN for no limit. */
-static double read_quota(const struct place *place) {
-  char text[TEXT_BYTES];
+/* Returns processors that the group may use on average; NaN for no limit. */
+static double read_cpu_quota(const struct cgroup_place *place) {
+  char text[CGROUP_TEXT_BYTES];
   struct scan scan;
   uint64_t quota_us, period_us;
-  if (!read_file(place, place->controller->limit, text, &scan) ||
-      !scan_number(&scan, &quota_us)) { /* "max", "-1" */
-    return (double)NAN;
-  }
-  bool has_period = place->version == VERSION_1
-                        ? read_number(place, "cpu.cfs_period_us", &period_us)
-                        : scan_number(&scan, &period_us);
-  return has_period && period_us > 0 ? (double)quota_us / (double)period_us
-                                     : (double)NAN;
+  bool has_quota = read_cgroup_file(place, "cpu.max", text, &scan) &&
+                   scan_number(&scan, &quota_us) && /* else "max" */
+                   scan_number(&scan, &period_us) && period_us > 0;
+  return has_quota ? (double)quota_us / (double)period_us : (double)NAN;
 }
 
-/* Only where there is a quota can there have been throttling. */
-static void read_cpu(struct place *place, struct cgroup_facts *facts) {
-  const struct place own = *place;
+/* Without a quota there is no throttling. */
+static void read_cpu_limit(const struct cgroup_place *own,
+                           struct stats_cgroup *stats) {
+  struct cgroup_place place = *own;
   do {
-    facts->cpu_quota = fmin(facts->cpu_quota, read_quota(place));
-  } while (go_up(place));
-  if (isnan(facts->cpu_quota)) {
-    return;
-  }
-  facts->throttled = read_statistic(&own, "nr_throttled");
-  if (own.version == VERSION_2) {
-    facts->throttled_us = read_statistic(&own, "throttled_usec");
-  } else {
-    uint64_t throttled_ns = read_statistic(&own, "throttled_time");
-    facts->throttled_us =
-        throttled_ns == FACT_UNKNOWN ? FACT_UNKNOWN : throttled_ns / 1000;
+    stats->cpu_quota = fmin(stats->cpu_quota, read_cpu_quota(&place));
+  } while (move_to_parent(&place));
+  if (!isnan(stats->cpu_quota)) {
+    stats->throttled = read_cgroup_statistic(own, "cpu.stat", "nr_throttled");
+    stats->throttled_us =
+        read_cgroup_statistic(own, "cpu.stat", "throttled_usec");
   }
 }
 
-/* A cpuset narrows the affinity, too. */
+/* Counts the processors this process may run on; a cpuset reduces them, too. */
 static uint64_t count_affinity(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof(set), &set) == 0
              ? (uint64_t)CPU_COUNT(&set)
-             : FACT_UNKNOWN; /* more than 1024 processors */
+             : STATS_UNKNOWN; /* more than 1024 processors */
 }
 
-int linux_read_cgroup(struct driver *driver, struct cgroup_facts *facts,
+int linux_read_cgroup(struct source_driver *driver, struct stats_cgroup *stats,
                       struct error *error) {
-  *facts = (struct cgroup_facts){.memory_limit = FACT_UNKNOWN,
-                                 .memory_used = FACT_UNKNOWN,
+  *stats = (struct stats_cgroup){.memory_limit = STATS_UNKNOWN,
+                                 .memory_used = STATS_UNKNOWN,
                                  .cpu_quota = (double)NAN,
                                  .affinity = count_affinity(),
-                                 .throttled = FACT_UNKNOWN,
-                                 .throttled_us = FACT_UNKNOWN};
-  struct scan text, line, names, group;
-  struct place place;
-  int code = proc_file_read(&driver->cgroup, driver->root, &text, error);
+                                 .throttled = STATS_UNKNOWN,
+                                 .throttled_us = STATS_UNKNOWN};
+  struct scan text, line;
+  struct cgroup_place place;
+  int code = linux_read_text(driver, LINUX_CGROUP, &text, error);
   if (code == -ENODATA) {
-    return -ENOENT; /* no groups are mounted */
+    return -ENOENT; /* no control groups are mounted */
   }
-  if (code != 0) {
-    return code;
+  bool has_groups = false;
+  while (code == 0 && scan_line(&text, &line)) {
+    has_groups |= memchr(line.at, ':', (size_t)(line.end - line.at)) != NULL;
+    /* "0::/PATH" is version 2; version 1 has other numbers. */
+    if (scan_literal(&line, "0::") && find_cgroup_place(driver, line, &place)) {
+      read_memory_limit(place, stats);
+      read_cpu_limit(&place, stats);
+    }
   }
-  if (!scan_line(&(struct scan){text.at, text.end}, &line) ||
-      !take_line(line, &names, &group)) {
-    return linux_refuse(driver, &driver->cgroup, "control group", error);
-  }
-  if (find_place(driver, text, memory, &place)) {
-    read_memory(&place, facts);
-  }
-  if (find_place(driver, text, cpu, &place)) {
-    read_cpu(&place, facts);
-  }
-  return 0;
+  return code == 0 && !has_groups ? linux_read_malformed(driver, LINUX_CGROUP,
+                                                         "control group", error)
+                                  : code;
 }

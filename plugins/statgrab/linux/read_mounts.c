@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* read_mounts: /proc/self/mountinfo, which unlike /proc/self/mounts gives each
- * mount a number; no file system is touched. */
+/* read_mounts: the list of mounts from /proc/self/mountinfo, which unlike
+ * /proc/self/mounts gives each mount a number. No file system is accessed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "statgrab/linux/linux_driver.h"
+#include "statgrab/linux/linux_read.h"
 
 #define FIELD_BYTES 4096 /* PATH_MAX */
 
-static bool is_octal(char c) { return c >= '0' && c <= '7'; }
+static bool is_octal_digit(char c) { return c >= '0' && c <= '7'; }
 
 /* The kernel writes blank, tab, newline, backslash and # as \ooo. */
-static bool decode(struct scan_word word, char field[FIELD_BYTES]) {
+static bool decode_field(struct scan_word word, char field[FIELD_BYTES]) {
   size_t length = 0;
   for (size_t i = 0; i < word.length; i++) {
     const char *at = word.text + i;
-    bool is_escape = *at == '\\' && word.length - i >= 4 && is_octal(at[1]) &&
-                     is_octal(at[2]) && is_octal(at[3]);
+    bool is_escape = *at == '\\' && word.length - i >= 4 &&
+                     is_octal_digit(at[1]) && is_octal_digit(at[2]) &&
+                     is_octal_digit(at[3]);
     if (length == FIELD_BYTES - 1) {
       return false;
     }
@@ -33,15 +34,15 @@ static bool decode(struct scan_word word, char field[FIELD_BYTES]) {
   return true;
 }
 
-/* Words of a line behind the mount's number. */
-struct line {
+/* The words of a line that are used. */
+struct mount_line {
   struct scan_word point, type, device;
 };
 
-/* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw": of
- * the words before the dash there may be more or none, proc(5). A device
- * without a name leaves the next word in its place, which is as good. */
-static bool take_words(struct scan *text, struct line *line) {
+/* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw"; the
+ * number of words before the dash varies, proc_pid_mountinfo(5). Where the
+ * device has no name the next word is read instead, which does no harm. */
+static bool read_mount_words(struct scan *text, struct mount_line *line) {
   struct scan_word word;
   for (size_t i = 0; i < 3; i++) {
     (void)scan_word(text, &word); /* parent, numbers of the device, root */
@@ -57,23 +58,23 @@ static bool take_words(struct scan *text, struct line *line) {
   return scan_word(text, &line->type) && scan_word(text, &line->device);
 }
 
-struct context {
-  struct mount_table *table;
+struct mount_context {
+  struct stats_mount_table *table;
   const char *root;
 };
 
-static int take_line(struct scan *text, void *facts) {
-  const struct context *context = facts;
+static int read_mount_line(struct scan *text, void *argument) {
+  const struct mount_context *context = argument;
   uint64_t id;
-  struct line line;
+  struct mount_line line;
   char point[FIELD_BYTES], type[FIELD_BYTES], device[FIELD_BYTES];
-  if (!scan_number(text, &id) || !take_words(text, &line) ||
-      !decode(line.point, point) || !decode(line.type, type) ||
-      !decode(line.device, device)) {
+  if (!scan_number(text, &id) || !read_mount_words(text, &line) ||
+      !decode_field(line.point, point) || !decode_field(line.type, type) ||
+      !decode_field(line.device, device)) {
     return -EBADMSG;
   }
-  struct mount *mount =
-      mount_table_add(context->table, device, type, point, context->root);
+  struct stats_mount *mount =
+      stats_mount_add(context->table, device, type, point, context->root);
   if (mount == NULL) {
     return -ENOMEM;
   }
@@ -81,26 +82,30 @@ static int take_line(struct scan *text, void *facts) {
   return 0;
 }
 
-/* In a chroot the root directory is no mount point, and full nevertheless. */
-static int add_root(const struct driver *driver, struct mount_table *table) {
+/* In a chroot the root directory is not a mount point, but can fill up. */
+static int add_root_mount(const struct source_driver *driver,
+                          struct stats_mount_table *table) {
   for (size_t i = 0; i < table->len; i++) {
     if (strcmp(table->rows[i].name, "/") == 0) {
       return 0;
     }
   }
-  return mount_table_add(table, "none", "rootfs", "/", driver->root) == NULL
+  return stats_mount_add(table, "none", "rootfs", "/", driver->root) == NULL
              ? -ENOMEM
              : 0;
 }
 
-/* True if the text is what the table was made from: the usual case. */
-static bool is_known(const struct driver *driver, const struct scan *text) {
+/* True if the table was made from this text, as it usually was. */
+static bool is_same_text(const struct source_driver *driver,
+                         const struct scan *text) {
   size_t length = (size_t)(text->end - text->at);
   return driver->mounts_text != NULL && driver->mounts_length == length &&
          memcmp(driver->mounts_text, text->at, length) == 0;
 }
 
-static int remember(struct driver *driver, const struct scan *text) {
+/* Saves the text that the table was made from. */
+static int save_mounts_text(struct source_driver *driver,
+                            const struct scan *text) {
   size_t length = (size_t)(text->end - text->at);
   char *copy = realloc(driver->mounts_text, length);
   if (copy == NULL) {
@@ -112,26 +117,26 @@ static int remember(struct driver *driver, const struct scan *text) {
   return 0;
 }
 
-static void forget(struct driver *driver) {
+static void drop_mounts_text(struct source_driver *driver) {
   free(driver->mounts_text);
   driver->mounts_text = NULL;
   driver->mounts_length = 0;
 }
 
-int linux_read_mounts(struct driver *driver, struct mount_table *table,
-                      struct error *error) {
+int linux_read_mounts(struct source_driver *driver,
+                      struct stats_mount_table *table, struct error *error) {
   struct scan text;
-  struct context context = {table, driver->root};
-  struct proc_file *file = &driver->mountinfo;
-  int code = proc_file_read(file, driver->root, &text, error);
-  if (code != 0 || is_known(driver, &text)) {
+  struct mount_context context = {table, driver->root};
+  int code = linux_read_text(driver, LINUX_MOUNTINFO, &text, error);
+  if (code != 0 || is_same_text(driver, &text)) {
     return code;
   }
-  mount_table_clear(table);
-  code = linux_take_lines(driver, file, text, take_line, &context, error);
-  bool is_full = code != -ENOMEM && add_root(driver, table) == 0;
-  if (code != 0 || !is_full || remember(driver, &text) != 0) {
-    forget(driver); /* made anew next time */
+  stats_mount_table_clear(table);
+  code = linux_read_text_lines(driver, LINUX_MOUNTINFO, text, read_mount_line,
+                               &context, error);
+  bool is_complete = code != -ENOMEM && add_root_mount(driver, table) == 0;
+  if (code != 0 || !is_complete || save_mounts_text(driver, &text) != 0) {
+    drop_mounts_text(driver); /* read again next time */
   }
-  return is_full ? code : error_set(error, -ENOMEM, "out of memory");
+  return is_complete ? code : error_set(error, -ENOMEM, "out of memory");
 }

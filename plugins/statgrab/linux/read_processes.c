@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* read_processes: the directories of /proc that are processes.
+/* read_processes: counts the processes in /proc, their states and threads.
  *
  * Counting names costs 0.3 us a process. A state costs an open (1.0), a read
- * (1.6) and a close (0.5 us), and the kernel has no cheaper way to it;
- * libstatgrab opens four files for each. Files kept open would save half of
- * that, but a daemon that holds a descriptor for each process of its machine
- * runs out of them. */
+ * (1.6) and a close (0.5 us), and the kernel has no cheaper way; libstatgrab
+ * opens four files for each process. Keeping the files open would save half of
+ * that, but would need a descriptor for each process of the machine. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "statgrab/linux/linux_driver.h"
+#include "statgrab/linux/linux_read.h"
 
-/* What getdents64(2) fills; the kernel's own layout. */
-struct entry {
+/* One entry of a directory, in the layout of getdents64(2). */
+struct directory_entry {
   uint64_t inode;
   int64_t offset;
   uint16_t bytes;
@@ -27,7 +26,8 @@ struct entry {
 
 #define ENTRIES_BYTES 32768
 
-static int open_proc(struct driver *driver, struct error *error) {
+static int open_proc_directory(struct source_driver *driver,
+                               struct error *error) {
   if (driver->proc_fd >= 0) {
     return lseek(driver->proc_fd, 0, SEEK_SET) == 0 ? 0 : -errno;
   }
@@ -41,7 +41,7 @@ static int open_proc(struct driver *driver, struct error *error) {
   return error_set(error, code, "%s: %s", path, strerror(-code));
 }
 
-static enum process_state state_of(char letter) {
+static enum stats_process_state state_of_letter(char letter) {
   switch (letter) {
   case 'R':
     return PROCESS_RUNNING;
@@ -62,20 +62,20 @@ static enum process_state state_of(char letter) {
   }
 }
 
-/* Between a process's state and its count of threads, proc(5). */
+/* Between a process's state and its number of threads, proc_pid_stat(5). */
 #define NUMBERS_BEFORE_THREADS 16
 
-/* Takes "PID (NAME) S ..." apart; anything else is left out. */
-static void take_stat(const char *text, size_t length,
-                      struct process_facts *facts) {
-  /* The name may hold anything, brackets and newlines too: take the last. */
+/* Reads "PID (NAME) S ..."; any other text is ignored. */
+static void read_stat_text(const char *text, size_t length,
+                           struct stats_processes *stats) {
+  /* The name may contain brackets and newlines: search from the end. */
   const char *bracket = memrchr(text, ')', length);
   if (bracket == NULL || bracket + 3 > text + length) {
     return;
   }
-  enum process_state state = state_of(bracket[2]);
+  enum stats_process_state state = state_of_letter(bracket[2]);
   if (state != PROCESS_STATES) {
-    facts->states[state]++;
+    stats->states[state]++;
   }
   struct scan rest = {bracket + 3, text + length};
   struct scan_word word;
@@ -84,74 +84,78 @@ static void take_stat(const char *text, size_t length,
   }
   uint64_t threads;
   if (scan_number(&rest, &threads)) {
-    facts->threads += threads;
+    stats->threads += threads;
   }
 }
 
-/* A process that has gone meanwhile has no state; that is no fault. Nor is it
- * ours if /proc is mounted with hidepid=1. */
-static void read_stat(int proc_fd, const char *pid,
-                      struct process_facts *facts) {
+/* Reads the state of one process. One that has ended meanwhile is ignored; one
+ * that may not be read, where /proc is mounted with hidepid=1, is counted. */
+static void read_process_stat(int proc_fd, const char *pid,
+                              struct stats_processes *stats) {
   char path[32];
   char text[1024]; /* a name has at most 64 bytes, a number 20, 52 of them */
   (void)snprintf(path, sizeof(path), "%.16s/stat", pid);
   int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    facts->hidden += errno == EPERM || errno == EACCES;
+    stats->hidden += errno == EPERM || errno == EACCES;
     return;
   }
   ssize_t got = read(fd, text, sizeof(text));
   (void)close(fd);
   if (got > 0) {
-    take_stat(text, (size_t)got, facts);
+    read_stat_text(text, (size_t)got, stats);
   }
 }
 
-static void take_entry(const struct driver *driver, const struct entry *entry,
-                       bool with_states, struct process_facts *facts) {
+static void count_directory_entry(const struct source_driver *driver,
+                                  const struct directory_entry *entry,
+                                  bool with_states,
+                                  struct stats_processes *stats) {
   if (entry->name[0] < '1' || entry->name[0] > '9') {
     return; /* all other names there begin with a letter or a dot */
   }
-  facts->count++;
+  stats->count++;
   if (with_states) {
-    read_stat(driver->proc_fd, entry->name, facts);
+    read_process_stat(driver->proc_fd, entry->name, stats);
   }
 }
 
-/* The next reading opens it anew: something may have been mounted there. */
-static int fail(struct driver *driver, int code, const char *why,
-                struct error *error) {
+/* After a failure the next read opens /proc again: something may have been
+ * mounted there. Returns CODE. */
+static int close_proc_directory(struct source_driver *driver, int code,
+                                const char *why, struct error *error) {
   (void)close(driver->proc_fd);
   driver->proc_fd = -1;
   return error_set(error, code, "%s/proc: %s", driver->root, why);
 }
 
-int linux_read_processes(struct driver *driver, bool with_states,
-                         struct process_facts *facts, struct error *error) {
-  *facts = (struct process_facts){0};
-  if (!with_states) {
-    memset(facts, 0xff, sizeof(*facts)); /* all FACT_UNKNOWN */
-    facts->count = 0;
-    facts->hidden = 0;
+int linux_read_processes(struct source_driver *driver, bool with_states,
+                         struct stats_processes *stats, struct error *error) {
+  if (with_states) {
+    *stats = (struct stats_processes){0};
+  } else {
+    STATS_CLEAR(stats);
+    stats->count = 0;
+    stats->hidden = 0;
   }
-  int code = open_proc(driver, error);
+  int code = open_proc_directory(driver, error);
   if (code != 0) {
     return code;
   }
-  _Alignas(struct entry) char entries[ENTRIES_BYTES];
+  _Alignas(struct directory_entry) char entries[ENTRIES_BYTES];
   long got;
   while ((got = syscall(SYS_getdents64, driver->proc_fd, entries,
                         sizeof(entries))) > 0) {
     for (long at = 0; at < got;) {
-      const struct entry *entry = (const void *)(entries + at);
-      take_entry(driver, entry, with_states, facts);
+      const struct directory_entry *entry = (const void *)(entries + at);
+      count_directory_entry(driver, entry, with_states, stats);
       at += entry->bytes;
     }
   }
   if (got < 0) {
-    return fail(driver, -errno, strerror(errno), error);
+    return close_proc_directory(driver, -errno, strerror(errno), error);
   }
-  return facts->count > 0 /* at least we are there */
+  return stats->count > 0 /* at least this one */
              ? 0
-             : fail(driver, -ENODEV, "has no processes", error);
+             : close_proc_directory(driver, -ENODEV, "has no processes", error);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* scan: reads numbers and words out of a text without copying it. */
+/* scan: reads numbers and words from a text without copying it. */
 #include "statgrab/linux/scan.h"
 
 #include <errno.h>
 #include <string.h>
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+static bool is_blank_char(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_decimal_digit(char c) { return c >= '0' && c <= '9'; }
 
-static const char *skip_blanks(const struct scan *text) {
+static const char *skip_blank_chars(const struct scan *text) {
   const char *at = text->at;
-  while (at < text->end && is_blank(*at)) {
+  while (at < text->end && is_blank_char(*at)) {
     at++;
   }
   return at;
@@ -29,9 +29,9 @@ bool scan_line(struct scan *text, struct scan *ret_line) {
 }
 
 bool scan_word(struct scan *text, struct scan_word *ret_word) {
-  const char *from = skip_blanks(text);
+  const char *from = skip_blank_chars(text);
   const char *to = from;
-  while (to < text->end && !is_blank(*to)) {
+  while (to < text->end && !is_blank_char(*to)) {
     to++;
   }
   if (to == from) {
@@ -43,10 +43,10 @@ bool scan_word(struct scan *text, struct scan_word *ret_word) {
 }
 
 bool scan_number(struct scan *text, uint64_t *ret_number) {
-  const char *at = skip_blanks(text);
+  const char *at = skip_blank_chars(text);
   const char *from = at;
   uint64_t number = 0;
-  for (; at < text->end && is_digit(*at); at++) {
+  for (; at < text->end && is_decimal_digit(*at); at++) {
     uint64_t digit = (uint64_t)(*at - '0');
     if (number > (UINT64_MAX - digit) / 10) {
       return false;
@@ -61,14 +61,6 @@ bool scan_number(struct scan *text, uint64_t *ret_number) {
   return true;
 }
 
-bool scan_numbers(struct scan *text, uint64_t *numbers, size_t len) {
-  size_t taken = 0;
-  while (taken < len && scan_number(text, &numbers[taken])) {
-    taken++;
-  }
-  return taken == len;
-}
-
 bool scan_fraction(struct scan *text, double *ret_number) {
   uint64_t whole;
   struct scan rest = *text;
@@ -78,7 +70,8 @@ bool scan_fraction(struct scan *text, double *ret_number) {
   double number = (double)whole;
   if (rest.at < rest.end && *rest.at == '.') {
     double weight = 0.1;
-    for (rest.at++; rest.at < rest.end && is_digit(*rest.at); rest.at++) {
+    for (rest.at++; rest.at < rest.end && is_decimal_digit(*rest.at);
+         rest.at++) {
       number += weight * (*rest.at - '0');
       weight /= 10;
     }

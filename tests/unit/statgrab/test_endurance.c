@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 #include "core/clock.h"
-#include "statgrab/collect.h"
+#include "statgrab/collectors.h"
 #include "statgrab/fake_root.h"
-#include "statgrab/reader.h"
+#include "statgrab/source.h"
 
 #define ROUNDS 10000
 
@@ -24,7 +24,8 @@ static struct sample_sink sink_of(const char *plugin) {
   return (struct sample_sink){.put = count};
 }
 
-static void say_nothing(void *context, enum log_level level, const char *line) {
+static void discard_log_line(void *context, enum log_level level,
+                             const char *line) {
   (void)context;
   (void)level;
   (void)line;
@@ -42,10 +43,10 @@ static size_t open_files(void) {
 }
 
 static struct statgrab_options options;
-static struct reader *reader;
+static struct collectors *collectors;
 
 static void open_reader(const char *root, bool with_states) {
-  const struct log_sink log = {.write = say_nothing};
+  const struct log_sink log = {.write = discard_log_line};
   struct error error = {{0}};
   assert_int_equal(option_init(&statgrab_options, &options), 0);
   assert_int_equal(statgrab_options_complete(&options), 0);
@@ -54,11 +55,13 @@ static void open_reader(const char *root, bool with_states) {
   assert_non_null(options.root);
   ((struct processes_options *)options.processes.items)->report_by_state =
       with_states;
-  assert_int_equal(reader_new(&options, sink_of, &log, &reader, &error), 0);
+  assert_int_equal(collectors_new(&options, sink_of, &log, &collectors, &error),
+                   0);
 }
 
 static void close_reader(void) {
-  assert_int_equal(reader_free(reader, clock_monotonic_ms() + 10000), 0);
+  assert_int_equal(collectors_free(collectors, clock_monotonic_ms() + 10000),
+                   0);
   option_fini(&statgrab_options, &options);
 }
 
@@ -67,8 +70,8 @@ static void nothing(int round) { (void)round; }
 static void rounds(int from, int to, void (*before)(int round)) {
   for (int i = from; i < to; i++) {
     before(i);
-    reader_read(reader, 0);
-    reader_read_file_systems(reader, 0, clock_monotonic_ms() + 10000);
+    collectors_read(collectors, 0);
+    collectors_read_filesystems(collectors, 0, clock_monotonic_ms() + 10000);
   }
 }
 
@@ -89,11 +92,11 @@ static void assert_flat(void (*before)(int round)) {
  * done below. */
 static void leaves_nothing_behind(void **state) {
   (void)state;
-  (void)collect_init(NULL);
+  (void)source_libstatgrab_init(NULL);
   open_reader("", false);
   assert_flat(nothing);
   close_reader();
-  collect_fini();
+  source_libstatgrab_fini();
 }
 
 /* Every round a file is garbage, good again, or tells of another mount. */

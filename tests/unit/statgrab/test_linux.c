@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /* linux: what the readers make of /proc and /sys, good, old and broken. */
-#include "statgrab/linux/linux_driver.h"
+#include "statgrab/linux/linux_read.h"
 
 #include <math.h>
 #include <utmp.h>
 
 #include "statgrab/fake_root.h"
 #include "statgrab/source.h"
-#include "statgrab/tables.h"
+#include "statgrab/stats.h"
 
-static struct driver *driver;
+static struct source_driver *driver;
 static struct error error;
 
 static int set_up(void **state) {
   (void)state;
   fake_root_make();
   error.text[0] = '\0';
-  return driver_new(fake_root, &driver, &error);
+  return source_driver_new(fake_root, &driver, &error);
 }
 
 static int tear_down(void **state) {
   (void)state;
-  driver_free(driver);
+  source_driver_free(driver);
   fake_root_remove();
   return 0;
 }
 
 static void reads_memory(void **state) {
   (void)state;
-  struct memory_facts facts;
+  struct stats_memory stats;
   fake_file("/proc/meminfo", "MemTotal:  100 kB\nMemFree: 40 kB\n"
                              "MemAvailable: 60 kB\nBuffers: 2 kB\n"
                              "Cached: 7 kB\nSwapCached: 1 kB\n"
                              "SwapTotal: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
-  assert_int_equal(facts.total, 102400);
-  assert_int_equal(facts.available, 61440);
-  assert_int_equal(facts.cached, 7168);
-  assert_int_equal(facts.swap_cached, 1024);
-  assert_int_equal(facts.swap_free, FACT_UNKNOWN);
+  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
+  assert_int_equal(stats.total, 102400);
+  assert_int_equal(stats.available, 61440);
+  assert_int_equal(stats.cached, 7168);
+  assert_int_equal(stats.swap_cached, 1024);
+  assert_int_equal(stats.swap_free, STATS_UNKNOWN);
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 2 kB\nCached: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
-  assert_int_equal(facts.available, 49 * 1024);
+  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
+  assert_int_equal(stats.available, 49 * 1024);
 }
 
 /* Each is refused with the file's name, and read again once it is mended. */
@@ -61,15 +61,15 @@ static void refuses_broken_files(void **state) {
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: x kB\nCached: 1 kB\n",
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\nSlab",
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1"};
-  struct memory_facts facts;
+  struct stats_memory stats;
   for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
     fake_file("/proc/meminfo", broken[i]);
-    assert_true(linux_read_memory(driver, &facts, &error) < 0);
+    assert_true(linux_read_memory(driver, &stats, &error) < 0);
     assert_non_null(strstr(error.text, "/proc/meminfo: "));
   }
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 1 kB\nCached: 1 kB\n");
-  assert_int_equal(linux_read_memory(driver, &facts, &error), 0);
+  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
 }
 
 static void expect_error(int code, const char *text) {
@@ -78,17 +78,17 @@ static void expect_error(int code, const char *text) {
 }
 
 /* What is garbage is named, and costs nothing but itself. */
-static void takes_the_good_lines_of_a_bad_file(void **state) {
+static void reads_the_good_lines_of_a_bad_file(void **state) {
   (void)state;
-  struct cpu_facts cpu = {0};
-  struct paging_facts paging;
-  struct disk_table disks = {0};
+  struct stats_cpu cpu = {0};
+  struct stats_paging paging;
+  struct stats_disk_table disks = {0};
   fake_file("/proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 \xff\n"
                           "intr x\nctxt 77\nprocesses 5\n");
   expect_error(linux_read_cpu(driver, &cpu, &error),
-               "/proc/stat: line 3 makes no sense");
+               "/proc/stat: line 3 is malformed");
   assert_int_equal(cpu.online, 1);
-  assert_int_equal(cpu.interrupts, FACT_UNKNOWN);
+  assert_int_equal(cpu.interrupts, STATS_UNKNOWN);
   assert_int_equal(cpu.context_switches, 77);
   fake_file("/proc/stat", "cpu  1 2 3 4\nctxt 77\nprocesses 5\n");
   expect_error(linux_read_cpu(driver, &cpu, &error), "has no intr");
@@ -99,41 +99,41 @@ static void takes_the_good_lines_of_a_bad_file(void **state) {
                                "8 1 sdb 1 2 3 4 5 6 7 8 9 10 1");
   expect_error(linux_read_disks(driver, &disks, &error), "line 2");
   assert_int_equal(disks.len, 1);
-  cpu_facts_fini(&cpu);
-  disk_table_fini(&disks);
+  stats_cpu_fini(&cpu);
+  stats_disk_table_fini(&disks);
 }
 
-static void says_which_file_is_missing(void **state) {
+static void names_the_missing_file(void **state) {
   (void)state;
-  struct cpu_facts facts = {0};
-  assert_int_equal(linux_read_cpu(driver, &facts, &error), -ENOENT);
+  struct stats_cpu stats = {0};
+  assert_int_equal(linux_read_cpu(driver, &stats, &error), -ENOENT);
   assert_non_null(strstr(error.text, "/proc/stat: No such file"));
-  cpu_facts_fini(&facts);
+  stats_cpu_fini(&stats);
 }
 
 static void reads_the_whole_cpu_line(void **state) {
   (void)state;
-  struct cpu_facts facts = {0};
+  struct stats_cpu stats = {0};
   fake_file("/proc/stat", "cpu  1 2 3 4 5 6 7 8 9 10\n"
                           "cpu0 1 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 4\n"
                           "intr 1571233 0 0 1\nctxt 77\nprocesses 5\n");
-  assert_int_equal(linux_read_cpu(driver, &facts, &error), 0);
-  assert_int_equal(facts.online, 2);
-  assert_int_equal(facts.all.states[CPU_STEAL], 8);
-  assert_int_equal(facts.all.states[CPU_GUEST_NICE], 10);
-  assert_int_equal(facts.each[1].number, 3);
-  assert_int_equal(facts.each[1].ticks.states[CPU_IDLE], 4);
-  assert_int_equal(facts.each[1].ticks.states[CPU_WAIT], FACT_UNKNOWN);
-  assert_int_equal(facts.interrupts, 1571233);
-  assert_int_equal(facts.context_switches, 77);
-  assert_int_equal(facts.forks, 5);
-  cpu_facts_fini(&facts);
+  assert_int_equal(linux_read_cpu(driver, &stats, &error), 0);
+  assert_int_equal(stats.online, 2);
+  assert_int_equal(stats.all.states[CPU_STEAL], 8);
+  assert_int_equal(stats.all.states[CPU_GUEST_NICE], 10);
+  assert_int_equal(stats.each[1].number, 3);
+  assert_int_equal(stats.each[1].ticks.states[CPU_IDLE], 4);
+  assert_int_equal(stats.each[1].ticks.states[CPU_WAIT], STATS_UNKNOWN);
+  assert_int_equal(stats.interrupts, 1571233);
+  assert_int_equal(stats.context_switches, 77);
+  assert_int_equal(stats.forks, 5);
+  stats_cpu_fini(&stats);
 }
 
 /* 4096 processors make a file that is larger than any first buffer. */
 static void reads_a_very_large_file(void **state) {
   (void)state;
-  struct cpu_facts facts = {0};
+  struct stats_cpu stats = {0};
   char *text = NULL;
   size_t bytes = 0;
   FILE *file = open_memstream(&text, &bytes);
@@ -146,14 +146,14 @@ static void reads_a_very_large_file(void **state) {
   assert_int_equal(fclose(file), 0);
   fake_bytes("/proc/stat", text, bytes);
   free(text);
-  assert_int_equal(linux_read_cpu(driver, &facts, &error), 0);
-  assert_int_equal(facts.online, 4096);
-  cpu_facts_fini(&facts);
+  assert_int_equal(linux_read_cpu(driver, &stats, &error), 0);
+  assert_int_equal(stats.online, 4096);
+  stats_cpu_fini(&stats);
 }
 
 static void reads_disks(void **state) {
   (void)state;
-  struct disk_table table = {0};
+  struct stats_disk_table table = {0};
   fake_file("/proc/diskstats",
             "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0 0 0 0 0\n"
             " 259       0 nvme0n1 1 2\n" /* half a line */
@@ -164,12 +164,12 @@ static void reads_disks(void **state) {
   assert_int_equal(table.rows[0].read_bytes, 3 * 512);
   assert_int_equal(table.rows[0].write_ops, 5);
   assert_int_equal(table.rows[0].weighted_ms, 11);
-  disk_table_fini(&table);
+  stats_disk_table_fini(&table);
 }
 
 static void reads_interfaces(void **state) {
   (void)state;
-  struct interface_table table = {0};
+  struct stats_interface_table table = {0};
   fake_file("/proc/1/net/dev",
             "Inter-|   Receive\n face |bytes\n"
             "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
@@ -182,12 +182,12 @@ static void reads_interfaces(void **state) {
   assert_int_equal(table.rows[0].collisions, 14);
   assert_string_equal(table.rows[1].name, "\xff\"x'y");
   assert_int_equal(table.rows[1].rx_bytes, 100);
-  interface_table_fini(&table);
+  stats_interface_table_fini(&table);
 }
 
 static void reads_mounts(void **state) {
   (void)state;
-  struct mount_table table = {0};
+  struct stats_mount_table table = {0};
   fake_file("/proc/1/mountinfo",
             "27 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
             "30 27 0:44 /a\\040b /mnt/new\\012line\\134\\011x rw shared:5 "
@@ -216,35 +216,35 @@ static void reads_mounts(void **state) {
   assert_int_equal(linux_read_mounts(driver, &table, &error), 0); /* a chroot */
   assert_int_equal(table.len, 2);
   assert_string_equal(table.rows[1].name, "/");
-  mount_table_fini(&table);
+  stats_mount_table_fini(&table);
 }
 
 static void reads_processes(void **state) {
   (void)state;
-  struct process_facts facts;
+  struct stats_processes stats;
   fake_file("/proc/self/stat", "");
-  assert_int_equal(linux_read_processes(driver, true, &facts, &error), -ENODEV);
+  assert_int_equal(linux_read_processes(driver, true, &stats, &error), -ENODEV);
   assert_non_null(strstr(error.text, "/proc: has no processes"));
   fake_file("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 1 0");
   fake_file("/proc/22/stat", /* a name that looks like the rest of the line */
             "22 (a) R 1 (b\n) D 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 64 0");
   fake_file("/proc/333/stat", "333 (gone");
   fake_file("/proc/444/nothing", "");
-  assert_int_equal(linux_read_processes(driver, true, &facts, &error), 0);
-  assert_int_equal(facts.count, 4);
-  assert_int_equal(facts.states[PROCESS_SLEEPING], 1);
-  assert_int_equal(facts.states[PROCESS_BLOCKED], 1);
-  assert_int_equal(facts.states[PROCESS_RUNNING], 0);
-  assert_int_equal(facts.threads, 65);
-  assert_int_equal(linux_read_processes(driver, false, &facts, &error), 0);
-  assert_int_equal(facts.count, 4);
-  assert_int_equal(facts.threads, FACT_UNKNOWN);
+  assert_int_equal(linux_read_processes(driver, true, &stats, &error), 0);
+  assert_int_equal(stats.count, 4);
+  assert_int_equal(stats.states[PROCESS_SLEEPING], 1);
+  assert_int_equal(stats.states[PROCESS_BLOCKED], 1);
+  assert_int_equal(stats.states[PROCESS_RUNNING], 0);
+  assert_int_equal(stats.threads, 65);
+  assert_int_equal(linux_read_processes(driver, false, &stats, &error), 0);
+  assert_int_equal(stats.count, 4);
+  assert_int_equal(stats.threads, STATS_UNKNOWN);
 }
 
 static void reads_small_files(void **state) {
   (void)state;
-  struct load_facts load;
-  struct handle_facts handles;
+  struct stats_load load;
+  struct stats_handles handles;
   double uptime_s;
   fake_file("/proc/loadavg", "0.25 12.50 100.05 1/83 4711\n");
   assert_int_equal(linux_read_load(driver, &load, &error), 0);
@@ -278,29 +278,29 @@ static void counts_users(void **state) {
 
 static void reads_pressure(void **state) {
   (void)state;
-  struct pressure_facts facts;
-  assert_int_equal(linux_read_pressure(driver, &facts, &error), -ENOENT);
+  struct stats_pressure stats;
+  assert_int_equal(linux_read_pressure(driver, &stats, &error), -ENOENT);
   fake_file("/proc/pressure/cpu",
             "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241\n");
   fake_file("/proc/pressure/memory",
             "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
             "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n");
   fake_file("/proc/pressure/io", "some avg10=");
-  expect_error(linux_read_pressure(driver, &facts, &error), "pressure/io");
-  assert_int_equal(facts.some[PRESSURE_IO].total_us, FACT_UNKNOWN);
-  assert_int_equal(facts.full[PRESSURE_MEMORY].total_us, 8);
+  expect_error(linux_read_pressure(driver, &stats, &error), "pressure/io");
+  assert_int_equal(stats.some[PRESSURE_IO].total_us, STATS_UNKNOWN);
+  assert_int_equal(stats.full[PRESSURE_MEMORY].total_us, 8);
   fake_file("/proc/pressure/io",
             "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
-  assert_int_equal(linux_read_pressure(driver, &facts, &error), 0);
-  assert_true(fabs(facts.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
-  assert_int_equal(facts.some[PRESSURE_CPU].total_us, 208369241);
-  assert_int_equal(facts.full[PRESSURE_CPU].total_us, FACT_UNKNOWN);
-  assert_int_equal(facts.full[PRESSURE_MEMORY].total_us, 8);
+  assert_int_equal(linux_read_pressure(driver, &stats, &error), 0);
+  assert_true(fabs(stats.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
+  assert_int_equal(stats.some[PRESSURE_CPU].total_us, 208369241);
+  assert_int_equal(stats.full[PRESSURE_CPU].total_us, STATS_UNKNOWN);
+  assert_int_equal(stats.full[PRESSURE_MEMORY].total_us, 8);
 }
 
-static void finds_the_limits_of_version_2(void **state) {
+static void finds_the_limits(void **state) {
   (void)state;
-  struct cgroup_facts facts;
+  struct stats_cgroup stats;
   fake_file("/proc/self/cgroup", "0::/a.slice/b.service\n");
   fake_file("/sys/fs/cgroup/a.slice/memory.max", "1000000\n");
   fake_file("/sys/fs/cgroup/a.slice/memory.current", "600000\n");
@@ -311,38 +311,32 @@ static void finds_the_limits_of_version_2(void **state) {
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.max", "150000 100000\n");
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.stat",
             "usage_usec 9\nnr_throttled 3\nthrottled_usec 4500\n");
-  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
-  assert_int_equal(facts.memory_limit, 1000000);
-  assert_int_equal(facts.memory_used, 500000);
-  assert_true(fabs(facts.cpu_quota - 1.5) < 1e-9);
-  assert_int_equal(facts.throttled, 3);
-  assert_int_equal(facts.throttled_us, 4500);
+  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
+  assert_int_equal(stats.memory_limit, 1000000);
+  assert_int_equal(stats.memory_used, 500000);
+  assert_true(fabs(stats.cpu_quota - 1.5) < 1e-9);
+  assert_int_equal(stats.throttled, 3);
+  assert_int_equal(stats.throttled_us, 4500);
 }
 
-/* Without a cgroup namespace the path is the machine's; the mount is ours. */
-static void finds_the_limits_of_version_1(void **state) {
+/* Without a cgroup namespace the path is the machine's; the mount is ours.
+ * Lines of version 1 are ignored. */
+static void finds_the_limits_of_a_container_without_a_namespace(void **state) {
   (void)state;
-  struct cgroup_facts facts;
+  struct stats_cgroup stats;
   fake_file("/proc/self/cgroup", "4:memory:/docker/123\n"
-                                 "2:cpuacct,cpu:/docker/123\n0::/\n");
-  fake_file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "5000\n");
-  fake_file("/sys/fs/cgroup/memory/memory.usage_in_bytes", "3000\n");
-  fake_file("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file 500\n");
-  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
-  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-  fake_file("/sys/fs/cgroup/cpu/cpu.stat",
-            "nr_throttled 2\nthrottled_time 7000000\n");
-  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
-  assert_int_equal(facts.memory_limit, 5000);
-  assert_int_equal(facts.memory_used, 2500);
-  assert_true(fabs(facts.cpu_quota - 0.5) < 1e-9);
-  assert_int_equal(facts.throttled_us, 7000);
-  fake_file("/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "9223372036854771712\n"); /* none */
-  fake_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
-  assert_int_equal(linux_read_cgroup(driver, &facts, &error), 0);
-  assert_int_equal(facts.memory_limit, FACT_UNKNOWN);
-  assert_true(isnan(facts.cpu_quota));
+                                 "2:cpuacct,cpu:/docker/123\n");
+  fake_file("/sys/fs/cgroup/memory.max", "5000\n");
+  fake_file("/sys/fs/cgroup/memory.current", "3000\n");
+  fake_file("/sys/fs/cgroup/cpu.max", "50000 100000\n");
+  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
+  assert_int_equal(stats.memory_limit, STATS_UNKNOWN);
+  assert_true(isnan(stats.cpu_quota));
+  fake_file("/proc/self/cgroup", "4:memory:/docker/123\n0::/docker/123\n");
+  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
+  assert_int_equal(stats.memory_limit, 5000);
+  assert_int_equal(stats.memory_used, 3000);
+  assert_true(fabs(stats.cpu_quota - 0.5) < 1e-9);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
@@ -351,8 +345,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(reads_memory),
       TEST(refuses_broken_files),
-      TEST(takes_the_good_lines_of_a_bad_file),
-      TEST(says_which_file_is_missing),
+      TEST(reads_the_good_lines_of_a_bad_file),
+      TEST(names_the_missing_file),
       TEST(reads_the_whole_cpu_line),
       TEST(reads_a_very_large_file),
       TEST(reads_disks),
@@ -362,8 +356,8 @@ int main(void) {
       TEST(reads_small_files),
       TEST(counts_users),
       TEST(reads_pressure),
-      TEST(finds_the_limits_of_version_2),
-      TEST(finds_the_limits_of_version_1),
+      TEST(finds_the_limits),
+      TEST(finds_the_limits_of_a_container_without_a_namespace),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

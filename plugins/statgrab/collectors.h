@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* collectors: reads the statistics of each group and sends its values; logs
+ * what cannot be read. */
+#ifndef STATGRAB_COLLECTORS_H
+#define STATGRAB_COLLECTORS_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "statgrab/options.h"
+
+/* Returns the sink that sends under the name of PLUGIN, a literal. */
+typedef struct sample_sink collectors_sink_fn(const char *plugin);
+
+struct collectors;
+
+/* options: complete, borrowed. sink_of: called here only. log: copied.
+ * *ret_collectors: yours, collectors_free(). Returns 0 or negative errno. */
+int collectors_new(const struct statgrab_options *options,
+                   collectors_sink_fn *sink_of, const struct log_sink *log,
+                   struct collectors **ret_collectors, struct error *error);
+
+/* Reads all groups to be collected but file systems. Values that cannot be read
+ * are left out; this is logged once, then once an hour. now_ms: monotonic. One
+ * thread at a time. */
+void collectors_read(struct collectors *collectors, int64_t now_ms);
+
+/* Reads file systems, waiting for them until deadline_ms (monotonic). One
+ * thread at a time, which may run in parallel with collectors_read(). */
+void collectors_read_filesystems(struct collectors *collectors, int64_t now_ms,
+                                 int64_t deadline_ms);
+
+/* For tests: reads one group as collectors_read() does. Returns 0; negative
+ * errno with a text: all its values are left out, but after -EBADMSG only some.
+ */
+int collectors_read_group(struct collectors *collectors,
+                          enum statgrab_group group, struct error *error);
+
+/* Waits until deadline_ms for file systems that are being read. Accepts NULL.
+ * Returns the number of threads that are still blocked by a file system; they
+ * are abandoned. */
+unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* emitter: sends values under the names that a collectd series can have. */
+#include "statgrab/emitter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+
+/* ---- values ---- */
+
+void emitter_send_sample(const struct emitter_sink *sink, const char *item,
+                         struct sample *sample) {
+  char name[EMITTER_NAME_BYTES];
+  if (item[0] == '\0' || sink->prefix[0] == '\0') {
+    sample->plugin_instance = item[0] == '\0' ? sink->prefix : item;
+  } else {
+    (void)snprintf(name, sizeof(name), "%s-%s", sink->prefix, item);
+    sample->plugin_instance = name;
+  }
+  sink->sink.put(sink->sink.context, sample);
+}
+
+void emitter_send_gauge(const struct emitter_sink *sink, const char *item,
+                        const char *type, const char *type_instance,
+                        double value) {
+  if (isnan(value)) {
+    return;
+  }
+  struct sample sample = {
+      .type = type,
+      .type_instance = type_instance,
+      .kind = SAMPLE_GAUGE,
+      .values_len = 1,
+      .values = {{.gauge = value}},
+  };
+  emitter_send_sample(sink, item, &sample);
+}
+
+void emitter_send_amount(const struct emitter_sink *sink, const char *item,
+                         const char *type, const char *type_instance,
+                         uint64_t value) {
+  emitter_send_gauge(sink, item, type, type_instance,
+                     value == STATS_UNKNOWN ? (double)NAN : (double)value);
+}
+
+/* Sends one or two counters. collectd's are signed: the top bit is cleared, or
+ * a counter of the kernel that has it set would be negative. */
+static void send_counters(const struct emitter_sink *sink, const char *item,
+                          const char *type, const char *type_instance,
+                          const uint64_t *counters, size_t len) {
+  struct sample sample = {
+      .type = type,
+      .type_instance = type_instance,
+      .kind = SAMPLE_DERIVE,
+      .values_len = len,
+  };
+  for (size_t i = 0; i < len; i++) {
+    if (counters[i] == STATS_UNKNOWN) {
+      return;
+    }
+    sample.values[i].derive = (int64_t)(counters[i] & INT64_MAX);
+  }
+  emitter_send_sample(sink, item, &sample);
+}
+
+void emitter_send_counter(const struct emitter_sink *sink, const char *item,
+                          const char *type, const char *type_instance,
+                          uint64_t value) {
+  send_counters(sink, item, type, type_instance, &value, 1);
+}
+
+void emitter_send_counter_pair(const struct emitter_sink *sink,
+                               const char *item, const char *type,
+                               const char *type_instance, uint64_t first,
+                               uint64_t second) {
+  const uint64_t pair[] = {first, second};
+  send_counters(sink, item, type, type_instance, pair, 2);
+}
+
+/* ---- names ---- */
+
+#define HASH_BYTES 9 /* "-" and eight digits */
+
+/* FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint32_t hash_name(const char *text) {
+  uint32_t hash = 2166136261u;
+  for (const char *at = text; *at != '\0'; at++) {
+    hash = (hash ^ (unsigned char)*at) * 16777619u;
+  }
+  return hash;
+}
+
+void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]) {
+  size_t used = 0;
+  while (*text != '\0') {
+    size_t length = text_utf8_length(text);
+    bool is_bad = length == 0 || (unsigned char)*text < ' ' || *text == 0x7f;
+    size_t bytes = length == 0 ? 1 : length;
+    if (used + bytes >= EMITTER_ITEM_BYTES) {
+      name[used] = '\0';
+      emitter_append_hash(text - used, name);
+      return;
+    }
+    memcpy(name + used, text, bytes);
+    if (is_bad) {
+      name[used] = '_';
+    } else if (name[used] == '/') {
+      name[used] = '-';
+    }
+    used += bytes;
+    text += bytes;
+  }
+  name[used] = '\0';
+}
+
+void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
+  size_t at = strlen(name);
+  if (at > EMITTER_ITEM_BYTES - 1 - HASH_BYTES) {
+    at = EMITTER_ITEM_BYTES - 1 - HASH_BYTES;
+    while (at > 0 && ((unsigned char)name[at] & 0xc0) == 0x80) {
+      at--; /* not inside a UTF-8 character */
+    }
+  }
+  (void)snprintf(name + at, EMITTER_ITEM_BYTES - at, "-%08x", hash_name(text));
+}
+
+void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]) {
+  if (strcmp(path, "/") == 0) {
+    emitter_clean_name("root", name);
+  } else {
+    emitter_clean_name(path[0] == '/' ? path + 1 : path, name);
+  }
+}
+
+void emitter_name_of_device(const char *device, char name[EMITTER_ITEM_BYTES]) {
+  static const char prefix[] = "/dev/";
+  size_t length = sizeof(prefix) - 1;
+  bool has_prefix = strncmp(device, prefix, length) == 0;
+  emitter_clean_name(has_prefix ? device + length : device, name);
+}

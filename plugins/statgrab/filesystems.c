@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* filesystems: reads the usage of the mounted file systems without waiting for
+ * one that does not respond. */
+#include "statgrab/filesystems.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "core/clock.h"
+#include "statgrab/filesystem_filter.h"
+#include "statgrab/metrics.h"
+#include "statgrab/probe_pool.h"
+
+/* Subject of a probe: the usage of one file system. */
+struct usage_query {
+  uint64_t mount_id;
+  char *path;
+  char *type;
+  struct stats_usage usage;
+};
+
+/* Subject of a probe where one call lists all and their usage. */
+struct list_query {
+  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
+                     struct error *);
+  struct stats_mount_table mounts;
+  struct error error;
+};
+
+/* One of the file systems that are reported. */
+struct filesystem {
+  char name[EMITTER_ITEM_BYTES];
+  struct probe_pool_probe *probe; /* of a struct usage_query */
+  struct complaint complaint;
+};
+
+/* Used by one thread; the pool's workers see the subjects of probes only. */
+struct filesystems {
+  struct log_sink log;
+  struct emitter emitter;
+  struct source source;
+  struct source_driver *driver; /* of our own: another thread uses the other */
+  struct stats_mount_table mounts;
+  uint64_t generation; /* of the mounts that were filtered last */
+  struct filesystem_filter filter;
+  struct probe_pool *pool;
+  struct probe_pool_probe *list; /* of a struct list_query; NULL where each file
+                                    system is queried by itself */
+  struct filesystem *items;      /* in the order of their names */
+  struct probe_pool_probe **probes; /* theirs, to run all at once */
+  size_t len;
+};
+
+/* ---- queries ---- */
+
+static int query_usage(void *subject) {
+  struct usage_query *query = subject;
+  struct statvfs status;
+  while (statvfs(query->path, &status) != 0) {
+    if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  uint64_t unit = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
+  query->usage = (struct stats_usage){
+      .size = status.f_blocks * unit,
+      .free = status.f_bfree * unit,
+      .available = status.f_bavail * unit,
+      .inodes = status.f_files,
+      .inodes_free = status.f_ffree,
+      .inodes_available = status.f_favail,
+  };
+  return 0;
+}
+
+static void free_usage_query(void *subject) {
+  struct usage_query *query = subject;
+  free(query->path);
+  free(query->type);
+  free(query);
+}
+
+/* Returns NULL when memory is short. */
+static struct probe_pool_probe *
+new_usage_probe(const struct stats_mount *mount) {
+  struct usage_query *query = calloc(1, sizeof(*query));
+  if (query == NULL) {
+    return NULL;
+  }
+  query->mount_id = mount->id;
+  query->path = strdup(mount->path);
+  query->type = strdup(mount->type);
+  if (query->path == NULL || query->type == NULL) {
+    free_usage_query(query);
+    return NULL;
+  }
+  return probe_pool_add((struct probe_pool_subject){
+      .run = query_usage,
+      .free = free_usage_query,
+      .may_hang = filesystem_filter_may_hang(mount->type),
+      .subject = query});
+}
+
+static int query_list(void *subject) {
+  struct list_query *query = subject;
+  return query->read_mounts(NULL, &query->mounts, &query->error);
+}
+
+static void free_list_query(void *subject) {
+  struct list_query *query = subject;
+  stats_mount_table_fini(&query->mounts);
+  free(query);
+}
+
+static struct probe_pool_probe *new_list_probe(const struct source *source) {
+  struct list_query *query = calloc(1, sizeof(*query));
+  if (query == NULL) {
+    return NULL;
+  }
+  query->read_mounts = source->read_mounts;
+  return probe_pool_add((struct probe_pool_subject){.run = query_list,
+                                                    .free = free_list_query,
+                                                    .may_hang = true,
+                                                    .subject = query});
+}
+
+/* ---- which file systems ---- */
+
+static void free_items(struct filesystems *fs) {
+  for (size_t i = 0; i < fs->len; i++) {
+    probe_pool_drop(fs->pool, fs->items[i].probe);
+  }
+  free(fs->items);
+  free(fs->probes);
+}
+
+static int compare_name_to_item(const void *name, const void *item) {
+  return strcmp(name, ((const struct filesystem *)item)->name);
+}
+
+/* Moves the probe of the same file system from the old items to the new one: it
+ * may be blocked, and what was logged need not be logged again. Another file
+ * system may be mounted in its place now; its id is then another, too, because
+ * the kernel reuses no id while a blocked query uses the mount. */
+static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
+                       struct filesystem *to) {
+  struct filesystem *from = fs->len == 0
+                                ? NULL
+                                : bsearch(to->name, fs->items, fs->len,
+                                          sizeof(*from), compare_name_to_item);
+  if (from == NULL || from->probe == NULL) {
+    return;
+  }
+  const struct usage_query *query = probe_pool_subject(from->probe);
+  if (query->mount_id == mount->id && strcmp(query->path, mount->path) == 0 &&
+      strcmp(query->type, mount->type) == 0) {
+    to->probe = from->probe;
+    to->complaint = from->complaint;
+    from->probe = NULL;
+  }
+}
+
+/* Makes the items anew from the filter's. Where memory is short there are only
+ * the first ones, until the next try. */
+static int make_items(struct filesystems *fs) {
+  size_t len = fs->filter.items_len;
+  struct filesystem *items = calloc(len + 1, sizeof(*items));
+  struct probe_pool_probe **probes = calloc(len + 1, sizeof(*probes));
+  size_t made = 0;
+  while (items != NULL && probes != NULL && made < len) {
+    const struct filesystem_filter_item *from = &fs->filter.items[made];
+    const struct stats_mount *mount = &fs->mounts.rows[from->row];
+    struct filesystem *item = &items[made];
+    memcpy(item->name, from->name, sizeof(item->name));
+    move_probe(fs, mount, item);
+    if (item->probe == NULL) {
+      item->probe = new_usage_probe(mount);
+    }
+    if (item->probe == NULL) {
+      break;
+    }
+    probes[made++] = item->probe;
+  }
+  free_items(fs);
+  fs->items = items;
+  fs->probes = probes;
+  fs->len = made;
+  return items != NULL && probes != NULL && made == len ? 0 : -ENOMEM;
+}
+
+/* Updates the items where the mounts have changed. */
+static int update_items(struct filesystems *fs, struct error *error) {
+  int code = fs->source.read_mounts(fs->driver, &fs->mounts, error);
+  if (!source_has_data(code) || fs->generation == fs->mounts.generation) {
+    return code;
+  }
+  if (filesystem_filter_apply(&fs->filter, &fs->mounts, error) != 0 ||
+      make_items(fs) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  fs->generation = fs->mounts.generation;
+  return code;
+}
+
+/* ---- values ---- */
+
+/* Logs that there is no value of a file system. */
+static void log_query_failure(const struct filesystems *fs,
+                              struct filesystem *item, int code,
+                              int64_t since_ms) {
+  const struct usage_query *query = probe_pool_subject(item->probe);
+  int64_t now_ms = clock_monotonic_ms();
+  if (!complaint_fail(&item->complaint, now_ms)) {
+    return;
+  }
+  if (code == -EINPROGRESS) {
+    log_write(&fs->log, LOG_LEVEL_WARNING,
+              "df: %s: has not responded for %lld ms; its values are left out",
+              query->path, (long long)(now_ms - since_ms));
+  } else {
+    log_write(&fs->log, LOG_LEVEL_WARNING,
+              "df: %s: %s; its values are left out", query->path,
+              strerror(-code));
+  }
+}
+
+static void send_item(struct filesystems *fs, struct filesystem *item) {
+  int64_t since_ms = 0;
+  int64_t lasted_ms;
+  int code = probe_pool_take(fs->pool, item->probe, &since_ms);
+  if (code != 0) {
+    log_query_failure(fs, item, code, since_ms);
+    return;
+  }
+  const struct usage_query *query = probe_pool_subject(item->probe);
+  if (complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
+    log_write(&fs->log, LOG_LEVEL_NOTICE,
+              "df: %s: responds again, after %lld s", query->path,
+              (long long)(lasted_ms / 1000));
+  }
+  metrics_send_filesystem(&query->usage, item->name, fs->filter.options,
+                          &fs->emitter);
+}
+
+/* Runs the probes. Returns 0 or negative errno with a text. */
+static int run_probes(struct filesystems *fs,
+                      struct probe_pool_probe *const *probes, size_t len,
+                      int64_t deadline_ms, struct error *error) {
+  int code = probe_pool_run(fs->pool, probes, len, deadline_ms);
+  return code == 0 ? 0
+                   : error_set(error, code, "cannot start a thread: %s",
+                               strerror(-code));
+}
+
+/* For a source that lists file systems and their usage in one call: if one of
+ * them does not respond, none is reported. */
+static int read_list(struct filesystems *fs, int64_t deadline_ms,
+                     struct error *error) {
+  int code = run_probes(fs, &fs->list, 1, deadline_ms, error);
+  if (code != 0) {
+    return code;
+  }
+  code = probe_pool_take(fs->pool, fs->list, NULL);
+  const struct list_query *query = probe_pool_subject(fs->list);
+  if (code != 0) {
+    return error_set(error, code, "%s",
+                     code == -EINPROGRESS ? "a file system does not respond"
+                                          : query->error.text);
+  }
+  code = filesystem_filter_apply(&fs->filter, &query->mounts, error);
+  for (size_t i = 0; i < fs->filter.items_len; i++) {
+    const struct filesystem_filter_item *item = &fs->filter.items[i];
+    metrics_send_filesystem(&query->mounts.rows[item->row].usage, item->name,
+                            fs->filter.options, &fs->emitter);
+  }
+  return code;
+}
+
+int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
+                     struct error *error) {
+  if (fs->list != NULL) {
+    return read_list(fs, deadline_ms, error);
+  }
+  int listed = update_items(fs, error);
+  if (!source_has_data(listed)) {
+    return listed;
+  }
+  int code = run_probes(fs, fs->probes, fs->len, deadline_ms, error);
+  for (size_t i = 0; i < fs->len && code == 0; i++) {
+    send_item(fs, &fs->items[i]);
+  }
+  return code != 0 ? code : listed;
+}
+
+/* ---- life cycle ---- */
+
+int filesystems_new(const struct df_options *options,
+                    const struct source *source, const char *root,
+                    const struct emitter *emitter, const struct log_sink *log,
+                    struct filesystems **ret_filesystems, struct error *error) {
+  struct filesystems *fs = calloc(1, sizeof(*fs));
+  if (fs == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  fs->log = *log;
+  fs->emitter = *emitter;
+  fs->source = *source;
+  int code = probe_pool_new(&fs->pool);
+  if (code == 0 && source->mounts_have_usage) {
+    fs->list = new_list_probe(source);
+    code = fs->list == NULL ? -ENOMEM : 0;
+  }
+  if (code != 0) {
+    (void)error_set(error, code, "out of memory");
+  }
+  if (code == 0) {
+    code = source_driver_new(root, &fs->driver, error);
+  }
+  if (code == 0) {
+    code = filesystem_filter_init(&fs->filter, options, error);
+  }
+  if (code != 0) {
+    (void)filesystems_free(fs, 0);
+    return code;
+  }
+  *ret_filesystems = fs;
+  return 0;
+}
+
+unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms) {
+  if (fs == NULL) {
+    return 0;
+  }
+  free_items(fs);
+  probe_pool_drop(fs->pool, fs->list);
+  unsigned abandoned = probe_pool_free(fs->pool, deadline_ms);
+  filesystem_filter_fini(&fs->filter);
+  stats_mount_table_fini(&fs->mounts);
+  source_driver_free(fs->driver);
+  free(fs);
+  return abandoned;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* filesystems: reads the usage of the mounted file systems without waiting for
+ * one that does not respond. */
+#ifndef STATGRAB_FILESYSTEMS_H
+#define STATGRAB_FILESYSTEMS_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "statgrab/emitter.h"
+#include "statgrab/options.h"
+#include "statgrab/source.h"
+
+struct filesystems;
+
+/* options, root: borrowed; source, emitter, log: copied.
+ * *ret_filesystems: yours, filesystems_free(). Returns 0 or negative errno. */
+int filesystems_new(const struct df_options *options,
+                    const struct source *source, const char *root,
+                    const struct emitter *emitter, const struct log_sink *log,
+                    struct filesystems **ret_filesystems, struct error *error);
+
+/* Sends the values of the file systems that respond before deadline_ms
+ * (monotonic), and logs which do not. Returns 0, or negative errno where the
+ * list of mounts cannot be read. One thread at a time. */
+int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
+                     struct error *error);
+
+/* Waits for unfinished queries until deadline_ms and abandons the rest.
+ * Accepts NULL. Returns the number of threads that are still blocked. */
+unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms);
+
+#endif

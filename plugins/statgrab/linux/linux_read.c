@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* linux_read: the driver for Linux: opens and reads files of /proc and splits
+ * them into lines. */
+#include "statgrab/linux/linux_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_CAPACITY 4096u
+
+/* No file that is read here is larger on a real machine: 4096 processors make
+ * a /proc/stat of 1 MiB, 10,000 mounts a mountinfo of 2 MiB. */
+#define FILE_MAX_BYTES (16u << 20)
+
+static const char *const linux_paths[LINUX_FILES] = {
+    [LINUX_CGROUP] = "/proc/self/cgroup",
+    [LINUX_DISKSTATS] = "/proc/diskstats",
+    [LINUX_FILE_NR] = "/proc/sys/fs/file-nr",
+    [LINUX_LOADAVG] = "/proc/loadavg",
+    [LINUX_MEMINFO] = "/proc/meminfo",
+    [LINUX_MOUNTINFO] = "/proc/self/mountinfo",
+    [LINUX_NET_DEV] = "/proc/net/dev",
+    [LINUX_PRESSURE + PRESSURE_CPU] = "/proc/pressure/cpu",
+    [LINUX_PRESSURE + PRESSURE_MEMORY] = "/proc/pressure/memory",
+    [LINUX_PRESSURE + PRESSURE_IO] = "/proc/pressure/io",
+    [LINUX_STAT] = "/proc/stat",
+    [LINUX_UPTIME] = "/proc/uptime",
+    [LINUX_UTMP] = "/run/utmp",
+    [LINUX_VMSTAT] = "/proc/vmstat",
+};
+
+/* ---- the driver ---- */
+
+/* libstatgrab would report the links of this container, not those of the
+ * machine: behind a RootFS they are left out. */
+static int skip_links(struct source_driver *driver,
+                      struct stats_interface_table *table,
+                      struct error *error) {
+  (void)driver;
+  (void)table;
+  (void)error;
+  return 0;
+}
+
+struct source source_driver_functions(const char *root) {
+  struct source functions = {
+      .read_cgroup = linux_read_cgroup,
+      .read_cpu = linux_read_cpu,
+      .read_disks = linux_read_disks,
+      .read_handles = linux_read_handles,
+      .read_interfaces = linux_read_interfaces,
+      .read_memory = linux_read_memory,
+      .read_mounts = linux_read_mounts,
+      .read_paging = linux_read_paging,
+      .read_pressure = linux_read_pressure,
+      .read_processes = linux_read_processes,
+  };
+  /* libstatgrab is right about these, but knows no other root directory. */
+  if (root[0] != '\0') {
+    functions.read_links = skip_links;
+    functions.read_load = linux_read_load;
+    functions.read_uptime = linux_read_uptime;
+    functions.read_users = linux_read_users;
+  }
+  return functions;
+}
+
+int source_driver_new(const char *root, struct source_driver **ret_driver,
+                      struct error *error) {
+  struct source_driver *driver = malloc(sizeof(*driver));
+  if (driver == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  *driver = (struct source_driver){.root = root, .proc_fd = -1};
+  for (size_t i = 0; i < LINUX_FILES; i++) {
+    driver->files[i] =
+        (struct linux_read_file){.path = linux_paths[i], .fd = -1};
+  }
+  if (root[0] != '\0') { /* "self" would still be this container's */
+    driver->files[LINUX_MOUNTINFO].path = "/proc/1/mountinfo";
+    driver->files[LINUX_NET_DEV].path = "/proc/1/net/dev";
+  }
+  *ret_driver = driver;
+  return 0;
+}
+
+/* Closes the file and frees its text; it may be read again. */
+static void close_linux_file(struct linux_read_file *file) {
+  if (file->fd >= 0) {
+    (void)close(file->fd);
+  }
+  free(file->text);
+  *file = (struct linux_read_file){.path = file->path, .fd = -1};
+}
+
+void source_driver_free(struct source_driver *driver) {
+  if (driver == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < LINUX_FILES; i++) {
+    close_linux_file(&driver->files[i]);
+  }
+  free(driver->mounts_text);
+  if (driver->proc_fd >= 0) {
+    (void)close(driver->proc_fd);
+  }
+  free(driver);
+}
+
+/* ---- files ---- */
+
+static int open_linux_file(struct linux_read_file *file, const char *root) {
+  if (file->fd >= 0) {
+    return 0;
+  }
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof(path), "%s%s", root, file->path);
+  if (length < 0 || (size_t)length >= sizeof(path)) {
+    return -ENAMETOOLONG;
+  }
+  /* O_NONBLOCK: a FIFO below RootFS must not block. */
+  file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  return file->fd >= 0 ? 0 : -errno;
+}
+
+static int grow_linux_file_text(struct linux_read_file *file) {
+  if (file->length < file->capacity) {
+    return 0;
+  }
+  if (file->capacity >= FILE_MAX_BYTES) {
+    return -EFBIG;
+  }
+  size_t capacity = file->capacity == 0 ? FIRST_CAPACITY : file->capacity * 2;
+  char *larger = realloc(file->text, capacity);
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  file->text = larger;
+  file->capacity = capacity;
+  return 0;
+}
+
+/* Reads to the end: a file of /proc returns at most one page a call. */
+static int read_linux_file(struct linux_read_file *file) {
+  file->length = 0;
+  for (;;) {
+    int code = grow_linux_file_text(file);
+    if (code != 0) {
+      return code;
+    }
+    ssize_t got = pread(file->fd, file->text + file->length,
+                        file->capacity - file->length, (off_t)file->length);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return -errno;
+    }
+    if (got == 0) {
+      return file->length == 0 ? -ENODATA : 0;
+    }
+    file->length += (size_t)got;
+  }
+}
+
+int linux_read_text(struct source_driver *driver, enum linux_file file,
+                    struct scan *ret_text, struct error *error) {
+  struct linux_read_file *from = &driver->files[file];
+  int code = open_linux_file(from, driver->root);
+  if (code == 0) {
+    code = read_linux_file(from);
+  }
+  if (code != 0) {
+    close_linux_file(from);
+    return error_set(error, code, "%s%s: %s", driver->root, from->path,
+                     code == -ENODATA ? "is empty" : strerror(-code));
+  }
+  *ret_text = (struct scan){from->text, from->text + from->length};
+  return 0;
+}
+
+int linux_read_malformed(const struct source_driver *driver,
+                         enum linux_file file, const char *lacks,
+                         struct error *error) {
+  return error_set(error, -EBADMSG, "%s%s: has no %s", driver->root,
+                   driver->files[file].path, lacks);
+}
+
+/* ---- lines ---- */
+
+int linux_read_text_lines(const struct source_driver *driver,
+                          enum linux_file file, struct scan text,
+                          linux_read_line_fn *read_line, void *stats,
+                          struct error *error) {
+  struct scan line;
+  unsigned number = 1;
+  unsigned malformed = 0; /* the first such line */
+  for (; scan_line(&text, &line); number++) {
+    int code = read_line(&line, stats);
+    if (code == -ENOMEM) {
+      return error_set(error, code, "out of memory");
+    }
+    malformed = code != 0 && malformed == 0 ? number : malformed;
+  }
+  if (malformed == 0 && text.at < text.end) {
+    malformed = number; /* the last line was cut */
+  }
+  return malformed == 0
+             ? 0
+             : error_set(error, -EBADMSG, "%s%s: line %u is malformed",
+                         driver->root, driver->files[file].path, malformed);
+}
+
+int linux_read_lines(struct source_driver *driver, enum linux_file file,
+                     linux_read_line_fn *read_line, void *stats,
+                     struct error *error) {
+  struct scan text;
+  int code = linux_read_text(driver, file, &text, error);
+  return code != 0 ? code
+                   : linux_read_text_lines(driver, file, text, read_line, stats,
+                                           error);
+}

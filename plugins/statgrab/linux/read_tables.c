@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* read_tables: the files that have a line for each processor, disk or network
+ * interface. */
+#include <errno.h>
+#include <string.h>
+
+#include "statgrab/linux/linux_read.h"
+
+/* Where the columns of a line are stored: offsets of uint64_t fields. */
+#define SKIPPED_COLUMN SIZE_MAX
+
+/* Reads LEN columns into ROW. False if there are fewer. */
+static bool read_columns(struct scan *line, const size_t *columns, size_t len,
+                         void *row) {
+  uint64_t number;
+  for (size_t i = 0; i < len; i++) {
+    if (!scan_number(line, &number)) {
+      return false;
+    }
+    if (columns[i] != SKIPPED_COLUMN) {
+      memcpy((char *)row + columns[i], &number, sizeof(number));
+    }
+  }
+  return true;
+}
+
+/* ---- /proc/stat ---- */
+
+/* The columns of a cpu line, in the kernel's order (proc_stat(5)). */
+static const enum stats_cpu_state cpu_columns[] = {
+    CPU_USER,      CPU_NICE,    CPU_SYSTEM, CPU_IDLE,  CPU_WAIT,
+    CPU_INTERRUPT, CPU_SOFTIRQ, CPU_STEAL,  CPU_GUEST, CPU_GUEST_NICE,
+};
+
+static bool read_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
+  *ticks = stats_cpu_ticks_unknown();
+  size_t found = 0;
+  while (found < CPU_STATES &&
+         scan_number(line, &ticks->states[cpu_columns[found]])) {
+    found++;
+  }
+  return found > CPU_IDLE; /* kernels before 2.6 end behind idle */
+}
+
+/* Behind "cpu": "  1 2 3 ..." is the sum of all, "0 1 2 3 ..." is one. */
+static int read_processor(struct scan *line, struct stats_cpu *stats) {
+  struct stats_cpu_ticks ticks;
+  bool is_sum = line->at < line->end && *line->at == ' ';
+  uint64_t number = 0;
+  if ((!is_sum && !scan_number(line, &number)) ||
+      number > STATS_CPU_NUMBER_MAX || !read_ticks(line, &ticks)) {
+    return -EBADMSG;
+  }
+  if (is_sum) {
+    stats->all = ticks;
+    return 0;
+  }
+  return stats_cpu_add(stats, (unsigned)number, &ticks);
+}
+
+static int read_stat_line(struct scan *line, void *context) {
+  struct stats_cpu *stats = context;
+  if (scan_literal(line, "cpu")) {
+    return read_processor(line, stats);
+  }
+  const struct scan_field fields[] = {
+      {"intr", &stats->interrupts},
+      {"ctxt", &stats->context_switches},
+      {"processes", &stats->forks},
+  };
+  return scan_field(line, fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+/* Every kernel has these lines. Returns the name of one that is not there. */
+static const char *find_missing_line(const struct stats_cpu *stats) {
+  return stats->all.states[CPU_IDLE] == STATS_UNKNOWN ? "cpu line"
+         : stats->interrupts == STATS_UNKNOWN         ? "intr"
+         : stats->context_switches == STATS_UNKNOWN   ? "ctxt"
+         : stats->forks == STATS_UNKNOWN              ? "processes"
+                                                      : NULL;
+}
+
+int linux_read_cpu(struct source_driver *driver, struct stats_cpu *stats,
+                   struct error *error) {
+  stats_cpu_clear(stats);
+  int code = linux_read_lines(driver, LINUX_STAT, read_stat_line, stats, error);
+  stats->online = stats->each_len > 0 ? stats->each_len : STATS_UNKNOWN;
+  const char *missing = find_missing_line(stats);
+  return code == 0 && missing != NULL
+             ? linux_read_malformed(driver, LINUX_STAT, missing, error)
+             : code;
+}
+
+/* ---- /proc/diskstats; libstatgrab has neither operations nor times ---- */
+
+/* The kernel counts sectors of this size, whatever the disk's own are. */
+#define SECTOR_BYTES 512
+
+/* Behind the name, Documentation/admin-guide/iostats.rst. The bytes are first
+ * stored as sectors. */
+static const size_t disk_columns[] = {
+    offsetof(struct stats_disk, read_ops),
+    offsetof(struct stats_disk, read_merged),
+    offsetof(struct stats_disk, read_bytes),
+    offsetof(struct stats_disk, read_ms),
+    offsetof(struct stats_disk, write_ops),
+    offsetof(struct stats_disk, write_merged),
+    offsetof(struct stats_disk, write_bytes),
+    offsetof(struct stats_disk, write_ms),
+    offsetof(struct stats_disk, in_flight),
+    offsetof(struct stats_disk, io_ms),
+    offsetof(struct stats_disk, weighted_ms),
+};
+
+static int read_disk_line(struct scan *line, void *context) {
+  struct stats_disk_table *table = context;
+  struct scan_word major, minor, name;
+  if (!scan_word(line, &major) || !scan_word(line, &minor) ||
+      !scan_word(line, &name)) {
+    return -EBADMSG;
+  }
+  struct stats_disk *disk = stats_disk_add(table, name.text, name.length);
+  if (disk == NULL) {
+    return -ENOMEM;
+  }
+  if (!read_columns(line, disk_columns,
+                    sizeof(disk_columns) / sizeof(disk_columns[0]), disk)) {
+    table->len--;
+    return -EBADMSG;
+  }
+  disk->read_bytes *= SECTOR_BYTES;
+  disk->write_bytes *= SECTOR_BYTES;
+  return 0;
+}
+
+int linux_read_disks(struct source_driver *driver,
+                     struct stats_disk_table *table, struct error *error) {
+  table->len = 0;
+  int code =
+      linux_read_lines(driver, LINUX_DISKSTATS, read_disk_line, table, error);
+  return code == -ENODATA ? 0 : code; /* a machine without disks */
+}
+
+/* ---- /proc/net/dev; libstatgrab has no dropped packets ---- */
+
+/* Behind the colon: what is received and what is sent (proc_pid_net(5)). */
+static const size_t interface_columns[] = {
+    offsetof(struct stats_interface, rx_bytes),
+    offsetof(struct stats_interface, rx_packets),
+    offsetof(struct stats_interface, rx_errors),
+    offsetof(struct stats_interface, rx_dropped),
+    SKIPPED_COLUMN, /* fifo */
+    SKIPPED_COLUMN, /* frame */
+    SKIPPED_COLUMN, /* compressed */
+    SKIPPED_COLUMN, /* multicast */
+    offsetof(struct stats_interface, tx_bytes),
+    offsetof(struct stats_interface, tx_packets),
+    offsetof(struct stats_interface, tx_errors),
+    offsetof(struct stats_interface, tx_dropped),
+    SKIPPED_COLUMN, /* fifo */
+    offsetof(struct stats_interface, collisions),
+};
+
+static int read_interface_line(struct scan *line, void *context) {
+  struct stats_interface_table *table = context;
+  while (line->at < line->end && *line->at == ' ') {
+    line->at++;
+  }
+  const char *name = line->at; /* the kernel allows no colon in it */
+  size_t length = (size_t)(line->end - name);
+  const char *colon = memchr(name, ':', length);
+  if (colon == NULL && memchr(name, '|', length) != NULL) {
+    return 0; /* the heading */
+  }
+  if (colon == NULL || colon == name) {
+    return -EBADMSG;
+  }
+  struct stats_interface *interface =
+      stats_interface_add(table, name, (size_t)(colon - name));
+  if (interface == NULL) {
+    return -ENOMEM;
+  }
+  line->at = colon + 1;
+  if (!read_columns(line, interface_columns,
+                    sizeof(interface_columns) / sizeof(interface_columns[0]),
+                    interface)) {
+    table->len--;
+    return -EBADMSG;
+  }
+  return 0;
+}
+
+int linux_read_interfaces(struct source_driver *driver,
+                          struct stats_interface_table *table,
+                          struct error *error) {
+  table->len = 0;
+  return linux_read_lines(driver, LINUX_NET_DEV, read_interface_line, table,
+                          error);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics: computes values from raw statistics and sends them, a function for
+ * each kind of statistics. Where values are also those of a native plugin,
+ * "parts" in percent follow its options ValuesAbsolute and ValuesPercentage. */
+#ifndef STATGRAB_METRICS_H
+#define STATGRAB_METRICS_H
+
+#include "statgrab/emitter.h"
+#include "statgrab/ignorelist.h"
+#include "statgrab/options.h"
+#include "statgrab/stats.h"
+
+/* ---- processors and load ---- */
+
+/* Shares of the time between two reads, in percent; NaN where unknown. */
+struct metrics_cpu_percents {
+  double active; /* all but idle and waiting for a disk, as in psutil */
+  double states[CPU_STATES];
+};
+
+/* A state whose counter decreased, as that of wait sometimes does, counts as 0.
+ * Within one tick all shares are NaN. Guest time is part of user time and not
+ * counted twice. */
+struct metrics_cpu_percents
+metrics_cpu_percents(const struct stats_cpu_ticks *before,
+                     const struct stats_cpu_ticks *now);
+
+/* The counters of the last read. All zero: there was none. */
+struct metrics_cpu_history {
+  bool has_all;
+  struct stats_cpu_ticks all;
+  struct stats_cpu_one *each; /* owned */
+  size_t each_len;
+};
+
+/* Sends what the options select and saves the counters. Percentages start with
+ * the second read. */
+void metrics_send_cpu(const struct stats_cpu *stats,
+                      const struct cpu_options *options,
+                      const struct emitter *emitter,
+                      struct metrics_cpu_history *history);
+
+/* Frees what the history holds. */
+void metrics_cpu_history_fini(struct metrics_cpu_history *history);
+
+/* Sends the load of 1, 5 and 15 minutes and, as the options say, the same
+ * divided by CORES; 0 where that number is unknown. */
+void metrics_send_load(const struct stats_load *stats, double cores,
+                       const struct load_options *options,
+                       const struct emitter *emitter);
+
+/* ---- memory, swap space and paging ---- */
+
+/* Percent that is not available without swapping: (total - available) / total,
+ * psutil's virtual_memory().percent. NaN where it is unknown. */
+double metrics_memory_used_percent(const struct stats_memory *stats);
+
+/* Sends percent-used and, as the options say, the parts of the total: psutil's
+ * used, buffered, cached, free; or the native plugin's, which count the slab
+ * separately. */
+void metrics_send_memory(const struct stats_memory *stats,
+                         const struct memory_options *options,
+                         const struct emitter *emitter);
+
+/* Sends percent-used, 0 on a machine without swap, and the space. What is also
+ * cached in memory counts as used, as in psutil; under native names it does
+ * not. Returns false, and sends nothing, where the size is unknown. */
+bool metrics_send_swap(const struct stats_memory *stats,
+                       const struct swap_options *options,
+                       const struct emitter *emitter);
+
+/* Sends what is swapped in and out; page_bytes: size of one page. */
+void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
+                          const struct swap_options *options,
+                          const struct emitter *emitter);
+
+/* Sends block I/O, swapping, page faults and OOM kills. */
+void metrics_send_paging(const struct stats_paging *stats,
+                         const struct emitter *emitter);
+
+/* ---- disks, interfaces and file systems ---- */
+
+/* Sends the selected disks and partitions that have ever been used. */
+void metrics_send_disks(const struct stats_disk_table *table,
+                        const struct disk_options *options,
+                        const struct ignorelist *selected,
+                        const struct emitter *emitter);
+
+/* Sends the selected interfaces. */
+void metrics_send_interfaces(const struct stats_interface_table *table,
+                             const struct interface_options *options,
+                             const struct ignorelist *selected,
+                             const struct emitter *emitter);
+
+/* Percent used of what users may fill: used / (used + available), psutil's
+ * disk_usage().percent. NaN where there is nothing to fill. */
+double metrics_filesystem_used_percent(const struct stats_usage *stats);
+
+/* Sends the values of the file system with the name ITEM. One without a size,
+ * such as /proc, has none. */
+void metrics_send_filesystem(const struct stats_usage *stats, const char *item,
+                             const struct df_options *options,
+                             const struct emitter *emitter);
+
+/* ---- processes and open files ---- */
+
+/* Sends the number of processes and threads and, where known, the states.
+ * forks: since the system started, or STATS_UNKNOWN. */
+void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
+                            const struct emitter *emitter);
+
+/* Sends the open files of the whole system. */
+void metrics_send_handles(const struct stats_handles *stats,
+                          const struct fhcount_options *options,
+                          const struct emitter *emitter);
+
+/* ---- pressure and limits ---- */
+
+/* Sends the averages in percent and the totals in milliseconds. */
+void metrics_send_pressure(const struct stats_pressure *stats,
+                           const struct emitter *emitter);
+
+/* Sends limits and their use; nothing for what has no limit.
+ * processors: metrics_usable_processors(). */
+void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
+                         const struct emitter *emitter);
+
+/* Processors that this process may use: the smallest of those online, its
+ * affinity (which a cpuset restricts) and the quota of its control group.
+ * affinity: STATS_UNKNOWN for no restriction. NaN where nothing is known. */
+double metrics_usable_processors(uint64_t online, uint64_t affinity,
+                                 double quota);
+
+#endif

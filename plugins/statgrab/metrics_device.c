@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics_device: values of disks, network interfaces and file systems. */
+#include "statgrab/metrics.h"
+
+#include <math.h>
+
+/* ---- disks and network interfaces ---- */
+
+static bool has_counted(uint64_t counter) {
+  return counter != 0 && counter != STATS_UNKNOWN;
+}
+
+/* Like the native plugin, leaves out counters that have always been 0: half of
+ * all would be those of loop devices. */
+static void send_used_pair(const struct emitter_sink *sink, const char *item,
+                           const char *type, uint64_t first, uint64_t second) {
+  if (has_counted(first) || has_counted(second)) {
+    emitter_send_counter_pair(sink, item, type, "", first, second);
+  }
+}
+
+static void send_disk(const struct stats_disk *disk,
+                      const struct emitter *emitter) {
+  const struct emitter_sink *sink = &emitter->common;
+  char item[EMITTER_ITEM_BYTES];
+  emitter_clean_name(disk->name, item);
+  send_used_pair(sink, item, "disk_octets", disk->read_bytes,
+                 disk->write_bytes);
+  send_used_pair(sink, item, "disk_ops", disk->read_ops, disk->write_ops);
+  send_used_pair(sink, item, "disk_merged", disk->read_merged,
+                 disk->write_merged);
+  send_used_pair(sink, item, "disk_io_time", disk->io_ms, disk->weighted_ms);
+  emitter_send_amount(sink, item, "pending_operations", "", disk->in_flight);
+  /* psutil's sum; the native plugin's disk_time is an average. */
+  send_used_pair(&emitter->own, item, "disk_time", disk->read_ms,
+                 disk->write_ms);
+}
+
+void metrics_send_disks(const struct stats_disk_table *table,
+                        const struct disk_options *options,
+                        const struct ignorelist *selected,
+                        const struct emitter *emitter) {
+  for (size_t i = 0; i < table->len; i++) {
+    const struct stats_disk *disk = &table->rows[i];
+    bool was_used =
+        has_counted(disk->read_ops) || has_counted(disk->write_ops) ||
+        has_counted(disk->read_bytes) || has_counted(disk->write_bytes);
+    if (was_used &&
+        ignorelist_selects(selected, disk->name, options->ignore_selected)) {
+      send_disk(disk, emitter);
+    }
+  }
+}
+
+static void send_interface(const struct stats_interface *interface,
+                           const struct emitter *emitter) {
+  const struct emitter_sink *sink = &emitter->common;
+  char item[EMITTER_ITEM_BYTES];
+  emitter_clean_name(interface->name, item);
+  emitter_send_counter_pair(sink, item, "if_octets", "", interface->rx_bytes,
+                            interface->tx_bytes);
+  emitter_send_counter_pair(sink, item, "if_packets", "", interface->rx_packets,
+                            interface->tx_packets);
+  emitter_send_counter_pair(sink, item, "if_errors", "", interface->rx_errors,
+                            interface->tx_errors);
+  emitter_send_counter_pair(sink, item, "if_dropped", "", interface->rx_dropped,
+                            interface->tx_dropped);
+  emitter_send_counter(&emitter->own, item, "if_collisions", "",
+                       interface->collisions);
+  emitter_send_amount(&emitter->own, item, "bool", "up", interface->is_up);
+  emitter_send_amount(&emitter->own, item, "gauge", "speed",
+                      interface->speed_bits_per_s);
+}
+
+void metrics_send_interfaces(const struct stats_interface_table *table,
+                             const struct interface_options *options,
+                             const struct ignorelist *selected,
+                             const struct emitter *emitter) {
+  for (size_t i = 0; i < table->len; i++) {
+    const struct stats_interface *interface = &table->rows[i];
+    bool is_active = has_counted(interface->rx_packets) ||
+                     has_counted(interface->tx_packets);
+    if ((is_active || options->report_inactive) &&
+        ignorelist_selects(selected, interface->name,
+                           options->ignore_selected)) {
+      send_interface(interface, emitter);
+    }
+  }
+}
+
+/* ---- file systems ---- */
+
+/* Bytes or inodes. They add up, even if a file system reports more free than
+ * there is in total. */
+struct usage_parts {
+  double used;
+  double free;     /* for everybody */
+  double reserved; /* for root */
+};
+
+static struct usage_parts split_usage(uint64_t total, uint64_t free,
+                                      uint64_t available) {
+  free = free < available ? available : free;
+  total = total < free ? free : total;
+  return (struct usage_parts){
+      .used = (double)(total - free),
+      .free = (double)available,
+      .reserved = (double)(free - available),
+  };
+}
+
+static struct usage_parts split_bytes(const struct stats_usage *stats) {
+  return split_usage(stats->size, stats->free, stats->available);
+}
+
+double metrics_filesystem_used_percent(const struct stats_usage *stats) {
+  struct usage_parts bytes = split_bytes(stats);
+  double total = bytes.used + bytes.free;
+  return total > 0 ? 100.0 * bytes.used / total : (double)NAN;
+}
+
+static void send_usage_parts(const struct usage_parts *parts, const char *item,
+                             const char *type, double unit,
+                             const struct emitter_sink *sink) {
+  emitter_send_gauge(sink, item, type, "free", parts->free * unit);
+  emitter_send_gauge(sink, item, type, "reserved", parts->reserved * unit);
+  emitter_send_gauge(sink, item, type, "used", parts->used * unit);
+}
+
+/* Sends the parts as the types ABSOLUTE and RELATIVE. */
+static void send_usage(const struct usage_parts *parts, const char *item,
+                       const char *absolute, const char *relative,
+                       const struct df_options *options,
+                       const struct emitter_sink *sink) {
+  if (options->values_absolute) {
+    send_usage_parts(parts, item, absolute, 1, sink);
+  }
+  if (options->values_percentage) {
+    double total = parts->used + parts->free + parts->reserved;
+    send_usage_parts(parts, item, relative, 100.0 / total, sink);
+  }
+}
+
+void metrics_send_filesystem(const struct stats_usage *stats, const char *item,
+                             const struct df_options *options,
+                             const struct emitter *emitter) {
+  if (stats->size == 0 || stats->size == STATS_UNKNOWN) {
+    return;
+  }
+  double used = metrics_filesystem_used_percent(stats);
+  emitter_send_gauge(&emitter->own, item, "percent", "used", used);
+  emitter_send_gauge(&emitter->own, item, "percent", "free", 100.0 - used);
+  struct usage_parts bytes = split_bytes(stats);
+  send_usage(&bytes, item, "df_complex", "percent_bytes", options,
+             &emitter->common);
+  bool has_inodes = stats->inodes != 0 && stats->inodes != STATS_UNKNOWN;
+  if (options->report_inodes && has_inodes) {
+    struct usage_parts inodes =
+        split_usage(stats->inodes, stats->inodes_free, stats->inodes_available);
+    send_usage(&inodes, item, "df_inodes", "percent_inodes", options,
+               &emitter->common);
+  }
+}

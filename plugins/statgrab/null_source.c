@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* null_source: the driver for systems that have only libstatgrab. */
+#include <errno.h>
+
+#include "statgrab/source.h"
+
+struct source source_driver_functions(const char *root) {
+  (void)root;
+  return (struct source){0};
+}
+
+int source_driver_new(const char *root, struct source_driver **ret_driver,
+                      struct error *error) {
+  if (root[0] != '\0') {
+    return error_set(error, -ENOTSUP, "RootFS is for Linux only");
+  }
+  *ret_driver = NULL;
+  return 0;
+}
+
+void source_driver_free(struct source_driver *driver) { (void)driver; }

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* source_libstatgrab: reads statistics through libstatgrab; the only file that
+ * includes its header. */
+#include "statgrab/source.h"
+
+#include <errno.h>
+#include <statgrab.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Puts the library's last error into ERROR. Returns -EIO. */
+static int report_library_error(const char *what, struct error *error) {
+  sg_error code = sg_get_error();
+  const char *detail = sg_get_error_arg();
+  return error_set(error, -EIO, "libstatgrab: %s: %s%s%s", what,
+                   code == SG_ERROR_NONE ? "no data" : sg_str_error(code),
+                   detail == NULL || detail[0] == '\0' ? "" : ": ",
+                   detail == NULL ? "" : detail);
+}
+
+/* sg_free_X() must not be used: in Debian's build it aborts the daemon on a
+ * buffer that it does not know. */
+static void release_stats(void *stats) {
+  if (stats != NULL) {
+    (void)sg_free_stats_buf(stats);
+  }
+}
+
+int source_libstatgrab_init(struct error *error) {
+  /* 1: a component that fails, such as disks without permission, does not
+   * disable the others; with 0 a later sg_shutdown() would deadlock. */
+  return sg_init(1) == SG_ERROR_NONE
+             ? 0
+             : report_library_error("cannot start", error);
+}
+
+void source_libstatgrab_fini(void) { (void)sg_shutdown(); }
+
+static int get_swap(struct stats_memory *stats, struct error *error) {
+  size_t entries = 0;
+  sg_swap_stats *swap = sg_get_swap_stats_r(&entries);
+  if (swap == NULL || entries == 0) {
+    release_stats(swap);
+    return report_library_error("swap", error);
+  }
+  stats->swap_total = swap->total;
+  stats->swap_free = swap->free;
+  release_stats(swap);
+  return 0;
+}
+
+/* The library's "used" contains what can be dropped only on some systems; the
+ * Linux driver reads MemAvailable instead. */
+static int get_memory(struct source_driver *driver, struct stats_memory *stats,
+                      struct error *error) {
+  (void)driver;
+  STATS_CLEAR(stats);
+  size_t entries = 0;
+  sg_mem_stats *memory = sg_get_mem_stats_r(&entries);
+  if (memory == NULL || entries == 0 || memory->total == 0) {
+    release_stats(memory);
+    return report_library_error("memory", error);
+  }
+  stats->total = memory->total;
+  stats->free = memory->free;
+  stats->cached = memory->cache;
+  stats->available = memory->total - memory->used;
+  if (memory->used > memory->total) {
+    stats->available = memory->free;
+  }
+  release_stats(memory);
+  return get_swap(stats, error);
+}
+
+static void get_online_processors(struct stats_cpu *stats) {
+  size_t entries = 0;
+  sg_host_info *host = sg_get_host_info_r(&entries);
+  if (host != NULL && entries > 0 && host->ncpus > 0) {
+    stats->online = host->ncpus;
+  }
+  release_stats(host);
+}
+
+/* The library has no interrupt, softirq, steal and guest time. */
+static int get_cpu(struct source_driver *driver, struct stats_cpu *stats,
+                   struct error *error) {
+  (void)driver;
+  stats_cpu_clear(stats);
+  size_t entries = 0;
+  sg_cpu_stats *cpu = sg_get_cpu_stats_r(&entries);
+  if (cpu == NULL || entries == 0) {
+    release_stats(cpu);
+    return report_library_error("cpu", error);
+  }
+  stats->all.states[CPU_USER] = cpu->user;
+  stats->all.states[CPU_NICE] = cpu->nice;
+  stats->all.states[CPU_SYSTEM] = cpu->kernel;
+  stats->all.states[CPU_IDLE] = cpu->idle;
+  stats->all.states[CPU_WAIT] = cpu->iowait;
+  stats->context_switches = cpu->context_switches;
+  stats->interrupts = cpu->interrupts;
+  get_online_processors(stats);
+  release_stats(cpu);
+  return 0;
+}
+
+static int get_load(struct source_driver *driver, struct stats_load *stats,
+                    struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_load_stats *load = sg_get_load_stats_r(&entries);
+  if (load == NULL || entries == 0) {
+    release_stats(load);
+    return report_library_error("load", error);
+  }
+  *stats = (struct stats_load){load->min1, load->min5, load->min15};
+  release_stats(load);
+  return 0;
+}
+
+static enum stats_process_state convert_process_state(sg_process_state state) {
+  switch (state) {
+  case SG_PROCESS_STATE_RUNNING:
+    return PROCESS_RUNNING;
+  case SG_PROCESS_STATE_SLEEPING:
+    return PROCESS_SLEEPING;
+  case SG_PROCESS_STATE_STOPPED:
+    return PROCESS_STOPPED;
+  case SG_PROCESS_STATE_ZOMBIE:
+    return PROCESS_ZOMBIE;
+  case SG_PROCESS_STATE_UNKNOWN:
+    return PROCESS_IDLE; /* what Linux's idle kernel threads are reported as */
+  }
+  return PROCESS_IDLE;
+}
+
+/* Counts by itself: sg_get_process_count_r() of 0.92 reads beyond its array. */
+static int get_processes(struct source_driver *driver, bool with_states,
+                         struct stats_processes *stats, struct error *error) {
+  (void)driver;
+  (void)with_states;
+  size_t entries = 0;
+  sg_process_stats *processes = sg_get_process_stats_r(&entries);
+  if (processes == NULL || entries == 0) {
+    release_stats(processes);
+    return report_library_error("processes", error);
+  }
+  *stats = (struct stats_processes){.count = entries, .threads = STATS_UNKNOWN};
+  stats->states[PROCESS_BLOCKED] = STATS_UNKNOWN;
+  for (size_t i = 0; i < entries; i++) {
+    stats->states[convert_process_state(processes[i].state)]++;
+  }
+  release_stats(processes);
+  return 0;
+}
+
+static int add_mount_usage(struct stats_mount_table *table,
+                           const sg_fs_stats *fs) {
+  struct stats_mount *mount =
+      stats_mount_add(table, fs->device_name, fs->fs_type, fs->mnt_point, "");
+  if (mount == NULL) {
+    return -ENOMEM;
+  }
+  mount->usage = (struct stats_usage){
+      .size = fs->size,
+      .free = fs->free,
+      .available = fs->avail,
+      .inodes = fs->total_inodes,
+      .inodes_free = fs->free_inodes,
+      .inodes_available = fs->avail_inodes,
+  };
+  return 0;
+}
+
+/* Queries every file system; one that does not respond blocks all of them. */
+static int get_mounts(struct source_driver *driver,
+                      struct stats_mount_table *table, struct error *error) {
+  (void)driver;
+  stats_mount_table_clear(table);
+  size_t entries = 0;
+  sg_fs_stats *stats = sg_get_fs_stats_r(&entries);
+  if (stats == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return report_library_error("file systems", error);
+  }
+  int code = 0;
+  for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
+    code = add_mount_usage(table, &stats[i]);
+  }
+  release_stats(stats);
+  return code == 0 ? 0 : error_set(error, code, "out of memory");
+}
+
+static int get_disks(struct source_driver *driver,
+                     struct stats_disk_table *table, struct error *error) {
+  (void)driver;
+  table->len = 0;
+  size_t entries = 0;
+  sg_disk_io_stats *disks = sg_get_disk_io_stats_r(&entries);
+  if (disks == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return report_library_error("disks", error);
+  }
+  int code = 0;
+  for (size_t i = 0; i < entries && disks != NULL && code == 0; i++) {
+    const char *name = disks[i].disk_name;
+    struct stats_disk *to = stats_disk_add(table, name, strlen(name));
+    if (to == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
+    } else {
+      to->read_bytes = disks[i].read_bytes;
+      to->write_bytes = disks[i].write_bytes;
+    }
+  }
+  release_stats(disks);
+  return code;
+}
+
+static void copy_interface_counters(struct stats_interface *to,
+                                    const sg_network_io_stats *from) {
+  to->rx_bytes = from->rx;
+  to->tx_bytes = from->tx;
+  to->rx_packets = from->ipackets;
+  to->tx_packets = from->opackets;
+  to->rx_errors = from->ierrors;
+  to->tx_errors = from->oerrors;
+  to->collisions = from->collisions;
+}
+
+static int get_interfaces(struct source_driver *driver,
+                          struct stats_interface_table *table,
+                          struct error *error) {
+  (void)driver;
+  table->len = 0;
+  size_t entries = 0;
+  sg_network_io_stats *stats = sg_get_network_io_stats_r(&entries);
+  if (stats == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return report_library_error("interfaces", error);
+  }
+  int code = 0;
+  for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
+    const char *name = stats[i].interface_name;
+    struct stats_interface *to = stats_interface_add(table, name, strlen(name));
+    if (to == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
+    } else {
+      copy_interface_counters(to, &stats[i]);
+    }
+  }
+  release_stats(stats);
+  return code;
+}
+
+/* Drivers report one of these three where a link does not know its speed. */
+static bool is_known_speed(unsigned long long megabits) {
+  return megabits != 0 && megabits != UINT16_MAX && megabits != UINT32_MAX;
+}
+
+/* Looks each interface up in the sorted list of links: a machine may have a
+ * thousand of them. */
+static int get_links(struct source_driver *driver,
+                     struct stats_interface_table *table, struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
+  if (links == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return report_library_error("links", error);
+  }
+  if (links != NULL && entries > 0) {
+    qsort(links, entries, sizeof(*links), sg_network_iface_compare_name);
+  }
+  for (size_t i = 0; i < table->len && links != NULL; i++) {
+    struct stats_interface *to = &table->rows[i];
+    const sg_network_iface_stats key = {.interface_name = to->name};
+    const sg_network_iface_stats *link = bsearch(
+        &key, links, entries, sizeof(*links), sg_network_iface_compare_name);
+    if (link != NULL) {
+      to->is_up = link->up == SG_IFACE_UP;
+      to->speed_bits_per_s = is_known_speed(link->speed)
+                                 ? link->speed * link->factor
+                                 : STATS_UNKNOWN;
+    }
+  }
+  release_stats(links);
+  return 0;
+}
+
+/* On the BSDs the library counts pages of swap. (On Linux it counts KiB of
+ * block I/O; the driver reads /proc/vmstat there.) */
+static int get_paging(struct source_driver *driver, struct stats_paging *stats,
+                      struct error *error) {
+  (void)driver;
+  STATS_CLEAR(stats);
+  size_t entries = 0;
+  sg_page_stats *pages = sg_get_page_stats_r(&entries);
+  if (pages == NULL || entries == 0) {
+    release_stats(pages);
+    return report_library_error("pages", error);
+  }
+  stats->swap_in_pages = pages->pages_pagein;
+  stats->swap_out_pages = pages->pages_pageout;
+  release_stats(pages);
+  return 0;
+}
+
+static int get_uptime(struct source_driver *driver, double *ret_uptime_s,
+                      struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_host_info *host = sg_get_host_info_r(&entries);
+  if (host == NULL || entries == 0) {
+    release_stats(host);
+    return report_library_error("uptime", error);
+  }
+  *ret_uptime_s = (double)host->uptime;
+  release_stats(host);
+  return 0;
+}
+
+static int get_users(struct source_driver *driver, uint64_t *ret_users,
+                     struct error *error) {
+  (void)driver;
+  size_t entries = 0;
+  sg_user_stats *users = sg_get_user_stats_r(&entries);
+  if (users == NULL && sg_get_error() != SG_ERROR_NONE) {
+    return report_library_error("users", error);
+  }
+  *ret_users = users == NULL ? 0 : entries; /* no utmp: Debian 13 */
+  release_stats(users);
+  return 0;
+}
+
+const struct source source_libstatgrab = {
+    .read_cpu = get_cpu,
+    .read_disks = get_disks,
+    .read_interfaces = get_interfaces,
+    .read_links = get_links,
+    .read_load = get_load,
+    .read_memory = get_memory,
+    .read_mounts = get_mounts,
+    .mounts_have_usage = true,
+    .read_paging = get_paging,
+    .read_processes = get_processes,
+    .read_uptime = get_uptime,
+    .read_users = get_users,
+};

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* stats: the growing arrays of processors, disks, interfaces and mounts. */
+#include "statgrab/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Makes room for one more row of BYTES behind LEN rows.
+ * rows: points to the table's pointer, of any type. Returns 0 or -ENOMEM; then
+ * nothing has changed. */
+static int reserve_row(void *rows, size_t len, size_t *capacity, size_t bytes) {
+  void *larger;
+  if (len < *capacity) {
+    return 0;
+  }
+  size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
+  memcpy(&larger, rows, sizeof(larger));
+  larger = realloc(larger, wanted * bytes);
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  memcpy(rows, &larger, sizeof(larger));
+  *capacity = wanted;
+  return 0;
+}
+
+/* ---- processors ---- */
+
+struct stats_cpu_ticks stats_cpu_ticks_unknown(void) {
+  struct stats_cpu_ticks ticks;
+  STATS_CLEAR(&ticks);
+  return ticks;
+}
+
+void stats_cpu_clear(struct stats_cpu *cpu) {
+  *cpu = (struct stats_cpu){
+      .all = stats_cpu_ticks_unknown(),
+      .each = cpu->each,
+      .each_capacity = cpu->each_capacity,
+      .online = STATS_UNKNOWN,
+      .context_switches = STATS_UNKNOWN,
+      .interrupts = STATS_UNKNOWN,
+      .forks = STATS_UNKNOWN,
+  };
+}
+
+int stats_cpu_add(struct stats_cpu *cpu, unsigned number,
+                  const struct stats_cpu_ticks *ticks) {
+  int code = reserve_row(&cpu->each, cpu->each_len, &cpu->each_capacity,
+                         sizeof(*cpu->each));
+  if (code == 0) {
+    cpu->each[cpu->each_len++] =
+        (struct stats_cpu_one){.number = number, .ticks = *ticks};
+  }
+  return code;
+}
+
+void stats_cpu_fini(struct stats_cpu *cpu) {
+  free(cpu->each);
+  *cpu = (struct stats_cpu){0};
+}
+
+/* ---- disks and interfaces ---- */
+
+static void copy_device_name(char to[STATS_NAME_BYTES], const char *name,
+                             size_t length) {
+  length = length < STATS_NAME_BYTES ? length : STATS_NAME_BYTES - 1;
+  memcpy(to, name, length);
+  to[length] = '\0';
+}
+
+struct stats_disk *stats_disk_add(struct stats_disk_table *table,
+                                  const char *name, size_t name_length) {
+  if (reserve_row(&table->rows, table->len, &table->capacity,
+                  sizeof(*table->rows)) != 0) {
+    return NULL;
+  }
+  struct stats_disk *row = &table->rows[table->len++];
+  STATS_CLEAR(row);
+  copy_device_name(row->name, name, name_length);
+  return row;
+}
+
+struct stats_interface *stats_interface_add(struct stats_interface_table *table,
+                                            const char *name,
+                                            size_t name_length) {
+  if (reserve_row(&table->rows, table->len, &table->capacity,
+                  sizeof(*table->rows)) != 0) {
+    return NULL;
+  }
+  struct stats_interface *row = &table->rows[table->len++];
+  STATS_CLEAR(row);
+  copy_device_name(row->name, name, name_length);
+  return row;
+}
+
+void stats_disk_table_fini(struct stats_disk_table *table) {
+  free(table->rows);
+  *table = (struct stats_disk_table){0};
+}
+
+void stats_interface_table_fini(struct stats_interface_table *table) {
+  free(table->rows);
+  *table = (struct stats_interface_table){0};
+}
+
+/* ---- mounts ---- */
+
+static void free_mount_strings(struct stats_mount *mount) {
+  free(mount->device);
+  free(mount->type);
+  free(mount->name);
+  free(mount->path);
+}
+
+/* Returns ROOT and NAME as one path, yours; "/" below ROOT is ROOT itself. */
+static char *join_root_path(const char *root, const char *name) {
+  size_t root_length = strlen(root);
+  const char *rest = root_length > 0 && strcmp(name, "/") == 0 ? "" : name;
+  size_t bytes = root_length + strlen(rest) + 1;
+  char *path = malloc(bytes);
+  if (path != NULL) {
+    (void)snprintf(path, bytes, "%s%s", root, rest);
+  }
+  return path;
+}
+
+struct stats_mount *stats_mount_add(struct stats_mount_table *table,
+                                    const char *device, const char *type,
+                                    const char *name, const char *root) {
+  if (reserve_row(&table->rows, table->len, &table->capacity,
+                  sizeof(*table->rows)) != 0) {
+    return NULL;
+  }
+  struct stats_mount *mount = &table->rows[table->len];
+  *mount = (struct stats_mount){
+      .id = STATS_UNKNOWN,
+      .device = strdup(device),
+      .type = strdup(type),
+      .name = strdup(name),
+      .path = join_root_path(root, name),
+  };
+  STATS_CLEAR(&mount->usage);
+  if (mount->device == NULL || mount->type == NULL || mount->name == NULL ||
+      mount->path == NULL) {
+    free_mount_strings(mount);
+    return NULL;
+  }
+  table->len++;
+  return mount;
+}
+
+void stats_mount_table_clear(struct stats_mount_table *table) {
+  for (size_t i = 0; i < table->len; i++) {
+    free_mount_strings(&table->rows[i]);
+  }
+  table->len = 0;
+  table->generation++;
+}
+
+void stats_mount_table_fini(struct stats_mount_table *table) {
+  stats_mount_table_clear(table);
+  free(table->rows);
+  *table = (struct stats_mount_table){0};
+}

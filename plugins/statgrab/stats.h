@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* stats: raw statistics of a system, before any metric is computed. */
+#ifndef STATGRAB_STATS_H
+#define STATGRAB_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The value of what a system or a source does not provide. */
+#define STATS_UNKNOWN UINT64_MAX
+
+/* Sets each counter of a struct that holds nothing else to STATS_UNKNOWN. */
+#define STATS_CLEAR(STATS) memset((STATS), 0xff, sizeof(*(STATS)))
+
+/* Bytes of the name of a disk or an interface; Linux uses 32 and 16. */
+#define STATS_NAME_BYTES 112
+
+/* Highest processor number accepted from a file. */
+#define STATS_CPU_NUMBER_MAX 65535u
+
+/* Bytes. */
+struct stats_memory {
+  uint64_t total;
+  uint64_t free;
+  uint64_t available; /* without swapping */
+  uint64_t buffered;
+  uint64_t cached; /* as the kernel counts it, without reclaimable slab */
+  uint64_t slab_reclaimable;
+  uint64_t slab_unreclaimable;
+  uint64_t swap_total;
+  uint64_t swap_free;
+  uint64_t swap_cached;
+};
+
+enum stats_cpu_state {
+  CPU_USER,
+  CPU_NICE,
+  CPU_SYSTEM,
+  CPU_IDLE,
+  CPU_WAIT,
+  CPU_INTERRUPT,
+  CPU_SOFTIRQ,
+  CPU_STEAL,
+  CPU_GUEST,      /* also part of user */
+  CPU_GUEST_NICE, /* also part of nice */
+  CPU_STATES,
+};
+
+struct stats_cpu_ticks {
+  uint64_t states[CPU_STATES]; /* STATS_UNKNOWN where a system has no such */
+};
+
+/* One processor of several. */
+struct stats_cpu_one {
+  unsigned number;
+  struct stats_cpu_ticks ticks;
+};
+
+struct stats_cpu {
+  struct stats_cpu_ticks all;
+  struct stats_cpu_one *each; /* owned, grows; stats_cpu_fini() */
+  size_t each_len;
+  size_t each_capacity;
+  uint64_t online; /* processors */
+  uint64_t context_switches;
+  uint64_t interrupts;
+  uint64_t forks;
+};
+
+struct stats_load {
+  double minutes_1, minutes_5, minutes_15;
+};
+
+enum stats_process_state {
+  PROCESS_RUNNING,
+  PROCESS_SLEEPING,
+  PROCESS_BLOCKED,
+  PROCESS_STOPPED,
+  PROCESS_ZOMBIE,
+  PROCESS_IDLE,
+  PROCESS_STATES,
+};
+
+struct stats_processes {
+  uint64_t count;
+  uint64_t hidden; /* of count: their states may not be read */
+  uint64_t threads;
+  uint64_t states[PROCESS_STATES];
+};
+
+/* Transfers between memory and disks since the system started. */
+struct stats_paging {
+  uint64_t disk_in_kib, disk_out_kib; /* block I/O of all kinds */
+  uint64_t swap_in_pages, swap_out_pages;
+  uint64_t faults, major_faults;
+  uint64_t oom_kills;
+};
+
+/* One disk or partition. */
+struct stats_disk {
+  char name[STATS_NAME_BYTES];
+  uint64_t read_bytes, write_bytes;
+  uint64_t read_ops, write_ops;
+  uint64_t read_merged, write_merged;
+  uint64_t read_ms, write_ms; /* summed over all operations */
+  uint64_t io_ms;             /* with at least one operation in flight */
+  uint64_t weighted_ms;       /* times the number of operations in flight */
+  uint64_t in_flight;
+};
+
+struct stats_disk_table {
+  struct stats_disk *rows; /* owned, grows; stats_disk_table_fini() */
+  size_t len;
+  size_t capacity;
+};
+
+/* One network interface. */
+struct stats_interface {
+  char name[STATS_NAME_BYTES];
+  uint64_t rx_bytes, tx_bytes;
+  uint64_t rx_packets, tx_packets;
+  uint64_t rx_errors, tx_errors;
+  uint64_t rx_dropped, tx_dropped;
+  uint64_t collisions;
+  uint64_t speed_bits_per_s; /* 0: none, as of a loopback */
+  uint64_t is_up;            /* 0 or 1 */
+};
+
+struct stats_interface_table {
+  struct stats_interface *rows; /* owned, grows; stats_interface_table_fini() */
+  size_t len;
+  size_t capacity;
+};
+
+enum stats_pressure_resource {
+  PRESSURE_CPU,
+  PRESSURE_MEMORY,
+  PRESSURE_IO,
+  PRESSURE_RESOURCES,
+};
+
+/* Time that tasks waited for a resource: percent over the last 10, 60 and 300
+ * seconds, and the total. */
+struct stats_pressure_line {
+  double avg10, avg60, avg300; /* NaN where there is no such line */
+  uint64_t total_us;
+};
+
+struct stats_pressure {
+  struct stats_pressure_line some[PRESSURE_RESOURCES]; /* at least one task */
+  struct stats_pressure_line full[PRESSURE_RESOURCES]; /* all tasks at once */
+};
+
+/* Limits of the control group of this process, and its use of them. */
+struct stats_cgroup {
+  uint64_t memory_limit; /* bytes; STATS_UNKNOWN: no limit */
+  uint64_t memory_used;  /* without page cache that can be dropped at once */
+  double cpu_quota;      /* processors; NaN: no limit */
+  uint64_t affinity;     /* processors that this process may run on */
+  uint64_t throttled;    /* periods */
+  uint64_t throttled_us;
+};
+
+/* Open files of the whole system. */
+struct stats_handles {
+  uint64_t used, unused, max;
+};
+
+/* Bytes and inodes of one file system. */
+struct stats_usage {
+  uint64_t size;
+  uint64_t free;      /* for root */
+  uint64_t available; /* for everybody */
+  uint64_t inodes;
+  uint64_t inodes_free;
+  uint64_t inodes_available;
+};
+
+struct stats_mount {
+  uint64_t id; /* unique while the mount is in use; or STATS_UNKNOWN */
+  char *device;
+  char *type;
+  char *name; /* mount point as the monitored system sees it */
+  char *path; /* the same as this process reaches it: behind RootFS */
+  struct stats_usage
+      usage; /* set only by sources that list and query at once */
+};
+
+/* All zero is an empty table. */
+struct stats_mount_table {
+  struct stats_mount *rows; /* owned */
+  size_t len;
+  size_t capacity;
+  uint64_t generation; /* changes with the rows */
+};
+
+/* Ticks of which nothing is known. */
+struct stats_cpu_ticks stats_cpu_ticks_unknown(void);
+
+/* Clears all readings and keeps the memory for the next ones. */
+void stats_cpu_clear(struct stats_cpu *cpu);
+
+/* Adds one processor. Returns 0 or -ENOMEM. */
+int stats_cpu_add(struct stats_cpu *cpu, unsigned number,
+                  const struct stats_cpu_ticks *ticks);
+
+/* Adds a row with a name, cut where it is too long, and unknown counters.
+ * The row is valid until the next call. Returns NULL when memory is short. */
+struct stats_disk *stats_disk_add(struct stats_disk_table *table,
+                                  const char *name, size_t name_length);
+struct stats_interface *stats_interface_add(struct stats_interface_table *table,
+                                            const char *name,
+                                            size_t name_length);
+
+/* Adds a mount with copies of the strings and unknown usage.
+ * root: prefix of the path, "" for none. The new row is valid until the next
+ * call. Returns NULL when memory is short. */
+struct stats_mount *stats_mount_add(struct stats_mount_table *table,
+                                    const char *device, const char *type,
+                                    const char *name, const char *root);
+
+/* Removes the rows and begins a new generation. */
+void stats_mount_table_clear(struct stats_mount_table *table);
+
+/* Free what the structs hold. */
+void stats_cpu_fini(struct stats_cpu *cpu);
+void stats_disk_table_fini(struct stats_disk_table *table);
+void stats_interface_table_fini(struct stats_interface_table *table);
+void stats_mount_table_fini(struct stats_mount_table *table);
+
+#endif
