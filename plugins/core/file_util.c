@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* file_util: a file that is either the old one or the new one, never half. */
+/* file_util: files that are replaced as a whole, read with a bound, set aside;
+ * and the directories they are in. */
 #include "core/file_util.h"
 
 #include <dirent.h>
@@ -162,12 +163,10 @@ static int read_all(int fd, size_t max_bytes, char **ret_data,
   return code;
 }
 
-int file_read(const char *path, size_t max_bytes, char **ret_data,
-              size_t *ret_bytes, struct error *error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+int file_read_opened(int fd, const char *path, size_t max_bytes,
+                     char **ret_data, size_t *ret_bytes, struct error *error) {
   if (fd < 0) {
-    int code = -errno;
-    return error_set(error, code, "%s: cannot open: %s", path, strerror(-code));
+    return error_set(error, fd, "%s: cannot open: %s", path, strerror(-fd));
   }
   struct stat status;
   int code = fstat(fd, &status) == 0 ? 0 : -errno;
@@ -181,6 +180,13 @@ int file_read(const char *path, size_t max_bytes, char **ret_data,
   return code == 0 ? 0
                    : error_set(error, code, "%s: cannot read: %s", path,
                                strerror(-code));
+}
+
+int file_read(const char *path, size_t max_bytes, char **ret_data,
+              size_t *ret_bytes, struct error *error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  return file_read_opened(fd < 0 ? -errno : fd, path, max_bytes, ret_data,
+                          ret_bytes, error);
 }
 
 /* ".NAME.XXXXXX", as mkostemp() makes it of what name_beside() gives it. */
@@ -217,22 +223,34 @@ bool file_is_at(const char *path, int fd) {
          named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-int file_make_parents(const char *path, mode_t mode) {
+/* Makes the directory that the first LENGTH bytes of PATH name. */
+static int make_one_directory(const char *path, size_t length, mode_t mode) {
   char directory[PATH_MAX];
-  size_t length = strlen(path);
   if (length >= sizeof(directory)) {
     return -ENAMETOOLONG;
   }
-  memcpy(directory, path, length + 1);
-  for (char *slash = strchr(directory + 1, '/'); slash != NULL;
-       slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    if (mkdir(directory, mode) != 0 && errno != EEXIST) {
-      return -errno;
-    }
-    *slash = '/';
+  memcpy(directory, path, length);
+  directory[length] = '\0';
+  if (mkdir(directory, mode) != 0) {
+    return errno == EEXIST ? 0 : -errno;
   }
-  return 0;
+  return chmod(directory, mode) == 0 ? 0 : -errno; /* whatever the umask is */
+}
+
+int file_make_parents(const char *path, mode_t mode) {
+  int code = 0;
+  for (const char *slash = strchr(path, '/'); slash != NULL && code == 0;
+       slash = strchr(slash + 1, '/')) {
+    code = slash == path
+               ? 0
+               : make_one_directory(path, (size_t)(slash - path), mode);
+  }
+  return code;
+}
+
+int file_make_directory(const char *path, mode_t mode) {
+  int code = file_make_parents(path, mode);
+  return code == 0 ? make_one_directory(path, strlen(path), mode) : code;
 }
 
 int file_set_aside(const char *path, struct error *error) {

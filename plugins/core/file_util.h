@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* file_util: a file that is either the old one or the new one, never half. */
+/* file_util: files that are replaced as a whole, read with a bound, set aside;
+ * and the directories they are in. */
 #ifndef CORE_FILE_UTIL_H
 #define CORE_FILE_UTIL_H
 
@@ -38,6 +39,10 @@ int file_replace_commit(const char *path, const char *beside, int fd,
 int file_read(const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_bytes, struct error *error);
 
+/* The same of a file that is open; FD is closed. fd: or a negative errno. */
+int file_read_opened(int fd, const char *path, size_t max_bytes,
+                     char **ret_data, size_t *ret_bytes, struct error *error);
+
 /* Writes all of DATA to FD. Returns 0 or negative errno. */
 int file_write_all(int fd, const char *data, size_t bytes);
 
@@ -45,9 +50,10 @@ int file_write_all(int fd, const char *data, size_t bytes);
  * or removed it. */
 bool file_is_at(const char *path, int fd);
 
-/* Makes the directories above PATH that are not there. Returns 0 or negative
- * errno. */
+/* Makes the directories above PATH that are not there, or PATH itself, too;
+ * with MODE whatever the umask is. Returns 0 or negative errno. */
 int file_make_parents(const char *path, mode_t mode);
+int file_make_directory(const char *path, mode_t mode);
 
 /* Removes from DIRECTORY what writers have left there that were killed before
  * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched

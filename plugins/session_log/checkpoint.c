@@ -66,28 +66,11 @@ int checkpoint_load(struct logbook *logbook, const char *directory,
   return code;
 }
 
-/* Makes the directory and those above it. */
-static int make_directory(const char *directory) {
-  char path[PATH_MAX];
-  size_t bytes = strlen(directory);
-  if (bytes >= sizeof(path)) {
-    return -ENAMETOOLONG;
-  }
-  memcpy(path, directory, bytes + 1);
-  for (char *slash = strchr(path + 1, '/'); slash != NULL;
-       slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    (void)mkdir(path, DIRECTORY_MODE);
-    *slash = '/';
-  }
-  return mkdir(path, DIRECTORY_MODE) == 0 || errno == EEXIST ? 0 : -errno;
-}
-
 static int write_record(const struct record_writer *writer, const char *path,
                         const char *directory, struct error *error) {
   int code =
       file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
-  if (code == -ENOENT && make_directory(directory) == 0) {
+  if (code == -ENOENT && file_make_directory(directory, DIRECTORY_MODE) == 0) {
     code =
         file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
   }

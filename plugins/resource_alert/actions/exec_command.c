@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "resource_alert/actions/safe_path.h"
+#include "core/trusted_path.h"
 #include "resource_alert/clients/exec_run.h"
 
 /* ---- who ---- */
@@ -91,11 +91,11 @@ int exec_command_check(const char *option, const struct option_strings *words,
                        struct error *error) {
   char helper[PATH_MAX];
   int code = name_helper(deps, helper, error);
-  if (code == 0 && safe_path_check_program(helper, error) != 0) {
+  if (code == 0 && trusted_path_check_program(helper, error) != 0) {
     error_prefix(error, "the helper program (see HelperDir)");
     return -EINVAL;
   }
-  if (code == 0 && safe_path_check_program(words->items[0], error) != 0) {
+  if (code == 0 && trusted_path_check_program(words->items[0], error) != 0) {
     error_prefix(error, "%s", option);
     return -EINVAL;
   }
@@ -115,7 +115,7 @@ int exec_command_run(const struct exec_command *command, const char *input,
                      const struct action_call *call, struct error *error) {
   char user[128];
   const struct option_strings *words = command->words;
-  int code = safe_path_check_program(words->items[0], error);
+  int code = trusted_path_check_program(words->items[0], error);
   if (code == 0 && command->user == NULL) {
     code = default_user(user, sizeof(user), error);
   }

@@ -38,7 +38,7 @@ int exec_command_init(struct exec_command *command,
 
 /* Runs it, or, with is_check, all but it, with INPUT to read.
  * output: as of exec_run(), whose codes it returns, and those of
- * safe_path_check_program(). */
+ * trusted_path_check_program(). */
 int exec_command_run(const struct exec_command *command, const char *input,
                      bool is_check, char *output, size_t output_bytes,
                      const struct action_call *call, struct error *error);

@@ -61,25 +61,8 @@ static int join_path(const struct store_file *store, const char *name,
                          store->path);
 }
 
-/* Makes the directory and those above it. */
-static int make_directory(const char *path, struct error *error) {
-  char part[PATH_MAX];
-  int code = 0;
-  for (size_t i = 1; i < sizeof(part) - 1 && code == 0; i++) {
-    if (path[i] != '/' && path[i] != '\0') {
-      continue;
-    }
-    memcpy(part, path, i);
-    part[i] = '\0';
-    if (mkdir(part, DIRECTORY_MODE) == 0) {
-      code = chmod(part, DIRECTORY_MODE) == 0 ? 0 : -errno; /* umask */
-    } else if (errno != EEXIST) {
-      code = -errno;
-    }
-    if (path[i] == '\0') {
-      break;
-    }
-  }
+static int make_store_directory(const char *path, struct error *error) {
+  int code = file_make_directory(path, DIRECTORY_MODE);
   return code == 0 ? 0
                    : error_set(error, code, "%s: cannot make the directory: %s",
                                path, strerror(-code));
@@ -194,7 +177,7 @@ static int write_switch(const struct store_file *store, const char *path,
     code = file_replace(path, text, bytes, FILE_MODE, false, error);
   }
   if (code == -ENOENT) {
-    code = make_directory(store->path, error);
+    code = make_store_directory(store->path, error);
     code = code == 0 ? file_replace(path, text, bytes, FILE_MODE, false, error)
                      : code;
   }

@@ -10,9 +10,9 @@
 
 #include "core/json_util.h"
 #include "core/text.h"
+#include "core/trusted_path.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/action_payload.h"
-#include "resource_alert/actions/secret_file.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
 
@@ -133,14 +133,14 @@ static int sign(const char *path, const char *body, char *header, size_t bytes,
   char *secret = NULL;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  int code = secret_file_read(path, false, &secret, error);
+  int code = trusted_path_read_secret(path, false, &secret, error);
   if (code != 0) {
     return code;
   }
   const void *done =
       HMAC(EVP_sha256(), secret, (int)strlen(secret),
            (const unsigned char *)body, strlen(body), digest, &length);
-  secret_file_forget(secret);
+  trusted_path_forget_secret(secret);
   if (done == NULL) {
     return error_set(error, -EIO, "cannot sign");
   }
@@ -254,13 +254,14 @@ static int post(struct webhook *webhook, const struct action_request *request,
     http.headers[2] = signature;
   }
   if (code == 0 && options->header_file != NULL) {
-    code = secret_file_read(options->header_file, false, &headers, error);
+    code =
+        trusted_path_read_secret(options->header_file, false, &headers, error);
     code = code == 0 ? split_headers(headers, &http, error) : code;
   }
   if (code == 0) {
     code = send_request(webhook, &http, call, error);
   }
-  secret_file_forget(headers);
+  trusted_path_forget_secret(headers);
   return code;
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "resource_alert/actions/secret_file.h"
+#include "core/trusted_path.h"
 
 #define URL_BYTES 1024
 
@@ -39,7 +39,7 @@ int etcd_new(const struct etcd_target *target, struct etcd **ret,
 
 void etcd_free(struct etcd *etcd) {
   if (etcd != NULL) {
-    secret_file_forget(etcd->authorization);
+    trusted_path_forget_secret(etcd->authorization);
     http_client_free(etcd->http);
     free(etcd);
   }
@@ -141,16 +141,16 @@ static int log_in(struct etcd *etcd, const struct action_call *call,
                   struct error *error) {
   char *password = NULL;
   json_t *answer = NULL;
-  secret_file_forget(etcd->authorization);
+  trusted_path_forget_secret(etcd->authorization);
   etcd->authorization = NULL;
-  int code =
-      secret_file_read(etcd->target.password_file, false, &password, error);
+  int code = trusted_path_read_secret(etcd->target.password_file, false,
+                                      &password, error);
   if (code != 0) {
     return code;
   }
   json_t *request =
       json_pack("{s:s, s:s}", "name", etcd->target.user, "password", password);
-  secret_file_forget(password);
+  trusted_path_forget_secret(password);
   char *body = json_dumps(request, JSON_COMPACT);
   json_decref(request);
   code = body == NULL ? error_set(error, -ENOMEM, "out of memory")
@@ -160,7 +160,7 @@ static int log_in(struct etcd *etcd, const struct action_call *call,
     code = keep_token(etcd, answer, error);
   }
   json_decref(answer);
-  secret_file_forget(body);
+  trusted_path_forget_secret(body);
   return code;
 }
 

@@ -12,7 +12,7 @@
 
 #include "core/clock.h"
 #include "core/json_util.h"
-#include "resource_alert/actions/secret_file.h"
+#include "core/trusted_path.h"
 #include "resource_alert/journal.h"
 
 #define MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -114,7 +114,7 @@ int kubernetes_new(const struct kubernetes_options *options,
 void kubernetes_free(struct kubernetes *kubernetes) {
   if (kubernetes != NULL) {
     http_client_free(kubernetes->http);
-    secret_file_forget(kubernetes->token);
+    trusted_path_forget_secret(kubernetes->token);
     free(kubernetes);
   }
 }
@@ -123,10 +123,10 @@ void kubernetes_free(struct kubernetes *kubernetes) {
 
 static int read_token(struct kubernetes *kubernetes, struct error *error) {
   char *token = NULL;
-  int code =
-      secret_file_read(kubernetes->options->token_file, true, &token, error);
+  int code = trusted_path_read_secret(kubernetes->options->token_file, true,
+                                      &token, error);
   if (code == 0) {
-    secret_file_forget(kubernetes->token);
+    trusted_path_forget_secret(kubernetes->token);
     kubernetes->token = token;
     kubernetes->token_ms = clock_monotonic_ms();
   }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* atomic_file: the old file or the new one, never half, nothing left over. */
+/* file_util: the old file or the new one, never half; bounds; directories. */
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,12 +144,52 @@ static void sweeps_what_killed_writers_have_left(void **state) {
   }
 }
 
+static void makes_directories_with_their_mode(void **state) {
+  (void)state;
+  char full[128];
+  struct stat status;
+  (void)snprintf(full, sizeof(full), "%s/a/b/c", directory);
+  mode_t before = umask(077);
+  assert_int_equal(file_make_parents(full, 0755), 0);
+  assert_int_equal(access(full, F_OK), -1);
+  assert_int_equal(file_make_directory(full, 0755), 0);
+  assert_int_equal(file_make_directory(full, 0755), 0);
+  (void)umask(before);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(stat(full, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0755);
+    assert_int_equal(rmdir(full), 0);
+    *strrchr(full, '/') = '\0';
+  }
+  assert_int_equal(file_make_parents("file", 0755), 0);
+  assert_int_equal(file_make_directory("/dev/null/x", 0755), -ENOTDIR);
+}
+
+static void knows_whether_a_file_is_still_in_its_place(void **state) {
+  (void)state;
+  char beside[PATH_MAX];
+  char full[128];
+  (void)snprintf(full, sizeof(full), "%s/place", directory);
+  int fd = file_replace_begin(full, 0600, beside, NULL);
+  assert_true(fd >= 0);
+  assert_false(file_is_at(full, fd));
+  assert_int_equal(file_write_all(fd, "x", 1), 0);
+  assert_int_equal(file_replace_commit(full, beside, fd, NULL), 0);
+  assert_true(file_is_at(full, fd));
+  assert_int_equal(file_replace(full, "y", 1, 0600, false, NULL), 0);
+  assert_false(file_is_at(full, fd));
+  assert_int_equal(unlink(full), 0);
+  assert_int_equal(close(fd), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(writes_and_reads_back),
       cmocka_unit_test(reads_only_regular_files_of_a_bounded_size),
       cmocka_unit_test(leaves_the_old_file_when_it_fails),
       cmocka_unit_test(sets_aside),
+      cmocka_unit_test(makes_directories_with_their_mode),
+      cmocka_unit_test(knows_whether_a_file_is_still_in_its_place),
       cmocka_unit_test(sweeps_what_killed_writers_have_left),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);
