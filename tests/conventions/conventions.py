@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the house share: where things are, and C without its comments."""
+"""What the convention tests share: where things are, and C without its comments."""
 import os
 import re
 from pathlib import Path

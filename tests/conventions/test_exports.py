@@ -38,5 +38,5 @@ def test_every_needed_symbol_is_somewhere(name):
         offered |= symbols("--defined-only", library)
     lines = subprocess.run(["nm", "-D", "--undefined-only", module], check=True, capture_output=True, text=True).stdout.splitlines()
     needed = {line.split()[-1].split("@")[0] for line in lines if line.split()[0] == "U"}
-    assert "plugin_register_complex_config" in needed, "nm told nothing"
+    assert "plugin_register_complex_config" in needed, "nm printed nothing"
     assert needed - offered == set()

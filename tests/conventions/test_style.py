@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The shape of the sources: licence and charter, length, headers that stand alone, nothing of a machine."""
+"""The shape of the sources: licence and purpose, length, headers that compile alone, nothing of a machine."""
 import re
 import subprocess
 
@@ -28,7 +28,7 @@ def functions(text):
 
 
 @pytest.mark.parametrize("path", sources(".c", ".h"), ids=shown)
-def test_a_file_names_its_licence_and_its_charter(path):
+def test_a_file_names_its_licence_and_its_purpose(path):
     lines = path.read_text().splitlines()
     assert lines[0] == "/* SPDX-License-Identifier: MIT */"
     assert re.match(rf"^/\* {re.escape(path.stem)}: ", lines[1])
@@ -55,6 +55,8 @@ def test_nothing_of_a_machine_or_a_registry_is_tracked():
     machine = re.compile("/" + r"(?:work|farm|root/w)/|\.\./shared|" + "https?" + r"://(?:deb|security|snapshot|registry|mirror)\.")
     found = []
     for path in tracked():
+        if path.parent.name == ".ci":  # the only place that may know where it is run
+            continue
         try:
             text = path.read_text()
         except UnicodeDecodeError:
