@@ -11,7 +11,6 @@
 #include "resource_alert/options.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/status/status.h"
-#include "resource_alert/status/status_rules.h"
 
 #include "collectd.h"
 #include "plugin.h"
@@ -108,16 +107,6 @@ static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
   responses_refresh_rule(responses, rule, worst, value);
 }
 
-static json_t *list_rules(void *unused) {
-  (void)unused;
-  return status_rules(engine_rules(engine), engine_table(engine));
-}
-
-static json_t *list_counts(void *unused) {
-  (void)unused;
-  return engine_counts_to_json(engine);
-}
-
 /* ---- life ---- */
 
 static int start_silences(struct error *error) {
@@ -133,11 +122,11 @@ static int start_status(struct error *error) {
       .options = &options.status,
       .host = hostname_g,
       .mode = action_mode_words[options.responses.mode],
+      .engine = engine,
       .journal = journal,
       .responses = responses,
       .silences = silences,
       .log = log_sink,
-      .source = {.rules = list_rules, .counts = list_counts},
   };
   return status_start(&deps, &status, error);
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_status: any requests to the status page and the control socket: the
  * first line is "METHOD PATH", the rest is the body; requests are separated by
- * 0x1d. All of them are sent to both doors. */
+ * 0x1d. Each is handled both read only and with commands. */
+#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/status/status_parts.h"
+#include "resource_alert/alerts/silence.h"
+#include "resource_alert/status/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void say(void *context, enum log_level level, const char *line) {
+static void ignore_line(void *context, enum log_level level, const char *line) {
   (void)context;
   (void)level;
   (void)line;
 }
 
-static void check(const struct http_reply *reply) {
+static void check_reply(const struct http_server_reply *reply) {
   if (reply->status == 0) {
     return; /* 404, by the server */
   }
@@ -30,46 +32,45 @@ static void check(const struct http_reply *reply) {
   }
 }
 
-static void send(struct status *status, bool takes_orders,
-                 const struct http_request *request) {
-  struct status_door door = {status, takes_orders};
-  struct http_reply reply = {0};
-  status_answer(&door, request, &reply);
-  check(&reply);
-  free(reply.body);
-}
-
-static void send_both(struct status *status, char *text) {
+static void handle_both_ways(struct status *status, char *text) {
   static char none[] = "";
   char *line = strsep(&text, "\n");
   char *method = strsep(&line, " ");
-  const struct http_request request = {.method = method,
-                                       .path = line == NULL ? none : line,
-                                       .body = text == NULL ? none : text};
-  send(status, false, &request);
-  send(status, true, &request);
+  const struct http_server_request request = {
+      .method = method,
+      .path = line == NULL ? none : line,
+      .body = text == NULL ? none : text};
+  for (int is_writable = 0; is_writable <= 1; is_writable++) {
+    struct http_server_reply reply = {0};
+    status_handle_request(status, is_writable == 1, &request, &reply);
+    check_reply(&reply);
+    free(reply.body);
+  }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const struct status_options options = {.unhealthy = 0};
-  const struct log_sink log = {.write = say};
+  const struct log_sink log = {.write = ignore_line};
   struct silences *silences = NULL;
+  struct status *status = NULL;
   char *text = calloc(1, size + 1);
   if (text == NULL || silences_new(NULL, &log, &silences, NULL) != 0) {
     abort();
   }
-  memcpy(text, data, size);
-  struct status status = {.deps = {.options = &options,
+  const struct status_deps deps = {.options = &options,
                                    .host = "host",
                                    .mode = "auto",
                                    .silences = silences,
-                                   .log = log},
-                          .lock = PTHREAD_MUTEX_INITIALIZER};
+                                   .log = log};
+  if (status_start(&deps, &status, NULL) != 0) { /* without any socket */
+    abort();
+  }
+  memcpy(text, data, size);
   char *rest = text;
   for (char *one; (one = strsep(&rest, "\x1d")) != NULL;) {
-    send_both(&status, one);
+    handle_both_ways(status, one);
   }
-  json_decref(status.snapshot);
+  status_stop(status);
   silences_free(silences);
   free(text);
   return 0;

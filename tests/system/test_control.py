@@ -199,7 +199,7 @@ def test_a_group_may_use_the_socket(collectd, directory):
 
 def test_an_unknown_group_is_logged(collectd, directory):
     collectd.load("resource_alert", f'ControlSocket "{directory}/control"\nControlGroup "no-such-group"').start()
-    assert collectd.log_lines('ControlSocket: .*no group "no-such-group"; no orders are taken')
+    assert collectd.log_lines('ControlSocket: .*no group "no-such-group"; control commands are disabled')
 
 
 def test_commands_survive_a_restart(daemon):

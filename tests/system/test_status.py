@@ -23,7 +23,7 @@ def test_rules_are_shown_with_value_limit_and_state(status):
     status.expect(lambda: status.rule("used")["state"] == "FAILURE")
     rule = status.rule("used")
     assert rule["value"] == 97.25 and rule["limits"] == {"warning_max": 80, "failure_max": 95}
-    assert rule["unit"] == "%" and rule["series_count"] == 2 and rule["counts"] == {"OKAY": 1, "FAILURE": 1}
+    assert rule["unit"] == "%" and rule["series_count"] == 2 and rule["counts"] == {"OKAY": 1, "FAILURE": 1} and rule["severity"] == 4
     assert [one["name"] for one in rule["series"]] == ["testhost/demo-b/percent-used", "testhost/demo-a/percent-used"]
     whole = status.get()[1]
     assert whole["version"] == 1 and whole["worst"] == "FAILURE" and whole["counts"]["watched"] == 2
@@ -67,7 +67,7 @@ def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
         status.expect(lambda wanted=code: status.get("/health")[0] == wanted)
 
 
-def test_health_says_503_only_for_what_is_unhealthy(status):
+def test_health_is_503_only_for_what_is_unhealthy(status):
     assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": []})
     status.collectd.put_value("demo-a/percent-used", 85, interval=60)
     status.expect(lambda: status.get("/health") == (
@@ -77,7 +77,7 @@ def test_health_says_503_only_for_what_is_unhealthy(status):
     assert status.get("/health")[1]["healthy"] is False
 
 
-def test_it_is_read_only_and_says_so(status):
+def test_it_is_read_only(status):
     for method in ["POST", "PUT", "DELETE"]:
         code, text, _ = status.request("/silence", method, body='{"name":"used","for_s":60}')
         assert code == 405 and "read only" in text
@@ -87,7 +87,7 @@ def test_it_is_read_only_and_says_so(status):
     assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
-def test_hostile_clients_hurt_nothing(status):
+def test_hostile_clients_do_no_harm(status):
     address = ("127.0.0.1", status.port)
     slow = [socket.create_connection(address) for _ in range(100)]
     for peer in slow:
@@ -108,7 +108,7 @@ def test_hostile_clients_hurt_nothing(status):
         peer.close()
 
 
-def test_a_thousand_series_stay_a_bounded_answer(status):
+def test_the_response_for_a_thousand_series_is_bounded(status):
     for number in range(1000):
         status.collectd.put_value(f"demo-{number}/gauge-ready", 2 if number == 777 else 10, interval=60)
     status.expect(lambda: status.rule("ready")["series_count"] == 1000)
@@ -118,7 +118,7 @@ def test_a_thousand_series_stay_a_bounded_answer(status):
     assert len(status.request("/status")[1]) < 40_000
 
 
-def test_a_port_that_is_taken_is_said_and_alerts_go_on(collectd):
+def test_a_port_in_use_is_logged_and_alerts_go_on(collectd):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The status page as a person sees it, in a real Chromium: every state, both
+"""The status page as a user sees it, in a real Chromium: every state, both
 colour schemes, a narrow screen, the keyboard, hostile names."""
 import importlib.util
 import subprocess
@@ -131,18 +131,18 @@ def test_before_the_first_reading(page):
     page.expect("UNKNOWN", "warning > 80, failure > 95", "no series yet", within="#rules")
 
 
-def test_nothing_is_wrong(page):
+def test_everything_is_okay(page):
     page.put("demo-a/percent-used", 41.5)
     page.put("demo-a/gauge-ready", 10)
-    page.expect_verdict("Nothing is wrong", "OKAY")
+    page.expect_verdict("Everything is OK", "OKAY")
     page.expect("2 rules, 2 series within the limits", within="#reasons")
     page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80, failure > 95", within="#rules details:first-child")
-    page.expect("OFF", "degrade on used", "nothing to do", "slow_down off", within="#responses")
+    page.expect("OFF", "degrade when used", "inactive", "slow_down off", within="#responses")
     page.expect("used from UNKNOWN", within="#events")
     assert page.browser.run("return document.title") == "OKAY – testhost"
 
 
-def test_a_warning_stands_first_and_says_what_is_beyond_what(page):
+def test_a_warning_is_first_and_names_value_and_limit(page):
     page.put("demo-a/percent-used", 41)
     page.put("demo-a/gauge-ready", 2)
     page.expect_verdict("1 rule needs attention", "WARNING")
@@ -171,29 +171,29 @@ def test_an_engaged_response_and_its_next_step(page):
     page.expect_verdict("1 rule needs attention", "WARNING")
     page.expect("degrade is engaged, 1 of 2 actions on; next: engage Switch cache in ", within="#reasons")
     page.expect("ENGAGED", "next: engage Switch cache in ", "● Switch slow_down on", "○ Switch cache off", within="#responses")
-    page.expect("degrade Switch slow_down is on", "degrade from ENGAGING, because of used", within="#events")
+    page.expect("degrade Switch slow_down is on", "degrade from ENGAGING, caused by used", within="#events")
 
 
 def test_a_broken_target(page, directory):
     (directory / "switches").write_text("no directory")
     page.put("demo-a/percent-used", 85)
-    page.expect("Switch slow_down of degrade cannot be done: ", within="#reasons")
-    page.expect("wanted, not on yet", "Not a directory", within="#responses .trouble")
+    page.expect("Switch slow_down of degrade fails: ", within="#reasons")
+    page.expect("to be switched on", "Not a directory", within="#responses .trouble")
     page.expect("Not a directory", within="#events .trouble")
     page.is_well_made()
 
 
-def test_a_drill_that_failed_is_said_though_all_rules_are_well(page, directory):
+def test_a_failed_self_test_is_shown_though_all_rules_are_okay(page, directory):
     page.put("demo-a/percent-used", 41)
     page.put("demo-a/gauge-ready", 10)
-    page.expect_verdict("Nothing is wrong", "OKAY")
+    page.expect_verdict("Everything is OK", "OKAY")
     (directory / "switches").write_text("no directory")
     ctl(page, "self-test")
-    page.expect_verdict("2 things need attention", "WARNING")
-    page.expect("Switch slow_down of degrade cannot be done: a drill failed: ", within="#reasons")
+    page.expect_verdict("2 problems need attention", "WARNING")
+    page.expect("Switch slow_down of degrade fails: self-test failed: ", within="#reasons")
 
 
-def test_orders_are_shown(page):
+def test_commands_are_shown(page):
     ctl(page, "silence", "us*", "--for", "2h", "--comment", "changing disks")
     ctl(page, "silence", "*/demo-b/*", "--for", "10m")
     ctl(page, "mode", "dryrun", "degrade")
@@ -246,26 +246,26 @@ def test_hostile_names_are_text(page):
     page.is_well_made()
 
 
-def test_it_needs_nothing_from_elsewhere(page):
+def test_it_loads_nothing_from_elsewhere(page):
     page.expect("No reading yet")
     asked = page.browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
     assert set(asked) == {f"http://127.0.0.1:{page.asking.port}/status"}
 
 
-def test_a_daemon_that_goes_away_is_said_and_waited_for(page):
+def test_a_daemon_that_goes_away_is_shown_and_waited_for(page):
     page.put("demo-a/percent-used", 41)
     page.expect("OKAY", within="#rules")
     page.collectd.stop()
-    page.expect("The daemon does not answer", within="#verdict.LOST")
-    page.expect("what stands below is old", "41 %")
+    page.expect("The daemon does not respond", within="#verdict.LOST")
+    page.expect("the data below is out of date", "41 %")
     page.collectd.start()
     page.put("demo-a/percent-used", 42)
     page.expect("42 %", within="#rules")
-    assert "does not answer" not in page.verdict()
+    assert "does not respond" not in page.verdict()
 
 
 def test_the_picture_is_of_what_the_plugin_answers(page):
-    """doc/status_picture.py's sample has the members of the daemon's answer."""
+    """doc/status_picture.py's sample has the members of the daemon's response."""
     spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "doc/status_picture.py")
     picture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(picture)

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* http_server: HTTP on a listening socket, with a bound on everything. */
+/* http_server: answers HTTP on a TCP or unix socket, with a bound on every
+ * resource. */
 #ifndef RESOURCE_ALERT_STATUS_HTTP_SERVER_H
 #define RESOURCE_ALERT_STATUS_HTTP_SERVER_H
 
-#include <stdbool.h>
+#include <jansson.h>
 #include <stddef.h>
 
 #include "core/error.h"
 
-#define HTTP_CLIENTS_MAX 256
-#define HTTP_IDLE_S 5             /* a client that says nothing is dropped */
-#define HTTP_MEMORY_BYTES 32768   /* a client: headers and what it is sent */
-#define HTTP_BODY_BYTES_MAX 16384 /* of a request */
+#define HTTP_SERVER_CLIENTS_MAX 256
+#define HTTP_SERVER_IDLE_S 5           /* then the connection is closed */
+#define HTTP_SERVER_MEMORY_BYTES 32768 /* for each client */
+#define HTTP_SERVER_BODY_BYTES_MAX 16384
 
 /* Borrowed for the call. */
-struct http_request {
+struct http_server_request {
   const char *method;
   const char *path;
   const char *body; /* ends in NUL; "" without one */
 };
 
-/* status: 0 on entry. body: yours to allocate, freed by the server; or, with
- * is_constant, anything that lives for ever. */
-struct http_reply {
+/* status: 0 on entry, which means 404. body: allocated by the handler, freed by
+ * the server; or NULL with constant_body, which is never freed. */
+struct http_server_reply {
   unsigned status;
   const char *type;
   char *body;
@@ -30,21 +31,45 @@ struct http_reply {
   size_t bytes;
 };
 
-/* Answers a request; on the server's own thread, one at a time. */
-struct http_handler {
-  void (*answer)(void *context, const struct http_request *request,
-                 struct http_reply *reply);
+/* Handles requests on the server's own thread, one at a time. */
+struct http_server_handler {
+  void (*handle)(void *context, const struct http_server_request *request,
+                 struct http_server_reply *reply);
   void *context;
 };
 
 struct http_server;
 
-/* Starts a thread that answers on DESCRIPTOR (taken, also on failure).
+/* ---- listening ---- */
+
+/* Both for the option tables. Return 0 or -EINVAL with the reason: not
+ * ADDRESS:PORT with a numeric address; not an absolute path, or too long. */
+int http_server_check_address(const char *text, struct error *error);
+int http_server_check_socket_path(const char *path, struct error *error);
+
+/* A socket that listens there. Returns a descriptor (yours) or negative
+ * errno. */
+int http_server_listen_tcp(const char *address, struct error *error);
+
+/* A unix socket at PATH, mode 0600, or 0660 with GROUP (NULL: none). Replaces
+ * the socket of a process that died; -EADDRINUSE if a process still uses it,
+ * -EEXIST if PATH is another kind of file.
+ * Returns a descriptor (yours) or negative errno. */
+int http_server_listen_unix(const char *path, const char *group,
+                            struct error *error);
+
+/* ---- serving ---- */
+
+/* Starts a thread that serves DESCRIPTOR (taken, also on failure).
  * Returns 0 or negative errno. */
-int http_server_new(int descriptor, const struct http_handler *handler,
+int http_server_new(int descriptor, const struct http_server_handler *handler,
                     struct http_server **ret_server, struct error *error);
 
 /* Closes all connections and joins the thread. Accepts NULL. */
 void http_server_free(struct http_server *server);
+
+/* Sets a JSON body. json: taken; NULL: status 500. */
+void http_server_set_json(struct http_server_reply *reply, unsigned status,
+                          json_t *json);
 
 #endif

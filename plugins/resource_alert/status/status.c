@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* status: what the plugin answers when it is asked, and the orders it takes.
- * This file has the life and the snapshot; status_answer.c what is said to
- * whom; status_orders.c what is obeyed. */
+/* status: the HTTP servers for status requests and control commands. */
 #include "resource_alert/status/status.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,119 +11,139 @@
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
-#include "resource_alert/journal.h"
-#include "resource_alert/responses/responses.h"
-#include "resource_alert/status/http_listen.h"
-#include "resource_alert/status/status_parts.h"
+#include "resource_alert/alerts/engine.h"
+#include "resource_alert/status/control_api.h"
+#include "resource_alert/status/snapshot.h"
+#include "resource_alert/status/status_api.h"
 
-#define STATUS_FRESH_MS 500
-#define EVENTS_MAX 30
+/* A snapshot locks every series once, which takes milliseconds with 100,000 of
+ * them: requests in quick succession share one. */
+#define SNAPSHOT_AGE_MS_MAX 500
 
-/* ---- the snapshot ---- */
+struct status_listener {
+  struct status *status;
+  bool is_writable;           /* accepts commands */
+  struct http_server *server; /* NULL: none */
+};
 
-static double wall_s(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+struct status {
+  struct status_deps deps;
+  struct status_listener read_only; /* StatusListen */
+  struct status_listener control;   /* ControlSocket */
+  pthread_t history_thread;
+  bool has_history_thread;
+
+  pthread_mutex_t lock;          /* guards the rest */
+  pthread_cond_t stop_requested; /* is_stopping */
+  bool is_stopping;
+  struct snapshot_history history;
+  struct snapshot *snapshot; /* the last one; NULL: none */
+  int64_t snapshot_ms;       /* monotonic: when it was made */
+  json_t *json;              /* made of that snapshot; NULL: not yet */
+};
+
+/* ---- requests ---- */
+
+static struct snapshot *take_engine_snapshot(const struct status *status) {
+  struct engine *engine = status->deps.engine;
+  return engine == NULL
+             ? snapshot_new(NULL, NULL)
+             : snapshot_new(engine_rules(engine), engine_table(engine));
 }
 
-const char *status_worst(const json_t *rules) {
-  static const char *const names[] = {"UNKNOWN", "OKAY", "MISSING", "WARNING",
-                                      "FAILURE"};
-  size_t worst = 0;
-  for (size_t i = 0; i < json_array_size(rules); i++) {
-    const char *state =
-        json_string_value(json_object_get(json_array_get(rules, i), "state"));
-    for (size_t j = worst + 1; state != NULL && j < 5; j++) {
-      worst = strcmp(state, names[j]) == 0 ? j : worst;
-    }
-  }
-  return names[worst];
+/* Under the lock. */
+static void drop_snapshot(struct status *status) {
+  snapshot_free(status->snapshot);
+  status->snapshot = NULL;
+  json_decref(status->json);
+  status->json = NULL;
 }
 
-static json_t *array_or_empty(json_t *array) {
-  return array == NULL ? json_array() : array;
-}
-
-static void mark_silenced(struct status *status, json_t *rules,
-                          const json_t *silences, double now_s) {
-  for (size_t i = 0; i < json_array_size(rules); i++) {
-    json_t *rule = json_array_get(rules, i);
-    const char *name = json_string_value(json_object_get(rule, "name"));
-    if (name == NULL || !silences_cover(status->deps.silences, name, "",
-                                        (int64_t)(now_s * 1000))) {
-      continue;
-    }
-    for (size_t j = 0; j < json_array_size(silences); j++) {
-      const json_t *silence = json_array_get(silences, j);
-      const char *pattern = json_string_value(json_object_get(silence, "name"));
-      if (pattern != NULL && strcmp(pattern, name) == 0) {
-        (void)json_object_set(rule, "silenced_until",
-                              json_object_get(silence, "until"));
-      }
-    }
-    (void)json_object_set_new(rule, "silenced", json_true());
-  }
-}
-
-static json_t *take_rules(struct status *status) {
-  const struct status_source *source = &status->deps.source;
-  return array_or_empty(source->rules == NULL ? NULL
-                                              : source->rules(source->context));
-}
-
-static json_t *make_snapshot(struct status *status) {
-  const struct status_source *source = &status->deps.source;
-  double now_s = wall_s();
-  json_t *rules = take_rules(status);
-  json_t *silences =
-      status->deps.silences == NULL
-          ? json_array()
-          : silences_snapshot(status->deps.silences, (int64_t)(now_s * 1000));
-  mark_silenced(status, rules, silences, now_s);
-  status_history_tell(&status->history, rules);
-  json_t *responses =
-      array_or_empty(status->deps.responses == NULL
-                         ? NULL
-                         : responses_snapshot(status->deps.responses));
-  json_t *counts =
-      source->counts == NULL ? json_object() : source->counts(source->context);
-  const char *worst = status_worst(rules);
-  return json_pack(
-      "{si ss sf ss ss so so so so so}", "version", STATUS_VERSION, "host",
-      status->deps.host, "time", now_s, "mode", status->deps.mode, "worst",
-      worst, "rules", rules, "responses", responses, "silences", silences,
-      "events",
-      array_or_empty(journal_recent(status->deps.journal, EVENTS_MAX)),
-      "counts", counts);
-}
-
-json_t *status_take(struct status *status) {
+/* Returns the last snapshot if it is recent, else a new one; borrowed while the
+ * lock is held. NULL without memory. Under the lock. */
+static const struct snapshot *recent_snapshot(struct status *status) {
   int64_t now_ms = clock_monotonic_ms();
   if (status->snapshot == NULL ||
-      now_ms - status->snapshot_ms >= STATUS_FRESH_MS) {
-    json_decref(status->snapshot);
-    status->snapshot = make_snapshot(status);
+      now_ms - status->snapshot_ms >= SNAPSHOT_AGE_MS_MAX) {
+    drop_snapshot(status);
+    status->snapshot = take_engine_snapshot(status);
     status->snapshot_ms = now_ms;
   }
   return status->snapshot;
 }
 
-/* ---- history ---- */
+static void handle_read(struct status *status, bool wants_health,
+                        struct http_server_reply *reply) {
+  (void)pthread_mutex_lock(&status->lock);
+  const struct snapshot *snapshot = recent_snapshot(status);
+  if (snapshot == NULL) {
+    http_server_set_json(reply, 500, NULL);
+  } else if (wants_health) {
+    status_api_send_health(snapshot, status->deps.options->unhealthy, reply);
+  } else {
+    if (status->json == NULL) {
+      status->json =
+          status_api_to_json(&status->deps, snapshot, &status->history);
+    }
+    http_server_set_json(reply, 200, json_incref(status->json));
+  }
+  (void)pthread_mutex_unlock(&status->lock);
+}
 
-static void *take_history(void *argument) {
+void status_handle_request(struct status *status, bool is_writable,
+                           const struct http_server_request *request,
+                           struct http_server_reply *reply) {
+  bool is_read = strcmp(request->method, "GET") == 0 ||
+                 strcmp(request->method, "HEAD") == 0;
+  bool is_command = is_writable && strcmp(request->method, "POST") == 0;
+  if (is_command && control_api_handle(&status->deps, request, reply)) {
+    (void)pthread_mutex_lock(&status->lock);
+    drop_snapshot(status); /* the next request sees the change */
+    (void)pthread_mutex_unlock(&status->lock);
+    return;
+  }
+  if (!is_read) {
+    http_server_set_json(
+        reply, 405,
+        json_pack("{ss}", "error",
+                  is_writable
+                      ? "no such command"
+                      : "read only: send commands to the ControlSocket"));
+  } else if (strcmp(request->path, "/") == 0) {
+    status_api_send_page(reply);
+  } else if (strcmp(request->path, "/status") == 0) {
+    handle_read(status, false, reply);
+  } else if (strcmp(request->path, "/health") == 0) {
+    handle_read(status, true, reply);
+  }
+}
+
+/* For http_server_handler; context: struct status_listener. */
+static void handle_listener_request(void *context,
+                                    const struct http_server_request *request,
+                                    struct http_server_reply *reply) {
+  const struct status_listener *listener = context;
+  status_handle_request(listener->status, listener->is_writable, request,
+                        reply);
+}
+
+/* ---- the history ---- */
+
+static void *record_history(void *argument) {
   struct status *status = argument;
   struct timespec until;
   (void)clock_gettime(CLOCK_MONOTONIC, &until);
   (void)pthread_mutex_lock(&status->lock);
   while (!status->is_stopping) {
-    json_t *rules = take_rules(status);
-    (void)status_history_take(&status->history, rules); /* or no picture */
-    json_decref(rules);
-    until.tv_sec += STATUS_HISTORY_STEP_S;
+    struct snapshot *snapshot = take_engine_snapshot(status);
+    if (snapshot != NULL) { /* else this point is missing */
+      (void)snapshot_history_add(&status->history, snapshot);
+    }
+    snapshot_free(snapshot);
+    until.tv_sec += SNAPSHOT_HISTORY_STEP_S;
     while (!status->is_stopping &&
-           pthread_cond_timedwait(&status->has_news, &status->lock, &until) !=
-               ETIMEDOUT) {
+           pthread_cond_timedwait(&status->stop_requested, &status->lock,
+                                  &until) != ETIMEDOUT) {
     }
   }
   (void)pthread_mutex_unlock(&status->lock);
@@ -133,40 +152,42 @@ static void *take_history(void *argument) {
 
 /* ---- life ---- */
 
-static int open_door(struct status_door *door, int descriptor,
-                     struct http_server **ret_server, struct error *error) {
-  const struct http_handler handler = {.answer = status_answer,
-                                       .context = door};
+/* descriptor: taken; negative: the error of opening it. */
+static int start_listener(struct status_listener *listener, int descriptor,
+                          struct error *error) {
+  const struct http_server_handler handler = {.handle = handle_listener_request,
+                                              .context = listener};
   return descriptor < 0
              ? descriptor
-             : http_server_new(descriptor, &handler, ret_server, error);
+             : http_server_new(descriptor, &handler, &listener->server, error);
 }
 
-/* What cannot be opened is said; the table is judged without it. */
-static void open_doors(struct status *status) {
+static void start_listeners(struct status *status) {
   const struct status_options *options = status->deps.options;
-  status->public_door = (struct status_door){status, false};
-  status->control_door = (struct status_door){status, true};
+  status->read_only = (struct status_listener){status, false, NULL};
+  status->control = (struct status_listener){status, true, NULL};
   struct error error = {{0}};
   if (options->listen != NULL &&
-      open_door(&status->public_door, http_listen_tcp(options->listen, &error),
-                &status->public_server, &error) != 0) {
+      start_listener(&status->read_only,
+                     http_server_listen_tcp(options->listen, &error),
+                     &error) != 0) {
     log_write(&status->deps.log, LOG_LEVEL_ERROR,
-              "StatusListen: %s; nobody is answered there", error.text);
+              "StatusListen: %s; the status page is disabled", error.text);
   }
   if (options->control_socket != NULL &&
-      open_door(&status->control_door,
-                http_listen_unix(options->control_socket,
-                                 options->control_group, &error),
-                &status->control_server, &error) != 0) {
+      start_listener(&status->control,
+                     http_server_listen_unix(options->control_socket,
+                                             options->control_group, &error),
+                     &error) != 0) {
     log_write(&status->deps.log, LOG_LEVEL_ERROR,
-              "ControlSocket: %s; no orders are taken", error.text);
+              "ControlSocket: %s; control commands are disabled", error.text);
   }
 }
 
 static int start_history(struct status *status, struct error *error) {
-  int code = worker_thread_create(&status->thread, NULL, take_history, status);
-  status->has_thread = code == 0;
+  int code = worker_thread_create(&status->history_thread, NULL, record_history,
+                                  status);
+  status->has_history_thread = code == 0;
   return code == 0
              ? 0
              : error_set(error, code, "status: no thread: %s", strerror(-code));
@@ -183,12 +204,12 @@ int status_start(const struct status_deps *deps, struct status **ret,
   (void)pthread_condattr_init(&monotonic);
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   (void)pthread_mutex_init(&status->lock, NULL);
-  (void)pthread_cond_init(&status->has_news, &monotonic);
+  (void)pthread_cond_init(&status->stop_requested, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
-  open_doors(status);
-  bool is_open =
-      status->public_server != NULL || status->control_server != NULL;
-  int code = is_open ? start_history(status, error) : 0;
+  start_listeners(status);
+  bool is_listening =
+      status->read_only.server != NULL || status->control.server != NULL;
+  int code = is_listening ? start_history(status, error) : 0;
   if (code != 0) {
     status_stop(status);
     return code;
@@ -201,21 +222,21 @@ void status_stop(struct status *status) {
   if (status == NULL) {
     return;
   }
-  http_server_free(status->public_server);
-  if (status->control_server != NULL) {
+  http_server_free(status->read_only.server);
+  if (status->control.server != NULL) {
     (void)unlink(status->deps.options->control_socket);
   }
-  http_server_free(status->control_server);
+  http_server_free(status->control.server);
   (void)pthread_mutex_lock(&status->lock);
   status->is_stopping = true;
-  (void)pthread_cond_signal(&status->has_news);
+  (void)pthread_cond_signal(&status->stop_requested);
   (void)pthread_mutex_unlock(&status->lock);
-  if (status->has_thread) {
-    (void)pthread_join(status->thread, NULL);
+  if (status->has_history_thread) {
+    (void)pthread_join(status->history_thread, NULL);
   }
-  json_decref(status->snapshot);
-  status_history_fini(&status->history);
-  (void)pthread_cond_destroy(&status->has_news);
+  drop_snapshot(status);
+  snapshot_history_fini(&status->history);
+  (void)pthread_cond_destroy(&status->stop_requested);
   (void)pthread_mutex_destroy(&status->lock);
   free(status);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* status_options: where the plugin answers questions and takes orders. */
+/* status_options: the options for status requests and control commands. */
 #ifndef RESOURCE_ALERT_STATUS_STATUS_OPTIONS_H
 #define RESOURCE_ALERT_STATUS_STATUS_OPTIONS_H
 
 #include "core/option.h"
+#include "resource_alert/status/http_server.h"
 
 enum status_unhealthy { /* the words of UnhealthyAt */
                         STATUS_UNHEALTHY_WARNING,
@@ -19,38 +20,33 @@ struct status_options {
   char *control_group;  /* NULL: only the daemon's user */
 };
 
-extern const char *const status_unhealthy_words[];
-
-/* Refuses what is not ADDRESS:PORT or [ADDRESS]:PORT. */
-int status_check_listen(const char *value, struct error *error);
-
-/* Refuses a path that is not absolute or too long for a unix socket. */
-int status_check_socket(const char *value, struct error *error);
+extern const char *const status_unhealthy_words[]; /* in status_api.c */
 
 #define STATUS_LISTEN_HELP                                                     \
-  "Where to answer HTTP: C</health> (200 or 503, for a load balancer or a "    \
-  "probe), C</status> (all of it as JSON) and C</> (a page for people). Read " \
-  "only. It has no password: keep it on a loopback address, or behind "        \
-  "something that asks for one. Without this option nothing listens."
+  "The address for HTTP: C</health> (200 or 503, for a load balancer or a "    \
+  "probe), C</status> (everything as JSON) and C</> (a page for people). "     \
+  "Read "                                                                      \
+  "only, without a password: use a loopback address, or put a proxy that "     \
+  "requires one in front of it. Without this option, no port is opened."
 #define STATUS_UNHEALTHY_HELP                                                  \
-  "From which state of the worst rule on C</health> answers 503: C<failure>, " \
-  "C<warning> or C<never>. A rule that is missing its series counts as a "     \
+  "From which state of the worst rule on C</health> returns 503: C<failure>, " \
+  "C<warning> or C<never>. A rule whose series is missing counts as a "        \
   "warning."
 #define STATUS_SOCKET_HELP                                                     \
-  "A unix socket with the same answers, that also takes the orders of "        \
-  "L<resource-alertctl(1)>: silences, modes, releases, drills. Mode 0600."
+  "A unix socket that serves the same, and also accepts the commands of "      \
+  "L<resource-alertctl(1)>. Mode 0600."
 #define STATUS_GROUP_HELP                                                      \
-  "Members of this group may use the B<ControlSocket>, too; its mode is then " \
+  "Members of this group may also use the B<ControlSocket>; its mode is then " \
   "0660."
 
-/* The rules of the outermost table. outer: its struct's tag; member: its field
- * of struct status_options. */
+/* The entries of the outermost table. outer: its struct's tag; member: its
+ * field of struct status_options. */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
   {.name = "StatusListen",                                                     \
    .kind = OPTION_STRING,                                                      \
    .offset = offsetof(struct outer, member.listen),                            \
    .example = "\"127.0.0.1:9180\"",                                            \
-   .check = status_check_listen,                                               \
+   .check = http_server_check_address,                                         \
    .help = STATUS_LISTEN_HELP},                                                \
       {.name = "UnhealthyAt",                                                  \
        .kind = OPTION_WORD,                                                    \
@@ -62,7 +58,7 @@ int status_check_socket(const char *value, struct error *error);
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.control_socket),                \
        .example = "\"/run/collectd/resource_alert.sock\"",                     \
-       .check = status_check_socket,                                           \
+       .check = http_server_check_socket_path,                                 \
        .help = STATUS_SOCKET_HELP},                                            \
   {                                                                            \
     .name = "ControlGroup", .kind = OPTION_STRING,                             \

@@ -16,7 +16,7 @@
 #include "core/file_util.h"
 #include "resource_alert/alerts/table.h"
 #include "resource_alert/journal.h"
-#include "resource_alert/status/status_rules.h"
+#include "resource_alert/status/snapshot.h"
 
 #define INTERVAL_S 10
 #define DAY_S 86400
@@ -183,23 +183,21 @@ static void expect_told(size_t count) {
   assert_int_equal(told(), count);
 }
 
-static json_t *rule(void) {
-  static json_t *rules;
-  json_decref(rules);
-  rules = fixture.engine == NULL ? NULL
-                                 : status_rules(engine_rules(fixture.engine),
-                                                engine_table(fixture.engine));
-  return json_array_get(rules, 0);
+static const struct snapshot_rule *rule(void) {
+  static struct snapshot *snapshot;
+  snapshot_free(snapshot);
+  snapshot = fixture.engine == NULL
+                 ? NULL
+                 : snapshot_new(engine_rules(fixture.engine),
+                                engine_table(fixture.engine));
+  return snapshot == NULL ? NULL : &snapshot->rules[0];
 }
 
 static void expect_state(const char *state) {
-  assert_string_equal(json_string_value(json_object_get(rule(), "state")),
-                      state);
+  assert_string_equal(alert_state_name(rule()->state), state);
 }
 
-static double since(void) {
-  return json_number_value(json_object_get(rule(), "since"));
-}
+static double since(void) { return (double)rule()->since_ms / 1000; }
 
 static const char plain[] = "<Threshold \"r\">\n"
                             "Metric \"p*/t\"\n"
@@ -479,8 +477,8 @@ static void many_writers_while_days_pass(void **state) {
     monotonic += 600 * 1000;
     engine_take_notification(fixture.engine, &notification);
     turn();
-    json_decref(status_rules(engine_rules(fixture.engine),
-                             engine_table(fixture.engine)));
+    snapshot_free(snapshot_new(engine_rules(fixture.engine),
+                               engine_table(fixture.engine)));
   }
   for (int i = 0; i < WRITERS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);

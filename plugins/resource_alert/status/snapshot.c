@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* snapshot: a copy of the rules' states, and their values over the last hour.
+ */
+#include "resource_alert/status/snapshot.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resource_alert/alerts/series.h"
+
+/* ---- the states ---- */
+
+static bool is_worse_than(enum alert_state state, double badness,
+                          const struct snapshot_series *other) {
+  int rank = alert_state_rank(state);
+  int other_rank = alert_state_rank(other->state);
+  return rank > other_rank || (rank == other_rank && badness > other->badness);
+}
+
+/* Inserts the series of WATCH into the list of the worst, if it is one of them.
+ * The name is formatted only then: most series are not. */
+static void add_watched_series(struct snapshot_rule *rule,
+                               const struct watch *watch,
+                               const struct series_body *body) {
+  enum alert_state state = (enum alert_state)watch->alert.state;
+  double badness = alert_badness(&watch->rule->limits, watch->alert.value);
+  size_t place = rule->series_len;
+  while (place > 0 && is_worse_than(state, badness, &rule->series[place - 1])) {
+    place--;
+  }
+  if (place == SNAPSHOT_SERIES_MAX) {
+    return;
+  }
+  size_t last = rule->series_len < SNAPSHOT_SERIES_MAX ? rule->series_len
+                                                       : rule->series_len - 1;
+  memmove(&rule->series[place + 1], &rule->series[place],
+          (last - place) * sizeof(rule->series[0]));
+  rule->series_len = last + 1;
+  struct snapshot_series *added = &rule->series[place];
+  *added = (struct snapshot_series){
+      .state = state,
+      .badness = badness,
+      .value = state == ALERT_UNKNOWN ? (double)NAN : watch->alert.value,
+      .since_ms = watch->alert.since_wall_ms,
+      .is_flapping = watch->alert.is_flapping,
+  };
+  series_format_name(body, watch->source, added->name, sizeof(added->name));
+}
+
+/* When the first of the worst series came to the state of the worst. */
+static int64_t find_first_since(const struct snapshot_rule *rule) {
+  int64_t since_ms = 0;
+  for (size_t i = 0; i < rule->series_len; i++) {
+    const struct snapshot_series *series = &rule->series[i];
+    if (series->state == rule->state && series->since_ms > 0 &&
+        (since_ms == 0 || series->since_ms < since_ms)) {
+      since_ms = series->since_ms;
+    }
+  }
+  return since_ms;
+}
+
+static void copy_all_series(struct snapshot *snapshot, struct table *table) {
+  struct series *series;
+  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
+    const struct series_body *body = series->body;
+    for (size_t i = 0; i < body->watches_len; i++) {
+      const struct watch *watch = &body->watches[i];
+      add_watched_series(&snapshot->rules[watch->rule->index], watch, body);
+    }
+    series_unlock(series);
+  }
+}
+
+struct snapshot *snapshot_new(const struct rules *rules, struct table *table) {
+  struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+  size_t len = rules == NULL ? 0 : rules->len;
+  struct snapshot_rule *copies = calloc(len + 1, sizeof(*copies));
+  if (snapshot == NULL || copies == NULL) {
+    free(snapshot);
+    free(copies);
+    return NULL;
+  }
+  *snapshot = (struct snapshot){
+      .worst = ALERT_UNKNOWN, .rules = copies, .rules_len = len};
+  if (len > 0) {
+    copy_all_series(snapshot, table);
+  }
+  for (size_t i = 0; i < len; i++) {
+    struct snapshot_rule *copy = &copies[i];
+    bool has_series = copy->series_len > 0;
+    copy->rule = &rules->items[i];
+    copy->state = has_series ? copy->series[0].state : ALERT_UNKNOWN;
+    copy->value = has_series ? copy->series[0].value : (double)NAN;
+    copy->since_ms = find_first_since(copy);
+    snapshot->worst = alert_state_worse(snapshot->worst, copy->state);
+  }
+  return snapshot;
+}
+
+void snapshot_free(struct snapshot *snapshot) {
+  if (snapshot != NULL) {
+    free(snapshot->rules);
+    free(snapshot);
+  }
+}
+
+/* ---- the history ---- */
+
+int snapshot_history_add(struct snapshot_history *history,
+                         const struct snapshot *snapshot) {
+  if (history->points == NULL) {
+    history->points = calloc(snapshot->rules_len * SNAPSHOT_HISTORY_POINTS + 1,
+                             sizeof(*history->points));
+    if (history->points == NULL) {
+      return -ENOMEM;
+    }
+    history->rules_len = snapshot->rules_len;
+  }
+  for (size_t i = 0; i < history->rules_len; i++) {
+    history->points[i * SNAPSHOT_HISTORY_POINTS + history->next] =
+        (float)snapshot->rules[i].value;
+  }
+  history->next = (history->next + 1) % SNAPSHOT_HISTORY_POINTS;
+  if (history->len < SNAPSHOT_HISTORY_POINTS) {
+    history->len++;
+  }
+  return 0;
+}
+
+double snapshot_history_get(const struct snapshot_history *history, size_t rule,
+                            size_t index) {
+  size_t first = history->next + SNAPSHOT_HISTORY_POINTS - history->len;
+  size_t place = (first + index) % SNAPSHOT_HISTORY_POINTS;
+  return (double)history->points[rule * SNAPSHOT_HISTORY_POINTS + place];
+}
+
+void snapshot_history_fini(struct snapshot_history *history) {
+  free(history->points);
+  *history = (struct snapshot_history){0};
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* status_api: what anyone may read over HTTP: /health, /status and the page. */
+#include "resource_alert/status/status_api.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/json_util.h"
+#include "resource_alert/alerts/engine.h"
+#include "resource_alert/alerts/silence.h"
+#include "resource_alert/journal.h"
+#include "resource_alert/responses/responses.h"
+
+#define EVENTS_MAX 30
+
+const char *const status_unhealthy_words[] = {"warning", "failure", "never",
+                                              NULL};
+
+/* NaN becomes null: there is no value. */
+static json_t *make_number(double value) {
+  return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Milliseconds since the epoch as seconds; null where they are not known. */
+static json_t *make_time(int64_t at_ms) {
+  return at_ms > 0 ? json_real((double)at_ms / 1000) : json_null();
+}
+
+static json_t *make_text_or_null(const char *text) {
+  return text == NULL ? json_null() : json_util_text(text);
+}
+
+static json_t *or_empty_array(json_t *array) {
+  return array == NULL ? json_array() : array;
+}
+
+/* ---- health ---- */
+
+/* WARNING, MISSING and FAILURE. */
+static bool needs_attention(enum alert_state state) {
+  return alert_state_rank(state) > alert_state_rank(ALERT_OKAY);
+}
+
+static bool is_unhealthy(enum alert_state worst, int unhealthy) {
+  switch ((enum status_unhealthy)unhealthy) {
+  case STATUS_UNHEALTHY_NEVER:
+    return false;
+  case STATUS_UNHEALTHY_FAILURE:
+    return worst == ALERT_FAILURE;
+  case STATUS_UNHEALTHY_WARNING:
+    return needs_attention(worst);
+  }
+  return false;
+}
+
+void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
+                            struct http_server_reply *reply) {
+  json_t *reasons = json_array();
+  for (size_t i = 0; i < snapshot->rules_len; i++) {
+    const struct snapshot_rule *rule = &snapshot->rules[i];
+    if (needs_attention(rule->state)) {
+      (void)json_array_append_new(
+          reasons,
+          json_pack("{so ss so}", "rule", json_util_text(rule->rule->name),
+                    "state", alert_state_name(rule->state), "value",
+                    make_number(rule->value)));
+    }
+  }
+  bool is_bad = is_unhealthy(snapshot->worst, unhealthy);
+  http_server_set_json(reply, is_bad ? 503 : 200,
+                       json_pack("{sb ss so}", "healthy", (int)!is_bad, "worst",
+                                 alert_state_name(snapshot->worst), "reasons",
+                                 reasons));
+}
+
+/* ---- status ---- */
+
+static json_t *series_to_json(const struct snapshot_series *series) {
+  return json_pack("{so ss so so sb}", "name", json_util_text(series->name),
+                   "state", alert_state_name(series->state), "value",
+                   make_number(series->value), "since",
+                   make_time(series->since_ms), "flapping",
+                   (int)series->is_flapping);
+}
+
+static json_t *limits_to_json(const struct rule *rule) {
+  const struct {
+    const char *name;
+    double limit;
+  } named[] = {
+      {"warning_min", rule->limits.warning_min},
+      {"warning_max", rule->limits.warning_max},
+      {"failure_min", rule->limits.failure_min},
+      {"failure_max", rule->limits.failure_max},
+  };
+  json_t *object = json_object();
+  for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+    if (rule->notification == NULL && isfinite(named[i].limit)) {
+      (void)json_object_set_new(object, named[i].name,
+                                json_real(named[i].limit));
+    }
+  }
+  return object;
+}
+
+/* How many series are in which state. */
+static json_t *state_counts_to_json(const struct rule *rule,
+                                    json_int_t *ret_sum) {
+  json_t *object = json_object();
+  *ret_sum = 0;
+  for (int state = 0; state < ALERT_STATES; state++) {
+    uint32_t count = atomic_load(&rule->counts[state]);
+    *ret_sum += count;
+    if (count > 0) {
+      (void)json_object_set_new(object,
+                                alert_state_name((enum alert_state)state),
+                                json_integer((json_int_t)count));
+    }
+  }
+  return object;
+}
+
+static json_t *rule_history_to_json(const struct snapshot_history *history,
+                                    size_t rule) {
+  json_t *points = json_array();
+  for (size_t i = 0; rule < history->rules_len && i < history->len; i++) {
+    (void)json_array_append_new(
+        points, make_number(snapshot_history_get(history, rule, i)));
+  }
+  return points;
+}
+
+static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
+                                     bool is_silenced, json_t *history) {
+  json_t *series = json_array();
+  for (size_t i = 0; i < rule->series_len; i++) {
+    (void)json_array_append_new(series, series_to_json(&rule->series[i]));
+  }
+  json_int_t series_count = 0;
+  json_t *counts = state_counts_to_json(rule->rule, &series_count);
+  json_t *object = json_pack(
+      "{so ss si so so so so sb sI so so so}", "name",
+      json_util_text(rule->rule->name), "state", alert_state_name(rule->state),
+      "severity", alert_state_rank(rule->state), "since",
+      make_time(rule->since_ms), "value", make_number(rule->value), "unit",
+      make_text_or_null(rule->rule->unit), "limits", limits_to_json(rule->rule),
+      "inverted", (int)rule->rule->limits.is_inverted, "series_count",
+      series_count, "counts", counts, "series", series, "history", history);
+  if (is_silenced) {
+    (void)json_object_set_new(object, "silenced", json_true());
+  }
+  return object;
+}
+
+static json_t *rules_to_json(const struct status_deps *deps,
+                             const struct snapshot *snapshot,
+                             const struct snapshot_history *history,
+                             int64_t now_ms) {
+  json_t *all = json_array();
+  for (size_t i = 0; i < snapshot->rules_len; i++) {
+    const struct snapshot_rule *rule = &snapshot->rules[i];
+    bool is_silenced =
+        deps->silences != NULL &&
+        silences_cover(deps->silences, rule->rule->name, "", now_ms);
+    (void)json_array_append_new(
+        all, snapshot_rule_to_json(rule, is_silenced,
+                                   rule_history_to_json(history, i)));
+  }
+  return all;
+}
+
+json_t *status_api_to_json(const struct status_deps *deps,
+                           const struct snapshot *snapshot,
+                           const struct snapshot_history *history) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  json_t *silences =
+      deps->silences == NULL ? NULL : silences_snapshot(deps->silences, now_ms);
+  json_t *responses =
+      deps->responses == NULL ? NULL : responses_snapshot(deps->responses);
+  json_t *events = journal_recent(deps->journal, EVENTS_MAX);
+  json_t *counts =
+      deps->engine == NULL ? NULL : engine_counts_to_json(deps->engine);
+  return json_pack("{si ss sf ss ss so so so so so}", "version", STATUS_VERSION,
+                   "host", deps->host, "time", (double)now_ms / 1000, "mode",
+                   deps->mode, "worst", alert_state_name(snapshot->worst),
+                   "rules", rules_to_json(deps, snapshot, history, now_ms),
+                   "responses", or_empty_array(responses), "silences",
+                   or_empty_array(silences), "events", or_empty_array(events),
+                   "counts", counts == NULL ? json_object() : counts);
+}
+
+/* ---- the page ---- */
+
+void status_api_send_page(struct http_server_reply *reply) {
+  *reply = (struct http_server_reply){.status = 200,
+                                      .type = "text/html; charset=utf-8",
+                                      .constant_body = status_api_page,
+                                      .bytes = status_api_page_bytes};
+}
