@@ -45,7 +45,7 @@ def filling(low, high, begins, noise, seed):
 
 def rule(name, series, history, limits, unit="", state="OKAY", since=0.0):
     value = history[-1]
-    one = {"name": f"{HOST}/{series}", "state": state, "value": value, "since": since, "flapping": False}
+    one = {"name": f"{HOST}/{series}", "state": state, "value": value, "since": since}
     return {"name": name, "state": state, "severity": {"OKAY": 1, "WARNING": 3}[state], "since": since, "value": value, "unit": unit, "limits": limits, "inverted": False,
             "series_count": 1, "counts": {state: 1}, "series": [one], "history": history}
 

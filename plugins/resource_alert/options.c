@@ -58,12 +58,12 @@ static const struct option options[] = {
     {.name = "Threshold",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, thresholds),
-     .block = &threshold_block},
+     .block = &rule_options_block},
     {.name = "Notification",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, notifications),
      .block = &notification_rule_block},
-    STOCK_OPTION_ROWS(resource_alert_options, stock),
+    THRESHOLD_COMPAT_OPTIONS(resource_alert_options, stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };
@@ -71,7 +71,7 @@ static const struct option options[] = {
 /* A When, the journal and the state file know a rule by its name alone. */
 static int check_names(const void *target, struct error *error) {
   const struct resource_alert_options *all = target;
-  const struct threshold_options *thresholds = all->thresholds.items;
+  const struct rule_options *thresholds = all->thresholds.items;
   const struct notification_rule_options *notifications =
       all->notifications.items;
   for (size_t i = 0; i < all->notifications.len; i++) {
@@ -96,7 +96,7 @@ resource_alert_rules_source(const struct resource_alert_options *all) {
 
 const char **resource_alert_rule_names(const struct resource_alert_options *all,
                                        size_t *ret_len) {
-  const struct threshold_options *thresholds = all->thresholds.items;
+  const struct rule_options *thresholds = all->thresholds.items;
   const struct notification_rule_options *notifications =
       all->notifications.items;
   size_t len = all->thresholds.len + all->notifications.len;

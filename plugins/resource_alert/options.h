@@ -18,9 +18,9 @@ struct resource_alert_options {
   int64_t max_series;
   double forget_s;
   bool publishes_series;
-  struct option_blocks thresholds;    /* struct threshold_options */
+  struct option_blocks thresholds;    /* struct rule_options */
   struct option_blocks notifications; /* struct notification_rule_options */
-  struct stock_options stock;
+  struct threshold_compat_options stock;
   struct responses_options responses;
   struct status_options status;
 };

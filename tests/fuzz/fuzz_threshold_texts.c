@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/glob.h"
-#include "resource_alert/alerts/fingerprint.h"
+#include "resource_alert/alerts/series.h"
 #include "resource_alert/rules/condition.h"
 #include "resource_alert/rules/message.h"
 #include "resource_alert/rules/metric_selector.h"
@@ -37,38 +37,34 @@ static void name(char *place, const char *text) {
 }
 
 static void match(const char *metric, const struct reading_names *names) {
-  struct selector selector = {0};
-  struct selector_subject subject;
+  struct metric_selector selector = {0};
+  struct metric_selector_subject subject;
   struct error error = {{0}};
-  if (selector_parse(metric, &selector, &error) != 0) {
+  if (metric_selector_init(&selector, metric, &error) != 0) {
     return;
   }
-  selector_subject_init(&subject, names);
+  metric_selector_subject_init(&subject, names);
   bool is_match =
       glob_matches(selector.plugin, subject.plugin) &&
       glob_matches(selector.type, subject.type) &&
       (selector.host == NULL || glob_matches(selector.host, subject.host));
-  /* What rejects early must not reject what would match, but for plugins with
-   * a dash in their name, which collectd does not know. */
-  bool is_regular =
-      strchr(names->plugin, '-') == NULL && strchr(names->type, '-') == NULL;
-  if (is_regular && selector_matches(&selector, &subject) != is_match) {
+  if (metric_selector_matches(&selector, &subject) != is_match) {
     abort();
   }
-  selector_fini(&selector);
+  metric_selector_fini(&selector);
 }
 
-/* What a condition looks at is what it may mean. */
+/* The series that a condition compares is one that it may compare. */
 static void look(const char *metric, const char *comparison,
                  const struct reading_names *names) {
   struct condition condition = {0};
   struct error error = {{0}};
-  if (condition_parse(metric, comparison, &condition, &error) != 0) {
+  if (condition_init(&condition, metric, comparison, &error) != 0) {
     return;
   }
   struct reading_names meant;
-  condition_name(&condition, names, &meant);
-  if (!condition_may_mean(&condition, &meant) ||
+  condition_find_names(&condition, names, &meant);
+  if (!condition_may_compare(&condition, &meant) ||
       strcmp(meant.host, names->host) != 0 ||
       condition_holds(&condition, (double)NAN)) {
     abort();
@@ -101,11 +97,11 @@ static void hear(char *glob, const char *message,
   if (memcmp(&heard, names, sizeof(heard)) != 0) {
     abort();
   }
-  bool is_warned =
-      notification_rule_word(&rule, &notification) == NOTIFICATION_RULE_WARNING;
+  bool is_warned = notification_rule_match(&rule, &notification) ==
+                   NOTIFICATION_RULE_WARNING;
   notification.severity = NOTIFICATION_OKAY;
-  enum notification_rule_word word =
-      notification_rule_word(&rule, &notification);
+  enum notification_rule_match word =
+      notification_rule_match(&rule, &notification);
   if (word > NOTIFICATION_RULE_OKAY ||
       (is_warned && word != NOTIFICATION_RULE_OKAY)) {
     abort();
@@ -129,8 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hear(glob, parts[1], &names);
   }
   free(glob);
-  static const struct fingerprint_key key = {.last = {1, 2}};
-  (void)fingerprint_of_names(&names, &key);
+  char key[SERIES_KEY_BYTES];
+  if (series_make_key(&names, NULL, key) > sizeof(key)) {
+    abort();
+  }
   if (message_check(parts[1], NULL) == 0) {
     const char *fields[MESSAGE_FIELDS];
     for (size_t i = 0; i < MESSAGE_FIELDS; i++) {

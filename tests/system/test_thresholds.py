@@ -184,8 +184,8 @@ REFUSED = {
     '<Threshold "x">\nMetric "a/b"\nWarningMin 2\nWarningMax 1\n</Threshold>':
         'WarningMin 2 is greater than WarningMax 1',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nMessage "%{valu}"\n</Threshold>': 'has an unknown %{valu}',
-    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nSeverity "low"\n</Threshold>': 'Severity stands once, with two words',
-    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d"\n</Threshold>': 'OnlyIf stands once, with two words',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nSeverity "low"\n</Threshold>': 'Severity takes two words, once',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d"\n</Threshold>': 'OnlyIf takes two words, once',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d" "5"\n</Threshold>': '"5" is no comparison: write <',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c*/d" "> 5"\n</Threshold>': 'without globs',
     '<Threshold "x y">\nMetric "a/b"\nWarningMax 1\n</Threshold>': 'letters, digits and _ . - only',

@@ -133,7 +133,7 @@ struct metric_match {
 
 static struct metric_match
 match_metric(const struct unmatched_rules_input *input,
-             const struct selector *metric) {
+             const struct metric_selector *metric) {
   struct metric_match match = {
       .can_match = can_match_other_plugin(input->files, metric->plugin),
   };
@@ -181,7 +181,7 @@ find_block_place(const struct config_files *files, const char *key,
 /* Explains why METRIC can match nothing. */
 static void report_unmatched(const struct config_files_place *place,
                              const char *rule, const char *metric,
-                             const struct selector *selector,
+                             const struct metric_selector *selector,
                              const struct metric_match *match,
                              struct diagnostics *diagnostics) {
   char reason[1024];
@@ -204,13 +204,13 @@ static void report_unmatched(const struct config_files_place *place,
 }
 
 static int check_rule_metrics(const struct unmatched_rules_input *input,
-                              const struct threshold_options *rule,
+                              const struct rule_options *rule,
                               const struct config_files_place *place,
                               struct diagnostics *diagnostics) {
   for (size_t i = 0; i < rule->metrics.len; i++) {
-    struct selector selector;
+    struct metric_selector selector;
     const char *metric = rule->metrics.items[i];
-    int code = selector_parse(metric, &selector, NULL);
+    int code = metric_selector_init(&selector, metric, NULL);
     if (code == -ENOMEM) {
       return code;
     }
@@ -222,7 +222,7 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
       report_unmatched(place, rule->head.label, metric, &selector, &match,
                        diagnostics);
     }
-    selector_fini(&selector);
+    metric_selector_fini(&selector);
   }
   return 0;
 }
@@ -258,7 +258,7 @@ int unmatched_rules_check(const struct unmatched_rules_input *input,
     return 0;
   }
   const struct option_blocks *blocks = &input->resource_alert->thresholds;
-  const struct threshold_options *rules = blocks->items;
+  const struct rule_options *rules = blocks->items;
   bool is_open = receives_from_network(input->files);
   int code = check_response_rules(input, diagnostics);
   for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {

@@ -243,9 +243,9 @@ static const struct suggestion suggestions[] = {
     {0, 0.1},  {120, 0}, {300, 0},  {600, 0},
 };
 
-static double first_limit_of(const struct threshold_options *rule) {
-  const double limits[] = {rule->warning_max, rule->warning_min,
-                           rule->failure_max, rule->failure_min};
+static double first_limit_of(const struct rule_options *rule) {
+  const double limits[] = {rule->limits.warning_max, rule->limits.warning_min,
+                           rule->limits.failure_max, rule->limits.failure_min};
   for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
     if (isfinite(limits[i])) {
       return fabs(limits[i]);
@@ -255,17 +255,17 @@ static double first_limit_of(const struct threshold_options *rule) {
 }
 
 /* Returns false where the rule's own setting is at least as strict. */
-static bool apply_suggestion(struct threshold_options *rule,
+static bool apply_suggestion(struct rule_options *rule,
                              const struct suggestion *suggestion) {
   double hysteresis = first_limit_of(rule) * suggestion->hysteresis_ratio;
-  bool is_stricter =
-      suggestion->for_s > rule->for_s || hysteresis > rule->hysteresis;
-  rule->for_s = fmax(rule->for_s, suggestion->for_s);
-  rule->hysteresis = fmax(rule->hysteresis, hysteresis);
+  bool is_stricter = suggestion->for_s > rule->limits.for_s ||
+                     hysteresis > rule->limits.hysteresis;
+  rule->limits.for_s = fmax(rule->limits.for_s, suggestion->for_s);
+  rule->limits.hysteresis = fmax(rule->limits.hysteresis, hysteresis);
   return is_stricter;
 }
 
-static void print_suggestion(const struct threshold_options *changed,
+static void print_suggestion(const struct rule_options *changed,
                              const struct suggestion *suggestion,
                              const struct report_rule *before,
                              const struct report_rule *after) {
@@ -274,7 +274,7 @@ static void print_suggestion(const struct threshold_options *changed,
       "%s: %s %g would have left %llu of %llu episodes, %llu of them "
       "short instead of %llu\n",
       changed->head.label, is_for ? "For" : "Hysteresis",
-      is_for ? changed->for_s : changed->hysteresis,
+      is_for ? changed->limits.for_s : changed->limits.hysteresis,
       (unsigned long long)after->episodes, (unsigned long long)before->episodes,
       (unsigned long long)after->flaps, (unsigned long long)before->flaps);
 }
@@ -283,8 +283,8 @@ static void print_suggestion(const struct threshold_options *changed,
  * that it keeps from flapping. rules: changed, and restored from ORIGINALS. */
 static int try_suggestion(const struct replay_input *input,
                           const struct suggestion *suggestion,
-                          struct threshold_options *rules, size_t rules_len,
-                          const struct threshold_options *originals,
+                          struct rule_options *rules, size_t rules_len,
+                          const struct rule_options *originals,
                           const struct report *before, bool *still_flaps,
                           struct error *error) {
   struct replay_result after;
@@ -298,7 +298,7 @@ static int try_suggestion(const struct replay_input *input,
   }
   int code = run_replay_input(input, &after, error);
   for (size_t i = 0; i < rules_len; i++) {
-    struct threshold_options changed = originals[i];
+    struct rule_options changed = originals[i];
     if (code == 0 && still_flaps[i] && after.report.rules[i].flaps == 0 &&
         apply_suggestion(&changed, suggestion)) {
       print_suggestion(&changed, suggestion, &before->rules[i],
@@ -319,8 +319,8 @@ static int suggest_settings(const struct replay_input *input,
   struct replay_input quiet = *input;
   quiet.prints_events = false;
   size_t len = options->thresholds.len;
-  struct threshold_options *rules = options->thresholds.items;
-  struct threshold_options *originals = calloc(len + 1, sizeof(*originals));
+  struct rule_options *rules = options->thresholds.items;
+  struct rule_options *originals = calloc(len + 1, sizeof(*originals));
   bool *still_flaps = calloc(len + 1, sizeof(*still_flaps));
   int code = originals == NULL || still_flaps == NULL
                  ? error_set(error, -ENOMEM, "out of memory")

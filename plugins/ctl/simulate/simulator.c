@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "ctl/simulate/simulated_response.h"
-#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/series.h"
-#include "resource_alert/alerts/table.h"
+#include "resource_alert/alerts/series_table.h"
 #include "resource_alert/rules/rule.h"
 
 /* The table is walked a few times an interval, so that missing series are
@@ -25,8 +25,8 @@
 struct simulator {
   struct simulator_listener listener;
   struct rules rules;
-  struct changes changes;
-  struct table *table;
+  struct change_queue queue;
+  struct series_table *table;
   enum alert_state *worst; /* of each rule */
   struct simulated_response *responses;
   size_t responses_len;
@@ -57,12 +57,12 @@ make_simulated_responses(struct simulator *simulator,
 static int make_series_table(struct simulator *simulator,
                              const struct resource_alert_options *options,
                              struct error *error) {
-  const struct table_limits limits = {
+  const struct series_table_limits limits = {
       .series_max = (uint64_t)options->max_series,
       .missing_intervals = MISSING_INTERVALS,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  changes_init(&simulator->changes);
+  change_queue_init(&simulator->queue);
   const struct rules_source source = resource_alert_rules_source(options);
   int code = rules_init(&simulator->rules, &source, error);
   if (code != 0) {
@@ -75,8 +75,8 @@ static int make_series_table(struct simulator *simulator,
   if (simulator->worst == NULL || simulator->series_max == NULL) {
     return -ENOMEM;
   }
-  return table_new(&simulator->rules, &limits, &simulator->changes,
-                   &simulator->table);
+  return series_table_new(&simulator->rules, &limits, &simulator->queue,
+                          &simulator->table);
 }
 
 int simulator_new(const struct resource_alert_options *options,
@@ -101,7 +101,7 @@ int simulator_new(const struct resource_alert_options *options,
     simulator_free(simulator);
     return code == -ENOMEM ? error_set(error, code, "out of memory") : code;
   }
-  table_tick(simulator->table, start_ms, start_ms);
+  series_table_tick(simulator->table, start_ms, start_ms);
   *ret = simulator;
   return 0;
 }
@@ -114,10 +114,10 @@ void simulator_free(struct simulator *simulator) {
     simulated_response_fini(&simulator->responses[i]);
   }
   if (simulator->table != NULL) {
-    table_free(simulator->table);
+    series_table_free(simulator->table);
   }
   rules_fini(&simulator->rules);
-  changes_fini(&simulator->changes);
+  change_queue_fini(&simulator->queue);
   free(simulator->responses);
   free(simulator->worst);
   free(simulator->series_max);
@@ -127,11 +127,11 @@ void simulator_free(struct simulator *simulator) {
 /* ---- running ---- */
 
 static void report_alert_change(struct simulator *simulator,
-                                struct watch *watch) {
+                                struct series_alert *alert) {
   struct alert_event event;
-  struct series *series = watch->series;
+  struct series *series = alert->series;
   series_lock(series);
-  alert_event_take(watch, simulator->now_ms, &event);
+  alert_event_take(alert, simulator->now_ms, &event);
   series_unlock(series);
   if (event.change.from != event.change.to &&
       simulator->listener.alert != NULL) {
@@ -152,7 +152,7 @@ static void update_rules(struct simulator *simulator) {
   for (size_t i = 0; i < simulator->rules.len; i++) {
     const struct rule *rule = &simulator->rules.items[i];
     size_t count = count_rule_series(rule);
-    simulator->worst[i] = rule_worst(rule);
+    simulator->worst[i] = rule_worst_state(rule);
     if (count > simulator->series_max[i]) {
       simulator->series_max[i] = count;
     }
@@ -174,14 +174,15 @@ static void step_all_responses(struct simulator *simulator) {
 
 /* No other thread uses the table: the queue is read without its lock. */
 static void handle_changes(struct simulator *simulator) {
-  bool has_changes = simulator->changes.first != NULL;
-  while (simulator->changes.first != NULL) {
+  bool has_changes = simulator->queue.first != NULL;
+  while (simulator->queue.first != NULL) {
     bool unused;
-    struct watch *next = changes_take_all(&simulator->changes, 0, &unused);
+    struct series_alert *next =
+        change_queue_take_all(&simulator->queue, 0, &unused);
     while (next != NULL) {
-      struct watch *watch = next;
-      next = watch->next_changed;
-      report_alert_change(simulator, watch);
+      struct series_alert *alert = next;
+      next = alert->next_queued;
+      report_alert_change(simulator, alert);
     }
   }
   if (has_changes || simulator->now_ms >= simulator->wake_ms) {
@@ -210,7 +211,7 @@ void simulator_advance(struct simulator *simulator, int64_t at_ms) {
     simulator->now_ms = find_next_moment(simulator, at_ms);
     if (simulator->now_ms - simulator->ticked_ms >= simulator->tick_ms) {
       simulator->ticked_ms = simulator->now_ms;
-      table_tick(simulator->table, simulator->now_ms, simulator->now_ms);
+      series_table_tick(simulator->table, simulator->now_ms, simulator->now_ms);
     }
     handle_changes(simulator);
   }
@@ -228,7 +229,7 @@ void simulator_add_reading(struct simulator *simulator,
                            const struct reading *reading) {
   shorten_tick(simulator, reading->interval_ns / 1000000);
   simulator->read_ms = simulator->now_ms;
-  table_take(simulator->table, reading);
+  series_table_update(simulator->table, reading);
   handle_changes(simulator);
 }
 
@@ -236,13 +237,13 @@ void simulator_add_notification(struct simulator *simulator,
                                 const struct notification *notification) {
   shorten_tick(simulator, 0); /* its TTL may end at any second */
   simulator->read_ms = simulator->now_ms;
-  table_hear(simulator->table, notification, simulator->now_ms);
+  series_table_notify(simulator->table, notification, simulator->now_ms);
   handle_changes(simulator);
 }
 
 enum alert_state simulator_rule_state(const struct simulator *simulator,
                                       size_t rule) {
-  return rule_worst(&simulator->rules.items[rule]);
+  return rule_worst_state(&simulator->rules.items[rule]);
 }
 
 size_t simulator_rules_len(const struct simulator *simulator) {

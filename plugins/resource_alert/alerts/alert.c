@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* alert: the state machine of one rule on one data source of one series.
  *
- * Two latches, "at least WARNING" and "FAILURE", each turn on when a reading
- * has agreed for For and off when it has agreed for RecoverFor. The state
- * follows from them, so that readings that jump between WARNING and FAILURE
- * still hold WARNING. */
+ * Two breaches, "at least WARNING" and "FAILURE", each begin when a reading
+ * has been beyond a limit for For and end when it has been within for
+ * RecoverFor. The state follows from them, so that readings that jump between
+ * WARNING and FAILURE still hold WARNING. */
 #include "resource_alert/alerts/alert.h"
 
 #include <math.h>
@@ -69,28 +69,31 @@ bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause) {
 
 /* ---- one reading against the limits ---- */
 
-/* widen: how much further the bad range reaches while we are in it. */
-static bool is_beyond(const struct alert_limits *limits, double min, double max,
-                      double widen, double value) {
+/* hysteresis: how much further the bad range reaches; 0 while the alert is not
+ * in the state that these limits lead to. */
+static bool breaks_limits(const struct rule_limits *limits, double min,
+                          double max, double hysteresis, double value) {
   if (!limits->is_inverted) {
-    return value < min + widen || value > max - widen;
+    return value < min + hysteresis || value > max - hysteresis;
   }
   return (!isnan(min) || !isnan(max)) &&
-         !(value < min - widen || value > max + widen);
+         !(value < min - hysteresis || value > max + hysteresis);
 }
 
-static bool is_failure(const struct alert *alert,
-                       const struct alert_limits *limits, double value) {
-  double widen = alert->state == ALERT_FAILURE ? limits->hysteresis : 0;
-  return is_beyond(limits, limits->failure_min, limits->failure_max, widen,
-                   value);
+static bool breaks_failure_limits(const struct alert *alert,
+                                  const struct rule_limits *limits,
+                                  double value) {
+  double hysteresis = alert->state == ALERT_FAILURE ? limits->hysteresis : 0;
+  return breaks_limits(limits, limits->failure_min, limits->failure_max,
+                       hysteresis, value);
 }
 
-static bool is_warning(const struct alert *alert,
-                       const struct alert_limits *limits, double value) {
-  double widen = alert->state == ALERT_WARNING ? limits->hysteresis : 0;
-  return is_beyond(limits, limits->warning_min, limits->warning_max, widen,
-                   value);
+static bool breaks_warning_limits(const struct alert *alert,
+                                  const struct rule_limits *limits,
+                                  double value) {
+  double hysteresis = alert->state == ALERT_WARNING ? limits->hysteresis : 0;
+  return breaks_limits(limits, limits->warning_min, limits->warning_max,
+                       hysteresis, value);
 }
 
 /* NaN only where both are. */
@@ -98,10 +101,9 @@ static double larger_of(double a, double b) {
   return isnan(a) || b > a ? b : a;
 }
 
-double alert_badness(const struct alert_limits *limits, double value) {
-  double beyond = (double)NAN;
-  beyond = larger_of(beyond, value - limits->warning_max);
-  beyond = larger_of(beyond, value - limits->failure_max);
+double alert_badness(const struct rule_limits *limits, double value) {
+  double beyond =
+      larger_of(value - limits->warning_max, value - limits->failure_max);
   beyond = larger_of(beyond, limits->warning_min - value);
   beyond = larger_of(beyond, limits->failure_min - value);
   if (isnan(beyond)) {
@@ -110,80 +112,48 @@ double alert_badness(const struct alert_limits *limits, double value) {
   return limits->is_inverted ? -beyond : beyond;
 }
 
-/* ---- latches ---- */
+/* ---- breaches ---- */
 
-static void latch_take(struct alert_latch *latch, bool is_beyond_now,
-                       bool is_after_gap, int64_t hold_ms, uint32_t hits,
-                       const struct alert_time *now) {
-  if (is_beyond_now != latch->is_beyond || is_after_gap) {
-    latch->is_beyond = is_beyond_now;
-    latch->since_ms = now->series_ms;
-    latch->count = 0;
+/* Counts one reading, and turns the breach once the readings have agreed for
+ * long enough and often enough. */
+static void update_breach(struct alert_breach *breach, bool is_beyond,
+                          bool is_after_gap, const struct rule_limits *limits,
+                          const struct alert_time *now) {
+  if (is_beyond != breach->is_beyond || is_after_gap) {
+    breach->is_beyond = is_beyond;
+    breach->since_ms = now->series_ms;
+    breach->count = 0;
   }
-  if (latch->count < UINT16_MAX) {
-    latch->count++;
+  if (breach->count < UINT16_MAX) {
+    breach->count++;
   }
-  int64_t held_ms = now->series_ms - latch->since_ms;
-  if (latch->is_beyond != latch->is_on && latch->count >= hits &&
-      (held_ms >= hold_ms || held_ms + now->slack_ms >= hold_ms)) {
-    latch->is_on = latch->is_beyond;
+  int64_t hold_ms =
+      (int64_t)(1000 * (is_beyond ? limits->for_s : limits->recover_s));
+  int64_t hits = is_beyond ? limits->hits : 1;
+  int64_t held_ms = now->series_ms - breach->since_ms;
+  if (breach->count >= hits &&
+      (held_ms >= hold_ms || held_ms + now->tolerance_ms >= hold_ms)) {
+    breach->is_breached = is_beyond;
   }
-}
-
-/* An alert that flaps gets better only after a whole window of calm. */
-static int64_t recover_ms(const struct alert *alert,
-                          const struct alert_limits *limits) {
-  return alert->is_flapping && limits->flap_window_ms > limits->recover_ms
-             ? limits->flap_window_ms
-             : limits->recover_ms;
-}
-
-static void take_latches(struct alert *alert, const struct alert_limits *limits,
-                         bool is_failing, bool is_warned, bool is_after_gap,
-                         const struct alert_time *now) {
-  int64_t better_ms = recover_ms(alert, limits);
-  latch_take(&alert->failure, is_failing, is_after_gap,
-             is_failing ? limits->for_ms : better_ms,
-             is_failing ? limits->hits : 1, now);
-  latch_take(&alert->warning, is_warned, is_after_gap,
-             is_warned ? limits->for_ms : better_ms,
-             is_warned ? limits->hits : 1, now);
 }
 
 /* ---- the state ---- */
 
-static enum alert_state state_of_latches(const struct alert *alert) {
-  if (alert->failure.is_on) {
+static enum alert_state state_of_breaches(const struct alert *alert) {
+  if (alert->failure.is_breached) {
     return ALERT_FAILURE;
   }
-  if (alert->warning.is_on) {
+  if (alert->warning.is_breached) {
     return ALERT_WARNING;
   }
-  bool is_judged =
+  bool is_evaluated =
       alert->state != ALERT_UNKNOWN && alert->state != ALERT_MISSING;
-  return is_judged || !alert->warning.is_beyond ? ALERT_OKAY : ALERT_UNKNOWN;
+  return is_evaluated || !alert->warning.is_beyond ? ALERT_OKAY : ALERT_UNKNOWN;
 }
 
-static void count_flaps(struct alert *alert, const struct alert_limits *limits,
-                        const struct alert_time *now) {
-  if (limits->flap_limit == 0) {
-    return;
-  }
-  uint32_t now_s = (uint32_t)(now->series_ms / 1000);
-  if ((now_s - alert->flap_from_s) * INT64_C(1000) > limits->flap_window_ms) {
-    alert->flap_from_s = now_s;
-    alert->flap_changes = 0;
-    alert->is_flapping = false;
-  }
-  if (alert->flap_changes < UINT8_MAX) {
-    alert->flap_changes++;
-  }
-  alert->is_flapping =
-      alert->is_flapping || alert->flap_changes > limits->flap_limit;
-}
-
-static bool should_notify(const struct alert *alert, enum alert_state to) {
-  bool was_bad = alert->state >= ALERT_WARNING;
+/* People hear of each bad state, and of the end of one they heard of. */
+static bool should_notify_state(const struct alert *alert,
+                                enum alert_state to) {
   switch (to) {
   case ALERT_WARNING:
   case ALERT_FAILURE:
@@ -192,13 +162,9 @@ static bool should_notify(const struct alert *alert, enum alert_state to) {
   case ALERT_OKAY:
     return alert->is_notified;
   case ALERT_UNKNOWN:
-    return was_bad;
+    return alert->state >= ALERT_WARNING;
   }
   return true;
-}
-
-static uint32_t seconds_of_ms(int64_t ms) {
-  return ms < 0 ? 0 : (uint32_t)((ms + 500) / 1000);
 }
 
 /* The only place where a state changes. */
@@ -211,7 +177,7 @@ static void change_state(struct alert *alert, enum alert_state to,
       .cause = cause,
       .value = alert->value,
       .limit = (double)NAN,
-      .should_notify = should_notify(alert, to),
+      .should_notify = should_notify_state(alert, to),
   };
   if (to == ALERT_OKAY) {
     alert->is_notified = false;
@@ -222,92 +188,93 @@ static void change_state(struct alert *alert, enum alert_state to,
   alert->since_wall_ms = wall_ms;
 }
 
-/* Names the limit that VALUE breaks, for the one who reads of the change. */
-static void name_limit(const struct alert_limits *limits,
+/* Finds the limit that the value of CHANGE breaks, for its text. */
+static void name_limit(const struct rule_limits *limits,
                        struct alert_change *change) {
-  bool is_of_failure = change->to == ALERT_FAILURE;
-  double min = is_of_failure ? limits->failure_min : limits->warning_min;
-  double max = is_of_failure ? limits->failure_max : limits->warning_max;
+  bool is_failure = change->to == ALERT_FAILURE;
+  double min = is_failure ? limits->failure_min : limits->warning_min;
+  double max = is_failure ? limits->failure_max : limits->warning_max;
   bool is_max = !isnan(max) && (isnan(min) || change->value > max);
-  if (limits->is_inverted) { /* inside: name the limit that is nearer */
+  if (limits->is_inverted) { /* the value is inside: name the nearer limit */
     is_max = isnan(min) || max - change->value < change->value - min;
   }
   change->is_limit_max = is_max != limits->is_inverted;
   change->limit = is_max ? max : min;
 }
 
-static bool follow_latches(struct alert *alert,
-                           const struct alert_limits *limits,
-                           const struct alert_time *now,
-                           struct alert_change *ret_change) {
-  enum alert_state to = state_of_latches(alert);
+static uint32_t whole_seconds(int64_t ms) {
+  return ms < 0 ? 0 : (uint32_t)((ms + 500) / 1000);
+}
+
+/* Brings the state to what the breaches say. */
+static bool update_state(struct alert *alert, const struct rule_limits *limits,
+                         const struct alert_time *now,
+                         struct alert_change *ret_change) {
+  enum alert_state to = state_of_breaches(alert);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
   enum alert_cause cause =
       alert->state == ALERT_MISSING ? ALERT_CAUSE_BACK : ALERT_CAUSE_LIMIT;
   change_state(alert, to, cause, now->wall_ms, ret_change);
-  count_flaps(alert, limits, now);
   if (to == ALERT_WARNING || to == ALERT_FAILURE) {
     name_limit(limits, ret_change);
   }
-  const struct alert_latch *latch =
+  const struct alert_breach *breach =
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE
           ? &alert->failure
           : &alert->warning;
-  ret_change->held_s = seconds_of_ms(now->series_ms - latch->since_ms);
+  ret_change->held_s = whole_seconds(now->series_ms - breach->since_ms);
   return true;
 }
 
-bool alert_is_calm(const struct alert *alert) {
-  return alert->state == ALERT_OKAY && !alert->warning.is_beyond;
-}
-
-bool alert_take(struct alert *alert, const struct alert_limits *limits,
-                double value, bool is_excused, const struct alert_time *now,
-                struct alert_change *ret_change) {
+bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
+                    double value, bool is_disabled,
+                    const struct alert_time *now,
+                    struct alert_change *ret_change) {
   if (isnan(value)) {
     return false;
   }
-  bool is_failing = !is_excused && is_failure(alert, limits, value);
-  bool is_warned =
-      is_failing || (!is_excused && is_warning(alert, limits, value));
+  bool is_failing = !is_disabled && breaks_failure_limits(alert, limits, value);
+  bool is_warned = is_failing || (!is_disabled &&
+                                  breaks_warning_limits(alert, limits, value));
   bool is_after_gap = now->series_ms - alert->last_ms > now->gap_ms;
   alert->value = value;
   alert->last_ms = now->series_ms;
-  if (!is_warned && alert_is_calm(alert)) {
-    return false;
+  if (!is_warned && alert->state == ALERT_OKAY && !alert->warning.is_beyond) {
+    return false; /* nothing is pending: the case of nearly every reading */
   }
-  take_latches(alert, limits, is_failing, is_warned, is_after_gap, now);
-  return follow_latches(alert, limits, now, ret_change);
+  update_breach(&alert->failure, is_failing, is_after_gap, limits, now);
+  update_breach(&alert->warning, is_warned, is_after_gap, limits, now);
+  return update_state(alert, limits, now, ret_change);
 }
 
-static enum alert_state state_when_missed(const struct alert_limits *limits) {
-  switch (limits->missing) {
-  case ALERT_MISSING_IGNORE:
+static enum alert_state state_when_missing(const struct rule_limits *limits) {
+  switch ((enum rule_missing)limits->missing) {
+  case RULE_MISSING_IGNORE:
     return ALERT_UNKNOWN;
-  case ALERT_MISSING_OKAY:
+  case RULE_MISSING_OKAY:
     return ALERT_OKAY;
-  case ALERT_MISSING_WARNING:
-  case ALERT_MISSING_FAILURE:
+  case RULE_MISSING_WARNING:
+  case RULE_MISSING_FAILURE:
     break;
   }
   return ALERT_MISSING;
 }
 
-bool alert_miss(struct alert *alert, const struct alert_limits *limits,
-                int64_t wall_ms, int64_t silent_ms,
-                struct alert_change *ret_change) {
+bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
+                        int64_t wall_ms, int64_t silent_ms,
+                        struct alert_change *ret_change) {
   memset(&alert->warning, 0, sizeof(alert->warning));
   memset(&alert->failure, 0, sizeof(alert->failure));
-  enum alert_state to = state_when_missed(limits);
+  enum alert_state to = state_when_missing(limits);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
   change_state(alert, to,
                to == ALERT_OKAY ? ALERT_CAUSE_EXPIRED : ALERT_CAUSE_MISSING,
                wall_ms, ret_change);
-  ret_change->held_s = seconds_of_ms(silent_ms);
+  ret_change->held_s = whole_seconds(silent_ms);
   return true;
 }
 
@@ -316,8 +283,9 @@ void alert_restore(struct alert *alert, enum alert_state state,
   alert->state = (uint8_t)state;
   alert->is_notified = is_notified;
   alert->since_wall_ms = since_wall_ms;
-  alert->failure.is_on = state == ALERT_FAILURE;
-  alert->failure.is_beyond = alert->failure.is_on;
-  alert->warning.is_on = alert->failure.is_on || state == ALERT_WARNING;
-  alert->warning.is_beyond = alert->warning.is_on;
+  alert->failure.is_breached = state == ALERT_FAILURE;
+  alert->failure.is_beyond = alert->failure.is_breached;
+  alert->warning.is_breached =
+      alert->failure.is_breached || state == ALERT_WARNING;
+  alert->warning.is_beyond = alert->warning.is_breached;
 }

@@ -15,35 +15,37 @@
 #define NUMBER_BYTES 32
 #define TIME_BYTES 64
 
-void alert_event_name(struct alert_event *event, const struct watch *watch) {
-  const struct series_body *body = watch->series->body;
-  event->rule = watch->rule;
-  event->interval_ms = atomic_load(&watch->series->interval_ms);
-  series_copy_names(body, &event->names);
-  reading_put_name(event->source, series_source_name(body, watch->source));
-  series_format_name(body, watch->source, event->series, sizeof(event->series));
+void alert_event_name(struct alert_event *event,
+                      const struct series_alert *alert) {
+  const struct series *series = alert->series;
+  event->rule = alert->rule;
+  event->interval_ms = series->interval_ms;
+  series_copy_names(series, &event->names);
+  reading_put_name(event->source, series_source_name(series, alert->source));
+  series_format_name(series, alert->source, event->series,
+                     sizeof(event->series));
   text_blank_controls(event->series);
 }
 
-void alert_event_take(struct watch *watch, int64_t wall_ms,
+void alert_event_take(struct series_alert *alert, int64_t wall_ms,
                       struct alert_event *ret) {
   /* An alert that is UNKNOWN again after several changes between two looks was
    * notified as little or as much as before them. */
-  if (watch->alert.state == ALERT_UNKNOWN) {
-    watch->alert.is_notified = watch->was_notified;
+  if (alert->alert.state == ALERT_UNKNOWN) {
+    alert->alert.is_notified = alert->was_notified;
   }
   *ret = (struct alert_event){
-      .change = watch->change,
-      .coalesced = watch->coalesced,
-      .is_notified = watch->alert.is_notified,
-      .since_wall_ms = watch->alert.since_wall_ms,
+      .change = alert->change,
+      .coalesced = alert->coalesced,
+      .is_notified = alert->alert.is_notified,
+      .since_wall_ms = alert->alert.since_wall_ms,
       .notified_wall_ms = wall_ms,
-      .rule_state = rule_worst(watch->rule),
-      .rule_value = rule_worst_value(watch->rule),
+      .rule_state = rule_worst_state(alert->rule),
+      .rule_value = rule_worst_value(alert->rule),
   };
-  alert_event_name(ret, watch);
-  watch->was_notified = watch->alert.is_notified;
-  watch->is_queued = false;
+  alert_event_name(ret, alert);
+  alert->was_notified = alert->alert.is_notified;
+  alert->is_queued = false;
 }
 
 /* ---- text ---- */
@@ -120,7 +122,7 @@ static bool find_severity(const struct alert_event *event,
     *ret_severity = NOTIFICATION_FAILURE;
     return true;
   case ALERT_MISSING:
-    *ret_severity = event->rule->limits.missing == ALERT_MISSING_FAILURE
+    *ret_severity = event->rule->limits.missing == RULE_MISSING_FAILURE
                         ? NOTIFICATION_FAILURE
                         : NOTIFICATION_WARNING;
     return true;
@@ -229,12 +231,14 @@ static void format_instance(const char *series, const char *host,
   }
 }
 
-void alert_event_format_instance(const struct series_body *body, size_t source,
+void alert_event_format_instance(const struct series *series, size_t source,
                                  const char *local_host, char *text,
                                  size_t bytes) {
-  char series[SERIES_NAME_BYTES];
-  series_format_name(body, source, series, sizeof(series));
-  format_instance(series, body->names.host, local_host, text, bytes);
+  struct reading_names names;
+  char name[SERIES_NAME_BYTES];
+  series_copy_names(series, &names);
+  series_format_name(series, source, name, sizeof(name));
+  format_instance(name, names.host, local_host, text, bytes);
 }
 
 void alert_event_notify(const struct alert_event *event,

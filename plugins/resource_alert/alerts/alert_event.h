@@ -46,12 +46,13 @@ struct alert_event_sink {
 
 /* What WATCH is now, as an event; marks it as dispatched. Under the lock of its
  * series. */
-void alert_event_take(struct watch *watch, int64_t wall_ms,
+void alert_event_take(struct series_alert *alert, int64_t wall_ms,
                       struct alert_event *ret);
 
 /* Fills in the rule, the names and the interval of WATCH. Under the lock of
  * its series. */
-void alert_event_name(struct alert_event *event, const struct watch *watch);
+void alert_event_name(struct alert_event *event,
+                      const struct series_alert *alert);
 
 /* rule "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for
  * 10 s. Cut at BYTES - 1. */
@@ -68,7 +69,7 @@ void alert_event_notify(const struct alert_event *event,
 
 /* The type instance of a series' alert_state: its name, with '-' for '/',
  * without the host if that is LOCAL_HOST. */
-void alert_event_format_instance(const struct series_body *body, size_t source,
+void alert_event_format_instance(const struct series *series, size_t source,
                                  const char *local_host, char *text,
                                  size_t bytes);
 

@@ -158,7 +158,8 @@ static int64_t monotonic_of_wall(const struct alert_restore *restore,
 static struct series *lock_series_of(const struct alert_restore *restore,
                                      const struct alert_state_line *line) {
   const struct reading_names *names = &line->event.names;
-  struct series *series = table_lock_heard(restore->table, line->rule, names);
+  struct series *series =
+      series_table_lock_notified(restore->table, line->rule, names);
   struct reading reading = {
       .names = names,
       .interval_ns = line->event.interval_ms * 1000000,
@@ -166,7 +167,8 @@ static struct series *lock_series_of(const struct alert_restore *restore,
   bool is_value =
       series == NULL &&
       restore->find_type(names->type, &reading.type, &reading.values_len) == 0;
-  return is_value ? table_lock_restored(restore->table, &reading) : series;
+  return is_value ? series_table_lock_restored(restore->table, &reading)
+                  : series;
 }
 
 static void restore_alert(const struct alert_restore *restore,
@@ -176,18 +178,18 @@ static void restore_alert(const struct alert_restore *restore,
   if (series == NULL) {
     return;
   }
-  struct alert alert = {0};
-  alert_restore(&alert, event->change.to, event->is_notified,
+  struct alert restored = {0};
+  alert_restore(&restored, event->change.to, event->is_notified,
                 event->since_wall_ms);
-  const struct watch *watch =
-      series_restore(series, line->rule, event->source, &alert,
+  const struct series_alert *alert =
+      series_restore(series, line->rule, event->source, &restored,
                      monotonic_of_wall(restore, event->notified_wall_ms));
-  if (watch != NULL) {
-    alert_event_name(event, watch);
+  if (alert != NULL) {
+    alert_event_name(event, alert);
     event->is_redelivered = true;
   }
   series_unlock(series);
-  if (watch != NULL && is_undelivered) {
+  if (alert != NULL && is_undelivered) {
     restore->take_undelivered(restore->context, event);
   }
 }
@@ -403,18 +405,17 @@ static void add_line(struct rewriting *rewriting, const char *line) {
  * dispatched, and saved, later. */
 static void add_series(struct rewriting *rewriting, const struct series *series,
                        int64_t now_ms, int64_t wall_ms) {
-  const struct series_body *body = series->body;
-  for (size_t i = 0; i < body->watches_len; i++) {
-    const struct watch *watch = &body->watches[i];
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    const struct series_alert *alert = &series->alerts[i];
     struct alert_event event = {
-        .change = {.to = watch_dispatched(watch)},
-        .is_notified = watch->was_notified,
-        .since_wall_ms = watch->alert.since_wall_ms,
-        .notified_wall_ms = wall_ms - (now_ms - watch->notified_ms),
+        .change = {.to = series_alert_dispatched(alert)},
+        .is_notified = alert->was_notified,
+        .since_wall_ms = alert->alert.since_wall_ms,
+        .notified_wall_ms = wall_ms - (now_ms - alert->notified_ms),
     };
     if (event.change.to != ALERT_UNKNOWN && event.since_wall_ms >= 0 &&
         event.notified_wall_ms >= 0) {
-      alert_event_name(&event, watch);
+      alert_event_name(&event, alert);
       char *line = alert_state_line_format(&event);
       add_line(rewriting, line);
       free(line);
@@ -423,10 +424,12 @@ static void add_series(struct rewriting *rewriting, const struct series *series,
 }
 
 static void add_all(struct alert_state_file *file, struct rewriting *rewriting,
-                    struct table *table, int64_t now_ms, int64_t wall_ms) {
+                    struct series_table *table, int64_t now_ms,
+                    int64_t wall_ms) {
   struct series *series;
   add_line(rewriting, HEAD_LINE "\n");
-  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(table, &cursor)) != NULL) {
     add_series(rewriting, series, now_ms, wall_ms);
     series_unlock(series);
   }
@@ -460,7 +463,7 @@ static int replace_file(struct alert_state_file *file, const char *text,
 }
 
 void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct table *table, int64_t now_ms,
+                              struct series_table *table, int64_t now_ms,
                               int64_t wall_ms) {
   struct error error = {{0}};
   char *text = NULL;

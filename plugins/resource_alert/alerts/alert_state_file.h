@@ -16,7 +16,7 @@
 #include "core/metric.h"
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/alert_state_line.h"
-#include "resource_alert/alerts/table.h"
+#include "resource_alert/alerts/series_table.h"
 
 struct alert_state_file;
 
@@ -33,7 +33,7 @@ void alert_state_file_free(struct alert_state_file *file);
 
 /* Where saved alerts go. now_ms: monotonic; wall_ms: since the epoch. */
 struct alert_restore {
-  struct table *table;
+  struct series_table *table;
   alert_find_type *find_type;
   int64_t now_ms, wall_ms;
   /* Receives each event that was not delivered to all, oldest first. */
@@ -70,7 +70,7 @@ void alert_state_file_mark(struct alert_state_file *file,
 /* Replaces the file, as a whole or not at all, by the states of TABLE and the
  * undelivered events. */
 void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct table *table, int64_t now_ms,
+                              struct series_table *table, int64_t now_ms,
                               int64_t wall_ms);
 
 /* True if the file should be rewritten now: it has more than twice the lines of

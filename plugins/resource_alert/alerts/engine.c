@@ -13,19 +13,19 @@
 #include "core/log.h"
 #include "core/worker_thread.h"
 #include "resource_alert/alerts/alert_event.h"
-#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/event_dispatch.h"
 #include "resource_alert/journal.h"
 
 #define TICK_MS 250
-#define WATCHES_MAX 32   /* of one series that are published */
+#define ALERTS_MAX 32    /* of one series that are published */
 #define IDLE_INTERVALS 3 /* before a rule without a series is named */
 
 struct engine {
   struct engine_deps deps;
   struct rules rules;
-  struct changes changes;
-  struct table *table;
+  struct change_queue queue;
+  struct series_table *table;
   struct event_dispatch *dispatch;
   pthread_t thread;
   bool is_started;
@@ -60,12 +60,12 @@ static int64_t wall_ms_of(const struct engine *engine) {
 /* ---- events ---- */
 
 /* Makes the event of one alert and dispatches it. */
-static void dispatch_watch(struct engine *engine, struct watch *watch) {
+static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   struct alert_event event;
-  struct series *series = watch->series;
+  struct series *series = alert->series;
   int64_t wall_ms = wall_ms_of(engine);
   series_lock(series);
-  alert_event_take(watch, wall_ms, &event);
+  alert_event_take(alert, wall_ms, &event);
   series_unlock(series);
   bool is_reminder = event.change.cause == ALERT_CAUSE_REMINDER;
   if (event.change.from == event.change.to && !is_reminder) {
@@ -77,10 +77,11 @@ static void dispatch_watch(struct engine *engine, struct watch *watch) {
   event_dispatch(engine->dispatch, &event);
 }
 
-static void dispatch_all(struct engine *engine, struct watch *first) {
+static void dispatch_all(struct engine *engine, struct series_alert *first) {
   while (first != NULL) {
-    struct watch *next = first->next_changed; /* ours until it is dispatched */
-    dispatch_watch(engine, first);
+    struct series_alert *next =
+        first->next_queued; /* ours until it is dispatched */
+    dispatch_alert(engine, first);
     first = next;
   }
 }
@@ -92,22 +93,22 @@ static void refresh_responses(struct engine *engine) {
   for (size_t i = 0;
        responses->refresh_rule != NULL && i < engine->rules.named_len; i++) {
     const struct rule *rule = &engine->rules.items[i];
-    responses->refresh_rule(responses->context, i, rule_worst(rule),
+    responses->refresh_rule(responses->context, i, rule_worst_state(rule),
                             rule_worst_value(rule));
   }
 }
 
 static void log_rejections(struct engine *engine, int64_t now_ms) {
-  struct table_counts counts;
-  table_get_counts(engine->table, &counts);
-  bool is_new = counts.refused > engine->rejected;
-  engine->rejected = counts.refused;
+  struct series_table_counts counts;
+  series_table_get_counts(engine->table, &counts);
+  bool is_new = counts.rejected > engine->rejected;
+  engine->rejected = counts.rejected;
   if (is_new && complaint_fail(&engine->rejections, now_ms)) {
     log_write(&engine->deps.log, LOG_LEVEL_WARNING,
               "MaxSeries: %llu series are known, values of further series are "
               "ignored (%llu so far); raise MaxSeries",
               (unsigned long long)counts.series,
-              (unsigned long long)counts.refused);
+              (unsigned long long)counts.rejected);
   }
 }
 
@@ -132,8 +133,8 @@ static void log_idle_rules(struct engine *engine, int64_t now_ms) {
 
 bool engine_turn(struct engine *engine, int wait_ms) {
   bool is_stopping = false;
-  struct watch *changed =
-      changes_take_all(&engine->changes, wait_ms, &is_stopping);
+  struct series_alert *changed =
+      change_queue_take_all(&engine->queue, wait_ms, &is_stopping);
   if (atomic_load(&engine->has_listeners)) {
     event_dispatch_redeliver(engine->dispatch);
   }
@@ -141,7 +142,7 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   event_dispatch_mark(engine->dispatch);
   refresh_responses(engine);
   int64_t now_ms = now_ms_of(engine);
-  table_tick(engine->table, now_ms, wall_ms_of(engine));
+  series_table_tick(engine->table, now_ms, wall_ms_of(engine));
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
   event_dispatch_save_all(engine->dispatch, engine->table, is_stopping);
@@ -159,7 +160,7 @@ static void *run_engine(void *argument) {
 
 static int make_table(struct engine *engine, struct error *error) {
   const struct resource_alert_options *options = engine->deps.options;
-  const struct table_limits limits = {
+  const struct series_table_limits limits = {
       .series_max = (uint64_t)options->max_series,
       .missing_intervals = engine->deps.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
@@ -169,11 +170,12 @@ static int make_table(struct engine *engine, struct error *error) {
   if (code != 0) {
     return code;
   }
-  code = table_new(&engine->rules, &limits, &engine->changes, &engine->table);
+  code =
+      series_table_new(&engine->rules, &limits, &engine->queue, &engine->table);
   if (code != 0) {
     return error_set(error, code, "table: %s", strerror(-code));
   }
-  table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
+  series_table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
   return 0;
 }
 
@@ -188,7 +190,7 @@ static int make_dispatch(struct engine *engine, struct error *error) {
       .responses = deps->responses,
       .journal = deps->journal,
       .silences = deps->silences,
-      .changes = &engine->changes,
+      .queue = &engine->queue,
   };
   return event_dispatch_new(&dispatch_deps, engine->table, deps->find_type,
                             &engine->dispatch, error);
@@ -202,7 +204,7 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
   }
   engine->deps = *deps;
   engine->started_ms = now_ms_of(engine);
-  changes_init(&engine->changes);
+  change_queue_init(&engine->queue);
   int code = make_table(engine, error);
   if (code == 0) {
     code = make_dispatch(engine, error);
@@ -228,7 +230,7 @@ bool engine_stop(struct engine *engine) {
   if (engine == NULL) {
     return true;
   }
-  changes_stop(&engine->changes);
+  change_queue_stop(&engine->queue);
   if (engine->is_started) {
     (void)pthread_join(engine->thread, NULL);
   } else if (engine->dispatch != NULL) {
@@ -237,9 +239,9 @@ bool engine_stop(struct engine *engine) {
   if (!event_dispatch_stop(engine->dispatch)) {
     return false; /* the notifications that wait point to our rules */
   }
-  table_free(engine->table);
+  series_table_free(engine->table);
   rules_fini(&engine->rules);
-  changes_fini(&engine->changes);
+  change_queue_fini(&engine->queue);
   free(engine);
   return true;
 }
@@ -247,12 +249,12 @@ bool engine_stop(struct engine *engine) {
 /* ---- what comes in ---- */
 
 void engine_take_reading(struct engine *engine, const struct reading *reading) {
-  table_take(engine->table, reading);
+  series_table_update(engine->table, reading);
 }
 
 void engine_take_notification(struct engine *engine,
                               const struct notification *notification) {
-  table_hear(engine->table, notification, wall_ms_of(engine));
+  series_table_notify(engine->table, notification, wall_ms_of(engine));
 }
 
 /* ---- the engine's own metrics ---- */
@@ -263,7 +265,7 @@ static void put_rule_states(const struct engine *engine,
   for (size_t i = 0; i < engine->rules.named_len; i++) {
     const struct rule *rule = &engine->rules.items[i];
     sample_put_gauge(sink, rule->name, "alert_state", "",
-                     alert_state_gauge(rule_worst(rule)));
+                     alert_state_gauge(rule_worst_state(rule)));
   }
 }
 
@@ -273,22 +275,24 @@ struct state_of_rule {
   char instance[READING_NAME_BYTES];
 };
 
-/* Copies up to WATCHES_MAX states. Under the series' lock. Returns how many. */
+/* Copies up to ALERTS_MAX states. Under the series' lock. Returns how many. */
 static size_t copy_states(const struct series *series, const char *host,
                           struct state_of_rule *states) {
-  const struct series_body *body = series->body;
+  struct reading_names names;
   size_t len = 0;
-  if (strcmp(body->names.plugin, "resource_alert") == 0) {
+  series_copy_names(series, &names);
+  if (strcmp(names.plugin, "resource_alert") == 0) {
     return 0; /* each would make another one */
   }
-  for (size_t i = 0; i < body->watches_len && len < WATCHES_MAX; i++) {
-    const struct watch *watch = &body->watches[i];
-    if (watch->rule->is_stock) {
+  for (size_t i = 0; i < series->alerts_len && len < ALERTS_MAX; i++) {
+    const struct series_alert *alert = &series->alerts[i];
+    if (alert->rule->is_stock) {
       continue; /* its name is no name of a value */
     }
-    states[len].rule = watch->rule->name;
-    states[len].state = alert_state_gauge((enum alert_state)watch->alert.state);
-    alert_event_format_instance(body, watch->source, host, states[len].instance,
+    states[len].rule = alert->rule->name;
+    states[len].state = alert_state_gauge((enum alert_state)alert->alert.state);
+    alert_event_format_instance(series, alert->source, host,
+                                states[len].instance,
                                 sizeof(states[len].instance));
     len++;
   }
@@ -298,10 +302,10 @@ static size_t copy_states(const struct series *series, const char *host,
 /* RULE/alert_state-SERIES. No lock is held while a sample is put. */
 static void put_series_states(const struct engine *engine,
                               const struct sample_sink *sink) {
-  struct state_of_rule states[WATCHES_MAX];
+  struct state_of_rule states[ALERTS_MAX];
   struct series *series;
-  for (size_t cursor = 0;
-       (series = table_lock_next(engine->table, &cursor)) != NULL;) {
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(engine->table, &cursor)) != NULL) {
     size_t len = copy_states(series, engine->deps.host, states);
     series_unlock(series);
     for (size_t i = 0; i < len; i++) {
@@ -312,21 +316,21 @@ static void put_series_states(const struct engine *engine,
 }
 
 static void put_counts(struct engine *engine, const struct sample_sink *sink) {
-  struct table_counts counts;
-  struct table_work work;
-  table_get_counts(engine->table, &counts);
-  table_get_work(engine->table, &work);
+  struct series_table_counts counts;
+  struct series_table_work work;
+  series_table_get_counts(engine->table, &counts);
+  series_table_get_work(engine->table, &work);
   sample_put_gauge(sink, "", "gauge", "series", (double)counts.series);
   sample_put_gauge(sink, "", "gauge", "watched", (double)counts.watched);
-  sample_put_derive(sink, "", "derive", "rejected", (int64_t)counts.refused);
+  sample_put_derive(sink, "", "derive", "rejected", (int64_t)counts.rejected);
   sample_put_derive(sink, "", "derive", "transitions",
                     (int64_t)atomic_load(&engine->transitions));
   sample_put_derive(sink, "", "derive", "dropped_notifications",
                     (int64_t)event_dispatch_dropped(engine->dispatch));
-  sample_put_derive(sink, "", "derive", "evaluations", (int64_t)work.taken);
-  if (work.timing_ns > 0) {
+  sample_put_derive(sink, "", "derive", "evaluations", (int64_t)work.evaluated);
+  if (work.duration_ns > 0) {
     sample_put_gauge(sink, "", "duration", "evaluation",
-                     (double)work.timing_ns / 1e9);
+                     (double)work.duration_ns / 1e9);
   }
 }
 
@@ -341,7 +345,7 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink) {
 
 /* ---- for the status ---- */
 
-struct table *engine_table(struct engine *engine) {
+struct series_table *engine_table(struct engine *engine) {
   return engine->table;
 }
 
@@ -350,8 +354,8 @@ const struct rules *engine_rules(const struct engine *engine) {
 }
 
 json_t *engine_counts_to_json(struct engine *engine) {
-  struct table_counts counts;
-  table_get_counts(engine->table, &counts);
+  struct series_table_counts counts;
+  series_table_get_counts(engine->table, &counts);
   struct journal_counts journal = {0};
   if (engine->deps.journal != NULL) {
     journal_get_counts(engine->deps.journal, &journal);
@@ -359,7 +363,7 @@ json_t *engine_counts_to_json(struct engine *engine) {
   return json_pack(
       "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.series,
       "watched", (json_int_t)counts.watched, "values_rejected",
-      (json_int_t)counts.refused, "transitions",
+      (json_int_t)counts.rejected, "transitions",
       (json_int_t)atomic_load(&engine->transitions), "notifications_waiting",
       (json_int_t)event_dispatch_waiting(engine->dispatch),
       "notifications_dropped",

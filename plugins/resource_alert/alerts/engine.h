@@ -16,7 +16,7 @@
 
 struct engine;
 struct journal;
-struct table;
+struct series_table;
 
 /* Milliseconds; any thread. */
 struct engine_clock {
@@ -75,8 +75,8 @@ void engine_take_notification(struct engine *engine,
  * derive-evaluations, duration-evaluation. Any thread but one at a time. */
 void engine_publish(struct engine *engine, const struct sample_sink *sink);
 
-/* For the status: table_lock_next(), table_get_counts(). */
-struct table *engine_table(struct engine *engine);
+/* For the status: series_table_lock_next(), series_table_get_counts(). */
+struct series_table *engine_table(struct engine *engine);
 const struct rules *engine_rules(const struct engine *engine);
 
 /* The counters for the status. Any thread. Yours; NULL without memory. */

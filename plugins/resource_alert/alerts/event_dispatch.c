@@ -129,7 +129,7 @@ void event_dispatch_mark(struct event_dispatch *dispatch) {
 /* ---- saving ---- */
 
 void event_dispatch_save_all(struct event_dispatch *dispatch,
-                             struct table *table, bool is_last) {
+                             struct series_table *table, bool is_last) {
   struct alert_state_file *file = dispatch->state_file;
   int64_t now_ms = dispatch->deps.monotonic_ms();
   if (file != NULL &&
@@ -153,7 +153,8 @@ static void keep_undelivered(void *context, const struct alert_event *event) {
   dispatch->undelivered[dispatch->undelivered_len++] = *event;
 }
 
-static int restore_states(struct event_dispatch *dispatch, struct table *table,
+static int restore_states(struct event_dispatch *dispatch,
+                          struct series_table *table,
                           alert_find_type *find_type) {
   int code = alert_state_file_new(dispatch->deps.state_dir, &dispatch->deps.log,
                                   &dispatch->state_file);
@@ -183,7 +184,7 @@ static void free_dispatch(struct event_dispatch *dispatch) {
 }
 
 int event_dispatch_new(const struct event_dispatch_deps *deps,
-                       struct table *table, alert_find_type *find_type,
+                       struct series_table *table, alert_find_type *find_type,
                        struct event_dispatch **ret, struct error *error) {
   struct event_dispatch *dispatch = calloc(1, sizeof(*dispatch));
   if (dispatch == NULL) {
@@ -193,7 +194,7 @@ int event_dispatch_new(const struct event_dispatch_deps *deps,
   int code =
       deps->state_dir == NULL ? 0 : restore_states(dispatch, table, find_type);
   code = code != 0 ? error_set(error, code, "out of memory")
-                   : notifier_new(&deps->notifications, deps->changes,
+                   : notifier_new(&deps->notifications, deps->queue,
                                   &dispatch->notifier, error);
   if (code != 0) {
     free_dispatch(dispatch);

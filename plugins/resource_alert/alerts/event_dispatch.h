@@ -11,7 +11,7 @@
 #include "core/notification.h"
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/alert_state_file.h"
-#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/silence.h"
 
 struct event_dispatch;
@@ -25,14 +25,14 @@ struct event_dispatch_deps {
   struct log_sink log;
   struct notification_sink notifications; /* called from a thread of its own */
   struct alert_event_sink responses;
-  struct journal *journal;   /* NULL: none */
-  struct silences *silences; /* NULL: none */
-  struct changes *changes;   /* woken after each notification */
+  struct journal *journal;    /* NULL: none */
+  struct silences *silences;  /* NULL: none */
+  struct change_queue *queue; /* woken after each notification */
 };
 
 /* Restores the saved states into TABLE. Returns 0 or negative errno. */
 int event_dispatch_new(const struct event_dispatch_deps *deps,
-                       struct table *table, alert_find_type *find_type,
+                       struct series_table *table, alert_find_type *find_type,
                        struct event_dispatch **ret, struct error *error);
 
 /* Delivers one event: saves it, journals it, hands it to the responses, logs
@@ -48,7 +48,7 @@ void event_dispatch_mark(struct event_dispatch *dispatch);
 /* Rewrites the state file from TABLE: if it should be, or if this is the last
  * time. */
 void event_dispatch_save_all(struct event_dispatch *dispatch,
-                             struct table *table, bool is_last);
+                             struct series_table *table, bool is_last);
 
 /* For the status; any thread. */
 size_t event_dispatch_waiting(struct event_dispatch *dispatch);

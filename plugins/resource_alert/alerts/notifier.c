@@ -14,7 +14,7 @@
 
 struct notifier {
   struct notification_sink sink;
-  struct changes *changes;
+  struct change_queue *queue;
   pthread_t thread;
   bool is_started;
 
@@ -90,7 +90,7 @@ static void *dispatch_queued(void *argument) {
     free(next);
     (void)pthread_mutex_lock(&notifier->lock);
     notifier->at_work = 0;
-    changes_wake(notifier->changes);
+    change_queue_wake(notifier->queue);
   }
   notifier->is_done = true;
   (void)pthread_cond_signal(&notifier->is_idle);
@@ -98,14 +98,15 @@ static void *dispatch_queued(void *argument) {
   return NULL;
 }
 
-int notifier_new(const struct notification_sink *sink, struct changes *changes,
-                 struct notifier **ret_notifier, struct error *error) {
+int notifier_new(const struct notification_sink *sink,
+                 struct change_queue *queue, struct notifier **ret_notifier,
+                 struct error *error) {
   struct notifier *notifier = calloc(1, sizeof(*notifier));
   if (notifier == NULL) {
     return error_set(error, -ENOMEM, "notifications: out of memory");
   }
   notifier->sink = *sink;
-  notifier->changes = changes;
+  notifier->queue = queue;
   pthread_condattr_t monotonic;
   (void)pthread_condattr_init(&monotonic);
   (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

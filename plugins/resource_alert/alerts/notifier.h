@@ -11,17 +11,18 @@
 #include "core/error.h"
 #include "core/notification.h"
 #include "resource_alert/alerts/alert_event.h"
-#include "resource_alert/alerts/changes.h"
+#include "resource_alert/alerts/change_queue.h"
 
 /* Notifications that wait for a slow plugin; what comes on top is dropped. */
 #define NOTIFIER_WAITING_MAX 1024
 
 struct notifier;
 
-/* Starts the thread. sink: copied; changes: woken after each, borrowed. Returns
+/* Starts the thread. sink: copied; queue: woken after each, borrowed. Returns
  * 0 or negative errno. */
-int notifier_new(const struct notification_sink *sink, struct changes *changes,
-                 struct notifier **ret_notifier, struct error *error);
+int notifier_new(const struct notification_sink *sink,
+                 struct change_queue *queue, struct notifier **ret_notifier,
+                 struct error *error);
 
 /* Dispatches what waits, for at most 2 s, and lets the thread end. Returns
  * false if a notification plugin hangs: then the thread is left behind, the

@@ -1,212 +1,595 @@
 /* SPDX-License-Identifier: MIT */
-/* series: one value list's identity and its last value; its life, and what time
- * alone does to its alerts. */
+/* series: one value list's identity, its last values, and an alert for each
+ * rule that watches one of its data sources. */
 #include "resource_alert/alerts/series.h"
 
+#include <errno.h>
 #include <math.h>
-#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "resource_alert/alerts/series_parts.h"
+#include "resource_alert/alerts/change_queue.h"
+#include "resource_alert/alerts/rate.h"
 
-#define SPINS 64 /* about a microsecond, several times what is held */
+#define NS_PER_MS INT64_C(1000000)
+#define INTERVAL_MAX_MS INT64_C(86400000) /* a day */
+#define TOLERANCE_PART 8 /* of an interval: how much readings may jitter */
+#define TOLERANCE_MAX_MS 1000
+#define SOURCES_MAX UINT8_MAX /* of a type that rules can watch */
 
-/* ---- calm ---- */
+/* ---- key and names ---- */
 
-/* False if a value within *MIN and *MAX could change the alert; else they are
- * narrowed to what cannot. */
-static bool narrow(const struct watch *watch, const struct reading_source *type,
-                   double *min, double *max) {
-  const struct rule *rule = watch->rule;
-  const struct alert_limits *limits = &rule->limits;
-  *min = fmax(fmax(*min, type->min),
-              fmax(limits->warning_min, limits->failure_min));
-  *max = fmin(fmin(*max, type->max),
-              fmin(limits->warning_max, limits->failure_max));
-  return alert_is_calm(&watch->alert) && !limits->is_inverted &&
-         !rule->is_percentage && !rule->is_persistent &&
-         !rule->is_okay_persistent;
-}
-
-static float not_below(double limit) {
-  float rounded = (float)limit;
-  return (double)rounded < limit ? nextafterf(rounded, HUGE_VALF) : rounded;
-}
-
-static float not_above(double limit) {
-  float rounded = (float)limit;
-  return (double)rounded > limit ? nextafterf(rounded, -HUGE_VALF) : rounded;
-}
-
-void series_find_calm(struct series *series) {
-  const struct series_body *body = series_load(series->body);
-  bool is_calm = body->type->is_all_gauges && body->kept_len == 0;
-  double min = -HUGE_VAL;
-  double max = HUGE_VAL;
-  for (size_t i = 0; i < body->watches_len && is_calm; i++) {
-    const struct watch *watch = &body->watches[i];
-    is_calm = watch->source == body->watches[0].source &&
-              narrow(watch, &body->type->sources[watch->source], &min, &max);
+size_t series_make_key(const struct reading_names *names, const char *rule_name,
+                       char *key) {
+  char *end = stpcpy(key, names->host);
+  end = stpcpy(end + 1, names->plugin);
+  end = stpcpy(end + 1, names->plugin_instance);
+  end = stpcpy(end + 1, names->type);
+  end = stpcpy(end + 1, names->type_instance);
+  if (rule_name != NULL) {
+    end = stpcpy(end + 1, rule_name);
   }
-  series_store(series->calm_min, is_calm ? not_below(min) : HUGE_VALF);
-  series_store(series->calm_max, is_calm ? not_above(max) : -HUGE_VALF);
+  return (size_t)(end + 1 - key);
 }
 
-static bool is_calm(const struct series *series) {
-  return series_load(series->calm_min) <= series_load(series->calm_max);
+/* Copies one of the names that are packed in a key. Returns the next one. */
+static const char *unpack_name(const char *from, char *to) {
+  size_t bytes = strlen(from) + 1;
+  memcpy(to, from, bytes);
+  return from + bytes;
 }
 
-/* What was left meanwhile is judged as it must be: the last one stands for all
- * of them. One that came while the calm ended comes too late. */
-static void settle(struct series *series, struct series_body *body) {
-  int64_t time_ns = series_load(series->time_ns);
-  if (time_ns <= body->time_ns || !is_calm(series)) {
-    return;
+void series_copy_names(const struct series *series,
+                       struct reading_names *ret_names) {
+  const char *next = series->key;
+  *ret_names = (struct reading_names){.host = ""};
+  next = unpack_name(next, ret_names->host);
+  next = unpack_name(next, ret_names->plugin);
+  next = unpack_name(next, ret_names->plugin_instance);
+  next = unpack_name(next, ret_names->type);
+  (void)unpack_name(next, ret_names->type_instance);
+}
+
+const char *series_source_name(const struct series *series, size_t source) {
+  return series->type->sources[source].name;
+}
+
+void series_format_name(const struct series *series, size_t source, char *text,
+                        size_t bytes) {
+  struct reading_names names;
+  series_copy_names(series, &names);
+  bool has_many = series->type->sources_len > 1;
+  (void)snprintf(text, bytes, "%s/%s%s%s/%s%s%s%s%s", names.host, names.plugin,
+                 names.plugin_instance[0] == '\0' ? "" : "-",
+                 names.plugin_instance, names.type,
+                 names.type_instance[0] == '\0' ? "" : "-", names.type_instance,
+                 has_many ? ":" : "",
+                 has_many ? series_source_name(series, source) : "");
+}
+
+/* ---- what all series share ---- */
+
+void series_context_init(struct series_context *context,
+                         const struct rules *rules,
+                         struct change_queue *queue) {
+  *context = (struct series_context){.rules = rules, .queue = queue};
+  condition_inputs_init(&context->inputs);
+  (void)pthread_mutex_init(&context->types_lock, NULL);
+}
+
+void series_context_fini(struct series_context *context) {
+  while (context->types != NULL) {
+    struct series_type *next = context->types->next;
+    free(context->types);
+    context->types = next;
   }
-  body->clock_ms += (time_ns - body->time_ns) / 1000000;
-  body->time_ns = time_ns;
-  for (size_t i = 0; i < body->watches_len; i++) {
-    struct alert *alert = &body->watches[i].alert;
-    alert->value = series_load(series->value);
-    alert->last_ms = body->clock_ms;
-  }
+  condition_inputs_fini(&context->inputs);
+  (void)pthread_mutex_destroy(&context->types_lock);
 }
 
-/* ---- the lock ---- */
+static struct series_type *make_type(const struct reading *reading) {
+  struct series_type *type =
+      calloc(1, sizeof(*type) + reading->values_len * sizeof(type->sources[0]));
+  if (type == NULL) {
+    return NULL;
+  }
+  memcpy(type->name, reading->names->type, sizeof(type->name));
+  type->describe = reading->type.describe;
+  type->has_only_gauges = true;
+  type->sources_len = reading->values_len;
+  for (size_t i = 0; i < type->sources_len; i++) {
+    reading->type.describe(reading->type.handle, i, &type->sources[i]);
+    type->has_only_gauges =
+        type->has_only_gauges && type->sources[i].kind == READING_GAUGE;
+  }
+  return type;
+}
 
-/* Two threads meet here only over one and the same series. */
-void series_lock(struct series *series) {
-  for (unsigned spins = 1;
-       atomic_flag_test_and_set_explicit(&series->lock, memory_order_acquire);
-       spins++) {
-    if (spins % SPINS == 0) {
-      (void)sched_yield();
+/* The type of READING, made for its first series. NULL when memory is short. */
+static const struct series_type *find_type(struct series_context *context,
+                                           const struct reading *reading) {
+  (void)pthread_mutex_lock(&context->types_lock);
+  struct series_type *type = context->types;
+  while (type != NULL && (type->sources_len != reading->values_len ||
+                          type->describe != reading->type.describe ||
+                          strcmp(type->name, reading->names->type) != 0)) {
+    type = type->next;
+  }
+  if (type == NULL) {
+    type = make_type(reading);
+    if (type != NULL) {
+      type->next = context->types;
+      context->types = type;
     }
   }
-  struct series_body *body = series_load(series->body);
-  if (body != NULL) {
-    settle(series, body);
+  (void)pthread_mutex_unlock(&context->types_lock);
+  return type;
+}
+
+/* ---- a new series ---- */
+
+/* The rules that watch a new series, and what they are matched with. */
+struct series_match {
+  const struct series_source *source;
+  const struct series_type *type;
+  struct metric_selector_subject subject;
+  struct rule **rules;
+  size_t rules_len;
+};
+
+/* Finds the rules of a series. Returns 0 with match->rules yours, or -ENOMEM.
+ */
+static int match_rules(const struct series_context *context,
+                       struct series_match *match) {
+  const struct rules *rules = context->rules;
+  const struct reading_names *names = match->source->reading->names;
+  metric_selector_subject_init(&match->subject, names);
+  match->rules = calloc(rules->len + 1, sizeof(match->rules[0]));
+  if (match->rules == NULL) {
+    return -ENOMEM;
   }
+  if (match->source->notification_rule != NULL) {
+    match->rules[0] = match->source->notification_rule;
+    match->rules_len = 1;
+  } else {
+    match->rules_len = rules_match(rules, &match->subject, names, match->rules);
+  }
+  return 0;
+}
+
+/* Fills the alerts of a new series (NULL: only counts them). Returns how many.
+ */
+static size_t add_alerts(const struct series_match *match,
+                         struct series *series) {
+  size_t len = 0;
+  for (size_t i = 0; i < match->rules_len; i++) {
+    struct rule *rule = match->rules[i];
+    for (size_t source = 0; source < match->type->sources_len; source++) {
+      if (!rule_watches_source(rule, &match->subject,
+                               match->type->sources[source].name)) {
+        continue;
+      }
+      if (series != NULL) {
+        series->alerts[len].rule = rule;
+        series->alerts[len].source = (uint8_t)source;
+        series->alerts[len].series = series;
+        atomic_fetch_add(&rule->counts[ALERT_UNKNOWN], 1);
+      }
+      len++;
+    }
+  }
+  return len;
+}
+
+/* The input for a data source of the series with these names; source: NULL for
+ * the first one. */
+static struct condition_input *get_input(struct series_context *context,
+                                         const struct reading_names *names,
+                                         const char *source) {
+  char key[SERIES_KEY_BYTES];
+  size_t key_bytes = series_make_key(names, source, key);
+  return condition_inputs_get(&context->inputs, key, key_bytes);
+}
+
+/* Connects the alerts whose rule has an OnlyIf to the value it compares. */
+static int connect_conditions(struct series_context *context,
+                              const struct reading_names *names,
+                              struct series *series) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    const struct condition *condition = &series->alerts[i].rule->only_if;
+    if (condition->text == NULL) {
+      continue;
+    }
+    struct reading_names compared;
+    condition_find_names(condition, names, &compared);
+    series->alerts[i].input = get_input(context, &compared, condition->source);
+    if (series->alerts[i].input == NULL) {
+      return -ENOMEM;
+    }
+  }
+  return 0;
+}
+
+/* The data source that CONDITION compares; -1: the type has no such one. */
+static int find_compared_source(const struct condition *condition,
+                                const struct series_type *type) {
+  for (size_t i = 0; i < type->sources_len; i++) {
+    if (condition->source == NULL ||
+        strcmp(type->sources[i].name, condition->source) == 0) {
+      return (int)i;
+    }
+  }
+  return -1;
+}
+
+static int add_output(struct series_context *context,
+                      const struct reading_names *names,
+                      const struct condition *condition,
+                      struct series *series) {
+  int source = find_compared_source(condition, series->type);
+  if (source < 0) {
+    return 0;
+  }
+  struct series_output *outputs =
+      realloc(series->outputs, (series->outputs_len + 1U) * sizeof(*outputs));
+  if (outputs == NULL) {
+    return -ENOMEM;
+  }
+  series->outputs = outputs;
+  struct condition_input *input = get_input(context, names, condition->source);
+  if (input == NULL) {
+    return -ENOMEM;
+  }
+  outputs[series->outputs_len++] =
+      (struct series_output){.input = input, .source = (size_t)source};
+  return 0;
+}
+
+/* Connects the series to the rules whose OnlyIf may compare its values. */
+static int connect_outputs(struct series_context *context,
+                           const struct reading_names *names,
+                           struct series *series) {
+  const struct rules *rules = context->rules;
+  int code = 0;
+  for (size_t i = 0; i < rules->thresholds_len && code == 0; i++) {
+    const struct condition *condition = &rules->items[i].only_if;
+    if (condition->text != NULL && series->outputs_len < UINT16_MAX &&
+        condition_may_compare(condition, names)) {
+      code = add_output(context, names, condition, series);
+    }
+  }
+  return code;
+}
+
+/* One block for all of a series: the alerts, the earlier values, the key. */
+static struct series *allocate_series(const struct series_source *source,
+                                      const struct series_type *type,
+                                      size_t alerts_len) {
+  bool has_previous = type != NULL && !type->has_only_gauges;
+  size_t previous_len = has_previous ? type->sources_len : 0;
+  struct series *series = calloc(
+      1, sizeof(*series) + alerts_len * sizeof(series->alerts[0]) +
+             previous_len * sizeof(series->previous[0]) + source->key_bytes);
+  if (series == NULL) {
+    return NULL;
+  }
+  series->type = type;
+  series->alerts_len = (uint16_t)alerts_len;
+  series->previous =
+      has_previous ? (uint64_t *)&series->alerts[alerts_len] : NULL;
+  series->key = (char *)&series->alerts[alerts_len] +
+                previous_len * sizeof(series->previous[0]);
+  memcpy(series->key, source->key, source->key_bytes);
+  return series;
+}
+
+/* True if some rule needs the values of the series. */
+static bool is_needed(const struct series_context *context,
+                      const struct series_match *match, size_t alerts_len) {
+  return alerts_len > 0 ||
+         rules_may_compare(context->rules, match->source->reading->names);
+}
+
+/* The series with its alerts and connections; without them if no rule needs
+ * its values. */
+static int bind_series(struct series_context *context,
+                       struct series_match *match, struct series **ret_series) {
+  const struct reading *reading = match->source->reading;
+  bool is_possible = reading->values_len <= SOURCES_MAX &&
+                     is_needed(context, match, match->rules_len);
+  match->type = is_possible ? find_type(context, reading) : NULL;
+  if (is_possible && match->type == NULL) {
+    return -ENOMEM;
+  }
+  size_t len = is_possible ? add_alerts(match, NULL) : 0;
+  if (len > UINT16_MAX) {
+    return -ENOMEM;
+  }
+  bool is_wanted = is_possible && is_needed(context, match, len);
+  struct series *series =
+      allocate_series(match->source, is_wanted ? match->type : NULL, len);
+  if (series == NULL) {
+    return -ENOMEM;
+  }
+  int code = 0;
+  if (is_wanted) {
+    (void)add_alerts(match, series);
+    code = connect_conditions(context, reading->names, series);
+  }
+  if (code == 0 && is_wanted && match->source->notification_rule == NULL) {
+    code = connect_outputs(context, reading->names, series);
+  }
+  if (code != 0) {
+    series_free(context, series);
+    return code;
+  }
+  *ret_series = series;
+  return 0;
+}
+
+/* The interval that a sender promises, within 1 ms and a day. */
+static uint32_t whole_interval_ms(int64_t interval_ns) {
+  int64_t interval_ms = interval_ns / NS_PER_MS;
+  interval_ms = interval_ms < 1 ? 1 : interval_ms;
+  return (uint32_t)(interval_ms < INTERVAL_MAX_MS ? interval_ms
+                                                  : INTERVAL_MAX_MS);
+}
+
+int series_new(struct series_context *context,
+               const struct series_source *source, pthread_mutex_t *lock,
+               int64_t now_ms, struct series **ret_series) {
+  struct series_match match = {.source = source};
+  struct series *series = NULL;
+  int code = match_rules(context, &match);
+  if (code == 0) {
+    code = bind_series(context, &match, &series);
+  }
+  free(match.rules);
+  if (code != 0) {
+    return code;
+  }
+  series->lock = lock;
+  series->seen_ms = now_ms;
+  series->interval_ms = whole_interval_ms(source->reading->interval_ns);
+  *ret_series = series;
+  return 0;
+}
+
+void series_free(struct series_context *context, struct series *series) {
+  if (series == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
+    rule_forget_alert(alert->rule, &alert->alert);
+    condition_inputs_put(&context->inputs, alert->input);
+  }
+  for (size_t i = 0; i < series->outputs_len; i++) {
+    condition_inputs_put(&context->inputs, series->outputs[i].input);
+  }
+  free(series->outputs);
+  free(series);
+}
+
+void series_lock(struct series *series) {
+  (void)pthread_mutex_lock(series->lock);
 }
 
 void series_unlock(struct series *series) {
-  atomic_flag_clear_explicit(&series->lock, memory_order_release);
+  (void)pthread_mutex_unlock(series->lock);
 }
 
-/* ---- life ---- */
+/* ---- changes ---- */
 
-void series_bind(struct series *series, struct fingerprint id,
-                 struct series_body *body, int64_t interval_ns,
-                 int64_t now_ms) {
-  series_store(series->body, body);
-  series_store(series->time_ns, 0);
-  series_store(series->seen_ms, now_ms);
-  series_store(series->interval_ms, series_interval_ms(interval_ns));
-  series_store(series->taken, 0);
-  series_store(series->has_reminder, false);
-  series_store(series->source, 0);
-  series_store(series->calm_min, -HUGE_VALF); /* nobody is upset by anything */
-  series_store(series->calm_max, HUGE_VALF);
-  if (body != NULL) {
-    for (size_t i = 0; i < body->watches_len; i++) {
-      body->watches[i].series = series;
-    }
-    series_store(series->source,
-                 body->watches_len == 0 ? 0 : body->watches[0].source);
-    series_find_calm(series);
+static bool awaits_reminder(const struct series_alert *alert) {
+  return alert->rule->limits.repeat_s > 0 &&
+         alert->alert.state >= ALERT_WARNING;
+}
+
+static void queue_change(struct series_context *context,
+                         struct series_alert *alert,
+                         const struct alert_change *change, int64_t now_ms) {
+  if (change->from != change->to) {
+    atomic_fetch_sub(&alert->rule->counts[change->from], 1);
+    atomic_fetch_add(&alert->rule->counts[change->to], 1);
   }
-  series_store(series->id_low, id.low);
-  atomic_store_explicit(&series->id_high, fingerprint_high(id),
-                        memory_order_release);
+  enum alert_state from = alert->is_queued ? alert->change.from : change->from;
+  alert->change = *change;
+  alert->change.from = from;
+  alert->notified_ms = now_ms;
+  change_queue_add(context->queue, alert);
 }
 
-struct series_body *series_unbind(struct series *series) {
-  struct series_body *body = series_load(series->body);
-  series_store(series->id_high, 0);
-  series_store(series->body, NULL);
-  series_store(series->has_reminder, false);
-  series_store(series->seen_ms, INT64_MAX); /* wants no tick */
-  return body;
+/* Queues the state once more, with the limit that was broken. */
+static void queue_reminder(struct series_context *context,
+                           struct series_alert *alert, int64_t now_ms) {
+  int64_t passed_ms = now_ms - alert->notified_ms;
+  struct alert_change reminder = alert->change;
+  reminder.from = (enum alert_state)alert->alert.state;
+  reminder.to = reminder.from;
+  reminder.cause = ALERT_CAUSE_REMINDER;
+  reminder.value = alert->alert.value;
+  reminder.held_s += (uint32_t)((passed_ms + 500) / 1000);
+  reminder.should_notify = true;
+  queue_change(context, alert, &reminder, now_ms);
+}
+
+/* ---- when: stamps that cannot be trusted ---- */
+
+/* How far the series' clock advances with READING, 0 for its first; negative
+ * if it is stale.
+ *
+ * A stamp is trusted as far as our own clock confirms it. A stamp from before
+ * the last one is stale, unless most of an interval has passed here since then:
+ * then the sender's clock was set back. A stamp from far ahead, while hardly
+ * any time has passed here: the clock was set forward, or the machine slept.
+ * Either way the reading counts as one interval after the last one. */
+static int64_t find_elapsed_ns(const struct series *series,
+                               const struct reading *reading, int64_t now_ms) {
+  int64_t interval_ns = whole_interval_ms(reading->interval_ns) * NS_PER_MS;
+  int64_t elapsed_ns = reading->time_ns - series->time_ns;
+  if (series->time_ns == 0) {
+    return 0;
+  }
+  if (elapsed_ns > 0 && elapsed_ns <= 2 * interval_ns) {
+    return elapsed_ns;
+  }
+  int64_t passed_ns = (now_ms - series->seen_ms) * NS_PER_MS;
+  if (elapsed_ns <= 0) {
+    return passed_ns < interval_ns / 4 * 3 ? -1 : interval_ns;
+  }
+  return passed_ns < elapsed_ns / 2 ? interval_ns : elapsed_ns;
+}
+
+static struct alert_time time_of_reading(const struct series *series,
+                                         const struct reading *reading) {
+  int64_t interval_ms = series->interval_ms;
+  int64_t tolerance_ms = interval_ms / TOLERANCE_PART;
+  return (struct alert_time){
+      .series_ms = series->clock_ms,
+      .tolerance_ms =
+          tolerance_ms < TOLERANCE_MAX_MS ? tolerance_ms : TOLERANCE_MAX_MS,
+      .gap_ms = 5 * interval_ms / 2,
+      .wall_ms = reading->time_ns / NS_PER_MS,
+  };
+}
+
+/* ---- what: values, and what the rules make of them ---- */
+
+/* Each source's level or rate. */
+static void read_values(struct series *series, const struct reading *reading,
+                        int64_t elapsed_ns, double *values) {
+  for (size_t i = 0; i < series->type->sources_len; i++) {
+    uint64_t raw;
+    memcpy(&raw, (const char *)reading->values + i * sizeof(raw), sizeof(raw));
+    uint64_t previous = series->previous == NULL ? 0 : series->previous[i];
+    values[i] = rate_of(&series->type->sources[i], raw, previous, elapsed_ns);
+    if (series->previous != NULL) {
+      series->previous[i] = raw;
+    }
+  }
+}
+
+/* VALUE as a percentage of the sum over all sources. */
+static double percentage_of(double value, const double *values, size_t len) {
+  double sum = 0;
+  for (size_t i = 0; i < len; i++) {
+    sum += isnan(values[i]) ? 0 : values[i];
+  }
+  return sum > 0 || sum < 0 ? 100 * value / sum : (double)NAN;
+}
+
+/* For stock rules that ask for a notification with each reading. */
+static bool wants_each_reading(const struct series_alert *alert) {
+  return alert->alert.state == ALERT_OKAY
+             ? alert->rule->is_okay_persistent
+             : alert->rule->is_persistent &&
+                   alert->alert.state >= ALERT_WARNING;
+}
+
+static void evaluate_alert(struct series_context *context,
+                           struct series_alert *alert, double value,
+                           const struct alert_time *time, int64_t now_ms) {
+  struct rule *rule = alert->rule;
+  bool is_disabled =
+      alert->input != NULL &&
+      !condition_holds(&rule->only_if,
+                       condition_input_value(alert->input, now_ms));
+  struct alert_change change;
+  if (alert_evaluate(&alert->alert, &rule->limits, value, is_disabled, time,
+                     &change)) {
+    queue_change(context, alert, &change, now_ms);
+  } else if (wants_each_reading(alert)) {
+    queue_reminder(context, alert, now_ms);
+  }
+  rule_note_alert(rule, &alert->alert);
+}
+
+void series_update(struct series_context *context, struct series *series,
+                   const struct reading *reading, int64_t now_ms) {
+  if (series->type == NULL) { /* no rule watches it */
+    series->seen_ms = now_ms;
+    return;
+  }
+  int64_t elapsed_ns = find_elapsed_ns(series, reading, now_ms);
+  if (elapsed_ns < 0) {
+    return;
+  }
+  series->interval_ms = whole_interval_ms(reading->interval_ns);
+  series->time_ns = reading->time_ns;
+  series->clock_ms += elapsed_ns / NS_PER_MS;
+  double values[SOURCES_MAX];
+  read_values(series, reading, elapsed_ns, values);
+  for (size_t i = 0; i < series->outputs_len; i++) {
+    const struct series_output *output = &series->outputs[i];
+    condition_input_set(output->input, values[output->source], now_ms,
+                        series->interval_ms);
+  }
+  const struct alert_time time = time_of_reading(series, reading);
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    double value = values[alert->source];
+    if (alert->rule->limits.is_percentage) {
+      value = percentage_of(value, values, series->type->sources_len);
+    }
+    if (!isnan(value)) { /* NaN is no reading: a series of it is missing */
+      series->seen_ms = now_ms;
+      evaluate_alert(context, alert, value, &time, now_ms);
+    }
+  }
+}
+
+/* ---- time passes ---- */
+
+void series_tick(struct series_context *context, struct series *series,
+                 int64_t now_ms, int64_t wall_ms, double missing_intervals) {
+  int64_t silent_ms = now_ms - series->seen_ms;
+  bool is_missing =
+      (double)silent_ms >= missing_intervals * (double)series->interval_ms;
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    const struct rule_limits *limits = &alert->rule->limits;
+    struct alert_change change;
+    if (is_missing && alert_mark_missing(&alert->alert, limits, wall_ms,
+                                         silent_ms, &change)) {
+      queue_change(context, alert, &change, now_ms);
+      rule_note_alert(alert->rule, &alert->alert);
+    } else if (awaits_reminder(alert) &&
+               (double)(now_ms - alert->notified_ms) >=
+                   1000 * limits->repeat_s) {
+      queue_reminder(context, alert, now_ms);
+    }
+  }
 }
 
 bool series_is_queued(const struct series *series) {
-  const struct series_body *body = series_load(series->body);
-  for (size_t i = 0; body != NULL && i < body->watches_len; i++) {
-    if (body->watches[i].is_queued) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    if (series->alerts[i].is_queued) {
       return true;
     }
   }
   return false;
 }
 
-struct watch *series_restore(struct series *series, const char *rule_name,
-                             const char *source_name, const struct alert *alert,
-                             int64_t notified_ms) {
-  struct series_body *body = series_load(series->body);
-  for (size_t i = 0; i < body->watches_len; i++) {
-    struct watch *watch = &body->watches[i];
-    if (strcmp(watch->rule->name, rule_name) != 0 ||
-        strcmp(series_source_name(body, watch->source), source_name) != 0) {
+struct series_alert *series_restore(struct series *series,
+                                    const char *rule_name,
+                                    const char *source_name,
+                                    const struct alert *restored,
+                                    int64_t notified_ms) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    if (strcmp(alert->rule->name, rule_name) != 0 ||
+        strcmp(series_source_name(series, alert->source), source_name) != 0) {
       continue;
     }
-    atomic_fetch_sub(&watch->rule->counts[watch->alert.state], 1);
-    atomic_fetch_add(&watch->rule->counts[alert->state], 1);
-    watch->alert = *alert;
-    watch->was_notified = alert->is_notified;
-    watch->notified_ms = notified_ms;
-    if (watch_awaits_reminder(watch)) {
-      series_store(series->has_reminder, true);
-    }
-    series_find_calm(series);
-    return watch;
+    atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
+    atomic_fetch_add(&alert->rule->counts[restored->state], 1);
+    alert->alert = *restored;
+    alert->was_notified = restored->is_notified;
+    alert->notified_ms = notified_ms;
+    return alert;
   }
   return NULL;
-}
-
-/* ---- time passes ---- */
-
-static void remind(struct watch *watch, int64_t now_ms,
-                   struct changes *changes) {
-  if (watch_awaits_reminder(watch) &&
-      now_ms - watch->notified_ms >= watch->rule->limits.repeat_ms) {
-    watch_put_reminder(watch, now_ms, changes);
-  }
-}
-
-static int64_t silent_ms(const struct series *series, int64_t now_ms) {
-  return now_ms - series_load(series->seen_ms);
-}
-
-static bool is_silent(const struct series *series, int64_t now_ms,
-                      double missing_intervals) {
-  return (double)silent_ms(series, now_ms) >=
-         missing_intervals * (double)series_load(series->interval_ms);
-}
-
-bool series_needs_tick(const struct series *series, int64_t now_ms,
-                       double missing_intervals) {
-  return series_load(series->has_reminder) ||
-         is_silent(series, now_ms, missing_intervals);
-}
-
-void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
-                 double missing_intervals, struct changes *changes) {
-  struct series_body *body = series_load(series->body);
-  if (body == NULL) {
-    return;
-  }
-  bool is_missing = is_silent(series, now_ms, missing_intervals);
-  bool has_reminder = false;
-  for (size_t i = 0; i < body->watches_len; i++) {
-    struct watch *watch = &body->watches[i];
-    struct alert_change change;
-    if (is_missing && alert_miss(&watch->alert, &watch->rule->limits, wall_ms,
-                                 silent_ms(series, now_ms), &change)) {
-      watch_put_change(watch, &change, now_ms, changes);
-    } else {
-      remind(watch, now_ms, changes);
-    }
-    has_reminder = has_reminder || watch_awaits_reminder(watch);
-  }
-  series_store(series->has_reminder, has_reminder);
-  series_find_calm(series);
 }

@@ -1,126 +1,154 @@
 /* SPDX-License-Identifier: MIT */
-/* series: one value list's identity and its last value, in one cache line; what
- * the rules that watch it think of it stands behind, in its body.
- *
- * Nearly every value is calm: all alerts of the series are OKAY, nothing is
- * pending, and the value lies within every limit. It can change nothing. So
- * such a value is only left here, without a lock and without a look at any
- * rule; whoever locks the series finds it taken into account (settled). */
+/* series: one value list's identity, its last values, and an alert for each
+ * rule that watches one of its data sources. */
 #ifndef RESOURCE_ALERT_ALERTS_SERIES_H
 #define RESOURCE_ALERT_ALERTS_SERIES_H
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "core/hash_map.h"
 #include "core/metric.h"
 #include "resource_alert/alerts/alert.h"
-#include "resource_alert/alerts/fingerprint.h"
-#include "resource_alert/alerts/series_body.h"
+#include "resource_alert/rules/rule.h"
 
-struct changes;
+struct change_queue;
+struct series;
 
-/* Never freed while values come in, but recycled: after a rest, so that a
- * thread that was about to leave a value here is gone long since.
- *
- * Two threads with values of one and the same series at the same moment may
- * leave the time of one and the value of the other: both are calm. */
-struct series {
-  _Alignas(64) _Atomic uint64_t id_low; /* of the fingerprint */
-  _Atomic uint32_t id_high;             /* 0: recycled */
-  _Atomic uint32_t interval_ms;
-  _Atomic(struct series_body *) body; /* NULL: no rule watches it */
-  _Atomic int64_t time_ns;            /* of the newest value; 0: none yet */
-  _Atomic int64_t seen_ms; /* monotonic: when the newest reading came */
-  _Atomic double value;    /* the newest calm one */
-  _Atomic float calm_min;  /* within these a value is calm; the limits, */
-  _Atomic float calm_max;  /* rounded inwards */
-  _Atomic uint32_t taken;  /* values, for statistics */
-  atomic_flag lock;        /* guards the body; no I/O under it */
-  _Atomic uint8_t source;  /* which of its values is looked at */
-  _Atomic bool
-      has_reminder; /* some alert is bad and its rule has RepeatInterval */
+/* A rule on one data source of one series. Guarded by the series' lock. */
+struct series_alert {
+  struct alert alert;
+  struct rule *rule;
+  struct condition_input *input; /* what the rule's OnlyIf compares; NULL: the
+                                    rule has none */
+  struct series *series;
+  struct series_alert *next_queued; /* guarded by the change queue's lock */
+  struct alert_change change; /* the last one; while it is queued, its "from"
+                                 is the state that was dispatched last */
+  int64_t notified_ms;        /* monotonic: of the last change or reminder */
+  uint16_t coalesced;         /* further changes while it was queued */
+  uint8_t source;             /* index among the data sources */
+  bool is_queued;             /* in the change queue */
+  bool was_notified;          /* alert.is_notified as dispatched last */
 };
 
-_Static_assert(sizeof(struct series) == 64, "one cache line");
-
-#define series_load(field) atomic_load_explicit(&(field), memory_order_relaxed)
-#define series_store(field, value)                                             \
-  atomic_store_explicit(&(field), value, memory_order_relaxed)
-
-/* Once it is so, all that series_bind() wrote is seen. */
-static inline bool series_is(const struct series *series,
-                             struct fingerprint id) {
-  return atomic_load_explicit(&series->id_high, memory_order_acquire) ==
-             fingerprint_high(id) &&
-         series_load(series->id_low) == id.low;
+/* The state that was dispatched last, or needs no dispatching. */
+static inline enum alert_state
+series_alert_dispatched(const struct series_alert *alert) {
+  return alert->is_queued ? alert->change.from
+                          : (enum alert_state)alert->alert.state;
 }
 
-/* Takes READING if it is calm. Returns false if the series must be locked and
- * series_take() must look at it. Any thread. now_ms: see there. */
-static inline bool series_take_calmly(struct series *series,
-                                      const struct reading *reading,
-                                      int64_t now_ms) {
-  double value;
-  memcpy(&value,
-         (const char *)reading->values +
-             series_load(series->source) * sizeof(value),
-         sizeof(value));
-  int64_t elapsed_ns = reading->time_ns - series_load(series->time_ns);
-  bool is_calm = value >= (double)series_load(series->calm_min) &&
-                 value <= (double)series_load(series->calm_max);
-  bool is_next = elapsed_ns > 0 && elapsed_ns <= 2 * reading->interval_ns &&
-                 reading->interval_ns / 1000000 ==
-                     (int64_t)series_load(series->interval_ms);
-  if (!is_calm || !is_next) {
-    return false;
-  }
-  series_store(series->time_ns, reading->time_ns);
-  series_store(series->value, value);
-  series_store(series->seen_ms, now_ms);
-  series_store(series->taken, series_load(series->taken) + 1);
-  return true;
-}
+/* The data sources of a type. Shared by all series of it. */
+struct series_type {
+  struct series_type *next;
+  char name[READING_NAME_BYTES];
+  void (*describe)(const void *handle, size_t source,
+                   struct reading_source *ret_source); /* where it is from */
+  bool has_only_gauges; /* its values need no earlier value */
+  size_t sources_len;
+  struct reading_source sources[];
+};
 
-/* Locks and settles. */
+/* A value that rules on other series compare in their OnlyIf. */
+struct series_output {
+  struct condition_input *input;
+  size_t source;
+};
+
+/* All but the key is guarded by the lock. A series that no rule watches has no
+ * type, no alerts and no outputs. */
+struct series {
+  struct hash_node node; /* key: see series_make_key() */
+  pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
+  int64_t time_ns;       /* the newest value's stamp; 0: none yet */
+  int64_t seen_ms;       /* monotonic: when the newest reading came */
+  int64_t clock_ms;      /* see struct alert_time */
+  uint32_t interval_ms;
+  uint32_t index; /* in the shard's list */
+  const struct series_type *type;
+  char *key;          /* behind the alerts, as previous is */
+  uint64_t *previous; /* raw values, for rates; NULL: all are gauges */
+  struct series_output *outputs;
+  uint16_t outputs_len;
+  uint16_t alerts_len;
+  struct series_alert alerts[];
+};
+
+/* What the series of a table share. */
+struct series_context {
+  const struct rules *rules;
+  struct change_queue *queue;
+  struct condition_inputs inputs;
+  pthread_mutex_t types_lock;
+  struct series_type *types; /* freed at the end only */
+};
+
+/* The names of a series packed one behind the other, each with its NUL; then
+ * the name of the rule, if the series stands for notifications. */
+#define SERIES_KEY_BYTES (6 * READING_NAME_BYTES)
+
+void series_context_init(struct series_context *context,
+                         const struct rules *rules, struct change_queue *queue);
+void series_context_fini(struct series_context *context);
+
+/* Writes at most SERIES_KEY_BYTES into KEY. rule_name: NULL for values. Returns
+ * how many. */
+size_t series_make_key(const struct reading_names *names, const char *rule_name,
+                       char *key);
+
+/* What a new series is made of. Borrowed for the call. */
+struct series_source {
+  const struct reading *reading;
+  struct rule *notification_rule; /* NULL: a series of values */
+  const char *key;
+  size_t key_bytes;
+};
+
+/* Makes a series with an alert for each data source that a rule watches, and
+ * each rule; series->key is a copy of the key. Returns 0 with *ret_series
+ * yours, or -ENOMEM. lock: of its shard. */
+int series_new(struct series_context *context,
+               const struct series_source *source, pthread_mutex_t *lock,
+               int64_t now_ms, struct series **ret_series);
+
+/* Under its lock; no change of it may be queued. Accepts NULL. */
+void series_free(struct series_context *context, struct series *series);
+
 void series_lock(struct series *series);
 void series_unlock(struct series *series);
 
-/* Makes an unused series the one of ID, seen now. body: taken; NULL: no rule
- * watches it. Under the lock. */
-void series_bind(struct series *series, struct fingerprint id,
-                 struct series_body *body, int64_t interval_ns, int64_t now_ms);
+/* Evaluates a reading; changes go to the context's queue. now_ms: monotonic,
+ * may lag by 250 ms. A reading that is not newer than the last one is ignored,
+ * unless the clock that stamps them was set back. */
+void series_update(struct series_context *context, struct series *series,
+                   const struct reading *reading, int64_t now_ms);
 
-/* Makes it unused again. Returns its body: yours. Under the lock. */
-struct series_body *series_unbind(struct series *series);
+/* Finds out whether the series stopped, or a reminder is due.
+ * missing_intervals: how many without a reading mean that it stopped. */
+void series_tick(struct series_context *context, struct series *series,
+                 int64_t now_ms, int64_t wall_ms, double missing_intervals);
 
-/* True if a change of one of its alerts was not announced yet. Under the
- * lock. */
 bool series_is_queued(const struct series *series);
 
-/* Judges a reading; changes go to CHANGES. Under the series' lock.
- * now_ms: monotonic, may lag by 250 ms. A reading that is not newer than the
- * last one is ignored, unless the clock that stamps them was set back. */
-void series_take(struct series *series, const struct reading *reading,
-                 int64_t now_ms, struct changes *changes);
+/* Sets the alert of that rule and data source to what it was before a restart.
+ * Returns it, or NULL if there is no such alert any more. */
+struct series_alert *series_restore(struct series *series,
+                                    const char *rule_name,
+                                    const char *source_name,
+                                    const struct alert *restored,
+                                    int64_t notified_ms);
 
-/* True if series_tick() would have something to do. Needs no lock.
- * missing_intervals: how many without a reading mean that it stopped. */
-bool series_needs_tick(const struct series *series, int64_t now_ms,
-                       double missing_intervals);
+void series_copy_names(const struct series *series,
+                       struct reading_names *ret_names);
 
-/* Sees whether the series stopped or a reminder is due. Under the series'
- * lock. */
-void series_tick(struct series *series, int64_t now_ms, int64_t wall_ms,
-                 double missing_intervals, struct changes *changes);
+/* "host/plugin-instance/type-instance", with ":source" where the type has more
+ * than one. */
+void series_format_name(const struct series *series, size_t source, char *text,
+                        size_t bytes);
 
-/* Takes up the alert of ROW_NAME on SOURCE_NAME as it was before a restart.
- * Under the series' lock. Returns where, or NULL if there is no such alert (any
- * more). */
-struct watch *series_restore(struct series *series, const char *rule_name,
-                             const char *source_name, const struct alert *alert,
-                             int64_t notified_ms);
+const char *series_source_name(const struct series *series, size_t source);
 
 #endif

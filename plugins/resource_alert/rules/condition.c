@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* condition: an OnlyIf line: what another value must be for a rule to count. */
+/* condition: an OnlyIf line: what another value must be for a rule to apply,
+ * and the last value of the series that such lines compare. */
 #include "resource_alert/rules/condition.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/glob.h"
+
+#define FRESH_TOLERANCE_MS                                                     \
+  500 /* two readings of a clock that lags by 250 ms                           \
+       */
 
 static const struct {
   const char *text;
@@ -18,8 +24,9 @@ static const struct {
              {"<", CONDITION_LESS},
              {">", CONDITION_GREATER}};
 
-static int parse_comparison(const char *text, struct condition *condition,
-                            struct error *error) {
+static int parse_condition_comparison(const char *text,
+                                      struct condition *condition,
+                                      struct error *error) {
   size_t i = 0;
   while (i < sizeof(signs) / sizeof(signs[0]) &&
          strncmp(text, signs[i].text, strlen(signs[i].text)) != 0) {
@@ -41,7 +48,7 @@ static int parse_comparison(const char *text, struct condition *condition,
 }
 
 /* Cuts TEXT at the first C. Returns what follows, NULL if there is none. */
-static char *cut(char *text, char c) {
+static char *cut_literal(char *text, char c) {
   char *at = strchr(text, c);
   if (at != NULL) {
     *at++ = '\0';
@@ -49,54 +56,55 @@ static char *cut(char *text, char c) {
   return at;
 }
 
-static bool is_name(const char *text) {
+static bool fits_reading_name(const char *text) {
   return text == NULL || strlen(text) < READING_NAME_BYTES;
 }
 
-static int parse_metric(char *text, struct condition *condition,
-                        struct error *error) {
+static int parse_condition_metric(char *text, struct condition *condition,
+                                  struct error *error) {
   bool is_literal = glob_is_literal(text);
-  char *type = cut(text, '/');
+  char *type = cut_literal(text, '/');
   if (!is_literal || type == NULL || strchr(type, '/') != NULL) {
     return error_set(error, -EINVAL,
                      "is not plugin[-instance]/type[-instance][:data source] "
                      "without globs");
   }
-  condition->source = cut(type, ':');
-  condition->plugin_instance = cut(text, '-');
-  const char *type_instance = cut(type, '-');
+  condition->source = cut_literal(type, ':');
+  condition->plugin_instance = cut_literal(text, '-');
+  const char *type_instance = cut_literal(type, '-');
   condition->type_instance = type_instance == NULL ? "" : type_instance;
   condition->plugin = text;
   condition->type = type;
   bool is_whole = text[0] != '\0' && type[0] != '\0' &&
                   (condition->source == NULL || condition->source[0] != '\0') &&
-                  is_name(text) && is_name(type) && is_name(type_instance) &&
-                  is_name(condition->plugin_instance);
+                  fits_reading_name(text) && fits_reading_name(type) &&
+                  fits_reading_name(type_instance) &&
+                  fits_reading_name(condition->plugin_instance);
   return is_whole ? 0
                   : error_set(error, -EINVAL,
                               "has an empty part, or one that is too long");
 }
 
-int condition_parse(const char *metric, const char *comparison,
-                    struct condition *ret_condition, struct error *error) {
-  struct condition condition = {.text = strdup(metric)};
-  if (condition.text == NULL) {
+int condition_init(struct condition *condition, const char *metric,
+                   const char *comparison, struct error *error) {
+  struct condition made = {.text = strdup(metric)};
+  if (made.text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = parse_metric(condition.text, &condition, error);
+  int code = parse_condition_metric(made.text, &made, error);
   if (code != 0) {
     error_prefix(error, "OnlyIf \"%s\"", metric);
   } else {
-    code = parse_comparison(comparison, &condition, error);
+    code = parse_condition_comparison(comparison, &made, error);
     if (code != 0) {
       error_prefix(error, "OnlyIf");
     }
   }
   if (code != 0) {
-    condition_fini(&condition);
+    condition_fini(&made);
     return code;
   }
-  *ret_condition = condition;
+  *condition = made;
   return 0;
 }
 
@@ -121,9 +129,9 @@ bool condition_holds(const struct condition *condition, double value) {
   return false;
 }
 
-void condition_name(const struct condition *condition,
-                    const struct reading_names *names,
-                    struct reading_names *ret_names) {
+void condition_find_names(const struct condition *condition,
+                          const struct reading_names *names,
+                          struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
   reading_put_name(ret_names->host, names->host);
   reading_put_name(ret_names->plugin, condition->plugin);
@@ -135,11 +143,96 @@ void condition_name(const struct condition *condition,
   reading_put_name(ret_names->type_instance, condition->type_instance);
 }
 
-bool condition_may_mean(const struct condition *condition,
-                        const struct reading_names *names) {
+bool condition_may_compare(const struct condition *condition,
+                           const struct reading_names *names) {
   return strcmp(condition->plugin, names->plugin) == 0 &&
          strcmp(condition->type, names->type) == 0 &&
          strcmp(condition->type_instance, names->type_instance) == 0 &&
          (condition->plugin_instance == NULL ||
           strcmp(condition->plugin_instance, names->plugin_instance) == 0);
+}
+
+/* ---- the values that are compared ---- */
+
+struct condition_input {
+  struct hash_node node;
+  size_t users; /* guarded by the lock of the inputs */
+  _Atomic double value;
+  _Atomic int64_t seen_ms;
+  _Atomic uint32_t interval_ms; /* 0: no value yet */
+  char key[];
+};
+
+void condition_inputs_init(struct condition_inputs *inputs) {
+  *inputs = (struct condition_inputs){0};
+  (void)pthread_mutex_init(&inputs->lock, NULL);
+}
+
+void condition_inputs_fini(struct condition_inputs *inputs) {
+  hash_map_fini(&inputs->map);
+  (void)pthread_mutex_destroy(&inputs->lock);
+}
+
+/* Under the lock. */
+static struct condition_input *add_input(struct condition_inputs *inputs,
+                                         const char *key, size_t key_bytes) {
+  struct condition_input *input = calloc(1, sizeof(*input) + key_bytes);
+  if (input == NULL) {
+    return NULL;
+  }
+  memcpy(input->key, key, key_bytes);
+  if (hash_map_insert(&inputs->map, &input->node, input->key, key_bytes) != 0) {
+    free(input);
+    return NULL;
+  }
+  return input;
+}
+
+struct condition_input *condition_inputs_get(struct condition_inputs *inputs,
+                                             const char *key,
+                                             size_t key_bytes) {
+  (void)pthread_mutex_lock(&inputs->lock);
+  struct condition_input *input =
+      HASH_MAP_OWNER(hash_map_find(&inputs->map, key, key_bytes),
+                     struct condition_input, node);
+  if (input == NULL) {
+    input = add_input(inputs, key, key_bytes);
+  }
+  if (input != NULL) {
+    input->users++;
+  }
+  (void)pthread_mutex_unlock(&inputs->lock);
+  return input;
+}
+
+void condition_inputs_put(struct condition_inputs *inputs,
+                          struct condition_input *input) {
+  if (input == NULL) {
+    return;
+  }
+  (void)pthread_mutex_lock(&inputs->lock);
+  if (--input->users == 0) {
+    hash_map_remove(&inputs->map, &input->node);
+    free(input);
+  }
+  (void)pthread_mutex_unlock(&inputs->lock);
+}
+
+void condition_input_set(struct condition_input *input, double value,
+                         int64_t now_ms, uint32_t interval_ms) {
+  atomic_store_explicit(&input->value, value, memory_order_relaxed);
+  atomic_store_explicit(&input->seen_ms, now_ms, memory_order_relaxed);
+  atomic_store_explicit(&input->interval_ms, interval_ms, memory_order_relaxed);
+}
+
+double condition_input_value(const struct condition_input *input,
+                             int64_t now_ms) {
+  int64_t age_ms =
+      now_ms - atomic_load_explicit(&input->seen_ms, memory_order_relaxed);
+  int64_t interval_ms =
+      atomic_load_explicit(&input->interval_ms, memory_order_relaxed);
+  bool is_fresh =
+      interval_ms > 0 && age_ms <= 2 * interval_ms + FRESH_TOLERANCE_MS;
+  return is_fresh ? atomic_load_explicit(&input->value, memory_order_relaxed)
+                  : (double)NAN;
 }

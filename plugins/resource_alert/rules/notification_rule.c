@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* notification_rule: a <Notification> rule: what other plugins say is bad. */
+/* notification_rule: a <Notification> rule: fed by notifications of other
+ * plugins instead of values. */
 #include "resource_alert/rules/notification_rule.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@ static const char *const severity_words[] = {
     [NOTIFICATION_WARNING] = "warning",
 };
 
-static int check_severity(const char *value, struct error *error) {
+static int check_severity_word(const char *value, struct error *error) {
   bool is_known = strcmp(value, severity_words[NOTIFICATION_WARNING]) == 0 ||
                   strcmp(value, severity_words[NOTIFICATION_FAILURE]) == 0;
   return is_known
@@ -31,22 +32,25 @@ static int check_severity(const char *value, struct error *error) {
     .default_text = "*", .example = sample, .check = glob_check, .help = text  \
   }
 
-static const struct option options[] = {
+static const struct option notification_option_rows[] = {
     GLOB("Plugin", plugin, "\"threshold\"",
-         "The plugin that speaks, a glob as in B<Metric>; likewise below."),
-    GLOB("PluginInstance", plugin_instance, "\"trading\"", "Its instance."),
-    GLOB("Host", host, "\"web*\"", "The host that it speaks of."),
-    GLOB("Type", type, "\"percent\"", "The type, often empty."),
-    GLOB("TypeInstance", type_instance, "\"used\"", "Its instance."),
-    GLOB("Message", message, "\"*leak*\"", "What it says."),
+         "The notification's plugin, a glob as in B<Metric>. So are the "
+         "options below."),
+    GLOB("PluginInstance", plugin_instance, "\"trading\"",
+         "The plugin instance of the notification."),
+    GLOB("Host", host, "\"web*\"", "The host of the notification."),
+    GLOB("Type", type, "\"percent\"", "The type; often empty."),
+    GLOB("TypeInstance", type_instance, "\"used\"",
+         "The type instance of the notification."),
+    GLOB("Message", message, "\"*leak*\"", "The notification's text."),
     {.name = "Severity",
      .kind = OPTION_STRINGS,
      .offset = offsetof(struct notification_rule_options, severities),
      .example = "\"failure\"",
-     .check = check_severity,
-     .help = "C<warning>, C<failure> or both: what puts the rule into that "
-             "state. Where it is not written both do. Any other notification "
-             "of the same names puts it back to OKAY, whatever its message."},
+     .check = check_severity_word,
+     .help = "C<warning>, C<failure> or both: the severities that set the rule "
+             "to that state. Default: both. Any other notification with the "
+             "same names sets it to OKAY, whatever its message."},
     {.name = "TTL",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct notification_rule_options, ttl_s),
@@ -54,8 +58,9 @@ static const struct option options[] = {
      .max = DAY_S,
      .unit = "seconds",
      .default_text = "3600",
-     .help = "How long one notification counts, if no other one says that it "
-             "is over: many plugins never do. Each further one counts anew."},
+     .help = "How long a notification keeps the rule in its state when no "
+             "recovery notification arrives. Each repetition restarts the "
+             "time."},
 };
 
 const struct option_block notification_rule_block = {
@@ -63,19 +68,20 @@ const struct option_block notification_rule_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct notification_rule_options),
-    .help = "A rule that is fed by notifications: of collectd's other plugins, "
-            "or of other hosts by C<network>; never by this plugin's own. It "
-            "has a state for each host, plugin and type that notifications "
-            "speak of, in the journal, in the status and for the B<When> of a "
-            "response; it sends none itself, since whoever is to hear of it "
-            "has heard it.",
-    .options = options,
-    .options_len = OPTION_COUNT(options),
-    .check_label = threshold_check_name,
+    .help = "A rule that is fed by notifications: those of collectd's other "
+            "plugins, or of other hosts through C<network>; never those of "
+            "this plugin. It has a state for each host, plugin and type in "
+            "these notifications, which appears in the journal and in the "
+            "status and can be used in B<When> of a response. It sends no "
+            "notifications itself, since the one it is fed by was sent "
+            "already.",
+    .options = notification_option_rows,
+    .options_len = OPTION_COUNT(notification_option_rows),
+    .check_label = rule_options_check_label,
 };
 
-static bool speaks_of(const struct notification_rule_options *rule,
-                      const struct notification *notification) {
+static bool matches_notification(const struct notification_rule_options *rule,
+                                 const struct notification *notification) {
   return glob_matches(rule->plugin, notification->plugin) &&
          glob_matches(rule->plugin_instance, notification->plugin_instance) &&
          glob_matches(rule->host, notification->host) &&
@@ -83,8 +89,8 @@ static bool speaks_of(const struct notification_rule_options *rule,
          glob_matches(rule->type_instance, notification->type_instance);
 }
 
-static bool is_bad(const struct notification_rule_options *rule,
-                   enum notification_severity severity) {
+static bool is_bad_severity(const struct notification_rule_options *rule,
+                            enum notification_severity severity) {
   if (severity == NOTIFICATION_OKAY) {
     return false;
   }
@@ -96,33 +102,33 @@ static bool is_bad(const struct notification_rule_options *rule,
   return is_named;
 }
 
-enum notification_rule_word
-notification_rule_word(const struct notification_rule_options *rule,
-                       const struct notification *notification) {
-  if (!speaks_of(rule, notification)) {
-    return NOTIFICATION_RULE_NOTHING;
+enum notification_rule_match
+notification_rule_match(const struct notification_rule_options *rule,
+                        const struct notification *notification) {
+  if (!matches_notification(rule, notification)) {
+    return NOTIFICATION_RULE_NONE;
   }
-  if (!is_bad(rule, notification->severity)) {
+  if (!is_bad_severity(rule, notification->severity)) {
     return NOTIFICATION_RULE_OKAY;
   }
   if (!glob_matches(rule->message, notification->message)) {
-    return NOTIFICATION_RULE_NOTHING;
+    return NOTIFICATION_RULE_NONE;
   }
   return notification->severity == NOTIFICATION_FAILURE
              ? NOTIFICATION_RULE_FAILURE
              : NOTIFICATION_RULE_WARNING;
 }
 
-static void put(char *place, const char *text) {
+static void put_cut_name(char *place, const char *text) {
   (void)snprintf(place, READING_NAME_BYTES, "%s", text);
 }
 
 void notification_rule_names(const struct notification *notification,
                              struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
-  put(ret_names->host, notification->host);
-  put(ret_names->plugin, notification->plugin);
-  put(ret_names->plugin_instance, notification->plugin_instance);
-  put(ret_names->type, notification->type);
-  put(ret_names->type_instance, notification->type_instance);
+  put_cut_name(ret_names->host, notification->host);
+  put_cut_name(ret_names->plugin, notification->plugin);
+  put_cut_name(ret_names->plugin_instance, notification->plugin_instance);
+  put_cut_name(ret_names->type, notification->type);
+  put_cut_name(ret_names->type_instance, notification->type_instance);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* notification_rule: a <Notification> rule: what other plugins say is bad. */
+/* notification_rule: a <Notification> rule: fed by notifications of other
+ * plugins instead of values. */
 #ifndef RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
 #define RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
 
@@ -7,7 +8,7 @@
 #include "core/notification.h"
 #include "core/option.h"
 
-/* Globs; "*" where the block says nothing. */
+/* Globs; "*" where the option is not set. */
 struct notification_rule_options {
   struct option_head head;
   char *host;
@@ -22,17 +23,17 @@ struct notification_rule_options {
 
 extern const struct option_block notification_rule_block;
 
-/* What a notification says to a rule. */
-enum notification_rule_word {
-  NOTIFICATION_RULE_NOTHING, /* it is not for this rule */
-  NOTIFICATION_RULE_OKAY,    /* whatever was said before is over */
+/* What a notification means to a rule. */
+enum notification_rule_match {
+  NOTIFICATION_RULE_NONE, /* it is not for this rule */
+  NOTIFICATION_RULE_OKAY, /* the problem is over */
   NOTIFICATION_RULE_WARNING,
   NOTIFICATION_RULE_FAILURE,
 };
 
-enum notification_rule_word
-notification_rule_word(const struct notification_rule_options *rule,
-                       const struct notification *notification);
+enum notification_rule_match
+notification_rule_match(const struct notification_rule_options *rule,
+                        const struct notification *notification);
 
 /* The series that a notification stands for: its names, cut where they are too
  * long. */

@@ -1,71 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* rule: the threshold table, ready for use: which rule watches which series,
- * and what it demands. Never changed once made; but for the counts. */
+/* rule: the rules of the configuration: which series each one watches, what it
+ * asks of their values, and how they are doing. */
 #ifndef RESOURCE_ALERT_RULES_RULE_H
 #define RESOURCE_ALERT_RULES_RULE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "core/error.h"
 #include "core/metric.h"
-#include "core/notification.h"
 #include "core/option.h"
 #include "resource_alert/alerts/alert.h"
 #include "resource_alert/rules/condition.h"
 #include "resource_alert/rules/metric_selector.h"
 #include "resource_alert/rules/notification_rule.h"
+#include "resource_alert/rules/rule_options.h"
 #include "resource_alert/rules/threshold_compat.h"
 
+/* The worst alert of a rule. Written under the lock; read without. */
+struct rule_worst {
+  pthread_mutex_t lock;
+  _Atomic(const struct alert *) alert; /* only compared; NULL: the next alert in
+                                          the rule's worst state becomes it */
+  _Atomic int rank;                    /* alert_state_rank() of its state */
+  _Atomic double badness;              /* see alert_badness() */
+  _Atomic double value;                /* NaN: none was evaluated yet */
+};
+
 struct rule {
-  struct alert_limits limits;
+  struct rule_limits limits;
   struct condition only_if; /* all zero: none */
-  bool is_percentage;
-  bool is_persistent;      /* told with every reading that is not okay */
-  bool is_okay_persistent; /* told with every reading that is okay */
-  bool is_stock;           /* from a block of collectd's threshold plugin: its
-                              notifications bear the names of the series */
+  bool is_stock;            /* from a block of collectd's threshold plugin: its
+                               notifications have the names of the series */
+  bool is_persistent;       /* only stock: each bad reading is notified */
+  bool is_okay_persistent;  /* only stock: each okay reading is notified */
   const struct notification_rule_options
-      *notification;               /* NULL: fed by values */
-  const struct stock_scope *scope; /* NULL unless is_stock */
-  char *owned_name;                /* likewise; owned */
-  const char *name;                /* these three borrowed from the options */
-  const char *message;             /* NULL: the verdict */
+      *notification;                          /* NULL: fed by values */
+  const struct threshold_compat_scope *scope; /* NULL unless is_stock */
+  char *owned_name;                           /* only stock; owned */
+  const char *name;    /* these three borrowed from the options */
+  const char *message; /* NULL: the text that is logged */
   const char *unit;
   const char *warning_word; /* these two: see Severity */
   const char *failure_word;
-  size_t index;                         /* among all rules */
-  size_t first_selector, selectors_len; /* in struct rules */
+  size_t index;                      /* among all rules */
+  struct metric_selector *selectors; /* owned */
+  size_t selectors_len;
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
-  /* Of the worst of its alerts: the value, the state, and which one it is of
-   * (NULL: of one that is the worst no more). */
-  _Atomic double worst_value;
-  _Atomic int worst_state;
-  _Atomic(const struct alert *) worst_alert;
+  struct rule_worst worst;
 };
 
 /* First those of <Threshold> blocks, then those of <Notification> blocks, then
- * stock's. */
+ * those of the threshold plugin's blocks. */
 struct rules {
   struct rule *items;
   size_t len;
   size_t thresholds_len;
-  size_t named_len;           /* <Threshold> and <Notification> */
-  bool has_conditions;        /* some rule has an OnlyIf */
-  struct selector *selectors; /* of all rules, in their order */
-  size_t selectors_len;
-  size_t *owners;             /* owners[i]: index of the rule of selectors[i] */
-  struct stock_scope *scopes; /* of stock's rules */
+  size_t named_len;                      /* <Threshold> and <Notification> */
+  bool has_conditions;                   /* some rule has an OnlyIf */
+  struct threshold_compat_scope *scopes; /* of the stock rules */
 };
 
 /* What rules are made of, each NULL if there is none. Borrowed for as long as
  * the rules live. */
 struct rules_source {
-  const struct option_blocks *thresholds; /* struct threshold_options */
+  const struct option_blocks *thresholds; /* struct rule_options */
   const struct option_blocks
       *notifications; /* struct notification_rule_options */
-  const struct stock_options *stock;
+  const struct threshold_compat_options *stock;
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
@@ -76,36 +80,40 @@ int rules_init(struct rules *rules, const struct rules_source *source,
 void rules_fini(struct rules *rules);
 
 /* Finds the rules with a Metric line that matches the series, each once, in
- * their order, and of the stock rules the most special ones. names: of the
- * subject. ret_matched: room for all rules. Returns how many. */
+ * their order, and the most specific ones of the stock rules. names: of the
+ * subject. ret_matched: of rules->len. Returns how many. */
 size_t rules_match(const struct rules *rules,
-                   const struct selector_subject *subject,
+                   const struct metric_selector_subject *subject,
                    const struct reading_names *names,
                    struct rule **ret_matched);
 
-/* True if some rule's OnlyIf may look at the series. */
-bool rules_look_at(const struct rules *rules,
-                   const struct reading_names *names);
+/* True if RULE, which matches the series, watches this data source of it. */
+bool rule_watches_source(const struct rule *rule,
+                         const struct metric_selector_subject *subject,
+                         const char *source);
 
-/* True if ROW watches this data source of the series. */
-bool rules_watch_source(const struct rules *rules, const struct rule *rule,
-                        const struct selector_subject *subject,
-                        const char *source);
+/* True if the OnlyIf of some rule may compare the value of the series. */
+bool rules_may_compare(const struct rules *rules,
+                       const struct reading_names *names);
 
-/* True if no series matches the rule. Any thread. */
-bool rule_is_idle(const struct rule *rule);
+/* ALERT, one of the rule's, was evaluated. Any thread, under the lock of its
+ * series; takes a further one only for the worst alert and those that are
+ * worse. */
+void rule_note_alert(struct rule *rule, const struct alert *alert);
+
+/* ALERT is freed next. */
+void rule_forget_alert(struct rule *rule, const struct alert *alert);
+
+/* The value of the rule's worst series, as it was evaluated last; NaN if none
+ * was evaluated yet. When that one gets better than another one, its last bad
+ * value stays until the next reading of the other one. Any thread. */
+double rule_worst_value(const struct rule *rule);
 
 /* The worst state over all series of a rule, UNKNOWN if it has none. Any
  * thread. */
-enum alert_state rule_worst(const struct rule *rule);
+enum alert_state rule_worst_state(const struct rule *rule);
 
-/* The value of the worst of its alerts when that was judged last, NaN if there
- * was none yet. Any thread. */
-double rule_worst_value(const struct rule *rule);
-
-/* For rule_worst_value(): ALERT, one of the rule's, was judged, or is freed
- * next. Under the lock of its series. */
-void rule_note_value(struct rule *rule, const struct alert *alert);
-void rule_forget_value(struct rule *rule, const struct alert *alert);
+/* True if no series matches the rule. Any thread. */
+bool rule_is_idle(const struct rule *rule);
 
 #endif

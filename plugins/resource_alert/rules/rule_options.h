@@ -7,52 +7,82 @@
 
 #include "core/option.h"
 
-#define LIMIT_OPTION(outer, option_name, field, text)                          \
+/* What it means when a series stops; the words of Missing. */
+enum rule_missing {
+  RULE_MISSING_IGNORE,
+  RULE_MISSING_WARNING,
+  RULE_MISSING_FAILURE,
+  RULE_MISSING_OKAY, /* only for rules on notifications */
+};
+
+/* What a rule asks of a value, in the units of the options. Limits: NaN where
+ * there is none. */
+struct rule_limits {
+  double warning_min, warning_max;
+  double failure_min, failure_max;
+  double hysteresis; /* how far inside a limit before it counts as kept */
+  double for_s;      /* beyond a limit before the state gets worse */
+  double recover_s;  /* within it before the state gets better */
+  double repeat_s;   /* between reminders; 0: none */
+  int64_t hits;      /* consecutive readings beyond; 0 and 1: one */
+  int missing;       /* enum rule_missing */
+  bool is_inverted;  /* inside the limits is bad */
+  bool is_percentage;
+};
+
+#define RULE_LIMIT_OPTION(outer, option_name, field, text)                     \
   {                                                                            \
     .name = option_name, .kind = OPTION_NUMBER,                                \
-    .offset = offsetof(struct outer, field), .min = -HUGE_VAL,                 \
+    .offset = offsetof(struct outer, limits.field), .min = -HUGE_VAL,          \
     .max = HUGE_VAL, .example = "80", .help = text                             \
   }
 
-/* outer: the tag of a struct with these four fields. NaN: not written. */
-#define LIMIT_OPTION_ROWS(outer)                                               \
-  LIMIT_OPTION(outer, "WarningMin", warning_min,                               \
-               "A value below it is a warning."),                              \
-      LIMIT_OPTION(outer, "WarningMax", warning_max,                           \
-                   "A value above it is a warning."),                          \
-      LIMIT_OPTION(outer, "FailureMin", failure_min,                           \
-                   "A value below it is a failure."),                          \
-      LIMIT_OPTION(outer, "FailureMax", failure_max,                           \
-                   "A value above it is a failure.")
+/* The options that a <Threshold> shares with a <Type> block of collectd's own
+ * threshold plugin. outer: the tag of a struct with a member limits. */
+#define RULE_LIMIT_OPTIONS(outer)                                              \
+  RULE_LIMIT_OPTION(outer, "WarningMin", warning_min,                          \
+                    "A value below it is a warning."),                         \
+      RULE_LIMIT_OPTION(outer, "WarningMax", warning_max,                      \
+                        "A value above it is a warning."),                     \
+      RULE_LIMIT_OPTION(outer, "FailureMin", failure_min,                      \
+                        "A value below it is a failure."),                     \
+      RULE_LIMIT_OPTION(outer, "FailureMax", failure_max,                      \
+                        "A value above it is a failure."),                     \
+      {.name = "Hysteresis",                                                   \
+       .kind = OPTION_NUMBER,                                                  \
+       .offset = offsetof(struct outer, limits.hysteresis),                    \
+       .max = HUGE_VAL,                                                        \
+       .default_text = "0",                                                    \
+       .help = "How far a value must come back inside a limit before the "     \
+               "limit counts as kept again, in the unit of the value."},       \
+      {.name = "Invert",                                                       \
+       .kind = OPTION_BOOLEAN,                                                 \
+       .offset = offsetof(struct outer, limits.is_inverted),                   \
+       .default_text = "false",                                                \
+       .help = "A value inside the limits is bad, one outside is good."},      \
+  {                                                                            \
+    .name = "Percentage", .kind = OPTION_BOOLEAN,                              \
+    .offset = offsetof(struct outer, limits.is_percentage),                    \
+    .default_text = "false",                                                   \
+    .help = "The limits are percentages of the sum over all data sources of "  \
+            "the type, as in C<df> with its data sources C<used> and "         \
+            "C<free>."                                                         \
+  }
 
-/* One rule of the table. Limits: NaN where none is set. */
-struct threshold_options {
+struct rule_options {
   struct option_head head;
   struct option_strings metrics;
-  double warning_min, warning_max;
-  double failure_min, failure_max;
-  double hysteresis;
-  double for_s;
-  double recover_s;
-  double repeat_s;
-  double flap_window_s;
-  int64_t flap_limit;
-  int64_t hits;
-  int missing;                      /* enum alert_missing */
+  struct rule_limits limits;
   struct option_strings only_if;    /* none, or a metric and a comparison */
   struct option_strings severities; /* none, or of WARNING and of FAILURE */
-  bool is_inverted;
-  bool is_percentage;
-  bool is_persistent;
-  bool is_okay_persistent;
   char *message;
   char *unit;
 };
 
-extern const struct option_block threshold_block;
+extern const struct option_block rule_options_block;
 
-/* For a rule's label: it becomes a part of metric names and file names. Returns
- * 0 or -EINVAL. */
-int threshold_check_name(const char *label, struct error *error);
+/* Checks the label of a rule: it becomes a part of metric and file names.
+ * Returns 0 or -EINVAL. */
+int rule_options_check_label(const char *label, struct error *error);
 
 #endif

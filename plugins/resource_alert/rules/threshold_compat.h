@@ -8,68 +8,65 @@
 
 #include "core/metric.h"
 #include "core/option.h"
+#include "resource_alert/rules/rule_options.h"
 
-/* <Type>. Limits: NaN where none is set. */
-struct stock_type_options {
+/* <Type>. */
+struct threshold_compat_type {
   struct option_head head;
-  char *instance; /* NULL: any */
-  char *source;   /* NULL: any */
-  double warning_min, warning_max;
-  double failure_min, failure_max;
-  double hysteresis;
-  int64_t hits;
-  bool is_inverted;
-  bool is_percentage;
+  char *instance;            /* NULL: any */
+  char *source;              /* NULL: any */
+  struct rule_limits limits; /* but for missing */
   bool is_persistent;
   bool is_okay_persistent;
   bool is_interesting;
 };
 
 /* <Plugin>. */
-struct stock_plugin_options {
+struct threshold_compat_plugin {
   struct option_head head;
   char *instance;             /* NULL: any */
-  struct option_blocks types; /* struct stock_type_options */
+  struct option_blocks types; /* struct threshold_compat_type */
 };
 
 /* <Host>. */
-struct stock_host_options {
+struct threshold_compat_host {
   struct option_head head;
-  struct option_blocks plugins; /* struct stock_plugin_options */
-  struct option_blocks types;   /* struct stock_type_options */
+  struct option_blocks plugins; /* struct threshold_compat_plugin */
+  struct option_blocks types;   /* struct threshold_compat_type */
 };
 
 /* What may stand in <Plugin threshold>. */
-struct stock_options {
+struct threshold_compat_options {
   struct option_blocks hosts;
   struct option_blocks plugins;
   struct option_blocks types;
 };
 
-extern const struct option_block stock_host_block;
-extern const struct option_block stock_plugin_block;
-extern const struct option_block stock_type_block;
+extern const struct option_block threshold_compat_host_block;
+extern const struct option_block threshold_compat_plugin_block;
+extern const struct option_block threshold_compat_type_block;
 
-/* The rules of the outermost table. outer: its struct's tag; member: its field
- * of struct stock_options. */
-#define STOCK_OPTION_ROWS(outer, member)                                       \
+/* The options of the outermost block. outer: the tag of its struct; member: the
+ * field with a struct threshold_compat_options. */
+#define THRESHOLD_COMPAT_OPTIONS(outer, member)                                \
   {.name = "Host",                                                             \
    .kind = OPTION_BLOCK,                                                       \
    .offset = offsetof(struct outer, member.hosts),                             \
-   .block = &stock_host_block},                                                \
+   .block = &threshold_compat_host_block},                                     \
       {.name = "Plugin",                                                       \
        .kind = OPTION_BLOCK,                                                   \
        .offset = offsetof(struct outer, member.plugins),                       \
-       .block = &stock_plugin_block},                                          \
+       .block = &threshold_compat_plugin_block},                               \
   {                                                                            \
     .name = "Type", .kind = OPTION_BLOCK,                                      \
-    .offset = offsetof(struct outer, member.types), .block = &stock_type_block \
+    .offset = offsetof(struct outer, member.types),                            \
+    .block = &threshold_compat_type_block                                      \
   }
 
 struct rule;
 
-/* Which series a block is for. NULL: any. Borrowed from the options. */
-struct stock_scope {
+/* Which series a <Type> block is for. NULL: any. Borrowed from the options. */
+struct threshold_compat_scope {
   const char *host;
   const char *plugin;
   const char *plugin_instance;
@@ -78,19 +75,20 @@ struct stock_scope {
   const char *source;
 };
 
-/* How many <Type> blocks there are, in all places. */
-size_t stock_rules_count(const struct stock_options *options);
+/* How many <Type> blocks there are, at all levels. */
+size_t threshold_compat_count(const struct threshold_compat_options *options);
 
-/* Fills that many rules and scopes. Each rule's name, [host/]plugin/type with *
- * for any, is the rule's own: rule->owned_name.
+/* Fills that many rules, all zero before, and scopes. Each rule's name is
+ * [host/]plugin/type with * for any, and owned: rule->owned_name.
  * Returns 0 or -ENOMEM. */
-int stock_rules_fill(const struct stock_options *options, struct rule *rules,
-                     struct stock_scope *scopes);
+int threshold_compat_fill(const struct threshold_compat_options *options,
+                          struct rule *rules,
+                          struct threshold_compat_scope *scopes);
 
-/* How special the scope is if it fits the series: 0 to 15, a host counting for
+/* How specific the scope is if it fits the series: 0 to 15; a host counts for
  * more than a plugin, that for more than its instance, that for more than a
  * type's instance; -1 if it does not fit. */
-int stock_scope_rank(const struct stock_scope *scope,
-                     const struct reading_names *names);
+int threshold_compat_rank(const struct threshold_compat_scope *scope,
+                          const struct reading_names *names);
 
 #endif

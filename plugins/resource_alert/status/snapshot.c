@@ -19,13 +19,13 @@ static bool is_worse_than(enum alert_state state, double badness,
   return rank > other_rank || (rank == other_rank && badness > other->badness);
 }
 
-/* Inserts the series of WATCH into the list of the worst, if it is one of them.
+/* Inserts the series of ALERT into the list of the worst, if it is one of them.
  * The name is formatted only then: most series are not. */
 static void add_watched_series(struct snapshot_rule *rule,
-                               const struct watch *watch,
-                               const struct series_body *body) {
-  enum alert_state state = (enum alert_state)watch->alert.state;
-  double badness = alert_badness(&watch->rule->limits, watch->alert.value);
+                               const struct series_alert *alert,
+                               const struct series *series) {
+  enum alert_state state = (enum alert_state)alert->alert.state;
+  double badness = alert_badness(&alert->rule->limits, alert->alert.value);
   size_t place = rule->series_len;
   while (place > 0 && is_worse_than(state, badness, &rule->series[place - 1])) {
     place--;
@@ -42,11 +42,10 @@ static void add_watched_series(struct snapshot_rule *rule,
   *added = (struct snapshot_series){
       .state = state,
       .badness = badness,
-      .value = state == ALERT_UNKNOWN ? (double)NAN : watch->alert.value,
-      .since_ms = watch->alert.since_wall_ms,
-      .is_flapping = watch->alert.is_flapping,
+      .value = state == ALERT_UNKNOWN ? (double)NAN : alert->alert.value,
+      .since_ms = alert->alert.since_wall_ms,
   };
-  series_format_name(body, watch->source, added->name, sizeof(added->name));
+  series_format_name(series, alert->source, added->name, sizeof(added->name));
 }
 
 /* When the first of the worst series came to the state of the worst. */
@@ -62,19 +61,21 @@ static int64_t find_first_since(const struct snapshot_rule *rule) {
   return since_ms;
 }
 
-static void copy_all_series(struct snapshot *snapshot, struct table *table) {
+static void copy_all_series(struct snapshot *snapshot,
+                            struct series_table *table) {
   struct series *series;
-  for (size_t cursor = 0; (series = table_lock_next(table, &cursor)) != NULL;) {
-    const struct series_body *body = series->body;
-    for (size_t i = 0; i < body->watches_len; i++) {
-      const struct watch *watch = &body->watches[i];
-      add_watched_series(&snapshot->rules[watch->rule->index], watch, body);
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(table, &cursor)) != NULL) {
+    for (size_t i = 0; i < series->alerts_len; i++) {
+      const struct series_alert *alert = &series->alerts[i];
+      add_watched_series(&snapshot->rules[alert->rule->index], alert, series);
     }
     series_unlock(series);
   }
 }
 
-struct snapshot *snapshot_new(const struct rules *rules, struct table *table) {
+struct snapshot *snapshot_new(const struct rules *rules,
+                              struct series_table *table) {
   struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
   size_t len = rules == NULL ? 0 : rules->len;
   struct snapshot_rule *copies = calloc(len + 1, sizeof(*copies));

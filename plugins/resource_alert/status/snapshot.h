@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "resource_alert/alerts/alert_event.h"
-#include "resource_alert/alerts/table.h"
+#include "resource_alert/alerts/series_table.h"
 #include "resource_alert/rules/rule.h"
 
 /* How many series of a rule are copied, the worst first. */
@@ -23,7 +23,6 @@ struct snapshot_series {
   double badness;   /* how far beyond its limit; the larger the worse */
   double value;     /* NaN: none */
   int64_t since_ms; /* since the epoch; 0: not known */
-  bool is_flapping;
   char name[SERIES_NAME_BYTES];
 };
 
@@ -46,7 +45,8 @@ struct snapshot {
 /* Copies the state of RULES out of TABLE, locking one series at a time; any
  * thread. rules, table: NULL: there are none.
  * Returns a snapshot (yours, snapshot_free()), or NULL without memory. */
-struct snapshot *snapshot_new(const struct rules *rules, struct table *table);
+struct snapshot *snapshot_new(const struct rules *rules,
+                              struct series_table *table);
 
 /* Accepts NULL. */
 void snapshot_free(struct snapshot *snapshot);

@@ -78,11 +78,10 @@ void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
 /* ---- status ---- */
 
 static json_t *series_to_json(const struct snapshot_series *series) {
-  return json_pack("{so ss so so sb}", "name", json_util_text(series->name),
+  return json_pack("{so ss so so}", "name", json_util_text(series->name),
                    "state", alert_state_name(series->state), "value",
                    make_number(series->value), "since",
-                   make_time(series->since_ms), "flapping",
-                   (int)series->is_flapping);
+                   make_time(series->since_ms));
 }
 
 static json_t *limits_to_json(const struct rule *rule) {

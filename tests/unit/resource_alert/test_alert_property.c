@@ -14,7 +14,7 @@
 #define READINGS 400
 #define INTERVAL_MS 10000
 #define GAP_MS (5 * INTERVAL_MS / 2)
-#define SLACK_MS (INTERVAL_MS / 8)
+#define TOLERANCE_MS (INTERVAL_MS / 8)
 
 static uint64_t seed;
 
@@ -33,25 +33,27 @@ struct reading_taken {
 };
 
 struct history {
-  struct alert_limits limits;
+  struct rule_limits limits;
   struct alert alert;
   struct reading_taken taken[READINGS];
   size_t len;
   int64_t missed_ms; /* when it was last missed; -1 never */
 };
 
-static void draw_limits(struct alert_limits *limits) {
-  *limits = (struct alert_limits){
+static void draw_limits(struct rule_limits *limits) {
+  *limits = (struct rule_limits){
       .warning_min = draw(2) ? 10 : (double)NAN,
       .warning_max = draw(4) ? 80 : (double)NAN,
       .failure_min = (double)NAN,
       .failure_max = draw(2) ? 95 : (double)NAN,
-      .for_ms = draw(8) * INT64_C(7000),
-      .recover_ms = draw(8) * INT64_C(7000),
+      .for_s = draw(8) * 7.0,
+      .recover_s = draw(8) * 7.0,
       .hits = draw(4),
-      .missing = (enum alert_missing)draw(3),
+      .missing = (int)draw(3),
   };
 }
+
+static int64_t hold_ms_of(double seconds) { return (int64_t)(seconds * 1000); }
 
 /* True if SIDE held in every reading of the last HOLD_MS, without a gap. */
 static bool has_held(const struct history *history, int64_t hold_ms,
@@ -73,27 +75,31 @@ static bool has_held(const struct history *history, int64_t hold_ms,
     last_ms = from_ms = one->at_ms;
     count++;
   }
-  return now_ms - from_ms + SLACK_MS >= hold_ms && count >= hits;
+  return now_ms - from_ms + TOLERANCE_MS >= hold_ms && count >= hits;
 }
 
 static void check_change(const struct history *history,
                          const struct alert_change *change) {
-  const struct alert_limits *limits = &history->limits;
+  const struct rule_limits *limits = &history->limits;
   assert_int_not_equal(change->from, change->to);
   switch (change->to) {
   case ALERT_FAILURE:
-    assert_true(has_held(history, limits->for_ms, limits->hits, true, true));
+    assert_true(has_held(history, hold_ms_of(limits->for_s),
+                         (uint32_t)limits->hits, true, true));
     break;
   case ALERT_WARNING:
     if (change->from == ALERT_FAILURE) {
-      assert_true(has_held(history, limits->recover_ms, 1, true, false));
+      assert_true(
+          has_held(history, hold_ms_of(limits->recover_s), 1, true, false));
     } else {
-      assert_true(has_held(history, limits->for_ms, limits->hits, false, true));
+      assert_true(has_held(history, hold_ms_of(limits->for_s),
+                           (uint32_t)limits->hits, false, true));
     }
     break;
   case ALERT_OKAY:
     if (change->from == ALERT_WARNING || change->from == ALERT_FAILURE) {
-      assert_true(has_held(history, limits->recover_ms, 1, false, false));
+      assert_true(
+          has_held(history, hold_ms_of(limits->recover_s), 1, false, false));
     }
     break;
   case ALERT_UNKNOWN:
@@ -105,7 +111,7 @@ static void check_change(const struct history *history,
 }
 
 static void take(struct history *history, int64_t now_ms, double value) {
-  const struct alert_limits *limits = &history->limits;
+  const struct rule_limits *limits = &history->limits;
   bool is_failing = value > limits->failure_max || value < limits->failure_min;
   history->taken[history->len++] = (struct reading_taken){
       .at_ms = now_ms,
@@ -116,11 +122,11 @@ static void take(struct history *history, int64_t now_ms, double value) {
   };
   const struct alert_time now = {.series_ms = now_ms,
                                  .wall_ms = now_ms,
-                                 .slack_ms = SLACK_MS,
+                                 .tolerance_ms = TOLERANCE_MS,
                                  .gap_ms = GAP_MS};
   enum alert_state before = (enum alert_state)history->alert.state;
   struct alert_change change;
-  if (alert_take(&history->alert, limits, value, false, &now, &change)) {
+  if (alert_evaluate(&history->alert, limits, value, false, &now, &change)) {
     assert_int_equal(change.from, before);
     assert_int_equal(change.to, history->alert.state);
     check_change(history, &change);
@@ -139,8 +145,8 @@ static void live(struct history *history) {
       now_ms += 20 * INTERVAL_MS;
     } else if (event == 1) {
       struct alert_change change;
-      if (alert_miss(&history->alert, &history->limits, now_ms, 20000,
-                     &change)) {
+      if (alert_mark_missing(&history->alert, &history->limits, now_ms, 20000,
+                             &change)) {
         assert_int_not_equal(change.from, change.to);
       }
       history->missed_ms = now_ms;

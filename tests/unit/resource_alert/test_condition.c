@@ -11,7 +11,7 @@
 static struct condition parse(const char *metric, const char *comparison) {
   struct condition condition = {0};
   struct error error = {{0}};
-  if (condition_parse(metric, comparison, &condition, &error) != 0) {
+  if (condition_init(&condition, metric, comparison, &error) != 0) {
     fail_msg("%s", error.text);
   }
   return condition;
@@ -55,14 +55,14 @@ static void names_the_series_beside(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct condition condition = parse(cases[i].metric, "> 1");
     struct reading_names names;
-    condition_name(&condition, &judged, &names);
+    condition_find_names(&condition, &judged, &names);
     assert_string_equal(names.host, "h");
     assert_string_equal(names.plugin, "p");
     assert_string_equal(names.plugin_instance, cases[i].instance);
     assert_string_equal(names.type, "t");
     assert_string_equal(names.type_instance, cases[i].type_instance);
-    assert_true(condition_may_mean(&condition, &names));
-    assert_false(condition_may_mean(&condition, &judged));
+    assert_true(condition_may_compare(&condition, &names));
+    assert_false(condition_may_compare(&condition, &judged));
     condition_fini(&condition);
   }
 }
@@ -84,7 +84,7 @@ static void refuses_what_says_nothing(void **state) {
     struct condition condition = {0};
     struct error error = {{0}};
     assert_int_equal(
-        condition_parse(refused[i][0], refused[i][1], &condition, &error),
+        condition_init(&condition, refused[i][0], refused[i][1], &error),
         -EINVAL);
     if (strstr(error.text, refused[i][2]) == NULL) {
       fail_msg("%s", error.text);

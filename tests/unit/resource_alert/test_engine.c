@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
-#include "resource_alert/alerts/table.h"
+#include "resource_alert/alerts/series_table.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/status/snapshot.h"
 
@@ -375,10 +375,10 @@ static void more_series_than_allowed_are_said_once(void **state) {
   }
   turn();
   assert_int_equal(count_lines("raise MaxSeries"), 1);
-  struct table_counts counts;
-  table_get_counts(engine_table(fixture.engine), &counts);
+  struct series_table_counts counts;
+  series_table_get_counts(engine_table(fixture.engine), &counts);
   assert_int_equal(counts.series, 100);
-  assert_int_equal(counts.refused, 50 * 50);
+  assert_int_equal(counts.rejected, 50 * 50);
 }
 
 /* What is on its way to the listeners holds memory, too. */
@@ -425,8 +425,8 @@ static void what_is_gone_gives_its_memory_back(void **state) {
     for (int i = 0; i < 13; i++) { /* missing, then forgotten, then rested */
       pass_interval();
     }
-    struct table_counts counts;
-    table_get_counts(engine_table(fixture.engine), &counts);
+    struct series_table_counts counts;
+    series_table_get_counts(engine_table(fixture.engine), &counts);
     assert_int_equal(counts.series, 0);
     if (generation == 2) {
       in_use = memory_at_rest();
@@ -484,9 +484,9 @@ static void many_writers_while_days_pass(void **state) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);
   }
   turn();
-  struct table_work work;
-  table_get_work(engine_table(fixture.engine), &work);
-  assert_true(work.taken > 0);
+  struct series_table_work work;
+  series_table_get_work(engine_table(fixture.engine), &work);
+  assert_true(work.evaluated > 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

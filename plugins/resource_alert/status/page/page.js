@@ -169,7 +169,7 @@ function makeBar(rule) {
 function makeSeriesTable(rule, now) {
   const heads = ["State", "Series", "Value", "Since"].map(text => make("th", {scope: "col"}, text));
   const lines = rule.series.map(one => make("tr", {}, make("td", {}, stateLabel(one.state)),
-    make("td", {}, seriesName(one.name), one.flapping ? make("span", {class: "quiet"}, " (flapping)") : ""),
+    make("td", {}, seriesName(one.name)),
     make("td", {}, formatNumber(one.value, rule.unit)), make("td", {}, one.since ? formatDuration(now - one.since) : "–")));
   return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...lines));
 }

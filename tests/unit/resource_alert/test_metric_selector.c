@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* selector: which series a Metric line takes; messages and rates beside it. */
+/* metric_selector: which series a Metric line takes; messages and rates beside
+ * it. */
 #include "unit.h"
 
 #include <errno.h>
@@ -25,16 +26,16 @@ static void fill(struct reading_names *names, const char *host,
 
 static bool takes(const char *metric, const struct reading_names *names,
                   const char *source) {
-  struct selector selector = {0};
-  struct selector_subject subject;
+  struct metric_selector selector = {0};
+  struct metric_selector_subject subject;
   struct error error = {{0}};
-  if (selector_parse(metric, &selector, &error) != 0) {
+  if (metric_selector_init(&selector, metric, &error) != 0) {
     fail_msg("%s: %s", metric, error.text);
   }
-  selector_subject_init(&subject, names);
-  bool is_taken = selector_matches(&selector, &subject) &&
-                  selector_matches_source(&selector, source);
-  selector_fini(&selector);
+  metric_selector_subject_init(&subject, names);
+  bool is_taken = metric_selector_matches(&selector, &subject) &&
+                  metric_selector_matches_source(&selector, source);
+  metric_selector_fini(&selector);
   return is_taken;
 }
 
@@ -62,9 +63,9 @@ static void refuses_what_is_no_metric(void **state) {
                                     "/a",  "a/b:", "a/[",  "a/b/c/d",
                                     "[/b", "a\\",  "a/b/", "//"};
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-    struct selector selector = {0};
+    struct metric_selector selector = {0};
     struct error error = {{0}};
-    if (selector_parse(bad[i], &selector, &error) != -EINVAL) {
+    if (metric_selector_init(&selector, bad[i], &error) != -EINVAL) {
       fail_msg("\"%s\" was taken", bad[i]);
     }
     assert_string_not_equal(error.text, "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* table: readings in, changes out, on clocks that behave and clocks that do
- * not. */
+/* series_table: readings in, changes out, on clocks that behave and clocks that
+ * do not. */
 #include "unit.h"
 
 #include <errno.h>
@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "resource_alert/alerts/alert_event.h"
-#include "resource_alert/alerts/series_index.h"
-#include "resource_alert/alerts/table.h"
+#include "resource_alert/alerts/series_table.h"
 #include "resource_alert/options.h"
 #include "support/failing.h"
 
@@ -21,8 +20,8 @@
 struct fixture {
   struct resource_alert_options options;
   struct rules rules;
-  struct changes changes;
-  struct table *table;
+  struct change_queue changes;
+  struct series_table *table;
   enum reading_kind kind;
   size_t sources;
   int64_t now_ms;  /* monotonic */
@@ -34,41 +33,42 @@ static struct fixture fixture;
 
 static void add_rule(const char *name, const char *metric, double warning_max) {
   struct option_blocks *blocks = &fixture.options.thresholds;
-  struct threshold_options *rules = blocks->items;
+  struct rule_options *rules = blocks->items;
   rules = realloc(rules, (blocks->len + 1) * sizeof(*rules));
   assert_non_null(rules);
-  struct threshold_options *rule = &rules[blocks->len++];
+  struct rule_options *rule = &rules[blocks->len++];
   blocks->items = rules;
-  assert_int_equal(option_init(&threshold_block, rule), 0);
+  assert_int_equal(option_init(&rule_options_block, rule), 0);
   rule->head.label = strdup(name);
   rule->metrics.items = calloc(1, sizeof(char *));
   rule->metrics.items[0] = strdup(metric);
   rule->metrics.len = 1;
-  rule->warning_max = warning_max;
+  rule->limits.warning_max = warning_max;
 }
 
-static struct threshold_options *last_rule(void) {
-  struct threshold_options *rules = fixture.options.thresholds.items;
+static struct rule_options *last_rule(void) {
+  struct rule_options *rules = fixture.options.thresholds.items;
   return &rules[fixture.options.thresholds.len - 1];
 }
 
 static void open_table(uint64_t series_max) {
-  const struct table_limits limits = {.series_max = series_max,
-                                      .missing_intervals = 2,
-                                      .forget_ms = 3600 * 1000};
+  const struct series_table_limits limits = {.series_max = series_max,
+                                             .missing_intervals = 2,
+                                             .forget_ms = 3600 * 1000};
   const struct rules_source source =
       resource_alert_rules_source(&fixture.options);
   assert_int_equal(rules_init(&fixture.rules, &source, NULL), 0);
-  assert_int_equal(
-      table_new(&fixture.rules, &limits, &fixture.changes, &fixture.table), 0);
-  table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+  assert_int_equal(series_table_new(&fixture.rules, &limits, &fixture.changes,
+                                    &fixture.table),
+                   0);
+  series_table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
 }
 
 static int setup(void **state) {
   (void)state;
   memset(&fixture, 0, sizeof(fixture));
   assert_int_equal(option_init(&resource_alert_options, &fixture.options), 0);
-  changes_init(&fixture.changes);
+  change_queue_init(&fixture.changes);
   fixture.sources = 1;
   fixture.now_ms = 5000000;
   fixture.wall_ms = START_S * INT64_C(1000);
@@ -77,9 +77,9 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   (void)state;
-  table_free(fixture.table);
+  series_table_free(fixture.table);
   rules_fini(&fixture.rules);
-  changes_fini(&fixture.changes);
+  change_queue_fini(&fixture.changes);
   option_fini(&resource_alert_options, &fixture.options);
   return 0;
 }
@@ -107,7 +107,7 @@ static void put_named(const char *plugin, const char *instance,
       .values_len = fixture.sources,
       .values = values,
   };
-  table_take(fixture.table, &reading);
+  series_table_update(fixture.table, &reading);
 }
 
 static void put_raw(const char *instance, const void *values) {
@@ -123,7 +123,7 @@ static void pass(int64_t elapsed_ms) {
     fixture.now_ms += step_ms;
     fixture.wall_ms += step_ms;
     elapsed_ms -= step_ms;
-    table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+    series_table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
   }
 }
 
@@ -135,17 +135,18 @@ static void put_after_interval(double value) {
 /* Everything that changed so far, oldest first, "OW WO". */
 static const char *changes_so_far(void) {
   bool is_stopping;
-  struct watch *watch = changes_take_all(&fixture.changes, 0, &is_stopping);
-  while (watch != NULL) {
-    struct watch *next = watch->next_changed;
+  struct series_alert *alert =
+      change_queue_take_all(&fixture.changes, 0, &is_stopping);
+  while (alert != NULL) {
+    struct series_alert *next = alert->next_queued;
     struct alert_event event;
-    alert_event_take(watch, 0, &event);
+    alert_event_take(alert, 0, &event);
     size_t length = strlen(fixture.said);
     (void)snprintf(fixture.said + length, sizeof(fixture.said) - length,
                    "%s%.1s%.1s", length == 0 ? "" : " ",
                    alert_state_name(event.change.from),
                    alert_state_name(event.change.to));
-    watch = next;
+    alert = next;
   }
   return fixture.said;
 }
@@ -159,9 +160,9 @@ static void each_series_has_its_state(void **state) {
   put_raw("a", &high);
   put_raw("b", &low);
   assert_string_equal(changes_so_far(), "UW UO");
-  assert_int_equal(rule_worst(&fixture.rules.items[0]), ALERT_WARNING);
-  struct table_counts counts;
-  table_get_counts(fixture.table, &counts);
+  assert_int_equal(rule_worst_state(&fixture.rules.items[0]), ALERT_WARNING);
+  struct series_table_counts counts;
+  series_table_get_counts(fixture.table, &counts);
   assert_int_equal(counts.watched, 2);
 }
 
@@ -192,7 +193,7 @@ static void a_stale_value_is_ignored(void **state) {
 static void a_clock_set_back_a_day_changes_nothing(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
-  last_rule()->for_s = 30;
+  last_rule()->limits.for_s = 30;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -210,7 +211,7 @@ static void a_clock_set_back_a_day_changes_nothing(void **state) {
 static void a_clock_set_on_a_day_changes_nothing(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
-  last_rule()->for_s = 30;
+  last_rule()->limits.for_s = 30;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -224,8 +225,8 @@ static void a_clock_set_on_a_day_changes_nothing(void **state) {
 static void a_gap_starts_the_time_afresh(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
-  last_rule()->for_s = 30;
-  last_rule()->missing = ALERT_MISSING_IGNORE;
+  last_rule()->limits.for_s = 30;
+  last_rule()->limits.missing = RULE_MISSING_IGNORE;
   open_table(100);
   put(11);
   put_after_interval(11);
@@ -268,7 +269,7 @@ static void nothing_but_nan_is_missing(void **state) {
 static void a_reminder_comes_while_it_is_bad(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
-  last_rule()->repeat_s = 25;
+  last_rule()->limits.repeat_s = 25;
   open_table(100);
   put(11);
   for (int i = 0; i < 6; i++) {
@@ -288,23 +289,23 @@ static void what_is_gone_gives_its_place_back(void **state) {
   add_rule("r", "p-*/t", 10);
   open_table(3);
   double value = 1;
-  struct table_counts counts;
+  struct series_table_counts counts;
   char name[32];
   for (int day = 0; day < 10; day++) {
     for (int i = 0; i < 5; i++) {
       (void)snprintf(name, sizeof(name), "%d-%d", day, i);
       put_raw(name, &value);
     }
-    table_get_counts(fixture.table, &counts);
+    series_table_get_counts(fixture.table, &counts);
     assert_int_equal(counts.watched, 3);
-    assert_int_equal(counts.refused, (day + 1) * 2);
+    assert_int_equal(counts.rejected, (day + 1) * 2);
     (void)changes_so_far();
     pass(100000); /* missing */
     (void)changes_so_far();
     pass(3600 * 1000);
-    table_get_counts(fixture.table, &counts);
+    series_table_get_counts(fixture.table, &counts);
     assert_int_equal(counts.series, 0);
-    assert_int_equal(rule_worst(&fixture.rules.items[0]), ALERT_UNKNOWN);
+    assert_int_equal(rule_worst_state(&fixture.rules.items[0]), ALERT_UNKNOWN);
   }
 }
 
@@ -314,7 +315,7 @@ static void nobody_s_series_are_forgotten(void **state) {
   open_table(1000);
   double value = 1;
   char name[32];
-  struct table_counts counts;
+  struct series_table_counts counts;
   for (int i = 0; i < 500; i++) {
     (void)snprintf(name, sizeof(name), "%d", i);
     put_raw(name, &value);
@@ -323,9 +324,9 @@ static void nobody_s_series_are_forgotten(void **state) {
     pass(3600 * 1000 + 1000);
     put_raw("7", &value);
   }
-  table_get_counts(fixture.table, &counts);
+  series_table_get_counts(fixture.table, &counts);
   assert_int_equal(counts.series, 1);
-  assert_int_equal(counts.refused, 0);
+  assert_int_equal(counts.rejected, 0);
 }
 
 static void rates_are_right_over_a_clock_step(void **state) {
@@ -348,7 +349,7 @@ static void percentages_are_of_all_sources(void **state) {
   (void)state;
   fixture.sources = 2;
   add_rule("r", "p/t:s1", 70);
-  last_rule()->is_percentage = true;
+  last_rule()->limits.is_percentage = true;
   open_table(100);
   put_raw("", (double[]){20, 80});
   pass(INTERVAL_MS);
@@ -360,15 +361,15 @@ static void percentages_are_of_all_sources(void **state) {
 
 /* The one watched series as those see it who look. */
 static struct alert look(void) {
-  size_t cursor = 0;
-  struct series *series = table_lock_next(fixture.table, &cursor);
+  struct series_cursor cursor = {0};
+  struct series *series = series_table_lock_next(fixture.table, &cursor);
   assert_non_null(series);
-  struct alert alert = series->body->watches[0].alert;
+  struct alert alert = series->alerts[0].alert;
   series_unlock(series);
   return alert;
 }
 
-static void a_calm_value_is_seen_by_who_looks(void **state) {
+static void a_walk_sees_the_last_value(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
   open_table(100);
@@ -377,15 +378,15 @@ static void a_calm_value_is_seen_by_who_looks(void **state) {
     assert_true(fabs(look().value - i) < 1e-9);
     assert_int_equal(look().last_ms, (i - 1) * INTERVAL_MS);
   }
-  struct table_work work;
-  table_get_work(fixture.table, &work);
-  assert_int_equal(work.taken, 5);
+  struct series_table_work work;
+  series_table_get_work(fixture.table, &work);
+  assert_int_equal(work.evaluated, 5);
 }
 
-static void calm_ends_exactly_at_the_limit(void **state) {
+static void a_state_changes_exactly_at_the_limit(void **state) {
   (void)state;
   add_rule("r", "p/t", 0.1); /* no float is 0.1 */
-  last_rule()->warning_min = -0.1;
+  last_rule()->limits.warning_min = -0.1;
   open_table(100);
   for (int i = 0; i < 4; i++) {
     put_after_interval(i % 2 == 0 ? 0.1 : -0.1);
@@ -398,10 +399,10 @@ static void calm_ends_exactly_at_the_limit(void **state) {
   assert_string_equal(changes_so_far(), "UO OW WW"); /* folded */
 }
 
-static void a_hold_begins_behind_calm_values(void **state) {
+static void a_hold_begins_after_values_within_limits(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
-  last_rule()->for_s = 30;
+  last_rule()->limits.for_s = 30;
   open_table(100);
   for (int i = 0; i < 100; i++) {
     put_after_interval(1);
@@ -417,7 +418,7 @@ static void a_hold_begins_behind_calm_values(void **state) {
   assert_string_equal(changes_so_far(), "UO OW");
 }
 
-static void calm_values_keep_a_series_from_being_missed(void **state) {
+static void values_within_limits_keep_a_series_from_being_missed(void **state) {
   (void)state;
   add_rule("r", "p/t", 10);
   open_table(100);
@@ -501,7 +502,7 @@ static void hear(const char *plugin, enum notification_severity severity) {
                                             .type = "t",
                                             .type_instance = "",
                                             .message = "m"};
-  table_hear(fixture.table, &notification, fixture.wall_ms);
+  series_table_notify(fixture.table, &notification, fixture.wall_ms);
 }
 
 static void a_notification_counts_for_its_time(void **state) {
@@ -536,7 +537,7 @@ static void a_notification_is_not_its_value(void **state) {
   assert_string_equal(changes_so_far(), "UW UF");
   put_after_interval(1);
   assert_string_equal(changes_so_far(), "UW UF WO");
-  assert_int_equal(rule_worst(&fixture.rules.items[1]), ALERT_FAILURE);
+  assert_int_equal(rule_worst_state(&fixture.rules.items[1]), ALERT_FAILURE);
 }
 
 static void survives_every_failed_allocation(void **state) {
@@ -545,15 +546,15 @@ static void survives_every_failed_allocation(void **state) {
   only_if("q-/t", ">= 5");
   double value = 11;
   for (size_t count = 0;; count++) {
-    const struct table_limits limits = {
+    const struct series_table_limits limits = {
         .series_max = 10, .missing_intervals = 2, .forget_ms = 1000};
     failing_after(count);
     const struct rules_source source =
         resource_alert_rules_source(&fixture.options);
     int code = rules_init(&fixture.rules, &source, NULL);
     if (code == 0) {
-      code =
-          table_new(&fixture.rules, &limits, &fixture.changes, &fixture.table);
+      code = series_table_new(&fixture.rules, &limits, &fixture.changes,
+                              &fixture.table);
     }
     if (code == 0) {
       put_named("q", "", &value);
@@ -565,34 +566,92 @@ static void survives_every_failed_allocation(void **state) {
     if (!has_failed) {
       break;
     }
-    table_free(fixture.table);
+    series_table_free(fixture.table);
     fixture.table = NULL;
     rules_fini(&fixture.rules);
   }
   assert_non_null(strstr(fixture.said, "UW"));
 }
 
-static void the_index_finds_what_is_in_it(void **state) {
+/* What stands behind a NUL is no part of a name; the place of a name is. */
+static void only_alike_names_are_one_series(void **state) {
   (void)state;
-  static struct series pool[4000];
-  static struct fingerprint ids[4000];
-  struct series_index index = {.used = 0};
-  assert_int_equal(series_index_init(&index, pool), 0);
-  for (size_t i = 0; i < 4000; i++) {
-    ids[i].low = (i % 50) * 256 + i * UINT64_C(0x9e3779b97f4a0000); /* crowds */
-    assert_null(series_index_find(&index, ids[i]));
-    series_bind(&pool[i], ids[i], NULL, 1, 1);
-    assert_int_equal(series_index_add(&index, &pool[i]), 0);
+  struct reading_names names;
+  char first[SERIES_KEY_BYTES];
+  char second[SERIES_KEY_BYTES];
+  memset(&names, 'x', sizeof(names));
+  memcpy(names.host, "h", 2);
+  memcpy(names.plugin, "ab", 3);
+  names.plugin_instance[0] = '\0';
+  memcpy(names.type, "t", 2);
+  names.type_instance[0] = '\0';
+  size_t bytes = series_make_key(&names, NULL, first);
+  const struct reading_names clean = {.host = "h", .plugin = "ab", .type = "t"};
+  assert_int_equal(series_make_key(&clean, NULL, second), bytes);
+  assert_memory_equal(first, second, bytes);
+  const struct reading_names moved = {
+      .host = "h", .plugin = "a", .plugin_instance = "b", .type = "t"};
+  size_t others = series_make_key(&moved, NULL, second);
+  assert_true(others != bytes || memcmp(first, second, bytes) != 0);
+  others = series_make_key(&clean, "rule", second);
+  assert_true(others != bytes);
+}
+
+static void every_series_is_found_again(void **state) {
+  (void)state;
+  add_rule("r", "p-*/t", 10);
+  open_table(100000);
+  double value = 1;
+  char name[32];
+  struct series_table_counts counts;
+  for (int turn = 0; turn < 2; turn++) {
+    for (int i = 0; i < 20000; i++) {
+      (void)snprintf(name, sizeof(name), "%d", i);
+      put_raw(name, &value);
+    }
+    pass(INTERVAL_MS);
   }
-  for (size_t i = 0; i < 4000; i += 3) {
-    series_index_remove(&index, &pool[i]);
+  series_table_get_counts(fixture.table, &counts);
+  assert_int_equal(counts.series, 20000);
+  assert_int_equal(counts.watched, 20000);
+  size_t met = 0;
+  struct series_cursor cursor = {0};
+  struct series *series;
+  while ((series = series_table_lock_next(fixture.table, &cursor)) != NULL) {
+    met++;
+    series_unlock(series);
   }
-  for (size_t i = 0; i < 4000; i++) {
-    assert_ptr_equal(series_index_find(&index, ids[i]),
-                     i % 3 == 0 ? NULL : &pool[i]);
+  assert_int_equal(met, 20000);
+  (void)changes_so_far();
+}
+
+/* The value follows the worst series, also when it gets better. */
+static void a_rule_knows_the_value_of_its_worst_series(void **state) {
+  (void)state;
+  add_rule("r", "p-*/t", 10);
+  open_table(100);
+  const struct rule *rule = &fixture.rules.items[0];
+  assert_true(isnan(rule_worst_value(rule)));
+  double values[] = {5, 12, 15};
+  const char *const names[] = {"a", "b", "c"};
+  for (int turn = 0; turn < 2; turn++) {
+    for (int i = 0; i < 3; i++) {
+      put_raw(names[i], &values[i]);
+    }
+    assert_true(fabs(rule_worst_value(rule) - 15) < 1e-9);
+    pass(INTERVAL_MS);
   }
-  assert_int_equal(index.used, 4000 - 1334);
-  series_index_fini(&index);
+  values[2] = 1;
+  put_raw("c", &values[2]);
+  put_raw("a", &values[0]);
+  assert_true(fabs(rule_worst_value(rule) - 15) < 1e-9); /* b is not read yet */
+  put_raw("b", &values[1]);
+  assert_true(fabs(rule_worst_value(rule) - 12) < 1e-9);
+  assert_int_equal(rule_worst_state(rule), ALERT_WARNING);
+  pass(100000);
+  (void)changes_so_far();
+  pass(3600 * 1000);
+  assert_true(isnan(rule_worst_value(rule))); /* all are forgotten */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -612,16 +671,18 @@ int main(void) {
       TEST(nobody_s_series_are_forgotten),
       TEST(rates_are_right_over_a_clock_step),
       TEST(percentages_are_of_all_sources),
-      TEST(a_calm_value_is_seen_by_who_looks),
-      TEST(calm_ends_exactly_at_the_limit),
-      TEST(a_hold_begins_behind_calm_values),
-      TEST(calm_values_keep_a_series_from_being_missed),
+      TEST(a_walk_sees_the_last_value),
+      TEST(a_state_changes_exactly_at_the_limit),
+      TEST(a_hold_begins_after_values_within_limits),
+      TEST(values_within_limits_keep_a_series_from_being_missed),
       TEST(a_rule_counts_only_while_another_value_is_so),
       TEST(a_condition_may_name_an_instance_and_a_source),
       TEST(a_notification_counts_for_its_time),
       TEST(a_notification_is_not_its_value),
       TEST(survives_every_failed_allocation),
-      cmocka_unit_test(the_index_finds_what_is_in_it),
+      cmocka_unit_test(only_alike_names_are_one_series),
+      TEST(every_series_is_found_again),
+      TEST(a_rule_knows_the_value_of_its_worst_series),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* series_table: all series that were seen, found by their names.
+ *
+ * The hash of a series' key chooses one of 64 shards; the shard's lock guards
+ * its map and all series in it. Threads that write values meet in a lock one
+ * time in 64, and hold it for about 50 ns. */
+#include "resource_alert/alerts/series_table.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+#define SHARD_BITS 6
+#define SHARDS (1U << SHARD_BITS)
+#define LIST_FIRST 16 /* series that a shard's list has room for at first */
+#define WALK_MS 1000
+#define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
+
+struct series_shard {
+  /* A cache line of its own: threads in other shards write beside it. */
+  _Alignas(64) pthread_mutex_t lock; /* guards all below, and the series */
+  struct hash_map map;
+  struct series **list; /* the same series, for walks; series->index */
+  size_t list_len, list_room;
+  size_t watched_len;
+  uint64_t evaluated; /* values */
+};
+
+struct series_table {
+  struct series_shard shards[SHARDS];
+  struct series_context context;
+  struct series_table_limits limits;
+  _Atomic int64_t now_ms;
+  _Atomic bool should_time;    /* the next value that comes */
+  _Atomic int64_t duration_ns; /* of the last one timed; 0: none yet */
+  _Atomic uint64_t rejected;
+  _Atomic uint64_t series_len;
+  int64_t walked_ms; /* the ticking thread's */
+};
+
+/* ---- life ---- */
+
+int series_table_new(const struct rules *rules,
+                     const struct series_table_limits *limits,
+                     struct change_queue *queue,
+                     struct series_table **ret_table) {
+  struct series_table *table =
+      aligned_alloc(_Alignof(struct series_table), sizeof(*table));
+  if (table == NULL) {
+    return -ENOMEM;
+  }
+  memset(table, 0, sizeof(*table));
+  table->limits = *limits;
+  series_context_init(&table->context, rules, queue);
+  for (size_t i = 0; i < SHARDS; i++) {
+    (void)pthread_mutex_init(&table->shards[i].lock, NULL);
+  }
+  *ret_table = table;
+  return 0;
+}
+
+void series_table_free(struct series_table *table) {
+  if (table == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < SHARDS; i++) {
+    struct series_shard *shard = &table->shards[i];
+    for (size_t k = 0; k < shard->list_len; k++) {
+      series_free(&table->context, shard->list[k]);
+    }
+    free(shard->list);
+    hash_map_fini(&shard->map);
+    (void)pthread_mutex_destroy(&shard->lock);
+  }
+  series_context_fini(&table->context);
+  free(table);
+}
+
+/* ---- finding and adding; under the shard's lock ---- */
+
+/* What is looked for. */
+struct series_lookup {
+  const struct reading *reading;
+  struct rule *notification_rule; /* NULL: a series of values */
+  bool must_exist;                /* a new series is not made */
+};
+
+static struct series_shard *find_shard(struct series_table *table,
+                                       uint64_t hash) {
+  return &table->shards[hash >> (64 - SHARD_BITS)];
+}
+
+/* Adds SERIES to the shard's list. */
+static int list_series(struct series_shard *shard, struct series *series) {
+  if (shard->list_len == shard->list_room) {
+    size_t room = shard->list_room == 0 ? LIST_FIRST : 2 * shard->list_room;
+    struct series **list = realloc(shard->list, room * sizeof(list[0]));
+    if (list == NULL) {
+      return -ENOMEM;
+    }
+    shard->list = list;
+    shard->list_room = room;
+  }
+  series->index = (uint32_t)shard->list_len;
+  shard->list[shard->list_len++] = series;
+  shard->watched_len += series->type == NULL ? 0 : 1;
+  return 0;
+}
+
+/* The last one takes its place. */
+static void unlist_series(struct series_shard *shard, struct series *series) {
+  struct series *last = shard->list[--shard->list_len];
+  shard->list[series->index] = last;
+  last->index = series->index;
+  shard->watched_len -= series->type == NULL ? 0 : 1;
+}
+
+/* Makes a series and adds it to the shard. NULL when memory is short. */
+static struct series *make_series(struct series_table *table,
+                                  struct series_shard *shard,
+                                  const struct series_source *source,
+                                  uint64_t hash) {
+  struct series *series;
+  if (series_new(&table->context, source, &shard->lock,
+                 atomic_load(&table->now_ms), &series) != 0) {
+    return NULL;
+  }
+  if (hash_map_insert_hashed(&shard->map, &series->node, hash, series->key,
+                             source->key_bytes) != 0) {
+    series_free(&table->context, series);
+    return NULL;
+  }
+  if (list_series(shard, series) != 0) {
+    hash_map_remove(&shard->map, &series->node);
+    series_free(&table->context, series);
+    return NULL;
+  }
+  return series;
+}
+
+/* Adds a series that is not there yet. NULL: there are too many, or no memory.
+ * The place is reserved first, since other shards add, too. */
+static struct series *add_series(struct series_table *table,
+                                 struct series_shard *shard,
+                                 const struct series_source *source,
+                                 uint64_t hash) {
+  bool has_place =
+      atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
+  struct series *series =
+      has_place ? make_series(table, shard, source, hash) : NULL;
+  if (series == NULL) {
+    atomic_fetch_sub(&table->series_len, 1);
+  }
+  return series;
+}
+
+static void remove_series(struct series_table *table,
+                          struct series_shard *shard, struct series *series) {
+  hash_map_remove(&shard->map, &series->node);
+  unlist_series(shard, series);
+  series_free(&table->context, series);
+  atomic_fetch_sub(&table->series_len, 1);
+}
+
+/* Finds or adds a series and locks its shard (series_unlock). NULL if there is
+ * none; if it could not be added that is counted. */
+static struct series *lock_series(struct series_table *table,
+                                  const struct series_lookup *lookup,
+                                  struct series_shard **ret_shard) {
+  const struct rule *rule = lookup->notification_rule;
+  char key[SERIES_KEY_BYTES];
+  size_t key_bytes = series_make_key(lookup->reading->names,
+                                     rule == NULL ? NULL : rule->name, key);
+  uint64_t hash = hash_map_hash(key, key_bytes);
+  struct series_shard *shard = find_shard(table, hash);
+  (void)pthread_mutex_lock(&shard->lock);
+  struct series *series =
+      HASH_MAP_OWNER(hash_map_find_hashed(&shard->map, hash, key, key_bytes),
+                     struct series, node);
+  if (series == NULL && !lookup->must_exist) {
+    const struct series_source source = {
+        .reading = lookup->reading,
+        .notification_rule = lookup->notification_rule,
+        .key = key,
+        .key_bytes = key_bytes,
+    };
+    series = add_series(table, shard, &source, hash);
+    if (series == NULL) {
+      atomic_fetch_add(&table->rejected, 1);
+    }
+  }
+  if (series == NULL) {
+    (void)pthread_mutex_unlock(&shard->lock);
+  }
+  *ret_shard = shard;
+  return series;
+}
+
+/* ---- values ---- */
+
+static void update_series(struct series_table *table,
+                          const struct reading *reading) {
+  const struct series_lookup lookup = {.reading = reading};
+  struct series_shard *shard;
+  struct series *series = lock_series(table, &lookup, &shard);
+  if (series == NULL) {
+    return;
+  }
+  shard->evaluated++;
+  series_update(&table->context, series, reading,
+                atomic_load_explicit(&table->now_ms, memory_order_relaxed));
+  series_unlock(series);
+}
+
+void series_table_update(struct series_table *table,
+                         const struct reading *reading) {
+  bool is_timed =
+      atomic_load_explicit(&table->should_time, memory_order_relaxed) &&
+      atomic_exchange(&table->should_time, false);
+  int64_t before_ns = is_timed ? clock_monotonic_ns() : 0;
+  update_series(table, reading);
+  if (is_timed) {
+    atomic_store(&table->duration_ns, clock_monotonic_ns() - before_ns);
+  }
+}
+
+struct series *series_table_lock_restored(struct series_table *table,
+                                          const struct reading *reading) {
+  const struct series_lookup lookup = {.reading = reading};
+  struct series_shard *shard;
+  struct series *series = lock_series(table, &lookup, &shard);
+  if (series != NULL && series->type == NULL) {
+    series_unlock(series);
+    return NULL;
+  }
+  return series;
+}
+
+/* ---- notifications: series of their own, 0 okay, 1 warning, 2 failure ---- */
+
+static void describe_severity(const void *unused, size_t source,
+                              struct reading_source *ret_source) {
+  (void)unused;
+  (void)source;
+  *ret_source = (struct reading_source){.name = "severity",
+                                        .kind = READING_GAUGE,
+                                        .min = (double)NAN,
+                                        .max = (double)NAN};
+}
+
+/* A reading without its value. Its interval is such that the series is missing
+ * once the TTL of the rule has passed. */
+static struct reading
+reading_of_notification(const struct series_table *table,
+                        const struct rule *rule,
+                        const struct reading_names *names) {
+  return (struct reading){
+      .names = names,
+      .type = {.describe = describe_severity},
+      .interval_ns = (int64_t)(rule->notification->ttl_s * 1e9 /
+                               table->limits.missing_intervals),
+      .values_len = 1,
+  };
+}
+
+/* An okay for which there is no series changes nothing, and makes none. */
+static void update_notified(struct series_table *table, struct rule *rule,
+                            const struct reading_names *names,
+                            enum notification_rule_match match,
+                            int64_t wall_ms) {
+  double severity = (int)match - NOTIFICATION_RULE_OKAY;
+  struct reading reading = reading_of_notification(table, rule, names);
+  reading.values = &severity;
+  reading.time_ns = wall_ms * 1000000;
+  const struct series_lookup lookup = {
+      .reading = &reading,
+      .notification_rule = rule,
+      .must_exist = match == NOTIFICATION_RULE_OKAY,
+  };
+  struct series_shard *shard;
+  struct series *series = lock_series(table, &lookup, &shard);
+  if (series == NULL) {
+    return;
+  }
+  if (reading.time_ns <= series->time_ns) { /* in the same ms, or set back */
+    reading.time_ns = series->time_ns + 1;
+  }
+  shard->evaluated++;
+  series_update(&table->context, series, &reading, atomic_load(&table->now_ms));
+  series_unlock(series);
+}
+
+void series_table_notify(struct series_table *table,
+                         const struct notification *notification,
+                         int64_t wall_ms) {
+  const struct rules *rules = table->context.rules;
+  struct reading_names names;
+  notification_rule_names(notification, &names);
+  for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
+    struct rule *rule = &rules->items[i];
+    enum notification_rule_match match =
+        notification_rule_match(rule->notification, notification);
+    if (match != NOTIFICATION_RULE_NONE) {
+      update_notified(table, rule, &names, match, wall_ms);
+    }
+  }
+}
+
+struct series *series_table_lock_notified(struct series_table *table,
+                                          const char *rule,
+                                          const struct reading_names *names) {
+  const struct rules *rules = table->context.rules;
+  for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
+    if (strcmp(rules->items[i].name, rule) == 0) {
+      const struct reading reading =
+          reading_of_notification(table, &rules->items[i], names);
+      const struct series_lookup lookup = {
+          .reading = &reading,
+          .notification_rule = &rules->items[i],
+      };
+      struct series_shard *shard;
+      return lock_series(table, &lookup, &shard);
+    }
+  }
+  return NULL;
+}
+
+/* ---- time passes, on one thread ---- */
+
+/* True if the series had no reading for so long that it is to be removed. One
+ * that waits to be reported has to stay. */
+static bool is_forgotten(const struct series_table *table,
+                         const struct series *series, int64_t now_ms) {
+  int64_t forget_ms = table->limits.forget_ms;
+  if (series->type == NULL && forget_ms > UNWATCHED_FORGET_MS) {
+    forget_ms = UNWATCHED_FORGET_MS;
+  }
+  return now_ms - series->seen_ms > forget_ms && !series_is_queued(series);
+}
+
+/* Downwards, since the last one takes the place of one that is removed. */
+static void walk_shard(struct series_table *table, struct series_shard *shard,
+                       int64_t now_ms, int64_t wall_ms) {
+  (void)pthread_mutex_lock(&shard->lock);
+  for (size_t i = shard->list_len; i > 0; i--) {
+    struct series *series = shard->list[i - 1];
+    series_tick(&table->context, series, now_ms, wall_ms,
+                table->limits.missing_intervals);
+    if (is_forgotten(table, series, now_ms)) {
+      remove_series(table, shard, series);
+    }
+  }
+  (void)pthread_mutex_unlock(&shard->lock);
+}
+
+void series_table_tick(struct series_table *table, int64_t now_ms,
+                       int64_t wall_ms) {
+  atomic_store(&table->now_ms, now_ms);
+  atomic_store(&table->should_time, true);
+  if (now_ms - table->walked_ms < WALK_MS) {
+    return;
+  }
+  table->walked_ms = now_ms;
+  for (size_t i = 0; i < SHARDS; i++) {
+    walk_shard(table, &table->shards[i], now_ms, wall_ms);
+  }
+}
+
+/* ---- for readers ---- */
+
+/* The next watched series of the shard, under its lock. Downwards, so that no
+ * series is skipped when another one is removed meanwhile. */
+static struct series *next_in_shard(const struct series_shard *shard,
+                                    struct series_cursor *cursor) {
+  if (!cursor->is_inside || cursor->left > shard->list_len) {
+    cursor->is_inside = true;
+    cursor->left = shard->list_len;
+  }
+  while (cursor->left > 0) {
+    struct series *series = shard->list[--cursor->left];
+    if (series->type != NULL) {
+      return series;
+    }
+  }
+  return NULL;
+}
+
+struct series *series_table_lock_next(struct series_table *table,
+                                      struct series_cursor *cursor) {
+  while (cursor->shard < SHARDS) {
+    struct series_shard *shard = &table->shards[cursor->shard];
+    (void)pthread_mutex_lock(&shard->lock);
+    struct series *series = next_in_shard(shard, cursor);
+    if (series != NULL) {
+      return series;
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    *cursor = (struct series_cursor){.shard = cursor->shard + 1};
+  }
+  return NULL;
+}
+
+void series_table_get_counts(struct series_table *table,
+                             struct series_table_counts *ret_counts) {
+  *ret_counts = (struct series_table_counts){
+      .series = atomic_load(&table->series_len),
+      .rejected = atomic_load(&table->rejected),
+  };
+  for (size_t i = 0; i < SHARDS; i++) {
+    struct series_shard *shard = &table->shards[i];
+    (void)pthread_mutex_lock(&shard->lock);
+    ret_counts->watched += shard->watched_len;
+    (void)pthread_mutex_unlock(&shard->lock);
+  }
+}
+
+void series_table_get_work(struct series_table *table,
+                           struct series_table_work *ret_work) {
+  *ret_work = (struct series_table_work){
+      .duration_ns = atomic_load(&table->duration_ns),
+  };
+  for (size_t i = 0; i < SHARDS; i++) {
+    struct series_shard *shard = &table->shards[i];
+    (void)pthread_mutex_lock(&shard->lock);
+    ret_work->evaluated += shard->evaluated;
+    (void)pthread_mutex_unlock(&shard->lock);
+  }
+}
