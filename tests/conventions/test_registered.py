@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every test file is run by ctest: none is forgotten, none is a leftover."""
 import json
+import re
 import subprocess
 
 from conventions import BUILD, ROOT
@@ -35,7 +36,14 @@ def test_every_file_that_looks_like_a_test_is_where_tests_are_found():
     assert found - known == set()
 
 
-def test_every_fuzz_target_has_a_corpus_and_every_corpus_a_target():
+def test_every_fuzz_target_has_inputs_and_all_inputs_a_target():
     fuzz = ROOT / "tests" / "fuzz"
     targets = {p.stem[5:] for p in fuzz.glob("fuzz_*.c")}
-    assert targets == {p.name for p in (fuzz / "corpus").iterdir() if any(p.iterdir())}
+    corpus = [p for p in (fuzz / "corpus").iterdir()]
+    assert targets == {p.name for p in corpus if p.is_dir() and any(p.iterdir())}
+    assert targets == {p.name.removesuffix(".tar.gz") for p in corpus if p.is_file()}
+
+
+def test_a_named_fuzz_input_has_a_name_that_says_something():
+    named = (ROOT / "tests" / "fuzz" / "corpus").glob("*/*")
+    assert [p.name for p in named if re.fullmatch(r"[0-9a-f]{12,40}", p.name)] == []

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* replay: feeds every file of a directory to a fuzz target, without libFuzzer.
+/* replay: feeds every file of some directories to a fuzz target, without
+ * libFuzzer.
  *
  * So each compiler and each sanitizer sees the corpus. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,35 +43,44 @@ done:
   return data;
 }
 
-static int replay(const char *directory, const char *name) {
+static bool replay_file(const char *directory, const char *name) {
   char path[4096];
   size_t size = 0;
   (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
   uint8_t *data = read_file(path, &size);
   if (data == NULL) {
-    return -1;
+    return false;
   }
   (void)LLVMFuzzerTestOneInput(data, size);
   free(data);
-  return 0;
+  return true;
 }
 
-int main(int argc, char **argv) {
-  DIR *directory = argc == 2 ? opendir(argv[1]) : NULL;
+/* False where a file cannot be read, or there is none: that would test
+ * nothing. */
+static bool replay_directory(const char *path) {
+  DIR *directory = opendir(path);
   if (directory == NULL) {
-    fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
-    return EXIT_FAILURE;
+    fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    return false;
   }
   int replayed = 0;
-  int failed = 0;
+  bool is_whole = true;
   for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
     if (entry->d_name[0] != '.') {
-      failed += replay(argv[1], entry->d_name) != 0;
+      is_whole = replay_file(path, entry->d_name) && is_whole;
       replayed++;
     }
   }
   (void)closedir(directory);
-  printf("%d inputs\n", replayed);
-  /* An empty corpus tests nothing. */
-  return failed == 0 && replayed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  printf("%s: %d inputs\n", path, replayed);
+  return is_whole && replayed > 0;
+}
+
+int main(int argc, char **argv) {
+  bool is_whole = argc > 1;
+  for (int i = 1; i < argc; i++) {
+    is_whole = replay_directory(argv[i]) && is_whole;
+  }
+  return is_whole ? EXIT_SUCCESS : EXIT_FAILURE;
 }
