@@ -1,31 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Makes Grafana's dashboards for Prometheus, InfluxDB and Graphite, and one of
-Graphite's own, out of one list of panels. Run it after a change here; a test
-looks whether the files are what it makes.
+Graphite's own, from one list of panels. Run it after a change here; a test
+compares the files with what it makes.
 
 Usage: contrib/dashboards/make.py [DIRECTORY]"""
 import json
 import pathlib
 import sys
 
-# title, unit, what is drawn, how each line is called ({i}: plugin instance, {t}: type instance).
-# A series: (plugin, instance, type, type instance, data source); "*" stands for any.
+# title, unit, series, legend ({i}: plugin instance, {t}: type instance, {s}: data source).
+# A series: (plugin, instance, type, type instance, data source); "*" matches any.
 PANELS = [
-    ("Rows of the threshold table", "state", [("resource_alert", "*", "alert_state", "", "value")], "{i}"),
-    ("Degradation: actions that are on", "short", [("resource_alert", "*", "degradation_level", "", "value")], "{i}"),
+    ("Rules", "state", [("resource_alert", "*", "alert_state", "", "value")], "{i}"),
+    ("Degradation: active actions", "short", [("resource_alert", "*", "degradation_level", "", "value")], "{i}"),
     ("Pool use", "percent", [("dbpool", "*", "percent", "used", "value")], "{i}"),
     ("Connections of the pool", "short", [("dbpool", "*", "current_connections", kind, "value")
                                           for kind in ("checked_out", "ready", "waiting", "leaked", "capacity")], "{i} {t}"),
     ("Oldest transaction and session", "s", [("dbpool", "*", "duration", kind, "seconds")
                                              for kind in ("oldest_transaction", "oldest_session")], "{i} {t}"),
-    ("Connections that the server would still take", "short",
+    ("Connections available on the server", "short",
      [("dbpool", "*", "current_connections", "headroom", "value")], "{i}"),
     ("Sessions in the log", "short", [("session_log", "*", "current_sessions", kind, "value")
                                       for kind in ("open", "leaked")], "{i} {t}"),
-    ("Sessions a second", "short", [("session_log", "*", "total_sessions", kind, "value")
+    ("Sessions per second", "short", [("session_log", "*", "total_sessions", kind, "value")
                                     for kind in ("opened", "closed", "failed")], "{i} {t}"),
-    ("Log errors a minute", "short", [("session_log", "*", "log_rate", "errors", "value")], "{i}"),
+    ("Log errors per minute", "short", [("session_log", "*", "log_rate", "errors", "value")], "{i}"),
     ("Memory used", "percent", [("statgrab", "memory", "percent", "used", "value")], "memory"),
     ("CPU active", "percent", [("statgrab", "cpu", "percent", "active", "value")], "cpu"),
     ("Load per core", "short", [("statgrab", "load", "load", "relative", source)
@@ -35,11 +35,11 @@ PANELS = [
     ("Processes", "short", [("statgrab", "processes", "ps_count", "", "processes")], "processes"),
     ("Network", "Bps", [("statgrab", "interface-*", "if_octets", "", source) for source in ("rx", "tx")], "{i} {s}"),
 ]
-COUNTERS = ("total_sessions", "if_octets")  # drawn as a rate each second
+COUNTERS = ("total_sessions", "if_octets")  # drawn as a rate per second
 STATES = {"-1": "UNKNOWN", "0": "OKAY", "1": "WARNING", "2": "FAILURE", "3": "MISSING"}
 
 
-def called(legend, values):
+def fill_legend(legend, values):
     for key, value in values.items():
         legend = legend.replace("{%s}" % key, value)
     return legend
@@ -54,7 +54,7 @@ def prometheus(series, legend):
     labels.append('instance=~"$host"')
     selector = f"{{{', '.join(labels)}}}"
     return {"expr": f"rate({name}_total{selector}[5m])" if kind in COUNTERS else f"{name}{selector}",
-            "legendFormat": called(legend, {"i": "{{%s}}" % plugin, "t": type_instance, "s": source})}
+            "legendFormat": fill_legend(legend, {"i": "{{%s}}" % plugin, "t": type_instance, "s": source})}
 
 
 def influxdb(series, legend):
@@ -70,7 +70,7 @@ def influxdb(series, legend):
     query = (f'SELECT {drawn} FROM "{plugin}_{source}" WHERE {" AND ".join(where)} AND $timeFilter '
              'GROUP BY time($__interval), "instance"')
     return {"query": query, "rawQuery": True, "resultFormat": "time_series",
-            "alias": called(legend, {"i": "$tag_instance", "t": type_instance, "s": source})}
+            "alias": fill_legend(legend, {"i": "$tag_instance", "t": type_instance, "s": source})}
 
 
 def graphite_path(series):
@@ -83,7 +83,7 @@ def graphite_path(series):
 
 def graphite(series, legend):
     path = graphite_path(series)
-    name = called(legend, {"t": series[3], "s": series[4]})
+    name = fill_legend(legend, {"t": series[3], "s": series[4]})
     if "{i}" in name:
         return {"target": f"aliasSub(aliasByNode({path}, 2), '^{series[0]}-(.*)', '{name.replace('{i}', chr(92) + '1')}')"}
     return {"target": f"alias({path}, '{name}')"}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""An application runs out of connections and is saved, live.
+"""A live demo: an application runs out of connections and is relieved.
 
 A private PostgreSQL, a small application on SQLAlchemy's real connection pool
 and the stock collectd with this project's plugins run as an unprivileged user,
-with all their files below one temporary directory. The table of alerts is shown
-with each change and each response as it happens. Nothing stays behind.
+with all their files below one temporary directory. The table of rules is shown
+with each change and each response as it happens. Everything is removed at the end.
 
 Run by tools/demo, after it has built: __main__.py [SECONDS].
 """
@@ -19,18 +19,18 @@ from servers import Place, stop_all
 
 
 def play(demo, terminal):
-    """Runs the demo and says what was seen. Returns the exit status."""
+    """Runs the demo and prints what was seen. Returns the exit status."""
     demo.start()
     demo.run()
-    for text in demo.expected.kept():
+    for text in demo.expected.met():
         terminal.say(f"seen: {text}")
-    broken = demo.expected.broken()
-    for text in broken:
+    missing = demo.expected.missing()
+    for text in missing:
         terminal.say(f"NOT SEEN: {text}")
-    for rule in demo.strangers() if broken else []:
-        terminal.say(f"this machine itself: {rule.name} is {rule.state} ({rule.value:.1f}, limit "
-                     f"{rule.limit}), which calls for responses too")
-    return 1 if broken else 0
+    for rule in demo.machine_alerts() if missing else []:
+        terminal.say(f"caused by this machine: {rule.name} is {rule.state} ({rule.value:.1f}, limit "
+                     f"{rule.limit}), which engages responses, too")
+    return 1 if missing else 0
 
 
 def main():
@@ -48,24 +48,24 @@ def main():
         return 0 if for_s is None else 128 + stopping.noted
     except Failed as failure:
         terminal.keep()
-        terminal.farewell(f"tools/demo: {failure}")
+        terminal.say_if_open(f"tools/demo: {failure}")
         return 1
-    except OSError as error:  # the terminal was closed, or nobody reads any more
-        return 128 + stopping.noted if stopping.noted else complaint(error)
+    except OSError as error:  # the terminal or the pipe was closed
+        return 128 + stopping.noted if stopping.noted else print_error(error)
     finally:
         stopping.no_more()
         stop_all(servers, place)
-        terminal.farewell("all servers are stopped, all their files removed")
+        terminal.say_if_open("all servers are stopped and their files removed")
 
 
-def complaint(error):
+def print_error(error):
     if not isinstance(error, BrokenPipeError):
         print(f"tools/demo: {error}", file=sys.stderr)
     return 1
 
 
 def flush():
-    """Python's own flush at the end would turn a reader that is gone into status 120."""
+    """Python's own flush at the end would exit with 120 when the reader is gone."""
     try:
         sys.stdout.flush()
     except OSError:

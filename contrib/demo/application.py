@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The application that is watched: a small trading API on a real QueuePool.
+"""The monitored application: a small trading API on a real QueuePool.
 
-It is an ordinary program: nothing in it knows collectd. Its sessions come from
-get_db(), its log says what get_db() does, and its middleware obeys the switches
-that stand in a directory. It plays a story, chapter by chapter, and tells on
-standard output, one JSON object a line, what it is doing.
+It is an ordinary program that does not know collectd. Its sessions come from
+get_db(), which logs what it does, and its middleware reads the switches in a
+directory. It plays a story, chapter by chapter, and reports what it does on
+standard output, one JSON object a line.
 """
 import argparse
 import contextlib
@@ -42,7 +42,7 @@ def get_db():
         log.info("Closing database session")
 
 
-CALM = {"core": 3}  # requests side by side, by kind
+QUIET = {"core": 3}  # concurrent requests, by kind
 RUSH = {"core": 10, "report": 8, "job": 9}
 
 
@@ -50,10 +50,10 @@ RUSH = {"core": 10, "report": 8, "job": 9}
 class Chapter:
     at_s: float
     text: str
-    requests: dict = dataclasses.field(default_factory=lambda: CALM)
-    failures: int = 0     # that many requests fail
+    requests: dict = dataclasses.field(default_factory=lambda: QUIET)
+    failures: int = 0     # requests that fail
     leaks_per_s: float = 0
-    repairs: bool = False  # what leaked is closed
+    repairs: bool = False  # the leaked sessions are closed
 
 
 ROUND_S = 115  # log_errors needs a quiet minute before the next round
@@ -70,11 +70,11 @@ STORY = [
 
 
 class Middleware:
-    """Obeys the degradation switches: PATH/NAME exists while NAME is on."""
+    """Reads the degradation switches: PATH/NAME exists while NAME is on."""
 
     MEANING = {
         "limit_noncore_api": ("refuses every other report", "answers every report again"),
-        "pause_scheduled_jobs": ("holds its scheduled jobs back", "runs its scheduled jobs again"),
+        "pause_scheduled_jobs": ("pauses its scheduled jobs", "runs its scheduled jobs again"),
         "serve_cached": ("answers two trades of three from the cache", "asks the database again"),
     }
 
@@ -86,7 +86,7 @@ class Middleware:
         on = {name for name in self.MEANING if (self.directory / name).exists()}
         for name in sorted(on ^ self.on):
             meaning = self.MEANING[name][0 if name in on else 1]
-            tell("middleware", switch=name, on=name in on, text=meaning)
+            report("middleware", switch=name, on=name in on, text=meaning)
         self.on = on
 
     def admits(self, kind, number):
@@ -101,7 +101,7 @@ class Middleware:
 
 
 class Users:
-    """A thread a user; each sends its requests one after the other."""
+    """One thread for each user, which sends one request after the other."""
 
     SEATS = {"core": 12, "report": 10, "job": 10}
 
@@ -120,7 +120,7 @@ class Users:
             if number >= self.wanted.get(kind, 0) or not self.middleware.admits(kind, number):
                 time.sleep(0.1)
                 continue
-            with contextlib.suppress(Exception):  # the user sees an error and asks again
+            with contextlib.suppress(Exception):  # the user sees an error and tries again
                 self.request(number)
 
     def request(self, number):
@@ -146,13 +146,13 @@ class Users:
             self.leaked.pop().close()
 
 
-def tell(event, **fields):
+def report(event, **fields):
     now = datetime.datetime.now().astimezone().isoformat()
     print(json.dumps({"time": now, "event": event, **fields}), flush=True)
 
 
 def play(users, middleware, pool):
-    """Tells the story once."""
+    """Plays the story once."""
     start = time.monotonic()
     coming, chapter, leaked = list(STORY), STORY[0], 0
     while (now_s := time.monotonic() - start) < ROUND_S:
@@ -161,12 +161,12 @@ def play(users, middleware, pool):
             users.wanted, users.failures = chapter.requests, chapter.failures
             if chapter.repairs:
                 users.close_leaked()
-            tell("chapter", text=chapter.text)
+            report("chapter", text=chapter.text)
         while leaked < chapter.leaks_per_s * (now_s - chapter.at_s):
             users.leak()
             leaked += 1
         middleware.poll()
-        tell("pool", checked_out=pool.checkedout())
+        report("pool", checked_out=pool.checkedout())
         time.sleep(0.25)
 
 

@@ -2,8 +2,8 @@
 """Child processes that cannot outlive the demo.
 
 Each child leads a session of its own, so that Ctrl-C reaches only the demo; the
-kernel sends it a signal should the demo die unheard; and the demo adopts what
-its children leave behind, so that the last sweep finds every descendant.
+kernel sends it a signal if the demo dies; and the demo adopts the orphans of its
+children, so that the last sweep finds every descendant.
 """
 import ctypes
 import os
@@ -22,7 +22,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
-    """Something the demo needs did not come about; the text is for the user."""
+    """Something that the demo needs failed; the text is for the user."""
 
 
 def adopt_orphans():
@@ -30,12 +30,12 @@ def adopt_orphans():
 
 
 def unprivileged_user():
-    """The account that servers run under: ours, or nobody where we are root."""
+    """The account that servers run under: ours, or nobody if we are root."""
     return pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
 
 
 class Child:
-    """A process, its log file, and the signals by which it ends well."""
+    """A process, its log file, and the signals that end it."""
 
     def __init__(self, name, argv, user, directory, log=None, stdout=None,
                  stop=signal.SIGTERM, orphaned=signal.SIGKILL):
@@ -60,13 +60,13 @@ class Child:
                      **{name: os.environ[name] for name in ["TZ"] if name in os.environ}})
 
     def check(self):
-        """Raises Failed where the process is gone."""
+        """Raises Failed if the process has ended."""
         code = self.process.poll()
         if code is not None and self.is_wanted:
-            raise Failed(f"{self.name} ended by itself ({outcome(code)})\n{self.last_lines()}")
+            raise Failed(f"{self.name} ended unexpectedly ({outcome(code)})\n{self.last_lines()}")
 
     def wait(self, within_s=120):
-        """Raises Failed unless the process ends well."""
+        """Raises Failed unless the process succeeds."""
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -104,7 +104,7 @@ def descendants():
 
 
 def sweep(within_s=5):
-    """Kills and reaps whatever is still a child of ours, adopted ones too."""
+    """Kills and reaps all remaining children, adopted ones, too."""
     give_up = time.monotonic() + within_s
     while time.monotonic() < give_up:
         left = descendants()

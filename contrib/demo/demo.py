@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The demo itself: starts the servers, watches them, tells what happens."""
+"""The demo itself: starts the servers, watches them, shows what happens."""
 import datetime
 import grp
 import math
@@ -23,14 +23,14 @@ REPORTED_WITHIN = datetime.timedelta(seconds=0.4)
 class Demo:
     def __init__(self, terminal, place, servers, for_s):
         self.terminal, self.place, self.for_s = terminal, place, for_s
-        self.servers = servers  # those that were begun, for whoever stops them
-        self.waiting = []  # (time, entry) of what is not told yet
-        self.clock = None  # of what is being told
+        self.servers = servers  # those that were started, to be stopped by the caller
+        self.waiting = []  # (time, entry) of events that are not shown yet
+        self.clock = None  # of the event that is being shown
         self.view = View(for_s=for_s, switches=dict.fromkeys(settings.SWITCHES, False))
         self.expected = Expectations()
 
     def start(self):
-        """Brings everything up."""
+        """Starts everything."""
         place = self.place
         self.terminal.say(f"running as {place.user.pw_name} in {place.root}")
         installed_tree(place)
@@ -49,7 +49,7 @@ class Demo:
                           f"{collectd.control}")
         self.collectd, self.unixsock = collectd, Unixsock(collectd.socket)
         self.journal = FileLines(collectd.journal)
-        self.story = PipeLines(application.child.process.stdout)
+        self.reports = PipeLines(application.child.process.stdout)
 
     def run(self):
         start = next_reading = time.monotonic()
@@ -70,9 +70,9 @@ class Demo:
         self.terminal.draw(self.view, is_last=True)
 
     def follow(self, now):
-        """Tells what happened in the order in which it did, by waiting for the
-        slower of the two that report it."""
-        for entry in [*self.story.objects(), *self.journal.objects()]:
+        """Shows events in their order. Two sources report them, so each one is
+        held until the slower source has reported."""
+        for entry in [*self.reports.objects(), *self.journal.objects()]:
             self.waiting.append((datetime.datetime.fromisoformat(entry["time"]), entry))
         self.waiting.sort(key=lambda it: it[0])
         until = datetime.datetime.now().astimezone() - REPORTED_WITHIN
@@ -88,54 +88,54 @@ class Demo:
             self.table.read(self.unixsock, names, now)
             values = self.unixsock.readings(CHECKED_OUT) if CHECKED_OUT in names else {}
         except OSError as error:
-            words = self.collectd.child.last_lines()
-            raise Failed(f"collectd does not answer: {error}\n{words}") from None
+            log = self.collectd.child.last_lines()
+            raise Failed(f"collectd does not respond: {error}\n{log}") from None
         self.view.checked_out = values.get("value", math.nan)
 
-    def strangers(self):
-        """Rows that are bad for reasons outside the story."""
+    def machine_alerts(self):
+        """Rules that are not OKAY because of this machine, not of the story."""
         return [rule for rule in self.view.rules
                 if rule.state in ("WARNING", "FAILURE") and rule.name in settings.MACHINE_RULES]
 
-    # What the application says
+    # Reports of the application
 
     def on_chapter(self, entry, _now):
         self.view.chapter = entry["text"]
-        self.say("application", entry["text"], "application")
+        self.show("application", entry["text"], "application")
 
     def on_middleware(self, entry, _now):
         self.view.switches[entry["switch"]] = entry["on"]
         self.expected.see_switch(entry["switch"], entry["on"])
-        self.say("application", entry["text"], "application")
+        self.show("application", entry["text"], "application")
 
     def on_pool(self, entry, _now):
         self.view.counted = entry["checked_out"]
 
-    # What the journal says
+    # Lines of the journal
 
     def on_state(self, entry, now):
-        self.table.take(entry, now)
+        self.table.add_change(entry, now)
         self.expected.see_state(entry["rule"], entry["to"])
         if (entry["from"], entry["to"]) == ("UNKNOWN", "OKAY"):
             return
-        self.say(entry["rule"], state_words(entry, self.table.thresholds[entry["rule"]].unit()),
+        self.show(entry["rule"], state_words(entry, self.table.thresholds[entry["rule"]].unit()),
                  entry["to"])
 
     def on_response(self, entry, _now):
         words = f"{entry['from']} → {entry['to']}"
         if entry["to"].startswith("ENGAG"):
-            words += f"  because of {entry['cause']}"
-        self.say(entry["response"], words, "response")
+            words += f"  caused by {entry['cause']}"
+        self.show(entry["response"], words, "response")
 
     def on_action(self, entry, _now):
         words = {"confirmed": "on" if entry.get("on") else "off",
                  "failed": f"failed: {entry.get('error')}",
-                 "held_back": f"held back: {entry.get('cause')}"}.get(entry["step"])
+                 "held_back": f"blocked: {entry.get('cause')}"}.get(entry["step"])
         if words:
             kind, _, name = entry["action"].partition(" ")
-            self.say(entry["response"], f"{kind.lower()} {name} → {words}", "response")
+            self.show(entry["response"], f"{kind.lower()} {name} → {words}", "response")
 
-    def say(self, source, words, state):
+    def show(self, source, words, state):
         self.terminal.event(f"{self.clock.astimezone():%H:%M:%S}", source, words, state)
 
 

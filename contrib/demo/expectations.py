@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What a demo must have shown to count as a success."""
+"""What a demo must show to succeed."""
 
-PROMISES = {
+EXPECTED = {
     "pool_used_alerts": "pool_used went to WARNING or worse",
-    "pool_used_recovers": "pool_used came back to OKAY",
-    "switch_on": "a degradation switch went on",
-    "switch_off": "every degradation switch went off again",
+    "pool_used_recovers": "pool_used returned to OKAY",
+    "switch_on": "a degradation switch was switched on",
+    "switch_off": "all degradation switches were switched off again",
     "session_leak": "session_leak fired",
     "log_errors": "log_errors fired",
 }
@@ -32,8 +32,8 @@ class Expectations:
         elif not self.on:
             self.seen.add("switch_off")
 
-    def kept(self):
-        return [text for key, text in PROMISES.items() if key in self.seen]
+    def met(self):
+        return [text for key, text in EXPECTED.items() if key in self.seen]
 
-    def broken(self):
-        return [text for key, text in PROMISES.items() if key not in self.seen]
+    def missing(self):
+        return [text for key, text in EXPECTED.items() if key not in self.seen]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""JSON lines as they come: from a file that grows and from a pipe."""
+"""Reads JSON lines as they are written: from a file and from a pipe."""
 import json
 import os
 
 
 class Lines:
-    """What was not read yet, cut into whole lines."""
+    """The lines that are new since the last call."""
 
     def __init__(self):
         self.rest = b""
@@ -16,7 +16,7 @@ class Lines:
 
 
 class FileLines(Lines):
-    """A file that may not be there yet; what it holds is read from its start."""
+    """A file, from its start; it may not exist yet."""
 
     def __init__(self, path):
         super().__init__()

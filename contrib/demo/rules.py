@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The rules of the threshold table, joined with collectd's values and with the
-journal's states."""
+"""The rules of the configuration, with their values from collectd and their
+states from the journal."""
 import fnmatch
 import math
 
 from configuration import statements
 from screen import RuleLine
 
-STATES = ["UNKNOWN", "OKAY", "WARNING", "FAILURE", "MISSING"]  # the worse the later
+STATES = ["UNKNOWN", "OKAY", "WARNING", "FAILURE", "MISSING"]  # the worst last
 UNITS = {"percent": " %", "log_rate": "/min"}
 
 
 class Threshold:
-    """One <Threshold> of the configuration, and what is known about it."""
+    """One <Threshold> of the configuration with its value and state."""
 
     def __init__(self, name):
         self.name = name
@@ -23,7 +23,7 @@ class Threshold:
         self.value, self.series = math.nan, ""
 
     def limit(self):
-        """The limit that the value meets first, as text."""
+        """The limit that is reached first, as text."""
         for option, sign in [("WarningMax", ">"), ("WarningMin", "<"),
                              ("FailureMax", ">"), ("FailureMin", "<")]:
             if option in self.options:
@@ -40,7 +40,7 @@ class Threshold:
         return fnmatch.filter(names, pattern if pattern.count("/") > 1 else f"*/{pattern}")
 
     def read(self, unixsock, names):
-        """Takes the value of the series that is nearest to the limit."""
+        """Reads the value of the series that is nearest to the limit."""
         source = self.options["Metric"].partition(":")[2]
         readings = []
         for name in self.matches(names):
@@ -58,7 +58,7 @@ class Threshold:
     def rule(self, now):
         since_s = math.nan if self.since is None or self.state == "UNKNOWN" else now - self.since
         return RuleLine(self.name, self.state, self.value, self.limit(), self.unit(), since_s,
-                   self.series)
+                        self.series)
 
 
 class Table:
@@ -80,8 +80,8 @@ class Table:
                 code = values.get("value", math.nan)
                 threshold.enter("UNKNOWN" if math.isnan(code) else STATES[int(code) + 1], now)
 
-    def take(self, entry, now):
-        """A journal entry of the kind "state"."""
+    def add_change(self, entry, now):
+        """Adds a line "state" of the journal."""
         threshold = self.thresholds[entry["rule"]]
         threshold.states[entry["series"]] = entry["to"]
         threshold.enter(max(threshold.states.values(), key=STATES.index), now)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is shown: pure functions from what is known to lines of text, and the
-terminal that keeps the table below the events."""
+"""What is shown: pure functions that make lines of text, and the terminal, which
+keeps the table below the events."""
 import contextlib
 import dataclasses
 import math
@@ -51,22 +51,22 @@ class Style:
 def paint(spans, style):
     """One line of (text, colour) spans, cut to the width."""
     too_long = len("".join(text for text, _ in spans).rstrip()) > style.width
-    room, line = style.width - too_long, ""
+    left, line = style.width - too_long, ""
     for text, colour in spans:
-        text = text[:room]
-        room -= len(text)
+        text = text[:left]
+        left -= len(text)
         code = COLOURS[colour] if style.colour else ""
         line += f"\x1b[{code}m{text}\x1b[0m" if code and text else text
     return line + style.sign("cut") if too_long else line.rstrip()
 
 
-def shortened(text, room, style):
-    """TEXT without its middle where it needs more than ROOM: a series differs
-    from the next at its ends."""
-    if len(text) <= room:
+def shortened(text, width, style):
+    """TEXT without its middle where it is longer than WIDTH: names of series
+    differ at their ends."""
+    if len(text) <= width:
         return text
-    end = room // 2
-    return text[:room - end - 1] + style.sign("cut") + text[len(text) - end:]
+    end = width // 2
+    return text[:width - end - 1] + style.sign("cut") + text[len(text) - end:]
 
 
 def number(value, unit=""):
@@ -92,14 +92,14 @@ def duration(seconds):
 class Column:
     title: str
     format: str   # of its cell
-    rank: int     # the higher ones go first where there is no room
+    rank: int     # columns with higher ranks are left out first when the line is full
 
     def size(self):
         return len(format("", self.format))
 
 
 COLUMNS = [Column("rule", "<12", 0), Column("state", "<7", 0), Column("value", ">7", 1),
-           Column("limit", ">8", 3), Column("since", ">5", 2), Column("watches", "<12", 4)]
+           Column("limit", ">8", 3), Column("since", ">5", 2), Column("series", "<12", 4)]
 
 
 def cells(rule):
@@ -108,7 +108,7 @@ def cells(rule):
 
 
 def columns(width):
-    """The indices of the columns that WIDTH has room for."""
+    """The indices of the columns that fit into WIDTH."""
     shown = list(range(len(COLUMNS)))
     while sum(2 + COLUMNS[index].size() for index in shown) > width and len(shown) > 2:
         shown.remove(max(shown, key=lambda index: COLUMNS[index].rank))
@@ -135,7 +135,7 @@ def pool_line(view, style):
     return [("  pool          ", ""), (style.sign("full") * full, colour),
             (style.sign("empty") * (size - full), "dim"),
             (f"  {number(view.checked_out)} of {view.capacity} in use", ""),
-            (f", itself counts {view.counted}", "dim")]
+            (f", {view.counted} by its own count", "dim")]
 
 
 def switches_line(view):
@@ -149,13 +149,13 @@ def table(view, style):
     """The table as lines of text, none longer than the width."""
     shown = columns(style.width)
     titles = [column.title for column in COLUMNS]
-    room = style.width - 2 - sum(COLUMNS[index].size() + 2 for index in shown if index != 5)
+    width_left = style.width - 2 - sum(COLUMNS[index].size() + 2 for index in shown if index != 5)
     lines = [heading(view, style),
              [("  ", ""), *rule_spans(titles, shown, dict.fromkeys(shown, "dim"))]]
     for rule in view.rules:
         colours = {1: rule.state, 5: "dim"}
         texts = cells(rule)
-        texts[5] = shortened(texts[5], room, style)
+        texts[5] = shortened(texts[5], width_left, style)
         lines.append([(style.sign("dot") + " ", rule.state), *rule_spans(texts, shown, colours)])
     lines += [pool_line(view, style), switches_line(view)]
     return [paint(line, style) for line in lines]
@@ -168,8 +168,8 @@ def event(clock, source, words, state, style):
 
 
 class Terminal:
-    """Events scroll by, the table stays below them. Where the output is no
-    terminal both are plain lines, the table now and then."""
+    """Events scroll, the table stays below them. If the output is not a terminal,
+    both are plain lines, and the table is printed from time to time."""
 
     def __init__(self, stream, environment=os.environ):
         self.stream = stream
@@ -178,7 +178,7 @@ class Terminal:
         locale = next(filter(None, map(environment.get, ["LC_ALL", "LC_CTYPE", "LANG"])), "C")
         self.unicode = locale.lower().replace("-", "").endswith("utf8")
         self.drawn = 0  # lines of the table on the terminal
-        self.last = []  # these
+        self.last = []  # those lines
         self.next_table_s = 3  # the first readings are there
 
     def style(self):
@@ -186,8 +186,8 @@ class Terminal:
         return Style(max(width - 1, 20), self.colour, self.unicode)
 
     def erase(self):
-        """Goes back over the table, which the terminal folds anew when it was
-        made narrower."""
+        """Moves back over the table; a terminal that was made narrower has wrapped
+        its lines."""
         columns = shutil.get_terminal_size().columns
         lines = self.last[:self.drawn]
         up = sum(max(1, math.ceil(len(ESCAPE.sub("", line)) / columns)) for line in lines)
@@ -198,14 +198,14 @@ class Terminal:
         self.write(self.erase() + line + "\n")
 
     def keep(self):
-        """Leaves the table where it is; what follows comes below it, in place
-        of the ^C that a terminal shows."""
+        """Leaves the table where it is and replaces the ^C that a terminal shows
+        below it."""
         self.drawn = 0
         with contextlib.suppress(OSError):
             self.write("\r\x1b[K" if self.is_live else "")
 
-    def farewell(self, line):
-        """Says LINE if somebody still listens."""
+    def say_if_open(self, line):
+        """Prints LINE unless the terminal is closed."""
         with contextlib.suppress(OSError):
             self.say(line)
 
@@ -225,7 +225,7 @@ class Terminal:
         self.drawn, self.last = 0 if is_last else len(lines), lines
 
     def write(self, text):
-        """In one piece: nothing flickers."""
+        """Writes TEXT in one call, so that nothing flickers."""
         if not self.unicode:
             text = text.encode("ascii", "replace").decode()
         self.stream.write(text)

@@ -139,7 +139,7 @@ class PostgreSQL(Server):
 
 
 class Application(Server):
-    """application.py as its own process; says what it does, line by line."""
+    """application.py as its own process; it reports on its standard output."""
 
     def __init__(self, place, database):
         self.place, self.database = place, database

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where the demo's configuration differs from conf.d: what an administrator
-switches on, paths, and waiting times, since the story is told in a minute."""
+"""How the demo's configuration differs from conf.d: the blocks that an
+administrator switches on, paths, and shorter times, since a round takes two minutes."""
 from children import Failed
 from configuration import assign, substitute, switch_on
 
@@ -12,7 +12,7 @@ STORE = (*ALERT, "SwitchStore file")
 
 SWITCHES = {"limit_noncore_api": 0, "pause_scheduled_jobs": 3, "serve_cached": 6}  # After
 RULES = ["pool_used", "pool_ready", "pool_leak", "session_leak"]
-MACHINE_RULES = ["memory_used", "disk_free", "cpu_load"]  # the story has no part in them
+MACHINE_RULES = ["memory_used", "disk_free", "cpu_load"]  # not part of the story
 
 BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 
@@ -36,8 +36,8 @@ def paths(root, database, application, collectd):
 
 
 def times():
-    """{file: [(path of blocks, option, value)]}: waiting times in seconds; and
-    that the responses are no dry run."""
+    """{file: [(path of blocks, option, value)]}: times in seconds, and
+    the mode in which responses act."""
     return {
         "20-dbpool.conf": [(POOL, "LeakAfter", 3)],
         "30-session_log.conf": [(LOG, "LeakWindow", 2)],
@@ -48,7 +48,7 @@ def times():
             (ALERT, "Mode", quoted("auto")),
             (DEGRADE, "Grace", 2), (DEGRADE, "EngageAfter", 2), (DEGRADE, "ReleaseAfter", 4),
             (DEGRADE, "Stagger", 1),
-            (DEGRADE, "MaxActionsPerHour", 3600),  # an hour is told in five minutes
+            (DEGRADE, "MaxActionsPerHour", 3600),  # the limit must not trip
             *(((*DEGRADE, f"Switch {name}"), "After", after_s)
               for name, after_s in SWITCHES.items())],
     }

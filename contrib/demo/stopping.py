@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Ends the demo at places where nothing is half done.
+"""Ends the demo where nothing is half done.
 
-A signal is noted and acted on at the next check(); only a second one interrupts
-what the demo waits for. While it cleans up none does.
+A signal is noted, and the next check() acts on it; a second signal interrupts
+immediately. During the cleanup signals are ignored.
 """
 import signal
 
@@ -10,7 +10,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 class Stopped(BaseException):
-    """The user had enough."""
+    """A signal asks the demo to end."""
 
 
 noted = None  # the number of the first signal

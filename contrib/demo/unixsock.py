@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""collectd's unixsock: the names of all values and the last reading of each."""
+"""collectd's unixsock: the names of all values and their last readings."""
 import socket
 
 
@@ -10,8 +10,8 @@ class Unixsock:
         self.socket.connect(str(path))
         self.lines = self.socket.makefile("r", encoding="utf-8", errors="replace")
 
-    def ask(self, command):
-        """The lines of the answer; none where collectd has no answer."""
+    def request(self, command):
+        """The lines of the reply; none if collectd has none."""
         self.socket.sendall(command.encode() + b"\n")
         status = self.lines.readline()
         if not status:
@@ -21,12 +21,12 @@ class Unixsock:
 
     def names(self):
         """Every "host/plugin-instance/type-instance"."""
-        return [line.split(" ", 1)[1] for line in self.ask("LISTVAL")]
+        return [line.split(" ", 1)[1] for line in self.request("LISTVAL")]
 
     def readings(self, name):
         """{data source: number}; a number may be NaN."""
-        answer = self.ask(f'GETVAL "{name}"')
-        return {source: float(value) for source, value in (line.split("=", 1) for line in answer)}
+        reply = self.request(f'GETVAL "{name}"')
+        return {source: float(value) for source, value in (line.split("=", 1) for line in reply)}
 
     def close(self):
         self.lines.close()

@@ -95,14 +95,14 @@ static int print_command_help(const struct command *command) {
   for (size_t i = 0; i < command->flags_len; i++) {
     print_flag(&command->flags[i]);
   }
-  (void)printf("  %-20s %s\n", "--help", "this text");
+  (void)printf("  %-20s %s\n", "--help", "show this help");
   return COMMAND_OKAY;
 }
 
 static int print_help(void) {
   (void)printf("Usage: %s COMMAND [OPTION ...] [ARGUMENT ...]\n\n", PROGRAM);
   for (size_t i = 0; i < commands_len; i++) {
-    (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    (void)printf("  %-11s %s\n", commands[i]->name, commands[i]->summary);
   }
   (void)printf("\n%s COMMAND --help shows a command's options; "
                "man %s describes everything.\n",

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "contrib/demo"))
 import configuration  # noqa: E402
 import settings  # noqa: E402
 from children import Failed  # noqa: E402
-from expectations import PROMISES, Expectations  # noqa: E402
+from expectations import EXPECTED, Expectations  # noqa: E402
 from lines import FileLines  # noqa: E402
 from rules import Table  # noqa: E402
 from screen import RuleLine, Style, Terminal, View, duration, event, number, table  # noqa: E402
@@ -69,12 +69,12 @@ def plain(line):
 def test_a_wide_table_shows_every_column():
     lines = table(VIEW, Style(width=100))
     assert lines[0].startswith("── 0:23 of 1:00 ── the market opens ──")
-    assert lines[1].split() == ["rule", "state", "value", "limit", "since", "watches"]
+    assert lines[1].split() == ["rule", "state", "value", "limit", "since", "series"]
     assert lines[2] == "● pool_used     WARNING   86.7 %    > 80 %   0:07  dbpool-trading/percent-used"
     assert lines[3].split()[-2:] == ["1h06m", "statgrab-df-root/percent-free"]
     assert lines[4].split()[2:5] == ["UNKNOWN", "-", ">"]
     assert table(VIEW, Style(width=80))[4].split()[-1] == "session_log-*/…essions-leaked"
-    assert "█" * 26 + "░" * 4 + "  26 of 30 in use, itself counts 27" in lines[5]
+    assert "█" * 26 + "░" * 4 + "  26 of 30 in use, 27 by its own count" in lines[5]
     assert lines[6].split() == ["switches", "limit_noncore_api", "on", "pause_scheduled_jobs", "serve_cached"]
 
 
@@ -88,7 +88,7 @@ def test_no_line_is_wider_than_the_terminal(width, colour):
 
 
 @pytest.mark.parametrize("width, last", [
-    (63, "watches"), (62, "since"), (39, "since"), (38, "value"), (32, "value"), (31, "state")])
+    (63, "series"), (62, "since"), (39, "since"), (38, "value"), (32, "value"), (31, "state")])
 def test_a_narrow_table_drops_what_matters_least(width, last):
     assert table(VIEW, Style(width))[1].split()[-1] == last
 
@@ -241,7 +241,7 @@ def test_rules_show_the_series_nearest_to_the_limit():
 def test_a_rule_has_the_worst_state_of_its_series():
     rules = Table(TABLE)
     for series, state, now in [("a", "WARNING", 1), ("b", "FAILURE", 2), ("a", "OKAY", 3)]:
-        rules.take({"rule": "disk_free", "series": series, "to": state}, now)
+        rules.add_change({"rule": "disk_free", "series": series, "to": state}, now)
     assert (rules.rules(9)[1].state, rules.rules(9)[1].since_s) == ("FAILURE", 7)
 
 
@@ -257,17 +257,17 @@ def test_lines_are_read_when_they_are_whole(tmp_path):
 
 def test_a_demo_that_kept_every_promise():
     expected = Expectations()
-    assert expected.broken() == [*PROMISES.values()]
+    assert expected.missing() == [*EXPECTED.values()]
     for rule, state in [("pool_used", "WARNING"), ("session_leak", "WARNING"), ("log_errors", "FAILURE"), ("pool_used", "OKAY")]:
         expected.see_state(rule, state)
     for name, is_on in [("one", True), ("two", True), ("one", False)]:
         expected.see_switch(name, is_on)
-    assert expected.broken() == [PROMISES["switch_off"]]
+    assert expected.missing() == [EXPECTED["switch_off"]]
     expected.see_switch("two", False)
-    assert expected.broken() == []
+    assert expected.missing() == []
 
 
 def test_okay_at_the_start_is_no_recovery():
     expected = Expectations()
     expected.see_state("pool_used", "OKAY")
-    assert PROMISES["pool_used_recovers"] in expected.broken()
+    assert EXPECTED["pool_used_recovers"] in expected.missing()

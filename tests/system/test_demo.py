@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tools/demo as a person meets it: it keeps its promises, alone and beside another, and leaves nothing behind."""
+"""tools/demo as a user runs it: it shows what it must, alone and beside another, and leaves nothing behind."""
 import contextlib
 import fcntl
 import os
@@ -51,7 +51,7 @@ def start(directory):
             process.wait()
 
 
-def test_two_demos_side_by_side_keep_their_promises(start, directory):
+def test_two_demos_side_by_side_show_what_they_must(start, directory):
     demos = [start("--for", "60", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
     for demo in demos:
         output, _ = demo.communicate(timeout=400)
