@@ -85,6 +85,17 @@ static void search_host(struct client_processes *processes) {
 
 /* ---- counting ---- */
 
+/* Sorts the items. */
+static int64_t count_distinct(void *items, size_t len, size_t bytes,
+                              int (*compare)(const void *, const void *)) {
+  int64_t count = len > 0 ? 1 : 0;
+  qsort(items, len, bytes, compare);
+  for (char *item = items; len > 1; item += bytes, len--) {
+    count += compare(item, item + bytes) != 0 ? 1 : 0;
+  }
+  return count;
+}
+
 static int compare_numbers(const void *a, const void *b) {
   const int64_t *left = a;
   const int64_t *right = b;
@@ -93,26 +104,22 @@ static int compare_numbers(const void *a, const void *b) {
 
 /* A session whose process is unknown is assumed to belong to a known one. */
 static int64_t count_local(struct client_processes *processes) {
+  size_t known = 0;
   processes->unknown = 0;
   int64_t *pids = calloc(processes->len + 1, sizeof(*pids));
-  if (pids == NULL) {
-    return processes->len > 0 ? 1 : 0;
-  }
-  for (size_t i = 0; i < processes->len; i++) {
+  for (size_t i = 0; pids != NULL && i < processes->len; i++) {
     const struct client_process *item = &processes->items[i];
-    pids[i] = item->pid;
-    processes->unknown += item->pid == 0 && !item->is_new ? 1 : 0;
+    if (item->pid != 0) {
+      pids[known++] = item->pid;
+    } else if (!item->is_new) {
+      processes->unknown++;
+    }
   }
-  qsort(pids, processes->len, sizeof(*pids), compare_numbers);
-  int64_t count = 0;
-  for (size_t i = 0; i < processes->len; i++) {
-    count += i == 0 || pids[i] != pids[i - 1] ? 1 : 0;
-  }
-  if (count > 1 && pids[0] == 0) {
-    count--;
-  }
+  int64_t count = pids == NULL ? 0
+                               : count_distinct(pids, known, sizeof(*pids),
+                                                compare_numbers);
   free(pids);
-  return count;
+  return count == 0 && processes->len > 0 ? 1 : count;
 }
 
 static int compare_addresses(const void *a, const void *b) {
@@ -123,21 +130,17 @@ static int compare_addresses(const void *a, const void *b) {
 
 static int64_t count_remote(const struct pool_session *const *sessions,
                             size_t len) {
-  const char **addresses = calloc(len + 1, sizeof(char *));
-  if (addresses == NULL) {
-    return 0;
-  }
   size_t addresses_len = 0;
-  for (size_t i = 0; i < len; i++) {
+  const char **addresses = calloc(len + 1, sizeof(char *));
+  for (size_t i = 0; addresses != NULL && i < len; i++) {
     if (sessions[i]->client_address[0] != '\0' && !is_loopback(sessions[i])) {
       addresses[addresses_len++] = sessions[i]->client_address;
     }
   }
-  qsort(addresses, addresses_len, sizeof(char *), compare_addresses);
-  int64_t count = 0;
-  for (size_t i = 0; i < addresses_len; i++) {
-    count += i == 0 || strcmp(addresses[i], addresses[i - 1]) != 0 ? 1 : 0;
-  }
+  int64_t count = addresses == NULL
+                      ? 0
+                      : count_distinct(addresses, addresses_len, sizeof(char *),
+                                       compare_addresses);
   free(addresses);
   return count;
 }

@@ -56,22 +56,6 @@ static void free_pgbouncer(void *data) {
   pgbouncer_server_free(data, shutdown_deadline_ms());
 }
 
-/* Gathers the pools from number FIRST on that are on its server. */
-static size_t gather_pools(size_t first,
-                           const struct dbpool_pool_options **gathered,
-                           bool *is_gathered) {
-  const struct dbpool_pool_options *pools = options.pools.items;
-  size_t len = 0;
-  for (size_t i = first; i < options.pools.len; i++) {
-    if (!is_gathered[i] &&
-        dbpool_is_same_server(&pools[first].endpoint, &pools[i].endpoint)) {
-      is_gathered[i] = true;
-      gathered[len++] = &pools[i];
-    }
-  }
-  return len;
-}
-
 static int register_read(const char *label, int (*read)(user_data_t *data),
                          void *data, void (*free_data)(void *data)) {
   char name[DATA_MAX_NAME_LEN];
@@ -84,24 +68,28 @@ static int register_read(const char *label, int (*read)(user_data_t *data),
       &(user_data_t){.data = data, .free_func = free_data});
 }
 
-static int register_pools(void) {
-  const size_t len = options.pools.len;
+/* True if an earlier pool is on the same server, which then reads both. */
+static bool is_read_already(size_t pool) {
   const struct dbpool_pool_options *pools = options.pools.items;
-  const struct dbpool_pool_options **gathered =
-      calloc(len + 1, sizeof(struct dbpool_pool_options *));
-  bool *is_gathered = calloc(len + 1, sizeof(*is_gathered));
-  int code = gathered == NULL || is_gathered == NULL ? -1 : 0;
-  for (size_t i = 0; i < len && code == 0; i++) {
-    if (!is_gathered[i]) {
-      size_t gathered_len = gather_pools(i, gathered, is_gathered);
-      code =
-          register_read(pools[i].head.label, read_postgresql,
-                        postgresql_server_new(gathered, gathered_len, &sinks),
-                        free_postgresql);
+  size_t i = 0;
+  while (i < pool &&
+         !dbpool_is_same_server(&pools[i].endpoint, &pools[pool].endpoint)) {
+    i++;
+  }
+  return i < pool;
+}
+
+static int register_pools(void) {
+  const struct dbpool_pool_options *pools = options.pools.items;
+  int code = 0;
+  for (size_t i = 0; i < options.pools.len && code == 0; i++) {
+    if (!is_read_already(i)) {
+      code = register_read(
+          pools[i].head.label, read_postgresql,
+          postgresql_server_new(pools, options.pools.len, i, &sinks),
+          free_postgresql);
     }
   }
-  free(gathered);
-  free(is_gathered);
   return code;
 }
 
@@ -120,25 +108,16 @@ static int register_pgbouncers(void) {
 
 /* NaN if there is no such field. */
 static double number_in(const notification_t *notification, const char *name) {
-  for (const notification_meta_t *meta = notification->meta; meta != NULL;
-       meta = meta->next) {
-    if (strcmp(meta->name, name) != 0) {
-      continue;
-    }
-    switch (meta->type) {
-    case NM_TYPE_DOUBLE:
-      return meta->nm_value.nm_double;
-    case NM_TYPE_SIGNED_INT:
-      return (double)meta->nm_value.nm_signed_int;
-    case NM_TYPE_UNSIGNED_INT:
-      return (double)meta->nm_value.nm_unsigned_int;
-    case NM_TYPE_STRING:
-      return strtod(meta->nm_value.nm_string, NULL);
-    case NM_TYPE_BOOLEAN:
-      break;
-    }
+  const notification_meta_t *meta = notification->meta;
+  while (meta != NULL && strcmp(meta->name, name) != 0) {
+    meta = meta->next;
   }
-  return (double)NAN;
+  if (meta != NULL && meta->type == NM_TYPE_DOUBLE) {
+    return meta->nm_value.nm_double;
+  }
+  return meta != NULL && meta->type == NM_TYPE_STRING
+             ? strtod(meta->nm_value.nm_string, NULL)
+             : (double)NAN;
 }
 
 static bool is_pool_exhausted(const notification_t *notification) {

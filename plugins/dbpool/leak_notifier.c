@@ -13,34 +13,12 @@
 #define NAME_BYTES 65   /* PostgreSQL cuts names at 63 */
 #define CLIENT_BYTES 80
 
-static const char *leak_rule_text(enum leak_rule rule) {
-  switch (rule) {
-  case LEAK_IN_TRANSACTION:
-    return "idle in transaction";
-  case LEAK_OVERTAKEN:
-    return "held without activity while other connections are reused";
-  case LEAK_SURPLUS:
-    return "idle beyond PoolSize";
-  }
-  return "";
-}
-
-/* The words of pg_stat_activity. */
-static const char *session_state_text(enum pool_session_state state) {
-  switch (state) {
-  case POOL_SESSION_ACTIVE:
-    return "active";
-  case POOL_SESSION_IDLE:
-    return "idle";
-  case POOL_SESSION_IN_TRANSACTION:
-    return "idle in transaction";
-  case POOL_SESSION_ABORTED:
-    return "idle in transaction (aborted)";
-  case POOL_SESSION_HIDDEN:
-    return "hidden";
-  }
-  return "";
-}
+static const char *const rule_texts[] = {
+    [LEAK_IN_TRANSACTION] = "idle in transaction",
+    [LEAK_OVERTAKEN] =
+        "held without activity while other connections are reused",
+    [LEAK_SURPLUS] = "idle beyond PoolSize",
+};
 
 /* ---- sending ---- */
 
@@ -113,14 +91,14 @@ static void notify_leak(const struct leak_notifier *notifier,
       {.name = "application", .text = application},
       {.name = "role", .text = role},
       {.name = "database", .text = database},
-      {.name = "state", .text = session_state_text(session->state)},
+      {.name = "state", .text = pool_session_states[session->state]},
       {.name = "query", .text = query},
   };
   int length = snprintf(message, sizeof(message),
                         "pool \"%s\": process %" PRId64 " of \"%s\" on %s "
                         "looks leaked, silent for %.0f s: %s; last: ",
                         notifier->pool, session->pid, application, client,
-                        age_s, leak_rule_text(leak->rule));
+                        age_s, rule_texts[leak->rule]);
   if (length > 0 && (size_t)length < sizeof(message)) {
     text_escape(message + length, sizeof(message) - (size_t)length,
                 session->query);

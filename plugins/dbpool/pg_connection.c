@@ -250,20 +250,7 @@ start_attempt(const struct pg_connection *connection) {
   return attempt;
 }
 
-/* A failure of an attempt that an earlier read began is outdated: the attempt
- * is dropped. A success is used. */
-static void use_earlier_attempt(struct pg_connection *connection) {
-  if (connection->attempt == NULL ||
-      !wait_for_attempt(connection->attempt, 0)) {
-    return;
-  }
-  connection->session = take_finished_session(connection->attempt);
-  connection->attempt = NULL;
-  if (PQstatus(connection->session) != CONNECTION_OK) {
-    pg_connection_close(connection);
-  }
-}
-
+/* Makes the session of a finished attempt ours. */
 static int finish_attempt(struct pg_connection *connection,
                           struct error *error) {
   connection->session = take_finished_session(connection->attempt);
@@ -289,7 +276,10 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
   if (connection->session != NULL) {
     return 0;
   }
-  use_earlier_attempt(connection);
+  if (connection->attempt != NULL && wait_for_attempt(connection->attempt, 0)) {
+    /* Begun by an earlier read: a failure is outdated. */
+    (void)finish_attempt(connection, NULL);
+  }
   if (connection->session == NULL) {
     if (connection->attempt == NULL) {
       connection->attempt = start_attempt(connection);
@@ -311,31 +301,23 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
 
 /* ---- querying ---- */
 
-static int wait_for_socket(PGconn *session, short events, int64_t deadline_ms,
-                           struct error *error) {
-  struct pollfd wait = {.fd = PQsocket(session), .events = events};
-  for (;;) {
-    int ready = poll(&wait, 1, clock_left_ms(deadline_ms));
-    if (ready > 0) {
-      return 0;
-    }
-    if (ready == 0) {
-      return error_set(error, -EAGAIN, "no answer in time");
-    }
-    if (errno != EINTR) {
-      return error_set(error, -EPIPE, "poll failed: error %d", errno);
-    }
-  }
-}
-
-/* Waits, then takes in what has arrived. */
+/* Waits for one of the events, then takes in what has arrived. */
 static int receive_input(PGconn *session, short events, int64_t deadline_ms,
                          struct error *error) {
-  int code = wait_for_socket(session, events, deadline_ms, error);
-  if (code == 0 && PQconsumeInput(session) == 0) {
-    code = set_libpq_error(PQerrorMessage(session), -EPIPE, error);
+  struct pollfd wait = {.fd = PQsocket(session), .events = events};
+  int ready;
+  do {
+    ready = poll(&wait, 1, clock_left_ms(deadline_ms));
+  } while (ready < 0 && errno == EINTR);
+  if (ready == 0) {
+    return error_set(error, -EAGAIN, "no answer in time");
   }
-  return code;
+  if (ready < 0) {
+    return error_set(error, -EPIPE, "poll failed: error %d", errno);
+  }
+  return PQconsumeInput(session) != 0
+             ? 0
+             : set_libpq_error(PQerrorMessage(session), -EPIPE, error);
 }
 
 /* Sends the rest of the query; receives meanwhile, so that neither side waits

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_rows: reads the rows of a libpq result, whose fields are all text. Inline,
+/* pg_rows: reads the fields of a libpq result, all of which are text. Inline,
  * because thousands of fields are read each time. */
 #ifndef DBPOOL_PG_ROWS_H
 #define DBPOOL_PG_ROWS_H
@@ -14,60 +14,19 @@
 /* No number from a server is larger, so a few of them can be added or
  * subtracted without an overflow. In microseconds it is the year 2255. */
 #define PG_ROWS_NUMBER_MAX INT64_C(9000000000000000)
-#define PG_ROWS_COLUMNS_MAX 16
 
-/* A result and a position in it. Columns are named by the reader's own numbers,
- * which an enum gives them. */
-struct pg_rows {
-  const PGresult *result;
-  int row;
-  int columns[PG_ROWS_COLUMNS_MAX]; /* in the result; -1: it has none such */
-};
-
-/* An array that grows to the longest result so far. */
-struct pg_rows_array {
-  void *items; /* owned: len structs side by side */
-  size_t len, size;
-};
-
-/* Fills one item from the current row. Returns false to leave the row out. */
-typedef bool pg_rows_read_item(const struct pg_rows *rows, void *item,
-                               void *context);
-
-/* Finds LEN columns by name. */
-static inline void pg_rows_find_columns(struct pg_rows *rows,
-                                        const char *const *names, size_t len) {
-  for (size_t i = 0; i < len; i++) {
-    rows->columns[i] = PQfnumber(rows->result, names[i]);
-  }
+/* Borrowed from the result; "" for NULL and for column -1, which is
+ * PQfnumber()'s for a column that is missing. */
+static inline const char *pg_rows_text(const PGresult *rows, int row,
+                                       int column) {
+  return column < 0 ? "" : PQgetvalue(rows, row, column);
 }
 
-/* Takes the first LEN columns as they stand. Returns false if the result does
- * not have exactly as many. */
-static inline bool pg_rows_number_columns(struct pg_rows *rows, int len) {
-  for (int i = 0; i < len; i++) {
-    rows->columns[i] = i;
-  }
-  return PQnfields(rows->result) == len;
-}
-
-static inline bool pg_rows_is_null(const struct pg_rows *rows, int column) {
-  return rows->columns[column] < 0 ||
-         PQgetisnull(rows->result, rows->row, rows->columns[column]) != 0;
-}
-
-/* Borrowed from the result; "" for NULL and for a column that is missing. */
-static inline const char *pg_rows_text(const struct pg_rows *rows, int column) {
-  return rows->columns[column] < 0
-             ? ""
-             : PQgetvalue(rows->result, rows->row, rows->columns[column]);
-}
-
-/* A whole number of at most PG_ROWS_NUMBER_MAX either way; fallback for NULL,
- * for anything else, and for a column that is missing. */
-static inline int64_t pg_rows_number(const struct pg_rows *rows, int column,
+/* A whole number of at most PG_ROWS_NUMBER_MAX either way; fallback for
+ * anything else. */
+static inline int64_t pg_rows_number(const PGresult *rows, int row, int column,
                                      int64_t fallback) {
-  const char *text = pg_rows_text(rows, column);
+  const char *text = pg_rows_text(rows, row, column);
   char *end = NULL;
   int64_t number = strtoll(text, &end, 10); /* saturates */
   bool is_valid = end != text && *end == '\0' && number <= PG_ROWS_NUMBER_MAX &&
@@ -76,31 +35,38 @@ static inline int64_t pg_rows_number(const struct pg_rows *rows, int column,
 }
 
 /* A count from 0 to a thousand million; 0 for anything else. */
-static inline int64_t pg_rows_count(const struct pg_rows *rows, int column) {
-  int64_t count = pg_rows_number(rows, column, 0);
+static inline int64_t pg_rows_count(const PGresult *rows, int row, int column) {
+  int64_t count = pg_rows_number(rows, row, column, 0);
   return count >= 0 && count <= 1000000000 ? count : 0;
 }
 
-/* Replaces the items of an array by those of all rows.
- * Returns 0, or -ENOMEM; then the array is as it was. */
-static inline int pg_rows_read_all(struct pg_rows *rows,
+/* What a result was turned into. All zero is empty. */
+struct pg_rows_array {
+  void *items; /* owned: len structs side by side */
+  size_t len;
+};
+
+/* Fills one item from a row. Returns false to leave the row out. */
+typedef bool pg_rows_read_item(const PGresult *rows, int row, void *item,
+                               void *context);
+
+/* Replaces the items of an array by those of all rows. Returns 0 or -ENOMEM;
+ * the array is then empty. */
+static inline int pg_rows_read_all(const PGresult *rows,
                                    struct pg_rows_array *array,
                                    size_t item_bytes,
                                    pg_rows_read_item *read_item,
                                    void *context) {
-  int len = PQntuples(rows->result);
-  if (array->items == NULL || (size_t)len > array->size) {
-    void *larger = realloc(array->items, ((size_t)len + 1) * item_bytes);
-    if (larger == NULL) {
-      return -ENOMEM;
-    }
-    array->items = larger;
-    array->size = (size_t)len;
-  }
+  int len = PQntuples(rows);
+  free(array->items);
   array->len = 0;
-  for (rows->row = 0; rows->row < len; rows->row++) {
+  array->items = calloc((size_t)len + 1, item_bytes);
+  if (array->items == NULL) {
+    return -ENOMEM;
+  }
+  for (int row = 0; row < len; row++) {
     void *item = (char *)array->items + array->len * item_bytes;
-    array->len += read_item(rows, item, context) ? 1 : 0;
+    array->len += read_item(rows, row, item, context) ? 1 : 0;
   }
   return 0;
 }

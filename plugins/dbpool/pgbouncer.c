@@ -16,26 +16,31 @@
 #define INSTANCE_BYTES 256
 #define VERSION_WAITS_FOR_LAST 12300
 
-const char *const pgbouncer_commands[PGBOUNCER_COMMANDS] = {
+/* The console accepts one a query. */
+static const char *const commands[PGBOUNCER_COMMANDS] = {
     "SHOW POOLS",
     "SHOW DATABASES",
     "SHOW STATS",
     "SHOW CONFIG",
 };
 
-/* ---- rows: databases ---- */
+/* ---- the rows ---- */
 
-enum {
-  DB_NAME,
-  DB_SIZE,
-  DB_RESERVE_OLD, /* up to 1.23 */
-  DB_RESERVE,     /* since 1.24 */
-  DB_LIMIT,
-  DB_COLUMNS
-};
-static const char *const database_columns[DB_COLUMNS] = {
-    "name", "pool_size", "reserve_pool", "reserve_pool_size",
-    "max_connections"};
+/* By name: releases add, remove and reorder columns. */
+static int64_t count_in(const PGresult *rows, int row, const char *column) {
+  return pg_rows_count(rows, row, PQfnumber(rows, column));
+}
+
+static const char *text_in(const PGresult *rows, int row, const char *column) {
+  return pg_rows_text(rows, row, PQfnumber(rows, column));
+}
+
+static bool has_columns(const PGresult *rows, const char *const *names) {
+  while (*names != NULL && PQfnumber(rows, *names) >= 0) {
+    names++;
+  }
+  return *names == NULL;
+}
 
 static int compare_database_names(const void *a, const void *b) {
   const struct pgbouncer_database *left = a;
@@ -52,29 +57,28 @@ find_database(const struct pgbouncer_stats *stats, const char *name) {
                        sizeof(key), compare_database_names);
 }
 
-static bool read_database_row(const struct pg_rows *rows, void *item,
+static bool read_database_row(const PGresult *rows, int row, void *item,
                               void *context) {
   (void)context;
   *(struct pgbouncer_database *)item = (struct pgbouncer_database){
-      .name = pg_rows_text(rows, DB_NAME),
-      .size = pg_rows_count(rows, DB_SIZE),
-      .reserve =
-          pg_rows_number(rows, DB_RESERVE, pg_rows_count(rows, DB_RESERVE_OLD)),
-      .limit = pg_rows_count(rows, DB_LIMIT),
+      .name = text_in(rows, row, "name"),
+      .size = count_in(rows, row, "pool_size"),
+      /* Renamed in 1.24. */
+      .reserve = count_in(rows, row, "reserve_pool") +
+                 count_in(rows, row, "reserve_pool_size"),
+      .limit = count_in(rows, row, "max_connections"),
       .wait_us = -1,
   };
   return true;
 }
 
-static int read_databases(PGresult *table, struct pgbouncer_stats *stats) {
-  struct pg_rows rows = {.result = table};
-  pg_rows_find_columns(&rows, database_columns, DB_COLUMNS);
-  if (rows.columns[DB_NAME] < 0 || rows.columns[DB_SIZE] < 0) {
-    return -EPROTO;
-  }
-  int code = pg_rows_read_all(&rows, &stats->databases,
-                              sizeof(struct pgbouncer_database),
-                              read_database_row, NULL);
+static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
+  static const char *const needed[] = {"name", "pool_size", NULL};
+  int code = has_columns(rows, needed)
+                 ? pg_rows_read_all(rows, &stats->databases,
+                                    sizeof(struct pgbouncer_database),
+                                    read_database_row, NULL)
+                 : -EPROTO;
   if (code == 0) {
     qsort(stats->databases.items, stats->databases.len,
           sizeof(struct pgbouncer_database), compare_database_names);
@@ -82,44 +86,11 @@ static int read_databases(PGresult *table, struct pgbouncer_stats *stats) {
   return code;
 }
 
-/* ---- rows: pools ---- */
-
-enum {
-  DATABASE,
-  USER,
-  CL_ACTIVE,
-  CL_WAITING,
-  SV_ACTIVE,
-  SV_IDLE,
-  SV_USED,
-  SV_TESTED,
-  SV_LOGIN,
-  SV_ACTIVE_CANCEL,
-  SV_BEING_CANCELED,
-  MAXWAIT,
-  MAXWAIT_US,
-  POOL_COLUMNS
-};
-static const char *const pool_columns[POOL_COLUMNS] = {
-    "database",          "user",
-    "cl_active",         "cl_waiting",
-    "sv_active",         "sv_idle",
-    "sv_used",           "sv_tested",
-    "sv_login",          "sv_active_cancel",
-    "sv_being_canceled", "maxwait",
-    "maxwait_us"};
-
-static int64_t sum_columns(const struct pg_rows *rows, int from, int to) {
-  int64_t total = 0;
-  for (int i = from; i <= to; i++) {
-    total += pg_rows_count(rows, i);
-  }
-  return total;
-}
-
 /* pool_size 0 means "no limit" since 1.24. */
 static void set_pool_limits(struct pgbouncer_pool *pool,
                             const struct pgbouncer_database *database) {
+  pool->size = -1;
+  pool->capacity = -1;
   if (database == NULL) { /* removed between two commands */
     return;
   }
@@ -133,69 +104,60 @@ static void set_pool_limits(struct pgbouncer_pool *pool,
   }
 }
 
-static bool read_pool_row(const struct pg_rows *rows, void *item,
+static bool read_pool_row(const PGresult *rows, int row, void *item,
                           void *context) {
   struct pgbouncer_stats *stats = context;
-  struct pgbouncer_pool pool = {
-      .database = pg_rows_text(rows, DATABASE),
-      .user = pg_rows_text(rows, USER),
-      .active = pg_rows_count(rows, SV_ACTIVE),
-      .idle = sum_columns(rows, SV_IDLE, SV_TESTED),
-      .total = sum_columns(rows, SV_ACTIVE, SV_BEING_CANCELED),
-      .waiting = pg_rows_count(rows, CL_WAITING),
-      .clients = sum_columns(rows, CL_ACTIVE, CL_WAITING),
-      .oldest_wait_us = pg_rows_count(rows, MAXWAIT) * 1000000 +
-                        pg_rows_count(rows, MAXWAIT_US),
-      .size = -1,
-      .capacity = -1,
+  struct pgbouncer_pool *pool = item;
+  *pool = (struct pgbouncer_pool){
+      .database = text_in(rows, row, "database"),
+      .user = text_in(rows, row, "user"),
+      .active = count_in(rows, row, "sv_active"),
+      .idle = count_in(rows, row, "sv_idle") + count_in(rows, row, "sv_used") +
+              count_in(rows, row, "sv_tested"),
+      .waiting = count_in(rows, row, "cl_waiting"),
+      .oldest_wait_us = count_in(rows, row, "maxwait") * 1000000 +
+                        count_in(rows, row, "maxwait_us"),
   };
-  stats->clients += pool.clients;
-  if (strcmp(pool.database, "pgbouncer") == 0) {
-    return false; /* the console */
-  }
-  set_pool_limits(&pool, find_database(stats, pool.database));
-  *(struct pgbouncer_pool *)item = pool;
-  return true;
+  pool->total = pool->active + pool->idle + count_in(rows, row, "sv_login") +
+                count_in(rows, row, "sv_active_cancel") +
+                count_in(rows, row, "sv_being_canceled");
+  pool->clients = pool->waiting + count_in(rows, row, "cl_active");
+  stats->clients += pool->clients;
+  set_pool_limits(pool, find_database(stats, pool->database));
+  return strcmp(pool->database, "pgbouncer") != 0; /* the console */
 }
 
-static int read_pools(PGresult *table, struct pgbouncer_stats *stats) {
-  struct pg_rows rows = {.result = table};
-  pg_rows_find_columns(&rows, pool_columns, POOL_COLUMNS);
-  if (rows.columns[DATABASE] < 0 || rows.columns[USER] < 0 ||
-      rows.columns[SV_ACTIVE] < 0 || rows.columns[CL_WAITING] < 0) {
-    return -EPROTO;
-  }
+static int read_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
+  static const char *const needed[] = {"database", "user", "sv_active",
+                                       "cl_waiting", NULL};
   stats->clients = 0;
-  return pg_rows_read_all(&rows, &stats->pools, sizeof(struct pgbouncer_pool),
-                          read_pool_row, stats);
+  return has_columns(rows, needed)
+             ? pg_rows_read_all(rows, &stats->pools,
+                                sizeof(struct pgbouncer_pool), read_pool_row,
+                                stats)
+             : -EPROTO;
 }
 
-/* ---- rows: statistics and settings ---- */
-
-enum { KEY, VALUE, PAIR_COLUMNS };
-
-static int read_wait_times(PGresult *table, struct pgbouncer_stats *stats) {
-  static const char *const names[] = {"database", "total_wait_time"};
-  struct pg_rows rows = {.result = table};
-  pg_rows_find_columns(&rows, names, PAIR_COLUMNS);
-  for (; rows.row < PQntuples(table); rows.row++) {
+static int read_wait_times(const PGresult *rows,
+                           struct pgbouncer_stats *stats) {
+  int column = PQfnumber(rows, "total_wait_time");
+  for (int row = 0; row < PQntuples(rows); row++) {
     struct pgbouncer_database *database =
-        find_database(stats, pg_rows_text(&rows, KEY));
+        find_database(stats, text_in(rows, row, "database"));
     if (database != NULL) {
-      database->wait_us = pg_rows_number(&rows, VALUE, -1);
+      database->wait_us = pg_rows_number(rows, row, column, -1);
     }
   }
   return 0;
 }
 
-static int read_client_limit(PGresult *table, struct pgbouncer_stats *stats) {
-  static const char *const names[] = {"key", "value"};
-  struct pg_rows rows = {.result = table};
-  pg_rows_find_columns(&rows, names, PAIR_COLUMNS);
+static int read_client_limit(const PGresult *rows,
+                             struct pgbouncer_stats *stats) {
+  int column = PQfnumber(rows, "value");
   stats->clients_limit = -1;
-  for (; rows.row < PQntuples(table); rows.row++) {
-    if (strcmp(pg_rows_text(&rows, KEY), "max_client_conn") == 0) {
-      stats->clients_limit = pg_rows_number(&rows, VALUE, -1);
+  for (int row = 0; row < PQntuples(rows); row++) {
+    if (strcmp(text_in(rows, row, "key"), "max_client_conn") == 0) {
+      stats->clients_limit = pg_rows_number(rows, row, column, -1);
     }
   }
   return 0;
@@ -206,7 +168,7 @@ int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
   /* Databases first: the others refer to them. */
   static const struct {
     enum pgbouncer_command command;
-    int (*read_table)(PGresult *table, struct pgbouncer_stats *stats);
+    int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
   } steps[] = {
       {PGBOUNCER_DATABASES, read_databases},
       {PGBOUNCER_POOLS, read_pools},
@@ -220,7 +182,7 @@ int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
     }
     if (code != 0) {
       return error_set(error, code, "%s lacks columns that every PgBouncer has",
-                       pgbouncer_commands[steps[i].command]);
+                       commands[steps[i].command]);
     }
   }
   return 0;
@@ -236,10 +198,12 @@ void pgbouncer_stats_fini(struct pgbouncer_stats *stats) {
 
 /* ---- a PgBouncer's life ---- */
 
-/* How long the clients of a database had waited at the last read. */
-struct database_wait {
-  char *database;
-  int64_t us;
+/* One read of the console. The strings of the stats are in the results. */
+struct console_read {
+  struct pg_connection_result results[PGBOUNCER_COMMANDS];
+  size_t results_len; /* so far */
+  struct pgbouncer_stats stats;
+  int64_t time_ns; /* when it was complete */
 };
 
 struct pgbouncer_server {
@@ -247,13 +211,8 @@ struct pgbouncer_server {
   const char *label;
   const struct dbpool_sinks *sinks;
   struct poll_target target;
-  struct pg_connection_result results[PGBOUNCER_COMMANDS]; /* so far */
-  size_t results_len;
-  struct pgbouncer_stats stats;
-
-  int64_t waits_ns;            /* when they were read */
-  struct database_wait *waits; /* by name */
-  size_t waits_len;
+  struct console_read current;
+  struct console_read previous; /* the last one that was complete */
 };
 
 struct pgbouncer_server *
@@ -267,35 +226,22 @@ pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
   server->sinks = sinks;
   (void)snprintf(server->name, sizeof(server->name), "PgBouncer \"%s\"",
                  options->head.label);
-  server->target = (struct poll_target){
-      .name = server->name,
-      .connection =
-          pg_connection_new(&options->endpoint,
-                            (struct pg_connection_defaults){
-                                .port = "6432", .database = "pgbouncer"}),
-      .timeout_ms = (int64_t)(options->endpoint.timeout_s * 1000),
-      .log = &sinks->log,
-  };
-  if (server->target.connection == NULL) {
+  if (poll_target_init(&server->target, server->name, &options->endpoint,
+                       (struct pg_connection_defaults){.port = "6432",
+                                                       .database = "pgbouncer"},
+                       &sinks->log) != 0) {
     free(server);
     return NULL;
   }
   return server;
 }
 
-static void free_waits(struct pgbouncer_server *server) {
-  for (size_t i = 0; i < server->waits_len; i++) {
-    free(server->waits[i].database);
+static void clear_console_read(struct console_read *read) {
+  for (size_t i = 0; i < read->results_len; i++) {
+    pg_connection_result_fini(&read->results[i]);
   }
-  free(server->waits);
-  server->waits = NULL;
-  server->waits_len = 0;
-}
-
-static void drop_results(struct pgbouncer_server *server) {
-  while (server->results_len > 0) {
-    pg_connection_result_fini(&server->results[--server->results_len]);
-  }
+  pgbouncer_stats_fini(&read->stats);
+  *read = (struct console_read){0};
 }
 
 void pgbouncer_server_free(struct pgbouncer_server *server,
@@ -304,26 +250,25 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
     return;
   }
   poll_target_fini(&server->target, deadline_ms);
-  drop_results(server);
-  free_waits(server);
-  pgbouncer_stats_fini(&server->stats);
+  clear_console_read(&server->current);
+  clear_console_read(&server->previous);
   free(server);
 }
 
 /* ---- a read: the console ---- */
 
-static int run_commands(struct pgbouncer_server *server,
+static int run_commands(struct console_read *read,
                         struct pg_connection *connection, int64_t deadline_ms,
                         struct error *error) {
-  while (server->results_len < PGBOUNCER_COMMANDS) {
-    const char *command = pgbouncer_commands[server->results_len];
-    struct pg_connection_result *result = &server->results[server->results_len];
+  while (read->results_len < PGBOUNCER_COMMANDS) {
+    const char *command = commands[read->results_len];
+    struct pg_connection_result *result = &read->results[read->results_len];
     int code =
         pg_connection_query(connection, command, deadline_ms, result, error);
     if (code != 0) {
       return code;
     }
-    server->results_len++;
+    read->results_len++;
     if (result->len != 1) {
       return error_set(error, -EPROTO, "%s was answered without rows", command);
     }
@@ -333,7 +278,7 @@ static int run_commands(struct pgbouncer_server *server,
 
 static int query_console(void *context, struct pg_connection *connection,
                          int64_t deadline_ms, struct error *error) {
-  struct pgbouncer_server *server = context;
+  struct console_read *read = context;
   const char *version =
       PQparameterStatus(pg_connection_session(connection), "server_version");
   if (version == NULL || strstr(version, "/bouncer") == NULL) {
@@ -342,24 +287,25 @@ static int query_console(void *context, struct pg_connection *connection,
                      "or write a <Pool> block for PostgreSQL");
   }
   if (!pg_connection_is_pending(connection)) {
-    drop_results(server); /* of a session that ended half way */
+    clear_console_read(read); /* of a session that ended half way */
   }
-  int code = run_commands(server, connection, deadline_ms, error);
+  int code = run_commands(read, connection, deadline_ms, error);
   if (code != 0) {
     return code;
   }
   PGresult *tables[PGBOUNCER_COMMANDS];
   for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
-    tables[i] = server->results[i].tables[0];
+    tables[i] = read->results[i].tables[0];
   }
-  return pgbouncer_stats_read(&server->stats, tables, error);
+  read->time_ns = clock_monotonic_ns();
+  return pgbouncer_stats_read(&read->stats, tables, error);
 }
 
 /* Since 1.23 a PgBouncer that gets SIGTERM waits until its last client has
  * left; that must not be our session. */
 static void close_if_last_client(struct pgbouncer_server *server) {
   struct pg_connection *connection = server->target.connection;
-  if (server->stats.clients <= 1 &&
+  if (server->current.stats.clients <= 1 &&
       PQserverVersion(pg_connection_session(connection)) >=
           VERSION_WAITS_FOR_LAST) {
     pg_connection_close(connection);
@@ -416,10 +362,10 @@ static void send_pool(const struct pgbouncer_server *server,
 
 /* The PgBouncer itself is a pool of client connections. */
 static void send_clients(const struct pgbouncer_server *server) {
-  const struct pgbouncer_stats *stats = &server->stats;
+  const struct pgbouncer_stats *stats = &server->current.stats;
   int64_t took_ns = 0;
-  for (size_t i = 0; i < server->results_len; i++) {
-    took_ns += server->results[i].took_ns;
+  for (size_t i = 0; i < server->current.results_len; i++) {
+    took_ns += server->current.results[i].took_ns;
   }
   send_value(server, server->label, "duration", "query", (double)took_ns / 1e9);
   send_value(server, server->label, "current_connections", "clients",
@@ -432,77 +378,49 @@ static void send_clients(const struct pgbouncer_server *server) {
   }
 }
 
-/* ---- a read: how many clients wait on average ---- */
-
-static int compare_wait_name(const void *name, const void *item) {
-  const struct database_wait *wait = item;
-  return strcmp(name, wait->database);
-}
-
-/* -1 if the database was not there, or its total has started again at 0 after a
- * restart. */
-static int64_t waited_since_last_us(const struct pgbouncer_server *server,
-                                    const struct pgbouncer_database *database) {
-  const struct database_wait *before =
-      server->waits_len == 0
-          ? NULL
-          : bsearch(database->name, server->waits, server->waits_len,
-                    sizeof(*server->waits), compare_wait_name);
-  return before == NULL || database->wait_us < before->us
-             ? -1
-             : database->wait_us - before->us;
-}
-
-/* Clients that wait for t seconds in an interval of T seconds are t/T clients
- * that wait all the time. */
-static void send_waits(const struct pgbouncer_server *server, int64_t now_ns) {
-  const struct pgbouncer_database *databases = server->stats.databases.items;
-  double elapsed_us = (double)(now_ns - server->waits_ns) / 1e3;
-  for (size_t i = 0; i < server->stats.databases.len; i++) {
-    int64_t waited_us = waited_since_last_us(server, &databases[i]);
-    if (waited_us >= 0) {
+/* How many clients waited on average since the previous read: clients that wait
+ * for t seconds in an interval of T seconds are t/T clients that wait all the
+ * time. None for a database that is new, or whose total has started again at 0
+ * after a restart. */
+static void send_average_waiting(const struct pgbouncer_server *server) {
+  const struct pg_rows_array *databases = &server->current.stats.databases;
+  double elapsed_us =
+      (double)(server->current.time_ns - server->previous.time_ns) / 1e3;
+  for (size_t i = 0; i < databases->len; i++) {
+    const struct pgbouncer_database *now =
+        (const struct pgbouncer_database *)databases->items + i;
+    const struct pgbouncer_database *before =
+        find_database(&server->previous.stats, now->name);
+    if (before != NULL && before->wait_us >= 0 &&
+        now->wait_us >= before->wait_us) {
       char instance[INSTANCE_BYTES];
       (void)snprintf(instance, sizeof(instance), "%s-%s", server->label,
-                     databases[i].name);
+                     now->name);
       send_value(server, instance, "gauge", "waiting_average",
-                 (double)waited_us / elapsed_us);
-    }
-  }
-}
-
-static void remember_waits(struct pgbouncer_server *server, int64_t now_ns) {
-  const struct pgbouncer_database *databases = server->stats.databases.items;
-  size_t len = server->stats.databases.len;
-  free_waits(server);
-  server->waits_ns = now_ns;
-  server->waits = calloc(len + 1, sizeof(*server->waits));
-  for (size_t i = 0; server->waits != NULL && i < len; i++) {
-    char *name = databases[i].wait_us >= 0 ? strdup(databases[i].name) : NULL;
-    if (name != NULL) {
-      server->waits[server->waits_len++] =
-          (struct database_wait){name, databases[i].wait_us};
+                 (double)(now->wait_us - before->wait_us) / elapsed_us);
     }
   }
 }
 
 void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s) {
   int code = poll_target_read(&server->target, (int64_t)(interval_s * 1000),
-                              query_console, server);
+                              query_console, &server->current);
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }
   send_value(server, server->label, "gauge", "up", code == 0 ? 1 : 0);
   send_value(server, server->label, "gauge", "full", code == -EUSERS ? 1 : 0);
   if (code == 0) {
-    const struct pgbouncer_pool *pools = server->stats.pools.items;
-    int64_t now_ns = clock_monotonic_ns();
+    const struct pgbouncer_pool *pools = server->current.stats.pools.items;
     send_clients(server);
-    for (size_t i = 0; i < server->stats.pools.len; i++) {
+    for (size_t i = 0; i < server->current.stats.pools.len; i++) {
       send_pool(server, &pools[i]);
     }
-    send_waits(server, now_ns);
-    remember_waits(server, now_ns);
+    send_average_waiting(server);
     close_if_last_client(server);
+    clear_console_read(&server->previous);
+    server->previous = server->current;
+    server->current = (struct console_read){0};
   }
-  drop_results(server);
+  clear_console_read(&server->current);
 }

@@ -34,7 +34,7 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
 
 /* ---- what the console reports (pure: rows in) ---- */
 
-/* The commands, in the order of sending; the console accepts one a query. */
+/* The commands (SHOW POOLS, ...), in the order of sending. */
 enum pgbouncer_command {
   PGBOUNCER_POOLS,
   PGBOUNCER_DATABASES,
@@ -42,7 +42,6 @@ enum pgbouncer_command {
   PGBOUNCER_CONFIG,
   PGBOUNCER_COMMANDS
 };
-extern const char *const pgbouncer_commands[PGBOUNCER_COMMANDS];
 
 /* Server connections of one database and user. Strings are borrowed from the
  * tables. */

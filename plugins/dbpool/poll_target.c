@@ -10,6 +10,19 @@
 /* collectd cannot stop while a read waits, and should stop within 2 s. */
 #define BUDGET_MAX_MS 1000
 
+int poll_target_init(struct poll_target *target, const char *name,
+                     const struct dbpool_endpoint_options *endpoint,
+                     struct pg_connection_defaults defaults,
+                     const struct log_sink *log) {
+  *target = (struct poll_target){
+      .name = name,
+      .connection = pg_connection_new(endpoint, defaults),
+      .timeout_ms = (int64_t)(endpoint->timeout_s * 1000),
+      .log = log,
+  };
+  return target->connection == NULL ? -ENOMEM : 0;
+}
+
 static int64_t earlier_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* How long this read may wait. */

@@ -11,16 +11,21 @@
 #include "core/log.h"
 #include "dbpool/pg_connection.h"
 
-/* name: how log lines begin, 'pool "trading"'. All pointers are borrowed but
- * the connection, which is owned. */
 struct poll_target {
-  const char *name;
+  const char *name; /* how log lines begin: pool "trading" */
   struct pg_connection *connection;
   int64_t timeout_ms;
   const struct log_sink *log;
   struct complaint complaint;
   int64_t expires_ms; /* of what earlier reads began; 0: nothing */
 };
+
+/* name, endpoint, log, the texts of the defaults: borrowed for as long as the
+ * target lives. Does not connect. Returns 0 or -ENOMEM. */
+int poll_target_init(struct poll_target *target, const char *name,
+                     const struct dbpool_endpoint_options *endpoint,
+                     struct pg_connection_defaults defaults,
+                     const struct log_sink *log);
 
 /* Queries an open connection until deadline_ms. Returns 0 or a negative errno;
  * after -EAGAIN it is called again at the next read. */

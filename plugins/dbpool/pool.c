@@ -4,6 +4,14 @@
 
 #include <math.h>
 
+const char *const pool_session_states[] = {
+    [POOL_SESSION_ACTIVE] = "active",
+    [POOL_SESSION_IDLE] = "idle",
+    [POOL_SESSION_IN_TRANSACTION] = "idle in transaction",
+    [POOL_SESSION_ABORTED] = "idle in transaction (aborted)",
+    [POOL_SESSION_HIDDEN] = "hidden",
+};
+
 static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -56,22 +64,6 @@ void pool_count_add(struct pool_count *count,
     count->oldest_wait_us = larger_of(
         count->oldest_wait_us, time_since_us(session->state_change_us, now_us));
   }
-}
-
-void pool_count_merge(struct pool_count *count,
-                      const struct pool_count *other) {
-  count->active += other->active;
-  count->idle += other->idle;
-  count->in_transaction += other->in_transaction;
-  count->aborted += other->aborted;
-  count->hidden += other->hidden;
-  count->waiting += other->waiting;
-  count->oldest_transaction_us =
-      larger_of(count->oldest_transaction_us, other->oldest_transaction_us);
-  count->oldest_session_us =
-      larger_of(count->oldest_session_us, other->oldest_session_us);
-  count->oldest_wait_us =
-      larger_of(count->oldest_wait_us, other->oldest_wait_us);
 }
 
 int64_t pool_max_idle(const struct pool_config *config) {

@@ -25,6 +25,9 @@ enum pool_session_state {
   POOL_SESSION_HIDDEN,  /* not visible to our role: no pg_monitor */
 };
 
+/* Their names in pg_stat_activity. */
+extern const char *const pool_session_states[];
+
 /* One session as the server reports it. Times: microseconds since the epoch by
  * the server's clock, 0 where the server reports none. Strings are borrowed,
  * never NULL, and come from outside. */
@@ -65,9 +68,6 @@ struct pool_count {
 /* Adds one session; now_us by the server's clock. */
 void pool_count_add(struct pool_count *count,
                     const struct pool_session *session, int64_t now_us);
-
-/* Adds the counts over other sessions. */
-void pool_count_merge(struct pool_count *count, const struct pool_count *other);
 
 #define POOL_HEADROOM_UNLIMITED INT64_MAX
 

@@ -24,13 +24,6 @@
 
 /* ---- the query ---- */
 
-void postgresql_write_settings(char *text, size_t bytes, int64_t timeout_ms) {
-  (void)snprintf(text, bytes,
-                 "-c search_path=pg_catalog -c default_transaction_read_only=on"
-                 " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64,
-                 timeout_ms, timeout_ms);
-}
-
 /* Times are whole microseconds: exact, short and fast; numeric, the type of
  * extract() since 14, is slow. No condition on backend_type: it made the
  * planner nest loops. The columns are numbered by the enums below. */
@@ -90,16 +83,16 @@ int postgresql_write_query(char *text, size_t bytes, int version,
 
 enum { NOW, OWN_PID, MAX_CONNECTIONS, RESERVED, RESERVED_ROLE, SETTINGS };
 
-static bool read_settings(PGresult *table, struct postgresql_stats *stats) {
-  struct pg_rows rows = {.result = table};
-  if (!pg_rows_number_columns(&rows, SETTINGS) || PQntuples(table) != 1) {
+static bool read_settings(const PGresult *rows,
+                          struct postgresql_stats *stats) {
+  if (PQnfields(rows) != SETTINGS || PQntuples(rows) != 1) {
     return false;
   }
-  stats->now_us = pg_rows_number(&rows, NOW, 0);
-  stats->own_pid = pg_rows_number(&rows, OWN_PID, 0);
-  stats->connection_limit = pg_rows_number(&rows, MAX_CONNECTIONS, 0) -
-                            pg_rows_number(&rows, RESERVED, 0) -
-                            pg_rows_number(&rows, RESERVED_ROLE, 0);
+  stats->now_us = pg_rows_number(rows, 0, NOW, 0);
+  stats->own_pid = pg_rows_number(rows, 0, OWN_PID, 0);
+  stats->connection_limit = pg_rows_number(rows, 0, MAX_CONNECTIONS, 0) -
+                            pg_rows_number(rows, 0, RESERVED, 0) -
+                            pg_rows_number(rows, 0, RESERVED_ROLE, 0);
   return stats->now_us > 0;
 }
 
@@ -120,82 +113,75 @@ enum {
   SESSIONS
 };
 
+/* NULL and "disabled" (track_activities is off) are hidden. */
 static enum pool_session_state parse_session_state(const char *text) {
-  static const struct {
-    const char *text;
-    enum pool_session_state state;
-  } states[] = {
-      {"idle", POOL_SESSION_IDLE},
-      {"active", POOL_SESSION_ACTIVE},
-      {"idle in transaction", POOL_SESSION_IN_TRANSACTION},
-      {"idle in transaction (aborted)", POOL_SESSION_ABORTED},
-      {"fastpath function call", POOL_SESSION_ACTIVE},
-  };
-  for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-    if (strcmp(text, states[i].text) == 0) {
-      return states[i].state;
-    }
+  enum pool_session_state state = POOL_SESSION_ACTIVE;
+  while (state != POOL_SESSION_HIDDEN &&
+         strcmp(text, pool_session_states[state]) != 0) {
+    state++;
   }
-  return POOL_SESSION_HIDDEN; /* NULL, or "disabled": track_activities is off */
+  return strcmp(text, "fastpath function call") == 0 ? POOL_SESSION_ACTIVE
+                                                     : state;
 }
 
 /* Without the privilege the type is NULL like the state; a process with a
  * database and a role is then taken for a client's. */
-static bool is_client_backend(const struct pg_rows *rows) {
-  if (!pg_rows_is_null(rows, BACKEND_TYPE)) {
-    return strcmp(pg_rows_text(rows, BACKEND_TYPE), "client backend") == 0;
+static bool is_client_backend(const PGresult *rows, int row) {
+  if (!PQgetisnull(rows, row, BACKEND_TYPE)) {
+    return strcmp(pg_rows_text(rows, row, BACKEND_TYPE), "client backend") == 0;
   }
-  return pg_rows_is_null(rows, STATE) && !pg_rows_is_null(rows, DATABASE) &&
-         !pg_rows_is_null(rows, ROLE);
+  return PQgetisnull(rows, row, STATE) && !PQgetisnull(rows, row, DATABASE) &&
+         !PQgetisnull(rows, row, ROLE);
 }
 
-static bool read_session(const struct pg_rows *rows, void *item,
+static bool read_session(const PGresult *rows, int row, void *item,
                          void *context) {
   struct postgresql_stats *stats = context;
-  if (!is_client_backend(rows)) {
+  if (!is_client_backend(rows, row)) {
     return false;
   }
-  const char *state = pg_rows_text(rows, STATE);
+  const char *state = pg_rows_text(rows, row, STATE);
   stats->untracked += strcmp(state, "disabled") == 0 ? 1 : 0;
   *(struct pool_session *)item = (struct pool_session){
-      .pid = pg_rows_number(rows, PID, 0),
-      .backend_start_us = pg_rows_number(rows, BACKEND_START, 0),
-      .xact_start_us = pg_rows_number(rows, XACT_START, 0),
-      .state_change_us = pg_rows_number(rows, STATE_CHANGE, 0),
+      .pid = pg_rows_number(rows, row, PID, 0),
+      .backend_start_us = pg_rows_number(rows, row, BACKEND_START, 0),
+      .xact_start_us = pg_rows_number(rows, row, XACT_START, 0),
+      .state_change_us = pg_rows_number(rows, row, STATE_CHANGE, 0),
       .state = parse_session_state(state),
-      .is_waiting = pg_rows_text(rows, IS_WAITING)[0] == 't',
-      .client_port = (int)pg_rows_number(rows, PORT, 0),
-      .database = pg_rows_text(rows, DATABASE),
-      .role = pg_rows_text(rows, ROLE),
-      .application = pg_rows_text(rows, APPLICATION),
-      .client_address = pg_rows_text(rows, ADDRESS),
-      .query = pg_rows_text(rows, QUERY),
+      .is_waiting = pg_rows_text(rows, row, IS_WAITING)[0] == 't',
+      .client_port = (int)pg_rows_number(rows, row, PORT, 0),
+      .database = pg_rows_text(rows, row, DATABASE),
+      .role = pg_rows_text(rows, row, ROLE),
+      .application = pg_rows_text(rows, row, APPLICATION),
+      .client_address = pg_rows_text(rows, row, ADDRESS),
+      .query = pg_rows_text(rows, row, QUERY),
   };
   return true;
 }
 
 enum { DB_NAME, DB_LIMIT, DB_ABANDONED, DB_FATAL, DB_KILLED, DATABASES };
 
-static bool read_database(const struct pg_rows *rows, void *item,
+static bool read_database(const PGresult *rows, int row, void *item,
                           void *context) {
   (void)context;
   *(struct postgresql_database *)item = (struct postgresql_database){
-      .name = pg_rows_text(rows, DB_NAME),
-      .connection_limit = pg_rows_number(rows, DB_LIMIT, -1),
-      .ends = {.abandoned = pg_rows_number(rows, DB_ABANDONED, -1),
-               .fatal = pg_rows_number(rows, DB_FATAL, -1),
-               .killed = pg_rows_number(rows, DB_KILLED, -1)},
+      .name = pg_rows_text(rows, row, DB_NAME),
+      .connection_limit = pg_rows_number(rows, row, DB_LIMIT, -1),
+      .ends = {.abandoned = pg_rows_number(rows, row, DB_ABANDONED, -1),
+               .fatal = pg_rows_number(rows, row, DB_FATAL, -1),
+               .killed = pg_rows_number(rows, row, DB_KILLED, -1)},
   };
   return true;
 }
 
 enum { ROLE_NAME, ROLE_LIMIT, ROLES };
 
-static bool read_role(const struct pg_rows *rows, void *item, void *context) {
+static bool read_role(const PGresult *rows, int row, void *item,
+                      void *context) {
   (void)context;
   *(struct postgresql_role *)item = (struct postgresql_role){
-      .name = pg_rows_text(rows, ROLE_NAME),
-      .connection_limit = pg_rows_number(rows, ROLE_LIMIT, -1),
+      .name = pg_rows_text(rows, row, ROLE_NAME),
+      .connection_limit = pg_rows_number(rows, row, ROLE_LIMIT, -1),
   };
   return true;
 }
@@ -224,12 +210,11 @@ int postgresql_stats_read(struct postgresql_stats *stats,
   }
   stats->untracked = 0;
   for (size_t i = 1; i < len; i++) {
-    struct pg_rows rows = {.result = tables[i]};
-    if (!pg_rows_number_columns(&rows, lists[i - 1].columns)) {
+    if (PQnfields(tables[i]) != lists[i - 1].columns) {
       return error_set(error, -EPROTO, "invalid answer to statement %zu",
                        i + 1);
     }
-    if (pg_rows_read_all(&rows, lists[i - 1].array, lists[i - 1].item_bytes,
+    if (pg_rows_read_all(tables[i], lists[i - 1].array, lists[i - 1].item_bytes,
                          lists[i - 1].read_item, stats) != 0) {
       return error_set(error, -ENOMEM, "out of memory");
     }
@@ -280,8 +265,7 @@ struct postgresql_server {
   const struct dbpool_sinks *sinks;
   char settings[SETTINGS_BYTES];
   char query[QUERY_BYTES];
-  int version;    /* that the query is for; 0: none yet */
-  char *database; /* that we are connected to */
+  int version; /* that the query is for; 0: none yet */
   struct poll_target target;
 
   /* Of the read that is running. */
@@ -289,7 +273,6 @@ struct postgresql_server {
   struct postgresql_stats stats;
   struct session_groups groups;
   const struct pool_session **selected; /* of one pool */
-  size_t selected_size;
 
   bool has_logged_hidden;
   size_t monitors_len;
@@ -305,36 +288,42 @@ static void write_server_name(struct postgresql_server *server) {
   }
 }
 
+/* For libpq's keyword "options": our session can neither change anything nor
+ * last. They are not SET statements, because with a pooler in between those
+ * would stay in somebody else's session. */
+static void write_settings(char *text, size_t bytes, int64_t timeout_ms) {
+  (void)snprintf(text, bytes,
+                 "-c search_path=pg_catalog -c default_transaction_read_only=on"
+                 " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64,
+                 timeout_ms, timeout_ms);
+}
+
 struct postgresql_server *
-postgresql_server_new(const struct dbpool_pool_options *const *pools,
-                      size_t pools_len, const struct dbpool_sinks *sinks) {
-  struct postgresql_server *server =
-      calloc(1, sizeof(*server) + pools_len * sizeof(server->monitors[0]));
+postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
+                      size_t first, const struct dbpool_sinks *sinks) {
+  const struct dbpool_endpoint_options *endpoint = &pools[first].endpoint;
+  struct postgresql_server *server = calloc(
+      1, sizeof(*server) + (pools_len - first) * sizeof(server->monitors[0]));
   if (server == NULL) {
     return NULL;
   }
-  const struct dbpool_endpoint_options *endpoint = &pools[0]->endpoint;
-  int64_t timeout_ms = (int64_t)(endpoint->timeout_s * 1000);
-  postgresql_write_settings(server->settings, sizeof(server->settings),
-                            timeout_ms);
   server->sinks = sinks;
-  server->target = (struct poll_target){
-      .name = server->name,
-      .connection = pg_connection_new(
-          endpoint,
-          (struct pg_connection_defaults){.settings = server->settings}),
-      .timeout_ms = timeout_ms,
-      .log = &sinks->log,
-  };
-  if (server->target.connection == NULL) {
+  for (size_t i = first; i < pools_len; i++) {
+    if (dbpool_is_same_server(endpoint, &pools[i].endpoint)) {
+      pool_monitor_init(&server->monitors[server->monitors_len++], &pools[i],
+                        sinks);
+    }
+  }
+  write_server_name(server);
+  write_settings(server->settings, sizeof(server->settings),
+                 (int64_t)(endpoint->timeout_s * 1000));
+  if (poll_target_init(
+          &server->target, server->name, endpoint,
+          (struct pg_connection_defaults){.settings = server->settings},
+          &sinks->log) != 0) {
     free(server);
     return NULL;
   }
-  server->monitors_len = pools_len;
-  for (size_t i = 0; i < pools_len; i++) {
-    pool_monitor_init(&server->monitors[i], pools[i], sinks);
-  }
-  write_server_name(server);
   return server;
 }
 
@@ -350,7 +339,6 @@ void postgresql_server_free(struct postgresql_server *server,
   session_groups_fini(&server->groups);
   postgresql_stats_fini(&server->stats);
   free(server->selected);
-  free(server->database);
   free(server);
 }
 
@@ -382,33 +370,19 @@ static int update_query(struct postgresql_server *server, PGconn *session,
   }
   int code = postgresql_write_query(server->query, sizeof(server->query),
                                     version, least_leak_after_s(server), error);
-  if (code != 0) {
-    return code;
-  }
-  char *database = strdup(PQdb(session));
-  if (database == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  free(server->database);
-  server->database = database;
-  server->version = version;
-  return 0;
+  server->version = code == 0 ? version : 0;
+  return code;
 }
 
 static int group_sessions(struct postgresql_server *server) {
   const struct postgresql_stats *stats = &server->stats;
-  if (server->selected_size < stats->sessions.len) {
-    const struct pool_session **larger =
-        realloc(server->selected, stats->sessions.len * sizeof(*larger));
-    if (larger == NULL) {
-      return -ENOMEM;
-    }
-    server->selected = larger;
-    server->selected_size = stats->sessions.len;
-  }
-  return session_groups_build(&server->groups, stats->sessions.items,
-                              stats->sessions.len, stats->own_pid,
-                              stats->now_us);
+  free(server->selected);
+  server->selected =
+      calloc(stats->sessions.len + 1, sizeof(struct pool_session *));
+  return server->selected == NULL
+             ? -ENOMEM
+             : session_groups_build(&server->groups, stats->sessions.items,
+                                    stats->sessions.len, stats->own_pid);
 }
 
 static int query_sessions(void *context, struct pg_connection *connection,
@@ -431,12 +405,6 @@ static int query_sessions(void *context, struct pg_connection *connection,
 
 /* ---- a read: the pools ---- */
 
-static const char *database_of_pool(const struct postgresql_server *server,
-                                    const struct dbpool_pool_options *options) {
-  return options->endpoint.database != NULL ? options->endpoint.database
-                                            : server->database;
-}
-
 static const struct pool_session_ends *
 find_session_ends(const struct postgresql_stats *stats, const char *name) {
   const struct postgresql_database *databases = stats->databases.items;
@@ -448,28 +416,10 @@ find_session_ends(const struct postgresql_stats *stats, const char *name) {
   return NULL;
 }
 
-static void update_pool(struct postgresql_server *server,
-                        struct pool_monitor *monitor) {
-  const struct dbpool_pool_options *options = monitor->options;
-  const struct session_groups_filter filter = {
-      .database = database_of_pool(server, options),
-      .roles = &options->roles,
-      .applications = &options->applications,
-  };
-  struct pool_monitor_reading reading = {
-      .now_us = server->stats.now_us,
-      .sessions = server->selected,
-      .ends = find_session_ends(&server->stats, filter.database),
-      .query_s = (double)server->result.took_ns / 1e9,
-  };
-  reading.sessions_len = session_groups_select(
-      &server->groups, &filter, &reading.count, server->selected);
-  reading.headroom = postgresql_stats_headroom(&server->stats, &server->groups);
-  pool_monitor_update(monitor, &reading);
-}
-
-static void log_hidden_sessions(struct postgresql_server *server) {
-  int64_t hidden = session_groups_hidden(&server->groups);
+/* Logged for the first pool where it is found: the remedy is one for the whole
+ * server. */
+static void log_hidden_sessions(struct postgresql_server *server,
+                                const char *pool, int64_t hidden) {
   if (hidden == 0 || server->has_logged_hidden) {
     return;
   }
@@ -486,10 +436,37 @@ static void log_hidden_sessions(struct postgresql_server *server) {
                    role);
   }
   log_write(&server->sinks->log, LOG_LEVEL_WARNING,
-            "%s: the state of %" PRId64
+            "pool \"%s\": the state of %" PRId64
             " sessions is hidden from role \"%s\", so "
             "fewer count as checked out; %s",
-            server->name, hidden, role, remedy);
+            pool, hidden, role, remedy);
+}
+
+static void update_pool(struct postgresql_server *server,
+                        struct pool_monitor *monitor) {
+  const struct dbpool_pool_options *options = monitor->options;
+  const struct session_groups_filter filter = {
+      .database = options->endpoint.database != NULL
+                      ? options->endpoint.database
+                      : PQdb(pg_connection_session(server->target.connection)),
+      .roles = &options->roles,
+      .applications = &options->applications,
+  };
+  size_t len =
+      session_groups_select(&server->groups, &filter, server->selected);
+  struct pool_monitor_reading reading = {
+      .now_us = server->stats.now_us,
+      .sessions = server->selected,
+      .sessions_len = len,
+      .headroom = postgresql_stats_headroom(&server->stats, &server->groups),
+      .ends = find_session_ends(&server->stats, filter.database),
+      .query_s = (double)server->result.took_ns / 1e9,
+  };
+  for (size_t i = 0; i < len; i++) {
+    pool_count_add(&reading.count, reading.sessions[i], reading.now_us);
+  }
+  pool_monitor_update(monitor, &reading);
+  log_hidden_sessions(server, options->head.label, reading.count.hidden);
 }
 
 void postgresql_server_read(struct postgresql_server *server,
@@ -505,9 +482,6 @@ void postgresql_server_read(struct postgresql_server *server,
     } else {
       pool_monitor_fail(&server->monitors[i], code == -EUSERS);
     }
-  }
-  if (code == 0) {
-    log_hidden_sessions(server);
   }
   pg_connection_result_fini(&server->result);
 }

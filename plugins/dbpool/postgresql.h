@@ -18,12 +18,13 @@
 
 struct postgresql_server;
 
-/* pools: of one server (see dbpool_is_same_server()), at least one; they and
- * the sinks are borrowed for as long as the server lives. Does not connect.
- * Returns NULL when memory is short. */
+/* The server of pool number FIRST, with that pool and all later ones that are
+ * on the same server (see dbpool_is_same_server()). pools, sinks: borrowed for
+ * as long as the server lives. Does not connect. Returns NULL when memory is
+ * short. */
 struct postgresql_server *
-postgresql_server_new(const struct dbpool_pool_options *const *pools,
-                      size_t pools_len, const struct dbpool_sinks *sinks);
+postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
+                      size_t first, const struct dbpool_sinks *sinks);
 
 /* Queries the server and sends the values of each pool. Waits as long as
  * poll_target_read(); what takes longer is sent at a later read. interval_s:
@@ -37,12 +38,6 @@ void postgresql_server_free(struct postgresql_server *server,
                             int64_t deadline_ms);
 
 /* ---- the query (pure: text out) ---- */
-
-/* Settings of our session, for libpq's keyword "options": it can neither change
- * anything nor last. They are not SET statements, because with a pooler in
- * between those would stay in somebody else's session. timeout_ms: for each
- * statement. Writes at most BYTES with the NUL. */
-void postgresql_write_settings(char *text, size_t bytes, int64_t timeout_ms);
 
 /* The query of each read: four statements (settings, sessions, databases, roles
  * with a limit). quiet_s: the last statement is included for sessions that have

@@ -73,7 +73,7 @@ find_or_add_group(struct session_groups *groups,
 
 int session_groups_build(struct session_groups *groups,
                          struct pool_session *sessions, size_t len,
-                         int64_t own_pid, int64_t now_us) {
+                         int64_t own_pid) {
   session_groups_fini(groups);
   for (size_t i = 0; i < len; i++) {
     struct session_group *group = find_or_add_group(groups, &sessions[i]);
@@ -82,7 +82,6 @@ int session_groups_build(struct session_groups *groups,
     }
     group->sessions++;
     if (sessions[i].pid != own_pid) {
-      pool_count_add(&group->count, &sessions[i], now_us);
       sessions[i].next_in_group = group->first;
       group->first = &sessions[i];
     }
@@ -104,22 +103,16 @@ static bool matches_any(const struct option_strings *patterns,
 
 size_t session_groups_select(struct session_groups *groups,
                              const struct session_groups_filter *filter,
-                             struct pool_count *ret_count,
                              const struct pool_session **sessions) {
   size_t len = 0;
-  *ret_count = (struct pool_count){0};
   for (struct session_group *group = next_group(groups, NULL); group != NULL;
        group = next_group(groups, group)) {
     group->is_selected = strcmp(group->database, filter->database) == 0 &&
                          matches_any(filter->roles, group->role) &&
                          matches_any(filter->applications, group->application);
-    if (!group->is_selected) {
-      continue;
-    }
-    group->was_selected = true;
-    pool_count_merge(ret_count, &group->count);
-    for (const struct pool_session *session = group->first; session != NULL;
-         session = session->next_in_group) {
+    for (const struct pool_session *session = group->is_selected ? group->first
+                                                                 : NULL;
+         session != NULL; session = session->next_in_group) {
       sessions[len++] = session;
     }
   }
@@ -146,13 +139,4 @@ int64_t session_groups_headroom(const struct session_groups *groups,
     return POOL_HEADROOM_UNLIMITED;
   }
   return limit > sessions ? limit - sessions : 0;
-}
-
-int64_t session_groups_hidden(const struct session_groups *groups) {
-  int64_t hidden = 0;
-  for (const struct session_group *group = next_group(groups, NULL);
-       group != NULL; group = next_group(groups, group)) {
-    hidden += group->was_selected ? group->count.hidden : 0;
-  }
-  return hidden;
 }

@@ -13,18 +13,16 @@
 #include "core/option.h"
 #include "dbpool/pool.h"
 
-/* All members are valid until the next build. */
+/* Valid until the next build. */
 struct session_group {
   struct hash_node node;
   const char *database; /* these three are parts of the key */
   const char *role;
   const char *application;
   int64_t sessions;                 /* all, our own among them */
-  struct pool_count count;          /* without our own */
   const struct pool_session *first; /* without our own; see next_in_group */
   bool is_selected;                 /* by the last session_groups_select() */
-  bool was_selected;                /* by any since the build */
-  char key[];                       /* the three names, each ended by a NUL */
+  char key[];                       /* the three names, each with its NUL */
 };
 
 /* All zero is empty. */
@@ -32,13 +30,13 @@ struct session_groups {
   struct hash_map by_names; /* struct session_group */
 };
 
-/* Groups the sessions and counts each group at now_us; replaces what was there.
+/* Groups the sessions; replaces what was there.
  * sessions: borrowed until the next build; linked to each other by
- * next_in_group. own_pid: of the session that we use to ask.
+ * next_in_group. own_pid: of the session that we use to query.
  * Returns 0 or -ENOMEM. */
 int session_groups_build(struct session_groups *groups,
                          struct pool_session *sessions, size_t len,
-                         int64_t own_pid, int64_t now_us);
+                         int64_t own_pid);
 
 /* Which sessions belong to a pool. Globs as of fnmatch(3); none: every name. */
 struct session_groups_filter {
@@ -47,11 +45,10 @@ struct session_groups_filter {
   const struct option_strings *applications;
 };
 
-/* Selects the groups of a pool: adds up their counts and lists their sessions.
+/* Selects the groups of a pool and lists their sessions, without our own.
  * sessions: has space for as many as were grouped. Returns their number. */
 size_t session_groups_select(struct session_groups *groups,
                              const struct session_groups_filter *filter,
-                             struct pool_count *ret_count,
                              const struct pool_session **sessions);
 
 /* Further sessions that a limit on one database (role NULL) or one role
@@ -60,9 +57,6 @@ size_t session_groups_select(struct session_groups *groups,
 int64_t session_groups_headroom(const struct session_groups *groups,
                                 const char *database, const char *role,
                                 int64_t limit);
-
-/* Hidden sessions in all groups that were selected since the build. */
-int64_t session_groups_hidden(const struct session_groups *groups);
 
 /* Frees the groups and zeroes the struct. Accepts NULL. */
 void session_groups_fini(struct session_groups *groups);

@@ -132,16 +132,14 @@ int main(int argc, char **argv) {
   size_t reads = (size_t)strtoul(argv[3], NULL, 10);
   struct dbpool_pool_options options = options_of(argv[1], port, every);
   struct dbpool_pool_options fifty[POOLS];
-  const struct dbpool_pool_options *pools[POOLS];
   for (size_t i = 0; i < POOLS; i++) {
     (void)snprintf(applications[i], sizeof(applications[i]), "bench-%zu", i);
     each[i] = applications[i];
     fifty[i] = options_of(argv[1], port, &each[i]);
-    pools[i] = &fifty[i];
   }
-  struct postgresql_server *one = postgresql_server_new(
-      &(const struct dbpool_pool_options *){&options}, 1, &sinks);
-  struct postgresql_server *many = postgresql_server_new(pools, POOLS, &sinks);
+  struct postgresql_server *one = postgresql_server_new(&options, 1, 0, &sinks);
+  struct postgresql_server *many =
+      postgresql_server_new(fifty, POOLS, 0, &sinks);
   PGconn *session =
       PQsetdbLogin(argv[1], argv[2], NULL, NULL, "postgres", "postgres", NULL);
   char query_text[QUERY_BYTES];

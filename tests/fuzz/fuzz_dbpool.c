@@ -108,9 +108,11 @@ static void update_pool(struct pool_monitor *monitor,
       .sessions = selected,
       .ends = stats->databases.len > 0 ? &databases->ends : NULL,
       .query_s = 0.001};
-  reading.sessions_len =
-      session_groups_select(groups, &filter, &reading.count, selected);
+  reading.sessions_len = session_groups_select(groups, &filter, selected);
   reading.headroom = postgresql_stats_headroom(stats, groups);
+  for (size_t i = 0; i < reading.sessions_len; i++) {
+    pool_count_add(&reading.count, selected[i], now_us);
+  }
   pool_monitor_update(monitor, &reading);
 }
 
@@ -125,7 +127,7 @@ static void read_pools(const struct postgresql_stats *stats) {
   for (int round = 0; round < 3; round++) {
     int64_t now_us = stats->now_us / (3 - round);
     (void)session_groups_build(&groups, stats->sessions.items,
-                               stats->sessions.len, stats->own_pid, now_us);
+                               stats->sessions.len, stats->own_pid);
     for (size_t i = 0; i < 2; i++) {
       update_pool(&monitors[i], stats, &groups, now_us);
     }

@@ -24,9 +24,7 @@
 
 #define TCP_ESTABLISHED_STATE 1
 #define PATH_BYTES 512
-/* No host has more; a kernel that never ends its list is given up. */
-#define UNIX_SOCKETS_MAX 1000000
-#define DATAGRAM_BYTES 32768
+#define REPLY_BYTES 1024
 
 /* ---- loopback interface: by the client's port ---- */
 
@@ -130,161 +128,89 @@ static void search_all_processes(struct owner_search *search,
 
 /* ---- Unix sockets: by the socket that the server's is connected to ---- */
 
-struct unix_socket {
-  uint32_t inode;
-  uint32_t peer; /* the inode of the other end */
-};
-
-struct unix_sockets {
-  struct unix_socket *items; /* by inode */
-  size_t len, size;
-};
-
-static bool request_unix_sockets(int fd) {
+static bool request_unix_socket(int fd, uint32_t inode) {
   const struct {
     struct nlmsghdr head;
     struct unix_diag_req body;
   } request = {
       .head = {.nlmsg_len = sizeof(request),
                .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-               .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+               .nlmsg_flags = NLM_F_REQUEST},
       .body = {.sdiag_family = AF_UNIX,
-               .udiag_states = UINT32_MAX,
-               .udiag_show = UDIAG_SHOW_PEER},
+               .udiag_ino = inode,
+               .udiag_show = UDIAG_SHOW_PEER,
+               .udiag_cookie = {UINT32_MAX, UINT32_MAX}}, /* any */
   };
   return send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request);
 }
 
-static bool add_unix_socket(struct unix_sockets *sockets, uint32_t inode,
-                            uint32_t peer) {
-  if (sockets->len == UNIX_SOCKETS_MAX) {
-    return false;
-  }
-  if (sockets->len == sockets->size) {
-    size_t size = sockets->size * 2 + 64;
-    struct unix_socket *larger =
-        realloc(sockets->items, size * sizeof(*larger));
-    if (larger == NULL) {
-      return false;
-    }
-    sockets->items = larger;
-    sockets->size = size;
-  }
-  sockets->items[sockets->len++] = (struct unix_socket){inode, peer};
-  return true;
-}
-
-/* One message: a socket with its attributes, the peer among them. Returns false
- * if there was no memory for it. */
-static bool read_unix_socket(struct unix_sockets *sockets, const char *message,
-                             size_t bytes) {
-  struct unix_diag_msg body;
-  struct rtattr attribute;
-  if (bytes < sizeof(body)) {
-    return true;
-  }
-  memcpy(&body, message, sizeof(body));
-  size_t at = NLMSG_ALIGN(sizeof(body));
-  while (at + sizeof(attribute) <= bytes) {
-    uint32_t peer;
-    memcpy(&attribute, message + at, sizeof(attribute));
-    if (attribute.rta_type == UNIX_DIAG_PEER &&
-        attribute.rta_len >= RTA_LENGTH(sizeof(peer)) &&
-        at + RTA_LENGTH(sizeof(peer)) <= bytes) {
-      memcpy(&peer, message + at + RTA_LENGTH(0), sizeof(peer));
-      return add_unix_socket(sockets, body.udiag_ino, peer);
-    }
-    at += attribute.rta_len < sizeof(attribute)
-              ? bytes
-              : RTA_ALIGN((size_t)attribute.rta_len);
-  }
-  return true;
-}
-
-/* One datagram has many messages. Returns false after the last one. */
-static bool read_datagram(struct unix_sockets *sockets, const char *bytes,
-                          size_t len) {
+/* The inode of the socket that a Unix socket is connected to, by sock_diag(7);
+ * 0: none, or not a Unix socket. Needs no privilege and does not wait: the
+ * kernel has answered by the time that send() returns. */
+static uint32_t find_unix_peer(int fd, uint32_t inode) {
+  char reply[REPLY_BYTES];
   struct nlmsghdr head;
-  for (size_t at = 0; at + sizeof(head) <= len;
-       at += NLMSG_ALIGN((size_t)head.nlmsg_len)) {
-    memcpy(&head, bytes + at, sizeof(head));
-    if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-        head.nlmsg_len < NLMSG_HDRLEN || head.nlmsg_len > len - at ||
-        !read_unix_socket(sockets, bytes + at + NLMSG_HDRLEN,
-                          head.nlmsg_len - NLMSG_HDRLEN)) {
-      return false; /* NLMSG_DONE, NLMSG_ERROR, or invalid */
+  if (!request_unix_socket(fd, inode)) {
+    return 0;
+  }
+  ssize_t len = recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
+  if (len < (ssize_t)sizeof(head)) {
+    return 0;
+  }
+  memcpy(&head, reply, sizeof(head));
+  if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY) {
+    return 0; /* NLMSG_ERROR */
+  }
+  struct rtattr attribute = {0};
+  for (size_t at = NLMSG_SPACE(sizeof(struct unix_diag_msg));
+       at + RTA_LENGTH(sizeof(uint32_t)) <= (size_t)len;
+       at += RTA_ALIGN((size_t)attribute.rta_len)) {
+    memcpy(&attribute, reply + at, sizeof(attribute));
+    if (attribute.rta_type == UNIX_DIAG_PEER) {
+      uint32_t peer;
+      memcpy(&peer, reply + at + RTA_LENGTH(0), sizeof(peer));
+      return peer;
+    }
+    if (attribute.rta_len < sizeof(attribute)) {
+      break;
     }
   }
-  return true;
-}
-
-static int compare_inodes(const void *a, const void *b) {
-  const struct unix_socket *left = a;
-  const struct unix_socket *right = b;
-  return (left->inode > right->inode) - (left->inode < right->inode);
-}
-
-/* All Unix sockets of this network namespace; needs no privilege and does not
- * wait: the kernel has answered by the time that send() returns. */
-static void read_unix_sockets(struct unix_sockets *sockets) {
-  char bytes[DATAGRAM_BYTES];
-  ssize_t len;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (fd < 0) {
-    return;
-  }
-  if (request_unix_sockets(fd)) {
-    while ((len = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0 &&
-           read_datagram(sockets, bytes, (size_t)len)) {
-    }
-  }
-  (void)close(fd);
-  if (sockets->len > 0) {
-    qsort(sockets->items, sockets->len, sizeof(*sockets->items),
-          compare_inodes);
-  }
+  return 0;
 }
 
 struct peer_search {
-  const struct unix_sockets *sockets;
+  int fd; /* netlink */
   struct client_process *item;
 };
 
-static void set_inode_of_peer(void *context, uint64_t inode) {
+static void set_peer_inode(void *context, uint64_t inode) {
   const struct peer_search *search = context;
-  const struct unix_socket key = {.inode = (uint32_t)inode};
-  const struct unix_socket *found =
-      inode > UINT32_MAX
-          ? NULL
-          : bsearch(&key, search->sockets->items, search->sockets->len,
-                    sizeof(key), compare_inodes);
-  if (found != NULL && found->peer != 0) {
-    search->item->inode = found->peer;
+  uint32_t peer =
+      inode > UINT32_MAX ? 0 : find_unix_peer(search->fd, (uint32_t)inode);
+  if (peer != 0) {
+    search->item->inode = peer;
   }
 }
 
 static int find_unix_inodes(struct client_process *items, size_t len,
                             const char *proc) {
-  struct unix_sockets sockets = {0};
-  bool is_read = false;
-  for (size_t i = 0; i < len; i++) {
-    if (items[i].port >= 0) {
-      continue;
+  size_t unix_len = 0;
+  size_t found = 0;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  for (size_t i = 0; i < len && fd >= 0; i++) {
+    if (items[i].port < 0) {
+      char pid[24];
+      struct peer_search search = {fd, &items[i]};
+      (void)snprintf(pid, sizeof(pid), "%" PRId64, items[i].session_pid);
+      list_open_sockets(proc, pid, set_peer_inode, &search);
+      unix_len++;
+      found += items[i].inode != 0 ? 1 : 0;
     }
-    if (!is_read) {
-      is_read = true;
-      read_unix_sockets(&sockets);
-    }
-    if (sockets.len == 0) {
-      return -ENOTSUP;
-    }
-    char pid[24];
-    struct peer_search search = {&sockets, &items[i]};
-    (void)snprintf(pid, sizeof(pid), "%" PRId64, items[i].session_pid);
-    list_open_sockets(proc, pid, set_inode_of_peer, &search);
   }
-  free(sockets.items);
-  return 0;
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return fd < 0 || (unix_len > 0 && found == 0) ? -ENOTSUP : 0;
 }
 
 int client_processes_find(struct client_process *items, size_t len,

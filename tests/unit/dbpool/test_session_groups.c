@@ -11,7 +11,6 @@
 #include "support/failing.h"
 
 #define SESSIONS_MAX 200
-#define NOW_US INT64_C(1000000)
 #define OWN_PID 1
 
 /* The sessions of one read, and what was selected of them. */
@@ -19,7 +18,6 @@ struct scene {
   struct session_groups groups;
   struct pool_session sessions[SESSIONS_MAX];
   size_t sessions_len;
-  struct pool_count count;
   const struct pool_session *selected[SESSIONS_MAX];
   size_t selected_len;
 };
@@ -39,7 +37,7 @@ static void add_session(struct scene *scene, const char *database,
 
 static void build_groups(struct scene *scene) {
   assert_int_equal(session_groups_build(&scene->groups, scene->sessions,
-                                        scene->sessions_len, OWN_PID, NOW_US),
+                                        scene->sessions_len, OWN_PID),
                    0);
 }
 
@@ -51,8 +49,8 @@ static void select_pool(struct scene *scene, const char *database, char *role,
                                               application == NULL ? 0 : 1};
   const struct session_groups_filter filter = {
       .database = database, .roles = &roles, .applications = &applications};
-  scene->selected_len = session_groups_select(&scene->groups, &filter,
-                                              &scene->count, scene->selected);
+  scene->selected_len =
+      session_groups_select(&scene->groups, &filter, scene->selected);
 }
 
 static char app[] = "app";
@@ -84,7 +82,6 @@ static void selects_the_sessions_of_a_pool(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     select_pool(&scene, cases[i].database, cases[i].role, cases[i].application);
     assert_int_equal(scene.selected_len, cases[i].sessions);
-    assert_int_equal(scene.count.idle, cases[i].sessions);
     for (size_t j = 0; j < scene.selected_len; j++) {
       assert_string_equal(scene.selected[j]->database, cases[i].database);
     }
@@ -103,7 +100,6 @@ static void leaves_out_our_own_session(void **state) {
   select_pool(&scene, "trading", NULL, NULL);
   assert_int_equal(scene.selected_len, 1);
   assert_ptr_equal(scene.selected[0], &scene.sessions[1]);
-  assert_int_equal(scene.count.idle, 1);
   /* It counts against the limits. */
   assert_int_equal(session_groups_headroom(&scene.groups, NULL, "app", 10), 8);
   session_groups_fini(&scene.groups);
@@ -156,22 +152,6 @@ static void cuts_endless_names(void **state) {
   session_groups_fini(&scene.groups);
 }
 
-static void counts_hidden_sessions_of_watched_pools(void **state) {
-  (void)state;
-  struct scene scene = {.sessions_len = 0};
-  add_session(&scene, "trading", "app", "api");
-  add_session(&scene, "billing", "app", "api");
-  scene.sessions[0].state = POOL_SESSION_HIDDEN;
-  scene.sessions[1].state = POOL_SESSION_HIDDEN;
-  build_groups(&scene);
-  assert_int_equal(session_groups_hidden(&scene.groups), 0);
-  select_pool(&scene, "trading", NULL, NULL);
-  select_pool(&scene, "trading", app, NULL); /* the same session */
-  select_pool(&scene, "web", NULL, NULL);
-  assert_int_equal(session_groups_hidden(&scene.groups), 1);
-  session_groups_fini(&scene.groups);
-}
-
 static void survives_without_memory(void **state) {
   (void)state;
   char names[40][32];
@@ -184,7 +164,7 @@ static void survives_without_memory(void **state) {
     }
     failing_after(allocations);
     (void)session_groups_build(&scene.groups, scene.sessions,
-                               scene.sessions_len, OWN_PID, NOW_US);
+                               scene.sessions_len, OWN_PID);
     has_failed = failing_stop();
     session_groups_fini(&scene.groups);
   }
@@ -251,7 +231,6 @@ int main(void) {
       cmocka_unit_test(makes_one_group_of_equal_names),
       cmocka_unit_test(forgets_the_names_of_earlier_reads),
       cmocka_unit_test(cuts_endless_names),
-      cmocka_unit_test(counts_hidden_sessions_of_watched_pools),
       cmocka_unit_test(survives_without_memory),
       cmocka_unit_test(finds_the_nearest_limit),
       cmocka_unit_test(knows_when_there_is_no_limit),
