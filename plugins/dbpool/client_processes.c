@@ -75,14 +75,6 @@ static bool list_local_sessions(struct client_processes *processes,
   return has_new;
 }
 
-static void search_host(struct client_processes *processes) {
-  (void)client_processes_find(processes->items, processes->len,
-                              processes->proc);
-  for (size_t i = 0; i < processes->len; i++) {
-    processes->items[i].is_new = false;
-  }
-}
-
 /* ---- counting ---- */
 
 /* Sorts the items. */
@@ -154,7 +146,11 @@ int64_t client_processes_count(struct client_processes *processes,
                 since_us >= SEARCH_INTERVAL_US;
   if (has_new && is_due) {
     processes->searched_us = now_us;
-    search_host(processes);
+    (void)client_processes_find(processes->items, processes->len,
+                                processes->proc);
+    for (size_t i = 0; i < processes->len; i++) {
+      processes->items[i].is_new = false;
+    }
   }
   int64_t count = count_local(processes) + count_remote(sessions, len);
   return count > 0 ? count : 1;

@@ -124,21 +124,30 @@ static void notify_cleared(const struct leak_notifier *notifier,
 
 /* ---- following ---- */
 
-static struct leak_notifier_item *find_item(struct leak_notifier *notifier,
-                                            const struct leak *leak) {
-  for (size_t i = 0; i < notifier->len; i++) {
-    struct leak_notifier_item *item = &notifier->items[i];
-    if (item->pid == leak->session->pid &&
-        item->backend_start_us == leak->session->backend_start_us) {
-      return item;
-    }
-  }
-  return NULL;
+/* A process id that came back is another session. */
+static bool is_same_session(const struct leak_notifier_item *item,
+                            const struct leak *leak) {
+  return item->pid == leak->session->pid &&
+         item->backend_start_us == leak->session->backend_start_us;
 }
 
-/* NULL when as many leaks as possible are followed already. */
-static struct leak_notifier_item *add_item(struct leak_notifier *notifier,
-                                           const struct leak *leak) {
+static bool is_still_leaked(const struct leak_notifier_item *item,
+                            const struct leak *leaks, size_t len) {
+  size_t i = 0;
+  while (i < len && !is_same_session(item, &leaks[i])) {
+    i++;
+  }
+  return i < len;
+}
+
+/* NULL when LEAK_NOTIFIER_MAX others are followed already. */
+static struct leak_notifier_item *
+find_or_add_item(struct leak_notifier *notifier, const struct leak *leak) {
+  for (size_t i = 0; i < notifier->len; i++) {
+    if (is_same_session(&notifier->items[i], leak)) {
+      return &notifier->items[i];
+    }
+  }
   if (notifier->len == LEAK_NOTIFIER_MAX) {
     return NULL;
   }
@@ -151,27 +160,16 @@ static struct leak_notifier_item *add_item(struct leak_notifier *notifier,
   return item;
 }
 
-static void mark_current(struct leak_notifier *notifier,
-                         const struct leak *leaks, size_t len) {
-  for (size_t i = 0; i < notifier->len; i++) {
-    notifier->items[i].is_current = false;
-  }
-  for (size_t i = 0; i < len; i++) {
-    struct leak_notifier_item *item = find_item(notifier, &leaks[i]);
-    if (item != NULL) {
-      item->is_current = true;
-    }
-  }
-}
-
-/* Those that were notified stay until the rate limit lets their end be sent. */
-static void drop_ended(struct leak_notifier *notifier, int64_t now_us,
+/* Drops the items that are no longer leaked. One whose leak was notified stays
+ * until the rate limit lets its end be notified as well. */
+static void drop_ended(struct leak_notifier *notifier, const struct leak *leaks,
+                       size_t len, int64_t now_us,
                        const struct notification_sink *sink) {
   size_t kept = 0;
   for (size_t i = 0; i < notifier->len; i++) {
     const struct leak_notifier_item item = notifier->items[i];
-    bool is_kept = item.is_current;
-    if (!item.is_current && item.is_notified) {
+    bool is_kept = is_still_leaked(&item, leaks, len);
+    if (!is_kept && item.is_notified) {
       is_kept = !is_within_rate(notifier, now_us);
       if (!is_kept) {
         notify_cleared(notifier, &item, sink);
@@ -187,18 +185,11 @@ static void drop_ended(struct leak_notifier *notifier, int64_t now_us,
 void leak_notifier_update(struct leak_notifier *notifier,
                           const struct leak *leaks, size_t len, int64_t now_us,
                           const struct notification_sink *sink) {
-  mark_current(notifier, leaks, len);
-  drop_ended(notifier, now_us, sink);
+  drop_ended(notifier, leaks, len, now_us, sink);
   for (size_t i = 0; i < len; i++) {
-    struct leak_notifier_item *item = find_item(notifier, &leaks[i]);
-    if (item == NULL) {
-      item = add_item(notifier, &leaks[i]);
-    }
-    if (item == NULL) {
-      continue;
-    }
-    item->is_current = true;
-    if (!item->is_notified && is_within_rate(notifier, now_us)) {
+    struct leak_notifier_item *item = find_or_add_item(notifier, &leaks[i]);
+    if (item != NULL && !item->is_notified &&
+        is_within_rate(notifier, now_us)) {
       item->is_notified = true;
       notify_leak(notifier, &leaks[i], sink);
     }

@@ -19,7 +19,6 @@ struct leak_notifier_item {
   int64_t backend_start_us;
   enum leak_rule rule;
   bool is_notified;
-  bool is_current; /* still a leak at this read */
 };
 
 /* pool: its name, borrowed. max_per_minute: notifications. All else starts at

@@ -3,6 +3,8 @@
 #ifndef DBPOOL_OPTIONS_H
 #define DBPOOL_OPTIONS_H
 
+#include <math.h>
+
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/notification.h"
@@ -86,5 +88,30 @@ struct dbpool_sinks {
   struct notification_sink notifications;
   struct log_sink log;
 };
+
+/* A value to send. */
+struct dbpool_value {
+  const char *type;
+  const char *type_instance;
+  double value; /* HUGE_VAL: unknown or unlimited, not sent */
+};
+
+/* A count as a value; negative or INT64_MAX: not sent. */
+static inline double dbpool_count(int64_t count) {
+  return count < 0 || count == INT64_MAX ? HUGE_VAL : (double)count;
+}
+
+/* instance: of the plugin, the name of a pool. */
+static inline void dbpool_send_values(const struct dbpool_sinks *sinks,
+                                      const char *instance,
+                                      const struct dbpool_value *values,
+                                      size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    if (values[i].value < HUGE_VAL || isnan(values[i].value)) {
+      sample_put_gauge(&sinks->samples, instance, values[i].type,
+                       values[i].type_instance, values[i].value);
+    }
+  }
+}
 
 #endif

@@ -35,13 +35,6 @@ static const char *text_in(const PGresult *rows, int row, const char *column) {
   return pg_rows_text(rows, row, PQfnumber(rows, column));
 }
 
-static bool has_columns(const PGresult *rows, const char *const *names) {
-  while (*names != NULL && PQfnumber(rows, *names) >= 0) {
-    names++;
-  }
-  return *names == NULL;
-}
-
 static int compare_database_names(const void *a, const void *b) {
   const struct pgbouncer_database *left = a;
   const struct pgbouncer_database *right = b;
@@ -73,12 +66,9 @@ static bool read_database_row(const PGresult *rows, int row, void *item,
 }
 
 static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
-  static const char *const needed[] = {"name", "pool_size", NULL};
-  int code = has_columns(rows, needed)
-                 ? pg_rows_read_all(rows, &stats->databases,
-                                    sizeof(struct pgbouncer_database),
-                                    read_database_row, NULL)
-                 : -EPROTO;
+  int code = pg_rows_read_all(rows, &stats->databases,
+                              sizeof(struct pgbouncer_database),
+                              read_database_row, NULL);
   if (code == 0) {
     qsort(stats->databases.items, stats->databases.len,
           sizeof(struct pgbouncer_database), compare_database_names);
@@ -128,14 +118,9 @@ static bool read_pool_row(const PGresult *rows, int row, void *item,
 }
 
 static int read_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
-  static const char *const needed[] = {"database", "user", "sv_active",
-                                       "cl_waiting", NULL};
   stats->clients = 0;
-  return has_columns(rows, needed)
-             ? pg_rows_read_all(rows, &stats->pools,
-                                sizeof(struct pgbouncer_pool), read_pool_row,
-                                stats)
-             : -EPROTO;
+  return pg_rows_read_all(rows, &stats->pools, sizeof(struct pgbouncer_pool),
+                          read_pool_row, stats);
 }
 
 static int read_wait_times(const PGresult *rows,
@@ -169,20 +154,25 @@ int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
   static const struct {
     enum pgbouncer_command command;
     int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
+    const char *needed[5]; /* columns; NULL after the last one */
   } steps[] = {
-      {PGBOUNCER_DATABASES, read_databases},
-      {PGBOUNCER_POOLS, read_pools},
-      {PGBOUNCER_STATS, read_wait_times},
-      {PGBOUNCER_CONFIG, read_client_limit},
+      {PGBOUNCER_DATABASES, read_databases, {"name", "pool_size"}},
+      {PGBOUNCER_POOLS,
+       read_pools,
+       {"database", "user", "sv_active", "cl_waiting"}},
+      {PGBOUNCER_STATS, read_wait_times, {NULL}},
+      {PGBOUNCER_CONFIG, read_client_limit, {NULL}},
   };
   for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-    int code = steps[i].read_table(tables[steps[i].command], stats);
-    if (code == -ENOMEM) {
-      return error_set(error, code, "out of memory");
+    const PGresult *rows = tables[steps[i].command];
+    for (const char *const *name = steps[i].needed; *name != NULL; name++) {
+      if (PQfnumber(rows, *name) < 0) {
+        return error_set(error, -EPROTO, "%s has no column %s",
+                         commands[steps[i].command], *name);
+      }
     }
-    if (code != 0) {
-      return error_set(error, code, "%s lacks columns that every PgBouncer has",
-                       commands[steps[i].command]);
+    if (steps[i].read_table(rows, stats) != 0) {
+      return error_set(error, -ENOMEM, "out of memory");
     }
   }
   return 0;
@@ -314,13 +304,6 @@ static void close_if_last_client(struct pgbouncer_server *server) {
 
 /* ---- a read: values ---- */
 
-static void send_value(const struct pgbouncer_server *server,
-                       const char *instance, const char *type,
-                       const char *type_instance, double value) {
-  sample_put_gauge(&server->sinks->samples, instance, type, type_instance,
-                   value);
-}
-
 /* NaN without a limit. */
 static double percent_of(int64_t used, int64_t capacity) {
   return capacity <= 0 ? (double)NAN
@@ -336,28 +319,24 @@ static int64_t count_ready(const struct pgbouncer_pool *pool) {
 
 static void send_pool(const struct pgbouncer_server *server,
                       const struct pgbouncer_pool *pool) {
+  static const char connections[] = "current_connections";
+  const struct dbpool_value values[] = {
+      {connections, "active", dbpool_count(pool->active)},
+      {connections, "checked_out", dbpool_count(pool->active)},
+      {connections, "idle", dbpool_count(pool->idle)},
+      {connections, "ready", dbpool_count(count_ready(pool))},
+      {connections, "waiting", dbpool_count(pool->waiting)},
+      {connections, "clients", dbpool_count(pool->clients)},
+      {connections, "total", dbpool_count(pool->total)},
+      {connections, "capacity", dbpool_count(pool->capacity)},
+      {"percent", "used", percent_of(pool->active, pool->capacity)},
+      {"duration", "oldest_wait", (double)pool->oldest_wait_us / 1e6},
+  };
   char instance[INSTANCE_BYTES];
   (void)snprintf(instance, sizeof(instance), "%s-%s-%s", server->label,
                  pool->database, pool->user);
-  const struct {
-    const char *name;
-    int64_t value; /* negative: none */
-  } counts[] = {
-      {"active", pool->active},   {"checked_out", pool->active},
-      {"idle", pool->idle},       {"ready", count_ready(pool)},
-      {"waiting", pool->waiting}, {"clients", pool->clients},
-      {"total", pool->total},     {"capacity", pool->capacity},
-  };
-  for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-    if (counts[i].value >= 0) {
-      send_value(server, instance, "current_connections", counts[i].name,
-                 (double)counts[i].value);
-    }
-  }
-  send_value(server, instance, "percent", "used",
-             percent_of(pool->active, pool->capacity));
-  send_value(server, instance, "duration", "oldest_wait",
-             (double)pool->oldest_wait_us / 1e6);
+  dbpool_send_values(server->sinks, instance, values,
+                     sizeof(values) / sizeof(values[0]));
 }
 
 /* The PgBouncer itself is a pool of client connections. */
@@ -367,15 +346,16 @@ static void send_clients(const struct pgbouncer_server *server) {
   for (size_t i = 0; i < server->current.results_len; i++) {
     took_ns += server->current.results[i].took_ns;
   }
-  send_value(server, server->label, "duration", "query", (double)took_ns / 1e9);
-  send_value(server, server->label, "current_connections", "clients",
-             (double)stats->clients);
-  if (stats->clients_limit >= 0) {
-    send_value(server, server->label, "current_connections", "capacity",
-               (double)stats->clients_limit);
-    send_value(server, server->label, "percent", "used",
-               percent_of(stats->clients, stats->clients_limit));
-  }
+  bool has_limit = stats->clients_limit >= 0;
+  const struct dbpool_value values[] = {
+      {"duration", "query", (double)took_ns / 1e9},
+      {"current_connections", "clients", dbpool_count(stats->clients)},
+      {"current_connections", "capacity", dbpool_count(stats->clients_limit)},
+      {"percent", "used",
+       has_limit ? percent_of(stats->clients, stats->clients_limit) : HUGE_VAL},
+  };
+  dbpool_send_values(server->sinks, server->label, values,
+                     sizeof(values) / sizeof(values[0]));
 }
 
 /* How many clients waited on average since the previous read: clients that wait
@@ -396,8 +376,9 @@ static void send_average_waiting(const struct pgbouncer_server *server) {
       char instance[INSTANCE_BYTES];
       (void)snprintf(instance, sizeof(instance), "%s-%s", server->label,
                      now->name);
-      send_value(server, instance, "gauge", "waiting_average",
-                 (double)(now->wait_us - before->wait_us) / elapsed_us);
+      sample_put_gauge(&server->sinks->samples, instance, "gauge",
+                       "waiting_average",
+                       (double)(now->wait_us - before->wait_us) / elapsed_us);
     }
   }
 }
@@ -408,8 +389,12 @@ void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s) {
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }
-  send_value(server, server->label, "gauge", "up", code == 0 ? 1 : 0);
-  send_value(server, server->label, "gauge", "full", code == -EUSERS ? 1 : 0);
+  const struct dbpool_value state[] = {
+      {"gauge", "up", code == 0 ? 1 : 0},
+      {"gauge", "full", code == -EUSERS ? 1 : 0},
+  };
+  dbpool_send_values(server->sinks, server->label, state,
+                     sizeof(state) / sizeof(state[0]));
   if (code == 0) {
     const struct pgbouncer_pool *pools = server->current.stats.pools.items;
     send_clients(server);

@@ -115,64 +115,25 @@ static void log_excess(struct pool_monitor *monitor,
 
 /* ---- values ---- */
 
-static void send_gauge(const struct pool_monitor *monitor, const char *type,
-                       const char *type_instance, double value) {
-  sample_put_gauge(&monitor->sinks->samples, monitor->options->head.label, type,
-                   type_instance, value);
-}
-
-static void send_state(const struct pool_monitor *monitor, bool is_up,
-                       bool is_full) {
-  send_gauge(monitor, "gauge", "up", is_up ? 1 : 0);
-  send_gauge(monitor, "gauge", "full", is_full ? 1 : 0);
-}
-
-struct named_count {
-  const char *name;
-  int64_t value; /* negative or POOL_HEADROOM_UNLIMITED: none */
-};
-
-static void send_connections(const struct pool_monitor *monitor,
-                             const struct named_count *counts, size_t len) {
-  for (size_t i = 0; i < len; i++) {
-    if (counts[i].value >= 0 && counts[i].value != POOL_HEADROOM_UNLIMITED) {
-      send_gauge(monitor, "current_connections", counts[i].name,
-                 (double)counts[i].value);
-    }
-  }
-}
-
-static void send_durations(const struct pool_monitor *monitor,
-                           const struct pool_monitor_reading *reading,
-                           double until_exhausted_s) {
-  const struct pool_count *count = &reading->count;
-  const struct {
-    const char *name;
-    double seconds;
-  } durations[] = {
-      {"oldest_transaction",
-       (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
-      {"oldest_session", (double)count->oldest_session_us / MICROSECONDS_PER_S},
-      {"oldest_wait", (double)count->oldest_wait_us / MICROSECONDS_PER_S},
-      {"query", reading->query_s},
-      {"until_exhausted", until_exhausted_s},
-  };
-  for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
-    send_gauge(monitor, "duration", durations[i].name, durations[i].seconds);
-  }
+static void send_values(const struct pool_monitor *monitor,
+                        const struct dbpool_value *values, size_t len) {
+  dbpool_send_values(monitor->sinks, monitor->options->head.label, values, len);
 }
 
 static void send_session_ends(const struct pool_monitor *monitor,
                               const struct pool_session_ends *ends) {
-  const struct named_count counts[] = {
+  const struct {
+    const char *name;
+    int64_t value; /* negative: unknown */
+  } counters[] = {
       {"abandoned", ends->abandoned},
       {"fatal", ends->fatal},
       {"killed", ends->killed},
   };
-  for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-    if (counts[i].value >= 0) {
+  for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+    if (counters[i].value >= 0) {
       sample_put_derive(&monitor->sinks->samples, monitor->options->head.label,
-                        "total_sessions", counts[i].name, counts[i].value);
+                        "total_sessions", counters[i].name, counters[i].value);
     }
   }
 }
@@ -189,39 +150,53 @@ void pool_monitor_update(struct pool_monitor *monitor,
   };
   const struct pool_estimate estimate = pool_estimate(count, &config, nearest);
   log_excess(monitor, &estimate);
+  int64_t leaked = find_and_notify_leaks(monitor, &config, reading);
+  int64_t overdue = count_recycle_overdue(monitor->options, reading);
   forecast_add(&monitor->forecast, reading->now_us,
                (double)estimate.checked_out);
+  double until_exhausted_s =
+      forecast_left_s(&monitor->forecast, (double)estimate.capacity);
 
-  const struct named_count connections[] = {
-      {"active", count->active},
-      {"checked_out", estimate.checked_out},
-      {"idle", count->idle},
-      {"ready", estimate.ready},
-      {"idle_in_transaction", count->in_transaction},
-      {"aborted", count->aborted},
-      {"waiting", count->waiting},
-      {"hidden", count->hidden},
-      {"leaked", find_and_notify_leaks(monitor, &config, reading)},
-      {"recycle_overdue", count_recycle_overdue(monitor->options, reading)},
-      {"total", estimate.total},
-      {"capacity", estimate.capacity},
-      {"headroom", nearest},
-      {"headroom_server", headroom->server},
-      {"headroom_database", headroom->database},
-      {"headroom_role", headroom->role},
+  static const char connections[] = "current_connections";
+  const struct dbpool_value values[] = {
+      {"gauge", "up", 1},
+      {"gauge", "full", nearest == 0 ? 1 : 0},
+      {"percent", "used", estimate.percent_used},
+      {connections, "active", dbpool_count(count->active)},
+      {connections, "checked_out", dbpool_count(estimate.checked_out)},
+      {connections, "idle", dbpool_count(count->idle)},
+      {connections, "ready", dbpool_count(estimate.ready)},
+      {connections, "idle_in_transaction", dbpool_count(count->in_transaction)},
+      {connections, "aborted", dbpool_count(count->aborted)},
+      {connections, "waiting", dbpool_count(count->waiting)},
+      {connections, "hidden", dbpool_count(count->hidden)},
+      {connections, "leaked", dbpool_count(leaked)},
+      {connections, "recycle_overdue", dbpool_count(overdue)},
+      {connections, "total", dbpool_count(estimate.total)},
+      {connections, "capacity", dbpool_count(estimate.capacity)},
+      {connections, "headroom", dbpool_count(nearest)},
+      {connections, "headroom_server", dbpool_count(headroom->server)},
+      {connections, "headroom_database", dbpool_count(headroom->database)},
+      {connections, "headroom_role", dbpool_count(headroom->role)},
+      {"duration", "oldest_transaction",
+       (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
+      {"duration", "oldest_session",
+       (double)count->oldest_session_us / MICROSECONDS_PER_S},
+      {"duration", "oldest_wait",
+       (double)count->oldest_wait_us / MICROSECONDS_PER_S},
+      {"duration", "query", reading->query_s},
+      {"duration", "until_exhausted", until_exhausted_s},
   };
-  send_state(monitor, true, nearest == 0);
-  send_gauge(monitor, "percent", "used", estimate.percent_used);
-  send_connections(monitor, connections,
-                   sizeof(connections) / sizeof(connections[0]));
-  send_durations(
-      monitor, reading,
-      forecast_left_s(&monitor->forecast, (double)estimate.capacity));
+  send_values(monitor, values, sizeof(values) / sizeof(values[0]));
   if (reading->ends != NULL) {
     send_session_ends(monitor, reading->ends);
   }
 }
 
 void pool_monitor_fail(struct pool_monitor *monitor, bool is_full) {
-  send_state(monitor, false, is_full);
+  const struct dbpool_value values[] = {
+      {"gauge", "up", 0},
+      {"gauge", "full", is_full ? 1 : 0},
+  };
+  send_values(monitor, values, sizeof(values) / sizeof(values[0]));
 }

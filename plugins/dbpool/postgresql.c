@@ -222,8 +222,6 @@ int postgresql_stats_read(struct postgresql_stats *stats,
   return 0;
 }
 
-static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 struct pool_headroom
 postgresql_stats_headroom(const struct postgresql_stats *stats,
                           const struct session_groups *groups) {
@@ -236,15 +234,13 @@ postgresql_stats_headroom(const struct postgresql_stats *stats,
       .role = POOL_HEADROOM_UNLIMITED,
   };
   for (size_t i = 0; i < stats->databases.len; i++) {
-    headroom.database =
-        least_of(headroom.database,
-                 session_groups_headroom(groups, databases[i].name, NULL,
-                                         databases[i].connection_limit));
+    session_groups_apply_limit(groups, databases[i].name, NULL,
+                               databases[i].connection_limit,
+                               &headroom.database);
   }
   for (size_t i = 0; i < stats->roles.len; i++) {
-    headroom.role = least_of(
-        headroom.role, session_groups_headroom(groups, NULL, roles[i].name,
-                                               roles[i].connection_limit));
+    session_groups_apply_limit(groups, NULL, roles[i].name,
+                               roles[i].connection_limit, &headroom.role);
   }
   return headroom;
 }

@@ -119,24 +119,21 @@ size_t session_groups_select(struct session_groups *groups,
   return len;
 }
 
-int64_t session_groups_headroom(const struct session_groups *groups,
+void session_groups_apply_limit(const struct session_groups *groups,
                                 const char *database, const char *role,
-                                int64_t limit) {
+                                int64_t limit, int64_t *headroom) {
   int64_t sessions = 0;
   bool is_of_pool = false;
-  if (limit < 0) {
-    return POOL_HEADROOM_UNLIMITED;
-  }
   for (const struct session_group *group = next_group(groups, NULL);
-       group != NULL; group = next_group(groups, group)) {
+       limit >= 0 && group != NULL; group = next_group(groups, group)) {
     if ((database == NULL || strcmp(group->database, database) == 0) &&
         (role == NULL || strcmp(group->role, role) == 0)) {
       sessions += group->sessions;
       is_of_pool |= group->is_selected;
     }
   }
-  if (!is_of_pool) {
-    return POOL_HEADROOM_UNLIMITED;
+  int64_t left = limit > sessions ? limit - sessions : 0;
+  if (is_of_pool && left < *headroom) {
+    *headroom = left;
   }
-  return limit > sessions ? limit - sessions : 0;
 }
