@@ -12,16 +12,8 @@
 #include "statgrab/metrics.h"
 #include "statgrab/source.h"
 
-/* Statistics that several groups use are read once a round. */
-enum shared_stats {
-  SHARED_CGROUP,
-  SHARED_CPU,
-  SHARED_MEMORY,
-  SHARED_PAGING,
-  SHARED_STATS,
-};
-
-struct shared_read {
+/* A kind of statistics is read once a round: several groups use some. */
+struct kind_read {
   bool is_done; /* in this round */
   int code;
   struct error error;
@@ -34,47 +26,30 @@ struct collectors {
   struct log_sink log;
   struct source source;
   struct source_driver *driver; /* owned */
-  uint64_t page_bytes;
+  struct stats stats;
+  struct kind_read reads[STATS_KINDS];
+  struct ignorelist disk_names;
+  struct ignorelist interface_names;
+  struct filesystems *filesystems;
   struct emitter emitters[GROUPS];
   struct emitter contextswitch; /* a plugin of its own in collectd */
   struct complaint complaints[GROUPS];
-  struct filesystems *filesystems;
-
-  struct shared_read shared[SHARED_STATS];
-  struct stats_cgroup cgroup;
-  struct stats_cpu cpu;
-  struct stats_memory memory;
-  struct stats_paging paging;
-
-  struct metrics_cpu_history cpu_history;
-  struct stats_disk_table disks;
-  struct ignorelist disk_names;
-  struct stats_interface_table interfaces;
-  struct ignorelist interface_names;
 };
 
 /* ---- life cycle ---- */
 
-#define USE_LIBSTATGRAB(FUNCTION)                                              \
-  best.FUNCTION =                                                              \
-      best.FUNCTION != NULL ? best.FUNCTION : source_libstatgrab.FUNCTION
-
-/* The driver's functions, and libstatgrab's for what the driver has not. */
+/* The driver's functions, and libstatgrab's where the driver has none. */
 static struct source choose_source(const char *root) {
   struct source best = source_driver_functions(root);
-  best.mounts_have_usage =
-      best.read_mounts == NULL && source_libstatgrab.mounts_have_usage;
-  USE_LIBSTATGRAB(read_cpu);
-  USE_LIBSTATGRAB(read_disks);
-  USE_LIBSTATGRAB(read_interfaces);
-  USE_LIBSTATGRAB(read_links);
-  USE_LIBSTATGRAB(read_load);
-  USE_LIBSTATGRAB(read_memory);
-  USE_LIBSTATGRAB(read_mounts);
-  USE_LIBSTATGRAB(read_paging);
-  USE_LIBSTATGRAB(read_processes);
-  USE_LIBSTATGRAB(read_uptime);
-  USE_LIBSTATGRAB(read_users);
+  for (size_t i = 0; i < STATS_KINDS; i++) {
+    if (best.read[i] == NULL) {
+      best.read[i] = source_libstatgrab.read[i];
+    }
+  }
+  if (best.read_mounts == NULL) {
+    best.read_mounts = source_libstatgrab.read_mounts;
+    best.mounts_have_usage = source_libstatgrab.mounts_have_usage;
+  }
   return best;
 }
 
@@ -83,13 +58,13 @@ static struct emitter make_emitter(const char *native, const char *prefix,
                                    bool is_native,
                                    collectors_sink_fn *sink_of) {
   struct emitter emitter = {
-      .own = {.sink = sink_of("statgrab"), .prefix = prefix},
+      .own = {.sink = sink_of("statgrab"), .prefix = prefix, .item = ""},
       .is_native = is_native,
   };
   emitter.common = emitter.own;
   if (is_native) {
-    emitter.common =
-        (struct emitter_sink){.sink = sink_of(native), .prefix = ""};
+    emitter.common.sink = sink_of(native);
+    emitter.common.prefix = "";
   }
   return emitter;
 }
@@ -106,7 +81,9 @@ int collectors_new(const struct statgrab_options *options,
   collectors->options = options;
   collectors->log = *log;
   collectors->source = choose_source(options->root);
-  collectors->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+  stats_init(&collectors->stats);
+  const struct processes_options *processes = options->processes.items;
+  collectors->stats.skip_process_states = !processes->report_by_state;
   collectors->contextswitch =
       make_emitter("contextswitch", "cpu", options->native_names, sink_of);
   for (enum statgrab_group i = 0; i < GROUPS; i++) {
@@ -142,265 +119,196 @@ unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms) {
   }
   unsigned abandoned = filesystems_free(collectors->filesystems, deadline_ms);
   source_driver_free(collectors->driver);
-  stats_cpu_fini(&collectors->cpu);
-  metrics_cpu_history_fini(&collectors->cpu_history);
-  stats_disk_table_fini(&collectors->disks);
+  stats_fini(&collectors->stats);
   ignorelist_fini(&collectors->disk_names);
-  stats_interface_table_fini(&collectors->interfaces);
   ignorelist_fini(&collectors->interface_names);
   free(collectors);
   return abandoned;
 }
 
-/* ---- statistics that several groups use ---- */
+/* ---- reading ---- */
 
-static int read_shared_stats(struct collectors *collectors,
-                             enum shared_stats which, struct error *error) {
-  const struct source *source = &collectors->source;
-  switch (which) {
-  case SHARED_CGROUP:
-    return source->read_cgroup == NULL
-               ? -ENOTSUP
-               : source->read_cgroup(collectors->driver, &collectors->cgroup,
-                                     error);
-  case SHARED_CPU:
-    return source->read_cpu(collectors->driver, &collectors->cpu, error);
-  case SHARED_MEMORY:
-    return source->read_memory(collectors->driver, &collectors->memory, error);
-  case SHARED_PAGING:
-    return source->read_paging(collectors->driver, &collectors->paging, error);
-  case SHARED_STATS:
-    break;
+/* Begins a round: all statistics are to be read again. */
+static void begin_round(struct collectors *collectors) {
+  const struct kind_read *cpu = &collectors->reads[STATS_CPU];
+  if (cpu->is_done && source_has_data(cpu->code)) {
+    stats_swap_cpu(&collectors->stats);
   }
-  return -ENOTSUP;
+  for (size_t i = 0; i < STATS_KINDS; i++) {
+    collectors->reads[i].is_done = false;
+  }
 }
 
-/* Reads the statistics where no other group has in this round. Returns the code
- * of that read, and its text where ERROR is not NULL. */
-static int need_stats(struct collectors *collectors, enum shared_stats which,
-                      struct error *error) {
-  struct shared_read *shared = &collectors->shared[which];
-  if (!shared->is_done) {
-    shared->error.text[0] = '\0';
-    shared->code = read_shared_stats(collectors, which, &shared->error);
-    shared->is_done = true;
+/* Reads a kind of statistics unless that was done in this round. Returns the
+ * code of that read, and its text where ERROR is not NULL. */
+static int read_kind(struct collectors *collectors, enum stats_kind kind,
+                     struct error *error) {
+  struct kind_read *read = &collectors->reads[kind];
+  source_read_fn *function = collectors->source.read[kind];
+  if (!read->is_done) {
+    read->error.text[0] = '\0';
+    read->code = function == NULL ? -ENOTSUP
+                                  : function(collectors->driver,
+                                             &collectors->stats, &read->error);
+    read->is_done = true;
   }
-  if (shared->code != 0 && error != NULL) {
-    *error = shared->error;
+  if (read->code != 0 && error != NULL) {
+    *error = read->error;
   }
-  return shared->code;
+  return read->code;
+}
+
+/* For statistics that another group than theirs uses, too. */
+static bool has_kind(struct collectors *collectors, enum stats_kind kind) {
+  return source_has_data(read_kind(collectors, kind, NULL));
 }
 
 /* Returns the processors that collectd itself may use; NaN if unknown. */
 static double find_usable_processors(struct collectors *collectors) {
-  bool has_cpu = source_has_data(need_stats(collectors, SHARED_CPU, NULL));
-  bool has_cgroup = need_stats(collectors, SHARED_CGROUP, NULL) == 0;
+  const struct stats *stats = &collectors->stats;
+  bool has_cpu = has_kind(collectors, STATS_CPU);
+  bool has_cgroup = read_kind(collectors, STATS_CGROUP, NULL) == 0;
   return metrics_usable_processors(
-      has_cpu ? collectors->cpu.online : STATS_UNKNOWN,
-      has_cgroup ? collectors->cgroup.affinity : STATS_UNKNOWN,
-      has_cgroup ? collectors->cgroup.cpu_quota : (double)NAN);
+      has_cpu ? stats->cpu.online : STATS_UNKNOWN,
+      has_cgroup ? stats->cgroup.affinity : STATS_UNKNOWN,
+      has_cgroup ? stats->cgroup.cpu_quota : (double)NAN);
 }
 
-/* ---- one function for each group ---- */
-
-static int collect_cgroup(struct collectors *collectors, struct error *error) {
-  int code = need_stats(collectors, SHARED_CGROUP, error);
-  if (code == 0) {
-    metrics_send_cgroup(&collectors->cgroup, find_usable_processors(collectors),
-                        &collectors->emitters[GROUP_CGROUP]);
-  }
-  return code;
-}
-
-static int collect_cpu(struct collectors *collectors, struct error *error) {
-  int code = need_stats(collectors, SHARED_CPU, error);
-  if (source_has_data(code)) {
-    metrics_send_cpu(&collectors->cpu, collectors->options->cpu.items,
-                     &collectors->emitters[GROUP_CPU],
-                     &collectors->cpu_history);
-    emitter_send_counter(&collectors->contextswitch.common, "", "contextswitch",
-                         "", collectors->cpu.context_switches);
-  }
-  return code;
-}
-
-static int collect_disks(struct collectors *collectors, struct error *error) {
-  int code = collectors->source.read_disks(collectors->driver,
-                                           &collectors->disks, error);
-  if (source_has_data(code)) {
-    metrics_send_disks(&collectors->disks, collectors->options->disk.items,
-                       &collectors->disk_names,
-                       &collectors->emitters[GROUP_DISK]);
-  }
-  return code;
-}
-
-static int collect_handles(struct collectors *collectors, struct error *error) {
-  struct stats_handles stats;
-  if (collectors->source.read_handles == NULL) {
-    return -ENOTSUP;
-  }
-  int code = collectors->source.read_handles(collectors->driver, &stats, error);
-  if (code == 0) {
-    metrics_send_handles(&stats, collectors->options->fhcount.items,
-                         &collectors->emitters[GROUP_FHCOUNT]);
-  }
-  return code;
-}
-
-/* Without the links' state the counters are still valid. */
-static int collect_interfaces(struct collectors *collectors,
-                              struct error *error) {
-  struct stats_interface_table *table = &collectors->interfaces;
-  int code =
-      collectors->source.read_interfaces(collectors->driver, table, error);
-  if (source_has_data(code)) {
-    (void)collectors->source.read_links(collectors->driver, table, NULL);
-    metrics_send_interfaces(table, collectors->options->interface.items,
-                            &collectors->interface_names,
-                            &collectors->emitters[GROUP_INTERFACE]);
-  }
-  return code;
-}
-
-static int collect_load(struct collectors *collectors, struct error *error) {
-  const struct load_options *options = collectors->options->load.items;
-  struct stats_load stats;
-  int code = collectors->source.read_load(collectors->driver, &stats, error);
-  if (code != 0) {
-    return code;
-  }
-  double cores = 0;
+/* Returns the divisor of the relative load; 0 if unknown. */
+static double find_load_cores(struct collectors *collectors,
+                              const struct load_options *options) {
   if (options->cores == CORES_USABLE) {
-    cores = find_usable_processors(collectors);
-  } else if (source_has_data(need_stats(collectors, SHARED_CPU, NULL)) &&
-             collectors->cpu.online != STATS_UNKNOWN) {
-    cores = (double)collectors->cpu.online;
+    return find_usable_processors(collectors);
   }
-  metrics_send_load(&stats, cores, options, &collectors->emitters[GROUP_LOAD]);
-  return 0;
+  bool is_known = has_kind(collectors, STATS_CPU) &&
+                  collectors->stats.cpu.online != STATS_UNKNOWN;
+  return is_known ? (double)collectors->stats.cpu.online : 0;
 }
 
-static int collect_memory(struct collectors *collectors, struct error *error) {
-  int code = need_stats(collectors, SHARED_MEMORY, error);
-  if (code == 0) {
-    metrics_send_memory(&collectors->memory, collectors->options->memory.items,
-                        &collectors->emitters[GROUP_MEMORY]);
-  }
-  return code;
+/* ---- groups: from the statistics read to values ---- */
+
+static int send_processes(struct collectors *collectors, struct error *error) {
+  const struct stats_processes *stats = &collectors->stats.processes;
+  bool has_forks = has_kind(collectors, STATS_CPU);
+  metrics_send_processes(
+      stats, has_forks ? collectors->stats.cpu.forks : STATS_UNKNOWN,
+      &collectors->emitters[GROUP_PROCESSES]);
+  return stats->hidden == 0
+             ? 0
+             : error_set(error, -EPERM,
+                         "%llu of %llu may not be seen (hidepid)",
+                         (unsigned long long)stats->hidden,
+                         (unsigned long long)stats->count);
 }
 
-static int collect_pressure(struct collectors *collectors,
-                            struct error *error) {
-  struct stats_pressure stats;
-  if (collectors->source.read_pressure == NULL) {
-    return -ENOTSUP;
-  }
-  int code =
-      collectors->source.read_pressure(collectors->driver, &stats, error);
-  if (source_has_data(code)) {
-    metrics_send_pressure(&stats, &collectors->emitters[GROUP_PRESSURE]);
-  }
-  return code;
-}
-
-static int collect_processes(struct collectors *collectors,
-                             struct error *error) {
-  const struct processes_options *options =
-      collectors->options->processes.items;
-  struct stats_processes stats;
-  int code = collectors->source.read_processes(
-      collectors->driver, options->report_by_state, &stats, error);
-  if (code != 0) {
-    return code;
-  }
-  bool has_forks = source_has_data(need_stats(collectors, SHARED_CPU, NULL));
-  metrics_send_processes(&stats,
-                         has_forks ? collectors->cpu.forks : STATS_UNKNOWN,
-                         &collectors->emitters[GROUP_PROCESSES]);
-  return stats.hidden == 0 ? 0
-                           : error_set(error, -EPERM,
-                                       "%llu of %llu may not be seen (hidepid)",
-                                       (unsigned long long)stats.hidden,
-                                       (unsigned long long)stats.count);
-}
-
-static int collect_swap(struct collectors *collectors, struct error *error) {
+static int send_swap(struct collectors *collectors, struct error *error) {
+  const struct stats *stats = &collectors->stats;
   const struct swap_options *options = collectors->options->swap.items;
   const struct emitter *emitter = &collectors->emitters[GROUP_SWAP];
-  int code = need_stats(collectors, SHARED_MEMORY, error);
-  if (code != 0) {
-    return code;
-  }
-  bool has_size = metrics_send_swap(&collectors->memory, options, emitter);
+  int code = 0;
+  bool has_size = metrics_send_swap(&stats->memory, options, emitter);
   if (options->report_io) {
-    code = need_stats(collectors, SHARED_PAGING, error);
+    code = read_kind(collectors, STATS_PAGING, error);
     if (source_has_data(code)) { /* other paging counters may be missing */
-      metrics_send_swap_io(&collectors->paging, collectors->page_bytes, options,
-                           emitter);
+      metrics_send_swap_io(&stats->paging, (uint64_t)sysconf(_SC_PAGESIZE),
+                           options, emitter);
       code = 0;
     }
   }
   return has_size ? code : error_set(error, -EBADMSG, "has no known size");
 }
 
-static int collect_uptime(struct collectors *collectors, struct error *error) {
-  double uptime_s;
-  int code =
-      collectors->source.read_uptime(collectors->driver, &uptime_s, error);
-  if (code == 0) {
-    emitter_send_gauge(&collectors->emitters[GROUP_UPTIME].common, "", "uptime",
-                       "", uptime_s);
+/* Sends the values of a group whose statistics were read. Returns 0, or
+ * negative errno with a text where some are missing. */
+static int send_group(struct collectors *collectors, enum statgrab_group group,
+                      struct error *error) {
+  const struct statgrab_options *options = collectors->options;
+  const struct stats *stats = &collectors->stats;
+  const struct emitter *emitter = &collectors->emitters[group];
+  switch (group) {
+  case GROUP_CGROUP:
+    metrics_send_cgroup(&stats->cgroup, find_usable_processors(collectors),
+                        emitter);
+    return 0;
+  case GROUP_CPU:
+    metrics_send_cpu(&stats->cpu_before, &stats->cpu, options->cpu.items,
+                     emitter);
+    emitter_send_counter(&collectors->contextswitch.common, "contextswitch", "",
+                         stats->cpu.context_switches);
+    return 0;
+  case GROUP_DISK:
+    metrics_send_disks(&stats->disks, options->disk.items,
+                       &collectors->disk_names, emitter);
+    return 0;
+  case GROUP_FHCOUNT:
+    metrics_send_handles(&stats->handles, options->fhcount.items, emitter);
+    return 0;
+  case GROUP_INTERFACE:
+    /* Without the state of the links the counters are still valid. */
+    (void)read_kind(collectors, STATS_LINKS, NULL);
+    metrics_send_interfaces(&stats->interfaces, options->interface.items,
+                            &collectors->interface_names, emitter);
+    return 0;
+  case GROUP_LOAD:
+    metrics_send_load(&stats->load,
+                      find_load_cores(collectors, options->load.items),
+                      options->load.items, emitter);
+    return 0;
+  case GROUP_MEMORY:
+    metrics_send_memory(&stats->memory, options->memory.items, emitter);
+    return 0;
+  case GROUP_PRESSURE:
+    metrics_send_pressure(&stats->pressure, emitter);
+    return 0;
+  case GROUP_PROCESSES:
+    return send_processes(collectors, error);
+  case GROUP_SWAP:
+    return send_swap(collectors, error);
+  case GROUP_UPTIME:
+    emitter_send_gauge(&emitter->common, "uptime", "", stats->uptime_s);
+    return 0;
+  case GROUP_USERS:
+    emitter_send_amount(&emitter->common, "users", "", stats->users);
+    return 0;
+  case GROUP_VMEM:
+    metrics_send_paging(&stats->paging, emitter);
+    return 0;
+  case GROUP_DF: /* filesystems.h */
+  case GROUPS:
+    break;
   }
-  return code;
+  return 0;
 }
 
-static int collect_users(struct collectors *collectors, struct error *error) {
-  uint64_t users;
-  int code = collectors->source.read_users(collectors->driver, &users, error);
-  if (code == 0) {
-    emitter_send_amount(&collectors->emitters[GROUP_USERS].common, "", "users",
-                        "", users);
-  }
-  return code;
-}
+static const enum stats_kind kind_of_group[GROUPS] = {
+    [GROUP_CGROUP] = STATS_CGROUP,        [GROUP_CPU] = STATS_CPU,
+    [GROUP_DISK] = STATS_DISKS,           [GROUP_FHCOUNT] = STATS_HANDLES,
+    [GROUP_INTERFACE] = STATS_INTERFACES, [GROUP_LOAD] = STATS_LOAD,
+    [GROUP_MEMORY] = STATS_MEMORY,        [GROUP_PRESSURE] = STATS_PRESSURE,
+    [GROUP_PROCESSES] = STATS_PROCESSES,  [GROUP_SWAP] = STATS_MEMORY,
+    [GROUP_UPTIME] = STATS_UPTIME,        [GROUP_USERS] = STATS_USERS,
+    [GROUP_VMEM] = STATS_PAGING,
+};
 
-static int collect_paging(struct collectors *collectors, struct error *error) {
-  int code = need_stats(collectors, SHARED_PAGING, error);
-  if (source_has_data(code)) {
-    metrics_send_paging(&collectors->paging, &collectors->emitters[GROUP_VMEM]);
-  }
-  return code;
-}
-
-/* ---- all groups ---- */
-
-/* Begins a round: shared statistics are read again. */
-static void begin_round(struct collectors *collectors) {
-  for (size_t i = 0; i < SHARED_STATS; i++) {
-    collectors->shared[i].is_done = false;
-  }
+/* True for statistics whose valid part can be used when others are malformed:
+ * see source_read_fn. */
+static bool is_usable_in_part(enum stats_kind kind) {
+  return kind == STATS_CPU || kind == STATS_DISKS || kind == STATS_INTERFACES ||
+         kind == STATS_PAGING || kind == STATS_PRESSURE;
 }
 
 static int collect_group(struct collectors *collectors,
                          enum statgrab_group group, struct error *error) {
-  static int (*const functions[GROUPS])(struct collectors *, struct error *) = {
-      [GROUP_CGROUP] = collect_cgroup,
-      [GROUP_CPU] = collect_cpu,
-      [GROUP_DISK] = collect_disks,
-      [GROUP_FHCOUNT] = collect_handles,
-      [GROUP_INTERFACE] = collect_interfaces,
-      [GROUP_LOAD] = collect_load,
-      [GROUP_MEMORY] = collect_memory,
-      [GROUP_PRESSURE] = collect_pressure,
-      [GROUP_PROCESSES] = collect_processes,
-      [GROUP_SWAP] = collect_swap,
-      [GROUP_UPTIME] = collect_uptime,
-      [GROUP_USERS] = collect_users,
-      [GROUP_VMEM] = collect_paging,
-  };
-  return functions[group] == NULL ? 0 : functions[group](collectors, error);
+  enum stats_kind kind = kind_of_group[group];
+  int code = read_kind(collectors, kind, error);
+  if (code == -EBADMSG && is_usable_in_part(kind)) {
+    (void)send_group(collectors, group, NULL);
+    return code;
+  }
+  return code == 0 ? send_group(collectors, group, error) : code;
 }
+
+/* ---- all groups ---- */
 
 /* Some systems do not have these groups. That is logged only where the
  * configuration names the group. */

@@ -10,73 +10,82 @@
 
 /* ---- values ---- */
 
-void emitter_send_sample(const struct emitter_sink *sink, const char *item,
-                         struct sample *sample) {
+struct emitter emitter_with_item(const struct emitter *emitter,
+                                 const char *item) {
+  struct emitter result = *emitter;
+  result.own.item = item;
+  result.common.item = item;
+  return result;
+}
+
+/* Sends a sample after setting its plugin instance. */
+static void send_sample(const struct emitter_sink *sink,
+                        struct sample *sample) {
   char name[EMITTER_NAME_BYTES];
-  if (item[0] == '\0' || sink->prefix[0] == '\0') {
-    sample->plugin_instance = item[0] == '\0' ? sink->prefix : item;
+  if (sink->item[0] == '\0' || sink->prefix[0] == '\0') {
+    sample->plugin_instance = sink->item[0] == '\0' ? sink->prefix : sink->item;
   } else {
-    (void)snprintf(name, sizeof(name), "%s-%s", sink->prefix, item);
+    (void)snprintf(name, sizeof(name), "%s-%s", sink->prefix, sink->item);
     sample->plugin_instance = name;
   }
   sink->sink.put(sink->sink.context, sample);
 }
 
-void emitter_send_gauge(const struct emitter_sink *sink, const char *item,
-                        const char *type, const char *type_instance,
-                        double value) {
-  if (isnan(value)) {
-    return;
+void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
+                         const char *type_instance, const double *values,
+                         size_t len) {
+  struct sample sample = {.type = type,
+                          .type_instance = type_instance,
+                          .kind = SAMPLE_GAUGE,
+                          .values_len = len};
+  for (size_t i = 0; i < len; i++) {
+    sample.values[i].gauge = values[i];
   }
-  struct sample sample = {
-      .type = type,
-      .type_instance = type_instance,
-      .kind = SAMPLE_GAUGE,
-      .values_len = 1,
-      .values = {{.gauge = value}},
-  };
-  emitter_send_sample(sink, item, &sample);
+  send_sample(sink, &sample);
 }
 
-void emitter_send_amount(const struct emitter_sink *sink, const char *item,
-                         const char *type, const char *type_instance,
-                         uint64_t value) {
-  emitter_send_gauge(sink, item, type, type_instance,
-                     value == STATS_UNKNOWN ? (double)NAN : (double)value);
+void emitter_send_gauge(const struct emitter_sink *sink, const char *type,
+                        const char *type_instance, double value) {
+  if (!isnan(value)) {
+    emitter_send_gauges(sink, type, type_instance, &value, 1);
+  }
 }
 
-/* Sends one or two counters. collectd's are signed: the top bit is cleared, or
- * a counter of the kernel that has it set would be negative. */
-static void send_counters(const struct emitter_sink *sink, const char *item,
-                          const char *type, const char *type_instance,
-                          const uint64_t *counters, size_t len) {
-  struct sample sample = {
-      .type = type,
-      .type_instance = type_instance,
-      .kind = SAMPLE_DERIVE,
-      .values_len = len,
-  };
+void emitter_send_amount(const struct emitter_sink *sink, const char *type,
+                         const char *type_instance, uint64_t value) {
+  if (value != STATS_UNKNOWN) {
+    emitter_send_gauge(sink, type, type_instance, (double)value);
+  }
+}
+
+/* collectd's counters are signed: the top bit is cleared, or a counter of the
+ * kernel that has it set would be negative. */
+static void send_counters(const struct emitter_sink *sink, const char *type,
+                          const char *type_instance, const uint64_t *counters,
+                          size_t len) {
+  struct sample sample = {.type = type,
+                          .type_instance = type_instance,
+                          .kind = SAMPLE_DERIVE,
+                          .values_len = len};
   for (size_t i = 0; i < len; i++) {
     if (counters[i] == STATS_UNKNOWN) {
       return;
     }
     sample.values[i].derive = (int64_t)(counters[i] & INT64_MAX);
   }
-  emitter_send_sample(sink, item, &sample);
+  send_sample(sink, &sample);
 }
 
-void emitter_send_counter(const struct emitter_sink *sink, const char *item,
-                          const char *type, const char *type_instance,
-                          uint64_t value) {
-  send_counters(sink, item, type, type_instance, &value, 1);
+void emitter_send_counter(const struct emitter_sink *sink, const char *type,
+                          const char *type_instance, uint64_t value) {
+  send_counters(sink, type, type_instance, &value, 1);
 }
 
 void emitter_send_counter_pair(const struct emitter_sink *sink,
-                               const char *item, const char *type,
-                               const char *type_instance, uint64_t first,
-                               uint64_t second) {
+                               const char *type, const char *type_instance,
+                               uint64_t first, uint64_t second) {
   const uint64_t pair[] = {first, second};
-  send_counters(sink, item, type, type_instance, pair, 2);
+  send_counters(sink, type, type_instance, pair, 2);
 }
 
 /* ---- names ---- */

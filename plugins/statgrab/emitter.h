@@ -13,10 +13,12 @@
  * "interface-" in a plugin instance. */
 #define EMITTER_ITEM_BYTES 112
 
-/* prefix: what the plugin instance begins with, "" for nothing. */
+/* prefix: what the plugin instance begins with; item: which of several (a disk,
+ * a file system) the values are of. "" for none; both borrowed. */
 struct emitter_sink {
   struct sample_sink sink;
   const char *prefix;
+  const char *item;
 };
 
 /* The sinks of a group. own: for values that no native plugin of collectd has,
@@ -29,27 +31,28 @@ struct emitter {
   bool is_native;
 };
 
-/* item: which of several (a disk, a file system), "" for none; a name made by
- * the functions below. A value that is STATS_UNKNOWN or NaN is not sent. */
-void emitter_send_gauge(const struct emitter_sink *sink, const char *item,
-                        const char *type, const char *type_instance,
-                        double value);
-void emitter_send_amount(const struct emitter_sink *sink, const char *item,
-                         const char *type, const char *type_instance,
-                         uint64_t value);
-void emitter_send_counter(const struct emitter_sink *sink, const char *item,
-                          const char *type, const char *type_instance,
-                          uint64_t value);
+/* The emitter for the values of one item, a name made by the functions below;
+ * borrowed. */
+struct emitter emitter_with_item(const struct emitter *emitter,
+                                 const char *item);
+
+/* Each sends one value, unless it is STATS_UNKNOWN or NaN. */
+void emitter_send_gauge(const struct emitter_sink *sink, const char *type,
+                        const char *type_instance, double value);
+void emitter_send_amount(const struct emitter_sink *sink, const char *type,
+                         const char *type_instance, uint64_t value);
+void emitter_send_counter(const struct emitter_sink *sink, const char *type,
+                          const char *type_instance, uint64_t value);
 
 /* For a type of two counters; not sent if either is unknown. */
 void emitter_send_counter_pair(const struct emitter_sink *sink,
-                               const char *item, const char *type,
-                               const char *type_instance, uint64_t first,
-                               uint64_t second);
+                               const char *type, const char *type_instance,
+                               uint64_t first, uint64_t second);
 
-/* Sends any sample; its plugin instance is set from sink and item. */
-void emitter_send_sample(const struct emitter_sink *sink, const char *item,
-                         struct sample *sample);
+/* For a type of several gauges, some of which may be NaN. */
+void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
+                         const char *type_instance, const double *values,
+                         size_t len);
 
 /* Makes a name from any bytes: '/' becomes '-'; control characters, and bytes
  * that are not UTF-8, become '_'. A name that is too long is cut and ends in a

@@ -49,7 +49,6 @@ struct filesystems {
   struct probe_pool_probe *list; /* of a struct list_query; NULL where each file
                                     system is queried by itself */
   struct filesystem *items;      /* in the order of their names */
-  struct probe_pool_probe **probes; /* theirs, to run all at once */
   size_t len;
 };
 
@@ -84,7 +83,7 @@ static void free_usage_query(void *subject) {
 
 /* Returns NULL when memory is short. */
 static struct probe_pool_probe *
-new_usage_probe(const struct stats_mount *mount) {
+new_usage_probe(struct probe_pool *pool, const struct stats_mount *mount) {
   struct usage_query *query = calloc(1, sizeof(*query));
   if (query == NULL) {
     return NULL;
@@ -96,11 +95,12 @@ new_usage_probe(const struct stats_mount *mount) {
     free_usage_query(query);
     return NULL;
   }
-  return probe_pool_add((struct probe_pool_subject){
-      .run = query_usage,
-      .free = free_usage_query,
-      .may_hang = filesystem_filter_may_hang(mount->type),
-      .subject = query});
+  return probe_pool_add(pool,
+                        (struct probe_pool_subject){
+                            .run = query_usage,
+                            .free = free_usage_query,
+                            .may_hang = filesystem_filter_may_hang(mount->type),
+                            .subject = query});
 }
 
 static int query_list(void *subject) {
@@ -114,13 +114,15 @@ static void free_list_query(void *subject) {
   free(query);
 }
 
-static struct probe_pool_probe *new_list_probe(const struct source *source) {
+static struct probe_pool_probe *new_list_probe(struct probe_pool *pool,
+                                               const struct source *source) {
   struct list_query *query = calloc(1, sizeof(*query));
   if (query == NULL) {
     return NULL;
   }
   query->read_mounts = source->read_mounts;
-  return probe_pool_add((struct probe_pool_subject){.run = query_list,
+  return probe_pool_add(pool,
+                        (struct probe_pool_subject){.run = query_list,
                                                     .free = free_list_query,
                                                     .may_hang = true,
                                                     .subject = query});
@@ -133,7 +135,6 @@ static void free_items(struct filesystems *fs) {
     probe_pool_drop(fs->pool, fs->items[i].probe);
   }
   free(fs->items);
-  free(fs->probes);
 }
 
 static int compare_name_to_item(const void *name, const void *item) {
@@ -167,27 +168,25 @@ static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
 static int make_items(struct filesystems *fs) {
   size_t len = fs->filter.items_len;
   struct filesystem *items = calloc(len + 1, sizeof(*items));
-  struct probe_pool_probe **probes = calloc(len + 1, sizeof(*probes));
   size_t made = 0;
-  while (items != NULL && probes != NULL && made < len) {
+  while (items != NULL && made < len) {
     const struct filesystem_filter_item *from = &fs->filter.items[made];
     const struct stats_mount *mount = &fs->mounts.rows[from->row];
     struct filesystem *item = &items[made];
     memcpy(item->name, from->name, sizeof(item->name));
     move_probe(fs, mount, item);
     if (item->probe == NULL) {
-      item->probe = new_usage_probe(mount);
+      item->probe = new_usage_probe(fs->pool, mount);
     }
     if (item->probe == NULL) {
       break;
     }
-    probes[made++] = item->probe;
+    made++;
   }
   free_items(fs);
   fs->items = items;
-  fs->probes = probes;
   fs->len = made;
-  return items != NULL && probes != NULL && made == len ? 0 : -ENOMEM;
+  return items != NULL && made == len ? 0 : -ENOMEM;
 }
 
 /* Updates the items where the mounts have changed. */
@@ -245,10 +244,9 @@ static void send_item(struct filesystems *fs, struct filesystem *item) {
 }
 
 /* Runs the probes. Returns 0 or negative errno with a text. */
-static int run_probes(struct filesystems *fs,
-                      struct probe_pool_probe *const *probes, size_t len,
-                      int64_t deadline_ms, struct error *error) {
-  int code = probe_pool_run(fs->pool, probes, len, deadline_ms);
+static int run_probes(struct filesystems *fs, int64_t deadline_ms,
+                      struct error *error) {
+  int code = probe_pool_run(fs->pool, deadline_ms);
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
                                strerror(-code));
@@ -258,7 +256,7 @@ static int run_probes(struct filesystems *fs,
  * them does not respond, none is reported. */
 static int read_list(struct filesystems *fs, int64_t deadline_ms,
                      struct error *error) {
-  int code = run_probes(fs, &fs->list, 1, deadline_ms, error);
+  int code = run_probes(fs, deadline_ms, error);
   if (code != 0) {
     return code;
   }
@@ -287,7 +285,7 @@ int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
   if (!source_has_data(listed)) {
     return listed;
   }
-  int code = run_probes(fs, fs->probes, fs->len, deadline_ms, error);
+  int code = run_probes(fs, deadline_ms, error);
   for (size_t i = 0; i < fs->len && code == 0; i++) {
     send_item(fs, &fs->items[i]);
   }
@@ -309,7 +307,7 @@ int filesystems_new(const struct df_options *options,
   fs->source = *source;
   int code = probe_pool_new(&fs->pool);
   if (code == 0 && source->mounts_have_usage) {
-    fs->list = new_list_probe(source);
+    fs->list = new_list_probe(fs->pool, source);
     code = fs->list == NULL ? -ENOMEM : 0;
   }
   if (code != 0) {

@@ -25,23 +25,12 @@ struct metrics_cpu_percents
 metrics_cpu_percents(const struct stats_cpu_ticks *before,
                      const struct stats_cpu_ticks *now);
 
-/* The counters of the last read. All zero: there was none. */
-struct metrics_cpu_history {
-  bool has_all;
-  struct stats_cpu_ticks all;
-  struct stats_cpu_one *each; /* owned */
-  size_t each_len;
-};
-
-/* Sends what the options select and saves the counters. Percentages start with
- * the second read. */
-void metrics_send_cpu(const struct stats_cpu *stats,
+/* Sends what the options select. before: the read before; cleared where there
+ * was none: percentages start with the second read. */
+void metrics_send_cpu(const struct stats_cpu *before,
+                      const struct stats_cpu *now,
                       const struct cpu_options *options,
-                      const struct emitter *emitter,
-                      struct metrics_cpu_history *history);
-
-/* Frees what the history holds. */
-void metrics_cpu_history_fini(struct metrics_cpu_history *history);
+                      const struct emitter *emitter);
 
 /* Sends the load of 1, 5 and 15 minutes and, as the options say, the same
  * divided by CORES; 0 where that number is unknown. */
@@ -96,11 +85,11 @@ void metrics_send_interfaces(const struct stats_interface_table *table,
  * disk_usage().percent. NaN where there is nothing to fill. */
 double metrics_filesystem_used_percent(const struct stats_usage *stats);
 
-/* Sends the values of the file system with the name ITEM. One without a size,
- * such as /proc, has none. */
-void metrics_send_filesystem(const struct stats_usage *stats, const char *item,
+/* Sends the values of the file system with that NAME, made by emitter.h. One
+ * without a size, such as /proc, has no values. */
+void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
                              const struct df_options *options,
-                             const struct emitter *emitter);
+                             const struct emitter *group);
 
 /* ---- processes and open files ---- */
 

@@ -4,8 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const char *const cpu_state_names[CPU_STATES] = {
     [CPU_USER] = "user",       [CPU_NICE] = "nice",
@@ -65,8 +63,8 @@ static bool is_state_reported(size_t state, const struct cpu_options *options) {
 static const size_t hosts_and_guests[][2] = {{CPU_USER, CPU_GUEST},
                                              {CPU_NICE, CPU_GUEST_NICE}};
 
+/* Sends the counters of the states. */
 static void send_tick_counters(const struct stats_cpu_ticks *ticks,
-                               const char *item,
                                const struct cpu_options *options,
                                const struct emitter_sink *sink) {
   struct stats_cpu_ticks out = *ticks;
@@ -81,14 +79,12 @@ static void send_tick_counters(const struct stats_cpu_ticks *ticks,
   }
   for (size_t i = 0; i < CPU_STATES; i++) {
     if (is_state_reported(i, options)) {
-      emitter_send_counter(sink, item, "cpu", cpu_state_names[i],
-                           out.states[i]);
+      emitter_send_counter(sink, "cpu", cpu_state_names[i], out.states[i]);
     }
   }
 }
 
 static void send_state_percents(const struct metrics_cpu_percents *percents,
-                                const char *item,
                                 const struct cpu_options *options,
                                 const struct emitter_sink *sink) {
   struct metrics_cpu_percents out = *percents;
@@ -101,135 +97,89 @@ static void send_state_percents(const struct metrics_cpu_percents *percents,
   }
   for (size_t i = 0; i < CPU_STATES; i++) {
     if (is_state_reported(i, options)) {
-      emitter_send_gauge(sink, item, "percent", cpu_state_names[i],
-                         out.states[i]);
+      emitter_send_gauge(sink, "percent", cpu_state_names[i], out.states[i]);
     }
   }
 }
 
 static void send_cpu_percents(const struct stats_cpu_ticks *before,
                               const struct stats_cpu_ticks *now,
-                              const char *item,
                               const struct cpu_options *options,
                               const struct emitter *emitter) {
   struct metrics_cpu_percents percents = metrics_cpu_percents(before, now);
-  emitter_send_gauge(&emitter->own, item, "percent", "active", percents.active);
+  emitter_send_gauge(&emitter->own, "percent", "active", percents.active);
   if (options->report_by_state && options->values_percentage) {
-    send_state_percents(&percents, item, options, &emitter->common);
+    send_state_percents(&percents, options, &emitter->common);
   } else if (!options->report_by_state && emitter->is_native) {
-    /* the native plugin counts waiting for a disk as active */
-    emitter_send_gauge(&emitter->common, item, "percent", "active",
+    /* The native plugin counts waiting for a disk as active. */
+    emitter_send_gauge(&emitter->common, "percent", "active",
                        100.0 - percents.states[CPU_IDLE]);
   }
 }
 
-/* before: NULL at the first read. */
 static void send_ticks(const struct stats_cpu_ticks *before,
-                       const struct stats_cpu_ticks *now, const char *item,
+                       const struct stats_cpu_ticks *now,
                        const struct cpu_options *options,
                        const struct emitter *emitter) {
-  if (before != NULL) {
-    send_cpu_percents(before, now, item, options, emitter);
-  }
+  send_cpu_percents(before, now, options, emitter);
   if (options->report_by_state && !options->values_percentage) {
-    send_tick_counters(now, item, options, &emitter->common);
+    send_tick_counters(now, options, &emitter->common);
   }
 }
 
-/* ---- history ---- */
-
-/* POSITION is where the processor usually is: processors seldom come and go.
- * Returns NULL for a new one. */
-static const struct stats_cpu_ticks *
-find_last_ticks(const struct metrics_cpu_history *history, size_t position,
-                unsigned number) {
-  if (position < history->each_len &&
-      history->each[position].number == number) {
-    return &history->each[position].ticks;
+/* Finds the ticks of processor NUMBER; unknown ones where it is new. POSITION
+ * is where it usually is: processors seldom come and go. */
+static struct stats_cpu_ticks find_processor(const struct stats_cpu *stats,
+                                             size_t position, unsigned number) {
+  if (position < stats->each_len && stats->each[position].number == number) {
+    return stats->each[position].ticks;
   }
-  for (size_t i = 0; i < history->each_len; i++) {
-    if (history->each[i].number == number) {
-      return &history->each[i].ticks;
-    }
-  }
-  return NULL;
-}
-
-static void save_each(struct metrics_cpu_history *history,
-                      const struct stats_cpu_one *each, size_t each_len) {
-  if (each_len != history->each_len) {
-    struct stats_cpu_one *fitting =
-        realloc(history->each, each_len * sizeof(*each));
-    if (fitting == NULL) { /* the next read has no percentages */
-      history->each_len = 0;
-      return;
-    }
-    history->each = fitting;
-  }
-  memcpy(history->each, each, each_len * sizeof(*each));
-  history->each_len = each_len;
-}
-
-static void send_each_processor(const struct stats_cpu *stats,
-                                const struct cpu_options *options,
-                                const struct emitter *emitter,
-                                struct metrics_cpu_history *history) {
-  struct stats_cpu_one *each = stats->each;
   for (size_t i = 0; i < stats->each_len; i++) {
-    char item[16];
-    (void)snprintf(item, sizeof(item), "%u", each[i].number);
-    send_ticks(find_last_ticks(history, i, each[i].number), &each[i].ticks,
-               item, options, emitter);
+    if (stats->each[i].number == number) {
+      return stats->each[i].ticks;
+    }
   }
-  if (stats->each_len > 0) {
-    save_each(history, each, stats->each_len);
+  return stats_cpu_ticks_unknown();
+}
+
+static void send_each_processor(const struct stats_cpu *before,
+                                const struct stats_cpu *now,
+                                const struct cpu_options *options,
+                                const struct emitter *emitter) {
+  for (size_t i = 0; i < now->each_len; i++) {
+    const struct stats_cpu_one *one = &now->each[i];
+    char item[16];
+    (void)snprintf(item, sizeof(item), "%u", one->number);
+    struct emitter of_one = emitter_with_item(emitter, item);
+    struct stats_cpu_ticks last = find_processor(before, i, one->number);
+    send_ticks(&last, &one->ticks, options, &of_one);
   }
 }
 
-void metrics_send_cpu(const struct stats_cpu *stats,
+void metrics_send_cpu(const struct stats_cpu *before,
+                      const struct stats_cpu *now,
                       const struct cpu_options *options,
-                      const struct emitter *emitter,
-                      struct metrics_cpu_history *history) {
-  send_ticks(history->has_all ? &history->all : NULL, &stats->all, "", options,
-             emitter);
-  history->has_all = true;
-  history->all = stats->all;
+                      const struct emitter *emitter) {
+  send_ticks(&before->all, &now->all, options, emitter);
   if (options->report_by_cpu) {
-    send_each_processor(stats, options, emitter, history);
+    send_each_processor(before, now, options, emitter);
   }
   if (options->report_num_cpu) {
-    emitter_send_amount(&emitter->common, "", "count", "", stats->online);
+    emitter_send_amount(&emitter->common, "count", "", now->online);
   }
-  emitter_send_counter(&emitter->own, "", "irq", "total", stats->interrupts);
-}
-
-void metrics_cpu_history_fini(struct metrics_cpu_history *history) {
-  free(history->each);
-  *history = (struct metrics_cpu_history){0};
+  emitter_send_counter(&emitter->own, "irq", "total", now->interrupts);
 }
 
 /* ---- load ---- */
 
-static void send_load_sample(const struct stats_load *stats, double cores,
-                             const char *type_instance,
-                             const struct emitter_sink *sink) {
-  struct sample sample = {
-      .type = "load",
-      .type_instance = type_instance,
-      .kind = SAMPLE_GAUGE,
-      .values_len = 3,
-      .values = {{.gauge = stats->minutes_1 / cores},
-                 {.gauge = stats->minutes_5 / cores},
-                 {.gauge = stats->minutes_15 / cores}},
-  };
-  emitter_send_sample(sink, "", &sample);
-}
-
 void metrics_send_load(const struct stats_load *stats, double cores,
                        const struct load_options *options,
                        const struct emitter *emitter) {
-  send_load_sample(stats, 1, "", &emitter->common);
+  const double load[] = {stats->minutes_1, stats->minutes_5, stats->minutes_15};
+  emitter_send_gauges(&emitter->common, "load", "", load, 3);
   if (options->report_relative && cores > 0) {
-    send_load_sample(stats, cores, "relative", &emitter->common);
+    const double relative[] = {load[0] / cores, load[1] / cores,
+                               load[2] / cores};
+    emitter_send_gauges(&emitter->common, "load", "relative", relative, 3);
   }
 }

@@ -12,28 +12,26 @@ static bool has_counted(uint64_t counter) {
 
 /* Like the native plugin, leaves out counters that have always been 0: half of
  * all would be those of loop devices. */
-static void send_used_pair(const struct emitter_sink *sink, const char *item,
-                           const char *type, uint64_t first, uint64_t second) {
+static void send_used_pair(const struct emitter_sink *sink, const char *type,
+                           uint64_t first, uint64_t second) {
   if (has_counted(first) || has_counted(second)) {
-    emitter_send_counter_pair(sink, item, type, "", first, second);
+    emitter_send_counter_pair(sink, type, "", first, second);
   }
 }
 
 static void send_disk(const struct stats_disk *disk,
-                      const struct emitter *emitter) {
-  const struct emitter_sink *sink = &emitter->common;
-  char item[EMITTER_ITEM_BYTES];
-  emitter_clean_name(disk->name, item);
-  send_used_pair(sink, item, "disk_octets", disk->read_bytes,
-                 disk->write_bytes);
-  send_used_pair(sink, item, "disk_ops", disk->read_ops, disk->write_ops);
-  send_used_pair(sink, item, "disk_merged", disk->read_merged,
-                 disk->write_merged);
-  send_used_pair(sink, item, "disk_io_time", disk->io_ms, disk->weighted_ms);
-  emitter_send_amount(sink, item, "pending_operations", "", disk->in_flight);
+                      const struct emitter *group) {
+  char name[EMITTER_ITEM_BYTES];
+  emitter_clean_name(disk->name, name);
+  const struct emitter emitter = emitter_with_item(group, name);
+  const struct emitter_sink *sink = &emitter.common;
+  send_used_pair(sink, "disk_octets", disk->read_bytes, disk->write_bytes);
+  send_used_pair(sink, "disk_ops", disk->read_ops, disk->write_ops);
+  send_used_pair(sink, "disk_merged", disk->read_merged, disk->write_merged);
+  send_used_pair(sink, "disk_io_time", disk->io_ms, disk->weighted_ms);
+  emitter_send_amount(sink, "pending_operations", "", disk->in_flight);
   /* psutil's sum; the native plugin's disk_time is an average. */
-  send_used_pair(&emitter->own, item, "disk_time", disk->read_ms,
-                 disk->write_ms);
+  send_used_pair(&emitter.own, "disk_time", disk->read_ms, disk->write_ms);
 }
 
 void metrics_send_disks(const struct stats_disk_table *table,
@@ -53,22 +51,23 @@ void metrics_send_disks(const struct stats_disk_table *table,
 }
 
 static void send_interface(const struct stats_interface *interface,
-                           const struct emitter *emitter) {
-  const struct emitter_sink *sink = &emitter->common;
-  char item[EMITTER_ITEM_BYTES];
-  emitter_clean_name(interface->name, item);
-  emitter_send_counter_pair(sink, item, "if_octets", "", interface->rx_bytes,
+                           const struct emitter *group) {
+  char name[EMITTER_ITEM_BYTES];
+  emitter_clean_name(interface->name, name);
+  const struct emitter emitter = emitter_with_item(group, name);
+  const struct emitter_sink *sink = &emitter.common;
+  emitter_send_counter_pair(sink, "if_octets", "", interface->rx_bytes,
                             interface->tx_bytes);
-  emitter_send_counter_pair(sink, item, "if_packets", "", interface->rx_packets,
+  emitter_send_counter_pair(sink, "if_packets", "", interface->rx_packets,
                             interface->tx_packets);
-  emitter_send_counter_pair(sink, item, "if_errors", "", interface->rx_errors,
+  emitter_send_counter_pair(sink, "if_errors", "", interface->rx_errors,
                             interface->tx_errors);
-  emitter_send_counter_pair(sink, item, "if_dropped", "", interface->rx_dropped,
+  emitter_send_counter_pair(sink, "if_dropped", "", interface->rx_dropped,
                             interface->tx_dropped);
-  emitter_send_counter(&emitter->own, item, "if_collisions", "",
+  emitter_send_counter(&emitter.own, "if_collisions", "",
                        interface->collisions);
-  emitter_send_amount(&emitter->own, item, "bool", "up", interface->is_up);
-  emitter_send_amount(&emitter->own, item, "gauge", "speed",
+  emitter_send_amount(&emitter.own, "bool", "up", interface->is_up);
+  emitter_send_amount(&emitter.own, "gauge", "speed",
                       interface->speed_bits_per_s);
 }
 
@@ -119,45 +118,43 @@ double metrics_filesystem_used_percent(const struct stats_usage *stats) {
   return total > 0 ? 100.0 * bytes.used / total : (double)NAN;
 }
 
-static void send_usage_parts(const struct usage_parts *parts, const char *item,
-                             const char *type, double unit,
-                             const struct emitter_sink *sink) {
-  emitter_send_gauge(sink, item, type, "free", parts->free * unit);
-  emitter_send_gauge(sink, item, type, "reserved", parts->reserved * unit);
-  emitter_send_gauge(sink, item, type, "used", parts->used * unit);
+static void send_usage_parts(const struct usage_parts *parts, const char *type,
+                             double unit, const struct emitter_sink *sink) {
+  emitter_send_gauge(sink, type, "free", parts->free * unit);
+  emitter_send_gauge(sink, type, "reserved", parts->reserved * unit);
+  emitter_send_gauge(sink, type, "used", parts->used * unit);
 }
 
 /* Sends the parts as the types ABSOLUTE and RELATIVE. */
-static void send_usage(const struct usage_parts *parts, const char *item,
-                       const char *absolute, const char *relative,
-                       const struct df_options *options,
+static void send_usage(const struct usage_parts *parts, const char *absolute,
+                       const char *relative, const struct df_options *options,
                        const struct emitter_sink *sink) {
   if (options->values_absolute) {
-    send_usage_parts(parts, item, absolute, 1, sink);
+    send_usage_parts(parts, absolute, 1, sink);
   }
   if (options->values_percentage) {
     double total = parts->used + parts->free + parts->reserved;
-    send_usage_parts(parts, item, relative, 100.0 / total, sink);
+    send_usage_parts(parts, relative, 100.0 / total, sink);
   }
 }
 
-void metrics_send_filesystem(const struct stats_usage *stats, const char *item,
+void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
                              const struct df_options *options,
-                             const struct emitter *emitter) {
+                             const struct emitter *group) {
   if (stats->size == 0 || stats->size == STATS_UNKNOWN) {
     return;
   }
+  const struct emitter emitter = emitter_with_item(group, name);
   double used = metrics_filesystem_used_percent(stats);
-  emitter_send_gauge(&emitter->own, item, "percent", "used", used);
-  emitter_send_gauge(&emitter->own, item, "percent", "free", 100.0 - used);
+  emitter_send_gauge(&emitter.own, "percent", "used", used);
+  emitter_send_gauge(&emitter.own, "percent", "free", 100.0 - used);
   struct usage_parts bytes = split_bytes(stats);
-  send_usage(&bytes, item, "df_complex", "percent_bytes", options,
-             &emitter->common);
+  send_usage(&bytes, "df_complex", "percent_bytes", options, &emitter.common);
   bool has_inodes = stats->inodes != 0 && stats->inodes != STATS_UNKNOWN;
   if (options->report_inodes && has_inodes) {
     struct usage_parts inodes =
         split_usage(stats->inodes, stats->inodes_free, stats->inodes_available);
-    send_usage(&inodes, item, "df_inodes", "percent_inodes", options,
-               &emitter->common);
+    send_usage(&inodes, "df_inodes", "percent_inodes", options,
+               &emitter.common);
   }
 }

@@ -14,10 +14,10 @@ static void send_part(const struct emitter_sink *sink, const char *type,
                       const char *name, uint64_t bytes, uint64_t total,
                       struct part_units units) {
   if (units.absolute) {
-    emitter_send_amount(sink, "", type, name, bytes);
+    emitter_send_amount(sink, type, name, bytes);
   }
   if (units.percentage && bytes != STATS_UNKNOWN) {
-    emitter_send_gauge(sink, "", "percent", name,
+    emitter_send_gauge(sink, "percent", name,
                        total == 0 ? 0 : 100.0 * (double)bytes / (double)total);
   }
 }
@@ -99,11 +99,10 @@ void metrics_send_memory(const struct stats_memory *stats,
                          const struct emitter *emitter) {
   const struct part_units units = {options->values_absolute,
                                    options->values_percentage};
-  emitter_send_gauge(&emitter->own, "", "percent", "used",
+  emitter_send_gauge(&emitter->own, "percent", "used",
                      metrics_memory_used_percent(stats));
   if (options->values_absolute) {
-    emitter_send_amount(&emitter->own, "", "memory", "available",
-                        stats->available);
+    emitter_send_amount(&emitter->own, "memory", "available", stats->available);
   }
   if (emitter->is_native) {
     send_native_memory(stats, units, &emitter->common);
@@ -123,7 +122,7 @@ bool metrics_send_swap(const struct stats_memory *stats,
   uint64_t total = stats->swap_total;
   uint64_t free = stats->swap_free < total ? stats->swap_free : total;
   uint64_t used = total - free;
-  emitter_send_gauge(&emitter->own, "", "percent", "used",
+  emitter_send_gauge(&emitter->own, "percent", "used",
                      total == 0 ? 0 : 100.0 * (double)used / (double)total);
   uint64_t cached = stats->swap_cached;
   if (emitter->is_native && cached != STATS_UNKNOWN) {
@@ -150,19 +149,19 @@ void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
   if (in == STATS_UNKNOWN || out == STATS_UNKNOWN) {
     return;
   }
-  emitter_send_counter(&emitter->common, "", "swap_io", "in", in * unit);
-  emitter_send_counter(&emitter->common, "", "swap_io", "out", out * unit);
+  emitter_send_counter(&emitter->common, "swap_io", "in", in * unit);
+  emitter_send_counter(&emitter->common, "swap_io", "out", out * unit);
 }
 
 void metrics_send_paging(const struct stats_paging *stats,
                          const struct emitter *emitter) {
   const struct emitter_sink *sink = &emitter->common;
-  emitter_send_counter_pair(sink, "", "vmpage_io", "memory", stats->disk_in_kib,
+  emitter_send_counter_pair(sink, "vmpage_io", "memory", stats->disk_in_kib,
                             stats->disk_out_kib);
-  emitter_send_counter_pair(sink, "", "vmpage_io", "swap", stats->swap_in_pages,
+  emitter_send_counter_pair(sink, "vmpage_io", "swap", stats->swap_in_pages,
                             stats->swap_out_pages);
-  emitter_send_counter_pair(sink, "", "vmpage_faults", "", stats->faults,
+  emitter_send_counter_pair(sink, "vmpage_faults", "", stats->faults,
                             stats->major_faults);
-  emitter_send_counter(&emitter->own, "", "total_events", "oom_kill",
+  emitter_send_counter(&emitter->own, "total_events", "oom_kill",
                        stats->oom_kills);
 }

@@ -12,8 +12,9 @@ static const char *const resource_names[PRESSURE_RESOURCES] = {
     [PRESSURE_IO] = "io",
 };
 
+/* share: "some" or "full". Sends nothing where the kernel has no such line. */
 static void send_pressure_line(const struct stats_pressure_line *line,
-                               const char *item, const char *share,
+                               const char *share,
                                const struct emitter_sink *sink) {
   const struct {
     const char *window;
@@ -26,21 +27,20 @@ static void send_pressure_line(const struct stats_pressure_line *line,
   for (size_t i = 0; i < 3; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "%s_%s", share, averages[i].window);
-    emitter_send_gauge(sink, item, "percent", name, averages[i].percent);
+    emitter_send_gauge(sink, "percent", name, averages[i].percent);
   }
-  emitter_send_counter(sink, item, "total_time_in_ms", share,
-                       line->total_us / 1000);
+  emitter_send_counter(sink, "total_time_in_ms", share, line->total_us / 1000);
 }
 
 void metrics_send_pressure(const struct stats_pressure *stats,
                            const struct emitter *emitter) {
   for (size_t i = 0; i < PRESSURE_RESOURCES; i++) {
-    send_pressure_line(&stats->some[i], resource_names[i], "some",
-                       &emitter->own);
-    if (i !=
-        PRESSURE_CPU) { /* 0 by definition: Documentation/accounting/psi.rst */
-      send_pressure_line(&stats->full[i], resource_names[i], "full",
-                         &emitter->own);
+    struct emitter_sink sink = emitter->own;
+    sink.item = resource_names[i];
+    send_pressure_line(&stats->some[i], "some", &sink);
+    /* For processors 0 by definition: Documentation/accounting/psi.rst. */
+    if (i != PRESSURE_CPU) {
+      send_pressure_line(&stats->full[i], "full", &sink);
     }
   }
 }
@@ -49,17 +49,16 @@ void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
                          const struct emitter *emitter) {
   const struct emitter_sink *sink = &emitter->own;
   if (stats->memory_limit != STATS_UNKNOWN && stats->memory_limit > 0) {
-    emitter_send_amount(sink, "", "memory", "limit", stats->memory_limit);
-    emitter_send_amount(sink, "", "memory", "used", stats->memory_used);
-    emitter_send_gauge(sink, "", "percent", "used",
+    emitter_send_amount(sink, "memory", "limit", stats->memory_limit);
+    emitter_send_amount(sink, "memory", "used", stats->memory_used);
+    emitter_send_gauge(sink, "percent", "used",
                        fmin(100.0, 100.0 * (double)stats->memory_used /
                                        (double)stats->memory_limit));
   }
   if (!isnan(stats->cpu_quota)) {
-    emitter_send_gauge(sink, "", "count", "cpus", processors);
-    emitter_send_counter(sink, "", "total_events", "throttled",
-                         stats->throttled);
-    emitter_send_counter(sink, "", "total_time_in_ms", "throttled",
+    emitter_send_gauge(sink, "count", "cpus", processors);
+    emitter_send_counter(sink, "total_events", "throttled", stats->throttled);
+    emitter_send_counter(sink, "total_time_in_ms", "throttled",
                          stats->throttled_us == STATS_UNKNOWN
                              ? STATS_UNKNOWN
                              : stats->throttled_us / 1000);

@@ -12,22 +12,15 @@ static const char *const process_state_names[PROCESS_STATES] = {
 
 void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
                             const struct emitter *emitter) {
-  struct sample count = {
-      .type = "ps_count",
-      .type_instance = "",
-      .kind = SAMPLE_GAUGE,
-      .values_len = 2,
-      .values = {{.gauge = (double)stats->count},
-                 {.gauge = stats->threads == STATS_UNKNOWN
-                               ? (double)NAN
-                               : (double)stats->threads}},
-  };
-  emitter_send_sample(&emitter->own, "", &count);
+  const double counts[] = {(double)stats->count, stats->threads == STATS_UNKNOWN
+                                                     ? (double)NAN
+                                                     : (double)stats->threads};
+  emitter_send_gauges(&emitter->own, "ps_count", "", counts, 2);
   for (size_t i = 0; i < PROCESS_STATES; i++) {
-    emitter_send_amount(&emitter->common, "", "ps_state",
-                        process_state_names[i], stats->states[i]);
+    emitter_send_amount(&emitter->common, "ps_state", process_state_names[i],
+                        stats->states[i]);
   }
-  emitter_send_counter(&emitter->common, "", "fork_rate", "", forks);
+  emitter_send_counter(&emitter->common, "fork_rate", "", forks);
 }
 
 void metrics_send_handles(const struct stats_handles *stats,
@@ -40,11 +33,11 @@ void metrics_send_handles(const struct stats_handles *stats,
       {"used", stats->used}, {"unused", stats->unused}, {"max", stats->max}};
   for (size_t i = 0; i < 3; i++) {
     if (options->values_absolute) {
-      emitter_send_amount(&emitter->common, "", "file_handles", parts[i].name,
+      emitter_send_amount(&emitter->common, "file_handles", parts[i].name,
                           parts[i].handles);
     }
     if (options->values_percentage && i < 2 && stats->max > 0) {
-      emitter_send_gauge(&emitter->common, "", "percent", parts[i].name,
+      emitter_send_gauge(&emitter->common, "percent", parts[i].name,
                          100.0 * (double)parts[i].handles / (double)stats->max);
     }
   }

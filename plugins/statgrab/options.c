@@ -42,12 +42,6 @@ const char *const statgrab_group_names[GROUPS + 1] = {
     .example = (EXAMPLE), .help = (HELP)                                       \
   }
 
-#define BLOCK(NAME, STRUCT, ROWS, HELP)                                        \
-  {                                                                            \
-    .name = (NAME), .size = sizeof(struct STRUCT), .help = (HELP),             \
-    .options = (ROWS), .options_len = OPTION_COUNT(ROWS)                       \
-  }
-
 static const struct option cpu_rows[] = {
     FLAG("ReportByState", cpu_options, report_by_state, "true",
          "Report user, system, wait, nice, interrupt, softirq, steal and idle "
@@ -162,26 +156,7 @@ static const struct option processes_rows[] = {
          "process, which takes about 3 microseconds of system time."),
 };
 
-static const struct option_block cpu_block =
-    BLOCK("cpu", cpu_options, cpu_rows, "Values of the processors.");
-static const struct option_block df_block =
-    BLOCK("df", df_options, df_rows, "File systems and their values.");
-static const struct option_block disk_block =
-    BLOCK("disk", disk_options, disk_rows, "Which disks to report.");
-static const struct option_block fhcount_block =
-    BLOCK("fhcount", fhcount_options, fhcount_rows, "Values of open files.");
-static const struct option_block interface_block =
-    BLOCK("interface", interface_options, interface_rows,
-          "Which interfaces to report.");
-static const struct option_block swap_block =
-    BLOCK("swap", swap_options, swap_rows, "Values of swap space.");
-static const struct option_block load_block =
-    BLOCK("load", load_options, load_rows, "Values of the load average.");
-static const struct option_block memory_block =
-    BLOCK("memory", memory_options, memory_rows, "Values of memory.");
-static const struct option_block processes_block = BLOCK(
-    "processes", processes_options, processes_rows, "Values of processes.");
-
+/* Refuses a name that is not a group's, and lists those. */
 static int check_group_name(const char *value, struct error *error) {
   for (size_t i = 0; i < GROUPS; i++) {
     if (strcasecmp(value, statgrab_group_names[i]) == 0) {
@@ -198,6 +173,7 @@ static int check_group_name(const char *value, struct error *error) {
                    "is not one of the allowed words; allowed: %s", allowed);
 }
 
+/* Refuses a directory that is not the root of a machine. */
 static int check_root_directory(const char *value, struct error *error) {
   char path[4096];
   if (value[0] == '\0') {
@@ -214,11 +190,14 @@ static int check_root_directory(const char *value, struct error *error) {
   return 0;
 }
 
-#define SUB_BLOCK(FIELD)                                                       \
+#define SUB_BLOCK(FIELD, HELP)                                                 \
   {                                                                            \
     .name = #FIELD, .kind = OPTION_BLOCK,                                      \
     .offset = offsetof(struct statgrab_options, FIELD),                        \
-    .block = &FIELD##_block                                                    \
+    .block = &(const struct option_block) {                                    \
+      .name = #FIELD, .size = sizeof(struct FIELD##_options), .help = (HELP),  \
+      .options = FIELD##_rows, .options_len = OPTION_COUNT(FIELD##_rows)       \
+    }                                                                          \
   }
 
 static const struct option option_rows[] = {
@@ -243,15 +222,15 @@ static const struct option option_rows[] = {
          "plugins' names and with their meaning, so that existing dashboards "
          "still work: I<memory/memory-used> instead of "
          "I<statgrab-memory/memory-used>. Other values keep their names."),
-    SUB_BLOCK(cpu),
-    SUB_BLOCK(df),
-    SUB_BLOCK(disk),
-    SUB_BLOCK(fhcount),
-    SUB_BLOCK(interface),
-    SUB_BLOCK(load),
-    SUB_BLOCK(memory),
-    SUB_BLOCK(processes),
-    SUB_BLOCK(swap),
+    SUB_BLOCK(cpu, "Values of the processors."),
+    SUB_BLOCK(df, "File systems and their values."),
+    SUB_BLOCK(disk, "Which disks to report."),
+    SUB_BLOCK(fhcount, "Values of open files."),
+    SUB_BLOCK(interface, "Which interfaces to report."),
+    SUB_BLOCK(load, "Values of the load average."),
+    SUB_BLOCK(memory, "Values of memory."),
+    SUB_BLOCK(processes, "Values of processes."),
+    SUB_BLOCK(swap, "Values of swap space."),
 };
 
 const struct option_block statgrab_options = {

@@ -45,19 +45,17 @@ int probe_pool_new(struct probe_pool **ret_pool);
  * of abandoned threads. */
 unsigned probe_pool_free(struct probe_pool *pool, int64_t deadline_ms);
 
-/* Makes a probe, yours, probe_pool_drop(). Returns NULL when memory is short.
- */
-struct probe_pool_probe *probe_pool_add(struct probe_pool_subject subject);
+/* Adds a probe. Returns NULL when memory is short. */
+struct probe_pool_probe *probe_pool_add(struct probe_pool *pool,
+                                        struct probe_pool_subject subject);
 
-/* Frees a probe, now or when its call returns. Accepts NULL. */
+/* Removes a probe and frees it, now or when its call returns. Accepts NULL. */
 void probe_pool_drop(struct probe_pool *pool, struct probe_pool_probe *probe);
 
-/* Runs the probes that are not running already, and waits for them until
- * deadline_ms (monotonic). Returns 0, or negative errno where not even one
- * worker could be started. One thread at a time. */
-int probe_pool_run(struct probe_pool *pool,
-                   struct probe_pool_probe *const *probes, size_t len,
-                   int64_t deadline_ms);
+/* Runs the probes that are not running or finished already, and waits for them
+ * until deadline_ms (monotonic). Returns 0, or negative errno where not even
+ * one worker could be started. One thread at a time. */
+int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms);
 
 /* Takes the result of a finished probe: what run returned; the subject may then
  * be used until the probe is run again. -EINPROGRESS while it is unfinished;

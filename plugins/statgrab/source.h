@@ -14,44 +14,23 @@
 /* What a driver keeps open. Not locked: one thread at a time. */
 struct source_driver;
 
-/* A function is NULL where a source does not have these statistics. Each fills
- * its struct and returns 0, or negative errno with a text; the struct is then
- * half filled and must not be used.
- * -ENOENT and -EOPNOTSUPP mean that this system does not have them.
- * -EBADMSG from those that read many numbers (cpu, disks, interfaces, mounts,
- * paging, pressure) means that some are malformed: those are STATS_UNKNOWN or
- * their rows are missing; the others are valid. */
+/* Fills the struct of its kind in STATS and returns 0, or negative errno with a
+ * text; the struct is then half filled and must not be used.
+ * -ENOENT and -EOPNOTSUPP mean that this system does not have it.
+ * -EBADMSG from kinds of many numbers (cpu, disks, interfaces, paging,
+ * pressure) means that some are malformed: those are STATS_UNKNOWN or their
+ * rows are missing; the others are valid. */
+typedef int source_read_fn(struct source_driver *driver, struct stats *stats,
+                           struct error *error);
+
 struct source {
-  int (*read_cgroup)(struct source_driver *, struct stats_cgroup *,
-                     struct error *);
-  int (*read_cpu)(struct source_driver *, struct stats_cpu *, struct error *);
-  int (*read_disks)(struct source_driver *, struct stats_disk_table *,
-                    struct error *);
-  int (*read_handles)(struct source_driver *, struct stats_handles *,
-                      struct error *);
-  int (*read_interfaces)(struct source_driver *, struct stats_interface_table *,
-                         struct error *);
-  /* Adds speed and state to the interfaces that are in the table. */
-  int (*read_links)(struct source_driver *, struct stats_interface_table *,
-                    struct error *);
-  int (*read_load)(struct source_driver *, struct stats_load *, struct error *);
-  int (*read_memory)(struct source_driver *, struct stats_memory *,
-                     struct error *);
-  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
-                     struct error *);
+  source_read_fn *read[STATS_KINDS]; /* NULL: this source does not have it */
+  /* Likewise; -EBADMSG: the rows of some mounts are missing. */
+  int (*read_mounts)(struct source_driver *driver,
+                     struct stats_mount_table *table, struct error *error);
   /* True where read_mounts also reads the usage of each file system, and so
    * may wait for ever; it then needs no driver. */
   bool mounts_have_usage;
-  int (*read_paging)(struct source_driver *, struct stats_paging *,
-                     struct error *);
-  int (*read_pressure)(struct source_driver *, struct stats_pressure *,
-                       struct error *);
-  int (*read_processes)(struct source_driver *, bool with_states,
-                        struct stats_processes *, struct error *);
-  int (*read_uptime)(struct source_driver *, double *ret_uptime_s,
-                     struct error *);
-  int (*read_users)(struct source_driver *, uint64_t *ret_users,
-                    struct error *);
 };
 
 /* True if a read that returned CODE has valid data. */

@@ -51,9 +51,10 @@ static int get_swap(struct stats_memory *stats, struct error *error) {
 
 /* The library's "used" contains what can be dropped only on some systems; the
  * Linux driver reads MemAvailable instead. */
-static int get_memory(struct source_driver *driver, struct stats_memory *stats,
+static int get_memory(struct source_driver *driver, struct stats *all,
                       struct error *error) {
   (void)driver;
+  struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
   size_t entries = 0;
   sg_mem_stats *memory = sg_get_mem_stats_r(&entries);
@@ -82,9 +83,10 @@ static void get_online_processors(struct stats_cpu *stats) {
 }
 
 /* The library has no interrupt, softirq, steal and guest time. */
-static int get_cpu(struct source_driver *driver, struct stats_cpu *stats,
+static int get_cpu(struct source_driver *driver, struct stats *all,
                    struct error *error) {
   (void)driver;
+  struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
   size_t entries = 0;
   sg_cpu_stats *cpu = sg_get_cpu_stats_r(&entries);
@@ -104,9 +106,10 @@ static int get_cpu(struct source_driver *driver, struct stats_cpu *stats,
   return 0;
 }
 
-static int get_load(struct source_driver *driver, struct stats_load *stats,
+static int get_load(struct source_driver *driver, struct stats *all,
                     struct error *error) {
   (void)driver;
+  struct stats_load *stats = &all->load;
   size_t entries = 0;
   sg_load_stats *load = sg_get_load_stats_r(&entries);
   if (load == NULL || entries == 0) {
@@ -135,10 +138,10 @@ static enum stats_process_state convert_process_state(sg_process_state state) {
 }
 
 /* Counts by itself: sg_get_process_count_r() of 0.92 reads beyond its array. */
-static int get_processes(struct source_driver *driver, bool with_states,
-                         struct stats_processes *stats, struct error *error) {
+static int get_processes(struct source_driver *driver, struct stats *all,
+                         struct error *error) {
   (void)driver;
-  (void)with_states;
+  struct stats_processes *stats = &all->processes;
   size_t entries = 0;
   sg_process_stats *processes = sg_get_process_stats_r(&entries);
   if (processes == NULL || entries == 0) {
@@ -190,9 +193,10 @@ static int get_mounts(struct source_driver *driver,
   return code == 0 ? 0 : error_set(error, code, "out of memory");
 }
 
-static int get_disks(struct source_driver *driver,
-                     struct stats_disk_table *table, struct error *error) {
+static int get_disks(struct source_driver *driver, struct stats *all,
+                     struct error *error) {
   (void)driver;
+  struct stats_disk_table *table = &all->disks;
   table->len = 0;
   size_t entries = 0;
   sg_disk_io_stats *disks = sg_get_disk_io_stats_r(&entries);
@@ -225,10 +229,10 @@ static void copy_interface_counters(struct stats_interface *to,
   to->collisions = from->collisions;
 }
 
-static int get_interfaces(struct source_driver *driver,
-                          struct stats_interface_table *table,
+static int get_interfaces(struct source_driver *driver, struct stats *all,
                           struct error *error) {
   (void)driver;
+  struct stats_interface_table *table = &all->interfaces;
   table->len = 0;
   size_t entries = 0;
   sg_network_io_stats *stats = sg_get_network_io_stats_r(&entries);
@@ -256,9 +260,10 @@ static bool is_known_speed(unsigned long long megabits) {
 
 /* Looks each interface up in the sorted list of links: a machine may have a
  * thousand of them. */
-static int get_links(struct source_driver *driver,
-                     struct stats_interface_table *table, struct error *error) {
+static int get_links(struct source_driver *driver, struct stats *all,
+                     struct error *error) {
   (void)driver;
+  struct stats_interface_table *table = &all->interfaces;
   size_t entries = 0;
   sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
   if (links == NULL && sg_get_error() != SG_ERROR_NONE) {
@@ -285,9 +290,10 @@ static int get_links(struct source_driver *driver,
 
 /* On the BSDs the library counts pages of swap. (On Linux it counts KiB of
  * block I/O; the driver reads /proc/vmstat there.) */
-static int get_paging(struct source_driver *driver, struct stats_paging *stats,
+static int get_paging(struct source_driver *driver, struct stats *all,
                       struct error *error) {
   (void)driver;
+  struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   size_t entries = 0;
   sg_page_stats *pages = sg_get_page_stats_r(&entries);
@@ -301,7 +307,7 @@ static int get_paging(struct source_driver *driver, struct stats_paging *stats,
   return 0;
 }
 
-static int get_uptime(struct source_driver *driver, double *ret_uptime_s,
+static int get_uptime(struct source_driver *driver, struct stats *all,
                       struct error *error) {
   (void)driver;
   size_t entries = 0;
@@ -310,12 +316,12 @@ static int get_uptime(struct source_driver *driver, double *ret_uptime_s,
     release_stats(host);
     return report_library_error("uptime", error);
   }
-  *ret_uptime_s = (double)host->uptime;
+  all->uptime_s = (double)host->uptime;
   release_stats(host);
   return 0;
 }
 
-static int get_users(struct source_driver *driver, uint64_t *ret_users,
+static int get_users(struct source_driver *driver, struct stats *all,
                      struct error *error) {
   (void)driver;
   size_t entries = 0;
@@ -323,22 +329,22 @@ static int get_users(struct source_driver *driver, uint64_t *ret_users,
   if (users == NULL && sg_get_error() != SG_ERROR_NONE) {
     return report_library_error("users", error);
   }
-  *ret_users = users == NULL ? 0 : entries; /* no utmp: Debian 13 */
+  all->users = users == NULL ? 0 : entries; /* no utmp: Debian 13 */
   release_stats(users);
   return 0;
 }
 
 const struct source source_libstatgrab = {
-    .read_cpu = get_cpu,
-    .read_disks = get_disks,
-    .read_interfaces = get_interfaces,
-    .read_links = get_links,
-    .read_load = get_load,
-    .read_memory = get_memory,
+    .read = {[STATS_CPU] = get_cpu,
+             [STATS_DISKS] = get_disks,
+             [STATS_INTERFACES] = get_interfaces,
+             [STATS_LINKS] = get_links,
+             [STATS_LOAD] = get_load,
+             [STATS_MEMORY] = get_memory,
+             [STATS_PAGING] = get_paging,
+             [STATS_PROCESSES] = get_processes,
+             [STATS_UPTIME] = get_uptime,
+             [STATS_USERS] = get_users},
     .read_mounts = get_mounts,
     .mounts_have_usage = true,
-    .read_paging = get_paging,
-    .read_processes = get_processes,
-    .read_uptime = get_uptime,
-    .read_users = get_users,
 };

@@ -57,9 +57,10 @@ int stats_cpu_add(struct stats_cpu *cpu, unsigned number,
   return code;
 }
 
-void stats_cpu_fini(struct stats_cpu *cpu) {
-  free(cpu->each);
-  *cpu = (struct stats_cpu){0};
+void stats_swap_cpu(struct stats *stats) {
+  struct stats_cpu last = stats->cpu;
+  stats->cpu = stats->cpu_before;
+  stats->cpu_before = last;
 }
 
 /* ---- disks and interfaces ---- */
@@ -96,14 +97,18 @@ struct stats_interface *stats_interface_add(struct stats_interface_table *table,
   return row;
 }
 
-void stats_disk_table_fini(struct stats_disk_table *table) {
-  free(table->rows);
-  *table = (struct stats_disk_table){0};
+void stats_init(struct stats *stats) {
+  *stats = (struct stats){0};
+  stats_cpu_clear(&stats->cpu);
+  stats_cpu_clear(&stats->cpu_before);
 }
 
-void stats_interface_table_fini(struct stats_interface_table *table) {
-  free(table->rows);
-  *table = (struct stats_interface_table){0};
+void stats_fini(struct stats *stats) {
+  free(stats->cpu.each);
+  free(stats->cpu_before.each);
+  free(stats->disks.rows);
+  free(stats->interfaces.rows);
+  *stats = (struct stats){0};
 }
 
 /* ---- mounts ---- */

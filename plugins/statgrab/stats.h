@@ -59,7 +59,7 @@ struct stats_cpu_one {
 
 struct stats_cpu {
   struct stats_cpu_ticks all;
-  struct stats_cpu_one *each; /* owned, grows; stats_cpu_fini() */
+  struct stats_cpu_one *each; /* owned, grows */
   size_t each_len;
   size_t each_capacity;
   uint64_t online; /* processors */
@@ -110,7 +110,7 @@ struct stats_disk {
 };
 
 struct stats_disk_table {
-  struct stats_disk *rows; /* owned, grows; stats_disk_table_fini() */
+  struct stats_disk *rows; /* owned, grows */
   size_t len;
   size_t capacity;
 };
@@ -128,7 +128,7 @@ struct stats_interface {
 };
 
 struct stats_interface_table {
-  struct stats_interface *rows; /* owned, grows; stats_interface_table_fini() */
+  struct stats_interface *rows; /* owned, grows */
   size_t len;
   size_t capacity;
 };
@@ -177,6 +177,42 @@ struct stats_usage {
   uint64_t inodes_available;
 };
 
+/* What can be read, apart from mounts. */
+enum stats_kind {
+  STATS_CGROUP,
+  STATS_CPU,
+  STATS_DISKS,
+  STATS_HANDLES,
+  STATS_INTERFACES,
+  STATS_LINKS, /* speed and state of the interfaces already read */
+  STATS_LOAD,
+  STATS_MEMORY,
+  STATS_PAGING,
+  STATS_PRESSURE,
+  STATS_PROCESSES,
+  STATS_UPTIME,
+  STATS_USERS,
+  STATS_KINDS,
+};
+
+/* stats_init(), stats_fini(). */
+struct stats {
+  struct stats_cgroup cgroup;
+  struct stats_cpu cpu;
+  struct stats_cpu cpu_before; /* the last read; stats_swap_cpu() */
+  struct stats_disk_table disks;
+  struct stats_handles handles;
+  struct stats_interface_table interfaces;
+  struct stats_load load;
+  struct stats_memory memory;
+  struct stats_paging paging;
+  struct stats_pressure pressure;
+  struct stats_processes processes;
+  bool skip_process_states; /* an option of reading STATS_PROCESSES */
+  double uptime_s;
+  uint64_t users;
+};
+
 struct stats_mount {
   uint64_t id; /* unique while the mount is in use; or STATS_UNKNOWN */
   char *device;
@@ -223,10 +259,13 @@ struct stats_mount *stats_mount_add(struct stats_mount_table *table,
 /* Removes the rows and begins a new generation. */
 void stats_mount_table_clear(struct stats_mount_table *table);
 
+/* Makes cpu the last read, before the next one. */
+void stats_swap_cpu(struct stats *stats);
+
+void stats_init(struct stats *stats);
+
 /* Free what the structs hold. */
-void stats_cpu_fini(struct stats_cpu *cpu);
-void stats_disk_table_fini(struct stats_disk_table *table);
-void stats_interface_table_fini(struct stats_interface_table *table);
+void stats_fini(struct stats *stats);
 void stats_mount_table_fini(struct stats_mount_table *table);
 
 #endif

@@ -42,9 +42,9 @@ static double cpu_us(void) {
 }
 
 static void read_with_libstatgrab(int proc) {
-  struct stats_processes stats;
+  static struct stats stats;
   (void)proc;
-  (void)source_libstatgrab.read_processes(NULL, true, &stats, NULL);
+  (void)source_libstatgrab.read[STATS_PROCESSES](NULL, &stats, NULL);
 }
 
 /* Nothing but what a process's state cannot be had without. */

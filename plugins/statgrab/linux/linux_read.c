@@ -38,36 +38,35 @@ static const char *const linux_paths[LINUX_FILES] = {
 
 /* libstatgrab would report the links of this container, not those of the
  * machine: behind a RootFS they are left out. */
-static int skip_links(struct source_driver *driver,
-                      struct stats_interface_table *table,
+static int skip_links(struct source_driver *driver, struct stats *stats,
                       struct error *error) {
   (void)driver;
-  (void)table;
+  (void)stats;
   (void)error;
   return 0;
 }
 
 struct source source_driver_functions(const char *root) {
-  struct source functions = {
-      .read_cgroup = linux_read_cgroup,
-      .read_cpu = linux_read_cpu,
-      .read_disks = linux_read_disks,
-      .read_handles = linux_read_handles,
-      .read_interfaces = linux_read_interfaces,
-      .read_memory = linux_read_memory,
+  struct source source = {
+      .read = {[STATS_CGROUP] = linux_read_cgroup,
+               [STATS_CPU] = linux_read_cpu,
+               [STATS_DISKS] = linux_read_disks,
+               [STATS_HANDLES] = linux_read_handles,
+               [STATS_INTERFACES] = linux_read_interfaces,
+               [STATS_MEMORY] = linux_read_memory,
+               [STATS_PAGING] = linux_read_paging,
+               [STATS_PRESSURE] = linux_read_pressure,
+               [STATS_PROCESSES] = linux_read_processes},
       .read_mounts = linux_read_mounts,
-      .read_paging = linux_read_paging,
-      .read_pressure = linux_read_pressure,
-      .read_processes = linux_read_processes,
   };
   /* libstatgrab is right about these, but knows no other root directory. */
   if (root[0] != '\0') {
-    functions.read_links = skip_links;
-    functions.read_load = linux_read_load;
-    functions.read_uptime = linux_read_uptime;
-    functions.read_users = linux_read_users;
+    source.read[STATS_LINKS] = skip_links;
+    source.read[STATS_LOAD] = linux_read_load;
+    source.read[STATS_UPTIME] = linux_read_uptime;
+    source.read[STATS_USERS] = linux_read_users;
   }
-  return functions;
+  return source;
 }
 
 int source_driver_new(const char *root, struct source_driver **ret_driver,
@@ -76,7 +75,7 @@ int source_driver_new(const char *root, struct source_driver **ret_driver,
   if (driver == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  *driver = (struct source_driver){.root = root, .proc_fd = -1};
+  *driver = (struct source_driver){.root = root};
   for (size_t i = 0; i < LINUX_FILES; i++) {
     driver->files[i] =
         (struct linux_read_file){.path = linux_paths[i], .fd = -1};
@@ -106,8 +105,8 @@ void source_driver_free(struct source_driver *driver) {
     close_linux_file(&driver->files[i]);
   }
   free(driver->mounts_text);
-  if (driver->proc_fd >= 0) {
-    (void)close(driver->proc_fd);
+  if (driver->proc != NULL) {
+    (void)closedir(driver->proc);
   }
   free(driver);
 }

@@ -4,6 +4,7 @@
 #ifndef STATGRAB_LINUX_LINUX_READ_H
 #define STATGRAB_LINUX_LINUX_READ_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 #include "core/error.h"
@@ -41,36 +42,23 @@ struct source_driver {
   struct linux_read_file files[LINUX_FILES];
   char *mounts_text; /* owned: what the mount table was made from */
   size_t mounts_length;
-  int proc_fd; /* the directory /proc, -1 while it is not open */
+  DIR *proc; /* the directory /proc, NULL while it is not open */
 };
 
-int linux_read_cgroup(struct source_driver *driver, struct stats_cgroup *stats,
-                      struct error *error);
-int linux_read_cpu(struct source_driver *driver, struct stats_cpu *stats,
-                   struct error *error);
-int linux_read_disks(struct source_driver *driver,
-                     struct stats_disk_table *table, struct error *error);
-int linux_read_handles(struct source_driver *driver,
-                       struct stats_handles *stats, struct error *error);
-int linux_read_interfaces(struct source_driver *driver,
-                          struct stats_interface_table *table,
-                          struct error *error);
-int linux_read_load(struct source_driver *driver, struct stats_load *stats,
-                    struct error *error);
-int linux_read_memory(struct source_driver *driver, struct stats_memory *stats,
-                      struct error *error);
+source_read_fn linux_read_cgroup;
+source_read_fn linux_read_cpu;
+source_read_fn linux_read_disks;
+source_read_fn linux_read_handles;
+source_read_fn linux_read_interfaces;
+source_read_fn linux_read_load;
+source_read_fn linux_read_memory;
+source_read_fn linux_read_paging;
+source_read_fn linux_read_pressure;
+source_read_fn linux_read_processes;
+source_read_fn linux_read_uptime;
+source_read_fn linux_read_users;
 int linux_read_mounts(struct source_driver *driver,
                       struct stats_mount_table *table, struct error *error);
-int linux_read_paging(struct source_driver *driver, struct stats_paging *stats,
-                      struct error *error);
-int linux_read_pressure(struct source_driver *driver,
-                        struct stats_pressure *stats, struct error *error);
-int linux_read_processes(struct source_driver *driver, bool with_states,
-                         struct stats_processes *stats, struct error *error);
-int linux_read_uptime(struct source_driver *driver, double *ret_uptime_s,
-                      struct error *error);
-int linux_read_users(struct source_driver *driver, uint64_t *ret_users,
-                     struct error *error);
 
 /* Reads the whole file, opening it where it is not open. A file that fails is
  * closed, so that the next read tries again.

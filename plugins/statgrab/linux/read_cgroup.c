@@ -153,8 +153,9 @@ static uint64_t count_affinity(void) {
              : STATS_UNKNOWN; /* more than 1024 processors */
 }
 
-int linux_read_cgroup(struct source_driver *driver, struct stats_cgroup *stats,
+int linux_read_cgroup(struct source_driver *driver, struct stats *all,
                       struct error *error) {
+  struct stats_cgroup *stats = &all->cgroup;
   *stats = (struct stats_cgroup){.memory_limit = STATS_UNKNOWN,
                                  .memory_used = STATS_UNKNOWN,
                                  .cpu_quota = (double)NAN,

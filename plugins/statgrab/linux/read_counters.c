@@ -48,8 +48,9 @@ static uint64_t estimate_available(const struct stats_memory *stats) {
   return sum < stats->total ? sum : stats->total;
 }
 
-int linux_read_memory(struct source_driver *driver, struct stats_memory *stats,
+int linux_read_memory(struct source_driver *driver, struct stats *all,
                       struct error *error) {
+  struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
   const struct scan_field fields[] = {
       {"MemTotal", &stats->total},
@@ -75,8 +76,9 @@ int linux_read_memory(struct source_driver *driver, struct stats_memory *stats,
 }
 
 /* Read here because libstatgrab reports KiB of block I/O as pages on Linux. */
-int linux_read_paging(struct source_driver *driver, struct stats_paging *stats,
+int linux_read_paging(struct source_driver *driver, struct stats *all,
                       struct error *error) {
+  struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   /* A kernel without swap space, or before 4.13, lacks the last ones. */
   const struct scan_field fields[] = {
@@ -103,8 +105,9 @@ static int read_first_line(struct source_driver *driver, enum linux_file file,
   return code;
 }
 
-int linux_read_load(struct source_driver *driver, struct stats_load *stats,
+int linux_read_load(struct source_driver *driver, struct stats *all,
                     struct error *error) {
+  struct stats_load *stats = &all->load;
   struct scan line;
   int code = read_first_line(driver, LINUX_LOADAVG, &line, error);
   if (code == 0 && !(scan_fraction(&line, &stats->minutes_1) &&
@@ -115,18 +118,19 @@ int linux_read_load(struct source_driver *driver, struct stats_load *stats,
   return code;
 }
 
-int linux_read_uptime(struct source_driver *driver, double *ret_uptime_s,
+int linux_read_uptime(struct source_driver *driver, struct stats *all,
                       struct error *error) {
   struct scan line;
   int code = read_first_line(driver, LINUX_UPTIME, &line, error);
-  if (code == 0 && !scan_fraction(&line, ret_uptime_s)) {
+  if (code == 0 && !scan_fraction(&line, &all->uptime_s)) {
     code = linux_read_malformed(driver, LINUX_UPTIME, "uptime", error);
   }
   return code;
 }
 
-int linux_read_handles(struct source_driver *driver,
-                       struct stats_handles *stats, struct error *error) {
+int linux_read_handles(struct source_driver *driver, struct stats *all,
+                       struct error *error) {
+  struct stats_handles *stats = &all->handles;
   struct scan line;
   int code = read_first_line(driver, LINUX_FILE_NR, &line, error);
   if (code == 0 && !(scan_number(&line, &stats->used) &&
@@ -163,8 +167,9 @@ static int read_pressure_line(struct scan *line, void *context) {
 
 /* Reads all resources even where one fails. Returns the first failure, as
  * -EBADMSG where another resource could be read. */
-int linux_read_pressure(struct source_driver *driver,
-                        struct stats_pressure *stats, struct error *error) {
+int linux_read_pressure(struct source_driver *driver, struct stats *all,
+                        struct error *error) {
+  struct stats_pressure *stats = &all->pressure;
   const struct stats_pressure_line none = {(double)NAN, (double)NAN,
                                            (double)NAN, STATS_UNKNOWN};
   int first = 0;
@@ -184,11 +189,11 @@ int linux_read_pressure(struct source_driver *driver,
 /* ---- users ---- */
 
 /* Debian 13 and later have no utmp: the number of users is then 0. */
-int linux_read_users(struct source_driver *driver, uint64_t *ret_users,
+int linux_read_users(struct source_driver *driver, struct stats *all,
                      struct error *error) {
   struct scan text;
   int code = linux_read_text(driver, LINUX_UTMP, &text, error);
-  *ret_users = 0;
+  all->users = 0;
   if (code == -ENOENT || code == -ENODATA) {
     return 0;
   }
@@ -196,7 +201,7 @@ int linux_read_users(struct source_driver *driver, uint64_t *ret_users,
     struct utmp entry;
     memcpy(&entry, text.at, sizeof(entry));
     text.at += sizeof(entry);
-    *ret_users += entry.ut_type == USER_PROCESS && entry.ut_user[0] != '\0';
+    all->users += entry.ut_type == USER_PROCESS && entry.ut_user[0] != '\0';
   }
   return code;
 }

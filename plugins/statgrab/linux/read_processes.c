@@ -5,36 +5,24 @@
  * (1.6) and a close (0.5 us), and the kernel has no cheaper way; libstatgrab
  * opens four files for each process. Keeping the files open would save half of
  * that, but would need a descriptor for each process of the machine. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "statgrab/linux/linux_read.h"
 
-/* One entry of a directory, in the layout of getdents64(2). */
-struct directory_entry {
-  uint64_t inode;
-  int64_t offset;
-  uint16_t bytes;
-  uint8_t type;
-  char name[];
-};
-
-#define ENTRIES_BYTES 32768
-
 static int open_proc_directory(struct source_driver *driver,
                                struct error *error) {
-  if (driver->proc_fd >= 0) {
-    return lseek(driver->proc_fd, 0, SEEK_SET) == 0 ? 0 : -errno;
+  if (driver->proc != NULL) {
+    rewinddir(driver->proc);
+    return 0;
   }
   char path[4096];
   (void)snprintf(path, sizeof(path), "%s/proc", driver->root);
-  driver->proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (driver->proc_fd >= 0) {
+  driver->proc = opendir(path);
+  if (driver->proc != NULL) {
     return 0;
   }
   int code = -errno;
@@ -107,52 +95,39 @@ static void read_process_stat(int proc_fd, const char *pid,
   }
 }
 
-static void count_directory_entry(const struct source_driver *driver,
-                                  const struct directory_entry *entry,
-                                  bool with_states,
-                                  struct stats_processes *stats) {
-  if (entry->name[0] < '1' || entry->name[0] > '9') {
-    return; /* all other names there begin with a letter or a dot */
-  }
-  stats->count++;
-  if (with_states) {
-    read_process_stat(driver->proc_fd, entry->name, stats);
-  }
-}
-
 /* After a failure the next read opens /proc again: something may have been
  * mounted there. Returns CODE. */
 static int close_proc_directory(struct source_driver *driver, int code,
                                 const char *why, struct error *error) {
-  (void)close(driver->proc_fd);
-  driver->proc_fd = -1;
+  (void)closedir(driver->proc);
+  driver->proc = NULL;
   return error_set(error, code, "%s/proc: %s", driver->root, why);
 }
 
-int linux_read_processes(struct source_driver *driver, bool with_states,
-                         struct stats_processes *stats, struct error *error) {
+int linux_read_processes(struct source_driver *driver, struct stats *all,
+                         struct error *error) {
+  struct stats_processes *stats = &all->processes;
+  bool with_states = !all->skip_process_states;
+  STATS_CLEAR(stats);
+  stats->count = stats->hidden = 0;
   if (with_states) {
     *stats = (struct stats_processes){0};
-  } else {
-    STATS_CLEAR(stats);
-    stats->count = 0;
-    stats->hidden = 0;
   }
   int code = open_proc_directory(driver, error);
   if (code != 0) {
     return code;
   }
-  _Alignas(struct directory_entry) char entries[ENTRIES_BYTES];
-  long got;
-  while ((got = syscall(SYS_getdents64, driver->proc_fd, entries,
-                        sizeof(entries))) > 0) {
-    for (long at = 0; at < got;) {
-      const struct directory_entry *entry = (const void *)(entries + at);
-      count_directory_entry(driver, entry, with_states, stats);
-      at += entry->bytes;
+  const struct dirent *entry;
+  while (errno = 0, (entry = readdir(driver->proc)) != NULL) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
+      continue; /* all other names there begin with a letter or a dot */
+    }
+    stats->count++;
+    if (with_states) {
+      read_process_stat(dirfd(driver->proc), entry->d_name, stats);
     }
   }
-  if (got < 0) {
+  if (errno != 0) {
     return close_proc_directory(driver, -errno, strerror(errno), error);
   }
   return stats->count > 0 /* at least this one */

@@ -80,8 +80,9 @@ static const char *find_missing_line(const struct stats_cpu *stats) {
                                                       : NULL;
 }
 
-int linux_read_cpu(struct source_driver *driver, struct stats_cpu *stats,
+int linux_read_cpu(struct source_driver *driver, struct stats *all,
                    struct error *error) {
+  struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
   int code = linux_read_lines(driver, LINUX_STAT, read_stat_line, stats, error);
   stats->online = stats->each_len > 0 ? stats->each_len : STATS_UNKNOWN;
@@ -133,11 +134,11 @@ static int read_disk_line(struct scan *line, void *context) {
   return 0;
 }
 
-int linux_read_disks(struct source_driver *driver,
-                     struct stats_disk_table *table, struct error *error) {
-  table->len = 0;
-  int code =
-      linux_read_lines(driver, LINUX_DISKSTATS, read_disk_line, table, error);
+int linux_read_disks(struct source_driver *driver, struct stats *all,
+                     struct error *error) {
+  all->disks.len = 0;
+  int code = linux_read_lines(driver, LINUX_DISKSTATS, read_disk_line,
+                              &all->disks, error);
   return code == -ENODATA ? 0 : code; /* a machine without disks */
 }
 
@@ -190,10 +191,9 @@ static int read_interface_line(struct scan *line, void *context) {
   return 0;
 }
 
-int linux_read_interfaces(struct source_driver *driver,
-                          struct stats_interface_table *table,
+int linux_read_interfaces(struct source_driver *driver, struct stats *all,
                           struct error *error) {
-  table->len = 0;
-  return linux_read_lines(driver, LINUX_NET_DEV, read_interface_line, table,
-                          error);
+  all->interfaces.len = 0;
+  return linux_read_lines(driver, LINUX_NET_DEV, read_interface_line,
+                          &all->interfaces, error);
 }

@@ -15,13 +15,15 @@ static inline struct emitter recording_emitter(const char *group,
                                                bool is_native) {
   samples_len = 0;
   struct emitter emitter = {
-      .own = {.sink = recorder_sink(&own_names), .prefix = group},
-      .common = {.sink = recorder_sink(&own_names), .prefix = group},
+      .own = {.sink = recorder_sink(&own_names), .prefix = group, .item = ""},
+      .common = {.sink = recorder_sink(&own_names),
+                 .prefix = group,
+                 .item = ""},
       .is_native = is_native,
   };
   if (is_native) {
-    emitter.common = (struct emitter_sink){.sink = recorder_sink(&native_names),
-                                           .prefix = ""};
+    emitter.common = (struct emitter_sink){
+        .sink = recorder_sink(&native_names), .prefix = "", .item = ""};
   }
   return emitter;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* names: any bytes become a name that collectd and others can take. */
+/* emitter: any bytes become a name that collectd and others can take. */
 #include "statgrab/emitter.h"
 
 #include <string.h>

@@ -10,11 +10,13 @@
 #include "statgrab/stats.h"
 
 static struct source_driver *driver;
+static struct stats all;
 static struct error error;
 
 static int set_up(void **state) {
   (void)state;
   fake_root_make();
+  stats_init(&all);
   error.text[0] = '\0';
   return source_driver_new(fake_root, &driver, &error);
 }
@@ -22,27 +24,27 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   (void)state;
   source_driver_free(driver);
+  stats_fini(&all);
   fake_root_remove();
   return 0;
 }
 
 static void reads_memory(void **state) {
   (void)state;
-  struct stats_memory stats;
   fake_file("/proc/meminfo", "MemTotal:  100 kB\nMemFree: 40 kB\n"
                              "MemAvailable: 60 kB\nBuffers: 2 kB\n"
                              "Cached: 7 kB\nSwapCached: 1 kB\n"
                              "SwapTotal: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
-  assert_int_equal(stats.total, 102400);
-  assert_int_equal(stats.available, 61440);
-  assert_int_equal(stats.cached, 7168);
-  assert_int_equal(stats.swap_cached, 1024);
-  assert_int_equal(stats.swap_free, STATS_UNKNOWN);
+  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
+  assert_int_equal(all.memory.total, 102400);
+  assert_int_equal(all.memory.available, 61440);
+  assert_int_equal(all.memory.cached, 7168);
+  assert_int_equal(all.memory.swap_cached, 1024);
+  assert_int_equal(all.memory.swap_free, STATS_UNKNOWN);
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 2 kB\nCached: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
-  assert_int_equal(stats.available, 49 * 1024);
+  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
+  assert_int_equal(all.memory.available, 49 * 1024);
 }
 
 /* Each is refused with the file's name, and read again once it is mended. */
@@ -61,15 +63,14 @@ static void refuses_broken_files(void **state) {
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: x kB\nCached: 1 kB\n",
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\nSlab",
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1"};
-  struct stats_memory stats;
   for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
     fake_file("/proc/meminfo", broken[i]);
-    assert_true(linux_read_memory(driver, &stats, &error) < 0);
+    assert_true(linux_read_memory(driver, &all, &error) < 0);
     assert_non_null(strstr(error.text, "/proc/meminfo: "));
   }
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 1 kB\nCached: 1 kB\n");
-  assert_int_equal(linux_read_memory(driver, &stats, &error), 0);
+  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
 }
 
 static void expect_error(int code, const char *text) {
@@ -80,60 +81,50 @@ static void expect_error(int code, const char *text) {
 /* What is garbage is named, and costs nothing but itself. */
 static void reads_the_good_lines_of_a_bad_file(void **state) {
   (void)state;
-  struct stats_cpu cpu = {0};
-  struct stats_paging paging;
-  struct stats_disk_table disks = {0};
   fake_file("/proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 \xff\n"
                           "intr x\nctxt 77\nprocesses 5\n");
-  expect_error(linux_read_cpu(driver, &cpu, &error),
+  expect_error(linux_read_cpu(driver, &all, &error),
                "/proc/stat: line 3 is malformed");
-  assert_int_equal(cpu.online, 1);
-  assert_int_equal(cpu.interrupts, STATS_UNKNOWN);
-  assert_int_equal(cpu.context_switches, 77);
+  assert_int_equal(all.cpu.online, 1);
+  assert_int_equal(all.cpu.interrupts, STATS_UNKNOWN);
+  assert_int_equal(all.cpu.context_switches, 77);
   fake_file("/proc/stat", "cpu  1 2 3 4\nctxt 77\nprocesses 5\n");
-  expect_error(linux_read_cpu(driver, &cpu, &error), "has no intr");
+  expect_error(linux_read_cpu(driver, &all, &error), "has no intr");
   fake_file("/proc/vmstat", "pgpgin 1\npgfault 2\npgmajfault 3\n");
-  expect_error(linux_read_paging(driver, &paging, &error), "has no pgpgout");
-  assert_int_equal(paging.faults, 2);
+  expect_error(linux_read_paging(driver, &all, &error), "has no pgpgout");
+  assert_int_equal(all.paging.faults, 2);
   fake_file("/proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
                                "8 1 sdb 1 2 3 4 5 6 7 8 9 10 1");
-  expect_error(linux_read_disks(driver, &disks, &error), "line 2");
-  assert_int_equal(disks.len, 1);
-  stats_cpu_fini(&cpu);
-  stats_disk_table_fini(&disks);
+  expect_error(linux_read_disks(driver, &all, &error), "line 2");
+  assert_int_equal(all.disks.len, 1);
 }
 
 static void names_the_missing_file(void **state) {
   (void)state;
-  struct stats_cpu stats = {0};
-  assert_int_equal(linux_read_cpu(driver, &stats, &error), -ENOENT);
+  assert_int_equal(linux_read_cpu(driver, &all, &error), -ENOENT);
   assert_non_null(strstr(error.text, "/proc/stat: No such file"));
-  stats_cpu_fini(&stats);
 }
 
 static void reads_the_whole_cpu_line(void **state) {
   (void)state;
-  struct stats_cpu stats = {0};
   fake_file("/proc/stat", "cpu  1 2 3 4 5 6 7 8 9 10\n"
                           "cpu0 1 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 4\n"
                           "intr 1571233 0 0 1\nctxt 77\nprocesses 5\n");
-  assert_int_equal(linux_read_cpu(driver, &stats, &error), 0);
-  assert_int_equal(stats.online, 2);
-  assert_int_equal(stats.all.states[CPU_STEAL], 8);
-  assert_int_equal(stats.all.states[CPU_GUEST_NICE], 10);
-  assert_int_equal(stats.each[1].number, 3);
-  assert_int_equal(stats.each[1].ticks.states[CPU_IDLE], 4);
-  assert_int_equal(stats.each[1].ticks.states[CPU_WAIT], STATS_UNKNOWN);
-  assert_int_equal(stats.interrupts, 1571233);
-  assert_int_equal(stats.context_switches, 77);
-  assert_int_equal(stats.forks, 5);
-  stats_cpu_fini(&stats);
+  assert_int_equal(linux_read_cpu(driver, &all, &error), 0);
+  assert_int_equal(all.cpu.online, 2);
+  assert_int_equal(all.cpu.all.states[CPU_STEAL], 8);
+  assert_int_equal(all.cpu.all.states[CPU_GUEST_NICE], 10);
+  assert_int_equal(all.cpu.each[1].number, 3);
+  assert_int_equal(all.cpu.each[1].ticks.states[CPU_IDLE], 4);
+  assert_int_equal(all.cpu.each[1].ticks.states[CPU_WAIT], STATS_UNKNOWN);
+  assert_int_equal(all.cpu.interrupts, 1571233);
+  assert_int_equal(all.cpu.context_switches, 77);
+  assert_int_equal(all.cpu.forks, 5);
 }
 
 /* 4096 processors make a file that is larger than any first buffer. */
 static void reads_a_very_large_file(void **state) {
   (void)state;
-  struct stats_cpu stats = {0};
   char *text = NULL;
   size_t bytes = 0;
   FILE *file = open_memstream(&text, &bytes);
@@ -146,43 +137,38 @@ static void reads_a_very_large_file(void **state) {
   assert_int_equal(fclose(file), 0);
   fake_bytes("/proc/stat", text, bytes);
   free(text);
-  assert_int_equal(linux_read_cpu(driver, &stats, &error), 0);
-  assert_int_equal(stats.online, 4096);
-  stats_cpu_fini(&stats);
+  assert_int_equal(linux_read_cpu(driver, &all, &error), 0);
+  assert_int_equal(all.cpu.online, 4096);
 }
 
 static void reads_disks(void **state) {
   (void)state;
-  struct stats_disk_table table = {0};
   fake_file("/proc/diskstats",
             "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0 0 0 0 0\n"
             " 259       0 nvme0n1 1 2\n" /* half a line */
             " 104       0 cciss!c0d0 1 2 3 4 5 6 7 8 9 10 11\n");
-  expect_error(linux_read_disks(driver, &table, &error), "line 2");
-  assert_int_equal(table.len, 2);
-  assert_string_equal(table.rows[1].name, "cciss!c0d0");
-  assert_int_equal(table.rows[0].read_bytes, 3 * 512);
-  assert_int_equal(table.rows[0].write_ops, 5);
-  assert_int_equal(table.rows[0].weighted_ms, 11);
-  stats_disk_table_fini(&table);
+  expect_error(linux_read_disks(driver, &all, &error), "line 2");
+  assert_int_equal(all.disks.len, 2);
+  assert_string_equal(all.disks.rows[1].name, "cciss!c0d0");
+  assert_int_equal(all.disks.rows[0].read_bytes, 3 * 512);
+  assert_int_equal(all.disks.rows[0].write_ops, 5);
+  assert_int_equal(all.disks.rows[0].weighted_ms, 11);
 }
 
 static void reads_interfaces(void **state) {
   (void)state;
-  struct stats_interface_table table = {0};
   fake_file("/proc/1/net/dev",
             "Inter-|   Receive\n face |bytes\n"
             "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
             "\xff\"x'y:100 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
             " :1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  short: 1 2 3\n");
-  expect_error(linux_read_interfaces(driver, &table, &error), "line 5");
-  assert_int_equal(table.len, 2);
-  assert_string_equal(table.rows[0].name, "eth0");
-  assert_int_equal(table.rows[0].tx_dropped, 12);
-  assert_int_equal(table.rows[0].collisions, 14);
-  assert_string_equal(table.rows[1].name, "\xff\"x'y");
-  assert_int_equal(table.rows[1].rx_bytes, 100);
-  stats_interface_table_fini(&table);
+  expect_error(linux_read_interfaces(driver, &all, &error), "line 5");
+  assert_int_equal(all.interfaces.len, 2);
+  assert_string_equal(all.interfaces.rows[0].name, "eth0");
+  assert_int_equal(all.interfaces.rows[0].tx_dropped, 12);
+  assert_int_equal(all.interfaces.rows[0].collisions, 14);
+  assert_string_equal(all.interfaces.rows[1].name, "\xff\"x'y");
+  assert_int_equal(all.interfaces.rows[1].rx_bytes, 100);
 }
 
 static void reads_mounts(void **state) {
@@ -221,86 +207,81 @@ static void reads_mounts(void **state) {
 
 static void reads_processes(void **state) {
   (void)state;
-  struct stats_processes stats;
   fake_file("/proc/self/stat", "");
-  assert_int_equal(linux_read_processes(driver, true, &stats, &error), -ENODEV);
+  assert_int_equal(linux_read_processes(driver, &all, &error), -ENODEV);
   assert_non_null(strstr(error.text, "/proc: has no processes"));
   fake_file("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 1 0");
   fake_file("/proc/22/stat", /* a name that looks like the rest of the line */
             "22 (a) R 1 (b\n) D 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 64 0");
   fake_file("/proc/333/stat", "333 (gone");
   fake_file("/proc/444/nothing", "");
-  assert_int_equal(linux_read_processes(driver, true, &stats, &error), 0);
-  assert_int_equal(stats.count, 4);
-  assert_int_equal(stats.states[PROCESS_SLEEPING], 1);
-  assert_int_equal(stats.states[PROCESS_BLOCKED], 1);
-  assert_int_equal(stats.states[PROCESS_RUNNING], 0);
-  assert_int_equal(stats.threads, 65);
-  assert_int_equal(linux_read_processes(driver, false, &stats, &error), 0);
-  assert_int_equal(stats.count, 4);
-  assert_int_equal(stats.threads, STATS_UNKNOWN);
+  assert_int_equal(linux_read_processes(driver, &all, &error), 0);
+  assert_int_equal(all.processes.count, 4);
+  assert_int_equal(all.processes.states[PROCESS_SLEEPING], 1);
+  assert_int_equal(all.processes.states[PROCESS_BLOCKED], 1);
+  assert_int_equal(all.processes.states[PROCESS_RUNNING], 0);
+  assert_int_equal(all.processes.threads, 65);
+  all.skip_process_states = true;
+  assert_int_equal(linux_read_processes(driver, &all, &error), 0);
+  assert_int_equal(all.processes.count, 4);
+  assert_int_equal(all.processes.threads, STATS_UNKNOWN);
 }
 
 static void reads_small_files(void **state) {
   (void)state;
-  struct stats_load load;
-  struct stats_handles handles;
-  double uptime_s;
   fake_file("/proc/loadavg", "0.25 12.50 100.05 1/83 4711\n");
-  assert_int_equal(linux_read_load(driver, &load, &error), 0);
-  assert_true(fabs(load.minutes_15 - 100.05) < 1e-9);
+  assert_int_equal(linux_read_load(driver, &all, &error), 0);
+  assert_true(fabs(all.load.minutes_15 - 100.05) < 1e-9);
   fake_file("/proc/loadavg", "0.25 12.50 100.0"); /* cut */
-  assert_int_equal(linux_read_load(driver, &load, &error), -EBADMSG);
+  assert_int_equal(linux_read_load(driver, &all, &error), -EBADMSG);
   fake_file("/proc/uptime", "3465.12 6000.00\n");
-  assert_int_equal(linux_read_uptime(driver, &uptime_s, &error), 0);
-  assert_true(fabs(uptime_s - 3465.12) < 1e-9);
+  assert_int_equal(linux_read_uptime(driver, &all, &error), 0);
+  assert_true(fabs(all.uptime_s - 3465.12) < 1e-9);
   fake_file("/proc/sys/fs/file-nr", "726\t0\t2466177\n");
-  assert_int_equal(linux_read_handles(driver, &handles, &error), 0);
-  assert_int_equal(handles.max, 2466177);
+  assert_int_equal(linux_read_handles(driver, &all, &error), 0);
+  assert_int_equal(all.handles.max, 2466177);
 }
 
 static void counts_users(void **state) {
   (void)state;
-  uint64_t users = 7;
-  assert_int_equal(linux_read_users(driver, &users, &error), 0);
-  assert_int_equal(users, 0); /* no utmp: nobody */
+  all.users = 7;
+  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(all.users, 0); /* no utmp: nobody */
   struct utmp entries[4] = {{.ut_type = BOOT_TIME},
                             {.ut_type = USER_PROCESS, .ut_user = "a"},
                             {.ut_type = DEAD_PROCESS, .ut_user = "b"},
                             {.ut_type = USER_PROCESS, .ut_user = "c"}};
   fake_bytes("/run/utmp", entries, sizeof(entries) - 1);
-  assert_int_equal(linux_read_users(driver, &users, &error), 0);
-  assert_int_equal(users, 1); /* the last one is cut */
+  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(all.users, 1); /* the last one is cut */
   fake_bytes("/run/utmp", entries, sizeof(entries));
-  assert_int_equal(linux_read_users(driver, &users, &error), 0);
-  assert_int_equal(users, 2);
+  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(all.users, 2);
 }
 
 static void reads_pressure(void **state) {
   (void)state;
-  struct stats_pressure stats;
-  assert_int_equal(linux_read_pressure(driver, &stats, &error), -ENOENT);
+  assert_int_equal(linux_read_pressure(driver, &all, &error), -ENOENT);
   fake_file("/proc/pressure/cpu",
             "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241\n");
   fake_file("/proc/pressure/memory",
             "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
             "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n");
   fake_file("/proc/pressure/io", "some avg10=");
-  expect_error(linux_read_pressure(driver, &stats, &error), "pressure/io");
-  assert_int_equal(stats.some[PRESSURE_IO].total_us, STATS_UNKNOWN);
-  assert_int_equal(stats.full[PRESSURE_MEMORY].total_us, 8);
+  expect_error(linux_read_pressure(driver, &all, &error), "pressure/io");
+  assert_int_equal(all.pressure.some[PRESSURE_IO].total_us, STATS_UNKNOWN);
+  assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
   fake_file("/proc/pressure/io",
             "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
-  assert_int_equal(linux_read_pressure(driver, &stats, &error), 0);
-  assert_true(fabs(stats.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
-  assert_int_equal(stats.some[PRESSURE_CPU].total_us, 208369241);
-  assert_int_equal(stats.full[PRESSURE_CPU].total_us, STATS_UNKNOWN);
-  assert_int_equal(stats.full[PRESSURE_MEMORY].total_us, 8);
+  assert_int_equal(linux_read_pressure(driver, &all, &error), 0);
+  assert_true(fabs(all.pressure.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
+  assert_int_equal(all.pressure.some[PRESSURE_CPU].total_us, 208369241);
+  assert_int_equal(all.pressure.full[PRESSURE_CPU].total_us, STATS_UNKNOWN);
+  assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
 }
 
 static void finds_the_limits(void **state) {
   (void)state;
-  struct stats_cgroup stats;
   fake_file("/proc/self/cgroup", "0::/a.slice/b.service\n");
   fake_file("/sys/fs/cgroup/a.slice/memory.max", "1000000\n");
   fake_file("/sys/fs/cgroup/a.slice/memory.current", "600000\n");
@@ -311,32 +292,31 @@ static void finds_the_limits(void **state) {
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.max", "150000 100000\n");
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.stat",
             "usage_usec 9\nnr_throttled 3\nthrottled_usec 4500\n");
-  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
-  assert_int_equal(stats.memory_limit, 1000000);
-  assert_int_equal(stats.memory_used, 500000);
-  assert_true(fabs(stats.cpu_quota - 1.5) < 1e-9);
-  assert_int_equal(stats.throttled, 3);
-  assert_int_equal(stats.throttled_us, 4500);
+  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(all.cgroup.memory_limit, 1000000);
+  assert_int_equal(all.cgroup.memory_used, 500000);
+  assert_true(fabs(all.cgroup.cpu_quota - 1.5) < 1e-9);
+  assert_int_equal(all.cgroup.throttled, 3);
+  assert_int_equal(all.cgroup.throttled_us, 4500);
 }
 
 /* Without a cgroup namespace the path is the machine's; the mount is ours.
  * Lines of version 1 are ignored. */
 static void finds_the_limits_of_a_container_without_a_namespace(void **state) {
   (void)state;
-  struct stats_cgroup stats;
   fake_file("/proc/self/cgroup", "4:memory:/docker/123\n"
                                  "2:cpuacct,cpu:/docker/123\n");
   fake_file("/sys/fs/cgroup/memory.max", "5000\n");
   fake_file("/sys/fs/cgroup/memory.current", "3000\n");
   fake_file("/sys/fs/cgroup/cpu.max", "50000 100000\n");
-  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
-  assert_int_equal(stats.memory_limit, STATS_UNKNOWN);
-  assert_true(isnan(stats.cpu_quota));
+  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(all.cgroup.memory_limit, STATS_UNKNOWN);
+  assert_true(isnan(all.cgroup.cpu_quota));
   fake_file("/proc/self/cgroup", "4:memory:/docker/123\n0::/docker/123\n");
-  assert_int_equal(linux_read_cgroup(driver, &stats, &error), 0);
-  assert_int_equal(stats.memory_limit, 5000);
-  assert_int_equal(stats.memory_used, 3000);
-  assert_true(fabs(stats.cpu_quota - 0.5) < 1e-9);
+  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(all.cgroup.memory_limit, 5000);
+  assert_int_equal(all.cgroup.memory_used, 3000);
+  assert_true(fabs(all.cgroup.cpu_quota - 0.5) < 1e-9);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)

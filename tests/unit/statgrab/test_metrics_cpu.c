@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu_values: shares of the time between two readings. */
+/* metrics_cpu: shares of the time between two reads. */
 #include "statgrab/metrics.h"
 
 #include "statgrab/emitter_recorder.h"
@@ -59,35 +59,45 @@ static void a_counter_may_go_backwards(void **state) {
   assert_near(percents.states[CPU_WAIT], 0);
 }
 
+static struct stats all;
+
+/* As a collector does: what was read becomes the last read. */
+static void send_cpu(const struct cpu_options *options,
+                     const struct emitter *emitter) {
+  metrics_send_cpu(&all.cpu_before, &all.cpu, options, emitter);
+  stats_swap_cpu(&all);
+  stats_cpu_clear(&all.cpu);
+}
+
 static void guests_are_not_counted_twice(void **state) {
   (void)state;
   struct emitter emitter = recording_emitter("cpu", false);
   struct cpu_options options = defaults;
   options.report_guest_state = true;
-  struct metrics_cpu_history history = {0};
-  struct stats_cpu stats = {.online = 1};
-  stats.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  metrics_send_cpu(&stats, &options, &emitter, &history);
-  stats.all = ticks(60, 20, 0, 20, 0, 0, 0, 0, 40, 10);
-  metrics_send_cpu(&stats, &options, &emitter, &history);
+  stats_init(&all);
+  all.cpu.online = 1;
+  all.cpu.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  send_cpu(&options, &emitter);
+  all.cpu.all = ticks(60, 20, 0, 20, 0, 0, 0, 0, 40, 10);
+  send_cpu(&options, &emitter);
   assert_near(value("statgrab-cpu/percent-active"), 80);
   assert_near(value("statgrab-cpu/percent-user"), 20);
   assert_near(value("statgrab-cpu/percent-guest"), 40);
   assert_near(value("statgrab-cpu/percent-nice"), 10);
   assert_near(value("statgrab-cpu/percent-guest_nice"), 10);
-  metrics_cpu_history_fini(&history);
+  stats_fini(&all);
 }
 
 static void percentages_begin_with_the_second_reading(void **state) {
   (void)state;
   struct emitter emitter = recording_emitter("cpu", false);
-  struct metrics_cpu_history history = {0};
-  struct stats_cpu stats = {.online = 4};
-  stats.all = ticks(1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
-  metrics_send_cpu(&stats, &defaults, &emitter, &history);
+  stats_init(&all);
+  all.cpu.online = 4;
+  all.cpu.all = ticks(1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+  send_cpu(&defaults, &emitter);
   assert_true(isnan(value("statgrab-cpu/percent-active")));
   assert_near(value("statgrab-cpu/count"), 4);
-  metrics_cpu_history_fini(&history);
+  stats_fini(&all);
 }
 
 /* Processors come and go: each is compared with itself. */
@@ -96,41 +106,37 @@ static void processors_are_reported_separately(void **state) {
   struct emitter emitter = recording_emitter("cpu", false);
   struct cpu_options options = defaults;
   options.report_by_cpu = true;
-  struct metrics_cpu_history history = {0};
-  struct stats_cpu stats = {0};
+  stats_init(&all);
   struct stats_cpu_ticks zero = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  stats_cpu_clear(&stats);
-  stats.all = zero;
+  all.cpu.all = zero;
   for (unsigned i = 0; i < 3; i++) {
-    assert_int_equal(stats_cpu_add(&stats, i, &zero), 0);
+    assert_int_equal(stats_cpu_add(&all.cpu, i, &zero), 0);
   }
-  metrics_send_cpu(&stats, &options, &emitter, &history);
-  stats_cpu_clear(&stats);
-  stats.all = zero;
+  send_cpu(&options, &emitter);
+  all.cpu.all = zero;
   struct stats_cpu_ticks busy = ticks(30, 0, 0, 10, 0, 0, 0, 0, 0, 0);
-  assert_int_equal(stats_cpu_add(&stats, 2, &busy), 0);
-  assert_int_equal(stats_cpu_add(&stats, 7, &busy), 0);
-  metrics_send_cpu(&stats, &options, &emitter, &history);
+  assert_int_equal(stats_cpu_add(&all.cpu, 2, &busy), 0);
+  assert_int_equal(stats_cpu_add(&all.cpu, 7, &busy), 0);
+  send_cpu(&options, &emitter);
   assert_near(value("statgrab-cpu-2/percent-user"), 75);
   assert_true(isnan(value("statgrab-cpu-7/percent-user")));
   assert_true(isnan(value("statgrab-cpu-0/percent-user")));
-  stats_cpu_fini(&stats);
-  metrics_cpu_history_fini(&history);
+  stats_fini(&all);
 }
 
 static void native_names_keep_native_meaning(void **state) {
   (void)state;
   struct emitter emitter = recording_emitter("cpu", true);
   struct cpu_options options = {0};
-  struct metrics_cpu_history history = {0};
-  struct stats_cpu stats = {.online = 1};
-  stats.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  metrics_send_cpu(&stats, &options, &emitter, &history);
-  stats.all = ticks(20, 0, 0, 50, 30, 0, 0, 0, 0, 0);
-  metrics_send_cpu(&stats, &options, &emitter, &history);
+  stats_init(&all);
+  all.cpu.online = 1;
+  all.cpu.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  send_cpu(&options, &emitter);
+  all.cpu.all = ticks(20, 0, 0, 50, 30, 0, 0, 0, 0, 0);
+  send_cpu(&options, &emitter);
   assert_near(value("native/percent-active"), 50); /* waiting is activity */
   assert_near(value("statgrab-cpu/percent-active"), 20);
-  metrics_cpu_history_fini(&history);
+  stats_fini(&all);
 }
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_values: psutil's percentage, and parts that add up to the total. */
+/* metrics_memory: psutil's percentage, and parts that add up to the total. */
 #include "statgrab/metrics.h"
 
 #include "statgrab/emitter_recorder.h"

@@ -66,12 +66,13 @@ static unsigned freed_now(void) {
   return freed;
 }
 
-static struct probe_pool_probe *make(bool is_gated, int answer) {
+static struct probe_pool_probe *make(struct probe_pool *pool, bool is_gated,
+                                     int answer) {
   struct subject *subject = malloc(sizeof(*subject));
   assert_non_null(subject);
   *subject = (struct subject){is_gated, answer};
   struct probe_pool_probe *probe = probe_pool_add(
-      (struct probe_pool_subject){ask, free_subject, is_gated, subject});
+      pool, (struct probe_pool_subject){ask, free_subject, is_gated, subject});
   assert_non_null(probe);
   return probe;
 }
@@ -91,8 +92,7 @@ static int await(struct probe_pool *pool, struct probe_pool_probe *probe) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
   int code = -EINPROGRESS;
   while (code == -EINPROGRESS && clock_monotonic_ms() < deadline_ms) {
-    assert_int_equal(probe_pool_run(pool, &probe, 1, clock_monotonic_ms() + 20),
-                     0);
+    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 20), 0);
     code = probe_pool_take(pool, probe, NULL);
   }
   return code;
@@ -104,11 +104,10 @@ static void returns_results(void **state) {
   struct probe_pool *pool = open_pool();
   struct probe_pool_probe *probes[MANY];
   for (int i = 0; i < MANY; i++) {
-    probes[i] = make(false, -i);
+    probes[i] = make(pool, false, -i);
   }
   for (int round = 0; round < 3; round++) {
-    assert_int_equal(
-        probe_pool_run(pool, probes, MANY, clock_monotonic_ms() + 10000), 0);
+    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 10000), 0);
     for (int i = 0; i < MANY; i++) {
       assert_int_equal(probe_pool_take(pool, probes[i], NULL), -i);
     }
@@ -123,11 +122,11 @@ static void returns_results(void **state) {
 static void works_around_what_hangs(void **state) {
   (void)state;
   struct probe_pool *pool = open_pool();
-  struct probe_pool_probe *probes[] = {make(true, 5), make(false, 6),
-                                       make(true, 7), make(false, 8)};
+  struct probe_pool_probe *probes[] = {
+      make(pool, true, 5), make(pool, false, 6), make(pool, true, 7),
+      make(pool, false, 8)};
   int64_t since_ms = 0;
-  assert_int_equal(probe_pool_run(pool, probes, 4, clock_monotonic_ms() + 1000),
-                   0);
+  assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 1000), 0);
   assert_int_equal(probe_pool_take(pool, probes[0], &since_ms), -EINPROGRESS);
   assert_true(since_ms > 0 && since_ms <= clock_monotonic_ms());
   assert_int_equal(probe_pool_take(pool, probes[1], NULL), 6);
@@ -135,7 +134,7 @@ static void works_around_what_hangs(void **state) {
   assert_int_equal(probe_pool_take(pool, probes[3], NULL), 8);
   /* the next round does not wait for them again */
   int64_t before_ms = clock_monotonic_ms();
-  assert_int_equal(probe_pool_run(pool, probes, 4, before_ms + 60000), 0);
+  assert_int_equal(probe_pool_run(pool, before_ms + 60000), 0);
   assert_true(clock_monotonic_ms() - before_ms < 30000);
   assert_int_equal(probe_pool_take(pool, probes[1], NULL), 6);
   set_gate(true);
@@ -156,11 +155,10 @@ static void bounds_its_threads(void **state) {
   struct probe_pool *pool = open_pool();
   struct probe_pool_probe *probes[MANY];
   for (int i = 0; i < MANY; i++) {
-    probes[i] = make(i > 0, 1);
+    probes[i] = make(pool, i > 0, 1);
   }
   for (int round = 0; round < MANY; round++) {
-    assert_int_equal(
-        probe_pool_run(pool, probes, MANY, clock_monotonic_ms() + 300), 0);
+    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 300), 0);
     assert_int_equal(await(pool, probes[0]), 1);
   }
   assert_int_equal(waiting_now(), PROBE_POOL_WORKERS_MAX - 1);
@@ -180,9 +178,9 @@ static void bounds_its_threads(void **state) {
 static void abandons_what_hangs(void **state) {
   (void)state;
   struct probe_pool *pool = open_pool();
-  struct probe_pool_probe *probe = make(true, 0);
+  struct probe_pool_probe *probe = make(pool, true, 0);
   int64_t begun_ms = clock_monotonic_ms();
-  assert_int_equal(probe_pool_run(pool, &probe, 1, begun_ms + 10), 0);
+  assert_int_equal(probe_pool_run(pool, begun_ms + 10), 0);
   while (waiting_now() == 0 && clock_monotonic_ms() < begun_ms + 10000) {
   }
   probe_pool_drop(pool, probe);
@@ -198,7 +196,7 @@ static void abandons_what_hangs(void **state) {
 static void ends_without_a_run(void **state) {
   (void)state;
   struct probe_pool *pool = open_pool();
-  probe_pool_drop(pool, make(false, 0));
+  probe_pool_drop(pool, make(pool, false, 0));
   probe_pool_drop(pool, NULL);
   assert_int_equal(probe_pool_free(pool, 0), 0);
   assert_int_equal(probe_pool_free(NULL, 0), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* collect: libstatgrab as a source, on the machine that runs the test; what
- * other systems have to live on. */
+/* source_libstatgrab: libstatgrab as a source, on the machine that runs the
+ * test; the only source of other systems. */
 #include "statgrab/source.h"
 
 #include <errno.h>
@@ -16,9 +16,11 @@
 #include "statgrab/stats.h"
 
 static const struct source *const source = &source_libstatgrab;
+static struct stats all;
 
 static int set_up(void **state) {
   (void)state;
+  stats_init(&all);
   return source_libstatgrab_init(NULL) == 0 ||
                  source_libstatgrab_init(NULL) == -EIO
              ? 0
@@ -28,63 +30,54 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   (void)state;
   source_libstatgrab_fini();
+  stats_fini(&all);
   return 0;
 }
 
 static void knows_the_machine(void **state) {
   (void)state;
-  struct stats_memory memory;
-  struct stats_cpu cpu = {0};
-  struct stats_load load;
-  double uptime_s;
-  uint64_t users;
-  assert_int_equal(source->read_memory(NULL, &memory, NULL), 0);
-  assert_true(memory.total > 0 && memory.available <= memory.total);
-  assert_true(memory.swap_free <= memory.swap_total);
-  assert_int_equal(source->read_cpu(NULL, &cpu, NULL), 0);
-  assert_true(cpu.online >= 1 && cpu.online != STATS_UNKNOWN);
-  assert_true(cpu.all.states[CPU_IDLE] > 0);
-  assert_int_equal(source->read_load(NULL, &load, NULL), 0);
-  assert_true(load.minutes_1 >= 0);
-  assert_int_equal(source->read_uptime(NULL, &uptime_s, NULL), 0);
-  assert_true(uptime_s > 0);
-  assert_int_equal(source->read_users(NULL, &users, NULL), 0);
-  stats_cpu_fini(&cpu);
+  assert_int_equal(source->read[STATS_MEMORY](NULL, &all, NULL), 0);
+  assert_true(all.memory.total > 0 && all.memory.available <= all.memory.total);
+  assert_true(all.memory.swap_free <= all.memory.swap_total);
+  assert_int_equal(source->read[STATS_CPU](NULL, &all, NULL), 0);
+  assert_true(all.cpu.online >= 1 && all.cpu.online != STATS_UNKNOWN);
+  assert_true(all.cpu.all.states[CPU_IDLE] > 0);
+  assert_int_equal(source->read[STATS_LOAD](NULL, &all, NULL), 0);
+  assert_true(all.load.minutes_1 >= 0);
+  assert_int_equal(source->read[STATS_UPTIME](NULL, &all, NULL), 0);
+  assert_true(all.uptime_s > 0);
+  assert_int_equal(source->read[STATS_USERS](NULL, &all, NULL), 0);
 }
 
 /* sg_get_process_count_r() of 0.92 crashes; we count ourselves. */
 static void counts_processes(void **state) {
   (void)state;
-  struct stats_processes stats;
-  assert_int_equal(source->read_processes(NULL, true, &stats, NULL), 0);
+  assert_int_equal(source->read[STATS_PROCESSES](NULL, &all, NULL), 0);
   uint64_t sum = 0;
   for (size_t i = 0; i < PROCESS_STATES; i++) {
-    sum += stats.states[i] == STATS_UNKNOWN ? 0 : stats.states[i];
+    sum +=
+        all.processes.states[i] == STATS_UNKNOWN ? 0 : all.processes.states[i];
   }
-  assert_true(stats.count >= 2);
-  assert_int_equal(sum, stats.count);
+  assert_true(all.processes.count >= 2);
+  assert_int_equal(sum, all.processes.count);
 }
 
 static void knows_devices_and_links(void **state) {
   (void)state;
-  struct stats_interface_table interfaces = {0};
-  struct stats_disk_table disks = {0};
-  struct stats_paging paging;
-  assert_int_equal(source->read_interfaces(NULL, &interfaces, NULL), 0);
-  assert_non_null(stats_interface_add(&interfaces, "not there", 9));
-  assert_int_equal(source->read_links(NULL, &interfaces, NULL), 0);
+  assert_int_equal(source->read[STATS_INTERFACES](NULL, &all, NULL), 0);
+  assert_non_null(stats_interface_add(&all.interfaces, "not there", 9));
+  assert_int_equal(source->read[STATS_LINKS](NULL, &all, NULL), 0);
   bool has_loopback = false;
-  for (size_t i = 0; i < interfaces.len; i++) {
-    const struct stats_interface *row = &interfaces.rows[i];
+  for (size_t i = 0; i < all.interfaces.len; i++) {
+    const struct stats_interface *row = &all.interfaces.rows[i];
     has_loopback |= strcmp(row->name, "lo") == 0 && row->is_up <= 1;
     assert_int_not_equal(row->speed_bits_per_s, 0);
   }
   assert_true(has_loopback);
-  assert_int_equal(interfaces.rows[interfaces.len - 1].is_up, STATS_UNKNOWN);
-  assert_int_equal(source->read_disks(NULL, &disks, NULL), 0);
-  assert_int_equal(source->read_paging(NULL, &paging, NULL), 0);
-  stats_interface_table_fini(&interfaces);
-  stats_disk_table_fini(&disks);
+  assert_int_equal(all.interfaces.rows[all.interfaces.len - 1].is_up,
+                   STATS_UNKNOWN);
+  assert_int_equal(source->read[STATS_DISKS](NULL, &all, NULL), 0);
+  assert_int_equal(source->read[STATS_PAGING](NULL, &all, NULL), 0);
 }
 
 /* An empty list is NULL, and no error. */
@@ -146,17 +139,15 @@ static char failure;
 static void *hammer(void *context) {
   (void)context;
   for (int i = 0; i < 20; i++) {
-    struct stats_memory memory;
-    struct stats_cpu cpu = {0};
-    struct stats_interface_table interfaces = {0};
+    struct stats own;
+    stats_init(&own);
     struct stats_mount_table mounts = {0};
-    bool is_good = source->read_memory(NULL, &memory, NULL) == 0 &&
-                   source->read_cpu(NULL, &cpu, NULL) == 0 &&
-                   source->read_interfaces(NULL, &interfaces, NULL) == 0 &&
-                   source->read_links(NULL, &interfaces, NULL) == 0 &&
+    bool is_good = source->read[STATS_MEMORY](NULL, &own, NULL) == 0 &&
+                   source->read[STATS_CPU](NULL, &own, NULL) == 0 &&
+                   source->read[STATS_INTERFACES](NULL, &own, NULL) == 0 &&
+                   source->read[STATS_LINKS](NULL, &own, NULL) == 0 &&
                    source->read_mounts(NULL, &mounts, NULL) == 0;
-    stats_cpu_fini(&cpu);
-    stats_interface_table_fini(&interfaces);
+    stats_fini(&own);
     stats_mount_table_fini(&mounts);
     if (!is_good) {
       return &failure;
