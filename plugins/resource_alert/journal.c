@@ -24,33 +24,28 @@
 
 /* What waits for the disk. */
 struct journal_line {
-  char *text;      /* newline included */
   uint64_t number; /* of its alert event; 0: it is of none */
+  char text[];     /* newline included */
 };
 
 struct journal {
   char *path; /* NULL: none */
   struct log_sink log;
-  pthread_t thread;
-  bool is_started;
+  struct worker_thread *writer; /* NULL where path is */
 
   /* The writer's. */
   int fd; /* -1: none */
   struct complaint complaint;
   bool is_torn; /* the file ends within a line, which a kill left behind */
 
-  pthread_mutex_t lock;       /* guards all below; no I/O under it */
-  pthread_cond_t has_lines;   /* for the writer */
-  pthread_cond_t has_written; /* for those that wait for the writer */
-  struct journal_line waiting[JOURNAL_WAITING_MAX]; /* a ring */
-  size_t waiting_first, waiting_len;
+  pthread_mutex_t lock;             /* guards all below; no I/O under it */
   char *recent[JOURNAL_RECENT_MAX]; /* a ring of lines; NULL: not used yet */
   size_t recent_next;
-  uint64_t done_number; /* of the last alert event that waits no more */
+  uint64_t queued_number; /* of the last alert event in the writer's queue */
+  uint64_t done_number;   /* of the last alert event that waits no more */
   uint64_t sequence;
   uint64_t dropped; /* since the last "dropped" line */
   struct journal_counts counts;
-  bool is_stopping, is_done;
 };
 
 /* ---- the file ---- */
@@ -302,47 +297,35 @@ static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
   return text;
 }
 
+/* Hands a line to the writer. Returns false if its queue is full, or memory is
+ * short. */
+static bool queue_text(struct journal *journal, const char *text,
+                       uint64_t number) {
+  size_t bytes = strlen(text) + 1;
+  struct journal_line *line = malloc(sizeof(*line) + bytes);
+  if (line == NULL) {
+    return false;
+  }
+  line->number = number;
+  memcpy(line->text, text, bytes);
+  return worker_thread_put(journal->writer, line);
+}
+
 /* Under the lock. Without a file the line is only remembered. */
 static bool queue_line(struct journal *journal, const char *event,
                        json_t *fields, uint64_t number) {
-  if (journal->waiting_len == JOURNAL_WAITING_MAX) {
-    return false;
-  }
   char *text = format_line(journal->sequence + 1, event, fields);
-  if (text == NULL) {
-    return false;
+  bool is_queued = text != NULL && (journal->writer == NULL ||
+                                    queue_text(journal, text, number));
+  if (is_queued) {
+    journal->sequence++;
+    remember_line(journal, text, strlen(text) - 1);
   }
-  journal->sequence++;
-  remember_line(journal, text, strlen(text) - 1);
-  if (journal->path == NULL) {
-    free(text);
-    journal->done_number = number > 0 ? number : journal->done_number;
-    return true;
+  if (is_queued && number > 0 && journal->writer != NULL) {
+    journal->queued_number = number;
   }
-  size_t last = journal->waiting_first + journal->waiting_len++;
-  journal->waiting[last % JOURNAL_WAITING_MAX] =
-      (struct journal_line){.text = text, .number = number};
-  (void)pthread_cond_signal(&journal->has_lines);
-  return true;
-}
-
-static void set_done(struct journal *journal, uint64_t number) {
-  if (number > journal->done_number) {
-    journal->done_number = number;
-  }
-}
-
-/* Under the lock. An alert event without a line is done together with the line
- * before it. */
-static void count_lost(struct journal *journal, uint64_t number) {
-  size_t last = journal->waiting_first + journal->waiting_len - 1;
-  journal->dropped++;
-  journal->counts.lost++;
-  if (journal->waiting_len == 0) {
-    set_done(journal, number);
-  } else if (number > 0) {
-    journal->waiting[last % JOURNAL_WAITING_MAX].number = number;
-  }
+  free(text);
+  return is_queued;
 }
 
 static void queue_dropped(struct journal *journal) {
@@ -361,7 +344,8 @@ static void put_line(struct journal *journal, const char *event, json_t *fields,
   (void)pthread_mutex_lock(&journal->lock);
   queue_dropped(journal);
   if (!queue_line(journal, event, fields, number)) {
-    count_lost(journal, number);
+    journal->dropped++;
+    journal->counts.lost++;
   }
   (void)pthread_mutex_unlock(&journal->lock);
   json_decref(fields);
@@ -379,68 +363,56 @@ void journal_put_alert(struct journal *journal, json_t *fields,
 void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_lock(&journal->lock);
   *ret = journal->counts;
-  ret->waiting = journal->waiting_len;
+  ret->waiting =
+      journal->writer == NULL ? 0 : worker_thread_open_items(journal->writer);
   (void)pthread_mutex_unlock(&journal->lock);
 }
 
 uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
                                 int wait_ms) {
-  struct timespec until = clock_deadline_after_ms(wait_ms);
-  int code = wait_ms > 0 ? 0 : ETIMEDOUT;
-  (void)pthread_mutex_lock(&journal->lock);
-  while (journal->done_number < number && code == 0) {
-    code =
-        pthread_cond_timedwait(&journal->has_written, &journal->lock, &until);
+  if (wait_ms > 0 && journal->writer != NULL) {
+    (void)worker_thread_flush(journal->writer, wait_ms);
   }
-  uint64_t done = journal->done_number;
+  (void)pthread_mutex_lock(&journal->lock);
+  bool is_done = journal->done_number == journal->queued_number;
+  uint64_t done = is_done ? number : journal->done_number;
   (void)pthread_mutex_unlock(&journal->lock);
   return done;
 }
 
-/* ---- the writer ---- */
-
-static void *write_lines(void *argument) {
-  struct journal *journal = argument;
+/* On the writer's thread. */
+static void write_line(void *context, void *item) {
+  struct journal *journal = context;
+  const struct journal_line *line = item;
+  bool is_written = append_line(journal, line->text);
   (void)pthread_mutex_lock(&journal->lock);
-  for (;;) {
-    while (journal->waiting_len == 0 && !journal->is_stopping) {
-      (void)pthread_cond_wait(&journal->has_lines, &journal->lock);
-    }
-    if (journal->waiting_len == 0) {
-      break;
-    }
-    struct journal_line next = journal->waiting[journal->waiting_first];
-    journal->waiting_first = (journal->waiting_first + 1) % JOURNAL_WAITING_MAX;
-    journal->waiting_len--;
-    (void)pthread_mutex_unlock(&journal->lock);
-    bool is_written = append_line(journal, next.text);
-    free(next.text);
-    (void)pthread_mutex_lock(&journal->lock);
-    set_done(journal, next.number);
-    journal->counts.written += is_written ? 1 : 0;
-    journal->counts.lost += is_written ? 0 : 1;
-    (void)pthread_cond_broadcast(&journal->has_written);
+  if (line->number > 0) {
+    journal->done_number = line->number;
   }
-  journal->is_done = true;
-  (void)pthread_cond_broadcast(&journal->has_written);
+  journal->counts.written += is_written ? 1 : 0;
+  journal->counts.lost += is_written ? 0 : 1;
   (void)pthread_mutex_unlock(&journal->lock);
-  return NULL;
 }
 
 /* ---- life ---- */
 
 static int start_writer(struct journal *journal, struct error *error) {
+  const struct worker_thread_options options = {
+      .work = write_line,
+      .free_item = free,
+      .context = journal,
+      .items_max = JOURNAL_WAITING_MAX,
+  };
   if (journal->path == NULL) {
     return 0;
   }
   int code = resume_file(journal);
-  if (code == 0) {
-    code = worker_thread_create(&journal->thread, NULL, write_lines, journal);
+  code = code != 0 ? error_set(error, code, "out of memory")
+                   : worker_thread_new(&options, &journal->writer, error);
+  if (code != 0) {
+    error_prefix(error, "journal %s", journal->path);
   }
-  journal->is_started = code == 0;
-  return code == 0 ? 0
-                   : error_set(error, code, "journal %s: no thread: %s",
-                               journal->path, strerror(-code));
+  return code;
 }
 
 int journal_new(const char *path, const struct log_sink *log,
@@ -456,13 +428,7 @@ int journal_new(const char *path, const struct log_sink *log,
   journal->path = copy;
   journal->log = *log;
   journal->fd = -1;
-  pthread_condattr_t monotonic;
-  (void)pthread_condattr_init(&monotonic);
-  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   (void)pthread_mutex_init(&journal->lock, NULL);
-  (void)pthread_cond_init(&journal->has_lines, NULL);
-  (void)pthread_cond_init(&journal->has_written, &monotonic);
-  (void)pthread_condattr_destroy(&monotonic);
   int code = start_writer(journal, error);
   if (code != 0) {
     journal_free(journal);
@@ -472,41 +438,21 @@ int journal_new(const char *path, const struct log_sink *log,
   return 0;
 }
 
-/* Returns false if the disk hangs. */
-static bool drain_lines(struct journal *journal) {
-  struct timespec until = clock_deadline_after_ms(DRAIN_MS);
-  int code = 0;
-  (void)pthread_mutex_lock(&journal->lock);
-  journal->is_stopping = true;
-  (void)pthread_cond_signal(&journal->has_lines);
-  while (!journal->is_done && code == 0) {
-    code =
-        pthread_cond_timedwait(&journal->has_written, &journal->lock, &until);
-  }
-  bool is_done = journal->is_done;
-  (void)pthread_mutex_unlock(&journal->lock);
-  return is_done;
-}
-
 void journal_free(struct journal *journal) {
   if (journal == NULL) {
     return;
   }
-  if (journal->is_started && !drain_lines(journal)) {
+  if (journal->writer != NULL &&
+      !worker_thread_stop(journal->writer, DRAIN_MS)) {
+    /* Never freed: the thread still uses it. */
     log_write(&journal->log, LOG_LEVEL_WARNING,
               "journal %s: the disk hangs; not waiting for it", journal->path);
-    (void)pthread_detach(journal->thread); /* it still uses the memory */
     return;
-  }
-  if (journal->is_started) {
-    (void)pthread_join(journal->thread, NULL);
   }
   close_file(journal);
   for (size_t i = 0; i < JOURNAL_RECENT_MAX; i++) {
     free(journal->recent[i]);
   }
-  (void)pthread_cond_destroy(&journal->has_written);
-  (void)pthread_cond_destroy(&journal->has_lines);
   (void)pthread_mutex_destroy(&journal->lock);
   free(journal->path);
   free(journal);

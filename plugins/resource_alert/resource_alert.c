@@ -112,7 +112,7 @@ static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
 static int start_silences(struct error *error) {
   char path[PATH_MAX];
   bool has_path = options.state_dir != NULL;
-  (void)snprintf(path, sizeof(path), "%s/silences.json",
+  (void)snprintf(path, sizeof(path), "%s/silences.jsonl",
                  has_path ? options.state_dir : "");
   return silences_new(has_path ? path : NULL, &log_sink, &silences, error);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_state_file: any bytes as a line of the state file; what is read from it
  * is written and read again as the same. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "resource_alert/alerts/alert_state_line.h"
+#include "resource_alert/alerts/alert_state_file.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,27 +33,26 @@ static void write_again(struct alert_state_line *line) {
   const struct rule rule = {.name = line->rule};
   struct alert_state_line again;
   line->event.rule = &rule;
-  char *text = alert_state_line_format(&line->event);
-  if (text == NULL) {
-    return;
+  json_t *object = alert_state_file_to_json(&line->event);
+  if (object == NULL) {
+    return; /* the name of the rule is no UTF-8 */
   }
-  text[strlen(text) - 1] = '\0';
-  if (alert_state_line_read(text, &again) != 0 || !is_same(line, &again)) {
+  if (alert_state_file_read_line(object, &again) != 0 ||
+      !is_same(line, &again)) {
     abort();
   }
-  json_decref(again.json);
-  free(text);
+  json_decref(object);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = text_of(data, size);
   struct alert_state_line line;
-  if (alert_state_line_read(text, &line) == 0) {
-    if (!line.is_marks) {
-      write_again(&line);
-    }
-    json_decref(line.json);
+  json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  if (json_is_object(object) &&
+      alert_state_file_read_line(object, &line) == 0 && !line.is_marks) {
+    write_again(&line);
   }
+  json_decref(object);
   free(text);
   return 0;
 }

@@ -48,7 +48,7 @@ def test_what_is_kept_can_be_written_by_nobody_else(responding):
     responding.breach()
     responding.expect_state("ENGAGED")
     subprocess.run([CTL, "silence", "pool", "--socket", responding.directory / "control"], check=True)
-    responding.expect((responding.state / "silences.json").exists)
+    responding.expect((responding.state / "silences.jsonl").exists)
     kept = [responding.journal_file, *(path for path in responding.state.rglob("*") if path.is_file())]
     assert len(kept) > 2
     for path in kept:

@@ -25,7 +25,7 @@ from servers.waiting import wait_until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", 10))
 SEED = int(os.environ.get("CHAOS_SEED", time.time()))
-STATE_FILES = {"alerts.jsonl", "responses.jsonl", "silences.json"}
+STATE_FILES = {"alerts.jsonl", "responses.jsonl", "silences.jsonl"}
 KEY = "/chaos/limit"
 TTL_S = 10
 YARDSTICK = "uptime/uptime"  # a plugin of collectd's own, read beside ours

@@ -3,81 +3,253 @@
  * and over kill -9. */
 #include "resource_alert/alerts/alert_state_file.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/file_util.h"
-#include "resource_alert/alerts/alert_state_line.h"
+#include "core/append_log.h"
 
-#define HEAD_LINE "{\"format\":\"resource_alert alerts\",\"version\":1}"
-#define MARKS_LINE_BYTES 80
-#define BYTES_MAX ((size_t)1 << 30)
-#define REWRITE_MS 10000
-#define LINES_PER_MS 5 /* so a rewrite that fails takes a tenth of a core */
-#define SPARE_LINES 1000
+#define ENCODED_BYTES (3 * READING_NAME_BYTES + 1)
+
 /* More than a slow listener and a slow disk leave undelivered together; further
- * events are written to the file, but not held for its next rewrite. */
+ * events are in the file, but not in its next rewrite. */
 #define OUTBOX_MAX 8192
 
-/* An event that was not delivered to all, as its line in the file. */
+/* An event that was not delivered to all. */
 struct outbox_event {
   struct outbox_event *next;
   uint64_t number;
-  char *line; /* owned */
+  json_t *line;                 /* in the file; owned */
+  struct alert_event *restored; /* one of before the restart that nobody has
+                                   taken yet; owned; else NULL */
 };
 
 struct alert_state_file {
-  char *path;
-  const struct log_sink *log;
-  int fd;           /* for appending; -1: none */
-  size_t lines;     /* in the file */
-  size_t last_full; /* lines of the last rewrite */
-  int64_t rewritten_ms;
-  bool is_behind;                       /* something was not written */
+  struct append_log *log;
   struct outbox_event *oldest, *newest; /* the outbox */
   size_t outbox_len;
   struct delivery_marks marks; /* as they stand in the file */
   uint64_t last_number;        /* of an event */
-  struct complaint complaint;
 };
 
-/* ---- the first line ---- */
+/* ---- an event as a line ---- */
 
-static int check_head(const char *line, struct error *error) {
-  json_t *head = json_loads(line, 0, NULL);
-  const char *format = "";
-  json_int_t version = 0;
-  bool is_head = json_unpack(head, "{ss sI}", "format", &format, "version",
-                             &version) == 0 &&
-                 strcmp(format, "resource_alert alerts") == 0;
-  json_decref(head);
-  if (!is_head) {
-    return error_set(error, -EINVAL, "is no state file of this plugin");
+/* All but printable ASCII as %XX: a name may hold any bytes, a line must be
+ * JSON. */
+static json_t *encode_name(const char *name) {
+  static const char digits[] = "0123456789abcdef";
+  char text[ENCODED_BYTES];
+  size_t length = 0;
+  for (const unsigned char *c = (const unsigned char *)name;
+       *c != '\0' && length + 3 < sizeof(text); c++) {
+    if (*c > ' ' && *c < 0x7f && *c != '%') {
+      text[length++] = (char)*c;
+    } else {
+      text[length++] = '%';
+      text[length++] = digits[*c >> 4];
+      text[length++] = digits[*c & 15];
+    }
   }
-  return version == 1 ? 0
-                      : error_set(error, -EINVAL, "is of version %lld, not 1",
-                                  (long long)version);
+  text[length] = '\0';
+  return json_string(text);
+}
+
+/* Returns false for what encode_name() does not write. name: of
+ * READING_NAME_BYTES, zeroed. */
+static bool decode_name(const char *text, char *name) {
+  size_t length = 0;
+  for (const char *c = text; *c != '\0'; c++) {
+    if (length + 1 >= READING_NAME_BYTES) {
+      return false;
+    }
+    if (*c != '%') {
+      name[length++] = *c;
+      continue;
+    }
+    if (!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2])) {
+      return false;
+    }
+    const char digits[] = {c[1], c[2], '\0'};
+    name[length] = (char)strtol(digits, NULL, 16);
+    if (name[length++] == '\0') {
+      return false; /* the bytes behind it would be lost */
+    }
+    c += 2;
+  }
+  return true;
+}
+
+static json_t *json_of_number(double number) {
+  return isfinite(number) ? json_real(number) : json_null();
+}
+
+static json_t *change_to_json(const struct alert_event *event) {
+  const struct alert_change *change = &event->change;
+  return json_pack(
+      "{sI ss ss so so sb sb sI sI}", "number", (json_int_t)event->number,
+      "from", alert_state_name(change->from), "cause",
+      alert_cause_name(change->cause), "value", json_of_number(change->value),
+      "limit", json_of_number(change->limit), "is_max",
+      (int)change->is_limit_max, "notify", (int)change->should_notify,
+      "coalesced", (json_int_t)event->coalesced, "held",
+      (json_int_t)change->held_s);
+}
+
+json_t *alert_state_file_to_json(const struct alert_event *event) {
+  const struct reading_names *names = &event->names;
+  json_t *line = json_pack(
+      "{ss ss sb sI sI sI so so so so so so}", "rule", event->rule->name,
+      "state", alert_state_name(event->change.to), "notified",
+      (int)event->is_notified, "since", (json_int_t)event->since_wall_ms,
+      "notified_at", (json_int_t)event->notified_wall_ms, "interval",
+      (json_int_t)event->interval_ms, "host", encode_name(names->host),
+      "plugin", encode_name(names->plugin), "plugin_instance",
+      encode_name(names->plugin_instance), "type", encode_name(names->type),
+      "type_instance", encode_name(names->type_instance), "source",
+      encode_name(event->source));
+  if (event->number > 0) {
+    (void)json_object_set_new(line, "change", change_to_json(event));
+  }
+  return line;
+}
+
+/* ---- a line as an event ---- */
+
+static double number_of_json(const json_t *value) {
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static bool read_integer(const json_t *object, const char *key, int64_t min,
+                         int64_t max, int64_t *ret) {
+  const json_t *value = json_object_get(object, key);
+  *ret = json_integer_value(value);
+  return json_is_integer(value) && *ret >= min && *ret <= max;
+}
+
+static bool read_flag(const json_t *object, const char *key, bool *ret) {
+  const json_t *value = json_object_get(object, key);
+  *ret = json_is_true(value);
+  return json_is_boolean(value);
+}
+
+static bool read_state(const json_t *object, const char *key,
+                       enum alert_state *ret) {
+  const char *name = json_string_value(json_object_get(object, key));
+  return name != NULL && alert_state_from_name(name, ret);
+}
+
+static bool read_cause(const json_t *object, enum alert_cause *ret) {
+  const char *name = json_string_value(json_object_get(object, "cause"));
+  return name != NULL && alert_cause_from_name(name, ret);
+}
+
+static bool read_change(const json_t *object, struct alert_event *event) {
+  struct alert_change *change = &event->change;
+  enum alert_state from;
+  enum alert_cause cause;
+  bool is_max;
+  bool should_notify;
+  int64_t number;
+  int64_t coalesced;
+  int64_t held_s;
+  if (!read_integer(object, "number", 1, INT64_MAX, &number) ||
+      !read_state(object, "from", &from) || !read_cause(object, &cause) ||
+      !read_flag(object, "is_max", &is_max) ||
+      !read_flag(object, "notify", &should_notify) ||
+      !read_integer(object, "coalesced", 0, UINT16_MAX, &coalesced) ||
+      !read_integer(object, "held", 0, UINT32_MAX, &held_s)) {
+    return false;
+  }
+  event->number = (uint64_t)number;
+  event->coalesced = (unsigned)coalesced;
+  change->from = from;
+  change->cause = cause;
+  change->value = number_of_json(json_object_get(object, "value"));
+  change->limit = number_of_json(json_object_get(object, "limit"));
+  change->is_limit_max = is_max;
+  change->should_notify = should_notify;
+  change->held_s = (uint32_t)held_s;
+  return true;
+}
+
+static bool read_names(const json_t *object, struct alert_event *event) {
+  struct reading_names *names = &event->names;
+  const struct {
+    const char *key;
+    char *name;
+  } table[] = {
+      {"host", names->host},
+      {"plugin", names->plugin},
+      {"plugin_instance", names->plugin_instance},
+      {"type", names->type},
+      {"type_instance", names->type_instance},
+      {"source", event->source},
+  };
+  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    const char *text = json_string_value(json_object_get(object, table[i].key));
+    if (text == NULL || !decode_name(text, table[i].name)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool read_alert(const json_t *object, struct alert_state_line *line) {
+  struct alert_event *event = &line->event;
+  const json_t *change = json_object_get(object, "change");
+  enum alert_state state;
+  line->rule = json_string_value(json_object_get(object, "rule"));
+  if (line->rule == NULL || !read_state(object, "state", &state) ||
+      !read_flag(object, "notified", &event->is_notified) ||
+      !read_integer(object, "since", 0, INT64_MAX, &event->since_wall_ms) ||
+      !read_integer(object, "notified_at", 0, INT64_MAX,
+                    &event->notified_wall_ms) ||
+      !read_integer(object, "interval", 1, INT32_MAX, &event->interval_ms) ||
+      !read_names(object, event) ||
+      (change != NULL && !read_change(change, event))) {
+    return false;
+  }
+  event->change.to = state;
+  return true;
+}
+
+static bool read_marks(const json_t *object, struct alert_state_line *line) {
+  int64_t notified;
+  int64_t journaled;
+  line->is_marks = read_integer(object, "notified", 0, INT64_MAX, &notified) &&
+                   read_integer(object, "journaled", 0, INT64_MAX, &journaled);
+  if (line->is_marks) {
+    line->marks = (struct delivery_marks){.notified = (uint64_t)notified,
+                                          .journaled = (uint64_t)journaled};
+  }
+  return line->is_marks;
+}
+
+int alert_state_file_read_line(const json_t *object,
+                               struct alert_state_line *ret) {
+  *ret = (struct alert_state_line){.is_marks = false};
+  return read_marks(object, ret) || read_alert(object, ret) ? 0 : -EINVAL;
 }
 
 /* ---- the outbox ---- */
 
-/* line: taken, also when memory is short or the outbox is full; NULL: none. */
-static void outbox_add(struct alert_state_file *file, uint64_t number,
-                       char *line) {
+/* line: taken, also when memory is short or the outbox is full. Returns NULL
+ * then. */
+static struct outbox_event *outbox_add(struct alert_state_file *file,
+                                       uint64_t number, json_t *line) {
   struct outbox_event *event = line != NULL && file->outbox_len < OUTBOX_MAX
-                                   ? malloc(sizeof(*event))
+                                   ? calloc(1, sizeof(*event))
                                    : NULL;
   if (event == NULL) {
-    free(line);
-    return;
+    json_decref(line);
+    return NULL;
   }
-  *event = (struct outbox_event){.number = number, .line = line};
+  event->number = number;
+  event->line = line;
   if (file->newest == NULL) {
     file->oldest = event;
   } else {
@@ -85,6 +257,7 @@ static void outbox_add(struct alert_state_file *file, uint64_t number,
   }
   file->newest = event;
   file->outbox_len++;
+  return event;
 }
 
 /* Removes the events up to NUMBER. */
@@ -94,272 +267,181 @@ static void outbox_remove(struct alert_state_file *file, uint64_t number) {
     file->oldest = event->next;
     file->newest = event->next == NULL ? NULL : file->newest;
     file->outbox_len--;
-    free(event->line);
+    json_decref(event->line);
+    free(event->restored);
     free(event);
   }
 }
 
 static uint64_t larger_number(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* Returns false if MARKS raise none. */
+/* Removes what all have received. Returns false if MARKS raise none. */
 static bool raise_marks(struct alert_state_file *file,
                         const struct delivery_marks *marks) {
   struct delivery_marks before = file->marks;
   file->marks.notified = larger_number(before.notified, marks->notified);
   file->marks.journaled = larger_number(before.journaled, marks->journaled);
+  outbox_remove(file, file->marks.notified < file->marks.journaled
+                          ? file->marks.notified
+                          : file->marks.journaled);
   return file->marks.notified > before.notified ||
          file->marks.journaled > before.journaled;
 }
 
-static uint64_t delivered_to_all(const struct delivery_marks *marks) {
-  return marks->notified < marks->journaled ? marks->notified
-                                            : marks->journaled;
-}
-
-/* ---- life ---- */
-
-int alert_state_file_new(const char *directory, const struct log_sink *log,
-                         struct alert_state_file **ret_file) {
-  struct alert_state_file *file = calloc(1, sizeof(*file));
-  if (file == NULL || asprintf(&file->path, "%s/alerts.jsonl", directory) < 0) {
-    free(file);
-    return -ENOMEM;
-  }
-  (void)mkdir(directory, 0750);
-  file->log = log;
-  file->fd = -1;
-  *ret_file = file;
-  return 0;
-}
-
-void alert_state_file_free(struct alert_state_file *file) {
-  if (file == NULL) {
-    return;
-  }
-  if (file->fd >= 0) {
-    (void)close(file->fd);
-  }
-  outbox_remove(file, UINT64_MAX);
-  free(file->path);
-  free(file);
-}
-
 /* ---- restoring ---- */
+
+struct restoring {
+  struct alert_state_file *file;
+  const struct alert_restore *deps;
+};
 
 /* A wall time as the monotonic clock would have shown it; never in the
  * future. */
-static int64_t monotonic_of_wall(const struct alert_restore *restore,
+static int64_t monotonic_of_wall(const struct alert_restore *deps,
                                  int64_t wall_ms) {
-  int64_t ago_ms = restore->wall_ms - wall_ms;
-  return restore->now_ms - (ago_ms > 0 ? ago_ms : 0);
+  int64_t ago_ms = deps->wall_ms - wall_ms;
+  return deps->now_ms - (ago_ms > 0 ? ago_ms : 0);
 }
 
 /* The series of an alert, locked; NULL if no rule watches it. */
-static struct series *lock_series_of(const struct alert_restore *restore,
+static struct series *lock_series_of(const struct alert_restore *deps,
                                      const struct alert_state_line *line) {
   const struct reading_names *names = &line->event.names;
   struct series *series =
-      series_table_lock_notified(restore->table, line->rule, names);
+      series_table_lock_notified(deps->table, line->rule, names);
   struct reading reading = {
       .names = names,
       .interval_ns = line->event.interval_ms * 1000000,
   };
-  bool is_value =
-      series == NULL &&
-      restore->find_type(names->type, &reading.type, &reading.values_len) == 0;
-  return is_value ? series_table_lock_restored(restore->table, &reading)
-                  : series;
+  bool is_value = series == NULL && deps->find_type(names->type, &reading.type,
+                                                    &reading.values_len) == 0;
+  return is_value ? series_table_lock_restored(deps->table, &reading) : series;
 }
 
-static void restore_alert(const struct alert_restore *restore,
-                          struct alert_state_line *line, bool is_undelivered) {
+/* Returns false if no rule watches the series of the alert any more. */
+static bool restore_alert(const struct alert_restore *deps,
+                          struct alert_state_line *line) {
   struct alert_event *event = &line->event;
-  struct series *series = lock_series_of(restore, line);
+  struct series *series = lock_series_of(deps, line);
   if (series == NULL) {
-    return;
+    return false;
   }
   struct alert restored = {0};
   alert_restore(&restored, event->change.to, event->is_notified,
                 event->since_wall_ms);
   const struct series_alert *alert =
       series_restore(series, line->rule, event->source, &restored,
-                     monotonic_of_wall(restore, event->notified_wall_ms));
+                     monotonic_of_wall(deps, event->notified_wall_ms));
   if (alert != NULL) {
     alert_event_name(event, alert);
-    event->is_redelivered = true;
   }
   series_unlock(series);
-  if (alert != NULL && is_undelivered) {
-    restore->take_undelivered(restore->context, event);
-  }
+  return alert != NULL;
 }
 
-/* The last line of an alert counts, as it comes last. TEXT: one line, without
- * its newline. */
-static void restore_line(struct alert_state_file *file, const char *text,
-                         const struct alert_restore *restore) {
+/* Holds an event until it is known whether a mark follows it. */
+static int hold_restored(struct alert_state_file *file, const json_t *object,
+                         const struct alert_event *event) {
+  struct alert_event *restored = malloc(sizeof(*restored));
+  struct outbox_event *held =
+      restored == NULL
+          ? NULL
+          : outbox_add(file, event->number, json_deep_copy(object));
+  if (held == NULL) {
+    free(restored);
+    return restored == NULL ? -ENOMEM : 0;
+  }
+  *restored = *event;
+  restored->is_redelivered = true;
+  held->restored = restored;
+  return 0;
+}
+
+/* The last line of an alert counts, since it comes last. */
+static int restore_line(void *context, const json_t *object) {
+  const struct restoring *restoring = context;
+  struct alert_state_file *file = restoring->file;
   struct alert_state_line line;
-  if (alert_state_line_read(text, &line) != 0) {
-    return;
+  if (alert_state_file_read_line(object, &line) != 0) {
+    return -EINVAL;
+  }
+  if (line.is_marks) {
+    (void)raise_marks(file, &line.marks);
+    file->last_number =
+        larger_number(file->last_number, larger_number(file->marks.notified,
+                                                       file->marks.journaled));
+    return 0;
   }
   uint64_t number = line.event.number;
-  bool is_undelivered = number > delivered_to_all(&file->marks);
-  if (is_undelivered) {
-    char *copy = NULL;
-    outbox_add(file, number, asprintf(&copy, "%s\n", text) < 0 ? NULL : copy);
-  }
   file->last_number = larger_number(file->last_number, number);
-  if (!line.is_marks) {
-    restore_alert(restore, &line, is_undelivered);
-  }
-  json_decref(line.json);
+  bool is_there = restore_alert(restoring->deps, &line);
+  return is_there && number > 0 ? hold_restored(file, object, &line.event) : 0;
 }
 
-/* Looks at a line before any is restored: takes its marks. */
-static int check_line(struct alert_state_file *file, const char *text,
-                      struct error *error) {
-  struct alert_state_line line;
-  if (alert_state_line_read(text, &line) != 0) {
-    return error_set(error, -EINVAL, "is no alert");
+int alert_state_file_open(const char *directory, const struct log_sink *log,
+                          const struct alert_restore *restore,
+                          struct alert_state_file **ret_file,
+                          struct error *error) {
+  char path[PATH_MAX];
+  struct alert_state_file *file = calloc(1, sizeof(*file));
+  if (file == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
   }
-  (void)raise_marks(file, &line.marks);
-  json_decref(line.json);
+  struct restoring restoring = {.file = file, .deps = restore};
+  const struct append_log_options options = {
+      .path = path,
+      .what = "alert states",
+      .consequence = "alerts go on, a restart may repeat some",
+      .format = "resource_alert alerts",
+      .version = 1,
+      .log = *log,
+  };
+  int length = snprintf(path, sizeof(path), "%s/alerts.jsonl", directory);
+  int code = length >= (int)sizeof(path)
+                 ? error_set(error, -ENAMETOOLONG, "StateDir: path is too long")
+                 : append_log_open(&options, restore_line, &restoring,
+                                   &file->log, error);
+  if (code != 0) {
+    alert_state_file_close(file);
+    return code;
+  }
+  *ret_file = file;
   return 0;
 }
 
-/* Cuts TEXT into lines and restores them or, if restore is NULL, checks
- * them. */
-static int read_lines(struct alert_state_file *file, char *text,
-                      const struct alert_restore *restore,
-                      struct error *error) {
-  size_t number = 1;
-  for (char *line = text; *line != '\0'; number++) {
-    char *end = strchr(line, '\n');
-    int code = 0;
-    if (end == NULL) {
-      return 0; /* cut by a kill: its event was not delivered to anybody */
-    }
-    *end = '\0';
-    if (restore != NULL && number > 1) {
-      restore_line(file, line, restore);
-    } else if (restore == NULL) {
-      code =
-          number == 1 ? check_head(line, error) : check_line(file, line, error);
-    }
-    *end = '\n';
-    if (code != 0) {
-      error_prefix(error, "line %zu", number);
-      return code;
-    }
-    line = end + 1;
-  }
-  return 0;
-}
-
-static int check_owner(const char *path, struct error *error) {
-  struct stat status;
-  if (lstat(path, &status) != 0) {
-    return -errno;
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return error_set(error, -EINVAL, "is no regular file");
-  }
-  if (status.st_uid != geteuid()) {
-    return error_set(error, -EPERM, "belongs to another user (%u)",
-                     (unsigned)status.st_uid);
-  }
-  return 0;
-}
-
-static void set_aside(struct alert_state_file *file, const char *why) {
-  struct error error = {{0}};
-  file->marks = (struct delivery_marks){0};
-  if (file_set_aside(file->path, &error) == 0) {
-    log_write(file->log, LOG_LEVEL_WARNING,
-              "state file %s: %s; moved to %s.bad, states start afresh",
-              file->path, why, file->path);
-  } else {
-    log_write(file->log, LOG_LEVEL_WARNING, "state file %s: %s; not read: %s",
-              file->path, why, error.text);
-  }
-}
-
-void alert_state_file_restore(struct alert_state_file *file,
-                              const struct alert_restore *restore) {
-  struct error error = {{0}};
-  char *text = NULL;
-  size_t bytes = 0;
-  int code = check_owner(file->path, &error);
-  if (code == -ENOENT || code == -ENOTDIR) {
+void alert_state_file_close(struct alert_state_file *file) {
+  if (file == NULL) {
     return;
   }
-  if (code == 0) {
-    code = file_read(file->path, BYTES_MAX, &text, &bytes, &error);
+  append_log_close(file->log);
+  outbox_remove(file, UINT64_MAX);
+  free(file);
+}
+
+void alert_state_file_redeliver(struct alert_state_file *file,
+                                void (*take)(void *context,
+                                             const struct alert_event *event),
+                                void *context) {
+  for (struct outbox_event *event = file->oldest;
+       event != NULL && event->restored != NULL; event = event->next) {
+    take(context, event->restored);
+    free(event->restored);
+    event->restored = NULL;
   }
-  if (code == 0 && strlen(text) != bytes) {
-    code = error_set(&error, -EINVAL, "has a NUL in it");
-  }
-  if (code == 0) {
-    code = read_lines(file, text, NULL, &error);
-  }
-  if (code == 0) {
-    file->last_number =
-        larger_number(file->marks.notified, file->marks.journaled);
-    (void)read_lines(file, text, restore, NULL);
-  } else {
-    set_aside(file, error.text[0] == '\0' ? strerror(-code) : error.text);
-  }
-  free(text);
 }
 
 /* ---- writing ---- */
-
-static void note_outcome(struct alert_state_file *file, int code,
-                         const char *why, int64_t now_ms) {
-  file->is_behind = code != 0;
-  if (code != 0 && complaint_fail(&file->complaint, now_ms)) {
-    log_write(file->log, LOG_LEVEL_ERROR,
-              "state file %s: cannot write: %s; alerts go on, a restart may "
-              "repeat some",
-              file->path, why);
-  }
-  if (code == 0 && complaint_clear(&file->complaint, now_ms, NULL)) {
-    log_write(file->log, LOG_LEVEL_NOTICE, "state file %s: written again",
-              file->path);
-  }
-}
-
-static void append_line(struct alert_state_file *file, const char *line,
-                        int64_t now_ms) {
-  if (file->fd < 0) {
-    file->is_behind = true;
-    return;
-  }
-  size_t length = strlen(line);
-  ssize_t written = write(file->fd, line, length);
-  int code = written == (ssize_t)length ? 0 : written < 0 ? -errno : -ENOSPC;
-  file->lines++;
-  if (code != 0) { /* a torn line would spoil the next one: rewrite first */
-    (void)close(file->fd);
-    file->fd = -1;
-    note_outcome(file, code, strerror(-code), now_ms);
-  }
-}
 
 uint64_t alert_state_file_last_number(const struct alert_state_file *file) {
   return file->last_number;
 }
 
 void alert_state_file_append(struct alert_state_file *file,
-                             struct alert_event *event, int64_t now_ms) {
+                             struct alert_event *event) {
   event->number = ++file->last_number;
-  char *line = alert_state_line_format(event);
-  if (line == NULL) {
-    file->is_behind = true;
-    return;
-  }
-  append_line(file, line, now_ms);
-  outbox_add(file, event->number, line);
+  json_t *line = alert_state_file_to_json(event);
+  append_log_append(file->log, line);
+  (void)outbox_add(file, event->number, line);
 }
 
 struct delivery_marks
@@ -367,44 +449,31 @@ alert_state_file_marks(const struct alert_state_file *file) {
   return file->marks;
 }
 
-static void format_marks(const struct alert_state_file *file,
-                         char text[MARKS_LINE_BYTES]) {
-  (void)snprintf(text, MARKS_LINE_BYTES,
-                 "{\"notified\":%llu,\"journaled\":%llu}\n",
-                 (unsigned long long)file->marks.notified,
-                 (unsigned long long)file->marks.journaled);
+static json_t *marks_to_json(const struct alert_state_file *file) {
+  return json_pack("{sI sI}", "notified", (json_int_t)file->marks.notified,
+                   "journaled", (json_int_t)file->marks.journaled);
 }
 
 void alert_state_file_mark(struct alert_state_file *file,
-                           const struct delivery_marks *marks, int64_t now_ms) {
-  char text[MARKS_LINE_BYTES];
-  if (!raise_marks(file, marks)) {
-    return;
+                           const struct delivery_marks *marks) {
+  if (raise_marks(file, marks)) {
+    json_t *line = marks_to_json(file);
+    append_log_append(file->log, line);
+    json_decref(line);
   }
-  outbox_remove(file, delivered_to_all(&file->marks));
-  format_marks(file, text);
-  append_line(file, text, now_ms);
 }
 
-/* ---- rewriting ---- */
-
-/* The new content while it is made. */
-struct rewriting {
-  FILE *stream;
-  size_t lines;
-};
-
-static void add_line(struct rewriting *rewriting, const char *line) {
-  if (line != NULL) {
-    (void)fputs(line, rewriting->stream);
-    rewriting->lines++;
-  }
+/* line: taken. */
+static void add_to_rewrite(struct alert_state_file *file, json_t *line) {
+  append_log_add(file->log, line);
+  json_decref(line);
 }
 
 /* A change that waits for its dispatch is saved as the state before it: it is
- * dispatched, and saved, later. */
-static void add_series(struct rewriting *rewriting, const struct series *series,
-                       int64_t now_ms, int64_t wall_ms) {
+ * dispatched, and saved, later. Under the lock of the series. */
+static void save_series(struct alert_state_file *file,
+                        const struct series *series, int64_t now_ms,
+                        int64_t wall_ms) {
   for (size_t i = 0; i < series->alerts_len; i++) {
     const struct series_alert *alert = &series->alerts[i];
     struct alert_event event = {
@@ -416,78 +485,33 @@ static void add_series(struct rewriting *rewriting, const struct series *series,
     if (event.change.to != ALERT_UNKNOWN && event.since_wall_ms >= 0 &&
         event.notified_wall_ms >= 0) {
       alert_event_name(&event, alert);
-      char *line = alert_state_line_format(&event);
-      add_line(rewriting, line);
-      free(line);
+      add_to_rewrite(file, alert_state_file_to_json(&event));
     }
   }
 }
 
-static void add_all(struct alert_state_file *file, struct rewriting *rewriting,
-                    struct series_table *table, int64_t now_ms,
-                    int64_t wall_ms) {
-  struct series *series;
-  add_line(rewriting, HEAD_LINE "\n");
-  struct series_cursor cursor = {0};
-  while ((series = series_table_lock_next(table, &cursor)) != NULL) {
-    add_series(rewriting, series, now_ms, wall_ms);
-    series_unlock(series);
-  }
-  const struct outbox_event *event = file->oldest;
-  for (; event != NULL; event = event->next) {
-    add_line(rewriting, event->line);
-  }
-  if (file->last_number > 0) {
-    char marks[MARKS_LINE_BYTES];
-    format_marks(file, marks);
-    add_line(rewriting, marks);
-  }
-}
-
-/* Puts TEXT in place of the file and opens it for appending. */
-static int replace_file(struct alert_state_file *file, const char *text,
-                        size_t bytes, struct error *error) {
-  int code = file_replace(file->path, text, bytes, 0640, false, error);
-  if (code != 0) {
-    return code;
-  }
-  int fd = open(file->path, O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) {
-    return error_set(error, -errno, "%s", strerror(errno));
-  }
-  if (file->fd >= 0) {
-    (void)close(file->fd);
-  }
-  file->fd = fd;
-  return 0;
+bool alert_state_file_wants_rewrite(struct alert_state_file *file) {
+  return append_log_wants_rewrite(file->log);
 }
 
 void alert_state_file_rewrite(struct alert_state_file *file,
                               struct series_table *table, int64_t now_ms,
                               int64_t wall_ms) {
-  struct error error = {{0}};
-  char *text = NULL;
-  size_t bytes = 0;
-  int code = -ENOMEM;
-  struct rewriting rewriting = {.stream = open_memstream(&text, &bytes)};
-  if (rewriting.stream != NULL) {
-    add_all(file, &rewriting, table, now_ms, wall_ms);
-    code = fclose(rewriting.stream) == 0 ? 0 : -ENOMEM;
+  struct series *series;
+  if (!append_log_begin(file->log)) {
+    return;
   }
-  code = code == 0 ? replace_file(file, text, bytes, &error)
-                   : error_set(&error, code, "out of memory");
-  free(text);
-  file->rewritten_ms = now_ms;
-  file->lines = rewriting.lines;
-  file->last_full = rewriting.lines;
-  note_outcome(file, code, error.text, now_ms);
-}
-
-bool alert_state_file_wants_rewrite(const struct alert_state_file *file,
-                                    int64_t now_ms) {
-  bool is_behind = file->is_behind || file->fd < 0;
-  bool has_grown = file->lines > 2 * file->last_full + SPARE_LINES;
-  int64_t cost_ms = (int64_t)(file->last_full / LINES_PER_MS);
-  int64_t pause_ms = is_behind && cost_ms < REWRITE_MS ? cost_ms : REWRITE_MS;
-  return (is_behind || has_grown) && now_ms - file->rewritten_ms >= pause_ms;
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(table, &cursor)) != NULL) {
+    save_series(file, series, now_ms, wall_ms);
+    series_unlock(series);
+  }
+  const struct outbox_event *event = file->oldest;
+  for (; event != NULL; event = event->next) {
+    append_log_add(file->log, event->line);
+  }
+  if (file->last_number > 0) {
+    add_to_rewrite(file, marks_to_json(file));
+  }
+  append_log_end(file->log);
 }

@@ -8,22 +8,29 @@
 #include "resource_alert/alerts/event_dispatch.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "resource_alert/alerts/notifier.h"
+#include "core/worker_thread.h"
 #include "resource_alert/journal.h"
 
+/* Notifications that wait for a slow plugin; further ones are dropped. */
+#define WAITING_MAX 1024
+#define DRAIN_MS 2000 /* the notification plugins are waited for at the end */
 #define LAST_LINE_MS 1000 /* the journal's thread is waited for at the end */
 #define MARK_EACH 64 /* events of a storm, so that the outbox stays short */
 
 struct event_dispatch {
   struct event_dispatch_deps deps;
-  struct notifier *notifier;
+  /* Dispatches notifications, since a thread that does so waits for every
+   * notification plugin of the daemon. */
+  struct worker_thread *notifier;
+  _Atomic uint64_t dropped;            /* notifications without memory */
+  uint64_t queued_number;              /* of the last event in its queue */
+  _Atomic uint64_t done_number;        /* of the last event it has done */
   struct alert_state_file *state_file; /* NULL: nothing is saved */
   unsigned unmarked;                   /* events since the last mark */
-  struct alert_event *undelivered;     /* by a kill, oldest first */
-  size_t undelivered_len, undelivered_room;
-  struct delivery_marks undelivered_marks; /* who has received them */
+  bool has_redelivered;                /* what was left before the restart */
 };
 
 /* ---- delivering ---- */
@@ -31,8 +38,7 @@ struct event_dispatch {
 static void save_event(struct event_dispatch *dispatch,
                        struct alert_event *event) {
   if (dispatch->state_file != NULL) {
-    alert_state_file_append(dispatch->state_file, event,
-                            dispatch->deps.monotonic_ms());
+    alert_state_file_append(dispatch->state_file, event);
   }
 }
 
@@ -52,6 +58,28 @@ static void hand_to_responses(struct event_dispatch *dispatch,
   }
 }
 
+/* On the notifier's thread. */
+static void notify_event(void *context, void *item) {
+  struct event_dispatch *dispatch = context;
+  const struct alert_event *event = item;
+  alert_event_notify(event, &dispatch->deps.notifications);
+  atomic_store(&dispatch->done_number, event->number);
+  change_queue_wake(dispatch->deps.queue); /* so that it is marked */
+}
+
+static void queue_notification(struct event_dispatch *dispatch,
+                               const struct alert_event *event) {
+  struct alert_event *copy = malloc(sizeof(*copy));
+  if (copy == NULL) {
+    dispatch->dropped++;
+    return;
+  }
+  *copy = *event;
+  if (worker_thread_put(dispatch->notifier, copy)) {
+    dispatch->queued_number = event->number;
+  }
+}
+
 /* An event that came as a notification is not notified again: every plugin has
  * received that one. */
 static void log_and_notify(struct event_dispatch *dispatch,
@@ -68,7 +96,7 @@ static void log_and_notify(struct event_dispatch *dispatch,
   if (event->rule->notification == NULL &&
       !silences_cover(dispatch->deps.silences, event->rule->name, event->series,
                       dispatch->deps.wall_ms())) {
-    notifier_put(dispatch->notifier, event);
+    queue_notification(dispatch, event);
   }
 }
 
@@ -84,20 +112,23 @@ void event_dispatch(struct event_dispatch *dispatch,
   }
 }
 
-void event_dispatch_redeliver(struct event_dispatch *dispatch) {
-  const struct delivery_marks *marks = &dispatch->undelivered_marks;
-  for (size_t i = 0; i < dispatch->undelivered_len; i++) {
-    const struct alert_event *event = &dispatch->undelivered[i];
-    if (event->number > marks->journaled) {
-      journal_event(dispatch, event);
-    }
-    if (event->number > marks->notified) {
-      log_and_notify(dispatch, event);
-    }
+/* An event of before the restart, to those who have not received it. */
+static void redeliver_event(void *context, const struct alert_event *event) {
+  struct event_dispatch *dispatch = context;
+  struct delivery_marks marks = alert_state_file_marks(dispatch->state_file);
+  if (event->number > marks.journaled) {
+    journal_event(dispatch, event);
   }
-  free(dispatch->undelivered);
-  dispatch->undelivered = NULL;
-  dispatch->undelivered_len = 0;
+  if (event->number > marks.notified) {
+    log_and_notify(dispatch, event);
+  }
+}
+
+void event_dispatch_redeliver(struct event_dispatch *dispatch) {
+  if (dispatch->state_file != NULL && !dispatch->has_redelivered) {
+    alert_state_file_redeliver(dispatch->state_file, redeliver_event, dispatch);
+  }
+  dispatch->has_redelivered = true;
 }
 
 /* ---- marking ---- */
@@ -105,21 +136,20 @@ void event_dispatch_redeliver(struct event_dispatch *dispatch) {
 /* wait_ms: for the journal. */
 static void mark_delivered(struct event_dispatch *dispatch, int wait_ms) {
   dispatch->unmarked = 0;
-  if (dispatch->state_file == NULL || dispatch->undelivered_len > 0) {
+  if (dispatch->state_file == NULL || !dispatch->has_redelivered) {
     return;
   }
   uint64_t last = alert_state_file_last_number(dispatch->state_file);
-  uint64_t oldest = notifier_oldest(dispatch->notifier);
   struct delivery_marks marks = alert_state_file_marks(dispatch->state_file);
-  marks.notified = oldest > 0 ? oldest - 1 : last;
+  uint64_t done = atomic_load(&dispatch->done_number);
+  marks.notified = done == dispatch->queued_number ? last : done;
   if (dispatch->deps.journal == NULL) {
     marks.journaled = last;
   } else if (marks.journaled < last) { /* else it was before this start */
     marks.journaled =
         journal_wait_for_alert(dispatch->deps.journal, last, wait_ms);
   }
-  alert_state_file_mark(dispatch->state_file, &marks,
-                        dispatch->deps.monotonic_ms());
+  alert_state_file_mark(dispatch->state_file, &marks);
 }
 
 void event_dispatch_mark(struct event_dispatch *dispatch) {
@@ -131,56 +161,44 @@ void event_dispatch_mark(struct event_dispatch *dispatch) {
 void event_dispatch_save_all(struct event_dispatch *dispatch,
                              struct series_table *table, bool is_last) {
   struct alert_state_file *file = dispatch->state_file;
-  int64_t now_ms = dispatch->deps.monotonic_ms();
-  if (file != NULL &&
-      (is_last || alert_state_file_wants_rewrite(file, now_ms))) {
-    alert_state_file_rewrite(file, table, now_ms, dispatch->deps.wall_ms());
+  if (file != NULL && (is_last || alert_state_file_wants_rewrite(file))) {
+    alert_state_file_rewrite(file, table, dispatch->deps.monotonic_ms(),
+                             dispatch->deps.wall_ms());
   }
-}
-
-static void keep_undelivered(void *context, const struct alert_event *event) {
-  struct event_dispatch *dispatch = context;
-  if (dispatch->undelivered_len == dispatch->undelivered_room) {
-    size_t room = 2 * dispatch->undelivered_room + 16;
-    struct alert_event *more =
-        realloc(dispatch->undelivered, room * sizeof(*more));
-    if (more == NULL) {
-      return;
-    }
-    dispatch->undelivered = more;
-    dispatch->undelivered_room = room;
-  }
-  dispatch->undelivered[dispatch->undelivered_len++] = *event;
-}
-
-static int restore_states(struct event_dispatch *dispatch,
-                          struct series_table *table,
-                          alert_find_type *find_type) {
-  int code = alert_state_file_new(dispatch->deps.state_dir, &dispatch->deps.log,
-                                  &dispatch->state_file);
-  if (code != 0) {
-    return code;
-  }
-  const struct alert_restore restore = {
-      .table = table,
-      .find_type = find_type,
-      .now_ms = dispatch->deps.monotonic_ms(),
-      .wall_ms = dispatch->deps.wall_ms(),
-      .take_undelivered = keep_undelivered,
-      .context = dispatch,
-  };
-  alert_state_file_restore(dispatch->state_file, &restore);
-  dispatch->undelivered_marks = alert_state_file_marks(dispatch->state_file);
-  event_dispatch_save_all(dispatch, table, true);
-  return 0;
 }
 
 /* ---- life ---- */
 
+static int restore_states(struct event_dispatch *dispatch,
+                          struct series_table *table,
+                          alert_find_type *find_type, struct error *error) {
+  const struct event_dispatch_deps *deps = &dispatch->deps;
+  const struct alert_restore restore = {
+      .table = table,
+      .find_type = find_type,
+      .now_ms = deps->monotonic_ms(),
+      .wall_ms = deps->wall_ms(),
+  };
+  return deps->state_dir == NULL
+             ? 0
+             : alert_state_file_open(deps->state_dir, &deps->log, &restore,
+                                     &dispatch->state_file, error);
+}
+
 static void free_dispatch(struct event_dispatch *dispatch) {
-  alert_state_file_free(dispatch->state_file);
-  free(dispatch->undelivered);
+  alert_state_file_close(dispatch->state_file);
   free(dispatch);
+}
+
+static int start_notifier(struct event_dispatch *dispatch,
+                          struct error *error) {
+  const struct worker_thread_options options = {
+      .work = notify_event,
+      .free_item = free,
+      .context = dispatch,
+      .items_max = WAITING_MAX,
+  };
+  return worker_thread_new(&options, &dispatch->notifier, error);
 }
 
 int event_dispatch_new(const struct event_dispatch_deps *deps,
@@ -191,11 +209,8 @@ int event_dispatch_new(const struct event_dispatch_deps *deps,
     return error_set(error, -ENOMEM, "out of memory");
   }
   dispatch->deps = *deps;
-  int code =
-      deps->state_dir == NULL ? 0 : restore_states(dispatch, table, find_type);
-  code = code != 0 ? error_set(error, code, "out of memory")
-                   : notifier_new(&deps->notifications, deps->queue,
-                                  &dispatch->notifier, error);
+  int code = restore_states(dispatch, table, find_type, error);
+  code = code != 0 ? code : start_notifier(dispatch, error);
   if (code != 0) {
     free_dispatch(dispatch);
     return code;
@@ -205,23 +220,22 @@ int event_dispatch_new(const struct event_dispatch_deps *deps,
 }
 
 size_t event_dispatch_waiting(struct event_dispatch *dispatch) {
-  return notifier_waiting(dispatch->notifier);
+  return worker_thread_open_items(dispatch->notifier);
 }
 
 uint64_t event_dispatch_dropped(struct event_dispatch *dispatch) {
-  return notifier_dropped(dispatch->notifier);
+  return worker_thread_dropped(dispatch->notifier) +
+         atomic_load(&dispatch->dropped);
 }
 
 bool event_dispatch_stop(struct event_dispatch *dispatch) {
   if (dispatch == NULL) {
     return true;
   }
-  bool is_drained = notifier_drain(dispatch->notifier);
+  bool is_ended = worker_thread_stop(dispatch->notifier, DRAIN_MS);
   mark_delivered(dispatch, LAST_LINE_MS);
-  if (!is_drained) {
-    return false;
+  if (is_ended) {
+    free_dispatch(dispatch);
   }
-  notifier_free(dispatch->notifier);
-  free_dispatch(dispatch);
-  return true;
+  return is_ended;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* silence: silences: rules and series for which no notifications are sent until
- * a time. */
+/* silence: rules and series for which no notifications are sent until a time.
+ * They are judged, shown and journaled all the same. */
 #ifndef RESOURCE_ALERT_ALERTS_SILENCE_H
 #define RESOURCE_ALERT_ALERTS_SILENCE_H
 
@@ -15,40 +15,41 @@
 
 struct silences;
 
-/* One wish; strings borrowed for the call. */
-struct silence_wish {
+/* A silence that somebody wants; strings borrowed for the call. */
+struct silence_request {
   const char *pattern; /* a glob for the name of a rule or of a series */
   int64_t until_ms;    /* since the epoch */
   const char *who;
   const char *comment;
 };
 
-/* Takes up what PATH keeps; a file that makes no sense is set aside and said.
- * path: copied; NULL: nothing is kept. log: copied.
- * Returns 0 or -ENOMEM. */
+/* Restores the silences that PATH holds (core/append_log.h). path: copied;
+ * NULL: they end with the process. log: copied.
+ * Returns 0, -ENOMEM or -EAGAIN (no thread). */
 int silences_new(const char *path, const struct log_sink *log,
                  struct silences **ret_silences, struct error *error);
 
 /* Accepts NULL. */
 void silences_free(struct silences *silences);
 
-/* Adds a silence, or replaces the one with the same pattern, and keeps it in
- * the file; waits for the disk. now_ms: since the epoch.
+/* Adds a silence, or replaces the one with the same pattern. For one thread at
+ * a time, as silences_remove(). now_ms: since the epoch.
  * Returns 0; -EINVAL for a bad pattern or an end that has passed; -ENOSPC. */
-int silences_add(struct silences *silences, const struct silence_wish *wish,
-                 int64_t now_ms, struct error *error);
+int silences_add(struct silences *silences,
+                 const struct silence_request *request, int64_t now_ms,
+                 struct error *error);
 
 /* Returns 0 or -ENOENT. */
 int silences_remove(struct silences *silences, const char *pattern,
                     int64_t now_ms, struct error *error);
 
-/* True if nobody is to be told of this rule or this series now. Any thread.
+/* True if this rule or this series is not to be notified now. Any thread.
  * silences may be NULL; rule, series: "" where there is none. */
 bool silences_cover(struct silences *silences, const char *rule,
                     const char *series, int64_t now_ms);
 
-/* [{"name","until","who","comment"}], until in seconds since the epoch: yours;
- * NULL without memory. */
+/* [{"name","until","who","comment"}], until in seconds since the epoch. Any
+ * thread. Yours; NULL without memory. */
 json_t *silences_snapshot(struct silences *silences, int64_t now_ms);
 
 #endif

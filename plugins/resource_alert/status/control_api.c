@@ -43,7 +43,7 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
   if (!(for_s > 0 && for_s <= SILENCE_S_MAX)) {
     return error_set(error, -EINVAL, "for_s is not between 0 and a year");
   }
-  const struct silence_wish silence = {
+  const struct silence_request silence = {
       .pattern = get_text(body, "name", ""),
       .until_ms = now_ms + (int64_t)(for_s * 1000),
       .who = get_text(body, "who", "unknown"),

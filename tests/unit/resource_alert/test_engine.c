@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engine: weeks of history on a clock that the test turns: what is told, what
- * is kept over a restart, what a storm and many threads do. */
+/* engine: weeks of history on a clock that the test sets: what is notified,
+ * what is kept over a restart, what a storm and many threads do. */
 #include "engine_deps.h"
 
 #include <malloc.h>
@@ -20,7 +20,7 @@
 
 #define INTERVAL_S 10
 #define DAY_S 86400
-#define TOLD_MAX 4096
+#define NOTIFIED_MAX 4096
 #define LIMIT_MS 20000 /* real ones, for what another thread does */
 #define WRITERS 16
 
@@ -41,16 +41,19 @@ struct fixture {
   struct resource_alert_options options;
   struct journal *journal;
   struct engine *engine;
+  size_t events; /* handed to the responses, from the engine's thread */
+  enum alert_state worst;
+  double value;
   pthread_mutex_t lock; /* guards all below */
-  size_t told;
-  enum notification_severity severities[TOLD_MAX];
+  size_t notified;
+  enum notification_severity severities[NOTIFIED_MAX];
   char lines[64][LOG_LINE_BYTES];
   size_t lines_len;
 };
 
 static struct fixture fixture;
 
-static void say(void *unused, enum log_level level, const char *line) {
+static void receive_line(void *unused, enum log_level level, const char *line) {
   (void)unused, (void)level;
   (void)pthread_mutex_lock(&fixture.lock);
   (void)snprintf(fixture.lines[fixture.lines_len++ % 64], LOG_LINE_BYTES, "%s",
@@ -68,11 +71,26 @@ static size_t count_lines(const char *part) {
   return count;
 }
 
-static void hear(void *unused, const struct notification *notification) {
+static void receive_notification(void *unused,
+                                 const struct notification *notification) {
   (void)unused;
   (void)pthread_mutex_lock(&fixture.lock);
-  fixture.severities[fixture.told++ % TOLD_MAX] = notification->severity;
+  fixture.severities[fixture.notified++ % NOTIFIED_MAX] =
+      notification->severity;
   (void)pthread_mutex_unlock(&fixture.lock);
+}
+
+static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
+                         double value) {
+  (void)unused, (void)rule;
+  fixture.worst = worst;
+  fixture.value = value;
+}
+
+static void take_event(void *unused, const struct alert_event *event) {
+  fixture.events++;
+  refresh_rule(unused, event->rule->index, event->rule_state,
+               event->rule_value);
 }
 
 static void open_engine(void) {
@@ -83,8 +101,9 @@ static void open_engine(void) {
       .interval_ms = INTERVAL_S * 1000,
       .missing_intervals = 2,
       .find_type = find_gauge,
-      .log = {.write = say},
-      .notifications = {.put = hear},
+      .log = {.write = receive_line},
+      .notifications = {.put = receive_notification},
+      .responses = {.take_event = take_event, .refresh_rule = refresh_rule},
       .journal = fixture.journal,
   };
   struct error error = {{0}};
@@ -168,19 +187,19 @@ static void live(double value, int64_t seconds) {
   }
 }
 
-static size_t told(void) {
+static size_t count_notified(void) {
   (void)pthread_mutex_lock(&fixture.lock);
-  size_t count = fixture.told;
+  size_t count = fixture.notified;
   (void)pthread_mutex_unlock(&fixture.lock);
   return count;
 }
 
 /* The notifier has a thread of its own. */
-static void expect_told(size_t count) {
-  for (int i = 0; i < LIMIT_MS && told() < count; i++) {
+static void expect_notified(size_t count) {
+  for (int i = 0; i < LIMIT_MS && count_notified() < count; i++) {
     (void)poll(NULL, 0, 1);
   }
-  assert_int_equal(told(), count);
+  assert_int_equal(count_notified(), count);
 }
 
 static const struct snapshot_rule *rule(void) {
@@ -208,9 +227,9 @@ static const char plain[] = "<Threshold \"r\">\n"
                             "RepeatInterval 4000\n"
                             "</Threshold>\n";
 
-/* ---- what is told ---- */
+/* ---- what is notified ---- */
 
-static void a_week_is_told_as_it_was(void **state) {
+static void a_week_is_notified_as_it_was(void **state) {
   (void)state;
   start(plain);
   for (int day = 0; day < 7; day++) {
@@ -220,14 +239,15 @@ static void a_week_is_told_as_it_was(void **state) {
     expect_state("WARNING");
     live(21, DAY_S / 4); /* a failure, and 5 reminders */
     expect_state("FAILURE");
-    expect_told((size_t)day * 13 + 12); /* from the second on: and an OKAY */
+    expect_notified((size_t)day * 13 +
+                    12); /* from the second on: and an OKAY */
   }
   live(1, 120);
-  expect_told(7 * 13);
+  expect_notified(7 * 13);
   assert_int_equal(fixture.severities[7 * 13 - 1], NOTIFICATION_OKAY);
 }
 
-static void a_spike_an_hour_is_told_to_nobody(void **state) {
+static void a_spike_an_hour_is_not_notified(void **state) {
   (void)state;
   start(plain);
   for (int hour = 0; hour < 72; hour++) {
@@ -236,7 +256,7 @@ static void a_spike_an_hour_is_told_to_nobody(void **state) {
   }
   live(1, 60);
   expect_state("OKAY");
-  assert_int_equal(told(), 0);
+  assert_int_equal(count_notified(), 0);
 }
 
 static void clock_steps_change_nothing(void **state) {
@@ -246,32 +266,32 @@ static void clock_steps_change_nothing(void **state) {
   start(plain);
   live(1, 600);
   live(11, 100);
-  expect_told(1);
+  expect_notified(1);
   for (size_t i = 0; i < sizeof(steps_s) / sizeof(steps_s[0]); i++) {
     wall += steps_s[i] * 1000;
     live(11, 300);
     expect_state("WARNING");
   }
-  assert_int_equal(told(), 1); /* 2,500 s: not even a reminder */
+  assert_int_equal(count_notified(), 1); /* 2,500 s: not even a reminder */
   live(1, 120);
-  expect_told(2);
+  expect_notified(2);
 }
 
 /* The monotonic clock stands still while a machine sleeps. */
-static void a_machine_that_slept_tells_nothing(void **state) {
+static void a_machine_that_slept_notifies_nothing(void **state) {
   (void)state;
   start(plain);
   live(11, 20); /* For is not over */
   wall += INT64_C(8) * 3600 * 1000;
   live(11, 20);
   expect_state("WARNING"); /* by what was seen, not by what was slept */
-  expect_told(1);
+  expect_notified(1);
   wall += INT64_C(8) * 3600 * 1000;
   live(11, 600);
-  assert_int_equal(told(), 1);
+  assert_int_equal(count_notified(), 1);
 }
 
-static void a_series_that_stops_is_named_with_its_rule(void **state) {
+static void a_series_that_stops_is_logged_with_its_rule(void **state) {
   (void)state;
   start(plain);
   live(1, 100);
@@ -279,13 +299,13 @@ static void a_series_that_stops_is_named_with_its_rule(void **state) {
     pass_interval();
   }
   expect_state("MISSING");
-  expect_told(6); /* and five reminders */
+  expect_notified(6); /* and five reminders */
   assert_int_equal(
       count_lines("rule \"r\": OKAY -> MISSING, h/p/t without a reading for"),
       1);
 }
 
-static void a_rule_without_a_series_is_named_once(void **state) {
+static void a_rule_without_a_series_is_logged_once(void **state) {
   (void)state;
   start(plain);
   for (int i = 0; i < 100; i++) {
@@ -294,13 +314,44 @@ static void a_rule_without_a_series_is_named_once(void **state) {
   assert_int_equal(count_lines("rule \"r\": no series for 30 s"), 1);
 }
 
+/* ---- what the responses receive ---- */
+
+static void expect_worst(enum alert_state worst, double value) {
+  turn();
+  assert_int_equal(fixture.worst, worst);
+  assert_float_equal(fixture.value, value, 0);
+}
+
+static void responses_receive_the_value_of_the_worst_series(void **state) {
+  (void)state;
+  start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n"
+        "FailureMax 20\n</Threshold>\n");
+  turn();
+  assert_true(isnan(fixture.value));
+  put_at("a", 15, wall);
+  expect_worst(ALERT_WARNING, 15);
+  assert_int_equal(fixture.events, 1);
+  put_at("b", 12, wall);
+  expect_worst(ALERT_WARNING, 15);
+  put_at("b", 17, wall + 10000); /* no event, but a value */
+  expect_worst(ALERT_WARNING, 17);
+  assert_int_equal(fixture.events, 2);
+  put_at("a", 25, wall + 20000);
+  expect_worst(ALERT_FAILURE, 25);
+  put_at("b", 19, wall + 30000);
+  expect_worst(ALERT_FAILURE, 25);
+  put_at("a", 5, wall + 40000);
+  put_at("b", 13, wall + 40000);
+  expect_worst(ALERT_WARNING, 13);
+}
+
 /* ---- over a restart ---- */
 
-static void a_restart_tells_nothing(void **state) {
+static void a_restart_notifies_nothing(void **state) {
   (void)state;
   start(plain);
   live(11, 1800);
-  expect_told(1);
+  expect_notified(1);
   double before = since();
   close_engine();
   wall += 600 * 1000;
@@ -308,10 +359,10 @@ static void a_restart_tells_nothing(void **state) {
   open_engine();
   expect_state("WARNING");
   assert_true(fabs(since() - before) < 1);
-  live(11, 1600); /* the time since it was told is not over yet */
-  assert_int_equal(told(), 1);
+  live(11, 1600); /* RepeatInterval since it was notified is not over yet */
+  assert_int_equal(count_notified(), 1);
   live(11, 60);
-  expect_told(2); /* the reminder */
+  expect_notified(2); /* the reminder */
 }
 
 static void an_outage_is_no_time_held(void **state) {
@@ -334,11 +385,11 @@ static void an_outage_is_no_time_held(void **state) {
 
 /* ---- storms, bounds, threads ---- */
 
-static void a_storm_is_folded_and_its_end_is_told(void **state) {
+static void a_storm_is_coalesced_and_its_end_is_notified(void **state) {
   (void)state;
   char path[128];
   struct error error = {{0}};
-  const struct log_sink log = {.write = say};
+  const struct log_sink log = {.write = receive_line};
   (void)snprintf(path, sizeof(path), "%s/journal", fixture.directory);
   assert_int_equal(journal_new(path, &log, &fixture.journal, &error), 0);
   start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
@@ -347,7 +398,7 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
     put(i % 2 == 0 ? 11 : 1);
   }
   turn();
-  expect_told(1);
+  expect_notified(1);
   expect_state("WARNING");
   close_engine(); /* which marks what the journal has */
   journal_free(fixture.journal);
@@ -361,7 +412,7 @@ static void a_storm_is_folded_and_its_end_is_told(void **state) {
   free(text);
 }
 
-static void more_series_than_allowed_are_said_once(void **state) {
+static void more_series_than_allowed_are_logged_once(void **state) {
   (void)state;
   start("MaxSeries 100\n"
         "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
@@ -381,7 +432,7 @@ static void more_series_than_allowed_are_said_once(void **state) {
   assert_int_equal(counts.rejected, 50 * 50);
 }
 
-/* What is on its way to the listeners holds memory, too. */
+/* What is on its way to the notification plugins holds memory, too. */
 static void expect_nothing_waits(void) {
   json_int_t waiting = 1;
   for (int i = 0; i < LIMIT_MS && waiting > 0; i++) {
@@ -394,8 +445,7 @@ static void expect_nothing_waits(void) {
   assert_int_equal(waiting, 0);
 }
 
-/* What is in use once all is told, and that is marked: the least of some looks.
- */
+/* What is in use once all is delivered and marked: the least of some looks. */
 static size_t memory_at_rest(void) {
   size_t least = SIZE_MAX;
   expect_nothing_waits();
@@ -493,16 +543,17 @@ static void many_writers_while_days_pass(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_week_is_told_as_it_was),
-      TEST(a_spike_an_hour_is_told_to_nobody),
+      TEST(a_week_is_notified_as_it_was),
+      TEST(a_spike_an_hour_is_not_notified),
       TEST(clock_steps_change_nothing),
-      TEST(a_machine_that_slept_tells_nothing),
-      TEST(a_series_that_stops_is_named_with_its_rule),
-      TEST(a_rule_without_a_series_is_named_once),
-      TEST(a_restart_tells_nothing),
+      TEST(a_machine_that_slept_notifies_nothing),
+      TEST(a_series_that_stops_is_logged_with_its_rule),
+      TEST(a_rule_without_a_series_is_logged_once),
+      TEST(responses_receive_the_value_of_the_worst_series),
+      TEST(a_restart_notifies_nothing),
       TEST(an_outage_is_no_time_held),
-      TEST(a_storm_is_folded_and_its_end_is_told),
-      TEST(more_series_than_allowed_are_said_once),
+      TEST(a_storm_is_coalesced_and_its_end_is_notified),
+      TEST(more_series_than_allowed_are_logged_once),
       TEST(what_is_gone_gives_its_memory_back),
       TEST(many_writers_while_days_pass),
   };

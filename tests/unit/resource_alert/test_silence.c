@@ -35,7 +35,7 @@ static int setup(void **state) {
   (void)snprintf(fixture->directory, sizeof(fixture->directory),
                  "/tmp/test_silence.XXXXXX");
   assert_non_null(mkdtemp(fixture->directory));
-  (void)snprintf(fixture->path, sizeof(fixture->path), "%s/silences.json",
+  (void)snprintf(fixture->path, sizeof(fixture->path), "%s/silences.jsonl",
                  fixture->directory);
   fixture->log = (struct log_sink){.write = say, .context = fixture};
   *state = fixture;
@@ -61,11 +61,11 @@ static struct silences *open_silences(struct fixture *fixture) {
 
 static int add(struct silences *silences, const char *pattern, int64_t until_ms,
                struct error *error) {
-  const struct silence_wish wish = {.pattern = pattern,
-                                    .until_ms = until_ms,
-                                    .who = "anna",
-                                    .comment = "changing disks"};
-  return silences_add(silences, &wish, NOW_MS, error);
+  const struct silence_request request = {.pattern = pattern,
+                                          .until_ms = until_ms,
+                                          .who = "anna",
+                                          .comment = "changing disks"};
+  return silences_add(silences, &request, NOW_MS, error);
 }
 
 static void must_add(struct silences *silences, const char *pattern,
@@ -145,7 +145,7 @@ static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
   }
   assert_int_equal(add(silences, "one more", NOW_MS + 1, &error), -ENOSPC);
   assert_string_equal(error.text, "there are 256 silences; end one first");
-  const struct silence_wish later = {"later", NOW_MS + HOUR_MS, "anna", ""};
+  const struct silence_request later = {"later", NOW_MS + HOUR_MS, "anna", ""};
   assert_int_equal(silences_add(silences, &later, NOW_MS + 1, &error), 0);
   assert_true(silences_cover(silences, "rule255", "", NOW_MS + 1));
   silences_free(silences);
@@ -166,31 +166,64 @@ static void test_it_is_kept_over_a_restart(void **state) {
   silences_free(silences);
 }
 
-static void test_a_file_without_sense_is_set_aside_and_said(void **state) {
-  struct fixture *fixture = *state;
-  static const char text[] = "[{\"name\":\"cpu\"";
-  struct error error = {{0}};
+static void write_file(const struct fixture *fixture, const char *text) {
   assert_int_equal(
-      file_replace(fixture->path, text, strlen(text), 0600, false, &error), 0);
+      file_replace(fixture->path, text, strlen(text), 0600, false, NULL), 0);
+}
+
+#define HEAD "{\"format\":\"resource_alert silences\",\"version\":1}\n"
+#define LINE(name)                                                             \
+  "{\"name\":\"" name "\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"}" \
+  "\n"
+
+static void test_another_file_is_set_aside_and_logged(void **state) {
+  struct fixture *fixture = *state;
+  write_file(fixture, "[{\"name\":\"cpu\"}]\n" LINE("cpu"));
   struct silences *silences = open_silences(fixture);
-  assert_non_null(strstr(fixture->said, "silences.json makes no sense"));
-  assert_int_equal(access(fixture->path, F_OK), -1);
+  char bad[160];
+  (void)snprintf(bad, sizeof(bad), "%s.bad", fixture->path);
+  assert_non_null(strstr(fixture->said, "silences.jsonl.bad"));
+  assert_int_equal(access(bad, F_OK), 0);
+  assert_false(silences_cover(silences, "cpu", "", NOW_MS));
   silences_free(silences);
 }
 
-static void test_an_entry_without_sense_costs_only_itself(void **state) {
+static void test_a_bad_line_costs_only_itself(void **state) {
   struct fixture *fixture = *state;
-  static const char text[] =
-      "[7, "
-      "{\"name\":\"[x\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"},"
-      "{\"name\":\"cpu\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"}]";
-  assert_int_equal(
-      file_replace(fixture->path, text, strlen(text), 0600, false, NULL), 0);
+  write_file(fixture, HEAD "7\n" LINE("[x") LINE("cpu"));
   struct silences *silences = open_silences(fixture);
+  assert_non_null(strstr(fixture->said, "line 2 and others"));
   assert_true(silences_cover(silences, "cpu", "", NOW_MS));
   json_t *all = silences_snapshot(silences, NOW_MS);
   assert_int_equal(json_array_size(all), 1);
   json_decref(all);
+  silences_free(silences);
+}
+
+/* Lines of silences that have ended since stay in the file for a while. */
+static void test_ended_ones_in_the_file_take_no_room(void **state) {
+  struct silences *silences = open_silences(*state);
+  char name[32];
+  for (int i = 0; i < SILENCES_MAX; i++) {
+    (void)snprintf(name, sizeof(name), "rule%d", i);
+    must_add(silences, name, NOW_MS + (i == 0 ? 2 * HOUR_MS : 1));
+  }
+  const struct silence_request later = {"later", NOW_MS + HOUR_MS, "anna", ""};
+  assert_int_equal(silences_add(silences, &later, NOW_MS + 1, NULL), 0);
+  silences_free(silences);
+  silences = open_silences(*state);
+  assert_true(silences_cover(silences, "rule0", "", NOW_MS + 1));
+  assert_true(silences_cover(silences, "later", "", NOW_MS + 1));
+  silences_free(silences);
+}
+
+static void test_one_that_was_ended_does_not_come_back(void **state) {
+  struct silences *silences = open_silences(*state);
+  must_add(silences, "cpu", NOW_MS + HOUR_MS);
+  assert_int_equal(silences_remove(silences, "cpu", NOW_MS, NULL), 0);
+  silences_free(silences);
+  silences = open_silences(*state);
+  assert_false(silences_cover(silences, "cpu", "", NOW_MS));
   silences_free(silences);
 }
 
@@ -219,8 +252,10 @@ int main(void) {
       TEST(test_what_is_refused),
       TEST(test_there_is_a_bound_and_past_ones_make_room),
       TEST(test_it_is_kept_over_a_restart),
-      TEST(test_a_file_without_sense_is_set_aside_and_said),
-      TEST(test_an_entry_without_sense_costs_only_itself),
+      TEST(test_another_file_is_set_aside_and_logged),
+      TEST(test_a_bad_line_costs_only_itself),
+      TEST(test_ended_ones_in_the_file_take_no_room),
+      TEST(test_one_that_was_ended_does_not_come_back),
       TEST(test_memory_that_is_short),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* teller: a breach and its end are told, whenever the daemon is killed: at each
- * write to the state file, the journal and the one who listens. */
+/* event_dispatch: a breach and its end are delivered, whenever the daemon is
+ * killed: at each write to the state file, the journal and the notification
+ * bus. */
 #include "engine_deps.h"
 
 #include <fcntl.h>
@@ -45,14 +46,15 @@ static struct journal *journal;
 static struct engine *engine;
 static int bus = -1;
 static _Atomic bool is_hung;
-static void (*when_told)(void);
+static void (*when_logged)(void);
 
 static int64_t read_clock(void) { return world->now_ms; }
 
 static const struct engine_clock clock_of_world = {.monotonic_ms = read_clock,
                                                    .wall_ms = read_clock};
 
-static void hear(void *unused, const struct notification *notification) {
+static void receive_notification(void *unused,
+                                 const struct notification *notification) {
   (void)unused;
   while (is_hung) {
     (void)poll(NULL, 0, 1);
@@ -61,10 +63,10 @@ static void hear(void *unused, const struct notification *notification) {
   (void)!write(bus, letter, 1); /* the disk may be full */
 }
 
-static void say(void *unused, enum log_level level, const char *line) {
+static void receive_line(void *unused, enum log_level level, const char *line) {
   (void)unused, (void)level, (void)line;
-  if (when_told != NULL) {
-    when_told();
+  if (when_logged != NULL) {
+    when_logged();
   }
 }
 
@@ -81,7 +83,7 @@ static const char *path_of(const char *name) {
 }
 
 static void begin(void) {
-  const struct log_sink log = {.write = say};
+  const struct log_sink log = {.write = receive_line};
   const struct sample_sink samples = {.put = put_sample};
   struct error error = {{0}};
   bus = open(path_of("bus"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -95,7 +97,7 @@ static void begin(void) {
       .missing_intervals = 3,
       .find_type = find_gauge,
       .log = log,
-      .notifications = {.put = hear},
+      .notifications = {.put = receive_notification},
       .journal = journal,
   };
   assert_int_equal(engine_new(&deps, &engine, &error), 0);
@@ -119,7 +121,7 @@ static json_int_t count_waiting(void) {
   return waiting;
 }
 
-/* Other threads tell; this one marks what they have told. */
+/* Other threads deliver; this one marks what they have delivered. */
 static void turn(void) {
   (void)engine_turn(engine, 0);
   for (int i = 0; i < LIMIT_MS && !is_hung && count_waiting() > 0; i++) {
@@ -181,7 +183,7 @@ static bool live_until(size_t count) {
   return WEXITSTATUS(status) != 0;
 }
 
-/* As the one who listens has it: "WO" is each once. */
+/* What was notified: "WO" is each once. */
 static void read_bus(char *ret, size_t bytes) {
   int file = open(path_of("bus"), O_RDONLY | O_CLOEXEC);
   ssize_t length = file < 0 ? 0 : read(file, ret, bytes - 1);
@@ -212,25 +214,26 @@ static void read_journal(char *ret, size_t bytes) {
 
 /* W, then O, and for each kill one of them once more. Returns how many came
  * more than once. */
-static size_t expect_told(const char *told, const char *by, size_t kills) {
-  size_t breaches = strspn(told, "W");
-  size_t ends = strspn(told + breaches, "O");
-  if (breaches == 0 || ends == 0 || told[breaches + ends] != '\0' ||
+static size_t expect_delivered(const char *delivered, const char *by,
+                               size_t kills) {
+  size_t breaches = strspn(delivered, "W");
+  size_t ends = strspn(delivered + breaches, "O");
+  if (breaches == 0 || ends == 0 || delivered[breaches + ends] != '\0' ||
       breaches + ends > 2 + kills) {
-    fail_msg("%s: \"%s\" after %zu kill(s)", by, told, kills);
+    fail_msg("%s: \"%s\" after %zu kill(s)", by, delivered, kills);
   }
   return breaches + ends - 2;
 }
 
-static size_t expect_all_told(size_t kills) {
-  char told[64];
-  read_journal(told, sizeof(told));
-  size_t twice = expect_told(told, "journal", kills);
-  read_bus(told, sizeof(told));
-  return twice + expect_told(told, "notifications", kills);
+static size_t expect_all_delivered(size_t kills) {
+  char delivered[64];
+  read_journal(delivered, sizeof(delivered));
+  size_t twice = expect_delivered(delivered, "journal", kills);
+  read_bus(delivered, sizeof(delivered));
+  return twice + expect_delivered(delivered, "notifications", kills);
 }
 
-static int forget(void **state) {
+static int remove_files(void **state) {
   (void)state;
   static const char *const files[] = {"alerts.jsonl", "journal", "bus"};
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -248,13 +251,13 @@ static void a_kill_at_any_moment_loses_nothing(void **state) {
   while (live_until(kills)) {
     kills++;
     assert_false(live_until(SIZE_MAX));
-    twice += expect_all_told(1);
-    (void)forget(state);
+    twice += expect_all_delivered(1);
+    (void)remove_files(state);
   }
-  (void)expect_all_told(0);
+  (void)expect_all_delivered(0);
   assert_in_range(kills, 10, 60); /* it was seen at each of its calls */
-  /* Only between a telling and its mark: two changes, told in two ways, each
-   * with three calls in between at most. */
+  /* Only between a delivery and its mark: two changes, delivered in two ways,
+   * each with three calls in between at most. */
   assert_in_range(twice, 0, 12);
 }
 
@@ -264,12 +267,12 @@ static void nor_does_a_second_one(void **state) {
     for (size_t second = first % 4; live_until(second); second += 4) {
       kills++;
     }
-    (void)expect_all_told(kills);
-    (void)forget(state);
+    (void)expect_all_delivered(kills);
+    (void)remove_files(state);
   }
 }
 
-/* ---- others who are in the way ---- */
+/* ---- listeners and disks that hang ---- */
 
 static void stop_while_it_hangs(void) {
   is_hung = true;
@@ -280,10 +283,10 @@ static void stop_while_it_hangs(void) {
   journal_free(journal);
 }
 
-/* What nobody was told when the daemon stopped is told by the next. */
-static void a_listener_that_hangs_is_told_after_the_restart(void **state) {
+/* What was not notified when the daemon stopped is notified by the next. */
+static void a_listener_that_hangs_is_notified_after_the_restart(void **state) {
   (void)state;
-  char told[64];
+  char delivered[64];
   int status = 0;
   pid_t child = fork();
   assert_true(child >= 0);
@@ -295,26 +298,27 @@ static void a_listener_that_hangs_is_told_after_the_restart(void **state) {
   assert_int_equal(status, 0);
   begin();
   turn();
-  read_bus(told, sizeof(told));
-  assert_string_equal(told, "W");
-  read_journal(told, sizeof(told));
-  assert_string_equal(told, "W"); /* it had its line before */
+  read_bus(delivered, sizeof(delivered));
+  assert_string_equal(delivered, "W");
+  read_journal(delivered, sizeof(delivered));
+  assert_string_equal(delivered, "W"); /* it had its line before */
   end();
 }
 
-static void calm_down(void) {
-  when_told = NULL;
+static void end_breach(void) {
+  when_logged = NULL;
   for (int i = 0; i < 3; i++) {
     world->now_ms += INTERVAL_MS;
     put(1);
   }
 }
 
-/* While another series is told, in the last moment of a daemon, one that was
- * bad is well again: the next daemon tells that. */
-static void what_comes_while_all_is_kept_is_told_later(void **state) {
+/* While another event is logged, in the last moment of a daemon, a series that
+ * was bad recovers: the next daemon reports that. */
+static void
+what_changes_while_states_are_saved_is_delivered_later(void **state) {
   (void)state;
-  char told[64];
+  char delivered[64];
   begin();
   live(1, 2);
   live(11, 4);
@@ -323,17 +327,17 @@ static void what_comes_while_all_is_kept_is_told_later(void **state) {
     live(11, 1);
   }
   world->now_ms += INTERVAL_MS;
-  when_told = calm_down;
+  when_logged = end_breach;
   put_of("other", 11);
   end();
   begin();
   live(1, 4);
   end();
-  read_bus(told, sizeof(told));
-  assert_string_equal(told, "WWO");
+  read_bus(delivered, sizeof(delivered));
+  assert_string_equal(delivered, "WWO");
 }
 
-static void a_disk_with_room_again_has_it_all_at_once(void **state) {
+static void a_disk_with_room_again_has_it_all(void **state) {
   (void)state;
   begin();
   live(1, 2);
@@ -343,14 +347,18 @@ static void a_disk_with_room_again_has_it_all_at_once(void **state) {
   put(11);
   (void)engine_turn(engine, 0);
   disk_is_full(false);
-  world->now_ms += 250;
-  turn();
-  char *text = NULL;
-  size_t bytes = 0;
-  assert_int_equal(
-      file_read(path_of("alerts.jsonl"), 1 << 20, &text, &bytes, NULL), 0);
-  assert_non_null(strstr(text, "\"WARNING\""));
-  free(text);
+  bool is_saved = false;
+  for (int i = 0; i < LIMIT_MS && !is_saved; i++) {
+    world->now_ms += 250;
+    turn();
+    char *text = NULL;
+    size_t bytes = 0;
+    assert_int_equal(
+        file_read(path_of("alerts.jsonl"), 1 << 20, &text, &bytes, NULL), 0);
+    is_saved = strstr(text, "\"WARNING\"") != NULL;
+    free(text);
+  }
+  assert_true(is_saved);
   end();
 }
 
@@ -359,29 +367,31 @@ static int setup(void **state) {
   world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   assert_ptr_not_equal(world, MAP_FAILED);
-  (void)snprintf(directory, sizeof(directory), "/tmp/test_teller.XXXXXX");
+  (void)snprintf(directory, sizeof(directory),
+                 "/tmp/test_event_dispatch.XXXXXX");
   assert_non_null(mkdtemp(directory));
   assert_int_equal(option_init(&resource_alert_options, &options), 0);
   configure_engine(&options, directory, rule);
-  return forget(state);
+  return remove_files(state);
 }
 
 static int teardown(void **state) {
-  (void)forget(state);
+  (void)remove_files(state);
   option_fini(&resource_alert_options, &options);
   (void)munmap(world, sizeof(*world));
   return rmdir(directory);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, forget, forget)
+#define TEST(name)                                                             \
+  cmocka_unit_test_setup_teardown(name, remove_files, remove_files)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_kill_at_any_moment_loses_nothing),
       TEST(nor_does_a_second_one),
-      TEST(a_listener_that_hangs_is_told_after_the_restart),
-      TEST(what_comes_while_all_is_kept_is_told_later),
-      TEST(a_disk_with_room_again_has_it_all_at_once),
+      TEST(a_listener_that_hangs_is_notified_after_the_restart),
+      TEST(what_changes_while_states_are_saved_is_delivered_later),
+      TEST(a_disk_with_room_again_has_it_all),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
