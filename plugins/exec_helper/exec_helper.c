@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* exec_helper: the program resource-alert-exec, which runs one command for the
- * plugin: as another user, in a fresh environment, with an end.
+ * plugin: as another user, in a new environment, with a deadline.
  *
  *   resource-alert-exec run|check USER MILLISECONDS COMMAND [ARGUMENT ...]
  *
@@ -8,9 +8,9 @@
  * has no exit status, and because between fork and exec in a daemon with
  * threads almost nothing is allowed. Descriptors it is given:
  *   0  what the command reads      1, 2  what the command writes to
- *   3  where the verdict goes      4     closes when collectd wants an end
+ *   3  gets the verdict            4     closed by collectd to end the command
  * Verdict, one line: "exit N", "signal N", "timeout", "cancelled" or
- * "error TEXT". "check" goes the whole way but for running the command. */
+ * "error TEXT". "check" does all of it except running the command. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -31,17 +31,17 @@
 
 enum { VERDICT_FD = 3, CONTROL_FD = 4, FIRST_FOREIGN_FD = 5 };
 
-#define MERCY_MS 300     /* between SIGTERM and SIGKILL */
-#define ORPHAN_ROUNDS 64 /* a fork bomb is not ours to win against */
+#define TERM_WAIT_MS 300 /* between SIGTERM and SIGKILL */
+#define ORPHAN_ROUNDS 64 /* a fork bomb may win */
 
-struct job {
+struct exec_job {
   bool is_check;
   const char *user;
   int64_t deadline_ms;
   char **command;
 };
 
-static void say_verdict(const char *word, const char *detail) {
+static void write_verdict(const char *word, const char *detail) {
   char line[256];
   int length = snprintf(line, sizeof(line), "%s%s%s\n", word,
                         detail[0] == '\0' ? "" : " ", detail);
@@ -51,16 +51,18 @@ static void say_verdict(const char *word, const char *detail) {
   (void)!write(VERDICT_FD, line, (size_t)length);
 }
 
-static int fail(const char *what) {
+/* The verdict from errno. */
+static int write_error(const char *what) {
   char text[200];
   (void)snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
-  say_verdict("error", text);
+  write_verdict("error", text);
   return EXIT_FAILURE;
 }
 
 /* ---- the child ---- */
 
-static int become(const struct passwd *user) {
+/* For good: the child cannot become root again. */
+static int become_user(const struct passwd *user) {
   if (geteuid() != 0) {
     if (geteuid() == user->pw_uid) {
       return 0;
@@ -89,7 +91,7 @@ static void reset_signals(void) {
 }
 
 /* Runs in the child; returns only on failure, with errno. */
-static void run_command(const struct job *job, const struct passwd *user) {
+static void run_command(const struct exec_job *job, const struct passwd *user) {
   char home[512];
   char name[128];
   char log_name[128];
@@ -102,7 +104,7 @@ static void run_command(const struct job *job, const struct passwd *user) {
   char *environment[] = {path, home, name, log_name, language, NULL};
   reset_signals();
   (void)umask(022);
-  if (setsid() < 0 || become(user) != 0 || chdir("/") != 0 ||
+  if (setsid() < 0 || become_user(user) != 0 || chdir("/") != 0 ||
       access(job->command[0], X_OK) != 0) {
     return;
   }
@@ -112,9 +114,10 @@ static void run_command(const struct job *job, const struct passwd *user) {
   (void)execve(job->command[0], job->command, environment);
 }
 
-/* Starts the child. Returns its id, or -1 with errno, also where the child
- * could not become what it should. */
-static pid_t start(const struct job *job, const struct passwd *user) {
+/* Starts the child and waits until it runs the command. Returns its id, or -1
+ * with errno if it did not get that far. */
+static pid_t start_child(const struct exec_job *job,
+                         const struct passwd *user) {
   int failure[2];
   if (pipe2(failure, O_CLOEXEC) != 0) {
     return -1;
@@ -137,12 +140,12 @@ static pid_t start(const struct job *job, const struct passwd *user) {
   return child;
 }
 
-/* ---- its end ---- */
+/* ---- the end of the child ---- */
 
-static void on_child(int number) { (void)number; }
+static void ignore_signal(int number) { (void)number; }
 
-/* Reaps all that has ended. True once CHILD has, with its status. */
-static bool reap(pid_t child, int *status) {
+/* Reaps all children that have ended. True if CHILD has, with its status. */
+static bool reap_children(pid_t child, int *status) {
   bool is_over = false;
   int any;
   pid_t ended;
@@ -155,14 +158,15 @@ static bool reap(pid_t child, int *status) {
   return is_over;
 }
 
-/* Waits until CHILD ends (0), deadline_ms (-ETIMEDOUT) or until collectd closes
- * its end (-ECANCELED; not looked at where is_deaf). */
-static int wait_for(pid_t child, int64_t deadline_ms, bool is_deaf,
-                    int *status) {
+/* Waits until CHILD ends (returns 0), until deadline_ms (-ETIMEDOUT) or until
+ * collectd closes its end (-ECANCELED; unless ignores_control). */
+static int wait_for_child(pid_t child, int64_t deadline_ms,
+                          bool ignores_control, int *status) {
   sigset_t none;
   (void)sigemptyset(&none);
-  struct pollfd control = {.fd = is_deaf ? -1 : CONTROL_FD, .events = POLLIN};
-  while (!reap(child, status)) {
+  struct pollfd control = {.fd = ignores_control ? -1 : CONTROL_FD,
+                           .events = POLLIN};
+  while (!reap_children(child, status)) {
     int left_ms = clock_left_ms(deadline_ms);
     if (left_ms == 0) {
       return -ETIMEDOUT;
@@ -175,18 +179,18 @@ static int wait_for(pid_t child, int64_t deadline_ms, bool is_deaf,
   return 0;
 }
 
-/* Kills what the command has left behind outside its process group: we are
- * its subreaper, so it has become our child. */
+/* Kills what the command has left behind outside its process group: this
+ * process is its subreaper, so it has become a child of this one. */
 static void kill_orphans(void) {
   for (int i = 0; i < ORPHAN_ROUNDS; i++) {
     int ignored;
-    (void)reap(-1, &ignored);
+    (void)reap_children(-1, &ignored);
     char path[64];
     (void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
                    (long)getpid());
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-      return; /* not known here: the process group has to do */
+      return; /* this kernel has no list: the process group was killed */
     }
     int killed = 0;
     long orphan;
@@ -201,41 +205,44 @@ static void kill_orphans(void) {
   }
 }
 
-static void end(pid_t child, int *status) {
+/* SIGTERM to its process group, then SIGKILL. */
+static void end_child(pid_t child, int *status) {
   (void)kill(-child, SIGTERM);
-  if (wait_for(child, clock_monotonic_ms() + MERCY_MS, true, status) != 0) {
+  if (wait_for_child(child, clock_monotonic_ms() + TERM_WAIT_MS, true,
+                     status) != 0) {
     (void)kill(-child, SIGKILL);
-    (void)wait_for(child, clock_monotonic_ms() + MERCY_MS, true, status);
+    (void)wait_for_child(child, clock_monotonic_ms() + TERM_WAIT_MS, true,
+                         status);
   }
 }
 
-static int supervise(const struct job *job, pid_t child) {
+static int supervise_child(const struct exec_job *job, pid_t child) {
   int status = 0;
-  int code = wait_for(child, job->deadline_ms, false, &status);
+  int code = wait_for_child(child, job->deadline_ms, false, &status);
   if (code != 0) {
-    end(child, &status);
+    end_child(child, &status);
   }
-  (void)kill(-child, SIGKILL); /* what lingers in its group */
+  (void)kill(-child, SIGKILL); /* what is left of its group */
   kill_orphans();
   char number[16];
   if (code == -ETIMEDOUT) {
-    say_verdict("timeout", "");
+    write_verdict("timeout", "");
   } else if (code == -ECANCELED) {
-    say_verdict("cancelled", "");
+    write_verdict("cancelled", "");
   } else if (WIFSIGNALED(status)) {
     (void)snprintf(number, sizeof(number), "%d", WTERMSIG(status));
-    say_verdict("signal", number);
+    write_verdict("signal", number);
   } else {
     (void)snprintf(number, sizeof(number), "%d", WEXITSTATUS(status));
-    say_verdict("exit", number);
+    write_verdict("exit", number);
   }
   return EXIT_SUCCESS;
 }
 
-/* ---- the start ---- */
+/* ---- start ---- */
 
-static int prepare(void) {
-  struct sigaction action = {.sa_handler = on_child};
+static int prepare_process(void) {
+  struct sigaction action = {.sa_handler = ignore_signal};
   sigset_t child;
   (void)sigemptyset(&child);
   (void)sigaddset(&child, SIGCHLD);
@@ -258,20 +265,20 @@ int main(int argc, char **argv) {
                           "resource_alert, not by hand\n");
     return EXIT_FAILURE;
   }
-  struct job job = {
+  struct exec_job job = {
       .is_check = strcmp(argv[1], "check") == 0,
       .user = argv[2],
       .deadline_ms = clock_monotonic_ms() + strtol(argv[3], NULL, 10),
       .command = argv + 4,
   };
-  if (prepare() != 0) {
-    return fail("cannot prepare");
+  if (prepare_process() != 0) {
+    return write_error("cannot prepare");
   }
   errno = ENOENT;
   const struct passwd *user = getpwnam(job.user);
   if (user == NULL) {
-    return fail(job.user);
+    return write_error(job.user);
   }
-  pid_t child = start(&job, user);
-  return child < 0 ? fail(job.command[0]) : supervise(&job, child);
+  pid_t child = start_child(&job, user);
+  return child < 0 ? write_error(job.command[0]) : supervise_child(&job, child);
 }
