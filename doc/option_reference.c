@@ -80,7 +80,7 @@ static int print_manual(const char *path) {
       status = fail(line);
     } else {
       printf("=over 4\n\n");
-      option_print_pod(plugin, stdout);
+      option_doc_print(plugin, stdout);
       printf("=back\n\n");
     }
   }
@@ -122,7 +122,7 @@ static int visit_file(const char *path,
 
 static int visit_shown(const struct option_block *plugin,
                        const struct config_item *item, struct error *error) {
-  return option_check_sample(plugin, item, error);
+  return option_doc_check_sample(plugin, item, error);
 }
 
 static int visit_parse(const struct option_block *plugin,

@@ -50,7 +50,7 @@ void config_item_fini(struct config_item *item) {
 
 #define DEPTH_MAX 32 /* deeper nesting is no configuration but an attack */
 
-struct reader {
+struct config_scanner {
   const char *at;
   const char *end;
   int line;
@@ -59,27 +59,27 @@ struct reader {
 };
 
 /* Counted in bytes from 1, as editors and compilers do. */
-static int column_of(const struct reader *reader) {
+static int column_of(const struct config_scanner *reader) {
   return (int)(reader->at - reader->line_start) + 1;
 }
 
-static int fail(struct reader *reader, const char *what) {
+static int fail_at_position(struct config_scanner *reader, const char *what) {
   (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
                   reader->line, column_of(reader), what);
   return -EINVAL; /* spelled out for those who analyse one file at a time */
 }
 
-static bool at_char(const struct reader *reader, char c) {
+static bool at_char(const struct config_scanner *reader, char c) {
   return reader->at < reader->end && *reader->at == c;
 }
 
-static bool at_line_end(const struct reader *reader) {
+static bool at_line_end(const struct config_scanner *reader) {
   return reader->at == reader->end || *reader->at == '\n' ||
          (*reader->at == '\r' && reader->end - reader->at > 1 &&
           reader->at[1] == '\n');
 }
 
-static void next_line(struct reader *reader) {
+static void next_line(struct config_scanner *reader) {
   if (at_char(reader, '\r')) {
     reader->at++;
   }
@@ -91,7 +91,7 @@ static void next_line(struct reader *reader) {
 }
 
 /* Passes blanks, a comment, and the end of a line behind a backslash. */
-static void skip_blanks(struct reader *reader) {
+static void skip_blanks(struct config_scanner *reader) {
   while (reader->at < reader->end) {
     char c = *reader->at;
     if (c == ' ' || c == '\t' || c == '\b') {
@@ -101,7 +101,7 @@ static void skip_blanks(struct reader *reader) {
         reader->at++;
       }
     } else if (c == '\\') {
-      struct reader behind = *reader;
+      struct config_scanner behind = *reader;
       behind.at++;
       if (behind.at == behind.end || !at_line_end(&behind)) {
         return;
@@ -127,13 +127,14 @@ static char *copy_range(const char *from, size_t length) {
   return copy;
 }
 
-static int read_word(struct reader *reader, char **ret_word) {
+static int read_word(struct config_scanner *reader, char **ret_word) {
   const char *from = reader->at;
   while (reader->at < reader->end && is_word_char(*reader->at)) {
     reader->at++;
   }
   if (reader->at == from) {
-    return fail(reader, "expected an option's name, of letters, digits and _");
+    return fail_at_position(
+        reader, "expected an option's name, of letters, digits and _");
   }
   *ret_word = copy_range(from, (size_t)(reader->at - from));
   return *ret_word == NULL ? -ENOMEM : 0;
@@ -156,7 +157,7 @@ static void unescape(char *string) {
   *to = '\0';
 }
 
-static int read_quoted(struct reader *reader, char **ret_string) {
+static int read_quoted(struct config_scanner *reader, char **ret_string) {
   const char *from = reader->at + 1;
   const char *close = from;
   const char *line_start = reader->line_start;
@@ -171,7 +172,8 @@ static int read_quoted(struct reader *reader, char **ret_string) {
     close++;
   }
   if (close == reader->end) {
-    return fail(reader, "the string that starts here has no closing \"");
+    return fail_at_position(reader,
+                            "the string that starts here has no closing \"");
   }
   *ret_string = copy_range(from, (size_t)(close - from));
   if (*ret_string == NULL) {
@@ -185,7 +187,8 @@ static int read_quoted(struct reader *reader, char **ret_string) {
 }
 
 /* What a bare token means: a boolean, a number, an address or a word. */
-static int read_bare(struct reader *reader, struct config_value *value) {
+static int read_bare(struct config_scanner *reader,
+                     struct config_value *value) {
   const char *from = reader->at;
   while (reader->at < reader->end &&
          (is_word_char(*reader->at) || strchr("+-.:[]", *reader->at) != NULL) &&
@@ -193,7 +196,8 @@ static int read_bare(struct reader *reader, struct config_value *value) {
     reader->at++;
   }
   if (reader->at == from) {
-    return fail(reader, "this character must stand inside \"quotes\"");
+    return fail_at_position(reader,
+                            "this character must stand inside \"quotes\"");
   }
   char *token = copy_range(from, (size_t)(reader->at - from));
   if (token == NULL) {
@@ -223,7 +227,8 @@ static int read_bare(struct reader *reader, struct config_value *value) {
   return 0;
 }
 
-static int read_values(struct reader *reader, struct config_item *item) {
+static int read_values(struct config_scanner *reader,
+                       struct config_item *item) {
   for (;;) {
     skip_blanks(reader);
     if (at_line_end(reader) || *reader->at == '>') {
@@ -246,31 +251,32 @@ static int read_values(struct reader *reader, struct config_item *item) {
   }
 }
 
-static int end_of_statement(struct reader *reader) {
+static int end_of_statement(struct config_scanner *reader) {
   skip_blanks(reader);
   if (!at_line_end(reader)) {
-    return fail(reader, "expected the end of the line; collectd wants every "
-                        "option and every block tag on a line of its own");
+    return fail_at_position(
+        reader, "expected the end of the line; collectd wants every "
+                "option and every block tag on a line of its own");
   }
   next_line(reader);
   return 0;
 }
 
-static int read_statements(struct reader *reader, struct config_item *parent,
-                           int depth);
+static int read_statements(struct config_scanner *reader,
+                           struct config_item *parent, int depth);
 
 /* Behind the '<' of an opening tag: the whole block up to its closing tag. */
-static int read_block(struct reader *reader, struct config_item *item,
+static int read_block(struct config_scanner *reader, struct config_item *item,
                       int depth) {
   if (depth >= DEPTH_MAX) {
-    return fail(reader, "blocks are nested too deeply");
+    return fail_at_position(reader, "blocks are nested too deeply");
   }
   int code = read_word(reader, &item->key);
   if (code == 0) {
     code = read_values(reader, item);
   }
   if (code == 0 && !at_char(reader, '>')) {
-    code = fail(reader, "this block tag has no closing >");
+    code = fail_at_position(reader, "this block tag has no closing >");
   }
   if (code == 0) {
     reader->at++;
@@ -280,7 +286,7 @@ static int read_block(struct reader *reader, struct config_item *item,
 }
 
 /* Behind "</": the closing tag of the block KEY. */
-static int read_block_end(struct reader *reader, const char *key) {
+static int read_block_end(struct config_scanner *reader, const char *key) {
   char *word = NULL;
   skip_blanks(reader);
   int code = read_word(reader, &word);
@@ -294,7 +300,7 @@ static int read_block_end(struct reader *reader, const char *key) {
   free(word);
   skip_blanks(reader);
   if (code == 0 && !at_char(reader, '>')) {
-    code = fail(reader, "this block tag has no closing >");
+    code = fail_at_position(reader, "this block tag has no closing >");
   }
   if (code == 0) {
     reader->at++;
@@ -303,7 +309,8 @@ static int read_block_end(struct reader *reader, const char *key) {
   return code;
 }
 
-static int read_option(struct reader *reader, struct config_item *item) {
+static int read_option(struct config_scanner *reader,
+                       struct config_item *item) {
   int code = read_word(reader, &item->key);
   if (code == 0) {
     code = read_values(reader, item);
@@ -316,8 +323,8 @@ static int read_option(struct reader *reader, struct config_item *item) {
   return code == 0 ? end_of_statement(reader) : code;
 }
 
-static int read_statements(struct reader *reader, struct config_item *parent,
-                           int depth) {
+static int read_statements(struct config_scanner *reader,
+                           struct config_item *parent, int depth) {
   for (;;) {
     skip_blanks(reader);
     if (reader->at == reader->end) {
@@ -354,11 +361,11 @@ static int read_statements(struct reader *reader, struct config_item *parent,
 
 int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                       struct error *error) {
-  struct reader reader = {.at = text,
-                          .end = text + bytes,
-                          .line = 1,
-                          .line_start = text,
-                          .error = error};
+  struct config_scanner reader = {.at = text,
+                                  .end = text + bytes,
+                                  .line = 1,
+                                  .line_start = text,
+                                  .error = error};
   int code = read_statements(&reader, root, 0);
   if (code == -ENOMEM) {
     (void)error_set(error, code, "line %d: out of memory", reader.line);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* log: one log line to whoever listens, and the rhythm of lines about a fault
- * that lasts. */
+/* log: formats one line for the log and hands it on. */
 #include "core/log.h"
 
 #include <stdarg.h>
@@ -21,31 +20,4 @@ void log_write(const struct log_sink *sink, enum log_level level,
   va_end(arguments);
   text_blank_controls(line);
   sink->write(sink->context, level, line);
-}
-
-bool complaint_fail(struct complaint *complaint, int64_t now_ms) {
-  complaint->count++;
-  if (!complaint->is_open) {
-    complaint->is_open = true;
-    complaint->since_ms = now_ms;
-    complaint->said_ms = now_ms;
-    return true;
-  }
-  if (now_ms - complaint->said_ms >= COMPLAINT_REMINDER_MS) {
-    complaint->said_ms = now_ms;
-    return true;
-  }
-  return false;
-}
-
-bool complaint_clear(struct complaint *complaint, int64_t now_ms,
-                     int64_t *ret_lasted_ms) {
-  if (!complaint->is_open) {
-    return false;
-  }
-  if (ret_lasted_ms != NULL) {
-    *ret_lasted_ms = now_ms - complaint->since_ms;
-  }
-  *complaint = (struct complaint){0};
-  return true;
 }

@@ -100,19 +100,6 @@ int option_parse(const struct option_block *block,
 /* Frees what TARGET holds and zeroes it. Accepts NULL. */
 void option_fini(const struct option_block *block, void *target);
 
-/* Replaces *FIELD, which is owned or NULL, by a copy. Returns 0 or -ENOMEM. */
-int option_set_string(char **field, const char *value);
-
-/* Puts VALUE into OPTION's field of TARGET, or appends it to the field's list.
- * Returns 0, -EINVAL with the reason, -ENOMEM. */
-int option_take_value(const struct option *option,
-                      const struct config_value *value, void *target,
-                      struct error *error);
-
-/* "NAME VALUE WHY; allowed: ...; write NAME EXAMPLE". Returns -EINVAL. */
-int option_refuse(const struct option *option, const struct config_value *value,
-                  const char *why, struct error *error);
-
 /* "unknown option NAME; did you mean ...?". Returns -EINVAL. */
 int option_refuse_name(const struct option_block *block, const char *name,
                        struct error *error);

@@ -81,7 +81,7 @@ static void print_options_pod(const struct option_block *block,
   }
 }
 
-void option_print_pod(const struct option_block *block, FILE *file) {
+void option_doc_print(const struct option_block *block, FILE *file) {
   struct explained explained = {.len = 0};
   print_options_pod(block, &explained, file);
 }
@@ -139,8 +139,9 @@ static int check_sub_block(const struct option_block *block,
   return 0;
 }
 
-int option_check_sample(const struct option_block *block,
-                        const struct config_item *item, struct error *error) {
+int option_doc_check_sample(const struct option_block *block,
+                            const struct config_item *item,
+                            struct error *error) {
   for (size_t i = 0; i < block->options_len; i++) {
     const struct option *option = &block->options[i];
     if (!is_shown(option, item)) {

@@ -9,12 +9,13 @@
 #include "core/option.h"
 
 /* Writes the reference of BLOCK and the blocks in it as POD items. */
-void option_print_pod(const struct option_block *block, FILE *file);
+void option_doc_print(const struct option_block *block, FILE *file);
 
 /* Checks that every option of BLOCK, and of the blocks in it, is used in ITEM
  * at least once: the sample file that shows all of them.
  * Returns 0, or -ENOENT with the name of the first one missing. */
-int option_check_sample(const struct option_block *block,
-                        const struct config_item *item, struct error *error);
+int option_doc_check_sample(const struct option_block *block,
+                            const struct config_item *item,
+                            struct error *error);
 
 #endif

@@ -109,16 +109,17 @@ static size_t edits_between(const char *a, const char *b) {
   return previous[b_length];
 }
 
-struct spelling spelling_of(const char *name) {
-  return (struct spelling){
-      .name = name, .fewest = 1 + strlen(name) / 3, /* more is another word */
+struct text_nearest text_nearest_to(const char *wanted) {
+  return (struct text_nearest){
+      .wanted = wanted,
+      .fewest = 1 + strlen(wanted) / 3, /* more is another word */
   };
 }
 
-void spelling_offer(struct spelling *spelling, const char *candidate) {
-  size_t edits = edits_between(spelling->name, candidate);
-  if (edits <= spelling->fewest) {
-    spelling->fewest = edits;
-    spelling->nearest = candidate;
+void text_nearest_offer(struct text_nearest *nearest, const char *candidate) {
+  size_t edits = edits_between(nearest->wanted, candidate);
+  if (edits <= nearest->fewest) {
+    nearest->fewest = edits;
+    nearest->name = candidate;
   }
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* text: strings from elsewhere: control characters, escapes, and which name was
+/* text: strings from outside: control characters, escapes, and which name was
  * probably meant. */
 #ifndef CORE_TEXT_H
 #define CORE_TEXT_H
 
 #include <stddef.h>
 
-/* Puts '?' for every control character, so that what a log, a server or a
- * file said stays one line on a terminal. In place. */
+/* Puts '?' for every control character, so that text of a log, a server or a
+ * file stays one line on a terminal. In place. */
 void text_blank_controls(char *text);
 
-/* Cuts off white space at the end: the newline of what a program has said. */
+/* Cuts off white space at the end, such as the newline of a program's output.
+ */
 void text_chomp(char *text);
 
 /* Bytes of the UTF-8 character that FROM begins with, 1 to 4; 0 if it does not
@@ -24,16 +25,17 @@ size_t text_utf8_length(const char *from);
  * at least 1; always ends in NUL. */
 void text_escape(char *to, size_t bytes, const char *from);
 
-/* Candidates are offered one by one; all strings borrowed. */
-struct spelling {
-  const char *name;
-  const char *nearest; /* NULL: none is near */
-  size_t fewest;       /* edits */
+/* Which of some names was probably meant by a wrong one. Strings are borrowed.
+ */
+struct text_nearest {
+  const char *wanted;
+  const char *name; /* the nearest so far; NULL: none is near */
+  size_t fewest;    /* edits */
 };
 
-struct spelling spelling_of(const char *name);
+struct text_nearest text_nearest_to(const char *wanted);
 
-/* Takes CANDIDATE for the nearest if it is, letters' case aside. */
-void spelling_offer(struct spelling *spelling, const char *candidate);
+/* Takes CANDIDATE if it is the nearest so far, letters' case aside. */
+void text_nearest_offer(struct text_nearest *nearest, const char *candidate);
 
 #endif

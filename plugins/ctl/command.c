@@ -126,13 +126,13 @@ static int refuse_flag(const struct command *command, const char *name,
                        size_t length) {
   char unknown[64];
   (void)snprintf(unknown, sizeof(unknown), "%.*s", (int)length, name);
-  struct spelling spelling = spelling_of(unknown);
+  struct text_nearest nearest = text_nearest_to(unknown);
   for (size_t i = 0; i < command->flags_len; i++) {
-    spelling_offer(&spelling, command->flags[i].name);
+    text_nearest_offer(&nearest, command->flags[i].name);
   }
-  return spelling.nearest != NULL
+  return nearest.name != NULL
              ? command_fail("%s: unknown option --%s; did you mean --%s?",
-                            command->name, unknown, spelling.nearest)
+                            command->name, unknown, nearest.name)
              : command_fail("%s: unknown option --%s; see %s %s --help",
                             command->name, unknown, PROGRAM, command->name);
 }
@@ -206,13 +206,13 @@ static int run_command(const struct command *command, int argc, char **argv) {
 }
 
 static int refuse_command(const char *name) {
-  struct spelling spelling = spelling_of(name);
+  struct text_nearest nearest = text_nearest_to(name);
   for (size_t i = 0; i < commands_len; i++) {
-    spelling_offer(&spelling, commands[i]->name);
+    text_nearest_offer(&nearest, commands[i]->name);
   }
-  return spelling.nearest != NULL
+  return nearest.name != NULL
              ? command_fail("unknown command %s; did you mean %s?", name,
-                            spelling.nearest)
+                            nearest.name)
              : command_fail("unknown command %s; see %s --help", name, PROGRAM);
 }
 

@@ -5,11 +5,7 @@
 #include "dbpool/options.h"
 #include "dbpool/pgbouncer.h"
 #include "dbpool/postgresql.h"
-#include "glue/configuration.h"
-#include "glue/log.h"
-#include "glue/module.h"
-#include "glue/notifications.h"
-#include "glue/values.h"
+#include "glue/glue.h"
 
 #include "collectd.h"
 #include "plugin.h"

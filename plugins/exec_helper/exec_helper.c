@@ -34,7 +34,7 @@ enum { VERDICT_FD = 3, CONTROL_FD = 4, FIRST_FOREIGN_FD = 5 };
 #define TERM_WAIT_MS 300 /* between SIGTERM and SIGKILL */
 #define ORPHAN_ROUNDS 64 /* a fork bomb may win */
 
-struct exec_job {
+struct helper_job {
   bool is_check;
   const char *user;
   int64_t deadline_ms;
@@ -91,7 +91,8 @@ static void reset_signals(void) {
 }
 
 /* Runs in the child; returns only on failure, with errno. */
-static void run_command(const struct exec_job *job, const struct passwd *user) {
+static void run_command(const struct helper_job *job,
+                        const struct passwd *user) {
   char home[512];
   char name[128];
   char log_name[128];
@@ -116,7 +117,7 @@ static void run_command(const struct exec_job *job, const struct passwd *user) {
 
 /* Starts the child and waits until it runs the command. Returns its id, or -1
  * with errno if it did not get that far. */
-static pid_t start_child(const struct exec_job *job,
+static pid_t start_child(const struct helper_job *job,
                          const struct passwd *user) {
   int failure[2];
   if (pipe2(failure, O_CLOEXEC) != 0) {
@@ -216,7 +217,7 @@ static void end_child(pid_t child, int *status) {
   }
 }
 
-static int supervise_child(const struct exec_job *job, pid_t child) {
+static int supervise_child(const struct helper_job *job, pid_t child) {
   int status = 0;
   int code = wait_for_child(child, job->deadline_ms, false, &status);
   if (code != 0) {
@@ -265,7 +266,7 @@ int main(int argc, char **argv) {
                           "resource_alert, not by hand\n");
     return EXIT_FAILURE;
   }
-  struct exec_job job = {
+  struct helper_job job = {
       .is_check = strcmp(argv[1], "check") == 0,
       .user = argv[2],
       .deadline_ms = clock_monotonic_ms() + strtol(argv[3], NULL, 10),

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* resource_alert: registers the plugin with collectd and wires its parts. */
-#include "glue/configuration.h"
-#include "glue/log.h"
-#include "glue/module.h"
-#include "glue/notifications.h"
-#include "glue/values.h"
+#include "glue/glue.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/alerts/silence.h"
 #include "resource_alert/journal.h"

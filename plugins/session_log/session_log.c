@@ -12,11 +12,7 @@
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
-#include "glue/configuration.h"
-#include "glue/log.h"
-#include "glue/module.h"
-#include "glue/notifications.h"
-#include "glue/values.h"
+#include "glue/glue.h"
 #include "session_log/checkpoint.h"
 #include "session_log/follow/watcher.h"
 #include "session_log/logbook.h"

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* statgrab: registers the plugin statgrab with collectd. */
 #include "core/clock.h"
-#include "glue/configuration.h"
-#include "glue/log.h"
-#include "glue/module.h"
-#include "glue/values.h"
+#include "glue/glue.h"
 #include "statgrab/collectors.h"
 #include "statgrab/options.h"
 #include "statgrab/source.h"

@@ -24,7 +24,7 @@ static void parse_as(const struct option_block *plugin,
   struct error error = {{0}};
   if (option_init(plugin, target) == 0) {
     (void)option_parse(plugin, item, target, &error);
-    (void)option_check_sample(plugin, item, &error);
+    (void)option_doc_check_sample(plugin, item, &error);
     option_fini(plugin, target);
   }
   free(target);

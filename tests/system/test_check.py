@@ -46,11 +46,11 @@ def test_all_mistakes_are_reported(check):
 
 
 @pytest.mark.parametrize("plugin, block, told", [
-    ("resource_alert", 'Journal "/a"\nStateDir "/b"\nJournal "/c"', "5:1: error: {}: line 5: Journal stands twice"),
+    ("resource_alert", 'Journal "/a"\nStateDir "/b"\nJournal "/c"', "5:1: error: {}: line 5: Journal is given twice"),
     ("resource_alert", '<Threshold "a">\nMetric "b/c"\nWarningMax 1\nWarningMax 2\n</Threshold>',
-     '3:2: error: {}: <Threshold "a">: line 6: WarningMax stands twice'),
+     '3:2: error: {}: <Threshold "a">: line 6: WarningMax is given twice'),
     ("session_log", '<Log "a">\nFile "/a"\n</Log>\n<Log "b">\nFile "/b"\n</Log>\n<Log "a">\nFile "/c"\n</Log>',
-     '9:2: error: {}: <Log "a"> stands twice; give each a name of its own'),
+     '9:2: error: {}: <Log "a"> is given twice; give each a name of its own'),
     ("resource_alert", 'ControlSocket "here"', '3:1: error: {}: ControlSocket "here" is not an absolute path'),
     ("resource_alert", f'ControlSocket "/{"x" * 200}"', "is too long for a unix socket"),
 ])

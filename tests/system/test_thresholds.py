@@ -189,7 +189,7 @@ REFUSED = {
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d" "5"\n</Threshold>': '"5" is no comparison: write <',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c*/d" "> 5"\n</Threshold>': 'without globs',
     '<Threshold "x y">\nMetric "a/b"\nWarningMax 1\n</Threshold>': 'letters, digits and _ . - only',
-    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\n</Threshold>\n' * 2: '<Threshold "x"> stands twice',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\n</Threshold>\n' * 2: '<Threshold "x"> is given twice',
     'StateDir "here"': 'StateDir "here" is not an absolute path',
 }
 

@@ -2,7 +2,7 @@
 /* many_series: a read plugin whose series are many: MANY_SERIES of them at each
  * read. Their values wander between 0 and 100. And many_series/memory-held,
  * what the allocator has given out, all of it where MALLOC_ARENA_MAX is 1. */
-#include "glue/module.h"
+#include "glue/glue.h"
 
 #include "collectd.h"
 #include "plugin.h"

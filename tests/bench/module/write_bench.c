@@ -6,7 +6,7 @@
  * series' plugin), BENCH_PEER (1: time collectd's threshold plugin, too). Each
  * value is copied first, as the daemon hands over a fresh copy; what the copy
  * and the dispatch to a callback that does nothing take is subtracted. */
-#include "glue/module.h"
+#include "glue/glue.h"
 
 #include "collectd.h"
 #include "plugin.h"

@@ -168,7 +168,8 @@ static void refuses_in_one_line(void **state) {
        "WarningMax 80"},
       {"Enabled 2\n", "Enabled 2 is neither true nor false; allowed: true or "
                       "false; write Enabled true"},
-      {"Enabled true\nEnabled false\n", "Enabled stands twice; one is allowed"},
+      {"Enabled true\nEnabled false\n",
+       "Enabled is given twice; one is allowed"},
       {"Metric 5\n", "Metric 5 must be quoted"},
       {"Pool \"x\"\n", "<Pool \"x\">: Host is missing: write Host "
                        "\"127.0.0.1\""},
@@ -186,7 +187,7 @@ static void refuses_in_one_line(void **state) {
        "<Pool \"x\">: line 3: PoolSize 1.5 is not a whole number; allowed: 1 "
        "to 10000 connections; write PoolSize 5"},
       {"<Pool \"x\">\nHost \"h\"\n</Pool>\n<Pool \"x\">\nHost \"h\"\n</Pool>\n",
-       "<Pool \"x\"> stands twice; give each a name of its own"},
+       "<Pool \"x\"> is given twice; give each a name of its own"},
       {"<Metric \"a\">\nHost \"h\"\n</Metric>\n",
        "Metric is not a block: write Metric VALUE"},
   };
@@ -206,7 +207,8 @@ static void finds_what_a_sample_lacks(void **state) {
   const char *text = "Metric \"a\"\nEnabled true\nWarningMax 1\nMode off\n"
                      "<Pool \"x\">\nHost \"h\"\n</Pool>\n";
   assert_int_equal(config_text_parse(text, strlen(text), &root, &error), 0);
-  assert_int_equal(option_check_sample(&plugin_block, &root, &error), -ENOENT);
+  assert_int_equal(option_doc_check_sample(&plugin_block, &root, &error),
+                   -ENOENT);
   assert_string_equal(error.text, "<Pool>: PoolSize is not shown");
   config_item_fini(&root);
 }
@@ -217,7 +219,7 @@ static char *reference_of(const struct option_block *block) {
   size_t bytes = 0;
   FILE *file = open_memstream(&text, &bytes);
   assert_non_null(file);
-  option_print_pod(block, file);
+  option_doc_print(block, file);
   assert_int_equal(fclose(file), 0);
   return text;
 }

@@ -2,9 +2,9 @@
 /* complaint: at once, then hourly with a count, and the recovery once. */
 #include "unit.h"
 
-#include "core/log.h"
+#include "core/complaint.h"
 
-static void speaks_at_once_then_hourly_then_of_the_recovery(void **state) {
+static void logs_at_once_then_hourly_then_the_recovery(void **state) {
   (void)state;
   struct complaint complaint = {0};
   int64_t lasted_ms = 0;
@@ -25,7 +25,7 @@ static void speaks_at_once_then_hourly_then_of_the_recovery(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(speaks_at_once_then_hourly_then_of_the_recovery),
+      cmocka_unit_test(logs_at_once_then_hourly_then_the_recovery),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

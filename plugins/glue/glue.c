@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* glue: the daemon's configuration, log, values and notifications as ours. */
+#include "glue/glue.h"
+
+#include "collectd.h"
+#include "plugin.h"
+#include "utils/common/common.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The context of a sink is a void * for all; here it is a name, which nobody
+ * writes to. */
+static void *name_as_context(const char *plugin) {
+  union {
+    const char *name;
+    void *context;
+  } borrowed = {.name = plugin};
+  return borrowed.context;
+}
+
+/* ---- configuration ---- */
+
+static int copy_config_value(const oconfig_value_t *from,
+                             struct config_item *item) {
+  struct config_value *value = config_item_add_value(item);
+  if (value == NULL) {
+    return -ENOMEM;
+  }
+  switch (from->type) {
+  case OCONFIG_TYPE_STRING:
+    value->kind = CONFIG_STRING;
+    value->string = strdup(from->value.string);
+    return value->string == NULL ? -ENOMEM : 0;
+  case OCONFIG_TYPE_BOOLEAN:
+    value->kind = CONFIG_BOOLEAN;
+    value->boolean = from->value.boolean != 0;
+    return 0;
+  default:
+    value->kind = CONFIG_NUMBER;
+    value->number = from->value.number;
+    return 0;
+  }
+}
+
+static int copy_config_item(const oconfig_item_t *from,
+                            struct config_item *to) {
+  to->key = strdup(from->key);
+  if (to->key == NULL) {
+    return -ENOMEM;
+  }
+  for (int i = 0; i < from->values_num; i++) {
+    int code = copy_config_value(&from->values[i], to);
+    if (code != 0) {
+      return code;
+    }
+  }
+  for (int i = 0; i < from->children_num; i++) {
+    struct config_item *child = config_item_add_child(to);
+    int code =
+        child == NULL ? -ENOMEM : copy_config_item(&from->children[i], child);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+int glue_configure(const struct option_block *plugin,
+                   const struct oconfig_item_s *item, void *target) {
+  struct config_item copy = {0};
+  struct error error = {{0}};
+  int code = copy_config_item(item, &copy);
+  if (code != 0) {
+    (void)error_set(&error, code, "out of memory");
+  } else {
+    code = option_parse(plugin, &copy, target, &error);
+  }
+  config_item_fini(&copy);
+  if (code != 0) {
+    plugin_log(LOG_ERR, "%s: %s", plugin->name, error.text);
+  }
+  return code == 0 ? 0 : -1;
+}
+
+/* ---- log ---- */
+
+static int collectd_level(enum log_level level) {
+  switch (level) {
+  case LOG_LEVEL_ERROR:
+    return LOG_ERR;
+  case LOG_LEVEL_WARNING:
+    return LOG_WARNING;
+  case LOG_LEVEL_NOTICE:
+    return LOG_NOTICE;
+  case LOG_LEVEL_INFO:
+    return LOG_INFO;
+  case LOG_LEVEL_DEBUG:
+    return LOG_DEBUG;
+  }
+  return LOG_ERR;
+}
+
+static void log_line(void *context, enum log_level level, const char *line) {
+  const char *plugin = context;
+  plugin_log(collectd_level(level), "%s: %s", plugin, line);
+}
+
+struct log_sink glue_log_sink(const char *plugin) {
+  return (struct log_sink){.write = log_line,
+                           .context = name_as_context(plugin)};
+}
+
+/* ---- values ---- */
+
+static void copy_clean_name(char *to, size_t bytes, const char *from) {
+  size_t i = 0;
+  for (; from[i] != '\0' && i + 1 < bytes; i++) {
+    unsigned char c = (unsigned char)from[i];
+    if (c == '/') {
+      to[i] = '-';
+    } else if (c < ' ' || c == 0x7f) {
+      to[i] = '_';
+    } else {
+      to[i] = from[i];
+    }
+  }
+  to[i] = '\0';
+}
+
+static void dispatch_sample(void *context, const struct sample *sample) {
+  const char *plugin = context;
+  value_t values[SAMPLE_VALUES_MAX];
+  for (size_t i = 0; i < sample->values_len; i++) {
+    switch (sample->kind) {
+    case SAMPLE_GAUGE:
+      values[i].gauge = sample->values[i].gauge;
+      break;
+    case SAMPLE_DERIVE:
+      values[i].derive = sample->values[i].derive;
+      break;
+    }
+  }
+  value_list_t list = VALUE_LIST_INIT;
+  list.values = values;
+  list.values_len = sample->values_len;
+  copy_clean_name(list.plugin, sizeof(list.plugin), plugin);
+  copy_clean_name(list.plugin_instance, sizeof(list.plugin_instance),
+                  sample->plugin_instance);
+  copy_clean_name(list.type, sizeof(list.type), sample->type);
+  copy_clean_name(list.type_instance, sizeof(list.type_instance),
+                  sample->type_instance);
+  (void)plugin_dispatch_values(&list); /* logs what it refuses */
+}
+
+struct sample_sink glue_sample_sink(const char *plugin) {
+  return (struct sample_sink){.put = dispatch_sample,
+                              .context = name_as_context(plugin)};
+}
+
+int glue_require_type(const char *type, struct error *error) {
+  if (plugin_get_ds(type) != NULL) {
+    return 0;
+  }
+  return error_set(error, -ENOENT,
+                   "type \"%s\" is unknown; put both lines into collectd.conf: "
+                   "TypesDB \"/usr/share/collectd/types.db\" and TypesDB "
+                   "\"/usr/share/collectd-resource-alert/types.db\"",
+                   type);
+}
+
+/* collectd's names are side by side as in struct reading_names, which is read
+ * in words. */
+#define SAME_PLACE(name)                                                       \
+  _Static_assert(offsetof(value_list_t, name) -                                \
+                             offsetof(value_list_t, host) ==                   \
+                         offsetof(struct reading_names, name) &&               \
+                     sizeof(((value_list_t *)0)->name) == READING_NAME_BYTES,  \
+                 "the layout of value_list_t")
+SAME_PLACE(host);
+SAME_PLACE(plugin);
+SAME_PLACE(plugin_instance);
+SAME_PLACE(type);
+SAME_PLACE(type_instance);
+_Static_assert(offsetof(value_list_t, host) % 8 == 0 && sizeof(value_t) == 8,
+               "read a word at a time");
+
+static enum reading_kind reading_kind_of(int type) {
+  switch (type) {
+  case DS_TYPE_COUNTER:
+    return READING_COUNTER;
+  case DS_TYPE_DERIVE:
+    return READING_DERIVE;
+  case DS_TYPE_ABSOLUTE:
+    return READING_ABSOLUTE;
+  default:
+    return READING_GAUGE;
+  }
+}
+
+static void describe_source(const void *handle, size_t source,
+                            struct reading_source *ret_source) {
+  const data_set_t *type = handle;
+  const data_source_t *found = &type->ds[source];
+  memcpy(ret_source->name, found->name, sizeof(ret_source->name));
+  ret_source->kind = reading_kind_of(found->type);
+  ret_source->min = found->min;
+  ret_source->max = found->max;
+}
+
+/* A cdtime_t counts 2^-30 s. */
+static int64_t cdtime_to_ns(cdtime_t time) {
+  uint64_t seconds = time >> 30;
+  uint64_t part = time & ((UINT64_C(1) << 30) - 1);
+  return (int64_t)(seconds * 1000000000U + ((part * 1000000000U) >> 30));
+}
+
+struct reading glue_reading(const struct data_set_s *type,
+                            const struct value_list_s *list) {
+  const void *names = (const char *)list + offsetof(value_list_t, host);
+  return (struct reading){
+      .names = names,
+      .type = {.handle = type, .describe = describe_source},
+      .time_ns = cdtime_to_ns(list->time),
+      .interval_ns = cdtime_to_ns(list->interval),
+      .values_len = list->values_len,
+      .values = list->values,
+  };
+}
+
+int glue_find_type(const char *name, struct reading_type *ret_type,
+                   size_t *ret_sources) {
+  const data_set_t *type = plugin_get_ds(name);
+  if (type == NULL) {
+    return -ENOENT;
+  }
+  *ret_type =
+      (struct reading_type){.handle = type, .describe = describe_source};
+  *ret_sources = type->ds_num;
+  return 0;
+}
+
+/* ---- notifications ---- */
+
+static _Thread_local bool is_dispatching;
+
+static int collectd_severity(enum notification_severity severity) {
+  switch (severity) {
+  case NOTIFICATION_FAILURE:
+    return NOTIF_FAILURE;
+  case NOTIFICATION_WARNING:
+    return NOTIF_WARNING;
+  case NOTIFICATION_OKAY:
+    return NOTIF_OKAY;
+  }
+  return NOTIF_FAILURE;
+}
+
+static void dispatch_notification(void *context,
+                                  const struct notification *notification) {
+  const char *plugin =
+      notification->plugin[0] != '\0' ? notification->plugin : context;
+  notification_t out = {
+      .severity = collectd_severity(notification->severity),
+      .time = notification->time_s > 0
+                  ? DOUBLE_TO_CDTIME_T(notification->time_s)
+                  : cdtime(),
+  };
+  sstrncpy(out.message, notification->message, sizeof(out.message));
+  sstrncpy(out.host,
+           notification->host[0] != '\0' ? notification->host : hostname_g,
+           sizeof(out.host));
+  sstrncpy(out.plugin, plugin, sizeof(out.plugin));
+  sstrncpy(out.plugin_instance, notification->plugin_instance,
+           sizeof(out.plugin_instance));
+  sstrncpy(out.type, notification->type, sizeof(out.type));
+  sstrncpy(out.type_instance, notification->type_instance,
+           sizeof(out.type_instance));
+  for (size_t i = 0; i < notification->fields_len; i++) {
+    const struct notification_field *field = &notification->fields[i];
+    if (field->text != NULL) {
+      (void)plugin_notification_meta_add_string(&out, field->name, field->text);
+    } else {
+      (void)plugin_notification_meta_add_double(&out, field->name,
+                                                field->number);
+    }
+  }
+  is_dispatching = true; /* the callbacks run before it returns */
+  (void)plugin_dispatch_notification(&out);
+  is_dispatching = false;
+  (void)plugin_notification_meta_free(out.meta);
+}
+
+struct notification_sink glue_notification_sink(const char *plugin) {
+  return (struct notification_sink){.put = dispatch_notification,
+                                    .context = name_as_context(plugin)};
+}
+
+static enum notification_severity our_severity(int severity) {
+  switch (severity) {
+  case NOTIF_OKAY:
+    return NOTIFICATION_OKAY;
+  case NOTIF_WARNING:
+    return NOTIFICATION_WARNING;
+  default:
+    return NOTIFICATION_FAILURE;
+  }
+}
+
+struct notification
+glue_notification(const struct notification_s *notification) {
+  return (struct notification){
+      .severity = our_severity(notification->severity),
+      .time_s = CDTIME_T_TO_DOUBLE(notification->time),
+      .host = notification->host,
+      .plugin = notification->plugin,
+      .plugin_instance = notification->plugin_instance,
+      .type = notification->type,
+      .type_instance = notification->type_instance,
+      .message = notification->message,
+  };
+}
+
+bool glue_notification_is_own(const struct notification_s *notification,
+                              const char *plugin) {
+  return is_dispatching || strcmp(notification->plugin, plugin) == 0;
+}
