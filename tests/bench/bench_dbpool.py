@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""dbpool: what a read costs here and on the server, beside a bare query for the
+"""dbpool: the cost of a read here and on the server, beside a bare query for the
 same rows, collectd's own postgresql plugin and prometheus-postgres-exporter."""
 import contextlib
 import os
@@ -35,8 +35,8 @@ def fill(postgresql, sessions, count):
 def reads(postgresql):
     """Milliseconds: one pool, fifty pools, the bare query, CPU of one pool."""
     words = [READER, postgresql.socket_directory, postgresql.tcp_port, READS]
-    told = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True)
-    return map(float, told.stdout.split())
+    result = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True)
+    return map(float, result.stdout.split())
 
 
 def cpu_ms(*pids):

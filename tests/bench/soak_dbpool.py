@@ -38,7 +38,7 @@ class Soak:
         self.collectd = collectd
         self.postgresql = postgresql
 
-    # What the daemon does.
+    # The daemon.
 
     def reads(self):
         files = (self.collectd.csv / "testhost/dbpool-trading").glob("gauge-up-*")
@@ -107,7 +107,7 @@ class Soak:
             os.kill(pid, signal.SIGCONT)
 
     def run(self, reads):
-        """What was held at each calm."""
+        """What was held at each quiet moment."""
         faults = [self.stop, self.hang, self.refuse, self.restart, self.lose_session,
                   self.hang_session]
         rows = []
@@ -121,7 +121,7 @@ class Soak:
 
 
 def judge(rows):
-    """Says what has grown from the middle third to the last."""
+    """Reports what has grown from the middle third to the last."""
     third = len(rows) // 3
     assert third > 0, "too few reads to judge"
     middle, last = rows[third:2 * third], rows[-third:]

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What real servers answer to dbpool's questions, as tests/unit/dbpool/captured has
-it for every release, is what the server at hand answers. With CAPTURE=1 the file of
-its release is written anew:
+"""The recorded answers to dbpool's queries (tests/unit/dbpool/captured, one file a
+release) match the server at hand. With CAPTURE=1 the file of its release is written:
 
     CAPTURE=1 PG_BIN=/usr/lib/postgresql/17/bin PROJECT_BUILD=build/dev \\
         /usr/bin/python3 -m pytest tests/system/test_dbpool_captured.py -k postgresql
 
-PGBOUNCER_BIN names a PgBouncer's program in the same way. Numbers may differ from
-the file, rows may stand in another order."""
+PGBOUNCER_BIN names a PgBouncer's program in the same way. Numbers and the order of
+rows may differ from the file."""
 import os
 import re
 import threading
@@ -46,7 +45,7 @@ def compare(name, text):
     assert masked(text) == masked(path.read_text(encoding="utf-8"))
 
 
-def question(collectd, postgresql):
+def query(collectd, postgresql):
     """The statements that the plugin sends to this server."""
     postgresql.settings["log_statement"] = "all"
     postgresql.restart()
@@ -80,7 +79,7 @@ def five_sessions(postgresql):
 def test_postgresql(collectd, postgresql):
     if version() >= (16,):
         postgresql.settings["reserved_connections"] = 5
-    statements = question(collectd, postgresql)
+    statements = query(collectd, postgresql)
     postgresql.run("CREATE ROLE app LOGIN CONNECTION LIMIT 40")
     postgresql.run("CREATE ROLE plain LOGIN")
     postgresql.create_watcher("watcher")
@@ -93,7 +92,7 @@ def test_postgresql(collectd, postgresql):
             "# that may see them (pg_monitor; before 10 a superuser), then to one that may not.\n")
     for user in ["watcher", "plain"]:
         asker = postgresql.connect(user=user, application_name="collectd")
-        # Whoever asked before is gone.
+        # The session of the previous user has ended.
         postgresql.expect(lambda asker=asker: "\n6\n" in table(
             asker, "SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL"))
         text += "".join(f"\n{table(asker, statement)}" for statement in statements)

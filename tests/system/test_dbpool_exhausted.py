@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An exhausted pool: what the application's own log says of it meets what dbpool
-is configured with, in the rules as installed."""
+"""An exhausted pool: the settings in the application's log are compared with those
+of dbpool, and the installed rules report it."""
 import json
 
 import pytest
@@ -15,7 +15,7 @@ def log_file(directory):
     return path
 
 
-def test_callers_wait_in_vain(collectd, postgresql, log_file):
+def test_a_pool_that_times_out(collectd, postgresql, log_file):
     collectd.interval = 0.2
     journal = collectd.directory / "journal"
     collectd.load("dbpool", pool(postgresql))
@@ -39,8 +39,8 @@ def test_callers_wait_in_vain(collectd, postgresql, log_file):
         return [line["to"] for line in lines if line.get("rule") == "pool_timeout"
                 and line["event"] == "state"]
     collectd.expect(lambda: states()[-2:] == ["FAILURE", "OKAY"])
-    told = collectd.expect(lambda: collectd.log_lines('pool "trading": .*log contradicts'))
-    assert len(told) == 1
+    lines = collectd.expect(lambda: collectd.log_lines('pool "trading": .*log contradicts'))
+    assert len(lines) == 1
     assert ("PoolSize is 10 here and 1 there, MaxOverflow is 20 here and 1 there, "
-            "PoolTimeout is 30 here and 0.1 there") in told[0]
+            "PoolTimeout is 30 here and 0.1 there") in lines[0]
     application.close()

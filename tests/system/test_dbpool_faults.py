@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""dbpool: a server that is down, hangs, refuses, is full, far away or no server."""
+"""dbpool: a server that is down, hangs, refuses, is full, is remote, or is no server."""
 import contextlib
 import os
 import signal
@@ -70,7 +70,7 @@ def test_a_server_that_hangs(collectd, postgresql):
 
 
 def test_the_postmaster_hangs(collectd, postgresql):
-    """Sessions that exist go on, so the pool's values do."""
+    """Existing sessions continue, and so do the pool's values."""
     collectd.load("dbpool", pool(postgresql)).start()
     collectd.expect(lambda: is_up(collectd) == 1)
     postgresql.pause_postmaster()
@@ -81,13 +81,13 @@ def test_the_postmaster_hangs(collectd, postgresql):
 
 
 def test_only_our_own_backend_hangs(collectd, postgresql):
-    """A new session answers, so one read is lost and no more."""
+    """A new session answers, so only one read is lost."""
     collectd.load("dbpool", pool(postgresql)).start()
     collectd.expect(lambda: is_up(collectd) == 1)
     [(pid,)] = postgresql.run("SELECT pid FROM pg_stat_activity"
                               " WHERE application_name = 'collectd'")
     os.kill(pid, signal.SIGSTOP)
-    # The one lost read may be followed by a good one before anybody looks.
+    # A good read may follow the lost one before the test checks.
     collectd.expect(lambda: 0 in [row["value"] for row in collectd.history(f"{POOL}/gauge-up")])
     comes_back_within_an_interval(collectd)
     os.kill(pid, signal.SIGCONT)
@@ -123,7 +123,7 @@ def test_a_full_server(collectd, postgresql):
     assert len(complaints(collectd)) == 1
     taken.pop().close()
     collectd.expect(lambda: is_up(collectd) == 1)
-    # Now its own session is the last one that fits.
+    # Now its own session takes the last place.
     collectd.expect(lambda: connections(collectd, "headroom") == 0)
     collectd.expect(lambda: collectd.value(f"{POOL}/gauge-full") == 1)
     taken.pop().close()
@@ -155,7 +155,7 @@ def test_a_standby_is_watched_and_promoted(collectd, new_server, postgresql_temp
 
 
 def test_a_server_that_recovers(collectd, postgresql):
-    """A killed one first replays its log: "the database system is starting up"."""
+    """A killed server first replays its log: "the database system is starting up"."""
     collectd.load("dbpool", pool(postgresql)).start()
     collectd.expect(lambda: is_up(collectd) == 1)
     postgresql.run("CREATE TABLE filled AS SELECT generate_series(1, 200000)")
@@ -165,16 +165,16 @@ def test_a_server_that_recovers(collectd, postgresql):
     comes_back_within_an_interval(collectd)
 
 
-# A server that is far away.
+# A remote server.
 
 @contextlib.contextmanager
 def far_away(postgresql):
     """A network between collectd and the server; yields its address, the words
-    to put before a command, and what cuts the network and mends it."""
+    to put before a command, and functions that cut and restore the network."""
     here, there, space = "169.254.213.1", "169.254.213.2", f"far{os.getpid()}"
     near, far = f"vn{os.getpid()}", f"vf{os.getpid()}"
 
-    # ip's own -n and netns exec mount things, which a chroot does not let them.
+    # ip's own -n and netns exec mount things, which a chroot does not allow.
     there_too = ["nsenter", f"--net=/run/netns/{space}"]
 
     def ip(*words, within=()):
@@ -192,7 +192,7 @@ def far_away(postgresql):
         with (postgresql.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
             file.write(f"host all all {there}/32 trust\n")
         postgresql.start()
-        # To nobody's hardware address: packets leave and never arrive.
+        # An unused hardware address: packets leave and never arrive.
         yield (here, there_too,
                lambda: ip("neighbour", "replace", here, "lladdr", "02:00:00:00:00:01",
                           "dev", far, "nud", "permanent", within=there_too),
@@ -264,17 +264,17 @@ def test_names_that_are_looked_up_slowly(collectd, postgresql, directory):
     collectd.expect(lambda: is_up(collectd) == 0)
     reads_go_on(collectd)
     assert len(complaints(collectd)) == 1
-    # The other pool was not held up.
+    # The other pool was not delayed.
     assert {row["value"] for row in collectd.history("dbpool-near/gauge-up")} == {1}
     names.is_slow = False
     comes_back_within_an_interval(collectd)
     names.close()
 
 
-# No server at all.
+# Not a server.
 
 class Impostor:
-    """Takes connections and sends BYTES to each, after what it was asked."""
+    """Accepts connections and sends BYTES to each after its first request."""
 
     def __init__(self, *answers):
         self.answers = answers
@@ -331,7 +331,7 @@ GARBAGE = [
 
 
 def test_garbage(collectd):
-    # The first question is for TLS.
+    # The first request is for TLS.
     impostors = [Impostor(b"N", *answers) for answers in GARBAGE]
     collectd.load("dbpool", "\n".join(
         pool(impostor, name=f"fake{number}", Timeout=0.5)
@@ -340,16 +340,16 @@ def test_garbage(collectd):
         name = f"dbpool-fake{number}/gauge-up"
         collectd.expect(lambda name=name: len(collectd.history(name)) >= 3, within=20)
         assert {row["value"] for row in collectd.history(name)} == {0}
-        told = collectd.log_lines(rf"\[error\].*\"fake{number}\"")
-        assert len(told) == 1, GARBAGE[number]
-        assert told[0].isprintable()
+        lines = collectd.log_lines(rf"\[error\].*\"fake{number}\"")
+        assert len(lines) == 1, GARBAGE[number]
+        assert lines[0].isprintable()
     collectd.expect(lambda: collectd.value("dbpool-fake12/gauge-full") == 1)
     collectd.stop()
     for impostor in impostors:
         impostor.close()
 
 
-# What remains of it all.
+# What is left afterwards.
 
 def test_an_outage_leaves_nothing_open(collectd, postgresql):
     def open_files():
@@ -381,5 +381,5 @@ def test_collectd_stops_beside_a_server_that_hangs(collectd, postgresql):
     collectd.expect(lambda: is_up(collectd) == 1)
     next_read = time.monotonic() + collectd.interval
     postgresql.pause()
-    collectd.expect(lambda: time.monotonic() > next_read + 0.1)  # which waits by now
+    collectd.expect(lambda: time.monotonic() > next_read + 0.1)  # that read is waiting now
     collectd.stop(within=2)

@@ -70,7 +70,7 @@ def test_a_pool_fills_and_clients_wait(collectd, pgbouncer):
     assert not collectd.has_value("dbpool-edge-pgbouncer-pgbouncer/percent-used")
 
 
-def test_it_goes_and_comes_back(collectd, pgbouncer):
+def test_it_stops_and_comes_back(collectd, pgbouncer):
     pgbouncer.start()
     collectd.load("dbpool", edge(pgbouncer)).start()
     collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1)
@@ -86,8 +86,8 @@ def test_it_goes_and_comes_back(collectd, pgbouncer):
     assert len(collectd.log_lines(r'PgBouncer "edge": answers again')) == 2
 
 
-def test_it_need_not_wait_for_us(collectd, pgbouncer):
-    """From 1.23 on SIGTERM waits until the last client has left."""
+def test_it_stops_without_waiting_for_us(collectd, pgbouncer):
+    """Since 1.23 PgBouncer waits after SIGTERM until its last client has left."""
     pgbouncer.start()
     collectd.load("dbpool", edge(pgbouncer)).start()
     collectd.expect(lambda: collectd.value(f"{EDGE}/gauge-up") == 1)
@@ -98,14 +98,14 @@ def test_it_need_not_wait_for_us(collectd, pgbouncer):
     pgbouncer.wait(within=10)
 
 
-def test_who_may_not_ask_is_told(collectd, pgbouncer):
+def test_missing_permission_is_logged(collectd, pgbouncer):
     pgbouncer.users["app"] = ""
     pgbouncer.start()
     collectd.load("dbpool", edge(pgbouncer, User='"app"')).start()
     collectd.expect(lambda: collectd.log_lines(r'PgBouncer "edge": .*not allowed'))
 
 
-def test_the_wrong_kind_of_block_is_told(collectd, pgbouncer, postgresql):
+def test_the_wrong_kind_of_block_is_logged(collectd, pgbouncer, postgresql):
     pgbouncer.start()
     blocks = [edge(pgbouncer, Database='"postgres"', User='"postgres"'),
               edge(pgbouncer, Database='"pgbouncer"').replace("PgBouncer", "Pool")
@@ -117,7 +117,7 @@ def test_the_wrong_kind_of_block_is_told(collectd, pgbouncer, postgresql):
 
 
 def test_nothing_of_ours_stays_behind_in_pooled_sessions(collectd, pgbouncer, postgresql):
-    """A <Pool> that is mistakenly led through PgBouncer must not leave its
+    """A <Pool> that connects through PgBouncer by mistake must not leave its
     timeouts in the application's sessions."""
     pgbouncer.databases = {"postgres": "pool_size=1"}
     pgbouncer.start()

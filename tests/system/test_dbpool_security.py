@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""dbpool: who is spoken to, and where the password comes from."""
+"""dbpool: how the server is verified, and where the password comes from."""
 import subprocess
 
 import pytest
@@ -80,9 +80,9 @@ def test_a_server_without_tls_is_refused(collectd, postgresql, directory):
 
 @pytest.fixture
 def locked(postgresql):
-    """The server wants a password of the role watcher."""
+    """A server that requires a password of the role watcher."""
     postgresql.create_watcher("watcher", password="opensesame")
-    # "md5" takes a SCRAM verifier, too, and 9.6 knows nothing better.
+    # "md5" takes a SCRAM verifier, too, and 9.6 has nothing better.
     (postgresql.data / "pg_hba.conf").write_text(
         "local all postgres trust\nlocal all all md5\n", encoding="utf-8")
     postgresql.restart()
@@ -104,8 +104,8 @@ def test_the_password_comes_from_a_file(collectd, locked, pass_file):
     locked.run("ALTER ROLE watcher PASSWORD 'changed'")
     locked.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                " WHERE application_name = 'collectd'")
-    told = collectd.expect(lambda: collectd.log_lines("password authentication failed"))
-    assert len(told) == 1
+    lines = collectd.expect(lambda: collectd.log_lines("password authentication failed"))
+    assert len(lines) == 1
     pass_file.write_text("*:*:*:watcher:changed\n", encoding="utf-8")
     collectd.expect(lambda: is_up(collectd) == 1)
     assert "opensesame" not in "\n".join(collectd.log)
@@ -121,7 +121,7 @@ def test_the_password_comes_from_a_service_file(collectd, locked, directory):
     collectd.expect(lambda: collectd.value(f"{POOL}/current_connections-total") == 0)
 
 
-def test_a_missing_password_is_told(collectd, locked, directory):
+def test_a_missing_password_is_logged(collectd, locked, directory):
     options = {"User": '"watcher"', "PassFile": f'"{directory}/nothing"'}
     collectd.load("dbpool", pool(locked, **options)).start()
     collectd.expect(lambda: collectd.log_lines("no password supplied"))
@@ -130,9 +130,9 @@ def test_a_missing_password_is_told(collectd, locked, directory):
 def test_a_password_that_others_can_read_is_refused(collectd, postgresql, pass_file):
     pass_file.chmod(0o640)
     log = collectd.load("dbpool", pool(postgresql, PassFile=f'"{pass_file}"')).refuses_to_start()
-    told = [line for line in log if "dbpool: " in line]
-    assert len(told) == 1
-    assert "may be read by others (mode 0640); chmod 0600 it" in told[0]
+    lines = [line for line in log if "dbpool: " in line]
+    assert len(lines) == 1
+    assert "may be read by others (mode 0640); chmod 0600 it" in lines[0]
 
 
 def test_a_name_is_neither_sql_nor_a_format(collectd, postgresql):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where sqlalchemy-collectd reports from inside the application, the row that the
-manual gives for it watches what it says."""
+"""The manual's rule for sqlalchemy-collectd, which reports from inside the
+application."""
 import json
 import re
 
@@ -31,8 +31,8 @@ def test_the_rule_of_the_manual(collectd, rule):
     collectd.expect(lambda: states() == ["OKAY"])
     collectd.put_value(SERIES, LIMIT + 1, interval=100)
     collectd.expect(lambda: states() == ["OKAY", "WARNING"])
-    [told] = collectd.expect(lambda: collectd.notifications(
+    [notification] = collectd.expect(lambda: collectd.notifications(
         severity="WARNING", plugin_instance="pool_used_exact"))
-    assert told["message"].endswith(f"{SERIES} {LIMIT + 1} > {LIMIT}")
+    assert notification["message"].endswith(f"{SERIES} {LIMIT + 1} > {LIMIT}")
     collectd.put_value(SERIES, LIMIT, interval=100)
     collectd.expect(lambda: states() == ["OKAY", "WARNING", "OKAY"])

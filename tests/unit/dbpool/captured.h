@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* captured: what real servers answered; the files in captured/ say which. They
- * are written by tests/system/test_dbpool_captured.py. */
+/* captured: recorded answers of real servers, one file a release in captured/,
+ * written by tests/system/test_dbpool_captured.py. */
 #ifndef CAPTURED_H
 #define CAPTURED_H
 
