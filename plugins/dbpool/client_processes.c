@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A search reads the descriptors of all processes of this host. */
 #define SEARCH_INTERVAL_US INT64_C(60000000)
 
 void client_processes_fini(struct client_processes *processes) {
@@ -75,65 +76,41 @@ static bool list_local_sessions(struct client_processes *processes,
   return has_new;
 }
 
-/* ---- counting ---- */
-
-/* Sorts the items. */
-static int64_t count_distinct(void *items, size_t len, size_t bytes,
-                              int (*compare)(const void *, const void *)) {
-  int64_t count = len > 0 ? 1 : 0;
-  qsort(items, len, bytes, compare);
-  for (char *item = items; len > 1; item += bytes, len--) {
-    count += compare(item, item + bytes) != 0 ? 1 : 0;
-  }
-  return count;
-}
-
-static int compare_numbers(const void *a, const void *b) {
-  const int64_t *left = a;
-  const int64_t *right = b;
-  return (*left > *right) - (*left < *right);
-}
+/* ---- counting ----
+ *
+ * Each process and address counts where it occurs first. The search for an
+ * earlier one ends soon, because there are few of them among many sessions. */
 
 /* A session whose process is unknown is assumed to belong to a known one. */
 static int64_t count_local(struct client_processes *processes) {
-  size_t known = 0;
+  const struct client_process *items = processes->items;
+  int64_t count = 0;
   processes->unknown = 0;
-  int64_t *pids = calloc(processes->len + 1, sizeof(*pids));
-  for (size_t i = 0; pids != NULL && i < processes->len; i++) {
-    const struct client_process *item = &processes->items[i];
-    if (item->pid != 0) {
-      pids[known++] = item->pid;
-    } else if (!item->is_new) {
-      processes->unknown++;
+  for (size_t i = 0; i < processes->len; i++) {
+    size_t first = 0;
+    while (items[first].pid != items[i].pid) {
+      first++;
     }
+    count += items[i].pid != 0 && first == i ? 1 : 0;
+    processes->unknown += items[i].pid == 0 && !items[i].is_new ? 1 : 0;
   }
-  int64_t count = pids == NULL ? 0
-                               : count_distinct(pids, known, sizeof(*pids),
-                                                compare_numbers);
-  free(pids);
   return count == 0 && processes->len > 0 ? 1 : count;
 }
 
-static int compare_addresses(const void *a, const void *b) {
-  const char *const *left = a;
-  const char *const *right = b;
-  return strcmp(*left, *right);
-}
-
+/* The processes of another host are not visible, so each address counts once.
+ */
 static int64_t count_remote(const struct pool_session *const *sessions,
                             size_t len) {
-  size_t addresses_len = 0;
-  const char **addresses = calloc(len + 1, sizeof(char *));
-  for (size_t i = 0; addresses != NULL && i < len; i++) {
-    if (sessions[i]->client_address[0] != '\0' && !is_loopback(sessions[i])) {
-      addresses[addresses_len++] = sessions[i]->client_address;
+  int64_t count = 0;
+  for (size_t i = 0; i < len; i++) {
+    const char *address = sessions[i]->client_address;
+    size_t first = 0;
+    while (strcmp(sessions[first]->client_address, address) != 0) {
+      first++;
     }
+    bool is_remote = address[0] != '\0' && !is_loopback(sessions[i]);
+    count += is_remote && first == i ? 1 : 0;
   }
-  int64_t count = addresses == NULL
-                      ? 0
-                      : count_distinct(addresses, addresses_len, sizeof(char *),
-                                       compare_addresses);
-  free(addresses);
   return count;
 }
 

@@ -52,6 +52,7 @@ static void free_pgbouncer(void *data) {
   pgbouncer_server_free(data, shutdown_deadline_ms());
 }
 
+/* data: NULL when it could not be made; owned by collectd from here on. */
 static int register_read(const char *label, int (*read)(user_data_t *data),
                          void *data, void (*free_data)(void *data)) {
   char name[DATA_MAX_NAME_LEN];
@@ -123,6 +124,7 @@ static bool is_pool_exhausted(const notification_t *notification) {
          strcmp(notification->type_instance, "timed_out") == 0;
 }
 
+/* Called from any thread. Logs a difference once a pool. */
 static int receive_notification(const notification_t *notification,
                                 __attribute__((unused)) user_data_t *data) {
   if (!is_pool_exhausted(notification)) {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define SLOTS_NEEDED 4
+#define SLOTS_NEEDED 4 /* a third of the window */
 
 static bool is_first_slot_outdated(const struct forecast *forecast,
                                    int64_t now_us) {
@@ -16,6 +16,7 @@ static bool is_first_slot_outdated(const struct forecast *forecast,
               forecast->window_us + forecast->window_us / FORECAST_SLOTS);
 }
 
+/* Closes the open slot; drops those that the window has left behind. */
 static void open_slot(struct forecast *forecast, int64_t now_us, double value) {
   while (is_first_slot_outdated(forecast, now_us)) {
     forecast->len--;

@@ -56,6 +56,7 @@ static void send_notification(const struct leak_notifier *notifier,
   sink->put(sink->context, &notification);
 }
 
+/* Everything that comes from the server is escaped once, here. */
 static void format_client(const struct pool_session *session, char *text,
                           size_t bytes) {
   if (session->client_address[0] == '\0') {

@@ -39,6 +39,7 @@ static int check_pass_file(const char *value, struct error *error) {
   return 0;
 }
 
+/* A number or "auto", so the option is a string. */
 static int check_processes(const char *value, struct error *error) {
   if (strcmp(value, "auto") == 0) {
     return 0;
@@ -276,6 +277,7 @@ static const struct option plugin_options[] = {
      .block = &pgbouncer_block},
 };
 
+/* A label becomes the plugin instance of its values. */
 static int check_names(const void *target, struct error *error) {
   const struct dbpool_options *options = target;
   const struct dbpool_pool_options *pools = options->pools.items;

@@ -20,6 +20,8 @@
 /* How soon a connecting thread notices that it was abandoned. */
 #define ABANDON_CHECK_MS 100
 
+/* Used by one reader at a time, so nothing is locked. The session is either
+ * open here or being made by the attempt, never both. */
 struct pg_connection {
   const struct dbpool_endpoint_options *endpoint;
   struct pg_connection_defaults defaults;
@@ -41,8 +43,8 @@ struct connect_attempt {
   struct worker_thread *worker; /* the reader's; runs one item, the attempt */
   atomic_bool is_abandoned;
   PGconn *session; /* the thread's until the item is done, then the reader's */
-  char *keywords[PARAMETERS_MAX]; /* these three never change */
-  char *values[PARAMETERS_MAX];
+  const char *keywords[PARAMETERS_MAX]; /* constants */
+  char *values[PARAMETERS_MAX];         /* owned */
   int64_t timeout_ms;
 };
 
@@ -50,7 +52,6 @@ static void free_attempt(void *context) {
   struct connect_attempt *attempt = context;
   PQfinish(attempt->session);
   for (size_t i = 0; i < PARAMETERS_MAX; i++) {
-    free(attempt->keywords[i]);
     free(attempt->values[i]);
   }
   free(attempt);
@@ -80,12 +81,13 @@ static void poll_until_connected(struct connect_attempt *attempt) {
   }
 }
 
+/* On the attempt's thread. Only PQconnectStartParams() may block, while it
+ * resolves names. */
 static void run_attempt(void *context, void *item) {
   struct connect_attempt *attempt = context;
   (void)item;
-  attempt->session =
-      PQconnectStartParams((const char *const *)attempt->keywords,
-                           (const char *const *)attempt->values, 0);
+  attempt->session = PQconnectStartParams(
+      attempt->keywords, (const char *const *)attempt->values, 0);
   if (attempt->session != NULL &&
       PQstatus(attempt->session) != CONNECTION_BAD) {
     (void)PQsetErrorVerbosity(attempt->session,
@@ -190,18 +192,18 @@ static bool copy_parameters(struct connect_attempt *attempt,
   size_t used = 0;
   for (size_t i = 0; i < len; i++) {
     if (parameters[i][1] != NULL) {
-      attempt->keywords[used] = strdup(parameters[i][0]);
+      attempt->keywords[used] = parameters[i][0];
       attempt->values[used] = strdup(parameters[i][1]);
-      if (attempt->keywords[used] == NULL || attempt->values[used] == NULL) {
+      if (attempt->values[used++] == NULL) {
         return false;
       }
-      used++;
     }
   }
   return true;
 }
 
-/* NULL when memory or threads are short. */
+/* What the endpoint does not set is left to libpq, its service file and its
+ * environment. Returns NULL when memory or threads are short. */
 static struct connect_attempt *
 start_attempt(const struct pg_connection *connection) {
   const struct dbpool_endpoint_options *endpoint = connection->endpoint;
@@ -250,7 +252,8 @@ start_attempt(const struct pg_connection *connection) {
   return attempt;
 }
 
-/* Makes the session of a finished attempt ours. */
+/* Takes over the session of a finished attempt if it is good. CONNECTION_BAD is
+ * libpq's own failure; in any other state the timeout ended the attempt. */
 static int finish_attempt(struct pg_connection *connection,
                           struct error *error) {
   connection->session = take_finished_session(connection->attempt);
@@ -366,6 +369,8 @@ static int store_table(const PGconn *session, PGresult *table,
   return code;
 }
 
+/* PQgetResult() does not block as long as PQisBusy() is false; it returns NULL
+ * after the last statement. */
 static int receive_tables(PGconn *session, int64_t deadline_ms,
                           struct pg_connection_result *result,
                           struct error *error) {
@@ -385,6 +390,7 @@ static int receive_tables(PGconn *session, int64_t deadline_ms,
   }
 }
 
+/* Starts the clock of took_ns. */
 static int send_query(struct pg_connection *connection, const char *sql,
                       struct error *error) {
   connection->is_pending = true;

@@ -50,16 +50,20 @@ find_database(const struct pgbouncer_stats *stats, const char *name) {
                        sizeof(key), compare_database_names);
 }
 
+/* pool_size 0 means "no limit" since 1.24, max_connections 0 always. */
 static bool read_database_row(const PGresult *rows, int row, void *item,
                               void *context) {
+  int64_t size = count_in(rows, row, "pool_size");
+  int64_t limit = count_in(rows, row, "max_connections");
+  int64_t reserve = count_in(rows, row, "reserve_pool") + /* up to 1.23 */
+                    count_in(rows, row, "reserve_pool_size");
+  int64_t capacity = size > 0 ? size + reserve : -1;
   (void)context;
   *(struct pgbouncer_database *)item = (struct pgbouncer_database){
       .name = text_in(rows, row, "name"),
-      .size = count_in(rows, row, "pool_size"),
-      /* Renamed in 1.24. */
-      .reserve = count_in(rows, row, "reserve_pool") +
-                 count_in(rows, row, "reserve_pool_size"),
-      .limit = count_in(rows, row, "max_connections"),
+      .size = size > 0 ? size : -1,
+      .capacity =
+          limit > 0 && (capacity < 0 || capacity > limit) ? limit : capacity,
       .wait_us = -1,
   };
   return true;
@@ -76,28 +80,15 @@ static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
   return code;
 }
 
-/* pool_size 0 means "no limit" since 1.24. */
-static void set_pool_limits(struct pgbouncer_pool *pool,
-                            const struct pgbouncer_database *database) {
-  pool->size = -1;
-  pool->capacity = -1;
-  if (database == NULL) { /* removed between two commands */
-    return;
-  }
-  if (database->size > 0) {
-    pool->size = database->size;
-    pool->capacity = database->size + database->reserve;
-  }
-  if (database->limit > 0 &&
-      (pool->capacity < 0 || pool->capacity > database->limit)) {
-    pool->capacity = database->limit;
-  }
-}
-
+/* The limits stay unknown for a database that was removed between the two
+ * commands. sv_used and sv_tested are idle connections that PgBouncer checks
+ * before it links them again. */
 static bool read_pool_row(const PGresult *rows, int row, void *item,
                           void *context) {
   struct pgbouncer_stats *stats = context;
   struct pgbouncer_pool *pool = item;
+  const struct pgbouncer_database *database =
+      find_database(stats, text_in(rows, row, "database"));
   *pool = (struct pgbouncer_pool){
       .database = text_in(rows, row, "database"),
       .user = text_in(rows, row, "user"),
@@ -107,13 +98,14 @@ static bool read_pool_row(const PGresult *rows, int row, void *item,
       .waiting = count_in(rows, row, "cl_waiting"),
       .oldest_wait_us = count_in(rows, row, "maxwait") * 1000000 +
                         count_in(rows, row, "maxwait_us"),
+      .size = database == NULL ? -1 : database->size,
+      .capacity = database == NULL ? -1 : database->capacity,
   };
   pool->total = pool->active + pool->idle + count_in(rows, row, "sv_login") +
                 count_in(rows, row, "sv_active_cancel") +
                 count_in(rows, row, "sv_being_canceled");
   pool->clients = pool->waiting + count_in(rows, row, "cl_active");
   stats->clients += pool->clients;
-  set_pool_limits(pool, find_database(stats, pool->database));
   return strcmp(pool->database, "pgbouncer") != 0; /* the console */
 }
 
@@ -123,6 +115,7 @@ static int read_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
                           read_pool_row, stats);
 }
 
+/* The statistics are those of a database, over all of its pools. */
 static int read_wait_times(const PGresult *rows,
                            struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "total_wait_time");
@@ -247,6 +240,7 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
 
 /* ---- a read: the console ---- */
 
+/* Continues where an earlier read was interrupted. */
 static int run_commands(struct console_read *read,
                         struct pg_connection *connection, int64_t deadline_ms,
                         struct error *error) {

@@ -54,14 +54,14 @@ struct pgbouncer_pool {
   int64_t waiting; /* clients that wait for a connection */
   int64_t clients; /* with those that wait */
   int64_t oldest_wait_us;
-  int64_t size;     /* pool_size; -1: no limit */
-  int64_t capacity; /* with the reserve, capped by the database's limit; -1 */
+  int64_t size, capacity; /* of its database */
 };
 
 struct pgbouncer_database {
   const char *name;
-  int64_t size, reserve, limit; /* 0: none */
-  int64_t wait_us; /* the total that clients ever waited; -1: unknown */
+  int64_t size;     /* of each of its pools; -1: no limit */
+  int64_t capacity; /* with the reserve, capped by max_connections; -1 */
+  int64_t wait_us;  /* the total that clients ever waited; -1: unknown */
 };
 
 /* All zero is empty. */

@@ -25,7 +25,8 @@ int poll_target_init(struct poll_target *target, const char *name,
 
 static int64_t earlier_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* How long this read may wait. */
+/* How long this read may wait: half of the interval, so that collectd keeps its
+ * rhythm, and half of that for a target that is known to be down. */
 static int64_t read_budget_ms(const struct poll_target *target,
                               int64_t interval_ms) {
   int64_t budget_ms = earlier_of(target->timeout_ms, interval_ms / 2);
@@ -41,6 +42,7 @@ static int connect_and_exchange(struct poll_target *target, int64_t deadline_ms,
                    : exchange(context, target->connection, deadline_ms, error);
 }
 
+/* At once, then hourly with the number of failures so far. */
 static void log_failure(struct poll_target *target, const struct error *error) {
   if (!complaint_fail(&target->complaint, clock_monotonic_ms())) {
     return;
@@ -73,6 +75,8 @@ int poll_target_read(struct poll_target *target, int64_t interval_ms,
   }
   int64_t deadline_ms = earlier_of(
       target->expires_ms, now_ms + read_budget_ms(target, interval_ms));
+  /* An open session may have ended since the last read; a new one is tried at
+   * once, so that a restart of the server leaves no gap. */
   bool was_open = pg_connection_session(target->connection) != NULL;
   int code =
       connect_and_exchange(target, deadline_ms, exchange, context, &error);

@@ -32,6 +32,7 @@ void pool_monitor_fini(struct pool_monitor *monitor) {
 
 /* ---- conclusions ---- */
 
+/* Without root the processes of other users are not visible. Logged once. */
 static void log_unknown_processes(struct pool_monitor *monitor) {
   if (monitor->processes.unknown > 1 && !monitor->has_logged_unknown) {
     monitor->has_logged_unknown = true;
@@ -43,6 +44,7 @@ static void log_unknown_processes(struct pool_monitor *monitor) {
   }
 }
 
+/* The P of pool.h. */
 static int64_t count_processes(struct pool_monitor *monitor,
                                const struct pool_monitor_reading *reading) {
   if (strcmp(monitor->options->processes, "auto") != 0) {
@@ -75,7 +77,9 @@ count_recycle_overdue(const struct dbpool_pool_options *options,
   return overdue;
 }
 
-/* Returns the number of leaks; -1 when there is no memory to search. */
+/* Returns the number of leaks; -1 when there is no memory to search: then those
+ * that were notified stay as they are. No lock is held while the notifications
+ * are sent. */
 static int64_t
 find_and_notify_leaks(struct pool_monitor *monitor,
                       const struct pool_config *config,
@@ -101,6 +105,8 @@ find_and_notify_leaks(struct pool_monitor *monitor,
   return (int64_t)search.leaks_len;
 }
 
+/* More sessions than the pool can have: the options are wrong, or Application
+ * matches sessions of others. Logged once. */
 static void log_excess(struct pool_monitor *monitor,
                        const struct pool_estimate *estimate) {
   if (estimate->exceeds_capacity && !monitor->has_logged_excess) {
@@ -138,6 +144,7 @@ static void send_session_ends(const struct pool_monitor *monitor,
   }
 }
 
+/* A value that cannot be known is not sent, so that no rule takes it for 0. */
 void pool_monitor_update(struct pool_monitor *monitor,
                          const struct pool_monitor_reading *reading) {
   const struct pool_count *count = &reading->count;

@@ -275,6 +275,7 @@ struct postgresql_server {
   struct pool_monitor monitors[];
 };
 
+/* A failure is logged once a server, with the name of its first pool. */
 static void write_server_name(struct postgresql_server *server) {
   int used = snprintf(server->name, sizeof(server->name), "pool \"%s\"",
                       server->monitors[0].options->head.label);
@@ -370,6 +371,7 @@ static int update_query(struct postgresql_server *server, PGconn *session,
   return code;
 }
 
+/* The selection of a pool can have as many sessions as the server. */
 static int group_sessions(struct postgresql_server *server) {
   const struct postgresql_stats *stats = &server->stats;
   free(server->selected);
@@ -401,6 +403,7 @@ static int query_sessions(void *context, struct pg_connection *connection,
 
 /* ---- a read: the pools ---- */
 
+/* NULL where the role may not see the database. */
 static const struct pool_session_ends *
 find_session_ends(const struct postgresql_stats *stats, const char *name) {
   const struct postgresql_database *databases = stats->databases.items;

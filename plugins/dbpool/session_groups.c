@@ -12,6 +12,7 @@
 #define NAME_BYTES 84
 #define KEY_BYTES (3 * NAME_BYTES)
 
+/* NULL: the first one; returns NULL after the last one. */
 static struct session_group *next_group(const struct session_groups *groups,
                                         const struct session_group *group) {
   return HASH_MAP_OWNER(
@@ -33,6 +34,7 @@ void session_groups_fini(struct session_groups *groups) {
 
 /* ---- building ---- */
 
+/* Longer names than PostgreSQL's are cut, so that a key has a bound. */
 static size_t append_name(char *key, size_t used, const char *name) {
   size_t bytes = strnlen(name, NAME_BYTES - 1);
   memcpy(key + used, name, bytes);
@@ -91,6 +93,7 @@ int session_groups_build(struct session_groups *groups,
 
 /* ---- selecting ---- */
 
+/* No pattern at all matches every name. */
 static bool matches_any(const struct option_strings *patterns,
                         const char *name) {
   for (size_t i = 0; i < patterns->len; i++) {

@@ -68,62 +68,50 @@ static void find_tcp_inodes(struct client_process *items, size_t len,
 
 /* ---- which process has which socket open ---- */
 
-/* Calls found() for each socket that the process has open. */
-static void list_open_sockets(const char *proc, const char *pid,
-                              void (*found)(void *context, uint64_t inode),
-                              void *context) {
+/* The descriptors of a process; NULL if it has ended or we may not see it. */
+static DIR *open_descriptors(const char *proc, int64_t pid) {
   char path[PATH_BYTES];
-  (void)snprintf(path, sizeof(path), "%s/%s/fd", proc, pid);
-  DIR *directory = opendir(path);
-  if (directory == NULL) {
-    return; /* it has ended, or we may not see it */
-  }
+  (void)snprintf(path, sizeof(path), "%s/%" PRId64 "/fd", proc, pid);
+  return opendir(path);
+}
+
+/* The inode of the next socket among the descriptors; 0 after the last one,
+ * when they are closed. Accepts NULL. */
+static uint64_t next_open_socket(DIR *descriptors) {
   const struct dirent *entry;
-  while ((entry = readdir(directory)) != NULL) {
-    char link[64];
+  while (descriptors != NULL && (entry = readdir(descriptors)) != NULL) {
+    char link[64] = "";
     uint64_t inode;
-    ssize_t length =
-        readlinkat(dirfd(directory), entry->d_name, link, sizeof(link) - 1);
-    if (length <= 0) {
-      continue;
-    }
-    link[length] = '\0';
+    (void)readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
     if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1 && inode != 0) {
-      found(context, inode);
+      return inode;
     }
   }
-  (void)closedir(directory);
-}
-
-struct owner_search {
-  struct client_process *items;
-  size_t len;
-  int64_t pid; /* whose sockets are listed now */
-};
-
-static void set_owner(void *context, uint64_t inode) {
-  const struct owner_search *search = context;
-  for (size_t i = 0; i < search->len; i++) {
-    if (search->items[i].inode == inode) {
-      search->items[i].pid = search->pid;
-    }
+  if (descriptors != NULL) {
+    (void)closedir(descriptors);
   }
+  return 0;
 }
 
-static void search_all_processes(struct owner_search *search,
-                                 const char *proc) {
+static void find_owners(struct client_process *items, size_t len,
+                        const char *proc) {
   DIR *directory = opendir(proc);
-  if (directory == NULL) {
-    return;
-  }
   const struct dirent *entry;
-  while ((entry = readdir(directory)) != NULL) {
-    if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') {
-      search->pid = strtoll(entry->d_name, NULL, 10);
-      list_open_sockets(proc, entry->d_name, set_owner, search);
+  while (directory != NULL && (entry = readdir(directory)) != NULL) {
+    int64_t pid = strtoll(entry->d_name, NULL, 10); /* 0: not a process */
+    DIR *descriptors = pid > 0 ? open_descriptors(proc, pid) : NULL;
+    uint64_t inode;
+    while ((inode = next_open_socket(descriptors)) != 0) {
+      for (size_t i = 0; i < len; i++) {
+        if (items[i].inode == inode) {
+          items[i].pid = pid;
+        }
+      }
     }
   }
-  (void)closedir(directory);
+  if (directory != NULL) {
+    (void)closedir(directory);
+  }
 }
 
 /* ---- Unix sockets: by the socket that the server's is connected to ---- */
@@ -178,34 +166,24 @@ static uint32_t find_unix_peer(int fd, uint32_t inode) {
   return 0;
 }
 
-struct peer_search {
-  int fd; /* netlink */
-  struct client_process *item;
-};
-
-static void set_peer_inode(void *context, uint64_t inode) {
-  const struct peer_search *search = context;
-  uint32_t peer =
-      inode > UINT32_MAX ? 0 : find_unix_peer(search->fd, (uint32_t)inode);
-  if (peer != 0) {
-    search->item->inode = peer;
-  }
-}
-
 static int find_unix_inodes(struct client_process *items, size_t len,
                             const char *proc) {
   size_t unix_len = 0;
   size_t found = 0;
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   for (size_t i = 0; i < len && fd >= 0; i++) {
-    if (items[i].port < 0) {
-      char pid[24];
-      struct peer_search search = {fd, &items[i]};
-      (void)snprintf(pid, sizeof(pid), "%" PRId64, items[i].session_pid);
-      list_open_sockets(proc, pid, set_peer_inode, &search);
-      unix_len++;
-      found += items[i].inode != 0 ? 1 : 0;
+    if (items[i].port >= 0) {
+      continue;
     }
+    DIR *descriptors = open_descriptors(proc, items[i].session_pid);
+    uint64_t inode;
+    while ((inode = next_open_socket(descriptors)) != 0) {
+      uint32_t peer =
+          inode > UINT32_MAX ? 0 : find_unix_peer(fd, (uint32_t)inode);
+      items[i].inode = peer != 0 ? peer : items[i].inode;
+    }
+    unix_len++;
+    found += items[i].inode != 0 ? 1 : 0;
   }
   if (fd >= 0) {
     (void)close(fd);
@@ -218,7 +196,6 @@ int client_processes_find(struct client_process *items, size_t len,
   find_tcp_inodes(items, len, proc, "tcp");
   find_tcp_inodes(items, len, proc, "tcp6");
   int code = find_unix_inodes(items, len, proc);
-  struct owner_search search = {.items = items, .len = len};
-  search_all_processes(&search, proc);
+  find_owners(items, len, proc);
   return code;
 }
