@@ -117,6 +117,7 @@ static double number_in(const notification_t *notification, const char *name) {
              : (double)NAN;
 }
 
+/* session_log counts the requests that waited longer than pool_timeout. */
 static bool is_pool_exhausted(const notification_t *notification) {
   return strcmp(notification->host, hostname_g) == 0 &&
          strcmp(notification->plugin, "session_log") == 0 &&

@@ -8,6 +8,7 @@
 
 #define SLOTS_NEEDED 4 /* a third of the window */
 
+/* One slot more than the window is kept, so that the closed ones span it. */
 static bool is_first_slot_outdated(const struct forecast *forecast,
                                    int64_t now_us) {
   return forecast->len > FORECAST_SLOTS ||

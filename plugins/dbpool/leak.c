@@ -37,6 +37,7 @@ static bool is_silent_too_long(const struct leak_search *search,
 
 /* ---- rule 1 ---- */
 
+/* An active session is not a leak, however long its statement takes. */
 static void find_in_transaction(struct leak_search *search) {
   for (size_t i = 0; i < search->sessions_len; i++) {
     const struct pool_session *session = search->sessions[i];
@@ -78,6 +79,7 @@ find_idle_session(const struct leak_tracker *tracker,
   return is_same ? idle : NULL;
 }
 
+/* A statement changes the state and its time, even one between two reads. */
 static bool is_still_idle(const struct leak_idle_session *idle,
                           const struct pool_session *session) {
   return session->state == POOL_SESSION_IDLE &&
@@ -124,6 +126,7 @@ remember_idle_session(const struct leak_tracker *tracker,
   return idle;
 }
 
+/* Remembers the sessions that are idle now for the next read. */
 static int find_overtaken(struct leak_tracker *tracker,
                           struct leak_search *search) {
   struct leak_idle_session *idle =

@@ -68,6 +68,8 @@ static void format_client(const struct pool_session *session, char *text,
   (void)snprintf(text, bytes, "%s:%d", address, session->client_port);
 }
 
+/* The fields are for programs, the message is for people: it is cut at 256
+ * bytes, so the query comes last. */
 static void notify_leak(const struct leak_notifier *notifier,
                         const struct leak *leak,
                         const struct notification_sink *sink) {

@@ -260,6 +260,7 @@ static int run_commands(struct console_read *read,
   return 0;
 }
 
+/* The console reports its version as "1.18.0/bouncer". */
 static int query_console(void *context, struct pg_connection *connection,
                          int64_t deadline_ms, struct error *error) {
   struct console_read *read = context;
@@ -304,6 +305,7 @@ static double percent_of(int64_t used, int64_t capacity) {
                        : fmin(100, 100.0 * (double)used / (double)capacity);
 }
 
+/* Server connections that clients can get without the reserve; -1: no limit. */
 static int64_t count_ready(const struct pgbouncer_pool *pool) {
   if (pool->size < 0) {
     return -1;
@@ -311,6 +313,7 @@ static int64_t count_ready(const struct pgbouncer_pool *pool) {
   return pool->size > pool->active ? pool->size - pool->active : 0;
 }
 
+/* A server connection is checked out while it is linked to a client. */
 static void send_pool(const struct pgbouncer_server *server,
                       const struct pgbouncer_pool *pool) {
   static const char connections[] = "current_connections";

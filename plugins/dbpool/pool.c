@@ -75,6 +75,7 @@ int64_t pool_headroom_nearest(const struct pool_headroom *headroom) {
                     smaller_of(headroom->database, headroom->role));
 }
 
+/* 0 where neither the pool nor the server has a known limit. */
 static int64_t find_capacity(const struct pool_config *config, int64_t total,
                              int64_t headroom) {
   if (config->overflow >= 0) {

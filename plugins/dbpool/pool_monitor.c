@@ -126,6 +126,7 @@ static void send_values(const struct pool_monitor *monitor,
   dbpool_send_values(monitor->sinks, monitor->options->head.label, values, len);
 }
 
+/* Counters of the server: collectd makes rates of them. */
 static void send_session_ends(const struct pool_monitor *monitor,
                               const struct pool_session_ends *ends) {
   const struct {

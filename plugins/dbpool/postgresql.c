@@ -83,6 +83,7 @@ int postgresql_write_query(char *text, size_t bytes, int version,
 
 enum { NOW, OWN_PID, MAX_CONNECTIONS, RESERVED, RESERVED_ROLE, SETTINGS };
 
+/* Before 16 there is no reserved_connections: NULL counts as 0. */
 static bool read_settings(const PGresult *rows,
                           struct postgresql_stats *stats) {
   if (PQnfields(rows) != SETTINGS || PQntuples(rows) != 1) {
@@ -441,6 +442,7 @@ static void log_hidden_sessions(struct postgresql_server *server,
             pool, hidden, role, remedy);
 }
 
+/* Everything about one pool from the sessions that are its own. */
 static void update_pool(struct postgresql_server *server,
                         struct pool_monitor *monitor) {
   const struct dbpool_pool_options *options = monitor->options;

@@ -42,6 +42,7 @@ static size_t append_name(char *key, size_t used, const char *name) {
   return used + bytes + 1;
 }
 
+/* Returns NULL when memory is short. */
 static struct session_group *add_group(struct session_groups *groups,
                                        const char *key, size_t key_bytes) {
   struct session_group *group = calloc(1, sizeof(*group) + key_bytes);

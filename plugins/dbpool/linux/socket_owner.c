@@ -93,6 +93,7 @@ static uint64_t next_open_socket(DIR *descriptors) {
   return 0;
 }
 
+/* Of two processes that share a socket after fork(), the later one counts. */
 static void find_owners(struct client_process *items, size_t len,
                         const char *proc) {
   DIR *directory = opendir(proc);
@@ -116,6 +117,7 @@ static void find_owners(struct client_process *items, size_t len,
 
 /* ---- Unix sockets: by the socket that the server's is connected to ---- */
 
+/* One socket by its inode; without NLM_F_DUMP the reply is one message. */
 static bool request_unix_socket(int fd, uint32_t inode) {
   const struct {
     struct nlmsghdr head;
@@ -166,6 +168,8 @@ static uint32_t find_unix_peer(int fd, uint32_t inode) {
   return 0;
 }
 
+/* The server's process has other sockets, too; only the one to its client is
+ * connected to a Unix socket. */
 static int find_unix_inodes(struct client_process *items, size_t len,
                             const char *proc) {
   size_t unix_len = 0;
