@@ -247,7 +247,7 @@ static void open_for_append(struct append_log *log, size_t whole_bytes) {
 }
 
 /* Under the lock. Half a line would spoil what follows it. */
-static int write_line(int file, const char *line, size_t length) {
+static int write_whole_line(int file, const char *line, size_t length) {
   ssize_t written = write(file, line, length);
   return written == (ssize_t)length ? 0 : written < 0 ? -errno : -ENOSPC;
 }
@@ -256,7 +256,7 @@ static int write_line(int file, const char *line, size_t length) {
 static void append_to_next(struct append_log *log, const char *line,
                            size_t length) {
   if (log->next >= 0) {
-    log->is_spoiled |= write_line(log->next, line, length) != 0;
+    log->is_spoiled |= write_whole_line(log->next, line, length) != 0;
     return;
   }
   bool has_room = log->late_bytes + length <= LATE_BYTES_MAX;
@@ -275,7 +275,7 @@ static void append_to_next(struct append_log *log, const char *line,
 /* Under the lock. */
 static int append_to_file(struct append_log *log, const char *line,
                           size_t length) {
-  int code = log->file < 0 ? 0 : write_line(log->file, line, length);
+  int code = log->file < 0 ? 0 : write_whole_line(log->file, line, length);
   log->bytes += length;
   if (code != 0) {
     close_file_of(log);
@@ -288,12 +288,12 @@ static void request_work(struct append_log *log) {
   (void)worker_thread_put(log->worker, log);
 }
 
-static bool is_kept(const struct append_log *log) {
+static bool has_usable_path(const struct append_log *log) {
   return log->path != NULL && !log->is_blocked;
 }
 
 void append_log_append(struct append_log *log, const json_t *line) {
-  if (!is_kept(log)) {
+  if (!has_usable_path(log)) {
     return;
   }
   char *text = json_util_line(line);
@@ -324,8 +324,8 @@ bool append_log_wants_rewrite(struct append_log *log) {
   (void)pthread_mutex_lock(&log->lock);
   bool has_grown = log->bytes > 2 * log->last_bytes + SPARE_BYTES;
   bool is_due = log->is_behind || log->has_bad_lines || has_grown;
-  bool wants =
-      is_kept(log) && is_due && !log->is_rewriting && now_ms >= log->retry_ms;
+  bool wants = has_usable_path(log) && is_due && !log->is_rewriting &&
+               now_ms >= log->retry_ms;
   (void)pthread_mutex_unlock(&log->lock);
   return wants;
 }
@@ -342,7 +342,7 @@ static void forget_rewrite(struct append_log *log) {
 
 bool append_log_begin(struct append_log *log) {
   (void)pthread_mutex_lock(&log->lock);
-  bool may_begin = is_kept(log) && !log->is_rewriting;
+  bool may_begin = has_usable_path(log) && !log->is_rewriting;
   if (may_begin) {
     log->is_rewriting = true;
     log->is_spoiled = false;
@@ -410,7 +410,8 @@ static int enter_next(struct append_log *log, int fd) {
 /* FD, after its way to the place of the file ended with CODE: it is the file
  * from now on if it got there, unless it misses something. Returns CODE, or
  * -ENOSPC for one that does. */
-static int adopt_next(struct append_log *log, int fd, size_t bytes, int code) {
+static int switch_to_next(struct append_log *log, int fd, size_t bytes,
+                          int code) {
   bool is_in_place = fd >= 0 && (code == 0 || file_is_at(log->path, fd));
   int useless = fd;
   (void)pthread_mutex_lock(&log->lock);
@@ -449,12 +450,12 @@ static void rewrite_file(struct append_log *log, const char *text,
   } else if (fd >= 0) {
     (void)unlink(beside);
   }
-  code = adopt_next(log, fd, bytes, code);
+  code = switch_to_next(log, fd, bytes, code);
   report_write(log, code, strerror(-code));
 }
 
 /* The descriptor may be closed meanwhile. */
-static void sync_file(struct append_log *log) {
+static void sync_log_file(struct append_log *log) {
   (void)pthread_mutex_lock(&log->lock);
   int fd = log->file < 0 ? -1 : fcntl(log->file, F_DUPFD_CLOEXEC, 0);
   (void)pthread_mutex_unlock(&log->lock);
@@ -483,12 +484,12 @@ static void rewrite_or_sync(void *context, void *item) {
     rewrite_file(log, text, bytes);
     free(text);
   } else {
-    sync_file(log);
+    sync_log_file(log);
   }
 }
 
 bool append_log_sync(struct append_log *log, int wait_ms) {
-  if (!is_kept(log)) {
+  if (!has_usable_path(log)) {
     return false;
   }
   request_work(log);
@@ -571,7 +572,7 @@ int append_log_open(const struct append_log_options *options,
                                              .delay_ms = SYNC_DELAY_MS};
   if (code != 0) {
     (void)error_set(error, code, "%s: %s", options->path, strerror(-code));
-  } else if (is_kept(log)) {
+  } else if (has_usable_path(log)) {
     code = worker_thread_new(&work, &log->worker, error);
   }
   if (code != 0) {

@@ -127,7 +127,7 @@ static char *copy_range(const char *from, size_t length) {
   return copy;
 }
 
-static int read_word(struct config_scanner *reader, char **ret_word) {
+static int read_config_word(struct config_scanner *reader, char **ret_word) {
   const char *from = reader->at;
   while (reader->at < reader->end && is_word_char(*reader->at)) {
     reader->at++;
@@ -142,7 +142,7 @@ static int read_word(struct config_scanner *reader, char **ret_word) {
 
 /* Takes the escapes out of STRING, in place: a backslash gives the character
  * behind it; before the end of a line it goes, with the next line's blanks. */
-static void unescape(char *string) {
+static void unescape_string(char *string) {
   char *to = string;
   for (const char *from = string; *from != '\0'; from++) {
     if (*from == '\\' && from[1] != '\0') {
@@ -179,7 +179,7 @@ static int read_quoted(struct config_scanner *reader, char **ret_string) {
   if (*ret_string == NULL) {
     return -ENOMEM;
   }
-  unescape(*ret_string);
+  unescape_string(*ret_string);
   reader->at = close + 1;
   reader->line += lines;
   reader->line_start = line_start;
@@ -227,8 +227,8 @@ static int read_bare(struct config_scanner *reader,
   return 0;
 }
 
-static int read_values(struct config_scanner *reader,
-                       struct config_item *item) {
+static int read_config_values(struct config_scanner *reader,
+                              struct config_item *item) {
   for (;;) {
     skip_blanks(reader);
     if (at_line_end(reader) || *reader->at == '>') {
@@ -266,14 +266,14 @@ static int read_statements(struct config_scanner *reader,
                            struct config_item *parent, int depth);
 
 /* Behind the '<' of an opening tag: the whole block up to its closing tag. */
-static int read_block(struct config_scanner *reader, struct config_item *item,
-                      int depth) {
+static int read_config_block(struct config_scanner *reader,
+                             struct config_item *item, int depth) {
   if (depth >= DEPTH_MAX) {
     return fail_at_position(reader, "blocks are nested too deeply");
   }
-  int code = read_word(reader, &item->key);
+  int code = read_config_word(reader, &item->key);
   if (code == 0) {
-    code = read_values(reader, item);
+    code = read_config_values(reader, item);
   }
   if (code == 0 && !at_char(reader, '>')) {
     code = fail_at_position(reader, "this block tag has no closing >");
@@ -289,7 +289,7 @@ static int read_block(struct config_scanner *reader, struct config_item *item,
 static int read_block_end(struct config_scanner *reader, const char *key) {
   char *word = NULL;
   skip_blanks(reader);
-  int code = read_word(reader, &word);
+  int code = read_config_word(reader, &word);
   if (code == 0 && (key == NULL || strcmp(word, key) != 0)) {
     code = error_set(reader->error, -EINVAL,
                      "line %d, column %d: </%s> closes %s%s%s", reader->line,
@@ -311,9 +311,9 @@ static int read_block_end(struct config_scanner *reader, const char *key) {
 
 static int read_option(struct config_scanner *reader,
                        struct config_item *item) {
-  int code = read_word(reader, &item->key);
+  int code = read_config_word(reader, &item->key);
   if (code == 0) {
-    code = read_values(reader, item);
+    code = read_config_values(reader, item);
   }
   if (code == 0 && item->values_len == 0) {
     code =
@@ -351,8 +351,8 @@ static int read_statements(struct config_scanner *reader,
     }
     item->line = reader->line;
     item->column = column_of(reader);
-    int code =
-        is_tag ? read_block(reader, item, depth) : read_option(reader, item);
+    int code = is_tag ? read_config_block(reader, item, depth)
+                      : read_option(reader, item);
     if (code != 0) {
       return code;
     }

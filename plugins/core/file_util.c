@@ -64,8 +64,8 @@ static int name_beside(const char *path, char beside[PATH_MAX]) {
   return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int fail(const char *path, const char *beside, int code,
-                struct error *error) {
+static int fail_to_write(const char *path, const char *beside, int code,
+                         struct error *error) {
   (void)unlink(beside);
   return error_set(error, code, "%s: cannot write: %s", path, strerror(-code));
 }
@@ -85,15 +85,15 @@ int file_replace_begin(const char *path, mode_t mode, char *beside,
   if (fchmod(fd, mode) != 0) { /* whatever the umask is */
     code = -errno;
     (void)close(fd);
-    return fail(path, beside, code, error);
+    return fail_to_write(path, beside, code, error);
   }
   return fd;
 }
 
-static int replace(const char *path, const char *beside, bool is_durable,
-                   struct error *error) {
+static int rename_over(const char *path, const char *beside, bool is_durable,
+                       struct error *error) {
   if (rename(beside, path) != 0) {
-    return fail(path, beside, -errno, error);
+    return fail_to_write(path, beside, -errno, error);
   }
   int code = is_durable ? sync_directory_of(path) : 0;
   return code == 0 ? 0
@@ -103,8 +103,8 @@ static int replace(const char *path, const char *beside, bool is_durable,
 
 int file_replace_commit(const char *path, const char *beside, int fd,
                         struct error *error) {
-  return fdatasync(fd) == 0 ? replace(path, beside, true, error)
-                            : fail(path, beside, -errno, error);
+  return fdatasync(fd) == 0 ? rename_over(path, beside, true, error)
+                            : fail_to_write(path, beside, -errno, error);
 }
 
 int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
@@ -121,8 +121,8 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
   if (close(fd) != 0 && code == 0) {
     code = -errno;
   }
-  return code == 0 ? replace(path, beside, is_durable, error)
-                   : fail(path, beside, code, error);
+  return code == 0 ? rename_over(path, beside, is_durable, error)
+                   : fail_to_write(path, beside, code, error);
 }
 
 static int read_all(int fd, size_t max_bytes, char **ret_data,

@@ -58,7 +58,7 @@ int file_make_directory(const char *path, mode_t mode);
 /* Removes from DIRECTORY what writers have left there that were killed before
  * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
  * for older_than_s seconds, more than a write takes; 0 where nobody writes. One
- * of so long from now was touched before the clock was set back. */
+ * that is as far in the future counts, too: the clock was set back since. */
 void file_sweep_leftovers(const char *directory, int64_t older_than_s);
 
 /* Moves a file that makes no sense to PATH.bad, so that nothing is lost.

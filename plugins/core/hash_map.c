@@ -110,7 +110,8 @@ uint64_t hash_map_hash(const void *key, size_t key_bytes) {
 
 /* ---- map ---- */
 
-static struct hash_node **bucket_of(const struct hash_map *map, uint64_t hash) {
+static struct hash_node **hash_bucket_of(const struct hash_map *map,
+                                         uint64_t hash) {
   return &map->buckets[hash & (map->buckets_len - 1)];
 }
 
@@ -120,7 +121,7 @@ struct hash_node *hash_map_find_hashed(const struct hash_map *map,
   if (map->len == 0) {
     return NULL;
   }
-  struct hash_node *node = *bucket_of(map, hash);
+  struct hash_node *node = *hash_bucket_of(map, hash);
   while (node != NULL && (node->hash != hash || node->key_bytes != key_bytes ||
                           memcmp(node->key, key, key_bytes) != 0)) {
     node = node->next;
@@ -134,8 +135,8 @@ struct hash_node *hash_map_find(const struct hash_map *map, const void *key,
                               key_bytes);
 }
 
-static void enter_bucket(struct hash_map *map, struct hash_node *node) {
-  struct hash_node **bucket = bucket_of(map, node->hash);
+static void enter_hash_bucket(struct hash_map *map, struct hash_node *node) {
+  struct hash_node **bucket = hash_bucket_of(map, node->hash);
   node->next = *bucket;
   *bucket = node;
 }
@@ -153,7 +154,7 @@ static void grow_buckets(struct hash_map *map) {
     while (map->buckets[i] != NULL) {
       struct hash_node *node = map->buckets[i];
       map->buckets[i] = node->next;
-      enter_bucket(&larger, node);
+      enter_hash_bucket(&larger, node);
     }
   }
   free(map->buckets);
@@ -169,7 +170,7 @@ int hash_map_insert_hashed(struct hash_map *map, struct hash_node *node,
     return -ENOMEM;
   }
   *node = (struct hash_node){.hash = hash, .key = key, .key_bytes = key_bytes};
-  enter_bucket(map, node);
+  enter_hash_bucket(map, node);
   map->len++;
   return 0;
 }
@@ -181,7 +182,7 @@ int hash_map_insert(struct hash_map *map, struct hash_node *node,
 }
 
 void hash_map_remove(struct hash_map *map, struct hash_node *node) {
-  struct hash_node **link = bucket_of(map, node->hash);
+  struct hash_node **link = hash_bucket_of(map, node->hash);
   while (*link != node) {
     link = &(*link)->next;
   }
@@ -196,7 +197,7 @@ struct hash_node *hash_map_next(const struct hash_map *map,
   }
   size_t i = node == NULL
                  ? 0
-                 : (size_t)(bucket_of(map, node->hash) - map->buckets) + 1;
+                 : (size_t)(hash_bucket_of(map, node->hash) - map->buckets) + 1;
   while (i < map->buckets_len && map->buckets[i] == NULL) {
     i++;
   }

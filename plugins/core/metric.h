@@ -33,7 +33,7 @@ struct sample {
   union sample_value values[SAMPLE_VALUES_MAX];
 };
 
-/* Where a trade puts its samples: collectd's bus in the daemon, an array in a
+/* Where a library puts its samples: collectd's bus in the daemon, an array in a
  * test. put must not keep the sample. */
 struct sample_sink {
   void (*put)(void *context, const struct sample *sample);

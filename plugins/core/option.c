@@ -32,7 +32,7 @@ static void format_config_value(const struct config_value *value, char *text,
 }
 
 /* Appends to TEXT, cutting at its end. */
-static void append_text(char *text, size_t bytes, const char *more) {
+static void append_allowed(char *text, size_t bytes, const char *more) {
   size_t length = strlen(text);
   (void)snprintf(text + length, bytes - length, "%s", more);
 }
@@ -43,9 +43,9 @@ void option_describe_allowed(const struct option *option, char *text,
   bool is_number =
       option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
   if (option->kind == OPTION_BOOLEAN) {
-    append_text(text, bytes, "true or false");
+    append_allowed(text, bytes, "true or false");
   } else if (is_number && isinf(option->max) && isinf(option->min)) {
-    append_text(text, bytes, "any number");
+    append_allowed(text, bytes, "any number");
   } else if (is_number && isinf(option->max)) {
     (void)snprintf(text, bytes, "%.15g or more", option->min);
   } else if (is_number) {
@@ -53,13 +53,13 @@ void option_describe_allowed(const struct option *option, char *text,
   } else if (option->kind == OPTION_WORD) {
     for (size_t i = 0; option->words[i] != NULL; i++) {
       bool is_last = option->words[i + 1] == NULL;
-      append_text(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
-      append_text(text, bytes, option->words[i]);
+      append_allowed(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
+      append_allowed(text, bytes, option->words[i]);
     }
   }
   if (text[0] != '\0' && option->unit != NULL) {
-    append_text(text, bytes, " ");
-    append_text(text, bytes, option->unit);
+    append_allowed(text, bytes, " ");
+    append_allowed(text, bytes, option->unit);
   }
 }
 
@@ -96,8 +96,8 @@ int option_refuse_name(const struct option_block *block, const char *name,
   }
   char allowed[OPTION_ALLOWED_BYTES] = "";
   for (size_t i = 0; i < block->options_len; i++) {
-    append_text(allowed, sizeof(allowed), i == 0 ? "" : ", ");
-    append_text(allowed, sizeof(allowed), block->options[i].name);
+    append_allowed(allowed, sizeof(allowed), i == 0 ? "" : ", ");
+    append_allowed(allowed, sizeof(allowed), block->options[i].name);
   }
   return error_set(error, -EINVAL, "unknown option %s; allowed: %s", name,
                    allowed);

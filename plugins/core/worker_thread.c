@@ -114,7 +114,7 @@ static void *run_worker(void *argument) {
 
 /* ---- for those who put ---- */
 
-static int start_thread(struct worker_thread *worker) {
+static int start_worker_thread(struct worker_thread *worker) {
   pthread_attr_t attributes;
   int code = -pthread_attr_init(&attributes);
   if (code != 0) {
@@ -142,7 +142,7 @@ int worker_thread_new(const struct worker_thread_options *options,
   (void)pthread_mutex_init(&worker->lock, NULL);
   clock_cond_init(&worker->has_work);
   clock_cond_init(&worker->has_gone_on);
-  int code = start_thread(worker);
+  int code = start_worker_thread(worker);
   if (code != 0) {
     destroy_worker(worker);
     return error_set(error, code, "cannot start a thread: %s", strerror(-code));

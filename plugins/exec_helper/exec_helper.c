@@ -91,8 +91,8 @@ static void reset_signals(void) {
 }
 
 /* Runs in the child; returns only on failure, with errno. */
-static void run_command(const struct helper_job *job,
-                        const struct passwd *user) {
+static void exec_command_as(const struct helper_job *job,
+                            const struct passwd *user) {
   char home[512];
   char name[128];
   char log_name[128];
@@ -125,7 +125,7 @@ static pid_t start_child(const struct helper_job *job,
   }
   pid_t child = fork();
   if (child == 0) {
-    run_command(job, user);
+    exec_command_as(job, user);
     int code = errno;
     (void)!write(failure[1], &code, sizeof(code));
     _exit(EXIT_FAILURE);
