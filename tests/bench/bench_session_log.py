@@ -74,7 +74,7 @@ def tail_options(patterns):
 
 def our_options(patterns):
     lines = "".join(f'{name} "{text}"\n' for name, text in patterns.items())
-    return lambda path: (f'StateDir "{path.parent}/state"\n<Log "bench">\nFile "{path}"\nMaxRead 1099511627776\n'
+    return lambda path: (f'StateDir "{path.parent}/state"\n<Log "bench">\nFile "{path}"\nMaxReadBytes 1099511627776\n'
                          f"{lines}</Log>")
 
 

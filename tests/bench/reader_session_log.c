@@ -78,7 +78,7 @@ static size_t write_block(char *text, size_t room, const char *path,
                           char **settings) {
   int bytes = snprintf(text, room,
                        "<Log \"bench\">\nFile \"%s\"\nStartAt "
-                       "\"beginning\"\nMaxRead 1099511627776\n",
+                       "\"beginning\"\nMaxReadBytes 1099511627776\n",
                        path);
   for (; *settings != NULL && bytes < (int)room; settings++) {
     char *equals = strchr(*settings, '=');
