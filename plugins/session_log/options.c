@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin session_log> block may hold. */
+/* options: the options of a <Plugin session_log> block. */
 #include "session_log/options.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "session_log/scan/pattern.h"
-#include "session_log/sessions/floor.h"
+#include "session_log/match/pattern.h"
 
 #define AT(field) offsetof(struct log_options, field)
 
 static const char *const starts[] = {"end", "beginning", NULL};
 
-static int check_path(const char *value, struct error *error) {
+static int check_absolute_path(const char *value, struct error *error) {
   return value[0] == '/'
              ? 0
              : error_set(error, -EINVAL, "must be an absolute path");
 }
 
-static int check_name(const char *label, struct error *error) {
+static int check_log_name(const char *label, struct error *error) {
   if (label[0] == '.' || strchr(label, '/') != NULL || strlen(label) > 63) {
-    return error_set(error, -EINVAL,
-                     "the name must not begin with a dot, hold a slash or be "
-                     "longer than 63 characters");
+    return error_set(
+        error, -EINVAL,
+        "the name must not begin with a dot, contain a slash or be "
+        "longer than 63 characters");
   }
   return 0;
 }
 
-static int check_log(const void *target, struct error *error) {
+static int check_log_block(const void *target, struct error *error) {
   const struct log_options *log = target;
   if (log->pid != NULL && log->session == NULL) {
     return error_set(error, -EINVAL,
@@ -47,42 +47,42 @@ static const struct option log_rows[] = {
      .kind = OPTION_STRINGS,
      .offset = AT(files),
      .is_required = true,
-     .check = check_path,
+     .check = check_absolute_path,
      .example = "\"/var/log/app/app.log\"",
-     .help = "The files that the application writes; C<*>, C<?> and C<[...]> "
+     .help = "The files that the application writes. C<*>, C<?> and C<[...]> "
              "match names. Rotated files beside them (C<app.log.1>, "
-             "C<app.log-20240131>, C<app.2024-01-31.log>) are found without "
-             "being named, compressed ones are left out. A file that is there "
+             "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
+             "automatically; compressed files are ignored. A file that exists "
              "when the log is followed for the first time is read from its "
-             "end, one that appears later from its beginning."},
+             "end; a file that appears later is read from its beginning."},
     {.name = "Opened",
      .kind = OPTION_STRING,
      .offset = AT(opened),
      .default_text = "Creating new database session",
      .check = pattern_check_filtered,
-     .help = "Stands in the line that is written when a session is opened. "
-             "This and every other pattern is a text, or a Perl-compatible "
-             "regular expression that holds a text of three or more "
-             "characters."},
+     .help = "Matches the line that is written when a session is opened. Each "
+             "pattern is a text or a Perl-compatible regular expression; an "
+             "expression must contain a text of three or more characters that "
+             "every match includes."},
     {.name = "Closed",
      .kind = OPTION_STRING,
      .offset = AT(closed),
      .default_text = "Closing database session",
      .check = pattern_check_filtered,
-     .help = "Stands in the line that is written when a session is closed."},
+     .help = "Matches the line that is written when a session is closed."},
     {.name = "Failed",
      .kind = OPTION_STRING,
      .offset = AT(failed),
      .default_text = "Database session error",
      .check = pattern_check_filtered,
-     .help = "Stands in the line that is written when a session's work "
-             "failed; its close should follow."},
+     .help = "Matches the line that is written when the work of a session "
+             "fails; a line that closes the session should follow."},
     {.name = "Error",
      .kind = OPTION_STRING,
      .offset = AT(error),
      .check = pattern_check_filtered,
      .example = "\"\\\\b(ERROR|CRITICAL)\\\\b\"",
-     .help = "Stands in the lines that count as errors. Without this option "
+     .help = "Matches the lines that count as errors. Without this option "
              "the level of a line decides: ERROR, CRITICAL, FATAL and the like "
              "in the level field of a JSON line, or as the first level word of "
              "a text line."},
@@ -91,137 +91,129 @@ static const struct option log_rows[] = {
      .offset = AT(restart),
      .check = pattern_check_filtered,
      .example = "\"Application startup complete\"",
-     .help = "Stands in the line that the application (with B<Pid>: a worker) "
-             "writes when it starts: the sessions of its former life are "
-             "gone."},
+     .help = "Matches the line that the application (with B<Pid>: a worker "
+             "process) writes when it starts. All its open sessions are then "
+             "counted as dropped."},
     {.name = "TimedOut",
      .kind = OPTION_STRING,
      .offset = AT(timed_out),
      .default_text = "QueuePool limit of size",
      .check = pattern_check_filtered,
-     .help = "Stands in the line that tells of a caller who waited in vain for "
-             "a connection. Size, overflow and timeout of SQLAlchemy's message "
-             "are handed on in a notification."},
+     .help = "Matches the line that is written when a caller gets no "
+             "connection within the pool's timeout. The size, overflow and "
+             "timeout in SQLAlchemy's message are sent in a notification."},
     {.name = "Session",
      .kind = OPTION_STRING,
      .offset = AT(session),
      .check = pattern_check,
      .example = "\"session=(\\\\w+)\"",
-     .help = "Finds a session's name in a line: the first group. With names "
-             "each session is known by itself: what is open is exact, and a "
-             "leak is found by age."},
+     .help = "Extracts the name of a session from a line: the first group. "
+             "With names each session is tracked by itself: the number of open "
+             "sessions is exact, and leaks are found by age."},
     {.name = "Pid",
      .kind = OPTION_STRING,
      .offset = AT(pid),
      .check = pattern_check,
      .example = "\"pid=(\\\\d+)\"",
-     .help = "Finds the number of the worker process in a line, where several "
-             "workers write into one log and their session names may be the "
-             "same."},
+     .help = "Extracts the number of the worker process from a line. Needed "
+             "where several workers write to one log and may use the same "
+             "session names."},
     {.name = "LeakAfter",
      .kind = OPTION_INTEGER,
-     .offset = AT(leak_after_s),
+     .offset = AT(sessions.leak_after_s),
      .min = 0,
      .max = 604800,
      .default_text = "1800",
      .unit = "seconds",
-     .help = "A session with a name that is open for longer counts as leaked; "
-             "0: names make no leak."},
+     .help = "A session with a name that is open for longer counts as leaked. "
+             "0 disables this check."},
     {.name = "CloseWithin",
      .kind = OPTION_INTEGER,
-     .offset = AT(close_within_s),
+     .offset = AT(sessions.close_within_s),
      .min = 1,
      .max = 86400,
      .default_text = "30",
      .unit = "seconds",
-     .help = "After an error the close must follow within this time."},
+     .help = "After an error the session must be closed within this time."},
     {.name = "ForgetAfter",
      .kind = OPTION_INTEGER,
-     .offset = AT(forget_after_s),
+     .offset = AT(sessions.forget_after_s),
      .min = 60,
      .max = 31536000,
      .default_text = "86400",
      .unit = "seconds",
-     .help = "A session with a name that is open for longer is forgotten: its "
-             "worker has died without a word."},
+     .help = "A session with a name that is open for longer is no longer "
+             "tracked: its worker has probably died."},
     {.name = "LeakWindow",
      .kind = OPTION_INTEGER,
-     .offset = AT(floor_window_s),
+     .offset = AT(sessions.trend.window_s),
      .min = 1,
      .max = 86400,
      .default_text = "600",
      .unit = "seconds",
-     .help = "Without names a leak is what lifts the floor: the lowest value "
-             "that opened minus closed falls back to in each window of this "
+     .help = "Without names a leak is found by the low-water mark: the lowest "
+             "value of opened minus closed sessions in each window of this "
              "length."},
     {.name = "LeakWindows",
      .kind = OPTION_INTEGER,
-     .offset = AT(floor_windows),
+     .offset = AT(sessions.trend.windows),
      .min = 2,
-     .max = FLOOR_WINDOWS_MAX,
+     .max = LEAK_TREND_WINDOWS_MAX,
      .default_text = "4",
      .unit = "windows",
-     .help = "The floor must rise from window to window for so many windows."},
+     .help = "A leak is reported when the low-water mark has risen in each of "
+             "this many windows."},
     {.name = "LeakMinRise",
      .kind = OPTION_INTEGER,
-     .offset = AT(floor_rise),
+     .offset = AT(sessions.trend.rise),
      .min = 1,
      .max = 1000000,
      .default_text = "10",
      .unit = "sessions",
-     .help = "The floor must rise by so many sessions in these windows "
-             "together."},
+     .help = "Minimum rise of the low-water mark over these windows."},
     {.name = "LeakMinRatio",
      .kind = OPTION_NUMBER,
-     .offset = AT(floor_ratio),
+     .offset = AT(sessions.trend.rise_ratio),
      .min = 0,
      .max = 1,
      .default_text = "0.0005",
-     .help = "The floor must rise by this part of the sessions that were "
-             "opened in these windows."},
+     .help =
+         "Minimum rise of the low-water mark, as a fraction of the sessions "
+         "opened in these windows."},
     {.name = "MaxSessions",
      .kind = OPTION_INTEGER,
-     .offset = AT(max_sessions),
+     .offset = AT(sessions.sessions_max),
      .min = 1,
      .max = 16777216,
      .default_text = "65536",
      .unit = "sessions",
-     .help = "So many are known by name at one time; the others are counted "
-             "only."},
-    {.name = "RotateWait",
-     .kind = OPTION_INTEGER,
-     .offset = AT(rotate_wait_s),
-     .min = 0,
-     .max = 3600,
-     .default_text = "60",
-     .unit = "seconds",
-     .help = "A rotated file is read for so long, for writers that have not "
-             "opened the new one yet."},
+     .help = "Maximum number of sessions tracked by name; further ones are "
+             "only counted."},
     {.name = "MaxLineBytes",
      .kind = OPTION_INTEGER,
-     .offset = AT(max_line_bytes),
+     .offset = AT(read.max_line_bytes),
      .min = 1024,
      .max = 16777216,
      .default_text = "1048576",
      .unit = "bytes",
-     .help = "What follows in a longer line is not searched; the line counts "
-             "as long_lines."},
+     .help = "The rest of a longer line is not searched; the line is counted "
+             "in C<derive-long_lines>."},
     {.name = "MaxReadBytes",
      .kind = OPTION_INTEGER,
-     .offset = AT(max_read_bytes),
+     .offset = AT(read.max_bytes),
      .min = 65536,
      .max = 1099511627776.0,
      .default_text = "1073741824",
      .unit = "bytes",
-     .help = "Of one file at one interval; what is left over waits for the "
-             "next and is told as lag."},
+     .help = "Maximum read from one file at one interval. The rest is read "
+             "at the next one and reported as C<gauge-lag_bytes>."},
     {.name = "StartAt",
      .kind = OPTION_WORD,
      .offset = AT(start_at),
      .words = starts,
      .default_text = "end",
-     .help = "Where to begin in files that are there when the log is followed "
-             "for the first time."},
+     .help = "Where to begin in files that exist when the log is followed for "
+             "the first time."},
 };
 
 static const struct option_block log_block = {
@@ -229,12 +221,12 @@ static const struct option_block log_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct log_options),
-    .help = "One log, in one file or in several; the name is the plugin "
-            "instance of its values.",
+    .help = "One log, in one or several files. The name is the plugin instance "
+            "of its values.",
     .options = log_rows,
     .options_len = OPTION_COUNT(log_rows),
-    .check_label = check_name,
-    .check = check_log,
+    .check_label = check_log_name,
+    .check = check_log_block,
 };
 
 static const struct option option_rows[] = {
@@ -242,20 +234,21 @@ static const struct option option_rows[] = {
      .kind = OPTION_STRING,
      .offset = offsetof(struct session_log_options, state_dir),
      .default_text = "/var/lib/collectd/session_log",
-     .check = check_path,
-     .help = "Holds one file a log: how far it was read and what was counted, "
-             "so that a restart neither loses a line nor counts one twice. "
-             "Created if missing."},
+     .check = check_absolute_path,
+     .help = "Directory with one file per log, which records how far the log "
+             "was read and what was counted, so that a restart neither loses a "
+             "line nor counts one twice. Created if missing."},
     {.name = "MaxReadsPerSecond",
      .kind = OPTION_INTEGER,
-     .offset = offsetof(struct session_log_options, max_rate),
+     .offset = offsetof(struct session_log_options, max_reads_per_s),
      .min = 0,
      .max = 1000,
      .default_text = "20",
      .unit = "reads a second",
-     .help = "Where the system tells that a file was written to, it is read "
-             "at once, at most so often; new errors and leaks are then told "
-             "without waiting for the interval. 0: only at the interval."},
+     .help = "Files are read as soon as they are written to, each log at most "
+             "this often; new errors and leaks are then reported without "
+             "waiting for the interval. 0: files are read at the interval "
+             "only."},
     {.name = "Log",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct session_log_options, logs),
@@ -265,8 +258,8 @@ static const struct option option_rows[] = {
 const struct option_block session_log_options = {
     .name = "session_log",
     .size = sizeof(struct session_log_options),
-    .help = "Follows application logs and tells what they say about database "
-            "sessions and errors.",
+    .help = "Follows application logs and counts the database sessions and "
+            "errors that they report.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin session_log> block may hold. */
+/* options: the options of a <Plugin session_log> block. */
 #ifndef SESSION_LOG_OPTIONS_H
 #define SESSION_LOG_OPTIONS_H
 
@@ -7,13 +7,15 @@
 #include <stdint.h>
 
 #include "core/option.h"
+#include "session_log/sessions/session_tracker.h"
+#include "session_log/tail/tail_file.h"
 
 enum log_start {
   LOG_START_END,
   LOG_START_BEGINNING,
 };
 
-/* One <Log>. Patterns are texts here; all of them compile. */
+/* One <Log>. Patterns are texts here; all of them were checked. */
 struct log_options {
   struct option_head head;
   struct option_strings files;
@@ -23,24 +25,15 @@ struct log_options {
   char *timed_out;
   char *session; /* NULL: sessions have no name */
   char *pid;     /* NULL: one process */
-  int64_t leak_after_s;
-  int64_t close_within_s;
-  int64_t forget_after_s;
-  int64_t floor_window_s;
-  int64_t floor_windows;
-  int64_t floor_rise;
-  double floor_ratio;
-  int64_t max_sessions;
-  int64_t rotate_wait_s;
-  int64_t max_line_bytes;
-  int64_t max_read_bytes;
+  struct session_tracker_limits sessions;
+  struct tail_file_limits read;
   int start_at; /* enum log_start */
 };
 
 struct session_log_options {
   struct option_head head;
   char *state_dir;
-  int64_t max_rate;          /* reads a second; 0: at the interval only */
+  int64_t max_reads_per_s;   /* 0: at the interval only */
   struct option_blocks logs; /* struct log_options */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session_log: glue between collectd and the plugin's trade.
+/* session_log: registers the plugin with collectd and runs its logs.
  *
  * Each log is read by a read callback at the interval, and in between by one
  * thread that the kernel wakes when a file is written to. */
@@ -13,30 +13,27 @@
 #include "core/clock.h"
 #include "core/worker_thread.h"
 #include "glue/glue.h"
-#include "session_log/checkpoint.h"
-#include "session_log/follow/watcher.h"
-#include "session_log/logbook.h"
+#include "session_log/log_monitor.h"
 #include "session_log/options.h"
 
 #include "collectd.h"
 #include "plugin.h"
 
-/* A log's lock is held while it is read: that is what it is for. */
-struct desk {
+struct log_instance {
   size_t number;
-  pthread_mutex_t lock;
-  struct logbook *logbook; /* guarded by the lock, once reading begins */
-  int64_t alarmed_ms;      /* guarded: when alarms were told last */
-  int64_t read_ms;         /* the thread's: when it has read last */
+  pthread_mutex_t lock;        /* held while the log is read */
+  struct log_monitor *monitor; /* guarded, once reading begins */
+  int64_t alarms_ms;           /* guarded: when alarms were published last */
+  int64_t read_ms;             /* the thread's: when it has read last */
 };
 
 static struct session_log_options options;
 static struct log_sink log_sink;
 static struct sample_sink sample_sink;
 static struct notification_sink notification_sink;
-static struct desk *desks; /* from init to shutdown */
-static size_t desks_len;
-static struct watcher *watcher; /* NULL: only at the interval */
+static struct log_instance *instances; /* from init to shutdown */
+static size_t instances_len;
+static struct file_watch *watch; /* NULL: files are read at the interval only */
 static pthread_t thread;
 static bool has_thread;
 
@@ -44,86 +41,98 @@ static int configure(oconfig_item_t *item) {
   return glue_configure(&session_log_options, item, &options);
 }
 
-static struct moment moment_now(void) {
-  return (struct moment){.mono_ms = clock_monotonic_ms(),
-                         .wall_ns = (int64_t)CDTIME_T_TO_NS(cdtime())};
+static struct tail_time time_now(void) {
+  return (struct tail_time){.mono_ms = clock_monotonic_ms(),
+                            .wall_ns = (int64_t)CDTIME_T_TO_NS(cdtime())};
 }
 
-static int64_t pause_ms(void) { return 1000 / options.max_rate; }
+static int64_t min_pause_ms(void) { return 1000 / options.max_reads_per_s; }
 
-static void poll_log(struct desk *desk, const struct moment *now) {
-  if (logbook_poll(desk->logbook, now) != 0) {
-    log_write(&log_sink, LOG_LEVEL_ERROR, "out of memory; goes on next time");
+/* Ends what a poll with CODE has begun: releases the lock, and only then sends
+ * notifications, since they run the callbacks of other plugins. */
+static void finish_read(struct log_instance *instance, int code) {
+  const struct log_options *logs = options.logs.items;
+  struct log_monitor_notifications notifications;
+  log_monitor_take_notifications(instance->monitor, &notifications);
+  (void)pthread_mutex_unlock(&instance->lock);
+  if (code != 0) {
+    log_write(&log_sink, LOG_LEVEL_ERROR,
+              "out of memory; continues at the next interval");
   }
+  log_monitor_send(&notifications, logs[instance->number].head.label,
+                   &notification_sink);
 }
 
 /* Always 0: collectd would double the interval after a failure. */
 static int read_log(user_data_t *data) {
-  struct desk *desk = data->data;
-  (void)pthread_mutex_lock(&desk->lock);
-  struct moment now = moment_now();
-  poll_log(desk, &now);
-  logbook_publish(desk->logbook, &sample_sink);
-  /* The thread has just told them: twice at the same time would be out of order
-   * in the daemon's queue. */
-  if (watcher == NULL || now.mono_ms - desk->alarmed_ms > pause_ms()) {
-    logbook_publish_alarms(desk->logbook, &now, &sample_sink);
+  struct log_instance *instance = data->data;
+  (void)pthread_mutex_lock(&instance->lock);
+  struct tail_time now = time_now();
+  int code = log_monitor_poll(instance->monitor, &now);
+  log_monitor_publish(instance->monitor, &sample_sink);
+  /* If the thread has just published them, a second time at the same moment
+   * would be out of order in the daemon's queue. */
+  if (watch == NULL || now.mono_ms - instance->alarms_ms > min_pause_ms()) {
+    log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
   }
-  if (watcher != NULL) {
-    logbook_watch(desk->logbook, watcher, desk->number);
+  if (watch != NULL) {
+    log_monitor_watch(instance->monitor, watch, instance->number);
   }
-  /* Last: a disk that is busy holds up no value. */
-  checkpoint_save(desk->logbook, options.state_dir, &now);
-  (void)pthread_mutex_unlock(&desk->lock);
+  /* Last, so that a busy disk delays no value. */
+  log_monitor_store(instance->monitor, &now);
+  finish_read(instance, code);
   return 0;
 }
 
-static void react(struct desk *desk) {
-  (void)pthread_mutex_lock(&desk->lock);
-  struct moment now = moment_now();
-  poll_log(desk, &now);
-  if (logbook_has_alarm(desk->logbook)) {
-    logbook_publish_alarms(desk->logbook, &now, &sample_sink);
-    desk->alarmed_ms = now.mono_ms;
+/* Reads a log after events of its files. */
+static void read_events_of(struct log_instance *instance) {
+  (void)pthread_mutex_lock(&instance->lock);
+  struct tail_time now = time_now();
+  int code =
+      log_monitor_poll_events(instance->monitor, &now, watch, instance->number);
+  if (log_monitor_has_alarm(instance->monitor)) {
+    log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
+    instance->alarms_ms = now.mono_ms;
   }
-  logbook_watch(desk->logbook, watcher, desk->number);
-  (void)pthread_mutex_unlock(&desk->lock);
+  finish_read(instance, code);
 }
 
-/* Reads what is due. Returns when the next one will be. */
-static int64_t react_to_all(bool *dirty) {
+/* Reads the logs that have events and were not read within the last pause.
+ * Returns when the next one is due. */
+static int64_t read_due_logs(bool *has_events) {
   int64_t now_ms = clock_monotonic_ms();
   int64_t next_ms = now_ms + 60000;
-  for (size_t i = 0; i < desks_len; i++) {
-    int64_t due_ms = desks[i].read_ms + pause_ms();
-    if (dirty[i] && now_ms >= due_ms) {
-      dirty[i] = false;
-      react(&desks[i]);
-      desks[i].read_ms = clock_monotonic_ms();
-    } else if (dirty[i] && due_ms < next_ms) {
+  for (size_t i = 0; i < instances_len; i++) {
+    int64_t due_ms = instances[i].read_ms + min_pause_ms();
+    if (has_events[i] && now_ms >= due_ms) {
+      has_events[i] = false;
+      read_events_of(&instances[i]);
+      instances[i].read_ms = clock_monotonic_ms();
+    } else if (has_events[i] && due_ms < next_ms) {
       next_ms = due_ms;
     }
   }
   return next_ms;
 }
 
-static void *run(void *unused) {
+static void *run_thread(void *unused) {
   (void)unused;
-  bool *dirty = calloc(desks_len, sizeof(*dirty));
+  bool *has_events = calloc(instances_len, sizeof(*has_events));
   int64_t next_ms = 0;
-  while (dirty != NULL && watcher_wait(watcher, next_ms, dirty) == 0) {
-    next_ms = react_to_all(dirty);
+  while (has_events != NULL &&
+         file_watch_wait(watch, next_ms, has_events) == 0) {
+    next_ms = read_due_logs(has_events);
   }
-  free(dirty);
+  free(has_events);
   return NULL;
 }
 
 static void start_thread(void) {
-  int code = watcher_new(desks_len, &watcher);
+  int code = file_watch_new(instances_len, &watch);
   if (code == 0) {
     sigset_t before;
     worker_thread_block_signals(&before);
-    code = plugin_thread_create(&thread, run, NULL, "session_log");
+    code = plugin_thread_create(&thread, run_thread, NULL, "session_log");
     worker_thread_restore_signals(&before);
     has_thread = code == 0;
   }
@@ -131,18 +140,18 @@ static void start_thread(void) {
     log_write(&log_sink, LOG_LEVEL_NOTICE,
               "cannot watch files: %s; they are read at the interval",
               strerror(code < 0 ? -code : code));
-    watcher_free(watcher);
-    watcher = NULL;
+    file_watch_free(watch);
+    watch = NULL;
   }
 }
 
-static int start_log(struct desk *desk, const struct log_options *log) {
-  const struct logbook_sinks sinks = {&log_sink, &notification_sink};
+static int start_log(struct log_instance *instance,
+                     const struct log_options *log) {
   struct error error = {{0}};
-  struct moment now = moment_now();
-  int code = logbook_new(log, &sinks, &desk->logbook, &error);
+  struct tail_time now = time_now();
+  int code = log_monitor_new(log, &log_sink, &instance->monitor, &error);
   if (code == 0) {
-    code = checkpoint_load(desk->logbook, options.state_dir, &now);
+    code = log_monitor_restore(instance->monitor, options.state_dir, &now);
   }
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "log \"%s\": %s", log->head.label,
@@ -151,35 +160,35 @@ static int start_log(struct desk *desk, const struct log_options *log) {
   }
   char name[128];
   (void)snprintf(name, sizeof(name), "session_log/%s", log->head.label);
-  user_data_t data = {.data = desk};
+  user_data_t data = {.data = instance};
   return plugin_register_complex_read("session_log", name, read_log, 0, &data);
 }
 
 static int init(void) {
   struct error error = {{0}};
   const struct log_options *logs = options.logs.items;
-  if (desks != NULL || options.logs.len == 0) {
+  if (instances != NULL || options.logs.len == 0) {
     return 0;
   }
   if (glue_require_type("log_rate", &error) != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
-  tzset(); /* once: reading local times looks at the zone no more */
-  desks = calloc(options.logs.len, sizeof(*desks));
-  if (desks == NULL) {
+  tzset(); /* once: converting local times does not read the zone again */
+  instances = calloc(options.logs.len, sizeof(*instances));
+  if (instances == NULL) {
     return -1;
   }
-  desks_len = options.logs.len;
-  for (size_t i = 0; i < desks_len; i++) {
-    desks[i].number = i;
-    (void)pthread_mutex_init(&desks[i].lock, NULL);
+  instances_len = options.logs.len;
+  for (size_t i = 0; i < instances_len; i++) {
+    instances[i].number = i;
+    (void)pthread_mutex_init(&instances[i].lock, NULL);
   }
-  if (options.max_rate > 0) {
+  if (options.max_reads_per_s > 0) {
     start_thread();
   }
-  for (size_t i = 0; i < desks_len; i++) {
-    if (start_log(&desks[i], &logs[i]) != 0) {
+  for (size_t i = 0; i < instances_len; i++) {
+    if (start_log(&instances[i], &logs[i]) != 0) {
       return -1;
     }
   }
@@ -189,23 +198,23 @@ static int init(void) {
 /* No read callback runs any more. */
 static int shut_down(void) {
   if (has_thread) {
-    watcher_stop(watcher);
+    file_watch_stop(watch);
     (void)pthread_join(thread, NULL);
     has_thread = false;
   }
-  watcher_free(watcher);
-  watcher = NULL;
-  struct moment now = moment_now();
-  for (size_t i = 0; i < desks_len; i++) {
-    if (desks[i].logbook != NULL) {
-      checkpoint_save(desks[i].logbook, options.state_dir, &now);
+  file_watch_free(watch);
+  watch = NULL;
+  struct tail_time now = time_now();
+  for (size_t i = 0; i < instances_len; i++) {
+    if (instances[i].monitor != NULL) {
+      log_monitor_store(instances[i].monitor, &now);
     }
-    logbook_free(desks[i].logbook);
-    (void)pthread_mutex_destroy(&desks[i].lock);
+    log_monitor_free(instances[i].monitor);
+    (void)pthread_mutex_destroy(&instances[i].lock);
   }
-  free(desks);
-  desks = NULL;
-  desks_len = 0;
+  free(instances);
+  instances = NULL;
+  instances_len = 0;
   option_fini(&session_log_options, &options);
   return 0;
 }

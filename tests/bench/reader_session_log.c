@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "core/config.h"
-#include "session_log/logbook.h"
+#include "session_log/log_monitor.h"
 
 static double cpu_ms(void) {
   struct timespec now;
@@ -65,7 +65,7 @@ static void take_sample(void *context, const struct sample *sample) {
 }
 
 static int read_only(const char *path) {
-  static char data[READER_CHUNK_BYTES];
+  static char data[TAIL_FILE_CHUNK_BYTES];
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   ssize_t got;
   while (fd >= 0 && (got = read(fd, data, sizeof(data))) > 0) {
@@ -92,8 +92,7 @@ static size_t write_block(char *text, size_t room, const char *path,
 
 static int make_book(const char *path, char **settings,
                      struct session_log_options *options,
-                     struct logbook **ret_book) {
-  static const struct logbook_sinks sinks = {NULL, NULL};
+                     struct log_monitor **ret_book) {
   char text[4096];
   struct config_item root = {.key = NULL};
   struct error error = {{0}};
@@ -105,7 +104,7 @@ static int make_book(const char *path, char **settings,
   }
   config_item_fini(&root);
   if (code == 0) {
-    code = logbook_new(options->logs.items, &sinks, ret_book, &error);
+    code = log_monitor_new(options->logs.items, NULL, ret_book, &error);
   }
   if (code != 0) {
     (void)fprintf(stderr, "%s\n", error.text);
@@ -115,18 +114,18 @@ static int make_book(const char *path, char **settings,
 
 static int follow(int polls, const char *path, char **settings) {
   struct session_log_options options;
-  struct logbook *book = NULL;
+  struct log_monitor *book = NULL;
   if (option_init(&session_log_options, &options) != 0 ||
       make_book(path, settings, &options, &book) != 0) {
     return 1;
   }
-  struct moment now = {.mono_ms = 1,
-                       .wall_ns = (int64_t)time(NULL) * 1000000000};
+  struct tail_time now = {.mono_ms = 1,
+                          .wall_ns = (int64_t)time(NULL) * 1000000000};
   long memory_before = memory_kib();
   double first = cpu_ms();
   double later = first;
   for (int i = 0; i < polls; i++) {
-    if (logbook_poll(book, &now) != 0) {
+    if (log_monitor_poll(book, &now) != 0) {
       return 1;
     }
     now.mono_ms += 10000;
@@ -135,11 +134,11 @@ static int follow(int polls, const char *path, char **settings) {
   }
   struct counts counts = {0};
   const struct sample_sink sink = {take_sample, &counts};
-  logbook_publish(book, &sink);
+  log_monitor_publish(book, &sink);
   printf("%.3f %.3f %ld %lld %lld %lld %lld\n", later - first, cpu_ms() - later,
          memory_kib() - memory_before, counts.opened, counts.closed,
          counts.failed, counts.errors);
-  logbook_free(book);
+  log_monitor_free(book);
   option_fini(&session_log_options, &options);
   return 0;
 }

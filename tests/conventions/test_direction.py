@@ -19,7 +19,7 @@ BELOW = {
         "responses": {"actions", "clients", "alerts", "rules"},
         "status": {"rules", "alerts", "responses", "receivers", "clients"},
     },
-    "session_log": {"match": set(), "tail": {"match"}, "sessions": set()},
+    "session_log": {"match": set(), "tail": set(), "sessions": set()},
     "dbpool": {"linux": set()},
     "statgrab": {"linux": set()},
     "ctl": {"control": set(), "check": set(), "simulate": {"check"}},
@@ -27,7 +27,6 @@ BELOW = {
 # Includes against that table which are still to go, and directories which are still to be renamed.
 STILL = {
     "resource_alert": {"rules": {"alerts"}, "clients": {"actions"}, "actions": {"alerts"}},
-    "session_log": {"scan": set(), "follow": {"scan"}},
 }
 # Headers of the daemon, and those that its public include directories hold.
 COLLECTD = re.compile(r"^(collectd|plugin|liboconfig/|utils/|utils_|configfile|meta_data|types_list|filter_chain)")

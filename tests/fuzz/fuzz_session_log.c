@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "core/config.h"
-#include "session_log/logbook_state.h"
-#include "session_log/logbook_store.h"
+#include "session_log/log_monitor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,45 +33,57 @@ static void configure(void) {
 }
 
 /* One book for all inputs, as new. */
-static struct logbook *open_book(void) {
-  static const struct logbook_sinks sinks = {NULL, NULL};
-  static struct logbook *book;
+static struct log_monitor *open_book(void) {
+  static struct log_monitor *book;
   if (book == NULL) {
     configure();
-    if (logbook_new(options.logs.items, &sinks, &book, NULL) != 0) {
+    if (log_monitor_new(options.logs.items, NULL, &book, NULL) != 0) {
       abort();
     }
-  } else if (logbook_renew(book) != 0) {
+  } else if (log_monitor_reset(book) != 0) {
     abort();
   }
   return book;
 }
 
+static void poll_at(struct log_monitor *book, int64_t wall_s) {
+  const struct tail_time now = {1000, wall_s * INT64_C(1000000000)};
+  struct log_monitor_notifications notifications;
+  if (log_monitor_poll(book, &now) != 0) {
+    abort();
+  }
+  log_monitor_take_notifications(book, &notifications);
+  log_monitor_send(&notifications, "fuzz", NULL);
+}
+
 static void take_as_lines(const uint8_t *data, size_t size) {
-  struct logbook *book = open_book();
-  char *copy = calloc(1, size + SCANNER_SLACK_BYTES);
-  static char path[] = "/nonexistent/fuzz.log";
-  const struct tracked file = {.fd = -1, .home = path, .path = path};
+  struct log_monitor *book = open_book();
+  char *copy = malloc(size); /* no byte more: for the sanitizer */
   if (copy != NULL && size > 0) {
     memcpy(copy, data, size);
-    book->now_s = 1700000000;
-    logbook_take_lines(book, &file, copy, size);
-    sessions_advance(book->sessions, 1700010000, NULL, NULL);
+    poll_at(book, 1700000000);
+    log_monitor_add_lines(book, "/nonexistent/fuzz.log", copy, size, false);
+    poll_at(book, 1700010000);
   }
   free(copy);
 }
 
-/* A record with the right checksum is rare; what is before it is parsed. */
+/* The input as what is between the head of a record and its checksum. */
 static void take_as_state(const uint8_t *data, size_t size) {
-  struct logbook *book = open_book();
-  if (logbook_load(book, 1000, (const char *)data, size) == 0) {
-    struct record_writer record = {0};
-    logbook_save(book, 1000, &record);
-    if (record.is_failed) {
+  struct log_monitor *book = open_book();
+  struct state_file_writer input = {0};
+  struct state_file_writer output = {0};
+  state_file_begin(&input);
+  state_file_put_raw(&input, (const char *)data, size);
+  state_file_end(&input);
+  if (log_monitor_load(book, 1000, input.data, input.bytes) == 0) {
+    log_monitor_save(book, 1000, &output);
+    if (output.is_failed) {
       abort();
     }
-    record_writer_fini(&record);
   }
+  state_file_writer_fini(&output);
+  state_file_writer_fini(&input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

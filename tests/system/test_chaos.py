@@ -334,7 +334,6 @@ def configure(chaos, directory):
         StateDir "{directory}/session_log"
         <Log "app">
           File "{directory}/app.log"
-          RotateWait 5
         </Log>""")
     collectd.load("resource_alert", f"""
         StateDir "{chaos.disk.place}/state"

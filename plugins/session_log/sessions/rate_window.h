@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "session_log/state_file.h"
+
 #define RATE_WINDOW_S 60
 #define RATE_WINDOW_FUTURE_S 60
 
@@ -36,5 +38,12 @@ uint64_t rate_window_now(struct rate_window *window, int64_t now_s);
 /* The most events of any 60 seconds that ended since the last call, now
  * included. */
 uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s);
+
+/* Keep the counts over a restart; load: into an empty window, after which the
+ * counts count as read. */
+void rate_window_save(const struct rate_window *window,
+                      struct state_file_writer *writer);
+void rate_window_load(struct rate_window *window,
+                      struct state_file_reader *reader);
 
 #endif

@@ -1,137 +1,81 @@
 /* SPDX-License-Identifier: MIT */
-/* session_table: the open sessions of a log that names them, oldest first.
- * A hash table with chains over one array, and a list through it by age. */
+/* session_table: the open sessions of a log that names them, oldest first. */
 #include "session_log/sessions/session_table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/hash.h"
-
-#define ROOM_MIN 64
-
 void session_table_init(struct session_table *table, size_t len_max,
                         uint64_t seed) {
-  *table = (struct session_table){
-      .len_max = len_max,
-      .free = SESSION_NONE,
-      .oldest = SESSION_NONE,
-      .newest = SESSION_NONE,
-      .seed = seed,
-  };
+  *table = (struct session_table){.len_max = len_max, .seed = seed};
 }
 
 void session_table_fini(struct session_table *table) {
-  free(table->sessions);
-  free(table->buckets);
-  session_table_init(table, table->len_max, table->seed);
+  while (table->oldest != NULL) {
+    session_table_remove(table, table->oldest);
+  }
+  hash_map_fini(&table->map);
 }
 
 uint64_t session_table_key(const struct session_table *table, int64_t pid,
                            const char *id, size_t id_bytes) {
-  return hash_bytes(id, id_bytes, table->seed ^ hash_mix((uint64_t)pid));
+  uint64_t seed = hash_map_hash_seeded(&pid, sizeof(pid), table->seed);
+  return hash_map_hash_seeded(id, id_bytes, seed);
 }
 
-static uint32_t *bucket_of(const struct session_table *table, uint64_t key) {
-  return &table->buckets[key & (table->room - 1)];
+struct session_table_entry *
+session_table_find(const struct session_table *table, uint64_t key) {
+  return HASH_MAP_OWNER(
+      hash_map_find_hashed(&table->map, key, &key, sizeof(key)),
+      struct session_table_entry, node);
 }
 
-uint32_t session_table_find(const struct session_table *table, uint64_t key) {
-  if (table->len == 0) {
-    return SESSION_NONE;
+struct session_table_entry *session_table_add(struct session_table *table,
+                                              uint64_t key, int64_t pid,
+                                              const char *id, size_t id_bytes,
+                                              int64_t opened_s,
+                                              const char *file) {
+  struct session_table_entry *entry =
+      table->map.len < table->len_max ? calloc(1, sizeof(*entry)) : NULL;
+  if (entry == NULL) {
+    return NULL;
   }
-  uint32_t index = *bucket_of(table, key);
-  while (index != SESSION_NONE && table->sessions[index].key != key) {
-    index = table->sessions[index].next;
+  entry->key = key;
+  if (hash_map_insert_hashed(&table->map, &entry->node, key, &entry->key,
+                             sizeof(entry->key)) != 0) {
+    free(entry);
+    return NULL;
   }
-  return index;
-}
-
-static void enter_bucket(struct session_table *table, uint32_t index) {
-  uint32_t *bucket = bucket_of(table, table->sessions[index].key);
-  table->sessions[index].next = *bucket;
-  *bucket = index;
-}
-
-static bool grow(struct session_table *table) {
-  size_t room = table->room == 0 ? ROOM_MIN : table->room * 2;
-  struct session *sessions = realloc(table->sessions, room * sizeof(*sessions));
-  if (sessions == NULL) {
-    return false;
-  }
-  table->sessions = sessions;
-  uint32_t *buckets = malloc(room * sizeof(*buckets));
-  if (buckets == NULL) {
-    return false;
-  }
-  free(table->buckets);
-  table->buckets = buckets;
-  memset(buckets, 0xff, room * sizeof(*buckets)); /* SESSION_NONE */
-  size_t used = table->room;
-  table->room = room;
-  for (size_t i = 0; i < used; i++) { /* it grows only when it is full */
-    enter_bucket(table, (uint32_t)i);
-  }
-  for (size_t i = room; i-- > used;) {
-    sessions[i].next = table->free;
-    table->free = (uint32_t)i;
-  }
-  return true;
-}
-
-uint32_t session_table_add(struct session_table *table, uint64_t key,
-                           int64_t pid, const char *id, size_t id_bytes,
-                           int64_t opened_s) {
-  if (table->len >= table->len_max ||
-      (table->free == SESSION_NONE && !grow(table))) {
-    return SESSION_NONE;
-  }
-  uint32_t index = table->free;
-  struct session *session = &table->sessions[index];
-  table->free = session->next;
-  *session = (struct session){
-      .key = key,
-      .opened_s = opened_s,
-      .pid = pid,
-      .depth = 1,
-      .older = table->newest,
-      .newer = SESSION_NONE,
-  };
-  size_t kept = id_bytes < SESSION_ID_BYTES ? id_bytes : SESSION_ID_BYTES - 1;
-  memcpy(session->id, id, kept);
-  if (table->newest == SESSION_NONE) {
-    table->oldest = index;
+  entry->opened_s = opened_s;
+  entry->pid = pid;
+  entry->depth = 1;
+  entry->file = file == NULL ? NULL : strdup(file);
+  size_t shown =
+      id_bytes < sizeof(entry->id) ? id_bytes : sizeof(entry->id) - 1;
+  memcpy(entry->id, id, shown);
+  entry->older = table->newest;
+  if (table->newest == NULL) {
+    table->oldest = entry;
   } else {
-    table->sessions[table->newest].newer = index;
+    table->newest->newer = entry;
   }
-  table->newest = index;
-  enter_bucket(table, index);
-  table->len++;
-  return index;
+  table->newest = entry;
+  return entry;
 }
 
-static void leave_bucket(struct session_table *table, uint32_t index) {
-  uint32_t *link = bucket_of(table, table->sessions[index].key);
-  while (*link != index) {
-    link = &table->sessions[*link].next;
-  }
-  *link = table->sessions[index].next;
-}
-
-void session_table_remove(struct session_table *table, uint32_t index) {
-  struct session *session = &table->sessions[index];
-  leave_bucket(table, index);
-  if (session->older == SESSION_NONE) {
-    table->oldest = session->newer;
+void session_table_remove(struct session_table *table,
+                          struct session_table_entry *entry) {
+  hash_map_remove(&table->map, &entry->node);
+  if (entry->older == NULL) {
+    table->oldest = entry->newer;
   } else {
-    table->sessions[session->older].newer = session->newer;
+    entry->older->newer = entry->newer;
   }
-  if (session->newer == SESSION_NONE) {
-    table->newest = session->older;
+  if (entry->newer == NULL) {
+    table->newest = entry->older;
   } else {
-    table->sessions[session->newer].older = session->older;
+    entry->newer->older = entry->older;
   }
-  session->next = table->free;
-  table->free = index;
-  table->len--;
+  free(entry->file);
+  free(entry);
 }

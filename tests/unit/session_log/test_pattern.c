@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/scan/pattern.h"
+#include "session_log/match/pattern.h"
 
 /* The texts of a pattern, with bars between. */
 static const char *texts_of(const char *text) {

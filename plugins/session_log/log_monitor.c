@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT */
+/* log_monitor: one <Log> at work: its files in; values and notifications out.
+ */
+#include "session_log/log_monitor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_log/match/matcher.h"
+#include "session_log/match/record_time.h"
+#include "session_log/sessions/rate_window.h"
+#include "session_log/sessions/session_tracker.h"
+
+#define NS_PER_S INT64_C(1000000000)
+/* A fresh line with a time further off than this has another time zone. */
+#define FRESH_SLACK_S 60
+#define REPEATED_MAX 1000000
+/* Files with events that are read one by one; with more, all are polled. */
+#define EVENT_FILES_MAX 64
+/* An exhausted pool is notified at most this often. */
+#define TIMEOUT_PAUSE_S 60
+#define REPEATED_TEXT "message repeated "
+
+/* A line may be of several kinds; those of sessions come first, in the order in
+ * which they are counted. */
+enum line_kind {
+  LINE_RESTART,
+  LINE_OPENED,
+  LINE_FAILED,
+  LINE_CLOSED,
+  LINE_ERROR, /* without a pattern: by the line's level */
+  LINE_TIMED_OUT,
+  LINE_REPEATED, /* syslog's "message repeated 5 times: [ ... ]" */
+};
+#define SESSION_KINDS (MATCHER_KIND_BIT(LINE_CLOSED + 1) - 1)
+
+/* What the last line about an exhausted pool contained; 0 where it did not. */
+struct pool_timeout {
+  bool is_new; /* since the last notification */
+  double pool_size, max_overflow, timeout_s;
+};
+
+struct log_monitor_notification {
+  bool is_leak; /* else an exhausted pool */
+  struct pool_timeout timeout;
+  char session[SESSION_TABLE_ID_BYTES];
+  int64_t pid, age_s;
+  char *file; /* owned; NULL: not known */
+};
+
+/* All that is counted: log_monitor_reset() makes it new. */
+struct monitor_counts {
+  struct tail *tail;               /* owned */
+  struct session_tracker *tracker; /* owned */
+  struct rate_window rate;
+  uint64_t lines;
+  uint64_t errors;
+  uint64_t timed_out;
+  struct matcher_limit limit; /* searches that were stopped */
+  struct pool_timeout timeout;
+  int64_t timeout_notified_s;
+  int64_t polled_s; /* the last full poll, since the epoch; 0: none */
+  int64_t published_leaked, published_unclosed; /* the alarms, last time */
+  uint64_t published_errors;
+  struct log_monitor_notifications notifications;
+};
+
+struct log_monitor {
+  const struct log_options *options; /* borrowed */
+  const struct log_sink *log;        /* borrowed */
+  struct matcher *matcher;
+  struct pattern *session, *pid; /* owned; NULL: none */
+  struct monitor_counts counts;
+  struct tail_file_buffer buffer;
+  struct record_time_cache times;
+  struct complaint match_limit; /* about searches that were stopped */
+  struct state_file state_file;
+  bool is_one_sided_logged;
+  int64_t now_s;    /* of the poll that is running */
+  const char *path; /* of the lines that are being counted; borrowed */
+  bool is_fresh;    /* these lines were written since the last poll */
+};
+
+/* ---- making ---- */
+
+static int compile_patterns(struct log_monitor *monitor, struct error *error) {
+  const struct log_options *options = monitor->options;
+  const struct matcher_rule rules[] = {
+      {LINE_OPENED, "Opened", options->opened, false},
+      {LINE_CLOSED, "Closed", options->closed, false},
+      {LINE_FAILED, "Failed", options->failed, false},
+      {LINE_ERROR, "Error", options->error, true},
+      {LINE_RESTART, "Restart", options->restart, false},
+      {LINE_TIMED_OUT, "TimedOut", options->timed_out, false},
+      {LINE_REPEATED, NULL, REPEATED_TEXT, false},
+  };
+  int code = matcher_new(rules, sizeof(rules) / sizeof(rules[0]),
+                         &monitor->matcher, error);
+  if (code == 0 && options->session != NULL) {
+    code = pattern_new(options->session, &monitor->session, error);
+  }
+  if (code == 0 && options->pid != NULL) {
+    code = pattern_new(options->pid, &monitor->pid, error);
+  }
+  return code;
+}
+
+static void free_counts(struct monitor_counts *counts) {
+  session_tracker_free(counts->tracker);
+  tail_free(counts->tail);
+  log_monitor_send(&counts->notifications, "", NULL);
+  *counts = (struct monitor_counts){0};
+}
+
+int log_monitor_reset(struct log_monitor *monitor) {
+  const struct log_options *options = monitor->options;
+  const struct tail_options tail = {
+      .name = options->head.label,
+      .patterns = (const char *const *)options->files.items,
+      .patterns_len = options->files.len,
+      .starts_at_end = options->start_at == LOG_START_END,
+      .limits = options->read,
+  };
+  free_counts(&monitor->counts);
+  int code = session_tracker_new(&options->sessions, &monitor->counts.tracker);
+  return code == 0 ? tail_new(&tail, monitor->log, &monitor->counts.tail)
+                   : code;
+}
+
+int log_monitor_new(const struct log_options *options,
+                    const struct log_sink *log,
+                    struct log_monitor **ret_monitor, struct error *error) {
+  struct log_monitor *monitor = calloc(1, sizeof(*monitor));
+  if (monitor == NULL) {
+    return -ENOMEM;
+  }
+  monitor->options = options;
+  monitor->log = log;
+  int code = compile_patterns(monitor, error);
+  if (code == 0) {
+    code = log_monitor_reset(monitor);
+  }
+  if (code != 0) {
+    log_monitor_free(monitor);
+    return code;
+  }
+  *ret_monitor = monitor;
+  return 0;
+}
+
+void log_monitor_free(struct log_monitor *monitor) {
+  if (monitor == NULL) {
+    return;
+  }
+  free_counts(&monitor->counts);
+  pattern_free(monitor->session);
+  pattern_free(monitor->pid);
+  matcher_free(monitor->matcher);
+  tail_file_buffer_fini(&monitor->buffer);
+  free(monitor);
+}
+
+/* ---- lines ---- */
+
+static int64_t time_of_line(struct log_monitor *monitor,
+                            const struct matcher_line *line) {
+  int64_t at_s = 0;
+  int64_t now_s = monitor->now_s;
+  if (record_time_read(&monitor->times, line->text, line->bytes, now_s,
+                       &at_s) != 0) {
+    return now_s;
+  }
+  bool is_off = at_s < monitor->counts.polled_s - FRESH_SLACK_S ||
+                at_s > now_s + FRESH_SLACK_S;
+  if (monitor->is_fresh && is_off) {
+    return now_s;
+  }
+  return at_s < now_s ? at_s : now_s;
+}
+
+static uint32_t repetitions_of(const struct matcher_line *line) {
+  double times = matcher_number_after(line, REPEATED_TEXT);
+  return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
+}
+
+static void add_session_event(struct log_monitor *monitor,
+                              enum session_event event,
+                              const struct matcher_line *line, int64_t at_s,
+                              uint32_t times) {
+  struct session_tracker_line session = {
+      .event = event, .at_s = at_s, .times = times, .file = monitor->path};
+  struct matcher_limit *limit = &monitor->counts.limit;
+  struct pattern_span part = {0};
+  if (monitor->session != NULL &&
+      matcher_search(monitor->session, "Session", line->text, line->bytes,
+                     &part, limit)) {
+    session.id = part.text;
+    session.id_bytes = part.bytes;
+  }
+  if (monitor->pid != NULL && matcher_search(monitor->pid, "Pid", line->text,
+                                             line->bytes, &part, limit)) {
+    double pid = matcher_number_in(&part);
+    session.pid = pid <= INT32_MAX ? (int64_t)pid : 0;
+  }
+  session_tracker_add_line(monitor->counts.tracker, &session);
+}
+
+/* A matcher's line: context is the monitor. */
+static void count_line(void *context, const struct matcher_line *line) {
+  static const enum session_event events[] = {
+      [LINE_RESTART] = SESSION_RESTARTED,
+      [LINE_OPENED] = SESSION_OPENED,
+      [LINE_FAILED] = SESSION_FAILED,
+      [LINE_CLOSED] = SESSION_CLOSED,
+  };
+  struct log_monitor *monitor = context;
+  struct monitor_counts *counts = &monitor->counts;
+  bool is_error = (line->kinds & MATCHER_KIND_BIT(LINE_ERROR)) != 0;
+  bool is_repeated = (line->kinds & MATCHER_KIND_BIT(LINE_REPEATED)) != 0;
+  uint32_t times = is_repeated ? repetitions_of(line) : 1;
+  unsigned session = line->kinds & SESSION_KINDS;
+  int64_t at_s = session != 0 || is_error ? time_of_line(monitor, line) : 0;
+  for (; session != 0; session &= session - 1) {
+    add_session_event(monitor, events[__builtin_ctz(session)], line, at_s,
+                      times);
+  }
+  if (is_error) {
+    counts->errors += times;
+    rate_window_add(&counts->rate, at_s, monitor->now_s, times);
+  }
+  if ((line->kinds & MATCHER_KIND_BIT(LINE_TIMED_OUT)) != 0) {
+    counts->timed_out += times;
+    counts->timeout = (struct pool_timeout){
+        .is_new = true,
+        .pool_size = matcher_number_after(line, "QueuePool limit of size "),
+        .max_overflow = matcher_number_after(line, " overflow "),
+        .timeout_s = matcher_number_after(line, ", timeout "),
+    };
+  }
+}
+
+void log_monitor_add_lines(struct log_monitor *monitor, const char *path,
+                           const char *data, size_t bytes, bool is_fresh) {
+  monitor->path = path;
+  monitor->is_fresh = is_fresh && monitor->counts.polled_s != 0;
+  monitor->counts.lines +=
+      matcher_run(monitor->matcher, data, bytes, &monitor->counts.limit,
+                  count_line, monitor);
+}
+
+static void add_file_lines(void *context, const struct tail_file *file,
+                           const char *data, size_t bytes) {
+  log_monitor_add_lines(context, file->first_path, data, bytes,
+                        file->was_drained);
+}
+
+/* ---- notifications ---- */
+
+/* Returns a new one, or NULL when memory is short: then it is lost. Their
+ * number is bounded by MaxSessions. */
+static struct log_monitor_notification *
+add_notification(struct log_monitor_notifications *list) {
+  if (list->items == NULL || list->len == list->max) {
+    size_t max = list->max * 2 + 4;
+    struct log_monitor_notification *items =
+        realloc(list->items, max * sizeof(*items));
+    if (items == NULL) {
+      return NULL;
+    }
+    list->items = items;
+    list->max = max;
+  }
+  struct log_monitor_notification *added = &list->items[list->len++];
+  *added = (struct log_monitor_notification){0};
+  return added;
+}
+
+static void add_leak(void *context, const struct session_table_entry *session,
+                     int64_t age_s) {
+  struct log_monitor *monitor = context;
+  struct log_monitor_notification *added =
+      add_notification(&monitor->counts.notifications);
+  if (added != NULL) {
+    added->is_leak = true;
+    memcpy(added->session, session->id, sizeof(added->session));
+    added->pid = session->pid;
+    added->age_s = age_s;
+    added->file = session->file == NULL ? NULL : strdup(session->file);
+  }
+}
+
+static void add_pool_timeout(struct log_monitor *monitor) {
+  struct monitor_counts *counts = &monitor->counts;
+  if (!counts->timeout.is_new ||
+      monitor->now_s - counts->timeout_notified_s < TIMEOUT_PAUSE_S) {
+    return;
+  }
+  struct log_monitor_notification *added =
+      add_notification(&counts->notifications);
+  if (added != NULL) {
+    added->timeout = counts->timeout;
+    counts->timeout.is_new = false;
+    counts->timeout_notified_s = monitor->now_s;
+  }
+}
+
+void log_monitor_take_notifications(
+    struct log_monitor *monitor,
+    struct log_monitor_notifications *ret_notifications) {
+  *ret_notifications = monitor->counts.notifications;
+  monitor->counts.notifications = (struct log_monitor_notifications){0};
+}
+
+static void send_leak(const struct log_monitor_notification *leak,
+                      struct notification *notification, char *message,
+                      const struct notification_sink *sink) {
+  char pid[32] = "";
+  if (leak->pid != 0) {
+    (void)snprintf(pid, sizeof(pid), " of process %lld", (long long)leak->pid);
+  }
+  (void)snprintf(message, NOTIFICATION_MESSAGE_BYTES,
+                 "log \"%s\": session %s%s is open for %lld s",
+                 notification->plugin_instance, leak->session, pid,
+                 (long long)leak->age_s);
+  const struct notification_field fields[] = {
+      {.name = "session", .text = leak->session},
+      {.name = "pid", .number = (double)leak->pid},
+      {.name = "age", .number = (double)leak->age_s},
+      {.name = "file", .text = leak->file == NULL ? "" : leak->file},
+  };
+  notification->type = "current_sessions";
+  notification->type_instance = "leaked";
+  notification->fields = fields;
+  notification->fields_len = sizeof(fields) / sizeof(fields[0]);
+  sink->put(sink->context, notification);
+}
+
+static void send_timeout(const struct pool_timeout *timeout,
+                         struct notification *notification, char *message,
+                         const struct notification_sink *sink) {
+  (void)snprintf(message, NOTIFICATION_MESSAGE_BYTES,
+                 "log \"%s\": the connection pool is exhausted: a caller timed "
+                 "out",
+                 notification->plugin_instance);
+  const struct notification_field fields[] = {
+      {.name = "pool_size", .number = timeout->pool_size},
+      {.name = "max_overflow", .number = timeout->max_overflow},
+      {.name = "timeout", .number = timeout->timeout_s},
+  };
+  notification->type = "total_sessions";
+  notification->type_instance = "timed_out";
+  notification->fields = fields;
+  notification->fields_len = sizeof(fields) / sizeof(fields[0]);
+  sink->put(sink->context, notification);
+}
+
+void log_monitor_send(struct log_monitor_notifications *notifications,
+                      const char *log_name,
+                      const struct notification_sink *sink) {
+  for (size_t i = 0; i < notifications->len; i++) {
+    struct log_monitor_notification *item = &notifications->items[i];
+    char message[NOTIFICATION_MESSAGE_BYTES];
+    struct notification notification = {.severity = NOTIFICATION_WARNING,
+                                        .host = "",
+                                        .plugin = "",
+                                        .plugin_instance = log_name,
+                                        .message = message};
+    if (sink != NULL && item->is_leak) {
+      send_leak(item, &notification, message, sink);
+    } else if (sink != NULL) {
+      send_timeout(&item->timeout, &notification, message, sink);
+    }
+    free(item->file);
+  }
+  free(notifications->items);
+  *notifications = (struct log_monitor_notifications){0};
+}
+
+/* ---- polling ---- */
+
+static void log_match_limit(struct log_monitor *monitor,
+                            const struct tail_time *now) {
+  struct matcher_limit *limit = &monitor->counts.limit;
+  if (limit->option != NULL &&
+      complaint_fail(&monitor->match_limit, now->mono_ms)) {
+    log_write(monitor->log, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: the search of a line was stopped, %llu so far: "
+              "the pattern backtracks too much; such a line counts as no match",
+              monitor->options->head.label, limit->option,
+              (unsigned long long)limit->hits);
+  }
+  limit->option = NULL;
+}
+
+static void finish_poll(struct log_monitor *monitor,
+                        const struct tail_time *now) {
+  tail_file_buffer_fini(&monitor->buffer);
+  session_tracker_advance(monitor->counts.tracker, monitor->now_s, add_leak,
+                          monitor);
+  add_pool_timeout(monitor);
+  log_match_limit(monitor, now);
+}
+
+int log_monitor_poll(struct log_monitor *monitor, const struct tail_time *now) {
+  const struct tail_file_sink sink = {add_file_lines, monitor};
+  monitor->now_s = now->wall_ns / NS_PER_S;
+  int code = tail_poll(monitor->counts.tail, now, &monitor->buffer, &sink);
+  finish_poll(monitor, now);
+  monitor->counts.polled_s = monitor->now_s;
+  return code;
+}
+
+int log_monitor_poll_events(struct log_monitor *monitor,
+                            const struct tail_time *now,
+                            struct file_watch *watch, size_t log) {
+  const struct tail_file_sink sink = {add_file_lines, monitor};
+  int numbers[EVENT_FILES_MAX];
+  size_t len = file_watch_take(watch, log, numbers, EVENT_FILES_MAX);
+  monitor->now_s = now->wall_ns / NS_PER_S;
+  int code = len == FILE_WATCH_SCAN
+                 ? 1
+                 : tail_poll_files(monitor->counts.tail, now, numbers, len,
+                                   &monitor->buffer, &sink);
+  if (code == 1) {
+    code = log_monitor_poll(monitor, now);
+    log_monitor_watch(monitor, watch, log);
+  } else {
+    finish_poll(monitor, now);
+  }
+  return code;
+}
+
+void log_monitor_watch(const struct log_monitor *monitor,
+                       struct file_watch *watch, size_t log) {
+  tail_watch(monitor->counts.tail, watch, log);
+}
+
+/* ---- values ---- */
+
+static void log_one_sided(struct log_monitor *monitor,
+                          const struct session_tracker_stats *stats) {
+  if (stats->is_one_sided && !monitor->is_one_sided_logged) {
+    log_write(monitor->log, LOG_LEVEL_NOTICE,
+              "log \"%s\": errors of sessions, but no session opened or "
+              "closed: does the log level hide them?; current_sessions-open is "
+              "not published",
+              monitor->options->head.label);
+  }
+  monitor->is_one_sided_logged = stats->is_one_sided;
+}
+
+void log_monitor_publish(struct log_monitor *monitor,
+                         const struct sample_sink *sink) {
+  const char *name = monitor->options->head.label;
+  struct monitor_counts *counts = &monitor->counts;
+  struct session_tracker_stats sessions;
+  struct tail_stats files;
+  session_tracker_get_stats(counts->tracker, &sessions);
+  tail_get_stats(counts->tail, &files);
+  log_one_sided(monitor, &sessions);
+  const struct {
+    const char *type, *instance;
+    uint64_t count;
+  } rows[] = {
+      {"total_sessions", "opened", sessions.opened},
+      {"total_sessions", "closed", sessions.closed},
+      {"total_sessions", "failed", sessions.failed},
+      {"total_sessions", "paired", sessions.paired},
+      {"total_sessions", "recovered", sessions.recovered},
+      {"total_sessions", "orphan_closed", sessions.orphan_closed},
+      {"total_sessions", "late_closed", sessions.late_closed},
+      {"total_sessions", "untracked", sessions.untracked},
+      {"total_sessions", "dropped", sessions.dropped},
+      {"total_sessions", "timed_out", counts->timed_out},
+      {"total_bytes", "read", files.read.bytes},
+      {"derive", "lines", counts->lines},
+      {"derive", "long_lines", files.read.long_lines},
+      {"derive", "rotated", files.rotated},
+      {"derive", "truncated", files.truncated},
+      {"derive", "lost_files", files.lost_files},
+      {"derive", "match_limit", counts->limit.hits},
+      {"errors", "", counts->errors},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    sample_put_derive(sink, name, rows[i].type, rows[i].instance,
+                      (int64_t)rows[i].count);
+  }
+  if (!sessions.is_one_sided) {
+    sample_put_gauge(sink, name, "current_sessions", "open",
+                     (double)sessions.open);
+  }
+  sample_put_gauge(sink, name, "files", "followed", (double)files.files);
+  sample_put_gauge(sink, name, "log_rate", "errors_now",
+                   (double)rate_window_now(&counts->rate, monitor->now_s));
+  sample_put_gauge(sink, name, "gauge", "lag_bytes", (double)files.lag_bytes);
+}
+
+void log_monitor_publish_alarms(struct log_monitor *monitor,
+                                const struct tail_time *now,
+                                const struct sample_sink *sink) {
+  const char *name = monitor->options->head.label;
+  struct monitor_counts *counts = &monitor->counts;
+  struct session_tracker_stats stats;
+  session_tracker_get_stats(counts->tracker, &stats);
+  uint64_t peak = rate_window_read_peak(&counts->rate, now->wall_ns / NS_PER_S);
+  sample_put_gauge(sink, name, "current_sessions", "leaked",
+                   (double)stats.leaked);
+  sample_put_gauge(sink, name, "current_sessions", "unclosed_after_error",
+                   (double)stats.unclosed_after_error);
+  sample_put_gauge(sink, name, "log_rate", "errors", (double)peak);
+  counts->published_leaked = stats.leaked;
+  counts->published_unclosed = stats.unclosed_after_error;
+  counts->published_errors = counts->errors;
+}
+
+bool log_monitor_has_alarm(const struct log_monitor *monitor) {
+  const struct monitor_counts *counts = &monitor->counts;
+  struct session_tracker_stats stats;
+  session_tracker_get_stats(counts->tracker, &stats);
+  return stats.leaked > counts->published_leaked ||
+         stats.unclosed_after_error > counts->published_unclosed ||
+         counts->errors > counts->published_errors;
+}
+
+/* ---- saving and restoring ---- */
+
+void log_monitor_save(const struct log_monitor *monitor, int64_t now_ms,
+                      struct state_file_writer *writer) {
+  const struct monitor_counts *counts = &monitor->counts;
+  state_file_begin(writer);
+  state_file_put_number(writer, counts->lines);
+  state_file_put_number(writer, counts->errors);
+  state_file_put_number(writer, counts->timed_out);
+  state_file_put_number(writer, counts->limit.hits);
+  rate_window_save(&counts->rate, writer);
+  session_tracker_save(counts->tracker, writer);
+  tail_save(counts->tail, now_ms, writer);
+  state_file_end(writer);
+}
+
+static int load_counts(struct monitor_counts *counts, int64_t now_ms,
+                       struct state_file_reader *reader) {
+  counts->lines = state_file_get_number(reader);
+  counts->errors = state_file_get_number(reader);
+  counts->timed_out = state_file_get_number(reader);
+  counts->limit.hits = state_file_get_number(reader);
+  rate_window_load(&counts->rate, reader);
+  int code = session_tracker_load(counts->tracker, reader);
+  if (code == 0) {
+    code = tail_load(counts->tail, now_ms, reader);
+  }
+  return code == 0 && !state_file_is_read_whole(reader) ? -EINVAL : code;
+}
+
+int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
+                     const char *data, size_t bytes) {
+  struct state_file_reader reader;
+  int code = state_file_open(&reader, data, bytes);
+  if (code == 0) {
+    code = load_counts(&monitor->counts, now_ms, &reader);
+  }
+  if (code != 0) {
+    int reset = log_monitor_reset(monitor);
+    code = reset != 0 ? reset : code;
+  }
+  return code;
+}
+
+int log_monitor_restore(struct log_monitor *monitor, const char *directory,
+                        const struct tail_time *now) {
+  char *data = NULL;
+  size_t bytes = 0;
+  monitor->state_file = (struct state_file){
+      .directory = directory,
+      .name = monitor->options->head.label,
+      .log = monitor->log,
+  };
+  int code = state_file_read(&monitor->state_file, &data, &bytes);
+  if (code != 0) {
+    return code == -ENOMEM ? code : 0;
+  }
+  code = log_monitor_load(monitor, now->mono_ms, data, bytes);
+  free(data);
+  if (code == -EINVAL) {
+    state_file_set_aside(&monitor->state_file);
+    code = 0;
+  }
+  return code;
+}
+
+void log_monitor_store(struct log_monitor *monitor,
+                       const struct tail_time *now) {
+  struct state_file_writer writer = {0};
+  log_monitor_save(monitor, now->mono_ms, &writer);
+  state_file_write(&monitor->state_file, &writer, now->mono_ms);
+  state_file_writer_fini(&writer);
+}

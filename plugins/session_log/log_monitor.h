@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* log_monitor: one <Log> at work: its files in; values and notifications out.
+ */
+#ifndef SESSION_LOG_LOG_MONITOR_H
+#define SESSION_LOG_LOG_MONITOR_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/metric.h"
+#include "core/notification.h"
+#include "session_log/options.h"
+#include "session_log/state_file.h"
+#include "session_log/tail/tail.h"
+
+struct log_monitor; /* one owner: callers from several threads bring a lock */
+
+/* Makes the monitor for OPTIONS; both are borrowed. Reads no log yet.
+ * Returns 0; -EINVAL with the reason; -ENOMEM. */
+int log_monitor_new(const struct log_options *options,
+                    const struct log_sink *log,
+                    struct log_monitor **ret_monitor, struct error *error);
+void log_monitor_free(struct log_monitor *monitor); /* accepts NULL */
+
+/* Scans the directories and reads the new lines of all files. Files that cannot
+ * be read are logged. Returns 0 or -ENOMEM. */
+int log_monitor_poll(struct log_monitor *monitor, const struct tail_time *now);
+
+/* The same after the events that WATCH has for the log number LOG: where they
+ * are writes to known files, only these are read. */
+int log_monitor_poll_events(struct log_monitor *monitor,
+                            const struct tail_time *now,
+                            struct file_watch *watch, size_t log);
+
+/* Counts the lines in DATA as if they had been read from the file at PATH. */
+void log_monitor_add_lines(struct log_monitor *monitor, const char *path,
+                           const char *data, size_t bytes, bool is_fresh);
+
+/* Sets what WATCH watches for the log number LOG. */
+void log_monitor_watch(const struct log_monitor *monitor,
+                       struct file_watch *watch, size_t log);
+
+/* Hands all values to the sink but those of log_monitor_publish_alarms(). */
+void log_monitor_publish(struct log_monitor *monitor,
+                         const struct sample_sink *sink);
+
+/* Hands over the values that alert: leaked, unclosed after an error, the error
+ * rate. Begins a new window for the peak of that rate. */
+void log_monitor_publish_alarms(struct log_monitor *monitor,
+                                const struct tail_time *now,
+                                const struct sample_sink *sink);
+
+/* True if one of them has got worse since they were handed over. */
+bool log_monitor_has_alarm(const struct log_monitor *monitor);
+
+/* What was found since the last poll and is to be sent: sessions that leak, an
+ * exhausted pool. All zero is an empty list. */
+struct log_monitor_notifications {
+  struct log_monitor_notification *items; /* owned */
+  size_t len;
+  size_t max;
+};
+
+/* Moves them out of the monitor. *ret_notifications: yours,
+ * log_monitor_send(). */
+void log_monitor_take_notifications(
+    struct log_monitor *monitor,
+    struct log_monitor_notifications *ret_notifications);
+
+/* Sends and frees them; sink: may be NULL. Hold no lock: the sink runs the
+ * notification callbacks of other plugins. */
+void log_monitor_send(struct log_monitor_notifications *notifications,
+                      const char *log_name,
+                      const struct notification_sink *sink);
+
+/* Restores DIRECTORY/NAME.state (borrowed) into a monitor that has not polled
+ * yet, while nobody writes there. An
+ * invalid file is moved aside and logged; the log is then followed as for the
+ * first time. Returns 0 or -ENOMEM. */
+int log_monitor_restore(struct log_monitor *monitor, const char *directory,
+                        const struct tail_time *now);
+
+/* Writes that file, if anything has changed. A failure is logged, and tried
+ * again at the next call. */
+void log_monitor_store(struct log_monitor *monitor,
+                       const struct tail_time *now);
+
+/* The record in that file. log_monitor_load() returns 0; -EINVAL for an invalid
+ * one, and the monitor is as new; -ENOMEM. */
+int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
+                     const char *data, size_t bytes);
+void log_monitor_save(const struct log_monitor *monitor, int64_t now_ms,
+                      struct state_file_writer *writer);
+
+/* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
+int log_monitor_reset(struct log_monitor *monitor);
+
+#endif

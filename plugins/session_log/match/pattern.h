@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* pattern: what a line must hold: a plain text, or a PCRE2 regex that is tried
+ * only on lines holding a text that every match of it must contain. */
+#ifndef SESSION_LOG_MATCH_PATTERN_H
+#define SESSION_LOG_MATCH_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+/* Most texts of one pattern: the branches of "ERROR|CRITICAL|FATAL". */
+#define PATTERN_LITERALS_MAX 16
+/* Shorter texts stand in every line and would filter nothing. */
+#define PATTERN_LITERAL_BYTES_MIN 3
+
+struct pattern; /* one owner: matching writes into it */
+
+/* A part of a line, borrowed from it. */
+struct pattern_span {
+  const char *text;
+  size_t bytes;
+};
+
+/* Compiles TEXT: one without regex characters is searched as it stands.
+ * Returns 0; -EINVAL with position and reason; -ENOMEM. */
+int pattern_new(const char *text, struct pattern **ret_pattern,
+                struct error *error);
+void pattern_free(struct pattern *pattern); /* accepts NULL */
+
+/* The texts of which every match contains at least one. *ret_literals is
+ * borrowed from the pattern. Returns how many; 0: no such text is known. */
+size_t pattern_literals(const struct pattern *pattern,
+                        const struct pattern_span **ret_literals);
+
+/* True if a line matches as soon as it holds the one literal. */
+bool pattern_is_literal(const struct pattern *pattern);
+
+/* Searches LINE. *ret_part (may be NULL): the first group, or the whole match
+ * where the pattern has none; untouched without a match.
+ * Returns 1 for a match, 0 for none, -E2BIG where the search was given up
+ * because the pattern backtracks too much on this line. */
+int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
+                  struct pattern_span *ret_part);
+
+/* For option tables. check: any pattern; check_filtered: one that has
+ * literals, for it is searched in every line. */
+int pattern_check(const char *text, struct error *error);
+int pattern_check_filtered(const char *text, struct error *error);
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/* session_tracker: counts the database sessions that a log reports. */
+#include "session_log/sessions/session_tracker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "session_log/sessions/session_table.h"
+
+/* Of one line: syslog repeats a line with a name only by mistake. */
+#define REPEATED_NAMES_MAX 100
+#define UNNAMED_FAILURES_MAX 64
+
+/* Errors of sessions without a name that no close has followed so far. */
+struct unnamed_failures {
+  struct {
+    int64_t at_s;
+    int64_t count;
+  } pending[UNNAMED_FAILURES_MAX]; /* oldest first */
+  size_t pending_len;
+  int64_t unclosed;     /* waited for longer than CloseWithin */
+  int64_t opened_since; /* the next closes are theirs */
+};
+
+struct session_tracker {
+  const struct session_tracker_limits *limits; /* borrowed */
+  struct session_tracker_stats stats; /* its counters; levels are computed */
+  struct leak_trend trend;
+  struct session_table table;
+  struct unnamed_failures unnamed;
+  int64_t latest_s;
+  int64_t named_open;
+  int64_t leaked;      /* marked in the table */
+  int64_t unclosed;    /* marked in the table */
+  int64_t failed_open; /* in the table, with an error */
+  uint64_t unnamed_opened;
+  bool has_names;
+};
+
+int session_tracker_new(const struct session_tracker_limits *limits,
+                        struct session_tracker **ret_tracker) {
+  struct session_tracker *tracker = calloc(1, sizeof(*tracker));
+  if (tracker == NULL) {
+    return -ENOMEM;
+  }
+  uint64_t seed = 0; /* against names chosen so that their keys collide */
+  if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0) {
+    seed = (uintptr_t)tracker; /* early in the boot: better than none */
+  }
+  tracker->limits = limits;
+  session_table_init(&tracker->table, (size_t)limits->sessions_max, seed);
+  *ret_tracker = tracker;
+  return 0;
+}
+
+void session_tracker_free(struct session_tracker *tracker) {
+  if (tracker != NULL) {
+    session_table_fini(&tracker->table);
+    free(tracker);
+  }
+}
+
+/* ---- errors of sessions without a name: only their number is known ---- */
+
+static void drop_oldest_failure(struct unnamed_failures *failures) {
+  failures->pending_len--;
+  for (size_t i = 0; i < failures->pending_len; i++) {
+    failures->pending[i] = failures->pending[i + 1];
+  }
+}
+
+static void expire_failures(struct unnamed_failures *failures, int64_t at_s,
+                            int64_t close_within_s) {
+  while (failures->pending_len > 0 &&
+         at_s - failures->pending[0].at_s > close_within_s) {
+    failures->unclosed += failures->pending[0].count;
+    failures->opened_since = 0;
+    drop_oldest_failure(failures);
+  }
+}
+
+static void add_failures(struct unnamed_failures *failures, int64_t at_s,
+                         int64_t count) {
+  size_t len = failures->pending_len;
+  bool is_full = len == UNNAMED_FAILURES_MAX;
+  if (len > 0 && (is_full || failures->pending[len - 1].at_s == at_s)) {
+    failures->pending[len - 1].at_s = at_s;
+    failures->pending[len - 1].count += count;
+    return;
+  }
+  failures->pending[len].at_s = at_s;
+  failures->pending[len].count = count;
+  failures->pending_len++;
+}
+
+/* Subtracts up to COUNT from *from. Returns the rest of COUNT. */
+static int64_t subtract_up_to(int64_t *from, int64_t count) {
+  int64_t taken = count < *from ? count : *from;
+  *from -= taken;
+  return count - taken;
+}
+
+/* COUNT closes: each may belong to the oldest failure, which is then no proof
+ * of a session that was not closed. */
+static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
+  while (count > 0 && failures->pending_len > 0) {
+    count = subtract_up_to(&failures->pending[0].count, count);
+    if (failures->pending[0].count == 0) {
+      drop_oldest_failure(failures);
+    }
+  }
+  /* Then to sessions that were opened since, then to those given as unclosed.
+   */
+  count = subtract_up_to(&failures->opened_since, count);
+  (void)subtract_up_to(&failures->unclosed, count);
+}
+
+/* ---- sessions by name ---- */
+
+static void forget_session(struct session_tracker *tracker,
+                           struct session_table_entry *session) {
+  tracker->named_open -= session->depth;
+  tracker->leaked -= session->is_leaked;
+  tracker->unclosed -= session->is_unclosed;
+  tracker->failed_open -= session->failed_s != 0;
+  session_table_remove(&tracker->table, session);
+}
+
+static void open_named(struct session_tracker *tracker,
+                       const struct session_tracker_line *line, uint64_t key,
+                       int64_t at_s) {
+  struct session_table *table = &tracker->table;
+  struct session_table_entry *session = session_table_find(table, key);
+  if (session != NULL) {
+    session->depth++;
+    tracker->named_open++;
+    return;
+  }
+  session = session_table_add(table, key, line->pid, line->id, line->id_bytes,
+                              at_s, line->file);
+  if (session == NULL) {
+    tracker->stats.untracked++;
+    return;
+  }
+  tracker->named_open++;
+}
+
+static void close_named(struct session_tracker *tracker, uint64_t key) {
+  struct session_table_entry *session =
+      session_table_find(&tracker->table, key);
+  if (session == NULL) {
+    tracker->stats.orphan_closed++;
+    return;
+  }
+  tracker->stats.late_closed += session->is_leaked;
+  if (session->failed_s != 0) {
+    tracker->stats.recovered++;
+    tracker->failed_open--;
+    tracker->unclosed -= session->is_unclosed;
+    session->failed_s = 0;
+    session->is_unclosed = false;
+  } else {
+    tracker->stats.paired++;
+  }
+  if (session->depth > 1) {
+    session->depth--;
+    tracker->named_open--;
+  } else {
+    forget_session(tracker, session);
+  }
+}
+
+static void fail_named(struct session_tracker *tracker, uint64_t key,
+                       int64_t at_s) {
+  struct session_table_entry *session =
+      session_table_find(&tracker->table, key);
+  if (session != NULL && session->failed_s == 0) {
+    session->failed_s = at_s;
+    tracker->failed_open++;
+  }
+}
+
+/* Ends the sessions of the worker PID, or with 0 all sessions. */
+static void end_sessions_of(struct session_tracker *tracker, int64_t pid) {
+  for (struct session_table_entry *newer, *session = tracker->table.oldest;
+       session != NULL; session = newer) {
+    newer = session->newer;
+    if (pid == 0 || session->pid == pid) {
+      tracker->stats.dropped++;
+      leak_trend_count(&tracker->trend, -(int64_t)session->depth);
+      forget_session(tracker, session);
+    }
+  }
+  if (pid == 0) {
+    leak_trend_restart(&tracker->trend);
+    tracker->unnamed = (struct unnamed_failures){0};
+  }
+}
+
+/* ---- lines ---- */
+
+static void count_unnamed(struct session_tracker *tracker,
+                          const struct session_tracker_line *line, int64_t at_s,
+                          uint32_t times) {
+  struct unnamed_failures *unnamed = &tracker->unnamed;
+  switch (line->event) {
+  case SESSION_OPENED:
+    tracker->unnamed_opened += times;
+    unnamed->opened_since += unnamed->unclosed > 0 ? times : 0;
+    break;
+  case SESSION_CLOSED:
+    excuse_failures(unnamed, times);
+    break;
+  case SESSION_FAILED:
+    add_failures(unnamed, at_s, times);
+    break;
+  case SESSION_RESTARTED:
+    break;
+  }
+}
+
+static void count_named(struct session_tracker *tracker,
+                        const struct session_tracker_line *line, int64_t at_s,
+                        uint32_t times) {
+  uint64_t key =
+      session_table_key(&tracker->table, line->pid, line->id, line->id_bytes);
+  tracker->has_names = true;
+  if (line->event == SESSION_FAILED) {
+    fail_named(tracker, key, at_s);
+    return;
+  }
+  for (uint32_t i = 0; i < times && i < REPEATED_NAMES_MAX; i++) {
+    if (line->event == SESSION_OPENED) {
+      open_named(tracker, line, key, at_s);
+    } else {
+      close_named(tracker, key);
+    }
+  }
+}
+
+static void advance_time(struct session_tracker *tracker, int64_t at_s) {
+  if (at_s > tracker->latest_s) {
+    tracker->latest_s = at_s;
+    leak_trend_advance(&tracker->trend, &tracker->limits->trend, at_s);
+    expire_failures(&tracker->unnamed, at_s, tracker->limits->close_within_s);
+  }
+}
+
+void session_tracker_add_line(struct session_tracker *tracker,
+                              const struct session_tracker_line *line) {
+  uint32_t times = line->times == 0 ? 1 : line->times;
+  advance_time(tracker, line->at_s);
+  int64_t at_s = tracker->latest_s;
+  switch (line->event) {
+  case SESSION_OPENED:
+    tracker->stats.opened += times;
+    leak_trend_count(&tracker->trend, times);
+    break;
+  case SESSION_CLOSED:
+    tracker->stats.closed += times;
+    leak_trend_count(&tracker->trend, -(int64_t)times);
+    break;
+  case SESSION_FAILED:
+    tracker->stats.failed += times;
+    break;
+  case SESSION_RESTARTED:
+    end_sessions_of(tracker, line->pid);
+    return;
+  }
+  if (line->id_bytes > 0) {
+    count_named(tracker, line, at_s, times);
+  } else {
+    count_unnamed(tracker, line, at_s, times);
+  }
+}
+
+/* ---- time ---- */
+
+static void find_leaks(struct session_tracker *tracker, int64_t now_s,
+                       session_tracker_on_leak *on_leak, void *context) {
+  const struct session_tracker_limits *limits = tracker->limits;
+  for (struct session_table_entry *newer, *session = tracker->table.oldest;
+       session != NULL; session = newer) {
+    newer = session->newer;
+    int64_t age_s = now_s - session->opened_s;
+    if (age_s > limits->forget_after_s) {
+      tracker->stats.dropped++;
+      forget_session(tracker, session);
+    } else if (limits->leak_after_s == 0 || age_s <= limits->leak_after_s) {
+      return; /* the others are younger */
+    } else if (!session->is_leaked) {
+      session->is_leaked = true;
+      tracker->leaked++;
+      if (on_leak != NULL) {
+        on_leak(context, session, age_s);
+      }
+    }
+  }
+}
+
+static void find_unclosed(struct session_tracker *tracker, int64_t now_s) {
+  if (tracker->failed_open <= tracker->unclosed) {
+    return; /* no error waits for its close */
+  }
+  for (struct session_table_entry *session = tracker->table.oldest;
+       session != NULL; session = session->newer) {
+    if (session->failed_s != 0 && !session->is_unclosed &&
+        now_s - session->failed_s > tracker->limits->close_within_s) {
+      session->is_unclosed = true;
+      tracker->unclosed++;
+    }
+  }
+}
+
+void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
+                             session_tracker_on_leak *on_leak, void *context) {
+  advance_time(tracker, now_s);
+  find_leaks(tracker, tracker->latest_s, on_leak, context);
+  find_unclosed(tracker, tracker->latest_s);
+}
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+void session_tracker_get_stats(const struct session_tracker *tracker,
+                               struct session_tracker_stats *ret_stats) {
+  const struct unnamed_failures *unnamed = &tracker->unnamed;
+  struct session_tracker_stats stats = tracker->stats;
+  int64_t bound = tracker->trend.net - tracker->trend.lowest;
+  stats.is_exact = tracker->has_names && tracker->unnamed_opened == 0 &&
+                   stats.untracked == 0;
+  stats.open =
+      stats.is_exact ? tracker->named_open : larger(bound, tracker->named_open);
+  stats.leaked = larger(tracker->leaked, tracker->trend.leaked);
+  stats.unclosed_after_error = tracker->unclosed + unnamed->unclosed;
+  stats.is_one_sided =
+      stats.failed > 0 && stats.opened == 0 && stats.closed == 0;
+  if (!tracker->has_names) { /* as far as counts can tell */
+    int64_t recovered = (int64_t)stats.failed - stats.unclosed_after_error;
+    for (size_t i = 0; i < unnamed->pending_len; i++) {
+      recovered -= unnamed->pending[i].count;
+    }
+    stats.recovered = (uint64_t)larger(recovered, 0);
+    stats.paired =
+        (uint64_t)larger((int64_t)stats.closed - (int64_t)stats.recovered, 0);
+  }
+  *ret_stats = stats;
+}
+
+/* ---- saving and loading ---- */
+
+#define SESSIONS_MAX (UINT64_C(1) << 24)
+
+static void save_trend(struct state_file_writer *writer,
+                       const struct leak_trend *trend) {
+  state_file_put_signed(writer, trend->net);
+  state_file_put_signed(writer, trend->lowest);
+  state_file_put_signed(writer, trend->window_from_s);
+  state_file_put_signed(writer, trend->window.lowest);
+  state_file_put_signed(writer, trend->window.opened);
+  state_file_put_number(writer, trend->is_leaking);
+  state_file_put_signed(writer, trend->base);
+  state_file_put_signed(writer, trend->leaked);
+  state_file_put_number(writer, trend->steady_windows);
+  state_file_put_number(writer, trend->past_len);
+  for (size_t i = 0; i < trend->past_len; i++) {
+    state_file_put_signed(writer, trend->past[i].lowest);
+    state_file_put_signed(writer, trend->past[i].opened);
+  }
+}
+
+static void load_trend(struct state_file_reader *reader,
+                       struct leak_trend *trend) {
+  trend->net = state_file_get_signed(reader);
+  trend->lowest = state_file_get_signed(reader);
+  trend->window_from_s = state_file_get_signed(reader);
+  trend->window.lowest = state_file_get_signed(reader);
+  trend->window.opened = state_file_get_signed(reader);
+  trend->is_leaking = state_file_get_flag(reader);
+  trend->base = state_file_get_signed(reader);
+  trend->leaked = state_file_get_signed(reader);
+  trend->steady_windows = (size_t)state_file_get_up_to(reader, INT32_MAX);
+  trend->past_len =
+      (size_t)state_file_get_up_to(reader, LEAK_TREND_WINDOWS_MAX);
+  for (size_t i = 0; i < trend->past_len; i++) {
+    trend->past[i].lowest = state_file_get_signed(reader);
+    trend->past[i].opened = state_file_get_signed(reader);
+  }
+}
+
+static void save_unnamed(struct state_file_writer *writer,
+                         const struct unnamed_failures *unnamed) {
+  state_file_put_signed(writer, unnamed->unclosed);
+  state_file_put_signed(writer, unnamed->opened_since);
+  state_file_put_number(writer, unnamed->pending_len);
+  for (size_t i = 0; i < unnamed->pending_len; i++) {
+    state_file_put_signed(writer, unnamed->pending[i].at_s);
+    state_file_put_signed(writer, unnamed->pending[i].count);
+  }
+}
+
+static void load_unnamed(struct state_file_reader *reader,
+                         struct unnamed_failures *unnamed) {
+  unnamed->unclosed = state_file_get_signed(reader);
+  unnamed->opened_since = state_file_get_signed(reader);
+  unnamed->pending_len =
+      (size_t)state_file_get_up_to(reader, UNNAMED_FAILURES_MAX);
+  for (size_t i = 0; i < unnamed->pending_len; i++) {
+    unnamed->pending[i].at_s = state_file_get_signed(reader);
+    unnamed->pending[i].count = state_file_get_signed(reader);
+  }
+}
+
+static void save_table(struct state_file_writer *writer,
+                       const struct session_table *table) {
+  state_file_put_number(writer, table->seed);
+  state_file_put_number(writer, table->map.len);
+  for (const struct session_table_entry *session = table->oldest;
+       session != NULL; session = session->newer) {
+    state_file_put_number(writer, session->key);
+    state_file_put_signed(writer, session->opened_s);
+    state_file_put_signed(writer, session->failed_s);
+    state_file_put_signed(writer, session->pid);
+    const char *file = session->file == NULL ? "" : session->file;
+    state_file_put_text(writer, file, strlen(file));
+    state_file_put_number(writer, session->depth);
+    state_file_put_number(writer, session->is_leaked);
+    state_file_put_number(writer, session->is_unclosed);
+    state_file_put_text(writer, session->id, strlen(session->id));
+  }
+}
+
+static int load_session(struct state_file_reader *reader,
+                        struct session_tracker *tracker) {
+  const char *id = NULL;
+  char file[PATH_MAX];
+  struct session_table_entry read = {.key = state_file_get_number(reader)};
+  read.opened_s = state_file_get_signed(reader);
+  read.failed_s = state_file_get_signed(reader);
+  read.pid = state_file_get_signed(reader);
+  state_file_get_path(reader, file);
+  read.depth = (uint32_t)state_file_get_up_to(reader, INT32_MAX);
+  read.is_leaked = state_file_get_flag(reader);
+  read.is_unclosed = state_file_get_flag(reader) && read.failed_s != 0;
+  size_t id_bytes =
+      state_file_get_text(reader, SESSION_TABLE_ID_BYTES - 1, &id);
+  struct session_table *table = &tracker->table;
+  if (reader->is_failed || read.depth == 0 ||
+      session_table_find(table, read.key) != NULL) {
+    return -EINVAL;
+  }
+  if (table->map.len >= table->len_max) {
+    tracker->stats.untracked++; /* MaxSessions was lowered */
+    return 0;
+  }
+  struct session_table_entry *session = session_table_add(
+      table, read.key, read.pid, id, id_bytes, read.opened_s, file);
+  if (session == NULL) {
+    return -ENOMEM;
+  }
+  session->failed_s = read.failed_s;
+  session->depth = read.depth;
+  session->is_leaked = read.is_leaked;
+  session->is_unclosed = read.is_unclosed;
+  tracker->named_open += read.depth;
+  tracker->leaked += read.is_leaked;
+  tracker->unclosed += read.is_unclosed;
+  tracker->failed_open += read.failed_s != 0;
+  return 0;
+}
+
+static int load_table(struct state_file_reader *reader,
+                      struct session_tracker *tracker) {
+  tracker->table.seed = state_file_get_number(reader);
+  size_t len = (size_t)state_file_get_up_to(reader, SESSIONS_MAX);
+  int code = 0;
+  for (size_t i = 0; i < len && code == 0; i++) {
+    code = load_session(reader, tracker);
+  }
+  return code;
+}
+
+void session_tracker_save(const struct session_tracker *tracker,
+                          struct state_file_writer *writer) {
+  const struct session_tracker_stats *stats = &tracker->stats;
+  const uint64_t counters[] = {stats->opened,      stats->closed,
+                               stats->failed,      stats->orphan_closed,
+                               stats->late_closed, stats->paired,
+                               stats->recovered,   stats->untracked,
+                               stats->dropped,     tracker->unnamed_opened};
+  for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+    state_file_put_number(writer, counters[i]);
+  }
+  state_file_put_number(writer, tracker->has_names);
+  save_trend(writer, &tracker->trend);
+  save_unnamed(writer, &tracker->unnamed);
+  save_table(writer, &tracker->table);
+}
+
+int session_tracker_load(struct session_tracker *tracker,
+                         struct state_file_reader *reader) {
+  struct session_tracker_stats *stats = &tracker->stats;
+  uint64_t *const counters[] = {&stats->opened,      &stats->closed,
+                                &stats->failed,      &stats->orphan_closed,
+                                &stats->late_closed, &stats->paired,
+                                &stats->recovered,   &stats->untracked,
+                                &stats->dropped,     &tracker->unnamed_opened};
+  for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+    *counters[i] = state_file_get_number(reader);
+  }
+  tracker->has_names = state_file_get_flag(reader);
+  load_trend(reader, &tracker->trend);
+  load_unnamed(reader, &tracker->unnamed);
+  int code = load_table(reader, tracker);
+  /* latest_s is not saved: it would change the file at every poll. */
+  tracker->latest_s = tracker->trend.window_from_s;
+  return code != 0 ? code : reader->is_failed ? -EINVAL : 0;
+}

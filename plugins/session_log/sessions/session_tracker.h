@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* session_tracker: counts the database sessions that a log reports: how many
+ * are open at least, which were never closed, and how they ended.
+ *
+ * Without names a log that is read from its middle does not show how many
+ * sessions were open before, so only growth means anything. A burst grows and
+ * falls back; a leak raises the low-water mark of opened - closed in window
+ * after window. With names each session is tracked by itself. */
+#ifndef SESSION_LOG_SESSIONS_SESSION_TRACKER_H
+#define SESSION_LOG_SESSIONS_SESSION_TRACKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session_log/sessions/leak_trend.h"
+#include "session_log/sessions/session_table.h"
+#include "session_log/state_file.h"
+
+/* Times are seconds; 0 for leak_after_s: ids never make a leak. */
+struct session_tracker_limits {
+  int64_t leak_after_s;
+  int64_t close_within_s;         /* after an error */
+  int64_t forget_after_s;         /* an open session of this age is dropped */
+  struct leak_trend_limits trend; /* for sessions without a name */
+  int64_t sessions_max;           /* tracked by name at one time */
+};
+
+enum session_event {
+  SESSION_OPENED,
+  SESSION_CLOSED,
+  SESSION_FAILED,
+  SESSION_RESTARTED, /* the application, or the worker with this pid */
+};
+
+/* One event of one line. id_bytes == 0: the line names no session. */
+struct session_tracker_line {
+  enum session_event event;
+  int64_t at_s; /* since the epoch */
+  const char *id;
+  size_t id_bytes;
+  int64_t pid;      /* 0: not known */
+  const char *file; /* that the line stands in */
+  uint32_t times;   /* the line stands for so many; 0 counts as 1 */
+};
+
+/* Counters since the state began, levels as of the last
+ * session_tracker_advance. */
+struct session_tracker_stats {
+  uint64_t opened, closed, failed;
+  uint64_t orphan_closed; /* no such session was open */
+  uint64_t late_closed;   /* after it had been called leaked */
+  uint64_t paired;        /* normal: opened and closed */
+  uint64_t recovered;     /* abnormal: failed, then closed */
+  uint64_t untracked;     /* opened while the table was full */
+  uint64_t dropped;       /* by a restart or by age */
+  int64_t open;           /* at least; exact where is_exact */
+  int64_t leaked;
+  int64_t unclosed_after_error;
+  bool is_exact;
+  bool is_one_sided; /* only failures: the log level hides the pairs */
+};
+
+struct session_tracker; /* one owner */
+
+/* limits: borrowed. Returns 0 or -ENOMEM. */
+int session_tracker_new(const struct session_tracker_limits *limits,
+                        struct session_tracker **ret_tracker);
+void session_tracker_free(struct session_tracker *tracker); /* accepts NULL */
+
+/* Counts one line. Time that runs backwards counts as the latest seen. */
+void session_tracker_add_line(struct session_tracker *tracker,
+                              const struct session_tracker_line *line);
+
+/* Called once for each session that has become a leak. */
+typedef void session_tracker_on_leak(void *context,
+                                     const struct session_table_entry *session,
+                                     int64_t age_s);
+
+/* Finds what has become a leak, or unclosed, up to now_s. on_leak: may be
+ * NULL. */
+void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
+                             session_tracker_on_leak *on_leak, void *context);
+
+void session_tracker_get_stats(const struct session_tracker *tracker,
+                               struct session_tracker_stats *ret_stats);
+
+/* Keep the sessions over a restart. session_tracker_load() fills a new tracker.
+ * It returns 0; -EINVAL for an invalid record; -ENOMEM. On failure the tracker
+ * must be freed. */
+void session_tracker_save(const struct session_tracker *tracker,
+                          struct state_file_writer *writer);
+int session_tracker_load(struct session_tracker *tracker,
+                         struct state_file_reader *reader);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* directory_scan: finds the files that may hold lines of a log. */
+#include "session_log/tail/directory_scan.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+bool directory_scan_is_compressed(const char *name) {
+  static const char *const ends[] = {".gz",  ".xz",   ".bz2", ".zst", ".lz4",
+                                     ".lzo", ".lzma", ".Z",   ".zip", ".7z"};
+  size_t len = strlen(name);
+  for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+    size_t end = strlen(ends[i]);
+    if (len > end && strcmp(name + len - end, ends[i]) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* ".1", "-20240131", ".2024-01-31T10:00:00Z", "~", ".old". */
+static bool is_rotation_suffix(const char *text, size_t len) {
+  static const char *const words[] = {"old",  "bak",  "prev",   "save",
+                                      "orig", "last", "rotated"};
+  if (len == 1 && text[0] == '~') {
+    return true;
+  }
+  if (len < 2 || strchr(".-_", text[0]) == NULL) {
+    return false;
+  }
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    if (len - 1 == strlen(words[i]) &&
+        strncasecmp(text + 1, words[i], len - 1) == 0) {
+      return true;
+    }
+  }
+  bool has_digit = false;
+  for (size_t i = 1; i < len; i++) {
+    has_digit = has_digit || isdigit((unsigned char)text[i]);
+    if (!isdigit((unsigned char)text[i]) &&
+        strchr(".-_:TZ+", text[i]) == NULL) {
+      return false;
+    }
+  }
+  return has_digit;
+}
+
+static const char *base_name_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
+/* Paths of files of the log in one directory, borrowed, sorted by name. */
+struct live_names {
+  const char **paths;
+  size_t len;
+};
+
+static int compare_base_name(const void *name, const void *path) {
+  return strcmp(name, base_name_of(*(const char *const *)path));
+}
+
+/* True if the first BYTES of NAME with END behind are the name of one. */
+static bool is_live_name(const struct live_names *names, const char *name,
+                         size_t bytes, const char *end) {
+  char live[NAME_MAX + 1];
+  (void)snprintf(live, sizeof(live), "%.*s%s", (int)bytes, name, end);
+  return bsearch(live, names->paths, names->len, sizeof(*names->paths),
+                 compare_base_name) != NULL;
+}
+
+/* Cuts each possible suffix off NAME, at its end and before its last dot, and
+ * looks the rest up: the cost does not grow with the number of names. */
+static bool is_rotation_of_any(const struct live_names *names,
+                               const char *name) {
+  size_t len = strlen(name);
+  const char *dot = strrchr(name, '.');
+  size_t stem = dot == NULL ? 0 : (size_t)(dot - name);
+  for (size_t at = 1; at < len; at++) {
+    if ((is_rotation_suffix(name + at, len - at) &&
+         is_live_name(names, name, at, "")) ||
+        (at < stem && is_rotation_suffix(name + at, stem - at) &&
+         is_live_name(names, name, at, dot))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool directory_scan_is_rotated_name(const char *live, const char *name) {
+  const struct live_names one = {&live, 1};
+  return is_rotation_of_any(&one, name);
+}
+
+bool directory_scan_may_be_copy(const char *live_path, const char *path) {
+  const char *live = base_name_of(live_path);
+  const char *name = base_name_of(path);
+  return strcmp(live, name) == 0 || directory_scan_is_rotated_name(live, name);
+}
+
+struct directory_scan_item *
+directory_scan_find(const struct directory_scan *scan,
+                    const struct file_identity *identity) {
+  for (size_t i = 0; i < scan->len; i++) {
+    if (file_identity_is_same(&scan->items[i].status.identity, identity)) {
+      return &scan->items[i];
+    }
+  }
+  return NULL;
+}
+
+static int add_item(struct directory_scan *scan, const char *path,
+                    const struct file_identity_stat *status, bool is_live) {
+  struct directory_scan_item *known =
+      directory_scan_find(scan, &status->identity);
+  if (known != NULL) {
+    known->is_live = known->is_live || is_live;
+    return 0;
+  }
+  if (scan->items == NULL || scan->len == scan->items_max) {
+    size_t max = scan->items_max == 0 ? 16 : scan->items_max * 2;
+    struct directory_scan_item *items =
+        realloc(scan->items, max * sizeof(*items));
+    if (items == NULL) {
+      return -ENOMEM;
+    }
+    scan->items = items;
+    scan->items_max = max;
+  }
+  char *copy = strdup(path);
+  if (copy == NULL) {
+    return -ENOMEM;
+  }
+  scan->items[scan->len++] = (struct directory_scan_item){
+      .path = copy, .status = *status, .is_live = is_live};
+  return 0;
+}
+
+static int add_live_file(struct directory_scan *scan, const char *path) {
+  struct file_identity_stat status;
+  int code = file_identity_stat_path(path, &status);
+  if (code != 0) {
+    return code;
+  }
+  if (!status.is_regular) {
+    return status.is_directory ? -EISDIR : -EINVAL;
+  }
+  return add_item(scan, path, &status, true);
+}
+
+static int add_matches(struct directory_scan *scan, const char *pattern) {
+  glob_t found = {0};
+  int code = glob(pattern, 0, NULL, &found) == GLOB_NOSPACE ? -ENOMEM : -ENOENT;
+  for (size_t i = 0; i < found.gl_pathc && code != -ENOMEM; i++) {
+    const char *path = found.gl_pathv[i];
+    if (directory_scan_is_compressed(path)) {
+      continue;
+    }
+    int added = add_live_file(scan, path);
+    code = added == 0 || added == -ENOMEM || code != 0 ? added : code;
+  }
+  globfree(&found);
+  return code;
+}
+
+int directory_scan_add_pattern(struct directory_scan *scan,
+                               const char *pattern) {
+  /* A plain name is not globbed: it may exist with a [ in it. */
+  int code = add_live_file(scan, pattern);
+  if (code == -ENOENT && pattern[strcspn(pattern, "*?[")] != '\0') {
+    code = add_matches(scan, pattern);
+  }
+  return code;
+}
+
+/* ---- rotated files ---- */
+
+static size_t directory_bytes(const char *path) {
+  return (size_t)(base_name_of(path) - path);
+}
+
+static int compare_directory_then_name(const void *a, const void *b) {
+  const char *left = *(const char *const *)a;
+  const char *right = *(const char *const *)b;
+  size_t left_bytes = directory_bytes(left);
+  size_t right_bytes = directory_bytes(right);
+  if (left_bytes != right_bytes) {
+    return left_bytes < right_bytes ? -1 : 1;
+  }
+  int order = memcmp(left, right, left_bytes);
+  return order != 0 ? order : strcmp(left + left_bytes, right + right_bytes);
+}
+
+/* The names that rotated files are looked for beside, sorted by directory and
+ * name. */
+static int find_live_names(struct directory_scan *scan,
+                           const char *const *missing, size_t missing_len,
+                           struct live_names *ret_names) {
+  const char **paths = calloc(2 * scan->len + missing_len + 1, sizeof(*paths));
+  size_t len = 0;
+  if (paths == NULL) {
+    return -ENOMEM;
+  }
+  for (size_t i = 0; i < scan->len; i++) {
+    struct directory_scan_item *item = &scan->items[i];
+    if (!item->is_live) {
+      continue;
+    }
+    paths[len++] = item->path;
+    if (item->status.is_linked && item->target == NULL) {
+      item->target = realpath(item->path, NULL); /* NULL: it is gone by now */
+    }
+    if (item->target != NULL) {
+      paths[len++] = item->target;
+    }
+  }
+  for (size_t i = 0; i < missing_len; i++) {
+    paths[len++] = missing[i];
+  }
+  qsort(paths, len, sizeof(*paths), compare_directory_then_name);
+  *ret_names = (struct live_names){paths, len};
+  return 0;
+}
+
+/* Returns how many of the first names are in the same directory. */
+static size_t count_in_same_directory(const struct live_names *names) {
+  const char *first = names->paths[0];
+  size_t bytes = directory_bytes(first);
+  size_t len = 1;
+  while (len < names->len && directory_bytes(names->paths[len]) == bytes &&
+         memcmp(names->paths[len], first, bytes) == 0) {
+    len++;
+  }
+  return len;
+}
+
+/* Adds the rotated files of these, which are all in one directory. */
+static int add_rotated_beside(struct directory_scan *scan,
+                              const struct live_names *names) {
+  int directory_len = (int)directory_bytes(names->paths[0]);
+  char path[PATH_MAX];
+  (void)snprintf(path, sizeof(path), "%.*s", directory_len, names->paths[0]);
+  DIR *directory = opendir(directory_len == 0 ? "." : path);
+  if (directory == NULL) {
+    return 0; /* what cannot be item cannot be followed either */
+  }
+  int code = 0;
+  const struct dirent *entry;
+  while (code == 0 && (entry = readdir(directory)) != NULL) {
+    struct file_identity_stat status;
+    if (!is_rotation_of_any(names, entry->d_name) ||
+        directory_scan_is_compressed(entry->d_name)) {
+      continue;
+    }
+    (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, names->paths[0],
+                   entry->d_name);
+    if (file_identity_stat_path(path, &status) == 0 && status.is_regular) {
+      code = add_item(scan, path, &status, false);
+    }
+  }
+  (void)closedir(directory);
+  return code;
+}
+
+int directory_scan_add_rotated(struct directory_scan *scan,
+                               const char *const *missing, size_t missing_len) {
+  struct live_names all = {NULL, 0};
+  int code = find_live_names(scan, missing, missing_len, &all);
+  struct live_names here = all;
+  for (size_t at = 0; at < all.len && code == 0; at += here.len) {
+    here = (struct live_names){all.paths + at, all.len - at};
+    here.len = count_in_same_directory(&here);
+    code = add_rotated_beside(scan, &here);
+  }
+  free(all.paths);
+  return code;
+}
+
+void directory_scan_cut(struct directory_scan *scan, size_t len) {
+  while (scan->len > len) {
+    struct directory_scan_item *last = &scan->items[--scan->len];
+    free(last->path);
+    free(last->target);
+  }
+}
+
+void directory_scan_fini(struct directory_scan *scan) {
+  directory_scan_cut(scan, 0);
+  free(scan->items);
+  *scan = (struct directory_scan){0};
+}

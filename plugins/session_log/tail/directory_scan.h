@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* directory_scan: finds the files that may hold lines of a log: those that its
+ * patterns match, and the rotated files beside them. */
+#ifndef SESSION_LOG_TAIL_DIRECTORY_SCAN_H
+#define SESSION_LOG_TAIL_DIRECTORY_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "session_log/tail/file_identity.h"
+
+struct directory_scan_item {
+  char *path;   /* owned */
+  char *target; /* owned: of a symbolic link; else NULL */
+  struct file_identity_stat status;
+  bool is_live; /* matched by a pattern; else a rotated file beside one */
+};
+
+struct directory_scan {
+  struct directory_scan_item *items;
+  size_t len;
+  size_t items_max;
+};
+
+/* Adds the files that PATTERN matches: regular files, compressed ones left out.
+ * A file that is item already (a second name for it) is not added again.
+ * Returns 0 if it found at least one; -ENOENT; -EISDIR, -EINVAL (neither file
+ * nor directory) or what stat said, if that was all it found; -ENOMEM. */
+int directory_scan_add_pattern(struct directory_scan *scan,
+                               const char *pattern);
+
+/* Adds the rotated files beside all live files, beside the targets of those
+ * that are links, and beside the files at MISSING, which are away. Each
+ * directory is read once. Returns 0 or -ENOMEM. */
+int directory_scan_add_rotated(struct directory_scan *scan,
+                               const char *const *missing, size_t missing_len);
+
+/* The item with that identity, or NULL. */
+struct directory_scan_item *
+directory_scan_find(const struct directory_scan *scan,
+                    const struct file_identity *identity);
+
+/* Drops all but the first LEN. */
+void directory_scan_cut(struct directory_scan *scan, size_t len);
+void directory_scan_fini(struct directory_scan *scan);
+
+/* True if a rotation may have renamed the file LIVE to NAME (both without
+ * directory): app.log -> app.log.1, app.log-20240131, app.log.old,
+ * app.2024-01-31_00-00-00.log; but not app.log.lock or app.audit.log. */
+bool directory_scan_is_rotated_name(const char *live, const char *name);
+
+/* The same of two paths; also true where the names are equal. */
+bool directory_scan_may_be_copy(const char *live_path, const char *path);
+
+bool directory_scan_is_compressed(const char *name);
+
+#endif

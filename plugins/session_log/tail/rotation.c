@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* rotation: whether a file that appears holds new lines, or is a copy of what
+ * was read already (copytruncate copies a log before it truncates it). */
+#include "session_log/tail/rotation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int rotation_add(struct rotation *rotation, struct tail_file *file) {
+  if (rotation->files_len == rotation->files_max) {
+    size_t max = rotation->files_max == 0 ? 16 : rotation->files_max * 2;
+    struct tail_file **files =
+        realloc(rotation->files, max * sizeof(struct tail_file *));
+    if (files == NULL) {
+      tail_file_free(file);
+      return -ENOMEM;
+    }
+    rotation->files = files;
+    rotation->files_max = max;
+  }
+  rotation->files[rotation->files_len++] = file;
+  return 0;
+}
+
+void rotation_fini(struct rotation *rotation) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    tail_file_free(rotation->files[i]);
+  }
+  free(rotation->files);
+}
+
+/* Two logs may begin alike; a file that a pattern names is a copy only if its
+ * name says so, too. */
+static bool may_be_copy(const struct tail_file *file,
+                        const struct tail_file *original) {
+  return !file->is_live ||
+         directory_scan_may_be_copy(original->first_path, file->path);
+}
+
+/* Finds the file that FILE repeats, among the truncated ones or among the
+ * others. Returns 1 and *ret_original, 0 for none, -EAGAIN if that is not known
+ * yet. */
+static int find_original(struct rotation *rotation,
+                         const struct tail_file *file, bool is_truncated,
+                         struct tail_file **ret_original) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *other = rotation->files[i];
+    if (other == file || other->state != TAIL_FILE_FOLLOWED || other->fd < 0 ||
+        other->is_truncated != is_truncated || !may_be_copy(file, other)) {
+      continue;
+    }
+    switch (tail_file_relate(file, other)) {
+    case TAIL_FILE_IS_COPY:
+      *ret_original = other;
+      return 1;
+    case TAIL_FILE_UNSURE:
+      return -EAGAIN;
+    case TAIL_FILE_UNRELATED:
+      break;
+    }
+  }
+  return 0;
+}
+
+/* FILE goes on where reading of ORIGINAL has stopped. */
+static void inherit_position(struct tail_file *file,
+                             const struct tail_file *original) {
+  file->state = TAIL_FILE_FOLLOWED;
+  file->original = NULL;
+  file->offset = original->offset;
+  file->head = original->head;
+  file->marker = original->marker;
+  file->is_skipping = original->is_skipping;
+}
+
+/* Reads the copy from where the original was left: it holds what was written
+ * between the last check and the truncation. */
+static int continue_in_copy(struct rotation *rotation, struct tail_file *copy,
+                            struct tail_file *original) {
+  rotation->truncated++;
+  inherit_position(copy, original);
+  copy->is_final = true;
+  if (copy->size < original->offset) { /* all of it was read */
+    copy->state = TAIL_FILE_DONE;
+    tail_file_skip_all(copy);
+  }
+  return tail_file_reset(original);
+}
+
+static void follow_from_start(struct tail_file *file) {
+  file->state = TAIL_FILE_FOLLOWED;
+  file->original = NULL;
+  file->offset = 0;
+  file->head = (struct file_identity_mark){0};
+  file->marker = (struct file_identity_mark){0};
+}
+
+/* Decides whether FILE (open) is a copy of another file or new.
+ * Returns 0, or -EAGAIN to decide at the next poll. */
+static int classify_file(struct rotation *rotation, struct tail_file *file) {
+  struct tail_file *original = NULL;
+  int code = find_original(rotation, file, false, &original);
+  if (code < 0) {
+    return code;
+  }
+  if (code == 1) {
+    file->state = TAIL_FILE_COPY;
+    file->original = original;
+  } else {
+    follow_from_start(file);
+  }
+  return 0;
+}
+
+/* ---- the first scan: these files are older than the plugin ---- */
+
+static void log_failure(const struct rotation *rotation, struct tail_file *file,
+                        int code, int64_t mono_ms) {
+  tail_file_log_failure(file, rotation->log, rotation->log_name, code, mono_ms);
+}
+
+static void start_found_file(struct rotation *rotation,
+                             struct tail_file *file) {
+  bool is_live = file->is_live;
+  file->state = is_live ? TAIL_FILE_FOLLOWED : TAIL_FILE_DONE;
+  if (is_live && !rotation->starts_at_end) {
+    return;
+  }
+  if (file->fd < 0 || tail_file_seek_end(file) != 0) {
+    tail_file_skip_all(file);
+  }
+}
+
+static int add_found_file(struct rotation *rotation, struct tail_file *file,
+                          int64_t mono_ms) {
+  int code = file->is_live ? tail_file_open(file) : 0;
+  if (code != 0) {
+    log_failure(rotation, file, code, mono_ms);
+  }
+  start_found_file(rotation, file);
+  return rotation_add(rotation, file);
+}
+
+/* ---- later scans: a file that appears is new, or a copy ---- */
+
+/* Opens a file that has appeared. Returns 0 if it can be classified, 1 if
+ * nothing is left to do with it, -ENOMEM. */
+static int open_new_file(struct rotation *rotation, struct tail_file *file,
+                         int64_t mono_ms) {
+  if (!file->is_live && file->size == 0) {
+    tail_file_free(file); /* perhaps a copy that has just begun: next poll */
+    return 1;
+  }
+  int code = tail_file_open(file);
+  if (code == 0) {
+    return 0;
+  }
+  if (!file->is_live || code == -ESTALE || code == -ENOENT) {
+    tail_file_free(file); /* gone again */
+    return 1;
+  }
+  log_failure(rotation, file, code, mono_ms);
+  code = rotation_add(rotation, file); /* from its beginning, once it opens */
+  return code == 0 ? 1 : code;
+}
+
+/* Adds a file that was classified; CODE != 0: the next poll tries again. */
+static int add_classified(struct rotation *rotation, struct tail_file *file,
+                          int code) {
+  if (code != 0) {
+    tail_file_free(file);
+    return 0;
+  }
+  if (file->state == TAIL_FILE_FOLLOWED && !file->is_final && !file->is_live &&
+      file->modified_ns < rotation->newest_ns) {
+    file->state = TAIL_FILE_DONE; /* older than all known files: not rotated */
+    tail_file_skip_all(file);
+  }
+  if (file->state != TAIL_FILE_FOLLOWED) {
+    tail_file_close(file);
+  }
+  return rotation_add(rotation, file);
+}
+
+/* No new file continues these: they are read from their beginning. */
+static void reset_truncated(struct rotation *rotation, int64_t mono_ms) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
+    if (file->state == TAIL_FILE_FOLLOWED && file->fd >= 0 &&
+        file->is_truncated) {
+      rotation->truncated++;
+      int code = tail_file_reset(file);
+      if (code != 0) {
+        log_failure(rotation, file, code, mono_ms);
+      }
+    }
+  }
+}
+
+/* Classifies and adds FILES; each becomes NULL once it is added or freed. */
+static int add_new_files(struct rotation *rotation, struct tail_file **files,
+                         size_t files_len, int64_t mono_ms) {
+  int code = 0;
+  for (size_t i = 0; i < files_len && code >= 0; i++) {
+    code = open_new_file(rotation, files[i], mono_ms);
+    files[i] = code == 0 ? files[i] : NULL;
+  }
+  /* First what continues a truncated file, since the others are compared with
+   * its new content. */
+  for (size_t i = 0; i < files_len && code >= 0; i++) {
+    struct tail_file *original = NULL;
+    if (files[i] != NULL &&
+        find_original(rotation, files[i], true, &original) == 1) {
+      code = add_classified(rotation, files[i],
+                            continue_in_copy(rotation, files[i], original));
+      files[i] = NULL;
+    }
+  }
+  reset_truncated(rotation, mono_ms);
+  for (size_t i = 0; i < files_len && code >= 0; i++) {
+    if (files[i] != NULL) {
+      code =
+          add_classified(rotation, files[i], classify_file(rotation, files[i]));
+      files[i] = NULL;
+    }
+  }
+  return code < 0 ? code : 0;
+}
+
+static bool is_known(const struct rotation *rotation,
+                     const struct file_identity *identity) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    if (file_identity_is_same(&rotation->files[i]->identity, identity)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* A copy may turn out to be something else: its original is truncated, or has
+ * been replaced by it, or it goes on with other lines. */
+static void review_copy(struct rotation *rotation, struct tail_file *copy) {
+  struct tail_file *original = copy->original;
+  struct file_identity_stat status;
+  if (copy->state != TAIL_FILE_COPY || !copy->is_listed ||
+      file_identity_stat_path(copy->path, &status) != 0) {
+    return;
+  }
+  bool is_replacement = original != NULL && copy->is_live &&
+                        !original->is_listed && !original->is_truncated;
+  bool has_changed =
+      status.size != copy->size || (original != NULL && original->is_truncated);
+  if ((!is_replacement && !has_changed) || tail_file_open(copy) != 0) {
+    return;
+  }
+  copy->size = status.size;
+  copy->modified_ns = status.modified_ns;
+  if (is_replacement) {
+    inherit_position(copy, original);
+    original->state = TAIL_FILE_DONE;
+    tail_file_close(original);
+    return;
+  }
+  if (find_original(rotation, copy, true, &original) == 1) {
+    (void)continue_in_copy(rotation, copy, original);
+  } else {
+    (void)classify_file(rotation, copy);
+  }
+  if (copy->state != TAIL_FILE_FOLLOWED) {
+    tail_file_close(copy);
+  }
+}
+
+static int compare_modified(const void *a, const void *b) {
+  const struct tail_file *const *left = a;
+  const struct tail_file *const *right = b;
+  int64_t first = (*left)->modified_ns;
+  int64_t second = (*right)->modified_ns;
+  return (first > second) - (first < second);
+}
+
+/* Makes a tail_file of each scanned file that is not known. Returns how many,
+ * or -ENOMEM. */
+static int64_t make_fresh_files(const struct rotation *rotation,
+                                const struct directory_scan *scan,
+                                struct tail_file **fresh) {
+  int64_t made = 0;
+  for (size_t i = 0; i < scan->len; i++) {
+    const struct directory_scan_item *item = &scan->items[i];
+    if (is_known(rotation, &item->status.identity)) {
+      continue;
+    }
+    struct tail_file *file =
+        tail_file_new(item->path, item->path, &item->status);
+    if (file == NULL) {
+      return -ENOMEM;
+    }
+    file->is_live = item->is_live;
+    file->is_listed = true;
+    fresh[made++] = file;
+  }
+  return made;
+}
+
+static int add_fresh_files(struct rotation *rotation, struct tail_file **fresh,
+                           size_t fresh_len, int64_t mono_ms) {
+  /* Oldest first: so rotations are read in the order they were made. */
+  qsort(fresh, fresh_len, sizeof(struct tail_file *), compare_modified);
+  if (rotation->has_begun) {
+    return add_new_files(rotation, fresh, fresh_len, mono_ms);
+  }
+  int code = 0;
+  for (size_t i = 0; i < fresh_len && code == 0; i++) {
+    code = add_found_file(rotation, fresh[i], mono_ms);
+    fresh[i] = NULL;
+  }
+  return code;
+}
+
+int rotation_update(struct rotation *rotation,
+                    const struct directory_scan *scan, int64_t mono_ms) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    review_copy(rotation, rotation->files[i]);
+  }
+  struct tail_file **fresh = calloc(scan->len + 1, sizeof(struct tail_file *));
+  if (fresh == NULL) {
+    return -ENOMEM;
+  }
+  int64_t made = make_fresh_files(rotation, scan, fresh);
+  int code = made < 0 ? (int)made
+                      : add_fresh_files(rotation, fresh, (size_t)made, mono_ms);
+  for (size_t i = 0; i < scan->len; i++) {
+    tail_file_free(fresh[i]); /* only left when memory is short */
+  }
+  free(fresh);
+  return code;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* rotation: whether a file that appears holds new lines, or is a copy of what
+ * was read already. */
+#ifndef SESSION_LOG_TAIL_ROTATION_H
+#define SESSION_LOG_TAIL_ROTATION_H
+
+#include "session_log/tail/directory_scan.h"
+#include "session_log/tail/tail_file.h"
+
+/* The known files of one log. One owner: its tail, which reads them. */
+struct rotation {
+  const char *log_name;       /* for messages; borrowed */
+  const struct log_sink *log; /* borrowed */
+  struct tail_file **files;   /* owned */
+  size_t files_len;
+  size_t files_max;
+  bool starts_at_end; /* the files of the first scan are read from their end */
+  bool has_begun;     /* the first scan is over: what appears now is new */
+  int64_t newest_ns;  /* latest modification of any file up to the last poll */
+  uint64_t truncated; /* counter */
+};
+
+void rotation_fini(struct rotation *rotation);
+
+/* Adds FILE, taken. Returns 0, or -ENOMEM and frees it. */
+int rotation_add(struct rotation *rotation, struct tail_file *file);
+
+/* Adds the files that SCAN has found and that are not known yet, and looks
+ * again at copies: which hold new lines, which repeat what was read. The known
+ * files are checked before. Returns 0 or -ENOMEM. */
+int rotation_update(struct rotation *rotation,
+                    const struct directory_scan *scan, int64_t mono_ms);
+
+#endif

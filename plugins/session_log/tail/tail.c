@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/* tail: reads every line of a log once, however its files are rotated.
+ *
+ * A poll scans the directories, matches what is found with the files that are
+ * known, checks these for truncation, lets rotation.c classify new files, reads
+ * all in the order of their modification, and closes what is finished. */
+#include "session_log/tail/tail.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_log/tail/rotation.h"
+
+struct tail {
+  struct tail_options options;
+  const struct log_sink *log;
+  struct complaint *complaints; /* owned: one a pattern */
+  struct complaint file_limit;  /* about too many files */
+  struct rotation rotation;     /* the files */
+  struct tail_stats stats;
+};
+
+int tail_new(const struct tail_options *options, const struct log_sink *log,
+             struct tail **ret_tail) {
+  struct tail *tail = calloc(1, sizeof(*tail));
+  if (tail == NULL) {
+    return -ENOMEM;
+  }
+  tail->options = *options;
+  tail->log = log;
+  tail->rotation = (struct rotation){.log_name = options->name,
+                                     .log = log,
+                                     .starts_at_end = options->starts_at_end};
+  tail->complaints =
+      calloc(options->patterns_len + 1, sizeof(*tail->complaints));
+  if (tail->complaints == NULL) {
+    free(tail);
+    return -ENOMEM;
+  }
+  *ret_tail = tail;
+  return 0;
+}
+
+void tail_free(struct tail *tail) {
+  if (tail == NULL) {
+    return;
+  }
+  rotation_fini(&tail->rotation);
+  free(tail->complaints);
+  free(tail);
+}
+
+/* ---- scanning ---- */
+
+static const char *scan_error_text(int code) {
+  switch (code) {
+  case -ENOENT:
+    return "no such file";
+  case -EISDIR:
+    return "is a directory";
+  case -EINVAL:
+    return "is neither a file nor a directory";
+  default:
+    return strerror(-code);
+  }
+}
+
+/* Logs that a pattern matches no file, and that it does again. */
+static void log_pattern(struct tail *tail, size_t index, int code,
+                        const struct tail_time *now) {
+  struct complaint *complaint = &tail->complaints[index];
+  const char *pattern = tail->options.patterns[index];
+  if (code == 0) {
+    if (complaint_clear(complaint, now->mono_ms, NULL)) {
+      log_write(tail->log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
+                tail->options.name, pattern);
+    }
+  } else if (complaint_fail(complaint, now->mono_ms)) {
+    log_write(tail->log, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: %s; followed as soon as it appears",
+              tail->options.name, pattern, scan_error_text(code));
+  }
+}
+
+static void limit_files(struct tail *tail, const struct tail_time *now,
+                        struct directory_scan *scan) {
+  if (scan->len > TAIL_FILES_MAX) {
+    if (complaint_fail(&tail->file_limit, now->mono_ms)) {
+      log_write(tail->log, LOG_LEVEL_WARNING,
+                "log \"%s\": %zu files; only %d are followed",
+                tail->options.name, scan->len, TAIL_FILES_MAX);
+    }
+    directory_scan_cut(scan, TAIL_FILES_MAX);
+  }
+}
+
+/* Rotated files are also looked for beside the name of a file that is missing.
+ */
+static int scan_files(struct tail *tail, const struct tail_time *now,
+                      struct directory_scan *scan) {
+  const struct tail_options *options = &tail->options;
+  const char **missing = calloc(options->patterns_len + 1, sizeof(*missing));
+  size_t missing_len = 0;
+  int code = missing == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < options->patterns_len && code == 0; i++) {
+    int found = directory_scan_add_pattern(scan, options->patterns[i]);
+    if (found == -ENOMEM) {
+      code = found;
+    } else {
+      log_pattern(tail, i, found, now);
+    }
+    if (found != 0) {
+      missing[missing_len++] = options->patterns[i];
+    }
+  }
+  if (code == 0) {
+    code = directory_scan_add_rotated(scan, missing, missing_len);
+  }
+  free(missing);
+  limit_files(tail, now, scan);
+  return code;
+}
+
+static void update_closing_time(struct tail *tail, struct tail_file *file,
+                                const struct tail_time *now) {
+  bool is_away = !file->is_listed || !file->is_live;
+  if (!is_away) {
+    file->closing_ms = 0;
+  } else if (file->state == TAIL_FILE_FOLLOWED && file->closing_ms == 0) {
+    file->closing_ms = now->mono_ms + TAIL_ROTATE_WAIT_MS;
+    tail->stats.rotated++;
+  }
+}
+
+/* Gives each known file the name that the scan has found it under. */
+static int match_known_files(struct tail *tail,
+                             const struct directory_scan *scan,
+                             const struct tail_time *now) {
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    const struct directory_scan_item *item =
+        directory_scan_find(scan, &file->identity);
+    file->is_listed = item != NULL;
+    file->is_live = item != NULL && item->is_live;
+    if (item != NULL && tail_file_rename(file, item->path) != 0) {
+      return -ENOMEM;
+    }
+    if (file->state == TAIL_FILE_DONE && file->is_live) {
+      file->state = TAIL_FILE_FOLLOWED; /* it was given its old name again */
+    }
+    update_closing_time(tail, file, now);
+  }
+  return 0;
+}
+
+/* Returns 0, or the negative errno of a file that cannot be read now. */
+static int check_file(struct tail *tail, struct tail_file *file,
+                      const struct tail_time *now) {
+  int code = tail_file_open(file);
+  if (code == 0) {
+    code = tail_file_check(file, now->wall_ns);
+  }
+  if (code == 0) {
+    tail_file_log_recovery(file, tail->log, tail->options.name, now->mono_ms);
+  } else if (code != -EAGAIN && code != -ENOENT) {
+    tail_file_log_failure(file, tail->log, tail->options.name, code,
+                          now->mono_ms);
+    tail_file_close(file);
+  }
+  return code;
+}
+
+/* Opens and checks each followed file. Returns how many are truncated. */
+static size_t check_files(struct tail *tail, const struct tail_time *now) {
+  size_t truncated = 0;
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    file->is_quiet = true;
+    if (file->state == TAIL_FILE_FOLLOWED &&
+        (file->fd >= 0 || file->is_listed)) {
+      truncated += check_file(tail, file, now) == 0 && file->is_truncated;
+    }
+  }
+  return truncated;
+}
+
+static int update_files(struct tail *tail, const struct tail_time *now) {
+  struct directory_scan scan = {0};
+  int code = scan_files(tail, now, &scan);
+  if (code == 0) {
+    code = match_known_files(tail, &scan, now);
+  }
+  if (code == 0 && check_files(tail, now) > 0) {
+    /* A copy may have been made between the scan and the check. */
+    code = scan_files(tail, now, &scan);
+  }
+  if (code == 0) {
+    code = rotation_update(&tail->rotation, &scan, now->mono_ms);
+  }
+  directory_scan_fini(&scan);
+  return code;
+}
+
+/* ---- reading ---- */
+
+static bool is_closing_due(const struct tail_file *file,
+                           const struct tail_time *now) {
+  return file->closing_ms != 0 && now->mono_ms >= file->closing_ms;
+}
+
+/* Returns 0 or -ENOMEM; other failures are logged and close the file. */
+static int read_file_lines(struct tail *tail, struct tail_file *file,
+                           const struct tail_time *now,
+                           struct tail_file_buffer *buffer,
+                           const struct tail_file_sink *sink) {
+  int code = 0;
+  if (file->offset == 0 && file->head.bytes == 0) {
+    code = tail_file_reset(file); /* passes over leading NULs */
+  }
+  if (is_closing_due(file, now)) {
+    file->is_final = true;
+  }
+  if (code == 0) {
+    code = tail_file_read(file, buffer, &tail->options.limits, sink,
+                          &tail->stats.read);
+  }
+  if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
+    tail_file_log_failure(file, tail->log, tail->options.name, code,
+                          now->mono_ms);
+    tail_file_close(file);
+  }
+  return code == -ENOMEM ? code : 0;
+}
+
+static int compare_reading_order(const void *a, const void *b) {
+  const struct tail_file *const *left = a;
+  const struct tail_file *const *right = b;
+  int64_t first = (*left)->modified_ns;
+  int64_t second = (*right)->modified_ns;
+  if (first != second) {
+    return first < second ? -1 : 1;
+  }
+  return ((*right)->closing_ms != 0) - ((*left)->closing_ms != 0);
+}
+
+static void sort_files(struct rotation *rotation) {
+  if (rotation->files_len > 0) {
+    qsort(rotation->files, rotation->files_len, sizeof(struct tail_file *),
+          compare_reading_order);
+  }
+}
+
+/* Reads all files that have changed, in the order of their modification. */
+static int read_changed_files(struct tail *tail, const struct tail_time *now,
+                              struct tail_file_buffer *buffer,
+                              const struct tail_file_sink *sink) {
+  int code = 0;
+  sort_files(&tail->rotation);
+  for (size_t i = 0; i < tail->rotation.files_len && code == 0; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    bool is_unchanged =
+        file->is_quiet && file->is_drained && !is_closing_due(file, now);
+    if (file->state == TAIL_FILE_FOLLOWED && file->fd >= 0 && !is_unchanged) {
+      code = read_file_lines(tail, file, now, buffer, sink);
+    }
+  }
+  return code;
+}
+
+/* ---- closing what is finished ---- */
+
+static void orphan_copies_of(struct rotation *rotation,
+                             const struct tail_file *original) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *copy = rotation->files[i];
+    if (copy->original == original) {
+      copy->original = NULL;
+      copy->state = TAIL_FILE_DONE;
+      tail_file_skip_all(copy);
+    }
+  }
+}
+
+/* Ends a followed file that was read to its end and has no writer any more. */
+static void finish_file(struct tail *tail, struct tail_file *file,
+                        const struct tail_time *now) {
+  bool is_lost = file->fd < 0 && !file->is_listed;
+  bool is_read = file->fd >= 0 && file->is_final && file->offset >= file->size;
+  if (file->state != TAIL_FILE_FOLLOWED) {
+    return;
+  }
+  if (is_lost) {
+    tail->stats.lost_files++;
+  } else if (!is_read) {
+    return;
+  } else if (file->is_live && !is_closing_due(file, now)) {
+    file->is_final = false; /* a copy whose name a pattern matches */
+    return;
+  }
+  tail_file_close(file);
+  file->state = TAIL_FILE_DONE;
+  file->is_final = false;
+  file->closing_ms = 0;
+  orphan_copies_of(&tail->rotation, file);
+}
+
+static bool is_needed(const struct tail_file *file) {
+  return file->is_listed || file->state == TAIL_FILE_FOLLOWED;
+}
+
+static void drop_unneeded_files(struct rotation *rotation) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    if (!is_needed(rotation->files[i])) {
+      orphan_copies_of(rotation, rotation->files[i]);
+    }
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
+    if (is_needed(file)) {
+      rotation->files[kept++] = file;
+    } else {
+      tail_file_free(file);
+    }
+  }
+  rotation->files_len = kept;
+}
+
+static void update_stats(struct tail *tail) {
+  struct tail_stats *stats = &tail->stats;
+  stats->truncated = tail->rotation.truncated;
+  stats->files = 0;
+  stats->lag_bytes = 0;
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    const struct tail_file *file = tail->rotation.files[i];
+    if (file->modified_ns > tail->rotation.newest_ns) {
+      tail->rotation.newest_ns = file->modified_ns;
+    }
+    if (file->state == TAIL_FILE_FOLLOWED) {
+      stats->files++;
+      stats->lag_bytes +=
+          file->size > file->offset ? file->size - file->offset : 0;
+    }
+  }
+}
+
+/* ---- polling ---- */
+
+int tail_poll(struct tail *tail, const struct tail_time *now,
+              struct tail_file_buffer *buffer,
+              const struct tail_file_sink *sink) {
+  int code = update_files(tail, now);
+  if (code == 0) {
+    code = read_changed_files(tail, now, buffer, sink);
+  }
+  if (code != 0) {
+    return code;
+  }
+  tail->rotation.has_begun = true;
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    finish_file(tail, tail->rotation.files[i], now);
+  }
+  drop_unneeded_files(&tail->rotation);
+  update_stats(tail);
+  return 0;
+}
+
+static bool is_among(int number, const int *numbers, size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    if (numbers[i] == number) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Checks a file that was written to. Returns false if that needs a full poll.
+ */
+static bool check_written_file(struct tail *tail, struct tail_file *file,
+                               const struct tail_time *now) {
+  return file->state == TAIL_FILE_FOLLOWED && file->fd >= 0 &&
+         check_file(tail, file, now) == 0 && !file->is_truncated;
+}
+
+int tail_poll_files(struct tail *tail, const struct tail_time *now,
+                    const int *watch_numbers, size_t len,
+                    struct tail_file_buffer *buffer,
+                    const struct tail_file_sink *sink) {
+  struct rotation *rotation = &tail->rotation;
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
+    file->is_quiet = true;
+    if (is_among(file->watch_number, watch_numbers, len) &&
+        !check_written_file(tail, file, now)) {
+      return 1;
+    }
+  }
+  sort_files(rotation);
+  int code = 0;
+  for (size_t i = 0; i < rotation->files_len && code == 0; i++) {
+    if (is_among(rotation->files[i]->watch_number, watch_numbers, len)) {
+      code = read_file_lines(tail, rotation->files[i], now, buffer, sink);
+    }
+  }
+  update_stats(tail);
+  return code;
+}
+
+/* ---- watching ---- */
+
+/* The directory of PATH, unless its name is a pattern. */
+static void watch_directory_of(const char *path, struct file_watch *watch,
+                               size_t log) {
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  size_t bytes = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
+  if (bytes >= sizeof(directory)) {
+    return;
+  }
+  memcpy(directory, slash == NULL ? "." : path, bytes);
+  directory[bytes] = '\0';
+  if (strpbrk(directory, "*?[") == NULL) {
+    (void)file_watch_add(watch, log, directory, FILE_WATCH_DIRECTORY);
+  }
+}
+
+void tail_watch(struct tail *tail, struct file_watch *watch, size_t log) {
+  const struct tail_options *options = &tail->options;
+  file_watch_begin(watch, log);
+  for (size_t i = 0; i < options->patterns_len; i++) {
+    watch_directory_of(options->patterns[i], watch, log);
+  }
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    bool is_watchable = file->state == TAIL_FILE_FOLLOWED && file->is_listed;
+    file->watch_number =
+        is_watchable ? file_watch_add(watch, log, file->path, FILE_WATCH_FILE)
+                     : -1;
+  }
+  file_watch_end(watch, log);
+}
+
+void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats) {
+  *ret_stats = tail->stats;
+}
+
+/* ---- saving and loading ---- */
+
+static void save_mark(struct state_file_writer *writer,
+                      const struct file_identity_mark *mark) {
+  state_file_put_number(writer, mark->from);
+  state_file_put_number(writer, mark->bytes);
+  state_file_put_number(writer, mark->hash);
+}
+
+static void load_mark(struct state_file_reader *reader,
+                      struct file_identity_mark *ret_mark) {
+  ret_mark->from = state_file_get_up_to(reader, INT64_MAX / 2);
+  ret_mark->bytes =
+      (uint32_t)state_file_get_up_to(reader, FILE_IDENTITY_HEAD_BYTES);
+  ret_mark->hash = state_file_get_number(reader);
+}
+
+/* The place of the copy's original among the files; their number for none. */
+static size_t index_of_original(const struct tail *tail,
+                                const struct tail_file *original) {
+  size_t i = 0;
+  while (i < tail->rotation.files_len && tail->rotation.files[i] != original) {
+    i++;
+  }
+  return i;
+}
+
+static void save_file(const struct tail *tail, const struct tail_file *file,
+                      int64_t now_ms, struct state_file_writer *writer) {
+  state_file_put_number(writer, file->state);
+  state_file_put_text(writer, file->first_path, strlen(file->first_path));
+  state_file_put_text(writer, file->path, strlen(file->path));
+  state_file_put_number(writer, file->identity.device);
+  state_file_put_number(writer, file->identity.inode);
+  state_file_put_signed(writer, file->identity.born_ns);
+  state_file_put_number(writer, file->size);
+  state_file_put_signed(writer, file->modified_ns);
+  state_file_put_number(writer, file->offset);
+  save_mark(writer, &file->head);
+  save_mark(writer, &file->marker);
+  state_file_put_number(writer, index_of_original(tail, file->original));
+  state_file_put_number(writer, file->is_live);
+  state_file_put_number(writer, file->is_skipping);
+  state_file_put_number(writer, file->is_final);
+  state_file_put_number(writer, file->closing_ms != 0);
+  state_file_put_signed(writer,
+                        file->closing_ms == 0 ? 0 : file->closing_ms - now_ms);
+}
+
+void tail_save(const struct tail *tail, int64_t now_ms,
+               struct state_file_writer *writer) {
+  const struct tail_stats *stats = &tail->stats;
+  state_file_put_number(writer, tail->rotation.has_begun);
+  state_file_put_signed(writer, tail->rotation.newest_ns);
+  state_file_put_number(writer, stats->read.bytes);
+  state_file_put_number(writer, stats->read.long_lines);
+  state_file_put_number(writer, stats->rotated);
+  state_file_put_number(writer, tail->rotation.truncated);
+  state_file_put_number(writer, stats->lost_files);
+  state_file_put_number(writer, tail->rotation.files_len);
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    save_file(tail, tail->rotation.files[i], now_ms, writer);
+  }
+}
+
+static int load_file(struct tail *tail, int64_t now_ms,
+                     struct state_file_reader *reader, size_t *ret_original) {
+  char path[PATH_MAX];
+  char first_path[PATH_MAX];
+  struct file_identity_stat status = {.is_regular = true};
+  uint64_t state = state_file_get_up_to(reader, TAIL_FILE_DONE);
+  state_file_get_path(reader, first_path);
+  state_file_get_path(reader, path);
+  status.identity.device = state_file_get_number(reader);
+  status.identity.inode = state_file_get_number(reader);
+  status.identity.born_ns = state_file_get_signed(reader);
+  status.size = state_file_get_up_to(reader, INT64_MAX / 2);
+  status.modified_ns = state_file_get_signed(reader);
+  struct tail_file *file = tail_file_new(first_path, path, &status);
+  if (file == NULL) {
+    return -ENOMEM;
+  }
+  file->state = (enum tail_file_state)state;
+  file->offset = state_file_get_up_to(reader, INT64_MAX / 2);
+  load_mark(reader, &file->head);
+  load_mark(reader, &file->marker);
+  *ret_original = (size_t)state_file_get_number(reader);
+  file->is_live = state_file_get_flag(reader);
+  file->is_skipping = state_file_get_flag(reader);
+  file->is_final = state_file_get_flag(reader);
+  bool is_closing = state_file_get_flag(reader);
+  int64_t left_ms = state_file_get_signed(reader);
+  int64_t wait_ms = TAIL_ROTATE_WAIT_MS;
+  left_ms = left_ms > wait_ms ? wait_ms : left_ms < 0 ? 0 : left_ms;
+  file->closing_ms = is_closing ? now_ms + left_ms : 0;
+  bool is_sound = file->marker.bytes <= file->offset &&
+                  file->marker.from == file->offset - file->marker.bytes;
+  reader->is_failed = reader->is_failed || !is_sound;
+  return rotation_add(&tail->rotation, file);
+}
+
+int tail_load(struct tail *tail, int64_t now_ms,
+              struct state_file_reader *reader) {
+  struct tail_stats *stats = &tail->stats;
+  size_t originals[TAIL_FILES_MAX];
+  tail->rotation.has_begun = state_file_get_flag(reader);
+  tail->rotation.newest_ns = state_file_get_signed(reader);
+  stats->read.bytes = state_file_get_number(reader);
+  stats->read.long_lines = state_file_get_number(reader);
+  stats->rotated = state_file_get_number(reader);
+  tail->rotation.truncated = state_file_get_number(reader);
+  stats->lost_files = state_file_get_number(reader);
+  size_t len = (size_t)state_file_get_up_to(reader, TAIL_FILES_MAX);
+  for (size_t i = 0; i < len; i++) {
+    int code = load_file(tail, now_ms, reader, &originals[i]);
+    if (code != 0 || reader->is_failed) {
+      return code != 0 ? code : -EINVAL;
+    }
+  }
+  for (size_t i = 0; i < len; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    if (file->state == TAIL_FILE_COPY && originals[i] < len) {
+      file->original = tail->rotation.files[originals[i]];
+    }
+  }
+  return reader->is_failed ? -EINVAL : 0;
+}

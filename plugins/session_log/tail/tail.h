@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* tail: reads every line of a log once, however its files are rotated. */
+#ifndef SESSION_LOG_TAIL_TAIL_H
+#define SESSION_LOG_TAIL_TAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "session_log/state_file.h"
+#include "session_log/tail/file_watch.h"
+#include "session_log/tail/tail_file.h"
+
+#define TAIL_FILES_MAX 4096
+/* A rotated file is read for this long, for writers that have not opened the
+ * new file yet: logrotate signals them at once, most reopen within a second. */
+#define TAIL_ROTATE_WAIT_MS 60000
+
+struct tail_options {
+  const char *name;            /* for messages; borrowed */
+  const char *const *patterns; /* borrowed */
+  size_t patterns_len;
+  bool starts_at_end; /* files of the first poll are read from their end */
+  struct tail_file_limits limits;
+};
+
+struct tail_time {
+  int64_t mono_ms; /* monotonic */
+  int64_t wall_ns; /* since the epoch */
+};
+
+struct tail_stats {
+  struct tail_file_counts read;
+  uint64_t rotated;
+  uint64_t truncated;
+  uint64_t lost_files; /* gone, or truncated, before their end was read */
+  size_t files;        /* followed now */
+  uint64_t lag_bytes;  /* not read yet, unfinished lines included */
+};
+
+struct tail; /* one owner */
+
+/* The options are copied, what they borrow must outlive the tail.
+ * Returns 0 or -ENOMEM. */
+int tail_new(const struct tail_options *options, const struct log_sink *log,
+             struct tail **ret_tail);
+void tail_free(struct tail *tail); /* accepts NULL */
+
+/* Scans the directories, checks all files and hands their new lines to the
+ * sink. A file that cannot be read is logged and tried again at the next poll.
+ * Returns 0 or -ENOMEM, after which the poll is incomplete. */
+int tail_poll(struct tail *tail, const struct tail_time *now,
+              struct tail_file_buffer *buffer,
+              const struct tail_file_sink *sink);
+
+/* Reads the files with these watch numbers only, after a write to them; no
+ * directory is scanned. Returns 0; 1 if tail_poll() is needed, because one of
+ * them was truncated or cannot be read; -ENOMEM. */
+int tail_poll_files(struct tail *tail, const struct tail_time *now,
+                    const int *watch_numbers, size_t len,
+                    struct tail_file_buffer *buffer,
+                    const struct tail_file_sink *sink);
+
+/* Sets the files and directories that WATCH watches for the log number LOG. */
+void tail_watch(struct tail *tail, struct file_watch *watch, size_t log);
+
+void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats);
+
+/* Keep how far each file was read, over a restart. now_ms: monotonic; the time
+ * left for rotated files is kept. tail_load() fills a tail that has not polled
+ * yet. It returns 0; -EINVAL for an invalid record; -ENOMEM. On failure the
+ * tail must be freed. */
+void tail_save(const struct tail *tail, int64_t now_ms,
+               struct state_file_writer *writer);
+int tail_load(struct tail *tail, int64_t now_ms,
+              struct state_file_reader *reader);
+
+#endif

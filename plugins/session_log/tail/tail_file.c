@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* tail_file: one file of a log, whatever its name, and how far it was read.
+ *
+ * Each read begins a little before the offset and takes in the bytes that the
+ * marker covers: so the call that fetches the content also verifies it, and no
+ * truncation can slip in between. */
+#include "session_log/tail/tail_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/hash_map.h"
+
+/* Coarser than the clock of any file system that keeps sub-second times. */
+#define SETTLED_NS INT64_C(2500000000)
+#define NFS_MAGIC 0x6969
+/* How far back the start of an unfinished line is looked for. */
+#define LINE_SEARCH_BYTES 65536
+
+static atomic_size_t open_files; /* of all logs: the limit is the process's */
+
+struct tail_file *tail_file_new(const char *first_path, const char *path,
+                                const struct file_identity_stat *status) {
+  struct tail_file *file = calloc(1, sizeof(*file));
+  if (file == NULL) {
+    return NULL;
+  }
+  file->identity = status->identity;
+  file->fd = -1;
+  file->watch_number = -1;
+  file->size = status->size;
+  file->modified_ns = status->modified_ns;
+  file->path = strdup(path);
+  file->first_path = strdup(first_path);
+  if (file->path == NULL || file->first_path == NULL) {
+    tail_file_free(file);
+    return NULL;
+  }
+  return file;
+}
+
+void tail_file_free(struct tail_file *file) {
+  if (file != NULL) {
+    tail_file_close(file);
+    free(file->path);
+    free(file->first_path);
+    free(file);
+  }
+}
+
+int tail_file_rename(struct tail_file *file, const char *path) {
+  if (strcmp(file->path, path) == 0) {
+    return 0;
+  }
+  char *copy = strdup(path);
+  if (copy == NULL) {
+    return -ENOMEM;
+  }
+  free(file->path);
+  file->path = copy;
+  return 0;
+}
+
+void tail_file_log_failure(struct tail_file *file, const struct log_sink *log,
+                           const char *log_name, int code, int64_t mono_ms) {
+  if (complaint_fail(&file->complaint, mono_ms)) {
+    log_write(log, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: cannot read: %s; retrying at every interval",
+              log_name, file->path, strerror(-code));
+  }
+}
+
+void tail_file_log_recovery(struct tail_file *file, const struct log_sink *log,
+                            const char *log_name, int64_t mono_ms) {
+  if (complaint_clear(&file->complaint, mono_ms, NULL)) {
+    log_write(log, LOG_LEVEL_NOTICE, "log \"%s\": %s: readable again", log_name,
+              file->path);
+  }
+}
+
+/* The daemon needs descriptors for more than logs. */
+static bool is_descriptor_limit_near(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         limit.rlim_cur != RLIM_INFINITY &&
+         atomic_load(&open_files) >= limit.rlim_cur / 2;
+}
+
+int tail_file_open(struct tail_file *file) {
+  if (file->fd >= 0) {
+    return 0;
+  }
+  if (is_descriptor_limit_near()) {
+    return -EMFILE;
+  }
+  int fd = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) {
+    return -errno;
+  }
+  struct file_identity_stat status;
+  int code = file_identity_stat_fd(fd, &status);
+  if (code == 0 &&
+      (!status.is_regular ||
+       !file_identity_is_same(&status.identity, &file->identity))) {
+    code = -ESTALE;
+  }
+  if (code != 0) {
+    (void)close(fd);
+    return code;
+  }
+  file->fd = fd;
+  (void)atomic_fetch_add(&open_files, 1);
+  return 0;
+}
+
+void tail_file_close(struct tail_file *file) {
+  if (file->fd >= 0) {
+    (void)atomic_fetch_sub(&open_files, 1);
+    (void)close(file->fd);
+    file->fd = -1;
+  }
+}
+
+static int read_head(struct tail_file *file) {
+  char data[FILE_IDENTITY_HEAD_BYTES];
+  uint64_t first = 0;
+  int code = file_identity_first_data(file->fd, file->size, &first);
+  if (code != 0) {
+    return code;
+  }
+  int64_t got = file_identity_read_at(file->fd, data, sizeof(data), first);
+  if (got < 0) {
+    return (int)got;
+  }
+  file->head = file_identity_make_mark(data, (size_t)got, first);
+  return 0;
+}
+
+int tail_file_seek_end(struct tail_file *file) {
+  struct file_identity_stat status;
+  int code = file_identity_stat_fd(file->fd, &status);
+  if (code == 0) {
+    code = read_head(file);
+  }
+  if (code != 0) {
+    return code;
+  }
+  char *data = malloc(LINE_SEARCH_BYTES);
+  if (data == NULL) {
+    return -ENOMEM;
+  }
+  uint64_t from =
+      status.size > LINE_SEARCH_BYTES ? status.size - LINE_SEARCH_BYTES : 0;
+  int64_t got =
+      file_identity_read_at(file->fd, data, (size_t)(status.size - from), from);
+  if (got >= 0) {
+    const char *newline = memrchr(data, '\n', (size_t)got);
+    size_t kept = newline == NULL ? 0 : (size_t)(newline - data) + 1;
+    file->is_skipping = newline == NULL && from > 0;
+    kept = file->is_skipping ? (size_t)got : kept;
+    size_t marked =
+        kept < FILE_IDENTITY_MARKER_BYTES ? kept : FILE_IDENTITY_MARKER_BYTES;
+    file->size = status.size;
+    file->offset = from + kept;
+    uint64_t head = file->head.from;
+    uint64_t known = file->offset > head ? file->offset - head : 0;
+    marked = marked < known ? marked : (size_t)known;
+    file->marker = file_identity_make_mark(data + kept - marked, marked,
+                                           file->offset - marked);
+  }
+  free(data);
+  return got < 0 ? (int)got : 0;
+}
+
+void tail_file_skip_all(struct tail_file *file) {
+  file->offset = file->size;
+  file->marker = (struct file_identity_mark){.from = file->offset};
+}
+
+static bool is_on_nfs(int fd) {
+  struct statfs status;
+  return fstatfs(fd, &status) == 0 && status.f_type == NFS_MAGIC;
+}
+
+/* Returns 1 if the file no longer holds what was read, 0 if it does, negative
+ * errno. */
+static int has_content_changed(struct tail_file *file) {
+  if (file->size < file->offset) {
+    bool is_believed = file->was_short || !is_on_nfs(file->fd);
+    file->was_short = true;
+    return is_believed ? 1 : -EAGAIN;
+  }
+  file->was_short = false;
+  const struct file_identity_mark *head = &file->head;
+  int holds = file_identity_mark_holds(&file->marker, file->fd);
+  if (holds == 1 && head->from + head->bytes > file->offset) {
+    holds = file_identity_mark_holds(head, file->fd);
+  }
+  return holds < 0 ? holds : !holds;
+}
+
+int tail_file_check(struct tail_file *file, int64_t wall_ns) {
+  struct file_identity_stat status;
+  int code = file_identity_stat_fd(file->fd, &status);
+  if (code != 0) {
+    return code;
+  }
+  file->is_quiet = file->is_settled && status.size == file->size &&
+                   status.modified_ns == file->modified_ns;
+  file->size = status.size;
+  file->modified_ns = status.modified_ns;
+  if (file->is_quiet) {
+    return 0;
+  }
+  code = has_content_changed(file);
+  if (code < 0) {
+    return code;
+  }
+  file->is_truncated = code == 1;
+  file->is_settled = wall_ns - status.modified_ns > SETTLED_NS;
+  return 0;
+}
+
+int tail_file_reset(struct tail_file *file) {
+  uint64_t first = 0;
+  int code = file_identity_first_data(file->fd, file->size, &first);
+  if (code != 0) {
+    return code;
+  }
+  file->offset = first == file->size ? 0 : first;
+  file->head = (struct file_identity_mark){.from = file->offset};
+  file->marker = (struct file_identity_mark){.from = file->offset};
+  file->is_skipping = false;
+  file->is_truncated = false;
+  file->is_settled = false;
+  file->was_short = false;
+  return 0;
+}
+
+/* The original is truncated: only the marks of its former content are left. */
+static bool repeats_former_content(const struct tail_file *copy,
+                                   const struct tail_file *original) {
+  const struct file_identity_mark *head = &original->head;
+  if (head->bytes > 0 && (copy->size < head->from + head->bytes ||
+                          file_identity_mark_holds(head, copy->fd) != 1)) {
+    return false;
+  }
+  if (copy->size >= original->offset) {
+    return (head->bytes > 0 || original->marker.bytes > 0) &&
+           file_identity_mark_holds(&original->marker, copy->fd) == 1;
+  }
+  return head->bytes > 0;
+}
+
+static bool repeats_current_content(const struct tail_file *copy,
+                                    const struct tail_file *original) {
+  struct file_identity_stat now;
+  if (copy->size == 0 || file_identity_stat_fd(original->fd, &now) != 0 ||
+      copy->size > now.size) {
+    return false;
+  }
+  size_t bytes = copy->size < FILE_IDENTITY_HEAD_BYTES
+                     ? (size_t)copy->size
+                     : FILE_IDENTITY_HEAD_BYTES;
+  return file_identity_same_content(copy->fd, original->fd, 0, bytes) == 1 &&
+         file_identity_same_content(copy->fd, original->fd, copy->size - bytes,
+                                    bytes) == 1;
+}
+
+enum tail_file_relation tail_file_relate(const struct tail_file *copy,
+                                         struct tail_file *original) {
+  if (original->is_truncated) {
+    return repeats_former_content(copy, original) ? TAIL_FILE_IS_COPY
+                                                  : TAIL_FILE_UNRELATED;
+  }
+  if (repeats_current_content(copy, original)) {
+    return TAIL_FILE_IS_COPY;
+  }
+  /* Truncated since the last check? Then the answer is not known yet. */
+  return original->fd >= 0 && has_content_changed(original) != 0
+             ? TAIL_FILE_UNSURE
+             : TAIL_FILE_UNRELATED;
+}
+
+/* ---- reading ---- */
+
+struct chunk {
+  const char *data; /* from the offset on */
+  size_t bytes;
+  size_t back;  /* known bytes in front of it */
+  bool is_last; /* it reaches the end of the file */
+};
+
+void tail_file_buffer_fini(struct tail_file_buffer *buffer) {
+  free(buffer->data);
+  *buffer = (struct tail_file_buffer){0};
+}
+
+/* Makes the buffer hold BYTES; its content is lost. */
+static int grow_buffer(struct tail_file_buffer *buffer, size_t bytes) {
+  if (buffer->bytes >= bytes) {
+    return 0;
+  }
+  tail_file_buffer_fini(buffer);
+  buffer->data = malloc(bytes);
+  if (buffer->data == NULL) {
+    return -ENOMEM;
+  }
+  buffer->bytes = bytes;
+  return 0;
+}
+
+/* Reads the next chunk and verifies what stands before it. */
+static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
+                       struct chunk *ret_chunk) {
+  size_t back = file->marker.bytes;
+  uint64_t from = file->offset - back;
+  int64_t got =
+      file_identity_read_at(file->fd, buffer->data, buffer->bytes, from);
+  if (got < 0) {
+    return (int)got;
+  }
+  if (back > 0 &&
+      ((size_t)got < back ||
+       hash_map_hash_seeded(buffer->data, back, 0) != file->marker.hash)) {
+    file->is_settled = false;
+    return -EAGAIN;
+  }
+  if (from == file->head.from && file->head.bytes < FILE_IDENTITY_HEAD_BYTES) {
+    file->head = file_identity_make_mark(buffer->data, (size_t)got, from);
+  }
+  *ret_chunk = (struct chunk){
+      .data = buffer->data + back,
+      .bytes = (size_t)got - back,
+      .back = back,
+      .is_last = (size_t)got < buffer->bytes,
+  };
+  return 0;
+}
+
+/* Moves the offset over BYTES of the chunk. */
+static void advance_offset(struct tail_file *file, const struct chunk *chunk,
+                           size_t bytes) {
+  size_t known = chunk->back + bytes;
+  size_t marked =
+      known < FILE_IDENTITY_MARKER_BYTES ? known : FILE_IDENTITY_MARKER_BYTES;
+  file->offset += bytes;
+  file->marker = file_identity_make_mark(chunk->data + bytes - marked, marked,
+                                         file->offset - marked);
+}
+
+/* Passes over the rest of an over-long line. Returns its bytes. */
+static size_t skip_line_rest(struct tail_file *file,
+                             const struct chunk *chunk) {
+  const char *newline = memchr(chunk->data, '\n', chunk->bytes);
+  file->is_skipping = newline == NULL;
+  return newline == NULL ? chunk->bytes : (size_t)(newline - chunk->data) + 1;
+}
+
+/* How many bytes of the chunk are lines to be taken now. */
+static size_t measure_lines(struct tail_file *file, const struct chunk *chunk,
+                            const struct tail_file_limits *limits,
+                            struct tail_file_counts *counts) {
+  const char *newline = memrchr(chunk->data, '\n', chunk->bytes);
+  if (newline != NULL) {
+    return (size_t)(newline - chunk->data) + 1;
+  }
+  if (chunk->bytes >= (size_t)limits->max_line_bytes) {
+    counts->long_lines++;
+    file->is_skipping = true;
+    return (size_t)limits->max_line_bytes;
+  }
+  return chunk->is_last && file->is_final ? chunk->bytes : 0;
+}
+
+/* As much as the file held at the last check and a little more: most reads are
+ * of a few lines, and memory that the kernel has to clear costs more than they
+ * do. */
+static size_t first_buffer_bytes(const struct tail_file *file) {
+  uint64_t wanted = file->marker.bytes + TAIL_FILE_CHUNK_BYTES_MIN;
+  if (file->size > file->offset) {
+    wanted += file->size - file->offset;
+  }
+  return wanted < TAIL_FILE_CHUNK_BYTES ? (size_t)wanted
+                                        : TAIL_FILE_CHUNK_BYTES;
+}
+
+int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
+                   const struct tail_file_limits *limits,
+                   const struct tail_file_sink *sink,
+                   struct tail_file_counts *counts) {
+  uint64_t end = file->offset + (uint64_t)limits->max_bytes;
+  int code = grow_buffer(buffer, first_buffer_bytes(file));
+  file->was_drained = file->is_drained;
+  file->is_drained = false;
+  while (code == 0 && file->offset < end) {
+    struct chunk chunk = {0};
+    code = fetch_chunk(file, buffer, &chunk);
+    if (code != 0 || chunk.bytes == 0) {
+      file->is_drained = code == 0;
+      break;
+    }
+    size_t taken;
+    if (file->is_skipping) {
+      taken = skip_line_rest(file, &chunk);
+    } else {
+      taken = measure_lines(file, &chunk, limits, counts);
+      if (taken > 0) {
+        sink->lines(sink->context, file, chunk.data, taken);
+      }
+    }
+    if (taken == 0 && chunk.is_last) {
+      file->is_drained = true; /* an unfinished line: it waits */
+      break;
+    }
+    if (taken == 0) {
+      size_t most =
+          (size_t)limits->max_line_bytes + FILE_IDENTITY_MARKER_BYTES + 1;
+      code = grow_buffer(buffer,
+                         buffer->bytes * 2 < most ? buffer->bytes * 2 : most);
+      continue;
+    }
+    counts->bytes += taken;
+    advance_offset(file, &chunk, taken);
+    if (chunk.is_last && taken == chunk.bytes) {
+      file->is_drained = true;
+      break;
+    }
+  }
+  return code;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* tail_file: one file of a log, whatever its name, and how far it was read. */
+#ifndef SESSION_LOG_TAIL_TAIL_FILE_H
+#define SESSION_LOG_TAIL_TAIL_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "session_log/tail/file_identity.h"
+
+enum tail_file_state {
+  TAIL_FILE_FOLLOWED, /* read as it grows */
+  TAIL_FILE_COPY,     /* holds what its original holds: not read */
+  TAIL_FILE_DONE,     /* read to its end, or there before we were */
+};
+
+struct tail_file {
+  enum tail_file_state state;
+  struct file_identity identity;
+  char *path;                       /* owned: its name at the last scan */
+  char *first_path;                 /* owned: its name when it was found */
+  int fd;                           /* -1 while closed */
+  uint64_t size;                    /* at the last check */
+  int64_t modified_ns;              /* the same */
+  uint64_t offset;                  /* start of the first unfinished line */
+  struct file_identity_mark head;   /* from the first data byte on */
+  struct file_identity_mark marker; /* the bytes before the offset */
+  struct tail_file *original;       /* of a copy; borrowed */
+  struct complaint complaint;       /* about opening and reading it */
+  int64_t closing_ms; /* when to close it, monotonic; 0: not rotated */
+  int watch_number;   /* of file_watch; negative: not watched */
+  bool is_live;       /* named by a pattern at the last scan */
+  bool is_listed;     /* found by the last scan */
+  bool is_skipping;   /* in the rest of an over-long line */
+  bool is_final;      /* nobody writes to it: its end ends a line */
+  bool is_truncated;  /* found shrunk or changed by this check */
+  bool is_quiet;      /* found unchanged by this check */
+  bool is_settled;    /* its times can be trusted to tell a change */
+  bool is_drained;    /* read up to its end, for now */
+  bool was_drained;   /* the same, before this poll */
+  bool was_short;     /* found shrunk by the last check */
+};
+
+/* Returns NULL when memory is short. */
+struct tail_file *tail_file_new(const char *first_path, const char *path,
+                                const struct file_identity_stat *status);
+void tail_file_free(struct tail_file *file); /* accepts NULL */
+
+/* Remembers a new name. Returns 0 or -ENOMEM. */
+int tail_file_rename(struct tail_file *file, const char *path);
+
+/* Opens it unless it is open. Returns 0; -ESTALE if another file stands at its
+ * path by now; -EMFILE if logs hold half of the descriptors that the process
+ * may have; or another negative errno. */
+int tail_file_open(struct tail_file *file);
+void tail_file_close(struct tail_file *file);
+
+/* Log that the file cannot be opened or read (CODE: negative errno), at once
+ * and then hourly, and that it can be again. */
+void tail_file_log_failure(struct tail_file *file, const struct log_sink *log,
+                           const char *log_name, int code, int64_t mono_ms);
+void tail_file_log_recovery(struct tail_file *file, const struct log_sink *log,
+                            const char *log_name, int64_t mono_ms);
+
+/* Puts the offset at the end, for a file that was there before us: behind its
+ * last newline, so that an unfinished line will be read whole. The file is
+ * open. Returns 0 or negative errno. */
+int tail_file_seek_end(struct tail_file *file);
+
+/* The same without a look at the content, for a file that will not be read. */
+void tail_file_skip_all(struct tail_file *file);
+
+/* Checks whether the file still holds what was read; sets size, is_truncated
+ * and is_quiet. wall_ns: the time since the epoch. Returns 0; -EAGAIN where a
+ * remote file looks shrunk for the first time, which may be a stale size; or
+ * another negative errno. */
+int tail_file_check(struct tail_file *file, int64_t wall_ns);
+
+/* Begins anew after a truncation. Returns 0 or negative errno. */
+int tail_file_reset(struct tail_file *file);
+
+enum tail_file_relation {
+  TAIL_FILE_UNRELATED,
+  TAIL_FILE_IS_COPY,
+  TAIL_FILE_UNSURE, /* the original has just changed: ask again later */
+};
+
+/* How COPY (open) relates to what ORIGINAL holds or, truncated, held. */
+enum tail_file_relation tail_file_relate(const struct tail_file *copy,
+                                         struct tail_file *original);
+
+/* Read at once: what fits the second-level cache is scanned fastest. */
+#define TAIL_FILE_CHUNK_BYTES 262144
+#define TAIL_FILE_CHUNK_BYTES_MIN 8192
+
+/* Grows for over-long lines only. All zero is an empty one. */
+struct tail_file_buffer {
+  char *data; /* owned */
+  size_t bytes;
+};
+
+struct tail_file_limits {
+  int64_t max_line_bytes; /* the rest of a longer line is skipped */
+  int64_t max_bytes;      /* at one call */
+};
+
+struct tail_file_counts {
+  uint64_t bytes;
+  uint64_t long_lines;
+};
+
+/* lines: receives whole lines, each with its newline; the last one may lack it
+ * where the file ends for good or the line is cut. Borrowed for the call. */
+struct tail_file_sink {
+  void (*lines)(void *context, const struct tail_file *file, const char *data,
+                size_t bytes);
+  void *context;
+};
+
+void tail_file_buffer_fini(struct tail_file_buffer *buffer);
+
+/* Reads FILE (open, looked at) up to its end or the limit, and moves its
+ * offset, marker and head. An unfinished last line waits, unless the file is
+ * final. read(2), never mmap: a truncation would kill the daemon.
+ * Returns 0; -EAGAIN if the content changed in the meantime, which the next
+ * look sorts out; -ENOMEM; or another negative errno. */
+int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
+                   const struct tail_file_limits *limits,
+                   const struct tail_file_sink *sink,
+                   struct tail_file_counts *counts);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* checkpoint: what is saved is loaded; what makes no sense is set aside. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor_fixture.h"
+#include "session_log/log_monitor.h"
+#include "support/dying.h"
+
+static void a_restart_goes_on(void **state) {
+  (void)state;
+  struct log_monitor *book = open_book(0);
+  write_log("INFO Creating new database session session=a\n"
+            "INFO Creating new database session session=b\n"
+            "ERROR Database session error session=b\n"
+            "INFO Closing database ");
+  poll_and_save(book, 1);
+  log_monitor_free(book); /* killed */
+  write_log("session session=b\nERROR later\n");
+  book = open_book(2000);
+  poll_and_save(book, 2000);
+  assert_float_equal(value(book, 2000, "total_sessions-opened"), 2, 0);
+  assert_float_equal(value(book, 2000, "total_sessions-closed"), 1, 0);
+  assert_float_equal(value(book, 2000, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(book, 2000, "errors"), 2, 0);
+  assert_float_equal(value(book, 2000, "current_sessions-open"), 1, 0);
+  assert_float_equal(value(book, 2000, "current_sessions-leaked"), 1, 0);
+  log_monitor_free(book);
+  assert_string_equal(said, "");
+}
+
+static void errors_of_the_last_minute_stay(void **state) {
+  (void)state;
+  struct log_monitor *book = open_book(0);
+  write_log("ERROR a\nERROR b\n");
+  poll_and_save(book, 1);
+  log_monitor_free(book);
+  book = open_book(20);
+  poll_and_save(book, 20);
+  assert_float_equal(value(book, 20, "log_rate-errors"), 2, 0);
+  assert_float_equal(value(book, 61, "log_rate-errors"), 2, 0);
+  assert_float_equal(value(book, 121, "log_rate-errors"), 0, 0);
+  log_monitor_free(book);
+}
+
+static void an_idle_log_writes_nothing(void **state) {
+  (void)state;
+  struct log_monitor *book = open_book(0);
+  write_log("INFO nothing\n");
+  poll_and_save(book, 1);
+  assert_int_equal(unlink(state_path), 0);
+  poll_and_save(book, 11);
+  assert_int_equal(access(state_path, F_OK), -1);
+  log_monitor_free(book);
+}
+
+static void every_damage_is_found(void **state) {
+  (void)state;
+  struct log_monitor *book = open_book(0);
+  write_log("INFO Creating new database session session=a\n");
+  poll_and_save(book, 1);
+  struct state_file_writer record = {0};
+  log_monitor_save(book, 1000, &record);
+  log_monitor_free(book);
+  assert_int_equal(log_monitor_new(&options, &ear, &book, NULL), 0);
+  for (size_t i = 0; i < record.bytes; i++) {
+    char *copy = malloc(record.bytes);
+    assert_non_null(copy);
+    memcpy(copy, record.data, record.bytes);
+    assert_int_equal(log_monitor_load(book, 0, copy, i), -EINVAL);
+    copy[i] = (char)(copy[i] ^ 0x10);
+    assert_int_equal(log_monitor_load(book, 0, copy, record.bytes), -EINVAL);
+    free(copy);
+  }
+  assert_int_equal(log_monitor_load(book, 0, record.data, record.bytes), 0);
+  state_file_writer_fini(&record);
+  log_monitor_free(book);
+}
+
+static void garbage_is_set_aside(void **state) {
+  (void)state;
+  FILE *file = fopen(state_path, "w");
+  assert_non_null(file);
+  assert_true(fputs("garbage", file) >= 0);
+  assert_int_equal(fclose(file), 0);
+  log_monitor_free(open_book(0));
+  assert_non_null(strstr(said, "trading.state: is not valid; moved to .bad"));
+  assert_int_equal(access(state_path, F_OK), -1);
+}
+
+static void what_cannot_be_saved_is_said_once(void **state) {
+  (void)state;
+  char where[sizeof(directory)] = "/proc/nowhere";
+  struct log_monitor *book = open_book(0);
+  struct tail_time now = moment_at(1);
+  assert_int_equal(log_monitor_restore(book, where, &now), 0);
+  log_monitor_store(book, &now);
+  log_monitor_store(book, &now);
+  assert_non_null(strstr(said, "a restart will lose its place"));
+  assert_null(strchr(strchr(said, '\n') + 1, '\n'));
+  memcpy(where, directory, sizeof(where));
+  log_monitor_store(book, &now);
+  assert_non_null(strstr(said, "its state is saved again"));
+  log_monitor_free(book);
+}
+
+static void a_directory_that_may_only_be_read_is_said(void **state) {
+  (void)state;
+  const uid_t nobody = 65534;
+  bool is_root = geteuid() == 0;
+  struct log_monitor *book = open_book(0);
+  assert_int_equal(chmod(directory, 0555), 0);
+  assert_int_equal(is_root ? seteuid(nobody) : 0, 0);
+  poll_and_save(book, 1);
+  assert_int_equal(is_root ? seteuid(0) : 0, 0);
+  assert_non_null(strstr(said, "Permission denied; a restart will lose"));
+  assert_int_equal(chmod(directory, 0755), 0);
+  poll_and_save(book, 2);
+  assert_non_null(strstr(said, "its state is saved again"));
+  log_monitor_free(book);
+}
+
+static void a_full_disk_is_said_once(void **state) {
+  (void)state;
+  struct log_monitor *book = open_book(0);
+  write_log("INFO Creating new database session session=a\n");
+  poll_and_save(book, 1);
+  disk_is_full(true);
+  for (int i = 2; i < 5; i++) {
+    write_log("INFO Creating new database session session=b\n");
+    poll_and_save(book, i);
+  }
+  assert_non_null(strstr(said, "No space left on device; a restart will lose"));
+  assert_null(strchr(strchr(said, '\n') + 1, '\n'));
+  disk_is_full(false);
+  poll_and_save(book, 5);
+  assert_non_null(strstr(said, "its state is saved again"));
+  log_monitor_free(book);
+  book = open_book(6);
+  assert_float_equal(value(book, 6, "total_sessions-opened"), 4, 0);
+  log_monitor_free(book);
+}
+
+/* Reads and saves in a process that dies at its call number COUNT.
+ * Returns whether it lived long enough to make all its calls. */
+static bool live_and_die(size_t count, int64_t seconds) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    struct log_monitor *book = open_book(seconds);
+    dying_after(count);
+    poll_and_save(book, seconds);
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_true(WEXITSTATUS(status) == 0 ||
+              WEXITSTATUS(status) == DYING_EXIT_CODE);
+  return WEXITSTATUS(status) == 0;
+}
+
+/* How many files stand beside the log and its state. */
+static size_t count_leftovers(void) {
+  size_t count = 0;
+  DIR *scan = opendir(directory);
+  assert_non_null(scan);
+  for (const struct dirent *entry; (entry = readdir(scan)) != NULL;) {
+    count += strncmp(entry->d_name, ".trading.state.", 15) == 0;
+  }
+  assert_int_equal(closedir(scan), 0);
+  return count;
+}
+
+static void a_kill_at_any_moment_counts_each_line_once(void **state) {
+  (void)state;
+  bool has_lived = false;
+  size_t lines = 0;
+  size_t calls = 0;
+  size_t leftovers = 0;
+  for (; !has_lived; calls++) {
+    int64_t seconds = (int64_t)calls * 2 + 1;
+    write_log("INFO Creating new database session session=a\nERROR no\n");
+    lines++;
+    has_lived = live_and_die(calls, seconds);
+    leftovers += count_leftovers();
+    struct log_monitor *book = open_book(seconds + 1);
+    struct tail_time now = moment_at(seconds + 1);
+    assert_int_equal(log_monitor_poll(book, &now), 0); /* not saved */
+    assert_float_equal(value(book, seconds + 1, "total_sessions-opened"), lines,
+                       0);
+    assert_float_equal(value(book, seconds + 1, "errors"), lines, 0);
+    log_monitor_free(book);
+    assert_int_equal(count_leftovers(), 0); /* the restart has removed them */
+  }
+  assert_int_equal(calls, 5);     /* write, fdatasync, rename, fsync, all */
+  assert_int_equal(leftovers, 3); /* of those killed before the rename */
+  assert_string_equal(said, "");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(a_restart_goes_on, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(errors_of_the_last_minute_stay, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(an_idle_log_writes_nothing, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(every_damage_is_found, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_said_once, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(a_directory_that_may_only_be_read_is_said,
+                                      set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_full_disk_is_said_once, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(
+          a_kill_at_any_moment_counts_each_line_once, set_up, tear_down),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
