@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, tro
     begin(collectd)
     collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > 3)
     assert len(collectd.log_lines(f"session_log: .*{path}")) == 1
-    assert collectd.log_lines(f'log "trading": {path}: {words}; picked up when it appears')
+    assert collectd.log_lines(f'log "trading": {path}: {words}; followed as soon as it appears')
     if trouble == "directory":
         path.rmdir()
     elif trouble == "fifo":
