@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* json_util: JSON lines and JSON strings of text from elsewhere. */
+/* json_util: JSON lines, and JSON of text and numbers from elsewhere. */
 #include "core/json_util.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,4 +30,8 @@ json_t *json_util_text(const char *text) {
   string = json_string(copy);
   free(copy);
   return string;
+}
+
+json_t *json_util_number(double number) {
+  return isfinite(number) ? json_real(number) : json_null();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json_util: JSON lines and JSON strings of text from elsewhere. */
+/* json_util: JSON lines, and JSON of text and numbers from elsewhere. */
 #ifndef CORE_JSON_UTIL_H
 #define CORE_JSON_UTIL_H
 
@@ -12,5 +12,9 @@ char *json_util_line(const json_t *value);
 /* A JSON string of TEXT, whatever bytes it holds: what is not UTF-8 becomes
  * '?'. NULL when memory is short. */
 json_t *json_util_text(const char *text);
+
+/* A number; null where it is NaN or infinite, which JSON does not have. NULL
+ * when memory is short. */
+json_t *json_util_number(double number);
 
 #endif

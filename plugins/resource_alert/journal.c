@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file_util.h"
 #include "core/json_util.h"
 #include "core/worker_thread.h"
 
@@ -50,42 +50,21 @@ struct journal {
 
 /* ---- the file ---- */
 
-static bool was_moved(const struct journal *journal) {
-  struct stat named;
-  struct stat opened;
-  return stat(journal->path, &named) != 0 || fstat(journal->fd, &opened) != 0 ||
-         named.st_dev != opened.st_dev || named.st_ino != opened.st_ino;
-}
-
-static void make_directory_of(const char *path) {
-  char directory[PATH_MAX];
-  const char *slash = strrchr(path, '/');
-  if (slash != NULL && slash != path &&
-      (size_t)(slash - path) < sizeof(directory)) {
-    memcpy(directory, path, (size_t)(slash - path));
-    directory[slash - path] = '\0';
-    (void)mkdir(directory, 0755);
-  }
-}
-
-static void close_file(struct journal *journal) {
+static void close_journal(struct journal *journal) {
   if (journal->fd >= 0) {
     (void)close(journal->fd);
     journal->fd = -1;
   }
 }
 
-static int open_file(struct journal *journal) {
+static int open_journal(struct journal *journal) {
   /* Without O_NONBLOCK a pipe in place of the file would block the writer. */
   const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
-  if (journal->fd >= 0 && was_moved(journal)) {
-    close_file(journal);
+  if (journal->fd >= 0 && !file_is_at(journal->path, journal->fd)) {
+    close_journal(journal); /* it was rotated */
   }
   if (journal->fd < 0) {
-    journal->fd = open(journal->path, flags, 0640);
-  }
-  if (journal->fd < 0 && errno == ENOENT) {
-    make_directory_of(journal->path);
+    (void)file_make_parents(journal->path, 0755);
     journal->fd = open(journal->path, flags, 0640);
   }
   return journal->fd < 0 ? -errno : 0;
@@ -93,31 +72,26 @@ static int open_file(struct journal *journal) {
 
 /* Writes all of the text or nothing: a torn line would spoil the next one. */
 static int append_text(struct journal *journal, const char *text) {
-  int code = open_file(journal);
   struct stat before;
-  if (code == 0 && fstat(journal->fd, &before) != 0) {
-    code = -errno;
-  }
+  int code = open_journal(journal);
   if (code == 0 && journal->is_torn) {
     journal->is_torn = write(journal->fd, "\n", 1) != 1;
   }
-  size_t length = strlen(text);
-  for (size_t done = 0; code == 0 && done < length;) {
-    ssize_t bytes = write(journal->fd, text + done, length - done);
-    if (bytes > 0) {
-      done += (size_t)bytes;
-    } else if (errno != EINTR) {
-      code = -errno;
-      if (ftruncate(journal->fd, before.st_size) != 0) {
-        break; /* a device: nothing of the line is there */
-      }
-    }
+  if (code == 0 && fstat(journal->fd, &before) != 0) {
+    code = -errno;
+  }
+  if (code != 0) {
+    return code;
+  }
+  code = file_write_all(journal->fd, text, strlen(text));
+  if (code != 0) { /* fails for a device, which has nothing of the line */
+    (void)!ftruncate(journal->fd, before.st_size);
   }
   return code;
 }
 
 /* Returns false if the line is lost. */
-static bool append_line(struct journal *journal, const char *text) {
+static bool append_or_log(struct journal *journal, const char *text) {
   int code = append_text(journal, text);
   int64_t now_ms = clock_monotonic_ms();
   if (code != 0 && complaint_fail(&journal->complaint, now_ms)) {
@@ -381,10 +355,10 @@ uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
 }
 
 /* On the writer's thread. */
-static void write_line(void *context, void *item) {
+static void write_queued(void *context, void *item) {
   struct journal *journal = context;
   const struct journal_line *line = item;
-  bool is_written = append_line(journal, line->text);
+  bool is_written = append_or_log(journal, line->text);
   (void)pthread_mutex_lock(&journal->lock);
   if (line->number > 0) {
     journal->done_number = line->number;
@@ -398,7 +372,7 @@ static void write_line(void *context, void *item) {
 
 static int start_writer(struct journal *journal, struct error *error) {
   const struct worker_thread_options options = {
-      .work = write_line,
+      .work = write_queued,
       .free_item = free,
       .context = journal,
       .items_max = JOURNAL_WAITING_MAX,
@@ -449,7 +423,7 @@ void journal_free(struct journal *journal) {
               "journal %s: the disk hangs; not waiting for it", journal->path);
     return;
   }
-  close_file(journal);
+  close_journal(journal);
   for (size_t i = 0; i < JOURNAL_RECENT_MAX; i++) {
     free(journal->recent[i]);
   }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin resource_alert> block may hold. */
+/* options: the options of a <Plugin resource_alert> block. */
 #include "resource_alert/options.h"
 
 #include <errno.h>
@@ -18,17 +18,18 @@ static const struct option options[] = {
      .offset = offsetof(struct resource_alert_options, state_dir),
      .example = "\"/var/lib/collectd/resource_alert\"",
      .check = check_absolute,
-     .help = "The directory, made if it is not there, in which alert states "
-             "and desired states are kept over a restart. Without it a restart "
-             "starts from nothing."},
+     .help = "The directory for alert states, silences and desired states, "
+             "which are kept there over a restart; created if it does not "
+             "exist. Without it, a restart starts with none of them."},
     {.name = "Journal",
      .kind = OPTION_STRING,
      .offset = offsetof(struct resource_alert_options, journal),
      .example = "\"/var/log/collectd/resource_alert.jsonl\"",
      .check = check_absolute,
-     .help = "The file to which each change of state, each decision and each "
-             "act is appended, one JSON object a line. It is opened again when "
-             "it was rotated. Without it no journal is written."},
+     .help = "The file to which each alert event, each decision and each "
+             "attempt of an action is appended, one JSON object a line. It is "
+             "opened again when it was rotated. Without it, no journal is "
+             "written."},
     {.name = "MaxSeries",
      .kind = OPTION_INTEGER,
      .offset = offsetof(struct resource_alert_options, max_series),
@@ -36,8 +37,9 @@ static const struct option options[] = {
      .max = 10000000,
      .unit = "series",
      .default_text = "250000",
-     .help = "How many series are known at the same time, watched or not. "
-             "What comes on top is not looked at, counted and said once."},
+     .help = "The number of series that are known at the same time, watched or "
+             "not. Values of further series are ignored; they are counted, and "
+             "the limit is logged once."},
     {.name = "ForgetAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct resource_alert_options, forget_s),
@@ -45,16 +47,16 @@ static const struct option options[] = {
      .max = 365.0 * 86400,
      .unit = "seconds",
      .default_text = "86400",
-     .help = "A series without a value for so long is gone for good: its "
-             "states are forgotten."},
+     .help = "A series that has had no value for this long is forgotten, with "
+             "its alerts."},
     {.name = "PublishSeries",
      .kind = OPTION_BOOLEAN,
      .offset = offsetof(struct resource_alert_options, publishes_series),
      .default_text = "true",
-     .help = "Besides C<resource_alert-ROW/alert_state>, the worst state of a "
-             "rule, C<resource_alert-ROW/alert_state-SERIES> is dispatched for "
-             "each of its series. Worth switching off where rules watch "
-             "thousands."},
+     .help = "Dispatch C<resource_alert-RULE/alert_state-SERIES> for each "
+             "series of a rule, besides C<resource_alert-RULE/alert_state>, "
+             "the rule's worst state. Switch it off where rules watch "
+             "thousands of series."},
     {.name = "Threshold",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct resource_alert_options, thresholds),
@@ -68,8 +70,8 @@ static const struct option options[] = {
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };
 
-/* A When, the journal and the state file know a rule by its name alone. */
-static int check_names(const void *target, struct error *error) {
+/* A When, the journal and the state file identify a rule by its name alone. */
+static int check_rule_names(const void *target, struct error *error) {
   const struct resource_alert_options *all = target;
   const struct rule_options *thresholds = all->thresholds.items;
   const struct notification_rule_options *notifications =
@@ -118,8 +120,8 @@ const char **resource_alert_rule_names(const struct resource_alert_options *all,
 const struct option_block resource_alert_options = {
     .name = "resource_alert",
     .size = sizeof(struct resource_alert_options),
-    .help = "The table of thresholds and the responses to it.",
+    .help = "Rules, their thresholds, and the responses to them.",
     .options = options,
     .options_len = OPTION_COUNT(options),
-    .check = check_names,
+    .check = check_rule_names,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: what a <Plugin resource_alert> block may hold. */
+/* options: the options of a <Plugin resource_alert> block. */
 #ifndef RESOURCE_ALERT_OPTIONS_H
 #define RESOURCE_ALERT_OPTIONS_H
 
@@ -27,12 +27,13 @@ struct resource_alert_options {
 
 extern const struct option_block resource_alert_options;
 
-/* What the rules of the table are made of. */
+/* The parts of the options that rules are made of. */
 struct rules_source
 resource_alert_rules_source(const struct resource_alert_options *all);
 
-/* The names of all rules that a When may name, in the order of the table. The
- * array is yours, free(), the names are borrowed; NULL when memory is short. */
+/* The names of all rules that a When may name, in the order of their indices.
+ * The array is yours, free(), the names are borrowed; NULL when memory is
+ * short. */
 const char **resource_alert_rule_names(const struct resource_alert_options *all,
                                        size_t *ret_len);
 

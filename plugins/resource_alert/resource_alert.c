@@ -44,7 +44,7 @@ static int name_rules(struct responses_rules *ret_rules) {
   return 0;
 }
 
-static int read_block(oconfig_item_t *item) {
+static int read_configuration(oconfig_item_t *item) {
   struct responses_rules rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
@@ -69,7 +69,8 @@ static int take_values(const data_set_t *type, const value_list_t *list,
 }
 
 /* May be called until the very end, by any plugin that notifies. */
-static int take_notification(const notification_t *from, user_data_t *unused) {
+static int receive_notification(const notification_t *from,
+                                user_data_t *unused) {
   (void)unused;
   if (glue_notification_is_own(from, NAME)) {
     return 0;
@@ -217,7 +218,7 @@ static int start_once(void) {
   (void)plugin_register_write(NAME, take_values, NULL);
   (void)plugin_register_read(NAME, publish_metrics);
   if (options.notifications.len > 0) {
-    (void)plugin_register_notification(NAME, take_notification, NULL);
+    (void)plugin_register_notification(NAME, receive_notification, NULL);
   }
   (void)plugin_register_shutdown(NAME, stop_parts);
   return 0;
@@ -226,7 +227,7 @@ static int start_once(void) {
 void module_register(void) {
   log_sink = glue_log_sink(NAME);
   if (option_init(&resource_alert_options, &options) == 0) {
-    plugin_register_complex_config(NAME, read_block);
+    plugin_register_complex_config(NAME, read_configuration);
     plugin_register_init(NAME, start_once);
   }
 }

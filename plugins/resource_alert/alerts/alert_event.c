@@ -161,10 +161,6 @@ static void format_wall(int64_t wall_ms, char *text, size_t bytes) {
   (void)strftime(text, bytes, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-static json_t *number_or_null(double number) {
-  return isfinite(number) ? json_real(number) : json_null();
-}
-
 json_t *alert_event_to_json(const struct alert_event *event) {
   char since[TIME_BYTES];
   format_wall(event->since_wall_ms, since, sizeof(since));
@@ -173,8 +169,8 @@ json_t *alert_event_to_json(const struct alert_event *event) {
       json_util_text(event->series), "from",
       alert_state_name(event->change.from), "to",
       alert_state_name(event->change.to), "severity", severity_word(event),
-      "value", number_or_null(event->change.value), "limit",
-      number_or_null(event->change.limit), "since", since, "cause",
+      "value", json_util_number(event->change.value), "limit",
+      json_util_number(event->change.limit), "since", since, "cause",
       alert_cause_name(event->change.cause));
   if (fields != NULL && event->coalesced > 0) {
     (void)json_object_set_new(fields, "coalesced",

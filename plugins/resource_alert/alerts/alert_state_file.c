@@ -3,7 +3,6 @@
  * and over kill -9. */
 #include "resource_alert/alerts/alert_state_file.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -12,8 +11,9 @@
 #include <string.h>
 
 #include "core/append_log.h"
+#include "core/json_util.h"
 
-#define ENCODED_BYTES (3 * READING_NAME_BYTES + 1)
+#define ENCODED_BYTES (2 * READING_NAME_BYTES + 1)
 
 /* More than a slow listener and a slow disk leave undelivered together; further
  * events are in the file, but not in its next rewrite. */
@@ -38,53 +38,35 @@ struct alert_state_file {
 
 /* ---- an event as a line ---- */
 
-/* All but printable ASCII as %XX: a name may hold any bytes, a line must be
- * JSON. */
+/* A name may hold any bytes, a line must be UTF-8: each byte becomes the
+ * character of that number. */
 static json_t *encode_name(const char *name) {
-  static const char digits[] = "0123456789abcdef";
   char text[ENCODED_BYTES];
   size_t length = 0;
   for (const unsigned char *c = (const unsigned char *)name;
-       *c != '\0' && length + 3 < sizeof(text); c++) {
-    if (*c > ' ' && *c < 0x7f && *c != '%') {
-      text[length++] = (char)*c;
-    } else {
-      text[length++] = '%';
-      text[length++] = digits[*c >> 4];
-      text[length++] = digits[*c & 15];
+       *c != '\0' && length + 2 < sizeof(text); c++) {
+    if (*c >= 0x80) {
+      text[length++] = (char)(0xc0 | *c >> 6);
     }
+    text[length++] = (char)(*c < 0x80 ? *c : 0x80 | (*c & 0x3f));
   }
   text[length] = '\0';
   return json_string(text);
 }
 
-/* Returns false for what encode_name() does not write. name: of
- * READING_NAME_BYTES, zeroed. */
+/* text: UTF-8. name: of READING_NAME_BYTES, zeroed. Returns false for what
+ * encode_name() does not write. */
 static bool decode_name(const char *text, char *name) {
   size_t length = 0;
-  for (const char *c = text; *c != '\0'; c++) {
-    if (length + 1 >= READING_NAME_BYTES) {
+  for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+    if (*c > 0xc3 || length + 1 >= READING_NAME_BYTES) {
       return false;
     }
-    if (*c != '%') {
-      name[length++] = *c;
-      continue;
-    }
-    if (!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2])) {
-      return false;
-    }
-    const char digits[] = {c[1], c[2], '\0'};
-    name[length] = (char)strtol(digits, NULL, 16);
-    if (name[length++] == '\0') {
-      return false; /* the bytes behind it would be lost */
-    }
-    c += 2;
+    unsigned byte = *c < 0x80 ? *c : (*c & 3U) << 6;
+    byte |= *c < 0x80 ? 0 : *++c & 0x3fU;
+    name[length++] = (char)byte;
   }
   return true;
-}
-
-static json_t *json_of_number(double number) {
-  return isfinite(number) ? json_real(number) : json_null();
 }
 
 static json_t *change_to_json(const struct alert_event *event) {
@@ -92,8 +74,8 @@ static json_t *change_to_json(const struct alert_event *event) {
   return json_pack(
       "{sI ss ss so so sb sb sI sI}", "number", (json_int_t)event->number,
       "from", alert_state_name(change->from), "cause",
-      alert_cause_name(change->cause), "value", json_of_number(change->value),
-      "limit", json_of_number(change->limit), "is_max",
+      alert_cause_name(change->cause), "value", json_util_number(change->value),
+      "limit", json_util_number(change->limit), "is_max",
       (int)change->is_limit_max, "notify", (int)change->should_notify,
       "coalesced", (json_int_t)event->coalesced, "held",
       (json_int_t)change->held_s);
@@ -130,7 +112,7 @@ static bool read_integer(const json_t *object, const char *key, int64_t min,
   return json_is_integer(value) && *ret >= min && *ret <= max;
 }
 
-static bool read_flag(const json_t *object, const char *key, bool *ret) {
+static bool read_boolean(const json_t *object, const char *key, bool *ret) {
   const json_t *value = json_object_get(object, key);
   *ret = json_is_true(value);
   return json_is_boolean(value);
@@ -158,8 +140,8 @@ static bool read_change(const json_t *object, struct alert_event *event) {
   int64_t held_s;
   if (!read_integer(object, "number", 1, INT64_MAX, &number) ||
       !read_state(object, "from", &from) || !read_cause(object, &cause) ||
-      !read_flag(object, "is_max", &is_max) ||
-      !read_flag(object, "notify", &should_notify) ||
+      !read_boolean(object, "is_max", &is_max) ||
+      !read_boolean(object, "notify", &should_notify) ||
       !read_integer(object, "coalesced", 0, UINT16_MAX, &coalesced) ||
       !read_integer(object, "held", 0, UINT32_MAX, &held_s)) {
     return false;
@@ -204,7 +186,7 @@ static bool read_alert(const json_t *object, struct alert_state_line *line) {
   enum alert_state state;
   line->rule = json_string_value(json_object_get(object, "rule"));
   if (line->rule == NULL || !read_state(object, "state", &state) ||
-      !read_flag(object, "notified", &event->is_notified) ||
+      !read_boolean(object, "notified", &event->is_notified) ||
       !read_integer(object, "since", 0, INT64_MAX, &event->since_wall_ms) ||
       !read_integer(object, "notified_at", 0, INT64_MAX,
                     &event->notified_wall_ms) ||

@@ -20,7 +20,7 @@ struct fixture {
   char path[128];
   char said[4][LOG_LINE_BYTES];
   size_t said_len;        /* guarded: read once the journal is freed */
-  pthread_mutex_t saying; /* held: whoever says something waits */
+  pthread_mutex_t saying; /* held: a thread that logs waits */
   atomic_bool wants_to_say;
   struct log_sink log;
 };
