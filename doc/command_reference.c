@@ -1,13 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* command_reference: prints what resource-alertctl's table of commands says,
- * as sections of its manual page and as a completion for bash. */
+/* command_reference: prints the commands of resource-alertctl as sections of
+ * its manual page, and its completion for bash. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/command.h"
 
-/* Copies the template, the reference for the line "@COMMANDS@". */
+static void print_command_sections(void) {
+  for (size_t i = 0; i < command_table_len; i++) {
+    const struct command *command = command_table[i];
+    (void)printf("=head2 ");
+    (void)printf("B<%s>%s%s%s\n\n%s.\n\n%s\n\n", command->name,
+                 command->flags_len > 0 ? " [I<OPTION> ...]" : "",
+                 command->operands[0] == '\0' ? "" : " ", command->operands,
+                 command->summary, command->help);
+    if (command->flags_len == 0) {
+      continue;
+    }
+    (void)fputs("=over 4\n\n", stdout);
+    for (size_t j = 0; j < command->flags_len; j++) {
+      const struct command_flag *flag = &command->flags[j];
+      (void)printf("=item B<--%s>%s%s%s\n\n%s.\n\n", flag->name,
+                   flag->argument == NULL ? "" : " I<",
+                   flag->argument == NULL ? "" : flag->argument,
+                   flag->argument == NULL ? "" : ">", flag->help);
+    }
+    (void)fputs("=back\n\n", stdout);
+  }
+}
+
+static void print_completion(void) {
+  (void)fputs("# bash completion of resource-alertctl\n_resource_alertctl() {\n"
+              "  local words=\"--help\" first=\"\"\n"
+              "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
+              stdout);
+  for (size_t i = 0; i < command_table_len; i++) {
+    (void)printf("%s ", command_table[i]->name);
+  }
+  (void)fputs("--help --version\"\n  else\n    case ${COMP_WORDS[1]} in\n",
+              stdout);
+  for (size_t i = 0; i < command_table_len; i++) {
+    (void)printf("    %s) words=\"", command_table[i]->name);
+    for (size_t j = 0; j < command_table[i]->flags_len; j++) {
+      (void)printf("--%s ", command_table[i]->flags[j].name);
+    }
+    (void)printf("--help\"%s%s%s ;;\n",
+                 command_table[i]->words == NULL ? "" : "; first=\"",
+                 command_table[i]->words == NULL ? "" : command_table[i]->words,
+                 command_table[i]->words == NULL ? "" : "\"");
+  }
+  (void)fputs(
+      "    esac\n"
+      "    [ \"$COMP_CWORD\" -eq 2 ] && words=\"$first $words\"\n  fi\n"
+      "  COMPREPLY=($(compgen -W \"$words\" -- "
+      "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+      "}\ncomplete -o default -F _resource_alertctl resource-alertctl\n",
+      stdout);
+}
+
+/* Copies the template, with the commands for the line "@COMMANDS@". */
 static int print_manual(const char *path) {
   FILE *in = fopen(path, "re");
   if (in == NULL) {
@@ -17,7 +69,7 @@ static int print_manual(const char *path) {
   char line[4096];
   while (fgets(line, sizeof(line), in) != NULL) {
     if (strcmp(line, "@COMMANDS@\n") == 0) {
-      command_print_pod(stdout);
+      print_command_sections();
     } else {
       (void)fputs(line, stdout);
     }
@@ -31,7 +83,7 @@ int main(int argc, char **argv) {
     return print_manual(argv[2]);
   }
   if (argc == 2 && strcmp(argv[1], "completion") == 0) {
-    command_print_completion(stdout);
+    print_completion();
     return EXIT_SUCCESS;
   }
   (void)fputs("usage: command_reference manual TEMPLATE | completion\n",

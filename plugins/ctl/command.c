@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +22,14 @@ extern const struct command status_command, watch_command, silence_command,
     mode_command, deactivate_command, reset_command, self_test_command,
     journal_command, check_command, test_command, replay_command;
 
-/* In the order of --help. */
-static const struct command *const commands[] = {
+const struct command *const command_table[] = {
     &status_command,     &watch_command, &silence_command,   &mode_command,
     &deactivate_command, &reset_command, &self_test_command, &journal_command,
     &check_command,      &test_command,  &replay_command,
 };
 
-static const size_t commands_len = sizeof(commands) / sizeof(commands[0]);
+const size_t command_table_len =
+    sizeof(command_table) / sizeof(command_table[0]);
 
 int command_fail(const char *format, ...) {
   va_list arguments;
@@ -66,9 +67,9 @@ int command_read_duration(const char *text, double *ret_s,
 /* ---- arguments ---- */
 
 static const struct command *find_command(const char *name) {
-  for (size_t i = 0; i < commands_len; i++) {
-    if (strcmp(commands[i]->name, name) == 0) {
-      return commands[i];
+  for (size_t i = 0; i < command_table_len; i++) {
+    if (strcmp(command_table[i]->name, name) == 0) {
+      return command_table[i];
     }
   }
   return NULL;
@@ -101,8 +102,9 @@ static int print_command_help(const struct command *command) {
 
 static int print_help(void) {
   (void)printf("Usage: %s COMMAND [OPTION ...] [ARGUMENT ...]\n\n", PROGRAM);
-  for (size_t i = 0; i < commands_len; i++) {
-    (void)printf("  %-11s %s\n", commands[i]->name, commands[i]->summary);
+  for (size_t i = 0; i < command_table_len; i++) {
+    (void)printf("  %-11s %s\n", command_table[i]->name,
+                 command_table[i]->summary);
   }
   (void)printf("\n%s COMMAND --help shows a command's options; "
                "man %s describes everything.\n",
@@ -207,8 +209,8 @@ static int run_command(const struct command *command, int argc, char **argv) {
 
 static int refuse_command(const char *name) {
   struct text_nearest nearest = text_nearest_to(name);
-  for (size_t i = 0; i < commands_len; i++) {
-    text_nearest_offer(&nearest, commands[i]->name);
+  for (size_t i = 0; i < command_table_len; i++) {
+    text_nearest_offer(&nearest, command_table[i]->name);
   }
   return nearest.name != NULL
              ? command_fail("unknown command %s; did you mean %s?", name,
@@ -233,57 +235,4 @@ int command_main(int argc, char **argv) {
     return refuse_command(argv[1]);
   }
   return run_command(command, argc - 2, argv + 2);
-}
-
-/* ---- the reference ---- */
-
-void command_print_pod(FILE *file) {
-  for (size_t i = 0; i < commands_len; i++) {
-    const struct command *command = commands[i];
-    (void)fprintf(file, "=head2 ");
-    (void)fprintf(file, "B<%s>%s%s%s\n\n%s.\n\n%s\n\n", command->name,
-                  command->flags_len > 0 ? " [I<OPTION> ...]" : "",
-                  command->operands[0] == '\0' ? "" : " ", command->operands,
-                  command->summary, command->help);
-    if (command->flags_len == 0) {
-      continue;
-    }
-    (void)fputs("=over 4\n\n", file);
-    for (size_t j = 0; j < command->flags_len; j++) {
-      const struct command_flag *flag = &command->flags[j];
-      (void)fprintf(file, "=item B<--%s>%s%s%s\n\n%s.\n\n", flag->name,
-                    flag->argument == NULL ? "" : " I<",
-                    flag->argument == NULL ? "" : flag->argument,
-                    flag->argument == NULL ? "" : ">", flag->help);
-    }
-    (void)fputs("=back\n\n", file);
-  }
-}
-
-void command_print_completion(FILE *file) {
-  (void)fputs("# bash completion of " PROGRAM "\n_resource_alertctl() {\n"
-              "  local words=\"--help\" first=\"\"\n"
-              "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
-              file);
-  for (size_t i = 0; i < commands_len; i++) {
-    (void)fprintf(file, "%s ", commands[i]->name);
-  }
-  (void)fputs("--help --version\"\n  else\n    case ${COMP_WORDS[1]} in\n",
-              file);
-  for (size_t i = 0; i < commands_len; i++) {
-    (void)fprintf(file, "    %s) words=\"", commands[i]->name);
-    for (size_t j = 0; j < commands[i]->flags_len; j++) {
-      (void)fprintf(file, "--%s ", commands[i]->flags[j].name);
-    }
-    (void)fprintf(file, "--help\"%s%s%s ;;\n",
-                  commands[i]->words == NULL ? "" : "; first=\"",
-                  commands[i]->words == NULL ? "" : commands[i]->words,
-                  commands[i]->words == NULL ? "" : "\"");
-  }
-  (void)fputs("    esac\n"
-              "    [ \"$COMP_CWORD\" -eq 2 ] && words=\"$first $words\"\n  fi\n"
-              "  COMPREPLY=($(compgen -W \"$words\" -- "
-              "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
-              "}\ncomplete -o default -F _resource_alertctl " PROGRAM "\n",
-              file);
 }

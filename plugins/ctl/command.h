@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "core/error.h"
 
@@ -49,12 +48,12 @@ struct command {
   int (*run)(const struct command_line *line);
 };
 
+/* All commands, in the order of --help. */
+extern const struct command *const command_table[];
+extern const size_t command_table_len;
+
 /* Reads the arguments and runs the command; the body of main(). */
 int command_main(int argc, char **argv);
-
-/* The reference: sections of the manual, the completion of bash. */
-void command_print_pod(FILE *file);
-void command_print_completion(FILE *file);
 
 /* "resource-alertctl: WHAT", on standard error. Returns COMMAND_UNKNOWN. */
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

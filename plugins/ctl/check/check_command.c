@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/option.h"
+#include "core/text.h"
 #include "ctl/check/config_files.h"
 #include "ctl/check/diagnostics.h"
 #include "ctl/check/lint.h"
@@ -24,47 +25,46 @@
 /* ---- collectd's own statements ---- */
 
 /* The options of collectd 5.12 outside of blocks. */
-static const struct option global_options[] = {
-    {.name = "AutoLoadPlugin"},
-    {.name = "BaseDir"},
-    {.name = "Chain"},
-    {.name = "CollectInternalStats"},
-    {.name = "FQDNLookup"},
-    {.name = "Hostname"},
-    {.name = "Include"},
-    {.name = "Interval"},
-    {.name = "LoadPlugin"},
-    {.name = "MaxReadInterval"},
-    {.name = "PIDFile"},
-    {.name = "Plugin"},
-    {.name = "PluginDir"},
-    {.name = "PostCacheChain"},
-    {.name = "PreCacheChain"},
-    {.name = "ReadThreads"},
-    {.name = "Timeout"},
-    {.name = "TypesDB"},
-    {.name = "WriteQueueLimitHigh"},
-    {.name = "WriteQueueLimitLow"},
-    {.name = "WriteThreads"},
+static const char *const global_options[] = {
+    "AutoLoadPlugin",
+    "BaseDir",
+    "Chain",
+    "CollectInternalStats",
+    "FQDNLookup",
+    "Hostname",
+    "Include",
+    "Interval",
+    "LoadPlugin",
+    "MaxReadInterval",
+    "PIDFile",
+    "Plugin",
+    "PluginDir",
+    "PostCacheChain",
+    "PreCacheChain",
+    "ReadThreads",
+    "Timeout",
+    "TypesDB",
+    "WriteQueueLimitHigh",
+    "WriteQueueLimitLow",
+    "WriteThreads",
 };
-
-static const struct option_block global_block = {
-    .name = "collectd",
-    .options = global_options,
-    .options_len = OPTION_COUNT(global_options)};
 
 static void check_global_option(const struct config_files_statement *statement,
                                 struct diagnostics *diagnostics) {
+  const char *name = statement->item->key;
+  struct text_nearest nearest = text_nearest_to(name);
   for (size_t i = 0; i < OPTION_COUNT(global_options); i++) {
-    if (strcasecmp(global_options[i].name, statement->item->key) == 0) {
+    if (strcasecmp(global_options[i], name) == 0) {
       return;
     }
+    text_nearest_offer(&nearest, global_options[i]);
   }
-  struct error error = {{0}};
-  (void)option_refuse_name(&global_block, statement->item->key, &error);
   const struct config_files_place place =
       config_files_place_of(statement, statement->item);
-  diagnostics_warn(diagnostics, &place, "%s", error.text);
+  diagnostics_warn(diagnostics, &place, "unknown option %s%s%s%s", name,
+                   nearest.name == NULL ? "" : "; did you mean ",
+                   nearest.name == NULL ? "" : nearest.name,
+                   nearest.name == NULL ? "" : "?");
 }
 
 static bool has_auto_load(const struct config_files *files) {
@@ -170,13 +170,6 @@ static void check_daemon(const struct config_files *files,
 
 /* ---- our plugins ---- */
 
-static const struct option_block *const plugins[] = {
-    &statgrab_options,
-    &dbpool_options,
-    &session_log_options,
-    &resource_alert_options,
-};
-
 /* Checks each block alone, then parses the good ones together, as the daemon
  * does. target: initialized. */
 static int check_plugin_blocks(const struct option_block *plugin,
@@ -206,59 +199,49 @@ static int check_plugin_blocks(const struct option_block *plugin,
   return code;
 }
 
-/* The options of each plugin, by index in plugins. */
 struct parsed_options {
-  void *of[OPTION_COUNT(plugins)];
-  bool is_good[OPTION_COUNT(plugins)];
+  struct statgrab_options statgrab;
+  struct dbpool_options dbpool;
+  struct session_log_options session_log;
+  struct resource_alert_options resource_alert;
 };
-
-static int check_all_plugins(const struct config_files *files,
-                             struct parsed_options *targets,
-                             struct diagnostics *diagnostics) {
-  int code = 0;
-  for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
-    unsigned errors = diagnostics->errors;
-    targets->of[i] = calloc(1, plugins[i]->size);
-    code = targets->of[i] == NULL ? -ENOMEM
-                                  : option_init(plugins[i], targets->of[i]);
-    if (code == 0) {
-      code =
-          check_plugin_blocks(plugins[i], files, targets->of[i], diagnostics);
-    }
-    targets->is_good[i] = code == 0 && errors == diagnostics->errors;
-  }
-  return code;
-}
-
-static const void *find_good_options(const struct parsed_options *targets,
-                                     const struct option_block *plugin) {
-  for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
-    if (plugins[i] == plugin && targets->is_good[i]) {
-      return targets->of[i];
-    }
-  }
-  return NULL;
-}
 
 static int check_files(const struct config_files *files,
                        struct diagnostics *diagnostics) {
-  struct parsed_options targets = {0};
+  struct parsed_options options;
+  const struct {
+    const struct option_block *block;
+    void *target;
+  } plugins[] = {
+      {&statgrab_options, &options.statgrab},
+      {&dbpool_options, &options.dbpool},
+      {&session_log_options, &options.session_log},
+      {&resource_alert_options, &options.resource_alert},
+  };
+  bool is_good[OPTION_COUNT(plugins)] = {false};
+  int code = 0;
+  memset(&options, 0, sizeof(options));
   check_daemon(files, diagnostics);
-  int code = check_all_plugins(files, &targets, diagnostics);
+  for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
+    unsigned errors = diagnostics->errors;
+    code = option_init(plugins[i].block, plugins[i].target);
+    if (code == 0) {
+      code = check_plugin_blocks(plugins[i].block, files, plugins[i].target,
+                                 diagnostics);
+    }
+    is_good[i] = code == 0 && errors == diagnostics->errors;
+  }
   const struct unmatched_rules_input rules = {
       .files = files,
-      .dbpool = find_good_options(&targets, &dbpool_options),
-      .session_log = find_good_options(&targets, &session_log_options),
-      .resource_alert = find_good_options(&targets, &resource_alert_options),
+      .dbpool = is_good[1] ? &options.dbpool : NULL,
+      .session_log = is_good[2] ? &options.session_log : NULL,
+      .resource_alert = is_good[3] ? &options.resource_alert : NULL,
   };
   if (code == 0) {
     code = unmatched_rules_check(&rules, diagnostics);
   }
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
-    if (targets.of[i] != NULL) {
-      option_fini(plugins[i], targets.of[i]);
-    }
-    free(targets.of[i]);
+    option_fini(plugins[i].block, plugins[i].target);
   }
   return code;
 }
