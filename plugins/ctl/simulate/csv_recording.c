@@ -25,7 +25,7 @@ struct recorded_series {
   struct reading_names names;
   struct reading_source sources[CSV_RECORDING_VALUES_MAX];
   size_t sources_len; /* 0 until the first header was read */
-  char **paths;       /* owned, in the order of time */
+  char **paths;       /* those of the recording, in the order of time */
   size_t paths_len;
   size_t next_path;
   FILE *file; /* NULL: none is open */
@@ -38,7 +38,8 @@ struct recorded_series {
 };
 
 struct csv_recording {
-  const struct types_db *types;
+  char **paths; /* owned; sorted, so those of a series are next to each other */
+  size_t paths_len;
   struct recorded_series **series; /* owned; the first heap_len are the heap */
   size_t len;
   size_t heap_len;
@@ -180,22 +181,6 @@ static void advance_series(struct csv_recording *recording,
   }
 }
 
-static struct recorded_series *
-find_recorded_series(const struct csv_recording *recording,
-                     const struct reading_names *names) {
-  for (size_t i = recording->len; i > 0; i--) {
-    struct recorded_series *series = recording->series[i - 1];
-    if (strcmp(series->names.type_instance, names->type_instance) == 0 &&
-        strcmp(series->names.type, names->type) == 0 &&
-        strcmp(series->names.plugin_instance, names->plugin_instance) == 0 &&
-        strcmp(series->names.plugin, names->plugin) == 0 &&
-        strcmp(series->names.host, names->host) == 0) {
-      return series;
-    }
-  }
-  return NULL;
-}
-
 /* A type that is not known, and every rate, is a gauge. */
 static void set_source_kinds(struct recorded_series *series,
                              const struct types_db *types) {
@@ -211,16 +196,71 @@ static void set_source_kinds(struct recorded_series *series,
   }
 }
 
-/* Returns the series of that name, added where it is new; NULL when memory is
- * short. */
-static struct recorded_series *
-find_or_add_series(struct csv_recording *recording,
-                   const struct reading_names *names) {
-  struct recorded_series *series = find_recorded_series(recording, names);
-  if (series != NULL) {
-    return series;
+/* ---- finding the files ---- */
+
+#define DATE_LENGTH (sizeof("-2025-10-01") - 1)
+
+/* True for ".../type-instance-2025-10-01". */
+static bool ends_in_date(const char *path) {
+  static const char shape[] = "-dddd-dd-dd";
+  size_t length = strlen(path);
+  if (length <= DATE_LENGTH) {
+    return false;
   }
-  series = calloc(1, sizeof(*series));
+  const char *date = path + length - DATE_LENGTH;
+  for (size_t i = 0; i < DATE_LENGTH; i++) {
+    bool is_digit = date[i] >= '0' && date[i] <= '9';
+    if (shape[i] == 'd' ? !is_digit : date[i] != '-') {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* nftw() passes no context to its callback. */
+static struct csv_recording *walked;
+
+static int visit_file(const char *path, const struct stat *status, int kind,
+                      struct FTW *place) {
+  (void)status;
+  (void)place;
+  if (kind != FTW_F || !ends_in_date(path)) {
+    return 0;
+  }
+  char **larger =
+      realloc(walked->paths, (walked->paths_len + 1) * sizeof(char *));
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  walked->paths = larger;
+  larger[walked->paths_len] = strdup(path);
+  return larger[walked->paths_len++] == NULL ? -ENOMEM : 0;
+}
+
+static int compare_paths(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* True if the paths differ in the date only. */
+static bool is_same_series(const char *a, const char *b) {
+  size_t length = strlen(a);
+  return length == strlen(b) && strncmp(a, b, length - DATE_LENGTH) == 0;
+}
+
+/* Adds the series that begins with the path at INDEX. A name that is not
+ * host/plugin/type is ignored. */
+static int add_recorded_series(struct csv_recording *recording, size_t index,
+                               size_t root_length,
+                               const struct types_db *types) {
+  char name[PATH_MAX];
+  const char *relative = recording->paths[index] + root_length;
+  (void)snprintf(name, sizeof(name), "%.*s",
+                 (int)(strlen(relative) - DATE_LENGTH), relative);
+  struct reading_names names;
+  if (notation_read_series(name, &names, NULL) != 0) {
+    return 0;
+  }
+  struct recorded_series *series = calloc(1, sizeof(*series));
   struct recorded_series **larger =
       realloc(recording->series,
               (recording->len + 1) * sizeof(struct recorded_series *));
@@ -229,113 +269,43 @@ find_or_add_series(struct csv_recording *recording,
   }
   if (series == NULL || larger == NULL) {
     free(series);
-    return NULL;
-  }
-  series->names = *names;
-  set_source_kinds(series, recording->types);
-  larger[recording->len++] = series;
-  return series;
-}
-
-static void free_recorded_series(struct recorded_series *series) {
-  for (size_t i = 0; i < series->paths_len; i++) {
-    free(series->paths[i]);
-  }
-  if (series->file != NULL) {
-    (void)fclose(series->file);
-  }
-  free(series->paths);
-  free(series->line);
-  free(series);
-}
-
-/* ---- finding the files ---- */
-
-/* "type-instance-2025-10-01" -> "type-instance". Returns false for another
- * name. */
-static bool strip_date(char *name) {
-  static const char shape[] = "-dddd-dd-dd";
-  size_t length = strlen(name);
-  if (length <= sizeof(shape) - 1) {
-    return false;
-  }
-  char *date = name + length - (sizeof(shape) - 1);
-  for (size_t i = 0; i < sizeof(shape) - 1; i++) {
-    bool is_digit = date[i] >= '0' && date[i] <= '9';
-    if (shape[i] == 'd' ? !is_digit : date[i] != '-') {
-      return false;
-    }
-  }
-  *date = '\0';
-  return true;
-}
-
-static int add_series_path(struct recorded_series *series, const char *path) {
-  char **larger =
-      realloc(series->paths, (series->paths_len + 1) * sizeof(char *));
-  if (larger == NULL) {
     return -ENOMEM;
   }
-  series->paths = larger;
-  larger[series->paths_len] = strdup(path);
-  return larger[series->paths_len++] == NULL ? -ENOMEM : 0;
-}
-
-/* RELATIVE: host/plugin/type-YYYY-MM-DD, or anything else, which is ignored. */
-static int add_csv_file(struct csv_recording *recording, const char *path,
-                        const char *relative) {
-  char *name = strdup(relative);
-  struct reading_names names;
-  int code = name == NULL ? -ENOMEM : 0;
-  if (code == 0 && strip_date(name) &&
-      notation_read_series(name, &names, NULL) == 0) {
-    struct recorded_series *series = find_or_add_series(recording, &names);
-    code = series == NULL ? -ENOMEM : add_series_path(series, path);
-  }
-  free(name);
-  return code;
-}
-
-/* nftw() passes no context to its callback. */
-static struct {
-  struct csv_recording *recording;
-  size_t root_length;
-  int code;
-} walk;
-
-static int visit_file(const char *path, const struct stat *status, int kind,
-                      struct FTW *place) {
-  (void)status;
-  (void)place;
-  if (kind == FTW_F && walk.code == 0) {
-    walk.code = add_csv_file(walk.recording, path, path + walk.root_length);
-  }
-  return walk.code;
-}
-
-static int compare_paths(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+  series->names = names;
+  series->paths = &recording->paths[index];
+  series->paths_len = 1;
+  set_source_kinds(series, types);
+  larger[recording->len++] = series;
+  return 0;
 }
 
 static int find_csv_files(struct csv_recording *recording,
-                          const char *directory, struct error *error) {
+                          const char *directory, const struct types_db *types,
+                          struct error *error) {
   char root[PATH_MAX];
-  int length = snprintf(root, sizeof(root), "%s/", directory);
-  if (length >= (int)sizeof(root)) {
+  int root_length = snprintf(root, sizeof(root), "%s/", directory);
+  if (root_length >= (int)sizeof(root)) {
     return error_set(error, -ENAMETOOLONG, "%s: path is too long", directory);
   }
-  walk.recording = recording;
-  walk.root_length = (size_t)length;
-  walk.code = 0;
-  int code = nftw(root, visit_file, 32, FTW_PHYS) == -1 ? -errno : walk.code;
-  if (code != 0) {
-    return error_set(error, code, "%s: %s", directory, strerror(-code));
+  walked = recording;
+  int code = nftw(root, visit_file, 32, FTW_PHYS);
+  code = code == -1 ? -errno : code;
+  if (recording->paths_len > 0) {
+    qsort(recording->paths, recording->paths_len, sizeof(char *),
+          compare_paths);
   }
-  for (size_t i = 0; i < recording->len; i++) {
-    struct recorded_series *series = recording->series[i];
-    qsort(series->paths, series->paths_len, sizeof(char *), compare_paths);
+  for (size_t i = 0; i < recording->paths_len && code == 0; i++) {
+    struct recorded_series *last =
+        recording->len == 0 ? NULL : recording->series[recording->len - 1];
+    if (last != NULL && is_same_series(last->paths[0], recording->paths[i])) {
+      last->paths_len++;
+    } else {
+      code = add_recorded_series(recording, i, (size_t)root_length, types);
+    }
   }
-  return 0;
+  return code == 0
+             ? 0
+             : error_set(error, code, "%s: %s", directory, strerror(-code));
 }
 
 /* ---- the heap ---- */
@@ -408,8 +378,7 @@ int csv_recording_open(const char *directory, const struct types_db *types,
   if (recording == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  recording->types = types;
-  int code = find_csv_files(recording, directory, error);
+  int code = find_csv_files(recording, directory, types, error);
   if (code == 0 && recording->len == 0) {
     code = error_set(error, -ENOENT,
                      "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin",
@@ -466,8 +435,17 @@ void csv_recording_close(struct csv_recording *recording) {
     return;
   }
   for (size_t i = 0; i < recording->len; i++) {
-    free_recorded_series(recording->series[i]);
+    struct recorded_series *series = recording->series[i];
+    if (series->file != NULL) {
+      (void)fclose(series->file);
+    }
+    free(series->line);
+    free(series);
+  }
+  for (size_t i = 0; i < recording->paths_len; i++) {
+    free(recording->paths[i]);
   }
   free(recording->series);
+  free(recording->paths);
   free(recording);
 }

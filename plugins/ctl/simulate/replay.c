@@ -138,7 +138,7 @@ static int replay_recording(const struct replay_input *input,
   if (code != 0) {
     return code;
   }
-  if (report_init(&result->report, simulator_rules_len(result->simulator),
+  if (report_init(&result->report, simulator_rules(result->simulator)->len,
                   input->options->responses.responses.len,
                   input->short_ms) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -197,8 +197,8 @@ static void print_replay_rules(const struct replay_result *result) {
     terminal_format_age((double)rule->longest_ms / 1000, longest,
                         sizeof(longest));
     (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
-                 simulator_rule_name(result->simulator, i),
-                 simulator_rule_series_max(result->simulator, i),
+                 simulator_rules(result->simulator)->items[i].name,
+                 simulator_series_max(result->simulator, i),
                  (unsigned long long)rule->episodes,
                  (unsigned long long)rule->flaps,
                  (unsigned long long)rule->failures,

@@ -264,10 +264,10 @@ static void report_unmet(struct scenario_run *run,
 static void check_rule_state(struct scenario_run *run,
                              const struct scenario_moment *moment,
                              const char *name, const char *wanted) {
-  for (size_t i = 0; i < simulator_rules_len(run->simulator); i++) {
-    if (strcmp(simulator_rule_name(run->simulator, i), name) == 0) {
-      const char *found =
-          alert_state_name(simulator_rule_state(run->simulator, i));
+  const struct rules *rules = simulator_rules(run->simulator);
+  for (size_t i = 0; i < rules->len; i++) {
+    if (strcmp(rules->items[i].name, name) == 0) {
+      const char *found = alert_state_name(rule_worst_state(&rules->items[i]));
       if (strcmp(found, wanted) != 0) {
         report_unmet(run, moment, "rule", name, wanted, found);
       }

@@ -241,22 +241,11 @@ void simulator_add_notification(struct simulator *simulator,
   handle_changes(simulator);
 }
 
-enum alert_state simulator_rule_state(const struct simulator *simulator,
-                                      size_t rule) {
-  return rule_worst_state(&simulator->rules.items[rule]);
+const struct rules *simulator_rules(const struct simulator *simulator) {
+  return &simulator->rules;
 }
 
-size_t simulator_rules_len(const struct simulator *simulator) {
-  return simulator->rules.len;
-}
-
-const char *simulator_rule_name(const struct simulator *simulator,
-                                size_t rule) {
-  return simulator->rules.items[rule].name;
-}
-
-size_t simulator_rule_series_max(const struct simulator *simulator,
-                                 size_t rule) {
+size_t simulator_series_max(const struct simulator *simulator, size_t rule) {
   return simulator->series_max[rule];
 }
 

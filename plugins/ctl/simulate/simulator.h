@@ -46,19 +46,15 @@ void simulator_add_notification(struct simulator *simulator,
                                 const struct notification *notification);
 
 /* The rules: the <Threshold> blocks in their order, then those written for the
- * stock threshold plugin. The name is borrowed. */
-size_t simulator_rules_len(const struct simulator *simulator);
-const char *simulator_rule_name(const struct simulator *simulator, size_t rule);
+ * stock threshold plugin. Borrowed. */
+const struct rules *simulator_rules(const struct simulator *simulator);
 
-/* The worst state among the rule's series; the state of the response with that
- * index in the configuration. */
-enum alert_state simulator_rule_state(const struct simulator *simulator,
-                                      size_t rule);
+/* The most series that a rule has had at once. */
+size_t simulator_series_max(const struct simulator *simulator, size_t rule);
+
+/* Of the response with that index in the configuration. */
 enum response_state simulator_response_state(const struct simulator *simulator,
                                              size_t response);
-/* The most series that a rule has had at once. */
-size_t simulator_rule_series_max(const struct simulator *simulator,
-                                 size_t rule);
 
 /* Accepts NULL. */
 void simulator_free(struct simulator *simulator);
