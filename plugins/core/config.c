@@ -48,7 +48,7 @@ void config_item_fini(struct config_item *item) {
   *item = (struct config_item){0};
 }
 
-#define DEPTH_MAX 32 /* deeper nesting is no configuration but an attack */
+#define DEPTH_MAX 32 /* no real configuration nests deeper */
 
 struct config_scanner {
   const char *at;
@@ -66,7 +66,7 @@ static int column_of(const struct config_scanner *reader) {
 static int fail_at_position(struct config_scanner *reader, const char *what) {
   (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
                   reader->line, column_of(reader), what);
-  return -EINVAL; /* spelled out for those who analyse one file at a time */
+  return -EINVAL; /* a constant, for analyzers that see one file at a time */
 }
 
 static bool at_char(const struct config_scanner *reader, char c) {
@@ -196,8 +196,7 @@ static int read_bare(struct config_scanner *reader,
     reader->at++;
   }
   if (reader->at == from) {
-    return fail_at_position(reader,
-                            "this character must stand inside \"quotes\"");
+    return fail_at_position(reader, "this character must be inside \"quotes\"");
   }
   char *token = copy_range(from, (size_t)(reader->at - from));
   if (token == NULL) {

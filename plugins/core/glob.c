@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* glob: shell patterns on names that are no paths. Only the last star is ever
+/* glob: shell patterns for names that are not paths. Only the last star is ever
  * tried again: a longer match of an earlier one cannot succeed where the later
  * one failed. */
 #include "core/glob.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The ']' of the set that begins at PATTERN (a '['), NULL if there is none. A
- * ']' that comes first stands for itself. */
+ * ']' that comes first is itself in the set. */
 static const char *end_of_set(const char *pattern) {
   const char *at = pattern + 1;
   if (*at == '!' || *at == '^') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* glob: shell patterns on names that are no paths, the same in every locale
- * and in time that an attacker cannot stretch. */
+/* glob: shell patterns for names that are not paths; the same in every locale,
+ * and with a bound on their running time. */
 #ifndef CORE_GLOB_H
 #define CORE_GLOB_H
 

@@ -22,7 +22,7 @@ struct notification_field {
   double number;
 };
 
-/* All strings are borrowed for the call. host, plugin: "" stand for this host
+/* All strings are borrowed for the call. host, plugin: "" mean this host
  * and this plugin. The other names: "" where there is none. */
 struct notification {
   enum notification_severity severity;

@@ -4,7 +4,7 @@
  * A plugin describes each block of its configuration by a struct option_block
  * and gets a plain C struct filled in. Every struct that is filled by a block
  * begins with a struct option_head. The same table prints the manual and checks
- * the sample files (option_doc.h), so none of them can say anything else. */
+ * the sample files (option_doc.h), so that they always agree. */
 #ifndef CORE_OPTION_H
 #define CORE_OPTION_H
 
@@ -71,7 +71,7 @@ struct option_block {
   bool is_repeatable;   /* else a second one in the same parent is refused */
   bool may_share_label; /* else two of the same name are refused */
   size_t size;          /* of the struct that it fills */
-  const char *help;     /* for the manual: what one block stands for */
+  const char *help;     /* for the manual: what one block is for */
   const struct option *options;
   size_t options_len;
   int (*check_label)(const char *label, struct error *error); /* or NULL */

@@ -10,7 +10,7 @@
 
 /* ---- the reference ---- */
 
-/* Blocks that were explained already: one that stands in several others is
+/* Blocks that were explained already: one that is in several others is
  * explained once. */
 struct explained {
   const struct option_block *blocks[64];

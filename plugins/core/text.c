@@ -42,7 +42,7 @@ size_t text_utf8_length(const char *from) {
 }
 
 /* Writes one character or its escape into PIECE (5 bytes); *ret_taken: bytes
- * of FROM that it stands for. Returns its length. */
+ * of FROM that it replaces. Returns its length. */
 static size_t escape_one(char *piece, const unsigned char *from,
                          size_t *ret_taken) {
   size_t length = text_utf8_length((const char *)from);

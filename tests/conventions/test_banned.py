@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Functions that nobody calls here, each with its reason."""
+"""Functions that are not called here, each with its reason."""
 import re
 
 import pytest

@@ -3,7 +3,8 @@
  * actions that ask them.
  *
  * The input's first byte chooses the action. Answers follow, separated by 0x1d:
- * a byte for the status, then the body; behind the last one nobody answers. */
+ * a byte for the status, then the body; after the last one there is no answer.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -49,7 +50,7 @@ int __wrap_http_perform(struct http_client *client,
     abort(); /* an answer has got into the next question */
   }
   if (next >= end) {
-    return error_set(error, -ETIMEDOUT, "nobody answers");
+    return error_set(error, -ETIMEDOUT, "no answer");
   }
   const uint8_t *body = next + 1;
   const uint8_t *stop = memchr(next, 0x1d, (size_t)(end - next));
@@ -145,13 +146,13 @@ static struct action_call new_call(void) {
 static void act(enum action_kind kind) {
   const struct response_options *response = options.responses.responses.items;
   const struct action_driver *driver = action_drivers[kind];
-  struct action_request wish = {.is_on = true,
-                                .is_breached = true,
-                                .response = "r",
-                                .host = "h",
-                                .cause = "t",
-                                .value = 2.0,
-                                .now_s = 1600000000};
+  struct action_request request = {.is_on = true,
+                                   .is_breached = true,
+                                   .response = "r",
+                                   .host = "h",
+                                   .cause = "t",
+                                   .value = 2.0,
+                                   .now_s = 1600000000};
   struct error error = {{0}};
   struct action_call call = new_call();
   void *action = NULL;
@@ -160,11 +161,11 @@ static void act(enum action_kind kind) {
     abort();
   }
   for (int round = 0; round < 4 && next < end; round++) {
-    wish.is_on = round % 2 == 0;
-    wish.now_s += 100000;
-    (void)driver->set(action, &wish, &call, &error);
+    request.is_on = round % 2 == 0;
+    request.now_s += 100000;
+    (void)driver->set(action, &request, &call, &error);
     if (driver->confirm != NULL) {
-      (void)driver->confirm(action, &wish, &call, &error);
+      (void)driver->confirm(action, &request, &call, &error);
     }
   }
   (void)driver->self_test(action, &call, &error);

@@ -91,7 +91,7 @@ static size_t count_sessions(const char *directory, size_t unused) {
 
 /* ---- resource_alert ---- */
 
-static bool stands(const char *directory) {
+static bool is_store_on(const char *directory) {
   char path[256];
   (void)snprintf(path, sizeof(path), "%s/switches/s", directory);
   return access(path, F_OK) == 0;
@@ -105,7 +105,7 @@ static void write_value(double value) {
 static bool wait_for(const char *directory, bool is_on, int limit_ms) {
   for (int waited_ms = 0; waited_ms < limit_ms; waited_ms += 5) {
     write_value(is_on ? 11 : 1);
-    if (stands(directory) == is_on) {
+    if (is_store_on(directory) == is_on) {
       return true;
     }
     (void)poll(NULL, 0, 5);

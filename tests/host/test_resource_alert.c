@@ -93,7 +93,7 @@ int main(int argc, char **argv) {
     (void)pthread_join(threads[i], NULL);
   }
   expect_value("gauge", "series", 400); /* the bound, and not one more */
-  check(daemon_notifications() > 0, "somebody was told");
+  check(daemon_notifications() > 0, "a notification was sent");
   daemon_stop();
   return 0;
 }

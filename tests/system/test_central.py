@@ -72,7 +72,7 @@ def test_an_agent_that_dies_is_missing_until_it_is_back(central, new_agent, dire
     central.expect(lambda: changes(directory, "load", "web1") == [("UNKNOWN", "OKAY")])
     agent.kill()
     central.expect(lambda: changes(directory, "load", "web1")[-1] == ("OKAY", "MISSING"), within=20)
-    assert central.notifications(host="web1", plugin_instance="load", severity="FAILURE")
+    central.expect(lambda: central.notifications(host="web1", plugin_instance="load", severity="FAILURE"))
     agent.socket.unlink()
     agent.start()
     central.expect(lambda: changes(directory, "load", "web1")[-1] == ("MISSING", "OKAY"), within=20)
