@@ -2,7 +2,7 @@
 /* hash_map: finds a struct of the caller by a key of any bytes.
  *
  * The struct embeds a node, so that to insert allocates nothing but the
- * buckets, and the key stays where the caller has it:
+ * slots, and the key stays where the caller has it:
  *
  *   struct session_group {
  *     struct hash_node node;
@@ -23,7 +23,6 @@
 
 /* In the caller's struct. All members are the map's. */
 struct hash_node {
-  struct hash_node *next; /* in its bucket */
   uint64_t hash;
   const void *key; /* borrowed: stays as it is while the node is in a map */
   size_t key_bytes;
@@ -31,8 +30,9 @@ struct hash_node {
 
 /* All zero is an empty map. len: nodes in it, for the caller to read. */
 struct hash_map {
-  struct hash_node **buckets;
-  size_t buckets_len; /* a power of two, or 0 */
+  struct hash_slot *slots;
+  size_t slots_len; /* a power of two, or 0 */
+  size_t used_len;  /* slots with a node or with a removed one */
   size_t len;
 };
 
@@ -46,7 +46,7 @@ static inline void *hash_map_owner(struct hash_node *node, size_t offset) {
 
 /* A hash of the key with the seed of this process, so that nobody outside can
  * choose names that collide. Use the upper bits to choose among several maps:
- * the lower ones choose the bucket. */
+ * the lower ones choose the slot. */
 uint64_t hash_map_hash(const void *key, size_t key_bytes);
 
 /* The same with a seed of the caller's: one result on every machine, for what
@@ -61,9 +61,9 @@ struct hash_node *hash_map_find_hashed(const struct hash_map *map,
                                        size_t key_bytes);
 
 /* Inserts NODE; the key must not be in the map yet. key: borrowed until the
- * node is removed, so best a part of the struct. Makes more buckets when the
- * map is full; where memory is short it only gets slower, but for the first
- * buckets. Returns 0, or -ENOMEM for those; then nothing is changed. */
+ * node is removed, so best a part of the struct. Makes more slots when three of
+ * four are used. Where memory is short the map takes what it has slots for.
+ * Returns 0, or -ENOMEM when there is none; then nothing is changed. */
 int hash_map_insert(struct hash_map *map, struct hash_node *node,
                     const void *key, size_t key_bytes);
 int hash_map_insert_hashed(struct hash_map *map, struct hash_node *node,
@@ -85,7 +85,7 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node);
 struct hash_node *hash_map_next(const struct hash_map *map,
                                 const struct hash_node *node);
 
-/* Frees the buckets; the map is empty and can be used again. The nodes are the
+/* Frees the slots; the map is empty and can be used again. The nodes are the
  * caller's: free their structs before, on the way of hash_map_next(). */
 void hash_map_fini(struct hash_map *map);
 

@@ -161,7 +161,7 @@ static void a_seeded_hash_never_changes(void **state) {
   }
 }
 
-/* With names as they are the chains stay as short as by chance. */
+/* Names as they are in use spread as evenly as by chance. */
 static void names_in_rows_spread_evenly(void **state) {
   (void)state;
   static unsigned counts[4096];
@@ -178,7 +178,29 @@ static void names_in_rows_spread_evenly(void **state) {
   assert_in_range(longest, 2, 12); /* 6 or 7 by chance */
 }
 
-static void without_memory_only_the_first_insert_fails(void **state) {
+/* Removed nodes leave nothing behind that piles up. */
+static void a_map_that_lives_long_stays_small(void **state) {
+  (void)state;
+  struct hash_map map = {0};
+  struct item *alive[10] = {0};
+  for (int i = 0; i < 20000; i++) {
+    struct item *oldest = alive[i % 10];
+    if (oldest != NULL) {
+      hash_map_remove(&map, &oldest->node);
+      free(oldest);
+    }
+    alive[i % 10] = insert(&map, i);
+  }
+  assert_int_equal(map.len, 10);
+  assert_in_range(map.slots_len, 16, 32);
+  for (int i = 0; i < 10; i++) {
+    assert_ptr_equal(find(&map, alive[i]->name), alive[i]);
+    free(alive[i]);
+  }
+  hash_map_fini(&map);
+}
+
+static void without_memory_a_map_takes_what_it_has_slots_for(void **state) {
   (void)state;
   struct hash_map map = {0};
   static struct item items[100];
@@ -188,14 +210,20 @@ static void without_memory_only_the_first_insert_fails(void **state) {
   assert_int_equal(code, -ENOMEM);
   assert_int_equal(map.len, 0);
   assert_int_equal(hash_map_insert(&map, &items[0].node, "x", 1), 0);
+  size_t taken = 1;
   failing_after(0);
   for (int i = 1; i < 100; i++) {
     int bytes = snprintf(items[i].name, sizeof(items[i].name), "%d", i);
-    code |= hash_map_insert(&map, &items[i].node, items[i].name, (size_t)bytes);
+    code = hash_map_insert(&map, &items[i].node, items[i].name, (size_t)bytes);
+    assert_true(code == 0 || code == -ENOMEM);
+    taken += code == 0 ? 1 : 0;
+    assert_ptr_equal(find(&map, items[i].name), code == 0 ? &items[i] : NULL);
   }
   assert_true(failing_stop());
-  assert_int_equal(map.len, 100);
-  assert_ptr_equal(find(&map, "77"), &items[77]);
+  assert_int_equal(map.len, taken);
+  assert_in_range(taken, 12, 99);
+  assert_ptr_equal(find(&map, "7"), &items[7]);
+  assert_int_equal(hash_map_insert(&map, &items[99].node, "99", 2), 0);
   hash_map_fini(&map);
 }
 
@@ -241,7 +269,8 @@ int main(void) {
       cmocka_unit_test(every_bit_counts_everywhere),
       cmocka_unit_test(a_seeded_hash_never_changes),
       cmocka_unit_test(names_in_rows_spread_evenly),
-      cmocka_unit_test(without_memory_only_the_first_insert_fails),
+      cmocka_unit_test(a_map_that_lives_long_stays_small),
+      cmocka_unit_test(without_memory_a_map_takes_what_it_has_slots_for),
       cmocka_unit_test(a_look_up_is_quick),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
