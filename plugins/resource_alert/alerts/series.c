@@ -262,24 +262,28 @@ static int connect_outputs(struct series_context *context,
   return code;
 }
 
-/* One block for all of a series: the alerts, the earlier values, the key. */
+/* One block for all of a series: its key, which a look-up reads, follows the
+ * series itself; then the alerts and the earlier values. */
 static struct series *allocate_series(const struct series_source *source,
                                       const struct series_type *type,
                                       size_t alerts_len) {
+  size_t align = _Alignof(struct series_alert);
+  size_t key_end = offsetof(struct series, key) + source->key_bytes;
+  size_t alerts_at = (key_end + align - 1) / align * align;
+  size_t previous_at = alerts_at + alerts_len * sizeof(struct series_alert);
   bool has_previous = type != NULL && !type->has_only_gauges;
-  size_t previous_len = has_previous ? type->sources_len : 0;
-  struct series *series = calloc(
-      1, sizeof(*series) + alerts_len * sizeof(series->alerts[0]) +
-             previous_len * sizeof(series->previous[0]) + source->key_bytes);
-  if (series == NULL) {
+  size_t end =
+      previous_at + (has_previous ? type->sources_len * sizeof(uint64_t) : 0);
+  char *block =
+      calloc(1, end > sizeof(struct series) ? end : sizeof(struct series));
+  if (block == NULL) {
     return NULL;
   }
+  struct series *series = (void *)block;
   series->type = type;
+  series->alerts = (void *)(block + alerts_at);
   series->alerts_len = (uint16_t)alerts_len;
-  series->previous =
-      has_previous ? (uint64_t *)&series->alerts[alerts_len] : NULL;
-  series->key = (char *)&series->alerts[alerts_len] +
-                previous_len * sizeof(series->previous[0]);
+  series->previous = has_previous ? (void *)(block + previous_at) : NULL;
   memcpy(series->key, source->key, source->key_bytes);
   return series;
 }

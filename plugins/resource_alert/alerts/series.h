@@ -61,20 +61,20 @@ struct series_output {
 /* All but the key is guarded by the lock. A series that no rule watches has no
  * type, no alerts and no outputs. */
 struct series {
-  struct hash_node node; /* key: see series_make_key() */
-  pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
+  struct hash_node node; /* its key is the member below */
   int64_t time_ns;       /* the newest value's stamp; 0: none yet */
   int64_t seen_ms;       /* monotonic: when the newest reading came */
   int64_t clock_ms;      /* see struct alert_time */
+  const struct series_type *type;
+  struct series_alert *alerts; /* these two behind the key */
+  uint64_t *previous;          /* raw values, for rates; NULL: all are gauges */
+  struct series_output *outputs; /* owned */
+  pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
   uint32_t interval_ms;
   uint32_t index; /* in the shard's list */
-  const struct series_type *type;
-  char *key;          /* behind the alerts, as previous is */
-  uint64_t *previous; /* raw values, for rates; NULL: all are gauges */
-  struct series_output *outputs;
-  uint16_t outputs_len;
   uint16_t alerts_len;
-  struct series_alert alerts[];
+  uint16_t outputs_len;
+  char key[]; /* see series_make_key() */
 };
 
 /* What the series of a table share. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* series_table: all series that were seen, found by their names.
  *
- * The hash of a series' key chooses one of 64 shards; the shard's lock guards
+ * The hash of a series' key chooses one of 16 shards; the shard's lock guards
  * its map and all series in it. Threads that write values meet in a lock one
- * time in 64, and hold it for about 50 ns. */
+ * time in 16, and hold it for about 50 ns. */
 #include "resource_alert/alerts/series_table.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "core/clock.h"
 
-#define SHARD_BITS 6
+#define SHARD_BITS 4
 #define SHARDS (1U << SHARD_BITS)
 #define LIST_FIRST 16 /* series that a shard's list has room for at first */
 #define WALK_MS 1000
