@@ -130,7 +130,7 @@ class Demo:
     def on_action(self, entry, _now):
         words = {"confirmed": "on" if entry.get("on") else "off",
                  "failed": f"failed: {entry.get('error')}",
-                 "held_back": f"blocked: {entry.get('cause')}"}.get(entry["step"])
+                 "blocked": f"blocked: {entry.get('cause')}"}.get(entry["step"])
         if words:
             kind, _, name = entry["action"].partition(" ")
             self.show(entry["response"], f"{kind.lower()} {name} → {words}", "response")

@@ -46,8 +46,7 @@ def times():
         + [((*ALERT, "Threshold log_errors"), "RecoverFor", 2)],
         "50-responses.conf": [
             (ALERT, "Mode", quoted("auto")),
-            (DEGRADE, "Grace", 2), (DEGRADE, "EngageAfter", 2), (DEGRADE, "ReleaseAfter", 4),
-            (DEGRADE, "Stagger", 1),
+            (DEGRADE, "EngageAfter", 2), (DEGRADE, "ReleaseAfter", 4),
             (DEGRADE, "MaxActionsPerHour", 3600),  # the limit must not trip
             *(((*DEGRADE, f"Switch {name}"), "After", after_s)
               for name, after_s in SWITCHES.items())],

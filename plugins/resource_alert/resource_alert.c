@@ -32,7 +32,7 @@ static struct status *status;
 
 /* ---- configuration: before the daemon forks ---- */
 
-static int name_rules(struct responses_rules *ret_rules) {
+static int name_rules(struct response_rule_names *ret_rules) {
   size_t len = 0;
   const char **names = resource_alert_rule_names(&options, &len);
   if (names == NULL) {
@@ -40,12 +40,12 @@ static int name_rules(struct responses_rules *ret_rules) {
   }
   free(rule_names);
   rule_names = names;
-  *ret_rules = (struct responses_rules){.names = names, .len = len};
+  *ret_rules = (struct response_rule_names){.names = names, .len = len};
   return 0;
 }
 
 static int read_configuration(oconfig_item_t *item) {
-  struct responses_rules rules;
+  struct response_rule_names rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
       name_rules(&rules) != 0) {
@@ -128,13 +128,14 @@ static int start_status(struct error *error) {
   return status_start(&deps, &status, error);
 }
 
-static int start_responses(const struct responses_rules *rules,
+static int start_responses(const struct response_rule_names *rules,
                            struct error *error) {
   const struct responses_deps deps = {
       .options = &options.responses,
       .rules = *rules,
       .host = hostname_g,
       .state_dir = options.state_dir,
+      .has_commands = options.status.control_socket != NULL,
       .journal = journal,
       .log = log_sink,
       .notifications = glue_notification_sink(NAME),
@@ -173,7 +174,7 @@ static int start_engine(struct error *error) {
 /* In the order of the data: each part before those that hand something to
  * it. */
 static int start_parts(struct error *error) {
-  struct responses_rules rules;
+  struct response_rule_names rules;
   if (glue_require_type("alert_state", error) != 0 || name_rules(&rules) != 0 ||
       journal_new(options.journal, &log_sink, &journal, error) != 0) {
     return -1;

@@ -212,7 +212,7 @@ def test_conf_d_is_changed_in_paths_and_waiting_times_only(tmp_path):
         changed |= {line.split()[0][1:] for line in difflib.unified_diff(*texts, n=0) if re.match(r"\+\w", line)}
     assert changed == {
         "TypesDB", "Host", "File", "StateDir", "Journal", "StatusListen", "ControlSocket", "Path", "DisableFile",  # where
-        "LeakAfter", "LeakWindow", "For", "RecoverFor", "Grace", "EngageAfter", "ReleaseAfter", "Stagger", "After",  # how long
+        "LeakAfter", "LeakWindow", "For", "RecoverFor", "EngageAfter", "ReleaseAfter", "After",  # how long
         "MaxActionsPerHour", "Mode"}  # how much an hour; and no dry run
 
 

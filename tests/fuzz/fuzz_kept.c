@@ -69,13 +69,22 @@ static void read_journal(const struct log_sink *log) {
   journal_free(journal);
 }
 
+/* Whatever is restored can be saved. */
 static void read_states(const struct log_sink *log) {
-  struct response_state_file *states = NULL;
-  if (response_state_file_open(path, log, &states, NULL) != 0) {
+  static const struct response_settings settings;
+  struct response_state_file *file = NULL;
+  struct response response;
+  struct response_saved saved = {.mode = -1};
+  if (response_state_file_open(path, log, &file, NULL) != 0 ||
+      response_init(&response, &settings, 1, 0) != 0) {
     abort();
   }
-  json_decref(response_state_file_get(states, "r"));
-  response_state_file_close(states);
+  response.rules[0].name = "rule";
+  if (response_state_file_restore(file, "r", &response, NULL, &saved)) {
+    response_state_file_save(file, "r", &response, NULL, &saved);
+  }
+  response_state_file_close(file);
+  response_fini(&response);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

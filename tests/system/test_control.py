@@ -39,7 +39,6 @@ class Daemon:
     When "used"
     EngageAfter 0
     ReleaseAfter 0
-    Grace 0
     <Switch "slow_down">
     </Switch>
   </Response>""").start()
@@ -117,7 +116,7 @@ def test_mode_and_deactivate(daemon):
 
 def test_self_test_and_reset(daemon):
     assert daemon.ctl("self-test").returncode == 0
-    daemon.expect(lambda: daemon.status()["responses"][0]["actions"][0]["drill"] == "ok")
+    daemon.expect(lambda: daemon.status()["responses"][0]["actions"][0]["self_test"] == "ok")
     assert not daemon.switch.exists()
     assert daemon.ctl("reset", "degrade").returncode == 0
 
@@ -219,10 +218,10 @@ def test_every_command_is_journaled_with_who_sent_it(daemon):
         assert daemon.ctl(*command).returncode == 0
     daemon.expect(lambda: "unsilence" in daemon.journal_text())
     lines = [json.loads(line) for line in daemon.journal_text().splitlines()]
-    orders = [line for line in lines if line["event"] in {"order", "silence", "unsilence"}]
-    assert [line.get("order", line["event"]) for line in orders] == [
-        "mode dryrun", "release", "clear latch", "drill", "silence", "unsilence"]
-    assert all(line["who"] not in {"", "unknown"} for line in orders)
+    commands = [line for line in lines if line["event"] in {"command", "silence", "unsilence"}]
+    assert [line.get("command", line["event"]) for line in commands] == [
+        "mode dryrun", "deactivate", "reset", "self-test", "silence", "unsilence"]
+    assert all(line["who"] not in {"", "unknown"} for line in commands)
 
 
 def test_a_socket_left_behind_is_replaced(daemon):

@@ -32,7 +32,7 @@ def responses(directory):
     """conf.d/50-responses.conf, switched on and without waiting."""
     text = (build.SOURCE / "conf.d" / "50-responses.conf").read_text(encoding="utf-8")
     text = text.replace("/run/collectd/", f"{directory}/").replace('Mode "dryrun"', 'Mode "auto"')
-    return re.sub(r"^( +)(EngageAfter|ReleaseAfter|Stagger|Grace|After) \d+$", r"\1\2 0", text, flags=re.M)
+    return re.sub(r"^( +)(EngageAfter|ReleaseAfter|After) \d+$", r"\1\2 0", text, flags=re.M)
 
 
 @pytest.fixture

@@ -180,9 +180,9 @@ def test_a_hundred_responses_at_once(responding, http_sink):
     assert elapsed(collectd.stop) < 5
 
 
-# The fire drill.
+# The self-test.
 
-def test_a_drill_finds_what_is_broken_before_it_is_needed(responding, directory, postgresql, etcd, haproxy):
+def test_a_self_test_finds_what_is_broken_before_it_is_needed(responding, directory, postgresql, etcd, haproxy):
     control = directory / "control"
     haproxy.backends = "backend api\n  server-template slot 1-4 127.0.0.9:1 disabled\n"
     cluster, sink = StandinCluster(directory), HttpSink()
@@ -210,14 +210,14 @@ def test_a_drill_finds_what_is_broken_before_it_is_needed(responding, directory,
     responding.configure(response("".join(actions.values())),
                          f'ControlSocket "{control}"\n{cluster.block()}\n{stores}').start()
 
-    def drill():
-        done = len(responding.journal("action", step="drill"))
+    def self_test():
+        done = len(responding.journal("action", step="self_test"))
         subprocess.run([build.BUILD / "resource-alertctl", "self-test", "--socket", control], check=True, capture_output=True)
-        responding.expect(lambda: len(responding.journal("action", step="drill")) >= done + len(actions), within=30)
-        lines = responding.journal("action", step="drill")[done:]
+        responding.expect(lambda: len(responding.journal("action", step="self_test")) >= done + len(actions), within=30)
+        lines = responding.journal("action", step="self_test")[done:]
         return {line["action"]: line["result"] for line in lines}
 
-    assert set(drill().values()) == {"ok"} and drill().keys() == actions.keys()
+    assert set(self_test().values()) == {"ok"} and self_test().keys() == actions.keys()
     assert not responding.is_on("one") and etcd.keys() == [] and cluster.replicas() == 2  # without effect
     assert "suspend" not in cluster.cron_job()["spec"]
     assert all(request.method != "POST" for request in sink.requests)
@@ -228,22 +228,22 @@ def test_a_drill_finds_what_is_broken_before_it_is_needed(responding, directory,
     hook.chmod(0o777)
     cluster.token_file.write_text("stale")
     cluster.standin.token = "rotated"
-    found = drill()
+    found = self_test()
     assert "ok" not in found.values()
     assert 'store "etcd"' in found["Switch one"] and "chmod go-w" in found[f"Exec {hook}"]
     for name in actions:
         assert responding.collectd.notifications(severity="WARNING", plugin_instance="degrade") and \
-            any(f"drill: {name} would fail" in one["message"] for one in responding.collectd.notifications(severity="WARNING"))
+            any(f"self-test: {name} would fail" in one["message"] for one in responding.collectd.notifications(severity="WARNING"))
 
     etcd.start()
     postgresql.run("REVOKE UPDATE ON degradation_switch FROM agent")
-    assert 'store "postgresql": table degradation_switch cannot be written' in drill()["Switch one"]
+    assert 'store "postgresql": table degradation_switch cannot be written' in self_test()["Switch one"]
     postgresql.run("GRANT UPDATE ON degradation_switch TO agent")
     shutil.rmtree(responding.switches, ignore_errors=True)
     responding.switches.mkdir()
     responding.switches.chmod(0o777)
-    assert "anybody may write there" in drill()["Switch one"]
+    assert "anybody may write there" in self_test()["Switch one"]
     responding.switches.chmod(0o755)
-    assert drill()["Switch one"] == "ok"
+    assert self_test()["Switch one"] == "ok"
     responding.expect(lambda: responding.collectd.notifications(severity="OKAY", plugin_instance="degrade"))
     cluster.close()

@@ -119,7 +119,7 @@ def test_a_dry_run_asks_and_changes_nothing(responding, cluster):
     start(responding, cluster, scale(), Mode="dryrun")
     responding.breach()
     responding.expect(lambda: responding.journal("action", action=ACTION, step="dryrun"))
-    assert responding.journal("action", action=ACTION, step="dryrun")[0]["rehearsal"] == "done"
+    assert responding.journal("action", action=ACTION, step="dryrun")[0]["self_test"] == "ok"
     assert cluster.replicas() == 2
 
 
@@ -356,7 +356,7 @@ def test_an_autoscaler_that_comes_meanwhile_keeps_its_bounds(responding, cluster
     cluster.create_autoscaler(3, 9)
     responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.least_replicas() == 3 and cluster.replicas() == 4
-    assert responding.journal("action", step="disowned")[0]["added"] == 2
+    assert responding.journal("action", step="ownership_lost")[0]["added"] == 2
 
 
 def test_an_autoscaler_that_goes_meanwhile_leaves_what_it_made(responding, cluster):

@@ -19,7 +19,6 @@ RESPONSE = """
     When "used"
     EngageAfter 0
     ReleaseAfter 0
-    Grace 0
     <Switch "slow_down">
     </Switch>
     <Switch "cache">
@@ -203,8 +202,8 @@ def test_commands_are_shown(page):
     page.expect("us*", "h 59 min left", "changing disks", "*/demo-b/*", "no comment", within="#silences")
     page.expect("silenced", within="#rules details:first-child")
     page.expect("mode dryrun", within="#responses")
-    page.expect("us* silenced for 2 h", "degrade mode dryrun, by ", "degrade release, by ", "degrade clear latch, by ",
-                "degrade drill, by ", within="#events")
+    page.expect("us* silenced for 2 h", "degrade mode dryrun, by ", "degrade deactivate, by ", "degrade reset, by ",
+                "degrade self-test, by ", within="#events")
     page.is_well_made()
     ctl(page, "silence", "us*", "--end")
     page.expect("us* no longer silenced, by ", within="#events")

@@ -21,7 +21,6 @@ RESPONSE = """
   When "said"
   EngageAfter 0
   ReleaseAfter 0
-  Grace 0
   <Switch "limited">
   </Switch>
 </Response>

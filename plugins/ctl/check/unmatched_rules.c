@@ -235,7 +235,7 @@ static int check_response_rules(const struct unmatched_rules_input *input,
   if (names == NULL) {
     return -ENOMEM;
   }
-  const struct responses_rules all = {names, len};
+  const struct response_rule_names all = {names, len};
   char *items = options->responses.responses.items;
   for (size_t i = 0; i < options->responses.responses.len; i++) {
     struct responses_options one = options->responses;

@@ -115,7 +115,7 @@ static void print_response(const json_t *response, double now_s) {
   format_since(response, now_s, since, sizeof(since));
   terminal_print_state(state, 9);
   (void)printf(" %-18.18s %-7s %-11s %s%s\n", name, mode, since, next,
-               json_is_true(json_object_get(response, "latched"))
+               json_is_true(json_object_get(response, "tripped"))
                    ? " (rate limit tripped; resource-alertctl reset)"
                    : "");
 }

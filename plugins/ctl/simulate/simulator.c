@@ -251,5 +251,5 @@ size_t simulator_series_max(const struct simulator *simulator, size_t rule) {
 
 enum response_state simulator_response_state(const struct simulator *simulator,
                                              size_t response) {
-  return simulator->responses[response].machine.state;
+  return simulator->responses[response].response.state;
 }

@@ -107,7 +107,7 @@ static int run(const struct exec_action *action, const char *text,
   if (code == 0) {
     text_chomp(output);
     text_blank_controls(output);
-    call->note(call->context, "answer",
+    call->note(call->context, "response",
                json_pack("{s:o}", "output", json_util_text(output)));
   }
   return code;

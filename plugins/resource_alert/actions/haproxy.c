@@ -192,7 +192,7 @@ static int send_line(const struct haproxy *haproxy, const char *line,
   call->note(call->context, "request", json_pack("{s:s}", "line", line));
   int code = haproxy_socket_request(haproxy->options->socket, line, ret_answer,
                                     call, &reason);
-  call->note(call->context, "answer",
+  call->note(call->context, "response",
              json_pack("{s:o}", "error",
                        code == 0 ? json_null() : json_util_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);

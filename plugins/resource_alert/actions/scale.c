@@ -249,7 +249,7 @@ static int look(struct scale *scale, struct scale_now *now,
   }
   const char *owner = json_string_value(json_object_get(call->memory, "owner"));
   if (owner != NULL && strcmp(owner, now->owner) != 0) {
-    call->note(call->context, "disowned",
+    call->note(call->context, "ownership_lost",
                json_pack("{s:I, s:s}", "added",
                          (json_int_t)remembered(call, "added"), "autoscaler",
                          now->autoscaler));

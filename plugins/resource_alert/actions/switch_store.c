@@ -178,7 +178,7 @@ int switch_stores_put(struct switch_stores *stores, const char *name,
     note(call, "request", driver, "on", json_boolean(is_on));
     int code =
         driver->put(stores->items[i].store, name, is_on, value, call, &reason);
-    note(call, "answer", driver, "error",
+    note(call, "response", driver, "error",
          code == 0 ? json_null() : json_util_text(reason.text));
     first = first_failure(first, code, driver, &reason, error);
     again_in_ms = sooner(again_in_ms, call->again_in_ms);

@@ -222,7 +222,7 @@ static int send_request(struct webhook *webhook,
   if (code != 0) {
     return code;
   }
-  call->note(call->context, "answer",
+  call->note(call->context, "response",
              json_pack("{s:i}", "status", (int)answer.status));
   code = http_client_expect_success(&answer, error);
   call->pause_ms = answer.retry_after_ms;

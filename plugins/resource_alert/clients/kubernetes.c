@@ -259,7 +259,7 @@ int kubernetes_request(struct kubernetes *kubernetes, const char *method,
                        "body", body));
   struct error reason = {{0}};
   int code = ask(kubernetes, method, path, body, call, ret, &reason);
-  call->note(call->context, "answer",
+  call->note(call->context, "response",
              json_pack("{s:o}", "error",
                        code == 0 ? json_null() : json_util_text(reason.text)));
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* response: what a response wants, as a pure state machine. */
+/* response: decides what a response does next, from its rules and the time. */
 #include "resource_alert/responses/response.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Pauses between failed attempts at one action. */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define LONG_AGO_MS (INT64_MIN / 2)
+/* Between two looks at whether a disabled response may act again. */
+#define DISABLED_MS 1000
 
-static const char *const names[] = {"OFF", "ENGAGING", "ENGAGED", "RELEASING"};
+static const char *const state_names[] = {"OFF", "ENGAGING", "ENGAGED",
+                                          "RELEASING"};
 
 const char *response_state_name(enum response_state state) {
-  return names[state];
+  return state_names[state];
 }
 
 bool response_state_parse(const char *name, enum response_state *ret_state) {
   for (int i = RESPONSE_OFF; i <= RESPONSE_RELEASING; i++) {
-    if (strcmp(name, names[i]) == 0) {
+    if (strcmp(name, state_names[i]) == 0) {
       *ret_state = (enum response_state)i;
       return true;
     }
@@ -25,324 +31,472 @@ bool response_state_parse(const char *name, enum response_state *ret_state) {
   return false;
 }
 
-int response_init(struct response *response, const struct response_rules *rules,
-                  const int64_t *after_ms, size_t tasks_len, int64_t now_ms) {
+/* ---- the rate limit ---- */
+
+static void clear_rate_limit(struct response_rate_limit *limit) {
+  limit->is_tripped = false;
+  for (size_t i = 0; i < limit->max; i++) {
+    limit->stamps_ms[i] = LONG_AGO_MS;
+  }
+}
+
+static int init_rate_limit(struct response_rate_limit *limit, size_t max) {
+  limit->max = max;
+  limit->stamps_ms = calloc(max + 1, sizeof(*limit->stamps_ms));
+  if (limit->stamps_ms == NULL) {
+    return -ENOMEM;
+  }
+  clear_rate_limit(limit);
+  return 0;
+}
+
+/* Counts one more action. Returns true, tripped, if it is one too many. */
+static bool exceeds_rate_limit(struct response_rate_limit *limit,
+                               int64_t now_ms) {
+  int64_t *oldest = &limit->stamps_ms[limit->next];
+  if (limit->max == 0) {
+    return false;
+  }
+  if (now_ms - *oldest < HOUR_MS) {
+    limit->is_tripped = true;
+  }
+  if (limit->is_tripped) {
+    return true;
+  }
+  *oldest = now_ms;
+  limit->next = (limit->next + 1) % limit->max;
+  return false;
+}
+
+/* ---- life ---- */
+
+int response_init(struct response *response,
+                  const struct response_settings *settings, size_t rules_len,
+                  size_t actions_len) {
   *response = (struct response){
-      .rules = *rules,
-      .input = RESPONSE_FROZEN, /* nothing was seen yet */
+      .settings = *settings,
+      .rules = calloc(rules_len + 1, sizeof(*response->rules)),
+      .rules_len = rules_len,
+      .actions = calloc(actions_len + 1, sizeof(*response->actions)),
+      .actions_len = actions_len,
+      .input = RESPONSE_FROZEN, /* no rule is known yet */
       .breach_since_ms = RESPONSE_NEVER,
-      .calm_since_ms = RESPONSE_NEVER,
-      .changed_ms = now_ms,
-      .grace_until_ms = now_ms + rules->grace_ms,
+      .clear_since_ms = RESPONSE_NEVER,
   };
-  response->tasks = calloc(tasks_len + 1, sizeof(*response->tasks));
-  if (response->tasks == NULL ||
-      rate_limiter_init(&response->rate_limiter, rules->max_acts) != 0) {
+  if (response->rules == NULL || response->actions == NULL ||
+      init_rate_limit(&response->rate_limit, settings->max_actions) != 0) {
     response_fini(response);
     return -ENOMEM;
   }
-  response->tasks_len = tasks_len;
-  for (size_t i = 0; i < tasks_len; i++) {
-    response->tasks[i] = (struct response_task){
-        .after_ms = after_ms[i],
-        .backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS},
-        .again_ms = RESPONSE_NEVER,
-    };
+  for (size_t i = 0; i < actions_len; i++) {
+    response->actions[i].backoff =
+        (struct backoff){.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
+    response->actions[i].again_ms = RESPONSE_NEVER;
+  }
+  return 0;
+}
+
+/* Looks up the rules of When; responses_check() has refused unknown names. */
+static void bind_rules(struct response *response,
+                       const struct response_options *options,
+                       const struct response_rule_names *names) {
+  response->rules_len = 0;
+  for (size_t i = 0; i < options->when.len; i++) {
+    size_t index;
+    if (response_rule_names_find(names, options->when.items[i], &index)) {
+      response->rules[response->rules_len++] = (struct response_rule){
+          .name = options->when.items[i],
+          .index = index,
+          .state = ALERT_UNKNOWN,
+      };
+    }
+  }
+}
+
+int response_init_configured(struct response *response,
+                             const struct response_options *options,
+                             const struct response_rule_names *rule_names) {
+  const struct response_settings settings = {
+      .engage_ms = options->engage_s * 1000,
+      .release_ms = options->release_s * 1000,
+      .max_actions = (size_t)options->max_actions,
+      .min_severity = options->min_severity == RESPONSE_TRIGGER_FAILURE
+                          ? ALERT_FAILURE
+                          : ALERT_WARNING,
+  };
+  int code = response_init(response, &settings, options->when.len,
+                           response_options_count_actions(options));
+  if (code != 0) {
+    return code;
+  }
+  bind_rules(response, options, rule_names);
+  for (size_t i = 0; i < response->actions_len; i++) {
+    enum action_kind kind;
+    struct response_action *action = &response->actions[i];
+    action->after_ms =
+        response_options_get_action(options, i, &kind)->after_s * 1000;
+    action->is_standing = action_drivers[kind]->is_standing;
+    action->again_ms = action->is_standing ? 0 : RESPONSE_NEVER;
   }
   return 0;
 }
 
 void response_fini(struct response *response) {
-  if (response != NULL) {
-    free(response->tasks);
-    rate_limiter_fini(&response->rate_limiter);
-    memset(response, 0, sizeof(*response));
-  }
+  free(response->rules);
+  free(response->actions);
+  free(response->rate_limit.stamps_ms);
+  memset(response, 0, sizeof(*response));
 }
 
-/* ---- what is wanted ---- */
+/* ---- desired states ---- */
 
 bool response_is_engaged(const struct response *response) {
   return response->state == RESPONSE_ENGAGING ||
          response->state == RESPONSE_ENGAGED;
 }
 
-/* A wish that changes is a new one: tried at once, counted by the rate_limiter.
- */
-static void want(struct response_task *task, bool is_wanted) {
-  if (task->is_wanted != is_wanted) {
-    task->is_wanted = is_wanted;
-    task->is_tried = task->is_passed = false;
-    backoff_reset(&task->backoff);
+/* A desired state that changes is attempted at once, and counted by the rate
+ * limit. */
+static void set_wanted(struct response_action *action, bool is_wanted) {
+  if (action->is_wanted != is_wanted) {
+    action->is_wanted = is_wanted;
+    action->is_tried = action->is_skipped = action->is_blocked = false;
+    backoff_reset(&action->backoff);
   }
 }
 
-/* When the escalation reaches TASK, or its undoing does. */
-int64_t response_due_ms(const struct response *response, size_t task) {
-  if (response_is_engaged(response)) {
-    return response->engaged_ms + response->tasks[task].after_ms;
-  }
-  int64_t behind = (int64_t)(response->tasks_len - 1 - task);
-  return response->changed_ms + behind * response->rules.stagger_ms;
+int64_t response_due_ms(const struct response *response, size_t action) {
+  const struct response_action *own = &response->actions[action];
+  /* The escalation pauses while no rule is in breach. */
+  return response_is_engaged(response) && !own->is_wanted &&
+                 response->input == RESPONSE_BREACH
+             ? response->engaged_ms + own->after_ms
+             : RESPONSE_NEVER;
 }
 
-bool response_awaits(const struct response *response, size_t task) {
-  bool is_wanted = response->tasks[task].is_wanted;
-  return response_is_engaged(response)
-             ? !is_wanted && response->input == RESPONSE_BREACH
-             : is_wanted;
-}
-
-static void update_wishes(struct response *response, int64_t now_ms) {
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    if (response_awaits(response, i) &&
-        now_ms >= response_due_ms(response, i)) {
-      want(&response->tasks[i], response_is_engaged(response));
+static void update_wanted(struct response *response, int64_t now_ms) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    if (!response_is_engaged(response)) {
+      set_wanted(&response->actions[i], false);
+    } else if (now_ms >= response_due_ms(response, i)) {
+      set_wanted(&response->actions[i], true);
     }
   }
 }
 
-static bool is_as_wished(const struct response_task *task) {
-  return task->state == (task->is_wanted ? TASK_ON : TASK_OFF);
+static bool is_as_wanted(const struct response_action *action) {
+  return action->state ==
+         (action->is_wanted ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF);
 }
 
-static bool is_settled(const struct response *response) {
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    const struct response_task *task = &response->tasks[i];
-    if (!task->is_passed && !is_as_wished(task)) {
+static bool is_all_as_wanted(const struct response *response) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    const struct response_action *action = &response->actions[i];
+    if (!action->is_skipped && !is_as_wanted(action)) {
       return false;
     }
   }
   return true;
 }
 
-static bool is_off(const struct response *response) {
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    if (!response->tasks[i].is_off) {
+static bool is_all_off_by_mode(const struct response *response) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    if (response->actions[i].mode != ACTION_MODE_OFF) {
       return false;
     }
   }
   return true;
+}
+
+void response_set_action_mode(struct response *response, size_t action,
+                              enum action_mode mode, int64_t now_ms) {
+  struct response_action *own = &response->actions[action];
+  own->mode = mode;
+  own->is_tried = own->is_skipped = own->is_blocked = false;
+  own->state = own->real_state;
+  own->again_ms = own->state == RESPONSE_ACTION_ON || own->is_standing
+                      ? now_ms
+                      : RESPONSE_NEVER;
+  backoff_reset(&own->backoff);
+}
+
+void response_set_modes(struct response *response,
+                        const struct response_options *options,
+                        enum action_mode mode, int64_t now_ms) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    enum action_kind kind;
+    int own = response_options_get_action(options, i, &kind)->mode;
+    enum action_mode strictest = (int)mode > own ? mode : (enum action_mode)own;
+    if (strictest != response->actions[i].mode) {
+      response_set_action_mode(response, i, strictest, now_ms);
+    }
+  }
 }
 
 /* ---- the state ---- */
 
-static void change(struct response *response, enum response_state state,
-                   int64_t now_ms) {
-  if (state == RESPONSE_ENGAGING) {
-    response->engaged_ms = now_ms;
-  }
-  response->state = state;
-  response->changed_ms = now_ms;
+static bool is_known(enum alert_state state) {
+  return state == ALERT_OKAY || state == ALERT_WARNING ||
+         state == ALERT_FAILURE;
 }
 
-static void take_input(struct response *response, enum response_input input,
-                       int64_t now_ms) {
+enum response_input response_evaluate_rules(struct response *response) {
+  enum response_input input = RESPONSE_CLEAR;
+  const struct response_rule *worst = NULL;
+  for (size_t i = 0; i < response->rules_len; i++) {
+    struct response_rule *rule = &response->rules[i];
+    if (is_known(rule->state)) {
+      rule->is_breached = rule->state >= response->settings.min_severity;
+    }
+    if (!rule->is_breached) {
+      continue;
+    }
+    if (!is_known(rule->state)) {
+      input = input == RESPONSE_CLEAR ? RESPONSE_FROZEN : input;
+    } else if (worst == NULL || rule->state > worst->state) {
+      worst = rule;
+      input = RESPONSE_BREACH;
+    }
+  }
+  if (worst != NULL) {
+    response->cause = worst;
+  }
+  return input;
+}
+
+static void update_input(struct response *response, enum response_input input,
+                         int64_t now_ms) {
   if (input == response->input) {
     return;
   }
-  if (response->input == RESPONSE_FROZEN) { /* back from a gap */
-    response->grace_until_ms = now_ms + response->rules.grace_ms;
-  }
   response->input = input;
-  response->is_dismissed = response->is_dismissed && input != RESPONSE_CALM;
   response->breach_since_ms =
       input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
-  response->calm_since_ms = input == RESPONSE_CALM ? now_ms : RESPONSE_NEVER;
-  for (size_t i = 0; input == RESPONSE_BREACH && i < response->tasks_len; i++) {
-    /* What has waited for a rule to call for more waits no longer. */
-    int64_t *again_ms = &response->tasks[i].again_ms;
+  response->clear_since_ms = input == RESPONSE_CLEAR ? now_ms : RESPONSE_NEVER;
+  if (input == RESPONSE_CLEAR) {
+    response->is_deactivated = false;
+  }
+  for (size_t i = 0; input == RESPONSE_BREACH && i < response->actions_len;
+       i++) {
+    /* An action that does more with each attempt, such as Scale, waits for a
+     * breach: here it is. */
+    int64_t *again_ms = &response->actions[i].again_ms;
     *again_ms = *again_ms == RESPONSE_NEVER ? RESPONSE_NEVER : now_ms;
   }
 }
 
 int64_t response_engage_at_ms(const struct response *response) {
-  if (response_is_engaged(response) || response->is_dismissed ||
-      is_off(response) || response->breach_since_ms == RESPONSE_NEVER) {
-    return RESPONSE_NEVER;
-  }
-  int64_t at_ms = response->breach_since_ms + response->rules.engage_ms;
-  return at_ms > response->grace_until_ms ? at_ms : response->grace_until_ms;
+  return response_is_engaged(response) || response->is_deactivated ||
+                 is_all_off_by_mode(response) ||
+                 response->breach_since_ms == RESPONSE_NEVER
+             ? RESPONSE_NEVER
+             : response->breach_since_ms + response->settings.engage_ms;
 }
 
 int64_t response_release_at_ms(const struct response *response) {
   return response_is_engaged(response) &&
-                 response->calm_since_ms != RESPONSE_NEVER
-             ? response->calm_since_ms + response->rules.release_ms
+                 response->clear_since_ms != RESPONSE_NEVER
+             ? response->clear_since_ms + response->settings.release_ms
              : RESPONSE_NEVER;
 }
 
 bool response_step(struct response *response, enum response_input input,
                    int64_t now_ms) {
   enum response_state before = response->state;
-  take_input(response, input, now_ms);
+  update_input(response, input, now_ms);
   if (now_ms >= response_engage_at_ms(response)) {
-    change(response, RESPONSE_ENGAGING, now_ms);
+    response->state = RESPONSE_ENGAGING;
+    response->engaged_ms = now_ms;
   } else if (now_ms >= response_release_at_ms(response)) {
-    change(response, RESPONSE_RELEASING, now_ms);
+    response->state = RESPONSE_RELEASING;
   }
-  update_wishes(response, now_ms);
-  if (response->state == RESPONSE_ENGAGING && is_settled(response)) {
-    change(response, RESPONSE_ENGAGED, now_ms);
+  update_wanted(response, now_ms);
+  if (response->state == RESPONSE_ENGAGING && is_all_as_wanted(response)) {
+    response->state = RESPONSE_ENGAGED;
   } else if (response->state == RESPONSE_RELEASING &&
-             response_wanted(response) == 0 && is_settled(response)) {
-    change(response, RESPONSE_OFF, now_ms);
+             is_all_as_wanted(response)) {
+    response->state = RESPONSE_OFF;
   }
   return response->state != before;
 }
 
-/* ---- acts ---- */
+/* ---- attempts ---- */
 
-/* When this task needs an act; RESPONSE_NEVER: it is where it should be. */
-static int64_t act_at_ms(const struct response_task *task, int64_t now_ms) {
-  if (task->is_passed) {
+/* When this action needs an attempt; RESPONSE_NEVER: it does not. */
+static int64_t attempt_at_ms(const struct response_action *action,
+                             int64_t now_ms) {
+  if (action->is_skipped || action->is_blocked) {
     return RESPONSE_NEVER;
   }
-  if (!is_as_wished(task)) {
-    return backoff_is_over(&task->backoff, now_ms)
+  if (!is_as_wanted(action)) {
+    return backoff_is_over(&action->backoff, now_ms)
                ? now_ms
-               : task->backoff.not_before_ms;
+               : action->backoff.not_before_ms;
   }
-  return task->again_ms;
+  return action->again_ms;
 }
 
-bool response_next(const struct response *response, int64_t now_ms,
-                   size_t *ret_task) {
-  size_t len = response->tasks_len;
+bool response_find_due(const struct response *response, int64_t now_ms,
+                       size_t *ret_action) {
+  size_t len = response->actions_len;
   for (size_t i = 0; i < len; i++) {
-    size_t task = response_is_engaged(response) ? i : len - 1 - i;
-    if (now_ms >= act_at_ms(&response->tasks[task], now_ms)) {
-      *ret_task = task;
+    /* Released in the reverse order. */
+    size_t action = response_is_engaged(response) ? i : len - 1 - i;
+    if (now_ms >= attempt_at_ms(&response->actions[action], now_ms)) {
+      *ret_action = action;
       return true;
     }
   }
   return false;
 }
 
-bool response_rate_limit_stops(struct response *response, size_t task,
-                               int64_t now_ms) {
-  const struct response_task *own = &response->tasks[task];
-  bool is_new = own->is_wanted && own->state != TASK_ON && !own->is_tried;
-  return is_new && rate_limiter_stops(&response->rate_limiter, now_ms);
-}
-
-void response_begin(struct response *response, size_t task) {
-  struct response_task *own = &response->tasks[task];
-  own->is_tried = true;
-  if (!is_as_wished(own)) {
-    own->state = TASK_UNSURE;
+static void delay_attempt(struct response_action *action, int64_t in_ms,
+                          int64_t now_ms) {
+  if (is_as_wanted(action)) {
+    action->again_ms = now_ms + in_ms;
+  } else {
+    action->backoff.pause_ms = in_ms;
+    action->backoff.not_before_ms = now_ms + in_ms;
   }
 }
 
-void response_done(struct response *response, size_t task, bool is_on, int code,
-                   int64_t again_in_ms, int64_t now_ms, uint32_t random) {
-  struct response_task *own = &response->tasks[task];
-  own->again_ms = RESPONSE_NEVER;
-  if (code == 0) {
-    own->state = is_on ? TASK_ON : TASK_OFF;
-    own->again_ms = again_in_ms > 0 ? now_ms + again_in_ms : RESPONSE_NEVER;
-    backoff_reset(&own->backoff);
-  } else if (code == -EAGAIN) {
-    own->state = TASK_UNSURE;
-    own->backoff.pause_ms = again_in_ms;
-    own->backoff.not_before_ms = now_ms + again_in_ms;
-  } else {
-    own->state = TASK_UNSURE;
-    backoff_fail(&own->backoff, now_ms, random);
-    int64_t asked_ms = now_ms + again_in_ms; /* the target wants a pause */
-    if (again_in_ms > 0 && asked_ms > own->backoff.not_before_ms) {
-      own->backoff.not_before_ms = asked_ms;
+/* Only what is engaged anew counts: no release, no retry, no refresh. */
+static bool is_rate_limited(struct response *response,
+                            const struct response_action *action,
+                            int64_t now_ms) {
+  bool is_new = action->is_wanted && action->state != RESPONSE_ACTION_ON &&
+                !action->is_tried;
+  return is_new && exceeds_rate_limit(&response->rate_limit, now_ms);
+}
+
+/* Until response_end_attempt() the state of the action is not known. */
+static void begin_attempt(struct response_action *action,
+                          struct response_decision *decision) {
+  decision->is_on = action->is_wanted;
+  decision->is_refresh = is_as_wanted(action);
+  action->is_tried = true;
+  if (!decision->is_refresh) {
+    action->state = RESPONSE_ACTION_UNSURE;
+    if (action->mode == ACTION_MODE_AUTO) {
+      action->real_state = RESPONSE_ACTION_UNSURE;
     }
   }
 }
 
-void response_defer(struct response *response, size_t task, int64_t in_ms,
-                    int64_t now_ms) {
-  struct response_task *own = &response->tasks[task];
-  if (is_as_wished(own)) {
-    own->again_ms = now_ms + in_ms;
+struct response_decision response_decide(struct response *response,
+                                         bool is_disabled, int64_t now_ms) {
+  struct response_decision decision = {.before = response->state};
+  if (response_step(response, response_evaluate_rules(response), now_ms)) {
+    decision.kind = RESPONSE_CHANGED;
+    return decision;
+  }
+  if (!response_find_due(response, now_ms, &decision.action)) {
+    return decision;
+  }
+  struct response_action *action = &response->actions[decision.action];
+  if (action->mode == ACTION_MODE_OFF) {
+    decision.kind = RESPONSE_SKIPPED;
+    action->is_skipped = true;
+  } else if (is_disabled) {
+    decision.kind = RESPONSE_DISABLED;
+    delay_attempt(action, DISABLED_MS, now_ms);
+  } else if (is_rate_limited(response, action, now_ms)) {
+    decision.kind = RESPONSE_RATE_LIMITED;
+    action->is_blocked = true;
   } else {
-    own->backoff.pause_ms = in_ms;
-    own->backoff.not_before_ms = now_ms + in_ms;
+    decision.kind = RESPONSE_ATTEMPT;
+    begin_attempt(action, &decision);
+  }
+  return decision;
+}
+
+void response_end_attempt(struct response *response,
+                          const struct response_decision *decision, int code,
+                          int64_t again_in_ms, int64_t now_ms,
+                          uint32_t random) {
+  struct response_action *action = &response->actions[decision->action];
+  action->again_ms = RESPONSE_NEVER;
+  if (code == 0) {
+    action->state = decision->is_on ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF;
+    action->again_ms = again_in_ms > 0 ? now_ms + again_in_ms : RESPONSE_NEVER;
+    backoff_reset(&action->backoff);
+  } else {
+    action->state = RESPONSE_ACTION_UNSURE;
+    if (code == -EAGAIN) {
+      action->backoff.pause_ms = again_in_ms;
+      action->backoff.not_before_ms = now_ms + again_in_ms;
+    } else {
+      backoff_fail(&action->backoff, now_ms, random);
+      int64_t asked_ms = now_ms + again_in_ms; /* the target wants a pause */
+      if (again_in_ms > 0 && asked_ms > action->backoff.not_before_ms) {
+        action->backoff.not_before_ms = asked_ms;
+      }
+    }
+  }
+  if (action->mode == ACTION_MODE_AUTO) {
+    action->real_state = action->state;
   }
 }
 
-void response_pass(struct response *response, size_t task) {
-  response->tasks[task].is_passed = true;
-}
-
-void response_renew(struct response *response, size_t task, bool is_off,
-                    enum task_state state, int64_t now_ms) {
-  struct response_task *own = &response->tasks[task];
-  own->is_off = is_off;
-  own->is_tried = own->is_passed = false;
-  own->state = state;
-  own->again_ms = state == TASK_ON ? now_ms : RESPONSE_NEVER;
-  backoff_reset(&own->backoff);
+void response_reset_rate_limit(struct response *response) {
+  clear_rate_limit(&response->rate_limit);
+  for (size_t i = 0; i < response->actions_len; i++) {
+    response->actions[i].is_blocked = false;
+  }
 }
 
 void response_restore(struct response *response, enum response_state state,
                       int64_t engaged_for_ms, int64_t now_ms) {
   response->state = state;
-  response->changed_ms = now_ms;
   response->engaged_ms = now_ms - engaged_for_ms;
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    struct response_task *task = &response->tasks[i];
-    task->is_wanted = response_is_engaged(response) && task->state != TASK_OFF;
-    task->again_ms = task->state == TASK_ON ? now_ms : RESPONSE_NEVER;
+  for (size_t i = 0; i < response->actions_len; i++) {
+    struct response_action *action = &response->actions[i];
+    action->state = action->real_state;
+    action->is_wanted =
+        response_is_engaged(response) && action->state != RESPONSE_ACTION_OFF;
+    action->again_ms =
+        action->state == RESPONSE_ACTION_ON || action->is_standing
+            ? now_ms
+            : RESPONSE_NEVER;
   }
 }
 
-void response_dismiss(struct response *response, int64_t now_ms) {
-  response->is_dismissed = response->input != RESPONSE_CALM;
-  if (response_is_engaged(response)) {
-    change(response, RESPONSE_RELEASING, now_ms);
+bool response_deactivate(struct response *response) {
+  bool is_engaged = response_is_engaged(response);
+  response->is_deactivated = response->input != RESPONSE_CLEAR;
+  if (is_engaged) {
+    response->state = RESPONSE_RELEASING;
   }
+  return is_engaged;
 }
 
-bool response_escalate(struct response *response, int64_t now_ms) {
-  int64_t nearest_ms = RESPONSE_NEVER;
-  for (size_t i = 0; response_is_engaged(response) && i < response->tasks_len;
-       i++) {
-    const struct response_task *task = &response->tasks[i];
-    int64_t due_ms = response_due_ms(response, i);
-    if (!task->is_wanted && !task->is_off && due_ms < nearest_ms) {
-      nearest_ms = due_ms;
-    }
-  }
-  if (nearest_ms == RESPONSE_NEVER) {
-    return false;
-  }
-  response->engaged_ms -= nearest_ms > now_ms ? nearest_ms - now_ms : 0;
-  return true;
-}
+/* ---- what is to come ---- */
 
-static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t min_ms(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
-  int64_t wake_ms = earlier(response_engage_at_ms(response),
-                            response_release_at_ms(response));
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    wake_ms = earlier(wake_ms, act_at_ms(&response->tasks[i], now_ms));
-    if (response_awaits(response, i)) {
-      wake_ms = earlier(wake_ms, response_due_ms(response, i));
-    }
+  int64_t wake_ms =
+      min_ms(response_engage_at_ms(response), response_release_at_ms(response));
+  for (size_t i = 0; i < response->actions_len; i++) {
+    wake_ms = min_ms(wake_ms, attempt_at_ms(&response->actions[i], now_ms));
+    wake_ms = min_ms(wake_ms, response_due_ms(response, i));
   }
   return wake_ms;
 }
 
-size_t response_wanted(const struct response *response) {
-  size_t wanted = 0;
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    wanted += response->tasks[i].is_wanted && !response->tasks[i].is_off;
+size_t response_count_on(const struct response *response) {
+  size_t count = 0;
+  for (size_t i = 0; i < response->actions_len; i++) {
+    count += response->actions[i].state == RESPONSE_ACTION_ON;
   }
-  return wanted;
+  return count;
 }
 
-size_t response_level(const struct response *response) {
-  size_t level = 0;
-  for (size_t i = 0; i < response->tasks_len; i++) {
-    level += response->tasks[i].state == TASK_ON;
+size_t response_count_wanted(const struct response *response) {
+  size_t count = 0;
+  for (size_t i = 0; i < response->actions_len; i++) {
+    count += response->actions[i].is_wanted &&
+             response->actions[i].mode != ACTION_MODE_OFF;
   }
-  return level;
+  return count;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* response: what a response wants, as a pure state machine: rules in, the next
- * act out. It knows no clock, no thread and no target; its worker does.
+/* response: decides what a response does next, from its rules and the time.
  *
  *   OFF --breach for EngageAfter--> ENGAGING --all due actions on--> ENGAGED
- *   ENGAGING, ENGAGED --calm for ReleaseAfter--> RELEASING --all off--> OFF
+ *   ENGAGING, ENGAGED --clear for ReleaseAfter--> RELEASING --all off--> OFF
  *   RELEASING --breach for EngageAfter--> ENGAGING
  *
- * An action of Mode off is no part of that: its wishes are passed over. */
+ * It is pure: time is an argument, and it knows no thread and no target. The
+ * daemon's response_worker and the simulation of resource-alertctl both drive
+ * it, so that they cannot differ. */
 #ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_H
 #define RESOURCE_ALERT_RESPONSES_RESPONSE_H
 
@@ -15,7 +16,8 @@
 #include <stdint.h>
 
 #include "core/backoff.h"
-#include "resource_alert/responses/rate_limiter.h"
+#include "resource_alert/alerts/alert.h"
+#include "resource_alert/responses/response_options.h"
 
 /* Never, as a time. */
 #define RESPONSE_NEVER INT64_MAX
@@ -33,119 +35,161 @@ const char *response_state_name(enum response_state state);
 /* Returns false for any other text; *ret_state is then untouched. */
 bool response_state_parse(const char *name, enum response_state *ret_state);
 
-/* What the rules say together. */
+/* What the rules amount to together. */
 enum response_input {
-  RESPONSE_CALM,   /* no rule is at the trigger */
+  RESPONSE_CLEAR,  /* no rule is bad enough */
   RESPONSE_BREACH, /* at least one is */
-  RESPONSE_FROZEN, /* none is, but one that was cannot be seen any more */
+  RESPONSE_FROZEN, /* none is, but one that was bad is not known any more */
 };
 
 /* All times in ms. */
-struct response_rules {
+struct response_settings {
   int64_t engage_ms;
   int64_t release_ms;
-  int64_t stagger_ms;
-  int64_t grace_ms;
-  size_t max_acts; /* an hour; 0: no limit */
+  size_t max_actions;            /* an hour; 0: no limit */
+  enum alert_state min_severity; /* ALERT_WARNING or ALERT_FAILURE */
+};
+
+/* One rule of the response's When. */
+struct response_rule {
+  const char *name; /* borrowed */
+  size_t index;     /* among all rules */
+  enum alert_state state;
+  bool is_breached; /* was bad enough when it was last known */
 };
 
 /* What is known of an action. */
-enum task_state {
-  TASK_OFF,
-  TASK_ON,
-  TASK_UNSURE, /* an act was begun and its end not seen */
+enum response_action_state {
+  RESPONSE_ACTION_OFF,
+  RESPONSE_ACTION_ON,
+  RESPONSE_ACTION_UNSURE, /* an attempt was begun and its end not seen */
 };
 
-/* One action, as the machine sees it. */
-struct response_task {
-  int64_t after_ms; /* rule */
-  bool is_off;      /* rule: its wishes are passed over */
-  bool is_wanted;
-  bool is_tried;  /* this wish was tried before: the next try is no new act */
-  bool is_passed; /* this wish was passed over: it needs no act */
-  enum task_state state;
-  struct backoff
-      backoff;      /* the rules first_ms and max_ms set by response_init */
-  int64_t again_ms; /* when to look after it again */
+/* One action, as the decision needs it. */
+struct response_action {
+  int64_t after_ms;      /* setting */
+  bool is_standing;      /* setting: attempted again and again while off, too */
+  enum action_mode mode; /* with off its desired state is skipped */
+  bool is_wanted;        /* the desired state: on */
+  bool is_tried;         /* an attempt was made since is_wanted changed */
+  bool is_skipped;       /* this desired state needs no attempt: Mode off */
+  bool is_blocked;       /* by the rate limit, until it is reset */
+  enum response_action_state state;
+  enum response_action_state real_state; /* without what dry runs pretend */
+  struct backoff backoff;
+  int64_t again_ms; /* when to attempt it again though it is as desired */
+};
+
+/* Allows a number of actions an hour; after one more it is tripped, and allows
+ * none until it is reset. */
+struct response_rate_limit {
+  size_t max;         /* an hour; 0: no limit */
+  int64_t *stamps_ms; /* ring of the last MAX; owned */
+  size_t next;
+  bool is_tripped;
 };
 
 /* One owner, not locked. Read freely, write through the functions below. */
 struct response {
-  struct response_rules rules;
-  struct response_task *tasks; /* owned */
-  size_t tasks_len;
+  struct response_settings settings;
+  struct response_rule *rules; /* owned */
+  size_t rules_len;
+  struct response_action *actions; /* owned */
+  size_t actions_len;
+  const struct response_rule *cause; /* the latest rule in breach; NULL: none */
   enum response_state state;
   enum response_input input;
-  int64_t breach_since_ms; /* RESPONSE_NEVER: no breach now */
-  int64_t calm_since_ms;   /* RESPONSE_NEVER: no calm now */
-  int64_t changed_ms;      /* since when the state is what it is */
-  int64_t engaged_ms;      /* when the escalation began */
-  int64_t grace_until_ms;
-  bool is_dismissed; /* released by hand: nothing is engaged before a calm */
-  struct rate_limiter rate_limiter;
+  int64_t breach_since_ms;  /* RESPONSE_NEVER: no breach now */
+  int64_t clear_since_ms;   /* RESPONSE_NEVER: not clear now */
+  int64_t engaged_ms;       /* when the escalation began */
+  bool is_deactivated; /* engages nothing before the rules are clear */
+  struct response_rate_limit rate_limit;
 };
 
-/* after_ms: one for each of the tasks_len actions.
+/* Makes a response with rules and actions that are all zero, for the caller to
+ * fill in. Returns 0 or -ENOMEM. */
+int response_init(struct response *response,
+                  const struct response_settings *settings, size_t rules_len,
+                  size_t actions_len);
+
+/* Makes it as configured. rule_names: of all rules, by index; borrowed.
  * Returns 0 or -ENOMEM. */
-int response_init(struct response *response, const struct response_rules *rules,
-                  const int64_t *after_ms, size_t tasks_len, int64_t now_ms);
+int response_init_configured(struct response *response,
+                             const struct response_options *options,
+                             const struct response_rule_names *rule_names);
+
+/* Accepts all zero. */
 void response_fini(struct response *response);
 
-/* Takes the rules' word and the time. Changes the state and what is wanted.
+/* Sets the mode of each action: the strictest of its own one and MODE, that of
+ * plugin and response. Where it changes, what dry runs pretended is forgotten,
+ * and what is on is attempted again at once. */
+void response_set_modes(struct response *response,
+                        const struct response_options *options,
+                        enum action_mode mode, int64_t now_ms);
+
+/* Sets the mode of one action. */
+void response_set_action_mode(struct response *response, size_t action,
+                              enum action_mode mode, int64_t now_ms);
+
+/* What the states in the rules amount to. A rule that is missing or unknown is
+ * neither in breach nor clear: one that was in breach freezes the response, any
+ * other is ignored. */
+enum response_input response_evaluate_rules(struct response *response);
+
+/* Takes the input and the time. Changes the state and the desired states.
  * Returns true if the state changed. */
 bool response_step(struct response *response, enum response_input input,
                    int64_t now_ms);
 
-/* The next act that is due now: *ret_task is to be brought to its request, or,
- * where it is there, looked after again. Returns false if there is none. */
-bool response_next(const struct response *response, int64_t now_ms,
-                   size_t *ret_task);
+/* The next action that is due for an attempt. Returns false if none is. */
+bool response_find_due(const struct response *response, int64_t now_ms,
+                       size_t *ret_action);
 
-/* True if this act, begun now, is a new one that the rate_limiter has to count;
- * a full rate_limiter latches and the act may not be done. */
-bool response_rate_limit_stops(struct response *response, size_t task,
-                               int64_t now_ms);
+enum response_decision_kind {
+  RESPONSE_IDLE,         /* nothing is due before response_wake_ms() */
+  RESPONSE_CHANGED,      /* the state has changed */
+  RESPONSE_ATTEMPT,      /* an attempt has begun; response_end_attempt() */
+  RESPONSE_SKIPPED,      /* the action's mode is off */
+  RESPONSE_DISABLED,     /* due, but is_disabled */
+  RESPONSE_RATE_LIMITED, /* due, but too many actions were engaged */
+};
 
-/* An act is begun: until response_done() its outcome is unsure. */
-void response_begin(struct response *response, size_t task);
+struct response_decision {
+  enum response_decision_kind kind;
+  enum response_state before; /* CHANGED: from this state */
+  size_t action;              /* all others but IDLE */
+  bool is_on;                 /* ATTEMPT: what is desired */
+  bool is_refresh;            /* ATTEMPT: as far as known it is so already */
+};
 
-/* An act has ended. is_on: what was wished when it began. code: 0 or negative
- * errno; -EAGAIN: as far as it went it is right. again_in_ms: look after it so
- * long from now, and after a failure not before; 0: no need. random: 32 random
- * bits. */
-void response_done(struct response *response, size_t task, bool is_on, int code,
-                   int64_t again_in_ms, int64_t now_ms, uint32_t random);
+/* One decision, from the states of the rules and the time. is_disabled: no
+ * attempt may be made now; what is due comes up again a second later. To be
+ * called until it returns RESPONSE_IDLE. */
+struct response_decision response_decide(struct response *response,
+                                         bool is_disabled, int64_t now_ms);
 
-/* The act may not be done now: it comes up again in in_ms. */
-void response_defer(struct response *response, size_t task, int64_t in_ms,
-                    int64_t now_ms);
+/* The attempt of a decision has ended. code: 0 or negative errno; -EAGAIN: the
+ * step was made and more are to follow. again_in_ms: when to attempt it next;
+ * after a failure not before; 0: no need. random: 32 random bits. */
+void response_end_attempt(struct response *response,
+                          const struct response_decision *decision, int code,
+                          int64_t again_in_ms, int64_t now_ms, uint32_t random);
 
-/* The wish for an action that is off is known: it needs no act, and keeps the
- * response from nothing, until it changes. */
-void response_pass(struct response *response, size_t task);
+/* Lets a tripped rate limit go: blocked actions are due. */
+void response_reset_rate_limit(struct response *response);
 
-/* The mode of an action has changed. is_off: its wishes are passed over from
- * now on; a response whose actions are all off does not engage. state: what is
- * really known of it, whatever a dry run has pretended. The wish is taken up
- * anew, what is on is looked after at once. */
-void response_renew(struct response *response, size_t task, bool is_off,
-                    enum task_state state, int64_t now_ms);
-
-/* Goes on from what was kept over a restart: the state, and for how long it
- * has been engaged. The tasks' states are set by the caller before; what is on
- * stays wanted. The rules have not been seen yet. */
+/* Continues from what was saved before a restart: the state, and for how long
+ * it has been engaged. The caller has set the real_state of the actions; what
+ * is on stays wanted. */
 void response_restore(struct response *response, enum response_state state,
                       int64_t engaged_for_ms, int64_t now_ms);
 
-/* Undoes all now, whatever the rules say; where they still call for the
- * response, it waits for a calm before it engages again. */
-void response_dismiss(struct response *response, int64_t now_ms);
+/* Releases now, whatever the rules are; while they are in breach it waits until
+ * they are clear before it engages again. Returns true if the state changed. */
+bool response_deactivate(struct response *response);
 
-/* Brings the next action of the escalation forward to now, those behind it by
- * the same time. Returns false if there is none left. */
-bool response_escalate(struct response *response, int64_t now_ms);
-
-/* The latest time at which response_step() must be called again, even if no
+/* The latest time at which response_decide() must be called again even if no
  * rule changes. RESPONSE_NEVER: only when one does. */
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 
@@ -153,18 +197,15 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 int64_t response_engage_at_ms(const struct response *response);
 int64_t response_release_at_ms(const struct response *response);
 
-/* When the escalation, which rests while no rule is at the trigger, reaches a
- * task, or its undoing does. */
-int64_t response_due_ms(const struct response *response, size_t task);
-
-/* True if it has yet to be reached so. */
-bool response_awaits(const struct response *response, size_t task);
+/* When the escalation reaches an action that it has not reached yet, as things
+ * are; RESPONSE_NEVER: not. */
+int64_t response_due_ms(const struct response *response, size_t action);
 
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
-/* How many actions that are not off are wanted, and how many are on. */
-size_t response_wanted(const struct response *response);
-size_t response_level(const struct response *response);
+/* How many actions are on, and how many are wanted and not off by mode. */
+size_t response_count_on(const struct response *response);
+size_t response_count_wanted(const struct response *response);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* response_options: what a <Response>, and what all of them share, may hold. */
+/* response_options: the options of a <Response>. */
 #include "resource_alert/responses/response_options.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 static const char *const trigger_words[] = {"warning", "failure", NULL};
 
@@ -27,17 +29,15 @@ static const struct option option_rows[] = {
      .offset = FIELD(when),
      .is_required = true,
      .example = "\"pool_used\"",
-     .help =
-         "The option_rows of the table that call for this response; any one of "
-         "them is enough. A rule must stand before the response, in the "
-         "same B<E<lt>Plugin resource_alertE<gt>> block or in an earlier "
-         "one."},
+     .help = "The rules that call for this response; one of them is enough. A "
+             "rule must be written before the response, in the same "
+             "B<E<lt>Plugin resource_alertE<gt>> block or in an earlier one."},
     {.name = "MinSeverity",
      .kind = OPTION_WORD,
-     .offset = FIELD(at_least),
+     .offset = FIELD(min_severity),
      .words = trigger_words,
      .default_text = "warning",
-     .help = "How bad a rule must be."},
+     .help = "The state from which on a rule calls for the response."},
     {.name = "EngageAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(engage_s),
@@ -45,8 +45,8 @@ static const struct option option_rows[] = {
      .max = DAY_S,
      .default_text = "30",
      .unit = "seconds",
-     .help = "How long that must last before the response acts. A rule has a "
-             "C<For> of its own, which comes first."},
+     .help = "How long a rule must call for the response before it engages. "
+             "This time starts after the C<For> of the rule itself."},
     {.name = "ReleaseAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(release_s),
@@ -54,30 +54,9 @@ static const struct option option_rows[] = {
      .max = DAY_S,
      .default_text = "300",
      .unit = "seconds",
-     .help = "How long all option_rows must be calm before the response is "
-             "undone, in "
-             "the reverse order. A rule that goes missing is not calm: it "
-             "freezes the response as it is."},
-    {.name = "Stagger",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(stagger_s),
-     .min = 0,
-     .max = 3600,
-     .default_text = "0",
-     .unit = "seconds",
-     .help = "The pause from undoing one action to undoing the next, so that "
-             "the load does not come back all at once."},
-    {.name = "Grace",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(grace_s),
-     .min = 0,
-     .max = 3600,
-     .default_text = "0",
-     .unit = "seconds",
-     .help = "Nothing is engaged for so long after collectd's start and after "
-             "the option_rows come back from a gap in the data: the first "
-             "values are "
-             "often wild."},
+     .help = "How long all rules must be within limits before the actions are "
+             "undone, in the reverse order. While a rule that called for the "
+             "response is missing, the response stays as it is."},
     {.name = "MaxActionsPerHour",
      .kind = OPTION_INTEGER,
      .offset = FIELD(max_actions),
@@ -85,48 +64,43 @@ static const struct option option_rows[] = {
      .max = 3600,
      .default_text = "30",
      .unit = "actions an hour",
-     .help = "The rate_limiter: a response that would engage more actions "
-             "within an "
-             "hour latches and engages nothing more, until a person removes "
-             "the file F<StateDir/latched-RESPONSE>. What is engaged is still "
-             "undone. Retries of an act that failed do not count; 0 takes the "
-             "rate_limiter out."},
+     .help = "The rate limit. When a response would engage one action more, it "
+             "is tripped: it engages nothing until a person runs "
+             "C<resource-alertctl reset>, for which the plugin needs a "
+             "B<ControlSocket>; without one a restart of collectd resets it. "
+             "What is engaged is still undone. Retries of a failed action do "
+             "not count. 0 disables the limit."},
     {.name = "SelfTestInterval",
      .kind = OPTION_INTEGER,
-     .offset = FIELD(drill_s),
+     .offset = FIELD(self_test_s),
      .min = 0,
      .max = 30 * DAY_S,
      .default_text = "86400",
      .unit = "seconds",
-     .help = "The fire drill: while the response is off, each action goes so "
-             "often the whole way to its target without effect: a patch that "
-             "the API server does not keep, a transaction whose condition "
-             "never holds, the rights on a table, a directory or a command. "
-             "What would fail is a warning before it is needed. The first one "
-             "comes within two minutes of collectd's start. 0: none."},
+     .help = "How often each action is tested against its target without "
+             "changing it, while the response is off: a patch that the API "
+             "server does not store, a transaction whose condition is never "
+             "true, the permissions on a table, a directory or a command. A "
+             "test that fails is logged and notified. The first one takes "
+             "place within two minutes of collectd's start. 0: none."},
     {.name = "EffectCheckAfter",
      .kind = OPTION_INTEGER,
-     .offset = FIELD(observe_s),
+     .offset = FIELD(effect_check_s),
      .min = 0,
      .max = DAY_S,
      .default_text = "0",
      .unit = "seconds",
-     .help = "So long after the response has engaged, and after each further "
-             "step, look whether it helped: whether the rule is calm or its "
-             "value has moved by at least 5 %. The journal says so, event "
-             "C<effect>. 0: do not look."},
-    {.name = "EscalateIfIneffective",
-     .kind = OPTION_BOOLEAN,
-     .offset = FIELD(escalates),
-     .default_text = "false",
-     .help = "Where it did not help, go on to the next action without waiting "
-             "for its B<After>."},
+     .help = "How long after engaging, and after each further action, to check "
+             "whether it helped: whether the rule is within limits or its "
+             "value has changed by at least 5 %. The result is journaled as "
+             "event C<effect>; no effect is logged as a warning. 0: no "
+             "check."},
     {.name = "Mode",
      .kind = OPTION_WORD,
      .offset = FIELD(mode),
      .words = action_mode_words,
      .default_text = "auto",
-     .help = "As B<Mode> of the plugin, for this response."},
+     .help = "Like B<Mode> of the plugin, for this response."},
     {.name = "Switch",
      .kind = OPTION_BLOCK,
      .offset = FIELD(actions[ACTION_SWITCH]),
@@ -158,15 +132,25 @@ const struct option_block response_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct response_options),
-    .help =
-        "What to do when option_rows of the table are beyond their limits: the "
-        "actions in it, in their order, and undone in the reverse order "
-        "once all is calm.",
+    .help = "What to do when rules exceed their limits. The actions in it are "
+            "engaged in their order, and undone in the reverse order once all "
+            "rules are within limits again.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
     .check = check_response,
 };
+
+bool response_rule_names_find(const struct response_rule_names *rule_names,
+                              const char *name, size_t *ret_index) {
+  for (size_t i = 0; i < rule_names->len; i++) {
+    if (strcmp(rule_names->names[i], name) == 0) {
+      *ret_index = i;
+      return true;
+    }
+  }
+  return false;
+}
 
 size_t response_options_count_actions(const struct response_options *options) {
   size_t count = 0;
@@ -174,4 +158,52 @@ size_t response_options_count_actions(const struct response_options *options) {
     count += options->actions[kind].len;
   }
   return count;
+}
+
+static const struct action_options *
+action_at(const struct response_options *options, size_t kind, size_t i) {
+  return (const void *)((const char *)options->actions[kind].items +
+                        i * action_drivers[kind]->block->size);
+}
+
+/* The option table keeps blocks of different names apart: finds the first
+ * action whose position is at least POSITION. NULL: none. */
+static const struct action_options *
+find_from_position(const struct response_options *options, size_t position,
+                   enum action_kind *ret_kind) {
+  const struct action_options *first = NULL;
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    for (size_t i = 0; i < options->actions[kind].len; i++) {
+      const struct action_options *action = action_at(options, kind, i);
+      if (action->head.position >= position &&
+          (first == NULL || action->head.position < first->head.position)) {
+        first = action;
+        *ret_kind = (enum action_kind)kind;
+      }
+    }
+  }
+  return first;
+}
+
+const struct action_options *
+response_options_get_action(const struct response_options *options,
+                            size_t index, enum action_kind *ret_kind) {
+  const struct action_options *action =
+      find_from_position(options, 0, ret_kind);
+  for (size_t i = 0; i < index && action != NULL; i++) {
+    action = find_from_position(options, action->head.position + 1, ret_kind);
+  }
+  return action;
+}
+
+const char *
+response_options_name_action(const struct action_options *action,
+                             enum action_kind kind,
+                             char text[RESPONSE_ACTION_NAME_BYTES]) {
+  const struct action_driver *driver = action_drivers[kind];
+  char subject[128];
+  driver->describe(action, subject, sizeof(subject));
+  (void)snprintf(text, RESPONSE_ACTION_NAME_BYTES, "%s %s", driver->block->name,
+                 subject);
+  return text + strlen(driver->block->name) + 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* response_options: what a <Response>, and what all of them share, may hold. */
+/* response_options: the options of a <Response>, and those that all responses
+ * share. */
 #ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_OPTIONS_H
 #define RESOURCE_ALERT_RESPONSES_RESPONSE_OPTIONS_H
 
@@ -11,7 +12,7 @@
 /* What all responses share; a part of the plugin's outermost block. */
 struct responses_options {
   int mode;                    /* enum action_mode */
-  char *off_file;              /* while it exists nothing is done; NULL: none */
+  char *disable_file;          /* while it exists nothing is done; NULL: none */
   char *helper_dir;            /* where the helper program of <Exec> lies */
   struct option_blocks stores; /* struct switch_store_options */
   struct option_blocks kubernetes; /* struct kubernetes_options, one */
@@ -27,47 +28,66 @@ enum response_trigger {
 /* One <Response>. */
 struct response_options {
   struct option_head head;
-  struct option_strings when; /* names of <Threshold> rules */
-  int at_least;               /* enum response_trigger */
+  struct option_strings when; /* names of rules */
+  int min_severity;           /* enum response_trigger */
   int64_t engage_s;
   int64_t release_s;
-  int64_t stagger_s;
-  int64_t grace_s;
   int64_t max_actions;                        /* an hour; 0: no limit */
-  int64_t drill_s;                            /* 0: none */
-  int64_t observe_s;                          /* 0: no */
-  bool escalates;                             /* where nothing has moved */
+  int64_t self_test_s;                        /* 0: none */
+  int64_t effect_check_s;                     /* 0: none */
   int mode;                                   /* enum action_mode */
   struct option_blocks actions[ACTION_KINDS]; /* by enum action_kind */
 };
 
 extern const struct option_block response_block;
 
+/* The names of all rules by their index; borrowed. */
+struct response_rule_names {
+  const char *const *names;
+  size_t len;
+};
+
+/* Returns false, with *ret_index untouched, where there is no such rule. */
+bool response_rule_names_find(const struct response_rule_names *rule_names,
+                              const char *name, size_t *ret_index);
+
 /* How many actions of all kinds OPTIONS names. */
 size_t response_options_count_actions(const struct response_options *options);
 
+/* The action number INDEX in the order of the file; there must be one. */
+const struct action_options *
+response_options_get_action(const struct response_options *options,
+                            size_t index, enum action_kind *ret_kind);
+
+/* Writes its name, "Switch limit_noncore_api": what it is about stays the same
+ * over a restart. Returns that part of TEXT, "limit_noncore_api". */
+#define RESPONSE_ACTION_NAME_BYTES 192
+const char *response_options_name_action(const struct action_options *action,
+                                         enum action_kind kind,
+                                         char text[RESPONSE_ACTION_NAME_BYTES]);
+
 #define RESPONSES_MODE_HELP                                                    \
-  "C<auto> decides and acts. C<dryrun> decides, writes the journal and does "  \
-  "nothing, save to ask those targets that can rehearse an act. C<off> does "  \
-  "nothing at all: the action is left as it is, on or off, and its response "  \
-  "gets on without it, or does not engage where it has no other. A response "  \
-  "and an action have a C<Mode> of their own; the strictest of the three "     \
-  "counts."
-#define RESPONSES_OFF_FILE_HELP                                                \
-  "While this file exists no action is begun, neither to engage nor to undo; " \
-  "it is looked for before every act. For the person who wants the machine's " \
-  "hands off at once."
+  "C<auto> decides and acts. C<dryrun> decides and writes the journal but "    \
+  "changes nothing; where a target can test an action without effect, it is "  \
+  "asked to. C<off> does nothing: the action stays as it is, on or off, and "  \
+  "its response continues without it; a response whose actions are all off "   \
+  "does not engage. Plugin, response and action each have a C<Mode>; the "     \
+  "strictest of the three applies."
+#define RESPONSES_DISABLE_FILE_HELP                                            \
+  "While this file exists, no action is started, neither to engage nor to "    \
+  "undo. It is checked before every action. Creating it stops all responses "  \
+  "at once."
 #define RESPONSES_HELPER_DIR_HELP                                              \
-  "Where the program C<resource-alert-exec> lies, which runs the commands of " \
-  "B<E<lt>ExecE<gt>>. The default is the place where it is installed."
+  "The directory of the program C<resource-alert-exec>, which runs the "       \
+  "commands of B<E<lt>ExecE<gt>>. The default is where it is installed."
 
 /* Where cmake installs the helper program. */
 #ifndef RESPONSES_HELPER_DIR
 #define RESPONSES_HELPER_DIR "/usr/libexec/collectd-resource-alert"
 #endif
 
-/* The rules of the outermost table. outer: its struct's tag; member: its field
- * of struct responses_options. */
+/* The options in the plugin's outermost block. outer: the tag of its struct;
+ * member: its field of struct responses_options. */
 #define RESPONSES_OPTION_ROWS(outer, member)                                   \
   {.name = "Mode",                                                             \
    .kind = OPTION_WORD,                                                        \
@@ -77,10 +97,10 @@ size_t response_options_count_actions(const struct response_options *options);
    .help = RESPONSES_MODE_HELP},                                               \
       {.name = "DisableFile",                                                  \
        .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.off_file),                      \
+       .offset = offsetof(struct outer, member.disable_file),                  \
        .example = "\"/run/collectd/responses.off\"",                           \
        .check = action_check_absolute,                                         \
-       .help = RESPONSES_OFF_FILE_HELP},                                       \
+       .help = RESPONSES_DISABLE_FILE_HELP},                                   \
       {.name = "HelperDir",                                                    \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.helper_dir),                    \

@@ -1,352 +1,238 @@
 /* SPDX-License-Identifier: MIT */
-/* response_state_file: the file that keeps over a restart what is engaged. */
+/* response_state_file: keeps over a restart what each response has engaged. */
 #include "resource_alert/responses/response_state_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/clock.h"
-#include "core/file_util.h"
-#include "core/log.h"
-#include "core/worker_thread.h"
-#include "resource_alert/responses/desired_lines.h"
+#include "core/append_log.h"
+#include "core/json_util.h"
 
-#define FILE_BYTES_MAX 67108864
-#define FILE_MODE 0640
-#define SPARE_BYTES 1048576 /* some 3000 acts: a rewrite is rare */
-#define SYNC_MS 1000        /* what comes meanwhile is synced together */
-#define END_MS 2000         /* the disk is waited for at the end */
+#define FORMAT_VERSION 1
+#define SYNC_WAIT_MS 2000
 
 struct response_state_file {
-  char *path; /* NULL: nothing is kept */
-  struct log_sink log;
-  pthread_t thread;
-  bool has_thread;
-  struct complaint complaint; /* the thread's */
-  pthread_mutex_t lock;
-  pthread_cond_t has_work;
-  pthread_cond_t has_ended;
-  /* The rest is under the lock, in which nobody waits for the disk. */
-  json_t *entries;   /* by response */
-  int file;          /* for appending; -1: to be written anew */
-  int next;          /* written anew, not in its place yet; -1: none */
-  size_t bytes;      /* in the file */
-  size_t last_bytes; /* when it was written anew */
-  bool is_torn;      /* a line could not be written */
-  bool is_dirty;     /* the thread has something to do */
-  bool is_stopping, is_done;
-  bool is_left; /* to the thread, which destroys it */
+  struct log_sink sink;
+  struct append_log *log;
+  pthread_mutex_t lock; /* guards entries; nobody waits for the disk in it */
+  json_t *entries;      /* the last line of each response, by its name */
 };
 
-/* ---- reading ---- */
+/* ---- the file ---- */
 
-static void read_file(struct response_state_file *states) {
-  char *text = NULL;
-  size_t bytes = 0;
-  struct error error = {{0}};
-  int code = file_read(states->path, FILE_BYTES_MAX, &text, &bytes, &error);
-  if (code == -ENOENT) {
-    return;
+static int load_entry(void *context, const json_t *line) {
+  struct response_state_file *file = context;
+  const char *name = json_string_value(json_object_get(line, "response"));
+  if (name == NULL) {
+    return -EINVAL;
   }
-  size_t bad_line = code == 0 ? desired_lines_take(states->entries, text) : 0;
-  free(text);
-  if (bad_line > 0) {
-    code = error_set(&error, -EINVAL, "%s: line %zu makes no sense",
-                     states->path, bad_line);
-    (void)file_set_aside(states->path, NULL);
-  }
-  if (code != 0) {
-    log_write(&states->log, LOG_LEVEL_ERROR,
-              "desired states: %s; what was engaged after that is not known",
-              error.text);
-  }
-}
-
-/* ---- writing ---- */
-
-/* Under the lock: all that there is, to FD, which gets all that is put from now
- * on as well. A file that is torn gets no more. *ret_useless: a descriptor to
- * close. */
-static int write_next(struct response_state_file *states, int fd,
-                      int *ret_useless, struct error *error) {
-  size_t bytes = 0;
-  if (states->is_torn) {
-    *ret_useless = states->file;
-    states->file = -1;
-  }
-  char *text = desired_lines_format(states->entries, &bytes);
-  if (text == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  ssize_t written = write(fd, text, bytes);
-  int code = written == (ssize_t)bytes ? 0 : written < 0 ? -errno : -ENOSPC;
-  free(text);
-  if (code != 0) {
-    return error_set(error, code, "%s: cannot write: %s", states->path,
-                     strerror(-code));
-  }
-  states->next = fd;
-  states->bytes = states->last_bytes = bytes;
-  states->is_torn = false;
-  return 0;
-}
-
-/* Under the lock: FD is the file from now on, unless it misses something.
- * Returns the descriptor that is of no use any more, or -1. */
-static int take_next(struct response_state_file *states, int fd,
-                     bool is_whole) {
-  int old = states->file;
-  states->next = -1;
-  if (is_whole) {
-    states->file = fd;
-    return old;
-  }
-  return fd;
-}
-
-static void close_file(int fd) {
-  if (fd >= 0) {
-    (void)close(fd);
-  }
-}
-
-/* Writes the file anew. What is put meanwhile is in the old one and in the new
- * one, so that it counts whichever a kill leaves in its place. */
-static int rewrite(struct response_state_file *states, struct error *error) {
-  char beside[PATH_MAX];
-  int fd = file_replace_begin(states->path, FILE_MODE, beside, error);
-  if (fd < 0) {
-    return fd;
-  }
-  int useless = -1;
-  (void)pthread_mutex_lock(&states->lock);
-  int code = write_next(states, fd, &useless, error);
-  (void)pthread_mutex_unlock(&states->lock);
-  close_file(useless);
-  if (code == 0) {
-    code = file_replace_commit(states->path, beside, fd, error);
-  } else {
-    (void)unlink(beside);
-  }
-  (void)pthread_mutex_lock(&states->lock);
-  if (code == 0 && states->is_torn) {
-    code = error_set(error, -ENOSPC, "%s: cannot write", states->path);
-  }
-  useless = take_next(states, fd, code == 0);
-  (void)pthread_mutex_unlock(&states->lock);
-  close_file(useless);
-  return code;
-}
-
-/* Has the file on the disk. The descriptor may be closed meanwhile. */
-static int sync_file(struct response_state_file *states, struct error *error) {
-  (void)pthread_mutex_lock(&states->lock);
-  int fd = states->file < 0 ? -1 : fcntl(states->file, F_DUPFD_CLOEXEC, 0);
-  (void)pthread_mutex_unlock(&states->lock);
-  if (fd < 0) {
-    return 0;
-  }
-  int code = fdatasync(fd) == 0 ? 0 : -errno;
-  (void)close(fd);
-  return code == 0
-             ? 0
-             : error_set(error, code, "%s: %s", states->path, strerror(-code));
-}
-
-/* ---- the thread ---- */
-
-static void destroy(struct response_state_file *states) {
-  close_file(states->file);
-  json_decref(states->entries);
-  free(states->path);
-  (void)pthread_cond_destroy(&states->has_ended);
-  (void)pthread_cond_destroy(&states->has_work);
-  (void)pthread_mutex_destroy(&states->lock);
-  free(states);
-}
-
-static void tell(struct response_state_file *states, int code,
-                 const struct error *error) {
-  int64_t now_ms = clock_monotonic_ms();
-  if (code != 0 && complaint_fail(&states->complaint, now_ms)) {
-    log_write(&states->log, LOG_LEVEL_ERROR,
-              "desired states: %s; responses act, but a restart will not know",
-              error->text);
-  } else if (code == 0 && complaint_clear(&states->complaint, now_ms, NULL)) {
-    log_write(&states->log, LOG_LEVEL_NOTICE,
-              "desired states: they are kept again");
-  }
-}
-
-/* Under the lock. */
-static void wait_ms(struct response_state_file *states, int ms) {
-  struct timespec until = clock_deadline_after_ms(ms);
-  while (!states->is_stopping &&
-         pthread_cond_timedwait(&states->has_work, &states->lock, &until) !=
-             ETIMEDOUT) {
-  }
-}
-
-/* Under the lock, which it gives up meanwhile. */
-static void work(struct response_state_file *states) {
-  struct error error = {{0}};
-  bool has_grown = states->bytes > 2 * states->last_bytes + SPARE_BYTES;
-  bool is_whole = states->file >= 0 && !states->is_torn;
-  states->is_dirty = false;
-  (void)pthread_mutex_unlock(&states->lock);
-  int code = is_whole && !has_grown ? sync_file(states, &error)
-                                    : rewrite(states, &error);
-  tell(states, code, &error);
-  (void)pthread_mutex_lock(&states->lock);
-  states->is_dirty = states->is_dirty || code != 0;
-}
-
-static void *run(void *argument) {
-  struct response_state_file *states = argument;
-  (void)pthread_mutex_lock(&states->lock);
-  while (!states->is_stopping) {
-    if (states->is_dirty) {
-      wait_ms(states, SYNC_MS);
-      work(states);
-    } else {
-      (void)pthread_cond_wait(&states->has_work, &states->lock);
-    }
-  }
-  (void)pthread_mutex_unlock(&states->lock);
-  (void)sync_file(states, NULL);
-  (void)pthread_mutex_lock(&states->lock);
-  states->is_done = true;
-  bool is_left = states->is_left;
-  (void)pthread_cond_signal(&states->has_ended);
-  (void)pthread_mutex_unlock(&states->lock);
-  if (is_left) {
-    destroy(states);
-  }
-  return NULL;
-}
-
-static int start(struct response_state_file *states, struct error *error) {
-  int code = worker_thread_create(&states->thread, NULL, run, states);
-  states->has_thread = code == 0;
-  return code == 0 ? 0
-                   : error_set(error, code, "cannot start a thread: %s",
-                               strerror(-code));
-}
-
-/* ---- the whole ---- */
-
-static void init_lock(struct response_state_file *states) {
-  pthread_condattr_t monotonic;
-  (void)pthread_condattr_init(&monotonic);
-  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  (void)pthread_mutex_init(&states->lock, NULL);
-  (void)pthread_cond_init(&states->has_work, &monotonic);
-  (void)pthread_cond_init(&states->has_ended, &monotonic);
-  (void)pthread_condattr_destroy(&monotonic);
+  json_t *copy = json_deep_copy(line);
+  return json_object_set_new(file->entries, name, copy) == 0 ? 0 : -ENOMEM;
 }
 
 int response_state_file_open(const char *path, const struct log_sink *log,
                              struct response_state_file **ret,
                              struct error *error) {
-  struct response_state_file *states = calloc(1, sizeof(*states));
-  if (states == NULL) {
+  struct response_state_file *file = calloc(1, sizeof(*file));
+  json_t *entries = json_object();
+  if (file == NULL || entries == NULL) {
+    free(file);
+    json_decref(entries);
     return error_set(error, -ENOMEM, "out of memory");
   }
-  init_lock(states);
-  states->log = *log;
-  states->file = states->next = -1;
-  states->entries = json_object();
-  states->path = path == NULL ? NULL : strdup(path);
-  int code = 0;
-  if (states->entries == NULL || (path != NULL && states->path == NULL)) {
-    code = error_set(error, -ENOMEM, "out of memory");
-  } else if (path != NULL) {
-    read_file(states);
-    states->is_dirty = rewrite(states, NULL) != 0;
-    code = start(states, error);
-  }
+  (void)pthread_mutex_init(&file->lock, NULL);
+  file->sink = *log;
+  file->entries = entries;
+  const struct append_log_options options = {
+      .path = path,
+      .what = "response states",
+      .consequence = "responses act, but a restart will not know what is on",
+      .format = "responses",
+      .version = FORMAT_VERSION,
+      .log = *log,
+  };
+  int code = append_log_open(&options, load_entry, file, &file->log, error);
   if (code != 0) {
-    response_state_file_close(states);
+    response_state_file_close(file);
     return code;
   }
-  *ret = states;
+  *ret = file;
   return 0;
 }
 
-/* Ends the thread. Returns false if the disk holds it longer than END_MS: then
- * all is left to it. */
-static bool end_thread(struct response_state_file *states) {
-  struct timespec until = clock_deadline_after_ms(END_MS);
-  int code = 0;
-  (void)pthread_mutex_lock(&states->lock);
-  states->is_stopping = true;
-  (void)pthread_cond_signal(&states->has_work);
-  while (!states->is_done && code == 0) {
-    code = pthread_cond_timedwait(&states->has_ended, &states->lock, &until);
+void response_state_file_close(struct response_state_file *file) {
+  if (file == NULL) {
+    return;
   }
-  if (!states->is_done) {
-    (void)pthread_detach(states->thread);
-    log_write(&states->log, LOG_LEVEL_WARNING,
-              "desired states: the disk hangs; left behind");
-  }
-  bool is_left = states->is_left = !states->is_done;
-  (void)pthread_mutex_unlock(&states->lock);
-  if (!is_left) {
-    (void)pthread_join(states->thread, NULL);
-  }
-  return !is_left;
+  append_log_close(file->log);
+  json_decref(file->entries);
+  (void)pthread_mutex_destroy(&file->lock);
+  free(file);
 }
 
-void response_state_file_close(struct response_state_file *states) {
-  if (states != NULL && (!states->has_thread || end_thread(states))) {
-    destroy(states);
+/* Under the lock. */
+static void rewrite_if_due(struct response_state_file *file) {
+  const char *name;
+  json_t *entry;
+  if (!append_log_wants_rewrite(file->log) || !append_log_begin(file->log)) {
+    return;
   }
+  json_object_foreach(file->entries, name, entry) {
+    append_log_add(file->log, entry);
+  }
+  append_log_end(file->log);
 }
 
-json_t *response_state_file_get(struct response_state_file *states,
-                                const char *response) {
-  (void)pthread_mutex_lock(&states->lock);
-  json_t *entry = json_deep_copy(json_object_get(states->entries, response));
-  (void)pthread_mutex_unlock(&states->lock);
-  return entry;
+void response_state_file_maintain(struct response_state_file *file) {
+  (void)pthread_mutex_lock(&file->lock);
+  rewrite_if_due(file);
+  (void)pthread_mutex_unlock(&file->lock);
 }
 
-/* Under the lock. What is torn is written anew, since half a line would spoil
- * what follows it. */
-static void append(struct response_state_file *states, const char *line) {
-  const int files[] = {states->file, states->next};
-  size_t length = strlen(line);
-  for (size_t i = 0; i < 2 && !states->is_torn; i++) {
-    states->is_torn =
-        files[i] >= 0 && write(files[i], line, length) != (ssize_t)length;
-  }
-  states->bytes += length;
+void response_state_file_sync(struct response_state_file *file) {
+  (void)append_log_sync(file->log, SYNC_WAIT_MS);
 }
 
-void response_state_file_put(struct response_state_file *states,
-                             const char *response, json_t *entry) {
-  char *line = entry == NULL ? NULL : desired_line_format(response, entry);
-  (void)pthread_mutex_lock(&states->lock);
-  (void)json_object_set(states->entries, response, entry);
-  if (line == NULL) {
-    states->is_torn = true;
-  } else {
-    append(states, line);
+/* ---- saving ---- */
+
+static json_t *breached_rules_to_json(const struct response *response) {
+  json_t *rules = json_array();
+  for (size_t i = 0; i < response->rules_len; i++) {
+    if (response->rules[i].is_breached) {
+      (void)json_array_append_new(rules,
+                                  json_util_text(response->rules[i].name));
+    }
   }
-  states->is_dirty = true;
-  (void)pthread_cond_signal(&states->has_work);
-  (void)pthread_mutex_unlock(&states->lock);
-  free(line);
+  return rules;
+}
+
+static json_t *actions_to_json(const struct response *response,
+                               const struct action_runner *runners) {
+  json_t *actions = json_object();
+  for (size_t i = 0; i < response->actions_len; i++) {
+    enum response_action_state state = response->actions[i].real_state;
+    json_t *on = state == RESPONSE_ACTION_UNSURE
+                     ? json_null()
+                     : json_boolean(state == RESPONSE_ACTION_ON);
+    (void)json_object_set_new(actions, runners[i].name,
+                              json_pack("{s:o, s:o}", "on", on, "memory",
+                                        json_deep_copy(runners[i].memory)));
+  }
+  return actions;
+}
+
+void response_state_file_save(struct response_state_file *file,
+                              const char *name, const struct response *response,
+                              const struct action_runner *runners,
+                              const struct response_saved *saved) {
+  json_t *entry = json_pack(
+      "{s:s, s:s, s:I, s:o, s:b, s:s?, s:o}", "response", name, "state",
+      response_state_name(response->state), "since",
+      (json_int_t)saved->engaged_s, "rules", breached_rules_to_json(response),
+      "tripped", (int)response->rate_limit.is_tripped, "mode",
+      saved->mode < 0 ? NULL : action_mode_words[saved->mode], "actions",
+      actions_to_json(response, runners));
+  (void)pthread_mutex_lock(&file->lock);
+  if (entry != NULL) {
+    (void)json_object_set(file->entries, name, entry);
+  }
+  append_log_append(file->log, entry);
+  rewrite_if_due(file);
+  (void)pthread_mutex_unlock(&file->lock);
   json_decref(entry);
 }
 
-void response_state_file_sync(struct response_state_file *states) {
-  (void)sync_file(states, NULL);
+/* ---- restoring ---- */
+
+static enum response_action_state action_state_from_json(const json_t *on) {
+  if (json_is_true(on)) {
+    return RESPONSE_ACTION_ON;
+  }
+  return json_is_null(on) ? RESPONSE_ACTION_UNSURE : RESPONSE_ACTION_OFF;
+}
+
+static int mode_from_json(const json_t *mode) {
+  for (int i = 0; json_is_string(mode) && action_mode_words[i] != NULL; i++) {
+    if (strcmp(action_mode_words[i], json_string_value(mode)) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+static void restore_rules(struct response *response, const json_t *rules) {
+  size_t index;
+  const json_t *name;
+  json_array_foreach(rules, index, name) {
+    for (size_t i = 0; i < response->rules_len; i++) {
+      struct response_rule *rule = &response->rules[i];
+      if (json_is_string(name) &&
+          strcmp(json_string_value(name), rule->name) == 0) {
+        rule->is_breached = true;
+        response->cause = rule;
+      }
+    }
+  }
+}
+
+/* Takes the actions that are configured out of ACTIONS. */
+static void restore_actions(struct response *response,
+                            struct action_runner *runners, json_t *actions) {
+  for (size_t i = 0; i < response->actions_len; i++) {
+    const json_t *saved = json_object_get(actions, runners[i].name);
+    if (!json_is_object(saved)) {
+      continue;
+    }
+    response->actions[i].real_state =
+        action_state_from_json(json_object_get(saved, "on"));
+    json_t *memory = json_object_get(saved, "memory");
+    if (json_is_object(memory)) {
+      (void)json_object_update(runners[i].memory, memory);
+    }
+    (void)json_object_del(actions, runners[i].name);
+  }
+}
+
+static void log_removed_actions(const struct response_state_file *file,
+                                const char *name, json_t *actions) {
+  const char *action;
+  const json_t *saved;
+  json_object_foreach(actions, action, saved) {
+    if (action_state_from_json(json_object_get(saved, "on")) !=
+        RESPONSE_ACTION_OFF) {
+      log_write(&file->sink, LOG_LEVEL_WARNING,
+                "response \"%s\": %s was engaged and is not configured any "
+                "more; it stays as it is",
+                name, action);
+    }
+  }
+}
+
+bool response_state_file_restore(struct response_state_file *file,
+                                 const char *name, struct response *response,
+                                 struct action_runner *runners,
+                                 struct response_saved *ret_saved) {
+  (void)pthread_mutex_lock(&file->lock);
+  json_t *entry = json_deep_copy(json_object_get(file->entries, name));
+  (void)pthread_mutex_unlock(&file->lock);
+  if (entry == NULL) {
+    return false;
+  }
+  const char *state = json_string_value(json_object_get(entry, "state"));
+  *ret_saved = (struct response_saved){
+      .state = RESPONSE_OFF,
+      .engaged_s = json_integer_value(json_object_get(entry, "since")),
+      .mode = mode_from_json(json_object_get(entry, "mode")),
+  };
+  (void)response_state_parse(state == NULL ? "" : state, &ret_saved->state);
+  response->rate_limit.is_tripped =
+      json_is_true(json_object_get(entry, "tripped"));
+  restore_rules(response, json_object_get(entry, "rules"));
+  json_t *actions = json_object_get(entry, "actions");
+  restore_actions(response, runners, actions);
+  log_removed_actions(file, name, actions);
+  json_decref(entry);
+  return true;
 }

@@ -1,47 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* response_state_file: the file that keeps over a restart what each response
- * has engaged: StateDir/responses.jsonl, one JSON object a line, of which the
- * last one of a response counts.
+/* response_state_file: keeps over a restart what each response has engaged.
  *
- * It stands between a breach and the act, so a line is appended: that takes
- * microseconds and outlives a kill. To have it on the disk takes 4 to 30 ms on
- * ext4, to replace the file, now and then, up to 10 ms more: a thread does
- * both, in which no act waits for it. */
+ * StateDir/responses.jsonl, an append_log; a line is
+ *   {"response": NAME, "state": "ENGAGED", "since": EPOCH,
+ *    "rules": ["pool_used"], "tripped": false, "mode": "auto" or null,
+ *    "actions": {"Switch x": {"on": true, "memory": {}}}}
+ * "rules" are those in breach; "on" is null where an attempt was begun and its
+ * end not seen. */
 #ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_STATE_FILE_H
 #define RESOURCE_ALERT_RESPONSES_RESPONSE_STATE_FILE_H
 
-#include <jansson.h>
-
 #include "core/error.h"
 #include "core/log.h"
+#include "resource_alert/responses/action_runner.h"
 
 struct response_state_file;
 
-/* Reads the file and writes it anew, without what is out of date. One with a
- * line that makes no sense is moved aside to PATH.bad and said in the log; what
- * stands before that line counts. Starts the thread.
- * path: copied; NULL: nothing is kept. log: copied; a file that cannot be
- * written is said there once, tried again each second, and said when it works.
- * Returns 0, -ENOMEM or -EAGAIN. */
+/* What is saved of a response besides its own struct and its runners. */
+struct response_saved {
+  enum response_state state;
+  int64_t engaged_s; /* since the epoch; 0: not engaged yet */
+  int mode;          /* enum action_mode that a person has set; -1: none */
+};
+
+/* Reads the file, as append_log_open() does. path: copied; NULL: nothing is
+ * kept. log: copied. Returns 0, -ENOMEM or -EAGAIN (no thread). */
 int response_state_file_open(const char *path, const struct log_sink *log,
                              struct response_state_file **ret,
                              struct error *error);
 
-/* Has all on the disk. One that hangs is waited for 2 s; then all is left
- * to its thread, which is said in the log. Accepts NULL. */
-void response_state_file_close(struct response_state_file *states);
+/* As append_log_close(). Accepts NULL. */
+void response_state_file_close(struct response_state_file *file);
 
-/* What was kept for a response; NULL: nothing. Yours, json_decref(). */
-json_t *response_state_file_get(struct response_state_file *states,
-                                const char *response);
+/* Fills in what was saved of response NAME: which of its rules were in breach,
+ * whether its rate limit is tripped, the real_state of its actions and the
+ * memory of their RUNNERS (as many; NULL if there are none); *ret_saved: the
+ * rest. An action that was on and is not configured any more is logged. Returns
+ * false, and changes nothing, where nothing was saved. */
+bool response_state_file_restore(struct response_state_file *file,
+                                 const char *name, struct response *response,
+                                 struct action_runner *runners,
+                                 struct response_saved *ret_saved);
 
-/* Keeps ENTRY, an object (taken; NULL when memory is short), for a response:
- * with the kernel when it returns, on the disk after a second. Any thread. */
-void response_state_file_put(struct response_state_file *states,
-                             const char *response, json_t *entry);
+/* Saves it: with the kernel when it returns, on the disk about a second later.
+ * The state is that of RESPONSE, not of SAVED. Any thread, one for each name.
+ */
+void response_state_file_save(struct response_state_file *file,
+                              const char *name, const struct response *response,
+                              const struct action_runner *runners,
+                              const struct response_saved *saved);
 
-/* All that was put before is on the disk when it returns, if that can be had.
- * Takes its time and holds up no put. Any thread. */
-void response_state_file_sync(struct response_state_file *states);
+/* Waits, for 2 s at most, until all that was saved before is on the disk. Any
+ * thread; holds up no other one. */
+void response_state_file_sync(struct response_state_file *file);
+
+/* Makes up for a write that failed; to be called every few seconds. Any thread;
+ * waits for no disk. */
+void response_state_file_maintain(struct response_state_file *file);
 
 #endif

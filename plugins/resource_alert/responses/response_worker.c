@@ -1,151 +1,411 @@
 /* SPDX-License-Identifier: MIT */
-/* response_worker: the thread that makes one response's wishes come true. */
+/* response_worker: the thread of one response. */
 #include "resource_alert/responses/response_worker.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "core/json_util.h"
 #include "core/worker_thread.h"
-#include "resource_alert/journal.h"
-#include "resource_alert/responses/worker_parts.h"
 
-const char *worker_name(const struct worker *worker) {
+/* The first self-test comes after this time and up to as much again, so that
+ * many agents do not test together; an interrupted one is repeated after it. */
+#define FIRST_SELF_TEST_MS 60000
+#define SELF_TEST_AGAIN_MS 60000
+
+/* A value that has changed by less has not changed: EffectCheckAfter. */
+#define EFFECT_MIN_RATIO 0.05
+
+struct response_worker {
+  const struct response_worker_deps *shared;
+  const struct response_options *options; /* borrowed */
+  struct switch_stores *stores;           /* owned, as are the next */
+  struct action_deps action_deps;
+  struct action_runner_deps runner_deps;
+  pthread_t thread;
+  bool has_thread;
+  int wake_fd;
+  atomic_size_t level; /* actions that are on */
+  atomic_uint_least64_t done;
+  atomic_uint_least64_t failed;
+  atomic_uint_least64_t blocked;
+  atomic_uint commands; /* a bit for each enum responses_command that waits */
+  pthread_mutex_t snapshot_lock; /* guards the next two */
+  json_t *snapshot;
+  struct response_next next;
+  /* The rest belongs to the thread. */
+  struct response response;
+  struct response_report report;
+  struct action_runner *runners; /* by index of the response's actions */
+  size_t runners_len;            /* that need action_runner_fini() */
+  struct response_saved saved;
+  bool is_change_unreported; /* the state has changed, listeners are to know */
+  bool is_block_logged;
+  int64_t self_test_ms;    /* when the next one is; RESPONSE_NEVER: none */
+  int64_t effect_check_ms; /* when to check whether it helped */
+  double value_before;     /* of the cause, when an action was engaged last */
+};
+
+const char *response_worker_name(const struct response_worker *worker) {
   return worker->options->head.label;
 }
 
-struct worker_counts worker_get_counts(struct worker *worker) {
-  return (struct worker_counts){
-      .level = atomic_load(&worker->level),
-      .done = atomic_load(&worker->done),
-      .failed = atomic_load(&worker->failed),
-      .held_back = atomic_load(&worker->held_back),
-  };
+static double cause_value(const struct response_worker *worker) {
+  const struct response_rule *cause = worker->response.cause;
+  return cause == NULL
+             ? (double)NAN
+             : atomic_load(&worker->shared->rules[cause->index].value);
 }
 
-void worker_put_replicas(struct worker *worker,
-                         const struct sample_sink *sink) {
-  for (size_t i = 0; i < worker->actions_len; i++) {
-    int64_t replicas = atomic_load(&worker->actions[i].replicas);
-    if (replicas >= 0) {
-      sample_put_gauge(sink, worker_name(worker), "replicas",
-                       worker->actions[i].about, (double)replicas);
-    }
-  }
+static uint32_t random_bits(void) {
+  uint32_t bits = 0;
+  (void)!getrandom(&bits, sizeof(bits), GRND_NONBLOCK);
+  return bits;
 }
 
-void worker_wake(struct worker *worker) {
+/* ---- what other threads see ---- */
+
+void response_worker_wake(struct response_worker *worker) {
   const uint64_t one = 1;
   (void)!write(worker->wake_fd, &one, sizeof(one));
 }
 
-bool worker_watches(const struct worker *worker, size_t rule) {
-  for (size_t i = 0; i < worker->trigger.len; i++) {
-    if (worker->trigger.rules[i].rule == rule) {
+bool response_worker_watches(const struct response_worker *worker,
+                             size_t rule) {
+  for (size_t i = 0; i < worker->response.rules_len; i++) {
+    if (worker->response.rules[i].index == rule) {
       return true;
     }
   }
   return false;
 }
 
-/* ---- the thread ---- */
-
-static enum response_input read_rules(struct worker *worker) {
-  for (size_t i = 0; i < worker->trigger.len; i++) {
-    struct trigger_rule *rule = &worker->trigger.rules[i];
-    rule->state =
-        (enum alert_state)atomic_load(&worker->shared->rules[rule->rule].worst);
+void response_worker_publish(struct response_worker *worker,
+                             const struct sample_sink *sink) {
+  const char *name = response_worker_name(worker);
+  sample_put_gauge(sink, name, "degradation_level", "",
+                   (double)atomic_load(&worker->level));
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    int64_t replicas = atomic_load(&worker->runners[i].replicas);
+    if (replicas >= 0) {
+      sample_put_gauge(sink, name, "replicas", worker->runners[i].subject,
+                       (double)replicas);
+    }
   }
-  return trigger_judge(&worker->trigger);
+  sample_put_derive(sink, name, "derive", "actions_done",
+                    (int64_t)atomic_load(&worker->done));
+  sample_put_derive(sink, name, "derive", "actions_failed",
+                    (int64_t)atomic_load(&worker->failed));
+  sample_put_derive(sink, name, "derive", "actions_blocked",
+                    (int64_t)atomic_load(&worker->blocked));
 }
 
-/* The one place where a change of state is told. */
-static void tell_change(struct worker *worker, enum response_state before) {
-  const struct response *response = &worker->response;
-  const struct trigger_rule *cause = worker->trigger.cause;
-  const char *cause_name = cause == NULL ? "" : cause->name;
-  const char *from = response_state_name(before);
-  const char *to = response_state_name(response->state);
-  if (response_is_engaged(response) && before != RESPONSE_ENGAGING &&
+/* What a person has set, or the stricter one of plugin and response. */
+static enum action_mode effective_mode(const struct response_worker *worker) {
+  int plugin = worker->shared->deps->options->mode;
+  int response = worker->options->mode;
+  int configured = plugin > response ? plugin : response;
+  return (enum action_mode)(worker->saved.mode < 0 ? configured
+                                                   : worker->saved.mode);
+}
+
+static void update_snapshot(struct response_worker *worker) {
+  json_t *now =
+      response_report_snapshot(&worker->report, worker->runners,
+                               worker->saved.engaged_s, effective_mode(worker));
+  struct response_next next =
+      response_report_find_next(&worker->report, worker->runners);
+  atomic_store(&worker->level, response_count_on(&worker->response));
+  (void)pthread_mutex_lock(&worker->snapshot_lock);
+  json_t *before = worker->snapshot;
+  worker->snapshot = now;
+  worker->next = next;
+  (void)pthread_mutex_unlock(&worker->snapshot_lock);
+  json_decref(before);
+}
+
+static void set_count(json_t *object, const char *key,
+                      atomic_uint_least64_t *count) {
+  (void)json_object_set_new(object, key,
+                            json_integer((json_int_t)atomic_load(count)));
+}
+
+json_t *response_worker_snapshot(struct response_worker *worker) {
+  (void)pthread_mutex_lock(&worker->snapshot_lock);
+  json_t *copy = json_deep_copy(worker->snapshot);
+  struct response_next next = worker->next;
+  (void)pthread_mutex_unlock(&worker->snapshot_lock);
+  if (copy != NULL) {
+    (void)json_object_set_new(copy, "next",
+                              response_report_next_to_json(&next));
+    set_count(copy, "done", &worker->done);
+    set_count(copy, "failed", &worker->failed);
+    set_count(copy, "blocked", &worker->blocked);
+  }
+  return copy;
+}
+
+/* ---- saving ---- */
+
+static void save_state(struct response_worker *worker) {
+  response_state_file_save(worker->shared->states, response_worker_name(worker),
+                           &worker->response, worker->runners, &worker->saved);
+}
+
+/* For the runners. */
+static void save_for_runner(void *context, bool is_on_disk) {
+  struct response_worker *worker = context;
+  save_state(worker);
+  if (is_on_disk) {
+    response_state_file_sync(worker->shared->states);
+  }
+}
+
+/* To be called with each change of state. */
+static void record_change(struct response_worker *worker,
+                          enum response_state before) {
+  if (response_is_engaged(&worker->response) && before != RESPONSE_ENGAGING &&
       before != RESPONSE_ENGAGED) {
-    worker->engaged_s = (int64_t)time(NULL);
+    worker->saved.engaged_s = (int64_t)time(NULL);
   }
-  worker->is_notice_due = true;
-  log_write(&worker->shared->deps->log, LOG_LEVEL_NOTICE,
-            "response \"%s\": %s -> %s, rule \"%s\", %zu of %zu actions on",
-            worker_name(worker), from, to, cause_name, response_level(response),
-            response->tasks_len);
-  journal_put(worker->shared->deps->journal, "response",
-              json_pack("{s:s, s:s, s:s, s:o, s:I}", "response",
-                        worker_name(worker), "from", from, "to", to, "cause",
-                        json_util_text(cause_name), "level",
-                        (json_int_t)response_level(response)));
+  worker->is_change_unreported = true;
+  response_report_change(&worker->report, before);
 }
 
-void worker_dismiss(struct worker *worker) {
-  enum response_state before = worker->response.state;
-  response_dismiss(&worker->response, clock_monotonic_ms());
-  if (worker->response.state != before) {
-    tell_change(worker, before);
+/* ---- timers: self-tests, and whether what was engaged helped ---- */
+
+static void start_timers(struct response_worker *worker, int64_t now_ms) {
+  worker->effect_check_ms = RESPONSE_NEVER;
+  worker->self_test_ms =
+      worker->options->self_test_s == 0
+          ? RESPONSE_NEVER
+          : now_ms + FIRST_SELF_TEST_MS + random_bits() % FIRST_SELF_TEST_MS;
+}
+
+/* Self-tests wait while the response is at work. */
+static int64_t timers_wake_ms(const struct response_worker *worker) {
+  int64_t self_test_ms = worker->response.state == RESPONSE_OFF
+                             ? worker->self_test_ms
+                             : RESPONSE_NEVER;
+  return self_test_ms < worker->effect_check_ms ? self_test_ms
+                                                : worker->effect_check_ms;
+}
+
+/* Returns false if a test was interrupted by something more important. */
+static bool run_self_tests(struct response_worker *worker) {
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    if (worker->runners[i].driver->self_test != NULL &&
+        worker->response.actions[i].mode != ACTION_MODE_OFF &&
+        action_runner_self_test(&worker->runners[i]) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* By whether the breach is over or the value of its rule has changed. */
+static void check_effect(struct response_worker *worker) {
+  double before = worker->value_before;
+  double after = cause_value(worker);
+  bool has_moved = worker->response.input != RESPONSE_BREACH ||
+                   (isfinite(before) && isfinite(after) &&
+                    fabs(after - before) >= EFFECT_MIN_RATIO * fabs(before));
+  worker->effect_check_ms = RESPONSE_NEVER;
+  response_report_effect(&worker->report, before, after, has_moved,
+                         worker->options->effect_check_s);
+}
+
+/* Returns false where no timer is due. */
+static bool run_timers(struct response_worker *worker) {
+  int64_t now_ms = clock_monotonic_ms();
+  if (now_ms >= worker->effect_check_ms) {
+    check_effect(worker);
+    return true;
+  }
+  if (now_ms >= timers_wake_ms(worker)) {
+    bool is_done = run_self_tests(worker);
+    worker->self_test_ms =
+        clock_monotonic_ms() +
+        (is_done ? worker->options->self_test_s * 1000 : SELF_TEST_AGAIN_MS);
+    return true;
+  }
+  return false;
+}
+
+/* ---- commands ---- */
+
+void response_worker_command(struct response_worker *worker,
+                             enum responses_command command) {
+  unsigned bit = 1U << command;
+  if (command <= RESPONSES_MODE_CONFIGURED) { /* the last mode counts */
+    unsigned modes = (1U << (RESPONSES_MODE_CONFIGURED + 1)) - 1;
+    unsigned waiting = atomic_load(&worker->commands);
+    while (!atomic_compare_exchange_weak(&worker->commands, &waiting,
+                                         (waiting & ~modes) | bit)) {
+    }
+  } else {
+    atomic_fetch_or(&worker->commands, bit);
+  }
+  response_worker_wake(worker);
+}
+
+static void handle_mode(struct response_worker *worker, unsigned commands) {
+  int before = worker->saved.mode;
+  for (int mode = ACTION_MODE_AUTO; mode <= ACTION_MODE_OFF; mode++) {
+    if ((commands & (1U << (RESPONSES_MODE_AUTO + mode))) != 0) {
+      worker->saved.mode = mode;
+    }
+  }
+  if ((commands & (1U << RESPONSES_MODE_CONFIGURED)) != 0) {
+    worker->saved.mode = -1;
+  }
+  if (worker->saved.mode != before) {
+    response_set_modes(&worker->response, worker->options,
+                       effective_mode(worker), clock_monotonic_ms());
+    save_state(worker);
   }
 }
 
-void worker_notify(struct worker *worker, enum notification_severity severity,
-                   const char *message) {
-  const struct response *response = &worker->response;
-  const struct notification_field fields[] = {
-      {.name = "state", .text = response_state_name(response->state)},
-      {.name = "level", .number = (double)response_level(response)},
+static void handle_commands(struct response_worker *worker) {
+  unsigned commands = atomic_exchange(&worker->commands, 0);
+  if (commands == 0) {
+    return;
+  }
+  handle_mode(worker, commands);
+  if ((commands & (1U << RESPONSES_RESET)) != 0) {
+    response_reset_rate_limit(&worker->response);
+    save_state(worker);
+  }
+  if ((commands & (1U << RESPONSES_DEACTIVATE)) != 0) {
+    enum response_state before = worker->response.state;
+    if (response_deactivate(&worker->response)) {
+      record_change(worker, before);
+    }
+  }
+  if ((commands & (1U << RESPONSES_SELF_TEST)) != 0) {
+    (void)run_self_tests(worker);
+  }
+}
+
+/* ---- decisions ---- */
+
+/* A rule that is in breach, its value and since when: for the target. */
+static struct action_request make_request(const struct response_worker *worker,
+                                          bool is_on) {
+  const struct response_rule *cause = worker->response.cause;
+  return (struct action_request){
+      .is_on = is_on,
+      .is_breached = worker->response.input == RESPONSE_BREACH,
+      .response = response_worker_name(worker),
+      .host = worker->shared->deps->host,
+      .cause = cause == NULL ? "" : cause->name,
+      .severity = cause == NULL ? ALERT_UNKNOWN : cause->state,
+      .value = cause_value(worker),
+      .level = (unsigned)response_count_wanted(&worker->response),
+      .since_s = worker->saved.engaged_s,
+      .now_s = (int64_t)time(NULL),
   };
-  const struct notification notification = {
-      .severity = severity,
-      .host = "",
-      .plugin = "",
-      .plugin_instance = worker_name(worker),
-      .type = "degradation_level",
-      .type_instance = "",
-      .message = message,
-      .fields = fields,
-      .fields_len = sizeof(fields) / sizeof(fields[0]),
-  };
-  const struct notification_sink *notifications =
-      &worker->shared->deps->notifications;
-  if (notifications->put != NULL) {
-    notifications->put(notifications->context, &notification);
+}
+
+static void attempt_action(struct response_worker *worker,
+                           const struct response_decision *decision) {
+  enum action_mode mode = worker->response.actions[decision->action].mode;
+  const struct action_request request = make_request(worker, decision->is_on);
+  int64_t again_in_ms = 0;
+  worker->is_block_logged = false;
+  int code =
+      action_runner_attempt(&worker->runners[decision->action], mode, &request,
+                            decision->is_refresh, &again_in_ms);
+  int64_t now_ms = clock_monotonic_ms();
+  if (code == 0 && !decision->is_refresh) {
+    atomic_fetch_add(&worker->done, 1);
+    if (decision->is_on && worker->options->effect_check_s > 0) {
+      worker->effect_check_ms = now_ms + worker->options->effect_check_s * 1000;
+      worker->value_before = cause_value(worker);
+    }
+  } else if (code != 0 && code != -EAGAIN && code != -ECANCELED) {
+    atomic_fetch_add(&worker->failed, 1);
+  }
+  response_end_attempt(&worker->response, decision, code, again_in_ms, now_ms,
+                       random_bits());
+  if (mode == ACTION_MODE_AUTO) {
+    save_state(worker);
   }
 }
 
-/* The change of state, once there is nothing else to do: who listens may take
- * his time. */
-static void notify_change(struct worker *worker) {
-  const struct response *response = &worker->response;
-  const struct trigger_rule *cause = worker->trigger.cause;
-  char message[NOTIFICATION_MESSAGE_BYTES];
-  (void)snprintf(message, sizeof(message),
-                 "response \"%s\" is %s, rule \"%s\", %zu of %zu actions on",
-                 worker_name(worker), response_state_name(response->state),
-                 cause == NULL ? "" : cause->name, response_level(response),
-                 response->tasks_len);
-  worker->is_notice_due = false;
-  worker_notify(worker,
-                response->state == RESPONSE_OFF ? NOTIFICATION_OKAY
-                                                : NOTIFICATION_WARNING,
-                message);
+static void record_block(struct response_worker *worker, size_t action,
+                         enum log_level level, const char *cause) {
+  atomic_fetch_add(&worker->blocked, 1);
+  response_report_blocked(&worker->report, &worker->runners[action], level,
+                          cause);
 }
+
+/* Of what comes up again and again only the first is recorded, until an action
+ * is attempted again. */
+static void record_block_once(struct response_worker *worker, size_t action,
+                              const char *cause) {
+  if (!worker->is_block_logged) {
+    worker->is_block_logged = true;
+    record_block(worker, action, LOG_LEVEL_WARNING, cause);
+  }
+}
+
+/* Reads the rules, decides and does it. Returns false where nothing is due. */
+static bool decide_and_act(struct response_worker *worker) {
+  struct response *response = &worker->response;
+  const char *disable_file = worker->shared->deps->options->disable_file;
+  bool was_tripped = response->rate_limit.is_tripped;
+  for (size_t i = 0; i < response->rules_len; i++) {
+    response->rules[i].state = (enum alert_state)atomic_load(
+        &worker->shared->rules[response->rules[i].index].state);
+  }
+  const struct response_decision decision = response_decide(
+      response, disable_file != NULL && access(disable_file, F_OK) == 0,
+      clock_monotonic_ms());
+  switch (decision.kind) {
+  case RESPONSE_IDLE:
+    return false;
+  case RESPONSE_CHANGED:
+    record_change(worker, decision.before);
+    break;
+  case RESPONSE_ATTEMPT:
+    attempt_action(worker, &decision);
+    break;
+  case RESPONSE_SKIPPED:
+    record_block(worker, decision.action, LOG_LEVEL_NOTICE, "Mode off");
+    break;
+  case RESPONSE_DISABLED:
+    record_block_once(worker, decision.action, "DisableFile");
+    break;
+  case RESPONSE_RATE_LIMITED:
+    if (!was_tripped) {
+      response_report_tripped(&worker->report);
+      save_state(worker);
+    }
+    record_block_once(worker, decision.action, "MaxActionsPerHour");
+    break;
+  }
+  return true;
+}
+
+/* ---- the thread ---- */
 
 /* Waits until a rule changes, something is due or all is to end; not at all
  * where there is more to do. Returns false for the end. */
-static bool wait_for_work(struct worker *worker, bool is_busy) {
+static bool wait_for_work(struct response_worker *worker, bool is_busy) {
   int64_t now_ms = clock_monotonic_ms();
   int64_t wake_ms =
       is_busy ? now_ms : response_wake_ms(&worker->response, now_ms);
-  int64_t clock_ms = worker_clock_wake_ms(worker);
-  wake_ms = clock_ms < wake_ms ? clock_ms : wake_ms;
+  int64_t timers_ms = timers_wake_ms(worker);
+  wake_ms = timers_ms < wake_ms ? timers_ms : wake_ms;
   struct pollfd fds[] = {{.fd = worker->shared->stop_fd, .events = POLLIN},
                          {.fd = worker->wake_fd, .events = POLLIN}};
   (void)poll(fds, 2, wake_ms == RESPONSE_NEVER ? -1 : clock_left_ms(wake_ms));
@@ -156,44 +416,164 @@ static bool wait_for_work(struct worker *worker, bool is_busy) {
   return fds[0].revents == 0;
 }
 
-/* One step, and one act where one is due. Returns false when there was
+/* Does the one thing that is due and comes first. Returns false when there was
  * nothing to do. */
-static bool work(struct worker *worker) {
-  size_t task;
-  worker_obey(worker);
-  enum response_state before = worker->response.state;
-  if (response_step(&worker->response, read_rules(worker),
-                    clock_monotonic_ms())) {
-    tell_change(worker, before);
+static bool do_next(struct response_worker *worker) {
+  handle_commands(worker);
+  if (decide_and_act(worker)) {
     return true;
   }
-  if (response_next(&worker->response, clock_monotonic_ms(), &task)) {
-    worker_act(worker, task);
+  if (worker->is_change_unreported) {
+    save_state(worker);
+    worker->is_change_unreported = false;
+    response_report_notify_state(&worker->report);
     return true;
   }
-  if (worker->is_notice_due) {
-    worker_keep(worker);
-    notify_change(worker);
-    return true;
-  }
-  return worker_clock_work(worker, clock_monotonic_ms());
+  return run_timers(worker);
 }
 
-static void *run(void *argument) {
-  struct worker *worker = argument;
+static void *run_worker(void *argument) {
+  struct response_worker *worker = argument;
   bool is_busy = true;
   while (wait_for_work(worker, is_busy)) {
-    is_busy = work(worker);
-    worker_publish(worker);
+    is_busy = do_next(worker);
+    update_snapshot(worker);
   }
-  worker_keep(worker);
+  save_state(worker);
   return NULL;
 }
 
-int worker_start(struct worker *worker, struct error *error) {
-  int code = worker_thread_create(&worker->thread, NULL, run, worker);
+int response_worker_start(struct response_worker *worker, struct error *error) {
+  int code = worker_thread_create(&worker->thread, NULL, run_worker, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
                                strerror(-code));
+}
+
+/* ---- life ---- */
+
+static int make_runners(struct response_worker *worker, struct error *error) {
+  size_t count = worker->response.actions_len;
+  int code = 0;
+  worker->runners = calloc(count + 1, sizeof(*worker->runners));
+  if (worker->runners == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  while (worker->runners_len < count && code == 0) {
+    size_t i = worker->runners_len++;
+    code = action_runner_init(&worker->runners[i], &worker->runner_deps,
+                              worker->options, i, &worker->action_deps, error);
+  }
+  return code;
+}
+
+static int make_parts(struct response_worker *worker, struct error *error) {
+  const struct responses_deps *deps = worker->shared->deps;
+  worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (worker->wake_fd < 0) {
+    int code = -errno;
+    return error_set(error, code, "eventfd: %s", strerror(-code));
+  }
+  if (response_init_configured(&worker->response, worker->options,
+                               &deps->rules) != 0) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = switch_stores_new(&deps->options->stores, &worker->stores, error);
+  if (code != 0) {
+    return code;
+  }
+  worker->action_deps = (struct action_deps){
+      .response = response_worker_name(worker),
+      .host = deps->host,
+      .helper_dir = deps->options->helper_dir,
+      .stores_len = deps->options->stores.len,
+      .stores = worker->stores,
+      .kubernetes = worker->shared->kubernetes,
+  };
+  worker->report = (struct response_report){
+      .name = response_worker_name(worker),
+      .response = &worker->response,
+      .log = deps->log,
+      .journal = deps->journal,
+      .notifications = deps->notifications,
+  };
+  worker->runner_deps = (struct action_runner_deps){
+      .report = &worker->report,
+      .stop_fd = worker->shared->stop_fd,
+      .wake_fd = worker->wake_fd,
+      .save = save_for_runner,
+      .context = worker,
+  };
+  return make_runners(worker, error);
+}
+
+static void restore_state(struct response_worker *worker) {
+  struct response *response = &worker->response;
+  int64_t now_ms = clock_monotonic_ms();
+  int64_t now_s = (int64_t)time(NULL);
+  worker->saved = (struct response_saved){.mode = -1};
+  bool has_saved = response_state_file_restore(
+      worker->shared->states, response_worker_name(worker), response,
+      worker->runners, &worker->saved);
+  if (!worker->shared->deps->has_commands) {
+    response->rate_limit.is_tripped = false; /* nobody could reset it */
+  }
+  response_set_modes(response, worker->options, effective_mode(worker), now_ms);
+  if (has_saved) {
+    int64_t *engaged_s = &worker->saved.engaged_s;
+    if (*engaged_s <= 0 || *engaged_s > now_s) { /* the clock was set back */
+      *engaged_s = now_s;
+    }
+    response_restore(response, worker->saved.state, (now_s - *engaged_s) * 1000,
+                     now_ms);
+  }
+}
+
+int response_worker_new(const struct response_worker_deps *shared,
+                        const struct response_options *options,
+                        struct response_worker **ret, struct error *error) {
+  struct response_worker *worker = calloc(1, sizeof(*worker));
+  if (worker == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  worker->shared = shared;
+  worker->options = options;
+  worker->wake_fd = -1;
+  (void)pthread_mutex_init(&worker->snapshot_lock, NULL);
+  int code = make_parts(worker, error);
+  if (code != 0) {
+    error_prefix(error, "<Response \"%s\">", response_worker_name(worker));
+    (void)response_worker_free(worker, 0); /* it has no thread yet */
+    return code;
+  }
+  restore_state(worker);
+  start_timers(worker, clock_monotonic_ms());
+  update_snapshot(worker);
+  *ret = worker;
+  return 0;
+}
+
+bool response_worker_free(struct response_worker *worker, int64_t deadline_s) {
+  const struct timespec deadline = {.tv_sec = (time_t)deadline_s};
+  if (worker == NULL) {
+    return true;
+  }
+  if (worker->has_thread &&
+      pthread_timedjoin_np(worker->thread, NULL, &deadline) != 0) {
+    return false;
+  }
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    action_runner_fini(&worker->runners[i]);
+  }
+  if (worker->wake_fd >= 0) {
+    (void)close(worker->wake_fd);
+  }
+  response_fini(&worker->response);
+  json_decref(worker->snapshot);
+  (void)pthread_mutex_destroy(&worker->snapshot_lock);
+  free(worker->runners);
+  switch_stores_free(worker->stores);
+  free(worker);
+  return true;
 }

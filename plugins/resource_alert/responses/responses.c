@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work: rules in, acts out. */
+/* responses: all <Response> blocks at work. */
 #include "resource_alert/responses/responses.h"
 
 #include <errno.h>
@@ -24,24 +24,21 @@
 
 struct responses {
   struct responses_deps deps;
-  struct worker_deps shared;
+  struct response_worker_deps shared;
   struct kubernetes_options kubernetes; /* the defaults */
-  struct rule_reading *rules;
+  struct response_worker_rule *rules;   /* by index */
   size_t workers_len;
-  struct worker *workers[];
+  struct response_worker *workers[];
 };
 
 /* ---- checking ---- */
 
 static int check_when(const struct response_options *response,
-                      const struct responses_rules *rules,
+                      const struct response_rule_names *rules,
                       struct error *error) {
   for (size_t i = 0; i < response->when.len; i++) {
-    bool is_there = false;
-    for (size_t j = 0; j < rules->len && !is_there; j++) {
-      is_there = strcmp(rules->names[j], response->when.items[i]) == 0;
-    }
-    if (!is_there) {
+    size_t unused;
+    if (!response_rule_names_find(rules, response->when.items[i], &unused)) {
       return error_set(error, -EINVAL,
                        "When \"%s\": there is no <Threshold \"%s\"> before it; "
                        "rules must stand in the same or an earlier <Plugin "
@@ -52,10 +49,10 @@ static int check_when(const struct response_options *response,
   return 0;
 }
 
-/* The <Kubernetes> block, or what it would be by its defaults. */
+/* The <Kubernetes> block, or its defaults. */
 static const struct kubernetes_options *
-kubernetes_of(const struct responses_options *options,
-              const struct kubernetes_options *defaults) {
+find_kubernetes(const struct responses_options *options,
+                const struct kubernetes_options *defaults) {
   return options->kubernetes.len > 0 ? options->kubernetes.items : defaults;
 }
 
@@ -112,7 +109,8 @@ static int check_switches(const struct responses_options *options, size_t own,
 
 static int check_all(const struct responses_options *options,
                      const struct kubernetes_options *kubernetes,
-                     const struct responses_rules *rules, struct error *error) {
+                     const struct response_rule_names *rules,
+                     struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
     int code = check_when(&all[i], rules, error);
@@ -131,61 +129,62 @@ static int check_all(const struct responses_options *options,
 }
 
 int responses_check(const struct responses_options *options,
-                    const struct responses_rules *rules, struct error *error) {
+                    const struct response_rule_names *rules,
+                    struct error *error) {
   struct kubernetes_options defaults;
   if (option_init(&kubernetes_block, &defaults) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   int code =
-      check_all(options, kubernetes_of(options, &defaults), rules, error);
+      check_all(options, find_kubernetes(options, &defaults), rules, error);
   option_fini(&kubernetes_block, &defaults);
   return code;
 }
 
 /* ---- life ---- */
 
-static int open_states(struct responses *responses, struct error *error) {
+static int open_state_file(struct responses *responses, struct error *error) {
   const char *state_dir = responses->deps.state_dir;
-  bool is_kept =
+  bool is_saved =
       state_dir != NULL && responses->deps.options->responses.len > 0;
   char path[PATH_MAX];
   int length =
-      is_kept ? snprintf(path, sizeof(path), "%s/responses.jsonl", state_dir)
-              : 0;
+      is_saved ? snprintf(path, sizeof(path), "%s/responses.jsonl", state_dir)
+               : 0;
   if (length >= (int)sizeof(path)) {
     return error_set(error, -ENAMETOOLONG, "StateDir: path is too long");
   }
-  if (is_kept) {
-    file_sweep_leftovers(state_dir, 0); /* no one else is at work there yet */
+  if (is_saved) {
+    file_sweep_leftovers(state_dir, 0); /* nothing else writes there yet */
   }
-  return response_state_file_open(is_kept ? path : NULL, &responses->deps.log,
+  return response_state_file_open(is_saved ? path : NULL, &responses->deps.log,
                                   &responses->shared.states, error);
 }
 
-static int fill(struct responses *responses, struct error *error) {
+static int start_workers(struct responses *responses, struct error *error) {
   const struct responses_deps *deps = &responses->deps;
   responses->rules = calloc(deps->rules.len + 1, sizeof(*responses->rules));
   responses->shared.deps = deps;
   responses->shared.rules = responses->rules;
   responses->shared.kubernetes =
-      kubernetes_of(deps->options, &responses->kubernetes);
+      find_kubernetes(deps->options, &responses->kubernetes);
   responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (responses->rules == NULL || responses->shared.stop_fd < 0) {
     return error_set(error, -ENOMEM, "out of memory or descriptors");
   }
   for (size_t i = 0; i < deps->rules.len; i++) {
-    atomic_init(&responses->rules[i].worst, ALERT_UNKNOWN);
-    atomic_init(&responses->rules[i].value, (double)NAN);
+    atomic_store(&responses->rules[i].state, ALERT_UNKNOWN);
+    atomic_store(&responses->rules[i].value, (double)NAN);
   }
-  int code = open_states(responses, error);
+  int code = open_state_file(responses, error);
   const struct response_options *options = deps->options->responses.items;
   for (size_t i = 0; i < deps->options->responses.len && code == 0; i++) {
-    code = worker_new(&responses->shared, &options[i], &responses->workers[i],
-                      error);
+    code = response_worker_new(&responses->shared, &options[i],
+                               &responses->workers[i], error);
     responses->workers_len += code == 0;
   }
   for (size_t i = 0; i < responses->workers_len && code == 0; i++) {
-    code = worker_start(responses->workers[i], error);
+    code = response_worker_start(responses->workers[i], error);
   }
   return code;
 }
@@ -193,8 +192,8 @@ static int fill(struct responses *responses, struct error *error) {
 int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error) {
   struct responses *responses =
-      calloc(1, sizeof(*responses) +
-                    deps->options->responses.len * sizeof(struct worker *));
+      calloc(1, sizeof(*responses) + deps->options->responses.len *
+                                         sizeof(struct response_worker *));
   if (responses == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -205,7 +204,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
     free(responses);
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = fill(responses, error);
+  int code = start_workers(responses, error);
   if (code != 0) {
     (void)responses_stop(responses);
     return code;
@@ -214,82 +213,74 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   return 0;
 }
 
-static void wake_workers(struct responses *responses, size_t rule) {
+static void wake_watchers(struct responses *responses, size_t rule) {
   for (size_t i = 0; i < responses->workers_len; i++) {
-    if (worker_watches(responses->workers[i], rule)) {
-      worker_wake(responses->workers[i]);
+    if (response_worker_watches(responses->workers[i], rule)) {
+      response_worker_wake(responses->workers[i]);
     }
   }
-}
-
-/* Returns true if the state is another one than before. */
-static bool set_rule(struct responses *responses, size_t rule,
-                     enum alert_state worst, double value) {
-  struct rule_reading *reading = &responses->rules[rule];
-  atomic_store(&reading->value, value);
-  return atomic_exchange(&reading->worst, (int)worst) != (int)worst;
 }
 
 void responses_take_event(struct responses *responses,
                           const struct alert_event *event) {
   size_t rule = event->rule->index;
   if (responses != NULL && rule < responses->deps.rules.len) {
-    (void)set_rule(responses, rule, event->rule_state, event->rule_value);
-    wake_workers(responses, rule);
+    atomic_store(&responses->rules[rule].value, event->rule_value);
+    atomic_store(&responses->rules[rule].state, (int)event->rule_state);
+    wake_watchers(responses, rule);
   }
 }
 
 void responses_refresh_rule(struct responses *responses, size_t rule,
                             enum alert_state worst, double value) {
-  if (responses != NULL && rule < responses->deps.rules.len &&
-      set_rule(responses, rule, worst, value)) {
-    wake_workers(responses, rule);
+  if (responses == NULL || rule >= responses->deps.rules.len) {
+    return;
+  }
+  atomic_store(&responses->rules[rule].value, value);
+  if (atomic_exchange(&responses->rules[rule].state, (int)worst) !=
+      (int)worst) {
+    wake_watchers(responses, rule);
   }
 }
 
 void responses_publish(struct responses *responses,
                        const struct sample_sink *sink) {
-  for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
-    const char *name = worker_name(responses->workers[i]);
-    struct worker_counts counts = worker_get_counts(responses->workers[i]);
-    sample_put_gauge(sink, name, "degradation_level", "", (double)counts.level);
-    worker_put_replicas(responses->workers[i], sink);
-    sample_put_derive(sink, name, "derive", "actions_done",
-                      (int64_t)counts.done);
-    sample_put_derive(sink, name, "derive", "actions_failed",
-                      (int64_t)counts.failed);
-    sample_put_derive(sink, name, "derive", "actions_held_back",
-                      (int64_t)counts.held_back);
+  if (responses == NULL) {
+    return;
+  }
+  response_state_file_maintain(responses->shared.states);
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    response_worker_publish(responses->workers[i], sink);
   }
 }
 
-static void journal_order(const struct responses *responses,
-                          const char *response, enum responses_order order,
-                          const char *who) {
+static void journal_command(const struct responses *responses,
+                            const char *response,
+                            enum responses_command command, const char *who) {
   static const char *const words[] = {
       [RESPONSES_MODE_AUTO] = "mode auto",
       [RESPONSES_MODE_DRYRUN] = "mode dryrun",
       [RESPONSES_MODE_OFF] = "mode off",
       [RESPONSES_MODE_CONFIGURED] = "mode configured",
-      [RESPONSES_RELEASE] = "release",
-      [RESPONSES_CLEAR_LATCH] = "clear latch",
-      [RESPONSES_DRILL] = "drill",
+      [RESPONSES_DEACTIVATE] = "deactivate",
+      [RESPONSES_RESET] = "reset",
+      [RESPONSES_SELF_TEST] = "self-test",
   };
-  journal_put(responses->deps.journal, "order",
-              json_pack("{s:s, s:s, s:o}", "response", response, "order",
-                        words[order], "who", json_util_text(who)));
+  journal_put(responses->deps.journal, "command",
+              json_pack("{s:s, s:s, s:o}", "response", response, "command",
+                        words[command], "who", json_util_text(who)));
 }
 
-int responses_command(struct responses *responses, const char *response,
-                      enum responses_order order, const char *who,
-                      struct error *error) {
+int responses_send_command(struct responses *responses, const char *response,
+                           enum responses_command command, const char *who,
+                           struct error *error) {
   bool is_found = response == NULL;
   for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
-    const char *name = worker_name(responses->workers[i]);
+    const char *name = response_worker_name(responses->workers[i]);
     if (response == NULL || strcmp(response, name) == 0) {
       is_found = true;
-      journal_order(responses, name, order, who);
-      worker_order(responses->workers[i], order);
+      journal_command(responses, name, command, who);
+      response_worker_command(responses->workers[i], command);
     }
   }
   return is_found ? 0
@@ -300,7 +291,8 @@ int responses_command(struct responses *responses, const char *response,
 json_t *responses_snapshot(struct responses *responses) {
   json_t *all = json_array();
   for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
-    (void)json_array_append_new(all, worker_snapshot(responses->workers[i]));
+    (void)json_array_append_new(
+        all, response_worker_snapshot(responses->workers[i]));
   }
   return all;
 }
@@ -314,10 +306,11 @@ static bool end_workers(struct responses *responses) {
     (void)!write(responses->shared.stop_fd, &one, sizeof(one));
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
-    worker_wake(responses->workers[i]); /* ends a drill, too */
+    response_worker_wake(responses->workers[i]); /* interrupts a self-test */
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
-    is_ended = worker_free(responses->workers[i], deadline_s) && is_ended;
+    is_ended =
+        response_worker_free(responses->workers[i], deadline_s) && is_ended;
   }
   return is_ended;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work: rules in, acts out. Each response
- * has a worker thread of its own, so that a target that hangs delays nobody
- * else. */
+/* responses: all <Response> blocks at work. Each response has a worker thread
+ * of its own, so that a target that hangs delays no other one. */
 #ifndef RESOURCE_ALERT_RESPONSES_RESPONSES_H
 #define RESOURCE_ALERT_RESPONSES_RESPONSES_H
 
@@ -22,88 +21,88 @@ struct alert_event;
 struct journal;
 struct responses;
 
-/* The names of the <Threshold> rules in their order; borrowed. */
-struct responses_rules {
-  const char *const *names;
-  size_t len;
-};
-
-/* What responses live on. All borrowed until responses_stop() has returned. */
+/* What responses need. All borrowed until responses_stop() has returned. */
 struct responses_deps {
   const struct responses_options *options;
-  struct responses_rules rules;
+  struct response_rule_names rules;
   const char *host;      /* collectd's name for this machine */
-  const char *state_dir; /* desired states are kept in
-                            state_dir/responses.jsonl; NULL: nowhere */
+  const char *state_dir; /* states are saved in state_dir/responses.jsonl; NULL:
+                            nowhere */
+  bool has_commands; /* a person can send commands; without, a restart resets
+                        rate limits */
   struct journal *journal;
   struct log_sink log;
   struct notification_sink
       notifications; /* called from the workers; may take its time */
 };
 
-/* Checks what the option table cannot: that each When names a rule that is
- * there, that each action finds its store, that commands and the helper
- * program are safe to run. For the config callback, after each block.
- * Returns 0, or -EINVAL with the line that says what to write. */
+/* Checks what the option table cannot: that each When names an existing rule,
+ * that each action finds its store, that commands and the helper program are
+ * safe to run. For the config callback, after each block.
+ * Returns 0, or -EINVAL with what to write instead. */
 int responses_check(const struct responses_options *options,
-                    const struct responses_rules *rules, struct error *error);
+                    const struct response_rule_names *rules,
+                    struct error *error);
 
-/* Reads the desired states back and starts the workers; for the init callback,
- * since config callbacks run before collectd forks.
+/* Restores what was saved and starts the workers; for the init callback, since
+ * config callbacks run before collectd forks.
  * *ret: yours, responses_stop(). Without any <Response> it is an empty set
  * that starts no thread.
- * Returns 0; a negative errno when no thread or memory is to be had. */
+ * Returns 0, or a negative errno when there is no thread or memory. */
 int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error);
 
-/* Takes the worst state of a rule over all its series, and its value, from an
- * alert event. Any thread; copies two numbers and wakes the workers whose When
- * names the rule; never blocks. responses may be NULL. */
+/* Takes the worst state of a rule over all its series, and the value of that
+ * series, from an alert event. Any thread; copies two numbers and wakes the
+ * workers whose When names the rule; never blocks. responses may be NULL. */
 void responses_take_event(struct responses *responses,
                           const struct alert_event *event);
 
-/* The same without an event, for what changes without one. rule: index in
- * responses_deps.rules; value: NaN if it is not known. */
+/* The same for what changes without an event; wakes only when the state has
+ * changed. rule: index in responses_deps.rules; value: NaN if it is not known.
+ */
 void responses_refresh_rule(struct responses *responses, size_t rule,
                             enum alert_state worst, double value);
 
 /* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
- * Any thread, not concurrently with responses_stop(). */
+ * Any thread, not concurrently with responses_stop(); every few seconds. */
 void responses_publish(struct responses *responses,
                        const struct sample_sink *sink);
 
-/* What a person can tell a response to do. */
-enum responses_order {
-  RESPONSES_MODE_AUTO,   /* in place of the modes of plugin and response; an */
-  RESPONSES_MODE_DRYRUN, /* action's own stricter Mode still counts; kept over
-                          */
-  RESPONSES_MODE_OFF,    /* a restart */
-  RESPONSES_MODE_CONFIGURED, /* as the configuration says again */
-  RESPONSES_RELEASE,         /* undo now; engage again only after a calm */
-  RESPONSES_CLEAR_LATCH,
-  RESPONSES_DRILL,
+/* What a person can have a response do. */
+enum responses_command {
+  /* In place of the modes of plugin and response; a stricter Mode of an action
+   * still applies. Kept over a restart. */
+  RESPONSES_MODE_AUTO,
+  RESPONSES_MODE_DRYRUN,
+  RESPONSES_MODE_OFF,
+  RESPONSES_MODE_CONFIGURED, /* as configured again */
+  RESPONSES_DEACTIVATE, /* undo now; engage again only after a time within limits
+                      */
+  RESPONSES_RESET,   /* the rate limit */
+  RESPONSES_SELF_TEST,
 };
 
-/* Hands an order to a response's worker, or to all where response is NULL, and
- * writes it to the journal. who: for the journal. Any thread; never blocks.
+/* Hands a command to a response's worker, or to all where response is NULL, and
+ * journals it. who: for the journal. Any thread; never blocks.
  * Returns 0, or -ENOENT where there is no such response. */
-int responses_command(struct responses *responses, const char *response,
-                      enum responses_order order, const char *who,
-                      struct error *error);
+int responses_send_command(struct responses *responses, const char *response,
+                           enum responses_command command, const char *who,
+                           struct error *error);
 
 /* All responses as they are now, an array of
  *   {"name", "state", "since": epoch or null, "mode", "level", "when": [...],
- *    "next": plain words or null, "latched", "done", "failed", "held_back",
+ *    "next": text or null, "tripped", "done", "failed", "blocked",
  *    "actions": [{"name", "state": "on", "off" or "unsure", "wanted", "mode",
- *                 "error": text or null, "drill": "ok", text or null}]}
+ *                 "error": text or null, "self_test": "ok", text or null}]}
  * Yours, json_decref(); NULL when memory is short. Any thread; holds a lock
  * only for copying. */
 json_t *responses_snapshot(struct responses *responses);
 
 /* Ends the workers, within 5 s whatever their targets do, and frees all.
- * What is engaged stays engaged and is kept in the state file. Returns false if
- * a thread hangs in a resolver and must be left behind: then the deps must
- * stay. Accepts NULL. */
+ * What is engaged stays engaged and is saved. Returns false if a thread hangs
+ * in a resolver and must be left behind: then the deps must stay. Accepts NULL.
+ */
 bool responses_stop(struct responses *responses);
 
 #endif

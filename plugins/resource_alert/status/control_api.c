@@ -75,20 +75,21 @@ static int handle_unsilence(const struct status_deps *deps, const json_t *body,
 
 /* The response's own worker writes the journal. */
 static int send_to_responses(const struct status_deps *deps, const json_t *body,
-                             enum responses_order command,
+                             enum responses_command command,
                              struct error *error) {
   if (deps->responses == NULL) {
     return error_set(error, -ENOENT, "there are no responses");
   }
-  return responses_command(deps->responses, get_text(body, "response", NULL),
-                           command, get_text(body, "who", "unknown"), error);
+  return responses_send_command(deps->responses,
+                                get_text(body, "response", NULL), command,
+                                get_text(body, "who", "unknown"), error);
 }
 
 static int handle_mode(const struct status_deps *deps, const json_t *body,
                        struct error *error) {
   static const struct {
     const char *name;
-    enum responses_order command;
+    enum responses_command command;
   } modes[] = {
       {"auto", RESPONSES_MODE_AUTO},
       {"dryrun", RESPONSES_MODE_DRYRUN},
@@ -108,17 +109,17 @@ static int handle_mode(const struct status_deps *deps, const json_t *body,
 
 static int handle_deactivate(const struct status_deps *deps, const json_t *body,
                              struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_RELEASE, error);
+  return send_to_responses(deps, body, RESPONSES_DEACTIVATE, error);
 }
 
 static int handle_reset(const struct status_deps *deps, const json_t *body,
                         struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_CLEAR_LATCH, error);
+  return send_to_responses(deps, body, RESPONSES_RESET, error);
 }
 
 static int handle_self_test(const struct status_deps *deps, const json_t *body,
                             struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_DRILL, error);
+  return send_to_responses(deps, body, RESPONSES_SELF_TEST, error);
 }
 
 static const struct {

@@ -5,20 +5,23 @@
 #include <errno.h>
 
 #include "resource_alert/responses/response.h"
-#include "resource_alert/responses/trigger.h"
 
 #define S 1000
 
 static struct response response;
 static int64_t now_ms;
 
-static const struct response_rules plain = {
-    .engage_ms = 30 * S, .release_ms = 300 * S, .max_acts = 30};
+static const struct response_settings plain = {
+    .engage_ms = 30 * S, .release_ms = 300 * S, .max_actions = 30};
 
-static void begin(const struct response_rules *rules, size_t tasks) {
-  static const int64_t after_ms[] = {0, 60 * S, 120 * S};
+static void begin(const struct response_settings *settings, size_t actions) {
   now_ms = 1000000;
-  assert_int_equal(response_init(&response, rules, after_ms, tasks, now_ms), 0);
+  assert_int_equal(response_init(&response, settings, 1, actions), 0);
+  response.rules[0].name = "rule";
+  response.settings.min_severity = ALERT_WARNING;
+  for (size_t i = 0; i < actions; i++) {
+    response.actions[i].after_ms = (int64_t)i * 60 * S;
+  }
 }
 
 static int end(void **state) {
@@ -27,22 +30,38 @@ static int end(void **state) {
   return 0;
 }
 
+/* The only rule goes bad, gets well or is lost while it is bad. */
 static void step(enum response_input input) {
+  static const enum alert_state states[] = {[RESPONSE_CLEAR] = ALERT_OKAY,
+                                            [RESPONSE_BREACH] = ALERT_WARNING,
+                                            [RESPONSE_FROZEN] = ALERT_MISSING};
+  response.rules[0].state = states[input];
+  response.rules[0].is_breached = input != RESPONSE_CLEAR;
+  assert_int_equal(response_evaluate_rules(&response), input);
   (void)response_step(&response, input, now_ms);
 }
 
-/* Does the act that is due. Returns its task, or -1. */
-static int act(int code) {
-  size_t task;
-  if (!response_next(&response, now_ms, &task)) {
+static struct response_decision decide(void) {
+  struct response_decision decision;
+  do {
+    decision = response_decide(&response, false, now_ms);
+  } while (decision.kind == RESPONSE_CHANGED);
+  return decision;
+}
+
+/* Makes the attempt that is due, as with RESPONSE_ATTEMPT. Returns its action,
+ * or -1. */
+static int attempt_with(int code, int64_t again_in_ms) {
+  struct response_decision decision = decide();
+  if (decision.kind == RESPONSE_IDLE) {
     return -1;
   }
-  bool is_on = response.tasks[task].is_wanted;
-  assert_false(response_rate_limit_stops(&response, task, now_ms));
-  response_begin(&response, task);
-  response_done(&response, task, is_on, code, 0, now_ms, 0);
-  return (int)task;
+  assert_int_equal(decision.kind, RESPONSE_ATTEMPT);
+  response_end_attempt(&response, &decision, code, again_in_ms, now_ms, 0);
+  return (int)decision.action;
 }
+
+static int attempt(int code) { return attempt_with(code, 0); }
 
 static void engages_after_its_time_and_releases_after_calm(void **state) {
   (void)state;
@@ -55,18 +74,18 @@ static void engages_after_its_time_and_releases_after_calm(void **state) {
   now_ms += 1;
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGING);
-  assert_int_equal(act(0), 0);
+  assert_int_equal(attempt(0), 0);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
   now_ms += 300 * S;
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_RELEASING);
-  assert_int_equal(act(0), 0);
-  step(RESPONSE_CALM);
+  assert_int_equal(attempt(0), 0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), -1);
 }
 
 static void a_short_breach_and_a_short_calm_change_nothing(void **state) {
@@ -74,7 +93,7 @@ static void a_short_breach_and_a_short_calm_change_nothing(void **state) {
   begin(&plain, 1);
   step(RESPONSE_BREACH);
   now_ms += 29 * S;
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
   now_ms += 2 * S;
   step(RESPONSE_BREACH);
   now_ms += 29 * S;
@@ -83,57 +102,52 @@ static void a_short_breach_and_a_short_calm_change_nothing(void **state) {
   now_ms += 1 * S;
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGING);
-  (void)act(0);
-  step(RESPONSE_CALM);
+  (void)attempt(0);
+  step(RESPONSE_CLEAR);
   now_ms += 299 * S;
   step(RESPONSE_BREACH);
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
   now_ms += 299 * S;
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
 }
 
 static void escalates_and_is_undone_in_reverse(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.engage_ms = 0;
-  rules.release_ms = 10 * S;
-  rules.stagger_ms = 5 * S;
-  begin(&rules, 3);
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  settings.release_ms = 10 * S;
+  begin(&settings, 3);
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 0);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), 0);
+  assert_int_equal(attempt(0), -1);
   step(RESPONSE_BREACH);
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 60 * S);
   now_ms += 120 * S;
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), 2);
-  assert_int_equal(response_level(&response), 3);
-  step(RESPONSE_CALM);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), 2);
+  assert_int_equal(response_count_on(&response), 3);
+  step(RESPONSE_CLEAR);
   now_ms += 10 * S;
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 2);
-  assert_int_equal(act(0), -1);
-  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 5 * S);
-  now_ms += 10 * S;
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), 0);
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 2);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), 0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
 }
 
 static void an_action_that_fails_is_repeated_and_delays_no_other(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.engage_ms = 0;
-  begin(&rules, 3);
-  response.tasks[1].after_ms = 0;
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  begin(&settings, 3);
+  response.actions[1].after_ms = 0;
   step(RESPONSE_BREACH);
-  assert_int_equal(act(-EIO), 0);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(-EIO), 0);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), -1);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGING);
   int64_t wake_ms = response_wake_ms(&response, now_ms);
@@ -141,244 +155,239 @@ static void an_action_that_fails_is_repeated_and_delays_no_other(void **state) {
   for (int i = 0; i < 20; i++) { /* the pauses grow up to a minute */
     now_ms = response_wake_ms(&response, now_ms);
     step(RESPONSE_BREACH);
-    (void)act(-EIO);
+    (void)attempt(-EIO);
   }
-  wake_ms = response.tasks[0].backoff.not_before_ms;
+  wake_ms = response.actions[0].backoff.not_before_ms;
   assert_true(wake_ms > now_ms + 30 * S && wake_ms <= now_ms + 60 * S);
 }
 
 static void a_newer_wish_supersedes_at_once(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.engage_ms = 0;
-  rules.release_ms = 0;
-  begin(&rules, 1);
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  settings.release_ms = 0;
+  begin(&settings, 1);
   step(RESPONSE_BREACH);
   for (int i = 0; i < 9; i++) {
-    assert_int_equal(act(-EIO), 0);
+    assert_int_equal(attempt(-EIO), 0);
     now_ms += 60 * S;
   }
-  assert_int_equal(act(-EIO), 0);
-  assert_int_equal(act(0), -1); /* it waits */
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 0); /* undone without waiting */
-  step(RESPONSE_CALM);
+  assert_int_equal(attempt(-EIO), 0);
+  assert_int_equal(attempt(0), -1); /* it waits */
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 0); /* undone without waiting */
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
 }
 
 static void a_breach_while_releasing_engages_again(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.engage_ms = 0;
-  rules.release_ms = 0;
-  begin(&rules, 3);
-  response.tasks[1].after_ms = 0;
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  settings.release_ms = 0;
+  begin(&settings, 3);
+  response.actions[1].after_ms = 0;
   step(RESPONSE_BREACH);
-  (void)act(0);
-  (void)act(0);
-  step(RESPONSE_CALM);
+  (void)attempt(0);
+  (void)attempt(0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_RELEASING);
-  assert_int_equal(act(0), 1);
+  assert_int_equal(attempt(0), 1);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGING);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), -1);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
 }
 
 static void frozen_is_neither_breach_nor_calm(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.grace_ms = 60 * S;
-  begin(&rules, 1);
-  now_ms += 60 * S;
+  begin(&plain, 1);
   step(RESPONSE_BREACH);
   now_ms += 20 * S;
   step(RESPONSE_FROZEN);
   now_ms += 500 * S;
   step(RESPONSE_FROZEN);
   assert_int_equal(response.state, RESPONSE_OFF);
-  step(RESPONSE_BREACH); /* back from a gap: grace is longer than EngageAfter */
-  now_ms += 59 * S;
+  step(RESPONSE_BREACH); /* back from a gap: EngageAfter begins anew */
+  now_ms += 29 * S;
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_OFF);
   now_ms += 1 * S;
   step(RESPONSE_BREACH);
-  (void)act(0);
+  (void)attempt(0);
   step(RESPONSE_FROZEN);
   now_ms += 5000 * S;
   step(RESPONSE_FROZEN);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
 }
 
-static void nothing_is_engaged_in_the_grace_after_the_start(void **state) {
+static void a_tripped_rate_limit_still_undoes(void **state) {
   (void)state;
-  struct response_rules rules = plain;
-  rules.engage_ms = 0;
-  rules.grace_ms = 60 * S;
-  begin(&rules, 1);
-  step(RESPONSE_BREACH);
-  assert_int_equal(response.state, RESPONSE_OFF);
-  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 60 * S);
-  now_ms += 60 * S;
-  step(RESPONSE_BREACH);
-  assert_int_equal(response.state, RESPONSE_ENGAGING);
-}
-
-static void the_brake_latches_and_still_undoes(void **state) {
-  (void)state;
-  struct response_rules rules = {.max_acts = 3};
-  begin(&rules, 1);
-  size_t task;
+  struct response_settings settings = {.max_actions = 3};
+  begin(&settings, 2);
+  response.actions[1].after_ms = 7200 * S;
   for (int i = 0; i < 3; i++) {
     step(RESPONSE_BREACH);
-    assert_int_equal(act(0), 0);
-    step(RESPONSE_CALM);
-    assert_int_equal(act(0), 0);
-    step(RESPONSE_CALM);
-    now_ms += 60 * S;
+    assert_int_equal(attempt(0), 0);
+    if (i < 2) {
+      step(RESPONSE_CLEAR);
+      assert_int_equal(attempt(0), 0);
+      step(RESPONSE_CLEAR);
+      now_ms += 60 * S;
+    }
   }
+  response.actions[1].after_ms = 0;
   step(RESPONSE_BREACH);
-  assert_true(response_next(&response, now_ms, &task));
-  assert_true(response_rate_limit_stops(&response, task, now_ms));
-  now_ms += 7200 * S; /* an hour does not free it */
-  assert_true(response_rate_limit_stops(&response, task, now_ms));
-  rate_limiter_reset(&response.rate_limiter);
-  assert_int_equal(act(0), 0);
+  struct response_decision decision = decide();
+  assert_int_equal(decision.kind, RESPONSE_RATE_LIMITED);
+  assert_int_equal(decision.action, 1);
+  assert_true(response.rate_limit.is_tripped);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 0); /* what is on is undone */
+  now_ms += 7200 * S;              /* an hour does not reset it */
+  step(RESPONSE_BREACH);
+  assert_int_equal(decide().kind, RESPONSE_RATE_LIMITED);
+  assert_int_equal(decide().kind, RESPONSE_RATE_LIMITED); /* the other one */
+  assert_int_equal(decide().kind, RESPONSE_IDLE);
+  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  response_reset_rate_limit(&response);
+  assert_int_equal(attempt(0), 0);
+  assert_int_equal(attempt(0), 1);
 }
 
-static void retries_are_not_counted_by_the_brake(void **state) {
+static void retries_are_not_counted_by_the_rate_limit(void **state) {
   (void)state;
-  struct response_rules rules = {.max_acts = 1};
-  begin(&rules, 1);
+  struct response_settings settings = {.max_actions = 1};
+  begin(&settings, 1);
   step(RESPONSE_BREACH);
   for (int i = 0; i < 5; i++) {
-    assert_int_equal(act(-EIO), 0);
+    assert_int_equal(attempt(-EIO), 0);
     now_ms += 60 * S;
   }
 }
 
 static void what_is_on_is_looked_after(void **state) {
   (void)state;
-  struct response_rules rules = {.max_acts = 1};
-  begin(&rules, 1);
+  struct response_settings settings = {.max_actions = 1};
+  begin(&settings, 1);
   step(RESPONSE_BREACH);
-  response_begin(&response, 0);
-  response_done(&response, 0, true, 0, 20 * S, now_ms, 0);
+  assert_int_equal(attempt_with(0, 20 * S), 0);
   step(RESPONSE_BREACH);
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 20 * S);
   now_ms += 20 * S;
-  assert_int_equal(act(-EIO), 0);
-  assert_int_equal(response.tasks[0].state, TASK_UNSURE);
+  assert_int_equal(attempt(-EIO), 0);
+  assert_int_equal(response.actions[0].state, RESPONSE_ACTION_UNSURE);
   now_ms += 60 * S;
-  assert_int_equal(act(0), 0);
+  assert_int_equal(attempt(0), 0);
 }
 
 static void a_rule_that_is_bad_again_is_answered_at_once(void **state) {
   (void)state;
   begin(&plain, 2);
-  response.tasks[0].state = TASK_ON;
-  response.tasks[1].state = TASK_ON;
+  response.actions[0].real_state = RESPONSE_ACTION_ON;
+  response.actions[1].real_state = RESPONSE_ACTION_ON;
   response_restore(&response, RESPONSE_ENGAGED, 100 * S, now_ms);
   step(RESPONSE_FROZEN);
-  assert_int_equal(act(0), 0); /* is looked after no more */
-  response_begin(&response, 1);
-  response_done(&response, 1, true, 0, 180 * S, now_ms, 0);
+  assert_int_equal(attempt(0), 0); /* is looked after no more */
+  assert_int_equal(attempt_with(0, 180 * S), 1);
   now_ms += 1 * S;
   step(RESPONSE_FROZEN);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), -1);
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), -1);
 }
 
 static void undoing_may_go_step_by_step(void **state) {
   (void)state;
-  struct response_rules rules = {.max_acts = 1};
-  begin(&rules, 1);
+  struct response_settings settings = {.max_actions = 1};
+  begin(&settings, 1);
   step(RESPONSE_BREACH);
-  (void)act(0);
-  step(RESPONSE_CALM);
-  response_begin(&response, 0);
-  response_done(&response, 0, false, -EAGAIN, 180 * S, now_ms, 0);
-  step(RESPONSE_CALM);
+  (void)attempt(0);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt_with(-EAGAIN, 180 * S), 0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_RELEASING);
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 180 * S);
   now_ms += 180 * S;
-  assert_int_equal(act(0), 0);
-  step(RESPONSE_CALM);
+  assert_int_equal(attempt(0), 0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
 }
 
 static void goes_on_after_a_restart(void **state) {
   (void)state;
   begin(&plain, 3);
-  response.tasks[0].state = TASK_ON;
-  response.tasks[1].state = TASK_UNSURE;
+  response.actions[0].real_state = RESPONSE_ACTION_ON;
+  response.actions[1].real_state = RESPONSE_ACTION_UNSURE;
   response_restore(&response, RESPONSE_ENGAGED, 100 * S, now_ms);
   step(RESPONSE_FROZEN);
-  assert_int_equal(act(0), 0); /* looked after */
-  assert_int_equal(act(0), 1); /* settled */
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), 0); /* looked after */
+  assert_int_equal(attempt(0), 1); /* settled */
+  assert_int_equal(attempt(0), -1);
   now_ms += 20 * S;
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 2); /* 120 s after the engagement, not the start */
+  assert_int_equal(attempt(0),
+                   2); /* 120 s after the engagement, not the start */
 }
 
-static void an_act_that_may_not_be_done_comes_up_again(void **state) {
+static void an_action_of_a_disabled_response_comes_up_again(void **state) {
   (void)state;
-  struct response_rules rules = {.max_acts = 1};
-  size_t task;
-  begin(&rules, 1);
+  struct response_settings settings = {.max_actions = 1};
+  size_t action;
+  begin(&settings, 1);
   step(RESPONSE_BREACH);
-  response_defer(&response, 0, 1 * S, now_ms);
-  assert_false(response_next(&response, now_ms, &task));
+  assert_int_equal(response_decide(&response, true, now_ms).kind,
+                   RESPONSE_DISABLED);
+  assert_false(response_find_due(&response, now_ms, &action));
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 1 * S);
   now_ms += 1 * S;
-  assert_true(response_next(&response, now_ms, &task));
+  assert_int_equal(attempt(0), 0);
 }
 
 /* ---- what is off ---- */
 
-static const struct response_rules at_once = {.max_acts = 30};
+static const struct response_settings at_once = {.max_actions = 30};
 
-/* Passes over the wish that is due; returns its task, or -1. */
-static int pass(void) {
-  size_t task;
-  if (!response_next(&response, now_ms, &task)) {
+/* The due action is skipped; returns it, or -1. */
+static int skip_action(void) {
+  struct response_decision decision = decide();
+  if (decision.kind == RESPONSE_IDLE) {
     return -1;
   }
-  assert_true(response.tasks[task].is_off);
-  response_pass(&response, task);
-  return (int)task;
+  assert_int_equal(decision.kind, RESPONSE_SKIPPED);
+  return (int)decision.action;
 }
 
-static void set_off(size_t task, enum task_state state) {
-  response_renew(&response, task, true, state, now_ms);
+static void set_off(size_t action, enum response_action_state state) {
+  response.actions[action].real_state = state;
+  response_set_action_mode(&response, action, ACTION_MODE_OFF, now_ms);
 }
 
-static void set_auto(size_t task, enum task_state state) {
-  response_renew(&response, task, false, state, now_ms);
+static void set_auto(size_t action, enum response_action_state state) {
+  response.actions[action].real_state = state;
+  response_set_action_mode(&response, action, ACTION_MODE_AUTO, now_ms);
 }
 
 static void an_action_that_is_off_keeps_nothing_up(void **state) {
   (void)state;
   begin(&at_once, 2);
-  response.tasks[1].after_ms = 0;
-  set_off(0, TASK_OFF);
+  response.actions[1].after_ms = 0;
+  set_off(0, RESPONSE_ACTION_OFF);
   step(RESPONSE_BREACH);
-  assert_int_equal(pass(), 0); /* once */
-  assert_int_equal(act(0), 1);
+  assert_int_equal(skip_action(), 0); /* once */
+  assert_int_equal(attempt(0), 1);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
-  assert_int_equal(response_level(&response), 1);
-  assert_int_equal(response_wanted(&response), 1);
+  assert_int_equal(response_count_on(&response), 1);
+  assert_int_equal(response_count_wanted(&response), 1);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(act(0), -1); /* it never was on */
-  step(RESPONSE_CALM);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(attempt(0), -1); /* it never was on */
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
 }
@@ -386,110 +395,99 @@ static void an_action_that_is_off_keeps_nothing_up(void **state) {
 static void what_is_on_and_set_off_stays_on(void **state) {
   (void)state;
   begin(&at_once, 2);
-  response.tasks[1].after_ms = 0;
+  response.actions[1].after_ms = 0;
   step(RESPONSE_BREACH);
-  (void)act(0);
-  (void)act(0);
-  set_off(0, TASK_ON);
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 1);
-  assert_int_equal(pass(), 0);
-  step(RESPONSE_CALM);
+  (void)attempt(0);
+  (void)attempt(0);
+  set_off(0, RESPONSE_ACTION_ON);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 1);
+  assert_int_equal(skip_action(), 0);
+  step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
-  assert_int_equal(response_level(&response), 1);
+  assert_int_equal(response_count_on(&response), 1);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
-  set_auto(0, TASK_ON);
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), 0); /* now it is undone */
-  assert_int_equal(response_level(&response), 0);
+  set_auto(0, RESPONSE_ACTION_ON);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 0); /* now it is undone */
+  assert_int_equal(response_count_on(&response), 0);
 }
 
 static void a_response_of_which_all_is_off_does_not_engage(void **state) {
   (void)state;
   begin(&at_once, 1);
-  set_off(0, TASK_OFF);
+  set_off(0, RESPONSE_ACTION_OFF);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_OFF);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
-  set_auto(0, TASK_OFF);
+  set_auto(0, RESPONSE_ACTION_OFF);
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 0);
-  set_off(0, TASK_ON);
+  assert_int_equal(attempt(0), 0);
+  set_off(0, RESPONSE_ACTION_ON);
   now_ms += 10 * S;
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
-  set_auto(0, TASK_ON);
+  set_auto(0, RESPONSE_ACTION_ON);
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 0); /* looked after at once */
-  assert_int_equal(response_level(&response), 1);
-}
-
-static void what_is_off_is_no_step_of_the_escalation(void **state) {
-  (void)state;
-  begin(&at_once, 3);
-  set_off(1, TASK_OFF);
-  step(RESPONSE_BREACH);
-  (void)act(0);
-  assert_true(response_escalate(&response, now_ms));
-  step(RESPONSE_BREACH);
-  assert_int_equal(pass(), 1);
-  assert_int_equal(act(0), 2);
-  assert_false(response_escalate(&response, now_ms));
+  assert_int_equal(attempt(0), 0); /* looked after at once */
+  assert_int_equal(response_count_on(&response), 1);
 }
 
 static void the_escalation_rests_while_no_rule_is_bad(void **state) {
   (void)state;
-  struct response_rules rules = {.release_ms = 300 * S, .max_acts = 30};
-  begin(&rules, 2);
+  struct response_settings settings = {.release_ms = 300 * S,
+                                       .max_actions = 30};
+  begin(&settings, 2);
   step(RESPONSE_BREACH);
-  (void)act(0);
-  step(RESPONSE_CALM);
+  (void)attempt(0);
+  step(RESPONSE_CLEAR);
   now_ms += 60 * S;
-  step(RESPONSE_CALM);
-  assert_int_equal(act(0), -1);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), -1);
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 240 * S);
   step(RESPONSE_FROZEN);
-  assert_int_equal(act(0), -1);
+  assert_int_equal(attempt(0), -1);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
   step(RESPONSE_BREACH);
-  assert_int_equal(act(0), 1);
+  assert_int_equal(attempt(0), 1);
 }
 
-/* ---- the trigger ---- */
+/* ---- the rules ---- */
 
 static void rules_together(void **state) {
   (void)state;
-  struct trigger_rule rules[] = {{.name = "a"}, {.name = "b"}};
-  struct trigger trigger = {
-      .at_least = ALERT_WARNING, .rules = rules, .len = 2};
+  struct response_settings settings = {.min_severity = ALERT_WARNING};
+  assert_int_equal(response_init(&response, &settings, 2, 0), 0);
+  response.rules[0].name = "a";
+  response.rules[1].name = "b";
   static const struct {
     enum alert_state a, b;
     enum response_input input;
     const char *cause;
   } table[] = {
-      {ALERT_UNKNOWN, ALERT_MISSING, RESPONSE_CALM, NULL},
-      {ALERT_OKAY, ALERT_MISSING, RESPONSE_CALM, NULL},
+      {ALERT_UNKNOWN, ALERT_MISSING, RESPONSE_CLEAR, NULL},
+      {ALERT_OKAY, ALERT_MISSING, RESPONSE_CLEAR, NULL},
       {ALERT_WARNING, ALERT_MISSING, RESPONSE_BREACH, "a"},
       {ALERT_WARNING, ALERT_FAILURE, RESPONSE_BREACH, "b"},
       {ALERT_OKAY, ALERT_MISSING, RESPONSE_FROZEN, "b"},
       {ALERT_FAILURE, ALERT_MISSING, RESPONSE_BREACH, "a"},
       {ALERT_UNKNOWN, ALERT_OKAY, RESPONSE_FROZEN, "a"},
-      {ALERT_OKAY, ALERT_UNKNOWN, RESPONSE_CALM, "a"},
+      {ALERT_OKAY, ALERT_UNKNOWN, RESPONSE_CLEAR, "a"},
   };
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-    rules[0].state = table[i].a;
-    rules[1].state = table[i].b;
-    assert_int_equal(trigger_judge(&trigger), table[i].input);
+    response.rules[0].state = table[i].a;
+    response.rules[1].state = table[i].b;
+    assert_int_equal(response_evaluate_rules(&response), table[i].input);
     if (table[i].cause == NULL) {
-      assert_null(trigger.cause);
+      assert_null(response.cause);
     } else {
-      assert_string_equal(trigger.cause->name, table[i].cause);
+      assert_string_equal(response.cause->name, table[i].cause);
     }
   }
-  trigger.at_least = ALERT_FAILURE;
-  rules[0].state = ALERT_WARNING;
-  rules[1].state = ALERT_OKAY;
-  assert_int_equal(trigger_judge(&trigger), RESPONSE_CALM);
+  response.settings.min_severity = ALERT_FAILURE;
+  response.rules[0].state = ALERT_WARNING;
+  response.rules[1].state = ALERT_OKAY;
+  assert_int_equal(response_evaluate_rules(&response), RESPONSE_CLEAR);
 }
 
 static void names_are_read_back(void **state) {
@@ -512,20 +510,18 @@ int main(void) {
       TEST(a_newer_wish_supersedes_at_once),
       TEST(a_breach_while_releasing_engages_again),
       TEST(frozen_is_neither_breach_nor_calm),
-      TEST(nothing_is_engaged_in_the_grace_after_the_start),
-      TEST(the_brake_latches_and_still_undoes),
-      TEST(retries_are_not_counted_by_the_brake),
+      TEST(a_tripped_rate_limit_still_undoes),
+      TEST(retries_are_not_counted_by_the_rate_limit),
       TEST(what_is_on_is_looked_after),
       TEST(a_rule_that_is_bad_again_is_answered_at_once),
       TEST(undoing_may_go_step_by_step),
       TEST(goes_on_after_a_restart),
-      TEST(an_act_that_may_not_be_done_comes_up_again),
+      TEST(an_action_of_a_disabled_response_comes_up_again),
       TEST(an_action_that_is_off_keeps_nothing_up),
       TEST(what_is_on_and_set_off_stays_on),
       TEST(a_response_of_which_all_is_off_does_not_engage),
-      TEST(what_is_off_is_no_step_of_the_escalation),
       TEST(the_escalation_rests_while_no_rule_is_bad),
-      cmocka_unit_test(rules_together),
+      TEST(rules_together),
       cmocka_unit_test(names_are_read_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static const struct option_block outer_block = {
 };
 
 static const char *const rule_names[] = {"pool", "memory"};
-static const struct responses_rules rules = {rule_names, 2};
+static const struct response_rule_names rules = {rule_names, 2};
 
 /* One set in a directory of its own. */
 struct bed {
@@ -62,6 +62,7 @@ struct bed {
   struct outer options;
   struct journal *journal;
   struct responses_deps deps;
+  bool has_commands;
   struct responses *responses;
 };
 
@@ -140,6 +141,7 @@ static void start(struct bed *bed, const char *format) {
       .rules = rules,
       .host = "here",
       .state_dir = bed->directory,
+      .has_commands = bed->has_commands,
       .journal = bed->journal,
   };
   assert_int_equal(responses_start(&bed->deps, &bed->responses, &error), 0);
@@ -283,7 +285,8 @@ static void keep(const struct bed *bed, const char *lines) {
 }
 
 #define KEPT_ON                                                                \
-  "{\"version\":1}\n{\"response\":\"degrade\",\"state\":\"ENGAGED\","          \
+  "{\"format\":\"responses\",\"version\":1}\n{\"response\":\"degrade\","       \
+  "\"state\":\"ENGAGED\","                                                     \
   "\"since\":1,\"rules\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"     \
   "{\"on\":true,\"memory\":{}}}}\n"
 
@@ -298,7 +301,7 @@ static void an_unreadable_state_is_set_aside(void **state) {
   expect_file(bed, "responses.jsonl.bad", "nonsense", true);
 }
 
-static void what_stands_before_a_bad_line_counts(void **state) {
+static void what_stands_around_a_bad_line_counts(void **state) {
   struct bed *bed = *state;
   keep(bed, KEPT_ON "{\"response\":\"degr\n");
   start(bed, one_switch);
@@ -362,6 +365,15 @@ static size_t journalled(const struct bed *bed, const char *text) {
 static void expect_journalled_once(const struct bed *bed, const char *text) {
   expect_file(bed, "journal", text, true);
   assert_int_equal(journalled(bed, text), 1);
+}
+
+static void expect_journalled(const struct bed *bed, const char *text,
+                              size_t count) {
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
+  while (journalled(bed, text) < count) {
+    assert_true(clock_monotonic_ms() < deadline_ms);
+    (void)poll(NULL, 0, 2);
+  }
 }
 
 /* Two switches, of which the first has the mode MODE. Restarts with it. */
@@ -457,8 +469,8 @@ static void the_off_file_holds_everything_back(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, true);
 }
 
-static void the_brake_is_cleared_by_hand(void **state) {
-  struct bed *bed = *state;
+/* A second engagement within the hour is one too many. */
+static void trip_rate_limit(struct bed *bed) {
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
              "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
              "MaxActionsPerHour 1\n<Switch one>\n</Switch>\n</Response>\n");
@@ -467,11 +479,28 @@ static void the_brake_is_cleared_by_hand(void **state) {
   put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/one", NULL, false);
   put_event(bed, 0, ALERT_WARNING);
-  expect_file(bed, "latched-degrade", "Remove this file", true);
+  expect_kept(bed, "\"tripped\":true");
+  expect_file(bed, "journal", "\"cause\":\"MaxActionsPerHour\"", true);
+  stop(bed);
+  start(bed, NULL);
+  put_event(bed, 0, ALERT_WARNING);
+}
+
+static void a_tripped_rate_limit_is_reset_by_a_command(void **state) {
+  struct bed *bed = *state;
+  bed->has_commands = true;
+  trip_rate_limit(bed); /* and remembers it over a restart */
+  expect_journalled(bed, "\"cause\":\"MaxActionsPerHour\"", 2);
   expect_file(bed, "switches/one", NULL, false);
-  char path[128];
-  (void)snprintf(path, sizeof(path), "%s/latched-degrade", bed->directory);
-  assert_int_equal(unlink(path), 0);
+  (void)responses_send_command(bed->responses, "degrade", RESPONSES_RESET,
+                               "test", NULL);
+  expect_file(bed, "switches/one", NULL, true);
+  expect_kept(bed, "\"tripped\":false");
+}
+
+static void without_commands_a_restart_resets_the_rate_limit(void **state) {
+  struct bed *bed = *state;
+  trip_rate_limit(bed);
   expect_file(bed, "switches/one", NULL, true);
 }
 
@@ -509,22 +538,22 @@ static void a_person_can_give_orders(void **state) {
   expect_shown(bed, "state", "OFF");
   put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
-  assert_int_equal(responses_command(bed->responses, "degrade",
-                                     RESPONSES_RELEASE, "test", &error),
+  assert_int_equal(responses_send_command(bed->responses, "degrade",
+                                          RESPONSES_DEACTIVATE, "test", &error),
                    0);
-  expect_shown(bed, "next", "released by hand");
+  expect_shown(bed, "next", "deactivated");
   expect_file(bed, "switches/serve_cached", NULL, false);
   put_event(bed, 0, ALERT_OKAY);
   expect_shown(bed, "next", "");
   put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
-  assert_int_equal(
-      responses_command(bed->responses, "x", RESPONSES_DRILL, "test", &error),
-      -ENOENT);
-  assert_int_equal(
-      responses_command(bed->responses, NULL, RESPONSES_DRILL, "test", &error),
-      0);
-  expect_file(bed, "journal", "\"step\":\"drill\"", true);
+  assert_int_equal(responses_send_command(bed->responses, "x",
+                                          RESPONSES_SELF_TEST, "test", &error),
+                   -ENOENT);
+  assert_int_equal(responses_send_command(bed->responses, NULL,
+                                          RESPONSES_SELF_TEST, "test", &error),
+                   0);
+  expect_file(bed, "journal", "\"step\":\"self_test\"", true);
 }
 
 static void a_mode_is_set_by_hand_and_kept(void **state) {
@@ -535,22 +564,22 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
   expect_file(bed, "switches/serve_cached", NULL, false);
-  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
-                          NULL);
+  (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
+                               "test", NULL);
   expect_file(bed, "switches/serve_cached", NULL, true); /* now for real */
   expect_kept(bed, "\"mode\":\"auto\"");
   stop(bed);
   start(bed, NULL);
   expect_shown(bed, "mode", "auto");
-  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_CONFIGURED,
-                          "test", NULL);
+  (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_CONFIGURED,
+                               "test", NULL);
   expect_shown(bed, "mode", "dryrun");
   put_event(bed, 0, ALERT_OKAY);
   expect_shown(bed, "state", "OFF");
   /* a dry run undoes nothing, and does not forget what stands */
   expect_file(bed, "switches/serve_cached", NULL, true);
-  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
-                          NULL);
+  (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
+                               "test", NULL);
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
@@ -563,11 +592,11 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   expect_shown(bed, "mode", "off");
   expect_shown(bed, "state", "OFF");
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
-  (void)responses_command(bed->responses, NULL, RESPONSES_MODE_AUTO, "test",
-                          NULL);
+  (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
+                               "test", NULL);
   expect_shown(bed, "state", "ENGAGED");
   expect_file(bed, "switches/limit_noncore_api", NULL, true);
-  assert_int_equal(journalled(bed, "held_back"), 0);
+  assert_int_equal(journalled(bed, "blocked"), 0);
 }
 
 /* Turns the clock on and wakes the worker. */
@@ -583,8 +612,8 @@ static void expect_idle(struct bed *bed) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (int i = 0; i < 2; i++) {
     size_t before = count_in(bed, "responses.jsonl", "\n");
-    (void)responses_command(bed->responses, NULL, RESPONSES_CLEAR_LATCH, "test",
-                            NULL);
+    (void)responses_send_command(bed->responses, NULL, RESPONSES_RESET, "test",
+                                 NULL);
     while (count_in(bed, "responses.jsonl", "\n") == before) {
       assert_true(clock_monotonic_ms() < deadline_ms);
       (void)poll(NULL, 0, 2);
@@ -592,18 +621,9 @@ static void expect_idle(struct bed *bed) {
   }
 }
 
-static void expect_journalled(const struct bed *bed, const char *text,
-                              size_t count) {
-  int64_t deadline_ms = clock_monotonic_ms() + 10000;
-  while (journalled(bed, text) < count) {
-    assert_true(clock_monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 2);
-  }
-}
-
-static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
+static void self_tests_come_by_the_clock_while_it_is_off(void **state) {
   struct bed *bed = *state;
-  static const char drill[] = "\"step\":\"drill\"";
+  static const char tested[] = "\"step\":\"self_test\"";
   start(bed, one_switch);
   put_event(bed, 0, ALERT_WARNING);
   expect_shown(bed, "state", "ENGAGED");
@@ -611,24 +631,23 @@ static void a_drill_comes_by_the_clock_while_it_is_off(void **state) {
   expect_idle(bed);
   let_pass(bed, 0, ALERT_OKAY);
   expect_shown(bed, "state", "OFF");
-  expect_file(bed, "journal", drill, true);
+  expect_file(bed, "journal", tested, true);
   const char *released = "\"to\":\"RELEASING\"";
   char *text = read_below(bed, "journal");
-  assert_true(strstr(text, released) < strstr(text, drill));
+  assert_true(strstr(text, released) < strstr(text, tested));
   free(text);
-  expect_journalled(bed, drill, 2); /* two actions */
-  expect_idle(bed);                 /* the next one is due in a day */
+  expect_journalled(bed, tested, 2); /* two actions */
+  expect_idle(bed);                  /* the next one is due in a day */
   let_pass(bed, 86401, ALERT_OKAY);
-  expect_journalled(bed, drill, 4);
+  expect_journalled(bed, tested, 4);
 }
 
-static void what_does_not_help_is_escalated(void **state) {
+static void whether_it_helped_is_journaled(void **state) {
   struct bed *bed = *state;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
              "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter "
-             "0\nEffectCheckAfter 1\n"
-             "EscalateIfIneffective true\n<Switch one>\n</Switch>\n"
-             "<Switch two>\nAfter 3600\n</Switch>\n</Response>\n");
+             "0\nEffectCheckAfter 1\n<Switch one>\n</Switch>\n"
+             "<Switch two>\nAfter 2\n</Switch>\n</Response>\n");
   put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
   expect_file(bed, "journal", "\"moved\":false", true);
@@ -770,7 +789,7 @@ int main(void) {
       TEST(a_switch_can_be_read_by_all),
       TEST(what_was_engaged_is_undone_after_a_restart),
       TEST(an_unreadable_state_is_set_aside),
-      TEST(what_stands_before_a_bad_line_counts),
+      TEST(what_stands_around_a_bad_line_counts),
       TEST(a_torn_last_line_is_passed_over),
       TEST(what_writers_have_left_is_swept_away),
       TEST(a_dry_run_does_nothing_and_says_so),
@@ -779,12 +798,13 @@ int main(void) {
       TEST(a_dry_run_of_one_action_goes_on_after_a_restart),
       TEST(what_a_dry_run_engaged_is_not_done_by_a_restart),
       TEST(the_off_file_holds_everything_back),
-      TEST(the_brake_is_cleared_by_hand),
+      TEST(a_tripped_rate_limit_is_reset_by_a_command),
+      TEST(without_commands_a_restart_resets_the_rate_limit),
       TEST(a_person_can_give_orders),
       TEST(a_mode_is_set_by_hand_and_kept),
       TEST(all_is_off_until_a_person_says_otherwise),
-      TEST(a_drill_comes_by_the_clock_while_it_is_off),
-      TEST(what_does_not_help_is_escalated),
+      TEST(self_tests_come_by_the_clock_while_it_is_off),
+      TEST(whether_it_helped_is_journaled),
       TEST(a_switch_that_was_cleaned_up_comes_back),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),

@@ -94,8 +94,8 @@ function plural(count, one, many) { return count === 1 ? `1 ${one}` : `${count} 
 // ---- the summary ----
 
 const brokenActions = responses => responses.flatMap(response => response.actions
-  .filter(action => action.error || (action.drill && action.drill !== "ok"))
-  .map(action => ({response: response.name, action: action.name, why: action.error || `self-test failed: ${action.drill}`})));
+  .filter(action => action.error || (action.self_test && action.self_test !== "ok"))
+  .map(action => ({response: response.name, action: action.name, why: action.error || `self-test failed: ${action.self_test}`})));
 
 function summaryTitle(status, bad, troubles) {
   if (bad.length) return plural(bad.length, "rule needs attention", "rules need attention");
@@ -108,14 +108,14 @@ function summaryTitle(status, bad, troubles) {
 function showSummary(status, bad) {
   const now = status.time;
   const broken = brokenActions(status.responses);
-  const latched = status.responses.filter(response => response.latched);
+  const tripped = status.responses.filter(response => response.tripped);
   const rejected = status.counts.values_rejected > 0;
-  const troubles = broken.length + latched.length + (rejected ? 1 : 0);
+  const troubles = broken.length + tripped.length + (rejected ? 1 : 0);
   const reasons = bad.slice(0, 5).map(rule => ruleReason(rule, now));
   if (bad.length > 5) reasons.push(make("li", {}, `and ${bad.length - 5} more below`));
   for (const one of broken)
     reasons.push(make("li", {}, make("b", {}, one.action), ` of ${one.response} fails: ${one.why}`));
-  for (const one of latched)
+  for (const one of tripped)
     reasons.push(make("li", {}, make("b", {}, one.name), " has reached its rate limit; to reset it: ", make("code", {}, `resource-alertctl reset ${one.name}`)));
   if (rejected) reasons.push(make("li", {}, `${status.counts.values_rejected} values were rejected: there are more series than MaxSeries`));
   for (const one of status.responses.filter(response => response.state !== "OFF"))
@@ -223,7 +223,7 @@ function makeAction(action) {
 
 function makeResponse(response, now) {
   const since = response.since ? `for ${formatDuration(now - response.since)}` : "";
-  const next = response.latched ? "rate limit tripped" : response.next ? `next: ${response.next}` : "";
+  const next = response.tripped ? "rate limit tripped" : response.next ? `next: ${response.next}` : "";
   return make("div", {}, stateLabel(response.state),
     make("div", {class: "name"}, response.name, " ", make("span", {class: "quiet"},
       `when ${response.when.join(", ")}${response.mode === "auto" ? "" : `; mode ${response.mode}`}`)),
@@ -242,12 +242,12 @@ const EVENT_TEXTS = {
   response: e => [stateLabel(e.to), make("b", {}, e.response), ` from ${e.from}${e.cause ? `, caused by ${e.cause}` : ""}`],
   action: e => [make("b", {}, e.response), ` ${e.action} ${describeStep(e)}`, formatTimes(e),
                 e.error ? make("span", {class: "trouble"}, `: ${e.error}`) : otherMembers(e, ["response", "action", "step", "on", "times"])],
-  order: e => [make("b", {}, e.response), ` ${e.order}, by ${e.who}`],
+  command: e => [make("b", {}, e.response), ` ${e.command}, by ${e.who}`],
   silence: e => [make("b", {}, e.name), ` silenced for ${formatDuration(e.for_s)}, by ${e.who}${e.comment ? `: ${e.comment}` : ""}`],
   unsilence: e => [make("b", {}, e.name), ` no longer silenced, by ${e.who}`],
 };
 const describeStep = event => ({confirmed: event.on ? "is on" : "is off", intent: event.on ? "is being switched on" : "is being switched off",
-                             held_back: "is blocked"}[event.step] || event.step);
+                             blocked: "is blocked"}[event.step] || event.step);
 const formatTimes = event => event.times > 1 ? ` (${event.times} times)` : "";
 const otherMembers = (event, known) => Object.entries(event)
   .filter(([key, value]) => !["seq", "time", "event", ...known].includes(key) && value !== null && typeof value !== "object")

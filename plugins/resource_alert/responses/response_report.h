@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* response_report: how a response reads in the log, in the journal, as a
+ * notification and in the status. */
+#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_REPORT_H
+#define RESOURCE_ALERT_RESPONSES_RESPONSE_REPORT_H
+
+#include <jansson.h>
+
+#include "core/log.h"
+#include "core/notification.h"
+#include "resource_alert/responses/response.h"
+
+struct action_runner;
+struct journal;
+
+/* Whose reports, and where they go; all borrowed. */
+struct response_report {
+  const char *name; /* of the response */
+  const struct response *response;
+  struct log_sink log;
+  struct journal *journal;
+  struct notification_sink notifications;
+};
+
+/* What comes next, and when. */
+struct response_next {
+  char text[RESPONSE_ACTION_NAME_BYTES + 16]; /* "" where nothing does */
+  int64_t at_ms; /* RESPONSE_NEVER: at no time known */
+};
+
+/* Logs and journals a change of state. */
+void response_report_change(const struct response_report *report,
+                            enum response_state before);
+
+/* Notifies of the present state. As the next one it may take its time. */
+void response_report_notify_state(const struct response_report *report);
+
+void response_report_notify(const struct response_report *report,
+                            enum notification_severity severity,
+                            const char *message);
+
+/* Logs and journals that a due action is not attempted. */
+void response_report_blocked(const struct response_report *report,
+                             const struct action_runner *runner,
+                             enum log_level level, const char *cause);
+
+/* Logs that the rate limit has tripped. */
+void response_report_tripped(const struct response_report *report);
+
+/* Journals what the effect check found: the value of the cause when an action
+ * was engaged, and now; NaN: not known. Logs that there was no effect within
+ * CHECKED_S. */
+void response_report_effect(const struct response_report *report, double before,
+                            double after, bool has_moved, int64_t checked_s);
+
+/* The response as in responses_snapshot(), without what changes between two
+ * decisions. RUNNERS: one for each action. Yours, json_decref(). */
+json_t *response_report_snapshot(const struct response_report *report,
+                                 const struct action_runner *runners,
+                                 int64_t engaged_s, enum action_mode mode);
+
+struct response_next
+response_report_find_next(const struct response_report *report,
+                          const struct action_runner *runners);
+
+/* "engage in 12 s", or null: to be made when it is read, since time passes. */
+json_t *response_report_next_to_json(const struct response_next *next);
+
+#endif
