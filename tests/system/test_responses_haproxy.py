@@ -135,37 +135,12 @@ def test_a_server_is_drained_before_it_goes(responding, cluster, balancer, serve
         one.close()
 
 
-def lister(responding, *lines):
-    return responding.hook("printf '%s\\n' " + " ".join(f"'{line}'" for line in lines), name="list")
-
-
-def test_a_list_of_ones_own(responding, balancer):
-    command = lister(responding, "127.0.0.1", "127.0.0.2", "::1")
-    options = {"Socket": f'"{balancer.admin_socket}"', "Backend": '"api"', "EndpointsCommand": f'"{command}"', "Port": 8000,
-               "Every": 1, "Drain": 0}
-    responding.configure(response(block("HAProxy", **options)), store=False).start()
-    responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.2:8000", "::1:8000"])
-    lister(responding, "127.0.0.2")
-    responding.expect(lambda: ready(balancer) == ["127.0.0.2:8000"])
-    lister(responding, "127.0.0.2", "nonsense; shutdown")
-    responding.expect(lambda: responding.failures(ACTION))
-    assert "no address: nonsense" in responding.failures(ACTION)[0]
-    lister(responding)
-    responding.expect(lambda: "has no ready endpoint" in responding.failures(ACTION)[-1])
-    assert ready(balancer) == ["127.0.0.2:8000"]
-
-
-@pytest.mark.parametrize("options, says", [
-    ({"EndpointsCommand": '"/bin/true"'}, "needs either Endpoints or EndpointsCommand"),
-    ({"Endpoints": None}, "needs either Endpoints or EndpointsCommand"),
-    ({"Endpoints": None, "EndpointsCommand": '"list"'}, 'EndpointsCommand "list" is not an absolute path'),
-    ({"Endpoints": None, "EndpointsCommand": '"/nowhere"'}, "EndpointsCommand: /nowhere: No such file"),
-])
-def test_bad_sources_are_refused_at_start(responding, options, says):
-    given = {"Socket": '"/run/x"', "Backend": '"api"', "Endpoints": '"trading/api"', "Port": 8000, **options}
+@pytest.mark.parametrize("endpoints, reports", [(None, "Endpoints is missing"), ('"api"', 'is not "NAMESPACE/SERVICE"')])
+def test_bad_endpoints_are_refused_at_start(responding, endpoints, reports):
+    given = {"Socket": '"/run/x"', "Backend": '"api"', "Endpoints": endpoints, "Port": 8000}
     action = block("HAProxy", **{key: value for key, value in given.items() if value is not None})
     responding.configure(response(action), store=False)
-    assert any(says in line for line in responding.collectd.refuses_to_start())
+    assert any(reports in line for line in responding.collectd.refuses_to_start())
 
 
 def test_no_endpoint_at_all_changes_nothing(responding, cluster, balancer):

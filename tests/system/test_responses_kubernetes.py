@@ -108,12 +108,6 @@ def test_other_workloads(responding, cluster, kind):
     responding.expect(lambda: hold(responding) and cluster.replicas(kind) == 4)
 
 
-def test_a_step_in_percent(responding, cluster):
-    cluster.create_workload(replicas=3)
-    start(responding, cluster, scale(StepPercent=50, Cooldown=60))
-    responding.expect(lambda: hold(responding) and cluster.replicas() == 5)
-
-
 def test_a_dry_run_asks_and_changes_nothing(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(), Mode="dryrun")

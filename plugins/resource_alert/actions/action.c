@@ -4,7 +4,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
+#include <time.h>
+
+#include "core/json_util.h"
 
 #define NAME_LENGTH_MAX 63
 
@@ -31,6 +35,38 @@ int action_check_name(const char *value, struct error *error) {
     }
   }
   return 0;
+}
+
+void action_format_time(int64_t time_s, char text[ACTION_TIME_BYTES]) {
+  time_t when = (time_t)time_s;
+  struct tm parts;
+  if (gmtime_r(&when, &parts) == NULL ||
+      strftime(text, ACTION_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
+    text[0] = '\0';
+  }
+}
+
+json_t *action_payload_new(const struct action_request *request) {
+  char since[ACTION_TIME_BYTES];
+  char now[ACTION_TIME_BYTES];
+  action_format_time(request->since_s, since);
+  action_format_time(request->now_s, now);
+  json_t *value =
+      isfinite(request->value) ? json_real(request->value) : json_null();
+  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
+                   "version", 1, "event", request->is_on ? "engage" : "release",
+                   "response", request->response, "host",
+                   json_util_text(request->host), "rule",
+                   json_util_text(request->cause), "state",
+                   alert_state_name(request->severity), "value", value, "level",
+                   (json_int_t)request->level, "since", since, "time", now);
+}
+
+char *action_payload_format(const struct action_request *request) {
+  json_t *payload = action_payload_new(request);
+  char *text = payload == NULL ? NULL : json_dumps(payload, JSON_COMPACT);
+  json_decref(payload);
+  return text;
 }
 
 const struct action_driver *const action_drivers[ACTION_KINDS] = {

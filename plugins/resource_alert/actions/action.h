@@ -121,6 +121,19 @@ struct action_driver {
   void (*free)(void *action); /* accepts NULL */
 };
 
+/* "2026-01-31T12:00:00Z" and the like. time_s: since the epoch. */
+#define ACTION_TIME_BYTES 32
+void action_format_time(int64_t time_s, char text[ACTION_TIME_BYTES]);
+
+/* The document that commands and webhooks get:
+ *   {"version": 1, "event": "engage" or "release", "response": NAME,
+ *    "host": NAME, "rule": NAME, "state": "WARNING", "value": NUMBER or null,
+ *    "level": 2, "since": TIME, "time": TIME}
+ * Returns yours, json_decref(), or as text, free(); NULL when memory is
+ * short. */
+json_t *action_payload_new(const struct action_request *request);
+char *action_payload_format(const struct action_request *request);
+
 #define ACTION_AFTER_HELP                                                      \
   "Escalation: engage this action only so long after the response has "        \
   "engaged, and while a rule calls for it."

@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* exec: runs a command when the response engages and when it is released. */
 #include <errno.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/json_util.h"
 #include "core/text.h"
+#include "core/trusted_path.h"
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/action_payload.h"
-#include "resource_alert/actions/exec_command.h"
-#include "resource_alert/journal.h"
+#include "resource_alert/clients/exec_run.h"
 
-/* What of a command's output stands in the journal, with a NUL. */
+/* How much of a command's output is journaled, with a NUL. */
 #define OUTPUT_BYTES 512
+
+/* Room that getpwnam_r() needs for the strings of an entry. */
+#define PASSWD_BYTES 4096
 
 struct exec_options {
   struct action_options common;
   struct option_strings command;
-  char *user;
+  char *user; /* NULL: the default */
 };
 
 struct exec_action {
-  struct exec_command command;
+  const struct exec_options *options;
+  char helper[PATH_MAX];
 };
 
 static const struct option option_rows[] = {
@@ -31,23 +38,32 @@ static const struct option option_rows[] = {
      .offset = offsetof(struct exec_options, command),
      .is_required = true,
      .example = "\"/usr/local/bin/on-degrade\"",
-     .help = "The program, with its absolute path, and its arguments. No shell "
-             "is involved. It gets a JSON document on its standard input whose "
-             "C<event> is C<engage> or C<release>, and it has succeeded when "
-             "it exits with 0. It may be run again with the same event, after "
-             "a failure or a restart. What it leaves running is killed. It "
+     .help = "The program, with its absolute path, and its arguments; no shell "
+             "is used. It reads a JSON document from its standard input, whose "
+             "C<event> is C<engage> or C<release>, and succeeds when it exits "
+             "with 0. It may be run again with the same event, after a failure "
+             "or a restart. Processes that it leaves behind are killed. It "
              "must belong to root or to collectd's user, and neither it nor "
              "its directories may be writable by others."},
     {.name = "User",
      .kind = OPTION_STRING,
      .offset = offsetof(struct exec_options, user),
      .example = "\"nobody\"",
-     .help = EXEC_COMMAND_USER_HELP},
+     .help = "The user who runs the command. The default is C<nobody> where "
+             "collectd runs as root, and collectd's own user otherwise. To run "
+             "it as root, write C<root>."},
 };
 
-static int check_block(const void *target, struct error *error) {
+static int check_exec_block(const void *target, struct error *error) {
   const struct exec_options *options = target;
-  return exec_command_check_words("Command", &options->command, error);
+  struct error reason = {{0}};
+  if (options->command.len == 0 || /* the default alone, or none */
+      action_check_absolute(options->command.items[0], &reason) == 0) {
+    return 0;
+  }
+  return error_set(error, -EINVAL,
+                   "Command \"%s\" %s; write Command \"/usr/local/bin/x\"",
+                   options->command.items[0], reason.text);
 }
 
 const struct option_block action_exec_block = {
@@ -56,38 +72,106 @@ const struct option_block action_exec_block = {
     .is_repeatable = true,
     .size = sizeof(struct exec_options),
     .help = "Runs a command, once when the response engages and once when it "
-            "is released. The name, if there are several, tells them apart in "
+            "is released. If there are several, their names tell them apart in "
             "the journal.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
-    .check = check_block,
+    .check = check_exec_block,
 };
 
-static void describe(const void *options, char *text, size_t bytes) {
+static void describe_exec(const void *options, char *text, size_t bytes) {
   const struct exec_options *own = options;
   const char *label = own->common.head.label;
   (void)snprintf(text, bytes, "%s",
                  label != NULL ? label : own->command.items[0]);
 }
 
-/* ---- the driver ---- */
+/* ---- the user ---- */
 
-static int check(const void *options, const struct action_deps *deps,
-                 struct error *error) {
-  const struct exec_options *own = options;
-  return exec_command_check("Command", &own->command, own->user, deps, error);
+static int find_user(const char *name, uid_t *ret_uid, struct error *error) {
+  char strings[PASSWD_BYTES];
+  struct passwd entry;
+  struct passwd *found = NULL;
+  if (getpwnam_r(name, &entry, strings, sizeof(strings), &found) != 0 ||
+      found == NULL) {
+    return error_set(error, -EINVAL, "User \"%s\": there is no such user",
+                     name);
+  }
+  *ret_uid = found->pw_uid;
+  return 0;
 }
 
-static int create(const void *options, const struct action_deps *deps,
-                  void **ret, struct error *error) {
+/* Collectd's own user, or "nobody" for root. */
+static int find_default_user(char *name, size_t bytes, struct error *error) {
+  char strings[PASSWD_BYTES];
+  struct passwd entry;
+  struct passwd *found = NULL;
+  if (geteuid() == 0) {
+    (void)snprintf(name, bytes, "nobody");
+    return 0;
+  }
+  if (getpwuid_r(geteuid(), &entry, strings, sizeof(strings), &found) != 0 ||
+      found == NULL) {
+    return error_set(error, -EINVAL,
+                     "collectd's own user has no name; write User");
+  }
+  (void)snprintf(name, bytes, "%s", found->pw_name);
+  return 0;
+}
+
+static int check_user(const char *user, struct error *error) {
+  char name[128];
+  uid_t uid = 0;
+  if (user == NULL) {
+    return find_default_user(name, sizeof(name), error);
+  }
+  int code = find_user(user, &uid, error);
+  if (code == 0 && geteuid() != 0 && geteuid() != uid) {
+    return error_set(error, -EINVAL,
+                     "User \"%s\": collectd does not run as root and cannot "
+                     "become another user; leave User out",
+                     user);
+  }
+  return code;
+}
+
+/* ---- the driver ---- */
+
+static int find_helper(const struct action_deps *deps, char path[PATH_MAX],
+                       struct error *error) {
+  int length = snprintf(path, PATH_MAX, "%s/%s", deps->helper_dir,
+                        "resource-alert-exec");
+  return length < PATH_MAX
+             ? 0
+             : error_set(error, -EINVAL, "HelperDir: path is too long");
+}
+
+static int check_exec(const void *options, const struct action_deps *deps,
+                      struct error *error) {
   const struct exec_options *own = options;
+  char helper[PATH_MAX];
+  int code = find_helper(deps, helper, error);
+  if (code == 0 && trusted_path_check_program(helper, error) != 0) {
+    error_prefix(error, "the helper program (see HelperDir)");
+    return -EINVAL;
+  }
+  if (code == 0 &&
+      trusted_path_check_program(own->command.items[0], error) != 0) {
+    error_prefix(error, "Command");
+    return -EINVAL;
+  }
+  return code == 0 ? check_user(own->user, error) : code;
+}
+
+static int new_exec(const void *options, const struct action_deps *deps,
+                    void **ret, struct error *error) {
   struct exec_action *action = calloc(1, sizeof(*action));
   if (action == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = exec_command_init(&action->command, &own->command, own->user, deps,
-                               error);
+  action->options = options;
+  int code = find_helper(deps, action->helper, error);
   if (code != 0) {
     free(action);
     return code;
@@ -96,14 +180,47 @@ static int create(const void *options, const struct action_deps *deps,
   return 0;
 }
 
-static int run(const struct exec_action *action, const char *text,
-               const struct action_call *call, struct error *error) {
+/* Runs it, or with is_check does all but that, with INPUT to read. */
+static int run_command(const struct exec_action *action, const char *input,
+                       bool is_check, char output[OUTPUT_BYTES],
+                       const struct action_call *call, struct error *error) {
+  char default_user[128];
+  const struct exec_options *options = action->options;
+  /* Again: it may have been replaced since the start. */
+  int code = trusted_path_check_program(options->command.items[0], error);
+  if (code == 0 && options->user == NULL) {
+    code = find_default_user(default_user, sizeof(default_user), error);
+  }
+  if (code != 0) {
+    return code;
+  }
+  const struct exec_job job = {
+      .helper = action->helper,
+      .user = options->user != NULL ? options->user : default_user,
+      .command = (const char *const *)options->command.items,
+      .command_len = options->command.len,
+      .input = input,
+      .input_bytes = strlen(input),
+      .is_check = is_check,
+      .deadline_ms = call->deadline_ms,
+      .cancel_fd = call->cancel_fd,
+  };
+  return exec_run(&job, output, OUTPUT_BYTES, error);
+}
+
+static int set_exec(void *self, const struct action_request *request,
+                    struct action_call *call, struct error *error) {
+  const struct exec_action *action = self;
   char output[OUTPUT_BYTES];
+  char *text = action_payload_format(request);
+  if (text == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
   call->note(call->context, "request",
              json_pack("{s:o}", "command",
-                       json_util_text(action->command.words->items[0])));
-  int code = exec_command_run(&action->command, text, false, output,
-                              sizeof(output), call, error);
+                       json_util_text(action->options->command.items[0])));
+  int code = run_command(action, text, false, output, call, error);
+  free(text);
   if (code == 0) {
     text_chomp(output);
     text_blank_controls(output);
@@ -113,32 +230,18 @@ static int run(const struct exec_action *action, const char *text,
   return code;
 }
 
-static int set(void *self, const struct action_request *request,
-               struct action_call *call, struct error *error) {
-  json_t *document = action_payload_new(request);
-  char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
-  json_decref(document);
-  if (text == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  int code = run(self, text, call, error);
-  free(text);
-  return code;
-}
-
-static int drill(void *self, struct action_call *call, struct error *error) {
-  const struct exec_action *action = self;
+static int test_exec(void *self, struct action_call *call,
+                     struct error *error) {
   char output[OUTPUT_BYTES];
-  return exec_command_run(&action->command, "", true, output, sizeof(output),
-                          call, error);
+  return run_command(self, "", true, output, call, error);
 }
 
 const struct action_driver action_exec_driver = {
     .block = &action_exec_block,
-    .describe = describe,
-    .check = check,
-    .new = create,
-    .set = set,
-    .self_test = drill,
+    .describe = describe_exec,
+    .check = check_exec,
+    .new = new_exec,
+    .set = set_exec,
+    .self_test = test_exec,
     .free = free,
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* haproxy: keeps the servers of an HAProxy backend in step with the endpoints.
- */
-#include "resource_alert/actions/haproxy.h"
-
+/* haproxy: keeps the servers of an HAProxy backend equal to the endpoints of a
+ * Kubernetes Service. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,15 +10,22 @@
 
 #include "core/json_util.h"
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/endpoints.h"
-#include "resource_alert/actions/exec_command.h"
 #include "resource_alert/clients/haproxy_socket.h"
 #include "resource_alert/clients/kubernetes.h"
-#include "resource_alert/journal.h"
+
+struct haproxy_options {
+  struct action_options common;
+  char *socket;
+  char *backend;
+  char *endpoints; /* "NAMESPACE/SERVICE" */
+  int64_t port;
+  int64_t every_s;
+  int64_t drain_s;
+};
 
 #define FIELD(name) offsetof(struct haproxy_options, name)
 
-static int check_endpoints(const char *value, struct error *error) {
+static int check_service_path(const char *value, struct error *error) {
   char space[254];
   const char *slash = strchr(value, '/');
   if (slash == NULL || slash - value >= (int)sizeof(space)) {
@@ -46,26 +52,16 @@ static const struct option option_rows[] = {
      .is_required = true,
      .example = "\"api\"",
      .check = action_check_name,
-     .help = "The backend, whose servers are made by server-template, "
+     .help = "The backend; its servers are made by server-template, "
              "C<disabled>."},
     {.name = "Endpoints",
      .kind = OPTION_STRING,
      .offset = FIELD(endpoints),
+     .is_required = true,
      .example = "\"trading/api\"",
-     .check = check_endpoints,
+     .check = check_service_path,
      .help = "Namespace and name of the Kubernetes Service whose ready "
-             "addresses the servers are to have."},
-    {.name = "EndpointsCommand",
-     .kind = OPTION_STRINGS,
-     .offset = FIELD(command),
-     .example = "\"/usr/local/bin/list-api\"",
-     .help = "In place of B<Endpoints>, outside of Kubernetes: a program, with "
-             "its absolute path, and its arguments, that prints the addresses, "
-             "one a line. It is run as B<Command> of B<E<lt>ExecE<gt>> is."},
-    {.name = "User",
-     .kind = OPTION_STRING,
-     .offset = FIELD(user),
-     .help = EXEC_COMMAND_USER_HELP},
+             "addresses the servers get."},
     {.name = "Port",
      .kind = OPTION_INTEGER,
      .offset = FIELD(port),
@@ -73,7 +69,7 @@ static const struct option option_rows[] = {
      .max = 65535,
      .is_required = true,
      .example = "8000",
-     .help = "The port on these addresses."},
+     .help = "The port of the servers."},
     {.name = "Every",
      .kind = OPTION_INTEGER,
      .offset = FIELD(every_s),
@@ -81,7 +77,7 @@ static const struct option option_rows[] = {
      .max = 3600,
      .default_text = "5",
      .unit = "seconds",
-     .help = "How often both sides are looked at."},
+     .help = "How often both sides are compared."},
     {.name = "Drain",
      .kind = OPTION_INTEGER,
      .offset = FIELD(drain_s),
@@ -89,108 +85,151 @@ static const struct option option_rows[] = {
      .max = 3600,
      .default_text = "30",
      .unit = "seconds",
-     .help = "A server whose address has gone gets no new sessions, and is "
-             "taken out when its last one has ended or after this time."},
+     .help = "A server whose address is gone gets no new sessions. It is "
+             "removed when its last session has ended, or after this time."},
 };
-
-static int check_block(const void *target, struct error *error) {
-  const struct haproxy_options *options = target;
-  if ((options->endpoints != NULL) == (options->command.len > 0)) {
-    return error_set(error, -EINVAL,
-                     "needs either Endpoints or EndpointsCommand: write "
-                     "Endpoints \"trading/api\"");
-  }
-  return exec_command_check_words("EndpointsCommand", &options->command, error);
-}
 
 const struct option_block action_haproxy_block = {
     .name = "HAProxy",
     .label = OPTION_LABEL_NONE,
     .is_repeatable = true,
     .size = sizeof(struct haproxy_options),
-    .help = "Lets the servers of a HAProxy backend follow the endpoints of a "
-            "Kubernetes Service, or a list of your own, through the runtime "
-            "API. It does so at all times, engaged or not, in Mode C<auto>.",
+    .help = "Keeps the servers of an HAProxy backend equal to the endpoints of "
+            "a Kubernetes Service, through the runtime API. It does so at all "
+            "times, engaged or not, in Mode C<auto>.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check = check_block,
 };
 
-#define OUTPUT_BYTES 65536 /* of the command: more than all addresses take */
+#define ENDPOINTS_MAX 1024
+#define ENDPOINT_BYTES 64
+
+/* The addresses that the servers are to have. */
+struct haproxy_endpoints {
+  size_t len;
+  char addresses[ENDPOINTS_MAX][ENDPOINT_BYTES]; /* IPv4 or IPv6, checked */
+};
 
 struct haproxy {
   const struct haproxy_options *options;
-  struct kubernetes *kubernetes; /* NULL: the command */
+  struct kubernetes *kubernetes;
   char space[254];
   const char *service; /* within the options */
-  struct exec_command command;
-  char output[OUTPUT_BYTES];
-  struct endpoints endpoints;
+  struct haproxy_endpoints endpoints;
   struct haproxy_socket_slots slots;
 };
 
-static void describe(const void *options, char *text, size_t bytes) {
-  const struct haproxy_options *own = options;
-  (void)snprintf(text, bytes, "%s", own->backend);
+/* ---- endpoints ---- */
+
+static bool has_endpoint(const struct haproxy_endpoints *endpoints,
+                         const char *address) {
+  for (size_t i = 0; i < endpoints->len; i++) {
+    if (strcmp(endpoints->addresses[i], address) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
-static void destroy(void *self) {
-  struct haproxy *haproxy = self;
-  if (haproxy != NULL) {
-    kubernetes_free(haproxy->kubernetes);
-    free(haproxy);
+static bool is_address(const char *text) {
+  unsigned char parsed[16];
+  return strlen(text) < ENDPOINT_BYTES &&
+         (inet_pton(AF_INET, text, parsed) == 1 ||
+          inet_pton(AF_INET6, text, parsed) == 1);
+}
+
+/* What is no address is left out: it goes into a line of another protocol. */
+static void add_endpoint(struct haproxy_endpoints *endpoints,
+                         const char *address) {
+  if (address != NULL && endpoints->len < ENDPOINTS_MAX &&
+      is_address(address) && !has_endpoint(endpoints, address)) {
+    memcpy(endpoints->addresses[endpoints->len++], address,
+           strlen(address) + 1);
   }
 }
 
-/* Where the addresses come from. */
-static int init_source(struct haproxy *haproxy, const struct action_deps *deps,
+/* Adds what GET_ADDRESS finds in each entry of the arrays OUTER of LIST and
+ * INNER of its entries. */
+static void add_all(const json_t *list, const char *outer, const char *inner,
+                    const char *(*get_address)(const json_t *entry),
+                    struct haproxy_endpoints *endpoints) {
+  size_t i, j;
+  const json_t *group;
+  const json_t *entry;
+  json_array_foreach(json_object_get(list, outer), i, group) {
+    json_array_foreach(json_object_get(group, inner), j, entry) {
+      add_endpoint(endpoints, get_address(entry));
+    }
+  }
+}
+
+/* Of an EndpointSlice: the addresses of one endpoint lead to the same. */
+static const char *get_slice_address(const json_t *entry) {
+  const json_t *conditions = json_object_get(entry, "conditions");
+  bool is_ready = /* absent means ready */
+      !json_is_false(json_object_get(conditions, "ready"));
+  const json_t *addresses = json_object_get(entry, "addresses");
+  return is_ready ? json_string_value(json_array_get(addresses, 0)) : NULL;
+}
+
+/* Of an Endpoints object. */
+static const char *get_subset_address(const json_t *entry) {
+  return json_string_value(json_object_get(entry, "ip"));
+}
+
+/* All slices of a Service together are its endpoints, and one may be in
+ * several. v1 came with Kubernetes 1.21, v1beta1 with 1.17. */
+static int read_slices(struct haproxy *haproxy, struct action_call *call,
                        struct error *error) {
-  const struct haproxy_options *options = haproxy->options;
-  if (options->endpoints == NULL) {
-    return exec_command_init(&haproxy->command, &options->command,
-                             options->user, deps, error);
+  static const char *const versions[] = {"v1", "v1beta1"};
+  char path[KUBERNETES_PATH_BYTES * 2];
+  json_t *list = NULL;
+  int code = -ENOENT;
+  for (size_t i = 0; i < 2 && code == -ENOENT; i++) {
+    (void)snprintf(path, sizeof(path),
+                   "/apis/discovery.k8s.io/%s/namespaces/%s/endpointslices"
+                   "?labelSelector=kubernetes.io/service-name%%3D%s",
+                   versions[i], haproxy->space, haproxy->service);
+    code = kubernetes_request(haproxy->kubernetes, "GET", path, NULL, call,
+                              &list, error);
   }
-  const char *name = options->endpoints;
-  haproxy->service = strchr(name, '/') + 1;
-  memcpy(haproxy->space, name, (size_t)(haproxy->service - 1 - name));
-  return kubernetes_new(deps->kubernetes, &haproxy->kubernetes, error);
+  if (code == 0) {
+    add_all(list, "items", "endpoints", get_slice_address, &haproxy->endpoints);
+  }
+  json_decref(list);
+  return code;
 }
 
-static int create(const void *options, const struct action_deps *deps,
-                  void **ret, struct error *error) {
-  struct haproxy *haproxy = calloc(1, sizeof(*haproxy));
-  if (haproxy == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+/* Reads EndpointSlices, or Endpoints on a cluster that has none. */
+static int read_endpoints(struct haproxy *haproxy, struct action_call *call,
+                          struct error *error) {
+  char path[KUBERNETES_PATH_BYTES * 2];
+  json_t *object = NULL;
+  haproxy->endpoints.len = 0;
+  int code = read_slices(haproxy, call, error);
+  if (code == -ENOENT) {
+    (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/endpoints/%s",
+                   haproxy->space, haproxy->service);
+    code = kubernetes_request(haproxy->kubernetes, "GET", path, NULL, call,
+                              &object, error);
   }
-  haproxy->options = options;
-  int code = init_source(haproxy, deps, error);
-  if (code != 0) {
-    destroy(haproxy);
-    return code;
+  if (object != NULL) {
+    add_all(object, "subsets", "addresses", get_subset_address,
+            &haproxy->endpoints);
   }
-  *ret = haproxy;
-  return 0;
+  json_decref(object);
+  return code;
 }
 
-static int check(const void *options, const struct action_deps *deps,
-                 struct error *error) {
-  const struct haproxy_options *own = options;
-  return own->endpoints != NULL
-             ? action_check_kubernetes(options, deps, error)
-             : exec_command_check("EndpointsCommand", &own->command, own->user,
-                                  deps, error);
-}
+/* ---- servers ---- */
 
-/* ---- following ---- */
-
-/* Sends a line that changes something; it and the answer stand in the journal.
- */
-static int send_line(const struct haproxy *haproxy, const char *line,
-                     char **ret_answer, const struct action_call *call,
-                     struct error *error) {
+/* Sends a command that changes something; it and the response are journaled. */
+static int send_command(const struct haproxy *haproxy, const char *line,
+                        char **ret_text, const struct action_call *call,
+                        struct error *error) {
   struct error reason = {{0}};
   call->note(call->context, "request", json_pack("{s:s}", "line", line));
-  int code = haproxy_socket_request(haproxy->options->socket, line, ret_answer,
+  int code = haproxy_socket_request(haproxy->options->socket, line, ret_text,
                                     call, &reason);
   call->note(call->context, "response",
              json_pack("{s:o}", "error",
@@ -198,13 +237,13 @@ static int send_line(const struct haproxy *haproxy, const char *line,
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 
-static int order(const struct haproxy *haproxy,
-                 const struct haproxy_socket_slot *slot, const char *what,
-                 const struct action_call *call, struct error *error) {
+static int set_server(const struct haproxy *haproxy,
+                      const struct haproxy_socket_slot *slot, const char *what,
+                      const struct action_call *call, struct error *error) {
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
-  return send_line(haproxy, line, NULL, call, error);
+  return send_command(haproxy, line, NULL, call, error);
 }
 
 /* Gives a free slot an address. HAProxy answers this one with a text. */
@@ -213,19 +252,20 @@ static int fill_slot(const struct haproxy *haproxy,
                      const char *address, const struct action_call *call,
                      struct error *error) {
   char line[512];
-  char *answer = NULL;
+  char *text = NULL;
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
                  haproxy->options->backend, slot->name, address,
                  haproxy->options->port);
-  int code = send_line(haproxy, line, &answer, call, error);
-  if (code == 0 && strstr(answer, "changed") == NULL &&
-      strstr(answer, "nothing") == NULL && strstr(answer, "no need") == NULL &&
-      answer[strspn(answer, " \n")] != '\0') {
+  int code = send_command(haproxy, line, &text, call, error);
+  if (code == 0 && strstr(text, "changed") == NULL &&
+      strstr(text, "nothing") == NULL && strstr(text, "no need") == NULL &&
+      text[strspn(text, " \n")] != '\0') {
     code = error_set(error, -EIO, "HAProxy: %s: %.*s", line,
-                     (int)strcspn(answer, "\n"), answer);
+                     (int)strcspn(text, "\n"), text);
   }
-  free(answer);
-  return code == 0 ? order(haproxy, slot, "state ready", call, error) : code;
+  free(text);
+  return code == 0 ? set_server(haproxy, slot, "state ready", call, error)
+                   : code;
 }
 
 /* Slots whose address has gone: first drained, then out. */
@@ -234,17 +274,17 @@ static int empty_slots(struct haproxy *haproxy, int64_t now_s,
   int code = 0;
   for (size_t i = 0; i < haproxy->slots.len && code == 0; i++) {
     struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
-    if (slot->is_out || endpoints_have(&haproxy->endpoints, slot->address)) {
+    if (slot->is_out || has_endpoint(&haproxy->endpoints, slot->address)) {
       slot->draining_s = 0;
       continue;
     }
     if (slot->draining_s == 0) {
       slot->draining_s = now_s;
-      code = order(haproxy, slot, "state drain", call, error);
+      code = set_server(haproxy, slot, "state drain", call, error);
     }
     if (code == 0 && (slot->sessions == 0 ||
                       now_s - slot->draining_s >= haproxy->options->drain_s)) {
-      code = order(haproxy, slot, "state maint", call, error);
+      code = set_server(haproxy, slot, "state maint", call, error);
       slot->is_out = code == 0;
     }
   }
@@ -273,7 +313,7 @@ static int fill_slots(struct haproxy *haproxy, const struct action_call *call,
     struct haproxy_socket_slot *slot = find_slot(haproxy, address);
     if (slot != NULL) {
       code = slot->is_draining
-                 ? order(haproxy, slot, "state ready", call, error)
+                 ? set_server(haproxy, slot, "state ready", call, error)
                  : 0;
       continue;
     }
@@ -291,22 +331,9 @@ static int fill_slots(struct haproxy *haproxy, const struct action_call *call,
   return code;
 }
 
-static int fetch_endpoints(struct haproxy *haproxy, struct action_call *call,
-                           struct error *error) {
-  if (haproxy->kubernetes != NULL) {
-    return endpoints_read(haproxy->kubernetes, haproxy->space, haproxy->service,
-                          &haproxy->endpoints, call, error);
-  }
-  int code = exec_command_run(&haproxy->command, "", false, haproxy->output,
-                              sizeof(haproxy->output), call, error);
-  return code == 0
-             ? endpoints_parse(&haproxy->endpoints, haproxy->output, error)
-             : code;
-}
-
-static int look(struct haproxy *haproxy, struct action_call *call,
-                struct error *error) {
-  int code = fetch_endpoints(haproxy, call, error);
+static int read_both(struct haproxy *haproxy, struct action_call *call,
+                     struct error *error) {
+  int code = read_endpoints(haproxy, call, error);
   return code == 0
              ? haproxy_socket_read_slots(&haproxy->slots,
                                          haproxy->options->socket,
@@ -314,18 +341,16 @@ static int look(struct haproxy *haproxy, struct action_call *call,
              : code;
 }
 
-static int set(void *self, const struct action_request *request,
-               struct action_call *call, struct error *error) {
+static int set_haproxy(void *self, const struct action_request *request,
+                       struct action_call *call, struct error *error) {
   struct haproxy *haproxy = self;
-  int code = look(haproxy, call, error);
+  int code = read_both(haproxy, call, error);
   if (code == 0 && haproxy->endpoints.len == 0) {
     /* All gone at once is more likely a mistake than the truth. */
     code =
         error_set(error, -ENODATA,
-                  "%s has no ready endpoint; its servers are left as they "
-                  "are",
-                  haproxy->kubernetes == NULL ? haproxy->command.words->items[0]
-                                              : haproxy->options->endpoints);
+                  "%s has no ready endpoint; its servers are left as they are",
+                  haproxy->options->endpoints);
   }
   if (code == 0) {
     code = fill_slots(haproxy, call, error);
@@ -338,17 +363,52 @@ static int set(void *self, const struct action_request *request,
   return code;
 }
 
-static int drill(void *self, struct action_call *call, struct error *error) {
-  return look(self, call, error);
+static int test_haproxy(void *self, struct action_call *call,
+                        struct error *error) {
+  return read_both(self, call, error);
+}
+
+/* ---- the driver ---- */
+
+static void describe_haproxy(const void *options, char *text, size_t bytes) {
+  const struct haproxy_options *own = options;
+  (void)snprintf(text, bytes, "%s", own->backend);
+}
+
+static void free_haproxy(void *self) {
+  struct haproxy *haproxy = self;
+  if (haproxy != NULL) {
+    kubernetes_free(haproxy->kubernetes);
+    free(haproxy);
+  }
+}
+
+static int new_haproxy(const void *options, const struct action_deps *deps,
+                       void **ret, struct error *error) {
+  struct haproxy *haproxy = calloc(1, sizeof(*haproxy));
+  if (haproxy == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  haproxy->options = options;
+  const char *path = haproxy->options->endpoints;
+  haproxy->service = strchr(path, '/') + 1;
+  memcpy(haproxy->space, path, (size_t)(haproxy->service - 1 - path));
+  int code = kubernetes_new(deps->kubernetes, &haproxy->kubernetes, error);
+  if (code != 0) {
+    free_haproxy(haproxy);
+    return code;
+  }
+  *ret = haproxy;
+  return 0;
 }
 
 const struct action_driver action_haproxy_driver = {
     .block = &action_haproxy_block,
-    .describe = describe,
+    .describe = describe_haproxy,
     .is_standing = true,
-    .check = check,
-    .new = create,
-    .set = set,
-    .self_test = drill,
-    .free = destroy,
+    .check = action_check_kubernetes,
+    .new = new_haproxy,
+    .set = set_haproxy,
+    .self_test = test_haproxy,
+    .free = free_haproxy,
 };

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* scale: changes the number of replicas of a Kubernetes workload. */
-#include "resource_alert/actions/scale.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -13,6 +11,20 @@
 #include "resource_alert/actions/scale_target.h"
 #include "resource_alert/clients/kubernetes.h"
 #include "resource_alert/journal.h"
+
+struct scale_options {
+  struct action_options common;
+  char *space;
+  char *deployment;
+  char *stateful_set;
+  char *replica_set;
+  int64_t min;
+  int64_t max;
+  int64_t step;
+  double target; /* NaN: no ratio */
+  int64_t cooldown_s;
+  int64_t scale_in_after_s;
+};
 
 #define FIELD(name) offsetof(struct scale_options, name)
 
@@ -66,14 +78,6 @@ static const struct option option_rows[] = {
      .unit = "replicas",
      .help = "How many to add, or to take away, at once. Replicas that are not "
              "ready yet count as added."},
-    {.name = "StepPercent",
-     .kind = OPTION_NUMBER,
-     .offset = FIELD(step_percent),
-     .min = 1,
-     .max = 1000,
-     .unit = "percent",
-     .help = "In place of B<Step> when adding: so much of what is there, "
-             "rounded up."},
     {.name = "Target",
      .kind = OPTION_NUMBER,
      .offset = FIELD(target),
@@ -212,7 +216,7 @@ static void remember(struct action_call *call, const char *key, int64_t value) {
   (void)json_object_set_new(call->memory, key, json_integer((json_int_t)value));
 }
 
-/* The replicas that there should be, by ratio, percent or step. */
+/* The replicas that there should be, by ratio or step. */
 static int64_t wished(const struct scale *scale, const struct scale_now *now,
                       const struct action_request *request) {
   const struct scale_options *options = scale->options;
@@ -222,8 +226,6 @@ static int64_t wished(const struct scale *scale, const struct scale_now *now,
   if (isfinite(options->target) && isfinite(request->value)) {
     double ratio = request->value / options->target;
     more = fabs(ratio - 1.0) <= 0.1 ? replicas : ceil(replicas * ratio);
-  } else if (isfinite(options->step_percent)) {
-    more = ceil(replicas * (1.0 + options->step_percent / 100.0));
   }
   if (more > (double)most) {
     return most;

@@ -7,7 +7,6 @@
 
 #include "core/json_util.h"
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/action_payload.h"
 #include "resource_alert/actions/switch_store.h"
 #include "resource_alert/journal.h"
 
@@ -60,8 +59,8 @@ static int create(const void *options, const struct action_deps *deps,
 }
 
 static json_t *value_of(const struct action_request *request) {
-  char since[ACTION_PAYLOAD_TIME_BYTES];
-  action_payload_format_time(request->since_s, since);
+  char since[ACTION_TIME_BYTES];
+  action_format_time(request->since_s, since);
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
                    json_util_text(request->host), "response", request->response,
                    "rule", json_util_text(request->cause), "state",

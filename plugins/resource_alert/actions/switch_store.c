@@ -10,7 +10,6 @@
 
 #include "core/clock.h"
 #include "core/json_util.h"
-#include "resource_alert/actions/action_payload.h"
 #include "resource_alert/journal.h"
 
 #define STORE_AGAIN_MS 10000 /* somebody may clean up there */
@@ -21,12 +20,12 @@ static const struct switch_store_driver *const drivers[] = {
 /* ---- what all stores do alike ---- */
 
 char *switch_store_value_text(const json_t *value, int64_t ttl_s) {
-  char until[ACTION_PAYLOAD_TIME_BYTES];
+  char until[ACTION_TIME_BYTES];
   json_t *copy = json_deep_copy(value);
   if (copy == NULL) {
     return NULL;
   }
-  action_payload_format_time((int64_t)time(NULL) + ttl_s, until);
+  action_format_time((int64_t)time(NULL) + ttl_s, until);
   (void)json_object_set_new(copy, "until",
                             ttl_s > 0 ? json_string(until) : json_null());
   char *text = json_dumps(copy, JSON_INDENT(2) | JSON_SORT_KEYS);

@@ -12,7 +12,6 @@
 #include "core/text.h"
 #include "core/trusted_path.h"
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/action_payload.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
 
@@ -101,10 +100,10 @@ static void describe(const void *options, char *text, size_t bytes) {
 /* ---- what is sent ---- */
 
 static json_t *to_alertmanager(const struct action_request *request) {
-  char since[ACTION_PAYLOAD_TIME_BYTES];
-  char now[ACTION_PAYLOAD_TIME_BYTES];
-  action_payload_format_time(request->since_s, since);
-  action_payload_format_time(request->now_s, now);
+  char since[ACTION_TIME_BYTES];
+  char now[ACTION_TIME_BYTES];
+  action_format_time(request->since_s, since);
+  action_format_time(request->now_s, now);
   const char *status = request->is_on ? "firing" : "resolved";
   json_t *labels = json_pack(
       "{s:s, s:s, s:o, s:o, s:s}", "alertname", request->response, "response",

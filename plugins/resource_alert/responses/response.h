@@ -99,10 +99,10 @@ struct response {
   const struct response_rule *cause; /* the latest rule in breach; NULL: none */
   enum response_state state;
   enum response_input input;
-  int64_t breach_since_ms;  /* RESPONSE_NEVER: no breach now */
-  int64_t clear_since_ms;   /* RESPONSE_NEVER: not clear now */
-  int64_t engaged_ms;       /* when the escalation began */
-  bool is_deactivated; /* engages nothing before the rules are clear */
+  int64_t breach_since_ms; /* RESPONSE_NEVER: no breach now */
+  int64_t clear_since_ms;  /* RESPONSE_NEVER: not clear now */
+  int64_t engaged_ms;      /* when the escalation began */
+  bool is_deactivated;     /* engages nothing before the rules are clear */
   struct response_rate_limit rate_limit;
 };
 

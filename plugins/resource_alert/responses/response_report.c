@@ -176,8 +176,7 @@ response_report_find_next(const struct response_report *report,
     next = (struct response_next){"release", release_ms};
   } else if (response->is_deactivated) {
     next = (struct response_next){
-        "deactivated, waits until its rules are within limits",
-        RESPONSE_NEVER};
+        "deactivated, waits until its rules are within limits", RESPONSE_NEVER};
   } else if (response->input == RESPONSE_FROZEN &&
              response->state != RESPONSE_OFF) {
     next = (struct response_next){"frozen, a rule is missing or unknown",

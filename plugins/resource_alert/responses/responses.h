@@ -77,9 +77,10 @@ enum responses_command {
   RESPONSES_MODE_DRYRUN,
   RESPONSES_MODE_OFF,
   RESPONSES_MODE_CONFIGURED, /* as configured again */
-  RESPONSES_DEACTIVATE, /* undo now; engage again only after a time within limits
-                      */
-  RESPONSES_RESET,   /* the rate limit */
+  RESPONSES_DEACTIVATE,      /* undo now; engage again only after a time within
+                              * limits
+                              */
+  RESPONSES_RESET,           /* the rate limit */
   RESPONSES_SELF_TEST,
 };
 
