@@ -152,7 +152,7 @@ class Chaos:
         """A state that was never on the disk no kill can bring back."""
         return all(len(self.collectd.log_lines(f"{what}.*cannot write")) ==
                    len(self.collectd.log_lines(f"{what}.*(written|kept) again"))
-                   for what in ("state file", "journal", "desired states"))
+                   for what in ("state file", "journal", "response states"))
 
     def step_clock_on(self):
         self.clock.step(self.chance.randrange(60, 300))

@@ -91,7 +91,7 @@ def test_a_full_disk_for_what_is_kept(responding):
     responding.expect(lambda: flip(responding) and responding.collectd.log_lines("responses act, but a restart will not know"))
     responding.expect_state("OFF")
     disk.empty()
-    responding.expect(lambda: responding.collectd.log_lines("they are kept again"))
+    responding.expect(lambda: responding.collectd.log_lines("response states: .*: written again"))
     with open(disk.at("responses.jsonl"), encoding="utf-8") as file:
         assert json.loads(file.readlines()[-1])["state"] == "OFF"
 

@@ -370,7 +370,7 @@ def test_what_was_asked_and_answered_stands_in_the_journal(responding, cluster):
     responding.breach()
     responding.expect_state("ENGAGED", "scale_out")
     steps = responding.steps(ACTION)
-    assert steps[0] == "intent" and steps[-1] == "confirmed" and steps.count("request") == steps.count("answer")
+    assert steps[0] == "intent" and steps[-1] == "confirmed" and steps.count("request") == steps.count("response")
     patch = [line for line in responding.journal("action", step="request") if line["method"] == "PATCH"][0]
     assert patch["path"].startswith("/apis/apps/v1/namespaces/trading/deployments/api/scale?")
     assert patch["body"]["spec"] == {"replicas": 4} and patch["body"]["metadata"]["resourceVersion"]
