@@ -155,7 +155,7 @@ static int receive_notification(const notification_t *notification,
 
 /* ---- registration ---- */
 
-static int init(void) {
+static int init_dbpool(void) {
   has_logged_mismatch =
       calloc(options.pools.len + 1, sizeof(*has_logged_mismatch));
   int code = has_logged_mismatch == NULL ? -1 : register_pools();
@@ -165,7 +165,7 @@ static int init(void) {
                                                   receive_notification, NULL);
 }
 
-static int configure(oconfig_item_t *item) {
+static int configure_dbpool(oconfig_item_t *item) {
   return glue_configure(&dbpool_options, item, &options);
 }
 
@@ -176,7 +176,7 @@ void module_register(void) {
       .log = glue_log_sink("dbpool"),
   };
   if (option_init(&dbpool_options, &options) == 0) {
-    plugin_register_complex_config("dbpool", configure);
-    plugin_register_init("dbpool", init);
+    plugin_register_complex_config("dbpool", configure_dbpool);
+    plugin_register_init("dbpool", init_dbpool);
   }
 }

@@ -278,7 +278,7 @@ static const struct option plugin_options[] = {
 };
 
 /* A label becomes the plugin instance of its values. */
-static int check_names(const void *target, struct error *error) {
+static int check_labels(const void *target, struct error *error) {
   const struct dbpool_options *options = target;
   const struct dbpool_pool_options *pools = options->pools.items;
   const struct dbpool_pgbouncer_options *pgbouncers = options->pgbouncers.items;
@@ -302,12 +302,12 @@ const struct option_block dbpool_options = {
             "PostgreSQL or PgBouncer sees them.",
     .options = plugin_options,
     .options_len = OPTION_COUNT(plugin_options),
-    .check = check_names,
+    .check = check_labels,
 };
 
 /* ---- using the configuration ---- */
 
-static bool is_same_text(const char *a, const char *b) {
+static bool is_same_setting(const char *a, const char *b) {
   return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
@@ -315,15 +315,15 @@ static bool is_same_text(const char *a, const char *b) {
  * whole server. */
 bool dbpool_is_same_server(const struct dbpool_endpoint_options *a,
                            const struct dbpool_endpoint_options *b) {
-  return is_same_text(a->host, b->host) && a->port == b->port &&
-         is_same_text(a->service, b->service) &&
+  return is_same_setting(a->host, b->host) && a->port == b->port &&
+         is_same_setting(a->service, b->service) &&
          (a->database == NULL) == (b->database == NULL) &&
-         is_same_text(a->user, b->user) &&
-         is_same_text(a->pass_file, b->pass_file) &&
+         is_same_setting(a->user, b->user) &&
+         is_same_setting(a->pass_file, b->pass_file) &&
          a->ssl_mode == b->ssl_mode &&
-         is_same_text(a->ssl_root_cert, b->ssl_root_cert) &&
-         is_same_text(a->ssl_cert, b->ssl_cert) &&
-         is_same_text(a->ssl_key, b->ssl_key) &&
+         is_same_setting(a->ssl_root_cert, b->ssl_root_cert) &&
+         is_same_setting(a->ssl_cert, b->ssl_cert) &&
+         is_same_setting(a->ssl_key, b->ssl_key) &&
          !(a->timeout_s < b->timeout_s) && !(a->timeout_s > b->timeout_s);
 }
 

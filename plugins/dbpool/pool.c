@@ -12,14 +12,14 @@ const char *const pool_session_states[] = {
     [POOL_SESSION_HIDDEN] = "hidden",
 };
 
-static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t greater_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t lesser_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* 0 for a time that is unknown or, after a clock was set back, in the future.
  */
 static int64_t time_since_us(int64_t since_us, int64_t now_us) {
-  return since_us == 0 ? 0 : larger_of(0, now_us - since_us);
+  return since_us == 0 ? 0 : greater_of(0, now_us - since_us);
 }
 
 /* 0 outside transactions. A failed transaction has no start: its age counts
@@ -54,14 +54,14 @@ void pool_count_add(struct pool_count *count,
     count->hidden++;
     break;
   }
-  count->oldest_transaction_us = larger_of(count->oldest_transaction_us,
-                                           transaction_age_us(session, now_us));
+  count->oldest_transaction_us = greater_of(
+      count->oldest_transaction_us, transaction_age_us(session, now_us));
   count->oldest_session_us =
-      larger_of(count->oldest_session_us,
-                time_since_us(session->backend_start_us, now_us));
+      greater_of(count->oldest_session_us,
+                 time_since_us(session->backend_start_us, now_us));
   if (session->is_waiting) {
     count->waiting++;
-    count->oldest_wait_us = larger_of(
+    count->oldest_wait_us = greater_of(
         count->oldest_wait_us, time_since_us(session->state_change_us, now_us));
   }
 }
@@ -71,8 +71,8 @@ int64_t pool_max_idle(const struct pool_config *config) {
 }
 
 int64_t pool_headroom_nearest(const struct pool_headroom *headroom) {
-  return smaller_of(headroom->server,
-                    smaller_of(headroom->database, headroom->role));
+  return lesser_of(headroom->server,
+                   lesser_of(headroom->database, headroom->role));
 }
 
 /* 0 where neither the pool nor the server has a known limit. */
@@ -92,11 +92,11 @@ struct pool_estimate pool_estimate(const struct pool_count *count,
   int64_t max_idle = pool_max_idle(config);
   struct pool_estimate estimate = {
       .total = total,
-      .checked_out = larger_of(busy, total - max_idle),
+      .checked_out = greater_of(busy, total - max_idle),
       .capacity = find_capacity(config, total, headroom),
       .percent_used = (double)NAN,
   };
-  estimate.ready = larger_of(max_idle, total) - estimate.checked_out;
+  estimate.ready = greater_of(max_idle, total) - estimate.checked_out;
   estimate.exceeds_capacity =
       config->overflow >= 0 && total > estimate.capacity;
   if (estimate.capacity > 0) {
