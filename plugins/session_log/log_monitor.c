@@ -526,40 +526,32 @@ bool log_monitor_has_alarm(const struct log_monitor *monitor) {
 
 /* ---- saving and restoring ---- */
 
-void log_monitor_save(const struct log_monitor *monitor, int64_t now_ms,
-                      struct state_file_writer *writer) {
-  const struct monitor_counts *counts = &monitor->counts;
-  state_file_begin(writer);
-  state_file_put_number(writer, counts->lines);
-  state_file_put_number(writer, counts->errors);
-  state_file_put_number(writer, counts->timed_out);
-  state_file_put_number(writer, counts->limit.hits);
-  rate_window_save(&counts->rate, writer);
-  session_tracker_save(counts->tracker, writer);
-  tail_save(counts->tail, now_ms, writer);
-  state_file_end(writer);
+static int transfer_counts(struct monitor_counts *counts, int64_t now_ms,
+                           struct state_file_record *record) {
+  state_file_number(record, &counts->lines);
+  state_file_number(record, &counts->errors);
+  state_file_number(record, &counts->timed_out);
+  state_file_number(record, &counts->limit.hits);
+  rate_window_transfer(&counts->rate, record);
+  int code = session_tracker_transfer(counts->tracker, record);
+  return code == 0 ? tail_transfer(counts->tail, now_ms, record) : code;
 }
 
-static int load_counts(struct monitor_counts *counts, int64_t now_ms,
-                       struct state_file_reader *reader) {
-  counts->lines = state_file_get_number(reader);
-  counts->errors = state_file_get_number(reader);
-  counts->timed_out = state_file_get_number(reader);
-  counts->limit.hits = state_file_get_number(reader);
-  rate_window_load(&counts->rate, reader);
-  int code = session_tracker_load(counts->tracker, reader);
-  if (code == 0) {
-    code = tail_load(counts->tail, now_ms, reader);
-  }
-  return code == 0 && !state_file_is_read_whole(reader) ? -EINVAL : code;
+void log_monitor_save(struct log_monitor *monitor, int64_t now_ms,
+                      struct state_file_record *record) {
+  state_file_begin(record);
+  (void)transfer_counts(&monitor->counts, now_ms, record);
+  state_file_end(record);
 }
 
 int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
-                     const char *data, size_t bytes) {
-  struct state_file_reader reader;
-  int code = state_file_open(&reader, data, bytes);
+                     struct state_file_record *record) {
+  int code = state_file_open(record);
   if (code == 0) {
-    code = load_counts(&monitor->counts, now_ms, &reader);
+    code = transfer_counts(&monitor->counts, now_ms, record);
+  }
+  if (code == 0 && !state_file_is_read_whole(record)) {
+    code = -EINVAL;
   }
   if (code != 0) {
     int reset = log_monitor_reset(monitor);
@@ -570,30 +562,27 @@ int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
 
 int log_monitor_restore(struct log_monitor *monitor, const char *directory,
                         const struct tail_time *now) {
-  char *data = NULL;
-  size_t bytes = 0;
+  struct state_file_record record = {0};
   monitor->state_file = (struct state_file){
       .directory = directory,
       .name = monitor->options->head.label,
       .log = monitor->log,
   };
-  int code = state_file_read(&monitor->state_file, &data, &bytes);
-  if (code != 0) {
-    return code == -ENOMEM ? code : 0;
+  int code = state_file_read(&monitor->state_file, &record);
+  if (code == 0) {
+    code = log_monitor_load(monitor, now->mono_ms, &record);
+    if (code == -EINVAL) {
+      state_file_set_aside(&monitor->state_file);
+    }
   }
-  code = log_monitor_load(monitor, now->mono_ms, data, bytes);
-  free(data);
-  if (code == -EINVAL) {
-    state_file_set_aside(&monitor->state_file);
-    code = 0;
-  }
-  return code;
+  state_file_record_fini(&record);
+  return code == -ENOMEM ? code : 0;
 }
 
 void log_monitor_store(struct log_monitor *monitor,
                        const struct tail_time *now) {
-  struct state_file_writer writer = {0};
-  log_monitor_save(monitor, now->mono_ms, &writer);
-  state_file_write(&monitor->state_file, &writer, now->mono_ms);
-  state_file_writer_fini(&writer);
+  struct state_file_record record = {0};
+  log_monitor_save(monitor, now->mono_ms, &record);
+  state_file_write(&monitor->state_file, &record, now->mono_ms);
+  state_file_record_fini(&record);
 }

@@ -86,12 +86,12 @@ int log_monitor_restore(struct log_monitor *monitor, const char *directory,
 void log_monitor_store(struct log_monitor *monitor,
                        const struct tail_time *now);
 
-/* The record in that file. log_monitor_load() returns 0; -EINVAL for an invalid
- * one, and the monitor is as new; -ENOMEM. */
+/* Save and load the record in that file. log_monitor_load() returns 0; -EINVAL
+ * for an invalid record, and the monitor is as new; -ENOMEM. */
+void log_monitor_save(struct log_monitor *monitor, int64_t now_ms,
+                      struct state_file_record *record);
 int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
-                     const char *data, size_t bytes);
-void log_monitor_save(const struct log_monitor *monitor, int64_t now_ms,
-                      struct state_file_writer *writer);
+                     struct state_file_record *record);
 
 /* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
 int log_monitor_reset(struct log_monitor *monitor);

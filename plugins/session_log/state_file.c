@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* state_file: everything that is kept over a restart, in one file a log.
  *
- * A file is a text that names its format, a version, numbers and texts, and a
- * checksum. Numbers are written seven bits a byte, low bits first, the same on
- * every machine: most are small. */
+ * A file is a text that names its format, numbers and texts, and a checksum.
+ * Numbers are written seven bits a byte, low bits first, the same on every
+ * machine: most are small. */
 #include "session_log/state_file.h"
 
 #include <endian.h>
@@ -21,71 +21,93 @@
 #define DIRECTORY_MODE 0750
 #define FILE_MODE 0640
 
-#define FORMAT_NAME "session_log state"
-#define FORMAT_VERSION 2
-#define CHECKSUM_BYTES sizeof(uint64_t)
+#define FORMAT_NAME "session_log state 2" /* with its version */
 
 #define NUMBER_BYTES_MAX 10
 /* Sums and differences of two signed numbers fit, whatever a file holds. */
-#define SIGNED_END (UINT64_C(1) << 62)
+#define SIGNED_BITS_MAX ((UINT64_C(1) << 63) - 1)
 
-static bool reserve_bytes(struct state_file_writer *writer, size_t more) {
-  if (writer->is_failed) {
-    return false;
+/* What follows an invalid part of a record is zero and empty. */
+static void fail_record(struct state_file_record *record) {
+  record->is_failed = true;
+  record->at = record->bytes;
+}
+
+void state_file_record_fini(struct state_file_record *record) {
+  free(record->data);
+  *record = (struct state_file_record){0};
+}
+
+/* ---- saving ---- */
+
+static bool reserve_bytes(struct state_file_record *record, size_t more) {
+  if (record->is_failed || record->max - record->bytes >= more) {
+    return !record->is_failed;
   }
-  if (writer->max - writer->bytes >= more) {
-    return true;
-  }
-  size_t max = writer->max * 2 + more + 256;
-  char *data = realloc(writer->data, max);
+  size_t max = record->max * 2 + more + 256;
+  char *data = realloc(record->data, max);
   if (data == NULL) {
-    writer->is_failed = true;
+    record->is_failed = true;
     return false;
   }
-  writer->data = data;
-  writer->max = max;
+  record->data = data;
+  record->max = max;
   return true;
 }
 
-void state_file_put_number(struct state_file_writer *writer, uint64_t number) {
-  if (!reserve_bytes(writer, NUMBER_BYTES_MAX)) {
+static void append_number(struct state_file_record *record, uint64_t number) {
+  if (!reserve_bytes(record, NUMBER_BYTES_MAX)) {
     return;
   }
   for (; number >= 0x80; number >>= 7) {
-    writer->data[writer->bytes++] = (char)(unsigned char)(number | 0x80);
+    record->data[record->bytes++] = (char)(unsigned char)(number | 0x80);
   }
-  writer->data[writer->bytes++] = (char)number;
+  record->data[record->bytes++] = (char)number;
 }
 
-/* 0, -1, 1, -2 become 0, 1, 2, 3. */
-void state_file_put_signed(struct state_file_writer *writer, int64_t number) {
-  uint64_t bits = (uint64_t)number << 1;
-  state_file_put_number(writer, number < 0 ? ~bits : bits);
-}
-
-void state_file_put_raw(struct state_file_writer *writer, const void *data,
-                        size_t bytes) {
-  if (reserve_bytes(writer, bytes)) {
-    memcpy(writer->data + writer->bytes, data, bytes);
-    writer->bytes += bytes;
+void state_file_append(struct state_file_record *record, const void *data,
+                       size_t bytes) {
+  if (reserve_bytes(record, bytes)) {
+    memcpy(record->data + record->bytes, data, bytes);
+    record->bytes += bytes;
   }
 }
 
-void state_file_put_text(struct state_file_writer *writer, const char *text,
-                         size_t bytes) {
-  state_file_put_number(writer, bytes);
-  state_file_put_raw(writer, text, bytes);
+void state_file_begin(struct state_file_record *record) {
+  state_file_append(record, FORMAT_NAME, sizeof(FORMAT_NAME));
 }
 
-void state_file_writer_fini(struct state_file_writer *writer) {
-  free(writer->data);
-  *writer = (struct state_file_writer){0};
+void state_file_end(struct state_file_record *record) {
+  uint64_t sum = htole64(hash_map_hash_seeded(record->data, record->bytes, 0));
+  state_file_append(record, &sum, sizeof(sum));
 }
 
-uint64_t state_file_get_number(struct state_file_reader *reader) {
+/* ---- loading ---- */
+
+int state_file_open(struct state_file_record *record) {
+  uint64_t sum;
+  if (record->bytes < sizeof(FORMAT_NAME) + sizeof(sum)) {
+    return -EINVAL;
+  }
+  record->bytes -= sizeof(sum);
+  memcpy(&sum, record->data + record->bytes, sizeof(sum));
+  record->is_loading = true;
+  record->at = sizeof(FORMAT_NAME);
+  bool is_valid =
+      memcmp(record->data, FORMAT_NAME, sizeof(FORMAT_NAME)) == 0 &&
+      hash_map_hash_seeded(record->data, record->bytes, 0) == le64toh(sum);
+  return is_valid ? 0 : -EINVAL;
+}
+
+bool state_file_is_read_whole(const struct state_file_record *record) {
+  return !record->is_failed && record->at == record->bytes;
+}
+
+static uint64_t read_number(struct state_file_record *record) {
   uint64_t number = 0;
-  for (unsigned shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
-    unsigned char byte = (unsigned char)*reader->at++;
+  for (unsigned shift = 0; shift < 64 && record->at < record->bytes;
+       shift += 7) {
+    unsigned char byte = (unsigned char)record->data[record->at++];
     if (shift == 63 && byte > 1) { /* more than 64 bits */
       break;
     }
@@ -94,92 +116,85 @@ uint64_t state_file_get_number(struct state_file_reader *reader) {
       return number;
     }
   }
-  reader->is_failed = true;
-  reader->at = reader->end;
+  fail_record(record);
   return 0;
 }
 
-int64_t state_file_get_signed(struct state_file_reader *reader) {
-  uint64_t bits = state_file_get_number(reader);
-  uint64_t half = bits >> 1;
-  if (half >= SIGNED_END) {
-    reader->is_failed = true;
-    reader->at = reader->end;
-    return 0;
-  }
-  return (bits & 1) != 0 ? -(int64_t)half - 1 : (int64_t)half;
-}
-
-uint64_t state_file_get_up_to(struct state_file_reader *reader, uint64_t max) {
-  uint64_t number = state_file_get_number(reader);
+static uint64_t read_number_up_to(struct state_file_record *record,
+                                  uint64_t max) {
+  uint64_t number = read_number(record);
   if (number > max) {
-    reader->is_failed = true;
-    reader->at = reader->end;
+    fail_record(record);
     return 0;
   }
   return number;
 }
 
-bool state_file_get_flag(struct state_file_reader *reader) {
-  return state_file_get_up_to(reader, 1) == 1;
+/* ---- both ---- */
+
+void state_file_number(struct state_file_record *record, uint64_t *number) {
+  if (record->is_loading) {
+    *number = read_number(record);
+  } else {
+    append_number(record, *number);
+  }
 }
 
-size_t state_file_get_text(struct state_file_reader *reader, size_t max_bytes,
-                           const char **ret_text) {
-  size_t bytes = (size_t)state_file_get_up_to(reader, max_bytes);
-  if (bytes > (size_t)(reader->end - reader->at)) {
-    reader->is_failed = true;
-    reader->at = reader->end;
+/* 0, -1, 1, -2 are saved as 0, 1, 2, 3. */
+void state_file_signed(struct state_file_record *record, int64_t *number) {
+  if (record->is_loading) {
+    uint64_t bits = read_number_up_to(record, SIGNED_BITS_MAX);
+    int64_t half = (int64_t)(bits >> 1);
+    *number = (bits & 1) != 0 ? -half - 1 : half;
+  } else {
+    uint64_t bits = (uint64_t)*number << 1;
+    append_number(record, *number < 0 ? ~bits : bits);
+  }
+}
+
+void state_file_size(struct state_file_record *record, size_t *number,
+                     size_t max) {
+  if (record->is_loading) {
+    *number = (size_t)read_number_up_to(record, max);
+  } else {
+    append_number(record, *number);
+  }
+}
+
+void state_file_count(struct state_file_record *record, uint32_t *number) {
+  if (record->is_loading) {
+    *number = (uint32_t)read_number_up_to(record, INT32_MAX);
+  } else {
+    append_number(record, *number);
+  }
+}
+
+void state_file_flag(struct state_file_record *record, bool *flag) {
+  if (record->is_loading) {
+    *flag = read_number_up_to(record, 1) == 1;
+  } else {
+    append_number(record, *flag);
+  }
+}
+
+void state_file_text(struct state_file_record *record, char *text,
+                     size_t text_max) {
+  size_t bytes = record->is_loading ? 0 : strlen(text);
+  state_file_size(record, &bytes, text_max - 1);
+  if (!record->is_loading) {
+    state_file_append(record, text, bytes);
+    return;
+  }
+  if (bytes > record->bytes - record->at) {
+    fail_record(record);
     bytes = 0;
   }
-  *ret_text = reader->at;
-  reader->at += bytes;
-  return bytes;
-}
-
-void state_file_get_path(struct state_file_reader *reader,
-                         char path[PATH_MAX]) {
-  const char *text = NULL;
-  size_t bytes = state_file_get_text(reader, PATH_MAX - 1, &text);
-  memcpy(path, text, bytes);
-  path[bytes] = '\0';
+  memcpy(text, record->data + record->at, bytes);
+  text[bytes] = '\0';
+  record->at += bytes;
 }
 
 /* ---- the file ---- */
-
-void state_file_begin(struct state_file_writer *writer) {
-  state_file_put_text(writer, FORMAT_NAME, sizeof(FORMAT_NAME) - 1);
-  state_file_put_number(writer, FORMAT_VERSION);
-}
-
-void state_file_end(struct state_file_writer *writer) {
-  uint64_t sum = htole64(
-      hash_map_hash_seeded(writer->data, writer->bytes, FORMAT_VERSION));
-  state_file_put_raw(writer, &sum, sizeof(sum));
-}
-
-int state_file_open(struct state_file_reader *reader, const char *data,
-                    size_t bytes) {
-  uint64_t sum;
-  if (bytes < CHECKSUM_BYTES) {
-    return -EINVAL;
-  }
-  bytes -= CHECKSUM_BYTES;
-  memcpy(&sum, data + bytes, CHECKSUM_BYTES);
-  *reader = (struct state_file_reader){.at = data, .end = data + bytes};
-  const char *name = NULL;
-  size_t name_bytes = state_file_get_text(reader, sizeof(FORMAT_NAME), &name);
-  bool is_ours =
-      name_bytes == sizeof(FORMAT_NAME) - 1 &&
-      memcmp(name, FORMAT_NAME, name_bytes) == 0 &&
-      state_file_get_number(reader) == FORMAT_VERSION &&
-      hash_map_hash_seeded(data, bytes, FORMAT_VERSION) == le64toh(sum);
-  return is_ours && !reader->is_failed ? 0 : -EINVAL;
-}
-
-bool state_file_is_read_whole(const struct state_file_reader *reader) {
-  return !reader->is_failed && reader->at == reader->end;
-}
 
 static int build_path(const struct state_file *file, char path[PATH_MAX]) {
   int bytes =
@@ -187,8 +202,8 @@ static int build_path(const struct state_file *file, char path[PATH_MAX]) {
   return bytes > 0 && bytes < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int state_file_read(const struct state_file *file, char **ret_data,
-                    size_t *ret_bytes) {
+int state_file_read(const struct state_file *file,
+                    struct state_file_record *record) {
   char path[PATH_MAX];
   struct error error = {{0}};
   file_sweep_leftovers(file->directory, 0);
@@ -196,7 +211,8 @@ int state_file_read(const struct state_file *file, char **ret_data,
   if (code != 0) {
     (void)error_set(&error, code, "StateDir: %s", strerror(-code));
   } else {
-    code = file_read(path, FILE_BYTES_MAX, ret_data, ret_bytes, &error);
+    code =
+        file_read(path, FILE_BYTES_MAX, &record->data, &record->bytes, &error);
   }
   if (code != 0 && code != -ENOENT && code != -ENOTDIR) {
     log_write(file->log, LOG_LEVEL_WARNING,
@@ -219,32 +235,32 @@ void state_file_set_aside(const struct state_file *file) {
 }
 
 static int replace_file(const struct state_file *file,
-                        const struct state_file_writer *writer,
+                        const struct state_file_record *record,
                         struct error *error) {
   char path[PATH_MAX];
-  if (writer->is_failed || build_path(file, path) != 0) {
+  if (record->is_failed || build_path(file, path) != 0) {
     return error_set(error, -ENOMEM, "out of memory for its state");
   }
   int code =
-      file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
+      file_replace(path, record->data, record->bytes, FILE_MODE, true, error);
   if (code == -ENOENT &&
       file_make_directory(file->directory, DIRECTORY_MODE) == 0) {
     code =
-        file_replace(path, writer->data, writer->bytes, FILE_MODE, true, error);
+        file_replace(path, record->data, record->bytes, FILE_MODE, true, error);
   }
   return code;
 }
 
 void state_file_write(struct state_file *file,
-                      const struct state_file_writer *writer, int64_t mono_ms) {
+                      const struct state_file_record *record, int64_t mono_ms) {
   struct error error = {{0}};
-  uint64_t hash = writer->is_failed
+  uint64_t hash = record->is_failed
                       ? 0
-                      : hash_map_hash_seeded(writer->data, writer->bytes, 0);
+                      : hash_map_hash_seeded(record->data, record->bytes, 0);
   if (hash != 0 && hash == file->written_hash) {
     return;
   }
-  int code = replace_file(file, writer, &error);
+  int code = replace_file(file, record, &error);
   file->written_hash = code == 0 ? hash : 0;
   if (code != 0) {
     if (complaint_fail(&file->unsaved, mono_ms)) {

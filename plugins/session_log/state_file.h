@@ -8,63 +8,50 @@
 #ifndef SESSION_LOG_STATE_FILE_H
 #define SESSION_LOG_STATE_FILE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/log.h"
 
-/* All zero is an empty record. */
-struct state_file_writer {
+/* A record that is saved or loaded. All zero is an empty one to save. */
+struct state_file_record {
   char *data; /* owned */
   size_t bytes;
   size_t max;
-  bool is_failed; /* memory was short: the record is incomplete */
+  size_t at; /* loading: of the next byte */
+  bool is_loading;
+  bool is_failed; /* saving: memory was short; loading: it is invalid */
 };
+void state_file_record_fini(struct state_file_record *record);
 
-void state_file_put_number(struct state_file_writer *writer, uint64_t number);
-void state_file_put_signed(struct state_file_writer *writer, int64_t number);
-void state_file_put_text(struct state_file_writer *writer, const char *text,
-                         size_t bytes);
-void state_file_put_raw(struct state_file_writer *writer, const void *data,
-                        size_t bytes); /* without its length */
-void state_file_writer_fini(struct state_file_writer *writer);
+/* Begin a record to save, and end it with a checksum. */
+void state_file_begin(struct state_file_record *record);
+void state_file_end(struct state_file_record *record);
 
-/* Once something does not fit, all that follows is zero and empty. */
-struct state_file_reader {
-  const char *at;
-  const char *end;
-  bool is_failed;
-};
-
-uint64_t state_file_get_number(struct state_file_reader *reader);
-/* Between -2^62 and 2^62 - 1, else the record is bad: sums of two fit. */
-int64_t state_file_get_signed(struct state_file_reader *reader);
-
-/* A number that must not exceed MAX; else the reader has failed. */
-uint64_t state_file_get_up_to(struct state_file_reader *reader, uint64_t max);
-bool state_file_get_flag(struct state_file_reader *reader);
-
-/* *ret_text: borrowed from the record, not terminated. Returns its length, at
- * most MAX_BYTES. */
-size_t state_file_get_text(struct state_file_reader *reader, size_t max_bytes,
-                           const char **ret_text);
-
-/* The same, copied and terminated. path: PATH_MAX bytes. */
-void state_file_get_path(struct state_file_reader *reader, char path[PATH_MAX]);
-
-/* Begin a record, and end it with a checksum. */
-void state_file_begin(struct state_file_writer *writer);
-void state_file_end(struct state_file_writer *writer);
-
-/* Begins to read a record (borrowed): checks its format and checksum.
+/* Begins to load the record in data and bytes: checks its format and checksum.
  * Returns 0 or -EINVAL. */
-int state_file_open(struct state_file_reader *reader, const char *data,
-                    size_t bytes);
+int state_file_open(struct state_file_record *record);
 
-/* True if the record was valid and nothing of it is left. */
-bool state_file_is_read_whole(const struct state_file_reader *reader);
+/* True if it was valid and all of it was loaded. */
+bool state_file_is_read_whole(const struct state_file_record *record);
+
+/* Save or load one value: one list of statements does both. What is loaded from
+ * an invalid record is zero and empty.
+ * signed: -2^62 .. 2^62 - 1, so that sums of two fit. size: 0 .. max. count: up
+ * to INT32_MAX. text: text_max bytes with the NUL. */
+void state_file_number(struct state_file_record *record, uint64_t *number);
+void state_file_signed(struct state_file_record *record, int64_t *number);
+void state_file_size(struct state_file_record *record, size_t *number,
+                     size_t max);
+void state_file_count(struct state_file_record *record, uint32_t *number);
+void state_file_flag(struct state_file_record *record, bool *flag);
+void state_file_text(struct state_file_record *record, char *text,
+                     size_t text_max);
+
+/* Saves bytes as they are. */
+void state_file_append(struct state_file_record *record, const void *data,
+                       size_t bytes);
 
 /* DIRECTORY/NAME.state. One owner. */
 struct state_file {
@@ -75,11 +62,11 @@ struct state_file {
 };
 
 /* Reads the file, while nobody writes in its directory: removes what killed
- * daemons have left half written. *ret_data: yours, free().
+ * daemons have left half written. record: yours, also on failure.
  * Returns 0; -ENOENT or -ENOTDIR where there is none; another negative errno,
  * which is logged. */
-int state_file_read(const struct state_file *file, char **ret_data,
-                    size_t *ret_bytes);
+int state_file_read(const struct state_file *file,
+                    struct state_file_record *record);
 
 /* Moves an invalid file to NAME.state.bad, and logs it. */
 void state_file_set_aside(const struct state_file *file);
@@ -87,6 +74,6 @@ void state_file_set_aside(const struct state_file *file);
 /* Writes the record unless it is the one written last; makes the directory if
  * it is missing. A failure is logged at once and then hourly. */
 void state_file_write(struct state_file *file,
-                      const struct state_file_writer *writer, int64_t mono_ms);
+                      const struct state_file_record *record, int64_t mono_ms);
 
 #endif

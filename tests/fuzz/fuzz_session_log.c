@@ -71,19 +71,19 @@ static void take_as_lines(const uint8_t *data, size_t size) {
 /* The input as what is between the head of a record and its checksum. */
 static void take_as_state(const uint8_t *data, size_t size) {
   struct log_monitor *book = open_book();
-  struct state_file_writer input = {0};
-  struct state_file_writer output = {0};
+  struct state_file_record input = {0};
+  struct state_file_record output = {0};
   state_file_begin(&input);
-  state_file_put_raw(&input, (const char *)data, size);
+  state_file_append(&input, data, size);
   state_file_end(&input);
-  if (log_monitor_load(book, 1000, input.data, input.bytes) == 0) {
+  if (log_monitor_load(book, 1000, &input) == 0) {
     log_monitor_save(book, 1000, &output);
     if (output.is_failed) {
       abort();
     }
   }
-  state_file_writer_fini(&output);
-  state_file_writer_fini(&input);
+  state_file_record_fini(&output);
+  state_file_record_fini(&input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

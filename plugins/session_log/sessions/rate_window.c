@@ -78,27 +78,26 @@ uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s) {
   return peak;
 }
 
-/* Only seconds with errors: the record of an idle window stays the same. */
-void rate_window_save(const struct rate_window *window,
-                      struct state_file_writer *writer) {
-  for (int64_t s = window->newest_s - RATE_WINDOW_S + 1; s <= window->newest_s;
-       s++) {
-    uint32_t count = s < 0 ? 0 : window->counts[(uint64_t)s % RATE_WINDOW_S];
-    if (count > 0) {
-      state_file_put_number(writer, count);
-      state_file_put_signed(writer, s);
+void rate_window_transfer(struct rate_window *window,
+                          struct state_file_record *record) {
+  int64_t second = window->newest_s - RATE_WINDOW_S;
+  uint32_t count = 0;
+  do {
+    if (!record->is_loading) { /* the next second with events; 0: none */
+      for (count = 0; count == 0 && second < window->newest_s;) {
+        count = ++second < 0 ? 0 : *count_at(window, second);
+      }
     }
+    state_file_count(record, &count);
+    if (count > 0) {
+      state_file_signed(record, &second);
+    }
+    if (count > 0 && record->is_loading) {
+      rate_window_add_many(window, second, count);
+    }
+  } while (count > 0 && !record->is_failed);
+  if (record->is_loading) {
+    window->peak = 0; /* was published before */
+    window->read_s = window->newest_s;
   }
-  state_file_put_number(writer, 0);
-}
-
-void rate_window_load(struct rate_window *window,
-                      struct state_file_reader *reader) {
-  uint64_t count;
-  while ((count = state_file_get_up_to(reader, UINT32_MAX)) > 0) {
-    rate_window_add_many(window, state_file_get_signed(reader),
-                         (uint32_t)count);
-  }
-  window->peak = 0; /* was published before */
-  window->read_s = window->newest_s;
 }

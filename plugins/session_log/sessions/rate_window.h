@@ -39,11 +39,9 @@ uint64_t rate_window_now(struct rate_window *window, int64_t now_s);
  * included. */
 uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s);
 
-/* Keep the counts over a restart; load: into an empty window, after which the
- * counts count as read. */
-void rate_window_save(const struct rate_window *window,
-                      struct state_file_writer *writer);
-void rate_window_load(struct rate_window *window,
-                      struct state_file_reader *reader);
+/* Saves the counts, only seconds with events, so that the record of an idle
+ * window stays the same; or loads them into an empty window as already read. */
+void rate_window_transfer(struct rate_window *window,
+                          struct state_file_record *record);
 
 #endif

@@ -13,6 +13,7 @@
 /* Of one line: syslog repeats a line with a name only by mistake. */
 #define REPEATED_NAMES_MAX 100
 #define UNNAMED_FAILURES_MAX 64
+#define SESSIONS_MAX ((size_t)1 << 24) /* in a file; as MaxSessions */
 
 /* Errors of sessions without a name that no close has followed so far. */
 struct unnamed_failures {
@@ -351,103 +352,56 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
 
 /* ---- saving and loading ---- */
 
-#define SESSIONS_MAX (UINT64_C(1) << 24)
-
-static void save_trend(struct state_file_writer *writer,
-                       const struct leak_trend *trend) {
-  state_file_put_signed(writer, trend->net);
-  state_file_put_signed(writer, trend->lowest);
-  state_file_put_signed(writer, trend->window_from_s);
-  state_file_put_signed(writer, trend->window.lowest);
-  state_file_put_signed(writer, trend->window.opened);
-  state_file_put_number(writer, trend->is_leaking);
-  state_file_put_signed(writer, trend->base);
-  state_file_put_signed(writer, trend->leaked);
-  state_file_put_number(writer, trend->steady_windows);
-  state_file_put_number(writer, trend->past_len);
+static void transfer_trend(struct state_file_record *record,
+                           struct leak_trend *trend) {
+  state_file_signed(record, &trend->net);
+  state_file_signed(record, &trend->lowest);
+  state_file_signed(record, &trend->window_from_s);
+  state_file_signed(record, &trend->window.lowest);
+  state_file_signed(record, &trend->window.opened);
+  state_file_flag(record, &trend->is_leaking);
+  state_file_signed(record, &trend->base);
+  state_file_signed(record, &trend->leaked);
+  state_file_size(record, &trend->steady_windows, INT32_MAX);
+  state_file_size(record, &trend->past_len, LEAK_TREND_WINDOWS_MAX);
   for (size_t i = 0; i < trend->past_len; i++) {
-    state_file_put_signed(writer, trend->past[i].lowest);
-    state_file_put_signed(writer, trend->past[i].opened);
+    state_file_signed(record, &trend->past[i].lowest);
+    state_file_signed(record, &trend->past[i].opened);
   }
 }
 
-static void load_trend(struct state_file_reader *reader,
-                       struct leak_trend *trend) {
-  trend->net = state_file_get_signed(reader);
-  trend->lowest = state_file_get_signed(reader);
-  trend->window_from_s = state_file_get_signed(reader);
-  trend->window.lowest = state_file_get_signed(reader);
-  trend->window.opened = state_file_get_signed(reader);
-  trend->is_leaking = state_file_get_flag(reader);
-  trend->base = state_file_get_signed(reader);
-  trend->leaked = state_file_get_signed(reader);
-  trend->steady_windows = (size_t)state_file_get_up_to(reader, INT32_MAX);
-  trend->past_len =
-      (size_t)state_file_get_up_to(reader, LEAK_TREND_WINDOWS_MAX);
-  for (size_t i = 0; i < trend->past_len; i++) {
-    trend->past[i].lowest = state_file_get_signed(reader);
-    trend->past[i].opened = state_file_get_signed(reader);
-  }
-}
-
-static void save_unnamed(struct state_file_writer *writer,
-                         const struct unnamed_failures *unnamed) {
-  state_file_put_signed(writer, unnamed->unclosed);
-  state_file_put_signed(writer, unnamed->opened_since);
-  state_file_put_number(writer, unnamed->pending_len);
+static void transfer_failures(struct state_file_record *record,
+                              struct unnamed_failures *unnamed) {
+  state_file_signed(record, &unnamed->unclosed);
+  state_file_signed(record, &unnamed->opened_since);
+  state_file_size(record, &unnamed->pending_len, UNNAMED_FAILURES_MAX);
   for (size_t i = 0; i < unnamed->pending_len; i++) {
-    state_file_put_signed(writer, unnamed->pending[i].at_s);
-    state_file_put_signed(writer, unnamed->pending[i].count);
+    state_file_signed(record, &unnamed->pending[i].at_s);
+    state_file_signed(record, &unnamed->pending[i].count);
   }
 }
 
-static void load_unnamed(struct state_file_reader *reader,
-                         struct unnamed_failures *unnamed) {
-  unnamed->unclosed = state_file_get_signed(reader);
-  unnamed->opened_since = state_file_get_signed(reader);
-  unnamed->pending_len =
-      (size_t)state_file_get_up_to(reader, UNNAMED_FAILURES_MAX);
-  for (size_t i = 0; i < unnamed->pending_len; i++) {
-    unnamed->pending[i].at_s = state_file_get_signed(reader);
-    unnamed->pending[i].count = state_file_get_signed(reader);
-  }
+static void transfer_session(struct state_file_record *record,
+                             struct session_table_entry *session, char *file) {
+  state_file_number(record, &session->key);
+  state_file_signed(record, &session->opened_s);
+  state_file_signed(record, &session->failed_s);
+  state_file_signed(record, &session->pid);
+  state_file_count(record, &session->depth);
+  state_file_flag(record, &session->is_leaked);
+  state_file_flag(record, &session->is_unclosed);
+  state_file_text(record, session->id, sizeof(session->id));
+  state_file_text(record, file, PATH_MAX);
 }
 
-static void save_table(struct state_file_writer *writer,
-                       const struct session_table *table) {
-  state_file_put_number(writer, table->seed);
-  state_file_put_number(writer, table->map.len);
-  for (const struct session_table_entry *session = table->oldest;
-       session != NULL; session = session->newer) {
-    state_file_put_number(writer, session->key);
-    state_file_put_signed(writer, session->opened_s);
-    state_file_put_signed(writer, session->failed_s);
-    state_file_put_signed(writer, session->pid);
-    const char *file = session->file == NULL ? "" : session->file;
-    state_file_put_text(writer, file, strlen(file));
-    state_file_put_number(writer, session->depth);
-    state_file_put_number(writer, session->is_leaked);
-    state_file_put_number(writer, session->is_unclosed);
-    state_file_put_text(writer, session->id, strlen(session->id));
-  }
-}
-
-static int load_session(struct state_file_reader *reader,
-                        struct session_tracker *tracker) {
-  const char *id = NULL;
+static int load_session(struct session_tracker *tracker,
+                        struct state_file_record *record) {
   char file[PATH_MAX];
-  struct session_table_entry read = {.key = state_file_get_number(reader)};
-  read.opened_s = state_file_get_signed(reader);
-  read.failed_s = state_file_get_signed(reader);
-  read.pid = state_file_get_signed(reader);
-  state_file_get_path(reader, file);
-  read.depth = (uint32_t)state_file_get_up_to(reader, INT32_MAX);
-  read.is_leaked = state_file_get_flag(reader);
-  read.is_unclosed = state_file_get_flag(reader) && read.failed_s != 0;
-  size_t id_bytes =
-      state_file_get_text(reader, SESSION_TABLE_ID_BYTES - 1, &id);
+  struct session_table_entry read = {.key = 0};
   struct session_table *table = &tracker->table;
-  if (reader->is_failed || read.depth == 0 ||
+  transfer_session(record, &read, file);
+  if (record->is_failed || read.depth == 0 ||
+      (read.is_unclosed && read.failed_s == 0) ||
       session_table_find(table, read.key) != NULL) {
     return -EINVAL;
   }
@@ -456,7 +410,7 @@ static int load_session(struct state_file_reader *reader,
     return 0;
   }
   struct session_table_entry *session = session_table_add(
-      table, read.key, read.pid, id, id_bytes, read.opened_s, file);
+      table, read.key, read.pid, read.id, strlen(read.id), read.opened_s, file);
   if (session == NULL) {
     return -ENOMEM;
   }
@@ -471,36 +425,27 @@ static int load_session(struct state_file_reader *reader,
   return 0;
 }
 
-static int load_table(struct state_file_reader *reader,
-                      struct session_tracker *tracker) {
-  tracker->table.seed = state_file_get_number(reader);
-  size_t len = (size_t)state_file_get_up_to(reader, SESSIONS_MAX);
+static int transfer_table(struct session_tracker *tracker,
+                          struct state_file_record *record) {
+  struct session_table *table = &tracker->table;
+  size_t len = table->map.len;
   int code = 0;
-  for (size_t i = 0; i < len && code == 0; i++) {
-    code = load_session(reader, tracker);
+  state_file_number(record, &table->seed);
+  state_file_size(record, &len, SESSIONS_MAX);
+  for (size_t i = 0; record->is_loading && i < len && code == 0; i++) {
+    code = load_session(tracker, record);
+  }
+  for (struct session_table_entry *session = table->oldest;
+       !record->is_loading && session != NULL; session = session->newer) {
+    char none[PATH_MAX] = "";
+    transfer_session(record, session,
+                     session->file == NULL ? none : session->file);
   }
   return code;
 }
 
-void session_tracker_save(const struct session_tracker *tracker,
-                          struct state_file_writer *writer) {
-  const struct session_tracker_stats *stats = &tracker->stats;
-  const uint64_t counters[] = {stats->opened,      stats->closed,
-                               stats->failed,      stats->orphan_closed,
-                               stats->late_closed, stats->paired,
-                               stats->recovered,   stats->untracked,
-                               stats->dropped,     tracker->unnamed_opened};
-  for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-    state_file_put_number(writer, counters[i]);
-  }
-  state_file_put_number(writer, tracker->has_names);
-  save_trend(writer, &tracker->trend);
-  save_unnamed(writer, &tracker->unnamed);
-  save_table(writer, &tracker->table);
-}
-
-int session_tracker_load(struct session_tracker *tracker,
-                         struct state_file_reader *reader) {
+int session_tracker_transfer(struct session_tracker *tracker,
+                             struct state_file_record *record) {
   struct session_tracker_stats *stats = &tracker->stats;
   uint64_t *const counters[] = {&stats->opened,      &stats->closed,
                                 &stats->failed,      &stats->orphan_closed,
@@ -508,13 +453,15 @@ int session_tracker_load(struct session_tracker *tracker,
                                 &stats->recovered,   &stats->untracked,
                                 &stats->dropped,     &tracker->unnamed_opened};
   for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-    *counters[i] = state_file_get_number(reader);
+    state_file_number(record, counters[i]);
   }
-  tracker->has_names = state_file_get_flag(reader);
-  load_trend(reader, &tracker->trend);
-  load_unnamed(reader, &tracker->unnamed);
-  int code = load_table(reader, tracker);
-  /* latest_s is not saved: it would change the file at every poll. */
-  tracker->latest_s = tracker->trend.window_from_s;
-  return code != 0 ? code : reader->is_failed ? -EINVAL : 0;
+  state_file_flag(record, &tracker->has_names);
+  transfer_trend(record, &tracker->trend);
+  transfer_failures(record, &tracker->unnamed);
+  int code = transfer_table(tracker, record);
+  if (record->is_loading) {
+    /* latest_s is not saved: it would change the file at every poll. */
+    tracker->latest_s = tracker->trend.window_from_s;
+  }
+  return code == 0 && record->is_loading && record->is_failed ? -EINVAL : code;
 }

@@ -85,12 +85,9 @@ void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
 void session_tracker_get_stats(const struct session_tracker *tracker,
                                struct session_tracker_stats *ret_stats);
 
-/* Keep the sessions over a restart. session_tracker_load() fills a new tracker.
- * It returns 0; -EINVAL for an invalid record; -ENOMEM. On failure the tracker
- * must be freed. */
-void session_tracker_save(const struct session_tracker *tracker,
-                          struct state_file_writer *writer);
-int session_tracker_load(struct session_tracker *tracker,
-                         struct state_file_reader *reader);
+/* Saves the sessions, or loads them into a new tracker. Returns 0; -EINVAL for
+ * an invalid record; -ENOMEM. After a failure the tracker must be freed. */
+int session_tracker_transfer(struct session_tracker *tracker,
+                             struct state_file_record *record);
 
 #endif

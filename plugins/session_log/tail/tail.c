@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -448,128 +449,110 @@ void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats) {
 
 /* ---- saving and loading ---- */
 
-static void save_mark(struct state_file_writer *writer,
-                      const struct file_identity_mark *mark) {
-  state_file_put_number(writer, mark->from);
-  state_file_put_number(writer, mark->bytes);
-  state_file_put_number(writer, mark->hash);
+static void transfer_mark(struct state_file_record *record,
+                          struct file_identity_mark *mark) {
+  state_file_number(record, &mark->from);
+  state_file_count(record, &mark->bytes);
+  state_file_number(record, &mark->hash);
 }
 
-static void load_mark(struct state_file_reader *reader,
-                      struct file_identity_mark *ret_mark) {
-  ret_mark->from = state_file_get_up_to(reader, INT64_MAX / 2);
-  ret_mark->bytes =
-      (uint32_t)state_file_get_up_to(reader, FILE_IDENTITY_HEAD_BYTES);
-  ret_mark->hash = state_file_get_number(reader);
+/* Saves FILE, or loads into it all but the names and the descriptor. */
+static void transfer_file(struct tail_file *file, int64_t now_ms,
+                          struct state_file_record *record) {
+  size_t state = file->state;
+  int64_t left_ms = file->closing_ms == 0 ? 0 : file->closing_ms - now_ms;
+  bool is_closing = file->closing_ms != 0;
+  state_file_size(record, &state, TAIL_FILE_DONE);
+  state_file_number(record, &file->identity.device);
+  state_file_number(record, &file->identity.inode);
+  state_file_signed(record, &file->identity.born_ns);
+  state_file_number(record, &file->size);
+  state_file_signed(record, &file->modified_ns);
+  state_file_number(record, &file->offset);
+  transfer_mark(record, &file->head);
+  transfer_mark(record, &file->marker);
+  state_file_flag(record, &file->is_live);
+  state_file_flag(record, &file->is_skipping);
+  state_file_flag(record, &file->is_final);
+  state_file_flag(record, &is_closing);
+  state_file_signed(record, &left_ms);
+  if (record->is_loading) {
+    bool is_valid = file->size <= INT64_MAX / 2 &&
+                    file->offset <= INT64_MAX / 2 &&
+                    file->head.from <= INT64_MAX / 2 &&
+                    file->head.bytes <= FILE_IDENTITY_HEAD_BYTES &&
+                    file->marker.bytes <= FILE_IDENTITY_MARKER_BYTES &&
+                    file->marker.bytes <= file->offset &&
+                    file->marker.from == file->offset - file->marker.bytes;
+    record->is_failed = record->is_failed || !is_valid;
+    left_ms = left_ms > TAIL_ROTATE_WAIT_MS ? TAIL_ROTATE_WAIT_MS
+              : left_ms < 0                 ? 0
+                                            : left_ms;
+    file->state = (enum tail_file_state)state;
+    file->closing_ms = is_closing ? now_ms + left_ms : 0;
+  }
 }
 
 /* The place of the copy's original among the files; their number for none. */
-static size_t index_of_original(const struct tail *tail,
-                                const struct tail_file *original) {
+static size_t index_of_original(const struct rotation *rotation,
+                                const struct tail_file *copy) {
   size_t i = 0;
-  while (i < tail->rotation.files_len && tail->rotation.files[i] != original) {
+  while (i < rotation->files_len && rotation->files[i] != copy->original) {
     i++;
   }
   return i;
 }
 
-static void save_file(const struct tail *tail, const struct tail_file *file,
-                      int64_t now_ms, struct state_file_writer *writer) {
-  state_file_put_number(writer, file->state);
-  state_file_put_text(writer, file->first_path, strlen(file->first_path));
-  state_file_put_text(writer, file->path, strlen(file->path));
-  state_file_put_number(writer, file->identity.device);
-  state_file_put_number(writer, file->identity.inode);
-  state_file_put_signed(writer, file->identity.born_ns);
-  state_file_put_number(writer, file->size);
-  state_file_put_signed(writer, file->modified_ns);
-  state_file_put_number(writer, file->offset);
-  save_mark(writer, &file->head);
-  save_mark(writer, &file->marker);
-  state_file_put_number(writer, index_of_original(tail, file->original));
-  state_file_put_number(writer, file->is_live);
-  state_file_put_number(writer, file->is_skipping);
-  state_file_put_number(writer, file->is_final);
-  state_file_put_number(writer, file->closing_ms != 0);
-  state_file_put_signed(writer,
-                        file->closing_ms == 0 ? 0 : file->closing_ms - now_ms);
-}
-
-void tail_save(const struct tail *tail, int64_t now_ms,
-               struct state_file_writer *writer) {
-  const struct tail_stats *stats = &tail->stats;
-  state_file_put_number(writer, tail->rotation.has_begun);
-  state_file_put_signed(writer, tail->rotation.newest_ns);
-  state_file_put_number(writer, stats->read.bytes);
-  state_file_put_number(writer, stats->read.long_lines);
-  state_file_put_number(writer, stats->rotated);
-  state_file_put_number(writer, tail->rotation.truncated);
-  state_file_put_number(writer, stats->lost_files);
-  state_file_put_number(writer, tail->rotation.files_len);
-  for (size_t i = 0; i < tail->rotation.files_len; i++) {
-    save_file(tail, tail->rotation.files[i], now_ms, writer);
+/* Saves the file at INDEX, or loads and adds it. *original: see above. */
+static int transfer_file_at(struct rotation *rotation, size_t index,
+                            int64_t now_ms, struct state_file_record *record,
+                            size_t *original) {
+  char first_path[PATH_MAX] = "";
+  char path[PATH_MAX] = "";
+  struct tail_file *file = NULL;
+  if (!record->is_loading) {
+    file = rotation->files[index];
+    (void)snprintf(first_path, sizeof(first_path), "%s", file->first_path);
+    (void)snprintf(path, sizeof(path), "%s", file->path);
+    *original = index_of_original(rotation, file);
   }
-}
-
-static int load_file(struct tail *tail, int64_t now_ms,
-                     struct state_file_reader *reader, size_t *ret_original) {
-  char path[PATH_MAX];
-  char first_path[PATH_MAX];
-  struct file_identity_stat status = {.is_regular = true};
-  uint64_t state = state_file_get_up_to(reader, TAIL_FILE_DONE);
-  state_file_get_path(reader, first_path);
-  state_file_get_path(reader, path);
-  status.identity.device = state_file_get_number(reader);
-  status.identity.inode = state_file_get_number(reader);
-  status.identity.born_ns = state_file_get_signed(reader);
-  status.size = state_file_get_up_to(reader, INT64_MAX / 2);
-  status.modified_ns = state_file_get_signed(reader);
-  struct tail_file *file = tail_file_new(first_path, path, &status);
-  if (file == NULL) {
-    return -ENOMEM;
+  state_file_text(record, first_path, sizeof(first_path));
+  state_file_text(record, path, sizeof(path));
+  state_file_size(record, original, TAIL_FILES_MAX);
+  if (record->is_loading) {
+    file = tail_file_new(first_path, path, &(struct file_identity_stat){0});
+    if (file == NULL || rotation_add(rotation, file) != 0) {
+      return -ENOMEM;
+    }
   }
-  file->state = (enum tail_file_state)state;
-  file->offset = state_file_get_up_to(reader, INT64_MAX / 2);
-  load_mark(reader, &file->head);
-  load_mark(reader, &file->marker);
-  *ret_original = (size_t)state_file_get_number(reader);
-  file->is_live = state_file_get_flag(reader);
-  file->is_skipping = state_file_get_flag(reader);
-  file->is_final = state_file_get_flag(reader);
-  bool is_closing = state_file_get_flag(reader);
-  int64_t left_ms = state_file_get_signed(reader);
-  int64_t wait_ms = TAIL_ROTATE_WAIT_MS;
-  left_ms = left_ms > wait_ms ? wait_ms : left_ms < 0 ? 0 : left_ms;
-  file->closing_ms = is_closing ? now_ms + left_ms : 0;
-  bool is_sound = file->marker.bytes <= file->offset &&
-                  file->marker.from == file->offset - file->marker.bytes;
-  reader->is_failed = reader->is_failed || !is_sound;
-  return rotation_add(&tail->rotation, file);
+  transfer_file(file, now_ms, record);
+  return record->is_loading && record->is_failed ? -EINVAL : 0;
 }
 
-int tail_load(struct tail *tail, int64_t now_ms,
-              struct state_file_reader *reader) {
-  struct tail_stats *stats = &tail->stats;
+int tail_transfer(struct tail *tail, int64_t now_ms,
+                  struct state_file_record *record) {
+  struct rotation *rotation = &tail->rotation;
   size_t originals[TAIL_FILES_MAX];
-  tail->rotation.has_begun = state_file_get_flag(reader);
-  tail->rotation.newest_ns = state_file_get_signed(reader);
-  stats->read.bytes = state_file_get_number(reader);
-  stats->read.long_lines = state_file_get_number(reader);
-  stats->rotated = state_file_get_number(reader);
-  tail->rotation.truncated = state_file_get_number(reader);
-  stats->lost_files = state_file_get_number(reader);
-  size_t len = (size_t)state_file_get_up_to(reader, TAIL_FILES_MAX);
+  size_t len = rotation->files_len;
+  state_file_flag(record, &rotation->has_begun);
+  state_file_signed(record, &rotation->newest_ns);
+  state_file_number(record, &tail->stats.read.bytes);
+  state_file_number(record, &tail->stats.read.long_lines);
+  state_file_number(record, &tail->stats.rotated);
+  state_file_number(record, &rotation->truncated);
+  state_file_number(record, &tail->stats.lost_files);
+  state_file_size(record, &len, TAIL_FILES_MAX);
   for (size_t i = 0; i < len; i++) {
-    int code = load_file(tail, now_ms, reader, &originals[i]);
-    if (code != 0 || reader->is_failed) {
-      return code != 0 ? code : -EINVAL;
+    int code = transfer_file_at(rotation, i, now_ms, record, &originals[i]);
+    if (code != 0) {
+      return code;
     }
   }
-  for (size_t i = 0; i < len; i++) {
-    struct tail_file *file = tail->rotation.files[i];
+  for (size_t i = 0; record->is_loading && i < len; i++) {
+    struct tail_file *file = rotation->files[i];
     if (file->state == TAIL_FILE_COPY && originals[i] < len) {
-      file->original = tail->rotation.files[originals[i]];
+      file->original = rotation->files[originals[i]];
     }
   }
-  return reader->is_failed ? -EINVAL : 0;
+  return record->is_loading && record->is_failed ? -EINVAL : 0;
 }

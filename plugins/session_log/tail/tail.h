@@ -67,13 +67,11 @@ void tail_watch(struct tail *tail, struct file_watch *watch, size_t log);
 
 void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats);
 
-/* Keep how far each file was read, over a restart. now_ms: monotonic; the time
- * left for rotated files is kept. tail_load() fills a tail that has not polled
- * yet. It returns 0; -EINVAL for an invalid record; -ENOMEM. On failure the
- * tail must be freed. */
-void tail_save(const struct tail *tail, int64_t now_ms,
-               struct state_file_writer *writer);
-int tail_load(struct tail *tail, int64_t now_ms,
-              struct state_file_reader *reader);
+/* Saves how far each file was read, or loads it into a tail that has not polled
+ * yet. now_ms: monotonic; the time left for rotated files is kept.
+ * Returns 0; -EINVAL for an invalid record; -ENOMEM. After a failure the tail
+ * must be freed. */
+int tail_transfer(struct tail *tail, int64_t now_ms,
+                  struct state_file_record *record);
 
 #endif

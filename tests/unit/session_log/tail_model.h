@@ -50,7 +50,7 @@ struct world {
   int64_t mono_ms;
   struct tail *tail;
   struct tail_file_buffer buffer;
-  struct state_file_writer saved;
+  struct state_file_record saved;
   unsigned char saved_taken[LINES_MAX];
 };
 
@@ -145,8 +145,9 @@ static void poll_files(struct world *world) {
 
 static void save(struct world *world) {
   say(world, "save");
-  state_file_writer_fini(&world->saved);
-  tail_save(world->tail, world->mono_ms, &world->saved);
+  state_file_record_fini(&world->saved);
+  assert_int_equal(tail_transfer(world->tail, world->mono_ms, &world->saved),
+                   0);
   assert_false(world->saved.is_failed);
   memcpy(world->saved_taken, world->taken, sizeof(world->taken));
 }
@@ -155,9 +156,10 @@ static void die(struct world *world) {
   say(world, "die");
   tail_free(world->tail);
   make_follower(world);
-  struct state_file_reader reader = {
-      .at = world->saved.data, .end = world->saved.data + world->saved.bytes};
-  assert_int_equal(tail_load(world->tail, world->mono_ms, &reader), 0);
+  struct state_file_record loaded = world->saved;
+  loaded.is_loading = true;
+  assert_int_equal(tail_transfer(world->tail, world->mono_ms, &loaded), 0);
+  assert_true(state_file_is_read_whole(&loaded));
   memcpy(world->taken, world->saved_taken, sizeof(world->taken));
 }
 
@@ -410,7 +412,7 @@ static int live(const struct chance *chance, bool is_talkative) {
   int wrong = count_wrong(&world);
   tail_free(world.tail);
   tail_file_buffer_fini(&world.buffer);
-  state_file_writer_fini(&world.saved);
+  state_file_record_fini(&world.saved);
   clean(&world);
   return wrong;
 }

@@ -42,14 +42,14 @@ static struct tail_stats view_of(const struct tail *tail) {
 
 /* As a daemon that is killed and comes back. */
 static struct tail *restart(struct tail *tail, const char *name) {
-  struct state_file_writer record = {0};
-  tail_save(tail, clock_ms, &record);
+  struct state_file_record record = {0};
+  assert_int_equal(tail_transfer(tail, clock_ms, &record), 0);
   tail_free(tail);
   struct tail *next = follow(name, false);
-  struct state_file_reader reader = {.at = record.data,
-                                     .end = record.data + record.bytes};
-  assert_int_equal(tail_load(next, clock_ms, &reader), 0);
-  state_file_writer_fini(&record);
+  record.is_loading = true;
+  assert_int_equal(tail_transfer(next, clock_ms, &record), 0);
+  assert_true(state_file_is_read_whole(&record));
+  state_file_record_fini(&record);
   return next;
 }
 

@@ -61,26 +61,35 @@ static void an_idle_log_writes_nothing(void **state) {
   log_monitor_free(book);
 }
 
+/* Loads a copy of the first BYTES, with one byte changed by FLIP. */
+static int load_copy(struct log_monitor *book,
+                     const struct state_file_record *record, size_t bytes,
+                     size_t at, char flip) {
+  struct state_file_record copy = {.data = malloc(record->bytes),
+                                   .bytes = bytes};
+  assert_non_null(copy.data);
+  memcpy(copy.data, record->data, record->bytes);
+  copy.data[at] = (char)(copy.data[at] ^ flip);
+  int code = log_monitor_load(book, 0, &copy);
+  state_file_record_fini(&copy);
+  return code;
+}
+
 static void every_damage_is_found(void **state) {
   (void)state;
   struct log_monitor *book = open_book(0);
   write_log("INFO Creating new database session session=a\n");
   poll_and_save(book, 1);
-  struct state_file_writer record = {0};
+  struct state_file_record record = {0};
   log_monitor_save(book, 1000, &record);
   log_monitor_free(book);
   assert_int_equal(log_monitor_new(&options, &ear, &book, NULL), 0);
   for (size_t i = 0; i < record.bytes; i++) {
-    char *copy = malloc(record.bytes);
-    assert_non_null(copy);
-    memcpy(copy, record.data, record.bytes);
-    assert_int_equal(log_monitor_load(book, 0, copy, i), -EINVAL);
-    copy[i] = (char)(copy[i] ^ 0x10);
-    assert_int_equal(log_monitor_load(book, 0, copy, record.bytes), -EINVAL);
-    free(copy);
+    assert_int_equal(load_copy(book, &record, i, 0, 0), -EINVAL);
+    assert_int_equal(load_copy(book, &record, record.bytes, i, 0x10), -EINVAL);
   }
-  assert_int_equal(log_monitor_load(book, 0, record.data, record.bytes), 0);
-  state_file_writer_fini(&record);
+  assert_int_equal(load_copy(book, &record, record.bytes, 0, 0), 0);
+  state_file_record_fini(&record);
   log_monitor_free(book);
 }
 
