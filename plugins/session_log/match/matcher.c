@@ -21,16 +21,7 @@
 
 #include "session_log/match/level.h"
 
-/* ---- the search for texts ---- */
-
-#define TEXT_SEARCH_TEXTS_MAX 64
-
-struct text_search_line {
-  const char *text; /* without newline and carriage return */
-  size_t bytes;
-  uint64_t texts; /* bit i: it contains texts[i] */
-};
-
+#define TEXTS_MAX 64
 #define GRAM_BYTES 3
 #define DISTANCE_MAX 8 /* between samples: more gains nothing */
 #define TABLE_BITS 13  /* 8 KiB: it stays in the first-level cache */
@@ -41,10 +32,11 @@ struct text_search_line {
 /* Searched and counted at a time, so that the second pass finds it cached. */
 #define SPAN_BYTES ((size_t)16384)
 
+/* Lines of the kind contain it, or another text of the kind. */
 struct search_text {
-  char *text; /* owned */
-  size_t bytes;
-  size_t window; /* where the window begins in the text */
+  struct pattern_span span; /* borrowed from the pattern */
+  size_t window;            /* where the window begins in the text */
+  unsigned kind;
 };
 
 /* A gram of a window. Those with the same place in the table are neighbours. */
@@ -55,12 +47,14 @@ struct window_gram {
   size_t at;       /* of the gram in the text */
 };
 
-struct text_search {
-  struct search_text texts[TEXT_SEARCH_TEXTS_MAX];
+struct matcher {
+  struct matcher_rule rules[MATCHER_KINDS_MAX]; /* by kind */
+  struct pattern *patterns[MATCHER_KINDS_MAX];  /* owned; NULL: none */
+  unsigned unsure_kinds; /* a text alone does not make such a line */
+  struct search_text texts[TEXTS_MAX];
   size_t texts_len;
   size_t distance;                                /* between samples */
   struct window_gram grams[WINDOW_GRAMS_MAX + 1]; /* from 1 on */
-  size_t grams_len;
   uint8_t table[TABLE_LEN]; /* the first of the grams at this place; 0: none */
 };
 
@@ -108,12 +102,13 @@ static uint32_t gram_of_text(const char *text) {
  * costs a comparison. */
 static void choose_window(struct search_text *text, size_t distance) {
   double fewest = 0;
-  for (size_t at = 0; at + distance + GRAM_BYTES - 1 <= text->bytes; at++) {
+  for (size_t at = 0; at + distance + GRAM_BYTES - 1 <= text->span.bytes;
+       at++) {
     double sum = 0;
     for (size_t i = at; i < at + distance; i++) {
       double frequency = 1;
       for (size_t j = 0; j < GRAM_BYTES; j++) {
-        frequency *= byte_frequency((uint8_t)text->text[i + j]);
+        frequency *= byte_frequency((uint8_t)text->span.text[i + j]);
       }
       sum += frequency;
     }
@@ -132,108 +127,157 @@ static int compare_places(const void *a, const void *b) {
   return (first > second) - (first < second);
 }
 
-static void fill_table(struct text_search *search) {
-  struct window_gram *grams = search->grams;
+static void fill_table(struct matcher *matcher) {
+  struct window_gram *grams = matcher->grams;
   size_t len = 0;
-  for (size_t i = 0; i < search->texts_len; i++) {
-    struct search_text *text = &search->texts[i];
-    choose_window(text, search->distance);
-    for (size_t at = text->window; at < text->window + search->distance; at++) {
-      grams[++len] = (struct window_gram){
-          .gram = gram_of_text(text->text + at), .text = (uint8_t)i, .at = at};
+  for (size_t i = 0; i < matcher->texts_len; i++) {
+    struct search_text *text = &matcher->texts[i];
+    choose_window(text, matcher->distance);
+    for (size_t at = text->window; at < text->window + matcher->distance;
+         at++) {
+      grams[++len] =
+          (struct window_gram){.gram = gram_of_text(text->span.text + at),
+                               .text = (uint8_t)i,
+                               .at = at};
     }
   }
-  search->grams_len = len;
   qsort(grams + 1, len, sizeof(*grams), compare_places);
   for (size_t i = len; i > 0; i--) {
     uint32_t place = place_of_gram(grams[i].gram);
-    grams[i].is_last = search->table[place] == 0;
-    search->table[place] = (uint8_t)i;
+    grams[i].is_last = matcher->table[place] == 0;
+    matcher->table[place] = (uint8_t)i;
   }
-}
-
-static int add_text(struct text_search *search,
-                    const struct pattern_span *text) {
-  if (search->texts_len == TEXT_SEARCH_TEXTS_MAX ||
-      text->bytes < PATTERN_LITERAL_BYTES_MIN ||
-      memchr(text->text, '\n', text->bytes) != NULL) {
-    return -EINVAL;
-  }
-  struct search_text *added = &search->texts[search->texts_len];
-  added->text = malloc(text->bytes);
-  if (added->text == NULL) {
-    return -ENOMEM;
-  }
-  memcpy(added->text, text->text, text->bytes);
-  added->bytes = text->bytes;
-  search->texts_len++;
-  return 0;
 }
 
 /* As far apart as the shortest text and the table allow. */
-static size_t choose_distance(const struct text_search *search) {
-  size_t distance = WINDOW_GRAMS_MAX / search->texts_len;
+static size_t choose_distance(const struct matcher *matcher) {
+  size_t distance = WINDOW_GRAMS_MAX / matcher->texts_len;
   distance = distance < DISTANCE_MAX ? distance : DISTANCE_MAX;
-  for (size_t i = 0; i < search->texts_len; i++) {
-    size_t most = search->texts[i].bytes - GRAM_BYTES + 1;
+  for (size_t i = 0; i < matcher->texts_len; i++) {
+    size_t most = matcher->texts[i].span.bytes - GRAM_BYTES + 1;
     distance = most < distance ? most : distance;
   }
   return distance;
 }
 
-static void free_text_search(struct text_search *search) {
-  if (search == NULL) {
-    return;
+/* Compiles the rule's pattern and adds the texts that its lines contain. */
+static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
+                    struct error *error) {
+  struct pattern **pattern = &matcher->patterns[rule->kind];
+  const struct pattern_span *spans = NULL;
+  size_t spans_len = 0;
+  matcher->rules[rule->kind] = *rule;
+  if (rule->pattern != NULL) {
+    int code = pattern_new(rule->pattern, pattern, error);
+    if (code != 0) {
+      error_prefix(error, "%s", rule->option);
+      return code;
+    }
+    spans_len = pattern_literals(*pattern, &spans);
+  } else if (rule->is_by_level) {
+    spans_len = level_texts(&spans);
   }
-  for (size_t i = 0; i < search->texts_len; i++) {
-    free(search->texts[i].text);
+  if (spans_len > TEXTS_MAX - matcher->texts_len) {
+    return error_set(error, -EINVAL, "the patterns have too many alternatives");
   }
-  free(search);
-}
-
-/* Makes a search for the texts: PATTERN_LITERAL_BYTES_MIN or more bytes each,
- * no newline; copied. Returns 0, -EINVAL or -ENOMEM. */
-static int new_text_search(const struct pattern_span *texts, size_t texts_len,
-                           struct text_search **ret_search) {
-  struct text_search *search = calloc(1, sizeof(*search));
-  int code = search == NULL ? -ENOMEM : texts_len == 0 ? -EINVAL : 0;
-  for (size_t i = 0; code == 0 && i < texts_len; i++) {
-    code = add_text(search, &texts[i]);
+  for (size_t i = 0; i < spans_len; i++) {
+    matcher->texts[matcher->texts_len++] =
+        (struct search_text){.span = spans[i], .kind = rule->kind};
   }
-  if (code != 0) {
-    free_text_search(search);
-    return code;
+  if (*pattern == NULL || !pattern_is_literal(*pattern)) {
+    matcher->unsure_kinds |= MATCHER_KIND_BIT(rule->kind);
   }
-  search->distance = choose_distance(search);
-  fill_table(search);
-  *ret_search = search;
   return 0;
 }
 
-/* ---- searching ---- */
+int matcher_new(const struct matcher_rule *rules, size_t rules_len,
+                struct matcher **ret_matcher, struct error *error) {
+  struct matcher *matcher = calloc(1, sizeof(*matcher));
+  int code = matcher == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < rules_len && code == 0; i++) {
+    code = add_rule(matcher, &rules[i], error);
+  }
+  if (code == 0 && matcher->texts_len == 0) {
+    code = error_set(error, -EINVAL, "there is no text to search for");
+  }
+  if (code != 0) {
+    matcher_free(matcher);
+    return code;
+  }
+  matcher->distance = choose_distance(matcher);
+  fill_table(matcher);
+  *ret_matcher = matcher;
+  return 0;
+}
 
-struct search_run {
-  const struct text_search *search;
+void matcher_free(struct matcher *matcher) {
+  if (matcher == NULL) {
+    return;
+  }
+  for (size_t i = 0; i < MATCHER_KINDS_MAX; i++) {
+    pattern_free(matcher->patterns[i]);
+  }
+  free(matcher);
+}
+
+/* ---- lines ---- */
+
+struct matcher_run {
+  const struct matcher *matcher;
+  struct matcher_limit *limit;
   const char *data;
   size_t bytes;
-  struct text_search_line line; /* texts == 0: none is open */
-  size_t line_end;              /* of the line that was met last */
-  void (*on_line)(void *context, const struct text_search_line *line);
+  struct matcher_line line; /* kinds == 0: none is open */
+  size_t line_end;          /* of the line that was found last */
+  void (*on_line)(void *context, const struct matcher_line *line);
   void *context;
 };
 
-static void finish_line(struct search_run *run) {
-  struct text_search_line *line = &run->line;
-  if (line->texts != 0) {
-    line->bytes -= line->bytes > 0 && line->text[line->bytes - 1] == '\r';
-    run->on_line(run->context, line);
-    line->texts = 0;
+bool matcher_search(struct pattern *pattern, const char *option,
+                    const char *line, size_t bytes,
+                    struct pattern_span *ret_part,
+                    struct matcher_limit *limit) {
+  int found = pattern_match(pattern, line, bytes, ret_part);
+  if (found < 0) {
+    limit->hits++;
+    limit->option = option;
   }
+  return found == 1;
 }
 
-/* Notes that the text NUMBER, which was found around AT, is in its line. */
-static void add_found_text(struct search_run *run, size_t at, size_t number) {
-  if (run->line.texts == 0 || at >= run->line_end) {
+/* For a line with a text of KIND: whether its regex or its level agrees. */
+static bool is_line_of_kind(const struct matcher_run *run, unsigned kind) {
+  const struct matcher_line *line = &run->line;
+  struct pattern *pattern = run->matcher->patterns[kind];
+  return pattern == NULL
+             ? level_is_error(line->text, line->bytes)
+             : matcher_search(pattern, run->matcher->rules[kind].option,
+                              line->text, line->bytes, NULL, run->limit);
+}
+
+/* Confirms the kinds of the line that is open, and hands it over. */
+static void finish_line(struct matcher_run *run) {
+  struct matcher_line *line = &run->line;
+  if (line->kinds == 0) {
+    return;
+  }
+  line->bytes -= line->bytes > 0 && line->text[line->bytes - 1] == '\r';
+  unsigned unsure = line->kinds & run->matcher->unsure_kinds;
+  for (; unsure != 0; unsure &= unsure - 1) {
+    unsigned kind = (unsigned)__builtin_ctz(unsure);
+    if (!is_line_of_kind(run, kind)) {
+      line->kinds &= ~MATCHER_KIND_BIT(kind);
+    }
+  }
+  if (line->kinds != 0) {
+    run->on_line(run->context, line);
+  }
+  line->kinds = 0;
+}
+
+/* Adds KIND to the line around AT, where one of its texts was found. */
+static void add_kind(struct matcher_run *run, size_t at, unsigned kind) {
+  if (run->line.kinds == 0 || at >= run->line_end) {
     finish_line(run);
     const char *data = run->data;
     const char *before =
@@ -245,29 +289,32 @@ static void add_found_text(struct search_run *run, size_t at, size_t number) {
     run->line.bytes = (size_t)(end - start);
     run->line_end = (size_t)(end - data);
   }
-  run->line.texts |= UINT64_C(1) << number;
+  run->line.kinds |= MATCHER_KIND_BIT(kind);
 }
 
+/* ---- searching ---- */
+
 /* Compares the texts that have the gram at AT. */
-static void check_sample(struct search_run *run, size_t at, uint32_t gram) {
-  const struct text_search *search = run->search;
-  size_t i = search->table[place_of_gram(gram)];
+static void check_sample(struct matcher_run *run, size_t at, uint32_t gram) {
+  const struct matcher *matcher = run->matcher;
+  size_t i = matcher->table[place_of_gram(gram)];
   for (bool is_last = i == 0; !is_last; i++) {
-    const struct window_gram *entry = &search->grams[i];
-    const struct search_text *text = &search->texts[entry->text];
+    const struct window_gram *entry = &matcher->grams[i];
+    const struct search_text *text = &matcher->texts[entry->text];
     is_last = entry->is_last;
     if (((entry->gram ^ gram) & 0xffffff) == 0 && at >= entry->at &&
-        text->bytes <= run->bytes - (at - entry->at) &&
-        memcmp(run->data + at - entry->at, text->text, text->bytes) == 0) {
-      add_found_text(run, at, entry->text);
+        text->span.bytes <= run->bytes - (at - entry->at) &&
+        memcmp(run->data + at - entry->at, text->span.text, text->span.bytes) ==
+            0) {
+      add_kind(run, at, text->kind);
     }
   }
 }
 
 /* Samples DATA from AT on, up to END. Returns where the next sample is due. */
-static size_t search_span(struct search_run *run, size_t at, size_t end) {
-  const size_t distance = run->search->distance;
-  const uint8_t *table = run->search->table;
+static size_t search_span(struct matcher_run *run, size_t at, size_t end) {
+  const size_t distance = run->matcher->distance;
+  const uint8_t *table = run->matcher->table;
   for (; at + 4 * distance < end; at += 4 * distance) {
     const char *data = run->data + at;
     uint32_t first = load_gram(data);
@@ -325,18 +372,17 @@ static size_t count_newlines(const char *data, size_t bytes) {
   return newlines;
 }
 
-/* Calls ON_LINE once for each line of DATA that contains a text, in order. A
- * line ends at a newline or at the end of the data. Returns the number of
- * newlines. */
-static size_t run_text_search(
-    const struct text_search *search, const char *data, size_t bytes,
-    void (*on_line)(void *context, const struct text_search_line *line),
-    void *context) {
-  struct search_run run = {.search = search,
-                           .data = data,
-                           .bytes = bytes,
-                           .on_line = on_line,
-                           .context = context};
+size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
+                   struct matcher_limit *limit,
+                   void (*on_line)(void *context,
+                                   const struct matcher_line *line),
+                   void *context) {
+  struct matcher_run run = {.matcher = matcher,
+                            .limit = limit,
+                            .data = data,
+                            .bytes = bytes,
+                            .on_line = on_line,
+                            .context = context};
   /* A sample reads four bytes: the last ones are taken from a copy. */
   size_t safe = bytes < sizeof(uint32_t) ? 0 : bytes - sizeof(uint32_t) + 1;
   size_t newlines = 0;
@@ -346,146 +392,16 @@ static size_t run_text_search(
     at = search_span(&run, at, end < safe ? end : safe);
     newlines += count_newlines(data + span, end - span);
   }
-  for (; at + GRAM_BYTES <= bytes; at += search->distance) {
+  for (; at + GRAM_BYTES <= bytes; at += matcher->distance) {
     check_sample(&run, at, gram_of_text(data + at));
   }
   finish_line(&run);
   return newlines;
 }
 
-/* ---- kinds of lines ---- */
+/* ---- numbers in lines ---- */
 
 #define NUMBER_BYTES_MAX 32
-
-struct matcher {
-  struct matcher_rule rules[MATCHER_KINDS_MAX]; /* by kind */
-  struct pattern *patterns[MATCHER_KINDS_MAX];  /* owned; NULL: none */
-  unsigned unsure_kinds; /* a text alone does not make such a line */
-  unsigned kinds_of_text[TEXT_SEARCH_TEXTS_MAX]; /* that a text may make */
-  struct text_search *search;
-};
-
-struct text_list {
-  struct pattern_span items[TEXT_SEARCH_TEXTS_MAX];
-  size_t len;
-};
-
-/* Compiles the rule's pattern and adds the texts that its lines contain. */
-static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
-                    struct text_list *texts, struct error *error) {
-  struct pattern **pattern = &matcher->patterns[rule->kind];
-  const struct pattern_span *more = NULL;
-  size_t more_len = 0;
-  matcher->rules[rule->kind] = *rule;
-  if (rule->pattern != NULL) {
-    int code = pattern_new(rule->pattern, pattern, error);
-    if (code != 0) {
-      error_prefix(error, "%s", rule->option);
-      return code;
-    }
-    more_len = pattern_literals(*pattern, &more);
-  } else if (rule->is_by_level) {
-    more_len = level_texts(&more);
-  }
-  if (more_len > TEXT_SEARCH_TEXTS_MAX - texts->len) {
-    return error_set(error, -EINVAL, "the patterns have too many alternatives");
-  }
-  for (size_t i = 0; i < more_len; i++) {
-    matcher->kinds_of_text[texts->len] = MATCHER_KIND_BIT(rule->kind);
-    texts->items[texts->len++] = more[i];
-  }
-  if (*pattern == NULL || !pattern_is_literal(*pattern)) {
-    matcher->unsure_kinds |= MATCHER_KIND_BIT(rule->kind);
-  }
-  return 0;
-}
-
-int matcher_new(const struct matcher_rule *rules, size_t rules_len,
-                struct matcher **ret_matcher, struct error *error) {
-  struct matcher *matcher = calloc(1, sizeof(*matcher));
-  struct text_list texts = {.len = 0};
-  int code = matcher == NULL ? -ENOMEM : 0;
-  for (size_t i = 0; i < rules_len && code == 0; i++) {
-    code = add_rule(matcher, &rules[i], &texts, error);
-  }
-  if (code == 0) {
-    code = new_text_search(texts.items, texts.len, &matcher->search);
-  }
-  if (code != 0) {
-    matcher_free(matcher);
-    return code;
-  }
-  *ret_matcher = matcher;
-  return 0;
-}
-
-void matcher_free(struct matcher *matcher) {
-  if (matcher == NULL) {
-    return;
-  }
-  for (size_t i = 0; i < MATCHER_KINDS_MAX; i++) {
-    pattern_free(matcher->patterns[i]);
-  }
-  free_text_search(matcher->search);
-  free(matcher);
-}
-
-bool matcher_search(struct pattern *pattern, const char *option,
-                    const char *line, size_t bytes,
-                    struct pattern_span *ret_part,
-                    struct matcher_limit *limit) {
-  int found = pattern_match(pattern, line, bytes, ret_part);
-  if (found < 0) {
-    limit->hits++;
-    limit->option = option;
-  }
-  return found == 1;
-}
-
-struct matcher_run {
-  struct matcher *matcher;
-  struct matcher_limit *limit;
-  void (*on_line)(void *context, const struct matcher_line *line);
-  void *context;
-};
-
-/* For a line with a text of KIND: whether its regex or its level agrees. */
-static bool is_line_of_kind(const struct matcher_run *run, unsigned kind,
-                            const struct text_search_line *line) {
-  struct pattern *pattern = run->matcher->patterns[kind];
-  return pattern == NULL
-             ? level_is_error(line->text, line->bytes)
-             : matcher_search(pattern, run->matcher->rules[kind].option,
-                              line->text, line->bytes, NULL, run->limit);
-}
-
-static void match_line(void *context, const struct text_search_line *line) {
-  const struct matcher_run *run = context;
-  unsigned kinds = 0;
-  for (uint64_t texts = line->texts; texts != 0; texts &= texts - 1) {
-    kinds |= run->matcher->kinds_of_text[__builtin_ctzll(texts)];
-  }
-  unsigned unsure = kinds & run->matcher->unsure_kinds;
-  for (; unsure != 0; unsure &= unsure - 1) {
-    unsigned kind = (unsigned)__builtin_ctz(unsure);
-    if (!is_line_of_kind(run, kind, line)) {
-      kinds &= ~MATCHER_KIND_BIT(kind);
-    }
-  }
-  if (kinds != 0) {
-    const struct matcher_line found = {line->text, line->bytes, kinds};
-    run->on_line(run->context, &found);
-  }
-}
-
-size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
-                   struct matcher_limit *limit,
-                   void (*on_line)(void *context,
-                                   const struct matcher_line *line),
-                   void *context) {
-  struct matcher_run run = {matcher, limit, on_line, context};
-  return run_text_search(matcher->search, data, bytes, match_line, &run);
-}
 
 double matcher_number_in(const struct pattern_span *part) {
   char text[NUMBER_BYTES_MAX];
