@@ -23,7 +23,7 @@ static const struct level_word words[] = {
     {"LOG", false},
 };
 
-/* Of what is an error above, what is common; "error" in prose is not. */
+/* The common spellings of these errors; "error" in prose is none. */
 #define TEXT(literal)                                                          \
   { literal, sizeof(literal) - 1 }
 static const struct pattern_span texts[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* matcher: finds the lines of a log that mean something, and their kinds.
+/* matcher: finds the lines of a log that match a rule, and their kinds.
  *
  * One search over the data finds the lines with a text that some pattern
  * requires; only those are tried against the patterns.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* matcher: finds the lines of a log that mean something, and their kinds. */
+/* matcher: finds the lines of a log that match a rule, and their kinds. */
 #ifndef SESSION_LOG_MATCH_MATCHER_H
 #define SESSION_LOG_MATCH_MATCHER_H
 
@@ -16,7 +16,7 @@
 /* What makes a line one of a kind. All borrowed until the matcher is freed. */
 struct matcher_rule {
   unsigned kind;       /* 0 .. MATCHER_KINDS_MAX - 1, each at most once */
-  const char *option;  /* for messages; NULL: the text is ours */
+  const char *option;  /* for messages; NULL: built in */
   const char *pattern; /* NULL: no such lines, or by their level */
   bool is_by_level;    /* without a pattern: lines of level error */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pattern: what a line must hold: a plain text, or a PCRE2 regex that is tried
- * only on lines holding a text that every match of it must contain. */
+/* pattern: a plain text, or a PCRE2 regex with a text that each match contains,
+ * so that it is tried only on lines that contain this text. */
 #include "session_log/match/pattern.h"
 
 #include <ctype.h>
@@ -147,7 +147,7 @@ static void read_escape(struct regex_reader *reader,
     reader->at += 2;
     read_character(reader, branch, (char)c);
   } else if (c == 'b' || c == 'B' || c == 'A' || c == 'z' || c == 'Z') {
-    reader->at += 2; /* takes no room */
+    reader->at += 2; /* matches no character */
   } else if (c != '\0' && strchr("dDwWsShHvVNRtrnfae", c) != NULL) {
     reader->at += 2;
     (void)read_quantifier(reader);
@@ -175,7 +175,7 @@ static bool read_group_head(struct regex_reader *reader) {
     return true;
   }
   if (*at == '=' || *at == '!' || *at == '<') {
-    reader->at += *at == '<' ? 2 : 1; /* looks around, takes nothing */
+    reader->at += *at == '<' ? 2 : 1; /* lookaround: matches no character */
     return false;
   }
   reader->is_unknown = true; /* options, comments, conditions, recursion */
@@ -291,7 +291,7 @@ static bool is_plain_text(const char *text) {
 
 /* ---- patterns ---- */
 
-/* Steps that one search may take: a few milliseconds. An honest pattern needs
+/* Steps that one search may take: a few milliseconds. A usual pattern needs
  * less than ten a byte. */
 #define MATCH_LIMIT 200000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pattern: what a line must hold: a plain text, or a PCRE2 regex that is tried
- * only on lines holding a text that every match of it must contain. */
+/* pattern: a plain text, or a PCRE2 regex with a text that each match contains,
+ * so that it is tried only on lines that contain this text. */
 #ifndef SESSION_LOG_MATCH_PATTERN_H
 #define SESSION_LOG_MATCH_PATTERN_H
 
@@ -11,7 +11,7 @@
 
 /* Most texts of one pattern: the branches of "ERROR|CRITICAL|FATAL". */
 #define PATTERN_LITERALS_MAX 16
-/* Shorter texts stand in every line and would filter nothing. */
+/* Shorter texts are in nearly every line. */
 #define PATTERN_LITERAL_BYTES_MIN 3
 
 struct pattern; /* one owner: matching writes into it */
@@ -33,12 +33,12 @@ void pattern_free(struct pattern *pattern); /* accepts NULL */
 size_t pattern_literals(const struct pattern *pattern,
                         const struct pattern_span **ret_literals);
 
-/* True if a line matches as soon as it holds the one literal. */
+/* True if each line that contains the one literal matches. */
 bool pattern_is_literal(const struct pattern *pattern);
 
 /* Searches LINE. *ret_part (may be NULL): the first group, or the whole match
  * where the pattern has none; untouched without a match.
- * Returns 1 for a match, 0 for none, -E2BIG where the search was given up
+ * Returns 1 for a match, 0 for none, -E2BIG where the search was stopped
  * because the pattern backtracks too much on this line. */
 int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
                   struct pattern_span *ret_part);

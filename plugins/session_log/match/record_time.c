@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* record_time: reads the time that stands in a line. */
+/* record_time: reads the time at which a line was written. */
 #include "session_log/match/record_time.h"
 
 #include <ctype.h>
@@ -80,9 +80,9 @@ static int64_t seconds_if_utc(const struct civil *civil) {
          civil->minute * 60 + civil->second;
 }
 
-/* What local clocks are ahead of UTC at at_s. localtime_r() and not mktime():
- * that one, as tzset(), looks for the zone file at each call while TZ is not
- * set, and frees the zone that another thread may be reading. */
+/* How far local time is ahead of UTC at at_s. Uses localtime_r() instead of
+ * mktime(), which while TZ is not set looks for the zone file at each call and
+ * frees the zone that another thread may be reading. */
 static int64_t utc_offset_at(int64_t at_s) {
   struct tm local;
   time_t at = (time_t)at_s;
@@ -95,9 +95,9 @@ static int64_t utc_offset_at(int64_t at_s) {
   return seconds_if_utc(&civil) - at_s;
 }
 
-/* The time at which local clocks show local_s, as if they were UTC's. Where
- * clocks are changed an hour comes twice or never: the offset before the change
- * decides, so that it is the first of two. */
+/* Converts a local time, given in seconds as if it were UTC. A time that exists
+ * twice or not at all, because clocks are changed, is converted with the offset
+ * before the change: the first of two. */
 static int64_t convert_local(int64_t local_s) {
   int64_t before_s = utc_offset_at(local_s - DAY_S);
   int64_t after_s = utc_offset_at(local_s + DAY_S);
@@ -171,7 +171,7 @@ static int read_iso_time(struct record_time_cache *cache, struct cursor cursor,
   return 0;
 }
 
-/* "Jan 31 10:00:00", "Feb  1 10:00:00": the year is not told. */
+/* "Jan 31 10:00:00", "Feb  1 10:00:00": without a year. */
 static int read_syslog_time(struct record_time_cache *cache,
                             struct cursor cursor, int64_t now_s,
                             int64_t *ret_s) {
@@ -265,7 +265,7 @@ int record_time_read(struct record_time_cache *cache, const char *line,
                      size_t bytes, int64_t now_s, int64_t *ret_s) {
   struct cursor cursor = {line, line + bytes};
   while (cursor.at < cursor.end && *cursor.at == '\0') {
-    cursor.at++; /* what a hole left */
+    cursor.at++; /* from a hole in the file */
   }
   if (cursor.end - cursor.at >= 3 &&
       memcmp(cursor.at, "\xef\xbb\xbf", 3) == 0) {

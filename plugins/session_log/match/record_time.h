@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* record_time: reads the time that stands in a line. */
+/* record_time: reads the time at which a line was written. */
 #ifndef SESSION_LOG_MATCH_RECORD_TIME_H
 #define SESSION_LOG_MATCH_RECORD_TIME_H
 

@@ -10,7 +10,7 @@
 
 #define LEAK_TREND_WINDOWS_MAX 16
 /* A leak that has not grown for this many times the windows it took to see it
- * is forgotten: the log cannot say that the application let go of it. */
+ * is no longer reported: the log does not show when its sessions end. */
 #define LEAK_TREND_FORGET_FACTOR 6
 
 struct leak_trend_limits {

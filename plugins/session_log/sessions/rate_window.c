@@ -42,7 +42,7 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
     event_s = now_s;
   }
   if (event_s > window->newest_s) {
-    event_s = window->newest_s; /* slightly ahead: nobody's window yet */
+    event_s = window->newest_s; /* slightly ahead of the clock */
   }
   if (event_s <= window->newest_s - RATE_WINDOW_S) {
     return;

@@ -338,7 +338,7 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
   stats.unclosed_after_error = tracker->unclosed + unnamed->unclosed;
   stats.is_one_sided =
       stats.failed > 0 && stats.opened == 0 && stats.closed == 0;
-  if (!tracker->has_names) { /* as far as counts can tell */
+  if (!tracker->has_names) { /* estimated from the totals */
     int64_t recovered = (int64_t)stats.failed - stats.unclosed_after_error;
     for (size_t i = 0; i < unnamed->pending_len; i++) {
       recovered -= unnamed->pending[i].count;

@@ -17,7 +17,7 @@
 #include "session_log/sessions/session_table.h"
 #include "session_log/state_file.h"
 
-/* Times are seconds; 0 for leak_after_s: ids never make a leak. */
+/* Times are seconds. leak_after_s: 0: open sessions are never leaks by age. */
 struct session_tracker_limits {
   int64_t leak_after_s;
   int64_t close_within_s;         /* after an error */
@@ -41,7 +41,7 @@ struct session_tracker_line {
   size_t id_bytes;
   int64_t pid;      /* 0: not known */
   const char *file; /* that the line stands in */
-  uint32_t times;   /* the line stands for so many; 0 counts as 1 */
+  uint32_t times;   /* how many lines this one stands for; 0 counts as 1 */
 };
 
 /* Counters since the state began, levels as of the last

@@ -250,7 +250,7 @@ static int add_rotated_beside(struct directory_scan *scan,
   (void)snprintf(path, sizeof(path), "%.*s", directory_len, names->paths[0]);
   DIR *directory = opendir(directory_len == 0 ? "." : path);
   if (directory == NULL) {
-    return 0; /* what cannot be item cannot be followed either */
+    return 0; /* a directory that cannot be read has no files to follow */
   }
   int code = 0;
   const struct dirent *entry;

@@ -23,14 +23,14 @@ struct directory_scan {
 };
 
 /* Adds the files that PATTERN matches: regular files, compressed ones left out.
- * A file that is item already (a second name for it) is not added again.
+ * A file with several names is added once.
  * Returns 0 if it found at least one; -ENOENT; -EISDIR, -EINVAL (neither file
  * nor directory) or what stat said, if that was all it found; -ENOMEM. */
 int directory_scan_add_pattern(struct directory_scan *scan,
                                const char *pattern);
 
 /* Adds the rotated files beside all live files, beside the targets of those
- * that are links, and beside the files at MISSING, which are away. Each
+ * that are links, and beside the paths in MISSING, where no file is now. Each
  * directory is read once. Returns 0 or -ENOMEM. */
 int directory_scan_add_rotated(struct directory_scan *scan,
                                const char *const *missing, size_t missing_len);

@@ -29,8 +29,8 @@ void rotation_fini(struct rotation *rotation) {
   free(rotation->files);
 }
 
-/* Two logs may begin alike; a file that a pattern names is a copy only if its
- * name says so, too. */
+/* Two logs may have the same beginning, so a file that a pattern matches is a
+ * copy only if its name is that of a rotated file, too. */
 static bool may_be_copy(const struct tail_file *file,
                         const struct tail_file *original) {
   return !file->is_live ||

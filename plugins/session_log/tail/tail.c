@@ -381,8 +381,12 @@ static bool is_among(int number, const int *numbers, size_t len) {
  */
 static bool check_written_file(struct tail *tail, struct tail_file *file,
                                const struct tail_time *now) {
-  return file->state == TAIL_FILE_FOLLOWED && file->fd >= 0 &&
-         check_file(tail, file, now) == 0 && !file->is_truncated;
+  if (file->state != TAIL_FILE_FOLLOWED || file->fd < 0) {
+    return false;
+  }
+  int code = check_file(tail, file, now);
+  /* A size that may be stale is checked again at the next poll, not at once. */
+  return code == -EAGAIN || (code == 0 && !file->is_truncated);
 }
 
 int tail_poll_files(struct tail *tail, const struct tail_time *now,
@@ -493,7 +497,7 @@ static void transfer_file(struct tail_file *file, int64_t now_ms,
   }
 }
 
-/* The place of the copy's original among the files; their number for none. */
+/* The index of the copy's original among the files; their number for none. */
 static size_t index_of_original(const struct rotation *rotation,
                                 const struct tail_file *copy) {
   size_t i = 0;
@@ -503,7 +507,8 @@ static size_t index_of_original(const struct rotation *rotation,
   return i;
 }
 
-/* Saves the file at INDEX, or loads and adds it. *original: see above. */
+/* Saves the file at INDEX, or loads and adds it, with the index of its
+ * original. */
 static int transfer_file_at(struct rotation *rotation, size_t index,
                             int64_t now_ms, struct state_file_record *record,
                             size_t *original) {

@@ -316,7 +316,7 @@ static int grow_buffer(struct tail_file_buffer *buffer, size_t bytes) {
   return 0;
 }
 
-/* Reads the next chunk and verifies what stands before it. */
+/* Reads the next chunk and verifies the bytes before it. */
 static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
                        struct chunk *ret_chunk) {
   size_t back = file->marker.bytes;
@@ -363,7 +363,7 @@ static size_t skip_line_rest(struct tail_file *file,
   return newline == NULL ? chunk->bytes : (size_t)(newline - chunk->data) + 1;
 }
 
-/* How many bytes of the chunk are lines to be taken now. */
+/* Returns how many bytes of the chunk are whole lines. */
 static size_t measure_lines(struct tail_file *file, const struct chunk *chunk,
                             const struct tail_file_limits *limits,
                             struct tail_file_counts *counts) {

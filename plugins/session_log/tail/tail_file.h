@@ -12,7 +12,7 @@
 enum tail_file_state {
   TAIL_FILE_FOLLOWED, /* read as it grows */
   TAIL_FILE_COPY,     /* holds what its original holds: not read */
-  TAIL_FILE_DONE,     /* read to its end, or there before we were */
+  TAIL_FILE_DONE,     /* read to its end, or older than the plugin */
 };
 
 struct tail_file {
@@ -36,7 +36,7 @@ struct tail_file {
   bool is_final;      /* nobody writes to it: its end ends a line */
   bool is_truncated;  /* found shrunk or changed by this check */
   bool is_quiet;      /* found unchanged by this check */
-  bool is_settled;    /* its times can be trusted to tell a change */
+  bool is_settled;    /* a change would change its times */
   bool is_drained;    /* read up to its end, for now */
   bool was_drained;   /* the same, before this poll */
   bool was_short;     /* found shrunk by the last check */
@@ -47,7 +47,7 @@ struct tail_file *tail_file_new(const char *first_path, const char *path,
                                 const struct file_identity_stat *status);
 void tail_file_free(struct tail_file *file); /* accepts NULL */
 
-/* Remembers a new name. Returns 0 or -ENOMEM. */
+/* Stores a new name. Returns 0 or -ENOMEM. */
 int tail_file_rename(struct tail_file *file, const char *path);
 
 /* Opens it unless it is open. Returns 0; -ESTALE if another file stands at its
@@ -63,8 +63,8 @@ void tail_file_log_failure(struct tail_file *file, const struct log_sink *log,
 void tail_file_log_recovery(struct tail_file *file, const struct log_sink *log,
                             const char *log_name, int64_t mono_ms);
 
-/* Puts the offset at the end, for a file that was there before us: behind its
- * last newline, so that an unfinished line will be read whole. The file is
+/* Puts the offset at the end, for a file that is older than the plugin: behind
+ * its last newline, so that an unfinished line will be read whole. The file is
  * open. Returns 0 or negative errno. */
 int tail_file_seek_end(struct tail_file *file);
 
@@ -77,13 +77,13 @@ void tail_file_skip_all(struct tail_file *file);
  * another negative errno. */
 int tail_file_check(struct tail_file *file, int64_t wall_ns);
 
-/* Begins anew after a truncation. Returns 0 or negative errno. */
+/* Starts at the beginning after a truncation. Returns 0 or negative errno. */
 int tail_file_reset(struct tail_file *file);
 
 enum tail_file_relation {
   TAIL_FILE_UNRELATED,
   TAIL_FILE_IS_COPY,
-  TAIL_FILE_UNSURE, /* the original has just changed: ask again later */
+  TAIL_FILE_UNSURE, /* the original has just changed: try later */
 };
 
 /* How COPY (open) relates to what ORIGINAL holds or, truncated, held. */
@@ -120,11 +120,11 @@ struct tail_file_sink {
 
 void tail_file_buffer_fini(struct tail_file_buffer *buffer);
 
-/* Reads FILE (open, looked at) up to its end or the limit, and moves its
+/* Reads FILE (open, checked) up to its end or the limit, and moves its
  * offset, marker and head. An unfinished last line waits, unless the file is
  * final. read(2), never mmap: a truncation would kill the daemon.
  * Returns 0; -EAGAIN if the content changed in the meantime, which the next
- * look sorts out; -ENOMEM; or another negative errno. */
+ * check finds; -ENOMEM; or another negative errno. */
 int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
                    const struct tail_file_limits *limits,
                    const struct tail_file_sink *sink,

@@ -49,6 +49,7 @@ struct world {
   unsigned char taken[LINES_MAX];
   int64_t mono_ms;
   struct tail *tail;
+  struct file_watch *watch; /* never freed: reachable at the end */
   struct tail_file_buffer buffer;
   struct state_file_record saved;
   unsigned char saved_taken[LINES_MAX];
@@ -129,18 +130,50 @@ static void make_follower(struct world *world) {
       .limits = {.max_line_bytes = 4096, .max_bytes = 1 << 30},
   };
   assert_int_equal(tail_new(&options, NULL, &world->tail), 0);
+  /* One for all worlds: to end an inotify instance takes milliseconds. */
+  static struct file_watch *watch;
+  if (watch == NULL) {
+    assert_int_equal(file_watch_new(1, &watch), 0);
+  }
+  file_watch_begin(watch, 0);
+  file_watch_end(watch, 0);
+  world->watch = watch;
+}
+
+static struct tail_time time_now(const struct world *world) {
+  struct timespec now;
+  assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+  return (struct tail_time){.mono_ms = world->mono_ms,
+                            .wall_ns =
+                                now.tv_sec * INT64_C(1000000000) + now.tv_nsec};
 }
 
 static void poll_files(struct world *world) {
-  struct timespec now;
-  assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-  const struct tail_time moment = {.mono_ms = world->mono_ms,
-                                   .wall_ns = now.tv_sec * INT64_C(1000000000) +
-                                              now.tv_nsec};
+  const struct tail_time now = time_now(world);
   const struct tail_file_sink sink = {take_lines, world};
   say(world, "poll");
-  assert_int_equal(tail_poll(world->tail, &moment, &world->buffer, &sink), 0);
+  assert_int_equal(tail_poll(world->tail, &now, &world->buffer, &sink), 0);
+  tail_watch(world->tail, world->watch, 0);
   world->mono_ms += 1000 + (int64_t)dice(world, 9000);
+}
+
+/* As the thread does that is woken by writes. */
+static void poll_events(struct world *world) {
+  const struct tail_time now = time_now(world);
+  const struct tail_file_sink sink = {take_lines, world};
+  int numbers[4];
+  bool has_events = false;
+  assert_int_equal(file_watch_wait(world->watch, 0, &has_events), 0);
+  size_t len = file_watch_take(world->watch, 0, numbers, 4);
+  say(world, "events of %d files", (int)len);
+  int code = len == FILE_WATCH_SCAN
+                 ? 1
+                 : tail_poll_files(world->tail, &now, numbers, len,
+                                   &world->buffer, &sink);
+  assert_true(code == 0 || code == 1);
+  if (code == 1) {
+    poll_files(world);
+  }
 }
 
 static void save(struct world *world) {
@@ -317,7 +350,7 @@ static void delete_and_create(struct world *world) {
 }
 
 static void step(struct world *world) {
-  switch (dice(world, 14)) {
+  switch (dice(world, 16)) {
   case 0:
   case 1:
   case 2:
@@ -342,6 +375,10 @@ static void step(struct world *world) {
     return;
   case 10:
     die(world);
+    return;
+  case 11:
+  case 12:
+    poll_events(world);
     return;
   default:
     poll_files(world);
