@@ -93,9 +93,8 @@ static void release_pool(void *context) {
   }
 }
 
-/* Runs the first of the queue; the lock is not held during the call. */
-static void run_next_probe(struct probe_pool *pool) {
-  struct probe_pool_probe *probe = find_queued(pool);
+/* Runs a queued probe; the lock is not held during the call. */
+static void run_probe(struct probe_pool *pool, struct probe_pool_probe *probe) {
   probe->state = PROBE_RUNNING;
   pool->at_risk += probe->subject.may_hang;
   (void)pthread_mutex_unlock(&pool->lock);
@@ -117,8 +116,9 @@ static void run_queued_probes(void *context, void *item) {
   struct probe_pool *pool = context;
   struct probe_worker *worker = item;
   (void)pthread_mutex_lock(&pool->lock);
-  while (may_run_probe(pool, find_queued(pool))) {
-    run_next_probe(pool);
+  struct probe_pool_probe *probe;
+  while ((probe = find_queued(pool)) != NULL && may_run_probe(pool, probe)) {
+    run_probe(pool, probe);
   }
   worker->is_busy = false;
   (void)pthread_mutex_unlock(&pool->lock);

@@ -82,8 +82,10 @@ static uint64_t next_open_socket(DIR *descriptors) {
   while (descriptors != NULL && (entry = readdir(descriptors)) != NULL) {
     char link[64] = "";
     uint64_t inode;
-    (void)readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
-    if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1 && inode != 0) {
+    ssize_t bytes =
+        readlinkat(dirfd(descriptors), entry->d_name, link, sizeof(link) - 1);
+    if (bytes > 0 && sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1 &&
+        inode != 0) {
       return inode;
     }
   }
