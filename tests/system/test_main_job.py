@@ -51,12 +51,12 @@ def application(postgresql):
 
 @pytest.fixture
 def states(directory):
-    """What the journal tells of a rule's series, oldest first."""
+    """What the journal has of a rule's series, oldest first."""
     def of(rule):
         path = directory / "journal"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        told = map(json.loads, lines)
-        return [one["to"] for one in told if one["event"] == "state" and one["rule"] == rule]
+        events = map(json.loads, lines)
+        return [one["to"] for one in events if one["event"] == "state" and one["rule"] == rule]
     return of
 
 
@@ -84,8 +84,8 @@ def test_the_pool(collectd, directory, postgresql, application, states):
         collectd.expect(lambda: states(rule)[-1] == "OKAY", within=30)
     for switch in SWITCHES:
         collectd.expect(lambda: not (directory / "switches" / switch).exists(), within=20)
-    told = [one["severity"] for one in collectd.notifications(plugin="resource_alert", plugin_instance="pool_used")]
-    assert told[:2] == ["WARNING", "FAILURE"] and told[-1] == "OKAY"
+    severities = [one["severity"] for one in collectd.notifications(plugin="resource_alert", plugin_instance="pool_used")]
+    assert severities[:2] == ["WARNING", "FAILURE"] and severities[-1] == "OKAY"
 
 
 def test_the_log(collectd, directory, log, states):

@@ -61,9 +61,9 @@ def test_the_rules_as_installed(collectd, name):
     collectd.expect(lambda: (state, "OKAY") in states(collectd, name), within=20)
     verdict = f'rule "{name}": OKAY -> {state}, testhost/{series} {bad} '
     collectd.expect(lambda: any(verdict in line for line in collectd.log), within=20)
-    told = {"plugin": "resource_alert", "plugin_instance": name}
-    collectd.expect(lambda: len(collectd.notifications(**told)) >= 2, within=20)
-    assert [one["severity"] for one in collectd.notifications(**told)] == [state, "OKAY"]
+    filters = {"plugin": "resource_alert", "plugin_instance": name}
+    collectd.expect(lambda: len(collectd.notifications(**filters)) >= 2, within=20)
+    assert [one["severity"] for one in collectd.notifications(**filters)] == [state, "OKAY"]
     change = next(line for line in journal(collectd) if line.get("to") == state)
     assert (change["value"], change["limit"]) == (bad, limit)
     assert change["series"] == f"testhost/{series}"
@@ -112,8 +112,8 @@ def test_a_series_that_stops_is_missing(collectd, table):
     collectd.put_value("a/gauge", 1)
     collectd.expect(lambda: ("MISSING", "OKAY") in states(collectd, "gone"), within=20)
     collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) >= 2, within=20)
-    told = collectd.notifications(plugin="resource_alert")
-    assert [one["severity"] for one in told][:2] == ["FAILURE", "OKAY"]
+    notified = collectd.notifications(plugin="resource_alert")
+    assert [one["severity"] for one in notified][:2] == ["FAILURE", "OKAY"]
 
 
 def test_a_reminder_comes_again(collectd, table):
@@ -160,9 +160,9 @@ def test_the_worst_of_a_rule_is_a_value(collectd, table):
 
 def test_a_full_disk_costs_only_the_line(collectd):
     collectd.load("resource_alert", 'Journal "/dev/full"\n' + rule("full", "a/gauge", "WarningMax 10")).start()
-    for told, value in enumerate([11, 9, 11], 1):
+    for count, value in enumerate([11, 9, 11], 1):
         collectd.put_value("a/gauge", value, interval=100)
-        collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) == told, within=20)
+        collectd.expect(lambda: len(collectd.notifications(plugin="resource_alert")) == count, within=20)
     collectd.expect(lambda: collectd.log_lines("journal /dev/full: cannot write: No space left"), within=20)
     assert len(collectd.log_lines("cannot write")) == 1
 

@@ -9,7 +9,7 @@ from servers import ports
 from servers.collectd import Collectd
 
 ROW = """
-<Notification "said">
+<Notification "reported">
   Plugin "app*"
   Message "*leak*"
   Severity "warning" "failure"
@@ -18,7 +18,7 @@ ROW = """
 
 RESPONSE = """
 <Response "react">
-  When "said"
+  When "reported"
   EngageAfter 0
   ReleaseAfter 0
   <Switch "limited">
@@ -34,7 +34,7 @@ def load(collectd, *blocks):
         f'StateDir "{collectd.directory}/state"', f'Journal "{collectd.directory}/journal"', *blocks]))
 
 
-def changes(collectd, rule="said"):
+def changes(collectd, rule="reported"):
     path = collectd.directory / "journal"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return [(line["from"], line["to"]) for line in map(json.loads, text.splitlines())
@@ -49,7 +49,7 @@ def expect(collectd, *expected):
     collectd.expect(lambda: changes(collectd) == list(expected), within=20)
 
 
-def test_a_rule_follows_what_is_said(collectd):
+def test_a_rule_follows_notifications(collectd):
     load(collectd, ROW.format(ttl=3600)).start()
     say(collectd, "okay")  # of what nobody has spoken
     say(collectd, "warning", "all is well")
@@ -61,7 +61,7 @@ def test_a_rule_follows_what_is_said(collectd):
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"))
     say(collectd, "okay", "all is well")
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "OKAY"))
-    assert collectd.log_lines(r'rule "said": WARNING -> FAILURE, testhost/app/ reported by a notification')
+    assert collectd.log_lines(r'rule "reported": WARNING -> FAILURE, testhost/app/ reported by a notification')
     assert collectd.notifications(plugin="resource_alert") == []
 
 
@@ -72,10 +72,10 @@ def test_each_that_is_spoken_of_has_a_state(collectd):
     collectd.expect(lambda: len(changes(collectd)) == 2, within=20)
     say(collectd, "okay", host="web1")
     collectd.expect(lambda: ("WARNING", "OKAY") in changes(collectd), within=20)
-    collectd.expect(lambda: collectd.value("resource_alert-said/alert_state") == 2, within=20)
+    collectd.expect(lambda: collectd.value("resource_alert-reported/alert_state") == 2, within=20)
 
 
-def test_what_is_said_has_its_time(collectd):
+def test_a_notification_expires_after_its_ttl(collectd):
     load(collectd, ROW.format(ttl=2)).start()
     say(collectd, "failure")
     expect(collectd, ("UNKNOWN", "FAILURE"), ("FAILURE", "OKAY"))
@@ -84,14 +84,14 @@ def test_what_is_said_has_its_time(collectd):
 
 def test_the_stock_threshold_plugin_is_heard(collectd):
     collectd.load("threshold", '<Type "gauge">\nWarningMax 10\n</Type>')
-    load(collectd, '<Notification "said">\nPlugin "app"\nType "gauge"\n</Notification>').start()
+    load(collectd, '<Notification "reported">\nPlugin "app"\nType "gauge"\n</Notification>').start()
     collectd.put_value("app/gauge", 11)
     collectd.expect(lambda: changes(collectd) == [("UNKNOWN", "WARNING")], within=20)
     collectd.put_value("app/gauge", 9)
     collectd.expect(lambda: changes(collectd)[1:2] == [("WARNING", "OKAY")], within=20)
 
 
-def test_a_response_acts_on_what_is_said(collectd):
+def test_a_response_acts_on_a_notification(collectd):
     load(collectd, ROW.format(ttl=3600), RESPONSE.format(directory=collectd.directory)).start()
     switch = collectd.directory / "switches" / "limited"
     say(collectd, "warning")
@@ -114,7 +114,7 @@ def test_it_is_remembered_over_a_kill(collectd):
 @pytest.fixture
 def pair(new_server, directory):
     """Two daemons, each of which forwards its notifications to the other one and
-    has a rule for whatever is said, a rule for values in our words and in those of
+    has a rule for all notifications, a rule for values in our words and in those of
     the stock plugin, and a response."""
     here, there = ports.allocate(), ports.allocate()
     made = []
@@ -123,7 +123,7 @@ def pair(new_server, directory):
         collectd.globals.append(f'Hostname "{name}"')
         collectd.load("network", f'Listen "127.0.0.1" "{own}"\nServer "127.0.0.1" "{other}"\nForward true')
         load(collectd, """
-            <Notification "said">
+            <Notification "reported">
               Plugin "*"
             </Notification>
             <Threshold "high">
@@ -157,10 +157,10 @@ def test_two_that_forward_to_each_other_do_not_loop(pair):
 
 REFUSED = {
     ROW.format(ttl=0): "TTL 0 is out of range; allowed: 1 to 86400 seconds",
-    '<Notification "said">\nSeverity "critical"\n</Notification>': '"critical" is not "warning" or "failure"',
-    '<Notification "said">\nHost "[a"\n</Notification>': "has a [ without its ]",
-    ROW.format(ttl=1) + '\n<Threshold "said">\nMetric "a/b"\nWarningMax 1\n</Threshold>':
-        'a <Threshold> and a <Notification> are both called "said"',
+    '<Notification "reported">\nSeverity "critical"\n</Notification>': '"critical" is not "warning" or "failure"',
+    '<Notification "reported">\nHost "[a"\n</Notification>': "has a [ without its ]",
+    ROW.format(ttl=1) + '\n<Threshold "reported">\nMetric "a/b"\nWarningMax 1\n</Threshold>':
+        'a <Threshold> and a <Notification> are both called "reported"',
 }
 
 
