@@ -111,7 +111,8 @@ static int start_silences(struct error *error) {
   bool has_path = options.state_dir != NULL;
   (void)snprintf(path, sizeof(path), "%s/silences.jsonl",
                  has_path ? options.state_dir : "");
-  return silences_new(has_path ? path : NULL, &log_sink, &silences, error);
+  return silences_new(has_path ? path : NULL, engine_real_clock.wall_ms(),
+                      &log_sink, &silences, error);
 }
 
 static int start_status(struct error *error) {

@@ -48,7 +48,7 @@ static void say(void *context, enum log_level level, const char *line) {
 
 static void read_silences(const struct log_sink *log) {
   struct silences *silences = NULL;
-  if (silences_new(path, log, &silences, NULL) != 0) {
+  if (silences_new(path, 1000, log, &silences, NULL) != 0) {
     abort();
   }
   (void)silences_cover(silences, "rule", "h/p/t", 1000);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rows of the threshold table in a stock collectd: each is provoked, and what
-is said of it is read where people read it."""
+"""Rules in a stock collectd: each is provoked, and its events are read in the log, the
+journal and the notifications."""
 import json
 import math
 

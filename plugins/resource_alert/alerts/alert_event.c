@@ -108,45 +108,27 @@ void alert_event_format(const struct alert_event *event, char *text,
 
 /* ---- the severity ---- */
 
-/* Returns false for a state that is not notified. */
-static bool find_severity(const struct alert_event *event,
-                          enum notification_severity *ret_severity) {
-  switch (event->change.to) {
-  case ALERT_OKAY:
-    *ret_severity = NOTIFICATION_OKAY;
-    return true;
-  case ALERT_WARNING:
-    *ret_severity = NOTIFICATION_WARNING;
-    return true;
-  case ALERT_FAILURE:
-    *ret_severity = NOTIFICATION_FAILURE;
-    return true;
-  case ALERT_MISSING:
-    *ret_severity = event->rule->limits.missing == RULE_MISSING_FAILURE
-                        ? NOTIFICATION_FAILURE
-                        : NOTIFICATION_WARNING;
-    return true;
-  case ALERT_UNKNOWN:
-    break;
+/* Of any state but UNKNOWN, which is not notified. */
+static enum notification_severity
+severity_of_event(const struct alert_event *event) {
+  bool is_failure = event->change.to == ALERT_FAILURE ||
+                    (event->change.to == ALERT_MISSING &&
+                     event->rule->limits.missing == RULE_MISSING_FAILURE);
+  if (event->change.to == ALERT_OKAY) {
+    return NOTIFICATION_OKAY;
   }
-  return false;
+  return is_failure ? NOTIFICATION_FAILURE : NOTIFICATION_WARNING;
 }
 
 /* "" for a state that is not notified. */
 static const char *severity_word(const struct alert_event *event) {
-  enum notification_severity severity;
-  if (!find_severity(event, &severity)) {
-    return "";
-  }
-  switch (severity) {
-  case NOTIFICATION_WARNING:
-    return event->rule->warning_word;
-  case NOTIFICATION_FAILURE:
-    return event->rule->failure_word;
-  case NOTIFICATION_OKAY:
-    break;
-  }
-  return "okay";
+  const char *const words[] = {
+      [NOTIFICATION_FAILURE] = event->rule->failure_word,
+      [NOTIFICATION_WARNING] = event->rule->warning_word,
+      [NOTIFICATION_OKAY] = "okay",
+  };
+  return event->change.to == ALERT_UNKNOWN ? ""
+                                           : words[severity_of_event(event)];
 }
 
 /* ---- the journal ---- */
@@ -239,15 +221,16 @@ void alert_event_format_instance(const struct series *series, size_t source,
 
 void alert_event_notify(const struct alert_event *event,
                         const struct notification_sink *sink) {
+  if (event->change.to == ALERT_UNKNOWN) {
+    return;
+  }
   struct notification notification = {
+      .severity = severity_of_event(event),
       .host = event->names.host,
       .plugin = "",
       .plugin_instance = event->rule->name,
       .type = "alert_state",
   };
-  if (!find_severity(event, &notification.severity)) {
-    return;
-  }
   char message[NOTIFICATION_MESSAGE_BYTES];
   char instance[READING_NAME_BYTES];
   format_message(event, message, sizeof(message));

@@ -21,17 +21,16 @@
 
 /* An event that was not delivered to all. */
 struct outbox_event {
-  struct outbox_event *next;
   uint64_t number;
   json_t *line;                 /* in the file; owned */
-  struct alert_event *restored; /* one of before the restart that nobody has
-                                   taken yet; owned; else NULL */
+  struct alert_event *restored; /* one of before the restart, until it is
+                                   redelivered; owned; else NULL */
 };
 
 struct alert_state_file {
   struct append_log *log;
-  struct outbox_event *oldest, *newest; /* the outbox */
-  size_t outbox_len;
+  struct outbox_event outbox[OUTBOX_MAX]; /* a ring, by number */
+  size_t outbox_first, outbox_len;
   struct delivery_marks marks; /* as they stand in the file */
   uint64_t last_number;        /* of an event */
 };
@@ -219,39 +218,31 @@ int alert_state_file_read_line(const json_t *object,
 
 /* ---- the outbox ---- */
 
-/* line: taken, also when memory is short or the outbox is full. Returns NULL
- * then. */
-static struct outbox_event *outbox_add(struct alert_state_file *file,
-                                       uint64_t number, json_t *line) {
-  struct outbox_event *event = line != NULL && file->outbox_len < OUTBOX_MAX
-                                   ? calloc(1, sizeof(*event))
-                                   : NULL;
-  if (event == NULL) {
+static struct outbox_event *outbox_at(struct alert_state_file *file,
+                                      size_t index) {
+  return &file->outbox[(file->outbox_first + index) % OUTBOX_MAX];
+}
+
+/* line, restored: taken, also when the outbox is full. */
+static void outbox_add(struct alert_state_file *file, uint64_t number,
+                       json_t *line, struct alert_event *restored) {
+  if (line == NULL || file->outbox_len == OUTBOX_MAX) {
     json_decref(line);
-    return NULL;
+    free(restored);
+    return;
   }
-  event->number = number;
-  event->line = line;
-  if (file->newest == NULL) {
-    file->oldest = event;
-  } else {
-    file->newest->next = event;
-  }
-  file->newest = event;
-  file->outbox_len++;
-  return event;
+  *outbox_at(file, file->outbox_len++) = (struct outbox_event){
+      .number = number, .line = line, .restored = restored};
 }
 
 /* Removes the events up to NUMBER. */
 static void outbox_remove(struct alert_state_file *file, uint64_t number) {
-  while (file->oldest != NULL && file->oldest->number <= number) {
-    struct outbox_event *event = file->oldest;
-    file->oldest = event->next;
-    file->newest = event->next == NULL ? NULL : file->newest;
-    file->outbox_len--;
+  while (file->outbox_len > 0 && outbox_at(file, 0)->number <= number) {
+    struct outbox_event *event = outbox_at(file, 0);
     json_decref(event->line);
     free(event->restored);
-    free(event);
+    file->outbox_first = (file->outbox_first + 1) % OUTBOX_MAX;
+    file->outbox_len--;
   }
 }
 
@@ -325,17 +316,12 @@ static bool restore_alert(const struct alert_restore *deps,
 static int hold_restored(struct alert_state_file *file, const json_t *object,
                          const struct alert_event *event) {
   struct alert_event *restored = malloc(sizeof(*restored));
-  struct outbox_event *held =
-      restored == NULL
-          ? NULL
-          : outbox_add(file, event->number, json_deep_copy(object));
-  if (held == NULL) {
-    free(restored);
-    return restored == NULL ? -ENOMEM : 0;
+  if (restored == NULL) {
+    return -ENOMEM;
   }
   *restored = *event;
   restored->is_redelivered = true;
-  held->restored = restored;
+  outbox_add(file, event->number, json_deep_copy(object), restored);
   return 0;
 }
 
@@ -404,9 +390,11 @@ void alert_state_file_redeliver(struct alert_state_file *file,
                                 void (*take)(void *context,
                                              const struct alert_event *event),
                                 void *context) {
-  for (struct outbox_event *event = file->oldest;
-       event != NULL && event->restored != NULL; event = event->next) {
-    take(context, event->restored);
+  for (size_t i = 0; i < file->outbox_len; i++) {
+    struct outbox_event *event = outbox_at(file, i);
+    if (event->restored != NULL) {
+      take(context, event->restored);
+    }
     free(event->restored);
     event->restored = NULL;
   }
@@ -423,7 +411,7 @@ void alert_state_file_append(struct alert_state_file *file,
   event->number = ++file->last_number;
   json_t *line = alert_state_file_to_json(event);
   append_log_append(file->log, line);
-  (void)outbox_add(file, event->number, line);
+  outbox_add(file, event->number, line, NULL);
 }
 
 struct delivery_marks
@@ -488,9 +476,8 @@ void alert_state_file_rewrite(struct alert_state_file *file,
     save_series(file, series, now_ms, wall_ms);
     series_unlock(series);
   }
-  const struct outbox_event *event = file->oldest;
-  for (; event != NULL; event = event->next) {
-    append_log_add(file->log, event->line);
+  for (size_t i = 0; i < file->outbox_len; i++) {
+    append_log_add(file->log, outbox_at(file, i)->line);
   }
   if (file->last_number > 0) {
     add_to_rewrite(file, marks_to_json(file));

@@ -104,20 +104,13 @@ static void save_line(struct silences *silences, const json_t *line,
   append_log_end(silences->file);
 }
 
-/* Makes room for one that was added after the others: since there was room for
- * it then, the one that ends first had ended. */
-static void remove_first_to_end(struct silences *silences) {
-  size_t first = 0;
-  for (size_t i = 1; i < silences->len; i++) {
-    if (silences->items[i].until_ms < silences->items[first].until_ms) {
-      first = i;
-    }
-  }
-  remove_silence_at(silences, first);
-}
+struct restoring {
+  struct silences *silences;
+  int64_t now_ms;
+};
 
 static int restore_silence(void *context, const json_t *line) {
-  struct silences *silences = context;
+  const struct restoring *restoring = context;
   const char *pattern = json_string_value(json_object_get(line, "name"));
   const char *who = json_string_value(json_object_get(line, "who"));
   const char *comment = json_string_value(json_object_get(line, "comment"));
@@ -130,11 +123,8 @@ static int restore_silence(void *context, const json_t *line) {
   if (copy == NULL) {
     return -ENOMEM;
   }
-  if (silences->len == SILENCES_MAX) {
-    remove_first_to_end(silences);
-  }
-  (void)apply_line(silences, copy);
-  remove_ended(silences, 0);
+  (void)apply_line(restoring->silences, copy);
+  remove_ended(restoring->silences, restoring->now_ms);
   json_decref(copy);
   return 0;
 }
@@ -239,7 +229,7 @@ json_t *silences_snapshot(struct silences *silences, int64_t now_ms) {
 
 /* ---- life ---- */
 
-int silences_new(const char *path, const struct log_sink *log,
+int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
                  struct silences **ret_silences, struct error *error) {
   struct silences *silences = calloc(1, sizeof(*silences));
   if (silences == NULL) {
@@ -254,7 +244,8 @@ int silences_new(const char *path, const struct log_sink *log,
       .log = *log,
   };
   (void)pthread_mutex_init(&silences->lock, NULL);
-  int code = append_log_open(&options, restore_silence, silences,
+  struct restoring restoring = {.silences = silences, .now_ms = now_ms};
+  int code = append_log_open(&options, restore_silence, &restoring,
                              &silences->file, error);
   if (code != 0) {
     silences_free(silences);

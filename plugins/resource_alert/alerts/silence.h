@@ -24,9 +24,9 @@ struct silence_request {
 };
 
 /* Restores the silences that PATH holds (core/append_log.h). path: copied;
- * NULL: they end with the process. log: copied.
+ * NULL: they end with the process. now_ms: since the epoch. log: copied.
  * Returns 0, -ENOMEM or -EAGAIN (no thread). */
-int silences_new(const char *path, const struct log_sink *log,
+int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
                  struct silences **ret_silences, struct error *error);
 
 /* Accepts NULL. */

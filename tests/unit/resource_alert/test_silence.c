@@ -51,12 +51,17 @@ static int teardown(void **state) {
   return code;
 }
 
-static struct silences *open_silences(struct fixture *fixture) {
+static struct silences *open_silences_at(struct fixture *fixture,
+                                         int64_t now_ms) {
   struct silences *silences = NULL;
   struct error error = {{0}};
   assert_int_equal(
-      silences_new(fixture->path, &fixture->log, &silences, &error), 0);
+      silences_new(fixture->path, now_ms, &fixture->log, &silences, &error), 0);
   return silences;
+}
+
+static struct silences *open_silences(struct fixture *fixture) {
+  return open_silences_at(fixture, NOW_MS);
 }
 
 static int add(struct silences *silences, const char *pattern, int64_t until_ms,
@@ -137,7 +142,8 @@ static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
   struct fixture *fixture = *state;
   struct silences *silences = NULL;
   struct error error = {{0}};
-  assert_int_equal(silences_new(NULL, &fixture->log, &silences, &error), 0);
+  assert_int_equal(silences_new(NULL, NOW_MS, &fixture->log, &silences, &error),
+                   0);
   char name[32];
   for (int i = 0; i < SILENCES_MAX; i++) {
     (void)snprintf(name, sizeof(name), "rule%d", i);
@@ -211,7 +217,7 @@ static void test_ended_ones_in_the_file_take_no_room(void **state) {
   const struct silence_request later = {"later", NOW_MS + HOUR_MS, "anna", ""};
   assert_int_equal(silences_add(silences, &later, NOW_MS + 1, NULL), 0);
   silences_free(silences);
-  silences = open_silences(*state);
+  silences = open_silences_at(*state, NOW_MS + 1);
   assert_true(silences_cover(silences, "rule0", "", NOW_MS + 1));
   assert_true(silences_cover(silences, "later", "", NOW_MS + 1));
   silences_free(silences);
