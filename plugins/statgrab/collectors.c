@@ -341,12 +341,6 @@ static void log_group_result(struct collectors *collectors,
   }
 }
 
-int collectors_read_group(struct collectors *collectors,
-                          enum statgrab_group group, struct error *error) {
-  begin_round(collectors);
-  return collect_group(collectors, group, error);
-}
-
 void collectors_read(struct collectors *collectors, int64_t now_ms) {
   begin_round(collectors);
   for (enum statgrab_group i = 0; i < GROUPS; i++) {

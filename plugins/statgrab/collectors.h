@@ -32,12 +32,6 @@ void collectors_read(struct collectors *collectors, int64_t now_ms);
 void collectors_read_filesystems(struct collectors *collectors, int64_t now_ms,
                                  int64_t deadline_ms);
 
-/* For tests: reads one group as collectors_read() does. Returns 0; negative
- * errno with a text: all its values are left out, but after -EBADMSG only some.
- */
-int collectors_read_group(struct collectors *collectors,
-                          enum statgrab_group group, struct error *error);
-
 /* Waits until deadline_ms for file systems that are being read. Accepts NULL.
  * Returns the number of threads that are still blocked by a file system; they
  * are abandoned. */

@@ -58,11 +58,11 @@ void emitter_send_amount(const struct emitter_sink *sink, const char *type,
   }
 }
 
-/* collectd's counters are signed: the top bit is cleared, or a counter of the
- * kernel that has it set would be negative. */
-static void send_counters(const struct emitter_sink *sink, const char *type,
-                          const char *type_instance, const uint64_t *counters,
-                          size_t len) {
+/* Sends counters, unless one of them is unknown. collectd's are signed: the top
+ * bit is cleared, or a kernel's counter that has it set would be negative. */
+static void send_known_counters(const struct emitter_sink *sink,
+                                const char *type, const char *type_instance,
+                                const uint64_t *counters, size_t len) {
   struct sample sample = {.type = type,
                           .type_instance = type_instance,
                           .kind = SAMPLE_DERIVE,
@@ -78,14 +78,26 @@ static void send_counters(const struct emitter_sink *sink, const char *type,
 
 void emitter_send_counter(const struct emitter_sink *sink, const char *type,
                           const char *type_instance, uint64_t value) {
-  send_counters(sink, type, type_instance, &value, 1);
+  send_known_counters(sink, type, type_instance, &value, 1);
 }
 
-void emitter_send_counter_pair(const struct emitter_sink *sink,
-                               const char *type, const char *type_instance,
-                               uint64_t first, uint64_t second) {
-  const uint64_t pair[] = {first, second};
-  send_counters(sink, type, type_instance, pair, 2);
+void emitter_send_counters(const struct emitter *emitter,
+                           const struct emitter_counters *rows, size_t len,
+                           const void *stats, bool skip_zero) {
+  for (size_t i = 0; i < len; i++) {
+    const struct emitter_counters *row = &rows[i];
+    bool is_pair = row->second != EMITTER_NONE;
+    uint64_t values[2] = {0, 0};
+    memcpy(&values[0], (const char *)stats + row->first, sizeof(values[0]));
+    if (is_pair) {
+      memcpy(&values[1], (const char *)stats + row->second, sizeof(values[1]));
+    }
+    if (!skip_zero || values[0] != 0 || values[1] != 0) {
+      send_known_counters(row->is_own ? &emitter->own : &emitter->common,
+                          row->type, row->type_instance, values,
+                          is_pair ? 2 : 1);
+    }
+  }
 }
 
 /* ---- names ---- */

@@ -44,10 +44,20 @@ void emitter_send_amount(const struct emitter_sink *sink, const char *type,
 void emitter_send_counter(const struct emitter_sink *sink, const char *type,
                           const char *type_instance, uint64_t value);
 
-/* For a type of two counters; not sent if either is unknown. */
-void emitter_send_counter_pair(const struct emitter_sink *sink,
-                               const char *type, const char *type_instance,
-                               uint64_t first, uint64_t second);
+/* The counters of a struct that make up the values of one type. */
+struct emitter_counters {
+  const char *type, *type_instance;
+  size_t first, second; /* offsets of uint64_t; EMITTER_NONE: no second one */
+  bool is_own;          /* the native plugin has none, or means another value */
+};
+
+#define EMITTER_NONE SIZE_MAX
+
+/* Sends LEN rows of counters of STATS, as above. skip_zero: not those of which
+ * all are 0. */
+void emitter_send_counters(const struct emitter *emitter,
+                           const struct emitter_counters *rows, size_t len,
+                           const void *stats, bool skip_zero);
 
 /* For a type of several gauges, some of which may be NaN. */
 void emitter_send_gauges(const struct emitter_sink *sink, const char *type,

@@ -150,26 +150,27 @@ static int compare_mount_devices(const void *a, const void *b) {
   return order != 0 ? order : strcmp(left->name, right->name);
 }
 
-static size_t remove_hidden_mounts(const struct stats_mount **mounts,
-                                   size_t len) {
-  size_t kept = 0;
-  qsort(mounts, len, sizeof(mounts[0]), compare_mount_points);
-  for (size_t i = 0; i < len; i++) {
-    if (kept == 0 || strcmp(mounts[i]->name, mounts[kept - 1]->name) != 0) {
-      mounts[kept++] = mounts[i];
-    }
-  }
-  return kept;
+static bool is_hidden_by(const struct stats_mount *mount,
+                         const struct stats_mount *before) {
+  return strcmp(mount->name, before->name) == 0;
 }
 
-static size_t remove_same_device(const struct stats_mount **mounts,
-                                 size_t len) {
+/* Only for real devices, not "none" or "tmpfs". */
+static bool is_same_device(const struct stats_mount *mount,
+                           const struct stats_mount *before) {
+  return mount->device[0] == '/' && strcmp(mount->device, before->device) == 0;
+}
+
+/* Sorts the mounts and keeps the first of those that are the same. Returns
+ * their number. */
+static size_t remove_repeated(const struct stats_mount **mounts, size_t len,
+                              int (*compare)(const void *, const void *),
+                              bool (*is_repeated)(const struct stats_mount *,
+                                                  const struct stats_mount *)) {
   size_t kept = 0;
-  qsort(mounts, len, sizeof(mounts[0]), compare_mount_devices);
+  qsort(mounts, len, sizeof(mounts[0]), compare);
   for (size_t i = 0; i < len; i++) {
-    bool is_device = mounts[i]->device[0] == '/'; /* not "none" or "tmpfs" */
-    if (!is_device || kept == 0 ||
-        strcmp(mounts[i]->device, mounts[kept - 1]->device) != 0) {
+    if (kept == 0 || !is_repeated(mounts[i], mounts[kept - 1])) {
       mounts[kept++] = mounts[i];
     }
   }
@@ -217,9 +218,10 @@ int filesystem_filter_apply(struct filesystem_filter *filter,
   for (size_t i = 0; i < len; i++) {
     mounts[i] = &table->rows[i];
   }
-  len = remove_unselected(filter, mounts, remove_hidden_mounts(mounts, len));
+  len = remove_repeated(mounts, len, compare_mount_points, is_hidden_by);
+  len = remove_unselected(filter, mounts, len);
   if (!has_names || by_device) {
-    len = remove_same_device(mounts, len);
+    len = remove_repeated(mounts, len, compare_mount_devices, is_same_device);
   }
   for (size_t i = 0; i < len; i++) {
     items[i].row = (size_t)(mounts[i] - table->rows);

@@ -4,6 +4,7 @@
 #include "statgrab/filesystems.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -13,26 +14,19 @@
 #include "statgrab/metrics.h"
 #include "statgrab/probe_pool.h"
 
-/* Subject of a probe: the usage of one file system. */
-struct usage_query {
-  uint64_t mount_id;
-  char *path;
-  char *type;
-  struct stats_usage usage;
-};
-
-/* Subject of a probe where one call lists all and their usage. */
-struct list_query {
-  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
-                     struct error *);
+/* Subject of a probe: one mount whose usage is queried; or, from a source that
+ * queries all in one call, the list of all mounts with their usage. */
+struct mount_query {
   struct stats_mount_table mounts;
+  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
+                     struct error *); /* for the list */
   struct error error;
 };
 
 /* One of the file systems that are reported. */
 struct filesystem {
   char name[EMITTER_ITEM_BYTES];
-  struct probe_pool_probe *probe; /* of a struct usage_query */
+  struct probe_pool_probe *probe; /* of a mount_query for it */
   struct complaint complaint;
 };
 
@@ -46,8 +40,7 @@ struct filesystems {
   uint64_t generation; /* of the mounts that were filtered last */
   struct filesystem_filter filter;
   struct probe_pool *pool;
-  struct probe_pool_probe *list; /* of a struct list_query; NULL where each file
-                                    system is queried by itself */
+  struct probe_pool_probe *list; /* of all mounts; NULL: one probe for each */
   struct filesystem *items;      /* in the order of their names */
   size_t len;
 };
@@ -55,15 +48,15 @@ struct filesystems {
 /* ---- queries ---- */
 
 static int query_usage(void *subject) {
-  struct usage_query *query = subject;
+  struct stats_mount *mount = ((struct mount_query *)subject)->mounts.rows;
   struct statvfs status;
-  while (statvfs(query->path, &status) != 0) {
+  while (statvfs(mount->path, &status) != 0) {
     if (errno != EINTR) {
       return -errno;
     }
   }
   uint64_t unit = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
-  query->usage = (struct stats_usage){
+  mount->usage = (struct stats_usage){
       .size = status.f_blocks * unit,
       .free = status.f_bfree * unit,
       .available = status.f_bavail * unit,
@@ -74,58 +67,48 @@ static int query_usage(void *subject) {
   return 0;
 }
 
-static void free_usage_query(void *subject) {
-  struct usage_query *query = subject;
-  free(query->path);
-  free(query->type);
-  free(query);
-}
-
-/* Returns NULL when memory is short. */
-static struct probe_pool_probe *
-new_usage_probe(struct probe_pool *pool, const struct stats_mount *mount) {
-  struct usage_query *query = calloc(1, sizeof(*query));
-  if (query == NULL) {
-    return NULL;
-  }
-  query->mount_id = mount->id;
-  query->path = strdup(mount->path);
-  query->type = strdup(mount->type);
-  if (query->path == NULL || query->type == NULL) {
-    free_usage_query(query);
-    return NULL;
-  }
-  return probe_pool_add(pool,
-                        (struct probe_pool_subject){
-                            .run = query_usage,
-                            .free = free_usage_query,
-                            .may_hang = filesystem_filter_may_hang(mount->type),
-                            .subject = query});
-}
-
 static int query_list(void *subject) {
-  struct list_query *query = subject;
+  struct mount_query *query = subject;
   return query->read_mounts(NULL, &query->mounts, &query->error);
 }
 
-static void free_list_query(void *subject) {
-  struct list_query *query = subject;
+static void free_mount_query(void *subject) {
+  struct mount_query *query = subject;
   stats_mount_table_fini(&query->mounts);
   free(query);
 }
 
-static struct probe_pool_probe *new_list_probe(struct probe_pool *pool,
-                                               const struct source *source) {
-  struct list_query *query = calloc(1, sizeof(*query));
+/* mount: NULL for the list. Returns NULL when memory is short. */
+static struct probe_pool_probe *
+new_mount_probe(const struct filesystems *fs, const struct stats_mount *mount) {
+  struct mount_query *query = calloc(1, sizeof(*query));
   if (query == NULL) {
     return NULL;
   }
-  query->read_mounts = source->read_mounts;
-  return probe_pool_add(pool,
-                        (struct probe_pool_subject){.run = query_list,
-                                                    .free = free_list_query,
-                                                    .may_hang = true,
-                                                    .subject = query});
+  query->read_mounts = fs->source.read_mounts;
+  if (mount != NULL) {
+    struct stats_mount *copy = stats_mount_add(&query->mounts, mount->device,
+                                               mount->type, mount->path, "");
+    if (copy == NULL) {
+      free_mount_query(query);
+      return NULL;
+    }
+    copy->id = mount->id;
+  }
+  return probe_pool_add(
+      fs->pool,
+      (struct probe_pool_subject){
+          .run = mount == NULL ? query_list : query_usage,
+          .free = free_mount_query,
+          .may_hang = mount == NULL || filesystem_filter_may_hang(mount->type),
+          .subject = query});
+}
+
+/* The mount of a probe whose result was taken, or that is being run: all but
+ * its usage is constant. */
+static const struct stats_mount *
+mount_of(const struct probe_pool_probe *probe) {
+  return ((const struct mount_query *)probe_pool_subject(probe))->mounts.rows;
 }
 
 /* ---- which file systems ---- */
@@ -154,9 +137,9 @@ static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
   if (from == NULL || from->probe == NULL) {
     return;
   }
-  const struct usage_query *query = probe_pool_subject(from->probe);
-  if (query->mount_id == mount->id && strcmp(query->path, mount->path) == 0 &&
-      strcmp(query->type, mount->type) == 0) {
+  const struct stats_mount *last = mount_of(from->probe);
+  if (last->id == mount->id && strcmp(last->path, mount->path) == 0 &&
+      strcmp(last->type, mount->type) == 0) {
     to->probe = from->probe;
     to->complaint = from->complaint;
     from->probe = NULL;
@@ -176,7 +159,7 @@ static int make_items(struct filesystems *fs) {
     memcpy(item->name, from->name, sizeof(item->name));
     move_probe(fs, mount, item);
     if (item->probe == NULL) {
-      item->probe = new_usage_probe(fs->pool, mount);
+      item->probe = new_mount_probe(fs, mount);
     }
     if (item->probe == NULL) {
       break;
@@ -205,23 +188,19 @@ static int update_items(struct filesystems *fs, struct error *error) {
 
 /* ---- values ---- */
 
-/* Logs that there is no value of a file system. */
+/* Logs why a file system has no values. */
 static void log_query_failure(const struct filesystems *fs,
                               struct filesystem *item, int code,
                               int64_t since_ms) {
-  const struct usage_query *query = probe_pool_subject(item->probe);
+  char hang[64];
   int64_t now_ms = clock_monotonic_ms();
-  if (!complaint_fail(&item->complaint, now_ms)) {
-    return;
-  }
-  if (code == -EINPROGRESS) {
+  if (complaint_fail(&item->complaint, now_ms)) {
+    (void)snprintf(hang, sizeof(hang), "has not responded for %lld ms",
+                   (long long)(now_ms - since_ms));
     log_write(&fs->log, LOG_LEVEL_WARNING,
-              "df: %s: has not responded for %lld ms; its values are left out",
-              query->path, (long long)(now_ms - since_ms));
-  } else {
-    log_write(&fs->log, LOG_LEVEL_WARNING,
-              "df: %s: %s; its values are left out", query->path,
-              strerror(-code));
+              "df: %s: %s; its values are left out",
+              mount_of(item->probe)->path,
+              code == -EINPROGRESS ? hang : strerror(-code));
   }
 }
 
@@ -233,13 +212,13 @@ static void send_item(struct filesystems *fs, struct filesystem *item) {
     log_query_failure(fs, item, code, since_ms);
     return;
   }
-  const struct usage_query *query = probe_pool_subject(item->probe);
+  const struct stats_mount *mount = mount_of(item->probe);
   if (complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
     log_write(&fs->log, LOG_LEVEL_NOTICE,
-              "df: %s: responds again, after %lld s", query->path,
+              "df: %s: responds again, after %lld s", mount->path,
               (long long)(lasted_ms / 1000));
   }
-  metrics_send_filesystem(&query->usage, item->name, fs->filter.options,
+  metrics_send_filesystem(&mount->usage, item->name, fs->filter.options,
                           &fs->emitter);
 }
 
@@ -261,7 +240,7 @@ static int read_list(struct filesystems *fs, int64_t deadline_ms,
     return code;
   }
   code = probe_pool_take(fs->pool, fs->list, NULL);
-  const struct list_query *query = probe_pool_subject(fs->list);
+  const struct mount_query *query = probe_pool_subject(fs->list);
   if (code != 0) {
     return error_set(error, code, "%s",
                      code == -EINPROGRESS ? "a file system does not respond"
@@ -307,7 +286,7 @@ int filesystems_new(const struct df_options *options,
   fs->source = *source;
   int code = probe_pool_new(&fs->pool);
   if (code == 0 && source->mounts_have_usage) {
-    fs->list = new_list_probe(fs->pool, source);
+    fs->list = new_mount_probe(fs, NULL);
     code = fs->list == NULL ? -ENOMEM : 0;
   }
   if (code != 0) {

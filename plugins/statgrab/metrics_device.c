@@ -6,32 +6,40 @@
 
 /* ---- disks and network interfaces ---- */
 
+#define DISK(FIELD) offsetof(struct stats_disk, FIELD)
+static const struct emitter_counters disk_counters[] = {
+    {"disk_octets", "", DISK(read_bytes), DISK(write_bytes), false},
+    {"disk_ops", "", DISK(read_ops), DISK(write_ops), false},
+    {"disk_merged", "", DISK(read_merged), DISK(write_merged), false},
+    {"disk_io_time", "", DISK(io_ms), DISK(weighted_ms), false},
+    /* psutil's sum; the native plugin's disk_time is an average. */
+    {"disk_time", "", DISK(read_ms), DISK(write_ms), true},
+};
+
+#define LINK(FIELD) offsetof(struct stats_interface, FIELD)
+static const struct emitter_counters interface_counters[] = {
+    {"if_octets", "", LINK(rx_bytes), LINK(tx_bytes), false},
+    {"if_packets", "", LINK(rx_packets), LINK(tx_packets), false},
+    {"if_errors", "", LINK(rx_errors), LINK(tx_errors), false},
+    {"if_dropped", "", LINK(rx_dropped), LINK(tx_dropped), false},
+    {"if_collisions", "", LINK(collisions), EMITTER_NONE, true},
+};
+
 static bool has_counted(uint64_t counter) {
   return counter != 0 && counter != STATS_UNKNOWN;
 }
 
 /* Like the native plugin, leaves out counters that have always been 0: half of
  * all would be those of loop devices. */
-static void send_used_pair(const struct emitter_sink *sink, const char *type,
-                           uint64_t first, uint64_t second) {
-  if (has_counted(first) || has_counted(second)) {
-    emitter_send_counter_pair(sink, type, "", first, second);
-  }
-}
-
 static void send_disk(const struct stats_disk *disk,
                       const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(disk->name, name);
   const struct emitter emitter = emitter_with_item(group, name);
-  const struct emitter_sink *sink = &emitter.common;
-  send_used_pair(sink, "disk_octets", disk->read_bytes, disk->write_bytes);
-  send_used_pair(sink, "disk_ops", disk->read_ops, disk->write_ops);
-  send_used_pair(sink, "disk_merged", disk->read_merged, disk->write_merged);
-  send_used_pair(sink, "disk_io_time", disk->io_ms, disk->weighted_ms);
-  emitter_send_amount(sink, "pending_operations", "", disk->in_flight);
-  /* psutil's sum; the native plugin's disk_time is an average. */
-  send_used_pair(&emitter.own, "disk_time", disk->read_ms, disk->write_ms);
+  emitter_send_counters(&emitter, disk_counters, OPTION_COUNT(disk_counters),
+                        disk, true);
+  emitter_send_amount(&emitter.common, "pending_operations", "",
+                      disk->in_flight);
 }
 
 void metrics_send_disks(const struct stats_disk_table *table,
@@ -55,17 +63,8 @@ static void send_interface(const struct stats_interface *interface,
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(interface->name, name);
   const struct emitter emitter = emitter_with_item(group, name);
-  const struct emitter_sink *sink = &emitter.common;
-  emitter_send_counter_pair(sink, "if_octets", "", interface->rx_bytes,
-                            interface->tx_bytes);
-  emitter_send_counter_pair(sink, "if_packets", "", interface->rx_packets,
-                            interface->tx_packets);
-  emitter_send_counter_pair(sink, "if_errors", "", interface->rx_errors,
-                            interface->tx_errors);
-  emitter_send_counter_pair(sink, "if_dropped", "", interface->rx_dropped,
-                            interface->tx_dropped);
-  emitter_send_counter(&emitter.own, "if_collisions", "",
-                       interface->collisions);
+  emitter_send_counters(&emitter, interface_counters,
+                        OPTION_COUNT(interface_counters), interface, false);
   emitter_send_amount(&emitter.own, "bool", "up", interface->is_up);
   emitter_send_amount(&emitter.own, "gauge", "speed",
                       interface->speed_bits_per_s);

@@ -155,13 +155,13 @@ void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
 
 void metrics_send_paging(const struct stats_paging *stats,
                          const struct emitter *emitter) {
-  const struct emitter_sink *sink = &emitter->common;
-  emitter_send_counter_pair(sink, "vmpage_io", "memory", stats->disk_in_kib,
-                            stats->disk_out_kib);
-  emitter_send_counter_pair(sink, "vmpage_io", "swap", stats->swap_in_pages,
-                            stats->swap_out_pages);
-  emitter_send_counter_pair(sink, "vmpage_faults", "", stats->faults,
-                            stats->major_faults);
-  emitter_send_counter(&emitter->own, "total_events", "oom_kill",
-                       stats->oom_kills);
+#define PAGING(FIELD) offsetof(struct stats_paging, FIELD)
+  static const struct emitter_counters rows[] = {
+      {"vmpage_io", "memory", PAGING(disk_in_kib), PAGING(disk_out_kib), false},
+      {"vmpage_io", "swap", PAGING(swap_in_pages), PAGING(swap_out_pages),
+       false},
+      {"vmpage_faults", "", PAGING(faults), PAGING(major_faults), false},
+      {"total_events", "oom_kill", PAGING(oom_kills), EMITTER_NONE, true},
+  };
+  emitter_send_counters(emitter, rows, OPTION_COUNT(rows), stats, false);
 }

@@ -26,6 +26,19 @@ static void release_stats(void *stats) {
   }
 }
 
+/* Checks a result of one struct. Returns 0, or -EIO where there is none. */
+static int check_result(const void *stats, size_t entries, const char *what,
+                        struct error *error) {
+  return stats != NULL && entries > 0 ? 0 : report_library_error(what, error);
+}
+
+/* Checks a list: an empty one is NULL without an error. */
+static int check_list(const void *list, const char *what, struct error *error) {
+  return list != NULL || sg_get_error() == SG_ERROR_NONE
+             ? 0
+             : report_library_error(what, error);
+}
+
 int source_libstatgrab_init(struct error *error) {
   /* 1: a component that fails, such as disks without permission, does not
    * disable the others; with 0 a later sg_shutdown() would deadlock. */
@@ -39,14 +52,13 @@ void source_libstatgrab_fini(void) { (void)sg_shutdown(); }
 static int get_swap(struct stats_memory *stats, struct error *error) {
   size_t entries = 0;
   sg_swap_stats *swap = sg_get_swap_stats_r(&entries);
-  if (swap == NULL || entries == 0) {
-    release_stats(swap);
-    return report_library_error("swap", error);
+  int code = check_result(swap, entries, "swap", error);
+  if (code == 0) {
+    stats->swap_total = swap->total;
+    stats->swap_free = swap->free;
   }
-  stats->swap_total = swap->total;
-  stats->swap_free = swap->free;
   release_stats(swap);
-  return 0;
+  return code;
 }
 
 /* The library's "used" contains what can be dropped only on some systems; the
@@ -90,20 +102,19 @@ static int get_cpu(struct source_driver *driver, struct stats *all,
   stats_cpu_clear(stats);
   size_t entries = 0;
   sg_cpu_stats *cpu = sg_get_cpu_stats_r(&entries);
-  if (cpu == NULL || entries == 0) {
-    release_stats(cpu);
-    return report_library_error("cpu", error);
+  int code = check_result(cpu, entries, "cpu", error);
+  if (code == 0) {
+    stats->all.states[CPU_USER] = cpu->user;
+    stats->all.states[CPU_NICE] = cpu->nice;
+    stats->all.states[CPU_SYSTEM] = cpu->kernel;
+    stats->all.states[CPU_IDLE] = cpu->idle;
+    stats->all.states[CPU_WAIT] = cpu->iowait;
+    stats->context_switches = cpu->context_switches;
+    stats->interrupts = cpu->interrupts;
+    get_online_processors(stats);
   }
-  stats->all.states[CPU_USER] = cpu->user;
-  stats->all.states[CPU_NICE] = cpu->nice;
-  stats->all.states[CPU_SYSTEM] = cpu->kernel;
-  stats->all.states[CPU_IDLE] = cpu->idle;
-  stats->all.states[CPU_WAIT] = cpu->iowait;
-  stats->context_switches = cpu->context_switches;
-  stats->interrupts = cpu->interrupts;
-  get_online_processors(stats);
   release_stats(cpu);
-  return 0;
+  return code;
 }
 
 static int get_load(struct source_driver *driver, struct stats *all,
@@ -112,13 +123,12 @@ static int get_load(struct source_driver *driver, struct stats *all,
   struct stats_load *stats = &all->load;
   size_t entries = 0;
   sg_load_stats *load = sg_get_load_stats_r(&entries);
-  if (load == NULL || entries == 0) {
-    release_stats(load);
-    return report_library_error("load", error);
+  int code = check_result(load, entries, "load", error);
+  if (code == 0) {
+    *stats = (struct stats_load){load->min1, load->min5, load->min15};
   }
-  *stats = (struct stats_load){load->min1, load->min5, load->min15};
   release_stats(load);
-  return 0;
+  return code;
 }
 
 static enum stats_process_state convert_process_state(sg_process_state state) {
@@ -158,11 +168,11 @@ static int get_processes(struct source_driver *driver, struct stats *all,
 }
 
 static int add_mount_usage(struct stats_mount_table *table,
-                           const sg_fs_stats *fs) {
+                           const sg_fs_stats *fs, struct error *error) {
   struct stats_mount *mount =
       stats_mount_add(table, fs->device_name, fs->fs_type, fs->mnt_point, "");
   if (mount == NULL) {
-    return -ENOMEM;
+    return error_set(error, -ENOMEM, "out of memory");
   }
   mount->usage = (struct stats_usage){
       .size = fs->size,
@@ -182,15 +192,12 @@ static int get_mounts(struct source_driver *driver,
   stats_mount_table_clear(table);
   size_t entries = 0;
   sg_fs_stats *stats = sg_get_fs_stats_r(&entries);
-  if (stats == NULL && sg_get_error() != SG_ERROR_NONE) {
-    return report_library_error("file systems", error);
-  }
-  int code = 0;
+  int code = check_list(stats, "file systems", error);
   for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
-    code = add_mount_usage(table, &stats[i]);
+    code = add_mount_usage(table, &stats[i], error);
   }
   release_stats(stats);
-  return code == 0 ? 0 : error_set(error, code, "out of memory");
+  return code;
 }
 
 static int get_disks(struct source_driver *driver, struct stats *all,
@@ -200,10 +207,7 @@ static int get_disks(struct source_driver *driver, struct stats *all,
   table->len = 0;
   size_t entries = 0;
   sg_disk_io_stats *disks = sg_get_disk_io_stats_r(&entries);
-  if (disks == NULL && sg_get_error() != SG_ERROR_NONE) {
-    return report_library_error("disks", error);
-  }
-  int code = 0;
+  int code = check_list(disks, "disks", error);
   for (size_t i = 0; i < entries && disks != NULL && code == 0; i++) {
     const char *name = disks[i].disk_name;
     struct stats_disk *to = stats_disk_add(table, name, strlen(name));
@@ -236,10 +240,7 @@ static int get_interfaces(struct source_driver *driver, struct stats *all,
   table->len = 0;
   size_t entries = 0;
   sg_network_io_stats *stats = sg_get_network_io_stats_r(&entries);
-  if (stats == NULL && sg_get_error() != SG_ERROR_NONE) {
-    return report_library_error("interfaces", error);
-  }
-  int code = 0;
+  int code = check_list(stats, "interfaces", error);
   for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
     const char *name = stats[i].interface_name;
     struct stats_interface *to = stats_interface_add(table, name, strlen(name));
@@ -266,9 +267,7 @@ static int get_links(struct source_driver *driver, struct stats *all,
   struct stats_interface_table *table = &all->interfaces;
   size_t entries = 0;
   sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
-  if (links == NULL && sg_get_error() != SG_ERROR_NONE) {
-    return report_library_error("links", error);
-  }
+  int code = check_list(links, "links", error);
   if (links != NULL && entries > 0) {
     qsort(links, entries, sizeof(*links), sg_network_iface_compare_name);
   }
@@ -285,7 +284,7 @@ static int get_links(struct source_driver *driver, struct stats *all,
     }
   }
   release_stats(links);
-  return 0;
+  return code;
 }
 
 /* On the BSDs the library counts pages of swap. (On Linux it counts KiB of
@@ -297,14 +296,13 @@ static int get_paging(struct source_driver *driver, struct stats *all,
   STATS_CLEAR(stats);
   size_t entries = 0;
   sg_page_stats *pages = sg_get_page_stats_r(&entries);
-  if (pages == NULL || entries == 0) {
-    release_stats(pages);
-    return report_library_error("pages", error);
+  int code = check_result(pages, entries, "pages", error);
+  if (code == 0) {
+    stats->swap_in_pages = pages->pages_pagein;
+    stats->swap_out_pages = pages->pages_pageout;
   }
-  stats->swap_in_pages = pages->pages_pagein;
-  stats->swap_out_pages = pages->pages_pageout;
   release_stats(pages);
-  return 0;
+  return code;
 }
 
 static int get_uptime(struct source_driver *driver, struct stats *all,
@@ -312,13 +310,12 @@ static int get_uptime(struct source_driver *driver, struct stats *all,
   (void)driver;
   size_t entries = 0;
   sg_host_info *host = sg_get_host_info_r(&entries);
-  if (host == NULL || entries == 0) {
-    release_stats(host);
-    return report_library_error("uptime", error);
+  int code = check_result(host, entries, "uptime", error);
+  if (code == 0) {
+    all->uptime_s = (double)host->uptime;
   }
-  all->uptime_s = (double)host->uptime;
   release_stats(host);
-  return 0;
+  return code;
 }
 
 static int get_users(struct source_driver *driver, struct stats *all,
@@ -326,12 +323,10 @@ static int get_users(struct source_driver *driver, struct stats *all,
   (void)driver;
   size_t entries = 0;
   sg_user_stats *users = sg_get_user_stats_r(&entries);
-  if (users == NULL && sg_get_error() != SG_ERROR_NONE) {
-    return report_library_error("users", error);
-  }
+  int code = check_list(users, "users", error);
   all->users = users == NULL ? 0 : entries; /* no utmp: Debian 13 */
   release_stats(users);
-  return 0;
+  return code;
 }
 
 const struct source source_libstatgrab = {

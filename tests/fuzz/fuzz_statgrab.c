@@ -94,7 +94,8 @@ static void make_root(void) {
   ((struct cpu_options *)options.cpu.items)->report_by_cpu = true;
   free(options.root);
   options.root = strdup(root);
-  if (options.root == NULL ||
+  options.collect = (struct option_strings){calloc(1, sizeof(char *)), 1};
+  if (options.root == NULL || options.collect.items == NULL ||
       collectors_new(&options, sink_of, &quiet_log, &collectors, &error) != 0) {
     abort();
   }
@@ -123,7 +124,6 @@ static void read_mounts(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  struct error error;
   if (root[0] == '\0') {
     make_root();
   }
@@ -136,6 +136,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     read_mounts();
     return 0;
   }
-  (void)collectors_read_group(collectors, files[chosen].group, &error);
+  const char *group = statgrab_group_names[files[chosen].group];
+  if (option_set_string(&options.collect.items[0], group) != 0) {
+    abort();
+  }
+  collectors_read(collectors, 0);
   return 0;
 }

@@ -12,11 +12,10 @@
 static bool is_octal_digit(char c) { return c >= '0' && c <= '7'; }
 
 /* The kernel writes blank, tab, newline, backslash and # as \ooo. */
-static bool decode_field(struct scan_word word, char field[FIELD_BYTES]) {
+static bool decode_field(struct scan word, char field[FIELD_BYTES]) {
   size_t length = 0;
-  for (size_t i = 0; i < word.length; i++) {
-    const char *at = word.text + i;
-    bool is_escape = *at == '\\' && word.length - i >= 4 &&
+  for (const char *at = word.at; at < word.end; at++) {
+    bool is_escape = *at == '\\' && word.end - at >= 4 &&
                      is_octal_digit(at[1]) && is_octal_digit(at[2]) &&
                      is_octal_digit(at[3]);
     if (length == FIELD_BYTES - 1) {
@@ -25,7 +24,7 @@ static bool decode_field(struct scan_word word, char field[FIELD_BYTES]) {
     if (is_escape) {
       int byte = (at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0');
       field[length++] = (char)byte;
-      i += 3;
+      at += 3;
     } else {
       field[length++] = *at;
     }
@@ -36,14 +35,14 @@ static bool decode_field(struct scan_word word, char field[FIELD_BYTES]) {
 
 /* The words of a line that are used. */
 struct mount_line {
-  struct scan_word point, type, device;
+  struct scan point, type, device;
 };
 
 /* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw"; the
  * number of words before the dash varies, proc_pid_mountinfo(5). Where the
  * device has no name the next word is read instead, which does no harm. */
 static bool read_mount_words(struct scan *text, struct mount_line *line) {
-  struct scan_word word;
+  struct scan word;
   for (size_t i = 0; i < 3; i++) {
     (void)scan_word(text, &word); /* parent, numbers of the device, root */
   }

@@ -66,7 +66,7 @@ static void read_stat_text(const char *text, size_t length,
     stats->states[state]++;
   }
   struct scan rest = {bracket + 3, text + length};
-  struct scan_word word;
+  struct scan word;
   for (size_t i = 0; i < NUMBERS_BEFORE_THREADS; i++) {
     (void)scan_word(&rest, &word); /* some of them are negative */
   }

@@ -115,12 +115,13 @@ static const size_t disk_columns[] = {
 
 static int read_disk_line(struct scan *line, void *context) {
   struct stats_disk_table *table = context;
-  struct scan_word major, minor, name;
+  struct scan major, minor, name;
   if (!scan_word(line, &major) || !scan_word(line, &minor) ||
       !scan_word(line, &name)) {
     return -EBADMSG;
   }
-  struct stats_disk *disk = stats_disk_add(table, name.text, name.length);
+  struct stats_disk *disk =
+      stats_disk_add(table, name.at, (size_t)(name.end - name.at));
   if (disk == NULL) {
     return -ENOMEM;
   }

@@ -28,7 +28,7 @@ bool scan_line(struct scan *text, struct scan *ret_line) {
   return true;
 }
 
-bool scan_word(struct scan *text, struct scan_word *ret_word) {
+bool scan_word(struct scan *text, struct scan *ret_word) {
   const char *from = skip_blank_chars(text);
   const char *to = from;
   while (to < text->end && !is_blank_char(*to)) {
@@ -37,7 +37,7 @@ bool scan_word(struct scan *text, struct scan_word *ret_word) {
   if (to == from) {
     return false;
   }
-  *ret_word = (struct scan_word){from, (size_t)(to - from)};
+  *ret_word = (struct scan){from, to};
   text->at = to;
   return true;
 }
@@ -105,7 +105,6 @@ int scan_field(struct scan *line, const struct scan_field *fields,
   return 0;
 }
 
-bool scan_word_is(struct scan_word word, const char *literal) {
-  return word.length == strlen(literal) &&
-         memcmp(word.text, literal, word.length) == 0;
+bool scan_word_is(struct scan word, const char *literal) {
+  return scan_literal(&word, literal) && word.at == word.end;
 }

@@ -7,17 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The unread rest of a text; borrowed. The functions below advance it past what
- * they read, and leave it unchanged where they return false. */
+/* A piece of a text, or the unread rest of one; borrowed. The functions below
+ * advance it past what they read, and leave it unchanged where they return
+ * false. */
 struct scan {
   const char *at;
   const char *end;
-};
-
-/* A piece of the text. */
-struct scan_word {
-  const char *text;
-  size_t length;
 };
 
 /* Reads the next line, without its newline. False at the end of the text and
@@ -25,7 +20,7 @@ struct scan_word {
 bool scan_line(struct scan *text, struct scan *ret_line);
 
 /* Reads the next word: anything but blanks, tabs and newlines. */
-bool scan_word(struct scan *text, struct scan_word *ret_word);
+bool scan_word(struct scan *text, struct scan *ret_word);
 
 /* Reads a decimal number behind blanks. False if there is none or it does not
  * fit into 64 bits. */
@@ -38,7 +33,7 @@ bool scan_fraction(struct scan *text, double *ret_number);
 bool scan_literal(struct scan *text, const char *literal);
 
 /* True if WORD is LITERAL. */
-bool scan_word_is(struct scan_word word, const char *literal);
+bool scan_word_is(struct scan word, const char *literal);
 
 /* A number that stands behind its name in a file. */
 struct scan_field {
