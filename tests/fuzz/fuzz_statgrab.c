@@ -137,7 +137,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   const char *group = statgrab_group_names[files[chosen].group];
-  if (option_set_string(&options.collect.items[0], group) != 0) {
+  free(options.collect.items[0]);
+  options.collect.items[0] = strdup(group);
+  if (options.collect.items[0] == NULL) {
     abort();
   }
   collectors_read(collectors, 0);
