@@ -59,13 +59,13 @@ static const struct option options[] = {
              "thousands of series."},
     {.name = "Threshold",
      .kind = OPTION_BLOCK,
-     .offset = offsetof(struct resource_alert_options, thresholds),
+     .offset = offsetof(struct resource_alert_options, rules.thresholds),
      .block = &rule_options_block},
     {.name = "Notification",
      .kind = OPTION_BLOCK,
-     .offset = offsetof(struct resource_alert_options, notifications),
+     .offset = offsetof(struct resource_alert_options, rules.notifications),
      .block = &notification_rule_block},
-    THRESHOLD_COMPAT_OPTIONS(resource_alert_options, stock),
+    THRESHOLD_COMPAT_OPTIONS(resource_alert_options, rules.stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),
     STATUS_OPTION_ROWS(resource_alert_options, status),
 };
@@ -73,11 +73,11 @@ static const struct option options[] = {
 /* A When, the journal and the state file identify a rule by its name alone. */
 static int check_rule_names(const void *target, struct error *error) {
   const struct resource_alert_options *all = target;
-  const struct rule_options *thresholds = all->thresholds.items;
+  const struct rule_options *thresholds = all->rules.thresholds.items;
   const struct notification_rule_options *notifications =
-      all->notifications.items;
-  for (size_t i = 0; i < all->notifications.len; i++) {
-    for (size_t j = 0; j < all->thresholds.len; j++) {
+      all->rules.notifications.items;
+  for (size_t i = 0; i < all->rules.notifications.len; i++) {
+    for (size_t j = 0; j < all->rules.thresholds.len; j++) {
       if (strcmp(notifications[i].head.label, thresholds[j].head.label) == 0) {
         return error_set(error, -EINVAL,
                          "a <Threshold> and a <Notification> are both called "
@@ -89,28 +89,21 @@ static int check_rule_names(const void *target, struct error *error) {
   return 0;
 }
 
-struct rules_source
-resource_alert_rules_source(const struct resource_alert_options *all) {
-  return (struct rules_source){.thresholds = &all->thresholds,
-                               .notifications = &all->notifications,
-                               .stock = &all->stock};
-}
-
 const char **resource_alert_rule_names(const struct resource_alert_options *all,
                                        size_t *ret_len) {
-  const struct rule_options *thresholds = all->thresholds.items;
+  const struct rule_options *thresholds = all->rules.thresholds.items;
   const struct notification_rule_options *notifications =
-      all->notifications.items;
-  size_t len = all->thresholds.len + all->notifications.len;
+      all->rules.notifications.items;
+  size_t len = all->rules.thresholds.len + all->rules.notifications.len;
   const char **names = calloc(len + 1, sizeof(*names));
   if (names == NULL) {
     return NULL;
   }
   size_t at = 0;
-  for (size_t i = 0; i < all->thresholds.len; i++) {
+  for (size_t i = 0; i < all->rules.thresholds.len; i++) {
     names[at++] = thresholds[i].head.label;
   }
-  for (size_t i = 0; i < all->notifications.len; i++) {
+  for (size_t i = 0; i < all->rules.notifications.len; i++) {
     names[at++] = notifications[i].head.label;
   }
   *ret_len = len;

@@ -18,18 +18,12 @@ struct resource_alert_options {
   int64_t max_series;
   double forget_s;
   bool publishes_series;
-  struct option_blocks thresholds;    /* struct rule_options */
-  struct option_blocks notifications; /* struct notification_rule_options */
-  struct threshold_compat_options stock;
+  struct rules_options rules;
   struct responses_options responses;
   struct status_options status;
 };
 
 extern const struct option_block resource_alert_options;
-
-/* The parts of the options that rules are made of. */
-struct rules_source
-resource_alert_rules_source(const struct resource_alert_options *all);
 
 /* The names of all rules that a When may name, in the order of their indices.
  * The array is yours, free(), the names are borrowed; NULL when memory is

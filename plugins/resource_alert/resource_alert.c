@@ -219,7 +219,7 @@ static int start_once(void) {
   }
   (void)plugin_register_write(NAME, take_values, NULL);
   (void)plugin_register_read(NAME, publish_metrics);
-  if (options.notifications.len > 0) {
+  if (options.rules.notifications.len > 0) {
     (void)plugin_register_notification(NAME, receive_notification, NULL);
   }
   (void)plugin_register_shutdown(NAME, stop_parts);

@@ -291,8 +291,8 @@ static int parse_rule_blocks(const struct config_files *set,
 /* Returns -ENOENT where there is no rule to run. */
 static int require_rules(const struct resource_alert_options *options,
                          const char *path, struct error *error) {
-  const struct threshold_compat_options *stock = &options->stock;
-  size_t rules = options->thresholds.len + stock->hosts.len +
+  const struct threshold_compat_options *stock = &options->rules.stock;
+  size_t rules = options->rules.thresholds.len + stock->hosts.len +
                  stock->plugins.len + stock->types.len;
   return rules > 0 ? 0
                    : error_set(error, -ENOENT,

@@ -257,7 +257,7 @@ int unmatched_rules_check(const struct unmatched_rules_input *input,
   if (input->resource_alert == NULL) {
     return 0;
   }
-  const struct option_blocks *blocks = &input->resource_alert->thresholds;
+  const struct option_blocks *blocks = &input->resource_alert->rules.thresholds;
   const struct rule_options *rules = blocks->items;
   bool is_open = receives_from_network(input->files);
   int code = check_response_rules(input, diagnostics);

@@ -318,8 +318,8 @@ static int suggest_settings(const struct replay_input *input,
                             const struct report *before, struct error *error) {
   struct replay_input quiet = *input;
   quiet.prints_events = false;
-  size_t len = options->thresholds.len;
-  struct rule_options *rules = options->thresholds.items;
+  size_t len = options->rules.thresholds.len;
+  struct rule_options *rules = options->rules.thresholds.items;
   struct rule_options *originals = calloc(len + 1, sizeof(*originals));
   bool *still_flaps = calloc(len + 1, sizeof(*still_flaps));
   int code = originals == NULL || still_flaps == NULL

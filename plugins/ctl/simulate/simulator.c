@@ -63,8 +63,7 @@ static int make_series_table(struct simulator *simulator,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
   change_queue_init(&simulator->queue);
-  const struct rules_source source = resource_alert_rules_source(options);
-  int code = rules_init(&simulator->rules, &source, error);
+  int code = rules_init(&simulator->rules, &options->rules, error);
   if (code != 0) {
     return code;
   }

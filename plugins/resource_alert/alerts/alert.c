@@ -97,15 +97,15 @@ static bool breaks_warning_limits(const struct alert *alert,
 }
 
 /* NaN only where both are. */
-static double larger_of(double a, double b) {
+static double larger_number(double a, double b) {
   return isnan(a) || b > a ? b : a;
 }
 
 double alert_badness(const struct rule_limits *limits, double value) {
   double beyond =
-      larger_of(value - limits->warning_max, value - limits->failure_max);
-  beyond = larger_of(beyond, limits->warning_min - value);
-  beyond = larger_of(beyond, limits->failure_min - value);
+      larger_number(value - limits->warning_max, value - limits->failure_max);
+  beyond = larger_number(beyond, limits->warning_min - value);
+  beyond = larger_number(beyond, limits->failure_min - value);
   if (isnan(beyond)) {
     return -HUGE_VAL;
   }

@@ -165,8 +165,7 @@ static int make_table(struct engine *engine, struct error *error) {
       .missing_intervals = engine->deps.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };
-  const struct rules_source source = resource_alert_rules_source(options);
-  int code = rules_init(&engine->rules, &source, error);
+  int code = rules_init(&engine->rules, &options->rules, error);
   if (code != 0) {
     return code;
   }

@@ -33,6 +33,16 @@ size_t series_make_key(const struct reading_names *names, const char *rule_name,
   return (size_t)(end + 1 - key);
 }
 
+void series_lookup_init(struct series_lookup *lookup,
+                        const struct reading *reading,
+                        struct rule *notification_rule) {
+  lookup->reading = reading;
+  lookup->notification_rule = notification_rule;
+  lookup->key_bytes = series_make_key(
+      reading->names,
+      notification_rule == NULL ? NULL : notification_rule->name, lookup->key);
+}
+
 /* Copies one of the names that are packed in a key. Returns the next one. */
 static const char *unpack_name(const char *from, char *to) {
   size_t bytes = strlen(from) + 1;
@@ -129,57 +139,24 @@ static const struct series_type *find_type(struct series_context *context,
 
 /* ---- a new series ---- */
 
-/* The rules that watch a new series, and what they are matched with. */
-struct series_match {
-  const struct series_source *source;
-  const struct series_type *type;
-  struct metric_selector_subject subject;
-  struct rule **rules;
-  size_t rules_len;
-};
-
-/* Finds the rules of a series. Returns 0 with match->rules yours, or -ENOMEM.
- */
-static int match_rules(const struct series_context *context,
-                       struct series_match *match) {
-  const struct rules *rules = context->rules;
-  const struct reading_names *names = match->source->reading->names;
-  metric_selector_subject_init(&match->subject, names);
-  match->rules = calloc(rules->len + 1, sizeof(match->rules[0]));
-  if (match->rules == NULL) {
-    return -ENOMEM;
-  }
-  if (match->source->notification_rule != NULL) {
-    match->rules[0] = match->source->notification_rule;
-    match->rules_len = 1;
-  } else {
-    match->rules_len = rules_match(rules, &match->subject, names, match->rules);
+/* Adds an alert for each data source that RULE watches. */
+static int add_alerts(struct series *series, struct rule *rule,
+                      const struct metric_selector_subject *subject) {
+  for (size_t i = 0; i < series->type->sources_len; i++) {
+    if (!rule_watches_source(rule, subject, series->type->sources[i].name)) {
+      continue;
+    }
+    struct series_alert *alerts =
+        realloc(series->alerts, (series->alerts_len + 1U) * sizeof(alerts[0]));
+    if (alerts == NULL || series->alerts_len == UINT16_MAX) {
+      return -ENOMEM;
+    }
+    series->alerts = alerts;
+    alerts[series->alerts_len++] = (struct series_alert){
+        .rule = rule, .series = series, .source = (uint8_t)i};
+    atomic_fetch_add(&rule->counts[ALERT_UNKNOWN], 1);
   }
   return 0;
-}
-
-/* Fills the alerts of a new series (NULL: only counts them). Returns how many.
- */
-static size_t add_alerts(const struct series_match *match,
-                         struct series *series) {
-  size_t len = 0;
-  for (size_t i = 0; i < match->rules_len; i++) {
-    struct rule *rule = match->rules[i];
-    for (size_t source = 0; source < match->type->sources_len; source++) {
-      if (!rule_watches_source(rule, &match->subject,
-                               match->type->sources[source].name)) {
-        continue;
-      }
-      if (series != NULL) {
-        series->alerts[len].rule = rule;
-        series->alerts[len].source = (uint8_t)source;
-        series->alerts[len].series = series;
-        atomic_fetch_add(&rule->counts[ALERT_UNKNOWN], 1);
-      }
-      len++;
-    }
-  }
-  return len;
 }
 
 /* The input for a data source of the series with these names; source: NULL for
@@ -262,74 +239,52 @@ static int connect_outputs(struct series_context *context,
   return code;
 }
 
-/* One block for all of a series: its key, which a look-up reads, follows the
- * series itself; then the alerts and the earlier values. */
-static struct series *allocate_series(const struct series_source *source,
-                                      const struct series_type *type,
-                                      size_t alerts_len) {
-  size_t align = _Alignof(struct series_alert);
-  size_t key_end = offsetof(struct series, key) + source->key_bytes;
-  size_t alerts_at = (key_end + align - 1) / align * align;
-  size_t previous_at = alerts_at + alerts_len * sizeof(struct series_alert);
-  bool has_previous = type != NULL && !type->has_only_gauges;
-  size_t end =
-      previous_at + (has_previous ? type->sources_len * sizeof(uint64_t) : 0);
-  char *block =
-      calloc(1, end > sizeof(struct series) ? end : sizeof(struct series));
-  if (block == NULL) {
-    return NULL;
+/* Binds a new series to the rules that match it. One that no rule needs stays
+ * without a type. */
+static int bind_rules(struct series_context *context,
+                      const struct reading *reading, struct rule **matched,
+                      size_t matched_len,
+                      const struct metric_selector_subject *subject,
+                      struct series *series) {
+  series->type = find_type(context, reading);
+  int code = series->type == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < matched_len && code == 0; i++) {
+    code = add_alerts(series, matched[i], subject);
   }
-  struct series *series = (void *)block;
-  series->type = type;
-  series->alerts = (void *)(block + alerts_at);
-  series->alerts_len = (uint16_t)alerts_len;
-  series->previous = has_previous ? (void *)(block + previous_at) : NULL;
-  memcpy(series->key, source->key, source->key_bytes);
-  return series;
-}
-
-/* True if some rule needs the values of the series. */
-static bool is_needed(const struct series_context *context,
-                      const struct series_match *match, size_t alerts_len) {
-  return alerts_len > 0 ||
-         rules_may_compare(context->rules, match->source->reading->names);
-}
-
-/* The series with its alerts and connections; without them if no rule needs
- * its values. */
-static int bind_series(struct series_context *context,
-                       struct series_match *match, struct series **ret_series) {
-  const struct reading *reading = match->source->reading;
-  bool is_possible = reading->values_len <= SOURCES_MAX &&
-                     is_needed(context, match, match->rules_len);
-  match->type = is_possible ? find_type(context, reading) : NULL;
-  if (is_possible && match->type == NULL) {
-    return -ENOMEM;
-  }
-  size_t len = is_possible ? add_alerts(match, NULL) : 0;
-  if (len > UINT16_MAX) {
-    return -ENOMEM;
-  }
-  bool is_wanted = is_possible && is_needed(context, match, len);
-  struct series *series =
-      allocate_series(match->source, is_wanted ? match->type : NULL, len);
-  if (series == NULL) {
-    return -ENOMEM;
-  }
-  int code = 0;
-  if (is_wanted) {
-    (void)add_alerts(match, series);
+  if (code == 0) {
     code = connect_conditions(context, reading->names, series);
   }
-  if (code == 0 && is_wanted && match->source->notification_rule == NULL) {
+  if (code == 0 && subject != NULL) {
     code = connect_outputs(context, reading->names, series);
   }
-  if (code != 0) {
-    series_free(context, series);
-    return code;
+  if (code == 0 && series->alerts_len == 0 && series->outputs_len == 0) {
+    series->type = NULL;
   }
-  *ret_series = series;
-  return 0;
+  if (code == 0 && series->type != NULL && !series->type->has_only_gauges) {
+    series->previous = calloc(reading->values_len, sizeof(uint64_t));
+    code = series->previous == NULL ? -ENOMEM : 0;
+  }
+  return code;
+}
+
+/* Finds the rules of a series of values, and binds it to them. */
+static int bind_values(struct series_context *context,
+                       const struct reading *reading, struct series *series) {
+  const struct rules *rules = context->rules;
+  struct rule **matched = calloc(rules->len + 1, sizeof(matched[0]));
+  if (matched == NULL) {
+    return -ENOMEM;
+  }
+  struct metric_selector_subject subject;
+  metric_selector_subject_init(&subject, reading->names);
+  size_t len = rules_match(rules, &subject, reading->names, matched);
+  bool is_needed = reading->values_len <= SOURCES_MAX &&
+                   (len > 0 || rules_may_compare(rules, reading->names));
+  int code = is_needed
+                 ? bind_rules(context, reading, matched, len, &subject, series)
+                 : 0;
+  free(matched);
+  return code;
 }
 
 /* The interval that a sender promises, within 1 ms and a day. */
@@ -341,21 +296,24 @@ static uint32_t whole_interval_ms(int64_t interval_ns) {
 }
 
 int series_new(struct series_context *context,
-               const struct series_source *source, pthread_mutex_t *lock,
+               const struct series_lookup *lookup, pthread_mutex_t *lock,
                int64_t now_ms, struct series **ret_series) {
-  struct series_match match = {.source = source};
-  struct series *series = NULL;
-  int code = match_rules(context, &match);
-  if (code == 0) {
-    code = bind_series(context, &match, &series);
+  struct series *series = calloc(1, sizeof(*series) + lookup->key_bytes);
+  if (series == NULL) {
+    return -ENOMEM;
   }
-  free(match.rules);
-  if (code != 0) {
-    return code;
-  }
+  memcpy(series->key, lookup->key, lookup->key_bytes);
   series->lock = lock;
   series->seen_ms = now_ms;
-  series->interval_ms = whole_interval_ms(source->reading->interval_ns);
+  series->interval_ms = whole_interval_ms(lookup->reading->interval_ns);
+  struct rule *rule = lookup->notification_rule;
+  int code = rule == NULL
+                 ? bind_values(context, lookup->reading, series)
+                 : bind_rules(context, lookup->reading, &rule, 1, NULL, series);
+  if (code != 0) {
+    series_free(context, series);
+    return code;
+  }
   *ret_series = series;
   return 0;
 }
@@ -373,6 +331,8 @@ void series_free(struct series_context *context, struct series *series) {
   for (size_t i = 0; i < series->outputs_len; i++) {
     condition_inputs_put(&context->inputs, series->outputs[i].input);
   }
+  free(series->alerts);
+  free(series->previous);
   free(series->outputs);
   free(series);
 }

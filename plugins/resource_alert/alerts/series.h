@@ -66,9 +66,9 @@ struct series {
   int64_t seen_ms;       /* monotonic: when the newest reading came */
   int64_t clock_ms;      /* see struct alert_time */
   const struct series_type *type;
-  struct series_alert *alerts; /* these two behind the key */
+  struct series_alert *alerts; /* these three owned */
   uint64_t *previous;          /* raw values, for rates; NULL: all are gauges */
-  struct series_output *outputs; /* owned */
+  struct series_output *outputs;
   pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
   uint32_t interval_ms;
   uint32_t index; /* in the shard's list */
@@ -99,19 +99,23 @@ void series_context_fini(struct series_context *context);
 size_t series_make_key(const struct reading_names *names, const char *rule_name,
                        char *key);
 
-/* What a new series is made of. Borrowed for the call. */
-struct series_source {
+/* A series that is looked for, and made if there is none. Borrowed. */
+struct series_lookup {
   const struct reading *reading;
   struct rule *notification_rule; /* NULL: a series of values */
-  const char *key;
   size_t key_bytes;
+  char key[SERIES_KEY_BYTES];
 };
 
+void series_lookup_init(struct series_lookup *lookup,
+                        const struct reading *reading,
+                        struct rule *notification_rule);
+
 /* Makes a series with an alert for each data source that a rule watches, and
- * each rule; series->key is a copy of the key. Returns 0 with *ret_series
- * yours, or -ENOMEM. lock: of its shard. */
+ * each rule. lock: of its shard. Returns 0 with *ret_series yours, or -ENOMEM.
+ */
 int series_new(struct series_context *context,
-               const struct series_source *source, pthread_mutex_t *lock,
+               const struct series_lookup *lookup, pthread_mutex_t *lock,
                int64_t now_ms, struct series **ret_series);
 
 /* Under its lock; no change of it may be queued. Accepts NULL. */

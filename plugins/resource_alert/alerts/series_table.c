@@ -81,13 +81,6 @@ void series_table_free(struct series_table *table) {
 
 /* ---- finding and adding; under the shard's lock ---- */
 
-/* What is looked for. */
-struct series_lookup {
-  const struct reading *reading;
-  struct rule *notification_rule; /* NULL: a series of values */
-  bool must_exist;                /* a new series is not made */
-};
-
 static struct series_shard *find_shard(struct series_table *table,
                                        uint64_t hash) {
   return &table->shards[hash >> (64 - SHARD_BITS)];
@@ -121,15 +114,15 @@ static void unlist_series(struct series_shard *shard, struct series *series) {
 /* Makes a series and adds it to the shard. NULL when memory is short. */
 static struct series *make_series(struct series_table *table,
                                   struct series_shard *shard,
-                                  const struct series_source *source,
+                                  const struct series_lookup *lookup,
                                   uint64_t hash) {
   struct series *series;
-  if (series_new(&table->context, source, &shard->lock,
+  if (series_new(&table->context, lookup, &shard->lock,
                  atomic_load(&table->now_ms), &series) != 0) {
     return NULL;
   }
   if (hash_map_insert_hashed(&shard->map, &series->node, hash, series->key,
-                             source->key_bytes) != 0) {
+                             lookup->key_bytes) != 0) {
     series_free(&table->context, series);
     return NULL;
   }
@@ -145,12 +138,12 @@ static struct series *make_series(struct series_table *table,
  * The place is reserved first, since other shards add, too. */
 static struct series *add_series(struct series_table *table,
                                  struct series_shard *shard,
-                                 const struct series_source *source,
+                                 const struct series_lookup *lookup,
                                  uint64_t hash) {
   bool has_place =
       atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
   struct series *series =
-      has_place ? make_series(table, shard, source, hash) : NULL;
+      has_place ? make_series(table, shard, lookup, hash) : NULL;
   if (series == NULL) {
     atomic_fetch_sub(&table->series_len, 1);
   }
@@ -165,29 +158,19 @@ static void remove_series(struct series_table *table,
   atomic_fetch_sub(&table->series_len, 1);
 }
 
-/* Finds or adds a series and locks its shard (series_unlock). NULL if there is
- * none; if it could not be added that is counted. */
+/* Finds or, if MAY_ADD, adds a series and locks its shard (series_unlock). NULL
+ * if there is none; one that could not be added is counted. */
 static struct series *lock_series(struct series_table *table,
                                   const struct series_lookup *lookup,
-                                  struct series_shard **ret_shard) {
-  const struct rule *rule = lookup->notification_rule;
-  char key[SERIES_KEY_BYTES];
-  size_t key_bytes = series_make_key(lookup->reading->names,
-                                     rule == NULL ? NULL : rule->name, key);
-  uint64_t hash = hash_map_hash(key, key_bytes);
+                                  bool may_add) {
+  uint64_t hash = hash_map_hash(lookup->key, lookup->key_bytes);
   struct series_shard *shard = find_shard(table, hash);
   (void)pthread_mutex_lock(&shard->lock);
-  struct series *series =
-      HASH_MAP_OWNER(hash_map_find_hashed(&shard->map, hash, key, key_bytes),
-                     struct series, node);
-  if (series == NULL && !lookup->must_exist) {
-    const struct series_source source = {
-        .reading = lookup->reading,
-        .notification_rule = lookup->notification_rule,
-        .key = key,
-        .key_bytes = key_bytes,
-    };
-    series = add_series(table, shard, &source, hash);
+  struct series *series = HASH_MAP_OWNER(
+      hash_map_find_hashed(&shard->map, hash, lookup->key, lookup->key_bytes),
+      struct series, node);
+  if (series == NULL && may_add) {
+    series = add_series(table, shard, lookup, hash);
     if (series == NULL) {
       atomic_fetch_add(&table->rejected, 1);
     }
@@ -195,24 +178,28 @@ static struct series *lock_series(struct series_table *table,
   if (series == NULL) {
     (void)pthread_mutex_unlock(&shard->lock);
   }
-  *ret_shard = shard;
   return series;
+}
+
+/* Evaluates READING under the lock of its series. */
+static void update_locked(struct series_table *table, struct series *series,
+                          const struct reading *reading) {
+  find_shard(table, series->node.hash)->evaluated++;
+  series_update(&table->context, series, reading,
+                atomic_load_explicit(&table->now_ms, memory_order_relaxed));
 }
 
 /* ---- values ---- */
 
 static void update_series(struct series_table *table,
                           const struct reading *reading) {
-  const struct series_lookup lookup = {.reading = reading};
-  struct series_shard *shard;
-  struct series *series = lock_series(table, &lookup, &shard);
-  if (series == NULL) {
-    return;
+  struct series_lookup lookup;
+  series_lookup_init(&lookup, reading, NULL);
+  struct series *series = lock_series(table, &lookup, true);
+  if (series != NULL) {
+    update_locked(table, series, reading);
+    series_unlock(series);
   }
-  shard->evaluated++;
-  series_update(&table->context, series, reading,
-                atomic_load_explicit(&table->now_ms, memory_order_relaxed));
-  series_unlock(series);
 }
 
 void series_table_update(struct series_table *table,
@@ -229,9 +216,9 @@ void series_table_update(struct series_table *table,
 
 struct series *series_table_lock_restored(struct series_table *table,
                                           const struct reading *reading) {
-  const struct series_lookup lookup = {.reading = reading};
-  struct series_shard *shard;
-  struct series *series = lock_series(table, &lookup, &shard);
+  struct series_lookup lookup;
+  series_lookup_init(&lookup, reading, NULL);
+  struct series *series = lock_series(table, &lookup, true);
   if (series != NULL && series->type == NULL) {
     series_unlock(series);
     return NULL;
@@ -275,21 +262,17 @@ static void update_notified(struct series_table *table, struct rule *rule,
   struct reading reading = reading_of_notification(table, rule, names);
   reading.values = &severity;
   reading.time_ns = wall_ms * 1000000;
-  const struct series_lookup lookup = {
-      .reading = &reading,
-      .notification_rule = rule,
-      .must_exist = match == NOTIFICATION_RULE_OKAY,
-  };
-  struct series_shard *shard;
-  struct series *series = lock_series(table, &lookup, &shard);
+  struct series_lookup lookup;
+  series_lookup_init(&lookup, &reading, rule);
+  struct series *series =
+      lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
   if (series == NULL) {
     return;
   }
   if (reading.time_ns <= series->time_ns) { /* in the same ms, or set back */
     reading.time_ns = series->time_ns + 1;
   }
-  shard->evaluated++;
-  series_update(&table->context, series, &reading, atomic_load(&table->now_ms));
+  update_locked(table, series, &reading);
   series_unlock(series);
 }
 
@@ -317,12 +300,9 @@ struct series *series_table_lock_notified(struct series_table *table,
     if (strcmp(rules->items[i].name, rule) == 0) {
       const struct reading reading =
           reading_of_notification(table, &rules->items[i], names);
-      const struct series_lookup lookup = {
-          .reading = &reading,
-          .notification_rule = &rules->items[i],
-      };
-      struct series_shard *shard;
-      return lock_series(table, &lookup, &shard);
+      struct series_lookup lookup;
+      series_lookup_init(&lookup, &reading, &rules->items[i]);
+      return lock_series(table, &lookup, true);
     }
   }
   return NULL;
@@ -330,8 +310,8 @@ struct series *series_table_lock_notified(struct series_table *table,
 
 /* ---- time passes, on one thread ---- */
 
-/* True if the series had no reading for so long that it is to be removed. One
- * that waits to be reported has to stay. */
+/* True if the series had no reading for long enough that it is to be removed.
+ * One that waits to be reported has to stay. */
 static bool is_forgotten(const struct series_table *table,
                          const struct series *series, int64_t now_ms) {
   int64_t forget_ms = table->limits.forget_ms;

@@ -56,63 +56,65 @@ static void init_notification(struct rule *rule,
   rule->name = options->head.label;
 }
 
-/* Counts the rules of each kind and makes the arrays for them. */
-static int allocate_rules(struct rules *rules,
-                          const struct rules_source *source) {
-  size_t stock_len =
-      source->stock == NULL ? 0 : threshold_compat_count(source->stock);
-  rules->thresholds_len =
-      source->thresholds == NULL ? 0 : source->thresholds->len;
-  rules->named_len =
-      rules->thresholds_len +
-      (source->notifications == NULL ? 0 : source->notifications->len);
-  rules->items =
-      calloc(rules->named_len + stock_len + 1, sizeof(*rules->items));
-  rules->scopes = calloc(stock_len + 1, sizeof(*rules->scopes));
-  if (rules->items == NULL || rules->scopes == NULL) {
-    return -ENOMEM;
+struct rule *rules_add(struct rules *rules) {
+  struct rule *items =
+      realloc(rules->items, (rules->len + 1) * sizeof(rules->items[0]));
+  if (items == NULL) {
+    return NULL;
   }
-  rules->len = rules->named_len + stock_len;
-  for (size_t i = 0; i < rules->len; i++) {
-    struct rule *rule = &rules->items[i];
-    rule->index = i;
-    rule->unit = "";
-    rule->warning_word = "warning";
-    rule->failure_word = "failure";
-    (void)pthread_mutex_init(&rule->worst.lock, NULL);
-    atomic_init(&rule->worst.value, (double)NAN);
-  }
-  return 0;
+  rules->items = items;
+  struct rule *rule = &items[rules->len];
+  *rule = (struct rule){
+      .unit = "",
+      .warning_word = "warning",
+      .failure_word = "failure",
+      .index = rules->len++,
+      .worst = {.lock = PTHREAD_MUTEX_INITIALIZER, .value = (double)NAN},
+  };
+  return rule;
 }
 
-static int fill_rules(struct rules *rules, const struct rules_source *source,
-                      struct error *error) {
+static int add_thresholds(struct rules *rules,
+                          const struct option_blocks *blocks,
+                          struct error *error) {
+  const struct rule_options *options = blocks->items;
   int code = 0;
-  for (size_t i = 0; i < rules->thresholds_len && code == 0; i++) {
-    const struct rule_options *options = source->thresholds->items;
-    code = init_threshold(&rules->items[i], &options[i], error);
-    rules->has_conditions =
-        rules->has_conditions || rules->items[i].only_if.text != NULL;
-  }
-  for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
-    const struct notification_rule_options *options =
-        source->notifications->items;
-    init_notification(&rules->items[i], &options[i - rules->thresholds_len]);
-  }
-  if (code == 0 && source->stock != NULL) {
-    code = threshold_compat_fill(source->stock, rules->items + rules->named_len,
-                                 rules->scopes);
+  for (size_t i = 0; i < blocks->len && code == 0; i++) {
+    struct rule *rule = rules_add(rules);
+    code = rule == NULL ? -ENOMEM : init_threshold(rule, &options[i], error);
+    rules->has_conditions = rules->has_conditions || options[i].only_if.len > 0;
   }
   return code;
 }
 
-int rules_init(struct rules *rules, const struct rules_source *source,
+static int add_notifications(struct rules *rules,
+                             const struct option_blocks *blocks) {
+  const struct notification_rule_options *options = blocks->items;
+  for (size_t i = 0; i < blocks->len; i++) {
+    struct rule *rule = rules_add(rules);
+    if (rule == NULL) {
+      return -ENOMEM;
+    }
+    init_notification(rule, &options[i]);
+  }
+  return 0;
+}
+
+static int add_rules(struct rules *rules, const struct rules_options *options,
+                     struct error *error) {
+  int code = add_thresholds(rules, &options->thresholds, error);
+  rules->thresholds_len = rules->len;
+  if (code == 0) {
+    code = add_notifications(rules, &options->notifications);
+  }
+  rules->named_len = rules->len;
+  return code != 0 ? code : threshold_compat_add(&options->stock, rules);
+}
+
+int rules_init(struct rules *rules, const struct rules_options *options,
                struct error *error) {
   *rules = (struct rules){0};
-  int code = allocate_rules(rules, source);
-  if (code == 0) {
-    code = fill_rules(rules, source, error);
-  }
+  int code = add_rules(rules, options, error);
   if (code == -ENOMEM) {
     (void)error_set(error, code, "out of memory");
   }
@@ -134,9 +136,7 @@ void rules_fini(struct rules *rules) {
     free(rule->selectors);
     condition_fini(&rule->only_if);
     free(rule->owned_name);
-    (void)pthread_mutex_destroy(&rule->worst.lock);
   }
-  free(rules->scopes);
   free(rules->items);
   *rules = (struct rules){0};
 }
@@ -162,7 +162,7 @@ static size_t match_stock_rules(const struct rules *rules,
   size_t len = 0;
   for (size_t i = rules->named_len; i < rules->len; i++) {
     struct rule *rule = &rules->items[i];
-    int rank = threshold_compat_rank(rule->scope, names);
+    int rank = threshold_compat_rank(&rule->scope, names);
     if (rank > best) {
       best = rank;
       len = 0;
@@ -194,8 +194,8 @@ bool rule_watches_source(const struct rule *rule,
     return true;
   }
   if (rule->is_stock) {
-    return rule->scope->source == NULL ||
-           strcmp(rule->scope->source, source) == 0;
+    return rule->scope.source == NULL ||
+           strcmp(rule->scope.source, source) == 0;
   }
   for (size_t i = 0; i < rule->selectors_len; i++) {
     const struct metric_selector *selector = &rule->selectors[i];

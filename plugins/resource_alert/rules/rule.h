@@ -36,9 +36,9 @@ struct rule {
   bool is_persistent;       /* only stock: each bad reading is notified */
   bool is_okay_persistent;  /* only stock: each okay reading is notified */
   const struct notification_rule_options
-      *notification;                          /* NULL: fed by values */
-  const struct threshold_compat_scope *scope; /* NULL unless is_stock */
-  char *owned_name;                           /* only stock; owned */
+      *notification;                   /* NULL: fed by values */
+  struct threshold_compat_scope scope; /* only stock */
+  char *owned_name;                    /* only stock; owned */
   const char *name;    /* these three borrowed from the options */
   const char *message; /* NULL: the text that is logged */
   const char *unit;
@@ -58,26 +58,28 @@ struct rules {
   struct rule *items;
   size_t len;
   size_t thresholds_len;
-  size_t named_len;                      /* <Threshold> and <Notification> */
-  bool has_conditions;                   /* some rule has an OnlyIf */
-  struct threshold_compat_scope *scopes; /* of the stock rules */
+  size_t named_len;    /* <Threshold> and <Notification> */
+  bool has_conditions; /* some rule has an OnlyIf */
 };
 
-/* What rules are made of, each NULL if there is none. Borrowed for as long as
- * the rules live. */
-struct rules_source {
-  const struct option_blocks *thresholds; /* struct rule_options */
-  const struct option_blocks
-      *notifications; /* struct notification_rule_options */
-  const struct threshold_compat_options *stock;
+/* What rules are made of. */
+struct rules_options {
+  struct option_blocks thresholds;    /* struct rule_options */
+  struct option_blocks notifications; /* struct notification_rule_options */
+  struct threshold_compat_options stock;
 };
 
-/* Returns 0, -ENOMEM, or -EINVAL for a Metric that cannot be parsed. */
-int rules_init(struct rules *rules, const struct rules_source *source,
+/* options: borrowed for as long as the rules live. Returns 0, -ENOMEM, or
+ * -EINVAL for a Metric that cannot be parsed. */
+int rules_init(struct rules *rules, const struct rules_options *options,
                struct error *error);
 
 /* Accepts NULL and all zero rules. */
 void rules_fini(struct rules *rules);
+
+/* Adds a rule without limits, name or selectors, during rules_init(). It stays
+ * where it is until the next one is added. NULL when memory is short. */
+struct rule *rules_add(struct rules *rules);
 
 /* Finds the rules with a Metric line that matches the series, each once, in
  * their order, and the most specific ones of the stock rules. names: of the

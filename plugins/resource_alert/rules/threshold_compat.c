@@ -106,19 +106,12 @@ const struct option_block threshold_compat_host_block = {
 
 /* ---- from blocks to rules ---- */
 
-/* A walk over all <Type> blocks, in the order of the rules that they become. */
-struct compat_walk {
-  size_t len;         /* blocks met so far */
-  struct rule *rules; /* NULL: only count */
-  struct threshold_compat_scope *scopes;
-};
-
 /* "-INSTANCE" or "". */
 #define DASH(instance) ((instance) == NULL ? "" : "-")
 #define TEXT(part, any) ((part) == NULL ? (any) : (part))
 
-static int name_compat_rule(struct rule *rule,
-                            const struct threshold_compat_scope *scope) {
+static int name_compat_rule(struct rule *rule) {
+  const struct threshold_compat_scope *scope = &rule->scope;
   int length = asprintf(
       &rule->owned_name, "%s%s%s%s%s/%s%s%s%s%s", TEXT(scope->host, ""),
       scope->host == NULL ? "" : "/", TEXT(scope->plugin, "*"),
@@ -133,82 +126,64 @@ static int name_compat_rule(struct rule *rule,
   return 0;
 }
 
-/* scope: of the blocks around it. */
-static int add_compat_rule(struct compat_walk *walk,
-                           const struct threshold_compat_type *type,
-                           struct threshold_compat_scope scope) {
-  size_t i = walk->len++;
-  if (walk->rules == NULL) {
-    return 0;
-  }
-  struct rule *rule = &walk->rules[i];
-  rule->limits = type->limits;
-  rule->limits.missing =
-      type->is_interesting ? RULE_MISSING_FAILURE : RULE_MISSING_IGNORE;
-  rule->is_persistent = type->is_persistent;
-  rule->is_okay_persistent = type->is_persistent && type->is_okay_persistent;
-  rule->is_stock = true;
-  scope.type = type->head.label;
-  scope.type_instance = type->instance;
-  scope.source = type->source;
-  walk->scopes[i] = scope;
-  rule->scope = &walk->scopes[i];
-  return name_compat_rule(rule, rule->scope);
-}
-
-static int walk_types(struct compat_walk *walk,
-                      const struct option_blocks *types,
-                      struct threshold_compat_scope scope) {
+/* outer: the scope of the blocks around the types. */
+static int add_types(struct rules *rules, const struct option_blocks *types,
+                     const struct threshold_compat_scope *outer) {
   const struct threshold_compat_type *type = types->items;
   int code = 0;
   for (size_t i = 0; i < types->len && code == 0; i++) {
-    code = add_compat_rule(walk, &type[i], scope);
+    struct rule *rule = rules_add(rules);
+    if (rule == NULL) {
+      return -ENOMEM;
+    }
+    rule->limits = type[i].limits;
+    rule->limits.missing =
+        type[i].is_interesting ? RULE_MISSING_FAILURE : RULE_MISSING_IGNORE;
+    rule->is_persistent = type[i].is_persistent;
+    rule->is_okay_persistent =
+        type[i].is_persistent && type[i].is_okay_persistent;
+    rule->is_stock = true;
+    rule->scope = *outer;
+    rule->scope.type = type[i].head.label;
+    rule->scope.type_instance = type[i].instance;
+    rule->scope.source = type[i].source;
+    code = name_compat_rule(rule);
   }
   return code;
 }
 
-static int walk_plugins(struct compat_walk *walk,
-                        const struct option_blocks *plugins,
-                        struct threshold_compat_scope scope) {
+/* host: NULL for any. */
+static int add_plugins(struct rules *rules, const struct option_blocks *plugins,
+                       const char *host) {
   const struct threshold_compat_plugin *plugin = plugins->items;
   int code = 0;
   for (size_t i = 0; i < plugins->len && code == 0; i++) {
-    scope.plugin = plugin[i].head.label;
-    scope.plugin_instance = plugin[i].instance;
-    code = walk_types(walk, &plugin[i].types, scope);
+    const struct threshold_compat_scope scope = {
+        .host = host,
+        .plugin = plugin[i].head.label,
+        .plugin_instance = plugin[i].instance,
+    };
+    code = add_types(rules, &plugin[i].types, &scope);
   }
   return code;
 }
 
-static int walk_compat_blocks(struct compat_walk *walk,
-                              const struct threshold_compat_options *options) {
+int threshold_compat_add(const struct threshold_compat_options *options,
+                         struct rules *rules) {
   const struct threshold_compat_host *host = options->hosts.items;
   const struct threshold_compat_scope any = {0};
-  int code = walk_types(walk, &options->types, any);
+  int code = add_types(rules, &options->types, &any);
   if (code == 0) {
-    code = walk_plugins(walk, &options->plugins, any);
+    code = add_plugins(rules, &options->plugins, NULL);
   }
   for (size_t i = 0; i < options->hosts.len && code == 0; i++) {
-    struct threshold_compat_scope scope = {.host = host[i].head.label};
-    code = walk_types(walk, &host[i].types, scope);
+    const struct threshold_compat_scope scope = {.host = host[i].head.label};
+    code = add_types(rules, &host[i].types, &scope);
     if (code == 0) {
-      code = walk_plugins(walk, &host[i].plugins, scope);
+      code = add_plugins(rules, &host[i].plugins, host[i].head.label);
     }
   }
   return code;
-}
-
-size_t threshold_compat_count(const struct threshold_compat_options *options) {
-  struct compat_walk walk = {.len = 0};
-  (void)walk_compat_blocks(&walk, options);
-  return walk.len;
-}
-
-int threshold_compat_fill(const struct threshold_compat_options *options,
-                          struct rule *rules,
-                          struct threshold_compat_scope *scopes) {
-  struct compat_walk walk = {.rules = rules, .scopes = scopes};
-  return walk_compat_blocks(&walk, options);
 }
 
 /* ---- which blocks fit a series ---- */

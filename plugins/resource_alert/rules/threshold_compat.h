@@ -63,7 +63,7 @@ extern const struct option_block threshold_compat_type_block;
     .block = &threshold_compat_type_block                                      \
   }
 
-struct rule;
+struct rules;
 
 /* Which series a <Type> block is for. NULL: any. Borrowed from the options. */
 struct threshold_compat_scope {
@@ -75,15 +75,11 @@ struct threshold_compat_scope {
   const char *source;
 };
 
-/* How many <Type> blocks there are, at all levels. */
-size_t threshold_compat_count(const struct threshold_compat_options *options);
-
-/* Fills that many rules, all zero before, and scopes. Each rule's name is
- * [host/]plugin/type with * for any, and owned: rule->owned_name.
- * Returns 0 or -ENOMEM. */
-int threshold_compat_fill(const struct threshold_compat_options *options,
-                          struct rule *rules,
-                          struct threshold_compat_scope *scopes);
+/* Adds a rule for each <Type> block at any level. Its name is
+ * [host/]plugin/type with * for any, and owned: rule->owned_name. Returns 0 or
+ * -ENOMEM. */
+int threshold_compat_add(const struct threshold_compat_options *options,
+                         struct rules *rules);
 
 /* How specific the scope is if it fits the series: 0 to 15; a host counts for
  * more than a plugin, that for more than its instance, that for more than a

@@ -32,7 +32,7 @@ struct fixture {
 static struct fixture fixture;
 
 static void add_rule(const char *name, const char *metric, double warning_max) {
-  struct option_blocks *blocks = &fixture.options.thresholds;
+  struct option_blocks *blocks = &fixture.options.rules.thresholds;
   struct rule_options *rules = blocks->items;
   rules = realloc(rules, (blocks->len + 1) * sizeof(*rules));
   assert_non_null(rules);
@@ -47,17 +47,15 @@ static void add_rule(const char *name, const char *metric, double warning_max) {
 }
 
 static struct rule_options *last_rule(void) {
-  struct rule_options *rules = fixture.options.thresholds.items;
-  return &rules[fixture.options.thresholds.len - 1];
+  struct rule_options *rules = fixture.options.rules.thresholds.items;
+  return &rules[fixture.options.rules.thresholds.len - 1];
 }
 
 static void open_table(uint64_t series_max) {
   const struct series_table_limits limits = {.series_max = series_max,
                                              .missing_intervals = 2,
                                              .forget_ms = 3600 * 1000};
-  const struct rules_source source =
-      resource_alert_rules_source(&fixture.options);
-  assert_int_equal(rules_init(&fixture.rules, &source, NULL), 0);
+  assert_int_equal(rules_init(&fixture.rules, &fixture.options.rules, NULL), 0);
   assert_int_equal(series_table_new(&fixture.rules, &limits, &fixture.changes,
                                     &fixture.table),
                    0);
@@ -356,7 +354,7 @@ static void percentages_are_of_all_sources(void **state) {
   put_raw("", (double[]){40, 60});
   pass(INTERVAL_MS);
   put_raw("", (double[]){0, 0});
-  assert_string_equal(changes_so_far(), "UO"); /* folded: there and back */
+  assert_string_equal(changes_so_far(), "UO"); /* coalesced: there and back */
 }
 
 /* The one watched series as those see it who look. */
@@ -396,7 +394,7 @@ static void a_state_changes_exactly_at_the_limit(void **state) {
   assert_string_equal(changes_so_far(), "UO OW");
   put_after_interval(0.1);
   put_after_interval(nextafter(-0.1, -1));
-  assert_string_equal(changes_so_far(), "UO OW WW"); /* folded */
+  assert_string_equal(changes_so_far(), "UO OW WW"); /* coalesced */
 }
 
 static void a_hold_begins_after_values_within_limits(void **state) {
@@ -483,7 +481,7 @@ static void a_condition_may_name_an_instance_and_a_source(void **state) {
 }
 
 static void add_notification(double ttl_s) {
-  struct option_blocks *blocks = &fixture.options.notifications;
+  struct option_blocks *blocks = &fixture.options.rules.notifications;
   struct notification_rule_options *rule = calloc(1, sizeof(*rule));
   assert_non_null(rule);
   assert_int_equal(option_init(&notification_rule_block, rule), 0);
@@ -549,9 +547,7 @@ static void survives_every_failed_allocation(void **state) {
     const struct series_table_limits limits = {
         .series_max = 10, .missing_intervals = 2, .forget_ms = 1000};
     failing_after(count);
-    const struct rules_source source =
-        resource_alert_rules_source(&fixture.options);
-    int code = rules_init(&fixture.rules, &source, NULL);
+    int code = rules_init(&fixture.rules, &fixture.options.rules, NULL);
     if (code == 0) {
       code = series_table_new(&fixture.rules, &limits, &fixture.changes,
                               &fixture.table);
