@@ -182,7 +182,7 @@ def test_haproxy_that_hangs_delays_no_stop(responding, cluster, directory):
         action = block("HAProxy", Socket=f'"{path}"', Backend='"api"', Endpoints='"trading/api"', Port=8000, Timeout=1)
         responding.configure(response(action), cluster.block(), store=False).start()
         responding.expect(lambda: responding.failures(ACTION))
-        assert responding.failures(ACTION)[0] == "HAProxy does not answer in time"
+        assert responding.failures(ACTION)[0] == "HAProxy does not respond in time"
         assert elapsed(responding.collectd.stop) < 5
 
 

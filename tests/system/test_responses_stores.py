@@ -252,7 +252,7 @@ def test_a_store_that_hangs_leaves_time_for_the_next(responding, database, etcd)
     responding.breach()
     responding.expect(lambda: "one" in switches_on(database))
     responding.expect(lambda: responding.failures(ACTION))
-    assert 'store "etcd"' in responding.failures(ACTION)[0] and "no answer in time" in responding.failures(ACTION)[0]
+    assert 'store "etcd"' in responding.failures(ACTION)[0] and "no response in time" in responding.failures(ACTION)[0]
     etcd.resume()
     responding.expect_state("ENGAGED", within=20)
 

@@ -180,7 +180,7 @@ def babble(connection):
     connection.close()
 
 
-@pytest.mark.parametrize("talk, says", [(drip, "no answer in time"), (flood, "longer than"), (cut, "transfer closed"),
+@pytest.mark.parametrize("talk, says", [(drip, "no response in time"), (flood, "longer than"), (cut, "transfer closed"),
                                         (babble, "HTTP/0.9")])
 def test_servers_that_answer_wrongly(responding, talk, says):
     url, listener = raw_server(talk)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* action: the interface of all actions, and the table of their drivers. */
+/* action: the interface of all actions, and the table of their drivers.
+ *
+ * A driver brings its target to a desired state, on or off (set), and reads it
+ * back (confirm). action_runner decides when, retries and journals. A driver is
+ * called by one thread at a time, waits only until the call's deadline or until
+ * the call is cancelled, and logs nothing. A new one is a file with a driver, a
+ * row in action.c and one in the options of a <Response>. */
 #ifndef RESOURCE_ALERT_ACTIONS_ACTION_H
 #define RESOURCE_ALERT_ACTIONS_ACTION_H
 
@@ -11,8 +17,8 @@
 #include "core/option.h"
 #include "resource_alert/alerts/alert.h"
 
-/* How much of a decision becomes an act; the largest of plugin, response and
- * action counts. */
+/* How much of a decision is carried out; the largest of plugin, response and
+ * action applies. */
 enum action_mode {
   ACTION_MODE_AUTO,
   ACTION_MODE_DRYRUN,
@@ -21,26 +27,22 @@ enum action_mode {
 
 extern const char *const action_mode_words[];
 
-/* Each action's options begin so. */
+/* The beginning of each action's options. */
 struct action_options {
   struct option_head head;
   int64_t after_s;
   int mode;         /* enum action_mode */
-  double timeout_s; /* for one try */
+  double timeout_s; /* for one attempt */
 };
 
-/* Checks of options: an absolute path; a name that can stand in a path, a key,
- * a URL or a line of any protocol: letters, digits, '_', '-' and '.', not
- * first, up to 63 of them. Return 0 or -EINVAL with the reason. */
+/* Checks of options: an absolute path; a name that is safe in a path, a key, a
+ * URL or a line of any protocol: up to 63 letters, digits, '_', and behind the
+ * first '-' and '.'. Return 0 or -EINVAL with the reason. */
 int action_check_absolute(const char *value, struct error *error);
 int action_check_name(const char *value, struct error *error);
 
 struct action_deps;
 struct kubernetes_options;
-
-/* The check of actions that need the Kubernetes API. */
-int action_check_kubernetes(const void *options, const struct action_deps *deps,
-                            struct error *error);
 
 /* What all actions of a response are made with; borrowed, outlives them. */
 struct action_deps {
@@ -49,20 +51,21 @@ struct action_deps {
   const char *helper_dir;
   size_t stores_len;            /* how many <SwitchStore> there are */
   struct switch_stores *stores; /* NULL while only checked */
-  const struct kubernetes_options *kubernetes; /* the defaults, if need be */
+  const struct kubernetes_options *kubernetes; /* or its defaults */
 };
 
-/* Why and since when, for those who are told. Strings are borrowed. */
+/* The desired state, and what the target may want to know of it. Strings are
+ * borrowed. */
 struct action_request {
   bool is_on;
-  bool is_breached; /* a rule is at the trigger now; else what is on is only
-                       kept on, until the release or the rule's return */
+  bool is_breached; /* a rule calls for it now; else what is on only stays on,
+                       until the release or the next breach */
   const char *response;
   const char *host;
   const char *cause; /* the rule that called for it */
   enum alert_state severity;
-  double value;   /* of the series of that rule that is worst; NaN: not known */
-  unsigned level; /* actions of the response that are wanted */
+  double value;    /* of the rule's worst series; NaN: not known */
+  unsigned level;  /* actions of the response that are wanted */
   int64_t since_s; /* of the response's engagement, since the epoch */
   int64_t now_s;   /* since the epoch */
 };
@@ -71,32 +74,31 @@ struct action_request {
 struct action_call {
   int64_t deadline_ms; /* monotonic */
   int cancel_fd;       /* becomes readable when collectd stops; -1: never */
-  /* What the action must not forget, for instance what it found before it
-   * changed it: an object, changed by the driver, kept over a restart. */
+  /* What the action must remember, for instance what it found before it changed
+   * it: an object, changed by the driver, saved over a restart. */
   json_t *memory;
-  bool is_refresh;  /* it is as wished, as far as is known: a look after it */
-  int64_t replicas; /* out: how many there are now; -1: it is not about that */
-  int64_t again_in_ms; /* out: call set again so long from now although it
-                          succeeded, or with -EAGAIN; 0: no need */
-  int64_t pause_ms;    /* out: the target asks for no further try before; 0: it
-                          does not */
-  /* Writes the memory to the disk at once; for before an act. */
+  bool is_refresh;     /* as far as known it is as desired already */
+  int64_t replicas;    /* out: the present number; -1: it has none */
+  int64_t again_in_ms; /* out: call set again after this time, on success or
+                          with -EAGAIN; 0: no need */
+  int64_t pause_ms;    /* out: how long the target wants no further attempt */
+  /* Has the memory on the disk; for before a change. */
   void (*save)(void *context);
-  /* One line in the journal. fields: taken. */
+  /* Writes one line to the journal. fields: taken. */
   void (*note)(void *context, const char *step, json_t *fields);
   void *context;
 };
 
 struct action_driver {
   const struct option_block *block;
-  bool is_standing; /* set is called again and again while off, too */
+  bool is_standing; /* set is called regularly while off, too */
 
   /* Writes what the action is about, "limit_noncore_api" or "trading/api", in
    * a form that stays the same over a restart. */
   void (*describe)(const void *options, char *text, size_t bytes);
 
-  /* Looks at start whether it can work at all, without changing anything.
-   * Returns 0 or -EINVAL with what to write instead. NULL: always. */
+  /* Checks at the start whether it can work at all. Changes nothing. Returns 0
+   * or -EINVAL with what to write instead. NULL: always. */
   int (*check)(const void *options, const struct action_deps *deps,
                struct error *error);
 
@@ -104,18 +106,18 @@ struct action_driver {
   int (*new)(const void *options, const struct action_deps *deps, void **ret,
              struct error *error);
 
-  /* Brings the world to the request; a second time changes nothing.
-   * Returns 0; -ECANCELED when cancelled; -EAGAIN with again_in_ms when there
-   * is more to do later; else a negative errno and the call is repeated. */
+  /* Brings the target to the desired state; a second time changes nothing.
+   * Returns 0; -ECANCELED; -EAGAIN with again_in_ms when there is more to do
+   * later; else a negative errno, and the call is repeated. */
   int (*set)(void *action, const struct action_request *request,
              struct action_call *call, struct error *error);
 
-  /* Reads back. Returns 0, or -ESTALE where the world is not as wished. NULL:
-   * the answer to set is all that can be known. */
+  /* Reads back. Returns 0, or -ESTALE if the target is not as desired. NULL: it
+   * cannot be read back. */
   int (*confirm)(void *action, const struct action_request *request,
                  struct action_call *call, struct error *error);
 
-  /* A fire drill: goes the whole way without effect. NULL: there is none. */
+  /* Tests the target without changing it. NULL: that is not possible. */
   int (*self_test)(void *action, struct action_call *call, struct error *error);
 
   void (*free)(void *action); /* accepts NULL */
@@ -135,14 +137,14 @@ json_t *action_payload_new(const struct action_request *request);
 char *action_payload_format(const struct action_request *request);
 
 #define ACTION_AFTER_HELP                                                      \
-  "Escalation: engage this action only so long after the response has "        \
-  "engaged, and while a rule calls for it."
-#define ACTION_MODE_HELP "As B<Mode> of the plugin, for this action."
+  "Escalation: engage this action only this long after the response has "      \
+  "engaged, and only while a rule calls for it."
+#define ACTION_MODE_HELP "Like B<Mode> of the plugin, for this action."
 #define ACTION_TIMEOUT_HELP                                                    \
-  "How long one try may take; then it has failed and is repeated, with "       \
-  "growing pauses of up to a minute."
+  "How long one attempt may take. One that takes longer has failed; it is "    \
+  "retried after growing pauses of up to a minute."
 
-/* The rules that every action's table begins with. */
+/* The options that every action's table begins with. */
 #define ACTION_OPTION_ROWS(timeout_text)                                       \
   {.name = "After",                                                            \
    .kind = OPTION_INTEGER,                                                     \

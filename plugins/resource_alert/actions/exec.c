@@ -120,7 +120,7 @@ static int find_default_user(char *name, size_t bytes, struct error *error) {
   return 0;
 }
 
-static int check_user(const char *user, struct error *error) {
+static int check_exec_user(const char *user, struct error *error) {
   char name[128];
   uid_t uid = 0;
   if (user == NULL) {
@@ -138,8 +138,8 @@ static int check_user(const char *user, struct error *error) {
 
 /* ---- the driver ---- */
 
-static int find_helper(const struct action_deps *deps, char path[PATH_MAX],
-                       struct error *error) {
+static int format_helper_path(const struct action_deps *deps,
+                              char path[PATH_MAX], struct error *error) {
   int length = snprintf(path, PATH_MAX, "%s/%s", deps->helper_dir,
                         "resource-alert-exec");
   return length < PATH_MAX
@@ -151,7 +151,7 @@ static int check_exec(const void *options, const struct action_deps *deps,
                       struct error *error) {
   const struct exec_options *own = options;
   char helper[PATH_MAX];
-  int code = find_helper(deps, helper, error);
+  int code = format_helper_path(deps, helper, error);
   if (code == 0 && trusted_path_check_program(helper, error) != 0) {
     error_prefix(error, "the helper program (see HelperDir)");
     return -EINVAL;
@@ -161,7 +161,7 @@ static int check_exec(const void *options, const struct action_deps *deps,
     error_prefix(error, "Command");
     return -EINVAL;
   }
-  return code == 0 ? check_user(own->user, error) : code;
+  return code == 0 ? check_exec_user(own->user, error) : code;
 }
 
 static int new_exec(const void *options, const struct action_deps *deps,
@@ -171,7 +171,7 @@ static int new_exec(const void *options, const struct action_deps *deps,
     return error_set(error, -ENOMEM, "out of memory");
   }
   action->options = options;
-  int code = find_helper(deps, action->helper, error);
+  int code = format_helper_path(deps, action->helper, error);
   if (code != 0) {
     free(action);
     return code;
@@ -181,9 +181,10 @@ static int new_exec(const void *options, const struct action_deps *deps,
 }
 
 /* Runs it, or with is_check does all but that, with INPUT to read. */
-static int run_command(const struct exec_action *action, const char *input,
-                       bool is_check, char output[OUTPUT_BYTES],
-                       const struct action_call *call, struct error *error) {
+static int run_exec_command(const struct exec_action *action, const char *input,
+                            bool is_check, char output[OUTPUT_BYTES],
+                            const struct action_call *call,
+                            struct error *error) {
   char default_user[128];
   const struct exec_options *options = action->options;
   /* Again: it may have been replaced since the start. */
@@ -219,7 +220,7 @@ static int set_exec(void *self, const struct action_request *request,
   call->note(call->context, "request",
              json_pack("{s:o}", "command",
                        json_util_text(action->options->command.items[0])));
-  int code = run_command(action, text, false, output, call, error);
+  int code = run_exec_command(action, text, false, output, call, error);
   free(text);
   if (code == 0) {
     text_chomp(output);
@@ -233,7 +234,7 @@ static int set_exec(void *self, const struct action_request *request,
 static int test_exec(void *self, struct action_call *call,
                      struct error *error) {
   char output[OUTPUT_BYTES];
-  return run_command(self, "", true, output, call, error);
+  return run_exec_command(self, "", true, output, call, error);
 }
 
 const struct action_driver action_exec_driver = {

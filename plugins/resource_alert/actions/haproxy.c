@@ -25,7 +25,7 @@ struct haproxy_options {
 
 #define FIELD(name) offsetof(struct haproxy_options, name)
 
-static int check_service_path(const char *value, struct error *error) {
+static int check_service_name(const char *value, struct error *error) {
   char space[254];
   const char *slash = strchr(value, '/');
   if (slash == NULL || slash - value >= (int)sizeof(space)) {
@@ -59,7 +59,7 @@ static const struct option option_rows[] = {
      .offset = FIELD(endpoints),
      .is_required = true,
      .example = "\"trading/api\"",
-     .check = check_service_path,
+     .check = check_service_name,
      .help = "Namespace and name of the Kubernetes Service whose ready "
              "addresses the servers get."},
     {.name = "Port",
@@ -138,7 +138,7 @@ static bool is_address(const char *text) {
           inet_pton(AF_INET6, text, parsed) == 1);
 }
 
-/* What is no address is left out: it goes into a line of another protocol. */
+/* Anything but an address is ignored: it would be part of a command. */
 static void add_endpoint(struct haproxy_endpoints *endpoints,
                          const char *address) {
   if (address != NULL && endpoints->len < ENDPOINTS_MAX &&
@@ -150,9 +150,10 @@ static void add_endpoint(struct haproxy_endpoints *endpoints,
 
 /* Adds what GET_ADDRESS finds in each entry of the arrays OUTER of LIST and
  * INNER of its entries. */
-static void add_all(const json_t *list, const char *outer, const char *inner,
-                    const char *(*get_address)(const json_t *entry),
-                    struct haproxy_endpoints *endpoints) {
+static void add_all_endpoints(const json_t *list, const char *outer,
+                              const char *inner,
+                              const char *(*get_address)(const json_t *entry),
+                              struct haproxy_endpoints *endpoints) {
   size_t i, j;
   const json_t *group;
   const json_t *entry;
@@ -194,7 +195,8 @@ static int read_slices(struct haproxy *haproxy, struct action_call *call,
                               &list, error);
   }
   if (code == 0) {
-    add_all(list, "items", "endpoints", get_slice_address, &haproxy->endpoints);
+    add_all_endpoints(list, "items", "endpoints", get_slice_address,
+                      &haproxy->endpoints);
   }
   json_decref(list);
   return code;
@@ -214,8 +216,8 @@ static int read_endpoints(struct haproxy *haproxy, struct action_call *call,
                               &object, error);
   }
   if (object != NULL) {
-    add_all(object, "subsets", "addresses", get_subset_address,
-            &haproxy->endpoints);
+    add_all_endpoints(object, "subsets", "addresses", get_subset_address,
+                      &haproxy->endpoints);
   }
   json_decref(object);
   return code;
@@ -224,9 +226,9 @@ static int read_endpoints(struct haproxy *haproxy, struct action_call *call,
 /* ---- servers ---- */
 
 /* Sends a command that changes something; it and the response are journaled. */
-static int send_command(const struct haproxy *haproxy, const char *line,
-                        char **ret_text, const struct action_call *call,
-                        struct error *error) {
+static int send_server_command(const struct haproxy *haproxy, const char *line,
+                               char **ret_text, const struct action_call *call,
+                               struct error *error) {
   struct error reason = {{0}};
   call->note(call->context, "request", json_pack("{s:s}", "line", line));
   int code = haproxy_socket_request(haproxy->options->socket, line, ret_text,
@@ -243,20 +245,20 @@ static int set_server(const struct haproxy *haproxy,
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
-  return send_command(haproxy, line, NULL, call, error);
+  return send_server_command(haproxy, line, NULL, call, error);
 }
 
-/* Gives a free slot an address. HAProxy answers this one with a text. */
-static int fill_slot(const struct haproxy *haproxy,
-                     const struct haproxy_socket_slot *slot,
-                     const char *address, const struct action_call *call,
-                     struct error *error) {
+/* Gives a free slot an address. HAProxy responds to this command with text. */
+static int fill_server(const struct haproxy *haproxy,
+                       const struct haproxy_socket_slot *slot,
+                       const char *address, const struct action_call *call,
+                       struct error *error) {
   char line[512];
   char *text = NULL;
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
                  haproxy->options->backend, slot->name, address,
                  haproxy->options->port);
-  int code = send_command(haproxy, line, &text, call, error);
+  int code = send_server_command(haproxy, line, &text, call, error);
   if (code == 0 && strstr(text, "changed") == NULL &&
       strstr(text, "nothing") == NULL && strstr(text, "no need") == NULL &&
       text[strspn(text, " \n")] != '\0') {
@@ -268,9 +270,9 @@ static int fill_slot(const struct haproxy *haproxy,
                    : code;
 }
 
-/* Slots whose address has gone: first drained, then out. */
-static int empty_slots(struct haproxy *haproxy, int64_t now_s,
-                       const struct action_call *call, struct error *error) {
+/* Servers whose address is gone: first drained, then put into maintenance. */
+static int drain_servers(struct haproxy *haproxy, int64_t now_s,
+                         const struct action_call *call, struct error *error) {
   int code = 0;
   for (size_t i = 0; i < haproxy->slots.len && code == 0; i++) {
     struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
@@ -291,8 +293,8 @@ static int empty_slots(struct haproxy *haproxy, int64_t now_s,
   return code;
 }
 
-static struct haproxy_socket_slot *find_slot(struct haproxy *haproxy,
-                                             const char *address) {
+static struct haproxy_socket_slot *find_server(struct haproxy *haproxy,
+                                               const char *address) {
   for (size_t i = 0; i < haproxy->slots.len; i++) {
     struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
     if (address == NULL
@@ -304,35 +306,36 @@ static struct haproxy_socket_slot *find_slot(struct haproxy *haproxy,
   return NULL;
 }
 
-/* Addresses that have no slot yet, and those that were drained and are back. */
-static int fill_slots(struct haproxy *haproxy, const struct action_call *call,
-                      struct error *error) {
+/* Addresses that have no slot yet, and those that were drained and came back.
+ */
+static int fill_servers(struct haproxy *haproxy, const struct action_call *call,
+                        struct error *error) {
   int code = 0;
   for (size_t i = 0; i < haproxy->endpoints.len && code == 0; i++) {
     const char *address = haproxy->endpoints.addresses[i];
-    struct haproxy_socket_slot *slot = find_slot(haproxy, address);
+    struct haproxy_socket_slot *slot = find_server(haproxy, address);
     if (slot != NULL) {
       code = slot->is_draining
                  ? set_server(haproxy, slot, "state ready", call, error)
                  : 0;
       continue;
     }
-    slot = find_slot(haproxy, NULL);
+    slot = find_server(haproxy, NULL);
     if (slot == NULL) {
       return error_set(error, -ENOSPC,
                        "backend %s has %zu slots, which do not suffice: more "
                        "in its server-template",
                        haproxy->options->backend, haproxy->slots.len);
     }
-    code = fill_slot(haproxy, slot, address, call, error);
+    code = fill_server(haproxy, slot, address, call, error);
     slot->is_out = false;
     memcpy(slot->address, address, strlen(address) + 1);
   }
   return code;
 }
 
-static int read_both(struct haproxy *haproxy, struct action_call *call,
-                     struct error *error) {
+static int read_both_sides(struct haproxy *haproxy, struct action_call *call,
+                           struct error *error) {
   int code = read_endpoints(haproxy, call, error);
   return code == 0
              ? haproxy_socket_read_slots(&haproxy->slots,
@@ -344,19 +347,19 @@ static int read_both(struct haproxy *haproxy, struct action_call *call,
 static int set_haproxy(void *self, const struct action_request *request,
                        struct action_call *call, struct error *error) {
   struct haproxy *haproxy = self;
-  int code = read_both(haproxy, call, error);
+  int code = read_both_sides(haproxy, call, error);
   if (code == 0 && haproxy->endpoints.len == 0) {
-    /* All gone at once is more likely a mistake than the truth. */
+    /* That all are gone at once is more likely a mistake. */
     code =
         error_set(error, -ENODATA,
                   "%s has no ready endpoint; its servers are left as they are",
                   haproxy->options->endpoints);
   }
   if (code == 0) {
-    code = fill_slots(haproxy, call, error);
+    code = fill_servers(haproxy, call, error);
   }
   if (code == 0 || code == -ENOSPC) {
-    int second = empty_slots(haproxy, request->now_s, call, error);
+    int second = drain_servers(haproxy, request->now_s, call, error);
     code = code == 0 ? second : code;
   }
   call->again_in_ms = haproxy->options->every_s * 1000;
@@ -365,7 +368,7 @@ static int set_haproxy(void *self, const struct action_request *request,
 
 static int test_haproxy(void *self, struct action_call *call,
                         struct error *error) {
-  return read_both(self, call, error);
+  return read_both_sides(self, call, error);
 }
 
 /* ---- the driver ---- */
@@ -406,7 +409,7 @@ const struct action_driver action_haproxy_driver = {
     .block = &action_haproxy_block,
     .describe = describe_haproxy,
     .is_standing = true,
-    .check = action_check_kubernetes,
+    .check = kubernetes_check_access,
     .new = new_haproxy,
     .set = set_haproxy,
     .self_test = test_haproxy,

@@ -10,7 +10,6 @@
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/scale_target.h"
 #include "resource_alert/clients/kubernetes.h"
-#include "resource_alert/journal.h"
 
 struct scale_options {
   struct action_options common;
@@ -59,7 +58,7 @@ static const struct option option_rows[] = {
      .max = 10000,
      .default_text = "1",
      .unit = "replicas",
-     .help = "Never go below this when scaling in."},
+     .help = "The minimum when replicas are removed."},
     {.name = "Max",
      .kind = OPTION_INTEGER,
      .offset = FIELD(max),
@@ -68,7 +67,7 @@ static const struct option option_rows[] = {
      .is_required = true,
      .example = "10",
      .unit = "replicas",
-     .help = "Never go above this."},
+     .help = "The maximum."},
     {.name = "Step",
      .kind = OPTION_INTEGER,
      .offset = FIELD(step),
@@ -76,18 +75,18 @@ static const struct option option_rows[] = {
      .max = 1000,
      .default_text = "1",
      .unit = "replicas",
-     .help = "How many to add, or to take away, at once. Replicas that are not "
-             "ready yet count as added."},
+     .help = "How many to add or remove at once. Replicas that are not ready "
+             "yet count as added."},
     {.name = "Target",
      .kind = OPTION_NUMBER,
      .offset = FIELD(target),
      .min = 0.001,
      .max = 1e15,
      .help =
-         "In place of B<Step> when adding: bring the rule's value here. The "
-         "formula is that of Kubernetes' HorizontalPodAutoscaler, ceil("
-         "replicas x value / Target), and within 10 % of the target "
-         "nothing is done."},
+         "Instead of B<Step> when adding: the value that the rule should have. "
+         "The formula is that of Kubernetes' HorizontalPodAutoscaler, "
+         "ceil(replicas x value / Target); within 10 % of the target nothing "
+         "is done."},
     {.name = "Cooldown",
      .kind = OPTION_INTEGER,
      .offset = FIELD(cooldown_s),
@@ -95,9 +94,9 @@ static const struct option option_rows[] = {
      .max = 86400,
      .default_text = "180",
      .unit = "seconds",
-     .help = "The pause after each step. It is kept in a Lease, "
-             "C<resource-alert-NAME>, which all agents share: two of them "
-             "scale once."},
+     .help = "The pause after each step. It is stored in a Lease, "
+             "C<resource-alert-NAME>, which all agents share, so that two of "
+             "them scale once."},
     {.name = "ScaleInAfter",
      .kind = OPTION_INTEGER,
      .offset = FIELD(scale_in_after_s),
@@ -105,11 +104,11 @@ static const struct option option_rows[] = {
      .max = 86400,
      .default_text = "0",
      .unit = "seconds",
-     .help = "Wait so long after the release before taking away the first "
-             "replica."},
+     .help = "How long to wait after the release before the first replica is "
+             "removed."},
 };
 
-static int check_block(const void *target, struct error *error) {
+static int check_scale_block(const void *target, struct error *error) {
   const struct scale_options *options = target;
   int kinds = (options->deployment != NULL) + (options->stateful_set != NULL) +
               (options->replica_set != NULL);
@@ -130,14 +129,13 @@ const struct option_block action_scale_block = {
     .label = OPTION_LABEL_NONE,
     .is_repeatable = true,
     .size = sizeof(struct scale_options),
-    .help = "Adds replicas of a Kubernetes workload, one step each "
-            "B<Cooldown> for as long as the response is engaged, and takes "
-            "away afterwards what it has added. Where a "
-            "HorizontalPodAutoscaler owns the workload, its minReplicas is "
-            "raised and restored in place of the replicas.",
+    .help = "Adds replicas to a Kubernetes workload, one step per B<Cooldown> "
+            "while the response is engaged, and removes afterwards what it has "
+            "added. If a HorizontalPodAutoscaler owns the workload, its "
+            "minReplicas is raised and restored instead.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check = check_block,
+    .check = check_scale_block,
 };
 
 #define CONFLICT_TRIES 3
@@ -148,12 +146,13 @@ struct scale {
   struct scale_target target;
   struct kubernetes *kubernetes;
   char holder[256];
-  bool has_claim; /* taken for an act that has not succeeded yet */
+  bool has_claim; /* for an attempt that has not succeeded yet */
 };
 
 /* ---- making ---- */
 
-static struct scale_target target_of(const struct scale_options *options) {
+static struct scale_target
+make_scale_target(const struct scale_options *options) {
   struct scale_target target = {.space = options->space,
                                 .kind = "Deployment",
                                 .plural = "deployments",
@@ -170,12 +169,12 @@ static struct scale_target target_of(const struct scale_options *options) {
   return target;
 }
 
-static void describe(const void *options, char *text, size_t bytes) {
-  struct scale_target target = target_of(options);
+static void describe_scale(const void *options, char *text, size_t bytes) {
+  struct scale_target target = make_scale_target(options);
   (void)snprintf(text, bytes, "%s/%s", target.space, target.name);
 }
 
-static void destroy(void *self) {
+static void free_scale(void *self) {
   struct scale *scale = self;
   if (scale != NULL) {
     kubernetes_free(scale->kubernetes);
@@ -183,19 +182,19 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const void *options, const struct action_deps *deps,
-                  void **ret, struct error *error) {
+static int new_scale(const void *options, const struct action_deps *deps,
+                     void **ret, struct error *error) {
   struct scale *scale = calloc(1, sizeof(*scale));
   if (scale == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   scale->options = options;
-  scale->target = target_of(options);
+  scale->target = make_scale_target(options);
   (void)snprintf(scale->holder, sizeof(scale->holder), "%s/%s", deps->host,
                  deps->response);
   int code = kubernetes_new(deps->kubernetes, &scale->kubernetes, error);
   if (code != 0) {
-    destroy(scale);
+    free_scale(scale);
     return code;
   }
   *ret = scale;
@@ -204,21 +203,23 @@ static int create(const void *options, const struct action_deps *deps,
 
 /* ---- how many ---- */
 
-/* Never so large that sums of it overflow, whatever the state file says. */
-static int64_t remembered(const struct action_call *call, const char *key) {
+/* Bounded, so that sums cannot overflow whatever the state file contains. */
+static int64_t get_remembered(const struct action_call *call, const char *key) {
   int64_t value = json_integer_value(json_object_get(call->memory, key));
   return value < -REMEMBERED_MAX  ? -REMEMBERED_MAX
          : value > REMEMBERED_MAX ? REMEMBERED_MAX
                                   : value;
 }
 
-static void remember(struct action_call *call, const char *key, int64_t value) {
+static void set_remembered(struct action_call *call, const char *key,
+                           int64_t value) {
   (void)json_object_set_new(call->memory, key, json_integer((json_int_t)value));
 }
 
-/* The replicas that there should be, by ratio or step. */
-static int64_t wished(const struct scale *scale, const struct scale_now *now,
-                      const struct action_request *request) {
+/* How many replicas there should be, by ratio or step. */
+static int64_t count_wanted_replicas(const struct scale *scale,
+                                     const struct scale_now *now,
+                                     const struct action_request *request) {
   const struct scale_options *options = scale->options;
   int64_t most = options->max < now->limit ? options->max : now->limit;
   double replicas = (double)now->replicas;
@@ -233,17 +234,17 @@ static int64_t wished(const struct scale *scale, const struct scale_now *now,
   return more < 0 ? 0 : (int64_t)more;
 }
 
-/* ---- acts ---- */
+/* ---- attempts ---- */
 
-static void forget(struct action_call *call, const char *key) {
+static void forget_remembered(struct action_call *call, const char *key) {
   (void)json_object_del(call->memory, key);
 }
 
-/* Reads what is NOW. Where it is written elsewhere than what we have added, an
- * autoscaler has come or gone, or the object was made anew: what was added is
- * no longer ours to take away. */
-static int look(struct scale *scale, struct scale_now *now,
-                struct action_call *call, struct error *error) {
+/* Reads the present state. If another object owns the number than the one that
+ * we changed (an autoscaler was added or removed, or the object was recreated),
+ * what was added is not ours to remove any more. */
+static int read_scale(struct scale *scale, struct scale_now *now,
+                      struct action_call *call, struct error *error) {
   int code =
       scale_target_read(scale->kubernetes, &scale->target, now, call, error);
   if (code != 0) {
@@ -253,19 +254,19 @@ static int look(struct scale *scale, struct scale_now *now,
   if (owner != NULL && strcmp(owner, now->owner) != 0) {
     call->note(call->context, "ownership_lost",
                json_pack("{s:I, s:s}", "added",
-                         (json_int_t)remembered(call, "added"), "autoscaler",
-                         now->autoscaler));
-    forget(call, "added");
-    forget(call, "from");
-    forget(call, "to");
+                         (json_int_t)get_remembered(call, "added"),
+                         "autoscaler", now->autoscaler));
+    forget_remembered(call, "added");
+    forget_remembered(call, "from");
+    forget_remembered(call, "to");
   }
   (void)json_object_set_new(call->memory, "owner", json_string(now->owner));
   return 0;
 }
 
-/* Waits out the shared pause. Returns 0 when it is our turn. */
-static int take_turn(struct scale *scale, struct action_call *call,
-                     struct error *error) {
+/* Returns 0 when no agent has scaled within the cooldown: now we may. */
+static int claim_cooldown(struct scale *scale, struct action_call *call,
+                          struct error *error) {
   int64_t wait_s = 0;
   if (scale->has_claim) {
     return 0;
@@ -280,45 +281,45 @@ static int take_turn(struct scale *scale, struct action_call *call,
   return code;
 }
 
-/* Learns from what is NOW whether the last write was done, if its answer was
- * never seen: after a timeout, or after a restart. */
-static void settle(struct scale *scale, const struct scale_now *now,
-                   struct action_call *call) {
+/* Finds out from the present state whether the last write was done, if its
+ * response was never seen: after a timeout or a restart. */
+static void resolve_last_write(struct scale *scale, const struct scale_now *now,
+                               struct action_call *call) {
   if (json_object_get(call->memory, "to") == NULL) {
     return;
   }
-  int64_t from = remembered(call, "from");
-  int64_t change = remembered(call, "to") - from;
+  int64_t from = get_remembered(call, "from");
+  int64_t change = get_remembered(call, "to") - from;
   if (now->value == from) {
-    remember(call, "added", remembered(call, "added") - change);
+    set_remembered(call, "added", get_remembered(call, "added") - change);
   } else {
     scale->has_claim = false;
   }
-  forget(call, "from");
-  forget(call, "to");
+  forget_remembered(call, "from");
+  forget_remembered(call, "to");
 }
 
-/* Writes VALUE in place of NOW's. What is added is remembered before it is
- * done, so that it is undone whatever happens. */
-static int write_value(struct scale *scale, const struct scale_now *now,
-                       int64_t value, const struct action_request *request,
-                       struct action_call *call, struct error *error) {
+/* What is added is saved before it is written, so that it is undone whatever
+ * happens. */
+static int write_replicas(struct scale *scale, const struct scale_now *now,
+                          int64_t value, const struct action_request *request,
+                          struct action_call *call, struct error *error) {
   char note[256];
   int64_t change = value - now->value;
-  remember(call, "added", remembered(call, "added") + change);
-  remember(call, "from", now->value);
-  remember(call, "to", value);
+  set_remembered(call, "added", get_remembered(call, "added") + change);
+  set_remembered(call, "from", now->value);
+  set_remembered(call, "to", value);
   call->save(call->context);
   int code = scale_target_write(scale->kubernetes, &scale->target, now, value,
                                 false, call, error);
   if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
-    settle(scale, now, call); /* refused */
+    resolve_last_write(scale, now, call); /* refused */
   }
   if (code != 0) {
     return code;
   }
-  forget(call, "from");
-  forget(call, "to");
+  forget_remembered(call, "from");
+  forget_remembered(call, "to");
   scale->has_claim = false;
   call->replicas = now->replicas + change;
   (void)snprintf(note, sizeof(note),
@@ -335,65 +336,65 @@ static int write_value(struct scale *scale, const struct scale_now *now,
 static int scale_out(struct scale *scale, const struct action_request *request,
                      struct action_call *call, struct error *error) {
   struct scale_now now;
-  forget(call, "released");
-  int code = look(scale, &now, call, error);
+  forget_remembered(call, "released");
+  int code = read_scale(scale, &now, call, error);
   if (code != 0) {
     return code;
   }
   call->again_in_ms =
       scale->options->cooldown_s > 0 ? scale->options->cooldown_s * 1000 : 1000;
   call->replicas = now.replicas;
-  settle(scale, &now, call);
-  int64_t value = wished(scale, &now, request);
+  resolve_last_write(scale, &now, call);
+  int64_t value = count_wanted_replicas(scale, &now, request);
   if (value <= now.value || !request->is_breached) {
-    return 0; /* at the limit, near enough to the target, or calm again */
+    return 0; /* at the limit, near the target, or no breach any more */
   }
-  code = take_turn(scale, call, error);
+  code = claim_cooldown(scale, call, error);
   if (code == -EAGAIN) {
-    return 0; /* somebody has just scaled: that is what we want, too */
+    return 0; /* another agent has just scaled: that is enough */
   }
-  return code == 0 ? write_value(scale, &now, value, request, call, error)
+  return code == 0 ? write_replicas(scale, &now, value, request, call, error)
                    : code;
 }
 
 static int scale_in(struct scale *scale, const struct action_request *request,
                     struct action_call *call, struct error *error) {
   const struct scale_options *options = scale->options;
-  int64_t added = remembered(call, "added");
+  int64_t added = get_remembered(call, "added");
   struct scale_now now;
   if (added <= 0) {
     return 0;
   }
-  if (remembered(call, "released") == 0) {
-    remember(call, "released", request->now_s);
+  if (get_remembered(call, "released") == 0) {
+    set_remembered(call, "released", request->now_s);
   }
-  int64_t wait_s =
-      remembered(call, "released") + options->scale_in_after_s - request->now_s;
+  int64_t wait_s = get_remembered(call, "released") +
+                   options->scale_in_after_s - request->now_s;
   if (wait_s > 0 && wait_s <= options->scale_in_after_s) {
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;
   }
-  int code = look(scale, &now, call, error);
+  int code = read_scale(scale, &now, call, error);
   if (code != 0) {
     return code;
   }
-  settle(scale, &now, call);
-  added = remembered(call, "added");
+  resolve_last_write(scale, &now, call);
+  added = get_remembered(call, "added");
   if (added <= 0) {
     return 0;
   }
   int64_t step = added < options->step ? added : options->step;
   int64_t value =
       now.value - step < options->min ? options->min : now.value - step;
-  if (value >= now.value) { /* somebody has taken it away already */
+  if (value >= now.value) { /* somebody has removed them already */
     (void)json_object_clear(call->memory);
     return 0;
   }
-  code = take_turn(scale, call, error);
+  code = claim_cooldown(scale, call, error);
   if (code == 0) {
-    code = write_value(scale, &now, value, request, call, error);
+    code = write_replicas(scale, &now, value, request, call, error);
   }
-  if (code == 0 && remembered(call, "added") > 0) {
+  if (code == 0 && get_remembered(call, "added") > 0) {
     call->again_in_ms =
         options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
     return -EAGAIN;
@@ -401,8 +402,8 @@ static int scale_in(struct scale *scale, const struct action_request *request,
   return code;
 }
 
-static int set(void *self, const struct action_request *request,
-               struct action_call *call, struct error *error) {
+static int set_scale(void *self, const struct action_request *request,
+                     struct action_call *call, struct error *error) {
   int code = -ESTALE;
   for (int i = 0; i < CONFLICT_TRIES && code == -ESTALE; i++) {
     code = request->is_on ? scale_out(self, request, call, error)
@@ -411,8 +412,9 @@ static int set(void *self, const struct action_request *request,
   return code;
 }
 
-/* Asks the server to do it all but keep it. */
-static int drill(void *self, struct action_call *call, struct error *error) {
+/* With dryRun=All the server checks the write and does not store it. */
+static int test_scale(void *self, struct action_call *call,
+                      struct error *error) {
   struct scale *scale = self;
   struct scale_now now;
   int code =
@@ -424,10 +426,10 @@ static int drill(void *self, struct action_call *call, struct error *error) {
 
 const struct action_driver action_scale_driver = {
     .block = &action_scale_block,
-    .describe = describe,
-    .check = action_check_kubernetes,
-    .new = create,
-    .set = set,
-    .self_test = drill,
-    .free = destroy,
+    .describe = describe_scale,
+    .check = kubernetes_check_access,
+    .new = new_scale,
+    .set = set_scale,
+    .self_test = test_scale,
+    .free = free_scale,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* scale_target: the number of replicas of a workload, and who owns it.
  *
- * A misspelt key, or null, is answered with 200 and does nothing, or scales to
- * zero: what was written is read back, and nothing but a number is sent. */
+ * The API server returns 200 for a misspelt key, which does nothing, and for
+ * null, which scales to zero: only numbers are sent, and each write is read
+ * back. */
 #include "resource_alert/actions/scale_target.h"
 
 #include <errno.h>
@@ -12,19 +13,19 @@
 #include <time.h>
 
 #include "core/json_util.h"
-#include "resource_alert/journal.h"
 
-static void scale_path(const struct scale_target *target, const char *query,
-                       char path[KUBERNETES_PATH_BYTES]) {
+static void format_scale_path(const struct scale_target *target,
+                              const char *query,
+                              char path[KUBERNETES_PATH_BYTES]) {
   (void)snprintf(path, KUBERNETES_PATH_BYTES,
                  "/apis/apps/v1/namespaces/%s/%s/%s/scale%s", target->space,
                  target->plural, target->name, query);
 }
 
 /* autoscaling/v1 is served by every cluster, old and new. */
-static void autoscaler_path(const struct scale_target *target, const char *name,
-                            const char *query,
-                            char path[KUBERNETES_PATH_BYTES]) {
+static void format_autoscaler_path(const struct scale_target *target,
+                                   const char *name, const char *query,
+                                   char path[KUBERNETES_PATH_BYTES]) {
   (void)snprintf(path, KUBERNETES_PATH_BYTES,
                  "/apis/autoscaling/v1/namespaces/%s/horizontalpodautoscalers"
                  "%s%s%s",
@@ -33,8 +34,8 @@ static void autoscaler_path(const struct scale_target *target, const char *name,
 
 /* ---- reading ---- */
 
-static int copy_identity(const json_t *object, struct scale_now *now,
-                         struct error *error) {
+static int copy_object_identity(const json_t *object, struct scale_now *now,
+                                struct error *error) {
   const json_t *metadata = json_object_get(object, "metadata");
   const char *version =
       json_string_value(json_object_get(metadata, "resourceVersion"));
@@ -49,9 +50,8 @@ static int copy_identity(const json_t *object, struct scale_now *now,
   return 0;
 }
 
-/* An int32 of the API, absent: as it was; what else it may be is no answer of
- * Kubernetes. */
-static int take_number(const json_t *spec, const char *key, int64_t *ret,
+/* An int32 of the API; *ret is untouched where it is absent. */
+static int parse_int32(const json_t *spec, const char *key, int64_t *ret,
                        struct error *error) {
   const json_t *number = json_object_get(spec, key);
   if (number == NULL || json_is_null(number)) {
@@ -65,8 +65,8 @@ static int take_number(const json_t *spec, const char *key, int64_t *ret,
   return 0;
 }
 
-static bool is_owner(const json_t *autoscaler,
-                     const struct scale_target *target) {
+static bool owns_scale_target(const json_t *autoscaler,
+                              const struct scale_target *target) {
   const json_t *reference =
       json_object_get(json_object_get(autoscaler, "spec"), "scaleTargetRef");
   const char *kind = json_string_value(json_object_get(reference, "kind"));
@@ -75,9 +75,9 @@ static bool is_owner(const json_t *autoscaler,
          strcmp(name, target->name) == 0;
 }
 
-/* Takes the autoscaler in place of the workload. */
-static int take_autoscaler(const json_t *autoscaler, struct scale_now *now,
-                           struct error *error) {
+/* The autoscaler takes the place of the workload. */
+static int parse_autoscaler(const json_t *autoscaler, struct scale_now *now,
+                            struct error *error) {
   const json_t *spec = json_object_get(autoscaler, "spec");
   const char *name = json_string_value(
       json_object_get(json_object_get(autoscaler, "metadata"), "name"));
@@ -87,11 +87,11 @@ static int take_autoscaler(const json_t *autoscaler, struct scale_now *now,
   memcpy(now->autoscaler, name, strlen(name) + 1);
   now->value = 1;
   now->limit = 0;
-  int code = take_number(spec, "minReplicas", &now->value, error);
+  int code = parse_int32(spec, "minReplicas", &now->value, error);
   if (code == 0) {
-    code = take_number(spec, "maxReplicas", &now->limit, error);
+    code = parse_int32(spec, "maxReplicas", &now->limit, error);
   }
-  return code == 0 ? copy_identity(autoscaler, now, error) : code;
+  return code == 0 ? copy_object_identity(autoscaler, now, error) : code;
 }
 
 static int find_autoscaler(struct kubernetes *kubernetes,
@@ -100,7 +100,7 @@ static int find_autoscaler(struct kubernetes *kubernetes,
                            struct error *error) {
   char path[KUBERNETES_PATH_BYTES];
   json_t *list = NULL;
-  autoscaler_path(target, "", "", path);
+  format_autoscaler_path(target, "", "", path);
   int code =
       kubernetes_request(kubernetes, "GET", path, NULL, call, &list, error);
   if (code != 0) {
@@ -110,8 +110,8 @@ static int find_autoscaler(struct kubernetes *kubernetes,
   size_t index;
   const json_t *autoscaler;
   json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
-    if (code == 0 && is_owner(autoscaler, target)) {
-      code = take_autoscaler(autoscaler, now, error);
+    if (code == 0 && owns_scale_target(autoscaler, target)) {
+      code = parse_autoscaler(autoscaler, now, error);
     }
   }
   json_decref(list);
@@ -124,16 +124,16 @@ int scale_target_read(struct kubernetes *kubernetes,
   char path[KUBERNETES_PATH_BYTES];
   json_t *scale = NULL;
   *now = (struct scale_now){.limit = INT64_MAX};
-  scale_path(target, "", path);
+  format_scale_path(target, "", path);
   int code =
       kubernetes_request(kubernetes, "GET", path, NULL, call, &scale, error);
   if (code != 0) {
     return code;
   }
-  code = take_number(json_object_get(scale, "spec"), "replicas", &now->replicas,
+  code = parse_int32(json_object_get(scale, "spec"), "replicas", &now->replicas,
                      error);
   now->value = now->replicas; /* absent is zero */
-  code = code == 0 ? copy_identity(scale, now, error) : code;
+  code = code == 0 ? copy_object_identity(scale, now, error) : code;
   json_decref(scale);
   return code == 0 ? find_autoscaler(kubernetes, target, now, call, error)
                    : code;
@@ -144,27 +144,27 @@ int scale_target_read(struct kubernetes *kubernetes,
 int scale_target_write(struct kubernetes *kubernetes,
                        const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
-                       bool is_rehearsal, struct action_call *call,
+                       bool is_dry_run, struct action_call *call,
                        struct error *error) {
   char path[KUBERNETES_PATH_BYTES];
-  const char *query = is_rehearsal
+  const char *query = is_dry_run
                           ? "?fieldManager=collectd-resource-alert&dryRun=All"
                           : "?fieldManager=collectd-resource-alert";
   bool is_own = now->autoscaler[0] == '\0';
   const char *key = is_own ? "replicas" : "minReplicas";
-  json_t *answer = NULL;
+  json_t *response = NULL;
   if (is_own) {
-    scale_path(target, query, path);
+    format_scale_path(target, query, path);
   } else {
-    autoscaler_path(target, now->autoscaler, query, path);
+    format_autoscaler_path(target, now->autoscaler, query, path);
   }
   int code = kubernetes_request(kubernetes, "PATCH", path,
                                 json_pack("{s:{s:s}, s:{s:I}}", "metadata",
                                           "resourceVersion", now->version,
                                           "spec", key, (json_int_t)value),
-                                call, &answer, error);
-  json_decref(answer);
-  if (code != 0 || is_rehearsal) {
+                                call, &response, error);
+  json_decref(response);
+  if (code != 0 || is_dry_run) {
     return code;
   }
   struct scale_now after;
@@ -178,38 +178,38 @@ int scale_target_write(struct kubernetes *kubernetes,
 
 /* ---- the shared cooldown ---- */
 
-static void lease_path(const struct scale_target *target, bool has_name,
-                       char path[KUBERNETES_PATH_BYTES]) {
+static void format_lease_path(const struct scale_target *target, bool has_name,
+                              char path[KUBERNETES_PATH_BYTES]) {
   (void)snprintf(path, KUBERNETES_PATH_BYTES,
                  "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s",
                  target->space, has_name ? "/resource-alert-" : "",
                  has_name ? target->name : "");
 }
 
-static int64_t parse_time(const char *text) {
+static int64_t parse_lease_time(const char *text) {
   struct tm parts = {0};
   return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) != NULL
              ? (int64_t)timegm(&parts)
              : 0;
 }
 
-/* The seconds for which somebody still holds the lease. */
-static int64_t left_of(const json_t *lease, int64_t now_s) {
+/* For how many seconds the lease is still held. */
+static int64_t get_lease_left_s(const json_t *lease, int64_t now_s) {
   const json_t *spec = json_object_get(lease, "spec");
   int64_t since_s =
-      parse_time(json_string_value(json_object_get(spec, "renewTime")));
+      parse_lease_time(json_string_value(json_object_get(spec, "renewTime")));
   int64_t duration_s = 0;
-  if (take_number(spec, "leaseDurationSeconds", &duration_s, NULL) != 0) {
+  if (parse_int32(spec, "leaseDurationSeconds", &duration_s, NULL) != 0) {
     return 0;
   }
   int64_t left_s = since_s + duration_s - now_s;
-  /* Whoever wrote a time that is far ahead must not hold us up for longer. */
+  /* A clock that is ahead must not hold us up for longer. */
   return left_s > duration_s ? duration_s : left_s;
 }
 
-static json_t *make_lease(const struct scale_target *target, const json_t *old,
-                          const char *holder, int64_t duration_s,
-                          int64_t now_s) {
+static json_t *make_cooldown_lease(const struct scale_target *target,
+                                   const json_t *old, const char *holder,
+                                   int64_t duration_s, int64_t now_s) {
   char text[64];
   struct tm parts;
   time_t when = (time_t)now_s;
@@ -235,23 +235,24 @@ int scale_target_claim(struct kubernetes *kubernetes,
   if (cooldown_s == 0) {
     return 0;
   }
-  lease_path(target, true, path);
+  format_lease_path(target, true, path);
   int code =
       kubernetes_request(kubernetes, "GET", path, NULL, call, &lease, error);
   if (code != 0 && code != -ENOENT) {
     return code;
   }
   int64_t now_s = kubernetes_now_s(kubernetes);
-  int64_t left_s = lease == NULL ? 0 : left_of(lease, now_s);
+  int64_t left_s = lease == NULL ? 0 : get_lease_left_s(lease, now_s);
   if (left_s > 0) {
     json_decref(lease);
     *ret_wait_s = left_s;
     return -EAGAIN;
   }
-  lease_path(target, lease != NULL, path);
+  format_lease_path(target, lease != NULL, path);
   code = kubernetes_request(
       kubernetes, lease == NULL ? "POST" : "PUT", path,
-      make_lease(target, lease, holder, cooldown_s, now_s), call, NULL, error);
+      make_cooldown_lease(target, lease, holder, cooldown_s, now_s), call, NULL,
+      error);
   json_decref(lease);
   if (code == -ESTALE) { /* another agent was faster */
     *ret_wait_s = cooldown_s;

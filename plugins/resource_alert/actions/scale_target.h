@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scale_target: the number of replicas of a workload, and who owns it: the
- * workload itself, or an autoscaler whose lower bound is moved instead. */
+ * workload itself, or an autoscaler, whose lower bound is changed instead. */
 #ifndef RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
 #define RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
 
@@ -14,12 +14,12 @@ struct scale_target {
   const char *name;
 };
 
-/* What it is now. */
+/* Its present state. */
 struct scale_now {
   char autoscaler[256]; /* name of the HorizontalPodAutoscaler; "": none */
   char version[64];     /* resourceVersion of what is to be written */
   char owner[64];       /* its uid: another one is another object */
-  int64_t replicas;     /* that are wished for now */
+  int64_t replicas;     /* desired now */
   int64_t value;        /* what is to be written: replicas, or the autoscaler's
                            minReplicas */
   int64_t limit;        /* the autoscaler's maxReplicas; else INT64_MAX */
@@ -31,17 +31,17 @@ int scale_target_read(struct kubernetes *kubernetes,
                       struct action_call *call, struct error *error);
 
 /* Writes VALUE if nobody has written since NOW was read, and reads it back.
- * is_rehearsal: the server does all but keep it.
+ * is_dry_run: the server checks the write and does not store it.
  * Returns 0; -ESTALE; what kubernetes_request() does. */
 int scale_target_write(struct kubernetes *kubernetes,
                        const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
-                       bool is_rehearsal, struct action_call *call,
+                       bool is_dry_run, struct action_call *call,
                        struct error *error);
 
-/* Takes the right to scale for cooldown_s seconds: a Lease that all agents on
- * this target share, so that two of them scale once.
- * Returns 0, or -EAGAIN with the seconds to wait in *ret_wait_s. */
+/* Acquires the right to scale for cooldown_s seconds: a Lease that all agents
+ * on this target share, so that two of them scale once. Returns 0, or -EAGAIN
+ * with the seconds to wait in *ret_wait_s. */
 int scale_target_claim(struct kubernetes *kubernetes,
                        const struct scale_target *target, const char *holder,
                        int64_t cooldown_s, int64_t *ret_wait_s,

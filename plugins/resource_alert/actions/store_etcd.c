@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store_etcd: switches as keys of etcd, through the JSON gateway of its v3
- * interface. A key hangs on a lease that is kept alive, so that it goes when
- * collectd does.
+/* store_etcd: switches as keys of etcd. Each key has a lease that is kept
+ * alive, so that the key expires when collectd dies.
  *
- * A put without the lease would make the key permanent, and a keepalive of a
- * lease that has expired is answered with 200 and no TTL. */
+ * A put without the lease would make the key permanent; a keepalive of an
+ * expired lease returns 200 without TTL. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,8 +21,8 @@ struct store_etcd {
   char lease[ETCD_ID_BYTES]; /* "" while we hold none */
 };
 
-static int check(const struct switch_store_options *options,
-                 struct error *error) {
+static int check_etcd_options(const struct switch_store_options *options,
+                              struct error *error) {
   if (options->urls.len == 0) {
     return error_set(error, -EINVAL,
                      "URL is missing: write URL \"http://127.0.0.1:2379\"");
@@ -31,7 +30,7 @@ static int check(const struct switch_store_options *options,
   if (options->ttl_s > 0 && options->ttl_s < 5) {
     return error_set(error, -EINVAL,
                      "TTL %" PRId64 " is too short for etcd; "
-                     "write at least 5, or 0 for keys that stay",
+                     "write at least 5, or 0 for keys that never expire",
                      options->ttl_s);
   }
   if ((options->user == NULL) != (options->password_file == NULL)) {
@@ -46,7 +45,7 @@ static int check(const struct switch_store_options *options,
   return code;
 }
 
-static void destroy(void *self) {
+static void free_etcd_store(void *self) {
   struct store_etcd *store = self;
   if (store != NULL) {
     etcd_free(store->etcd);
@@ -54,8 +53,8 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const struct switch_store_options *options, void **ret,
-                  struct error *error) {
+static int new_etcd_store(const struct switch_store_options *options,
+                          void **ret, struct error *error) {
   struct store_etcd *store = calloc(1, sizeof(*store));
   if (store == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -70,19 +69,19 @@ static int create(const struct switch_store_options *options, void **ret,
   };
   int code = etcd_new(&target, &store->etcd, error);
   if (code != 0) {
-    destroy(store);
+    free_etcd_store(store);
     return code;
   }
   *ret = store;
   return 0;
 }
 
-static void make_key(const struct store_etcd *store, const char *name,
-                     char key[KEY_BYTES]) {
+static void format_switch_key(const struct store_etcd *store, const char *name,
+                              char key[KEY_BYTES]) {
   (void)snprintf(key, KEY_BYTES, "%s%s", store->options->prefix, name);
 }
 
-/* Keeps our lease alive, or takes a new one where it is gone. */
+/* Keeps our lease alive, or gets a new one if it has expired. */
 static int hold_lease(struct store_etcd *store, struct action_call *call,
                       struct error *error) {
   if (store->options->ttl_s == 0) {
@@ -99,11 +98,11 @@ static int hold_lease(struct store_etcd *store, struct action_call *call,
                     error);
 }
 
-/* Writes the key where there is none, or ours. One of somebody else's is left
- * alone: on it is, and should they let it go we take it. */
-static int write_key(struct store_etcd *store, const char *key,
-                     const char *text, const json_t *value,
-                     struct action_call *call, struct error *error) {
+/* Writes the key if there is none, or ours. Another agent's key stays: the
+ * switch is on, and when that key expires we write ours. */
+static int put_own_key(struct store_etcd *store, const char *key,
+                       const char *text, const json_t *value,
+                       struct action_call *call, struct error *error) {
   char *held = NULL;
   int code = etcd_put_if_absent(store->etcd, key, text, store->lease, &held,
                                 call, error);
@@ -114,9 +113,9 @@ static int write_key(struct store_etcd *store, const char *key,
   return code;
 }
 
-static int switch_on(struct store_etcd *store, const char *key,
-                     const json_t *value, struct action_call *call,
-                     struct error *error) {
+static int put_with_lease(struct store_etcd *store, const char *key,
+                          const json_t *value, struct action_call *call,
+                          struct error *error) {
   int code = hold_lease(store, call, error);
   if (code != 0) {
     return code;
@@ -125,22 +124,23 @@ static int switch_on(struct store_etcd *store, const char *key,
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  code = write_key(store, key, text, value, call, error);
+  code = put_own_key(store, key, text, value, call, error);
   if (code != 0) {
-    store->lease[0] = '\0'; /* it may have died with a server's data */
+    store->lease[0] = '\0'; /* it may be lost with a server's data */
   }
   free(text);
   return code;
 }
 
-static int put(void *self, const char *name, bool is_on, const json_t *value,
-               struct action_call *call, struct error *error) {
+static int put_in_etcd(void *self, const char *name, bool is_on,
+                       const json_t *value, struct action_call *call,
+                       struct error *error) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
-  make_key(store, name, key);
+  format_switch_key(store, name, key);
   if (is_on) {
     call->again_in_ms = switch_store_again_ms(store->options->ttl_s);
-    return switch_on(store, key, value, call, error);
+    return put_with_lease(store, key, value, call, error);
   }
   char *held = NULL;
   int code = etcd_get(store->etcd, key, &held, call, error);
@@ -151,13 +151,13 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
   return code;
 }
 
-static int confirm(void *self, const char *name, bool is_on,
-                   const json_t *value, struct action_call *call,
-                   struct error *error) {
+static int confirm_in_etcd(void *self, const char *name, bool is_on,
+                           const json_t *value, struct action_call *call,
+                           struct error *error) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   char *held = NULL;
-  make_key(store, name, key);
+  format_switch_key(store, name, key);
   int code = etcd_get(store->etcd, key, &held, call, error);
   bool is_wrong =
       is_on ? held == NULL : held != NULL && switch_store_is_ours(held, value);
@@ -168,19 +168,20 @@ static int confirm(void *self, const char *name, bool is_on,
                          is_on ? "not there" : "still there");
 }
 
-static int drill(void *self, struct action_call *call, struct error *error) {
+static int test_etcd_store(void *self, struct action_call *call,
+                           struct error *error) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
-  make_key(store, "drill", key);
+  format_switch_key(store, "self-test", key);
   return etcd_self_test(store->etcd, key, call, error);
 }
 
 const struct switch_store_driver switch_store_etcd = {
     .name = "etcd",
-    .check = check,
-    .new = create,
-    .put = put,
-    .confirm = confirm,
-    .self_test = drill,
-    .free = destroy,
+    .check = check_etcd_options,
+    .new = new_etcd_store,
+    .put = put_in_etcd,
+    .confirm = confirm_in_etcd,
+    .self_test = test_etcd_store,
+    .free = free_etcd_store,
 };

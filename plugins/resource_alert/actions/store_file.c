@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* store_file: switches as files: PATH/NAME exists while NAME is on.
  *
- * PATH/switches.json lists what stands in the directory. It is made of the
- * directory itself and looked at again after it was written, until both agree:
- * so several writers need no lock, and what a person removes is gone from the
- * list as well. */
+ * PATH/switches.json lists the files of the directory. After writing it the
+ * directory is read again, until both agree: so several writers need no lock,
+ * and a file that a person removes also leaves the list. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -21,8 +20,8 @@
 #define SWITCH_BYTES_MAX 65536
 #define LIST_BYTES_MAX 1048576
 #define LIST_TRIES 16
-#define SWEEP_S 60     /* no write takes so long */
-#define FILE_MODE 0644 /* the middleware runs as somebody else */
+#define SWEEP_S 60     /* longer than a write takes */
+#define FILE_MODE 0644 /* the readers are other users */
 #define DIRECTORY_MODE 0755
 
 struct store_file {
@@ -30,8 +29,8 @@ struct store_file {
   int64_t ttl_s;
 };
 
-static int check(const struct switch_store_options *options,
-                 struct error *error) {
+static int check_file_options(const struct switch_store_options *options,
+                              struct error *error) {
   if (options->path == NULL) {
     return error_set(error, -EINVAL,
                      "Path is missing: write Path \"/run/collectd/switches\"");
@@ -39,8 +38,8 @@ static int check(const struct switch_store_options *options,
   return 0;
 }
 
-static int create(const struct switch_store_options *options, void **ret,
-                  struct error *error) {
+static int new_file_store(const struct switch_store_options *options,
+                          void **ret, struct error *error) {
   struct store_file *store = calloc(1, sizeof(*store));
   if (store == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -52,8 +51,8 @@ static int create(const struct switch_store_options *options, void **ret,
   return 0;
 }
 
-static int join_path(const struct store_file *store, const char *name,
-                     char path[PATH_MAX], struct error *error) {
+static int join_switch_path(const struct store_file *store, const char *name,
+                            char path[PATH_MAX], struct error *error) {
   int length = snprintf(path, PATH_MAX, "%s/%s", store->path, name);
   return length > 0 && length < PATH_MAX
              ? 0
@@ -70,26 +69,26 @@ static int make_store_directory(const char *path, struct error *error) {
 
 /* ---- switches.json ---- */
 
-static int add_to_list(json_t *list, const struct store_file *store,
-                       const char *name) {
+static int add_switch_to_list(json_t *list, const struct store_file *store,
+                              const char *name) {
   char path[PATH_MAX];
   char *text = NULL;
   size_t bytes = 0;
-  if (join_path(store, name, path, NULL) != 0 ||
+  if (join_switch_path(store, name, path, NULL) != 0 ||
       file_read(path, SWITCH_BYTES_MAX, &text, &bytes, NULL) != 0) {
-    return 0; /* gone meanwhile, or nothing of ours */
+    return 0; /* removed meanwhile, or no switch */
   }
   json_t *value = json_loadb(text, bytes, 0, NULL);
   free(text);
   if (value == NULL) {
-    value = json_object(); /* put there by a person: it is on all the same */
+    value = json_object(); /* made by a person: it is on, too */
   }
   return json_object_set_new(list, name, value) == 0 ? 0 : -ENOMEM;
 }
 
-/* What stands in the directory. *ret_text: yours, free(). */
-static int render_list(const struct store_file *store, char **ret_text,
-                       struct error *error) {
+/* The list as it should be. *ret_text: yours, free(). */
+static int make_switch_list(const struct store_file *store, char **ret_text,
+                            struct error *error) {
   DIR *directory = opendir(store->path);
   if (directory == NULL) {
     int code = -errno;
@@ -102,7 +101,7 @@ static int render_list(const struct store_file *store, char **ret_text,
   while (code == 0 && (entry = readdir(directory)) != NULL) {
     if (strcmp(entry->d_name, LIST_NAME) != 0 &&
         action_check_name(entry->d_name, NULL) == 0) {
-      code = add_to_list(list, store, entry->d_name);
+      code = add_switch_to_list(list, store, entry->d_name);
     }
   }
   (void)closedir(directory);
@@ -116,7 +115,7 @@ static int render_list(const struct store_file *store, char **ret_text,
   return 0;
 }
 
-static bool is_on_disk(const char *path, const char *text) {
+static bool file_holds(const char *path, const char *text) {
   char *old = NULL;
   size_t bytes = 0;
   if (file_read(path, LIST_BYTES_MAX, &old, &bytes, NULL) != 0) {
@@ -127,16 +126,17 @@ static bool is_on_disk(const char *path, const char *text) {
   return is_same;
 }
 
-static int update_list(const struct store_file *store, struct error *error) {
+static int update_switch_list(const struct store_file *store,
+                              struct error *error) {
   char path[PATH_MAX];
-  int code = join_path(store, LIST_NAME, path, error);
+  int code = join_switch_path(store, LIST_NAME, path, error);
   for (int i = 0; code == 0 && i < LIST_TRIES; i++) {
     char *text = NULL;
-    code = render_list(store, &text, error);
+    code = make_switch_list(store, &text, error);
     if (code != 0 || text == NULL) {
       return code;
     }
-    bool is_same = is_on_disk(path, text);
+    bool is_same = file_holds(path, text);
     if (!is_same) {
       code = file_replace(path, text, strlen(text), FILE_MODE, false, error);
     }
@@ -145,16 +145,15 @@ static int update_list(const struct store_file *store, struct error *error) {
       return 0;
     }
   }
-  return code == 0
-             ? error_set(error, -EBUSY, "%s: others keep changing it", path)
-             : code;
+  return code == 0 ? error_set(error, -EBUSY,
+                               "%s: other writers keep changing it", path)
+                   : code;
 }
 
 /* ---- the driver ---- */
 
-/* True if the switch stands at PATH and was put there on behalf of somebody
- * else than VALUE's host and response. */
-static bool is_anothers(const char *path, const json_t *value) {
+/* True if there is a switch at PATH that another host or response wrote. */
+static bool belongs_to_another(const char *path, const json_t *value) {
   char *held = NULL;
   size_t bytes = 0;
   if (file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
@@ -165,15 +164,15 @@ static bool is_anothers(const char *path, const json_t *value) {
   return !is_ours;
 }
 
-static int write_switch(const struct store_file *store, const char *path,
-                        const json_t *value, struct error *error) {
+static int write_switch_file(const struct store_file *store, const char *path,
+                             const json_t *value, struct error *error) {
   char *text = switch_store_value_text(value, store->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   size_t bytes = strlen(text);
   int code = 0;
-  if (!is_on_disk(path, text)) {
+  if (!file_holds(path, text)) {
     code = file_replace(path, text, bytes, FILE_MODE, false, error);
   }
   if (code == -ENOENT) {
@@ -185,7 +184,7 @@ static int write_switch(const struct store_file *store, const char *path,
   return code;
 }
 
-static int remove_switch(const char *path, struct error *error) {
+static int remove_switch_file(const char *path, struct error *error) {
   if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) {
     return 0;
   }
@@ -193,46 +192,47 @@ static int remove_switch(const char *path, struct error *error) {
   return error_set(error, code, "%s: cannot remove: %s", path, strerror(-code));
 }
 
-static int put(void *self, const char *name, bool is_on, const json_t *value,
-               struct action_call *call, struct error *error) {
+static int put_in_file(void *self, const char *name, bool is_on,
+                       const json_t *value, struct action_call *call,
+                       struct error *error) {
   const struct store_file *store = self;
   char path[PATH_MAX];
-  int code = join_path(store, name, path, error);
+  int code = join_switch_path(store, name, path, error);
   if (code != 0) {
     return code;
   }
   call->again_in_ms = is_on ? switch_store_again_ms(store->ttl_s) : 0;
-  if (is_anothers(path, value)) {
+  if (belongs_to_another(path, value)) {
     return 0;
   }
-  code = is_on ? write_switch(store, path, value, error)
-               : remove_switch(path, error);
+  code = is_on ? write_switch_file(store, path, value, error)
+               : remove_switch_file(path, error);
   if (code == 0 && (is_on || access(store->path, F_OK) == 0)) {
-    code = update_list(store, error);
+    code = update_switch_list(store, error);
   }
   return code;
 }
 
-static int confirm(void *self, const char *name, bool is_on,
-                   const json_t *value, struct action_call *call,
-                   struct error *error) {
+static int confirm_in_file(void *self, const char *name, bool is_on,
+                           const json_t *value, struct action_call *call,
+                           struct error *error) {
   const struct store_file *store = self;
   (void)call;
   char path[PATH_MAX];
   struct stat status;
-  int code = join_path(store, name, path, error);
+  int code = join_switch_path(store, name, path, error);
   if (code != 0) {
     return code;
   }
   bool is_there = lstat(path, &status) == 0;
-  return is_there == is_on || (is_there && is_anothers(path, value))
+  return is_there == is_on || (is_there && belongs_to_another(path, value))
              ? 0
              : error_set(error, -ESTALE, "%s is %s", path,
                          is_there ? "still there" : "not there");
 }
 
-/* The directory, or the nearest one above it that is there. */
-static int find_existing(const char *path, char found[PATH_MAX]) {
+/* The directory, or its nearest parent that exists. */
+static int find_existing_directory(const char *path, char found[PATH_MAX]) {
   struct stat status;
   if (snprintf(found, PATH_MAX, "%s", path) >= PATH_MAX) {
     return -ENAMETOOLONG;
@@ -244,12 +244,13 @@ static int find_existing(const char *path, char found[PATH_MAX]) {
   return stat(found, &status) == 0 && S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int drill(void *self, struct action_call *call, struct error *error) {
+static int test_file_store(void *self, struct action_call *call,
+                           struct error *error) {
   const struct store_file *store = self;
   (void)call;
   char directory[PATH_MAX];
   struct stat status;
-  int code = find_existing(store->path, directory);
+  int code = find_existing_directory(store->path, directory);
   if (code != 0 || stat(directory, &status) != 0) {
     return error_set(error, code, "%s is not a directory", directory);
   }
@@ -268,10 +269,10 @@ static int drill(void *self, struct action_call *call, struct error *error) {
 const struct switch_store_driver switch_store_file = {
     .name = "file",
     .is_local = true,
-    .check = check,
-    .new = create,
-    .put = put,
-    .confirm = confirm,
-    .self_test = drill,
+    .check = check_file_options,
+    .new = new_file_store,
+    .put = put_in_file,
+    .confirm = confirm_in_file,
+    .self_test = test_file_store,
     .free = free,
 };

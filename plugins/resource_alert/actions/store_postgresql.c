@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store_postgresql: switches as rows of a table, each change told by NOTIFY.
- * What is notified is not kept: readers SELECT first, then LISTEN, and take a
- * switch whose expires_at has passed for off. */
+/* store_postgresql: switches as rows of a table; each change is sent with
+ * NOTIFY. Notifications are not stored: readers SELECT first, then LISTEN, and
+ * treat a switch whose expires_at has passed as off. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,15 +32,15 @@ static const char *const keywords[KEYWORDS + 1] = {"host",
                                                    "client_encoding",
                                                    NULL};
 
-static int check(const struct switch_store_options *options,
-                 struct error *error) {
+static int check_table_options(const struct switch_store_options *options,
+                               struct error *error) {
   return options->database != NULL
              ? 0
              : error_set(error, -EINVAL,
                          "Database is missing: write Database \"trading\"");
 }
 
-static void destroy(void *self) {
+static void free_table_store(void *self) {
   struct store_postgresql *store = self;
   if (store != NULL) {
     pg_client_free(store->server);
@@ -48,8 +48,8 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const struct switch_store_options *options, void **ret,
-                  struct error *error) {
+static int new_table_store(const struct switch_store_options *options,
+                           void **ret, struct error *error) {
   struct store_postgresql *store = calloc(1, sizeof(*store));
   if (store == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -77,11 +77,12 @@ static int create(const struct switch_store_options *options, void **ret,
   return 0;
 }
 
-/* Runs SQL, in which each @ is the table, and says whether its first row
- * begins with true. */
-static int ask(struct store_postgresql *store, const char *format,
-               const char *const *parameters, int parameters_len, bool *ret_yes,
-               struct action_call *call, struct error *error) {
+/* Runs SQL, in which each @ stands for the table. *ret_yes: whether its first
+ * value is true. */
+static int query_bool(struct store_postgresql *store, const char *format,
+                      const char *const *parameters, int parameters_len,
+                      bool *ret_yes, struct action_call *call,
+                      struct error *error) {
   char sql[SQL_BYTES];
   char *end = sql;
   const char *table = store->options->table;
@@ -104,13 +105,13 @@ static int ask(struct store_postgresql *store, const char *format,
   return code;
 }
 
-static const char *text_of(const json_t *value, const char *key) {
+static const char *get_member_text(const json_t *value, const char *key) {
   const char *text = json_string_value(json_object_get(value, key));
   return text == NULL ? "" : text;
 }
 
-/* Where another's switch stands and has not expired it is left alone: on it
- * is. NOTIFY only when it was off. */
+/* Another agent's switch stays as long as it has not expired: it is on. NOTIFY
+ * is sent only if the switch was off. */
 static const char put_sql[] =
     "WITH before AS (SELECT is_on AND (expires_at IS NULL OR expires_at > "
     "now()) AS was_on FROM @ WHERE name = $1), put AS (INSERT INTO @ AS t "
@@ -138,22 +139,23 @@ static const char confirm_sql[] =
     "now()) ELSE is_on AND who = $2 AND response = $3 END FROM @ WHERE name = "
     "$1";
 
-static const char drill_sql[] =
+static const char test_sql[] =
     "SELECT NOT pg_is_in_recovery() AND has_table_privilege($1, 'SELECT') AND "
     "has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') "
     "FROM (SELECT name, is_on, value, who, response, since, expires_at FROM @ "
     "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
 
-static int put(void *self, const char *name, bool is_on, const json_t *value,
-               struct action_call *call, struct error *error) {
+static int put_in_table(void *self, const char *name, bool is_on,
+                        const json_t *value, struct action_call *call,
+                        struct error *error) {
   struct store_postgresql *store = self;
   bool is_changed = false;
-  const char *who = text_of(value, "who");
-  const char *response = text_of(value, "response");
+  const char *who = get_member_text(value, "who");
+  const char *response = get_member_text(value, "response");
   if (!is_on) {
     const char *const parameters[] = {name, who, response,
                                       store->options->channel};
-    return ask(store, off_sql, parameters, 4, &is_changed, call, error);
+    return query_bool(store, off_sql, parameters, 4, &is_changed, call, error);
   }
   char ttl[24];
   char *text = switch_store_value_text(value, store->options->ttl_s);
@@ -164,31 +166,34 @@ static int put(void *self, const char *name, bool is_on, const json_t *value,
   (void)snprintf(ttl, sizeof(ttl), "%" PRId64, store->options->ttl_s);
   const char *const parameters[] = {name,     text, who,
                                     response, ttl,  store->options->channel};
-  int code = ask(store, put_sql, parameters, 6, &is_changed, call, error);
+  int code =
+      query_bool(store, put_sql, parameters, 6, &is_changed, call, error);
   free(text);
   return code;
 }
 
-static int confirm(void *self, const char *name, bool is_on,
-                   const json_t *value, struct action_call *call,
-                   struct error *error) {
+static int confirm_in_table(void *self, const char *name, bool is_on,
+                            const json_t *value, struct action_call *call,
+                            struct error *error) {
   struct store_postgresql *store = self;
   bool is_set = false;
-  const char *const parameters[] = {name, text_of(value, "who"),
-                                    text_of(value, "response"),
+  const char *const parameters[] = {name, get_member_text(value, "who"),
+                                    get_member_text(value, "response"),
                                     is_on ? "true" : "false"};
-  int code = ask(store, confirm_sql, parameters, 4, &is_set, call, error);
+  int code =
+      query_bool(store, confirm_sql, parameters, 4, &is_set, call, error);
   return code != 0 || is_set == is_on
              ? code
              : error_set(error, -ESTALE, "%s is %s", name,
                          is_on ? "not on" : "still on");
 }
 
-static int drill(void *self, struct action_call *call, struct error *error) {
+static int test_table_store(void *self, struct action_call *call,
+                            struct error *error) {
   struct store_postgresql *store = self;
   bool is_fine = false;
   const char *const parameters[] = {store->options->table};
-  int code = ask(store, drill_sql, parameters, 1, &is_fine, call, error);
+  int code = query_bool(store, test_sql, parameters, 1, &is_fine, call, error);
   return code != 0 || is_fine
              ? code
              : error_set(error, -EACCES,
@@ -199,10 +204,10 @@ static int drill(void *self, struct action_call *call, struct error *error) {
 
 const struct switch_store_driver switch_store_postgresql = {
     .name = "postgresql",
-    .check = check,
-    .new = create,
-    .put = put,
-    .confirm = confirm,
-    .self_test = drill,
-    .free = destroy,
+    .check = check_table_options,
+    .new = new_table_store,
+    .put = put_in_table,
+    .confirm = confirm_in_table,
+    .self_test = test_table_store,
+    .free = free_table_store,
 };

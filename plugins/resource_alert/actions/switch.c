@@ -8,7 +8,6 @@
 #include "core/json_util.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/switch_store.h"
-#include "resource_alert/journal.h"
 
 struct switch_options {
   struct action_options common;
@@ -21,7 +20,7 @@ struct switch_action {
 
 static const struct option option_rows[] = {ACTION_OPTION_ROWS("5")};
 
-static int check_name(const char *label, struct error *error) {
+static int check_switch_name(const char *label, struct error *error) {
   if (strcmp(label, "switches.json") == 0) {
     return error_set(error, -EINVAL, "is the name of the list of all switches");
   }
@@ -37,16 +36,16 @@ const struct option_block action_switch_block = {
             "while the response is engaged.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check_label = check_name,
+    .check_label = check_switch_name,
 };
 
-static void describe(const void *options, char *text, size_t bytes) {
+static void describe_switch(const void *options, char *text, size_t bytes) {
   const struct switch_options *own = options;
   (void)snprintf(text, bytes, "%s", own->common.head.label);
 }
 
-static int create(const void *options, const struct action_deps *deps,
-                  void **ret, struct error *error) {
+static int new_switch(const void *options, const struct action_deps *deps,
+                      void **ret, struct error *error) {
   const struct switch_options *own = options;
   struct switch_action *action = calloc(1, sizeof(*action));
   if (action == NULL) {
@@ -58,7 +57,7 @@ static int create(const void *options, const struct action_deps *deps,
   return 0;
 }
 
-static json_t *value_of(const struct action_request *request) {
+static json_t *make_switch_value(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
@@ -67,10 +66,10 @@ static json_t *value_of(const struct action_request *request) {
                    alert_state_name(request->severity), "since", since);
 }
 
-static int set(void *self, const struct action_request *request,
-               struct action_call *call, struct error *error) {
+static int set_switch(void *self, const struct action_request *request,
+                      struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  json_t *value = value_of(request);
+  json_t *value = make_switch_value(request);
   if (value == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -80,10 +79,10 @@ static int set(void *self, const struct action_request *request,
   return code;
 }
 
-static int confirm(void *self, const struct action_request *request,
-                   struct action_call *call, struct error *error) {
+static int confirm_switch(void *self, const struct action_request *request,
+                          struct action_call *call, struct error *error) {
   struct switch_action *action = self;
-  json_t *value = value_of(request);
+  json_t *value = make_switch_value(request);
   if (value == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -93,13 +92,14 @@ static int confirm(void *self, const struct action_request *request,
   return code;
 }
 
-static int drill(void *self, struct action_call *call, struct error *error) {
+static int test_switch(void *self, struct action_call *call,
+                       struct error *error) {
   struct switch_action *action = self;
   return switch_stores_self_test(action->stores, call, error);
 }
 
-static int check(const void *options, const struct action_deps *deps,
-                 struct error *error) {
+static int check_switch(const void *options, const struct action_deps *deps,
+                        struct error *error) {
   (void)options;
   return deps->stores_len > 0
              ? 0
@@ -111,11 +111,11 @@ static int check(const void *options, const struct action_deps *deps,
 
 const struct action_driver action_switch_driver = {
     .block = &action_switch_block,
-    .describe = describe,
-    .check = check,
-    .new = create,
-    .set = set,
-    .confirm = confirm,
-    .self_test = drill,
+    .describe = describe_switch,
+    .check = check_switch,
+    .new = new_switch,
+    .set = set_switch,
+    .confirm = confirm_switch,
+    .self_test = test_switch,
     .free = free,
 };

@@ -10,14 +10,13 @@
 
 #include "core/clock.h"
 #include "core/json_util.h"
-#include "resource_alert/journal.h"
 
-#define STORE_AGAIN_MS 10000 /* somebody may clean up there */
+#define STORE_AGAIN_MS 10000 /* a person may have removed the switch */
 
 static const struct switch_store_driver *const drivers[] = {
     &switch_store_file, &switch_store_etcd, &switch_store_postgresql};
 
-/* ---- what all stores do alike ---- */
+/* ---- for the drivers ---- */
 
 char *switch_store_value_text(const json_t *value, int64_t ttl_s) {
   char until[ACTION_TIME_BYTES];
@@ -51,8 +50,8 @@ int64_t switch_store_again_ms(int64_t ttl_s) {
 /* ---- the drivers ---- */
 
 /* Returns false where there is no driver of that name. */
-static bool find_driver(const char *name,
-                        const struct switch_store_driver **ret_driver) {
+static bool find_store_driver(const char *name,
+                              const struct switch_store_driver **ret_driver) {
   for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
     if (strcmp(drivers[i]->name, name) == 0) {
       *ret_driver = drivers[i];
@@ -60,19 +59,6 @@ static bool find_driver(const char *name,
     }
   }
   return false;
-}
-
-bool switch_store_is_known(const char *name) {
-  const struct switch_store_driver *driver;
-  return find_driver(name, &driver);
-}
-
-int switch_store_check_options(const void *target, struct error *error) {
-  const struct switch_store_options *options = target;
-  const struct switch_store_driver *driver;
-  return find_driver(options->head.label, &driver)
-             ? driver->check(options, error)
-             : -EINVAL; /* refused with its label */
 }
 
 struct switch_stores {
@@ -106,7 +92,7 @@ int switch_stores_new(const struct option_blocks *blocks,
   for (int pass = 0; pass < 2; pass++) { /* the local ones first */
     for (size_t i = 0; i < blocks->len && code == 0; i++) {
       const struct switch_store_driver *driver;
-      if (!find_driver(options[i].head.label, &driver)) {
+      if (!find_store_driver(options[i].head.label, &driver)) {
         code = -EINVAL;
       } else if (driver->is_local == (pass == 0)) {
         code = add_store(stores, driver, &options[i], error);
@@ -128,10 +114,10 @@ void switch_stores_free(struct switch_stores *stores) {
   free(stores);
 }
 
-/* Keeps the first failure of several, with the store's name before it. */
-static int first_failure(int first, int code,
-                         const struct switch_store_driver *driver,
-                         struct error *reason, struct error *error) {
+/* Puts the first failure into ERROR, with the name of its store. */
+static int keep_first_failure(int first, int code,
+                              const struct switch_store_driver *driver,
+                              struct error *reason, struct error *error) {
   if (first != 0 || code == 0) {
     return first;
   }
@@ -139,22 +125,22 @@ static int first_failure(int first, int code,
   return error_set(error, code, "%s", reason->text);
 }
 
-/* When the I-th store must be done, so that those behind it have time left. */
-static int64_t deadline_of(const struct switch_stores *stores, size_t i,
-                           int64_t deadline_ms) {
+/* The deadline of the I-th store, so that those behind it have time left. */
+static int64_t share_deadline(const struct switch_stores *stores, size_t i,
+                              int64_t deadline_ms) {
   int64_t now_ms = clock_monotonic_ms();
   return now_ms + (deadline_ms - now_ms) / (int64_t)(stores->len - i);
 }
 
-/* The sooner of two times, of which 0 is never. */
-static int64_t sooner(int64_t a, int64_t b) {
+/* The smaller of two times; 0 stands for never. */
+static int64_t min_nonzero(int64_t a, int64_t b) {
   return b == 0 || (a != 0 && a < b) ? a : b;
 }
 
-/* What is done, not what is only looked after, stands in the journal. */
-static void note(const struct action_call *call, const char *step,
-                 const struct switch_store_driver *driver, const char *key,
-                 json_t *value) {
+/* Refreshes are not journaled. */
+static void journal_store_step(const struct action_call *call, const char *step,
+                               const struct switch_store_driver *driver,
+                               const char *key, json_t *value) {
   if (call->is_refresh) {
     json_decref(value);
     return;
@@ -163,65 +149,82 @@ static void note(const struct action_call *call, const char *step,
              json_pack("{s:s, s:o}", "store", driver->name, key, value));
 }
 
-int switch_stores_put(struct switch_stores *stores, const char *name,
-                      bool is_on, const json_t *value, struct action_call *call,
-                      struct error *error) {
+enum store_operation { STORE_PUT, STORE_CONFIRM, STORE_SELF_TEST };
+
+/* The switch that is put or confirmed. */
+struct switch_state {
+  const char *name;
+  bool is_on;
+  const json_t *value;
+};
+
+static int run_in_store(const struct switch_store_driver *driver, void *store,
+                        enum store_operation operation,
+                        const struct switch_state *state,
+                        struct action_call *call, struct error *error) {
+  if (operation == STORE_SELF_TEST) {
+    return driver->self_test(store, call, error);
+  }
+  if (operation == STORE_CONFIRM) {
+    return driver->confirm(store, state->name, state->is_on, state->value, call,
+                           error);
+  }
+  journal_store_step(call, "request", driver, "on", json_boolean(state->is_on));
+  int code =
+      driver->put(store, state->name, state->is_on, state->value, call, error);
+  journal_store_step(call, "response", driver, "error",
+                     code == 0 ? json_null() : json_util_text(error->text));
+  return code;
+}
+
+/* Runs it in all stores, also behind one that fails or hangs: each gets its
+ * share of the time that is left. */
+static int run_in_all_stores(struct switch_stores *stores,
+                             enum store_operation operation,
+                             const struct switch_state *state,
+                             struct action_call *call, struct error *error) {
   int first = 0;
   int64_t again_in_ms = 0;
-  int64_t deadline_ms = call->deadline_ms;
+  const struct action_call before = *call;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
     const struct switch_store_driver *driver = stores->items[i].driver;
     call->again_in_ms = 0;
-    call->deadline_ms = deadline_of(stores, i, deadline_ms);
-    note(call, "request", driver, "on", json_boolean(is_on));
-    int code =
-        driver->put(stores->items[i].store, name, is_on, value, call, &reason);
-    note(call, "response", driver, "error",
-         code == 0 ? json_null() : json_util_text(reason.text));
-    first = first_failure(first, code, driver, &reason, error);
-    again_in_ms = sooner(again_in_ms, call->again_in_ms);
+    call->deadline_ms = share_deadline(stores, i, before.deadline_ms);
+    int code = run_in_store(driver, stores->items[i].store, operation, state,
+                            call, &reason);
+    first = keep_first_failure(first, code, driver, &reason, error);
+    again_in_ms = min_nonzero(again_in_ms, call->again_in_ms);
   }
-  call->again_in_ms = again_in_ms;
-  call->deadline_ms = deadline_ms;
+  call->deadline_ms = before.deadline_ms;
+  call->again_in_ms = operation == STORE_PUT ? again_in_ms : before.again_in_ms;
   return first;
+}
+
+int switch_stores_put(struct switch_stores *stores, const char *name,
+                      bool is_on, const json_t *value, struct action_call *call,
+                      struct error *error) {
+  const struct switch_state state = {name, is_on, value};
+  return run_in_all_stores(stores, STORE_PUT, &state, call, error);
 }
 
 int switch_stores_confirm(struct switch_stores *stores, const char *name,
                           bool is_on, const json_t *value,
                           struct action_call *call, struct error *error) {
-  int first = 0;
-  int64_t deadline_ms = call->deadline_ms;
-  for (size_t i = 0; i < stores->len; i++) {
-    struct error reason = {{0}};
-    const struct switch_store_driver *driver = stores->items[i].driver;
-    call->deadline_ms = deadline_of(stores, i, deadline_ms);
-    int code = driver->confirm(stores->items[i].store, name, is_on, value, call,
-                               &reason);
-    first = first_failure(first, code, driver, &reason, error);
-  }
-  return first;
+  const struct switch_state state = {name, is_on, value};
+  return run_in_all_stores(stores, STORE_CONFIRM, &state, call, error);
 }
 
 int switch_stores_self_test(struct switch_stores *stores,
                             struct action_call *call, struct error *error) {
-  int first = 0;
-  int64_t deadline_ms = call->deadline_ms;
-  for (size_t i = 0; i < stores->len; i++) {
-    struct error reason = {{0}};
-    const struct switch_store_driver *driver = stores->items[i].driver;
-    call->deadline_ms = deadline_of(stores, i, deadline_ms);
-    int code = driver->self_test(stores->items[i].store, call, &reason);
-    first = first_failure(first, code, driver, &reason, error);
-  }
-  return first;
+  return run_in_all_stores(stores, STORE_SELF_TEST, NULL, call, error);
 }
 
 #define FIELD(name) offsetof(struct switch_store_options, name)
 
-/* A name of SQL as it can stand in a statement: letters, digits and '_', with
+/* A name that is safe in an SQL statement: letters, digits and '_', with
  * one '.' between schema and table. */
-static int check_identifier(const char *value, struct error *error) {
+static int check_sql_name(const char *value, struct error *error) {
   size_t dots = 0;
   size_t part = 0;
   for (const char *c = value; *c != '\0'; c++) {
@@ -242,7 +245,7 @@ static int check_identifier(const char *value, struct error *error) {
                               "between schema and name");
 }
 
-static int check_prefix(const char *value, struct error *error) {
+static int check_key_prefix(const char *value, struct error *error) {
   for (const char *c = value; *c != '\0'; c++) {
     unsigned char one = (unsigned char)*c;
     if (one >= 0x80 || (!isalnum(one) && strchr("/_-.", *c) == NULL)) {
@@ -261,36 +264,37 @@ static const struct option option_rows[] = {
      .max = 86400,
      .default_text = "60",
      .unit = "seconds",
-     .help = "A switch expires so long after collectd has looked after it the "
-             "last time, which it does every third of that: should collectd "
-             "or its machine die, the application recovers by itself. etcd "
-             "takes the key away then; in the other stores readers have to "
-             "treat a switch whose C<until> has passed as off. 0: never."},
+     .help =
+         "How long a switch is valid. It is renewed every third of that, so "
+         "that the application recovers by itself if collectd or its "
+         "machine dies. etcd deletes an expired key; in the other stores "
+         "readers must treat a switch whose C<until> has passed as off. "
+         "0: it never expires."},
     {.name = "Path",
      .kind = OPTION_STRING,
      .offset = FIELD(path),
      .example = "\"/run/collectd/switches\"",
      .check = action_check_absolute,
-     .help = "Of C<file>: a directory, made when it is missing. F<Path/NAME> "
-             "exists while the switch NAME is on; F<Path/switches.json> tells "
-             "of all of them. Best on a tmpfs, where a restart of the machine "
-             "forgets them."},
+     .help = "Of C<file>: a directory, created if it is missing. F<Path/NAME> "
+             "exists while the switch NAME is on; F<Path/switches.json> holds "
+             "all of them. Best on a tmpfs, so that a reboot removes them."},
     {.name = "URL",
      .kind = OPTION_STRINGS,
      .offset = FIELD(urls),
      .example = "\"http://127.0.0.1:2379\"",
-     .help = "Of C<etcd>: the endpoints of one cluster; the next one is asked "
-             "where one does not answer."},
+     .help = "Of C<etcd>: the endpoints of one cluster; if one does not "
+             "respond, the next one is tried."},
     {.name = "Prefix",
      .kind = OPTION_STRING,
      .offset = FIELD(prefix),
      .default_text = "/degradation/",
-     .check = check_prefix,
-     .help = "Of C<etcd>: stands before the name of the switch in its key."},
+     .check = check_key_prefix,
+     .help =
+         "Of C<etcd>: the beginning of the key; the switch's name follows."},
     {.name = "User",
      .kind = OPTION_STRING,
      .offset = FIELD(user),
-     .help = "Of C<etcd> and C<postgresql>: who logs in."},
+     .help = "Of C<etcd> and C<postgresql>: the user."},
     {.name = "PasswordFile",
      .kind = OPTION_STRING,
      .offset = FIELD(password_file),
@@ -327,24 +331,33 @@ static const struct option option_rows[] = {
      .kind = OPTION_STRING,
      .offset = FIELD(table),
      .default_text = "degradation_switch",
-     .check = check_identifier,
+     .check = check_sql_name,
      .help = "Of C<postgresql>: the table, made by "
              "F<degradation_switch.sql> of the examples."},
     {.name = "Channel",
      .kind = OPTION_STRING,
      .offset = FIELD(channel),
      .default_text = "degradation",
-     .check = check_identifier,
-     .help = "Of C<postgresql>: each change is told with NOTIFY on this "
-             "channel, the payload being the switch as JSON."},
+     .check = check_sql_name,
+     .help = "Of C<postgresql>: the channel on which each change is sent with "
+             "NOTIFY; the payload is the switch as JSON."},
 };
 
-static int check_label(const char *label, struct error *error) {
-  return switch_store_is_known(label)
+static int check_store_name(const char *label, struct error *error) {
+  const struct switch_store_driver *driver;
+  return find_store_driver(label, &driver)
              ? 0
              : error_set(error, -EINVAL,
                          "is no store; allowed: \"file\", \"etcd\", "
                          "\"postgresql\"");
+}
+
+static int check_store_block(const void *target, struct error *error) {
+  const struct switch_store_options *options = target;
+  const struct switch_store_driver *driver;
+  return find_store_driver(options->head.label, &driver)
+             ? driver->check(options, error)
+             : -EINVAL; /* refused with its label */
 }
 
 const struct option_block switch_store_block = {
@@ -352,13 +365,12 @@ const struct option_block switch_store_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct switch_store_options),
-    .help = "Where switches are kept for the application's middleware to read. "
-            "The name is the kind of store: C<file>, C<etcd> or C<postgresql>. "
-            "With several stores a switch stands in all of them: in C<file> "
-            "first, and the others get each its part of the switch's "
-            "B<Timeout>.",
+    .help = "Where the application reads its switches. The name is the kind of "
+            "store: C<file>, C<etcd> or C<postgresql>. With several stores a "
+            "switch is written to all of them: to C<file> first; the others "
+            "share the switch's B<Timeout>.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check_label = check_label,
-    .check = switch_store_check_options,
+    .check_label = check_store_name,
+    .check = check_store_block,
 };

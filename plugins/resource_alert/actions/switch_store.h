@@ -10,7 +10,7 @@
 /* One <SwitchStore>; its label names the driver. */
 struct switch_store_options {
   struct option_head head;
-  int64_t ttl_s;                   /* 0: the switches stand for ever */
+  int64_t ttl_s;                   /* 0: the switches never expire */
   char *path;                      /* file */
   struct option_strings urls;      /* etcd: endpoints of one cluster */
   char *prefix;                    /* etcd */
@@ -30,21 +30,21 @@ extern const struct option_block switch_store_block;
 
 struct switch_store_driver {
   const char *name; /* the label */
-  bool is_local;    /* it waits for nobody and comes first */
+  bool is_local;    /* needs no network and comes first */
 
-  /* Returns 0, or -EINVAL when the options do not suffice. */
+  /* Returns 0, or -EINVAL if an option is missing or wrong. */
   int (*check)(const struct switch_store_options *options, struct error *error);
 
   /* options: borrowed. *ret: yours, free(). Opens nothing yet. */
   int (*new)(const struct switch_store_options *options, void **ret,
              struct error *error);
 
-  /* Makes the switch NAME stand with VALUE, or takes away the one that VALUE's
-   * host and response have put there. As action_driver.set. */
+  /* Writes the switch NAME with VALUE, or removes it if VALUE's host and
+   * response wrote it. As action_driver.set. */
   int (*put)(void *store, const char *name, bool is_on, const json_t *value,
              struct action_call *call, struct error *error);
 
-  /* As action_driver.confirm and .drill. */
+  /* As action_driver.confirm and .self_test. */
   int (*confirm)(void *store, const char *name, bool is_on, const json_t *value,
                  struct action_call *call, struct error *error);
   int (*self_test)(void *store, struct action_call *call, struct error *error);
@@ -56,21 +56,15 @@ extern const struct switch_store_driver switch_store_file;
 extern const struct switch_store_driver switch_store_etcd;
 extern const struct switch_store_driver switch_store_postgresql;
 
-/* True for the name of a driver. */
-bool switch_store_is_known(const char *name);
-
-/* The check of a <SwitchStore> block, by its driver. */
-int switch_store_check_options(const void *target, struct error *error);
-
 /* VALUE with its "until", ttl_s from now (null where that is 0), as the text
  * that is stored. Returns yours, free(); NULL when memory is short. */
 char *switch_store_value_text(const json_t *value, int64_t ttl_s);
 
-/* True if TEXT, what a store holds, was written on behalf of VALUE's host and
- * response; or by nobody of ours. */
+/* True if TEXT, found in a store, was written by VALUE's host and response, or
+ * by no agent at all. */
 bool switch_store_is_ours(const char *text, const json_t *value);
 
-/* When to look after a switch again, so that it does not expire. */
+/* After how long a switch must be refreshed, so that it does not expire. */
 int64_t switch_store_again_ms(int64_t ttl_s);
 
 /* All stores, as one response uses them. */
@@ -82,9 +76,9 @@ int switch_stores_new(const struct option_blocks *blocks,
                       struct switch_stores **ret, struct error *error);
 void switch_stores_free(struct switch_stores *stores);
 
-/* Put, confirm and drill in every store, also behind one that fails or hangs:
- * each gets its part of the time that is left. Return 0 or the first failure,
- * with the store's name in the error. */
+/* Put, confirm and self-test in every store, also after one that fails or
+ * hangs: each gets its share of the time that is left. Return 0 or the first
+ * failure, with the store's name in the error. */
 int switch_stores_put(struct switch_stores *stores, const char *name,
                       bool is_on, const json_t *value, struct action_call *call,
                       struct error *error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* webhook: tells a URL when the response engages and when it is released. */
+/* webhook: sends a POST when the response engages and when it is released. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,6 @@
 #include "core/trusted_path.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/clients/http_client.h"
-#include "resource_alert/journal.h"
 
 enum webhook_format { FORMAT_NATIVE, FORMAT_ALERTMANAGER };
 
@@ -41,33 +40,34 @@ static const struct option option_rows[] = {
      .offset = offsetof(struct webhook_options, url),
      .is_required = true,
      .example = "\"https://ops.example.net/hook\"",
-     .help = "Where to POST the document. Any status of 2xx is a success, "
-             "redirects are not followed, a failure is repeated."},
+     .help =
+         "Where to POST the document. Any 2xx status is a success; redirects "
+         "are not followed; a failure is retried."},
     {.name = "Format",
      .kind = OPTION_WORD,
      .offset = offsetof(struct webhook_options, format),
      .words = formats,
      .default_text = "native",
-     .help = "C<native>: the document that a command of B<E<lt>ExecE<gt>> "
-             "gets. C<alertmanager>: version 4 of what the Prometheus "
-             "Alertmanager sends to a webhook."},
+     .help = "C<native>: the same document as for B<E<lt>ExecE<gt>>. "
+             "C<alertmanager>: the webhook document, version 4, of Prometheus "
+             "Alertmanager."},
     {.name = "HeaderFile",
      .kind = OPTION_STRING,
      .offset = offsetof(struct webhook_options, header_file),
      .check = action_check_absolute,
-     .help = "Further request headers, one C<Name: value> a line, for "
-             "instance for a token. Read for each request."},
+     .help = "Additional request headers, one C<Name: value> per line, for "
+             "instance a token. Read for each request."},
     {.name = "SecretFile",
      .kind = OPTION_STRING,
      .offset = offsetof(struct webhook_options, secret_file),
      .check = action_check_absolute,
-     .help = "Sign the document: the header C<X-Signature-256: sha256=HEX> is "
-             "the HMAC-SHA256 of the body with the content of this file as "
-             "the key."},
+     .help = "Signs the document: the header C<X-Signature-256: sha256=HEX> "
+             "holds the HMAC-SHA256 of the body; the key is the content of "
+             "this file."},
     HTTP_CLIENT_OPTION_ROWS(webhook_options, http),
 };
 
-static int check_block(const void *target, struct error *error) {
+static int check_webhook_block(const void *target, struct error *error) {
   const struct webhook_options *options = target;
   return options->url == NULL ? 0
                               : http_client_options_check_url(
@@ -81,25 +81,25 @@ const struct option_block action_webhook_block = {
     .size = sizeof(struct webhook_options),
     .help = "Sends a JSON document to a URL, once when the response engages "
             "and once when it is released. The header C<Idempotency-Key> is "
-            "the same for each repetition.",
+            "the same for each retry.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = action_check_name,
-    .check = check_block,
+    .check = check_webhook_block,
 };
 
-static void describe(const void *options, char *text, size_t bytes) {
+static void describe_webhook(const void *options, char *text, size_t bytes) {
   const struct webhook_options *own = options;
   if (own->common.head.label != NULL) {
     (void)snprintf(text, bytes, "%s", own->common.head.label);
-  } else { /* what follows a question mark may be secret */
+  } else { /* what follows a request mark may be secret */
     (void)snprintf(text, bytes, "%.*s", (int)strcspn(own->url, "?#"), own->url);
   }
 }
 
 /* ---- what is sent ---- */
 
-static json_t *to_alertmanager(const struct action_request *request) {
+static json_t *make_alertmanager_payload(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   char now[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
@@ -127,8 +127,8 @@ static json_t *to_alertmanager(const struct action_request *request) {
       "commonAnnotations", annotations, "externalURL", "", "alerts", alert);
 }
 
-static int sign(const char *path, const char *body, char *header, size_t bytes,
-                struct error *error) {
+static int sign_body(const char *path, const char *body, char *header,
+                     size_t bytes, struct error *error) {
   char *secret = NULL;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
@@ -152,8 +152,8 @@ static int sign(const char *path, const char *body, char *header, size_t bytes,
 
 /* Cuts TEXT, the file's content, into lines and appends them to the headers
  * of the request. */
-static int split_headers(char *text, struct http_client_request *request,
-                         struct error *error) {
+static int add_header_lines(char *text, struct http_client_request *request,
+                            struct error *error) {
   size_t len = 0;
   while (request->headers[len] != NULL) {
     len++;
@@ -173,17 +173,17 @@ static int split_headers(char *text, struct http_client_request *request,
   return 0;
 }
 
-static void format_key(const struct action_request *request, char *header,
-                       size_t bytes) {
+static void format_idempotency_key(const struct action_request *request,
+                                   char *header, size_t bytes) {
   (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", request->host,
                  request->response, (long long)request->since_s,
                  request->is_on ? "engage" : "release");
-  text_blank_controls(header); /* whatever the host's name holds */
+  text_blank_controls(header); /* the host's name may hold any */
 }
 
 /* ---- the driver ---- */
 
-static void destroy(void *self) {
+static void free_webhook(void *self) {
   struct webhook *webhook = self;
   if (webhook != NULL) {
     http_client_free(webhook->client);
@@ -191,8 +191,8 @@ static void destroy(void *self) {
   }
 }
 
-static int create(const void *options, const struct action_deps *deps,
-                  void **ret, struct error *error) {
+static int new_webhook(const void *options, const struct action_deps *deps,
+                       void **ret, struct error *error) {
   (void)deps;
   struct webhook *webhook = calloc(1, sizeof(*webhook));
   if (webhook == NULL) {
@@ -202,42 +202,42 @@ static int create(const void *options, const struct action_deps *deps,
   webhook->target = http_client_options_target(&webhook->options->http);
   int code = http_client_new(&webhook->target, &webhook->client, error);
   if (code != 0) {
-    destroy(webhook);
+    free_webhook(webhook);
     return code;
   }
   *ret = webhook;
   return 0;
 }
 
-static int send_request(struct webhook *webhook,
+static int send_webhook(struct webhook *webhook,
                         const struct http_client_request *request,
                         struct action_call *call, struct error *error) {
-  struct http_client_response answer;
+  struct http_client_response response;
   call->note(
       call->context, "request",
       json_pack("{s:o}", "url", /* what follows may be secret */
                 json_stringn(request->url, strcspn(request->url, "?#"))));
-  int code = http_client_perform(webhook->client, request, &answer, error);
+  int code = http_client_perform(webhook->client, request, &response, error);
   if (code != 0) {
     return code;
   }
   call->note(call->context, "response",
-             json_pack("{s:i}", "status", (int)answer.status));
-  code = http_client_expect_success(&answer, error);
-  call->pause_ms = answer.retry_after_ms;
-  http_client_response_fini(&answer);
+             json_pack("{s:i}", "status", (int)response.status));
+  code = http_client_expect_success(&response, error);
+  call->pause_ms = response.retry_after_ms;
+  http_client_response_fini(&response);
   return code;
 }
 
-static int post(struct webhook *webhook, const struct action_request *request,
-                const char *body, struct action_call *call,
-                struct error *error) {
+static int post_webhook(struct webhook *webhook,
+                        const struct action_request *request, const char *body,
+                        struct action_call *call, struct error *error) {
   const struct webhook_options *options = webhook->options;
   char key[256];
   char signature[128];
   char *headers = NULL;
   int code = 0;
-  format_key(request, key, sizeof(key));
+  format_idempotency_key(request, key, sizeof(key));
   struct http_client_request http = {
       .method = "POST",
       .url = options->url,
@@ -248,41 +248,42 @@ static int post(struct webhook *webhook, const struct action_request *request,
       .cancel_fd = call->cancel_fd,
   };
   if (options->secret_file != NULL) {
-    code =
-        sign(options->secret_file, body, signature, sizeof(signature), error);
+    code = sign_body(options->secret_file, body, signature, sizeof(signature),
+                     error);
     http.headers[2] = signature;
   }
   if (code == 0 && options->header_file != NULL) {
     code =
         trusted_path_read_secret(options->header_file, false, &headers, error);
-    code = code == 0 ? split_headers(headers, &http, error) : code;
+    code = code == 0 ? add_header_lines(headers, &http, error) : code;
   }
   if (code == 0) {
-    code = send_request(webhook, &http, call, error);
+    code = send_webhook(webhook, &http, call, error);
   }
   trusted_path_forget_secret(headers);
   return code;
 }
 
-static int set(void *self, const struct action_request *request,
-               struct action_call *call, struct error *error) {
+static int set_webhook(void *self, const struct action_request *request,
+                       struct action_call *call, struct error *error) {
   struct webhook *webhook = self;
   json_t *document = webhook->options->format == FORMAT_ALERTMANAGER
-                         ? to_alertmanager(request)
+                         ? make_alertmanager_payload(request)
                          : action_payload_new(request);
   char *body = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
   json_decref(document);
   if (body == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = post(webhook, request, body, call, error);
+  int code = post_webhook(webhook, request, body, call, error);
   free(body);
   return code;
 }
 
-/* Asks for the headers of the page: whether there is a server that speaks
- * HTTP, with the right certificate. What it says does not matter. */
-static int drill(void *self, struct action_call *call, struct error *error) {
+/* Checks with OPTIONS that there is an HTTP server with the right certificate;
+ * its status does not matter. */
+static int test_webhook(void *self, struct action_call *call,
+                        struct error *error) {
   struct webhook *webhook = self;
   const struct http_client_request request = {
       .method = "OPTIONS",
@@ -290,19 +291,19 @@ static int drill(void *self, struct action_call *call, struct error *error) {
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
-  struct http_client_response answer;
-  int code = http_client_perform(webhook->client, &request, &answer, error);
+  struct http_client_response response;
+  int code = http_client_perform(webhook->client, &request, &response, error);
   if (code == 0) {
-    http_client_response_fini(&answer);
+    http_client_response_fini(&response);
   }
   return code;
 }
 
 const struct action_driver action_webhook_driver = {
     .block = &action_webhook_block,
-    .describe = describe,
-    .new = create,
-    .set = set,
-    .self_test = drill,
-    .free = destroy,
+    .describe = describe_webhook,
+    .new = new_webhook,
+    .set = set_webhook,
+    .self_test = test_webhook,
+    .free = free_webhook,
 };

@@ -17,7 +17,7 @@
 struct etcd {
   struct etcd_target target;
   struct http_client *http;
-  size_t current;      /* the endpoint that answered last */
+  size_t current;      /* the endpoint that responded last */
   char *authorization; /* "Authorization: TOKEN"; NULL: not logged in */
 };
 
@@ -45,30 +45,31 @@ void etcd_free(struct etcd *etcd) {
   }
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-/* What the gateway says of a failure. */
-static int judge(const struct http_client_response *answer,
-                 struct error *error) {
-  if (answer->status >= 200 && answer->status < 300) {
+/* The gateway describes a failure as {"error": TEXT}. */
+static int check_etcd_status(const struct http_client_response *response,
+                             struct error *error) {
+  if (response->status >= 200 && response->status < 300) {
     return 0;
   }
-  json_t *json = http_client_response_json(answer, NULL);
+  json_t *json = http_client_response_json(response, NULL);
   const char *text = json_string_value(json_object_get(json, "error"));
-  int code = text == NULL ? http_client_expect_success(answer, error)
+  int code = text == NULL ? http_client_expect_success(response, error)
                           : error_set(error, -EIO, "status %ld: %s",
-                                      answer->status, text);
-  if (answer->status == 401) {
+                                      response->status, text);
+  if (response->status == 401) {
     code = -EACCES;
   }
   json_decref(json);
   return code;
 }
 
-/* Asks one endpoint. *ret: yours; NULL on failure. */
-static int ask_endpoint(struct etcd *etcd, const char *path, const char *body,
-                        int64_t deadline_ms, const struct action_call *call,
-                        json_t **ret, struct error *error) {
+/* *ret: yours; NULL on failure. */
+static int send_to_endpoint(struct etcd *etcd, const char *path,
+                            const char *body, int64_t deadline_ms,
+                            const struct action_call *call, json_t **ret,
+                            struct error *error) {
   char url[URL_BYTES];
   const char *base = etcd->target.urls[etcd->current];
   size_t length = strlen(base);
@@ -89,41 +90,42 @@ static int ask_endpoint(struct etcd *etcd, const char *path, const char *body,
       .cancel_fd = call->cancel_fd,
       .may_repeat = true, /* a lease too many expires by itself */
   };
-  struct http_client_response answer;
-  int code = http_client_perform(etcd->http, &request, &answer, error);
+  struct http_client_response response;
+  int code = http_client_perform(etcd->http, &request, &response, error);
   if (code != 0) {
     error_prefix(error, "%s", base);
     return code;
   }
-  code = judge(&answer, error);
+  code = check_etcd_status(&response, error);
   if (code == 0) {
-    *ret = http_client_response_json(&answer, error);
+    *ret = http_client_response_json(&response, error);
     code = *ret == NULL ? -EPROTO : 0;
   }
-  http_client_response_fini(&answer);
+  http_client_response_fini(&response);
   return code;
 }
 
-/* Asks one endpoint after the other; each gets its part of the time. */
-static int ask_cluster(struct etcd *etcd, const char *path, const char *body,
-                       const struct action_call *call, json_t **ret,
-                       struct error *error) {
+/* Tries one endpoint after the other; each gets its share of the time. */
+static int send_to_cluster(struct etcd *etcd, const char *path,
+                           const char *body, const struct action_call *call,
+                           json_t **ret, struct error *error) {
   int code = -EIO;
   for (size_t left = etcd->target.urls_len; left > 0; left--) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t share_ms = (call->deadline_ms - now_ms) / (int64_t)left;
-    code = ask_endpoint(etcd, path, body, now_ms + share_ms, call, ret, error);
+    code =
+        send_to_endpoint(etcd, path, body, now_ms + share_ms, call, ret, error);
     if (code == 0 || code == -ECANCELED || code == -EACCES || code == -EIO) {
-      return code; /* somebody has answered */
+      return code; /* somebody has responded */
     }
     etcd->current = (etcd->current + 1) % etcd->target.urls_len;
   }
   return code;
 }
 
-static int keep_token(struct etcd *etcd, const json_t *answer,
-                      struct error *error) {
-  const char *token = json_string_value(json_object_get(answer, "token"));
+static int store_token(struct etcd *etcd, const json_t *response,
+                       struct error *error) {
+  const char *token = json_string_value(json_object_get(response, "token"));
   if (token == NULL || strpbrk(token, "\r\n") != NULL) {
     return error_set(error, -EPROTO, "etcd gives no token");
   }
@@ -137,10 +139,10 @@ static int keep_token(struct etcd *etcd, const json_t *answer,
 }
 
 /* Gets a token, which lives a few minutes. */
-static int log_in(struct etcd *etcd, const struct action_call *call,
-                  struct error *error) {
+static int log_in_etcd(struct etcd *etcd, const struct action_call *call,
+                       struct error *error) {
   char *password = NULL;
-  json_t *answer = NULL;
+  json_t *response = NULL;
   trusted_path_forget_secret(etcd->authorization);
   etcd->authorization = NULL;
   int code = trusted_path_read_secret(etcd->target.password_file, false,
@@ -154,18 +156,18 @@ static int log_in(struct etcd *etcd, const struct action_call *call,
   char *body = json_dumps(request, JSON_COMPACT);
   json_decref(request);
   code = body == NULL ? error_set(error, -ENOMEM, "out of memory")
-                      : ask_cluster(etcd, "/v3/auth/authenticate", body, call,
-                                    &answer, error);
+                      : send_to_cluster(etcd, "/v3/auth/authenticate", body,
+                                        call, &response, error);
   if (code == 0) {
-    code = keep_token(etcd, answer, error);
+    code = store_token(etcd, response, error);
   }
-  json_decref(answer);
+  json_decref(response);
   trusted_path_forget_secret(body);
   return code;
 }
 
-/* True for an answer that a new token may change. */
-static bool wants_token(int code, const struct error *error) {
+/* True if a new token may help. */
+static bool needs_new_token(int code, const struct error *error) {
   return code == -EACCES ||
          (code == -EIO && strstr(error->text, "user name is empty") != NULL);
 }
@@ -174,7 +176,7 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
                  const struct action_call *call, json_t **ret,
                  struct error *error) {
   char *body = json_dumps(request, JSON_COMPACT);
-  json_t *answer = NULL;
+  json_t *response = NULL;
   json_decref(request);
   if (body == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -183,20 +185,20 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
   int code = 0;
   bool has_user = etcd->target.user != NULL;
   if (has_user && etcd->authorization == NULL) {
-    code = log_in(etcd, call, &own);
+    code = log_in_etcd(etcd, call, &own);
   }
   if (code == 0) {
-    code = ask_cluster(etcd, path, body, call, &answer, &own);
+    code = send_to_cluster(etcd, path, body, call, &response, &own);
   }
-  if (has_user && wants_token(code, &own) &&
-      (code = log_in(etcd, call, &own)) == 0) {
-    code = ask_cluster(etcd, path, body, call, &answer, &own);
+  if (has_user && needs_new_token(code, &own) &&
+      (code = log_in_etcd(etcd, call, &own)) == 0) {
+    code = send_to_cluster(etcd, path, body, call, &response, &own);
   }
   free(body);
   if (ret != NULL && code == 0) {
-    *ret = answer;
+    *ret = response;
   } else {
-    json_decref(answer);
+    json_decref(response);
   }
   return code == 0 ? 0 : error_set(error, code, "%s", own.text);
 }
@@ -204,7 +206,7 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
 /* ---- base64 ---- */
 
 /* A JSON string of TEXT in base64; NULL when memory is short. */
-static json_t *encode(const char *text) {
+static json_t *encode_base64(const char *text) {
   size_t bytes = strlen(text);
   unsigned char *encoded = malloc(bytes / 3 * 4 + 5);
   if (encoded == NULL) {
@@ -217,7 +219,7 @@ static json_t *encode(const char *text) {
 }
 
 /* Yours, free(); NULL for what is not base64. */
-static char *decode(const char *text) {
+static char *decode_base64(const char *text) {
   size_t length = strlen(text);
   unsigned char *decoded = malloc(length / 4 * 3 + 4);
   int bytes =
@@ -237,36 +239,37 @@ static char *decode(const char *text) {
   return (char *)decoded;
 }
 
-/* ---- requests ---- */
+/* ---- keys and leases ---- */
 
-/* The value in the answer to a range. *ret_value: yours; NULL: no such key. */
-static int take_value(const json_t *range, char **ret_value,
-                      struct error *error) {
+/* The value in the response to a range. *ret_value: yours; NULL: no such key.
+ */
+static int parse_range_value(const json_t *range, char **ret_value,
+                             struct error *error) {
   const json_t *entry = json_array_get(json_object_get(range, "kvs"), 0);
   const char *value = json_string_value(json_object_get(entry, "value"));
-  *ret_value = entry == NULL ? NULL : decode(value == NULL ? "" : value);
+  *ret_value = entry == NULL ? NULL : decode_base64(value == NULL ? "" : value);
   return entry == NULL || *ret_value != NULL
              ? 0
-             : error_set(error, -EPROTO, "etcd's answer makes no sense");
+             : error_set(error, -EPROTO, "etcd's response cannot be parsed");
 }
 
 int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
              const struct action_call *call, struct error *error) {
-  json_t *answer = NULL;
-  int code =
-      etcd_request(etcd, "/v3/kv/range", json_pack("{s:o}", "key", encode(key)),
-                   call, &answer, error);
+  json_t *response = NULL;
+  int code = etcd_request(etcd, "/v3/kv/range",
+                          json_pack("{s:o}", "key", encode_base64(key)), call,
+                          &response, error);
   if (code == 0) {
-    code = take_value(answer, ret_value, error);
+    code = parse_range_value(response, ret_value, error);
   }
-  json_decref(answer);
+  json_decref(response);
   return code;
 }
 
-static json_t *put_request(const char *key, const char *value,
-                           const char *lease) {
-  json_t *request =
-      json_pack("{s:o, s:o}", "key", encode(key), "value", encode(value));
+static json_t *make_put_request(const char *key, const char *value,
+                                const char *lease) {
+  json_t *request = json_pack("{s:o, s:o}", "key", encode_base64(key), "value",
+                              encode_base64(value));
   if (request != NULL && lease[0] != '\0') {
     (void)json_object_set_new(request, "lease", json_string(lease));
   }
@@ -276,81 +279,83 @@ static json_t *put_request(const char *key, const char *value,
 int etcd_put(struct etcd *etcd, const char *key, const char *value,
              const char *lease, const struct action_call *call,
              struct error *error) {
-  return etcd_request(etcd, "/v3/kv/put", put_request(key, value, lease), call,
-                      NULL, error);
+  return etcd_request(etcd, "/v3/kv/put", make_put_request(key, value, lease),
+                      call, NULL, error);
 }
 
 int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                        const char *lease, char **ret_held,
                        const struct action_call *call, struct error *error) {
-  json_t *answer = NULL;
-  json_t *request = json_pack(
-      "{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}], s:[{s:{s:o}}]}", "compare", "key",
-      encode(key), "target", "CREATE", "result", "EQUAL", "create_revision",
-      "0", "success", "requestPut", put_request(key, value, lease), "failure",
-      "requestRange", "key", encode(key));
-  int code = etcd_request(etcd, "/v3/kv/txn", request, call, &answer, error);
+  json_t *response = NULL;
+  json_t *request =
+      json_pack("{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}], s:[{s:{s:o}}]}",
+                "compare", "key", encode_base64(key), "target", "CREATE",
+                "result", "EQUAL", "create_revision", "0", "success",
+                "requestPut", make_put_request(key, value, lease), "failure",
+                "requestRange", "key", encode_base64(key));
+  int code = etcd_request(etcd, "/v3/kv/txn", request, call, &response, error);
   *ret_held = NULL;
-  if (code == 0 && !json_is_true(json_object_get(answer, "succeeded"))) {
+  if (code == 0 && !json_is_true(json_object_get(response, "succeeded"))) {
     const json_t *first =
-        json_array_get(json_object_get(answer, "responses"), 0);
-    code =
-        take_value(json_object_get(first, "response_range"), ret_held, error);
+        json_array_get(json_object_get(response, "responses"), 0);
+    code = parse_range_value(json_object_get(first, "response_range"), ret_held,
+                             error);
   }
-  json_decref(answer);
+  json_decref(response);
   return code;
 }
 
 int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
                    const struct action_call *call, struct error *error) {
-  json_t *request = json_pack(
-      "{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key",
-      encode(key), "target", "VALUE", "result", "EQUAL", "value", encode(value),
-      "success", "requestDeleteRange", "key", encode(key));
+  json_t *request =
+      json_pack("{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key",
+                encode_base64(key), "target", "VALUE", "result", "EQUAL",
+                "value", encode_base64(value), "success", "requestDeleteRange",
+                "key", encode_base64(key));
   return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
 }
 
 int etcd_self_test(struct etcd *etcd, const char *key,
                    const struct action_call *call, struct error *error) {
   /* No version is below zero: the put is checked and never done. */
-  json_t *request =
-      json_pack("{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}]}", "compare", "key",
-                encode(key), "target", "VERSION", "result", "LESS", "version",
-                "0", "success", "requestPut", put_request(key, "drill", ""));
+  json_t *request = json_pack(
+      "{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}]}", "compare", "key",
+      encode_base64(key), "target", "VERSION", "result", "LESS", "version", "0",
+      "success", "requestPut", make_put_request(key, "self-test", ""));
   return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
 }
 
 int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
                const struct action_call *call, struct error *error) {
-  json_t *answer = NULL;
+  json_t *response = NULL;
   int code = etcd_request(
       etcd, "/v3/lease/grant",
       json_pack("{s:o}", "TTL", json_sprintf("%lld", (long long)ttl_s)), call,
-      &answer, error);
+      &response, error);
   if (code != 0) {
     return code;
   }
-  const char *id = json_string_value(json_object_get(answer, "ID"));
+  const char *id = json_string_value(json_object_get(response, "ID"));
   if (id == NULL || strlen(id) >= ETCD_ID_BYTES) {
     code = error_set(error, -EPROTO, "etcd grants no lease");
   } else {
     memcpy(lease, id, strlen(id) + 1);
   }
-  json_decref(answer);
+  json_decref(response);
   return code;
 }
 
 int etcd_keep_alive(struct etcd *etcd, const char *lease,
                     const struct action_call *call, struct error *error) {
-  json_t *answer = NULL;
+  json_t *response = NULL;
   int code =
       etcd_request(etcd, "/v3/lease/keepalive", json_pack("{s:s}", "ID", lease),
-                   call, &answer, error);
+                   call, &response, error);
   if (code != 0) {
     return code;
   }
-  const json_t *result = json_object_get(answer, "result");
+  const json_t *result = json_object_get(response, "result");
   bool is_alive = json_object_get(result, "TTL") != NULL;
-  json_decref(answer);
+  json_decref(response);
   return is_alive ? 0 : -ENOENT;
 }

@@ -27,9 +27,9 @@ int etcd_new(const struct etcd_target *target, struct etcd **ret,
 void etcd_free(struct etcd *etcd); /* accepts NULL */
 
 /* Sends REQUEST (taken) to PATH of one endpoint after the other until one
- * answers, and logs in where it must. ret: yours; NULL where the answer does
- * not matter. Returns 0; what http_client_perform() does; -EIO with what the
- * server says; -EPROTO for an answer that makes no sense. */
+ * responds, and logs in where it must. ret: yours; NULL where the response does
+ * not matter. Returns 0; what http_client_perform() does; -EIO with the
+ * server's error; -EPROTO for a response that cannot be parsed. */
 int etcd_request(struct etcd *etcd, const char *path, json_t *request,
                  const struct action_call *call, json_t **ret,
                  struct error *error);
@@ -48,13 +48,13 @@ int etcd_put(struct etcd *etcd, const char *key, const char *value,
              const char *lease, const struct action_call *call,
              struct error *error);
 
-/* Writes KEY if there is none. *ret_held: what stands there instead: yours,
+/* Writes KEY if there is none. *ret_held: what is there instead: yours,
  * free(); NULL: it is written. */
 int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                        const char *lease, char **ret_held,
                        const struct action_call *call, struct error *error);
 
-/* Deletes KEY if VALUE still stands in it. */
+/* Deletes KEY if its value is still VALUE. */
 int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
                    const struct action_call *call, struct error *error);
 
@@ -65,8 +65,8 @@ int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
 int etcd_keep_alive(struct etcd *etcd, const char *lease,
                     const struct action_call *call, struct error *error);
 
-/* A transaction that would write KEY but whose condition never holds: shows
- * that the cluster takes writes from us. */
+/* Tests that the cluster accepts writes from us: a transaction that would write
+ * KEY but whose condition is never true. */
 int etcd_self_test(struct etcd *etcd, const char *key,
                    const struct action_call *call, struct error *error);
 

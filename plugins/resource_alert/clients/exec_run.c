@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exec_run: runs one command through the helper program and learns its end. */
+/* exec_run: runs one command through the helper program and reports its end. */
 #include "resource_alert/clients/exec_run.h"
 
 #include <errno.h>
@@ -25,16 +25,16 @@ struct channels {
   int theirs[PIPES];
 };
 
-static void close_fd(int *fd) {
+static void close_pipe_end(int *fd) {
   if (*fd >= 0) {
     (void)close(*fd);
     *fd = -1;
   }
 }
 
-static void close_all(int fds[PIPES]) {
+static void close_pipe_ends(int fds[PIPES]) {
   for (size_t i = 0; i < PIPES; i++) {
-    close_fd(&fds[i]);
+    close_pipe_end(&fds[i]);
   }
 }
 
@@ -47,8 +47,8 @@ static int open_channels(struct channels *channels) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
       int code = -errno;
-      close_all(channels->ours);
-      close_all(channels->theirs);
+      close_pipe_ends(channels->ours);
+      close_pipe_ends(channels->theirs);
       return code;
     }
     channels->ours[i] = ends[we_read ? 0 : 1];
@@ -60,10 +60,10 @@ static int open_channels(struct channels *channels) {
 
 /* ---- the start ---- */
 
-/* Gives the helper its five descriptors and nothing else. They are first
- * moved out of the way of the numbers that they are to have. */
-static int arrange_fds(posix_spawn_file_actions_t *actions,
-                       struct channels *channels) {
+/* Gives the helper its five descriptors and no others. They are first moved
+ * above the numbers that they get. */
+static int place_descriptors(posix_spawn_file_actions_t *actions,
+                             struct channels *channels) {
   static const struct {
     int pipe, as;
   } places[] = {{PIPE_INPUT, 0},
@@ -87,7 +87,7 @@ static int arrange_fds(posix_spawn_file_actions_t *actions,
   return code;
 }
 
-static int set_signals(posix_spawnattr_t *attributes) {
+static int reset_signals(posix_spawnattr_t *attributes) {
   sigset_t none;
   sigset_t defaults;
   (void)sigemptyset(&none);
@@ -101,8 +101,8 @@ static int set_signals(posix_spawnattr_t *attributes) {
                                                    POSIX_SPAWN_SETSID);
 }
 
-static int spawn(const char *helper, char *const *words,
-                 struct channels *channels) {
+static int spawn_helper(const char *helper, char *const *words,
+                        struct channels *channels) {
   char *environment[] = {NULL};
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -112,8 +112,8 @@ static int spawn(const char *helper, char *const *words,
   }
   code = -posix_spawnattr_init(&attributes);
   if (code == 0) {
-    code = arrange_fds(&actions, channels);
-    code = code == 0 ? set_signals(&attributes) : code;
+    code = place_descriptors(&actions, channels);
+    code = code == 0 ? reset_signals(&attributes) : code;
     pid_t pid; /* not waited for: its verdict comes through the pipe */
     code = code == 0 ? -posix_spawn(&pid, helper, &actions, &attributes, words,
                                     environment)
@@ -124,9 +124,9 @@ static int spawn(const char *helper, char *const *words,
   return code;
 }
 
-/* HELPER run|check USER MILLISECONDS COMMAND..., as exec wants it: words that
- * may be written to. Returns NULL when memory is short; free(). */
-static char **make_words(const struct exec_job *job, char *left_text) {
+/* HELPER run|check USER MILLISECONDS COMMAND..., as exec needs it: without
+ * const. Returns NULL when memory is short; free(). */
+static char **make_helper_words(const struct exec_job *job, char *left_text) {
   const size_t before = 4;
   union {
     const char *borrowed;
@@ -150,23 +150,23 @@ static char **make_words(const struct exec_job *job, char *left_text) {
   return words;
 }
 
-static int start(const struct exec_job *job, struct channels *channels,
-                 struct error *error) {
+static int start_helper(const struct exec_job *job, struct channels *channels,
+                        struct error *error) {
   char left[16];
   (void)snprintf(left, sizeof(left), "%d", clock_left_ms(job->deadline_ms));
-  char **words = make_words(job, left);
+  char **words = make_helper_words(job, left);
   if (words == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = spawn(job->helper, words, channels);
+  int code = spawn_helper(job->helper, words, channels);
   free(words);
-  close_all(channels->theirs);
+  close_pipe_ends(channels->theirs);
   return code == 0 ? 0
                    : error_set(error, code, "%s: cannot start: %s", job->helper,
                                strerror(-code));
 }
 
-/* ---- the talk ---- */
+/* ---- the exchange ---- */
 
 struct intake {
   char *text;
@@ -174,8 +174,8 @@ struct intake {
   size_t bytes;
 };
 
-/* Reads what is there, keeps what fits. False at the end of it. */
-static bool take(int fd, struct intake *intake) {
+/* Reads, and drops what does not fit. Returns false at the end. */
+static bool read_intake(int fd, struct intake *intake) {
   char rest[4096];
   ssize_t got = read(fd, rest, sizeof(rest));
   if (got <= 0) {
@@ -189,8 +189,9 @@ static bool take(int fd, struct intake *intake) {
   return true;
 }
 
-/* Writes what the pipe takes. False once all is written or nobody reads. */
-static bool feed(int fd, const struct exec_job *job, size_t *fed) {
+/* Writes as much as the pipe takes. Returns false once all is written or the
+ * command has closed its input. */
+static bool write_input(int fd, const struct exec_job *job, size_t *fed) {
   ssize_t put = write(fd, job->input + *fed, job->input_bytes - *fed);
   if (put < 0) {
     return errno == EAGAIN || errno == EINTR;
@@ -199,10 +200,11 @@ static bool feed(int fd, const struct exec_job *job, size_t *fed) {
   return *fed < job->input_bytes;
 }
 
-/* Until the verdict is there. A cancelled job is told to the helper, which
- * then has a second to end it. */
-static int talk(const struct exec_job *job, struct channels *channels,
-                struct intake *verdict, struct intake *output) {
+/* Until the verdict has arrived. When the job is cancelled, the helper has a
+ * second to end it. */
+static int exchange_with_helper(const struct exec_job *job,
+                                struct channels *channels,
+                                struct intake *verdict, struct intake *output) {
   int64_t deadline_ms = job->deadline_ms + SLACK_MS;
   int cancel_fd = job->cancel_fd;
   size_t fed = 0;
@@ -219,25 +221,25 @@ static int talk(const struct exec_job *job, struct channels *channels,
     if (ready < 0) {
       continue; /* interrupted */
     }
-    if (polls[0].revents != 0 && !feed(fds[PIPE_INPUT], job, &fed)) {
-      close_fd(&fds[PIPE_INPUT]);
+    if (polls[0].revents != 0 && !write_input(fds[PIPE_INPUT], job, &fed)) {
+      close_pipe_end(&fds[PIPE_INPUT]);
     }
-    if (polls[1].revents != 0 && !take(fds[PIPE_OUTPUT], output)) {
-      close_fd(&fds[PIPE_OUTPUT]);
+    if (polls[1].revents != 0 && !read_intake(fds[PIPE_OUTPUT], output)) {
+      close_pipe_end(&fds[PIPE_OUTPUT]);
     }
-    if (polls[2].revents != 0 && !take(fds[PIPE_VERDICT], verdict)) {
+    if (polls[2].revents != 0 && !read_intake(fds[PIPE_VERDICT], verdict)) {
       return 0;
     }
     if (polls[3].revents != 0) {
-      close_fd(&fds[PIPE_CONTROL]);
+      close_pipe_end(&fds[PIPE_CONTROL]);
       cancel_fd = -1;
       deadline_ms = clock_monotonic_ms() + SLACK_MS;
     }
   }
 }
 
-static int judge(const struct exec_job *job, char *verdict, const char *output,
-                 struct error *error) {
+static int parse_verdict(const struct exec_job *job, char *verdict,
+                         const char *output, struct error *error) {
   verdict[strcspn(verdict, "\n")] = '\0';
   const char *command = job->command[0];
   if (strcmp(verdict, "exit 0") == 0) {
@@ -270,14 +272,14 @@ int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
   if (code != 0) {
     return error_set(error, code, "cannot make a pipe: %s", strerror(-code));
   }
-  code = start(job, &channels, error);
+  code = start_helper(job, &channels, error);
   if (code == 0) {
-    code = talk(job, &channels, &verdict, &printed);
-    code = code == 0 ? judge(job, verdict_text, output, error)
-                     : error_set(error, code, "%s: the helper does not answer",
+    code = exchange_with_helper(job, &channels, &verdict, &printed);
+    code = code == 0 ? parse_verdict(job, verdict_text, output, error)
+                     : error_set(error, code, "%s: the helper does not respond",
                                  job->command[0]);
   }
-  close_all(channels.ours);
-  close_all(channels.theirs);
+  close_pipe_ends(channels.ours);
+  close_pipe_ends(channels.theirs);
   return code;
 }

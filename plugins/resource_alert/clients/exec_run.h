@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* exec_run: runs one command through the helper program and learns its end. */
+/* exec_run: runs one command through the helper program and reports its end. */
 #ifndef RESOURCE_ALERT_CLIENTS_EXEC_RUN_H
 #define RESOURCE_ALERT_CLIENTS_EXEC_RUN_H
 
@@ -24,8 +24,8 @@ struct exec_job {
 /* Runs the command until it ends, its whole process group with it.
  * output: what it wrote first, output_bytes - 1 of it at most, and a NUL.
  * Returns 0 when it exited with 0; -EIO for another end, -ETIMEDOUT,
- * -ECANCELED, -ENOEXEC when the helper cannot do it, or a negative errno; the
- * error then says why. Works while SIGCHLD is ignored; leaves no child. */
+ * -ECANCELED, -ENOEXEC when the helper cannot do it, or a negative errno, with
+ * the reason in ERROR. Works while SIGCHLD is ignored; leaves no child. */
 int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
              struct error *error);
 

@@ -14,13 +14,14 @@
 
 #include "core/clock.h"
 
-static int wait_for(int fd, short events, const struct action_call *call,
-                    struct error *error) {
+static int wait_for_haproxy(int fd, short events,
+                            const struct action_call *call,
+                            struct error *error) {
   struct pollfd fds[] = {{.fd = fd, .events = events},
                          {.fd = call->cancel_fd, .events = POLLIN}};
   int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
   if (ready == 0) {
-    return error_set(error, -ETIMEDOUT, "HAProxy does not answer in time");
+    return error_set(error, -ETIMEDOUT, "HAProxy does not respond in time");
   }
   if (ready > 0 && fds[1].revents != 0) {
     return error_set(error, -ECANCELED, "collectd stops");
@@ -28,7 +29,7 @@ static int wait_for(int fd, short events, const struct action_call *call,
   return 0;
 }
 
-static int open_socket(const char *path, int *ret_fd, struct error *error) {
+static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof(address.sun_path)) {
     return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
@@ -47,8 +48,8 @@ static int open_socket(const char *path, int *ret_fd, struct error *error) {
   return 0;
 }
 
-static int send_line(int fd, const char *line, const struct action_call *call,
-                     struct error *error) {
+static int write_command(int fd, const char *line,
+                         const struct action_call *call, struct error *error) {
   size_t bytes = strlen(line);
   for (size_t sent = 0; sent < bytes;) {
     ssize_t put = send(fd, line + sent, bytes - sent, MSG_NOSIGNAL);
@@ -60,7 +61,7 @@ static int send_line(int fd, const char *line, const struct action_call *call,
       int code = -errno;
       return error_set(error, code, "HAProxy: %s", strerror(-code));
     }
-    int code = wait_for(fd, POLLOUT, call, error);
+    int code = wait_for_haproxy(fd, POLLOUT, call, error);
     if (code != 0) {
       return code;
     }
@@ -68,15 +69,16 @@ static int send_line(int fd, const char *line, const struct action_call *call,
   return 0;
 }
 
-static int take_answer(int fd, char *answer, const struct action_call *call,
-                       struct error *error) {
+static int read_response(int fd, char *response, const struct action_call *call,
+                         struct error *error) {
   size_t bytes = 0;
   for (;;) {
-    int code = wait_for(fd, POLLIN, call, error);
+    int code = wait_for_haproxy(fd, POLLIN, call, error);
     if (code != 0) {
       return code;
     }
-    ssize_t got = recv(fd, answer + bytes, HAPROXY_ANSWER_BYTES - 1 - bytes, 0);
+    ssize_t got = recv(fd, response + bytes,
+                       HAPROXY_SOCKET_RESPONSE_BYTES - 1 - bytes, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
       continue;
     }
@@ -85,50 +87,51 @@ static int take_answer(int fd, char *answer, const struct action_call *call,
       return error_set(error, code, "HAProxy: %s", strerror(-code));
     }
     bytes += (size_t)got;
-    if (bytes + 1 >= HAPROXY_ANSWER_BYTES) {
-      return error_set(error, -EMSGSIZE, "HAProxy's answer is too long");
+    if (bytes + 1 >= HAPROXY_SOCKET_RESPONSE_BYTES) {
+      return error_set(error, -EMSGSIZE, "HAProxy's response is too long");
     }
     if (got == 0) {
-      answer[bytes] = '\0';
+      response[bytes] = '\0';
       return 0;
     }
   }
 }
 
-static int talk(const char *path, const char *line, char *answer,
-                const struct action_call *call, struct error *error) {
+static int exchange_command(const char *path, const char *line, char *response,
+                            const struct action_call *call,
+                            struct error *error) {
   char text[1024];
   int fd = -1;
   if (strpbrk(line, "\r\n;") != NULL ||
       snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text)) {
     return error_set(error, -EINVAL, "a line that HAProxy must not get");
   }
-  int code = open_socket(path, &fd, error);
+  int code = connect_haproxy(path, &fd, error);
   if (code == 0) {
-    code = send_line(fd, text, call, error);
-    code = code == 0 ? take_answer(fd, answer, call, error) : code;
+    code = write_command(fd, text, call, error);
+    code = code == 0 ? read_response(fd, response, call, error) : code;
     (void)close(fd);
   }
   return code;
 }
 
 int haproxy_socket_request(const char *socket_path, const char *line,
-                           char **ret_answer, const struct action_call *call,
+                           char **ret_text, const struct action_call *call,
                            struct error *error) {
-  char *answer = malloc(HAPROXY_ANSWER_BYTES);
-  if (answer == NULL) {
+  char *response = malloc(HAPROXY_SOCKET_RESPONSE_BYTES);
+  if (response == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = talk(socket_path, line, answer, call, error);
-  if (code == 0 && ret_answer != NULL) {
-    *ret_answer = answer;
+  int code = exchange_command(socket_path, line, response, call, error);
+  if (code == 0 && ret_text != NULL) {
+    *ret_text = response;
     return 0;
   }
-  if (code == 0 && answer[strspn(answer, " \n")] != '\0') {
+  if (code == 0 && response[strspn(response, " \n")] != '\0') {
     code = error_set(error, -EIO, "HAProxy: %s: %.*s", line,
-                     (int)strcspn(answer, "\n"), answer);
+                     (int)strcspn(response, "\n"), response);
   }
-  free(answer);
+  free(response);
   return code;
 }
 
@@ -143,7 +146,7 @@ struct line {
   size_t len;
 };
 
-static struct line cut(char *text) {
+static struct line split_columns(char *text) {
   struct line line = {.len = 0};
   char *rest = text;
   char *word;
@@ -156,7 +159,7 @@ static struct line cut(char *text) {
 }
 
 /* The column of that name; COLUMNS_MAX: there is none. */
-static size_t find(const struct line *head, const char *name) {
+static size_t find_column(const struct line *head, const char *name) {
   for (size_t i = 0; i < head->len; i++) {
     if (strcmp(head->columns[i], name) == 0) {
       return i;
@@ -165,13 +168,14 @@ static size_t find(const struct line *head, const char *name) {
   return COLUMNS_MAX;
 }
 
-static const char *get(const struct line *line, size_t column) {
+static const char *get_column(const struct line *line, size_t column) {
   return column < line->len ? line->columns[column] : "";
 }
 
 /* The slot of that name, a new one where there is none yet; NULL: no room. */
-static struct haproxy_socket_slot *slot_of(struct haproxy_socket_slots *slots,
-                                           const char *name, bool may_add) {
+static struct haproxy_socket_slot *
+find_or_add_slot(struct haproxy_socket_slots *slots, const char *name,
+                 bool may_add) {
   for (size_t i = 0; i < slots->len; i++) {
     if (strcmp(slots->items[i].name, name) == 0) {
       return &slots->items[i];
@@ -187,12 +191,13 @@ static struct haproxy_socket_slot *slot_of(struct haproxy_socket_slots *slots,
   return slot;
 }
 
-static void take_state(struct haproxy_socket_slots *slots,
-                       const struct line *head, const struct line *line) {
-  struct haproxy_socket_slot *slot =
-      slot_of(slots, get(line, find(head, "srv_name")), true);
-  const char *address = get(line, find(head, "srv_addr"));
-  long admin = strtol(get(line, find(head, "srv_admin_state")), NULL, 10);
+static void parse_state_line(struct haproxy_socket_slots *slots,
+                             const struct line *head, const struct line *line) {
+  struct haproxy_socket_slot *slot = find_or_add_slot(
+      slots, get_column(line, find_column(head, "srv_name")), true);
+  const char *address = get_column(line, find_column(head, "srv_addr"));
+  long admin =
+      strtol(get_column(line, find_column(head, "srv_admin_state")), NULL, 10);
   if (slot != NULL && strlen(address) < sizeof(slot->address)) {
     memcpy(slot->address, address, strlen(address) + 1);
     slot->is_out = (admin & ADMIN_MAINTENANCE) != 0;
@@ -201,13 +206,15 @@ static void take_state(struct haproxy_socket_slots *slots,
 }
 
 /* "# bkname/svname bkid/svid addr port - purge_delay used_cur ..." */
-static void take_sessions(struct haproxy_socket_slots *slots,
-                          const struct line *head, const struct line *line) {
-  const char *name = strchr(get(line, 0), '/');
+static void parse_sessions_line(struct haproxy_socket_slots *slots,
+                                const struct line *head,
+                                const struct line *line) {
+  const char *name = strchr(get_column(line, 0), '/');
   struct haproxy_socket_slot *slot =
-      name == NULL ? NULL : slot_of(slots, name + 1, false);
+      name == NULL ? NULL : find_or_add_slot(slots, name + 1, false);
   if (slot != NULL) {
-    slot->sessions = strtoll(get(line, find(head, "used_cur")), NULL, 10);
+    slot->sessions =
+        strtoll(get_column(line, find_column(head, "used_cur")), NULL, 10);
   }
 }
 
@@ -217,24 +224,24 @@ int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
   char *text;
   while ((text = strsep(&state, "\n")) != NULL) {
     bool is_head = text[0] == '#';
-    struct line line = cut(text);
+    struct line line = split_columns(text);
     if (is_head) {
       head = line;
     } else if (line.len > 4 && head.len > 0) {
-      take_state(slots, &head, &line);
+      parse_state_line(slots, &head, &line);
     }
   }
-  if (find(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
+  if (find_column(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
     return error_set(error, -EPROTO, "HAProxy shows no servers");
   }
   head.len = 0;
   while ((text = strsep(&sessions, "\n")) != NULL) {
     bool is_head = text[0] == '#';
-    struct line line = cut(text);
+    struct line line = split_columns(text);
     if (is_head) {
       head = line;
     } else if (line.len > 4) {
-      take_sessions(slots, &head, &line);
+      parse_sessions_line(slots, &head, &line);
     }
   }
   return 0;

@@ -6,14 +6,14 @@
 
 #include "resource_alert/actions/action.h"
 
-#define HAPROXY_ANSWER_BYTES 262144
+#define HAPROXY_SOCKET_RESPONSE_BYTES 262144
 
-/* Sends one line, without its newline, made of checked words.
- * *ret_answer: yours, free(); NULL where only success matters: then an answer
- * that is not empty is a failure, for HAProxy reports errors as text.
- * Returns 0; -ETIMEDOUT; -ECANCELED; -EIO; another negative errno. */
+/* Sends one command, without its newline, made of checked words.
+ * *ret_text: the response, yours, free(); NULL where only success matters: then
+ * a response that is not empty is a failure, since HAProxy reports errors as
+ * text. Returns 0; -ETIMEDOUT; -ECANCELED; -EIO; another negative errno. */
 int haproxy_socket_request(const char *socket_path, const char *line,
-                           char **ret_answer, const struct action_call *call,
+                           char **ret_text, const struct action_call *call,
                            struct error *error);
 
 #define HAPROXY_SOCKET_SLOTS_MAX 1024
@@ -25,7 +25,8 @@ struct haproxy_socket_slot {
   bool is_out;        /* in maintenance: free */
   bool is_draining;   /* gets no new sessions */
   int64_t sessions;   /* that it serves now */
-  int64_t draining_s; /* since when, by whoever drains; kept over a read */
+  int64_t draining_s; /* since when it drains: set by the caller, kept over a
+                         read */
 };
 
 struct haproxy_socket_slots {
@@ -33,15 +34,16 @@ struct haproxy_socket_slots {
   struct haproxy_socket_slot items[HAPROXY_SOCKET_SLOTS_MAX];
 };
 
-/* Asks HAProxy. backend: a checked name. Returns 0 or what
- * haproxy_socket_request() does; -EPROTO for an answer that makes no sense. */
+/* Reads them from HAProxy. backend: a checked name. Returns 0 or what
+ * haproxy_socket_request() does; -EPROTO for a response that cannot be parsed.
+ */
 int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                               const char *socket_path, const char *backend,
                               const struct action_call *call,
                               struct error *error);
 
-/* Takes the two answers that it is made of: of "show servers state BACKEND" and
- * of "show servers conn BACKEND", cut up by it. Returns 0 or -EPROTO. */
+/* Parses the responses to "show servers state BACKEND" and "show servers conn
+ * BACKEND", which it cuts up. Returns 0 or -EPROTO. */
 int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
                                char *sessions, struct error *error);
 

@@ -21,8 +21,8 @@ struct http_client {
   CURLM *multi;
   CURL *easy;
   char reason[CURL_ERROR_SIZE];
-  struct http_client_response *answer; /* of the request that runs */
-  int intake_code; /* why its body was not taken; 0: it was */
+  struct http_client_response *response; /* of the running request */
+  int body_code; /* why its body was refused; 0: it was not */
 };
 
 int http_client_init(void) {
@@ -33,8 +33,8 @@ void http_client_fini(void) { curl_global_cleanup(); }
 
 /* ---- URLs ---- */
 
-/* Not by how a name begins: 127.example.net may be anywhere. */
-static bool is_this_machine(const char *host) {
+/* A prefix is not enough: 127.example.net may be anywhere. */
+static bool is_own_machine(const char *host) {
   struct in_addr address;
   bool is_loopback = inet_pton(AF_INET, host, &address) == 1 &&
                      ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
@@ -42,14 +42,14 @@ static bool is_this_machine(const char *host) {
          strcmp(host, "[::1]") == 0;
 }
 
-static bool has_part(CURLU *url, CURLUPart part) {
+static bool has_url_part(CURLU *url, CURLUPart part) {
   char *text = NULL;
   bool is_there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
   curl_free(text);
   return is_there;
 }
 
-static int judge_url(CURLU *url, bool allows_plain, struct error *error) {
+static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
   char *scheme = NULL;
   char *host = NULL;
   int code = 0;
@@ -57,12 +57,12 @@ static int judge_url(CURLU *url, bool allows_plain, struct error *error) {
       curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
       (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
     code = error_set(error, -EINVAL, "is not an http or https URL");
-  } else if (has_part(url, CURLUPART_USER) ||
-             has_part(url, CURLUPART_PASSWORD)) {
+  } else if (has_url_part(url, CURLUPART_USER) ||
+             has_url_part(url, CURLUPART_PASSWORD)) {
     code = error_set(error, -EINVAL,
-                     "holds a user or password, which belong into a file");
+                     "holds a user or password, which belong in a file");
   } else if (strcmp(scheme, "http") == 0 && !allows_plain &&
-             !is_this_machine(host)) {
+             !is_own_machine(host)) {
     code = error_set(error, -EINVAL,
                      "would go over the network unencrypted: use https, or "
                      "write AllowPlainHTTP true");
@@ -79,7 +79,7 @@ int http_client_check_url(const char *url, bool allows_plain,
     return error_set(error, -ENOMEM, "out of memory");
   }
   int code = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
-                 ? judge_url(parts, allows_plain, error)
+                 ? check_url_parts(parts, allows_plain, error)
                  : error_set(error, -EINVAL, "is not a URL");
   curl_url_cleanup(parts);
   return code;
@@ -113,27 +113,28 @@ void http_client_free(struct http_client *client) {
 
 /* ---- one request ---- */
 
-static size_t take_body(char *data, size_t one, size_t bytes, void *context) {
+static size_t append_body(char *data, size_t one, size_t bytes, void *context) {
   struct http_client *client = context;
-  struct http_client_response *answer = client->answer;
+  struct http_client_response *response = client->response;
   (void)one;
-  if (bytes > HTTP_CLIENT_RESPONSE_BYTES_MAX - answer->body_bytes) {
-    client->intake_code = -EMSGSIZE;
+  if (bytes > HTTP_CLIENT_RESPONSE_BYTES_MAX - response->body_bytes) {
+    client->body_code = -EMSGSIZE;
     return 0; /* ends the transfer */
   }
-  char *larger = realloc(answer->body, answer->body_bytes + bytes + 1);
+  char *larger = realloc(response->body, response->body_bytes + bytes + 1);
   if (larger == NULL) {
-    client->intake_code = -ENOMEM;
+    client->body_code = -ENOMEM;
     return 0;
   }
-  memcpy(larger + answer->body_bytes, data, bytes);
-  answer->body = larger;
-  answer->body_bytes += bytes;
-  larger[answer->body_bytes] = '\0';
+  memcpy(larger + response->body_bytes, data, bytes);
+  response->body = larger;
+  response->body_bytes += bytes;
+  larger[response->body_bytes] = '\0';
   return bytes;
 }
 
-static void set_target(CURL *easy, const struct http_client_target *target) {
+static void set_target_options(CURL *easy,
+                               const struct http_client_target *target) {
   (void)curl_easy_setopt(easy, CURLOPT_PROXY,
                          target->proxy == NULL ? "" : target->proxy);
   if (target->ca_file != NULL) {
@@ -144,50 +145,51 @@ static void set_target(CURL *easy, const struct http_client_target *target) {
   (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
 }
 
-static void set_request(CURL *easy, const struct http_client_request *question,
-                        struct curl_slist *headers) {
-  (void)curl_easy_setopt(easy, CURLOPT_URL, question->url);
+static void set_request_options(CURL *easy,
+                                const struct http_client_request *request,
+                                struct curl_slist *headers) {
+  (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
   (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  if (question->body != NULL) {
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, question->body);
+  if (request->body != NULL) {
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                           (curl_off_t)question->body_bytes);
+                           (curl_off_t)request->body_bytes);
   }
-  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, question->method);
-  if (!question->may_repeat && strcmp(question->method, "GET") != 0) {
+  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  if (!request->may_repeat && strcmp(request->method, "GET") != 0) {
     /* On an old connection that turns out to be dead libcurl sends again by
      * itself, and what was done would be done twice. */
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   }
   (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-  if (question->bearer != NULL) {
+  if (request->bearer != NULL) {
     (void)curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, question->bearer);
+    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
   }
 }
 
-static void set_up(struct http_client *client,
-                   const struct http_client_request *question,
-                   struct curl_slist *headers) {
+static void set_all_options(struct http_client *client,
+                            const struct http_client_request *request,
+                            struct curl_slist *headers) {
   CURL *easy = client->easy;
   curl_easy_reset(easy);
   client->reason[0] = '\0';
   (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
   (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
-  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_body);
   (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
   (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                         (long)clock_left_ms(question->deadline_ms) + 1);
+                         (long)clock_left_ms(request->deadline_ms) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-  set_target(easy, client->target);
-  set_request(easy, question, headers);
+  set_target_options(easy, client->target);
+  set_request_options(easy, request, headers);
 }
 
-static int add_header(struct curl_slist **list, const char *header) {
+static int append_header(struct curl_slist **list, const char *header) {
   struct curl_slist *longer = curl_slist_append(*list, header);
   if (longer == NULL) {
     return -ENOMEM;
@@ -197,14 +199,14 @@ static int add_header(struct curl_slist **list, const char *header) {
 }
 
 /* "Expect:" keeps libcurl from waiting a second for a 100 Continue. */
-static int make_headers(const struct http_client_request *question,
-                        struct curl_slist **ret) {
+static int make_header_list(const struct http_client_request *request,
+                            struct curl_slist **ret) {
   struct curl_slist *list = NULL;
-  int code = add_header(&list, "Expect:");
+  int code = append_header(&list, "Expect:");
   for (size_t i = 0;
-       i < HTTP_CLIENT_HEADERS_MAX && question->headers[i] != NULL && code == 0;
+       i < HTTP_CLIENT_HEADERS_MAX && request->headers[i] != NULL && code == 0;
        i++) {
-    code = add_header(&list, question->headers[i]);
+    code = append_header(&list, request->headers[i]);
   }
   if (code != 0) {
     curl_slist_free_all(list);
@@ -214,22 +216,22 @@ static int make_headers(const struct http_client_request *question,
   return 0;
 }
 
-static int translate(const struct http_client *client, CURLcode result,
-                     struct error *error) {
+static int translate_result(const struct http_client *client, CURLcode result,
+                            struct error *error) {
   const char *reason =
       client->reason[0] == '\0' ? curl_easy_strerror(result) : client->reason;
-  if (client->intake_code == -EMSGSIZE) {
-    return error_set(error, -EMSGSIZE, "the answer is longer than %d bytes",
+  if (client->body_code == -EMSGSIZE) {
+    return error_set(error, -EMSGSIZE, "the response is longer than %d bytes",
                      HTTP_CLIENT_RESPONSE_BYTES_MAX);
   }
-  if (client->intake_code != 0) {
-    return error_set(error, client->intake_code, "out of memory");
+  if (client->body_code != 0) {
+    return error_set(error, client->body_code, "out of memory");
   }
   switch ((int)result) {
   case CURLE_OK:
     return 0;
   case CURLE_OPERATION_TIMEDOUT:
-    return error_set(error, -ETIMEDOUT, "no answer in time");
+    return error_set(error, -ETIMEDOUT, "no response in time");
   case CURLE_COULDNT_CONNECT:
     return error_set(error, -ECONNREFUSED, "%s", reason);
   default:
@@ -237,13 +239,13 @@ static int translate(const struct http_client *client, CURLcode result,
   }
 }
 
-/* Drives the transfer to its end. */
-static int drive(struct http_client *client,
-                 const struct http_client_request *question,
-                 struct error *error) {
-  struct curl_waitfd cancel = {.fd = question->cancel_fd,
+/* Until the transfer has ended. */
+static int run_transfer(struct http_client *client,
+                        const struct http_client_request *request,
+                        struct error *error) {
+  struct curl_waitfd cancel = {.fd = request->cancel_fd,
                                .events = CURL_WAIT_POLLIN};
-  unsigned extra = question->cancel_fd >= 0 ? 1 : 0;
+  unsigned extra = request->cancel_fd >= 0 ? 1 : 0;
   for (;;) {
     int running = 0;
     int waiting = 0;
@@ -252,11 +254,11 @@ static int drive(struct http_client *client,
     }
     const CURLMsg *message = curl_multi_info_read(client->multi, &waiting);
     if (message != NULL && message->msg == CURLMSG_DONE) {
-      return translate(client, message->data.result, error);
+      return translate_result(client, message->data.result, error);
     }
-    int left_ms = clock_left_ms(question->deadline_ms);
+    int left_ms = clock_left_ms(request->deadline_ms);
     if (left_ms == 0) {
-      return error_set(error, -ETIMEDOUT, "no answer in time");
+      return error_set(error, -ETIMEDOUT, "no response in time");
     }
     (void)curl_multi_poll(client->multi, &cancel, extra, left_ms, NULL);
     if (extra == 1 && cancel.revents != 0) {
@@ -265,7 +267,7 @@ static int drive(struct http_client *client,
   }
 }
 
-static int64_t date_of(CURL *easy) {
+static int64_t get_server_date(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075400
   struct curl_header *date = NULL;
   if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
@@ -276,70 +278,72 @@ static int64_t date_of(CURL *easy) {
   return 0;
 }
 
-static void read_status(CURL *easy, struct http_client_response *answer) {
+static void read_response_info(CURL *easy,
+                               struct http_client_response *response) {
   curl_off_t retry_after_s = 0;
-  (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
   (void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
   if (retry_after_s > RETRY_AFTER_MAX_S) {
     retry_after_s = RETRY_AFTER_MAX_S;
   }
-  answer->retry_after_ms =
+  response->retry_after_ms =
       retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
-  answer->date_s = date_of(easy);
+  response->date_s = get_server_date(easy);
 }
 
 int http_client_perform(struct http_client *client,
-                        const struct http_client_request *question,
-                        struct http_client_response *answer,
+                        const struct http_client_request *request,
+                        struct http_client_response *response,
                         struct error *error) {
   struct curl_slist *headers = NULL;
-  *answer = (struct http_client_response){0};
-  if (make_headers(question, &headers) != 0) {
+  *response = (struct http_client_response){0};
+  if (make_header_list(request, &headers) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  client->answer = answer;
-  client->intake_code = 0;
-  set_up(client, question, headers);
+  client->response = response;
+  client->body_code = 0;
+  set_all_options(client, request, headers);
   int code = curl_multi_add_handle(client->multi, client->easy) == CURLM_OK
-                 ? drive(client, question, error)
+                 ? run_transfer(client, request, error)
                  : error_set(error, -ENOMEM, "out of memory");
   if (code == 0) {
-    read_status(client->easy, answer);
+    read_response_info(client->easy, response);
   }
   (void)curl_multi_remove_handle(client->multi, client->easy);
   (void)curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
   curl_slist_free_all(headers);
   if (code != 0) {
-    http_client_response_fini(answer);
+    http_client_response_fini(response);
   }
   return code;
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
-void http_client_response_fini(struct http_client_response *answer) {
-  free(answer->body);
-  *answer = (struct http_client_response){0};
+void http_client_response_fini(struct http_client_response *response) {
+  free(response->body);
+  *response = (struct http_client_response){0};
 }
 
-int http_client_expect_success(const struct http_client_response *answer,
+int http_client_expect_success(const struct http_client_response *response,
                                struct error *error) {
-  if (answer->status >= 200 && answer->status < 300) {
+  if (response->status >= 200 && response->status < 300) {
     return 0;
   }
-  return error_set(error, -EIO, "status %ld%s%.200s", answer->status,
-                   answer->body_bytes == 0 ? "" : ": ",
-                   answer->body == NULL ? "" : answer->body);
+  return error_set(error, -EIO, "status %ld%s%.200s", response->status,
+                   response->body_bytes == 0 ? "" : ": ",
+                   response->body == NULL ? "" : response->body);
 }
 
-json_t *http_client_response_json(const struct http_client_response *answer,
+json_t *http_client_response_json(const struct http_client_response *response,
                                   struct error *error) {
-  json_t *json = answer->body == NULL
-                     ? NULL
-                     : json_loadb(answer->body, answer->body_bytes, 0, NULL);
+  json_t *json =
+      response->body == NULL
+          ? NULL
+          : json_loadb(response->body, response->body_bytes, 0, NULL);
   if (json == NULL) {
-    (void)error_set(error, -EPROTO, "the answer is no JSON: %.100s",
-                    answer->body == NULL ? "(empty)" : answer->body);
+    (void)error_set(error, -EPROTO, "the response is no JSON: %.100s",
+                    response->body == NULL ? "(empty)" : response->body);
   }
   return json;
 }

@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/option.h"
 
-/* An answer may not be longer: no target of ours has more to say. */
+/* Longer responses are refused; none of our targets sends as much. */
 #define HTTP_CLIENT_RESPONSE_BYTES_MAX 1048576
 
 #define HTTP_CLIENT_HEADERS_MAX 16
@@ -44,8 +44,8 @@ struct http_client_response {
   long status;
   char *body; /* ends in a NUL that is not counted */
   size_t body_bytes;
-  int64_t retry_after_ms; /* what the server asks for; 0: nothing */
-  int64_t date_s;         /* the server's clock, since the epoch; 0: not told */
+  int64_t retry_after_ms; /* the pause the server wants; 0: none */
+  int64_t date_s;         /* the server's clock, since the epoch; 0: unknown */
 };
 
 struct http_client;
@@ -67,23 +67,23 @@ int http_client_new(const struct http_client_target *target,
                     struct http_client **ret, struct error *error);
 void http_client_free(struct http_client *client); /* accepts NULL */
 
-/* Sends and waits for the answer. answer: filled on success, whatever the
+/* Sends and waits for the response, which is filled in on success, whatever its
  * status is; http_client_response_fini(). One thread at a time.
- * Returns 0; -ETIMEDOUT; -ECANCELED; -EMSGSIZE for an answer that is too
+ * Returns 0; -ETIMEDOUT; -ECANCELED; -EMSGSIZE for a response that is too
  * long; -ECONNREFUSED; -EIO. Nothing secret is in the error. */
 int http_client_perform(struct http_client *client,
-                        const struct http_client_request *question,
-                        struct http_client_response *answer,
+                        const struct http_client_request *request,
+                        struct http_client_response *response,
                         struct error *error);
 void http_client_response_fini(
-    struct http_client_response *answer); /* accepts zeroed */
+    struct http_client_response *response); /* accepts zeroed */
 
 /* 0 for a 2xx; else -EIO with the status and the beginning of the body. */
-int http_client_expect_success(const struct http_client_response *answer,
+int http_client_expect_success(const struct http_client_response *response,
                                struct error *error);
 
 /* The body as JSON. NULL when it is none, with the error; yours. */
-json_t *http_client_response_json(const struct http_client_response *answer,
+json_t *http_client_response_json(const struct http_client_response *response,
                                   struct error *error);
 
 struct http_client_options {
@@ -94,7 +94,7 @@ struct http_client_options {
   bool allows_plain;
 };
 
-/* What a client is made of; borrows from the options. */
+/* For http_client_new(); borrows from the options. */
 struct http_client_target
 http_client_options_target(const struct http_client_options *options);
 
@@ -104,15 +104,15 @@ int http_client_options_check_url(const struct http_client_options *options,
                                   const char *name, const char *url,
                                   struct error *error);
 
-/* The rules of a table. outer: its struct's tag; member: its field of struct
- * http_client_options. */
+/* The options of an HTTP target. outer: its struct's tag; member: its field of
+ * struct http_client_options. */
 #define HTTP_CLIENT_OPTION_ROWS(outer, member)                                 \
   {.name = "CAFile",                                                           \
    .kind = OPTION_STRING,                                                      \
    .offset = offsetof(struct outer, member.ca_file),                           \
    .check = action_check_absolute,                                             \
-   .help = "The certificates, PEM, that the server's certificate must come "   \
-           "from. The default are the system's."},                             \
+   .help = "The CA certificates, PEM, that the server's certificate is "       \
+           "checked against. The default are those of the system."},           \
       {.name = "CertFile",                                                     \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.cert_file),                     \
@@ -127,15 +127,14 @@ int http_client_options_check_url(const struct http_client_options *options,
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.proxy),                         \
        .example = "\"http://proxy.example.net:3128\"",                         \
-       .help = "Go through this proxy. Without it none is used, whatever the " \
+       .help = "The proxy to use. Without it none is used, whatever the "      \
                "environment says."},                                           \
   {                                                                            \
     .name = "AllowPlainHTTP", .kind = OPTION_BOOLEAN,                          \
     .offset = offsetof(struct outer, member.allows_plain),                     \
     .default_text = "false",                                                   \
-    .help = "Allow a URL that begins with C<http:> and leads to another "      \
-            "machine: everybody on the way can then read and change what is "  \
-            "sent."                                                            \
+    .help = "Allow a URL with C<http:> to another machine. Anyone on the way " \
+            "can then read and change what is sent."                           \
   }
 
 #endif

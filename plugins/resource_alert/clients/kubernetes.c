@@ -13,7 +13,6 @@
 #include "core/clock.h"
 #include "core/json_util.h"
 #include "core/trusted_path.h"
-#include "resource_alert/journal.h"
 
 #define MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_MS 60000 /* tokens rotate */
@@ -24,7 +23,7 @@ struct kubernetes {
   struct http_client *http;
   char *token;
   int64_t token_ms; /* when it was read, monotonic */
-  int64_t date_s;   /* of the server's last answer; 0: not told */
+  int64_t date_s;   /* of the server's last response; 0: not known */
 };
 
 int kubernetes_check_name(const char *value, struct error *error) {
@@ -37,12 +36,13 @@ int kubernetes_check_name(const char *value, struct error *error) {
                            (!is_edge && (c == '-' || c == '.')));
   }
   return is_fine ? 0
-                 : error_set(error, -EINVAL,
-                             "is no name of Kubernetes: small letters, digits, "
-                             "'-' and '.' inside");
+                 : error_set(
+                       error, -EINVAL,
+                       "is no name of Kubernetes: lower-case letters, digits, "
+                       "'-' and '.' inside");
 }
 
-static int check_block(const void *target, struct error *error) {
+static int check_kubernetes_block(const void *target, struct error *error) {
   const struct kubernetes_options *options = target;
   return http_client_options_check_url(&options->http, "Server",
                                        options->server, error);
@@ -53,7 +53,7 @@ static const struct option option_rows[] = {
      .kind = OPTION_STRING,
      .offset = offsetof(struct kubernetes_options, server),
      .default_text = "https://kubernetes.default.svc",
-     .help = "The API server. The default is its address from within a pod."},
+     .help = "The API server. The default is its address inside a pod."},
     {.name = "TokenFile",
      .kind = OPTION_STRING,
      .offset = offsetof(struct kubernetes_options, token_file),
@@ -68,16 +68,16 @@ const struct option_block kubernetes_block = {
     .name = "Kubernetes",
     .label = OPTION_LABEL_NONE,
     .size = sizeof(struct kubernetes_options),
-    .help = "How to reach the Kubernetes API. Within a pod the defaults are "
-            "right, CAFile included; it must not be written then. "
-            "F<kubernetes-role.yaml> of the examples is the least that the "
-            "service account must be allowed.",
+    .help = "How to reach the Kubernetes API. Inside a pod the defaults are "
+            "right, including CAFile, and the block is not needed. "
+            "F<kubernetes-role.yaml> of the examples has the permissions that "
+            "the service account needs.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check = check_block,
+    .check = check_kubernetes_block,
 };
 
-int action_check_kubernetes(const void *options, const struct action_deps *deps,
+int kubernetes_check_access(const void *options, const struct action_deps *deps,
                             struct error *error) {
   (void)options;
   const char *token_file = deps->kubernetes->token_file;
@@ -119,9 +119,10 @@ void kubernetes_free(struct kubernetes *kubernetes) {
   }
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-static int read_token(struct kubernetes *kubernetes, struct error *error) {
+static int read_service_token(struct kubernetes *kubernetes,
+                              struct error *error) {
   char *token = NULL;
   int code = trusted_path_read_secret(kubernetes->options->token_file, true,
                                       &token, error);
@@ -133,7 +134,7 @@ static int read_token(struct kubernetes *kubernetes, struct error *error) {
   return code;
 }
 
-static int code_of(long status) {
+static int translate_status(long status) {
   switch (status) {
   case 404:
     return -ENOENT;
@@ -150,27 +151,30 @@ static int code_of(long status) {
   }
 }
 
-/* What the server says of a failure: a Status object. */
-static int judge(const struct http_client_response *answer, json_t **ret,
-                 struct error *error) {
-  json_t *json = http_client_response_json(answer, error);
-  if (answer->status >= 200 && answer->status < 300) {
+/* A failure comes with a Status object, whose message goes into the error. */
+static int
+parse_kubernetes_response(const struct http_client_response *response,
+                          json_t **ret, struct error *error) {
+  json_t *json = http_client_response_json(response, error);
+  if (response->status >= 200 && response->status < 300) {
     *ret = json;
     return json == NULL ? -EPROTO : 0;
   }
   const char *message = json_string_value(json_object_get(json, "message"));
-  int code = error_set(error, code_of(answer->status), "status %ld%s%.300s",
-                       answer->status, message == NULL ? "" : ": ",
-                       message == NULL ? "" : message);
+  int code =
+      error_set(error, translate_status(response->status), "status %ld%s%.300s",
+                response->status, message == NULL ? "" : ": ",
+                message == NULL ? "" : message);
   json_decref(json);
   return code;
 }
 
-static int ask_once(struct kubernetes *kubernetes, const char *method,
-                    const char *url, const char *body, struct action_call *call,
-                    json_t **ret, long *ret_status, struct error *error) {
+static int send_once(struct kubernetes *kubernetes, const char *method,
+                     const char *url, const char *body,
+                     struct action_call *call, json_t **ret, long *ret_status,
+                     struct error *error) {
   bool is_patch = strcmp(method, "PATCH") == 0;
-  const struct http_client_request question = {
+  const struct http_client_request request = {
       .method = method,
       .url = url,
       .headers = {"Accept: application/json",
@@ -182,43 +186,43 @@ static int ask_once(struct kubernetes *kubernetes, const char *method,
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
-  struct http_client_response answer;
-  int code = http_client_perform(kubernetes->http, &question, &answer, error);
+  struct http_client_response response;
+  int code = http_client_perform(kubernetes->http, &request, &response, error);
   if (code != 0) {
     return code;
   }
-  *ret_status = answer.status;
-  kubernetes->date_s = answer.date_s;
-  code = judge(&answer, ret, error);
+  *ret_status = response.status;
+  kubernetes->date_s = response.date_s;
+  code = parse_kubernetes_response(&response, ret, error);
   if (code == -EBUSY) {
-    call->pause_ms = answer.retry_after_ms;
+    call->pause_ms = response.retry_after_ms;
   }
-  http_client_response_fini(&answer);
+  http_client_response_fini(&response);
   return code;
 }
 
-static int ask_with_token(struct kubernetes *kubernetes, const char *method,
-                          const char *url, const char *body,
-                          struct action_call *call, json_t **ret,
-                          struct error *error) {
+static int send_with_token(struct kubernetes *kubernetes, const char *method,
+                           const char *url, const char *body,
+                           struct action_call *call, json_t **ret,
+                           struct error *error) {
   long status = 0;
   int code = 0;
   if (kubernetes->token == NULL ||
       clock_monotonic_ms() - kubernetes->token_ms > TOKEN_MS) {
-    code = read_token(kubernetes, error);
+    code = read_service_token(kubernetes, error);
   }
   if (code == 0) {
-    code = ask_once(kubernetes, method, url, body, call, ret, &status, error);
+    code = send_once(kubernetes, method, url, body, call, ret, &status, error);
   }
-  if (status == 401 && read_token(kubernetes, error) == 0) {
-    code = ask_once(kubernetes, method, url, body, call, ret, &status, error);
+  if (status == 401 && read_service_token(kubernetes, error) == 0) {
+    code = send_once(kubernetes, method, url, body, call, ret, &status, error);
   }
   return code;
 }
 
-static int ask(struct kubernetes *kubernetes, const char *method,
-               const char *path, json_t *body, struct action_call *call,
-               json_t **ret, struct error *error) {
+static int send_to_api(struct kubernetes *kubernetes, const char *method,
+                       const char *path, json_t *body, struct action_call *call,
+                       json_t **ret, struct error *error) {
   char url[KUBERNETES_PATH_BYTES * 2];
   const char *server = kubernetes->options->server;
   size_t length = strlen(server);
@@ -236,14 +240,14 @@ static int ask(struct kubernetes *kubernetes, const char *method,
     free(text);
     return error_set(error, -EINVAL, "Server is too long");
   }
-  json_t *answer = NULL;
+  json_t *response = NULL;
   int code =
-      ask_with_token(kubernetes, method, url, text, call, &answer, error);
+      send_with_token(kubernetes, method, url, text, call, &response, error);
   free(text);
   if (ret != NULL && code == 0) {
-    *ret = answer;
+    *ret = response;
   } else {
-    json_decref(answer);
+    json_decref(response);
   }
   return code;
 }
@@ -252,13 +256,13 @@ int kubernetes_request(struct kubernetes *kubernetes, const char *method,
                        const char *path, json_t *body, struct action_call *call,
                        json_t **ret, struct error *error) {
   if (body == NULL) {
-    return ask(kubernetes, method, path, NULL, call, ret, error);
+    return send_to_api(kubernetes, method, path, NULL, call, ret, error);
   }
   call->note(call->context, "request",
              json_pack("{s:s, s:s, s:O}", "method", method, "path", path,
                        "body", body));
   struct error reason = {{0}};
-  int code = ask(kubernetes, method, path, body, call, ret, &reason);
+  int code = send_to_api(kubernetes, method, path, body, call, ret, &reason);
   call->note(call->context, "response",
              json_pack("{s:o}", "error",
                        code == 0 ? json_null() : json_util_text(reason.text)));
@@ -271,9 +275,10 @@ int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
 
 /* ---- events ---- */
 
-static json_t *make_event(const char *space, const char *kind, const char *name,
-                          const struct action_request *request,
-                          const char *reason, const char *note) {
+static json_t *make_kubernetes_event(const char *space, const char *kind,
+                                     const char *name,
+                                     const struct action_request *request,
+                                     const char *reason, const char *note) {
   char now[64];
   char event_name[300];
   struct timespec time;
@@ -290,11 +295,11 @@ static json_t *make_event(const char *space, const char *kind, const char *name,
       "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name",
       event_name, "namespace", space, "eventTime", now, "type", "Normal",
       "reason", reason, "action",
-      request->is_on ? "EngageAfter" : "ReleaseAfter", "reportingController",
-      "collectd-resource-alert", "note", note, "reportingInstance",
-      json_util_text(request->host), "regarding", "apiVersion",
-      strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1", "kind", kind,
-      "name", name, "namespace", space);
+      request->is_on ? "EngageResponse" : "ReleaseResponse",
+      "reportingController", "collectd-resource-alert", "note", note,
+      "reportingInstance", json_util_text(request->host), "regarding",
+      "apiVersion", strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1",
+      "kind", kind, "name", name, "namespace", space);
 }
 
 void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
@@ -306,9 +311,10 @@ void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
   struct error error = {{0}};
   (void)snprintf(path, sizeof(path),
                  "/apis/events.k8s.io/v1/namespaces/%s/events", space);
-  int code = ask(kubernetes, "POST", path,
-                 make_event(space, kind, name, request, reason, note), call,
-                 NULL, &error);
+  int code = send_to_api(
+      kubernetes, "POST", path,
+      make_kubernetes_event(space, kind, name, request, reason, note), call,
+      NULL, &error);
   if (code != 0) {
     call->note(call->context, "event",
                json_pack("{s:o}", "error", json_util_text(error.text)));

@@ -26,28 +26,32 @@ int kubernetes_new(const struct kubernetes_options *options,
                    struct kubernetes **ret, struct error *error);
 void kubernetes_free(struct kubernetes *kubernetes); /* accepts NULL */
 
-/* Asks the API server. path: from the '/' on, its parts made of checked names.
- * body: taken; NULL: none. A PATCH is a merge patch. What has a body, and its
- * answer, stands in the journal. ret: yours; NULL where the
- * answer does not matter.
+/* Sends a request to the API server. path: from the '/' on, its parts made of
+ * checked names. body: taken; NULL: none. A PATCH is a merge patch. A request
+ * with a body is journaled, and so is its response. ret: yours; NULL where the
+ * response does not matter.
  * Returns 0; -ENOENT for 404; -ESTALE for 409, the object has changed
  * meanwhile; -EACCES for 401 and 403; -EINVAL for another 4xx; -EBUSY for 429
- * and 503, with the pause that is asked for in call->pause_ms; -EIO; and
+ * and 503, with the pause that the server wants in call->pause_ms; -EIO; and
  * what http_client_perform() returns. The error holds the server's message. */
 int kubernetes_request(struct kubernetes *kubernetes, const char *method,
                        const char *path, json_t *body, struct action_call *call,
                        json_t **ret, struct error *error);
 
-/* The server's clock as of its last answer, since the epoch: the one that all
- * agents share. This machine's where it was not told. */
+/* The server's clock as of its last response, since the epoch: all agents share
+ * it. This machine's clock where that is not known. */
 int64_t kubernetes_now_s(const struct kubernetes *kubernetes);
 
-/* A name of Kubernetes: letters, digits, '-' and '.', checked as an option. */
+/* The check of actions that need the API: that there is a token. */
+int kubernetes_check_access(const void *options, const struct action_deps *deps,
+                            struct error *error);
+
+/* The check of an option: a name of Kubernetes. */
 int kubernetes_check_name(const char *value, struct error *error);
 
-/* Records an Event about an object in its namespace, so that people who look
- * there see who did what. reason: "ScaledOut" or the like. A failure is noted
- * in the journal and is no failure of the act. */
+/* Records an Event about an object in its namespace, so that people see there
+ * who did what. reason: "ScaledOut" or the like. A failure is journaled and
+ * does not make the action fail. */
 void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
                              const struct action_request *request,

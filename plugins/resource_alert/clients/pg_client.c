@@ -27,32 +27,34 @@ int pg_client_new(const char *const *keywords, const char *const *values,
   return 0;
 }
 
-static void close_session(struct pg_client *server) {
+static void close_pg_session(struct pg_client *server) {
   PQfinish(server->session);
   server->session = NULL;
 }
 
 void pg_client_free(struct pg_client *server) {
   if (server != NULL) {
-    close_session(server);
+    close_pg_session(server);
     free(server);
   }
 }
 
-/* libpq's words, without the newline at their end. */
-static int fail(const struct pg_client *server, int code, struct error *error) {
+/* libpq's message, without its newline. */
+static int copy_libpq_error(const struct pg_client *server, int code,
+                            struct error *error) {
   const char *text = PQerrorMessage(server->session);
   return error_set(error, code, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
 /* Waits for the session's socket. Returns 0, -ETIMEDOUT or -ECANCELED. */
-static int wait_for(const struct pg_client *server, short events,
-                    const struct action_call *call, struct error *error) {
+static int wait_for_server(const struct pg_client *server, short events,
+                           const struct action_call *call,
+                           struct error *error) {
   struct pollfd fds[] = {{.fd = PQsocket(server->session), .events = events},
                          {.fd = call->cancel_fd, .events = POLLIN}};
   int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
   if (ready == 0) {
-    return error_set(error, -ETIMEDOUT, "no answer in time");
+    return error_set(error, -ETIMEDOUT, "no response in time");
   }
   if (ready > 0 && fds[1].revents != 0) {
     return error_set(error, -ECANCELED, "collectd stops");
@@ -60,55 +62,56 @@ static int wait_for(const struct pg_client *server, short events,
   return 0;
 }
 
-static int open_session(struct pg_client *server,
-                        const struct action_call *call, struct error *error) {
+static int open_pg_session(struct pg_client *server,
+                           const struct action_call *call,
+                           struct error *error) {
   server->session = PQconnectStartParams(server->keywords, server->values, 0);
   if (server->session == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   if (PQstatus(server->session) == CONNECTION_BAD) {
-    return fail(server, -ECONNREFUSED, error);
+    return copy_libpq_error(server, -ECONNREFUSED, error);
   }
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
-    int code = wait_for(
+    int code = wait_for_server(
         server, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, call, error);
     if (code != 0) {
       return code;
     }
     state = PQconnectPoll(server->session);
     if (state == PGRES_POLLING_FAILED) {
-      return fail(server, -ECONNREFUSED, error);
+      return copy_libpq_error(server, -ECONNREFUSED, error);
     }
   }
   return PQsetnonblocking(server->session, 1) == 0
              ? 0
-             : fail(server, -ECONNREFUSED, error);
+             : copy_libpq_error(server, -ECONNREFUSED, error);
 }
 
-static int send_all(struct pg_client *server, const struct action_call *call,
-                    struct error *error) {
+static int flush_query(struct pg_client *server, const struct action_call *call,
+                       struct error *error) {
   int left;
   while ((left = PQflush(server->session)) > 0) {
-    int code = wait_for(server, POLLIN | POLLOUT, call, error);
+    int code = wait_for_server(server, POLLIN | POLLOUT, call, error);
     if (code != 0) {
       return code;
     }
     if (PQconsumeInput(server->session) == 0) {
-      return fail(server, -EIO, error);
+      return copy_libpq_error(server, -EIO, error);
     }
   }
-  return left == 0 ? 0 : fail(server, -EIO, error);
+  return left == 0 ? 0 : copy_libpq_error(server, -EIO, error);
 }
 
-static int take_answer(struct pg_client *server, const struct action_call *call,
-                       PGresult **ret_rows, struct error *error) {
+static int read_rows(struct pg_client *server, const struct action_call *call,
+                     PGresult **ret_rows, struct error *error) {
   PGresult *rows = NULL;
   for (;;) {
     while (PQisBusy(server->session) != 0) {
-      int code = wait_for(server, POLLIN, call, error);
+      int code = wait_for_server(server, POLLIN, call, error);
       if (code == 0 && PQconsumeInput(server->session) == 0) {
-        code = fail(server, -EIO, error);
+        code = copy_libpq_error(server, -EIO, error);
       }
       if (code != 0) {
         PQclear(rows);
@@ -125,7 +128,7 @@ static int take_answer(struct pg_client *server, const struct action_call *call,
   if (PQresultStatus(rows) != PGRES_TUPLES_OK &&
       PQresultStatus(rows) != PGRES_COMMAND_OK) {
     PQclear(rows);
-    return fail(server, -EIO, error);
+    return copy_libpq_error(server, -EIO, error);
   }
   *ret_rows = rows;
   return 0;
@@ -137,20 +140,20 @@ int pg_client_query(struct pg_client *server, const char *sql,
                     struct error *error) {
   int code = 0;
   if (server->session == NULL) {
-    code = open_session(server, call, error);
+    code = open_pg_session(server, call, error);
   }
   if (code == 0 && PQsendQueryParams(server->session, sql, parameters_len, NULL,
                                      parameters, NULL, NULL, 0) == 0) {
-    code = fail(server, -EIO, error);
+    code = copy_libpq_error(server, -EIO, error);
   }
   if (code == 0) {
-    code = send_all(server, call, error);
+    code = flush_query(server, call, error);
   }
   if (code == 0) {
-    code = take_answer(server, call, ret_rows, error);
+    code = read_rows(server, call, ret_rows, error);
   }
   if (code != 0) {
-    close_session(server);
+    close_pg_session(server);
   }
   return code;
 }

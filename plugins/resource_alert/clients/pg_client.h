@@ -11,8 +11,8 @@
 struct pg_client;
 
 /* keywords, values: as of PQconnectStartParams(), borrowed for good. A host
- * should be an address or the directory of a socket, for libpq waits for the
- * resolver. Connects at the first statement.
+ * should be an address or the directory of a socket, since libpq blocks in
+ * the resolver. Connects at the first statement.
  * *ret: yours, pg_client_free(). Returns 0 or -ENOMEM. One thread. */
 int pg_client_new(const char *const *keywords, const char *const *values,
                   struct pg_client **ret, struct error *error);

@@ -113,11 +113,12 @@ static void words_are_a_failure(void **state) {
 static void an_endless_answer_is_refused(void **state) {
   (void)state;
   char *answer = NULL;
-  char *endless = calloc(2, HAPROXY_ANSWER_BYTES);
+  char *endless = calloc(2, HAPROXY_SOCKET_RESPONSE_BYTES);
   assert_non_null(endless);
-  memset(endless, 'x', 2 * HAPROXY_ANSWER_BYTES);
-  assert_int_equal(ask_one(endless, 2 * HAPROXY_ANSWER_BYTES, true, &answer),
-                   -EMSGSIZE);
+  memset(endless, 'x', 2 * HAPROXY_SOCKET_RESPONSE_BYTES);
+  assert_int_equal(
+      ask_one(endless, 2 * HAPROXY_SOCKET_RESPONSE_BYTES, true, &answer),
+      -EMSGSIZE);
   assert_null(answer);
   free(endless);
 }
@@ -136,7 +137,7 @@ static void a_peer_that_hangs_is_left(void **state) {
   assert_int_equal(
       haproxy_socket_request(path, "show stat", NULL, &call, &error),
       -ETIMEDOUT);
-  assert_string_equal(error.text, "HAProxy does not answer in time");
+  assert_string_equal(error.text, "HAProxy does not respond in time");
   (void)close(listener);
   (void)unlink(path);
 }
