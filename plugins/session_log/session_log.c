@@ -19,12 +19,17 @@
 #include "collectd.h"
 #include "plugin.h"
 
+/* A write often follows a truncation at once: both are read together, instead
+ * of the second one only after the pause between reads. */
+#define EVENT_DELAY_MS 2
+
 struct log_instance {
   size_t number;
   pthread_mutex_t lock;        /* held while the log is read */
   struct log_monitor *monitor; /* guarded, once reading begins */
   int64_t alarms_ms;           /* guarded: when alarms were published last */
   int64_t read_ms;             /* the thread's: when it has read last */
+  int64_t event_ms; /* the thread's: the first event since; 0: none */
 };
 
 static struct session_log_options options;
@@ -97,18 +102,27 @@ static void read_events_of(struct log_instance *instance) {
   finish_read(instance, code);
 }
 
-/* Reads the logs that have events and were not read within the last pause.
- * Returns when the next one is due. */
+/* Reads the logs that have events, each after its pause. Returns when the next
+ * one is due. */
 static int64_t read_due_logs(bool *has_events) {
   int64_t now_ms = clock_monotonic_ms();
   int64_t next_ms = now_ms + 60000;
   for (size_t i = 0; i < instances_len; i++) {
-    int64_t due_ms = instances[i].read_ms + min_pause_ms();
-    if (has_events[i] && now_ms >= due_ms) {
+    struct log_instance *instance = &instances[i];
+    if (!has_events[i]) {
+      continue;
+    }
+    instance->event_ms = instance->event_ms == 0 ? now_ms : instance->event_ms;
+    int64_t due_ms = instance->read_ms + min_pause_ms();
+    if (due_ms < instance->event_ms + EVENT_DELAY_MS) {
+      due_ms = instance->event_ms + EVENT_DELAY_MS;
+    }
+    if (now_ms >= due_ms) {
       has_events[i] = false;
-      read_events_of(&instances[i]);
-      instances[i].read_ms = clock_monotonic_ms();
-    } else if (has_events[i] && due_ms < next_ms) {
+      instance->event_ms = 0;
+      read_events_of(instance);
+      instance->read_ms = clock_monotonic_ms();
+    } else if (due_ms < next_ms) {
       next_ms = due_ms;
     }
   }

@@ -44,7 +44,7 @@ def level(collectd, kind):
 
 
 def test_sessions_are_counted(collectd, application, directory):
-    application.say(OPENED, times=5)  # before it began: not ours
+    application.say(OPENED, times=5)  # before it starts: not counted
     follow(collectd, directory)
     begin(collectd)
     application.say(OPENED, CLOSED, times=7)
@@ -57,7 +57,7 @@ def test_sessions_are_counted(collectd, application, directory):
     assert level(collectd, "leaked") == 0
 
 
-def test_a_leak_lifts_the_floor(collectd, application, directory):
+def test_a_leak_raises_the_low_water_mark(collectd, application, directory):
     follow(collectd, directory, "LeakWindow 1", "LeakWindows 2", "LeakMinRise 3")
     begin(collectd)
 
@@ -116,7 +116,7 @@ def test_a_torn_line_is_one_line(collectd, application, directory):
     ("directory", "is a directory"),
     ("fifo", "is neither a file nor a directory"),
 ])
-def test_what_cannot_be_read_is_said_once_and_picked_up(collectd, directory, trouble, words):
+def test_an_unreadable_file_is_logged_once_and_followed_later(collectd, directory, trouble, words):
     path = directory / "trading.log"
     if trouble == "directory":
         path.mkdir()
@@ -151,28 +151,28 @@ def test_a_bad_option_is_refused(collectd, application, directory, lines, words)
 def test_a_killed_daemon_counts_every_line_once(collectd, application, directory):
     follow(collectd, directory)
     begin(collectd)
-    told = 0
+    found = 0
     for life in range(3):
         for i in range(20):
             application.say(f"{OPENED} {life} {i}", CLOSED)
-            told += 1
+            found += 1
         if life == 1:
             application.path.rename(directory / "trading.log.1")
         collectd.expect(lambda: collectd.has_value(f"{LOG}/errors"))
         collectd.kill()
         application.say(OPENED, times=5)  # while nobody reads
-        told += 5
+        found += 5
         collectd.start()
-    collectd.expect(lambda: total(collectd, "opened") == told)
+    collectd.expect(lambda: total(collectd, "opened") == found)
     assert total(collectd, "closed") == 60
     collectd.stop()
     collectd.start()
     application.say(CLOSED)
     collectd.expect(lambda: total(collectd, "closed") == 61)
-    assert total(collectd, "opened") == told
+    assert total(collectd, "opened") == found
 
 
-def test_a_state_directory_that_cannot_be_written_is_said_once(collectd, application, directory):
+def test_a_state_directory_that_cannot_be_written_is_logged_once(collectd, application, directory):
     (directory / "state").write_text("a file", encoding="utf-8")
     follow(collectd, directory)
     begin(collectd)
@@ -181,8 +181,8 @@ def test_a_state_directory_that_cannot_be_written_is_said_once(collectd, applica
     assert len(collectd.log_lines("session_log: .*a restart will lose its place")) == 1
 
 
-def test_an_error_burst_is_told_at_once(collectd, application, directory):
-    collectd.interval = 30  # nothing would be told in time by polling
+def test_an_error_burst_is_reported_at_once(collectd, application, directory):
+    collectd.interval = 30  # polling alone would be too late
     follow(collectd, directory)
     collectd.start()
     collectd.expect(lambda: collectd.has_value(f"{LOG}/log_rate-errors"))
@@ -243,8 +243,8 @@ def test_a_backlog_holds_up_no_other_log(collectd, application, directory):
     assert 9 << 30 < collectd.value("session_log-flood/gauge-lag_bytes") < 10 << 30
 
 
-def test_a_busy_file_is_read_at_most_max_rate_times_a_second(collectd, application, directory):
-    collectd.interval = 60  # what is told in between is told for the writes' sake
+def test_a_busy_file_is_read_at_most_max_reads_per_second(collectd, application, directory):
+    collectd.interval = 60  # values in between are published because of the writes
     follow(collectd, directory, top="MaxReadsPerSecond 2")
     collectd.start()
     rates = f"{LOG}/log_rate-errors"
@@ -255,25 +255,25 @@ def test_a_busy_file_is_read_at_most_max_rate_times_a_second(collectd, applicati
         return len(collectd.history(rates)) >= 6
 
     collectd.expect(write_on, within=30)
-    told = [row["epoch"] for row in collectd.history(rates)][1:]  # the first is the interval's
-    assert min(later - earlier for earlier, later in zip(told, told[1:])) > 0.49
+    found = [row["epoch"] for row in collectd.history(rates)][1:]  # the first is the interval's
+    assert min(later - earlier for earlier, later in zip(found, found[1:])) > 0.49
 
 
-def test_a_named_session_that_leaks_is_told(collectd, application, directory):
+def test_a_named_session_that_leaks_is_notified(collectd, application, directory):
     follow(collectd, directory, r'Session "session=(\\w+)"', r'Pid "pid=(\\d+)"', "LeakAfter 1")
     begin(collectd)
     application.say(f"{OPENED} session=a1 pid=17", f"{OPENED} session=a1 pid=18", f"{CLOSED} session=a1 pid=18")
     collectd.expect(lambda: level(collectd, "leaked") == 1)
     collectd.expect(lambda: collectd.notifications(plugin="session_log", type_instance="leaked"))
-    told, = collectd.notifications(plugin="session_log", type_instance="leaked")
-    assert told["message"].startswith('log "trading": session a1 of process 17 is open for ')
-    assert told["severity"] == "WARNING"
+    found, = collectd.notifications(plugin="session_log", type_instance="leaked")
+    assert found["message"].startswith('log "trading": session a1 of process 17 is open for ')
+    assert found["severity"] == "WARNING"
     application.say(f"{CLOSED} session=a1 pid=17")
     collectd.expect(lambda: level(collectd, "leaked") == 0)
     assert total(collectd, "late_closed") == 1
 
 
-def test_normal_abnormal_and_leak_are_told_apart_in_the_status(collectd, application, directory):
+def test_normal_abnormal_and_leak_are_distinguished_by_the_rules(collectd, application, directory):
     """The rules as installed; the application shows one pattern after the other."""
     follow(collectd, directory, r'Session "session=(\\w+)"', "LeakAfter 1")
     collectd.include("40-thresholds.conf", [
@@ -310,16 +310,16 @@ def test_an_error_without_a_close(collectd, application, directory):
     collectd.expect(lambda: level(collectd, "unclosed_after_error") == 0)
 
 
-def test_an_exhausted_pool_is_handed_on(collectd, application, directory):
+def test_an_exhausted_pool_is_notified(collectd, application, directory):
     follow(collectd, directory)
     begin(collectd)
     application.write(b"sqlalchemy.exc.TimeoutError: QueuePool limit of size 10 overflow 20 reached, "
                       b"connection timed out, timeout 30.00 (Background on this error at: https://sqlalche.me/e/14/3o7r)\n" * 3)
     collectd.expect(lambda: total(collectd, "timed_out") == 3)
     collectd.expect(lambda: collectd.notifications(plugin="session_log", type_instance="timed_out"))
-    told, = collectd.notifications(plugin="session_log", type_instance="timed_out")
-    assert told["type"] == "total_sessions"
-    assert told["plugin_instance"] == "trading"
+    found, = collectd.notifications(plugin="session_log", type_instance="timed_out")
+    assert found["type"] == "total_sessions"
+    assert found["plugin_instance"] == "trading"
 
 
 def test_lines_of_other_formats(collectd, application, directory):
@@ -336,14 +336,14 @@ def test_lines_of_other_formats(collectd, application, directory):
     assert collectd.value(f"{LOG}/errors") == 1
 
 
-def test_only_failures_say_nothing_of_open_sessions(collectd, application, directory):
+def test_failures_alone_publish_no_open_sessions(collectd, application, directory):
     follow(collectd, directory)
     begin(collectd)
     application.say(FAILED, level="ERROR", times=2)
     collectd.expect(lambda: collectd.log_lines("does the log level hide them"))
-    told = len(collectd.history(f"{LOG}/current_sessions-open"))
-    collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > told + 4)
-    assert len(collectd.history(f"{LOG}/current_sessions-open")) <= told + 1
+    found = len(collectd.history(f"{LOG}/current_sessions-open"))
+    collectd.expect(lambda: len(collectd.history(f"{LOG}/files-followed")) > found + 4)
+    assert len(collectd.history(f"{LOG}/current_sessions-open")) <= found + 1
 
 
 def test_the_sample_file_does_no_harm_and_is_valid_switched_on(collectd, directory):

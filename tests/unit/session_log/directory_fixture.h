@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* place: files in a directory of the test's own. */
+/* directory_fixture: files in a directory of the test's own. */
 #ifndef UNIT_SESSION_LOG_PLACE_H
 #define UNIT_SESSION_LOG_PLACE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* book: one <Log> over one file in a directory of its own, for the tests of
- * monitor and checkpoint. */
+/* monitor_fixture: one <Log> over one file in a directory of its own, for the
+ * tests of monitor and checkpoint. */
 #ifndef UNIT_SESSION_LOG_BOOK_H
 #define UNIT_SESSION_LOG_BOOK_H
 
@@ -20,36 +20,37 @@ static char directory[64];
 static char log_path[128];
 static char state_path[128];
 static char *files[] = {log_path};
-static char said[4096];
+static char logged[4096];
 
-static void hear(void *context, enum log_level level, const char *line) {
+static void collect_log_line(void *context, enum log_level level,
+                             const char *line) {
   (void)context;
   (void)level;
-  size_t bytes = strlen(said);
-  (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
+  size_t bytes = strlen(logged);
+  (void)snprintf(logged + bytes, sizeof(logged) - bytes, "%s\n", line);
 }
 
-static const struct log_sink ear = {hear, NULL};
+static const struct log_sink test_log = {collect_log_line, NULL};
 /* The last notification, as text. */
-static char noticed[1024];
+static char notified[1024];
 
 static void notification(void *context,
                          const struct notification *notification) {
   (void)context;
   int bytes =
-      snprintf(noticed, sizeof(noticed), "%s-%s: %s", notification->type,
+      snprintf(notified, sizeof(notified), "%s-%s: %s", notification->type,
                notification->type_instance, notification->message);
   for (size_t i = 0; i < notification->fields_len; i++) {
     const struct notification_field *field = &notification->fields[i];
-    size_t room = sizeof(noticed) - (size_t)bytes;
-    bytes += field->text != NULL ? snprintf(noticed + bytes, room, "; %s %s",
+    size_t room = sizeof(notified) - (size_t)bytes;
+    bytes += field->text != NULL ? snprintf(notified + bytes, room, "; %s %s",
                                             field->name, field->text)
-                                 : snprintf(noticed + bytes, room, "; %s %g",
+                                 : snprintf(notified + bytes, room, "; %s %g",
                                             field->name, field->number);
   }
 }
 
-static const struct notification_sink board = {notification, NULL};
+static const struct notification_sink test_notifications = {notification, NULL};
 static char name[] = "trading";
 static char opened[] = "Creating new database session";
 static char closed[] = "Closing database session";
@@ -79,24 +80,24 @@ static inline struct tail_time moment_at(int64_t seconds) {
                             .wall_ns = START_NS + seconds * 1000000000};
 }
 
-static inline struct log_monitor *open_book(int64_t seconds) {
-  struct log_monitor *book = NULL;
+static inline struct log_monitor *open_monitor(int64_t seconds) {
+  struct log_monitor *monitor = NULL;
   struct tail_time now = moment_at(seconds);
-  assert_int_equal(log_monitor_new(&options, &ear, &book, NULL), 0);
-  assert_int_equal(log_monitor_restore(book, directory, &now), 0);
-  return book;
+  assert_int_equal(log_monitor_new(&options, &test_log, &monitor, NULL), 0);
+  assert_int_equal(log_monitor_restore(monitor, directory, &now), 0);
+  return monitor;
 }
 
-static inline void poll_and_save(struct log_monitor *book, int64_t seconds) {
+static inline void poll_and_save(struct log_monitor *monitor, int64_t seconds) {
   struct tail_time now = moment_at(seconds);
-  assert_int_equal(log_monitor_poll(book, &now), 0);
-  log_monitor_store(book, &now);
+  assert_int_equal(log_monitor_poll(monitor, &now), 0);
+  log_monitor_store(monitor, &now);
   struct log_monitor_notifications notifications;
-  log_monitor_take_notifications(book, &notifications);
-  log_monitor_send(&notifications, name, &board);
+  log_monitor_take_notifications(monitor, &notifications);
+  log_monitor_send(&notifications, name, &test_notifications);
 }
 
-static inline double value(struct log_monitor *book, int64_t seconds,
+static inline double value(struct log_monitor *monitor, int64_t seconds,
                            const char *wanted) {
   static struct recorded all[256];
   size_t len = 0;
@@ -104,8 +105,8 @@ static inline double value(struct log_monitor *book, int64_t seconds,
   struct sample_sink sink = recorder_sink(&recorder);
   struct tail_time now = moment_at(seconds);
   char full[256];
-  log_monitor_publish(book, &sink);
-  log_monitor_publish_alarms(book, &now, &sink);
+  log_monitor_publish(monitor, &sink);
+  log_monitor_publish_alarms(monitor, &now, &sink);
   (void)snprintf(full, sizeof(full), "session_log-trading/%s", wanted);
   return recorder_value(&recorder, full);
 }
@@ -125,8 +126,8 @@ static inline int set_up(void **state) {
   }
   (void)snprintf(log_path, sizeof(log_path), "%s/app.log", directory);
   (void)snprintf(state_path, sizeof(state_path), "%s/trading.state", directory);
-  said[0] = '\0';
-  noticed[0] = '\0';
+  logged[0] = '\0';
+  notified[0] = '\0';
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* following: a tail over files in a directory of its own, for its tests. */
+/* tail_fixture: a tail over files in a directory of its own, for its tests. */
 #ifndef UNIT_SESSION_LOG_FOLLOWING_H
 #define UNIT_SESSION_LOG_FOLLOWING_H
 
@@ -20,19 +20,20 @@
 
 static char taken[TAKEN_BYTES];
 static size_t taken_bytes;
-static char said[4096];
+static char logged[4096];
 static struct tail_file_buffer buffer;
 static int64_t clock_ms;
 static uint64_t max_bytes = 1 << 20; /* that a poll reads of a file */
 
-static void hear(void *context, enum log_level level, const char *line) {
+static void collect_log_line(void *context, enum log_level level,
+                             const char *line) {
   (void)context;
   (void)level;
-  size_t bytes = strlen(said);
-  (void)snprintf(said + bytes, sizeof(said) - bytes, "%s\n", line);
+  size_t bytes = strlen(logged);
+  (void)snprintf(logged + bytes, sizeof(logged) - bytes, "%s\n", line);
 }
 
-static const struct log_sink ear = {hear, NULL};
+static const struct log_sink test_log = {collect_log_line, NULL};
 
 static void take(void *context, const struct tail_file *file, const char *data,
                  size_t bytes) {
@@ -56,7 +57,7 @@ static struct tail *follow(const char *name, bool starts_at_end) {
       .limits = {.max_line_bytes = 2048, .max_bytes = (int64_t)max_bytes},
   };
   struct tail *tail = NULL;
-  assert_int_equal(tail_new(&options, &ear, &tail), 0);
+  assert_int_equal(tail_new(&options, &test_log, &tail), 0);
   return tail;
 }
 
@@ -74,7 +75,7 @@ static inline const char *poll_once(struct tail *tail) {
 static inline int set_up(void **state) {
   (void)state;
   (void)snprintf(directory, sizeof(directory), "/tmp/tail.XXXXXX");
-  said[0] = '\0';
+  logged[0] = '\0';
   clock_ms = 1000;
   return mkdtemp(directory) == NULL;
 }

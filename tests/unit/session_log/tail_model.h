@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* follow_model: an application writes numbered lines, somebody rotates its log
+/* tail_model: an application writes numbered lines, somebody rotates its log
  * in every way there is, the daemon polls, restarts and dies at random; in the
  * end every line must have been taken exactly once. */
 #ifndef FOLLOW_MODEL_H
@@ -116,7 +116,7 @@ static void take_lines(void *context, const struct tail_file *file,
   }
 }
 
-static void make_follower(struct world *world) {
+static void make_tail(struct world *world) {
   static const char *patterns[1];
   static char pattern[128];
   (void)snprintf(pattern, sizeof(pattern), "%s/%s", world->directory,
@@ -188,7 +188,7 @@ static void save(struct world *world) {
 static void die(struct world *world) {
   say(world, "die");
   tail_free(world->tail);
-  make_follower(world);
+  make_tail(world);
   struct state_file_record loaded = world->saved;
   loaded.is_loading = true;
   assert_int_equal(tail_transfer(world->tail, world->mono_ms, &loaded), 0);
@@ -431,7 +431,7 @@ static int live(const struct chance *chance, bool is_talkative) {
   static const char *const ways[] = {"app.log", "app.log*", "*"};
   world.pattern = ways[dice(&world, 3)]; /* rotated names match some of them */
   world.is_appending = dice(&world, 3) > 0;
-  make_follower(&world);
+  make_tail(&world);
   poll_files(&world); /* an empty place: what appears is read from its start */
   save(&world);
   for (int i = 0; i < STEPS; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scan: which files a log is made of, and what a look at them costs. */
+/* directory_scan: the files of a log, and what a scan costs. */
 #include "unit.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* watch: who was written to is told at once, also what was written before
- * the watch was there. */
+/* file_watch: writes and new names are reported at once, also those from before
+ * the watch. */
 #include "unit.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ static int tear_down(void **state) {
   return rmdir(directory);
 }
 
-static void what_was_written_before_the_watch_is_told(void **state) {
+static void what_was_written_before_the_watch_is_reported(void **state) {
   (void)state;
   bool dirty[LOGS];
   watch_log(1);
@@ -86,7 +86,7 @@ static void what_was_written_before_the_watch_is_told(void **state) {
   assert_false(dirty[0] || dirty[1]);
 }
 
-static void a_write_and_a_new_name_are_told(void **state) {
+static void a_write_and_a_new_name_are_reported(void **state) {
   (void)state;
   bool dirty[LOGS];
   watch_log(0);
@@ -106,7 +106,7 @@ static void a_write_and_a_new_name_are_told(void **state) {
   assert_false(dirty[1]);
 }
 
-static void what_nobody_wants_any_more_is_not_told(void **state) {
+static void what_nobody_wants_any_more_is_not_reported(void **state) {
   (void)state;
   bool dirty[LOGS];
   watch_log(0);
@@ -131,9 +131,9 @@ static void a_stopped_wait_ends(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(what_was_written_before_the_watch_is_told),
-      TEST(a_write_and_a_new_name_are_told),
-      TEST(what_nobody_wants_any_more_is_not_told),
+      TEST(what_was_written_before_the_watch_is_reported),
+      TEST(a_write_and_a_new_name_are_reported),
+      TEST(what_nobody_wants_any_more_is_not_reported),
       TEST(a_stopped_wait_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

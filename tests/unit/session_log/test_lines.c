@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines: what a line says of its time and level (timestamp, level). */
+/* lines: the time and the level of a line (record_time, level). */
 #include "unit.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor: what lines become: values, and what is told at once. */
+/* log_monitor: the values and notifications that lines become. */
 #include "monitor_fixture.h"
 
 #include <time.h>
 
 static char pid[] = "pid=(\\d+)";
 
-static void a_leak_is_told_with_its_file(void **state) {
+static void a_leak_is_notified_with_its_file(void **state) {
   (void)state;
   char wanted[512];
   char rotated[160];
@@ -14,60 +14,60 @@ static void a_leak_is_told_with_its_file(void **state) {
   (void)snprintf(pattern, sizeof(pattern), "%s/*.log", directory);
   files[0] = pattern;
   options.pid = pid;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=a7 pid=41\n");
-  poll_and_save(book, 1);
+  poll_and_save(monitor, 1);
   (void)snprintf(rotated, sizeof(rotated), "%s.1", log_path);
   assert_int_equal(rename(log_path, rotated), 0);
   write_log("INFO a new file\n");
-  poll_and_save(book, 2);
-  log_monitor_free(book); /* the file is known over a restart */
-  book = open_book(1000);
-  poll_and_save(book, 1801);
-  assert_string_equal(noticed, "");
-  poll_and_save(book, 1802);
+  poll_and_save(monitor, 2);
+  log_monitor_free(monitor); /* the file is known over a restart */
+  monitor = open_monitor(1000);
+  poll_and_save(monitor, 1801);
+  assert_string_equal(notified, "");
+  poll_and_save(monitor, 1802);
   (void)snprintf(wanted, sizeof(wanted),
                  "current_sessions-leaked: log \"trading\": session a7 of "
                  "process 41 is open for 1801 s; session a7; pid 41; age 1801; "
                  "file %s",
                  log_path);
-  assert_string_equal(noticed, wanted);
-  assert_float_equal(value(book, 1802, "current_sessions-leaked"), 1, 0);
-  log_monitor_free(book);
+  assert_string_equal(notified, wanted);
+  assert_float_equal(value(monitor, 1802, "current_sessions-leaked"), 1, 0);
+  log_monitor_free(monitor);
   assert_int_equal(unlink(rotated), 0);
   options.pid = NULL;
   files[0] = log_path;
 }
 
-static void an_exhausted_pool_is_told_with_its_numbers(void **state) {
+static void an_exhausted_pool_is_notified_with_its_numbers(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("sqlalchemy.exc.TimeoutError: QueuePool limit of size 10 overflow "
             "20 reached, connection timed out, timeout 30.00 (Background on "
             "this error at: https://sqlalche.me/e/20/3o7r)\n");
-  poll_and_save(book, 1);
-  assert_string_equal(noticed,
+  poll_and_save(monitor, 1);
+  assert_string_equal(notified,
                       "total_sessions-timed_out: log \"trading\": the "
                       "connection pool is exhausted: a caller timed out; "
                       "pool_size 10; max_overflow 20; timeout 30");
-  noticed[0] = '\0';
+  notified[0] = '\0';
   write_log("QueuePool limit of size 5 overflow 0 reached\n");
-  poll_and_save(book, 2);
-  assert_string_equal(noticed, ""); /* once a minute */
-  poll_and_save(book, 61);
-  assert_non_null(strstr(noticed, "pool_size 5; max_overflow 0; timeout 0"));
-  assert_float_equal(value(book, 61, "total_sessions-timed_out"), 2, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 2);
+  assert_string_equal(notified, ""); /* once a minute */
+  poll_and_save(monitor, 61);
+  assert_non_null(strstr(notified, "pool_size 5; max_overflow 0; timeout 0"));
+  assert_float_equal(value(monitor, 61, "total_sessions-timed_out"), 2, 0);
+  log_monitor_free(monitor);
 }
 
 /* Several workers write into files of their own; one of them leaks. */
-static void a_leak_is_told_with_the_right_file_of_several(void **state) {
+static void a_leak_is_notified_with_the_right_file_of_several(void **state) {
   (void)state;
   char pattern[160];
   char others[2][160];
   (void)snprintf(pattern, sizeof(pattern), "%s/*.log", directory);
   files[0] = pattern;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   for (int i = 0; i < 2; i++) { /* before and behind it in the directory */
     (void)snprintf(others[i], sizeof(others[i]), "%s/%s.log", directory,
                    i == 0 ? "a" : "z");
@@ -80,11 +80,12 @@ static void a_leak_is_told_with_the_right_file_of_several(void **state) {
     assert_int_equal(fclose(file), 0);
   }
   write_log("INFO Creating new database session session=leaky\n");
-  poll_and_save(book, 1);
-  poll_and_save(book, 1802);
-  assert_non_null(strstr(noticed, "; session leaky; "));
-  assert_string_equal(strstr(noticed, "; file ") + strlen("; file "), log_path);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  poll_and_save(monitor, 1802);
+  assert_non_null(strstr(notified, "; session leaky; "));
+  assert_string_equal(strstr(notified, "; file ") + strlen("; file "),
+                      log_path);
+  log_monitor_free(monitor);
   for (int i = 0; i < 2; i++) {
     assert_int_equal(unlink(others[i]), 0);
   }
@@ -92,9 +93,9 @@ static void a_leak_is_told_with_the_right_file_of_several(void **state) {
 }
 
 /* The application's three patterns, by name. */
-static void normal_abnormal_and_leak_are_told_apart(void **state) {
+static void normal_abnormal_and_leak_are_distinguished(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=n1\n"
             "INFO Closing database session session=n1\n"
             "INFO Creating new database session session=n2\n"
@@ -106,27 +107,28 @@ static void normal_abnormal_and_leak_are_told_apart(void **state) {
             "INFO Creating new database session session=l2\n"
             "ERROR Database session error: broken session=l2\n"
             "INFO Closing database session session=never_opened\n");
-  poll_and_save(book, 1);
-  poll_and_save(book, 1900);
-  assert_float_equal(value(book, 1900, "total_sessions-paired"), 2, 0);
-  assert_float_equal(value(book, 1900, "total_sessions-recovered"), 1, 0);
-  assert_float_equal(value(book, 1900, "current_sessions-leaked"), 2, 0);
-  assert_float_equal(value(book, 1900, "current_sessions-open"), 2, 0);
-  assert_float_equal(value(book, 1900, "total_sessions-orphan_closed"), 1, 0);
-  assert_float_equal(value(book, 1900, "current_sessions-unclosed_after_error"),
-                     1, 0);
+  poll_and_save(monitor, 1);
+  poll_and_save(monitor, 1900);
+  assert_float_equal(value(monitor, 1900, "total_sessions-paired"), 2, 0);
+  assert_float_equal(value(monitor, 1900, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(monitor, 1900, "current_sessions-leaked"), 2, 0);
+  assert_float_equal(value(monitor, 1900, "current_sessions-open"), 2, 0);
+  assert_float_equal(value(monitor, 1900, "total_sessions-orphan_closed"), 1,
+                     0);
+  assert_float_equal(
+      value(monitor, 1900, "current_sessions-unclosed_after_error"), 1, 0);
   write_log("INFO Closing database session session=l1\n");
-  poll_and_save(book, 1901);
-  assert_float_equal(value(book, 1901, "total_sessions-late_closed"), 1, 0);
-  assert_float_equal(value(book, 1901, "current_sessions-leaked"), 1, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1901);
+  assert_float_equal(value(monitor, 1901, "total_sessions-late_closed"), 1, 0);
+  assert_float_equal(value(monitor, 1901, "current_sessions-leaked"), 1, 0);
+  log_monitor_free(monitor);
 }
 
 /* The same without names: as far as counts can tell. */
-static void the_patterns_are_told_apart_without_names(void **state) {
+static void the_patterns_are_distinguished_without_names(void **state) {
   (void)state;
   options.session = NULL;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session\n"
             "INFO Closing database session\n"
             "INFO Creating new database session\n"
@@ -134,14 +136,14 @@ static void the_patterns_are_told_apart_without_names(void **state) {
             "INFO Closing database session\n"
             "INFO Creating new database session\n"
             "ERROR Database session error: broken\n");
-  poll_and_save(book, 1);
-  poll_and_save(book, 40);
-  assert_float_equal(value(book, 40, "total_sessions-paired"), 1, 0);
-  assert_float_equal(value(book, 40, "total_sessions-recovered"), 1, 0);
-  assert_float_equal(value(book, 40, "current_sessions-open"), 1, 0);
-  assert_float_equal(value(book, 40, "current_sessions-unclosed_after_error"),
-                     1, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  poll_and_save(monitor, 40);
+  assert_float_equal(value(monitor, 40, "total_sessions-paired"), 1, 0);
+  assert_float_equal(value(monitor, 40, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(monitor, 40, "current_sessions-open"), 1, 0);
+  assert_float_equal(
+      value(monitor, 40, "current_sessions-unclosed_after_error"), 1, 0);
+  log_monitor_free(monitor);
   options.session = session;
 }
 
@@ -160,25 +162,25 @@ static void lines_of_every_form_are_counted(void **state) {
       "error session=b]\n"
       "Closing websocket session\nclosing database session\n"
       "  File \"x.py\", in Error: error\n";
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   FILE *file = fopen(log_path, "w");
   assert_non_null(file);
   assert_int_equal(fwrite(bytes, 1, sizeof(bytes) - 1, file),
                    sizeof(bytes) - 1);
   assert_int_equal(fclose(file), 0);
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "total_sessions-opened"), 3, 0);
-  assert_float_equal(value(book, 1, "total_sessions-closed"), 1, 0);
-  assert_float_equal(value(book, 1, "total_sessions-failed"), 2, 0);
-  assert_float_equal(value(book, 1, "errors"), 0, 0);
-  assert_float_equal(value(book, 1, "derive-lines"), 9, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "total_sessions-opened"), 3, 0);
+  assert_float_equal(value(monitor, 1, "total_sessions-closed"), 1, 0);
+  assert_float_equal(value(monitor, 1, "total_sessions-failed"), 2, 0);
+  assert_float_equal(value(monitor, 1, "errors"), 0, 0);
+  assert_float_equal(value(monitor, 1, "derive-lines"), 9, 0);
+  log_monitor_free(monitor);
 }
 
 /* 15 KB with the text three times, in more than one block of the search. */
 static void a_long_line_counts_once(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   static char line[15001];
   memset(line, 'x', sizeof(line) - 1);
   for (size_t at = 40; at < sizeof(line); at += 6000) {
@@ -186,20 +188,20 @@ static void a_long_line_counts_once(void **state) {
   }
   write_log(line);
   write_log("\n");
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "total_sessions-opened"), 1, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "total_sessions-opened"), 1, 0);
+  log_monitor_free(monitor);
 }
 
 static void a_repeated_error_counts_as_often(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("Jan 31 10:00:00 host app: ERROR refused\n"
             "Jan 31 10:00:09 host app: message repeated 11 times: [ ERROR "
             "refused]\n");
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "errors"), 12, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "errors"), 12, 0);
+  log_monitor_free(monitor);
 }
 
 /* Of one worker, then of all. */
@@ -208,20 +210,20 @@ static void a_restart_ends_sessions(void **state) {
   char restart[] = "worker \\w+|Application startup complete";
   options.pid = pid;
   options.restart = restart;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=a pid=1\n"
             "INFO Creating new database session session=b pid=1\n"
             "INFO Creating new database session session=a pid=2\n"
             "INFO worker boots pid=1\n"
             "INFO Creating new database session session=a pid=1\n");
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "current_sessions-open"), 2, 0);
-  assert_float_equal(value(book, 1, "total_sessions-dropped"), 2, 0);
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "current_sessions-open"), 2, 0);
+  assert_float_equal(value(monitor, 1, "total_sessions-dropped"), 2, 0);
   write_log("INFO Application startup complete\n");
-  poll_and_save(book, 2);
-  assert_float_equal(value(book, 2, "current_sessions-open"), 0, 0);
-  assert_float_equal(value(book, 2, "total_sessions-dropped"), 4, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 2);
+  assert_float_equal(value(monitor, 2, "current_sessions-open"), 0, 0);
+  assert_float_equal(value(monitor, 2, "total_sessions-dropped"), 4, 0);
+  log_monitor_free(monitor);
   options.pid = NULL;
   options.restart = NULL;
 }
@@ -229,23 +231,23 @@ static void a_restart_ends_sessions(void **state) {
 static void what_the_table_cannot_hold_is_counted(void **state) {
   (void)state;
   options.sessions.sessions_max = 2;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   for (int i = 0; i < 5; i++) {
     char line[128];
     (void)snprintf(line, sizeof(line), "%s session=s%d\n", opened, i);
     write_log(line);
   }
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "total_sessions-untracked"), 3, 0);
-  assert_float_equal(value(book, 1, "current_sessions-open"), 5, 0);
-  poll_and_save(book, 1802);
-  assert_float_equal(value(book, 1802, "current_sessions-leaked"), 2, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "total_sessions-untracked"), 3, 0);
+  assert_float_equal(value(monitor, 1, "current_sessions-open"), 5, 0);
+  poll_and_save(monitor, 1802);
+  assert_float_equal(value(monitor, 1802, "current_sessions-leaked"), 2, 0);
+  log_monitor_free(monitor);
   options.sessions.sessions_max = 1000;
 }
 
-/* Slow in every place where a regex may stand: said once, each line counted. */
-static void a_pattern_that_backtracks_is_stopped_and_said(void **state) {
+/* Slow in each option that may be a regex: logged once, each line counted. */
+static void a_pattern_that_backtracks_is_stopped_and_logged(void **state) {
   (void)state;
   char slow[] = "slow(a+)+[bc]";
   char slow_session[] = "id=(a+)+[bc]";
@@ -256,28 +258,30 @@ static void a_pattern_that_backtracks_is_stopped_and_said(void **state) {
   line[sizeof(line) - 1] = '\0';
   options.error = slow;
   options.session = slow_session;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log(line);
   write_log("slowab\n");
-  poll_and_save(book, 1);
-  assert_float_equal(value(book, 1, "errors"), 1, 0);
-  assert_float_equal(value(book, 1, "derive-match_limit"), 1, 0);
-  assert_string_equal(said, "log \"trading\": Error: the search of a line was "
-                            "stopped, 1 so far: the pattern backtracks too "
-                            "much; such a line counts as no match\n");
-  said[0] = '\0';
+  poll_and_save(monitor, 1);
+  assert_float_equal(value(monitor, 1, "errors"), 1, 0);
+  assert_float_equal(value(monitor, 1, "derive-match_limit"), 1, 0);
+  assert_string_equal(logged,
+                      "log \"trading\": Error: the search of a line was "
+                      "stopped, 1 so far: the pattern backtracks too "
+                      "much; such a line counts as no match\n");
+  logged[0] = '\0';
   memcpy(line, "id=a", 4);
   write_log("Creating new database session ");
   write_log(line);
-  poll_and_save(book, 2);
-  assert_float_equal(value(book, 2, "total_sessions-opened"), 1, 0);
-  assert_float_equal(value(book, 2, "derive-match_limit"), 2, 0);
-  assert_string_equal(said, ""); /* again in an hour */
+  poll_and_save(monitor, 2);
+  assert_float_equal(value(monitor, 2, "total_sessions-opened"), 1, 0);
+  assert_float_equal(value(monitor, 2, "derive-match_limit"), 2, 0);
+  assert_string_equal(logged, ""); /* again in an hour */
   write_log("Creating new database session ");
   write_log(line);
-  poll_and_save(book, 3602);
-  assert_non_null(strstr(said, "Session: the search of a line was stopped, 3"));
-  log_monitor_free(book);
+  poll_and_save(monitor, 3602);
+  assert_non_null(
+      strstr(logged, "Session: the search of a line was stopped, 3"));
+  log_monitor_free(monitor);
   options.error = NULL;
   options.session = session;
 }
@@ -285,33 +289,33 @@ static void a_pattern_that_backtracks_is_stopped_and_said(void **state) {
 /* Of what was counted, announced or published nothing is left. */
 static void a_reset_makes_it_new(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   struct tail_time now = moment_at(1);
   write_log("QueuePool limit of size 5 overflow 0 reached\n"
             "ERROR refused\n"
             "INFO Creating new database session session=a\n");
-  assert_int_equal(log_monitor_poll(book, &now), 0); /* not sent */
-  assert_true(log_monitor_has_alarm(book));
-  (void)value(book, 1, "errors"); /* published */
-  assert_int_equal(log_monitor_reset(book), 0);
+  assert_int_equal(log_monitor_poll(monitor, &now), 0); /* not sent */
+  assert_true(log_monitor_has_alarm(monitor));
+  (void)value(monitor, 1, "errors"); /* published */
+  assert_int_equal(log_monitor_reset(monitor), 0);
   struct log_monitor_notifications notifications;
-  log_monitor_take_notifications(book, &notifications);
+  log_monitor_take_notifications(monitor, &notifications);
   assert_int_equal(notifications.len, 0);
-  assert_float_equal(value(book, 1, "errors"), 0, 0);
-  assert_float_equal(value(book, 1, "total_sessions-timed_out"), 0, 0);
-  assert_float_equal(value(book, 1, "current_sessions-open"), 0, 0);
+  assert_float_equal(value(monitor, 1, "errors"), 0, 0);
+  assert_float_equal(value(monitor, 1, "total_sessions-timed_out"), 0, 0);
+  assert_float_equal(value(monitor, 1, "current_sessions-open"), 0, 0);
   /* The same lines once more: notified and alarming as for the first time. */
-  poll_and_save(book, 2);
-  assert_non_null(strstr(noticed, "pool_size 5; max_overflow 0; timeout 0"));
-  assert_true(log_monitor_has_alarm(book));
-  assert_float_equal(value(book, 2, "errors"), 1, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 2);
+  assert_non_null(strstr(notified, "pool_size 5; max_overflow 0; timeout 0"));
+  assert_true(log_monitor_has_alarm(monitor));
+  assert_float_equal(value(monitor, 2, "errors"), 1, 0);
+  log_monitor_free(monitor);
 }
 
 /* Lines of an hour ago are counted, and make no rate. */
 static void a_catch_up_makes_no_spike(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   for (int minute = 0; minute < 60; minute++) {
     char line[128];
     time_t at = START_NS / 1000000000 + minute * 60;
@@ -321,10 +325,10 @@ static void a_catch_up_makes_no_spike(void **state) {
                    &utc);
     write_log(line);
   }
-  poll_and_save(book, 3600);
-  assert_float_equal(value(book, 3600, "errors"), 60, 0);
-  assert_in_range(value(book, 3600, "log_rate-errors"), 0, 1);
-  log_monitor_free(book);
+  poll_and_save(monitor, 3600);
+  assert_float_equal(value(monitor, 3600, "errors"), 60, 0);
+  assert_in_range(value(monitor, 3600, "log_rate-errors"), 0, 1);
+  log_monitor_free(monitor);
 }
 
 #define TEST(function)                                                         \
@@ -332,17 +336,17 @@ static void a_catch_up_makes_no_spike(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_leak_is_told_with_its_file),
-      TEST(a_leak_is_told_with_the_right_file_of_several),
-      TEST(an_exhausted_pool_is_told_with_its_numbers),
-      TEST(normal_abnormal_and_leak_are_told_apart),
-      TEST(the_patterns_are_told_apart_without_names),
+      TEST(a_leak_is_notified_with_its_file),
+      TEST(a_leak_is_notified_with_the_right_file_of_several),
+      TEST(an_exhausted_pool_is_notified_with_its_numbers),
+      TEST(normal_abnormal_and_leak_are_distinguished),
+      TEST(the_patterns_are_distinguished_without_names),
       TEST(lines_of_every_form_are_counted),
       TEST(a_long_line_counts_once),
       TEST(a_repeated_error_counts_as_often),
       TEST(a_restart_ends_sessions),
       TEST(what_the_table_cannot_hold_is_counted),
-      TEST(a_pattern_that_backtracks_is_stopped_and_said),
+      TEST(a_pattern_that_backtracks_is_stopped_and_logged),
       TEST(a_reset_makes_it_new),
       TEST(a_catch_up_makes_no_spike),
   };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tail: what rotation makes of files, step by step; test_follow_model.c
+/* tail: what rotation makes of files, step by step; test_tail_model.c
  * mixes the steps at random. */
 #include "tail_fixture.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sessions: bursts, leaks, errors and restarts, on a fake clock. */
+/* session_tracker: bursts, leaks, errors and restarts, on a fake clock. */
 #include "unit.h"
 
 #include <string.h>
@@ -136,7 +136,7 @@ static void a_restart_ends_everything(void **state) {
   session_tracker_free(sessions);
 }
 
-static int leaks_told;
+static int leaks_reported;
 
 static void count_leak(void *context, const struct session_table_entry *session,
                        int64_t age_s) {
@@ -144,7 +144,7 @@ static void count_leak(void *context, const struct session_table_entry *session,
   assert_string_equal(session->id, "a");
   assert_int_equal(session->pid, 7);
   assert_int_equal(age_s, 1801);
-  leaks_told++;
+  leaks_reported++;
 }
 
 static void a_named_session_leaks_by_age(void **state) {
@@ -154,10 +154,10 @@ static void a_named_session_leaks_by_age(void **state) {
   take(sessions, SESSION_OPENED, START, "a", 8); /* another process's */
   take(sessions, SESSION_CLOSED, START + 5, "a", 8);
   assert_int_equal(view_at(sessions, START + 1800).leaked, 0);
-  leaks_told = 0;
+  leaks_reported = 0;
   session_tracker_advance(sessions, START + 1801, count_leak, NULL);
   session_tracker_advance(sessions, START + 1802, count_leak, NULL);
-  assert_int_equal(leaks_told, 1);
+  assert_int_equal(leaks_reported, 1);
   struct session_tracker_stats view = view_at(sessions, START + 1802);
   assert_int_equal(view.leaked, 1);
   assert_int_equal(view.open, 1);

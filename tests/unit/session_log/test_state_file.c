@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* checkpoint: what is saved is loaded; what makes no sense is set aside. */
+/* state_file: a saved state is loaded; an invalid one is moved aside. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,53 +16,53 @@
 
 static void a_restart_goes_on(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=a\n"
             "INFO Creating new database session session=b\n"
             "ERROR Database session error session=b\n"
             "INFO Closing database ");
-  poll_and_save(book, 1);
-  log_monitor_free(book); /* killed */
+  poll_and_save(monitor, 1);
+  log_monitor_free(monitor); /* killed */
   write_log("session session=b\nERROR later\n");
-  book = open_book(2000);
-  poll_and_save(book, 2000);
-  assert_float_equal(value(book, 2000, "total_sessions-opened"), 2, 0);
-  assert_float_equal(value(book, 2000, "total_sessions-closed"), 1, 0);
-  assert_float_equal(value(book, 2000, "total_sessions-recovered"), 1, 0);
-  assert_float_equal(value(book, 2000, "errors"), 2, 0);
-  assert_float_equal(value(book, 2000, "current_sessions-open"), 1, 0);
-  assert_float_equal(value(book, 2000, "current_sessions-leaked"), 1, 0);
-  log_monitor_free(book);
-  assert_string_equal(said, "");
+  monitor = open_monitor(2000);
+  poll_and_save(monitor, 2000);
+  assert_float_equal(value(monitor, 2000, "total_sessions-opened"), 2, 0);
+  assert_float_equal(value(monitor, 2000, "total_sessions-closed"), 1, 0);
+  assert_float_equal(value(monitor, 2000, "total_sessions-recovered"), 1, 0);
+  assert_float_equal(value(monitor, 2000, "errors"), 2, 0);
+  assert_float_equal(value(monitor, 2000, "current_sessions-open"), 1, 0);
+  assert_float_equal(value(monitor, 2000, "current_sessions-leaked"), 1, 0);
+  log_monitor_free(monitor);
+  assert_string_equal(logged, "");
 }
 
 static void errors_of_the_last_minute_stay(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("ERROR a\nERROR b\n");
-  poll_and_save(book, 1);
-  log_monitor_free(book);
-  book = open_book(20);
-  poll_and_save(book, 20);
-  assert_float_equal(value(book, 20, "log_rate-errors"), 2, 0);
-  assert_float_equal(value(book, 61, "log_rate-errors"), 2, 0);
-  assert_float_equal(value(book, 121, "log_rate-errors"), 0, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 1);
+  log_monitor_free(monitor);
+  monitor = open_monitor(20);
+  poll_and_save(monitor, 20);
+  assert_float_equal(value(monitor, 20, "log_rate-errors"), 2, 0);
+  assert_float_equal(value(monitor, 61, "log_rate-errors"), 2, 0);
+  assert_float_equal(value(monitor, 121, "log_rate-errors"), 0, 0);
+  log_monitor_free(monitor);
 }
 
 static void an_idle_log_writes_nothing(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO nothing\n");
-  poll_and_save(book, 1);
+  poll_and_save(monitor, 1);
   assert_int_equal(unlink(state_path), 0);
-  poll_and_save(book, 11);
+  poll_and_save(monitor, 11);
   assert_int_equal(access(state_path, F_OK), -1);
-  log_monitor_free(book);
+  log_monitor_free(monitor);
 }
 
 /* Loads a copy of the first BYTES, with one byte changed by FLIP. */
-static int load_copy(struct log_monitor *book,
+static int load_copy(struct log_monitor *monitor,
                      const struct state_file_record *record, size_t bytes,
                      size_t at, char flip) {
   struct state_file_record copy = {.data = malloc(record->bytes),
@@ -70,27 +70,28 @@ static int load_copy(struct log_monitor *book,
   assert_non_null(copy.data);
   memcpy(copy.data, record->data, record->bytes);
   copy.data[at] = (char)(copy.data[at] ^ flip);
-  int code = log_monitor_load(book, 0, &copy);
+  int code = log_monitor_load(monitor, 0, &copy);
   state_file_record_fini(&copy);
   return code;
 }
 
 static void every_damage_is_found(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=a\n");
-  poll_and_save(book, 1);
+  poll_and_save(monitor, 1);
   struct state_file_record record = {0};
-  log_monitor_save(book, 1000, &record);
-  log_monitor_free(book);
-  assert_int_equal(log_monitor_new(&options, &ear, &book, NULL), 0);
+  log_monitor_save(monitor, 1000, &record);
+  log_monitor_free(monitor);
+  assert_int_equal(log_monitor_new(&options, &test_log, &monitor, NULL), 0);
   for (size_t i = 0; i < record.bytes; i++) {
-    assert_int_equal(load_copy(book, &record, i, 0, 0), -EINVAL);
-    assert_int_equal(load_copy(book, &record, record.bytes, i, 0x10), -EINVAL);
+    assert_int_equal(load_copy(monitor, &record, i, 0, 0), -EINVAL);
+    assert_int_equal(load_copy(monitor, &record, record.bytes, i, 0x10),
+                     -EINVAL);
   }
-  assert_int_equal(load_copy(book, &record, record.bytes, 0, 0), 0);
+  assert_int_equal(load_copy(monitor, &record, record.bytes, 0, 0), 0);
   state_file_record_fini(&record);
-  log_monitor_free(book);
+  log_monitor_free(monitor);
 }
 
 static void garbage_is_set_aside(void **state) {
@@ -99,62 +100,63 @@ static void garbage_is_set_aside(void **state) {
   assert_non_null(file);
   assert_true(fputs("garbage", file) >= 0);
   assert_int_equal(fclose(file), 0);
-  log_monitor_free(open_book(0));
-  assert_non_null(strstr(said, "trading.state: is not valid; moved to .bad"));
+  log_monitor_free(open_monitor(0));
+  assert_non_null(strstr(logged, "trading.state: is not valid; moved to .bad"));
   assert_int_equal(access(state_path, F_OK), -1);
 }
 
-static void what_cannot_be_saved_is_said_once(void **state) {
+static void what_cannot_be_saved_is_logged_once(void **state) {
   (void)state;
   char where[sizeof(directory)] = "/proc/nowhere";
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   struct tail_time now = moment_at(1);
-  assert_int_equal(log_monitor_restore(book, where, &now), 0);
-  log_monitor_store(book, &now);
-  log_monitor_store(book, &now);
-  assert_non_null(strstr(said, "a restart will lose its place"));
-  assert_null(strchr(strchr(said, '\n') + 1, '\n'));
+  assert_int_equal(log_monitor_restore(monitor, where, &now), 0);
+  log_monitor_store(monitor, &now);
+  log_monitor_store(monitor, &now);
+  assert_non_null(strstr(logged, "a restart will lose its place"));
+  assert_null(strchr(strchr(logged, '\n') + 1, '\n'));
   memcpy(where, directory, sizeof(where));
-  log_monitor_store(book, &now);
-  assert_non_null(strstr(said, "its state is saved again"));
-  log_monitor_free(book);
+  log_monitor_store(monitor, &now);
+  assert_non_null(strstr(logged, "its state is saved again"));
+  log_monitor_free(monitor);
 }
 
-static void a_directory_that_may_only_be_read_is_said(void **state) {
+static void a_directory_that_may_only_be_read_is_logged(void **state) {
   (void)state;
   const uid_t nobody = 65534;
   bool is_root = geteuid() == 0;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   assert_int_equal(chmod(directory, 0555), 0);
   assert_int_equal(is_root ? seteuid(nobody) : 0, 0);
-  poll_and_save(book, 1);
+  poll_and_save(monitor, 1);
   assert_int_equal(is_root ? seteuid(0) : 0, 0);
-  assert_non_null(strstr(said, "Permission denied; a restart will lose"));
+  assert_non_null(strstr(logged, "Permission denied; a restart will lose"));
   assert_int_equal(chmod(directory, 0755), 0);
-  poll_and_save(book, 2);
-  assert_non_null(strstr(said, "its state is saved again"));
-  log_monitor_free(book);
+  poll_and_save(monitor, 2);
+  assert_non_null(strstr(logged, "its state is saved again"));
+  log_monitor_free(monitor);
 }
 
-static void a_full_disk_is_said_once(void **state) {
+static void a_full_disk_is_logged_once(void **state) {
   (void)state;
-  struct log_monitor *book = open_book(0);
+  struct log_monitor *monitor = open_monitor(0);
   write_log("INFO Creating new database session session=a\n");
-  poll_and_save(book, 1);
+  poll_and_save(monitor, 1);
   disk_is_full(true);
   for (int i = 2; i < 5; i++) {
     write_log("INFO Creating new database session session=b\n");
-    poll_and_save(book, i);
+    poll_and_save(monitor, i);
   }
-  assert_non_null(strstr(said, "No space left on device; a restart will lose"));
-  assert_null(strchr(strchr(said, '\n') + 1, '\n'));
+  assert_non_null(
+      strstr(logged, "No space left on device; a restart will lose"));
+  assert_null(strchr(strchr(logged, '\n') + 1, '\n'));
   disk_is_full(false);
-  poll_and_save(book, 5);
-  assert_non_null(strstr(said, "its state is saved again"));
-  log_monitor_free(book);
-  book = open_book(6);
-  assert_float_equal(value(book, 6, "total_sessions-opened"), 4, 0);
-  log_monitor_free(book);
+  poll_and_save(monitor, 5);
+  assert_non_null(strstr(logged, "its state is saved again"));
+  log_monitor_free(monitor);
+  monitor = open_monitor(6);
+  assert_float_equal(value(monitor, 6, "total_sessions-opened"), 4, 0);
+  log_monitor_free(monitor);
 }
 
 /* Reads and saves in a process that dies at its call number COUNT.
@@ -163,9 +165,9 @@ static bool live_and_die(size_t count, int64_t seconds) {
   int status = 0;
   pid_t child = fork();
   if (child == 0) {
-    struct log_monitor *book = open_book(seconds);
+    struct log_monitor *monitor = open_monitor(seconds);
     dying_after(count);
-    poll_and_save(book, seconds);
+    poll_and_save(monitor, seconds);
     _exit(0);
   }
   assert_int_equal(waitpid(child, &status, 0), child);
@@ -199,18 +201,18 @@ static void a_kill_at_any_moment_counts_each_line_once(void **state) {
     lines++;
     has_lived = live_and_die(calls, seconds);
     leftovers += count_leftovers();
-    struct log_monitor *book = open_book(seconds + 1);
+    struct log_monitor *monitor = open_monitor(seconds + 1);
     struct tail_time now = moment_at(seconds + 1);
-    assert_int_equal(log_monitor_poll(book, &now), 0); /* not saved */
-    assert_float_equal(value(book, seconds + 1, "total_sessions-opened"), lines,
-                       0);
-    assert_float_equal(value(book, seconds + 1, "errors"), lines, 0);
-    log_monitor_free(book);
+    assert_int_equal(log_monitor_poll(monitor, &now), 0); /* not saved */
+    assert_float_equal(value(monitor, seconds + 1, "total_sessions-opened"),
+                       lines, 0);
+    assert_float_equal(value(monitor, seconds + 1, "errors"), lines, 0);
+    log_monitor_free(monitor);
     assert_int_equal(count_leftovers(), 0); /* the restart has removed them */
   }
   assert_int_equal(calls, 5);     /* write, fdatasync, rename, fsync, all */
   assert_int_equal(leftovers, 3); /* of those killed before the rename */
-  assert_string_equal(said, "");
+  assert_string_equal(logged, "");
 }
 
 int main(void) {
@@ -222,11 +224,11 @@ int main(void) {
                                       tear_down),
       cmocka_unit_test_setup_teardown(every_damage_is_found, set_up, tear_down),
       cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_said_once, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(a_directory_that_may_only_be_read_is_said,
+      cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_logged_once,
                                       set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_full_disk_is_said_once, set_up,
+      cmocka_unit_test_setup_teardown(
+          a_directory_that_may_only_be_read_is_logged, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_full_disk_is_logged_once, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(
           a_kill_at_any_moment_counts_each_line_once, set_up, tear_down),

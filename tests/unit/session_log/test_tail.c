@@ -25,8 +25,9 @@ static void a_file_that_appears_is_read_from_its_start(void **state) {
   assert_string_equal(poll_once(tail), "");
   append("app.log", "first\n");
   assert_string_equal(poll_once(tail), "first\n");
-  assert_non_null(strstr(said, "no such file; followed as soon as it appears"));
-  assert_non_null(strstr(said, "app.log: found"));
+  assert_non_null(
+      strstr(logged, "no such file; followed as soon as it appears"));
+  assert_non_null(strstr(logged, "app.log: found"));
   tail_free(tail);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* follow_model: many histories of a log, each from another seed.
+/* tail_model: many histories of a log, each from another seed.
  *
  * FOLLOW_SEED=N runs one history and prints it; FOLLOW_RUNS=N sets how many. */
 #include "tail_model.h"

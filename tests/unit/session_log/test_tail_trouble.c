@@ -70,7 +70,7 @@ static void a_flood_starves_nobody(void **state) {
   tail_free(tail);
 }
 
-static void a_lost_permission_is_said_and_got_back(void **state) {
+static void a_lost_permission_is_logged_and_its_return(void **state) {
   (void)state;
   append("app.log", "one\n");
   bool is_root = geteuid() == 0;
@@ -81,16 +81,16 @@ static void a_lost_permission_is_said_and_got_back(void **state) {
   assert_string_equal(poll_once(tail), "");
   assert_string_equal(poll_once(tail), "");
   assert_int_equal(is_root ? seteuid(0) : 0, 0);
-  assert_non_null(strstr(said,
+  assert_non_null(strstr(logged,
                          "app.log: cannot read: Permission denied; retrying "
                          "at every interval\n"));
-  assert_null(strchr(strchr(said, '\n') + 1, '\n')); /* once */
+  assert_null(strchr(strchr(logged, '\n') + 1, '\n')); /* once */
   assert_int_equal(chmod(path_of("app.log"), 0644), 0);
   append("app.log", "two\n");
   assert_int_equal(is_root ? seteuid(NOBODY) : 0, 0);
   assert_string_equal(poll_once(tail), "one\ntwo\n");
   assert_int_equal(is_root ? seteuid(0) : 0, 0);
-  assert_non_null(strstr(said, "app.log: readable again"));
+  assert_non_null(strstr(logged, "app.log: readable again"));
   /* What is open stays so, whatever its mode. */
   assert_int_equal(chmod(path_of("app.log"), 0), 0);
   append("app.log", "three\n");
@@ -148,7 +148,7 @@ static void descriptors_are_left_for_others(void **state) {
     append(name, "x\n");
   }
   assert_int_equal(strlen(poll_once(tail)), 2 * 32);
-  assert_non_null(strstr(said, "cannot read: Too many open files"));
+  assert_non_null(strstr(logged, "cannot read: Too many open files"));
   int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
   assert_true(other >= 0);
   assert_int_equal(close(other), 0);
@@ -191,7 +191,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_line_of_a_gigabyte_is_cut),
       TEST(a_flood_starves_nobody),
-      TEST(a_lost_permission_is_said_and_got_back),
+      TEST(a_lost_permission_is_logged_and_its_return),
       TEST(what_goes_unread_is_counted_as_lost),
       TEST(a_stale_size_is_no_truncation),
       TEST(descriptors_are_left_for_others),
