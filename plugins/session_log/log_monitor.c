@@ -40,14 +40,19 @@ enum line_kind {
 struct pool_timeout {
   bool is_new; /* since the last notification */
   double pool_size, max_overflow, timeout_s;
+  int64_t notified_s; /* of the last notification; 0: none */
 };
 
+#define NOTIFICATION_FIELDS_MAX 4
+
 struct log_monitor_notification {
-  bool is_leak; /* else an exhausted pool */
-  struct pool_timeout timeout;
+  struct log_monitor_notification *next; /* owned */
+  const char *type, *type_instance;
+  char message[NOTIFICATION_MESSAGE_BYTES];
   char session[SESSION_TABLE_ID_BYTES];
-  int64_t pid, age_s;
-  char *file; /* owned; NULL: not known */
+  char *file; /* owned; NULL: none */
+  struct notification_field fields[NOTIFICATION_FIELDS_MAX];
+  size_t fields_len;
 };
 
 /* All that is counted: log_monitor_reset() makes it new. */
@@ -60,7 +65,6 @@ struct monitor_counts {
   uint64_t timed_out;
   struct matcher_limit limit; /* searches that were stopped */
   struct pool_timeout timeout;
-  int64_t timeout_notified_s;
   int64_t polled_s; /* the last full poll, since the epoch; 0: none */
   int64_t published_leaked, published_unclosed; /* the alarms, last time */
   uint64_t published_errors;
@@ -164,6 +168,8 @@ void log_monitor_free(struct log_monitor *monitor) {
 
 /* ---- lines ---- */
 
+/* The time in the line, at most now. A fresh line whose time is far from now
+ * has a zone that is not ours: it happened now. */
 static int64_t time_of_line(struct log_monitor *monitor,
                             const struct matcher_line *line) {
   int64_t at_s = 0;
@@ -185,6 +191,8 @@ static uint32_t repetitions_of(const struct matcher_line *line) {
   return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
 }
 
+/* Counts one event of a session; its name and process are read from the line.
+ */
 static void add_session_event(struct log_monitor *monitor,
                               enum session_event event,
                               const struct matcher_line *line, int64_t at_s,
@@ -232,12 +240,11 @@ static void count_line(void *context, const struct matcher_line *line) {
   }
   if ((line->kinds & MATCHER_KIND_BIT(LINE_TIMED_OUT)) != 0) {
     counts->timed_out += times;
-    counts->timeout = (struct pool_timeout){
-        .is_new = true,
-        .pool_size = matcher_number_after(line, "QueuePool limit of size "),
-        .max_overflow = matcher_number_after(line, " overflow "),
-        .timeout_s = matcher_number_after(line, ", timeout "),
-    };
+    struct pool_timeout *timeout = &counts->timeout;
+    timeout->is_new = true;
+    timeout->pool_size = matcher_number_after(line, "QueuePool limit of size ");
+    timeout->max_overflow = matcher_number_after(line, " overflow ");
+    timeout->timeout_s = matcher_number_after(line, ", timeout ");
   }
 }
 
@@ -258,52 +265,83 @@ static void add_file_lines(void *context, const struct tail_file *file,
 
 /* ---- notifications ---- */
 
-/* Returns a new one, or NULL when memory is short: then it is lost. Their
- * number is bounded by MaxSessions. */
+/* Adds one to the list and returns it, or NULL when memory is short: then it is
+ * lost. The list is bounded by MaxSessions. */
 static struct log_monitor_notification *
-add_notification(struct log_monitor_notifications *list) {
-  if (list->items == NULL || list->len == list->max) {
-    size_t max = list->max * 2 + 4;
-    struct log_monitor_notification *items =
-        realloc(list->items, max * sizeof(*items));
-    if (items == NULL) {
-      return NULL;
-    }
-    list->items = items;
-    list->max = max;
+queue_notification(struct log_monitor *monitor, const char *type,
+                   const char *type_instance) {
+  struct log_monitor_notifications *list = &monitor->counts.notifications;
+  struct log_monitor_notification *added = calloc(1, sizeof(*added));
+  if (added == NULL) {
+    return NULL;
   }
-  struct log_monitor_notification *added = &list->items[list->len++];
-  *added = (struct log_monitor_notification){0};
+  added->type = type;
+  added->type_instance = type_instance;
+  if (list->first == NULL) {
+    list->first = added;
+  } else {
+    list->last->next = added;
+  }
+  list->last = added;
   return added;
 }
 
-static void add_leak(void *context, const struct session_table_entry *session,
-                     int64_t age_s) {
+/* A session_tracker_on_leak: context is the monitor. */
+static void queue_leak(void *context, const struct session_table_entry *session,
+                       int64_t age_s) {
   struct log_monitor *monitor = context;
   struct log_monitor_notification *added =
-      add_notification(&monitor->counts.notifications);
-  if (added != NULL) {
-    added->is_leak = true;
-    memcpy(added->session, session->id, sizeof(added->session));
-    added->pid = session->pid;
-    added->age_s = age_s;
-    added->file = session->file == NULL ? NULL : strdup(session->file);
+      queue_notification(monitor, "current_sessions", "leaked");
+  if (added == NULL) {
+    return;
   }
+  char pid[32] = "";
+  if (session->pid != 0) {
+    (void)snprintf(pid, sizeof(pid), " of process %lld",
+                   (long long)session->pid);
+  }
+  (void)snprintf(added->message, sizeof(added->message),
+                 "log \"%s\": session %s%s is open for %lld s",
+                 monitor->options->head.label, session->id, pid,
+                 (long long)age_s);
+  memcpy(added->session, session->id, sizeof(added->session));
+  added->file = strdup(session->file == NULL ? "" : session->file);
+  const struct notification_field fields[] = {
+      {.name = "session", .text = added->session},
+      {.name = "pid", .number = (double)session->pid},
+      {.name = "age", .number = (double)age_s},
+      {.name = "file", .text = added->file == NULL ? "" : added->file},
+  };
+  memcpy(added->fields, fields, sizeof(fields));
+  added->fields_len = sizeof(fields) / sizeof(fields[0]);
 }
 
-static void add_pool_timeout(struct log_monitor *monitor) {
-  struct monitor_counts *counts = &monitor->counts;
-  if (!counts->timeout.is_new ||
-      monitor->now_s - counts->timeout_notified_s < TIMEOUT_PAUSE_S) {
+/* The last line about an exhausted pool, unless one was notified within the
+ * last minute: then it waits. */
+static void queue_timeout(struct log_monitor *monitor) {
+  struct pool_timeout *timeout = &monitor->counts.timeout;
+  if (!timeout->is_new ||
+      monitor->now_s - timeout->notified_s < TIMEOUT_PAUSE_S) {
     return;
   }
   struct log_monitor_notification *added =
-      add_notification(&counts->notifications);
-  if (added != NULL) {
-    added->timeout = counts->timeout;
-    counts->timeout.is_new = false;
-    counts->timeout_notified_s = monitor->now_s;
+      queue_notification(monitor, "total_sessions", "timed_out");
+  if (added == NULL) {
+    return;
   }
+  (void)snprintf(
+      added->message, sizeof(added->message),
+      "log \"%s\": the connection pool is exhausted: a caller timed out",
+      monitor->options->head.label);
+  const struct notification_field fields[] = {
+      {.name = "pool_size", .number = timeout->pool_size},
+      {.name = "max_overflow", .number = timeout->max_overflow},
+      {.name = "timeout", .number = timeout->timeout_s},
+  };
+  memcpy(added->fields, fields, sizeof(fields));
+  added->fields_len = sizeof(fields) / sizeof(fields[0]);
+  timeout->is_new = false;
+  timeout->notified_s = monitor->now_s;
 }
 
 void log_monitor_take_notifications(
@@ -313,73 +351,36 @@ void log_monitor_take_notifications(
   monitor->counts.notifications = (struct log_monitor_notifications){0};
 }
 
-static void send_leak(const struct log_monitor_notification *leak,
-                      struct notification *notification, char *message,
-                      const struct notification_sink *sink) {
-  char pid[32] = "";
-  if (leak->pid != 0) {
-    (void)snprintf(pid, sizeof(pid), " of process %lld", (long long)leak->pid);
-  }
-  (void)snprintf(message, NOTIFICATION_MESSAGE_BYTES,
-                 "log \"%s\": session %s%s is open for %lld s",
-                 notification->plugin_instance, leak->session, pid,
-                 (long long)leak->age_s);
-  const struct notification_field fields[] = {
-      {.name = "session", .text = leak->session},
-      {.name = "pid", .number = (double)leak->pid},
-      {.name = "age", .number = (double)leak->age_s},
-      {.name = "file", .text = leak->file == NULL ? "" : leak->file},
-  };
-  notification->type = "current_sessions";
-  notification->type_instance = "leaked";
-  notification->fields = fields;
-  notification->fields_len = sizeof(fields) / sizeof(fields[0]);
-  sink->put(sink->context, notification);
-}
-
-static void send_timeout(const struct pool_timeout *timeout,
-                         struct notification *notification, char *message,
-                         const struct notification_sink *sink) {
-  (void)snprintf(message, NOTIFICATION_MESSAGE_BYTES,
-                 "log \"%s\": the connection pool is exhausted: a caller timed "
-                 "out",
-                 notification->plugin_instance);
-  const struct notification_field fields[] = {
-      {.name = "pool_size", .number = timeout->pool_size},
-      {.name = "max_overflow", .number = timeout->max_overflow},
-      {.name = "timeout", .number = timeout->timeout_s},
-  };
-  notification->type = "total_sessions";
-  notification->type_instance = "timed_out";
-  notification->fields = fields;
-  notification->fields_len = sizeof(fields) / sizeof(fields[0]);
-  sink->put(sink->context, notification);
-}
-
 void log_monitor_send(struct log_monitor_notifications *notifications,
                       const char *log_name,
                       const struct notification_sink *sink) {
-  for (size_t i = 0; i < notifications->len; i++) {
-    struct log_monitor_notification *item = &notifications->items[i];
-    char message[NOTIFICATION_MESSAGE_BYTES];
-    struct notification notification = {.severity = NOTIFICATION_WARNING,
-                                        .host = "",
-                                        .plugin = "",
-                                        .plugin_instance = log_name,
-                                        .message = message};
-    if (sink != NULL && item->is_leak) {
-      send_leak(item, &notification, message, sink);
-    } else if (sink != NULL) {
-      send_timeout(&item->timeout, &notification, message, sink);
+  struct log_monitor_notification *next;
+  for (struct log_monitor_notification *item = notifications->first;
+       item != NULL; item = next) {
+    const struct notification notification = {
+        .severity = NOTIFICATION_WARNING,
+        .host = "",
+        .plugin = "",
+        .plugin_instance = log_name,
+        .type = item->type,
+        .type_instance = item->type_instance,
+        .message = item->message,
+        .fields = item->fields,
+        .fields_len = item->fields_len,
+    };
+    if (sink != NULL) {
+      sink->put(sink->context, &notification);
     }
+    next = item->next;
     free(item->file);
+    free(item);
   }
-  free(notifications->items);
   *notifications = (struct log_monitor_notifications){0};
 }
 
 /* ---- polling ---- */
 
+/* Logs searches that were stopped: at once, then hourly. */
 static void log_match_limit(struct log_monitor *monitor,
                             const struct tail_time *now) {
   struct matcher_limit *limit = &monitor->counts.limit;
@@ -397,9 +398,9 @@ static void log_match_limit(struct log_monitor *monitor,
 static void finish_poll(struct log_monitor *monitor,
                         const struct tail_time *now) {
   tail_file_buffer_fini(&monitor->buffer);
-  session_tracker_advance(monitor->counts.tracker, monitor->now_s, add_leak,
+  session_tracker_advance(monitor->counts.tracker, monitor->now_s, queue_leak,
                           monitor);
-  add_pool_timeout(monitor);
+  queue_timeout(monitor);
   log_match_limit(monitor, now);
 }
 

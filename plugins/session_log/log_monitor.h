@@ -57,9 +57,7 @@ bool log_monitor_has_alarm(const struct log_monitor *monitor);
 /* What was found since the last poll and is to be sent: sessions that leak, an
  * exhausted pool. All zero is an empty list. */
 struct log_monitor_notifications {
-  struct log_monitor_notification *items; /* owned */
-  size_t len;
-  size_t max;
+  struct log_monitor_notification *first, *last; /* owned */
 };
 
 /* Moves them out of the monitor. *ret_notifications: yours,

@@ -42,7 +42,7 @@ static struct file_watch *watch; /* NULL: files are read at the interval only */
 static pthread_t thread;
 static bool has_thread;
 
-static int configure(oconfig_item_t *item) {
+static int configure_session_log(oconfig_item_t *item) {
   return glue_configure(&session_log_options, item, &options);
 }
 
@@ -141,6 +141,7 @@ static void *run_thread(void *unused) {
   return NULL;
 }
 
+/* Without the thread the plugin works all the same: at the interval. */
 static void start_thread(void) {
   int code = file_watch_new(instances_len, &watch);
   if (code == 0) {
@@ -178,7 +179,8 @@ static int start_log(struct log_instance *instance,
   return plugin_register_complex_read("session_log", name, read_log, 0, &data);
 }
 
-static int init(void) {
+/* The thread is first: it is the first read of a log that sets its watches. */
+static int init_session_log(void) {
   struct error error = {{0}};
   const struct log_options *logs = options.logs.items;
   if (instances != NULL || options.logs.len == 0) {
@@ -210,7 +212,7 @@ static int init(void) {
 }
 
 /* No read callback runs any more. */
-static int shut_down(void) {
+static int stop_session_log(void) {
   if (has_thread) {
     file_watch_stop(watch);
     (void)pthread_join(thread, NULL);
@@ -238,8 +240,8 @@ void module_register(void) {
   sample_sink = glue_sample_sink("session_log");
   notification_sink = glue_notification_sink("session_log");
   if (option_init(&session_log_options, &options) == 0) {
-    plugin_register_complex_config("session_log", configure);
-    plugin_register_init("session_log", init);
-    plugin_register_shutdown("session_log", shut_down);
+    plugin_register_complex_config("session_log", configure_session_log);
+    plugin_register_init("session_log", init_session_log);
+    plugin_register_shutdown("session_log", stop_session_log);
   }
 }

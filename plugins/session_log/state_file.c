@@ -40,6 +40,7 @@ void state_file_record_fini(struct state_file_record *record) {
 
 /* ---- saving ---- */
 
+/* Returns false once memory is short. */
 static bool reserve_bytes(struct state_file_record *record, size_t more) {
   if (record->is_failed || record->max - record->bytes >= more) {
     return !record->is_failed;
@@ -234,6 +235,7 @@ void state_file_set_aside(const struct state_file *file) {
             code == 0 ? "moved to .bad" : error.text);
 }
 
+/* The directory is made only when it is missing. */
 static int replace_file(const struct state_file *file,
                         const struct state_file_record *record,
                         struct error *error) {

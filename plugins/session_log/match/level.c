@@ -59,6 +59,8 @@ static bool is_upper_case(const char *text, size_t bytes) {
 
 static bool is_field_mark(char c) { return c == '[' || c == '=' || c == '"'; }
 
+/* The first level word of a text line decides. Words in lower case count only
+ * behind one of the marks above: "an error" in prose is no level. */
 static bool is_error_in_text(const char *line, size_t bytes) {
   size_t end = bytes < SEARCH_BYTES ? bytes : SEARCH_BYTES;
   for (size_t i = 0; i < end;) {

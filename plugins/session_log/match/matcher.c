@@ -127,6 +127,7 @@ static int compare_places(const void *a, const void *b) {
   return (first > second) - (first < second);
 }
 
+/* Enters the grams of all windows, sorted by their place in the table. */
 static void fill_table(struct matcher *matcher) {
   struct window_gram *grams = matcher->grams;
   size_t len = 0;

@@ -50,6 +50,7 @@ static size_t shortest_text(const struct literal_set *set) {
   return len;
 }
 
+/* Longer texts are rarer in a log; of equal ones the smaller set is better. */
 static void choose_better(struct literal_set *best,
                           const struct literal_set *set) {
   size_t gain = shortest_text(set);
@@ -59,6 +60,7 @@ static void choose_better(struct literal_set *best,
   }
 }
 
+/* What follows is not a literal character: the run is one candidate. */
 static void end_run(struct regex_branch *branch) {
   if (branch->run.len > 0) {
     struct literal_set set = {.len = 1};
@@ -80,6 +82,8 @@ struct regex_quantifier {
   bool allows_none;
 };
 
+/* Reads "?", "*", "+" or "{2,5}", if one follows. Only whether it allows no
+ * repetition at all matters here. */
 static struct regex_quantifier read_quantifier(struct regex_reader *reader) {
   struct regex_quantifier quantifier = {false, false};
   char c = *reader->at;
@@ -120,6 +124,7 @@ static void read_character(struct regex_reader *reader,
   }
 }
 
+/* A class such as "[a-z]" ends a run: it matches different characters. */
 static void skip_character_class(struct regex_reader *reader) {
   reader->at++; /* [ */
   reader->at += *reader->at == '^';
@@ -140,6 +145,8 @@ static void skip_character_class(struct regex_reader *reader) {
   reader->at += *reader->at == ']';
 }
 
+/* Escaped punctuation is literal, assertions match nothing, classes end a run;
+ * the rest is not understood. */
 static void read_escape(struct regex_reader *reader,
                         struct regex_branch *branch) {
   unsigned char c = (unsigned char)reader->at[1];
@@ -185,6 +192,7 @@ static bool read_group_head(struct regex_reader *reader) {
 static void read_alternation(struct regex_reader *reader,
                              struct literal_set *ret_set);
 
+/* The texts of a group are required unless its quantifier allows none of it. */
 static void read_group(struct regex_reader *reader,
                        struct regex_branch *branch) {
   reader->at++; /* ( */
@@ -210,6 +218,7 @@ static void read_group(struct regex_reader *reader,
   }
 }
 
+/* Up to the next "|" or ")". *ret_set: the best of what the branch requires. */
 static void read_branch(struct regex_reader *reader,
                         struct literal_set *ret_set) {
   struct regex_branch branch = {0};
@@ -398,6 +407,7 @@ bool pattern_is_literal(const struct pattern *pattern) {
   return pattern->plain != NULL;
 }
 
+/* As pattern_match(), by PCRE2. */
 static int match_regex(struct pattern *pattern, const char *line, size_t bytes,
                        struct pattern_span *ret_part) {
   int found = pcre2_match(pattern->code, (PCRE2_SPTR)line, bytes, 0, 0,

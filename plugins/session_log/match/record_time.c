@@ -236,6 +236,7 @@ static int read_time_at(struct record_time_cache *cache,
                     : read_syslog_time(cache, *cursor, now_s, ret_s);
 }
 
+/* The first field with the name of a time whose value can be read. */
 static int read_json_time(struct record_time_cache *cache, struct cursor cursor,
                           int64_t now_s, int64_t *ret_s) {
   static const char *const names[] = {"\"timestamp\"",  "\"time\"",

@@ -20,6 +20,8 @@ void leak_trend_count(struct leak_trend *trend, int64_t change) {
   }
 }
 
+/* The low-water mark of each of the last windows is above that of the window
+ * before, and altogether by the limits. */
 static bool is_trend_rising(const struct leak_trend *trend,
                             const struct leak_trend_limits *limits) {
   const size_t windows = (size_t)limits->windows;
@@ -40,6 +42,8 @@ static bool is_trend_rising(const struct leak_trend *trend,
          (double)rise >= limits->rise_ratio * (double)opened;
 }
 
+/* A leak begins when the trend rises. It ends when the low-water mark is back
+ * at its base, or has not risen for long. */
 static void update_leak(struct leak_trend *trend,
                         const struct leak_trend_limits *limits) {
   const struct leak_trend_window *last = &trend->past[trend->past_len - 1];

@@ -10,7 +10,7 @@ static uint64_t *sum_at(struct rate_window *window, int64_t second) {
   return &window->sums[(uint64_t)second % RATE_WINDOW_S];
 }
 
-static void step(struct rate_window *window) {
+static void step_second(struct rate_window *window) {
   uint64_t sum = *sum_at(window, window->newest_s);
   int64_t next = ++window->newest_s;
   sum -= *count_at(window, next); /* still those of second next - 60 */
@@ -21,14 +21,16 @@ static void step(struct rate_window *window) {
   }
 }
 
-static void advance(struct rate_window *window, int64_t now_s) {
+/* Moves the window to now_s, second by second. A clock that was set back far
+ * begins a new window. */
+static void advance_to(struct rate_window *window, int64_t now_s) {
   if (window->newest_s - now_s > RATE_WINDOW_S) { /* the clock was set back */
     uint64_t peak = window->peak;
     *window =
         (struct rate_window){.newest_s = now_s, .read_s = now_s, .peak = peak};
   }
   for (int i = 0; i < RATE_WINDOW_S && window->newest_s < now_s; i++) {
-    step(window);
+    step_second(window);
   }
   if (window->newest_s < now_s) { /* all is zero by now */
     window->newest_s = now_s;
@@ -37,7 +39,7 @@ static void advance(struct rate_window *window, int64_t now_s) {
 
 void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
                      uint32_t count) {
-  advance(window, now_s);
+  advance_to(window, now_s);
   if (event_s > now_s + RATE_WINDOW_FUTURE_S) {
     event_s = now_s;
   }
@@ -58,7 +60,7 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
 
 void rate_window_add_many(struct rate_window *window, int64_t at_s,
                           uint32_t count) {
-  advance(window, at_s);
+  advance_to(window, at_s);
   if (at_s == window->newest_s) {
     *count_at(window, at_s) += count;
     *sum_at(window, at_s) += count;
@@ -66,7 +68,7 @@ void rate_window_add_many(struct rate_window *window, int64_t at_s,
 }
 
 uint64_t rate_window_now(struct rate_window *window, int64_t now_s) {
-  advance(window, now_s);
+  advance_to(window, now_s);
   return *sum_at(window, window->newest_s);
 }
 

@@ -83,6 +83,8 @@ static void expire_failures(struct unnamed_failures *failures, int64_t at_s,
   }
 }
 
+/* Failures of one second share an entry; when all are used, the last one takes
+ * what comes. */
 static void add_failures(struct unnamed_failures *failures, int64_t at_s,
                          int64_t count) {
   size_t len = failures->pending_len;
@@ -149,6 +151,8 @@ static void open_named(struct session_tracker *tracker,
   tracker->named_open++;
 }
 
+/* A close ends the session, or one level of it where it was opened several
+ * times under one name. */
 static void close_named(struct session_tracker *tracker, uint64_t key) {
   struct session_table_entry *session =
       session_table_find(&tracker->table, key);
@@ -203,6 +207,7 @@ static void end_sessions_of(struct session_tracker *tracker, int64_t pid) {
 
 /* ---- lines ---- */
 
+/* A line without a name: only how many failures have a close can be counted. */
 static void count_unnamed(struct session_tracker *tracker,
                           const struct session_tracker_line *line, int64_t at_s,
                           uint32_t times) {
@@ -280,6 +285,7 @@ void session_tracker_add_line(struct session_tracker *tracker,
 
 /* ---- time ---- */
 
+/* From the oldest session on; most polls look at one only. */
 static void find_leaks(struct session_tracker *tracker, int64_t now_s,
                        session_tracker_on_leak *on_leak, void *context) {
   const struct session_tracker_limits *limits = tracker->limits;
@@ -323,7 +329,7 @@ void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
   find_unclosed(tracker, tracker->latest_s);
 }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
 void session_tracker_get_stats(const struct session_tracker *tracker,
                                struct session_tracker_stats *ret_stats) {
@@ -332,9 +338,9 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
   int64_t bound = tracker->trend.net - tracker->trend.lowest;
   stats.is_exact = tracker->has_names && tracker->unnamed_opened == 0 &&
                    stats.untracked == 0;
-  stats.open =
-      stats.is_exact ? tracker->named_open : larger(bound, tracker->named_open);
-  stats.leaked = larger(tracker->leaked, tracker->trend.leaked);
+  stats.open = stats.is_exact ? tracker->named_open
+                              : larger_of(bound, tracker->named_open);
+  stats.leaked = larger_of(tracker->leaked, tracker->trend.leaked);
   stats.unclosed_after_error = tracker->unclosed + unnamed->unclosed;
   stats.is_one_sided =
       stats.failed > 0 && stats.opened == 0 && stats.closed == 0;
@@ -343,9 +349,9 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
     for (size_t i = 0; i < unnamed->pending_len; i++) {
       recovered -= unnamed->pending[i].count;
     }
-    stats.recovered = (uint64_t)larger(recovered, 0);
-    stats.paired =
-        (uint64_t)larger((int64_t)stats.closed - (int64_t)stats.recovered, 0);
+    stats.recovered = (uint64_t)larger_of(recovered, 0);
+    stats.paired = (uint64_t)larger_of(
+        (int64_t)stats.closed - (int64_t)stats.recovered, 0);
   }
   *ret_stats = stats;
 }
@@ -394,6 +400,7 @@ static void transfer_session(struct state_file_record *record,
   state_file_text(record, file, PATH_MAX);
 }
 
+/* Loads and adds one session, and what the counters know of it. */
 static int load_session(struct session_tracker *tracker,
                         struct state_file_record *record) {
   char file[PATH_MAX];

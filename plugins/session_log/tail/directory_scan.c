@@ -117,6 +117,8 @@ directory_scan_find(const struct directory_scan *scan,
   return NULL;
 }
 
+/* Adds a file once, whatever number of names it has; it is live if one of them
+ * is. */
 static int add_item(struct directory_scan *scan, const char *path,
                     const struct file_identity_stat *status, bool is_live) {
   struct directory_scan_item *known =
@@ -156,6 +158,7 @@ static int add_live_file(struct directory_scan *scan, const char *path) {
   return add_item(scan, path, &status, true);
 }
 
+/* Returns 0 if one of the matches is a file that can be followed. */
 static int add_matches(struct directory_scan *scan, const char *pattern) {
   glob_t found = {0};
   int code = glob(pattern, 0, NULL, &found) == GLOB_NOSPACE ? -ENOMEM : -ENOENT;

@@ -168,6 +168,7 @@ static void mark_event(struct file_watch *watch,
   }
 }
 
+/* All that the kernel has; the lock is held. */
 static void read_events(struct file_watch *watch) {
   union {
     char bytes[4096];

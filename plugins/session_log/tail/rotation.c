@@ -114,8 +114,9 @@ static int classify_file(struct rotation *rotation, struct tail_file *file) {
 
 /* ---- the first scan: these files are older than the plugin ---- */
 
-static void log_failure(const struct rotation *rotation, struct tail_file *file,
-                        int code, int64_t mono_ms) {
+static void log_file_failure(const struct rotation *rotation,
+                             struct tail_file *file, int code,
+                             int64_t mono_ms) {
   tail_file_log_failure(file, rotation->log, rotation->log_name, code, mono_ms);
 }
 
@@ -135,7 +136,7 @@ static int add_found_file(struct rotation *rotation, struct tail_file *file,
                           int64_t mono_ms) {
   int code = file->is_live ? tail_file_open(file) : 0;
   if (code != 0) {
-    log_failure(rotation, file, code, mono_ms);
+    log_file_failure(rotation, file, code, mono_ms);
   }
   start_found_file(rotation, file);
   return rotation_add(rotation, file);
@@ -159,7 +160,7 @@ static int open_new_file(struct rotation *rotation, struct tail_file *file,
     tail_file_free(file); /* gone again */
     return 1;
   }
-  log_failure(rotation, file, code, mono_ms);
+  log_file_failure(rotation, file, code, mono_ms);
   code = rotation_add(rotation, file); /* from its beginning, once it opens */
   return code == 0 ? 1 : code;
 }
@@ -191,7 +192,7 @@ static void reset_truncated(struct rotation *rotation, int64_t mono_ms) {
       rotation->truncated++;
       int code = tail_file_reset(file);
       if (code != 0) {
-        log_failure(rotation, file, code, mono_ms);
+        log_file_failure(rotation, file, code, mono_ms);
       }
     }
   }
@@ -227,8 +228,8 @@ static int add_new_files(struct rotation *rotation, struct tail_file **files,
   return code < 0 ? code : 0;
 }
 
-static bool is_known(const struct rotation *rotation,
-                     const struct file_identity *identity) {
+static bool is_file_known(const struct rotation *rotation,
+                          const struct file_identity *identity) {
   for (size_t i = 0; i < rotation->files_len; i++) {
     if (file_identity_is_same(&rotation->files[i]->identity, identity)) {
       return true;
@@ -287,7 +288,7 @@ static int64_t make_fresh_files(const struct rotation *rotation,
   int64_t made = 0;
   for (size_t i = 0; i < scan->len; i++) {
     const struct directory_scan_item *item = &scan->items[i];
-    if (is_known(rotation, &item->status.identity)) {
+    if (is_file_known(rotation, &item->status.identity)) {
       continue;
     }
     struct tail_file *file =

@@ -174,7 +174,8 @@ static int check_file(struct tail *tail, struct tail_file *file,
 }
 
 /* Opens and checks each followed file. Returns how many are truncated. */
-static size_t check_files(struct tail *tail, const struct tail_time *now) {
+static size_t check_followed_files(struct tail *tail,
+                                   const struct tail_time *now) {
   size_t truncated = 0;
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     struct tail_file *file = tail->rotation.files[i];
@@ -193,7 +194,7 @@ static int update_files(struct tail *tail, const struct tail_time *now) {
   if (code == 0) {
     code = match_known_files(tail, &scan, now);
   }
-  if (code == 0 && check_files(tail, now) > 0) {
+  if (code == 0 && check_followed_files(tail, now) > 0) {
     /* A copy may have been made between the scan and the check. */
     code = scan_files(tail, now, &scan);
   }
@@ -307,20 +308,21 @@ static void finish_file(struct tail *tail, struct tail_file *file,
   orphan_copies_of(&tail->rotation, file);
 }
 
-static bool is_needed(const struct tail_file *file) {
+static bool is_file_needed(const struct tail_file *file) {
   return file->is_listed || file->state == TAIL_FILE_FOLLOWED;
 }
 
+/* Forgets files that are gone and read; their copies have no original then. */
 static void drop_unneeded_files(struct rotation *rotation) {
   for (size_t i = 0; i < rotation->files_len; i++) {
-    if (!is_needed(rotation->files[i])) {
+    if (!is_file_needed(rotation->files[i])) {
       orphan_copies_of(rotation, rotation->files[i]);
     }
   }
   size_t kept = 0;
   for (size_t i = 0; i < rotation->files_len; i++) {
     struct tail_file *file = rotation->files[i];
-    if (is_needed(file)) {
+    if (is_file_needed(file)) {
       rotation->files[kept++] = file;
     } else {
       tail_file_free(file);

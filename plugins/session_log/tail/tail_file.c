@@ -127,6 +127,7 @@ void tail_file_close(struct tail_file *file) {
   }
 }
 
+/* Takes the mark of the file's head, from its first data byte on. */
 static int read_head(struct tail_file *file) {
   char data[FILE_IDENTITY_HEAD_BYTES];
   uint64_t first = 0;
@@ -258,6 +259,7 @@ static bool repeats_former_content(const struct tail_file *copy,
   return head->bytes > 0;
 }
 
+/* Compares the beginning and the end of what the copy has so far. */
 static bool repeats_current_content(const struct tail_file *copy,
                                     const struct tail_file *original) {
   struct file_identity_stat now;

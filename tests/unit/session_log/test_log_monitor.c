@@ -300,7 +300,7 @@ static void a_reset_makes_it_new(void **state) {
   assert_int_equal(log_monitor_reset(monitor), 0);
   struct log_monitor_notifications notifications;
   log_monitor_take_notifications(monitor, &notifications);
-  assert_int_equal(notifications.len, 0);
+  assert_null(notifications.first);
   assert_float_equal(value(monitor, 1, "errors"), 0, 0);
   assert_float_equal(value(monitor, 1, "total_sessions-timed_out"), 0, 0);
   assert_float_equal(value(monitor, 1, "current_sessions-open"), 0, 0);
