@@ -187,6 +187,8 @@ static double find_load_cores(struct collectors *collectors,
 
 /* ---- groups: from the statistics read to values ---- */
 
+/* Processes whose state may not be read are an error, but do not keep the other
+ * values back. */
 static int send_processes(struct collectors *collectors, struct error *error) {
   const struct stats_processes *stats = &collectors->stats.processes;
   bool has_forks = has_kind(collectors, STATS_CPU);
@@ -201,6 +203,7 @@ static int send_processes(struct collectors *collectors, struct error *error) {
                          (unsigned long long)stats->count);
 }
 
+/* Where the size is unknown the transfers are still sent. */
 static int send_swap(struct collectors *collectors, struct error *error) {
   const struct stats *stats = &collectors->stats;
   const struct swap_options *options = collectors->options->swap.items;
@@ -280,6 +283,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   return 0;
 }
 
+/* What a group reads first; send_group() reads further kinds. */
 static const enum stats_kind kind_of_group[GROUPS] = {
     [GROUP_CGROUP] = STATS_CGROUP,        [GROUP_CPU] = STATS_CPU,
     [GROUP_DISK] = STATS_DISKS,           [GROUP_FHCOUNT] = STATS_HANDLES,
@@ -297,6 +301,7 @@ static bool is_usable_in_part(enum stats_kind kind) {
          kind == STATS_PAGING || kind == STATS_PRESSURE;
 }
 
+/* Reads and sends one group. Returns 0 or negative errno with a text. */
 static int collect_group(struct collectors *collectors,
                          enum statgrab_group group, struct error *error) {
   enum stats_kind kind = kind_of_group[group];

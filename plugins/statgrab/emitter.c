@@ -18,7 +18,8 @@ struct emitter emitter_with_item(const struct emitter *emitter,
   return result;
 }
 
-/* Sends a sample after setting its plugin instance. */
+/* Sends a sample. Its plugin instance is "PREFIX-ITEM", or one of the two where
+ * the other is empty. */
 static void send_sample(const struct emitter_sink *sink,
                         struct sample *sample) {
   char name[EMITTER_NAME_BYTES];

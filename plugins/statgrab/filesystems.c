@@ -47,6 +47,7 @@ struct filesystems {
 
 /* ---- queries ---- */
 
+/* On a worker; may wait for ever. */
 static int query_usage(void *subject) {
   struct stats_mount *mount = ((struct mount_query *)subject)->mounts.rows;
   struct statvfs status;
@@ -113,6 +114,7 @@ mount_of(const struct probe_pool_probe *probe) {
 
 /* ---- which file systems ---- */
 
+/* Drops the probes; one that is blocked is freed when its call returns. */
 static void free_items(struct filesystems *fs) {
   for (size_t i = 0; i < fs->len; i++) {
     probe_pool_drop(fs->pool, fs->items[i].probe);
@@ -204,6 +206,7 @@ static void log_query_failure(const struct filesystems *fs,
   }
 }
 
+/* Sends the values of a file system that has responded, and logs a change. */
 static void send_item(struct filesystems *fs, struct filesystem *item) {
   int64_t since_ms = 0;
   int64_t lasted_ms;

@@ -12,6 +12,7 @@ struct ignorelist_entry {
   regex_t expression;
 };
 
+/* Puts the reason of a failure into ERROR. Returns 0 or -EINVAL. */
 static int compile_expression(regex_t *expression, const char *pattern,
                               struct error *error) {
   int status = regcomp(expression, pattern, REG_EXTENDED | REG_NOSUB);

@@ -84,6 +84,7 @@ static void send_tick_counters(const struct stats_cpu_ticks *ticks,
   }
 }
 
+/* Sends the shares of the states. */
 static void send_state_percents(const struct metrics_cpu_percents *percents,
                                 const struct cpu_options *options,
                                 const struct emitter_sink *sink) {
@@ -102,6 +103,7 @@ static void send_state_percents(const struct metrics_cpu_percents *percents,
   }
 }
 
+/* psutil's percent-active is sent whatever the options are. */
 static void send_cpu_percents(const struct stats_cpu_ticks *before,
                               const struct stats_cpu_ticks *now,
                               const struct cpu_options *options,
@@ -142,6 +144,7 @@ static struct stats_cpu_ticks find_processor(const struct stats_cpu *stats,
   return stats_cpu_ticks_unknown();
 }
 
+/* Items are the numbers of the processors. */
 static void send_each_processor(const struct stats_cpu *before,
                                 const struct stats_cpu *now,
                                 const struct cpu_options *options,

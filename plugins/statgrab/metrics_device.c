@@ -25,6 +25,7 @@ static const struct emitter_counters interface_counters[] = {
     {"if_collisions", "", LINK(collisions), EMITTER_NONE, true},
 };
 
+/* False for a counter that has always been 0 or is not provided. */
 static bool has_counted(uint64_t counter) {
   return counter != 0 && counter != STATS_UNKNOWN;
 }
@@ -58,6 +59,7 @@ void metrics_send_disks(const struct stats_disk_table *table,
   }
 }
 
+/* The native plugin has neither collisions nor the state of the link. */
 static void send_interface(const struct stats_interface *interface,
                            const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
@@ -96,6 +98,7 @@ struct usage_parts {
   double reserved; /* for root */
 };
 
+/* Corrects numbers that contradict each other, as some NFS servers report. */
 static struct usage_parts split_usage(uint64_t total, uint64_t free,
                                       uint64_t available) {
   free = free < available ? available : free;
@@ -117,6 +120,7 @@ double metrics_filesystem_used_percent(const struct stats_usage *stats) {
   return total > 0 ? 100.0 * bytes.used / total : (double)NAN;
 }
 
+/* unit: factor of each part. */
 static void send_usage_parts(const struct usage_parts *parts, const char *type,
                              double unit, const struct emitter_sink *sink) {
   emitter_send_gauge(sink, type, "free", parts->free * unit);

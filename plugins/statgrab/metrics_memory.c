@@ -10,6 +10,7 @@ struct part_units {
   bool percentage;
 };
 
+/* Sends a part of TOTAL, which is not 0 unless the part is 0, too. */
 static void send_part(const struct emitter_sink *sink, const char *type,
                       const char *name, uint64_t bytes, uint64_t total,
                       struct part_units units) {
@@ -124,6 +125,8 @@ bool metrics_send_swap(const struct stats_memory *stats,
   uint64_t used = total - free;
   emitter_send_gauge(&emitter->own, "percent", "used",
                      total == 0 ? 0 : 100.0 * (double)used / (double)total);
+  /* Pages that are also in memory: used in psutil, free in the native plugin.
+   */
   uint64_t cached = stats->swap_cached;
   if (emitter->is_native && cached != STATS_UNKNOWN) {
     used -= cached < used ? cached : used;

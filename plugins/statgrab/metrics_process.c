@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+/* Type instances, as in the native plugin. */
 static const char *const process_state_names[PROCESS_STATES] = {
     [PROCESS_RUNNING] = "running", [PROCESS_SLEEPING] = "sleeping",
     [PROCESS_BLOCKED] = "blocked", [PROCESS_STOPPED] = "stopped",
@@ -36,6 +37,7 @@ void metrics_send_handles(const struct stats_handles *stats,
       emitter_send_amount(&emitter->common, "file_handles", parts[i].name,
                           parts[i].handles);
     }
+    /* The maximum is 100 % of itself: not sent. */
     if (options->values_percentage && i < 2 && stats->max > 0) {
       emitter_send_gauge(&emitter->common, "percent", parts[i].name,
                          100.0 * (double)parts[i].handles / (double)stats->max);

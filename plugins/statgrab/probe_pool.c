@@ -54,8 +54,7 @@ struct probe_pool {
   unsigned users; /* the owner and the workers: the last frees the pool */
 };
 
-/* ---- the queue: those of the probes that are queued; with the lock held ----
- */
+/* ---- the queue of probes; all functions with the lock held ---- */
 
 /* Returns the first queued probe, or NULL. */
 static struct probe_pool_probe *find_queued(struct probe_pool *pool) {
@@ -112,6 +111,8 @@ static void run_probe(struct probe_pool *pool, struct probe_pool_probe *probe) {
   }
 }
 
+/* The work of a worker_thread. Ends when the queue is empty, or when only
+ * probes that may hang are left and too many workers run such. */
 static void run_queued_probes(void *context, void *item) {
   struct probe_pool *pool = context;
   struct probe_worker *worker = item;

@@ -200,6 +200,7 @@ static int get_mounts(struct source_driver *driver,
   return code;
 }
 
+/* The library has only bytes, no operations and times. */
 static int get_disks(struct source_driver *driver, struct stats *all,
                      struct error *error) {
   (void)driver;
@@ -233,6 +234,7 @@ static void copy_interface_counters(struct stats_interface *to,
   to->collisions = from->collisions;
 }
 
+/* The library does not count dropped packets. */
 static int get_interfaces(struct source_driver *driver, struct stats *all,
                           struct error *error) {
   (void)driver;
@@ -305,6 +307,7 @@ static int get_paging(struct source_driver *driver, struct stats *all,
   return code;
 }
 
+/* In whole seconds. */
 static int get_uptime(struct source_driver *driver, struct stats *all,
                       struct error *error) {
   (void)driver;

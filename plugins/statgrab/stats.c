@@ -113,6 +113,7 @@ void stats_fini(struct stats *stats) {
 
 /* ---- mounts ---- */
 
+/* Accepts strings that could not be allocated. */
 static void free_mount_strings(struct stats_mount *mount) {
   free(mount->device);
   free(mount->type);

@@ -237,7 +237,7 @@ def test_five_thousand_processes(collectd):
 
 
 def values_with(collectd, threads, last):
-    """{series: its values} of some readings by so many threads."""
+    """{series: its values} of some reads by THREADS threads."""
     for path in collectd.csv.glob("*/*/*"):
         path.unlink()
     collectd.globals = [f"ReadThreads {threads}"]

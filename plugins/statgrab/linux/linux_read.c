@@ -113,6 +113,7 @@ void source_driver_free(struct source_driver *driver) {
 
 /* ---- files ---- */
 
+/* Opens the file where it is not open. */
 static int open_linux_file(struct linux_read_file *file, const char *root) {
   if (file->fd >= 0) {
     return 0;
@@ -127,6 +128,7 @@ static int open_linux_file(struct linux_read_file *file, const char *root) {
   return file->fd >= 0 ? 0 : -errno;
 }
 
+/* Doubles the buffer where it is full. Returns 0, -EFBIG or -ENOMEM. */
 static int grow_linux_file_text(struct linux_read_file *file) {
   if (file->length < file->capacity) {
     return 0;

@@ -95,8 +95,8 @@ static int add_root_mount(const struct source_driver *driver,
 }
 
 /* True if the table was made from this text, as it usually was. */
-static bool is_same_text(const struct source_driver *driver,
-                         const struct scan *text) {
+static bool is_known_text(const struct source_driver *driver,
+                          const struct scan *text) {
   size_t length = (size_t)(text->end - text->at);
   return driver->mounts_text != NULL && driver->mounts_length == length &&
          memcmp(driver->mounts_text, text->at, length) == 0;
@@ -116,6 +116,7 @@ static int save_mounts_text(struct source_driver *driver,
   return 0;
 }
 
+/* Makes the next read build the table again. */
 static void drop_mounts_text(struct source_driver *driver) {
   free(driver->mounts_text);
   driver->mounts_text = NULL;
@@ -127,7 +128,7 @@ int linux_read_mounts(struct source_driver *driver,
   struct scan text;
   struct mount_context context = {table, driver->root};
   int code = linux_read_text(driver, LINUX_MOUNTINFO, &text, error);
-  if (code != 0 || is_same_text(driver, &text)) {
+  if (code != 0 || is_known_text(driver, &text)) {
     return code;
   }
   stats_mount_table_clear(table);

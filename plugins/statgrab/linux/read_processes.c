@@ -13,6 +13,7 @@
 
 #include "statgrab/linux/linux_read.h"
 
+/* Opens /proc, or starts again at its first entry. */
 static int open_proc_directory(struct source_driver *driver,
                                struct error *error) {
   if (driver->proc != NULL) {

@@ -32,6 +32,7 @@ static const enum stats_cpu_state cpu_columns[] = {
     CPU_INTERRUPT, CPU_SOFTIRQ, CPU_STEAL,  CPU_GUEST, CPU_GUEST_NICE,
 };
 
+/* Older kernels have fewer columns: the other states stay unknown. */
 static bool read_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
   *ticks = stats_cpu_ticks_unknown();
   size_t found = 0;
@@ -113,6 +114,7 @@ static const size_t disk_columns[] = {
     offsetof(struct stats_disk, weighted_ms),
 };
 
+/* "8 0 sda 1 2 3 ...": device numbers, name, columns. */
 static int read_disk_line(struct scan *line, void *context) {
   struct stats_disk_table *table = context;
   struct scan major, minor, name;
@@ -163,6 +165,7 @@ static const size_t interface_columns[] = {
     offsetof(struct stats_interface, collisions),
 };
 
+/* "  eth0: 1 2 3 ..." */
 static int read_interface_line(struct scan *line, void *context) {
   struct stats_interface_table *table = context;
   while (line->at < line->end && *line->at == ' ') {

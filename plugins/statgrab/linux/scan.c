@@ -9,6 +9,7 @@ static bool is_blank_char(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
 static bool is_decimal_digit(char c) { return c >= '0' && c <= '9'; }
 
+/* Returns the first character that is not blank, or the end. */
 static const char *skip_blank_chars(const struct scan *text) {
   const char *at = text->at;
   while (at < text->end && is_blank_char(*at)) {

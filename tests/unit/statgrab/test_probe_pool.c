@@ -174,7 +174,7 @@ static void bounds_its_threads(void **state) {
   assert_int_equal(freed_now(), MANY);
 }
 
-/* The end does not wait; whoever is left behind cleans up. */
+/* The end does not wait; the thread that is left behind cleans up. */
 static void abandons_what_hangs(void **state) {
   (void)state;
   struct probe_pool *pool = open_pool();
