@@ -60,8 +60,8 @@ static int read_configuration(oconfig_item_t *item) {
 
 /* ---- callbacks of collectd ---- */
 
-static int take_values(const data_set_t *type, const value_list_t *list,
-                       user_data_t *unused) {
+static int evaluate_values(const data_set_t *type, const value_list_t *list,
+                           user_data_t *unused) {
   (void)unused;
   struct reading reading = glue_reading(type, list);
   engine_take_reading(engine, &reading);
@@ -69,8 +69,8 @@ static int take_values(const data_set_t *type, const value_list_t *list,
 }
 
 /* May be called until the very end, by any plugin that notifies. */
-static int receive_notification(const notification_t *from,
-                                user_data_t *unused) {
+static int evaluate_notification(const notification_t *from,
+                                 user_data_t *unused) {
   (void)unused;
   if (glue_notification_is_own(from, NAME)) {
     return 0;
@@ -217,10 +217,10 @@ static int start_once(void) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }
-  (void)plugin_register_write(NAME, take_values, NULL);
+  (void)plugin_register_write(NAME, evaluate_values, NULL);
   (void)plugin_register_read(NAME, publish_metrics);
   if (options.rules.notifications.len > 0) {
-    (void)plugin_register_notification(NAME, receive_notification, NULL);
+    (void)plugin_register_notification(NAME, evaluate_notification, NULL);
   }
   (void)plugin_register_shutdown(NAME, stop_parts);
   return 0;

@@ -19,7 +19,7 @@
 
 #define TICK_MS 250
 #define ALERTS_MAX 32    /* of one series that are published */
-#define IDLE_INTERVALS 3 /* before a rule without a series is named */
+#define IDLE_INTERVALS 3 /* before a rule without a series is logged */
 
 struct engine {
   struct engine_deps deps;
@@ -33,7 +33,7 @@ struct engine {
   struct complaint rejections;
   uint64_t rejected;
   int64_t started_ms;
-  bool has_named_idle;
+  bool has_logged_idle;
   _Atomic uint64_t transitions;
   _Atomic bool has_listeners; /* all plugins of the daemon are initialized */
 };
@@ -115,11 +115,11 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
 /* Once: a rule without a series most often has a mistake in its Metric. */
 static void log_idle_rules(struct engine *engine, int64_t now_ms) {
   int64_t waited_ms = now_ms - engine->started_ms;
-  if (engine->has_named_idle ||
+  if (engine->has_logged_idle ||
       waited_ms < IDLE_INTERVALS * engine->deps.interval_ms) {
     return;
   }
-  engine->has_named_idle = true;
+  engine->has_logged_idle = true;
   for (size_t i = 0; i < engine->rules.len; i++) {
     bool is_fed = engine->rules.items[i].notification == NULL;
     if (is_fed && rule_is_idle(&engine->rules.items[i])) {
@@ -286,7 +286,7 @@ static size_t copy_states(const struct series *series, const char *host,
   for (size_t i = 0; i < series->alerts_len && len < ALERTS_MAX; i++) {
     const struct series_alert *alert = &series->alerts[i];
     if (alert->rule->is_stock) {
-      continue; /* its name is no name of a value */
+      continue; /* its name cannot be part of a value's name */
     }
     states[len].rule = alert->rule->name;
     states[len].state = alert_state_gauge((enum alert_state)alert->alert.state);
@@ -314,18 +314,31 @@ static void put_series_states(const struct engine *engine,
   }
 }
 
+void engine_get_counts(struct engine *engine, struct engine_counts *ret) {
+  *ret = (struct engine_counts){
+      .transitions = atomic_load(&engine->transitions),
+      .notifications_waiting = event_dispatch_waiting(engine->dispatch),
+      .notifications_dropped = event_dispatch_dropped(engine->dispatch),
+  };
+  series_table_get_counts(engine->table, &ret->table);
+  if (engine->deps.journal != NULL) {
+    journal_get_counts(engine->deps.journal, &ret->journal);
+  }
+}
+
 static void put_counts(struct engine *engine, const struct sample_sink *sink) {
-  struct series_table_counts counts;
+  struct engine_counts counts;
   struct series_table_work work;
-  series_table_get_counts(engine->table, &counts);
+  engine_get_counts(engine, &counts);
   series_table_get_work(engine->table, &work);
-  sample_put_gauge(sink, "", "gauge", "series", (double)counts.series);
-  sample_put_gauge(sink, "", "gauge", "watched", (double)counts.watched);
-  sample_put_derive(sink, "", "derive", "rejected", (int64_t)counts.rejected);
+  sample_put_gauge(sink, "", "gauge", "series", (double)counts.table.series);
+  sample_put_gauge(sink, "", "gauge", "watched", (double)counts.table.watched);
+  sample_put_derive(sink, "", "derive", "rejected",
+                    (int64_t)counts.table.rejected);
   sample_put_derive(sink, "", "derive", "transitions",
-                    (int64_t)atomic_load(&engine->transitions));
+                    (int64_t)counts.transitions);
   sample_put_derive(sink, "", "derive", "dropped_notifications",
-                    (int64_t)event_dispatch_dropped(engine->dispatch));
+                    (int64_t)counts.notifications_dropped);
   sample_put_derive(sink, "", "derive", "evaluations", (int64_t)work.evaluated);
   if (work.duration_ns > 0) {
     sample_put_gauge(sink, "", "duration", "evaluation",
@@ -350,23 +363,4 @@ struct series_table *engine_table(struct engine *engine) {
 
 const struct rules *engine_rules(const struct engine *engine) {
   return &engine->rules;
-}
-
-json_t *engine_counts_to_json(struct engine *engine) {
-  struct series_table_counts counts;
-  series_table_get_counts(engine->table, &counts);
-  struct journal_counts journal = {0};
-  if (engine->deps.journal != NULL) {
-    journal_get_counts(engine->deps.journal, &journal);
-  }
-  return json_pack(
-      "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.series,
-      "watched", (json_int_t)counts.watched, "values_rejected",
-      (json_int_t)counts.rejected, "transitions",
-      (json_int_t)atomic_load(&engine->transitions), "notifications_waiting",
-      (json_int_t)event_dispatch_waiting(engine->dispatch),
-      "notifications_dropped",
-      (json_int_t)event_dispatch_dropped(engine->dispatch),
-      "journal_lines_waiting", (json_int_t)journal.waiting,
-      "journal_lines_lost", (json_int_t)journal.lost);
 }

@@ -3,20 +3,18 @@
 #ifndef RESOURCE_ALERT_ALERTS_ENGINE_H
 #define RESOURCE_ALERT_ALERTS_ENGINE_H
 
-#include <jansson.h>
-
 #include "core/error.h"
 #include "core/log.h"
 #include "core/metric.h"
 #include "core/notification.h"
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/alert_state_file.h"
+#include "resource_alert/alerts/series_table.h"
 #include "resource_alert/alerts/silence.h"
+#include "resource_alert/journal.h"
 #include "resource_alert/options.h"
 
 struct engine;
-struct journal;
-struct series_table;
 
 /* Milliseconds; any thread. */
 struct engine_clock {
@@ -79,7 +77,15 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink);
 struct series_table *engine_table(struct engine *engine);
 const struct rules *engine_rules(const struct engine *engine);
 
-/* The counters for the status. Any thread. Yours; NULL without memory. */
-json_t *engine_counts_to_json(struct engine *engine);
+struct engine_counts {
+  struct series_table_counts table;
+  uint64_t transitions; /* changes of state */
+  size_t notifications_waiting;
+  uint64_t notifications_dropped;
+  struct journal_counts journal;
+};
+
+/* Any thread. */
+void engine_get_counts(struct engine *engine, struct engine_counts *ret);
 
 #endif

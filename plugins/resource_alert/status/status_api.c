@@ -170,6 +170,20 @@ static json_t *rules_to_json(const struct status_deps *deps,
   return all;
 }
 
+static json_t *counts_to_json(struct engine *engine) {
+  struct engine_counts counts;
+  engine_get_counts(engine, &counts);
+  return json_pack(
+      "{sI sI sI sI sI sI sI sI}", "series", (json_int_t)counts.table.series,
+      "watched", (json_int_t)counts.table.watched, "values_rejected",
+      (json_int_t)counts.table.rejected, "transitions",
+      (json_int_t)counts.transitions, "notifications_waiting",
+      (json_int_t)counts.notifications_waiting, "notifications_dropped",
+      (json_int_t)counts.notifications_dropped, "journal_lines_waiting",
+      (json_int_t)counts.journal.waiting, "journal_lines_lost",
+      (json_int_t)counts.journal.lost);
+}
+
 json_t *status_api_to_json(const struct status_deps *deps,
                            const struct snapshot *snapshot,
                            const struct snapshot_history *history) {
@@ -181,15 +195,14 @@ json_t *status_api_to_json(const struct status_deps *deps,
   json_t *responses =
       deps->responses == NULL ? NULL : responses_snapshot(deps->responses);
   json_t *events = journal_recent(deps->journal, EVENTS_MAX);
-  json_t *counts =
-      deps->engine == NULL ? NULL : engine_counts_to_json(deps->engine);
-  return json_pack("{si ss sf ss ss so so so so so}", "version", STATUS_VERSION,
-                   "host", deps->host, "time", (double)now_ms / 1000, "mode",
-                   deps->mode, "worst", alert_state_name(snapshot->worst),
-                   "rules", rules_to_json(deps, snapshot, history, now_ms),
-                   "responses", or_empty_array(responses), "silences",
-                   or_empty_array(silences), "events", or_empty_array(events),
-                   "counts", counts == NULL ? json_object() : counts);
+  return json_pack(
+      "{si ss sf ss ss so so so so so}", "version", STATUS_VERSION, "host",
+      deps->host, "time", (double)now_ms / 1000, "mode", deps->mode, "worst",
+      alert_state_name(snapshot->worst), "rules",
+      rules_to_json(deps, snapshot, history, now_ms), "responses",
+      or_empty_array(responses), "silences", or_empty_array(silences), "events",
+      or_empty_array(events), "counts",
+      deps->engine == NULL ? json_object() : counts_to_json(deps->engine));
 }
 
 /* ---- the page ---- */

@@ -112,13 +112,10 @@ static void end(void) {
   journal = NULL;
 }
 
-static json_int_t count_waiting(void) {
-  json_t *counts = engine_counts_to_json(engine);
-  json_int_t waiting =
-      json_integer_value(json_object_get(counts, "notifications_waiting")) +
-      json_integer_value(json_object_get(counts, "journal_lines_waiting"));
-  json_decref(counts);
-  return waiting;
+static size_t count_waiting(void) {
+  struct engine_counts counts;
+  engine_get_counts(engine, &counts);
+  return counts.notifications_waiting + (size_t)counts.journal.waiting;
 }
 
 /* Other threads deliver; this one marks what they have delivered. */
