@@ -57,6 +57,7 @@ static void close_journal(struct journal *journal) {
   }
 }
 
+/* Opens the file where it is not open, and again once it was rotated. */
 static int open_journal(struct journal *journal) {
   /* Without O_NONBLOCK a pipe in place of the file would block the writer. */
   const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
@@ -244,6 +245,7 @@ static int resume_file(struct journal *journal) {
 
 /* ---- putting ---- */
 
+/* Now, as RFC 3339 in local time with milliseconds. */
 static void format_time(char *text, size_t bytes) {
   struct timespec now;
   struct tm local;
@@ -302,6 +304,7 @@ static bool queue_line(struct journal *journal, const char *event,
   return is_queued;
 }
 
+/* Under the lock: reports the lines that were dropped, once there is room. */
 static void queue_dropped(struct journal *journal) {
   if (journal->dropped == 0) {
     return;

@@ -32,6 +32,7 @@ static struct status *status;
 
 /* ---- configuration: before the daemon forks ---- */
 
+/* A When may name the rules of this block and of those before it. */
 static int name_rules(struct response_rule_names *ret_rules) {
   size_t len = 0;
   const char **names = resource_alert_rule_names(&options, &len);
@@ -144,6 +145,7 @@ static int start_responses(const struct response_rule_names *rules,
   return responses_start(&deps, &responses, error);
 }
 
+/* A notification may come as soon as engine is set: it is complete by then. */
 static int start_engine(struct error *error) {
   const struct engine_deps deps = {
       .clock = &engine_real_clock,
@@ -189,6 +191,7 @@ static int start_parts(struct error *error) {
              : start_status(error);
 }
 
+/* In the order of the data, too: what still hands something over ends first. */
 static int stop_parts(void) {
   status_stop(status);
   struct engine *stopping = engine;

@@ -48,7 +48,7 @@ void alert_event_take(struct series_alert *alert, int64_t wall_ms,
   alert->is_queued = false;
 }
 
-/* ---- text ---- */
+/* ---- text: at most about 1 KB, cut where it is longer ---- */
 
 /* Six digits: nobody reads more of a measured value. */
 static void format_number(double number, char *text, size_t bytes) {
@@ -133,6 +133,7 @@ static const char *severity_word(const struct alert_event *event) {
 
 /* ---- the journal ---- */
 
+/* As the journal has times of before the event: UTC, without a fraction. */
 static void format_wall(int64_t wall_ms, char *text, size_t bytes) {
   time_t seconds = (time_t)(wall_ms / 1000);
   struct tm parts;
@@ -166,6 +167,7 @@ json_t *alert_event_to_json(const struct alert_event *event) {
 
 /* ---- the notification ---- */
 
+/* The rule's Message with its fields filled in, or else the log line. */
 static void format_message(const struct alert_event *event, char *text,
                            size_t bytes) {
   if (event->rule->message == NULL) {

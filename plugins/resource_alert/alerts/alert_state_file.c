@@ -68,6 +68,7 @@ static bool decode_name(const char *text, char *name) {
   return true;
 }
 
+/* Only an event has it: what is needed to deliver it after a restart. */
 static json_t *change_to_json(const struct alert_event *event) {
   const struct alert_change *change = &event->change;
   return json_pack(
@@ -104,6 +105,8 @@ static double number_of_json(const json_t *value) {
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+/* The file is ours, but a disk or a person may have changed it: each field is
+ * checked for its type and range. */
 static bool read_integer(const json_t *object, const char *key, int64_t min,
                          int64_t max, int64_t *ret) {
   const json_t *value = json_object_get(object, key);
@@ -419,6 +422,7 @@ alert_state_file_marks(const struct alert_state_file *file) {
   return file->marks;
 }
 
+/* Later marks in the file are never lower. */
 static json_t *marks_to_json(const struct alert_state_file *file) {
   return json_pack("{sI sI}", "notified", (json_int_t)file->marks.notified,
                    "journaled", (json_int_t)file->marks.journaled);

@@ -77,6 +77,7 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   event_dispatch(engine->dispatch, &event);
 }
 
+/* The series of a queued alert is not freed before its event was made. */
 static void dispatch_all(struct engine *engine, struct series_alert *first) {
   while (first != NULL) {
     struct series_alert *next =
@@ -98,6 +99,7 @@ static void refresh_responses(struct engine *engine) {
   }
 }
 
+/* At once, and then once an hour while it lasts. */
 static void log_rejections(struct engine *engine, int64_t now_ms) {
   struct series_table_counts counts;
   series_table_get_counts(engine->table, &counts);
@@ -158,6 +160,7 @@ static void *run_engine(void *argument) {
 
 /* ---- life ---- */
 
+/* The first tick gives the table its time, which it needs before any value. */
 static int make_table(struct engine *engine, struct error *error) {
   const struct resource_alert_options *options = engine->deps.options;
   const struct series_table_limits limits = {

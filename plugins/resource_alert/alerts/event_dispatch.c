@@ -50,6 +50,7 @@ static void journal_event(struct event_dispatch *dispatch,
   }
 }
 
+/* Wakes the workers of the responses; never waits for them. */
 static void hand_to_responses(struct event_dispatch *dispatch,
                               const struct alert_event *event) {
   const struct alert_event_sink *responses = &dispatch->deps.responses;
@@ -67,6 +68,7 @@ static void notify_event(void *context, void *item) {
   change_queue_wake(dispatch->deps.queue); /* so that it is marked */
 }
 
+/* A full queue drops it: the log has it, and the journal. */
 static void queue_notification(struct event_dispatch *dispatch,
                                const struct alert_event *event) {
   struct alert_event *copy = malloc(sizeof(*copy));

@@ -58,6 +58,7 @@ static size_t find_silence(const struct silences *silences,
   return i;
 }
 
+/* Adds a silence, or replaces the one of that name. */
 static int apply_line(struct silences *silences, json_t *line) {
   const char *pattern = json_string_value(json_object_get(line, "name"));
   double until_s = json_number_value(json_object_get(line, "until"));
@@ -87,7 +88,8 @@ static json_t *make_line(const char *pattern, double until_s, const char *who,
                    json_util_text(comment));
 }
 
-/* Not under the lock, for it writes. */
+/* Appends a line and, when the file has grown, writes it anew with what counts
+ * now. Not under the lock, for it writes. */
 static void save_line(struct silences *silences, const json_t *line,
                       int64_t now_ms) {
   append_log_append(silences->file, line);
@@ -109,6 +111,7 @@ struct restoring {
   int64_t now_ms;
 };
 
+/* One line of the file: an end in the past, or 0, removes the silence again. */
 static int restore_silence(void *context, const json_t *line) {
   const struct restoring *restoring = context;
   const char *pattern = json_string_value(json_object_get(line, "name"));
@@ -131,6 +134,7 @@ static int restore_silence(void *context, const json_t *line) {
 
 /* ---- requests ---- */
 
+/* A request comes from the control socket: all of it is checked. */
 static int check_request(const struct silence_request *request, int64_t now_ms,
                          struct error *error) {
   struct error reason = {{0}};
