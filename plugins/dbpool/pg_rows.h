@@ -40,10 +40,11 @@ static inline int64_t pg_rows_count(const PGresult *rows, int row, int column) {
   return count >= 0 && count <= 1000000000 ? count : 0;
 }
 
-/* What a result was turned into. All zero is empty. */
+/* What a result was turned into; grows to the longest one. All zero is empty.
+ */
 struct pg_rows_array {
   void *items; /* owned: len structs side by side */
-  size_t len;
+  size_t len, size;
 };
 
 /* Fills one item from a row. Returns false to leave the row out. */
@@ -58,11 +59,14 @@ static inline int pg_rows_read_all(const PGresult *rows,
                                    pg_rows_read_item *read_item,
                                    void *context) {
   int len = PQntuples(rows);
-  free(array->items);
   array->len = 0;
-  array->items = calloc((size_t)len + 1, item_bytes);
-  if (array->items == NULL) {
-    return -ENOMEM;
+  if ((size_t)len >= array->size) {
+    void *larger = realloc(array->items, ((size_t)len + 1) * item_bytes);
+    if (larger == NULL) {
+      return -ENOMEM;
+    }
+    array->items = larger;
+    array->size = (size_t)len + 1;
   }
   for (int row = 0; row < len; row++) {
     void *item = (char *)array->items + array->len * item_bytes;

@@ -121,8 +121,9 @@ static enum pool_session_state parse_session_state(const char *text) {
          strcmp(text, pool_session_states[state]) != 0) {
     state++;
   }
-  return strcmp(text, "fastpath function call") == 0 ? POOL_SESSION_ACTIVE
-                                                     : state;
+  bool is_fastpath = state == POOL_SESSION_HIDDEN &&
+                     strcmp(text, "fastpath function call") == 0;
+  return is_fastpath ? POOL_SESSION_ACTIVE : state;
 }
 
 /* Without the privilege the type is NULL like the state; a process with a
