@@ -33,7 +33,7 @@ def test_no_problems(check):
 def test_a_syntax_error_has_line_and_column(check):
     code, told = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
     assert code == 2
-    assert told[0] == 'collectd.conf:3:13: error: this character must stand inside "quotes"'
+    assert told[0] == 'collectd.conf:3:13: error: this character must be inside "quotes"'
 
 
 def test_all_mistakes_are_reported(check):
@@ -238,7 +238,7 @@ def test_help_and_manual_agree():
 @pytest.mark.parametrize("typed, offered", [
     (["che"], ["check"]),
     (["--"], ["--help", "--version"]),
-    (["replay", "--s"], ["--short", "--suggest"]),
+    (["replay", "--s"], ["--short"]),
     (["mode", ""], ["auto", "dryrun", "off", "configured", "--socket", "--help"]),
     (["mode", "d"], ["dryrun"]),
     (["mode", "off", "d"], []),

@@ -219,14 +219,6 @@ def test_a_directory_without_readings(replay, tmp_path):
     assert code == 3 and "No such file or directory" in output
 
 
-def test_it_suggests_what_would_have_removed_flaps(replay, tmp_path):
-    flapping = [value for _ in range(20) for value in [79, 79, 79, 81, 81]]
-    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", flapping)
-    code, output = replay(tmp_path / "csv", "--suggest")
-    assert code == 0 and sums(output, "used")[1:3] == (20, 19)
-    assert "used: Hysteresis 1.6 would have left 1 of 20 episodes, 0 of them short instead of 19" in output, output
-
-
 def test_it_decides_as_the_daemon_did(collectd, replay, directory):
     """What a stock collectd kept and what it decided: the replay decides the same."""
     rules = RULES.split("\n", 1)[1].split("  <SwitchStore", 1)[0]

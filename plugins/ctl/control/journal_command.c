@@ -31,14 +31,13 @@ static bool is_selected(const struct command_line *line, const json_t *event) {
 }
 
 /* Prints "time event", then each further member as name=value. */
-static void print_event(const json_t *event) {
+static void print_event(json_t *event) {
   char text[1024];
   (void)printf("%s ", terminal_text(event, "time", text, sizeof(text)));
   (void)printf("%s", terminal_text(event, "event", text, sizeof(text)));
   const char *name;
-  const json_t *value;
-  json_t *members = json_deep_copy(event);
-  json_object_foreach(members, name, value) {
+  json_t *value;
+  json_object_foreach(event, name, value) {
     if (strcmp(name, "seq") == 0 || strcmp(name, "time") == 0 ||
         strcmp(name, "event") == 0) {
       continue;
@@ -52,7 +51,6 @@ static void print_event(const json_t *event) {
       (void)printf(" %s=%s", name, json_is_true(value) ? "true" : "false");
     }
   }
-  json_decref(members);
   (void)fputc('\n', stdout);
 }
 

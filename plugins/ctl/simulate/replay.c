@@ -2,7 +2,6 @@
 /* replay: runs rules and responses over recorded data and prints what they
  * would have done. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +21,7 @@
 #define OUR_TYPES "/usr/share/collectd-resource-alert/types.db"
 #define SHORT_DEFAULT_S 300
 
-enum {
-  FLAG_CONFIG,
-  FLAG_TYPES,
-  FLAG_RATES,
-  FLAG_EVENTS,
-  FLAG_SHORT,
-  FLAG_SUGGEST
-};
+enum { FLAG_CONFIG, FLAG_TYPES, FLAG_RATES, FLAG_EVENTS, FLAG_SHORT };
 
 /* What to replay. All borrowed. */
 struct replay_input {
@@ -229,126 +221,6 @@ static void print_replay_responses(const struct resource_alert_options *options,
   }
 }
 
-/* ---- suggestions ---- */
-
-/* A setting that may keep a rule from flapping. */
-struct suggestion {
-  double for_s;            /* 0: unchanged */
-  double hysteresis_ratio; /* of the rule's limit; 0: unchanged */
-};
-
-/* Those that change the least first; the first without flaps is printed. */
-static const struct suggestion suggestions[] = {
-    {0, 0.02}, {30, 0},  {0, 0.05}, {60, 0},
-    {0, 0.1},  {120, 0}, {300, 0},  {600, 0},
-};
-
-static double first_limit_of(const struct rule_options *rule) {
-  const double limits[] = {rule->limits.warning_max, rule->limits.warning_min,
-                           rule->limits.failure_max, rule->limits.failure_min};
-  for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-    if (isfinite(limits[i])) {
-      return fabs(limits[i]);
-    }
-  }
-  return 0;
-}
-
-/* Returns false where the rule's own setting is at least as strict. */
-static bool apply_suggestion(struct rule_options *rule,
-                             const struct suggestion *suggestion) {
-  double hysteresis = first_limit_of(rule) * suggestion->hysteresis_ratio;
-  bool is_stricter = suggestion->for_s > rule->limits.for_s ||
-                     hysteresis > rule->limits.hysteresis;
-  rule->limits.for_s = fmax(rule->limits.for_s, suggestion->for_s);
-  rule->limits.hysteresis = fmax(rule->limits.hysteresis, hysteresis);
-  return is_stricter;
-}
-
-static void print_suggestion(const struct rule_options *changed,
-                             const struct suggestion *suggestion,
-                             const struct report_rule *before,
-                             const struct report_rule *after) {
-  bool is_for = suggestion->for_s > 0;
-  (void)printf(
-      "%s: %s %g would have left %llu of %llu episodes, %llu of them "
-      "short instead of %llu\n",
-      changed->head.label, is_for ? "For" : "Hysteresis",
-      is_for ? changed->limits.for_s : changed->limits.hysteresis,
-      (unsigned long long)after->episodes, (unsigned long long)before->episodes,
-      (unsigned long long)after->flaps, (unsigned long long)before->flaps);
-}
-
-/* Replays once with SUGGESTION in every rule that still flaps, and prints those
- * that it keeps from flapping. rules: changed, and restored from ORIGINALS. */
-static int try_suggestion(const struct replay_input *input,
-                          const struct suggestion *suggestion,
-                          struct rule_options *rules, size_t rules_len,
-                          const struct rule_options *originals,
-                          const struct report *before, bool *still_flaps,
-                          struct error *error) {
-  struct replay_result after;
-  bool is_needed = false;
-  for (size_t i = 0; i < rules_len; i++) {
-    is_needed = (still_flaps[i] && apply_suggestion(&rules[i], suggestion)) ||
-                is_needed;
-  }
-  if (!is_needed) {
-    return 0;
-  }
-  int code = run_replay_input(input, &after, error);
-  for (size_t i = 0; i < rules_len; i++) {
-    struct rule_options changed = originals[i];
-    if (code == 0 && still_flaps[i] && after.report.rules[i].flaps == 0 &&
-        apply_suggestion(&changed, suggestion)) {
-      print_suggestion(&changed, suggestion, &before->rules[i],
-                       &after.report.rules[i]);
-      still_flaps[i] = false;
-    }
-    rules[i] = originals[i];
-  }
-  if (code == 0) {
-    free_replay_result(&after);
-  }
-  return code;
-}
-
-static int suggest_settings(const struct replay_input *input,
-                            struct resource_alert_options *options,
-                            const struct report *before, struct error *error) {
-  struct replay_input quiet = *input;
-  quiet.prints_events = false;
-  size_t len = options->rules.thresholds.len;
-  struct rule_options *rules = options->rules.thresholds.items;
-  struct rule_options *originals = calloc(len + 1, sizeof(*originals));
-  bool *still_flaps = calloc(len + 1, sizeof(*still_flaps));
-  int code = originals == NULL || still_flaps == NULL
-                 ? error_set(error, -ENOMEM, "out of memory")
-                 : 0;
-  bool has_flaps = false;
-  for (size_t i = 0; i < len && code == 0; i++) {
-    originals[i] = rules[i];
-    still_flaps[i] = before->rules[i].flaps > 0;
-    has_flaps = has_flaps || still_flaps[i];
-  }
-  (void)printf("%s\n", has_flaps ? "" : "\nNo rule flaps.");
-  for (size_t i = 0;
-       i < sizeof(suggestions) / sizeof(suggestions[0]) && code == 0; i++) {
-    code = try_suggestion(&quiet, &suggestions[i], rules, len, originals,
-                          before, still_flaps, error);
-  }
-  for (size_t i = 0; i < len && code == 0; i++) {
-    if (still_flaps[i]) {
-      (void)printf("%s: still flaps with For up to 600 s or Hysteresis up to "
-                   "10 %% of the limit\n",
-                   rules[i].head.label);
-    }
-  }
-  free(originals);
-  free(still_flaps);
-  return code;
-}
-
 /* ---- the command ---- */
 
 /* Reads the files that the flag names, or those that are installed. */
@@ -370,8 +242,7 @@ static int read_types(const char *paths, struct types_db *types,
 }
 
 static int replay_and_print(const struct replay_input *input,
-                            struct resource_alert_options *options,
-                            bool suggests, struct error *error) {
+                            struct error *error) {
   struct replay_result result;
   int64_t start_ms = clock_monotonic_ms();
   int code = run_replay_input(input, &result, error);
@@ -380,12 +251,9 @@ static int replay_and_print(const struct replay_input *input,
   }
   print_replay_range(&result, clock_monotonic_ms() - start_ms);
   print_replay_rules(&result);
-  print_replay_responses(options, &result);
-  if (suggests) {
-    code = suggest_settings(input, options, &result.report, error);
-  }
+  print_replay_responses(input->options, &result);
   free_replay_result(&result);
-  return code;
+  return 0;
 }
 
 static int run_replay(const struct command_line *line) {
@@ -412,8 +280,7 @@ static int run_replay(const struct command_line *line) {
         .prints_events = line->flags[FLAG_EVENTS] != NULL,
     };
     if (code == 0) {
-      code = replay_and_print(&input, &options,
-                              line->flags[FLAG_SUGGEST] != NULL, &error);
+      code = replay_and_print(&input, &error);
     }
     option_fini(&resource_alert_options, &options);
   }
@@ -433,9 +300,6 @@ static const struct command_flag replay_flags[] = {
     [FLAG_EVENTS] = {"events", NULL, "print each change, not only the sums"},
     [FLAG_SHORT] = {"short", "DURATION",
                     "an episode that ends sooner is a flap (default: 5m)"},
-    [FLAG_SUGGEST] = {"suggest", NULL,
-                      "also print which For or Hysteresis would have removed "
-                      "the flaps"},
 };
 
 const struct command replay_command = {

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/simulate/simulated_response.h"
 #include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/series.h"
 #include "resource_alert/alerts/series_table.h"
+#include "resource_alert/responses/response.h"
 #include "resource_alert/rules/rule.h"
 
 /* The table is walked a few times an interval, so that missing series are
@@ -22,12 +22,16 @@
 
 #define MISSING_INTERVALS 2 /* collectd's Timeout, as it comes */
 
+struct simulated_response {
+  struct response response;
+  const struct response_options *options; /* borrowed */
+};
+
 struct simulator {
   struct simulator_listener listener;
   struct rules rules;
   struct change_queue queue;
   struct series_table *table;
-  enum alert_state *worst; /* of each rule */
   struct simulated_response *responses;
   size_t responses_len;
   int64_t now_ms;
@@ -39,18 +43,29 @@ struct simulator {
   size_t *series_max; /* the most series that each rule had */
 };
 
-static int
-make_simulated_responses(struct simulator *simulator,
-                         const struct resource_alert_options *options) {
-  const struct option_blocks *blocks = &options->responses.responses;
+static int make_simulated_responses(struct simulator *simulator,
+                                    const struct resource_alert_options *all) {
+  const struct option_blocks *blocks = &all->responses.responses;
   const struct response_options *items = blocks->items;
+  size_t names_len = 0;
+  const char **names = resource_alert_rule_names(all, &names_len);
+  const struct response_rule_names rule_names = {names, names_len};
   simulator->responses = calloc(blocks->len + 1, sizeof(*simulator->responses));
-  int code = simulator->responses == NULL ? -ENOMEM : 0;
+  int code = names == NULL || simulator->responses == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < blocks->len && code == 0; i++) {
+    struct simulated_response *simulated = &simulator->responses[i];
+    int mode = all->responses.mode;
+    mode = items[i].mode > mode ? items[i].mode : mode;
+    simulated->options = &items[i];
     simulator->responses_len++;
-    code = simulated_response_init(&simulator->responses[i], &items[i], i,
-                                   options, simulator->now_ms);
+    code =
+        response_init_configured(&simulated->response, &items[i], &rule_names);
+    if (code == 0) {
+      response_set_modes(&simulated->response, &items[i],
+                         (enum action_mode)mode, simulator->now_ms);
+    }
   }
+  free(names);
   return code;
 }
 
@@ -67,11 +82,9 @@ static int make_series_table(struct simulator *simulator,
   if (code != 0) {
     return code;
   }
-  simulator->worst =
-      calloc(simulator->rules.len + 1, sizeof(*simulator->worst));
   simulator->series_max =
       calloc(simulator->rules.len + 1, sizeof(*simulator->series_max));
-  if (simulator->worst == NULL || simulator->series_max == NULL) {
+  if (simulator->series_max == NULL) {
     return -ENOMEM;
   }
   return series_table_new(&simulator->rules, &limits, &simulator->queue,
@@ -110,7 +123,7 @@ void simulator_free(struct simulator *simulator) {
     return;
   }
   for (size_t i = 0; i < simulator->responses_len; i++) {
-    simulated_response_fini(&simulator->responses[i]);
+    response_fini(&simulator->responses[i].response);
   }
   if (simulator->table != NULL) {
     series_table_free(simulator->table);
@@ -118,7 +131,6 @@ void simulator_free(struct simulator *simulator) {
   rules_fini(&simulator->rules);
   change_queue_fini(&simulator->queue);
   free(simulator->responses);
-  free(simulator->worst);
   free(simulator->series_max);
   free(simulator);
 }
@@ -139,34 +151,65 @@ static void report_alert_change(struct simulator *simulator,
   }
 }
 
-static size_t count_rule_series(const struct rule *rule) {
-  size_t sum = 0;
-  for (int state = 0; state < ALERT_STATES; state++) {
-    sum += atomic_load(&rule->counts[state]);
-  }
-  return sum;
-}
-
-static void update_rules(struct simulator *simulator) {
+static void update_series_max(struct simulator *simulator) {
   for (size_t i = 0; i < simulator->rules.len; i++) {
     const struct rule *rule = &simulator->rules.items[i];
-    size_t count = count_rule_series(rule);
-    simulator->worst[i] = rule_worst_state(rule);
+    size_t count = 0;
+    for (int state = 0; state < ALERT_STATES; state++) {
+      count += atomic_load(&rule->counts[state]);
+    }
     if (count > simulator->series_max[i]) {
       simulator->series_max[i] = count;
     }
   }
 }
 
+/* Every attempt succeeds at once. */
+static void simulate_attempt(struct simulator *simulator, size_t index,
+                             const struct response_decision *decision) {
+  struct simulated_response *simulated = &simulator->responses[index];
+  response_end_attempt(&simulated->response, decision, 0, 0, simulator->now_ms,
+                       0);
+  if (!decision->is_refresh && simulator->listener.action != NULL) {
+    enum action_kind kind;
+    char name[RESPONSE_ACTION_NAME_BYTES];
+    const struct action_options *action = response_options_get_action(
+        simulated->options, decision->action, &kind);
+    (void)response_options_name_action(action, kind, name);
+    simulator->listener.action(simulator->listener.context, simulator->now_ms,
+                               index, name, decision->is_on);
+  }
+}
+
+/* Does all that is due. Returns when something is due next though no rule
+ * changes. */
+static int64_t step_response(struct simulator *simulator, size_t index) {
+  struct response *response = &simulator->responses[index].response;
+  const struct simulator_listener *listener = &simulator->listener;
+  struct response_decision decision;
+  for (size_t i = 0; i < response->rules_len; i++) {
+    response->rules[i].state =
+        rule_worst_state(&simulator->rules.items[response->rules[i].index]);
+  }
+  do {
+    decision = response_decide(response, false, simulator->now_ms);
+    if (decision.kind == RESPONSE_CHANGED && listener->response != NULL) {
+      listener->response(listener->context, simulator->now_ms, index,
+                         decision.before, response->state);
+    } else if (decision.kind == RESPONSE_ATTEMPT) {
+      simulate_attempt(simulator, index, &decision);
+    }
+  } while (decision.kind != RESPONSE_IDLE);
+  return response_wake_ms(response, simulator->now_ms);
+}
+
 static void step_all_responses(struct simulator *simulator) {
-  update_rules(simulator);
+  update_series_max(simulator);
   simulator->wake_ms = INT64_MAX;
   for (size_t i = 0; i < simulator->responses_len; i++) {
-    struct simulated_response *response = &simulator->responses[i];
-    simulated_response_step(response, simulator->worst, simulator->now_ms,
-                            &simulator->listener);
-    if (response->wake_ms < simulator->wake_ms) {
-      simulator->wake_ms = response->wake_ms;
+    int64_t wake_ms = step_response(simulator, i);
+    if (wake_ms < simulator->wake_ms) {
+      simulator->wake_ms = wake_ms;
     }
   }
 }

@@ -132,6 +132,48 @@ static void test_kinds_come_from_the_types(void **state) {
   assert_reads(NULL, "total- 1000 value=9.0072e+15;", NULL);
 }
 
+static void test_values_are_read_exactly(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "0",
+      "-0",
+      "0.1",
+      "-12.5",
+      "50.123456",
+      "999999999999999",
+      ".5",
+      "5.",
+      "1e3",
+      "1.5E-7",
+      "-inf",
+      "0x10",
+      "1234567890123456789",
+      "0.123456789012345",
+      "0.1234567890123456",
+      "123456.789012345",
+      "4.35",
+      "2.675",
+  };
+  char lines[2048] = "epoch,value\n";
+  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    size_t used = strlen(lines);
+    (void)snprintf(lines + used, sizeof(lines) - used, "%zu.000,%s\n", i + 1,
+                   texts[i]);
+  }
+  write_csv(0, lines);
+  struct csv_recording *recording = NULL;
+  struct csv_recording_reading next;
+  assert_int_equal(csv_recording_open(root, NULL, &recording, NULL), 0);
+  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    assert_true(csv_recording_next(recording, &next));
+    double wanted = strtod(texts[i], NULL);
+    if (memcmp(next.reading.values, &wanted, sizeof(wanted)) != 0) {
+      fail_msg("%s is not %.17g", texts[i], wanted);
+    }
+  }
+  csv_recording_close(recording);
+}
+
 static void test_the_interval_is_the_smallest_gap(void **state) {
   (void)state;
   struct csv_recording *recording = NULL;
@@ -180,6 +222,7 @@ int main(void) {
       TEST(test_series_are_merged_by_time),
       TEST(test_lines_that_are_not_a_reading_are_counted),
       TEST(test_kinds_come_from_the_types),
+      TEST(test_values_are_read_exactly),
       TEST(test_the_interval_is_the_smallest_gap),
       TEST(test_a_directory_without_data),
       TEST(test_out_of_memory),
