@@ -87,7 +87,7 @@ static int place_descriptors(posix_spawn_file_actions_t *actions,
   return code;
 }
 
-static int reset_signals(posix_spawnattr_t *attributes) {
+static int set_spawn_signals(posix_spawnattr_t *attributes) {
   sigset_t none;
   sigset_t defaults;
   (void)sigemptyset(&none);
@@ -113,7 +113,7 @@ static int spawn_helper(const char *helper, char *const *words,
   code = -posix_spawnattr_init(&attributes);
   if (code == 0) {
     code = place_descriptors(&actions, channels);
-    code = code == 0 ? reset_signals(&attributes) : code;
+    code = code == 0 ? set_spawn_signals(&attributes) : code;
     pid_t pid; /* not waited for: its verdict comes through the pipe */
     code = code == 0 ? -posix_spawn(&pid, helper, &actions, &attributes, words,
                                     environment)

@@ -69,8 +69,9 @@ static int write_command(int fd, const char *line,
   return 0;
 }
 
-static int read_response(int fd, char *response, const struct action_call *call,
-                         struct error *error) {
+static int read_whole_response(int fd, char *response,
+                               const struct action_call *call,
+                               struct error *error) {
   size_t bytes = 0;
   for (;;) {
     int code = wait_for_haproxy(fd, POLLIN, call, error);
@@ -109,7 +110,7 @@ static int exchange_command(const char *path, const char *line, char *response,
   int code = connect_haproxy(path, &fd, error);
   if (code == 0) {
     code = write_command(fd, text, call, error);
-    code = code == 0 ? read_response(fd, response, call, error) : code;
+    code = code == 0 ? read_whole_response(fd, response, call, error) : code;
     (void)close(fd);
   }
   return code;

@@ -113,7 +113,8 @@ void http_client_free(struct http_client *client) {
 
 /* ---- one request ---- */
 
-static size_t append_body(char *data, size_t one, size_t bytes, void *context) {
+static size_t append_response_body(char *data, size_t one, size_t bytes,
+                                   void *context) {
   struct http_client *client = context;
   struct http_client_response *response = client->response;
   (void)one;
@@ -177,7 +178,7 @@ static void set_all_options(struct http_client *client,
   (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
   (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
-  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_body);
+  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_response_body);
   (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
   (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,

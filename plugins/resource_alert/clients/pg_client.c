@@ -89,8 +89,9 @@ static int open_pg_session(struct pg_client *server,
              : copy_libpq_error(server, -ECONNREFUSED, error);
 }
 
-static int flush_query(struct pg_client *server, const struct action_call *call,
-                       struct error *error) {
+static int send_whole_query(struct pg_client *server,
+                            const struct action_call *call,
+                            struct error *error) {
   int left;
   while ((left = PQflush(server->session)) > 0) {
     int code = wait_for_server(server, POLLIN | POLLOUT, call, error);
@@ -147,7 +148,7 @@ int pg_client_query(struct pg_client *server, const char *sql,
     code = copy_libpq_error(server, -EIO, error);
   }
   if (code == 0) {
-    code = flush_query(server, call, error);
+    code = send_whole_query(server, call, error);
   }
   if (code == 0) {
     code = read_rows(server, call, ret_rows, error);

@@ -103,7 +103,7 @@ static int set_and_confirm(struct action_runner *runner,
   return code;
 }
 
-static void log_success(struct action_runner *runner, int64_t now_ms) {
+static void record_success(struct action_runner *runner, int64_t now_ms) {
   int64_t lasted_ms = 0;
   runner->failure[0] = '\0';
   if (complaint_clear(&runner->complaint, now_ms, &lasted_ms)) {
@@ -114,8 +114,8 @@ static void log_success(struct action_runner *runner, int64_t now_ms) {
   }
 }
 
-static void log_failure(struct action_runner *runner, bool is_on,
-                        const struct error *error, int64_t now_ms) {
+static void record_failure(struct action_runner *runner, bool is_on,
+                           const struct error *error, int64_t now_ms) {
   (void)snprintf(runner->failure, sizeof(runner->failure), "%.*s",
                  (int)sizeof(runner->failure) - 1, error->text);
   action_runner_journal(runner, "failed",
@@ -129,17 +129,18 @@ static void log_failure(struct action_runner *runner, bool is_on,
   }
 }
 
-static void log_outcome(struct action_runner *runner, bool is_on,
-                        bool is_refresh, int code, const struct error *error) {
+static void record_outcome(struct action_runner *runner, bool is_on,
+                           bool is_refresh, int code,
+                           const struct error *error) {
   int64_t now_ms = clock_monotonic_ms();
   if (code == 0) {
-    log_success(runner, now_ms);
+    record_success(runner, now_ms);
     if (!is_refresh) {
       action_runner_journal(runner, "confirmed",
                             json_pack("{s:b}", "on", (int)is_on));
     }
   } else if (code != -EAGAIN && code != -ECANCELED) {
-    log_failure(runner, is_on, error, now_ms);
+    record_failure(runner, is_on, error, now_ms);
   }
 }
 
@@ -162,7 +163,7 @@ int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
   if (call.replicas >= 0) {
     atomic_store(&runner->replicas, call.replicas);
   }
-  log_outcome(runner, request->is_on, is_refresh, code, &error);
+  record_outcome(runner, request->is_on, is_refresh, code, &error);
   *ret_again_in_ms =
       code == 0 || code == -EAGAIN ? call.again_in_ms : call.pause_ms;
   return code;

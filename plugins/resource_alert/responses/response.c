@@ -97,9 +97,9 @@ int response_init(struct response *response,
 }
 
 /* Looks up the rules of When; responses_check() has refused unknown names. */
-static void bind_rules(struct response *response,
-                       const struct response_options *options,
-                       const struct response_rule_names *names) {
+static void find_when_rules(struct response *response,
+                            const struct response_options *options,
+                            const struct response_rule_names *names) {
   response->rules_len = 0;
   for (size_t i = 0; i < options->when.len; i++) {
     size_t index;
@@ -129,7 +129,7 @@ int response_init_configured(struct response *response,
   if (code != 0) {
     return code;
   }
-  bind_rules(response, options, rule_names);
+  find_when_rules(response, options, rule_names);
   for (size_t i = 0; i < response->actions_len; i++) {
     enum action_kind kind;
     struct response_action *action = &response->actions[i];
@@ -235,7 +235,7 @@ void response_set_modes(struct response *response,
 
 /* ---- the state ---- */
 
-static bool is_known(enum alert_state state) {
+static bool is_known_state(enum alert_state state) {
   return state == ALERT_OKAY || state == ALERT_WARNING ||
          state == ALERT_FAILURE;
 }
@@ -245,13 +245,13 @@ enum response_input response_evaluate_rules(struct response *response) {
   const struct response_rule *worst = NULL;
   for (size_t i = 0; i < response->rules_len; i++) {
     struct response_rule *rule = &response->rules[i];
-    if (is_known(rule->state)) {
+    if (is_known_state(rule->state)) {
       rule->is_breached = rule->state >= response->settings.min_severity;
     }
     if (!rule->is_breached) {
       continue;
     }
-    if (!is_known(rule->state)) {
+    if (!is_known_state(rule->state)) {
       input = input == RESPONSE_CLEAR ? RESPONSE_FROZEN : input;
     } else if (worst == NULL || rule->state > worst->state) {
       worst = rule;

@@ -257,7 +257,8 @@ void response_worker_command(struct response_worker *worker,
   response_worker_wake(worker);
 }
 
-static void handle_mode(struct response_worker *worker, unsigned commands) {
+static void handle_mode_commands(struct response_worker *worker,
+                                 unsigned commands) {
   int before = worker->saved.mode;
   for (int mode = ACTION_MODE_AUTO; mode <= ACTION_MODE_OFF; mode++) {
     if ((commands & (1U << (RESPONSES_MODE_AUTO + mode))) != 0) {
@@ -279,7 +280,7 @@ static void handle_commands(struct response_worker *worker) {
   if (commands == 0) {
     return;
   }
-  handle_mode(worker, commands);
+  handle_mode_commands(worker, commands);
   if ((commands & (1U << RESPONSES_RESET)) != 0) {
     response_reset_rate_limit(&worker->response);
     save_state(worker);
@@ -432,7 +433,7 @@ static bool do_next(struct response_worker *worker) {
   return run_timers(worker);
 }
 
-static void *run_worker(void *argument) {
+static void *run_response(void *argument) {
   struct response_worker *worker = argument;
   bool is_busy = true;
   while (wait_for_work(worker, is_busy)) {
@@ -444,7 +445,7 @@ static void *run_worker(void *argument) {
 }
 
 int response_worker_start(struct response_worker *worker, struct error *error) {
-  int code = worker_thread_create(&worker->thread, NULL, run_worker, worker);
+  int code = worker_thread_create(&worker->thread, NULL, run_response, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",

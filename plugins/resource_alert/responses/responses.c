@@ -254,9 +254,10 @@ void responses_publish(struct responses *responses,
   }
 }
 
-static void journal_command(const struct responses *responses,
-                            const char *response,
-                            enum responses_command command, const char *who) {
+static void journal_sent_command(const struct responses *responses,
+                                 const char *response,
+                                 enum responses_command command,
+                                 const char *who) {
   static const char *const words[] = {
       [RESPONSES_MODE_AUTO] = "mode auto",
       [RESPONSES_MODE_DRYRUN] = "mode dryrun",
@@ -279,7 +280,7 @@ int responses_send_command(struct responses *responses, const char *response,
     const char *name = response_worker_name(responses->workers[i]);
     if (response == NULL || strcmp(response, name) == 0) {
       is_found = true;
-      journal_command(responses, name, command, who);
+      journal_sent_command(responses, name, command, who);
       response_worker_command(responses->workers[i], command);
     }
   }
