@@ -2,6 +2,7 @@
 /* option: one table drives parsing, defaults and error messages. */
 #include "core/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -523,4 +524,29 @@ void option_fini(const struct option_block *block, void *target) {
   }
   free(((struct option_head *)target)->label);
   memset(target, 0, block->size);
+}
+
+/* ---- checks ---- */
+
+int option_check_absolute_path(const char *value, struct error *error) {
+  return value[0] == '/' ? 0
+                         : error_set(error, -EINVAL, "is not an absolute path");
+}
+
+int option_check_name(const char *value, struct error *error) {
+  size_t length = strlen(value);
+  if (length == 0 || length > OPTION_NAME_LENGTH_MAX) {
+    return error_set(error, -EINVAL, "must have 1 to %d characters",
+                     OPTION_NAME_LENGTH_MAX);
+  }
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)value[i];
+    bool is_plain = c < 0x80 && (isalnum(c) || c == '_');
+    if (!is_plain && (i == 0 || (c != '-' && c != '.'))) {
+      return error_set(error, -EINVAL,
+                       "may hold letters, digits, '_', and behind the first "
+                       "'-' and '.'");
+    }
+  }
+  return 0;
 }

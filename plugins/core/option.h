@@ -111,4 +111,12 @@ int option_refuse_name(const struct option_block *block, const char *name,
 void option_describe_allowed(const struct option *option, char *text,
                              size_t bytes);
 
+#define OPTION_NAME_LENGTH_MAX 63
+
+/* Checks for tables: an absolute path; a name that is safe in a path, a key, a
+ * URL or a line of any protocol: letters, digits, '_', and behind the first '-'
+ * and '.'. Return 0 or -EINVAL with the reason. */
+int option_check_absolute_path(const char *value, struct error *error);
+int option_check_name(const char *value, struct error *error);
+
 #endif

@@ -26,7 +26,7 @@ BELOW = {
 }
 # Includes against that table which are still to go, and directories which are still to be renamed.
 STILL = {
-    "resource_alert": {"rules": {"alerts"}, "clients": {"actions"}, "actions": {"alerts"}},
+    "resource_alert": {"rules": {"alerts"}},
 }
 # Headers of the daemon, and those that its public include directories hold.
 COLLECTD = re.compile(r"^(collectd|plugin|liboconfig/|utils/|utils_|configfile|meta_data|types_list|filter_chain)")

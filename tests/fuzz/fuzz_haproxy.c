@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/option.h"
 #include "resource_alert/clients/haproxy_socket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +23,7 @@ static char *copy(const uint8_t *from, size_t bytes) {
 static void check(const struct haproxy_socket_slots *slots) {
   for (size_t i = 0; i < slots->len; i++) {
     const struct haproxy_socket_slot *slot = &slots->items[i];
-    if (action_check_name(slot->name, NULL) != 0 ||
+    if (option_check_name(slot->name, NULL) != 0 ||
         strlen(slot->address) >= sizeof(slot->address)) {
       abort(); /* the name goes into HAProxy's next line */
     }

@@ -202,6 +202,7 @@ static void act(enum action_kind kind) {
                                    .response = "r",
                                    .host = "h",
                                    .cause = "t",
+                                   .state = "WARNING",
                                    .value = 2.0,
                                    .now_s = 1600000000};
   struct error error = {{0}};

@@ -2,39 +2,28 @@
 /* action: the interface of all actions, and the table of their drivers. */
 #include "resource_alert/actions/action.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/json_util.h"
-
-#define NAME_LENGTH_MAX 63
+#include "resource_alert/clients/kubernetes.h"
 
 const char *const action_mode_words[] = {"auto", "dryrun", "off", NULL};
 
-int action_check_absolute(const char *value, struct error *error) {
-  return value[0] == '/' ? 0
-                         : error_set(error, -EINVAL, "is not an absolute path");
-}
-
-int action_check_name(const char *value, struct error *error) {
-  size_t length = strlen(value);
-  if (length == 0 || length > NAME_LENGTH_MAX) {
-    return error_set(error, -EINVAL, "must have 1 to %d characters",
-                     NAME_LENGTH_MAX);
+int action_check_kubernetes(const void *options, const struct action_deps *deps,
+                            struct error *error) {
+  (void)options;
+  const char *token_file = deps->kubernetes->token_file;
+  if (access(token_file, R_OK) == 0) {
+    return 0;
   }
-  for (size_t i = 0; i < length; i++) {
-    unsigned char c = (unsigned char)value[i];
-    bool is_plain = c < 0x80 && (isalnum(c) || c == '_');
-    if (!is_plain && (i == 0 || (c != '-' && c != '.'))) {
-      return error_set(error, -EINVAL,
-                       "may hold letters, digits, '_', and behind the first "
-                       "'-' and '.'");
-    }
-  }
-  return 0;
+  return error_set(error, -EINVAL,
+                   "%s: %s; collectd does not run in a pod: write <Kubernetes> "
+                   "with Server, TokenFile and CAFile",
+                   token_file, strerror(errno));
 }
 
 void action_format_time(int64_t time_s, char text[ACTION_TIME_BYTES]) {
@@ -53,13 +42,12 @@ json_t *action_payload_new(const struct action_request *request) {
   action_format_time(request->now_s, now);
   json_t *value =
       isfinite(request->value) ? json_real(request->value) : json_null();
-  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
-                   "version", 1, "event", request->is_on ? "engage" : "release",
-                   "response", request->response, "host",
-                   json_util_text(request->host), "rule",
-                   json_util_text(request->cause), "state",
-                   alert_state_name(request->severity), "value", value, "level",
-                   (json_int_t)request->level, "since", since, "time", now);
+  return json_pack(
+      "{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}", "version", 1,
+      "event", request->is_on ? "engage" : "release", "response",
+      request->response, "host", json_util_text(request->host), "rule",
+      json_util_text(request->cause), "state", request->state, "value", value,
+      "level", (json_int_t)request->level, "since", since, "time", now);
 }
 
 char *action_payload_format(const struct action_request *request) {

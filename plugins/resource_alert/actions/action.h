@@ -9,13 +9,9 @@
 #ifndef RESOURCE_ALERT_ACTIONS_ACTION_H
 #define RESOURCE_ALERT_ACTIONS_ACTION_H
 
-#include <jansson.h>
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "core/error.h"
 #include "core/option.h"
-#include "resource_alert/alerts/alert.h"
+#include "resource_alert/clients/action_call.h"
 
 /* How much of a decision is carried out; the largest of plugin, response and
  * action applies. */
@@ -35,13 +31,6 @@ struct action_options {
   double timeout_s; /* for one attempt */
 };
 
-/* Checks of options: an absolute path; a name that is safe in a path, a key, a
- * URL or a line of any protocol: up to 63 letters, digits, '_', and behind the
- * first '-' and '.'. Return 0 or -EINVAL with the reason. */
-int action_check_absolute(const char *value, struct error *error);
-int action_check_name(const char *value, struct error *error);
-
-struct action_deps;
 struct kubernetes_options;
 
 /* What all actions of a response are made with; borrowed, outlives them. */
@@ -63,30 +52,11 @@ struct action_request {
   const char *response;
   const char *host;
   const char *cause; /* the rule that called for it */
-  enum alert_state severity;
-  double value;    /* of the rule's worst series; NaN: not known */
-  unsigned level;  /* actions of the response that are wanted */
-  int64_t since_s; /* of the response's engagement, since the epoch */
-  int64_t now_s;   /* since the epoch */
-};
-
-/* One call of a driver. */
-struct action_call {
-  int64_t deadline_ms; /* monotonic */
-  int cancel_fd;       /* becomes readable when collectd stops; -1: never */
-  /* What the action must remember, for instance what it found before it changed
-   * it: an object, changed by the driver, saved over a restart. */
-  json_t *memory;
-  bool is_refresh;     /* as far as known it is as desired already */
-  int64_t replicas;    /* out: the present number; -1: it has none */
-  int64_t again_in_ms; /* out: call set again after this time, on success or
-                          with -EAGAIN; 0: no need */
-  int64_t pause_ms;    /* out: how long the target wants no further attempt */
-  /* Has the memory on the disk; for before a change. */
-  void (*save)(void *context);
-  /* Writes one line to the journal. fields: taken. */
-  void (*note)(void *context, const char *step, json_t *fields);
-  void *context;
+  const char *state; /* of that rule: "WARNING", ... */
+  double value;      /* of the rule's worst series; NaN: not known */
+  unsigned level;    /* actions of the response that are wanted */
+  int64_t since_s;   /* of the response's engagement, since the epoch */
+  int64_t now_s;     /* since the epoch */
 };
 
 struct action_driver {
@@ -122,6 +92,10 @@ struct action_driver {
 
   void (*free)(void *action); /* accepts NULL */
 };
+
+/* The check of actions that need the Kubernetes API: that there is a token. */
+int action_check_kubernetes(const void *options, const struct action_deps *deps,
+                            struct error *error);
 
 /* "2026-01-31T12:00:00Z" and the like. time_s: since the epoch. */
 #define ACTION_TIME_BYTES 32

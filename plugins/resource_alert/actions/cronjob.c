@@ -165,9 +165,10 @@ static int set_cronjob(void *self, const struct action_request *request,
   }
   code = write_cronjob(cronjob, &now, request->is_on, "", call, error);
   if (code == 0) {
-    kubernetes_record_event(
-        cronjob->kubernetes, options->space, "CronJob", options->name, request,
-        request->is_on ? "Suspended" : "Resumed", request->response, call);
+    kubernetes_record_event(cronjob->kubernetes, options->space, "CronJob",
+                            options->name, request->host, request->is_on,
+                            request->is_on ? "Suspended" : "Resumed",
+                            request->response, call);
   }
   return code;
 }
@@ -197,7 +198,7 @@ static int test_cronjob(void *self, struct action_call *call,
 const struct action_driver action_cronjob_driver = {
     .block = &action_cronjob_block,
     .describe = describe_cronjob,
-    .check = kubernetes_check_access,
+    .check = action_check_kubernetes,
     .new = new_cronjob,
     .set = set_cronjob,
     .confirm = confirm_cronjob,

@@ -58,7 +58,7 @@ static int check_exec_block(const void *target, struct error *error) {
   const struct exec_options *options = target;
   struct error reason = {{0}};
   if (options->command.len == 0 || /* the default alone, or none */
-      action_check_absolute(options->command.items[0], &reason) == 0) {
+      option_check_absolute_path(options->command.items[0], &reason) == 0) {
     return 0;
   }
   return error_set(error, -EINVAL,
@@ -76,7 +76,7 @@ const struct option_block action_exec_block = {
             "the journal.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check_label = action_check_name,
+    .check_label = option_check_name,
     .check = check_exec_block,
 };
 

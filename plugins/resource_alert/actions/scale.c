@@ -328,8 +328,9 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
                  now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
                  now->value, value);
   kubernetes_record_event(scale->kubernetes, scale->target.space,
-                          scale->target.kind, scale->target.name, request,
-                          change > 0 ? "ScaledOut" : "ScaledIn", note, call);
+                          scale->target.kind, scale->target.name, request->host,
+                          request->is_on, change > 0 ? "ScaledOut" : "ScaledIn",
+                          note, call);
   return 0;
 }
 
@@ -427,7 +428,7 @@ static int test_scale(void *self, struct action_call *call,
 const struct action_driver action_scale_driver = {
     .block = &action_scale_block,
     .describe = describe_scale,
-    .check = kubernetes_check_access,
+    .check = action_check_kubernetes,
     .new = new_scale,
     .set = set_scale,
     .self_test = test_scale,

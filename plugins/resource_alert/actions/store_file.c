@@ -100,7 +100,7 @@ static int make_switch_list(const struct store_file *store, char **ret_text,
   const struct dirent *entry;
   while (code == 0 && (entry = readdir(directory)) != NULL) {
     if (strcmp(entry->d_name, LIST_NAME) != 0 &&
-        action_check_name(entry->d_name, NULL) == 0) {
+        option_check_name(entry->d_name, NULL) == 0) {
       code = add_switch_to_list(list, store, entry->d_name);
     }
   }

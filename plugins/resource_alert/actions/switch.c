@@ -24,7 +24,7 @@ static int check_switch_name(const char *label, struct error *error) {
   if (strcmp(label, "switches.json") == 0) {
     return error_set(error, -EINVAL, "is the name of the list of all switches");
   }
-  return action_check_name(label, error);
+  return option_check_name(label, error);
 }
 
 const struct option_block action_switch_block = {
@@ -63,7 +63,7 @@ static json_t *make_switch_value(const struct action_request *request) {
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
                    json_util_text(request->host), "response", request->response,
                    "rule", json_util_text(request->cause), "state",
-                   alert_state_name(request->severity), "since", since);
+                   request->state, "since", since);
 }
 
 static int set_switch(void *self, const struct action_request *request,

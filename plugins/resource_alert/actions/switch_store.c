@@ -274,7 +274,7 @@ static const struct option option_rows[] = {
      .kind = OPTION_STRING,
      .offset = FIELD(path),
      .example = "\"/run/collectd/switches\"",
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "Of C<file>: a directory, created if it is missing. F<Path/NAME> "
              "exists while the switch NAME is on; F<Path/switches.json> holds "
              "all of them. Best on a tmpfs, so that a reboot removes them."},
@@ -298,7 +298,7 @@ static const struct option option_rows[] = {
     {.name = "PasswordFile",
      .kind = OPTION_STRING,
      .offset = FIELD(password_file),
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "Of C<etcd>: the user's password, in a file that others cannot "
              "read."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
@@ -321,7 +321,7 @@ static const struct option option_rows[] = {
     {.name = "PassFile",
      .kind = OPTION_STRING,
      .offset = FIELD(pass_file),
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "Of C<postgresql>: a pgpass file."},
     {.name = "SSLMode",
      .kind = OPTION_STRING,

@@ -54,13 +54,13 @@ static const struct option option_rows[] = {
     {.name = "HeaderFile",
      .kind = OPTION_STRING,
      .offset = offsetof(struct webhook_options, header_file),
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "Additional request headers, one C<Name: value> per line, for "
              "instance a token. Read for each request."},
     {.name = "SecretFile",
      .kind = OPTION_STRING,
      .offset = offsetof(struct webhook_options, secret_file),
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "Signs the document: the header C<X-Signature-256: sha256=HEX> "
              "holds the HMAC-SHA256 of the body; the key is the content of "
              "this file."},
@@ -84,7 +84,7 @@ const struct option_block action_webhook_block = {
             "the same for each retry.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check_label = action_check_name,
+    .check_label = option_check_name,
     .check = check_webhook_block,
 };
 
@@ -109,7 +109,7 @@ static json_t *make_alertmanager_payload(const struct action_request *request) {
       "{s:s, s:s, s:o, s:o, s:s}", "alertname", request->response, "response",
       request->response, "instance", json_util_text(request->host), "rule",
       json_util_text(request->cause), "severity",
-      request->severity == ALERT_FAILURE ? "critical" : "warning");
+      strcmp(request->state, "FAILURE") == 0 ? "critical" : "warning");
   json_t *annotations =
       json_pack("{s:o}", "summary",
                 json_sprintf("response %s: %s", request->response,

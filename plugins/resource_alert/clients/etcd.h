@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "resource_alert/actions/action.h"
+#include "resource_alert/clients/action_call.h"
 #include "resource_alert/clients/http_client.h"
 
 struct etcd;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/option.h"
 
 static int wait_for_haproxy(int fd, short events,
                             const struct action_call *call,
@@ -183,7 +184,7 @@ find_or_add_slot(struct haproxy_socket_slots *slots, const char *name,
     }
   }
   if (!may_add || slots->len == HAPROXY_SOCKET_SLOTS_MAX ||
-      action_check_name(name, NULL) != 0) {
+      option_check_name(name, NULL) != 0) {
     return NULL;
   }
   struct haproxy_socket_slot *slot = &slots->items[slots->len++];

@@ -4,7 +4,8 @@
 #ifndef RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
 #define RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
 
-#include "resource_alert/actions/action.h"
+#include "core/error.h"
+#include "resource_alert/clients/action_call.h"
 
 #define HAPROXY_SOCKET_RESPONSE_BYTES 262144
 

@@ -110,18 +110,18 @@ int http_client_options_check_url(const struct http_client_options *options,
   {.name = "CAFile",                                                           \
    .kind = OPTION_STRING,                                                      \
    .offset = offsetof(struct outer, member.ca_file),                           \
-   .check = action_check_absolute,                                             \
+   .check = option_check_absolute_path,                                        \
    .help = "The CA certificates, PEM, that the server's certificate is "       \
            "checked against. The default are those of the system."},           \
       {.name = "CertFile",                                                     \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.cert_file),                     \
-       .check = action_check_absolute,                                         \
+       .check = option_check_absolute_path,                                    \
        .help = "A client certificate, PEM."},                                  \
       {.name = "KeyFile",                                                      \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.key_file),                      \
-       .check = action_check_absolute,                                         \
+       .check = option_check_absolute_path,                                    \
        .help = "The key of the client certificate, PEM."},                     \
       {.name = "Proxy",                                                        \
        .kind = OPTION_STRING,                                                  \

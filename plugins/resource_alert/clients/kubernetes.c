@@ -58,7 +58,7 @@ static const struct option option_rows[] = {
      .kind = OPTION_STRING,
      .offset = offsetof(struct kubernetes_options, token_file),
      .default_text = MOUNT "/token",
-     .check = action_check_absolute,
+     .check = option_check_absolute_path,
      .help = "The service account's token; read again every minute and when "
              "the server refuses it."},
     HTTP_CLIENT_OPTION_ROWS(kubernetes_options, http),
@@ -76,19 +76,6 @@ const struct option_block kubernetes_block = {
     .options_len = OPTION_COUNT(option_rows),
     .check = check_kubernetes_block,
 };
-
-int kubernetes_check_access(const void *options, const struct action_deps *deps,
-                            struct error *error) {
-  (void)options;
-  const char *token_file = deps->kubernetes->token_file;
-  if (access(token_file, R_OK) == 0) {
-    return 0;
-  }
-  return error_set(error, -EINVAL,
-                   "%s: %s; collectd does not run in a pod: write <Kubernetes> "
-                   "with Server, TokenFile and CAFile",
-                   token_file, strerror(errno));
-}
 
 int kubernetes_new(const struct kubernetes_options *options,
                    struct kubernetes **ret, struct error *error) {
@@ -276,9 +263,9 @@ int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
 /* ---- events ---- */
 
 static json_t *make_kubernetes_event(const char *space, const char *kind,
-                                     const char *name,
-                                     const struct action_request *request,
-                                     const char *reason, const char *note) {
+                                     const char *name, const char *host,
+                                     bool is_on, const char *reason,
+                                     const char *note) {
   char now[64];
   char event_name[300];
   struct timespec time;
@@ -294,26 +281,24 @@ static json_t *make_kubernetes_event(const char *space, const char *kind,
       "s:s, s:s, s:s}}",
       "apiVersion", "events.k8s.io/v1", "kind", "Event", "metadata", "name",
       event_name, "namespace", space, "eventTime", now, "type", "Normal",
-      "reason", reason, "action",
-      request->is_on ? "EngageResponse" : "ReleaseResponse",
+      "reason", reason, "action", is_on ? "EngageResponse" : "ReleaseResponse",
       "reportingController", "collectd-resource-alert", "note", note,
-      "reportingInstance", json_util_text(request->host), "regarding",
-      "apiVersion", strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1",
-      "kind", kind, "name", name, "namespace", space);
+      "reportingInstance", json_util_text(host), "regarding", "apiVersion",
+      strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1", "kind", kind,
+      "name", name, "namespace", space);
 }
 
 void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
-                             const struct action_request *request,
-                             const char *reason, const char *note,
-                             struct action_call *call) {
+                             const char *host, bool is_on, const char *reason,
+                             const char *note, struct action_call *call) {
   char path[KUBERNETES_PATH_BYTES];
   struct error error = {{0}};
   (void)snprintf(path, sizeof(path),
                  "/apis/events.k8s.io/v1/namespaces/%s/events", space);
   int code = send_to_api(
       kubernetes, "POST", path,
-      make_kubernetes_event(space, kind, name, request, reason, note), call,
+      make_kubernetes_event(space, kind, name, host, is_on, reason, note), call,
       NULL, &error);
   if (code != 0) {
     call->note(call->context, "event",

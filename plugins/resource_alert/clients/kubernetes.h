@@ -3,7 +3,7 @@
 #ifndef RESOURCE_ALERT_CLIENTS_KUBERNETES_H
 #define RESOURCE_ALERT_CLIENTS_KUBERNETES_H
 
-#include "resource_alert/actions/action.h"
+#include "resource_alert/clients/action_call.h"
 #include "resource_alert/clients/http_client.h"
 
 #define KUBERNETES_PATH_BYTES 512
@@ -42,20 +42,16 @@ int kubernetes_request(struct kubernetes *kubernetes, const char *method,
  * it. This machine's clock where that is not known. */
 int64_t kubernetes_now_s(const struct kubernetes *kubernetes);
 
-/* The check of actions that need the API: that there is a token. */
-int kubernetes_check_access(const void *options, const struct action_deps *deps,
-                            struct error *error);
-
 /* The check of an option: a name of Kubernetes. */
 int kubernetes_check_name(const char *value, struct error *error);
 
 /* Records an Event about an object in its namespace, so that people see there
- * who did what. reason: "ScaledOut" or the like. A failure is journaled and
+ * who did what. host: that acts; is_on: engaged or released; reason:
+ * "ScaledOut" or the like. A failure is journaled and
  * does not make the action fail. */
 void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
-                             const struct action_request *request,
-                             const char *reason, const char *note,
-                             struct action_call *call);
+                             const char *host, bool is_on, const char *reason,
+                             const char *note, struct action_call *call);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include <libpq-fe.h>
 
-#include "resource_alert/actions/action.h"
+#include "core/error.h"
+#include "resource_alert/clients/action_call.h"
 
 struct pg_client;
 

@@ -137,7 +137,7 @@ const struct option_block response_block = {
             "rules are within limits again.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
-    .check_label = action_check_name,
+    .check_label = option_check_name,
     .check = check_response,
 };
 

@@ -99,13 +99,13 @@ const char *response_options_name_action(const struct action_options *action,
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.disable_file),                  \
        .example = "\"/run/collectd/responses.off\"",                           \
-       .check = action_check_absolute,                                         \
+       .check = option_check_absolute_path,                                    \
        .help = RESPONSES_DISABLE_FILE_HELP},                                   \
       {.name = "HelperDir",                                                    \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(struct outer, member.helper_dir),                    \
        .default_text = RESPONSES_HELPER_DIR,                                   \
-       .check = action_check_absolute,                                         \
+       .check = option_check_absolute_path,                                    \
        .help = RESPONSES_HELPER_DIR_HELP},                                     \
       {.name = "SwitchStore",                                                  \
        .kind = OPTION_BLOCK,                                                   \

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* action_call: one call of an action's driver, handed on to the clients that it
+ * uses: its deadline, its cancellation and its journal. */
+#ifndef RESOURCE_ALERT_CLIENTS_ACTION_CALL_H
+#define RESOURCE_ALERT_CLIENTS_ACTION_CALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One call of a driver. */
+struct action_call {
+  int64_t deadline_ms; /* monotonic */
+  int cancel_fd;       /* becomes readable when collectd stops; -1: never */
+  /* What the action must remember, for instance what it found before it changed
+   * it: an object, changed by the driver, saved over a restart. */
+  json_t *memory;
+  bool is_refresh;     /* as far as known it is as desired already */
+  int64_t replicas;    /* out: the present number; -1: it has none */
+  int64_t again_in_ms; /* out: call set again after this time, on success or
+                          with -EAGAIN; 0: no need */
+  int64_t pause_ms;    /* out: how long the target wants no further attempt */
+  /* Has the memory on the disk; for before a change. */
+  void (*save)(void *context);
+  /* Writes one line to the journal. fields: taken. */
+  void (*note)(void *context, const char *step, json_t *fields);
+  void *context;
+};
+
+#endif
