@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """session_log: CPU time for a log, beside collectd's own tail plugin in the same
 daemon, ripgrep, grep and mtail counting the same texts, and read(2) alone; and how
-long an error takes to become a row's state. BENCH_MIB sets the size of the logs (256)."""
+long it takes from an error to the alert's state. BENCH_MIB sets the size of the logs (256)."""
 import os
 import pathlib
 import resource
@@ -33,8 +33,8 @@ def row(what, unit, ours, peer=None):
 
 def reader(polls, path, *settings):
     """CPU ms of the first poll, of the later ones, KiB, and the counts."""
-    told = subprocess.run([READER, str(polls), path, *settings], check=True, capture_output=True, text=True)
-    return list(map(float, told.stdout.split()))
+    output = subprocess.run([READER, str(polls), path, *settings], check=True, capture_output=True, text=True)
+    return list(map(float, output.stdout.split()))
 
 
 def per_gb(milliseconds, path):

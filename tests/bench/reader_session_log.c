@@ -90,9 +90,9 @@ static size_t write_block(char *text, size_t room, const char *path,
   return (size_t)bytes;
 }
 
-static int make_book(const char *path, char **settings,
-                     struct session_log_options *options,
-                     struct log_monitor **ret_book) {
+static int make_monitor(const char *path, char **settings,
+                        struct session_log_options *options,
+                        struct log_monitor **ret_monitor) {
   char text[4096];
   struct config_item root = {.key = NULL};
   struct error error = {{0}};
@@ -104,7 +104,7 @@ static int make_book(const char *path, char **settings,
   }
   config_item_fini(&root);
   if (code == 0) {
-    code = log_monitor_new(options->logs.items, NULL, ret_book, &error);
+    code = log_monitor_new(options->logs.items, NULL, ret_monitor, &error);
   }
   if (code != 0) {
     (void)fprintf(stderr, "%s\n", error.text);
@@ -114,9 +114,9 @@ static int make_book(const char *path, char **settings,
 
 static int follow(int polls, const char *path, char **settings) {
   struct session_log_options options;
-  struct log_monitor *book = NULL;
+  struct log_monitor *monitor = NULL;
   if (option_init(&session_log_options, &options) != 0 ||
-      make_book(path, settings, &options, &book) != 0) {
+      make_monitor(path, settings, &options, &monitor) != 0) {
     return 1;
   }
   struct tail_time now = {.mono_ms = 1,
@@ -125,7 +125,7 @@ static int follow(int polls, const char *path, char **settings) {
   double first = cpu_ms();
   double later = first;
   for (int i = 0; i < polls; i++) {
-    if (log_monitor_poll(book, &now) != 0) {
+    if (log_monitor_poll(monitor, &now) != 0) {
       return 1;
     }
     now.mono_ms += 10000;
@@ -134,11 +134,11 @@ static int follow(int polls, const char *path, char **settings) {
   }
   struct counts counts = {0};
   const struct sample_sink sink = {take_sample, &counts};
-  log_monitor_publish(book, &sink);
+  log_monitor_publish(monitor, &sink);
   printf("%.3f %.3f %ld %lld %lld %lld %lld\n", later - first, cpu_ms() - later,
          memory_kib() - memory_before, counts.opened, counts.closed,
          counts.failed, counts.errors);
-  log_monitor_free(book);
+  log_monitor_free(monitor);
   option_fini(&session_log_options, &options);
   return 0;
 }

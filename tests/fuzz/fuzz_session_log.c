@@ -32,52 +32,52 @@ static void configure(void) {
   config_item_fini(&root);
 }
 
-/* One book for all inputs, as new. */
-static struct log_monitor *open_book(void) {
-  static struct log_monitor *book;
-  if (book == NULL) {
+/* One monitor for all inputs, reset before each. */
+static struct log_monitor *open_monitor(void) {
+  static struct log_monitor *monitor;
+  if (monitor == NULL) {
     configure();
-    if (log_monitor_new(options.logs.items, NULL, &book, NULL) != 0) {
+    if (log_monitor_new(options.logs.items, NULL, &monitor, NULL) != 0) {
       abort();
     }
-  } else if (log_monitor_reset(book) != 0) {
+  } else if (log_monitor_reset(monitor) != 0) {
     abort();
   }
-  return book;
+  return monitor;
 }
 
-static void poll_at(struct log_monitor *book, int64_t wall_s) {
+static void poll_at(struct log_monitor *monitor, int64_t wall_s) {
   const struct tail_time now = {1000, wall_s * INT64_C(1000000000)};
   struct log_monitor_notifications notifications;
-  if (log_monitor_poll(book, &now) != 0) {
+  if (log_monitor_poll(monitor, &now) != 0) {
     abort();
   }
-  log_monitor_take_notifications(book, &notifications);
+  log_monitor_take_notifications(monitor, &notifications);
   log_monitor_send(&notifications, "fuzz", NULL);
 }
 
 static void take_as_lines(const uint8_t *data, size_t size) {
-  struct log_monitor *book = open_book();
+  struct log_monitor *monitor = open_monitor();
   char *copy = malloc(size); /* no byte more: for the sanitizer */
   if (copy != NULL && size > 0) {
     memcpy(copy, data, size);
-    poll_at(book, 1700000000);
-    log_monitor_add_lines(book, "/nonexistent/fuzz.log", copy, size, false);
-    poll_at(book, 1700010000);
+    poll_at(monitor, 1700000000);
+    log_monitor_add_lines(monitor, "/nonexistent/fuzz.log", copy, size, false);
+    poll_at(monitor, 1700010000);
   }
   free(copy);
 }
 
 /* The input as what is between the head of a record and its checksum. */
 static void take_as_state(const uint8_t *data, size_t size) {
-  struct log_monitor *book = open_book();
+  struct log_monitor *monitor = open_monitor();
   struct state_file_record input = {0};
   struct state_file_record output = {0};
   state_file_begin(&input);
   state_file_append(&input, data, size);
   state_file_end(&input);
-  if (log_monitor_load(book, 1000, &input) == 0) {
-    log_monitor_save(book, 1000, &output);
+  if (log_monitor_load(monitor, 1000, &input) == 0) {
+    log_monitor_save(monitor, 1000, &output);
     if (output.is_failed) {
       abort();
     }

@@ -313,8 +313,8 @@ static void check_sample(struct matcher_run *run, size_t at, uint32_t gram) {
 }
 
 /* Samples DATA from AT on, up to END. Returns where the next sample is due. */
-static size_t search_span(struct matcher_run *run, size_t at, size_t end) {
-  const size_t distance = run->matcher->distance;
+static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
+                                 size_t distance) {
   const uint8_t *table = run->matcher->table;
   for (; at + 4 * distance < end; at += 4 * distance) {
     const char *data = run->data + at;
@@ -390,7 +390,11 @@ size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
   size_t at = 0;
   for (size_t span = 0; span < bytes; span += SPAN_BYTES) {
     size_t end = bytes - span < SPAN_BYTES ? bytes : span + SPAN_BYTES;
-    at = search_span(&run, at, end < safe ? end : safe);
+    size_t last = end < safe ? end : safe;
+    /* The distance of "ERROR" and "FATAL": as a constant it saves 4 %. */
+    at = matcher->distance == 3
+             ? search_span(&run, at, last, 3)
+             : search_span(&run, at, last, matcher->distance);
     newlines += count_newlines(data + span, end - span);
   }
   for (; at + GRAM_BYTES <= bytes; at += matcher->distance) {
