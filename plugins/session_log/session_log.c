@@ -171,6 +171,8 @@ static int start_log(struct log_instance *instance,
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "log \"%s\": %s", log->head.label,
               error.text[0] == '\0' ? "out of memory" : error.text);
+    log_monitor_free(instance->monitor); /* or its saved state would be lost */
+    instance->monitor = NULL;
     return code;
   }
   char name[128];
