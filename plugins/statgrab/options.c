@@ -50,41 +50,44 @@ static const struct option cpu_rows[] = {
     FLAG("ReportByCpu", cpu_options, report_by_cpu, "false",
          "Also report each processor: I<cpu-0>, I<cpu-1>, ..."),
     FLAG("ValuesPercentage", cpu_options, values_percentage, "true",
-         "Percent of the time since the last read; otherwise the system's tick "
-         "counters, type I<cpu>."),
+         "Report percent of the time since the last read. If false, report the "
+         "system's tick counters, type I<cpu>."),
     FLAG("ReportNumCpu", cpu_options, report_num_cpu, "true",
-         "The number of processors that are online."),
+         "Report the number of processors that are online."),
     FLAG("ReportGuestState", cpu_options, report_guest_state, "false",
          "Report the time used by virtual machines."),
     FLAG("SubtractGuestState", cpu_options, subtract_guest_state, "true",
-         "With B<ReportGuestState>, subtract that time from user and nice, "
-         "which contain it in the kernel's counters."),
+         "With B<ReportGuestState>, subtract the time of virtual machines from "
+         "user and nice. The kernel's counters of user and nice include it."),
 };
 
 static const struct option df_rows[] = {
     LIST("Device", df_options, devices, ignorelist_check, "\"/dev/sda1\"",
-         "Devices, by name or C</POSIX extended regular expression/>."),
+         "Devices to report, by name or C</POSIX extended regular "
+         "expression/>."),
     LIST("MountPoint", df_options, mount_points, ignorelist_check, "\"/var\"",
-         "Mount points, likewise."),
+         "Mount points to report, by name or regular expression."),
     LIST("FSType", df_options, fs_types, filesystem_filter_check_type,
-         "\"ext4\"", "File system types, likewise."),
+         "\"ext4\"",
+         "File system types to report, by name or regular expression."),
     FLAG("IgnoreSelected", df_options, ignore_selected, "false",
-         "Exclude what is named above instead of all else. File systems "
-         "without a disk (tmpfs, proc, overlay, ...) and read-only images "
-         "(squashfs, iso9660) are excluded unless they are named; F</> is "
-         "always included."),
+         "Exclude what the options above name, and report all other file "
+         "systems. File systems without a disk (tmpfs, proc, overlay, ...) and "
+         "read-only images (squashfs, iso9660) are excluded unless they are "
+         "named. F</> is always included."),
     FLAG("ReportByDevice", df_options, report_by_device, "false",
-         "Name file systems by device, I<df-sda1>, instead of by mount point, "
-         "I<df-var>."),
+         "Name file systems by device (I<df-sda1>) instead of by mount point "
+         "(I<df-var>)."),
     FLAG("ReportInodes", df_options, report_inodes, "true",
-         "Also report inodes: without a free inode no file can be created, "
-         "however many bytes are free."),
+         "Also report inodes. Without a free inode no file can be created, "
+         "even if there is free space."),
     FLAG("ValuesAbsolute", df_options, values_absolute, "true",
-         "Bytes and inode counts: I<df_complex>, I<df_inodes>. I<percent-used> "
-         "and I<percent-free>, of the space not reserved for root, are always "
-         "reported."),
+         "Report bytes and inode counts: I<df_complex>, I<df_inodes>. "
+         "I<percent-used> and I<percent-free> are always reported; they do not "
+         "count the space reserved for root."),
     FLAG("ValuesPercentage", df_options, values_percentage, "false",
-         "Percent of the whole size: I<percent_bytes>, I<percent_inodes>."),
+         "Report percent of the whole size: I<percent_bytes>, "
+         "I<percent_inodes>."),
 };
 
 static const char *const cores_words[] = {"online", "usable", NULL};
@@ -98,61 +101,63 @@ static const struct option load_rows[] = {
      .offset = offsetof(struct load_options, cores),
      .words = cores_words,
      .default_text = "online",
-     .help = "The divisor: all processors that are online, or those that "
-             "collectd itself may use, which is the smallest of its affinity, "
-             "its cpuset and the quota of its control group. In a container "
-             "the load is still that of the whole machine."},
+     .help = "Divisor of I<load-relative>. C<online>: the processors that are "
+             "online. C<usable>: the processors that collectd may use, which "
+             "is the smallest of its CPU affinity, its cpuset and the quota of "
+             "its control group. In a container the load is still that of the "
+             "whole machine."},
 };
 
 static const struct option disk_rows[] = {
     LIST("Disk", disk_options, disks, ignorelist_check, "\"vda\"",
-         "Disks and partitions, by name or C</regular expression/>. By default "
-         "all that have ever been used."),
+         "Disks and partitions to report, by name or C</regular expression/>. "
+         "By default all that have been used since the system started."),
     FLAG("IgnoreSelected", disk_options, ignore_selected, "false",
-         "Exclude what is named instead of all else."),
+         "Exclude what B<Disk> names, and report all other disks."),
 };
 
 static const struct option fhcount_rows[] = {
     FLAG("ValuesAbsolute", fhcount_options, values_absolute, "true",
-         "Numbers of file handles: used, unused, max."),
+         "Report numbers of file handles: used, unused, max."),
     FLAG("ValuesPercentage", fhcount_options, values_percentage, "false",
-         "The same in percent of the maximum."),
+         "Report file handles in percent of the maximum."),
 };
 
 static const struct option interface_rows[] = {
     LIST("Interface", interface_options, interfaces, ignorelist_check,
          "\"eth0\"",
-         "Interfaces, by name or C</regular expression/>. By default all."),
+         "Interfaces to report, by name or C</regular expression/>. By default "
+         "all."),
     FLAG("IgnoreSelected", interface_options, ignore_selected, "false",
-         "Exclude what is named instead of all else."),
+         "Exclude what B<Interface> names, and report all other interfaces."),
     FLAG("ReportInactive", interface_options, report_inactive, "true",
          "Also report interfaces that have never transferred a packet."),
 };
 
 static const struct option swap_rows[] = {
     FLAG("ValuesAbsolute", swap_options, values_absolute, "true",
-         "Bytes. I<percent-used> = (total - free) / total is always reported, "
-         "as 0 on a machine without swap."),
+         "Report bytes. I<percent-used>, (total - free) / total, is always "
+         "reported; it is 0 on a machine without swap."),
     FLAG("ValuesPercentage", swap_options, values_percentage, "false",
-         "The parts in percent of the total."),
+         "Report the parts in percent of the total."),
     FLAG("ReportBytes", swap_options, report_bytes, "true",
-         "Count I<swap_io> in bytes; otherwise in pages, as the native plugin "
-         "does by default."),
+         "Count I<swap_io> in bytes. If false, count pages, as the native "
+         "plugin does by default."),
     FLAG("ReportIO", swap_options, report_io, "true",
-         "Report what is swapped in and out, I<swap_io>."),
+         "Report the amount swapped in and out, I<swap_io>."),
 };
 
 static const struct option memory_rows[] = {
     FLAG("ValuesAbsolute", memory_options, values_absolute, "true",
-         "Bytes. I<percent-used> = (total - available) / total is always "
-         "reported."),
+         "Report bytes. I<percent-used>, (total - available) / total, is "
+         "always reported."),
     FLAG("ValuesPercentage", memory_options, values_percentage, "false",
-         "The parts in percent of the total."),
+         "Report the parts in percent of the total."),
 };
 
 static const struct option processes_rows[] = {
     FLAG("ReportByState", processes_options, report_by_state, "true",
-         "Count processes by state, and threads. This reads a file for each "
+         "Count threads, and processes by state. This reads one file for each "
          "process, which takes about 3 microseconds of system time."),
 };
 
@@ -218,9 +223,9 @@ static const struct option option_rows[] = {
              "root directory is mounted. F</proc>, F</sys> and the mount "
              "points are read below it. Linux only."},
     FLAG("NativeNames", statgrab_options, native_names, "false",
-         "Send values that collectd's native plugins have, too, under those "
-         "plugins' names and with their meaning, so that existing dashboards "
-         "still work: I<memory/memory-used> instead of "
+         "Send the values that collectd's native plugins also have under those "
+         "plugins' names and with their definitions, so that existing "
+         "dashboards still work: I<memory/memory-used> instead of "
          "I<statgrab-memory/memory-used>. Other values keep their names."),
     SUB_BLOCK(cpu, "Values of the processors."),
     SUB_BLOCK(df, "File systems and their values."),
@@ -237,7 +242,7 @@ const struct option_block statgrab_options = {
     .name = "statgrab",
     .size = sizeof(struct statgrab_options),
     .help = "System statistics from libstatgrab, corrected where the library "
-            "is wrong. A block inside has the options of collectd's native "
+            "is wrong. Each inner block has the options of collectd's native "
             "plugin of the same name.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
