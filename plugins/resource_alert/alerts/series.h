@@ -71,7 +71,7 @@ struct series {
   struct series_output *outputs;
   pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
   uint32_t interval_ms;
-  uint32_t index; /* in the shard's list */
+  uint32_t index; /* among the shard's watched series */
   uint16_t alerts_len;
   uint16_t outputs_len;
   char key[]; /* see series_make_key() */

@@ -15,7 +15,7 @@
 
 #define SHARD_BITS 4
 #define SHARDS (1U << SHARD_BITS)
-#define LIST_FIRST 16 /* series that a shard's list has room for at first */
+#define WATCHED_FIRST 16 /* series that a shard has room for at first */
 #define WALK_MS 1000
 #define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
 
@@ -23,9 +23,8 @@ struct series_shard {
   /* A cache line of its own: threads in other shards write beside it. */
   _Alignas(64) pthread_mutex_t lock; /* guards all below, and the series */
   struct hash_map map;
-  struct series **list; /* the same series, for walks; series->index */
-  size_t list_len, list_room;
-  size_t watched_len;
+  struct series **watched; /* those that some rule watches; series->index */
+  size_t watched_len, watched_room;
   uint64_t evaluated; /* values */
 };
 
@@ -38,7 +37,8 @@ struct series_table {
   _Atomic int64_t duration_ns; /* of the last one timed; 0: none yet */
   _Atomic uint64_t rejected;
   _Atomic uint64_t series_len;
-  int64_t walked_ms; /* the ticking thread's */
+  int64_t walked_ms;   /* these two the ticking thread's */
+  size_t forget_shard; /* whose silent series are removed next */
 };
 
 /* ---- life ---- */
@@ -68,10 +68,12 @@ void series_table_free(struct series_table *table) {
   }
   for (size_t i = 0; i < SHARDS; i++) {
     struct series_shard *shard = &table->shards[i];
-    for (size_t k = 0; k < shard->list_len; k++) {
-      series_free(&table->context, shard->list[k]);
+    for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
+         node != NULL; node = next) {
+      next = hash_map_next(&shard->map, node);
+      series_free(&table->context, HASH_MAP_OWNER(node, struct series, node));
     }
-    free(shard->list);
+    free(shard->watched);
     hash_map_fini(&shard->map);
     (void)pthread_mutex_destroy(&shard->lock);
   }
@@ -86,29 +88,34 @@ static struct series_shard *find_shard(struct series_table *table,
   return &table->shards[hash >> (64 - SHARD_BITS)];
 }
 
-/* Adds SERIES to the shard's list. */
-static int list_series(struct series_shard *shard, struct series *series) {
-  if (shard->list_len == shard->list_room) {
-    size_t room = shard->list_room == 0 ? LIST_FIRST : 2 * shard->list_room;
-    struct series **list = realloc(shard->list, room * sizeof(list[0]));
-    if (list == NULL) {
+/* Adds SERIES to those that are walked over, if a rule watches it. */
+static int list_watched(struct series_shard *shard, struct series *series) {
+  if (series->type == NULL) {
+    return 0;
+  }
+  if (shard->watched_len == shard->watched_room) {
+    size_t room =
+        shard->watched_room == 0 ? WATCHED_FIRST : 2 * shard->watched_room;
+    struct series **watched =
+        realloc(shard->watched, room * sizeof(watched[0]));
+    if (watched == NULL) {
       return -ENOMEM;
     }
-    shard->list = list;
-    shard->list_room = room;
+    shard->watched = watched;
+    shard->watched_room = room;
   }
-  series->index = (uint32_t)shard->list_len;
-  shard->list[shard->list_len++] = series;
-  shard->watched_len += series->type == NULL ? 0 : 1;
+  series->index = (uint32_t)shard->watched_len;
+  shard->watched[shard->watched_len++] = series;
   return 0;
 }
 
 /* The last one takes its place. */
-static void unlist_series(struct series_shard *shard, struct series *series) {
-  struct series *last = shard->list[--shard->list_len];
-  shard->list[series->index] = last;
-  last->index = series->index;
-  shard->watched_len -= series->type == NULL ? 0 : 1;
+static void unlist_watched(struct series_shard *shard, struct series *series) {
+  if (series->type != NULL) {
+    struct series *last = shard->watched[--shard->watched_len];
+    shard->watched[series->index] = last;
+    last->index = series->index;
+  }
 }
 
 /* Makes a series and adds it to the shard. NULL when memory is short. */
@@ -126,7 +133,7 @@ static struct series *make_series(struct series_table *table,
     series_free(&table->context, series);
     return NULL;
   }
-  if (list_series(shard, series) != 0) {
+  if (list_watched(shard, series) != 0) {
     hash_map_remove(&shard->map, &series->node);
     series_free(&table->context, series);
     return NULL;
@@ -153,7 +160,7 @@ static struct series *add_series(struct series_table *table,
 static void remove_series(struct series_table *table,
                           struct series_shard *shard, struct series *series) {
   hash_map_remove(&shard->map, &series->node);
-  unlist_series(shard, series);
+  unlist_watched(shard, series);
   series_free(&table->context, series);
   atomic_fetch_sub(&table->series_len, 1);
 }
@@ -321,14 +328,23 @@ static bool is_forgotten(const struct series_table *table,
   return now_ms - series->seen_ms > forget_ms && !series_is_queued(series);
 }
 
-/* Downwards, since the last one takes the place of one that is removed. */
-static void walk_shard(struct series_table *table, struct series_shard *shard,
+static void tick_shard(struct series_table *table, struct series_shard *shard,
                        int64_t now_ms, int64_t wall_ms) {
   (void)pthread_mutex_lock(&shard->lock);
-  for (size_t i = shard->list_len; i > 0; i--) {
-    struct series *series = shard->list[i - 1];
-    series_tick(&table->context, series, now_ms, wall_ms,
+  for (size_t i = 0; i < shard->watched_len; i++) {
+    series_tick(&table->context, shard->watched[i], now_ms, wall_ms,
                 table->limits.missing_intervals);
+  }
+  (void)pthread_mutex_unlock(&shard->lock);
+}
+
+static void forget_in_shard(struct series_table *table,
+                            struct series_shard *shard, int64_t now_ms) {
+  (void)pthread_mutex_lock(&shard->lock);
+  for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
+       node != NULL; node = next) {
+    next = hash_map_next(&shard->map, node);
+    struct series *series = HASH_MAP_OWNER(node, struct series, node);
     if (is_forgotten(table, series, now_ms)) {
       remove_series(table, shard, series);
     }
@@ -336,6 +352,8 @@ static void walk_shard(struct series_table *table, struct series_shard *shard,
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
+/* Each walk ticks the watched series of all shards, and forgets in one shard,
+ * since that has to read every series. */
 void series_table_tick(struct series_table *table, int64_t now_ms,
                        int64_t wall_ms) {
   atomic_store(&table->now_ms, now_ms);
@@ -345,8 +363,10 @@ void series_table_tick(struct series_table *table, int64_t now_ms,
   }
   table->walked_ms = now_ms;
   for (size_t i = 0; i < SHARDS; i++) {
-    walk_shard(table, &table->shards[i], now_ms, wall_ms);
+    tick_shard(table, &table->shards[i], now_ms, wall_ms);
   }
+  forget_in_shard(table, &table->shards[table->forget_shard], now_ms);
+  table->forget_shard = (table->forget_shard + 1) % SHARDS;
 }
 
 /* ---- for readers ---- */
@@ -355,17 +375,11 @@ void series_table_tick(struct series_table *table, int64_t now_ms,
  * series is skipped when another one is removed meanwhile. */
 static struct series *next_in_shard(const struct series_shard *shard,
                                     struct series_cursor *cursor) {
-  if (!cursor->is_inside || cursor->left > shard->list_len) {
+  if (!cursor->is_inside || cursor->left > shard->watched_len) {
     cursor->is_inside = true;
-    cursor->left = shard->list_len;
+    cursor->left = shard->watched_len;
   }
-  while (cursor->left > 0) {
-    struct series *series = shard->list[--cursor->left];
-    if (series->type != NULL) {
-      return series;
-    }
-  }
-  return NULL;
+  return cursor->left == 0 ? NULL : shard->watched[--cursor->left];
 }
 
 struct series *series_table_lock_next(struct series_table *table,
