@@ -89,9 +89,9 @@ LoadPlugin unixsock
 
 
 class Central(Daemon):
-    """Takes values, judges them, logs each notification."""
+    """Receives values, evaluates them, logs each notification."""
 
-    def __init__(self, directory, users, judging):
+    def __init__(self, directory, users, evaluation):
         self.port = ports.allocate()
         super().__init__(directory, f"""
 LoadPlugin network
@@ -105,7 +105,7 @@ LoadPlugin logfile
 <Plugin logfile>
   LogLevel "notice"
 </Plugin>
-{judging}""")
+{evaluation}""")
 
     def received(self, clock):
         """How many of the hosts' values of that time it has."""
@@ -126,7 +126,7 @@ LoadPlugin logfile
         return total / 1e3
 
     def failures(self):
-        """How many it has told so far."""
+        """How many failures it has notified so far."""
         log = self.directory / "log"
         return log.read_text(encoding="utf-8").count("Notification: severity = FAILURE") if log.exists() else 0
 
@@ -195,7 +195,7 @@ def figures(directory):
     yield "resident memory, 20,000 series", "MiB", *(one.memory_mib() for one in both)
     begun = time.monotonic()
     hosts[0].send([BREACHING], 11, clock + 10)
-    yield "1,000 hosts breach at once, all told", "ms", *((at - begun) * 1e3 for at in when_all_are_told(both))
+    yield "1,000 hosts breach at once, all told", "ms", *((at - begun) * 1e3 for at in when_all_are_notified(both))
 
 
 def settle(daemons, clock):
@@ -205,7 +205,7 @@ def settle(daemons, clock):
                    explain=lambda: f"{one.received(clock)} arrived")
 
 
-def when_all_are_told(daemons):
+def when_all_are_notified(daemons):
     at = [None] * len(daemons)
 
     def look():

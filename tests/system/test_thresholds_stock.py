@@ -171,32 +171,32 @@ class Stock:
 class OneSource:
     """Our plugin, for one data source."""
     def __init__(self, block):
-        self.block, self.state, self.is_told = block, None, False
-        self.latches = {level: [False, 0, False] for level in (1, 2)}  # beyond, how often, on
+        self.block, self.state, self.is_notified = block, None, False
+        self.breaches = {level: [False, 0, False] for level in (1, 2)}  # beyond, how often, breached
 
-    def latch(self, level, is_beyond):
-        latch = self.latches[level]
-        latch[1] = latch[1] + 1 if is_beyond == latch[0] else 1
-        latch[0] = is_beyond
-        if latch[1] >= (self.block.get("hits", 1) if is_beyond else 1):
-            latch[2] = is_beyond
+    def update_breach(self, level, is_beyond):
+        breach = self.breaches[level]
+        breach[1] = breach[1] + 1 if is_beyond == breach[0] else 1
+        breach[0] = is_beyond
+        if breach[1] >= (self.block.get("hits", 1) if is_beyond else 1):
+            breach[2] = is_beyond
 
     def take(self, value):
         if math.isnan(value):
             return []  # listed: NaN is no reading
         level = judge(self.block, self.state, value, False)
         for which in (1, 2):
-            self.latch(which, level >= which)
+            self.update_breach(which, level >= which)
         before = self.state
-        if self.latches[2][2] or self.latches[1][2]:
-            self.state = 2 if self.latches[2][2] else 1
-        elif before is not None or not self.latches[1][0]:
+        if self.breaches[2][2] or self.breaches[1][2]:
+            self.state = 2 if self.breaches[2][2] else 1
+        elif before is not None or not self.breaches[1][0]:
             self.state = 0
         if self.state is None:
             return []
-        was_told, self.is_told = self.is_told, self.state != 0
+        was_told, self.is_notified = self.is_notified, self.state != 0
         if self.state == before:
-            self.is_told = was_told
+            self.is_notified = was_told
             return [self.state] if self.block.get("persist" if self.state else "persist_ok") else []
         return [self.state] if self.state or was_told else []  # listed: a first OKAY
 
@@ -319,7 +319,7 @@ def test_both_do_what_their_models_say(both):
                  for name, words in drawn.items() if words is not None]
         for first in range(0, len(lines), BATCH):
             feeder.put(lines[first:first + BATCH])
-            # Announced in order: what came before the mark is told before it.
+            # Events keep their order: those of values before the mark come before it.
             marks = told.marks + 1
             mark = 2000 if marks % 2 else 15
             feeder.put([f'PUTVAL "testhost/mark/gauge-mark" interval=1000 {at + first // BATCH}:{mark}'])

@@ -14,7 +14,7 @@
 static size_t series = 1000;
 static uint64_t reads;
 
-static void tell_memory(void) {
+static void dispatch_memory(void) {
   const struct mallinfo2 info = mallinfo2();
   value_t value = {.gauge = (double)(info.uordblks + info.hblkhd)};
   value_list_t list = VALUE_LIST_INIT;
@@ -27,7 +27,7 @@ static void tell_memory(void) {
 }
 
 static int read_all(void) {
-  tell_memory(); /* while little is queued */
+  dispatch_memory(); /* while little is queued */
   for (size_t i = 0; i < series; i++) {
     value_t value = {.gauge = (double)((reads + i * 7) % 101)};
     value_list_t list = VALUE_LIST_INIT;
