@@ -60,15 +60,17 @@ static int check_processes(const char *value, struct error *error) {
    .offset = offsetof(type, endpoint.host),                                    \
    .example = "\"/run/postgresql\"",                                           \
    .help = "Host name, address, or the directory of the server's Unix "        \
-           "socket. Default: libpq's, on Debian F</var/run/postgresql>."},     \
+           "socket. The default is libpq's: on Debian "                        \
+           "F</var/run/postgresql>."},                                         \
       {.name = "Port",                                                         \
        .kind = OPTION_INTEGER,                                                 \
        .offset = offsetof(type, endpoint.port),                                \
        .min = 1,                                                               \
        .max = 65535,                                                           \
        .example = (default_port),                                              \
-       .help = "Port of the server, or the number in its socket's name. "      \
-               "Default: that of the service, or C<" default_port ">."},       \
+       .help = "Port of the server, or the number in the name of its Unix "    \
+               "socket. The default is that of the service, or "               \
+               "C<" default_port ">."},                                        \
       {.name = "Service",                                                      \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.service),                             \
@@ -80,24 +82,24 @@ static int check_processes(const char *value, struct error *error) {
        .offset = offsetof(type, endpoint.database),                            \
        .example = "\"trading\"",                                               \
        .help = "Name of the database. In a B<Pool>, only sessions on this "    \
-               "database count. Default: libpq's, which is the name of the "   \
-               "user; in a B<PgBouncer> block C<pgbouncer>."},                 \
+               "database are counted. The default is the name of the user; "   \
+               "in a B<PgBouncer> block it is C<pgbouncer>."},                 \
       {.name = "User",                                                         \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.user),                                \
        .example = "\"collectd\"",                                              \
        .help =                                                                 \
            "Role to log in as. On PostgreSQL it needs C<GRANT pg_monitor>; "   \
-           "without it the state of other roles' sessions is hidden. On "      \
-           "PgBouncer it must be listed in C<stats_users>."},                  \
+           "without this grant the state of other roles' sessions is hidden. " \
+           "On PgBouncer the role must be listed in C<stats_users>."},         \
       {.name = "PassFile",                                                     \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.pass_file),                           \
        .check = check_pass_file,                                               \
        .example = "\"/etc/collectd/pgpass\"",                                  \
-       .help = "File with the password, in the format of F<.pgpass>. It is "   \
-               "refused if group or others may read it. There is no option "   \
-               "for the password itself."},                                    \
+       .help = "File with the password, in the format of F<.pgpass>. The "     \
+               "file is refused if its group or others have access to it. "    \
+               "There is no option for the password itself."},                 \
       {.name = "SSLMode",                                                      \
        .kind = OPTION_WORD,                                                    \
        .offset = offsetof(type, endpoint.ssl_mode),                            \
@@ -105,30 +107,31 @@ static int check_processes(const char *value, struct error *error) {
        .default_text = "default",                                              \
        .help = "Required level of TLS. Across a network use C<verify-full>, "  \
                "the only mode that verifies the server's identity. "           \
-               "C<default>: the mode of the service, or else C<prefer>."},     \
+               "C<default> is the mode of the service, or C<prefer> without "  \
+               "one."},                                                        \
       {.name = "SSLRootCert",                                                  \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_root_cert),                       \
        .example = "\"/etc/ssl/certs/ca.pem\"",                                 \
-       .help = "Certificates of the authorities that may sign the server's "   \
-               "certificate."},                                                \
+       .help = "File with the certificates of the authorities that may sign "  \
+               "the server's certificate."},                                   \
       {.name = "SSLCert",                                                      \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_cert),                            \
        .example = "\"/etc/collectd/client.pem\"",                              \
-       .help = "Certificate to log in with."},                                 \
+       .help = "File with the client certificate to log in with."},            \
       {.name = "SSLKey",                                                       \
        .kind = OPTION_STRING,                                                  \
        .offset = offsetof(type, endpoint.ssl_key),                             \
        .example = "\"/etc/collectd/client.key\"",                              \
-       .help = "Private key of B<SSLCert>."},                                  \
+       .help = "File with the private key of B<SSLCert>."},                    \
   {                                                                            \
     .name = "Timeout", .kind = OPTION_NUMBER,                                  \
     .offset = offsetof(type, endpoint.timeout_s), .min = 0.1, .max = 60,       \
     .default_text = "2", .unit = "seconds",                                    \
-    .help = "Time limit for connecting and for the query together. A server "  \
-            "that does not answer in time is reported as down. A read waits "  \
-            "at most half of the interval and at most a second; a longer "     \
+    .help = "Time limit for connecting and querying together. A server that "  \
+            "does not answer in time is reported as down. A read waits at "    \
+            "most half of the interval and at most one second; a longer "      \
             "operation continues in the background."                           \
   }
 
@@ -138,15 +141,16 @@ static const struct option pool_options[] = {
      .kind = OPTION_STRINGS,
      .offset = offsetof(struct dbpool_pool_options, applications),
      .example = "\"trading-api\"",
-     .help = "Patterns of the application_name of the pool's sessions, with "
-             "shell wildcards. Default: every name. In SQLAlchemy set it with "
-             "C<connect_args={\"application_name\": \"trading-api\"}>."},
+     .help =
+         "The C<application_name> of the pool's sessions, with shell "
+         "wildcards. By default every name. In SQLAlchemy set the name with "
+         "C<connect_args={\"application_name\": \"trading-api\"}>."},
     {.name = "Role",
      .kind = OPTION_STRINGS,
      .offset = offsetof(struct dbpool_pool_options, roles),
      .example = "\"trading\"",
-     .help = "Patterns of the role that the pool's sessions log in as. "
-             "Default: every role."},
+     .help = "The role that the pool's sessions log in as, with shell "
+             "wildcards. By default every role."},
     {.name = "PoolSize",
      .kind = OPTION_INTEGER,
      .offset = offsetof(struct dbpool_pool_options, size),
@@ -163,9 +167,10 @@ static const struct option pool_options[] = {
      .max = 100000,
      .default_text = "10",
      .unit = "connections",
-     .help = "The application's C<max_overflow>: connections that a pool opens "
-             "beyond B<PoolSize> under load. -1 for no limit; the capacity is "
-             "then what the server still accepts."},
+     .help =
+         "The application's C<max_overflow>: connections that a pool opens "
+         "beyond B<PoolSize> under load. -1: no limit; the capacity is then "
+         "the number of open connections plus C<headroom>."},
     {.name = "PoolRecycle",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct dbpool_pool_options, recycle_s),
@@ -173,9 +178,10 @@ static const struct option pool_options[] = {
      .max = YEAR_S,
      .default_text = "-1",
      .unit = "seconds",
-     .help = "The application's C<pool_recycle>. A session counts as "
-             "C<recycle_overdue> if it was used when it was older than this "
-             "and B<LeakAfter> together. -1 for a pool that does not recycle."},
+     .help = "The application's C<pool_recycle>: the age at which the pool "
+             "replaces a connection. A session that is used at an age of more "
+             "than B<PoolRecycle> plus B<LeakAfter> counts as "
+             "C<recycle_overdue>. -1: the pool does not replace connections."},
     {.name = "PoolTimeout",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct dbpool_pool_options, timeout_s),
@@ -185,8 +191,8 @@ static const struct option pool_options[] = {
      .unit = "seconds",
      .help =
          "The application's C<pool_timeout>: how long a request waits for a "
-         "connection before it fails. The server does not see such requests; "
-         "the value is compared with the one in the application's log."},
+         "connection before it fails. The server does not see such requests. "
+         "The value is only compared with the one in the application's log."},
     {.name = "Processes",
      .kind = OPTION_STRING,
      .offset = offsetof(struct dbpool_pool_options, processes),
@@ -194,11 +200,12 @@ static const struct option pool_options[] = {
      .default_text = "1",
      .example = "\"4\"",
      .help =
-         "Number of worker processes, each with a pool of its own; or "
-         "C<\"auto\">: the number of client addresses and of processes on this "
-         "host that hold sessions, through the loopback interface or a Unix "
-         "socket. Finding the processes on this host requires Linux and root; "
-         "elsewhere they count as one, so give a number if there are several."},
+         "Number of worker processes, each with a pool of its own. C<\"auto\"> "
+         "counts the processes that hold sessions: each process on this host "
+         "that connects through the loopback interface or a Unix socket, and "
+         "each remote client address as one process. Finding the processes on "
+         "this host requires Linux and root; otherwise they count as one, so "
+         "set a number if there are several."},
     {.name = "LeakAfter",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct dbpool_pool_options, leak_after_s),
@@ -206,18 +213,22 @@ static const struct option pool_options[] = {
      .max = YEAR_S,
      .default_text = "300",
      .unit = "seconds",
-     .help = "A session counts as leaked when it is idle in a transaction for "
-             "longer, or is provably held without activity for longer."},
+     .help = "A session counts as leaked if it is idle in a transaction for "
+             "longer than this. Sessions outside transactions count if they "
+             "are checked out and idle for longer than this; see the value "
+             "B<current_connections-leaked>."},
     {.name = "PoolOrder",
      .kind = OPTION_WORD,
      .offset = offsetof(struct dbpool_pool_options, order),
      .words = pool_orders,
      .default_text = "any",
      .help =
-         "C<\"fifo\">: the pool hands out the connection that has been idle "
-         "longest, as SQLAlchemy's QueuePool does unless C<pool_use_lifo> is "
-         "set. If other sessions are reused before an idle one, that one is "
-         "held, although it is in no transaction. Only for B<Processes> 1."},
+         "Order in which the pool hands out connections. C<\"fifo\">: it hands "
+         "out the connection that has been idle longest, as SQLAlchemy's "
+         "QueuePool does unless C<pool_use_lifo> is set. The plugin then also "
+         "finds leaked sessions outside transactions: such a session stays "
+         "idle while sessions that were returned later are used again. Only "
+         "for B<Processes> 1."},
     {.name = "ForecastWindow",
      .kind = OPTION_NUMBER,
      .offset = offsetof(struct dbpool_pool_options, forecast_window_s),
@@ -235,8 +246,8 @@ static const struct option pool_options[] = {
      .max = 1000,
      .default_text = "6",
      .unit = "notifications",
-     .help = "The most notifications a minute about leaked sessions of this "
-             "pool. 0 for none."},
+     .help = "Maximum number of notifications a minute about leaked sessions "
+             "of this pool. 0: no notifications."},
 };
 
 static const struct option_block pool_block = {
