@@ -102,6 +102,7 @@ static void format_cronjob_path(const struct cronjob *cronjob,
                  cronjob->options->space, cronjob->options->name, query);
 }
 
+/* Without a resourceVersion a write would be unconditional. */
 static int parse_cronjob(const struct cronjob *cronjob, const json_t *object,
                          struct cronjob_now *now, struct error *error) {
   const json_t *metadata = json_object_get(object, "metadata");
@@ -119,6 +120,7 @@ static int parse_cronjob(const struct cronjob *cronjob, const json_t *object,
   return 0;
 }
 
+/* batch/v1 came with Kubernetes 1.21; before, CronJobs were v1beta1. */
 static int read_cronjob(struct cronjob *cronjob, struct cronjob_now *now,
                         struct action_call *call, struct error *error) {
   char path[KUBERNETES_PATH_BYTES];
@@ -139,6 +141,7 @@ static int read_cronjob(struct cronjob *cronjob, struct cronjob_now *now,
   return code;
 }
 
+/* The annotation and the suspension are one write. */
 static int write_cronjob(struct cronjob *cronjob, const struct cronjob_now *now,
                          bool is_on, const char *query,
                          struct action_call *call, struct error *error) {
@@ -153,6 +156,7 @@ static int write_cronjob(struct cronjob *cronjob, const struct cronjob_now *now,
                             call, NULL, error);
 }
 
+/* A job that somebody else has suspended stays suspended after the release. */
 static int set_cronjob(void *self, const struct action_request *request,
                        struct action_call *call, struct error *error) {
   struct cronjob *cronjob = self;

@@ -54,6 +54,7 @@ static const struct option option_rows[] = {
              "it as root, write C<root>."},
 };
 
+/* At the start, so that a mistake is found before the command is needed. */
 static int check_exec_block(const void *target, struct error *error) {
   const struct exec_options *options = target;
   struct error reason = {{0}};
@@ -120,6 +121,7 @@ static int find_default_user(char *name, size_t bytes, struct error *error) {
   return 0;
 }
 
+/* Only root can become another user. */
 static int check_exec_user(const char *user, struct error *error) {
   char name[128];
   uid_t uid = 0;
@@ -209,6 +211,7 @@ static int run_exec_command(const struct exec_action *action, const char *input,
   return exec_run(&job, output, OUTPUT_BYTES, error);
 }
 
+/* The command reads the payload from its standard input. */
 static int set_exec(void *self, const struct action_request *request,
                     struct action_call *call, struct error *error) {
   const struct exec_action *action = self;

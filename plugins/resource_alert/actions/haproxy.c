@@ -239,6 +239,7 @@ static int send_server_command(const struct haproxy *haproxy, const char *line,
   return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
 }
 
+/* "set server BACKEND/SLOT STATE": changes live until a reload. */
 static int set_server(const struct haproxy *haproxy,
                       const struct haproxy_socket_slot *slot, const char *what,
                       const struct action_call *call, struct error *error) {
@@ -344,6 +345,7 @@ static int read_both_sides(struct haproxy *haproxy, struct action_call *call,
              : code;
 }
 
+/* New servers come before old ones go, so that there is never none. */
 static int set_haproxy(void *self, const struct action_request *request,
                        struct action_call *call, struct error *error) {
   struct haproxy *haproxy = self;

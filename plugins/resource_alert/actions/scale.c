@@ -334,6 +334,8 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
   return 0;
 }
 
+/* One step. The next one comes after the cooldown, for as long as a rule is in
+ * breach. */
 static int scale_out(struct scale *scale, const struct action_request *request,
                      struct action_call *call, struct error *error) {
   struct scale_now now;
@@ -358,6 +360,7 @@ static int scale_out(struct scale *scale, const struct action_request *request,
                    : code;
 }
 
+/* One step back, never below Min and never more than was added here. */
 static int scale_in(struct scale *scale, const struct action_request *request,
                     struct action_call *call, struct error *error) {
   const struct scale_options *options = scale->options;
@@ -403,6 +406,7 @@ static int scale_in(struct scale *scale, const struct action_request *request,
   return code;
 }
 
+/* A conflict means that somebody else has written: read and compute again. */
 static int set_scale(void *self, const struct action_request *request,
                      struct action_call *call, struct error *error) {
   int code = -ESTALE;

@@ -94,6 +94,8 @@ static int parse_autoscaler(const json_t *autoscaler, struct scale_now *now,
   return code == 0 ? copy_object_identity(autoscaler, now, error) : code;
 }
 
+/* An autoscaler reverts what is written to the scale of its workload within
+ * some 15 s, so its minReplicas is written instead. */
 static int find_autoscaler(struct kubernetes *kubernetes,
                            const struct scale_target *target,
                            struct scale_now *now, struct action_call *call,
@@ -207,6 +209,7 @@ static int64_t get_lease_left_s(const json_t *lease, int64_t now_s) {
   return left_s > duration_s ? duration_s : left_s;
 }
 
+/* With the version of the old lease, so that only one agent can replace it. */
 static json_t *make_cooldown_lease(const struct scale_target *target,
                                    const json_t *old, const char *holder,
                                    int64_t duration_s, int64_t now_s) {

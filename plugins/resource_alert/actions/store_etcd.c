@@ -21,6 +21,7 @@ struct store_etcd {
   char lease[ETCD_ID_BYTES]; /* "" while we hold none */
 };
 
+/* etcd grants no lease that is much shorter than its election timeout. */
 static int check_etcd_options(const struct switch_store_options *options,
                               struct error *error) {
   if (options->urls.len == 0) {
@@ -132,6 +133,8 @@ static int put_with_lease(struct store_etcd *store, const char *key,
   return code;
 }
 
+/* Deletes only a key with the value that was read: another agent may have
+ * written meanwhile. */
 static int put_in_etcd(void *self, const char *name, bool is_on,
                        const json_t *value, struct action_call *call,
                        struct error *error) {
@@ -151,6 +154,7 @@ static int put_in_etcd(void *self, const char *name, bool is_on,
   return code;
 }
 
+/* Another agent's key counts as on, and does not have to go. */
 static int confirm_in_etcd(void *self, const char *name, bool is_on,
                            const json_t *value, struct action_call *call,
                            struct error *error) {

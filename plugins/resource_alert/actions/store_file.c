@@ -126,6 +126,7 @@ static bool file_holds(const char *path, const char *text) {
   return is_same;
 }
 
+/* Ends when the list on the disk is the one that the directory gives. */
 static int update_switch_list(const struct store_file *store,
                               struct error *error) {
   char path[PATH_MAX];
@@ -164,6 +165,7 @@ static bool belongs_to_another(const char *path, const json_t *value) {
   return !is_ours;
 }
 
+/* The directory is made only when it is missing, as on a tmpfs after a boot. */
 static int write_switch_file(const struct store_file *store, const char *path,
                              const json_t *value, struct error *error) {
   char *text = switch_store_value_text(value, store->ttl_s);
@@ -192,6 +194,7 @@ static int remove_switch_file(const char *path, struct error *error) {
   return error_set(error, code, "%s: cannot remove: %s", path, strerror(-code));
 }
 
+/* Without the directory there is nothing to remove and no list to update. */
 static int put_in_file(void *self, const char *name, bool is_on,
                        const json_t *value, struct action_call *call,
                        struct error *error) {
@@ -244,6 +247,7 @@ static int find_existing_directory(const char *path, char found[PATH_MAX]) {
   return stat(found, &status) == 0 && S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
+/* A directory that anybody may write to would let anybody set switches. */
 static int test_file_store(void *self, struct action_call *call,
                            struct error *error) {
   const struct store_file *store = self;

@@ -48,6 +48,7 @@ static void free_table_store(void *self) {
   }
 }
 
+/* Timeouts on the server's side, so that a lost session holds no lock. */
 static int new_table_store(const struct switch_store_options *options,
                            void **ret, struct error *error) {
   struct store_postgresql *store = calloc(1, sizeof(*store));
@@ -145,6 +146,7 @@ static const char test_sql[] =
     "FROM (SELECT name, is_on, value, who, response, since, expires_at FROM @ "
     "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
 
+/* One statement each, so that no transaction is ever left open. */
 static int put_in_table(void *self, const char *name, bool is_on,
                         const json_t *value, struct action_call *call,
                         struct error *error) {

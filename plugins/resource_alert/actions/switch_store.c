@@ -158,6 +158,7 @@ struct switch_state {
   const json_t *value;
 };
 
+/* Only a put changes something and is journaled. */
 static int run_in_store(const struct switch_store_driver *driver, void *store,
                         enum store_operation operation,
                         const struct switch_state *state,

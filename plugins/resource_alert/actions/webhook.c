@@ -127,6 +127,7 @@ static json_t *make_alertmanager_payload(const struct action_request *request) {
       "commonAnnotations", annotations, "externalURL", "", "alerts", alert);
 }
 
+/* HMAC-SHA256, as GitHub and others sign their webhooks. */
 static int sign_body(const char *path, const char *body, char *header,
                      size_t bytes, struct error *error) {
   char *secret = NULL;
@@ -173,6 +174,7 @@ static int add_header_lines(char *text, struct http_client_request *request,
   return 0;
 }
 
+/* The same for each retry and after a restart: it has the time of engaging. */
 static void format_idempotency_key(const struct action_request *request,
                                    char *header, size_t bytes) {
   (void)snprintf(header, bytes, "Idempotency-Key: %s-%s-%lld-%s", request->host,
@@ -209,6 +211,7 @@ static int new_webhook(const void *options, const struct action_deps *deps,
   return 0;
 }
 
+/* A 429 or 503 may name the pause that the server wants. */
 static int send_webhook(struct webhook *webhook,
                         const struct http_client_request *request,
                         struct action_call *call, struct error *error) {
@@ -229,6 +232,8 @@ static int send_webhook(struct webhook *webhook,
   return code;
 }
 
+/* Files are read for each request, so that secrets can be changed at any time.
+ */
 static int post_webhook(struct webhook *webhook,
                         const struct action_request *request, const char *body,
                         struct action_call *call, struct error *error) {

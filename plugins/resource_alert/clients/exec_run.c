@@ -38,6 +38,7 @@ static void close_pipe_ends(int fds[PIPES]) {
   }
 }
 
+/* Our ends never block: a command may neither read nor write. */
 static int open_channels(struct channels *channels) {
   for (size_t i = 0; i < PIPES; i++) {
     channels->ours[i] = channels->theirs[i] = -1;
@@ -101,6 +102,7 @@ static int set_spawn_signals(posix_spawnattr_t *attributes) {
                                                    POSIX_SPAWN_SETSID);
 }
 
+/* posix_spawn and not fork: the daemon has many threads and much memory. */
 static int spawn_helper(const char *helper, char *const *words,
                         struct channels *channels) {
   char *environment[] = {NULL};
@@ -238,6 +240,7 @@ static int exchange_with_helper(const struct exec_job *job,
   }
 }
 
+/* "exit N", "signal N", "timeout", "cancelled" or "error TEXT". */
 static int parse_verdict(const struct exec_job *job, char *verdict,
                          const char *output, struct error *error) {
   verdict[strcspn(verdict, "\n")] = '\0';

@@ -30,6 +30,7 @@ static int wait_for_haproxy(int fd, short events,
   return 0;
 }
 
+/* Each command has its own connection: HAProxy closes it after the response. */
 static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof(address.sun_path)) {
@@ -49,6 +50,7 @@ static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
   return 0;
 }
 
+/* MSG_NOSIGNAL: a SIGPIPE would end the daemon. */
 static int write_command(int fd, const char *line,
                          const struct action_call *call, struct error *error) {
   size_t bytes = strlen(line);
@@ -70,6 +72,7 @@ static int write_command(int fd, const char *line,
   return 0;
 }
 
+/* Up to the end of the connection, which ends the response. */
 static int read_whole_response(int fd, char *response,
                                const struct action_call *call,
                                struct error *error) {
@@ -99,6 +102,7 @@ static int read_whole_response(int fd, char *response,
   }
 }
 
+/* A newline or a semicolon would begin another command. */
 static int exchange_command(const char *path, const char *line, char *response,
                             const struct action_call *call,
                             struct error *error) {

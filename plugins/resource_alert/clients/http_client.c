@@ -49,6 +49,7 @@ static bool has_url_part(CURLU *url, CURLUPart part) {
   return is_there;
 }
 
+/* A password in a URL would be in the configuration and in logs. */
 static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
   char *scheme = NULL;
   char *host = NULL;
@@ -169,6 +170,7 @@ static void set_request_options(CURL *easy,
   }
 }
 
+/* All options are set for each request: nothing of the last one remains. */
 static void set_all_options(struct http_client *client,
                             const struct http_client_request *request,
                             struct curl_slist *headers) {
@@ -217,6 +219,7 @@ static int make_header_list(const struct http_client_request *request,
   return 0;
 }
 
+/* libcurl's own text is more specific than that of the code. */
 static int translate_result(const struct http_client *client, CURLcode result,
                             struct error *error) {
   const char *reason =

@@ -121,6 +121,7 @@ static int read_service_token(struct kubernetes *kubernetes,
   return code;
 }
 
+/* 409: a write with an old resourceVersion. */
 static int translate_status(long status) {
   switch (status) {
   case 404:
@@ -188,6 +189,7 @@ static int send_once(struct kubernetes *kubernetes, const char *method,
   return code;
 }
 
+/* Tokens rotate: a refused one is read again, once. */
 static int send_with_token(struct kubernetes *kubernetes, const char *method,
                            const char *url, const char *body,
                            struct action_call *call, json_t **ret,
@@ -207,6 +209,7 @@ static int send_with_token(struct kubernetes *kubernetes, const char *method,
   return code;
 }
 
+/* Not journaled; see kubernetes_request(). */
 static int send_to_api(struct kubernetes *kubernetes, const char *method,
                        const char *path, json_t *body, struct action_call *call,
                        json_t **ret, struct error *error) {

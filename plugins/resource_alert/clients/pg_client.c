@@ -62,6 +62,7 @@ static int wait_for_server(const struct pg_client *server, short events,
   return 0;
 }
 
+/* Without blocking, but for the resolver. */
 static int open_pg_session(struct pg_client *server,
                            const struct action_call *call,
                            struct error *error) {
@@ -89,6 +90,7 @@ static int open_pg_session(struct pg_client *server,
              : copy_libpq_error(server, -ECONNREFUSED, error);
 }
 
+/* Reads while it writes, or both sides could wait for each other. */
 static int send_whole_query(struct pg_client *server,
                             const struct action_call *call,
                             struct error *error) {
@@ -105,6 +107,7 @@ static int send_whole_query(struct pg_client *server,
   return left == 0 ? 0 : copy_libpq_error(server, -EIO, error);
 }
 
+/* Reads until there are no more results; the last one counts. */
 static int read_rows(struct pg_client *server, const struct action_call *call,
                      PGresult **ret_rows, struct error *error) {
   PGresult *rows = NULL;

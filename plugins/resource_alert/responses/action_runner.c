@@ -63,6 +63,7 @@ static void save_memory(void *context) {
   runner->deps->save(runner->deps->context, true);
 }
 
+/* The deadline counts from now on. */
 static struct action_call make_call(struct action_runner *runner,
                                     int cancel_fd) {
   return (struct action_call){
@@ -92,6 +93,8 @@ static int run_dry(struct action_runner *runner, struct action_call *call,
   return 0; /* the response continues as if it had been done */
 }
 
+/* A target may accept a request and not do it: only what is read back counts.
+ */
 static int set_and_confirm(struct action_runner *runner,
                            const struct action_request *request,
                            struct action_call *call, struct error *error) {

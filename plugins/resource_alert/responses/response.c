@@ -189,6 +189,7 @@ static bool is_as_wanted(const struct response_action *action) {
          (action->is_wanted ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF);
 }
 
+/* Skipped actions do not keep the response from ENGAGED or OFF. */
 static bool is_all_as_wanted(const struct response *response) {
   for (size_t i = 0; i < response->actions_len; i++) {
     const struct response_action *action = &response->actions[i];
@@ -264,6 +265,8 @@ enum response_input response_evaluate_rules(struct response *response) {
   return input;
 }
 
+/* Remembers since when the rules have been in breach, or clear: another input
+ * in between starts the time anew. */
 static void update_input(struct response *response, enum response_input input,
                          int64_t now_ms) {
   if (input == response->input) {
@@ -350,6 +353,7 @@ bool response_find_due(const struct response *response, int64_t now_ms,
   return false;
 }
 
+/* The attempt comes up again after IN_MS. */
 static void delay_attempt(struct response_action *action, int64_t in_ms,
                           int64_t now_ms) {
   if (is_as_wanted(action)) {

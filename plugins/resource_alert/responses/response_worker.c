@@ -117,6 +117,7 @@ static enum action_mode effective_mode(const struct response_worker *worker) {
                                                    : worker->saved.mode);
 }
 
+/* Made after each step, so that a reader never waits for a target. */
 static void update_snapshot(struct response_worker *worker) {
   json_t *now =
       response_report_snapshot(&worker->report, worker->runners,
@@ -257,6 +258,8 @@ void response_worker_command(struct response_worker *worker,
   response_worker_wake(worker);
 }
 
+/* A mode that a person has set lasts until "configured", also over a restart.
+ */
 static void handle_mode_commands(struct response_worker *worker,
                                  unsigned commands) {
   int before = worker->saved.mode;
@@ -275,6 +278,8 @@ static void handle_mode_commands(struct response_worker *worker,
   }
 }
 
+/* Commands come before everything else, so that "mode off" stops the next
+ * attempt. */
 static void handle_commands(struct response_worker *worker) {
   unsigned commands = atomic_exchange(&worker->commands, 0);
   if (commands == 0) {
@@ -316,6 +321,7 @@ static struct action_request make_request(const struct response_worker *worker,
   };
 }
 
+/* The attempt itself waits for the target; no lock is held. */
 static void attempt_action(struct response_worker *worker,
                            const struct response_decision *decision) {
   enum action_mode mode = worker->response.actions[decision->action].mode;
@@ -469,6 +475,7 @@ static int make_runners(struct response_worker *worker, struct error *error) {
   return code;
 }
 
+/* All that can fail. What is made is freed by response_worker_free(). */
 static int make_parts(struct response_worker *worker, struct error *error) {
   const struct responses_deps *deps = worker->shared->deps;
   worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -509,6 +516,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   return make_runners(worker, error);
 }
 
+/* The modes come first: an action whose Mode is off now is not attempted. */
 static void restore_state(struct response_worker *worker) {
   struct response *response = &worker->response;
   int64_t now_ms = clock_monotonic_ms();

@@ -56,6 +56,7 @@ find_kubernetes(const struct responses_options *options,
   return options->kubernetes.len > 0 ? options->kubernetes.items : defaults;
 }
 
+/* Each driver knows what its action needs: a store, a token, a safe command. */
 static int check_actions(const struct responses_options *options,
                          const struct kubernetes_options *kubernetes,
                          const struct response_options *response,
@@ -107,6 +108,7 @@ static int check_switches(const struct responses_options *options, size_t own,
   return 0;
 }
 
+/* The first mistake ends the check; it names the <Response>. */
 static int check_all(const struct responses_options *options,
                      const struct kubernetes_options *kubernetes,
                      const struct response_rule_names *rules,
@@ -161,6 +163,8 @@ static int open_state_file(struct responses *responses, struct error *error) {
                                   &responses->shared.states, error);
 }
 
+/* All workers are made before the first one starts, so that a mistake starts
+ * none. */
 static int start_workers(struct responses *responses, struct error *error) {
   const struct responses_deps *deps = &responses->deps;
   responses->rules = calloc(deps->rules.len + 1, sizeof(*responses->rules));
@@ -213,6 +217,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   return 0;
 }
 
+/* Only the responses whose When names the rule. */
 static void wake_watchers(struct responses *responses, size_t rule) {
   for (size_t i = 0; i < responses->workers_len; i++) {
     if (response_worker_watches(responses->workers[i], rule)) {
