@@ -228,7 +228,7 @@ def test_no_proxy_of_the_environment_is_gone_through(responding, http_sink):
     ("http://ops.example.net/hook", "would go over the network unencrypted: use https, or write AllowPlainHTTP true"),
     ("http://127.example.net/hook", "would go over the network unencrypted"),
     ("ftp://ops.example.net/", "is not an http or https URL"),
-    ("https://user:secret@ops.example.net/", "belong into a file"),
+    ("https://user:secret@ops.example.net/", "belong in a file"),
     ("no url", "is not"),
 ])
 def test_bad_urls_are_refused_at_start(responding, url, says):
