@@ -3,7 +3,7 @@
 server that hangs holds nobody up."""
 import pytest
 
-ROW = """
+RULE = """
 <Threshold "pool_used">
   Metric "dbpool-*/percent-used"
   WarningMax 80
@@ -20,7 +20,7 @@ def mailing(collectd, smtp_sink):
         collectd.environment["ASAN_OPTIONS"] += ":replace_str=0"
     collectd.include("70-notify_email.conf", [
         ('"localhost"', '"127.0.0.1"'), ("SMTPPort 25", f"SMTPPort {smtp_sink.port}")], on=True)
-    return collectd.load("resource_alert", ROW).start()
+    return collectd.load("resource_alert", RULE).start()
 
 
 def test_a_change_of_state_is_mailed(mailing, smtp_sink):

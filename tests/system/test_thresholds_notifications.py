@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rows that are fed by notifications: of other plugins, of other hosts, and never
-by this plugin's own."""
+"""Rules on notifications: those of other plugins and of other hosts, and never
+those of this plugin."""
 import json
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from servers import ports
 from servers.collectd import Collectd
 
-ROW = """
+RULE = """
 <Notification "reported">
   Plugin "app*"
   Message "*leak*"
@@ -41,7 +41,7 @@ def changes(collectd, rule="reported"):
             if line["event"] == "state" and line["rule"] == rule]
 
 
-def say(collectd, severity, message="a leak", **fields):
+def notify(collectd, severity, message="a leak", **fields):
     collectd.put_notification(severity, message, **{"plugin": "app", **fields})
 
 
@@ -50,34 +50,34 @@ def expect(collectd, *expected):
 
 
 def test_a_rule_follows_notifications(collectd):
-    load(collectd, ROW.format(ttl=3600)).start()
-    say(collectd, "okay")  # of what nobody has spoken
-    say(collectd, "warning", "all is well")
-    say(collectd, "warning", plugin="other")
-    say(collectd, "warning")
+    load(collectd, RULE.format(ttl=3600)).start()
+    notify(collectd, "okay")  # there is no alert yet
+    notify(collectd, "warning", "all is well")
+    notify(collectd, "warning", plugin="other")
+    notify(collectd, "warning")
     expect(collectd, ("UNKNOWN", "WARNING"))
-    say(collectd, "warning")
-    say(collectd, "failure")
+    notify(collectd, "warning")
+    notify(collectd, "failure")
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"))
-    say(collectd, "okay", "all is well")
+    notify(collectd, "okay", "all is well")
     expect(collectd, ("UNKNOWN", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "OKAY"))
     assert collectd.log_lines(r'rule "reported": WARNING -> FAILURE, testhost/app/ reported by a notification')
     assert collectd.notifications(plugin="resource_alert") == []
 
 
 def test_each_that_is_spoken_of_has_a_state(collectd):
-    load(collectd, ROW.format(ttl=3600)).start()
-    say(collectd, "warning", host="web1")
-    say(collectd, "failure", host="web2", type="percent")
+    load(collectd, RULE.format(ttl=3600)).start()
+    notify(collectd, "warning", host="web1")
+    notify(collectd, "failure", host="web2", type="percent")
     collectd.expect(lambda: len(changes(collectd)) == 2, within=20)
-    say(collectd, "okay", host="web1")
+    notify(collectd, "okay", host="web1")
     collectd.expect(lambda: ("WARNING", "OKAY") in changes(collectd), within=20)
     collectd.expect(lambda: collectd.value("resource_alert-reported/alert_state") == 2, within=20)
 
 
 def test_a_notification_expires_after_its_ttl(collectd):
-    load(collectd, ROW.format(ttl=2)).start()
-    say(collectd, "failure")
+    load(collectd, RULE.format(ttl=2)).start()
+    notify(collectd, "failure")
     expect(collectd, ("UNKNOWN", "FAILURE"), ("FAILURE", "OKAY"))
     assert collectd.log_lines("no notification within its TTL")
 
@@ -92,22 +92,22 @@ def test_the_stock_threshold_plugin_is_heard(collectd):
 
 
 def test_a_response_acts_on_a_notification(collectd):
-    load(collectd, ROW.format(ttl=3600), RESPONSE.format(directory=collectd.directory)).start()
+    load(collectd, RULE.format(ttl=3600), RESPONSE.format(directory=collectd.directory)).start()
     switch = collectd.directory / "switches" / "limited"
-    say(collectd, "warning")
+    notify(collectd, "warning")
     collectd.expect(switch.exists, within=20)
-    say(collectd, "okay")
+    notify(collectd, "okay")
     collectd.expect(lambda: not switch.exists(), within=20)
 
 
 def test_it_is_remembered_over_a_kill(collectd):
-    load(collectd, ROW.format(ttl=3600)).start()
-    say(collectd, "failure")
+    load(collectd, RULE.format(ttl=3600)).start()
+    notify(collectd, "failure")
     collectd.expect(lambda: "FAILURE" in (collectd.directory / "state" / "alerts.jsonl").read_text(), within=20)
     collectd.kill()
     collectd.start()
-    say(collectd, "failure")
-    say(collectd, "okay")
+    notify(collectd, "failure")
+    notify(collectd, "okay")
     collectd.expect(lambda: changes(collectd)[-1:] == [("FAILURE", "OKAY")], within=20)
 
 
@@ -145,7 +145,7 @@ def test_two_that_forward_to_each_other_do_not_loop(pair):
         one.expect(lambda seen=one: ("UNKNOWN", "WARNING") in changes(seen), within=20)
         one.expect(lambda seen=one: changes(seen, "high") == [("UNKNOWN", "WARNING")], within=20)
     for turn in range(1, 4):  # both have time to answer each other
-        say(left, "warning", f"mark {turn}", plugin="mark", host="left")
+        notify(left, "warning", f"mark {turn}", plugin="mark", host="left")
         for one in pair:
             one.expect(lambda seen=one: seen.notifications(message=f"mark {turn}"), within=20)
     for one in pair:  # once of its own, once of the other one
@@ -156,10 +156,10 @@ def test_two_that_forward_to_each_other_do_not_loop(pair):
 
 
 REFUSED = {
-    ROW.format(ttl=0): "TTL 0 is out of range; allowed: 1 to 86400 seconds",
+    RULE.format(ttl=0): "TTL 0 is out of range; allowed: 1 to 86400 seconds",
     '<Notification "reported">\nSeverity "critical"\n</Notification>': '"critical" is not "warning" or "failure"',
     '<Notification "reported">\nHost "[a"\n</Notification>': "has a [ without its ]",
-    ROW.format(ttl=1) + '\n<Threshold "reported">\nMetric "a/b"\nWarningMax 1\n</Threshold>':
+    RULE.format(ttl=1) + '\n<Threshold "reported">\nMetric "a/b"\nWarningMax 1\n</Threshold>':
         'a <Threshold> and a <Notification> are both called "reported"',
 }
 

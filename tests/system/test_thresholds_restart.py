@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-ROW = '''StateDir "{0}/state"
+RULE = '''StateDir "{0}/state"
 Journal "{0}/journal"
 <Threshold "kept">
   Metric "a*/gauge"
@@ -16,7 +16,7 @@ Journal "{0}/journal"
 
 @pytest.fixture
 def daemon(collectd):
-    collectd.load("resource_alert", ROW.format(collectd.directory))
+    collectd.load("resource_alert", RULE.format(collectd.directory))
     return collectd.start()
 
 
@@ -149,7 +149,7 @@ def test_a_file_of_another_user_is_moved_aside(daemon):
 
 def test_a_directory_that_cannot_be_written_is_logged_once(collectd):
     (collectd.directory / "state").write_text("in the way")
-    collectd.load("resource_alert", ROW.format(collectd.directory)).start()
+    collectd.load("resource_alert", RULE.format(collectd.directory)).start()
     raise_alarm(collectd)
     put(collectd, 1)
     collectd.expect(lambda: notified(collectd) == 2, within=20)

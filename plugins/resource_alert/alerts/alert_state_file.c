@@ -249,14 +249,14 @@ static void outbox_remove(struct alert_state_file *file, uint64_t number) {
   }
 }
 
-static uint64_t larger_number(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t later_number(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* Removes what all have received. Returns false if MARKS raise none. */
 static bool raise_marks(struct alert_state_file *file,
                         const struct delivery_marks *marks) {
   struct delivery_marks before = file->marks;
-  file->marks.notified = larger_number(before.notified, marks->notified);
-  file->marks.journaled = larger_number(before.journaled, marks->journaled);
+  file->marks.notified = later_number(before.notified, marks->notified);
+  file->marks.journaled = later_number(before.journaled, marks->journaled);
   outbox_remove(file, file->marks.notified < file->marks.journaled
                           ? file->marks.notified
                           : file->marks.journaled);
@@ -339,12 +339,12 @@ static int restore_line(void *context, const json_t *object) {
   if (line.is_marks) {
     (void)raise_marks(file, &line.marks);
     file->last_number =
-        larger_number(file->last_number, larger_number(file->marks.notified,
-                                                       file->marks.journaled));
+        later_number(file->last_number,
+                     later_number(file->marks.notified, file->marks.journaled));
     return 0;
   }
   uint64_t number = line.event.number;
-  file->last_number = larger_number(file->last_number, number);
+  file->last_number = later_number(file->last_number, number);
   bool is_there = restore_alert(restoring->deps, &line);
   return is_there && number > 0 ? hold_restored(file, object, &line.event) : 0;
 }

@@ -69,8 +69,8 @@ static void notify_event(void *context, void *item) {
 }
 
 /* A full queue drops it: the log has it, and the journal. */
-static void queue_notification(struct event_dispatch *dispatch,
-                               const struct alert_event *event) {
+static void hand_to_notifier(struct event_dispatch *dispatch,
+                             const struct alert_event *event) {
   struct alert_event *copy = malloc(sizeof(*copy));
   if (copy == NULL) {
     dispatch->dropped++;
@@ -98,7 +98,7 @@ static void log_and_notify(struct event_dispatch *dispatch,
   if (event->rule->notification == NULL &&
       !silences_cover(dispatch->deps.silences, event->rule->name, event->series,
                       dispatch->deps.wall_ms())) {
-    queue_notification(dispatch, event);
+    hand_to_notifier(dispatch, event);
   }
 }
 
