@@ -72,9 +72,10 @@ static void look(const char *metric, const char *comparison,
   condition_fini(&condition);
 }
 
-/* Whatever a rule says to a warning, an okay of the same names never alarms. */
-static void hear(char *glob, const char *message,
-                 const struct reading_names *names) {
+/* An okay never raises an alert, and ends each one that a warning with the same
+ * names raises. */
+static void match_notification(char *glob, const char *message,
+                               const struct reading_names *names) {
   char any[] = "*";
   if (glob_check(glob, NULL) != 0) {
     return;
@@ -92,9 +93,9 @@ static void hear(char *glob, const char *message,
                                       .type = names->type,
                                       .type_instance = names->type_instance,
                                       .message = message};
-  struct reading_names heard;
-  notification_rule_names(&notification, &heard);
-  if (memcmp(&heard, names, sizeof(heard)) != 0) {
+  struct reading_names made;
+  notification_rule_names(&notification, &made);
+  if (memcmp(&made, names, sizeof(made)) != 0) {
     abort();
   }
   bool is_warned = notification_rule_match(&rule, &notification) ==
@@ -122,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   look(parts[7], parts[8], &names);
   char *glob = strdup(parts[0]);
   if (glob != NULL) {
-    hear(glob, parts[1], &names);
+    match_notification(glob, parts[1], &names);
   }
   free(glob);
   char key[SERIES_KEY_BYTES];

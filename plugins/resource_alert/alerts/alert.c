@@ -80,6 +80,8 @@ static bool breaks_limits(const struct rule_limits *limits, double min,
          !(value < min - hysteresis || value > max + hysteresis);
 }
 
+/* Hysteresis applies only in the state itself: a value that falls from FAILURE
+ * to just below the warning limit is not a warning. */
 static bool breaks_failure_limits(const struct alert *alert,
                                   const struct rule_limits *limits,
                                   double value) {
@@ -139,6 +141,8 @@ static void update_breach(struct alert_breach *breach, bool is_beyond,
 
 /* ---- the state ---- */
 
+/* An alert that was never evaluated, or was missing, stays UNKNOWN while a
+ * breach is still on its way. */
 static enum alert_state state_of_breaches(const struct alert *alert) {
   if (alert->failure.is_breached) {
     return ALERT_FAILURE;
@@ -151,7 +155,7 @@ static enum alert_state state_of_breaches(const struct alert *alert) {
   return is_evaluated || !alert->warning.is_beyond ? ALERT_OKAY : ALERT_UNKNOWN;
 }
 
-/* People hear of each bad state, and of the end of one they heard of. */
+/* Each bad state is notified, and the recovery from one that was notified. */
 static bool should_notify_state(const struct alert *alert,
                                 enum alert_state to) {
   switch (to) {
@@ -202,11 +206,12 @@ static void name_limit(const struct rule_limits *limits,
   change->limit = is_max ? max : min;
 }
 
+/* Rounded, as events show it. */
 static uint32_t whole_seconds(int64_t ms) {
   return ms < 0 ? 0 : (uint32_t)((ms + 500) / 1000);
 }
 
-/* Brings the state to what the breaches say. */
+/* Sets the state that follows from the breaches. */
 static bool update_state(struct alert *alert, const struct rule_limits *limits,
                          const struct alert_time *now,
                          struct alert_change *ret_change) {
@@ -249,6 +254,7 @@ bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
   return update_state(alert, limits, now, ret_change);
 }
 
+/* What Missing means for the state. */
 static enum alert_state state_when_missing(const struct rule_limits *limits) {
   switch ((enum rule_missing)limits->missing) {
   case RULE_MISSING_IGNORE:

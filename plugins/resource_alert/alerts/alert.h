@@ -103,15 +103,15 @@ bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause);
 double alert_badness(const struct rule_limits *limits, double value);
 
 /* Evaluates a reading. NaN is no reading and changes nothing. is_disabled: the
- * reading counts as within the limits, whatever it is.
+ * reading counts as within the limits in any case.
  * Returns true, and fills *ret_change, if the state changed. */
 bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
                     double value, bool is_disabled,
                     const struct alert_time *now,
                     struct alert_change *ret_change);
 
-/* The series stopped, silent_ms ago. Holds begin anew.
- * Returns true, and fills *ret_change, if the state changed. */
+/* The series stopped, silent_ms ago. The times of For and RecoverFor start
+ * again. Returns true, and fills *ret_change, if the state changed. */
 bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
                         int64_t wall_ms, int64_t silent_ms,
                         struct alert_change *ret_change);

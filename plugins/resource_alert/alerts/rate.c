@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* rate: what a raw value says: a level, or a change a second. */
+/* rate: the gauge of a raw value: a level, or a change a second. */
 #include "resource_alert/alerts/rate.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
+/* A counter that went down wrapped at 32 bits if it was below 2^32. */
 static double counter_difference(uint64_t raw, uint64_t previous) {
   if (raw < previous && previous <= UINT32_MAX) {
     return (double)((UINT32_MAX - previous) + raw + 1);
@@ -13,12 +14,14 @@ static double counter_difference(uint64_t raw, uint64_t previous) {
   return (double)(raw - previous); /* modulo 2^64 is the wrap at 64 bits */
 }
 
+/* A gauge is a double in the same 8 bytes. */
 static double level_of(uint64_t raw) {
   double level;
   memcpy(&level, &raw, sizeof(level));
   return level;
 }
 
+/* Since the previous value; an ABSOLUTE is the change already. */
 static double change_of(enum reading_kind kind, uint64_t raw,
                         uint64_t previous) {
   switch (kind) {

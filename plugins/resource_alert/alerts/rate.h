@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rate: what a raw value says: a level, or a change a second. */
+/* rate: the gauge of a raw value: a level, or a change a second. */
 #ifndef RESOURCE_ALERT_ALERTS_RATE_H
 #define RESOURCE_ALERT_ALERTS_RATE_H
 

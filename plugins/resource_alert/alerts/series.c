@@ -98,6 +98,7 @@ void series_context_fini(struct series_context *context) {
   (void)pthread_mutex_destroy(&context->types_lock);
 }
 
+/* Asks the daemon for the data sources, once for each type. */
 static struct series_type *make_type(const struct reading *reading) {
   struct series_type *type =
       calloc(1, sizeof(*type) + reading->values_len * sizeof(type->sources[0]));
@@ -200,6 +201,7 @@ static int find_compared_source(const struct condition *condition,
   return -1;
 }
 
+/* Makes the value that CONDITION compares an output of the series. */
 static int add_output(struct series_context *context,
                       const struct reading_names *names,
                       const struct condition *condition,
@@ -347,11 +349,13 @@ void series_unlock(struct series *series) {
 
 /* ---- changes ---- */
 
+/* Reminders repeat a state that is not okay, MISSING included. */
 static bool awaits_reminder(const struct series_alert *alert) {
   return alert->rule->limits.repeat_s > 0 &&
          alert->alert.state >= ALERT_WARNING;
 }
 
+/* The change goes to the engine; the rule counts its alerts by state. */
 static void queue_change(struct series_context *context,
                          struct series_alert *alert,
                          const struct alert_change *change, int64_t now_ms) {
@@ -407,6 +411,7 @@ static int64_t find_elapsed_ns(const struct series *series,
   return passed_ns < elapsed_ns / 2 ? interval_ns : elapsed_ns;
 }
 
+/* A hold survives one lost reading: two and a half intervals. */
 static struct alert_time time_of_reading(const struct series *series,
                                          const struct reading *reading) {
   int64_t interval_ms = series->interval_ms;
@@ -453,6 +458,8 @@ static bool wants_each_reading(const struct series_alert *alert) {
                    alert->alert.state >= ALERT_WARNING;
 }
 
+/* A rule whose OnlyIf does not hold sees every reading as within its limits,
+ * so that an alert recovers by RecoverFor as it does otherwise. */
 static void evaluate_alert(struct series_context *context,
                            struct series_alert *alert, double value,
                            const struct alert_time *time, int64_t now_ms) {

@@ -87,7 +87,7 @@ struct series_context {
 };
 
 /* The names of a series packed one behind the other, each with its NUL; then
- * the name of the rule, if the series stands for notifications. */
+ * the name of the rule, if the series is one of notifications. */
 #define SERIES_KEY_BYTES (6 * READING_NAME_BYTES)
 
 void series_context_init(struct series_context *context,

@@ -24,6 +24,7 @@ static const struct {
              {"<", CONDITION_LESS},
              {">", CONDITION_GREATER}};
 
+/* "<", "<=", ">" or ">=", then a number, and nothing behind it. */
 static int parse_condition_comparison(const char *text,
                                       struct condition *condition,
                                       struct error *error) {
@@ -60,6 +61,8 @@ static bool fits_reading_name(const char *text) {
   return text == NULL || strlen(text) < READING_NAME_BYTES;
 }
 
+/* Cuts TEXT, which stays the owner of the parts. A dash begins an instance:
+ * "plugin-" names the empty one. */
 static int parse_condition_metric(char *text, struct condition *condition,
                                   struct error *error) {
   bool is_literal = glob_is_literal(text);
@@ -174,6 +177,8 @@ void condition_inputs_fini(struct condition_inputs *inputs) {
 }
 
 /* Under the lock. */
+/* For its first user, which may be the series itself or one that compares it.
+ */
 static struct condition_input *add_input(struct condition_inputs *inputs,
                                          const char *key, size_t key_bytes) {
   struct condition_input *input = calloc(1, sizeof(*input) + key_bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* message: the administrator's own words for a change, with %{...} in them. */
+/* message: the text of a notification, from a pattern with %{...} in it. */
 #include "resource_alert/rules/message.h"
 
 #include <errno.h>
@@ -60,6 +60,7 @@ int message_check(const char *pattern, struct error *error) {
   return 0;
 }
 
+/* Where the text goes; what does not fit is cut. */
 struct writer {
   char *text;
   size_t left; /* without the NUL */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* message: the administrator's own words for a change, with %{...} in them. */
+/* message: the text of a notification, from a pattern with %{...} in it. */
 #ifndef RESOURCE_ALERT_RULES_MESSAGE_H
 #define RESOURCE_ALERT_RULES_MESSAGE_H
 

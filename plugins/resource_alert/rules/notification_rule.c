@@ -89,6 +89,7 @@ static bool matches_notification(const struct notification_rule_options *rule,
          glob_matches(rule->type_instance, notification->type_instance);
 }
 
+/* Without Severity both warning and failure are bad. */
 static bool is_bad_severity(const struct notification_rule_options *rule,
                             enum notification_severity severity) {
   if (severity == NOTIFICATION_OKAY) {

@@ -35,7 +35,7 @@ enum notification_rule_match
 notification_rule_match(const struct notification_rule_options *rule,
                         const struct notification *notification);
 
-/* The series that a notification stands for: its names, cut where they are too
+/* The series of a notification: its names, cut where they are too
  * long. */
 void notification_rule_names(const struct notification *notification,
                              struct reading_names *ret_names);

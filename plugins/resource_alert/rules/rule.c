@@ -10,6 +10,8 @@
 
 /* ---- from options to rules ---- */
 
+/* The Metric lines were checked when the option was read; they are compiled
+ * here. */
 static int add_selectors(struct rule *rule,
                          const struct option_strings *metrics,
                          struct error *error) {
@@ -22,6 +24,7 @@ static int add_selectors(struct rule *rule,
   return code;
 }
 
+/* Texts stay where the options have them. */
 static int init_threshold(struct rule *rule, const struct rule_options *options,
                           struct error *error) {
   const struct option_strings *only_if = &options->only_if;
@@ -74,6 +77,8 @@ struct rule *rules_add(struct rules *rules) {
   return rule;
 }
 
+/* The order of the rules is that of their blocks: a When names them by index.
+ */
 static int add_thresholds(struct rules *rules,
                           const struct option_blocks *blocks,
                           struct error *error) {

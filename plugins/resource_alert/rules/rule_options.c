@@ -17,6 +17,7 @@
 static const char *const missing_words[] = {"ignore", "warning", "failure",
                                             NULL};
 
+/* Compiles the line only to find its mistakes. */
 static int check_metric(const char *value, struct error *error) {
   struct metric_selector selector = {0};
   int code = metric_selector_init(&selector, value, error);
@@ -58,6 +59,7 @@ static int check_severities(const struct option_strings *words,
                          "Severity \"warning\" \"critical\"");
 }
 
+/* Likewise. */
 static int check_only_if(const struct option_strings *words,
                          struct error *error) {
   if (words->len == 0) {
@@ -75,6 +77,7 @@ static int check_only_if(const struct option_strings *words,
   return code;
 }
 
+/* What no single option can check. */
 static int check_threshold(const void *target, struct error *error) {
   const struct rule_options *rule = target;
   const struct rule_limits *limits = &rule->limits;

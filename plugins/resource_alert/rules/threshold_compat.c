@@ -110,6 +110,7 @@ const struct option_block threshold_compat_host_block = {
 #define DASH(instance) ((instance) == NULL ? "" : "-")
 #define TEXT(part, any) ((part) == NULL ? (any) : (part))
 
+/* A name that shows the scope: there is none in such a block. */
 static int name_compat_rule(struct rule *rule) {
   const struct threshold_compat_scope *scope = &rule->scope;
   int length = asprintf(

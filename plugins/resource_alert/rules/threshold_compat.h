@@ -35,7 +35,7 @@ struct threshold_compat_host {
   struct option_blocks types;   /* struct threshold_compat_type */
 };
 
-/* What may stand in <Plugin threshold>. */
+/* The content of <Plugin threshold>. */
 struct threshold_compat_options {
   struct option_blocks hosts;
   struct option_blocks plugins;

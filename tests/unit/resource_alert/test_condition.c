@@ -47,22 +47,22 @@ static void names_the_series_beside(void **state) {
       {"p-own/t-x", "own", "x"},
       {"p-/t-x-y:value", "", "x-y"},
   };
-  const struct reading_names judged = {.host = "h",
-                                       .plugin = "other",
-                                       .plugin_instance = "trading",
-                                       .type = "other",
-                                       .type_instance = "other"};
+  const struct reading_names evaluated = {.host = "h",
+                                          .plugin = "other",
+                                          .plugin_instance = "trading",
+                                          .type = "other",
+                                          .type_instance = "other"};
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct condition condition = parse(cases[i].metric, "> 1");
     struct reading_names names;
-    condition_find_names(&condition, &judged, &names);
+    condition_find_names(&condition, &evaluated, &names);
     assert_string_equal(names.host, "h");
     assert_string_equal(names.plugin, "p");
     assert_string_equal(names.plugin_instance, cases[i].instance);
     assert_string_equal(names.type, "t");
     assert_string_equal(names.type_instance, cases[i].type_instance);
     assert_true(condition_may_compare(&condition, &names));
-    assert_false(condition_may_compare(&condition, &judged));
+    assert_false(condition_may_compare(&condition, &evaluated));
     condition_fini(&condition);
   }
 }

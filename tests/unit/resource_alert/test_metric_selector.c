@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metric_selector: which series a Metric line takes; messages and rates beside
- * it. */
+/* metric_selector: which series a Metric line matches; and messages and rates.
+ */
 #include "unit.h"
 
 #include <errno.h>

@@ -26,7 +26,7 @@ struct fixture {
   size_t sources;
   int64_t now_ms;  /* monotonic */
   int64_t wall_ms; /* of the sender */
-  char said[4096]; /* "OW " for each change: from, to */
+  char seen[4096]; /* "OW " for each change: from, to */
 };
 
 static struct fixture fixture;
@@ -139,14 +139,14 @@ static const char *changes_so_far(void) {
     struct series_alert *next = alert->next_queued;
     struct alert_event event;
     alert_event_take(alert, 0, &event);
-    size_t length = strlen(fixture.said);
-    (void)snprintf(fixture.said + length, sizeof(fixture.said) - length,
+    size_t length = strlen(fixture.seen);
+    (void)snprintf(fixture.seen + length, sizeof(fixture.seen) - length,
                    "%s%.1s%.1s", length == 0 ? "" : " ",
                    alert_state_name(event.change.from),
                    alert_state_name(event.change.to));
     alert = next;
   }
-  return fixture.said;
+  return fixture.seen;
 }
 
 static void each_series_has_its_state(void **state) {
@@ -492,7 +492,7 @@ static void add_notification(double ttl_s) {
   *blocks = (struct option_blocks){.items = rule, .len = 1};
 }
 
-static void hear(const char *plugin, enum notification_severity severity) {
+static void notify(const char *plugin, enum notification_severity severity) {
   const struct notification notification = {.severity = severity,
                                             .host = "h",
                                             .plugin = plugin,
@@ -507,21 +507,21 @@ static void a_notification_counts_for_its_time(void **state) {
   (void)state;
   add_notification(30);
   open_table(100);
-  hear("q", NOTIFICATION_FAILURE);
-  hear("p", NOTIFICATION_OKAY);
+  notify("q", NOTIFICATION_FAILURE);
+  notify("p", NOTIFICATION_OKAY);
   assert_string_equal(changes_so_far(), "");
-  hear("p", NOTIFICATION_WARNING);
+  notify("p", NOTIFICATION_WARNING);
   assert_string_equal(changes_so_far(), "UW");
   pass(29000);
-  hear("p", NOTIFICATION_WARNING); /* counts anew */
+  notify("p", NOTIFICATION_WARNING); /* restarts its time */
   pass(29000);
   assert_string_equal(changes_so_far(), "UW");
   pass(2000);
   assert_string_equal(changes_so_far(), "UW WO");
-  hear("p", NOTIFICATION_FAILURE);
+  notify("p", NOTIFICATION_FAILURE);
   assert_string_equal(changes_so_far(), "UW WO OF");
   fixture.wall_ms -= 86400 * 1000; /* a clock that is set back is no matter */
-  hear("p", NOTIFICATION_OKAY);
+  notify("p", NOTIFICATION_OKAY);
   assert_string_equal(changes_so_far(), "UW WO OF FO");
 }
 
@@ -531,7 +531,7 @@ static void a_notification_is_not_its_value(void **state) {
   add_notification(30);
   open_table(100);
   put(11);
-  hear("p", NOTIFICATION_FAILURE);
+  notify("p", NOTIFICATION_FAILURE);
   assert_string_equal(changes_so_far(), "UW UF");
   put_after_interval(1);
   assert_string_equal(changes_so_far(), "UW UF WO");
@@ -566,10 +566,10 @@ static void survives_every_failed_allocation(void **state) {
     fixture.table = NULL;
     rules_fini(&fixture.rules);
   }
-  assert_non_null(strstr(fixture.said, "UW"));
+  assert_non_null(strstr(fixture.seen, "UW"));
 }
 
-/* What stands behind a NUL is no part of a name; the place of a name is. */
+/* Bytes after a NUL are no part of a name; the place of a name is. */
 static void only_alike_names_are_one_series(void **state) {
   (void)state;
   struct reading_names names;
