@@ -49,21 +49,22 @@ static const struct option log_rows[] = {
      .is_required = true,
      .check = check_absolute_path,
      .example = "\"/var/log/app/app.log\"",
-     .help = "The files that the application writes. C<*>, C<?> and C<[...]> "
-             "match names. Rotated files beside them (C<app.log.1>, "
+     .help = "Files that the application writes, with the wildcards C<*>, C<?> "
+             "and C<[...]>. Rotated files beside them (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
-             "automatically; compressed files are ignored. A file that exists "
+             "automatically. Compressed files are ignored. A file that exists "
              "when the log is followed for the first time is read from its "
-             "end; a file that appears later is read from its beginning."},
+             "end (see B<StartAt>). A file that appears later is read from its "
+             "beginning."},
     {.name = "Opened",
      .kind = OPTION_STRING,
      .offset = AT(opened),
      .default_text = "Creating new database session",
      .check = pattern_check_filtered,
-     .help = "Matches the line that is written when a session is opened. Each "
-             "pattern is a text or a Perl-compatible regular expression; an "
-             "expression must contain a text of three or more characters that "
-             "every match includes."},
+     .help = "Matches the line that is written when a session is opened. This "
+             "and the following patterns are texts or Perl-compatible regular "
+             "expressions. A regular expression must contain a fixed text of "
+             "at least three characters that is part of every match."},
     {.name = "Closed",
      .kind = OPTION_STRING,
      .offset = AT(closed),
@@ -75,25 +76,25 @@ static const struct option log_rows[] = {
      .offset = AT(failed),
      .default_text = "Database session error",
      .check = pattern_check_filtered,
-     .help = "Matches the line that is written when the work of a session "
-             "fails; a line that closes the session should follow."},
+     .help = "Matches the line that is written when a session fails. A line "
+             "that closes the session should follow."},
     {.name = "Error",
      .kind = OPTION_STRING,
      .offset = AT(error),
      .check = pattern_check_filtered,
      .example = "\"\\\\b(ERROR|CRITICAL)\\\\b\"",
-     .help = "Matches the lines that count as errors. Without this option "
-             "the level of a line decides: ERROR, CRITICAL, FATAL and the like "
-             "in the level field of a JSON line, or as the first level word of "
-             "a text line."},
+     .help = "Matches the lines that count as errors. Without this option, "
+             "lines with a level such as ERROR, CRITICAL or FATAL count. The "
+             "level is the level field of a JSON line, or the first level word "
+             "in a text line."},
     {.name = "Restart",
      .kind = OPTION_STRING,
      .offset = AT(restart),
      .check = pattern_check_filtered,
      .example = "\"Application startup complete\"",
-     .help = "Matches the line that the application (with B<Pid>: a worker "
-             "process) writes when it starts. All its open sessions are then "
-             "counted as dropped."},
+     .help = "Matches the line that the application writes when it starts. Its "
+             "open sessions are then counted as dropped. With B<Pid>, this "
+             "applies to each worker process separately."},
     {.name = "TimedOut",
      .kind = OPTION_STRING,
      .offset = AT(timed_out),
@@ -107,17 +108,18 @@ static const struct option log_rows[] = {
      .offset = AT(session),
      .check = pattern_check,
      .example = "\"session=(\\\\w+)\"",
-     .help = "Extracts the name of a session from a line: the first group. "
-             "With names each session is tracked by itself: the number of open "
-             "sessions is exact, and leaks are found by age."},
+     .help = "Finds the name of the session in a line: the first group of the "
+             "regular expression. With names each session is tracked "
+             "separately, so the number of open sessions is exact, and leaks "
+             "are found by age."},
     {.name = "Pid",
      .kind = OPTION_STRING,
      .offset = AT(pid),
      .check = pattern_check,
      .example = "\"pid=(\\\\d+)\"",
-     .help = "Extracts the number of the worker process from a line. Needed "
-             "where several workers write to one log and may use the same "
-             "session names."},
+     .help = "Finds the process id of the worker in a line: the first group of "
+             "the regular expression. Needed if several workers write to one "
+             "log and may use the same session names."},
     {.name = "LeakAfter",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.leak_after_s),
@@ -125,8 +127,8 @@ static const struct option log_rows[] = {
      .max = 604800,
      .default_text = "1800",
      .unit = "seconds",
-     .help = "A session with a name that is open for longer counts as leaked. "
-             "0 disables this check."},
+     .help = "With B<Session>: a session that is open for longer than this "
+             "counts as leaked. 0 disables this check."},
     {.name = "CloseWithin",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.close_within_s),
@@ -134,7 +136,8 @@ static const struct option log_rows[] = {
      .max = 86400,
      .default_text = "30",
      .unit = "seconds",
-     .help = "After an error the session must be closed within this time."},
+     .help = "A failed session that is not closed within this time counts as "
+             "C<unclosed_after_error>."},
     {.name = "ForgetAfter",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.forget_after_s),
@@ -142,8 +145,8 @@ static const struct option log_rows[] = {
      .max = 31536000,
      .default_text = "86400",
      .unit = "seconds",
-     .help = "A session with a name that is open for longer is no longer "
-             "tracked: its worker has probably died."},
+     .help = "With B<Session>: a session that is open for longer than this is "
+             "no longer tracked, because its worker has probably died."},
     {.name = "LeakWindow",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.trend.window_s),
@@ -151,9 +154,9 @@ static const struct option log_rows[] = {
      .max = 86400,
      .default_text = "600",
      .unit = "seconds",
-     .help = "Without names a leak is found by the low-water mark: the lowest "
-             "value of opened minus closed sessions in each window of this "
-             "length."},
+     .help = "Length of a window. Without B<Session>, a leak is found by the "
+             "low-water mark, which is the lowest value of opened minus closed "
+             "sessions in a window."},
     {.name = "LeakWindows",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.trend.windows),
@@ -170,7 +173,8 @@ static const struct option log_rows[] = {
      .max = 1000000,
      .default_text = "10",
      .unit = "sessions",
-     .help = "Minimum rise of the low-water mark over these windows."},
+     .help = "Minimum rise of the low-water mark over all B<LeakWindows> "
+             "windows together."},
     {.name = "LeakMinRatio",
      .kind = OPTION_NUMBER,
      .offset = AT(sessions.trend.rise_ratio),
@@ -179,7 +183,7 @@ static const struct option log_rows[] = {
      .default_text = "0.0005",
      .help =
          "Minimum rise of the low-water mark, as a fraction of the sessions "
-         "opened in these windows."},
+         "that were opened in these windows. Both minimums must be reached."},
     {.name = "MaxSessions",
      .kind = OPTION_INTEGER,
      .offset = AT(sessions.sessions_max),
@@ -187,8 +191,8 @@ static const struct option log_rows[] = {
      .max = 16777216,
      .default_text = "65536",
      .unit = "sessions",
-     .help = "Maximum number of sessions tracked by name; further ones are "
-             "only counted."},
+     .help = "Maximum number of open sessions that are tracked by name. "
+             "Further sessions are only counted, as C<untracked>."},
     {.name = "MaxLineBytes",
      .kind = OPTION_INTEGER,
      .offset = AT(read.max_line_bytes),
@@ -196,8 +200,9 @@ static const struct option log_rows[] = {
      .max = 16777216,
      .default_text = "1048576",
      .unit = "bytes",
-     .help = "The rest of a longer line is not searched; the line is counted "
-             "in C<derive-long_lines>."},
+     .help = "Maximum length of a line that is searched. The rest of a longer "
+             "line is not searched; the line is counted in "
+             "C<derive-long_lines>."},
     {.name = "MaxReadBytes",
      .kind = OPTION_INTEGER,
      .offset = AT(read.max_bytes),
@@ -205,15 +210,16 @@ static const struct option log_rows[] = {
      .max = 1099511627776.0,
      .default_text = "1073741824",
      .unit = "bytes",
-     .help = "Maximum read from one file at one interval. The rest is read "
-             "at the next one and reported as C<gauge-lag_bytes>."},
+     .help = "Maximum number of bytes read from one file in one interval. The "
+             "rest is read in the next interval; until then it is reported as "
+             "C<gauge-lag_bytes>."},
     {.name = "StartAt",
      .kind = OPTION_WORD,
      .offset = AT(start_at),
      .words = starts,
      .default_text = "end",
-     .help = "Where to begin in files that exist when the log is followed for "
-             "the first time."},
+     .help = "Where to begin reading files that exist when the log is followed "
+             "for the first time."},
 };
 
 static const struct option_block log_block = {
@@ -221,8 +227,8 @@ static const struct option_block log_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct log_options),
-    .help = "One log, in one or several files. The name is the plugin instance "
-            "of its values.",
+    .help = "One log, in one or several files. NAME is the plugin instance of "
+            "its values.",
     .options = log_rows,
     .options_len = OPTION_COUNT(log_rows),
     .check_label = check_log_name,
@@ -235,9 +241,9 @@ static const struct option option_rows[] = {
      .offset = offsetof(struct session_log_options, state_dir),
      .default_text = "/var/lib/collectd/session_log",
      .check = check_absolute_path,
-     .help = "Directory with one file per log, which records how far the log "
-             "was read and what was counted, so that a restart neither loses a "
-             "line nor counts one twice. Created if missing."},
+     .help = "Directory for one state file per log, with the read positions "
+             "and the counts. A restart of collectd neither loses a line nor "
+             "counts one twice. The directory is created if it is missing."},
     {.name = "MaxReadsPerSecond",
      .kind = OPTION_INTEGER,
      .offset = offsetof(struct session_log_options, max_reads_per_s),
@@ -245,10 +251,10 @@ static const struct option option_rows[] = {
      .max = 1000,
      .default_text = "20",
      .unit = "reads a second",
-     .help = "Files are read as soon as they are written to, each log at most "
-             "this often; new errors and leaks are then reported without "
-             "waiting for the interval. 0: files are read at the interval "
-             "only."},
+     .help = "Files are read as soon as they are written to, but each log at "
+             "most this often. New errors and leaks are then reported without "
+             "waiting for the interval. 0: files are read only once in each "
+             "interval."},
     {.name = "Log",
      .kind = OPTION_BLOCK,
      .offset = offsetof(struct session_log_options, logs),
