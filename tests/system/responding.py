@@ -48,7 +48,7 @@ class Responding:
     def breach(self):
         self.put(90)
 
-    def calm(self):
+    def recover(self):
         self.put(10)
 
     def expect(self, condition, within=10):

@@ -91,7 +91,7 @@ def test_a_notification_that_looks_like_ours_engages_nothing(responding, rule):
     responding.configure(response(switch("one"))).start()
     responding.collectd.put_notification("failure", "rule is FAILURE", plugin="resource_alert", plugin_instance=rule,
                                          type="alert_state", host="testhost")
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: responding.collectd.value("resource_alert-pool/alert_state") == 0)
     assert responding.journal("response") == [] and not responding.is_on("one")
 

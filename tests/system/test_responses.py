@@ -17,7 +17,7 @@ def responding(collectd):
     return Responding(collectd)
 
 
-def test_the_responses_as_installed_decide_and_do_nothing(collectd):
+def test_the_responses_as_installed_take_no_action(collectd):
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal"),
              (" For 10", " For 0")]
@@ -34,7 +34,7 @@ def test_the_responses_as_installed_decide_and_do_nothing(collectd):
 
 def test_a_switch_is_on_while_the_rule_is_bad(responding):
     responding.configure(response(switch("limit_noncore_api"))).start()
-    responding.calm()
+    responding.recover()
     responding.breach()
     responding.expect(lambda: responding.is_on("limit_noncore_api"))
     file = responding.switches / "limit_noncore_api"
@@ -44,18 +44,18 @@ def test_a_switch_is_on_while_the_rule_is_bad(responding):
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     responding.expect_state("ENGAGED")
     assert "limit_noncore_api" in json.loads((responding.switches / "switches.json").read_text())
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: not responding.is_on("limit_noncore_api"))
     responding.expect_state("OFF")
     assert json.loads((responding.switches / "switches.json").read_text()) == {}
 
 
-def test_the_event_is_a_notification_a_value_and_journal_lines(responding):
+def test_a_change_is_a_notification_a_value_and_journal_lines(responding):
     collectd = responding.configure(response(switch("one") + switch("two"))).start().collectd
     responding.breach()
     collectd.expect(lambda: collectd.value("resource_alert-degrade/degradation_level") == 2, within=10)
     collectd.expect(lambda: collectd.notifications(plugin_instance="degrade", severity="WARNING"))
-    responding.calm()
+    responding.recover()
     collectd.expect(lambda: collectd.notifications(plugin_instance="degrade", severity="OKAY"))
     collectd.expect(lambda: collectd.value("resource_alert-degrade/degradation_level") == 0, within=10)
     collectd.expect(lambda: collectd.value("resource_alert-degrade/derive-actions_done") == 4, within=10)
@@ -75,12 +75,12 @@ def test_it_escalates(responding):
     responding.expect(lambda: responding.is_on("two"))
 
 
-def test_an_action_that_is_off_is_no_part_of_its_response(responding):
+def test_an_action_that_is_off_is_skipped(responding):
     collectd = responding.configure(response(switch("one", Mode='"off"') + switch("two"))).start().collectd
     responding.breach()
     responding.expect_state("ENGAGED")
     assert responding.is_on("two") and not responding.is_on("one")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert [line["cause"] for line in responding.journal("action", step="blocked")] == ["Mode off"]
     assert len(collectd.log_lines('response "degrade": Switch one: not done: Mode off')) == 1
@@ -96,7 +96,7 @@ def test_a_response_that_is_off_does_not_engage(responding):
     assert responding.journal("response", response="off") == [] and not responding.is_on("one")
 
 
-def test_whether_it_helped_is_checked(responding):
+def test_the_effect_is_checked(responding):
     helpless = response(switch("one") + switch("two", After=2), EffectCheckAfter=1)
     responding.configure(helpless).start()
     responding.expect(lambda: responding.breach() or responding.journal("effect", response="degrade"))
@@ -125,12 +125,12 @@ def test_a_hook_runs_as_nobody_and_reads_json(responding):
     assert responding.journal("action", step="response")[0]["output"] == "one?two"
     names = {line.split("=")[0] for line in (place / "env").read_text().splitlines()}
     assert names - {"PWD", "_", "SHLVL"} == {"PATH", "HOME", "USER", "LOGNAME", "LC_ALL"}
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert json.loads((place / "engage.json").read_text())["event"] == "release"
 
 
-def test_a_hook_that_fails_is_repeated(responding):
+def test_a_failed_hook_is_retried(responding):
     place = responding.open_directory("seen")
     hook = responding.hook(f"[ -e {place}/good ] || {{ echo no database; exit 3; }}")
     responding.configure(response(block("Exec", Command=quoted(hook)))).start()
@@ -172,7 +172,7 @@ def test_a_hung_hook_delays_no_other_response_and_no_stop(responding):
     assert not processes_with(MARK)
 
 
-def test_what_a_killed_daemon_had_engaged_is_undone(responding):
+def test_a_response_of_a_killed_daemon_is_undone(responding):
     responding.configure(response(switch("one"), ReleaseAfter=0)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
@@ -180,7 +180,7 @@ def test_what_a_killed_daemon_had_engaged_is_undone(responding):
     assert responding.is_on("one")
     responding.start()
     assert responding.is_on("one")
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: not responding.is_on("one"))
 
 
@@ -190,20 +190,20 @@ def test_a_missing_series_freezes_the_response(responding):
     responding.expect(lambda: responding.is_on("one"))
     responding.expect(lambda: responding.journal("state", to="MISSING"), within=20)
     assert responding.is_on("one")
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: not responding.is_on("one"))
 
 
-@pytest.mark.parametrize("mode, says", [
+@pytest.mark.parametrize("mode, reports", [
     (0o757, "can be written by others: chmod go-w"),
     (0o644, "is not a program: chmod +x"),
 ])
-def test_an_unsafe_hook_is_refused_at_start(responding, mode, says):
+def test_an_unsafe_hook_is_refused_at_start(responding, mode, reports):
     hook = responding.hook("exit 0")
     os.chmod(hook, mode)
     responding.configure(response(block("Exec", Command=quoted(hook))))
     log = "\n".join(responding.collectd.refuses_to_start())
-    assert says in log and '<Response "degrade">: <Exec>: Command' in log
+    assert reports in log and '<Response "degrade">: <Exec>: Command' in log
 
 
 def test_a_hook_in_a_directory_that_others_can_write_to_is_refused_at_start(responding):
@@ -215,16 +215,16 @@ def test_a_hook_in_a_directory_that_others_can_write_to_is_refused_at_start(resp
     assert any(f"{place} can be written by others: chmod go-w" in line for line in responding.collectd.refuses_to_start())
 
 
-@pytest.mark.parametrize("responses, says", [
+@pytest.mark.parametrize("responses, reports", [
     (response(switch("one")).replace('"pool"', '"poool"'), 'When "poool": there is no <Threshold "poool"> before it'),
     (response(block("Exec", Command='"on-degrade"')), 'Command "on-degrade" is not an absolute path'),
     (response(block("Exec", Command='"/nonexistent/x"')), "/nonexistent/x: No such file"),
     (response(block("Exec", Command='"/bin/true"', User='"nobody-at-all"')), "there is no such user"),
     (response(""), "no action in it"),
 ])
-def test_bad_responses_are_refused_at_start(responding, responses, says):
+def test_bad_responses_are_refused_at_start(responding, responses, reports):
     responding.configure(responses)
-    assert any(says in line for line in responding.collectd.refuses_to_start())
+    assert any(reports in line for line in responding.collectd.refuses_to_start())
 
 
 def test_a_missing_helper_is_refused_at_start(responding):

@@ -63,7 +63,7 @@ def test_a_full_disk_for_switches(responding):
     responding.expect(lambda: os.path.exists(disk.at("one")), within=5)  # long before it would be renewed
     responding.expect_state("ENGAGED")
     disk.fill()
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: not os.path.exists(disk.at("one")))
     disk.empty()
     responding.expect_state("OFF")
@@ -76,12 +76,12 @@ def flip(responding):
     """Engages the response and releases it."""
     responding.breach()
     responding.expect(lambda: responding.is_on("one"))
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: not responding.is_on("one"))
     return True
 
 
-def test_a_full_disk_for_what_is_kept(responding):
+def test_a_full_disk_for_the_state_file(responding):
     disk = SmallDisk(responding.collectd, responding.state)
     responding.configure(response(switch("one"))).start()
     disk.fill()
@@ -110,7 +110,7 @@ def slow(responding):
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("state", ["OFF", "ENGAGING", "ENGAGED", "RELEASING"])
-def test_it_goes_on_from_where_it_was(responding, slow, state, end):
+def test_it_continues_after_a_kill(responding, slow, state, end):
     hold, action = slow
     responding.start()
     if state == "ENGAGING":
@@ -120,7 +120,7 @@ def test_it_goes_on_from_where_it_was(responding, slow, state, end):
         responding.expect_state("ENGAGING" if state == "ENGAGING" else "ENGAGED")
     if state == "RELEASING":
         hold.touch()
-        responding.calm()
+        responding.recover()
     if hold.exists():
         responding.expect_state(state)
         begun = 1 if state == "ENGAGING" else 2
@@ -135,7 +135,7 @@ def test_it_goes_on_from_where_it_was(responding, slow, state, end):
     elif state != "OFF":
         responding.expect_state("ENGAGED")
         assert responding.is_on("one")
-        responding.calm()
+        responding.recover()
         responding.expect_state("OFF")
     assert not responding.is_on("one")
     confirmed = [line["on"] for line in responding.journal("action", action=action, step="confirmed")]
@@ -143,7 +143,7 @@ def test_it_goes_on_from_where_it_was(responding, slow, state, end):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or unshare_mounts() is None, reason="no mount namespaces: slow names are NOT tested")
-def test_names_that_are_never_resolved_delay_no_switch_and_no_stop(responding, directory):
+def test_unresolved_names_delay_no_switch_and_no_stop(responding, directory):
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind((f"127.0.{os.getpid() % 250 + 1}.53", 53))
     resolver = directory / "resolv.conf"
@@ -182,7 +182,7 @@ def test_a_hundred_responses_at_once(responding, http_sink):
 
 # The self-test.
 
-def test_a_self_test_finds_what_is_broken_before_it_is_needed(responding, directory, postgresql, etcd, haproxy):
+def test_a_self_test_finds_each_broken_target(responding, directory, postgresql, etcd, haproxy):
     control = directory / "control"
     haproxy.backends = "backend api\n  server-template slot 1-4 127.0.0.9:1 disabled\n"
     cluster, sink = StandinCluster(directory), HttpSink()

@@ -9,7 +9,7 @@ from responding import Responding, block, elapsed, response
 from servers.kubernetes import StandinCluster, make_cluster
 
 ACTION = "HAProxy api"
-REMINDER = 4  # that the configuration says "disabled": no state
+REMINDER = 4  # that the configuration reports "disabled": no state
 MAINTENANCE, DRAIN = 1, 8
 
 
@@ -65,7 +65,7 @@ def test_servers_come_and_go_with_the_endpoints(responding, cluster, balancer):
     responding.expect(lambda: ready(balancer) == ["127.0.0.3:8000"])
 
 
-def test_a_reload_is_made_up_for(responding, cluster, balancer):
+def test_servers_are_set_again_after_a_reload(responding, cluster, balancer):
     cluster.set_endpoints("127.0.0.1", "127.0.0.2")
     follow(responding, cluster, balancer)
     responding.expect(lambda: len(ready(balancer)) == 2)
@@ -81,7 +81,7 @@ ENDING = {"ready": False, "serving": True, "terminating": True}
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
-def test_slices_come_before_endpoints_and_only_what_is_ready_counts(responding, cluster, balancer, version):
+def test_slices_come_before_endpoints_and_only_ready_ones_count(responding, cluster, balancer, version):
     cluster.serve_slices(version)
     cluster.set_endpoints("10.9.0.9")
     fill_slices(cluster)
@@ -100,7 +100,7 @@ def test_slices_of_a_real_api_server(responding, request, directory, new_server,
 
 def fill_slices(cluster):
     """Two Services, of which one has two slices with an endpoint in common; names,
-    which are no addresses; one that is about to end, one that says nothing."""
+    which are no addresses; one that is about to end, one that reports nothing."""
     cluster.set_slice({"10.9.0.1": READY, "10.9.0.2": BUSY, "10.9.0.5": ENDING})
     cluster.set_slice({"10.9.0.3": {}, "10.9.0.1": READY})
     cluster.set_slice({"api.example.net": READY}, kind="FQDN")
@@ -153,7 +153,7 @@ def test_no_endpoint_at_all_changes_nothing(responding, cluster, balancer):
     assert len(ready(balancer)) == 1
 
 
-def test_too_few_slots_are_told_and_the_others_served(responding, cluster, balancer):
+def test_too_few_slots_are_an_error_and_the_others_are_served(responding, cluster, balancer):
     cluster.set_endpoints(*[f"127.0.0.{i}" for i in range(1, 7)])
     follow(responding, cluster, balancer)
     responding.expect(lambda: responding.failures(ACTION))
@@ -186,7 +186,7 @@ def test_haproxy_that_hangs_delays_no_stop(responding, cluster, directory):
         assert elapsed(responding.collectd.stop) < 5
 
 
-def test_what_is_no_address_never_reaches_haproxy(responding, cluster, balancer):
+def test_only_addresses_reach_haproxy(responding, cluster, balancer):
     cluster.set_endpoints("127.0.0.1", "127.0.0.2; shutdown sessions", "x\nset server api/slot1 state maint")
     follow(responding, cluster, balancer)
     responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000"])

@@ -38,7 +38,7 @@ def hold(responding):
     return True
 
 
-def test_scales_out_step_by_step_and_back_to_what_it_was(responding, cluster):
+def test_scales_out_step_by_step_and_back(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(Max=5))
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
@@ -48,7 +48,7 @@ def test_scales_out_step_by_step_and_back_to_what_it_was(responding, cluster):
     seen = {5}
 
     def went_down():
-        responding.calm()
+        responding.recover()
         seen.add(cluster.replicas())
         return responding.state_of("scale_out") == "OFF"
 
@@ -62,16 +62,16 @@ def test_no_scale_in_while_engaged_and_never_below_min(responding, cluster):
     start(responding, cluster, scale(Min=2))
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
     cluster.set_replicas(3)  # a person
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.replicas() == 2
 
 
-def test_what_a_person_has_added_is_left(responding, cluster):
+def test_replicas_that_a_person_added_stay(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(Max=4))
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
     cluster.set_replicas(7)
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.replicas() == 5
 
 
@@ -92,12 +92,12 @@ def test_two_daemons_scale_once(responding, cluster, directory, new_server):
     other.collectd.stop()
 
 
-def test_an_autoscaler_that_owns_the_target_is_moved_instead(responding, cluster):
+def test_an_autoscaler_is_changed_instead_of_its_target(responding, cluster):
     cluster.create_workload(replicas=2)
     cluster.create_autoscaler(2, 3)
     start(responding, cluster, scale())
     responding.expect(lambda: hold(responding) and cluster.least_replicas() == 3)
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.least_replicas() == 2
 
 
@@ -108,7 +108,7 @@ def test_other_workloads(responding, cluster, kind):
     responding.expect(lambda: hold(responding) and cluster.replicas(kind) == 4)
 
 
-def test_a_dry_run_asks_and_changes_nothing(responding, cluster):
+def test_a_dry_run_tests_and_changes_nothing(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(), Mode="dryrun")
     responding.breach()
@@ -117,7 +117,7 @@ def test_a_dry_run_asks_and_changes_nothing(responding, cluster):
     assert cluster.replicas() == 2
 
 
-def test_what_is_missing_or_forbidden_is_told(responding, cluster):
+def test_missing_or_forbidden_targets_are_failures(responding, cluster):
     start(responding, cluster, scale() + scale(Deployment='"secret"'))
     responding.breach()
     responding.expect(lambda: responding.failures(ACTION) and responding.failures("Scale trading/secret"))
@@ -126,7 +126,7 @@ def test_what_is_missing_or_forbidden_is_told(responding, cluster):
     assert "cannot get resource" in responding.failures("Scale trading/secret")[0]
 
 
-def test_a_token_that_was_changed_is_read_again(responding, cluster):
+def test_a_changed_token_is_read_again(responding, cluster):
     cluster.create_workload(replicas=2)
     good = cluster.token_file.read_text()
     cluster.token_file.write_text("stale")
@@ -139,14 +139,14 @@ def test_a_token_that_was_changed_is_read_again(responding, cluster):
     assert good.strip() not in said
 
 
-def test_a_killed_daemon_goes_on_and_gives_back(responding, cluster):
+def test_a_killed_daemon_continues_and_scales_back(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(Max=4))
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
     responding.expect_state("ENGAGED", "scale_out")
     responding.collectd.kill()
     responding.start()
-    responding.expect(lambda: responding.calm() or cluster.replicas() == 2, within=20)
+    responding.expect(lambda: responding.recover() or cluster.replicas() == 2, within=20)
 
 
 def test_a_restart_does_not_put_off_the_next_step(responding, cluster):
@@ -170,7 +170,7 @@ def test_a_cron_job_is_suspended_and_resumed(responding, cluster):
     job = cluster.cron_job()
     assert job["spec"]["suspend"] is True
     assert job["metadata"]["annotations"]["resource-alert/suspended-by"] == "testhost/scale_out"
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF", "scale_out")
     job = cluster.cron_job()
     assert job["spec"]["suspend"] is False and "resource-alert/suspended-by" not in job["metadata"].get("annotations", {})
@@ -182,7 +182,7 @@ def test_a_job_that_somebody_else_suspended_stays_so(responding, cluster):
     start(responding, cluster, block("SuspendCronJob", Namespace='"trading"', Name='"fetch-prices"'))
     responding.breach()
     responding.expect_state("ENGAGED", "scale_out")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF", "scale_out")
     assert cluster.cron_job()["spec"]["suspend"] is True
 
@@ -204,7 +204,7 @@ def test_a_conflict_is_computed_again(responding, cluster):
     assert meddled and not responding.failures(ACTION)
 
 
-def test_conflicts_for_ever_are_a_failure_and_nothing_else(responding, cluster):
+def test_endless_conflicts_are_a_failure(responding, cluster):
     cluster.create_workload(replicas=2)
     cluster.meddle().before = lambda method, path: cluster.touch() if method == "PATCH" else None
     start(responding, cluster, scale(Cooldown=60))
@@ -225,7 +225,7 @@ def test_429_is_honoured(responding, cluster):
     assert time.monotonic() - begun > 2
 
 
-def test_a_write_whose_answer_was_lost_is_not_done_twice(responding, cluster):
+def test_a_write_whose_response_was_lost_is_not_done_twice(responding, cluster):
     cluster.create_workload(replicas=2)
     cluster.meddle().loses = "PATCH"
     start(responding, cluster, scale(Cooldown=3))
@@ -233,11 +233,11 @@ def test_a_write_whose_answer_was_lost_is_not_done_twice(responding, cluster):
     responding.expect(lambda: responding.failures(ACTION))
     responding.expect_state("ENGAGED", "scale_out")
     assert cluster.replicas() == 4
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=30)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=30)
     assert cluster.replicas() == 2
 
 
-def test_a_write_that_did_nothing_is_found_out(responding, cluster):
+def test_a_write_without_effect_is_a_failure(responding, cluster):
     cluster.create_workload(replicas=2)
     cluster.meddle().swallows = "PATCH"
     start(responding, cluster, scale(Cooldown=60))
@@ -261,7 +261,7 @@ def test_a_server_that_hangs_delays_no_stop(responding, cluster):
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
 
 
-def test_the_pause_that_agents_share_goes_by_the_servers_clock(responding, cluster):
+def test_the_shared_pause_uses_the_servers_clock(responding, cluster):
     cluster.create_workload(replicas=2)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     cluster.create("/apis/coordination.k8s.io/v1", "leases", {
@@ -279,7 +279,7 @@ def test_the_pause_that_agents_share_goes_by_the_servers_clock(responding, clust
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
 
 
-def test_a_token_that_was_refused_is_read_once_more_at_once(responding, cluster):
+def test_a_refused_token_is_read_again_at_once(responding, cluster):
     cluster.create_workload(replicas=2)
     cluster.meddle().next_answers = [(401, b'{"kind": "Status", "message": "Unauthorized"}', {})]
     start(responding, cluster, scale(Cooldown=60))
@@ -291,7 +291,7 @@ def test_a_token_that_was_refused_is_read_once_more_at_once(responding, cluster)
 @pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"metadata": {"resourceVersion": 7}}', b'{"spec": null}', b'{"metadata',
                                     b"", b"x" * 2000000],
                          ids=["nothing", "list", "number", "null", "cut", "empty", "huge"])
-def test_answers_that_make_no_sense(responding, cluster, answer):
+def test_unparsable_responses(responding, cluster, answer):
     cluster.create_workload(replicas=2)
     cluster.meddle().next_answers = [(200, answer, {})]
     start(responding, cluster, scale(Cooldown=60))
@@ -300,7 +300,7 @@ def test_answers_that_make_no_sense(responding, cluster, answer):
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
 
 
-def test_a_server_that_is_down_is_waited_for(responding, cluster):
+def test_requests_are_retried_while_the_server_is_down(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(Cooldown=60))
     meddler = cluster.meddle()
@@ -335,7 +335,7 @@ def test_scaling_in_waits(responding, cluster):
     start(responding, cluster, scale(Max=4, ScaleInAfter=3))
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
     responding.expect_state("ENGAGED", "scale_out")
-    responding.calm()
+    responding.recover()
     responding.expect_state("RELEASING", "scale_out")
     begun = time.monotonic()
     responding.expect(lambda: cluster.replicas() == 2, within=20)
@@ -348,7 +348,7 @@ def test_an_autoscaler_that_comes_meanwhile_keeps_its_bounds(responding, cluster
     responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
     responding.expect_state("ENGAGED", "scale_out")
     cluster.create_autoscaler(3, 9)
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.least_replicas() == 3 and cluster.replicas() == 4
     assert responding.journal("action", step="ownership_lost")[0]["added"] == 2
 
@@ -360,11 +360,11 @@ def test_an_autoscaler_that_goes_meanwhile_leaves_what_it_made(responding, clust
     responding.expect(lambda: hold(responding) and cluster.least_replicas() == 5)
     responding.expect_state("ENGAGED", "scale_out")
     cluster.delete_autoscaler()
-    responding.expect(lambda: responding.calm() or responding.state_of("scale_out") == "OFF", within=20)
+    responding.expect(lambda: responding.recover() or responding.state_of("scale_out") == "OFF", within=20)
     assert cluster.replicas() == 3
 
 
-def test_what_was_asked_and_answered_stands_in_the_journal(responding, cluster):
+def test_requests_and_responses_are_journaled(responding, cluster):
     cluster.create_workload(replicas=2)
     start(responding, cluster, scale(Cooldown=60))
     responding.breach()
@@ -376,27 +376,27 @@ def test_what_was_asked_and_answered_stands_in_the_journal(responding, cluster):
     assert patch["body"]["spec"] == {"replicas": 4} and patch["body"]["metadata"]["resourceVersion"]
 
 
-@pytest.mark.parametrize("options, says", [
+@pytest.mark.parametrize("options, reports", [
     ({"Deployment": None}, "needs one of Deployment, StatefulSet and ReplicaSet"),
     ({"Min": 5, "Max": 2}, "Min 5 is above Max 2"),
     ({"Max": None}, "Max is missing"),
     ({"Deployment": '"../x"'}, "is no name of Kubernetes"),
 ])
-def test_bad_scales_are_refused_at_start(responding, directory, options, says):
+def test_bad_scales_are_refused_at_start(responding, directory, options, reports):
     token = directory / "token"
     token.write_text("x")
     kubernetes = f'<Kubernetes>\nServer "https://127.0.0.1:1"\nTokenFile "{token}"\n</Kubernetes>'
     responding.configure(response(scale(**options)), kubernetes, store=False)
-    assert any(says in line for line in responding.collectd.refuses_to_start())
+    assert any(reports in line for line in responding.collectd.refuses_to_start())
 
 
-def test_a_server_in_plain_text_must_be_allowed(responding):
+def test_plain_http_must_be_allowed(responding):
     kubernetes = '<Kubernetes>\nServer "http://kubernetes.example.net:8080"\n</Kubernetes>'
     responding.configure(response(scale()), kubernetes, store=False)
     assert any("would go over the network unencrypted" in line for line in responding.collectd.refuses_to_start())
 
 
-def test_outside_a_pod_kubernetes_must_be_said(responding):
+def test_outside_a_pod_kubernetes_must_be_configured(responding):
     responding.configure(response(scale()), store=False)
     assert any("collectd does not run in a pod: write <Kubernetes>" in line
                for line in responding.collectd.refuses_to_start())

@@ -60,7 +60,7 @@ def test_pressure_limits_what_is_not_essential_and_serves_from_the_cache(respond
         assert get(site, "/api/core/order")[0] == 200
     assert len(http_sink.requests) == fetched + 8  # and from nobody's cache
 
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     for _ in range(8):
         status, headers = get(site, "/api/prices")
@@ -84,7 +84,7 @@ def test_the_python_example_honours_a_switch(responding):
     responding.breach()
     responding.expect(lambda: status_of("/api/prices").startswith("503"))
     assert status_of("/api/core/order") == "200 OK"
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: status_of("/api/prices") == "200 OK")
     (responding.switches / "limit_noncore_api").write_text('{"until": "2001-01-01T00:00:00Z"}')
     assert status_of("/api/prices") == "200 OK"  # its writer is dead
@@ -102,7 +102,7 @@ def test_systemd_starts_the_job_only_while_the_switch_is_off(responding):
     assert starts()
     responding.breach()
     responding.expect(lambda: not starts())
-    responding.calm()
+    responding.recover()
     responding.expect(starts)
 
 

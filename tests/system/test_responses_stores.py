@@ -28,7 +28,7 @@ def etcd_store(*urls, **options):
 KEY = "/trading/degradation/one"
 
 
-def test_a_key_stands_while_the_row_is_bad(responding, etcd):
+def test_a_key_exists_while_the_rule_is_bad(responding, etcd):
     responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
     responding.breach()
     responding.expect(lambda: etcd.get(KEY))
@@ -38,7 +38,7 @@ def test_a_key_stands_while_the_row_is_bad(responding, etcd):
     assert (value["on"], value["who"], value["response"], value["rule"]) == (True, "testhost", "degrade", "pool")
     assert value["until"] > value["since"]
     assert responding.is_on("one")  # in both stores
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert etcd.keys() == []
 
@@ -65,7 +65,7 @@ def test_etcd_that_comes_back_empty_gets_its_keys_again(responding, etcd):
     etcd.expect(lambda: etcd.keys() == [KEY], within=15)
 
 
-def test_another_endpoint_is_asked_when_one_is_dead(responding, etcd):
+def test_another_endpoint_is_tried_when_one_is_dead(responding, etcd):
     dead = "http://127.0.0.1:9"
     responding.configure(response(switch("one")), etcd_store(dead, etcd.url)).start()
     responding.breach()
@@ -99,7 +99,7 @@ def test_with_authentication(responding, etcd):
     assert not processes_with("s3cret")
     etcd.stop()
     etcd.launch()  # which has forgotten our token
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF", within=20)
     responding.collectd.stop()
     password.write_text("wrong\n")
@@ -123,7 +123,7 @@ def test_over_tls(responding, new_server, directory):
     responding.expect(lambda: responding.breach() or etcd.keys() == [KEY])
 
 
-def test_a_lease_that_was_revoked_is_made_up_for(responding, etcd):
+def test_a_revoked_lease_is_replaced(responding, etcd):
     responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
@@ -132,25 +132,25 @@ def test_a_lease_that_was_revoked_is_made_up_for(responding, etcd):
     responding.expect(lambda: etcd.keys() == [KEY])
 
 
-def test_a_file_that_another_agent_has_put_there_is_left_alone(responding):
+def test_a_file_of_another_agent_stays(responding):
     responding.switches.mkdir()
     other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
     (responding.switches / "one").write_text(other)
     responding.configure(response(switch("one"))).start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert (responding.switches / "one").read_text() == other
 
 
-def test_what_another_agent_has_set_is_left_alone(responding, etcd):
+def test_a_key_of_another_agent_stays(responding, etcd):
     other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
     etcd.ctl("put", KEY, other)
     responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert etcd.ctl("get", KEY, "--print-value-only").strip() == other
 
@@ -191,7 +191,7 @@ def switches_on(server):
         session.close()
 
 
-def test_a_row_stands_while_the_row_is_bad_and_readers_are_told(responding, database):
+def test_a_row_is_on_while_the_rule_is_bad_and_readers_are_notified(responding, database):
     listener = database.connect(user="application")
     listener.cursor().execute("LISTEN degradation")
 
@@ -205,7 +205,7 @@ def test_a_row_stands_while_the_row_is_bad_and_readers_are_told(responding, data
     assert switches_on(database)["one"]["rule"] == "pool"
     responding.expect(lambda: [one["on"] for one in told()] == [True])
     responding.expect_state("ENGAGED")
-    responding.calm()
+    responding.recover()
     responding.expect(lambda: switches_on(database) == {})
     responding.expect(lambda: [one["on"] for one in told()] == [True, False])
     listener.close()
@@ -237,7 +237,7 @@ def test_postgresql_that_is_down_full_or_hangs(responding, database):
     responding.expect(lambda: "too many connections" in responding.failures(ACTION)[-1], within=20)
     database.run("ALTER ROLE agent CONNECTION LIMIT -1")
     responding.expect_state("ENGAGED", within=20)
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     database.pause()
     responding.breach()
@@ -303,7 +303,7 @@ def test_postgresql_whose_disk_is_full(responding, new_server, postgresql_templa
     assert "one" in switches_on(database)
 
 
-def test_postgresql_whose_name_nobody_knows(responding):
+def test_postgresql_with_an_unknown_host(responding):
     store = block("SwitchStore", ' "postgresql"', Host='"no-such-host.invalid"', Database='"postgres"')
     responding.configure(response(switch("one")), store).start()
     responding.breach()
@@ -313,19 +313,19 @@ def test_postgresql_whose_name_nobody_knows(responding):
     assert elapsed(responding.collectd.stop) < 5
 
 
-def test_a_row_that_another_agent_has_set_is_left_alone(responding, database):
+def test_a_row_of_another_agent_stays(responding, database):
     database.run("INSERT INTO degradation_switch (name, is_on, value, who, response, since) "
                  "VALUES ('one', true, '{}', 'elsewhere', 'degrade', now())")
     before = database.run("SELECT * FROM degradation_switch")
     responding.configure(response(switch("one")), postgresql_store(database)).start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert database.run("SELECT * FROM degradation_switch") == before
 
 
-def test_a_row_that_does_not_come_to_stand_is_found_out_and_one_that_may_not_is_told(responding, database):
+def test_a_row_that_is_not_written_or_not_allowed_is_a_failure(responding, database):
     database.run("CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
     database.run("CREATE TRIGGER swallow BEFORE INSERT ON degradation_switch FOR EACH ROW EXECUTE PROCEDURE swallow()")
     responding.configure(response(switch("one")), postgresql_store(database)).start()
@@ -339,7 +339,7 @@ def test_a_row_that_does_not_come_to_stand_is_found_out_and_one_that_may_not_is_
     responding.expect_state("ENGAGED", within=20)
 
 
-@pytest.mark.parametrize("store, says", [
+@pytest.mark.parametrize("store, reports", [
     (block("SwitchStore", ' "redis"'), 'is no store; allowed: "file", "etcd", "postgresql"'),
     (block("SwitchStore", ' "etcd"'), "URL is missing"),
     (etcd_store("http://127.0.0.1:2379", TTL=2), "too short for etcd; write at least 5"),
@@ -348,6 +348,6 @@ def test_a_row_that_does_not_come_to_stand_is_found_out_and_one_that_may_not_is_
     (block("SwitchStore", ' "postgresql"'), "Database is missing"),
     (block("SwitchStore", ' "postgresql"', Database='"x"', Table='"a; DROP TABLE b"'), "may hold letters"),
 ])
-def test_bad_stores_are_refused_at_start(responding, store, says):
+def test_bad_stores_are_refused_at_start(responding, store, reports):
     responding.configure(response(switch("one")), store)
-    assert any(says in line for line in responding.collectd.refuses_to_start())
+    assert any(reports in line for line in responding.collectd.refuses_to_start())

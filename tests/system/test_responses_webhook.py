@@ -40,7 +40,7 @@ def test_a_document_is_posted_and_signed(responding, http_sink):
                                           HeaderFile=f'"{headers}"')), f'ControlSocket "{control}"').start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     first, second = posts(http_sink)
     assert json.loads(first.body)["event"] == "engage" and json.loads(second.body)["event"] == "release"
@@ -63,7 +63,7 @@ def shown(control):
     return asked.stdout
 
 
-def test_the_shape_of_alertmanager(responding, http_sink):
+def test_the_format_of_alertmanager(responding, http_sink):
     responding.configure(response(webhook(http_sink.url, Format='"alertmanager"'))).start()
     responding.breach()
     responding.expect_state("ENGAGED")
@@ -71,13 +71,13 @@ def test_the_shape_of_alertmanager(responding, http_sink):
     assert document["version"] == "4" and document["status"] == "firing"
     assert document["alerts"][0]["labels"] == document["commonLabels"]
     assert document["alerts"][0]["labels"]["rule"] == "pool"
-    responding.calm()
+    responding.recover()
     responding.expect_state("OFF")
     assert json.loads(posts(http_sink)[1].body)["alerts"][0]["status"] == "resolved"
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
-def test_another_status_is_a_failure_and_repeated(responding, http_sink, status):
+def test_another_status_is_a_failure_and_retried(responding, http_sink, status):
     http_sink.answer(status, b"nope\x1b[31m", Location="/elsewhere")
     responding.configure(response(webhook(http_sink.url))).start()
     responding.breach()
@@ -89,7 +89,7 @@ def test_another_status_is_a_failure_and_repeated(responding, http_sink, status)
     assert len({request.headers["Idempotency-Key"] for request in posts(http_sink)}) == 1
 
 
-def test_a_server_that_refuses_is_waited_for(responding):
+def test_a_server_that_refuses_is_retried(responding):
     place = socket.create_server(("127.0.0.1", 0))
     port = place.getsockname()[1]
     place.close()
@@ -124,7 +124,7 @@ def test_a_hanging_server_delays_no_switch_and_no_stop(responding, http_sink):
     assert elapsed(responding.collectd.stop) < 5
 
 
-def test_the_request_and_its_answer_stand_in_the_journal(responding, http_sink):
+def test_the_request_and_its_response_are_journaled(responding, http_sink):
     responding.configure(response(webhook(f"{http_sink.url}/hook?key=open"))).start()
     responding.breach()
     responding.expect_state("ENGAGED")
@@ -134,7 +134,7 @@ def test_the_request_and_its_answer_stand_in_the_journal(responding, http_sink):
 
 
 def raw_server(talk):
-    """A TCP server that does TALK(connection) with whoever comes. Returns its URL."""
+    """A TCP server that calls TALK(connection) for each client. Returns its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve():
@@ -180,14 +180,14 @@ def babble(connection):
     connection.close()
 
 
-@pytest.mark.parametrize("talk, says", [(drip, "no response in time"), (flood, "longer than"), (cut, "transfer closed"),
+@pytest.mark.parametrize("talk, reports", [(drip, "no response in time"), (flood, "longer than"), (cut, "transfer closed"),
                                         (babble, "HTTP/0.9")])
-def test_servers_that_answer_wrongly(responding, talk, says):
+def test_servers_with_wrong_responses(responding, talk, reports):
     url, listener = raw_server(talk)
     responding.configure(response(webhook(url, Timeout=1))).start()
     responding.breach()
     # On a busy machine a try may run out of time before the answer is looked at.
-    responding.expect(lambda: any(says in one for one in responding.failures("Webhook hook")), within=30)
+    responding.expect(lambda: any(reports in one for one in responding.failures("Webhook hook")), within=30)
     listener.close()
 
 
@@ -208,7 +208,7 @@ def test_tls_is_verified(responding):
     sink.close()
 
 
-def test_a_proxy_is_gone_through(responding, http_sink):
+def test_a_proxy_is_used(responding, http_sink):
     hook = webhook("http://ops.example.net/hook", Proxy=f'"{http_sink.url}"', AllowPlainHTTP="true")
     responding.configure(response(hook)).start()
     responding.breach()
@@ -216,7 +216,7 @@ def test_a_proxy_is_gone_through(responding, http_sink):
     assert [one.path for one in posts(http_sink)] == ["http://ops.example.net/hook"]
 
 
-def test_no_proxy_of_the_environment_is_gone_through(responding, http_sink):
+def test_no_proxy_of_the_environment_is_used(responding, http_sink):
     responding.collectd.environment["http_proxy"] = "http://127.0.0.1:9"
     responding.configure(response(webhook(http_sink.url))).start()
     responding.breach()
@@ -224,13 +224,13 @@ def test_no_proxy_of_the_environment_is_gone_through(responding, http_sink):
     assert [one.path for one in posts(http_sink)] == ["/"]
 
 
-@pytest.mark.parametrize("url, says", [
+@pytest.mark.parametrize("url, reports", [
     ("http://ops.example.net/hook", "would go over the network unencrypted: use https, or write AllowPlainHTTP true"),
     ("http://127.example.net/hook", "would go over the network unencrypted"),
     ("ftp://ops.example.net/", "is not an http or https URL"),
     ("https://user:secret@ops.example.net/", "belong in a file"),
     ("no url", "is not"),
 ])
-def test_bad_urls_are_refused_at_start(responding, url, says):
+def test_bad_urls_are_refused_at_start(responding, url, reports):
     responding.configure(response(webhook(url)))
-    assert any(says in line for line in responding.collectd.refuses_to_start())
+    assert any(reports in line for line in responding.collectd.refuses_to_start())

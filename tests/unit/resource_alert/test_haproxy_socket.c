@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* haproxy_socket: the runtime API against a HAProxy that says and does what it
- * is told to; tests/system has the real one. */
+/* haproxy_socket: the runtime API against a stand-in for HAProxy; tests/system
+ * has the real one. */
 #include "unit.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static struct action_call call_within(int64_t ms) {
                               .cancel_fd = -1};
 }
 
-/* What haproxy_socket_request makes of an ANSWER of so many BYTES. */
+/* What haproxy_socket_request() returns for a response of BYTES bytes. */
 static int ask_one(const char *answer, size_t bytes, bool reads, char **ret) {
   int status = 0;
   int listener = listen_there();

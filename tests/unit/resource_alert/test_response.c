@@ -63,7 +63,7 @@ static int attempt_with(int code, int64_t again_in_ms) {
 
 static int attempt(int code) { return attempt_with(code, 0); }
 
-static void engages_after_its_time_and_releases_after_calm(void **state) {
+static void engages_and_releases_after_their_times(void **state) {
   (void)state;
   begin(&plain, 1);
   step(RESPONSE_BREACH);
@@ -88,7 +88,7 @@ static void engages_after_its_time_and_releases_after_calm(void **state) {
   assert_int_equal(attempt(0), -1);
 }
 
-static void a_short_breach_and_a_short_calm_change_nothing(void **state) {
+static void a_short_breach_and_a_short_pause_change_nothing(void **state) {
   (void)state;
   begin(&plain, 1);
   step(RESPONSE_BREACH);
@@ -138,7 +138,7 @@ static void escalates_and_is_undone_in_reverse(void **state) {
   assert_int_equal(response.state, RESPONSE_OFF);
 }
 
-static void an_action_that_fails_is_repeated_and_delays_no_other(void **state) {
+static void a_failed_action_is_retried_and_delays_no_other(void **state) {
   (void)state;
   struct response_settings settings = plain;
   settings.engage_ms = 0;
@@ -161,7 +161,7 @@ static void an_action_that_fails_is_repeated_and_delays_no_other(void **state) {
   assert_true(wake_ms > now_ms + 30 * S && wake_ms <= now_ms + 60 * S);
 }
 
-static void a_newer_wish_supersedes_at_once(void **state) {
+static void a_newer_desired_state_is_attempted_at_once(void **state) {
   (void)state;
   struct response_settings settings = plain;
   settings.engage_ms = 0;
@@ -201,7 +201,7 @@ static void a_breach_while_releasing_engages_again(void **state) {
   assert_int_equal(response.state, RESPONSE_ENGAGED);
 }
 
-static void frozen_is_neither_breach_nor_calm(void **state) {
+static void frozen_is_neither_breach_nor_clear(void **state) {
   (void)state;
   begin(&plain, 1);
   step(RESPONSE_BREACH);
@@ -268,7 +268,7 @@ static void retries_are_not_counted_by_the_rate_limit(void **state) {
   }
 }
 
-static void what_is_on_is_looked_after(void **state) {
+static void an_action_that_is_on_is_refreshed(void **state) {
   (void)state;
   struct response_settings settings = {.max_actions = 1};
   begin(&settings, 1);
@@ -283,14 +283,14 @@ static void what_is_on_is_looked_after(void **state) {
   assert_int_equal(attempt(0), 0);
 }
 
-static void a_rule_that_is_bad_again_is_answered_at_once(void **state) {
+static void a_new_breach_refreshes_at_once(void **state) {
   (void)state;
   begin(&plain, 2);
   response.actions[0].real_state = RESPONSE_ACTION_ON;
   response.actions[1].real_state = RESPONSE_ACTION_ON;
   response_restore(&response, RESPONSE_ENGAGED, 100 * S, now_ms);
   step(RESPONSE_FROZEN);
-  assert_int_equal(attempt(0), 0); /* is looked after no more */
+  assert_int_equal(attempt(0), 0); /* not refreshed again */
   assert_int_equal(attempt_with(0, 180 * S), 1);
   now_ms += 1 * S;
   step(RESPONSE_FROZEN);
@@ -300,7 +300,7 @@ static void a_rule_that_is_bad_again_is_answered_at_once(void **state) {
   assert_int_equal(attempt(0), -1);
 }
 
-static void undoing_may_go_step_by_step(void **state) {
+static void an_action_may_be_undone_in_steps(void **state) {
   (void)state;
   struct response_settings settings = {.max_actions = 1};
   begin(&settings, 1);
@@ -317,14 +317,14 @@ static void undoing_may_go_step_by_step(void **state) {
   assert_int_equal(response.state, RESPONSE_OFF);
 }
 
-static void goes_on_after_a_restart(void **state) {
+static void continues_after_a_restart(void **state) {
   (void)state;
   begin(&plain, 3);
   response.actions[0].real_state = RESPONSE_ACTION_ON;
   response.actions[1].real_state = RESPONSE_ACTION_UNSURE;
   response_restore(&response, RESPONSE_ENGAGED, 100 * S, now_ms);
   step(RESPONSE_FROZEN);
-  assert_int_equal(attempt(0), 0); /* looked after */
+  assert_int_equal(attempt(0), 0); /* refreshed */
   assert_int_equal(attempt(0), 1); /* settled */
   assert_int_equal(attempt(0), -1);
   now_ms += 20 * S;
@@ -333,7 +333,7 @@ static void goes_on_after_a_restart(void **state) {
                    2); /* 120 s after the engagement, not the start */
 }
 
-static void an_action_of_a_disabled_response_comes_up_again(void **state) {
+static void a_disabled_action_is_due_again_later(void **state) {
   (void)state;
   struct response_settings settings = {.max_actions = 1};
   size_t action;
@@ -371,7 +371,7 @@ static void set_auto(size_t action, enum response_action_state state) {
   response_set_action_mode(&response, action, ACTION_MODE_AUTO, now_ms);
 }
 
-static void an_action_that_is_off_keeps_nothing_up(void **state) {
+static void an_action_that_is_off_delays_nothing(void **state) {
   (void)state;
   begin(&at_once, 2);
   response.actions[1].after_ms = 0;
@@ -392,7 +392,7 @@ static void an_action_that_is_off_keeps_nothing_up(void **state) {
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
 }
 
-static void what_is_on_and_set_off_stays_on(void **state) {
+static void an_action_set_off_while_on_stays_on(void **state) {
   (void)state;
   begin(&at_once, 2);
   response.actions[1].after_ms = 0;
@@ -413,7 +413,7 @@ static void what_is_on_and_set_off_stays_on(void **state) {
   assert_int_equal(response_count_on(&response), 0);
 }
 
-static void a_response_of_which_all_is_off_does_not_engage(void **state) {
+static void a_response_with_all_actions_off_does_not_engage(void **state) {
   (void)state;
   begin(&at_once, 1);
   set_off(0, RESPONSE_ACTION_OFF);
@@ -429,11 +429,11 @@ static void a_response_of_which_all_is_off_does_not_engage(void **state) {
   assert_int_equal(response.state, RESPONSE_ENGAGED);
   set_auto(0, RESPONSE_ACTION_ON);
   step(RESPONSE_BREACH);
-  assert_int_equal(attempt(0), 0); /* looked after at once */
+  assert_int_equal(attempt(0), 0); /* refreshed at once */
   assert_int_equal(response_count_on(&response), 1);
 }
 
-static void the_escalation_rests_while_no_rule_is_bad(void **state) {
+static void the_escalation_pauses_while_no_rule_is_bad(void **state) {
   (void)state;
   struct response_settings settings = {.release_ms = 300 * S,
                                        .max_actions = 30};
@@ -503,24 +503,24 @@ static void names_are_read_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(engages_after_its_time_and_releases_after_calm),
-      TEST(a_short_breach_and_a_short_calm_change_nothing),
+      TEST(engages_and_releases_after_their_times),
+      TEST(a_short_breach_and_a_short_pause_change_nothing),
       TEST(escalates_and_is_undone_in_reverse),
-      TEST(an_action_that_fails_is_repeated_and_delays_no_other),
-      TEST(a_newer_wish_supersedes_at_once),
+      TEST(a_failed_action_is_retried_and_delays_no_other),
+      TEST(a_newer_desired_state_is_attempted_at_once),
       TEST(a_breach_while_releasing_engages_again),
-      TEST(frozen_is_neither_breach_nor_calm),
+      TEST(frozen_is_neither_breach_nor_clear),
       TEST(a_tripped_rate_limit_still_undoes),
       TEST(retries_are_not_counted_by_the_rate_limit),
-      TEST(what_is_on_is_looked_after),
-      TEST(a_rule_that_is_bad_again_is_answered_at_once),
-      TEST(undoing_may_go_step_by_step),
-      TEST(goes_on_after_a_restart),
-      TEST(an_action_of_a_disabled_response_comes_up_again),
-      TEST(an_action_that_is_off_keeps_nothing_up),
-      TEST(what_is_on_and_set_off_stays_on),
-      TEST(a_response_of_which_all_is_off_does_not_engage),
-      TEST(the_escalation_rests_while_no_rule_is_bad),
+      TEST(an_action_that_is_on_is_refreshed),
+      TEST(a_new_breach_refreshes_at_once),
+      TEST(an_action_may_be_undone_in_steps),
+      TEST(continues_after_a_restart),
+      TEST(a_disabled_action_is_due_again_later),
+      TEST(an_action_that_is_off_delays_nothing),
+      TEST(an_action_set_off_while_on_stays_on),
+      TEST(a_response_with_all_actions_off_does_not_engage),
+      TEST(the_escalation_pauses_while_no_rule_is_bad),
       TEST(rules_together),
       cmocka_unit_test(names_are_read_back),
   };

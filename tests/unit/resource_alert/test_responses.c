@@ -22,7 +22,7 @@
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 
-/* ---- the clock, which can be turned on ---- */
+/* ---- the clock, which can be moved on ---- */
 
 static _Atomic time_t ahead_s;
 
@@ -191,8 +191,8 @@ static void expect_file(const struct bed *bed, const char *name,
   }
 }
 
-/* True if the last that was kept of a response holds TEXT. */
-static bool is_kept(const struct bed *bed, const char *text) {
+/* True if the last line of the state file holds TEXT. */
+static bool is_saved(const struct bed *bed, const char *text) {
   char *lines = read_below(bed, "responses.jsonl");
   const char *last = lines;
   for (char *c = lines; c != NULL && *c != '\0'; c++) {
@@ -203,11 +203,11 @@ static bool is_kept(const struct bed *bed, const char *text) {
   return is_met;
 }
 
-static void expect_kept(const struct bed *bed, const char *text) {
+static void expect_saved(const struct bed *bed, const char *text) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
-  while (!is_kept(bed, text)) {
+  while (!is_saved(bed, text)) {
     if (clock_monotonic_ms() > deadline_ms) {
-      fail_msg("%s is not kept in 10 s", text);
+      fail_msg("%s is not saved in 10 s", text);
     }
     (void)poll(NULL, 0, 2);
   }
@@ -233,10 +233,10 @@ static void a_switch_comes_and_goes(void **state) {
   expect_file(bed, "switches/limit_noncore_api", "\"rule\": \"pool\"", true);
   expect_file(bed, "switches/serve_cached", "\"on\": true", true);
   expect_file(bed, "switches/switches.json", "serve_cached", true);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
-  expect_kept(bed, "\"OFF\"");
+  expect_saved(bed, "\"OFF\"");
   expect_file(bed, "switches/switches.json", "{}", true);
 }
 
@@ -262,11 +262,11 @@ static void a_switch_can_be_read_by_all(void **state) {
   }
 }
 
-static void what_was_engaged_is_undone_after_a_restart(void **state) {
+static void an_engaged_response_is_undone_after_a_restart(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   stop(bed);
   expect_file(bed, "switches/serve_cached", NULL, true);
   start(bed, NULL); /* the rule is not known yet: frozen */
@@ -277,14 +277,14 @@ static void what_was_engaged_is_undone_after_a_restart(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
 
-static void keep(const struct bed *bed, const char *lines) {
+static void write_states(const struct bed *bed, const char *lines) {
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/responses.jsonl", bed->directory);
   assert_int_equal(file_replace(path, lines, strlen(lines), 0644, false, NULL),
                    0);
 }
 
-#define KEPT_ON                                                                \
+#define SAVED_ON                                                               \
   "{\"format\":\"responses\",\"version\":1}\n{\"response\":\"degrade\","       \
   "\"state\":\"ENGAGED\","                                                     \
   "\"since\":1,\"rules\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"     \
@@ -292,18 +292,18 @@ static void keep(const struct bed *bed, const char *lines) {
 
 static void an_unreadable_state_is_set_aside(void **state) {
   struct bed *bed = *state;
-  keep(bed, "{");
+  write_states(bed, "{");
   start(bed, one_switch); /* a line without an end is none */
   expect_file(bed, "responses.jsonl.bad", NULL, false);
   stop(bed);
-  keep(bed, "nonsense\n");
+  write_states(bed, "nonsense\n");
   start(bed, NULL);
   expect_file(bed, "responses.jsonl.bad", "nonsense", true);
 }
 
-static void what_stands_around_a_bad_line_counts(void **state) {
+static void the_lines_around_a_bad_line_count(void **state) {
   struct bed *bed = *state;
-  keep(bed, KEPT_ON "{\"response\":\"degr\n");
+  write_states(bed, SAVED_ON "{\"response\":\"degr\n");
   start(bed, one_switch);
   expect_file(bed, "responses.jsonl.bad", "degr", true);
   expect_file(bed, "switches/serve_cached", NULL, true);
@@ -311,17 +311,17 @@ static void what_stands_around_a_bad_line_counts(void **state) {
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
-static void a_torn_last_line_is_passed_over(void **state) {
+static void a_torn_last_line_is_ignored(void **state) {
   struct bed *bed = *state;
-  keep(bed, KEPT_ON "{\"response\":\"degrade\",\"state\":\"OFF\"");
+  write_states(bed, SAVED_ON "{\"response\":\"degrade\",\"state\":\"OFF\"");
   start(bed, one_switch);
   expect_file(bed, "switches/serve_cached", NULL, true);
   expect_file(bed, "responses.jsonl.bad", NULL, false);
 }
 
-static void what_writers_have_left_is_swept_away(void **state) {
+static void leftovers_of_killed_writers_are_removed(void **state) {
   struct bed *bed = *state;
-  keep(bed, KEPT_ON);
+  write_states(bed, SAVED_ON);
   char from[128];
   char to[128];
   (void)snprintf(from, sizeof(from), "%s/responses.jsonl", bed->directory);
@@ -331,7 +331,7 @@ static void what_writers_have_left_is_swept_away(void **state) {
   expect_file(bed, ".responses.jsonl.a1B2c3", NULL, false);
 }
 
-static void a_dry_run_does_nothing_and_says_so(void **state) {
+static void a_dry_run_only_journals(void **state) {
   struct bed *bed = *state;
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
@@ -376,7 +376,7 @@ static void expect_journalled(const struct bed *bed, const char *text,
   }
 }
 
-/* Two switches, of which the first has the mode MODE. Restarts with it. */
+/* Restarts with two switches; the first one has the mode MODE. */
 static void start_with_mode(struct bed *bed, const char *mode) {
   char text[512];
   stop(bed);
@@ -391,30 +391,30 @@ static void start_with_mode(struct bed *bed, const char *mode) {
   start(bed, text);
 }
 
-static void an_action_that_is_off_is_passed_over(void **state) {
+static void an_action_that_is_off_is_skipped(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "off");
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   expect_file(bed, "switches/two", NULL, true);
   expect_file(bed, "switches/one", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
   start_with_mode(bed, "off"); /* frozen: no rule is seen yet */
   expect_file(bed, "switches/two", NULL, true);
   put_event(bed, 0, ALERT_OKAY);
-  expect_kept(bed, "\"OFF\"");
+  expect_saved(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_journalled_once(bed, "\"cause\":\"Mode off\"");
 }
 
-static void what_was_on_when_it_was_set_off_is_undone_later(void **state) {
+static void an_action_set_off_while_on_is_undone_later(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "auto");
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   start_with_mode(bed, "off");
   put_event(bed, 0, ALERT_OKAY);
-  expect_kept(bed, "\"OFF\"");
+  expect_saved(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, true);
   start_with_mode(bed, "dryrun"); /* only pretends to undo it */
@@ -428,33 +428,34 @@ static void a_dry_run_of_one_action_goes_on_after_a_restart(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   expect_journalled_once(bed, "\"step\":\"dryrun\"");
   start_with_mode(bed, "dryrun");
   put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/two", NULL, true);
   put_event(bed, 0, ALERT_OKAY);
-  expect_kept(bed, "\"OFF\"");
+  expect_saved(bed, "\"OFF\"");
   expect_file(bed, "switches/two", NULL, false);
   expect_file(bed, "switches/one", NULL, false);
 }
 
-static void what_a_dry_run_engaged_is_not_done_by_a_restart(void **state) {
+static void a_restart_does_not_do_what_a_dry_run_pretended(void **state) {
   struct bed *bed = *state;
   start_with_mode(bed, "dryrun");
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/switches/two", bed->directory);
   assert_int_equal(unlink(path), 0);
   start_with_mode(bed, "auto");
-  expect_file(bed, "switches/two", NULL, true); /* looked after behind one */
+  expect_file(bed, "switches/two", NULL,
+              true); /* refreshed after the first one */
   expect_file(bed, "switches/one", NULL, false);
   put_event(bed, 0, ALERT_WARNING); /* but by a rule */
   expect_file(bed, "switches/one", NULL, true);
 }
 
-static void the_off_file_holds_everything_back(void **state) {
+static void the_disable_file_blocks_all_actions(void **state) {
   struct bed *bed = *state;
   char text[1024];
   char path[128];
@@ -479,7 +480,7 @@ static void trip_rate_limit(struct bed *bed) {
   put_event(bed, 0, ALERT_OKAY);
   expect_file(bed, "switches/one", NULL, false);
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"tripped\":true");
+  expect_saved(bed, "\"tripped\":true");
   expect_file(bed, "journal", "\"cause\":\"MaxActionsPerHour\"", true);
   stop(bed);
   start(bed, NULL);
@@ -489,13 +490,13 @@ static void trip_rate_limit(struct bed *bed) {
 static void a_tripped_rate_limit_is_reset_by_a_command(void **state) {
   struct bed *bed = *state;
   bed->has_commands = true;
-  trip_rate_limit(bed); /* and remembers it over a restart */
+  trip_rate_limit(bed); /* which includes a restart */
   expect_journalled(bed, "\"cause\":\"MaxActionsPerHour\"", 2);
   expect_file(bed, "switches/one", NULL, false);
   (void)responses_send_command(bed->responses, "degrade", RESPONSES_RESET,
                                "test", NULL);
   expect_file(bed, "switches/one", NULL, true);
-  expect_kept(bed, "\"tripped\":false");
+  expect_saved(bed, "\"tripped\":false");
 }
 
 static void without_commands_a_restart_resets_the_rate_limit(void **state) {
@@ -531,7 +532,7 @@ static void expect_shown(const struct bed *bed, const char *key,
   }
 }
 
-static void a_person_can_give_orders(void **state) {
+static void a_person_can_send_commands(void **state) {
   struct bed *bed = *state;
   struct error error = {{0}};
   start(bed, one_switch);
@@ -556,7 +557,7 @@ static void a_person_can_give_orders(void **state) {
   expect_file(bed, "journal", "\"step\":\"self_test\"", true);
 }
 
-static void a_mode_is_set_by_hand_and_kept(void **state) {
+static void a_commanded_mode_survives_a_restart(void **state) {
   struct bed *bed = *state;
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
@@ -567,7 +568,7 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
                                "test", NULL);
   expect_file(bed, "switches/serve_cached", NULL, true); /* now for real */
-  expect_kept(bed, "\"mode\":\"auto\"");
+  expect_saved(bed, "\"mode\":\"auto\"");
   stop(bed);
   start(bed, NULL);
   expect_shown(bed, "mode", "auto");
@@ -576,14 +577,14 @@ static void a_mode_is_set_by_hand_and_kept(void **state) {
   expect_shown(bed, "mode", "dryrun");
   put_event(bed, 0, ALERT_OKAY);
   expect_shown(bed, "state", "OFF");
-  /* a dry run undoes nothing, and does not forget what stands */
+  /* a dry run undoes nothing, and does not forget what is on */
   expect_file(bed, "switches/serve_cached", NULL, true);
   (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
                                "test", NULL);
   expect_file(bed, "switches/serve_cached", NULL, false);
 }
 
-static void all_is_off_until_a_person_says_otherwise(void **state) {
+static void mode_off_lasts_until_a_command(void **state) {
   struct bed *bed = *state;
   char text[1024];
   (void)snprintf(text, sizeof(text), "Mode off\n%s", one_switch);
@@ -599,15 +600,15 @@ static void all_is_off_until_a_person_says_otherwise(void **state) {
   assert_int_equal(journalled(bed, "blocked"), 0);
 }
 
-/* Turns the clock on and wakes the worker. */
+/* Moves the clock on and wakes the worker. */
 static void let_pass(const struct bed *bed, time_t seconds,
                      enum alert_state pool) {
   atomic_fetch_add(&ahead_s, seconds);
   put_event(bed, 0, pool);
 }
 
-/* Until the worker has done all that is due. An order is obeyed before the
- * rest, and leaves a line: when the second one is there, the rest was done. */
+/* Until the worker has done all that is due. A command is handled before the
+ * rest and saves a line: when the second line is there, the rest is done. */
 static void expect_idle(struct bed *bed) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (int i = 0; i < 2; i++) {
@@ -621,7 +622,7 @@ static void expect_idle(struct bed *bed) {
   }
 }
 
-static void self_tests_come_by_the_clock_while_it_is_off(void **state) {
+static void self_tests_run_periodically_while_off(void **state) {
   struct bed *bed = *state;
   static const char tested[] = "\"step\":\"self_test\"";
   start(bed, one_switch);
@@ -642,7 +643,7 @@ static void self_tests_come_by_the_clock_while_it_is_off(void **state) {
   expect_journalled(bed, tested, 4);
 }
 
-static void whether_it_helped_is_journaled(void **state) {
+static void the_effect_check_is_journaled(void **state) {
   struct bed *bed = *state;
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
              "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter "
@@ -657,11 +658,11 @@ static void whether_it_helped_is_journaled(void **state) {
   expect_file(bed, "journal", "\"moved\":true", true);
 }
 
-static void a_switch_that_was_cleaned_up_comes_back(void **state) {
+static void a_removed_switch_is_written_again(void **state) {
   struct bed *bed = *state;
   start(bed, one_switch);
   put_event(bed, 0, ALERT_WARNING);
-  expect_kept(bed, "\"ENGAGED\"");
+  expect_saved(bed, "\"ENGAGED\"");
   stop(bed);
   char path[128];
   (void)snprintf(path, sizeof(path), "%s/switches", bed->directory);
@@ -699,7 +700,7 @@ static void a_hundred_responses_at_once(void **state) {
 static void bad_configurations_are_refused(void **state) {
   struct bed *bed = *state;
   static const struct {
-    const char *text, *says;
+    const char *text, *reports;
   } table[] = {
       {"<Response a>\nWhen nothing\n<Switch x>\n</Switch>\n</Response>\n",
        "When \"nothing\": there is no <Threshold \"nothing\"> before it"},
@@ -725,16 +726,16 @@ static void bad_configurations_are_refused(void **state) {
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
     struct error error = {{0}};
     assert_int_equal(configure(bed, table[i].text, &error), -EINVAL);
-    if (strstr(error.text, table[i].says) == NULL) {
-      fail_msg("\"%s\" does not say \"%s\"", error.text, table[i].says);
+    if (strstr(error.text, table[i].reports) == NULL) {
+      fail_msg("\"%s\" does not contain \"%s\"", error.text, table[i].reports);
     }
     option_fini(&outer_block, &bed->options);
   }
 }
 
-/* Names that would say more than a name where they end up: in a path, a key, a
- * URL, a header, a line of another protocol, a statement. */
-static void names_that_say_more_are_refused(void **state) {
+/* Names with characters that have a meaning where the name ends up: in a path,
+ * a key, a URL, a header, a line of another protocol, a statement. */
+static void unsafe_names_are_refused(void **state) {
   struct bed *bed = *state;
   static const char *const places[] = {
       "<Response \"%s\">\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
@@ -787,28 +788,28 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_switch_comes_and_goes),
       TEST(a_switch_can_be_read_by_all),
-      TEST(what_was_engaged_is_undone_after_a_restart),
+      TEST(an_engaged_response_is_undone_after_a_restart),
       TEST(an_unreadable_state_is_set_aside),
-      TEST(what_stands_around_a_bad_line_counts),
-      TEST(a_torn_last_line_is_passed_over),
-      TEST(what_writers_have_left_is_swept_away),
-      TEST(a_dry_run_does_nothing_and_says_so),
-      TEST(an_action_that_is_off_is_passed_over),
-      TEST(what_was_on_when_it_was_set_off_is_undone_later),
+      TEST(the_lines_around_a_bad_line_count),
+      TEST(a_torn_last_line_is_ignored),
+      TEST(leftovers_of_killed_writers_are_removed),
+      TEST(a_dry_run_only_journals),
+      TEST(an_action_that_is_off_is_skipped),
+      TEST(an_action_set_off_while_on_is_undone_later),
       TEST(a_dry_run_of_one_action_goes_on_after_a_restart),
-      TEST(what_a_dry_run_engaged_is_not_done_by_a_restart),
-      TEST(the_off_file_holds_everything_back),
+      TEST(a_restart_does_not_do_what_a_dry_run_pretended),
+      TEST(the_disable_file_blocks_all_actions),
       TEST(a_tripped_rate_limit_is_reset_by_a_command),
       TEST(without_commands_a_restart_resets_the_rate_limit),
-      TEST(a_person_can_give_orders),
-      TEST(a_mode_is_set_by_hand_and_kept),
-      TEST(all_is_off_until_a_person_says_otherwise),
-      TEST(self_tests_come_by_the_clock_while_it_is_off),
-      TEST(whether_it_helped_is_journaled),
-      TEST(a_switch_that_was_cleaned_up_comes_back),
+      TEST(a_person_can_send_commands),
+      TEST(a_commanded_mode_survives_a_restart),
+      TEST(mode_off_lasts_until_a_command),
+      TEST(self_tests_run_periodically_while_off),
+      TEST(the_effect_check_is_journaled),
+      TEST(a_removed_switch_is_written_again),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
-      TEST(names_that_say_more_are_refused),
+      TEST(unsafe_names_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
