@@ -18,14 +18,24 @@
 
 #define YEAR_S (365.0 * 86400)
 
-extern const struct command status_command, watch_command, silence_command,
-    mode_command, deactivate_command, reset_command, self_test_command,
-    journal_command, check_command, test_command, replay_command;
+extern const struct command status_command, status_command_watch,
+    control_commands_silence, control_commands_mode,
+    control_commands_deactivate, control_commands_reset,
+    control_commands_self_test, journal_command, check_command, test_command,
+    replay_command;
 
 const struct command *const command_table[] = {
-    &status_command,     &watch_command, &silence_command,   &mode_command,
-    &deactivate_command, &reset_command, &self_test_command, &journal_command,
-    &check_command,      &test_command,  &replay_command,
+    &status_command,
+    &status_command_watch,
+    &control_commands_silence,
+    &control_commands_mode,
+    &control_commands_deactivate,
+    &control_commands_reset,
+    &control_commands_self_test,
+    &journal_command,
+    &check_command,
+    &test_command,
+    &replay_command,
 };
 
 const size_t command_table_len =

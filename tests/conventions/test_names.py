@@ -9,9 +9,6 @@ from conventions import BUILD, PLUGINS, code_of, shown, sources
 
 SYMBOL = re.compile(r"^(\S+?\.a):(\S+)\.o:(?:[0-9a-f]+)? *([A-Za-z]) (\S+)$")
 
-# Where names are still being changed.
-STILL = ("plugins/ctl/", "plugins/session_log/", "plugins/resource_alert/", "plugins/statgrab/", "plugins/dbpool/")
-
 
 @functools.cache
 def symbols():
@@ -52,7 +49,7 @@ def test_no_static_has_the_name_of_an_external():
     names = {name: path for path, name in external()}
     shadows = [f"{shown(path)}: {name} is external in {shown(names[name])}"
                for path, kind, name in symbols() if kind in "tdbr" and names.get(name, path) != path]
-    assert [shadow for shadow in sorted(set(shadows)) if not shadow.startswith(STILL)] == []
+    assert sorted(set(shadows)) == []
 
 
 @functools.cache
@@ -79,7 +76,7 @@ def has_module(path, name):
 
 def test_an_external_name_begins_with_its_module():
     foreign = {f"{shown(path)}: {name}" for path, name in external()
-               if not has_module(path, name) and not shown(path).startswith(STILL)}
+               if not has_module(path, name)}
     assert sorted(foreign) == []
 
 
@@ -88,5 +85,4 @@ def test_a_struct_tag_is_defined_once():
     for path in sources(".c", ".h"):
         for tag in re.findall(r"^\s*struct (\w+) \{", code_of(path), re.M):
             tags[tag].add(shown(path))
-    assert {tag: found for tag, found in tags.items()
-            if len(found) > 1 and not all(path.startswith(STILL) for path in found)} == {}
+    assert {tag: found for tag, found in tags.items() if len(found) > 1} == {}

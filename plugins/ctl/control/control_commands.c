@@ -109,7 +109,7 @@ static const struct command_flag control_flags[] = {
     [CONTROL_SOCKET] = CLIENT_SOCKET_FLAG,
 };
 
-const struct command silence_command = {
+const struct command control_commands_silence = {
     .name = "silence",
     .operands = "NAME",
     .operands_min = 1,
@@ -125,7 +125,7 @@ const struct command silence_command = {
     .run = run_silence,
 };
 
-const struct command mode_command = {
+const struct command control_commands_mode = {
     .name = "mode",
     .operands = "MODE [RESPONSE]",
     .words = "auto dryrun off configured",
@@ -141,7 +141,7 @@ const struct command mode_command = {
     .run = run_mode,
 };
 
-const struct command deactivate_command = {
+const struct command control_commands_deactivate = {
     .name = "deactivate",
     .operands = "[RESPONSE]",
     .operands_max = 1,
@@ -153,7 +153,7 @@ const struct command deactivate_command = {
     .run = run_deactivate,
 };
 
-const struct command reset_command = {
+const struct command control_commands_reset = {
     .name = "reset",
     .operands = "[RESPONSE]",
     .operands_max = 1,
@@ -165,7 +165,7 @@ const struct command reset_command = {
     .run = run_reset,
 };
 
-const struct command self_test_command = {
+const struct command control_commands_self_test = {
     .name = "self-test",
     .operands = "[RESPONSE]",
     .operands_max = 1,

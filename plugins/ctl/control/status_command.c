@@ -244,7 +244,7 @@ const struct command status_command = {
     .run = run_status,
 };
 
-const struct command watch_command = {
+const struct command status_command_watch = {
     .name = "watch",
     .operands = "",
     .summary = "show the status repeatedly",

@@ -106,14 +106,14 @@ static void save_line(struct silences *silences, const json_t *line,
   append_log_end(silences->file);
 }
 
-struct restoring {
+struct silence_restoring {
   struct silences *silences;
   int64_t now_ms;
 };
 
 /* One line of the file: an end in the past, or 0, removes the silence again. */
 static int restore_silence(void *context, const json_t *line) {
-  const struct restoring *restoring = context;
+  const struct silence_restoring *restoring = context;
   const char *pattern = json_string_value(json_object_get(line, "name"));
   const char *who = json_string_value(json_object_get(line, "who"));
   const char *comment = json_string_value(json_object_get(line, "comment"));
@@ -248,7 +248,7 @@ int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
       .log = *log,
   };
   (void)pthread_mutex_init(&silences->lock, NULL);
-  struct restoring restoring = {.silences = silences, .now_ms = now_ms};
+  struct silence_restoring restoring = {.silences = silences, .now_ms = now_ms};
   int code = append_log_open(&options, restore_silence, &restoring,
                              &silences->file, error);
   if (code != 0) {

@@ -27,8 +27,8 @@ static const char *get_text(const json_t *body, const char *name,
 }
 
 /* fields: taken. */
-static void journal_command(const struct status_deps *deps, const char *event,
-                            json_t *fields) {
+static void journal_control_command(const struct status_deps *deps,
+                                    const char *event, json_t *fields) {
   if (deps->journal != NULL) {
     journal_put(deps->journal, event, fields);
   } else {
@@ -51,11 +51,11 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
   };
   int code = silences_add(deps->silences, &silence, now_ms, error);
   if (code == 0) {
-    journal_command(deps, "silence",
-                    json_pack("{so sf so so}", "name",
-                              json_util_text(silence.pattern), "for_s", for_s,
-                              "who", json_util_text(silence.who), "comment",
-                              json_util_text(silence.comment)));
+    journal_control_command(
+        deps, "silence",
+        json_pack("{so sf so so}", "name", json_util_text(silence.pattern),
+                  "for_s", for_s, "who", json_util_text(silence.who), "comment",
+                  json_util_text(silence.comment)));
   }
   return code;
 }
@@ -65,7 +65,7 @@ static int handle_unsilence(const struct status_deps *deps, const json_t *body,
   const char *name = get_text(body, "name", "");
   int code = silences_remove(deps->silences, name, wall_clock_ms(), error);
   if (code == 0) {
-    journal_command(
+    journal_control_command(
         deps, "unsilence",
         json_pack("{so so}", "name", json_util_text(name), "who",
                   json_util_text(get_text(body, "who", "unknown"))));
