@@ -110,7 +110,7 @@ def test_names_from_elsewhere_stay_one_line_of_log_and_one_file(responding):
     responding.configure(response(switch("one"))).start()
     responding.collectd.put_value("dbpool-..;rm -rf %n%s\x1b[31m/percent-used", 99)
     responding.expect_state("ENGAGED")
-    message = responding.expect(lambda: responding.collectd.notifications(plugin="resource_alert"))[0]["message"]
+    message = responding.expect(lambda: responding.collectd.notifications(plugin="resource_alert", plugin_instance="pool"))[0]["message"]
     verdict, = responding.collectd.log_lines('rule "pool": OKAY -> FAILURE|rule "pool": UNKNOWN -> FAILURE')[:1]
     for text in [message, verdict, responding.journal_file.read_text(encoding="utf-8")]:
         assert "rm -rf %n%s" in text and "\x1b" not in text
