@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* level: whether the level field of a line says error. */
+/* level: whether a line was logged with the level of an error. */
 #ifndef SESSION_LOG_MATCH_LEVEL_H
 #define SESSION_LOG_MATCH_LEVEL_H
 

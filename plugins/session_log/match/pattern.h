@@ -22,7 +22,7 @@ struct pattern_span {
   size_t bytes;
 };
 
-/* Compiles TEXT: one without regex characters is searched as it stands.
+/* Compiles TEXT; one without regex characters is a plain text.
  * Returns 0; -EINVAL with position and reason; -ENOMEM. */
 int pattern_new(const char *text, struct pattern **ret_pattern,
                 struct error *error);

@@ -40,7 +40,7 @@ struct session_tracker_line {
   const char *id;
   size_t id_bytes;
   int64_t pid;      /* 0: not known */
-  const char *file; /* that the line stands in */
+  const char *file; /* that the line was read from */
   uint32_t times;   /* how many lines this one stands for; 0 counts as 1 */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* file_identity: tells files apart, and whether their content is still what was
- * read. */
+/* file_identity: which file this is, and whether it still has the content that
+ * was read. */
 #include "session_log/tail/file_identity.h"
 
 #include <errno.h>

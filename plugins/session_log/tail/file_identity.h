@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* file_identity: tells files apart, and whether their content is still what was
- * read. */
+/* file_identity: which file this is, and whether it still has the content that
+ * was read. */
 #ifndef SESSION_LOG_TAIL_FILE_IDENTITY_H
 #define SESSION_LOG_TAIL_FILE_IDENTITY_H
 
@@ -12,8 +12,8 @@
 #define FILE_IDENTITY_HEAD_BYTES 1024
 #define FILE_IDENTITY_MARKER_BYTES 256
 
-/* An inode number is given to the next file as soon as it is free; the time of
- * birth tells the two apart. */
+/* A free inode number is reused at once; the two files differ in their time of
+ * birth. */
 struct file_identity {
   uint64_t device;
   uint64_t inode;
@@ -57,7 +57,7 @@ int file_identity_mark_holds(const struct file_identity_mark *mark, int fd);
  * not, negative errno. bytes: at most FILE_IDENTITY_HEAD_BYTES. */
 int file_identity_same_content(int a, int b, uint64_t from, size_t bytes);
 
-/* pread(2) that goes on after a signal and a short read.
+/* pread(2), repeated after a signal and a short read.
  * Returns the bytes read, less only at the end of the file; negative errno. */
 int64_t file_identity_read_at(int fd, void *data, size_t bytes, uint64_t from);
 

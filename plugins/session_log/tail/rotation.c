@@ -62,7 +62,7 @@ static int find_original(struct rotation *rotation,
   return 0;
 }
 
-/* FILE goes on where reading of ORIGINAL has stopped. */
+/* FILE is read from where reading of ORIGINAL has stopped. */
 static void inherit_position(struct tail_file *file,
                              const struct tail_file *original) {
   file->state = TAIL_FILE_FOLLOWED;
@@ -239,7 +239,7 @@ static bool is_file_known(const struct rotation *rotation,
 }
 
 /* A copy may turn out to be something else: its original is truncated, or has
- * been replaced by it, or it goes on with other lines. */
+ * been replaced by it, or it has grown by other lines. */
 static void review_copy(struct rotation *rotation, struct tail_file *copy) {
   struct tail_file *original = copy->original;
   struct file_identity_stat status;
@@ -272,12 +272,21 @@ static void review_copy(struct rotation *rotation, struct tail_file *copy) {
   }
 }
 
-static int compare_modified(const void *a, const void *b) {
+static int compare_reading_order(const void *a, const void *b) {
   const struct tail_file *const *left = a;
   const struct tail_file *const *right = b;
   int64_t first = (*left)->modified_ns;
   int64_t second = (*right)->modified_ns;
-  return (first > second) - (first < second);
+  if (first != second) {
+    return first < second ? -1 : 1;
+  }
+  return ((*right)->closing_ms != 0) - ((*left)->closing_ms != 0);
+}
+
+void rotation_sort(struct tail_file **files, size_t len) {
+  if (len > 0) {
+    qsort(files, len, sizeof(struct tail_file *), compare_reading_order);
+  }
 }
 
 /* Makes a tail_file of each scanned file that is not known. Returns how many,
@@ -305,8 +314,7 @@ static int64_t make_fresh_files(const struct rotation *rotation,
 
 static int add_fresh_files(struct rotation *rotation, struct tail_file **fresh,
                            size_t fresh_len, int64_t mono_ms) {
-  /* Oldest first: so rotations are read in the order they were made. */
-  qsort(fresh, fresh_len, sizeof(struct tail_file *), compare_modified);
+  rotation_sort(fresh, fresh_len);
   if (rotation->has_begun) {
     return add_new_files(rotation, fresh, fresh_len, mono_ms);
   }

@@ -22,6 +22,10 @@ struct rotation {
 
 void rotation_fini(struct rotation *rotation);
 
+/* Sorts files by their modification, so that rotated ones are read in the order
+ * in which they were written. */
+void rotation_sort(struct tail_file **files, size_t len);
+
 /* Adds FILE, taken. Returns 0, or -ENOMEM and frees it. */
 int rotation_add(struct rotation *rotation, struct tail_file *file);
 

@@ -236,30 +236,12 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
   return code == -ENOMEM ? code : 0;
 }
 
-static int compare_reading_order(const void *a, const void *b) {
-  const struct tail_file *const *left = a;
-  const struct tail_file *const *right = b;
-  int64_t first = (*left)->modified_ns;
-  int64_t second = (*right)->modified_ns;
-  if (first != second) {
-    return first < second ? -1 : 1;
-  }
-  return ((*right)->closing_ms != 0) - ((*left)->closing_ms != 0);
-}
-
-static void sort_files(struct rotation *rotation) {
-  if (rotation->files_len > 0) {
-    qsort(rotation->files, rotation->files_len, sizeof(struct tail_file *),
-          compare_reading_order);
-  }
-}
-
 /* Reads all files that have changed, in the order of their modification. */
 static int read_changed_files(struct tail *tail, const struct tail_time *now,
                               struct tail_file_buffer *buffer,
                               const struct tail_file_sink *sink) {
   int code = 0;
-  sort_files(&tail->rotation);
+  rotation_sort(tail->rotation.files, tail->rotation.files_len);
   for (size_t i = 0; i < tail->rotation.files_len && code == 0; i++) {
     struct tail_file *file = tail->rotation.files[i];
     bool is_unchanged =
@@ -404,7 +386,7 @@ int tail_poll_files(struct tail *tail, const struct tail_time *now,
       return 1;
     }
   }
-  sort_files(rotation);
+  rotation_sort(rotation->files, rotation->files_len);
   int code = 0;
   for (size_t i = 0; i < rotation->files_len && code == 0; i++) {
     if (is_among(rotation->files[i]->watch_number, watch_numbers, len)) {

@@ -50,9 +50,9 @@ void tail_file_free(struct tail_file *file); /* accepts NULL */
 /* Stores a new name. Returns 0 or -ENOMEM. */
 int tail_file_rename(struct tail_file *file, const char *path);
 
-/* Opens it unless it is open. Returns 0; -ESTALE if another file stands at its
- * path by now; -EMFILE if logs hold half of the descriptors that the process
- * may have; or another negative errno. */
+/* Opens it unless it is open. Returns 0; -ESTALE if its path is
+ * another file now; -EMFILE if logs hold half of the descriptors that the
+ * process may have; or another negative errno. */
 int tail_file_open(struct tail_file *file);
 void tail_file_close(struct tail_file *file);
 
