@@ -16,7 +16,7 @@ struct rotation {
   size_t files_max;
   bool starts_at_end; /* the files of the first scan are read from their end */
   bool has_begun;     /* the first scan is over: what appears now is new */
-  int64_t newest_ns;  /* latest modification of any file up to the last poll */
+  int64_t newest_ns;  /* latest modification of a file up to the last scan */
   uint64_t truncated; /* counter */
 };
 

@@ -320,13 +320,20 @@ static void update_stats(struct tail *tail) {
   stats->lag_bytes = 0;
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     const struct tail_file *file = tail->rotation.files[i];
-    if (file->modified_ns > tail->rotation.newest_ns) {
-      tail->rotation.newest_ns = file->modified_ns;
-    }
     if (file->state == TAIL_FILE_FOLLOWED) {
       stats->files++;
       stats->lag_bytes +=
           file->size > file->offset ? file->size - file->offset : 0;
+    }
+  }
+}
+
+/* Only after a scan: a file that was there before, but appears in the next
+ * scan, is then not taken for an old one. */
+static void update_newest_time(struct rotation *rotation) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    if (rotation->files[i]->modified_ns > rotation->newest_ns) {
+      rotation->newest_ns = rotation->files[i]->modified_ns;
     }
   }
 }
@@ -348,6 +355,7 @@ int tail_poll(struct tail *tail, const struct tail_time *now,
     finish_file(tail, tail->rotation.files[i], now);
   }
   drop_unneeded_files(&tail->rotation);
+  update_newest_time(&tail->rotation);
   update_stats(tail);
   return 0;
 }

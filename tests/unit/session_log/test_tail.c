@@ -215,6 +215,40 @@ static void an_event_reads_that_file_only(void **state) {
   tail_free(tail);
 }
 
+static void set_modified(const char *name, time_t seconds) {
+  const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+  assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+/* An empty rotated file is not known yet. Events of others, which are newer
+ * than its first line, must not make it an old file. */
+static void events_make_no_other_file_old(void **state) {
+  (void)state;
+  struct file_watch *watch = NULL;
+  int numbers[8];
+  bool has_events[1] = {false};
+  struct tail *tail = follow("app.log", false);
+  assert_string_equal(poll_once(tail), "");
+  append("app.log.1", "");
+  append("app.log", "one\n");
+  set_modified("app.log", 1600000000);
+  assert_string_equal(poll_once(tail), "one\n");
+  assert_int_equal(file_watch_new(1, &watch), 0);
+  tail_watch(tail, watch, 0);
+  assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
+  (void)file_watch_take(watch, 0, numbers, 8);
+  append("app.log.1", "late\n");
+  set_modified("app.log.1", 1600000001);
+  append("app.log", "two\n");
+  set_modified("app.log", 1600000002);
+  assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
+  assert_int_equal(file_watch_take(watch, 0, numbers, 8), 1);
+  assert_string_equal(poll_files(tail, numbers, 1), "two\n");
+  assert_string_equal(poll_once(tail), "late\n");
+  file_watch_free(watch);
+  tail_free(tail);
+}
+
 static void quiet_files_are_not_read(void **state) {
   (void)state;
   append("app.log", "one\n");
@@ -279,6 +313,7 @@ int main(void) {
       TEST(a_copy_is_not_read_twice),
       TEST(a_file_replaced_by_its_copy_goes_on),
       TEST(an_event_reads_that_file_only),
+      TEST(events_make_no_other_file_old),
       TEST(quiet_files_are_not_read),
       TEST(goes_on_when_memory_was_short),
   };
