@@ -3,7 +3,6 @@
  * thread. */
 #include "resource_alert/alerts/change_queue.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,13 +10,9 @@
 #include "resource_alert/alerts/series.h"
 
 void change_queue_init(struct change_queue *queue) {
-  pthread_condattr_t monotonic;
-  (void)pthread_condattr_init(&monotonic);
-  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   *queue = (struct change_queue){0};
   (void)pthread_mutex_init(&queue->lock, NULL);
-  (void)pthread_cond_init(&queue->is_filled, &monotonic);
-  (void)pthread_condattr_destroy(&monotonic);
+  clock_cond_init(&queue->is_filled);
 }
 
 void change_queue_fini(struct change_queue *queue) {
@@ -49,12 +44,12 @@ void change_queue_add(struct change_queue *queue, struct series_alert *alert) {
 struct series_alert *change_queue_take_all(struct change_queue *queue,
                                            int timeout_ms,
                                            bool *ret_is_stopping) {
-  struct timespec until = clock_deadline_after_ms(timeout_ms);
-  int code = timeout_ms > 0 ? 0 : ETIMEDOUT;
+  int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+  bool is_in_time = timeout_ms > 0;
   (void)pthread_mutex_lock(&queue->lock);
   while (queue->first == NULL && !queue->is_woken && !queue->is_stopping &&
-         code == 0) {
-    code = pthread_cond_timedwait(&queue->is_filled, &queue->lock, &until);
+         is_in_time) {
+    is_in_time = clock_cond_wait(&queue->is_filled, &queue->lock, deadline_ms);
   }
   struct series_alert *first = queue->first;
   queue->first = NULL;

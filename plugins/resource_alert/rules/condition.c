@@ -11,30 +11,16 @@
 
 #include "core/glob.h"
 
-#define FRESH_TOLERANCE_MS                                                     \
-  500 /* two readings of a clock that lags by 250 ms                           \
-       */
-
-static const struct {
-  const char *text;
-  enum condition_sign sign;
-} signs[] = {/* the longer ones first */
-             {"<=", CONDITION_AT_MOST},
-             {">=", CONDITION_AT_LEAST},
-             {"<", CONDITION_LESS},
-             {">", CONDITION_GREATER}};
+/* The monotonic clock that both readings are dated by lags by up to 250 ms. */
+#define FRESH_TOLERANCE_MS 500
 
 /* "<", "<=", ">" or ">=", then a number, and nothing behind it. */
 static int parse_condition_comparison(const char *text,
                                       struct condition *condition,
                                       struct error *error) {
-  size_t i = 0;
-  while (i < sizeof(signs) / sizeof(signs[0]) &&
-         strncmp(text, signs[i].text, strlen(signs[i].text)) != 0) {
-    i++;
-  }
-  bool has_sign = i < sizeof(signs) / sizeof(signs[0]);
-  const char *number = has_sign ? text + strlen(signs[i].text) : "";
+  bool has_sign = text[0] == '<' || text[0] == '>';
+  bool is_or_equal = has_sign && text[1] == '=';
+  const char *number = text + (has_sign ? 1 : 0) + (is_or_equal ? 1 : 0);
   char *end = NULL;
   double limit = strtod(number, &end);
   if (!has_sign || end == number || *end != '\0' || !isfinite(limit)) {
@@ -43,7 +29,11 @@ static int parse_condition_comparison(const char *text,
                      "number, as in \">= 5\"",
                      text);
   }
-  condition->sign = signs[i].sign;
+  if (text[0] == '<') {
+    condition->sign = is_or_equal ? CONDITION_AT_MOST : CONDITION_LESS;
+  } else {
+    condition->sign = is_or_equal ? CONDITION_AT_LEAST : CONDITION_GREATER;
+  }
   condition->limit = limit;
   return 0;
 }
