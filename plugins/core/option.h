@@ -65,6 +65,22 @@ struct option {
   int (*check)(const char *value, struct error *error);
 };
 
+/* The beginning of an option: its name, its kind without OPTION_, and the field
+ * FIELD of TYPE that it fills, whose type the compiler checks:
+ *   {OPTION("PoolSize", INTEGER, struct pool_options, size), .min = 1, ...} */
+#define OPTION(name_, kind_, type, field)                                      \
+  .name = name_, .kind = OPTION_##kind_,                                       \
+  .offset = offsetof(type, field) +                                            \
+            _Generic(&((type *)NULL)->field, OPTION_FIELD_##kind_ *            \
+                     : (size_t)0)
+#define OPTION_FIELD_STRING char *
+#define OPTION_FIELD_STRINGS struct option_strings
+#define OPTION_FIELD_BOOLEAN bool
+#define OPTION_FIELD_INTEGER int64_t
+#define OPTION_FIELD_NUMBER double
+#define OPTION_FIELD_WORD int
+#define OPTION_FIELD_BLOCK struct option_blocks
+
 struct option_block {
   const char *name; /* "Pool"; for a plugin's outermost block its name */
   enum option_label label;

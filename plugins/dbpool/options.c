@@ -55,81 +55,56 @@ static int check_processes(const char *value, struct error *error) {
 
 /* The options of an endpoint in the struct TYPE, whose member it is. */
 #define ENDPOINT_OPTIONS(type, default_port)                                   \
-  {.name = "Host",                                                             \
-   .kind = OPTION_STRING,                                                      \
-   .offset = offsetof(type, endpoint.host),                                    \
+  {OPTION("Host", STRING, type, endpoint.host),                                \
    .example = "\"/run/postgresql\"",                                           \
    .help = "Host name, address, or the directory of the server's Unix "        \
            "socket. The default is libpq's: on Debian "                        \
            "F</var/run/postgresql>."},                                         \
-      {.name = "Port",                                                         \
-       .kind = OPTION_INTEGER,                                                 \
-       .offset = offsetof(type, endpoint.port),                                \
-       .min = 1,                                                               \
-       .max = 65535,                                                           \
+      {OPTION("Port", INTEGER, type, endpoint.port), .min = 1, .max = 65535,   \
        .example = (default_port),                                              \
        .help = "Port of the server, or the number in the name of its Unix "    \
                "socket. The default is that of the service, or "               \
                "C<" default_port ">."},                                        \
-      {.name = "Service",                                                      \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.service),                             \
+      {OPTION("Service", STRING, type, endpoint.service),                      \
        .example = "\"monitor\"",                                               \
        .help = "Section of F<pg_service.conf> with the connection settings. "  \
                "B<Host>, B<Port>, B<Database> and B<User> override it."},      \
-      {.name = "Database",                                                     \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.database),                            \
+      {OPTION("Database", STRING, type, endpoint.database),                    \
        .example = "\"trading\"",                                               \
        .help = "Name of the database. In a B<Pool>, only sessions on this "    \
                "database are counted. The default is the name of the user; "   \
                "in a B<PgBouncer> block it is C<pgbouncer>."},                 \
-      {.name = "User",                                                         \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.user),                                \
-       .example = "\"collectd\"",                                              \
+      {OPTION("User", STRING, type, endpoint.user), .example = "\"collectd\"", \
        .help =                                                                 \
            "Role to log in as. On PostgreSQL it needs C<GRANT pg_monitor>; "   \
            "without this grant the state of other roles' sessions is hidden. " \
            "On PgBouncer the role must be listed in C<stats_users>."},         \
-      {.name = "PassFile",                                                     \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.pass_file),                           \
-       .check = check_pass_file,                                               \
-       .example = "\"/etc/collectd/pgpass\"",                                  \
+      {OPTION("PassFile", STRING, type, endpoint.pass_file),                   \
+       .check = check_pass_file, .example = "\"/etc/collectd/pgpass\"",        \
        .help = "File with the password, in the format of F<.pgpass>. The "     \
                "file is refused if its group or others have access to it. "    \
                "There is no option for the password itself."},                 \
-      {.name = "SSLMode",                                                      \
-       .kind = OPTION_WORD,                                                    \
-       .offset = offsetof(type, endpoint.ssl_mode),                            \
-       .words = dbpool_ssl_modes,                                              \
-       .default_text = "default",                                              \
+      {OPTION("SSLMode", WORD, type, endpoint.ssl_mode),                       \
+       .words = dbpool_ssl_modes, .default_text = "default",                   \
        .help = "Required level of TLS. Across a network use C<verify-full>, "  \
                "the only mode that verifies the server's identity. "           \
                "C<default> is the mode of the service, or C<prefer> without "  \
                "one."},                                                        \
-      {.name = "SSLRootCert",                                                  \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.ssl_root_cert),                       \
+      {OPTION("SSLRootCert", STRING, type, endpoint.ssl_root_cert),            \
        .example = "\"/etc/ssl/certs/ca.pem\"",                                 \
        .help = "File with the certificates of the authorities that may sign "  \
                "the server's certificate."},                                   \
-      {.name = "SSLCert",                                                      \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.ssl_cert),                            \
+      {OPTION("SSLCert", STRING, type, endpoint.ssl_cert),                     \
        .example = "\"/etc/collectd/client.pem\"",                              \
        .help = "File with the client certificate to log in with."},            \
-      {.name = "SSLKey",                                                       \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(type, endpoint.ssl_key),                             \
+      {OPTION("SSLKey", STRING, type, endpoint.ssl_key),                       \
        .example = "\"/etc/collectd/client.key\"",                              \
        .help = "File with the private key of B<SSLCert>."},                    \
   {                                                                            \
-    .name = "Timeout", .kind = OPTION_NUMBER,                                  \
-    .offset = offsetof(type, endpoint.timeout_s), .min = 0.1, .max = 60,       \
-    .default_text = "2", .unit = "seconds",                                    \
-    .help = "Time limit for connecting and querying together. A server that "  \
+    OPTION("Timeout", NUMBER, type, endpoint.timeout_s),                       \
+        .min = 0.1, .max = 60, .default_text = "2", .unit = "seconds",         \
+        .help =                                                                \
+            "Time limit for connecting and querying together. A server that "  \
             "does not answer in time is reported as down. A read waits at "    \
             "most half of the interval and at most one second; a longer "      \
             "operation continues in the background."                           \
@@ -137,68 +112,40 @@ static int check_processes(const char *value, struct error *error) {
 
 static const struct option pool_options[] = {
     ENDPOINT_OPTIONS(struct dbpool_pool_options, "5432"),
-    {.name = "Application",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct dbpool_pool_options, applications),
+    {OPTION("Application", STRINGS, struct dbpool_pool_options, applications),
      .example = "\"trading-api\"",
      .help =
          "The C<application_name> of the pool's sessions, with shell "
          "wildcards. By default every name. In SQLAlchemy set the name with "
          "C<connect_args={\"application_name\": \"trading-api\"}>."},
-    {.name = "Role",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct dbpool_pool_options, roles),
+    {OPTION("Role", STRINGS, struct dbpool_pool_options, roles),
      .example = "\"trading\"",
      .help = "The role that the pool's sessions log in as, with shell "
              "wildcards. By default every role."},
-    {.name = "PoolSize",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct dbpool_pool_options, size),
-     .min = 1,
-     .max = 100000,
-     .default_text = "5",
-     .unit = "connections",
+    {OPTION("PoolSize", INTEGER, struct dbpool_pool_options, size), .min = 1,
+     .max = 100000, .default_text = "5", .unit = "connections",
      .help =
          "The application's C<pool_size>: connections that a pool keeps open."},
-    {.name = "MaxOverflow",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct dbpool_pool_options, max_overflow),
-     .min = -1,
-     .max = 100000,
-     .default_text = "10",
-     .unit = "connections",
+    {OPTION("MaxOverflow", INTEGER, struct dbpool_pool_options, max_overflow),
+     .min = -1, .max = 100000, .default_text = "10", .unit = "connections",
      .help =
          "The application's C<max_overflow>: connections that a pool opens "
          "beyond B<PoolSize> under load. -1: no limit; the capacity is then "
          "the number of open connections plus C<headroom>."},
-    {.name = "PoolRecycle",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct dbpool_pool_options, recycle_s),
-     .min = -1,
-     .max = YEAR_S,
-     .default_text = "-1",
-     .unit = "seconds",
+    {OPTION("PoolRecycle", NUMBER, struct dbpool_pool_options, recycle_s),
+     .min = -1, .max = YEAR_S, .default_text = "-1", .unit = "seconds",
      .help = "The application's C<pool_recycle>: the age at which the pool "
              "replaces a connection. A session that is used at an age of more "
              "than B<PoolRecycle> plus B<LeakAfter> counts as "
              "C<recycle_overdue>. -1: the pool does not replace connections."},
-    {.name = "PoolTimeout",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct dbpool_pool_options, timeout_s),
-     .min = 0,
-     .max = 86400,
-     .default_text = "30",
-     .unit = "seconds",
+    {OPTION("PoolTimeout", NUMBER, struct dbpool_pool_options, timeout_s),
+     .min = 0, .max = 86400, .default_text = "30", .unit = "seconds",
      .help =
          "The application's C<pool_timeout>: how long a request waits for a "
          "connection before it fails. The server does not see such requests. "
          "The value is only compared with the one in the application's log."},
-    {.name = "Processes",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct dbpool_pool_options, processes),
-     .check = check_processes,
-     .default_text = "1",
-     .example = "\"4\"",
+    {OPTION("Processes", STRING, struct dbpool_pool_options, processes),
+     .check = check_processes, .default_text = "1", .example = "\"4\"",
      .help =
          "Number of worker processes, each with a pool of its own. C<\"auto\"> "
          "counts the processes that hold sessions: each process on this host "
@@ -206,22 +153,14 @@ static const struct option pool_options[] = {
          "each remote client address as one process. Finding the processes on "
          "this host requires Linux and root; otherwise they count as one, so "
          "set a number if there are several."},
-    {.name = "LeakAfter",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct dbpool_pool_options, leak_after_s),
-     .min = 0.1,
-     .max = YEAR_S,
-     .default_text = "300",
-     .unit = "seconds",
+    {OPTION("LeakAfter", NUMBER, struct dbpool_pool_options, leak_after_s),
+     .min = 0.1, .max = YEAR_S, .default_text = "300", .unit = "seconds",
      .help = "A session counts as leaked if it is idle in a transaction for "
              "longer than this. Sessions outside transactions count if they "
              "are checked out and idle for longer than this; see the value "
              "B<current_connections-leaked>."},
-    {.name = "PoolOrder",
-     .kind = OPTION_WORD,
-     .offset = offsetof(struct dbpool_pool_options, order),
-     .words = pool_orders,
-     .default_text = "any",
+    {OPTION("PoolOrder", WORD, struct dbpool_pool_options, order),
+     .words = pool_orders, .default_text = "any",
      .help =
          "Order in which the pool hands out connections. C<\"fifo\">: it hands "
          "out the connection that has been idle longest, as SQLAlchemy's "
@@ -229,13 +168,9 @@ static const struct option pool_options[] = {
          "finds leaked sessions outside transactions: such a session stays "
          "idle while sessions that were returned later are used again. Only "
          "for B<Processes> 1."},
-    {.name = "ForecastWindow",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct dbpool_pool_options, forecast_window_s),
-     .min = 1,
-     .max = 7 * 86400,
-     .default_text = "900",
-     .unit = "seconds",
+    {OPTION("ForecastWindow", NUMBER, struct dbpool_pool_options,
+            forecast_window_s),
+     .min = 1, .max = 7 * 86400, .default_text = "900", .unit = "seconds",
      .help = "Length of the history used to predict when the pool will be "
              "exhausted."},
     {.name = "LeakNotificationsPerMinute",
@@ -278,13 +213,8 @@ static const struct option_block pgbouncer_block = {
 };
 
 static const struct option plugin_options[] = {
-    {.name = "Pool",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct dbpool_options, pools),
-     .block = &pool_block},
-    {.name = "PgBouncer",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct dbpool_options, pgbouncers),
+    {OPTION("Pool", BLOCK, struct dbpool_options, pools), .block = &pool_block},
+    {OPTION("PgBouncer", BLOCK, struct dbpool_options, pgbouncers),
      .block = &pgbouncer_block},
 };
 

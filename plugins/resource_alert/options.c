@@ -13,57 +13,40 @@ static int check_absolute(const char *value, struct error *error) {
 }
 
 static const struct option options[] = {
-    {.name = "StateDir",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct resource_alert_options, state_dir),
-     .example = "\"/var/lib/collectd/resource_alert\"",
-     .check = check_absolute,
+    {OPTION("StateDir", STRING, struct resource_alert_options, state_dir),
+     .example = "\"/var/lib/collectd/resource_alert\"", .check = check_absolute,
      .help = "The directory for alert states, silences and desired states, "
              "which are kept there over a restart; created if it does not "
              "exist. Without it, a restart starts with none of them."},
-    {.name = "Journal",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct resource_alert_options, journal),
+    {OPTION("Journal", STRING, struct resource_alert_options, journal),
      .example = "\"/var/log/collectd/resource_alert.jsonl\"",
      .check = check_absolute,
      .help = "The file to which each alert event, each decision and each "
              "attempt of an action is appended, one JSON object a line. It is "
              "opened again when it was rotated. Without it, no journal is "
              "written."},
-    {.name = "MaxSeries",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct resource_alert_options, max_series),
-     .min = 1,
-     .max = 10000000,
-     .unit = "series",
-     .default_text = "250000",
+    {OPTION("MaxSeries", INTEGER, struct resource_alert_options, max_series),
+     .min = 1, .max = 10000000, .unit = "series", .default_text = "250000",
      .help = "The number of series that are known at the same time, watched or "
              "not. Values of further series are ignored; they are counted, and "
              "the limit is logged once."},
-    {.name = "ForgetAfter",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct resource_alert_options, forget_s),
-     .min = 60,
-     .max = 365.0 * 86400,
-     .unit = "seconds",
+    {OPTION("ForgetAfter", NUMBER, struct resource_alert_options, forget_s),
+     .min = 60, .max = 365.0 * 86400, .unit = "seconds",
      .default_text = "86400",
      .help = "A series that has had no value for this long is forgotten, with "
              "its alerts."},
-    {.name = "PublishSeries",
-     .kind = OPTION_BOOLEAN,
-     .offset = offsetof(struct resource_alert_options, publishes_series),
+    {OPTION("PublishSeries", BOOLEAN, struct resource_alert_options,
+            publishes_series),
      .default_text = "true",
      .help = "Dispatch C<resource_alert-RULE/alert_state-SERIES> for each "
              "series of a rule, besides C<resource_alert-RULE/alert_state>, "
              "the rule's worst state. Switch it off where rules watch "
              "thousands of series."},
-    {.name = "Threshold",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct resource_alert_options, rules.thresholds),
+    {OPTION("Threshold", BLOCK, struct resource_alert_options,
+            rules.thresholds),
      .block = &rule_options_block},
-    {.name = "Notification",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct resource_alert_options, rules.notifications),
+    {OPTION("Notification", BLOCK, struct resource_alert_options,
+            rules.notifications),
      .block = &notification_rule_block},
     THRESHOLD_COMPAT_OPTIONS(resource_alert_options, rules.stock),
     RESPONSES_OPTION_ROWS(resource_alert_options, responses),

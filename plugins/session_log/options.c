@@ -43,12 +43,8 @@ static int check_log_block(const void *target, struct error *error) {
 }
 
 static const struct option log_rows[] = {
-    {.name = "File",
-     .kind = OPTION_STRINGS,
-     .offset = AT(files),
-     .is_required = true,
-     .check = check_absolute_path,
-     .example = "\"/var/log/app/app.log\"",
+    {OPTION("File", STRINGS, struct log_options, files), .is_required = true,
+     .check = check_absolute_path, .example = "\"/var/log/app/app.log\"",
      .help = "Files that the application writes, with the wildcards C<*>, C<?> "
              "and C<[...]>. Rotated files beside them (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
@@ -56,66 +52,46 @@ static const struct option log_rows[] = {
              "when the log is followed for the first time is read from its "
              "end (see B<StartAt>). A file that appears later is read from its "
              "beginning."},
-    {.name = "Opened",
-     .kind = OPTION_STRING,
-     .offset = AT(opened),
+    {OPTION("Opened", STRING, struct log_options, opened),
      .default_text = "Creating new database session",
      .check = pattern_check_filtered,
      .help = "Matches the line that is written when a session is opened. This "
              "and the following patterns are texts or Perl-compatible regular "
              "expressions. A regular expression must contain a fixed text of "
              "at least three characters that is part of every match."},
-    {.name = "Closed",
-     .kind = OPTION_STRING,
-     .offset = AT(closed),
+    {OPTION("Closed", STRING, struct log_options, closed),
      .default_text = "Closing database session",
      .check = pattern_check_filtered,
      .help = "Matches the line that is written when a session is closed."},
-    {.name = "Failed",
-     .kind = OPTION_STRING,
-     .offset = AT(failed),
-     .default_text = "Database session error",
-     .check = pattern_check_filtered,
+    {OPTION("Failed", STRING, struct log_options, failed),
+     .default_text = "Database session error", .check = pattern_check_filtered,
      .help = "Matches the line that is written when a session fails. A line "
              "that closes the session should follow."},
-    {.name = "Error",
-     .kind = OPTION_STRING,
-     .offset = AT(error),
+    {OPTION("Error", STRING, struct log_options, error),
      .check = pattern_check_filtered,
      .example = "\"\\\\b(ERROR|CRITICAL)\\\\b\"",
      .help = "Matches the lines that count as errors. Without this option, "
              "lines with a level such as ERROR, CRITICAL or FATAL count. The "
              "level is the level field of a JSON line, or the first level word "
              "in a text line."},
-    {.name = "Restart",
-     .kind = OPTION_STRING,
-     .offset = AT(restart),
+    {OPTION("Restart", STRING, struct log_options, restart),
      .check = pattern_check_filtered,
      .example = "\"Application startup complete\"",
      .help = "Matches the line that the application writes when it starts. Its "
              "open sessions are then counted as dropped. With B<Pid>, this "
              "applies to each worker process separately."},
-    {.name = "TimedOut",
-     .kind = OPTION_STRING,
-     .offset = AT(timed_out),
-     .default_text = "QueuePool limit of size",
-     .check = pattern_check_filtered,
+    {OPTION("TimedOut", STRING, struct log_options, timed_out),
+     .default_text = "QueuePool limit of size", .check = pattern_check_filtered,
      .help = "Matches the line that is written when a caller gets no "
              "connection within the pool's timeout. The size, overflow and "
              "timeout in SQLAlchemy's message are sent in a notification."},
-    {.name = "Session",
-     .kind = OPTION_STRING,
-     .offset = AT(session),
-     .check = pattern_check,
-     .example = "\"session=(\\\\w+)\"",
+    {OPTION("Session", STRING, struct log_options, session),
+     .check = pattern_check, .example = "\"session=(\\\\w+)\"",
      .help = "Finds the name of the session in a line: the first group of the "
              "regular expression. With names each session is tracked "
              "separately, so the number of open sessions is exact, and leaks "
              "are found by age."},
-    {.name = "Pid",
-     .kind = OPTION_STRING,
-     .offset = AT(pid),
-     .check = pattern_check,
+    {OPTION("Pid", STRING, struct log_options, pid), .check = pattern_check,
      .example = "\"pid=(\\\\d+)\"",
      .help = "Finds the process id of the worker in a line: the first group of "
              "the regular expression. Needed if several workers write to one "
@@ -213,10 +189,7 @@ static const struct option log_rows[] = {
      .help = "Maximum number of bytes read from one file in one interval. The "
              "rest is read in the next interval; until then it is reported as "
              "C<gauge-lag_bytes>."},
-    {.name = "StartAt",
-     .kind = OPTION_WORD,
-     .offset = AT(start_at),
-     .words = starts,
+    {OPTION("StartAt", WORD, struct log_options, start_at), .words = starts,
      .default_text = "end",
      .help = "Where to begin reading files that exist when the log is followed "
              "for the first time."},
@@ -236,28 +209,20 @@ static const struct option_block log_block = {
 };
 
 static const struct option option_rows[] = {
-    {.name = "StateDir",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct session_log_options, state_dir),
+    {OPTION("StateDir", STRING, struct session_log_options, state_dir),
      .default_text = "/var/lib/collectd/session_log",
      .check = check_absolute_path,
      .help = "Directory for one state file per log, with the read positions "
              "and the counts. A restart of collectd neither loses a line nor "
              "counts one twice. The directory is created if it is missing."},
-    {.name = "MaxReadsPerSecond",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct session_log_options, max_reads_per_s),
-     .min = 0,
-     .max = 1000,
-     .default_text = "20",
-     .unit = "reads a second",
+    {OPTION("MaxReadsPerSecond", INTEGER, struct session_log_options,
+            max_reads_per_s),
+     .min = 0, .max = 1000, .default_text = "20", .unit = "reads a second",
      .help = "Files are read as soon as they are written to, but each log at "
              "most this often. New errors and leaks are then reported without "
              "waiting for the interval. 0: files are read only once in each "
              "interval."},
-    {.name = "Log",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct session_log_options, logs),
+    {OPTION("Log", BLOCK, struct session_log_options, logs),
      .block = &log_block},
 };
 

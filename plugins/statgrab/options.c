@@ -30,16 +30,14 @@ const char *const statgrab_group_names[GROUPS + 1] = {
 
 #define FLAG(NAME, STRUCT, FIELD, DEFAULT, HELP)                               \
   {                                                                            \
-    .name = (NAME), .kind = OPTION_BOOLEAN,                                    \
-    .offset = offsetof(struct STRUCT, FIELD), .default_text = (DEFAULT),       \
-    .help = (HELP)                                                             \
+    OPTION((NAME), BOOLEAN, struct STRUCT, FIELD), .default_text = (DEFAULT),  \
+                                                   .help = (HELP)              \
   }
 
 #define LIST(NAME, STRUCT, FIELD, CHECK, EXAMPLE, HELP)                        \
   {                                                                            \
-    .name = (NAME), .kind = OPTION_STRINGS,                                    \
-    .offset = offsetof(struct STRUCT, FIELD), .check = (CHECK),                \
-    .example = (EXAMPLE), .help = (HELP)                                       \
+    OPTION((NAME), STRINGS, struct STRUCT, FIELD),                             \
+        .check = (CHECK), .example = (EXAMPLE), .help = (HELP)                 \
   }
 
 static const struct option cpu_rows[] = {
@@ -96,10 +94,7 @@ static const struct option load_rows[] = {
     FLAG("ReportRelative", load_options, report_relative, "true",
          "Also report the load divided by the number of processors, "
          "I<load-relative>."),
-    {.name = "Cores",
-     .kind = OPTION_WORD,
-     .offset = offsetof(struct load_options, cores),
-     .words = cores_words,
+    {OPTION("Cores", WORD, struct load_options, cores), .words = cores_words,
      .default_text = "online",
      .help = "Divisor of I<load-relative>. C<online>: the processors that are "
              "online. C<usable>: the processors that collectd may use, which "
@@ -197,9 +192,8 @@ static int check_root_directory(const char *value, struct error *error) {
 
 #define SUB_BLOCK(FIELD, HELP)                                                 \
   {                                                                            \
-    .name = #FIELD, .kind = OPTION_BLOCK,                                      \
-    .offset = offsetof(struct statgrab_options, FIELD),                        \
-    .block = &(const struct option_block) {                                    \
+    OPTION(#FIELD, BLOCK, struct statgrab_options, FIELD),                     \
+        .block = &(const struct option_block) {                                \
       .name = #FIELD, .size = sizeof(struct FIELD##_options), .help = (HELP),  \
       .options = FIELD##_rows, .options_len = OPTION_COUNT(FIELD##_rows)       \
     }                                                                          \
@@ -213,12 +207,8 @@ static const struct option option_rows[] = {
          "I<disk>, I<fhcount> (open files), I<interface>, I<load>, I<memory>, "
          "I<pressure>, I<processes>, I<swap>, I<uptime>, I<users>, I<vmem> "
          "(paging). By default all of them."),
-    {.name = "RootFS",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct statgrab_options, root),
-     .default_text = "",
-     .check = check_root_directory,
-     .example = "\"/host\"",
+    {OPTION("RootFS", STRING, struct statgrab_options, root),
+     .default_text = "", .check = check_root_directory, .example = "\"/host\"",
      .help = "For collectd in a container: the directory where the machine's "
              "root directory is mounted. F</proc>, F</sys> and the mount "
              "points are read below it. Linux only."},

@@ -102,18 +102,11 @@ static int check_moment_words(const void *target, struct error *error) {
 }
 
 static const struct option series_options[] = {
-    {.name = "Values",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_series, values),
-     .is_required = true,
-     .example = "\"40x6 90x3 _x2\"",
-     .check = check_values_text,
-     .help = "The readings, one an interval."},
-    {.name = "Source",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct scenario_series, source),
-     .default_text = "value",
-     .help = "The name of the data source."},
+    {OPTION("Values", STRINGS, struct scenario_series, values),
+     .is_required = true, .example = "\"40x6 90x3 _x2\"",
+     .check = check_values_text, .help = "The readings, one an interval."},
+    {OPTION("Source", STRING, struct scenario_series, source),
+     .default_text = "value", .help = "The name of the data source."},
 };
 
 static const struct option_block series_block = {
@@ -128,17 +121,11 @@ static const struct option_block series_block = {
 };
 
 static const struct option moment_options[] = {
-    {.name = "Rule",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_moment, rules),
+    {OPTION("Rule", STRINGS, struct scenario_moment, rules),
      .help = "A rule and its state."},
-    {.name = "Response",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_moment, responses),
+    {OPTION("Response", STRINGS, struct scenario_moment, responses),
      .help = "A response and its state."},
-    {.name = "Notification",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct scenario_moment, notifications),
+    {OPTION("Notification", STRINGS, struct scenario_moment, notifications),
      .help = "A notification of another plugin."},
 };
 
@@ -155,22 +142,11 @@ static const struct option_block moment_block = {
 };
 
 static const struct option scenario_options[] = {
-    {.name = "Interval",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct scenario, interval_s),
-     .min = 0.1,
-     .max = 86400,
-     .unit = "seconds",
-     .default_text = "10",
+    {OPTION("Interval", NUMBER, struct scenario, interval_s), .min = 0.1,
+     .max = 86400, .unit = "seconds", .default_text = "10",
      .help = "Between two readings."},
-    {.name = "Series",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct scenario, series),
-     .block = &series_block},
-    {.name = "At",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct scenario, moments),
-     .block = &moment_block},
+    {OPTION("Series", BLOCK, struct scenario, series), .block = &series_block},
+    {OPTION("At", BLOCK, struct scenario, moments), .block = &moment_block},
 };
 
 static const struct option_block scenario_block = {
@@ -184,13 +160,9 @@ static const struct option_block scenario_block = {
 };
 
 static const struct option file_options[] = {
-    {.name = "Configuration",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct scenario_file, configuration),
+    {OPTION("Configuration", STRING, struct scenario_file, configuration),
      .help = "The collectd.conf under test."},
-    {.name = "Test",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct scenario_file, scenarios),
+    {OPTION("Test", BLOCK, struct scenario_file, scenarios),
      .block = &scenario_block},
 };
 

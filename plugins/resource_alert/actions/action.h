@@ -120,25 +120,19 @@ char *action_payload_format(const struct action_request *request);
 
 /* The options that every action's table begins with. */
 #define ACTION_OPTION_ROWS(timeout_text)                                       \
-  {.name = "After",                                                            \
-   .kind = OPTION_INTEGER,                                                     \
-   .offset = offsetof(struct action_options, after_s),                         \
+  {OPTION("After", INTEGER, struct action_options, after_s),                   \
    .min = 0,                                                                   \
    .max = 86400,                                                               \
    .default_text = "0",                                                        \
    .unit = "seconds",                                                          \
    .help = ACTION_AFTER_HELP},                                                 \
-      {.name = "Mode",                                                         \
-       .kind = OPTION_WORD,                                                    \
-       .offset = offsetof(struct action_options, mode),                        \
-       .words = action_mode_words,                                             \
-       .default_text = "auto",                                                 \
+      {OPTION("Mode", WORD, struct action_options, mode),                      \
+       .words = action_mode_words, .default_text = "auto",                     \
        .help = ACTION_MODE_HELP},                                              \
   {                                                                            \
-    .name = "Timeout", .kind = OPTION_NUMBER,                                  \
-    .offset = offsetof(struct action_options, timeout_s), .min = 0.1,          \
-    .max = 300, .default_text = timeout_text, .unit = "seconds",               \
-    .help = ACTION_TIMEOUT_HELP                                                \
+    OPTION("Timeout", NUMBER, struct action_options, timeout_s),               \
+        .min = 0.1, .max = 300, .default_text = timeout_text,                  \
+        .unit = "seconds", .help = ACTION_TIMEOUT_HELP                         \
   }
 
 enum action_kind {

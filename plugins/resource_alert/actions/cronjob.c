@@ -33,19 +33,11 @@ struct cronjob_now {
 
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
-    {.name = "Namespace",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct cronjob_options, space),
-     .is_required = true,
-     .example = "\"trading\"",
-     .check = kubernetes_check_name,
-     .help = "The namespace of the CronJob."},
-    {.name = "Name",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct cronjob_options, name),
-     .is_required = true,
-     .example = "\"fetch-prices\"",
-     .check = kubernetes_check_name,
+    {OPTION("Namespace", STRING, struct cronjob_options, space),
+     .is_required = true, .example = "\"trading\"",
+     .check = kubernetes_check_name, .help = "The namespace of the CronJob."},
+    {OPTION("Name", STRING, struct cronjob_options, name), .is_required = true,
+     .example = "\"fetch-prices\"", .check = kubernetes_check_name,
      .help = "The CronJob. Give it a startingDeadlineSeconds: without it, one "
              "missed run is started when it is resumed."},
 };

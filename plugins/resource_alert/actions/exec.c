@@ -33,11 +33,8 @@ struct exec_action {
 
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
-    {.name = "Command",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct exec_options, command),
-     .is_required = true,
-     .example = "\"/usr/local/bin/on-degrade\"",
+    {OPTION("Command", STRINGS, struct exec_options, command),
+     .is_required = true, .example = "\"/usr/local/bin/on-degrade\"",
      .help = "The program, with its absolute path, and its arguments; no shell "
              "is used. It reads a JSON document from its standard input, whose "
              "C<event> is C<engage> or C<release>, and succeeds when it exits "
@@ -45,10 +42,7 @@ static const struct option option_rows[] = {
              "or a restart. Processes that it leaves behind are killed. It "
              "must belong to root or to collectd's user, and neither it nor "
              "its directories may be writable by others."},
-    {.name = "User",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct exec_options, user),
-     .example = "\"nobody\"",
+    {OPTION("User", STRING, struct exec_options, user), .example = "\"nobody\"",
      .help = "The user who runs the command. The default is C<nobody> where "
              "collectd runs as root, and collectd's own user otherwise. To run "
              "it as root, write C<root>."},

@@ -23,8 +23,6 @@ struct haproxy_options {
   int64_t drain_s;
 };
 
-#define FIELD(name) offsetof(struct haproxy_options, name)
-
 static int check_service_name(const char *value, struct error *error) {
   char space[254];
   const char *slash = strchr(value, '/');
@@ -39,52 +37,27 @@ static int check_service_name(const char *value, struct error *error) {
 
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("5"),
-    {.name = "Socket",
-     .kind = OPTION_STRING,
-     .offset = FIELD(socket),
-     .is_required = true,
-     .example = "\"/run/haproxy/admin.sock\"",
+    {OPTION("Socket", STRING, struct haproxy_options, socket),
+     .is_required = true, .example = "\"/run/haproxy/admin.sock\"",
      .check = option_check_absolute_path,
      .help = "HAProxy's stats socket, at level admin."},
-    {.name = "Backend",
-     .kind = OPTION_STRING,
-     .offset = FIELD(backend),
-     .is_required = true,
-     .example = "\"api\"",
-     .check = option_check_name,
+    {OPTION("Backend", STRING, struct haproxy_options, backend),
+     .is_required = true, .example = "\"api\"", .check = option_check_name,
      .help = "The backend; its servers are made by server-template, "
              "C<disabled>."},
-    {.name = "Endpoints",
-     .kind = OPTION_STRING,
-     .offset = FIELD(endpoints),
-     .is_required = true,
-     .example = "\"trading/api\"",
+    {OPTION("Endpoints", STRING, struct haproxy_options, endpoints),
+     .is_required = true, .example = "\"trading/api\"",
      .check = check_service_name,
      .help = "Namespace and name of the Kubernetes Service whose ready "
              "addresses the servers get."},
-    {.name = "Port",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(port),
-     .min = 1,
-     .max = 65535,
-     .is_required = true,
-     .example = "8000",
+    {OPTION("Port", INTEGER, struct haproxy_options, port), .min = 1,
+     .max = 65535, .is_required = true, .example = "8000",
      .help = "The port of the servers."},
-    {.name = "Every",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(every_s),
-     .min = 1,
-     .max = 3600,
-     .default_text = "5",
-     .unit = "seconds",
+    {OPTION("Every", INTEGER, struct haproxy_options, every_s), .min = 1,
+     .max = 3600, .default_text = "5", .unit = "seconds",
      .help = "How often both sides are compared."},
-    {.name = "Drain",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(drain_s),
-     .min = 0,
-     .max = 3600,
-     .default_text = "30",
-     .unit = "seconds",
+    {OPTION("Drain", INTEGER, struct haproxy_options, drain_s), .min = 0,
+     .max = 3600, .default_text = "30", .unit = "seconds",
      .help = "A server whose address is gone gets no new sessions. It is "
              "removed when its last session has ended, or after this time."},
 };

@@ -221,8 +221,6 @@ int switch_stores_self_test(struct switch_stores *stores,
   return run_in_all_stores(stores, STORE_SELF_TEST, NULL, call, error);
 }
 
-#define FIELD(name) offsetof(struct switch_store_options, name)
-
 /* A name that is safe in an SQL statement: letters, digits and '_', with
  * one '.' between schema and table. */
 static int check_sql_name(const char *value, struct error *error) {
@@ -258,88 +256,54 @@ static int check_key_prefix(const char *value, struct error *error) {
 }
 
 static const struct option option_rows[] = {
-    {.name = "TTL",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(ttl_s),
-     .min = 0,
-     .max = 86400,
-     .default_text = "60",
-     .unit = "seconds",
+    {OPTION("TTL", INTEGER, struct switch_store_options, ttl_s), .min = 0,
+     .max = 86400, .default_text = "60", .unit = "seconds",
      .help =
          "How long a switch is valid. It is renewed every third of that, so "
          "that the application recovers by itself if collectd or its "
          "machine dies. etcd deletes an expired key; in the other stores "
          "readers must treat a switch whose C<until> has passed as off. "
          "0: it never expires."},
-    {.name = "Path",
-     .kind = OPTION_STRING,
-     .offset = FIELD(path),
+    {OPTION("Path", STRING, struct switch_store_options, path),
      .example = "\"/run/collectd/switches\"",
      .check = option_check_absolute_path,
      .help = "Of C<file>: a directory, created if it is missing. F<Path/NAME> "
              "exists while the switch NAME is on; F<Path/switches.json> holds "
              "all of them. Best on a tmpfs, so that a reboot removes them."},
-    {.name = "URL",
-     .kind = OPTION_STRINGS,
-     .offset = FIELD(urls),
+    {OPTION("URL", STRINGS, struct switch_store_options, urls),
      .example = "\"http://127.0.0.1:2379\"",
      .help = "Of C<etcd>: the endpoints of one cluster; if one does not "
              "respond, the next one is tried."},
-    {.name = "Prefix",
-     .kind = OPTION_STRING,
-     .offset = FIELD(prefix),
-     .default_text = "/degradation/",
-     .check = check_key_prefix,
+    {OPTION("Prefix", STRING, struct switch_store_options, prefix),
+     .default_text = "/degradation/", .check = check_key_prefix,
      .help =
          "Of C<etcd>: the beginning of the key; the switch's name follows."},
-    {.name = "User",
-     .kind = OPTION_STRING,
-     .offset = FIELD(user),
+    {OPTION("User", STRING, struct switch_store_options, user),
      .help = "Of C<etcd> and C<postgresql>: the user."},
-    {.name = "PasswordFile",
-     .kind = OPTION_STRING,
-     .offset = FIELD(password_file),
+    {OPTION("PasswordFile", STRING, struct switch_store_options, password_file),
      .check = option_check_absolute_path,
      .help = "Of C<etcd>: the user's password, in a file that others cannot "
              "read."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
-    {.name = "Host",
-     .kind = OPTION_STRING,
-     .offset = FIELD(host),
+    {OPTION("Host", STRING, struct switch_store_options, host),
      .help = "Of C<postgresql>: a host, or the directory of the Unix socket."},
-    {.name = "Port",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(port),
-     .min = 1,
-     .max = 65535,
-     .default_text = "5432",
+    {OPTION("Port", INTEGER, struct switch_store_options, port), .min = 1,
+     .max = 65535, .default_text = "5432",
      .help = "Of C<postgresql>: the server's port."},
-    {.name = "Database",
-     .kind = OPTION_STRING,
-     .offset = FIELD(database),
+    {OPTION("Database", STRING, struct switch_store_options, database),
      .example = "\"trading\"",
      .help = "Of C<postgresql>: the database that has the table."},
-    {.name = "PassFile",
-     .kind = OPTION_STRING,
-     .offset = FIELD(pass_file),
+    {OPTION("PassFile", STRING, struct switch_store_options, pass_file),
      .check = option_check_absolute_path,
      .help = "Of C<postgresql>: a pgpass file."},
-    {.name = "SSLMode",
-     .kind = OPTION_STRING,
-     .offset = FIELD(ssl_mode),
+    {OPTION("SSLMode", STRING, struct switch_store_options, ssl_mode),
      .help = "Of C<postgresql>: libpq's sslmode, for instance C<verify-full>."},
-    {.name = "Table",
-     .kind = OPTION_STRING,
-     .offset = FIELD(table),
-     .default_text = "degradation_switch",
-     .check = check_sql_name,
+    {OPTION("Table", STRING, struct switch_store_options, table),
+     .default_text = "degradation_switch", .check = check_sql_name,
      .help = "Of C<postgresql>: the table, made by "
              "F<degradation_switch.sql> of the examples."},
-    {.name = "Channel",
-     .kind = OPTION_STRING,
-     .offset = FIELD(channel),
-     .default_text = "degradation",
-     .check = check_sql_name,
+    {OPTION("Channel", STRING, struct switch_store_options, channel),
+     .default_text = "degradation", .check = check_sql_name,
      .help = "Of C<postgresql>: the channel on which each change is sent with "
              "NOTIFY; the payload is the switch as JSON."},
 };

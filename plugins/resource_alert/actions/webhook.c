@@ -35,31 +35,21 @@ static const char *const formats[] = {"native", "alertmanager", NULL};
 
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("5"),
-    {.name = "URL",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct webhook_options, url),
-     .is_required = true,
+    {OPTION("URL", STRING, struct webhook_options, url), .is_required = true,
      .example = "\"https://ops.example.net/hook\"",
      .help =
          "Where to POST the document. Any 2xx status is a success; redirects "
          "are not followed; a failure is retried."},
-    {.name = "Format",
-     .kind = OPTION_WORD,
-     .offset = offsetof(struct webhook_options, format),
-     .words = formats,
+    {OPTION("Format", WORD, struct webhook_options, format), .words = formats,
      .default_text = "native",
      .help = "C<native>: the same document as for B<E<lt>ExecE<gt>>. "
              "C<alertmanager>: the webhook document, version 4, of Prometheus "
              "Alertmanager."},
-    {.name = "HeaderFile",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct webhook_options, header_file),
+    {OPTION("HeaderFile", STRING, struct webhook_options, header_file),
      .check = option_check_absolute_path,
      .help = "Additional request headers, one C<Name: value> per line, for "
              "instance a token. Read for each request."},
-    {.name = "SecretFile",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct webhook_options, secret_file),
+    {OPTION("SecretFile", STRING, struct webhook_options, secret_file),
      .check = option_check_absolute_path,
      .help = "Signs the document: the header C<X-Signature-256: sha256=HEX> "
              "holds the HMAC-SHA256 of the body; the key is the content of "

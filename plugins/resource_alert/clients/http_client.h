@@ -107,33 +107,25 @@ int http_client_options_check_url(const struct http_client_options *options,
 /* The options of an HTTP target. outer: its struct's tag; member: its field of
  * struct http_client_options. */
 #define HTTP_CLIENT_OPTION_ROWS(outer, member)                                 \
-  {.name = "CAFile",                                                           \
-   .kind = OPTION_STRING,                                                      \
-   .offset = offsetof(struct outer, member.ca_file),                           \
+  {OPTION("CAFile", STRING, struct outer, member.ca_file),                     \
    .check = option_check_absolute_path,                                        \
    .help = "The CA certificates, PEM, that the server's certificate is "       \
            "checked against. The default are those of the system."},           \
-      {.name = "CertFile",                                                     \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.cert_file),                     \
+      {OPTION("CertFile", STRING, struct outer, member.cert_file),             \
        .check = option_check_absolute_path,                                    \
        .help = "A client certificate, PEM."},                                  \
-      {.name = "KeyFile",                                                      \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.key_file),                      \
+      {OPTION("KeyFile", STRING, struct outer, member.key_file),               \
        .check = option_check_absolute_path,                                    \
        .help = "The key of the client certificate, PEM."},                     \
-      {.name = "Proxy",                                                        \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.proxy),                         \
+      {OPTION("Proxy", STRING, struct outer, member.proxy),                    \
        .example = "\"http://proxy.example.net:3128\"",                         \
        .help = "The proxy to use. Without it none is used, whatever the "      \
                "environment says."},                                           \
   {                                                                            \
-    .name = "AllowPlainHTTP", .kind = OPTION_BOOLEAN,                          \
-    .offset = offsetof(struct outer, member.allows_plain),                     \
-    .default_text = "false",                                                   \
-    .help = "Allow a URL with C<http:> to another machine. Anyone on the way " \
+    OPTION("AllowPlainHTTP", BOOLEAN, struct outer, member.allows_plain),      \
+        .default_text = "false",                                               \
+        .help =                                                                \
+            "Allow a URL with C<http:> to another machine. Anyone on the way " \
             "can then read and change what is sent."                           \
   }
 

@@ -49,16 +49,11 @@ static int check_kubernetes_block(const void *target, struct error *error) {
 }
 
 static const struct option option_rows[] = {
-    {.name = "Server",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct kubernetes_options, server),
+    {OPTION("Server", STRING, struct kubernetes_options, server),
      .default_text = "https://kubernetes.default.svc",
      .help = "The API server. The default is its address inside a pod."},
-    {.name = "TokenFile",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct kubernetes_options, token_file),
-     .default_text = MOUNT "/token",
-     .check = option_check_absolute_path,
+    {OPTION("TokenFile", STRING, struct kubernetes_options, token_file),
+     .default_text = MOUNT "/token", .check = option_check_absolute_path,
      .help = "The service account's token; read again every minute and when "
              "the server refuses it."},
     HTTP_CLIENT_OPTION_ROWS(kubernetes_options, http),

@@ -24,82 +24,49 @@ static int check_response(const void *target, struct error *error) {
 #define FIELD(name) offsetof(struct response_options, name)
 
 static const struct option option_rows[] = {
-    {.name = "When",
-     .kind = OPTION_STRINGS,
-     .offset = FIELD(when),
-     .is_required = true,
-     .example = "\"pool_used\"",
+    {OPTION("When", STRINGS, struct response_options, when),
+     .is_required = true, .example = "\"pool_used\"",
      .help = "The rules that call for this response; one of them is enough. A "
              "rule must be written before the response, in the same "
              "B<E<lt>Plugin resource_alertE<gt>> block or in an earlier one."},
-    {.name = "MinSeverity",
-     .kind = OPTION_WORD,
-     .offset = FIELD(min_severity),
-     .words = trigger_words,
-     .default_text = "warning",
+    {OPTION("MinSeverity", WORD, struct response_options, min_severity),
+     .words = trigger_words, .default_text = "warning",
      .help = "The state from which on a rule calls for the response."},
-    {.name = "EngageAfter",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(engage_s),
-     .min = 0,
-     .max = DAY_S,
-     .default_text = "30",
-     .unit = "seconds",
+    {OPTION("EngageAfter", INTEGER, struct response_options, engage_s),
+     .min = 0, .max = DAY_S, .default_text = "30", .unit = "seconds",
      .help = "How long a rule must call for the response before it engages. "
              "This time starts after the C<For> of the rule itself."},
-    {.name = "ReleaseAfter",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(release_s),
-     .min = 0,
-     .max = DAY_S,
-     .default_text = "300",
-     .unit = "seconds",
+    {OPTION("ReleaseAfter", INTEGER, struct response_options, release_s),
+     .min = 0, .max = DAY_S, .default_text = "300", .unit = "seconds",
      .help = "How long all rules must be within limits before the actions are "
              "undone, in the reverse order. While a rule that called for the "
              "response is missing, the response stays as it is."},
-    {.name = "MaxActionsPerHour",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(max_actions),
-     .min = 0,
-     .max = 3600,
-     .default_text = "30",
-     .unit = "actions an hour",
+    {OPTION("MaxActionsPerHour", INTEGER, struct response_options, max_actions),
+     .min = 0, .max = 3600, .default_text = "30", .unit = "actions an hour",
      .help = "The rate limit. When a response would engage one action more, it "
              "is tripped: it engages nothing until a person runs "
              "C<resource-alertctl reset>, for which the plugin needs a "
              "B<ControlSocket>; without one a restart of collectd resets it. "
              "What is engaged is still undone. Retries of a failed action do "
              "not count. 0 disables the limit."},
-    {.name = "SelfTestInterval",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(self_test_s),
-     .min = 0,
-     .max = 30 * DAY_S,
-     .default_text = "86400",
-     .unit = "seconds",
+    {OPTION("SelfTestInterval", INTEGER, struct response_options, self_test_s),
+     .min = 0, .max = 30 * DAY_S, .default_text = "86400", .unit = "seconds",
      .help = "How often each action is tested against its target without "
              "changing it, while the response is off: a patch that the API "
              "server does not store, a transaction whose condition is never "
              "true, the permissions on a table, a directory or a command. A "
              "test that fails is logged and notified. The first one takes "
              "place within two minutes of collectd's start. 0: none."},
-    {.name = "EffectCheckAfter",
-     .kind = OPTION_INTEGER,
-     .offset = FIELD(effect_check_s),
-     .min = 0,
-     .max = DAY_S,
-     .default_text = "0",
-     .unit = "seconds",
+    {OPTION("EffectCheckAfter", INTEGER, struct response_options,
+            effect_check_s),
+     .min = 0, .max = DAY_S, .default_text = "0", .unit = "seconds",
      .help = "How long after engaging, and after each further action, to check "
              "whether it helped: whether the rule is within limits or its "
              "value has changed by at least 5 %. The result is journaled as "
              "event C<effect>; no effect is logged as a warning. 0: no "
              "check."},
-    {.name = "Mode",
-     .kind = OPTION_WORD,
-     .offset = FIELD(mode),
-     .words = action_mode_words,
-     .default_text = "auto",
+    {OPTION("Mode", WORD, struct response_options, mode),
+     .words = action_mode_words, .default_text = "auto",
      .help = "Like B<Mode> of the plugin, for this response."},
     {.name = "Switch",
      .kind = OPTION_BLOCK,

@@ -89,36 +89,24 @@ const char *response_options_name_action(const struct action_options *action,
 /* The options in the plugin's outermost block. outer: the tag of its struct;
  * member: its field of struct responses_options. */
 #define RESPONSES_OPTION_ROWS(outer, member)                                   \
-  {.name = "Mode",                                                             \
-   .kind = OPTION_WORD,                                                        \
-   .offset = offsetof(struct outer, member.mode),                              \
-   .words = action_mode_words,                                                 \
-   .default_text = "auto",                                                     \
+  {OPTION("Mode", WORD, struct outer, member.mode),                            \
+   .words = action_mode_words, .default_text = "auto",                         \
    .help = RESPONSES_MODE_HELP},                                               \
-      {.name = "DisableFile",                                                  \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.disable_file),                  \
+      {OPTION("DisableFile", STRING, struct outer, member.disable_file),       \
        .example = "\"/run/collectd/responses.off\"",                           \
        .check = option_check_absolute_path,                                    \
        .help = RESPONSES_DISABLE_FILE_HELP},                                   \
-      {.name = "HelperDir",                                                    \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.helper_dir),                    \
+      {OPTION("HelperDir", STRING, struct outer, member.helper_dir),           \
        .default_text = RESPONSES_HELPER_DIR,                                   \
        .check = option_check_absolute_path,                                    \
        .help = RESPONSES_HELPER_DIR_HELP},                                     \
-      {.name = "SwitchStore",                                                  \
-       .kind = OPTION_BLOCK,                                                   \
-       .offset = offsetof(struct outer, member.stores),                        \
+      {OPTION("SwitchStore", BLOCK, struct outer, member.stores),              \
        .block = &switch_store_block},                                          \
-      {.name = "Kubernetes",                                                   \
-       .kind = OPTION_BLOCK,                                                   \
-       .offset = offsetof(struct outer, member.kubernetes),                    \
+      {OPTION("Kubernetes", BLOCK, struct outer, member.kubernetes),           \
        .block = &kubernetes_block},                                            \
   {                                                                            \
-    .name = "Response", .kind = OPTION_BLOCK,                                  \
-    .offset = offsetof(struct outer, member.responses),                        \
-    .block = &response_block                                                   \
+    OPTION("Response", BLOCK, struct outer, member.responses),                 \
+        .block = &response_block                                               \
   }
 
 #endif

@@ -27,9 +27,9 @@ static int check_severity_word(const char *value, struct error *error) {
 
 #define GLOB(option_name, field, sample, text)                                 \
   {                                                                            \
-    .name = option_name, .kind = OPTION_STRING,                                \
-    .offset = offsetof(struct notification_rule_options, field),               \
-    .default_text = "*", .example = sample, .check = glob_check, .help = text  \
+    OPTION(option_name, STRING, struct notification_rule_options, field),      \
+        .default_text = "*", .example = sample, .check = glob_check,           \
+        .help = text                                                           \
   }
 
 static const struct option notification_option_rows[] = {
@@ -43,21 +43,13 @@ static const struct option notification_option_rows[] = {
     GLOB("TypeInstance", type_instance, "\"used\"",
          "The type instance of the notification."),
     GLOB("Message", message, "\"*leak*\"", "The notification's text."),
-    {.name = "Severity",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct notification_rule_options, severities),
-     .example = "\"failure\"",
-     .check = check_severity_word,
+    {OPTION("Severity", STRINGS, struct notification_rule_options, severities),
+     .example = "\"failure\"", .check = check_severity_word,
      .help = "C<warning>, C<failure> or both: the severities that set the rule "
              "to that state. Default: both. Any other notification with the "
              "same names sets it to OKAY, whatever its message."},
-    {.name = "TTL",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct notification_rule_options, ttl_s),
-     .min = 1,
-     .max = DAY_S,
-     .unit = "seconds",
-     .default_text = "3600",
+    {OPTION("TTL", NUMBER, struct notification_rule_options, ttl_s), .min = 1,
+     .max = DAY_S, .unit = "seconds", .default_text = "3600",
      .help = "How long a notification keeps the rule in its state when no "
              "recovery notification arrives. Each repetition restarts the "
              "time."},

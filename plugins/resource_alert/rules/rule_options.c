@@ -101,17 +101,13 @@ static int check_threshold(const void *target, struct error *error) {
 
 #define SECONDS(option_name, field, preset, text)                              \
   {                                                                            \
-    .name = option_name, .kind = OPTION_NUMBER,                                \
-    .offset = offsetof(struct rule_options, limits.field), .max = YEAR_S,      \
-    .unit = "seconds", .default_text = preset, .help = text                    \
+    OPTION(option_name, NUMBER, struct rule_options, limits.field),            \
+        .max = YEAR_S, .unit = "seconds", .default_text = preset, .help = text \
   }
 
 static const struct option threshold_option_rows[] = {
-    {.name = "Metric",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct rule_options, metrics),
-     .is_required = true,
-     .example = "\"statgrab-memory/percent-used\"",
+    {OPTION("Metric", STRINGS, struct rule_options, metrics),
+     .is_required = true, .example = "\"statgrab-memory/percent-used\"",
      .check = check_metric,
      .help =
          "The series that the rule watches: "
@@ -131,26 +127,16 @@ static const struct option threshold_option_rows[] = {
     SECONDS("RecoverFor", recover_s, "0",
             "How long every reading must be within the limits before the state "
             "gets better."),
-    {.name = "Hits",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct rule_options, limits.hits),
-     .min = 1,
-     .max = 65535,
-     .unit = "readings",
-     .default_text = "1",
+    {OPTION("Hits", INTEGER, struct rule_options, limits.hits), .min = 1,
+     .max = 65535, .unit = "readings", .default_text = "1",
      .help = "How many consecutive readings must be beyond a limit before the "
              "state gets worse. If B<For> is set as well, both must be met."},
-    {.name = "Missing",
-     .kind = OPTION_WORD,
-     .offset = offsetof(struct rule_options, limits.missing),
-     .words = missing_words,
-     .default_text = "warning",
+    {OPTION("Missing", WORD, struct rule_options, limits.missing),
+     .words = missing_words, .default_text = "warning",
      .help = "What it means when a series has no new value for as many "
              "intervals as the global option B<Timeout> sets. With C<ignore> "
              "its state becomes UNKNOWN without a notification."},
-    {.name = "OnlyIf",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct rule_options, only_if),
+    {OPTION("OnlyIf", STRINGS, struct rule_options, only_if),
      .example = "\"dbpool/current_connections-total\" \">= 5\"",
      .help =
          "Two words: another value, C<plugin/type[-instance][:data source]> "
@@ -164,18 +150,14 @@ static const struct option threshold_option_rows[] = {
          "hold."},
     SECONDS("RepeatInterval", repeat_s, "0",
             "Time between reminders while the state is not OKAY; C<0>: none."),
-    {.name = "Severity",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct rule_options, severities),
+    {OPTION("Severity", STRINGS, struct rule_options, severities),
      .example = "\"warning\" \"critical\"",
      .help = "Your two words for WARNING and FAILURE, as C<%{severity}> in "
              "B<Message>, as C<Severity> in the notification's meta data and "
              "as C<severity> in the journal. Default: C<warning> and "
              "C<failure>. A missing series has the severity that B<Missing> "
              "sets."},
-    {.name = "Message",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct rule_options, message),
+    {OPTION("Message", STRING, struct rule_options, message),
      .example = "\"%{plugin_instance} is %{value}% used\"",
      .check = message_check,
      .help =
@@ -184,12 +166,8 @@ static const struct option threshold_option_rows[] = {
          "C<type_instance>, C<data_source>, C<value>, C<limit>, C<state>, "
          "C<previous>, C<since>, C<unit>, C<severity>. Without this option the "
          "text is the line that is logged."},
-    {.name = "Unit",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct rule_options, unit),
-     .default_text = "",
-     .example = "\"%\"",
-     .help = "What C<%{unit}> stands for in B<Message>."},
+    {OPTION("Unit", STRING, struct rule_options, unit), .default_text = "",
+     .example = "\"%\"", .help = "What C<%{unit}> stands for in B<Message>."},
 };
 
 const struct option_block rule_options_block = {

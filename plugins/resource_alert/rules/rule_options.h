@@ -32,9 +32,8 @@ struct rule_limits {
 
 #define RULE_LIMIT_OPTION(outer, option_name, field, text)                     \
   {                                                                            \
-    .name = option_name, .kind = OPTION_NUMBER,                                \
-    .offset = offsetof(struct outer, limits.field), .min = -HUGE_VAL,          \
-    .max = HUGE_VAL, .example = "80", .help = text                             \
+    OPTION(option_name, NUMBER, struct outer, limits.field),                   \
+        .min = -HUGE_VAL, .max = HUGE_VAL, .example = "80", .help = text       \
   }
 
 /* The options that a <Threshold> shares with a <Type> block of collectd's own
@@ -48,23 +47,18 @@ struct rule_limits {
                         "A value below it is a failure."),                     \
       RULE_LIMIT_OPTION(outer, "FailureMax", failure_max,                      \
                         "A value above it is a failure."),                     \
-      {.name = "Hysteresis",                                                   \
-       .kind = OPTION_NUMBER,                                                  \
-       .offset = offsetof(struct outer, limits.hysteresis),                    \
-       .max = HUGE_VAL,                                                        \
-       .default_text = "0",                                                    \
+      {OPTION("Hysteresis", NUMBER, struct outer, limits.hysteresis),          \
+       .max = HUGE_VAL, .default_text = "0",                                   \
        .help = "How far a value must come back inside a limit before the "     \
                "limit counts as kept again, in the unit of the value."},       \
-      {.name = "Invert",                                                       \
-       .kind = OPTION_BOOLEAN,                                                 \
-       .offset = offsetof(struct outer, limits.is_inverted),                   \
+      {OPTION("Invert", BOOLEAN, struct outer, limits.is_inverted),            \
        .default_text = "false",                                                \
        .help = "A value inside the limits is bad, one outside is good."},      \
   {                                                                            \
-    .name = "Percentage", .kind = OPTION_BOOLEAN,                              \
-    .offset = offsetof(struct outer, limits.is_percentage),                    \
-    .default_text = "false",                                                   \
-    .help = "The limits are percentages of the sum over all data sources of "  \
+    OPTION("Percentage", BOOLEAN, struct outer, limits.is_percentage),         \
+        .default_text = "false",                                               \
+        .help =                                                                \
+            "The limits are percentages of the sum over all data sources of "  \
             "the type, as in C<df> with its data sources C<used> and "         \
             "C<free>."                                                         \
   }

@@ -13,29 +13,20 @@
 
 #define SWITCH(option_name, field, preset, text)                               \
   {                                                                            \
-    .name = option_name, .kind = OPTION_BOOLEAN,                               \
-    .offset = offsetof(struct threshold_compat_type, field),                   \
-    .default_text = preset, .help = text                                       \
+    OPTION(option_name, BOOLEAN, struct threshold_compat_type, field),         \
+        .default_text = preset, .help = text                                   \
   }
 
 static const struct option compat_type_rows[] = {
-    {.name = "Instance",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct threshold_compat_type, instance),
+    {OPTION("Instance", STRING, struct threshold_compat_type, instance),
      .example = "\"idle\"",
      .help = "The type instance; any where it is not written."},
-    {.name = "DataSource",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct threshold_compat_type, source),
+    {OPTION("DataSource", STRING, struct threshold_compat_type, source),
      .example = "\"value\"",
      .help = "The data source; any where it is not written."},
     RULE_LIMIT_OPTIONS(threshold_compat_type),
-    {.name = "Hits",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct threshold_compat_type, limits.hits),
-     .max = 65535,
-     .unit = "readings",
-     .default_text = "0",
+    {OPTION("Hits", INTEGER, struct threshold_compat_type, limits.hits),
+     .max = 65535, .unit = "readings", .default_text = "0",
      .help = "How many consecutive readings must be beyond a limit."},
     SWITCH("Persist", is_persistent, "false",
            "A notification with every reading that is not okay."),
@@ -60,14 +51,10 @@ const struct option_block threshold_compat_type_block = {
 };
 
 static const struct option compat_plugin_rows[] = {
-    {.name = "Instance",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct threshold_compat_plugin, instance),
+    {OPTION("Instance", STRING, struct threshold_compat_plugin, instance),
      .example = "\"eth0\"",
      .help = "The plugin instance; any where it is not written."},
-    {.name = "Type",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct threshold_compat_plugin, types),
+    {OPTION("Type", BLOCK, struct threshold_compat_plugin, types),
      .block = &threshold_compat_type_block},
 };
 
@@ -83,13 +70,9 @@ const struct option_block threshold_compat_plugin_block = {
 };
 
 static const struct option compat_host_rows[] = {
-    {.name = "Plugin",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct threshold_compat_host, plugins),
+    {OPTION("Plugin", BLOCK, struct threshold_compat_host, plugins),
      .block = &threshold_compat_plugin_block},
-    {.name = "Type",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct threshold_compat_host, types),
+    {OPTION("Type", BLOCK, struct threshold_compat_host, types),
      .block = &threshold_compat_type_block},
 };
 

@@ -49,18 +49,13 @@ extern const struct option_block threshold_compat_type_block;
 /* The options of the outermost block. outer: the tag of its struct; member: the
  * field with a struct threshold_compat_options. */
 #define THRESHOLD_COMPAT_OPTIONS(outer, member)                                \
-  {.name = "Host",                                                             \
-   .kind = OPTION_BLOCK,                                                       \
-   .offset = offsetof(struct outer, member.hosts),                             \
+  {OPTION("Host", BLOCK, struct outer, member.hosts),                          \
    .block = &threshold_compat_host_block},                                     \
-      {.name = "Plugin",                                                       \
-       .kind = OPTION_BLOCK,                                                   \
-       .offset = offsetof(struct outer, member.plugins),                       \
+      {OPTION("Plugin", BLOCK, struct outer, member.plugins),                  \
        .block = &threshold_compat_plugin_block},                               \
   {                                                                            \
-    .name = "Type", .kind = OPTION_BLOCK,                                      \
-    .offset = offsetof(struct outer, member.types),                            \
-    .block = &threshold_compat_type_block                                      \
+    OPTION("Type", BLOCK, struct outer, member.types),                         \
+        .block = &threshold_compat_type_block                                  \
   }
 
 struct rules;

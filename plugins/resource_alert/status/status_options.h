@@ -42,28 +42,18 @@ extern const char *const status_unhealthy_words[]; /* in status_api.c */
 /* The entries of the outermost table. outer: its struct's tag; member: its
  * field of struct status_options. */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
-  {.name = "StatusListen",                                                     \
-   .kind = OPTION_STRING,                                                      \
-   .offset = offsetof(struct outer, member.listen),                            \
-   .example = "\"127.0.0.1:9180\"",                                            \
-   .check = http_server_check_address,                                         \
+  {OPTION("StatusListen", STRING, struct outer, member.listen),                \
+   .example = "\"127.0.0.1:9180\"", .check = http_server_check_address,        \
    .help = STATUS_LISTEN_HELP},                                                \
-      {.name = "UnhealthyAt",                                                  \
-       .kind = OPTION_WORD,                                                    \
-       .offset = offsetof(struct outer, member.unhealthy),                     \
-       .words = status_unhealthy_words,                                        \
-       .default_text = "failure",                                              \
+      {OPTION("UnhealthyAt", WORD, struct outer, member.unhealthy),            \
+       .words = status_unhealthy_words, .default_text = "failure",             \
        .help = STATUS_UNHEALTHY_HELP},                                         \
-      {.name = "ControlSocket",                                                \
-       .kind = OPTION_STRING,                                                  \
-       .offset = offsetof(struct outer, member.control_socket),                \
+      {OPTION("ControlSocket", STRING, struct outer, member.control_socket),   \
        .example = "\"/run/collectd/resource_alert.sock\"",                     \
-       .check = http_server_check_socket_path,                                 \
-       .help = STATUS_SOCKET_HELP},                                            \
+       .check = http_server_check_socket_path, .help = STATUS_SOCKET_HELP},    \
   {                                                                            \
-    .name = "ControlGroup", .kind = OPTION_STRING,                             \
-    .offset = offsetof(struct outer, member.control_group),                    \
-    .example = "\"adm\"", .help = STATUS_GROUP_HELP                            \
+    OPTION("ControlGroup", STRING, struct outer, member.control_group),        \
+        .example = "\"adm\"", .help = STATUS_GROUP_HELP                        \
   }
 
 #endif

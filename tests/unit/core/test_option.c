@@ -35,21 +35,10 @@ static int refuse_slash(const char *value, struct error *error) {
 }
 
 static const struct option pool_rows[] = {
-    {.name = "PoolSize",
-     .kind = OPTION_INTEGER,
-     .offset = offsetof(struct pool, size),
-     .min = 1,
-     .max = 10000,
-     .default_text = "5",
-     .unit = "connections",
-     .help = "Kept open."},
-    {.name = "Host",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct pool, host),
-     .is_required = true,
-     .example = "\"127.0.0.1\"",
-     .check = refuse_slash,
-     .help = "Where."},
+    {OPTION("PoolSize", INTEGER, struct pool, size), .min = 1, .max = 10000,
+     .default_text = "5", .unit = "connections", .help = "Kept open."},
+    {OPTION("Host", STRING, struct pool, host), .is_required = true,
+     .example = "\"127.0.0.1\"", .check = refuse_slash, .help = "Where."},
 };
 
 static const struct option_block pool_block = {
@@ -65,32 +54,14 @@ static const struct option_block pool_block = {
 static const char *const modes[] = {"auto", "dryrun", "off", NULL};
 
 static const struct option plugin_rows[] = {
-    {.name = "Pool",
-     .kind = OPTION_BLOCK,
-     .offset = offsetof(struct plugin, pools),
-     .block = &pool_block},
-    {.name = "Metric",
-     .kind = OPTION_STRINGS,
-     .offset = offsetof(struct plugin, globs),
-     .help = "Globs."},
-    {.name = "Enabled",
-     .kind = OPTION_BOOLEAN,
-     .offset = offsetof(struct plugin, is_on),
-     .default_text = "true",
+    {OPTION("Pool", BLOCK, struct plugin, pools), .block = &pool_block},
+    {OPTION("Metric", STRINGS, struct plugin, globs), .help = "Globs."},
+    {OPTION("Enabled", BOOLEAN, struct plugin, is_on), .default_text = "true",
      .help = "On."},
-    {.name = "WarningMax",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(struct plugin, limit),
-     .min = -HUGE_VAL,
-     .max = HUGE_VAL,
-     .example = "80",
-     .help = "Limit."},
-    {.name = "Mode",
-     .kind = OPTION_WORD,
-     .offset = offsetof(struct plugin, mode),
-     .words = modes,
-     .default_text = "dryrun",
-     .help = "Mode."},
+    {OPTION("WarningMax", NUMBER, struct plugin, limit), .min = -HUGE_VAL,
+     .max = HUGE_VAL, .example = "80", .help = "Limit."},
+    {OPTION("Mode", WORD, struct plugin, mode), .words = modes,
+     .default_text = "dryrun", .help = "Mode."},
 };
 
 static const struct option_block plugin_block = {
