@@ -127,8 +127,9 @@ size_t response_options_count_actions(const struct response_options *options) {
   return count;
 }
 
-static const struct action_options *
-action_at(const struct response_options *options, size_t kind, size_t i) {
+const struct action_options *
+response_options_action_at(const struct response_options *options,
+                           enum action_kind kind, size_t i) {
   return (const void *)((const char *)options->actions[kind].items +
                         i * action_drivers[kind]->block->size);
 }
@@ -141,7 +142,8 @@ find_from_position(const struct response_options *options, size_t position,
   const struct action_options *first = NULL;
   for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
     for (size_t i = 0; i < options->actions[kind].len; i++) {
-      const struct action_options *action = action_at(options, kind, i);
+      const struct action_options *action =
+          response_options_action_at(options, (enum action_kind)kind, i);
       if (action->head.position >= position &&
           (first == NULL || action->head.position < first->head.position)) {
         first = action;

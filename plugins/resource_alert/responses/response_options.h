@@ -54,6 +54,11 @@ bool response_rule_names_find(const struct response_rule_names *rule_names,
 /* How many actions of all kinds OPTIONS names. */
 size_t response_options_count_actions(const struct response_options *options);
 
+/* The action number I of a kind; there must be one. */
+const struct action_options *
+response_options_action_at(const struct response_options *options,
+                           enum action_kind kind, size_t i);
+
 /* The action number INDEX in the order of the file; there must be one. */
 const struct action_options *
 response_options_get_action(const struct response_options *options,

@@ -70,8 +70,8 @@ static int check_actions(const struct responses_options *options,
   for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
     const struct action_driver *driver = action_drivers[kind];
     for (size_t i = 0; i < response->actions[kind].len; i++) {
-      const char *action =
-          (const char *)response->actions[kind].items + i * driver->block->size;
+      const struct action_options *action =
+          response_options_action_at(response, (enum action_kind)kind, i);
       if (driver->check != NULL && driver->check(action, &deps, error) != 0) {
         error_prefix(error, "<%s>", driver->block->name);
         return -EINVAL;
@@ -81,28 +81,36 @@ static int check_actions(const struct responses_options *options,
   return 0;
 }
 
+/* The first of LEN responses with a switch of that name; NULL: none. */
+static const struct response_options *
+find_switch_owner(const struct response_options *responses, size_t len,
+                  const char *name) {
+  for (size_t i = 0; i < len; i++) {
+    for (size_t k = 0; k < responses[i].actions[ACTION_SWITCH].len; k++) {
+      const struct action_options *action =
+          response_options_action_at(&responses[i], ACTION_SWITCH, k);
+      if (strcmp(action->head.label, name) == 0) {
+        return &responses[i];
+      }
+    }
+  }
+  return NULL;
+}
+
 /* One response owns a switch: two could not agree when to switch it off. */
 static int check_switches(const struct responses_options *options, size_t own,
                           struct error *error) {
   const struct response_options *all = options->responses.items;
-  const struct option_blocks *mine = &all[own].actions[ACTION_SWITCH];
-  size_t size = action_switch_block.size;
-  for (size_t i = 0; i < mine->len; i++) {
-    const struct option_head *one =
-        (const void *)((const char *)mine->items + i * size);
-    for (size_t j = 0; j < own; j++) {
-      const struct option_blocks *theirs = &all[j].actions[ACTION_SWITCH];
-      for (size_t k = 0; k < theirs->len; k++) {
-        const struct option_head *other =
-            (const void *)((const char *)theirs->items + k * size);
-        if (strcmp(one->label, other->label) == 0) {
-          return error_set(error, -EINVAL,
-                           "<Switch \"%s\"> stands in <Response \"%s\">, too: "
-                           "one response owns a switch; name the rules of both "
-                           "in its When",
-                           one->label, all[j].head.label);
-        }
-      }
+  for (size_t i = 0; i < all[own].actions[ACTION_SWITCH].len; i++) {
+    const char *name =
+        response_options_action_at(&all[own], ACTION_SWITCH, i)->head.label;
+    const struct response_options *owner = find_switch_owner(all, own, name);
+    if (owner != NULL) {
+      return error_set(error, -EINVAL,
+                       "<Switch \"%s\"> is in <Response \"%s\">, too: a switch "
+                       "belongs to one response; name the rules of both in its "
+                       "When",
+                       name, owner->head.label);
     }
   }
   return 0;

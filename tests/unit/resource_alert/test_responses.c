@@ -707,6 +707,10 @@ static void bad_configurations_are_refused(void **state) {
       {"<Response a>\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
        "there is no <SwitchStore>"},
       {"<Response a>\nWhen pool\n</Response>\n", "no action in it"},
+      {"<SwitchStore file>\nPath \"/s\"\n</SwitchStore>\n<Response a>\nWhen "
+       "pool\n<Switch x>\n</Switch>\n</Response>\n<Response b>\nWhen pool\n"
+       "<Switch x>\n</Switch>\n</Response>\n",
+       "is in <Response \"a\">, too"},
       {"<Response a>\n<Switch x>\n</Switch>\n</Response>\n", "When is missing"},
       {"<SwitchStore redis>\n</SwitchStore>\n", "is no store; allowed:"},
       {"<SwitchStore file>\n</SwitchStore>\n", "Path is missing"},
