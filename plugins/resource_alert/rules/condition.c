@@ -72,7 +72,8 @@ static int parse_condition_metric(char *text, struct condition *condition,
                   (condition->source == NULL || condition->source[0] != '\0') &&
                   fits_reading_name(text) && fits_reading_name(type) &&
                   fits_reading_name(type_instance) &&
-                  fits_reading_name(condition->plugin_instance);
+                  fits_reading_name(condition->plugin_instance) &&
+                  fits_reading_name(condition->source);
   return is_whole ? 0
                   : error_set(error, -EINVAL,
                               "has an empty part, or one that is too long");

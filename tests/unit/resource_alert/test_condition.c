@@ -8,6 +8,11 @@
 
 #include "resource_alert/rules/condition.h"
 
+/* 128 bytes: one more than a name has. */
+#define SIXTEEN "0123456789abcdef"
+#define LONG_NAME                                                              \
+  SIXTEEN SIXTEEN SIXTEEN SIXTEEN SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+
 static struct condition parse(const char *metric, const char *comparison) {
   struct condition condition = {0};
   struct error error = {{0}};
@@ -75,6 +80,7 @@ static void refuses_what_says_nothing(void **state) {
       {"p-*/t", "> 1", "without globs"},
       {"/t", "> 1", "has an empty part"},
       {"p/t:", "> 1", "has an empty part"},
+      {"p/t:" LONG_NAME, "> 1", "or one that is too long"},
       {"p/t", "1", "OnlyIf: \"1\" is no comparison: write <"},
       {"p/t", "> ", "is no comparison"},
       {"p/t", "> 1 s", "is no comparison"},
