@@ -312,27 +312,32 @@ static void check_sample(struct matcher_run *run, size_t at, uint32_t gram) {
   }
 }
 
+/* Looks again at the samples from AT on, one of which is in the table. Not
+ * inlined, so that the loop below has all registers for itself. */
+static __attribute__((noinline)) void check_samples(struct matcher_run *run,
+                                                    size_t at, size_t len) {
+  const size_t distance = run->matcher->distance;
+  for (size_t i = 0; i < len; i++, at += distance) {
+    check_sample(run, at, load_gram(run->data + at));
+  }
+}
+
 /* Samples DATA from AT on, up to END. Returns where the next sample is due. */
 static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
                                  size_t distance) {
   const uint8_t *table = run->matcher->table;
   for (; at + 4 * distance < end; at += 4 * distance) {
     const char *data = run->data + at;
-    uint32_t first = load_gram(data);
-    uint32_t second = load_gram(data + distance);
-    uint32_t third = load_gram(data + 2 * distance);
-    uint32_t fourth = load_gram(data + 3 * distance);
-    /* One branch for four samples: hardly any of them finds something. */
-    if ((table[place_of_gram(first)] | table[place_of_gram(second)] |
-         table[place_of_gram(third)] | table[place_of_gram(fourth)]) != 0) {
-      check_sample(run, at, first);
-      check_sample(run, at + distance, second);
-      check_sample(run, at + 2 * distance, third);
-      check_sample(run, at + 3 * distance, fourth);
+    unsigned found = table[place_of_gram(load_gram(data))];
+    found |= table[place_of_gram(load_gram(data + distance))];
+    found |= table[place_of_gram(load_gram(data + 2 * distance))];
+    found |= table[place_of_gram(load_gram(data + 3 * distance))];
+    if (found != 0) { /* one branch for four samples: they hardly find any */
+      check_samples(run, at, 4);
     }
   }
   for (; at < end; at += distance) {
-    check_sample(run, at, load_gram(run->data + at));
+    check_samples(run, at, 1);
   }
   return at;
 }
