@@ -119,7 +119,7 @@ def test_the_rule_and_the_response_work(collectd):
 
 def test_the_rule_and_the_response_pass_the_check_as_installed(installed):
     """Under the names that the README gives, in Debian's own configuration."""
-    names = re.findall(r"^`(/etc/collectd/collectd\.conf\.d/\S+)`:", TEXT, re.M)
+    names = re.findall(r"`(/etc/collectd/collectd\.conf\.d/\S+)`:$", TEXT, re.M)
     check = examples("sh", "resource-alertctl")[-1].strip()
     assert len(names) == 2 and check.startswith("resource-alertctl check ")
     for number, (name, text) in enumerate(zip(names, examples("apache", "resource_alert"))):
