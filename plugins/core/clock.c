@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <time.h>
 
 int64_t clock_monotonic_ns(void) {
   struct timespec now = {0};
@@ -19,12 +20,6 @@ int clock_left_ms(int64_t deadline_ms) {
     return 0;
   }
   return left > INT_MAX ? INT_MAX : (int)left;
-}
-
-struct timespec clock_deadline_after_ms(int wait_ms) {
-  int64_t until_ns = clock_monotonic_ns() + wait_ms * INT64_C(1000000);
-  return (struct timespec){.tv_sec = (time_t)(until_ns / 1000000000),
-                           .tv_nsec = (long)(until_ns % 1000000000)};
 }
 
 void clock_cond_init(pthread_cond_t *condition) {

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t clock_monotonic_ms(void);
@@ -17,10 +16,6 @@ int64_t clock_monotonic_ns(void);
 
 /* What is left until deadline_ms, for poll(2): 0 once it has passed. */
 int clock_left_ms(int64_t deadline_ms);
-
-/* What CLOCK_MONOTONIC shows WAIT_MS from now, for pthread_cond_timedwait(3).
- */
-struct timespec clock_deadline_after_ms(int wait_ms);
 
 /* A condition whose waits end by CLOCK_MONOTONIC. */
 void clock_cond_init(pthread_cond_t *condition);

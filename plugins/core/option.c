@@ -85,8 +85,9 @@ static int refuse_value(const struct option *option,
       example == NULL ? "" : " ", quote, example == NULL ? "" : example, quote);
 }
 
-int option_refuse_name(const struct option_block *block, const char *name,
-                       struct error *error) {
+/* "unknown option NAME; did you mean ...?". Returns -EINVAL. */
+static int refuse_option_name(const struct option_block *block,
+                              const char *name, struct error *error) {
   struct text_nearest nearest = text_nearest_to(name);
   for (size_t i = 0; i < block->options_len; i++) {
     text_nearest_offer(&nearest, block->options[i].name);
@@ -444,7 +445,7 @@ static int parse_statement(const struct option_block *block,
   const struct option *option = find_block_option(block, item->key);
   int code;
   if (option == NULL) {
-    code = option_refuse_name(block, item->key, error);
+    code = refuse_option_name(block, item->key, error);
   } else if (option->kind == OPTION_BLOCK) {
     code = parse_block(option, item, position, target, error);
   } else if (option->kind != OPTION_STRINGS &&

@@ -116,10 +116,6 @@ int option_parse(const struct option_block *block,
 /* Frees what TARGET holds and zeroes it. Accepts NULL. */
 void option_fini(const struct option_block *block, void *target);
 
-/* "unknown option NAME; did you mean ...?". Returns -EINVAL. */
-int option_refuse_name(const struct option_block *block, const char *name,
-                       struct error *error);
-
 #define OPTION_ALLOWED_BYTES 256
 
 /* "1 to 10000 connections", "auto, dryrun or off", "" where any value is

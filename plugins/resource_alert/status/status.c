@@ -200,12 +200,8 @@ int status_start(const struct status_deps *deps, struct status **ret,
     return error_set(error, -ENOMEM, "status: out of memory");
   }
   status->deps = *deps;
-  pthread_condattr_t monotonic;
-  (void)pthread_condattr_init(&monotonic);
-  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   (void)pthread_mutex_init(&status->lock, NULL);
-  (void)pthread_cond_init(&status->stop_requested, &monotonic);
-  (void)pthread_condattr_destroy(&monotonic);
+  clock_cond_init(&status->stop_requested);
   start_listeners(status);
   bool is_listening =
       status->read_only.server != NULL || status->control.server != NULL;

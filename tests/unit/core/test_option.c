@@ -129,8 +129,8 @@ static void refuses_in_one_line(void **state) {
       {"Metrik \"a\"\n", "unknown option Metrik; did you mean Metric?"},
       {"Zebra 1\n", "unknown option Zebra; allowed: Pool, Metric, Enabled, "
                     "WarningMax, Mode"},
-      {"Mode \"loud\"\n",
-       "Mode \"loud\" is not one of the allowed words; allowed: auto, dryrun "
+      {"Mode \"other\"\n",
+       "Mode \"other\" is not one of the allowed words; allowed: auto, dryrun "
        "or off; write Mode \"dryrun\""},
       {"Mode on\n", "Mode true is not one of the allowed words; allowed: auto, "
                     "dryrun or off; write Mode \"dryrun\""},
