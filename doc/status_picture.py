@@ -4,9 +4,9 @@
 
     doc/status_picture.py [--build DIRECTORY] [--dark] [--width PIXELS] [FILE]
 
-The page is the one that is built into the plugin. What it is told is the sample
+The page is the one that is built into the plugin. It shows the sample
 below: a pool that filled up within the hour, and a response that has begun to
-relieve it; a test holds the sample against what the plugin really answers.
+relieve it; a test compares the sample with what the plugin really sends.
 Needs the packages chromium-driver, python3-selenium, fonts-inter, pngquant."""
 import argparse
 import http.server
@@ -31,7 +31,7 @@ HISTORY_POINTS = 120  # of an hour
 
 
 def wave(middle, swing, noise, seed):
-    """An hour of a value that goes its way."""
+    """An hour of a value that varies."""
     dice = random.Random(seed)
     return [round(middle + swing * math.sin(i / 17 + seed) + dice.uniform(-noise, noise), 1) for i in range(HISTORY_POINTS)]
 
@@ -80,7 +80,7 @@ def responses(now):
 
 
 def events(now):
-    told = [(132, "action", {"response": "degrade", "action": "Switch pause_scheduled_jobs", "step": "confirmed", "on": True}),
+    listed = [(132, "action", {"response": "degrade", "action": "Switch pause_scheduled_jobs", "step": "confirmed", "on": True}),
             (371, "action", {"response": "degrade", "action": "Switch limit_noncore_api", "step": "confirmed", "on": True}),
             (371, "response", {"response": "degrade", "from": "ENGAGING", "to": "ENGAGED", "cause": "pool_used", "level": 1}),
             (412, "state", {"rule": "pool_used", "series": f"{HOST}/dbpool-trading/percent-used", "from": "OKAY", "to": "WARNING",
@@ -88,19 +88,19 @@ def events(now):
             (5230, "state", {"rule": "cpu_load", "series": f"{HOST}/statgrab-load/load-relative", "from": "WARNING", "to": "OKAY",
                              "value": 1.21, "limit": None, "cause": "limit"})]
     return [{"seq": 40 - i, "time": time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime(now - ago)), "event": event, **fields}
-            for i, (ago, event, fields) in enumerate(told)]
+            for i, (ago, event, fields) in enumerate(listed)]
 
 
 def sample(now):
-    """What the plugin would answer to GET /status."""
+    """What the plugin would send for GET /status."""
     return {"version": 1, "host": HOST, "time": now, "mode": "auto", "worst": "WARNING", "rules": rules(now),
             "responses": responses(now), "silences": [], "events": events(now),
             "counts": {"series": 214, "watched": 6, "values_rejected": 0, "transitions": 31, "notifications_waiting": 0,
                        "notifications_dropped": 0, "journal_lines_waiting": 0, "journal_lines_lost": 0}}
 
 
-class Desk(http.server.BaseHTTPRequestHandler):
-    """Answers as StatusListen does."""
+class StatusServer(http.server.BaseHTTPRequestHandler):
+    """Responds as StatusListen does."""
     answers = {}
 
     def do_GET(self):  # noqa
@@ -116,20 +116,20 @@ class Desk(http.server.BaseHTTPRequestHandler):
 
 def draw(build, width, scheme, status):
     """The page as a PNG."""
-    Desk.answers = {"/": ("text/html; charset=utf-8", (build / "plugins/resource_alert/status.html").read_bytes()),
+    StatusServer.answers = {"/": ("text/html; charset=utf-8", (build / "plugins/resource_alert/status.html").read_bytes()),
                     "/status": ("application/json", json.dumps(status).encode())}
-    with tempfile.TemporaryDirectory() as directory, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Desk) as desk:
-        threading.Thread(target=desk.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as directory, http.server.ThreadingHTTPServer(("127.0.0.1", 0), StatusServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = Browser(directory)
         try:
             browser.size(width, 700)
             browser.scheme(scheme)
-            browser.open(f"http://127.0.0.1:{desk.server_port}/")
+            browser.open(f"http://127.0.0.1:{server.server_port}/")
             wait_until(lambda: browser.text("#rules"), within=20)
             return browser.picture()
         finally:
             browser.close()
-            desk.shutdown()
+            server.shutdown()
 
 
 def main():

@@ -23,12 +23,12 @@ def play(demo, terminal):
     demo.start()
     demo.run()
     for text in demo.expected.met():
-        terminal.say(f"seen: {text}")
+        terminal.print(f"seen: {text}")
     missing = demo.expected.missing()
     for text in missing:
-        terminal.say(f"NOT SEEN: {text}")
+        terminal.print(f"NOT SEEN: {text}")
     for rule in demo.machine_alerts() if missing else []:
-        terminal.say(f"caused by this machine: {rule.name} is {rule.state} ({rule.value:.1f}, limit "
+        terminal.print(f"caused by this machine: {rule.name} is {rule.state} ({rule.value:.1f}, limit "
                      f"{rule.limit}), which engages responses, too")
     return 1 if missing else 0
 
@@ -48,14 +48,14 @@ def main():
         return 0 if for_s is None else 128 + stopping.noted
     except Failed as failure:
         terminal.keep()
-        terminal.say_if_open(f"tools/demo: {failure}")
+        terminal.print_if_open(f"tools/demo: {failure}")
         return 1
     except OSError as error:  # the terminal or the pipe was closed
         return 128 + stopping.noted if stopping.noted else print_error(error)
     finally:
         stopping.no_more()
         stop_all(servers, place)
-        terminal.say_if_open("all servers are stopped and their files removed")
+        terminal.print_if_open("all servers are stopped and their files removed")
 
 
 def print_error(error):

@@ -32,7 +32,7 @@ class Demo:
     def start(self):
         """Starts everything."""
         place = self.place
-        self.terminal.say(f"running as {place.user.pw_name} in {place.root}")
+        self.terminal.print(f"running as {place.user.pw_name} in {place.root}")
         installed_tree(place)
         database = PostgreSQL(place)
         application = Application(place, database)
@@ -45,7 +45,7 @@ class Demo:
             self.servers.append(server)
             server.start()
         program = place.root / "usr/bin/resource-alertctl"
-        self.terminal.say(f"more: http://{collectd.page}/ or {program} status --socket "
+        self.terminal.print(f"more: http://{collectd.page}/ or {program} status --socket "
                           f"{collectd.control}")
         self.collectd, self.unixsock = collectd, Unixsock(collectd.socket)
         self.journal = FileLines(collectd.journal)

@@ -194,7 +194,7 @@ class Terminal:
         self.drawn = 0
         return f"\r\x1b[{up}A\x1b[J" if up else ""
 
-    def say(self, line=""):
+    def print(self, line=""):
         self.write(self.erase() + line + "\n")
 
     def keep(self):
@@ -204,13 +204,13 @@ class Terminal:
         with contextlib.suppress(OSError):
             self.write("\r\x1b[K" if self.is_live else "")
 
-    def say_if_open(self, line):
+    def print_if_open(self, line):
         """Prints LINE unless the terminal is closed."""
         with contextlib.suppress(OSError):
-            self.say(line)
+            self.print(line)
 
     def event(self, clock, source, words, state=""):
-        self.say(event(clock, source, words, state, self.style()))
+        self.print(event(clock, source, words, state, self.style()))
 
     def draw(self, view, is_last=False):
         if not self.is_live:

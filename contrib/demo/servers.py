@@ -205,7 +205,7 @@ Include "{root}/etc/collectd/collectd.conf.d/*.conf"
 
 
 def stop_all(servers, place):
-    """Ends the servers in reverse order and whatever they left behind."""
+    """Ends the servers in reverse order and all processes that they left behind."""
     for server in reversed(servers):
         server.stop()
     sweep()

@@ -134,7 +134,7 @@ def test_a_terminal_made_narrower_folds_what_it_shows(monkeypatch):
     terminal.draw(VIEW)
     drawn = stream.getvalue().count("\n")
     monkeypatch.setenv("COLUMNS", "50")
-    terminal.say("next")
+    terminal.print("next")
     up = int(re.search(r"\x1b\[(\d+)A", stream.getvalue()).group(1))
     assert drawn < up <= 2 * drawn
 

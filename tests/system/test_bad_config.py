@@ -7,7 +7,7 @@ PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 
 
 def refusal(collectd, plugin):
-    """The one line in which PLUGIN says why it refuses to start."""
+    """The one line in which PLUGIN explains why it refuses to start."""
     lines = [line for line in collectd.refuses_to_start() if f" {plugin}: " in line]
     assert len(lines) == 1, collectd.explain()
     return lines[0]
@@ -31,11 +31,11 @@ def test_an_unknown_block_is_named(collectd, plugin):
     ("session_log", "log_rate",
      'StateDir "%(directory)s"\n<Log "t">\n  File "/nowhere/t.log"\n</Log>'),
 ])
-def test_missing_types_are_told_with_the_lines_to_write(collectd, plugin, type_name, options):
+def test_missing_types_are_logged_with_the_lines_to_add(collectd, plugin, type_name, options):
     collectd.types = build.TYPES[:1]
     collectd.load(plugin, options % {"directory": collectd.directory}).start()
-    told = collectd.log_lines(f'{plugin}: type "{type_name}" is unknown')
-    assert len(told) == 1
-    assert 'TypesDB "/usr/share/collectd-resource-alert/types.db"' in told[0]
-    # collectd goes on without the plugin and says so once more when it ends.
+    lines = collectd.log_lines(f'{plugin}: type "{type_name}" is unknown')
+    assert len(lines) == 1
+    assert 'TypesDB "/usr/share/collectd-resource-alert/types.db"' in lines[0]
+    # collectd goes on without the plugin and logs it once more when it ends.
     collectd.stop(exit_code=1)

@@ -31,21 +31,21 @@ def test_no_problems(check):
 
 
 def test_a_syntax_error_has_line_and_column(check):
-    code, told = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
+    code, lines = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
     assert code == 2
-    assert told[0] == 'collectd.conf:3:13: error: this character must be inside "quotes"'
+    assert lines[0] == 'collectd.conf:3:13: error: this character must be inside "quotes"'
 
 
 def test_all_mistakes_are_reported(check):
-    code, told = check("Intervall 10\nLoadPlugin dbpool\n<Plugin dbpool>\n  Foo 1\n  Bar 2\n</Plugin>\n")
+    code, lines = check("Intervall 10\nLoadPlugin dbpool\n<Plugin dbpool>\n  Foo 1\n  Bar 2\n</Plugin>\n")
     assert code == 2
-    assert told[0] == "collectd.conf:1:1: warning: unknown option Intervall; did you mean Interval?"
-    assert told[1].startswith("collectd.conf:4:3: error: <Plugin dbpool>: unknown option Foo")
-    assert told[2].startswith("collectd.conf:5:3: error: <Plugin dbpool>: unknown option Bar")
-    assert told[-1] == "2 errors, 1 warning"
+    assert lines[0] == "collectd.conf:1:1: warning: unknown option Intervall; did you mean Interval?"
+    assert lines[1].startswith("collectd.conf:4:3: error: <Plugin dbpool>: unknown option Foo")
+    assert lines[2].startswith("collectd.conf:5:3: error: <Plugin dbpool>: unknown option Bar")
+    assert lines[-1] == "2 errors, 1 warning"
 
 
-@pytest.mark.parametrize("plugin, block, told", [
+@pytest.mark.parametrize("plugin, block, expected", [
     ("resource_alert", 'Journal "/a"\nStateDir "/b"\nJournal "/c"', "5:1: error: {}: line 5: Journal is given twice"),
     ("resource_alert", '<Threshold "a">\nMetric "b/c"\nWarningMax 1\nWarningMax 2\n</Threshold>',
      '3:2: error: {}: <Threshold "a">: line 6: WarningMax is given twice'),
@@ -54,18 +54,18 @@ def test_all_mistakes_are_reported(check):
     ("resource_alert", 'ControlSocket "here"', '3:1: error: {}: ControlSocket "here" is not an absolute path'),
     ("resource_alert", f'ControlSocket "/{"x" * 200}"', "is too long for a unix socket"),
 ])
-def test_what_only_the_whole_block_shows_has_its_place(check, plugin, block, told):
+def test_what_only_the_whole_block_shows_has_its_place(check, plugin, block, expected):
     code, lines = check(f"LoadPlugin {plugin}\n<Plugin {plugin}>\n{block}\n</Plugin>\n")
     assert code == 2
-    assert told.format(f"<Plugin {plugin}>") in lines[0]
+    assert expected.format(f"<Plugin {plugin}>") in lines[0]
     assert lines[-1] == "1 error, 0 warnings"
 
 
 def test_a_block_that_collectd_ignores(check):
-    code, told = check("<Plugin dbpool>\n</Plugin>\n<Plugin cpu>\n</Plugin>\nLoadPlugin dbpool\n")
+    code, lines = check("<Plugin dbpool>\n</Plugin>\n<Plugin cpu>\n</Plugin>\nLoadPlugin dbpool\n")
     assert code == 1
-    assert re.search(r"^collectd.conf:1:2: warning: <Plugin dbpool>: LoadPlugin dbpool comes after", told[0])
-    assert re.search(r"^collectd.conf:3:2: warning: <Plugin cpu>: the plugin is not loaded", told[1])
+    assert re.search(r"^collectd.conf:1:2: warning: <Plugin dbpool>: LoadPlugin dbpool comes after", lines[0])
+    assert re.search(r"^collectd.conf:3:2: warning: <Plugin cpu>: the plugin is not loaded", lines[1])
 
 
 def test_types_that_are_missing(tmp_path):
@@ -84,21 +84,21 @@ def test_includes_are_read_as_collectd_reads_them(tmp_path, check):
     (snippets / "a.conf.dpkg-old").write_text("% not read\n")
     (snippets / ".hidden.conf").write_text("% not read\n")
     (snippets / "deeper" / "c.conf").write_text("Third 1\n")
-    code, told = check(f'<Include "{snippets}">\n  Filter "*.conf"\n</Include>\nInclude "{snippets}/*.nothing"\n')
+    code, lines = check(f'<Include "{snippets}">\n  Filter "*.conf"\n</Include>\nInclude "{snippets}/*.nothing"\n')
     assert code == 1
-    assert [line.split(":")[0] for line in told[:-1]] == ["d/a.conf", "d/b.conf", "d/deeper/c.conf"]
+    assert [line.split(":")[0] for line in lines[:-1]] == ["d/a.conf", "d/b.conf", "d/deeper/c.conf"]
 
 
 def test_an_include_of_nothing_is_an_error(check):
-    code, told = check('Interval 10\nInclude "/nowhere/at-all.conf"\n')
+    code, lines = check('Interval 10\nInclude "/nowhere/at-all.conf"\n')
     assert code == 2
-    assert told[0] == "collectd.conf:2:1: error: /nowhere/at-all.conf: No such file or directory"
+    assert lines[0] == "collectd.conf:2:1: error: /nowhere/at-all.conf: No such file or directory"
 
 
 def test_endless_includes_end(tmp_path, check):
-    code, told = check(f'Include "{tmp_path}/collectd.conf"\n')
+    code, lines = check(f'Include "{tmp_path}/collectd.conf"\n')
     assert code == 2
-    assert "Include is nested more than 8 deep" in told[0]
+    assert "Include is nested more than 8 deep" in lines[0]
 
 
 RULE = """<Plugin resource_alert>
@@ -120,7 +120,7 @@ LoadPlugin resource_alert
 """
 
 
-@pytest.mark.parametrize("metric, told", [
+@pytest.mark.parametrize("metric, expected", [
     ("cpu-0/cpu-user", None),
     ("*/percent-used", None),
     ("host/dbpool-trading/percent-used", None),
@@ -132,14 +132,14 @@ LoadPlugin resource_alert
     ("dbpool-trading/percent-usd", "for this instance dbpool sends percent-used current_connections-active"),
     ("statgrab-memory/percent-usd", "for this instance statgrab sends percent-used memory-*"),
 ])
-def test_a_rule_that_no_plugin_has_values_for(check, metric, told):
+def test_a_rule_that_no_plugin_has_values_for(check, metric, expected):
     code, lines = check(LOADED + RULE.format(metric))
-    if told is None:
+    if expected is None:
         assert (code, lines) == (0, ["1 file, no problems found"])
     else:
         assert code == 1
         assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "rule">: Metric "{metric}" can match nothing: ')
-        assert told in lines[0]
+        assert expected in lines[0]
 
 
 def test_a_central_collectd_may_be_sent_anything(check):
@@ -148,7 +148,7 @@ def test_a_central_collectd_may_be_sent_anything(check):
 
 
 def test_a_response_that_names_no_rule(check):
-    code, told = check(LOADED + RULE.format("cpu-0/cpu") + """<Plugin resource_alert>
+    code, lines = check(LOADED + RULE.format("cpu-0/cpu") + """<Plugin resource_alert>
   <Response "r">
     When "rwo"
     <Exec>
@@ -159,7 +159,7 @@ def test_a_response_that_names_no_rule(check):
 </Plugin>
 """)
     assert code == 2
-    assert told[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
+    assert lines[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
 
 
 def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql, tmp_path):
@@ -194,26 +194,26 @@ def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql
     path.write_text("LoadPlugin statgrab\nLoadPlugin dbpool\nLoadPlugin session_log\nLoadPlugin resource_alert\n"
                     f"<Plugin dbpool>\n{dbpool}\n</Plugin>\n<Plugin session_log>\n{session_log}\n</Plugin>\n"
                     f"<Plugin resource_alert>\n{rules}</Plugin>\n{TYPES}")
-    told = ctl("check", path)
-    assert told.returncode == 0, told.stdout
+    result = ctl("check", path)
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_installed_samples_have_no_problems(check):
-    code, told = check("".join(f'Include "{path}"\n' for path in sorted((build.SOURCE / "conf.d").glob("[1-9]*.conf"))))
-    assert code == 0, told
+    code, lines = check("".join(f'Include "{path}"\n' for path in sorted((build.SOURCE / "conf.d").glob("[1-9]*.conf"))))
+    assert code == 0, lines
 
 
-@pytest.mark.parametrize("arguments, told", [
+@pytest.mark.parametrize("arguments, expected", [
     ((), "Usage: resource-alertctl COMMAND"),
     (("chekc",), "unknown command chekc"),
     (("check", "--nothing"), "check: unknown option --nothing"),
     (("check", "a", "b"), "check: too many arguments"),
     (("check", "/nowhere/x.conf"), "/nowhere/x.conf: No such file or directory"),
 ])
-def test_a_failed_command_exits_with_3(arguments, told):
+def test_a_failed_command_exits_with_3(arguments, expected):
     result = ctl(*arguments)
     assert result.returncode == 3
-    assert told in result.stdout + result.stderr
+    assert expected in result.stdout + result.stderr
 
 
 def test_hostile_files_are_refused_in_one_line(tmp_path):

@@ -78,9 +78,9 @@ static bool is_known_version(const json_t *json) {
   return version == NULL || json_integer_value(version) == STATUS_VERSION;
 }
 
-static json_t *read_response(const struct client_response *response,
-                             long status, const char *socket,
-                             struct error *error) {
+static json_t *read_daemon_response(const struct client_response *response,
+                                    long status, const char *socket,
+                                    struct error *error) {
   json_t *json = response->text == NULL
                      ? NULL
                      : json_loadb(response->text, response->bytes, 0, NULL);
@@ -129,7 +129,7 @@ json_t *client_request(const char *socket, const char *path, const json_t *body,
     }
     long status = send_request(curl, socket, error);
     if (status != 0) {
-      json = read_response(&response, status, socket, error);
+      json = read_daemon_response(&response, status, socket, error);
     }
     curl_easy_cleanup(curl);
   }

@@ -85,8 +85,8 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
                                 get_text(body, "who", "unknown"), error);
 }
 
-static int handle_mode(const struct status_deps *deps, const json_t *body,
-                       struct error *error) {
+static int handle_mode_command(const struct status_deps *deps,
+                               const json_t *body, struct error *error) {
   static const struct {
     const char *name;
     enum responses_command command;
@@ -127,9 +127,9 @@ static const struct {
   int (*handle)(const struct status_deps *deps, const json_t *body,
                 struct error *error);
 } commands[] = {
-    {"/silence", handle_silence}, {"/unsilence", handle_unsilence},
-    {"/mode", handle_mode},       {"/deactivate", handle_deactivate},
-    {"/reset", handle_reset},     {"/self-test", handle_self_test},
+    {"/silence", handle_silence},   {"/unsilence", handle_unsilence},
+    {"/mode", handle_mode_command}, {"/deactivate", handle_deactivate},
+    {"/reset", handle_reset},       {"/self-test", handle_self_test},
 };
 
 static unsigned http_status_for(int code) {

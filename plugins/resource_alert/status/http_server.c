@@ -89,8 +89,8 @@ static void set_text_reply(struct http_server_reply *reply, unsigned status,
                                       .bytes = strlen(text)};
 }
 
-static void append_body(struct request_body *body, const char *data,
-                        size_t bytes) {
+static void append_request_body(struct request_body *body, const char *data,
+                                size_t bytes) {
   if (bytes > HTTP_SERVER_BODY_BYTES_MAX - body->bytes) {
     body->is_too_large = true;
     return;
@@ -113,7 +113,7 @@ static enum MHD_Result on_library_call(void *context,
     return *state == NULL ? MHD_NO : MHD_YES;
   }
   if (*data_bytes > 0) {
-    append_body(body, data, *data_bytes);
+    append_request_body(body, data, *data_bytes);
     *data_bytes = 0;
     return MHD_YES;
   }
