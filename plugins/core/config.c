@@ -32,6 +32,16 @@ struct config_value *config_item_add_value(struct config_item *item) {
   return value;
 }
 
+const struct config_item *config_item_find(const struct config_item *item,
+                                           const char *key) {
+  for (size_t i = 0; i < item->children_len; i++) {
+    if (strcasecmp(item->children[i].key, key) == 0) {
+      return &item->children[i];
+    }
+  }
+  return NULL;
+}
+
 void config_item_fini(struct config_item *item) {
   if (item == NULL) {
     return;
@@ -118,15 +128,6 @@ static bool is_word_char(char c) {
   return isalnum((unsigned char)c) != 0 || c == '_';
 }
 
-static char *copy_range(const char *from, size_t length) {
-  char *copy = calloc(length + 1, 1);
-  if (copy != NULL) {
-    memcpy(copy, from, length);
-    copy[length] = '\0';
-  }
-  return copy;
-}
-
 static int read_config_word(struct config_scanner *reader, char **ret_word) {
   const char *from = reader->at;
   while (reader->at < reader->end && is_word_char(*reader->at)) {
@@ -136,7 +137,7 @@ static int read_config_word(struct config_scanner *reader, char **ret_word) {
     return fail_at_position(
         reader, "expected an option's name, of letters, digits and _");
   }
-  *ret_word = copy_range(from, (size_t)(reader->at - from));
+  *ret_word = strndup(from, (size_t)(reader->at - from));
   return *ret_word == NULL ? -ENOMEM : 0;
 }
 
@@ -175,7 +176,7 @@ static int read_quoted(struct config_scanner *reader, char **ret_string) {
     return fail_at_position(reader,
                             "the string that starts here has no closing \"");
   }
-  *ret_string = copy_range(from, (size_t)(close - from));
+  *ret_string = strndup(from, (size_t)(close - from));
   if (*ret_string == NULL) {
     return -ENOMEM;
   }
@@ -198,16 +199,15 @@ static int read_bare(struct config_scanner *reader,
   if (reader->at == from) {
     return fail_at_position(reader, "this character must be inside \"quotes\"");
   }
-  char *token = copy_range(from, (size_t)(reader->at - from));
+  char *token = strndup(from, (size_t)(reader->at - from));
   if (token == NULL) {
     return -ENOMEM;
   }
-  static const char *const yes[] = {"true", "yes", "on"};
-  static const char *const no[] = {"false", "no", "off"};
-  for (size_t i = 0; i < 3; i++) {
-    if (strcmp(token, yes[i]) == 0 || strcmp(token, no[i]) == 0) {
-      value->kind = CONFIG_BOOLEAN;
-      value->boolean = strcmp(token, yes[i]) == 0;
+  static const char *const words[] = {"false", "no",  "off",
+                                      "true",  "yes", "on"};
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    if (strcmp(token, words[i]) == 0) {
+      *value = (struct config_value){CONFIG_BOOLEAN, .boolean = i >= 3};
       free(token);
       return 0;
     }
@@ -216,16 +216,15 @@ static int read_bare(struct config_scanner *reader,
   double number = strtod(token, &rest);
   bool has_letter_first = isalpha((unsigned char)token[0]) != 0; /* inf, nan */
   if (*rest == '\0' && !has_letter_first) {
-    value->kind = CONFIG_NUMBER;
-    value->number = number;
+    *value = (struct config_value){CONFIG_NUMBER, .number = number};
     free(token);
     return 0;
   }
-  value->kind = CONFIG_STRING;
-  value->string = token;
+  *value = (struct config_value){CONFIG_STRING, .string = token};
   return 0;
 }
 
+/* Reads values to the end of the line or to the '>' of a tag. */
 static int read_config_values(struct config_scanner *reader,
                               struct config_item *item) {
   for (;;) {
@@ -261,6 +260,16 @@ static int end_of_statement(struct config_scanner *reader) {
   return 0;
 }
 
+/* Passes the '>' of a tag and the end of its line. */
+static int end_of_tag(struct config_scanner *reader) {
+  skip_blanks(reader);
+  if (!at_char(reader, '>')) {
+    return fail_at_position(reader, "this block tag has no closing >");
+  }
+  reader->at++;
+  return end_of_statement(reader);
+}
+
 static int read_statements(struct config_scanner *reader,
                            struct config_item *parent, int depth);
 
@@ -274,12 +283,8 @@ static int read_config_block(struct config_scanner *reader,
   if (code == 0) {
     code = read_config_values(reader, item);
   }
-  if (code == 0 && !at_char(reader, '>')) {
-    code = fail_at_position(reader, "this block tag has no closing >");
-  }
   if (code == 0) {
-    reader->at++;
-    code = end_of_statement(reader);
+    code = end_of_tag(reader);
   }
   return code == 0 ? read_statements(reader, item, depth + 1) : code;
 }
@@ -297,15 +302,7 @@ static int read_block_end(struct config_scanner *reader, const char *key) {
                      key == NULL ? "" : ">");
   }
   free(word);
-  skip_blanks(reader);
-  if (code == 0 && !at_char(reader, '>')) {
-    code = fail_at_position(reader, "this block tag has no closing >");
-  }
-  if (code == 0) {
-    reader->at++;
-    code = end_of_statement(reader);
-  }
-  return code;
+  return code == 0 ? end_of_tag(reader) : code;
 }
 
 static int read_option(struct config_scanner *reader,

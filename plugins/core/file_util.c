@@ -16,6 +16,13 @@
 
 #define SUFFIX_LENGTH 6 /* of "XXXXXX" */
 
+/* "PATH: cannot VERB: reason". Returns CODE. */
+static int fail_on_path(const char *path, const char *verb, int code,
+                        struct error *error) {
+  return error_set(error, code, "%s: cannot %s: %s", path, verb,
+                   strerror(-code));
+}
+
 int file_write_all(int fd, const char *data, size_t bytes) {
   while (bytes > 0) {
     ssize_t written = write(fd, data, bytes);
@@ -31,20 +38,14 @@ int file_write_all(int fd, const char *data, size_t bytes) {
   return 0;
 }
 
+/* A rename is on the disk when its directory is. */
 static int sync_directory_of(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
-  size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-  if (length >= sizeof(directory)) {
+  int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
+  if (snprintf(directory, sizeof(directory), "%.*s", length,
+               slash == NULL ? "." : path) >= PATH_MAX) {
     return -ENAMETOOLONG;
-  }
-  if (slash == NULL) {
-    memcpy(directory, ".", 2);
-  } else if (length == 0) {
-    memcpy(directory, "/", 2);
-  } else {
-    memcpy(directory, path, length);
-    directory[length] = '\0';
   }
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
@@ -67,20 +68,15 @@ static int name_beside(const char *path, char beside[PATH_MAX]) {
 static int fail_to_write(const char *path, const char *beside, int code,
                          struct error *error) {
   (void)unlink(beside);
-  return error_set(error, code, "%s: cannot write: %s", path, strerror(-code));
+  return fail_on_path(path, "write", code, error);
 }
 
 int file_replace_begin(const char *path, mode_t mode, char *beside,
                        struct error *error) {
   int code = name_beside(path, beside);
-  if (code != 0) {
-    return error_set(error, code, "%s: path is too long", path);
-  }
-  int fd = mkostemp(beside, O_CLOEXEC | O_APPEND);
+  int fd = code == 0 ? mkostemp(beside, O_CLOEXEC | O_APPEND) : -1;
   if (fd < 0) {
-    code = -errno;
-    return error_set(error, code, "%s: cannot create: %s", path,
-                     strerror(-code));
+    return fail_on_path(path, "create", code == 0 ? -errno : code, error);
   }
   if (fchmod(fd, mode) != 0) { /* whatever the umask is */
     code = -errno;
@@ -96,9 +92,7 @@ static int rename_over(const char *path, const char *beside, bool is_durable,
     return fail_to_write(path, beside, -errno, error);
   }
   int code = is_durable ? sync_directory_of(path) : 0;
-  return code == 0 ? 0
-                   : error_set(error, code, "%s: cannot sync its directory: %s",
-                               path, strerror(-code));
+  return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
 }
 
 int file_replace_commit(const char *path, const char *beside, int fd,
@@ -166,7 +160,7 @@ static int read_all(int fd, size_t max_bytes, char **ret_data,
 int file_read_opened(int fd, const char *path, size_t max_bytes,
                      char **ret_data, size_t *ret_bytes, struct error *error) {
   if (fd < 0) {
-    return error_set(error, fd, "%s: cannot open: %s", path, strerror(-fd));
+    return fail_on_path(path, "open", fd, error);
   }
   struct stat status;
   int code = fstat(fd, &status) == 0 ? 0 : -errno;
@@ -177,9 +171,7 @@ int file_read_opened(int fd, const char *path, size_t max_bytes,
     code = read_all(fd, max_bytes, ret_data, ret_bytes);
   }
   (void)close(fd);
-  return code == 0 ? 0
-                   : error_set(error, code, "%s: cannot read: %s", path,
-                               strerror(-code));
+  return code == 0 ? 0 : fail_on_path(path, "read", code, error);
 }
 
 int file_read(const char *path, size_t max_bytes, char **ret_data,
@@ -224,13 +216,12 @@ bool file_is_at(const char *path, int fd) {
 }
 
 /* Makes the directory that the first LENGTH bytes of PATH name. */
-static int make_one_directory(const char *path, size_t length, mode_t mode) {
+static int make_one_directory(const char *path, int length, mode_t mode) {
   char directory[PATH_MAX];
-  if (length >= sizeof(directory)) {
+  if (snprintf(directory, sizeof(directory), "%.*s", length, path) >=
+      PATH_MAX) {
     return -ENAMETOOLONG;
   }
-  memcpy(directory, path, length);
-  directory[length] = '\0';
   if (mkdir(directory, mode) != 0) {
     return errno == EEXIST ? 0 : -errno;
   }
@@ -241,28 +232,22 @@ int file_make_parents(const char *path, mode_t mode) {
   int code = 0;
   for (const char *slash = strchr(path, '/'); slash != NULL && code == 0;
        slash = strchr(slash + 1, '/')) {
-    code = slash == path
-               ? 0
-               : make_one_directory(path, (size_t)(slash - path), mode);
+    code =
+        slash == path ? 0 : make_one_directory(path, (int)(slash - path), mode);
   }
   return code;
 }
 
 int file_make_directory(const char *path, mode_t mode) {
   int code = file_make_parents(path, mode);
-  return code == 0 ? make_one_directory(path, strlen(path), mode) : code;
+  return code == 0 ? make_one_directory(path, (int)strlen(path), mode) : code;
 }
 
 int file_set_aside(const char *path, struct error *error) {
   char aside[PATH_MAX];
   int length = snprintf(aside, sizeof(aside), "%s.bad", path);
-  if (length < 0 || (size_t)length >= sizeof(aside)) {
-    return error_set(error, -ENAMETOOLONG, "%s: path is too long", path);
-  }
-  if (rename(path, aside) != 0) {
-    int code = -errno;
-    return error_set(error, code, "%s: cannot move aside: %s", path,
-                     strerror(-code));
-  }
-  return 0;
+  int code = length >= PATH_MAX         ? -ENAMETOOLONG
+             : rename(path, aside) != 0 ? -errno
+                                        : 0;
+  return code == 0 ? 0 : fail_on_path(path, "move aside", code, error);
 }

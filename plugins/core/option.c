@@ -51,7 +51,8 @@ void option_describe_allowed(const struct option *option, char *text,
     (void)snprintf(text, bytes, "%.15g or more", option->min);
   } else if (is_number) {
     (void)snprintf(text, bytes, "%.15g to %.15g", option->min, option->max);
-  } else if (option->kind == OPTION_WORD) {
+  }
+  if (option->words != NULL) {
     for (size_t i = 0; option->words[i] != NULL; i++) {
       bool is_last = option->words[i + 1] == NULL;
       append_allowed(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
@@ -132,6 +133,18 @@ static int append_string(struct option_strings *strings, const char *value) {
   return 0;
 }
 
+#define NOT_A_WORD "is not one of the allowed words"
+
+/* Returns the place of TEXT in WORDS, letters' case aside; -1 if it is none. */
+static int find_word(const char *const *words, const char *text) {
+  for (int i = 0; words[i] != NULL; i++) {
+    if (strcasecmp(words[i], text) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
 static int set_text_value(const struct option *option,
                           const struct config_value *value, void *field,
                           struct error *error) {
@@ -142,6 +155,9 @@ static int set_text_value(const struct option *option,
   if (option->check != NULL && option->check(value->string, &reason) != 0) {
     return refuse_value(option, value, reason.text, error);
   }
+  if (option->words != NULL && find_word(option->words, value->string) < 0) {
+    return refuse_value(option, value, NOT_A_WORD, error);
+  }
   return option->kind == OPTION_STRING ? replace_string(field, value->string)
                                        : append_string(field, value->string);
 }
@@ -149,19 +165,16 @@ static int set_text_value(const struct option *option,
 static int set_boolean_value(const struct option *option,
                              const struct config_value *value, bool *field,
                              struct error *error) {
-  static const char *const words[] = {"false", "no",  "off",
-                                      "true",  "yes", "on"};
-  if (value->kind == CONFIG_BOOLEAN) {
-    *field = value->boolean;
-    return 0;
+  static const char *const words[] = {"false", "no", "off", "true",
+                                      "yes",   "on", NULL};
+  int found = value->kind == CONFIG_STRING    ? find_word(words, value->string)
+              : value->kind == CONFIG_BOOLEAN ? (value->boolean ? 3 : 0)
+                                              : -1;
+  if (found < 0) {
+    return refuse_value(option, value, "is neither true nor false", error);
   }
-  for (size_t i = 0; value->kind == CONFIG_STRING && i < 6; i++) {
-    if (strcasecmp(value->string, words[i]) == 0) {
-      *field = i >= 3;
-      return 0;
-    }
-  }
-  return refuse_value(option, value, "is neither true nor false", error);
+  *field = found >= 3;
+  return 0;
 }
 
 static int set_number_value(const struct option *option,
@@ -195,20 +208,16 @@ static int set_number_value(const struct option *option,
 static int set_word_value(const struct option *option,
                           const struct config_value *value, int *field,
                           struct error *error) {
-  for (int i = 0; option->words[i] != NULL; i++) {
-    const char *word = option->words[i];
-    bool is_same = false;
-    if (value->kind == CONFIG_STRING) {
-      is_same = strcasecmp(value->string, word) == 0;
-    } else if (value->kind == CONFIG_BOOLEAN) { /* a bare off is a boolean */
-      is_same = strcasecmp(word, value->boolean ? "on" : "off") == 0;
-    }
-    if (is_same) {
-      *field = i;
-      return 0;
-    }
+  const char *text = value->kind == CONFIG_STRING   ? value->string
+                     : value->kind == CONFIG_NUMBER ? ""
+                     : value->boolean               ? "on"
+                                      : "off"; /* bare, a boolean */
+  int found = find_word(option->words, text);
+  if (found < 0) {
+    return refuse_value(option, value, NOT_A_WORD, error);
   }
-  return refuse_value(option, value, "is not one of the allowed words", error);
+  *field = found;
+  return 0;
 }
 
 /* Puts VALUE into the field of OPTION, or appends it to the field's list.
@@ -267,16 +276,6 @@ int option_init(const struct option_block *block, void *target) {
 }
 
 /* ---- statements ---- */
-
-static bool is_given_before(const struct config_item *item, size_t position) {
-  const char *key = item->children[position].key;
-  for (size_t i = 0; i < position; i++) {
-    if (strcasecmp(item->children[i].key, key) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
 
 static int parse_option(const struct option *option,
                         const struct config_item *item, void *target,
@@ -349,11 +348,7 @@ static int check_required_options(const struct option_block *block,
                                   struct error *error) {
   for (size_t i = 0; i < block->options_len; i++) {
     const struct option *option = &block->options[i];
-    bool is_there = !option->is_required;
-    for (size_t j = 0; j < item->children_len && !is_there; j++) {
-      is_there = strcasecmp(item->children[j].key, option->name) == 0;
-    }
-    if (!is_there) {
+    if (option->is_required && config_item_find(item, option->name) == NULL) {
       return error_set(error, -EINVAL, "%s is missing: write %s%s%s%s",
                        option->name, option->kind == OPTION_BLOCK ? "<" : "",
                        option->name, option->kind == OPTION_BLOCK ? ">" : " ",
@@ -372,20 +367,15 @@ static void prefix_block_name(const struct option_block *block,
   }
 }
 
-/* Appends a child of BLOCK with its defaults; fini frees it from then on. */
-static int append_block(const struct option_block *block,
-                        struct option_blocks *siblings, void **ret_child) {
-  char *larger = realloc(siblings->items, (siblings->len + 1) * block->size);
+int option_add_block(const struct option_block *block,
+                     struct option_blocks *blocks) {
+  char *larger = realloc(blocks->items, (blocks->len + 1) * block->size);
   if (larger == NULL) {
     return -ENOMEM;
   }
-  siblings->items = larger;
-  void *child = larger + siblings->len * block->size;
-  int code = option_init(block, child);
-  if (code == 0) {
-    siblings->len++;
-    *ret_child = child;
-  }
+  blocks->items = larger;
+  int code = option_init(block, larger + blocks->len * block->size);
+  blocks->len += code == 0;
   return code;
 }
 
@@ -402,11 +392,11 @@ static int parse_block(const struct option *option,
     return error_set(error, -EINVAL, "<%s> is given twice; one is allowed",
                      block->name);
   }
-  void *child = NULL;
   int code = check_block_label(block, item, siblings, error);
-  if (code != 0 || (code = append_block(block, siblings, &child)) != 0) {
+  if (code != 0 || (code = option_add_block(block, siblings)) != 0) {
     return code;
   }
+  void *child = (char *)siblings->items + (siblings->len - 1) * block->size;
   struct option_head *head = child;
   head->position = position;
   const char *label = item->values_len > 0 ? item->values[0].string : NULL;
@@ -449,7 +439,7 @@ static int parse_statement(const struct option_block *block,
   } else if (option->kind == OPTION_BLOCK) {
     code = parse_block(option, item, position, target, error);
   } else if (option->kind != OPTION_STRINGS &&
-             is_given_before(parent, position)) {
+             config_item_find(parent, option->name) != item) {
     code = error_set(error, -EINVAL, "%s is given twice; one is allowed",
                      option->name);
   } else {
@@ -484,19 +474,23 @@ int option_parse(const struct option_block *block,
 
 /* ---- freeing ---- */
 
-static void free_option_strings(struct option_strings *strings) {
-  for (size_t i = 0; i < strings->len; i++) {
-    free(strings->items[i]);
+static void free_option_field(const struct option *option, void *field) {
+  if (option->kind == OPTION_STRING) {
+    free(*(char **)field);
+  } else if (option->kind == OPTION_STRINGS) {
+    const struct option_strings *strings = field;
+    for (size_t i = 0; i < strings->len; i++) {
+      free(strings->items[i]);
+    }
+    free(strings->items);
+  } else if (option->kind == OPTION_BLOCK) {
+    const struct option_blocks *blocks = field;
+    for (size_t i = 0; i < blocks->len; i++) {
+      option_fini(option->block,
+                  (char *)blocks->items + i * option->block->size);
+    }
+    free(blocks->items);
   }
-  free(strings->items);
-}
-
-static void free_option_blocks(const struct option_block *block,
-                               struct option_blocks *blocks) {
-  for (size_t i = 0; i < blocks->len; i++) {
-    option_fini(block, (char *)blocks->items + i * block->size);
-  }
-  free(blocks->items);
 }
 
 void option_fini(const struct option_block *block, void *target) {
@@ -504,24 +498,8 @@ void option_fini(const struct option_block *block, void *target) {
     return;
   }
   for (size_t i = 0; i < block->options_len; i++) {
-    const struct option *option = &block->options[i];
-    void *field = option_field(option, target);
-    switch (option->kind) {
-    case OPTION_STRING:
-      free(*(char **)field);
-      break;
-    case OPTION_STRINGS:
-      free_option_strings(field);
-      break;
-    case OPTION_BLOCK:
-      free_option_blocks(option->block, field);
-      break;
-    case OPTION_BOOLEAN:
-    case OPTION_INTEGER:
-    case OPTION_NUMBER:
-    case OPTION_WORD:
-      break;
-    }
+    free_option_field(&block->options[i],
+                      option_field(&block->options[i], target));
   }
   free(((struct option_head *)target)->label);
   memset(target, 0, block->size);

@@ -59,7 +59,7 @@ struct option {
   const char *help;         /* for the manual: sentences, POD allowed */
   const char *example;      /* what to write instead, for the error */
   bool is_required;         /* in every block but the outermost */
-  const char *const *words; /* WORD: NULL-terminated */
+  const char *const *words; /* WORD, or STRINGS of these only; ends in NULL */
   const struct option_block *block; /* BLOCK */
   /* STRING, STRINGS: refuses a value with a reason; NULL: anything goes. */
   int (*check)(const char *value, struct error *error);
@@ -100,6 +100,11 @@ struct option_block {
 /* Puts the defaults into TARGET (block->size bytes, overwritten).
  * Returns 0 or -ENOMEM. */
 int option_init(const struct option_block *block, void *target);
+
+/* Appends a struct of BLOCK with its defaults to a field of kind BLOCK, as a
+ * block without statements does. Returns 0 or -ENOMEM. */
+int option_add_block(const struct option_block *block,
+                     struct option_blocks *blocks);
 
 /* TARGET's field of OPTION; for those who walk the table themselves. */
 void *option_field(const struct option *option, void *target);

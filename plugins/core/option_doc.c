@@ -88,23 +88,14 @@ void option_doc_print(const struct option_block *block, FILE *file) {
 
 /* ---- the sample file ---- */
 
-static bool is_shown(const struct option *option,
-                     const struct config_item *item) {
-  for (size_t i = 0; i < item->children_len; i++) {
-    if (strcasecmp(item->children[i].key, option->name) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /* True if some sub-block named BLOCK anywhere below ITEM shows OPTION. */
 static bool is_shown_in_any(const struct option_block *block,
                             const struct option *option,
                             const struct config_item *item) {
   for (size_t i = 0; i < item->children_len; i++) {
     const struct config_item *child = &item->children[i];
-    if ((strcasecmp(child->key, block->name) == 0 && is_shown(option, child)) ||
+    if ((strcasecmp(child->key, block->name) == 0 &&
+         config_item_find(child, option->name) != NULL) ||
         is_shown_in_any(block, option, child)) {
       return true;
     }
@@ -112,45 +103,34 @@ static bool is_shown_in_any(const struct option_block *block,
   return false;
 }
 
-static int check_sub_block(const struct option_block *block,
-                           const struct config_item *item, struct error *error);
-
-static int check_inside(const struct option *option,
-                        const struct config_item *item, struct error *error) {
-  return option->kind == OPTION_BLOCK
-             ? check_sub_block(option->block, item, error)
-             : 0;
-}
-
-static int check_sub_block(const struct option_block *block,
-                           const struct config_item *item,
-                           struct error *error) {
-  for (size_t i = 0; i < block->options_len; i++) {
-    const struct option *option = &block->options[i];
-    if (!is_shown_in_any(block, option, item)) {
-      return error_set(error, -ENOENT, "<%s>: %s is not shown", block->name,
-                       option->name);
-    }
-    int code = check_inside(option, item, error);
-    if (code != 0) {
-      return code;
-    }
+/* Checks that OPTION is shown; if it is a block, also the options in it.
+ * PARENT: the block that has it; NULL for the outermost, whose options must
+ * stand in ITEM itself. */
+static int check_shown(const struct option_block *parent,
+                       const struct option *option,
+                       const struct config_item *item, struct error *error) {
+  if (parent == NULL && config_item_find(item, option->name) == NULL) {
+    return error_set(error, -ENOENT, "%s is not shown", option->name);
   }
-  return 0;
+  if (parent != NULL && !is_shown_in_any(parent, option, item)) {
+    return error_set(error, -ENOENT, "<%s>: %s is not shown", parent->name,
+                     option->name);
+  }
+  const struct option_block *block = option->block;
+  int code = 0;
+  for (size_t i = 0; block != NULL && i < block->options_len && code == 0;
+       i++) {
+    code = check_shown(block, &block->options[i], item, error);
+  }
+  return code;
 }
 
 int option_doc_check_sample(const struct option_block *block,
                             const struct config_item *item,
                             struct error *error) {
-  for (size_t i = 0; i < block->options_len; i++) {
-    const struct option *option = &block->options[i];
-    if (!is_shown(option, item)) {
-      return error_set(error, -ENOENT, "%s is not shown", option->name);
-    }
-    int code = check_inside(option, item, error);
-    if (code != 0) {
-      return code;
-    }
+  int code = 0;
+  for (size_t i = 0; i < block->options_len && code == 0; i++) {
+    code = check_shown(NULL, &block->options[i], item, error);
   }
-  return 0;
+  return code;
 }

@@ -47,15 +47,10 @@ static size_t escape_one(char *piece, const unsigned char *from,
                          size_t *ret_taken) {
   size_t length = text_utf8_length((const char *)from);
   *ret_taken = length == 0 ? 1 : length;
-  switch (*from) {
-  case '\n':
-    return (size_t)snprintf(piece, 5, "\\n");
-  case '\t':
-    return (size_t)snprintf(piece, 5, "\\t");
-  case '\\':
-    return (size_t)snprintf(piece, 5, "\\\\");
-  default:
-    break;
+  static const char plain[] = "\n\t\\";
+  const char *found = memchr(plain, *from, sizeof(plain) - 1);
+  if (found != NULL) {
+    return (size_t)snprintf(piece, 5, "\\%c", "nt\\"[found - plain]);
   }
   if (length == 0 || *from < ' ' || *from == 0x7f) {
     return (size_t)snprintf(piece, 5, "\\x%02x", (unsigned)*from);

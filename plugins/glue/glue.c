@@ -87,25 +87,15 @@ int glue_configure(const struct option_block *plugin,
 
 /* ---- log ---- */
 
-static int collectd_level(enum log_level level) {
-  switch (level) {
-  case LOG_LEVEL_ERROR:
-    return LOG_ERR;
-  case LOG_LEVEL_WARNING:
-    return LOG_WARNING;
-  case LOG_LEVEL_NOTICE:
-    return LOG_NOTICE;
-  case LOG_LEVEL_INFO:
-    return LOG_INFO;
-  case LOG_LEVEL_DEBUG:
-    return LOG_DEBUG;
-  }
-  return LOG_ERR;
-}
+static const int collectd_levels[] = {
+    [LOG_LEVEL_ERROR] = LOG_ERR,     [LOG_LEVEL_WARNING] = LOG_WARNING,
+    [LOG_LEVEL_NOTICE] = LOG_NOTICE, [LOG_LEVEL_INFO] = LOG_INFO,
+    [LOG_LEVEL_DEBUG] = LOG_DEBUG,
+};
 
 static void log_line(void *context, enum log_level level, const char *line) {
   const char *plugin = context;
-  plugin_log(collectd_level(level), "%s: %s", plugin, line);
+  plugin_log(collectd_levels[level], "%s: %s", plugin, line);
 }
 
 struct log_sink glue_log_sink(const char *plugin) {
@@ -134,13 +124,10 @@ static void dispatch_sample(void *context, const struct sample *sample) {
   const char *plugin = context;
   value_t values[SAMPLE_VALUES_MAX];
   for (size_t i = 0; i < sample->values_len; i++) {
-    switch (sample->kind) {
-    case SAMPLE_GAUGE:
+    if (sample->kind == SAMPLE_GAUGE) {
       values[i].gauge = sample->values[i].gauge;
-      break;
-    case SAMPLE_DERIVE:
+    } else {
       values[i].derive = sample->values[i].derive;
-      break;
     }
   }
   value_list_t list = VALUE_LIST_INIT;
@@ -187,25 +174,19 @@ SAME_PLACE(type_instance);
 _Static_assert(offsetof(value_list_t, host) % 8 == 0 && sizeof(value_t) == 8,
                "read a word at a time");
 
-static enum reading_kind reading_kind_of(int type) {
-  switch (type) {
-  case DS_TYPE_COUNTER:
-    return READING_COUNTER;
-  case DS_TYPE_DERIVE:
-    return READING_DERIVE;
-  case DS_TYPE_ABSOLUTE:
-    return READING_ABSOLUTE;
-  default:
-    return READING_GAUGE;
-  }
-}
+static const enum reading_kind reading_kinds[] = {
+    [DS_TYPE_COUNTER] = READING_COUNTER,
+    [DS_TYPE_GAUGE] = READING_GAUGE,
+    [DS_TYPE_DERIVE] = READING_DERIVE,
+    [DS_TYPE_ABSOLUTE] = READING_ABSOLUTE,
+};
 
 static void describe_source(const void *handle, size_t source,
                             struct reading_source *ret_source) {
   const data_set_t *type = handle;
   const data_source_t *found = &type->ds[source];
   memcpy(ret_source->name, found->name, sizeof(ret_source->name));
-  ret_source->kind = reading_kind_of(found->type);
+  ret_source->kind = reading_kinds[found->type];
   ret_source->min = found->min;
   ret_source->max = found->max;
 }
@@ -246,24 +227,18 @@ int glue_find_type(const char *name, struct reading_type *ret_type,
 
 static _Thread_local bool is_dispatching;
 
-static int collectd_severity(enum notification_severity severity) {
-  switch (severity) {
-  case NOTIFICATION_FAILURE:
-    return NOTIF_FAILURE;
-  case NOTIFICATION_WARNING:
-    return NOTIF_WARNING;
-  case NOTIFICATION_OKAY:
-    return NOTIF_OKAY;
-  }
-  return NOTIF_FAILURE;
-}
+static const int collectd_severities[] = {
+    [NOTIFICATION_FAILURE] = NOTIF_FAILURE,
+    [NOTIFICATION_WARNING] = NOTIF_WARNING,
+    [NOTIFICATION_OKAY] = NOTIF_OKAY,
+};
 
 static void dispatch_notification(void *context,
                                   const struct notification *notification) {
   const char *plugin =
       notification->plugin[0] != '\0' ? notification->plugin : context;
   notification_t out = {
-      .severity = collectd_severity(notification->severity),
+      .severity = collectd_severities[notification->severity],
       .time = notification->time_s > 0
                   ? DOUBLE_TO_CDTIME_T(notification->time_s)
                   : cdtime(),
@@ -298,21 +273,13 @@ struct notification_sink glue_notification_sink(const char *plugin) {
                                     .context = name_as_context(plugin)};
 }
 
-static enum notification_severity our_severity(int severity) {
-  switch (severity) {
-  case NOTIF_OKAY:
-    return NOTIFICATION_OKAY;
-  case NOTIF_WARNING:
-    return NOTIFICATION_WARNING;
-  default:
-    return NOTIFICATION_FAILURE;
-  }
-}
-
 struct notification
 glue_notification(const struct notification_s *notification) {
   return (struct notification){
-      .severity = our_severity(notification->severity),
+      .severity = notification->severity == NOTIF_OKAY ? NOTIFICATION_OKAY
+                  : notification->severity == NOTIF_WARNING
+                      ? NOTIFICATION_WARNING
+                      : NOTIFICATION_FAILURE,
       .time_s = CDTIME_T_TO_DOUBLE(notification->time),
       .host = notification->host,
       .plugin = notification->plugin,
