@@ -15,33 +15,33 @@ static int check_absolute(const char *value, struct error *error) {
 static const struct option options[] = {
     {OPTION("StateDir", STRING, struct resource_alert_options, state_dir),
      .example = "\"/var/lib/collectd/resource_alert\"", .check = check_absolute,
-     .help = "The directory for alert states, silences and desired states, "
-             "which are kept there over a restart; created if it does not "
-             "exist. Without it, a restart starts with none of them."},
+     .help = "Directory in which alert states, silences and desired states are "
+             "kept over a restart. It is created if it does not exist. Without "
+             "this option they are lost at a restart."},
     {OPTION("Journal", STRING, struct resource_alert_options, journal),
      .example = "\"/var/log/collectd/resource_alert.jsonl\"",
      .check = check_absolute,
-     .help = "The file to which each alert event, each decision and each "
-             "attempt of an action is appended, one JSON object a line. It is "
-             "opened again when it was rotated. Without it, no journal is "
-             "written."},
+     .help = "File to which each alert event, each decision and each attempt "
+             "of an action is appended, one JSON object a line. The file may "
+             "be rotated: the plugin opens the new file by itself. Without "
+             "this option no journal is written."},
     {OPTION("MaxSeries", INTEGER, struct resource_alert_options, max_series),
      .min = 1, .max = 10000000, .unit = "series", .default_text = "250000",
-     .help = "The number of series that are known at the same time, watched or "
-             "not. Values of further series are ignored; they are counted, and "
-             "the limit is logged once."},
+     .help = "Maximum number of series at the same time, including those that "
+             "no rule watches. Values of further series are ignored; they are "
+             "counted, and the limit is logged once."},
     {OPTION("ForgetAfter", NUMBER, struct resource_alert_options, forget_s),
      .min = 60, .max = 365.0 * 86400, .unit = "seconds",
      .default_text = "86400",
-     .help = "A series that has had no value for this long is forgotten, with "
+     .help = "A series without a value for this long is removed, together with "
              "its alerts."},
     {OPTION("PublishSeries", BOOLEAN, struct resource_alert_options,
             publishes_series),
      .default_text = "true",
-     .help = "Dispatch C<resource_alert-RULE/alert_state-SERIES> for each "
-             "series of a rule, besides C<resource_alert-RULE/alert_state>, "
-             "the rule's worst state. Switch it off where rules watch "
-             "thousands of series."},
+     .help = "Publish the state of each alert, "
+             "C<resource_alert-RULE/alert_state-SERIES>, in addition to the "
+             "worst state of each rule, C<resource_alert-RULE/alert_state>. "
+             "Set it to false if rules watch thousands of series."},
     {OPTION("Threshold", BLOCK, struct resource_alert_options,
             rules.thresholds),
      .block = &rule_options_block},

@@ -111,12 +111,12 @@ json_t *action_payload_new(const struct action_request *request);
 char *action_payload_format(const struct action_request *request);
 
 #define ACTION_AFTER_HELP                                                      \
-  "Escalation: engage this action only this long after the response has "      \
-  "engaged, and only while a rule calls for it."
+  "Time between the engagement of the response and this action, for "          \
+  "escalation. The action starts only while a rule is beyond its limits."
 #define ACTION_MODE_HELP "Like B<Mode> of the plugin, for this action."
 #define ACTION_TIMEOUT_HELP                                                    \
-  "How long one attempt may take. One that takes longer has failed; it is "    \
-  "retried after growing pauses of up to a minute."
+  "Time limit of one attempt. A failed attempt is retried, after increasing "  \
+  "pauses of up to one minute."
 
 /* The options that every action's table begins with. */
 #define ACTION_OPTION_ROWS(timeout_text)                                       \

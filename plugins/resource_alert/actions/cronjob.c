@@ -38,8 +38,9 @@ static const struct option option_rows[] = {
      .check = kubernetes_check_name, .help = "The namespace of the CronJob."},
     {OPTION("Name", STRING, struct cronjob_options, name), .is_required = true,
      .example = "\"fetch-prices\"", .check = kubernetes_check_name,
-     .help = "The CronJob. Give it a startingDeadlineSeconds: without it, one "
-             "missed run is started when it is resumed."},
+     .help = "Name of the CronJob. Set startingDeadlineSeconds in the CronJob. "
+             "Otherwise Kubernetes starts one missed run when the CronJob is "
+             "resumed."},
 };
 
 const struct option_block action_cronjob_block = {
@@ -47,9 +48,8 @@ const struct option_block action_cronjob_block = {
     .label = OPTION_LABEL_NONE,
     .is_repeatable = true,
     .size = sizeof(struct cronjob_options),
-    .help =
-        "Suspends a Kubernetes CronJob while the response is engaged. A job "
-        "that somebody else has suspended is left alone.",
+    .help = "Suspends a Kubernetes CronJob while the response is engaged. A "
+            "CronJob that is already suspended is not changed.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
 };

@@ -35,17 +35,18 @@ static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
     {OPTION("Command", STRINGS, struct exec_options, command),
      .is_required = true, .example = "\"/usr/local/bin/on-degrade\"",
-     .help = "The program, with its absolute path, and its arguments; no shell "
-             "is used. It reads a JSON document from its standard input, whose "
-             "C<event> is C<engage> or C<release>, and succeeds when it exits "
-             "with 0. It may be run again with the same event, after a failure "
-             "or a restart. Processes that it leaves behind are killed. It "
-             "must belong to root or to collectd's user, and neither it nor "
-             "its directories may be writable by others."},
+     .help = "The absolute path of a program, and its arguments. No shell is "
+             "used. The program gets a JSON document on its standard input, in "
+             "which C<event> is C<engage> or C<release>. Exit status 0 is a "
+             "success. The program may run again with the same event after a "
+             "failure or a restart. Processes that it leaves behind are "
+             "killed. The program must belong to root or to the user of "
+             "collectd. Others must not be able to write to the program or to "
+             "its directories."},
     {OPTION("User", STRING, struct exec_options, user), .example = "\"nobody\"",
-     .help = "The user who runs the command. The default is C<nobody> where "
-             "collectd runs as root, and collectd's own user otherwise. To run "
-             "it as root, write C<root>."},
+     .help = "The user who runs the command. The default is C<nobody> if "
+             "collectd runs as root, and otherwise the user of collectd. To "
+             "run the command as root, write C<root>."},
 };
 
 /* At the start, so that a mistake is found before the command is needed. */
@@ -66,9 +67,8 @@ const struct option_block action_exec_block = {
     .label = OPTION_LABEL_OPTIONAL,
     .is_repeatable = true,
     .size = sizeof(struct exec_options),
-    .help = "Runs a command, once when the response engages and once when it "
-            "is released. If there are several, their names tell them apart in "
-            "the journal.",
+    .help = "Runs a command once when the response engages and once when it is "
+            "released. NAME identifies the command in the journal.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = option_check_name,

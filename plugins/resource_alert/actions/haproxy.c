@@ -43,23 +43,24 @@ static const struct option option_rows[] = {
      .help = "HAProxy's stats socket, at level admin."},
     {OPTION("Backend", STRING, struct haproxy_options, backend),
      .is_required = true, .example = "\"api\"", .check = option_check_name,
-     .help = "The backend; its servers are made by server-template, "
-             "C<disabled>."},
+     .help = "Name of the backend. Its servers must be created with "
+             "C<server-template>, and C<disabled>."},
     {OPTION("Endpoints", STRING, struct haproxy_options, endpoints),
      .is_required = true, .example = "\"trading/api\"",
      .check = check_service_name,
-     .help = "Namespace and name of the Kubernetes Service whose ready "
-             "addresses the servers get."},
+     .help = "Namespace and name of a Kubernetes Service. The servers get the "
+             "ready addresses of this Service."},
     {OPTION("Port", INTEGER, struct haproxy_options, port), .min = 1,
      .max = 65535, .is_required = true, .example = "8000",
-     .help = "The port of the servers."},
+     .help = "Port of the servers."},
     {OPTION("Every", INTEGER, struct haproxy_options, every_s), .min = 1,
      .max = 3600, .default_text = "5", .unit = "seconds",
-     .help = "How often both sides are compared."},
+     .help = "Time between two comparisons of the servers with the Service."},
     {OPTION("Drain", INTEGER, struct haproxy_options, drain_s), .min = 0,
      .max = 3600, .default_text = "30", .unit = "seconds",
-     .help = "A server whose address is gone gets no new sessions. It is "
-             "removed when its last session has ended, or after this time."},
+     .help = "A server whose address is no longer in the Service gets no new "
+             "sessions. It is removed when its last session has ended, or "
+             "after this time."},
 };
 
 const struct option_block action_haproxy_block = {
@@ -67,9 +68,9 @@ const struct option_block action_haproxy_block = {
     .label = OPTION_LABEL_NONE,
     .is_repeatable = true,
     .size = sizeof(struct haproxy_options),
-    .help = "Keeps the servers of an HAProxy backend equal to the endpoints of "
-            "a Kubernetes Service, through the runtime API. It does so at all "
-            "times, engaged or not, in Mode C<auto>.",
+    .help = "Sets the servers of an HAProxy backend to the endpoints of a "
+            "Kubernetes Service, through the runtime API. In Mode C<auto> it "
+            "always does so, even while the response is not engaged.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
 };

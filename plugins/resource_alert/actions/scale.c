@@ -32,39 +32,40 @@ static const struct option option_rows[] = {
      .check = kubernetes_check_name, .help = "The namespace of the workload."},
     {OPTION("Deployment", STRING, struct scale_options, deployment),
      .check = kubernetes_check_name,
-     .help = "What to scale, if it is a Deployment."},
+     .help = "Name of the workload, if it is a Deployment."},
     {OPTION("StatefulSet", STRING, struct scale_options, stateful_set),
      .check = kubernetes_check_name,
-     .help = "What to scale, if it is a StatefulSet."},
+     .help = "Name of the workload, if it is a StatefulSet."},
     {OPTION("ReplicaSet", STRING, struct scale_options, replica_set),
      .check = kubernetes_check_name,
-     .help = "What to scale, if it is a ReplicaSet."},
+     .help = "Name of the workload, if it is a ReplicaSet."},
     {OPTION("Min", INTEGER, struct scale_options, min), .min = 1, .max = 10000,
      .default_text = "1", .unit = "replicas",
-     .help = "The minimum when replicas are removed."},
+     .help =
+         "Minimum number of replicas. No replica is removed at or below it."},
     {OPTION("Max", INTEGER, struct scale_options, max), .min = 1, .max = 10000,
      .is_required = true, .example = "10", .unit = "replicas",
-     .help = "The maximum."},
+     .help = "Maximum number of replicas. No replica is added at or above it."},
     {OPTION("Step", INTEGER, struct scale_options, step), .min = 1, .max = 1000,
      .default_text = "1", .unit = "replicas",
-     .help = "How many to add or remove at once. Replicas that are not ready "
-             "yet count as added."},
+     .help = "Number of replicas to add or remove in one step. Replicas that "
+             "are not ready yet count as added."},
     {OPTION("Target", NUMBER, struct scale_options, target), .min = 0.001,
      .max = 1e15,
-     .help =
-         "Instead of B<Step> when adding: the value that the rule should have. "
-         "The formula is that of Kubernetes' HorizontalPodAutoscaler, "
-         "ceil(replicas x value / Target); within 10 % of the target nothing "
-         "is done."},
+     .help = "The value that the rule should have. It replaces B<Step> when "
+             "replicas are added. The new number of replicas is "
+             "ceil(replicas x value / Target), as in Kubernetes' "
+             "HorizontalPodAutoscaler. Nothing is done if the value is within "
+             "10 % of the target."},
     {OPTION("Cooldown", INTEGER, struct scale_options, cooldown_s), .min = 0,
      .max = 86400, .default_text = "180", .unit = "seconds",
-     .help = "The pause after each step. It is stored in a Lease, "
-             "C<resource-alert-NAME>, which all agents share, so that two of "
-             "them scale once."},
+     .help = "Time between two steps. The time of the last step is stored in "
+             "the Lease C<resource-alert-NAME>, which all agents share, so "
+             "that two agents do not scale at the same time."},
     {OPTION("ScaleInAfter", INTEGER, struct scale_options, scale_in_after_s),
      .min = 0, .max = 86400, .default_text = "0", .unit = "seconds",
-     .help = "How long to wait after the release before the first replica is "
-             "removed."},
+     .help = "Time between the release of the response and the removal of the "
+             "first replica."},
 };
 
 static int check_scale_block(const void *target, struct error *error) {
@@ -88,9 +89,10 @@ const struct option_block action_scale_block = {
     .label = OPTION_LABEL_NONE,
     .is_repeatable = true,
     .size = sizeof(struct scale_options),
-    .help = "Adds replicas to a Kubernetes workload, one step per B<Cooldown> "
-            "while the response is engaged, and removes afterwards what it has "
-            "added. If a HorizontalPodAutoscaler owns the workload, its "
+    .help = "Adds replicas to a Kubernetes workload, one step per B<Cooldown>, "
+            "while the response is engaged. Afterwards it removes the replicas "
+            "that it has added. If a HorizontalPodAutoscaler owns the "
+            "workload, its "
             "minReplicas is raised and restored instead.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),

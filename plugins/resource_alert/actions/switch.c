@@ -32,7 +32,7 @@ const struct option_block action_switch_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct switch_options),
-    .help = "A switch of this name is on in every B<E<lt>SwitchStoreE<gt>> "
+    .help = "The switch NAME, which is on in every B<E<lt>SwitchStoreE<gt>> "
             "while the response is engaged.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),

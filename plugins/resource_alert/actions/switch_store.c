@@ -259,53 +259,55 @@ static const struct option option_rows[] = {
     {OPTION("TTL", INTEGER, struct switch_store_options, ttl_s), .min = 0,
      .max = 86400, .default_text = "60", .unit = "seconds",
      .help =
-         "How long a switch is valid. It is renewed every third of that, so "
-         "that the application recovers by itself if collectd or its "
-         "machine dies. etcd deletes an expired key; in the other stores "
-         "readers must treat a switch whose C<until> has passed as off. "
-         "0: it never expires."},
+         "Time that a switch is valid. The plugin renews it every TTL/3 "
+         "seconds. If collectd or its machine dies, the switch expires. etcd "
+         "deletes an expired key. In the other stores, applications must treat "
+         "a switch as off when its C<until> has passed. 0: a switch never "
+         "expires."},
     {OPTION("Path", STRING, struct switch_store_options, path),
      .example = "\"/run/collectd/switches\"",
      .check = option_check_absolute_path,
-     .help = "Of C<file>: a directory, created if it is missing. F<Path/NAME> "
-             "exists while the switch NAME is on; F<Path/switches.json> holds "
-             "all of them. Best on a tmpfs, so that a reboot removes them."},
+     .help = "For C<file>: the directory of the switches. It is created if it "
+             "is missing. F<Path/NAME> exists while the switch NAME is on. "
+             "F<Path/switches.json> contains all switches that are on. Use a "
+             "tmpfs, so that a reboot removes the switches."},
     {OPTION("URL", STRINGS, struct switch_store_options, urls),
      .example = "\"http://127.0.0.1:2379\"",
-     .help = "Of C<etcd>: the endpoints of one cluster; if one does not "
-             "respond, the next one is tried."},
+     .help = "For C<etcd>: the endpoints of one cluster. If an endpoint does "
+             "not respond, the next one is tried."},
     {OPTION("Prefix", STRING, struct switch_store_options, prefix),
      .default_text = "/degradation/", .check = check_key_prefix,
-     .help =
-         "Of C<etcd>: the beginning of the key; the switch's name follows."},
+     .help = "For C<etcd>: the key consists of this prefix and the switch's "
+             "name."},
     {OPTION("User", STRING, struct switch_store_options, user),
-     .help = "Of C<etcd> and C<postgresql>: the user."},
+     .help = "For C<etcd> and C<postgresql>: the user to log in as."},
     {OPTION("PasswordFile", STRING, struct switch_store_options, password_file),
      .check = option_check_absolute_path,
-     .help = "Of C<etcd>: the user's password, in a file that others cannot "
-             "read."},
+     .help = "For C<etcd>: a file with the user's password. Others must not be "
+             "able to read it."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
     {OPTION("Host", STRING, struct switch_store_options, host),
-     .help = "Of C<postgresql>: a host, or the directory of the Unix socket."},
+     .help = "For C<postgresql>: a host, or the directory of the Unix socket."},
     {OPTION("Port", INTEGER, struct switch_store_options, port), .min = 1,
      .max = 65535, .default_text = "5432",
-     .help = "Of C<postgresql>: the server's port."},
+     .help = "For C<postgresql>: the server's port."},
     {OPTION("Database", STRING, struct switch_store_options, database),
      .example = "\"trading\"",
-     .help = "Of C<postgresql>: the database that has the table."},
+     .help = "For C<postgresql>: the database that contains the table."},
     {OPTION("PassFile", STRING, struct switch_store_options, pass_file),
      .check = option_check_absolute_path,
-     .help = "Of C<postgresql>: a pgpass file."},
+     .help = "For C<postgresql>: a file with the password, in the format of "
+             "F<.pgpass>."},
     {OPTION("SSLMode", STRING, struct switch_store_options, ssl_mode),
-     .help = "Of C<postgresql>: libpq's sslmode, for instance C<verify-full>."},
+     .help = "For C<postgresql>: libpq's sslmode, for example C<verify-full>."},
     {OPTION("Table", STRING, struct switch_store_options, table),
      .default_text = "degradation_switch", .check = check_sql_name,
-     .help = "Of C<postgresql>: the table, made by "
-             "F<degradation_switch.sql> of the examples."},
+     .help = "For C<postgresql>: the table. The example "
+             "F<degradation_switch.sql> creates it."},
     {OPTION("Channel", STRING, struct switch_store_options, channel),
      .default_text = "degradation", .check = check_sql_name,
-     .help = "Of C<postgresql>: the channel on which each change is sent with "
-             "NOTIFY; the payload is the switch as JSON."},
+     .help = "For C<postgresql>: the channel on which each change is sent with "
+             "NOTIFY. The payload is the switch as JSON."},
 };
 
 static int check_store_name(const char *label, struct error *error) {
@@ -330,10 +332,10 @@ const struct option_block switch_store_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct switch_store_options),
-    .help = "Where the application reads its switches. The name is the kind of "
-            "store: C<file>, C<etcd> or C<postgresql>. With several stores a "
-            "switch is written to all of them: to C<file> first; the others "
-            "share the switch's B<Timeout>.",
+    .help = "A store in which applications read the switches. NAME is the kind "
+            "of store: C<file>, C<etcd> or C<postgresql>. If there are several "
+            "stores, each switch is written to all of them, to C<file> first. "
+            "The other stores share the B<Timeout> of the switch.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = check_store_name,

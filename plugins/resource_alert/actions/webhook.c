@@ -38,22 +38,22 @@ static const struct option option_rows[] = {
     {OPTION("URL", STRING, struct webhook_options, url), .is_required = true,
      .example = "\"https://ops.example.net/hook\"",
      .help =
-         "Where to POST the document. Any 2xx status is a success; redirects "
-         "are not followed; a failure is retried."},
+         "URL to which the document is sent in a POST request. Any 2xx status "
+         "is a success. Redirects are not followed. A failure is retried."},
     {OPTION("Format", WORD, struct webhook_options, format), .words = formats,
      .default_text = "native",
-     .help = "C<native>: the same document as for B<E<lt>ExecE<gt>>. "
-             "C<alertmanager>: the webhook document, version 4, of Prometheus "
-             "Alertmanager."},
+     .help = "Format of the document. C<native>: the document that "
+             "B<E<lt>ExecE<gt>> also gets. C<alertmanager>: the webhook "
+             "document of Prometheus Alertmanager, version 4."},
     {OPTION("HeaderFile", STRING, struct webhook_options, header_file),
      .check = option_check_absolute_path,
-     .help = "Additional request headers, one C<Name: value> per line, for "
-             "instance a token. Read for each request."},
+     .help = "File with additional request headers, for example a token, one "
+             "C<Name: value> a line. It is read for each request."},
     {OPTION("SecretFile", STRING, struct webhook_options, secret_file),
      .check = option_check_absolute_path,
-     .help = "Signs the document: the header C<X-Signature-256: sha256=HEX> "
-             "holds the HMAC-SHA256 of the body; the key is the content of "
-             "this file."},
+     .help = "File with a key to sign the document. The header "
+             "C<X-Signature-256: sha256=HEX> then contains the HMAC-SHA256 of "
+             "the body."},
     HTTP_CLIENT_OPTION_ROWS(webhook_options, http),
 };
 

@@ -109,24 +109,24 @@ int http_client_options_check_url(const struct http_client_options *options,
 #define HTTP_CLIENT_OPTION_ROWS(outer, member)                                 \
   {OPTION("CAFile", STRING, struct outer, member.ca_file),                     \
    .check = option_check_absolute_path,                                        \
-   .help = "The CA certificates, PEM, that the server's certificate is "       \
-           "checked against. The default are those of the system."},           \
+   .help = "File with the CA certificates (PEM) to verify the server's "       \
+           "certificate. By default those of the system are used."},           \
       {OPTION("CertFile", STRING, struct outer, member.cert_file),             \
        .check = option_check_absolute_path,                                    \
-       .help = "A client certificate, PEM."},                                  \
+       .help = "File with a client certificate (PEM)."},                       \
       {OPTION("KeyFile", STRING, struct outer, member.key_file),               \
        .check = option_check_absolute_path,                                    \
-       .help = "The key of the client certificate, PEM."},                     \
+       .help = "File with the key of the client certificate (PEM)."},          \
       {OPTION("Proxy", STRING, struct outer, member.proxy),                    \
        .example = "\"http://proxy.example.net:3128\"",                         \
-       .help = "The proxy to use. Without it none is used, whatever the "      \
-               "environment says."},                                           \
+       .help = "URL of a proxy. By default no proxy is used; the "             \
+               "environment is ignored."},                                     \
   {                                                                            \
     OPTION("AllowPlainHTTP", BOOLEAN, struct outer, member.allows_plain),      \
         .default_text = "false",                                               \
         .help =                                                                \
-            "Allow a URL with C<http:> to another machine. Anyone on the way " \
-            "can then read and change what is sent."                           \
+            "Allow C<http:> URLs to other machines. Anyone in the network "    \
+            "between can then read and change the data."                       \
   }
 
 #endif

@@ -51,11 +51,11 @@ static int check_kubernetes_block(const void *target, struct error *error) {
 static const struct option option_rows[] = {
     {OPTION("Server", STRING, struct kubernetes_options, server),
      .default_text = "https://kubernetes.default.svc",
-     .help = "The API server. The default is its address inside a pod."},
+     .help = "URL of the API server. The default is its address inside a pod."},
     {OPTION("TokenFile", STRING, struct kubernetes_options, token_file),
      .default_text = MOUNT "/token", .check = option_check_absolute_path,
-     .help = "The service account's token; read again every minute and when "
-             "the server refuses it."},
+     .help = "File with the token of the service account. It is read again "
+             "every minute, and when the server refuses the token."},
     HTTP_CLIENT_OPTION_ROWS(kubernetes_options, http),
 };
 
@@ -63,10 +63,11 @@ const struct option_block kubernetes_block = {
     .name = "Kubernetes",
     .label = OPTION_LABEL_NONE,
     .size = sizeof(struct kubernetes_options),
-    .help = "How to reach the Kubernetes API. Inside a pod the defaults are "
-            "right, including CAFile, and the block is not needed. "
-            "F<kubernetes-role.yaml> of the examples has the permissions that "
-            "the service account needs.",
+    .help =
+        "Access to the Kubernetes API. Inside a pod the defaults are right, "
+        "including B<CAFile>, and this block is not needed. The example "
+        "F<kubernetes-role.yaml> grants the permissions that the service "
+        "account needs.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check = check_kubernetes_block,

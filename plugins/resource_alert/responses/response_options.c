@@ -26,45 +26,49 @@ static int check_response(const void *target, struct error *error) {
 static const struct option option_rows[] = {
     {OPTION("When", STRINGS, struct response_options, when),
      .is_required = true, .example = "\"pool_used\"",
-     .help = "The rules that call for this response; one of them is enough. A "
-             "rule must be written before the response, in the same "
+     .help = "The rules that trigger this response. One of them is enough. A "
+             "rule must be defined before the response, in the same "
              "B<E<lt>Plugin resource_alertE<gt>> block or in an earlier one."},
     {OPTION("MinSeverity", WORD, struct response_options, min_severity),
      .words = trigger_words, .default_text = "warning",
-     .help = "The state from which on a rule calls for the response."},
+     .help =
+         "A rule triggers the response when it has this state or a worse one."},
     {OPTION("EngageAfter", INTEGER, struct response_options, engage_s),
      .min = 0, .max = DAY_S, .default_text = "30", .unit = "seconds",
-     .help = "How long a rule must call for the response before it engages. "
-             "This time starts after the C<For> of the rule itself."},
+     .help = "Time that a rule must be at B<MinSeverity> or worse before the "
+             "response engages. This time starts after the B<For> of the "
+             "rule."},
     {OPTION("ReleaseAfter", INTEGER, struct response_options, release_s),
      .min = 0, .max = DAY_S, .default_text = "300", .unit = "seconds",
-     .help = "How long all rules must be within limits before the actions are "
-             "undone, in the reverse order. While a rule that called for the "
-             "response is missing, the response stays as it is."},
+     .help = "Time that all rules must be within their limits before the "
+             "actions are undone, in the reverse order. If a series of a rule "
+             "that triggered the response is missing, the response stays as it "
+             "is."},
     {OPTION("MaxActionsPerHour", INTEGER, struct response_options, max_actions),
      .min = 0, .max = 3600, .default_text = "30", .unit = "actions an hour",
-     .help = "The rate limit. When a response would engage one action more, it "
-             "is tripped: it engages nothing until a person runs "
-             "C<resource-alertctl reset>, for which the plugin needs a "
-             "B<ControlSocket>; without one a restart of collectd resets it. "
-             "What is engaged is still undone. Retries of a failed action do "
-             "not count. 0 disables the limit."},
+     .help = "The rate limit. A response that would exceed it is tripped: it "
+             "takes no further action until a person runs "
+             "C<resource-alertctl reset>, which needs a B<ControlSocket>. "
+             "Without a B<ControlSocket> a restart of collectd resets it. A "
+             "tripped response still undoes its actions. Retries of a failed "
+             "action do not count. 0 disables the limit."},
     {OPTION("SelfTestInterval", INTEGER, struct response_options, self_test_s),
      .min = 0, .max = 30 * DAY_S, .default_text = "86400", .unit = "seconds",
-     .help = "How often each action is tested against its target without "
-             "changing it, while the response is off: a patch that the API "
-             "server does not store, a transaction whose condition is never "
-             "true, the permissions on a table, a directory or a command. A "
-             "test that fails is logged and notified. The first one takes "
-             "place within two minutes of collectd's start. 0: none."},
+     .help = "Time between self-tests. While the response is off, a self-test "
+             "reaches the target of each action without changing it: it sends "
+             "a patch that the API server does not store or a transaction "
+             "whose condition is never true, or checks the permissions on a "
+             "table, a directory or a command. A failed self-test is logged "
+             "and notified. The first self-test runs within two minutes after "
+             "collectd's start. 0: no self-tests."},
     {OPTION("EffectCheckAfter", INTEGER, struct response_options,
             effect_check_s),
      .min = 0, .max = DAY_S, .default_text = "0", .unit = "seconds",
-     .help = "How long after engaging, and after each further action, to check "
-             "whether it helped: whether the rule is within limits or its "
-             "value has changed by at least 5 %. The result is journaled as "
-             "event C<effect>; no effect is logged as a warning. 0: no "
-             "check."},
+     .help = "Time after the response has engaged, and after each further "
+             "action, when the plugin checks the effect. There is an effect if "
+             "the rule is within its limits or its value has changed by at "
+             "least 5 %. The result is journaled as the event C<effect>. If "
+             "there is no effect, a warning is logged. 0: no check."},
     {OPTION("Mode", WORD, struct response_options, mode),
      .words = action_mode_words, .default_text = "auto",
      .help = "Like B<Mode> of the plugin, for this response."},
@@ -99,9 +103,9 @@ const struct option_block response_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct response_options),
-    .help = "What to do when rules exceed their limits. The actions in it are "
-            "engaged in their order, and undone in the reverse order once all "
-            "rules are within limits again.",
+    .help = "Actions to take when rules are beyond their limits. The actions "
+            "are taken in their order. They are undone in the reverse order "
+            "when all rules are within their limits again.",
     .options = option_rows,
     .options_len = OPTION_COUNT(option_rows),
     .check_label = option_check_name,

@@ -72,19 +72,18 @@ const char *response_options_name_action(const struct action_options *action,
                                          char text[RESPONSE_ACTION_NAME_BYTES]);
 
 #define RESPONSES_MODE_HELP                                                    \
-  "C<auto> decides and acts. C<dryrun> decides and writes the journal but "    \
-  "changes nothing; where a target can test an action without effect, it is "  \
-  "asked to. C<off> does nothing: the action stays as it is, on or off, and "  \
-  "its response continues without it; a response whose actions are all off "   \
-  "does not engage. Plugin, response and action each have a C<Mode>; the "     \
-  "strictest of the three applies."
+  "C<auto> takes actions. C<dryrun> only writes to the journal which actions " \
+  "it would take; if a target can test an action without changing anything, "  \
+  "it is asked to do so. C<off> does nothing: the action stays as it is, on "  \
+  "or off, and its response continues without it. A response whose actions "   \
+  "are all off does not engage. The plugin, each response and each action "    \
+  "have a B<Mode>; the strictest of the three applies."
 #define RESPONSES_DISABLE_FILE_HELP                                            \
-  "While this file exists, no action is started, neither to engage nor to "    \
-  "undo. It is checked before every action. Creating it stops all responses "  \
-  "at once."
+  "While this file exists, no action is taken or undone. The plugin checks "   \
+  "it before every action. Create the file to stop all responses at once."
 #define RESPONSES_HELPER_DIR_HELP                                              \
-  "The directory of the program C<resource-alert-exec>, which runs the "       \
-  "commands of B<E<lt>ExecE<gt>>. The default is where it is installed."
+  "Directory of the program C<resource-alert-exec>, which runs the commands "  \
+  "of B<E<lt>ExecE<gt>>. The default is the directory where it is installed."
 
 /* Where cmake installs the helper program. */
 #ifndef RESPONSES_HELPER_DIR

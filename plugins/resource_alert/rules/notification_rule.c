@@ -34,8 +34,8 @@ static int check_severity_word(const char *value, struct error *error) {
 
 static const struct option notification_option_rows[] = {
     GLOB("Plugin", plugin, "\"threshold\"",
-         "The notification's plugin, a glob as in B<Metric>. So are the "
-         "options below."),
+         "The notification's plugin. This and the following options may "
+         "contain wildcards, as in B<Metric>."),
     GLOB("PluginInstance", plugin_instance, "\"trading\"",
          "The plugin instance of the notification."),
     GLOB("Host", host, "\"web*\"", "The host of the notification."),
@@ -45,13 +45,14 @@ static const struct option notification_option_rows[] = {
     GLOB("Message", message, "\"*leak*\"", "The notification's text."),
     {OPTION("Severity", STRINGS, struct notification_rule_options, severities),
      .example = "\"failure\"", .check = check_severity_word,
-     .help = "C<warning>, C<failure> or both: the severities that set the rule "
-             "to that state. Default: both. Any other notification with the "
-             "same names sets it to OKAY, whatever its message."},
+     .help = "The severities that set the alert to WARNING or FAILURE: "
+             "C<warning>, C<failure> or both. By default both. A notification "
+             "of another severity with the same names sets the alert to OKAY, "
+             "whatever its message is."},
     {OPTION("TTL", NUMBER, struct notification_rule_options, ttl_s), .min = 1,
      .max = DAY_S, .unit = "seconds", .default_text = "3600",
-     .help = "How long a notification keeps the rule in its state when no "
-             "recovery notification arrives. Each repetition restarts the "
+     .help = "Time after which the alert returns to OKAY if no notification of "
+             "the recovery arrives. Each repeated notification restarts the "
              "time."},
 };
 
@@ -60,13 +61,12 @@ const struct option_block notification_rule_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct notification_rule_options),
-    .help = "A rule that is fed by notifications: those of collectd's other "
-            "plugins, or of other hosts through C<network>; never those of "
-            "this plugin. It has a state for each host, plugin and type in "
-            "these notifications, which appears in the journal and in the "
-            "status and can be used in B<When> of a response. It sends no "
-            "notifications itself, since the one it is fed by was sent "
-            "already.",
+    .help = "A rule on notifications of collectd's other plugins, or of other "
+            "hosts through C<network>. Notifications of this plugin are "
+            "ignored. The rule has one alert for each host, plugin and type in "
+            "these notifications. A response can name the rule in its B<When>. "
+            "The rule sends no notifications itself, because the original "
+            "notification has already been sent.",
     .options = notification_option_rows,
     .options_len = OPTION_COUNT(notification_option_rows),
     .check_label = rule_options_check_label,

@@ -112,62 +112,66 @@ static const struct option threshold_option_rows[] = {
      .help =
          "The series that the rule watches: "
          "C<[host/]plugin[-instance]/type[-instance][:data source]>, with the "
-         "globs C<*>, C<?>, C<[a-z]> and C<[!a-z]> in every part. A glob "
-         "matches the name as it is written: C<cpu*/percent*> matches "
-         "C<cpu-0/percent-idle>. Without a host, all hosts are watched; "
-         "without a data source, all of the type. The option may be repeated; "
-         "a series is watched if one of the lines matches it."},
+         "wildcards C<*>, C<?>, C<[a-z]> and C<[!a-z]> in every part. A "
+         "wildcard also matches a hyphen: C<cpu*/percent*> matches "
+         "C<cpu-0/percent-idle>. Without a host, all hosts are watched. "
+         "Without a data source, all data sources of the type are watched. The "
+         "option may be repeated; a series is watched if one of the patterns "
+         "matches it."},
     RULE_LIMIT_OPTIONS(rule_options),
     SECONDS("For", for_s, "0",
-            "How long every reading must be beyond a limit before the state "
-            "gets worse. A single reading within the limit, or a gap of more "
-            "than two intervals, restarts the time. With C<10> and an interval "
-            "of 10 seconds the state changes with the second consecutive "
+            "The state gets worse when all readings of this time were beyond a "
+            "limit. A single reading within the limit, or a gap of more than "
+            "two intervals, restarts the time. With C<10> and an interval of "
+            "10 seconds the state changes with the second consecutive "
             "reading."),
     SECONDS("RecoverFor", recover_s, "0",
-            "How long every reading must be within the limits before the state "
-            "gets better."),
+            "The state gets better when all readings of this time were within "
+            "the limits."),
     {OPTION("Hits", INTEGER, struct rule_options, limits.hits), .min = 1,
      .max = 65535, .unit = "readings", .default_text = "1",
-     .help = "How many consecutive readings must be beyond a limit before the "
-             "state gets worse. If B<For> is set as well, both must be met."},
+     .help = "Number of consecutive readings beyond a limit before the state "
+             "gets worse. If B<For> is also set, both conditions must be met."},
     {OPTION("Missing", WORD, struct rule_options, limits.missing),
      .words = missing_words, .default_text = "warning",
-     .help = "What it means when a series has no new value for as many "
-             "intervals as the global option B<Timeout> sets. With C<ignore> "
-             "its state becomes UNKNOWN without a notification."},
+     .help = "The severity of a missing series: one without a new value for "
+             "the number of intervals that collectd's global option B<Timeout> "
+             "sets. With C<ignore> its state becomes UNKNOWN and no "
+             "notification is sent."},
     {OPTION("OnlyIf", STRINGS, struct rule_options, only_if),
      .example = "\"dbpool/current_connections-total\" \">= 5\"",
      .help =
-         "Two words: another value, C<plugin/type[-instance][:data source]> "
-         "without globs, and a comparison: C<E<lt>>, C<E<lt>=>, C<E<gt>> or "
-         "C<E<gt>=> and a number. The rule is evaluated only while the "
-         "comparison holds; otherwise every reading counts as within the "
-         "limits. The other value is taken from the host and the plugin "
-         "instance of the series that is evaluated; C<plugin-instance/...> "
-         "names another instance, C<plugin-/...> none. A comparison with a "
-         "value that is absent, or older than two of its intervals, does not "
-         "hold."},
+         "A condition on another value. The first word names the value, "
+         "C<plugin/type[-instance][:data source]>, without wildcards. The "
+         "second word is a comparison: C<E<lt>>, C<E<lt>=>, C<E<gt>> or "
+         "C<E<gt>=> and a number. While the comparison is false, every reading "
+         "of the rule counts as within the limits. The comparison is also "
+         "false if the value is absent or older than two of its intervals. "
+         "The value has the same host and plugin instance as the series that "
+         "the rule evaluates. Write C<plugin-instance/...> for another plugin "
+         "instance, and C<plugin-/...> for a value without one."},
     SECONDS("RepeatInterval", repeat_s, "0",
-            "Time between reminders while the state is not OKAY; C<0>: none."),
+            "Time between reminders while the state is not OKAY. 0: no "
+            "reminders."),
     {OPTION("Severity", STRINGS, struct rule_options, severities),
      .example = "\"warning\" \"critical\"",
-     .help = "Your two words for WARNING and FAILURE, as C<%{severity}> in "
-             "B<Message>, as C<Severity> in the notification's meta data and "
-             "as C<severity> in the journal. Default: C<warning> and "
-             "C<failure>. A missing series has the severity that B<Missing> "
-             "sets."},
+     .help = "Two names, for WARNING and for FAILURE. They are used as "
+             "C<%{severity}> in B<Message>, as C<Severity> in the "
+             "notification's meta data and as C<severity> in the journal. The "
+             "default names are C<warning> and C<failure>. A missing series "
+             "has the severity that B<Missing> sets."},
     {OPTION("Message", STRING, struct rule_options, message),
      .example = "\"%{plugin_instance} is %{value}% used\"",
      .check = message_check,
      .help =
-         "The notification's text, at most 255 bytes. C<%{NAME}> stands for: "
-         "C<rule>, C<host>, C<plugin>, C<plugin_instance>, C<type>, "
-         "C<type_instance>, C<data_source>, C<value>, C<limit>, C<state>, "
-         "C<previous>, C<since>, C<unit>, C<severity>. Without this option the "
-         "text is the line that is logged."},
+         "The notification's text, at most 255 bytes. C<%{NAME}> is replaced; "
+         "the names are C<rule>, C<host>, C<plugin>, C<plugin_instance>, "
+         "C<type>, C<type_instance>, C<data_source>, C<value>, C<limit>, "
+         "C<state>, C<previous>, C<since>, C<unit> and C<severity>. Without "
+         "this option the text is the line that is logged."},
     {OPTION("Unit", STRING, struct rule_options, unit), .default_text = "",
-     .example = "\"%\"", .help = "What C<%{unit}> stands for in B<Message>."},
+     .example = "\"%\"",
+     .help = "Text that replaces C<%{unit}> in B<Message>."},
 };
 
 const struct option_block rule_options_block = {
@@ -175,8 +179,8 @@ const struct option_block rule_options_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct rule_options),
-    .help = "One rule. Each series that it matches has a state of its own: "
-            "UNKNOWN, OKAY, WARNING, FAILURE or MISSING.",
+    .help = "One rule. It has one alert for each series that it matches, with "
+            "the state UNKNOWN, OKAY, WARNING, FAILURE or MISSING.",
     .options = threshold_option_rows,
     .options_len = OPTION_COUNT(threshold_option_rows),
     .check_label = rule_options_check_label,

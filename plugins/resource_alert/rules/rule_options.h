@@ -49,11 +49,13 @@ struct rule_limits {
                         "A value above it is a failure."),                     \
       {OPTION("Hysteresis", NUMBER, struct outer, limits.hysteresis),          \
        .max = HUGE_VAL, .default_text = "0",                                   \
-       .help = "How far a value must come back inside a limit before the "     \
-               "limit counts as kept again, in the unit of the value."},       \
+       .help = "How far a value must return inside a limit before it counts "  \
+               "as within the limit again, in the unit of the value."},        \
       {OPTION("Invert", BOOLEAN, struct outer, limits.is_inverted),            \
        .default_text = "false",                                                \
-       .help = "A value inside the limits is bad, one outside is good."},      \
+       .help =                                                                 \
+           "If true, values inside the limits are a warning or a failure, "    \
+           "and values outside are OKAY."},                                    \
   {                                                                            \
     OPTION("Percentage", BOOLEAN, struct outer, limits.is_percentage),         \
         .default_text = "false",                                               \

@@ -20,21 +20,22 @@
 static const struct option compat_type_rows[] = {
     {OPTION("Instance", STRING, struct threshold_compat_type, instance),
      .example = "\"idle\"",
-     .help = "The type instance; any where it is not written."},
+     .help = "The type instance. By default every type instance matches."},
     {OPTION("DataSource", STRING, struct threshold_compat_type, source),
      .example = "\"value\"",
-     .help = "The data source; any where it is not written."},
+     .help = "The data source. By default every data source matches."},
     RULE_LIMIT_OPTIONS(threshold_compat_type),
     {OPTION("Hits", INTEGER, struct threshold_compat_type, limits.hits),
      .max = 65535, .unit = "readings", .default_text = "0",
-     .help = "How many consecutive readings must be beyond a limit."},
+     .help = "Number of consecutive readings beyond a limit before the state "
+             "gets worse."},
     SWITCH("Persist", is_persistent, "false",
-           "A notification with every reading that is not okay."),
+           "Send a notification with every reading that is not OKAY."),
     SWITCH("PersistOK", is_okay_persistent, "false",
-           "With B<Persist>, a notification with every reading that is okay, "
-           "too."),
+           "With B<Persist>, also send a notification with every reading that "
+           "is OKAY."),
     SWITCH("Interesting", is_interesting, "true",
-           "A series without new values is a failure."),
+           "Treat a series without new values as a failure."),
 };
 
 const struct option_block threshold_compat_type_block = {
@@ -53,7 +54,7 @@ const struct option_block threshold_compat_type_block = {
 static const struct option compat_plugin_rows[] = {
     {OPTION("Instance", STRING, struct threshold_compat_plugin, instance),
      .example = "\"eth0\"",
-     .help = "The plugin instance; any where it is not written."},
+     .help = "The plugin instance. By default every plugin instance matches."},
     {OPTION("Type", BLOCK, struct threshold_compat_plugin, types),
      .block = &threshold_compat_type_block},
 };

@@ -23,18 +23,16 @@ struct status_options {
 extern const char *const status_unhealthy_words[]; /* in status_api.c */
 
 #define STATUS_LISTEN_HELP                                                     \
-  "The address for HTTP: C</health> (200 or 503, for a load balancer or a "    \
-  "probe), C</status> (everything as JSON) and C</> (a page for people). "     \
-  "Read "                                                                      \
-  "only, without a password: use a loopback address, or put a proxy that "     \
-  "requires one in front of it. Without this option, no port is opened."
+  "Address of the HTTP server. It serves C</health> (200 or 503, for a load "  \
+  "balancer or a probe), C</status> (JSON) and C</> (a page for people). All " \
+  "are read only and need no password. Use a loopback address, or a proxy "    \
+  "that asks for a password. Without this option no port is opened."
 #define STATUS_UNHEALTHY_HELP                                                  \
-  "From which state of the worst rule on C</health> returns 503: C<failure>, " \
-  "C<warning> or C<never>. A rule whose series is missing counts as a "        \
-  "warning."
+  "C</health> returns 503 if the worst rule has this state or a worse one. "   \
+  "C<never>: always 200. A rule whose series is missing counts as a warning."
 #define STATUS_SOCKET_HELP                                                     \
-  "A unix socket that serves the same, and also accepts the commands of "      \
-  "L<resource-alertctl(1)>. Mode 0600."
+  "Unix socket that serves the same, and also accepts the commands of "        \
+  "L<resource-alertctl(1)>. Its mode is 0600."
 #define STATUS_GROUP_HELP                                                      \
   "Members of this group may also use the B<ControlSocket>; its mode is then " \
   "0660."
