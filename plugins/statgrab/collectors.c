@@ -25,8 +25,7 @@ struct collectors {
   const struct statgrab_options *options; /* borrowed */
   struct log_sink log;
   struct source source;
-  struct source_driver *driver; /* owned */
-  struct stats stats;
+  struct stats stats; /* its driver is owned */
   struct kind_read reads[STATS_KINDS];
   struct ignorelist disk_names;
   struct ignorelist interface_names;
@@ -38,19 +37,17 @@ struct collectors {
 
 /* ---- life cycle ---- */
 
-/* The driver's functions, and libstatgrab's where the driver has none. */
-static struct source choose_source(const char *root) {
-  struct source best = source_driver_functions(root);
+/* Adds libstatgrab's functions where the driver has none. */
+static void complete_source(struct source *source) {
   for (size_t i = 0; i < STATS_KINDS; i++) {
-    if (best.read[i] == NULL) {
-      best.read[i] = source_libstatgrab.read[i];
+    if (source->read[i] == NULL) {
+      source->read[i] = source_libstatgrab.read[i];
     }
   }
-  if (best.read_mounts == NULL) {
-    best.read_mounts = source_libstatgrab.read_mounts;
-    best.mounts_have_usage = source_libstatgrab.mounts_have_usage;
+  if (source->read_mounts == NULL) {
+    source->read_mounts = source_libstatgrab.read_mounts;
+    source->mounts_have_usage = true;
   }
-  return best;
 }
 
 /* native: the name of collectd's plugin for the same values. */
@@ -80,7 +77,6 @@ int collectors_new(const struct statgrab_options *options,
   }
   collectors->options = options;
   collectors->log = *log;
-  collectors->source = choose_source(options->root);
   stats_init(&collectors->stats);
   const struct processes_options *processes = options->processes.items;
   collectors->stats.skip_process_states = !processes->report_by_state;
@@ -92,19 +88,20 @@ int collectors_new(const struct statgrab_options *options,
     collectors->emitters[i] = make_emitter(name, is_one_value ? "" : name,
                                            options->native_names, sink_of);
   }
-  int code = source_driver_new(options->root, &collectors->driver, error);
-  if (code == 0) {
-    code = ignorelist_init(&collectors->disk_names, &disk->disks, error);
-  }
-  if (code == 0) {
-    code = ignorelist_init(&collectors->interface_names, &interface->interfaces,
-                           error);
-  }
-  if (code == 0) {
-    code = filesystems_new(options->df.items, &collectors->source,
-                           options->root, &collectors->emitters[GROUP_DF], log,
-                           &collectors->filesystems, error);
-  }
+  int code = source_driver_new(options->root, &collectors->source,
+                               &collectors->stats.driver, error);
+  complete_source(&collectors->source);
+  code = code != 0
+             ? code
+             : ignorelist_init(&collectors->disk_names, &disk->disks, error);
+  code = code != 0 ? code
+                   : ignorelist_init(&collectors->interface_names,
+                                     &interface->interfaces, error);
+  code = code != 0 ? code
+                   : filesystems_new(options->df.items, &collectors->source,
+                                     collectors->stats.driver,
+                                     &collectors->emitters[GROUP_DF], log,
+                                     &collectors->filesystems, error);
   if (code != 0) {
     (void)collectors_free(collectors, 0);
     return code;
@@ -118,7 +115,7 @@ unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms) {
     return 0;
   }
   unsigned abandoned = filesystems_free(collectors->filesystems, deadline_ms);
-  source_driver_free(collectors->driver);
+  source_driver_free(collectors->stats.driver);
   stats_fini(&collectors->stats);
   ignorelist_fini(&collectors->disk_names);
   ignorelist_fini(&collectors->interface_names);
@@ -148,8 +145,10 @@ static int read_kind(struct collectors *collectors, enum stats_kind kind,
   if (!read->is_done) {
     read->error.text[0] = '\0';
     read->code = function == NULL ? -ENOTSUP
-                                  : function(collectors->driver,
-                                             &collectors->stats, &read->error);
+                                  : function(&collectors->stats, &read->error);
+    if (read->code == -ENOMEM) {
+      (void)error_set(&read->error, read->code, "out of memory");
+    }
     read->is_done = true;
   }
   if (read->code != 0 && error != NULL) {
@@ -158,50 +157,19 @@ static int read_kind(struct collectors *collectors, enum stats_kind kind,
   return read->code;
 }
 
-/* For statistics that another group than theirs uses, too. */
-static bool has_kind(struct collectors *collectors, enum stats_kind kind) {
-  return source_has_data(read_kind(collectors, kind, NULL));
-}
-
-/* Returns the processors that collectd itself may use; NaN if unknown. */
-static double find_usable_processors(struct collectors *collectors) {
-  const struct stats *stats = &collectors->stats;
-  bool has_cpu = has_kind(collectors, STATS_CPU);
-  bool has_cgroup = read_kind(collectors, STATS_CGROUP, NULL) == 0;
-  return metrics_usable_processors(
-      has_cpu ? stats->cpu.online : STATS_UNKNOWN,
-      has_cgroup ? stats->cgroup.affinity : STATS_UNKNOWN,
-      has_cgroup ? stats->cgroup.cpu_quota : (double)NAN);
-}
-
-/* Returns the divisor of the relative load; 0 if unknown. */
+/* Returns the divisor of the relative load; 0 or NaN if unknown. */
 static double find_load_cores(struct collectors *collectors,
                               const struct load_options *options) {
+  const struct stats *stats = &collectors->stats;
+  (void)read_kind(collectors, STATS_CPU, NULL);
   if (options->cores == CORES_USABLE) {
-    return find_usable_processors(collectors);
+    (void)read_kind(collectors, STATS_CGROUP, NULL);
+    return metrics_usable_processors(stats->cpu.online, &stats->cgroup);
   }
-  bool is_known = has_kind(collectors, STATS_CPU) &&
-                  collectors->stats.cpu.online != STATS_UNKNOWN;
-  return is_known ? (double)collectors->stats.cpu.online : 0;
+  return stats->cpu.online == STATS_UNKNOWN ? 0 : (double)stats->cpu.online;
 }
 
 /* ---- groups: from the statistics read to values ---- */
-
-/* Processes whose state may not be read are an error, but do not keep the other
- * values back. */
-static int send_processes(struct collectors *collectors, struct error *error) {
-  const struct stats_processes *stats = &collectors->stats.processes;
-  bool has_forks = has_kind(collectors, STATS_CPU);
-  metrics_send_processes(
-      stats, has_forks ? collectors->stats.cpu.forks : STATS_UNKNOWN,
-      &collectors->emitters[GROUP_PROCESSES]);
-  return stats->hidden == 0
-             ? 0
-             : error_set(error, -EPERM,
-                         "%llu of %llu may not be seen (hidepid)",
-                         (unsigned long long)stats->hidden,
-                         (unsigned long long)stats->count);
-}
 
 /* Where the size is unknown the transfers are still sent. */
 static int send_swap(struct collectors *collectors, struct error *error) {
@@ -230,8 +198,8 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   const struct emitter *emitter = &collectors->emitters[group];
   switch (group) {
   case GROUP_CGROUP:
-    metrics_send_cgroup(&stats->cgroup, find_usable_processors(collectors),
-                        emitter);
+    (void)read_kind(collectors, STATS_CPU, NULL);
+    metrics_send_cgroup(&stats->cgroup, stats->cpu.online, emitter);
     return 0;
   case GROUP_CPU:
     metrics_send_cpu(&stats->cpu_before, &stats->cpu, options->cpu.items,
@@ -247,8 +215,11 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     metrics_send_handles(&stats->handles, options->fhcount.items, emitter);
     return 0;
   case GROUP_INTERFACE:
-    /* Without the state of the links the counters are still valid. */
-    (void)read_kind(collectors, STATS_LINKS, NULL);
+    /* Without the state of the links the counters are still valid. Behind a
+     * RootFS libstatgrab would report the links of this container. */
+    if (options->root[0] == '\0') {
+      (void)read_kind(collectors, STATS_LINKS, NULL);
+    }
     metrics_send_interfaces(&stats->interfaces, options->interface.items,
                             &collectors->interface_names, emitter);
     return 0;
@@ -264,7 +235,9 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     metrics_send_pressure(&stats->pressure, emitter);
     return 0;
   case GROUP_PROCESSES:
-    return send_processes(collectors, error);
+    (void)read_kind(collectors, STATS_CPU, NULL);
+    metrics_send_processes(&stats->processes, stats->cpu.forks, emitter);
+    return 0;
   case GROUP_SWAP:
     return send_swap(collectors, error);
   case GROUP_UPTIME:
@@ -298,7 +271,8 @@ static const enum stats_kind kind_of_group[GROUPS] = {
  * see source_read_fn. */
 static bool is_usable_in_part(enum stats_kind kind) {
   return kind == STATS_CPU || kind == STATS_DISKS || kind == STATS_INTERFACES ||
-         kind == STATS_PAGING || kind == STATS_PRESSURE;
+         kind == STATS_PAGING || kind == STATS_PRESSURE ||
+         kind == STATS_PROCESSES;
 }
 
 /* Reads and sends one group. Returns 0 or negative errno with a text. */

@@ -73,13 +73,12 @@ int filesystem_filter_init(struct filesystem_filter *filter,
                            struct error *error) {
   *filter = (struct filesystem_filter){.options = options};
   int code = ignorelist_init(&filter->devices, &options->devices, error);
-  if (code == 0) {
-    code =
-        ignorelist_init(&filter->mount_points, &options->mount_points, error);
-  }
-  if (code == 0) {
-    code = ignorelist_init(&filter->fs_types, &options->fs_types, error);
-  }
+  code = code != 0 ? code
+                   : ignorelist_init(&filter->mount_points,
+                                     &options->mount_points, error);
+  code = code != 0
+             ? code
+             : ignorelist_init(&filter->fs_types, &options->fs_types, error);
   if (code != 0) {
     filesystem_filter_fini(filter);
   }

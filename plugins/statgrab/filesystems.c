@@ -35,7 +35,7 @@ struct filesystems {
   struct log_sink log;
   struct emitter emitter;
   struct source source;
-  struct source_driver *driver; /* of our own: another thread uses the other */
+  struct source_driver *driver; /* borrowed; for read_mounts only */
   struct stats_mount_table mounts;
   uint64_t generation; /* of the mounts that were filtered last */
   struct filesystem_filter filter;
@@ -277,7 +277,7 @@ int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
 /* ---- life cycle ---- */
 
 int filesystems_new(const struct df_options *options,
-                    const struct source *source, const char *root,
+                    const struct source *source, struct source_driver *driver,
                     const struct emitter *emitter, const struct log_sink *log,
                     struct filesystems **ret_filesystems, struct error *error) {
   struct filesystems *fs = calloc(1, sizeof(*fs));
@@ -287,6 +287,7 @@ int filesystems_new(const struct df_options *options,
   fs->log = *log;
   fs->emitter = *emitter;
   fs->source = *source;
+  fs->driver = driver;
   int code = probe_pool_new(&fs->pool);
   if (code == 0 && source->mounts_have_usage) {
     fs->list = new_mount_probe(fs, NULL);
@@ -294,9 +295,6 @@ int filesystems_new(const struct df_options *options,
   }
   if (code != 0) {
     (void)error_set(error, code, "out of memory");
-  }
-  if (code == 0) {
-    code = source_driver_new(root, &fs->driver, error);
   }
   if (code == 0) {
     code = filesystem_filter_init(&fs->filter, options, error);
@@ -318,7 +316,6 @@ unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms) {
   unsigned abandoned = probe_pool_free(fs->pool, deadline_ms);
   filesystem_filter_fini(&fs->filter);
   stats_mount_table_fini(&fs->mounts);
-  source_driver_free(fs->driver);
   free(fs);
   return abandoned;
 }

@@ -14,10 +14,10 @@
 
 struct filesystems;
 
-/* options, root: borrowed; source, emitter, log: copied.
+/* options, driver: borrowed; source, emitter, log: copied.
  * *ret_filesystems: yours, filesystems_free(). Returns 0 or negative errno. */
 int filesystems_new(const struct df_options *options,
-                    const struct source *source, const char *root,
+                    const struct source *source, struct source_driver *driver,
                     const struct emitter *emitter, const struct log_sink *log,
                     struct filesystems **ret_filesystems, struct error *error);
 

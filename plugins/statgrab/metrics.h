@@ -10,7 +10,7 @@
 #include "statgrab/options.h"
 #include "statgrab/stats.h"
 
-/* ---- processors and load ---- */
+/* ---- processors, load and processes ---- */
 
 /* Shares of the time between two reads, in percent; NaN where unknown. */
 struct metrics_cpu_percents {
@@ -38,7 +38,12 @@ void metrics_send_load(const struct stats_load *stats, double cores,
                        const struct load_options *options,
                        const struct emitter *emitter);
 
-/* ---- memory, swap space and paging ---- */
+/* Sends the number of processes and threads and, where known, the states.
+ * forks: since the system started, or STATS_UNKNOWN. */
+void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
+                            const struct emitter *emitter);
+
+/* ---- memory, swap space, paging and open files ---- */
 
 /* Percent that is not available without swapping: (total - available) / total,
  * psutil's virtual_memory().percent. NaN where it is unknown. */
@@ -67,6 +72,11 @@ void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
 void metrics_send_paging(const struct stats_paging *stats,
                          const struct emitter *emitter);
 
+/* Sends the open files of the whole system. */
+void metrics_send_handles(const struct stats_handles *stats,
+                          const struct fhcount_options *options,
+                          const struct emitter *emitter);
+
 /* ---- disks, interfaces and file systems ---- */
 
 /* Sends the selected disks and partitions that have ever been used. */
@@ -91,18 +101,6 @@ void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
                              const struct df_options *options,
                              const struct emitter *group);
 
-/* ---- processes and open files ---- */
-
-/* Sends the number of processes and threads and, where known, the states.
- * forks: since the system started, or STATS_UNKNOWN. */
-void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
-                            const struct emitter *emitter);
-
-/* Sends the open files of the whole system. */
-void metrics_send_handles(const struct stats_handles *stats,
-                          const struct fhcount_options *options,
-                          const struct emitter *emitter);
-
 /* ---- pressure and limits ---- */
 
 /* Sends the averages in percent and the totals in milliseconds. */
@@ -110,14 +108,14 @@ void metrics_send_pressure(const struct stats_pressure *stats,
                            const struct emitter *emitter);
 
 /* Sends limits and their use; nothing for what has no limit.
- * processors: metrics_usable_processors(). */
-void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
+ * online: processors of the machine. */
+void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
                          const struct emitter *emitter);
 
 /* Processors that this process may use: the smallest of those online, its
  * affinity (which a cpuset restricts) and the quota of its control group.
- * affinity: STATS_UNKNOWN for no restriction. NaN where nothing is known. */
-double metrics_usable_processors(uint64_t online, uint64_t affinity,
-                                 double quota);
+ * NaN where nothing is known. */
+double metrics_usable_processors(uint64_t online,
+                                 const struct stats_cgroup *stats);
 
 #endif

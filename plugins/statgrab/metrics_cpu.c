@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_cpu: values of processors and of the load average. */
+/* metrics_cpu: values of processors, of the load average and of processes. */
 #include "statgrab/metrics.h"
 
 #include <math.h>
@@ -54,78 +54,53 @@ metrics_cpu_percents(const struct stats_cpu_ticks *before,
 
 /* ---- values ---- */
 
-/* Guest time is optional; it is contained in user and nice. */
-static bool is_state_reported(size_t state, const struct cpu_options *options) {
-  return !is_guest_state(state) || options->report_guest_state;
+/* Returns the state whose time is also part of STATE, or CPU_STATES. */
+static size_t guest_state_in(size_t state) {
+  return state == CPU_USER   ? CPU_GUEST
+         : state == CPU_NICE ? CPU_GUEST_NICE
+                             : CPU_STATES;
 }
 
-/* The states that contain guest time, and the states of that time. */
-static const size_t hosts_and_guests[][2] = {{CPU_USER, CPU_GUEST},
-                                             {CPU_NICE, CPU_GUEST_NICE}};
-
-/* Sends the counters of the states. */
-static void send_tick_counters(const struct stats_cpu_ticks *ticks,
-                               const struct cpu_options *options,
-                               const struct emitter_sink *sink) {
-  struct stats_cpu_ticks out = *ticks;
-  bool subtracts_guest =
-      options->report_guest_state && options->subtract_guest_state;
-  for (size_t i = 0; i < 2 && subtracts_guest; i++) {
-    uint64_t *host = &out.states[hosts_and_guests[i][0]];
-    uint64_t guest = out.states[hosts_and_guests[i][1]];
-    if (guest != STATS_UNKNOWN && *host != STATS_UNKNOWN) {
-      *host -= guest < *host ? guest : *host;
-    }
-  }
+/* Sends the shares of the states; or their counters, if options say so. */
+static void send_states(const struct metrics_cpu_percents *percents,
+                        const struct stats_cpu_ticks *ticks,
+                        const struct cpu_options *options,
+                        const struct emitter_sink *sink) {
+  bool has_guest = options->report_guest_state;
   for (size_t i = 0; i < CPU_STATES; i++) {
-    if (is_state_reported(i, options)) {
-      emitter_send_counter(sink, "cpu", cpu_state_names[i], out.states[i]);
+    double share = percents->states[i];
+    uint64_t counter = ticks->states[i];
+    size_t guest = guest_state_in(i);
+    if (has_guest && options->subtract_guest_state && guest != CPU_STATES &&
+        ticks->states[guest] != STATS_UNKNOWN && counter != STATS_UNKNOWN) {
+      counter -=
+          ticks->states[guest] < counter ? ticks->states[guest] : counter;
+      share = isnan(share) ? share : fmax(share - percents->states[guest], 0);
     }
-  }
-}
-
-/* Sends the shares of the states. */
-static void send_state_percents(const struct metrics_cpu_percents *percents,
-                                const struct cpu_options *options,
-                                const struct emitter_sink *sink) {
-  struct metrics_cpu_percents out = *percents;
-  bool subtracts_guest =
-      options->report_guest_state && options->subtract_guest_state;
-  for (size_t i = 0; i < 2 && subtracts_guest; i++) {
-    double *host = &out.states[hosts_and_guests[i][0]];
-    double guest = out.states[hosts_and_guests[i][1]];
-    *host = isnan(guest) ? *host : fmax(*host - guest, 0);
-  }
-  for (size_t i = 0; i < CPU_STATES; i++) {
-    if (is_state_reported(i, options)) {
-      emitter_send_gauge(sink, "percent", cpu_state_names[i], out.states[i]);
+    if (is_guest_state(i) && !has_guest) {
+      continue;
+    }
+    if (options->values_percentage) {
+      emitter_send_gauge(sink, "percent", cpu_state_names[i], share);
+    } else {
+      emitter_send_counter(sink, "cpu", cpu_state_names[i], counter);
     }
   }
 }
 
 /* psutil's percent-active is sent whatever the options are. */
-static void send_cpu_percents(const struct stats_cpu_ticks *before,
-                              const struct stats_cpu_ticks *now,
-                              const struct cpu_options *options,
-                              const struct emitter *emitter) {
-  struct metrics_cpu_percents percents = metrics_cpu_percents(before, now);
-  emitter_send_gauge(&emitter->own, "percent", "active", percents.active);
-  if (options->report_by_state && options->values_percentage) {
-    send_state_percents(&percents, options, &emitter->common);
-  } else if (!options->report_by_state && emitter->is_native) {
-    /* The native plugin counts waiting for a disk as active. */
-    emitter_send_gauge(&emitter->common, "percent", "active",
-                       100.0 - percents.states[CPU_IDLE]);
-  }
-}
-
 static void send_ticks(const struct stats_cpu_ticks *before,
                        const struct stats_cpu_ticks *now,
                        const struct cpu_options *options,
                        const struct emitter *emitter) {
-  send_cpu_percents(before, now, options, emitter);
-  if (options->report_by_state && !options->values_percentage) {
-    send_tick_counters(now, options, &emitter->common);
+  struct metrics_cpu_percents percents = metrics_cpu_percents(before, now);
+  emitter_send_gauge(&emitter->own, "percent", "active", percents.active);
+  if (options->report_by_state) {
+    send_states(&percents, now, options, &emitter->common);
+  } else if (emitter->is_native) {
+    /* The native plugin counts waiting for a disk as active. */
+    emitter_send_gauge(&emitter->common, "percent", "active",
+                       100.0 - percents.states[CPU_IDLE]);
   }
 }
 
@@ -178,11 +153,33 @@ void metrics_send_cpu(const struct stats_cpu *before,
 void metrics_send_load(const struct stats_load *stats, double cores,
                        const struct load_options *options,
                        const struct emitter *emitter) {
-  const double load[] = {stats->minutes_1, stats->minutes_5, stats->minutes_15};
+  const double *load = stats->minutes;
   emitter_send_gauges(&emitter->common, "load", "", load, 3);
   if (options->report_relative && cores > 0) {
     const double relative[] = {load[0] / cores, load[1] / cores,
                                load[2] / cores};
     emitter_send_gauges(&emitter->common, "load", "relative", relative, 3);
   }
+}
+
+/* ---- processes ---- */
+
+/* Type instances, as in the native plugin. */
+static const char *const process_state_names[PROCESS_STATES] = {
+    [PROCESS_RUNNING] = "running", [PROCESS_SLEEPING] = "sleeping",
+    [PROCESS_BLOCKED] = "blocked", [PROCESS_STOPPED] = "stopped",
+    [PROCESS_ZOMBIE] = "zombies",  [PROCESS_IDLE] = "idle",
+};
+
+void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
+                            const struct emitter *emitter) {
+  const double counts[] = {(double)stats->count, stats->threads == STATS_UNKNOWN
+                                                     ? (double)NAN
+                                                     : (double)stats->threads};
+  emitter_send_gauges(&emitter->own, "ps_count", "", counts, 2);
+  for (size_t i = 0; i < PROCESS_STATES; i++) {
+    emitter_send_amount(&emitter->common, "ps_state", process_state_names[i],
+                        stats->states[i]);
+  }
+  emitter_send_counter(&emitter->common, "fork_rate", "", forks);
 }

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_memory: values of memory, swap space and paging. */
+/* metrics_memory: values of memory, swap space, paging and open files. */
 #include "statgrab/metrics.h"
 
 #include <math.h>
 
-/* In which units the parts of a total are sent. */
-struct part_units {
-  bool absolute;
-  bool percentage;
-};
-
-/* Sends a part of TOTAL, which is not 0 unless the part is 0, too. */
+/* Sends a part of TOTAL in its own unit, in percent, or both. The total is not
+ * 0 unless the part is 0, too. */
 static void send_part(const struct emitter_sink *sink, const char *type,
-                      const char *name, uint64_t bytes, uint64_t total,
-                      struct part_units units) {
-  if (units.absolute) {
-    emitter_send_amount(sink, type, name, bytes);
+                      const char *name, uint64_t part, uint64_t total,
+                      bool absolute, bool percentage) {
+  if (absolute) {
+    emitter_send_amount(sink, type, name, part);
   }
-  if (units.percentage && bytes != STATS_UNKNOWN) {
+  if (percentage && part != STATS_UNKNOWN) {
     emitter_send_gauge(sink, "percent", name,
-                       total == 0 ? 0 : 100.0 * (double)bytes / (double)total);
+                       total == 0 ? 0 : 100.0 * (double)part / (double)total);
   }
 }
 
@@ -49,66 +44,42 @@ static uint64_t subtract_from_total(const struct stats_memory *stats,
   return stats->total - (stats->free < stats->total ? stats->free : 0);
 }
 
-/* psutil's parts: used = total - free - buffers - cached, where cached
- * includes the reclaimable slab. */
-static void send_psutil_memory(const struct stats_memory *stats,
-                               struct part_units units,
-                               const struct emitter_sink *sink) {
+/* Where the names are ours, the parts are psutil's: used = total - free -
+ * buffers - cached, where cached includes the reclaimable slab. Else they are
+ * those of collectd's memory plugin, which counts the slab separately. */
+void metrics_send_memory(const struct stats_memory *stats,
+                         const struct memory_options *options,
+                         const struct emitter *emitter) {
+  bool absolute = options->values_absolute;
+  bool percentage = options->values_percentage;
   uint64_t cached = stats->cached;
-  if (cached != STATS_UNKNOWN) {
+  if (!emitter->is_native && cached != STATS_UNKNOWN) {
     cached += zero_if_unknown(stats->slab_reclaimable);
   }
-  uint64_t used = subtract_from_total(
-      stats,
-      stats->free + zero_if_unknown(stats->buffered) + zero_if_unknown(cached));
-  /* percent-used has another meaning: (total - available) / total. */
-  const struct part_units used_units = {.absolute = units.absolute};
-  send_part(sink, "memory", "used", used, stats->total, used_units);
-  send_part(sink, "memory", "free", stats->free, stats->total, units);
-  send_part(sink, "memory", "buffered", stats->buffered, stats->total, units);
-  send_part(sink, "memory", "cached", cached, stats->total, units);
-}
-
-/* The parts of collectd's memory plugin. */
-static void send_native_memory(const struct stats_memory *stats,
-                               struct part_units units,
-                               const struct emitter_sink *sink) {
-  uint64_t used = subtract_from_total(
-      stats, stats->free + zero_if_unknown(stats->buffered) +
-                 zero_if_unknown(stats->cached) +
-                 zero_if_unknown(stats->slab_reclaimable) +
-                 zero_if_unknown(stats->slab_unreclaimable));
   const struct {
     const char *name;
     uint64_t bytes;
   } parts[] = {
-      {"used", used},
-      {"buffered", stats->buffered},
-      {"cached", stats->cached},
       {"free", stats->free},
-      {"slab_unrecl", stats->slab_unreclaimable},
+      {"buffered", stats->buffered},
+      {"cached", cached},
+      {"slab_unrecl", stats->slab_unreclaimable}, /* native only */
       {"slab_recl", stats->slab_reclaimable},
   };
-  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-    send_part(sink, "memory", parts[i].name, parts[i].bytes, stats->total,
-              units);
+  uint64_t known = 0;
+  for (size_t i = 0; i < (emitter->is_native ? 5u : 3u); i++) {
+    known += zero_if_unknown(parts[i].bytes);
+    send_part(&emitter->common, "memory", parts[i].name, parts[i].bytes,
+              stats->total, absolute, percentage);
   }
-}
-
-void metrics_send_memory(const struct stats_memory *stats,
-                         const struct memory_options *options,
-                         const struct emitter *emitter) {
-  const struct part_units units = {options->values_absolute,
-                                   options->values_percentage};
+  /* Under our names percent-used is another value: the next one. */
+  send_part(&emitter->common, "memory", "used",
+            subtract_from_total(stats, known), stats->total, absolute,
+            percentage && emitter->is_native);
   emitter_send_gauge(&emitter->own, "percent", "used",
                      metrics_memory_used_percent(stats));
-  if (options->values_absolute) {
+  if (absolute) {
     emitter_send_amount(&emitter->own, "memory", "available", stats->available);
-  }
-  if (emitter->is_native) {
-    send_native_memory(stats, units, &emitter->common);
-  } else {
-    send_psutil_memory(stats, units, &emitter->common);
   }
 }
 
@@ -131,15 +102,14 @@ bool metrics_send_swap(const struct stats_memory *stats,
   if (emitter->is_native && cached != STATS_UNKNOWN) {
     used -= cached < used ? cached : used;
   }
-  const struct part_units units = {options->values_absolute,
-                                   options->values_percentage};
-  /* Under our names percent-used is the value above, sent in any case. */
-  const struct part_units used_units = {units.absolute,
-                                        units.percentage && emitter->is_native};
+  bool absolute = options->values_absolute;
+  bool percentage = options->values_percentage;
   const struct emitter_sink *sink = &emitter->common;
-  send_part(sink, "swap", "used", used, total, used_units);
-  send_part(sink, "swap", "free", free, total, units);
-  send_part(sink, "swap", "cached", cached, total, units);
+  /* Under our names percent-used is the value above, sent in any case. */
+  send_part(sink, "swap", "used", used, total, absolute,
+            percentage && emitter->is_native);
+  send_part(sink, "swap", "free", free, total, absolute, percentage);
+  send_part(sink, "swap", "cached", cached, total, absolute, percentage);
   return true;
 }
 
@@ -167,4 +137,21 @@ void metrics_send_paging(const struct stats_paging *stats,
       {"total_events", "oom_kill", PAGING(oom_kills), EMITTER_NONE, true},
   };
   emitter_send_counters(emitter, rows, OPTION_COUNT(rows), stats, false);
+}
+
+/* ---- open files ---- */
+
+void metrics_send_handles(const struct stats_handles *stats,
+                          const struct fhcount_options *options,
+                          const struct emitter *emitter) {
+  const struct emitter_sink *sink = &emitter->common;
+  bool absolute = options->values_absolute;
+  bool percentage = options->values_percentage && stats->max > 0;
+  send_part(sink, "file_handles", "used", stats->used, stats->max, absolute,
+            percentage);
+  send_part(sink, "file_handles", "unused", stats->unused, stats->max, absolute,
+            percentage);
+  /* The maximum is 100 % of itself: not sent. */
+  send_part(sink, "file_handles", "max", stats->max, stats->max, absolute,
+            false);
 }

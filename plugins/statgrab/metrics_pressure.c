@@ -16,18 +16,14 @@ static const char *const resource_names[PRESSURE_RESOURCES] = {
 static void send_pressure_line(const struct stats_pressure_line *line,
                                const char *share,
                                const struct emitter_sink *sink) {
-  const struct {
-    const char *window;
-    double percent;
-  } averages[] = {
-      {"avg10", line->avg10}, {"avg60", line->avg60}, {"avg300", line->avg300}};
+  static const char *const windows[] = {"avg10", "avg60", "avg300"};
   if (line->total_us == STATS_UNKNOWN) {
     return;
   }
   for (size_t i = 0; i < 3; i++) {
     char name[32];
-    (void)snprintf(name, sizeof(name), "%s_%s", share, averages[i].window);
-    emitter_send_gauge(sink, "percent", name, averages[i].percent);
+    (void)snprintf(name, sizeof(name), "%s_%s", share, windows[i]);
+    emitter_send_gauge(sink, "percent", name, line->percent[i]);
   }
   emitter_send_counter(sink, "total_time_in_ms", share, line->total_us / 1000);
 }
@@ -45,7 +41,7 @@ void metrics_send_pressure(const struct stats_pressure *stats,
   }
 }
 
-void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
+void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
                          const struct emitter *emitter) {
   const struct emitter_sink *sink = &emitter->own;
   if (stats->memory_limit != STATS_UNKNOWN && stats->memory_limit > 0) {
@@ -56,7 +52,8 @@ void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
                                        (double)stats->memory_limit));
   }
   if (!isnan(stats->cpu_quota)) {
-    emitter_send_gauge(sink, "count", "cpus", processors);
+    emitter_send_gauge(sink, "count", "cpus",
+                       metrics_usable_processors(online, stats));
     emitter_send_counter(sink, "total_events", "throttled", stats->throttled);
     emitter_send_counter(sink, "total_time_in_ms", "throttled",
                          stats->throttled_us == STATS_UNKNOWN
@@ -65,14 +62,14 @@ void metrics_send_cgroup(const struct stats_cgroup *stats, double processors,
   }
 }
 
-double metrics_usable_processors(uint64_t online, uint64_t affinity,
-                                 double quota) {
-  double processors = quota;
+double metrics_usable_processors(uint64_t online,
+                                 const struct stats_cgroup *stats) {
+  double processors = stats->cpu_quota;
   if (online != STATS_UNKNOWN) {
     processors = fmin(processors, (double)online); /* NaN gives way */
   }
-  if (affinity != STATS_UNKNOWN) {
-    processors = fmin(processors, (double)affinity);
+  if (stats->affinity != STATS_UNKNOWN) {
+    processors = fmin(processors, (double)stats->affinity);
   }
   return processors;
 }

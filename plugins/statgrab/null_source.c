@@ -4,16 +4,12 @@
 
 #include "statgrab/source.h"
 
-struct source source_driver_functions(const char *root) {
-  (void)root;
-  return (struct source){0};
-}
-
-int source_driver_new(const char *root, struct source_driver **ret_driver,
-                      struct error *error) {
+int source_driver_new(const char *root, struct source *ret_source,
+                      struct source_driver **ret_driver, struct error *error) {
   if (root[0] != '\0') {
     return error_set(error, -ENOTSUP, "RootFS is for Linux only");
   }
+  *ret_source = (struct source){0};
   *ret_driver = NULL;
   return 0;
 }

@@ -156,23 +156,6 @@ static const struct option processes_rows[] = {
          "process, which takes about 3 microseconds of system time."),
 };
 
-/* Refuses a name that is not a group's, and lists those. */
-static int check_group_name(const char *value, struct error *error) {
-  for (size_t i = 0; i < GROUPS; i++) {
-    if (strcasecmp(value, statgrab_group_names[i]) == 0) {
-      return 0;
-    }
-  }
-  char allowed[256] = "";
-  size_t used = 0;
-  for (size_t i = 0; i < GROUPS && used < sizeof(allowed); i++) {
-    used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s",
-                             i == 0 ? "" : ", ", statgrab_group_names[i]);
-  }
-  return error_set(error, -EINVAL,
-                   "is not one of the allowed words; allowed: %s", allowed);
-}
-
 /* Refuses a directory that is not the root of a machine. */
 static int check_root_directory(const char *value, struct error *error) {
   char path[4096];
@@ -200,13 +183,14 @@ static int check_root_directory(const char *value, struct error *error) {
   }
 
 static const struct option option_rows[] = {
-    LIST("Collect", statgrab_options, collect, check_group_name,
-         "\"memory\" \"cpu\"",
+    {OPTION("Collect", STRINGS, struct statgrab_options, collect),
+     .words = statgrab_group_names, .example = "\"memory\" \"cpu\"",
+     .help =
          "What to collect, named after collectd's native plugins: "
          "I<cgroup> (limits of the container), I<cpu>, I<df> (file systems), "
          "I<disk>, I<fhcount> (open files), I<interface>, I<load>, I<memory>, "
          "I<pressure>, I<processes>, I<swap>, I<uptime>, I<users>, I<vmem> "
-         "(paging). By default all of them."),
+         "(paging). By default all of them."},
     {OPTION("RootFS", STRING, struct statgrab_options, root),
      .default_text = "", .check = check_root_directory, .example = "\"/host\"",
      .help = "For collectd in a container: the directory where the machine's "
@@ -239,26 +223,15 @@ const struct option_block statgrab_options = {
 };
 
 int statgrab_options_complete(struct statgrab_options *options) {
-  for (size_t i = 0; i < OPTION_COUNT(option_rows); i++) {
-    if (option_rows[i].kind != OPTION_BLOCK) {
-      continue;
+  int code = 0;
+  for (size_t i = 0; i < OPTION_COUNT(option_rows) && code == 0; i++) {
+    const struct option *row = &option_rows[i];
+    if (row->kind == OPTION_BLOCK) {
+      struct option_blocks *blocks = option_field(row, options);
+      code = blocks->len > 0 ? 0 : option_add_block(row->block, blocks);
     }
-    struct option_blocks *blocks = option_field(&option_rows[i], options);
-    if (blocks->len > 0) {
-      continue;
-    }
-    void *item = malloc(option_rows[i].block->size);
-    if (item == NULL) {
-      return -ENOMEM;
-    }
-    int code = option_init(option_rows[i].block, item);
-    if (code != 0) {
-      free(item);
-      return code;
-    }
-    *blocks = (struct option_blocks){.items = item, .len = 1};
   }
-  return 0;
+  return code;
 }
 
 bool statgrab_names_group(const struct statgrab_options *options,

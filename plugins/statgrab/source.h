@@ -11,17 +11,17 @@
 #include "core/error.h"
 #include "statgrab/stats.h"
 
-/* What a driver keeps open. Not locked: one thread at a time. */
+/* What a driver keeps open. Not locked: one thread at a time; but read_mounts
+ * may run beside the others, since it uses other files. */
 struct source_driver;
 
 /* Fills the struct of its kind in STATS and returns 0, or negative errno with a
- * text; the struct is then half filled and must not be used.
- * -ENOENT and -EOPNOTSUPP mean that this system does not have it.
+ * text, which -ENOMEM need not have; the struct is then half filled and must
+ * not be used. -ENOENT and -EOPNOTSUPP mean that this system does not have it.
  * -EBADMSG from kinds of many numbers (cpu, disks, interfaces, paging,
- * pressure) means that some are malformed: those are STATS_UNKNOWN or their
- * rows are missing; the others are valid. */
-typedef int source_read_fn(struct source_driver *driver, struct stats *stats,
-                           struct error *error);
+ * pressure, processes) means that some are malformed or may not be read: those
+ * are STATS_UNKNOWN or their rows are missing; the others are valid. */
+typedef int source_read_fn(struct stats *stats, struct error *error);
 
 struct source {
   source_read_fn *read[STATS_KINDS]; /* NULL: this source does not have it */
@@ -50,15 +50,13 @@ int source_libstatgrab_init(struct error *error);
 /* Ends libstatgrab; after all reads. */
 void source_libstatgrab_fini(void);
 
-/* The functions that the driver of this system, chosen when the plugin is
- * built, does better than libstatgrab. root: as for source_driver_new(). */
-struct source source_driver_functions(const char *root);
-
-/* root: prefix of all paths, "" for none; borrowed.
- * *ret_driver: yours, source_driver_free(); NULL where the driver needs no
- * state. Returns 0 or negative errno. */
-int source_driver_new(const char *root, struct source_driver **ret_driver,
-                      struct error *error);
+/* Opens the driver of this system, chosen when the plugin is built.
+ * root: prefix of all paths, "" for none; borrowed.
+ * *ret_source: the functions that it does better than libstatgrab.
+ * *ret_driver: yours, source_driver_free(); NULL where it needs no state.
+ * Returns 0 or negative errno. */
+int source_driver_new(const char *root, struct source *ret_source,
+                      struct source_driver **ret_driver, struct error *error);
 void source_driver_free(struct source_driver *driver);
 
 #endif

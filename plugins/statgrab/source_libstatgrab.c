@@ -63,28 +63,27 @@ static int get_swap(struct stats_memory *stats, struct error *error) {
 
 /* The library's "used" contains what can be dropped only on some systems; the
  * Linux driver reads MemAvailable instead. */
-static int get_memory(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
-  (void)driver;
+static int get_memory(struct stats *all, struct error *error) {
   struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
   size_t entries = 0;
   sg_mem_stats *memory = sg_get_mem_stats_r(&entries);
-  if (memory == NULL || entries == 0 || memory->total == 0) {
-    release_stats(memory);
-    return report_library_error("memory", error);
-  }
-  stats->total = memory->total;
-  stats->free = memory->free;
-  stats->cached = memory->cache;
-  stats->available = memory->total - memory->used;
-  if (memory->used > memory->total) {
-    stats->available = memory->free;
+  bool has_memory = memory != NULL && entries > 0 && memory->total > 0;
+  int code = check_result(memory, has_memory, "memory", error);
+  if (code == 0) {
+    stats->total = memory->total;
+    stats->free = memory->free;
+    stats->cached = memory->cache;
+    stats->available = memory->used > memory->total
+                           ? memory->free
+                           : memory->total - memory->used;
+    code = get_swap(stats, error);
   }
   release_stats(memory);
-  return get_swap(stats, error);
+  return code;
 }
 
+/* Leaves the number unknown where the library has none. */
 static void get_online_processors(struct stats_cpu *stats) {
   size_t entries = 0;
   sg_host_info *host = sg_get_host_info_r(&entries);
@@ -95,9 +94,7 @@ static void get_online_processors(struct stats_cpu *stats) {
 }
 
 /* The library has no interrupt, softirq, steal and guest time. */
-static int get_cpu(struct source_driver *driver, struct stats *all,
-                   struct error *error) {
-  (void)driver;
+static int get_cpu(struct stats *all, struct error *error) {
   struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
   size_t entries = 0;
@@ -117,72 +114,39 @@ static int get_cpu(struct source_driver *driver, struct stats *all,
   return code;
 }
 
-static int get_load(struct source_driver *driver, struct stats *all,
-                    struct error *error) {
-  (void)driver;
-  struct stats_load *stats = &all->load;
+static int get_load(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_load_stats *load = sg_get_load_stats_r(&entries);
   int code = check_result(load, entries, "load", error);
   if (code == 0) {
-    *stats = (struct stats_load){load->min1, load->min5, load->min15};
+    all->load = (struct stats_load){{load->min1, load->min5, load->min15}};
   }
   release_stats(load);
   return code;
 }
 
-static enum stats_process_state convert_process_state(sg_process_state state) {
-  switch (state) {
-  case SG_PROCESS_STATE_RUNNING:
-    return PROCESS_RUNNING;
-  case SG_PROCESS_STATE_SLEEPING:
-    return PROCESS_SLEEPING;
-  case SG_PROCESS_STATE_STOPPED:
-    return PROCESS_STOPPED;
-  case SG_PROCESS_STATE_ZOMBIE:
-    return PROCESS_ZOMBIE;
-  case SG_PROCESS_STATE_UNKNOWN:
-    return PROCESS_IDLE; /* what Linux's idle kernel threads are reported as */
-  }
-  return PROCESS_IDLE;
-}
+static const enum stats_process_state process_states[] = {
+    [SG_PROCESS_STATE_RUNNING] = PROCESS_RUNNING,
+    [SG_PROCESS_STATE_SLEEPING] = PROCESS_SLEEPING,
+    [SG_PROCESS_STATE_STOPPED] = PROCESS_STOPPED,
+    [SG_PROCESS_STATE_ZOMBIE] = PROCESS_ZOMBIE,
+    /* what Linux's idle kernel threads are reported as */
+    [SG_PROCESS_STATE_UNKNOWN] = PROCESS_IDLE,
+};
 
 /* Counts by itself: sg_get_process_count_r() of 0.92 reads beyond its array. */
-static int get_processes(struct source_driver *driver, struct stats *all,
-                         struct error *error) {
-  (void)driver;
+static int get_processes(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
   size_t entries = 0;
   sg_process_stats *processes = sg_get_process_stats_r(&entries);
-  if (processes == NULL || entries == 0) {
-    release_stats(processes);
-    return report_library_error("processes", error);
-  }
+  int code = check_result(processes, entries, "processes", error);
   *stats = (struct stats_processes){.count = entries, .threads = STATS_UNKNOWN};
   stats->states[PROCESS_BLOCKED] = STATS_UNKNOWN;
-  for (size_t i = 0; i < entries; i++) {
-    stats->states[convert_process_state(processes[i].state)]++;
+  for (size_t i = 0; code == 0 && i < entries; i++) {
+    stats->states[process_states[processes[i].state]]++;
   }
   release_stats(processes);
-  return 0;
-}
-
-static int add_mount_usage(struct stats_mount_table *table,
-                           const sg_fs_stats *fs, struct error *error) {
-  struct stats_mount *mount =
-      stats_mount_add(table, fs->device_name, fs->fs_type, fs->mnt_point, "");
-  if (mount == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  mount->usage = (struct stats_usage){
-      .size = fs->size,
-      .free = fs->free,
-      .available = fs->avail,
-      .inodes = fs->total_inodes,
-      .inodes_free = fs->free_inodes,
-      .inodes_available = fs->avail_inodes,
-  };
-  return 0;
+  return code;
 }
 
 /* Queries every file system; one that does not respond blocks all of them. */
@@ -194,16 +158,28 @@ static int get_mounts(struct source_driver *driver,
   sg_fs_stats *stats = sg_get_fs_stats_r(&entries);
   int code = check_list(stats, "file systems", error);
   for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
-    code = add_mount_usage(table, &stats[i], error);
+    const sg_fs_stats *fs = &stats[i];
+    struct stats_mount *mount =
+        stats_mount_add(table, fs->device_name, fs->fs_type, fs->mnt_point, "");
+    if (mount == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
+      break;
+    }
+    mount->usage = (struct stats_usage){
+        .size = fs->size,
+        .free = fs->free,
+        .available = fs->avail,
+        .inodes = fs->total_inodes,
+        .inodes_free = fs->free_inodes,
+        .inodes_available = fs->avail_inodes,
+    };
   }
   release_stats(stats);
   return code;
 }
 
 /* The library has only bytes, no operations and times. */
-static int get_disks(struct source_driver *driver, struct stats *all,
-                     struct error *error) {
-  (void)driver;
+static int get_disks(struct stats *all, struct error *error) {
   struct stats_disk_table *table = &all->disks;
   table->len = 0;
   size_t entries = 0;
@@ -212,9 +188,8 @@ static int get_disks(struct source_driver *driver, struct stats *all,
   for (size_t i = 0; i < entries && disks != NULL && code == 0; i++) {
     const char *name = disks[i].disk_name;
     struct stats_disk *to = stats_disk_add(table, name, strlen(name));
-    if (to == NULL) {
-      code = error_set(error, -ENOMEM, "out of memory");
-    } else {
+    code = to == NULL ? -ENOMEM : 0;
+    if (to != NULL) {
       to->read_bytes = disks[i].read_bytes;
       to->write_bytes = disks[i].write_bytes;
     }
@@ -223,34 +198,28 @@ static int get_disks(struct source_driver *driver, struct stats *all,
   return code;
 }
 
-static void copy_interface_counters(struct stats_interface *to,
-                                    const sg_network_io_stats *from) {
-  to->rx_bytes = from->rx;
-  to->tx_bytes = from->tx;
-  to->rx_packets = from->ipackets;
-  to->tx_packets = from->opackets;
-  to->rx_errors = from->ierrors;
-  to->tx_errors = from->oerrors;
-  to->collisions = from->collisions;
-}
-
 /* The library does not count dropped packets. */
-static int get_interfaces(struct source_driver *driver, struct stats *all,
-                          struct error *error) {
-  (void)driver;
+static int get_interfaces(struct stats *all, struct error *error) {
   struct stats_interface_table *table = &all->interfaces;
   table->len = 0;
   size_t entries = 0;
   sg_network_io_stats *stats = sg_get_network_io_stats_r(&entries);
   int code = check_list(stats, "interfaces", error);
   for (size_t i = 0; i < entries && stats != NULL && code == 0; i++) {
-    const char *name = stats[i].interface_name;
-    struct stats_interface *to = stats_interface_add(table, name, strlen(name));
+    const sg_network_io_stats *from = &stats[i];
+    struct stats_interface *to = stats_interface_add(
+        table, from->interface_name, strlen(from->interface_name));
     if (to == NULL) {
-      code = error_set(error, -ENOMEM, "out of memory");
-    } else {
-      copy_interface_counters(to, &stats[i]);
+      code = -ENOMEM;
+      break;
     }
+    to->rx_bytes = from->rx;
+    to->tx_bytes = from->tx;
+    to->rx_packets = from->ipackets;
+    to->tx_packets = from->opackets;
+    to->rx_errors = from->ierrors;
+    to->tx_errors = from->oerrors;
+    to->collisions = from->collisions;
   }
   release_stats(stats);
   return code;
@@ -263,9 +232,7 @@ static bool is_known_speed(unsigned long long megabits) {
 
 /* Looks each interface up in the sorted list of links: a machine may have a
  * thousand of them. */
-static int get_links(struct source_driver *driver, struct stats *all,
-                     struct error *error) {
-  (void)driver;
+static int get_links(struct stats *all, struct error *error) {
   struct stats_interface_table *table = &all->interfaces;
   size_t entries = 0;
   sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
@@ -291,9 +258,7 @@ static int get_links(struct source_driver *driver, struct stats *all,
 
 /* On the BSDs the library counts pages of swap. (On Linux it counts KiB of
  * block I/O; the driver reads /proc/vmstat there.) */
-static int get_paging(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
-  (void)driver;
+static int get_paging(struct stats *all, struct error *error) {
   struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   size_t entries = 0;
@@ -308,9 +273,7 @@ static int get_paging(struct source_driver *driver, struct stats *all,
 }
 
 /* In whole seconds. */
-static int get_uptime(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
-  (void)driver;
+static int get_uptime(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_host_info *host = sg_get_host_info_r(&entries);
   int code = check_result(host, entries, "uptime", error);
@@ -321,9 +284,7 @@ static int get_uptime(struct source_driver *driver, struct stats *all,
   return code;
 }
 
-static int get_users(struct source_driver *driver, struct stats *all,
-                     struct error *error) {
-  (void)driver;
+static int get_users(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_user_stats *users = sg_get_user_stats_r(&entries);
   int code = check_list(users, "users", error);

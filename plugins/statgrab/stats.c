@@ -3,6 +3,7 @@
 #include "statgrab/stats.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,44 +64,48 @@ void stats_swap_cpu(struct stats *stats) {
   stats->cpu_before = last;
 }
 
+void stats_cgroup_clear(struct stats_cgroup *cgroup) {
+  STATS_CLEAR(cgroup);
+  cgroup->cpu_quota = (double)NAN;
+}
+
 /* ---- disks and interfaces ---- */
 
-static void copy_device_name(char to[STATS_NAME_BYTES], const char *name,
-                             size_t length) {
+/* Adds a row to a table whose rows, of BYTES each, begin with their name; the
+ * other arguments are as for reserve_row() and stats_disk_add(). */
+static void *add_named_row(void *rows, size_t *len, size_t *capacity,
+                           size_t bytes, const char *name, size_t length) {
+  char *first;
+  if (reserve_row(rows, *len, capacity, bytes) != 0) {
+    return NULL;
+  }
+  memcpy(&first, rows, sizeof(first));
+  char *row = first + (*len)++ * bytes;
+  memset(row, 0xff, bytes); /* all counters are STATS_UNKNOWN */
   length = length < STATS_NAME_BYTES ? length : STATS_NAME_BYTES - 1;
-  memcpy(to, name, length);
-  to[length] = '\0';
+  memcpy(row, name, length);
+  row[length] = '\0';
+  return row;
 }
 
 struct stats_disk *stats_disk_add(struct stats_disk_table *table,
                                   const char *name, size_t name_length) {
-  if (reserve_row(&table->rows, table->len, &table->capacity,
-                  sizeof(*table->rows)) != 0) {
-    return NULL;
-  }
-  struct stats_disk *row = &table->rows[table->len++];
-  STATS_CLEAR(row);
-  copy_device_name(row->name, name, name_length);
-  return row;
+  return add_named_row(&table->rows, &table->len, &table->capacity,
+                       sizeof(*table->rows), name, name_length);
 }
 
 struct stats_interface *stats_interface_add(struct stats_interface_table *table,
                                             const char *name,
                                             size_t name_length) {
-  if (reserve_row(&table->rows, table->len, &table->capacity,
-                  sizeof(*table->rows)) != 0) {
-    return NULL;
-  }
-  struct stats_interface *row = &table->rows[table->len++];
-  STATS_CLEAR(row);
-  copy_device_name(row->name, name, name_length);
-  return row;
+  return add_named_row(&table->rows, &table->len, &table->capacity,
+                       sizeof(*table->rows), name, name_length);
 }
 
 void stats_init(struct stats *stats) {
   *stats = (struct stats){0};
   stats_cpu_clear(&stats->cpu);
   stats_cpu_clear(&stats->cpu_before);
+  stats_cgroup_clear(&stats->cgroup);
 }
 
 void stats_fini(struct stats *stats) {

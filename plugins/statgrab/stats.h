@@ -69,7 +69,7 @@ struct stats_cpu {
 };
 
 struct stats_load {
-  double minutes_1, minutes_5, minutes_15;
+  double minutes[3]; /* mean of the last 1, 5 and 15 minutes */
 };
 
 enum stats_process_state {
@@ -140,10 +140,9 @@ enum stats_pressure_resource {
   PRESSURE_RESOURCES,
 };
 
-/* Time that tasks waited for a resource: percent over the last 10, 60 and 300
- * seconds, and the total. */
+/* Time that tasks waited for a resource. */
 struct stats_pressure_line {
-  double avg10, avg60, avg300; /* NaN where there is no such line */
+  double percent[3]; /* of the last 10, 60 and 300 s; NaN: no such line */
   uint64_t total_us;
 };
 
@@ -177,6 +176,8 @@ struct stats_usage {
   uint64_t inodes_available;
 };
 
+struct source_driver;
+
 /* What can be read, apart from mounts. */
 enum stats_kind {
   STATS_CGROUP,
@@ -197,6 +198,7 @@ enum stats_kind {
 
 /* stats_init(), stats_fini(). */
 struct stats {
+  struct source_driver *driver; /* borrowed by the functions that read */
   struct stats_cgroup cgroup;
   struct stats_cpu cpu;
   struct stats_cpu cpu_before; /* the last read; stats_swap_cpu() */
@@ -236,6 +238,9 @@ struct stats_cpu_ticks stats_cpu_ticks_unknown(void);
 
 /* Clears all readings and keeps the memory for the next ones. */
 void stats_cpu_clear(struct stats_cpu *cpu);
+
+/* Sets all to no limit or unknown. */
+void stats_cgroup_clear(struct stats_cgroup *cgroup);
 
 /* Adds one processor. Returns 0 or -ENOMEM. */
 int stats_cpu_add(struct stats_cpu *cpu, unsigned number,

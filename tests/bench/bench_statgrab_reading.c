@@ -44,7 +44,7 @@ static double cpu_us(void) {
 static void read_with_libstatgrab(int proc) {
   static struct stats stats;
   (void)proc;
-  (void)source_libstatgrab.read[STATS_PROCESSES](NULL, &stats, NULL);
+  (void)source_libstatgrab.read[STATS_PROCESSES](&stats, NULL);
 }
 
 /* Nothing but what a process's state cannot be had without. */

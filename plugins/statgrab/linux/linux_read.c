@@ -36,41 +36,21 @@ static const char *const linux_paths[LINUX_FILES] = {
 
 /* ---- the driver ---- */
 
-/* libstatgrab would report the links of this container, not those of the
- * machine: behind a RootFS they are left out. */
-static int skip_links(struct source_driver *driver, struct stats *stats,
-                      struct error *error) {
-  (void)driver;
-  (void)stats;
-  (void)error;
-  return 0;
-}
+static const struct source linux_source = {
+    .read = {[STATS_CGROUP] = linux_read_cgroup,
+             [STATS_CPU] = linux_read_cpu,
+             [STATS_DISKS] = linux_read_disks,
+             [STATS_HANDLES] = linux_read_handles,
+             [STATS_INTERFACES] = linux_read_interfaces,
+             [STATS_MEMORY] = linux_read_memory,
+             [STATS_PAGING] = linux_read_paging,
+             [STATS_PRESSURE] = linux_read_pressure,
+             [STATS_PROCESSES] = linux_read_processes},
+    .read_mounts = linux_read_mounts,
+};
 
-struct source source_driver_functions(const char *root) {
-  struct source source = {
-      .read = {[STATS_CGROUP] = linux_read_cgroup,
-               [STATS_CPU] = linux_read_cpu,
-               [STATS_DISKS] = linux_read_disks,
-               [STATS_HANDLES] = linux_read_handles,
-               [STATS_INTERFACES] = linux_read_interfaces,
-               [STATS_MEMORY] = linux_read_memory,
-               [STATS_PAGING] = linux_read_paging,
-               [STATS_PRESSURE] = linux_read_pressure,
-               [STATS_PROCESSES] = linux_read_processes},
-      .read_mounts = linux_read_mounts,
-  };
-  /* libstatgrab is right about these, but knows no other root directory. */
-  if (root[0] != '\0') {
-    source.read[STATS_LINKS] = skip_links;
-    source.read[STATS_LOAD] = linux_read_load;
-    source.read[STATS_UPTIME] = linux_read_uptime;
-    source.read[STATS_USERS] = linux_read_users;
-  }
-  return source;
-}
-
-int source_driver_new(const char *root, struct source_driver **ret_driver,
-                      struct error *error) {
+int source_driver_new(const char *root, struct source *ret_source,
+                      struct source_driver **ret_driver, struct error *error) {
   struct source_driver *driver = malloc(sizeof(*driver));
   if (driver == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -80,11 +60,17 @@ int source_driver_new(const char *root, struct source_driver **ret_driver,
     driver->files[i] =
         (struct linux_read_file){.path = linux_paths[i], .fd = -1};
   }
-  if (root[0] != '\0') { /* "self" would still be this container's */
+  *ret_source = linux_source;
+  *ret_driver = driver;
+  if (root[0] != '\0') {
+    /* "self" would still be this container's */
     driver->files[LINUX_MOUNTINFO].path = "/proc/1/mountinfo";
     driver->files[LINUX_NET_DEV].path = "/proc/1/net/dev";
+    /* libstatgrab is right about these, but knows no other root directory */
+    ret_source->read[STATS_LOAD] = linux_read_load;
+    ret_source->read[STATS_UPTIME] = linux_read_uptime;
+    ret_source->read[STATS_USERS] = linux_read_users;
   }
-  *ret_driver = driver;
   return 0;
 }
 
@@ -204,7 +190,7 @@ int linux_read_text_lines(const struct source_driver *driver,
   for (; scan_line(&text, &line); number++) {
     int code = read_line(&line, stats);
     if (code == -ENOMEM) {
-      return error_set(error, code, "out of memory");
+      return code;
     }
     malformed = code != 0 && malformed == 0 ? number : malformed;
   }

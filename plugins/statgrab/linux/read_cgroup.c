@@ -153,18 +153,13 @@ static uint64_t count_affinity(void) {
              : STATS_UNKNOWN; /* more than 1024 processors */
 }
 
-int linux_read_cgroup(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
+int linux_read_cgroup(struct stats *all, struct error *error) {
   struct stats_cgroup *stats = &all->cgroup;
-  *stats = (struct stats_cgroup){.memory_limit = STATS_UNKNOWN,
-                                 .memory_used = STATS_UNKNOWN,
-                                 .cpu_quota = (double)NAN,
-                                 .affinity = count_affinity(),
-                                 .throttled = STATS_UNKNOWN,
-                                 .throttled_us = STATS_UNKNOWN};
+  stats_cgroup_clear(stats);
+  stats->affinity = count_affinity();
   struct scan text, line;
   struct cgroup_place place;
-  int code = linux_read_text(driver, LINUX_CGROUP, &text, error);
+  int code = linux_read_text(all->driver, LINUX_CGROUP, &text, error);
   if (code == -ENODATA) {
     return -ENOENT; /* no control groups are mounted */
   }
@@ -172,12 +167,14 @@ int linux_read_cgroup(struct source_driver *driver, struct stats *all,
   while (code == 0 && scan_line(&text, &line)) {
     has_groups |= memchr(line.at, ':', (size_t)(line.end - line.at)) != NULL;
     /* "0::/PATH" is version 2; version 1 has other numbers. */
-    if (scan_literal(&line, "0::") && find_cgroup_place(driver, line, &place)) {
+    if (scan_literal(&line, "0::") &&
+        find_cgroup_place(all->driver, line, &place)) {
       read_memory_limit(place, stats);
       read_cpu_limit(&place, stats);
     }
   }
-  return code == 0 && !has_groups ? linux_read_malformed(driver, LINUX_CGROUP,
-                                                         "control group", error)
-                                  : code;
+  return code == 0 && !has_groups
+             ? linux_read_malformed(all->driver, LINUX_CGROUP, "control group",
+                                    error)
+             : code;
 }

@@ -48,8 +48,7 @@ static uint64_t estimate_available(const struct stats_memory *stats) {
   return sum < stats->total ? sum : stats->total;
 }
 
-int linux_read_memory(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
+int linux_read_memory(struct stats *all, struct error *error) {
   struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
   const struct scan_field fields[] = {
@@ -65,9 +64,10 @@ int linux_read_memory(struct source_driver *driver, struct stats *all,
       {"SwapCached", &stats->swap_cached},
   };
   const struct field_list list = {fields, sizeof(fields) / sizeof(fields[0])};
-  int code = read_named_numbers(driver, LINUX_MEMINFO, list, 4, 1024, error);
+  int code =
+      read_named_numbers(all->driver, LINUX_MEMINFO, list, 4, 1024, error);
   if (code == 0 && stats->total == 0) {
-    code = linux_read_malformed(driver, LINUX_MEMINFO, "memory", error);
+    code = linux_read_malformed(all->driver, LINUX_MEMINFO, "memory", error);
   }
   if (code == 0 && stats->available == STATS_UNKNOWN) {
     stats->available = estimate_available(stats);
@@ -76,8 +76,7 @@ int linux_read_memory(struct source_driver *driver, struct stats *all,
 }
 
 /* Read here because libstatgrab reports KiB of block I/O as pages on Linux. */
-int linux_read_paging(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
+int linux_read_paging(struct stats *all, struct error *error) {
   struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   /* A kernel without swap space, or before 4.13, lacks the last ones. */
@@ -88,7 +87,7 @@ int linux_read_paging(struct source_driver *driver, struct stats *all,
       {"oom_kill", &stats->oom_kills},
   };
   const struct field_list list = {fields, sizeof(fields) / sizeof(fields[0])};
-  return read_named_numbers(driver, LINUX_VMSTAT, list, 4, 1, error);
+  return read_named_numbers(all->driver, LINUX_VMSTAT, list, 4, 1, error);
 }
 
 /* ---- files of one line ---- */
@@ -105,38 +104,35 @@ static int read_first_line(struct source_driver *driver, enum linux_file file,
   return code;
 }
 
-int linux_read_load(struct source_driver *driver, struct stats *all,
-                    struct error *error) {
-  struct stats_load *stats = &all->load;
+int linux_read_load(struct stats *all, struct error *error) {
+  double *minutes = all->load.minutes;
   struct scan line;
-  int code = read_first_line(driver, LINUX_LOADAVG, &line, error);
-  if (code == 0 && !(scan_fraction(&line, &stats->minutes_1) &&
-                     scan_fraction(&line, &stats->minutes_5) &&
-                     scan_fraction(&line, &stats->minutes_15))) {
-    code = linux_read_malformed(driver, LINUX_LOADAVG, "load", error);
+  int code = read_first_line(all->driver, LINUX_LOADAVG, &line, error);
+  for (size_t i = 0; code == 0 && i < 3; i++) {
+    if (!scan_fraction(&line, &minutes[i])) {
+      code = linux_read_malformed(all->driver, LINUX_LOADAVG, "load", error);
+    }
   }
   return code;
 }
 
-int linux_read_uptime(struct source_driver *driver, struct stats *all,
-                      struct error *error) {
+int linux_read_uptime(struct stats *all, struct error *error) {
   struct scan line;
-  int code = read_first_line(driver, LINUX_UPTIME, &line, error);
+  int code = read_first_line(all->driver, LINUX_UPTIME, &line, error);
   if (code == 0 && !scan_fraction(&line, &all->uptime_s)) {
-    code = linux_read_malformed(driver, LINUX_UPTIME, "uptime", error);
+    code = linux_read_malformed(all->driver, LINUX_UPTIME, "uptime", error);
   }
   return code;
 }
 
-int linux_read_handles(struct source_driver *driver, struct stats *all,
-                       struct error *error) {
+int linux_read_handles(struct stats *all, struct error *error) {
   struct stats_handles *stats = &all->handles;
   struct scan line;
-  int code = read_first_line(driver, LINUX_FILE_NR, &line, error);
+  int code = read_first_line(all->driver, LINUX_FILE_NR, &line, error);
   if (code == 0 && !(scan_number(&line, &stats->used) &&
                      scan_number(&line, &stats->unused) &&
                      scan_number(&line, &stats->max))) {
-    code = linux_read_malformed(driver, LINUX_FILE_NR, "limit", error);
+    code = linux_read_malformed(all->driver, LINUX_FILE_NR, "limit", error);
   }
   return code;
 }
@@ -152,12 +148,13 @@ struct pressure_lines {
 static int read_pressure_line(struct scan *line, void *context) {
   struct pressure_lines *lines = context;
   struct stats_pressure_line found;
+  double *percent = found.percent;
   bool is_some = scan_literal(line, "some");
   bool is_complete =
       (is_some || scan_literal(line, "full")) &&
-      scan_literal(line, " avg10=") && scan_fraction(line, &found.avg10) &&
-      scan_literal(line, " avg60=") && scan_fraction(line, &found.avg60) &&
-      scan_literal(line, " avg300=") && scan_fraction(line, &found.avg300) &&
+      scan_literal(line, " avg10=") && scan_fraction(line, &percent[0]) &&
+      scan_literal(line, " avg60=") && scan_fraction(line, &percent[1]) &&
+      scan_literal(line, " avg300=") && scan_fraction(line, &percent[2]) &&
       scan_literal(line, " total=") && scan_number(line, &found.total_us);
   if (is_complete) {
     *(is_some ? &lines->some : &lines->full) = found;
@@ -167,17 +164,17 @@ static int read_pressure_line(struct scan *line, void *context) {
 
 /* Reads all resources even where one fails. Returns the first failure, as
  * -EBADMSG where another resource could be read. */
-int linux_read_pressure(struct source_driver *driver, struct stats *all,
-                        struct error *error) {
+int linux_read_pressure(struct stats *all, struct error *error) {
   struct stats_pressure *stats = &all->pressure;
-  const struct stats_pressure_line none = {(double)NAN, (double)NAN,
-                                           (double)NAN, STATS_UNKNOWN};
+  const double nan = (double)NAN;
+  const struct stats_pressure_line none = {{nan, nan, nan}, STATS_UNKNOWN};
   int first = 0;
   size_t failed = 0;
   for (unsigned i = 0; i < PRESSURE_RESOURCES; i++) {
     struct pressure_lines lines = {none, none};
-    int code = linux_read_lines(driver, LINUX_PRESSURE + i, read_pressure_line,
-                                &lines, first == 0 ? error : NULL);
+    int code =
+        linux_read_lines(all->driver, LINUX_PRESSURE + i, read_pressure_line,
+                         &lines, first == 0 ? error : NULL);
     first = first == 0 ? code : first;
     failed += code != 0;
     stats->some[i] = lines.some;
@@ -189,10 +186,9 @@ int linux_read_pressure(struct source_driver *driver, struct stats *all,
 /* ---- users ---- */
 
 /* Debian 13 and later have no utmp: the number of users is then 0. */
-int linux_read_users(struct source_driver *driver, struct stats *all,
-                     struct error *error) {
+int linux_read_users(struct stats *all, struct error *error) {
   struct scan text;
-  int code = linux_read_text(driver, LINUX_UTMP, &text, error);
+  int code = linux_read_text(all->driver, LINUX_UTMP, &text, error);
   all->users = 0;
   if (code == -ENOENT || code == -ENODATA) {
     return 0;

@@ -105,8 +105,7 @@ static int close_proc_directory(struct source_driver *driver, int code,
   return error_set(error, code, "%s/proc: %s", driver->root, why);
 }
 
-int linux_read_processes(struct source_driver *driver, struct stats *all,
-                         struct error *error) {
+int linux_read_processes(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
   bool with_states = !all->skip_process_states;
   STATS_CLEAR(stats);
@@ -114,24 +113,31 @@ int linux_read_processes(struct source_driver *driver, struct stats *all,
   if (with_states) {
     *stats = (struct stats_processes){0};
   }
-  int code = open_proc_directory(driver, error);
+  int code = open_proc_directory(all->driver, error);
   if (code != 0) {
     return code;
   }
   const struct dirent *entry;
-  while (errno = 0, (entry = readdir(driver->proc)) != NULL) {
+  while (errno = 0, (entry = readdir(all->driver->proc)) != NULL) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
       continue; /* all other names there begin with a letter or a dot */
     }
     stats->count++;
     if (with_states) {
-      read_process_stat(dirfd(driver->proc), entry->d_name, stats);
+      read_process_stat(dirfd(all->driver->proc), entry->d_name, stats);
     }
   }
   if (errno != 0) {
-    return close_proc_directory(driver, -errno, strerror(errno), error);
+    return close_proc_directory(all->driver, -errno, strerror(errno), error);
   }
-  return stats->count > 0 /* at least this one */
+  if (stats->count == 0) { /* there is at least this one */
+    return close_proc_directory(all->driver, -ENODEV, "has no processes",
+                                error);
+  }
+  return stats->hidden == 0
              ? 0
-             : close_proc_directory(driver, -ENODEV, "has no processes", error);
+             : error_set(error, -EBADMSG,
+                         "%llu of %llu may not be seen (hidepid)",
+                         (unsigned long long)stats->hidden,
+                         (unsigned long long)stats->count);
 }

@@ -81,15 +81,17 @@ static const char *find_missing_line(const struct stats_cpu *stats) {
                                                       : NULL;
 }
 
-int linux_read_cpu(struct source_driver *driver, struct stats *all,
-                   struct error *error) {
+int linux_read_cpu(struct stats *all, struct error *error) {
   struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
-  int code = linux_read_lines(driver, LINUX_STAT, read_stat_line, stats, error);
-  stats->online = stats->each_len > 0 ? stats->each_len : STATS_UNKNOWN;
+  int code =
+      linux_read_lines(all->driver, LINUX_STAT, read_stat_line, stats, error);
+  if (source_has_data(code) && stats->each_len > 0) {
+    stats->online = stats->each_len;
+  }
   const char *missing = find_missing_line(stats);
   return code == 0 && missing != NULL
-             ? linux_read_malformed(driver, LINUX_STAT, missing, error)
+             ? linux_read_malformed(all->driver, LINUX_STAT, missing, error)
              : code;
 }
 
@@ -137,10 +139,9 @@ static int read_disk_line(struct scan *line, void *context) {
   return 0;
 }
 
-int linux_read_disks(struct source_driver *driver, struct stats *all,
-                     struct error *error) {
+int linux_read_disks(struct stats *all, struct error *error) {
   all->disks.len = 0;
-  int code = linux_read_lines(driver, LINUX_DISKSTATS, read_disk_line,
+  int code = linux_read_lines(all->driver, LINUX_DISKSTATS, read_disk_line,
                               &all->disks, error);
   return code == -ENODATA ? 0 : code; /* a machine without disks */
 }
@@ -195,9 +196,8 @@ static int read_interface_line(struct scan *line, void *context) {
   return 0;
 }
 
-int linux_read_interfaces(struct source_driver *driver, struct stats *all,
-                          struct error *error) {
+int linux_read_interfaces(struct stats *all, struct error *error) {
   all->interfaces.len = 0;
-  return linux_read_lines(driver, LINUX_NET_DEV, read_interface_line,
+  return linux_read_lines(all->driver, LINUX_NET_DEV, read_interface_line,
                           &all->interfaces, error);
 }

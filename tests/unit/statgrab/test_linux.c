@@ -9,7 +9,6 @@
 #include "statgrab/source.h"
 #include "statgrab/stats.h"
 
-static struct source_driver *driver;
 static struct stats all;
 static struct error error;
 
@@ -18,12 +17,13 @@ static int set_up(void **state) {
   fake_root_make();
   stats_init(&all);
   error.text[0] = '\0';
-  return source_driver_new(fake_root, &driver, &error);
+  struct source unused;
+  return source_driver_new(fake_root, &unused, &all.driver, &error);
 }
 
 static int tear_down(void **state) {
   (void)state;
-  source_driver_free(driver);
+  source_driver_free(all.driver);
   stats_fini(&all);
   fake_root_remove();
   return 0;
@@ -35,7 +35,7 @@ static void reads_memory(void **state) {
                              "MemAvailable: 60 kB\nBuffers: 2 kB\n"
                              "Cached: 7 kB\nSwapCached: 1 kB\n"
                              "SwapTotal: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
+  assert_int_equal(linux_read_memory(&all, &error), 0);
   assert_int_equal(all.memory.total, 102400);
   assert_int_equal(all.memory.available, 61440);
   assert_int_equal(all.memory.cached, 7168);
@@ -43,7 +43,7 @@ static void reads_memory(void **state) {
   assert_int_equal(all.memory.swap_free, STATS_UNKNOWN);
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 2 kB\nCached: 9 kB\n");
-  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
+  assert_int_equal(linux_read_memory(&all, &error), 0);
   assert_int_equal(all.memory.available, 49 * 1024);
 }
 
@@ -65,12 +65,12 @@ static void refuses_broken_files(void **state) {
       "MemTotal: 100 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1"};
   for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
     fake_file("/proc/meminfo", broken[i]);
-    assert_true(linux_read_memory(driver, &all, &error) < 0);
+    assert_true(linux_read_memory(&all, &error) < 0);
     assert_non_null(strstr(error.text, "/proc/meminfo: "));
   }
   fake_file("/proc/meminfo", "MemTotal: 100 kB\nMemFree: 40 kB\n"
                              "Buffers: 1 kB\nCached: 1 kB\n");
-  assert_int_equal(linux_read_memory(driver, &all, &error), 0);
+  assert_int_equal(linux_read_memory(&all, &error), 0);
 }
 
 static void expect_error(int code, const char *text) {
@@ -83,25 +83,24 @@ static void reads_the_good_lines_of_a_bad_file(void **state) {
   (void)state;
   fake_file("/proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\ncpu1 1 \xff\n"
                           "intr x\nctxt 77\nprocesses 5\n");
-  expect_error(linux_read_cpu(driver, &all, &error),
-               "/proc/stat: line 3 is malformed");
+  expect_error(linux_read_cpu(&all, &error), "/proc/stat: line 3 is malformed");
   assert_int_equal(all.cpu.online, 1);
   assert_int_equal(all.cpu.interrupts, STATS_UNKNOWN);
   assert_int_equal(all.cpu.context_switches, 77);
   fake_file("/proc/stat", "cpu  1 2 3 4\nctxt 77\nprocesses 5\n");
-  expect_error(linux_read_cpu(driver, &all, &error), "has no intr");
+  expect_error(linux_read_cpu(&all, &error), "has no intr");
   fake_file("/proc/vmstat", "pgpgin 1\npgfault 2\npgmajfault 3\n");
-  expect_error(linux_read_paging(driver, &all, &error), "has no pgpgout");
+  expect_error(linux_read_paging(&all, &error), "has no pgpgout");
   assert_int_equal(all.paging.faults, 2);
   fake_file("/proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
                                "8 1 sdb 1 2 3 4 5 6 7 8 9 10 1");
-  expect_error(linux_read_disks(driver, &all, &error), "line 2");
+  expect_error(linux_read_disks(&all, &error), "line 2");
   assert_int_equal(all.disks.len, 1);
 }
 
 static void names_the_missing_file(void **state) {
   (void)state;
-  assert_int_equal(linux_read_cpu(driver, &all, &error), -ENOENT);
+  assert_int_equal(linux_read_cpu(&all, &error), -ENOENT);
   assert_non_null(strstr(error.text, "/proc/stat: No such file"));
 }
 
@@ -110,7 +109,7 @@ static void reads_the_whole_cpu_line(void **state) {
   fake_file("/proc/stat", "cpu  1 2 3 4 5 6 7 8 9 10\n"
                           "cpu0 1 2 3 4 5 6 7 8 9 10\ncpu3 1 2 3 4\n"
                           "intr 1571233 0 0 1\nctxt 77\nprocesses 5\n");
-  assert_int_equal(linux_read_cpu(driver, &all, &error), 0);
+  assert_int_equal(linux_read_cpu(&all, &error), 0);
   assert_int_equal(all.cpu.online, 2);
   assert_int_equal(all.cpu.all.states[CPU_STEAL], 8);
   assert_int_equal(all.cpu.all.states[CPU_GUEST_NICE], 10);
@@ -137,7 +136,7 @@ static void reads_a_very_large_file(void **state) {
   assert_int_equal(fclose(file), 0);
   fake_bytes("/proc/stat", text, bytes);
   free(text);
-  assert_int_equal(linux_read_cpu(driver, &all, &error), 0);
+  assert_int_equal(linux_read_cpu(&all, &error), 0);
   assert_int_equal(all.cpu.online, 4096);
 }
 
@@ -147,7 +146,7 @@ static void reads_disks(void **state) {
             "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 0 0 0 0 0 0\n"
             " 259       0 nvme0n1 1 2\n" /* half a line */
             " 104       0 cciss!c0d0 1 2 3 4 5 6 7 8 9 10 11\n");
-  expect_error(linux_read_disks(driver, &all, &error), "line 2");
+  expect_error(linux_read_disks(&all, &error), "line 2");
   assert_int_equal(all.disks.len, 2);
   assert_string_equal(all.disks.rows[1].name, "cciss!c0d0");
   assert_int_equal(all.disks.rows[0].read_bytes, 3 * 512);
@@ -162,7 +161,7 @@ static void reads_interfaces(void **state) {
             "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
             "\xff\"x'y:100 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
             " :1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  short: 1 2 3\n");
-  expect_error(linux_read_interfaces(driver, &all, &error), "line 5");
+  expect_error(linux_read_interfaces(&all, &error), "line 5");
   assert_int_equal(all.interfaces.len, 2);
   assert_string_equal(all.interfaces.rows[0].name, "eth0");
   assert_int_equal(all.interfaces.rows[0].tx_dropped, 12);
@@ -179,7 +178,7 @@ static void reads_mounts(void **state) {
             "30 27 0:44 /a\\040b /mnt/new\\012line\\134\\011x rw shared:5 "
             "master:2 propagate_from:7 - nfs4 srv:/a\\040b rw,vers=4.2\n"
             "31 27 0:45 / /bad\\9 rw - tmpfs  rw\n");
-  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_equal(linux_read_mounts(all.driver, &table, &error), 0);
   assert_int_equal(table.len, 3);
   assert_int_equal(table.rows[0].id, 27);
   assert_string_equal(table.rows[0].path, fake_root);
@@ -190,16 +189,17 @@ static void reads_mounts(void **state) {
   assert_string_equal(table.rows[2].name, "/bad\\9");
   assert_string_equal(table.rows[2].type, "tmpfs"); /* of no device */
   uint64_t generation = table.generation;
-  assert_int_equal(linux_read_mounts(driver, &table, &error), 0);
+  assert_int_equal(linux_read_mounts(all.driver, &table, &error), 0);
   assert_int_equal(table.generation, generation); /* nothing has changed */
   fake_file("/proc/1/mountinfo", "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
                                  "28 27 0:5 / /half rw shared:2\n");
-  expect_error(linux_read_mounts(driver, &table, &error), "line 2");
-  expect_error(linux_read_mounts(driver, &table, &error), "line 2");
+  expect_error(linux_read_mounts(all.driver, &table, &error), "line 2");
+  expect_error(linux_read_mounts(all.driver, &table, &error), "line 2");
   assert_int_not_equal(table.generation, generation);
   assert_int_equal(table.len, 1);
   fake_file("/proc/1/mountinfo", "22 27 0:21 / /proc rw - proc proc rw\n");
-  assert_int_equal(linux_read_mounts(driver, &table, &error), 0); /* a chroot */
+  assert_int_equal(linux_read_mounts(all.driver, &table, &error),
+                   0); /* a chroot */
   assert_int_equal(table.len, 2);
   assert_string_equal(table.rows[1].name, "/");
   stats_mount_table_fini(&table);
@@ -208,21 +208,21 @@ static void reads_mounts(void **state) {
 static void reads_processes(void **state) {
   (void)state;
   fake_file("/proc/self/stat", "");
-  assert_int_equal(linux_read_processes(driver, &all, &error), -ENODEV);
+  assert_int_equal(linux_read_processes(&all, &error), -ENODEV);
   assert_non_null(strstr(error.text, "/proc: has no processes"));
   fake_file("/proc/1/stat", "1 (init) S 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 1 0");
   fake_file("/proc/22/stat", /* a name that looks like the rest of the line */
             "22 (a) R 1 (b\n) D 0 1 1 0 -1 4 9 9 9 9 9 9 9 9 20 0 64 0");
   fake_file("/proc/333/stat", "333 (gone");
   fake_file("/proc/444/nothing", "");
-  assert_int_equal(linux_read_processes(driver, &all, &error), 0);
+  assert_int_equal(linux_read_processes(&all, &error), 0);
   assert_int_equal(all.processes.count, 4);
   assert_int_equal(all.processes.states[PROCESS_SLEEPING], 1);
   assert_int_equal(all.processes.states[PROCESS_BLOCKED], 1);
   assert_int_equal(all.processes.states[PROCESS_RUNNING], 0);
   assert_int_equal(all.processes.threads, 65);
   all.skip_process_states = true;
-  assert_int_equal(linux_read_processes(driver, &all, &error), 0);
+  assert_int_equal(linux_read_processes(&all, &error), 0);
   assert_int_equal(all.processes.count, 4);
   assert_int_equal(all.processes.threads, STATS_UNKNOWN);
 }
@@ -230,51 +230,51 @@ static void reads_processes(void **state) {
 static void reads_small_files(void **state) {
   (void)state;
   fake_file("/proc/loadavg", "0.25 12.50 100.05 1/83 4711\n");
-  assert_int_equal(linux_read_load(driver, &all, &error), 0);
-  assert_true(fabs(all.load.minutes_15 - 100.05) < 1e-9);
+  assert_int_equal(linux_read_load(&all, &error), 0);
+  assert_true(fabs(all.load.minutes[2] - 100.05) < 1e-9);
   fake_file("/proc/loadavg", "0.25 12.50 100.0"); /* cut */
-  assert_int_equal(linux_read_load(driver, &all, &error), -EBADMSG);
+  assert_int_equal(linux_read_load(&all, &error), -EBADMSG);
   fake_file("/proc/uptime", "3465.12 6000.00\n");
-  assert_int_equal(linux_read_uptime(driver, &all, &error), 0);
+  assert_int_equal(linux_read_uptime(&all, &error), 0);
   assert_true(fabs(all.uptime_s - 3465.12) < 1e-9);
   fake_file("/proc/sys/fs/file-nr", "726\t0\t2466177\n");
-  assert_int_equal(linux_read_handles(driver, &all, &error), 0);
+  assert_int_equal(linux_read_handles(&all, &error), 0);
   assert_int_equal(all.handles.max, 2466177);
 }
 
 static void counts_users(void **state) {
   (void)state;
   all.users = 7;
-  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(linux_read_users(&all, &error), 0);
   assert_int_equal(all.users, 0); /* no utmp: nobody */
   struct utmp entries[4] = {{.ut_type = BOOT_TIME},
                             {.ut_type = USER_PROCESS, .ut_user = "a"},
                             {.ut_type = DEAD_PROCESS, .ut_user = "b"},
                             {.ut_type = USER_PROCESS, .ut_user = "c"}};
   fake_bytes("/run/utmp", entries, sizeof(entries) - 1);
-  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(linux_read_users(&all, &error), 0);
   assert_int_equal(all.users, 1); /* the last one is cut */
   fake_bytes("/run/utmp", entries, sizeof(entries));
-  assert_int_equal(linux_read_users(driver, &all, &error), 0);
+  assert_int_equal(linux_read_users(&all, &error), 0);
   assert_int_equal(all.users, 2);
 }
 
 static void reads_pressure(void **state) {
   (void)state;
-  assert_int_equal(linux_read_pressure(driver, &all, &error), -ENOENT);
+  assert_int_equal(linux_read_pressure(&all, &error), -ENOENT);
   fake_file("/proc/pressure/cpu",
             "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241\n");
   fake_file("/proc/pressure/memory",
             "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
             "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n");
   fake_file("/proc/pressure/io", "some avg10=");
-  expect_error(linux_read_pressure(driver, &all, &error), "pressure/io");
+  expect_error(linux_read_pressure(&all, &error), "pressure/io");
   assert_int_equal(all.pressure.some[PRESSURE_IO].total_us, STATS_UNKNOWN);
   assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
   fake_file("/proc/pressure/io",
             "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
-  assert_int_equal(linux_read_pressure(driver, &all, &error), 0);
-  assert_true(fabs(all.pressure.some[PRESSURE_CPU].avg300 - 4.64) < 1e-9);
+  assert_int_equal(linux_read_pressure(&all, &error), 0);
+  assert_true(fabs(all.pressure.some[PRESSURE_CPU].percent[2] - 4.64) < 1e-9);
   assert_int_equal(all.pressure.some[PRESSURE_CPU].total_us, 208369241);
   assert_int_equal(all.pressure.full[PRESSURE_CPU].total_us, STATS_UNKNOWN);
   assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
@@ -292,7 +292,7 @@ static void finds_the_limits(void **state) {
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.max", "150000 100000\n");
   fake_file("/sys/fs/cgroup/a.slice/b.service/cpu.stat",
             "usage_usec 9\nnr_throttled 3\nthrottled_usec 4500\n");
-  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(linux_read_cgroup(&all, &error), 0);
   assert_int_equal(all.cgroup.memory_limit, 1000000);
   assert_int_equal(all.cgroup.memory_used, 500000);
   assert_true(fabs(all.cgroup.cpu_quota - 1.5) < 1e-9);
@@ -309,11 +309,11 @@ static void finds_the_limits_of_a_container_without_a_namespace(void **state) {
   fake_file("/sys/fs/cgroup/memory.max", "5000\n");
   fake_file("/sys/fs/cgroup/memory.current", "3000\n");
   fake_file("/sys/fs/cgroup/cpu.max", "50000 100000\n");
-  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(linux_read_cgroup(&all, &error), 0);
   assert_int_equal(all.cgroup.memory_limit, STATS_UNKNOWN);
   assert_true(isnan(all.cgroup.cpu_quota));
   fake_file("/proc/self/cgroup", "4:memory:/docker/123\n0::/docker/123\n");
-  assert_int_equal(linux_read_cgroup(driver, &all, &error), 0);
+  assert_int_equal(linux_read_cgroup(&all, &error), 0);
   assert_int_equal(all.cgroup.memory_limit, 5000);
   assert_int_equal(all.cgroup.memory_used, 3000);
   assert_true(fabs(all.cgroup.cpu_quota - 0.5) < 1e-9);
