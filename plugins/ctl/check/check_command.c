@@ -290,15 +290,15 @@ const struct command check_command = {
     .summary = "check a collectd.conf and everything it includes",
     .help =
         "Reads I<FILE> (default: F</etc/collectd/collectd.conf>) and its "
-        "Includes as collectd does, and reports each mistake in the part that "
-        "concerns these plugins in a line with file, line and column: syntax "
+        "Includes as collectd does. It reports every mistake in the blocks of "
+        "these plugins, each in one line with file, line and column: syntax "
         "errors, unknown or misspelt options, values out of range, rules whose "
-        "metrics no configured plugin sends, responses that name no rule, "
-        "blocks that collectd ignores because the plugin is not loaded before "
-        "them, types that no TypesDB has. It reports all mistakes, not only "
-        "the first. It starts nothing and connects to nothing.\n\n"
-        "Exit code: 0 without a problem, 1 with warnings, 2 with errors "
-        "that would keep collectd from starting, 3 if the file cannot be "
-        "read",
+        "metrics no configured plugin sends, responses that name an unknown "
+        "rule, blocks that collectd ignores because the plugin is not loaded "
+        "before them, and types that no TypesDB file defines. It starts "
+        "nothing and connects to nothing.\n\n"
+        "Exit code: 0 if there is no problem, 1 if there are warnings, 2 if "
+        "there are errors that would keep collectd from starting, 3 if the "
+        "file cannot be read.",
     .run = run_check,
 };

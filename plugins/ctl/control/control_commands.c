@@ -100,9 +100,10 @@ static int run_self_test(const struct command_line *line) {
 static const struct command_flag silence_flags[] = {
     [SILENCE_SOCKET] = CLIENT_SOCKET_FLAG,
     [SILENCE_FOR] = {"for", "DURATION",
-                     "how long: 90s, 15m, 2h, 7d (default: 1h)"},
-    [SILENCE_COMMENT] = {"comment", "TEXT", "the reason, shown with it"},
-    [SILENCE_END] = {"end", NULL, "end the silence with that name instead"},
+                     "duration of the silence: 90s, 15m, 2h, 7d (default: 1h)"},
+    [SILENCE_COMMENT] = {"comment", "TEXT",
+                         "the reason, shown with the silence"},
+    [SILENCE_END] = {"end", NULL, "end the silence with this name"},
 };
 
 static const struct command_flag control_flags[] = {
@@ -116,10 +117,11 @@ const struct command control_commands_silence = {
     .operands_max = 1,
     .summary = "suppress the notifications of a rule or series for a while",
     .help =
-        "I<NAME> is a rule, or a pattern with C<*>, C<?> and C<[a-z]> for "
-        "rules or for series such as C<web1/dbpool-*/*>. Only notifications "
-        "are suppressed: rules are evaluated, shown and journaled as usual, "
-        "and responses act. A silence survives a restart",
+        "I<NAME> is the name of a rule, or a pattern with C<*>, C<?> and "
+        "C<[a-z]> for rules or for series such as C<web1/dbpool-*/*>. Only "
+        "notifications are suppressed. The rules are still evaluated, shown "
+        "and journaled, and responses still take actions. A silence is kept "
+        "over a restart.",
     .flags = silence_flags,
     .flags_len = sizeof(silence_flags) / sizeof(silence_flags[0]),
     .run = run_silence,
@@ -131,11 +133,13 @@ const struct command control_commands_mode = {
     .words = "auto dryrun off configured",
     .operands_min = 1,
     .operands_max = 2,
-    .summary = "let responses act (auto), only decide (dryrun), or stop (off)",
+    .summary =
+        "let responses take actions (auto), only journal them (dryrun), or "
+        "do nothing (off)",
     .help = "Overrides the configured B<Mode> of the plugin and of "
-            "I<RESPONSE>, or of all responses; a stricter B<Mode> of an action "
-            "still counts. C<configured> returns to the configuration. The "
-            "override survives a restart",
+            "I<RESPONSE>, or of all responses. A stricter B<Mode> of an action "
+            "still applies. C<configured> returns to the configured mode. The "
+            "override is kept over a restart.",
     .flags = control_flags,
     .flags_len = 1,
     .run = run_mode,
@@ -146,8 +150,10 @@ const struct command control_commands_deactivate = {
     .operands = "[RESPONSE]",
     .operands_max = 1,
     .summary = "undo the actions of a response now",
-    .help = "Undoes I<RESPONSE>, or all responses. A response engages again "
-            "only after its rules have been OKAY",
+    .help =
+        "Undoes the actions of I<RESPONSE>, or of all responses. A response "
+        "engages again only after all of its rules have been within their "
+        "limits.",
     .flags = control_flags,
     .flags_len = 1,
     .run = run_deactivate,
@@ -158,8 +164,8 @@ const struct command control_commands_reset = {
     .operands = "[RESPONSE]",
     .operands_max = 1,
     .summary = "reset a tripped rate limit",
-    .help = "A response that has taken B<MaxActionsPerHour> actions within an "
-            "hour takes no further ones until a person resets it",
+    .help = "A response that has taken B<MaxActionsPerHour> actions within one "
+            "hour takes no further action until a person resets it.",
     .flags = control_flags,
     .flags_len = 1,
     .run = run_reset,
@@ -170,9 +176,10 @@ const struct command control_commands_self_test = {
     .operands = "[RESPONSE]",
     .operands_max = 1,
     .summary = "test the target of every action without changing it",
-    .help = "Each action contacts its target and does all that changes "
-            "nothing; C<resource-alertctl status --json> and the status page "
-            "show the results",
+    .help = "Each action contacts its target and checks whether it could be "
+            "taken, without changing anything. "
+            "C<resource-alertctl status --json> and the status page show the "
+            "results.",
     .flags = control_flags,
     .flags_len = 1,
     .run = run_self_test,

@@ -234,11 +234,12 @@ const struct command status_command = {
     .operands = "",
     .summary = "show the rules and the responses",
     .help =
-        "Shows each rule with its state, value, limits and since when, each "
-        "response with its next step, and the silences. The exit code is "
-        "that of a monitoring plugin: 0 if every rule is OKAY, 1 with a "
-        "rule in WARNING or MISSING, 2 with one in FAILURE, 3 if nothing "
-        "is known yet or the daemon does not respond",
+        "Shows each rule with its state, the time of the last change, the "
+        "value and the limits. Also shows each response with its next step, "
+        "and the silences. The exit code is that of a monitoring plugin: 0 if "
+        "every rule is OKAY, 1 if a rule is in WARNING or MISSING, 2 if a rule "
+        "is in FAILURE, 3 if nothing is known yet or the daemon does not "
+        "respond.",
     .flags = status_flags,
     .flags_len = sizeof(status_flags) / sizeof(status_flags[0]),
     .run = run_status,
@@ -248,8 +249,8 @@ const struct command status_command_watch = {
     .name = "watch",
     .operands = "",
     .summary = "show the status repeatedly",
-    .help = "Clears the screen before each update; ends with Ctrl-C. While the "
-            "daemon does not respond, it shows that and tries again",
+    .help = "Clears the screen before each update. Ctrl-C ends it. If the "
+            "daemon does not respond, the command shows this and tries again.",
     .flags = watch_flags,
     .flags_len = sizeof(watch_flags) / sizeof(watch_flags[0]),
     .run = run_watch,

@@ -293,13 +293,14 @@ static const struct command_flag replay_flags[] = {
                      "the collectd.conf with the rules (default: "
                      "/etc/collectd/collectd.conf)"},
     [FLAG_TYPES] = {"types", "PATH[:PATH]",
-                    "types.db files, for the kinds of the values (default: "
-                    "the installed ones)"},
+                    "types.db files, which define the types of the values "
+                    "(default: the installed files)"},
     [FLAG_RATES] = {"rates", NULL,
-                    "the csv plugin stored rates (StoreRates true)"},
+                    "the csv files contain rates (StoreRates true)"},
     [FLAG_EVENTS] = {"events", NULL, "print each change, not only the sums"},
-    [FLAG_SHORT] = {"short", "DURATION",
-                    "an episode that ends sooner is a flap (default: 5m)"},
+    [FLAG_SHORT] =
+        {"short", "DURATION",
+         "an episode that is shorter than this is a flap (default: 5m)"},
 };
 
 const struct command replay_command = {
@@ -309,18 +310,19 @@ const struct command replay_command = {
     .operands_max = 1,
     .summary = "run rules and responses over recorded data",
     .help =
-        "I<DIRECTORY> is the B<DataDir> of collectd's csv plugin. The plugin's "
-        "own code evaluates the readings on a simulated clock, and the command "
-        "prints how often and for how long each rule would have fired, and "
-        "which responses would have engaged and which actions they would have "
-        "taken. It does nothing itself: every action is assumed to succeed at "
-        "once and to change no reading. Gaps in the data count as a series "
-        "that stopped.\n\n"
-        "An episode is the time from leaving OKAY to returning to it; a short "
-        "one is a flap. Without B<--rates>, counters are read as totals, which "
-        "is what the csv plugin stores by default; the kind of each value "
-        "comes from F<types.db>.\n\n"
-        "Exit code: 0, or 3 if the data or the rules cannot be read",
+        "I<DIRECTORY> is the B<DataDir> of collectd's csv plugin. The code of "
+        "the plugin evaluates the recorded readings on a simulated clock. The "
+        "command prints how often and for how long each rule would have fired, "
+        "which responses would have engaged, and which actions they would have "
+        "taken.\n\n"
+        "No action is taken. The simulation assumes that every action succeeds "
+        "immediately and changes no reading. A gap in the data counts as a "
+        "series that stopped.\n\n"
+        "An episode is the time from leaving OKAY to returning to OKAY. A "
+        "short episode is a flap. By default counters are read as totals, as "
+        "the csv plugin stores them by default; with B<--rates> they are read "
+        "as rates. F<types.db> defines the kind of each value.\n\n"
+        "Exit code: 0, or 3 if the data or the rules cannot be read.",
     .flags = replay_flags,
     .flags_len = sizeof(replay_flags) / sizeof(replay_flags[0]),
     .run = run_replay,

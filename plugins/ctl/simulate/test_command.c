@@ -151,10 +151,10 @@ const struct command test_command = {
     .operands_max = 1000,
     .summary = "run unit tests of rules and responses",
     .help =
-        "A file of tests has collectd's syntax. The plugin's own code "
-        "evaluates "
-        "the readings on a simulated clock, so a day takes no time. Every "
-        "action of a response is assumed to succeed; none is taken.\n\n"
+        "A file of tests has collectd's syntax. The code of the plugin "
+        "evaluates the readings on a simulated clock, so a simulated day takes "
+        "less than a second. No action is taken; the simulation assumes that "
+        "every action succeeds.\n\n"
         "  Configuration \"collectd.conf\"\n\n"
         "  <Test \"a pool fills up and empties again\">\n"
         "    Interval 10\n"
@@ -172,19 +172,22 @@ const struct command test_command = {
         "      Response \"degrade\" \"OFF\"\n"
         "    </At>\n"
         "  </Test>\n\n"
-        "B<Values> lists one reading an interval: C<80> a reading, C<80x5> "
-        "five "
-        "of them, C<50+5x4> four that rise by 5, C<50-5x4> four that fall, "
-        "C<nan> a reading that is not a number, C<_> and C<_x6> no reading "
-        "in one or six intervals. B<Source> names the data source if it is not "
-        "I<value>. The time of B<At> counts from the first interval, and "
-        "includes the reading of that time. For rules that watch notifications "
-        "it may also hold the notification that another plugin sends then: "
-        "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">, with "
-        "I<failure>, I<warning> or I<okay>, the subject, and the message. A "
-        "path in B<Configuration> is relative to the file.\n\n"
+        "B<Values> lists one reading for each interval. C<80> is one reading, "
+        "and C<80x5> is five equal readings. C<50+5x4> is four readings that "
+        "rise by 5, and C<50-5x4> is four readings that fall by 5. C<nan> is a "
+        "reading that is not a number. C<_> is an interval without a reading, "
+        "and C<_x6> is six of them. B<Source> names the data source if it is "
+        "not I<value>.\n\n"
+        "The time of B<At> counts from the first interval. The expected states "
+        "are those after the reading of this time. For rules on notifications, "
+        "B<At> may also contain a notification that another plugin sends at "
+        "this time: "
+        "C<Notification \"failure\" \"web1/exec-backup\" \"disk full\">. Its "
+        "words are the severity (I<failure>, I<warning> or I<okay>), the "
+        "subject and the message.\n\n"
+        "A path in B<Configuration> is relative to the file.\n\n"
         "Exit code: 0 if all states are as expected, 2 if some are not, 3 if a "
-        "file cannot be read",
+        "file cannot be read.",
     .flags = test_flags,
     .flags_len = sizeof(test_flags) / sizeof(test_flags[0]),
     .run = run_tests,

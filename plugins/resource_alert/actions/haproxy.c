@@ -40,7 +40,7 @@ static const struct option option_rows[] = {
     {OPTION("Socket", STRING, struct haproxy_options, socket),
      .is_required = true, .example = "\"/run/haproxy/admin.sock\"",
      .check = option_check_absolute_path,
-     .help = "HAProxy's stats socket, at level admin."},
+     .help = "Path of HAProxy's stats socket, which must have level admin."},
     {OPTION("Backend", STRING, struct haproxy_options, backend),
      .is_required = true, .example = "\"api\"", .check = option_check_name,
      .help = "Name of the backend. Its servers must be created with "

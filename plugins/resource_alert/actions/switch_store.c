@@ -277,7 +277,7 @@ static const struct option option_rows[] = {
              "not respond, the next one is tried."},
     {OPTION("Prefix", STRING, struct switch_store_options, prefix),
      .default_text = "/degradation/", .check = check_key_prefix,
-     .help = "For C<etcd>: the key consists of this prefix and the switch's "
+     .help = "For C<etcd>: the prefix of the keys. The name of the switch "
              "name."},
     {OPTION("User", STRING, struct switch_store_options, user),
      .help = "For C<etcd> and C<postgresql>: the user to log in as."},

@@ -125,8 +125,8 @@ int http_client_options_check_url(const struct http_client_options *options,
     OPTION("AllowPlainHTTP", BOOLEAN, struct outer, member.allows_plain),      \
         .default_text = "false",                                               \
         .help =                                                                \
-            "Allow C<http:> URLs to other machines. Anyone in the network "    \
-            "between can then read and change the data."                       \
+            "Allow C<http:> URLs to other machines. Anyone on the network "    \
+            "path can then read and change the data."                          \
   }
 
 #endif

@@ -45,7 +45,7 @@ const struct option_block threshold_compat_type_block = {
     .may_share_label = true,
     .size = sizeof(struct threshold_compat_type),
     .help = "Limits for all series of a type, as in collectd's own "
-            "C<threshold> plugin. The most specific blocks that fit a series "
+            "C<threshold> plugin. The most specific blocks that match a series "
             "apply. See L</Blocks of the threshold plugin>.",
     .options = compat_type_rows,
     .options_len = OPTION_COUNT(compat_type_rows),
