@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Installs SNIPPETS into CONF_DIR. What an administrator has edited stays: ours
-# goes beside it as NAME.conf.new, which collectd does not read.
+# Installs SNIPPETS into CONF_DIR. A file that an administrator has edited is kept;
+# the new version is installed as NAME.conf.new, which collectd does not read.
 set(to "$ENV{DESTDIR}${CONF_DIR}")
 foreach(snippet ${SNIPPETS})
   cmake_path(GET snippet FILENAME name)
@@ -9,7 +9,7 @@ foreach(snippet ${SNIPPETS})
     file(SHA256 "${snippet}" ours)
     file(SHA256 "${there}" theirs)
     if(NOT ours STREQUAL theirs)
-      message(STATUS "Kept: ${there}; what is new is in ${name}.new")
+      message(STATUS "Kept: ${there}; the new version is ${name}.new")
       file(COPY_FILE "${snippet}" "${there}.new")
       continue()
     endif()
