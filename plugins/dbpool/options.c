@@ -173,14 +173,9 @@ static const struct option pool_options[] = {
      .min = 1, .max = 7 * 86400, .default_text = "900", .unit = "seconds",
      .help = "Length of the history used to predict when the pool will be "
              "exhausted."},
-    {.name = "LeakNotificationsPerMinute",
-     .kind = OPTION_INTEGER,
-     .offset =
-         offsetof(struct dbpool_pool_options, leak_notifications_per_minute),
-     .min = 0,
-     .max = 1000,
-     .default_text = "6",
-     .unit = "notifications",
+    {OPTION("LeakNotificationsPerMinute", INTEGER, struct dbpool_pool_options,
+            leak_notifications_per_minute),
+     .min = 0, .max = 1000, .default_text = "6", .unit = "notifications",
      .help = "Maximum number of notifications a minute about leaked sessions "
              "of this pool. 0: no notifications."},
 };

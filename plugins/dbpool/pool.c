@@ -35,35 +35,25 @@ static int64_t transaction_age_us(const struct pool_session *session,
                        now_us);
 }
 
-void pool_count_add(struct pool_count *count,
-                    const struct pool_session *session, int64_t now_us) {
-  switch (session->state) {
-  case POOL_SESSION_ACTIVE:
-    count->active++;
-    break;
-  case POOL_SESSION_IDLE:
-    count->idle++;
-    break;
-  case POOL_SESSION_IN_TRANSACTION:
-    count->in_transaction++;
-    break;
-  case POOL_SESSION_ABORTED:
-    count->aborted++;
-    break;
-  case POOL_SESSION_HIDDEN:
-    count->hidden++;
-    break;
+struct pool_count pool_count(const struct pool_session *const *sessions,
+                             size_t len, int64_t now_us) {
+  struct pool_count count = {0};
+  for (size_t i = 0; i < len; i++) {
+    const struct pool_session *session = sessions[i];
+    count.in_state[session->state]++;
+    count.oldest_transaction_us = greater_of(
+        count.oldest_transaction_us, transaction_age_us(session, now_us));
+    count.oldest_session_us =
+        greater_of(count.oldest_session_us,
+                   time_since_us(session->backend_start_us, now_us));
+    if (session->is_waiting) {
+      count.waiting++;
+      count.oldest_wait_us =
+          greater_of(count.oldest_wait_us,
+                     time_since_us(session->state_change_us, now_us));
+    }
   }
-  count->oldest_transaction_us = greater_of(
-      count->oldest_transaction_us, transaction_age_us(session, now_us));
-  count->oldest_session_us =
-      greater_of(count->oldest_session_us,
-                 time_since_us(session->backend_start_us, now_us));
-  if (session->is_waiting) {
-    count->waiting++;
-    count->oldest_wait_us = greater_of(
-        count->oldest_wait_us, time_since_us(session->state_change_us, now_us));
-  }
+  return count;
 }
 
 int64_t pool_max_idle(const struct pool_config *config) {
@@ -87,8 +77,11 @@ static int64_t find_capacity(const struct pool_config *config, int64_t total,
 struct pool_estimate pool_estimate(const struct pool_count *count,
                                    const struct pool_config *config,
                                    int64_t headroom) {
-  int64_t busy = count->active + count->in_transaction + count->aborted;
-  int64_t total = busy + count->idle + count->hidden;
+  int64_t busy = count->in_state[POOL_SESSION_ACTIVE] +
+                 count->in_state[POOL_SESSION_IN_TRANSACTION] +
+                 count->in_state[POOL_SESSION_ABORTED];
+  int64_t total = busy + count->in_state[POOL_SESSION_IDLE] +
+                  count->in_state[POOL_SESSION_HIDDEN];
   int64_t max_idle = pool_max_idle(config);
   struct pool_estimate estimate = {
       .total = total,

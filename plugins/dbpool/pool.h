@@ -23,6 +23,7 @@ enum pool_session_state {
   POOL_SESSION_IN_TRANSACTION,
   POOL_SESSION_ABORTED, /* in a transaction that failed, not rolled back yet */
   POOL_SESSION_HIDDEN,  /* not visible to our role: no pg_monitor */
+  POOL_SESSION_STATES
 };
 
 /* Their names in pg_stat_activity. */
@@ -59,15 +60,16 @@ int64_t pool_max_idle(const struct pool_config *config);
 
 /* Counts over the sessions of a pool. All zero is an empty pool. */
 struct pool_count {
-  int64_t active, idle, in_transaction, aborted, hidden, waiting;
+  int64_t in_state[POOL_SESSION_STATES];
+  int64_t waiting;               /* for a lock; active as well */
   int64_t oldest_transaction_us; /* ages */
   int64_t oldest_session_us;
   int64_t oldest_wait_us;
 };
 
-/* Adds one session; now_us by the server's clock. */
-void pool_count_add(struct pool_count *count,
-                    const struct pool_session *session, int64_t now_us);
+/* now_us: by the server's clock. */
+struct pool_count pool_count(const struct pool_session *const *sessions,
+                             size_t len, int64_t now_us);
 
 #define POOL_HEADROOM_UNLIMITED INT64_MAX
 

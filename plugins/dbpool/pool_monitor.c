@@ -149,6 +149,7 @@ static void send_session_ends(const struct pool_monitor *monitor,
 void pool_monitor_update(struct pool_monitor *monitor,
                          const struct pool_monitor_reading *reading) {
   const struct pool_count *count = &reading->count;
+  const int64_t *in_state = count->in_state;
   const struct pool_headroom *headroom = &reading->headroom;
   int64_t nearest = pool_headroom_nearest(headroom);
   const struct pool_config config = {
@@ -170,14 +171,15 @@ void pool_monitor_update(struct pool_monitor *monitor,
       {"gauge", "up", 1},
       {"gauge", "full", nearest == 0 ? 1 : 0},
       {"percent", "used", estimate.percent_used},
-      {connections, "active", dbpool_count(count->active)},
+      {connections, "active", dbpool_count(in_state[POOL_SESSION_ACTIVE])},
       {connections, "checked_out", dbpool_count(estimate.checked_out)},
-      {connections, "idle", dbpool_count(count->idle)},
+      {connections, "idle", dbpool_count(in_state[POOL_SESSION_IDLE])},
       {connections, "ready", dbpool_count(estimate.ready)},
-      {connections, "idle_in_transaction", dbpool_count(count->in_transaction)},
-      {connections, "aborted", dbpool_count(count->aborted)},
+      {connections, "idle_in_transaction",
+       dbpool_count(in_state[POOL_SESSION_IN_TRANSACTION])},
+      {connections, "aborted", dbpool_count(in_state[POOL_SESSION_ABORTED])},
       {connections, "waiting", dbpool_count(count->waiting)},
-      {connections, "hidden", dbpool_count(count->hidden)},
+      {connections, "hidden", dbpool_count(in_state[POOL_SESSION_HIDDEN])},
       {connections, "leaked", dbpool_count(leaked)},
       {connections, "recycle_overdue", dbpool_count(overdue)},
       {connections, "total", dbpool_count(estimate.total)},

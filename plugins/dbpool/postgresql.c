@@ -161,30 +161,24 @@ static bool read_session(const PGresult *rows, int row, void *item,
   return true;
 }
 
-enum { DB_NAME, DB_LIMIT, DB_ABANDONED, DB_FATAL, DB_KILLED, DATABASES };
+enum { NAME, LIMIT, ROLES, ABANDONED = ROLES, FATAL, KILLED, DATABASES };
 
-static bool read_database(const PGresult *rows, int row, void *item,
-                          void *context) {
+/* Roles have the first two columns of a database. */
+static bool read_limit(const PGresult *rows, int row, void *item,
+                       void *context) {
+  struct postgresql_limit *limit = item;
   (void)context;
-  *(struct postgresql_database *)item = (struct postgresql_database){
-      .name = pg_rows_text(rows, row, DB_NAME),
-      .connection_limit = pg_rows_number(rows, row, DB_LIMIT, -1),
-      .ends = {.abandoned = pg_rows_number(rows, row, DB_ABANDONED, -1),
-               .fatal = pg_rows_number(rows, row, DB_FATAL, -1),
-               .killed = pg_rows_number(rows, row, DB_KILLED, -1)},
+  *limit = (struct postgresql_limit){
+      .name = pg_rows_text(rows, row, NAME),
+      .connection_limit = pg_rows_number(rows, row, LIMIT, -1),
   };
-  return true;
-}
-
-enum { ROLE_NAME, ROLE_LIMIT, ROLES };
-
-static bool read_role(const PGresult *rows, int row, void *item,
-                      void *context) {
-  (void)context;
-  *(struct postgresql_role *)item = (struct postgresql_role){
-      .name = pg_rows_text(rows, row, ROLE_NAME),
-      .connection_limit = pg_rows_number(rows, row, ROLE_LIMIT, -1),
-  };
+  if (PQnfields(rows) == DATABASES) {
+    limit->ends = (struct pool_session_ends){
+        .abandoned = pg_rows_number(rows, row, ABANDONED, -1),
+        .fatal = pg_rows_number(rows, row, FATAL, -1),
+        .killed = pg_rows_number(rows, row, KILLED, -1),
+    };
+  }
   return true;
 }
 
@@ -198,9 +192,9 @@ int postgresql_stats_read(struct postgresql_stats *stats,
     struct pg_rows_array *array;
   } lists[] = {
       {SESSIONS, read_session, sizeof(struct pool_session), &stats->sessions},
-      {DATABASES, read_database, sizeof(struct postgresql_database),
+      {DATABASES, read_limit, sizeof(struct postgresql_limit),
        &stats->databases},
-      {ROLES, read_role, sizeof(struct postgresql_role), &stats->roles},
+      {ROLES, read_limit, sizeof(struct postgresql_limit), &stats->roles},
   };
   size_t statements = 1 + sizeof(lists) / sizeof(lists[0]);
   if (len != statements) {
@@ -227,8 +221,8 @@ int postgresql_stats_read(struct postgresql_stats *stats,
 struct pool_headroom
 postgresql_stats_headroom(const struct postgresql_stats *stats,
                           const struct session_groups *groups) {
-  const struct postgresql_database *databases = stats->databases.items;
-  const struct postgresql_role *roles = stats->roles.items;
+  const struct postgresql_limit *databases = stats->databases.items;
+  const struct postgresql_limit *roles = stats->roles.items;
   int64_t left = stats->connection_limit - (int64_t)stats->sessions.len;
   struct pool_headroom headroom = {
       .server = left > 0 ? left : 0,
@@ -408,7 +402,7 @@ static int query_sessions(void *context, struct pg_connection *connection,
 /* NULL where the role may not see the database. */
 static const struct pool_session_ends *
 find_session_ends(const struct postgresql_stats *stats, const char *name) {
-  const struct postgresql_database *databases = stats->databases.items;
+  const struct postgresql_limit *databases = stats->databases.items;
   for (size_t i = 0; i < stats->databases.len; i++) {
     if (strcmp(databases[i].name, name) == 0) {
       return &databases[i].ends;
@@ -447,28 +441,24 @@ static void log_hidden_sessions(struct postgresql_server *server,
 static void update_pool(struct postgresql_server *server,
                         struct pool_monitor *monitor) {
   const struct dbpool_pool_options *options = monitor->options;
-  const struct session_groups_filter filter = {
-      .database = options->endpoint.database != NULL
-                      ? options->endpoint.database
-                      : PQdb(pg_connection_session(server->target.connection)),
-      .roles = &options->roles,
-      .applications = &options->applications,
-  };
-  size_t len =
-      session_groups_select(&server->groups, &filter, server->selected);
-  struct pool_monitor_reading reading = {
+  const char *database =
+      options->endpoint.database != NULL
+          ? options->endpoint.database
+          : PQdb(pg_connection_session(server->target.connection));
+  size_t len = session_groups_select(&server->groups, database, &options->roles,
+                                     &options->applications, server->selected);
+  const struct pool_monitor_reading reading = {
       .now_us = server->stats.now_us,
       .sessions = server->selected,
       .sessions_len = len,
+      .count = pool_count(server->selected, len, server->stats.now_us),
       .headroom = postgresql_stats_headroom(&server->stats, &server->groups),
-      .ends = find_session_ends(&server->stats, filter.database),
+      .ends = find_session_ends(&server->stats, database),
       .query_s = (double)server->result.took_ns / 1e9,
   };
-  for (size_t i = 0; i < len; i++) {
-    pool_count_add(&reading.count, reading.sessions[i], reading.now_us);
-  }
   pool_monitor_update(monitor, &reading);
-  log_hidden_sessions(server, options->head.label, reading.count.hidden);
+  log_hidden_sessions(server, options->head.label,
+                      reading.count.in_state[POOL_SESSION_HIDDEN]);
 }
 
 void postgresql_server_read(struct postgresql_server *server,

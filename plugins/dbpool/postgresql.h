@@ -48,15 +48,11 @@ int postgresql_write_query(char *text, size_t bytes, int version,
 
 /* ---- its result (pure: rows in) ---- */
 
-struct postgresql_database {
+/* A database or a role and its CONNECTION LIMIT. */
+struct postgresql_limit {
   const char *name;
-  int64_t connection_limit; /* -1: none */
-  struct pool_session_ends ends;
-};
-
-struct postgresql_role {
-  const char *name;
-  int64_t connection_limit;
+  int64_t connection_limit;      /* -1: none */
+  struct pool_session_ends ends; /* of a database */
 };
 
 /* One result. Strings are borrowed from its tables. All zero is empty. */
@@ -66,8 +62,8 @@ struct postgresql_stats {
   int64_t own_pid;                /* of our own session */
   int64_t untracked;              /* sessions with track_activities off */
   struct pg_rows_array sessions;  /* struct pool_session, our own among them */
-  struct pg_rows_array databases; /* struct postgresql_database */
-  struct pg_rows_array roles;     /* struct postgresql_role */
+  struct pg_rows_array databases; /* struct postgresql_limit, all */
+  struct pg_rows_array roles; /* struct postgresql_limit, those that have one */
 };
 
 /* Reads the four tables of a query's result. stats: its arrays are reused.

@@ -106,14 +106,16 @@ static bool matches_any(const struct option_strings *patterns,
 }
 
 size_t session_groups_select(struct session_groups *groups,
-                             const struct session_groups_filter *filter,
+                             const char *database,
+                             const struct option_strings *roles,
+                             const struct option_strings *applications,
                              const struct pool_session **sessions) {
   size_t len = 0;
   for (struct session_group *group = next_group(groups, NULL); group != NULL;
        group = next_group(groups, group)) {
-    group->is_selected = strcmp(group->database, filter->database) == 0 &&
-                         matches_any(filter->roles, group->role) &&
-                         matches_any(filter->applications, group->application);
+    group->is_selected = strcmp(group->database, database) == 0 &&
+                         matches_any(roles, group->role) &&
+                         matches_any(applications, group->application);
     for (const struct pool_session *session = group->is_selected ? group->first
                                                                  : NULL;
          session != NULL; session = session->next_in_group) {

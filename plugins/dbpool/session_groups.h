@@ -38,17 +38,13 @@ int session_groups_build(struct session_groups *groups,
                          struct pool_session *sessions, size_t len,
                          int64_t own_pid);
 
-/* Which sessions belong to a pool. Globs as of fnmatch(3); none: every name. */
-struct session_groups_filter {
-  const char *database;
-  const struct option_strings *roles;
-  const struct option_strings *applications;
-};
-
 /* Selects the groups of a pool and lists their sessions, without our own.
- * sessions: has space for as many as were grouped. Returns their number. */
+ * roles, applications: globs as of fnmatch(3); none: every name. sessions: has
+ * space for as many as were grouped. Returns their number. */
 size_t session_groups_select(struct session_groups *groups,
-                             const struct session_groups_filter *filter,
+                             const char *database,
+                             const struct option_strings *roles,
+                             const struct option_strings *applications,
                              const struct pool_session **sessions);
 
 /* Applies a limit on the sessions of one database (role NULL) or of one role

@@ -97,22 +97,18 @@ static void update_pool(struct pool_monitor *monitor,
                         const struct postgresql_stats *stats,
                         struct session_groups *groups, int64_t now_us) {
   const struct pool_session *first = stats->sessions.items;
-  const struct postgresql_database *databases = stats->databases.items;
+  const struct postgresql_limit *databases = stats->databases.items;
   const struct pool_session *selected[ROWS_MAX];
-  const struct session_groups_filter filter = {
-      .database = stats->sessions.len > 0 ? first->database : "",
-      .roles = &monitor->options->roles,
-      .applications = &monitor->options->applications};
   struct pool_monitor_reading reading = {
       .now_us = now_us,
       .sessions = selected,
       .ends = stats->databases.len > 0 ? &databases->ends : NULL,
       .query_s = 0.001};
-  reading.sessions_len = session_groups_select(groups, &filter, selected);
+  reading.sessions_len = session_groups_select(
+      groups, stats->sessions.len > 0 ? first->database : "",
+      &monitor->options->roles, &monitor->options->applications, selected);
   reading.headroom = postgresql_stats_headroom(stats, groups);
-  for (size_t i = 0; i < reading.sessions_len; i++) {
-    pool_count_add(&reading.count, selected[i], now_us);
-  }
+  reading.count = pool_count(selected, reading.sessions_len, now_us);
   pool_monitor_update(monitor, &reading);
 }
 

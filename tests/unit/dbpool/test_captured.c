@@ -37,8 +37,8 @@ static void check_server(const struct postgresql_stats *stats, double version) {
   assert_int_equal(stats->sessions.len, 6); /* our own is one */
   assert_int_equal(stats->connection_limit, version < 16 ? 97 : 92);
   assert_int_equal(stats->databases.len, 3);
-  const struct postgresql_database *databases = stats->databases.items;
-  const struct postgresql_role *roles = stats->roles.items;
+  const struct postgresql_limit *databases = stats->databases.items;
+  const struct postgresql_limit *roles = stats->roles.items;
   assert_int_equal(databases[0].connection_limit, 50);
   assert_int_equal(databases[0].ends.abandoned, version < 14 ? -1 : 0);
   assert_int_equal(databases[0].ends.fatal, version < 14 ? -1 : 0);

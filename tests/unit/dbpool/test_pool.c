@@ -13,22 +13,15 @@ struct states {
   int64_t active, idle, in_transaction, aborted, hidden;
 };
 
-static void add_sessions(struct pool_count *count,
-                         enum pool_session_state state, int64_t len) {
-  const struct pool_session session = {.state = state};
-  for (int64_t i = 0; i < len; i++) {
-    pool_count_add(count, &session, NOW);
-  }
-}
-
 static struct pool_count count_of(const struct states *states) {
-  struct pool_count count = {0};
-  add_sessions(&count, POOL_SESSION_ACTIVE, states->active);
-  add_sessions(&count, POOL_SESSION_IDLE, states->idle);
-  add_sessions(&count, POOL_SESSION_IN_TRANSACTION, states->in_transaction);
-  add_sessions(&count, POOL_SESSION_ABORTED, states->aborted);
-  add_sessions(&count, POOL_SESSION_HIDDEN, states->hidden);
-  return count;
+  return (struct pool_count){
+      .in_state = {
+          [POOL_SESSION_ACTIVE] = states->active,
+          [POOL_SESSION_IDLE] = states->idle,
+          [POOL_SESSION_IN_TRANSACTION] = states->in_transaction,
+          [POOL_SESSION_ABORTED] = states->aborted,
+          [POOL_SESSION_HIDDEN] = states->hidden,
+      }};
 }
 
 static void bounds_what_is_checked_out(void **state) {
@@ -139,7 +132,7 @@ static void bounds_what_is_checked_out(void **state) {
 
 static void has_no_percentage_without_a_capacity(void **state) {
   (void)state;
-  const struct pool_count count = {.active = 3};
+  const struct pool_count count = count_of(&(struct states){.active = 3});
   const struct pool_config config = {
       .size = 10, .overflow = -1, .processes = 1};
   const struct pool_estimate estimate = pool_estimate(&count, &config, -1);
@@ -148,7 +141,6 @@ static void has_no_percentage_without_a_capacity(void **state) {
 
 static void measures_ages(void **state) {
   (void)state;
-  struct pool_count count = {0};
   const struct pool_session sessions[] = {
       {.state = POOL_SESSION_IDLE,
        .backend_start_us = NOW - 50 * SECOND,
@@ -167,9 +159,14 @@ static void measures_ages(void **state) {
        .state_change_us = NOW + SECOND},
       {.state = POOL_SESSION_HIDDEN},
   };
-  for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
-    pool_count_add(&count, &sessions[i], NOW);
-  }
+  const struct pool_session *const pointers[] = {
+      &sessions[0], &sessions[1], &sessions[2], &sessions[3], &sessions[4]};
+  const struct pool_count count = pool_count(pointers, 5, NOW);
+  assert_int_equal(count.in_state[POOL_SESSION_IDLE], 1);
+  assert_int_equal(count.in_state[POOL_SESSION_ACTIVE], 2);
+  assert_int_equal(count.in_state[POOL_SESSION_IN_TRANSACTION], 0);
+  assert_int_equal(count.in_state[POOL_SESSION_ABORTED], 1);
+  assert_int_equal(count.in_state[POOL_SESSION_HIDDEN], 1);
   assert_int_equal(count.oldest_session_us, 50 * SECOND);
   assert_int_equal(count.oldest_transaction_us, 9 * SECOND);
   assert_int_equal(count.oldest_wait_us, 3 * SECOND);

@@ -123,9 +123,9 @@ static void update_once(struct pool_monitor *monitor,
   };
   assert_in_range(len, 0, SESSIONS_MAX);
   for (size_t i = 0; i < len; i++) {
-    pool_count_add(&reading.count, &sessions[i], NOW);
     pointers[i] = &sessions[i];
   }
+  reading.count = pool_count(pointers, len, NOW);
   pool_monitor_update(monitor, &reading);
 }
 

@@ -86,8 +86,8 @@ static void reads_what_a_monitor_sees(void **state) {
   assert_int_equal(stats.connection_limit, 97);
   assert_int_equal(stats.sessions.len, 6); /* clients only */
   const struct pool_session *sessions = stats.sessions.items;
-  const struct postgresql_database *databases = stats.databases.items;
-  const struct postgresql_role *roles = stats.roles.items;
+  const struct postgresql_limit *databases = stats.databases.items;
+  const struct postgresql_limit *roles = stats.roles.items;
   assert_int_equal(sessions[1].state, POOL_SESSION_ABORTED);
   assert_int_equal(sessions[1].xact_start_us, 0);
   assert_string_equal(sessions[1].query, "SELECT 1");
@@ -131,7 +131,7 @@ static void reads_other_versions(void **state) {
   assert_int_equal(read_stats(&later, results, &stats, &error), 0);
   assert_int_equal(stats.connection_limit, 92);
   assert_int_equal(stats.sessions.len, 0);
-  const struct postgresql_database *databases = stats.databases.items;
+  const struct postgresql_limit *databases = stats.databases.items;
   assert_int_equal(databases[0].ends.abandoned, -1);
   clear_results(results);
   postgresql_stats_fini(&stats);

@@ -47,10 +47,8 @@ static void select_pool(struct scene *scene, const char *database, char *role,
   const struct option_strings roles = {&role, role == NULL ? 0 : 1};
   const struct option_strings applications = {&application,
                                               application == NULL ? 0 : 1};
-  const struct session_groups_filter filter = {
-      .database = database, .roles = &roles, .applications = &applications};
-  scene->selected_len =
-      session_groups_select(&scene->groups, &filter, scene->selected);
+  scene->selected_len = session_groups_select(&scene->groups, database, &roles,
+                                              &applications, scene->selected);
 }
 
 static char app[] = "app";
@@ -176,12 +174,12 @@ static void survives_without_memory(void **state) {
 
 static void finds_the_nearest_limit(void **state) {
   (void)state;
-  struct postgresql_database databases[] = {
+  struct postgresql_limit databases[] = {
       {.name = "trading", .connection_limit = 50},
       {.name = "billing", .connection_limit = 1},
       {.name = "other", .connection_limit = -1}};
-  struct postgresql_role roles[] = {{.name = "app", .connection_limit = 12},
-                                    {.name = "batch", .connection_limit = 2}};
+  struct postgresql_limit roles[] = {{.name = "app", .connection_limit = 12},
+                                     {.name = "batch", .connection_limit = 2}};
   struct postgresql_stats stats = {.connection_limit = 97,
                                    .sessions = {.len = 20},
                                    .databases = {.items = databases, .len = 3},
