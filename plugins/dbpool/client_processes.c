@@ -123,8 +123,7 @@ int64_t client_processes_count(struct client_processes *processes,
                 since_us >= SEARCH_INTERVAL_US;
   if (has_new && is_due) {
     processes->searched_us = now_us;
-    (void)client_processes_find(processes->items, processes->len,
-                                processes->proc);
+    client_processes_find(processes->items, processes->len, processes->proc);
     for (size_t i = 0; i < processes->len; i++) {
       processes->items[i].is_new = false;
     }

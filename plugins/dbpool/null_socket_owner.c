@@ -2,12 +2,9 @@
 /* null_socket_owner: for systems that do not report who holds a socket. */
 #include "dbpool/client_processes.h"
 
-#include <errno.h>
-
-int client_processes_find(struct client_process *items, size_t len,
-                          const char *proc) {
+void client_processes_find(struct client_process *items, size_t len,
+                           const char *proc) {
   (void)items;
   (void)len;
   (void)proc;
-  return -ENOTSUP;
 }

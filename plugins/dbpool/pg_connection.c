@@ -28,8 +28,7 @@ struct pg_connection {
   struct connect_attempt *attempt; /* while connecting */
   PGconn *session;                 /* while open */
   bool is_pending;
-  int64_t sent_ns;                    /* when the pending query was sent */
-  struct pg_connection_result result; /* the part that has arrived */
+  int64_t sent_ns; /* when the pending query was sent */
 };
 
 /* ---- an attempt to connect, on a thread of its own ----
@@ -97,12 +96,6 @@ static void run_attempt(void *context, void *item) {
   }
 }
 
-/* Returns true if the attempt has finished by deadline_ms. */
-static bool wait_for_attempt(const struct connect_attempt *attempt,
-                             int64_t deadline_ms) {
-  return worker_thread_flush(attempt->worker, clock_left_ms(deadline_ms));
-}
-
 /* Ends the attempt and frees it. Its session, good or bad, is yours; NULL when
  * memory was short. */
 static PGconn *take_finished_session(struct connect_attempt *attempt) {
@@ -145,7 +138,6 @@ pg_connection_new(const struct dbpool_endpoint_options *endpoint,
 }
 
 void pg_connection_close(struct pg_connection *connection) {
-  pg_connection_result_fini(&connection->result);
   connection->is_pending = false;
   PQfinish(connection->session);
   connection->session = NULL;
@@ -279,7 +271,8 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
   if (connection->session != NULL) {
     return 0;
   }
-  if (connection->attempt != NULL && wait_for_attempt(connection->attempt, 0)) {
+  if (connection->attempt != NULL &&
+      worker_thread_flush(connection->attempt->worker, 0)) {
     /* Begun by an earlier read: a failure is outdated. */
     (void)finish_attempt(connection, NULL);
   }
@@ -290,7 +283,8 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
     if (connection->attempt == NULL) {
       return error_set(error, -ENOMEM, "no thread to connect with");
     }
-    if (!wait_for_attempt(connection->attempt, deadline_ms)) {
+    if (!worker_thread_flush(connection->attempt->worker,
+                             clock_left_ms(deadline_ms))) {
       return error_set(error, -EAGAIN, "no connection in time");
     }
     int code = finish_attempt(connection, error);
@@ -390,37 +384,30 @@ static int receive_tables(PGconn *session, int64_t deadline_ms,
   }
 }
 
-/* Starts the clock of took_ns. */
-static int send_query(struct pg_connection *connection, const char *sql,
-                      struct error *error) {
-  connection->is_pending = true;
-  connection->sent_ns = clock_monotonic_ns();
-  return PQsendQuery(connection->session, sql) != 0
-             ? 0
-             : set_libpq_error(PQerrorMessage(connection->session), -EPIPE,
-                               error);
-}
-
 int pg_connection_query(struct pg_connection *connection, const char *sql,
                         int64_t deadline_ms,
                         struct pg_connection_result *result,
                         struct error *error) {
-  *result = (struct pg_connection_result){0};
   PGconn *session = connection->session;
   if (session == NULL) {
     return error_set(error, -EPIPE, "not connected");
   }
-  int code = connection->is_pending ? 0 : send_query(connection, sql, error);
+  int code = 0;
+  if (!connection->is_pending) {
+    connection->is_pending = true;
+    connection->sent_ns = clock_monotonic_ns();
+    if (PQsendQuery(session, sql) == 0) {
+      code = set_libpq_error(PQerrorMessage(session), -EPIPE, error);
+    }
+  }
   if (code == 0) {
     code = flush_query(session, deadline_ms, error);
   }
   if (code == 0) {
-    code = receive_tables(session, deadline_ms, &connection->result, error);
+    code = receive_tables(session, deadline_ms, result, error);
   }
   if (code == 0) {
-    *result = connection->result;
-    result->took_ns = clock_monotonic_ns() - connection->sent_ns;
-    connection->result = (struct pg_connection_result){0};
+    result->took_ns += clock_monotonic_ns() - connection->sent_ns;
     connection->is_pending = false;
   } else if (code != -EAGAIN) {
     pg_connection_close(connection);

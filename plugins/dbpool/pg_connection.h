@@ -12,17 +12,17 @@
 #include "core/error.h"
 #include "dbpool/options.h"
 
-/* The most statements of one query. */
+/* The most statements of one result. */
 #define PG_CONNECTION_TABLES_MAX 4
 
-/* What a query returned: the rows of each statement. */
+/* What queries returned: the rows of each statement. All zero is empty. */
 struct pg_connection_result {
   PGresult *tables[PG_CONNECTION_TABLES_MAX];
   size_t len;
-  int64_t took_ns; /* from sending the query to having the last row */
+  int64_t took_ns; /* from sending each query to having its last row */
 };
 
-/* Frees the tables. Accepts a result that is all zero. */
+/* Frees the tables and zeroes the result. */
 void pg_connection_result_fini(struct pg_connection_result *result);
 
 struct pg_connection;
@@ -54,13 +54,13 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
                        struct error *error);
 
 /* Sends SQL by the simple protocol, the only one that PgBouncer's console
- * supports, and collects the rows of all its statements. While a query is
- * pending it is continued; SQL is then not sent again.
- * result: overwritten; yours, pg_connection_result_fini(); empty on failure.
+ * supports, and adds the rows of all its statements to the result. While a
+ * query is pending it is continued; SQL is then not sent again.
+ * result: yours, pg_connection_result_fini(); after a failure a part.
  * Returns 0; -EAGAIN when the result is incomplete at deadline_ms: the next
- * call continues; -EUSERS as above; -EPIPE when the session has ended; -EPROTO
- * when the server refused the query or sent an invalid answer. After any
- * failure but -EAGAIN the session is closed. */
+ * call, with the same result, continues; -EUSERS as above; -EPIPE when the
+ * session has ended; -EPROTO when the server refused the query or sent an
+ * invalid answer. After any failure but -EAGAIN the session is closed. */
 int pg_connection_query(struct pg_connection *connection, const char *sql,
                         int64_t deadline_ms,
                         struct pg_connection_result *result,

@@ -16,14 +16,6 @@
 #define INSTANCE_BYTES 256
 #define VERSION_WAITS_FOR_LAST 12300
 
-/* The console accepts one a query. */
-static const char *const commands[PGBOUNCER_COMMANDS] = {
-    "SHOW POOLS",
-    "SHOW DATABASES",
-    "SHOW STATS",
-    "SHOW CONFIG",
-};
-
 /* ---- the rows ---- */
 
 /* By name: releases add, remove and reorder columns. */
@@ -141,30 +133,28 @@ static int read_client_limit(const PGresult *rows,
   return 0;
 }
 
+/* In the order of enum pgbouncer_command. */
+static const struct {
+  const char *sql; /* the console accepts one a query */
+  int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
+  const char *needed[5]; /* columns; NULL after the last one */
+} commands[PGBOUNCER_COMMANDS] = {
+    {"SHOW DATABASES", read_databases, {"name", "pool_size"}},
+    {"SHOW POOLS", read_pools, {"database", "user", "sv_active", "cl_waiting"}},
+    {"SHOW STATS", read_wait_times, {NULL}},
+    {"SHOW CONFIG", read_client_limit, {NULL}},
+};
+
 int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
                          struct error *error) {
-  /* Databases first: the others refer to them. */
-  static const struct {
-    enum pgbouncer_command command;
-    int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
-    const char *needed[5]; /* columns; NULL after the last one */
-  } steps[] = {
-      {PGBOUNCER_DATABASES, read_databases, {"name", "pool_size"}},
-      {PGBOUNCER_POOLS,
-       read_pools,
-       {"database", "user", "sv_active", "cl_waiting"}},
-      {PGBOUNCER_STATS, read_wait_times, {NULL}},
-      {PGBOUNCER_CONFIG, read_client_limit, {NULL}},
-  };
-  for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-    const PGresult *rows = tables[steps[i].command];
-    for (const char *const *name = steps[i].needed; *name != NULL; name++) {
-      if (PQfnumber(rows, *name) < 0) {
-        return error_set(error, -EPROTO, "%s has no column %s",
-                         commands[steps[i].command], *name);
+  for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
+    for (const char *const *name = commands[i].needed; *name != NULL; name++) {
+      if (PQfnumber(tables[i], *name) < 0) {
+        return error_set(error, -EPROTO, "%s has no column %s", commands[i].sql,
+                         *name);
       }
     }
-    if (steps[i].read_table(rows, stats) != 0) {
+    if (commands[i].read_table(tables[i], stats) != 0) {
       return error_set(error, -ENOMEM, "out of memory");
     }
   }
@@ -181,10 +171,9 @@ void pgbouncer_stats_fini(struct pgbouncer_stats *stats) {
 
 /* ---- a PgBouncer's life ---- */
 
-/* One read of the console. The strings of the stats are in the results. */
+/* One read of the console. The strings of the stats are in the result. */
 struct console_read {
-  struct pg_connection_result results[PGBOUNCER_COMMANDS];
-  size_t results_len; /* so far */
+  struct pg_connection_result result; /* a table a command */
   struct pgbouncer_stats stats;
   int64_t time_ns; /* when it was complete */
 };
@@ -220,9 +209,7 @@ pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
 }
 
 static void clear_console_read(struct console_read *read) {
-  for (size_t i = 0; i < read->results_len; i++) {
-    pg_connection_result_fini(&read->results[i]);
-  }
+  pg_connection_result_fini(&read->result);
   pgbouncer_stats_fini(&read->stats);
   *read = (struct console_read){0};
 }
@@ -240,26 +227,6 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
 
 /* ---- a read: the console ---- */
 
-/* Continues where an earlier read was interrupted. */
-static int run_commands(struct console_read *read,
-                        struct pg_connection *connection, int64_t deadline_ms,
-                        struct error *error) {
-  while (read->results_len < PGBOUNCER_COMMANDS) {
-    const char *command = commands[read->results_len];
-    struct pg_connection_result *result = &read->results[read->results_len];
-    int code =
-        pg_connection_query(connection, command, deadline_ms, result, error);
-    if (code != 0) {
-      return code;
-    }
-    read->results_len++;
-    if (result->len != 1) {
-      return error_set(error, -EPROTO, "%s was answered without rows", command);
-    }
-  }
-  return 0;
-}
-
 /* The console reports its version as "1.18.0/bouncer". */
 static int query_console(void *context, struct pg_connection *connection,
                          int64_t deadline_ms, struct error *error) {
@@ -274,16 +241,20 @@ static int query_console(void *context, struct pg_connection *connection,
   if (!pg_connection_is_pending(connection)) {
     clear_console_read(read); /* of a session that ended half way */
   }
-  int code = run_commands(read, connection, deadline_ms, error);
-  if (code != 0) {
-    return code;
-  }
-  PGresult *tables[PGBOUNCER_COMMANDS];
-  for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
-    tables[i] = read->results[i].tables[0];
+  /* Continues where an earlier read was interrupted. */
+  for (size_t i = read->result.len; i < PGBOUNCER_COMMANDS; i++) {
+    int code = pg_connection_query(connection, commands[i].sql, deadline_ms,
+                                   &read->result, error);
+    if (code != 0) {
+      return code;
+    }
+    if (read->result.len != i + 1) {
+      return error_set(error, -EPROTO, "%s was answered without rows",
+                       commands[i].sql);
+    }
   }
   read->time_ns = clock_monotonic_ns();
-  return pgbouncer_stats_read(&read->stats, tables, error);
+  return pgbouncer_stats_read(&read->stats, read->result.tables, error);
 }
 
 /* Since 1.23 a PgBouncer that gets SIGTERM waits until its last client has
@@ -339,13 +310,9 @@ static void send_pool(const struct pgbouncer_server *server,
 /* The PgBouncer itself is a pool of client connections. */
 static void send_clients(const struct pgbouncer_server *server) {
   const struct pgbouncer_stats *stats = &server->current.stats;
-  int64_t took_ns = 0;
-  for (size_t i = 0; i < server->current.results_len; i++) {
-    took_ns += server->current.results[i].took_ns;
-  }
   bool has_limit = stats->clients_limit >= 0;
   const struct dbpool_value values[] = {
-      {"duration", "query", (double)took_ns / 1e9},
+      {"duration", "query", (double)server->current.result.took_ns / 1e9},
       {"current_connections", "clients", dbpool_count(stats->clients)},
       {"current_connections", "capacity", dbpool_count(stats->clients_limit)},
       {"percent", "used",
@@ -404,5 +371,4 @@ void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s) {
     server->previous = server->current;
     server->current = (struct console_read){0};
   }
-  clear_console_read(&server->current);
 }

@@ -36,8 +36,8 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
 
 /* The commands (SHOW POOLS, ...), in the order of sending. */
 enum pgbouncer_command {
+  PGBOUNCER_DATABASES, /* first: the others refer to them */
   PGBOUNCER_POOLS,
-  PGBOUNCER_DATABASES,
   PGBOUNCER_STATS,
   PGBOUNCER_CONFIG,
   PGBOUNCER_COMMANDS

@@ -329,6 +329,7 @@ void postgresql_server_free(struct postgresql_server *server,
   for (size_t i = 0; i < server->monitors_len; i++) {
     pool_monitor_fini(&server->monitors[i]);
   }
+  pg_connection_result_fini(&server->result);
   session_groups_fini(&server->groups);
   postgresql_stats_fini(&server->stats);
   free(server->selected);
@@ -382,6 +383,9 @@ static int group_sessions(struct postgresql_server *server) {
 static int query_sessions(void *context, struct pg_connection *connection,
                           int64_t deadline_ms, struct error *error) {
   struct postgresql_server *server = context;
+  if (!pg_connection_is_pending(connection)) {
+    pg_connection_result_fini(&server->result); /* of a read that failed */
+  }
   int code = update_query(server, pg_connection_session(connection), error);
   if (code == 0) {
     code = pg_connection_query(connection, server->query, deadline_ms,
@@ -475,5 +479,7 @@ void postgresql_server_read(struct postgresql_server *server,
       pool_monitor_fail(&server->monitors[i], code == -EUSERS);
     }
   }
-  pg_connection_result_fini(&server->result);
+  if (code == 0) {
+    pg_connection_result_fini(&server->result);
+  }
 }

@@ -19,7 +19,7 @@ from servers.application import pool
 from servers.postgresql import version
 
 CAPTURED = build.SOURCE / "tests/unit/dbpool/captured"
-COMMANDS = ["SHOW POOLS", "SHOW DATABASES", "SHOW STATS", "SHOW CONFIG"]
+COMMANDS = ["SHOW DATABASES", "SHOW POOLS", "SHOW STATS", "SHOW CONFIG"]
 TEXT = new_type((16, 20, 21, 23, 26, 1700), "TEXT", lambda value, _: value)
 
 

@@ -10,7 +10,6 @@
 #include "dbpool/client_processes.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -172,12 +171,13 @@ static uint32_t find_unix_peer(int fd, uint32_t inode) {
 
 /* The server's process has other sockets, too; only the one to its client is
  * connected to a Unix socket. */
-static int find_unix_inodes(struct client_process *items, size_t len,
-                            const char *proc) {
-  size_t unix_len = 0;
-  size_t found = 0;
+static void find_unix_inodes(struct client_process *items, size_t len,
+                             const char *proc) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  for (size_t i = 0; i < len && fd >= 0; i++) {
+  if (fd < 0) {
+    return;
+  }
+  for (size_t i = 0; i < len; i++) {
     if (items[i].port >= 0) {
       continue;
     }
@@ -188,20 +188,14 @@ static int find_unix_inodes(struct client_process *items, size_t len,
           inode > UINT32_MAX ? 0 : find_unix_peer(fd, (uint32_t)inode);
       items[i].inode = peer != 0 ? peer : items[i].inode;
     }
-    unix_len++;
-    found += items[i].inode != 0 ? 1 : 0;
   }
-  if (fd >= 0) {
-    (void)close(fd);
-  }
-  return fd < 0 || (unix_len > 0 && found == 0) ? -ENOTSUP : 0;
+  (void)close(fd);
 }
 
-int client_processes_find(struct client_process *items, size_t len,
-                          const char *proc) {
+void client_processes_find(struct client_process *items, size_t len,
+                           const char *proc) {
   find_tcp_inodes(items, len, proc, "tcp");
   find_tcp_inodes(items, len, proc, "tcp6");
-  int code = find_unix_inodes(items, len, proc);
+  find_unix_inodes(items, len, proc);
   find_owners(items, len, proc);
-  return code;
 }

@@ -125,7 +125,7 @@ static void refuses_a_query_while_closed(void **state) {
   (void)state;
   struct dbpool_endpoint_options endpoint = endpoint_at(1, 1);
   struct pg_connection *connection = connect_to(&endpoint);
-  struct pg_connection_result result;
+  struct pg_connection_result result = {0};
   struct error error = {{0}};
   assert_int_equal(
       pg_connection_query(connection, "SELECT 1", 0, &result, &error), -EPIPE);
