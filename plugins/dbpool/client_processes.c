@@ -20,6 +20,7 @@ static bool is_loopback(const struct pool_session *session) {
          strcmp(session->client_address, "::1") == 0;
 }
 
+/* PostgreSQL reports the port -1 for a Unix socket. */
 static bool is_from_this_host(const struct pool_session *session) {
   return session->client_port < 0 || is_loopback(session);
 }

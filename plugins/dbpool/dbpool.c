@@ -76,6 +76,7 @@ static bool is_read_already(size_t pool) {
   return i < pool;
 }
 
+/* One read callback a server: its first pool registers it. */
 static int register_pools(void) {
   const struct dbpool_pool_options *pools = options.pools.items;
   int code = 0;
@@ -155,6 +156,7 @@ static int receive_notification(const notification_t *notification,
 
 /* ---- registration ---- */
 
+/* The notification callback comes last, because it may be called at once. */
 static int init_dbpool(void) {
   has_logged_mismatch =
       calloc(options.pools.len + 1, sizeof(*has_logged_mismatch));

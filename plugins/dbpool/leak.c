@@ -29,6 +29,7 @@ static void add_leak(struct leak_search *search,
   };
 }
 
+/* state_change_us is 0 where the role may not see it. */
 static bool is_silent_too_long(const struct leak_search *search,
                                const struct pool_session *session) {
   return session->state_change_us != 0 &&
@@ -170,6 +171,7 @@ static bool is_idle_too_long(const struct leak_search *search,
          is_silent_too_long(search, session);
 }
 
+/* Linear, because leaks are few among the sessions. */
 static bool is_known_leak(const struct leak_search *search,
                           const struct pool_session *session) {
   for (size_t i = 0; i < search->leaks_len; i++) {

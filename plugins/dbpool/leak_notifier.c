@@ -36,6 +36,8 @@ static bool is_within_rate(struct leak_notifier *notifier, int64_t now_us) {
   return true;
 }
 
+/* The names make it a notification about the series that counts the leaks, so
+ * that a rule on this series and the notification carry one identity. */
 static void send_notification(const struct leak_notifier *notifier,
                               enum notification_severity severity,
                               const char *message,
@@ -110,6 +112,7 @@ static void notify_leak(const struct leak_notifier *notifier,
                     sizeof(fields) / sizeof(fields[0]), sink);
 }
 
+/* Only for a leak that was notified, so that each OKAY ends a WARNING. */
 static void notify_cleared(const struct leak_notifier *notifier,
                            const struct leak_notifier_item *item,
                            const struct notification_sink *sink) {
@@ -134,6 +137,7 @@ static bool is_same_session(const struct leak_notifier_item *item,
          item->backend_start_us == leak->session->backend_start_us;
 }
 
+/* Linear: at most LEAK_NOTIFIER_MAX items are followed. */
 static bool is_still_leaked(const struct leak_notifier_item *item,
                             const struct leak *leaks, size_t len) {
   size_t i = 0;

@@ -47,6 +47,7 @@ struct connect_attempt {
   int64_t timeout_ms;
 };
 
+/* On the reader's thread, or on the attempt's own if it was left behind. */
 static void free_attempt(void *context) {
   struct connect_attempt *attempt = context;
   PQfinish(attempt->session);
@@ -96,23 +97,10 @@ static void run_attempt(void *context, void *item) {
   }
 }
 
-/* Ends the attempt and frees it. Its session, good or bad, is yours; NULL when
- * memory was short. */
-static PGconn *take_finished_session(struct connect_attempt *attempt) {
-  PGconn *session = attempt->session;
-  attempt->session = NULL;
-  if (worker_thread_stop(attempt->worker, ABANDON_CHECK_MS)) {
-    free_attempt(attempt);
-  }
-  return session;
-}
-
-/* Waits until deadline_ms for the thread; after that the attempt is freed by
- * the thread. */
-static void abandon_attempt(struct connect_attempt *attempt,
-                            int64_t deadline_ms) {
-  attempt->is_abandoned = true;
-  if (worker_thread_stop(attempt->worker, clock_left_ms(deadline_ms))) {
+/* Waits WAIT_MS for the thread and frees the attempt; after that the thread
+ * frees it. */
+static void stop_attempt(struct connect_attempt *attempt, int wait_ms) {
+  if (worker_thread_stop(attempt->worker, wait_ms)) {
     free_attempt(attempt);
   }
 }
@@ -148,7 +136,8 @@ void pg_connection_free(struct pg_connection *connection, int64_t deadline_ms) {
     return;
   }
   if (connection->attempt != NULL) {
-    abandon_attempt(connection->attempt, deadline_ms);
+    connection->attempt->is_abandoned = true;
+    stop_attempt(connection->attempt, clock_left_ms(deadline_ms));
   }
   pg_connection_close(connection);
   free(connection);
@@ -178,20 +167,18 @@ static int set_libpq_error(const char *message, int code, struct error *error) {
 
 /* ---- connecting ---- */
 
-/* Leaves out what has no value. Returns false when memory is short. */
+/* libpq ignores parameters whose value is NULL. Returns false when memory is
+ * short. */
 static bool copy_parameters(struct connect_attempt *attempt,
                             const char *const (*parameters)[2], size_t len) {
-  size_t used = 0;
+  bool is_complete = true;
   for (size_t i = 0; i < len; i++) {
-    if (parameters[i][1] != NULL) {
-      attempt->keywords[used] = parameters[i][0];
-      attempt->values[used] = strdup(parameters[i][1]);
-      if (attempt->values[used++] == NULL) {
-        return false;
-      }
-    }
+    const char *value = parameters[i][1];
+    attempt->keywords[i] = parameters[i][0];
+    attempt->values[i] = value == NULL ? NULL : strdup(value);
+    is_complete &= value == NULL || attempt->values[i] != NULL;
   }
-  return true;
+  return is_complete;
 }
 
 /* What the endpoint does not set is left to libpq, its service file and its
@@ -248,21 +235,23 @@ start_attempt(const struct pg_connection *connection) {
  * libpq's own failure; in any other state the timeout ended the attempt. */
 static int finish_attempt(struct pg_connection *connection,
                           struct error *error) {
-  connection->session = take_finished_session(connection->attempt);
+  PGconn *session = connection->attempt->session;
+  connection->attempt->session = NULL;
+  stop_attempt(connection->attempt, ABANDON_CHECK_MS);
   connection->attempt = NULL;
-  if (connection->session == NULL) {
+  if (session == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  ConnStatusType status = PQstatus(connection->session);
-  if (status == CONNECTION_OK) {
+  if (PQstatus(session) == CONNECTION_OK) {
+    connection->session = session;
     return 0;
   }
-  int code = status != CONNECTION_BAD
-                 ? error_set(error, -ETIMEDOUT, "no answer within %g s",
-                             connection->endpoint->timeout_s)
-                 : set_libpq_error(PQerrorMessage(connection->session),
-                                   -ECONNREFUSED, error);
-  pg_connection_close(connection);
+  int code =
+      PQstatus(session) == CONNECTION_BAD
+          ? set_libpq_error(PQerrorMessage(session), -ECONNREFUSED, error)
+          : error_set(error, -ETIMEDOUT, "no answer within %g s",
+                      connection->endpoint->timeout_s);
+  PQfinish(session);
   return code;
 }
 

@@ -15,12 +15,15 @@
 #define NAME_BYTES 160
 #define INSTANCE_BYTES 256
 #define VERSION_WAITS_FOR_LAST 12300
+#define COUNT_MAX 1000000000 /* seconds of that size fit in microseconds */
 
 /* ---- the rows ---- */
 
-/* By name: releases add, remove and reorder columns. */
+/* A count from 0 to COUNT_MAX; 0 for anything else. Columns are found by name,
+ * because releases add, remove and reorder them. */
 static int64_t count_in(const PGresult *rows, int row, const char *column) {
-  return pg_rows_count(rows, row, PQfnumber(rows, column));
+  int64_t count = pg_rows_number(rows, row, PQfnumber(rows, column), 0);
+  return count >= 0 && count <= COUNT_MAX ? count : 0;
 }
 
 static const char *text_in(const PGresult *rows, int row, const char *column) {
@@ -33,6 +36,8 @@ static int compare_database_names(const void *a, const void *b) {
   return strcmp(left->name, right->name);
 }
 
+/* NULL for a database that was removed between two commands or two reads. The
+ * databases are sorted, because some PgBouncers serve thousands of them. */
 static struct pgbouncer_database *
 find_database(const struct pgbouncer_stats *stats, const char *name) {
   const struct pgbouncer_database key = {.name = name};
@@ -61,6 +66,7 @@ static bool read_database_row(const PGresult *rows, int row, void *item,
   return true;
 }
 
+/* Sorted by name, for find_database(). */
 static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
   int code = pg_rows_read_all(rows, &stats->databases,
                               sizeof(struct pgbouncer_database),
@@ -101,6 +107,7 @@ static bool read_pool_row(const PGresult *rows, int row, void *item,
   return strcmp(pool->database, "pgbouncer") != 0; /* the console */
 }
 
+/* Counts the clients of all pools on the way. */
 static int read_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
   stats->clients = 0;
   return pg_rows_read_all(rows, &stats->pools, sizeof(struct pgbouncer_pool),
@@ -121,6 +128,7 @@ static int read_wait_times(const PGresult *rows,
   return 0;
 }
 
+/* SHOW CONFIG has a row a setting. */
 static int read_client_limit(const PGresult *rows,
                              struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "value");

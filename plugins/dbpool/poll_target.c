@@ -34,6 +34,7 @@ static int64_t read_budget_ms(const struct poll_target *target,
   return target->complaint.is_open ? budget_ms / 2 : budget_ms;
 }
 
+/* Connecting and querying share one deadline, that of the read. */
 static int connect_and_exchange(struct poll_target *target, int64_t deadline_ms,
                                 poll_target_exchange *exchange, void *context,
                                 struct error *error) {

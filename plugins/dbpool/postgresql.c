@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,8 @@ static bool is_client_backend(const PGresult *rows, int row) {
          !PQgetisnull(rows, row, ROLE);
 }
 
+/* Our own session is read as well, because it counts against the limits of the
+ * server; session_groups_build() leaves it out of the pools. */
 static bool read_session(const PGresult *rows, int row, void *item,
                          void *context) {
   struct postgresql_stats *stats = context;
@@ -256,8 +259,8 @@ struct postgresql_server {
   char name[NAME_BYTES]; /* in log lines */
   const struct dbpool_sinks *sinks;
   char settings[SETTINGS_BYTES];
-  char query[QUERY_BYTES];
-  int version; /* that the query is for; 0: none yet */
+  int64_t quiet_s; /* the least LeakAfter: from there on any pool may call a
+                      session leaked, and its last statement is needed */
   struct poll_target target;
 
   /* Of the read that is running. */
@@ -300,13 +303,16 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
   if (server == NULL) {
     return NULL;
   }
+  double least_s = pools[first].leak_after_s;
   server->sinks = sinks;
   for (size_t i = first; i < pools_len; i++) {
     if (dbpool_is_same_server(endpoint, &pools[i].endpoint)) {
       pool_monitor_init(&server->monitors[server->monitors_len++], &pools[i],
                         sinks);
+      least_s = fmin(least_s, pools[i].leak_after_s);
     }
   }
+  server->quiet_s = (int64_t)least_s;
   write_server_name(server);
   write_settings(server->settings, sizeof(server->settings),
                  (int64_t)(endpoint->timeout_s * 1000));
@@ -338,36 +344,6 @@ void postgresql_server_free(struct postgresql_server *server,
 
 /* ---- a read: the server's sessions ---- */
 
-/* The last statement of a session is needed where any pool may call it leaked.
- */
-static int64_t least_leak_after_s(const struct postgresql_server *server) {
-  double least_s = server->monitors[0].options->leak_after_s;
-  for (size_t i = 1; i < server->monitors_len; i++) {
-    double after_s = server->monitors[i].options->leak_after_s;
-    least_s = after_s < least_s ? after_s : least_s;
-  }
-  return (int64_t)least_s;
-}
-
-/* A new session may be on another server: after an upgrade, a failover. */
-static int update_query(struct postgresql_server *server, PGconn *session,
-                        struct error *error) {
-  const char *version_text = PQparameterStatus(session, "server_version");
-  if (version_text != NULL && strstr(version_text, "/bouncer") != NULL) {
-    return error_set(error, -ENOTSUP,
-                     "this is the console of PgBouncer, not PostgreSQL; "
-                     "write a <PgBouncer> block for it");
-  }
-  int version = PQserverVersion(session);
-  if (version == server->version) {
-    return 0;
-  }
-  int code = postgresql_write_query(server->query, sizeof(server->query),
-                                    version, least_leak_after_s(server), error);
-  server->version = code == 0 ? version : 0;
-  return code;
-}
-
 /* The selection of a pool can have as many sessions as the server. */
 static int group_sessions(struct postgresql_server *server) {
   const struct postgresql_stats *stats = &server->stats;
@@ -380,16 +356,27 @@ static int group_sessions(struct postgresql_server *server) {
                                     stats->sessions.len, stats->own_pid);
 }
 
+/* The query is written anew each time: after an upgrade or a failover a new
+ * session may be on a server of another version. */
 static int query_sessions(void *context, struct pg_connection *connection,
                           int64_t deadline_ms, struct error *error) {
   struct postgresql_server *server = context;
+  PGconn *session = pg_connection_session(connection);
+  const char *version = PQparameterStatus(session, "server_version");
+  if (version != NULL && strstr(version, "/bouncer") != NULL) {
+    return error_set(error, -ENOTSUP,
+                     "this is the console of PgBouncer, not PostgreSQL; "
+                     "write a <PgBouncer> block for it");
+  }
   if (!pg_connection_is_pending(connection)) {
     pg_connection_result_fini(&server->result); /* of a read that failed */
   }
-  int code = update_query(server, pg_connection_session(connection), error);
+  char query[QUERY_BYTES];
+  int code = postgresql_write_query(
+      query, sizeof(query), PQserverVersion(session), server->quiet_s, error);
   if (code == 0) {
-    code = pg_connection_query(connection, server->query, deadline_ms,
-                               &server->result, error);
+    code = pg_connection_query(connection, query, deadline_ms, &server->result,
+                               error);
   }
   if (code == 0) {
     code = postgresql_stats_read(&server->stats, server->result.tables,
@@ -423,11 +410,12 @@ static void log_hidden_sessions(struct postgresql_server *server,
     return;
   }
   server->has_logged_hidden = true;
-  const char *role = PQuser(pg_connection_session(server->target.connection));
+  PGconn *session = pg_connection_session(server->target.connection);
+  const char *role = PQuser(session);
   char remedy[NAME_BYTES];
   if (server->stats.untracked > 0) {
     (void)snprintf(remedy, sizeof(remedy), "set track_activities = on");
-  } else if (server->version < VERSION_PG_MONITOR) {
+  } else if (PQserverVersion(session) < VERSION_PG_MONITOR) {
     (void)snprintf(remedy, sizeof(remedy),
                    "before PostgreSQL 10 only a superuser sees it");
   } else {

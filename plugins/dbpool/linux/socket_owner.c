@@ -28,20 +28,6 @@
 /* ---- loopback interface: by the client's port ---- */
 
 /* Lines of net/tcp: "sl: local:port remote:port state ... inode ...". */
-static bool parse_tcp_line(const char *line, int *ret_port,
-                           uint64_t *ret_inode) {
-  unsigned port;
-  unsigned state;
-  if (sscanf(line,
-             "%*[^:]: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s "
-             "%*s %" SCNu64,
-             &port, &state, ret_inode) != 3) {
-    return false;
-  }
-  *ret_port = (int)port;
-  return state == TCP_ESTABLISHED_STATE;
-}
-
 static void find_tcp_inodes(struct client_process *items, size_t len,
                             const char *proc, const char *name) {
   char path[PATH_BYTES];
@@ -49,13 +35,16 @@ static void find_tcp_inodes(struct client_process *items, size_t len,
   (void)snprintf(path, sizeof(path), "%s/net/%s", proc, name);
   FILE *file = fopen(path, "re");
   while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-    int port;
+    unsigned port;
+    unsigned state;
     uint64_t inode;
-    if (!parse_tcp_line(line, &port, &inode)) {
-      continue;
-    }
-    for (size_t i = 0; i < len; i++) {
-      if (items[i].port == port) {
+    int fields = sscanf(line,
+                        "%*[^:]: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s "
+                        "%*s %*s %*s %" SCNu64,
+                        &port, &state, &inode);
+    bool is_open = fields == 3 && state == TCP_ESTABLISHED_STATE;
+    for (size_t i = 0; is_open && i < len; i++) {
+      if (items[i].port == (int)port) {
         items[i].inode = inode;
       }
     }
