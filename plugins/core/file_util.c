@@ -121,40 +121,36 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
 
 static int read_all(int fd, size_t max_bytes, char **ret_data,
                     size_t *ret_bytes) {
-  size_t room = 4096;
+  size_t room = 0;
   size_t bytes = 0;
-  char *data = malloc(room);
-  int code = data == NULL ? -ENOMEM : 0;
-  while (code == 0) {
-    ssize_t got = read(fd, data + bytes, room - bytes - 1);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      code = -errno;
-      break;
-    }
-    if (got == 0) {
-      data[bytes] = '\0';
-      *ret_data = data;
-      *ret_bytes = bytes;
-      return 0;
-    }
-    bytes += (size_t)got;
-    if (bytes > max_bytes) {
-      code = -EFBIG;
-    } else if (room - bytes < 2) {
-      char *larger = realloc(data, room * 2);
+  char *data = NULL;
+  int code = 0;
+  for (ssize_t got = 1; code == 0 && got != 0;) {
+    if (room - bytes < 2) { /* one byte and the NUL */
+      room = room == 0 ? 4096 : room * 2;
+      char *larger = realloc(data, room);
       if (larger == NULL) {
         code = -ENOMEM;
-      } else {
-        data = larger;
-        room *= 2;
+        break;
       }
+      data = larger;
+    }
+    got = read(fd, data + bytes, room - bytes - 1);
+    if (got >= 0) {
+      bytes += (size_t)got;
+      code = bytes > max_bytes ? -EFBIG : 0;
+    } else if (errno != EINTR) {
+      code = -errno;
     }
   }
-  free(data);
-  return code;
+  if (code != 0) {
+    free(data);
+    return code;
+  }
+  data[bytes] = '\0';
+  *ret_data = data;
+  *ret_bytes = bytes;
+  return 0;
 }
 
 int file_read_opened(int fd, const char *path, size_t max_bytes,

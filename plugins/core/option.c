@@ -181,13 +181,12 @@ static int set_number_value(const struct option *option,
                             const struct config_value *value, void *field,
                             struct error *error) {
   double number = value->number;
+  char *rest = NULL;
   if (value->kind == CONFIG_STRING) { /* users of collectd quote numbers, too */
-    char *rest = NULL;
     number = strtod(value->string, &rest);
-    if (rest == value->string || *rest != '\0') {
-      return refuse_value(option, value, "is not a number", error);
-    }
-  } else if (value->kind == CONFIG_BOOLEAN) {
+  }
+  if (value->kind == CONFIG_BOOLEAN ||
+      (rest != NULL && (rest == value->string || *rest != '\0'))) {
     return refuse_value(option, value, "is not a number", error);
   }
   bool is_whole = isfinite(number) && floor(number) >= number;
@@ -358,15 +357,6 @@ static int check_required_options(const struct option_block *block,
   return 0;
 }
 
-static void prefix_block_name(const struct option_block *block,
-                              const char *label, struct error *error) {
-  if (label == NULL) {
-    error_prefix(error, "<%s>", block->name);
-  } else {
-    error_prefix(error, "<%s \"%s\">", block->name, label);
-  }
-}
-
 int option_add_block(const struct option_block *block,
                      struct option_blocks *blocks) {
   char *larger = realloc(blocks->items, (blocks->len + 1) * block->size);
@@ -413,7 +403,9 @@ static int parse_block(const struct option *option,
     code = block->check(child, error);
   }
   if (code != 0) {
-    prefix_block_name(block, label, error);
+    const char *quote = label == NULL ? "" : "\"";
+    error_prefix(error, "<%s%s%s%s%s>", block->name, label == NULL ? "" : " ",
+                 quote, label == NULL ? "" : label, quote);
   }
   return code;
 }

@@ -36,13 +36,9 @@ static bool is_explained(struct explained *explained,
 static void print_block_pod(const struct option *option,
                             struct explained *explained, FILE *file) {
   const struct option_block *block = option->block;
-  const char *label = "";
-  if (block->label == OPTION_LABEL_REQUIRED) {
-    label = " \"NAME\"";
-  } else if (block->label == OPTION_LABEL_OPTIONAL) {
-    label = " [\"NAME\"]";
-  }
-  (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name, label,
+  static const char *const labels[] = {"", " \"NAME\"", " [\"NAME\"]"};
+  (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name,
+                labels[block->label],
                 block->is_repeatable ? " (repeatable)" : "", block->help);
   if (is_explained(explained, block)) {
     (void)fprintf(file, "Its options are those of B<E<lt>%sE<gt>> above.\n\n",

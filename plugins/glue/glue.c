@@ -31,16 +31,15 @@ static int copy_config_value(const oconfig_value_t *from,
   }
   switch (from->type) {
   case OCONFIG_TYPE_STRING:
-    value->kind = CONFIG_STRING;
-    value->string = strdup(from->value.string);
+    *value = (struct config_value){CONFIG_STRING,
+                                   .string = strdup(from->value.string)};
     return value->string == NULL ? -ENOMEM : 0;
   case OCONFIG_TYPE_BOOLEAN:
-    value->kind = CONFIG_BOOLEAN;
-    value->boolean = from->value.boolean != 0;
+    *value = (struct config_value){CONFIG_BOOLEAN,
+                                   .boolean = from->value.boolean != 0};
     return 0;
   default:
-    value->kind = CONFIG_NUMBER;
-    value->number = from->value.number;
+    *value = (struct config_value){CONFIG_NUMBER, .number = from->value.number};
     return 0;
   }
 }

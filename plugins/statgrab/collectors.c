@@ -46,7 +46,6 @@ static void complete_source(struct source *source) {
   }
   if (source->read_mounts == NULL) {
     source->read_mounts = source_libstatgrab.read_mounts;
-    source->mounts_have_usage = true;
   }
 }
 

@@ -149,16 +149,11 @@ void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
 }
 
 void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]) {
-  if (strcmp(path, "/") == 0) {
-    emitter_clean_name("root", name);
-  } else {
-    emitter_clean_name(path[0] == '/' ? path + 1 : path, name);
-  }
+  const char *below = path[0] == '/' ? path + 1 : path;
+  emitter_clean_name(strcmp(path, "/") == 0 ? "root" : below, name);
 }
 
 void emitter_name_of_device(const char *device, char name[EMITTER_ITEM_BYTES]) {
-  static const char prefix[] = "/dev/";
-  size_t length = sizeof(prefix) - 1;
-  bool has_prefix = strncmp(device, prefix, length) == 0;
-  emitter_clean_name(has_prefix ? device + length : device, name);
+  bool has_prefix = strncmp(device, "/dev/", 5) == 0;
+  emitter_clean_name(has_prefix ? device + 5 : device, name);
 }

@@ -116,17 +116,6 @@ static bool is_selected_mount(const struct filesystem_filter *filter,
          (!ignore && is_selected_by_name(filter, mount));
 }
 
-static size_t remove_unselected(const struct filesystem_filter *filter,
-                                const struct stats_mount **mounts, size_t len) {
-  size_t kept = 0;
-  for (size_t i = 0; i < len; i++) {
-    if (is_selected_mount(filter, mounts[i])) {
-      mounts[kept++] = mounts[i];
-    }
-  }
-  return kept;
-}
-
 /* By mount point; of two with the same one the later hides the other and goes
  * first. The addresses show which is later: both are rows of one table. */
 static int compare_mount_points(const void *a, const void *b) {
@@ -149,28 +138,23 @@ static int compare_mount_devices(const void *a, const void *b) {
   return order != 0 ? order : strcmp(left->name, right->name);
 }
 
-static bool is_hidden_by(const struct stats_mount *mount,
-                         const struct stats_mount *before) {
-  return strcmp(mount->name, before->name) == 0;
-}
-
-/* Only for real devices, not "none" or "tmpfs". */
-static bool is_same_device(const struct stats_mount *mount,
-                           const struct stats_mount *before) {
-  return mount->device[0] == '/' && strcmp(mount->device, before->device) == 0;
-}
-
-/* Sorts the mounts and keeps the first of those that are the same. Returns
- * their number. */
+/* Sorts the mounts and keeps the first of those with the same mount point; or,
+ * BY_DEVICE, with the same real device: not "none" or "tmpfs". Returns their
+ * number. */
 static size_t remove_repeated(const struct stats_mount **mounts, size_t len,
-                              int (*compare)(const void *, const void *),
-                              bool (*is_repeated)(const struct stats_mount *,
-                                                  const struct stats_mount *)) {
+                              bool by_device) {
   size_t kept = 0;
-  qsort(mounts, len, sizeof(mounts[0]), compare);
+  qsort(mounts, len, sizeof(mounts[0]),
+        by_device ? compare_mount_devices : compare_mount_points);
   for (size_t i = 0; i < len; i++) {
-    if (kept == 0 || !is_repeated(mounts[i], mounts[kept - 1])) {
-      mounts[kept++] = mounts[i];
+    const struct stats_mount *mount = mounts[i];
+    const struct stats_mount *last = kept == 0 ? NULL : mounts[kept - 1];
+    bool is_same = last != NULL &&
+                   (by_device ? mount->device[0] == '/' &&
+                                    strcmp(mount->device, last->device) == 0
+                              : strcmp(mount->name, last->name) == 0);
+    if (!is_same) {
+      mounts[kept++] = mount;
     }
   }
   return kept;
@@ -217,10 +201,15 @@ int filesystem_filter_apply(struct filesystem_filter *filter,
   for (size_t i = 0; i < len; i++) {
     mounts[i] = &table->rows[i];
   }
-  len = remove_repeated(mounts, len, compare_mount_points, is_hidden_by);
-  len = remove_unselected(filter, mounts, len);
+  size_t visible = remove_repeated(mounts, len, false);
+  len = 0;
+  for (size_t i = 0; i < visible; i++) {
+    if (is_selected_mount(filter, mounts[i])) {
+      mounts[len++] = mounts[i];
+    }
+  }
   if (!has_names || by_device) {
-    len = remove_repeated(mounts, len, compare_mount_devices, is_same_device);
+    len = remove_repeated(mounts, len, true);
   }
   for (size_t i = 0; i < len; i++) {
     items[i].row = (size_t)(mounts[i] - table->rows);

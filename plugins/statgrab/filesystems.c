@@ -18,9 +18,7 @@
  * queries all in one call, the list of all mounts with their usage. */
 struct mount_query {
   struct stats_mount_table mounts;
-  int (*read_mounts)(struct source_driver *, struct stats_mount_table *,
-                     struct error *); /* for the list */
-  struct error error;
+  struct error error; /* of the list */
 };
 
 /* One of the file systems that are reported. */
@@ -70,7 +68,7 @@ static int query_usage(void *subject) {
 
 static int query_list(void *subject) {
   struct mount_query *query = subject;
-  return query->read_mounts(NULL, &query->mounts, &query->error);
+  return source_libstatgrab.read_mounts(NULL, &query->mounts, &query->error);
 }
 
 static void free_mount_query(void *subject) {
@@ -86,7 +84,6 @@ new_mount_probe(const struct filesystems *fs, const struct stats_mount *mount) {
   if (query == NULL) {
     return NULL;
   }
-  query->read_mounts = fs->source.read_mounts;
   if (mount != NULL) {
     struct stats_mount *copy = stats_mount_add(&query->mounts, mount->device,
                                                mount->type, mount->path, "");
@@ -288,16 +285,14 @@ int filesystems_new(const struct df_options *options,
   fs->emitter = *emitter;
   fs->source = *source;
   fs->driver = driver;
-  int code = probe_pool_new(&fs->pool);
-  if (code == 0 && source->mounts_have_usage) {
-    fs->list = new_mount_probe(fs, NULL);
-    code = fs->list == NULL ? -ENOMEM : 0;
+  int code = filesystem_filter_init(&fs->filter, options, error);
+  if (code == 0 && probe_pool_new(&fs->pool) != 0) {
+    code = error_set(error, -ENOMEM, "out of memory");
   }
-  if (code != 0) {
-    (void)error_set(error, code, "out of memory");
-  }
-  if (code == 0) {
-    code = filesystem_filter_init(&fs->filter, options, error);
+  bool needs_list = source->read_mounts == source_libstatgrab.read_mounts;
+  if (code == 0 && needs_list &&
+      (fs->list = new_mount_probe(fs, NULL)) == NULL) {
+    code = error_set(error, -ENOMEM, "out of memory");
   }
   if (code != 0) {
     (void)filesystems_free(fs, 0);

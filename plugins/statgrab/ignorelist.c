@@ -12,18 +12,6 @@ struct ignorelist_entry {
   regex_t expression;
 };
 
-/* Puts the reason of a failure into ERROR. Returns 0 or -EINVAL. */
-static int compile_expression(regex_t *expression, const char *pattern,
-                              struct error *error) {
-  int status = regcomp(expression, pattern, REG_EXTENDED | REG_NOSUB);
-  if (status == 0) {
-    return 0;
-  }
-  char why[128];
-  (void)regerror(status, expression, why, sizeof(why));
-  return error_set(error, -EINVAL, "is not a regular expression: %s", why);
-}
-
 /* A text between slashes is an expression, any other a name. */
 static int init_ignorelist_entry(struct ignorelist_entry *entry,
                                  const char *text, struct error *error) {
@@ -37,9 +25,13 @@ static int init_ignorelist_entry(struct ignorelist_entry *entry,
     entry->literal = copy;
     return 0;
   }
-  int code = compile_expression(&entry->expression, copy, error);
+  char why[128];
+  int status = regcomp(&entry->expression, copy, REG_EXTENDED | REG_NOSUB);
+  (void)regerror(status, &entry->expression, why, sizeof(why));
   free(copy);
-  return code;
+  return status == 0 ? 0
+                     : error_set(error, -EINVAL,
+                                 "is not a regular expression: %s", why);
 }
 
 int ignorelist_init(struct ignorelist *list,

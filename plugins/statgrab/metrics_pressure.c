@@ -33,10 +33,10 @@ void metrics_send_pressure(const struct stats_pressure *stats,
   for (size_t i = 0; i < PRESSURE_RESOURCES; i++) {
     struct emitter_sink sink = emitter->own;
     sink.item = resource_names[i];
-    send_pressure_line(&stats->some[i], "some", &sink);
+    send_pressure_line(&stats->lines[i][0], "some", &sink);
     /* For processors 0 by definition: Documentation/accounting/psi.rst. */
     if (i != PRESSURE_CPU) {
-      send_pressure_line(&stats->full[i], "full", &sink);
+      send_pressure_line(&stats->lines[i][1], "full", &sink);
     }
   }
 }

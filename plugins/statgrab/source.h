@@ -25,12 +25,11 @@ typedef int source_read_fn(struct stats *stats, struct error *error);
 
 struct source {
   source_read_fn *read[STATS_KINDS]; /* NULL: this source does not have it */
-  /* Likewise; -EBADMSG: the rows of some mounts are missing. */
+  /* Likewise; -EBADMSG: the rows of some mounts are missing. libstatgrab's also
+   * reads the usage of each file system, and so may wait for ever; it needs no
+   * driver. */
   int (*read_mounts)(struct source_driver *driver,
                      struct stats_mount_table *table, struct error *error);
-  /* True where read_mounts also reads the usage of each file system, and so
-   * may wait for ever; it then needs no driver. */
-  bool mounts_have_usage;
 };
 
 /* True if a read that returned CODE has valid data. */

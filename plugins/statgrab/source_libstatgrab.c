@@ -305,5 +305,4 @@ const struct source source_libstatgrab = {
              [STATS_UPTIME] = get_uptime,
              [STATS_USERS] = get_users},
     .read_mounts = get_mounts,
-    .mounts_have_usage = true,
 };

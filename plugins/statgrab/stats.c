@@ -36,15 +36,11 @@ struct stats_cpu_ticks stats_cpu_ticks_unknown(void) {
 }
 
 void stats_cpu_clear(struct stats_cpu *cpu) {
-  *cpu = (struct stats_cpu){
-      .all = stats_cpu_ticks_unknown(),
-      .each = cpu->each,
-      .each_capacity = cpu->each_capacity,
-      .online = STATS_UNKNOWN,
-      .context_switches = STATS_UNKNOWN,
-      .interrupts = STATS_UNKNOWN,
-      .forks = STATS_UNKNOWN,
-  };
+  struct stats_cpu last = *cpu;
+  STATS_CLEAR(cpu);
+  cpu->each = last.each;
+  cpu->each_capacity = last.each_capacity;
+  cpu->each_len = 0;
 }
 
 int stats_cpu_add(struct stats_cpu *cpu, unsigned number,

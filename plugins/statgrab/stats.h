@@ -146,9 +146,9 @@ struct stats_pressure_line {
   uint64_t total_us;
 };
 
+/* For each resource: while some task waited, and while all tasks did. */
 struct stats_pressure {
-  struct stats_pressure_line some[PRESSURE_RESOURCES]; /* at least one task */
-  struct stats_pressure_line full[PRESSURE_RESOURCES]; /* all tasks at once */
+  struct stats_pressure_line lines[PRESSURE_RESOURCES][2];
 };
 
 /* Limits of the control group of this process, and its use of them. */

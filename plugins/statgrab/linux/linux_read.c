@@ -91,9 +91,6 @@ void source_driver_free(struct source_driver *driver) {
     close_linux_file(&driver->files[i]);
   }
   free(driver->mounts_text);
-  if (driver->proc != NULL) {
-    (void)closedir(driver->proc);
-  }
   free(driver);
 }
 

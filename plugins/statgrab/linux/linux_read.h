@@ -4,7 +4,6 @@
 #ifndef STATGRAB_LINUX_LINUX_READ_H
 #define STATGRAB_LINUX_LINUX_READ_H
 
-#include <dirent.h>
 #include <stdbool.h>
 
 #include "core/error.h"
@@ -42,7 +41,6 @@ struct source_driver {
   struct linux_read_file files[LINUX_FILES];
   char *mounts_text; /* owned: what the mount table was made from */
   size_t mounts_length;
-  DIR *proc; /* the directory /proc, NULL while it is not open */
 };
 
 source_read_fn linux_read_cgroup;

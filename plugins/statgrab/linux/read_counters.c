@@ -10,14 +10,8 @@
 
 /* ---- numbers with names ---- */
 
-struct field_list {
-  const struct scan_field *rows;
-  size_t len;
-};
-
-static int read_field_line(struct scan *line, void *context) {
-  const struct field_list *fields = context;
-  return scan_field(line, fields->rows, fields->len);
+static int read_field_line(struct scan *line, void *fields) {
+  return scan_field(line, fields);
 }
 
 /* Reads a file of names and numbers.
@@ -26,16 +20,16 @@ static int read_field_line(struct scan *line, void *context) {
  * Returns 0; -EBADMSG where a required one is missing, the others are set;
  * another negative errno. */
 static int read_named_numbers(struct source_driver *driver,
-                              enum linux_file file, struct field_list fields,
+                              enum linux_file file, struct scan_field *fields,
                               size_t required, uint64_t unit,
                               struct error *error) {
-  int code = linux_read_lines(driver, file, read_field_line, &fields, error);
-  for (size_t i = 0; i < fields.len && source_has_data(code); i++) {
-    uint64_t *number = fields.rows[i].number;
+  int code = linux_read_lines(driver, file, read_field_line, fields, error);
+  for (size_t i = 0; fields[i].name != NULL && source_has_data(code); i++) {
+    uint64_t *number = fields[i].number;
     bool is_known = *number <= (STATS_UNKNOWN - 1) / unit;
     *number = is_known ? *number * unit : STATS_UNKNOWN;
     if (!is_known && i < required && code == 0) {
-      code = linux_read_malformed(driver, file, fields.rows[i].name, error);
+      code = linux_read_malformed(driver, file, fields[i].name, error);
     }
   }
   return code;
@@ -51,7 +45,7 @@ static uint64_t estimate_available(const struct stats_memory *stats) {
 int linux_read_memory(struct stats *all, struct error *error) {
   struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
-  const struct scan_field fields[] = {
+  struct scan_field fields[] = {
       {"MemTotal", &stats->total},
       {"MemFree", &stats->free},
       {"Buffers", &stats->buffered},
@@ -62,10 +56,10 @@ int linux_read_memory(struct stats *all, struct error *error) {
       {"SwapTotal", &stats->swap_total},
       {"SwapFree", &stats->swap_free},
       {"SwapCached", &stats->swap_cached},
+      {NULL, NULL},
   };
-  const struct field_list list = {fields, sizeof(fields) / sizeof(fields[0])};
   int code =
-      read_named_numbers(all->driver, LINUX_MEMINFO, list, 4, 1024, error);
+      read_named_numbers(all->driver, LINUX_MEMINFO, fields, 4, 1024, error);
   if (code == 0 && stats->total == 0) {
     code = linux_read_malformed(all->driver, LINUX_MEMINFO, "memory", error);
   }
@@ -80,14 +74,13 @@ int linux_read_paging(struct stats *all, struct error *error) {
   struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   /* A kernel without swap space, or before 4.13, lacks the last ones. */
-  const struct scan_field fields[] = {
+  struct scan_field fields[] = {
       {"pgpgin", &stats->disk_in_kib},   {"pgpgout", &stats->disk_out_kib},
       {"pgfault", &stats->faults},       {"pgmajfault", &stats->major_faults},
       {"pswpin", &stats->swap_in_pages}, {"pswpout", &stats->swap_out_pages},
-      {"oom_kill", &stats->oom_kills},
+      {"oom_kill", &stats->oom_kills},   {NULL, NULL},
   };
-  const struct field_list list = {fields, sizeof(fields) / sizeof(fields[0])};
-  return read_named_numbers(all->driver, LINUX_VMSTAT, list, 4, 1, error);
+  return read_named_numbers(all->driver, LINUX_VMSTAT, fields, 4, 1, error);
 }
 
 /* ---- files of one line ---- */
@@ -139,14 +132,9 @@ int linux_read_handles(struct stats *all, struct error *error) {
 
 /* ---- pressure: Linux 4.20 and later, Documentation/accounting/psi.rst ---- */
 
-/* The two lines of one resource. */
-struct pressure_lines {
-  struct stats_pressure_line some, full;
-};
-
 /* "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241" */
 static int read_pressure_line(struct scan *line, void *context) {
-  struct pressure_lines *lines = context;
+  struct stats_pressure_line *lines = context;
   struct stats_pressure_line found;
   double *percent = found.percent;
   bool is_some = scan_literal(line, "some");
@@ -157,7 +145,7 @@ static int read_pressure_line(struct scan *line, void *context) {
       scan_literal(line, " avg300=") && scan_fraction(line, &percent[2]) &&
       scan_literal(line, " total=") && scan_number(line, &found.total_us);
   if (is_complete) {
-    *(is_some ? &lines->some : &lines->full) = found;
+    lines[is_some ? 0 : 1] = found;
   }
   return is_complete ? 0 : -EBADMSG;
 }
@@ -171,14 +159,13 @@ int linux_read_pressure(struct stats *all, struct error *error) {
   int first = 0;
   size_t failed = 0;
   for (unsigned i = 0; i < PRESSURE_RESOURCES; i++) {
-    struct pressure_lines lines = {none, none};
+    struct stats_pressure_line *lines = stats->lines[i];
+    lines[0] = lines[1] = none;
     int code =
         linux_read_lines(all->driver, LINUX_PRESSURE + i, read_pressure_line,
-                         &lines, first == 0 ? error : NULL);
+                         lines, first == 0 ? error : NULL);
     first = first == 0 ? code : first;
     failed += code != 0;
-    stats->some[i] = lines.some;
-    stats->full[i] = lines.full;
   }
   return failed == 0 || failed == PRESSURE_RESOURCES ? first : -EBADMSG;
 }

@@ -5,6 +5,7 @@
  * (1.6) and a close (0.5 us), and the kernel has no cheaper way; libstatgrab
  * opens four files for each process. Keeping the files open would save half of
  * that, but would need a descriptor for each process of the machine. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,23 +13,6 @@
 #include <unistd.h>
 
 #include "statgrab/linux/linux_read.h"
-
-/* Opens /proc, or starts again at its first entry. */
-static int open_proc_directory(struct source_driver *driver,
-                               struct error *error) {
-  if (driver->proc != NULL) {
-    rewinddir(driver->proc);
-    return 0;
-  }
-  char path[4096];
-  (void)snprintf(path, sizeof(path), "%s/proc", driver->root);
-  driver->proc = opendir(path);
-  if (driver->proc != NULL) {
-    return 0;
-  }
-  int code = -errno;
-  return error_set(error, code, "%s: %s", path, strerror(-code));
-}
 
 static enum stats_process_state state_of_letter(char letter) {
   switch (letter) {
@@ -96,43 +80,38 @@ static void read_process_stat(int proc_fd, const char *pid,
   }
 }
 
-/* After a failure the next read opens /proc again: something may have been
- * mounted there. Returns CODE. */
-static int close_proc_directory(struct source_driver *driver, int code,
-                                const char *why, struct error *error) {
-  (void)closedir(driver->proc);
-  driver->proc = NULL;
-  return error_set(error, code, "%s/proc: %s", driver->root, why);
-}
-
 int linux_read_processes(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
   bool with_states = !all->skip_process_states;
+  char path[4096];
+  (void)snprintf(path, sizeof(path), "%s/proc", all->driver->root);
+  DIR *proc = opendir(path);
+  if (proc == NULL) {
+    int code = -errno;
+    return error_set(error, code, "%s: %s", path, strerror(-code));
+  }
   STATS_CLEAR(stats);
   stats->count = stats->hidden = 0;
   if (with_states) {
     *stats = (struct stats_processes){0};
   }
-  int code = open_proc_directory(all->driver, error);
-  if (code != 0) {
-    return code;
-  }
   const struct dirent *entry;
-  while (errno = 0, (entry = readdir(all->driver->proc)) != NULL) {
+  while (errno = 0, (entry = readdir(proc)) != NULL) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
       continue; /* all other names there begin with a letter or a dot */
     }
     stats->count++;
     if (with_states) {
-      read_process_stat(dirfd(all->driver->proc), entry->d_name, stats);
+      read_process_stat(dirfd(proc), entry->d_name, stats);
     }
   }
-  if (errno != 0) {
-    return close_proc_directory(all->driver, -errno, strerror(errno), error);
+  int code = -errno;
+  (void)closedir(proc);
+  if (code != 0) {
+    return error_set(error, code, "%s: %s", path, strerror(-code));
   }
   if (stats->count == 0) { /* there is at least this one */
-    return close_proc_directory(all->driver, -ENODEV, "has no processes",
-                                error);
+    return error_set(error, -ENODEV, "%s: has no processes", path);
   }
   return stats->hidden == 0
              ? 0

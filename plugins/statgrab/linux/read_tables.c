@@ -68,8 +68,9 @@ static int read_stat_line(struct scan *line, void *context) {
       {"intr", &stats->interrupts},
       {"ctxt", &stats->context_switches},
       {"processes", &stats->forks},
+      {NULL, NULL},
   };
-  return scan_field(line, fields, sizeof(fields) / sizeof(fields[0]));
+  return scan_field(line, fields);
 }
 
 /* Every kernel has these lines. Returns the name of one that is not there. */

@@ -92,15 +92,14 @@ bool scan_literal(struct scan *text, const char *literal) {
   return true;
 }
 
-int scan_field(struct scan *line, const struct scan_field *fields,
-               size_t fields_len) {
-  for (size_t i = 0; i < fields_len; i++) {
+int scan_field(struct scan *line, const struct scan_field *fields) {
+  for (; fields->name != NULL; fields++) {
     struct scan rest = *line;
-    if (rest.at < rest.end && *rest.at == *fields[i].name &&
-        scan_literal(&rest, fields[i].name) && rest.at < rest.end &&
+    if (rest.at < rest.end && *rest.at == *fields->name &&
+        scan_literal(&rest, fields->name) && rest.at < rest.end &&
         (*rest.at == ':' || *rest.at == ' ')) {
       rest.at++;
-      return scan_number(&rest, fields[i].number) ? 0 : -EBADMSG;
+      return scan_number(&rest, fields->number) ? 0 : -EBADMSG;
     }
   }
   return 0;

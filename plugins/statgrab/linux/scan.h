@@ -41,9 +41,9 @@ struct scan_field {
   uint64_t *number;
 };
 
-/* Reads "NAME 12" or "NAME: 12" if NAME is that of one of the fields. Returns
- * 0, also for any other line; -EBADMSG where no number follows the name. */
-int scan_field(struct scan *line, const struct scan_field *fields,
-               size_t fields_len);
+/* Reads "NAME 12" or "NAME: 12" if NAME is that of one of the fields, which end
+ * with one without a name. Returns 0, also for any other line; -EBADMSG where
+ * no number follows the name. */
+int scan_field(struct scan *line, const struct scan_field *fields);
 
 #endif

@@ -269,15 +269,16 @@ static void reads_pressure(void **state) {
             "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n");
   fake_file("/proc/pressure/io", "some avg10=");
   expect_error(linux_read_pressure(&all, &error), "pressure/io");
-  assert_int_equal(all.pressure.some[PRESSURE_IO].total_us, STATS_UNKNOWN);
-  assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
+  assert_int_equal(all.pressure.lines[PRESSURE_IO][0].total_us, STATS_UNKNOWN);
+  assert_int_equal(all.pressure.lines[PRESSURE_MEMORY][1].total_us, 8);
   fake_file("/proc/pressure/io",
             "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
   assert_int_equal(linux_read_pressure(&all, &error), 0);
-  assert_true(fabs(all.pressure.some[PRESSURE_CPU].percent[2] - 4.64) < 1e-9);
-  assert_int_equal(all.pressure.some[PRESSURE_CPU].total_us, 208369241);
-  assert_int_equal(all.pressure.full[PRESSURE_CPU].total_us, STATS_UNKNOWN);
-  assert_int_equal(all.pressure.full[PRESSURE_MEMORY].total_us, 8);
+  assert_true(fabs(all.pressure.lines[PRESSURE_CPU][0].percent[2] - 4.64) <
+              1e-9);
+  assert_int_equal(all.pressure.lines[PRESSURE_CPU][0].total_us, 208369241);
+  assert_int_equal(all.pressure.lines[PRESSURE_CPU][1].total_us, STATS_UNKNOWN);
+  assert_int_equal(all.pressure.lines[PRESSURE_MEMORY][1].total_us, 8);
 }
 
 static void finds_the_limits(void **state) {
