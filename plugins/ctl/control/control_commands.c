@@ -133,13 +133,13 @@ const struct command control_commands_mode = {
     .words = "auto dryrun off configured",
     .operands_min = 1,
     .operands_max = 2,
-    .summary =
-        "let responses take actions (auto), only journal them (dryrun), or "
-        "do nothing (off)",
-    .help = "Overrides the configured B<Mode> of the plugin and of "
-            "I<RESPONSE>, or of all responses. A stricter B<Mode> of an action "
-            "still applies. C<configured> returns to the configured mode. The "
-            "override is kept over a restart.",
+    .summary = "set the mode of responses: auto, dryrun or off",
+    .help =
+        "C<auto> takes actions, C<dryrun> only journals them, and C<off> does "
+        "nothing. Overrides the configured B<Mode> of the plugin and of "
+        "I<RESPONSE>, or of all responses. A stricter B<Mode> of an action "
+        "still applies. C<configured> returns to the configured mode. The "
+        "override is kept over a restart.",
     .flags = control_flags,
     .flags_len = 1,
     .run = run_mode,
