@@ -46,7 +46,7 @@ static const struct option log_rows[] = {
     {OPTION("File", STRINGS, struct log_options, files), .is_required = true,
      .check = check_absolute_path, .example = "\"/var/log/app/app.log\"",
      .help = "Files that the application writes, with the wildcards C<*>, C<?> "
-             "and C<[...]>. Rotated files beside them (C<app.log.1>, "
+             "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
              "automatically. Compressed files are ignored. A file that exists "
              "when the log is followed for the first time is read from its "

@@ -47,8 +47,8 @@ static const struct option notification_option_rows[] = {
      .example = "\"failure\"", .check = check_severity_word,
      .help = "The severities that set the alert to WARNING or FAILURE: "
              "C<warning>, C<failure> or both. By default both. A notification "
-             "of another severity with the same names sets the alert to OKAY, "
-             "whatever its message is."},
+             "of another severity with the same names sets the alert to "
+             "OKAY; its message does not matter."},
     {OPTION("TTL", NUMBER, struct notification_rule_options, ttl_s), .min = 1,
      .max = DAY_S, .unit = "seconds", .default_text = "3600",
      .help = "Time after which the alert returns to OKAY if no notification of "
