@@ -49,7 +49,7 @@ struct log_monitor_notification {
   struct log_monitor_notification *next; /* owned */
   const char *type, *type_instance;
   char message[NOTIFICATION_MESSAGE_BYTES];
-  char session[SESSION_TABLE_ID_BYTES];
+  char session[SESSION_TRACKER_ID_BYTES];
   char *file; /* owned; NULL: none */
   struct notification_field fields[NOTIFICATION_FIELDS_MAX];
   size_t fields_len;
@@ -287,7 +287,8 @@ queue_notification(struct log_monitor *monitor, const char *type,
 }
 
 /* A session_tracker_on_leak: context is the monitor. */
-static void queue_leak(void *context, const struct session_table_entry *session,
+static void queue_leak(void *context,
+                       const struct session_tracker_entry *session,
                        int64_t age_s) {
   struct log_monitor *monitor = context;
   struct log_monitor_notification *added =

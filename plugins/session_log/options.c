@@ -8,8 +8,6 @@
 
 #include "session_log/match/pattern.h"
 
-#define AT(field) offsetof(struct log_options, field)
-
 static const char *const starts[] = {"end", "beginning", NULL};
 
 static int check_absolute_path(const char *value, struct error *error) {
@@ -96,95 +94,51 @@ static const struct option log_rows[] = {
      .help = "Finds the process id of the worker in a line: the first group of "
              "the regular expression. Needed if several workers write to one "
              "log and may use the same session names."},
-    {.name = "LeakAfter",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.leak_after_s),
-     .min = 0,
-     .max = 604800,
-     .default_text = "1800",
-     .unit = "seconds",
+    {OPTION("LeakAfter", INTEGER, struct log_options, sessions.leak_after_s),
+     .min = 0, .max = 604800, .default_text = "1800", .unit = "seconds",
      .help = "With B<Session>: a session that is open for longer than this "
              "counts as leaked. 0 disables this check."},
-    {.name = "CloseWithin",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.close_within_s),
-     .min = 1,
-     .max = 86400,
-     .default_text = "30",
-     .unit = "seconds",
+    {OPTION("CloseWithin", INTEGER, struct log_options,
+            sessions.close_within_s),
+     .min = 1, .max = 86400, .default_text = "30", .unit = "seconds",
      .help = "A failed session that is not closed within this time counts as "
              "C<unclosed_after_error>."},
-    {.name = "ForgetAfter",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.forget_after_s),
-     .min = 60,
-     .max = 31536000,
-     .default_text = "86400",
-     .unit = "seconds",
+    {OPTION("ForgetAfter", INTEGER, struct log_options,
+            sessions.forget_after_s),
+     .min = 60, .max = 31536000, .default_text = "86400", .unit = "seconds",
      .help = "With B<Session>: a session that is open for longer than this is "
              "no longer tracked, because its worker has probably died."},
-    {.name = "LeakWindow",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.trend.window_s),
-     .min = 1,
-     .max = 86400,
-     .default_text = "600",
-     .unit = "seconds",
+    {OPTION("LeakWindow", INTEGER, struct log_options, sessions.trend.window_s),
+     .min = 1, .max = 86400, .default_text = "600", .unit = "seconds",
      .help = "Length of a window. Without B<Session>, a leak is found by the "
              "low-water mark, which is the lowest value of opened minus closed "
              "sessions in a window."},
-    {.name = "LeakWindows",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.trend.windows),
-     .min = 2,
-     .max = LEAK_TREND_WINDOWS_MAX,
-     .default_text = "4",
+    {OPTION("LeakWindows", INTEGER, struct log_options, sessions.trend.windows),
+     .min = 2, .max = LEAK_TREND_WINDOWS_MAX, .default_text = "4",
      .unit = "windows",
      .help = "A leak is reported when the low-water mark has risen in each of "
              "this many windows."},
-    {.name = "LeakMinRise",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.trend.rise),
-     .min = 1,
-     .max = 1000000,
-     .default_text = "10",
-     .unit = "sessions",
+    {OPTION("LeakMinRise", INTEGER, struct log_options, sessions.trend.rise),
+     .min = 1, .max = 1000000, .default_text = "10", .unit = "sessions",
      .help = "Minimum rise of the low-water mark over all B<LeakWindows> "
              "windows together."},
-    {.name = "LeakMinRatio",
-     .kind = OPTION_NUMBER,
-     .offset = AT(sessions.trend.rise_ratio),
-     .min = 0,
-     .max = 1,
-     .default_text = "0.0005",
+    {OPTION("LeakMinRatio", NUMBER, struct log_options,
+            sessions.trend.rise_ratio),
+     .min = 0, .max = 1, .default_text = "0.0005",
      .help =
          "Minimum rise of the low-water mark, as a fraction of the sessions "
          "that were opened in these windows. Both minimums must be reached."},
-    {.name = "MaxSessions",
-     .kind = OPTION_INTEGER,
-     .offset = AT(sessions.sessions_max),
-     .min = 1,
-     .max = 16777216,
-     .default_text = "65536",
-     .unit = "sessions",
+    {OPTION("MaxSessions", INTEGER, struct log_options, sessions.sessions_max),
+     .min = 1, .max = 16777216, .default_text = "65536", .unit = "sessions",
      .help = "Maximum number of open sessions that are tracked by name. "
              "Further sessions are only counted, as C<untracked>."},
-    {.name = "MaxLineBytes",
-     .kind = OPTION_INTEGER,
-     .offset = AT(read.max_line_bytes),
-     .min = 1024,
-     .max = 16777216,
-     .default_text = "1048576",
-     .unit = "bytes",
+    {OPTION("MaxLineBytes", INTEGER, struct log_options, read.max_line_bytes),
+     .min = 1024, .max = 16777216, .default_text = "1048576", .unit = "bytes",
      .help = "Maximum length of a line that is searched. The rest of a longer "
              "line is not searched; the line is counted in "
              "C<derive-long_lines>."},
-    {.name = "MaxReadBytes",
-     .kind = OPTION_INTEGER,
-     .offset = AT(read.max_bytes),
-     .min = 65536,
-     .max = 1099511627776.0,
-     .default_text = "1073741824",
+    {OPTION("MaxReadBytes", INTEGER, struct log_options, read.max_bytes),
+     .min = 65536, .max = 1099511627776.0, .default_text = "1073741824",
      .unit = "bytes",
      .help = "Maximum number of bytes read from one file in one interval. The "
              "rest is read in the next interval; until then it is reported as "

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "session_log/sessions/session_table.h"
-
 /* Of one line: syslog repeats a line with a name only by mistake. */
 #define REPEATED_NAMES_MAX 100
 #define UNNAMED_FAILURES_MAX 64
@@ -30,7 +28,9 @@ struct session_tracker {
   const struct session_tracker_limits *limits; /* borrowed */
   struct session_tracker_stats stats; /* its counters; levels are computed */
   struct leak_trend trend;
-  struct session_table table;
+  struct hash_map sessions; /* by key; owns the entries */
+  struct session_tracker_entry *oldest, *newest;
+  uint64_t seed; /* of the keys; saved with them, so that they can be loaded */
   struct unnamed_failures unnamed;
   int64_t latest_s;
   int64_t named_open;
@@ -47,19 +47,75 @@ int session_tracker_new(const struct session_tracker_limits *limits,
   if (tracker == NULL) {
     return -ENOMEM;
   }
-  uint64_t seed = 0; /* against names chosen so that their keys collide */
-  if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0) {
-    seed = (uintptr_t)tracker; /* early in the boot: better than none */
+  /* Against names chosen so that their keys collide. */
+  if (getrandom(&tracker->seed, sizeof(tracker->seed), GRND_NONBLOCK) < 0) {
+    tracker->seed = (uintptr_t)tracker; /* early in the boot */
   }
   tracker->limits = limits;
-  session_table_init(&tracker->table, (size_t)limits->sessions_max, seed);
   *ret_tracker = tracker;
   return 0;
 }
 
+/* ---- the table of sessions with a name, oldest first ---- */
+
+static struct session_tracker_entry *
+find_session(const struct session_tracker *tracker, uint64_t key) {
+  return HASH_MAP_OWNER(
+      hash_map_find_hashed(&tracker->sessions, key, &key, sizeof(key)),
+      struct session_tracker_entry, node);
+}
+
+/* Adds a copy of the session *WANTED that is not there, as the newest. file:
+ * may be NULL. Returns NULL when MaxSessions are open or memory is short. */
+static struct session_tracker_entry *
+add_session(struct session_tracker *tracker,
+            const struct session_tracker_entry *wanted, const char *file) {
+  struct session_tracker_entry *session =
+      tracker->sessions.len < (size_t)tracker->limits->sessions_max
+          ? malloc(sizeof(*session))
+          : NULL;
+  if (session == NULL) {
+    return NULL;
+  }
+  *session = *wanted;
+  if (hash_map_insert_hashed(&tracker->sessions, &session->node, session->key,
+                             &session->key, sizeof(session->key)) != 0) {
+    free(session);
+    return NULL;
+  }
+  session->file = file == NULL ? NULL : strdup(file);
+  session->older = tracker->newest;
+  *(tracker->newest == NULL ? &tracker->oldest : &tracker->newest->newer) =
+      session;
+  tracker->newest = session;
+  tracker->named_open += session->depth;
+  tracker->leaked += session->is_leaked;
+  tracker->unclosed += session->is_unclosed;
+  tracker->failed_open += session->failed_s != 0;
+  return session;
+}
+
+static void forget_session(struct session_tracker *tracker,
+                           struct session_tracker_entry *session) {
+  struct session_tracker_entry *older = session->older;
+  struct session_tracker_entry *newer = session->newer;
+  tracker->named_open -= session->depth;
+  tracker->leaked -= session->is_leaked;
+  tracker->unclosed -= session->is_unclosed;
+  tracker->failed_open -= session->failed_s != 0;
+  hash_map_remove(&tracker->sessions, &session->node);
+  *(older == NULL ? &tracker->oldest : &older->newer) = newer;
+  *(newer == NULL ? &tracker->newest : &newer->older) = older;
+  free(session->file);
+  free(session);
+}
+
 void session_tracker_free(struct session_tracker *tracker) {
   if (tracker != NULL) {
-    session_table_fini(&tracker->table);
+    while (tracker->oldest != NULL) {
+      forget_session(tracker, tracker->oldest);
+    }
+    hash_map_fini(&tracker->sessions);
     free(tracker);
   }
 }
@@ -123,39 +179,28 @@ static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
 
 /* ---- sessions by name ---- */
 
-static void forget_session(struct session_tracker *tracker,
-                           struct session_table_entry *session) {
-  tracker->named_open -= session->depth;
-  tracker->leaked -= session->is_leaked;
-  tracker->unclosed -= session->is_unclosed;
-  tracker->failed_open -= session->failed_s != 0;
-  session_table_remove(&tracker->table, session);
-}
-
 static void open_named(struct session_tracker *tracker,
                        const struct session_tracker_line *line, uint64_t key,
                        int64_t at_s) {
-  struct session_table *table = &tracker->table;
-  struct session_table_entry *session = session_table_find(table, key);
-  if (session != NULL) {
-    session->depth++;
+  struct session_tracker_entry *known = find_session(tracker, key);
+  if (known != NULL) {
+    known->depth++;
     tracker->named_open++;
     return;
   }
-  session = session_table_add(table, key, line->pid, line->id, line->id_bytes,
-                              at_s, line->file);
-  if (session == NULL) {
-    tracker->stats.untracked++;
-    return;
-  }
-  tracker->named_open++;
+  struct session_tracker_entry session = {
+      .key = key, .opened_s = at_s, .pid = line->pid, .depth = 1};
+  size_t shown = line->id_bytes < sizeof(session.id) ? line->id_bytes
+                                                     : sizeof(session.id) - 1;
+  memcpy(session.id, line->id, shown);
+  tracker->stats.untracked +=
+      add_session(tracker, &session, line->file) == NULL;
 }
 
 /* A close ends the session, or one level of it where it was opened several
  * times under one name. */
 static void close_named(struct session_tracker *tracker, uint64_t key) {
-  struct session_table_entry *session =
-      session_table_find(&tracker->table, key);
+  struct session_tracker_entry *session = find_session(tracker, key);
   if (session == NULL) {
     tracker->stats.orphan_closed++;
     return;
@@ -180,8 +225,7 @@ static void close_named(struct session_tracker *tracker, uint64_t key) {
 
 static void fail_named(struct session_tracker *tracker, uint64_t key,
                        int64_t at_s) {
-  struct session_table_entry *session =
-      session_table_find(&tracker->table, key);
+  struct session_tracker_entry *session = find_session(tracker, key);
   if (session != NULL && session->failed_s == 0) {
     session->failed_s = at_s;
     tracker->failed_open++;
@@ -190,7 +234,7 @@ static void fail_named(struct session_tracker *tracker, uint64_t key,
 
 /* Ends the sessions of the worker PID, or with 0 all sessions. */
 static void end_sessions_of(struct session_tracker *tracker, int64_t pid) {
-  for (struct session_table_entry *newer, *session = tracker->table.oldest;
+  for (struct session_tracker_entry *newer, *session = tracker->oldest;
        session != NULL; session = newer) {
     newer = session->newer;
     if (pid == 0 || session->pid == pid) {
@@ -231,8 +275,9 @@ static void count_unnamed(struct session_tracker *tracker,
 static void count_named(struct session_tracker *tracker,
                         const struct session_tracker_line *line, int64_t at_s,
                         uint32_t times) {
-  uint64_t key =
-      session_table_key(&tracker->table, line->pid, line->id, line->id_bytes);
+  uint64_t key = hash_map_hash_seeded(
+      line->id, line->id_bytes,
+      hash_map_hash_seeded(&line->pid, sizeof(line->pid), tracker->seed));
   tracker->has_names = true;
   if (line->event == SESSION_FAILED) {
     fail_named(tracker, key, at_s);
@@ -289,7 +334,7 @@ void session_tracker_add_line(struct session_tracker *tracker,
 static void find_leaks(struct session_tracker *tracker, int64_t now_s,
                        session_tracker_on_leak *on_leak, void *context) {
   const struct session_tracker_limits *limits = tracker->limits;
-  for (struct session_table_entry *newer, *session = tracker->table.oldest;
+  for (struct session_tracker_entry *newer, *session = tracker->oldest;
        session != NULL; session = newer) {
     newer = session->newer;
     int64_t age_s = now_s - session->opened_s;
@@ -312,8 +357,8 @@ static void find_unclosed(struct session_tracker *tracker, int64_t now_s) {
   if (tracker->failed_open <= tracker->unclosed) {
     return; /* no error waits for its close */
   }
-  for (struct session_table_entry *session = tracker->table.oldest;
-       session != NULL; session = session->newer) {
+  for (struct session_tracker_entry *session = tracker->oldest; session != NULL;
+       session = session->newer) {
     if (session->failed_s != 0 && !session->is_unclosed &&
         now_s - session->failed_s > tracker->limits->close_within_s) {
       session->is_unclosed = true;
@@ -388,7 +433,8 @@ static void transfer_failures(struct state_file_record *record,
 }
 
 static void transfer_session(struct state_file_record *record,
-                             struct session_table_entry *session, char *file) {
+                             struct session_tracker_entry *session,
+                             char *file) {
   state_file_number(record, &session->key);
   state_file_signed(record, &session->opened_s);
   state_file_signed(record, &session->failed_s);
@@ -400,49 +446,33 @@ static void transfer_session(struct state_file_record *record,
   state_file_text(record, file, PATH_MAX);
 }
 
-/* Loads and adds one session, and what the counters know of it. */
 static int load_session(struct session_tracker *tracker,
                         struct state_file_record *record) {
   char file[PATH_MAX];
-  struct session_table_entry read = {.key = 0};
-  struct session_table *table = &tracker->table;
-  transfer_session(record, &read, file);
-  if (record->is_failed || read.depth == 0 ||
-      (read.is_unclosed && read.failed_s == 0) ||
-      session_table_find(table, read.key) != NULL) {
+  struct session_tracker_entry session = {.key = 0};
+  transfer_session(record, &session, file);
+  if (record->is_failed || session.depth == 0 ||
+      (session.is_unclosed && session.failed_s == 0) ||
+      find_session(tracker, session.key) != NULL) {
     return -EINVAL;
   }
-  if (table->map.len >= table->len_max) {
+  if (tracker->sessions.len >= (size_t)tracker->limits->sessions_max) {
     tracker->stats.untracked++; /* MaxSessions was lowered */
     return 0;
   }
-  struct session_table_entry *session = session_table_add(
-      table, read.key, read.pid, read.id, strlen(read.id), read.opened_s, file);
-  if (session == NULL) {
-    return -ENOMEM;
-  }
-  session->failed_s = read.failed_s;
-  session->depth = read.depth;
-  session->is_leaked = read.is_leaked;
-  session->is_unclosed = read.is_unclosed;
-  tracker->named_open += read.depth;
-  tracker->leaked += read.is_leaked;
-  tracker->unclosed += read.is_unclosed;
-  tracker->failed_open += read.failed_s != 0;
-  return 0;
+  return add_session(tracker, &session, file) == NULL ? -ENOMEM : 0;
 }
 
-static int transfer_table(struct session_tracker *tracker,
-                          struct state_file_record *record) {
-  struct session_table *table = &tracker->table;
-  size_t len = table->map.len;
+static int transfer_sessions(struct session_tracker *tracker,
+                             struct state_file_record *record) {
+  size_t len = tracker->sessions.len;
   int code = 0;
-  state_file_number(record, &table->seed);
+  state_file_number(record, &tracker->seed);
   state_file_size(record, &len, SESSIONS_MAX);
   for (size_t i = 0; record->is_loading && i < len && code == 0; i++) {
     code = load_session(tracker, record);
   }
-  for (struct session_table_entry *session = table->oldest;
+  for (struct session_tracker_entry *session = tracker->oldest;
        !record->is_loading && session != NULL; session = session->newer) {
     char none[PATH_MAX] = "";
     transfer_session(record, session,
@@ -465,7 +495,7 @@ int session_tracker_transfer(struct session_tracker *tracker,
   state_file_flag(record, &tracker->has_names);
   transfer_trend(record, &tracker->trend);
   transfer_failures(record, &tracker->unnamed);
-  int code = transfer_table(tracker, record);
+  int code = transfer_sessions(tracker, record);
   if (record->is_loading) {
     /* latest_s is not saved: it would change the file at every poll. */
     tracker->latest_s = tracker->trend.window_from_s;

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/hash_map.h"
 #include "session_log/sessions/leak_trend.h"
-#include "session_log/sessions/session_table.h"
 #include "session_log/state_file.h"
 
 /* Times are seconds. leak_after_s: 0: open sessions are never leaks by age. */
@@ -61,6 +61,24 @@ struct session_tracker_stats {
   bool is_one_sided; /* only failures: the log level hides the pairs */
 };
 
+/* Of a session's name as it is shown, with the NUL. */
+#define SESSION_TRACKER_ID_BYTES 40
+
+/* One open session of a log that names them. */
+struct session_tracker_entry {
+  struct hash_node node;
+  struct session_tracker_entry *older, *newer;
+  uint64_t key; /* of pid and whole name */
+  int64_t opened_s;
+  int64_t failed_s; /* 0: no error so far */
+  int64_t pid;
+  char *file;     /* owned: where its opening was logged; NULL: not known */
+  uint32_t depth; /* opened this many times under one name */
+  bool is_leaked;
+  bool is_unclosed; /* after its error */
+  char id[SESSION_TRACKER_ID_BYTES];
+};
+
 struct session_tracker; /* one owner */
 
 /* limits: borrowed. Returns 0 or -ENOMEM. */
@@ -73,9 +91,8 @@ void session_tracker_add_line(struct session_tracker *tracker,
                               const struct session_tracker_line *line);
 
 /* Called once for each session that has become a leak. */
-typedef void session_tracker_on_leak(void *context,
-                                     const struct session_table_entry *session,
-                                     int64_t age_s);
+typedef void session_tracker_on_leak(
+    void *context, const struct session_tracker_entry *session, int64_t age_s);
 
 /* Finds what has become a leak, or unclosed, up to now_s. on_leak: may be
  * NULL. */
