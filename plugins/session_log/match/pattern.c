@@ -11,43 +11,40 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "session_log/match/pattern.h"
-
 /* ---- the texts of which every match of a regex contains one ---- */
 
-#define REQUIRED_BYTES_MAX 64
-
-struct literal_text {
-  char bytes[REQUIRED_BYTES_MAX];
-  size_t len;
-};
-
-/* All zero: nothing is known. */
 struct literal_set {
-  struct literal_text texts[PATTERN_LITERALS_MAX];
-  size_t len;
+  struct pattern_span texts[PATTERN_LITERALS_MAX];
+  size_t len; /* 0: nothing is known */
 };
 
 #define DEPTH_MAX 20 /* of nested groups */
 
 struct regex_reader {
   const char *at;
+  char *out; /* where the next literal character is stored */
   int depth;
   bool is_unknown; /* met something that this reader does not understand */
 };
 
-/* What one branch of an alternation is known to contain. */
-struct regex_branch {
-  struct literal_text run; /* the characters in a row that end here */
-  struct literal_set best;
+/* What read_atom() returns for anything but one literal character. */
+enum {
+  ATOM_EMPTY = -1,  /* matches no character */
+  ATOM_VARIED = -2, /* matches different texts */
+};
+
+enum atom_repetition {
+  ATOM_ONCE,
+  ATOM_REPEATED,
+  ATOM_OPTIONAL,
 };
 
 static size_t shortest_text(const struct literal_set *set) {
-  size_t len = set->len == 0 ? 0 : REQUIRED_BYTES_MAX;
+  size_t bytes = set->len == 0 ? 0 : SIZE_MAX;
   for (size_t i = 0; i < set->len; i++) {
-    len = set->texts[i].len < len ? set->texts[i].len : len;
+    bytes = set->texts[i].bytes < bytes ? set->texts[i].bytes : bytes;
   }
-  return len;
+  return bytes;
 }
 
 /* Longer texts are rarer in a log; of equal ones the smaller set is better. */
@@ -60,236 +57,188 @@ static void choose_better(struct literal_set *best,
   }
 }
 
-/* What follows is not a literal character: the run is one candidate. */
-static void end_run(struct regex_branch *branch) {
-  if (branch->run.len > 0) {
-    struct literal_set set = {.len = 1};
-    set.texts[0] = branch->run;
-    choose_better(&branch->best, &set);
-    branch->run.len = 0;
-  }
-}
-
-static void add_to_run(struct regex_branch *branch, char c) {
-  if (branch->run.len == REQUIRED_BYTES_MAX) {
-    end_run(branch);
-  }
-  branch->run.bytes[branch->run.len++] = c;
-}
-
-struct regex_quantifier {
-  bool is_there;
-  bool allows_none;
-};
-
-/* Reads "?", "*", "+" or "{2,5}", if one follows. Only whether it allows no
- * repetition at all matters here. */
-static struct regex_quantifier read_quantifier(struct regex_reader *reader) {
-  struct regex_quantifier quantifier = {false, false};
-  char c = *reader->at;
-  if (c == '?' || c == '*' || c == '+') {
-    quantifier = (struct regex_quantifier){true, c != '+'};
-    reader->at++;
-  } else if (c == '{' && isdigit((unsigned char)reader->at[1])) {
-    quantifier.is_there = true;
-    quantifier.allows_none = true;
-    for (reader->at++; *reader->at != '}' && *reader->at != '\0';
-         reader->at++) {
-      if (*reader->at == ',') {
-        reader->at += strcspn(reader->at, "}");
-        break;
-      }
-      quantifier.allows_none = quantifier.allows_none && *reader->at == '0';
-    }
-    reader->is_unknown = reader->is_unknown || *reader->at == '\0';
-    reader->at += *reader->at == '}';
-  } else if (c == '{') { /* "{,3}" means different things to different PCRE2 */
-    reader->is_unknown = true;
-  }
-  if (quantifier.is_there && (*reader->at == '?' || *reader->at == '+')) {
-    reader->at++; /* lazy, possessive */
-  }
-  return quantifier;
-}
-
-/* One literal character has been read; what follows may repeat it. */
-static void read_character(struct regex_reader *reader,
-                           struct regex_branch *branch, char c) {
-  struct regex_quantifier quantifier = read_quantifier(reader);
-  if (!quantifier.allows_none) {
-    add_to_run(branch, c);
-  }
-  if (quantifier.is_there) {
-    end_run(branch);
-  }
-}
-
-/* A class such as "[a-z]" ends a run: it matches different characters. */
-static void skip_character_class(struct regex_reader *reader) {
-  reader->at++; /* [ */
-  reader->at += *reader->at == '^';
-  reader->at += *reader->at == ']'; /* a first ] is a character */
-  while (*reader->at != ']' && *reader->at != '\0') {
-    if (reader->at[0] == '[' && reader->at[1] == ':') {
-      const char *end = strstr(reader->at, ":]");
-      reader->at = end == NULL ? reader->at : end + 1;
-    }
-    if (reader->at[0] == '\\') {
-      reader->is_unknown =
-          reader->is_unknown || strchr("QE", reader->at[1]) != NULL;
-      reader->at += reader->at[1] != '\0';
-    }
-    reader->at++;
-  }
-  reader->is_unknown = reader->is_unknown || *reader->at == '\0';
-  reader->at += *reader->at == ']';
-}
-
-/* Escaped punctuation is literal, assertions match nothing, classes end a run;
- * the rest is not understood. */
-static void read_escape(struct regex_reader *reader,
-                        struct regex_branch *branch) {
-  unsigned char c = (unsigned char)reader->at[1];
-  if (ispunct(c)) {
-    reader->at += 2;
-    read_character(reader, branch, (char)c);
-  } else if (c == 'b' || c == 'B' || c == 'A' || c == 'z' || c == 'Z') {
-    reader->at += 2; /* matches no character */
-  } else if (c != '\0' && strchr("dDwWsShHvVNRtrnfae", c) != NULL) {
-    reader->at += 2;
-    (void)read_quantifier(reader);
-    end_run(branch);
-  } else {
-    reader->is_unknown = true;
-  }
-}
-
-/* Steps over what follows "(?". True if the group's content must match. */
-static bool read_group_head(struct regex_reader *reader) {
+/* Reads "?", "*", "+" or "{2,5}", if one follows. "{,3}" means different things
+ * to different versions of PCRE2. */
+static enum atom_repetition read_quantifier(struct regex_reader *reader) {
   const char *at = reader->at;
-  if (*at == ':' || *at == '>') {
-    reader->at++;
+  enum atom_repetition repetition = ATOM_ONCE;
+  if (*at == '{') {
+    size_t end = strcspn(at, "}");
+    bool is_zero = strchr(",}", at[1 + strspn(at + 1, "0")]) != NULL;
+    if (!isdigit((unsigned char)at[1]) || at[end] == '\0') {
+      reader->is_unknown = true;
+      return ATOM_OPTIONAL;
+    }
+    repetition = is_zero ? ATOM_OPTIONAL : ATOM_REPEATED;
+    at += end + 1;
+  } else if (*at == '?' || *at == '*' || *at == '+') {
+    repetition = *at == '+' ? ATOM_REPEATED : ATOM_OPTIONAL;
+    at++;
+  }
+  if (repetition != ATOM_ONCE && (*at == '?' || *at == '+')) {
+    at++; /* lazy, possessive */
+  }
+  reader->at = at;
+  return repetition;
+}
+
+/* Steps over a class such as "[a-z]"; a first ] in it is a character. */
+static void skip_character_class(struct regex_reader *reader) {
+  const char *at = reader->at + 1;
+  at += *at == '^';
+  at += *at == ']';
+  for (; *at != ']' && *at != '\0'; at++) {
+    const char *end = strncmp(at, "[:", 2) == 0 ? strstr(at, ":]") : NULL;
+    if (end != NULL) {
+      at = end + 1;
+    } else if (at[0] == '\\' && at[1] != '\0') {
+      reader->is_unknown |= at[1] == 'Q' || at[1] == 'E';
+      at++;
+    }
+  }
+  reader->is_unknown |= *at == '\0';
+  reader->at = at + (*at == ']');
+}
+
+/* Escaped punctuation is literal. */
+static int read_escape(struct regex_reader *reader) {
+  unsigned char c = (unsigned char)reader->at[1];
+  bool is_assertion = c != '\0' && strchr("bBAzZ", c) != NULL;
+  bool is_class = c != '\0' && strchr("dDwWsShHvVNRtrnfae", c) != NULL;
+  reader->is_unknown |= !ispunct(c) && !is_assertion && !is_class;
+  reader->at += c == '\0' ? 1 : 2;
+  return ispunct(c) ? c : is_assertion ? ATOM_EMPTY : ATOM_VARIED;
+}
+
+/* Steps over "(", "(?:", "(?<name>" and the like. Returns true if what follows
+ * is a part of the match. */
+static bool skip_group_head(struct regex_reader *reader) {
+  static const struct {
+    const char *text;
+    bool is_matched;
+  } heads[] = {{":", true},  {">", true},   {"=", false},
+               {"!", false}, {"<=", false}, {"<!", false}};
+  const char *at = reader->at + 1;
+  reader->at = at;
+  if (*at != '?') {
+    reader->is_unknown |= *at == '*'; /* a verb */
     return true;
   }
-  const char *ends = *at == '\'' ? "'" : ">";
-  bool is_named = (*at == '\'') ||
-                  (*at == '<' && at[1] != '=' && at[1] != '!') ||
-                  (at[0] == 'P' && at[1] == '<');
-  if (is_named) {
-    reader->at += 2;
-    reader->at += strcspn(reader->at, ends);
-    reader->at += *reader->at != '\0';
-    return true;
+  at++;
+  for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+    if (strncmp(at, heads[i].text, strlen(heads[i].text)) == 0) {
+      reader->at = at + strlen(heads[i].text);
+      return heads[i].is_matched;
+    }
   }
-  if (*at == '=' || *at == '!' || *at == '<') {
-    reader->at += *at == '<' ? 2 : 1; /* lookaround: matches no character */
-    return false;
-  }
-  reader->is_unknown = true; /* options, comments, conditions, recursion */
-  return false;
+  const char *name = at + (at[0] == 'P' && at[1] == '<');
+  const char *end =
+      *name == '<' || *name == '\'' ? strpbrk(name + 1, ">'") : NULL;
+  reader->is_unknown |= end == NULL; /* options, comments, conditions */
+  reader->at = end == NULL ? at : end + 1;
+  return true;
 }
 
 static void read_alternation(struct regex_reader *reader,
                              struct literal_set *ret_set);
 
-/* The texts of a group are required unless its quantifier allows none of it. */
+/* *ret_set: what the group requires, if it is matched. */
 static void read_group(struct regex_reader *reader,
-                       struct regex_branch *branch) {
-  reader->at++; /* ( */
-  bool counts = true;
-  if (*reader->at == '*') {
-    reader->is_unknown = true;
-  } else if (*reader->at == '?') {
-    reader->at++;
-    counts = read_group_head(reader);
-  }
-  end_run(branch);
-  struct literal_set inside = {0};
-  if (++reader->depth > DEPTH_MAX) {
-    reader->is_unknown = true;
-  } else {
-    read_alternation(reader, &inside);
+                       struct literal_set *ret_set) {
+  bool is_matched = skip_group_head(reader);
+  reader->is_unknown |= ++reader->depth > DEPTH_MAX;
+  if (!reader->is_unknown) {
+    read_alternation(reader, ret_set);
   }
   reader->depth--;
-  reader->is_unknown = reader->is_unknown || *reader->at != ')';
+  reader->is_unknown |= *reader->at != ')';
   reader->at += *reader->at == ')';
-  if (!read_quantifier(reader).allows_none && counts) {
-    choose_better(&branch->best, &inside);
+  ret_set->len = is_matched ? ret_set->len : 0;
+}
+
+/* Reads what a quantifier would repeat. Returns the character that it matches,
+ * or ATOM_. *ret_inside: the texts that a group requires. */
+static int read_atom(struct regex_reader *reader,
+                     struct literal_set *ret_inside) {
+  switch (*reader->at) {
+  case '\\':
+    return read_escape(reader);
+  case '(':
+    read_group(reader, ret_inside);
+    return ATOM_VARIED;
+  case '[':
+    skip_character_class(reader);
+    return ATOM_VARIED;
+  case '.':
+    reader->at++;
+    return ATOM_VARIED;
+  case '^':
+  case '$':
+    reader->at++;
+    return ATOM_EMPTY;
+  default:
+    return (unsigned char)*reader->at++;
   }
 }
 
-/* Up to the next "|" or ")". *ret_set: the best of what the branch requires. */
+/* Up to the next "|" or ")". *ret_best: the best of what the branch requires,
+ * of which each run of literal characters is a candidate. */
 static void read_branch(struct regex_reader *reader,
-                        struct literal_set *ret_set) {
-  struct regex_branch branch = {0};
+                        struct literal_set *ret_best) {
+  struct literal_set run = {.texts = {{reader->out, 0}}, .len = 1};
+  ret_best->len = 0;
   while (!reader->is_unknown && strchr("|)", *reader->at) == NULL) {
-    char c = *reader->at;
-    switch (c) {
-    case '\\':
-      read_escape(reader, &branch);
-      break;
-    case '(':
-      read_group(reader, &branch);
-      break;
-    case '[':
-      skip_character_class(reader);
-      (void)read_quantifier(reader);
-      end_run(&branch);
-      break;
-    case '.':
-      reader->at++;
-      (void)read_quantifier(reader);
-      end_run(&branch);
-      break;
-    case '^':
-    case '$':
-      reader->at++;
-      break;
-    default:
-      reader->at++;
-      read_character(reader, &branch, c);
-      break;
+    struct literal_set inside = {.len = 0};
+    int c = read_atom(reader, &inside);
+    if (c == ATOM_EMPTY) {
+      continue;
+    }
+    enum atom_repetition repetition = read_quantifier(reader);
+    if (c >= 0 && repetition != ATOM_OPTIONAL) {
+      *reader->out++ = (char)c;
+      run.texts[0].bytes++;
+    }
+    if (c < 0 || repetition != ATOM_ONCE) {
+      choose_better(ret_best, &run);
+      run.texts[0] = (struct pattern_span){reader->out, 0};
+    }
+    if (repetition != ATOM_OPTIONAL) {
+      choose_better(ret_best, &inside);
     }
   }
-  end_run(&branch);
-  *ret_set = branch.best;
+  choose_better(ret_best, &run);
 }
 
+/* Every branch must require a text, or nothing is known. */
 static void read_alternation(struct regex_reader *reader,
                              struct literal_set *ret_set) {
-  struct literal_set set = {0};
   bool is_known = true;
-  for (;;) {
+  bool is_last = false;
+  for (ret_set->len = 0; !is_last; reader->at++) {
     struct literal_set branch;
     read_branch(reader, &branch);
-    if (branch.len == 0 || set.len + branch.len > PATTERN_LITERALS_MAX) {
-      is_known = false;
-    }
+    is_known = is_known && branch.len > 0 &&
+               ret_set->len + branch.len <= PATTERN_LITERALS_MAX;
     for (size_t i = 0; is_known && i < branch.len; i++) {
-      set.texts[set.len++] = branch.texts[i];
+      ret_set->texts[ret_set->len++] = branch.texts[i];
     }
-    if (reader->is_unknown || *reader->at != '|') {
-      break;
-    }
-    reader->at++;
+    is_last = reader->is_unknown || *reader->at != '|';
   }
-  if (is_known) {
-    *ret_set = set;
-  } else {
-    ret_set->len = 0;
-  }
+  reader->at--;
+  ret_set->len = is_known ? ret_set->len : 0;
 }
 
 /* Reads the Perl-style REGEX and finds the set whose shortest text is longest.
- * What it does not understand (case folding, extended syntax, verbs) yields
- * the empty set; it never claims a text that a match could lack. */
-static void find_required_texts(const char *regex,
-                                struct literal_set *ret_required) {
-  struct regex_reader reader = {.at = regex};
-  ret_required->len = 0;
-  read_alternation(&reader, ret_required);
-  if (reader.is_unknown || *reader.at != '\0') {
-    ret_required->len = 0;
+ * What it does not understand (case folding, extended syntax, verbs) yields the
+ * empty set; it never claims a text that a match could lack. out: at least as
+ * long as the regex; holds the texts. */
+static void find_required_texts(const char *regex, char *out,
+                                struct literal_set *ret_set) {
+  struct regex_reader reader = {.at = regex, .out = out};
+  read_alternation(&reader, ret_set);
+  if (reader.is_unknown || *reader.at != '\0' ||
+      shortest_text(ret_set) < PATTERN_LITERAL_BYTES_MIN) {
+    ret_set->len = 0;
   }
 }
 
@@ -305,13 +254,12 @@ static bool is_plain_text(const char *text) {
 #define MATCH_LIMIT 200000
 
 struct pattern {
-  char *plain; /* owned; NULL for a regex */
-  size_t plain_bytes;
-  pcre2_code *code;
+  char *texts;        /* owned: the plain text, or those of the literals */
+  size_t plain_bytes; /* 0 for a regex */
+  pcre2_code *code;   /* NULL for a plain text */
   pcre2_match_data *data;
   pcre2_match_context *context;
-  struct literal_set required;
-  struct pattern_span literals[PATTERN_LITERALS_MAX];
+  struct literal_set literals;
 };
 
 static int compile_regex(struct pattern *pattern, const char *text,
@@ -335,20 +283,7 @@ static int compile_regex(struct pattern *pattern, const char *text,
     return -ENOMEM;
   }
   (void)pcre2_set_match_limit(pattern->context, MATCH_LIMIT);
-  find_required_texts(text, &pattern->required);
-  return 0;
-}
-
-static int set_plain_text(struct pattern *pattern, const char *text) {
-  pattern->plain = strdup(text);
-  if (pattern->plain == NULL) {
-    return -ENOMEM;
-  }
-  pattern->plain_bytes = strlen(text);
-  pattern->literals[0].text = pattern->plain;
-  pattern->literals[0].bytes = pattern->plain_bytes;
-  pattern->required.len =
-      pattern->plain_bytes < PATTERN_LITERAL_BYTES_MIN ? 0 : 1;
+  find_required_texts(text, pattern->texts, &pattern->literals);
   return 0;
 }
 
@@ -360,18 +295,18 @@ static int compile_pattern(struct pattern *pattern, const char *text,
   if (strpbrk(text, "\r\n") != NULL) {
     return error_set(error, -EINVAL, "cannot match: a line holds no newline");
   }
-  if (is_plain_text(text)) {
-    return set_plain_text(pattern, text);
+  pattern->texts = strdup(text);
+  if (pattern->texts == NULL) {
+    return -ENOMEM;
   }
-  int code = compile_regex(pattern, text, error);
-  for (size_t i = 0; code == 0 && i < pattern->required.len; i++) {
-    pattern->literals[i].text = pattern->required.texts[i].bytes;
-    pattern->literals[i].bytes = pattern->required.texts[i].len;
-    if (pattern->literals[i].bytes < PATTERN_LITERAL_BYTES_MIN) {
-      pattern->required.len = 0;
-    }
+  if (!is_plain_text(text)) {
+    return compile_regex(pattern, text, error);
   }
-  return code;
+  pattern->plain_bytes = strlen(text);
+  pattern->literals.texts[0] =
+      (struct pattern_span){pattern->texts, pattern->plain_bytes};
+  pattern->literals.len = pattern->plain_bytes >= PATTERN_LITERAL_BYTES_MIN;
+  return 0;
 }
 
 int pattern_new(const char *text, struct pattern **ret_pattern,
@@ -390,7 +325,7 @@ void pattern_free(struct pattern *pattern) {
   if (pattern == NULL) {
     return;
   }
-  free(pattern->plain);
+  free(pattern->texts);
   pcre2_match_data_free(pattern->data);
   pcre2_match_context_free(pattern->context);
   pcre2_code_free(pattern->code);
@@ -399,12 +334,12 @@ void pattern_free(struct pattern *pattern) {
 
 size_t pattern_literals(const struct pattern *pattern,
                         const struct pattern_span **ret_literals) {
-  *ret_literals = pattern->literals;
-  return pattern->required.len;
+  *ret_literals = pattern->literals.texts;
+  return pattern->literals.len;
 }
 
 bool pattern_is_literal(const struct pattern *pattern) {
-  return pattern->plain != NULL;
+  return pattern->code == NULL;
 }
 
 /* As pattern_match(), by PCRE2. */
@@ -426,10 +361,10 @@ static int match_regex(struct pattern *pattern, const char *line, size_t bytes,
 
 int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
                   struct pattern_span *ret_part) {
-  if (pattern->plain == NULL) {
+  if (pattern->code != NULL) {
     return match_regex(pattern, line, bytes, ret_part);
   }
-  const char *at = memmem(line, bytes, pattern->plain, pattern->plain_bytes);
+  const char *at = memmem(line, bytes, pattern->texts, pattern->plain_bytes);
   if (at == NULL) {
     return 0;
   }
@@ -450,7 +385,7 @@ int pattern_check(const char *text, struct error *error) {
 int pattern_check_filtered(const char *text, struct error *error) {
   struct pattern *pattern = NULL;
   int code = pattern_new(text, &pattern, error);
-  if (code == 0 && pattern->required.len == 0) {
+  if (code == 0 && pattern->literals.len == 0) {
     code = error_set(error, -EINVAL,
                      "holds no plain text of %d or more characters that every "
                      "match contains",
