@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int rotation_add(struct rotation *rotation, struct tail_file *file) {
   if (rotation->files_len == rotation->files_max) {
@@ -27,6 +28,31 @@ void rotation_fini(struct rotation *rotation) {
     tail_file_free(rotation->files[i]);
   }
   free(rotation->files);
+}
+
+void rotation_fail_file(const struct rotation *rotation, struct tail_file *file,
+                        int code, int64_t mono_ms) {
+  if (complaint_fail(&file->complaint, mono_ms)) {
+    log_write(rotation->log, LOG_LEVEL_WARNING,
+              "log \"%s\": %s: cannot read: %s; retrying at every interval",
+              rotation->log_name, file->path, strerror(-code));
+  }
+  tail_file_close(file);
+}
+
+void rotation_finish_file(struct rotation *rotation, struct tail_file *file) {
+  tail_file_close(file);
+  file->state = TAIL_FILE_DONE;
+  file->is_final = false;
+  file->closing_ms = 0;
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *copy = rotation->files[i];
+    if (copy->original == file) {
+      copy->original = NULL;
+      copy->state = TAIL_FILE_DONE;
+      tail_file_skip_all(copy);
+    }
+  }
 }
 
 /* Two logs may have the same beginning, so a file that a pattern matches is a
@@ -87,14 +113,6 @@ static int continue_in_copy(struct rotation *rotation, struct tail_file *copy,
   return tail_file_reset(original);
 }
 
-static void follow_from_start(struct tail_file *file) {
-  file->state = TAIL_FILE_FOLLOWED;
-  file->original = NULL;
-  file->offset = 0;
-  file->head = (struct file_identity_mark){0};
-  file->marker = (struct file_identity_mark){0};
-}
-
 /* Decides whether FILE (open) is a copy of another file or new.
  * Returns 0, or -EAGAIN to decide at the next poll. */
 static int classify_file(struct rotation *rotation, struct tail_file *file) {
@@ -107,70 +125,53 @@ static int classify_file(struct rotation *rotation, struct tail_file *file) {
     file->state = TAIL_FILE_COPY;
     file->original = original;
   } else {
-    follow_from_start(file);
+    file->state = TAIL_FILE_FOLLOWED; /* from its start */
+    file->original = NULL;
+    file->offset = 0;
+    file->head = (struct tail_file_mark){0};
+    file->marker = (struct tail_file_mark){0};
   }
   return 0;
 }
 
 /* ---- the first scan: these files are older than the plugin ---- */
 
-static void log_file_failure(const struct rotation *rotation,
-                             struct tail_file *file, int code,
-                             int64_t mono_ms) {
-  tail_file_log_failure(file, rotation->log, rotation->log_name, code, mono_ms);
-}
-
-static void start_found_file(struct rotation *rotation,
-                             struct tail_file *file) {
-  bool is_live = file->is_live;
-  file->state = is_live ? TAIL_FILE_FOLLOWED : TAIL_FILE_DONE;
-  if (is_live && !rotation->starts_at_end) {
-    return;
+static void start_found_file(const struct rotation *rotation,
+                             struct tail_file *file, int64_t mono_ms) {
+  int code = file->is_live ? tail_file_open(file) : 0;
+  if (code != 0) {
+    rotation_fail_file(rotation, file, code, mono_ms);
   }
-  if (file->fd < 0 || tail_file_seek_end(file) != 0) {
+  file->state = file->is_live ? TAIL_FILE_FOLLOWED : TAIL_FILE_DONE;
+  if ((!file->is_live || rotation->starts_at_end) &&
+      (file->fd < 0 || tail_file_seek_end(file) != 0)) {
     tail_file_skip_all(file);
   }
 }
 
-static int add_found_file(struct rotation *rotation, struct tail_file *file,
-                          int64_t mono_ms) {
-  int code = file->is_live ? tail_file_open(file) : 0;
-  if (code != 0) {
-    log_file_failure(rotation, file, code, mono_ms);
-  }
-  start_found_file(rotation, file);
-  return rotation_add(rotation, file);
-}
-
 /* ---- later scans: a file that appears is new, or a copy ---- */
 
-/* Opens a file that has appeared. Returns 0 if it can be classified, 1 if
- * nothing is left to do with it, -ENOMEM. */
-static int open_new_file(struct rotation *rotation, struct tail_file *file,
-                         int64_t mono_ms) {
+/* Opens a file that has appeared. One that is not opened is dropped, since it
+ * is gone again or empty and perhaps a copy that has just begun; a live one
+ * that cannot be opened is read from its beginning, once it can. */
+static void open_new_file(const struct rotation *rotation,
+                          struct tail_file *file, int64_t mono_ms) {
   if (!file->is_live && file->size == 0) {
-    tail_file_free(file); /* perhaps a copy that has just begun: next poll */
-    return 1;
+    return;
   }
   int code = tail_file_open(file);
-  if (code == 0) {
-    return 0;
+  if (code != 0 && file->is_live && code != -ESTALE && code != -ENOENT) {
+    rotation_fail_file(rotation, file, code, mono_ms);
+    file->state = TAIL_FILE_FOLLOWED;
   }
-  if (!file->is_live || code == -ESTALE || code == -ENOENT) {
-    tail_file_free(file); /* gone again */
-    return 1;
-  }
-  log_file_failure(rotation, file, code, mono_ms);
-  code = rotation_add(rotation, file); /* from its beginning, once it opens */
-  return code == 0 ? 1 : code;
 }
 
-/* Adds a file that was classified; CODE != 0: the next poll tries again. */
-static int add_classified(struct rotation *rotation, struct tail_file *file,
-                          int code) {
+/* FILE was classified; CODE != 0: the next poll finds it once more. */
+static void accept_classified(const struct rotation *rotation,
+                              struct tail_file *file, int code) {
   if (code != 0) {
-    tail_file_free(file);
-    return 0;
+    file->state = TAIL_FILE_NEW;
+    return;
   }
   if (file->state == TAIL_FILE_FOLLOWED && !file->is_final && !file->is_live &&
       file->modified_ns < rotation->newest_ns) {
@@ -180,7 +181,6 @@ static int add_classified(struct rotation *rotation, struct tail_file *file,
   if (file->state != TAIL_FILE_FOLLOWED) {
     tail_file_close(file);
   }
-  return rotation_add(rotation, file);
 }
 
 /* No new file continues these: they are read from their beginning. */
@@ -192,40 +192,36 @@ static void reset_truncated(struct rotation *rotation, int64_t mono_ms) {
       rotation->truncated++;
       int code = tail_file_reset(file);
       if (code != 0) {
-        log_file_failure(rotation, file, code, mono_ms);
+        rotation_fail_file(rotation, file, code, mono_ms);
       }
     }
   }
 }
 
-/* Classifies and adds FILES; each becomes NULL once it is added or freed. */
-static int add_new_files(struct rotation *rotation, struct tail_file **files,
-                         size_t files_len, int64_t mono_ms) {
-  int code = 0;
-  for (size_t i = 0; i < files_len && code >= 0; i++) {
-    code = open_new_file(rotation, files[i], mono_ms);
-    files[i] = code == 0 ? files[i] : NULL;
+/* Classifies the files from number FIRST on. */
+static void classify_new_files(struct rotation *rotation, size_t first,
+                               int64_t mono_ms) {
+  for (size_t i = first; i < rotation->files_len; i++) {
+    open_new_file(rotation, rotation->files[i], mono_ms);
   }
   /* First what continues a truncated file, since the others are compared with
    * its new content. */
-  for (size_t i = 0; i < files_len && code >= 0; i++) {
+  for (size_t i = first; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
     struct tail_file *original = NULL;
-    if (files[i] != NULL &&
-        find_original(rotation, files[i], true, &original) == 1) {
-      code = add_classified(rotation, files[i],
-                            continue_in_copy(rotation, files[i], original));
-      files[i] = NULL;
+    if (file->state == TAIL_FILE_NEW && file->fd >= 0 &&
+        find_original(rotation, file, true, &original) == 1) {
+      accept_classified(rotation, file,
+                        continue_in_copy(rotation, file, original));
     }
   }
   reset_truncated(rotation, mono_ms);
-  for (size_t i = 0; i < files_len && code >= 0; i++) {
-    if (files[i] != NULL) {
-      code =
-          add_classified(rotation, files[i], classify_file(rotation, files[i]));
-      files[i] = NULL;
+  for (size_t i = first; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
+    if (file->state == TAIL_FILE_NEW && file->fd >= 0) {
+      accept_classified(rotation, file, classify_file(rotation, file));
     }
   }
-  return code < 0 ? code : 0;
 }
 
 static bool is_file_known(const struct rotation *rotation,
@@ -258,8 +254,7 @@ static void review_copy(struct rotation *rotation, struct tail_file *copy) {
   copy->modified_ns = status.modified_ns;
   if (is_replacement) {
     inherit_position(copy, original);
-    original->state = TAIL_FILE_DONE;
-    tail_file_close(original);
+    rotation_finish_file(rotation, original);
     return;
   }
   if (find_original(rotation, copy, true, &original) == 1) {
@@ -283,18 +278,16 @@ static int compare_reading_order(const void *a, const void *b) {
   return ((*right)->closing_ms != 0) - ((*left)->closing_ms != 0);
 }
 
-void rotation_sort(struct tail_file **files, size_t len) {
-  if (len > 0) {
-    qsort(files, len, sizeof(struct tail_file *), compare_reading_order);
+void rotation_sort(struct rotation *rotation, size_t first) {
+  if (rotation->files_len > first) {
+    qsort(rotation->files + first, rotation->files_len - first,
+          sizeof(struct tail_file *), compare_reading_order);
   }
 }
 
-/* Makes a tail_file of each scanned file that is not known. Returns how many,
- * or -ENOMEM. */
-static int64_t make_fresh_files(const struct rotation *rotation,
-                                const struct directory_scan *scan,
-                                struct tail_file **fresh) {
-  int64_t made = 0;
+/* Adds a tail_file for each scanned file that is not known. */
+static int add_new_files(struct rotation *rotation,
+                         const struct directory_scan *scan) {
   for (size_t i = 0; i < scan->len; i++) {
     const struct directory_scan_item *item = &scan->items[i];
     if (is_file_known(rotation, &item->status.identity)) {
@@ -302,45 +295,46 @@ static int64_t make_fresh_files(const struct rotation *rotation,
     }
     struct tail_file *file =
         tail_file_new(item->path, item->path, &item->status);
-    if (file == NULL) {
+    if (file == NULL || rotation_add(rotation, file) != 0) {
       return -ENOMEM;
     }
+    file->state = TAIL_FILE_NEW;
     file->is_live = item->is_live;
     file->is_listed = true;
-    fresh[made++] = file;
   }
-  return made;
+  return 0;
 }
 
-static int add_fresh_files(struct rotation *rotation, struct tail_file **fresh,
-                           size_t fresh_len, int64_t mono_ms) {
-  rotation_sort(fresh, fresh_len);
-  if (rotation->has_begun) {
-    return add_new_files(rotation, fresh, fresh_len, mono_ms);
+/* Forgets files that are gone and read, and those that were not classified. */
+static void drop_unneeded_files(struct rotation *rotation) {
+  size_t kept = 0;
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct tail_file *file = rotation->files[i];
+    if (file->state == TAIL_FILE_FOLLOWED ||
+        (file->is_listed && file->state != TAIL_FILE_NEW)) {
+      rotation->files[kept++] = file;
+    } else {
+      tail_file_free(file);
+    }
   }
-  int code = 0;
-  for (size_t i = 0; i < fresh_len && code == 0; i++) {
-    code = add_found_file(rotation, fresh[i], mono_ms);
-    fresh[i] = NULL;
-  }
-  return code;
+  rotation->files_len = kept;
 }
 
 int rotation_update(struct rotation *rotation,
                     const struct directory_scan *scan, int64_t mono_ms) {
-  for (size_t i = 0; i < rotation->files_len; i++) {
+  size_t known = rotation->files_len;
+  for (size_t i = 0; i < known; i++) {
     review_copy(rotation, rotation->files[i]);
   }
-  struct tail_file **fresh = calloc(scan->len + 1, sizeof(struct tail_file *));
-  if (fresh == NULL) {
-    return -ENOMEM;
+  int code = add_new_files(rotation, scan);
+  rotation_sort(rotation, known);
+  if (code == 0 && rotation->has_begun) {
+    classify_new_files(rotation, known, mono_ms);
+  } else if (code == 0) {
+    for (size_t i = known; i < rotation->files_len; i++) {
+      start_found_file(rotation, rotation->files[i], mono_ms);
+    }
   }
-  int64_t made = make_fresh_files(rotation, scan, fresh);
-  int code = made < 0 ? (int)made
-                      : add_fresh_files(rotation, fresh, (size_t)made, mono_ms);
-  for (size_t i = 0; i < scan->len; i++) {
-    tail_file_free(fresh[i]); /* only left when memory is short */
-  }
-  free(fresh);
+  drop_unneeded_files(rotation);
   return code;
 }

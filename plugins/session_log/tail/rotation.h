@@ -22,16 +22,26 @@ struct rotation {
 
 void rotation_fini(struct rotation *rotation);
 
-/* Sorts files by their modification, so that rotated ones are read in the order
- * in which they were written. */
-void rotation_sort(struct tail_file **files, size_t len);
+/* Sorts the files from number FIRST on by their modification, so that rotated
+ * ones are read in the order in which they were written. */
+void rotation_sort(struct rotation *rotation, size_t first);
 
 /* Adds FILE, taken. Returns 0, or -ENOMEM and frees it. */
 int rotation_add(struct rotation *rotation, struct tail_file *file);
 
+/* Logs that FILE cannot be opened or read (CODE: negative errno), at once and
+ * then hourly, and closes it. */
+void rotation_fail_file(const struct rotation *rotation, struct tail_file *file,
+                        int code, int64_t mono_ms);
+
+/* Closes a followed file that was read to its end and has no writer any more.
+ * Its copies have no original then. */
+void rotation_finish_file(struct rotation *rotation, struct tail_file *file);
+
 /* Adds the files that SCAN has found and that are not known yet, and looks
- * again at copies: which hold new lines, which repeat what was read. The known
- * files are checked before. Returns 0 or -ENOMEM. */
+ * again at copies: which hold new lines, which repeat what was read. Forgets
+ * files that are gone and read. The known files are checked before. Returns 0
+ * or -ENOMEM. */
 int rotation_update(struct rotation *rotation,
                     const struct directory_scan *scan, int64_t mono_ms);
 

@@ -16,7 +16,6 @@
 
 struct tail {
   struct tail_options options;
-  const struct log_sink *log;
   struct complaint *complaints; /* owned: one a pattern */
   struct complaint file_limit;  /* about too many files */
   struct rotation rotation;     /* the files */
@@ -30,7 +29,6 @@ int tail_new(const struct tail_options *options, const struct log_sink *log,
     return -ENOMEM;
   }
   tail->options = *options;
-  tail->log = log;
   tail->rotation = (struct rotation){.log_name = options->name,
                                      .log = log,
                                      .starts_at_end = options->starts_at_end};
@@ -75,11 +73,11 @@ static void log_pattern(struct tail *tail, size_t index, int code,
   const char *pattern = tail->options.patterns[index];
   if (code == 0) {
     if (complaint_clear(complaint, now->mono_ms, NULL)) {
-      log_write(tail->log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
+      log_write(tail->rotation.log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
                 tail->options.name, pattern);
     }
   } else if (complaint_fail(complaint, now->mono_ms)) {
-    log_write(tail->log, LOG_LEVEL_WARNING,
+    log_write(tail->rotation.log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: %s; followed as soon as it appears",
               tail->options.name, pattern, scan_error_text(code));
   }
@@ -89,7 +87,7 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
                         struct directory_scan *scan) {
   if (scan->len > TAIL_FILES_MAX) {
     if (complaint_fail(&tail->file_limit, now->mono_ms)) {
-      log_write(tail->log, LOG_LEVEL_WARNING,
+      log_write(tail->rotation.log, LOG_LEVEL_WARNING,
                 "log \"%s\": %zu files; only %d are followed",
                 tail->options.name, scan->len, TAIL_FILES_MAX);
     }
@@ -164,11 +162,13 @@ static int check_file(struct tail *tail, struct tail_file *file,
     code = tail_file_check(file, now->wall_ns);
   }
   if (code == 0) {
-    tail_file_log_recovery(file, tail->log, tail->options.name, now->mono_ms);
+    if (complaint_clear(&file->complaint, now->mono_ms, NULL)) {
+      log_write(tail->rotation.log, LOG_LEVEL_NOTICE,
+                "log \"%s\": %s: readable again", tail->options.name,
+                file->path);
+    }
   } else if (code != -EAGAIN && code != -ENOENT) {
-    tail_file_log_failure(file, tail->log, tail->options.name, code,
-                          now->mono_ms);
-    tail_file_close(file);
+    rotation_fail_file(&tail->rotation, file, code, now->mono_ms);
   }
   return code;
 }
@@ -229,9 +229,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
                           &tail->stats.read);
   }
   if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
-    tail_file_log_failure(file, tail->log, tail->options.name, code,
-                          now->mono_ms);
-    tail_file_close(file);
+    rotation_fail_file(&tail->rotation, file, code, now->mono_ms);
   }
   return code == -ENOMEM ? code : 0;
 }
@@ -241,7 +239,7 @@ static int read_changed_files(struct tail *tail, const struct tail_time *now,
                               struct tail_file_buffer *buffer,
                               const struct tail_file_sink *sink) {
   int code = 0;
-  rotation_sort(tail->rotation.files, tail->rotation.files_len);
+  rotation_sort(&tail->rotation, 0);
   for (size_t i = 0; i < tail->rotation.files_len && code == 0; i++) {
     struct tail_file *file = tail->rotation.files[i];
     bool is_unchanged =
@@ -254,18 +252,6 @@ static int read_changed_files(struct tail *tail, const struct tail_time *now,
 }
 
 /* ---- closing what is finished ---- */
-
-static void orphan_copies_of(struct rotation *rotation,
-                             const struct tail_file *original) {
-  for (size_t i = 0; i < rotation->files_len; i++) {
-    struct tail_file *copy = rotation->files[i];
-    if (copy->original == original) {
-      copy->original = NULL;
-      copy->state = TAIL_FILE_DONE;
-      tail_file_skip_all(copy);
-    }
-  }
-}
 
 /* Ends a followed file that was read to its end and has no writer any more. */
 static void finish_file(struct tail *tail, struct tail_file *file,
@@ -283,34 +269,7 @@ static void finish_file(struct tail *tail, struct tail_file *file,
     file->is_final = false; /* a copy whose name a pattern matches */
     return;
   }
-  tail_file_close(file);
-  file->state = TAIL_FILE_DONE;
-  file->is_final = false;
-  file->closing_ms = 0;
-  orphan_copies_of(&tail->rotation, file);
-}
-
-static bool is_file_needed(const struct tail_file *file) {
-  return file->is_listed || file->state == TAIL_FILE_FOLLOWED;
-}
-
-/* Forgets files that are gone and read; their copies have no original then. */
-static void drop_unneeded_files(struct rotation *rotation) {
-  for (size_t i = 0; i < rotation->files_len; i++) {
-    if (!is_file_needed(rotation->files[i])) {
-      orphan_copies_of(rotation, rotation->files[i]);
-    }
-  }
-  size_t kept = 0;
-  for (size_t i = 0; i < rotation->files_len; i++) {
-    struct tail_file *file = rotation->files[i];
-    if (is_file_needed(file)) {
-      rotation->files[kept++] = file;
-    } else {
-      tail_file_free(file);
-    }
-  }
-  rotation->files_len = kept;
+  rotation_finish_file(&tail->rotation, file);
 }
 
 static void update_stats(struct tail *tail) {
@@ -354,7 +313,6 @@ int tail_poll(struct tail *tail, const struct tail_time *now,
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     finish_file(tail, tail->rotation.files[i], now);
   }
-  drop_unneeded_files(&tail->rotation);
   update_newest_time(&tail->rotation);
   update_stats(tail);
   return 0;
@@ -394,7 +352,7 @@ int tail_poll_files(struct tail *tail, const struct tail_time *now,
       return 1;
     }
   }
-  rotation_sort(rotation->files, rotation->files_len);
+  rotation_sort(rotation, 0);
   int code = 0;
   for (size_t i = 0; i < rotation->files_len && code == 0; i++) {
     if (is_among(rotation->files[i]->watch_number, watch_numbers, len)) {
@@ -446,7 +404,7 @@ void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats) {
 /* ---- saving and loading ---- */
 
 static void transfer_mark(struct state_file_record *record,
-                          struct file_identity_mark *mark) {
+                          struct tail_file_mark *mark) {
   state_file_number(record, &mark->from);
   state_file_count(record, &mark->bytes);
   state_file_number(record, &mark->hash);
@@ -476,8 +434,8 @@ static void transfer_file(struct tail_file *file, int64_t now_ms,
     bool is_valid = file->size <= INT64_MAX / 2 &&
                     file->offset <= INT64_MAX / 2 &&
                     file->head.from <= INT64_MAX / 2 &&
-                    file->head.bytes <= FILE_IDENTITY_HEAD_BYTES &&
-                    file->marker.bytes <= FILE_IDENTITY_MARKER_BYTES &&
+                    file->head.bytes <= TAIL_FILE_HEAD_BYTES &&
+                    file->marker.bytes <= TAIL_FILE_MARKER_BYTES &&
                     file->marker.bytes <= file->offset &&
                     file->marker.from == file->offset - file->marker.bytes;
     record->is_failed = record->is_failed || !is_valid;
@@ -547,7 +505,8 @@ int tail_transfer(struct tail *tail, int64_t now_ms,
   }
   for (size_t i = 0; record->is_loading && i < len; i++) {
     struct tail_file *file = rotation->files[i];
-    if (file->state == TAIL_FILE_COPY && originals[i] < len) {
+    if (file->state == TAIL_FILE_COPY && originals[i] < len &&
+        rotation->files[originals[i]]->state == TAIL_FILE_FOLLOWED) {
       file->original = rotation->files[originals[i]];
     }
   }

@@ -67,23 +67,6 @@ int tail_file_rename(struct tail_file *file, const char *path) {
   return 0;
 }
 
-void tail_file_log_failure(struct tail_file *file, const struct log_sink *log,
-                           const char *log_name, int code, int64_t mono_ms) {
-  if (complaint_fail(&file->complaint, mono_ms)) {
-    log_write(log, LOG_LEVEL_WARNING,
-              "log \"%s\": %s: cannot read: %s; retrying at every interval",
-              log_name, file->path, strerror(-code));
-  }
-}
-
-void tail_file_log_recovery(struct tail_file *file, const struct log_sink *log,
-                            const char *log_name, int64_t mono_ms) {
-  if (complaint_clear(&file->complaint, mono_ms, NULL)) {
-    log_write(log, LOG_LEVEL_NOTICE, "log \"%s\": %s: readable again", log_name,
-              file->path);
-  }
-}
-
 /* The daemon needs descriptors for more than logs. */
 static bool is_descriptor_limit_near(void) {
   struct rlimit limit;
@@ -127,19 +110,113 @@ void tail_file_close(struct tail_file *file) {
   }
 }
 
-/* Takes the mark of the file's head, from its first data byte on. */
-static int read_head(struct tail_file *file) {
-  char data[FILE_IDENTITY_HEAD_BYTES];
-  uint64_t first = 0;
-  int code = file_identity_first_data(file->fd, file->size, &first);
-  if (code != 0) {
-    return code;
+/* ---- what a file holds ---- */
+
+/* pread(2), repeated after a signal and a short read. Returns the bytes read,
+ * less only at the end of the file; negative errno. */
+static int64_t read_file_at(int fd, void *data, size_t bytes, uint64_t from) {
+  size_t done = 0;
+  while (done < bytes) {
+    ssize_t got =
+        pread(fd, (char *)data + done, bytes - done, (off_t)(from + done));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return -errno;
+    }
+    if (got == 0) {
+      break;
+    }
+    done += (size_t)got;
   }
-  int64_t got = file_identity_read_at(file->fd, data, sizeof(data), first);
+  return (int64_t)done;
+}
+
+/* The mark of at most the first TAIL_FILE_HEAD_BYTES of DATA, read at FROM. */
+static struct tail_file_mark make_mark(const void *data, size_t bytes,
+                                       uint64_t from) {
+  bytes = bytes < TAIL_FILE_HEAD_BYTES ? bytes : TAIL_FILE_HEAD_BYTES;
+  return (struct tail_file_mark){
+      .from = from,
+      .bytes = (uint32_t)bytes,
+      .hash = hash_map_hash_seeded(data, bytes, 0),
+  };
+}
+
+/* Returns 1 if the file still holds the same bytes there (or nothing is known),
+ * 0 if not, negative errno where it cannot be read. */
+static int holds_mark(const struct tail_file_mark *mark, int fd) {
+  char data[TAIL_FILE_HEAD_BYTES];
+  if (mark->bytes == 0) {
+    return 1;
+  }
+  int64_t got = read_file_at(fd, data, mark->bytes, mark->from);
   if (got < 0) {
     return (int)got;
   }
-  file->head = file_identity_make_mark(data, (size_t)got, first);
+  return got == mark->bytes &&
+         hash_map_hash_seeded(data, mark->bytes, 0) == mark->hash;
+}
+
+/* Returns 1 if both files hold the same bytes from FROM on, 0 if not, negative
+ * errno. bytes: at most TAIL_FILE_HEAD_BYTES. */
+static int have_same_content(int a, int b, uint64_t from, size_t bytes) {
+  char data_a[TAIL_FILE_HEAD_BYTES];
+  char data_b[TAIL_FILE_HEAD_BYTES];
+  int64_t got_a = read_file_at(a, data_a, bytes, from);
+  int64_t got_b = read_file_at(b, data_b, bytes, from);
+  if (got_a < 0 || got_b < 0) {
+    return (int)(got_a < 0 ? got_a : got_b);
+  }
+  return got_a == (int64_t)bytes && got_b == got_a &&
+         memcmp(data_a, data_b, bytes) == 0;
+}
+
+/* Finds the first byte that is not NUL: a writer without O_APPEND leaves a hole
+ * in front of its lines after a truncation. *ret_offset: the size where there
+ * is none. Returns 0 or negative errno. */
+static int find_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
+  char data[16384];
+  uint64_t at = 0;
+  while (at < size) {
+    off_t next = lseek(fd, (off_t)at, SEEK_DATA); /* steps over the holes */
+    if (next < 0 && errno == ENXIO) {
+      break;
+    }
+    at = next < 0 ? at : (uint64_t)next;
+    int64_t got = read_file_at(fd, data, sizeof(data), at);
+    if (got < 0) {
+      return (int)got;
+    }
+    for (int64_t i = 0; i < got; i++) {
+      if (data[i] != '\0') {
+        *ret_offset = at + (uint64_t)i;
+        return 0;
+      }
+    }
+    if (got == 0) {
+      break;
+    }
+    at += (uint64_t)got;
+  }
+  *ret_offset = size;
+  return 0;
+}
+
+/* Takes the mark of the file's head, from its first data byte on. */
+static int read_head(struct tail_file *file) {
+  char data[TAIL_FILE_HEAD_BYTES];
+  uint64_t first = 0;
+  int code = find_first_data(file->fd, file->size, &first);
+  if (code != 0) {
+    return code;
+  }
+  int64_t got = read_file_at(file->fd, data, sizeof(data), first);
+  if (got < 0) {
+    return (int)got;
+  }
+  file->head = make_mark(data, (size_t)got, first);
   return 0;
 }
 
@@ -159,21 +236,21 @@ int tail_file_seek_end(struct tail_file *file) {
   uint64_t from =
       status.size > LINE_SEARCH_BYTES ? status.size - LINE_SEARCH_BYTES : 0;
   int64_t got =
-      file_identity_read_at(file->fd, data, (size_t)(status.size - from), from);
+      read_file_at(file->fd, data, (size_t)(status.size - from), from);
   if (got >= 0) {
     const char *newline = memrchr(data, '\n', (size_t)got);
     size_t kept = newline == NULL ? 0 : (size_t)(newline - data) + 1;
     file->is_skipping = newline == NULL && from > 0;
     kept = file->is_skipping ? (size_t)got : kept;
     size_t marked =
-        kept < FILE_IDENTITY_MARKER_BYTES ? kept : FILE_IDENTITY_MARKER_BYTES;
+        kept < TAIL_FILE_MARKER_BYTES ? kept : TAIL_FILE_MARKER_BYTES;
     file->size = status.size;
     file->offset = from + kept;
     uint64_t head = file->head.from;
     uint64_t known = file->offset > head ? file->offset - head : 0;
     marked = marked < known ? marked : (size_t)known;
-    file->marker = file_identity_make_mark(data + kept - marked, marked,
-                                           file->offset - marked);
+    file->marker =
+        make_mark(data + kept - marked, marked, file->offset - marked);
   }
   free(data);
   return got < 0 ? (int)got : 0;
@@ -181,7 +258,7 @@ int tail_file_seek_end(struct tail_file *file) {
 
 void tail_file_skip_all(struct tail_file *file) {
   file->offset = file->size;
-  file->marker = (struct file_identity_mark){.from = file->offset};
+  file->marker = (struct tail_file_mark){.from = file->offset};
 }
 
 static bool is_on_nfs(int fd) {
@@ -198,10 +275,10 @@ static int has_content_changed(struct tail_file *file) {
     return is_believed ? 1 : -EAGAIN;
   }
   file->was_short = false;
-  const struct file_identity_mark *head = &file->head;
-  int holds = file_identity_mark_holds(&file->marker, file->fd);
+  const struct tail_file_mark *head = &file->head;
+  int holds = holds_mark(&file->marker, file->fd);
   if (holds == 1 && head->from + head->bytes > file->offset) {
-    holds = file_identity_mark_holds(head, file->fd);
+    holds = holds_mark(head, file->fd);
   }
   return holds < 0 ? holds : !holds;
 }
@@ -230,13 +307,13 @@ int tail_file_check(struct tail_file *file, int64_t wall_ns) {
 
 int tail_file_reset(struct tail_file *file) {
   uint64_t first = 0;
-  int code = file_identity_first_data(file->fd, file->size, &first);
+  int code = find_first_data(file->fd, file->size, &first);
   if (code != 0) {
     return code;
   }
   file->offset = first == file->size ? 0 : first;
-  file->head = (struct file_identity_mark){.from = file->offset};
-  file->marker = (struct file_identity_mark){.from = file->offset};
+  file->head = (struct tail_file_mark){.from = file->offset};
+  file->marker = (struct tail_file_mark){.from = file->offset};
   file->is_skipping = false;
   file->is_truncated = false;
   file->is_settled = false;
@@ -247,14 +324,14 @@ int tail_file_reset(struct tail_file *file) {
 /* The original is truncated: only the marks of its former content are left. */
 static bool repeats_former_content(const struct tail_file *copy,
                                    const struct tail_file *original) {
-  const struct file_identity_mark *head = &original->head;
+  const struct tail_file_mark *head = &original->head;
   if (head->bytes > 0 && (copy->size < head->from + head->bytes ||
-                          file_identity_mark_holds(head, copy->fd) != 1)) {
+                          holds_mark(head, copy->fd) != 1)) {
     return false;
   }
   if (copy->size >= original->offset) {
     return (head->bytes > 0 || original->marker.bytes > 0) &&
-           file_identity_mark_holds(&original->marker, copy->fd) == 1;
+           holds_mark(&original->marker, copy->fd) == 1;
   }
   return head->bytes > 0;
 }
@@ -267,12 +344,11 @@ static bool repeats_current_content(const struct tail_file *copy,
       copy->size > now.size) {
     return false;
   }
-  size_t bytes = copy->size < FILE_IDENTITY_HEAD_BYTES
-                     ? (size_t)copy->size
-                     : FILE_IDENTITY_HEAD_BYTES;
-  return file_identity_same_content(copy->fd, original->fd, 0, bytes) == 1 &&
-         file_identity_same_content(copy->fd, original->fd, copy->size - bytes,
-                                    bytes) == 1;
+  size_t bytes = copy->size < TAIL_FILE_HEAD_BYTES ? (size_t)copy->size
+                                                   : TAIL_FILE_HEAD_BYTES;
+  return have_same_content(copy->fd, original->fd, 0, bytes) == 1 &&
+         have_same_content(copy->fd, original->fd, copy->size - bytes, bytes) ==
+             1;
 }
 
 enum tail_file_relation tail_file_relate(const struct tail_file *copy,
@@ -323,8 +399,7 @@ static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
                        struct chunk *ret_chunk) {
   size_t back = file->marker.bytes;
   uint64_t from = file->offset - back;
-  int64_t got =
-      file_identity_read_at(file->fd, buffer->data, buffer->bytes, from);
+  int64_t got = read_file_at(file->fd, buffer->data, buffer->bytes, from);
   if (got < 0) {
     return (int)got;
   }
@@ -334,8 +409,8 @@ static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
     file->is_settled = false;
     return -EAGAIN;
   }
-  if (from == file->head.from && file->head.bytes < FILE_IDENTITY_HEAD_BYTES) {
-    file->head = file_identity_make_mark(buffer->data, (size_t)got, from);
+  if (from == file->head.from && file->head.bytes < TAIL_FILE_HEAD_BYTES) {
+    file->head = make_mark(buffer->data, (size_t)got, from);
   }
   *ret_chunk = (struct chunk){
       .data = buffer->data + back,
@@ -351,10 +426,10 @@ static void advance_offset(struct tail_file *file, const struct chunk *chunk,
                            size_t bytes) {
   size_t known = chunk->back + bytes;
   size_t marked =
-      known < FILE_IDENTITY_MARKER_BYTES ? known : FILE_IDENTITY_MARKER_BYTES;
+      known < TAIL_FILE_MARKER_BYTES ? known : TAIL_FILE_MARKER_BYTES;
   file->offset += bytes;
-  file->marker = file_identity_make_mark(chunk->data + bytes - marked, marked,
-                                         file->offset - marked);
+  file->marker =
+      make_mark(chunk->data + bytes - marked, marked, file->offset - marked);
 }
 
 /* Passes over the rest of an over-long line. Returns its bytes. */
@@ -422,8 +497,7 @@ int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
       break;
     }
     if (taken == 0) {
-      size_t most =
-          (size_t)limits->max_line_bytes + FILE_IDENTITY_MARKER_BYTES + 1;
+      size_t most = (size_t)limits->max_line_bytes + TAIL_FILE_MARKER_BYTES + 1;
       code = grow_buffer(buffer,
                          buffer->bytes * 2 < most ? buffer->bytes * 2 : most);
       continue;

@@ -13,21 +13,33 @@ enum tail_file_state {
   TAIL_FILE_FOLLOWED, /* read as it grows */
   TAIL_FILE_COPY,     /* holds what its original holds: not read */
   TAIL_FILE_DONE,     /* read to its end, or older than the plugin */
+  TAIL_FILE_NEW,      /* not classified yet: only within rotation_update() */
+};
+
+/* Bytes of content that are compared: at a file's head and before an offset. */
+#define TAIL_FILE_HEAD_BYTES 1024
+#define TAIL_FILE_MARKER_BYTES 256
+
+/* A hash of what a file held at one place. bytes == 0: nothing is known. */
+struct tail_file_mark {
+  uint64_t from; /* offset in the file */
+  uint32_t bytes;
+  uint64_t hash;
 };
 
 struct tail_file {
   enum tail_file_state state;
   struct file_identity identity;
-  char *path;                       /* owned: its name at the last scan */
-  char *first_path;                 /* owned: its name when it was found */
-  int fd;                           /* -1 while closed */
-  uint64_t size;                    /* at the last check */
-  int64_t modified_ns;              /* the same */
-  uint64_t offset;                  /* start of the first unfinished line */
-  struct file_identity_mark head;   /* from the first data byte on */
-  struct file_identity_mark marker; /* the bytes before the offset */
-  struct tail_file *original;       /* of a copy; borrowed */
-  struct complaint complaint;       /* about opening and reading it */
+  char *path;                   /* owned: its name at the last scan */
+  char *first_path;             /* owned: its name when it was found */
+  int fd;                       /* -1 while closed */
+  uint64_t size;                /* at the last check */
+  int64_t modified_ns;          /* the same */
+  uint64_t offset;              /* start of the first unfinished line */
+  struct tail_file_mark head;   /* from the first data byte on */
+  struct tail_file_mark marker; /* the bytes before the offset */
+  struct tail_file *original;   /* of a copy; borrowed */
+  struct complaint complaint;   /* about opening and reading it */
   int64_t closing_ms; /* when to close it, monotonic; 0: not rotated */
   int watch_number;   /* of file_watch; negative: not watched */
   bool is_live;       /* named by a pattern at the last scan */
@@ -55,13 +67,6 @@ int tail_file_rename(struct tail_file *file, const char *path);
  * process may have; or another negative errno. */
 int tail_file_open(struct tail_file *file);
 void tail_file_close(struct tail_file *file);
-
-/* Log that the file cannot be opened or read (CODE: negative errno), at once
- * and then hourly, and that it can be again. */
-void tail_file_log_failure(struct tail_file *file, const struct log_sink *log,
-                           const char *log_name, int code, int64_t mono_ms);
-void tail_file_log_recovery(struct tail_file *file, const struct log_sink *log,
-                            const char *log_name, int64_t mono_ms);
 
 /* Puts the offset at the end, for a file that is older than the plugin: behind
  * its last newline, so that an unfinished line will be read whole. The file is
