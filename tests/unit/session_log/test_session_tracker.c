@@ -138,7 +138,8 @@ static void a_restart_ends_everything(void **state) {
 
 static int leaks_reported;
 
-static void count_leak(void *context, const struct session_tracker_entry *session,
+static void count_leak(void *context,
+                       const struct session_tracker_entry *session,
                        int64_t age_s) {
   (void)context;
   assert_string_equal(session->id, "a");
