@@ -162,9 +162,11 @@ static const struct option pool_options[] = {
     {OPTION("PoolOrder", WORD, struct dbpool_pool_options, order),
      .words = pool_orders, .default_text = "any",
      .help =
-         "Order in which the pool hands out connections. C<\"fifo\">: it hands "
-         "out the connection that has been idle longest, as SQLAlchemy's "
-         "QueuePool does unless C<pool_use_lifo> is set. The plugin then also "
+         "Order in which the pool hands out connections. C<\"any\">: the order "
+         "is not known. C<\"fifo\">: the pool hands out the connection that "
+         "has "
+         "been idle longest, as SQLAlchemy's QueuePool does unless "
+         "C<pool_use_lifo> is set. The plugin then also "
          "finds leaked sessions outside transactions: such a session stays "
          "idle while sessions that were returned later are used again. Only "
          "for B<Processes> 1."},
