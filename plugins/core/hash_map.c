@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define SLOTS_FIRST 16
+#define CACHE_LINE 64 /* bytes; where it is another size nothing breaks */
 
 /* ---- hash ---- */
 
@@ -30,25 +31,6 @@ static void choose_process_seed(void) {
     (void)clock_gettime(CLOCK_REALTIME, &now);
     process_seed = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec;
   }
-}
-
-/* The upper half of the product of both, xored with the lower one: each bit of
- * the result depends on each bit of A and B. By halves, since a machine of 32
- * bits has no product of 128. */
-static uint64_t fold_product(uint64_t a, uint64_t b) {
-#ifdef __SIZEOF_INT128__
-  __extension__ typedef unsigned __int128 product_type;
-  product_type product = (product_type)a * b;
-  return (uint64_t)product ^ (uint64_t)(product >> 64);
-#else
-  uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
-  uint64_t left = (a >> 32) * (b & UINT32_MAX);
-  uint64_t right = (a & UINT32_MAX) * (b >> 32);
-  uint64_t middle = (low >> 32) + (left & UINT32_MAX) + (right & UINT32_MAX);
-  return (middle << 32 | (low & UINT32_MAX)) ^
-         ((a >> 32) * (b >> 32) + (left >> 32) + (right >> 32) +
-          (middle >> 32));
-#endif
 }
 
 /* A little-endian number. */
@@ -92,21 +74,25 @@ static void load_last_words(const unsigned char *key, size_t bytes,
 uint64_t hash_map_hash_seeded(const void *key, size_t key_bytes,
                               uint64_t seed) {
   const unsigned char *at = key;
-  uint64_t other = fold_product(seed ^ MIX_FIRST, MIX_SECOND);
+  uint64_t other = hash_map_mix(seed ^ MIX_FIRST, MIX_SECOND);
   uint64_t hash = seed ^ MIX_LAST;
   for (size_t left = key_bytes; left > 16; left -= 16, at += 16) {
-    hash = fold_product(load_word(at) ^ hash, load_word(at + 8) ^ other);
+    hash = hash_map_mix(load_word(at) ^ hash, load_word(at + 8) ^ other);
   }
   uint64_t first;
   uint64_t second;
   load_last_words(key, key_bytes, &first, &second);
-  hash = fold_product(first ^ hash, second ^ other);
-  return fold_product(hash ^ MIX_FIRST, (uint64_t)key_bytes ^ other);
+  hash = hash_map_mix(first ^ hash, second ^ other);
+  return hash_map_mix(hash ^ MIX_FIRST, (uint64_t)key_bytes ^ other);
+}
+
+uint64_t hash_map_seed(void) {
+  (void)pthread_once(&process_seed_once, choose_process_seed);
+  return process_seed;
 }
 
 uint64_t hash_map_hash(const void *key, size_t key_bytes) {
-  (void)pthread_once(&process_seed_once, choose_process_seed);
-  return hash_map_hash_seeded(key, key_bytes, process_seed);
+  return hash_map_hash_seeded(key, key_bytes, hash_map_seed());
 }
 
 /* ---- map ---- */
@@ -118,23 +104,32 @@ struct hash_slot {
   struct hash_node *node; /* NULL: free */
 };
 
-/* In a slot whose node was removed: a look-up goes on behind it. No key is that
- * long. */
-static struct hash_node removed_node = {.key_bytes = SIZE_MAX};
+/* In a slot whose node was removed: a look-up goes on behind it. */
+static struct hash_node removed_node;
+
+static const void *key_of_node(const struct hash_node *node) {
+  return (const char *)node + node->key_offset;
+}
 
 static size_t slot_after(const struct hash_map *map, size_t slot) {
   return (slot + 1) & (map->slots_len - 1);
 }
 
-/* The slot of the key, or the free one where the look-up ends. */
+/* The slot of the key, or the free one where the look-up ends. What is behind a
+ * node is fetched at once, not when the key proves to be the same: a caller
+ * reads it next. */
 static size_t find_slot(const struct hash_map *map, uint64_t hash,
                         const void *key, size_t key_bytes) {
   size_t slot = hash & (map->slots_len - 1);
   for (const struct hash_slot *at = &map->slots[slot]; at->node != NULL;
        at = &map->slots[slot]) {
-    if (at->hash == hash && at->node->key_bytes == key_bytes &&
-        memcmp(at->node->key, key, key_bytes) == 0) {
-      break;
+    if (at->hash == hash && at->node != &removed_node) {
+      __builtin_prefetch((const char *)at->node + CACHE_LINE);
+      __builtin_prefetch((const char *)at->node + 2 * CACHE_LINE);
+      if (at->node->key_bytes == key_bytes &&
+          memcmp(key_of_node(at->node), key, key_bytes) == 0) {
+        break;
+      }
     }
     slot = slot_after(map, slot);
   }
@@ -154,8 +149,9 @@ static size_t slot_of_node(const struct hash_map *map,
 struct hash_node *hash_map_find_hashed(const struct hash_map *map,
                                        uint64_t hash, const void *key,
                                        size_t key_bytes) {
-  return map->len == 0 ? NULL
-                       : map->slots[find_slot(map, hash, key, key_bytes)].node;
+  return map->slots_len == 0
+             ? NULL
+             : map->slots[find_slot(map, hash, key, key_bytes)].node;
 }
 
 struct hash_node *hash_map_find(const struct hash_map *map, const void *key,
@@ -165,12 +161,13 @@ struct hash_node *hash_map_find(const struct hash_map *map, const void *key,
 }
 
 /* There must be a free slot. */
-static void fill_slot(struct hash_map *map, struct hash_node *node) {
-  size_t slot = node->hash & (map->slots_len - 1);
+static void fill_slot(struct hash_map *map, uint64_t hash,
+                      struct hash_node *node) {
+  size_t slot = hash & (map->slots_len - 1);
   while (map->slots[slot].node != NULL) {
     slot = slot_after(map, slot);
   }
-  map->slots[slot] = (struct hash_slot){.hash = node->hash, .node = node};
+  map->slots[slot] = (struct hash_slot){.hash = hash, .node = node};
   map->used_len++;
 }
 
@@ -187,9 +184,11 @@ static int renew_slots(struct hash_map *map) {
   if (renewed.slots == NULL) {
     return -ENOMEM;
   }
-  for (struct hash_node *node = hash_map_next(map, NULL); node != NULL;
-       node = hash_map_next(map, node)) {
-    fill_slot(&renewed, node);
+  for (size_t i = 0; i < map->slots_len; i++) {
+    const struct hash_slot *slot = &map->slots[i];
+    if (slot->node != NULL && slot->node != &removed_node) {
+      fill_slot(&renewed, slot->hash, slot->node);
+    }
   }
   free(map->slots);
   *map = renewed;
@@ -204,8 +203,12 @@ int hash_map_insert_hashed(struct hash_map *map, struct hash_node *node,
   if (is_full && renew_slots(map) != 0 && map->used_len + 1 >= map->slots_len) {
     return -ENOMEM;
   }
-  *node = (struct hash_node){.hash = hash, .key = key, .key_bytes = key_bytes};
-  fill_slot(map, node);
+  *node = (struct hash_node){
+      .hash = (uint32_t)hash,
+      .key_bytes = (uint16_t)key_bytes,
+      .key_offset = (uint16_t)((const char *)key - (const char *)node),
+  };
+  fill_slot(map, hash, node);
   map->len++;
   return 0;
 }

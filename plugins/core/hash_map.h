@@ -21,11 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In the caller's struct. All members are the map's. */
+/* In the caller's struct. All members are the map's. Small, since there is one
+ * in each of many thousand structs. */
 struct hash_node {
-  uint64_t hash;
-  const void *key; /* borrowed: stays as it is while the node is in a map */
-  size_t key_bytes;
+  uint32_t hash; /* its lower half */
+  uint16_t key_bytes;
+  uint16_t key_offset; /* from the node */
 };
 
 /* All zero is an empty map. len: nodes in it, for the caller to read. */
@@ -53,6 +54,30 @@ uint64_t hash_map_hash(const void *key, size_t key_bytes);
  * is kept in a file. */
 uint64_t hash_map_hash_seeded(const void *key, size_t key_bytes, uint64_t seed);
 
+/* The seed of this process, and one step of such a hash: each bit of the result
+ * depends on each bit of both. For a caller who hashes the words of a key while
+ * it puts the key together; with a factor that does not depend on the seed,
+ * keys that collide could be chosen. */
+uint64_t hash_map_seed(void);
+
+/* The upper half of the product of both, xored with the lower one. By halves on
+ * a machine of 32 bits, which has no product of 128. */
+static inline uint64_t hash_map_mix(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+  __extension__ typedef unsigned __int128 product_type;
+  product_type product = (product_type)a * b;
+  return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+  uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+  uint64_t left = (a >> 32) * (b & UINT32_MAX);
+  uint64_t right = (a & UINT32_MAX) * (b >> 32);
+  uint64_t middle = (low >> 32) + (left & UINT32_MAX) + (right & UINT32_MAX);
+  return (middle << 32 | (low & UINT32_MAX)) ^
+         ((a >> 32) * (b >> 32) + (left >> 32) + (right >> 32) +
+          (middle >> 32));
+#endif
+}
+
 /* The node with that key, or NULL. */
 struct hash_node *hash_map_find(const struct hash_map *map, const void *key,
                                 size_t key_bytes);
@@ -60,10 +85,10 @@ struct hash_node *hash_map_find_hashed(const struct hash_map *map,
                                        uint64_t hash, const void *key,
                                        size_t key_bytes);
 
-/* Inserts NODE; the key must not be in the map yet. key: borrowed until the
- * node is removed, so best a part of the struct. Makes more slots when three of
- * four are used. Where memory is short the map takes what it has slots for.
- * Returns 0, or -ENOMEM when there is none; then nothing is changed. */
+/* Inserts NODE; the key must not be in the map yet. key: a part of the struct,
+ * within 64 KiB behind the node, of less than 64 KiB. Makes more slots when
+ * three of four are used. Where memory is short the map takes what it has slots
+ * for. Returns 0, or -ENOMEM when there is none; then nothing is changed. */
 int hash_map_insert(struct hash_map *map, struct hash_node *node,
                     const void *key, size_t key_bytes);
 int hash_map_insert_hashed(struct hash_map *map, struct hash_node *node,

@@ -127,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   free(glob);
   char key[SERIES_KEY_BYTES];
-  if (series_make_key(&names, NULL, key) > sizeof(key)) {
+  if (series_key_make(&names, NULL, 0, key, NULL) > sizeof(key)) {
     abort();
   }
   if (message_check(parts[1], NULL) == 0) {

@@ -20,7 +20,7 @@ void alert_event_name(struct alert_event *event,
   const struct series *series = alert->series;
   event->rule = alert->rule;
   event->interval_ms = series->interval_ms;
-  series_copy_names(series, &event->names);
+  series_key_names(series->key, &event->names);
   reading_put_name(event->source, series_source_name(series, alert->source));
   series_format_name(series, alert->source, event->series,
                      sizeof(event->series));
@@ -216,7 +216,7 @@ void alert_event_format_instance(const struct series *series, size_t source,
                                  size_t bytes) {
   struct reading_names names;
   char name[SERIES_NAME_BYTES];
-  series_copy_names(series, &names);
+  series_key_names(series->key, &names);
   series_format_name(series, source, name, sizeof(name));
   format_instance(name, names.host, local_host, text, bytes);
 }

@@ -282,7 +282,7 @@ static size_t copy_states(const struct series *series, const char *host,
                           struct state_of_rule *states) {
   struct reading_names names;
   size_t len = 0;
-  series_copy_names(series, &names);
+  series_key_names(series->key, &names);
   if (strcmp(names.plugin, "resource_alert") == 0) {
     return 0; /* each would make another one */
   }

@@ -11,6 +11,7 @@
 
 #include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/rate.h"
+#include "resource_alert/alerts/series_key.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define INTERVAL_MAX_MS INT64_C(86400000) /* a day */
@@ -18,48 +19,7 @@
 #define TOLERANCE_MAX_MS 1000
 #define SOURCES_MAX UINT8_MAX /* of a type that rules can watch */
 
-/* ---- key and names ---- */
-
-size_t series_make_key(const struct reading_names *names, const char *rule_name,
-                       char *key) {
-  char *end = stpcpy(key, names->host);
-  end = stpcpy(end + 1, names->plugin);
-  end = stpcpy(end + 1, names->plugin_instance);
-  end = stpcpy(end + 1, names->type);
-  end = stpcpy(end + 1, names->type_instance);
-  if (rule_name != NULL) {
-    end = stpcpy(end + 1, rule_name);
-  }
-  return (size_t)(end + 1 - key);
-}
-
-void series_lookup_init(struct series_lookup *lookup,
-                        const struct reading *reading,
-                        struct rule *notification_rule) {
-  lookup->reading = reading;
-  lookup->notification_rule = notification_rule;
-  lookup->key_bytes = series_make_key(
-      reading->names,
-      notification_rule == NULL ? NULL : notification_rule->name, lookup->key);
-}
-
-/* Copies one of the names that are packed in a key. Returns the next one. */
-static const char *unpack_name(const char *from, char *to) {
-  size_t bytes = strlen(from) + 1;
-  memcpy(to, from, bytes);
-  return from + bytes;
-}
-
-void series_copy_names(const struct series *series,
-                       struct reading_names *ret_names) {
-  const char *next = series->key;
-  *ret_names = (struct reading_names){.host = ""};
-  next = unpack_name(next, ret_names->host);
-  next = unpack_name(next, ret_names->plugin);
-  next = unpack_name(next, ret_names->plugin_instance);
-  next = unpack_name(next, ret_names->type);
-  (void)unpack_name(next, ret_names->type_instance);
-}
+/* ---- names ---- */
 
 const char *series_source_name(const struct series *series, size_t source) {
   return series->type->sources[source].name;
@@ -68,7 +28,7 @@ const char *series_source_name(const struct series *series, size_t source) {
 void series_format_name(const struct series *series, size_t source, char *text,
                         size_t bytes) {
   struct reading_names names;
-  series_copy_names(series, &names);
+  series_key_names(series->key, &names);
   bool has_many = series->type->sources_len > 1;
   (void)snprintf(text, bytes, "%s/%s%s%s/%s%s%s%s%s", names.host, names.plugin,
                  names.plugin_instance[0] == '\0' ? "" : "-",
@@ -84,6 +44,7 @@ void series_context_init(struct series_context *context,
                          const struct rules *rules,
                          struct change_queue *queue) {
   *context = (struct series_context){.rules = rules, .queue = queue};
+  context->seed = hash_map_seed();
   condition_inputs_init(&context->inputs);
   (void)pthread_mutex_init(&context->types_lock, NULL);
 }
@@ -140,22 +101,29 @@ static const struct series_type *find_type(struct series_context *context,
 
 /* ---- a new series ---- */
 
+/* What a series is made of: gathered first, since it is one piece of memory. */
+struct series_parts {
+  const struct series_type *type;
+  struct series_alert *alerts; /* owned, as the next one */
+  struct series_output *outputs;
+  size_t alerts_len, outputs_len;
+};
+
 /* Adds an alert for each data source that RULE watches. */
-static int add_alerts(struct series *series, struct rule *rule,
+static int add_alerts(struct series_parts *parts, struct rule *rule,
                       const struct metric_selector_subject *subject) {
-  for (size_t i = 0; i < series->type->sources_len; i++) {
-    if (!rule_watches_source(rule, subject, series->type->sources[i].name)) {
+  for (size_t i = 0; i < parts->type->sources_len; i++) {
+    if (!rule_watches_source(rule, subject, parts->type->sources[i].name)) {
       continue;
     }
     struct series_alert *alerts =
-        realloc(series->alerts, (series->alerts_len + 1U) * sizeof(alerts[0]));
-    if (alerts == NULL || series->alerts_len == UINT16_MAX) {
+        realloc(parts->alerts, (parts->alerts_len + 1) * sizeof(alerts[0]));
+    if (alerts == NULL || parts->alerts_len == UINT16_MAX) {
       return -ENOMEM;
     }
-    series->alerts = alerts;
-    alerts[series->alerts_len++] = (struct series_alert){
-        .rule = rule, .series = series, .source = (uint8_t)i};
-    atomic_fetch_add(&rule->counts[ALERT_UNKNOWN], 1);
+    parts->alerts = alerts;
+    alerts[parts->alerts_len++] =
+        (struct series_alert){.rule = rule, .source = (uint8_t)i};
   }
   return 0;
 }
@@ -166,23 +134,23 @@ static struct condition_input *get_input(struct series_context *context,
                                          const struct reading_names *names,
                                          const char *source) {
   char key[SERIES_KEY_BYTES];
-  size_t key_bytes = series_make_key(names, source, key);
+  size_t key_bytes = series_key_make(names, source, 0, key, NULL);
   return condition_inputs_get(&context->inputs, key, key_bytes);
 }
 
 /* Connects the alerts whose rule has an OnlyIf to the value it compares. */
 static int connect_conditions(struct series_context *context,
                               const struct reading_names *names,
-                              struct series *series) {
-  for (size_t i = 0; i < series->alerts_len; i++) {
-    const struct condition *condition = &series->alerts[i].rule->only_if;
+                              struct series_parts *parts) {
+  for (size_t i = 0; i < parts->alerts_len; i++) {
+    const struct condition *condition = &parts->alerts[i].rule->only_if;
     if (condition->text == NULL) {
       continue;
     }
     struct reading_names compared;
     condition_find_names(condition, names, &compared);
-    series->alerts[i].input = get_input(context, &compared, condition->source);
-    if (series->alerts[i].input == NULL) {
+    parts->alerts[i].input = get_input(context, &compared, condition->source);
+    if (parts->alerts[i].input == NULL) {
       return -ENOMEM;
     }
   }
@@ -205,22 +173,22 @@ static int find_compared_source(const struct condition *condition,
 static int add_output(struct series_context *context,
                       const struct reading_names *names,
                       const struct condition *condition,
-                      struct series *series) {
-  int source = find_compared_source(condition, series->type);
+                      struct series_parts *parts) {
+  int source = find_compared_source(condition, parts->type);
   if (source < 0) {
     return 0;
   }
   struct series_output *outputs =
-      realloc(series->outputs, (series->outputs_len + 1U) * sizeof(*outputs));
+      realloc(parts->outputs, (parts->outputs_len + 1) * sizeof(*outputs));
   if (outputs == NULL) {
     return -ENOMEM;
   }
-  series->outputs = outputs;
+  parts->outputs = outputs;
   struct condition_input *input = get_input(context, names, condition->source);
   if (input == NULL) {
     return -ENOMEM;
   }
-  outputs[series->outputs_len++] =
+  outputs[parts->outputs_len++] =
       (struct series_output){.input = input, .source = (size_t)source};
   return 0;
 }
@@ -228,50 +196,44 @@ static int add_output(struct series_context *context,
 /* Connects the series to the rules whose OnlyIf may compare its values. */
 static int connect_outputs(struct series_context *context,
                            const struct reading_names *names,
-                           struct series *series) {
+                           struct series_parts *parts) {
   const struct rules *rules = context->rules;
   int code = 0;
   for (size_t i = 0; i < rules->thresholds_len && code == 0; i++) {
     const struct condition *condition = &rules->items[i].only_if;
-    if (condition->text != NULL && series->outputs_len < UINT16_MAX &&
+    if (condition->text != NULL && parts->outputs_len < UINT16_MAX &&
         condition_may_compare(condition, names)) {
-      code = add_output(context, names, condition, series);
+      code = add_output(context, names, condition, parts);
     }
   }
   return code;
 }
 
-/* Binds a new series to the rules that match it. One that no rule needs stays
- * without a type. */
+/* Gathers the parts of a series that MATCHED watch. subject: NULL for one of
+ * notifications. */
 static int bind_rules(struct series_context *context,
                       const struct reading *reading, struct rule **matched,
                       size_t matched_len,
                       const struct metric_selector_subject *subject,
-                      struct series *series) {
-  series->type = find_type(context, reading);
-  int code = series->type == NULL ? -ENOMEM : 0;
+                      struct series_parts *parts) {
+  parts->type = find_type(context, reading);
+  int code = parts->type == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < matched_len && code == 0; i++) {
-    code = add_alerts(series, matched[i], subject);
+    code = add_alerts(parts, matched[i], subject);
   }
   if (code == 0) {
-    code = connect_conditions(context, reading->names, series);
+    code = connect_conditions(context, reading->names, parts);
   }
   if (code == 0 && subject != NULL) {
-    code = connect_outputs(context, reading->names, series);
-  }
-  if (code == 0 && series->alerts_len == 0 && series->outputs_len == 0) {
-    series->type = NULL;
-  }
-  if (code == 0 && series->type != NULL && !series->type->has_only_gauges) {
-    series->previous = calloc(reading->values_len, sizeof(uint64_t));
-    code = series->previous == NULL ? -ENOMEM : 0;
+    code = connect_outputs(context, reading->names, parts);
   }
   return code;
 }
 
 /* Finds the rules of a series of values, and binds it to them. */
 static int bind_values(struct series_context *context,
-                       const struct reading *reading, struct series *series) {
+                       const struct reading *reading,
+                       struct series_parts *parts) {
   const struct rules *rules = context->rules;
   struct rule **matched = calloc(rules->len + 1, sizeof(matched[0]));
   if (matched == NULL) {
@@ -283,7 +245,7 @@ static int bind_values(struct series_context *context,
   bool is_needed = reading->values_len <= SOURCES_MAX &&
                    (len > 0 || rules_may_compare(rules, reading->names));
   int code = is_needed
-                 ? bind_rules(context, reading, matched, len, &subject, series)
+                 ? bind_rules(context, reading, matched, len, &subject, parts)
                  : 0;
   free(matched);
   return code;
@@ -297,46 +259,109 @@ static uint32_t whole_interval_ms(int64_t interval_ns) {
                                                   : INTERVAL_MAX_MS);
 }
 
-int series_new(struct series_context *context,
-               const struct series_lookup *lookup, pthread_mutex_t *lock,
-               int64_t now_ms, struct series **ret_series) {
-  struct series *series = calloc(1, sizeof(*series) + lookup->key_bytes);
-  if (series == NULL) {
-    return -ENOMEM;
+/* An entry of BYTES, of which FIXED are before the key. NULL when memory is
+ * short. */
+static void *make_entry(const struct series_lookup *lookup, size_t fixed,
+                        size_t bytes) {
+  char *entry = calloc(1, bytes);
+  if (entry != NULL) {
+    memcpy(entry + fixed, lookup->key, lookup->key_bytes);
   }
-  memcpy(series->key, lookup->key, lookup->key_bytes);
+  return entry;
+}
+
+/* One piece of memory: the series, its key, alerts, outputs, previous values.
+ * Each of these is a multiple of 8 bytes. */
+static struct series_entry *assemble_series(const struct series_parts *parts,
+                                            const struct series_lookup *lookup,
+                                            pthread_mutex_t *lock,
+                                            int64_t now_ms) {
+  size_t alerts_at =
+      (offsetof(struct series, key) + lookup->key_bytes + 7) & ~(size_t)7;
+  size_t outputs_at = alerts_at + parts->alerts_len * sizeof(parts->alerts[0]);
+  size_t previous_at =
+      outputs_at + parts->outputs_len * sizeof(parts->outputs[0]);
+  size_t previous_len =
+      parts->type->has_only_gauges ? 0 : parts->type->sources_len;
+  char *place = make_entry(lookup, offsetof(struct series, key),
+                           previous_at + previous_len * sizeof(uint64_t));
+  if (place == NULL) {
+    return NULL;
+  }
+  struct series *series = (void *)place;
+  series->entry.is_watched = true;
   series->lock = lock;
   series->seen_ms = now_ms;
   series->interval_ms = whole_interval_ms(lookup->reading->interval_ns);
-  struct rule *rule = lookup->notification_rule;
-  int code = rule == NULL
-                 ? bind_values(context, lookup->reading, series)
-                 : bind_rules(context, lookup->reading, &rule, 1, NULL, series);
-  if (code != 0) {
-    series_free(context, series);
-    return code;
+  series->type = parts->type;
+  series->alerts = (void *)(place + alerts_at);
+  series->alerts_len = (uint16_t)parts->alerts_len;
+  series->outputs = (void *)(place + outputs_at);
+  series->outputs_len = (uint16_t)parts->outputs_len;
+  series->previous = previous_len == 0 ? NULL : (void *)(place + previous_at);
+  for (size_t i = 0; i < parts->alerts_len; i++) {
+    series->alerts[i] = parts->alerts[i];
+    series->alerts[i].series = series;
+    atomic_fetch_add(&parts->alerts[i].rule->counts[ALERT_UNKNOWN], 1);
   }
-  *ret_series = series;
-  return 0;
+  for (size_t i = 0; i < parts->outputs_len; i++) {
+    series->outputs[i] = parts->outputs[i];
+  }
+  return &series->entry;
 }
 
-void series_free(struct series_context *context, struct series *series) {
-  if (series == NULL) {
-    return;
+static void put_inputs(struct series_context *context,
+                       const struct series_alert *alerts, size_t alerts_len,
+                       const struct series_output *outputs,
+                       size_t outputs_len) {
+  for (size_t i = 0; i < alerts_len; i++) {
+    condition_inputs_put(&context->inputs, alerts[i].input);
   }
-  for (size_t i = 0; i < series->alerts_len; i++) {
-    struct series_alert *alert = &series->alerts[i];
-    atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
-    rule_forget_alert(alert->rule, &alert->alert);
-    condition_inputs_put(&context->inputs, alert->input);
+  for (size_t i = 0; i < outputs_len; i++) {
+    condition_inputs_put(&context->inputs, outputs[i].input);
   }
-  for (size_t i = 0; i < series->outputs_len; i++) {
-    condition_inputs_put(&context->inputs, series->outputs[i].input);
+}
+
+int series_new(struct series_context *context,
+               const struct series_lookup *lookup, pthread_mutex_t *lock,
+               int64_t now_ms, struct series_entry **ret_entry) {
+  struct series_parts parts = {0};
+  struct rule *rule = lookup->notification_rule;
+  int code = rule == NULL
+                 ? bind_values(context, lookup->reading, &parts)
+                 : bind_rules(context, lookup->reading, &rule, 1, NULL, &parts);
+  struct series_entry *entry = NULL;
+  if (code == 0) {
+    bool is_watched = parts.alerts_len > 0 || parts.outputs_len > 0;
+    entry = is_watched ? assemble_series(&parts, lookup, lock, now_ms)
+                       : make_entry(lookup, sizeof(*entry),
+                                    sizeof(*entry) + lookup->key_bytes);
+    code = entry == NULL ? -ENOMEM : 0;
   }
-  free(series->alerts);
-  free(series->previous);
-  free(series->outputs);
-  free(series);
+  if (code != 0) {
+    put_inputs(context, parts.alerts, parts.alerts_len, parts.outputs,
+               parts.outputs_len);
+  } else {
+    entry->seen_s = (uint32_t)(now_ms / 1000);
+    *ret_entry = entry;
+  }
+  free(parts.alerts);
+  free(parts.outputs);
+  return code;
+}
+
+void series_free(struct series_context *context, struct series_entry *entry) {
+  struct series *series = series_of_entry(entry);
+  if (series != NULL) {
+    for (size_t i = 0; i < series->alerts_len; i++) {
+      struct series_alert *alert = &series->alerts[i];
+      atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
+      rule_forget_alert(alert->rule, &alert->alert);
+    }
+    put_inputs(context, series->alerts, series->alerts_len, series->outputs,
+               series->outputs_len);
+  }
+  free(entry);
 }
 
 void series_lock(struct series *series) {
@@ -480,10 +505,6 @@ static void evaluate_alert(struct series_context *context,
 
 void series_update(struct series_context *context, struct series *series,
                    const struct reading *reading, int64_t now_ms) {
-  if (series->type == NULL) { /* no rule watches it */
-    series->seen_ms = now_ms;
-    return;
-  }
   int64_t elapsed_ns = find_elapsed_ns(series, reading, now_ms);
   if (elapsed_ns < 0) {
     return;

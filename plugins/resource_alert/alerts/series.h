@@ -12,6 +12,7 @@
 #include "core/hash_map.h"
 #include "core/metric.h"
 #include "resource_alert/alerts/alert.h"
+#include "resource_alert/alerts/series_key.h"
 #include "resource_alert/rules/rule.h"
 
 struct change_queue;
@@ -58,23 +59,32 @@ struct series_output {
   size_t source;
 };
 
-/* All but the key is guarded by the lock. A series that no rule watches has no
- * type, no alerts and no outputs. */
+/* What a map of series holds. One that no rule watches is no more than this,
+ * with its key behind it: 56 bytes instead of 280, and most are such. All but
+ * the key is guarded by the shard's lock. */
+struct series_entry {
+  struct hash_node node; /* for the key, see series_key_make() */
+  uint32_t seen_s;       /* monotonic: when the newest reading came */
+  bool is_watched;       /* it is the first member of a struct series */
+};
+
+/* A series that a rule watches, or whose values a rule compares; in one piece
+ * of memory with its key and its arrays. Guarded by the lock. */
 struct series {
-  struct hash_node node; /* its key is the member below */
-  int64_t time_ns;       /* the newest value's stamp; 0: none yet */
-  int64_t seen_ms;       /* monotonic: when the newest reading came */
-  int64_t clock_ms;      /* see struct alert_time */
+  struct series_entry entry;
   const struct series_type *type;
-  struct series_alert *alerts; /* these three owned */
-  uint64_t *previous;          /* raw values, for rates; NULL: all are gauges */
-  struct series_output *outputs;
-  pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
+  struct series_alert *alerts;
+  int64_t time_ns;  /* the newest value's stamp; 0: none yet */
+  int64_t seen_ms;  /* monotonic: when the newest reading came */
+  int64_t clock_ms; /* see struct alert_time */
   uint32_t interval_ms;
   uint32_t index; /* among the shard's watched series */
   uint16_t alerts_len;
   uint16_t outputs_len;
-  char key[]; /* see series_make_key() */
+  struct series_output *outputs;
+  uint64_t *previous;    /* raw values, for rates; NULL: all are gauges */
+  pthread_mutex_t *lock; /* of the shard that it is in; no I/O under it */
+  char key[];
 };
 
 /* What the series of a table share. */
@@ -82,44 +92,39 @@ struct series_context {
   const struct rules *rules;
   struct change_queue *queue;
   struct condition_inputs inputs;
+  uint64_t seed; /* of the hashes of keys */
   pthread_mutex_t types_lock;
   struct series_type *types; /* freed at the end only */
 };
-
-/* The names of a series packed one behind the other, each with its NUL; then
- * the name of the rule, if the series is one of notifications. */
-#define SERIES_KEY_BYTES (6 * READING_NAME_BYTES)
 
 void series_context_init(struct series_context *context,
                          const struct rules *rules, struct change_queue *queue);
 void series_context_fini(struct series_context *context);
 
-/* Writes at most SERIES_KEY_BYTES into KEY. rule_name: NULL for values. Returns
- * how many. */
-size_t series_make_key(const struct reading_names *names, const char *rule_name,
-                       char *key);
-
 /* A series that is looked for, and made if there is none. Borrowed. */
 struct series_lookup {
   const struct reading *reading;
   struct rule *notification_rule; /* NULL: a series of values */
+  uint64_t hash;                  /* of the key */
   size_t key_bytes;
   char key[SERIES_KEY_BYTES];
 };
 
-void series_lookup_init(struct series_lookup *lookup,
-                        const struct reading *reading,
-                        struct rule *notification_rule);
-
-/* Makes a series with an alert for each data source that a rule watches, and
- * each rule. lock: of its shard. Returns 0 with *ret_series yours, or -ENOMEM.
- */
+/* Makes an entry: a series with an alert for each data source that a rule
+ * watches, and each rule; or no more than an entry if there is none. lock: of
+ * its shard. Returns 0 with *ret_entry yours, or -ENOMEM. */
 int series_new(struct series_context *context,
                const struct series_lookup *lookup, pthread_mutex_t *lock,
-               int64_t now_ms, struct series **ret_series);
+               int64_t now_ms, struct series_entry **ret_entry);
 
-/* Under its lock; no change of it may be queued. Accepts NULL. */
-void series_free(struct series_context *context, struct series *series);
+/* The series of ENTRY, NULL if no rule watches it. Accepts NULL. */
+static inline struct series *series_of_entry(struct series_entry *entry) {
+  return entry != NULL && entry->is_watched ? (struct series *)(void *)entry
+                                            : NULL;
+}
+
+/* Under its lock; no change of it may be queued. */
+void series_free(struct series_context *context, struct series_entry *entry);
 
 void series_lock(struct series *series);
 void series_unlock(struct series *series);
@@ -144,9 +149,6 @@ struct series_alert *series_restore(struct series *series,
                                     const char *source_name,
                                     const struct alert *restored,
                                     int64_t notified_ms);
-
-void series_copy_names(const struct series *series,
-                       struct reading_names *ret_names);
 
 /* "host/plugin-instance/type-instance", with ":source" where the type has more
  * than one. */

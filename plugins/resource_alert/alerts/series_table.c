@@ -19,13 +19,14 @@
 #define WALK_MS 1000
 #define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
 
+/* What each value touches is in the first cache line of a shard, and no two
+ * shards share one: threads write to the shards beside it. */
 struct series_shard {
-  /* A cache line of its own: threads in other shards write beside it. */
   _Alignas(64) pthread_mutex_t lock; /* guards all below, and the series */
+  uint64_t evaluated;                /* values */
   struct hash_map map;
   struct series **watched; /* those that some rule watches; series->index */
   size_t watched_len, watched_room;
-  uint64_t evaluated; /* values */
 };
 
 struct series_table {
@@ -40,6 +41,10 @@ struct series_table {
   int64_t walked_ms;   /* these two the ticking thread's */
   size_t forget_shard; /* whose silent series are removed next */
 };
+
+static struct series_entry *entry_of_node(struct hash_node *node) {
+  return HASH_MAP_OWNER(node, struct series_entry, node);
+}
 
 /* ---- life ---- */
 
@@ -71,7 +76,7 @@ void series_table_free(struct series_table *table) {
     for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
          node != NULL; node = next) {
       next = hash_map_next(&shard->map, node);
-      series_free(&table->context, HASH_MAP_OWNER(node, struct series, node));
+      series_free(&table->context, entry_of_node(node));
     }
     free(shard->watched);
     hash_map_fini(&shard->map);
@@ -89,9 +94,11 @@ static struct series_shard *find_shard(struct series_table *table,
   return &table->shards[hash >> (64 - SHARD_BITS)];
 }
 
-/* Adds SERIES to those that are walked over, if a rule watches it. */
-static int list_watched(struct series_shard *shard, struct series *series) {
-  if (series->type == NULL) {
+/* Adds ENTRY to those that are walked over, if a rule watches it. */
+static int list_watched(struct series_shard *shard,
+                        struct series_entry *entry) {
+  struct series *series = series_of_entry(entry);
+  if (series == NULL) {
     return 0;
   }
   if (shard->watched_len == shard->watched_room) {
@@ -112,90 +119,100 @@ static int list_watched(struct series_shard *shard, struct series *series) {
 
 /* The last one takes its place. */
 static void unlist_watched(struct series_shard *shard, struct series *series) {
-  if (series->type != NULL) {
-    struct series *last = shard->watched[--shard->watched_len];
-    shard->watched[series->index] = last;
-    last->index = series->index;
-  }
+  struct series *last = shard->watched[--shard->watched_len];
+  shard->watched[series->index] = last;
+  last->index = series->index;
 }
 
-/* Makes a series and adds it to the shard. NULL when memory is short. */
-static struct series *make_series(struct series_table *table,
-                                  struct series_shard *shard,
-                                  const struct series_lookup *lookup,
-                                  uint64_t hash) {
-  struct series *series;
+/* Makes an entry and adds it to the shard. NULL when memory is short. */
+static struct series_entry *make_listed(struct series_table *table,
+                                        struct series_shard *shard,
+                                        const struct series_lookup *lookup) {
+  struct series_entry *entry;
   if (series_new(&table->context, lookup, &shard->lock,
-                 atomic_load(&table->now_ms), &series) != 0) {
+                 atomic_load(&table->now_ms), &entry) != 0) {
     return NULL;
   }
-  if (hash_map_insert_hashed(&shard->map, &series->node, hash, series->key,
+  const char *key =
+      entry->is_watched ? series_of_entry(entry)->key : (char *)(entry + 1);
+  if (hash_map_insert_hashed(&shard->map, &entry->node, lookup->hash, key,
                              lookup->key_bytes) != 0) {
-    series_free(&table->context, series);
+    series_free(&table->context, entry);
     return NULL;
   }
-  if (list_watched(shard, series) != 0) {
-    hash_map_remove(&shard->map, &series->node);
-    series_free(&table->context, series);
+  if (list_watched(shard, entry) != 0) {
+    hash_map_remove(&shard->map, &entry->node);
+    series_free(&table->context, entry);
     return NULL;
   }
-  return series;
+  return entry;
 }
 
 /* Adds a series that is not there yet. NULL: there are too many, or no memory.
  * The place is reserved first, since other shards add, too. */
-static struct series *add_series(struct series_table *table,
-                                 struct series_shard *shard,
-                                 const struct series_lookup *lookup,
-                                 uint64_t hash) {
+static struct series_entry *add_entry(struct series_table *table,
+                                      struct series_shard *shard,
+                                      const struct series_lookup *lookup) {
   bool has_place =
       atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
-  struct series *series =
-      has_place ? make_series(table, shard, lookup, hash) : NULL;
-  if (series == NULL) {
+  struct series_entry *entry =
+      has_place ? make_listed(table, shard, lookup) : NULL;
+  if (entry == NULL) {
     atomic_fetch_sub(&table->series_len, 1);
+    atomic_fetch_add(&table->rejected, 1);
   }
-  return series;
+  return entry;
 }
 
 /* Nobody else has a pointer to it: readers hold the lock while they do. */
-static void remove_series(struct series_table *table,
-                          struct series_shard *shard, struct series *series) {
-  hash_map_remove(&shard->map, &series->node);
-  unlist_watched(shard, series);
-  series_free(&table->context, series);
+static void remove_entry(struct series_table *table, struct series_shard *shard,
+                         struct series_entry *entry) {
+  hash_map_remove(&shard->map, &entry->node);
+  if (entry->is_watched) {
+    unlist_watched(shard, series_of_entry(entry));
+  }
+  series_free(&table->context, entry);
   atomic_fetch_sub(&table->series_len, 1);
 }
 
+/* The key and the hash of the series of READING, for find_locked(). */
+static void make_lookup(const struct series_table *table,
+                        const struct reading *reading,
+                        struct rule *notification_rule,
+                        struct series_lookup *lookup) {
+  const char *rule_name =
+      notification_rule == NULL ? NULL : notification_rule->name;
+  lookup->reading = reading;
+  lookup->notification_rule = notification_rule;
+  lookup->key_bytes =
+      series_key_make(reading->names, rule_name, table->context.seed,
+                      lookup->key, &lookup->hash);
+}
+
+/* Under the shard's lock: finds or, if MAY_ADD, adds an entry. NULL if there is
+ * none. */
+static struct series_entry *find_locked(struct series_table *table,
+                                        struct series_shard *shard,
+                                        const struct series_lookup *lookup,
+                                        bool may_add) {
+  struct series_entry *entry = entry_of_node(hash_map_find_hashed(
+      &shard->map, lookup->hash, lookup->key, lookup->key_bytes));
+  return entry != NULL || !may_add ? entry : add_entry(table, shard, lookup);
+}
+
 /* Finds or, if MAY_ADD, adds a series and locks its shard (series_unlock). NULL
- * if there is none; one that could not be added is counted. */
+ * if there is none, or no rule watches it. */
 static struct series *lock_series(struct series_table *table,
                                   const struct series_lookup *lookup,
                                   bool may_add) {
-  uint64_t hash = hash_map_hash(lookup->key, lookup->key_bytes);
-  struct series_shard *shard = find_shard(table, hash);
+  struct series_shard *shard = find_shard(table, lookup->hash);
   (void)pthread_mutex_lock(&shard->lock);
-  struct series *series = HASH_MAP_OWNER(
-      hash_map_find_hashed(&shard->map, hash, lookup->key, lookup->key_bytes),
-      struct series, node);
-  if (series == NULL && may_add) {
-    series = add_series(table, shard, lookup, hash);
-    if (series == NULL) {
-      atomic_fetch_add(&table->rejected, 1);
-    }
-  }
+  struct series *series =
+      series_of_entry(find_locked(table, shard, lookup, may_add));
   if (series == NULL) {
     (void)pthread_mutex_unlock(&shard->lock);
   }
   return series;
-}
-
-/* Evaluates READING under the lock of its series. */
-static void update_locked(struct series_table *table, struct series *series,
-                          const struct reading *reading) {
-  find_shard(table, series->node.hash)->evaluated++;
-  series_update(&table->context, series, reading,
-                atomic_load_explicit(&table->now_ms, memory_order_relaxed));
 }
 
 /* ---- values ---- */
@@ -205,12 +222,20 @@ static void update_locked(struct series_table *table, struct series *series,
 static void update_series(struct series_table *table,
                           const struct reading *reading) {
   struct series_lookup lookup;
-  series_lookup_init(&lookup, reading, NULL);
-  struct series *series = lock_series(table, &lookup, true);
-  if (series != NULL) {
-    update_locked(table, series, reading);
-    series_unlock(series);
+  make_lookup(table, reading, NULL, &lookup);
+  struct series_shard *shard = find_shard(table, lookup.hash);
+  int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
+  (void)pthread_mutex_lock(&shard->lock);
+  struct series_entry *entry = find_locked(table, shard, &lookup, true);
+  if (entry != NULL) {
+    shard->evaluated++;
+    if (entry->is_watched) {
+      series_update(&table->context, series_of_entry(entry), reading, now_ms);
+    } else {
+      entry->seen_s = (uint32_t)(now_ms / 1000);
+    }
   }
+  (void)pthread_mutex_unlock(&shard->lock);
 }
 
 void series_table_update(struct series_table *table,
@@ -228,13 +253,8 @@ void series_table_update(struct series_table *table,
 struct series *series_table_lock_restored(struct series_table *table,
                                           const struct reading *reading) {
   struct series_lookup lookup;
-  series_lookup_init(&lookup, reading, NULL);
-  struct series *series = lock_series(table, &lookup, true);
-  if (series != NULL && series->type == NULL) {
-    series_unlock(series);
-    return NULL;
-  }
-  return series;
+  make_lookup(table, reading, NULL, &lookup);
+  return lock_series(table, &lookup, true);
 }
 
 /* ---- notifications: series of their own, 0 okay, 1 warning, 2 failure ---- */
@@ -274,7 +294,7 @@ static void update_notified(struct series_table *table, struct rule *rule,
   reading.values = &severity;
   reading.time_ns = wall_ms * 1000000;
   struct series_lookup lookup;
-  series_lookup_init(&lookup, &reading, rule);
+  make_lookup(table, &reading, rule, &lookup);
   struct series *series =
       lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
   if (series == NULL) {
@@ -283,7 +303,8 @@ static void update_notified(struct series_table *table, struct rule *rule,
   if (reading.time_ns <= series->time_ns) { /* in the same ms, or set back */
     reading.time_ns = series->time_ns + 1;
   }
-  update_locked(table, series, &reading);
+  find_shard(table, lookup.hash)->evaluated++;
+  series_update(&table->context, series, &reading, atomic_load(&table->now_ms));
   series_unlock(series);
 }
 
@@ -312,7 +333,7 @@ struct series *series_table_lock_notified(struct series_table *table,
       const struct reading reading =
           reading_of_notification(table, &rules->items[i], names);
       struct series_lookup lookup;
-      series_lookup_init(&lookup, &reading, &rules->items[i]);
+      make_lookup(table, &reading, &rules->items[i], &lookup);
       return lock_series(table, &lookup, true);
     }
   }
@@ -324,12 +345,14 @@ struct series *series_table_lock_notified(struct series_table *table,
 /* True if the series had no reading for long enough that it is to be removed.
  * One that waits to be reported has to stay. */
 static bool is_forgotten(const struct series_table *table,
-                         const struct series *series, int64_t now_ms) {
+                         struct series_entry *entry, int64_t now_ms) {
   int64_t forget_ms = table->limits.forget_ms;
-  if (series->type == NULL && forget_ms > UNWATCHED_FORGET_MS) {
-    forget_ms = UNWATCHED_FORGET_MS;
+  const struct series *series = series_of_entry(entry);
+  if (series != NULL) {
+    return now_ms - series->seen_ms > forget_ms && !series_is_queued(series);
   }
-  return now_ms - series->seen_ms > forget_ms && !series_is_queued(series);
+  return now_ms - (int64_t)entry->seen_s * 1000 >
+         (forget_ms < UNWATCHED_FORGET_MS ? forget_ms : UNWATCHED_FORGET_MS);
 }
 
 /* Missing series and reminders of one shard. */
@@ -351,9 +374,9 @@ static void forget_in_shard(struct series_table *table,
   for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
        node != NULL; node = next) {
     next = hash_map_next(&shard->map, node);
-    struct series *series = HASH_MAP_OWNER(node, struct series, node);
-    if (is_forgotten(table, series, now_ms)) {
-      remove_series(table, shard, series);
+    struct series_entry *entry = entry_of_node(node);
+    if (is_forgotten(table, entry, now_ms)) {
+      remove_entry(table, shard, entry);
     }
   }
   (void)pthread_mutex_unlock(&shard->lock);

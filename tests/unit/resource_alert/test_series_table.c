@@ -575,22 +575,55 @@ static void only_alike_names_are_one_series(void **state) {
   struct reading_names names;
   char first[SERIES_KEY_BYTES];
   char second[SERIES_KEY_BYTES];
+  uint64_t hash;
+  uint64_t other;
   memset(&names, 'x', sizeof(names));
   memcpy(names.host, "h", 2);
   memcpy(names.plugin, "ab", 3);
   names.plugin_instance[0] = '\0';
-  memcpy(names.type, "t", 2);
+  memcpy(names.type, "of eight", 9);
   names.type_instance[0] = '\0';
-  size_t bytes = series_make_key(&names, NULL, first);
-  const struct reading_names clean = {.host = "h", .plugin = "ab", .type = "t"};
-  assert_int_equal(series_make_key(&clean, NULL, second), bytes);
+  size_t bytes = series_key_make(&names, NULL, 7, first, &hash);
+  const struct reading_names clean = {
+      .host = "h", .plugin = "ab", .type = "of eight"};
+  assert_int_equal(series_key_make(&clean, NULL, 7, second, &other), bytes);
+  assert_int_equal(bytes, 2 + 3 + 1 + 9 + 1);
   assert_memory_equal(first, second, bytes);
+  assert_true(hash == other);
   const struct reading_names moved = {
-      .host = "h", .plugin = "a", .plugin_instance = "b", .type = "t"};
-  size_t others = series_make_key(&moved, NULL, second);
+      .host = "h", .plugin = "a", .plugin_instance = "b", .type = "of eight"};
+  size_t others = series_key_make(&moved, NULL, 7, second, &other);
   assert_true(others != bytes || memcmp(first, second, bytes) != 0);
-  others = series_make_key(&clean, "rule", second);
+  assert_true(hash != other);
+  others = series_key_make(&clean, "rule", 7, second, &other);
   assert_true(others != bytes);
+  assert_true(hash != other);
+  (void)series_key_make(&clean, NULL, 8, second, &other);
+  assert_true(hash != other);
+}
+
+/* Each bit of each name changes about half of the bits of the hash. */
+static void every_bit_of_a_name_counts(void **state) {
+  (void)state;
+  struct reading_names names = {.host = "host1.example.org",
+                                .plugin = "interface",
+                                .plugin_instance = "eth0",
+                                .type = "if_octets",
+                                .type_instance = "of 16 characters"};
+  char *const all[] = {names.host, names.plugin, names.plugin_instance,
+                       names.type, names.type_instance};
+  char key[SERIES_KEY_BYTES];
+  uint64_t hash;
+  (void)series_key_make(&names, NULL, 7, key, &hash);
+  for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+    for (size_t bit = 0; bit < strlen(all[i]) * 8; bit++) {
+      uint64_t other;
+      all[i][bit / 8] ^= (char)(1 << bit % 8);
+      (void)series_key_make(&names, NULL, 7, key, &other);
+      all[i][bit / 8] ^= (char)(1 << bit % 8);
+      assert_in_range(__builtin_popcountll(hash ^ other), 10, 54);
+    }
+  }
 }
 
 static void every_series_is_found_again(void **state) {
@@ -677,6 +710,7 @@ int main(void) {
       TEST(a_notification_is_not_its_value),
       TEST(survives_every_failed_allocation),
       cmocka_unit_test(only_alike_names_are_one_series),
+      cmocka_unit_test(every_bit_of_a_name_counts),
       TEST(every_series_is_found_again),
       TEST(a_rule_knows_the_value_of_its_worst_series),
   };
