@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Reading the switches in a Python web application (WSGI: Flask, Django, ...).
+"""Reads the switches in a Python web application (WSGI: Flask, Django, ...).
 
     application = Degradation(application)
 
-Core paths are never touched; the others get 503 while limit_noncore_api is on.
-Elsewhere in the application: `if is_on("serve_cached"): ...`."""
+Requests to core paths always pass. Other requests get 503 while
+limit_noncore_api is on. The application can also check a switch itself:
+`if is_on("serve_cached"): ...`."""
 import datetime
 import json
 import pathlib
@@ -19,7 +20,7 @@ def is_on(name, switches=SWITCHES):
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
-        return True  # it is there, and that is what counts
+        return True  # the file exists, so the switch is on
     until = value.get("until")
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return until is None or until > now
