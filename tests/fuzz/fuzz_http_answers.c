@@ -26,13 +26,11 @@ int __wrap_http_client_perform(struct http_client *client,
 
 int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
                                   char **ret_answer,
-                                  const struct action_call *call,
-                                  struct error *error);
+                                  const struct action_call *call);
 int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                                      const char *socket_path,
                                      const char *backend,
-                                     const struct action_call *call,
-                                     struct error *error);
+                                     const struct action_call *call);
 
 #define QUESTIONS_MAX 200
 
@@ -84,13 +82,11 @@ int __wrap_http_client_perform(struct http_client *client,
 /* Stands in the place of HAProxy: what the API server said is in no command. */
 int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
                                   char **ret_answer,
-                                  const struct action_call *call,
-                                  struct error *error) {
+                                  const struct action_call *call) {
   static const char harmless[] =
       "abcdefghijklmnopqrstuvwxyzABCDEF0123456789 /.:";
   (void)socket_path;
   (void)call;
-  (void)error;
   if (line[strspn(line, harmless)] != '\0') {
     abort();
   }
@@ -104,12 +100,10 @@ int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
 int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                                      const char *socket_path,
                                      const char *backend,
-                                     const struct action_call *call,
-                                     struct error *error) {
+                                     const struct action_call *call) {
   (void)socket_path;
   (void)backend;
   (void)call;
-  (void)error;
   slots->len = 3;
   slots->items[0] = (struct haproxy_socket_slot){.name = "s1", .is_out = true};
   slots->items[1] =
@@ -183,8 +177,9 @@ static void note(void *context, const char *step, json_t *fields) {
   json_decref(fields);
 }
 
-static struct action_call new_call(void) {
+static struct action_call new_call(struct error *error) {
   return (struct action_call){.cancel_fd = -1,
+                              .error = error,
                               .deadline_ms = INT64_MAX / 2,
                               .memory = json_object(),
                               .replicas = -1,
@@ -206,22 +201,22 @@ static void act(enum action_kind kind) {
                                    .value = 2.0,
                                    .now_s = 1600000000};
   struct error error = {{0}};
-  struct action_call call = new_call();
-  void *action = NULL;
-  if (driver->new (response->actions[kind].items, &deps, &action, &error) !=
-      0) {
+  struct action_call call = new_call(&error);
+  struct action *action = NULL;
+  if (action_new(driver, response->actions[kind].items, &deps, &action,
+                 &error) != 0) {
     abort();
   }
   for (int round = 0; round < 4 && next < end; round++) {
     request.is_on = round % 2 == 0;
     request.now_s += 100000;
-    (void)driver->set(action, &request, &call, &error);
+    (void)driver->set(action, &request, &call);
     if (driver->confirm != NULL) {
-      (void)driver->confirm(action, &request, &call, &error);
+      (void)driver->confirm(action, &request, &call);
     }
   }
-  (void)driver->self_test(action, &call, &error);
-  driver->free(action);
+  (void)driver->self_test(action, &call);
+  action_free(driver, action);
   json_decref(call.memory);
 }
 

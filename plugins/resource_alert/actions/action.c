@@ -3,7 +3,8 @@
 #include "resource_alert/actions/action.h"
 
 #include <errno.h>
-#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,17 +14,52 @@
 
 const char *const action_mode_words[] = {"auto", "dryrun", "off", NULL};
 
-int action_check_kubernetes(const void *options, const struct action_deps *deps,
-                            struct error *error) {
-  (void)options;
+int action_check(const struct action_driver *driver, const void *options,
+                 const struct action_deps *deps, struct error *error) {
   const char *token_file = deps->kubernetes->token_file;
-  if (access(token_file, R_OK) == 0) {
-    return 0;
+  if (driver->needs_kubernetes && access(token_file, R_OK) != 0) {
+    return error_set(error, -EINVAL,
+                     "%s: %s; collectd does not run in a pod: write "
+                     "<Kubernetes> with Server, TokenFile and CAFile",
+                     token_file, strerror(errno));
   }
-  return error_set(error, -EINVAL,
-                   "%s: %s; collectd does not run in a pod: write <Kubernetes> "
-                   "with Server, TokenFile and CAFile",
-                   token_file, strerror(errno));
+  return driver->check == NULL ? 0 : driver->check(options, deps, error);
+}
+
+int action_new(const struct action_driver *driver, const void *options,
+               const struct action_deps *deps, struct action **ret,
+               struct error *error) {
+  struct action *action = calloc(1, driver->size);
+  if (action == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  action->options = options;
+  action->deps = deps;
+  (void)snprintf(action->owner, sizeof(action->owner), "%s/%s", deps->host,
+                 deps->response);
+  int code = 0;
+  if (driver->needs_kubernetes) {
+    code = kubernetes_new(deps->kubernetes, &action->kubernetes, error);
+  }
+  if (code == 0 && driver->init != NULL) {
+    code = driver->init(action, error);
+  }
+  if (code != 0) {
+    action_free(driver, action);
+    return code;
+  }
+  *ret = action;
+  return 0;
+}
+
+void action_free(const struct action_driver *driver, struct action *action) {
+  if (action != NULL) {
+    if (driver->fini != NULL) {
+      driver->fini(action);
+    }
+    kubernetes_free(action->kubernetes);
+    free(action);
+  }
 }
 
 void action_format_time(int64_t time_s, char text[ACTION_TIME_BYTES]) {
@@ -40,21 +76,13 @@ json_t *action_payload_new(const struct action_request *request) {
   char now[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
   action_format_time(request->now_s, now);
-  json_t *value =
-      isfinite(request->value) ? json_real(request->value) : json_null();
-  return json_pack(
-      "{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}", "version", 1,
-      "event", request->is_on ? "engage" : "release", "response",
-      request->response, "host", json_util_text(request->host), "rule",
-      json_util_text(request->cause), "state", request->state, "value", value,
-      "level", (json_int_t)request->level, "since", since, "time", now);
-}
-
-char *action_payload_format(const struct action_request *request) {
-  json_t *payload = action_payload_new(request);
-  char *text = payload == NULL ? NULL : json_dumps(payload, JSON_COMPACT);
-  json_decref(payload);
-  return text;
+  return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
+                   "version", 1, "event", request->is_on ? "engage" : "release",
+                   "response", request->response, "host",
+                   json_util_text(request->host), "rule",
+                   json_util_text(request->cause), "state", request->state,
+                   "value", json_util_number(request->value), "level",
+                   (json_int_t)request->level, "since", since, "time", now);
 }
 
 const struct action_driver *const action_drivers[ACTION_KINDS] = {

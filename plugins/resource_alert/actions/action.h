@@ -59,43 +59,62 @@ struct action_request {
   int64_t now_s;     /* since the epoch */
 };
 
-struct action_driver {
-  const struct option_block *block;
-  bool is_standing; /* set is called regularly while off, too */
+/* The beginning of each driver's action: what it was made with. */
+struct action {
+  const void *options; /* the driver's own struct; borrowed, as is the next */
+  const struct action_deps *deps;
+  struct kubernetes *kubernetes; /* owned; NULL unless the driver needs it */
+  char owner[256]; /* "HOST/RESPONSE": marks what it has changed */
+};
 
-  /* Writes what the action is about, "limit_noncore_api" or "trading/api", in
-   * a form that stays the same over a restart. */
-  void (*describe)(const void *options, char *text, size_t bytes);
+/* How the kinds of actions differ. The functions that may be NULL say so. */
+struct action_driver {
+  struct option_block block;
+  bool is_standing;      /* set is called regularly while off, too */
+  bool needs_kubernetes; /* the action has a client of the Kubernetes API */
+  size_t size;           /* of the driver's action */
+
+  /* Writes what an action without a label is about, "trading/api", in a form
+   * that stays the same over a restart. NULL: it always has a label. */
+  void (*write_subject)(const void *options, char *text, size_t bytes);
 
   /* Checks at the start whether it can work at all. Changes nothing. Returns 0
    * or -EINVAL with what to write instead. NULL: always. */
   int (*check)(const void *options, const struct action_deps *deps,
                struct error *error);
 
-  /* options, deps: borrowed for the action's life. *ret: yours, free(). */
-  int (*new)(const void *options, const struct action_deps *deps, void **ret,
-             struct error *error);
+  /* Makes the rest of an action, zero behind its beginning. Returns 0 or a
+   * negative errno; fini is called also then. NULL: there is no more. */
+  int (*init)(void *action, struct error *error);
+  void (*fini)(void *action); /* NULL: nothing to free */
 
   /* Brings the target to the desired state; a second time changes nothing.
    * Returns 0; -ECANCELED; -EAGAIN with again_in_ms when there is more to do
    * later; else a negative errno, and the call is repeated. */
   int (*set)(void *action, const struct action_request *request,
-             struct action_call *call, struct error *error);
+             struct action_call *call);
 
   /* Reads back. Returns 0, or -ESTALE if the target is not as desired. NULL: it
    * cannot be read back. */
   int (*confirm)(void *action, const struct action_request *request,
-                 struct action_call *call, struct error *error);
+                 struct action_call *call);
 
   /* Tests the target without changing it. NULL: that is not possible. */
-  int (*self_test)(void *action, struct action_call *call, struct error *error);
-
-  void (*free)(void *action); /* accepts NULL */
+  int (*self_test)(void *action, struct action_call *call);
 };
 
-/* The check of actions that need the Kubernetes API: that there is a token. */
-int action_check_kubernetes(const void *options, const struct action_deps *deps,
-                            struct error *error);
+/* The driver's check, and that there is a token if it needs one. Returns 0 or
+ * -EINVAL with what to write instead. */
+int action_check(const struct action_driver *driver, const void *options,
+                 const struct action_deps *deps, struct error *error);
+
+/* options, deps: borrowed for the action's life. *ret: yours, action_free().
+ * Returns 0 or a negative errno. */
+int action_new(const struct action_driver *driver, const void *options,
+               const struct action_deps *deps, struct action **ret,
+               struct error *error);
+void action_free(const struct action_driver *driver,
+                 struct action *action); /* accepts NULL */
 
 /* "2026-01-31T12:00:00Z" and the like. time_s: since the epoch. */
 #define ACTION_TIME_BYTES 32
@@ -105,10 +124,8 @@ void action_format_time(int64_t time_s, char text[ACTION_TIME_BYTES]);
  *   {"version": 1, "event": "engage" or "release", "response": NAME,
  *    "host": NAME, "rule": NAME, "state": "WARNING", "value": NUMBER or null,
  *    "level": 2, "since": TIME, "time": TIME}
- * Returns yours, json_decref(), or as text, free(); NULL when memory is
- * short. */
+ * Returns yours, json_decref(); NULL when memory is short. */
 json_t *action_payload_new(const struct action_request *request);
-char *action_payload_format(const struct action_request *request);
 
 #define ACTION_AFTER_HELP                                                      \
   "Time between the engagement of the response and this action, for "          \
@@ -144,13 +161,6 @@ enum action_kind {
   ACTION_HAPROXY,
   ACTION_KINDS, /* how many there are */
 };
-
-extern const struct option_block action_switch_block;
-extern const struct option_block action_exec_block;
-extern const struct option_block action_webhook_block;
-extern const struct option_block action_scale_block;
-extern const struct option_block action_cronjob_block;
-extern const struct option_block action_haproxy_block;
 
 extern const struct action_driver action_switch_driver;
 extern const struct action_driver action_exec_driver;

@@ -3,7 +3,6 @@
  * annotation on the job says who has; only that is undone. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "resource_alert/actions/action.h"
@@ -18,10 +17,8 @@ struct cronjob_options {
 };
 
 struct cronjob {
-  const struct cronjob_options *options;
-  struct kubernetes *kubernetes;
-  const char *version; /* of the API: a literal */
-  char owner[256];     /* "HOST/RESPONSE" */
+  struct action base;
+  bool is_v1beta1; /* the version of the API that the cluster has */
 };
 
 /* The CronJob as the API server shows it. */
@@ -43,55 +40,10 @@ static const struct option option_rows[] = {
              "resumed."},
 };
 
-const struct option_block action_cronjob_block = {
-    .name = "SuspendCronJob",
-    .label = OPTION_LABEL_NONE,
-    .is_repeatable = true,
-    .size = sizeof(struct cronjob_options),
-    .help = "Suspends a Kubernetes CronJob while the response is engaged. A "
-            "CronJob that is already suspended is not changed.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-};
-
-static void describe_cronjob(const void *options, char *text, size_t bytes) {
+static void write_cronjob_subject(const void *options, char *text,
+                                  size_t bytes) {
   const struct cronjob_options *own = options;
   (void)snprintf(text, bytes, "%s/%s", own->space, own->name);
-}
-
-static void free_cronjob(void *self) {
-  struct cronjob *cronjob = self;
-  if (cronjob != NULL) {
-    kubernetes_free(cronjob->kubernetes);
-    free(cronjob);
-  }
-}
-
-static int new_cronjob(const void *options, const struct action_deps *deps,
-                       void **ret, struct error *error) {
-  struct cronjob *cronjob = calloc(1, sizeof(*cronjob));
-  if (cronjob == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  cronjob->options = options;
-  cronjob->version = "v1";
-  (void)snprintf(cronjob->owner, sizeof(cronjob->owner), "%s/%s", deps->host,
-                 deps->response);
-  int code = kubernetes_new(deps->kubernetes, &cronjob->kubernetes, error);
-  if (code != 0) {
-    free_cronjob(cronjob);
-    return code;
-  }
-  *ret = cronjob;
-  return 0;
-}
-
-static void format_cronjob_path(const struct cronjob *cronjob,
-                                const char *query,
-                                char path[KUBERNETES_PATH_BYTES]) {
-  (void)snprintf(path, KUBERNETES_PATH_BYTES,
-                 "/apis/batch/%s/namespaces/%s/cronjobs/%s%s", cronjob->version,
-                 cronjob->options->space, cronjob->options->name, query);
 }
 
 /* Without a resourceVersion a write would be unconditional. */
@@ -108,60 +60,61 @@ static int parse_cronjob(const struct cronjob *cronjob, const json_t *object,
   memcpy(now->version, version, strlen(version) + 1);
   now->is_suspended =
       json_is_true(json_object_get(json_object_get(object, "spec"), "suspend"));
-  now->is_ours = owner != NULL && strcmp(owner, cronjob->owner) == 0;
+  now->is_ours = owner != NULL && strcmp(owner, cronjob->base.owner) == 0;
   return 0;
+}
+
+static int send_cronjob(const struct cronjob *cronjob, const char *method,
+                        const char *query, json_t *body,
+                        struct action_call *call, json_t **ret) {
+  const struct cronjob_options *options = cronjob->base.options;
+  return kubernetes_request(cronjob->base.kubernetes, method, body, call, ret,
+                            "/apis/batch/%s/namespaces/%s/cronjobs/%s%s",
+                            cronjob->is_v1beta1 ? "v1beta1" : "v1",
+                            options->space, options->name, query);
 }
 
 /* batch/v1 came with Kubernetes 1.21; before, CronJobs were v1beta1. */
 static int read_cronjob(struct cronjob *cronjob, struct cronjob_now *now,
-                        struct action_call *call, struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
+                        struct action_call *call) {
   json_t *object = NULL;
-  format_cronjob_path(cronjob, "", path);
-  int code = kubernetes_request(cronjob->kubernetes, "GET", path, NULL, call,
-                                &object, error);
-  if (code == -ENOENT) { /* clusters before 1.21 */
-    cronjob->version = strcmp(cronjob->version, "v1") == 0 ? "v1beta1" : "v1";
-    format_cronjob_path(cronjob, "", path);
-    code = kubernetes_request(cronjob->kubernetes, "GET", path, NULL, call,
-                              &object, error);
+  int code = send_cronjob(cronjob, "GET", "", NULL, call, &object);
+  if (code == -ENOENT) {
+    cronjob->is_v1beta1 = !cronjob->is_v1beta1;
+    code = send_cronjob(cronjob, "GET", "", NULL, call, &object);
   }
   if (code == 0) {
-    code = parse_cronjob(cronjob, object, now, error);
+    code = parse_cronjob(cronjob, object, now, call->error);
   }
   json_decref(object);
   return code;
 }
 
 /* The annotation and the suspension are one write. */
-static int write_cronjob(struct cronjob *cronjob, const struct cronjob_now *now,
-                         bool is_on, const char *query,
-                         struct action_call *call, struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
-  format_cronjob_path(cronjob, query, path);
-  json_t *owner = is_on ? json_string(cronjob->owner) : json_null();
-  return kubernetes_request(cronjob->kubernetes, "PATCH", path,
-                            json_pack("{s:{s:s, s:{s:o}}, s:{s:b}}", "metadata",
-                                      "resourceVersion", now->version,
-                                      "annotations", ANNOTATION, owner, "spec",
-                                      "suspend", (int)is_on),
-                            call, NULL, error);
+static int write_cronjob(const struct cronjob *cronjob,
+                         const struct cronjob_now *now, bool is_on,
+                         const char *query, struct action_call *call) {
+  json_t *body = json_pack("{s:{s:s, s:{s:s?}}, s:{s:b}}", "metadata",
+                           "resourceVersion", now->version, "annotations",
+                           ANNOTATION, is_on ? cronjob->base.owner : NULL,
+                           "spec", "suspend", (int)is_on);
+  return send_cronjob(cronjob, "PATCH", query, body, call, NULL);
 }
 
 /* A job that somebody else has suspended stays suspended after the release. */
 static int set_cronjob(void *self, const struct action_request *request,
-                       struct action_call *call, struct error *error) {
+                       struct action_call *call) {
   struct cronjob *cronjob = self;
-  const struct cronjob_options *options = cronjob->options;
+  const struct cronjob_options *options = cronjob->base.options;
   struct cronjob_now now = {0};
-  int code = read_cronjob(cronjob, &now, call, error);
+  int code = read_cronjob(cronjob, &now, call);
   bool is_done = request->is_on ? now.is_suspended : !now.is_ours;
   if (code != 0 || is_done) {
     return code;
   }
-  code = write_cronjob(cronjob, &now, request->is_on, "", call, error);
+  code = write_cronjob(cronjob, &now, request->is_on, "", call);
   if (code == 0) {
-    kubernetes_record_event(cronjob->kubernetes, options->space, "CronJob",
+    kubernetes_record_event(cronjob->base.kubernetes, options->space, "CronJob",
                             options->name, request->host, request->is_on,
                             request->is_on ? "Suspended" : "Resumed",
                             request->response, call);
@@ -170,34 +123,43 @@ static int set_cronjob(void *self, const struct action_request *request,
 }
 
 static int confirm_cronjob(void *self, const struct action_request *request,
-                           struct action_call *call, struct error *error) {
+                           struct action_call *call) {
   struct cronjob *cronjob = self;
   struct cronjob_now now = {0};
-  int code = read_cronjob(cronjob, &now, call, error);
+  int code = read_cronjob(cronjob, &now, call);
   bool is_right =
       request->is_on ? now.is_suspended : !(now.is_suspended && now.is_ours);
-  return code != 0 || is_right ? code
-                               : error_set(error, -EIO, "it is %s suspended",
-                                           request->is_on ? "not" : "still");
+  return code != 0 || is_right
+             ? code
+             : error_set(call->error, -EIO, "it is %s suspended",
+                         request->is_on ? "not" : "still");
 }
 
-static int test_cronjob(void *self, struct action_call *call,
-                        struct error *error) {
+static int test_cronjob(void *self, struct action_call *call) {
   struct cronjob *cronjob = self;
   struct cronjob_now now = {0};
-  int code = read_cronjob(cronjob, &now, call, error);
-  return code == 0
-             ? write_cronjob(cronjob, &now, true, "?dryRun=All", call, error)
-             : code;
+  int code = read_cronjob(cronjob, &now, call);
+  return code == 0 ? write_cronjob(cronjob, &now, true, "?dryRun=All", call)
+                   : code;
 }
 
 const struct action_driver action_cronjob_driver = {
-    .block = &action_cronjob_block,
-    .describe = describe_cronjob,
-    .check = action_check_kubernetes,
-    .new = new_cronjob,
+    .block =
+        {
+            .name = "SuspendCronJob",
+            .label = OPTION_LABEL_NONE,
+            .is_repeatable = true,
+            .size = sizeof(struct cronjob_options),
+            .help =
+                "Suspends a Kubernetes CronJob while the response is engaged. "
+                "A CronJob that is already suspended is not changed.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+        },
+    .needs_kubernetes = true,
+    .size = sizeof(struct cronjob),
+    .write_subject = write_cronjob_subject,
     .set = set_cronjob,
     .confirm = confirm_cronjob,
     .self_test = test_cronjob,
-    .free = free_cronjob,
 };

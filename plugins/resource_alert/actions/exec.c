@@ -26,11 +26,6 @@ struct exec_options {
   char *user; /* NULL: the default */
 };
 
-struct exec_action {
-  const struct exec_options *options;
-  char helper[PATH_MAX];
-};
-
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
     {OPTION("Command", STRINGS, struct exec_options, command),
@@ -62,24 +57,9 @@ static int check_exec_block(const void *target, struct error *error) {
                    options->command.items[0], reason.text);
 }
 
-const struct option_block action_exec_block = {
-    .name = "Exec",
-    .label = OPTION_LABEL_OPTIONAL,
-    .is_repeatable = true,
-    .size = sizeof(struct exec_options),
-    .help = "Runs a command once when the response engages and once when it is "
-            "released. NAME identifies the command in the journal.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-    .check_label = option_check_name,
-    .check = check_exec_block,
-};
-
-static void describe_exec(const void *options, char *text, size_t bytes) {
+static void write_exec_subject(const void *options, char *text, size_t bytes) {
   const struct exec_options *own = options;
-  const char *label = own->common.head.label;
-  (void)snprintf(text, bytes, "%s",
-                 label != NULL ? label : own->command.items[0]);
+  (void)snprintf(text, bytes, "%s", own->command.items[0]);
 }
 
 /* ---- the user ---- */
@@ -160,39 +140,26 @@ static int check_exec(const void *options, const struct action_deps *deps,
   return code == 0 ? check_exec_user(own->user, error) : code;
 }
 
-static int new_exec(const void *options, const struct action_deps *deps,
-                    void **ret, struct error *error) {
-  struct exec_action *action = calloc(1, sizeof(*action));
-  if (action == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  action->options = options;
-  int code = format_helper_path(deps, action->helper, error);
-  if (code != 0) {
-    free(action);
-    return code;
-  }
-  *ret = action;
-  return 0;
-}
-
 /* Runs it, or with is_check does all but that, with INPUT to read. */
-static int run_exec_command(const struct exec_action *action, const char *input,
+static int run_exec_command(const struct action *action, const char *input,
                             bool is_check, char output[OUTPUT_BYTES],
-                            const struct action_call *call,
-                            struct error *error) {
+                            const struct action_call *call) {
   char default_user[128];
   const struct exec_options *options = action->options;
+  char helper[PATH_MAX];
   /* Again: it may have been replaced since the start. */
-  int code = trusted_path_check_program(options->command.items[0], error);
+  int code = trusted_path_check_program(options->command.items[0], call->error);
+  if (code == 0) {
+    code = format_helper_path(action->deps, helper, call->error);
+  }
   if (code == 0 && options->user == NULL) {
-    code = find_default_user(default_user, sizeof(default_user), error);
+    code = find_default_user(default_user, sizeof(default_user), call->error);
   }
   if (code != 0) {
     return code;
   }
   const struct exec_job job = {
-      .helper = action->helper,
+      .helper = helper,
       .user = options->user != NULL ? options->user : default_user,
       .command = (const char *const *)options->command.items,
       .command_len = options->command.len,
@@ -202,22 +169,25 @@ static int run_exec_command(const struct exec_action *action, const char *input,
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
-  return exec_run(&job, output, OUTPUT_BYTES, error);
+  return exec_run(&job, output, OUTPUT_BYTES, call->error);
 }
 
 /* The command reads the payload from its standard input. */
 static int set_exec(void *self, const struct action_request *request,
-                    struct action_call *call, struct error *error) {
-  const struct exec_action *action = self;
+                    struct action_call *call) {
+  const struct action *action = self;
+  const struct exec_options *options = action->options;
   char output[OUTPUT_BYTES];
-  char *text = action_payload_format(request);
+  json_t *payload = action_payload_new(request);
+  char *text = payload == NULL ? NULL : json_dumps(payload, JSON_COMPACT);
+  json_decref(payload);
   if (text == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  call->note(call->context, "request",
-             json_pack("{s:o}", "command",
-                       json_util_text(action->options->command.items[0])));
-  int code = run_exec_command(action, text, false, output, call, error);
+  call->note(
+      call->context, "request",
+      json_pack("{s:o}", "command", json_util_text(options->command.items[0])));
+  int code = run_exec_command(action, text, false, output, call);
   free(text);
   if (code == 0) {
     text_chomp(output);
@@ -228,18 +198,29 @@ static int set_exec(void *self, const struct action_request *request,
   return code;
 }
 
-static int test_exec(void *self, struct action_call *call,
-                     struct error *error) {
+static int test_exec(void *self, struct action_call *call) {
   char output[OUTPUT_BYTES];
-  return run_exec_command(self, "", true, output, call, error);
+  return run_exec_command(self, "", true, output, call);
 }
 
 const struct action_driver action_exec_driver = {
-    .block = &action_exec_block,
-    .describe = describe_exec,
+    .block =
+        {
+            .name = "Exec",
+            .label = OPTION_LABEL_OPTIONAL,
+            .is_repeatable = true,
+            .size = sizeof(struct exec_options),
+            .help =
+                "Runs a command once when the response engages and once when "
+                "it is released. NAME identifies the command in the journal.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+            .check_label = option_check_name,
+            .check = check_exec_block,
+        },
+    .size = sizeof(struct action),
+    .write_subject = write_exec_subject,
     .check = check_exec,
-    .new = new_exec,
     .set = set_exec,
     .self_test = test_exec,
-    .free = free,
 };

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json_util.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/clients/haproxy_socket.h"
 #include "resource_alert/clients/kubernetes.h"
@@ -63,18 +62,6 @@ static const struct option option_rows[] = {
              "after this time."},
 };
 
-const struct option_block action_haproxy_block = {
-    .name = "HAProxy",
-    .label = OPTION_LABEL_NONE,
-    .is_repeatable = true,
-    .size = sizeof(struct haproxy_options),
-    .help = "Sets the servers of an HAProxy backend to the endpoints of a "
-            "Kubernetes Service, through the runtime API. In Mode C<auto> it "
-            "always does so, even while the response is not engaged.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-};
-
 #define ENDPOINTS_MAX 1024
 #define ENDPOINT_BYTES 64
 
@@ -85,8 +72,8 @@ struct haproxy_endpoints {
 };
 
 struct haproxy {
-  const struct haproxy_options *options;
-  struct kubernetes *kubernetes;
+  struct action base;
+  const struct haproxy_options *options; /* of base */
   char space[254];
   const char *service; /* within the options */
   struct haproxy_endpoints endpoints;
@@ -154,19 +141,16 @@ static const char *get_subset_address(const json_t *entry) {
 
 /* All slices of a Service together are its endpoints, and one may be in
  * several. v1 came with Kubernetes 1.21, v1beta1 with 1.17. */
-static int read_slices(struct haproxy *haproxy, struct action_call *call,
-                       struct error *error) {
+static int read_slices(struct haproxy *haproxy, struct action_call *call) {
   static const char *const versions[] = {"v1", "v1beta1"};
-  char path[KUBERNETES_PATH_BYTES * 2];
   json_t *list = NULL;
   int code = -ENOENT;
   for (size_t i = 0; i < 2 && code == -ENOENT; i++) {
-    (void)snprintf(path, sizeof(path),
-                   "/apis/discovery.k8s.io/%s/namespaces/%s/endpointslices"
-                   "?labelSelector=kubernetes.io/service-name%%3D%s",
-                   versions[i], haproxy->space, haproxy->service);
-    code = kubernetes_request(haproxy->kubernetes, "GET", path, NULL, call,
-                              &list, error);
+    code = kubernetes_request(
+        haproxy->base.kubernetes, "GET", NULL, call, &list,
+        "/apis/discovery.k8s.io/%s/namespaces/%s/endpointslices"
+        "?labelSelector=kubernetes.io/service-name%%3D%s",
+        versions[i], haproxy->space, haproxy->service);
   }
   if (code == 0) {
     add_all_endpoints(list, "items", "endpoints", get_slice_address,
@@ -177,17 +161,14 @@ static int read_slices(struct haproxy *haproxy, struct action_call *call,
 }
 
 /* Reads EndpointSlices, or Endpoints on a cluster that has none. */
-static int read_endpoints(struct haproxy *haproxy, struct action_call *call,
-                          struct error *error) {
-  char path[KUBERNETES_PATH_BYTES * 2];
+static int read_endpoints(struct haproxy *haproxy, struct action_call *call) {
   json_t *object = NULL;
   haproxy->endpoints.len = 0;
-  int code = read_slices(haproxy, call, error);
+  int code = read_slices(haproxy, call);
   if (code == -ENOENT) {
-    (void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/endpoints/%s",
-                   haproxy->space, haproxy->service);
-    code = kubernetes_request(haproxy->kubernetes, "GET", path, NULL, call,
-                              &object, error);
+    code = kubernetes_request(haproxy->base.kubernetes, "GET", NULL, call,
+                              &object, "/api/v1/namespaces/%s/endpoints/%s",
+                              haproxy->space, haproxy->service);
   }
   if (object != NULL) {
     add_all_endpoints(object, "subsets", "addresses", get_subset_address,
@@ -201,53 +182,48 @@ static int read_endpoints(struct haproxy *haproxy, struct action_call *call,
 
 /* Sends a command that changes something; it and the response are journaled. */
 static int send_server_command(const struct haproxy *haproxy, const char *line,
-                               char **ret_text, const struct action_call *call,
-                               struct error *error) {
-  struct error reason = {{0}};
+                               char **ret_text,
+                               const struct action_call *call) {
   call->note(call->context, "request", json_pack("{s:s}", "line", line));
-  int code = haproxy_socket_request(haproxy->options->socket, line, ret_text,
-                                    call, &reason);
-  call->note(call->context, "response",
-             json_pack("{s:o}", "error",
-                       code == 0 ? json_null() : json_util_text(reason.text)));
-  return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
+  int code =
+      haproxy_socket_request(haproxy->options->socket, line, ret_text, call);
+  action_call_note_response(call, code);
+  return code;
 }
 
 /* "set server BACKEND/SLOT STATE": changes live until a reload. */
 static int set_server(const struct haproxy *haproxy,
                       const struct haproxy_socket_slot *slot, const char *what,
-                      const struct action_call *call, struct error *error) {
+                      const struct action_call *call) {
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
-  return send_server_command(haproxy, line, NULL, call, error);
+  return send_server_command(haproxy, line, NULL, call);
 }
 
 /* Gives a free slot an address. HAProxy responds to this command with text. */
 static int fill_server(const struct haproxy *haproxy,
                        const struct haproxy_socket_slot *slot,
-                       const char *address, const struct action_call *call,
-                       struct error *error) {
+                       const char *address, const struct action_call *call) {
   char line[512];
   char *text = NULL;
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
                  haproxy->options->backend, slot->name, address,
                  haproxy->options->port);
-  int code = send_server_command(haproxy, line, &text, call, error);
+  int code = send_server_command(haproxy, line, &text, call);
   if (code == 0 && strstr(text, "changed") == NULL &&
       strstr(text, "nothing") == NULL && strstr(text, "no need") == NULL &&
       text[strspn(text, " \n")] != '\0') {
-    code = error_set(error, -EIO, "HAProxy: %s: %.*s", line,
+    code = error_set(call->error, -EIO, "HAProxy: %s: %.*s", line,
                      (int)strcspn(text, "\n"), text);
   }
   free(text);
-  return code == 0 ? set_server(haproxy, slot, "state ready", call, error)
-                   : code;
+  return code == 0 ? set_server(haproxy, slot, "state ready", call) : code;
 }
 
 /* Servers whose address is gone: first drained, then put into maintenance. */
 static int drain_servers(struct haproxy *haproxy, int64_t now_s,
-                         const struct action_call *call, struct error *error) {
+                         const struct action_call *call) {
   int code = 0;
   for (size_t i = 0; i < haproxy->slots.len && code == 0; i++) {
     struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
@@ -257,11 +233,11 @@ static int drain_servers(struct haproxy *haproxy, int64_t now_s,
     }
     if (slot->draining_s == 0) {
       slot->draining_s = now_s;
-      code = set_server(haproxy, slot, "state drain", call, error);
+      code = set_server(haproxy, slot, "state drain", call);
     }
     if (code == 0 && (slot->sessions == 0 ||
                       now_s - slot->draining_s >= haproxy->options->drain_s)) {
-      code = set_server(haproxy, slot, "state maint", call, error);
+      code = set_server(haproxy, slot, "state maint", call);
       slot->is_out = code == 0;
     }
   }
@@ -283,111 +259,103 @@ static struct haproxy_socket_slot *find_server(struct haproxy *haproxy,
 
 /* Addresses that have no slot yet, and those that were drained and came back.
  */
-static int fill_servers(struct haproxy *haproxy, const struct action_call *call,
-                        struct error *error) {
+static int fill_servers(struct haproxy *haproxy,
+                        const struct action_call *call) {
   int code = 0;
   for (size_t i = 0; i < haproxy->endpoints.len && code == 0; i++) {
     const char *address = haproxy->endpoints.addresses[i];
     struct haproxy_socket_slot *slot = find_server(haproxy, address);
     if (slot != NULL) {
-      code = slot->is_draining
-                 ? set_server(haproxy, slot, "state ready", call, error)
-                 : 0;
+      code = slot->is_draining ? set_server(haproxy, slot, "state ready", call)
+                               : 0;
       continue;
     }
     slot = find_server(haproxy, NULL);
     if (slot == NULL) {
-      return error_set(error, -ENOSPC,
+      return error_set(call->error, -ENOSPC,
                        "backend %s has %zu slots, which do not suffice: more "
                        "in its server-template",
                        haproxy->options->backend, haproxy->slots.len);
     }
-    code = fill_server(haproxy, slot, address, call, error);
+    code = fill_server(haproxy, slot, address, call);
     slot->is_out = false;
     memcpy(slot->address, address, strlen(address) + 1);
   }
   return code;
 }
 
-static int read_both_sides(struct haproxy *haproxy, struct action_call *call,
-                           struct error *error) {
-  int code = read_endpoints(haproxy, call, error);
-  return code == 0
-             ? haproxy_socket_read_slots(&haproxy->slots,
-                                         haproxy->options->socket,
-                                         haproxy->options->backend, call, error)
-             : code;
+static int read_both_sides(struct haproxy *haproxy, struct action_call *call) {
+  int code = read_endpoints(haproxy, call);
+  return code == 0 ? haproxy_socket_read_slots(&haproxy->slots,
+                                               haproxy->options->socket,
+                                               haproxy->options->backend, call)
+                   : code;
 }
 
 /* New servers come before old ones go, so that there is never none. */
 static int set_haproxy(void *self, const struct action_request *request,
-                       struct action_call *call, struct error *error) {
+                       struct action_call *call) {
   struct haproxy *haproxy = self;
-  int code = read_both_sides(haproxy, call, error);
+  int code = read_both_sides(haproxy, call);
   if (code == 0 && haproxy->endpoints.len == 0) {
     /* That all are gone at once is more likely a mistake. */
     code =
-        error_set(error, -ENODATA,
+        error_set(call->error, -ENODATA,
                   "%s has no ready endpoint; its servers are left as they are",
                   haproxy->options->endpoints);
   }
   if (code == 0) {
-    code = fill_servers(haproxy, call, error);
+    code = fill_servers(haproxy, call);
   }
   if (code == 0 || code == -ENOSPC) {
-    int second = drain_servers(haproxy, request->now_s, call, error);
+    int second = drain_servers(haproxy, request->now_s, call);
     code = code == 0 ? second : code;
   }
   call->again_in_ms = haproxy->options->every_s * 1000;
   return code;
 }
 
-static int test_haproxy(void *self, struct action_call *call,
-                        struct error *error) {
-  return read_both_sides(self, call, error);
+static int test_haproxy(void *self, struct action_call *call) {
+  return read_both_sides(self, call);
 }
 
 /* ---- the driver ---- */
 
-static void describe_haproxy(const void *options, char *text, size_t bytes) {
+static void write_haproxy_subject(const void *options, char *text,
+                                  size_t bytes) {
   const struct haproxy_options *own = options;
   (void)snprintf(text, bytes, "%s", own->backend);
 }
 
-static void free_haproxy(void *self) {
+static int init_haproxy(void *self, struct error *error) {
   struct haproxy *haproxy = self;
-  if (haproxy != NULL) {
-    kubernetes_free(haproxy->kubernetes);
-    free(haproxy);
-  }
-}
-
-static int new_haproxy(const void *options, const struct action_deps *deps,
-                       void **ret, struct error *error) {
-  struct haproxy *haproxy = calloc(1, sizeof(*haproxy));
-  if (haproxy == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  haproxy->options = options;
+  (void)error;
+  haproxy->options = haproxy->base.options;
   const char *path = haproxy->options->endpoints;
   haproxy->service = strchr(path, '/') + 1;
   memcpy(haproxy->space, path, (size_t)(haproxy->service - 1 - path));
-  int code = kubernetes_new(deps->kubernetes, &haproxy->kubernetes, error);
-  if (code != 0) {
-    free_haproxy(haproxy);
-    return code;
-  }
-  *ret = haproxy;
   return 0;
 }
 
 const struct action_driver action_haproxy_driver = {
-    .block = &action_haproxy_block,
-    .describe = describe_haproxy,
+    .block =
+        {
+            .name = "HAProxy",
+            .label = OPTION_LABEL_NONE,
+            .is_repeatable = true,
+            .size = sizeof(struct haproxy_options),
+            .help =
+                "Sets the servers of an HAProxy backend to the endpoints of a "
+                "Kubernetes Service, through the runtime API. In Mode C<auto> "
+                "it always does so, even while the response is not engaged.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+        },
     .is_standing = true,
-    .check = action_check_kubernetes,
-    .new = new_haproxy,
+    .needs_kubernetes = true,
+    .size = sizeof(struct haproxy),
+    .write_subject = write_haproxy_subject,
+    .init = init_haproxy,
     .set = set_haproxy,
     .self_test = test_haproxy,
-    .free = free_haproxy,
 };

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "resource_alert/actions/action.h"
@@ -84,29 +83,12 @@ static int check_scale_block(const void *target, struct error *error) {
   return 0;
 }
 
-const struct option_block action_scale_block = {
-    .name = "Scale",
-    .label = OPTION_LABEL_NONE,
-    .is_repeatable = true,
-    .size = sizeof(struct scale_options),
-    .help = "Adds replicas to a Kubernetes workload, one step per B<Cooldown>, "
-            "while the response is engaged. Afterwards it removes the replicas "
-            "that it has added. If a HorizontalPodAutoscaler owns the "
-            "workload, its "
-            "minReplicas is raised and restored instead.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-    .check = check_scale_block,
-};
-
 #define CONFLICT_TRIES 3
 #define REMEMBERED_MAX INT64_C(1000000000000)
 
 struct scale {
-  const struct scale_options *options;
+  struct action base;
   struct scale_target target;
-  struct kubernetes *kubernetes;
-  char holder[256];
   bool has_claim; /* for an attempt that has not succeeded yet */
 };
 
@@ -130,35 +112,16 @@ make_scale_target(const struct scale_options *options) {
   return target;
 }
 
-static void describe_scale(const void *options, char *text, size_t bytes) {
+static void write_scale_subject(const void *options, char *text, size_t bytes) {
   struct scale_target target = make_scale_target(options);
   (void)snprintf(text, bytes, "%s/%s", target.space, target.name);
 }
 
-static void free_scale(void *self) {
+static int init_scale(void *self, struct error *error) {
   struct scale *scale = self;
-  if (scale != NULL) {
-    kubernetes_free(scale->kubernetes);
-    free(scale);
-  }
-}
-
-static int new_scale(const void *options, const struct action_deps *deps,
-                     void **ret, struct error *error) {
-  struct scale *scale = calloc(1, sizeof(*scale));
-  if (scale == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  scale->options = options;
-  scale->target = make_scale_target(options);
-  (void)snprintf(scale->holder, sizeof(scale->holder), "%s/%s", deps->host,
-                 deps->response);
-  int code = kubernetes_new(deps->kubernetes, &scale->kubernetes, error);
-  if (code != 0) {
-    free_scale(scale);
-    return code;
-  }
-  *ret = scale;
+  (void)error;
+  scale->target = make_scale_target(scale->base.options);
+  scale->target.kubernetes = scale->base.kubernetes;
   return 0;
 }
 
@@ -181,7 +144,7 @@ static void set_remembered(struct action_call *call, const char *key,
 static int64_t count_wanted_replicas(const struct scale *scale,
                                      const struct scale_now *now,
                                      const struct action_request *request) {
-  const struct scale_options *options = scale->options;
+  const struct scale_options *options = scale->base.options;
   int64_t most = options->max < now->limit ? options->max : now->limit;
   double replicas = (double)now->replicas;
   double more = replicas + (double)options->step;
@@ -205,9 +168,8 @@ static void forget_remembered(struct action_call *call, const char *key) {
  * we changed (an autoscaler was added or removed, or the object was recreated),
  * what was added is not ours to remove any more. */
 static int read_scale(struct scale *scale, struct scale_now *now,
-                      struct action_call *call, struct error *error) {
-  int code =
-      scale_target_read(scale->kubernetes, &scale->target, now, call, error);
+                      struct action_call *call) {
+  int code = scale_target_read(&scale->target, now, call);
   if (code != 0) {
     return code;
   }
@@ -225,16 +187,21 @@ static int read_scale(struct scale *scale, struct scale_now *now,
   return 0;
 }
 
+/* Between two steps; at least a second, or the API server would be flooded. */
+static int64_t get_pause_ms(const struct scale *scale) {
+  const struct scale_options *options = scale->base.options;
+  return options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
+}
+
 /* Returns 0 when no agent has scaled within the cooldown: now we may. */
-static int claim_cooldown(struct scale *scale, struct action_call *call,
-                          struct error *error) {
+static int claim_cooldown(struct scale *scale, struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
   int64_t wait_s = 0;
   if (scale->has_claim) {
     return 0;
   }
-  int code =
-      scale_target_claim(scale->kubernetes, &scale->target, scale->holder,
-                         scale->options->cooldown_s, &wait_s, call, error);
+  int code = scale_target_claim(&scale->target, scale->base.owner,
+                                options->cooldown_s, &wait_s, call);
   scale->has_claim = code == 0;
   if (code == -EAGAIN) {
     call->again_in_ms = wait_s * 1000;
@@ -264,15 +231,14 @@ static void resolve_last_write(struct scale *scale, const struct scale_now *now,
  * happens. */
 static int write_replicas(struct scale *scale, const struct scale_now *now,
                           int64_t value, const struct action_request *request,
-                          struct action_call *call, struct error *error) {
+                          struct action_call *call) {
   char note[256];
   int64_t change = value - now->value;
   set_remembered(call, "added", get_remembered(call, "added") + change);
   set_remembered(call, "from", now->value);
   set_remembered(call, "to", value);
   call->save(call->context);
-  int code = scale_target_write(scale->kubernetes, &scale->target, now, value,
-                                false, call, error);
+  int code = scale_target_write(&scale->target, now, value, false, call);
   if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
     resolve_last_write(scale, now, call); /* refused */
   }
@@ -288,7 +254,7 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
                  request->response, request->cause,
                  now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
                  now->value, value);
-  kubernetes_record_event(scale->kubernetes, scale->target.space,
+  kubernetes_record_event(scale->base.kubernetes, scale->target.space,
                           scale->target.kind, scale->target.name, request->host,
                           request->is_on, change > 0 ? "ScaledOut" : "ScaledIn",
                           note, call);
@@ -298,33 +264,31 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
 /* One step. The next one comes after the cooldown, for as long as a rule is in
  * breach. */
 static int scale_out(struct scale *scale, const struct action_request *request,
-                     struct action_call *call, struct error *error) {
+                     struct action_call *call) {
   struct scale_now now;
   forget_remembered(call, "released");
-  int code = read_scale(scale, &now, call, error);
+  int code = read_scale(scale, &now, call);
   if (code != 0) {
     return code;
   }
-  call->again_in_ms =
-      scale->options->cooldown_s > 0 ? scale->options->cooldown_s * 1000 : 1000;
+  call->again_in_ms = get_pause_ms(scale);
   call->replicas = now.replicas;
   resolve_last_write(scale, &now, call);
   int64_t value = count_wanted_replicas(scale, &now, request);
   if (value <= now.value || !request->is_breached) {
     return 0; /* at the limit, near the target, or no breach any more */
   }
-  code = claim_cooldown(scale, call, error);
+  code = claim_cooldown(scale, call);
   if (code == -EAGAIN) {
     return 0; /* another agent has just scaled: that is enough */
   }
-  return code == 0 ? write_replicas(scale, &now, value, request, call, error)
-                   : code;
+  return code == 0 ? write_replicas(scale, &now, value, request, call) : code;
 }
 
 /* One step back, never below Min and never more than was added here. */
 static int scale_in(struct scale *scale, const struct action_request *request,
-                    struct action_call *call, struct error *error) {
-  const struct scale_options *options = scale->options;
+                    struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
   int64_t added = get_remembered(call, "added");
   struct scale_now now;
   if (added <= 0) {
@@ -339,7 +303,7 @@ static int scale_in(struct scale *scale, const struct action_request *request,
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;
   }
-  int code = read_scale(scale, &now, call, error);
+  int code = read_scale(scale, &now, call);
   if (code != 0) {
     return code;
   }
@@ -355,13 +319,12 @@ static int scale_in(struct scale *scale, const struct action_request *request,
     (void)json_object_clear(call->memory);
     return 0;
   }
-  code = claim_cooldown(scale, call, error);
+  code = claim_cooldown(scale, call);
   if (code == 0) {
-    code = write_replicas(scale, &now, value, request, call, error);
+    code = write_replicas(scale, &now, value, request, call);
   }
   if (code == 0 && get_remembered(call, "added") > 0) {
-    call->again_in_ms =
-        options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
+    call->again_in_ms = get_pause_ms(scale);
     return -EAGAIN;
   }
   return code;
@@ -369,33 +332,45 @@ static int scale_in(struct scale *scale, const struct action_request *request,
 
 /* A conflict means that somebody else has written: read and compute again. */
 static int set_scale(void *self, const struct action_request *request,
-                     struct action_call *call, struct error *error) {
+                     struct action_call *call) {
   int code = -ESTALE;
   for (int i = 0; i < CONFLICT_TRIES && code == -ESTALE; i++) {
-    code = request->is_on ? scale_out(self, request, call, error)
-                          : scale_in(self, request, call, error);
+    code = request->is_on ? scale_out(self, request, call)
+                          : scale_in(self, request, call);
   }
   return code;
 }
 
 /* With dryRun=All the server checks the write and does not store it. */
-static int test_scale(void *self, struct action_call *call,
-                      struct error *error) {
+static int test_scale(void *self, struct action_call *call) {
   struct scale *scale = self;
   struct scale_now now;
-  int code =
-      scale_target_read(scale->kubernetes, &scale->target, &now, call, error);
-  return code == 0 ? scale_target_write(scale->kubernetes, &scale->target, &now,
-                                        now.value, true, call, error)
-                   : code;
+  int code = scale_target_read(&scale->target, &now, call);
+  return code == 0
+             ? scale_target_write(&scale->target, &now, now.value, true, call)
+             : code;
 }
 
 const struct action_driver action_scale_driver = {
-    .block = &action_scale_block,
-    .describe = describe_scale,
-    .check = action_check_kubernetes,
-    .new = new_scale,
+    .block =
+        {
+            .name = "Scale",
+            .label = OPTION_LABEL_NONE,
+            .is_repeatable = true,
+            .size = sizeof(struct scale_options),
+            .help = "Adds replicas to a Kubernetes workload, one step per "
+                    "B<Cooldown>, while the response is engaged. Afterwards it "
+                    "removes the replicas that it has added. If a "
+                    "HorizontalPodAutoscaler owns the workload, its "
+                    "minReplicas is raised and restored instead.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+            .check = check_scale_block,
+        },
+    .needs_kubernetes = true,
+    .size = sizeof(struct scale),
+    .write_subject = write_scale_subject,
+    .init = init_scale,
     .set = set_scale,
     .self_test = test_scale,
-    .free = free_scale,
 };

@@ -14,23 +14,11 @@
 
 #include "core/json_util.h"
 
-static void format_scale_path(const struct scale_target *target,
-                              const char *query,
-                              char path[KUBERNETES_PATH_BYTES]) {
-  (void)snprintf(path, KUBERNETES_PATH_BYTES,
-                 "/apis/apps/v1/namespaces/%s/%s/%s/scale%s", target->space,
-                 target->plural, target->name, query);
-}
-
 /* autoscaling/v1 is served by every cluster, old and new. */
-static void format_autoscaler_path(const struct scale_target *target,
-                                   const char *name, const char *query,
-                                   char path[KUBERNETES_PATH_BYTES]) {
-  (void)snprintf(path, KUBERNETES_PATH_BYTES,
-                 "/apis/autoscaling/v1/namespaces/%s/horizontalpodautoscalers"
-                 "%s%s%s",
-                 target->space, name[0] == '\0' ? "" : "/", name, query);
-}
+#define SCALE_PATH "/apis/apps/v1/namespaces/%s/%s/%s/scale"
+#define AUTOSCALERS_PATH                                                       \
+  "/apis/autoscaling/v1/namespaces/%s/horizontalpodautoscalers"
+#define LEASES_PATH "/apis/coordination.k8s.io/v1/namespaces/%s/leases"
 
 /* ---- reading ---- */
 
@@ -96,97 +84,76 @@ static int parse_autoscaler(const json_t *autoscaler, struct scale_now *now,
 
 /* An autoscaler reverts what is written to the scale of its workload within
  * some 15 s, so its minReplicas is written instead. */
-static int find_autoscaler(struct kubernetes *kubernetes,
-                           const struct scale_target *target,
-                           struct scale_now *now, struct action_call *call,
-                           struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
+static int find_autoscaler(const struct scale_target *target,
+                           struct scale_now *now, struct action_call *call) {
   json_t *list = NULL;
-  format_autoscaler_path(target, "", "", path);
-  int code =
-      kubernetes_request(kubernetes, "GET", path, NULL, call, &list, error);
+  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &list,
+                                AUTOSCALERS_PATH, target->space);
   if (code != 0) {
-    error_prefix(error, "looking for an autoscaler");
+    error_prefix(call->error, "looking for an autoscaler");
     return code == -ENOENT ? 0 : code; /* a cluster without any */
   }
   size_t index;
   const json_t *autoscaler;
   json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
     if (code == 0 && owns_scale_target(autoscaler, target)) {
-      code = parse_autoscaler(autoscaler, now, error);
+      code = parse_autoscaler(autoscaler, now, call->error);
     }
   }
   json_decref(list);
   return code;
 }
 
-int scale_target_read(struct kubernetes *kubernetes,
-                      const struct scale_target *target, struct scale_now *now,
-                      struct action_call *call, struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
+int scale_target_read(const struct scale_target *target, struct scale_now *now,
+                      struct action_call *call) {
   json_t *scale = NULL;
   *now = (struct scale_now){.limit = INT64_MAX};
-  format_scale_path(target, "", path);
-  int code =
-      kubernetes_request(kubernetes, "GET", path, NULL, call, &scale, error);
+  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &scale,
+                                SCALE_PATH, target->space, target->plural,
+                                target->name);
   if (code != 0) {
     return code;
   }
   code = parse_int32(json_object_get(scale, "spec"), "replicas", &now->replicas,
-                     error);
+                     call->error);
   now->value = now->replicas; /* absent is zero */
-  code = code == 0 ? copy_object_identity(scale, now, error) : code;
+  code = code == 0 ? copy_object_identity(scale, now, call->error) : code;
   json_decref(scale);
-  return code == 0 ? find_autoscaler(kubernetes, target, now, call, error)
-                   : code;
+  return code == 0 ? find_autoscaler(target, now, call) : code;
 }
 
 /* ---- writing ---- */
 
-int scale_target_write(struct kubernetes *kubernetes,
-                       const struct scale_target *target,
+int scale_target_write(const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
-                       bool is_dry_run, struct action_call *call,
-                       struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
+                       bool is_dry_run, struct action_call *call) {
   const char *query = is_dry_run
                           ? "?fieldManager=collectd-resource-alert&dryRun=All"
                           : "?fieldManager=collectd-resource-alert";
   bool is_own = now->autoscaler[0] == '\0';
   const char *key = is_own ? "replicas" : "minReplicas";
-  json_t *response = NULL;
-  if (is_own) {
-    format_scale_path(target, query, path);
-  } else {
-    format_autoscaler_path(target, now->autoscaler, query, path);
-  }
-  int code = kubernetes_request(kubernetes, "PATCH", path,
-                                json_pack("{s:{s:s}, s:{s:I}}", "metadata",
-                                          "resourceVersion", now->version,
-                                          "spec", key, (json_int_t)value),
-                                call, &response, error);
-  json_decref(response);
+  json_t *body = json_pack("{s:{s:s}, s:{s:I}}", "metadata", "resourceVersion",
+                           now->version, "spec", key, (json_int_t)value);
+  int code = is_own
+                 ? kubernetes_request(target->kubernetes, "PATCH", body, call,
+                                      NULL, SCALE_PATH "%s", target->space,
+                                      target->plural, target->name, query)
+                 : kubernetes_request(target->kubernetes, "PATCH", body, call,
+                                      NULL, AUTOSCALERS_PATH "/%s%s",
+                                      target->space, now->autoscaler, query);
   if (code != 0 || is_dry_run) {
     return code;
   }
   struct scale_now after;
-  code = scale_target_read(kubernetes, target, &after, call, error);
+  code = scale_target_read(target, &after, call);
   return code != 0 || after.value == value
              ? code
-             : error_set(error, -EIO,
+             : error_set(call->error, -EIO,
                          "wrote %" PRId64 " as %s and read back %" PRId64,
                          value, key, after.value);
 }
 
 /* ---- the shared cooldown ---- */
-
-static void format_lease_path(const struct scale_target *target, bool has_name,
-                              char path[KUBERNETES_PATH_BYTES]) {
-  (void)snprintf(path, KUBERNETES_PATH_BYTES,
-                 "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s",
-                 target->space, has_name ? "/resource-alert-" : "",
-                 has_name ? target->name : "");
-}
 
 static int64_t parse_lease_time(const char *text) {
   struct tm parts = {0};
@@ -229,33 +196,33 @@ static json_t *make_cooldown_lease(const struct scale_target *target,
       "renewTime", text, "acquireTime", text);
 }
 
-int scale_target_claim(struct kubernetes *kubernetes,
-                       const struct scale_target *target, const char *holder,
+int scale_target_claim(const struct scale_target *target, const char *holder,
                        int64_t cooldown_s, int64_t *ret_wait_s,
-                       struct action_call *call, struct error *error) {
-  char path[KUBERNETES_PATH_BYTES];
+                       struct action_call *call) {
   json_t *lease = NULL;
   if (cooldown_s == 0) {
     return 0;
   }
-  format_lease_path(target, true, path);
-  int code =
-      kubernetes_request(kubernetes, "GET", path, NULL, call, &lease, error);
+  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &lease,
+                                LEASES_PATH "/resource-alert-%s", target->space,
+                                target->name);
   if (code != 0 && code != -ENOENT) {
     return code;
   }
-  int64_t now_s = kubernetes_now_s(kubernetes);
+  int64_t now_s = kubernetes_now_s(target->kubernetes);
   int64_t left_s = lease == NULL ? 0 : get_lease_left_s(lease, now_s);
   if (left_s > 0) {
     json_decref(lease);
     *ret_wait_s = left_s;
     return -EAGAIN;
   }
-  format_lease_path(target, lease != NULL, path);
-  code = kubernetes_request(
-      kubernetes, lease == NULL ? "POST" : "PUT", path,
-      make_cooldown_lease(target, lease, holder, cooldown_s, now_s), call, NULL,
-      error);
+  json_t *body = make_cooldown_lease(target, lease, holder, cooldown_s, now_s);
+  code = lease == NULL
+             ? kubernetes_request(target->kubernetes, "POST", body, call, NULL,
+                                  LEASES_PATH, target->space)
+             : kubernetes_request(target->kubernetes, "PUT", body, call, NULL,
+                                  LEASES_PATH "/resource-alert-%s",
+                                  target->space, target->name);
   json_decref(lease);
   if (code == -ESTALE) { /* another agent was faster */
     *ret_wait_s = cooldown_s;

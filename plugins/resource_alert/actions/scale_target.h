@@ -8,6 +8,7 @@
 
 /* What to scale; all borrowed. */
 struct scale_target {
+  struct kubernetes *kubernetes;
   const char *space;  /* namespace */
   const char *kind;   /* "Deployment" */
   const char *plural; /* "deployments" */
@@ -26,25 +27,21 @@ struct scale_now {
 };
 
 /* Reads it. Returns 0 or what kubernetes_request() does. */
-int scale_target_read(struct kubernetes *kubernetes,
-                      const struct scale_target *target, struct scale_now *now,
-                      struct action_call *call, struct error *error);
+int scale_target_read(const struct scale_target *target, struct scale_now *now,
+                      struct action_call *call);
 
 /* Writes VALUE if nobody has written since NOW was read, and reads it back.
  * is_dry_run: the server checks the write and does not store it.
  * Returns 0; -ESTALE; what kubernetes_request() does. */
-int scale_target_write(struct kubernetes *kubernetes,
-                       const struct scale_target *target,
+int scale_target_write(const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
-                       bool is_dry_run, struct action_call *call,
-                       struct error *error);
+                       bool is_dry_run, struct action_call *call);
 
 /* Acquires the right to scale for cooldown_s seconds: a Lease that all agents
  * on this target share, so that two of them scale once. Returns 0, or -EAGAIN
  * with the seconds to wait in *ret_wait_s. */
-int scale_target_claim(struct kubernetes *kubernetes,
-                       const struct scale_target *target, const char *holder,
+int scale_target_claim(const struct scale_target *target, const char *holder,
                        int64_t cooldown_s, int64_t *ret_wait_s,
-                       struct action_call *call, struct error *error);
+                       struct action_call *call);
 
 #endif

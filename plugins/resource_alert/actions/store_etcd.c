@@ -16,8 +16,8 @@
 #define KEY_BYTES 512
 
 struct store_etcd {
-  const struct switch_store_options *options; /* borrowed */
-  struct etcd *etcd;
+  struct switch_store base;
+  struct etcd etcd;
   char lease[ETCD_ID_BYTES]; /* "" while we hold none */
 };
 
@@ -40,92 +40,73 @@ static int check_etcd_options(const struct switch_store_options *options,
   }
   int code = 0;
   for (size_t i = 0; i < options->urls.len && code == 0; i++) {
-    code = http_client_options_check_url(&options->http, "URL",
-                                         options->urls.items[i], error);
+    code = http_client_check_url(&options->http, "URL", options->urls.items[i],
+                                 error);
   }
   return code;
 }
 
-static void free_etcd_store(void *self) {
+static int init_etcd_store(void *self, struct error *error) {
   struct store_etcd *store = self;
-  if (store != NULL) {
-    etcd_free(store->etcd);
-    free(store);
-  }
+  const struct switch_store_options *options = store->base.options;
+  store->etcd.urls = &options->urls;
+  store->etcd.user = options->user;
+  store->etcd.password_file = options->password_file;
+  return http_client_new(&options->http, &store->etcd.http, error);
 }
 
-static int new_etcd_store(const struct switch_store_options *options,
-                          void **ret, struct error *error) {
-  struct store_etcd *store = calloc(1, sizeof(*store));
-  if (store == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  store->options = options;
-  const struct etcd_target target = {
-      .urls = (const char *const *)options->urls.items,
-      .urls_len = options->urls.len,
-      .http = http_client_options_target(&options->http),
-      .user = options->user,
-      .password_file = options->password_file,
-  };
-  int code = etcd_new(&target, &store->etcd, error);
-  if (code != 0) {
-    free_etcd_store(store);
-    return code;
-  }
-  *ret = store;
-  return 0;
+static void fini_etcd_store(void *self) {
+  struct store_etcd *store = self;
+  etcd_fini(&store->etcd);
 }
 
 static void format_switch_key(const struct store_etcd *store, const char *name,
                               char key[KEY_BYTES]) {
-  (void)snprintf(key, KEY_BYTES, "%s%s", store->options->prefix, name);
+  (void)snprintf(key, KEY_BYTES, "%s%s", store->base.options->prefix, name);
 }
 
 /* Keeps our lease alive, or gets a new one if it has expired. */
-static int hold_lease(struct store_etcd *store, struct action_call *call,
-                      struct error *error) {
-  if (store->options->ttl_s == 0) {
+static int hold_lease(struct store_etcd *store, struct action_call *call) {
+  if (store->base.options->ttl_s == 0) {
     return 0;
   }
   if (store->lease[0] != '\0') {
-    int code = etcd_keep_alive(store->etcd, store->lease, call, error);
+    int code = etcd_keep_alive(&store->etcd, store->lease, call);
     if (code != -ENOENT) {
       return code;
     }
     store->lease[0] = '\0'; /* expired */
   }
-  return etcd_grant(store->etcd, store->options->ttl_s, store->lease, call,
-                    error);
+  return etcd_grant(&store->etcd, store->base.options->ttl_s, store->lease,
+                    call);
 }
 
 /* Writes the key if there is none, or ours. Another agent's key stays: the
  * switch is on, and when that key expires we write ours. */
 static int put_own_key(struct store_etcd *store, const char *key,
                        const char *text, const json_t *value,
-                       struct action_call *call, struct error *error) {
+                       struct action_call *call) {
   char *held = NULL;
-  int code = etcd_put_if_absent(store->etcd, key, text, store->lease, &held,
-                                call, error);
+  int code =
+      etcd_put_if_absent(&store->etcd, key, text, store->lease, &held, call);
   if (code == 0 && held != NULL && switch_store_is_ours(held, value)) {
-    code = etcd_put(store->etcd, key, text, store->lease, call, error);
+    code = etcd_put(&store->etcd, key, text, store->lease, call);
   }
   free(held);
   return code;
 }
 
 static int put_with_lease(struct store_etcd *store, const char *key,
-                          const json_t *value, struct action_call *call,
-                          struct error *error) {
-  int code = hold_lease(store, call, error);
+                          const json_t *value, struct action_call *call) {
+  int code = hold_lease(store, call);
   if (code != 0) {
     return code;
   }
-  char *text = switch_store_value_text(value, store->options->ttl_s);
+  char *text = switch_store_value_text(value, store->base.options->ttl_s);
   if (text == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  code = put_own_key(store, key, text, value, call, error);
+  code = put_own_key(store, key, text, value, call);
   if (code != 0) {
     store->lease[0] = '\0'; /* it may be lost with a server's data */
   }
@@ -135,57 +116,56 @@ static int put_with_lease(struct store_etcd *store, const char *key,
 
 /* Deletes only a key with the value that was read: another agent may have
  * written meanwhile. */
-static int put_in_etcd(void *self, const char *name, bool is_on,
-                       const json_t *value, struct action_call *call,
-                       struct error *error) {
+static int put_in_etcd(void *self, const struct switch_state *state,
+                       struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
-  format_switch_key(store, name, key);
-  if (is_on) {
-    call->again_in_ms = switch_store_again_ms(store->options->ttl_s);
-    return put_with_lease(store, key, value, call, error);
+  format_switch_key(store, state->name, key);
+  if (state->is_on) {
+    call->again_in_ms = switch_store_again_ms(store->base.options->ttl_s);
+    return put_with_lease(store, key, state->value, call);
   }
   char *held = NULL;
-  int code = etcd_get(store->etcd, key, &held, call, error);
-  if (code == 0 && held != NULL && switch_store_is_ours(held, value)) {
-    code = etcd_delete_if(store->etcd, key, held, call, error);
+  int code = etcd_get(&store->etcd, key, &held, call);
+  if (code == 0 && held != NULL && switch_store_is_ours(held, state->value)) {
+    code = etcd_delete_if(&store->etcd, key, held, call);
   }
   free(held);
   return code;
 }
 
 /* Another agent's key counts as on, and does not have to go. */
-static int confirm_in_etcd(void *self, const char *name, bool is_on,
-                           const json_t *value, struct action_call *call,
-                           struct error *error) {
+static int confirm_in_etcd(void *self, const struct switch_state *state,
+                           struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   char *held = NULL;
-  format_switch_key(store, name, key);
-  int code = etcd_get(store->etcd, key, &held, call, error);
+  format_switch_key(store, state->name, key);
+  int code = etcd_get(&store->etcd, key, &held, call);
   bool is_wrong =
-      is_on ? held == NULL : held != NULL && switch_store_is_ours(held, value);
+      state->is_on ? held == NULL
+                   : held != NULL && switch_store_is_ours(held, state->value);
   free(held);
   return code != 0 || !is_wrong
              ? code
-             : error_set(error, -ESTALE, "%s is %s", key,
-                         is_on ? "not there" : "still there");
+             : error_set(call->error, -ESTALE, "%s is %s", key,
+                         state->is_on ? "not there" : "still there");
 }
 
-static int test_etcd_store(void *self, struct action_call *call,
-                           struct error *error) {
+static int test_etcd_store(void *self, struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   format_switch_key(store, "self-test", key);
-  return etcd_self_test(store->etcd, key, call, error);
+  return etcd_self_test(&store->etcd, key, call);
 }
 
 const struct switch_store_driver switch_store_etcd = {
     .name = "etcd",
     .check = check_etcd_options,
-    .new = new_etcd_store,
+    .size = sizeof(struct store_etcd),
+    .init = init_etcd_store,
     .put = put_in_etcd,
     .confirm = confirm_in_etcd,
     .self_test = test_etcd_store,
-    .free = free_etcd_store,
+    .fini = fini_etcd_store,
 };

@@ -24,11 +24,6 @@
 #define FILE_MODE 0644 /* the readers are other users */
 #define DIRECTORY_MODE 0755
 
-struct store_file {
-  const char *path; /* borrowed from the options */
-  int64_t ttl_s;
-};
-
 static int check_file_options(const struct switch_store_options *options,
                               struct error *error) {
   if (options->path == NULL) {
@@ -38,26 +33,21 @@ static int check_file_options(const struct switch_store_options *options,
   return 0;
 }
 
-static int new_file_store(const struct switch_store_options *options,
-                          void **ret, struct error *error) {
-  struct store_file *store = calloc(1, sizeof(*store));
-  if (store == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  store->path = options->path;
-  store->ttl_s = options->ttl_s;
-  file_sweep_leftovers(store->path, SWEEP_S);
-  *ret = store;
+/* Removes what a write left behind that was interrupted by a crash. */
+static int init_file_store(void *self, struct error *error) {
+  const struct switch_store *store = self;
+  (void)error;
+  file_sweep_leftovers(store->options->path, SWEEP_S);
   return 0;
 }
 
-static int join_switch_path(const struct store_file *store, const char *name,
+static int join_switch_path(const struct switch_store *store, const char *name,
                             char path[PATH_MAX], struct error *error) {
-  int length = snprintf(path, PATH_MAX, "%s/%s", store->path, name);
+  int length = snprintf(path, PATH_MAX, "%s/%s", store->options->path, name);
   return length > 0 && length < PATH_MAX
              ? 0
              : error_set(error, -ENAMETOOLONG, "%s: path is too long",
-                         store->path);
+                         store->options->path);
 }
 
 static int make_store_directory(const char *path, struct error *error) {
@@ -69,7 +59,7 @@ static int make_store_directory(const char *path, struct error *error) {
 
 /* ---- switches.json ---- */
 
-static int add_switch_to_list(json_t *list, const struct store_file *store,
+static int add_switch_to_list(json_t *list, const struct switch_store *store,
                               const char *name) {
   char path[PATH_MAX];
   char *text = NULL;
@@ -87,12 +77,12 @@ static int add_switch_to_list(json_t *list, const struct store_file *store,
 }
 
 /* The list as it should be. *ret_text: yours, free(). */
-static int make_switch_list(const struct store_file *store, char **ret_text,
+static int make_switch_list(const struct switch_store *store, char **ret_text,
                             struct error *error) {
-  DIR *directory = opendir(store->path);
+  DIR *directory = opendir(store->options->path);
   if (directory == NULL) {
     int code = -errno;
-    return error_set(error, code, "%s: cannot list: %s", store->path,
+    return error_set(error, code, "%s: cannot list: %s", store->options->path,
                      strerror(-code));
   }
   json_t *list = json_object();
@@ -127,7 +117,7 @@ static bool file_holds(const char *path, const char *text) {
 }
 
 /* Ends when the list on the disk is the one that the directory gives. */
-static int update_switch_list(const struct store_file *store,
+static int update_switch_list(const struct switch_store *store,
                               struct error *error) {
   char path[PATH_MAX];
   int code = join_switch_path(store, LIST_NAME, path, error);
@@ -166,9 +156,9 @@ static bool belongs_to_another(const char *path, const json_t *value) {
 }
 
 /* The directory is made only when it is missing, as on a tmpfs after a boot. */
-static int write_switch_file(const struct store_file *store, const char *path,
+static int write_switch_file(const struct switch_store *store, const char *path,
                              const json_t *value, struct error *error) {
-  char *text = switch_store_value_text(value, store->ttl_s);
+  char *text = switch_store_value_text(value, store->options->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -178,7 +168,7 @@ static int write_switch_file(const struct store_file *store, const char *path,
     code = file_replace(path, text, bytes, FILE_MODE, false, error);
   }
   if (code == -ENOENT) {
-    code = make_store_directory(store->path, error);
+    code = make_store_directory(store->options->path, error);
     code = code == 0 ? file_replace(path, text, bytes, FILE_MODE, false, error)
                      : code;
   }
@@ -195,42 +185,41 @@ static int remove_switch_file(const char *path, struct error *error) {
 }
 
 /* Without the directory there is nothing to remove and no list to update. */
-static int put_in_file(void *self, const char *name, bool is_on,
-                       const json_t *value, struct action_call *call,
-                       struct error *error) {
-  const struct store_file *store = self;
+static int put_in_file(void *self, const struct switch_state *state,
+                       struct action_call *call) {
+  const struct switch_store *store = self;
   char path[PATH_MAX];
-  int code = join_switch_path(store, name, path, error);
+  int code = join_switch_path(store, state->name, path, call->error);
   if (code != 0) {
     return code;
   }
-  call->again_in_ms = is_on ? switch_store_again_ms(store->ttl_s) : 0;
-  if (belongs_to_another(path, value)) {
+  call->again_in_ms =
+      state->is_on ? switch_store_again_ms(store->options->ttl_s) : 0;
+  if (belongs_to_another(path, state->value)) {
     return 0;
   }
-  code = is_on ? write_switch_file(store, path, value, error)
-               : remove_switch_file(path, error);
-  if (code == 0 && (is_on || access(store->path, F_OK) == 0)) {
-    code = update_switch_list(store, error);
+  code = state->is_on
+             ? write_switch_file(store, path, state->value, call->error)
+             : remove_switch_file(path, call->error);
+  if (code == 0 && (state->is_on || access(store->options->path, F_OK) == 0)) {
+    code = update_switch_list(store, call->error);
   }
   return code;
 }
 
-static int confirm_in_file(void *self, const char *name, bool is_on,
-                           const json_t *value, struct action_call *call,
-                           struct error *error) {
-  const struct store_file *store = self;
-  (void)call;
+static int confirm_in_file(void *self, const struct switch_state *state,
+                           struct action_call *call) {
   char path[PATH_MAX];
-  struct stat status;
-  int code = join_switch_path(store, name, path, error);
+  int code = join_switch_path(self, state->name, path, call->error);
   if (code != 0) {
     return code;
   }
+  struct stat status;
   bool is_there = lstat(path, &status) == 0;
-  return is_there == is_on || (is_there && belongs_to_another(path, value))
+  return is_there == state->is_on ||
+                 (is_there && belongs_to_another(path, state->value))
              ? 0
-             : error_set(error, -ESTALE, "%s is %s", path,
+             : error_set(call->error, -ESTALE, "%s is %s", path,
                          is_there ? "still there" : "not there");
 }
 
@@ -248,23 +237,22 @@ static int find_existing_directory(const char *path, char found[PATH_MAX]) {
 }
 
 /* A directory that anybody may write to would let anybody set switches. */
-static int test_file_store(void *self, struct action_call *call,
-                           struct error *error) {
-  const struct store_file *store = self;
-  (void)call;
+static int test_file_store(void *self, struct action_call *call) {
+  const struct switch_store *store = self;
   char directory[PATH_MAX];
   struct stat status;
-  int code = find_existing_directory(store->path, directory);
+  int code = find_existing_directory(store->options->path, directory);
   if (code != 0 || stat(directory, &status) != 0) {
-    return error_set(error, code, "%s is not a directory", directory);
+    return error_set(call->error, code, "%s is not a directory", directory);
   }
   if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH) {
-    return error_set(error, -EPERM, "%s: anybody may write there: chmod o-w %s",
-                     directory, directory);
+    return error_set(call->error, -EPERM,
+                     "%s: anybody may write there: chmod o-w %s", directory,
+                     directory);
   }
   if (access(directory, W_OK | X_OK) != 0) {
     code = -errno;
-    return error_set(error, code, "%s: cannot write there: %s", directory,
+    return error_set(call->error, code, "%s: cannot write there: %s", directory,
                      strerror(-code));
   }
   return 0;
@@ -274,9 +262,9 @@ const struct switch_store_driver switch_store_file = {
     .name = "file",
     .is_local = true,
     .check = check_file_options,
-    .new = new_file_store,
+    .size = sizeof(struct switch_store),
+    .init = init_file_store,
     .put = put_in_file,
     .confirm = confirm_in_file,
     .self_test = test_file_store,
-    .free = free,
 };

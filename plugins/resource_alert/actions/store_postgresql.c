@@ -15,8 +15,8 @@
 #define KEYWORDS 9
 
 struct store_postgresql {
-  const struct switch_store_options *options; /* borrowed */
-  struct pg_client *server;
+  struct switch_store base;
+  struct pg_client server;
   char port[8];
   const char *values[KEYWORDS + 1];
 };
@@ -40,22 +40,11 @@ static int check_table_options(const struct switch_store_options *options,
                          "Database is missing: write Database \"trading\"");
 }
 
-static void free_table_store(void *self) {
-  struct store_postgresql *store = self;
-  if (store != NULL) {
-    pg_client_free(store->server);
-    free(store);
-  }
-}
-
 /* Timeouts on the server's side, so that a lost session holds no lock. */
-static int new_table_store(const struct switch_store_options *options,
-                           void **ret, struct error *error) {
-  struct store_postgresql *store = calloc(1, sizeof(*store));
-  if (store == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  store->options = options;
+static int init_table_store(void *self, struct error *error) {
+  struct store_postgresql *store = self;
+  const struct switch_store_options *options = store->base.options;
+  (void)error;
   (void)snprintf(store->port, sizeof(store->port), "%" PRId64, options->port);
   const char *const values[KEYWORDS] = {
       options->host,
@@ -69,36 +58,36 @@ static int new_table_store(const struct switch_store_options *options,
       "UTF8",
   };
   memcpy(store->values, values, sizeof(values));
-  int code = pg_client_new(keywords, store->values, &store->server, error);
-  if (code != 0) {
-    free(store);
-    return code;
-  }
-  *ret = store;
+  store->server.keywords = keywords;
+  store->server.values = store->values;
   return 0;
+}
+
+static void fini_table_store(void *self) {
+  struct store_postgresql *store = self;
+  pg_client_close(&store->server);
 }
 
 /* Runs SQL, in which each @ stands for the table. *ret_yes: whether its first
  * value is true. */
 static int query_bool(struct store_postgresql *store, const char *format,
                       const char *const *parameters, int parameters_len,
-                      bool *ret_yes, struct action_call *call,
-                      struct error *error) {
+                      bool *ret_yes, struct action_call *call) {
   char sql[SQL_BYTES];
   char *end = sql;
-  const char *table = store->options->table;
+  const char *table = store->base.options->table;
   for (const char *c = format; *c != '\0'; c++) {
     size_t bytes = *c == '@' ? strlen(table) : 1;
     if (bytes >= (size_t)(sql + sizeof(sql) - end)) {
-      return error_set(error, -ENAMETOOLONG, "Table: name is too long");
+      return error_set(call->error, -ENAMETOOLONG, "Table: name is too long");
     }
     memcpy(end, *c == '@' ? table : c, bytes);
     end += bytes;
   }
   *end = '\0';
   PGresult *rows = NULL;
-  int code = pg_client_query(store->server, sql, parameters, parameters_len,
-                             call, &rows, error);
+  int code = pg_client_query(&store->server, sql, parameters, parameters_len,
+                             call, &rows);
   if (code == 0) {
     *ret_yes = PQntuples(rows) > 0 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
     PQclear(rows);
@@ -147,69 +136,66 @@ static const char test_sql[] =
     "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
 
 /* One statement each, so that no transaction is ever left open. */
-static int put_in_table(void *self, const char *name, bool is_on,
-                        const json_t *value, struct action_call *call,
-                        struct error *error) {
+static int put_in_table(void *self, const struct switch_state *state,
+                        struct action_call *call) {
   struct store_postgresql *store = self;
+  const struct switch_store_options *options = store->base.options;
+  const char *who = get_member_text(state->value, "who");
+  const char *response = get_member_text(state->value, "response");
   bool is_changed = false;
-  const char *who = get_member_text(value, "who");
-  const char *response = get_member_text(value, "response");
-  if (!is_on) {
-    const char *const parameters[] = {name, who, response,
-                                      store->options->channel};
-    return query_bool(store, off_sql, parameters, 4, &is_changed, call, error);
+  if (!state->is_on) {
+    const char *const parameters[] = {state->name, who, response,
+                                      options->channel};
+    return query_bool(store, off_sql, parameters, 4, &is_changed, call);
   }
   char ttl[24];
-  char *text = switch_store_value_text(value, store->options->ttl_s);
+  char *text = switch_store_value_text(state->value, options->ttl_s);
   if (text == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  call->again_in_ms = switch_store_again_ms(store->options->ttl_s);
-  (void)snprintf(ttl, sizeof(ttl), "%" PRId64, store->options->ttl_s);
-  const char *const parameters[] = {name,     text, who,
-                                    response, ttl,  store->options->channel};
-  int code =
-      query_bool(store, put_sql, parameters, 6, &is_changed, call, error);
+  call->again_in_ms = switch_store_again_ms(options->ttl_s);
+  (void)snprintf(ttl, sizeof(ttl), "%" PRId64, options->ttl_s);
+  const char *const parameters[] = {state->name, text, who,
+                                    response,    ttl,  options->channel};
+  int code = query_bool(store, put_sql, parameters, 6, &is_changed, call);
   free(text);
   return code;
 }
 
-static int confirm_in_table(void *self, const char *name, bool is_on,
-                            const json_t *value, struct action_call *call,
-                            struct error *error) {
-  struct store_postgresql *store = self;
+static int confirm_in_table(void *self, const struct switch_state *state,
+                            struct action_call *call) {
   bool is_set = false;
-  const char *const parameters[] = {name, get_member_text(value, "who"),
-                                    get_member_text(value, "response"),
-                                    is_on ? "true" : "false"};
-  int code =
-      query_bool(store, confirm_sql, parameters, 4, &is_set, call, error);
-  return code != 0 || is_set == is_on
+  const char *const parameters[] = {state->name,
+                                    get_member_text(state->value, "who"),
+                                    get_member_text(state->value, "response"),
+                                    state->is_on ? "true" : "false"};
+  int code = query_bool(self, confirm_sql, parameters, 4, &is_set, call);
+  return code != 0 || is_set == state->is_on
              ? code
-             : error_set(error, -ESTALE, "%s is %s", name,
-                         is_on ? "not on" : "still on");
+             : error_set(call->error, -ESTALE, "%s is %s", state->name,
+                         state->is_on ? "not on" : "still on");
 }
 
-static int test_table_store(void *self, struct action_call *call,
-                            struct error *error) {
+static int test_table_store(void *self, struct action_call *call) {
   struct store_postgresql *store = self;
   bool is_fine = false;
-  const char *const parameters[] = {store->options->table};
-  int code = query_bool(store, test_sql, parameters, 1, &is_fine, call, error);
+  const char *const parameters[] = {store->base.options->table};
+  int code = query_bool(store, test_sql, parameters, 1, &is_fine, call);
   return code != 0 || is_fine
              ? code
-             : error_set(error, -EACCES,
+             : error_set(call->error, -EACCES,
                          "table %s cannot be written: GRANT SELECT, INSERT, "
                          "UPDATE to this role, on the primary",
-                         store->options->table);
+                         store->base.options->table);
 }
 
 const struct switch_store_driver switch_store_postgresql = {
     .name = "postgresql",
     .check = check_table_options,
-    .new = new_table_store,
+    .size = sizeof(struct store_postgresql),
+    .init = init_table_store,
     .put = put_in_table,
     .confirm = confirm_in_table,
     .self_test = test_table_store,
-    .free = free_table_store,
+    .fini = fini_table_store,
 };

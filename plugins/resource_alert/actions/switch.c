@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* switch: turns a named switch on in every store, and off again. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/json_util.h"
@@ -11,11 +9,6 @@
 
 struct switch_options {
   struct action_options common;
-};
-
-struct switch_action {
-  const char *name; /* borrowed from the options */
-  struct switch_stores *stores;
 };
 
 static const struct option option_rows[] = {ACTION_OPTION_ROWS("5")};
@@ -27,36 +20,6 @@ static int check_switch_name(const char *label, struct error *error) {
   return option_check_name(label, error);
 }
 
-const struct option_block action_switch_block = {
-    .name = "Switch",
-    .label = OPTION_LABEL_REQUIRED,
-    .is_repeatable = true,
-    .size = sizeof(struct switch_options),
-    .help = "The switch NAME, which is on in every B<E<lt>SwitchStoreE<gt>> "
-            "while the response is engaged.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-    .check_label = check_switch_name,
-};
-
-static void describe_switch(const void *options, char *text, size_t bytes) {
-  const struct switch_options *own = options;
-  (void)snprintf(text, bytes, "%s", own->common.head.label);
-}
-
-static int new_switch(const void *options, const struct action_deps *deps,
-                      void **ret, struct error *error) {
-  const struct switch_options *own = options;
-  struct switch_action *action = calloc(1, sizeof(*action));
-  if (action == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  action->name = own->common.head.label;
-  action->stores = deps->stores;
-  *ret = action;
-  return 0;
-}
-
 static json_t *make_switch_value(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
@@ -66,36 +29,38 @@ static json_t *make_switch_value(const struct action_request *request) {
                    request->state, "since", since);
 }
 
-static int set_switch(void *self, const struct action_request *request,
-                      struct action_call *call, struct error *error) {
-  struct switch_action *action = self;
+/* Puts or confirms it in all stores. */
+static int run_switch(const struct action *action,
+                      enum switch_stores_operation operation,
+                      const struct action_request *request,
+                      struct action_call *call) {
+  const struct switch_options *options = action->options;
   json_t *value = make_switch_value(request);
   if (value == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  int code = switch_stores_put(action->stores, action->name, request->is_on,
-                               value, call, error);
+  const struct switch_state state = {.name = options->common.head.label,
+                                     .is_on = request->is_on,
+                                     .value = value};
+  int code = switch_stores_run(action->deps->stores, operation, &state, call);
   json_decref(value);
   return code;
+}
+
+static int set_switch(void *self, const struct action_request *request,
+                      struct action_call *call) {
+  return run_switch(self, SWITCH_STORES_PUT, request, call);
 }
 
 static int confirm_switch(void *self, const struct action_request *request,
-                          struct action_call *call, struct error *error) {
-  struct switch_action *action = self;
-  json_t *value = make_switch_value(request);
-  if (value == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  int code = switch_stores_confirm(action->stores, action->name, request->is_on,
-                                   value, call, error);
-  json_decref(value);
-  return code;
+                          struct action_call *call) {
+  return run_switch(self, SWITCH_STORES_CONFIRM, request, call);
 }
 
-static int test_switch(void *self, struct action_call *call,
-                       struct error *error) {
-  struct switch_action *action = self;
-  return switch_stores_self_test(action->stores, call, error);
+static int test_switch(void *self, struct action_call *call) {
+  const struct action *action = self;
+  return switch_stores_run(action->deps->stores, SWITCH_STORES_SELF_TEST, NULL,
+                           call);
 }
 
 static int check_switch(const void *options, const struct action_deps *deps,
@@ -110,12 +75,21 @@ static int check_switch(const void *options, const struct action_deps *deps,
 }
 
 const struct action_driver action_switch_driver = {
-    .block = &action_switch_block,
-    .describe = describe_switch,
+    .block =
+        {
+            .name = "Switch",
+            .label = OPTION_LABEL_REQUIRED,
+            .is_repeatable = true,
+            .size = sizeof(struct switch_options),
+            .help = "The switch NAME, which is on in every "
+                    "B<E<lt>SwitchStoreE<gt>> while the response is engaged.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+            .check_label = check_switch_name,
+        },
+    .size = sizeof(struct action),
     .check = check_switch,
-    .new = new_switch,
     .set = set_switch,
     .confirm = confirm_switch,
     .self_test = test_switch,
-    .free = free,
 };

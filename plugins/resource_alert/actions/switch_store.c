@@ -49,35 +49,33 @@ int64_t switch_store_again_ms(int64_t ttl_s) {
 
 /* ---- the drivers ---- */
 
-/* Returns false where there is no driver of that name. */
-static bool find_store_driver(const char *name,
-                              const struct switch_store_driver **ret_driver) {
+/* NULL where there is no driver of that name. */
+static const struct switch_store_driver *find_store_driver(const char *name) {
   for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
     if (strcmp(drivers[i]->name, name) == 0) {
-      *ret_driver = drivers[i];
-      return true;
+      return drivers[i];
     }
   }
-  return false;
+  return NULL;
 }
 
 struct switch_stores {
   size_t len;
-  struct {
-    const struct switch_store_driver *driver;
-    void *store;
-  } items[];
+  struct switch_store *items[];
 };
 
+/* A store that cannot be made is added, too: switch_stores_free() frees it. */
 static int add_store(struct switch_stores *stores,
                      const struct switch_store_driver *driver,
                      const struct switch_store_options *options,
                      struct error *error) {
-  int code = driver->new (options, &stores->items[stores->len].store, error);
-  if (code == 0) {
-    stores->items[stores->len++].driver = driver;
+  struct switch_store *store = calloc(1, driver->size);
+  if (store == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
   }
-  return code;
+  *store = (struct switch_store){driver, options};
+  stores->items[stores->len++] = store;
+  return driver->init(store, error);
 }
 
 int switch_stores_new(const struct option_blocks *blocks,
@@ -91,10 +89,9 @@ int switch_stores_new(const struct option_blocks *blocks,
   int code = 0;
   for (int pass = 0; pass < 2; pass++) { /* the local ones first */
     for (size_t i = 0; i < blocks->len && code == 0; i++) {
-      const struct switch_store_driver *driver;
-      if (!find_store_driver(options[i].head.label, &driver)) {
-        code = -EINVAL;
-      } else if (driver->is_local == (pass == 0)) {
+      const struct switch_store_driver *driver =
+          find_store_driver(options[i].head.label);
+      if (driver->is_local == (pass == 0)) {
         code = add_store(stores, driver, &options[i], error);
       }
     }
@@ -109,20 +106,13 @@ int switch_stores_new(const struct option_blocks *blocks,
 
 void switch_stores_free(struct switch_stores *stores) {
   for (size_t i = 0; stores != NULL && i < stores->len; i++) {
-    stores->items[i].driver->free(stores->items[i].store);
+    struct switch_store *store = stores->items[i];
+    if (store->driver->fini != NULL) {
+      store->driver->fini(store);
+    }
+    free(store);
   }
   free(stores);
-}
-
-/* Puts the first failure into ERROR, with the name of its store. */
-static int keep_first_failure(int first, int code,
-                              const struct switch_store_driver *driver,
-                              struct error *reason, struct error *error) {
-  if (first != 0 || code == 0) {
-    return first;
-  }
-  error_prefix(reason, "store \"%s\"", driver->name);
-  return error_set(error, code, "%s", reason->text);
 }
 
 /* The deadline of the I-th store, so that those behind it have time left. */
@@ -137,88 +127,62 @@ static int64_t min_nonzero(int64_t a, int64_t b) {
   return b == 0 || (a != 0 && a < b) ? a : b;
 }
 
-/* Refreshes are not journaled. */
-static void journal_store_step(const struct action_call *call, const char *step,
-                               const struct switch_store_driver *driver,
-                               const char *key, json_t *value) {
+/* Only a put that is no refresh changes something and is journaled. */
+static int put_and_journal(struct switch_store *store,
+                           const struct switch_state *state,
+                           struct action_call *call) {
+  const char *name = store->driver->name;
   if (call->is_refresh) {
-    json_decref(value);
-    return;
+    return store->driver->put(store, state, call);
   }
-  call->note(call->context, step,
-             json_pack("{s:s, s:o}", "store", driver->name, key, value));
-}
-
-enum store_operation { STORE_PUT, STORE_CONFIRM, STORE_SELF_TEST };
-
-/* The switch that is put or confirmed. */
-struct switch_state {
-  const char *name;
-  bool is_on;
-  const json_t *value;
-};
-
-/* Only a put changes something and is journaled. */
-static int run_in_store(const struct switch_store_driver *driver, void *store,
-                        enum store_operation operation,
-                        const struct switch_state *state,
-                        struct action_call *call, struct error *error) {
-  if (operation == STORE_SELF_TEST) {
-    return driver->self_test(store, call, error);
-  }
-  if (operation == STORE_CONFIRM) {
-    return driver->confirm(store, state->name, state->is_on, state->value, call,
-                           error);
-  }
-  journal_store_step(call, "request", driver, "on", json_boolean(state->is_on));
-  int code =
-      driver->put(store, state->name, state->is_on, state->value, call, error);
-  journal_store_step(call, "response", driver, "error",
-                     code == 0 ? json_null() : json_util_text(error->text));
+  call->note(call->context, "request",
+             json_pack("{s:s, s:b}", "store", name, "on", (int)state->is_on));
+  int code = store->driver->put(store, state, call);
+  json_t *text = code == 0 ? json_null() : json_util_text(call->error->text);
+  call->note(call->context, "response",
+             json_pack("{s:s, s:o}", "store", name, "error", text));
   return code;
 }
 
-/* Runs it in all stores, also behind one that fails or hangs: each gets its
- * share of the time that is left. */
-static int run_in_all_stores(struct switch_stores *stores,
-                             enum store_operation operation,
-                             const struct switch_state *state,
-                             struct action_call *call, struct error *error) {
+static int run_in_store(struct switch_store *store,
+                        enum switch_stores_operation operation,
+                        const struct switch_state *state,
+                        struct action_call *call) {
+  switch (operation) {
+  case SWITCH_STORES_PUT:
+    return put_and_journal(store, state, call);
+  case SWITCH_STORES_CONFIRM:
+    return store->driver->confirm(store, state, call);
+  case SWITCH_STORES_SELF_TEST:
+    return store->driver->self_test(store, call);
+  }
+  return -EINVAL;
+}
+
+int switch_stores_run(struct switch_stores *stores,
+                      enum switch_stores_operation operation,
+                      const struct switch_state *state,
+                      struct action_call *call) {
   int first = 0;
   int64_t again_in_ms = 0;
   const struct action_call before = *call;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
-    const struct switch_store_driver *driver = stores->items[i].driver;
+    call->error = &reason;
     call->again_in_ms = 0;
     call->deadline_ms = share_deadline(stores, i, before.deadline_ms);
-    int code = run_in_store(driver, stores->items[i].store, operation, state,
-                            call, &reason);
-    first = keep_first_failure(first, code, driver, &reason, error);
+    int code = run_in_store(stores->items[i], operation, state, call);
+    if (first == 0 && code != 0) {
+      first = error_set(before.error, code, "store \"%s\": %s",
+                        stores->items[i]->driver->name, reason.text);
+    }
     again_in_ms = min_nonzero(again_in_ms, call->again_in_ms);
   }
+  call->error = before.error;
   call->deadline_ms = before.deadline_ms;
-  call->again_in_ms = operation == STORE_PUT ? again_in_ms : before.again_in_ms;
+  call->again_in_ms =
+      operation == SWITCH_STORES_PUT ? again_in_ms : before.again_in_ms;
   return first;
-}
-
-int switch_stores_put(struct switch_stores *stores, const char *name,
-                      bool is_on, const json_t *value, struct action_call *call,
-                      struct error *error) {
-  const struct switch_state state = {name, is_on, value};
-  return run_in_all_stores(stores, STORE_PUT, &state, call, error);
-}
-
-int switch_stores_confirm(struct switch_stores *stores, const char *name,
-                          bool is_on, const json_t *value,
-                          struct action_call *call, struct error *error) {
-  const struct switch_state state = {name, is_on, value};
-  return run_in_all_stores(stores, STORE_CONFIRM, &state, call, error);
-}
-
-int switch_stores_self_test(struct switch_stores *stores,
-                            struct action_call *call, struct error *error) {
-  return run_in_all_stores(stores, STORE_SELF_TEST, NULL, call, error);
 }
 
 /* A name that is safe in an SQL statement: letters, digits and '_', with
@@ -311,8 +275,7 @@ static const struct option option_rows[] = {
 };
 
 static int check_store_name(const char *label, struct error *error) {
-  const struct switch_store_driver *driver;
-  return find_store_driver(label, &driver)
+  return find_store_driver(label) != NULL
              ? 0
              : error_set(error, -EINVAL,
                          "is no store; allowed: \"file\", \"etcd\", "
@@ -321,10 +284,10 @@ static int check_store_name(const char *label, struct error *error) {
 
 static int check_store_block(const void *target, struct error *error) {
   const struct switch_store_options *options = target;
-  const struct switch_store_driver *driver;
-  return find_store_driver(options->head.label, &driver)
-             ? driver->check(options, error)
-             : -EINVAL; /* refused with its label */
+  const struct switch_store_driver *driver =
+      find_store_driver(options->head.label);
+  return driver == NULL ? -EINVAL /* refused with its label */
+                        : driver->check(options, error);
 }
 
 const struct option_block switch_store_block = {

@@ -28,28 +28,42 @@ struct switch_store_options {
 
 extern const struct option_block switch_store_block;
 
+/* A switch that is put or confirmed. */
+struct switch_state {
+  const char *name;
+  bool is_on;
+  const json_t *value; /* what is stored while it is on */
+};
+
+/* The beginning of each driver's store. */
+struct switch_store {
+  const struct switch_store_driver *driver;
+  const struct switch_store_options *options; /* borrowed */
+};
+
+/* How the kinds of stores differ. */
 struct switch_store_driver {
   const char *name; /* the label */
   bool is_local;    /* needs no network and comes first */
+  size_t size;      /* of the driver's store */
 
   /* Returns 0, or -EINVAL if an option is missing or wrong. */
   int (*check)(const struct switch_store_options *options, struct error *error);
 
-  /* options: borrowed. *ret: yours, free(). Opens nothing yet. */
-  int (*new)(const struct switch_store_options *options, void **ret,
-             struct error *error);
+  /* Makes the rest of a store, zero behind its beginning; opens nothing yet.
+   * Returns 0 or a negative errno; fini is called also then. */
+  int (*init)(void *store, struct error *error);
+  void (*fini)(void *store); /* NULL: nothing to free */
 
-  /* Writes the switch NAME with VALUE, or removes it if VALUE's host and
-   * response wrote it. As action_driver.set. */
-  int (*put)(void *store, const char *name, bool is_on, const json_t *value,
-             struct action_call *call, struct error *error);
+  /* Writes the switch, or removes it if its value's host and response wrote it.
+   * As action_driver.set. */
+  int (*put)(void *store, const struct switch_state *state,
+             struct action_call *call);
 
   /* As action_driver.confirm and .self_test. */
-  int (*confirm)(void *store, const char *name, bool is_on, const json_t *value,
-                 struct action_call *call, struct error *error);
-  int (*self_test)(void *store, struct action_call *call, struct error *error);
-
-  void (*free)(void *store);
+  int (*confirm)(void *store, const struct switch_state *state,
+                 struct action_call *call);
+  int (*self_test)(void *store, struct action_call *call);
 };
 
 extern const struct switch_store_driver switch_store_file;
@@ -76,16 +90,18 @@ int switch_stores_new(const struct option_blocks *blocks,
                       struct switch_stores **ret, struct error *error);
 void switch_stores_free(struct switch_stores *stores);
 
-/* Put, confirm and self-test in every store, also after one that fails or
- * hangs: each gets its share of the time that is left. Return 0 or the first
- * failure, with the store's name in the error. */
-int switch_stores_put(struct switch_stores *stores, const char *name,
-                      bool is_on, const json_t *value, struct action_call *call,
-                      struct error *error);
-int switch_stores_confirm(struct switch_stores *stores, const char *name,
-                          bool is_on, const json_t *value,
-                          struct action_call *call, struct error *error);
-int switch_stores_self_test(struct switch_stores *stores,
-                            struct action_call *call, struct error *error);
+enum switch_stores_operation {
+  SWITCH_STORES_PUT,
+  SWITCH_STORES_CONFIRM,
+  SWITCH_STORES_SELF_TEST,
+};
+
+/* Does it in every store, also after one that fails or hangs: each gets its
+ * share of the time that is left. state: of PUT and CONFIRM. Returns 0 or the
+ * first failure, with the store's name in the error. */
+int switch_stores_run(struct switch_stores *stores,
+                      enum switch_stores_operation operation,
+                      const struct switch_state *state,
+                      struct action_call *call);
 
 #endif

@@ -26,8 +26,7 @@ struct webhook_options {
 };
 
 struct webhook {
-  const struct webhook_options *options;
-  struct http_client_target target;
+  struct action base;
   struct http_client *client;
 };
 
@@ -60,31 +59,15 @@ static const struct option option_rows[] = {
 static int check_webhook_block(const void *target, struct error *error) {
   const struct webhook_options *options = target;
   return options->url == NULL ? 0
-                              : http_client_options_check_url(
-                                    &options->http, "URL", options->url, error);
+                              : http_client_check_url(&options->http, "URL",
+                                                      options->url, error);
 }
 
-const struct option_block action_webhook_block = {
-    .name = "Webhook",
-    .label = OPTION_LABEL_OPTIONAL,
-    .is_repeatable = true,
-    .size = sizeof(struct webhook_options),
-    .help = "Sends a JSON document to a URL, once when the response engages "
-            "and once when it is released. The header C<Idempotency-Key> is "
-            "the same for each retry.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
-    .check_label = option_check_name,
-    .check = check_webhook_block,
-};
-
-static void describe_webhook(const void *options, char *text, size_t bytes) {
+/* What follows a question mark may be secret. */
+static void write_webhook_subject(const void *options, char *text,
+                                  size_t bytes) {
   const struct webhook_options *own = options;
-  if (own->common.head.label != NULL) {
-    (void)snprintf(text, bytes, "%s", own->common.head.label);
-  } else { /* what follows a request mark may be secret */
-    (void)snprintf(text, bytes, "%.*s", (int)strcspn(own->url, "?#"), own->url);
-  }
+  (void)snprintf(text, bytes, "%.*s", (int)strcspn(own->url, "?#"), own->url);
 }
 
 /* ---- what is sent ---- */
@@ -175,48 +158,34 @@ static void format_idempotency_key(const struct action_request *request,
 
 /* ---- the driver ---- */
 
-static void free_webhook(void *self) {
+static int init_webhook(void *self, struct error *error) {
   struct webhook *webhook = self;
-  if (webhook != NULL) {
-    http_client_free(webhook->client);
-    free(webhook);
-  }
+  const struct webhook_options *options = webhook->base.options;
+  return http_client_new(&options->http, &webhook->client, error);
 }
 
-static int new_webhook(const void *options, const struct action_deps *deps,
-                       void **ret, struct error *error) {
-  (void)deps;
-  struct webhook *webhook = calloc(1, sizeof(*webhook));
-  if (webhook == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  webhook->options = options;
-  webhook->target = http_client_options_target(&webhook->options->http);
-  int code = http_client_new(&webhook->target, &webhook->client, error);
-  if (code != 0) {
-    free_webhook(webhook);
-    return code;
-  }
-  *ret = webhook;
-  return 0;
+static void fini_webhook(void *self) {
+  struct webhook *webhook = self;
+  http_client_free(webhook->client);
 }
 
 /* A 429 or 503 may name the pause that the server wants. */
 static int send_webhook(struct webhook *webhook,
                         const struct http_client_request *request,
-                        struct action_call *call, struct error *error) {
+                        struct action_call *call) {
   struct http_client_response response;
   call->note(
       call->context, "request",
       json_pack("{s:o}", "url", /* what follows may be secret */
                 json_stringn(request->url, strcspn(request->url, "?#"))));
-  int code = http_client_perform(webhook->client, request, &response, error);
+  int code =
+      http_client_perform(webhook->client, request, &response, call->error);
   if (code != 0) {
     return code;
   }
   call->note(call->context, "response",
              json_pack("{s:i}", "status", (int)response.status));
-  code = http_client_expect_success(&response, error);
+  code = http_client_expect_success(&response, call->error);
   call->pause_ms = response.retry_after_ms;
   http_client_response_fini(&response);
   return code;
@@ -226,8 +195,8 @@ static int send_webhook(struct webhook *webhook,
  */
 static int post_webhook(struct webhook *webhook,
                         const struct action_request *request, const char *body,
-                        struct action_call *call, struct error *error) {
-  const struct webhook_options *options = webhook->options;
+                        struct action_call *call) {
+  const struct webhook_options *options = webhook->base.options;
   char key[256];
   char signature[128];
   char *headers = NULL;
@@ -244,50 +213,52 @@ static int post_webhook(struct webhook *webhook,
   };
   if (options->secret_file != NULL) {
     code = sign_body(options->secret_file, body, signature, sizeof(signature),
-                     error);
+                     call->error);
     http.headers[2] = signature;
   }
   if (code == 0 && options->header_file != NULL) {
-    code =
-        trusted_path_read_secret(options->header_file, false, &headers, error);
-    code = code == 0 ? add_header_lines(headers, &http, error) : code;
+    code = trusted_path_read_secret(options->header_file, false, &headers,
+                                    call->error);
+    code = code == 0 ? add_header_lines(headers, &http, call->error) : code;
   }
   if (code == 0) {
-    code = send_webhook(webhook, &http, call, error);
+    code = send_webhook(webhook, &http, call);
   }
   trusted_path_forget_secret(headers);
   return code;
 }
 
 static int set_webhook(void *self, const struct action_request *request,
-                       struct action_call *call, struct error *error) {
+                       struct action_call *call) {
   struct webhook *webhook = self;
-  json_t *document = webhook->options->format == FORMAT_ALERTMANAGER
+  const struct webhook_options *options = webhook->base.options;
+  json_t *document = options->format == FORMAT_ALERTMANAGER
                          ? make_alertmanager_payload(request)
                          : action_payload_new(request);
   char *body = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
   json_decref(document);
   if (body == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  int code = post_webhook(webhook, request, body, call, error);
+  int code = post_webhook(webhook, request, body, call);
   free(body);
   return code;
 }
 
 /* Checks with OPTIONS that there is an HTTP server with the right certificate;
  * its status does not matter. */
-static int test_webhook(void *self, struct action_call *call,
-                        struct error *error) {
+static int test_webhook(void *self, struct action_call *call) {
   struct webhook *webhook = self;
+  const struct webhook_options *options = webhook->base.options;
   const struct http_client_request request = {
       .method = "OPTIONS",
-      .url = webhook->options->url,
+      .url = options->url,
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
   struct http_client_response response;
-  int code = http_client_perform(webhook->client, &request, &response, error);
+  int code =
+      http_client_perform(webhook->client, &request, &response, call->error);
   if (code == 0) {
     http_client_response_fini(&response);
   }
@@ -295,10 +266,24 @@ static int test_webhook(void *self, struct action_call *call,
 }
 
 const struct action_driver action_webhook_driver = {
-    .block = &action_webhook_block,
-    .describe = describe_webhook,
-    .new = new_webhook,
+    .block =
+        {
+            .name = "Webhook",
+            .label = OPTION_LABEL_OPTIONAL,
+            .is_repeatable = true,
+            .size = sizeof(struct webhook_options),
+            .help = "Sends a JSON document to a URL, once when the response "
+                    "engages and once when it is released. The header "
+                    "C<Idempotency-Key> is the same for each retry.",
+            .options = option_rows,
+            .options_len = OPTION_COUNT(option_rows),
+            .check_label = option_check_name,
+            .check = check_webhook_block,
+        },
+    .size = sizeof(struct webhook),
+    .write_subject = write_webhook_subject,
+    .init = init_webhook,
+    .fini = fini_webhook,
     .set = set_webhook,
     .self_test = test_webhook,
-    .free = free_webhook,
 };

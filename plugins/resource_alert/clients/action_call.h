@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One call of a driver. */
+#include "core/error.h"
+
+/* One call of a driver. What takes a call puts the reason of a failure into its
+ * error. */
 struct action_call {
   int64_t deadline_ms; /* monotonic */
   int cancel_fd;       /* becomes readable when collectd stops; -1: never */
@@ -20,11 +23,21 @@ struct action_call {
   int64_t again_in_ms; /* out: call set again after this time, on success or
                           with -EAGAIN; 0: no need */
   int64_t pause_ms;    /* out: how long the target wants no further attempt */
+  struct error *error; /* borrowed, never NULL */
   /* Has the memory on the disk; for before a change. */
   void (*save)(void *context);
   /* Writes one line to the journal. fields: taken. */
   void (*note)(void *context, const char *step, json_t *fields);
   void *context;
 };
+
+/* Notes the response to what was noted as a request: {"error": null}, or the
+ * text of the call's error when CODE is not 0. */
+void action_call_note_response(const struct action_call *call, int code);
+
+/* Waits until FD is ready for EVENTS, of poll(). Returns 0; -ETIMEDOUT at the
+ * call's deadline; -ECANCELED when it is cancelled. PEER: for the error. */
+int action_call_wait(const struct action_call *call, int fd, short events,
+                     const char *peer);
 
 #endif

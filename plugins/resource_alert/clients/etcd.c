@@ -14,35 +14,9 @@
 
 #define URL_BYTES 1024
 
-struct etcd {
-  struct etcd_target target;
-  struct http_client *http;
-  size_t current;      /* the endpoint that responded last */
-  char *authorization; /* "Authorization: TOKEN"; NULL: not logged in */
-};
-
-int etcd_new(const struct etcd_target *target, struct etcd **ret,
-             struct error *error) {
-  struct etcd *etcd = calloc(1, sizeof(*etcd));
-  if (etcd == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  etcd->target = *target;
-  int code = http_client_new(&etcd->target.http, &etcd->http, error);
-  if (code != 0) {
-    free(etcd);
-    return code;
-  }
-  *ret = etcd;
-  return 0;
-}
-
-void etcd_free(struct etcd *etcd) {
-  if (etcd != NULL) {
-    trusted_path_forget_secret(etcd->authorization);
-    http_client_free(etcd->http);
-    free(etcd);
-  }
+void etcd_fini(struct etcd *etcd) {
+  trusted_path_forget_secret(etcd->authorization);
+  http_client_free(etcd->http);
 }
 
 /* ---- requests ---- */
@@ -68,17 +42,16 @@ static int check_etcd_status(const struct http_client_response *response,
 /* *ret: yours; NULL on failure. */
 static int send_to_endpoint(struct etcd *etcd, const char *path,
                             const char *body, int64_t deadline_ms,
-                            const struct action_call *call, json_t **ret,
-                            struct error *error) {
+                            const struct action_call *call, json_t **ret) {
   char url[URL_BYTES];
-  const char *base = etcd->target.urls[etcd->current];
+  const char *base = etcd->urls->items[etcd->current];
   size_t length = strlen(base);
   while (length > 0 && base[length - 1] == '/') {
     length--;
   }
   if (snprintf(url, sizeof(url), "%.*s%s", (int)length, base, path) >=
       (int)sizeof(url)) {
-    return error_set(error, -EINVAL, "URL is too long");
+    return error_set(call->error, -EINVAL, "URL is too long");
   }
   const struct http_client_request request = {
       .method = "POST",
@@ -91,14 +64,14 @@ static int send_to_endpoint(struct etcd *etcd, const char *path,
       .may_repeat = true, /* a lease too many expires by itself */
   };
   struct http_client_response response;
-  int code = http_client_perform(etcd->http, &request, &response, error);
+  int code = http_client_perform(etcd->http, &request, &response, call->error);
   if (code != 0) {
-    error_prefix(error, "%s", base);
+    error_prefix(call->error, "%s", base);
     return code;
   }
-  code = check_etcd_status(&response, error);
+  code = check_etcd_status(&response, call->error);
   if (code == 0) {
-    *ret = http_client_response_json(&response, error);
+    *ret = http_client_response_json(&response, call->error);
     code = *ret == NULL ? -EPROTO : 0;
   }
   http_client_response_fini(&response);
@@ -108,17 +81,16 @@ static int send_to_endpoint(struct etcd *etcd, const char *path,
 /* Tries one endpoint after the other; each gets its share of the time. */
 static int send_to_cluster(struct etcd *etcd, const char *path,
                            const char *body, const struct action_call *call,
-                           json_t **ret, struct error *error) {
+                           json_t **ret) {
   int code = -EIO;
-  for (size_t left = etcd->target.urls_len; left > 0; left--) {
+  for (size_t left = etcd->urls->len; left > 0; left--) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t share_ms = (call->deadline_ms - now_ms) / (int64_t)left;
-    code =
-        send_to_endpoint(etcd, path, body, now_ms + share_ms, call, ret, error);
+    code = send_to_endpoint(etcd, path, body, now_ms + share_ms, call, ret);
     if (code == 0 || code == -ECANCELED || code == -EACCES || code == -EIO) {
       return code; /* somebody has responded */
     }
-    etcd->current = (etcd->current + 1) % etcd->target.urls_len;
+    etcd->current = (etcd->current + 1) % etcd->urls->len;
   }
   return code;
 }
@@ -139,27 +111,26 @@ static int store_token(struct etcd *etcd, const json_t *response,
 }
 
 /* Gets a token, which lives a few minutes. */
-static int log_in_etcd(struct etcd *etcd, const struct action_call *call,
-                       struct error *error) {
+static int log_in_etcd(struct etcd *etcd, const struct action_call *call) {
   char *password = NULL;
   json_t *response = NULL;
   trusted_path_forget_secret(etcd->authorization);
   etcd->authorization = NULL;
-  int code = trusted_path_read_secret(etcd->target.password_file, false,
-                                      &password, error);
+  int code = trusted_path_read_secret(etcd->password_file, false, &password,
+                                      call->error);
   if (code != 0) {
     return code;
   }
   json_t *request =
-      json_pack("{s:s, s:s}", "name", etcd->target.user, "password", password);
+      json_pack("{s:s, s:s}", "name", etcd->user, "password", password);
   trusted_path_forget_secret(password);
   char *body = json_dumps(request, JSON_COMPACT);
   json_decref(request);
-  code = body == NULL ? error_set(error, -ENOMEM, "out of memory")
+  code = body == NULL ? error_set(call->error, -ENOMEM, "out of memory")
                       : send_to_cluster(etcd, "/v3/auth/authenticate", body,
-                                        call, &response, error);
+                                        call, &response);
   if (code == 0) {
-    code = store_token(etcd, response, error);
+    code = store_token(etcd, response, call->error);
   }
   json_decref(response);
   trusted_path_forget_secret(body);
@@ -173,26 +144,24 @@ static bool needs_new_token(int code, const struct error *error) {
 }
 
 int etcd_request(struct etcd *etcd, const char *path, json_t *request,
-                 const struct action_call *call, json_t **ret,
-                 struct error *error) {
+                 const struct action_call *call, json_t **ret) {
   char *body = json_dumps(request, JSON_COMPACT);
   json_t *response = NULL;
   json_decref(request);
   if (body == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  struct error own = {{0}};
   int code = 0;
-  bool has_user = etcd->target.user != NULL;
+  bool has_user = etcd->user != NULL;
   if (has_user && etcd->authorization == NULL) {
-    code = log_in_etcd(etcd, call, &own);
+    code = log_in_etcd(etcd, call);
   }
   if (code == 0) {
-    code = send_to_cluster(etcd, path, body, call, &response, &own);
+    code = send_to_cluster(etcd, path, body, call, &response);
   }
-  if (has_user && needs_new_token(code, &own) &&
-      (code = log_in_etcd(etcd, call, &own)) == 0) {
-    code = send_to_cluster(etcd, path, body, call, &response, &own);
+  if (has_user && needs_new_token(code, call->error) &&
+      (code = log_in_etcd(etcd, call)) == 0) {
+    code = send_to_cluster(etcd, path, body, call, &response);
   }
   free(body);
   if (ret != NULL && code == 0) {
@@ -200,7 +169,7 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
   } else {
     json_decref(response);
   }
-  return code == 0 ? 0 : error_set(error, code, "%s", own.text);
+  return code;
 }
 
 /* ---- base64 ---- */
@@ -254,13 +223,13 @@ static int parse_range_value(const json_t *range, char **ret_value,
 }
 
 int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
-             const struct action_call *call, struct error *error) {
+             const struct action_call *call) {
   json_t *response = NULL;
   int code = etcd_request(etcd, "/v3/kv/range",
                           json_pack("{s:o}", "key", encode_base64(key)), call,
-                          &response, error);
+                          &response);
   if (code == 0) {
-    code = parse_range_value(response, ret_value, error);
+    code = parse_range_value(response, ret_value, call->error);
   }
   json_decref(response);
   return code;
@@ -277,15 +246,14 @@ static json_t *make_put_request(const char *key, const char *value,
 }
 
 int etcd_put(struct etcd *etcd, const char *key, const char *value,
-             const char *lease, const struct action_call *call,
-             struct error *error) {
+             const char *lease, const struct action_call *call) {
   return etcd_request(etcd, "/v3/kv/put", make_put_request(key, value, lease),
-                      call, NULL, error);
+                      call, NULL);
 }
 
 int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                        const char *lease, char **ret_held,
-                       const struct action_call *call, struct error *error) {
+                       const struct action_call *call) {
   json_t *response = NULL;
   json_t *request =
       json_pack("{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}], s:[{s:{s:o}}]}",
@@ -293,51 +261,51 @@ int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                 "result", "EQUAL", "create_revision", "0", "success",
                 "requestPut", make_put_request(key, value, lease), "failure",
                 "requestRange", "key", encode_base64(key));
-  int code = etcd_request(etcd, "/v3/kv/txn", request, call, &response, error);
+  int code = etcd_request(etcd, "/v3/kv/txn", request, call, &response);
   *ret_held = NULL;
   if (code == 0 && !json_is_true(json_object_get(response, "succeeded"))) {
     const json_t *first =
         json_array_get(json_object_get(response, "responses"), 0);
     code = parse_range_value(json_object_get(first, "response_range"), ret_held,
-                             error);
+                             call->error);
   }
   json_decref(response);
   return code;
 }
 
 int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
-                   const struct action_call *call, struct error *error) {
+                   const struct action_call *call) {
   json_t *request =
       json_pack("{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key",
                 encode_base64(key), "target", "VALUE", "result", "EQUAL",
                 "value", encode_base64(value), "success", "requestDeleteRange",
                 "key", encode_base64(key));
-  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
+  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL);
 }
 
 int etcd_self_test(struct etcd *etcd, const char *key,
-                   const struct action_call *call, struct error *error) {
+                   const struct action_call *call) {
   /* No version is below zero: the put is checked and never done. */
   json_t *request = json_pack(
       "{s:[{s:o, s:s, s:s, s:s}], s:[{s:o}]}", "compare", "key",
       encode_base64(key), "target", "VERSION", "result", "LESS", "version", "0",
       "success", "requestPut", make_put_request(key, "self-test", ""));
-  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL, error);
+  return etcd_request(etcd, "/v3/kv/txn", request, call, NULL);
 }
 
 int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
-               const struct action_call *call, struct error *error) {
+               const struct action_call *call) {
   json_t *response = NULL;
   int code = etcd_request(
       etcd, "/v3/lease/grant",
       json_pack("{s:o}", "TTL", json_sprintf("%lld", (long long)ttl_s)), call,
-      &response, error);
+      &response);
   if (code != 0) {
     return code;
   }
   const char *id = json_string_value(json_object_get(response, "ID"));
   if (id == NULL || strlen(id) >= ETCD_ID_BYTES) {
-    code = error_set(error, -EPROTO, "etcd grants no lease");
+    code = error_set(call->error, -EPROTO, "etcd grants no lease");
   } else {
     memcpy(lease, id, strlen(id) + 1);
   }
@@ -346,11 +314,10 @@ int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
 }
 
 int etcd_keep_alive(struct etcd *etcd, const char *lease,
-                    const struct action_call *call, struct error *error) {
+                    const struct action_call *call) {
   json_t *response = NULL;
-  int code =
-      etcd_request(etcd, "/v3/lease/keepalive", json_pack("{s:s}", "ID", lease),
-                   call, &response, error);
+  int code = etcd_request(etcd, "/v3/lease/keepalive",
+                          json_pack("{s:s}", "ID", lease), call, &response);
   if (code != 0) {
     return code;
   }

@@ -10,29 +10,26 @@
 #include "resource_alert/clients/action_call.h"
 #include "resource_alert/clients/http_client.h"
 
-struct etcd;
-
-/* All borrowed for the client's life. */
-struct etcd_target {
-  const char *const *urls; /* endpoints of one cluster */
-  size_t urls_len;
-  struct http_client_target http;
-  const char *user; /* NULL: no authentication */
+/* One cluster, for one thread at a time. The first fields are set by the
+ * caller and borrowed. */
+struct etcd {
+  const struct option_strings *urls; /* its endpoints */
+  const char *user;                  /* NULL: no authentication */
   const char *password_file;
+  struct http_client *http; /* owned */
+  size_t current;           /* the endpoint that responded last */
+  char *authorization;      /* "Authorization: TOKEN"; NULL: not logged in */
 };
 
-/* *ret: yours, etcd_free(). Returns 0 or -ENOMEM. One thread at a time. */
-int etcd_new(const struct etcd_target *target, struct etcd **ret,
-             struct error *error);
-void etcd_free(struct etcd *etcd); /* accepts NULL */
+/* Frees what ETCD owns; accepts all zero. */
+void etcd_fini(struct etcd *etcd);
 
 /* Sends REQUEST (taken) to PATH of one endpoint after the other until one
  * responds, and logs in where it must. ret: yours; NULL where the response does
  * not matter. Returns 0; what http_client_perform() does; -EIO with the
  * server's error; -EPROTO for a response that cannot be parsed. */
 int etcd_request(struct etcd *etcd, const char *path, json_t *request,
-                 const struct action_call *call, json_t **ret,
-                 struct error *error);
+                 const struct action_call *call, json_t **ret);
 
 /* A lease's number as text, as the gateway writes it. */
 #define ETCD_ID_BYTES 24
@@ -41,33 +38,32 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
 
 /* *ret_value: yours, free(); NULL where there is no such key. */
 int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
-             const struct action_call *call, struct error *error);
+             const struct action_call *call);
 
 /* lease: "" for none. */
 int etcd_put(struct etcd *etcd, const char *key, const char *value,
-             const char *lease, const struct action_call *call,
-             struct error *error);
+             const char *lease, const struct action_call *call);
 
 /* Writes KEY if there is none. *ret_held: what is there instead: yours,
  * free(); NULL: it is written. */
 int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                        const char *lease, char **ret_held,
-                       const struct action_call *call, struct error *error);
+                       const struct action_call *call);
 
 /* Deletes KEY if its value is still VALUE. */
 int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
-                   const struct action_call *call, struct error *error);
+                   const struct action_call *call);
 
 int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
-               const struct action_call *call, struct error *error);
+               const struct action_call *call);
 
 /* -ENOENT: the lease has expired. */
 int etcd_keep_alive(struct etcd *etcd, const char *lease,
-                    const struct action_call *call, struct error *error);
+                    const struct action_call *call);
 
 /* Tests that the cluster accepts writes from us: a transaction that would write
  * KEY but whose condition is never true. */
 int etcd_self_test(struct etcd *etcd, const char *key,
-                   const struct action_call *call, struct error *error);
+                   const struct action_call *call);
 
 #endif

@@ -12,23 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "core/option.h"
-
-static int wait_for_haproxy(int fd, short events,
-                            const struct action_call *call,
-                            struct error *error) {
-  struct pollfd fds[] = {{.fd = fd, .events = events},
-                         {.fd = call->cancel_fd, .events = POLLIN}};
-  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
-  if (ready == 0) {
-    return error_set(error, -ETIMEDOUT, "HAProxy does not respond in time");
-  }
-  if (ready > 0 && fds[1].revents != 0) {
-    return error_set(error, -ECANCELED, "collectd stops");
-  }
-  return 0;
-}
 
 /* Each command has its own connection: HAProxy closes it after the response. */
 static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
@@ -52,7 +36,7 @@ static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
 
 /* MSG_NOSIGNAL: a SIGPIPE would end the daemon. */
 static int write_command(int fd, const char *line,
-                         const struct action_call *call, struct error *error) {
+                         const struct action_call *call) {
   size_t bytes = strlen(line);
   for (size_t sent = 0; sent < bytes;) {
     ssize_t put = send(fd, line + sent, bytes - sent, MSG_NOSIGNAL);
@@ -62,9 +46,9 @@ static int write_command(int fd, const char *line,
     }
     if (errno != EAGAIN && errno != EINTR) {
       int code = -errno;
-      return error_set(error, code, "HAProxy: %s", strerror(-code));
+      return error_set(call->error, code, "HAProxy: %s", strerror(-code));
     }
-    int code = wait_for_haproxy(fd, POLLOUT, call, error);
+    int code = action_call_wait(call, fd, POLLOUT, "HAProxy");
     if (code != 0) {
       return code;
     }
@@ -74,11 +58,10 @@ static int write_command(int fd, const char *line,
 
 /* Up to the end of the connection, which ends the response. */
 static int read_whole_response(int fd, char *response,
-                               const struct action_call *call,
-                               struct error *error) {
+                               const struct action_call *call) {
   size_t bytes = 0;
   for (;;) {
-    int code = wait_for_haproxy(fd, POLLIN, call, error);
+    int code = action_call_wait(call, fd, POLLIN, "HAProxy");
     if (code != 0) {
       return code;
     }
@@ -89,11 +72,12 @@ static int read_whole_response(int fd, char *response,
     }
     if (got < 0) {
       code = -errno;
-      return error_set(error, code, "HAProxy: %s", strerror(-code));
+      return error_set(call->error, code, "HAProxy: %s", strerror(-code));
     }
     bytes += (size_t)got;
     if (bytes + 1 >= HAPROXY_SOCKET_RESPONSE_BYTES) {
-      return error_set(error, -EMSGSIZE, "HAProxy's response is too long");
+      return error_set(call->error, -EMSGSIZE,
+                       "HAProxy's response is too long");
     }
     if (got == 0) {
       response[bytes] = '\0';
@@ -104,37 +88,35 @@ static int read_whole_response(int fd, char *response,
 
 /* A newline or a semicolon would begin another command. */
 static int exchange_command(const char *path, const char *line, char *response,
-                            const struct action_call *call,
-                            struct error *error) {
+                            const struct action_call *call) {
   char text[1024];
   int fd = -1;
   if (strpbrk(line, "\r\n;") != NULL ||
       snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text)) {
-    return error_set(error, -EINVAL, "a line that HAProxy must not get");
+    return error_set(call->error, -EINVAL, "a line that HAProxy must not get");
   }
-  int code = connect_haproxy(path, &fd, error);
+  int code = connect_haproxy(path, &fd, call->error);
   if (code == 0) {
-    code = write_command(fd, text, call, error);
-    code = code == 0 ? read_whole_response(fd, response, call, error) : code;
+    code = write_command(fd, text, call);
+    code = code == 0 ? read_whole_response(fd, response, call) : code;
     (void)close(fd);
   }
   return code;
 }
 
 int haproxy_socket_request(const char *socket_path, const char *line,
-                           char **ret_text, const struct action_call *call,
-                           struct error *error) {
+                           char **ret_text, const struct action_call *call) {
   char *response = malloc(HAPROXY_SOCKET_RESPONSE_BYTES);
   if (response == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
-  int code = exchange_command(socket_path, line, response, call, error);
+  int code = exchange_command(socket_path, line, response, call);
   if (code == 0 && ret_text != NULL) {
     *ret_text = response;
     return 0;
   }
   if (code == 0 && response[strspn(response, " \n")] != '\0') {
-    code = error_set(error, -EIO, "HAProxy: %s: %.*s", line,
+    code = error_set(call->error, -EIO, "HAProxy: %s: %.*s", line,
                      (int)strcspn(response, "\n"), response);
   }
   free(response);
@@ -255,21 +237,20 @@ int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
 
 int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                               const char *socket_path, const char *backend,
-                              const struct action_call *call,
-                              struct error *error) {
+                              const struct action_call *call) {
   char line[256];
   char *state = NULL;
   char *sessions = NULL;
   (void)snprintf(line, sizeof(line), "show servers state %s", backend);
-  int code = haproxy_socket_request(socket_path, line, &state, call, error);
+  int code = haproxy_socket_request(socket_path, line, &state, call);
   if (code == 0) {
     (void)snprintf(line, sizeof(line), "show servers conn %s", backend);
-    code = haproxy_socket_request(socket_path, line, &sessions, call, error);
+    code = haproxy_socket_request(socket_path, line, &sessions, call);
   }
   if (code == 0) {
-    code = haproxy_socket_parse_slots(slots, state, sessions, error);
+    code = haproxy_socket_parse_slots(slots, state, sessions, call->error);
     if (code != 0) {
-      error_prefix(error, "backend %s", backend);
+      error_prefix(call->error, "backend %s", backend);
     }
   }
   free(state);

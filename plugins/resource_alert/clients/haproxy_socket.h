@@ -14,8 +14,7 @@
  * a response that is not empty is a failure, since HAProxy reports errors as
  * text. Returns 0; -ETIMEDOUT; -ECANCELED; -EIO; another negative errno. */
 int haproxy_socket_request(const char *socket_path, const char *line,
-                           char **ret_text, const struct action_call *call,
-                           struct error *error);
+                           char **ret_text, const struct action_call *call);
 
 #define HAPROXY_SOCKET_SLOTS_MAX 1024
 #define HAPROXY_SOCKET_NAME_BYTES 64
@@ -40,8 +39,7 @@ struct haproxy_socket_slots {
  */
 int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                               const char *socket_path, const char *backend,
-                              const struct action_call *call,
-                              struct error *error);
+                              const struct action_call *call);
 
 /* Parses the responses to "show servers state BACKEND" and "show servers conn
  * BACKEND", which it cuts up. Returns 0 or -EPROTO. */

@@ -17,7 +17,7 @@
 #define RETRY_AFTER_MAX_S 3600
 
 struct http_client {
-  const struct http_client_target *target; /* borrowed */
+  const struct http_client_options *options; /* borrowed */
   CURLM *multi;
   CURL *easy;
   char reason[CURL_ERROR_SIZE];
@@ -73,26 +73,27 @@ static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
   return code;
 }
 
-int http_client_check_url(const char *url, bool allows_plain,
+int http_client_check_url(const struct http_client_options *options,
+                          const char *name, const char *url,
                           struct error *error) {
+  struct error reason = {{0}};
   CURLU *parts = curl_url();
-  if (parts == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
   int code = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
-                 ? check_url_parts(parts, allows_plain, error)
-                 : error_set(error, -EINVAL, "is not a URL");
+                 ? check_url_parts(parts, options->allows_plain, &reason)
+                 : error_set(&reason, -EINVAL, "is not a URL");
   curl_url_cleanup(parts);
-  return code;
+  return code == 0 ? 0
+                   : error_set(error, -EINVAL, "%s \"%s\" %s", name, url,
+                               reason.text);
 }
 
 /* ---- clients ---- */
 
-int http_client_new(const struct http_client_target *target,
+int http_client_new(const struct http_client_options *options,
                     struct http_client **ret, struct error *error) {
   struct http_client *client = calloc(1, sizeof(*client));
   if (client != NULL) {
-    client->target = target;
+    client->options = options;
     client->multi = curl_multi_init();
     client->easy = curl_easy_init();
   }
@@ -136,7 +137,7 @@ static size_t append_response_body(char *data, size_t one, size_t bytes,
 }
 
 static void set_target_options(CURL *easy,
-                               const struct http_client_target *target) {
+                               const struct http_client_options *target) {
   (void)curl_easy_setopt(easy, CURLOPT_PROXY,
                          target->proxy == NULL ? "" : target->proxy);
   if (target->ca_file != NULL) {
@@ -188,7 +189,7 @@ static void set_all_options(struct http_client *client,
 #if LIBCURL_VERSION_NUM >= 0x075700
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-  set_target_options(easy, client->target);
+  set_target_options(easy, client->options);
   set_request_options(easy, request, headers);
 }
 
@@ -350,24 +351,4 @@ json_t *http_client_response_json(const struct http_client_response *response,
                     response->body == NULL ? "(empty)" : response->body);
   }
   return json;
-}
-
-struct http_client_target
-http_client_options_target(const struct http_client_options *options) {
-  return (struct http_client_target){
-      .ca_file = options->ca_file,
-      .cert_file = options->cert_file,
-      .key_file = options->key_file,
-      .proxy = options->proxy,
-  };
-}
-
-int http_client_options_check_url(const struct http_client_options *options,
-                                  const char *name, const char *url,
-                                  struct error *error) {
-  struct error reason = {{0}};
-  if (http_client_check_url(url, options->allows_plain, &reason) == 0) {
-    return 0;
-  }
-  return error_set(error, -EINVAL, "%s \"%s\" %s", name, url, reason.text);
 }

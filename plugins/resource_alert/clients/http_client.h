@@ -17,13 +17,13 @@
 
 #define HTTP_CLIENT_HEADERS_MAX 16
 
-/* How to reach a target. All strings borrowed for the client's life; NULL
- * where there is none. */
-struct http_client_target {
-  const char *ca_file; /* NULL: the system's */
-  const char *cert_file;
-  const char *key_file;
-  const char *proxy; /* NULL: none, whatever the environment says */
+/* How to reach a target; NULL where there is none. */
+struct http_client_options {
+  char *ca_file; /* NULL: the system's */
+  char *cert_file;
+  char *key_file;
+  char *proxy; /* NULL: none, whatever the environment says */
+  bool allows_plain;
 };
 
 struct http_client_request {
@@ -56,14 +56,17 @@ int http_client_init(void);
 void http_client_fini(void);
 
 /* Checks a URL from the configuration: http or https, no user or password in
- * it, and plain http only to this machine unless allows_plain.
- * Returns 0 or -EINVAL with the reason, "..., or write AllowPlainHTTP true". */
-int http_client_check_url(const char *url, bool allows_plain,
+ * it, and plain http only to this machine unless allows_plain. name: of its
+ * option, for the error. Returns 0 or -EINVAL with the reason, "..., or write
+ * AllowPlainHTTP true". */
+int http_client_check_url(const struct http_client_options *options,
+                          const char *name, const char *url,
                           struct error *error);
 
-/* target: borrowed. *ret: yours, http_client_free(). Opens nothing yet; keeps
- * its connections from one request to the next. Returns 0 or -ENOMEM. */
-int http_client_new(const struct http_client_target *target,
+/* options: borrowed for the client's life. *ret: yours, http_client_free().
+ * Opens nothing yet; keeps its connections from one request to the next.
+ * Returns 0 or -ENOMEM. */
+int http_client_new(const struct http_client_options *options,
                     struct http_client **ret, struct error *error);
 void http_client_free(struct http_client *client); /* accepts NULL */
 
@@ -84,24 +87,6 @@ int http_client_expect_success(const struct http_client_response *response,
 
 /* The body as JSON. NULL when it is none, with the error; yours. */
 json_t *http_client_response_json(const struct http_client_response *response,
-                                  struct error *error);
-
-struct http_client_options {
-  char *ca_file;
-  char *cert_file;
-  char *key_file;
-  char *proxy;
-  bool allows_plain;
-};
-
-/* For http_client_new(); borrows from the options. */
-struct http_client_target
-http_client_options_target(const struct http_client_options *options);
-
-/* As http_client_check_url(), with the option's name before the reason and the
- * URL. */
-int http_client_options_check_url(const struct http_client_options *options,
-                                  const char *name, const char *url,
                                   struct error *error);
 
 /* The options of an HTTP target. outer: its struct's tag; member: its field of

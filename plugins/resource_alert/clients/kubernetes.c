@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,13 @@
 
 #define MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_MS 60000 /* tokens rotate */
+#define URL_BYTES 1024
+
+static char pod_ca_file[] = MOUNT "/ca.crt"; /* never written to */
 
 struct kubernetes {
   const struct kubernetes_options *options; /* borrowed */
-  struct http_client_target target;
+  struct http_client_options target;        /* with the defaults of a pod */
   struct http_client *http;
   char *token;
   int64_t token_ms; /* when it was read, monotonic */
@@ -44,8 +48,8 @@ int kubernetes_check_name(const char *value, struct error *error) {
 
 static int check_kubernetes_block(const void *target, struct error *error) {
   const struct kubernetes_options *options = target;
-  return http_client_options_check_url(&options->http, "Server",
-                                       options->server, error);
+  return http_client_check_url(&options->http, "Server", options->server,
+                               error);
 }
 
 static const struct option option_rows[] = {
@@ -80,10 +84,9 @@ int kubernetes_new(const struct kubernetes_options *options,
     return error_set(error, -ENOMEM, "out of memory");
   }
   kubernetes->options = options;
-  kubernetes->target = http_client_options_target(&options->http);
-  if (kubernetes->target.ca_file == NULL &&
-      access(MOUNT "/ca.crt", R_OK) == 0) {
-    kubernetes->target.ca_file = MOUNT "/ca.crt";
+  kubernetes->target = options->http;
+  if (kubernetes->target.ca_file == NULL && access(pod_ca_file, R_OK) == 0) {
+    kubernetes->target.ca_file = pod_ca_file;
   }
   int code = http_client_new(&kubernetes->target, &kubernetes->http, error);
   if (code != 0) {
@@ -155,8 +158,7 @@ parse_kubernetes_response(const struct http_client_response *response,
 
 static int send_once(struct kubernetes *kubernetes, const char *method,
                      const char *url, const char *body,
-                     struct action_call *call, json_t **ret, long *ret_status,
-                     struct error *error) {
+                     struct action_call *call, json_t **ret, long *ret_status) {
   bool is_patch = strcmp(method, "PATCH") == 0;
   const struct http_client_request request = {
       .method = method,
@@ -171,13 +173,14 @@ static int send_once(struct kubernetes *kubernetes, const char *method,
       .cancel_fd = call->cancel_fd,
   };
   struct http_client_response response;
-  int code = http_client_perform(kubernetes->http, &request, &response, error);
+  int code =
+      http_client_perform(kubernetes->http, &request, &response, call->error);
   if (code != 0) {
     return code;
   }
   *ret_status = response.status;
   kubernetes->date_s = response.date_s;
-  code = parse_kubernetes_response(&response, ret, error);
+  code = parse_kubernetes_response(&response, ret, call->error);
   if (code == -EBUSY) {
     call->pause_ms = response.retry_after_ms;
   }
@@ -188,47 +191,50 @@ static int send_once(struct kubernetes *kubernetes, const char *method,
 /* Tokens rotate: a refused one is read again, once. */
 static int send_with_token(struct kubernetes *kubernetes, const char *method,
                            const char *url, const char *body,
-                           struct action_call *call, json_t **ret,
-                           struct error *error) {
+                           struct action_call *call, json_t **ret) {
   long status = 0;
   int code = 0;
   if (kubernetes->token == NULL ||
       clock_monotonic_ms() - kubernetes->token_ms > TOKEN_MS) {
-    code = read_service_token(kubernetes, error);
+    code = read_service_token(kubernetes, call->error);
   }
   if (code == 0) {
-    code = send_once(kubernetes, method, url, body, call, ret, &status, error);
+    code = send_once(kubernetes, method, url, body, call, ret, &status);
   }
-  if (status == 401 && read_service_token(kubernetes, error) == 0) {
-    code = send_once(kubernetes, method, url, body, call, ret, &status, error);
+  if (status == 401 && read_service_token(kubernetes, call->error) == 0) {
+    code = send_once(kubernetes, method, url, body, call, ret, &status);
   }
   return code;
 }
 
+/* BODY (taken) as text; yours, free(). Returns 0 or -ENOMEM. */
+static int dump_body(json_t *body, char **ret_text, struct error *error) {
+  *ret_text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+  bool is_short = body != NULL && *ret_text == NULL;
+  json_decref(body);
+  return is_short ? error_set(error, -ENOMEM, "out of memory") : 0;
+}
+
 /* Not journaled; see kubernetes_request(). */
 static int send_to_api(struct kubernetes *kubernetes, const char *method,
-                       const char *path, json_t *body, struct action_call *call,
-                       json_t **ret, struct error *error) {
-  char url[KUBERNETES_PATH_BYTES * 2];
+                       json_t *body, struct action_call *call, json_t **ret,
+                       const char *path) {
+  char url[URL_BYTES];
+  char *text = NULL;
   const char *server = kubernetes->options->server;
   size_t length = strlen(server);
   while (length > 0 && server[length - 1] == '/') {
     length--;
   }
-  char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
-  bool is_short = body != NULL && text == NULL;
-  json_decref(body);
-  if (is_short) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  if (snprintf(url, sizeof(url), "%.*s%s", (int)length, server, path) >=
-      (int)sizeof(url)) {
-    free(text);
-    return error_set(error, -EINVAL, "Server is too long");
+  int code = dump_body(body, &text, call->error);
+  if (code == 0 && snprintf(url, sizeof(url), "%.*s%s", (int)length, server,
+                            path) >= (int)sizeof(url)) {
+    code = error_set(call->error, -EINVAL, "Server is too long");
   }
   json_t *response = NULL;
-  int code =
-      send_with_token(kubernetes, method, url, text, call, &response, error);
+  if (code == 0) {
+    code = send_with_token(kubernetes, method, url, text, call, &response);
+  }
   free(text);
   if (ret != NULL && code == 0) {
     *ret = response;
@@ -239,20 +245,24 @@ static int send_to_api(struct kubernetes *kubernetes, const char *method,
 }
 
 int kubernetes_request(struct kubernetes *kubernetes, const char *method,
-                       const char *path, json_t *body, struct action_call *call,
-                       json_t **ret, struct error *error) {
-  if (body == NULL) {
-    return send_to_api(kubernetes, method, path, NULL, call, ret, error);
+                       json_t *body, struct action_call *call, json_t **ret,
+                       const char *path, ...) {
+  char text[URL_BYTES];
+  va_list arguments;
+  va_start(arguments, path);
+  (void)vsnprintf(text, sizeof(text), path, arguments);
+  va_end(arguments);
+  bool is_change = body != NULL;
+  if (is_change) {
+    call->note(call->context, "request",
+               json_pack("{s:s, s:s, s:O}", "method", method, "path", text,
+                         "body", body));
   }
-  call->note(call->context, "request",
-             json_pack("{s:s, s:s, s:O}", "method", method, "path", path,
-                       "body", body));
-  struct error reason = {{0}};
-  int code = send_to_api(kubernetes, method, path, body, call, ret, &reason);
-  call->note(call->context, "response",
-             json_pack("{s:o}", "error",
-                       code == 0 ? json_null() : json_util_text(reason.text)));
-  return code == 0 ? 0 : error_set(error, code, "%s", reason.text);
+  int code = send_to_api(kubernetes, method, body, call, ret, text);
+  if (is_change) {
+    action_call_note_response(call, code);
+  }
+  return code;
 }
 
 int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
@@ -291,15 +301,15 @@ void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
                              const char *host, bool is_on, const char *reason,
                              const char *note, struct action_call *call) {
-  char path[KUBERNETES_PATH_BYTES];
+  char path[URL_BYTES];
   struct error error = {{0}};
+  struct action_call own = *call;
+  own.error = &error;
   (void)snprintf(path, sizeof(path),
                  "/apis/events.k8s.io/v1/namespaces/%s/events", space);
-  int code = send_to_api(
-      kubernetes, "POST", path,
-      make_kubernetes_event(space, kind, name, host, is_on, reason, note), call,
-      NULL, &error);
-  if (code != 0) {
+  json_t *event =
+      make_kubernetes_event(space, kind, name, host, is_on, reason, note);
+  if (send_to_api(kubernetes, "POST", event, &own, NULL, path) != 0) {
     call->note(call->context, "event",
                json_pack("{s:o}", "error", json_util_text(error.text)));
   }

@@ -6,8 +6,6 @@
 #include "resource_alert/clients/action_call.h"
 #include "resource_alert/clients/http_client.h"
 
-#define KUBERNETES_PATH_BYTES 512
-
 /* The one <Kubernetes> block. */
 struct kubernetes_options {
   struct option_head head;
@@ -26,17 +24,18 @@ int kubernetes_new(const struct kubernetes_options *options,
                    struct kubernetes **ret, struct error *error);
 void kubernetes_free(struct kubernetes *kubernetes); /* accepts NULL */
 
-/* Sends a request to the API server. path: from the '/' on, its parts made of
- * checked names. body: taken; NULL: none. A PATCH is a merge patch. A request
- * with a body is journaled, and so is its response. ret: yours; NULL where the
- * response does not matter.
+/* Sends a request to the API server. body: taken; NULL: none. A PATCH is a
+ * merge patch. A request with a body is journaled, and so is its response.
+ * ret: yours; NULL where the response does not matter. path: a format, from the
+ * '/' on, whose arguments are checked names.
  * Returns 0; -ENOENT for 404; -ESTALE for 409, the object has changed
  * meanwhile; -EACCES for 401 and 403; -EINVAL for another 4xx; -EBUSY for 429
  * and 503, with the pause that the server wants in call->pause_ms; -EIO; and
  * what http_client_perform() returns. The error holds the server's message. */
 int kubernetes_request(struct kubernetes *kubernetes, const char *method,
-                       const char *path, json_t *body, struct action_call *call,
-                       json_t **ret, struct error *error);
+                       json_t *body, struct action_call *call, json_t **ret,
+                       const char *path, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* The server's clock as of its last response, since the epoch: all agents share
  * it. This machine's clock where that is not known. */

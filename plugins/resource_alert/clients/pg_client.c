@@ -4,39 +4,11 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-
-struct pg_client {
-  const char *const *keywords;
-  const char *const *values;
-  PGconn *session; /* NULL while closed */
-};
-
-int pg_client_new(const char *const *keywords, const char *const *values,
-                  struct pg_client **ret, struct error *error) {
-  struct pg_client *server = calloc(1, sizeof(*server));
-  if (server == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  server->keywords = keywords;
-  server->values = values;
-  *ret = server;
-  return 0;
-}
-
-static void close_pg_session(struct pg_client *server) {
+void pg_client_close(struct pg_client *server) {
   PQfinish(server->session);
   server->session = NULL;
-}
-
-void pg_client_free(struct pg_client *server) {
-  if (server != NULL) {
-    close_pg_session(server);
-    free(server);
-  }
 }
 
 /* libpq's message, without its newline. */
@@ -46,76 +18,64 @@ static int copy_libpq_error(const struct pg_client *server, int code,
   return error_set(error, code, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-/* Waits for the session's socket. Returns 0, -ETIMEDOUT or -ECANCELED. */
 static int wait_for_server(const struct pg_client *server, short events,
-                           const struct action_call *call,
-                           struct error *error) {
-  struct pollfd fds[] = {{.fd = PQsocket(server->session), .events = events},
-                         {.fd = call->cancel_fd, .events = POLLIN}};
-  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
-  if (ready == 0) {
-    return error_set(error, -ETIMEDOUT, "no response in time");
-  }
-  if (ready > 0 && fds[1].revents != 0) {
-    return error_set(error, -ECANCELED, "collectd stops");
-  }
-  return 0;
+                           const struct action_call *call) {
+  return action_call_wait(call, PQsocket(server->session), events,
+                          "PostgreSQL");
 }
 
 /* Without blocking, but for the resolver. */
 static int open_pg_session(struct pg_client *server,
-                           const struct action_call *call,
-                           struct error *error) {
+                           const struct action_call *call) {
   server->session = PQconnectStartParams(server->keywords, server->values, 0);
   if (server->session == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
+    return error_set(call->error, -ENOMEM, "out of memory");
   }
   if (PQstatus(server->session) == CONNECTION_BAD) {
-    return copy_libpq_error(server, -ECONNREFUSED, error);
+    return copy_libpq_error(server, -ECONNREFUSED, call->error);
   }
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
     int code = wait_for_server(
-        server, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, call, error);
+        server, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, call);
     if (code != 0) {
       return code;
     }
     state = PQconnectPoll(server->session);
     if (state == PGRES_POLLING_FAILED) {
-      return copy_libpq_error(server, -ECONNREFUSED, error);
+      return copy_libpq_error(server, -ECONNREFUSED, call->error);
     }
   }
   return PQsetnonblocking(server->session, 1) == 0
              ? 0
-             : copy_libpq_error(server, -ECONNREFUSED, error);
+             : copy_libpq_error(server, -ECONNREFUSED, call->error);
 }
 
 /* Reads while it writes, or both sides could wait for each other. */
 static int send_whole_query(struct pg_client *server,
-                            const struct action_call *call,
-                            struct error *error) {
+                            const struct action_call *call) {
   int left;
   while ((left = PQflush(server->session)) > 0) {
-    int code = wait_for_server(server, POLLIN | POLLOUT, call, error);
+    int code = wait_for_server(server, POLLIN | POLLOUT, call);
     if (code != 0) {
       return code;
     }
     if (PQconsumeInput(server->session) == 0) {
-      return copy_libpq_error(server, -EIO, error);
+      return copy_libpq_error(server, -EIO, call->error);
     }
   }
-  return left == 0 ? 0 : copy_libpq_error(server, -EIO, error);
+  return left == 0 ? 0 : copy_libpq_error(server, -EIO, call->error);
 }
 
 /* Reads until there are no more results; the last one counts. */
 static int read_rows(struct pg_client *server, const struct action_call *call,
-                     PGresult **ret_rows, struct error *error) {
+                     PGresult **ret_rows) {
   PGresult *rows = NULL;
   for (;;) {
     while (PQisBusy(server->session) != 0) {
-      int code = wait_for_server(server, POLLIN, call, error);
+      int code = wait_for_server(server, POLLIN, call);
       if (code == 0 && PQconsumeInput(server->session) == 0) {
-        code = copy_libpq_error(server, -EIO, error);
+        code = copy_libpq_error(server, -EIO, call->error);
       }
       if (code != 0) {
         PQclear(rows);
@@ -132,7 +92,7 @@ static int read_rows(struct pg_client *server, const struct action_call *call,
   if (PQresultStatus(rows) != PGRES_TUPLES_OK &&
       PQresultStatus(rows) != PGRES_COMMAND_OK) {
     PQclear(rows);
-    return copy_libpq_error(server, -EIO, error);
+    return copy_libpq_error(server, -EIO, call->error);
   }
   *ret_rows = rows;
   return 0;
@@ -140,24 +100,23 @@ static int read_rows(struct pg_client *server, const struct action_call *call,
 
 int pg_client_query(struct pg_client *server, const char *sql,
                     const char *const *parameters, int parameters_len,
-                    const struct action_call *call, PGresult **ret_rows,
-                    struct error *error) {
+                    const struct action_call *call, PGresult **ret_rows) {
   int code = 0;
   if (server->session == NULL) {
-    code = open_pg_session(server, call, error);
+    code = open_pg_session(server, call);
   }
   if (code == 0 && PQsendQueryParams(server->session, sql, parameters_len, NULL,
                                      parameters, NULL, NULL, 0) == 0) {
-    code = copy_libpq_error(server, -EIO, error);
+    code = copy_libpq_error(server, -EIO, call->error);
   }
   if (code == 0) {
-    code = send_whole_query(server, call, error);
+    code = send_whole_query(server, call);
   }
   if (code == 0) {
-    code = read_rows(server, call, ret_rows, error);
+    code = read_rows(server, call, ret_rows);
   }
   if (code != 0) {
-    close_pg_session(server);
+    pg_client_close(server);
   }
   return code;
 }

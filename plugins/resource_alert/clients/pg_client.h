@@ -9,15 +9,16 @@
 #include "core/error.h"
 #include "resource_alert/clients/action_call.h"
 
-struct pg_client;
+/* One server, for one thread at a time. A host should be an address or the
+ * directory of a socket, since libpq blocks in the resolver. */
+struct pg_client {
+  const char *const *keywords; /* as of PQconnectStartParams(); borrowed */
+  const char *const *values;   /* of the keywords; borrowed */
+  PGconn *session; /* NULL while closed; opened at the next statement */
+};
 
-/* keywords, values: as of PQconnectStartParams(), borrowed for good. A host
- * should be an address or the directory of a socket, since libpq blocks in
- * the resolver. Connects at the first statement.
- * *ret: yours, pg_client_free(). Returns 0 or -ENOMEM. One thread. */
-int pg_client_new(const char *const *keywords, const char *const *values,
-                  struct pg_client **ret, struct error *error);
-void pg_client_free(struct pg_client *server); /* accepts NULL */
+/* Closes the session, if there is one. */
+void pg_client_close(struct pg_client *server);
 
 /* Runs one statement with parameters as text, NULL for SQL's NULL.
  * *ret_rows: yours, PQclear().
@@ -25,7 +26,6 @@ void pg_client_free(struct pg_client *server); /* accepts NULL */
  * words. After a failure the session is closed. */
 int pg_client_query(struct pg_client *server, const char *sql,
                     const char *const *parameters, int parameters_len,
-                    const struct action_call *call, PGresult **ret_rows,
-                    struct error *error);
+                    const struct action_call *call, PGresult **ret_rows);
 
 #endif

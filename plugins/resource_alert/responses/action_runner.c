@@ -28,13 +28,13 @@ int action_runner_init(struct action_runner *runner,
   if (runner->memory == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  return runner->driver->new (runner->options, action_deps, &runner->action,
-                              error);
+  return action_new(runner->driver, runner->options, action_deps,
+                    &runner->action, error);
 }
 
 void action_runner_fini(struct action_runner *runner) {
   if (runner->driver != NULL) {
-    runner->driver->free(runner->action);
+    action_free(runner->driver, runner->action);
   }
   json_decref(runner->memory);
 }
@@ -64,14 +64,15 @@ static void save_memory(void *context) {
 }
 
 /* The deadline counts from now on. */
-static struct action_call make_call(struct action_runner *runner,
-                                    int cancel_fd) {
+static struct action_call make_call(struct action_runner *runner, int cancel_fd,
+                                    struct error *error) {
   return (struct action_call){
       .deadline_ms =
           clock_monotonic_ms() + (int64_t)(runner->options->timeout_s * 1000.0),
       .cancel_fd = cancel_fd,
       .memory = runner->memory,
       .replicas = -1,
+      .error = error,
       .save = save_memory,
       .note = journal_step,
       .context = runner,
@@ -80,15 +81,14 @@ static struct action_call make_call(struct action_runner *runner,
 
 /* ---- attempts ---- */
 
-static int run_dry(struct action_runner *runner, struct action_call *call,
-                   struct error *error) {
+static int run_dry(struct action_runner *runner, struct action_call *call) {
   int code = runner->driver->self_test == NULL
                  ? 0
-                 : runner->driver->self_test(runner->action, call, error);
+                 : runner->driver->self_test(runner->action, call);
   action_runner_journal(
       runner, "dryrun",
       json_pack("{s:o}", "self_test",
-                json_util_text(code == 0 ? "ok" : error->text)));
+                json_util_text(code == 0 ? "ok" : call->error->text)));
   call->again_in_ms = 0;
   return 0; /* the response continues as if it had been done */
 }
@@ -97,11 +97,11 @@ static int run_dry(struct action_runner *runner, struct action_call *call,
  */
 static int set_and_confirm(struct action_runner *runner,
                            const struct action_request *request,
-                           struct action_call *call, struct error *error) {
+                           struct action_call *call) {
   const struct action_driver *driver = runner->driver;
-  int code = driver->set(runner->action, request, call, error);
+  int code = driver->set(runner->action, request, call);
   if (code == 0 && driver->confirm != NULL) {
-    code = driver->confirm(runner->action, request, call, error);
+    code = driver->confirm(runner->action, request, call);
   }
   return code;
 }
@@ -150,8 +150,8 @@ static void record_outcome(struct action_runner *runner, bool is_on,
 int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
                           const struct action_request *request, bool is_refresh,
                           int64_t *ret_again_in_ms) {
-  struct action_call call = make_call(runner, runner->deps->stop_fd);
   struct error error = {{0}};
+  struct action_call call = make_call(runner, runner->deps->stop_fd, &error);
   call.is_refresh = is_refresh;
   if (!is_refresh) {
     if (mode == ACTION_MODE_AUTO) {
@@ -161,8 +161,8 @@ int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
                           json_pack("{s:b}", "on", (int)request->is_on));
   }
   int code = mode == ACTION_MODE_DRYRUN
-                 ? run_dry(runner, &call, &error)
-                 : set_and_confirm(runner, request, &call, &error);
+                 ? run_dry(runner, &call)
+                 : set_and_confirm(runner, request, &call);
   if (call.replicas >= 0) {
     atomic_store(&runner->replicas, call.replicas);
   }
@@ -194,9 +194,9 @@ static void report_self_test(const struct action_runner *runner, bool is_fine,
 }
 
 int action_runner_self_test(struct action_runner *runner) {
-  struct action_call call = make_call(runner, runner->deps->wake_fd);
   struct error error = {{0}};
-  int code = runner->driver->self_test(runner->action, &call, &error);
+  struct action_call call = make_call(runner, runner->deps->wake_fd, &error);
+  int code = runner->driver->self_test(runner->action, &call);
   if (code == -ECANCELED) {
     return code;
   }

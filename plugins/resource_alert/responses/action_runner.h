@@ -23,8 +23,8 @@ struct action_runner_deps {
 struct action_runner {
   const struct action_runner_deps *deps;
   const struct action_driver *driver;
-  const struct action_options *options; /* borrowed */
-  void *action;
+  const struct action_options *options;  /* borrowed */
+  struct action *action;                 /* owned */
   char name[RESPONSE_ACTION_NAME_BYTES]; /* "Switch limit_noncore_api" */
   const char *subject;                   /* within name: "limit_noncore_api" */
   json_t *memory; /* owned; an object of the driver's, see action_call */

@@ -21,7 +21,6 @@ static int check_response(const void *target, struct error *error) {
 }
 
 #define DAY_S 86400
-#define FIELD(name) offsetof(struct response_options, name)
 
 static const struct option option_rows[] = {
     {OPTION("When", STRINGS, struct response_options, when),
@@ -72,30 +71,19 @@ static const struct option option_rows[] = {
     {OPTION("Mode", WORD, struct response_options, mode),
      .words = action_mode_words, .default_text = "auto",
      .help = "Like B<Mode> of the plugin, for this response."},
-    {.name = "Switch",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_SWITCH]),
-     .block = &action_switch_block},
-    {.name = "Exec",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_EXEC]),
-     .block = &action_exec_block},
-    {.name = "Webhook",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_WEBHOOK]),
-     .block = &action_webhook_block},
-    {.name = "Scale",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_SCALE]),
-     .block = &action_scale_block},
-    {.name = "SuspendCronJob",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_CRONJOB]),
-     .block = &action_cronjob_block},
-    {.name = "HAProxy",
-     .kind = OPTION_BLOCK,
-     .offset = FIELD(actions[ACTION_HAPROXY]),
-     .block = &action_haproxy_block},
+    {OPTION("Switch", BLOCK, struct response_options, actions[ACTION_SWITCH]),
+     .block = &action_switch_driver.block},
+    {OPTION("Exec", BLOCK, struct response_options, actions[ACTION_EXEC]),
+     .block = &action_exec_driver.block},
+    {OPTION("Webhook", BLOCK, struct response_options, actions[ACTION_WEBHOOK]),
+     .block = &action_webhook_driver.block},
+    {OPTION("Scale", BLOCK, struct response_options, actions[ACTION_SCALE]),
+     .block = &action_scale_driver.block},
+    {OPTION("SuspendCronJob", BLOCK, struct response_options,
+            actions[ACTION_CRONJOB]),
+     .block = &action_cronjob_driver.block},
+    {OPTION("HAProxy", BLOCK, struct response_options, actions[ACTION_HAPROXY]),
+     .block = &action_haproxy_driver.block},
 };
 
 const struct option_block response_block = {
@@ -135,7 +123,7 @@ const struct action_options *
 response_options_action_at(const struct response_options *options,
                            enum action_kind kind, size_t i) {
   return (const void *)((const char *)options->actions[kind].items +
-                        i * action_drivers[kind]->block->size);
+                        i * action_drivers[kind]->block.size);
 }
 
 /* The option table keeps blocks of different names apart: finds the first
@@ -174,9 +162,14 @@ response_options_name_action(const struct action_options *action,
                              enum action_kind kind,
                              char text[RESPONSE_ACTION_NAME_BYTES]) {
   const struct action_driver *driver = action_drivers[kind];
-  char subject[128];
-  driver->describe(action, subject, sizeof(subject));
-  (void)snprintf(text, RESPONSE_ACTION_NAME_BYTES, "%s %s", driver->block->name,
-                 subject);
-  return text + strlen(driver->block->name) + 1;
+  size_t length = (size_t)snprintf(text, RESPONSE_ACTION_NAME_BYTES, "%s ",
+                                   driver->block.name);
+  if (action->head.label != NULL) {
+    (void)snprintf(text + length, RESPONSE_ACTION_NAME_BYTES - length, "%s",
+                   action->head.label);
+  } else {
+    driver->write_subject(action, text + length,
+                          RESPONSE_ACTION_NAME_BYTES - length);
+  }
+  return text + length;
 }

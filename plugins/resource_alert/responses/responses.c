@@ -72,8 +72,8 @@ static int check_actions(const struct responses_options *options,
     for (size_t i = 0; i < response->actions[kind].len; i++) {
       const struct action_options *action =
           response_options_action_at(response, (enum action_kind)kind, i);
-      if (driver->check != NULL && driver->check(action, &deps, error) != 0) {
-        error_prefix(error, "<%s>", driver->block->name);
+      if (action_check(driver, action, &deps, error) != 0) {
+        error_prefix(error, "<%s>", driver->block.name);
         return -EINVAL;
       }
     }

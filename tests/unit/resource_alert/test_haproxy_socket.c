@@ -70,7 +70,8 @@ static void serve_one(int listener, const char *answer, size_t bytes,
 
 static struct action_call call_within(int64_t ms) {
   return (struct action_call){.deadline_ms = clock_monotonic_ms() + ms,
-                              .cancel_fd = -1};
+                              .cancel_fd = -1,
+                              .error = &error};
 }
 
 /* What haproxy_socket_request() returns for a response of BYTES bytes. */
@@ -83,7 +84,7 @@ static int ask_one(const char *answer, size_t bytes, bool reads, char **ret) {
   }
   struct action_call call = call_within(LONG_MS);
   error = (struct error){{0}};
-  int code = haproxy_socket_request(path, "show stat", ret, &call, &error);
+  int code = haproxy_socket_request(path, "show stat", ret, &call);
   (void)close(listener);
   (void)unlink(path);
   assert_int_equal(waitpid(server, &status, 0), server);
@@ -134,9 +135,8 @@ static void a_peer_that_hangs_is_left(void **state) {
   (void)state;
   int listener = listen_there(); /* and nobody takes what comes */
   struct action_call call = call_within(20);
-  assert_int_equal(
-      haproxy_socket_request(path, "show stat", NULL, &call, &error),
-      -ETIMEDOUT);
+  assert_int_equal(haproxy_socket_request(path, "show stat", NULL, &call),
+                   -ETIMEDOUT);
   assert_string_equal(error.text, "HAProxy does not respond in time");
   (void)close(listener);
   (void)unlink(path);
@@ -150,9 +150,8 @@ static void a_daemon_that_stops_does_not_wait(void **state) {
   assert_int_equal(write(stop[1], "", 1), 1);
   struct action_call call = call_within(LONG_MS);
   call.cancel_fd = stop[0];
-  assert_int_equal(
-      haproxy_socket_request(path, "show stat", NULL, &call, &error),
-      -ECANCELED);
+  assert_int_equal(haproxy_socket_request(path, "show stat", NULL, &call),
+                   -ECANCELED);
   (void)close(stop[0]);
   (void)close(stop[1]);
   (void)close(listener);
@@ -163,12 +162,11 @@ static void nobody_there(void **state) {
   (void)state;
   char long_path[256];
   struct action_call call = call_within(LONG_MS);
-  assert_int_equal(
-      haproxy_socket_request(path, "show stat", NULL, &call, &error), -ENOENT);
+  assert_int_equal(haproxy_socket_request(path, "show stat", NULL, &call),
+                   -ENOENT);
   (void)snprintf(long_path, sizeof(long_path), "%s/%0200d", place, 0);
-  assert_int_equal(
-      haproxy_socket_request(long_path, "show stat", NULL, &call, &error),
-      -ENAMETOOLONG);
+  assert_int_equal(haproxy_socket_request(long_path, "show stat", NULL, &call),
+                   -ENAMETOOLONG);
 }
 
 static void one_line_only(void **state) {
@@ -178,10 +176,10 @@ static void one_line_only(void **state) {
   static const char *const lines[] = {"a\nb", "a;b", "a\rb"};
   struct action_call call = call_within(LONG_MS);
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-    assert_int_equal(
-        haproxy_socket_request(path, lines[i], NULL, &call, &error), -EINVAL);
+    assert_int_equal(haproxy_socket_request(path, lines[i], NULL, &call),
+                     -EINVAL);
   }
-  assert_int_equal(haproxy_socket_request(path, long_line, NULL, &call, &error),
+  assert_int_equal(haproxy_socket_request(path, long_line, NULL, &call),
                    -EINVAL);
 }
 
