@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+/* Arrays grow by one row: a block has few statements, a statement few
+ * values. */
 struct config_item *config_item_add_child(struct config_item *item) {
   struct config_item *larger =
       realloc(item->children, (item->children_len + 1) * sizeof(*larger));
@@ -60,6 +62,8 @@ void config_item_fini(struct config_item *item) {
 
 #define DEPTH_MAX 32 /* no real configuration nests deeper */
 
+/* Where reading is in the text. Positions of errors are taken from it, so it
+ * is moved only past what was accepted. */
 struct config_scanner {
   const char *at;
   const char *end;
@@ -73,6 +77,7 @@ static int column_of(const struct config_scanner *reader) {
   return (int)(reader->at - reader->line_start) + 1;
 }
 
+/* Writes what is wrong at the current position. Returns -EINVAL. */
 static int fail_at_position(struct config_scanner *reader, const char *what) {
   (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
                   reader->line, column_of(reader), what);
@@ -83,12 +88,16 @@ static bool at_char(const struct config_scanner *reader, char c) {
   return reader->at < reader->end && *reader->at == c;
 }
 
+/* A line ends at "\n", at "\r\n", and at the end of the text; a "\r"
+ * elsewhere is an ordinary character. */
 static bool at_line_end(const struct config_scanner *reader) {
   return reader->at == reader->end || *reader->at == '\n' ||
          (*reader->at == '\r' && reader->end - reader->at > 1 &&
           reader->at[1] == '\n');
 }
 
+/* Passes the end of the line, if it is one, and starts the count of columns
+ * again. */
 static void next_line(struct config_scanner *reader) {
   if (at_char(reader, '\r')) {
     reader->at++;
@@ -124,10 +133,13 @@ static void skip_blanks(struct config_scanner *reader) {
   }
 }
 
+/* The characters of collectd's unquoted keys. */
 static bool is_word_char(char c) {
   return isalnum((unsigned char)c) != 0 || c == '_';
 }
 
+/* Reads the name of an option or a block. *ret_word: owned by the caller,
+ * also where a later step fails. */
 static int read_config_word(struct config_scanner *reader, char **ret_word) {
   const char *from = reader->at;
   while (reader->at < reader->end && is_word_char(*reader->at)) {
@@ -158,6 +170,8 @@ static void unescape_string(char *string) {
   *to = '\0';
 }
 
+/* Reads a string with its quotes. It may span lines, which count for the
+ * positions of later errors. */
 static int read_quoted(struct config_scanner *reader, char **ret_string) {
   const char *from = reader->at + 1;
   const char *close = from;
@@ -249,6 +263,8 @@ static int read_config_values(struct config_scanner *reader,
   }
 }
 
+/* Only a comment may follow a statement on its line. collectd's own parser
+ * reports "syntax error" there, without saying why. */
 static int end_of_statement(struct config_scanner *reader) {
   skip_blanks(reader);
   if (!at_line_end(reader)) {
@@ -305,6 +321,7 @@ static int read_block_end(struct config_scanner *reader, const char *key) {
   return code == 0 ? end_of_tag(reader) : code;
 }
 
+/* Reads a statement that is not a block: a name and one value or more. */
 static int read_option(struct config_scanner *reader,
                        struct config_item *item) {
   int code = read_config_word(reader, &item->key);
@@ -319,6 +336,9 @@ static int read_option(struct config_scanner *reader,
   return code == 0 ? end_of_statement(reader) : code;
 }
 
+/* Reads statements into PARENT up to its closing tag, or to the end of the
+ * text for the root, which has no key. Blocks recurse, at most DEPTH_MAX
+ * deep. */
 static int read_statements(struct config_scanner *reader,
                            struct config_item *parent, int depth) {
   for (;;) {

@@ -65,6 +65,8 @@ static int name_beside(const char *path, char beside[PATH_MAX]) {
   return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+/* Removes the new file, so that a failed write leaves nothing behind.
+ * Returns CODE. */
 static int fail_to_write(const char *path, const char *beside, int code,
                          struct error *error) {
   (void)unlink(beside);
@@ -86,6 +88,8 @@ int file_replace_begin(const char *path, mode_t mode, char *beside,
   return fd;
 }
 
+/* The last step of a replacement. The rename is atomic: a reader finds the
+ * old file or the new one, never a part. */
 static int rename_over(const char *path, const char *beside, bool is_durable,
                        struct error *error) {
   if (rename(beside, path) != 0) {
@@ -119,6 +123,8 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
                    : fail_to_write(path, beside, code, error);
 }
 
+/* Reads to the end and adds a NUL. The size that stat(2) reports is not
+ * used: it is 0 for files of /proc and changes while a file is written. */
 static int read_all(int fd, size_t max_bytes, char **ret_data,
                     size_t *ret_bytes) {
   size_t room = 0;

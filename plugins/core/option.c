@@ -17,6 +17,7 @@ void *option_field(const struct option *option, void *target) {
 
 /* ---- errors ---- */
 
+/* Writes a value as it stands in the configuration file, for errors. */
 static void format_config_value(const struct config_value *value, char *text,
                                 size_t bytes) {
   switch (value->kind) {
@@ -41,23 +42,22 @@ static void append_allowed(char *text, size_t bytes, const char *more) {
 void option_describe_allowed(const struct option *option, char *text,
                              size_t bytes) {
   text[0] = '\0';
+  static const char *const booleans[] = {"true", "false", NULL};
+  const char *const *words =
+      option->kind == OPTION_BOOLEAN ? booleans : option->words;
   bool is_number =
       option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
-  if (option->kind == OPTION_BOOLEAN) {
-    append_allowed(text, bytes, "true or false");
-  } else if (is_number && isinf(option->max) && isinf(option->min)) {
+  if (is_number && isinf(option->max) && isinf(option->min)) {
     append_allowed(text, bytes, "any number");
   } else if (is_number && isinf(option->max)) {
     (void)snprintf(text, bytes, "%.15g or more", option->min);
   } else if (is_number) {
     (void)snprintf(text, bytes, "%.15g to %.15g", option->min, option->max);
   }
-  if (option->words != NULL) {
-    for (size_t i = 0; option->words[i] != NULL; i++) {
-      bool is_last = option->words[i + 1] == NULL;
-      append_allowed(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
-      append_allowed(text, bytes, option->words[i]);
-    }
+  for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
+    bool is_last = words[i + 1] == NULL;
+    append_allowed(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
+    append_allowed(text, bytes, words[i]);
   }
   if (text[0] != '\0' && option->unit != NULL) {
     append_allowed(text, bytes, " ");
@@ -119,6 +119,7 @@ static int replace_string(char **field, const char *value) {
   return 0;
 }
 
+/* Appends a copy of VALUE. The array grows by one: such lists are short. */
 static int append_string(struct option_strings *strings, const char *value) {
   char **larger = realloc(strings->items, (strings->len + 1) * sizeof(*larger));
   if (larger == NULL) {
@@ -145,6 +146,8 @@ static int find_word(const char *const *words, const char *text) {
   return -1;
 }
 
+/* Appends to the list or replaces the string, after the option's own check
+ * and the list of allowed words. */
 static int set_text_value(const struct option *option,
                           const struct config_value *value, void *field,
                           struct error *error) {
@@ -162,6 +165,8 @@ static int set_text_value(const struct option *option,
                                        : append_string(field, value->string);
 }
 
+/* collectd passes bare booleans as such and quoted ones as strings; both are
+ * accepted. */
 static int set_boolean_value(const struct option *option,
                              const struct config_value *value, bool *field,
                              struct error *error) {
@@ -177,6 +182,8 @@ static int set_boolean_value(const struct option *option,
   return 0;
 }
 
+/* A NaN is out of any range; an integer of up to 2^53 is exact in the double
+ * that collectd passes. */
 static int set_number_value(const struct option *option,
                             const struct config_value *value, void *field,
                             struct error *error) {
@@ -204,6 +211,7 @@ static int set_number_value(const struct option *option,
   return 0;
 }
 
+/* Stores the place of the word in the option's list. */
 static int set_word_value(const struct option *option,
                           const struct config_value *value, int *field,
                           struct error *error) {
@@ -245,6 +253,8 @@ static int set_option_value(const struct option *option,
 
 /* ---- defaults ---- */
 
+/* The default is read as if it stood in the file, so the manual and the code
+ * cannot differ. */
 static int set_default_value(const struct option *option, void *target) {
   if (option->kind == OPTION_NUMBER && option->default_text == NULL) {
     *(double *)option_field(option, target) = (double)NAN;
@@ -276,6 +286,7 @@ int option_init(const struct option_block *block, void *target) {
 
 /* ---- statements ---- */
 
+/* Checks the number of values and stores each. */
 static int parse_option(const struct option *option,
                         const struct config_item *item, void *target,
                         struct error *error) {
@@ -300,6 +311,8 @@ static int parse_option(const struct option *option,
   return 0;
 }
 
+/* Checks the name of a block before the block is added. SIBLINGS: the blocks
+ * of the same kind that were read before it. */
 static int check_block_label(const struct option_block *block,
                              const struct config_item *item,
                              const struct option_blocks *siblings,
@@ -342,6 +355,7 @@ static int check_block_label(const struct option_block *block,
   return 0;
 }
 
+/* Looks for missing options once the block is complete: their order is free. */
 static int check_required_options(const struct option_block *block,
                                   const struct config_item *item,
                                   struct error *error) {
@@ -373,6 +387,8 @@ static int parse_statements(const struct option_block *block,
                             const struct config_item *item, void *target,
                             struct error *error);
 
+/* Adds a block and reads its statements. Where that fails the block stays,
+ * half filled, until option_fini() frees it. */
 static int parse_block(const struct option *option,
                        const struct config_item *item, size_t position,
                        void *target, struct error *error) {
@@ -420,6 +436,8 @@ static const struct option *find_block_option(const struct option_block *block,
   return NULL;
 }
 
+/* Finds the option that a statement is for, letters' case aside as in
+ * collectd, and reads it. */
 static int parse_statement(const struct option_block *block,
                            const struct config_item *parent, size_t position,
                            void *target, struct error *error) {
@@ -443,6 +461,9 @@ static int parse_statement(const struct option_block *block,
   return code;
 }
 
+/* Stops at the first error, and puts the line in front of it where it is
+ * known: collectd does not pass it on. A block's error has the block's name
+ * instead. */
 static int parse_statements(const struct option_block *block,
                             const struct config_item *item, void *target,
                             struct error *error) {
@@ -466,6 +487,7 @@ int option_parse(const struct option_block *block,
 
 /* ---- freeing ---- */
 
+/* Kinds that own no memory are left alone. */
 static void free_option_field(const struct option *option, void *field) {
   if (option->kind == OPTION_STRING) {
     free(*(char **)field);

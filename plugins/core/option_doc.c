@@ -20,6 +20,7 @@ struct explained {
 static void print_options_pod(const struct option_block *block,
                               struct explained *explained, FILE *file);
 
+/* Returns whether the block was printed before, and records that it is now. */
 static bool is_explained(struct explained *explained,
                          const struct option_block *block) {
   for (size_t i = 0; i < explained->len; i++) {
@@ -33,6 +34,7 @@ static bool is_explained(struct explained *explained,
   return false;
 }
 
+/* Prints a block as an item with the list of its options inside. */
 static void print_block_pod(const struct option *option,
                             struct explained *explained, FILE *file) {
   const struct option_block *block = option->block;
@@ -50,6 +52,7 @@ static void print_block_pod(const struct option *option,
   (void)fprintf(file, "=back\n\n");
 }
 
+/* Prints "Name allowed-values (default: x)" and the help. */
 static void print_option_pod(const struct option *option, FILE *file) {
   char allowed[OPTION_ALLOWED_BYTES];
   option_describe_allowed(option, allowed, sizeof(allowed));
@@ -65,6 +68,8 @@ static void print_option_pod(const struct option *option, FILE *file) {
   (void)fprintf(file, "\n\n%s\n\n", option->help);
 }
 
+/* Options appear in the order of the table, which is the order of the
+ * manual. */
 static void print_options_pod(const struct option_block *block,
                               struct explained *explained, FILE *file) {
   for (size_t i = 0; i < block->options_len; i++) {

@@ -23,6 +23,7 @@ static void *name_as_context(const char *plugin) {
 
 /* ---- configuration ---- */
 
+/* collectd has three kinds of values; a number is the default case. */
 static int copy_config_value(const oconfig_value_t *from,
                              struct config_item *item) {
   struct config_value *value = config_item_add_value(item);
@@ -44,6 +45,8 @@ static int copy_config_value(const oconfig_value_t *from,
   }
 }
 
+/* Copies a statement with its children. On failure the copy is incomplete;
+ * the caller frees it. */
 static int copy_config_item(const oconfig_item_t *from,
                             struct config_item *to) {
   to->key = strdup(from->key);
@@ -92,6 +95,8 @@ static const int collectd_levels[] = {
     [LOG_LEVEL_DEBUG] = LOG_DEBUG,
 };
 
+/* Log levels are those of syslog; collectd drops LOG_DEBUG unless it was
+ * built for debugging. */
 static void log_line(void *context, enum log_level level, const char *line) {
   const char *plugin = context;
   plugin_log(collectd_levels[level], "%s: %s", plugin, line);
@@ -104,6 +109,9 @@ struct log_sink glue_log_sink(const char *plugin) {
 
 /* ---- values ---- */
 
+/* Names become parts of file paths in collectd's csv and rrdtool plugins: a
+ * slash would make a directory, a control character an unreadable name. Cut
+ * where it is too long. */
 static void copy_clean_name(char *to, size_t bytes, const char *from) {
   size_t i = 0;
   for (; from[i] != '\0' && i + 1 < bytes; i++) {
@@ -119,6 +127,8 @@ static void copy_clean_name(char *to, size_t bytes, const char *from) {
   to[i] = '\0';
 }
 
+/* Host, time and interval stay unset: collectd fills in its own for a list
+ * without them. */
 static void dispatch_sample(void *context, const struct sample *sample) {
   const char *plugin = context;
   value_t values[SAMPLE_VALUES_MAX];
@@ -180,6 +190,8 @@ static const enum reading_kind reading_kinds[] = {
     [DS_TYPE_ABSOLUTE] = READING_ABSOLUTE,
 };
 
+/* Names of data sources have the same length in collectd and here:
+ * DATA_MAX_NAME_LEN. */
 static void describe_source(const void *handle, size_t source,
                             struct reading_source *ret_source) {
   const data_set_t *type = handle;
@@ -224,6 +236,8 @@ int glue_find_type(const char *name, struct reading_type *ret_type,
 
 /* ---- notifications ---- */
 
+/* Per thread: collectd runs the callbacks of a notification on the thread
+ * that dispatches it, and other threads may dispatch at the same time. */
 static _Thread_local bool is_dispatching;
 
 static const int collectd_severities[] = {
@@ -232,6 +246,8 @@ static const int collectd_severities[] = {
     [NOTIFICATION_OKAY] = NOTIF_OKAY,
 };
 
+/* Strings that do not fit are cut by sstrncpy(). The details are copied by
+ * collectd and freed here, since dispatching does not free them. */
 static void dispatch_notification(void *context,
                                   const struct notification *notification) {
   const char *plugin =

@@ -32,6 +32,8 @@ static const char remote_types[] =
     " 9p acfs afs autofs beegfs ceph cifs coda gfs gfs2 glusterfs gpfs lustre "
     "ncpfs ocfs2 orangefs pvfs2 smb3 smbfs virtiofs ";
 
+/* Looks TYPE up as a whole word. The blank at each end of a list makes
+ * at[-1] and at[length] valid. */
 static bool is_listed_type(const char *list, const char *type) {
   size_t length = strlen(type);
   if (length == 0 || strchr(type, ' ') != NULL) {
@@ -162,6 +164,7 @@ static size_t remove_repeated(const struct stats_mount **mounts, size_t len,
 
 /* ---- names ---- */
 
+/* For qsort(); the names are also looked up by bsearch() in filesystems.c. */
 static int compare_item_names(const void *a, const void *b) {
   const struct filesystem_filter_item *left = a;
   const struct filesystem_filter_item *right = b;

@@ -66,11 +66,14 @@ static int query_usage(void *subject) {
   return 0;
 }
 
+/* On a worker; may wait for ever, since libstatgrab queries each file
+ * system. */
 static int query_list(void *subject) {
   struct mount_query *query = subject;
   return source_libstatgrab.read_mounts(NULL, &query->mounts, &query->error);
 }
 
+/* On any thread: a worker frees the query that blocked it once it returns. */
 static void free_mount_query(void *subject) {
   struct mount_query *query = subject;
   stats_mount_table_fini(&query->mounts);
@@ -119,6 +122,7 @@ static void free_items(struct filesystems *fs) {
   free(fs->items);
 }
 
+/* For bsearch() of a name in the items. */
 static int compare_name_to_item(const void *name, const void *item) {
   return strcmp(name, ((const struct filesystem *)item)->name);
 }

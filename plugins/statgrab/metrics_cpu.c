@@ -13,6 +13,8 @@ static const char *const cpu_state_names[CPU_STATES] = {
     [CPU_GUEST] = "guest",     [CPU_GUEST_NICE] = "guest_nice",
 };
 
+/* The time of virtual machines, which the kernel also counts as user or
+ * nice. */
 static bool is_guest_state(size_t state) {
   return state == CPU_GUEST || state == CPU_GUEST_NICE;
 }

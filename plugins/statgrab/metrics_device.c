@@ -110,6 +110,7 @@ static struct usage_parts split_usage(uint64_t total, uint64_t free,
   };
 }
 
+/* Used for the percentages and for the parts, so that both agree. */
 static struct usage_parts split_bytes(const struct stats_usage *stats) {
   return split_usage(stats->size, stats->free, stats->available);
 }

@@ -20,6 +20,7 @@ static void send_part(const struct emitter_sink *sink, const char *type,
 
 /* ---- memory ---- */
 
+/* Older kernels and containers lack some parts; those then count as used. */
 static uint64_t zero_if_unknown(uint64_t bytes) {
   return bytes == STATS_UNKNOWN ? 0 : bytes;
 }

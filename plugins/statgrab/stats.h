@@ -33,6 +33,7 @@ struct stats_memory {
   uint64_t swap_cached;
 };
 
+/* In the order of the columns of Linux's /proc/stat, proc_stat(5). */
 enum stats_cpu_state {
   CPU_USER,
   CPU_NICE,

@@ -105,6 +105,8 @@ static bool move_to_parent(struct cgroup_place *place) {
 
 /* ---- limits: the smallest of the group and its parents counts ---- */
 
+/* Memory used without inactive page cache, which the kernel drops first when
+ * the limit is reached: the working set of Kubernetes. */
 static void read_memory_limit(struct cgroup_place place,
                               struct stats_cgroup *stats) {
   do {

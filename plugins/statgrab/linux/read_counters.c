@@ -10,6 +10,7 @@
 
 /* ---- numbers with names ---- */
 
+/* An adapter: linux_read_line_fn has a context of any type. */
 static int read_field_line(struct scan *line, void *fields) {
   return scan_field(line, fields);
 }

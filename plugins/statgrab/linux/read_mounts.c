@@ -33,43 +33,29 @@ static bool decode_field(struct scan word, char field[FIELD_BYTES]) {
   return true;
 }
 
-/* The words of a line that are used. */
-struct mount_line {
-  struct scan point, type, device;
-};
-
-/* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw"; the
- * number of words before the dash varies, proc_pid_mountinfo(5). Where the
- * device has no name the next word is read instead, which does no harm. */
-static bool read_mount_words(struct scan *text, struct mount_line *line) {
-  struct scan word;
-  for (size_t i = 0; i < 3; i++) {
-    (void)scan_word(text, &word); /* parent, numbers of the device, root */
-  }
-  if (!scan_word(text, &line->point)) {
-    return false;
-  }
-  do {
-    if (!scan_word(text, &word)) {
-      return false;
-    }
-  } while (!scan_word_is(word, "-"));
-  return scan_word(text, &line->type) && scan_word(text, &line->device);
-}
-
 struct mount_context {
   struct stats_mount_table *table;
   const char *root;
 };
 
+/* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw"; the
+ * number of words before the dash varies, proc_pid_mountinfo(5). Where the
+ * device has no name the next word is read instead, which does no harm. */
 static int read_mount_line(struct scan *text, void *argument) {
   const struct mount_context *context = argument;
   uint64_t id;
-  struct mount_line line;
+  struct scan word;
   char point[FIELD_BYTES], type[FIELD_BYTES], device[FIELD_BYTES];
-  if (!scan_number(text, &id) || !read_mount_words(text, &line) ||
-      !decode_field(line.point, point) || !decode_field(line.type, type) ||
-      !decode_field(line.device, device)) {
+  bool is_good = scan_number(text, &id);
+  for (size_t i = 0; i < 3; i++) {
+    (void)scan_word(text, &word); /* parent, numbers of the device, root */
+  }
+  is_good = is_good && scan_word(text, &word) && decode_field(word, point);
+  do {
+    is_good = is_good && scan_word(text, &word);
+  } while (is_good && !scan_word_is(word, "-"));
+  if (!is_good || !scan_word(text, &word) || !decode_field(word, type) ||
+      !scan_word(text, &word) || !decode_field(word, device)) {
     return -EBADMSG;
   }
   struct stats_mount *mount =

@@ -14,6 +14,8 @@
 
 #include "statgrab/linux/linux_read.h"
 
+/* The letters are those of proc_pid_stat(5). X is a process that is just
+ * being removed. A letter of another kernel counts in no state. */
 static enum stats_process_state state_of_letter(char letter) {
   switch (letter) {
   case 'R':

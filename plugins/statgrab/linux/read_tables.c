@@ -26,18 +26,11 @@ static bool read_columns(struct scan *line, const size_t *columns, size_t len,
 
 /* ---- /proc/stat ---- */
 
-/* The columns of a cpu line, in the kernel's order (proc_stat(5)). */
-static const enum stats_cpu_state cpu_columns[] = {
-    CPU_USER,      CPU_NICE,    CPU_SYSTEM, CPU_IDLE,  CPU_WAIT,
-    CPU_INTERRUPT, CPU_SOFTIRQ, CPU_STEAL,  CPU_GUEST, CPU_GUEST_NICE,
-};
-
 /* Older kernels have fewer columns: the other states stay unknown. */
 static bool read_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
   *ticks = stats_cpu_ticks_unknown();
   size_t found = 0;
-  while (found < CPU_STATES &&
-         scan_number(line, &ticks->states[cpu_columns[found]])) {
+  while (found < CPU_STATES && scan_number(line, &ticks->states[found])) {
     found++;
   }
   return found > CPU_IDLE; /* kernels before 2.6 end behind idle */
@@ -59,6 +52,7 @@ static int read_processor(struct scan *line, struct stats_cpu *stats) {
   return stats_cpu_add(stats, (unsigned)number, &ticks);
 }
 
+/* Lines with other names, such as "softirq", are of no interest. */
 static int read_stat_line(struct scan *line, void *context) {
   struct stats_cpu *stats = context;
   if (scan_literal(line, "cpu")) {

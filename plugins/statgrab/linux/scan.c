@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+/* isspace() and isdigit() would ask the locale for each byte; these files
+ * are ASCII and read every interval. */
 static bool is_blank_char(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
 static bool is_decimal_digit(char c) { return c >= '0' && c <= '9'; }
