@@ -123,40 +123,42 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
                    : fail_to_write(path, beside, code, error);
 }
 
-/* Reads to the end and adds a NUL. The size that stat(2) reports is not
- * used: it is 0 for files of /proc and changes while a file is written. */
-static int read_all(int fd, size_t max_bytes, char **ret_data,
-                    size_t *ret_bytes) {
-  size_t room = 0;
-  size_t bytes = 0;
-  char *data = NULL;
+/* Doubles the room where it is full. One byte is reserved for the NUL. */
+static int grow_content(struct file_content *content) {
+  if (content->room - content->bytes >= 2) {
+    return 0;
+  }
+  size_t room = content->room == 0 ? 4096 : content->room * 2;
+  char *larger = realloc(content->data, room);
+  if (larger == NULL) {
+    return -ENOMEM;
+  }
+  content->data = larger;
+  content->room = room;
+  return 0;
+}
+
+/* The size that stat(2) reports is not used: it is 0 for files of /proc, which
+ * return at most a page a call, and changes while a file is written. */
+int file_read_again(int fd, size_t max_bytes, struct file_content *content) {
   int code = 0;
+  content->bytes = 0;
   for (ssize_t got = 1; code == 0 && got != 0;) {
-    if (room - bytes < 2) { /* one byte and the NUL */
-      room = room == 0 ? 4096 : room * 2;
-      char *larger = realloc(data, room);
-      if (larger == NULL) {
-        code = -ENOMEM;
-        break;
-      }
-      data = larger;
+    code = grow_content(content);
+    if (code != 0) {
+      break;
     }
-    got = read(fd, data + bytes, room - bytes - 1);
+    got = pread(fd, content->data + content->bytes,
+                content->room - content->bytes - 1, (off_t)content->bytes);
     if (got >= 0) {
-      bytes += (size_t)got;
-      code = bytes > max_bytes ? -EFBIG : 0;
+      content->bytes += (size_t)got;
+      content->data[content->bytes] = '\0';
+      code = content->bytes > max_bytes ? -EFBIG : 0;
     } else if (errno != EINTR) {
       code = -errno;
     }
   }
-  if (code != 0) {
-    free(data);
-    return code;
-  }
-  data[bytes] = '\0';
-  *ret_data = data;
-  *ret_bytes = bytes;
-  return 0;
+  return code;
 }
 
 int file_read_opened(int fd, const char *path, size_t max_bytes,
@@ -169,11 +171,18 @@ int file_read_opened(int fd, const char *path, size_t max_bytes,
   if (code == 0 && !S_ISREG(status.st_mode)) {
     code = -EINVAL;
   }
+  struct file_content content = {0};
   if (code == 0) {
-    code = read_all(fd, max_bytes, ret_data, ret_bytes);
+    code = file_read_again(fd, max_bytes, &content);
   }
   (void)close(fd);
-  return code == 0 ? 0 : fail_on_path(path, "read", code, error);
+  if (code != 0) {
+    free(content.data);
+    return fail_on_path(path, "read", code, error);
+  }
+  *ret_data = content.data;
+  *ret_bytes = content.bytes;
+  return 0;
 }
 
 int file_read(const char *path, size_t max_bytes, char **ret_data,

@@ -43,6 +43,18 @@ int file_read(const char *path, size_t max_bytes, char **ret_data,
 int file_read_opened(int fd, const char *path, size_t max_bytes,
                      char **ret_data, size_t *ret_bytes, struct error *error);
 
+/* The content of a file that is read again and again, so that its memory is
+ * used again; all zero is empty. */
+struct file_content {
+  char *data; /* owned, free(); a NUL follows the last byte */
+  size_t bytes;
+  size_t room; /* allocated */
+};
+
+/* Reads FD from its start. Returns 0, -EFBIG for more than max_bytes, or
+ * another negative errno; the content is then incomplete. */
+int file_read_again(int fd, size_t max_bytes, struct file_content *content);
+
 /* Writes all of DATA to FD. Returns 0 or negative errno. */
 int file_write_all(int fd, const char *data, size_t bytes);
 

@@ -11,11 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_CAPACITY 4096u
-
 /* No file that is read here is larger on a real machine: 4096 processors make
  * a /proc/stat of 1 MiB, 10,000 mounts a mountinfo of 2 MiB. */
-#define FILE_MAX_BYTES (16u << 20)
+#define FILE_MAX_BYTES ((size_t)16 << 20)
 
 static const char *const linux_paths[LINUX_FILES] = {
     [LINUX_CGROUP] = "/proc/self/cgroup",
@@ -79,7 +77,7 @@ static void close_linux_file(struct linux_read_file *file) {
   if (file->fd >= 0) {
     (void)close(file->fd);
   }
-  free(file->text);
+  free(file->content.data);
   *file = (struct linux_read_file){.path = file->path, .fd = -1};
 }
 
@@ -90,7 +88,7 @@ void source_driver_free(struct source_driver *driver) {
   for (size_t i = 0; i < LINUX_FILES; i++) {
     close_linux_file(&driver->files[i]);
   }
-  free(driver->mounts_text);
+  free(driver->mounts.data);
   free(driver);
 }
 
@@ -111,60 +109,23 @@ static int open_linux_file(struct linux_read_file *file, const char *root) {
   return file->fd >= 0 ? 0 : -errno;
 }
 
-/* Doubles the buffer where it is full. Returns 0, -EFBIG or -ENOMEM. */
-static int grow_linux_file_text(struct linux_read_file *file) {
-  if (file->length < file->capacity) {
-    return 0;
-  }
-  if (file->capacity >= FILE_MAX_BYTES) {
-    return -EFBIG;
-  }
-  size_t capacity = file->capacity == 0 ? FIRST_CAPACITY : file->capacity * 2;
-  char *larger = realloc(file->text, capacity);
-  if (larger == NULL) {
-    return -ENOMEM;
-  }
-  file->text = larger;
-  file->capacity = capacity;
-  return 0;
-}
-
-/* Reads to the end: a file of /proc returns at most one page a call. */
-static int read_linux_file(struct linux_read_file *file) {
-  file->length = 0;
-  for (;;) {
-    int code = grow_linux_file_text(file);
-    if (code != 0) {
-      return code;
-    }
-    ssize_t got = pread(file->fd, file->text + file->length,
-                        file->capacity - file->length, (off_t)file->length);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return -errno;
-    }
-    if (got == 0) {
-      return file->length == 0 ? -ENODATA : 0;
-    }
-    file->length += (size_t)got;
-  }
-}
-
 int linux_read_text(struct source_driver *driver, enum linux_file file,
                     struct scan *ret_text, struct error *error) {
   struct linux_read_file *from = &driver->files[file];
   int code = open_linux_file(from, driver->root);
   if (code == 0) {
-    code = read_linux_file(from);
+    code = file_read_again(from->fd, FILE_MAX_BYTES, &from->content);
+  }
+  if (code == 0 && from->content.bytes == 0) {
+    code = -ENODATA;
   }
   if (code != 0) {
     close_linux_file(from);
     return error_set(error, code, "%s%s: %s", driver->root, from->path,
                      code == -ENODATA ? "is empty" : strerror(-code));
   }
-  *ret_text = (struct scan){from->text, from->text + from->length};
+  const char *text = from->content.data;
+  *ret_text = (struct scan){text, text + from->content.bytes};
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "core/error.h"
+#include "core/file_util.h"
 #include "statgrab/linux/scan.h"
 #include "statgrab/source.h"
 
@@ -29,18 +30,15 @@ enum linux_file {
 /* A file that stays open and is read again from its start each time, which
  * saves the path lookup. */
 struct linux_read_file {
-  const char *path; /* below the root; borrowed */
-  int fd;           /* -1 while it is not open */
-  char *text;       /* owned; what the last read returned */
-  size_t length;
-  size_t capacity;
+  const char *path;            /* below the root; borrowed */
+  int fd;                      /* -1 while it is not open */
+  struct file_content content; /* of the last read */
 };
 
 struct source_driver {
   const char *root; /* RootFS, "" for none; borrowed */
   struct linux_read_file files[LINUX_FILES];
-  char *mounts_text; /* owned: what the mount table was made from */
-  size_t mounts_length;
+  struct file_content mounts; /* what the mount table was made from */
 };
 
 source_read_fn linux_read_cgroup;

@@ -2,7 +2,6 @@
 /* read_mounts: the list of mounts from /proc/self/mountinfo, which unlike
  * /proc/self/mounts gives each mount a number. No file system is accessed. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "statgrab/linux/linux_read.h"
@@ -80,49 +79,27 @@ static int add_root_mount(const struct source_driver *driver,
              : 0;
 }
 
-/* True if the table was made from this text, as it usually was. */
-static bool is_known_text(const struct source_driver *driver,
-                          const struct scan *text) {
-  size_t length = (size_t)(text->end - text->at);
-  return driver->mounts_text != NULL && driver->mounts_length == length &&
-         memcmp(driver->mounts_text, text->at, length) == 0;
-}
-
-/* Saves the text that the table was made from. */
-static int save_mounts_text(struct source_driver *driver,
-                            const struct scan *text) {
-  size_t length = (size_t)(text->end - text->at);
-  char *copy = realloc(driver->mounts_text, length);
-  if (copy == NULL) {
-    return -ENOMEM;
-  }
-  memcpy(copy, text->at, length);
-  driver->mounts_text = copy;
-  driver->mounts_length = length;
-  return 0;
-}
-
-/* Makes the next read build the table again. */
-static void drop_mounts_text(struct source_driver *driver) {
-  free(driver->mounts_text);
-  driver->mounts_text = NULL;
-  driver->mounts_length = 0;
-}
-
+/* The table is made anew only where the text has changed: it seldom does, and
+ * a new generation has all file systems selected and named again. */
 int linux_read_mounts(struct source_driver *driver,
                       struct stats_mount_table *table, struct error *error) {
   struct scan text;
   struct mount_context context = {table, driver->root};
   int code = linux_read_text(driver, LINUX_MOUNTINFO, &text, error);
-  if (code != 0 || is_known_text(driver, &text)) {
+  struct file_content *now = &driver->files[LINUX_MOUNTINFO].content;
+  if (code != 0 || (driver->mounts.bytes == now->bytes &&
+                    memcmp(driver->mounts.data, now->data, now->bytes) == 0)) {
     return code;
   }
   stats_mount_table_clear(table);
   code = linux_read_text_lines(driver, LINUX_MOUNTINFO, text, read_mount_line,
                                &context, error);
   bool is_complete = code != -ENOMEM && add_root_mount(driver, table) == 0;
-  if (code != 0 || !is_complete || save_mounts_text(driver, &text) != 0) {
-    drop_mounts_text(driver); /* read again next time */
+  struct file_content last = driver->mounts;
+  driver->mounts = *now;
+  *now = last;
+  if (code != 0 || !is_complete) {
+    driver->mounts.bytes = 0; /* no file is empty: made again next time */
   }
   return is_complete ? code : error_set(error, -ENOMEM, "out of memory");
 }
