@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""1,000 hosts send 20 values each, encrypted, to a central collectd that holds
-them against the table as installed; beside it, on the same datagrams, one with
-collectd's own threshold plugin. The hosts are stock collectds that are fed
-through their sockets and forward to both: in turn one that sends each datagram to
-ours first, and one that sends it to the peer first. The first one woken by a
-datagram spends up to a fifth more on it than the other."""
+"""1,000 hosts send 20 values each, encrypted, to a central collectd. It evaluates
+the rules of the sample configuration. A second central collectd with the threshold
+plugin receives the same datagrams. The hosts are two stock collectds that get the
+values through their sockets and forward them to both. In turn, one sends each
+datagram to ours first, and the other sends it to the peer first, because the
+collectd that receives a datagram first needs up to a fifth more time for it."""
 import pathlib
 import re
 import socket

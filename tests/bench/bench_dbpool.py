@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""dbpool: the cost of a read here and on the server, beside a bare query for the
-same rows, collectd's own postgresql plugin and prometheus-postgres-exporter."""
+"""dbpool: the cost of a read for the client and for the server. It is compared
+with a bare query for the same rows, with collectd's own postgresql plugin, and with
+prometheus-postgres-exporter."""
 import contextlib
 import os
 import pathlib

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What the suite adds to the memory of a collectd that has nothing else to do: four
-plugins, a pool, a log, the installed table and a response, after twenty reads.
-Private: nobody else's, anonymous and changed pages; resident: with the pages of
-libcurl, libpq and OpenSSL, which other programs share. The peers add their own:
-the stock plugins that do a part of it (load, memory, cpu, df, processes, swap,
-postgresql, tail, threshold). The floor is the libraries': collectd's own
-postgresql and our dbpool, loaded with no configuration, both add the same 1052 KiB
-private and 5.1 MiB resident (libpq and what it brings)."""
+"""The memory that the suite adds to an idle collectd: four plugins, a pool, a log,
+the rules of the sample configuration and a response, after twenty reads. Private
+memory is anonymous and changed pages that no other program uses. Resident memory
+includes the pages of libcurl, libpq and OpenSSL, which other programs share. The
+peers are stock plugins that do a part of the work: load, memory, cpu, df, processes,
+swap, postgresql, tail and threshold. The libraries are the minimum: collectd's own
+postgresql and our dbpool, both without a configuration, add the same 1052 KiB of
+private memory and 5.1 MiB of resident memory, for libpq and its dependencies."""
 import os
 import pathlib
 import re

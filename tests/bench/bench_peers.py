@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""From a file system that is full to the command (the webhook, for Alertmanager)
-that is run for it: ours beside four monitors as Debian packages them, all at
-once on the same file system, all reading the machine every second; and what each
-of them needs meanwhile. A reading is half a second away on average: that is the
-floor. Mounts something, so it needs root."""
+"""The time from a full file system to the command that runs for it, or for
+Alertmanager to the webhook; and the memory and CPU time of each monitor meanwhile.
+Ours and four monitors, as Debian packages them, run at the same time and watch the
+same file system, with an interval of one second. The minimum is half a second, the
+average time until the next reading. Mounts a file system, so it needs root."""
 import pathlib
 import random
 import shutil

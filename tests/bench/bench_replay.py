@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""resource-alertctl replay: CPU time for a day of 100 series at 10 s, as the csv
-plugin keeps them, beside awk that only adds the values up. BENCH_DAYS makes it
-more of them: 30 for a month."""
+"""resource-alertctl replay: CPU time for one day of 100 series at an interval of
+10 s, in the format of the csv plugin. The peer is awk, which only adds the values.
+BENCH_DAYS sets the number of days, for example 30 for a month."""
 import os
 import pathlib
 import random

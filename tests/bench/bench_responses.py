@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""responses: from the value that breaches, handed to a stock collectd, to the
-switch file, the webhook's arrival and the etcd key, with For and EngageAfter 0. The
-switches are on a tmpfs, as the samples have them, etcd too, the state file on the disk.
-The peer is the same value's way to a line of collectd's own csv plugin."""
+"""responses: the time from a value beyond a limit, sent to a stock collectd, to the
+switch file, to the webhook and to the etcd key, with For and EngageAfter 0. The
+switches and etcd are on a tmpfs, the state file is on the disk. The peer is the time
+of the same value to a line of collectd's own csv plugin."""
 import base64
 import ctypes
 import http.client

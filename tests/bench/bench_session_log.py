@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""session_log: CPU time for a log, beside collectd's own tail plugin in the same
-daemon, ripgrep, grep and mtail counting the same texts, and read(2) alone; and how
-long it takes from an error to the alert's state. BENCH_MIB sets the size of the logs (256)."""
+"""session_log: CPU time to read a log, compared with collectd's own tail plugin in
+the same daemon, with ripgrep, grep and mtail that count the same texts, and with
+read(2) alone; and the time from an error to the alert's state. BENCH_MIB sets the
+size of the logs in MiB (256)."""
 import os
 import pathlib
 import resource

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""CPU time of one reading of the system: our plugin in a stock collectd against
-the native plugins in a stock collectd, for the same groups of values, without
-what an empty daemon needs. Loads nothing that writes, so a value costs its way
-through collectd and nothing behind it. Printed for tests/bench/run."""
+"""CPU time of one reading of the system: our plugin in a stock collectd, compared
+with the native plugins in a stock collectd, for the same groups of values. The time
+of an empty daemon is subtracted. No write plugin is loaded, so the figures include
+only the way of a value through collectd. Printed for tests/bench/run."""
 import os
 import pathlib
 import socket

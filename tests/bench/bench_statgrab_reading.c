@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_statgrab_reading: what reading the system costs without collectd: the
- * part of a value's price that is ours. Processes, which cost the most, beside
- * libstatgrab's way and beside the floor: the kernel's open, read and close. */
+/* bench_statgrab_reading: the CPU time of reading the system, without collectd.
+ * Reading the processes takes the most time. It is compared with libstatgrab,
+ * and with the minimum: the kernel's open, read and close. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -50,8 +50,9 @@ def write(path, tables, rounds):
     path.write_text(f"""\
 # Figures
 
-Written by `tests/bench/run --page`. Ours and the peer's are taken in the same run, side by side; the table has the
-median of {rounds} runs and the spread of the ratio (of our figure where there is no peer). Lower is better.
+Written by `tests/bench/run --page`. The suite ("ours") and the program that it is compared with ("peer")
+are measured in the same run. The tables show the median of {rounds} runs and the spread of the ratio. Without a peer they show the
+spread of our figure. Lower is better.
 
 - Machine: {machine()}; load before the run {os.getloadavg()[0]:.1f}
 - Versions: {versions()}
