@@ -12,15 +12,15 @@ static void print_command_sections(void) {
     const struct command *command = command_table[i];
     (void)printf("=head2 ");
     (void)printf("B<%s>%s%s%s\n\n%s.\n\n%s\n\n", command->name,
-                 command->flags_len > 0 ? " [I<OPTION> ...]" : "",
+                 command->flags[0].name != NULL ? " [I<OPTION> ...]" : "",
                  command->operands[0] == '\0' ? "" : " ", command->operands,
                  command->summary, command->help);
-    if (command->flags_len == 0) {
+    if (command->flags[0].name == NULL) {
       continue;
     }
     (void)fputs("=over 4\n\n", stdout);
-    for (size_t j = 0; j < command->flags_len; j++) {
-      const struct command_flag *flag = &command->flags[j];
+    for (const struct command_flag *flag = command->flags; flag->name != NULL;
+         flag++) {
       (void)printf("=item B<--%s>%s%s%s\n\n%s.\n\n", flag->name,
                    flag->argument == NULL ? "" : " I<",
                    flag->argument == NULL ? "" : flag->argument,
@@ -42,8 +42,9 @@ static void print_completion(void) {
               stdout);
   for (size_t i = 0; i < command_table_len; i++) {
     (void)printf("    %s) words=\"", command_table[i]->name);
-    for (size_t j = 0; j < command_table[i]->flags_len; j++) {
-      (void)printf("--%s ", command_table[i]->flags[j].name);
+    for (const struct command_flag *flag = command_table[i]->flags;
+         flag->name != NULL; flag++) {
+      (void)printf("--%s ", flag->name);
     }
     (void)printf("--help\"%s%s%s ;;\n",
                  command_table[i]->words == NULL ? "" : "; first=\"",

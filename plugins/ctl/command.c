@@ -74,6 +74,18 @@ int command_read_duration(const char *text, double *ret_s,
                    text);
 }
 
+bool command_get_duration(const struct command_line *line, int flag,
+                          double *seconds) {
+  struct error error = {{0}};
+  if (line->flags[flag] == NULL ||
+      command_read_duration(line->flags[flag], seconds, &error) == 0) {
+    return true;
+  }
+  (void)command_fail("%s: --%s %s", line->command->name,
+                     line->command->flags[flag].name, error.text);
+  return false;
+}
+
 /* ---- arguments ---- */
 
 static const struct command *find_command(const char *name) {
@@ -87,24 +99,21 @@ static const struct command *find_command(const char *name) {
 
 static void print_synopsis(const struct command *command, FILE *file) {
   (void)fprintf(file, "%s %s%s%s%s", PROGRAM, command->name,
-                command->flags_len > 0 ? " [OPTION ...]" : "",
+                command->flags[0].name != NULL ? " [OPTION ...]" : "",
                 command->operands[0] == '\0' ? "" : " ", command->operands);
-}
-
-static void print_flag(const struct command_flag *flag) {
-  char text[64];
-  (void)snprintf(text, sizeof(text), "--%s%s%s", flag->name,
-                 flag->argument == NULL ? "" : " ",
-                 flag->argument == NULL ? "" : flag->argument);
-  (void)printf("  %-20s %s\n", text, flag->help);
 }
 
 static int print_command_help(const struct command *command) {
   (void)fputs("Usage: ", stdout);
   print_synopsis(command, stdout);
   (void)printf("\n%s\n\n", command->summary);
-  for (size_t i = 0; i < command->flags_len; i++) {
-    print_flag(&command->flags[i]);
+  for (const struct command_flag *flag = command->flags; flag->name != NULL;
+       flag++) {
+    char text[64];
+    (void)snprintf(text, sizeof(text), "--%s%s%s", flag->name,
+                   flag->argument == NULL ? "" : " ",
+                   flag->argument == NULL ? "" : flag->argument);
+    (void)printf("  %-20s %s\n", text, flag->help);
   }
   (void)printf("  %-20s %s\n", "--help", "show this help");
   return COMMAND_OKAY;
@@ -122,25 +131,14 @@ static int print_help(void) {
   return COMMAND_OKAY;
 }
 
-static const struct command_flag *find_flag(const struct command *command,
-                                            const char *name, size_t length) {
-  for (size_t i = 0; i < command->flags_len; i++) {
-    const struct command_flag *flag = &command->flags[i];
-    if (strlen(flag->name) == length &&
-        strncmp(flag->name, name, length) == 0) {
-      return flag;
-    }
-  }
-  return NULL;
-}
-
 static int refuse_flag(const struct command *command, const char *name,
                        size_t length) {
   char unknown[64];
   (void)snprintf(unknown, sizeof(unknown), "%.*s", (int)length, name);
   struct text_nearest nearest = text_nearest_to(unknown);
-  for (size_t i = 0; i < command->flags_len; i++) {
-    text_nearest_offer(&nearest, command->flags[i].name);
+  for (const struct command_flag *flag = command->flags; flag->name != NULL;
+       flag++) {
+    text_nearest_offer(&nearest, flag->name);
   }
   return nearest.name != NULL
              ? command_fail("%s: unknown option --%s; did you mean --%s?",
@@ -155,8 +153,12 @@ static int read_flag(const struct command *command, int argc, char **argv,
   const char *name = argv[*at] + 2;
   size_t length = strcspn(name, "=");
   const char *value = name[length] == '=' ? name + length + 1 : NULL;
-  const struct command_flag *flag = find_flag(command, name, length);
-  if (flag == NULL) {
+  const struct command_flag *flag = command->flags;
+  while (flag->name != NULL && (strlen(flag->name) != length ||
+                                strncmp(flag->name, name, length) != 0)) {
+    flag++;
+  }
+  if (flag->name == NULL) {
     return refuse_flag(command, name, length);
   }
   if (flag->argument == NULL && value != NULL) {
@@ -196,7 +198,7 @@ static int read_arguments(const struct command *command, int argc, char **argv,
 }
 
 static int run_command(const struct command *command, int argc, char **argv) {
-  struct command_line line = {0};
+  struct command_line line = {.command = command};
   bool wants_help = false;
   if (read_arguments(command, argc, argv, &line, &wants_help) != COMMAND_OKAY) {
     return COMMAND_UNKNOWN;

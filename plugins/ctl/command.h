@@ -17,9 +17,9 @@ enum command_result {
   COMMAND_UNKNOWN, /* not known: wrong arguments, no file, no daemon */
 };
 
-#define COMMAND_FLAGS_MAX 12
+#define COMMAND_FLAGS_MAX 6
 
-/* One --flag. */
+/* One --flag. A command's file numbers its own by an enum. */
 struct command_flag {
   const char *name;     /* "socket" */
   const char *argument; /* "PATH"; NULL: takes none */
@@ -28,6 +28,7 @@ struct command_flag {
 
 /* The arguments of one call; the strings are those of argv. */
 struct command_line {
+  const struct command *command;
   /* By index in the command's flags: NULL where absent, "" for a flag without
    * an argument. */
   const char *flags[COMMAND_FLAGS_MAX];
@@ -42,8 +43,7 @@ struct command {
   const char *words;   /* what the first may be, for completion; NULL: files */
   const char *summary; /* a line of --help */
   const char *help;    /* POD, for the manual */
-  const struct command_flag *flags;
-  size_t flags_len;
+  struct command_flag flags[COMMAND_FLAGS_MAX]; /* up to one without a name */
   /* Returns enum command_result. */
   int (*run)(const struct command_line *line);
 };
@@ -57,6 +57,11 @@ int command_main(int argc, char **argv);
 
 /* "resource-alertctl: WHAT", on standard error. Returns COMMAND_UNKNOWN. */
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reads the duration of the flag with that index; where the flag is absent,
+ * *seconds stays as it is. Returns false after it has printed what is wrong. */
+bool command_get_duration(const struct command_line *line, int flag,
+                          double *seconds);
 
 /* Reads "90", "90s", "15m", "2h", "7d" or "1w".
  * Returns 0 with seconds, more than 0 and at most a year; or -EINVAL. */

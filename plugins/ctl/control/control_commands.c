@@ -52,18 +52,15 @@ static json_t *make_response_request(const struct command_line *line,
 }
 
 static int run_silence(const struct command_line *line) {
-  struct error error = {{0}};
   const char *socket = line->flags[SILENCE_SOCKET];
   const char *name = line->operands[0];
   if (line->flags[SILENCE_END] != NULL) {
     return send_command(socket, "/unsilence", json_pack("{ss}", "name", name),
                         "the silence has ended");
   }
-  const char *duration = line->flags[SILENCE_FOR];
   double for_s = SILENCE_DEFAULT_S;
-  if (duration != NULL &&
-      command_read_duration(duration, &for_s, &error) != 0) {
-    return command_fail("silence: --for %s", error.text);
+  if (!command_get_duration(line, SILENCE_FOR, &for_s)) {
+    return COMMAND_UNKNOWN;
   }
   const char *comment = line->flags[SILENCE_COMMENT];
   json_t *request = json_pack("{ss sf ss}", "name", name, "for_s", for_s,
@@ -97,19 +94,6 @@ static int run_self_test(const struct command_line *line) {
                       "self-test requested; status shows each action's result");
 }
 
-static const struct command_flag silence_flags[] = {
-    [SILENCE_SOCKET] = CLIENT_SOCKET_FLAG,
-    [SILENCE_FOR] = {"for", "DURATION",
-                     "duration of the silence: 90s, 15m, 2h, 7d (default: 1h)"},
-    [SILENCE_COMMENT] = {"comment", "TEXT",
-                         "the reason, shown with the silence"},
-    [SILENCE_END] = {"end", NULL, "end the silence with this name"},
-};
-
-static const struct command_flag control_flags[] = {
-    [CONTROL_SOCKET] = CLIENT_SOCKET_FLAG,
-};
-
 const struct command control_commands_silence = {
     .name = "silence",
     .operands = "NAME",
@@ -122,8 +106,13 @@ const struct command control_commands_silence = {
         "notifications are suppressed. The rules are still evaluated, shown "
         "and journaled, and responses still take actions. A silence is kept "
         "over a restart.",
-    .flags = silence_flags,
-    .flags_len = sizeof(silence_flags) / sizeof(silence_flags[0]),
+    .flags = {[SILENCE_SOCKET] = CLIENT_SOCKET_FLAG,
+              [SILENCE_FOR] =
+                  {"for", "DURATION",
+                   "duration of the silence: 90s, 15m, 2h, 7d (default: 1h)"},
+              [SILENCE_COMMENT] = {"comment", "TEXT",
+                                   "the reason, shown with the silence"},
+              [SILENCE_END] = {"end", NULL, "end the silence with this name"}},
     .run = run_silence,
 };
 
@@ -140,8 +129,7 @@ const struct command control_commands_mode = {
         "I<RESPONSE>, or of all responses. A stricter B<Mode> of an action "
         "still applies. C<configured> returns to the configured mode. The "
         "override is kept over a restart.",
-    .flags = control_flags,
-    .flags_len = 1,
+    .flags = {CLIENT_SOCKET_FLAG},
     .run = run_mode,
 };
 
@@ -154,8 +142,7 @@ const struct command control_commands_deactivate = {
         "Undoes the actions of I<RESPONSE>, or of all responses. A response "
         "engages again only after all of its rules have been within their "
         "limits.",
-    .flags = control_flags,
-    .flags_len = 1,
+    .flags = {CLIENT_SOCKET_FLAG},
     .run = run_deactivate,
 };
 
@@ -166,8 +153,7 @@ const struct command control_commands_reset = {
     .summary = "reset a tripped rate limit",
     .help = "A response that has taken B<MaxActionsPerHour> actions within one "
             "hour takes no further action until a person resets it.",
-    .flags = control_flags,
-    .flags_len = 1,
+    .flags = {CLIENT_SOCKET_FLAG},
     .run = run_reset,
 };
 
@@ -180,7 +166,6 @@ const struct command control_commands_self_test = {
             "taken, without changing anything. "
             "C<resource-alertctl status --json> and the status page show the "
             "results.",
-    .flags = control_flags,
-    .flags_len = 1,
+    .flags = {CLIENT_SOCKET_FLAG},
     .run = run_self_test,
 };

@@ -138,25 +138,23 @@ static int run_journal(const struct command_line *line) {
   return COMMAND_OKAY;
 }
 
-static const struct command_flag journal_flags[] = {
-    [FLAG_FILE] = {"file", "PATH", "the journal (default: " JOURNAL_PATH ")"},
-    [FLAG_EVENT] =
-        {"event", "KIND",
-         "only events of this kind, such as state, response or action"},
-    [FLAG_NAME] = {"name", "PATTERN", "only rules or responses that match"},
-    [FLAG_FOLLOW] =
-        {"follow", NULL,
-         "also show new lines, even after a rotation, until Ctrl-C"},
-    [FLAG_JSON] = {"json", NULL, "print the lines unchanged"},
-};
-
 const struct command journal_command = {
     .name = "journal",
     .operands = "",
     .summary = "show the events of the journal",
     .help = "Reads the file of the journal, so it also works while collectd is "
             "stopped.",
-    .flags = journal_flags,
-    .flags_len = sizeof(journal_flags) / sizeof(journal_flags[0]),
+    .flags =
+        {[FLAG_FILE] = {"file", "PATH",
+                        "the journal (default: " JOURNAL_PATH ")"},
+         [FLAG_EVENT] =
+             {"event", "KIND",
+              "only events of this kind, such as state, response or action"},
+         [FLAG_NAME] = {"name", "PATTERN",
+                        "only rules or responses that match"},
+         [FLAG_FOLLOW] =
+             {"follow", NULL,
+              "also show new lines, even after a rotation, until Ctrl-C"},
+         [FLAG_JSON] = {"json", NULL, "print the lines unchanged"}},
     .run = run_journal,
 };

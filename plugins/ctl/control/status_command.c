@@ -189,9 +189,8 @@ static int run_watch(const struct command_line *line) {
   struct error error = {{0}};
   double every_s = 2;
   long count = 0;
-  if (line->flags[WATCH_EVERY] != NULL &&
-      command_read_duration(line->flags[WATCH_EVERY], &every_s, &error) != 0) {
-    return command_fail("watch: --every %s", error.text);
+  if (!command_get_duration(line, WATCH_EVERY, &every_s)) {
+    return COMMAND_UNKNOWN;
   }
   if (line->flags[WATCH_COUNT] != NULL) {
     count = strtol(line->flags[WATCH_COUNT], NULL, 10);
@@ -217,18 +216,6 @@ static int run_watch(const struct command_line *line) {
   return result;
 }
 
-static const struct command_flag status_flags[] = {
-    [STATUS_SOCKET] = CLIENT_SOCKET_FLAG,
-    [STATUS_JSON] = {"json", NULL, "print everything as JSON"},
-};
-
-static const struct command_flag watch_flags[] = {
-    [WATCH_SOCKET] = CLIENT_SOCKET_FLAG,
-    [WATCH_EVERY] = {"every", "DURATION",
-                     "the time between two updates (default: 2s)"},
-    [WATCH_COUNT] = {"count", "N", "end after N times"},
-};
-
 const struct command status_command = {
     .name = "status",
     .operands = "",
@@ -240,8 +227,8 @@ const struct command status_command = {
         "every rule is OKAY, 1 if a rule is in WARNING or MISSING, 2 if a rule "
         "is in FAILURE, 3 if nothing is known yet or the daemon does not "
         "respond.",
-    .flags = status_flags,
-    .flags_len = sizeof(status_flags) / sizeof(status_flags[0]),
+    .flags = {[STATUS_SOCKET] = CLIENT_SOCKET_FLAG,
+              [STATUS_JSON] = {"json", NULL, "print everything as JSON"}},
     .run = run_status,
 };
 
@@ -251,7 +238,9 @@ const struct command status_command_watch = {
     .summary = "show the status repeatedly",
     .help = "Clears the screen before each update. Ctrl-C ends it. If the "
             "daemon does not respond, the command shows this and tries again.",
-    .flags = watch_flags,
-    .flags_len = sizeof(watch_flags) / sizeof(watch_flags[0]),
+    .flags = {[WATCH_SOCKET] = CLIENT_SOCKET_FLAG,
+              [WATCH_EVERY] = {"every", "DURATION",
+                               "the time between two updates (default: 2s)"},
+              [WATCH_COUNT] = {"count", "N", "end after N times"}},
     .run = run_watch,
 };

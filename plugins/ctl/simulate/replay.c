@@ -264,9 +264,8 @@ static int run_replay(const struct command_line *line) {
   const char *config = line->flags[FLAG_CONFIG] == NULL
                            ? "/etc/collectd/collectd.conf"
                            : line->flags[FLAG_CONFIG];
-  if (line->flags[FLAG_SHORT] != NULL &&
-      command_read_duration(line->flags[FLAG_SHORT], &short_s, &error) != 0) {
-    return command_fail("replay: --short %s", error.text);
+  if (!command_get_duration(line, FLAG_SHORT, &short_s)) {
+    return COMMAND_UNKNOWN;
   }
   int code = config_files_read_rules(config, &options, &error);
   if (code == 0) {
@@ -288,21 +287,6 @@ static int run_replay(const struct command_line *line) {
   return code == 0 ? COMMAND_OKAY : command_fail("%s", error.text);
 }
 
-static const struct command_flag replay_flags[] = {
-    [FLAG_CONFIG] = {"config", "PATH",
-                     "the collectd.conf with the rules (default: "
-                     "/etc/collectd/collectd.conf)"},
-    [FLAG_TYPES] = {"types", "PATH[:PATH]",
-                    "types.db files, which define the types of the values "
-                    "(default: the installed files)"},
-    [FLAG_RATES] = {"rates", NULL,
-                    "the csv files contain rates (StoreRates true)"},
-    [FLAG_EVENTS] = {"events", NULL, "print each change, not only the sums"},
-    [FLAG_SHORT] =
-        {"short", "DURATION",
-         "an episode that is shorter than this is a flap (default: 5m)"},
-};
-
 const struct command replay_command = {
     .name = "replay",
     .operands = "DIRECTORY",
@@ -323,7 +307,19 @@ const struct command replay_command = {
         "the csv plugin stores them by default; with B<--rates> they are read "
         "as rates. F<types.db> defines the kind of each value.\n\n"
         "Exit code: 0, or 3 if the data or the rules cannot be read.",
-    .flags = replay_flags,
-    .flags_len = sizeof(replay_flags) / sizeof(replay_flags[0]),
+    .flags =
+        {[FLAG_CONFIG] = {"config", "PATH",
+                          "the collectd.conf with the rules (default: "
+                          "/etc/collectd/collectd.conf)"},
+         [FLAG_TYPES] = {"types", "PATH[:PATH]",
+                         "types.db files, which define the types of the values "
+                         "(default: the installed files)"},
+         [FLAG_RATES] = {"rates", NULL,
+                         "the csv files contain rates (StoreRates true)"},
+         [FLAG_EVENTS] = {"events", NULL,
+                          "print each change, not only the sums"},
+         [FLAG_SHORT] = {"short", "DURATION",
+                         "an episode that is shorter than this is a flap "
+                         "(default: 5m)"}},
     .run = run_replay,
 };

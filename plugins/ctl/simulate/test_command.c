@@ -138,12 +138,6 @@ static int run_tests(const struct command_line *line) {
   return failed == 0 ? COMMAND_OKAY : COMMAND_FAILURE;
 }
 
-static const struct command_flag test_flags[] = {
-    [FLAG_CONFIG] = {"config", "PATH",
-                     "the collectd.conf with the rules, instead of the file's "
-                     "Configuration"},
-};
-
 const struct command test_command = {
     .name = "test",
     .operands = "FILE ...",
@@ -188,7 +182,9 @@ const struct command test_command = {
         "A path in B<Configuration> is relative to the file.\n\n"
         "Exit code: 0 if all states are as expected, 2 if some are not, 3 if a "
         "file cannot be read.",
-    .flags = test_flags,
-    .flags_len = sizeof(test_flags) / sizeof(test_flags[0]),
+    .flags = {[FLAG_CONFIG] =
+                  {"config", "PATH",
+                   "the collectd.conf with the rules, instead of the file's "
+                   "Configuration"}},
     .run = run_tests,
 };
