@@ -49,7 +49,7 @@ static const char *const global_options[] = {
     "WriteThreads",
 };
 
-static void check_global_option(const struct config_files_statement *statement,
+static void check_global_option(const struct config_files_place *statement,
                                 struct diagnostics *diagnostics) {
   const char *name = statement->item->key;
   struct text_nearest nearest = text_nearest_to(name);
@@ -59,12 +59,11 @@ static void check_global_option(const struct config_files_statement *statement,
     }
     text_nearest_offer(&nearest, global_options[i]);
   }
-  const struct config_files_place place =
-      config_files_place_of(statement, statement->item);
-  diagnostics_warn(diagnostics, &place, "unknown option %s%s%s%s", name,
-                   nearest.name == NULL ? "" : "; did you mean ",
-                   nearest.name == NULL ? "" : nearest.name,
-                   nearest.name == NULL ? "" : "?");
+  diagnostics_add(diagnostics, DIAGNOSTICS_WARNING, *statement,
+                  "unknown option %s%s%s%s", name,
+                  nearest.name == NULL ? "" : "; did you mean ",
+                  nearest.name == NULL ? "" : nearest.name,
+                  nearest.name == NULL ? "" : "?");
 }
 
 static bool has_auto_load(const struct config_files *files) {
@@ -82,23 +81,21 @@ static bool has_auto_load(const struct config_files *files) {
  * before. */
 static void check_load_order(const struct config_files *files, size_t index,
                              struct diagnostics *diagnostics) {
-  const struct config_files_statement *statement = &files->statements[index];
+  const struct config_files_place *statement = &files->statements[index];
   const char *name = config_files_name_of(statement->item);
   if (name == NULL || !config_files_is_plugin(statement->item, name)) {
     return;
   }
-  const struct config_files_place place =
-      config_files_place_of(statement, statement->item);
   size_t loaded_at = 0;
   if (!config_files_find_load(files, name, &loaded_at)) {
-    diagnostics_warn(
-        diagnostics, &place,
+    diagnostics_add(
+        diagnostics, DIAGNOSTICS_WARNING, *statement,
         "<Plugin %s>: the plugin is not loaded, so collectd ignores "
         "this block; write LoadPlugin %s before it",
         name, name);
   } else if (loaded_at > index) {
-    diagnostics_warn(
-        diagnostics, &place,
+    diagnostics_add(
+        diagnostics, DIAGNOSTICS_WARNING, *statement,
         "<Plugin %s>: LoadPlugin %s comes after this block (%s:%d), so "
         "collectd ignores the block; write LoadPlugin before it",
         name, name, files->statements[loaded_at].path,
@@ -109,7 +106,7 @@ static void check_load_order(const struct config_files *files, size_t index,
 /* True if one of the TypesDB files that are named, or the default one, has
  * TYPE. *ret_last: the last TypesDB statement, NULL where there is none. */
 static bool has_type(const struct config_files *files, const char *type,
-                     const struct config_files_statement **ret_last) {
+                     const struct config_files_place **ret_last) {
   struct types_db types = {0};
   *ret_last = NULL;
   for (size_t i = 0; i < files->statements_len; i++) {
@@ -136,21 +133,18 @@ static bool has_type(const struct config_files *files, const char *type,
 static void check_type(const struct config_files *files, const char *plugin,
                        const char *type, struct diagnostics *diagnostics) {
   size_t loaded_at = 0;
-  const struct config_files_statement *last = NULL;
+  const struct config_files_place *last = NULL;
   if (!config_files_find_load(files, plugin, &loaded_at) ||
       has_type(files, type, &last)) {
     return;
   }
-  last = last == NULL ? &files->statements[loaded_at] : last;
-  const struct config_files_place place =
-      config_files_place_of(last, last->item);
-  diagnostics_error(
-      diagnostics, &place,
-      "%s needs the type %s, which no TypesDB has; the default is "
-      "not read when a TypesDB is named, so name both: "
-      "TypesDB \"" STOCK_TYPES "\" and TypesDB "
-      "\"/usr/share/collectd-resource-alert/types.db\"",
-      plugin, type);
+  diagnostics_add(diagnostics, DIAGNOSTICS_ERROR,
+                  last == NULL ? files->statements[loaded_at] : *last,
+                  "%s needs the type %s, which no TypesDB has; the default is "
+                  "not read when a TypesDB is named, so name both: "
+                  "TypesDB \"" STOCK_TYPES "\" and TypesDB "
+                  "\"/usr/share/collectd-resource-alert/types.db\"",
+                  plugin, type);
 }
 
 /* Reports what makes collectd ignore our blocks or refuse our types. */
@@ -179,7 +173,7 @@ static int check_plugin_blocks(const struct option_block *plugin,
   char prefix[64];
   (void)snprintf(prefix, sizeof(prefix), "<Plugin %s>: ", plugin->name);
   for (size_t i = 0; i < files->statements_len && code == 0; i++) {
-    const struct config_files_statement *statement = &files->statements[i];
+    const struct config_files_place *statement = &files->statements[i];
     if (!config_files_is_plugin(statement->item, plugin->name)) {
       continue;
     }
@@ -223,13 +217,13 @@ static int check_files(const struct config_files *files,
   memset(&options, 0, sizeof(options));
   check_daemon(files, diagnostics);
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
-    unsigned errors = diagnostics->errors;
+    unsigned errors = diagnostics->counts[DIAGNOSTICS_ERROR];
     code = option_init(plugins[i].block, plugins[i].target);
     if (code == 0) {
       code = check_plugin_blocks(plugins[i].block, files, plugins[i].target,
                                  diagnostics);
     }
-    is_good[i] = code == 0 && errors == diagnostics->errors;
+    is_good[i] = code == 0 && errors == diagnostics->counts[DIAGNOSTICS_ERROR];
   }
   const struct unmatched_rules_input rules = {
       .files = files,
@@ -249,15 +243,16 @@ static int check_files(const struct config_files *files,
 /* Prints the sum and returns the exit code. */
 static int print_summary(const struct config_files *files,
                          const struct diagnostics *diagnostics) {
-  if (diagnostics->errors == 0 && diagnostics->warnings == 0) {
+  unsigned errors = diagnostics->counts[DIAGNOSTICS_ERROR];
+  unsigned warnings = diagnostics->counts[DIAGNOSTICS_WARNING];
+  if (errors == 0 && warnings == 0) {
     (void)printf("%zu file%s, no problems found\n", files->files_len,
                  files->files_len == 1 ? "" : "s");
     return COMMAND_OKAY;
   }
-  (void)printf("%u error%s, %u warning%s\n", diagnostics->errors,
-               diagnostics->errors == 1 ? "" : "s", diagnostics->warnings,
-               diagnostics->warnings == 1 ? "" : "s");
-  return diagnostics->errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
+  (void)printf("%u error%s, %u warning%s\n", errors, errors == 1 ? "" : "s",
+               warnings, warnings == 1 ? "" : "s");
+  return errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
 }
 
 static int run_check(const struct command_line *line) {
@@ -270,7 +265,7 @@ static int run_check(const struct command_line *line) {
   int result;
   int code = config_files_read(path, &files, &place, &error);
   if (code != 0 && place.path != NULL) {
-    diagnostics_error(&diagnostics, &place, "%s", error.text);
+    diagnostics_add(&diagnostics, DIAGNOSTICS_ERROR, place, "%s", error.text);
     result = print_summary(&files, &diagnostics);
   } else if (code != 0) {
     result = command_fail("%s", error.text);

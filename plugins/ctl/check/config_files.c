@@ -39,14 +39,14 @@ static int read_config_path(struct config_reader *reader, const char *path,
 
 static int add_statement(struct config_files *set, const char *path,
                          const struct config_item *item) {
-  struct config_files_statement *larger = realloc(
+  struct config_files_place *larger = realloc(
       set->statements, (set->statements_len + 1) * sizeof(*set->statements));
   if (larger == NULL) {
     return -ENOMEM;
   }
   set->statements = larger;
   larger[set->statements_len++] =
-      (struct config_files_statement){.path = path, .item = item};
+      (struct config_files_place){.path = path, .item = item};
   return 0;
 }
 
@@ -110,7 +110,6 @@ static int read_statement(struct config_reader *reader,
   if (strcasecmp(item->key, "Include") != 0) {
     return add_statement(reader->set, file->path, item);
   }
-  const struct config_files_place here = {file->path, item->line, item->column};
   int code = 0;
   if (item->values_len != 1 || item->values[0].kind != CONFIG_STRING) {
     code = error_set(reader->error, -EINVAL,
@@ -123,18 +122,20 @@ static int read_statement(struct config_reader *reader,
                                 find_include_filter(item), depth + 1);
   }
   if (code != 0 && reader->place->path == NULL) {
-    *reader->place = here;
+    *reader->place = (struct config_files_place){file->path, item};
   }
   return code;
 }
 
-/* Moves "line N, column M: " from the text into the place. */
-static void set_syntax_place(struct config_reader *reader, const char *path) {
-  *reader->place = (struct config_files_place){.path = path};
+/* Moves "line N, column M: " from the text into the file's root, which is empty
+ * after a syntax error, and makes it the place. */
+static void set_syntax_place(struct config_reader *reader,
+                             struct config_files_file *file) {
+  char *text = reader->error->text;
   int used = 0;
-  if (sscanf(reader->error->text, "line %d, column %d: %n",
-             &reader->place->line, &reader->place->column, &used) == 2) {
-    char *text = reader->error->text;
+  *reader->place = (struct config_files_place){file->path, &file->root};
+  if (sscanf(text, "line %d, column %d: %n", &file->root.line,
+             &file->root.column, &used) == 2) {
     memmove(text, text + used, strlen(text + used) + 1);
   }
 }
@@ -152,7 +153,7 @@ static int read_config_file(struct config_reader *reader, const char *path,
     code = config_text_parse(text, bytes, &file->root, reader->error);
     free(text);
     if (code != 0) {
-      set_syntax_place(reader, file->path);
+      set_syntax_place(reader, file);
     }
   }
   for (size_t i = 0; i < file->root.children_len && code == 0; i++) {
@@ -231,12 +232,6 @@ void config_files_fini(struct config_files *set) {
 
 /* ---- statements ---- */
 
-struct config_files_place
-config_files_place_of(const struct config_files_statement *statement,
-                      const struct config_item *item) {
-  return (struct config_files_place){statement->path, item->line, item->column};
-}
-
 const char *config_files_name_of(const struct config_item *item) {
   return item->values_len == 1 && item->values[0].kind == CONFIG_STRING
              ? item->values[0].string
@@ -274,12 +269,11 @@ static int parse_rule_blocks(const struct config_files *set,
                              struct resource_alert_options *options,
                              struct error *error) {
   for (size_t i = 0; i < set->statements_len; i++) {
-    const struct config_files_statement *statement = &set->statements[i];
-    if (!config_files_is_plugin(statement->item, "resource_alert")) {
-      continue;
-    }
-    int code =
-        option_parse(&resource_alert_options, statement->item, options, error);
+    const struct config_files_place *statement = &set->statements[i];
+    int code = config_files_is_plugin(statement->item, "resource_alert")
+                   ? option_parse(&resource_alert_options, statement->item,
+                                  options, error)
+                   : 0;
     if (code != 0) {
       error_prefix(error, "%s", statement->path);
       return code;
@@ -308,7 +302,8 @@ int config_files_read_rules(const char *path,
   struct config_files_place place;
   int code = config_files_read(path, &set, &place, error);
   if (code != 0 && place.path != NULL) {
-    error_prefix(error, "%s:%d:%d", place.path, place.line, place.column);
+    error_prefix(error, "%s:%d:%d", place.path, place.item->line,
+                 place.item->column);
   }
   if (code == 0) {
     code = option_init(&resource_alert_options, ret);

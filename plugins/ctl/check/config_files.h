@@ -9,10 +9,10 @@
 #include "core/error.h"
 #include "resource_alert/options.h"
 
-/* A statement of the outermost level and its file. Borrowed. */
-struct config_files_statement {
+/* A statement or block, at any level, and its file. Borrowed. */
+struct config_files_place {
   const char *path;
-  const struct config_item *item;
+  const struct config_item *item; /* has the line and the column, or 0 */
 };
 
 /* The statements of all files in the order in which collectd reads them. All
@@ -20,33 +20,22 @@ struct config_files_statement {
 struct config_files {
   struct config_files_file **files; /* owned, in the order of reading */
   size_t files_len;
-  struct config_files_statement *statements;
+  struct config_files_place *statements; /* of the outermost level */
   size_t statements_len;
-};
-
-/* Where something is wrong: a file, and a line and column in it or 0. */
-struct config_files_place {
-  const char *path; /* borrowed from the set, or from the caller */
-  int line;
-  int column;
 };
 
 /* Reads PATH and its Includes by collectd's rules: wildcards, directories
  * recursively in the order of names, hidden files left out, <Include> with a
  * Filter, at most eight deep.
  * set: zeroed. Yours, config_files_fini(), also after a failure.
- * Returns 0; negative errno with a text and, in *ret_place, where. */
+ * Returns 0; negative errno with a text and, in *ret_place, where; its path is
+ * NULL where PATH itself cannot be read. */
 int config_files_read(const char *path, struct config_files *set,
                       struct config_files_place *ret_place,
                       struct error *error);
 
 /* Frees what the set holds. */
 void config_files_fini(struct config_files *set);
-
-/* ITEM's place, given the statement that it is or is inside of. */
-struct config_files_place
-config_files_place_of(const struct config_files_statement *statement,
-                      const struct config_item *item);
 
 /* The string of a statement with one value, such as LoadPlugin, or NULL.
  * Borrowed from ITEM. */

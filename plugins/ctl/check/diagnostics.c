@@ -6,36 +6,21 @@
 
 #include "core/text.h"
 
-/* Names and values come from the file: control characters are replaced. */
-__attribute__((format(printf, 4, 0))) static void
-print_diagnostic(FILE *file, const struct config_files_place *place,
-                 const char *kind, const char *format, va_list arguments) {
+void diagnostics_add(struct diagnostics *diagnostics,
+                     enum diagnostics_kind kind,
+                     struct config_files_place place, const char *format, ...) {
   char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
   (void)vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
   text_blank_controls(text);
-  (void)fprintf(file, "%s:", place->path);
-  if (place->line > 0) {
-    (void)fprintf(file, "%d:%d:", place->line, place->column);
+  (void)fprintf(diagnostics->file, "%s:", place.path);
+  if (place.item->line > 0) {
+    (void)fprintf(diagnostics->file, "%d:%d:", place.item->line,
+                  place.item->column);
   }
-  (void)fprintf(file, " %s: %s\n", kind, text);
-}
-
-void diagnostics_error(struct diagnostics *diagnostics,
-                       const struct config_files_place *place,
-                       const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  print_diagnostic(diagnostics->file, place, "error", format, arguments);
-  va_end(arguments);
-  diagnostics->errors++;
-}
-
-void diagnostics_warn(struct diagnostics *diagnostics,
-                      const struct config_files_place *place,
-                      const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  print_diagnostic(diagnostics->file, place, "warning", format, arguments);
-  va_end(arguments);
-  diagnostics->warnings++;
+  (void)fprintf(diagnostics->file, " %s: %s\n",
+                kind == DIAGNOSTICS_ERROR ? "error" : "warning", text);
+  diagnostics->counts[kind]++;
 }

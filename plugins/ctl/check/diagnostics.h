@@ -7,20 +7,22 @@
 
 #include "ctl/check/config_files.h"
 
-struct diagnostics {
-  FILE *file;
-  unsigned errors;   /* collectd would refuse to start */
-  unsigned warnings; /* it would start, but not do what is meant */
+enum diagnostics_kind {
+  DIAGNOSTICS_ERROR,   /* collectd would refuse to start */
+  DIAGNOSTICS_WARNING, /* it would start, but not do what is meant */
+  DIAGNOSTICS_KINDS
 };
 
-/* Print "PATH:LINE:COLUMN: error: TEXT", or warning, and count it. */
-void diagnostics_error(struct diagnostics *diagnostics,
-                       const struct config_files_place *place,
-                       const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void diagnostics_warn(struct diagnostics *diagnostics,
-                      const struct config_files_place *place,
-                      const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+struct diagnostics {
+  FILE *file;
+  unsigned counts[DIAGNOSTICS_KINDS];
+};
+
+/* Prints "PATH:LINE:COLUMN: error: TEXT", or warning, and counts it. Control
+ * characters become '?', because names and values come from the file. */
+void diagnostics_add(struct diagnostics *diagnostics,
+                     enum diagnostics_kind kind,
+                     struct config_files_place place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

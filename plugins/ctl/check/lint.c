@@ -20,9 +20,9 @@ static const struct option *find_inner_block(const struct option_block *block,
 
 void lint_report_error(const struct lint_report *report,
                        const struct config_item *item, const char *text) {
-  const struct config_files_place place = {report->path, item->line,
-                                           item->column};
-  diagnostics_error(report->diagnostics, &place, "%s%s", report->prefix, text);
+  diagnostics_add(report->diagnostics, DIAGNOSTICS_ERROR,
+                  (struct config_files_place){report->path, item}, "%s%s",
+                  report->prefix, text);
 }
 
 /* Parses ITEM as the daemon would and discards the result. */

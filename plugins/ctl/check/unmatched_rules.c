@@ -164,23 +164,23 @@ static struct config_files_place
 find_block_place(const struct config_files *files, const char *key,
                  size_t number) {
   for (size_t i = 0; i < files->statements_len; i++) {
-    const struct config_files_statement *statement = &files->statements[i];
+    const struct config_files_place *statement = &files->statements[i];
     if (!config_files_is_plugin(statement->item, "resource_alert")) {
       continue;
     }
     for (size_t j = 0; j < statement->item->children_len; j++) {
       const struct config_item *child = &statement->item->children[j];
       if (strcasecmp(child->key, key) == 0 && number-- == 0) {
-        return config_files_place_of(statement, child);
+        return (struct config_files_place){statement->path, child};
       }
     }
   }
-  return (struct config_files_place){.path = "?"};
+  return files->statements[0]; /* cannot happen: it was parsed from them */
 }
 
 /* Explains why METRIC can match nothing. */
-static void report_unmatched(const struct config_files_place *place,
-                             const char *rule, const char *metric,
+static void report_unmatched(struct config_files_place place, const char *rule,
+                             const char *metric,
                              const struct metric_selector *selector,
                              const struct metric_match *match,
                              struct diagnostics *diagnostics) {
@@ -198,14 +198,14 @@ static void report_unmatched(const struct config_files_place *place,
     (void)snprintf(reason, sizeof(reason), "for this instance %s sends %s",
                    match->plugin, match->types);
   }
-  diagnostics_warn(diagnostics, place,
-                   "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s",
-                   rule, metric, reason);
+  diagnostics_add(diagnostics, DIAGNOSTICS_WARNING, place,
+                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s",
+                  rule, metric, reason);
 }
 
 static int check_rule_metrics(const struct unmatched_rules_input *input,
                               const struct rule_options *rule,
-                              const struct config_files_place *place,
+                              struct config_files_place place,
                               struct diagnostics *diagnostics) {
   for (size_t i = 0; i < rule->metrics.len; i++) {
     struct metric_selector selector;
@@ -243,9 +243,9 @@ static int check_response_rules(const struct unmatched_rules_input *input,
     one.responses.len = 1;
     struct error error = {{0}};
     if (responses_check(&one, &all, &error) != 0) {
-      const struct config_files_place place =
-          find_block_place(input->files, "Response", i);
-      diagnostics_error(diagnostics, &place, "%s", error.text);
+      diagnostics_add(diagnostics, DIAGNOSTICS_ERROR,
+                      find_block_place(input->files, "Response", i), "%s",
+                      error.text);
     }
   }
   free(names);
@@ -262,9 +262,9 @@ int unmatched_rules_check(const struct unmatched_rules_input *input,
   bool is_open = receives_from_network(input->files);
   int code = check_response_rules(input, diagnostics);
   for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {
-    const struct config_files_place place =
-        find_block_place(input->files, "Threshold", i);
-    code = check_rule_metrics(input, &rules[i], &place, diagnostics);
+    code = check_rule_metrics(input, &rules[i],
+                              find_block_place(input->files, "Threshold", i),
+                              diagnostics);
   }
   return code;
 }

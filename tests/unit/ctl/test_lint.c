@@ -35,7 +35,7 @@ static struct lint_result lint_text(const char *text, size_t allocations) {
   (void)failing_stop();
   (void)fclose(file);
   if (result.code >= 0) {
-    assert_int_equal(diagnostics.errors, result.code);
+    assert_int_equal(diagnostics.counts[DIAGNOSTICS_ERROR], result.code);
   }
   root.key = NULL;
   config_item_fini(&root);
