@@ -56,18 +56,18 @@ static void write_file(size_t which, const uint8_t *data, size_t size) {
 /* Reads all of it, which must come in the order of time. */
 static void read_recording(const char *path, const struct types_db *types) {
   struct csv_recording *recording = NULL;
-  struct csv_recording_reading next;
+  struct reading next;
   struct error error = {{0}};
   int64_t before_ms = INT64_MIN;
   if (csv_recording_open(path, types, &recording, &error) != 0) {
     return;
   }
   while (csv_recording_next(recording, &next)) {
-    if (next.at_ms < before_ms || next.reading.interval_ns <= 0 ||
-        next.reading.values_len > CSV_RECORDING_VALUES_MAX) {
+    if (next.time_ns / 1000000 < before_ms || next.interval_ns <= 0 ||
+        next.values_len > CSV_RECORDING_VALUES_MAX) {
       abort();
     }
-    before_ms = next.at_ms;
+    before_ms = next.time_ns / 1000000;
   }
   csv_recording_close(recording);
 }

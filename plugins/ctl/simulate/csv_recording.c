@@ -415,8 +415,7 @@ static void get_recorded_source(const void *handle, size_t index,
   *ret_source = series->sources[index];
 }
 
-bool csv_recording_next(struct csv_recording *recording,
-                        struct csv_recording_reading *ret) {
+bool csv_recording_next(struct csv_recording *recording, struct reading *ret) {
   if (recording->has_returned) {
     restore_heap(recording);
   }
@@ -428,14 +427,14 @@ bool csv_recording_next(struct csv_recording *recording,
   recording->counts.readings++;
   memcpy(recording->values, series->values,
          series->sources_len * sizeof(series->values[0]));
-  ret->at_ms = series->at_ms;
+  int64_t at_ms = series->at_ms;
   advance_series(recording, series); /* the next one shows the interval */
   int64_t interval_ms =
       series->interval_ms == 0 ? DEFAULT_INTERVAL_MS : series->interval_ms;
-  ret->reading = (struct reading){
+  *ret = (struct reading){
       .names = &series->names,
       .type = {.handle = series, .describe = get_recorded_source},
-      .time_ns = ret->at_ms * 1000000,
+      .time_ns = at_ms * 1000000,
       .interval_ns = interval_ms * 1000000,
       .values_len = series->sources_len,
       .values = recording->values,
@@ -443,9 +442,9 @@ bool csv_recording_next(struct csv_recording *recording,
   return true;
 }
 
-void csv_recording_get_counts(const struct csv_recording *recording,
-                              struct csv_recording_counts *ret) {
-  *ret = recording->counts;
+const struct csv_recording_counts *
+csv_recording_counts(const struct csv_recording *recording) {
+  return &recording->counts;
 }
 
 void csv_recording_close(struct csv_recording *recording) {

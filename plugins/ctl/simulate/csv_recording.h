@@ -15,12 +15,6 @@
 
 struct csv_recording;
 
-/* One reading; borrowed until the next one. */
-struct csv_recording_reading {
-  struct reading reading;
-  int64_t at_ms; /* since the epoch */
-};
-
 struct csv_recording_counts {
   size_t series;
   uint64_t readings;
@@ -38,12 +32,13 @@ struct csv_recording_counts {
 int csv_recording_open(const char *directory, const struct types_db *types,
                        struct csv_recording **ret, struct error *error);
 
-/* The next reading of all series by time. Returns false at the end. */
-bool csv_recording_next(struct csv_recording *recording,
-                        struct csv_recording_reading *ret);
+/* The next reading of all series by time, borrowed until the next call.
+ * Returns false at the end. */
+bool csv_recording_next(struct csv_recording *recording, struct reading *ret);
 
-void csv_recording_get_counts(const struct csv_recording *recording,
-                              struct csv_recording_counts *ret);
+/* So far. Borrowed. */
+const struct csv_recording_counts *
+csv_recording_counts(const struct csv_recording *recording);
 
 /* Accepts NULL. */
 void csv_recording_close(struct csv_recording *recording);

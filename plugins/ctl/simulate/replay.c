@@ -2,6 +2,7 @@
 /* replay: runs rules and responses over recorded data and prints what they
  * would have done. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,29 +21,18 @@
 #define STOCK_TYPES "/usr/share/collectd/types.db"
 #define OUR_TYPES "/usr/share/collectd-resource-alert/types.db"
 #define SHORT_DEFAULT_S 300
+#define NS_PER_MS 1000000
 
 enum { FLAG_CONFIG, FLAG_TYPES, FLAG_RATES, FLAG_EVENTS, FLAG_SHORT };
 
-/* What to replay. All borrowed. */
-struct replay_input {
-  const char *directory;
-  const struct types_db *types; /* NULL: the values are rates */
-  const struct resource_alert_options *options;
-  int64_t short_ms;
-  bool prints_events;
-};
-
-struct replay_result {
+/* One run of the command. */
+struct replay {
+  struct resource_alert_options options;
+  struct csv_recording *recording;
+  struct simulator *simulator;
   struct report report;
-  struct simulator *simulator; /* knows the names of the rules */
-  struct csv_recording_counts counts;
-  int64_t first_ms, last_ms;
-};
-
-/* What the simulator's listener needs. */
-struct replay_events {
-  const struct replay_input *input;
-  struct report *report;
+  int64_t first_ms, last_ms; /* of the readings, since the epoch */
+  bool prints_events;
 };
 
 /* ---- events ---- */
@@ -54,143 +44,124 @@ static void format_local_time(int64_t at_ms, char *text, size_t bytes) {
   (void)strftime(text, bytes, "%F %T", &local);
 }
 
-static void print_event_time(int64_t at_ms) {
-  char text[32];
-  format_local_time(at_ms, text, sizeof(text));
-  (void)printf("%s  ", text);
+/* Prints one line with the time where --events is given. */
+static void print_event(const struct replay *replay, int64_t at_ms,
+                        const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void print_event(const struct replay *replay, int64_t at_ms,
+                        const char *format, ...) {
+  if (replay->prints_events) {
+    char time_text[32];
+    va_list arguments;
+    format_local_time(at_ms, time_text, sizeof(time_text));
+    (void)printf("%s  ", time_text);
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stdout);
+  }
 }
 
+/* The first reading of a series that is OKAY is counted, but not printed: a
+ * recording may have thousands of series. */
 static void on_simulated_alert(void *context, int64_t at_ms,
                                const struct alert_event *event) {
-  const struct replay_events *events = context;
-  report_add_alert(events->report, at_ms, event);
-  bool is_first =
-      event->change.from == ALERT_UNKNOWN && event->change.to == ALERT_OKAY;
-  if (!events->input->prints_events || is_first) {
-    return;
+  struct replay *replay = context;
+  report_add_alert(&replay->report, at_ms, event);
+  if (event->change.from != ALERT_UNKNOWN || event->change.to != ALERT_OKAY) {
+    char verdict[1024];
+    alert_event_format(event, verdict, sizeof(verdict));
+    text_blank_controls(verdict);
+    print_event(replay, at_ms, "%s", verdict);
   }
-  char verdict[1024];
-  alert_event_format(event, verdict, sizeof(verdict));
-  text_blank_controls(verdict);
-  print_event_time(at_ms);
-  (void)printf("%s\n", verdict);
 }
 
-static const char *response_name_at(const struct resource_alert_options *all,
+static const char *response_name_at(const struct replay *replay,
                                     size_t response) {
-  const struct response_options *responses = all->responses.responses.items;
+  const struct response_options *responses =
+      replay->options.responses.responses.items;
   return responses[response].head.label;
 }
 
 static void on_simulated_response(void *context, int64_t at_ms, size_t response,
                                   enum response_state from,
                                   enum response_state to) {
-  const struct replay_events *events = context;
-  report_add_response(events->report, at_ms, response, to);
-  if (events->input->prints_events) {
-    print_event_time(at_ms);
-    (void)printf("response \"%s\": %s -> %s\n",
-                 response_name_at(events->input->options, response),
-                 response_state_name(from), response_state_name(to));
-  }
+  struct replay *replay = context;
+  report_add_response(&replay->report, at_ms, response, to);
+  print_event(replay, at_ms, "response \"%s\": %s -> %s",
+              response_name_at(replay, response), response_state_name(from),
+              response_state_name(to));
 }
 
 static void on_simulated_action(void *context, int64_t at_ms, size_t response,
                                 const char *action, bool is_on) {
-  const struct replay_events *events = context;
-  report_add_action(events->report, at_ms, response, action, is_on);
-  if (events->input->prints_events) {
-    print_event_time(at_ms);
-    (void)printf("response \"%s\": %s %s\n",
-                 response_name_at(events->input->options, response), action,
-                 is_on ? "on" : "off");
-  }
+  struct replay *replay = context;
+  report_add_action(&replay->report, at_ms, response, action, is_on);
+  print_event(replay, at_ms, "response \"%s\": %s %s",
+              response_name_at(replay, response), action, is_on ? "on" : "off");
 }
 
 /* ---- the replay ---- */
 
-static void free_replay_result(struct replay_result *result) {
-  report_fini(&result->report);
-  simulator_free(result->simulator);
-}
-
-static int replay_recording(const struct replay_input *input,
-                            struct csv_recording *recording,
-                            struct replay_result *result, struct error *error) {
-  struct csv_recording_reading next;
-  if (!csv_recording_next(recording, &next)) {
-    return error_set(error, -ENODATA, "%s has no readings", input->directory);
-  }
-  struct replay_events events = {input, &result->report};
+/* The clock starts a second before the first reading, so that time passes
+ * before each reading. */
+static int play_recording(struct replay *replay, const char *directory,
+                          int64_t short_ms, struct error *error) {
   const struct simulator_listener listener = {
-      on_simulated_alert, on_simulated_response, on_simulated_action, &events};
-  result->first_ms = next.at_ms;
-  int code = simulator_new(input->options, next.at_ms - 1000, &listener,
-                           &result->simulator, error);
+      on_simulated_alert, on_simulated_response, on_simulated_action, replay};
+  struct reading next;
+  if (!csv_recording_next(replay->recording, &next)) {
+    return error_set(error, -ENODATA, "%s has no readings", directory);
+  }
+  replay->first_ms = next.time_ns / NS_PER_MS;
+  int code = simulator_new(&replay->options, replay->first_ms - 1000, &listener,
+                           &replay->simulator, error);
   if (code != 0) {
     return code;
   }
-  if (report_init(&result->report, simulator_rules(result->simulator)->len,
-                  input->options->responses.responses.len,
-                  input->short_ms) != 0) {
+  if (report_init(&replay->report, simulator_rules(replay->simulator)->len,
+                  replay->options.responses.responses.len, short_ms) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   do {
-    simulator_advance(result->simulator, next.at_ms);
-    simulator_add_reading(result->simulator, &next.reading);
-    result->last_ms = next.at_ms;
-  } while (csv_recording_next(recording, &next));
-  report_end(&result->report, result->last_ms);
-  csv_recording_get_counts(recording, &result->counts);
+    replay->last_ms = next.time_ns / NS_PER_MS;
+    simulator_advance(replay->simulator, replay->last_ms);
+    simulator_add_reading(replay->simulator, &next);
+  } while (csv_recording_next(replay->recording, &next));
+  report_end(&replay->report, replay->last_ms);
   return 0;
-}
-
-/* Returns 0 with *ret yours, free_replay_result(); or negative errno. */
-static int run_replay_input(const struct replay_input *input,
-                            struct replay_result *ret, struct error *error) {
-  *ret = (struct replay_result){.first_ms = 0};
-  struct csv_recording *recording = NULL;
-  int code =
-      csv_recording_open(input->directory, input->types, &recording, error);
-  if (code == 0) {
-    code = replay_recording(input, recording, ret, error);
-  }
-  csv_recording_close(recording);
-  if (code != 0) {
-    free_replay_result(ret);
-  }
-  return code;
 }
 
 /* ---- the result ---- */
 
-static void print_replay_range(const struct replay_result *result,
-                               int64_t took_ms) {
+static void print_replay_range(const struct replay *replay, int64_t took_ms) {
+  const struct csv_recording_counts *counts =
+      csv_recording_counts(replay->recording);
   char from[32], until[32];
-  format_local_time(result->first_ms, from, sizeof(from));
-  format_local_time(result->last_ms, until, sizeof(until));
+  format_local_time(replay->first_ms, from, sizeof(from));
+  format_local_time(replay->last_ms, until, sizeof(until));
   (void)printf("%s to %s: %zu series, %llu readings, in %.1f s\n", from, until,
-               result->counts.series,
-               (unsigned long long)result->counts.readings,
+               counts->series, (unsigned long long)counts->readings,
                (double)took_ms / 1000);
-  if (result->counts.bad_lines > 0) {
+  if (counts->bad_lines > 0) {
     (void)printf("ignored: %llu line(s) that are not a reading\n",
-                 (unsigned long long)result->counts.bad_lines);
+                 (unsigned long long)counts->bad_lines);
   }
 }
 
-static void print_replay_rules(const struct replay_result *result) {
+static void print_replay_rules(const struct replay *replay) {
   (void)printf("\n%-18s %7s %9s %6s %9s %8s  %-14s %s\n", "RULE", "SERIES",
                "EPISODES", "SHORT", "FAILURES", "MISSING", "TOTAL", "LONGEST");
-  for (size_t i = 0; i < result->report.rules_len; i++) {
-    const struct report_rule *rule = &result->report.rules[i];
+  for (size_t i = 0; i < replay->report.rules_len; i++) {
+    const struct report_rule *rule = &replay->report.rules[i];
     char total[48], longest[48];
     terminal_format_age((double)rule->total_ms / 1000, total, sizeof(total));
     terminal_format_age((double)rule->longest_ms / 1000, longest,
                         sizeof(longest));
     (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
-                 simulator_rules(result->simulator)->items[i].name,
-                 simulator_series_max(result->simulator, i),
+                 simulator_rules(replay->simulator)->items[i].name,
+                 simulator_series_max(replay->simulator, i),
                  (unsigned long long)rule->episodes,
                  (unsigned long long)rule->flaps,
                  (unsigned long long)rule->failures,
@@ -207,14 +178,13 @@ static void print_time_on(const char *name, int indent,
 }
 
 /* Prints each response, and below it its actions. */
-static void print_replay_responses(const struct resource_alert_options *options,
-                                   const struct replay_result *result) {
-  if (result->report.responses_len > 0) {
+static void print_replay_responses(const struct replay *replay) {
+  if (replay->report.responses_len > 0) {
     (void)printf("\n%-40s %8s  %s\n", "RESPONSE", "ENGAGED", "TOTAL");
   }
-  for (size_t i = 0; i < result->report.responses_len; i++) {
-    const struct report_response *response = &result->report.responses[i];
-    print_time_on(response_name_at(options, i), 0, &response->engaged);
+  for (size_t i = 0; i < replay->report.responses_len; i++) {
+    const struct report_response *response = &replay->report.responses[i];
+    print_time_on(response_name_at(replay, i), 0, &response->engaged);
     for (size_t j = 0; j < response->actions_len; j++) {
       print_time_on(response->actions[j].name, 2, &response->actions[j].on);
     }
@@ -241,49 +211,42 @@ static int read_types(const char *paths, struct types_db *types,
   return code;
 }
 
-static int replay_and_print(const struct replay_input *input,
-                            struct error *error) {
-  struct replay_result result;
-  int64_t start_ms = clock_monotonic_ms();
-  int code = run_replay_input(input, &result, error);
-  if (code != 0) {
-    return code;
-  }
-  print_replay_range(&result, clock_monotonic_ms() - start_ms);
-  print_replay_rules(&result);
-  print_replay_responses(input->options, &result);
-  free_replay_result(&result);
-  return 0;
-}
-
 static int run_replay(const struct command_line *line) {
   struct error error = {{0}};
   struct types_db types = {0};
-  struct resource_alert_options options;
+  struct replay replay = {.prints_events = line->flags[FLAG_EVENTS] != NULL};
   double short_s = SHORT_DEFAULT_S;
   const char *config = line->flags[FLAG_CONFIG] == NULL
                            ? "/etc/collectd/collectd.conf"
                            : line->flags[FLAG_CONFIG];
+  bool has_rates = line->flags[FLAG_RATES] != NULL;
   if (!command_get_duration(line, FLAG_SHORT, &short_s)) {
     return COMMAND_UNKNOWN;
   }
-  int code = config_files_read_rules(config, &options, &error);
-  if (code == 0) {
-    bool has_rates = line->flags[FLAG_RATES] != NULL;
-    code = has_rates ? 0 : read_types(line->flags[FLAG_TYPES], &types, &error);
-    const struct replay_input input = {
-        .directory = line->operands[0],
-        .types = has_rates ? NULL : &types,
-        .options = &options,
-        .short_ms = (int64_t)(short_s * 1000),
-        .prints_events = line->flags[FLAG_EVENTS] != NULL,
-    };
-    if (code == 0) {
-      code = replay_and_print(&input, &error);
-    }
-    option_fini(&resource_alert_options, &options);
+  int code = config_files_read_rules(config, &replay.options, &error);
+  if (code != 0) {
+    return command_fail("%s", error.text);
   }
+  int64_t start_ms = clock_monotonic_ms();
+  code = has_rates ? 0 : read_types(line->flags[FLAG_TYPES], &types, &error);
+  if (code == 0) {
+    code = csv_recording_open(line->operands[0], has_rates ? NULL : &types,
+                              &replay.recording, &error);
+  }
+  if (code == 0) {
+    code = play_recording(&replay, line->operands[0], (int64_t)(short_s * 1000),
+                          &error);
+  }
+  if (code == 0) {
+    print_replay_range(&replay, clock_monotonic_ms() - start_ms);
+    print_replay_rules(&replay);
+    print_replay_responses(&replay);
+  }
+  report_fini(&replay.report);
+  simulator_free(replay.simulator);
+  csv_recording_close(replay.recording);
   types_db_fini(&types);
+  option_fini(&resource_alert_options, &replay.options);
   return code == 0 ? COMMAND_OKAY : command_fail("%s", error.text);
 }
 

@@ -54,7 +54,6 @@ static void begin_episode(struct report *report, int64_t at_ms,
   }
   if (larger == NULL || series == NULL) {
     free(series);
-    report->lost++;
     return;
   }
   larger[report->open_len++] = (struct report_episode){
@@ -138,9 +137,7 @@ void report_add_action(struct report *report, int64_t at_ms, size_t response,
                        const char *action, bool is_on) {
   struct report_action *one =
       find_or_add_action(&report->responses[response], action);
-  if (one == NULL) {
-    report->lost++;
-  } else {
+  if (one != NULL) {
     set_time_on(&one->on, at_ms, is_on);
   }
 }

@@ -54,7 +54,6 @@ struct report {
   struct report_episode *open;
   size_t open_len;
   int64_t short_ms;
-  uint64_t lost; /* changes not counted because memory was short */
 };
 
 /* Returns 0 or -ENOMEM; yours, report_fini(), also after a failure. */
@@ -62,7 +61,7 @@ int report_init(struct report *report, size_t rules_len, size_t responses_len,
                 int64_t short_ms);
 void report_fini(struct report *report);
 
-/* Each counts one change at AT_MS. */
+/* Each counts one change at AT_MS; none where memory is short. */
 void report_add_alert(struct report *report, int64_t at_ms,
                       const struct alert_event *event);
 void report_add_response(struct report *report, int64_t at_ms, size_t response,

@@ -179,7 +179,6 @@ const struct option_block scenario_file_block = {
 struct scenario_run_series {
   struct reading_names names;
   struct notation_points points;
-  const char *source;
 };
 
 struct scenario_run {
@@ -201,16 +200,17 @@ static void get_scenario_source(const void *handle, size_t index,
                  (const char *)handle);
 }
 
-static void add_value(struct scenario_run *run,
-                      const struct scenario_run_series *series, int64_t at_ms,
-                      double value) {
+/* The reading of series number INDEX at that step. */
+static void add_value(struct scenario_run *run, size_t index, size_t step,
+                      int64_t at_ms) {
+  const struct scenario_series *series = run->scenario->series.items;
   const struct reading reading = {
-      .names = &series->names,
-      .type = {.handle = series->source, .describe = get_scenario_source},
+      .names = &run->series[index].names,
+      .type = {.handle = series[index].source, .describe = get_scenario_source},
       .time_ns = at_ms * 1000000,
       .interval_ns = (int64_t)(run->scenario->interval_s * 1e9),
       .values_len = 1,
-      .values = &value,
+      .values = &run->series[index].points.items[step].value,
   };
   simulator_add_reading(run->simulator, &reading);
 }
@@ -223,48 +223,50 @@ static double moment_at_s(const struct scenario_moment *moment) {
   return seconds;
 }
 
-/* Prints an expectation that is not met. */
-static void report_unmet(struct scenario_run *run,
-                         const struct scenario_moment *moment, const char *what,
-                         const char *name, const char *wanted,
-                         const char *found) {
-  run->unmet++;
-  (void)fprintf(run->file, "  at %s: %s \"%s\": %s expected, %s found\n",
-                moment->head.label, what, name, wanted, found);
-}
-
-static void check_rule_state(struct scenario_run *run,
-                             const struct scenario_moment *moment,
-                             const char *name, const char *wanted) {
+/* The state of the rule or of the response with that name; NULL where there is
+ * none. */
+static const char *find_rule_state(const struct scenario_run *run,
+                                   const char *name) {
   const struct rules *rules = simulator_rules(run->simulator);
   for (size_t i = 0; i < rules->len; i++) {
     if (strcmp(rules->items[i].name, name) == 0) {
-      const char *found = alert_state_name(rule_worst_state(&rules->items[i]));
-      if (strcmp(found, wanted) != 0) {
-        report_unmet(run, moment, "rule", name, wanted, found);
-      }
-      return;
+      return alert_state_name(rule_worst_state(&rules->items[i]));
     }
   }
-  report_unmet(run, moment, "rule", name, wanted, "no such rule");
+  return NULL;
 }
 
-static void check_response_state(struct scenario_run *run,
-                                 const struct scenario_moment *moment,
-                                 const char *name, const char *wanted) {
+static const char *find_response_state(const struct scenario_run *run,
+                                       const char *name) {
   const struct option_blocks *blocks = &run->options->responses.responses;
   const struct response_options *responses = blocks->items;
   for (size_t i = 0; i < blocks->len; i++) {
     if (strcmp(responses[i].head.label, name) == 0) {
-      const char *found =
-          response_state_name(simulator_response_state(run->simulator, i));
-      if (strcmp(found, wanted) != 0) {
-        report_unmet(run, moment, "response", name, wanted, found);
-      }
-      return;
+      return response_state_name(simulator_response_state(run->simulator, i));
     }
   }
-  report_unmet(run, moment, "response", name, wanted, "no such response");
+  return NULL;
+}
+
+/* words: name, state, name, state ... Prints each expectation that is not
+ * met. */
+static void check_states(struct scenario_run *run,
+                         const struct scenario_moment *moment, const char *what,
+                         const struct option_strings *words,
+                         const char *(*find_state)(const struct scenario_run *,
+                                                   const char *name)) {
+  for (size_t i = 0; i + 1 < words->len; i += 2) {
+    const char *name = words->items[i];
+    const char *wanted = words->items[i + 1];
+    const char *found = find_state(run, name);
+    if (found == NULL || strcmp(found, wanted) != 0) {
+      run->unmet++;
+      (void)fprintf(run->file, "  at %s: %s \"%s\": %s expected, %s%s found\n",
+                    moment->head.label, what, name, wanted,
+                    found == NULL ? "no such " : "",
+                    found == NULL ? what : found);
+    }
+  }
 }
 
 static void add_notification(struct scenario_run *run, char *const *words) {
@@ -286,14 +288,9 @@ static void run_moment(struct scenario_run *run,
   for (size_t i = 0; i < notifications->len; i += NOTIFICATION_WORDS) {
     add_notification(run, notifications->items + i);
   }
-  for (size_t i = 0; i + 1 < moment->rules.len; i += 2) {
-    check_rule_state(run, moment, moment->rules.items[i],
-                     moment->rules.items[i + 1]);
-  }
-  for (size_t i = 0; i + 1 < moment->responses.len; i += 2) {
-    check_response_state(run, moment, moment->responses.items[i],
-                         moment->responses.items[i + 1]);
-  }
+  check_states(run, moment, "rule", &moment->rules, find_rule_state);
+  check_states(run, moment, "response", &moment->responses,
+               find_response_state);
 }
 
 /* Runs the moments from FROM_MS on and before UNTIL_MS, by time: in the file
@@ -301,21 +298,17 @@ static void run_moment(struct scenario_run *run,
 static void run_moments(struct scenario_run *run, int64_t from_ms,
                         int64_t until_ms) {
   const struct scenario_moment *moments = run->scenario->moments.items;
-  int64_t next_ms = from_ms;
-  while (next_ms < until_ms) {
-    int64_t this_ms = until_ms;
+  for (int64_t next_ms; from_ms < until_ms; from_ms = next_ms) {
+    next_ms = until_ms;
     for (size_t i = 0; i < run->scenario->moments.len; i++) {
       int64_t at_ms = (int64_t)(moment_at_s(&moments[i]) * 1000);
-      this_ms = at_ms >= next_ms && at_ms < this_ms ? at_ms : this_ms;
-    }
-    for (size_t i = 0; this_ms < until_ms && i < run->scenario->moments.len;
-         i++) {
-      if ((int64_t)(moment_at_s(&moments[i]) * 1000) == this_ms) {
-        simulator_advance(run->simulator, START_MS + this_ms);
+      if (at_ms == from_ms) {
+        simulator_advance(run->simulator, START_MS + at_ms);
         run_moment(run, &moments[i]);
+      } else if (at_ms > from_ms && at_ms < next_ms) {
+        next_ms = at_ms;
       }
     }
-    next_ms = this_ms < until_ms ? this_ms + 1 : until_ms;
   }
 }
 
@@ -336,10 +329,9 @@ static void play_readings(struct scenario_run *run) {
     int64_t at_ms = (int64_t)((double)step * interval_ms);
     simulator_advance(run->simulator, START_MS + at_ms);
     for (size_t i = 0; i < run->scenario->series.len; i++) {
-      const struct scenario_run_series *series = &run->series[i];
-      if (step < series->points.len && series->points.items[step].has_value) {
-        add_value(run, series, START_MS + at_ms,
-                  series->points.items[step].value);
+      const struct notation_points *points = &run->series[i].points;
+      if (step < points->len && points->items[step].has_value) {
+        add_value(run, i, step, START_MS + at_ms);
       }
     }
     bool is_last = step + 1 == longest;
@@ -357,7 +349,6 @@ static int read_scenario_series(struct scenario_run *run, struct error *error) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   for (size_t i = 0; i < run->scenario->series.len && code == 0; i++) {
-    run->series[i].source = series[i].source;
     code = notation_read_series(series[i].head.label, &run->series[i].names,
                                 error);
     for (size_t j = 0; j < series[i].values.len && code == 0; j++) {

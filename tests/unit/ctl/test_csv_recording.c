@@ -60,23 +60,22 @@ static void write_csv(size_t name, const char *text) {
 static void assert_reads(const struct types_db *types, const char *wanted,
                          struct csv_recording_counts *ret_counts) {
   struct csv_recording *recording = NULL;
-  struct csv_recording_reading next;
+  struct reading next;
   struct error error = {{0}};
   char found[1024] = "";
   assert_int_equal(csv_recording_open(root, types, &recording, &error), 0);
   while (csv_recording_next(recording, &next)) {
     size_t used = strlen(found);
     used += (size_t)snprintf(found + used, sizeof(found) - used, "%s-%s %lld",
-                             next.reading.names->type,
-                             next.reading.names->type_instance,
-                             (long long)next.at_ms);
-    for (size_t i = 0; i < next.reading.values_len; i++) {
+                             next.names->type, next.names->type_instance,
+                             (long long)next.time_ns / 1000000);
+    for (size_t i = 0; i < next.values_len; i++) {
       double value;
       int64_t raw;
       struct reading_source source;
-      next.reading.type.describe(next.reading.type.handle, i, &source);
-      memcpy(&value, (const char *)next.reading.values + i * 8, 8);
-      memcpy(&raw, (const char *)next.reading.values + i * 8, 8);
+      next.type.describe(next.type.handle, i, &source);
+      memcpy(&value, (const char *)next.values + i * 8, 8);
+      memcpy(&raw, (const char *)next.values + i * 8, 8);
       used += (size_t)(source.kind == READING_GAUGE
                            ? snprintf(found + used, sizeof(found) - used,
                                       " %s=%g", source.name, value)
@@ -87,7 +86,7 @@ static void assert_reads(const struct types_db *types, const char *wanted,
   }
   assert_string_equal(found, wanted);
   if (ret_counts != NULL) {
-    csv_recording_get_counts(recording, ret_counts);
+    *ret_counts = *csv_recording_counts(recording);
   }
   csv_recording_close(recording);
 }
@@ -162,12 +161,12 @@ static void test_values_are_read_exactly(void **state) {
   }
   write_csv(0, lines);
   struct csv_recording *recording = NULL;
-  struct csv_recording_reading next;
+  struct reading next;
   assert_int_equal(csv_recording_open(root, NULL, &recording, NULL), 0);
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
     assert_true(csv_recording_next(recording, &next));
     double wanted = strtod(texts[i], NULL);
-    if (memcmp(next.reading.values, &wanted, sizeof(wanted)) != 0) {
+    if (memcmp(next.values, &wanted, sizeof(wanted)) != 0) {
       fail_msg("%s is not %.17g", texts[i], wanted);
     }
   }
@@ -177,13 +176,13 @@ static void test_values_are_read_exactly(void **state) {
 static void test_the_interval_is_the_smallest_gap(void **state) {
   (void)state;
   struct csv_recording *recording = NULL;
-  struct csv_recording_reading next;
+  struct reading next;
   write_csv(0, "epoch,value\n100,1\n160,2\n170,3\n");
   assert_int_equal(csv_recording_open(root, NULL, &recording, NULL), 0);
   static const int64_t intervals_s[] = {60, 10, 10};
   for (size_t i = 0; i < 3; i++) {
     assert_true(csv_recording_next(recording, &next));
-    assert_int_equal(next.reading.interval_ns, intervals_s[i] * 1000000000);
+    assert_int_equal(next.interval_ns, intervals_s[i] * 1000000000);
   }
   assert_false(csv_recording_next(recording, &next));
   csv_recording_close(recording);
