@@ -9,7 +9,7 @@
 #include "resource_alert/rules/rule.h"
 #include "resource_alert/rules/rule_options.h"
 #include "resource_alert/rules/threshold_compat.h"
-#include "resource_alert/status/status_options.h"
+#include "resource_alert/status/status.h"
 
 struct resource_alert_options {
   struct option_head head;

@@ -47,19 +47,21 @@ static void write_cronjob_subject(const void *options, char *text,
 }
 
 /* Without a resourceVersion a write would be unconditional. */
-static int parse_cronjob(const struct cronjob *cronjob, const json_t *object,
+static int parse_cronjob(const struct cronjob *cronjob, json_t *object,
                          struct cronjob_now *now, struct error *error) {
-  const json_t *metadata = json_object_get(object, "metadata");
-  const char *version =
-      json_string_value(json_object_get(metadata, "resourceVersion"));
-  const char *owner = json_string_value(
-      json_object_get(json_object_get(metadata, "annotations"), ANNOTATION));
+  const char *version = NULL;
+  const char *owner = NULL;
+  int is_suspended = 0;
+  (void)json_unpack(object, "{s:{s:s}}", "metadata", "resourceVersion",
+                    &version);
+  (void)json_unpack(object, "{s:{s:{s:s}}}", "metadata", "annotations",
+                    ANNOTATION, &owner);
+  (void)json_unpack(object, "{s:{s:b}}", "spec", "suspend", &is_suspended);
   if (version == NULL || strlen(version) >= sizeof(now->version)) {
     return error_set(error, -EPROTO, "a CronJob without a resourceVersion");
   }
   memcpy(now->version, version, strlen(version) + 1);
-  now->is_suspended =
-      json_is_true(json_object_get(json_object_get(object, "spec"), "suspend"));
+  now->is_suspended = is_suspended != 0;
   now->is_ours = owner != NULL && strcmp(owner, cronjob->base.owner) == 0;
   return 0;
 }

@@ -64,19 +64,6 @@ static void write_exec_subject(const void *options, char *text, size_t bytes) {
 
 /* ---- the user ---- */
 
-static int find_user(const char *name, uid_t *ret_uid, struct error *error) {
-  char strings[PASSWD_BYTES];
-  struct passwd entry;
-  struct passwd *found = NULL;
-  if (getpwnam_r(name, &entry, strings, sizeof(strings), &found) != 0 ||
-      found == NULL) {
-    return error_set(error, -EINVAL, "User \"%s\": there is no such user",
-                     name);
-  }
-  *ret_uid = found->pw_uid;
-  return 0;
-}
-
 /* Collectd's own user, or "nobody" for root. */
 static int find_default_user(char *name, size_t bytes, struct error *error) {
   char strings[PASSWD_BYTES];
@@ -97,19 +84,24 @@ static int find_default_user(char *name, size_t bytes, struct error *error) {
 
 /* Only root can become another user. */
 static int check_exec_user(const char *user, struct error *error) {
-  char name[128];
-  uid_t uid = 0;
+  char strings[PASSWD_BYTES];
+  struct passwd entry;
+  struct passwd *found = NULL;
   if (user == NULL) {
-    return find_default_user(name, sizeof(name), error);
+    return find_default_user(strings, sizeof(strings), error);
   }
-  int code = find_user(user, &uid, error);
-  if (code == 0 && geteuid() != 0 && geteuid() != uid) {
+  if (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 ||
+      found == NULL) {
+    return error_set(error, -EINVAL, "User \"%s\": there is no such user",
+                     user);
+  }
+  if (geteuid() != 0 && geteuid() != found->pw_uid) {
     return error_set(error, -EINVAL,
                      "User \"%s\": collectd does not run as root and cannot "
                      "become another user; leave User out",
                      user);
   }
-  return code;
+  return 0;
 }
 
 /* ---- the driver ---- */

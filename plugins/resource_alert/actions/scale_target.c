@@ -22,14 +22,15 @@
 
 /* ---- reading ---- */
 
-static int copy_object_identity(const json_t *object, struct scale_now *now,
+/* What says whether it is still the same object, and unchanged. */
+static int copy_object_identity(json_t *object, struct scale_now *now,
                                 struct error *error) {
-  const json_t *metadata = json_object_get(object, "metadata");
-  const char *version =
-      json_string_value(json_object_get(metadata, "resourceVersion"));
-  const char *owner = json_string_value(json_object_get(metadata, "uid"));
-  if (version == NULL || strlen(version) >= sizeof(now->version) ||
-      owner == NULL || strlen(owner) >= sizeof(now->owner)) {
+  const char *version = "";
+  const char *owner = "";
+  if (json_unpack(object, "{s:{s:s, s:s}}", "metadata", "resourceVersion",
+                  &version, "uid", &owner) != 0 ||
+      strlen(version) >= sizeof(now->version) ||
+      strlen(owner) >= sizeof(now->owner)) {
     return error_set(error, -EPROTO,
                      "an object without a resourceVersion or uid");
   }
@@ -53,23 +54,22 @@ static int parse_int32(const json_t *spec, const char *key, int64_t *ret,
   return 0;
 }
 
-static bool owns_scale_target(const json_t *autoscaler,
+static bool owns_scale_target(json_t *autoscaler,
                               const struct scale_target *target) {
-  const json_t *reference =
-      json_object_get(json_object_get(autoscaler, "spec"), "scaleTargetRef");
-  const char *kind = json_string_value(json_object_get(reference, "kind"));
-  const char *name = json_string_value(json_object_get(reference, "name"));
-  return kind != NULL && name != NULL && strcmp(kind, target->kind) == 0 &&
-         strcmp(name, target->name) == 0;
+  const char *kind = "";
+  const char *name = "";
+  return json_unpack(autoscaler, "{s:{s:{s:s, s:s}}}", "spec", "scaleTargetRef",
+                     "kind", &kind, "name", &name) == 0 &&
+         strcmp(kind, target->kind) == 0 && strcmp(name, target->name) == 0;
 }
 
 /* The autoscaler takes the place of the workload. */
-static int parse_autoscaler(const json_t *autoscaler, struct scale_now *now,
+static int parse_autoscaler(json_t *autoscaler, struct scale_now *now,
                             struct error *error) {
   const json_t *spec = json_object_get(autoscaler, "spec");
-  const char *name = json_string_value(
-      json_object_get(json_object_get(autoscaler, "metadata"), "name"));
-  if (name == NULL || strlen(name) >= sizeof(now->autoscaler)) {
+  const char *name = "";
+  if (json_unpack(autoscaler, "{s:{s:s}}", "metadata", "name", &name) != 0 ||
+      strlen(name) >= sizeof(now->autoscaler)) {
     return error_set(error, -EPROTO, "an autoscaler without a name");
   }
   memcpy(now->autoscaler, name, strlen(name) + 1);
@@ -94,7 +94,7 @@ static int find_autoscaler(const struct scale_target *target,
     return code == -ENOENT ? 0 : code; /* a cluster without any */
   }
   size_t index;
-  const json_t *autoscaler;
+  json_t *autoscaler;
   json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
     if (code == 0 && owns_scale_target(autoscaler, target)) {
       code = parse_autoscaler(autoscaler, now, call->error);

@@ -12,8 +12,6 @@
 #include "core/clock.h"
 #include "core/trusted_path.h"
 
-#define URL_BYTES 1024
-
 void etcd_fini(struct etcd *etcd) {
   trusted_path_forget_secret(etcd->authorization);
   http_client_free(etcd->http);
@@ -43,15 +41,11 @@ static int check_etcd_status(const struct http_client_response *response,
 static int send_to_endpoint(struct etcd *etcd, const char *path,
                             const char *body, int64_t deadline_ms,
                             const struct action_call *call, json_t **ret) {
-  char url[URL_BYTES];
+  char url[HTTP_CLIENT_URL_BYTES];
   const char *base = etcd->urls->items[etcd->current];
-  size_t length = strlen(base);
-  while (length > 0 && base[length - 1] == '/') {
-    length--;
-  }
-  if (snprintf(url, sizeof(url), "%.*s%s", (int)length, base, path) >=
-      (int)sizeof(url)) {
-    return error_set(call->error, -EINVAL, "URL is too long");
+  int code = http_client_join_url(base, path, url, call->error);
+  if (code != 0) {
+    return code;
   }
   const struct http_client_request request = {
       .method = "POST",
@@ -64,7 +58,7 @@ static int send_to_endpoint(struct etcd *etcd, const char *path,
       .may_repeat = true, /* a lease too many expires by itself */
   };
   struct http_client_response response;
-  int code = http_client_perform(etcd->http, &request, &response, call->error);
+  code = http_client_perform(etcd->http, &request, &response, call->error);
   if (code != 0) {
     error_prefix(call->error, "%s", base);
     return code;

@@ -206,32 +206,34 @@ static void parse_sessions_line(struct haproxy_socket_slots *slots,
   }
 }
 
-int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
-                               char *sessions, struct error *error) {
+typedef void line_parser(struct haproxy_socket_slots *slots,
+                         const struct line *head, const struct line *line);
+
+/* Hands each line of TEXT, which it cuts up, to PARSE, with the heading that
+ * stands above it. Returns the last heading. */
+static struct line parse_table(struct haproxy_socket_slots *slots, char *text,
+                               line_parser *parse) {
   struct line head = {.len = 0};
-  char *text;
-  while ((text = strsep(&state, "\n")) != NULL) {
-    bool is_head = text[0] == '#';
-    struct line line = split_columns(text);
+  char *row;
+  while ((row = strsep(&text, "\n")) != NULL) {
+    bool is_head = row[0] == '#';
+    struct line line = split_columns(row);
     if (is_head) {
       head = line;
     } else if (line.len > 4 && head.len > 0) {
-      parse_state_line(slots, &head, &line);
+      parse(slots, &head, &line);
     }
   }
+  return head;
+}
+
+int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
+                               char *sessions, struct error *error) {
+  struct line head = parse_table(slots, state, parse_state_line);
   if (find_column(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
     return error_set(error, -EPROTO, "HAProxy shows no servers");
   }
-  head.len = 0;
-  while ((text = strsep(&sessions, "\n")) != NULL) {
-    bool is_head = text[0] == '#';
-    struct line line = split_columns(text);
-    if (is_head) {
-      head = line;
-    } else if (line.len > 4) {
-      parse_sessions_line(slots, &head, &line);
-    }
-  }
+  (void)parse_table(slots, sessions, parse_sessions_line);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -85,6 +86,18 @@ int http_client_check_url(const struct http_client_options *options,
   return code == 0 ? 0
                    : error_set(error, -EINVAL, "%s \"%s\" %s", name, url,
                                reason.text);
+}
+
+int http_client_join_url(const char *base, const char *path,
+                         char url[HTTP_CLIENT_URL_BYTES], struct error *error) {
+  size_t length = strlen(base);
+  while (length > 0 && base[length - 1] == '/') {
+    length--;
+  }
+  return snprintf(url, HTTP_CLIENT_URL_BYTES, "%.*s%s", (int)length, base,
+                  path) < HTTP_CLIENT_URL_BYTES
+             ? 0
+             : error_set(error, -EINVAL, "the URL is too long");
 }
 
 /* ---- clients ---- */
@@ -193,31 +206,21 @@ static void set_all_options(struct http_client *client,
   set_request_options(easy, request, headers);
 }
 
-static int append_header(struct curl_slist **list, const char *header) {
-  struct curl_slist *longer = curl_slist_append(*list, header);
-  if (longer == NULL) {
-    return -ENOMEM;
-  }
-  *list = longer;
-  return 0;
-}
-
-/* "Expect:" keeps libcurl from waiting a second for a 100 Continue. */
-static int make_header_list(const struct http_client_request *request,
-                            struct curl_slist **ret) {
-  struct curl_slist *list = NULL;
-  int code = append_header(&list, "Expect:");
-  for (size_t i = 0;
-       i < HTTP_CLIENT_HEADERS_MAX && request->headers[i] != NULL && code == 0;
+/* "Expect:" keeps libcurl from waiting a second for a 100 Continue. NULL when
+ * memory is short; curl_slist_free_all(). */
+static struct curl_slist *
+make_header_list(const struct http_client_request *request) {
+  struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+  for (size_t i = 0; i < HTTP_CLIENT_HEADERS_MAX &&
+                     request->headers[i] != NULL && list != NULL;
        i++) {
-    code = append_header(&list, request->headers[i]);
+    struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
+    if (longer == NULL) {
+      curl_slist_free_all(list);
+    }
+    list = longer;
   }
-  if (code != 0) {
-    curl_slist_free_all(list);
-    return code;
-  }
-  *ret = list;
-  return 0;
+  return list;
 }
 
 /* libcurl's own text is more specific than that of the code. */
@@ -300,9 +303,9 @@ int http_client_perform(struct http_client *client,
                         const struct http_client_request *request,
                         struct http_client_response *response,
                         struct error *error) {
-  struct curl_slist *headers = NULL;
+  struct curl_slist *headers = make_header_list(request);
   *response = (struct http_client_response){0};
-  if (make_header_list(request, &headers) != 0) {
+  if (headers == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   client->response = response;

@@ -63,6 +63,12 @@ int http_client_check_url(const struct http_client_options *options,
                           const char *name, const char *url,
                           struct error *error);
 
+/* Writes BASE, without the slashes at its end, and PATH. Returns 0 or -EINVAL
+ * when they are too long. */
+#define HTTP_CLIENT_URL_BYTES 1024
+int http_client_join_url(const char *base, const char *path,
+                         char url[HTTP_CLIENT_URL_BYTES], struct error *error);
+
 /* options: borrowed for the client's life. *ret: yours, http_client_free().
  * Opens nothing yet; keeps its connections from one request to the next.
  * Returns 0 or -ENOMEM. */

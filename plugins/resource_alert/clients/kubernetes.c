@@ -17,7 +17,6 @@
 
 #define MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_MS 60000 /* tokens rotate */
-#define URL_BYTES 1024
 
 static char pod_ca_file[] = MOUNT "/ca.crt"; /* never written to */
 
@@ -219,17 +218,12 @@ static int dump_body(json_t *body, char **ret_text, struct error *error) {
 static int send_to_api(struct kubernetes *kubernetes, const char *method,
                        json_t *body, struct action_call *call, json_t **ret,
                        const char *path) {
-  char url[URL_BYTES];
+  char url[HTTP_CLIENT_URL_BYTES];
   char *text = NULL;
-  const char *server = kubernetes->options->server;
-  size_t length = strlen(server);
-  while (length > 0 && server[length - 1] == '/') {
-    length--;
-  }
   int code = dump_body(body, &text, call->error);
-  if (code == 0 && snprintf(url, sizeof(url), "%.*s%s", (int)length, server,
-                            path) >= (int)sizeof(url)) {
-    code = error_set(call->error, -EINVAL, "Server is too long");
+  if (code == 0) {
+    code = http_client_join_url(kubernetes->options->server, path, url,
+                                call->error);
   }
   json_t *response = NULL;
   if (code == 0) {
@@ -247,7 +241,7 @@ static int send_to_api(struct kubernetes *kubernetes, const char *method,
 int kubernetes_request(struct kubernetes *kubernetes, const char *method,
                        json_t *body, struct action_call *call, json_t **ret,
                        const char *path, ...) {
-  char text[URL_BYTES];
+  char text[HTTP_CLIENT_URL_BYTES];
   va_list arguments;
   va_start(arguments, path);
   (void)vsnprintf(text, sizeof(text), path, arguments);
@@ -301,7 +295,7 @@ void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
                              const char *host, bool is_on, const char *reason,
                              const char *note, struct action_call *call) {
-  char path[URL_BYTES];
+  char path[HTTP_CLIENT_URL_BYTES];
   struct error error = {{0}};
   struct action_call own = *call;
   own.error = &error;

@@ -4,7 +4,6 @@
 #include "resource_alert/responses/response_report.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "core/clock.h"
@@ -50,18 +49,14 @@ void response_report_tripped(const struct response_report *report) {
             report->name, report->response->settings.max_actions, report->name);
 }
 
-static json_t *number_or_null(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
 void response_report_effect(const struct response_report *report, double before,
                             double after, bool has_moved, int64_t checked_s) {
   const char *rule = cause_name(report->response);
   journal_put(report->journal, "effect",
               json_pack("{s:s, s:o, s:o, s:o, s:b}", "response", report->name,
                         "rule", json_util_text(rule), "before",
-                        number_or_null(before), "after", number_or_null(after),
-                        "moved", (int)has_moved));
+                        json_util_number(before), "after",
+                        json_util_number(after), "moved", (int)has_moved));
   if (!has_moved && response_is_engaged(report->response)) {
     log_write(&report->log, LOG_LEVEL_WARNING,
               "response \"%s\": rule \"%s\" has not moved in %lld s",

@@ -133,23 +133,19 @@ static void update_snapshot(struct response_worker *worker) {
   json_decref(before);
 }
 
-static void set_count(json_t *object, const char *key,
-                      atomic_uint_least64_t *count) {
-  (void)json_object_set_new(object, key,
-                            json_integer((json_int_t)atomic_load(count)));
-}
-
 json_t *response_worker_snapshot(struct response_worker *worker) {
   (void)pthread_mutex_lock(&worker->snapshot_lock);
   json_t *copy = json_deep_copy(worker->snapshot);
   struct response_next next = worker->next;
   (void)pthread_mutex_unlock(&worker->snapshot_lock);
   if (copy != NULL) {
-    (void)json_object_set_new(copy, "next",
-                              response_report_next_to_json(&next));
-    set_count(copy, "done", &worker->done);
-    set_count(copy, "failed", &worker->failed);
-    set_count(copy, "blocked", &worker->blocked);
+    json_t *fresh = json_pack(
+        "{s:o, s:I, s:I, s:I}", "next", response_report_next_to_json(&next),
+        "done", (json_int_t)atomic_load(&worker->done), "failed",
+        (json_int_t)atomic_load(&worker->failed), "blocked",
+        (json_int_t)atomic_load(&worker->blocked));
+    (void)json_object_update(copy, fresh);
+    json_decref(fresh);
   }
   return copy;
 }

@@ -87,19 +87,16 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
 
 static int handle_mode_command(const struct status_deps *deps,
                                const json_t *body, struct error *error) {
-  static const struct {
-    const char *name;
-    enum responses_command command;
-  } modes[] = {
-      {"auto", RESPONSES_MODE_AUTO},
-      {"dryrun", RESPONSES_MODE_DRYRUN},
-      {"off", RESPONSES_MODE_OFF},
-      {"configured", RESPONSES_MODE_CONFIGURED},
+  static const char *const modes[] = {
+      [RESPONSES_MODE_AUTO] = "auto",
+      [RESPONSES_MODE_DRYRUN] = "dryrun",
+      [RESPONSES_MODE_OFF] = "off",
+      [RESPONSES_MODE_CONFIGURED] = "configured",
   };
   const char *mode = get_text(body, "mode", "");
-  for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-    if (strcmp(mode, modes[i].name) == 0) {
-      return send_to_responses(deps, body, modes[i].command, error);
+  for (int i = RESPONSES_MODE_AUTO; i <= RESPONSES_MODE_CONFIGURED; i++) {
+    if (strcmp(mode, modes[i]) == 0) {
+      return send_to_responses(deps, body, (enum responses_command)i, error);
     }
   }
   return error_set(error, -EINVAL,
@@ -107,30 +104,31 @@ static int handle_mode_command(const struct status_deps *deps,
                    mode);
 }
 
-static int handle_deactivate(const struct status_deps *deps, const json_t *body,
-                             struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_DEACTIVATE, error);
-}
-
-static int handle_reset(const struct status_deps *deps, const json_t *body,
-                        struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_RESET, error);
-}
-
-static int handle_self_test(const struct status_deps *deps, const json_t *body,
-                            struct error *error) {
-  return send_to_responses(deps, body, RESPONSES_SELF_TEST, error);
-}
-
 static const struct {
   const char *path;
+  /* NULL: COMMAND is sent as it is to the responses. */
   int (*handle)(const struct status_deps *deps, const json_t *body,
                 struct error *error);
+  enum responses_command command;
 } commands[] = {
-    {"/silence", handle_silence},   {"/unsilence", handle_unsilence},
-    {"/mode", handle_mode_command}, {"/deactivate", handle_deactivate},
-    {"/reset", handle_reset},       {"/self-test", handle_self_test},
+    {"/silence", handle_silence, 0},
+    {"/unsilence", handle_unsilence, 0},
+    {"/mode", handle_mode_command, 0},
+    {"/deactivate", NULL, RESPONSES_DEACTIVATE},
+    {"/reset", NULL, RESPONSES_RESET},
+    {"/self-test", NULL, RESPONSES_SELF_TEST},
 };
+
+/* Runs the command number I of the table. */
+static int run_control_command(size_t i, const struct status_deps *deps,
+                               const json_t *body, struct error *error) {
+  if (!json_is_object(body)) {
+    return error_set(error, -EINVAL, "the body is not a JSON object");
+  }
+  return commands[i].handle != NULL
+             ? commands[i].handle(deps, body, error)
+             : send_to_responses(deps, body, commands[i].command, error);
+}
 
 static unsigned http_status_for(int code) {
   return code == 0 ? 200 : code == -ENOENT ? 404 : code == -ENOMEM ? 500 : 400;
@@ -145,10 +143,7 @@ bool control_api_handle(const struct status_deps *deps,
     }
     struct error error = {{0}};
     json_t *body = json_loads(request->body, JSON_REJECT_DUPLICATES, NULL);
-    int code =
-        json_is_object(body)
-            ? commands[i].handle(deps, body, &error)
-            : error_set(&error, -EINVAL, "the body is not a JSON object");
+    int code = run_control_command(i, deps, body, &error);
     http_server_set_json(
         reply, http_status_for(code),
         code == 0 ? json_pack("{sb}", "done", 1)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* status: the HTTP servers for status requests and control commands. */
+/* status: the HTTP servers for status requests and control commands, and their
+ * options. */
 #ifndef RESOURCE_ALERT_STATUS_STATUS_H
 #define RESOURCE_ALERT_STATUS_STATUS_H
 
@@ -7,8 +8,60 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/option.h"
 #include "resource_alert/status/http_server.h"
-#include "resource_alert/status/status_options.h"
+
+/* ---- the options ---- */
+
+enum status_unhealthy { /* the words of UnhealthyAt */
+                        STATUS_UNHEALTHY_WARNING,
+                        STATUS_UNHEALTHY_FAILURE,
+                        STATUS_UNHEALTHY_NEVER,
+};
+
+/* A part of the plugin's outermost block. */
+struct status_options {
+  char *listen;         /* "ADDRESS:PORT"; NULL: no HTTP */
+  int unhealthy;        /* enum status_unhealthy */
+  char *control_socket; /* NULL: none */
+  char *control_group;  /* NULL: only the daemon's user */
+};
+
+extern const char *const status_unhealthy_words[]; /* in status_api.c */
+
+#define STATUS_LISTEN_HELP                                                     \
+  "Address of the HTTP server. It serves C</health> (200 or 503, for a load "  \
+  "balancer or a probe), C</status> (JSON) and C</> (a page for people). All " \
+  "are read only and need no password. Use a loopback address, or a proxy "    \
+  "that asks for a password. Without this option no port is opened."
+#define STATUS_UNHEALTHY_HELP                                                  \
+  "C</health> returns 503 if the worst rule has this state or a worse one. "   \
+  "C<never>: always 200. A rule whose series is missing counts as a warning."
+#define STATUS_SOCKET_HELP                                                     \
+  "Unix socket that serves the same, and also accepts the commands of "        \
+  "L<resource-alertctl(1)>. Its mode is 0600."
+#define STATUS_GROUP_HELP                                                      \
+  "Members of this group may also use the B<ControlSocket>; its mode is then " \
+  "0660."
+
+/* The entries of the outermost table. outer: its struct's tag; member: its
+ * field of struct status_options. */
+#define STATUS_OPTION_ROWS(outer, member)                                      \
+  {OPTION("StatusListen", STRING, struct outer, member.listen),                \
+   .example = "\"127.0.0.1:9180\"", .check = http_server_check_address,        \
+   .help = STATUS_LISTEN_HELP},                                                \
+      {OPTION("UnhealthyAt", WORD, struct outer, member.unhealthy),            \
+       .words = status_unhealthy_words, .default_text = "failure",             \
+       .help = STATUS_UNHEALTHY_HELP},                                         \
+      {OPTION("ControlSocket", STRING, struct outer, member.control_socket),   \
+       .example = "\"/run/collectd/resource_alert.sock\"",                     \
+       .check = http_server_check_socket_path, .help = STATUS_SOCKET_HELP},    \
+  {                                                                            \
+    OPTION("ControlGroup", STRING, struct outer, member.control_group),        \
+        .example = "\"adm\"", .help = STATUS_GROUP_HELP                        \
+  }
+
+/* ---- the servers ---- */
 
 #define STATUS_VERSION 1 /* of the JSON; additions do not change it */
 

@@ -18,18 +18,9 @@
 const char *const status_unhealthy_words[] = {"warning", "failure", "never",
                                               NULL};
 
-/* NaN becomes null: there is no value. */
-static json_t *make_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
 /* Milliseconds since the epoch as seconds; null where they are not known. */
 static json_t *make_time(int64_t at_ms) {
   return at_ms > 0 ? json_real((double)at_ms / 1000) : json_null();
-}
-
-static json_t *make_text_or_null(const char *text) {
-  return text == NULL ? json_null() : json_util_text(text);
 }
 
 static json_t *or_empty_array(json_t *array) {
@@ -65,7 +56,7 @@ void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
           reasons,
           json_pack("{so ss so}", "rule", json_util_text(rule->rule->name),
                     "state", alert_state_name(rule->state), "value",
-                    make_number(rule->value)));
+                    json_util_number(rule->value)));
     }
   }
   bool is_bad = is_unhealthy(snapshot->worst, unhealthy);
@@ -80,7 +71,7 @@ void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
 static json_t *series_to_json(const struct snapshot_series *series) {
   return json_pack("{so ss so so}", "name", json_util_text(series->name),
                    "state", alert_state_name(series->state), "value",
-                   make_number(series->value), "since",
+                   json_util_number(series->value), "since",
                    make_time(series->since_ms));
 }
 
@@ -126,7 +117,7 @@ static json_t *rule_history_to_json(const struct snapshot_history *history,
   json_t *points = json_array();
   for (size_t i = 0; rule < history->rules_len && i < history->len; i++) {
     (void)json_array_append_new(
-        points, make_number(snapshot_history_get(history, rule, i)));
+        points, json_util_number(snapshot_history_get(history, rule, i)));
   }
   return points;
 }
@@ -143,10 +134,11 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
       "{so ss si so so so so sb sI so so so}", "name",
       json_util_text(rule->rule->name), "state", alert_state_name(rule->state),
       "severity", alert_state_rank(rule->state), "since",
-      make_time(rule->since_ms), "value", make_number(rule->value), "unit",
-      make_text_or_null(rule->rule->unit), "limits", limits_to_json(rule->rule),
-      "inverted", (int)rule->rule->limits.is_inverted, "series_count",
-      series_count, "counts", counts, "series", series, "history", history);
+      make_time(rule->since_ms), "value", json_util_number(rule->value), "unit",
+      rule->rule->unit == NULL ? json_null() : json_util_text(rule->rule->unit),
+      "limits", limits_to_json(rule->rule), "inverted",
+      (int)rule->rule->limits.is_inverted, "series_count", series_count,
+      "counts", counts, "series", series, "history", history);
   if (is_silenced) {
     (void)json_object_set_new(object, "silenced", json_true());
   }
