@@ -16,8 +16,7 @@
  * It asks that after each append, and every few seconds, because only a rewrite
  * makes up for a failed write. The thread puts the new file in the place of the
  * old one; what is appended meanwhile is in both. */
-#ifndef CORE_APPEND_LOG_H
-#define CORE_APPEND_LOG_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -86,5 +85,3 @@ bool append_log_sync(struct append_log *log, int wait_ms);
 /* Has all on the disk and ends the thread. A disk that hangs is waited for 2 s;
  * then all is left to the thread, and that is logged. Accepts NULL. */
 void append_log_close(struct append_log *log);
-
-#endif

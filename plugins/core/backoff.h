@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* backoff: how long to leave a failing target alone: doubling, capped, with
  * jitter so that many agents do not come back together. */
-#ifndef CORE_BACKOFF_H
-#define CORE_BACKOFF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ void backoff_reset(struct backoff *backoff);
 
 /* True if the target may be tried at now_ms. */
 bool backoff_is_over(const struct backoff *backoff, int64_t now_ms);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* clock: the monotonic clock, for everything that waits. Pure logic takes
  * its time as an argument instead and never includes this. */
-#ifndef CORE_CLOCK_H
-#define CORE_CLOCK_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -25,5 +24,3 @@ void clock_cond_init(pthread_cond_t *condition);
  * pthread_cond_wait(3), look at what is waited for in a loop. */
 bool clock_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
                      int64_t deadline_ms);
-
-#endif

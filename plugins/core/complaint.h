@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* complaint: when to log a fault that lasts: at once, then once an hour, and
  * its end. */
-#ifndef CORE_COMPLAINT_H
-#define CORE_COMPLAINT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ bool complaint_fail(struct complaint *complaint, int64_t now_ms);
  * (may be NULL) is then how long the fault lasted. */
 bool complaint_clear(struct complaint *complaint, int64_t now_ms,
                      int64_t *ret_lasted_ms);
-
-#endif

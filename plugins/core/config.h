@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config: collectd's configuration as a tree: keys with values and children. */
-#ifndef CORE_CONFIG_H
-#define CORE_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ void config_item_fini(struct config_item *item);
  * is empty after a failure. */
 int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                       struct error *error);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* error: a code for the program, one line of text for the person. */
-#ifndef CORE_ERROR_H
-#define CORE_ERROR_H
+#pragma once
 
 #define ERROR_TEXT_BYTES 512
 
@@ -20,5 +19,3 @@ int error_set(struct error *error, int code, const char *format, ...)
 /* Puts "PREFIX: " in front of the text, as the error travels up. */
 void error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-#endif

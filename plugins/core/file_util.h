@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* file_util: files that are replaced as a whole, read with a bound, set aside;
  * and the directories they are in. */
-#ifndef CORE_FILE_UTIL_H
-#define CORE_FILE_UTIL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,5 +75,3 @@ void file_sweep_leftovers(const char *directory, int64_t older_than_s);
 /* Moves a file that makes no sense to PATH.bad, so that nothing is lost.
  * Returns 0 or negative errno. */
 int file_set_aside(const char *path, struct error *error);
-
-#endif

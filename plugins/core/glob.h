@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* glob: shell patterns for names that are not paths; the same in every locale,
  * and with a bound on their running time. */
-#ifndef CORE_GLOB_H
-#define CORE_GLOB_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ bool glob_is_literal(const char *pattern);
 /* Returns 0, or -EINVAL for a set without its end and a backslash at the end
  * of the pattern. */
 int glob_check(const char *pattern, struct error *error);
-
-#endif

@@ -15,8 +15,7 @@
  * Nothing here is locked: one thread at a time, or a lock of the caller's. A
  * caller with several maps, each under a lock of its own, takes the hash first,
  * chooses the map by its upper bits, and uses the functions with a hash. */
-#ifndef CORE_HASH_MAP_H
-#define CORE_HASH_MAP_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -113,5 +112,3 @@ struct hash_node *hash_map_next(const struct hash_map *map,
 /* Frees the slots; the map is empty and can be used again. The nodes are the
  * caller's: free their structs before, on the way of hash_map_next(). */
 void hash_map_fini(struct hash_map *map);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* json_util: JSON lines, and JSON of text and numbers from elsewhere. */
-#ifndef CORE_JSON_UTIL_H
-#define CORE_JSON_UTIL_H
+#pragma once
 
 #include <jansson.h>
 
@@ -16,5 +15,3 @@ json_t *json_util_text(const char *text);
 /* A number; null where it is NaN or infinite, which JSON does not have. NULL
  * when memory is short. */
 json_t *json_util_number(double number);
-
-#endif

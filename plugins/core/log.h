@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* log: formats one line for the log and hands it on. */
-#ifndef CORE_LOG_H
-#define CORE_LOG_H
+#pragma once
 
 #include "core/complaint.h"
 
@@ -27,5 +26,3 @@ struct log_sink {
  * sink may be NULL: then the line is dropped. */
 void log_write(const struct log_sink *sink, enum log_level level,
                const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-#endif

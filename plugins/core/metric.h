@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metric: values on their way to collectd's bus (samples) and from it
  * (readings). */
-#ifndef CORE_METRIC_H
-#define CORE_METRIC_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -119,5 +118,3 @@ struct reading {
   size_t values_len;   /* data sources of the type */
   const void *values;  /* 8 bytes each, see enum reading_kind */
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notification: one notification, on its way to or from collectd's bus. */
-#ifndef CORE_NOTIFICATION_H
-#define CORE_NOTIFICATION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,5 +40,3 @@ struct notification_sink {
   void (*put)(void *context, const struct notification *notification);
   void *context;
 };
-
-#endif

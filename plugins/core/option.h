@@ -5,8 +5,7 @@
  * and gets a plain C struct filled in. Every struct that is filled by a block
  * begins with a struct option_head. The same table prints the manual and checks
  * the sample files (option_doc.h), so that they always agree. */
-#ifndef CORE_OPTION_H
-#define CORE_OPTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -97,6 +96,9 @@ struct option_block {
 
 #define OPTION_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* The options of a block: an array of struct option. */
+#define OPTION_ROWS(rows) .options = rows, .options_len = OPTION_COUNT(rows)
+
 /* Puts the defaults into TARGET (block->size bytes, overwritten).
  * Returns 0 or -ENOMEM. */
 int option_init(const struct option_block *block, void *target);
@@ -135,5 +137,3 @@ void option_describe_allowed(const struct option *option, char *text,
  * and '.'. Return 0 or -EINVAL with the reason. */
 int option_check_absolute_path(const char *value, struct error *error);
 int option_check_name(const char *value, struct error *error);
-
-#endif

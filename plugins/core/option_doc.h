@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* option_doc: the reference of an option table, and its check against a sample
  * file; used when the manual is built and tested, not by the daemon. */
-#ifndef CORE_OPTION_DOC_H
-#define CORE_OPTION_DOC_H
+#pragma once
 
 #include <stdio.h>
 
@@ -17,5 +16,3 @@ void option_doc_print(const struct option_block *block, FILE *file);
 int option_doc_check_sample(const struct option_block *block,
                             const struct config_item *item,
                             struct error *error);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* text: strings from outside: control characters, escapes, and which name was
  * probably meant. */
-#ifndef CORE_TEXT_H
-#define CORE_TEXT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -37,5 +36,3 @@ struct text_nearest text_nearest_to(const char *wanted);
 
 /* Takes CANDIDATE if it is the nearest so far, letters' case aside. */
 void text_nearest_offer(struct text_nearest *nearest, const char *candidate);
-
-#endif

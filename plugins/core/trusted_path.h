@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* trusted_path: programs that nobody else can have changed, and secrets that
  * nobody else can read. */
-#ifndef CORE_TRUSTED_PATH_H
-#define CORE_TRUSTED_PATH_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -26,5 +25,3 @@ int trusted_path_read_secret(const char *path, bool may_be_public,
 
 /* Overwrites and frees. Accepts NULL. */
 void trusted_path_forget_secret(char *text);
-
-#endif

@@ -4,8 +4,7 @@
  *
  * Signals are the daemon's, whose main thread sleeps until one comes to it: if
  * another thread took SIGTERM, the daemon would end an interval later. */
-#ifndef CORE_WORKER_THREAD_H
-#define CORE_WORKER_THREAD_H
+#pragma once
 
 #include <pthread.h>
 #include <signal.h>
@@ -79,5 +78,3 @@ int worker_thread_create(pthread_t *ret_thread,
  * calling thread, and so in the new one; then as it was before. */
 void worker_thread_block_signals(sigset_t *ret_before);
 void worker_thread_restore_signals(const sigset_t *before);
-
-#endif

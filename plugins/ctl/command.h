@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* command: the table of resource-alertctl's commands: it drives the reading of
  * arguments, --help, the manual page and the completion. */
-#ifndef CTL_COMMAND_H
-#define CTL_COMMAND_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ bool command_get_duration(const struct command_line *line, int flag,
 /* Reads "90", "90s", "15m", "2h", "7d" or "1w".
  * Returns 0 with seconds, more than 0 and at most a year; or -EINVAL. */
 int command_read_duration(const char *text, double *ret_s, struct error *error);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* terminal: prints states in colour and text from outside without control
  * characters. */
-#ifndef CTL_TERMINAL_H
-#define CTL_TERMINAL_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,5 +20,3 @@ void terminal_format_age(double seconds, char *text, size_t bytes);
  * Returns BUFFER. */
 const char *terminal_text(const json_t *object, const char *name, char *buffer,
                           size_t bytes);
-
-#endif

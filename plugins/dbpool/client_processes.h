@@ -2,8 +2,7 @@
 /* client_processes: counts the processes that hold a pool's sessions. Each
  * remote address is at least one process; for sessions from this host the
  * system may know which process holds them. */
-#ifndef DBPOOL_CLIENT_PROCESSES_H
-#define DBPOOL_CLIENT_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ void client_processes_fini(struct client_processes *processes);
  * are open on this host. One implementation a system: linux/socket_owner.c. */
 void client_processes_find(struct client_process *items, size_t len,
                            const char *proc);
-
-#endif

@@ -5,8 +5,7 @@
  * Load rises and falls; a leak raises the low-water mark below it. So the trend
  * is a straight line, by least squares, through the minimum of each twelfth of
  * the window. */
-#ifndef DBPOOL_FORECAST_H
-#define DBPOOL_FORECAST_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ void forecast_add(struct forecast *forecast, int64_t now_us, double value);
  * upward trend: fewer than four closed slots, or a rise of less than one over
  * them. */
 double forecast_left_s(const struct forecast *forecast, double capacity);
-
-#endif

@@ -8,8 +8,7 @@
  * Rule 3: idle for too long, and more such sessions than the pools keep: the
  *   surplus is held, because a pool closes what it gets back beyond its size.
  */
-#ifndef DBPOOL_LEAK_H
-#define DBPOOL_LEAK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,5 +56,3 @@ int leak_find(struct leak_tracker *tracker, struct leak_search *search);
 
 /* Frees what the tracker holds and zeroes it. Accepts NULL. */
 void leak_tracker_fini(struct leak_tracker *tracker);
-
-#endif

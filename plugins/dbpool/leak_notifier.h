@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* leak_notifier: sends one notification for each session that looks leaked, and
  * one when it no longer does. Pure but for the sink. */
-#ifndef DBPOOL_LEAK_NOTIFIER_H
-#define DBPOOL_LEAK_NOTIFIER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,5 +40,3 @@ struct leak_notifier {
 void leak_notifier_update(struct leak_notifier *notifier,
                           const struct leak *leaks, size_t len, int64_t now_us,
                           const struct notification_sink *sink);
-
-#endif

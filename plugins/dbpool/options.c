@@ -191,8 +191,7 @@ static const struct option_block pool_block = {
         "An application's connection pool, as its PostgreSQL server sees it. "
         "Pools with the same connection settings share one session on the "
         "server and one query.",
-    .options = pool_options,
-    .options_len = OPTION_COUNT(pool_options),
+    OPTION_ROWS(pool_options),
 };
 
 static const struct option pgbouncer_options[] = {
@@ -205,8 +204,7 @@ static const struct option_block pgbouncer_block = {
     .is_repeatable = true,
     .size = sizeof(struct dbpool_pgbouncer_options),
     .help = "The pools of a PgBouncer, as its console reports them.",
-    .options = pgbouncer_options,
-    .options_len = OPTION_COUNT(pgbouncer_options),
+    OPTION_ROWS(pgbouncer_options),
 };
 
 static const struct option plugin_options[] = {
@@ -238,8 +236,7 @@ const struct option_block dbpool_options = {
     .size = sizeof(struct dbpool_options),
     .help = "Use, leaks and predicted exhaustion of connection pools, as "
             "PostgreSQL or PgBouncer sees them.",
-    .options = plugin_options,
-    .options_len = OPTION_COUNT(plugin_options),
+    OPTION_ROWS(plugin_options),
     .check = check_labels,
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* options: the configuration of dbpool, and the sinks for what it finds. */
-#ifndef DBPOOL_OPTIONS_H
-#define DBPOOL_OPTIONS_H
+#pragma once
 
 #include <math.h>
 
@@ -113,5 +112,3 @@ static inline void dbpool_send_values(const struct dbpool_sinks *sinks,
     }
   }
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pg_connection: a session on PostgreSQL or on PgBouncer's console that is kept
  * from one read to the next. No function waits beyond its deadline. */
-#ifndef DBPOOL_PG_CONNECTION_H
-#define DBPOOL_PG_CONNECTION_H
+#pragma once
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -76,5 +75,3 @@ void pg_connection_close(struct pg_connection *connection);
 
 /* libpq's handle of the open session; NULL while closed. Borrowed. */
 PGconn *pg_connection_session(struct pg_connection *connection);
-
-#endif

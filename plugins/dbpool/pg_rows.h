@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pg_rows: reads the fields of a libpq result, all of which are text. Inline,
  * because thousands of fields are read each time. */
-#ifndef DBPOOL_PG_ROWS_H
-#define DBPOOL_PG_ROWS_H
+#pragma once
 
 #include <errno.h>
 #include <libpq-fe.h>
@@ -74,5 +73,3 @@ static inline int pg_rows_read_all(const PGresult *rows,
   }
   return 0;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pgbouncer: one PgBouncer, 1.12 to 1.25: its console is queried at each read
  * for all of its pools. */
-#ifndef DBPOOL_PGBOUNCER_H
-#define DBPOOL_PGBOUNCER_H
+#pragma once
 
 #include <libpq-fe.h>
 #include <stddef.h>
@@ -80,5 +79,3 @@ int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
 
 /* Frees the arrays and zeroes the struct. Accepts NULL. */
 void pgbouncer_stats_fini(struct pgbouncer_stats *stats);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* poll_target: a server that is queried at each read; while it is down it must
  * neither delay the reader nor flood the log. */
-#ifndef DBPOOL_POLL_TARGET_H
-#define DBPOOL_POLL_TARGET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,5 +45,3 @@ int poll_target_read(struct poll_target *target, int64_t interval_ms,
 /* Closes the connection. Waits at most until deadline_ms for a thread that is
  * still connecting. */
 void poll_target_fini(struct poll_target *target, int64_t deadline_ms);
-
-#endif

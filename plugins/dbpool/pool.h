@@ -10,8 +10,7 @@
  *
  * because a pool closes every connection it gets back beyond S. The lower bound
  * is what is reported: an alert about it is never false. */
-#ifndef DBPOOL_POOL_H
-#define DBPOOL_POOL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,5 +105,3 @@ struct pool_estimate {
 struct pool_estimate pool_estimate(const struct pool_count *count,
                                    const struct pool_config *config,
                                    int64_t headroom);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pool_monitor: one configured pool from read to read: draws the conclusions
  * from its sessions and sends the values. */
-#ifndef DBPOOL_POOL_MONITOR_H
-#define DBPOOL_POOL_MONITOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ void pool_monitor_update(struct pool_monitor *monitor,
 /* Sends the values of a read that failed. is_full: the server has no session
  * left for us. */
 void pool_monitor_fail(struct pool_monitor *monitor, bool is_full);
-
-#endif

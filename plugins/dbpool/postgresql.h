@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* postgresql: one PostgreSQL server, 9.6 to 18, with the pools that are watched
  * on it: one session and one query a read for all of them. */
-#ifndef DBPOOL_POSTGRESQL_H
-#define DBPOOL_POSTGRESQL_H
+#pragma once
 
 #include <libpq-fe.h>
 #include <stddef.h>
@@ -79,5 +78,3 @@ postgresql_stats_headroom(const struct postgresql_stats *stats,
 
 /* Frees the arrays and zeroes the struct. Accepts NULL. */
 void postgresql_stats_fini(struct postgresql_stats *stats);
-
-#endif

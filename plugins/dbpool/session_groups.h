@@ -2,8 +2,7 @@
 /* session_groups: groups the sessions of one read by database, role and
  * application, so that many pools on a server match patterns once a group and
  * not once a session. Pure. */
-#ifndef DBPOOL_SESSION_GROUPS_H
-#define DBPOOL_SESSION_GROUPS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ void session_groups_apply_limit(const struct session_groups *groups,
 
 /* Frees the groups and zeroes the struct. Accepts NULL. */
 void session_groups_fini(struct session_groups *groups);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* glue: the daemon's configuration, log, values and notifications as ours. With
  * the NAME.c of each plugin the only code that knows collectd's headers. */
-#ifndef GLUE_GLUE_H
-#define GLUE_GLUE_H
+#pragma once
 
 #include "core/config.h"
 #include "core/error.h"
@@ -66,5 +65,3 @@ glue_notification(const struct notification_s *notification);
  * that this thread is just dispatching through a sink of this module. */
 bool glue_notification_is_own(const struct notification_s *notification,
                               const char *plugin);
-
-#endif

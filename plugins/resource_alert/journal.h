@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* journal: what happened, one JSON object a line, for people and programs. */
-#ifndef RESOURCE_ALERT_JOURNAL_H
-#define RESOURCE_ALERT_JOURNAL_H
+#pragma once
 
 #include <jansson.h>
 #include <stddef.h>
@@ -65,5 +64,3 @@ uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
 json_t *journal_recent(struct journal *journal, size_t count);
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret);
-
-#endif

@@ -97,7 +97,6 @@ const struct option_block resource_alert_options = {
     .name = "resource_alert",
     .size = sizeof(struct resource_alert_options),
     .help = "Rules, their thresholds, and the responses to them.",
-    .options = options,
-    .options_len = OPTION_COUNT(options),
+    OPTION_ROWS(options),
     .check = check_rule_names,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* options: the options of a <Plugin resource_alert> block. */
-#ifndef RESOURCE_ALERT_OPTIONS_H
-#define RESOURCE_ALERT_OPTIONS_H
+#pragma once
 
 #include "core/option.h"
 #include "resource_alert/responses/response_options.h"
@@ -30,5 +29,3 @@ extern const struct option_block resource_alert_options;
  * short. */
 const char **resource_alert_rule_names(const struct resource_alert_options *all,
                                        size_t *ret_len);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* log_monitor: one <Log> at work: its files in; values and notifications out.
  */
-#ifndef SESSION_LOG_LOG_MONITOR_H
-#define SESSION_LOG_LOG_MONITOR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -93,5 +92,3 @@ int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
 
 /* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
 int log_monitor_reset(struct log_monitor *monitor);
-
-#endif

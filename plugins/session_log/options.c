@@ -156,8 +156,7 @@ static const struct option_block log_block = {
     .size = sizeof(struct log_options),
     .help = "One log, in one or several files. NAME is the plugin instance of "
             "its values.",
-    .options = log_rows,
-    .options_len = OPTION_COUNT(log_rows),
+    OPTION_ROWS(log_rows),
     .check_label = check_log_name,
     .check = check_log_block,
 };
@@ -185,6 +184,5 @@ const struct option_block session_log_options = {
     .size = sizeof(struct session_log_options),
     .help = "Follows application logs and counts the database sessions and "
             "errors that they report.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    OPTION_ROWS(option_rows),
 };

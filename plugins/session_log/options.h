@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* options: the options of a <Plugin session_log> block. */
-#ifndef SESSION_LOG_OPTIONS_H
-#define SESSION_LOG_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,5 +37,3 @@ struct session_log_options {
 };
 
 extern const struct option_block session_log_options;
-
-#endif

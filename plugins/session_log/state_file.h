@@ -5,8 +5,7 @@
  * after a crash the same lines are read again into the same counters, and each
  * counts once. Each module saves and loads its own part with these functions.
  */
-#ifndef SESSION_LOG_STATE_FILE_H
-#define SESSION_LOG_STATE_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,5 +74,3 @@ void state_file_set_aside(const struct state_file *file);
  * it is missing. A failure is logged at once and then hourly. */
 void state_file_write(struct state_file *file,
                       const struct state_file_record *record, int64_t mono_ms);
-
-#endif

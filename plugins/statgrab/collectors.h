@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* collectors: reads the statistics of each group and sends its values; logs
  * what cannot be read. */
-#ifndef STATGRAB_COLLECTORS_H
-#define STATGRAB_COLLECTORS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -36,5 +35,3 @@ void collectors_read_filesystems(struct collectors *collectors, int64_t now_ms,
  * Returns the number of threads that are still blocked by a file system; they
  * are abandoned. */
 unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms);
-
-#endif

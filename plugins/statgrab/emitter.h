@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* emitter: sends values under the names that a collectd series can have. */
-#ifndef STATGRAB_EMITTER_H
-#define STATGRAB_EMITTER_H
+#pragma once
 
 #include "core/metric.h"
 #include "statgrab/stats.h"
@@ -78,5 +77,3 @@ void emitter_name_of_device(const char *device, char name[EMITTER_ITEM_BYTES]);
 
 /* Puts "-" and a hash of TEXT at the end of NAME: for a name that two share. */
 void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]);
-
-#endif

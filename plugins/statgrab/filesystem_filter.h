@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* filesystem_filter: selects the mounts to report and names them. */
-#ifndef STATGRAB_FILESYSTEM_FILTER_H
-#define STATGRAB_FILESYSTEM_FILTER_H
+#pragma once
 
 #include "core/error.h"
 #include "statgrab/emitter.h"
@@ -43,5 +42,3 @@ int filesystem_filter_check_type(const char *value, struct error *error);
 
 /* True if a server or a daemon answers for a type, and so may not respond. */
 bool filesystem_filter_may_hang(const char *type);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* filesystems: reads the usage of the mounted file systems without waiting for
  * one that does not respond. */
-#ifndef STATGRAB_FILESYSTEMS_H
-#define STATGRAB_FILESYSTEMS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -30,5 +29,3 @@ int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
 /* Waits for unfinished queries until deadline_ms and abandons the rest.
  * Accepts NULL. Returns the number of threads that are still blocked. */
 unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms);
-
-#endif

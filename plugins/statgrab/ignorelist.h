@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ignorelist: a list of names to include or exclude, as in collectd's native
  * plugins: literal names, or /POSIX extended regular expressions/. */
-#ifndef STATGRAB_IGNORELIST_H
-#define STATGRAB_IGNORELIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,5 +35,3 @@ void ignorelist_fini(struct ignorelist *list);
 
 /* For an option table: refuses a malformed regular expression. */
 int ignorelist_check(const char *value, struct error *error);
-
-#endif

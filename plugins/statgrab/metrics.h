@@ -2,8 +2,7 @@
 /* metrics: computes values from raw statistics and sends them, a function for
  * each kind of statistics. Where values are also those of a native plugin,
  * "parts" in percent follow its options ValuesAbsolute and ValuesPercentage. */
-#ifndef STATGRAB_METRICS_H
-#define STATGRAB_METRICS_H
+#pragma once
 
 #include "statgrab/emitter.h"
 #include "statgrab/ignorelist.h"
@@ -117,5 +116,3 @@ void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
  * NaN where nothing is known. */
 double metrics_usable_processors(uint64_t online,
                                  const struct stats_cgroup *stats);
-
-#endif

@@ -218,8 +218,7 @@ const struct option_block statgrab_options = {
     .help = "System statistics from libstatgrab, corrected where the library "
             "is wrong. Each inner block has the options of collectd's native "
             "plugin of the same name.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    OPTION_ROWS(option_rows),
 };
 
 int statgrab_options_complete(struct statgrab_options *options) {

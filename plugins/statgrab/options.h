@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* options: the options of a <Plugin statgrab> block. A block inside it has the
  * option names of collectd's native plugin of the same name. */
-#ifndef STATGRAB_OPTIONS_H
-#define STATGRAB_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -130,5 +129,3 @@ bool statgrab_collects(const struct statgrab_options *options,
 /* True if Collect names the group. */
 bool statgrab_names_group(const struct statgrab_options *options,
                           enum statgrab_group group);
-
-#endif

@@ -6,8 +6,7 @@
  * the reach of signals and possibly for ever. So worker threads make the
  * calls: a blocked worker is replaced, its probe is not run again before the
  * call returns, and the caller never waits beyond its deadline. */
-#ifndef STATGRAB_PROBE_POOL_H
-#define STATGRAB_PROBE_POOL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,5 +64,3 @@ int probe_pool_take(struct probe_pool *pool, struct probe_pool_probe *probe,
 
 /* The subject of a probe whose result was taken. */
 void *probe_pool_subject(const struct probe_pool_probe *probe);
-
-#endif

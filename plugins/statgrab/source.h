@@ -2,8 +2,7 @@
 /* source: the interface to what reads statistics. There are two: libstatgrab,
  * which knows every system, and a driver for what libstatgrab lacks or gets
  * wrong on this one. */
-#ifndef STATGRAB_SOURCE_H
-#define STATGRAB_SOURCE_H
+#pragma once
 
 #include <errno.h>
 #include <stdbool.h>
@@ -57,5 +56,3 @@ void source_libstatgrab_fini(void);
 int source_driver_new(const char *root, struct source *ret_source,
                       struct source_driver **ret_driver, struct error *error);
 void source_driver_free(struct source_driver *driver);
-
-#endif

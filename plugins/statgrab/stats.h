@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stats: raw statistics of a system, before any metric is computed. */
-#ifndef STATGRAB_STATS_H
-#define STATGRAB_STATS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -273,5 +272,3 @@ void stats_init(struct stats *stats);
 /* Free what the structs hold. */
 void stats_fini(struct stats *stats);
 void stats_mount_table_fini(struct stats_mount_table *table);
-
-#endif

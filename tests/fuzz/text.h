@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* text: a fuzzer's input as a string of its own, so that a byte too far is
  * seen. */
-#ifndef FUZZ_TEXT_H
-#define FUZZ_TEXT_H
+#pragma once
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,5 +17,3 @@ static inline char *text_of(const uint8_t *data, size_t size) {
   text[size] = '\0';
   return text;
 }
-
-#endif

@@ -2,8 +2,7 @@
 /* daemon: a stand-in for collectd that loads a real module and drives its
  * callbacks from as many threads as one likes, without queues or caches in
  * between, so that sanitizers see the module alone. */
-#ifndef HOST_DAEMON_H
-#define HOST_DAEMON_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ size_t daemon_names(void);
 /* The last value dispatched as PLUGIN_INSTANCE/TYPE-TYPE_INSTANCE. */
 double daemon_value(const char *plugin_instance, const char *type,
                     const char *type_instance);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* short_memory: memory that runs short for one loaded object. */
-#ifndef HOST_SHORT_MEMORY_H
-#define HOST_SHORT_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,5 +16,3 @@ void short_memory_after(size_t count, bool lasts);
 
 /* Memory is there again. True if an allocation failed meanwhile. */
 bool short_memory_stop(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* recorder: a sample_sink that keeps what is put, for unit tests. */
-#ifndef RECORDER_H
-#define RECORDER_H
+#pragma once
 
 #include <math.h>
 #include <stdbool.h>
@@ -65,5 +64,3 @@ static inline double recorder_value(const struct recorder *in,
   return found->kind == SAMPLE_GAUGE ? found->values[0].gauge
                                      : (double)found->values[0].derive;
 }
-
-#endif

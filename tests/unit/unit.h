@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unit: what every unit test includes: cmocka with the headers it wants. */
-#ifndef UNIT_H
-#define UNIT_H
+#pragma once
 
 /* cmocka.h needs these before it. */
 #include <setjmp.h>
@@ -10,5 +9,3 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#endif

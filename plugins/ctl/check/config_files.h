@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config_files: reads a collectd.conf with everything that it includes. */
-#ifndef CTL_CHECK_CONFIG_FILES_H
-#define CTL_CHECK_CONFIG_FILES_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -55,5 +54,3 @@ bool config_files_find_load(const struct config_files *set, const char *name,
 int config_files_read_rules(const char *path,
                             struct resource_alert_options *ret,
                             struct error *error);
-
-#endif

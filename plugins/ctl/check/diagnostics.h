@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* diagnostics: prints errors and warnings, a line each, as compilers do. */
-#ifndef CTL_CHECK_DIAGNOSTICS_H
-#define CTL_CHECK_DIAGNOSTICS_H
+#pragma once
 
 #include <stdio.h>
 
@@ -24,5 +23,3 @@ void diagnostics_add(struct diagnostics *diagnostics,
                      enum diagnostics_kind kind,
                      struct config_files_place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lint: finds every mistake in a block, where collectd stops at the first. */
-#ifndef CTL_CHECK_LINT_H
-#define CTL_CHECK_LINT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -25,5 +24,3 @@ void lint_report_error(const struct lint_report *report,
  * Returns the number of mistakes reported, or -ENOMEM. */
 int lint_block(const struct option_block *block, const struct config_item *item,
                const struct lint_report *report);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metric_catalogue: lists the names of the values that our plugins may
  * send. */
-#ifndef CTL_CHECK_METRIC_CATALOGUE_H
-#define CTL_CHECK_METRIC_CATALOGUE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ bool metric_catalogue_overlap(const char *one, const char *other);
 /* True if the type part of a metric can be one of the entry's types. */
 bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,
                                const char *type);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* types_db: reads types.db: the data sources of each type. */
-#ifndef CTL_CHECK_TYPES_DB_H
-#define CTL_CHECK_TYPES_DB_H
+#pragma once
 
 #include <stddef.h>
 
@@ -29,5 +28,3 @@ int types_db_read(struct types_db *types, const char *path,
 const struct types_db_type *types_db_find(const struct types_db *types,
                                           const char *name);
 void types_db_fini(struct types_db *types);
-
-#endif

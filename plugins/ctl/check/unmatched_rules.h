@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* unmatched_rules: finds rules whose metrics no configured plugin sends, and
  * responses that name no rule. */
-#ifndef CTL_CHECK_UNMATCHED_RULES_H
-#define CTL_CHECK_UNMATCHED_RULES_H
+#pragma once
 
 #include "ctl/check/config_files.h"
 #include "ctl/check/diagnostics.h"
@@ -23,5 +22,3 @@ struct unmatched_rules_input {
  * Returns 0 or -ENOMEM. */
 int unmatched_rules_check(const struct unmatched_rules_input *input,
                           struct diagnostics *diagnostics);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* client: sends requests to the daemon over its ControlSocket. */
-#ifndef CTL_CONTROL_CLIENT_H
-#define CTL_CONTROL_CLIENT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -22,5 +21,3 @@
  * Returns the response (yours), or NULL with the reason. */
 json_t *client_request(const char *socket, const char *path, const json_t *body,
                        struct error *error);
-
-#endif

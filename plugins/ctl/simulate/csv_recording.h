@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* csv_recording: reads what collectd's csv plugin wrote, all series merged by
  * time. */
-#ifndef CTL_SIMULATE_CSV_RECORDING_H
-#define CTL_SIMULATE_CSV_RECORDING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,5 +41,3 @@ csv_recording_counts(const struct csv_recording *recording);
 
 /* Accepts NULL. */
 void csv_recording_close(struct csv_recording *recording);
-
-#endif

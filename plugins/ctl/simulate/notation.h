@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notation: how people and files write series names and values. */
-#ifndef CTL_SIMULATE_NOTATION_H
-#define CTL_SIMULATE_NOTATION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ struct notation_points {
 int notation_read_points(const char *text, struct notation_points *points,
                          struct error *error);
 void notation_points_fini(struct notation_points *points);
-
-#endif

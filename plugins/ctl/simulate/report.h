@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* report: counts the episodes of each rule and the engagements of each
  * response. */
-#ifndef CTL_SIMULATE_REPORT_H
-#define CTL_SIMULATE_REPORT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,5 +70,3 @@ void report_add_action(struct report *report, int64_t at_ms, size_t response,
 
 /* Ends all open episodes at the end of the data; they do not count as flaps. */
 void report_end(struct report *report, int64_t at_ms);
-
-#endif

@@ -114,8 +114,7 @@ static const struct option_block series_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct scenario_series),
-    .options = series_options,
-    .options_len = OPTION_COUNT(series_options),
+    OPTION_ROWS(series_options),
     .check_label = check_series_label,
     .help = "A series.",
 };
@@ -134,8 +133,7 @@ static const struct option_block moment_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct scenario_moment),
-    .options = moment_options,
-    .options_len = OPTION_COUNT(moment_options),
+    OPTION_ROWS(moment_options),
     .check_label = check_moment_label,
     .check = check_moment_words,
     .help = "A point in time.",
@@ -154,8 +152,7 @@ static const struct option_block scenario_block = {
     .label = OPTION_LABEL_REQUIRED,
     .is_repeatable = true,
     .size = sizeof(struct scenario),
-    .options = scenario_options,
-    .options_len = OPTION_COUNT(scenario_options),
+    OPTION_ROWS(scenario_options),
     .help = "A test.",
 };
 
@@ -169,8 +166,7 @@ static const struct option file_options[] = {
 const struct option_block scenario_file_block = {
     .name = "tests",
     .size = sizeof(struct scenario_file),
-    .options = file_options,
-    .options_len = OPTION_COUNT(file_options),
+    OPTION_ROWS(file_options),
     .help = "A file of tests.",
 };
 

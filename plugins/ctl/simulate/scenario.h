@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scenario: one test of rules: readings by time, and the states expected. */
-#ifndef CTL_SIMULATE_SCENARIO_H
-#define CTL_SIMULATE_SCENARIO_H
+#pragma once
 
 #include <stdio.h>
 
@@ -43,5 +42,3 @@ extern const struct option_block scenario_file_block;
 int scenario_run(const struct scenario *scenario,
                  const struct resource_alert_options *options, FILE *file,
                  struct error *error);
-
-#endif

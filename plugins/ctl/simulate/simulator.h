@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* simulator: runs the plugin's own rules and responses on a clock that the
  * caller sets; takes no action. */
-#ifndef CTL_SIMULATE_SIMULATOR_H
-#define CTL_SIMULATE_SIMULATOR_H
+#pragma once
 
 #include <stdint.h>
 
@@ -58,5 +57,3 @@ enum response_state simulator_response_state(const struct simulator *simulator,
 
 /* Accepts NULL. */
 void simulator_free(struct simulator *simulator);
-
-#endif

@@ -6,8 +6,7 @@
  * called by one thread at a time, waits only until the call's deadline or until
  * the call is cancelled, and logs nothing. A new one is a file with a driver, a
  * row in action.c and one in the options of a <Response>. */
-#ifndef RESOURCE_ALERT_ACTIONS_ACTION_H
-#define RESOURCE_ALERT_ACTIONS_ACTION_H
+#pragma once
 
 #include "core/error.h"
 #include "core/option.h"
@@ -171,5 +170,3 @@ extern const struct action_driver action_haproxy_driver;
 
 /* By enum action_kind. */
 extern const struct action_driver *const action_drivers[ACTION_KINDS];
-
-#endif

@@ -155,8 +155,7 @@ const struct action_driver action_cronjob_driver = {
             .help =
                 "Suspends a Kubernetes CronJob while the response is engaged. "
                 "A CronJob that is already suspended is not changed.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
         },
     .needs_kubernetes = true,
     .size = sizeof(struct cronjob),

@@ -205,8 +205,7 @@ const struct action_driver action_exec_driver = {
             .help =
                 "Runs a command once when the response engages and once when "
                 "it is released. NAME identifies the command in the journal.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
             .check_label = option_check_name,
             .check = check_exec_block,
         },

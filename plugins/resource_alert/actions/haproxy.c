@@ -348,8 +348,7 @@ const struct action_driver action_haproxy_driver = {
                 "Sets the servers of an HAProxy backend to the endpoints of a "
                 "Kubernetes Service, through the runtime API. In Mode C<auto> "
                 "it always does so, even while the response is not engaged.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
         },
     .is_standing = true,
     .needs_kubernetes = true,

@@ -363,8 +363,7 @@ const struct action_driver action_scale_driver = {
                     "removes the replicas that it has added. If a "
                     "HorizontalPodAutoscaler owns the workload, its "
                     "minReplicas is raised and restored instead.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
             .check = check_scale_block,
         },
     .needs_kubernetes = true,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* scale_target: the number of replicas of a workload, and who owns it: the
  * workload itself, or an autoscaler, whose lower bound is changed instead. */
-#ifndef RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
-#define RESOURCE_ALERT_ACTIONS_SCALE_TARGET_H
+#pragma once
 
 #include "resource_alert/clients/kubernetes.h"
 
@@ -43,5 +42,3 @@ int scale_target_write(const struct scale_target *target,
 int scale_target_claim(const struct scale_target *target, const char *holder,
                        int64_t cooldown_s, int64_t *ret_wait_s,
                        struct action_call *call);
-
-#endif

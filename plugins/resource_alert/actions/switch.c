@@ -83,8 +83,7 @@ const struct action_driver action_switch_driver = {
             .size = sizeof(struct switch_options),
             .help = "The switch NAME, which is on in every "
                     "B<E<lt>SwitchStoreE<gt>> while the response is engaged.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
             .check_label = check_switch_name,
         },
     .size = sizeof(struct action),

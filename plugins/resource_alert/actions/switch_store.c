@@ -299,8 +299,7 @@ const struct option_block switch_store_block = {
             "of store: C<file>, C<etcd> or C<postgresql>. If there are several "
             "stores, each switch is written to all of them, to C<file> first. "
             "The other stores share the B<Timeout> of the switch.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    OPTION_ROWS(option_rows),
     .check_label = check_store_name,
     .check = check_store_block,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_store: the stores that keep switches for the applications. */
-#ifndef RESOURCE_ALERT_ACTIONS_SWITCH_STORE_H
-#define RESOURCE_ALERT_ACTIONS_SWITCH_STORE_H
+#pragma once
 
 #include "core/option.h"
 #include "resource_alert/actions/action.h"
@@ -103,5 +102,3 @@ int switch_stores_run(struct switch_stores *stores,
                       enum switch_stores_operation operation,
                       const struct switch_state *state,
                       struct action_call *call);
-
-#endif

@@ -275,8 +275,7 @@ const struct action_driver action_webhook_driver = {
             .help = "Sends a JSON document to a URL, once when the response "
                     "engages and once when it is released. The header "
                     "C<Idempotency-Key> is the same for each retry.",
-            .options = option_rows,
-            .options_len = OPTION_COUNT(option_rows),
+            OPTION_ROWS(option_rows),
             .check_label = option_check_name,
             .check = check_webhook_block,
         },

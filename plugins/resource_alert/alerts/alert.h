@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* alert: the state machine of one rule on one data source of one series. Pure:
  * its time is an argument; it takes no lock and writes no log. */
-#ifndef RESOURCE_ALERT_ALERTS_ALERT_H
-#define RESOURCE_ALERT_ALERTS_ALERT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -119,5 +118,3 @@ bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
 /* Sets the state that the alert had before a restart. */
 void alert_restore(struct alert *alert, enum alert_state state,
                    bool is_notified, int64_t since_wall_ms);
-
-#endif

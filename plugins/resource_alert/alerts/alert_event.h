@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* alert_event: one change of an alert's state, and how it reads in the log, in
  * the journal and as a notification. */
-#ifndef RESOURCE_ALERT_ALERTS_ALERT_EVENT_H
-#define RESOURCE_ALERT_ALERTS_ALERT_EVENT_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -72,5 +71,3 @@ void alert_event_notify(const struct alert_event *event,
 void alert_event_format_instance(const struct series *series, size_t source,
                                  const char *local_host, char *text,
                                  size_t bytes);
-
-#endif

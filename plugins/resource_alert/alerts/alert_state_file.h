@@ -6,8 +6,7 @@
  * event without its mark is delivered after the restart: twice only if the kill
  * fell between the delivery and the mark. One thread at a time may use the
  * file. */
-#ifndef RESOURCE_ALERT_ALERTS_ALERT_STATE_FILE_H
-#define RESOURCE_ALERT_ALERTS_ALERT_STATE_FILE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -98,5 +97,3 @@ struct alert_state_line {
 /* Returns 0 or -EINVAL. */
 int alert_state_file_read_line(const json_t *object,
                                struct alert_state_line *ret);
-
-#endif

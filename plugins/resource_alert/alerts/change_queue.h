@@ -3,8 +3,7 @@
  * evaluate values to the engine's thread. Each alert is in it at most once: so
  * the queue is bounded by the number of alerts, allocates nothing and loses no
  * state. Changes of an alert that is queued already are coalesced into one. */
-#ifndef RESOURCE_ALERT_ALERTS_CHANGE_QUEUE_H
-#define RESOURCE_ALERT_ALERTS_CHANGE_QUEUE_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -38,5 +37,3 @@ void change_queue_wake(struct change_queue *queue);
 
 /* The same for good. */
 void change_queue_stop(struct change_queue *queue);
-
-#endif

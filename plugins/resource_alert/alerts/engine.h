@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* engine: readings in; alert events and the rules' worst states out. */
-#ifndef RESOURCE_ALERT_ALERTS_ENGINE_H
-#define RESOURCE_ALERT_ALERTS_ENGINE_H
+#pragma once
 
 #include "core/error.h"
 #include "core/log.h"
@@ -87,5 +86,3 @@ struct engine_counts {
 
 /* Any thread. */
 void engine_get_counts(struct engine *engine, struct engine_counts *ret);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* event_dispatch: delivers alert events in the order that survives a kill. */
-#ifndef RESOURCE_ALERT_ALERTS_EVENT_DISPATCH_H
-#define RESOURCE_ALERT_ALERTS_EVENT_DISPATCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,5 +57,3 @@ uint64_t event_dispatch_dropped(struct event_dispatch *dispatch);
  * NULL. Returns false if a notification plugin hangs: then the deps and all
  * rules must stay. */
 bool event_dispatch_stop(struct event_dispatch *dispatch);
-
-#endif

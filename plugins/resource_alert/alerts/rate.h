@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rate: the gauge of a raw value: a level, or a change a second. */
-#ifndef RESOURCE_ALERT_ALERTS_RATE_H
-#define RESOURCE_ALERT_ALERTS_RATE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -14,5 +13,3 @@
  * at 32 bits if it was below 2^32, else at 64 bits, as collectd sees it. */
 double rate_of(const struct reading_source *source, uint64_t raw,
                uint64_t previous, int64_t elapsed_ns);
-
-#endif

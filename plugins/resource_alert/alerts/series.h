@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* series: one value list's identity, its last values, and an alert for each
  * rule that watches one of its data sources. */
-#ifndef RESOURCE_ALERT_ALERTS_SERIES_H
-#define RESOURCE_ALERT_ALERTS_SERIES_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -156,5 +155,3 @@ void series_format_name(const struct series *series, size_t source, char *text,
                         size_t bytes);
 
 const char *series_source_name(const struct series *series, size_t source);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* series_key: the names of a series in one key, and the hash of it. */
-#ifndef RESOURCE_ALERT_ALERTS_SERIES_KEY_H
-#define RESOURCE_ALERT_ALERTS_SERIES_KEY_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,5 +18,3 @@ size_t series_key_make(const struct reading_names *names, const char *rule_name,
 
 /* The names that KEY was made of. */
 void series_key_names(const char *key, struct reading_names *ret_names);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* series_table: all series that were seen, found by their names. */
-#ifndef RESOURCE_ALERT_ALERTS_SERIES_TABLE_H
-#define RESOURCE_ALERT_ALERTS_SERIES_TABLE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -89,5 +88,3 @@ void series_table_get_counts(struct series_table *table,
 
 void series_table_get_work(struct series_table *table,
                            struct series_table_work *ret_work);
-
-#endif

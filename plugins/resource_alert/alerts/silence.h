@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* silence: rules and series for which no notifications are sent until a time.
  * They are judged, shown and journaled all the same. */
-#ifndef RESOURCE_ALERT_ALERTS_SILENCE_H
-#define RESOURCE_ALERT_ALERTS_SILENCE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -51,5 +50,3 @@ bool silences_cover(struct silences *silences, const char *rule,
 /* [{"name","until","who","comment"}], until in seconds since the epoch. Any
  * thread. Yours; NULL without memory. */
 json_t *silences_snapshot(struct silences *silences, int64_t now_ms);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* action_call: one call of an action's driver, handed on to the clients that it
  * uses: its deadline, its cancellation and its journal. */
-#ifndef RESOURCE_ALERT_CLIENTS_ACTION_CALL_H
-#define RESOURCE_ALERT_CLIENTS_ACTION_CALL_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -39,5 +38,3 @@ void action_call_note_response(const struct action_call *call, int code);
  * call's deadline; -ECANCELED when it is cancelled. PEER: for the error. */
 int action_call_wait(const struct action_call *call, int fd, short events,
                      const char *peer);
-
-#endif

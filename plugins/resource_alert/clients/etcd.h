@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* etcd: client of the JSON gateway of etcd's v3 interface: requests, keys and
  * leases. */
-#ifndef RESOURCE_ALERT_CLIENTS_ETCD_H
-#define RESOURCE_ALERT_CLIENTS_ETCD_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -65,5 +64,3 @@ int etcd_keep_alive(struct etcd *etcd, const char *lease,
  * KEY but whose condition is never true. */
 int etcd_self_test(struct etcd *etcd, const char *key,
                    const struct action_call *call);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* exec_run: runs one command through the helper program and reports its end. */
-#ifndef RESOURCE_ALERT_CLIENTS_EXEC_RUN_H
-#define RESOURCE_ALERT_CLIENTS_EXEC_RUN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,5 +27,3 @@ struct exec_job {
  * the reason in ERROR. Works while SIGCHLD is ignored; leaves no child. */
 int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
              struct error *error);
-
-#endif

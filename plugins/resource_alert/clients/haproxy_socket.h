@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* haproxy_socket: HAProxy's runtime API: commands, and the servers of a
  * backend. */
-#ifndef RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
-#define RESOURCE_ALERT_CLIENTS_HAPROXY_SOCKET_H
+#pragma once
 
 #include "core/error.h"
 #include "resource_alert/clients/action_call.h"
@@ -45,5 +44,3 @@ int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
  * BACKEND", which it cuts up. Returns 0 or -EPROTO. */
 int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
                                char *sessions, struct error *error);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http_client: HTTP requests with a deadline, and the options of what is
  * reached by them. */
-#ifndef RESOURCE_ALERT_CLIENTS_HTTP_CLIENT_H
-#define RESOURCE_ALERT_CLIENTS_HTTP_CLIENT_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -119,5 +118,3 @@ json_t *http_client_response_json(const struct http_client_response *response,
             "Allow C<http:> URLs to other machines. Anyone on the network "    \
             "path can then read and change the data."                          \
   }
-
-#endif

@@ -71,8 +71,7 @@ const struct option_block kubernetes_block = {
         "including B<CAFile>, and this block is not needed. The example "
         "F<kubernetes-role.yaml> grants the permissions that the service "
         "account needs.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    OPTION_ROWS(option_rows),
     .check = check_kubernetes_block,
 };
 

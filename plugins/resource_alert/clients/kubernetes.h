@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* kubernetes: a client of the Kubernetes API. */
-#ifndef RESOURCE_ALERT_CLIENTS_KUBERNETES_H
-#define RESOURCE_ALERT_CLIENTS_KUBERNETES_H
+#pragma once
 
 #include "resource_alert/clients/action_call.h"
 #include "resource_alert/clients/http_client.h"
@@ -52,5 +51,3 @@ void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
                              const char *kind, const char *name,
                              const char *host, bool is_on, const char *reason,
                              const char *note, struct action_call *call);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pg_client: one statement at a time on a PostgreSQL server, with a deadline;
  * the session is kept from one to the next. */
-#ifndef RESOURCE_ALERT_CLIENTS_PG_CLIENT_H
-#define RESOURCE_ALERT_CLIENTS_PG_CLIENT_H
+#pragma once
 
 #include <libpq-fe.h>
 
@@ -27,5 +26,3 @@ void pg_client_close(struct pg_client *server);
 int pg_client_query(struct pg_client *server, const char *sql,
                     const char *const *parameters, int parameters_len,
                     const struct action_call *call, PGresult **ret_rows);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* action_runner: runs one action through its driver: an attempt from its intent
  * to what is read back, or a self-test. */
-#ifndef RESOURCE_ALERT_RESPONSES_ACTION_RUNNER_H
-#define RESOURCE_ALERT_RESPONSES_ACTION_RUNNER_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -59,5 +58,3 @@ int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
 /* Tests the target without effect; logs and notifies that it fails, and that it
  * works again. Returns 0, or -ECANCELED when something else is due. */
 int action_runner_self_test(struct action_runner *runner);
-
-#endif

@@ -8,8 +8,7 @@
  * It is pure: time is an argument, and it knows no thread and no target. The
  * daemon's response_worker and the simulation of resource-alertctl both drive
  * it, so that they cannot differ. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -207,5 +206,3 @@ bool response_is_engaged(const struct response *response);
 /* How many actions are on, and how many are wanted and not off by mode. */
 size_t response_count_on(const struct response *response);
 size_t response_count_wanted(const struct response *response);
-
-#endif

@@ -94,8 +94,7 @@ const struct option_block response_block = {
     .help = "Actions to take when rules are beyond their limits. The actions "
             "are taken in their order. They are undone in the reverse order "
             "when all rules are within their limits again.",
-    .options = option_rows,
-    .options_len = OPTION_COUNT(option_rows),
+    OPTION_ROWS(option_rows),
     .check_label = option_check_name,
     .check = check_response,
 };

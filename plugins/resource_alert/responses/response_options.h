@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* response_options: the options of a <Response>, and those that all responses
  * share. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_OPTIONS_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSE_OPTIONS_H
+#pragma once
 
 #include "core/option.h"
 #include "resource_alert/actions/action.h"
@@ -112,5 +111,3 @@ const char *response_options_name_action(const struct action_options *action,
     OPTION("Response", BLOCK, struct outer, member.responses),                 \
         .block = &response_block                                               \
   }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* response_report: how a response reads in the log, in the journal, as a
  * notification and in the status. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_REPORT_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSE_REPORT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -65,5 +64,3 @@ response_report_find_next(const struct response_report *report,
 
 /* "engage in 12 s", or null: to be made when it is read, since time passes. */
 json_t *response_report_next_to_json(const struct response_next *next);
-
-#endif

@@ -7,8 +7,7 @@
  *    "actions": {"Switch x": {"on": true, "memory": {}}}}
  * "rules" are those in breach; "on" is null where an attempt was begun and its
  * end not seen. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_STATE_FILE_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSE_STATE_FILE_H
+#pragma once
 
 #include "core/error.h"
 #include "core/log.h"
@@ -57,5 +56,3 @@ void response_state_file_sync(struct response_state_file *file);
 /* Makes up for a write that failed; to be called every few seconds. Any thread;
  * waits for no disk. */
 void response_state_file_maintain(struct response_state_file *file);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* response_worker: the thread of one response. It waits for its rules, for what
  * is due and for commands, and has the actions attempted. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSE_WORKER_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSE_WORKER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,5 +61,3 @@ json_t *response_worker_snapshot(struct response_worker *worker);
  * nothing can end it, in a resolver: then it is left behind with all it uses.
  * Accepts NULL. */
 bool response_worker_free(struct response_worker *worker, int64_t deadline_s);
-
-#endif

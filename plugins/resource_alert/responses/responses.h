@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* responses: all <Response> blocks at work. Each response has a worker thread
  * of its own, so that a target that hangs delays no other one. */
-#ifndef RESOURCE_ALERT_RESPONSES_RESPONSES_H
-#define RESOURCE_ALERT_RESPONSES_RESPONSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,5 +104,3 @@ json_t *responses_snapshot(struct responses *responses);
  * in a resolver and must be left behind: then the deps must stay. Accepts NULL.
  */
 bool responses_stop(struct responses *responses);
-
-#endif

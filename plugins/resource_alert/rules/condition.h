@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* condition: an OnlyIf line: what another value must be for a rule to apply,
  * and the last value of the series that such lines compare. */
-#ifndef RESOURCE_ALERT_RULES_CONDITION_H
-#define RESOURCE_ALERT_RULES_CONDITION_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -85,5 +84,3 @@ void condition_input_set(struct condition_input *input, double value,
 /* NaN once the value is older than two of its intervals. Any thread. */
 double condition_input_value(const struct condition_input *input,
                              int64_t now_ms);
-
-#endif

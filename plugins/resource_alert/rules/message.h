@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* message: the text of a notification, from a pattern with %{...} in it. */
-#ifndef RESOURCE_ALERT_RULES_MESSAGE_H
-#define RESOURCE_ALERT_RULES_MESSAGE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -35,5 +34,3 @@ int message_check(const char *pattern, struct error *error);
  * them NULL. Control characters become '?'. */
 void message_format(const char *pattern, const char *const *fields, char *text,
                     size_t bytes);
-
-#endif

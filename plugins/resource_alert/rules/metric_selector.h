@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metric_selector: one Metric line: which series and data sources it matches.
  */
-#ifndef RESOURCE_ALERT_RULES_METRIC_SELECTOR_H
-#define RESOURCE_ALERT_RULES_METRIC_SELECTOR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -44,5 +43,3 @@ bool metric_selector_matches(const struct metric_selector *selector,
 
 bool metric_selector_matches_source(const struct metric_selector *selector,
                                     const char *source);
-
-#endif

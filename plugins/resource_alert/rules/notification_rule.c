@@ -67,8 +67,7 @@ const struct option_block notification_rule_block = {
             "these notifications. A response can name the rule in its B<When>. "
             "The rule sends no notifications itself, because the original "
             "notification has already been sent.",
-    .options = notification_option_rows,
-    .options_len = OPTION_COUNT(notification_option_rows),
+    OPTION_ROWS(notification_option_rows),
     .check_label = rule_options_check_label,
 };
 

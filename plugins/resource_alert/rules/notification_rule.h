@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* notification_rule: a <Notification> rule: fed by notifications of other
  * plugins instead of values. */
-#ifndef RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
-#define RESOURCE_ALERT_RULES_NOTIFICATION_RULE_H
+#pragma once
 
 #include "core/metric.h"
 #include "core/notification.h"
@@ -39,5 +38,3 @@ notification_rule_match(const struct notification_rule_options *rule,
  * long. */
 void notification_rule_names(const struct notification *notification,
                              struct reading_names *ret_names);
-
-#endif

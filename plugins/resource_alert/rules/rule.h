@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rule: the rules of the configuration: which series each one watches, what it
  * asks of their values, and how they are doing. */
-#ifndef RESOURCE_ALERT_RULES_RULE_H
-#define RESOURCE_ALERT_RULES_RULE_H
+#pragma once
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -117,5 +116,3 @@ enum alert_state rule_worst_state(const struct rule *rule);
 
 /* True if no series matches the rule. Any thread. */
 bool rule_is_idle(const struct rule *rule);
-
-#endif

@@ -181,8 +181,7 @@ const struct option_block rule_options_block = {
     .size = sizeof(struct rule_options),
     .help = "One rule. It has one alert for each series that it matches, with "
             "the state UNKNOWN, OKAY, WARNING, FAILURE or MISSING.",
-    .options = threshold_option_rows,
-    .options_len = OPTION_COUNT(threshold_option_rows),
+    OPTION_ROWS(threshold_option_rows),
     .check_label = rule_options_check_label,
     .check = check_threshold,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rule_options: the options of a <Threshold> block. */
-#ifndef RESOURCE_ALERT_RULES_RULE_OPTIONS_H
-#define RESOURCE_ALERT_RULES_RULE_OPTIONS_H
+#pragma once
 
 #include <math.h>
 
@@ -80,5 +79,3 @@ extern const struct option_block rule_options_block;
 /* Checks the label of a rule: it becomes a part of metric and file names.
  * Returns 0 or -EINVAL. */
 int rule_options_check_label(const char *label, struct error *error);
-
-#endif

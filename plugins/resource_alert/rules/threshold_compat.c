@@ -47,8 +47,7 @@ const struct option_block threshold_compat_type_block = {
     .help = "Limits for all series of a type, as in collectd's own "
             "C<threshold> plugin. The most specific blocks that match a series "
             "apply. See L</Blocks of the threshold plugin>.",
-    .options = compat_type_rows,
-    .options_len = OPTION_COUNT(compat_type_rows),
+    OPTION_ROWS(compat_type_rows),
 };
 
 static const struct option compat_plugin_rows[] = {
@@ -66,8 +65,7 @@ const struct option_block threshold_compat_plugin_block = {
     .may_share_label = true,
     .size = sizeof(struct threshold_compat_plugin),
     .help = "Types of one plugin only.",
-    .options = compat_plugin_rows,
-    .options_len = OPTION_COUNT(compat_plugin_rows),
+    OPTION_ROWS(compat_plugin_rows),
 };
 
 static const struct option compat_host_rows[] = {
@@ -84,8 +82,7 @@ const struct option_block threshold_compat_host_block = {
     .may_share_label = true,
     .size = sizeof(struct threshold_compat_host),
     .help = "Plugins and types of one host only.",
-    .options = compat_host_rows,
-    .options_len = OPTION_COUNT(compat_host_rows),
+    OPTION_ROWS(compat_host_rows),
 };
 
 /* ---- from blocks to rules ---- */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* threshold_compat: the <Host>, <Plugin> and <Type> blocks of collectd's own
  * threshold plugin, read as rules. */
-#ifndef RESOURCE_ALERT_RULES_THRESHOLD_COMPAT_H
-#define RESOURCE_ALERT_RULES_THRESHOLD_COMPAT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -81,5 +80,3 @@ int threshold_compat_add(const struct threshold_compat_options *options,
  * type's instance; -1 if it does not fit. */
 int threshold_compat_rank(const struct threshold_compat_scope *scope,
                           const struct reading_names *names);
-
-#endif

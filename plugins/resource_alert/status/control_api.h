@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* control_api: the commands that the ControlSocket accepts. */
-#ifndef RESOURCE_ALERT_STATUS_CONTROL_API_H
-#define RESOURCE_ALERT_STATUS_CONTROL_API_H
+#pragma once
 
 #include "resource_alert/status/http_server.h"
 #include "resource_alert/status/status.h"
@@ -12,5 +11,3 @@
 bool control_api_handle(const struct status_deps *deps,
                         const struct http_server_request *request,
                         struct http_server_reply *reply);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http_server: answers HTTP on a TCP or unix socket, with a bound on every
  * resource. */
-#ifndef RESOURCE_ALERT_STATUS_HTTP_SERVER_H
-#define RESOURCE_ALERT_STATUS_HTTP_SERVER_H
+#pragma once
 
 #include <jansson.h>
 #include <stddef.h>
@@ -71,5 +70,3 @@ void http_server_free(struct http_server *server);
 /* Sets a JSON body. json: taken; NULL: status 500. */
 void http_server_set_json(struct http_server_reply *reply, unsigned status,
                           json_t *json);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* snapshot: a copy of the rules' states, and their values over the last hour.
  */
-#ifndef RESOURCE_ALERT_STATUS_SNAPSHOT_H
-#define RESOURCE_ALERT_STATUS_SNAPSHOT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,5 +69,3 @@ double snapshot_history_get(const struct snapshot_history *history, size_t rule,
                             size_t index);
 
 void snapshot_history_fini(struct snapshot_history *history);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* status: the HTTP servers for status requests and control commands, and their
  * options. */
-#ifndef RESOURCE_ALERT_STATUS_STATUS_H
-#define RESOURCE_ALERT_STATUS_STATUS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -97,5 +96,3 @@ void status_stop(struct status *status);
 void status_handle_request(struct status *status, bool is_writable,
                            const struct http_server_request *request,
                            struct http_server_reply *reply);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* status_api: what anyone may read over HTTP: /health, /status and the page. */
-#ifndef RESOURCE_ALERT_STATUS_STATUS_API_H
-#define RESOURCE_ALERT_STATUS_STATUS_API_H
+#pragma once
 
 #include <jansson.h>
 
@@ -26,5 +25,3 @@ void status_api_send_page(struct http_server_reply *reply);
 /* The page: made from page/ by CMake. */
 extern const unsigned char status_api_page[];
 extern const size_t status_api_page_bytes;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* level: whether a line was logged with the level of an error. */
-#ifndef SESSION_LOG_MATCH_LEVEL_H
-#define SESSION_LOG_MATCH_LEVEL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +15,3 @@ size_t level_texts(const struct pattern_span **ret_texts);
  * level field, else the first level word of the line ("INFO ... no ERROR" is
  * none). Words in small letters count in brackets or behind a '=' only. */
 bool level_is_error(const char *line, size_t bytes);
-
-#endif

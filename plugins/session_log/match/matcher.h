@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* matcher: finds the lines of a log that match a rule, and their kinds. */
-#ifndef SESSION_LOG_MATCH_MATCHER_H
-#define SESSION_LOG_MATCH_MATCHER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,5 +57,3 @@ bool matcher_search(struct pattern *pattern, const char *option,
  * where there is none. */
 double matcher_number_in(const struct pattern_span *part);
 double matcher_number_after(const struct matcher_line *line, const char *text);
-
-#endif

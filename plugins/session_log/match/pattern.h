@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pattern: a plain text, or a PCRE2 regex with a text that each match contains,
  * so that it is tried only on lines that contain this text. */
-#ifndef SESSION_LOG_MATCH_PATTERN_H
-#define SESSION_LOG_MATCH_PATTERN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
  * literals, for it is searched in every line. */
 int pattern_check(const char *text, struct error *error);
 int pattern_check_filtered(const char *text, struct error *error);
-
-#endif

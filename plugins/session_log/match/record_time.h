@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* record_time: reads the time at which a line was written. */
-#ifndef SESSION_LOG_MATCH_RECORD_TIME_H
-#define SESSION_LOG_MATCH_RECORD_TIME_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ struct record_time_cache {
  * Returns 0 and *ret_s (seconds since the epoch), or -ENOENT. */
 int record_time_read(struct record_time_cache *cache, const char *line,
                      size_t bytes, int64_t now_s, int64_t *ret_s);
-
-#endif

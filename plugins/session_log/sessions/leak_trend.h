@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* leak_trend: finds a leak in counts alone: the low-water mark of opened -
  * closed rises from window to window. */
-#ifndef SESSION_LOG_SESSIONS_LEAK_TREND_H
-#define SESSION_LOG_SESSIONS_LEAK_TREND_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +48,3 @@ void leak_trend_advance(struct leak_trend *trend,
 
 /* The application was restarted: nothing is open, nothing leaks. */
 void leak_trend_restart(struct leak_trend *trend);
-
-#endif

@@ -2,8 +2,7 @@
 /* rate_window: how many events any 60 seconds held, exactly. Averages with
  * decay alarm on a steady rate just below a limit, whole minutes miss what
  * falls across their edge. */
-#ifndef SESSION_LOG_SESSIONS_RATE_WINDOW_H
-#define SESSION_LOG_SESSIONS_RATE_WINDOW_H
+#pragma once
 
 #include <stdint.h>
 
@@ -43,5 +42,3 @@ uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s);
  * window stays the same; or loads them into an empty window as already read. */
 void rate_window_transfer(struct rate_window *window,
                           struct state_file_record *record);
-
-#endif

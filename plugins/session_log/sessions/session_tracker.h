@@ -6,8 +6,7 @@
  * sessions were open before, so only growth means anything. A burst grows and
  * falls back; a leak raises the low-water mark of opened - closed in window
  * after window. With names each session is tracked by itself. */
-#ifndef SESSION_LOG_SESSIONS_SESSION_TRACKER_H
-#define SESSION_LOG_SESSIONS_SESSION_TRACKER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,5 +105,3 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
  * an invalid record; -ENOMEM. After a failure the tracker must be freed. */
 int session_tracker_transfer(struct session_tracker *tracker,
                              struct state_file_record *record);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* directory_scan: finds the files that may hold lines of a log: those that its
  * patterns match, and the rotated files beside them. */
-#ifndef SESSION_LOG_TAIL_DIRECTORY_SCAN_H
-#define SESSION_LOG_TAIL_DIRECTORY_SCAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ bool directory_scan_is_rotated_name(const char *live, const char *name);
 bool directory_scan_may_be_copy(const char *live_path, const char *path);
 
 bool directory_scan_is_compressed(const char *name);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* file_identity: which file this is, whatever its name. */
-#ifndef SESSION_LOG_TAIL_FILE_IDENTITY_H
-#define SESSION_LOG_TAIL_FILE_IDENTITY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ int file_identity_stat_fd(int fd, struct file_identity_stat *ret_status);
 
 bool file_identity_is_same(const struct file_identity *a,
                            const struct file_identity *b);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* file_watch: reports writes to files and new names in directories at once
  * (inotify). */
-#ifndef SESSION_LOG_TAIL_FILE_WATCH_H
-#define SESSION_LOG_TAIL_FILE_WATCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ size_t file_watch_take(struct file_watch *watch, size_t log, int *numbers,
 
 /* Ends the wait that is running or the next one. Any thread. */
 void file_watch_stop(struct file_watch *watch);
-
-#endif

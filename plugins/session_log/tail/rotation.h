@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rotation: whether a file that appears holds new lines, or is a copy of what
  * was read already. */
-#ifndef SESSION_LOG_TAIL_ROTATION_H
-#define SESSION_LOG_TAIL_ROTATION_H
+#pragma once
 
 #include "session_log/tail/directory_scan.h"
 #include "session_log/tail/tail_file.h"
@@ -44,5 +43,3 @@ void rotation_finish_file(struct rotation *rotation, struct tail_file *file);
  * or -ENOMEM. */
 int rotation_update(struct rotation *rotation,
                     const struct directory_scan *scan, int64_t mono_ms);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tail: reads every line of a log once, however its files are rotated. */
-#ifndef SESSION_LOG_TAIL_TAIL_H
-#define SESSION_LOG_TAIL_TAIL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,5 +72,3 @@ void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats);
  * must be freed. */
 int tail_transfer(struct tail *tail, int64_t now_ms,
                   struct state_file_record *record);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tail_file: one file of a log, whatever its name, and how far it was read. */
-#ifndef SESSION_LOG_TAIL_TAIL_FILE_H
-#define SESSION_LOG_TAIL_TAIL_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -134,5 +133,3 @@ int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
                    const struct tail_file_limits *limits,
                    const struct tail_file_sink *sink,
                    struct tail_file_counts *counts);
-
-#endif

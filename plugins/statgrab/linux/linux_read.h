@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* linux_read: what the readers of /proc and /sys share. Each reader is as
  * struct source documents it. */
-#ifndef STATGRAB_LINUX_LINUX_READ_H
-#define STATGRAB_LINUX_LINUX_READ_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -83,5 +82,3 @@ int linux_read_text_lines(const struct source_driver *driver,
 int linux_read_lines(struct source_driver *driver, enum linux_file file,
                      linux_read_line_fn *read_line, void *stats,
                      struct error *error);
-
-#endif

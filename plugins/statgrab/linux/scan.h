@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* scan: reads numbers and words from a text without copying it. */
-#ifndef STATGRAB_LINUX_SCAN_H
-#define STATGRAB_LINUX_SCAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ struct scan_field {
  * with one without a name. Returns 0, also for any other line; -EBADMSG where
  * no number follows the name. */
 int scan_field(struct scan *line, const struct scan_field *fields);
-
-#endif

@@ -47,8 +47,7 @@ static const struct option_block pool_block = {
     .is_repeatable = true,
     .size = sizeof(struct pool),
     .help = "A pool.",
-    .options = pool_rows,
-    .options_len = OPTION_COUNT(pool_rows),
+    OPTION_ROWS(pool_rows),
 };
 
 static const char *const modes[] = {"auto", "dryrun", "off", NULL};
@@ -68,8 +67,7 @@ static const struct option_block plugin_block = {
     .name = "plugin",
     .size = sizeof(struct plugin),
     .help = "The plugin.",
-    .options = plugin_rows,
-    .options_len = OPTION_COUNT(plugin_rows),
+    OPTION_ROWS(plugin_rows),
 };
 
 static int parse(const char *text, struct plugin *plugin, struct error *error) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* captured: recorded answers of real servers, one file a release in captured/,
  * written by tests/system/test_dbpool_captured.py. */
-#ifndef CAPTURED_H
-#define CAPTURED_H
+#pragma once
 
 #include "results.h"
 
@@ -54,5 +53,3 @@ static inline void captured_clear(PGresult **results, size_t len) {
     PQclear(results[i]);
   }
 }
-
-#endif

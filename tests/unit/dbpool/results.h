@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* results: libpq results made of text, as a server would have sent them. */
-#ifndef RESULTS_H
-#define RESULTS_H
+#pragma once
 
 #include "unit.h"
 
@@ -48,5 +47,3 @@ static inline PGresult *result_from(const char *lines) {
   }
   return result;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_deps: what tests of a whole engine give it: its configuration, and
  * series with one gauge. */
-#ifndef UNIT_RESOURCE_ALERT_ENGINE_DEPS_H
-#define UNIT_RESOURCE_ALERT_ENGINE_DEPS_H
+#pragma once
 
 #include "unit.h"
 
@@ -43,5 +42,3 @@ static inline void configure_engine(struct resource_alert_options *options,
   }
   config_item_fini(&root);
 }
-
-#endif

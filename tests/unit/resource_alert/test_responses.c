@@ -49,8 +49,7 @@ static const struct option_block outer_block = {
     .name = "resource_alert",
     .size = sizeof(struct outer),
     .help = "x",
-    .options = outer_rules,
-    .options_len = OPTION_COUNT(outer_rules),
+    OPTION_ROWS(outer_rules),
 };
 
 static const char *const rule_names[] = {"pool", "memory"};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* directory_fixture: files in a directory of the test's own. */
-#ifndef UNIT_SESSION_LOG_PLACE_H
-#define UNIT_SESSION_LOG_PLACE_H
+#pragma once
 
 #include "unit.h"
 
@@ -24,5 +23,3 @@ static inline void append(const char *name, const char *text) {
   assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
   assert_int_equal(fclose(file), 0);
 }
-
-#endif

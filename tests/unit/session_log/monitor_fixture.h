@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* monitor_fixture: one <Log> over one file in a directory of its own, for the
  * tests of monitor and checkpoint. */
-#ifndef UNIT_SESSION_LOG_BOOK_H
-#define UNIT_SESSION_LOG_BOOK_H
+#pragma once
 
 #include "unit.h"
 
@@ -140,5 +139,3 @@ static inline int tear_down(void **state) {
   (void)unlink(log_path);
   return rmdir(directory);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tail_fixture: a tail over files in a directory of its own, for its tests. */
-#ifndef UNIT_SESSION_LOG_FOLLOWING_H
-#define UNIT_SESSION_LOG_FOLLOWING_H
+#pragma once
 
 #include "unit.h"
 
@@ -96,5 +95,3 @@ static inline int tear_down(void **state) {
 
 #define TEST(function)                                                         \
   cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
-#endif

@@ -2,8 +2,7 @@
 /* tail_model: an application writes numbered lines, somebody rotates its log
  * in every way there is, the daemon polls, restarts and dies at random; in the
  * end every line must have been taken exactly once. */
-#ifndef FOLLOW_MODEL_H
-#define FOLLOW_MODEL_H
+#pragma once
 
 #include "unit.h"
 
@@ -453,5 +452,3 @@ static int live(const struct chance *chance, bool is_talkative) {
   clean(&world);
   return wrong;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* emitter_recorder: an emitter that records what is sent. */
-#ifndef STATGRAB_UNIT_EMITTER_RECORDER_H
-#define STATGRAB_UNIT_EMITTER_RECORDER_H
+#pragma once
 
 #include "recorder.h"
 #include "statgrab/emitter.h"
@@ -37,5 +36,3 @@ static inline void assert_near(double found, double wanted) {
     fail_msg("%.9g is not %.9g", found, wanted);
   }
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fake_root: a directory whose proc and sys say what a test wants. */
-#ifndef STATGRAB_UNIT_FAKE_ROOT_H
-#define STATGRAB_UNIT_FAKE_ROOT_H
+#pragma once
 
 #include <errno.h>
 #include <ftw.h>
@@ -54,5 +53,3 @@ static inline int fake_root_remove_one(const char *path,
 static inline void fake_root_remove(void) {
   (void)nftw(fake_root, fake_root_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
-
-#endif

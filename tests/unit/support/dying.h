@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dying: a disk that is full, or a process that is killed, at a chosen
  * write(2), fdatasync(2), fsync(2) or rename(2). */
-#ifndef UNIT_DYING_H
-#define UNIT_DYING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,5 +14,3 @@ void dying_after(size_t count);
 
 /* While it is, these calls fail with ENOSPC. */
 void disk_is_full(bool is_full);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* failing: memory that runs short at a chosen allocation. */
-#ifndef UNIT_FAILING_H
-#define UNIT_FAILING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,5 +13,3 @@ void failing_after(size_t count);
 /* Memory is there again. True if an allocation failed meanwhile: a test counts
  * up until none does, and so has seen each of them fail. */
 bool failing_stop(void);
-
-#endif
