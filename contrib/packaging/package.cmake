@@ -19,11 +19,11 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "collectd-core (>= 5.12)")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS collectd)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"Three read plugins gather system statistics through libstatgrab, an
-application's connection pool as PostgreSQL or PgBouncer see it, and the
-sessions in an application's log. A fourth plugin evaluates rules on every
-collectd value and drives responses: degradation switches, scale-out,
-notifications, commands.
+"Three plugins collect system statistics through libstatgrab, the state of an
+application's connection pool from PostgreSQL or PgBouncer, and the sessions
+in an application's log. A fourth plugin evaluates rules on every collectd
+value and drives responses: degradation switches, scale-out, notifications,
+commands.
 
 resource-alertctl checks the configuration and controls the running plugin.")
 set(package_dir ${PROJECT_BINARY_DIR}/package)
