@@ -34,6 +34,7 @@ struct config_value *config_item_add_value(struct config_item *item) {
   return value;
 }
 
+/* Linear: a block has few statements, and is read once. */
 const struct config_item *config_item_find(const struct config_item *item,
                                            const char *key) {
   for (size_t i = 0; i < item->children_len; i++) {
@@ -375,6 +376,7 @@ static int read_statements(struct config_scanner *reader,
   }
 }
 
+/* The reader needs no copy of the text, and no NUL at its end. */
 int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                       struct error *error) {
   struct config_scanner reader = {.at = text,

@@ -24,7 +24,7 @@ struct config_value {
  * the item; all zero is an empty item. */
 struct config_item {
   char *key;
-  int line;   /* in its file; 0 where collectd does not tell */
+  int line;   /* in its file; 0 from collectd, which does not pass it */
   int column; /* of its name, in bytes from 1 */
   struct config_value *values;
   size_t values_len;

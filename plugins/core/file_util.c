@@ -73,6 +73,8 @@ static int fail_to_write(const char *path, const char *beside, int code,
   return fail_on_path(path, "write", code, error);
 }
 
+/* mkostemp() makes the name unique; the umask does not apply, because a
+ * reader of another user may need the mode that was asked for. */
 int file_replace_begin(const char *path, mode_t mode, char *beside,
                        struct error *error) {
   int code = name_beside(path, beside);
@@ -123,18 +125,18 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
                    : fail_to_write(path, beside, code, error);
 }
 
-/* Doubles the room where it is full. One byte is reserved for the NUL. */
+/* Doubles the buffer where it is full. One byte is reserved for the NUL. */
 static int grow_content(struct file_content *content) {
-  if (content->room - content->bytes >= 2) {
+  if (content->capacity - content->bytes >= 2) {
     return 0;
   }
-  size_t room = content->room == 0 ? 4096 : content->room * 2;
-  char *larger = realloc(content->data, room);
+  size_t capacity = content->capacity == 0 ? 4096 : content->capacity * 2;
+  char *larger = realloc(content->data, capacity);
   if (larger == NULL) {
     return -ENOMEM;
   }
   content->data = larger;
-  content->room = room;
+  content->capacity = capacity;
   return 0;
 }
 
@@ -149,7 +151,7 @@ int file_read_again(int fd, size_t max_bytes, struct file_content *content) {
       break;
     }
     got = pread(fd, content->data + content->bytes,
-                content->room - content->bytes - 1, (off_t)content->bytes);
+                content->capacity - content->bytes - 1, (off_t)content->bytes);
     if (got >= 0) {
       content->bytes += (size_t)got;
       content->data[content->bytes] = '\0';
@@ -201,6 +203,8 @@ static bool is_beside(const char *name) {
                          "0123456789") == SUFFIX_LENGTH;
 }
 
+/* A directory that cannot be opened holds nothing to remove. A file that
+ * vanishes meanwhile was renamed by its writer or removed by another sweep. */
 void file_sweep_leftovers(const char *directory, int64_t older_than_s) {
   DIR *opened = opendir(directory);
   const struct dirent *entry;
@@ -239,6 +243,7 @@ static int make_one_directory(const char *path, int length, mode_t mode) {
   return chmod(directory, mode) == 0 ? 0 : -errno; /* whatever the umask is */
 }
 
+/* A directory that exists keeps its mode; only a new one gets MODE. */
 int file_make_parents(const char *path, mode_t mode) {
   int code = 0;
   for (const char *slash = strchr(path, '/'); slash != NULL && code == 0;
@@ -254,6 +259,8 @@ int file_make_directory(const char *path, mode_t mode) {
   return code == 0 ? make_one_directory(path, (int)strlen(path), mode) : code;
 }
 
+/* An older PATH.bad is replaced: the latest one is what an operator looks
+ * at. */
 int file_set_aside(const char *path, struct error *error) {
   char aside[PATH_MAX];
   int length = snprintf(aside, sizeof(aside), "%s.bad", path);

@@ -47,7 +47,7 @@ int file_read_opened(int fd, const char *path, size_t max_bytes,
 struct file_content {
   char *data; /* owned, free(); a NUL follows the last byte */
   size_t bytes;
-  size_t room; /* allocated */
+  size_t capacity; /* allocated */
 };
 
 /* Reads FD from its start. Returns 0, -EFBIG for more than max_bytes, or

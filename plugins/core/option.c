@@ -272,6 +272,8 @@ static int set_default_value(const struct option *option, void *target) {
   return code;
 }
 
+/* All zero is the value of an option without a default; a number's is NaN,
+ * since 0 may be a limit. */
 int option_init(const struct option_block *block, void *target) {
   memset(target, 0, block->size);
   for (size_t i = 0; i < block->options_len; i++) {
@@ -371,6 +373,8 @@ static int check_required_options(const struct option_block *block,
   return 0;
 }
 
+/* The new struct is counted once it is initialized: option_fini() must not
+ * free it before. Arrays grow by one, as blocks are few. */
 int option_add_block(const struct option_block *block,
                      struct option_blocks *blocks) {
   char *larger = realloc(blocks->items, (blocks->len + 1) * block->size);
@@ -478,6 +482,8 @@ static int parse_statements(const struct option_block *block,
   return code;
 }
 
+/* Required options of the outermost block are not looked for: collectd
+ * passes one block for each file, and each may have a part of the options. */
 int option_parse(const struct option_block *block,
                  const struct config_item *item, void *target,
                  struct error *error) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bytes above 0x7f are kept: they are parts of UTF-8 characters. */
 void text_blank_controls(char *text) {
   for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
     if (*c < ' ' || *c == 0x7f) {

@@ -102,6 +102,7 @@ static void log_line(void *context, enum log_level level, const char *line) {
   plugin_log(collectd_levels[level], "%s: %s", plugin, line);
 }
 
+/* The name is not copied: plugins pass a literal. */
 struct log_sink glue_log_sink(const char *plugin) {
   return (struct log_sink){.write = log_line,
                            .context = name_as_context(plugin)};
@@ -183,6 +184,7 @@ SAME_PLACE(type_instance);
 _Static_assert(offsetof(value_list_t, host) % 8 == 0 && sizeof(value_t) == 8,
                "read a word at a time");
 
+/* By collectd's DS_TYPE_*, which are 0 to 3. */
 static const enum reading_kind reading_kinds[] = {
     [DS_TYPE_COUNTER] = READING_COUNTER,
     [DS_TYPE_GAUGE] = READING_GAUGE,

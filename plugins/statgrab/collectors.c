@@ -27,6 +27,7 @@ struct collectors {
   struct source source;
   struct stats stats; /* its driver is owned */
   struct kind_read reads[STATS_KINDS];
+  /* compiled once: the options hold them as text */
   struct ignorelist disk_names;
   struct ignorelist interface_names;
   struct filesystems *filesystems;
@@ -124,7 +125,9 @@ unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms) {
 
 /* ---- reading ---- */
 
-/* Begins a round: all statistics are to be read again. */
+/* Begins a round: all statistics are to be read again. The last read of the
+ * processors becomes the one before, unless it failed: the next percentages
+ * then span two intervals. */
 static void begin_round(struct collectors *collectors) {
   const struct kind_read *cpu = &collectors->reads[STATS_CPU];
   if (cpu->is_done && source_has_data(cpu->code)) {

@@ -103,6 +103,8 @@ void emitter_send_counters(const struct emitter *emitter,
 
 /* ---- names ---- */
 
+/* Of 1000 long names two have the same hash with a probability of 1e-4 (n^2
+ * / 2 / 2^32). */
 #define HASH_BYTES 9 /* "-" and eight digits */
 
 /* FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
@@ -137,6 +139,8 @@ void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]) {
   name[used] = '\0';
 }
 
+/* The hash is of the whole text, not of the cut name: names that are cut
+ * alike differ in it. */
 void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
   size_t at = strlen(name);
   if (at > EMITTER_ITEM_BYTES - 1 - HASH_BYTES) {

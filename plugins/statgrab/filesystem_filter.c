@@ -51,6 +51,7 @@ bool filesystem_filter_may_hang(const char *type) {
          is_listed_type(remote_types, type);
 }
 
+/* The part behind "fuse." is the name of a program, and any is valid. */
 int filesystem_filter_check_type(const char *value, struct error *error) {
   int code = ignorelist_check(value, error);
   if (code != 0) {

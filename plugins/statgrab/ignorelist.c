@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A literal is compared without the cost of an expression; most lists are
+ * literal. */
 struct ignorelist_entry {
   char *literal; /* owned; NULL where the expression is used */
   regex_t expression;

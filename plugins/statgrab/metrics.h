@@ -31,7 +31,7 @@ void metrics_send_cpu(const struct stats_cpu *before,
                       const struct cpu_options *options,
                       const struct emitter *emitter);
 
-/* Sends the load of 1, 5 and 15 minutes and, as the options say, the same
+/* Sends the load of 1, 5 and 15 minutes and, as the options select, the same
  * divided by CORES; 0 where that number is unknown. */
 void metrics_send_load(const struct stats_load *stats, double cores,
                        const struct load_options *options,
@@ -48,9 +48,9 @@ void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
  * psutil's virtual_memory().percent. NaN where it is unknown. */
 double metrics_memory_used_percent(const struct stats_memory *stats);
 
-/* Sends percent-used and, as the options say, the parts of the total: psutil's
- * used, buffered, cached, free; or the native plugin's, which count the slab
- * separately. */
+/* Sends percent-used and, as the options select, the parts of the total:
+ * psutil's used, buffered, cached, free; or the native plugin's, which count
+ * the slab separately. */
 void metrics_send_memory(const struct stats_memory *stats,
                          const struct memory_options *options,
                          const struct emitter *emitter);

@@ -30,6 +30,9 @@ static uint64_t ticks_between(const struct stats_cpu_ticks *before,
   return is_known && to > from ? to - from : 0;
 }
 
+/* The elapsed time is the sum of all states, not a clock's: so the shares
+ * add up to 100 however many processors there are, and do not depend on when
+ * collectd reads. */
 struct metrics_cpu_percents
 metrics_cpu_percents(const struct stats_cpu_ticks *before,
                      const struct stats_cpu_ticks *now) {
@@ -63,7 +66,8 @@ static size_t guest_state_in(size_t state) {
                              : CPU_STATES;
 }
 
-/* Sends the shares of the states; or their counters, if options say so. */
+/* Sends the shares of the states; or, without ValuesPercentage, their counters.
+ */
 static void send_states(const struct metrics_cpu_percents *percents,
                         const struct stats_cpu_ticks *ticks,
                         const struct cpu_options *options,
@@ -173,6 +177,8 @@ static const char *const process_state_names[PROCESS_STATES] = {
     [PROCESS_ZOMBIE] = "zombies",  [PROCESS_IDLE] = "idle",
 };
 
+/* Threads are NaN where states are not counted, because the type has two
+ * data sources and one cannot be left out. */
 void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
                             const struct emitter *emitter) {
   const double counts[] = {(double)stats->count, stats->threads == STATS_UNKNOWN

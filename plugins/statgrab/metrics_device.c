@@ -115,6 +115,8 @@ static struct usage_parts split_bytes(const struct stats_usage *stats) {
   return split_usage(stats->size, stats->free, stats->available);
 }
 
+/* Without the space reserved for root, as df(1) and psutil: 100 % is when
+ * users can write no more. */
 double metrics_filesystem_used_percent(const struct stats_usage *stats) {
   struct usage_parts bytes = split_bytes(stats);
   double total = bytes.used + bytes.free;

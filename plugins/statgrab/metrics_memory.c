@@ -25,6 +25,7 @@ static uint64_t zero_if_unknown(uint64_t bytes) {
   return bytes == STATS_UNKNOWN ? 0 : bytes;
 }
 
+/* Containers may report more available than total; that is 0 % then. */
 double metrics_memory_used_percent(const struct stats_memory *stats) {
   if (stats->total == STATS_UNKNOWN || stats->available == STATS_UNKNOWN ||
       stats->total == 0) {

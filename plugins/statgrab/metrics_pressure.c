@@ -12,7 +12,8 @@ static const char *const resource_names[PRESSURE_RESOURCES] = {
     [PRESSURE_IO] = "io",
 };
 
-/* share: "some" or "full". Sends nothing where the kernel has no such line. */
+/* Type instances such as "some_avg10". share: "some" or "full". Sends nothing
+ * where the kernel has no such line. */
 static void send_pressure_line(const struct stats_pressure_line *line,
                                const char *share,
                                const struct emitter_sink *sink) {

@@ -28,12 +28,14 @@ const char *const statgrab_group_names[GROUPS + 1] = {
     [GROUP_VMEM] = "vmem",
 };
 
+/* A row for a flag of a struct. */
 #define FLAG(NAME, STRUCT, FIELD, DEFAULT, HELP)                               \
   {                                                                            \
     OPTION((NAME), BOOLEAN, struct STRUCT, FIELD), .default_text = (DEFAULT),  \
                                                    .help = (HELP)              \
   }
 
+/* A row for a list of names, each checked when it is read. */
 #define LIST(NAME, STRUCT, FIELD, CHECK, EXAMPLE, HELP)                        \
   {                                                                            \
     OPTION((NAME), STRINGS, struct STRUCT, FIELD),                             \
@@ -173,6 +175,8 @@ static int check_root_directory(const char *value, struct error *error) {
   return 0;
 }
 
+/* A row for a block that has the name of its field, its rows in FIELD_rows and
+ * its values in struct FIELD_options. */
 #define SUB_BLOCK(FIELD, HELP)                                                 \
   {                                                                            \
     OPTION(#FIELD, BLOCK, struct statgrab_options, FIELD),                     \
@@ -221,6 +225,8 @@ const struct option_block statgrab_options = {
     OPTION_ROWS(option_rows),
 };
 
+/* Not in the table's defaults: a block that is configured must find its field
+ * empty, or it would be refused as the second one. */
 int statgrab_options_complete(struct statgrab_options *options) {
   int code = 0;
   for (size_t i = 0; i < OPTION_COUNT(option_rows) && code == 0; i++) {

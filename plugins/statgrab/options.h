@@ -30,6 +30,8 @@ enum statgrab_group {
 /* Names by enum statgrab_group; the last is NULL. */
 extern const char *const statgrab_group_names[GROUPS + 1];
 
+/* What each option means is in the tables of options.c, from which the manual
+ * is made. */
 struct cpu_options {
   struct option_head head;
   bool report_by_state;

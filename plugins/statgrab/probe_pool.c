@@ -16,6 +16,8 @@
 /* An idle worker ends within this time on any machine. */
 #define STOP_IDLE_MS 1000
 
+/* In this order, and from the last to the first again: probe_pool_run()
+ * queues, a worker runs and finishes, probe_pool_take() makes idle. */
 enum probe_state {
   PROBE_IDLE,
   PROBE_QUEUED,
@@ -72,6 +74,7 @@ static bool may_run_probe(const struct probe_pool *pool,
                            pool->at_risk + 1 < PROBE_POOL_WORKERS_MAX);
 }
 
+/* Needs no lock: the probe is in no list, and no worker runs it. */
 static void free_probe(struct probe_pool_probe *probe) {
   probe->subject.free(probe->subject.subject);
   free(probe);

@@ -125,6 +125,7 @@ static int get_load(struct stats *all, struct error *error) {
   return code;
 }
 
+/* The library does not distinguish waiting for a disk from sleeping. */
 static const enum stats_process_state process_states[] = {
     [SG_PROCESS_STATE_RUNNING] = PROCESS_RUNNING,
     [SG_PROCESS_STATE_SLEEPING] = PROCESS_SLEEPING,

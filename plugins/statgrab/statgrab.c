@@ -36,7 +36,8 @@ static int read_filesystems(user_data_t *unused) {
   return 0;
 }
 
-/* Starts libstatgrab before the first read can be registered. */
+/* Starts libstatgrab before the first read can be registered: a call before
+ * sg_init() crashes. */
 static int start_statgrab(void) {
   if (collectors != NULL) {
     return 0; /* collectd -T calls this twice */

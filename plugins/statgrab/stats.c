@@ -54,6 +54,7 @@ int stats_cpu_add(struct stats_cpu *cpu, unsigned number,
   return code;
 }
 
+/* Swaps the memory, too: nothing is allocated once both have grown. */
 void stats_swap_cpu(struct stats *stats) {
   struct stats_cpu last = stats->cpu;
   stats->cpu = stats->cpu_before;
@@ -159,6 +160,8 @@ struct stats_mount *stats_mount_add(struct stats_mount_table *table,
   return mount;
 }
 
+/* The generation changes even if the same rows follow: nobody compares
+ * tables. */
 void stats_mount_table_clear(struct stats_mount_table *table) {
   for (size_t i = 0; i < table->len; i++) {
     free_mount_strings(&table->rows[i]);

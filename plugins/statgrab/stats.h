@@ -47,6 +47,7 @@ enum stats_cpu_state {
   CPU_STATES,
 };
 
+/* Time in each state since the system started; on Linux in 10 ms (USER_HZ). */
 struct stats_cpu_ticks {
   uint64_t states[CPU_STATES]; /* STATS_UNKNOWN where a system has no such */
 };
@@ -57,6 +58,7 @@ struct stats_cpu_one {
   struct stats_cpu_ticks ticks;
 };
 
+/* Of all processors: counters since the system started. */
 struct stats_cpu {
   struct stats_cpu_ticks all;
   struct stats_cpu_one *each; /* owned, grows */
@@ -68,6 +70,7 @@ struct stats_cpu {
   uint64_t forks;
 };
 
+/* Tasks that are running or wait for a processor or, on Linux, for a disk. */
 struct stats_load {
   double minutes[3]; /* mean of the last 1, 5 and 15 minutes */
 };
@@ -82,6 +85,8 @@ enum stats_process_state {
   PROCESS_STATES,
 };
 
+/* Processes at the time of reading. Threads of the kernel are included, as in
+ * /proc. */
 struct stats_processes {
   uint64_t count;
   uint64_t hidden; /* of count: their states may not be read */

@@ -34,6 +34,7 @@ static const char *const linux_paths[LINUX_FILES] = {
 
 /* ---- the driver ---- */
 
+/* What libstatgrab lacks or gets wrong on Linux. */
 static const struct source linux_source = {
     .read = {[STATS_CGROUP] = linux_read_cgroup,
              [STATS_CPU] = linux_read_cpu,

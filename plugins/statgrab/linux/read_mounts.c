@@ -32,6 +32,7 @@ static bool decode_field(struct scan word, char field[FIELD_BYTES]) {
   return true;
 }
 
+/* What a line is added to; root: prefix of the paths. */
 struct mount_context {
   struct stats_mount_table *table;
   const char *root;

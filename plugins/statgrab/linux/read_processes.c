@@ -82,6 +82,9 @@ static void read_process_stat(int proc_fd, const char *pid,
   }
 }
 
+/* /proc is opened for each count, since below a RootFS something else may be
+ * mounted there meanwhile. Where states may not be read (hidepid) the other
+ * values are valid. */
 int linux_read_processes(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
   bool with_states = !all->skip_process_states;

@@ -76,6 +76,8 @@ static const char *find_missing_line(const struct stats_cpu *stats) {
                                                       : NULL;
 }
 
+/* libstatgrab has no interrupt, softirq, steal and guest time, and no single
+ * processors. */
 int linux_read_cpu(struct stats *all, struct error *error) {
   struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);

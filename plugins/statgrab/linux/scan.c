@@ -45,6 +45,8 @@ bool scan_word(struct scan *text, struct scan *ret_word) {
   return true;
 }
 
+/* A number that does not fit is refused rather than cut: a wrong counter would
+ * be sent as a rate. */
 bool scan_number(struct scan *text, uint64_t *ret_number) {
   const char *at = skip_blank_chars(text);
   const char *from = at;
@@ -64,6 +66,8 @@ bool scan_number(struct scan *text, uint64_t *ret_number) {
   return true;
 }
 
+/* Not strtod(), which depends on the locale and needs a NUL behind the number.
+ * The kernel prints two digits behind the point. */
 bool scan_fraction(struct scan *text, double *ret_number) {
   uint64_t whole;
   struct scan rest = *text;
