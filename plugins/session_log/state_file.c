@@ -104,8 +104,9 @@ bool state_file_is_read_whole(const struct state_file_record *record) {
   return !record->is_failed && record->at == record->bytes;
 }
 
-static uint64_t read_number(struct state_file_record *record) {
+static uint64_t read_number(struct state_file_record *record, uint64_t max) {
   uint64_t number = 0;
+  bool is_valid = false;
   for (unsigned shift = 0; shift < 64 && record->at < record->bytes;
        shift += 7) {
     unsigned char byte = (unsigned char)record->data[record->at++];
@@ -114,68 +115,53 @@ static uint64_t read_number(struct state_file_record *record) {
     }
     number |= (uint64_t)(byte & 0x7f) << shift;
     if (byte < 0x80) {
-      return number;
+      is_valid = number <= max;
+      break;
     }
+  }
+  if (is_valid) {
+    return number;
   }
   fail_record(record);
   return 0;
 }
 
-static uint64_t read_number_up_to(struct state_file_record *record,
-                                  uint64_t max) {
-  uint64_t number = read_number(record);
-  if (number > max) {
-    fail_record(record);
-    return 0;
+/* ---- both ---- */
+
+/* Saves NUMBER and returns it, or returns what was loaded. */
+static uint64_t transfer_number(struct state_file_record *record,
+                                uint64_t number, uint64_t max) {
+  if (record->is_loading) {
+    return read_number(record, max);
   }
+  append_number(record, number);
   return number;
 }
 
-/* ---- both ---- */
-
 void state_file_number(struct state_file_record *record, uint64_t *number) {
-  if (record->is_loading) {
-    *number = read_number(record);
-  } else {
-    append_number(record, *number);
-  }
+  *number = transfer_number(record, *number, UINT64_MAX);
 }
 
 /* 0, -1, 1, -2 are saved as 0, 1, 2, 3. */
 void state_file_signed(struct state_file_record *record, int64_t *number) {
-  if (record->is_loading) {
-    uint64_t bits = read_number_up_to(record, SIGNED_BITS_MAX);
-    int64_t half = (int64_t)(bits >> 1);
-    *number = (bits & 1) != 0 ? -half - 1 : half;
-  } else {
-    uint64_t bits = (uint64_t)*number << 1;
-    append_number(record, *number < 0 ? ~bits : bits);
-  }
+  uint64_t twice = (uint64_t)*number << 1;
+  uint64_t bits =
+      transfer_number(record, *number < 0 ? ~twice : twice, SIGNED_BITS_MAX);
+  int64_t half = (int64_t)(bits >> 1);
+  *number = (bits & 1) != 0 ? -half - 1 : half;
 }
 
 void state_file_size(struct state_file_record *record, size_t *number,
                      size_t max) {
-  if (record->is_loading) {
-    *number = (size_t)read_number_up_to(record, max);
-  } else {
-    append_number(record, *number);
-  }
+  *number = (size_t)transfer_number(record, *number, max);
 }
 
 void state_file_count(struct state_file_record *record, uint32_t *number) {
-  if (record->is_loading) {
-    *number = (uint32_t)read_number_up_to(record, INT32_MAX);
-  } else {
-    append_number(record, *number);
-  }
+  *number = (uint32_t)transfer_number(record, *number, INT32_MAX);
 }
 
 void state_file_flag(struct state_file_record *record, bool *flag) {
-  if (record->is_loading) {
-    *flag = read_number_up_to(record, 1) == 1;
-  } else {
-    append_number(record, *flag);
-  }
+  *flag = transfer_number(record, *flag, 1) == 1;
 }
 
 void state_file_text(struct state_file_record *record, char *text,

@@ -58,15 +58,6 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
   }
 }
 
-void rate_window_add_many(struct rate_window *window, int64_t at_s,
-                          uint32_t count) {
-  advance_to(window, at_s);
-  if (at_s == window->newest_s) {
-    *count_at(window, at_s) += count;
-    *sum_at(window, at_s) += count;
-  }
-}
-
 uint64_t rate_window_now(struct rate_window *window, int64_t now_s) {
   advance_to(window, now_s);
   return *sum_at(window, window->newest_s);
@@ -95,7 +86,7 @@ void rate_window_transfer(struct rate_window *window,
       state_file_signed(record, &second);
     }
     if (count > 0 && record->is_loading) {
-      rate_window_add_many(window, second, count);
+      rate_window_add(window, second, second, count);
     }
   } while (count > 0 && !record->is_failed);
   if (record->is_loading) {

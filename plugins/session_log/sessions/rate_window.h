@@ -26,11 +26,6 @@ struct rate_window {
 void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
                      uint32_t count);
 
-/* Puts back COUNT events of second at_s; seconds in rising order, into an empty
- * window. */
-void rate_window_add_many(struct rate_window *window, int64_t at_s,
-                          uint32_t count);
-
 /* The events of the 60 seconds that end with now_s. */
 uint64_t rate_window_now(struct rate_window *window, int64_t now_s);
 

@@ -204,10 +204,9 @@ static int compare_directory_then_name(const void *a, const void *b) {
 
 /* The names that rotated files are looked for beside, sorted by directory and
  * name. */
-static int find_live_names(struct directory_scan *scan,
-                           const char *const *missing, size_t missing_len,
-                           struct live_names *ret_names) {
-  const char **paths = calloc(2 * scan->len + missing_len + 1, sizeof(*paths));
+static int find_live_names(struct directory_scan *scan, const char *const *more,
+                           size_t more_len, struct live_names *ret_names) {
+  const char **paths = calloc(2 * scan->len + more_len + 1, sizeof(*paths));
   size_t len = 0;
   if (paths == NULL) {
     return -ENOMEM;
@@ -225,8 +224,8 @@ static int find_live_names(struct directory_scan *scan,
       paths[len++] = item->target;
     }
   }
-  for (size_t i = 0; i < missing_len; i++) {
-    paths[len++] = missing[i];
+  for (size_t i = 0; i < more_len; i++) {
+    paths[len++] = more[i];
   }
   qsort(paths, len, sizeof(*paths), compare_directory_then_name);
   *ret_names = (struct live_names){paths, len};
@@ -274,9 +273,9 @@ static int add_rotated_beside(struct directory_scan *scan,
 }
 
 int directory_scan_add_rotated(struct directory_scan *scan,
-                               const char *const *missing, size_t missing_len) {
+                               const char *const *paths, size_t paths_len) {
   struct live_names all = {NULL, 0};
-  int code = find_live_names(scan, missing, missing_len, &all);
+  int code = find_live_names(scan, paths, paths_len, &all);
   struct live_names here = all;
   for (size_t at = 0; at < all.len && code == 0; at += here.len) {
     here = (struct live_names){all.paths + at, all.len - at};

@@ -29,10 +29,10 @@ int directory_scan_add_pattern(struct directory_scan *scan,
                                const char *pattern);
 
 /* Adds the rotated files beside all live files, beside the targets of those
- * that are links, and beside the paths in MISSING, where no file is now. Each
+ * that are links, and beside PATHS, whether a file is there or not. Each
  * directory is read once. Returns 0 or -ENOMEM. */
 int directory_scan_add_rotated(struct directory_scan *scan,
-                               const char *const *missing, size_t missing_len);
+                               const char *const *paths, size_t paths_len);
 
 /* The item with that identity, or NULL. */
 struct directory_scan_item *

@@ -95,29 +95,20 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
   }
 }
 
-/* Rotated files are also looked for beside the name of a file that is missing.
- */
+/* Finds the files that the patterns match and the rotated ones beside them,
+ * also where the file itself is missing. */
 static int scan_files(struct tail *tail, const struct tail_time *now,
                       struct directory_scan *scan) {
   const struct tail_options *options = &tail->options;
-  const char **missing = calloc(options->patterns_len + 1, sizeof(*missing));
-  size_t missing_len = 0;
-  int code = missing == NULL ? -ENOMEM : 0;
-  for (size_t i = 0; i < options->patterns_len && code == 0; i++) {
-    int found = directory_scan_add_pattern(scan, options->patterns[i]);
-    if (found == -ENOMEM) {
-      code = found;
-    } else {
-      log_pattern(tail, i, found, now);
+  for (size_t i = 0; i < options->patterns_len; i++) {
+    int code = directory_scan_add_pattern(scan, options->patterns[i]);
+    if (code == -ENOMEM) {
+      return code;
     }
-    if (found != 0) {
-      missing[missing_len++] = options->patterns[i];
-    }
+    log_pattern(tail, i, code, now);
   }
-  if (code == 0) {
-    code = directory_scan_add_rotated(scan, missing, missing_len);
-  }
-  free(missing);
+  int code = directory_scan_add_rotated(scan, options->patterns,
+                                        options->patterns_len);
   limit_files(tail, now, scan);
   return code;
 }
