@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session_log/match/line_fields.h"
 #include "session_log/match/matcher.h"
-#include "session_log/match/record_time.h"
 #include "session_log/sessions/rate_window.h"
 #include "session_log/sessions/session_tracker.h"
 
@@ -78,7 +78,7 @@ struct log_monitor {
   struct pattern *session, *pid; /* owned; NULL: none */
   struct monitor_counts counts;
   struct tail_file_buffer buffer;
-  struct record_time_cache times;
+  struct line_fields_cache times;
   struct complaint match_limit; /* about searches that were stopped */
   struct state_file state_file;
   bool is_one_sided_logged;
@@ -174,8 +174,8 @@ static int64_t time_of_line(struct log_monitor *monitor,
                             const struct matcher_line *line) {
   int64_t at_s = 0;
   int64_t now_s = monitor->now_s;
-  if (record_time_read(&monitor->times, line->text, line->bytes, now_s,
-                       &at_s) != 0) {
+  if (line_fields_read_time(&monitor->times, line->text, line->bytes, now_s,
+                            &at_s) != 0) {
     return now_s;
   }
   bool is_off = at_s < monitor->counts.polled_s - FRESH_SLACK_S ||

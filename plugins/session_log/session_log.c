@@ -38,9 +38,9 @@ static struct sample_sink sample_sink;
 static struct notification_sink notification_sink;
 static struct log_instance *instances; /* from init to shutdown */
 static size_t instances_len;
-static struct file_watch *watch; /* NULL: files are read at the interval only */
+static struct file_watch
+    *watch; /* NULL: no thread; files are read at the interval */
 static pthread_t thread;
-static bool has_thread;
 
 static int configure_session_log(oconfig_item_t *item) {
   return glue_configure(&session_log_options, item, &options);
@@ -149,9 +149,8 @@ static void start_thread(void) {
     worker_thread_block_signals(&before);
     code = plugin_thread_create(&thread, run_thread, NULL, "session_log");
     worker_thread_restore_signals(&before);
-    has_thread = code == 0;
   }
-  if (!has_thread) {
+  if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_NOTICE,
               "cannot watch files: %s; they are read at the interval",
               strerror(code < 0 ? -code : code));
@@ -215,10 +214,9 @@ static int init_session_log(void) {
 
 /* No read callback runs any more. */
 static int stop_session_log(void) {
-  if (has_thread) {
+  if (watch != NULL) {
     file_watch_stop(watch);
     (void)pthread_join(thread, NULL);
-    has_thread = false;
   }
   file_watch_free(watch);
   watch = NULL;

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/match/level.h"
+#include "session_log/match/line_fields.h"
 
 #define TEXTS_MAX 64
 #define GRAM_BYTES 3
@@ -35,7 +35,6 @@
 /* Lines of the kind contain it, or another text of the kind. */
 struct search_text {
   struct pattern_span span; /* borrowed from the pattern */
-  size_t window;            /* where the window begins in the text */
   unsigned kind;
 };
 
@@ -98,25 +97,26 @@ static uint32_t gram_of_text(const char *text) {
   return load_gram(gram);
 }
 
-/* Chooses the window whose grams are rarest in logs: each gram that is met
- * costs a comparison. */
-static void choose_window(struct search_text *text, size_t distance) {
+/* Returns where in TEXT the window begins whose grams are rarest in logs: each
+ * gram that is met costs a comparison. */
+static size_t choose_window(const struct pattern_span *text, size_t distance) {
   double fewest = 0;
-  for (size_t at = 0; at + distance + GRAM_BYTES - 1 <= text->span.bytes;
-       at++) {
+  size_t window = 0;
+  for (size_t at = 0; at + distance + GRAM_BYTES - 1 <= text->bytes; at++) {
     double sum = 0;
     for (size_t i = at; i < at + distance; i++) {
       double frequency = 1;
       for (size_t j = 0; j < GRAM_BYTES; j++) {
-        frequency *= byte_frequency((uint8_t)text->span.text[i + j]);
+        frequency *= byte_frequency((uint8_t)text->text[i + j]);
       }
       sum += frequency;
     }
     if (at == 0 || sum < fewest) {
       fewest = sum;
-      text->window = at;
+      window = at;
     }
   }
+  return window;
 }
 
 static int compare_places(const void *a, const void *b) {
@@ -132,14 +132,11 @@ static void fill_table(struct matcher *matcher) {
   struct window_gram *grams = matcher->grams;
   size_t len = 0;
   for (size_t i = 0; i < matcher->texts_len; i++) {
-    struct search_text *text = &matcher->texts[i];
-    choose_window(text, matcher->distance);
-    for (size_t at = text->window; at < text->window + matcher->distance;
-         at++) {
-      grams[++len] =
-          (struct window_gram){.gram = gram_of_text(text->span.text + at),
-                               .text = (uint8_t)i,
-                               .at = at};
+    const struct pattern_span *text = &matcher->texts[i].span;
+    size_t window = choose_window(text, matcher->distance);
+    for (size_t at = window; at < window + matcher->distance; at++) {
+      grams[++len] = (struct window_gram){
+          .gram = gram_of_text(text->text + at), .text = (uint8_t)i, .at = at};
     }
   }
   qsort(grams + 1, len, sizeof(*grams), compare_places);
@@ -176,7 +173,7 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
     }
     spans_len = pattern_literals(*pattern, &spans);
   } else if (rule->is_by_level) {
-    spans_len = level_texts(&spans);
+    spans_len = line_fields_level_texts(&spans);
   }
   if (spans_len > TEXTS_MAX - matcher->texts_len) {
     return error_set(error, -EINVAL, "the patterns have too many alternatives");
@@ -251,7 +248,7 @@ static bool is_line_of_kind(const struct matcher_run *run, unsigned kind) {
   const struct matcher_line *line = &run->line;
   struct pattern *pattern = run->matcher->patterns[kind];
   return pattern == NULL
-             ? level_is_error(line->text, line->bytes)
+             ? line_fields_is_error(line->text, line->bytes)
              : matcher_search(pattern, run->matcher->rules[kind].option,
                               line->text, line->bytes, NULL, run->limit);
 }

@@ -40,11 +40,8 @@ static void advance_to(struct rate_window *window, int64_t now_s) {
 void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
                      uint32_t count) {
   advance_to(window, now_s);
-  if (event_s > now_s + RATE_WINDOW_FUTURE_S) {
-    event_s = now_s;
-  }
   if (event_s > window->newest_s) {
-    event_s = window->newest_s; /* slightly ahead of the clock */
+    event_s = window->newest_s; /* ahead of the clock */
   }
   if (event_s <= window->newest_s - RATE_WINDOW_S) {
     return;

@@ -9,7 +9,6 @@
 #include "session_log/state_file.h"
 
 #define RATE_WINDOW_S 60
-#define RATE_WINDOW_FUTURE_S 60
 
 /* All zero is an empty window. Not locked: one owner. */
 struct rate_window {
@@ -21,8 +20,8 @@ struct rate_window {
 };
 
 /* Counts COUNT events that happened at event_s and are seen at now_s (seconds
- * since the epoch). One older than the window counts in no window any more;
- * one more than a minute ahead of the clock counts as now. */
+ * since the epoch). One older than the window counts in no window any more; one
+ * ahead of the clock counts as now. */
 void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
                      uint32_t count);
 

@@ -124,9 +124,8 @@ void session_tracker_free(struct session_tracker *tracker) {
 
 static void drop_oldest_failure(struct unnamed_failures *failures) {
   failures->pending_len--;
-  for (size_t i = 0; i < failures->pending_len; i++) {
-    failures->pending[i] = failures->pending[i + 1];
-  }
+  memmove(failures->pending, failures->pending + 1,
+          failures->pending_len * sizeof(failures->pending[0]));
 }
 
 static void expire_failures(struct unnamed_failures *failures, int64_t at_s,

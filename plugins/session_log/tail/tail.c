@@ -318,38 +318,25 @@ static bool is_among(int number, const int *numbers, size_t len) {
   return false;
 }
 
-/* Checks a file that was written to. Returns false if that needs a full poll.
- */
-static bool check_written_file(struct tail *tail, struct tail_file *file,
-                               const struct tail_time *now) {
-  if (file->state != TAIL_FILE_FOLLOWED || file->fd < 0) {
-    return false;
-  }
-  int code = check_file(tail, file, now);
-  /* A size that may be stale is checked again at the next poll, not at once. */
-  return code == -EAGAIN || (code == 0 && !file->is_truncated);
-}
-
 int tail_poll_files(struct tail *tail, const struct tail_time *now,
                     const int *watch_numbers, size_t len,
                     struct tail_file_buffer *buffer,
                     const struct tail_file_sink *sink) {
-  struct rotation *rotation = &tail->rotation;
-  for (size_t i = 0; i < rotation->files_len; i++) {
-    struct tail_file *file = rotation->files[i];
+  for (size_t i = 0; i < tail->rotation.files_len; i++) {
+    struct tail_file *file = tail->rotation.files[i];
+    bool is_followed = file->state == TAIL_FILE_FOLLOWED && file->fd >= 0;
     file->is_quiet = true;
-    if (is_among(file->watch_number, watch_numbers, len) &&
-        !check_written_file(tail, file, now)) {
+    if (!is_among(file->watch_number, watch_numbers, len)) {
+      continue;
+    }
+    /* A size that may be stale is checked again at the next poll, not at once.
+     */
+    int code = is_followed ? check_file(tail, file, now) : -ESTALE;
+    if (code != -EAGAIN && (code != 0 || file->is_truncated)) {
       return 1;
     }
   }
-  rotation_sort(rotation, 0);
-  int code = 0;
-  for (size_t i = 0; i < rotation->files_len && code == 0; i++) {
-    if (is_among(rotation->files[i]->watch_number, watch_numbers, len)) {
-      code = read_file_lines(tail, rotation->files[i], now, buffer, sink);
-    }
-  }
+  int code = read_changed_files(tail, now, buffer, sink);
   update_stats(tail);
   return code;
 }

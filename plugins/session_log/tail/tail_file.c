@@ -220,6 +220,13 @@ static int read_head(struct tail_file *file) {
   return 0;
 }
 
+/* Marks the bytes before the offset: KNOWN of them are in memory before END. */
+static void mark_offset(struct tail_file *file, const char *end, size_t known) {
+  size_t bytes =
+      known < TAIL_FILE_MARKER_BYTES ? known : TAIL_FILE_MARKER_BYTES;
+  file->marker = make_mark(end - bytes, bytes, file->offset - bytes);
+}
+
 int tail_file_seek_end(struct tail_file *file) {
   struct file_identity_stat status;
   int code = file_identity_stat_fd(file->fd, &status);
@@ -239,18 +246,15 @@ int tail_file_seek_end(struct tail_file *file) {
       read_file_at(file->fd, data, (size_t)(status.size - from), from);
   if (got >= 0) {
     const char *newline = memrchr(data, '\n', (size_t)got);
-    size_t kept = newline == NULL ? 0 : (size_t)(newline - data) + 1;
     file->is_skipping = newline == NULL && from > 0;
-    kept = file->is_skipping ? (size_t)got : kept;
-    size_t marked =
-        kept < TAIL_FILE_MARKER_BYTES ? kept : TAIL_FILE_MARKER_BYTES;
+    size_t kept = newline != NULL     ? (size_t)(newline - data) + 1
+                  : file->is_skipping ? (size_t)got
+                                      : 0;
     file->size = status.size;
     file->offset = from + kept;
     uint64_t head = file->head.from;
     uint64_t known = file->offset > head ? file->offset - head : 0;
-    marked = marked < known ? marked : (size_t)known;
-    file->marker =
-        make_mark(data + kept - marked, marked, file->offset - marked);
+    mark_offset(file, data + kept, known < kept ? (size_t)known : kept);
   }
   free(data);
   return got < 0 ? (int)got : 0;
@@ -424,12 +428,8 @@ static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
 /* Moves the offset over BYTES of the chunk. */
 static void advance_offset(struct tail_file *file, const struct chunk *chunk,
                            size_t bytes) {
-  size_t known = chunk->back + bytes;
-  size_t marked =
-      known < TAIL_FILE_MARKER_BYTES ? known : TAIL_FILE_MARKER_BYTES;
   file->offset += bytes;
-  file->marker =
-      make_mark(chunk->data + bytes - marked, marked, file->offset - marked);
+  mark_offset(file, chunk->data + bytes, chunk->back + bytes);
 }
 
 /* Passes over the rest of an over-long line. Returns its bytes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines: the time and the level of a line (record_time, level). */
+/* lines: the time and the level of a line (line_fields). */
 #include "unit.h"
 
 #include <errno.h>
@@ -10,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "session_log/match/level.h"
-#include "session_log/match/record_time.h"
+#include "session_log/match/line_fields.h"
 
 #define NOW 1706695200 /* 2024-01-31 10:00:00 UTC */
 
@@ -53,7 +52,7 @@ static void reads_the_time_of_a_line(void **state) {
       {"Jan", 1},
       {"", 1},
   };
-  struct record_time_cache cache = {0};
+  struct line_fields_cache cache = {0};
   for (int round = 0; round < 2; round++) { /* the cache must not matter */
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
       int64_t at_s = 0;
@@ -61,7 +60,7 @@ static void reads_the_time_of_a_line(void **state) {
       char *line = malloc(bytes + 1); /* no byte more: for the sanitizer */
       assert_non_null(line);
       memcpy(line, cases[i].line, bytes);
-      int code = record_time_read(&cache, line, bytes, NOW, &at_s);
+      int code = line_fields_read_time(&cache, line, bytes, NOW, &at_s);
       free(line);
       assert_int_equal(code, cases[i].wanted == 1 ? -ENOENT : 0);
       if (code == 0) {
@@ -73,13 +72,13 @@ static void reads_the_time_of_a_line(void **state) {
 
 static void one_second_in_two_zones(void **state) {
   (void)state;
-  struct record_time_cache cache = {0};
+  struct line_fields_cache cache = {0};
   int64_t at_s = 0;
   static const char *const lines[] = {"2024-01-31T10:00:00.123Z some words",
                                       "2024-01-31T10:00:00.123+01:00 words"};
   for (int i = 0; i < 4; i++) {
-    assert_int_equal(record_time_read(&cache, lines[i % 2],
-                                      strlen(lines[i % 2]), NOW, &at_s),
+    assert_int_equal(line_fields_read_time(&cache, lines[i % 2],
+                                           strlen(lines[i % 2]), NOW, &at_s),
                      0);
     assert_int_equal(at_s - NOW, i % 2 == 0 ? 0 : -3600);
   }
@@ -94,14 +93,14 @@ static void seconds_that_follow_one_another(void **state) {
                {"{\"time\": \"", ",123\", \"level\": \"info\"}"},
                {"[", " +0000] [7] words"}};
   for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-    struct record_time_cache cache = {0};
+    struct line_fields_cache cache = {0};
     for (int second = 0; second < 20; second++) {
       char line[128];
       int64_t at_s = 0;
       (void)snprintf(line, sizeof(line), "%s2024-01-31 10:00:%02d%s",
                      forms[i].head, second / 2, forms[i].tail); /* each twice */
-      assert_int_equal(record_time_read(&cache, line, strlen(line), NOW, &at_s),
-                       0);
+      assert_int_equal(
+          line_fields_read_time(&cache, line, strlen(line), NOW, &at_s), 0);
       assert_int_equal(at_s - NOW, second / 2);
     }
   }
@@ -109,7 +108,7 @@ static void seconds_that_follow_one_another(void **state) {
 
 static void local_time_is_local(void **state) {
   (void)state;
-  struct record_time_cache cache = {0};
+  struct line_fields_cache cache = {0};
   for (int64_t t = NOW; t < NOW + 400 * 86400; t += 7 * 3600 + 13) {
     char line[64];
     struct tm local;
@@ -118,7 +117,8 @@ static void local_time_is_local(void **state) {
     assert_non_null(localtime_r(&when, &local));
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S,000 INFO x",
                          &local) > 0);
-    assert_int_equal(record_time_read(&cache, line, strlen(line), t, &at_s), 0);
+    assert_int_equal(
+        line_fields_read_time(&cache, line, strlen(line), t, &at_s), 0);
     /* When the clock is set back one hour comes twice: the first is meant. */
     bool is_second = local.tm_hour == 2 && !local.tm_isdst &&
                      local.tm_mon == 9 && local.tm_mday == 27;
@@ -143,11 +143,11 @@ static void changes_of_the_clock(void **state) {
       {"2024-10-27 02:59:59 x", 1729990799},
       {"2024-10-27 03:00:00 x", 1729994400}, /* 02:00 UTC */
   };
-  struct record_time_cache cache = {0};
+  struct line_fields_cache cache = {0};
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     int64_t at_s = 0;
-    assert_int_equal(record_time_read(&cache, cases[i].line,
-                                      strlen(cases[i].line), NOW, &at_s),
+    assert_int_equal(line_fields_read_time(&cache, cases[i].line,
+                                           strlen(cases[i].line), NOW, &at_s),
                      0);
     assert_int_equal(at_s, cases[i].wanted);
   }
@@ -166,7 +166,7 @@ static void a_zone_from_a_file(void **state) {
 /* Whatever zone this machine has: reading a time gives the time back. */
 static void the_zone_of_the_system(void **state) {
   (void)state;
-  struct record_time_cache cache = {0};
+  struct line_fields_cache cache = {0};
   for (int64_t t = NOW; t < NOW + 400 * 86400; t += 86400) {
     char line[64];
     struct tm local;
@@ -175,7 +175,8 @@ static void the_zone_of_the_system(void **state) {
     assert_non_null(localtime_r(&when, &local));
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S x", &local) >
                 0);
-    assert_int_equal(record_time_read(&cache, line, strlen(line), t, &at_s), 0);
+    assert_int_equal(
+        line_fields_read_time(&cache, line, strlen(line), t, &at_s), 0);
     assert_int_equal(at_s, t);
   }
 }
@@ -220,7 +221,7 @@ static void knows_the_level_of_a_line(void **state) {
     char *line = malloc(bytes + 1);
     assert_non_null(line);
     memcpy(line, cases[i].line, bytes);
-    bool is_error = level_is_error(line, bytes);
+    bool is_error = line_fields_is_error(line, bytes);
     free(line);
     if (is_error != cases[i].is_error) {
       fail_msg("%s", cases[i].line);

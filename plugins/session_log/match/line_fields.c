@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* record_time: reads the time at which a line was written. */
-#include "session_log/match/record_time.h"
+/* line_fields: reads the time and the level of a line. */
+#include "session_log/match/line_fields.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define DAY_S 86400
@@ -106,7 +107,7 @@ static int64_t convert_local(int64_t local_s) {
   return local_s - (is_after ? after_s : before_s);
 }
 
-static int64_t seconds_if_local(struct record_time_cache *cache,
+static int64_t seconds_if_local(struct line_fields_cache *cache,
                                 const struct civil *civil) {
   int64_t local_s = seconds_if_utc(civil);
   int64_t minute = local_s / 60;
@@ -150,7 +151,7 @@ static bool read_clock(struct cursor *cursor, struct civil *civil) {
 
 /* "2024-01-31 10:00:00,123", "2024-01-31T10:00:00.123456+01:00",
  * "2024/01/31 10:00:00". */
-static int read_iso_time(struct record_time_cache *cache, struct cursor cursor,
+static int read_iso_time(struct line_fields_cache *cache, struct cursor cursor,
                          int64_t *ret_s) {
   struct civil civil = {0};
   if (!read_digits(&cursor, 4, &civil.year) || !skip_one_of(&cursor, "-/") ||
@@ -172,7 +173,7 @@ static int read_iso_time(struct record_time_cache *cache, struct cursor cursor,
 }
 
 /* "Jan 31 10:00:00", "Feb  1 10:00:00": without a year. */
-static int read_syslog_time(struct record_time_cache *cache,
+static int read_syslog_time(struct line_fields_cache *cache,
                             struct cursor cursor, int64_t now_s,
                             int64_t *ret_s) {
   static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -225,7 +226,7 @@ static int read_epoch_number(struct cursor cursor, int64_t *ret_s) {
   return 0;
 }
 
-static int read_time_at(struct record_time_cache *cache,
+static int read_time_at(struct line_fields_cache *cache,
                         const struct cursor *cursor, int64_t now_s,
                         int64_t *ret_s) {
   if (cursor->at == cursor->end) {
@@ -236,34 +237,40 @@ static int read_time_at(struct record_time_cache *cache,
                     : read_syslog_time(cache, *cursor, now_s, ret_s);
 }
 
+/* Sets *ret_value to what follows the JSON field NAME (with its quotes). */
+static bool find_json_value(const struct cursor *line, const char *name,
+                            struct cursor *ret_value) {
+  size_t bytes = strlen(name);
+  const char *found =
+      memmem(line->at, (size_t)(line->end - line->at), name, bytes);
+  if (found == NULL) {
+    return false;
+  }
+  *ret_value = (struct cursor){found + bytes, line->end};
+  while (skip_one_of(ret_value, " :")) {
+  }
+  return true;
+}
+
 /* The first field with the name of a time whose value can be read. */
-static int read_json_time(struct record_time_cache *cache, struct cursor cursor,
+static int read_json_time(struct line_fields_cache *cache, struct cursor cursor,
                           int64_t now_s, int64_t *ret_s) {
   static const char *const names[] = {"\"timestamp\"",  "\"time\"",
                                       "\"@timestamp\"", "\"ts\"",
                                       "\"asctime\"",    "\"datetime\""};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    size_t bytes = strlen(names[i]);
-    const char *found =
-        memmem(cursor.at, (size_t)(cursor.end - cursor.at), names[i], bytes);
-    if (found == NULL) {
-      continue;
-    }
-    struct cursor value = {found + bytes, cursor.end};
-    while (skip_one_of(&value, " :")) {
-    }
-    int code = skip_char(&value, '"')
-                   ? read_time_at(cache, &value, now_s, ret_s)
-                   : read_epoch_number(value, ret_s);
-    if (code == 0) {
+    struct cursor value;
+    if (find_json_value(&cursor, names[i], &value) &&
+        (skip_char(&value, '"') ? read_time_at(cache, &value, now_s, ret_s)
+                                : read_epoch_number(value, ret_s)) == 0) {
       return 0;
     }
   }
   return -ENOENT;
 }
 
-int record_time_read(struct record_time_cache *cache, const char *line,
-                     size_t bytes, int64_t now_s, int64_t *ret_s) {
+int line_fields_read_time(struct line_fields_cache *cache, const char *line,
+                          size_t bytes, int64_t now_s, int64_t *ret_s) {
   struct cursor cursor = {line, line + bytes};
   while (cursor.at < cursor.end && *cursor.at == '\0') {
     cursor.at++; /* from a hole in the file */
@@ -287,4 +294,118 @@ int record_time_read(struct record_time_cache *cache, const char *line,
     }
   }
   return read_time_at(cache, &cursor, now_s, ret_s);
+}
+
+/* How far into a line the level is looked for. */
+#define SEARCH_BYTES 512
+#define WORD_BYTES_MAX 9
+
+struct level_word {
+  const char *text;
+  bool is_error;
+};
+
+static const struct level_word words[] = {
+    {"ERROR", true},  {"CRITICAL", true}, {"FATAL", true},  {"CRIT", true},
+    {"ERR", true},    {"ALERT", true},    {"EMERG", true},  {"PANIC", true},
+    {"SEVERE", true}, {"INFO", false},    {"DEBUG", false}, {"WARNING", false},
+    {"WARN", false},  {"NOTICE", false},  {"TRACE", false}, {"SUCCESS", false},
+    {"LOG", false},
+};
+
+/* The common spellings of these errors; "error" in prose is none. */
+#define TEXT(literal)                                                          \
+  { literal, sizeof(literal) - 1 }
+static const struct pattern_span texts[] = {
+    TEXT("ERROR"),     TEXT("CRITICAL"),     TEXT("FATAL"),     TEXT("SEVERE"),
+    TEXT("\"error\""), TEXT("\"critical\""), TEXT("\"fatal\""), TEXT("=error"),
+    TEXT("=critical"), TEXT("=fatal"),       TEXT("[error]"),   TEXT("[crit"),
+};
+
+size_t line_fields_level_texts(const struct pattern_span **ret_texts) {
+  *ret_texts = texts;
+  return sizeof(texts) / sizeof(texts[0]);
+}
+
+static const struct level_word *find_level_word(const char *text,
+                                                size_t bytes) {
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    if (strlen(words[i].text) == bytes &&
+        strncasecmp(words[i].text, text, bytes) == 0) {
+      return &words[i];
+    }
+  }
+  return NULL;
+}
+
+static bool is_upper_case(const char *text, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) {
+    if (!isupper((unsigned char)text[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool is_field_mark(char c) { return c == '[' || c == '=' || c == '"'; }
+
+/* The first level word of a text line decides. Words in lower case count only
+ * behind one of the marks above: "an error" in prose is no level. */
+static bool is_error_in_text(const char *line, size_t bytes) {
+  size_t end = bytes < SEARCH_BYTES ? bytes : SEARCH_BYTES;
+  for (size_t i = 0; i < end;) {
+    if (!isalpha((unsigned char)line[i])) {
+      i++;
+      continue;
+    }
+    size_t start = i;
+    while (i < bytes && (isalnum((unsigned char)line[i]) || line[i] == '_')) {
+      i++;
+    }
+    size_t len = i - start;
+    const struct level_word *word =
+        len > WORD_BYTES_MAX ? NULL : find_level_word(line + start, len);
+    if (word != NULL && (is_upper_case(line + start, len) ||
+                         (start > 0 && is_field_mark(line[start - 1])))) {
+      return word->is_error;
+    }
+  }
+  return false;
+}
+
+/* The value of a JSON line's level: a word, a number (pino: 50 is error), or
+ * loguru's object with a name. Returns 1, 0, or -1 for none. */
+static int read_json_level(struct cursor value) {
+  if (skip_char(&value, '{')) {
+    struct cursor name;
+    return find_json_value(&value, "\"name\"", &name) ? read_json_level(name)
+                                                      : -1;
+  }
+  int64_t number = 0;
+  if (value.at < value.end && isdigit((unsigned char)*value.at)) {
+    return read_digits(&value, 2, &number) && number >= 50;
+  }
+  (void)skip_char(&value, '"');
+  const char *quote = memchr(value.at, '"', (size_t)(value.end - value.at));
+  const char *end = quote == NULL ? value.end : quote;
+  const struct level_word *word =
+      find_level_word(value.at, (size_t)(end - value.at));
+  return word == NULL ? -1 : word->is_error;
+}
+
+bool line_fields_is_error(const char *line, size_t bytes) {
+  static const char *const names[] = {
+      "\"level\"", "\"levelname\"", "\"severity\"", "\"log.level\"", "\"lvl\""};
+  const struct cursor whole = {line, line + bytes};
+  size_t len =
+      bytes > 0 && line[0] == '{' ? sizeof(names) / sizeof(names[0]) : 0;
+  for (size_t i = 0; i < len; i++) {
+    struct cursor value;
+    int level =
+        find_json_value(&whole, names[i], &value) ? read_json_level(value) : -1;
+    if (level >= 0) {
+      return level == 1;
+    }
+  }
+  return is_error_in_text(line, bytes);
 }
