@@ -81,6 +81,8 @@ struct log_monitor {
   struct line_fields_cache times;
   struct complaint match_limit; /* about searches that were stopped */
   struct state_file state_file;
+  struct file_watch *watch; /* borrowed; NULL: none */
+  size_t watch_log;         /* the log's number there */
   bool is_one_sided_logged;
   int64_t now_s;    /* of the poll that is running */
   const char *path; /* of the lines that are being counted; borrowed */
@@ -269,7 +271,8 @@ static void add_file_lines(void *context, const struct tail_file *file,
  * lost. The list is bounded by MaxSessions. */
 static struct log_monitor_notification *
 queue_notification(struct log_monitor *monitor, const char *type,
-                   const char *type_instance) {
+                   const char *type_instance,
+                   const struct notification_field *fields, size_t fields_len) {
   struct log_monitor_notifications *list = &monitor->counts.notifications;
   struct log_monitor_notification *added = calloc(1, sizeof(*added));
   if (added == NULL) {
@@ -277,11 +280,9 @@ queue_notification(struct log_monitor *monitor, const char *type,
   }
   added->type = type;
   added->type_instance = type_instance;
-  if (list->first == NULL) {
-    list->first = added;
-  } else {
-    list->last->next = added;
-  }
+  memcpy(added->fields, fields, fields_len * sizeof(*fields));
+  added->fields_len = fields_len;
+  *(list->first == NULL ? &list->first : &list->last->next) = added;
   list->last = added;
   return added;
 }
@@ -291,8 +292,14 @@ static void queue_leak(void *context,
                        const struct session_tracker_entry *session,
                        int64_t age_s) {
   struct log_monitor *monitor = context;
+  const struct notification_field fields[] = {
+      {.name = "session"},
+      {.name = "pid", .number = (double)session->pid},
+      {.name = "age", .number = (double)age_s},
+      {.name = "file"},
+  };
   struct log_monitor_notification *added =
-      queue_notification(monitor, "current_sessions", "leaked");
+      queue_notification(monitor, "current_sessions", "leaked", fields, 4);
   if (added == NULL) {
     return;
   }
@@ -306,15 +313,9 @@ static void queue_leak(void *context,
                  monitor->options->head.label, session->id, pid,
                  (long long)age_s);
   memcpy(added->session, session->id, sizeof(added->session));
+  added->fields[0].text = added->session;
   added->file = strdup(session->file == NULL ? "" : session->file);
-  const struct notification_field fields[] = {
-      {.name = "session", .text = added->session},
-      {.name = "pid", .number = (double)session->pid},
-      {.name = "age", .number = (double)age_s},
-      {.name = "file", .text = added->file == NULL ? "" : added->file},
-  };
-  memcpy(added->fields, fields, sizeof(fields));
-  added->fields_len = sizeof(fields) / sizeof(fields[0]);
+  added->fields[3].text = added->file == NULL ? "" : added->file;
 }
 
 /* The last line about an exhausted pool, unless one was notified within the
@@ -325,8 +326,13 @@ static void queue_timeout(struct log_monitor *monitor) {
       monitor->now_s - timeout->notified_s < TIMEOUT_PAUSE_S) {
     return;
   }
+  const struct notification_field fields[] = {
+      {.name = "pool_size", .number = timeout->pool_size},
+      {.name = "max_overflow", .number = timeout->max_overflow},
+      {.name = "timeout", .number = timeout->timeout_s},
+  };
   struct log_monitor_notification *added =
-      queue_notification(monitor, "total_sessions", "timed_out");
+      queue_notification(monitor, "total_sessions", "timed_out", fields, 3);
   if (added == NULL) {
     return;
   }
@@ -334,13 +340,6 @@ static void queue_timeout(struct log_monitor *monitor) {
       added->message, sizeof(added->message),
       "log \"%s\": the connection pool is exhausted: a caller timed out",
       monitor->options->head.label);
-  const struct notification_field fields[] = {
-      {.name = "pool_size", .number = timeout->pool_size},
-      {.name = "max_overflow", .number = timeout->max_overflow},
-      {.name = "timeout", .number = timeout->timeout_s},
-  };
-  memcpy(added->fields, fields, sizeof(fields));
-  added->fields_len = sizeof(fields) / sizeof(fields[0]);
   timeout->is_new = false;
   timeout->notified_s = monitor->now_s;
 }
@@ -409,34 +408,36 @@ int log_monitor_poll(struct log_monitor *monitor, const struct tail_time *now) {
   const struct tail_file_sink sink = {add_file_lines, monitor};
   monitor->now_s = now->wall_ns / NS_PER_S;
   int code = tail_poll(monitor->counts.tail, now, &monitor->buffer, &sink);
+  if (monitor->watch != NULL) {
+    tail_watch(monitor->counts.tail, monitor->watch, monitor->watch_log);
+  }
   finish_poll(monitor, now);
   monitor->counts.polled_s = monitor->now_s;
   return code;
 }
 
 int log_monitor_poll_events(struct log_monitor *monitor,
-                            const struct tail_time *now,
-                            struct file_watch *watch, size_t log) {
+                            const struct tail_time *now) {
   const struct tail_file_sink sink = {add_file_lines, monitor};
   int numbers[EVENT_FILES_MAX];
-  size_t len = file_watch_take(watch, log, numbers, EVENT_FILES_MAX);
+  size_t len = file_watch_take(monitor->watch, monitor->watch_log, numbers,
+                               EVENT_FILES_MAX);
   monitor->now_s = now->wall_ns / NS_PER_S;
   int code = len == FILE_WATCH_SCAN
                  ? 1
                  : tail_poll_files(monitor->counts.tail, now, numbers, len,
                                    &monitor->buffer, &sink);
   if (code == 1) {
-    code = log_monitor_poll(monitor, now);
-    log_monitor_watch(monitor, watch, log);
-  } else {
-    finish_poll(monitor, now);
+    return log_monitor_poll(monitor, now);
   }
+  finish_poll(monitor, now);
   return code;
 }
 
-void log_monitor_watch(const struct log_monitor *monitor,
-                       struct file_watch *watch, size_t log) {
-  tail_watch(monitor->counts.tail, watch, log);
+void log_monitor_set_watch(struct log_monitor *monitor,
+                           struct file_watch *watch, size_t log) {
+  monitor->watch = watch;
+  monitor->watch_log = log;
 }
 
 /* ---- values ---- */

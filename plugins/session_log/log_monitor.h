@@ -26,19 +26,19 @@ void log_monitor_free(struct log_monitor *monitor); /* accepts NULL */
  * be read are logged. Returns 0 or -ENOMEM. */
 int log_monitor_poll(struct log_monitor *monitor, const struct tail_time *now);
 
-/* The same after the events that WATCH has for the log number LOG: where they
- * are writes to known files, only these are read. */
+/* The same after the events that the watch has for the log: where they are
+ * writes to known files, only these are read. */
 int log_monitor_poll_events(struct log_monitor *monitor,
-                            const struct tail_time *now,
-                            struct file_watch *watch, size_t log);
+                            const struct tail_time *now);
+
+/* Each poll from now on sets what WATCH (borrowed) watches for the log number
+ * LOG. */
+void log_monitor_set_watch(struct log_monitor *monitor,
+                           struct file_watch *watch, size_t log);
 
 /* Counts the lines in DATA as if they had been read from the file at PATH. */
 void log_monitor_add_lines(struct log_monitor *monitor, const char *path,
                            const char *data, size_t bytes, bool is_fresh);
-
-/* Sets what WATCH watches for the log number LOG. */
-void log_monitor_watch(const struct log_monitor *monitor,
-                       struct file_watch *watch, size_t log);
 
 /* Hands all values to the sink but those of log_monitor_publish_alarms(). */
 void log_monitor_publish(struct log_monitor *monitor,

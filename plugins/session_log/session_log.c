@@ -80,9 +80,6 @@ static int read_log(user_data_t *data) {
   if (watch == NULL || now.mono_ms - instance->alarms_ms > min_pause_ms()) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
   }
-  if (watch != NULL) {
-    log_monitor_watch(instance->monitor, watch, instance->number);
-  }
   /* Last, so that a busy disk delays no value. */
   log_monitor_store(instance->monitor, &now);
   finish_read(instance, code);
@@ -93,8 +90,7 @@ static int read_log(user_data_t *data) {
 static void read_events_of(struct log_instance *instance) {
   (void)pthread_mutex_lock(&instance->lock);
   struct tail_time now = time_now();
-  int code =
-      log_monitor_poll_events(instance->monitor, &now, watch, instance->number);
+  int code = log_monitor_poll_events(instance->monitor, &now);
   if (log_monitor_has_alarm(instance->monitor)) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
     instance->alarms_ms = now.mono_ms;
@@ -174,13 +170,14 @@ static int start_log(struct log_instance *instance,
     instance->monitor = NULL;
     return code;
   }
+  log_monitor_set_watch(instance->monitor, watch, instance->number);
   char name[128];
   (void)snprintf(name, sizeof(name), "session_log/%s", log->head.label);
   user_data_t data = {.data = instance};
   return plugin_register_complex_read("session_log", name, read_log, 0, &data);
 }
 
-/* The thread is first: it is the first read of a log that sets its watches. */
+/* The thread is first: the first read of a log sets its watches. */
 static int init_session_log(void) {
   struct error error = {{0}};
   const struct log_options *logs = options.logs.items;

@@ -33,7 +33,6 @@ struct file_watch {
   bool is_stopping;
   struct watched_path *paths; /* owned */
   size_t len;
-  size_t max;
 };
 
 int file_watch_new(size_t logs, struct file_watch **ret_watch) {
@@ -100,15 +99,12 @@ static bool want_path(struct file_watch *watch, int number, size_t log,
       return true;
     }
   }
-  if (watch->paths == NULL || watch->len == watch->max) {
-    size_t max = watch->max * 2 + 16;
-    struct watched_path *paths = realloc(watch->paths, max * sizeof(*paths));
-    if (paths == NULL) {
-      return false;
-    }
-    watch->paths = paths;
-    watch->max = max;
+  struct watched_path *paths =
+      realloc(watch->paths, (watch->len + 1) * sizeof(*paths));
+  if (paths == NULL) {
+    return false;
   }
+  watch->paths = paths;
   watch->paths[watch->len++] = (struct watched_path){.number = number,
                                                      .log = log,
                                                      .kind = kind,

@@ -8,17 +8,13 @@
 #include <string.h>
 
 int rotation_add(struct rotation *rotation, struct tail_file *file) {
-  if (rotation->files_len == rotation->files_max) {
-    size_t max = rotation->files_max == 0 ? 16 : rotation->files_max * 2;
-    struct tail_file **files =
-        realloc(rotation->files, max * sizeof(struct tail_file *));
-    if (files == NULL) {
-      tail_file_free(file);
-      return -ENOMEM;
-    }
-    rotation->files = files;
-    rotation->files_max = max;
+  struct tail_file **files =
+      realloc(rotation->files, (rotation->files_len + 1) * sizeof(file));
+  if (files == NULL) {
+    tail_file_free(file);
+    return -ENOMEM;
   }
+  rotation->files = files;
   rotation->files[rotation->files_len++] = file;
   return 0;
 }

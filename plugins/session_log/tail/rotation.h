@@ -12,7 +12,6 @@ struct rotation {
   const struct log_sink *log; /* borrowed */
   struct tail_file **files;   /* owned */
   size_t files_len;
-  size_t files_max;
   bool starts_at_end; /* the files of the first scan are read from their end */
   bool has_begun;     /* the first scan is over: what appears now is new */
   int64_t newest_ns;  /* latest modification of a file up to the last scan */
