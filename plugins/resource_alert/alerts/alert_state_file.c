@@ -19,17 +19,10 @@
  * events are in the file, but not in its next rewrite. */
 #define OUTBOX_MAX 8192
 
-/* An event that was not delivered to all. */
-struct outbox_event {
-  uint64_t number;
-  json_t *line;                 /* in the file; owned */
-  struct alert_event *restored; /* one of before the restart, until it is
-                                   redelivered; owned; else NULL */
-};
-
 struct alert_state_file {
   struct append_log *log;
-  struct outbox_event outbox[OUTBOX_MAX]; /* a ring, by number */
+  /* Events that were not delivered to all, owned; a ring, by number. */
+  struct alert_event *outbox[OUTBOX_MAX];
   size_t outbox_first, outbox_len;
   struct delivery_marks marks; /* as they stand in the file */
   uint64_t last_number;        /* of an event */
@@ -221,29 +214,26 @@ int alert_state_file_read_line(const json_t *object,
 
 /* ---- the outbox ---- */
 
-static struct outbox_event *outbox_at(struct alert_state_file *file,
+static struct alert_event **outbox_at(struct alert_state_file *file,
                                       size_t index) {
   return &file->outbox[(file->outbox_first + index) % OUTBOX_MAX];
 }
 
-/* line, restored: taken, also when the outbox is full. */
-static void outbox_add(struct alert_state_file *file, uint64_t number,
-                       json_t *line, struct alert_event *restored) {
-  if (line == NULL || file->outbox_len == OUTBOX_MAX) {
-    json_decref(line);
-    free(restored);
-    return;
+/* event: copied, unless the outbox is full or memory is short. */
+static void outbox_add(struct alert_state_file *file,
+                       const struct alert_event *event) {
+  struct alert_event *copy =
+      file->outbox_len == OUTBOX_MAX ? NULL : malloc(sizeof(*copy));
+  if (copy != NULL) {
+    *copy = *event;
+    *outbox_at(file, file->outbox_len++) = copy;
   }
-  *outbox_at(file, file->outbox_len++) = (struct outbox_event){
-      .number = number, .line = line, .restored = restored};
 }
 
 /* Removes the events up to NUMBER. */
 static void outbox_remove(struct alert_state_file *file, uint64_t number) {
-  while (file->outbox_len > 0 && outbox_at(file, 0)->number <= number) {
-    struct outbox_event *event = outbox_at(file, 0);
-    json_decref(event->line);
-    free(event->restored);
+  while (file->outbox_len > 0 && (*outbox_at(file, 0))->number <= number) {
+    free(*outbox_at(file, 0));
     file->outbox_first = (file->outbox_first + 1) % OUTBOX_MAX;
     file->outbox_len--;
   }
@@ -315,19 +305,6 @@ static bool restore_alert(const struct alert_restore *deps,
   return alert != NULL;
 }
 
-/* Holds an event until it is known whether a mark follows it. */
-static int hold_restored(struct alert_state_file *file, const json_t *object,
-                         const struct alert_event *event) {
-  struct alert_event *restored = malloc(sizeof(*restored));
-  if (restored == NULL) {
-    return -ENOMEM;
-  }
-  *restored = *event;
-  restored->is_redelivered = true;
-  outbox_add(file, event->number, json_deep_copy(object), restored);
-  return 0;
-}
-
 /* The last line of an alert counts, since it comes last. */
 static int restore_line(void *context, const json_t *object) {
   const struct restoring *restoring = context;
@@ -345,8 +322,11 @@ static int restore_line(void *context, const json_t *object) {
   }
   uint64_t number = line.event.number;
   file->last_number = later_number(file->last_number, number);
-  bool is_there = restore_alert(restoring->deps, &line);
-  return is_there && number > 0 ? hold_restored(file, object, &line.event) : 0;
+  if (restore_alert(restoring->deps, &line) && number > 0) {
+    line.event.is_redelivered = true; /* unless a mark follows */
+    outbox_add(file, &line.event);
+  }
+  return 0;
 }
 
 int alert_state_file_open(const char *directory, const struct log_sink *log,
@@ -394,12 +374,9 @@ void alert_state_file_redeliver(struct alert_state_file *file,
                                              const struct alert_event *event),
                                 void *context) {
   for (size_t i = 0; i < file->outbox_len; i++) {
-    struct outbox_event *event = outbox_at(file, i);
-    if (event->restored != NULL) {
-      take(context, event->restored);
+    if ((*outbox_at(file, i))->is_redelivered) {
+      take(context, *outbox_at(file, i));
     }
-    free(event->restored);
-    event->restored = NULL;
   }
 }
 
@@ -414,7 +391,8 @@ void alert_state_file_append(struct alert_state_file *file,
   event->number = ++file->last_number;
   json_t *line = alert_state_file_to_json(event);
   append_log_append(file->log, line);
-  outbox_add(file, event->number, line, NULL);
+  json_decref(line);
+  outbox_add(file, event);
 }
 
 struct delivery_marks
@@ -481,7 +459,7 @@ void alert_state_file_rewrite(struct alert_state_file *file,
     series_unlock(series);
   }
   for (size_t i = 0; i < file->outbox_len; i++) {
-    append_log_add(file->log, outbox_at(file, i)->line);
+    add_to_rewrite(file, alert_state_file_to_json(*outbox_at(file, i)));
   }
   if (file->last_number > 0) {
     add_to_rewrite(file, marks_to_json(file));

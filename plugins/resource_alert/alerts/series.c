@@ -259,23 +259,11 @@ static uint32_t whole_interval_ms(int64_t interval_ns) {
                                                   : INTERVAL_MAX_MS);
 }
 
-/* An entry of BYTES, of which FIXED are before the key. NULL when memory is
- * short. */
-static void *make_entry(const struct series_lookup *lookup, size_t fixed,
-                        size_t bytes) {
-  char *entry = calloc(1, bytes);
-  if (entry != NULL) {
-    memcpy(entry + fixed, lookup->key, lookup->key_bytes);
-  }
-  return entry;
-}
-
 /* One piece of memory: the series, its key, alerts, outputs, previous values.
- * Each of these is a multiple of 8 bytes. */
-static struct series_entry *assemble_series(const struct series_parts *parts,
-                                            const struct series_lookup *lookup,
-                                            pthread_mutex_t *lock,
-                                            int64_t now_ms) {
+ * Each of these is a multiple of 8 bytes. NULL when memory is short. */
+static struct series *assemble_series(const struct series_parts *parts,
+                                      const struct series_lookup *lookup,
+                                      pthread_mutex_t *lock, int64_t now_ms) {
   size_t alerts_at =
       (offsetof(struct series, key) + lookup->key_bytes + 7) & ~(size_t)7;
   size_t outputs_at = alerts_at + parts->alerts_len * sizeof(parts->alerts[0]);
@@ -283,13 +271,12 @@ static struct series_entry *assemble_series(const struct series_parts *parts,
       outputs_at + parts->outputs_len * sizeof(parts->outputs[0]);
   size_t previous_len =
       parts->type->has_only_gauges ? 0 : parts->type->sources_len;
-  char *place = make_entry(lookup, offsetof(struct series, key),
-                           previous_at + previous_len * sizeof(uint64_t));
+  char *place = calloc(1, previous_at + previous_len * sizeof(uint64_t));
   if (place == NULL) {
     return NULL;
   }
   struct series *series = (void *)place;
-  series->entry.is_watched = true;
+  memcpy(series->key, lookup->key, lookup->key_bytes);
   series->lock = lock;
   series->seen_ms = now_ms;
   series->interval_ms = whole_interval_ms(lookup->reading->interval_ns);
@@ -307,7 +294,7 @@ static struct series_entry *assemble_series(const struct series_parts *parts,
   for (size_t i = 0; i < parts->outputs_len; i++) {
     series->outputs[i] = parts->outputs[i];
   }
-  return &series->entry;
+  return series;
 }
 
 static void put_inputs(struct series_context *context,
@@ -324,44 +311,38 @@ static void put_inputs(struct series_context *context,
 
 int series_new(struct series_context *context,
                const struct series_lookup *lookup, pthread_mutex_t *lock,
-               int64_t now_ms, struct series_entry **ret_entry) {
+               int64_t now_ms, struct series **ret_series) {
   struct series_parts parts = {0};
   struct rule *rule = lookup->notification_rule;
   int code = rule == NULL
                  ? bind_values(context, lookup->reading, &parts)
                  : bind_rules(context, lookup->reading, &rule, 1, NULL, &parts);
-  struct series_entry *entry = NULL;
-  if (code == 0) {
-    bool is_watched = parts.alerts_len > 0 || parts.outputs_len > 0;
-    entry = is_watched ? assemble_series(&parts, lookup, lock, now_ms)
-                       : make_entry(lookup, sizeof(*entry),
-                                    sizeof(*entry) + lookup->key_bytes);
-    code = entry == NULL ? -ENOMEM : 0;
+  *ret_series = NULL;
+  if (code == 0 && (parts.alerts_len > 0 || parts.outputs_len > 0)) {
+    *ret_series = assemble_series(&parts, lookup, lock, now_ms);
+    code = *ret_series == NULL ? -ENOMEM : 0;
   }
   if (code != 0) {
     put_inputs(context, parts.alerts, parts.alerts_len, parts.outputs,
                parts.outputs_len);
-  } else {
-    entry->seen_s = (uint32_t)(now_ms / 1000);
-    *ret_entry = entry;
   }
   free(parts.alerts);
   free(parts.outputs);
   return code;
 }
 
-void series_free(struct series_context *context, struct series_entry *entry) {
-  struct series *series = series_of_entry(entry);
-  if (series != NULL) {
-    for (size_t i = 0; i < series->alerts_len; i++) {
-      struct series_alert *alert = &series->alerts[i];
-      atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
-      rule_forget_alert(alert->rule, &alert->alert);
-    }
-    put_inputs(context, series->alerts, series->alerts_len, series->outputs,
-               series->outputs_len);
+void series_free(struct series_context *context, struct series *series) {
+  if (series == NULL) {
+    return;
   }
-  free(entry);
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
+    rule_forget_alert(alert->rule, &alert->alert);
+  }
+  put_inputs(context, series->alerts, series->alerts_len, series->outputs,
+             series->outputs_len);
+  free(series);
 }
 
 void series_lock(struct series *series) {

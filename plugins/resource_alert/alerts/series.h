@@ -58,19 +58,11 @@ struct series_output {
   size_t source;
 };
 
-/* What a map of series holds. One that no rule watches is no more than this,
- * with its key behind it: 56 bytes instead of 280, and most are such. All but
- * the key is guarded by the shard's lock. */
-struct series_entry {
-  struct hash_node node; /* for the key, see series_key_make() */
-  uint32_t seen_s;       /* monotonic: when the newest reading came */
-  bool is_watched;       /* it is the first member of a struct series */
-};
-
 /* A series that a rule watches, or whose values a rule compares; in one piece
- * of memory with its key and its arrays. Guarded by the lock. */
+ * of memory with its key and its arrays. All but the key is guarded by the
+ * lock. */
 struct series {
-  struct series_entry entry;
+  struct hash_node node; /* its key is the member below */
   const struct series_type *type;
   struct series_alert *alerts;
   int64_t time_ns;  /* the newest value's stamp; 0: none yet */
@@ -109,21 +101,15 @@ struct series_lookup {
   char key[SERIES_KEY_BYTES];
 };
 
-/* Makes an entry: a series with an alert for each data source that a rule
- * watches, and each rule; or no more than an entry if there is none. lock: of
- * its shard. Returns 0 with *ret_entry yours, or -ENOMEM. */
+/* Makes a series with an alert for each data source that a rule watches, and
+ * each rule. lock: of its shard. Returns 0 with *ret_series yours, NULL if no
+ * rule needs it; or -ENOMEM. */
 int series_new(struct series_context *context,
                const struct series_lookup *lookup, pthread_mutex_t *lock,
-               int64_t now_ms, struct series_entry **ret_entry);
+               int64_t now_ms, struct series **ret_series);
 
-/* The series of ENTRY, NULL if no rule watches it. Accepts NULL. */
-static inline struct series *series_of_entry(struct series_entry *entry) {
-  return entry != NULL && entry->is_watched ? (struct series *)(void *)entry
-                                            : NULL;
-}
-
-/* Under its lock; no change of it may be queued. */
-void series_free(struct series_context *context, struct series_entry *entry);
+/* Under its lock; no change of it may be queued. Accepts NULL. */
+void series_free(struct series_context *context, struct series *series);
 
 void series_lock(struct series *series);
 void series_unlock(struct series *series);

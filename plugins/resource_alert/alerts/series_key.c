@@ -56,7 +56,8 @@ size_t series_key_make(const struct reading_names *names, const char *rule_name,
     end = pack_name(end, place, &hash);
   }
   if (ret_hash != NULL) {
-    *ret_hash = hash_map_mix(hash.sum ^ MIX_STEP, hash.factor);
+    uint64_t mixed = hash_map_mix(hash.sum ^ MIX_STEP, hash.factor);
+    *ret_hash = mixed == 0 ? 1 : mixed;
   }
   return (size_t)(end - key);
 }

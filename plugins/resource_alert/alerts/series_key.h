@@ -12,7 +12,7 @@
 #define SERIES_KEY_BYTES (6 * READING_NAME_BYTES)
 
 /* Writes at most SERIES_KEY_BYTES into KEY. rule_name: NULL for values.
- * ret_hash: with SEED; NULL: not wanted. Returns how many. */
+ * ret_hash: with SEED, never 0; NULL: not wanted. Returns how many. */
 size_t series_key_make(const struct reading_names *names, const char *rule_name,
                        uint64_t seed, char *key, uint64_t *ret_hash);
 

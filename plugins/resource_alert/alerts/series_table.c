@@ -16,16 +16,32 @@
 #define SHARD_BITS 4
 #define SHARDS (1U << SHARD_BITS)
 #define WATCHED_FIRST 16 /* series; then twice as many each time */
+#define UNWATCHED_FIRST 16
 #define WALK_MS 1000
 #define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
+
+/* A series that no rule watches: no more than the hash of its key, since most
+ * series are such. Another series with the same one of 2^64 would be ignored,
+ * too: among 250,000 series there are two such once in 600 million daemons. */
+struct unwatched {
+  uint64_t hash;   /* never 0, which is a free slot */
+  uint32_t seen_s; /* monotonic: when the newest reading came */
+};
+
+struct unwatched_set {
+  struct unwatched *slots;
+  size_t slots_len; /* a power of two, or 0 */
+  size_t len;
+};
 
 /* What each value touches is in the first cache line of a shard, and no two
  * shards share one: threads write to the shards beside it. */
 struct series_shard {
   _Alignas(64) pthread_mutex_t lock; /* guards all below, and the series */
   uint64_t evaluated;                /* values */
-  struct hash_map map;
-  struct series **watched; /* those that some rule watches; series->index */
+  struct hash_map map;               /* the series that some rule watches */
+  struct unwatched_set unwatched;
+  struct series **watched; /* those in the map; series->index */
   size_t watched_len, watched_room;
 };
 
@@ -42,8 +58,8 @@ struct series_table {
   size_t forget_shard; /* whose silent series are removed next */
 };
 
-static struct series_entry *entry_of_node(struct hash_node *node) {
-  return HASH_MAP_OWNER(node, struct series_entry, node);
+static struct series *series_of_node(struct hash_node *node) {
+  return HASH_MAP_OWNER(node, struct series, node);
 }
 
 /* ---- life ---- */
@@ -76,9 +92,10 @@ void series_table_free(struct series_table *table) {
     for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
          node != NULL; node = next) {
       next = hash_map_next(&shard->map, node);
-      series_free(&table->context, entry_of_node(node));
+      series_free(&table->context, series_of_node(node));
     }
     free(shard->watched);
+    free(shard->unwatched.slots);
     hash_map_fini(&shard->map);
     (void)pthread_mutex_destroy(&shard->lock);
   }
@@ -94,84 +111,136 @@ static struct series_shard *find_shard(struct series_table *table,
   return &table->shards[hash >> (64 - SHARD_BITS)];
 }
 
-/* Adds ENTRY to those that are walked over, if a rule watches it. */
-static int list_watched(struct series_shard *shard,
-                        struct series_entry *entry) {
-  struct series *series = series_of_entry(entry);
-  if (series == NULL) {
+/* The slot with HASH, or the free one where the look-up ends. There must be
+ * slots. */
+static struct unwatched *find_unwatched(const struct unwatched_set *set,
+                                        uint64_t hash) {
+  size_t slot = hash & (set->slots_len - 1);
+  while (set->slots[slot].hash != 0 && set->slots[slot].hash != hash) {
+    slot = (slot + 1) & (set->slots_len - 1);
+  }
+  return &set->slots[slot];
+}
+
+/* Moves the series that were seen at OLDEST_S or later into SLOTS_LEN new
+ * slots. Returns how many are gone; where memory is short all stay. */
+static size_t renew_unwatched(struct unwatched_set *set, size_t slots_len,
+                              int64_t oldest_s) {
+  struct unwatched_set renewed = {
+      .slots = calloc(slots_len, sizeof(set->slots[0])),
+      .slots_len = slots_len,
+  };
+  if (renewed.slots == NULL) {
     return 0;
   }
-  if (shard->watched_len == shard->watched_room) {
-    size_t room =
-        shard->watched_room == 0 ? WATCHED_FIRST : 2 * shard->watched_room;
-    struct series **watched =
-        realloc(shard->watched, room * sizeof(watched[0]));
-    if (watched == NULL) {
-      return -ENOMEM;
+  for (size_t i = 0; i < set->slots_len; i++) {
+    const struct unwatched *slot = &set->slots[i];
+    if (slot->hash != 0 && slot->seen_s >= oldest_s) {
+      *find_unwatched(&renewed, slot->hash) = *slot;
+      renewed.len++;
     }
-    shard->watched = watched;
-    shard->watched_room = room;
   }
-  series->index = (uint32_t)shard->watched_len;
-  shard->watched[shard->watched_len++] = series;
+  size_t gone = set->len - renewed.len;
+  free(set->slots);
+  *set = renewed;
+  return gone;
+}
+
+/* Removes the series that were not seen since OLDEST_S. Returns how many. */
+static size_t forget_unwatched(struct unwatched_set *set, int64_t oldest_s) {
+  for (size_t i = 0; i < set->slots_len; i++) {
+    if (set->slots[i].hash != 0 && set->slots[i].seen_s < oldest_s) {
+      return renew_unwatched(set, set->slots_len, oldest_s);
+    }
+  }
   return 0;
 }
 
-/* The last one takes its place. */
-static void unlist_watched(struct series_shard *shard, struct series *series) {
+/* Adds a hash that is not there yet, with at most three of four slots used. */
+static int add_unwatched(struct unwatched_set *set, uint64_t hash,
+                         int64_t now_ms) {
+  if (4 * (set->len + 1) > 3 * set->slots_len) {
+    size_t slots_len =
+        set->slots_len == 0 ? UNWATCHED_FIRST : 2 * set->slots_len;
+    (void)renew_unwatched(set, slots_len, 0);
+    if (set->slots_len != slots_len) {
+      return -ENOMEM;
+    }
+  }
+  *find_unwatched(set, hash) =
+      (struct unwatched){.hash = hash, .seen_s = (uint32_t)(now_ms / 1000)};
+  set->len++;
+  return 0;
+}
+
+/* Makes a place among those that are walked over. */
+static int reserve_watched(struct series_shard *shard) {
+  if (shard->watched_len < shard->watched_room) {
+    return 0;
+  }
+  size_t room =
+      shard->watched_room == 0 ? WATCHED_FIRST : 2 * shard->watched_room;
+  struct series **watched = realloc(shard->watched, room * sizeof(watched[0]));
+  if (watched == NULL) {
+    return -ENOMEM;
+  }
+  shard->watched = watched;
+  shard->watched_room = room;
+  return 0;
+}
+
+/* Makes a series and adds it to the shard; a mere hash if no rule needs it.
+ * Returns 0 with *ret_series, NULL in that case; or -ENOMEM. */
+static int make_series(struct series_table *table, struct series_shard *shard,
+                       const struct series_lookup *lookup,
+                       struct series **ret_series) {
+  int64_t now_ms = atomic_load(&table->now_ms);
+  struct series *series = NULL;
+  int code = reserve_watched(shard);
+  if (code == 0) {
+    code = series_new(&table->context, lookup, &shard->lock, now_ms, &series);
+  }
+  if (code == 0 && series == NULL) {
+    return add_unwatched(&shard->unwatched, lookup->hash, now_ms);
+  }
+  if (code == 0) {
+    code = hash_map_insert_hashed(&shard->map, &series->node, lookup->hash,
+                                  series->key, lookup->key_bytes);
+  }
+  if (code != 0) {
+    series_free(&table->context, series);
+    return code;
+  }
+  series->index = (uint32_t)shard->watched_len;
+  shard->watched[shard->watched_len++] = series;
+  *ret_series = series;
+  return 0;
+}
+
+/* Adds a series that is not there yet. Returns false if there are too many, or
+ * no memory. The place is reserved first, since other shards add, too. */
+static bool add_series(struct series_table *table, struct series_shard *shard,
+                       const struct series_lookup *lookup,
+                       struct series **ret_series) {
+  bool has_place =
+      atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
+  if (has_place && make_series(table, shard, lookup, ret_series) == 0) {
+    return true;
+  }
+  atomic_fetch_sub(&table->series_len, 1);
+  atomic_fetch_add(&table->rejected, 1);
+  return false;
+}
+
+/* Nobody else has a pointer to it: readers hold the lock while they do. The
+ * last one takes its place among the watched. */
+static void remove_series(struct series_table *table,
+                          struct series_shard *shard, struct series *series) {
   struct series *last = shard->watched[--shard->watched_len];
   shard->watched[series->index] = last;
   last->index = series->index;
-}
-
-/* Makes an entry and adds it to the shard. NULL when memory is short. */
-static struct series_entry *make_listed(struct series_table *table,
-                                        struct series_shard *shard,
-                                        const struct series_lookup *lookup) {
-  struct series_entry *entry;
-  if (series_new(&table->context, lookup, &shard->lock,
-                 atomic_load(&table->now_ms), &entry) != 0) {
-    return NULL;
-  }
-  const char *key =
-      entry->is_watched ? series_of_entry(entry)->key : (char *)(entry + 1);
-  if (hash_map_insert_hashed(&shard->map, &entry->node, lookup->hash, key,
-                             lookup->key_bytes) != 0) {
-    series_free(&table->context, entry);
-    return NULL;
-  }
-  if (list_watched(shard, entry) != 0) {
-    hash_map_remove(&shard->map, &entry->node);
-    series_free(&table->context, entry);
-    return NULL;
-  }
-  return entry;
-}
-
-/* Adds a series that is not there yet. NULL: there are too many, or no memory.
- * The place is reserved first, since other shards add, too. */
-static struct series_entry *add_entry(struct series_table *table,
-                                      struct series_shard *shard,
-                                      const struct series_lookup *lookup) {
-  bool has_place =
-      atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
-  struct series_entry *entry =
-      has_place ? make_listed(table, shard, lookup) : NULL;
-  if (entry == NULL) {
-    atomic_fetch_sub(&table->series_len, 1);
-    atomic_fetch_add(&table->rejected, 1);
-  }
-  return entry;
-}
-
-/* Nobody else has a pointer to it: readers hold the lock while they do. */
-static void remove_entry(struct series_table *table, struct series_shard *shard,
-                         struct series_entry *entry) {
-  hash_map_remove(&shard->map, &entry->node);
-  if (entry->is_watched) {
-    unlist_watched(shard, series_of_entry(entry));
-  }
-  series_free(&table->context, entry);
+  hash_map_remove(&shard->map, &series->node);
+  series_free(&table->context, series);
   atomic_fetch_sub(&table->series_len, 1);
 }
 
@@ -189,15 +258,26 @@ static void make_lookup(const struct series_table *table,
                       lookup->key, &lookup->hash);
 }
 
-/* Under the shard's lock: finds or, if MAY_ADD, adds an entry. NULL if there is
- * none. */
-static struct series_entry *find_locked(struct series_table *table,
-                                        struct series_shard *shard,
-                                        const struct series_lookup *lookup,
-                                        bool may_add) {
-  struct series_entry *entry = entry_of_node(hash_map_find_hashed(
+/* Under the shard's lock: finds or, if MAY_ADD, adds a series. *ret_series:
+ * NULL if no rule watches it, which is noted. Returns false if there is none.
+ */
+static bool find_series(struct series_table *table, struct series_shard *shard,
+                        const struct series_lookup *lookup, bool may_add,
+                        struct series **ret_series) {
+  *ret_series = series_of_node(hash_map_find_hashed(
       &shard->map, lookup->hash, lookup->key, lookup->key_bytes));
-  return entry != NULL || !may_add ? entry : add_entry(table, shard, lookup);
+  if (*ret_series != NULL) {
+    return true;
+  }
+  const struct unwatched_set *set = &shard->unwatched;
+  struct unwatched *unwatched =
+      set->len == 0 ? NULL : find_unwatched(set, lookup->hash);
+  if (unwatched != NULL && unwatched->hash != 0) {
+    int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
+    unwatched->seen_s = (uint32_t)(now_ms / 1000);
+    return true;
+  }
+  return may_add && add_series(table, shard, lookup, ret_series);
 }
 
 /* Finds or, if MAY_ADD, adds a series and locks its shard (series_unlock). NULL
@@ -207,8 +287,8 @@ static struct series *lock_series(struct series_table *table,
                                   bool may_add) {
   struct series_shard *shard = find_shard(table, lookup->hash);
   (void)pthread_mutex_lock(&shard->lock);
-  struct series *series =
-      series_of_entry(find_locked(table, shard, lookup, may_add));
+  struct series *series = NULL;
+  (void)find_series(table, shard, lookup, may_add, &series);
   if (series == NULL) {
     (void)pthread_mutex_unlock(&shard->lock);
   }
@@ -224,16 +304,13 @@ static void update_series(struct series_table *table,
   struct series_lookup lookup;
   make_lookup(table, reading, NULL, &lookup);
   struct series_shard *shard = find_shard(table, lookup.hash);
-  int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
   (void)pthread_mutex_lock(&shard->lock);
-  struct series_entry *entry = find_locked(table, shard, &lookup, true);
-  if (entry != NULL) {
-    shard->evaluated++;
-    if (entry->is_watched) {
-      series_update(&table->context, series_of_entry(entry), reading, now_ms);
-    } else {
-      entry->seen_s = (uint32_t)(now_ms / 1000);
-    }
+  struct series *series = NULL;
+  bool is_known = find_series(table, shard, &lookup, true, &series);
+  shard->evaluated += is_known ? 1 : 0;
+  if (series != NULL) {
+    series_update(&table->context, series, reading,
+                  atomic_load_explicit(&table->now_ms, memory_order_relaxed));
   }
   (void)pthread_mutex_unlock(&shard->lock);
 }
@@ -342,19 +419,6 @@ struct series *series_table_lock_notified(struct series_table *table,
 
 /* ---- time passes, on one thread ---- */
 
-/* True if the series had no reading for long enough that it is to be removed.
- * One that waits to be reported has to stay. */
-static bool is_forgotten(const struct series_table *table,
-                         struct series_entry *entry, int64_t now_ms) {
-  int64_t forget_ms = table->limits.forget_ms;
-  const struct series *series = series_of_entry(entry);
-  if (series != NULL) {
-    return now_ms - series->seen_ms > forget_ms && !series_is_queued(series);
-  }
-  return now_ms - (int64_t)entry->seen_s * 1000 >
-         (forget_ms < UNWATCHED_FORGET_MS ? forget_ms : UNWATCHED_FORGET_MS);
-}
-
 /* Missing series and reminders of one shard. */
 static void tick_shard(struct series_table *table, struct series_shard *shard,
                        int64_t now_ms, int64_t wall_ms) {
@@ -366,19 +430,25 @@ static void tick_shard(struct series_table *table, struct series_shard *shard,
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
-/* Reads all series of the shard: about 100 ns each, where they are not in the
- * cache. */
+/* Removes the series without a reading for long enough. One that waits to be
+ * reported has to stay. Downwards, since the last one takes the place of one
+ * that goes. Reads all of the shard: about 100 ns for each that is watched,
+ * where it is not in the cache. */
 static void forget_in_shard(struct series_table *table,
                             struct series_shard *shard, int64_t now_ms) {
+  int64_t forget_ms = table->limits.forget_ms;
   (void)pthread_mutex_lock(&shard->lock);
-  for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
-       node != NULL; node = next) {
-    next = hash_map_next(&shard->map, node);
-    struct series_entry *entry = entry_of_node(node);
-    if (is_forgotten(table, entry, now_ms)) {
-      remove_entry(table, shard, entry);
+  for (size_t i = shard->watched_len; i > 0; i--) {
+    struct series *series = shard->watched[i - 1];
+    if (now_ms - series->seen_ms > forget_ms && !series_is_queued(series)) {
+      remove_series(table, shard, series);
     }
   }
+  int64_t unwatched_ms =
+      forget_ms < UNWATCHED_FORGET_MS ? forget_ms : UNWATCHED_FORGET_MS;
+  atomic_fetch_sub(
+      &table->series_len,
+      forget_unwatched(&shard->unwatched, (now_ms - unwatched_ms) / 1000));
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
