@@ -88,15 +88,6 @@ bool command_get_duration(const struct command_line *line, int flag,
 
 /* ---- arguments ---- */
 
-static const struct command *find_command(const char *name) {
-  for (size_t i = 0; i < command_table_len; i++) {
-    if (strcmp(command_table[i]->name, name) == 0) {
-      return command_table[i];
-    }
-  }
-  return NULL;
-}
-
 static void print_synopsis(const struct command *command, FILE *file) {
   (void)fprintf(file, "%s %s%s%s%s", PROGRAM, command->name,
                 command->flags[0].name != NULL ? " [OPTION ...]" : "",
@@ -242,9 +233,10 @@ int command_main(int argc, char **argv) {
     (void)printf("%s %s\n", PROGRAM, PROJECT_VERSION);
     return COMMAND_OKAY;
   }
-  const struct command *command = find_command(argv[1]);
-  if (command == NULL) {
-    return refuse_command(argv[1]);
+  for (size_t i = 0; i < command_table_len; i++) {
+    if (strcmp(command_table[i]->name, argv[1]) == 0) {
+      return run_command(command_table[i], argc - 2, argv + 2);
+    }
   }
-  return run_command(command, argc - 2, argv + 2);
+  return refuse_command(argv[1]);
 }

@@ -25,7 +25,7 @@ int terminal_columns(void) {
              : 80;
 }
 
-void terminal_print_state(const char *state, int width) {
+void terminal_print_state(const json_t *object, const char *name, int width) {
   static const struct {
     const char *state;
     const char *colour;
@@ -34,7 +34,9 @@ void terminal_print_state(const char *state, int width) {
       {"FAILURE", "1;31"}, {"ENGAGED", "31"}, {"ENGAGING", "33"},
       {"RELEASING", "33"}, {"UNKNOWN", "2"},  {"OFF", "2"},
   };
+  char state[32];
   const char *colour = NULL;
+  (void)terminal_text(object, name, state, sizeof(state));
   for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
     colour = strcmp(colours[i].state, state) == 0 ? colours[i].colour : colour;
   }
@@ -43,6 +45,13 @@ void terminal_print_state(const char *state, int width) {
   } else {
     (void)printf("%-*s", width, state);
   }
+}
+
+void terminal_print_text(const json_t *object, const char *name, int width,
+                         int max) {
+  char text[512];
+  (void)printf(" %-*.*s", width, max,
+               terminal_text(object, name, text, sizeof(text)));
 }
 
 void terminal_format_age(double seconds, char *text, size_t bytes) {

@@ -23,6 +23,7 @@
 
 /* One file as it was read. */
 struct config_files_file {
+  struct config_files_file *next; /* that was read before */
   char *path;
   struct config_item root;
 };
@@ -50,14 +51,9 @@ static int add_statement(struct config_files *set, const char *path,
   return 0;
 }
 
+/* Returns NULL when memory is short. */
 static struct config_files_file *add_config_file(struct config_files *set,
                                                  const char *path) {
-  struct config_files_file **larger = realloc(
-      set->files, (set->files_len + 1) * sizeof(struct config_files_file *));
-  if (larger == NULL) {
-    return NULL;
-  }
-  set->files = larger;
   struct config_files_file *file = calloc(1, sizeof(*file));
   char *copy = strdup(path);
   if (file == NULL || copy == NULL) {
@@ -66,7 +62,9 @@ static struct config_files_file *add_config_file(struct config_files *set,
     return NULL;
   }
   file->path = copy;
-  larger[set->files_len++] = file;
+  file->next = set->files;
+  set->files = file;
+  set->files_len++;
   return file;
 }
 
@@ -220,12 +218,13 @@ int config_files_read(const char *path, struct config_files *set,
 }
 
 void config_files_fini(struct config_files *set) {
-  for (size_t i = 0; i < set->files_len; i++) {
-    config_item_fini(&set->files[i]->root);
-    free(set->files[i]->path);
-    free(set->files[i]);
+  for (struct config_files_file *next, *file = set->files; file != NULL;
+       file = next) {
+    next = file->next;
+    config_item_fini(&file->root);
+    free(file->path);
+    free(file);
   }
-  free(set->files);
   free(set->statements);
   *set = (struct config_files){0};
 }

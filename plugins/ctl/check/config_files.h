@@ -17,7 +17,7 @@ struct config_files_place {
 /* The statements of all files in the order in which collectd reads them. All
  * zero is an empty set. */
 struct config_files {
-  struct config_files_file **files; /* owned, in the order of reading */
+  struct config_files_file *files; /* owned */
   size_t files_len;
   struct config_files_place *statements; /* of the outermost level */
   size_t statements_len;

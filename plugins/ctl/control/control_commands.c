@@ -11,8 +11,8 @@
 
 #define SILENCE_DEFAULT_S 3600
 
-enum { SILENCE_SOCKET, SILENCE_FOR, SILENCE_COMMENT, SILENCE_END };
-enum { CONTROL_SOCKET };
+/* All of these commands have the first one, silence has all. */
+enum { FLAG_SOCKET, SILENCE_FOR, SILENCE_COMMENT, SILENCE_END };
 
 /* Who sends the command, for the journal: the person behind sudo. */
 static const char *find_user_name(void) {
@@ -26,11 +26,12 @@ static const char *find_user_name(void) {
 
 /* Sends the request and prints DONE when the daemon accepted it.
  * request: taken. */
-static int send_command(const char *socket, const char *path, json_t *request,
-                        const char *done) {
+static int send_command(const struct command_line *line, const char *path,
+                        json_t *request, const char *done) {
   struct error error = {{0}};
   (void)json_object_set_new(request, "who", json_string(find_user_name()));
-  json_t *response = client_request(socket, path, request, &error);
+  json_t *response =
+      client_request(line->flags[FLAG_SOCKET], path, request, &error);
   json_decref(request);
   if (response == NULL) {
     return command_fail("%s", error.text);
@@ -52,10 +53,9 @@ static json_t *make_response_request(const struct command_line *line,
 }
 
 static int run_silence(const struct command_line *line) {
-  const char *socket = line->flags[SILENCE_SOCKET];
   const char *name = line->operands[0];
   if (line->flags[SILENCE_END] != NULL) {
-    return send_command(socket, "/unsilence", json_pack("{ss}", "name", name),
+    return send_command(line, "/unsilence", json_pack("{ss}", "name", name),
                         "the silence has ended");
   }
   double for_s = SILENCE_DEFAULT_S;
@@ -65,32 +65,28 @@ static int run_silence(const struct command_line *line) {
   const char *comment = line->flags[SILENCE_COMMENT];
   json_t *request = json_pack("{ss sf ss}", "name", name, "for_s", for_s,
                               "comment", comment == NULL ? "" : comment);
-  return request == NULL
-             ? command_fail("silence: the texts are not UTF-8")
-             : send_command(socket, "/silence", request, "silenced");
+  return request == NULL ? command_fail("silence: the texts are not UTF-8")
+                         : send_command(line, "/silence", request, "silenced");
 }
 
 static int run_mode(const struct command_line *line) {
   json_t *request = make_response_request(line, 1);
   (void)json_object_set_new(request, "mode", json_string(line->operands[0]));
-  return send_command(line->flags[CONTROL_SOCKET], "/mode", request,
-                      "mode change requested");
+  return send_command(line, "/mode", request, "mode change requested");
 }
 
 static int run_deactivate(const struct command_line *line) {
-  return send_command(line->flags[CONTROL_SOCKET], "/deactivate",
-                      make_response_request(line, 0), "deactivation requested");
+  return send_command(line, "/deactivate", make_response_request(line, 0),
+                      "deactivation requested");
 }
 
 static int run_reset(const struct command_line *line) {
-  return send_command(line->flags[CONTROL_SOCKET], "/reset",
-                      make_response_request(line, 0),
+  return send_command(line, "/reset", make_response_request(line, 0),
                       "rate limit reset requested");
 }
 
 static int run_self_test(const struct command_line *line) {
-  return send_command(line->flags[CONTROL_SOCKET], "/self-test",
-                      make_response_request(line, 0),
+  return send_command(line, "/self-test", make_response_request(line, 0),
                       "self-test requested; status shows each action's result");
 }
 
@@ -106,7 +102,7 @@ const struct command control_commands_silence = {
         "notifications are suppressed. The rules are still evaluated, shown "
         "and journaled, and responses still take actions. A silence is kept "
         "over a restart.",
-    .flags = {[SILENCE_SOCKET] = CLIENT_SOCKET_FLAG,
+    .flags = {[FLAG_SOCKET] = CLIENT_SOCKET_FLAG,
               [SILENCE_FOR] =
                   {"for", "DURATION",
                    "duration of the silence: 90s, 15m, 2h, 7d (default: 1h)"},

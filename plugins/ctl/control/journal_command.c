@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/file_util.h"
 #include "core/glob.h"
 #include "ctl/command.h"
 #include "ctl/terminal.h"
@@ -90,18 +91,11 @@ static void print_new_lines(const struct command_line *line, FILE *file,
   (void)fflush(stdout);
 }
 
-static bool was_rotated(const char *path, FILE *file) {
-  struct stat named;
-  struct stat opened;
-  return stat(path, &named) == 0 && fstat(fileno(file), &opened) == 0 &&
-         (named.st_ino != opened.st_ino || named.st_size < opened.st_size);
-}
-
 static void follow_journal(const struct command_line *line, const char *path,
                            FILE **file, size_t *bad) {
   while (ferror(stdout) == 0) {
     (void)poll(NULL, 0, FOLLOW_INTERVAL_MS);
-    bool is_rotated = was_rotated(path, *file);
+    bool is_rotated = !file_is_at(path, fileno(*file));
     print_new_lines(line, *file, bad);
     FILE *next = is_rotated ? fopen(path, "re") : NULL;
     if (next != NULL) {

@@ -87,17 +87,15 @@ static void format_series_names(const json_t *rule, char *text, size_t bytes) {
 }
 
 static void print_rule(const json_t *rule, double now_s, int columns) {
-  char state[32], name[CELL_BYTES], value[96], limits[128], since[48];
-  char series[CELL_BYTES];
-  (void)terminal_text(rule, "state", state, sizeof(state));
-  (void)terminal_text(rule, "name", name, sizeof(name));
+  char value[96], limits[128], since[48], series[CELL_BYTES];
   format_rule_value(rule, value, sizeof(value));
   format_rule_limits(rule, limits, sizeof(limits));
   format_since(rule, now_s, since, sizeof(since));
   format_series_names(rule, series, sizeof(series));
-  terminal_print_state(state, 8);
-  int left = columns - 66;
-  (void)printf(" %-18.18s %12.12s  %-12s %-11s", name, value, limits, since);
+  terminal_print_state(rule, "state", 8);
+  terminal_print_text(rule, "name", 18, 18);
+  (void)printf(" %12.12s  %-12s %-11s", value, limits, since);
+  int left = columns - 66; /* what is printed so far */
   if (left >= 12) {
     (void)printf(" %.*s", left, series);
   }
@@ -107,58 +105,58 @@ static void print_rule(const json_t *rule, double now_s, int columns) {
 }
 
 static void print_response(const json_t *response, double now_s) {
-  char state[32], name[CELL_BYTES], since[48], next[CELL_BYTES], mode[32];
-  (void)terminal_text(response, "state", state, sizeof(state));
-  (void)terminal_text(response, "name", name, sizeof(name));
-  (void)terminal_text(response, "next", next, sizeof(next));
-  (void)terminal_text(response, "mode", mode, sizeof(mode));
+  char since[48];
   format_since(response, now_s, since, sizeof(since));
-  terminal_print_state(state, 9);
-  (void)printf(" %-18.18s %-7s %-11s %s%s\n", name, mode, since, next,
-               json_is_true(json_object_get(response, "tripped"))
-                   ? " (rate limit tripped; resource-alertctl reset)"
-                   : "");
+  terminal_print_state(response, "state", 9);
+  terminal_print_text(response, "name", 18, 18);
+  terminal_print_text(response, "mode", 7, -1);
+  (void)printf(" %-11s", since);
+  terminal_print_text(response, "next", 0, -1);
+  (void)printf("%s\n", json_is_true(json_object_get(response, "tripped"))
+                           ? " (rate limit tripped; resource-alertctl reset)"
+                           : "");
 }
 
 static void print_silence(const json_t *silence, double now_s) {
-  char name[CELL_BYTES], who[128], comment[CELL_BYTES], left[48];
+  char left[48];
   double until_s = json_number_value(json_object_get(silence, "until"));
   terminal_format_age(until_s - now_s, left, sizeof(left));
-  (void)printf("silenced  %-18s %s left, by %s: %s\n",
-               terminal_text(silence, "name", name, sizeof(name)), left,
-               terminal_text(silence, "who", who, sizeof(who)),
-               terminal_text(silence, "comment", comment, sizeof(comment)));
+  (void)printf("silenced ");
+  terminal_print_text(silence, "name", 18, -1);
+  (void)printf(" %s left, by", left);
+  terminal_print_text(silence, "who", 0, -1);
+  (void)printf(":");
+  terminal_print_text(silence, "comment", 0, -1);
+  (void)printf("\n");
 }
 
 static void print_status(const json_t *status) {
   double now_s = json_number_value(json_object_get(status, "time"));
   int columns = terminal_columns();
-  char host[CELL_BYTES], worst[32], mode[32];
+  char host[CELL_BYTES];
   (void)printf("%s: ", terminal_text(status, "host", host, sizeof(host)));
-  terminal_print_state(terminal_text(status, "worst", worst, sizeof(worst)), 0);
-  (void)printf(", mode %s\n\n",
-               terminal_text(status, "mode", mode, sizeof(mode)));
-  size_t index;
-  const json_t *one;
+  terminal_print_state(status, "worst", 0);
+  (void)printf(", mode");
+  terminal_print_text(status, "mode", 0, -1);
+  (void)printf("\n\n");
   const json_t *rules = json_object_get(status, "rules");
   const json_t *responses = json_object_get(status, "responses");
   const json_t *silences = json_object_get(status, "silences");
   (void)printf("%-8s %-18s %12s  %-12s %-11s%s\n", "STATE", "RULE", "VALUE",
                "LIMITS", "SINCE", columns >= 78 ? " SERIES" : "");
-  for (index = 0; index < json_array_size(rules); index++) {
+  for (size_t index = 0; index < json_array_size(rules); index++) {
     print_rule(json_array_get(rules, index), now_s, columns);
   }
   if (json_array_size(responses) > 0) {
     (void)printf("\n%-9s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",
                  "SINCE", "NEXT");
   }
-  for (index = 0; index < json_array_size(responses); index++) {
+  for (size_t index = 0; index < json_array_size(responses); index++) {
     print_response(json_array_get(responses, index), now_s);
   }
-  for (index = 0; index < json_array_size(silences); index++) {
-    one = json_array_get(silences, index);
+  for (size_t index = 0; index < json_array_size(silences); index++) {
     (void)printf("%s", index == 0 ? "\n" : "");
-    print_silence(one, now_s);
+    print_silence(json_array_get(silences, index), now_s);
   }
 }
 

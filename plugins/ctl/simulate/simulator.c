@@ -22,18 +22,14 @@
 
 #define MISSING_INTERVALS 2 /* collectd's Timeout, as it comes */
 
-struct simulated_response {
-  struct response response;
-  const struct response_options *options; /* borrowed */
-};
-
 struct simulator {
   struct simulator_listener listener;
   struct rules rules;
   struct change_queue queue;
   struct series_table *table;
-  struct simulated_response *responses;
-  size_t responses_len;
+  const struct option_blocks *response_options; /* borrowed */
+  struct response *responses;                   /* one for each of those */
+  size_t responses_len;                         /* initialized so far */
   int64_t now_ms;
   int64_t ticked_ms;
   int64_t tick_ms;
@@ -47,21 +43,20 @@ static int make_simulated_responses(struct simulator *simulator,
                                     const struct resource_alert_options *all) {
   const struct option_blocks *blocks = &all->responses.responses;
   const struct response_options *items = blocks->items;
+  simulator->response_options = blocks;
   size_t names_len = 0;
   const char **names = resource_alert_rule_names(all, &names_len);
   const struct response_rule_names rule_names = {names, names_len};
   simulator->responses = calloc(blocks->len + 1, sizeof(*simulator->responses));
   int code = names == NULL || simulator->responses == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < blocks->len && code == 0; i++) {
-    struct simulated_response *simulated = &simulator->responses[i];
     int mode = all->responses.mode;
     mode = items[i].mode > mode ? items[i].mode : mode;
-    simulated->options = &items[i];
     simulator->responses_len++;
-    code =
-        response_init_configured(&simulated->response, &items[i], &rule_names);
+    code = response_init_configured(&simulator->responses[i], &items[i],
+                                    &rule_names);
     if (code == 0) {
-      response_set_modes(&simulated->response, &items[i],
+      response_set_modes(&simulator->responses[i], &items[i],
                          (enum action_mode)mode, simulator->now_ms);
     }
   }
@@ -123,7 +118,7 @@ void simulator_free(struct simulator *simulator) {
     return;
   }
   for (size_t i = 0; i < simulator->responses_len; i++) {
-    response_fini(&simulator->responses[i].response);
+    response_fini(&simulator->responses[i]);
   }
   if (simulator->table != NULL) {
     series_table_free(simulator->table);
@@ -167,14 +162,14 @@ static void update_series_max(struct simulator *simulator) {
 /* Every attempt succeeds at once. */
 static void simulate_attempt(struct simulator *simulator, size_t index,
                              const struct response_decision *decision) {
-  struct simulated_response *simulated = &simulator->responses[index];
-  response_end_attempt(&simulated->response, decision, 0, 0, simulator->now_ms,
-                       0);
+  const struct response_options *options = simulator->response_options->items;
+  response_end_attempt(&simulator->responses[index], decision, 0, 0,
+                       simulator->now_ms, 0);
   if (!decision->is_refresh && simulator->listener.action != NULL) {
     enum action_kind kind;
     char name[RESPONSE_ACTION_NAME_BYTES];
-    const struct action_options *action = response_options_get_action(
-        simulated->options, decision->action, &kind);
+    const struct action_options *action =
+        response_options_get_action(&options[index], decision->action, &kind);
     (void)response_options_name_action(action, kind, name);
     simulator->listener.action(simulator->listener.context, simulator->now_ms,
                                index, name, decision->is_on);
@@ -184,7 +179,7 @@ static void simulate_attempt(struct simulator *simulator, size_t index,
 /* Does all that is due. Returns when something is due next though no rule
  * changes. */
 static int64_t step_response(struct simulator *simulator, size_t index) {
-  struct response *response = &simulator->responses[index].response;
+  struct response *response = &simulator->responses[index];
   const struct simulator_listener *listener = &simulator->listener;
   struct response_decision decision;
   for (size_t i = 0; i < response->rules_len; i++) {
@@ -293,5 +288,5 @@ size_t simulator_series_max(const struct simulator *simulator, size_t rule) {
 
 enum response_state simulator_response_state(const struct simulator *simulator,
                                              size_t response) {
-  return simulator->responses[response].response.state;
+  return simulator->responses[response].state;
 }
