@@ -25,14 +25,18 @@ void lint_report_error(const struct lint_report *report,
                   report->prefix, text);
 }
 
-/* Parses ITEM as the daemon would and discards the result. */
+/* Parses ITEM as the daemon would and discards the result. is_part: only a part
+ * of the block, whose check as a whole would refuse it. */
 static int try_parsing(const struct option_block *block,
-                       const struct config_item *item, struct error *error) {
+                       const struct config_item *item, bool is_part,
+                       struct error *error) {
+  struct option_block parts = *block;
+  parts.check = is_part ? NULL : block->check;
   void *target = malloc(block->size);
-  int code = target == NULL ? -ENOMEM : option_init(block, target);
+  int code = target == NULL ? -ENOMEM : option_init(&parts, target);
   if (code == 0) {
-    code = option_parse(block, item, target, error);
-    option_fini(block, target);
+    code = option_parse(&parts, item, target, error);
+    option_fini(&parts, target);
   }
   free(target);
   return code;
@@ -47,9 +51,7 @@ static int try_statement(const struct option_block *block,
   char name[] = "Plugin";
   const struct config_item parent = {
       .key = name, .children = &alone, .children_len = 1};
-  struct option_block parts = *block;
-  parts.check = NULL;
-  return try_parsing(&parts, &parent, error);
+  return try_parsing(block, &parent, true, error);
 }
 
 static int lint_parts(const struct option_block *block,
@@ -87,28 +89,19 @@ static int lint_parts(const struct option_block *block,
   return mistakes;
 }
 
-/* Parses the first COUNT statements of ITEM. */
-static int try_first_statements(const struct option_block *block,
-                                const struct config_item *item, size_t count,
-                                struct error *error) {
-  struct config_item head = *item;
-  head.children_len = count;
-  struct option_block parts = *block;
-  parts.check = NULL;
-  return try_parsing(&parts, &head, error);
-}
-
 /* Finds the statement that contradicts those before it, such as a repeated
  * one. Returns ITEM where they are good together and the whole is wrong. */
 static const struct config_item *
 find_bad_statement(const struct option_block *block,
                    const struct config_item *item) {
+  struct config_item head = *item; /* its first statements */
   size_t good = 0;
   size_t bad = item->children_len + 1;
   while (bad - good > 1) {
     size_t middle = good + (bad - good) / 2;
+    head.children_len = middle;
     if (middle <= item->children_len &&
-        try_first_statements(block, item, middle, NULL) == 0) {
+        try_parsing(block, &head, true, NULL) == 0) {
       good = middle;
     } else {
       bad = middle;
@@ -124,7 +117,7 @@ int lint_block(const struct option_block *block, const struct config_item *item,
     return mistakes;
   }
   struct error error = {{0}};
-  int code = try_parsing(block, item, &error);
+  int code = try_parsing(block, item, false, &error);
   if (code == -EINVAL) {
     lint_report_error(report, find_bad_statement(block, item), error.text);
     return 1;

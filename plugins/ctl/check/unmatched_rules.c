@@ -49,7 +49,7 @@ static bool receives_from_network(const struct config_files *files) {
 
 /* True if PART ("dbpool-*") can be the plugin NAME with some instance. */
 static bool can_match_plugin(const char *part, const char *name) {
-  char any[NAME_BYTES];
+  char any[NAME_BYTES + 2];
   (void)snprintf(any, sizeof(any), "%s-*", name);
   return metric_catalogue_overlap(part, name) ||
          metric_catalogue_overlap(part, any);
@@ -88,11 +88,8 @@ static bool can_match_label(const char *part, const char *plugin,
     const struct option_head *head =
         (const void *)((const char *)blocks->items + i * size);
     char name[NAME_BYTES];
-    char longer[NAME_BYTES + 8]; /* PgBouncer's pools append their names */
     (void)snprintf(name, sizeof(name), "%s-%s", plugin, head->label);
-    (void)snprintf(longer, sizeof(longer), "%s-*", name);
-    if (metric_catalogue_overlap(part, name) ||
-        metric_catalogue_overlap(part, longer)) {
+    if (can_match_plugin(part, name)) { /* PgBouncer's pools append a name */
       return true;
     }
   }

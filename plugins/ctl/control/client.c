@@ -59,19 +59,6 @@ static void explain_failure(const char *socket, CURLcode code,
   }
 }
 
-/* Returns the HTTP status; 0 after a failure. */
-static long send_request(CURL *curl, const char *socket, struct error *error) {
-  long status = 0;
-  errno = 0;
-  CURLcode code = curl_easy_perform(curl);
-  if (code != CURLE_OK) {
-    explain_failure(socket, code, error);
-    return 0;
-  }
-  (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  return status;
-}
-
 /* Responses to commands have no version. */
 static bool is_known_version(const json_t *json) {
   const json_t *version = json_object_get(json, "version");
@@ -127,8 +114,13 @@ json_t *client_request(const char *socket, const char *path, const json_t *body,
     if (text != NULL) {
       (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
     }
-    long status = send_request(curl, socket, error);
-    if (status != 0) {
+    errno = 0; /* of connect(), for the explanation */
+    CURLcode code = curl_easy_perform(curl);
+    if (code != CURLE_OK) {
+      explain_failure(socket, code, error);
+    } else {
+      long status = 0;
+      (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
       json = read_daemon_response(&response, status, socket, error);
     }
     curl_easy_cleanup(curl);

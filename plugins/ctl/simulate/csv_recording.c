@@ -5,6 +5,7 @@
 #include "ctl/simulate/csv_recording.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <limits.h>
 #include <math.h>
@@ -208,24 +209,8 @@ static void set_source_kinds(struct recorded_series *series,
 
 /* ---- finding the files ---- */
 
+#define DATE_PATTERN "-[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 #define DATE_LENGTH (sizeof("-2025-10-01") - 1)
-
-/* True for ".../type-instance-2025-10-01". */
-static bool ends_in_date(const char *path) {
-  static const char shape[] = "-dddd-dd-dd";
-  size_t length = strlen(path);
-  if (length <= DATE_LENGTH) {
-    return false;
-  }
-  const char *date = path + length - DATE_LENGTH;
-  for (size_t i = 0; i < DATE_LENGTH; i++) {
-    bool is_digit = date[i] >= '0' && date[i] <= '9';
-    if (shape[i] == 'd' ? !is_digit : date[i] != '-') {
-      return false;
-    }
-  }
-  return true;
-}
 
 /* nftw() passes no context to its callback. */
 static struct csv_recording *walked;
@@ -234,7 +219,7 @@ static int visit_file(const char *path, const struct stat *status, int kind,
                       struct FTW *place) {
   (void)status;
   (void)place;
-  if (kind != FTW_F || !ends_in_date(path)) {
+  if (kind != FTW_F || fnmatch("*" DATE_PATTERN, path, 0) != 0) {
     return 0;
   }
   char **larger =

@@ -92,10 +92,6 @@ void report_add_alert(struct report *report, int64_t at_ms,
   }
 }
 
-static bool is_engaging_state(enum response_state state) {
-  return state == RESPONSE_ENGAGING || state == RESPONSE_ENGAGED;
-}
-
 static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
   if (is_on && !one->is_on) {
     one->times++;
@@ -109,7 +105,7 @@ static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
 void report_add_response(struct report *report, int64_t at_ms, size_t response,
                          enum response_state to) {
   set_time_on(&report->responses[response].engaged, at_ms,
-              is_engaging_state(to));
+              to == RESPONSE_ENGAGING || to == RESPONSE_ENGAGED);
 }
 
 /* Returns the action's count, added where it is new; NULL when memory is

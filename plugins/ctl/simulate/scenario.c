@@ -54,22 +54,6 @@ static int read_severity(const char *word, enum notification_severity *ret,
                    word);
 }
 
-static int check_notifications(const struct option_strings *notifications,
-                               struct error *error) {
-  for (size_t i = 0; i < notifications->len; i += NOTIFICATION_WORDS) {
-    enum notification_severity severity;
-    struct reading_names names;
-    int code = read_severity(notifications->items[i], &severity, error);
-    if (code == 0) {
-      code = notation_read_subject(notifications->items[i + 1], &names, error);
-    }
-    if (code != 0) {
-      return code;
-    }
-  }
-  return 0;
-}
-
 static int check_moment_words(const void *target, struct error *error) {
   const struct scenario_moment *moment = target;
   if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
@@ -98,7 +82,18 @@ static int check_moment_words(const void *target, struct error *error) {
                        moment->responses.items[i]);
     }
   }
-  return check_notifications(&moment->notifications, error);
+  int code = 0;
+  for (size_t i = 0; i < moment->notifications.len && code == 0;
+       i += NOTIFICATION_WORDS) {
+    char *const *words = moment->notifications.items + i;
+    enum notification_severity severity;
+    struct reading_names names;
+    code = read_severity(words[0], &severity, error);
+    if (code == 0) {
+      code = notation_read_subject(words[1], &names, error);
+    }
+  }
+  return code;
 }
 
 static const struct option series_options[] = {
