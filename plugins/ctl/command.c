@@ -88,12 +88,14 @@ bool command_get_duration(const struct command_line *line, int flag,
 
 /* ---- arguments ---- */
 
+/* Without a newline: the callers print it on different streams. */
 static void print_synopsis(const struct command *command, FILE *file) {
   (void)fprintf(file, "%s %s%s%s%s", PROGRAM, command->name,
                 command->flags[0].name != NULL ? " [OPTION ...]" : "",
                 command->operands[0] == '\0' ? "" : " ", command->operands);
 }
 
+/* --help is known to each command and stands in no table. */
 static int print_command_help(const struct command *command) {
   (void)fputs("Usage: ", stdout);
   print_synopsis(command, stdout);
@@ -110,6 +112,7 @@ static int print_command_help(const struct command *command) {
   return COMMAND_OKAY;
 }
 
+/* The summaries are those of the manual. */
 static int print_help(void) {
   (void)printf("Usage: %s COMMAND [OPTION ...] [ARGUMENT ...]\n\n", PROGRAM);
   for (size_t i = 0; i < command_table_len; i++) {
@@ -122,6 +125,7 @@ static int print_help(void) {
   return COMMAND_OKAY;
 }
 
+/* Names the flag that was probably meant; else where all of them stand. */
 static int refuse_flag(const struct command *command, const char *name,
                        size_t length) {
   char unknown[64];
@@ -188,6 +192,7 @@ static int read_arguments(const struct command *command, int argc, char **argv,
   return COMMAND_OKAY;
 }
 
+/* --help counts wherever it stands, even if operands are missing. */
 static int run_command(const struct command *command, int argc, char **argv) {
   struct command_line line = {.command = command};
   bool wants_help = false;
@@ -210,6 +215,7 @@ static int run_command(const struct command *command, int argc, char **argv) {
   return command->run(&line);
 }
 
+/* Names the command that was probably meant. */
 static int refuse_command(const char *name) {
   struct text_nearest nearest = text_nearest_to(name);
   for (size_t i = 0; i < command_table_len; i++) {

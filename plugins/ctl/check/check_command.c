@@ -49,6 +49,7 @@ static const char *const global_options[] = {
     "WriteThreads",
 };
 
+/* An unknown name is a warning: another release of collectd may know it. */
 static void check_global_option(const struct config_files_place *statement,
                                 struct diagnostics *diagnostics) {
   const char *name = statement->item->key;
@@ -66,6 +67,7 @@ static void check_global_option(const struct config_files_place *statement,
                   nearest.name == NULL ? "" : "?");
 }
 
+/* The last statement counts, as in collectd. */
 static bool has_auto_load(const struct config_files *files) {
   bool is_on = false;
   for (size_t i = 0; i < files->statements_len; i++) {
@@ -200,6 +202,8 @@ struct parsed_options {
   struct resource_alert_options resource_alert;
 };
 
+/* Rules are compared with the blocks of a plugin only if those are without
+ * mistakes; otherwise one mistake would be reported twice. */
 static int check_files(const struct config_files *files,
                        struct diagnostics *diagnostics) {
   struct parsed_options options;
@@ -255,6 +259,8 @@ static int print_summary(const struct config_files *files,
   return errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
 }
 
+/* A file that exists and is wrong is a result (1 or 2); a file that cannot be
+ * read is not (3). */
 static int run_check(const struct command_line *line) {
   const char *path = line->operands_len > 0 ? line->operands[0]
                                             : "/etc/collectd/collectd.conf";

@@ -38,6 +38,8 @@ struct config_reader {
 static int read_config_path(struct config_reader *reader, const char *path,
                             const char *filter, int depth);
 
+/* The items of PATH's file stay where they are, so that statements can point to
+ * them. */
 static int add_statement(struct config_files *set, const char *path,
                          const struct config_item *item) {
   struct config_files_place *larger = realloc(
@@ -102,6 +104,9 @@ static int read_include_pattern(struct config_reader *reader,
   return code;
 }
 
+/* An Include is replaced by the statements that it includes. The innermost
+ * Include of a chain is reported as the place, because there the path can be
+ * corrected. */
 static int read_statement(struct config_reader *reader,
                           struct config_files_file *file,
                           const struct config_item *item, int depth) {
@@ -138,6 +143,8 @@ static void set_syntax_place(struct config_reader *reader,
   }
 }
 
+/* The file stays in the set after a failure, because its path is a part of the
+ * place. */
 static int read_config_file(struct config_reader *reader, const char *path,
                             int depth) {
   struct config_files_file *file = add_config_file(reader->set, path);
@@ -160,15 +167,19 @@ static int read_config_file(struct config_reader *reader, const char *path,
   return code;
 }
 
+/* collectd leaves hidden files out, such as an editor's. */
 static int is_visible_entry(const struct dirent *entry) {
   return entry->d_name[0] != '.';
 }
 
+/* By bytes, as collectd sorts them, and not by locale as alphasort() does. */
 static int compare_entry_names(const struct dirent **a,
                                const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* collectd reads all entries in the order of their names, directories below as
+ * well. A path that is too long is left out. */
 static int read_config_directory(struct config_reader *reader, const char *path,
                                  const char *filter, int depth) {
   struct dirent **entries = NULL;
@@ -190,6 +201,8 @@ static int read_config_directory(struct config_reader *reader, const char *path,
   return code;
 }
 
+/* The filter is for files only; directories are always entered, as collectd
+ * does. */
 static int read_config_path(struct config_reader *reader, const char *path,
                             const char *filter, int depth) {
   struct stat status;
@@ -264,6 +277,7 @@ bool config_files_find_load(const struct config_files *set, const char *name,
 
 /* ---- rules and responses ---- */
 
+/* The prefix is the path only: option_parse() puts the line into the text. */
 static int parse_rule_blocks(const struct config_files *set,
                              struct resource_alert_options *options,
                              struct error *error) {

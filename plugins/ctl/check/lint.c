@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* NULL for a statement that is no block, or that is unknown. */
 static const struct option *find_inner_block(const struct option_block *block,
                                              const struct config_item *item) {
   for (size_t i = 0; i < block->options_len; i++) {
@@ -58,6 +59,8 @@ static int lint_parts(const struct option_block *block,
                       const struct config_item *item,
                       const struct lint_report *report);
 
+/* Mistakes inside of a block hide those of the block as a whole, which would
+ * only repeat them. */
 static int lint_statement(const struct option_block *block,
                           const struct config_item *child,
                           const struct lint_report *report) {
@@ -75,6 +78,7 @@ static int lint_statement(const struct option_block *block,
   return code;
 }
 
+/* Returns the number of mistakes reported, or -ENOMEM. */
 static int lint_parts(const struct option_block *block,
                       const struct config_item *item,
                       const struct lint_report *report) {

@@ -65,6 +65,8 @@ static const char *skip_one(const char *glob) {
   return close != NULL ? close + 1 : glob + 1;
 }
 
+/* A [set] counts as any character, so an overlap may be reported that is none,
+ * but never the reverse. */
 static bool is_one_wildcard(char c) { return c == '?' || c == '['; }
 
 bool metric_catalogue_overlap(const char *one, const char *other) {

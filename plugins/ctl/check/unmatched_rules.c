@@ -55,6 +55,8 @@ static bool can_match_plugin(const char *part, const char *name) {
          metric_catalogue_overlap(part, any);
 }
 
+/* What our plugins send is known exactly, so they are not among those that may
+ * send any value. */
 static bool is_our_plugin(const char *name) {
   for (size_t i = 0; i < metric_catalogue_len; i++) {
     if (strcmp(metric_catalogue[i].plugin, name) == 0) {
@@ -96,6 +98,8 @@ static bool can_match_label(const char *part, const char *plugin,
   return false;
 }
 
+/* True if PART can be the plugin of ENTRY with an instance that is configured.
+ * A block with mistakes may have any label. */
 static bool can_match_instance(const struct unmatched_rules_input *input,
                                const struct metric_catalogue_entry *entry,
                                const char *part) {
@@ -128,6 +132,8 @@ struct metric_match {
   const char *types; /* what that plugin sends there */
 };
 
+/* Tries every entry and keeps how far the best one came, for the explanation.
+ * */
 static struct metric_match
 match_metric(const struct unmatched_rules_input *input,
              const struct metric_selector *metric) {
@@ -200,6 +206,7 @@ static void report_unmatched(struct config_files_place place, const char *rule,
                   rule, metric, reason);
 }
 
+/* One report for each metric of the rule, at the place of the rule. */
 static int check_rule_metrics(const struct unmatched_rules_input *input,
                               const struct rule_options *rule,
                               struct config_files_place place,
@@ -224,6 +231,8 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
   return 0;
 }
 
+/* responses_check() stops at the first mistake, so each response is checked as
+ * if it were the only one. */
 static int check_response_rules(const struct unmatched_rules_input *input,
                                 struct diagnostics *diagnostics) {
   const struct resource_alert_options *options = input->resource_alert;

@@ -65,6 +65,8 @@ static bool is_known_version(const json_t *json) {
   return version == NULL || json_integer_value(version) == STATUS_VERSION;
 }
 
+/* Returns NULL with a reason for a person: another program behind the socket,
+ * another release, or what the daemon itself refused. */
 static json_t *read_daemon_response(const struct client_response *response,
                                     long status, const char *socket,
                                     struct error *error) {

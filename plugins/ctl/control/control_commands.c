@@ -52,6 +52,7 @@ static json_t *make_response_request(const struct command_line *line,
   return request;
 }
 
+/* A name that matches nothing is accepted, because its rule may come later. */
 static int run_silence(const struct command_line *line) {
   const char *name = line->operands[0];
   if (line->flags[SILENCE_END] != NULL) {

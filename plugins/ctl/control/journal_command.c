@@ -18,6 +18,7 @@
 
 enum { FLAG_FILE, FLAG_EVENT, FLAG_NAME, FLAG_FOLLOW, FLAG_JSON };
 
+/* Events of a rule or of a response have its name; others match no name. */
 static bool is_selected(const struct command_line *line, const json_t *event) {
   const char *kind = json_string_value(json_object_get(event, "event"));
   const char *rule = json_string_value(json_object_get(event, "rule"));
@@ -55,6 +56,8 @@ static void print_event(json_t *event) {
   (void)fputc('\n', stdout);
 }
 
+/* bad: counts lines that are not JSON, such as one that was cut when the disk
+ * was full. */
 static void print_line(const struct command_line *line, const char *text,
                        size_t *bad) {
   json_t *event = json_loads(text, 0, NULL);
@@ -91,6 +94,8 @@ static void print_new_lines(const struct command_line *line, FILE *file,
   (void)fflush(stdout);
 }
 
+/* Reads the old file to its end before it opens the one that took its place, so
+ * that no line is lost. Ends when standard output is closed. */
 static void follow_journal(const struct command_line *line, const char *path,
                            FILE **file, size_t *bad) {
   while (ferror(stdout) == 0) {
@@ -106,6 +111,7 @@ static void follow_journal(const struct command_line *line, const char *path,
   }
 }
 
+/* A FIFO or a directory would make the reading hang or fail at each line. */
 static int run_journal(const struct command_line *line) {
   const char *path =
       line->flags[FLAG_FILE] == NULL ? JOURNAL_PATH : line->flags[FLAG_FILE];

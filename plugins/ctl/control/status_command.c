@@ -26,6 +26,7 @@ static int status_result(const json_t *status) {
   return strcmp(worst, "OKAY") == 0 ? COMMAND_OKAY : COMMAND_WARNING;
 }
 
+/* "83.3 %"; "-" while the rule has no value. */
 static void format_rule_value(const json_t *rule, char *text, size_t bytes) {
   const json_t *value = json_object_get(rule, "value");
   char unit[64];
@@ -61,6 +62,7 @@ static void format_rule_limits(const json_t *rule, char *text, size_t bytes) {
   }
 }
 
+/* The age of the state by the daemon's clock; "-" where it never changed. */
 static void format_since(const json_t *object, double now_s, char *text,
                          size_t bytes) {
   const json_t *since = json_object_get(object, "since");
@@ -86,6 +88,8 @@ static void format_series_names(const json_t *rule, char *text, size_t bytes) {
   }
 }
 
+/* The columns fit into 80 characters; a series name is printed where the
+ * terminal is wide enough for a part of it. */
 static void print_rule(const json_t *rule, double now_s, int columns) {
   char value[96], limits[128], since[48], series[CELL_BYTES];
   format_rule_value(rule, value, sizeof(value));
@@ -104,6 +108,7 @@ static void print_rule(const json_t *rule, double now_s, int columns) {
                            : "");
 }
 
+/* The hint names the command that is needed after a tripped rate limit. */
 static void print_response(const json_t *response, double now_s) {
   char since[48];
   format_since(response, now_s, since, sizeof(since));
@@ -117,6 +122,7 @@ static void print_response(const json_t *response, double now_s) {
                            : "");
 }
 
+/* The comment comes last, because it may be long. */
 static void print_silence(const json_t *silence, double now_s) {
   char left[48];
   double until_s = json_number_value(json_object_get(silence, "until"));
@@ -130,6 +136,7 @@ static void print_silence(const json_t *silence, double now_s) {
   (void)printf("\n");
 }
 
+/* Rules, responses and silences, each in the order of the daemon. */
 static void print_status(const json_t *status) {
   double now_s = json_number_value(json_object_get(status, "time"));
   int columns = terminal_columns();
@@ -165,6 +172,7 @@ static void print_status(const json_t *status) {
 enum { STATUS_SOCKET, STATUS_JSON };
 enum { WATCH_SOCKET, WATCH_EVERY, WATCH_COUNT };
 
+/* The exit code is that of a monitoring plugin, also with --json. */
 static int run_status(const struct command_line *line) {
   struct error error = {{0}};
   json_t *status =
@@ -183,6 +191,7 @@ static int run_status(const struct command_line *line) {
   return result;
 }
 
+/* A daemon that does not respond is shown, not fatal: it may be restarting. */
 static int run_watch(const struct command_line *line) {
   struct error error = {{0}};
   double every_s = 2;

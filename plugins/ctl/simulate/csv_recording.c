@@ -149,6 +149,7 @@ static bool read_csv_line(struct recorded_series *series) {
 
 /* ---- one series ---- */
 
+/* A file without a header, or with other data sources, is skipped. */
 static bool open_next_file(struct recorded_series *series) {
   while (series->next_path < series->paths_len) {
     series->file = fopen(series->paths[series->next_path++], "re");
@@ -180,6 +181,7 @@ static bool read_next_point(struct recorded_series *series, int64_t before_ms,
   return false;
 }
 
+/* The interval is the smallest seen, because a gap makes a larger one. */
 static void advance_series(struct csv_recording *recording,
                            struct recorded_series *series) {
   int64_t before_ms = series->has_point ? series->at_ms : 0;
@@ -215,6 +217,7 @@ static void set_source_kinds(struct recorded_series *series,
 /* nftw() passes no context to its callback. */
 static struct csv_recording *walked;
 
+/* nftw()'s callback: collects the paths. */
 static int visit_file(const char *path, const struct stat *status, int kind,
                       struct FTW *place) {
   (void)status;
@@ -232,6 +235,7 @@ static int visit_file(const char *path, const struct stat *status, int kind,
   return larger[walked->paths_len++] == NULL ? -ENOMEM : 0;
 }
 
+/* Sorts the files of a series by date, since their names end in it. */
 static int compare_paths(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -274,6 +278,7 @@ static int add_recorded_series(struct csv_recording *recording, size_t index,
   return 0;
 }
 
+/* Not reentrant, because of WALKED; the program has one thread. */
 static int find_csv_files(struct csv_recording *recording,
                           const char *directory, const struct types_db *types,
                           struct error *error) {
@@ -305,6 +310,7 @@ static int find_csv_files(struct csv_recording *recording,
 
 /* ---- the heap ---- */
 
+/* Moves the entry at AT down until neither child is earlier. */
 static void sift_down(struct csv_recording *recording, size_t at) {
   struct heap_entry *heap = recording->heap;
   const struct heap_entry moved = heap[at];
@@ -333,6 +339,7 @@ static void raise_file_limit(size_t series) {
   }
 }
 
+/* Opens the first file of each series; a series without a reading stays out. */
 static int make_series_heap(struct csv_recording *recording) {
   raise_file_limit(recording->len);
   recording->counts.series = recording->len;

@@ -33,6 +33,7 @@ static int split_instance(const char *from, const char *to, char *name,
   return dash == NULL ? 0 : copy_name_part(instance, dash + 1, to);
 }
 
+/* ret_names: untouched after a failure. */
 static int split_series_name(const char *text, bool needs_type,
                              struct reading_names *ret_names) {
   struct reading_names names = {.host = ""};

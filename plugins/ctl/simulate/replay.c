@@ -37,6 +37,7 @@ struct replay {
 
 /* ---- events ---- */
 
+/* In the local time zone, as collectd's csv plugin names its files. */
 static void format_local_time(int64_t at_ms, char *text, size_t bytes) {
   time_t at_s = (time_t)(at_ms / 1000);
   struct tm local;
@@ -77,6 +78,7 @@ static void on_simulated_alert(void *context, int64_t at_ms,
   }
 }
 
+/* The simulator numbers responses as they stand in the configuration. */
 static const char *response_name_at(const struct replay *replay,
                                     size_t response) {
   const struct response_options *responses =
@@ -135,6 +137,7 @@ static int play_recording(struct replay *replay, const char *directory,
 
 /* ---- the result ---- */
 
+/* What was replayed, so that a wrong directory is noticed. */
 static void print_replay_range(const struct replay *replay, int64_t took_ms) {
   const struct csv_recording_counts *counts =
       csv_recording_counts(replay->recording);
@@ -150,6 +153,8 @@ static void print_replay_range(const struct replay *replay, int64_t took_ms) {
   }
 }
 
+/* A rule without an episode is printed as well: that it never fired is a
+ * result. */
 static void print_replay_rules(const struct replay *replay) {
   (void)printf("\n%-18s %7s %9s %6s %9s %8s  %-14s %s\n", "RULE", "SERIES",
                "EPISODES", "SHORT", "FAILURES", "MISSING", "TOTAL", "LONGEST");
@@ -169,6 +174,7 @@ static void print_replay_rules(const struct replay *replay) {
   }
 }
 
+/* Actions are indented below their response, in the same columns. */
 static void print_time_on(const char *name, int indent,
                           const struct report_time_on *on) {
   char total[48];
@@ -211,6 +217,7 @@ static int read_types(const char *paths, struct types_db *types,
   return code;
 }
 
+/* Everything that was not opened is zero, which each fini accepts. */
 static int run_replay(const struct command_line *line) {
   struct error error = {{0}};
   struct types_db types = {0};

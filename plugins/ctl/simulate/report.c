@@ -33,6 +33,7 @@ void report_fini(struct report *report) {
   *report = (struct report){0};
 }
 
+/* Linear: few series are bad at the same time. */
 static struct report_episode *
 find_open_episode(struct report *report, size_t rule, const char *series) {
   for (size_t i = 0; i < report->open_len; i++) {
@@ -44,6 +45,7 @@ find_open_episode(struct report *report, size_t rule, const char *series) {
   return NULL;
 }
 
+/* The name is copied, because the event ends with the call. */
 static void begin_episode(struct report *report, int64_t at_ms,
                           const struct alert_event *event) {
   struct report_episode *larger =
@@ -61,6 +63,7 @@ static void begin_episode(struct report *report, int64_t at_ms,
   report->rules[event->rule->index].episodes++;
 }
 
+/* is_cut_off: the data ended, so how short it would have been is unknown. */
 static void end_episode(struct report *report, struct report_episode *open,
                         int64_t at_ms, bool is_cut_off) {
   struct report_rule *rule = &report->rules[open->rule];
@@ -73,6 +76,7 @@ static void end_episode(struct report *report, struct report_episode *open,
   *open = report->open[--report->open_len];
 }
 
+/* UNKNOWN ends an episode: nothing is known to be bad any more. */
 static bool is_bad_state(enum alert_state state) {
   return state == ALERT_WARNING || state == ALERT_FAILURE ||
          state == ALERT_MISSING;
@@ -92,6 +96,7 @@ void report_add_alert(struct report *report, int64_t at_ms,
   }
 }
 
+/* Only a change counts, so that a repeated "on" does not count twice. */
 static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
   if (is_on && !one->is_on) {
     one->times++;

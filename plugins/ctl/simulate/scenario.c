@@ -17,11 +17,13 @@
 
 /* ---- the options of a file of tests ---- */
 
+/* For the option table; the name is read again when the test runs. */
 static int check_series_label(const char *label, struct error *error) {
   struct reading_names unused;
   return notation_read_series(label, &unused, error);
 }
 
+/* So that a mistake is reported with its line, before any test runs. */
 static int check_values_text(const char *value, struct error *error) {
   struct notation_points unused = {0};
   int code = notation_read_points(value, &unused, error);
@@ -54,6 +56,7 @@ static int read_severity(const char *word, enum notification_severity *ret,
                    word);
 }
 
+/* The lists are flat: option_parse() adds up the values of repeated lines. */
 static int check_moment_words(const void *target, struct error *error) {
   const struct scenario_moment *moment = target;
   if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
@@ -208,6 +211,7 @@ static void add_value(struct scenario_run *run, size_t index, size_t step,
 
 /* ---- moments ---- */
 
+/* "0", which is no duration, leaves 0. */
 static double moment_at_s(const struct scenario_moment *moment) {
   double seconds = 0;
   (void)command_read_duration(moment->head.label, &seconds, NULL);
@@ -260,6 +264,7 @@ static void check_states(struct scenario_run *run,
   }
 }
 
+/* The words were checked when the file was read. */
 static void add_notification(struct scenario_run *run, char *const *words) {
   struct reading_names names = {.host = ""};
   struct notification notification = {.message = words[2]};
@@ -273,6 +278,7 @@ static void add_notification(struct scenario_run *run, char *const *words) {
   simulator_add_notification(run->simulator, &notification);
 }
 
+/* Notifications come before the states that they are expected to cause. */
 static void run_moment(struct scenario_run *run,
                        const struct scenario_moment *moment) {
   const struct option_strings *notifications = &moment->notifications;
@@ -313,6 +319,8 @@ static size_t count_steps(const struct scenario_run *run) {
   return longest;
 }
 
+/* Moments between two readings run before the later one; those after the last
+ * reading run with the clock going on without readings. */
 static void play_readings(struct scenario_run *run) {
   size_t longest = count_steps(run);
   double interval_ms = run->scenario->interval_s * 1000;
@@ -332,6 +340,7 @@ static void play_readings(struct scenario_run *run) {
   }
 }
 
+/* The limit of ten years keeps the times, in nanoseconds, within 64 bits. */
 static int read_scenario_series(struct scenario_run *run, struct error *error) {
   const struct scenario_series *series = run->scenario->series.items;
   run->series = calloc(run->scenario->series.len + 1, sizeof(*run->series));

@@ -39,6 +39,8 @@ struct simulator {
   size_t *series_max; /* the most series that each rule had */
 };
 
+/* The stricter of the plugin's mode and the response's counts, as in the
+ * daemon. */
 static int make_simulated_responses(struct simulator *simulator,
                                     const struct resource_alert_options *all) {
   const struct option_blocks *blocks = &all->responses.responses;
@@ -64,6 +66,7 @@ static int make_simulated_responses(struct simulator *simulator,
   return code;
 }
 
+/* The table of the daemon, with limits from the configuration. */
 static int make_series_table(struct simulator *simulator,
                              const struct resource_alert_options *options,
                              struct error *error) {
@@ -132,6 +135,8 @@ void simulator_free(struct simulator *simulator) {
 
 /* ---- running ---- */
 
+/* Takes the change under the series' lock, as the daemon's threads do; the
+ * listener is called without it. */
 static void report_alert_change(struct simulator *simulator,
                                 struct series_alert *alert) {
   struct alert_event event;
@@ -146,6 +151,7 @@ static void report_alert_change(struct simulator *simulator,
   }
 }
 
+/* Counted at each change, so that series which are forgotten later count. */
 static void update_series_max(struct simulator *simulator) {
   for (size_t i = 0; i < simulator->rules.len; i++) {
     const struct rule *rule = &simulator->rules.items[i];
@@ -198,6 +204,7 @@ static int64_t step_response(struct simulator *simulator, size_t index) {
   return response_wake_ms(response, simulator->now_ms);
 }
 
+/* After a change of a rule, or when a response's own time has come. */
 static void step_all_responses(struct simulator *simulator) {
   update_series_max(simulator);
   simulator->wake_ms = INT64_MAX;
@@ -254,6 +261,7 @@ void simulator_advance(struct simulator *simulator, int64_t at_ms) {
   }
 }
 
+/* A quarter of the shortest interval of any series, at least a second. */
 static void shorten_tick(struct simulator *simulator, int64_t interval_ms) {
   int64_t tick_ms = interval_ms / TICKS_PER_INTERVAL;
   tick_ms = tick_ms < TICK_MS_MIN ? TICK_MS_MIN : tick_ms;

@@ -95,6 +95,7 @@ static int run_scenarios(const struct scenario_file *tests,
   return COMMAND_OKAY;
 }
 
+/* Returns COMMAND_OKAY if the tests ran, whatever their results are. */
 static int run_test_file(const struct command_line *line, const char *path,
                          int *failed, int *run) {
   struct scenario_file tests;
@@ -123,6 +124,8 @@ static int run_test_file(const struct command_line *line, const char *path,
   return result;
 }
 
+/* Goes on after a file that cannot be read, so that one mistake does not hide
+ * the results of the other files. */
 static int run_tests(const struct command_line *line) {
   int failed = 0;
   int count = 0;
