@@ -91,6 +91,8 @@ struct log_monitor {
 
 /* ---- making ---- */
 
+/* The order of the rules does not matter: a line may be of several kinds.
+ * Session and Pid are not searched in every line, only in those of sessions. */
 static int compile_patterns(struct log_monitor *monitor, struct error *error) {
   const struct log_options *options = monitor->options;
   const struct matcher_rule rules[] = {
@@ -395,6 +397,8 @@ static void log_match_limit(struct log_monitor *monitor,
   limit->option = NULL;
 }
 
+/* The end of each poll: what follows from the time alone, and what is to be
+ * sent or logged. The buffer is freed: it is not needed until the next poll. */
 static void finish_poll(struct log_monitor *monitor,
                         const struct tail_time *now) {
   tail_file_buffer_fini(&monitor->buffer);
@@ -442,6 +446,8 @@ void log_monitor_set_watch(struct log_monitor *monitor,
 
 /* ---- values ---- */
 
+/* Logged once while it lasts: with only errors of sessions in the log, the
+ * number of open sessions would always be zero. */
 static void log_one_sided(struct log_monitor *monitor,
                           const struct session_tracker_stats *stats) {
   if (stats->is_one_sided && !monitor->is_one_sided_logged) {
@@ -529,6 +535,8 @@ bool log_monitor_has_alarm(const struct log_monitor *monitor) {
 
 /* ---- saving and restoring ---- */
 
+/* The offsets of the files are in the same record as the counters, so that
+ * both are of the same moment. */
 static int transfer_counts(struct monitor_counts *counts, int64_t now_ms,
                            struct state_file_record *record) {
   state_file_number(record, &counts->lines);

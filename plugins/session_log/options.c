@@ -16,6 +16,7 @@ static int check_absolute_path(const char *value, struct error *error) {
              : error_set(error, -EINVAL, "must be an absolute path");
 }
 
+/* The name is also that of the state file. */
 static int check_log_name(const char *label, struct error *error) {
   if (label[0] == '.' || strchr(label, '/') != NULL || strlen(label) > 63) {
     return error_set(

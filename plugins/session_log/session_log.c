@@ -125,6 +125,7 @@ static int64_t read_due_logs(bool *has_events) {
   return next_ms;
 }
 
+/* Ends when file_watch_stop() is called. */
 static void *run_thread(void *unused) {
   (void)unused;
   bool *has_events = calloc(instances_len, sizeof(*has_events));

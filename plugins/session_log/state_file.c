@@ -56,6 +56,8 @@ static bool reserve_bytes(struct state_file_record *record, size_t more) {
   return true;
 }
 
+/* The low bits come first; the high bit of a byte marks that another one
+ * follows. */
 static void append_number(struct state_file_record *record, uint64_t number) {
   if (!reserve_bytes(record, NUMBER_BYTES_MAX)) {
     return;
@@ -104,6 +106,8 @@ bool state_file_is_read_whole(const struct state_file_record *record) {
   return !record->is_failed && record->at == record->bytes;
 }
 
+/* Fails for a number above MAX and for one that does not end within the
+ * record. */
 static uint64_t read_number(struct state_file_record *record, uint64_t max) {
   uint64_t number = 0;
   bool is_valid = false;

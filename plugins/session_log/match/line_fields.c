@@ -107,6 +107,8 @@ static int64_t convert_local(int64_t local_s) {
   return local_s - (is_after ? after_s : before_s);
 }
 
+/* Converts once a minute: the conversion of a local time costs more than to
+ * read the line. */
 static int64_t seconds_if_local(struct line_fields_cache *cache,
                                 const struct civil *civil) {
   int64_t local_s = seconds_if_utc(civil);
@@ -226,6 +228,8 @@ static int read_epoch_number(struct cursor cursor, int64_t *ret_s) {
   return 0;
 }
 
+/* A time that begins with a digit is in the format of ISO 8601, any other in
+ * that of syslog. */
 static int read_time_at(struct line_fields_cache *cache,
                         const struct cursor *cursor, int64_t now_s,
                         int64_t *ret_s) {
@@ -327,6 +331,8 @@ size_t line_fields_level_texts(const struct pattern_span **ret_texts) {
   return sizeof(texts) / sizeof(texts[0]);
 }
 
+/* Compares without case; is_error_in_text() decides which words in lower case
+ * count. */
 static const struct level_word *find_level_word(const char *text,
                                                 size_t bytes) {
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -262,6 +262,8 @@ struct pattern {
   struct literal_set literals;
 };
 
+/* No option for UTF-8: a log may hold any bytes, and an invalid sequence would
+ * end the search. */
 static int compile_regex(struct pattern *pattern, const char *text,
                          struct error *error) {
   int problem = 0;
@@ -287,6 +289,8 @@ static int compile_regex(struct pattern *pattern, const char *text,
   return 0;
 }
 
+/* A plain text is searched with memmem(3), which is faster than PCRE2 and
+ * cannot backtrack. */
 static int compile_pattern(struct pattern *pattern, const char *text,
                            struct error *error) {
   if (text[0] == '\0') {

@@ -67,6 +67,8 @@ static void update_leak(struct leak_trend *trend,
   trend->leaked = trend->is_leaking ? last->lowest - trend->base : 0;
 }
 
+/* Windows without any event count as well: their low-water mark is that of the
+ * last one. */
 static void finish_window(struct leak_trend *trend,
                           const struct leak_trend_limits *limits) {
   if (trend->past_len == LEAK_TREND_WINDOWS_MAX) {

@@ -10,6 +10,8 @@ static uint64_t *sum_at(struct rate_window *window, int64_t second) {
   return &window->sums[(uint64_t)second % RATE_WINDOW_S];
 }
 
+/* One second on: the sum loses the events of 60 seconds ago. Each sum is
+ * stored, because late events still change it. */
 static void step_second(struct rate_window *window) {
   uint64_t sum = *sum_at(window, window->newest_s);
   int64_t next = ++window->newest_s;

@@ -95,6 +95,7 @@ add_session(struct session_tracker *tracker,
   return session;
 }
 
+/* Takes back what add_session() and later events have added to the levels. */
 static void forget_session(struct session_tracker *tracker,
                            struct session_tracker_entry *session) {
   struct session_tracker_entry *older = session->older;
@@ -128,6 +129,8 @@ static void drop_oldest_failure(struct unnamed_failures *failures) {
           failures->pending_len * sizeof(failures->pending[0]));
 }
 
+/* The oldest failures come first, so the first one that is young enough ends
+ * the search. */
 static void expire_failures(struct unnamed_failures *failures, int64_t at_s,
                             int64_t close_within_s) {
   while (failures->pending_len > 0 &&
@@ -178,6 +181,8 @@ static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
 
 /* ---- sessions by name ---- */
 
+/* A name that is opened once more before it is closed becomes deeper; this
+ * happens with nested sessions and with names that are used again. */
 static void open_named(struct session_tracker *tracker,
                        const struct session_tracker_line *line, uint64_t key,
                        int64_t at_s) {
@@ -222,6 +227,7 @@ static void close_named(struct session_tracker *tracker, uint64_t key) {
   }
 }
 
+/* Only the first error of a session counts: CloseWithin begins there. */
 static void fail_named(struct session_tracker *tracker, uint64_t key,
                        int64_t at_s) {
   struct session_tracker_entry *session = find_session(tracker, key);
@@ -271,6 +277,8 @@ static void count_unnamed(struct session_tracker *tracker,
   }
 }
 
+/* Each repetition of an opened or closed line changes the depth of the
+ * session; an error is one error however often it is repeated. */
 static void count_named(struct session_tracker *tracker,
                         const struct session_tracker_line *line, int64_t at_s,
                         uint32_t times) {
@@ -291,6 +299,7 @@ static void count_named(struct session_tracker *tracker,
   }
 }
 
+/* Lines of several files may be out of order: time does not run backwards. */
 static void advance_time(struct session_tracker *tracker, int64_t at_s) {
   if (at_s > tracker->latest_s) {
     tracker->latest_s = at_s;
@@ -352,6 +361,7 @@ static void find_leaks(struct session_tracker *tracker, int64_t now_s,
   }
 }
 
+/* Looks at all sessions: errors are not in the order of the openings. */
 static void find_unclosed(struct session_tracker *tracker, int64_t now_s) {
   if (tracker->failed_open <= tracker->unclosed) {
     return; /* no error waits for its close */
@@ -402,6 +412,8 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
 
 /* ---- saving and loading ---- */
 
+/* Also the windows that are over: without them a leak would be found only
+ * after LeakWindows more windows. */
 static void transfer_trend(struct state_file_record *record,
                            struct leak_trend *trend) {
   state_file_signed(record, &trend->net);
@@ -431,6 +443,7 @@ static void transfer_failures(struct state_file_record *record,
   }
 }
 
+/* file: PATH_MAX bytes when loading. */
 static void transfer_session(struct state_file_record *record,
                              struct session_tracker_entry *session,
                              char *file) {
@@ -445,6 +458,8 @@ static void transfer_session(struct state_file_record *record,
   state_file_text(record, file, PATH_MAX);
 }
 
+/* Loads one session and checks what the code relies on: its depth is not 0,
+ * and no two have the same key. */
 static int load_session(struct session_tracker *tracker,
                         struct state_file_record *record) {
   char file[PATH_MAX];
@@ -462,6 +477,7 @@ static int load_session(struct session_tracker *tracker,
   return add_session(tracker, &session, file) == NULL ? -ENOMEM : 0;
 }
 
+/* The oldest session is saved first, so that loading restores the order. */
 static int transfer_sessions(struct session_tracker *tracker,
                              struct state_file_record *record) {
   size_t len = tracker->sessions.len;

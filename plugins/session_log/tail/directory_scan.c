@@ -146,6 +146,8 @@ static int add_item(struct directory_scan *scan, const char *path,
   return 0;
 }
 
+/* A pattern may match a directory or a device by mistake: the caller logs why
+ * it is not followed. */
 static int add_live_file(struct directory_scan *scan, const char *path) {
   struct file_identity_stat status;
   int code = file_identity_stat_path(path, &status);
@@ -190,6 +192,8 @@ static size_t directory_bytes(const char *path) {
   return (size_t)(base_name_of(path) - path);
 }
 
+/* Sorts by the length of the directory's name first: only equality matters,
+ * and lengths compare faster. */
 static int compare_directory_then_name(const void *a, const void *b) {
   const char *left = *(const char *const *)a;
   const char *right = *(const char *const *)b;

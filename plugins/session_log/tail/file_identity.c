@@ -12,6 +12,7 @@ static int64_t timestamp_ns(const struct statx_timestamp *time) {
   return (int64_t)time->tv_sec * NS_PER_S + (int64_t)time->tv_nsec;
 }
 
+/* statx(2) is the only call that reports the time of birth. */
 static int read_stat(int fd, const char *path, int flags,
                      struct file_identity_stat *ret_status) {
   struct statx found;

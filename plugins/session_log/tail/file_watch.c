@@ -128,6 +128,7 @@ int file_watch_add(struct file_watch *watch, size_t log, const char *path,
   return number;
 }
 
+/* Several logs may watch one file; the kernel has one watch for it. */
 static bool is_wanted_by_any(const struct file_watch *watch, int number) {
   for (size_t i = 0; i < watch->len; i++) {
     if (watch->paths[i].number == number && watch->paths[i].is_wanted) {
@@ -154,6 +155,8 @@ void file_watch_end(struct file_watch *watch, size_t log) {
 
 /* ---- events ---- */
 
+/* After an overflow of the kernel's queue nobody knows which events are lost:
+ * all paths count as written to. */
 static void mark_event(struct file_watch *watch,
                        const struct inotify_event *event) {
   bool has_overflowed = (event->mask & IN_Q_OVERFLOW) != 0;

@@ -132,6 +132,8 @@ static int classify_file(struct rotation *rotation, struct tail_file *file) {
 
 /* ---- the first scan: these files are older than the plugin ---- */
 
+/* Rotated files are older than the log that is followed, so their content is
+ * never read. */
 static void start_found_file(const struct rotation *rotation,
                              struct tail_file *file, int64_t mono_ms) {
   int code = file->is_live ? tail_file_open(file) : 0;
@@ -263,6 +265,8 @@ static void review_copy(struct rotation *rotation, struct tail_file *copy) {
   }
 }
 
+/* Of two files that were modified at the same time the rotated one has the
+ * older lines. */
 static int compare_reading_order(const void *a, const void *b) {
   const struct tail_file *const *left = a;
   const struct tail_file *const *right = b;

@@ -53,6 +53,7 @@ void tail_free(struct tail *tail) {
 
 /* ---- scanning ---- */
 
+/* The usual causes; -EINVAL stands for a device or a pipe. */
 static const char *scan_error_text(int code) {
   switch (code) {
   case -ENOENT:
@@ -83,6 +84,7 @@ static void log_pattern(struct tail *tail, size_t index, int code,
   }
 }
 
+/* A pattern that matches too much must not use up the daemon's memory. */
 static void limit_files(struct tail *tail, const struct tail_time *now,
                         struct directory_scan *scan) {
   if (scan->len > TAIL_FILES_MAX) {
@@ -113,6 +115,8 @@ static int scan_files(struct tail *tail, const struct tail_time *now,
   return code;
 }
 
+/* The time begins when the file is found to be rotated, and ends without
+ * effect if it gets its name back. */
 static void update_closing_time(struct tail *tail, struct tail_file *file,
                                 const struct tail_time *now) {
   bool is_away = !file->is_listed || !file->is_live;
@@ -179,6 +183,7 @@ static size_t check_followed_files(struct tail *tail,
   return truncated;
 }
 
+/* Brings the list of files up to date; nothing is read yet. */
 static int update_files(struct tail *tail, const struct tail_time *now) {
   struct directory_scan scan = {0};
   int code = scan_files(tail, now, &scan);
@@ -263,6 +268,7 @@ static void finish_file(struct tail *tail, struct tail_file *file,
   rotation_finish_file(&tail->rotation, file);
 }
 
+/* Computed after each poll, since files come and go. */
 static void update_stats(struct tail *tail) {
   struct tail_stats *stats = &tail->stats;
   stats->truncated = tail->rotation.truncated;
