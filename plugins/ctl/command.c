@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* command: the table of resource-alertctl's commands, and what it drives. */
+/* command: the table of resource-alertctl's commands, and what it drives.
+ *
+ * One table per command holds its name, options, operands and texts; the
+ * reading of arguments, --help, the manual page and the completion are made
+ * from it, so that they cannot differ. */
 #include "ctl/command.h"
 
 #include <errno.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* check_command: reads a collectd.conf as the daemon would, starts nothing, and
- * reports what is wrong with the part that concerns our plugins. */
+ * reports what is wrong with the part that concerns our plugins.
+ *
+ * The plugins' option tables are linked into this program, so it accepts
+ * exactly what the daemon accepts. Only what collectd itself does with a
+ * file (Include, LoadPlugin, TypesDB) is written again here. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* config_files: reads a collectd.conf with everything that it includes. */
+/* config_files: reads a collectd.conf with everything that it includes.
+ *
+ * Statements point into the parsed files, which therefore stay in memory
+ * until config_files_fini(). An Include puts the statements of its files
+ * where it stands, because the order of LoadPlugin and <Plugin> matters. */
 #include "ctl/check/config_files.h"
 
 #include <dirent.h>

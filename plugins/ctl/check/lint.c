@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* lint: finds every mistake in a block, where collectd stops at the first. */
+/* lint: finds every mistake in a block, where collectd stops at the first.
+ *
+ * To report all of them, each statement is parsed alone, in an empty block
+ * of the same kind, by the daemon's own option table. What only shows in the
+ * whole, such as a repeated option, is found by bisection over the number of
+ * statements, so that it has a place as well. */
 #include "ctl/check/lint.h"
 
 #include <errno.h>

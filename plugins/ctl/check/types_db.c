@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* types_db: reads types.db: the data sources of each type. */
+/* types_db: reads types.db: the data sources of each type.
+ *
+ * The format is that of types.db(5): "type  source:KIND:min:max, ...", where
+ * U means no limit. The simulation needs the kinds, because the csv plugin
+ * stores counters as totals. */
 #include "ctl/check/types_db.h"
 
 #include <errno.h>

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* unmatched_rules: finds rules whose metrics no configured plugin sends, and
- * responses that name no rule. */
+ * responses that name no rule.
+ *
+ * A rule whose metric nothing sends stays UNKNOWN for ever, which is easily
+ * overlooked. The metric's parts are globs and the catalogue has globs, so
+ * the question is whether some name matches both. In doubt a rule counts as
+ * matched: a false warning would cost more trust than a missing one. */
 #include "ctl/check/unmatched_rules.h"
 
 #include <errno.h>

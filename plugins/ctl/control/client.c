@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* client: sends requests to the daemon over its ControlSocket. */
+/* client: sends requests to the daemon over its ControlSocket.
+ *
+ * The protocol is HTTP over a Unix socket, that of the status page. Every
+ * failure becomes one sentence that says what to do, because a person reads
+ * it on a terminal. */
 #include "ctl/control/client.h"
 
 #include <curl/curl.h>

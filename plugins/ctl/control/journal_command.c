@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* journal_command: prints the journal: filtered, and followed like tail -F. */
+/* journal_command: prints the journal: filtered, and followed like tail -F.
+ *
+ * The journal is a file of JSON objects, one a line, which logrotate may
+ * move away while it is followed. A line that is no object is counted and
+ * reported at the end. */
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* status_command: prints the daemon's status as a table, once or repeatedly. */
+/* status_command: prints the daemon's status as a table, once or repeatedly.
+ *
+ * All texts may come from other hosts, so they are printed without control
+ * characters; the exit code is that of a monitoring plugin. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* replay: runs rules and responses over recorded data and prints what they
- * would have done. */
+ * would have done.
+ *
+ * Readings, responses and actions are numbered and named as in the
+ * configuration; the simulator calls back for each change, which is counted
+ * and, with --events, printed at once. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,12 +50,9 @@ static void format_local_time(int64_t at_ms, char *text, size_t bytes) {
 }
 
 /* Prints one line with the time where --events is given. */
-static void print_event(const struct replay *replay, int64_t at_ms,
-                        const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void print_event(const struct replay *replay, int64_t at_ms,
-                        const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void
+print_event(const struct replay *replay, int64_t at_ms, const char *format,
+            ...) {
   if (replay->prints_events) {
     char time_text[32];
     va_list arguments;

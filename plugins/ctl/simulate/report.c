@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* report: counts the episodes of each rule and the engagements of each
- * response. */
+ * response.
+ *
+ * An episode lasts from leaving OKAY to returning to it and may pass through
+ * several states. Everything is counted from changes, so a report needs
+ * memory only for the episodes that are open. */
 #include "ctl/simulate/report.h"
 
 #include <errno.h>

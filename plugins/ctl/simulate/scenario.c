@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario: one test of rules: readings by time, and the states expected. */
+/* scenario: one test of rules: readings by time, and the states expected.
+ *
+ * The option tables describe the file, so that its syntax, its checks and
+ * its error messages are those of a collectd.conf. A test runs on a
+ * simulator of its own: tests of one file do not influence each other. */
 #include "ctl/simulate/scenario.h"
 
 #include <errno.h>

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* simulator: runs the plugin's own rules and responses on a clock that the
- * caller sets. */
+ * caller sets.
+ *
+ * It drives the same series table and the same response logic as the daemon,
+ * with one thread and without its workers. Time passes in steps: to the next
+ * reading, to the next tick of the table, or to the time for which a
+ * response has asked, whichever is first. */
 #include "ctl/simulate/simulator.h"
 
 #include <errno.h>
