@@ -3,24 +3,19 @@
 #include "resource_alert/options.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int check_absolute(const char *value, struct error *error) {
-  return value[0] == '/' ? 0
-                         : error_set(error, -EINVAL, "is not an absolute path");
-}
-
 static const struct option options[] = {
     {OPTION("StateDir", STRING, struct resource_alert_options, state_dir),
-     .example = "\"/var/lib/collectd/resource_alert\"", .check = check_absolute,
+     .example = "\"/var/lib/collectd/resource_alert\"",
+     .check = option_check_absolute_path,
      .help = "Directory in which alert states, silences and desired states are "
              "kept over a restart. It is created if it does not exist. Without "
              "this option they are lost at a restart."},
     {OPTION("Journal", STRING, struct resource_alert_options, journal),
      .example = "\"/var/log/collectd/resource_alert.jsonl\"",
-     .check = check_absolute,
+     .check = option_check_absolute_path,
      .help = "File to which each alert event, each decision and each attempt "
              "of an action is appended, one JSON object a line. The file may "
              "be rotated: the plugin opens the new file by itself. Without "

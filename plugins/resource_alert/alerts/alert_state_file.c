@@ -442,15 +442,12 @@ static void save_series(struct alert_state_file *file,
   }
 }
 
-bool alert_state_file_wants_rewrite(struct alert_state_file *file) {
-  return append_log_wants_rewrite(file->log);
-}
-
 void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct series_table *table, int64_t now_ms,
-                              int64_t wall_ms) {
+                              struct series_table *table, bool is_last,
+                              int64_t now_ms, int64_t wall_ms) {
   struct series *series;
-  if (!append_log_begin(file->log)) {
+  if ((!is_last && !append_log_wants_rewrite(file->log)) ||
+      !append_log_begin(file->log)) {
     return;
   }
   struct series_cursor cursor = {0};

@@ -75,11 +75,11 @@ alert_state_file_marks(const struct alert_state_file *file);
 void alert_state_file_mark(struct alert_state_file *file,
                            const struct delivery_marks *marks);
 
-/* Writes the file anew: the states of TABLE and the undelivered events. */
+/* Writes the file anew, if it has grown or this is the last time: the states of
+ * TABLE and the undelivered events. */
 void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct series_table *table, int64_t now_ms,
-                              int64_t wall_ms);
-bool alert_state_file_wants_rewrite(struct alert_state_file *file);
+                              struct series_table *table, bool is_last,
+                              int64_t now_ms, int64_t wall_ms);
 
 /* ---- one line, for tests ---- */
 

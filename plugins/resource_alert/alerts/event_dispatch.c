@@ -35,13 +35,6 @@ struct event_dispatch {
 
 /* ---- delivering ---- */
 
-static void save_event(struct event_dispatch *dispatch,
-                       struct alert_event *event) {
-  if (dispatch->state_file != NULL) {
-    alert_state_file_append(dispatch->state_file, event);
-  }
-}
-
 static void journal_event(struct event_dispatch *dispatch,
                           const struct alert_event *event) {
   if (dispatch->deps.journal != NULL) {
@@ -105,7 +98,9 @@ static void log_and_notify(struct event_dispatch *dispatch,
 void event_dispatch(struct event_dispatch *dispatch,
                     struct alert_event *event) {
   event_dispatch_redeliver(dispatch);
-  save_event(dispatch, event);
+  if (dispatch->state_file != NULL) {
+    alert_state_file_append(dispatch->state_file, event);
+  }
   journal_event(dispatch, event);
   hand_to_responses(dispatch, event); /* before the log, which may block */
   log_and_notify(dispatch, event);
@@ -162,9 +157,9 @@ void event_dispatch_mark(struct event_dispatch *dispatch) {
 
 void event_dispatch_save_all(struct event_dispatch *dispatch,
                              struct series_table *table, bool is_last) {
-  struct alert_state_file *file = dispatch->state_file;
-  if (file != NULL && (is_last || alert_state_file_wants_rewrite(file))) {
-    alert_state_file_rewrite(file, table, dispatch->deps.monotonic_ms(),
+  if (dispatch->state_file != NULL) {
+    alert_state_file_rewrite(dispatch->state_file, table, is_last,
+                             dispatch->deps.monotonic_ms(),
                              dispatch->deps.wall_ms());
   }
 }

@@ -298,14 +298,12 @@ static struct series *assemble_series(const struct series_parts *parts,
 }
 
 static void put_inputs(struct series_context *context,
-                       const struct series_alert *alerts, size_t alerts_len,
-                       const struct series_output *outputs,
-                       size_t outputs_len) {
-  for (size_t i = 0; i < alerts_len; i++) {
-    condition_inputs_put(&context->inputs, alerts[i].input);
+                       const struct series_parts *parts) {
+  for (size_t i = 0; i < parts->alerts_len; i++) {
+    condition_inputs_put(&context->inputs, parts->alerts[i].input);
   }
-  for (size_t i = 0; i < outputs_len; i++) {
-    condition_inputs_put(&context->inputs, outputs[i].input);
+  for (size_t i = 0; i < parts->outputs_len; i++) {
+    condition_inputs_put(&context->inputs, parts->outputs[i].input);
   }
 }
 
@@ -323,8 +321,7 @@ int series_new(struct series_context *context,
     code = *ret_series == NULL ? -ENOMEM : 0;
   }
   if (code != 0) {
-    put_inputs(context, parts.alerts, parts.alerts_len, parts.outputs,
-               parts.outputs_len);
+    put_inputs(context, &parts);
   }
   free(parts.alerts);
   free(parts.outputs);
@@ -340,8 +337,11 @@ void series_free(struct series_context *context, struct series *series) {
     atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
     rule_forget_alert(alert->rule, &alert->alert);
   }
-  put_inputs(context, series->alerts, series->alerts_len, series->outputs,
-             series->outputs_len);
+  const struct series_parts parts = {.alerts = series->alerts,
+                                     .outputs = series->outputs,
+                                     .alerts_len = series->alerts_len,
+                                     .outputs_len = series->outputs_len};
+  put_inputs(context, &parts);
   free(series);
 }
 

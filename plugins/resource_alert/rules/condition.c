@@ -167,9 +167,8 @@ void condition_inputs_fini(struct condition_inputs *inputs) {
   (void)pthread_mutex_destroy(&inputs->lock);
 }
 
-/* Under the lock. */
 /* For its first user, which may be the series itself or one that compares it.
- */
+ * Under the lock. */
 static struct condition_input *add_input(struct condition_inputs *inputs,
                                          const char *key, size_t key_bytes) {
   struct condition_input *input = calloc(1, sizeof(*input) + key_bytes);

@@ -59,33 +59,25 @@ static int split_metric(char *text, struct metric_selector *selector,
   return 0;
 }
 
-static int check_selector_part(const char *what, const char *part,
-                               struct error *error) {
-  if (part == NULL) {
-    return 0;
-  }
-  if (part[0] == '\0') {
-    return error_set(error, -EINVAL, "has an empty %s", what);
-  }
-  int code = glob_check(part, error);
-  if (code != 0) {
-    error_prefix(error, "%s \"%s\"", what, part);
-  }
-  return code;
-}
-
+/* A part that is not there, NULL, matches anything. */
 static int check_selector(const struct metric_selector *selector,
                           struct error *error) {
-  int code = check_selector_part("host", selector->host, error);
-  if (code == 0) {
-    code = check_selector_part("plugin", selector->plugin, error);
+  const char *const parts[][2] = {{"host", selector->host},
+                                  {"plugin", selector->plugin},
+                                  {"type", selector->type},
+                                  {"data source", selector->source}};
+  int code = 0;
+  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && code == 0; i++) {
+    const char *part = parts[i][1];
+    if (part != NULL && part[0] == '\0') {
+      return error_set(error, -EINVAL, "has an empty %s", parts[i][0]);
+    }
+    code = part == NULL ? 0 : glob_check(part, error);
+    if (code != 0) {
+      error_prefix(error, "%s \"%s\"", parts[i][0], part);
+    }
   }
-  if (code == 0) {
-    code = check_selector_part("type", selector->type, error);
-  }
-  return code != 0
-             ? code
-             : check_selector_part("data source", selector->source, error);
+  return code;
 }
 
 int metric_selector_init(struct metric_selector *selector, const char *metric,
