@@ -51,8 +51,8 @@ static void format_local_time(int64_t at_ms, char *text, size_t bytes) {
 
 /* Prints one line with the time where --events is given. */
 __attribute__((format(printf, 3, 4))) static void
-print_event(const struct replay *replay, int64_t at_ms, const char *format,
-            ...) {
+print_replay_event(const struct replay *replay, int64_t at_ms,
+                   const char *format, ...) {
   if (replay->prints_events) {
     char time_text[32];
     va_list arguments;
@@ -75,7 +75,7 @@ static void on_simulated_alert(void *context, int64_t at_ms,
     char verdict[1024];
     alert_event_format(event, verdict, sizeof(verdict));
     text_blank_controls(verdict);
-    print_event(replay, at_ms, "%s", verdict);
+    print_replay_event(replay, at_ms, "%s", verdict);
   }
 }
 
@@ -92,17 +92,18 @@ static void on_simulated_response(void *context, int64_t at_ms, size_t response,
                                   enum response_state to) {
   struct replay *replay = context;
   report_add_response(&replay->report, at_ms, response, to);
-  print_event(replay, at_ms, "response \"%s\": %s -> %s",
-              response_name_at(replay, response), response_state_name(from),
-              response_state_name(to));
+  print_replay_event(replay, at_ms, "response \"%s\": %s -> %s",
+                     response_name_at(replay, response),
+                     response_state_name(from), response_state_name(to));
 }
 
 static void on_simulated_action(void *context, int64_t at_ms, size_t response,
                                 const char *action, bool is_on) {
   struct replay *replay = context;
   report_add_action(&replay->report, at_ms, response, action, is_on);
-  print_event(replay, at_ms, "response \"%s\": %s %s",
-              response_name_at(replay, response), action, is_on ? "on" : "off");
+  print_replay_event(replay, at_ms, "response \"%s\": %s %s",
+                     response_name_at(replay, response), action,
+                     is_on ? "on" : "off");
 }
 
 /* ---- the replay ---- */
