@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* action: the interface of all actions, and the table of their drivers. */
+/* action: the interface of all actions, and the table of their drivers.
+ *
+ * A driver sees only its own options and the beginning that action_new() has
+ * filled in. Everything here runs on the thread of one response, or before
+ * there is any thread. */
 #include "resource_alert/actions/action.h"
 
 #include <errno.h>
@@ -85,6 +89,8 @@ json_t *action_payload_new(const struct action_request *request) {
                    (json_int_t)request->level, "since", since, "time", now);
 }
 
+/* The order is that of enum action_kind; that of the configuration is kept by
+ * its positions. */
 const struct action_driver *const action_drivers[ACTION_KINDS] = {
     [ACTION_SWITCH] = &action_switch_driver,
     [ACTION_EXEC] = &action_exec_driver,

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cronjob: suspends a Kubernetes CronJob while the response is engaged. An
- * annotation on the job says who has; only that is undone. */
+ * annotation on the job says who has; only that is undone.
+ *
+ * Suspending keeps new jobs from starting; one that runs already goes on. A
+ * write is a merge patch with the resourceVersion that was read, so that a
+ * change by somebody else in between makes it fail with 409 and be repeated. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +20,8 @@ struct cronjob_options {
   char *name;
 };
 
+/* The version is found out with the first read and kept; it changes only with
+ * an upgrade of the cluster. */
 struct cronjob {
   struct action base;
   bool is_v1beta1; /* the version of the API that the cluster has */
@@ -40,6 +46,8 @@ static const struct option option_rows[] = {
              "resumed."},
 };
 
+/* The namespace belongs to the name: two namespaces may have a CronJob of the
+ * same name. */
 static void write_cronjob_subject(const void *options, char *text,
                                   size_t bytes) {
   const struct cronjob_options *own = options;
@@ -66,6 +74,7 @@ static int parse_cronjob(const struct cronjob *cronjob, json_t *object,
   return 0;
 }
 
+/* One place knows the path. QUERY: "" or "?dryRun=All". */
 static int send_cronjob(const struct cronjob *cronjob, const char *method,
                         const char *query, json_t *body,
                         struct action_call *call, json_t **ret) {
@@ -124,6 +133,8 @@ static int set_cronjob(void *self, const struct action_request *request,
   return code;
 }
 
+/* After a release only a suspension of ours is wrong: one of somebody else must
+ * stay. */
 static int confirm_cronjob(void *self, const struct action_request *request,
                            struct action_call *call) {
   struct cronjob *cronjob = self;
@@ -137,6 +148,8 @@ static int confirm_cronjob(void *self, const struct action_request *request,
                          request->is_on ? "not" : "still");
 }
 
+/* The API server checks permissions and resourceVersion of a dry run as those
+ * of a real write, and stores nothing. */
 static int test_cronjob(void *self, struct action_call *call) {
   struct cronjob *cronjob = self;
   struct cronjob_now now = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* exec: runs a command when the response engages and when it is released. */
+/* exec: runs a command when the response engages and when it is released.
+ *
+ * collectd may run as root and has many threads, so it neither forks nor
+ * changes users itself: the helper program resource-alert-exec does, in a
+ * session of its own. The command gets the document of action.h on its standard
+ * input. */
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -57,6 +62,7 @@ static int check_exec_block(const void *target, struct error *error) {
                    options->command.items[0], reason.text);
 }
 
+/* Without a label the program tells the actions apart. */
 static void write_exec_subject(const void *options, char *text, size_t bytes) {
   const struct exec_options *own = options;
   (void)snprintf(text, bytes, "%s", own->command.items[0]);
@@ -106,6 +112,8 @@ static int check_exec_user(const char *user, struct error *error) {
 
 /* ---- the driver ---- */
 
+/* collectd runs no command itself: the helper changes the user, limits the time
+ * and kills what is left behind. */
 static int format_helper_path(const struct action_deps *deps,
                               char path[PATH_MAX], struct error *error) {
   int length = snprintf(path, PATH_MAX, "%s/%s", deps->helper_dir,
@@ -115,6 +123,8 @@ static int format_helper_path(const struct action_deps *deps,
              : error_set(error, -EINVAL, "HelperDir: path is too long");
 }
 
+/* A program that others can write to would run their code as the user of the
+ * command. */
 static int check_exec(const void *options, const struct action_deps *deps,
                       struct error *error) {
   const struct exec_options *own = options;
@@ -129,6 +139,7 @@ static int check_exec(const void *options, const struct action_deps *deps,
     error_prefix(error, "Command");
     return -EINVAL;
   }
+  /* Last, since it may ask a directory server. */
   return code == 0 ? check_exec_user(own->user, error) : code;
 }
 
@@ -190,6 +201,8 @@ static int set_exec(void *self, const struct action_request *request,
   return code;
 }
 
+/* The helper does everything up to the execve(): the user, the descriptors, the
+ * permissions. */
 static int test_exec(void *self, struct action_call *call) {
   char output[OUTPUT_BYTES];
   return run_exec_command(self, "", true, output, call);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* haproxy: keeps the servers of an HAProxy backend equal to the endpoints of a
- * Kubernetes Service. */
+ * Kubernetes Service.
+ *
+ * Servers are slots of a server-template: at run time HAProxy can change the
+ * address of a slot, but makes none. What is set here lives until HAProxy
+ * reloads; the next comparison then sets it again. So this action is standing:
+ * it compares both sides all the time. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +27,8 @@ struct haproxy_options {
   int64_t drain_s;
 };
 
+/* Both parts become parts of a URL path. 253 is the maximum length of a name in
+ * Kubernetes. */
 static int check_service_name(const char *value, struct error *error) {
   char space[254];
   const char *slash = strchr(value, '/');
@@ -62,6 +69,8 @@ static const struct option option_rows[] = {
              "after this time."},
 };
 
+/* Kubernetes splits a Service into slices of 100 endpoints; ten of them are
+ * more than any backend that is filled in this way. */
 #define ENDPOINTS_MAX 1024
 #define ENDPOINT_BYTES 64
 
@@ -71,6 +80,8 @@ struct haproxy_endpoints {
   char addresses[ENDPOINTS_MAX][ENDPOINT_BYTES]; /* IPv4 or IPv6, checked */
 };
 
+/* The slots stay from one read to the next: since when a server drains is kept
+ * in them. 220 KB in all, allocated once. */
 struct haproxy {
   struct action base;
   const struct haproxy_options *options; /* of base */
@@ -82,6 +93,8 @@ struct haproxy {
 
 /* ---- endpoints ---- */
 
+/* Linear: a backend has tens of servers, 1024 at most, and is read every 5
+ * s. */
 static bool has_endpoint(const struct haproxy_endpoints *endpoints,
                          const char *address) {
   for (size_t i = 0; i < endpoints->len; i++) {
@@ -92,6 +105,8 @@ static bool has_endpoint(const struct haproxy_endpoints *endpoints,
   return false;
 }
 
+/* inet_pton() accepts no port, zone or name, so that the text is safe in a
+ * command. */
 static bool is_address(const char *text) {
   unsigned char parsed[16];
   return strlen(text) < ENDPOINT_BYTES &&
@@ -244,6 +259,8 @@ static int drain_servers(struct haproxy *haproxy, int64_t now_s,
   return code;
 }
 
+/* The slot that serves ADDRESS; a free one where ADDRESS is NULL. NULL: there
+ * is none. */
 static struct haproxy_socket_slot *find_server(struct haproxy *haproxy,
                                                const char *address) {
   for (size_t i = 0; i < haproxy->slots.len; i++) {
@@ -284,6 +301,8 @@ static int fill_servers(struct haproxy *haproxy,
   return code;
 }
 
+/* Both before anything is changed: a side that cannot be read must not empty
+ * the other one. */
 static int read_both_sides(struct haproxy *haproxy, struct action_call *call) {
   int code = read_endpoints(haproxy, call);
   return code == 0 ? haproxy_socket_read_slots(&haproxy->slots,
@@ -315,18 +334,23 @@ static int set_haproxy(void *self, const struct action_request *request,
   return code;
 }
 
+/* Reads both sides and compares nothing: that the API server and HAProxy
+ * respond is what can be tested without a change. */
 static int test_haproxy(void *self, struct action_call *call) {
   return read_both_sides(self, call);
 }
 
 /* ---- the driver ---- */
 
+/* A backend is kept equal to one Service, so its name suffices. */
 static void write_haproxy_subject(const void *options, char *text,
                                   size_t bytes) {
   const struct haproxy_options *own = options;
   (void)snprintf(text, bytes, "%s", own->backend);
 }
 
+/* The option table has checked that there is a slash and how long the parts
+ * are. */
 static int init_haproxy(void *self, struct error *error) {
   struct haproxy *haproxy = self;
   (void)error;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* scale: changes the number of replicas of a Kubernetes workload. */
+/* scale: changes the number of replicas of a Kubernetes workload.
+ *
+ * What was added is counted in the memory of the action, which is saved before
+ * each write: "added" in all, "from" and "to" of a write whose response was not
+ * seen, "released" when the release began, "owner" the uid of the object that
+ * was written. At the release no more is removed than was added. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -67,6 +72,8 @@ static const struct option option_rows[] = {
              "first replica."},
 };
 
+/* What a table of single options cannot express: one workload, and an order of
+ * two numbers. */
 static int check_scale_block(const void *target, struct error *error) {
   const struct scale_options *options = target;
   int kinds = (options->deployment != NULL) + (options->stateful_set != NULL) +
@@ -83,6 +90,8 @@ static int check_scale_block(const void *target, struct error *error) {
   return 0;
 }
 
+/* Conflicts come from controllers that write the status of the object; they are
+ * over within a second. */
 #define CONFLICT_TRIES 3
 #define REMEMBERED_MAX INT64_C(1000000000000)
 
@@ -94,6 +103,8 @@ struct scale {
 
 /* ---- making ---- */
 
+/* The API has a path for each kind of workload; the scale below it is the same
+ * for all. */
 static struct scale_target
 make_scale_target(const struct scale_options *options) {
   struct scale_target target = {.space = options->space,
@@ -112,11 +123,15 @@ make_scale_target(const struct scale_options *options) {
   return target;
 }
 
+/* Without the kind: a Deployment and a StatefulSet of one name in one namespace
+ * are rare. */
 static void write_scale_subject(const void *options, char *text, size_t bytes) {
   struct scale_target target = make_scale_target(options);
   (void)snprintf(text, bytes, "%s/%s", target.space, target.name);
 }
 
+/* The target borrows the names from the options and the client from the
+ * action. */
 static int init_scale(void *self, struct error *error) {
   struct scale *scale = self;
   (void)error;
@@ -135,6 +150,8 @@ static int64_t get_remembered(const struct action_call *call, const char *key) {
                                   : value;
 }
 
+/* Only in memory: call->save() has it on the disk, before a change that depends
+ * on it. */
 static void set_remembered(struct action_call *call, const char *key,
                            int64_t value) {
   (void)json_object_set_new(call->memory, key, json_integer((json_int_t)value));
@@ -145,6 +162,7 @@ static int64_t count_wanted_replicas(const struct scale *scale,
                                      const struct scale_now *now,
                                      const struct action_request *request) {
   const struct scale_options *options = scale->base.options;
+  /* More than maxReplicas the autoscaler would refuse as its minimum. */
   int64_t most = options->max < now->limit ? options->max : now->limit;
   double replicas = (double)now->replicas;
   double more = replicas + (double)options->step;
@@ -160,6 +178,7 @@ static int64_t count_wanted_replicas(const struct scale *scale,
 
 /* ---- attempts ---- */
 
+/* An absent key reads as 0; see get_remembered(). */
 static void forget_remembered(struct action_call *call, const char *key) {
   (void)json_object_del(call->memory, key);
 }
@@ -239,6 +258,8 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
   set_remembered(call, "to", value);
   call->save(call->context);
   int code = scale_target_write(&scale->target, now, value, false, call);
+  /* Refused: for certain nothing was written. After any other failure, as a
+   * timeout, only the next read shows whether it was. */
   if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
     resolve_last_write(scale, now, call); /* refused */
   }
@@ -275,6 +296,8 @@ static int scale_out(struct scale *scale, const struct action_request *request,
   call->replicas = now.replicas;
   resolve_last_write(scale, &now, call);
   int64_t value = count_wanted_replicas(scale, &now, request);
+  /* Without a breach the response is still engaged, until ReleaseAfter: then
+   * the number stays as it is. */
   if (value <= now.value || !request->is_breached) {
     return 0; /* at the limit, near the target, or no breach any more */
   }
@@ -299,6 +322,8 @@ static int scale_in(struct scale *scale, const struct action_request *request,
   }
   int64_t wait_s = get_remembered(call, "released") +
                    options->scale_in_after_s - request->now_s;
+  /* The second comparison is for a clock that was set back: it must not make
+   * the wait longer. */
   if (wait_s > 0 && wait_s <= options->scale_in_after_s) {
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;

@@ -54,6 +54,8 @@ static int parse_int32(const json_t *spec, const char *key, int64_t *ret,
   return 0;
 }
 
+/* By kind and name: an autoscaler refers to its workload in this way, not by
+ * uid. */
 static bool owns_scale_target(json_t *autoscaler,
                               const struct scale_target *target) {
   const char *kind = "";
@@ -155,6 +157,8 @@ int scale_target_write(const struct scale_target *target,
 
 /* ---- the shared cooldown ---- */
 
+/* A Lease has microseconds and a zone, always Z; seconds suffice for a
+ * cooldown. 0 for what is no time: then the lease has expired long ago. */
 static int64_t parse_lease_time(const char *text) {
   struct tm parts = {0};
   return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) != NULL
@@ -200,6 +204,7 @@ int scale_target_claim(const struct scale_target *target, const char *holder,
                        int64_t cooldown_s, int64_t *ret_wait_s,
                        struct action_call *call) {
   json_t *lease = NULL;
+  /* Without a cooldown there is nothing to share, and no Lease is made. */
   if (cooldown_s == 0) {
     return 0;
   }

@@ -15,6 +15,8 @@
 
 #define KEY_BYTES 512
 
+/* All switches of the response have the same lease: they expire together, and
+ * one keepalive renews them. */
 struct store_etcd {
   struct switch_store base;
   struct etcd etcd;
@@ -46,6 +48,8 @@ static int check_etcd_options(const struct switch_store_options *options,
   return code;
 }
 
+/* The client connects at the first request, so that an etcd that is down does
+ * not keep collectd from starting. */
 static int init_etcd_store(void *self, struct error *error) {
   struct store_etcd *store = self;
   const struct switch_store_options *options = store->base.options;
@@ -55,11 +59,14 @@ static int init_etcd_store(void *self, struct error *error) {
   return http_client_new(&options->http, &store->etcd.http, error);
 }
 
+/* The lease is not revoked: what is on stays on over a restart, until the
+ * TTL. */
 static void fini_etcd_store(void *self) {
   struct store_etcd *store = self;
   etcd_fini(&store->etcd);
 }
 
+/* The prefix may hold 0 or more slashes: etcd has no directories. */
 static void format_switch_key(const struct store_etcd *store, const char *name,
                               char key[KEY_BYTES]) {
   (void)snprintf(key, KEY_BYTES, "%s%s", store->base.options->prefix, name);
@@ -96,6 +103,8 @@ static int put_own_key(struct store_etcd *store, const char *key,
   return code;
 }
 
+/* After a failure the lease is dropped: a member that lost its data knows it no
+ * more, and each further put would fail. */
 static int put_with_lease(struct store_etcd *store, const char *key,
                           const json_t *value, struct action_call *call) {
   int code = hold_lease(store, call);
@@ -152,6 +161,8 @@ static int confirm_in_etcd(void *self, const struct switch_state *state,
                          state->is_on ? "not there" : "still there");
 }
 
+/* The key is never written; see etcd_self_test(). It must be one that the user
+ * may write. */
 static int test_etcd_store(void *self, struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];

@@ -17,13 +17,18 @@
 #include "resource_alert/actions/switch_store.h"
 
 #define LIST_NAME "switches.json"
+/* A switch is some 300 bytes; what is much longer was not written by us and is
+ * not read. */
 #define SWITCH_BYTES_MAX 65536
 #define LIST_BYTES_MAX 1048576
+/* Each further try needs another writer in the same millisecond. */
 #define LIST_TRIES 16
 #define SWEEP_S 60     /* longer than a write takes */
 #define FILE_MODE 0644 /* the readers are other users */
 #define DIRECTORY_MODE 0755
 
+/* A default would be wrong: the readers must know the path, and /run is not
+ * theirs everywhere. */
 static int check_file_options(const struct switch_store_options *options,
                               struct error *error) {
   if (options->path == NULL) {
@@ -41,6 +46,8 @@ static int init_file_store(void *self, struct error *error) {
   return 0;
 }
 
+/* The name was checked with the configuration and holds no slash and no leading
+ * dot. */
 static int join_switch_path(const struct switch_store *store, const char *name,
                             char path[PATH_MAX], struct error *error) {
   int length = snprintf(path, PATH_MAX, "%s/%s", store->options->path, name);
@@ -50,6 +57,7 @@ static int join_switch_path(const struct switch_store *store, const char *name,
                          store->options->path);
 }
 
+/* Readable by all: the applications run as other users. */
 static int make_store_directory(const char *path, struct error *error) {
   int code = file_make_directory(path, DIRECTORY_MODE);
   return code == 0 ? 0
@@ -59,6 +67,7 @@ static int make_store_directory(const char *path, struct error *error) {
 
 /* ---- switches.json ---- */
 
+/* Returns -ENOMEM, or 0 also for a file that is gone or cannot be read. */
 static int add_switch_to_list(json_t *list, const struct switch_store *store,
                               const char *name) {
   char path[PATH_MAX];
@@ -105,6 +114,8 @@ static int make_switch_list(const struct switch_store *store, char **ret_text,
   return 0;
 }
 
+/* Saves a write, and the wakeup of readers that watch the file, for each
+ * refresh without a TTL. */
 static bool file_holds(const char *path, const char *text) {
   char *old = NULL;
   size_t bytes = 0;
@@ -176,6 +187,8 @@ static int write_switch_file(const struct switch_store *store, const char *path,
   return code;
 }
 
+/* A switch that is gone already is as desired; so is one without its
+ * directory. */
 static int remove_switch_file(const char *path, struct error *error) {
   if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) {
     return 0;
@@ -207,6 +220,7 @@ static int put_in_file(void *self, const struct switch_state *state,
   return code;
 }
 
+/* lstat() and not stat(): a link that leads nowhere is there, too. */
 static int confirm_in_file(void *self, const struct switch_state *state,
                            struct action_call *call) {
   char path[PATH_MAX];

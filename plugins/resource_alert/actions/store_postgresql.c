@@ -11,6 +11,8 @@
 #include "resource_alert/actions/switch_store.h"
 #include "resource_alert/clients/pg_client.h"
 
+/* The longest statement is some 730 bytes without the table, which stands in it
+ * twice and has 127 at most. */
 #define SQL_BYTES 1536
 #define KEYWORDS 9
 
@@ -32,6 +34,8 @@ static const char *const keywords[KEYWORDS + 1] = {"host",
                                                    "client_encoding",
                                                    NULL};
 
+/* libpq would take the name of the user as that of the database, which is wrong
+ * nearly always. */
 static int check_table_options(const struct switch_store_options *options,
                                struct error *error) {
   return options->database != NULL
@@ -63,6 +67,8 @@ static int init_table_store(void *self, struct error *error) {
   return 0;
 }
 
+/* The rows stay: a switch that is on stays on over a restart, until
+ * expires_at. */
 static void fini_table_store(void *self) {
   struct store_postgresql *store = self;
   pg_client_close(&store->server);
@@ -95,6 +101,8 @@ static int query_bool(struct store_postgresql *store, const char *format,
   return code;
 }
 
+/* A missing member becomes "": a parameter NULL would be NULL in SQL and equal
+ * nothing. */
 static const char *get_member_text(const json_t *value, const char *key) {
   const char *text = json_string_value(json_object_get(value, key));
   return text == NULL ? "" : text;
@@ -116,6 +124,8 @@ static const char put_sql[] =
     "was_on FROM "
     "before), false)";
 
+/* Only what we switched on. The row stays, with is_on false, so that readers
+ * see when it changed. */
 static const char off_sql[] =
     "WITH gone AS (UPDATE @ SET is_on = false, expires_at = NULL, value = "
     "value || '{\"on\": false}' WHERE name = $1 AND is_on AND who = $2 AND "
@@ -123,12 +133,15 @@ static const char off_sql[] =
     "value::text) "
     "FROM gone";
 
+/* For "on" any valid switch counts, for "off" only our own. */
 static const char confirm_sql[] =
     "SELECT CASE WHEN $4::bool THEN is_on AND (expires_at IS NULL OR "
     "expires_at > "
     "now()) ELSE is_on AND who = $2 AND response = $3 END FROM @ WHERE name = "
     "$1";
 
+/* The inner SELECT returns no row but fails when a column is missing. $1 is the
+ * name of the table again, as text. */
 static const char test_sql[] =
     "SELECT NOT pg_is_in_recovery() AND has_table_privilege($1, 'SELECT') AND "
     "has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') "
@@ -162,6 +175,7 @@ static int put_in_table(void *self, const struct switch_state *state,
   return code;
 }
 
+/* Another agent's switch counts as on, and does not have to go. */
 static int confirm_in_table(void *self, const struct switch_state *state,
                             struct action_call *call) {
   bool is_set = false;
@@ -176,6 +190,8 @@ static int confirm_in_table(void *self, const struct switch_state *state,
                          state->is_on ? "not on" : "still on");
 }
 
+/* Names all columns, so that a table of an older form fails here and not at the
+ * first switch. A standby cannot be written to. */
 static int test_table_store(void *self, struct action_call *call) {
   struct store_postgresql *store = self;
   bool is_fine = false;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* switch: turns a named switch on in every store, and off again. */
+/* switch: turns a named switch on in every store, and off again.
+ *
+ * The switch belongs to this host and this response. Several hosts may have the
+ * same one on: it is off when the last of them has released it or its TTL has
+ * passed. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,6 +17,8 @@ struct switch_options {
 
 static const struct option option_rows[] = {ACTION_OPTION_ROWS("5")};
 
+/* The file store keeps its list beside the switches, under a name that is no
+ * switch. */
 static int check_switch_name(const char *label, struct error *error) {
   if (strcmp(label, "switches.json") == 0) {
     return error_set(error, -EINVAL, "is the name of the list of all switches");
@@ -20,6 +26,8 @@ static int check_switch_name(const char *label, struct error *error) {
   return option_check_name(label, error);
 }
 
+/* What the application may show to its users. "who" and "response" name the
+ * owner. Yours, json_decref(). */
 static json_t *make_switch_value(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
@@ -47,22 +55,26 @@ static int run_switch(const struct action *action,
   return code;
 }
 
+/* Also the refresh: a switch with a TTL is put again every third of it. */
 static int set_switch(void *self, const struct action_request *request,
                       struct action_call *call) {
   return run_switch(self, SWITCH_STORES_PUT, request, call);
 }
 
+/* The value names the owner of the switch. */
 static int confirm_switch(void *self, const struct action_request *request,
                           struct action_call *call) {
   return run_switch(self, SWITCH_STORES_CONFIRM, request, call);
 }
 
+/* No switch is touched: the stores are tested, not the name. */
 static int test_switch(void *self, struct action_call *call) {
   const struct action *action = self;
   return switch_stores_run(action->deps->stores, SWITCH_STORES_SELF_TEST, NULL,
                            call);
 }
 
+/* Here and not with the block, which does not know the blocks beside it. */
 static int check_switch(const void *options, const struct action_deps *deps,
                         struct error *error) {
   (void)options;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* switch_store: the stores that keep switches for the applications. */
+/* switch_store: the stores that keep switches for the applications.
+ *
+ * Each response has its own stores, so that no lock is needed and one that
+ * hangs holds up only its response. */
 #include "resource_alert/actions/switch_store.h"
 
 #include <ctype.h>
@@ -59,6 +62,7 @@ static const struct switch_store_driver *find_store_driver(const char *name) {
   return NULL;
 }
 
+/* In the order in which they are used: the local ones, then as configured. */
 struct switch_stores {
   size_t len;
   struct switch_store *items[];
@@ -144,6 +148,7 @@ static int put_and_journal(struct switch_store *store,
   return code;
 }
 
+/* The error of CALL is that of this store alone. */
 static int run_in_store(struct switch_store *store,
                         enum switch_stores_operation operation,
                         const struct switch_state *state,
@@ -165,6 +170,8 @@ int switch_stores_run(struct switch_stores *stores,
                       struct action_call *call) {
   int first = 0;
   int64_t again_in_ms = 0;
+  /* The stores share the call: what one of them sets is collected here, and the
+   * rest is as before in the end. */
   const struct action_call before = *call;
   for (size_t i = 0; i < stores->len; i++) {
     struct error reason = {{0}};
@@ -208,6 +215,8 @@ static int check_sql_name(const char *value, struct error *error) {
                               "between schema and name");
 }
 
+/* The prefix becomes a part of the key. Control characters and spaces would
+ * make keys that nobody can type. */
 static int check_key_prefix(const char *value, struct error *error) {
   for (const char *c = value; *c != '\0'; c++) {
     unsigned char one = (unsigned char)*c;
@@ -274,6 +283,8 @@ static const struct option option_rows[] = {
              "NOTIFY. The payload is the switch as JSON."},
 };
 
+/* The label selects the driver, so that each kind of store can be there
+ * once. */
 static int check_store_name(const char *label, struct error *error) {
   return find_store_driver(label) != NULL
              ? 0
@@ -282,6 +293,7 @@ static int check_store_name(const char *label, struct error *error) {
                          "\"postgresql\"");
 }
 
+/* Each driver knows which of the options it needs. */
 static int check_store_block(const void *target, struct error *error) {
   const struct switch_store_options *options = target;
   const struct switch_store_driver *driver =

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* webhook: sends a POST when the response engages and when it is released. */
+/* webhook: sends a POST when the response engages and when it is released.
+ *
+ * A webhook cannot be read back, so there is no confirm: a 2xx status is all
+ * that is known. Receivers recognize a repetition by the Idempotency-Key. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,8 @@ struct webhook_options {
   struct http_client_options http;
 };
 
+/* The two files are read for each request: their contents are not kept in
+ * memory. */
 struct webhook {
   struct action base;
   struct http_client *client;
@@ -56,6 +61,7 @@ static const struct option option_rows[] = {
     HTTP_CLIENT_OPTION_ROWS(webhook_options, http),
 };
 
+/* A missing URL is reported by the table, with an example. */
 static int check_webhook_block(const void *target, struct error *error) {
   const struct webhook_options *options = target;
   return options->url == NULL ? 0
@@ -72,6 +78,9 @@ static void write_webhook_subject(const void *options, char *text,
 
 /* ---- what is sent ---- */
 
+/* Version 4 of Alertmanager's webhook document. Its receivers expect a year 1
+ * in endsAt while an alert fires, and all members to be there. Yours,
+ * json_decref(). */
 static json_t *make_alertmanager_payload(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   char now[ACTION_TIME_BYTES];
@@ -158,12 +167,14 @@ static void format_idempotency_key(const struct action_request *request,
 
 /* ---- the driver ---- */
 
+/* The client connects at the first request and keeps its connection. */
 static int init_webhook(void *self, struct error *error) {
   struct webhook *webhook = self;
   const struct webhook_options *options = webhook->base.options;
   return http_client_new(&options->http, &webhook->client, error);
 }
 
+/* No request is running any more: the action has one thread. */
 static void fini_webhook(void *self) {
   struct webhook *webhook = self;
   http_client_free(webhook->client);
@@ -211,6 +222,8 @@ static int post_webhook(struct webhook *webhook,
       .deadline_ms = call->deadline_ms,
       .cancel_fd = call->cancel_fd,
   };
+  /* The signature comes behind the fixed headers, those of the file behind it:
+   * a file cannot take the place of ours. */
   if (options->secret_file != NULL) {
     code = sign_body(options->secret_file, body, signature, sizeof(signature),
                      call->error);
@@ -228,6 +241,8 @@ static int post_webhook(struct webhook *webhook,
   return code;
 }
 
+/* The body is made once for each attempt; "time" in it differs from one retry
+ * to the next, the Idempotency-Key does not. */
 static int set_webhook(void *self, const struct action_request *request,
                        struct action_call *call) {
   struct webhook *webhook = self;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* etcd: client of the JSON gateway of etcd's v3 interface: requests, keys and
- * leases. */
+ * leases.
+ *
+ * The gateway translates JSON to gRPC: keys and values are base64, 64-bit
+ * numbers are text, and members that are zero, false or empty are left out
+ * of responses. Everything is a POST, and a failure has a status of 400 or
+ * more. */
 #include "resource_alert/clients/etcd.h"
 
 #include <errno.h>
@@ -89,6 +94,8 @@ static int send_to_cluster(struct etcd *etcd, const char *path,
   return code;
 }
 
+/* A line break in the token would add a header to the requests. The token is a
+ * secret: trusted_path_forget_secret(). */
 static int store_token(struct etcd *etcd, const json_t *response,
                        struct error *error) {
   const char *token = json_string_value(json_object_get(response, "token"));
@@ -229,6 +236,8 @@ int etcd_get(struct etcd *etcd, const char *key, char **ret_value,
   return code;
 }
 
+/* The gateway refuses an empty lease, so that one is left out. Yours,
+ * json_decref(). */
 static json_t *make_put_request(const char *key, const char *value,
                                 const char *lease) {
   json_t *request = json_pack("{s:o, s:o}", "key", encode_base64(key), "value",

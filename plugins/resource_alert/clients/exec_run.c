@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* exec_run: runs one command through the helper program and reports its end. */
+/* exec_run: runs one command through the helper program and reports its end.
+ *
+ * Four pipes lead to the helper: the command's input and output, the verdict
+ * (how it ended, one line) and control, whose end tells it to kill the command.
+ * The helper is no child to be waited for: collectd ignores SIGCHLD, and the
+ * kernel reaps it. */
 #include "resource_alert/clients/exec_run.h"
 
 #include <errno.h>
@@ -25,6 +30,7 @@ struct channels {
   int theirs[PIPES];
 };
 
+/* Closing twice is harmless: the descriptor is -1 afterwards. */
 static void close_pipe_end(int *fd) {
   if (*fd >= 0) {
     (void)close(*fd);
@@ -32,6 +38,7 @@ static void close_pipe_end(int *fd) {
   }
 }
 
+/* All ends of one side, open or not. */
 static void close_pipe_ends(int fds[PIPES]) {
   for (size_t i = 0; i < PIPES; i++) {
     close_pipe_end(&fds[i]);
@@ -88,6 +95,9 @@ static int place_descriptors(posix_spawn_file_actions_t *actions,
   return code;
 }
 
+/* The helper gets the signals as a shell would: collectd ignores SIGCHLD, and
+ * its threads block signals. A session of its own, so that no terminal signals
+ * it. */
 static int set_spawn_signals(posix_spawnattr_t *attributes) {
   sigset_t none;
   sigset_t defaults;
@@ -152,6 +162,9 @@ static char **make_helper_words(const struct exec_job *job, char *left_text) {
   return words;
 }
 
+/* The helper gets the time that is left as a number: its clock starts now.
+ * Our copies of its ends are closed, or we would never see the end of its
+ * output. */
 static int start_helper(const struct exec_job *job, struct channels *channels,
                         struct error *error) {
   char left[16];

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* haproxy_socket: HAProxy's runtime API: commands, and the servers of a
- * backend. */
+ * backend.
+ *
+ * Responses are tables of text: a heading that begins with "#", then a line for
+ * each server, with columns at spaces. They are parsed by the names in the
+ * heading. */
 #include "resource_alert/clients/haproxy_socket.h"
 
 #include <errno.h>
@@ -134,6 +138,8 @@ struct line {
   size_t len;
 };
 
+/* Splits at spaces and leaves out the "#" before a heading. Columns beyond the
+ * maximum are dropped. */
 static struct line split_columns(char *text) {
   struct line line = {.len = 0};
   char *rest = text;
@@ -156,6 +162,7 @@ static size_t find_column(const struct line *head, const char *name) {
   return COLUMNS_MAX;
 }
 
+/* "" where the line is shorter than its heading. */
 static const char *get_column(const struct line *line, size_t column) {
   return column < line->len ? line->columns[column] : "";
 }
@@ -179,6 +186,8 @@ find_or_add_slot(struct haproxy_socket_slots *slots, const char *name,
   return slot;
 }
 
+/* By the names of the columns, whose order has changed between versions of
+ * HAProxy. */
 static void parse_state_line(struct haproxy_socket_slots *slots,
                              const struct line *head, const struct line *line) {
   struct haproxy_socket_slot *slot = find_or_add_slot(

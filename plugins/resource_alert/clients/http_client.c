@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* http_client: HTTP requests with a deadline, and the options of what is
- * reached by them. */
+ * reached by them.
+ *
+ * libcurl's multi interface with one transfer: unlike the easy interface it can
+ * be waited for together with the descriptor that cancels. Host names are
+ * resolved by libcurl's own thread, which cannot be cancelled. */
 #include "resource_alert/clients/http_client.h"
 
 #include <arpa/inet.h>
@@ -17,6 +21,7 @@
 
 #define RETRY_AFTER_MAX_S 3600
 
+/* One easy handle, so that connections and TLS sessions are used again. */
 struct http_client {
   const struct http_client_options *options; /* borrowed */
   CURLM *multi;
@@ -43,6 +48,7 @@ static bool is_own_machine(const char *host) {
          strcmp(host, "[::1]") == 0;
 }
 
+/* libcurl gives each part as a copy, which must be freed. */
 static bool has_url_part(CURLU *url, CURLUPart part) {
   char *text = NULL;
   bool is_there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
@@ -128,6 +134,8 @@ void http_client_free(struct http_client *client) {
 
 /* ---- one request ---- */
 
+/* Called by libcurl for each piece. Any return value but BYTES ends the
+ * transfer; body_code then has the reason. */
 static size_t append_response_body(char *data, size_t one, size_t bytes,
                                    void *context) {
   struct http_client *client = context;
@@ -149,6 +157,9 @@ static size_t append_response_body(char *data, size_t one, size_t bytes,
   return bytes;
 }
 
+/* "" as the proxy: NULL would make libcurl read http_proxy from the
+ * environment. CAPATH goes with CAFile, or the system's certificates would be
+ * accepted as well. */
 static void set_target_options(CURL *easy,
                                const struct http_client_options *target) {
   (void)curl_easy_setopt(easy, CURLOPT_PROXY,
@@ -161,6 +172,8 @@ static void set_target_options(CURL *easy,
   (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
 }
 
+/* libcurl keeps pointers to the body and to the headers: both must live until
+ * the transfer has ended. */
 static void set_request_options(CURL *easy,
                                 const struct http_client_request *request,
                                 struct curl_slist *headers) {
@@ -275,6 +288,7 @@ static int run_transfer(struct http_client *client,
   }
 }
 
+/* 0 with a libcurl before 7.84, which cannot look up a header. */
 static int64_t get_server_date(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075400
   struct curl_header *date = NULL;
@@ -286,6 +300,8 @@ static int64_t get_server_date(CURL *easy) {
   return 0;
 }
 
+/* A Retry-After of more than an hour is cut: a server must not switch an action
+ * off for good. */
 static void read_response_info(CURL *easy,
                                struct http_client_response *response) {
   curl_off_t retry_after_s = 0;

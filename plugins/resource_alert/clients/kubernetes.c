@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* kubernetes: a client of the Kubernetes API. */
+/* kubernetes: a client of the Kubernetes API.
+ *
+ * Plain HTTP and JSON, without a watch: the actions read what they need when
+ * they need it. The server's clock comes from its Date header, since leases
+ * compare times of several machines. */
 #include "resource_alert/clients/kubernetes.h"
 
 #include <ctype.h>
@@ -20,6 +24,7 @@
 
 static char pod_ca_file[] = MOUNT "/ca.crt"; /* never written to */
 
+/* Each action has its own: a thread waits for one request at a time. */
 struct kubernetes {
   const struct kubernetes_options *options; /* borrowed */
   struct http_client_options target;        /* with the defaults of a pod */
@@ -45,6 +50,8 @@ int kubernetes_check_name(const char *value, struct error *error) {
                        "'-' and '.' inside");
 }
 
+/* The token is sent with each request, so plain http to another machine is
+ * refused. */
 static int check_kubernetes_block(const void *target, struct error *error) {
   const struct kubernetes_options *options = target;
   return http_client_check_url(&options->http, "Server", options->server,
@@ -105,6 +112,7 @@ void kubernetes_free(struct kubernetes *kubernetes) {
 
 /* ---- requests ---- */
 
+/* A failure leaves the old token in place, which may still be good. */
 static int read_service_token(struct kubernetes *kubernetes,
                               struct error *error) {
   char *token = NULL;
@@ -154,6 +162,7 @@ parse_kubernetes_response(const struct http_client_response *response,
   return code;
 }
 
+/* *ret_status is set whenever the server has responded, also with a failure. */
 static int send_once(struct kubernetes *kubernetes, const char *method,
                      const char *url, const char *body,
                      struct action_call *call, json_t **ret, long *ret_status) {
@@ -264,6 +273,8 @@ int64_t kubernetes_now_s(const struct kubernetes *kubernetes) {
 
 /* ---- events ---- */
 
+/* The name of an Event must be unique in its namespace: the time to the
+ * nanosecond is a part of it. Yours, json_decref(). */
 static json_t *make_kubernetes_event(const char *space, const char *kind,
                                      const char *name, const char *host,
                                      bool is_on, const char *reason,

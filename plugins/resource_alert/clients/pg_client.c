@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_client: one statement at a time on a PostgreSQL server. */
+/* pg_client: one statement at a time on a PostgreSQL server.
+ *
+ * libpq's functions that do not block, with poll() in between. A session that
+ * failed in any way is closed, since results of the old statement could still
+ * arrive in it. */
 #include "resource_alert/clients/pg_client.h"
 
 #include <errno.h>
@@ -18,6 +22,8 @@ static int copy_libpq_error(const struct pg_client *server, int code,
   return error_set(error, code, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
+/* The socket may change between two steps of connecting, so it is looked up
+ * each time. */
 static int wait_for_server(const struct pg_client *server, short events,
                            const struct action_call *call) {
   return action_call_wait(call, PQsocket(server->session), events,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* action_runner: runs one action through its driver. */
+/* action_runner: runs one action through its driver.
+ *
+ * Nothing here decides: response.c has, and it gets the code of each attempt.
+ * No lock is held while a driver waits for its target. */
 #include "resource_alert/responses/action_runner.h"
 
 #include <errno.h>
@@ -53,6 +56,7 @@ void action_runner_journal(const struct action_runner *runner, const char *step,
   journal_put(runner->deps->report->journal, "action", line);
 }
 
+/* For action_call.note; context: the runner. */
 static void journal_step(void *context, const char *step, json_t *fields) {
   action_runner_journal(context, step, fields);
 }
@@ -81,6 +85,8 @@ static struct action_call make_call(struct action_runner *runner, int cancel_fd,
 
 /* ---- attempts ---- */
 
+/* The self-test stands for the attempt. Nothing was written, so nothing needs a
+ * refresh. */
 static int run_dry(struct action_runner *runner, struct action_call *call) {
   int code = runner->driver->self_test == NULL
                  ? 0
@@ -106,6 +112,7 @@ static int set_and_confirm(struct action_runner *runner,
   return code;
 }
 
+/* The recovery is logged once, with how long the action had failed. */
 static void record_success(struct action_runner *runner, int64_t now_ms) {
   int64_t lasted_ms = 0;
   runner->failure[0] = '\0';
@@ -117,6 +124,8 @@ static void record_success(struct action_runner *runner, int64_t now_ms) {
   }
 }
 
+/* Each failure is journaled; the log gets the first one and then one an
+ * hour. */
 static void record_failure(struct action_runner *runner, bool is_on,
                            const struct error *error, int64_t now_ms) {
   (void)snprintf(runner->failure, sizeof(runner->failure), "%.*s",
@@ -132,6 +141,8 @@ static void record_failure(struct action_runner *runner, bool is_on,
   }
 }
 
+/* -EAGAIN is no failure: the step was made. After -ECANCELED collectd stops,
+ * and the next start continues. */
 static void record_outcome(struct action_runner *runner, bool is_on,
                            bool is_refresh, int code,
                            const struct error *error) {
@@ -174,6 +185,8 @@ int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
 
 /* ---- self-tests ---- */
 
+/* A failed test is reported each time, at most once in SelfTestInterval; the
+ * recovery once. */
 static void report_self_test(const struct action_runner *runner, bool is_fine,
                              bool was_broken) {
   const struct response_report *report = runner->deps->report;

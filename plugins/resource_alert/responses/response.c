@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* response: decides what a response does next, from its rules and the time. */
+/* response: decides what a response does next, from its rules and the time.
+ *
+ * Each decision follows from the fields of struct response and the two
+ * arguments, input and time. Times are monotonic and in milliseconds;
+ * RESPONSE_NEVER is larger than all of them, so that comparisons need no
+ * special case. */
 #include "resource_alert/responses/response.h"
 
 #include <errno.h>
@@ -33,6 +38,7 @@ bool response_state_parse(const char *name, enum response_state *ret_state) {
 
 /* ---- the rate limit ---- */
 
+/* Stamps of long ago: none of them counts within the last hour. */
 static void clear_rate_limit(struct response_rate_limit *limit) {
   limit->is_tripped = false;
   for (size_t i = 0; i < limit->max; i++) {
@@ -40,6 +46,7 @@ static void clear_rate_limit(struct response_rate_limit *limit) {
   }
 }
 
+/* One stamp more than needed, so that a limit of 0 has memory, too. */
 static int init_rate_limit(struct response_rate_limit *limit, size_t max) {
   limit->max = max;
   limit->stamps_ms = calloc(max + 1, sizeof(*limit->stamps_ms));
@@ -174,6 +181,8 @@ int64_t response_due_ms(const struct response *response, size_t action) {
              : RESPONSE_NEVER;
 }
 
+/* While engaged an action only becomes wanted: what is on stays on until the
+ * release. */
 static void update_wanted(struct response *response, int64_t now_ms) {
   for (size_t i = 0; i < response->actions_len; i++) {
     if (!response_is_engaged(response)) {
@@ -184,6 +193,7 @@ static void update_wanted(struct response *response, int64_t now_ms) {
   }
 }
 
+/* UNSURE is neither: an attempt whose end was not seen is made again. */
 static bool is_as_wanted(const struct response_action *action) {
   return action->state ==
          (action->is_wanted ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF);
@@ -200,6 +210,7 @@ static bool is_all_as_wanted(const struct response *response) {
   return true;
 }
 
+/* Such a response does not engage: there would be nothing to release. */
 static bool is_all_off_by_mode(const struct response *response) {
   for (size_t i = 0; i < response->actions_len; i++) {
     if (response->actions[i].mode != ACTION_MODE_OFF) {
@@ -236,6 +247,7 @@ void response_set_modes(struct response *response,
 
 /* ---- the state ---- */
 
+/* MISSING and UNKNOWN are no statement about the resource. */
 static bool is_known_state(enum alert_state state) {
   return state == ALERT_OKAY || state == ALERT_WARNING ||
          state == ALERT_FAILURE;
@@ -476,6 +488,7 @@ bool response_deactivate(struct response *response) {
 
 /* ---- what is to come ---- */
 
+/* RESPONSE_NEVER is the largest time, so that it loses against any other. */
 static int64_t min_ms(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {

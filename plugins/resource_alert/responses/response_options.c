@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* response_options: the options of a <Response>. */
+/* response_options: the options of a <Response>.
+ *
+ * The option table keeps the blocks of each kind in an array of their own;
+ * response_options_get_action() gives them in the order of the file again, in
+ * which they are engaged. */
 #include "resource_alert/responses/response_options.h"
 
 #include <errno.h>
@@ -8,6 +12,7 @@
 
 static const char *const trigger_words[] = {"warning", "failure", NULL};
 
+/* A response without an action would engage without any effect. */
 static int check_response(const void *target, struct error *error) {
   const struct response_options *response = target;
   for (size_t i = 0; i < ACTION_KINDS; i++) {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* response_report: how a response reads in the log, in the journal, as a
- * notification and in the status. */
+ * notification and in the status.
+ *
+ * All functions run on the thread of the response, which owns what they read.
+ * What other threads need is copied into a JSON document or a struct
+ * response_next. */
 #include "resource_alert/responses/response_report.h"
 
 #include <inttypes.h>
@@ -13,6 +17,7 @@
 
 /* ---- log and journal ---- */
 
+/* "" before the first breach, and after a restart without one. */
 static const char *cause_name(const struct response *response) {
   return response->cause == NULL ? "" : response->cause->name;
 }
@@ -106,10 +111,12 @@ void response_report_notify_state(const struct response_report *report) {
 
 /* ---- status ---- */
 
+/* "" means in our structs that there is none; null does in JSON. */
 static json_t *text_or_null(const char *text) {
   return text == NULL || text[0] == '\0' ? json_null() : json_util_text(text);
 }
 
+/* The names are part of the interface: see the manual of the status. */
 static json_t *action_to_json(const struct response_action *action,
                               const struct action_runner *runner) {
   static const char *const states[] = {[RESPONSE_ACTION_OFF] = "off",

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* response_state_file: keeps over a restart what each response has engaged. */
+/* response_state_file: keeps over a restart what each response has engaged.
+ *
+ * All responses share the file. A save appends one line and waits for no disk;
+ * a sync waits until the disk has it, before a change that must be undone after
+ * a crash. */
 #include "resource_alert/responses/response_state_file.h"
 
 #include <errno.h>
@@ -22,6 +26,8 @@ struct response_state_file {
 
 /* ---- the file ---- */
 
+/* The last line of a response counts; the file may hold older ones until it is
+ * rewritten. */
 static int load_entry(void *context, const json_t *line) {
   struct response_state_file *file = context;
   const char *name = json_string_value(json_object_get(line, "response"));
@@ -97,6 +103,8 @@ void response_state_file_sync(struct response_state_file *file) {
 
 /* ---- saving ---- */
 
+/* Saved, so that a rule that is missing after a restart freezes its response,
+ * as it would have without the restart. */
 static json_t *breached_rules_to_json(const struct response *response) {
   json_t *rules = json_array();
   for (size_t i = 0; i < response->rules_len; i++) {
@@ -108,6 +116,8 @@ static json_t *breached_rules_to_json(const struct response *response) {
   return rules;
 }
 
+/* The real state: what a dry run pretends is not saved. Keyed by name, so that
+ * the order in the configuration may change. */
 static json_t *actions_to_json(const struct response *response,
                                const struct action_runner *runners) {
   json_t *actions = json_object();
@@ -146,6 +156,7 @@ void response_state_file_save(struct response_state_file *file,
 
 /* ---- restoring ---- */
 
+/* The reverse of actions_to_json(). What is absent was never on. */
 static enum response_action_state action_state_from_json(const json_t *on) {
   if (json_is_true(on)) {
     return RESPONSE_ACTION_ON;
@@ -153,6 +164,8 @@ static enum response_action_state action_state_from_json(const json_t *on) {
   return json_is_null(on) ? RESPONSE_ACTION_UNSURE : RESPONSE_ACTION_OFF;
 }
 
+/* -1 for null and for a word that is unknown: then the configured mode
+ * applies. */
 static int mode_from_json(const json_t *mode) {
   for (int i = 0; json_is_string(mode) && action_mode_words[i] != NULL; i++) {
     if (strcmp(action_mode_words[i], json_string_value(mode)) == 0) {
@@ -162,6 +175,8 @@ static int mode_from_json(const json_t *mode) {
   return -1;
 }
 
+/* A rule that When does not name any more is left out. The last one becomes the
+ * cause until a rule is in breach again. */
 static void restore_rules(struct response *response, const json_t *rules) {
   size_t index;
   const json_t *name;
@@ -195,6 +210,8 @@ static void restore_actions(struct response *response,
   }
 }
 
+/* ACTIONS: what restore_actions() has left in it. Nothing knows how to undo
+ * these. */
 static void log_removed_actions(const struct response_state_file *file,
                                 const char *name, json_t *actions) {
   const char *action;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* response_worker: the thread of one response. */
+/* response_worker: the thread of one response.
+ *
+ * One loop: commands, decisions, the notification of a change, timers, in this
+ * order; then it waits in poll() for the next time that something is due, for
+ * its eventfd or for the end. Only the fields above the comment in the struct
+ * are touched by other threads. */
 #include "resource_alert/responses/response_worker.h"
 
 #include <errno.h>
@@ -58,6 +63,8 @@ const char *response_worker_name(const struct response_worker *worker) {
   return worker->options->head.label;
 }
 
+/* The value as it is now, not that of the time of the breach. NaN: not
+ * known. */
 static double cause_value(const struct response_worker *worker) {
   const struct response_rule *cause = worker->response.cause;
   return cause == NULL
@@ -65,6 +72,8 @@ static double cause_value(const struct response_worker *worker) {
              : atomic_load(&worker->shared->rules[cause->index].value);
 }
 
+/* Only to spread retries and tests. Without entropy, early in a boot, it is
+ * 0. */
 static uint32_t random_bits(void) {
   uint32_t bits = 0;
   (void)!getrandom(&bits, sizeof(bits), GRND_NONBLOCK);
@@ -152,6 +161,8 @@ json_t *response_worker_snapshot(struct response_worker *worker) {
 
 /* ---- saving ---- */
 
+/* With the kernel when it returns. Called after each change that a restart must
+ * know. */
 static void save_state(struct response_worker *worker) {
   response_state_file_save(worker->shared->states, response_worker_name(worker),
                            &worker->response, worker->runners, &worker->saved);
@@ -179,6 +190,8 @@ static void record_change(struct response_worker *worker,
 
 /* ---- timers: self-tests, and whether what was engaged helped ---- */
 
+/* The first self-test is spread over a minute, so that agents that start
+ * together do not test together. */
 static void start_timers(struct response_worker *worker, int64_t now_ms) {
   worker->effect_check_ms = RESPONSE_NEVER;
   worker->self_test_ms =
@@ -241,15 +254,12 @@ static bool run_timers(struct response_worker *worker) {
 
 void response_worker_command(struct response_worker *worker,
                              enum responses_command command) {
-  unsigned bit = 1U << command;
-  if (command <= RESPONSES_MODE_CONFIGURED) { /* the last mode counts */
-    unsigned modes = (1U << (RESPONSES_MODE_CONFIGURED + 1)) - 1;
-    unsigned waiting = atomic_load(&worker->commands);
-    while (!atomic_compare_exchange_weak(&worker->commands, &waiting,
-                                         (waiting & ~modes) | bit)) {
-    }
-  } else {
-    atomic_fetch_or(&worker->commands, bit);
+  /* The last mode counts: it takes the place of one that still waits. */
+  unsigned modes = (1U << (RESPONSES_MODE_CONFIGURED + 1)) - 1;
+  unsigned replaced = command <= RESPONSES_MODE_CONFIGURED ? modes : 0;
+  unsigned waiting = atomic_load(&worker->commands);
+  while (!atomic_compare_exchange_weak(&worker->commands, &waiting,
+                                       (waiting & ~replaced) | 1U << command)) {
   }
   response_worker_wake(worker);
 }
@@ -278,9 +288,6 @@ static void handle_mode_commands(struct response_worker *worker,
  * attempt. */
 static void handle_commands(struct response_worker *worker) {
   unsigned commands = atomic_exchange(&worker->commands, 0);
-  if (commands == 0) {
-    return;
-  }
   handle_mode_commands(worker, commands);
   if ((commands & (1U << RESPONSES_RESET)) != 0) {
     response_reset_rate_limit(&worker->response);
@@ -344,6 +351,7 @@ static void attempt_action(struct response_worker *worker,
   }
 }
 
+/* Counted, journaled and logged: people ask why nothing happened. */
 static void record_block(struct response_worker *worker, size_t action,
                          enum log_level level, const char *cause) {
   atomic_fetch_add(&worker->blocked, 1);
@@ -370,6 +378,8 @@ static bool decide_and_act(struct response_worker *worker) {
     response->rules[i].state = (enum alert_state)atomic_load(
         &worker->shared->rules[response->rules[i].index].state);
   }
+  /* The file is looked for before each decision: creating it stops the very
+   * next attempt. */
   const struct response_decision decision = response_decide(
       response, disable_file != NULL && access(disable_file, F_OK) == 0,
       clock_monotonic_ms());
@@ -435,6 +445,8 @@ static bool do_next(struct response_worker *worker) {
   return run_timers(worker);
 }
 
+/* The thread. Saves once more at its end, when attempts may have been
+ * cancelled. */
 static void *run_response(void *argument) {
   struct response_worker *worker = argument;
   bool is_busy = true;
@@ -456,6 +468,8 @@ int response_worker_start(struct response_worker *worker, struct error *error) {
 
 /* ---- life ---- */
 
+/* runners_len counts also the runner that failed, since it needs
+ * action_runner_fini(), too. */
 static int make_runners(struct response_worker *worker, struct error *error) {
   size_t count = worker->response.actions_len;
   int code = 0;

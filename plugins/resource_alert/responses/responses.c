@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work. */
+/* responses: all <Response> blocks at work.
+ *
+ * The rules are two atomic numbers each, written by the engine and read by the
+ * workers. A worker that is woken between the two writes sees the new value
+ * with the old state, and is woken again. */
 #include "resource_alert/responses/responses.h"
 
 #include <errno.h>
@@ -33,6 +37,8 @@ struct responses {
 
 /* ---- checking ---- */
 
+/* A misspelt rule would never call for the response, which nobody would notice
+ * before an incident. */
 static int check_when(const struct response_options *response,
                       const struct response_rule_names *rules,
                       struct error *error) {
@@ -153,6 +159,8 @@ int responses_check(const struct responses_options *options,
 
 /* ---- life ---- */
 
+/* Without StateDir, or without any response, nothing is saved and no file is
+ * made. */
 static int open_state_file(struct responses *responses, struct error *error) {
   const char *state_dir = responses->deps.state_dir;
   bool is_saved =
@@ -267,6 +275,8 @@ void responses_publish(struct responses *responses,
   }
 }
 
+/* When it is sent, with who sent it: the worker may be busy with a target for a
+ * while. */
 static void journal_sent_command(const struct responses *responses,
                                  const char *response,
                                  enum responses_command command,

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* control_api: the commands that the ControlSocket accepts. */
+/* control_api: the commands that the ControlSocket accepts.
+ *
+ * The path names the command, the body is a JSON object with its arguments, the
+ * response {"done": true} or {"error": TEXT}. Who may send one is decided by
+ * the mode of the socket alone. */
 #include "resource_alert/status/control_api.h"
 
 #include <errno.h>
@@ -13,6 +17,8 @@
 
 #define SILENCE_S_MAX (365.0 * 86400)
 
+/* Silences end at a time of day and outlive a restart, so they do not use the
+ * monotonic clock. */
 static int64_t wall_clock_ms(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -36,6 +42,7 @@ static void journal_control_command(const struct status_deps *deps,
   }
 }
 
+/* 0 stands for a member that is missing, and is refused. */
 static int handle_silence(const struct status_deps *deps, const json_t *body,
                           struct error *error) {
   int64_t now_ms = wall_clock_ms();
@@ -60,6 +67,7 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
   return code;
 }
 
+/* -ENOENT, and so status 404, where there is no such silence. */
 static int handle_unsilence(const struct status_deps *deps, const json_t *body,
                             struct error *error) {
   const char *name = get_text(body, "name", "");
@@ -85,6 +93,7 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
                                 get_text(body, "who", "unknown"), error);
 }
 
+/* Applies to all responses unless the body names one. */
 static int handle_mode_command(const struct status_deps *deps,
                                const json_t *body, struct error *error) {
   static const char *const modes[] = {
@@ -130,6 +139,8 @@ static int run_control_command(size_t i, const struct status_deps *deps,
              : send_to_responses(deps, body, commands[i].command, error);
 }
 
+/* All other errors are the caller's: a member that is missing or out of
+ * range. */
 static unsigned http_status_for(int code) {
   return code == 0 ? 200 : code == -ENOENT ? 404 : code == -ENOMEM ? 500 : 400;
 }

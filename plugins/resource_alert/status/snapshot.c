@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* snapshot: a copy of the rules' states, and their values over the last hour.
- */
+ *
+ * There may be 100,000 series and only the worst 20 of a rule are of interest,
+ * so the copy is small and its names are formatted last. */
 #include "resource_alert/status/snapshot.h"
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 
 /* ---- the states ---- */
 
+/* States first; between two of one state the distance from the limit. */
 static bool is_worse_than(enum alert_state state, double badness,
                           const struct snapshot_series *other) {
   int rank = alert_state_rank(state);
@@ -61,6 +64,8 @@ static int64_t find_first_since(const struct snapshot_rule *rule) {
   return since_ms;
 }
 
+/* One series is locked at a time: the threads that deliver metrics need these
+ * locks. */
 static void copy_all_series(struct snapshot *snapshot,
                             struct series_table *table) {
   struct series *series;

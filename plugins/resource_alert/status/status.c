@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* status: the HTTP servers for status requests and control commands. */
+/* status: the HTTP servers for status requests and control commands.
+ *
+ * Each socket has its own server and thread. They share the lock, which is held
+ * while a snapshot is taken and turned into JSON; the history thread takes it
+ * every 30 s. */
 #include "resource_alert/status/status.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -44,6 +47,8 @@ struct status {
 
 /* ---- requests ---- */
 
+/* Yours, snapshot_free(); NULL when memory is short. Without an engine it has
+ * no rules. */
 static struct snapshot *take_engine_snapshot(const struct status *status) {
   struct engine *engine = status->deps.engine;
   return engine == NULL
@@ -72,6 +77,8 @@ static const struct snapshot *recent_snapshot(struct status *status) {
   return status->snapshot;
 }
 
+/* Under the lock, so that requests in quick succession make one snapshot and
+ * one JSON document. */
 static void handle_read(struct status *status, bool wants_health,
                         struct http_server_reply *reply) {
   (void)pthread_mutex_lock(&status->lock);
@@ -129,10 +136,10 @@ static void handle_listener_request(void *context,
 
 /* ---- the history ---- */
 
+/* The thread: a point for each rule every 30 s, at times that do not drift. */
 static void *record_history(void *argument) {
   struct status *status = argument;
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  int64_t next_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&status->lock);
   while (!status->is_stopping) {
     struct snapshot *snapshot = take_engine_snapshot(status);
@@ -140,10 +147,9 @@ static void *record_history(void *argument) {
       (void)snapshot_history_add(&status->history, snapshot);
     }
     snapshot_free(snapshot);
-    until.tv_sec += SNAPSHOT_HISTORY_STEP_S;
+    next_ms += SNAPSHOT_HISTORY_STEP_S * INT64_C(1000);
     while (!status->is_stopping &&
-           pthread_cond_timedwait(&status->stop_requested, &status->lock,
-                                  &until) != ETIMEDOUT) {
+           clock_cond_wait(&status->stop_requested, &status->lock, next_ms)) {
     }
   }
   (void)pthread_mutex_unlock(&status->lock);
@@ -162,6 +168,8 @@ static int start_listener(struct status_listener *listener, int descriptor,
              : http_server_new(descriptor, &handler, &listener->server, error);
 }
 
+/* A port that is taken must not keep the plugin from watching, so it is only
+ * logged. */
 static void start_listeners(struct status *status) {
   const struct status_options *options = status->deps.options;
   status->read_only = (struct status_listener){status, false, NULL};
@@ -184,6 +192,7 @@ static void start_listeners(struct status *status) {
   }
 }
 
+/* Only where somebody can ask for it: see status_start(). */
 static int start_history(struct status *status, struct error *error) {
   int code = worker_thread_create(&status->history_thread, NULL, record_history,
                                   status);

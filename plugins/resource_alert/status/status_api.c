@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* status_api: what anyone may read over HTTP: /health, /status and the page. */
+/* status_api: what anyone may read over HTTP: /health, /status and the page.
+ *
+ * The members are an interface, described in the manual: more may be added, but
+ * none is renamed or removed without a new version. */
 #include "resource_alert/status/status_api.h"
 
 #include <math.h>
@@ -23,6 +26,7 @@ static json_t *make_time(int64_t at_ms) {
   return at_ms > 0 ? json_real((double)at_ms / 1000) : json_null();
 }
 
+/* The document is complete without responses, silences or a journal. */
 static json_t *or_empty_array(json_t *array) {
   return array == NULL ? json_array() : array;
 }
@@ -34,6 +38,8 @@ static bool needs_attention(enum alert_state state) {
   return alert_state_rank(state) > alert_state_rank(ALERT_OKAY);
 }
 
+/* enum status_unhealthy in a field of type int, as the option table fills
+ * it. */
 static bool is_unhealthy(enum alert_state worst, int unhealthy) {
   switch ((enum status_unhealthy)unhealthy) {
   case STATUS_UNHEALTHY_NEVER:
@@ -68,6 +74,7 @@ void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
 
 /* ---- status ---- */
 
+/* One of the worst series of a rule. */
 static json_t *series_to_json(const struct snapshot_series *series) {
   return json_pack("{so ss so so}", "name", json_util_text(series->name),
                    "state", alert_state_name(series->state), "value",
@@ -75,6 +82,7 @@ static json_t *series_to_json(const struct snapshot_series *series) {
                    make_time(series->since_ms));
 }
 
+/* Only the limits that are set. A rule on notifications has none. */
 static json_t *limits_to_json(const struct rule *rule) {
   const struct {
     const char *name;
@@ -112,6 +120,7 @@ static json_t *state_counts_to_json(const struct rule *rule,
   return object;
 }
 
+/* The oldest point first; null where there was no value. */
 static json_t *rule_history_to_json(const struct snapshot_history *history,
                                     size_t rule) {
   json_t *points = json_array();
@@ -122,6 +131,7 @@ static json_t *rule_history_to_json(const struct snapshot_history *history,
   return points;
 }
 
+/* history: taken. "silenced" is there only while it is true. */
 static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
                                      bool is_silenced, json_t *history) {
   json_t *series = json_array();
@@ -145,6 +155,8 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
   return object;
 }
 
+/* A silence of a whole rule has no series; those of single series do not count
+ * here. */
 static json_t *rules_to_json(const struct status_deps *deps,
                              const struct snapshot *snapshot,
                              const struct snapshot_history *history,
@@ -162,6 +174,7 @@ static json_t *rules_to_json(const struct status_deps *deps,
   return all;
 }
 
+/* How the engine itself is doing: what was rejected, dropped or lost. */
 static json_t *counts_to_json(struct engine *engine) {
   struct engine_counts counts;
   engine_get_counts(engine, &counts);
