@@ -74,8 +74,8 @@ static void report_write(struct append_log *log, int code, const char *reason) {
     log_write(&log->sink, LOG_LEVEL_ERROR, "%s: %s: cannot write: %s; %s",
               log->what, log->path, reason, log->consequence);
   } else if (is_news) {
-    log_write(&log->sink, LOG_LEVEL_NOTICE, "%s: %s: written again", log->what,
-              log->path);
+    log_write(&log->sink, LOG_LEVEL_NOTICE, "%s: %s: can be written again",
+              log->what, log->path);
   }
 }
 
@@ -99,7 +99,7 @@ static int check_state_file(const char *path, struct error *error) {
     return error_set(error, code, "%s", strerror(-code));
   }
   if (!S_ISREG(status.st_mode)) {
-    return error_set(error, -EINVAL, "is no regular file");
+    return error_set(error, -EINVAL, "is not a regular file");
   }
   if (status.st_uid != geteuid()) {
     return error_set(error, -EINVAL, "belongs to another user (%u)",
@@ -146,7 +146,7 @@ static int load_text(const struct append_log *log, const char *text,
     return 0; /* a kill within the first line */
   }
   if (bytes < head_bytes || memcmp(text, log->head, head_bytes) != 0) {
-    return error_set(error, -EINVAL, "is no file of this kind and version");
+    return error_set(error, -EINVAL, "has an unknown format or version");
   }
   int code = 0;
   for (loading->lines = 1; end != NULL && code == 0; loading->lines++) {
@@ -167,11 +167,11 @@ static void save_bad_lines(struct append_log *log,
   int code = length >= (int)sizeof(path)
                  ? -ENAMETOOLONG
                  : file_replace(path, text, bytes, FILE_MODE, true, &error);
-  log_write(&log->sink, LOG_LEVEL_WARNING,
-            "%s: %s: line %zu%s makes no sense; %s%s", log->what, log->path,
-            loading->first_bad, loading->bad_lines == 1 ? "" : " and others",
-            code == 0 ? "set aside in " : "not set aside: ",
-            code == 0 ? path : error.text);
+  log_write(
+      &log->sink, LOG_LEVEL_WARNING,
+      "%s: %s: %zu invalid line(s), the first is line %zu; ignored, %s%s",
+      log->what, log->path, loading->bad_lines, loading->first_bad,
+      code == 0 ? "copied to " : "not copied: ", code == 0 ? path : error.text);
 }
 
 /* Moves all of the file to PATH.bad; where that fails it stays untouched. */
@@ -179,13 +179,14 @@ static void set_file_aside(struct append_log *log, const char *reason) {
   struct error error = {{0}};
   if (file_set_aside(log->path, &error) == 0) {
     log_write(&log->sink, LOG_LEVEL_WARNING,
-              "%s: %s: %s; moved to %s.bad, states start afresh", log->what,
+              "%s: %s: %s; moved to %s.bad, no state is restored", log->what,
               log->path, reason, log->path);
     return;
   }
   log->is_blocked = true;
-  log_write(&log->sink, LOG_LEVEL_WARNING, "%s: %s: %s; not read: %s",
-            log->what, log->path, reason, error.text);
+  log_write(&log->sink, LOG_LEVEL_WARNING,
+            "%s: %s: %s; not loaded, not saved until a restart: %s", log->what,
+            log->path, reason, error.text);
 }
 
 static int load_file(struct append_log *log, struct loading *loading) {
@@ -202,8 +203,8 @@ static int load_file(struct append_log *log, struct loading *loading) {
   if (text == NULL && code != -EINVAL && code != -EFBIG) {
     log->is_blocked = true;
     log_write(&log->sink, LOG_LEVEL_ERROR,
-              "%s: %s; it is left as it is, and nothing is kept until the next "
-              "start",
+              "%s: %s; the file is not changed, and no changes are saved until "
+              "the next start",
               log->what, error.text);
     return code == -ENOMEM ? code : 0;
   }
@@ -588,10 +589,12 @@ void append_log_close(struct append_log *log) {
     return;
   }
   struct log_sink sink = log->sink;
+  const char *what = log->what;
   if (log->worker == NULL || worker_thread_stop(log->worker, CLOSE_WAIT_MS)) {
     destroy_log(log);
   } else {
     log_write(&sink, LOG_LEVEL_WARNING,
-              "state files: the disk hangs; its thread is left behind");
+              "%s: no response from the disk in %d ms; thread abandoned", what,
+              CLOSE_WAIT_MS);
   }
 }

@@ -68,7 +68,7 @@ int trusted_path_read_secret(const char *path, bool may_be_public,
   if (fd >= 0 && !may_be_public && fstat(fd, &status) == 0 &&
       (status.st_mode & S_IROTH) != 0) {
     (void)close(fd);
-    return error_set(error, -EPERM, "%s: everybody may read it: chmod o-rwx %s",
+    return error_set(error, -EPERM, "%s: can be read by others: chmod o-rwx %s",
                      path, path);
   }
   int code = file_read_opened(fd < 0 ? -errno : fd, path, SECRET_BYTES_MAX,
@@ -81,7 +81,8 @@ int trusted_path_read_secret(const char *path, bool may_be_public,
   }
   if (bytes == 0 || strlen(text) != bytes) {
     trusted_path_forget_secret(text);
-    return error_set(error, -EINVAL, "%s: is empty or has a NUL in it", path);
+    return error_set(error, -EINVAL, "%s: is empty or contains a NUL byte",
+                     path);
   }
   *ret_text = text;
   return 0;

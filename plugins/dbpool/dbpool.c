@@ -147,8 +147,8 @@ static int receive_notification(const notification_t *notification,
   const struct dbpool_pool_options *pools = options.pools.items;
   if (!atomic_exchange(&has_logged_mismatch[pool - pools], true)) {
     log_write(&sinks.log, LOG_LEVEL_WARNING,
-              "pool \"%s\": the application's log contradicts: %s; correct the "
-              "<Pool>",
+              "pool \"%s\": differs from the application's log: %s; correct "
+              "the <Pool>",
               pool->head.label, text);
   }
   return 0;

@@ -17,7 +17,7 @@ static const char *const rule_texts[] = {
     [LEAK_IN_TRANSACTION] = "idle in transaction",
     [LEAK_OVERTAKEN] =
         "held without activity while other connections are reused",
-    [LEAK_SURPLUS] = "idle beyond PoolSize",
+    [LEAK_SURPLUS] = "more idle connections than PoolSize",
 };
 
 /* ---- sending ---- */
@@ -99,11 +99,12 @@ static void notify_leak(const struct leak_notifier *notifier,
       {.name = "state", .text = pool_session_states[session->state]},
       {.name = "query", .text = query},
   };
-  int length = snprintf(message, sizeof(message),
-                        "pool \"%s\": process %" PRId64 " of \"%s\" on %s "
-                        "looks leaked, silent for %.0f s: %s; last: ",
-                        notifier->pool, session->pid, application, client,
-                        age_s, rule_texts[leak->rule]);
+  int length =
+      snprintf(message, sizeof(message),
+               "pool \"%s\": process %" PRId64 " of \"%s\" on %s "
+               "looks leaked, no activity for %.0f s: %s; last query: ",
+               notifier->pool, session->pid, application, client, age_s,
+               rule_texts[leak->rule]);
   if (length > 0 && (size_t)length < sizeof(message)) {
     text_escape(message + length, sizeof(message) - (size_t)length,
                 session->query);

@@ -290,10 +290,9 @@ bool dbpool_settings_differ(const struct dbpool_pool_options *pool,
     /* The logged timeout has two decimals. NaN differs from nothing. */
     if (fabs(settings[i].configured - settings[i].logged) > 0.006 &&
         used < bytes) {
-      int length =
-          snprintf(text + used, bytes - used, "%s%s is %g here and %g there",
-                   used == 0 ? "" : ", ", settings[i].option,
-                   settings[i].configured, settings[i].logged);
+      int length = snprintf(text + used, bytes - used, "%s%s %g (logged: %g)",
+                            used == 0 ? "" : ", ", settings[i].option,
+                            settings[i].configured, settings[i].logged);
       used += length > 0 ? (size_t)length : 0;
     }
   }

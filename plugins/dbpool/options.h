@@ -76,7 +76,7 @@ struct dbpool_logged_settings {
 };
 
 /* True if the logged settings differ from the configured ones. text: at most
- * BYTES with the NUL: "PoolSize is 10 here and 20 there, ...". */
+ * BYTES with the NUL: "PoolSize 10 (logged: 20), ...". */
 bool dbpool_settings_differ(const struct dbpool_pool_options *pool,
                             const struct dbpool_logged_settings *logged,
                             char *text, size_t bytes);

@@ -270,7 +270,7 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
       connection->attempt = start_attempt(connection);
     }
     if (connection->attempt == NULL) {
-      return error_set(error, -ENOMEM, "no thread to connect with");
+      return error_set(error, -ENOMEM, "cannot start a thread to connect");
     }
     if (!worker_thread_flush(connection->attempt->worker,
                              clock_left_ms(deadline_ms))) {

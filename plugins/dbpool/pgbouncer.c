@@ -257,8 +257,7 @@ static int query_console(void *context, struct pg_connection *connection,
       return code;
     }
     if (read->result.len != i + 1) {
-      return error_set(error, -EPROTO, "%s was answered without rows",
-                       commands[i].sql);
+      return error_set(error, -EPROTO, "%s returned no rows", commands[i].sql);
     }
   }
   read->time_ns = clock_monotonic_ns();

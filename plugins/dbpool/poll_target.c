@@ -53,7 +53,7 @@ static void log_failure(struct poll_target *target, const struct error *error) {
               target->name, error->text);
   } else {
     log_write(target->log, LOG_LEVEL_ERROR,
-              "%s: %s; has failed %" PRIu64 " times by now", target->name,
+              "%s: %s; failed %" PRIu64 " times so far", target->name,
               error->text, target->complaint.count);
   }
 }

@@ -262,8 +262,8 @@ static int prepare_process(void) {
 int main(int argc, char **argv) {
   if (argc < 5 || argv[4][0] != '/' ||
       (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "check") != 0)) {
-    (void)fprintf(stderr, "resource-alert-exec: run by collectd's plugin "
-                          "resource_alert, not by hand\n");
+    (void)fprintf(stderr, "resource-alert-exec: only collectd's plugin "
+                          "resource_alert starts this program\n");
     return EXIT_FAILURE;
   }
   struct helper_job job = {

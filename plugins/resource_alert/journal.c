@@ -96,15 +96,16 @@ static bool append_or_log(struct journal *journal, const char *text) {
   int code = append_text(journal, text);
   int64_t now_ms = clock_monotonic_ms();
   if (code != 0 && complaint_fail(&journal->complaint, now_ms)) {
-    log_write(&journal->log, LOG_LEVEL_ERROR,
-              "journal %s: cannot write: %s; alerts go on, %llu line(s) lost",
-              journal->path, strerror(-code),
-              (unsigned long long)journal->complaint.count);
+    log_write(
+        &journal->log, LOG_LEVEL_ERROR,
+        "journal %s: cannot write: %s; alerts continue, %llu line(s) lost",
+        journal->path, strerror(-code),
+        (unsigned long long)journal->complaint.count);
   }
   uint64_t lost = journal->complaint.count;
   if (code == 0 && complaint_clear(&journal->complaint, now_ms, NULL)) {
     log_write(&journal->log, LOG_LEVEL_NOTICE,
-              "journal %s: written again after %llu lost line(s)",
+              "journal %s: can be written again; %llu line(s) were lost",
               journal->path, (unsigned long long)lost);
   }
   return code == 0;

@@ -311,7 +311,7 @@ static void queue_leak(void *context,
                    (long long)session->pid);
   }
   (void)snprintf(added->message, sizeof(added->message),
-                 "log \"%s\": session %s%s is open for %lld s",
+                 "log \"%s\": session %s%s has been open for %lld s",
                  monitor->options->head.label, session->id, pid,
                  (long long)age_s);
   memcpy(added->session, session->id, sizeof(added->session));
@@ -452,9 +452,9 @@ static void log_one_sided(struct log_monitor *monitor,
                           const struct session_tracker_stats *stats) {
   if (stats->is_one_sided && !monitor->is_one_sided_logged) {
     log_write(monitor->log, LOG_LEVEL_NOTICE,
-              "log \"%s\": errors of sessions, but no session opened or "
-              "closed: does the log level hide them?; current_sessions-open is "
-              "not published",
+              "log \"%s\": lines of failed sessions, but none of opened or "
+              "closed sessions; current_sessions-open is not sent, check the "
+              "application's log level",
               monitor->options->head.label);
   }
   monitor->is_one_sided_logged = stats->is_one_sided;

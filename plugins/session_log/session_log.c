@@ -62,7 +62,8 @@ static void finish_read(struct log_instance *instance, int code) {
   (void)pthread_mutex_unlock(&instance->lock);
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR,
-              "out of memory; continues at the next interval");
+              "log \"%s\": out of memory; continues at the next interval",
+              logs[instance->number].head.label);
   }
   log_monitor_send(&notifications, logs[instance->number].head.label,
                    &notification_sink);
@@ -149,7 +150,7 @@ static void start_thread(void) {
   }
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_NOTICE,
-              "cannot watch files: %s; they are read at the interval",
+              "cannot watch files: %s; they are read once per interval",
               strerror(code < 0 ? -code : code));
     file_watch_free(watch);
     watch = NULL;

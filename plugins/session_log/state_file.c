@@ -206,9 +206,10 @@ int state_file_read(const struct state_file *file,
         file_read(path, FILE_BYTES_MAX, &record->data, &record->bytes, &error);
   }
   if (code != 0 && code != -ENOENT && code != -ENOTDIR) {
-    log_write(file->log, LOG_LEVEL_WARNING,
-              "log \"%s\": %s; the log is followed as for the first time",
-              file->name, error.text);
+    log_write(
+        file->log, LOG_LEVEL_WARNING,
+        "log \"%s\": %s; saved state ignored, reading starts as StartAt sets",
+        file->name, error.text);
   }
   return code;
 }
@@ -219,8 +220,8 @@ void state_file_set_aside(const struct state_file *file) {
   int code = build_path(file, path);
   code = code == 0 ? file_set_aside(path, &error) : code;
   log_write(file->log, LOG_LEVEL_WARNING,
-            "log \"%s\": %s/%s.state: is not valid; %s; the log is followed as "
-            "for the first time",
+            "log \"%s\": %s/%s.state: is not valid; %s; reading starts as "
+            "StartAt sets",
             file->name, file->directory, file->name,
             code == 0 ? "moved to .bad" : error.text);
 }
@@ -231,7 +232,7 @@ static int replace_file(const struct state_file *file,
                         struct error *error) {
   char path[PATH_MAX];
   if (record->is_failed || build_path(file, path) != 0) {
-    return error_set(error, -ENOMEM, "out of memory for its state");
+    return error_set(error, -ENOMEM, "out of memory");
   }
   int code =
       file_replace(path, record->data, record->bytes, FILE_MODE, true, error);
@@ -257,8 +258,9 @@ void state_file_write(struct state_file *file,
   if (code != 0) {
     if (complaint_fail(&file->unsaved, mono_ms)) {
       log_write(file->log, LOG_LEVEL_WARNING,
-                "log \"%s\": %s; a restart will lose its place", file->name,
-                error.text);
+                "log \"%s\": state not saved: %s; a restart may lose lines or "
+                "count them twice",
+                file->name, error.text);
     }
   } else if (complaint_clear(&file->unsaved, mono_ms, NULL)) {
     log_write(file->log, LOG_LEVEL_NOTICE,

@@ -188,7 +188,7 @@ static int send_swap(struct collectors *collectors, struct error *error) {
       code = 0;
     }
   }
-  return has_size ? code : error_set(error, -EBADMSG, "has no known size");
+  return has_size ? code : error_set(error, -EBADMSG, "the size is unknown");
 }
 
 /* Sends the values of a group whose statistics were read. Returns 0, or

@@ -218,9 +218,8 @@ static void send_item(struct filesystems *fs, struct filesystem *item) {
   }
   const struct stats_mount *mount = mount_of(item->probe);
   if (complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
-    log_write(&fs->log, LOG_LEVEL_NOTICE,
-              "df: %s: responds again, after %lld s", mount->path,
-              (long long)(lasted_ms / 1000));
+    log_write(&fs->log, LOG_LEVEL_NOTICE, "df: %s: responds again after %lld s",
+              mount->path, (long long)(lasted_ms / 1000));
   }
   metrics_send_filesystem(&mount->usage, item->name, fs->filter.options,
                           &fs->emitter);

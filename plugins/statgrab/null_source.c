@@ -7,7 +7,7 @@
 int source_driver_new(const char *root, struct source *ret_source,
                       struct source_driver **ret_driver, struct error *error) {
   if (root[0] != '\0') {
-    return error_set(error, -ENOTSUP, "RootFS is for Linux only");
+    return error_set(error, -ENOTSUP, "RootFS is supported on Linux only");
   }
   *ret_source = (struct source){0};
   *ret_driver = NULL;

@@ -243,9 +243,9 @@ def test_the_applications_log_contradicts(collectd, postgresql):
         collectd.put_notification("failure", "exhausted", plugin="session_log",
                                   plugin_instance=name, type="total_sessions",
                                   type_instance="timed_out", meta=meta)
-    lines = collectd.expect(lambda: collectd.log_lines("log contradicts"))
+    lines = collectd.expect(lambda: collectd.log_lines("differs from the application's log"))
     assert len(lines) == 1
-    assert "PoolSize is 10 here and 5 there; correct the <Pool>" in lines[0]
+    assert "PoolSize 10 (logged: 5); correct the <Pool>" in lines[0]
 
 
 # Configuration.

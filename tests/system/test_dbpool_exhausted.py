@@ -39,8 +39,8 @@ def test_a_pool_that_times_out(collectd, postgresql, log_file):
         return [line["to"] for line in lines if line.get("rule") == "pool_timeout"
                 and line["event"] == "state"]
     collectd.expect(lambda: states()[-2:] == ["FAILURE", "OKAY"])
-    lines = collectd.expect(lambda: collectd.log_lines('pool "trading": .*log contradicts'))
+    lines = collectd.expect(lambda: collectd.log_lines('pool "trading": differs from the application.s log'))
     assert len(lines) == 1
-    assert ("PoolSize is 10 here and 1 there, MaxOverflow is 20 here and 1 there, "
-            "PoolTimeout is 30 here and 0.1 there") in lines[0]
+    assert ("PoolSize 10 (logged: 1), MaxOverflow 20 (logged: 1), "
+            "PoolTimeout 30 (logged: 0.1)") in lines[0]
     application.close()

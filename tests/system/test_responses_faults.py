@@ -88,10 +88,10 @@ def test_a_full_disk_for_the_state_file(responding):
     responding.breach()
     responding.expect(lambda: responding.is_on("one"))
     # What is kept still fits into the file's last page for a while.
-    responding.expect(lambda: flip(responding) and responding.collectd.log_lines("responses act, but a restart will not know"))
+    responding.expect(lambda: flip(responding) and responding.collectd.log_lines("responses continue, but a restart may not know"))
     responding.expect_state("OFF")
     disk.empty()
-    responding.expect(lambda: responding.collectd.log_lines("response states: .*: written again"))
+    responding.expect(lambda: responding.collectd.log_lines("response states: .*: can be written again"))
     with open(disk.at("responses.jsonl"), encoding="utf-8") as file:
         assert json.loads(file.readlines()[-1])["state"] == "OFF"
 
@@ -159,7 +159,7 @@ def test_unresolved_names_delay_no_switch_and_no_stop(responding, directory):
     responding.expect(lambda: responding.is_on("one"))  # though its other store is the first
     responding.expect(lambda: responding.journal("action", step="request", store="postgresql"))
     assert elapsed(responding.collectd.stop) < 5
-    assert responding.collectd.log_lines("a target's name is still being resolved; not waiting")
+    assert responding.collectd.log_lines("a host name is still being resolved; the thread is abandoned")
     silent.close()
 
 
@@ -233,7 +233,7 @@ def test_a_self_test_finds_each_broken_target(responding, directory, postgresql,
     assert 'store "etcd"' in found["Switch one"] and "chmod go-w" in found[f"Exec {hook}"]
     for name in actions:
         assert responding.collectd.notifications(severity="WARNING", plugin_instance="degrade") and \
-            any(f"self-test: {name} would fail" in one["message"] for one in responding.collectd.notifications(severity="WARNING"))
+            any(f"self-test of {name} failed" in one["message"] for one in responding.collectd.notifications(severity="WARNING"))
 
     etcd.start()
     postgresql.run("REVOKE UPDATE ON degradation_switch FROM agent")
@@ -242,7 +242,7 @@ def test_a_self_test_finds_each_broken_target(responding, directory, postgresql,
     shutil.rmtree(responding.switches, ignore_errors=True)
     responding.switches.mkdir()
     responding.switches.chmod(0o777)
-    assert "anybody may write there" in self_test()["Switch one"]
+    assert "can be written by others" in self_test()["Switch one"]
     responding.switches.chmod(0o755)
     assert self_test()["Switch one"] == "ok"
     responding.expect(lambda: responding.collectd.notifications(severity="OKAY", plugin_instance="degrade"))

@@ -243,7 +243,7 @@ def test_a_write_without_effect_is_a_failure(responding, cluster):
     start(responding, cluster, scale(Cooldown=60))
     responding.breach()
     responding.expect(lambda: responding.failures(ACTION))
-    assert responding.failures(ACTION)[0] == "wrote 4 as replicas and read back 2"
+    assert responding.failures(ACTION)[0] == "replicas is 2 after 4 was written"
     responding.expect(lambda: hold(responding) and responding.state_of("scale_out") == "ENGAGED")
     assert cluster.replicas() == 4 and cluster.events() == ["ScaledOut"]
 
@@ -380,7 +380,7 @@ def test_requests_and_responses_are_journaled(responding, cluster):
     ({"Deployment": None}, "needs one of Deployment, StatefulSet and ReplicaSet"),
     ({"Min": 5, "Max": 2}, "Min 5 is above Max 2"),
     ({"Max": None}, "Max is missing"),
-    ({"Deployment": '"../x"'}, "is no name of Kubernetes"),
+    ({"Deployment": '"../x"'}, "is not a Kubernetes name"),
 ])
 def test_bad_scales_are_refused_at_start(responding, directory, options, reports):
     token = directory / "token"
@@ -393,7 +393,7 @@ def test_bad_scales_are_refused_at_start(responding, directory, options, reports
 def test_plain_http_must_be_allowed(responding):
     kubernetes = '<Kubernetes>\nServer "http://kubernetes.example.net:8080"\n</Kubernetes>'
     responding.configure(response(scale()), kubernetes, store=False)
-    assert any("would go over the network unencrypted" in line for line in responding.collectd.refuses_to_start())
+    assert any("is unencrypted and not on this machine" in line for line in responding.collectd.refuses_to_start())
 
 
 def test_outside_a_pod_kubernetes_must_be_configured(responding):

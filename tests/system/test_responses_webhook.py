@@ -225,10 +225,10 @@ def test_no_proxy_of_the_environment_is_used(responding, http_sink):
 
 
 @pytest.mark.parametrize("url, reports", [
-    ("http://ops.example.net/hook", "would go over the network unencrypted: use https, or write AllowPlainHTTP true"),
-    ("http://127.example.net/hook", "would go over the network unencrypted"),
+    ("http://ops.example.net/hook", "is unencrypted and not on this machine: use https, or write AllowPlainHTTP true"),
+    ("http://127.example.net/hook", "is unencrypted and not on this machine"),
     ("ftp://ops.example.net/", "is not an http or https URL"),
-    ("https://user:secret@ops.example.net/", "belong in a file"),
+    ("https://user:secret@ops.example.net/", "store them in a file"),
     ("no url", "is not"),
 ])
 def test_bad_urls_are_refused_at_start(responding, url, reports):

@@ -109,7 +109,7 @@ def test_processes_that_may_not_be_seen_have_no_state(collectd, machine, hidepid
     if hidepid == 1:  # their names are there
         assert count > known
         assert abs(count - len(psutil.pids())) <= len(psutil.pids()) / 4 + 20
-        logged = collectd.log_lines(r"statgrab: processes: \d+ of \d+ may not be seen \(hidepid\);")
+        logged = collectd.log_lines(r"statgrab: processes: \d+ of \d+ are hidden \(hidepid\);")
         assert len(logged) == 1
     else:
         assert known <= count <= known + 2  # gone while they were read

@@ -102,7 +102,7 @@ def test_a_file_of_another_kind_is_moved_aside(daemon, how):
     path = daemon.directory / "state" / "alerts.jsonl"
     path.write_text(ANOTHER_FILE[how](path.read_text()))
     daemon.start()
-    assert daemon.log_lines("alerts.jsonl: .*; moved to .*alerts.jsonl.bad, states start afresh")
+    assert daemon.log_lines("alerts.jsonl: .*; moved to .*alerts.jsonl.bad, no state is restored")
     assert (daemon.directory / "state" / "alerts.jsonl.bad").exists()
     put(daemon, 12)
     daemon.expect(lambda: changes(daemon)[-1:] == [("a", "UNKNOWN", "WARNING")], within=20)
@@ -119,7 +119,7 @@ def test_a_bad_line_is_set_aside_and_costs_only_its_alert(daemon):
     assert bad != lines
     path.write_text("".join(bad))
     daemon.start()
-    assert daemon.log_lines("alerts.jsonl: line .* makes no sense; set aside in .*alerts.jsonl.bad")
+    assert daemon.log_lines("alerts.jsonl: 1 invalid line.s., the first is line .*; ignored, copied to .*alerts.jsonl.bad")
     assert '"stat"' in (daemon.directory / "state" / "alerts.jsonl.bad").read_text()
     put(daemon, 12, "ab/gauge")
     daemon.expect(lambda: changes(daemon)[-1:] == [("ab", "UNKNOWN", "WARNING")], within=20)
@@ -142,7 +142,7 @@ def test_a_file_of_another_user_is_moved_aside(daemon):
     daemon.stop()
     os.chown(daemon.directory / "state" / "alerts.jsonl", 65534, -1)
     daemon.start()
-    assert daemon.log_lines(r"belongs to another user \(65534\); moved to .*alerts.jsonl.bad, states start afresh")
+    assert daemon.log_lines(r"belongs to another user \(65534\); moved to .*alerts.jsonl.bad, no state is restored")
     put(daemon, 12)
     daemon.expect(lambda: changes(daemon)[-1:] == [("a", "UNKNOWN", "WARNING")], within=20)
 
@@ -153,4 +153,4 @@ def test_a_directory_that_cannot_be_written_is_logged_once(collectd):
     raise_alarm(collectd)
     put(collectd, 1)
     collectd.expect(lambda: notified(collectd) == 2, within=20)
-    assert len(collectd.log_lines("alert states: .*: cannot write: .*; alerts go on")) == 1
+    assert len(collectd.log_lines("alert states: .*: cannot write: .*; alerts continue")) == 1

@@ -66,7 +66,8 @@ static int parse_cronjob(const struct cronjob *cronjob, json_t *object,
                     ANNOTATION, &owner);
   (void)json_unpack(object, "{s:{s:b}}", "spec", "suspend", &is_suspended);
   if (version == NULL || strlen(version) >= sizeof(now->version)) {
-    return error_set(error, -EPROTO, "a CronJob without a resourceVersion");
+    return error_set(error, -EPROTO,
+                     "the CronJob has no valid resourceVersion");
   }
   memcpy(now->version, version, strlen(version) + 1);
   now->is_suspended = is_suspended != 0;
@@ -144,7 +145,7 @@ static int confirm_cronjob(void *self, const struct action_request *request,
       request->is_on ? now.is_suspended : !(now.is_suspended && now.is_ours);
   return code != 0 || is_right
              ? code
-             : error_set(call->error, -EIO, "it is %s suspended",
+             : error_set(call->error, -EIO, "the CronJob is %s suspended",
                          request->is_on ? "not" : "still");
 }
 

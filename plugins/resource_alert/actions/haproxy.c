@@ -290,8 +290,8 @@ static int fill_servers(struct haproxy *haproxy,
     slot = find_server(haproxy, NULL);
     if (slot == NULL) {
       return error_set(call->error, -ENOSPC,
-                       "backend %s has %zu slots, which do not suffice: more "
-                       "in its server-template",
+                       "backend %s: all %zu slots are in use; add slots to its "
+                       "server-template",
                        haproxy->options->backend, haproxy->slots.len);
     }
     code = fill_server(haproxy, slot, address, call);
@@ -318,10 +318,9 @@ static int set_haproxy(void *self, const struct action_request *request,
   int code = read_both_sides(haproxy, call);
   if (code == 0 && haproxy->endpoints.len == 0) {
     /* That all are gone at once is more likely a mistake. */
-    code =
-        error_set(call->error, -ENODATA,
-                  "%s has no ready endpoint; its servers are left as they are",
-                  haproxy->options->endpoints);
+    code = error_set(call->error, -ENODATA,
+                     "%s has no ready endpoint; the servers are not changed",
+                     haproxy->options->endpoints);
   }
   if (code == 0) {
     code = fill_servers(haproxy, call);

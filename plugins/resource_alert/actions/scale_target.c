@@ -32,7 +32,7 @@ static int copy_object_identity(json_t *object, struct scale_now *now,
       strlen(version) >= sizeof(now->version) ||
       strlen(owner) >= sizeof(now->owner)) {
     return error_set(error, -EPROTO,
-                     "an object without a resourceVersion or uid");
+                     "the object has no valid resourceVersion or uid");
   }
   memcpy(now->version, version, strlen(version) + 1);
   memcpy(now->owner, owner, strlen(owner) + 1);
@@ -48,7 +48,9 @@ static int parse_int32(const json_t *spec, const char *key, int64_t *ret,
   }
   json_int_t value = json_integer_value(number);
   if (!json_is_integer(number) || value < 0 || value > INT32_MAX) {
-    return error_set(error, -EPROTO, "an object with a strange %s", key);
+    return error_set(error, -EPROTO,
+                     "the object's %s is not an integer from 0 to %d", key,
+                     INT32_MAX);
   }
   *ret = value;
   return 0;
@@ -72,7 +74,8 @@ static int parse_autoscaler(json_t *autoscaler, struct scale_now *now,
   const char *name = "";
   if (json_unpack(autoscaler, "{s:{s:s}}", "metadata", "name", &name) != 0 ||
       strlen(name) >= sizeof(now->autoscaler)) {
-    return error_set(error, -EPROTO, "an autoscaler without a name");
+    return error_set(error, -EPROTO,
+                     "the HorizontalPodAutoscaler has no valid name");
   }
   memcpy(now->autoscaler, name, strlen(name) + 1);
   now->value = 1;
@@ -92,7 +95,7 @@ static int find_autoscaler(const struct scale_target *target,
   int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &list,
                                 AUTOSCALERS_PATH, target->space);
   if (code != 0) {
-    error_prefix(call->error, "looking for an autoscaler");
+    error_prefix(call->error, "cannot list HorizontalPodAutoscalers");
     return code == -ENOENT ? 0 : code; /* a cluster without any */
   }
   size_t index;
@@ -151,8 +154,8 @@ int scale_target_write(const struct scale_target *target,
   return code != 0 || after.value == value
              ? code
              : error_set(call->error, -EIO,
-                         "wrote %" PRId64 " as %s and read back %" PRId64,
-                         value, key, after.value);
+                         "%s is %" PRId64 " after %" PRId64 " was written", key,
+                         after.value, value);
 }
 
 /* ---- the shared cooldown ---- */

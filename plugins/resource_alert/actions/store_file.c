@@ -147,9 +147,12 @@ static int update_switch_list(const struct switch_store *store,
       return 0;
     }
   }
-  return code == 0 ? error_set(error, -EBUSY,
-                               "%s: other writers keep changing it", path)
-                   : code;
+  return code == 0
+             ? error_set(
+                   error, -EBUSY,
+                   "%s: changed by other writers during each of %d attempts",
+                   path, LIST_TRIES)
+             : code;
 }
 
 /* ---- the driver ---- */
@@ -261,13 +264,13 @@ static int test_file_store(void *self, struct action_call *call) {
   }
   if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH) {
     return error_set(call->error, -EPERM,
-                     "%s: anybody may write there: chmod o-w %s", directory,
+                     "%s: can be written by others: chmod o-w %s", directory,
                      directory);
   }
   if (access(directory, W_OK | X_OK) != 0) {
     code = -errno;
-    return error_set(call->error, code, "%s: cannot write there: %s", directory,
-                     strerror(-code));
+    return error_set(call->error, code, "%s: directory is not writable: %s",
+                     directory, strerror(-code));
   }
   return 0;
 }

@@ -200,8 +200,8 @@ static int test_table_store(void *self, struct action_call *call) {
   return code != 0 || is_fine
              ? code
              : error_set(call->error, -EACCES,
-                         "table %s cannot be written: GRANT SELECT, INSERT, "
-                         "UPDATE to this role, on the primary",
+                         "table %s cannot be written: connect to the primary, "
+                         "and GRANT SELECT, INSERT, UPDATE to this role",
                          store->base.options->table);
 }
 

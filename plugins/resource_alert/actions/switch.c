@@ -81,8 +81,8 @@ static int check_switch(const void *options, const struct action_deps *deps,
   return deps->stores_len > 0
              ? 0
              : error_set(error, -EINVAL,
-                         "there is no <SwitchStore> before it to keep the "
-                         "switch in: write <SwitchStore \"file\"> with Path "
+                         "needs a <SwitchStore> before the <Response>: write "
+                         "<SwitchStore \"file\"> with Path "
                          "\"/run/collectd/switches\"");
 }
 

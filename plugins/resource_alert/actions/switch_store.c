@@ -289,7 +289,7 @@ static int check_store_name(const char *label, struct error *error) {
   return find_store_driver(label) != NULL
              ? 0
              : error_set(error, -EINVAL,
-                         "is no store; allowed: \"file\", \"etcd\", "
+                         "is not a kind of store; allowed: \"file\", \"etcd\", "
                          "\"postgresql\"");
 }
 

@@ -124,7 +124,7 @@ static int sign_body(const char *path, const char *body, char *header,
            (const unsigned char *)body, strlen(body), digest, &length);
   trusted_path_forget_secret(secret);
   if (done == NULL) {
-    return error_set(error, -EIO, "cannot sign");
+    return error_set(error, -EIO, "cannot sign the body");
   }
   int at = snprintf(header, bytes, "X-Signature-256: sha256=");
   for (unsigned i = 0; i < length; i++) {
@@ -149,7 +149,9 @@ static int add_header_lines(char *text, struct http_client_request *request,
     }
     if (strchr(line, ':') == NULL || len >= HTTP_CLIENT_HEADERS_MAX - 1) {
       return error_set(error, -EINVAL,
-                       "HeaderFile: line without a colon, or too many");
+                       "HeaderFile: a line has no colon, or the request has "
+                       "more than %d headers",
+                       HTTP_CLIENT_HEADERS_MAX - 1);
     }
     request->headers[len++] = line;
   }

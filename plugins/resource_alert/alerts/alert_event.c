@@ -77,7 +77,7 @@ static void format_reason(const struct alert_event *event, char *text,
              change->to == ALERT_MISSING) {
     (void)snprintf(text, bytes, "without a reading%s", held);
   } else if (change->to == ALERT_UNKNOWN) {
-    (void)snprintf(text, bytes, "%s is back, not judged yet", value);
+    (void)snprintf(text, bytes, "%s received again, not evaluated yet", value);
   } else if (isnan(change->limit)) {
     (void)snprintf(text, bytes, "%s within its limits%s", value, held);
   } else {

@@ -342,7 +342,8 @@ int alert_state_file_open(const char *directory, const struct log_sink *log,
   const struct append_log_options options = {
       .path = path,
       .what = "alert states",
-      .consequence = "alerts go on, a restart may repeat some",
+      .consequence =
+          "alerts continue, but a restart may notify some of them again",
       .format = "resource_alert alerts",
       .version = 1,
       .log = *log,

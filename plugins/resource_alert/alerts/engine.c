@@ -107,8 +107,8 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
   engine->rejected = counts.rejected;
   if (is_new && complaint_fail(&engine->rejections, now_ms)) {
     log_write(&engine->deps.log, LOG_LEVEL_WARNING,
-              "MaxSeries: %llu series are known, values of further series are "
-              "ignored (%llu so far); raise MaxSeries",
+              "MaxSeries: limit reached with %llu series; values of further "
+              "series are ignored (%llu values so far); raise MaxSeries",
               (unsigned long long)counts.series,
               (unsigned long long)counts.rejected);
   }
@@ -126,8 +126,8 @@ static void log_idle_rules(struct engine *engine, int64_t now_ms) {
     bool is_fed = engine->rules.items[i].notification == NULL;
     if (is_fed && rule_is_idle(&engine->rules.items[i])) {
       log_write(&engine->deps.log, LOG_LEVEL_NOTICE,
-                "rule \"%s\": no series for %lld s; is its plugin loaded, its "
-                "Metric right?",
+                "rule \"%s\": no series for %lld s; check its Metric, and that "
+                "the plugin is loaded",
                 engine->rules.items[i].name, (long long)(waited_ms / 1000));
     }
   }
@@ -175,7 +175,7 @@ static int make_table(struct engine *engine, struct error *error) {
   code =
       series_table_new(&engine->rules, &limits, &engine->queue, &engine->table);
   if (code != 0) {
-    return error_set(error, code, "table: %s", strerror(-code));
+    return error_set(error, code, "series table: %s", strerror(-code));
   }
   series_table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
   return 0;
@@ -222,7 +222,7 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
 int engine_start(struct engine *engine, struct error *error) {
   int code = worker_thread_create(&engine->thread, NULL, run_engine, engine);
   if (code != 0) {
-    return error_set(error, code, "no thread: %s", strerror(-code));
+    return error_set(error, code, "cannot start a thread: %s", strerror(-code));
   }
   engine->is_started = true;
   return 0;

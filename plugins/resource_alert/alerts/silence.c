@@ -142,17 +142,17 @@ static int check_request(const struct silence_request *request, int64_t now_ms,
       strlen(request->pattern) > TEXT_BYTES_MAX ||
       strlen(request->who) > TEXT_BYTES_MAX ||
       strlen(request->comment) > TEXT_BYTES_MAX) {
-    return error_set(error, -EINVAL,
-                     "a silence needs a name or pattern; texts have at most "
-                     "%d bytes",
-                     TEXT_BYTES_MAX);
+    return error_set(
+        error, -EINVAL,
+        "the name or pattern is missing, or a text is longer than %d bytes",
+        TEXT_BYTES_MAX);
   }
   if (glob_check(request->pattern, &reason) != 0) {
     return error_set(error, -EINVAL, "pattern \"%s\" %s", request->pattern,
                      reason.text);
   }
   if (request->until_ms <= now_ms) {
-    return error_set(error, -EINVAL, "the silence would be over already");
+    return error_set(error, -EINVAL, "the silence's end is in the past");
   }
   return 0;
 }
@@ -176,7 +176,8 @@ int silences_add(struct silences *silences,
   if (code == 0) {
     save_line(silences, line, now_ms);
   } else {
-    code = error_set(error, code, "there are %d silences; end one first",
+    code = error_set(error, code,
+                     "the limit of %d silences is reached; end one first",
                      SILENCES_MAX);
   }
   json_decref(line);
@@ -242,7 +243,7 @@ int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
   const struct append_log_options options = {
       .path = path,
       .what = "silences",
-      .consequence = "they end with the next restart",
+      .consequence = "changes are lost at the next restart",
       .format = "resource_alert silences",
       .version = 1,
       .log = *log,

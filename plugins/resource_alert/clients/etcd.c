@@ -100,7 +100,7 @@ static int store_token(struct etcd *etcd, const json_t *response,
                        struct error *error) {
   const char *token = json_string_value(json_object_get(response, "token"));
   if (token == NULL || strpbrk(token, "\r\n") != NULL) {
-    return error_set(error, -EPROTO, "etcd gives no token");
+    return error_set(error, -EPROTO, "etcd's response has no valid token");
   }
   size_t bytes = strlen(token) + sizeof("Authorization: ");
   etcd->authorization = malloc(bytes);
@@ -308,7 +308,8 @@ int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
   }
   const char *id = json_string_value(json_object_get(response, "ID"));
   if (id == NULL || strlen(id) >= ETCD_ID_BYTES) {
-    code = error_set(call->error, -EPROTO, "etcd grants no lease");
+    code = error_set(call->error, -EPROTO,
+                     "etcd's response has no valid lease ID");
   } else {
     memcpy(lease, id, strlen(id) + 1);
   }

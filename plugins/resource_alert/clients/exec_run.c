@@ -262,18 +262,20 @@ static int parse_verdict(const struct exec_job *job, char *verdict,
     return 0;
   }
   if (strcmp(verdict, "timeout") == 0) {
-    return error_set(error, -ETIMEDOUT, "%s: killed, it took too long",
+    return error_set(error, -ETIMEDOUT, "%s: took too long and was killed",
                      command);
   }
   if (strcmp(verdict, "cancelled") == 0) {
-    return error_set(error, -ECANCELED, "%s: killed, collectd stops", command);
+    return error_set(error, -ECANCELED, "%s: killed because collectd stops",
+                     command);
   }
   if (strncmp(verdict, "error ", 6) == 0) {
     return error_set(error, -ENOEXEC, "cannot run as user \"%s\": %s",
                      job->user, verdict + 6);
   }
   return error_set(error, -EIO, "%s: %s%s%s", command,
-                   verdict[0] == '\0' ? "no verdict from the helper" : verdict,
+                   verdict[0] == '\0' ? "no result from resource-alert-exec"
+                                      : verdict,
                    output[0] == '\0' ? "" : ": ", output);
 }
 

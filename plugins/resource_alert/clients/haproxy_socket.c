@@ -97,7 +97,10 @@ static int exchange_command(const char *path, const char *line, char *response,
   int fd = -1;
   if (strpbrk(line, "\r\n;") != NULL ||
       snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text)) {
-    return error_set(call->error, -EINVAL, "a line that HAProxy must not get");
+    return error_set(call->error, -EINVAL,
+                     "HAProxy: the command is longer than %zu bytes or "
+                     "contains a newline or semicolon",
+                     sizeof(text) - 2);
   }
   int code = connect_haproxy(path, &fd, call->error);
   if (code == 0) {
@@ -240,7 +243,7 @@ int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
                                char *sessions, struct error *error) {
   struct line head = parse_table(slots, state, parse_state_line);
   if (find_column(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
-    return error_set(error, -EPROTO, "HAProxy shows no servers");
+    return error_set(error, -EPROTO, "HAProxy lists no servers");
   }
   (void)parse_table(slots, sessions, parse_sessions_line);
   return 0;

@@ -68,11 +68,11 @@ static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
   } else if (has_url_part(url, CURLUPART_USER) ||
              has_url_part(url, CURLUPART_PASSWORD)) {
     code = error_set(error, -EINVAL,
-                     "holds a user or password, which belong in a file");
+                     "contains a user or password; store them in a file");
   } else if (strcmp(scheme, "http") == 0 && !allows_plain &&
              !is_own_machine(host)) {
     code = error_set(error, -EINVAL,
-                     "would go over the network unencrypted: use https, or "
+                     "is unencrypted and not on this machine: use https, or "
                      "write AllowPlainHTTP true");
   }
   curl_free(scheme);
@@ -271,7 +271,7 @@ static int run_transfer(struct http_client *client,
     int running = 0;
     int waiting = 0;
     if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
-      return error_set(error, -EIO, "libcurl fails");
+      return error_set(error, -EIO, "libcurl cannot continue the transfer");
     }
     const CURLMsg *message = curl_multi_info_read(client->multi, &waiting);
     if (message != NULL && message->msg == CURLMSG_DONE) {
@@ -366,7 +366,7 @@ json_t *http_client_response_json(const struct http_client_response *response,
           ? NULL
           : json_loadb(response->body, response->body_bytes, 0, NULL);
   if (json == NULL) {
-    (void)error_set(error, -EPROTO, "the response is no JSON: %.100s",
+    (void)error_set(error, -EPROTO, "the response is not JSON: %.100s",
                     response->body == NULL ? "(empty)" : response->body);
   }
   return json;

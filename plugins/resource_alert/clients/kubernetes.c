@@ -44,10 +44,9 @@ int kubernetes_check_name(const char *value, struct error *error) {
                            (!is_edge && (c == '-' || c == '.')));
   }
   return is_fine ? 0
-                 : error_set(
-                       error, -EINVAL,
-                       "is no name of Kubernetes: lower-case letters, digits, "
-                       "'-' and '.' inside");
+                 : error_set(error, -EINVAL,
+                             "is not a Kubernetes name: use lower-case letters "
+                             "and digits, with '-' and '.' only between them");
 }
 
 /* The token is sent with each request, so plain http to another machine is

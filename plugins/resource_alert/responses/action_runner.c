@@ -135,7 +135,7 @@ static void record_failure(struct action_runner *runner, bool is_on,
                                   json_util_text(error->text)));
   if (complaint_fail(&runner->complaint, now_ms)) {
     log_write(&runner->deps->report->log, LOG_LEVEL_ERROR,
-              "response \"%s\": %s: %s; it is retried (failure %llu)",
+              "response \"%s\": %s: %s; retrying (failure %llu)",
               runner->deps->report->name, runner->name, error->text,
               (unsigned long long)runner->complaint.count);
   }
@@ -193,13 +193,13 @@ static void report_self_test(const struct action_runner *runner, bool is_fine,
   char message[1024]; /* a notification holds its beginning */
   if (!is_fine) {
     (void)snprintf(message, sizeof(message),
-                   "response \"%s\": self-test: %s would fail: %s",
-                   report->name, runner->name, runner->self_test);
+                   "response \"%s\": self-test of %s failed: %s", report->name,
+                   runner->name, runner->self_test);
     log_write(&report->log, LOG_LEVEL_WARNING, "%s", message);
     response_report_notify(report, NOTIFICATION_WARNING, message);
   } else if (was_broken) {
     (void)snprintf(message, sizeof(message),
-                   "response \"%s\": self-test: %s would work again",
+                   "response \"%s\": self-test of %s succeeds again",
                    report->name, runner->name);
     log_write(&report->log, LOG_LEVEL_NOTICE, "%s", message);
     response_report_notify(report, NOTIFICATION_OKAY, message);

@@ -43,15 +43,16 @@ void response_report_blocked(const struct response_report *report,
                              const struct action_runner *runner,
                              enum log_level level, const char *cause) {
   action_runner_journal(runner, "blocked", json_pack("{s:s}", "cause", cause));
-  log_write(&report->log, level, "response \"%s\": %s: not done: %s",
+  log_write(&report->log, level, "response \"%s\": %s: blocked: %s",
             report->name, runner->name, cause);
 }
 
 void response_report_tripped(const struct response_report *report) {
-  log_write(&report->log, LOG_LEVEL_ERROR,
-            "response \"%s\": more than %zu actions within an hour; it engages "
-            "nothing until it is reset: resource-alertctl reset %s",
-            report->name, report->response->settings.max_actions, report->name);
+  log_write(
+      &report->log, LOG_LEVEL_ERROR,
+      "response \"%s\": rate limit tripped: more than %zu actions within an "
+      "hour; takes no further action until reset: resource-alertctl reset %s",
+      report->name, report->response->settings.max_actions, report->name);
 }
 
 void response_report_effect(const struct response_report *report, double before,
@@ -64,7 +65,7 @@ void response_report_effect(const struct response_report *report, double before,
                         json_util_number(after), "moved", (int)has_moved));
   if (!has_moved && response_is_engaged(report->response)) {
     log_write(&report->log, LOG_LEVEL_WARNING,
-              "response \"%s\": rule \"%s\" has not moved in %lld s",
+              "response \"%s\": no effect on rule \"%s\" after %lld s",
               report->name, rule, (long long)checked_s);
   }
 }
@@ -178,7 +179,7 @@ response_report_find_next(const struct response_report *report,
     next = (struct response_next){"release", release_ms};
   } else if (response->is_deactivated) {
     next = (struct response_next){
-        "deactivated, waits until its rules are within limits", RESPONSE_NEVER};
+        "deactivated until its rules are within limits", RESPONSE_NEVER};
   } else if (response->input == RESPONSE_FROZEN &&
              response->state != RESPONSE_OFF) {
     next = (struct response_next){"frozen, a rule is missing or unknown",

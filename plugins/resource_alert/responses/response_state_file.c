@@ -54,7 +54,8 @@ int response_state_file_open(const char *path, const struct log_sink *log,
   const struct append_log_options options = {
       .path = path,
       .what = "response states",
-      .consequence = "responses act, but a restart will not know what is on",
+      .consequence = "responses continue, but a restart may not know which "
+                     "actions are engaged",
       .format = "responses",
       .version = FORMAT_VERSION,
       .log = *log,
@@ -220,8 +221,8 @@ static void log_removed_actions(const struct response_state_file *file,
     if (action_state_from_json(json_object_get(saved, "on")) !=
         RESPONSE_ACTION_OFF) {
       log_write(&file->sink, LOG_LEVEL_WARNING,
-                "response \"%s\": %s was engaged and is not configured any "
-                "more; it stays as it is",
+                "response \"%s\": %s was engaged but is no longer configured; "
+                "its target is not changed",
                 name, action);
     }
   }

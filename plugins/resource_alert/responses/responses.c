@@ -190,7 +190,7 @@ static int start_workers(struct responses *responses, struct error *error) {
       find_kubernetes(deps->options, &responses->kubernetes);
   responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (responses->rules == NULL || responses->shared.stop_fd < 0) {
-    return error_set(error, -ENOMEM, "out of memory or descriptors");
+    return error_set(error, -ENOMEM, "out of memory or file descriptors");
   }
   for (size_t i = 0; i < deps->rules.len; i++) {
     atomic_store(&responses->rules[i].state, ALERT_UNKNOWN);
@@ -344,9 +344,9 @@ bool responses_stop(struct responses *responses) {
     return true;
   }
   if (!end_workers(responses)) {
-    log_write(
-        &responses->deps.log, LOG_LEVEL_WARNING,
-        "responses: a target's name is still being resolved; not waiting");
+    log_write(&responses->deps.log, LOG_LEVEL_WARNING,
+              "responses: a host name is still being resolved; the thread is "
+              "abandoned");
     return false;
   }
   if (responses->shared.stop_fd >= 0) {

@@ -25,7 +25,7 @@ static int parse_condition_comparison(const char *text,
   double limit = strtod(number, &end);
   if (!has_sign || end == number || *end != '\0' || !isfinite(limit)) {
     return error_set(error, -EINVAL,
-                     "\"%s\" is no comparison: write <, <=, > or >= and a "
+                     "\"%s\" is not a comparison: write <, <=, > or >= and a "
                      "number, as in \">= 5\"",
                      text);
   }
@@ -60,7 +60,7 @@ static int parse_condition_metric(char *text, struct condition *condition,
   if (!is_literal || type == NULL || strchr(type, '/') != NULL) {
     return error_set(error, -EINVAL,
                      "is not plugin[-instance]/type[-instance][:data source] "
-                     "without globs");
+                     "without wildcards");
   }
   condition->source = cut_literal(type, ':');
   condition->plugin_instance = cut_literal(text, '-');
@@ -76,7 +76,8 @@ static int parse_condition_metric(char *text, struct condition *condition,
                   fits_reading_name(condition->source);
   return is_whole ? 0
                   : error_set(error, -EINVAL,
-                              "has an empty part, or one that is too long");
+                              "has an empty part or one longer than %d bytes",
+                              READING_NAME_BYTES - 1);
 }
 
 int condition_init(struct condition *condition, const char *metric,

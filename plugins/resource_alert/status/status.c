@@ -197,9 +197,9 @@ static int start_history(struct status *status, struct error *error) {
   int code = worker_thread_create(&status->history_thread, NULL, record_history,
                                   status);
   status->has_history_thread = code == 0;
-  return code == 0
-             ? 0
-             : error_set(error, code, "status: no thread: %s", strerror(-code));
+  return code == 0 ? 0
+                   : error_set(error, code, "status: cannot start a thread: %s",
+                               strerror(-code));
 }
 
 int status_start(const struct status_deps *deps, struct status **ret,

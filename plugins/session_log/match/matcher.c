@@ -176,7 +176,8 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
     spans_len = line_fields_level_texts(&spans);
   }
   if (spans_len > TEXTS_MAX - matcher->texts_len) {
-    return error_set(error, -EINVAL, "the patterns have too many alternatives");
+    return error_set(error, -EINVAL,
+                     "the patterns have more than %d alternatives", TEXTS_MAX);
   }
   for (size_t i = 0; i < spans_len; i++) {
     matcher->texts[matcher->texts_len++] =
@@ -196,7 +197,8 @@ int matcher_new(const struct matcher_rule *rules, size_t rules_len,
     code = add_rule(matcher, &rules[i], error);
   }
   if (code == 0 && matcher->texts_len == 0) {
-    code = error_set(error, -EINVAL, "there is no text to search for");
+    code =
+        error_set(error, -EINVAL, "no pattern contains a text to search for");
   }
   if (code != 0) {
     matcher_free(matcher);

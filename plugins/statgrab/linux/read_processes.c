@@ -120,8 +120,7 @@ int linux_read_processes(struct stats *all, struct error *error) {
   }
   return stats->hidden == 0
              ? 0
-             : error_set(error, -EBADMSG,
-                         "%llu of %llu may not be seen (hidepid)",
+             : error_set(error, -EBADMSG, "%llu of %llu are hidden (hidepid)",
                          (unsigned long long)stats->hidden,
                          (unsigned long long)stats->count);
 }

@@ -290,8 +290,8 @@ static void bad_lines_are_set_aside_and_good_ones_kept(void **state) {
   assert_int_equal(owner->values[0], 5);
   assert_int_equal(owner->values[1], 7);
   assert_non_null(strstr(owner->line,
-                         "things: line 3 and others makes no sense; set aside "
-                         "in /tmp/append_log."));
+                         "things: 3 invalid line(s), the first is line 3; "
+                         "ignored, copied to /tmp/append_log."));
   assert_int_equal(owner->warnings, 1);
   char bad[160];
   (void)snprintf(bad, sizeof(bad), "%s.bad", owner->path);
@@ -356,7 +356,7 @@ static void another_kind_of_file_is_moved_aside(void **state) {
     open_log(owner);
     assert_int_equal(owner->taken, 0);
     assert_int_equal(owner->warnings, i + 1);
-    assert_non_null(strstr(owner->line, ".bad, states start afresh"));
+    assert_non_null(strstr(owner->line, ".bad, no state is restored"));
     expect_text(bad, texts[i]);
     expect_text(owner->path, HEAD);
     append_log_close(owner->log);
@@ -371,7 +371,7 @@ static void no_link_is_followed(void **state) {
   open_log(owner);
   append_and_find(owner, 0, 1);
   assert_int_equal(access(target, F_OK), -1);
-  assert_non_null(strstr(owner->line, "is no regular file; moved to"));
+  assert_non_null(strstr(owner->line, "is not a regular file; moved to"));
   append_log_close(owner->log);
 }
 
@@ -397,8 +397,8 @@ static void a_read_error_is_no_empty_file(void **state) {
   assert_int_equal(owner->errors, 1);
   assert_string_equal(owner->line,
                       "things: /proc/self/mem: cannot read: Input/output "
-                      "error; it is left as it is, and nothing is kept until "
-                      "the next start");
+                      "error; the file is not changed, and no changes are "
+                      "saved until the next start");
   append(owner, 0, 1);
   assert_false(append_log_wants_rewrite(owner->log));
   assert_false(append_log_begin(owner->log));

@@ -96,7 +96,7 @@ static void what_everybody_may_read_is_none(void **state) {
   assert_int_equal(chmod(path, 0604), 0);
   assert_int_equal(trusted_path_read_secret(path, false, &text, &error),
                    -EPERM);
-  assert_non_null(strstr(error.text, "everybody may read it: chmod o-rwx"));
+  assert_non_null(strstr(error.text, "can be read by others: chmod o-rwx"));
   assert_null(text);
   assert_int_equal(trusted_path_read_secret(path, true, &text, &error), 0);
   trusted_path_forget_secret(text);

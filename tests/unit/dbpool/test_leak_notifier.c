@@ -71,7 +71,7 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
   assert_string_equal(
       sent.messages[0],
       "pool \"trading\": process 4712 of \"trading-api\" on 10.0.0.5:50112 "
-      "looks leaked, silent for 301 s: idle in transaction; last: "
+      "looks leaked, no activity for 301 s: idle in transaction; last query: "
       "SELECT 'a\\n\\x1b[2J%s'");
   assert_string_equal(sent.fields[0],
                       "pid=4712;rule=1;age=301;client=10.0.0.5:50112;"

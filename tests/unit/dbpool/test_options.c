@@ -34,10 +34,10 @@ static void reports_what_differs(void **state) {
       {{10, 20, 30}, NULL},
       {{(double)NAN, (double)NAN, (double)NAN}, NULL},
       {{10, 20, 30.005}, NULL},
-      {{20, 20, 30}, "PoolSize is 10 here and 20 there"},
+      {{20, 20, 30}, "PoolSize 10 (logged: 20)"},
       {{5, 10, 2.5},
-       "PoolSize is 10 here and 5 there, MaxOverflow is 20 here and 10 there, "
-       "PoolTimeout is 30 here and 2.5 there"},
+       "PoolSize 10 (logged: 5), MaxOverflow 20 (logged: 10), "
+       "PoolTimeout 30 (logged: 2.5)"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char text[160];

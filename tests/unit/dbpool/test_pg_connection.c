@@ -199,7 +199,7 @@ static void logs_a_failure_once_then_hourly(void **state) {
   target.complaint.logged_ms -= COMPLAINT_REMINDER_MS;
   (void)poll_target_read(&target, LONG_MS, exchange_nothing, NULL);
   assert_int_equal(log.lines, 2);
-  assert_non_null(strstr(log.last, "; has failed 6 times by now"));
+  assert_non_null(strstr(log.last, "; failed 6 times so far"));
   poll_target_fini(&target, 0);
 }
 

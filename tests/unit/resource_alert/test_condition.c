@@ -77,14 +77,14 @@ static void refuses_what_says_nothing(void **state) {
   static const char *const refused[][3] = {
       {"p", "> 1", "OnlyIf \"p\": is not plugin[-instance]/type"},
       {"h/p/t", "> 1", "is not plugin[-instance]/type"},
-      {"p-*/t", "> 1", "without globs"},
+      {"p-*/t", "> 1", "without wildcards"},
       {"/t", "> 1", "has an empty part"},
       {"p/t:", "> 1", "has an empty part"},
-      {"p/t:" LONG_NAME, "> 1", "or one that is too long"},
-      {"p/t", "1", "OnlyIf: \"1\" is no comparison: write <"},
-      {"p/t", "> ", "is no comparison"},
-      {"p/t", "> 1 s", "is no comparison"},
-      {"p/t", "> nan", "is no comparison"},
+      {"p/t:" LONG_NAME, "> 1", "or one longer than 127 bytes"},
+      {"p/t", "1", "OnlyIf: \"1\" is not a comparison: write <"},
+      {"p/t", "> ", "is not a comparison"},
+      {"p/t", "> 1 s", "is not a comparison"},
+      {"p/t", "> nan", "is not a comparison"},
   };
   for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
     struct condition condition = {0};

@@ -156,8 +156,9 @@ static void says_once_that_it_cannot_write(void **state) {
   journal_put(journal, "state", NULL);
   journal_free(journal);
   assert_int_equal(fixture->said_len, 2);
-  assert_non_null(strstr(fixture->said[0], "Is a directory; alerts go on"));
-  assert_non_null(strstr(fixture->said[1], "again after 2 lost"));
+  assert_non_null(strstr(fixture->said[0], "Is a directory; alerts continue"));
+  assert_non_null(
+      strstr(fixture->said[1], "can be written again; 2 line(s) were lost"));
   expect_sequence(fixture->path, 0, 3);
 }
 

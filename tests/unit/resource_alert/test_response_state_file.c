@@ -173,8 +173,8 @@ static void a_removed_action_that_was_on_is_logged(void **state) {
   (void)snprintf(bed->runners[0].name, sizeof(bed->runners[0].name), "Exec x");
   expect_number(bed, 1);
   assert_int_equal(bed->response.actions[0].real_state, RESPONSE_ACTION_OFF);
-  assert_non_null(strstr(bed->last_line, "Switch one was engaged and is not "
-                                         "configured any more"));
+  assert_non_null(strstr(bed->last_line,
+                         "Switch one was engaged but is no longer configured"));
 }
 
 /* How far the file grows meanwhile depends on the disk; that it is written anew
@@ -204,7 +204,7 @@ static void a_failed_sync_is_made_up_for(void **state) {
   int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS;
   atomic_store(&failures, 1);
   save(bed, 1);
-  while (atomic_load(&bed->others) == 0) { /* "written again" */
+  while (atomic_load(&bed->others) == 0) { /* "can be written again" */
     assert_true(clock_monotonic_ms() < deadline_ms);
     response_state_file_maintain(bed->file);
     (void)poll(NULL, 0, 1);

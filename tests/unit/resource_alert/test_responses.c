@@ -704,14 +704,15 @@ static void bad_configurations_are_refused(void **state) {
       {"<Response a>\nWhen nothing\n<Switch x>\n</Switch>\n</Response>\n",
        "When \"nothing\": there is no <Threshold \"nothing\"> before it"},
       {"<Response a>\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
-       "there is no <SwitchStore>"},
+       "needs a <SwitchStore> before the <Response>"},
       {"<Response a>\nWhen pool\n</Response>\n", "no action in it"},
       {"<SwitchStore file>\nPath \"/s\"\n</SwitchStore>\n<Response a>\nWhen "
        "pool\n<Switch x>\n</Switch>\n</Response>\n<Response b>\nWhen pool\n"
        "<Switch x>\n</Switch>\n</Response>\n",
        "is in <Response \"a\">, too"},
       {"<Response a>\n<Switch x>\n</Switch>\n</Response>\n", "When is missing"},
-      {"<SwitchStore redis>\n</SwitchStore>\n", "is no store; allowed:"},
+      {"<SwitchStore redis>\n</SwitchStore>\n",
+       "is not a kind of store; allowed:"},
       {"<SwitchStore file>\n</SwitchStore>\n", "Path is missing"},
       {"<Response \"../x\">\nWhen pool\n</Response>\n", "may hold letters"},
       {"<Response a>\nWhen pool\n<Switch \"a/b\">\n</Switch>\n</Response>\n",
@@ -776,7 +777,7 @@ static void unsafe_names_are_refused(void **state) {
       (void)snprintf(text, sizeof(text), "%s%s%s", format, names[j], mark + 2);
       (void)configure(bed, text, &error);
       if (strstr(error.text, "may hold") == NULL &&
-          strstr(error.text, "is no name of Kubernetes") == NULL &&
+          strstr(error.text, "is not a Kubernetes name") == NULL &&
           strstr(error.text, "must have 1 to") == NULL) {
         fail_msg("\"%s\" in %s: %s", names[j], places[i], error.text);
       }

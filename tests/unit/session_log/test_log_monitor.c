@@ -26,11 +26,12 @@ static void a_leak_is_notified_with_its_file(void **state) {
   poll_and_save(monitor, 1801);
   assert_string_equal(notified, "");
   poll_and_save(monitor, 1802);
-  (void)snprintf(wanted, sizeof(wanted),
-                 "current_sessions-leaked: log \"trading\": session a7 of "
-                 "process 41 is open for 1801 s; session a7; pid 41; age 1801; "
-                 "file %s",
-                 log_path);
+  (void)snprintf(
+      wanted, sizeof(wanted),
+      "current_sessions-leaked: log \"trading\": session a7 of "
+      "process 41 has been open for 1801 s; session a7; pid 41; age 1801; "
+      "file %s",
+      log_path);
   assert_string_equal(notified, wanted);
   assert_float_equal(value(monitor, 1802, "current_sessions-leaked"), 1, 0);
   log_monitor_free(monitor);
