@@ -95,7 +95,7 @@ int switch_stores_new(const struct option_blocks *blocks,
     for (size_t i = 0; i < blocks->len && code == 0; i++) {
       const struct switch_store_driver *driver =
           find_store_driver(options[i].head.label);
-      if (driver->is_local == (pass == 0)) {
+      if (driver != NULL && driver->is_local == (pass == 0)) {
         code = add_store(stores, driver, &options[i], error);
       }
     }
