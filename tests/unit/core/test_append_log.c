@@ -266,7 +266,6 @@ static void what_is_appended_is_in_the_file_at_once(void **state) {
 }
 
 static void without_a_path_nothing_is_kept(void **state) {
-  (void)state;
   const struct append_log_options options = {.what = "things"};
   struct append_log *log = NULL;
   assert_int_equal(append_log_open(&options, NULL, NULL, &log, NULL), 0);

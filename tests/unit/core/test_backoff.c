@@ -5,7 +5,6 @@
 #include "core/backoff.h"
 
 static void doubles_to_its_cap_and_starts_again(void **state) {
-  (void)state;
   struct backoff backoff = {.first_ms = 1000, .max_ms = 5000};
   static const int64_t pauses_ms[] = {1000, 2000, 4000, 5000, 5000};
   assert_true(backoff_is_over(&backoff, 0));
@@ -21,7 +20,6 @@ static void doubles_to_its_cap_and_starts_again(void **state) {
 }
 
 static void jitters_by_a_quarter_at_the_most(void **state) {
-  (void)state;
   for (uint32_t random = 0; random < 2000; random++) {
     struct backoff backoff = {.first_ms = 1000, .max_ms = 5000};
     backoff_fail(&backoff, 0, random);

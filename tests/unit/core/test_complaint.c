@@ -5,7 +5,6 @@
 #include "core/complaint.h"
 
 static void logs_at_once_then_hourly_then_the_recovery(void **state) {
-  (void)state;
   struct complaint complaint = {0};
   int64_t lasted_ms = 0;
   assert_false(complaint_clear(&complaint, 5, &lasted_ms));

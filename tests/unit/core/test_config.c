@@ -17,7 +17,6 @@ static int parse(const char *text, struct config_item *root,
 }
 
 static void reads_what_collectd_reads(void **state) {
-  (void)state;
   struct config_item root;
   struct error error = {{0}};
   assert_int_equal(parse("# a comment\n"
@@ -60,7 +59,6 @@ static void reads_what_collectd_reads(void **state) {
 }
 
 static void says_where_a_mistake_is(void **state) {
-  (void)state;
   static const struct {
     const char *text, *error;
   } cases[] = {
@@ -88,7 +86,6 @@ static void says_where_a_mistake_is(void **state) {
 }
 
 static void refuses_endless_nesting(void **state) {
-  (void)state;
   char text[4 * 1000 + 1];
   for (size_t i = 0; i < 1000; i++) {
     memcpy(text + 4 * i, "<A>\n", 4);
@@ -102,7 +99,6 @@ static void refuses_endless_nesting(void **state) {
 }
 
 static void survives_every_allocation_that_fails(void **state) {
-  (void)state;
   size_t failures = 0;
   for (bool has_failed = true; has_failed; failures++) {
     struct config_item root;

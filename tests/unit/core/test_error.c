@@ -8,7 +8,6 @@
 #include "core/error.h"
 
 static void is_one_clean_line(void **state) {
-  (void)state;
   struct error error;
   assert_int_equal(error_set(&error, -EIO, "a\nb %s", "\x1b[1m"), -EIO);
   assert_string_equal(error.text, "a?b ?[1m");
@@ -19,7 +18,6 @@ static void is_one_clean_line(void **state) {
 }
 
 static void is_cut_at_its_end(void **state) {
-  (void)state;
   char text[2 * ERROR_TEXT_BYTES];
   memset(text, 'x', sizeof(text));
   text[sizeof(text) - 1] = '\0';

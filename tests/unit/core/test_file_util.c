@@ -18,19 +18,16 @@ static char directory[] = "/tmp/atomic_file.XXXXXX";
 static char path[64];
 
 static int make_directory(void **state) {
-  (void)state;
   (void)snprintf(path, sizeof(path), "%s/state",
                  mkdtemp(directory) == NULL ? "" : directory);
   return path[0] == '/' ? 0 : -1;
 }
 
 static int remove_directory(void **state) {
-  (void)state;
   return rmdir(directory); /* fails where something was left in it */
 }
 
 static void writes_and_reads_back(void **state) {
-  (void)state;
   struct error error = {{0}};
   assert_int_equal(file_replace(path, "one", 3, 0640, true, &error), 0);
   assert_int_equal(file_replace(path, "a\0b", 3, 0640, false, &error), 0);
@@ -47,7 +44,6 @@ static void writes_and_reads_back(void **state) {
 }
 
 static void reads_only_regular_files_of_a_bounded_size(void **state) {
-  (void)state;
   struct error error = {{0}};
   char *data = NULL;
   size_t bytes = 0;
@@ -71,7 +67,6 @@ static void reads_only_regular_files_of_a_bounded_size(void **state) {
 }
 
 static void leaves_the_old_file_when_it_fails(void **state) {
-  (void)state;
   struct error error = {{0}};
   assert_int_equal(mkdir(path, 0700), 0); /* rename cannot replace it */
   assert_int_equal(file_replace(path, "x", 1, 0600, false, &error), -EISDIR);
@@ -82,7 +77,6 @@ static void leaves_the_old_file_when_it_fails(void **state) {
 }
 
 static void sets_aside(void **state) {
-  (void)state;
   struct error error = {{0}};
   char aside[80];
   (void)snprintf(aside, sizeof(aside), "%s.bad", path);
@@ -119,7 +113,6 @@ static void touch_tomorrow(const char *name) {
 }
 
 static void sweeps_what_killed_writers_have_left(void **state) {
-  (void)state;
   static const char left[] = ".state.Ab12yZ";
   static const char *const others[] = {"state.Ab12yZ", ".state", ".Ab12yZ",
                                        ".state.Ab12y", ".state.Ab12y-"};
@@ -145,7 +138,6 @@ static void sweeps_what_killed_writers_have_left(void **state) {
 }
 
 static void makes_directories_with_their_mode(void **state) {
-  (void)state;
   char full[128];
   struct stat status;
   (void)snprintf(full, sizeof(full), "%s/a/b/c", directory);
@@ -166,7 +158,6 @@ static void makes_directories_with_their_mode(void **state) {
 }
 
 static void knows_whether_a_file_is_still_in_its_place(void **state) {
-  (void)state;
   char beside[PATH_MAX];
   char full[128];
   (void)snprintf(full, sizeof(full), "%s/place", directory);

@@ -8,7 +8,6 @@
 #include "core/glob.h"
 
 static void matches(void **state) {
-  (void)state;
   static const struct {
     const char *pattern, *text;
     bool is_match;
@@ -39,7 +38,6 @@ static void matches(void **state) {
 }
 
 static void takes_no_exponential_time(void **state) {
-  (void)state;
   char text[2048];
   memset(text, 'a', sizeof(text) - 1);
   text[sizeof(text) - 1] = '\0';
@@ -47,7 +45,6 @@ static void takes_no_exponential_time(void **state) {
 }
 
 static void checks(void **state) {
-  (void)state;
   assert_int_equal(glob_check("a*[!]x]?\\[", NULL), 0);
   struct error error = {{0}};
   assert_int_equal(glob_check("a[b", &error), -EINVAL);

@@ -47,7 +47,6 @@ static void free_all(struct hash_map *map) {
 }
 
 static void an_empty_map_has_nothing(void **state) {
-  (void)state;
   struct hash_map map = {0};
   assert_null(hash_map_find(&map, "", 0));
   assert_null(hash_map_next(&map, NULL));
@@ -56,7 +55,6 @@ static void an_empty_map_has_nothing(void **state) {
 }
 
 static void each_of_many_is_found(void **state) {
-  (void)state;
   struct hash_map map = {0};
   for (int i = 0; i < 5000; i++) {
     (void)insert(&map, i);
@@ -73,7 +71,6 @@ static void each_of_many_is_found(void **state) {
 }
 
 static void a_removed_one_is_gone_and_the_others_stay(void **state) {
-  (void)state;
   struct hash_map map = {0};
   struct item *items[200];
   for (int i = 0; i < 200; i++) {
@@ -93,7 +90,6 @@ static void a_removed_one_is_gone_and_the_others_stay(void **state) {
 }
 
 static void each_is_visited_once(void **state) {
-  (void)state;
   struct hash_map map = {0};
   bool is_visited[100] = {false};
   for (int i = 0; i < 100; i++) {
@@ -113,7 +109,6 @@ static void each_is_visited_once(void **state) {
 
 /* Nothing of a key is passed over: not its length, not a NUL, not one bit. */
 static void keys_differ_by_any_byte(void **state) {
-  (void)state;
   char key[641] = {0};
   for (size_t bytes = 0; bytes <= 640; bytes++) {
     uint64_t hash = hash_map_hash(key, bytes);
@@ -128,7 +123,6 @@ static void keys_differ_by_any_byte(void **state) {
 
 /* A flipped bit of the key flips about half of the hash, wherever it is. */
 static void every_bit_counts_everywhere(void **state) {
-  (void)state;
   char key[64] = "web1/dbpool-trading/current_connections-idle";
   uint64_t hash = hash_map_hash_seeded(key, sizeof(key), 7);
   for (size_t bit = 0; bit < sizeof(key) * 8; bit++) {
@@ -142,7 +136,6 @@ static void every_bit_counts_everywhere(void **state) {
 /* Hashes with a seed are kept in files: they never change, with or without
  * products of 128 bits. */
 static void a_seeded_hash_never_changes(void **state) {
-  (void)state;
   static const struct {
     const char *key;
     uint64_t hash;
@@ -163,7 +156,6 @@ static void a_seeded_hash_never_changes(void **state) {
 
 /* Names as they are in use spread as evenly as by chance. */
 static void names_in_rows_spread_evenly(void **state) {
-  (void)state;
   static unsigned counts[4096];
   for (unsigned i = 0; i < 4096; i++) {
     char name[64];
@@ -180,7 +172,6 @@ static void names_in_rows_spread_evenly(void **state) {
 
 /* Removed nodes leave nothing behind that piles up. */
 static void a_map_that_lives_long_stays_small(void **state) {
-  (void)state;
   struct hash_map map = {0};
   struct item *alive[10] = {0};
   for (int i = 0; i < 20000; i++) {
@@ -201,7 +192,6 @@ static void a_map_that_lives_long_stays_small(void **state) {
 }
 
 static void without_memory_a_map_takes_what_it_has_slots_for(void **state) {
-  (void)state;
   struct hash_map map = {0};
   static struct item items[100] = {{.name = "x"}, [99] = {.name = "99"}};
   failing_after(0);
@@ -259,7 +249,6 @@ static double look_up_ns(int len) {
 /* A value of the daemon pays for one look-up, however many series there are:
  * only the processor's caches make a difference. */
 static void a_look_up_costs_the_same_in_a_large_map(void **state) {
-  (void)state;
   double small_ns = look_up_ns(100);
   double large_ns = look_up_ns(12000);
   print_message("%.0f ns a look-up of 100, %.0f of 12000\n", small_ns,

@@ -84,7 +84,6 @@ static int parse(const char *text, struct plugin *plugin, struct error *error) {
 }
 
 static void fills_the_struct(void **state) {
-  (void)state;
   struct plugin plugin;
   struct error error = {{0}};
   assert_int_equal(parse("Metric \"a\" \"b\"\nMetric \"c\"\nMode off\n"
@@ -109,7 +108,6 @@ static void fills_the_struct(void **state) {
 }
 
 static void has_defaults(void **state) {
-  (void)state;
   struct plugin plugin;
   assert_int_equal(option_init(&plugin_block, &plugin), 0);
   assert_true(plugin.is_on);
@@ -120,7 +118,6 @@ static void has_defaults(void **state) {
 }
 
 static void refuses_in_one_line(void **state) {
-  (void)state;
   static const struct {
     const char *text, *error;
   } cases[] = {
@@ -170,7 +167,6 @@ static void refuses_in_one_line(void **state) {
 }
 
 static void finds_what_a_sample_lacks(void **state) {
-  (void)state;
   struct error error = {{0}};
   struct config_item root = {0};
   const char *text = "Metric \"a\"\nEnabled true\nWarningMax 1\nMode off\n"
@@ -194,7 +190,6 @@ static char *reference_of(const struct option_block *block) {
 }
 
 static void prints_the_reference(void **state) {
-  (void)state;
   char *text = reference_of(&plugin_block);
   assert_non_null(strstr(text, "=item B<PoolSize> I<1 to 10000 connections> "
                                "(default: C<5>)\n\nKept open."));
@@ -203,7 +198,6 @@ static void prints_the_reference(void **state) {
 }
 
 static void a_block_in_two_others_is_explained_once(void **state) {
-  (void)state;
   static const struct option inner_options[] = {
       {.name = "Host", .kind = OPTION_STRING, .help = "Where it is."}};
   static const struct option_block inner = {.name = "Pool",
@@ -224,7 +218,6 @@ static void a_block_in_two_others_is_explained_once(void **state) {
 }
 
 static void survives_every_allocation_that_fails(void **state) {
-  (void)state;
   const char *text = "Metric \"a\" \"b\"\n<Pool \"x\">\nHost \"h\"\n</Pool>\n";
   struct config_item root = {0};
   assert_int_equal(config_text_parse(text, strlen(text), &root, NULL), 0);

@@ -5,7 +5,6 @@
 #include "core/text.h"
 
 static void escapes_what_readers_choke_on(void **state) {
-  (void)state;
   static const struct {
     const char *from, *to;
   } cases[] = {
@@ -33,7 +32,6 @@ static void escapes_what_readers_choke_on(void **state) {
 }
 
 static void cuts_off_white_space_at_the_end(void **state) {
-  (void)state;
   char text[][16] = {"", "\n", "no disk \r\n\n", "a\nb\t", "whole"};
   static const char *const cut[] = {"", "", "no disk", "a\nb", "whole"};
   for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
@@ -43,7 +41,6 @@ static void cuts_off_white_space_at_the_end(void **state) {
 }
 
 static void cuts_at_a_whole_character(void **state) {
-  (void)state;
   static const char *const cut[] = {"",       "a",      "a",
                                     "a",      "a",      "a\\x01",
                                     "a\\x01", "a\\x01", "a\\x01\xe2\x82\xac"};
@@ -55,7 +52,6 @@ static void cuts_at_a_whole_character(void **state) {
 }
 
 static void blanks_controls(void **state) {
-  (void)state;
   char text[] = "a\nb\x7f";
   text_blank_controls(text);
   assert_string_equal(text, "a?b?");

@@ -17,7 +17,6 @@ static char directory[64];
 static char path[96];
 
 static int begin(void **state) {
-  (void)state;
   (void)snprintf(directory, sizeof(directory), "/tmp/trusted.XXXXXX");
   if (mkdtemp(directory) == NULL) {
     return -1;
@@ -27,7 +26,6 @@ static int begin(void **state) {
 }
 
 static int end(void **state) {
-  (void)state;
   (void)unlink(path);
   return rmdir(directory);
 }
@@ -41,14 +39,12 @@ static void expect_program(int expected, const char *reason) {
 }
 
 static void a_program_of_ours_is_trusted(void **state) {
-  (void)state;
   expect_program(0, NULL);
   struct error error = {{0}};
   assert_int_equal(trusted_path_check_program("/bin/sh", &error), 0);
 }
 
 static void a_program_that_others_can_write_is_not(void **state) {
-  (void)state;
   assert_int_equal(chmod(path, 0702), 0);
   expect_program(-EPERM, "can be written by others: chmod go-w");
   assert_int_equal(chmod(path, 0600), 0);
@@ -56,7 +52,6 @@ static void a_program_that_others_can_write_is_not(void **state) {
 }
 
 static void nor_is_one_in_a_directory_that_others_can_write(void **state) {
-  (void)state;
   assert_int_equal(chmod(directory, 0777), 0);
   expect_program(-EPERM, "can be written by others: chmod go-w");
   assert_int_equal(chmod(directory, 01777), 0); /* as /tmp is */
@@ -64,7 +59,6 @@ static void nor_is_one_in_a_directory_that_others_can_write(void **state) {
 }
 
 static void nor_one_of_another_user(void **state) {
-  (void)state;
   if (geteuid() != 0) {
     skip();
   }
@@ -73,14 +67,12 @@ static void nor_one_of_another_user(void **state) {
 }
 
 static void what_is_not_there_is_no_program(void **state) {
-  (void)state;
   struct error error = {{0}};
   assert_int_equal(trusted_path_check_program("/nowhere/x", &error), -ENOENT);
   assert_int_equal(trusted_path_check_program(directory, &error), -EACCES);
 }
 
 static void a_secret_is_read_without_white_space_at_its_end(void **state) {
-  (void)state;
   struct error error = {{0}};
   char *text = NULL;
   assert_int_equal(trusted_path_read_secret(path, false, &text, &error), 0);
@@ -90,7 +82,6 @@ static void a_secret_is_read_without_white_space_at_its_end(void **state) {
 }
 
 static void what_everybody_may_read_is_none(void **state) {
-  (void)state;
   struct error error = {{0}};
   char *text = NULL;
   assert_int_equal(chmod(path, 0604), 0);
@@ -103,7 +94,6 @@ static void what_everybody_may_read_is_none(void **state) {
 }
 
 static void an_empty_or_odd_file_holds_none(void **state) {
-  (void)state;
   struct error error = {{0}};
   char *text = NULL;
   assert_int_equal(file_replace(path, " \n", 2, 0600, false, NULL), 0);

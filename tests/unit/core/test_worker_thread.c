@@ -100,7 +100,6 @@ static void *look_at_mask(void *mask) {
 }
 
 static void a_thread_takes_no_signals(void **state) {
-  (void)state;
   pthread_t thread;
   sigset_t its, own;
   assert_int_equal(worker_thread_create(&thread, NULL, look_at_mask, &its), 0);
@@ -114,7 +113,6 @@ static void a_thread_takes_no_signals(void **state) {
 }
 
 static void items_are_done_in_order_before_the_end(void **state) {
-  (void)state;
   struct bench bench = {0};
   struct worker_thread *worker = start(&bench, 64, 0);
   for (int i = 0; i < 50; i++) {
@@ -130,7 +128,6 @@ static void items_are_done_in_order_before_the_end(void **state) {
 }
 
 static void a_full_queue_drops_and_counts(void **state) {
-  (void)state;
   struct bench bench = {.is_held = true};
   struct worker_thread *worker = start(&bench, 2, 0);
   assert_true(put(worker, 0));
@@ -148,7 +145,6 @@ static void a_full_queue_drops_and_counts(void **state) {
 }
 
 static void a_flush_waits_for_what_was_put(void **state) {
-  (void)state;
   struct bench bench = {.is_held = true};
   struct worker_thread *worker = start(&bench, 4, 0);
   assert_true(worker_thread_flush(worker, 0));
@@ -162,7 +158,6 @@ static void a_flush_waits_for_what_was_put(void **state) {
 }
 
 static void a_delay_holds_items_until_somebody_waits(void **state) {
-  (void)state;
   struct bench bench = {0};
   struct worker_thread *worker = start(&bench, 4, 1000 * LONG_MS);
   assert_true(put(worker, 0));
@@ -176,7 +171,6 @@ static void a_delay_holds_items_until_somebody_waits(void **state) {
 }
 
 static void a_delay_passes_by_itself(void **state) {
-  (void)state;
   struct bench bench = {0};
   struct worker_thread *worker = start(&bench, 4, 20);
   int64_t begun_ms = clock_monotonic_ms();
@@ -187,7 +181,6 @@ static void a_delay_passes_by_itself(void **state) {
 }
 
 static void work_may_put_more(void **state) {
-  (void)state;
   struct bench bench = {0};
   struct worker_thread *worker = start(&bench, 4, 0);
   bench.again = worker;
@@ -198,7 +191,6 @@ static void work_may_put_more(void **state) {
 }
 
 static void what_hangs_is_left_behind_and_frees_itself(void **state) {
-  (void)state;
   struct bench *bench = calloc(1, sizeof(*bench));
   assert_non_null(bench);
   bench->is_held = true;
@@ -216,7 +208,6 @@ static void what_hangs_is_left_behind_and_frees_itself(void **state) {
 }
 
 static void accepted_and_dropped_add_up(void **state) {
-  (void)state;
   struct bench bench = {0};
   struct worker_thread *worker = start(&bench, 1, 0);
   int accepted = 0;
@@ -230,7 +221,6 @@ static void accepted_and_dropped_add_up(void **state) {
 }
 
 static void memory_that_is_short_starts_nothing(void **state) {
-  (void)state;
   const struct worker_thread_options options = {.work = note, .items_max = 4};
   struct worker_thread *worker = NULL;
   for (size_t count = 0; count < 2; count++) {
