@@ -3,9 +3,9 @@
  *
  * The owner appends a line for each change; the last line about a thing counts.
  * A line is with the kernel when append_log_append() returns, so it outlives a
- * kill -9, and on the disk about a second later, so it outlives the machine:
- * a thread syncs, since a sync takes 4 to 30 ms on ext4 and much longer on a
- * disk that is ill. When the file has grown, or when something could not be
+ * kill -9, and on the disk about a second later, so it outlives the machine: a
+ * thread syncs, since a sync takes 4 to 30 ms on ext4 and much longer on a
+ * failing disk. When the file has grown, or when something could not be
  * written, the owner writes it anew:
  *
  *   if (append_log_wants_rewrite(log) && append_log_begin(log)) {
@@ -13,9 +13,9 @@
  *     append_log_end(log);
  *   }
  *
- * It asks that after each append, and every few seconds, because only a rewrite
- * makes up for a failed write. The thread puts the new file in the place of the
- * old one; what is appended meanwhile is in both. */
+ * The owner checks this after each append and every few seconds, because only a
+ * rewrite recovers from a failed write. The thread puts the new file in the
+ * place of the old one; what is appended meanwhile is in both. */
 #pragma once
 
 #include <jansson.h>
@@ -38,13 +38,13 @@ struct append_log_options {
 
 /* Hands each line of the file but the first to TAKE, oldest first, makes the
  * directory (0750) and the file (0640) where they are not there, and starts the
- * thread. TAKE borrows the line, and returns 0, -EINVAL for a line that makes
- * no sense, or another negative errno, which ends the loading and is returned.
+ * thread. TAKE borrows the line, and returns 0, -EINVAL for an invalid line, or
+ * another negative errno, which ends the loading and is returned.
  *
- * What makes no sense is set aside and logged, and never ends the start:
+ * Invalid content is logged and never prevents the start:
  *   a line: copied to PATH.bad; all other lines count;
  *   a last line without its end, as a kill leaves it, or NULs, as a crash of
- *     the machine leaves them: passed over without a word;
+ *     the machine leaves them: ignored, not logged;
  *   another first line, a file of another user, or no regular file: all of it
  *     is moved to PATH.bad, and nothing is loaded.
  * A file that is there and cannot be read (EIO, EACCES) is left as it is: that
@@ -64,9 +64,9 @@ int append_log_open(const struct append_log_options *options,
 void append_log_append(struct append_log *log, const json_t *line);
 
 /* True if the file should be written anew now: it has more than doubled and
- * grown by 1 MiB, it had lines that make no sense, or a write has failed; in
- * that case not before a pause of 1 s and of ten times what the last rewrite
- * took the owner. Any thread. */
+ * grown by 1 MiB, it had invalid lines, or a write has failed; in that case not
+ * before a pause of 1 s and of ten times what the last rewrite took the owner.
+ * Any thread. */
 bool append_log_wants_rewrite(struct append_log *log);
 
 /* A rewrite: the owner adds what counts now. begin returns false while another
@@ -82,6 +82,7 @@ void append_log_end(struct append_log *log);
  * up for. Holds up no append. Any thread. */
 bool append_log_sync(struct append_log *log, int wait_ms);
 
-/* Has all on the disk and ends the thread. A disk that hangs is waited for 2 s;
- * then all is left to the thread, and that is logged. Accepts NULL. */
+/* Has all on the disk and ends the thread. Waits at most 2 s for a disk that
+ * hangs; then abandons the thread, which frees everything when it ends, and
+ * logs this. Accepts NULL. */
 void append_log_close(struct append_log *log);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* backoff: how long to leave a failing target alone: doubling, capped, with
- * jitter so that many agents do not come back together. */
+/* backoff: computes the pause before a failing target is tried again: it
+ * doubles up to a maximum, with jitter so that many agents do not retry at the
+ * same time. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* complaint: when to log a fault that lasts: at once, then once an hour, and
- * its end. */
+/* complaint: decides when a lasting fault is logged: at once, then once an
+ * hour, and when it ends. */
 #pragma once
 
 #include <stdbool.h>

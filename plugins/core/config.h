@@ -37,7 +37,7 @@ struct config_item {
 struct config_item *config_item_add_child(struct config_item *item);
 struct config_value *config_item_add_value(struct config_item *item);
 
-/* The first child with that key, letters' case aside; NULL if there is none. */
+/* The first child with that key, ignoring case; NULL if there is none. */
 const struct config_item *config_item_find(const struct config_item *item,
                                            const char *key);
 

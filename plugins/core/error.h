@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* error: a code for the program, one line of text for the person. */
+/* error: a negative errno for the program and one line of text for people. */
 #pragma once
 
 #define ERROR_TEXT_BYTES 512

@@ -25,7 +25,7 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
 int file_replace_begin(const char *path, mode_t mode, char *beside,
                        struct error *error);
 
-/* Has it on the disk and renames it over PATH. fd: stays open.
+/* Syncs it to the disk and renames it over PATH. fd: stays open.
  * Returns 0 or negative errno; then PATH is untouched and nothing is left
  * beside it, unless it is its directory that could not be synced. */
 int file_replace_commit(const char *path, const char *beside, int fd,
@@ -42,8 +42,8 @@ int file_read(const char *path, size_t max_bytes, char **ret_data,
 int file_read_opened(int fd, const char *path, size_t max_bytes,
                      char **ret_data, size_t *ret_bytes, struct error *error);
 
-/* The content of a file that is read again and again, so that its memory is
- * used again; all zero is empty. */
+/* The content of a file that is read repeatedly, whose memory is reused; all
+ * zero is empty. */
 struct file_content {
   char *data; /* owned, free(); a NUL follows the last byte */
   size_t bytes;
@@ -66,12 +66,13 @@ bool file_is_at(const char *path, int fd);
 int file_make_parents(const char *path, mode_t mode);
 int file_make_directory(const char *path, mode_t mode);
 
-/* Removes from DIRECTORY what writers have left there that were killed before
- * they could rename it: files such as ".NAME.XXXXXX" that nobody has touched
- * for older_than_s seconds, more than a write takes; 0 where nobody writes. One
- * that is as far in the future counts, too: the clock was set back since. */
+/* Removes from DIRECTORY the temporary files (".NAME.XXXXXX") of writers that
+ * were killed before the rename. older_than_s: only files last modified at
+ * least this many seconds ago, which is longer than a write takes; 0 if no
+ * process writes there. A file dated as far in the future is removed, too: the
+ * clock was set back. */
 void file_sweep_leftovers(const char *directory, int64_t older_than_s);
 
-/* Moves a file that makes no sense to PATH.bad, so that nothing is lost.
+/* Moves an invalid file to PATH.bad, so that its content is not lost.
  * Returns 0 or negative errno. */
 int file_set_aside(const char *path, struct error *error);

@@ -34,5 +34,5 @@ struct text_nearest {
 
 struct text_nearest text_nearest_to(const char *wanted);
 
-/* Takes CANDIDATE if it is the nearest so far, letters' case aside. */
+/* Takes CANDIDATE if it is the nearest so far, ignoring case. */
 void text_nearest_offer(struct text_nearest *nearest, const char *candidate);

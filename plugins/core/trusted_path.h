@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trusted_path: programs that nobody else can have changed, and secrets that
- * nobody else can read. */
+/* trusted_path: checks that only root and this user can change a program,
+ * and reads secrets that others cannot read. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,8 @@ int trusted_path_check_program(const char *path, struct error *error);
  * be changed; without the white space at its end. may_be_public: also if
  * everybody may read it, as with the tokens that Kubernetes mounts.
  * *ret_text: yours, trusted_path_forget_secret().
- * Returns 0; -EPERM for a file that everybody may read; another negative
- * errno. The content is never in an error. */
+ * Returns 0; -EPERM for a file that others can read; another negative errno.
+ * The content is never in an error. */
 int trusted_path_read_secret(const char *path, bool may_be_public,
                              char **ret_text, struct error *error);
 

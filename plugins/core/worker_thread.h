@@ -2,8 +2,8 @@
 /* worker_thread: a thread that works off a bounded queue, and that can be left
  * behind when it hangs; and plain threads that take no signals.
  *
- * Signals are the daemon's, whose main thread sleeps until one comes to it: if
- * another thread took SIGTERM, the daemon would end an interval later. */
+ * The daemon's main thread sleeps until it receives a signal. If another thread
+ * received SIGTERM, the daemon would stop one interval later. */
 #pragma once
 
 #include <pthread.h>
@@ -74,7 +74,8 @@ int worker_thread_create(pthread_t *ret_thread,
                          const pthread_attr_t *attributes, void *(*run)(void *),
                          void *argument);
 
-/* Around a call by which a library makes a thread: blocks all signals in the
- * calling thread, and so in the new one; then as it was before. */
+/* For a library call that creates a thread: block all signals in the calling
+ * thread before it, because the new thread inherits the mask; restore the mask
+ * after it. */
 void worker_thread_block_signals(sigset_t *ret_before);
 void worker_thread_restore_signals(const sigset_t *before);

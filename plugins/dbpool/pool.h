@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* pool: what the sessions on a server prove about the pool they belong to.
- * Pure: no clock, no I/O.
+/* pool: computes what the sessions on a server show about their pool. Pure: no
+ * clock, no I/O.
  *
- * Nobody outside the application knows which of its idle sessions are checked
- * out. But with T sessions, B of them busy (running a statement or inside a
- * transaction), P processes and pools that keep S connections each:
+ * Only the application knows which of its idle sessions are checked out. The
+ * server still shows bounds: with T sessions, B of them busy (running a
+ * statement or inside a transaction), P processes and pools that keep S
+ * connections each:
  *
  *     max(B, T - P*S)  <=  checked out  <=  T
  *
  * because a pool closes every connection it gets back beyond S. The lower bound
- * is what is reported: an alert about it is never false. */
+ * is reported, so that an alert on it is never false. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* journal: what happened, one JSON object a line, for people and programs. */
+/* journal: records events in a file, one JSON object a line. */
 #pragma once
 
 #include <jansson.h>
@@ -20,18 +20,18 @@ struct journal;
 
 struct journal_counts {
   uint64_t written; /* lines */
-  uint64_t lost;    /* lines: the queue was full, or the disk took nothing */
+  uint64_t lost; /* lines: the queue was full, or they could not be written */
   uint64_t waiting; /* lines in the queue */
 };
 
 /* Opens PATH for appending (mode 0640; its directory is made if it is not
  * there) and starts the thread that writes. The file is opened again when it
- * was moved or deleted. When the disk takes nothing, that is logged once, and
- * once when it is over; meanwhile lines are lost, and nothing else waits. The
- * same holds for a pipe without a reader. The sequence continues from the last
- * line in the file. path: copied; NULL or "": lines are not written, only
- * remembered for journal_recent(). log: copied. A file that cannot be opened is
- * no failure: it is logged and tried again. Returns 0 or negative errno (no
+ * was moved or deleted. When lines cannot be written, this is logged hourly,
+ * and its end once; until then lines are lost, and nothing else waits. The same
+ * holds for a pipe without a reader. The sequence continues from the last line
+ * in the file. path: copied; NULL or "": lines are not written, only remembered
+ * for journal_recent(). log: copied. A file that cannot be opened is no
+ * failure: it is logged and tried again. Returns 0 or negative errno (no
  * memory, no thread). */
 int journal_new(const char *path, const struct log_sink *log,
                 struct journal **ret_journal, struct error *error);
@@ -57,10 +57,10 @@ uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
                                 int wait_ms);
 
 /* An array of the last COUNT events, newest first. A line that repeats a later
- * one adds to the "times" of that one; the intent of an action of which a later
- * line is there is left out: a target that fails for hours must not push all
- * other events out. The events of before a restart are there, too. Any thread.
- * journal: NULL has none. Yours; NULL without memory. */
+ * one adds to the "times" of that one; the intent of an action is left out if
+ * there is a later line about it, so that a target that fails for hours does
+ * not displace all other events. The events of before a restart are there, too.
+ * Any thread. journal: NULL has none. Yours; NULL without memory. */
 json_t *journal_recent(struct journal *journal, size_t count);
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret);

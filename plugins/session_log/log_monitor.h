@@ -13,7 +13,7 @@
 #include "session_log/state_file.h"
 #include "session_log/tail/tail.h"
 
-struct log_monitor; /* one owner: callers from several threads bring a lock */
+struct log_monitor; /* not thread-safe: several threads need a lock */
 
 /* Makes the monitor for OPTIONS; both are borrowed. Reads no log yet.
  * Returns 0; -EINVAL with the reason; -ENOMEM. */

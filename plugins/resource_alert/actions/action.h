@@ -42,12 +42,11 @@ struct action_deps {
   const struct kubernetes_options *kubernetes; /* or its defaults */
 };
 
-/* The desired state, and what the target may want to know of it. Strings are
- * borrowed. */
+/* The desired state, and its details for the target. Strings are borrowed. */
 struct action_request {
   bool is_on;
-  bool is_breached; /* a rule calls for it now; else what is on only stays on,
-                       until the release or the next breach */
+  bool is_breached; /* a rule requires it now; if false, an action that is on
+                       stays on, until the release or the next breach */
   const char *response;
   const char *host;
   const char *cause; /* the rule that called for it */

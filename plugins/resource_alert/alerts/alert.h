@@ -8,7 +8,8 @@
 
 #include "resource_alert/rules/rule_options.h"
 
-/* By name in the state file and the journal; the numbers mean nothing. */
+/* Stored by name in the state file and the journal, so the numbers may
+ * change. */
 enum alert_state {
   ALERT_UNKNOWN, /* no reading yet, or none that could be evaluated */
   ALERT_OKAY,
@@ -40,16 +41,16 @@ double alert_state_gauge(enum alert_state state);
 
 /* When a reading was taken. */
 struct alert_time {
-  int64_t series_ms;    /* the series' own clock: it advances with its readings
-                           and knows neither clock steps nor gaps */
-  int64_t tolerance_ms; /* readings jitter: a hold that lacks this little of its
-                           time is complete */
+  int64_t series_ms; /* time of the series: advances with its readings, without
+                        clock steps and gaps */
+  int64_t tolerance_ms; /* readings jitter: a time that falls short by this much
+                           counts as complete */
   int64_t wall_ms;      /* since the epoch, to be shown */
   int64_t gap_ms;       /* a hold does not go on over a longer pause */
 };
 
-/* Whether the limits of one severity are breached. It turns only after the
- * readings have agreed for the time that the rule asks for. */
+/* Whether the limits of one severity are breached. It changes only after the
+ * readings have agreed for the time that the rule sets. */
 struct alert_breach {
   int64_t since_ms; /* series_ms of the first reading that agreed */
   uint16_t count;   /* readings that agreed, saturating */

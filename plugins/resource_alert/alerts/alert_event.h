@@ -15,7 +15,8 @@
 #define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
 
 /* Made under the lock of the series and passed by pointer from then on. It
- * holds copies of all names, so that the series may come and go meanwhile. */
+ * holds copies of all names, so that it stays valid when the series is
+ * removed. */
 struct alert_event {
   const struct rule *rule; /* borrowed: lives as long as the engine */
   struct alert_change change;
@@ -29,8 +30,8 @@ struct alert_event {
   char series[SERIES_NAME_BYTES];  /* as series_format_name() writes it */
   enum alert_state rule_state;     /* the worst over all series of the rule */
   double rule_value;               /* of that series; NaN: not known */
-  uint64_t number;     /* rises from one event to the next; 0: a state as it is
-                          saved, of which nothing is to be delivered */
+  uint64_t number; /* increases with each event; 0: a saved state, which is not
+                      delivered */
   bool is_redelivered; /* of before a restart; may have been delivered before */
 };
 

@@ -44,7 +44,7 @@ struct engine_deps {
 int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
                struct error *error);
 
-/* Starts the thread that takes one turn after the other. Returns 0 or negative
+/* Starts the thread that calls engine_turn() in a loop. Returns 0 or negative
  * errno; then engine_stop() is still to be called. */
 int engine_start(struct engine *engine, struct error *error);
 
@@ -61,7 +61,7 @@ bool engine_stop(struct engine *engine);
 /* Judges one reading. Any thread, never blocks. */
 void engine_take_reading(struct engine *engine, const struct reading *reading);
 
-/* Judges a notification of another plugin by the <Notification> rules that
+/* Evaluates a notification of another plugin by the <Notification> rules that
  * match it. Any thread, never blocks. */
 void engine_take_notification(struct engine *engine,
                               const struct notification *notification);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* event_dispatch: delivers alert events in the order that survives a kill. */
+/* event_dispatch: delivers alert events, in an order of steps that loses none
+ * if the process is killed. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* silence: rules and series for which no notifications are sent until a time.
- * They are judged, shown and journaled all the same. */
+ * They are still evaluated, shown and journaled. */
 #pragma once
 
 #include <jansson.h>
@@ -14,7 +14,7 @@
 
 struct silences;
 
-/* A silence that somebody wants; strings borrowed for the call. */
+/* A request for a silence; strings borrowed for the call. */
 struct silence_request {
   const char *pattern; /* a glob for the name of a rule or of a series */
   int64_t until_ms;    /* since the epoch */

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 
-/* One call of a driver. What takes a call puts the reason of a failure into its
+/* One call of a driver. A function that fails writes the reason into the call's
  * error. */
 struct action_call {
   int64_t deadline_ms; /* monotonic */
@@ -17,21 +17,21 @@ struct action_call {
   /* What the action must remember, for instance what it found before it changed
    * it: an object, changed by the driver, saved over a restart. */
   json_t *memory;
-  bool is_refresh;     /* as far as known it is as desired already */
+  bool is_refresh;     /* the last known state is already the desired one */
   int64_t replicas;    /* out: the present number; -1: it has none */
   int64_t again_in_ms; /* out: call set again after this time, on success or
                           with -EAGAIN; 0: no need */
-  int64_t pause_ms;    /* out: how long the target wants no further attempt */
+  int64_t pause_ms;    /* out: the pause that the target has asked for */
   struct error *error; /* borrowed, never NULL */
-  /* Has the memory on the disk; for before a change. */
+  /* Saves the memory to the disk; called before a change. */
   void (*save)(void *context);
   /* Writes one line to the journal. fields: taken. */
   void (*note)(void *context, const char *step, json_t *fields);
   void *context;
 };
 
-/* Notes the response to what was noted as a request: {"error": null}, or the
- * text of the call's error when CODE is not 0. */
+/* Journals the response to a request that was journaled: {"error": null}, or
+ * the text of the call's error when CODE is not 0. */
 void action_call_note_response(const struct action_call *call, int code);
 
 /* Waits until FD is ready for EVENTS, of poll(). Returns 0; -ETIMEDOUT at the

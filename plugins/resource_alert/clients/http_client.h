@@ -35,8 +35,8 @@ struct http_client_request {
   size_t body_bytes;
   int64_t deadline_ms; /* monotonic */
   int cancel_fd;       /* -1: never */
-  bool may_repeat;     /* done twice is as good as done once: then an open
-                          connection is used again, as it always is for GET */
+  bool may_repeat;     /* idempotent: may be sent on an open connection, as GET
+                          always is */
 };
 
 struct http_client_response {

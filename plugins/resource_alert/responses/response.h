@@ -38,7 +38,7 @@ bool response_state_parse(const char *name, enum response_state *ret_state);
 enum response_input {
   RESPONSE_CLEAR,  /* no rule is bad enough */
   RESPONSE_BREACH, /* at least one is */
-  RESPONSE_FROZEN, /* none is, but one that was bad is not known any more */
+  RESPONSE_FROZEN, /* no rule is in breach, but one that was is now unknown */
 };
 
 /* All times in ms. */
@@ -131,9 +131,9 @@ void response_set_modes(struct response *response,
 void response_set_action_mode(struct response *response, size_t action,
                               enum action_mode mode, int64_t now_ms);
 
-/* What the states in the rules amount to. A rule that is missing or unknown is
- * neither in breach nor clear: one that was in breach freezes the response, any
- * other is ignored. */
+/* The input that results from the states of the rules. A rule that is missing
+ * or unknown is neither in breach nor clear: one that was in breach freezes the
+ * response, any other is ignored. */
 enum response_input response_evaluate_rules(struct response *response);
 
 /* Takes the input and the time. Changes the state and the desired states.
@@ -175,7 +175,7 @@ void response_end_attempt(struct response *response,
                           const struct response_decision *decision, int code,
                           int64_t again_in_ms, int64_t now_ms, uint32_t random);
 
-/* Lets a tripped rate limit go: blocked actions are due. */
+/* Resets a tripped rate limit: blocked actions become due. */
 void response_reset_rate_limit(struct response *response);
 
 /* Continues from what was saved before a restart: the state, and for how long
@@ -192,12 +192,13 @@ bool response_deactivate(struct response *response);
  * rule changes. RESPONSE_NEVER: only when one does. */
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 
-/* When it will engage, or be released, as things are; RESPONSE_NEVER: not. */
+/* When it engages, or releases, if no rule changes before; RESPONSE_NEVER: it
+ * does not. */
 int64_t response_engage_at_ms(const struct response *response);
 int64_t response_release_at_ms(const struct response *response);
 
-/* When the escalation reaches an action that it has not reached yet, as things
- * are; RESPONSE_NEVER: not. */
+/* When the escalation reaches an action that it has not reached yet, if no rule
+ * changes before; RESPONSE_NEVER: it does not. */
 int64_t response_due_ms(const struct response *response, size_t action);
 
 /* True while ENGAGING or ENGAGED. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* response_report: how a response reads in the log, in the journal, as a
- * notification and in the status. */
+/* response_report: reports a response to the log, the journal, by notifications
+ * and in the status. */
 #pragma once
 
 #include <jansson.h>
@@ -31,7 +31,8 @@ struct response_next {
 void response_report_change(const struct response_report *report,
                             enum response_state before);
 
-/* Notifies of the present state. As the next one it may take its time. */
+/* Sends a notification of the current state. Both functions block until
+ * collectd's notification callbacks have returned. */
 void response_report_notify_state(const struct response_report *report);
 
 void response_report_notify(const struct response_report *report,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rule: the rules of the configuration: which series each one watches, what it
- * asks of their values, and how they are doing. */
+/* rule: the rules of the configuration: which series each one watches, its
+ * limits, and its current state. */
 #pragma once
 
 #include <pthread.h>

@@ -13,8 +13,7 @@
 void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
                             struct http_server_reply *reply);
 
-/* Everything that there is to know, as the manual describes it. Yours; NULL
- * without memory. */
+/* The whole status, as the manual describes it. Yours; NULL without memory. */
 json_t *status_api_to_json(const struct status_deps *deps,
                            const struct snapshot *snapshot,
                            const struct snapshot_history *history);

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #define LEAK_TREND_WINDOWS_MAX 16
-/* A leak that has not grown for this many times the windows it took to see it
- * is no longer reported: the log does not show when its sessions end. */
+/* A leak is no longer reported if it has not grown for this many times the
+ * windows that it took to find it: the log does not show when its sessions
+ * end. */
 #define LEAK_TREND_FORGET_FACTOR 6
 
 struct leak_trend_limits {

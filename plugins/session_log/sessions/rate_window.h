@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rate_window: how many events any 60 seconds held, exactly. Averages with
- * decay alarm on a steady rate just below a limit, whole minutes miss what
- * falls across their edge. */
+/* rate_window: counts exactly the events in any 60 seconds. A decaying average
+ * would alert on a steady rate just below a limit, and counts per calendar
+ * minute would miss a burst across two of them. */
 #pragma once
 
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * are open at least, which were never closed, and how they ended.
  *
  * Without names a log that is read from its middle does not show how many
- * sessions were open before, so only growth means anything. A burst grows and
+ * sessions were open before, so only growth is meaningful. A burst grows and
  * falls back; a leak raises the low-water mark of opened - closed in window
  * after window. With names each session is tracked by itself. */
 #pragma once
