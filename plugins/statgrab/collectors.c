@@ -176,17 +176,13 @@ static double find_load_cores(struct collectors *collectors,
 /* Where the size is unknown the transfers are still sent. */
 static int send_swap(struct collectors *collectors, struct error *error) {
   const struct stats *stats = &collectors->stats;
-  const struct swap_options *options = collectors->options->swap.items;
   const struct emitter *emitter = &collectors->emitters[GROUP_SWAP];
-  int code = 0;
-  bool has_size = metrics_send_swap(&stats->memory, options, emitter);
-  if (options->report_io) {
-    code = read_kind(collectors, STATS_PAGING, error);
-    if (source_has_data(code)) { /* other paging counters may be missing */
-      metrics_send_swap_io(&stats->paging, (uint64_t)sysconf(_SC_PAGESIZE),
-                           options, emitter);
-      code = 0;
-    }
+  bool has_size = metrics_send_swap(&stats->memory, emitter);
+  int code = read_kind(collectors, STATS_PAGING, error);
+  if (source_has_data(code)) { /* other paging counters may be missing */
+    metrics_send_swap_io(&stats->paging, (uint64_t)sysconf(_SC_PAGESIZE),
+                         emitter);
+    code = 0;
   }
   return has_size ? code : error_set(error, -EBADMSG, "the size is unknown");
 }
@@ -196,6 +192,8 @@ static int send_swap(struct collectors *collectors, struct error *error) {
 static int send_group(struct collectors *collectors, enum statgrab_group group,
                       struct error *error) {
   const struct statgrab_options *options = collectors->options;
+  const struct disk_options *disk = options->disk.items;
+  const struct interface_options *interface = options->interface.items;
   const struct stats *stats = &collectors->stats;
   const struct emitter *emitter = &collectors->emitters[group];
   switch (group) {
@@ -210,11 +208,11 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
                          stats->cpu.context_switches);
     return 0;
   case GROUP_DISK:
-    metrics_send_disks(&stats->disks, options->disk.items,
+    metrics_send_disks(&stats->disks, disk->ignore_selected,
                        &collectors->disk_names, emitter);
     return 0;
   case GROUP_FHCOUNT:
-    metrics_send_handles(&stats->handles, options->fhcount.items, emitter);
+    metrics_send_handles(&stats->handles, emitter);
     return 0;
   case GROUP_INTERFACE:
     /* Without the state of the links the counters are still valid. Behind a
@@ -222,16 +220,16 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     if (options->root[0] == '\0') {
       (void)read_kind(collectors, STATS_LINKS, NULL);
     }
-    metrics_send_interfaces(&stats->interfaces, options->interface.items,
+    metrics_send_interfaces(&stats->interfaces, interface->ignore_selected,
                             &collectors->interface_names, emitter);
     return 0;
   case GROUP_LOAD:
     metrics_send_load(&stats->load,
                       find_load_cores(collectors, options->load.items),
-                      options->load.items, emitter);
+                      emitter);
     return 0;
   case GROUP_MEMORY:
-    metrics_send_memory(&stats->memory, options->memory.items, emitter);
+    metrics_send_memory(&stats->memory, emitter);
     return 0;
   case GROUP_PRESSURE:
     metrics_send_pressure(&stats->pressure, emitter);

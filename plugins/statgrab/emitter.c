@@ -156,8 +156,3 @@ void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]) {
   const char *below = path[0] == '/' ? path + 1 : path;
   emitter_clean_name(strcmp(path, "/") == 0 ? "root" : below, name);
 }
-
-void emitter_name_of_device(const char *device, char name[EMITTER_ITEM_BYTES]) {
-  bool has_prefix = strncmp(device, "/dev/", 5) == 0;
-  emitter_clean_name(has_prefix ? device + 5 : device, name);
-}

@@ -72,8 +72,5 @@ void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]);
  * slash, cleaned. */
 void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]);
 
-/* The name of a device: without /dev/, cleaned. */
-void emitter_name_of_device(const char *device, char name[EMITTER_ITEM_BYTES]);
-
 /* Puts "-" and a hash of TEXT at the end of NAME: for a name that two share. */
 void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]);

@@ -188,7 +188,6 @@ static void sort_unique_names(struct filesystem_filter_item *items, size_t len,
 int filesystem_filter_apply(struct filesystem_filter *filter,
                             const struct stats_mount_table *table,
                             struct error *error) {
-  bool by_device = filter->options->report_by_device;
   bool has_names =
       !filter->options->ignore_selected &&
       filter->devices.len + filter->mount_points.len + filter->fs_types.len > 0;
@@ -212,16 +211,12 @@ int filesystem_filter_apply(struct filesystem_filter *filter,
       mounts[len++] = mounts[i];
     }
   }
-  if (!has_names || by_device) {
+  if (!has_names) {
     len = remove_repeated(mounts, len, true);
   }
   for (size_t i = 0; i < len; i++) {
     items[i].row = (size_t)(mounts[i] - table->rows);
-    if (by_device) {
-      emitter_name_of_device(mounts[i]->device, items[i].name);
-    } else {
-      emitter_name_of_path(mounts[i]->name, items[i].name);
-    }
+    emitter_name_of_path(mounts[i]->name, items[i].name);
   }
   free(mounts);
   sort_unique_names(items, len, table);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics: computes values from raw statistics and sends them, a function for
  * each kind of statistics. Where values are also those of a native plugin,
- * "parts" in percent follow its options ValuesAbsolute and ValuesPercentage. */
+ * a part in percent follows its option ValuesPercentage. */
 #pragma once
 
 #include "statgrab/emitter.h"
@@ -31,10 +31,9 @@ void metrics_send_cpu(const struct stats_cpu *before,
                       const struct cpu_options *options,
                       const struct emitter *emitter);
 
-/* Sends the load of 1, 5 and 15 minutes and, as the options select, the same
- * divided by CORES; 0 where that number is unknown. */
+/* Sends the load of 1, 5 and 15 minutes, and the same divided by CORES; 0
+ * where that number is unknown. */
 void metrics_send_load(const struct stats_load *stats, double cores,
-                       const struct load_options *options,
                        const struct emitter *emitter);
 
 /* Sends the number of processes and threads and, where known, the states.
@@ -48,23 +47,21 @@ void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
  * psutil's virtual_memory().percent. NaN where it is unknown. */
 double metrics_memory_used_percent(const struct stats_memory *stats);
 
-/* Sends percent-used and, as the options select, the parts of the total:
+/* Sends percent-used and the parts of the total:
  * psutil's used, buffered, cached, free; or the native plugin's, which count
  * the slab separately. */
 void metrics_send_memory(const struct stats_memory *stats,
-                         const struct memory_options *options,
                          const struct emitter *emitter);
 
 /* Sends percent-used, 0 on a machine without swap, and the space. What is also
  * cached in memory counts as used, as in psutil; under native names it does
  * not. Returns false, and sends nothing, where the size is unknown. */
 bool metrics_send_swap(const struct stats_memory *stats,
-                       const struct swap_options *options,
                        const struct emitter *emitter);
 
-/* Sends what is swapped in and out; page_bytes: size of one page. */
+/* Sends what is swapped in and out, in bytes; under native names in pages, as
+ * the native plugin does by default. page_bytes: size of one page. */
 void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
-                          const struct swap_options *options,
                           const struct emitter *emitter);
 
 /* Sends block I/O, swapping, page faults and OOM kills. */
@@ -73,20 +70,18 @@ void metrics_send_paging(const struct stats_paging *stats,
 
 /* Sends the open files of the whole system. */
 void metrics_send_handles(const struct stats_handles *stats,
-                          const struct fhcount_options *options,
                           const struct emitter *emitter);
 
 /* ---- disks, interfaces and file systems ---- */
 
 /* Sends the selected disks and partitions that have ever been used. */
 void metrics_send_disks(const struct stats_disk_table *table,
-                        const struct disk_options *options,
-                        const struct ignorelist *selected,
+                        bool ignore_selected, const struct ignorelist *selected,
                         const struct emitter *emitter);
 
 /* Sends the selected interfaces. */
 void metrics_send_interfaces(const struct stats_interface_table *table,
-                             const struct interface_options *options,
+                             bool ignore_selected,
                              const struct ignorelist *selected,
                              const struct emitter *emitter);
 

@@ -59,37 +59,21 @@ metrics_cpu_percents(const struct stats_cpu_ticks *before,
 
 /* ---- values ---- */
 
-/* Returns the state whose time is also part of STATE, or CPU_STATES. */
-static size_t guest_state_in(size_t state) {
-  return state == CPU_USER   ? CPU_GUEST
-         : state == CPU_NICE ? CPU_GUEST_NICE
-                             : CPU_STATES;
-}
-
 /* Sends the shares of the states; or, without ValuesPercentage, their counters.
- */
+ * User and nice include guest time, as in psutil. */
 static void send_states(const struct metrics_cpu_percents *percents,
                         const struct stats_cpu_ticks *ticks,
                         const struct cpu_options *options,
                         const struct emitter_sink *sink) {
-  bool has_guest = options->report_guest_state;
   for (size_t i = 0; i < CPU_STATES; i++) {
-    double share = percents->states[i];
-    uint64_t counter = ticks->states[i];
-    size_t guest = guest_state_in(i);
-    if (has_guest && options->subtract_guest_state && guest != CPU_STATES &&
-        ticks->states[guest] != STATS_UNKNOWN && counter != STATS_UNKNOWN) {
-      counter -=
-          ticks->states[guest] < counter ? ticks->states[guest] : counter;
-      share = isnan(share) ? share : fmax(share - percents->states[guest], 0);
-    }
-    if (is_guest_state(i) && !has_guest) {
-      continue;
+    if (is_guest_state(i) && ticks->states[i] == 0) {
+      continue; /* there never was a virtual machine */
     }
     if (options->values_percentage) {
-      emitter_send_gauge(sink, "percent", cpu_state_names[i], share);
+      emitter_send_gauge(sink, "percent", cpu_state_names[i],
+                         percents->states[i]);
     } else {
-      emitter_send_counter(sink, "cpu", cpu_state_names[i], counter);
+      emitter_send_counter(sink, "cpu", cpu_state_names[i], ticks->states[i]);
     }
   }
 }
@@ -148,23 +132,20 @@ void metrics_send_cpu(const struct stats_cpu *before,
   if (options->report_by_cpu) {
     send_each_processor(before, now, options, emitter);
   }
-  if (options->report_num_cpu) {
-    emitter_send_amount(&emitter->common, "count", "", now->online);
-  }
+  emitter_send_amount(&emitter->common, "count", "", now->online);
   emitter_send_counter(&emitter->own, "irq", "total", now->interrupts);
 }
 
 /* ---- load ---- */
 
 void metrics_send_load(const struct stats_load *stats, double cores,
-                       const struct load_options *options,
                        const struct emitter *emitter) {
   const double *load = stats->minutes;
   emitter_send_gauges(&emitter->common, "load", "", load, 3);
-  if (options->report_relative && cores > 0) {
+  if (cores > 0) {
     const double relative[] = {load[0] / cores, load[1] / cores,
                                load[2] / cores};
-    emitter_send_gauges(&emitter->common, "load", "relative", relative, 3);
+    emitter_send_gauges(&emitter->own, "load", "relative", relative, 3);
   }
 }
 

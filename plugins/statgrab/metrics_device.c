@@ -44,16 +44,14 @@ static void send_disk(const struct stats_disk *disk,
 }
 
 void metrics_send_disks(const struct stats_disk_table *table,
-                        const struct disk_options *options,
-                        const struct ignorelist *selected,
+                        bool ignore_selected, const struct ignorelist *selected,
                         const struct emitter *emitter) {
   for (size_t i = 0; i < table->len; i++) {
     const struct stats_disk *disk = &table->rows[i];
     bool was_used =
         has_counted(disk->read_ops) || has_counted(disk->write_ops) ||
         has_counted(disk->read_bytes) || has_counted(disk->write_bytes);
-    if (was_used &&
-        ignorelist_selects(selected, disk->name, options->ignore_selected)) {
+    if (was_used && ignorelist_selects(selected, disk->name, ignore_selected)) {
       send_disk(disk, emitter);
     }
   }
@@ -73,16 +71,12 @@ static void send_interface(const struct stats_interface *interface,
 }
 
 void metrics_send_interfaces(const struct stats_interface_table *table,
-                             const struct interface_options *options,
+                             bool ignore_selected,
                              const struct ignorelist *selected,
                              const struct emitter *emitter) {
   for (size_t i = 0; i < table->len; i++) {
     const struct stats_interface *interface = &table->rows[i];
-    bool is_active = has_counted(interface->rx_packets) ||
-                     has_counted(interface->tx_packets);
-    if ((is_active || options->report_inactive) &&
-        ignorelist_selects(selected, interface->name,
-                           options->ignore_selected)) {
+    if (ignorelist_selects(selected, interface->name, ignore_selected)) {
       send_interface(interface, emitter);
     }
   }

@@ -44,21 +44,15 @@ const char *const statgrab_group_names[GROUPS + 1] = {
 
 static const struct option cpu_rows[] = {
     FLAG("ReportByState", cpu_options, report_by_state, "true",
-         "Report user, system, wait, nice, interrupt, softirq, steal and idle "
-         "time separately. I<percent-active>, all but idle and wait, is always "
+         "Report user, system, wait, nice, interrupt, softirq, steal, idle "
+         "and, once there was a virtual machine, guest time separately. "
+         "I<percent-active>, all but idle and wait, is always "
          "reported."),
     FLAG("ReportByCpu", cpu_options, report_by_cpu, "false",
          "Also report each processor: I<cpu-0>, I<cpu-1>, ..."),
     FLAG("ValuesPercentage", cpu_options, values_percentage, "true",
          "Report percent of the time since the last read. If false, report the "
          "system's tick counters, type I<cpu>."),
-    FLAG("ReportNumCpu", cpu_options, report_num_cpu, "true",
-         "Report the number of processors that are online."),
-    FLAG("ReportGuestState", cpu_options, report_guest_state, "false",
-         "Report the time used by virtual machines."),
-    FLAG("SubtractGuestState", cpu_options, subtract_guest_state, "true",
-         "With B<ReportGuestState>, subtract the time of virtual machines from "
-         "user and nice. The kernel's counters of user and nice include it."),
 };
 
 static const struct option df_rows[] = {
@@ -75,9 +69,6 @@ static const struct option df_rows[] = {
          "systems. File systems without a disk (tmpfs, proc, overlay, ...) and "
          "read-only images (squashfs, iso9660) are excluded unless they are "
          "named. F</> is always included."),
-    FLAG("ReportByDevice", df_options, report_by_device, "false",
-         "Name file systems by device (I<df-sda1>) instead of by mount point "
-         "(I<df-var>)."),
     FLAG("ReportInodes", df_options, report_inodes, "true",
          "Also report inodes. Without a free inode no file can be created, "
          "even if there is free space."),
@@ -93,9 +84,6 @@ static const struct option df_rows[] = {
 static const char *const cores_words[] = {"online", "usable", NULL};
 
 static const struct option load_rows[] = {
-    FLAG("ReportRelative", load_options, report_relative, "true",
-         "Also report the load divided by the number of processors, "
-         "I<load-relative>."),
     {OPTION("Cores", WORD, struct load_options, cores), .words = cores_words,
      .default_text = "online",
      .help = "Divisor of I<load-relative>. C<online>: the processors that are "
@@ -113,13 +101,6 @@ static const struct option disk_rows[] = {
          "Exclude what B<Disk> names, and report all other disks."),
 };
 
-static const struct option fhcount_rows[] = {
-    FLAG("ValuesAbsolute", fhcount_options, values_absolute, "true",
-         "Report numbers of file handles: used, unused, max."),
-    FLAG("ValuesPercentage", fhcount_options, values_percentage, "false",
-         "Report file handles in percent of the maximum."),
-};
-
 static const struct option interface_rows[] = {
     LIST("Interface", interface_options, interfaces, ignorelist_check,
          "\"eth0\"",
@@ -127,29 +108,6 @@ static const struct option interface_rows[] = {
          "all."),
     FLAG("IgnoreSelected", interface_options, ignore_selected, "false",
          "Exclude what B<Interface> names, and report all other interfaces."),
-    FLAG("ReportInactive", interface_options, report_inactive, "true",
-         "Also report interfaces that have never transferred a packet."),
-};
-
-static const struct option swap_rows[] = {
-    FLAG("ValuesAbsolute", swap_options, values_absolute, "true",
-         "Report bytes. I<percent-used>, (total - free) / total, is always "
-         "reported; it is 0 on a machine without swap."),
-    FLAG("ValuesPercentage", swap_options, values_percentage, "false",
-         "Report the parts in percent of the total."),
-    FLAG("ReportBytes", swap_options, report_bytes, "true",
-         "Count I<swap_io> in bytes. If false, count pages, as the native "
-         "plugin does by default."),
-    FLAG("ReportIO", swap_options, report_io, "true",
-         "Report the amount swapped in and out, I<swap_io>."),
-};
-
-static const struct option memory_rows[] = {
-    FLAG("ValuesAbsolute", memory_options, values_absolute, "true",
-         "Report bytes. I<percent-used>, (total - available) / total, is "
-         "always reported."),
-    FLAG("ValuesPercentage", memory_options, values_percentage, "false",
-         "Report the parts in percent of the total."),
 };
 
 static const struct option processes_rows[] = {
@@ -208,12 +166,9 @@ static const struct option option_rows[] = {
     SUB_BLOCK(cpu, "Values of the processors."),
     SUB_BLOCK(df, "File systems and their values."),
     SUB_BLOCK(disk, "Which disks to report."),
-    SUB_BLOCK(fhcount, "Values of open files."),
     SUB_BLOCK(interface, "Which interfaces to report."),
     SUB_BLOCK(load, "Values of the load average."),
-    SUB_BLOCK(memory, "Values of memory."),
     SUB_BLOCK(processes, "Values of processes."),
-    SUB_BLOCK(swap, "Values of swap space."),
 };
 
 const struct option_block statgrab_options = {

@@ -37,9 +37,6 @@ struct cpu_options {
   bool report_by_state;
   bool report_by_cpu;
   bool values_percentage;
-  bool report_num_cpu;
-  bool report_guest_state;
-  bool subtract_guest_state;
 };
 
 struct df_options {
@@ -48,7 +45,6 @@ struct df_options {
   struct option_strings mount_points;
   struct option_strings fs_types;
   bool ignore_selected;
-  bool report_by_device;
   bool report_inodes;
   bool values_absolute;
   bool values_percentage;
@@ -60,44 +56,22 @@ struct disk_options {
   bool ignore_selected;
 };
 
-struct fhcount_options {
-  struct option_head head;
-  bool values_absolute;
-  bool values_percentage;
-};
-
 struct interface_options {
   struct option_head head;
   struct option_strings interfaces;
   bool ignore_selected;
-  bool report_inactive;
 };
 
 enum load_cores { CORES_ONLINE, CORES_USABLE };
 
 struct load_options {
   struct option_head head;
-  bool report_relative;
   int cores; /* enum load_cores */
-};
-
-struct memory_options {
-  struct option_head head;
-  bool values_absolute;
-  bool values_percentage;
 };
 
 struct processes_options {
   struct option_head head;
   bool report_by_state;
-};
-
-struct swap_options {
-  struct option_head head;
-  bool values_absolute;
-  bool values_percentage;
-  bool report_bytes;
-  bool report_io;
 };
 
 /* Each of the blocks holds exactly one struct once statgrab_options_complete()
@@ -110,12 +84,9 @@ struct statgrab_options {
   struct option_blocks cpu;       /* struct cpu_options */
   struct option_blocks df;        /* struct df_options */
   struct option_blocks disk;      /* struct disk_options */
-  struct option_blocks fhcount;   /* struct fhcount_options */
   struct option_blocks interface; /* struct interface_options */
   struct option_blocks load;      /* struct load_options */
-  struct option_blocks memory;    /* struct memory_options */
   struct option_blocks processes; /* struct processes_options */
-  struct option_blocks swap;      /* struct swap_options */
 };
 
 extern const struct option_block statgrab_options;

@@ -127,7 +127,8 @@ static size_t switch_once(const char *directory, size_t unused) {
 
 static const struct scenario scenarios[] = {
     {"statgrab",
-     "<Memory>\n</Memory>\n<Load>\n</Load>\n<CPU>\n  ReportByCPU true\n</CPU>\n"
+     "<Processes>\n</Processes>\n<Load>\n</Load>\n<CPU>\n  ReportByCPU "
+     "true\n</CPU>\n"
      "<DF>\n  MountPoint \"/\"\n</DF>\n",
      read_twice, count_series},
     {"session_log",

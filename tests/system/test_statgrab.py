@@ -150,15 +150,9 @@ PluginDir "{build.PLUGINS}"
 </LoadPlugin>
 <Plugin statgrab>
   NativeNames true
-  <load>
-    ReportRelative false
-  </load>
   <df>
     MountPoint "/"
   </df>
-  <swap>
-    ReportBytes false
-  </swap>
 </Plugin>
 """
 
@@ -220,8 +214,8 @@ def test_native_names_and_values_are_those_of_the_native_plugins(collectd):
     ('RootFS "host"', 'RootFS "host" is not an absolute path'),
     ('<df>\nFSType "xsf"\n</df>', '<df>: FSType "xsf" is not a known file system type; write it as "/^xsf$/"'),
     ('<df>\nMountPoint "/(/"\n</df>', 'MountPoint "/(/" is not a regular expression'),
-    ('<memory>\nValuesPercent true\n</memory>',
-     '<memory>: unknown option ValuesPercent; did you mean ValuesPercentage?'),
+    ('<df>\nValuesPercent true\n</df>',
+     '<df>: unknown option ValuesPercent; did you mean ValuesPercentage?'),
 ])
 def test_wrong_options_are_refused(collectd, options, logged):
     collectd.load("statgrab", options).refuses_to_start()

@@ -28,15 +28,6 @@ static void names_paths_as_the_native_plugin_does(void **state) {
   }
 }
 
-static void names_devices(void **state) {
-  (void)state;
-  char name[EMITTER_ITEM_BYTES];
-  emitter_name_of_device("/dev/mapper/vg-root", name);
-  assert_string_equal(name, "mapper-vg-root");
-  emitter_name_of_device("tmpfs", name);
-  assert_string_equal(name, "tmpfs");
-}
-
 static void long_names_stay_apart(void **state) {
   (void)state;
   char path[300], one[EMITTER_ITEM_BYTES], two[EMITTER_ITEM_BYTES];
@@ -70,7 +61,6 @@ static void a_cut_leaves_characters_whole(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_paths_as_the_native_plugin_does),
-      cmocka_unit_test(names_devices),
       cmocka_unit_test(long_names_stay_apart),
       cmocka_unit_test(a_cut_leaves_characters_whole),
   };

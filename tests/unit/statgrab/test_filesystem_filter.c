@@ -81,12 +81,6 @@ static void excludes_what_is_ignored(void **state) {
   assert_selected(&options, "mnt root ");
 }
 
-static void names_by_device(void **state) {
-  (void)state;
-  const struct df_options options = {.report_by_device = true};
-  assert_selected(&options, "server:-x vda vdb vdd ");
-}
-
 static void sends_psutils_percentages(void **state) {
   (void)state;
   const struct df_options options = {.report_inodes = true,
@@ -178,7 +172,6 @@ int main(void) {
       cmocka_unit_test(selects_what_can_fill_up),
       cmocka_unit_test(includes_what_is_named),
       cmocka_unit_test(excludes_what_is_ignored),
-      cmocka_unit_test(names_by_device),
       cmocka_unit_test(sends_psutils_percentages),
       cmocka_unit_test(sends_nothing_without_a_size),
       cmocka_unit_test(always_reports_the_root),
