@@ -6,7 +6,7 @@
  * kill -9, and on the disk about a second later, so it outlives the machine: a
  * thread syncs, since a sync takes 4 to 30 ms on ext4 and much longer on a
  * failing disk. When the file has grown, or when something could not be
- * written, the owner writes it anew:
+ * written, the owner rewrites it:
  *
  *   if (append_log_wants_rewrite(log) && append_log_begin(log)) {
  *     for each thing: append_log_add(log, line);
@@ -47,12 +47,12 @@ struct append_log_options {
  *     the machine leaves them: ignored, not logged;
  *   another first line, a file of another user, or no regular file: all of it
  *     is moved to PATH.bad, and nothing is loaded.
- * A file that is there and cannot be read (EIO, EACCES) is left as it is: that
- * is logged, and nothing is written to it until the next start.
+ * A file that is there and cannot be read (EIO, EACCES) is not changed: this is
+ * logged, and nothing is written to it until the next start.
  *
- * *ret_log: yours, append_log_close(). Returns 0, -ENOMEM, -EAGAIN (no
- * thread), or what TAKE returned; a file that cannot be written is no failure,
- * it is logged once, tried again, and its recovery is logged. */
+ * *ret_log: yours, append_log_close(). Returns 0, -ENOMEM, -EAGAIN (no thread),
+ * or what TAKE returned; a file that cannot be written is not a failure: it is
+ * logged hourly and tried again, and its recovery is logged. */
 int append_log_open(const struct append_log_options *options,
                     int (*take)(void *context, const json_t *line),
                     void *context, struct append_log **ret_log,
@@ -63,8 +63,8 @@ int append_log_open(const struct append_log_options *options,
  * about one thing must come in order. */
 void append_log_append(struct append_log *log, const json_t *line);
 
-/* True if the file should be written anew now: it has more than doubled and
- * grown by 1 MiB, it had invalid lines, or a write has failed; in that case not
+/* True if the file should be rewritten now: it has more than doubled and grown
+ * by 1 MiB, it had invalid lines, or a write has failed; in that case not
  * before a pause of 1 s and of ten times what the last rewrite took the owner.
  * Any thread. */
 bool append_log_wants_rewrite(struct append_log *log);
@@ -82,7 +82,7 @@ void append_log_end(struct append_log *log);
  * up for. Holds up no append. Any thread. */
 bool append_log_sync(struct append_log *log, int wait_ms);
 
-/* Has all on the disk and ends the thread. Waits at most 2 s for a disk that
- * hangs; then abandons the thread, which frees everything when it ends, and
- * logs this. Accepts NULL. */
+/* Syncs everything to the disk and ends the thread. Waits at most 2 s for a
+ * disk that hangs; then abandons the thread, which frees everything when it
+ * ends, and logs this. Accepts NULL. */
 void append_log_close(struct append_log *log);

@@ -8,7 +8,7 @@
 
 #define COMPLAINT_REMINDER_MS (INT64_C(3600) * 1000)
 
-/* All zero is "nothing is wrong". Not locked: one owner. */
+/* All zero: there is no fault. Not locked: one owner. */
 struct complaint {
   bool is_open;
   int64_t since_ms;

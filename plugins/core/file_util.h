@@ -57,8 +57,8 @@ int file_read_again(int fd, size_t max_bytes, struct file_content *content);
 /* Writes all of DATA to FD. Returns 0 or negative errno. */
 int file_write_all(int fd, const char *data, size_t bytes);
 
-/* True if PATH names the file that FD is open for: nobody has moved, replaced
- * or removed it. */
+/* True if PATH names the file that FD is open for: it was not moved, replaced
+ * or removed. */
 bool file_is_at(const char *path, int fd);
 
 /* Makes the directories above PATH that are not there, or PATH itself, too;

@@ -44,8 +44,8 @@ static inline void *hash_map_owner(struct hash_node *node, size_t offset) {
   return node == NULL ? NULL : (char *)node - offset;
 }
 
-/* A hash of the key with the seed of this process, so that nobody outside can
- * choose names that collide. Use the upper bits to choose among several maps:
+/* A hash of the key with the seed of this process, so that names from outside
+ * cannot be chosen to collide. Use the upper bits to choose among several maps:
  * the lower ones choose the slot. */
 uint64_t hash_map_hash(const void *key, size_t key_bytes);
 

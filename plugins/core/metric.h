@@ -94,8 +94,8 @@ enum reading_kind {
   READING_ABSOLUTE, /* uint64_t: a counter that is emptied by reading it */
 };
 
-/* One data source of a type. A level or rate outside min ... max (NaN: no such
- * end) is no reading. */
+/* One data source of a type. A level or rate outside min ... max (NaN: no
+ * limit) is not a reading. */
 struct reading_source {
   char name[READING_NAME_BYTES];
   enum reading_kind kind;

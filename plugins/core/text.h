@@ -18,10 +18,10 @@ void text_chomp(char *text);
  * not characters (RFC 3629). */
 size_t text_utf8_length(const char *from);
 
-/* Copies FROM so that nothing is lost and any reader can take it: control
- * characters, backslashes and what is not UTF-8 become \n, \t, \\ or \xHH.
- * Cut at a whole character or escape when it does not fit into BYTES, which is
- * at least 1; always ends in NUL. */
+/* Copies FROM without loss as one line of UTF-8: control characters,
+ * backslashes and what is not UTF-8 become \n, \t, \\ or \xHH. Cut at a whole
+ * character or escape when it does not fit into BYTES, which is at least 1;
+ * always ends in NUL. */
 void text_escape(char *to, size_t bytes, const char *from);
 
 /* Which of some names was probably meant by a wrong one. Strings are borrowed.

@@ -25,8 +25,8 @@ struct forecast {
   size_t len;
 };
 
-/* Adds a value at now_us. Starts afresh when the clock went back, and after a
- * gap of more than half a window. */
+/* Adds a value at now_us. Drops all earlier values when the clock went back,
+ * and after a gap of more than half a window. */
 void forecast_add(struct forecast *forecast, int64_t now_us, double value);
 
 /* Seconds until the trend reaches capacity; 0 if it has. NaN while there is no

@@ -30,7 +30,7 @@ struct journal_counts {
  * and its end once; until then lines are lost, and nothing else waits. The same
  * holds for a pipe without a reader. The sequence continues from the last line
  * in the file. path: copied; NULL or "": lines are not written, only remembered
- * for journal_recent(). log: copied. A file that cannot be opened is no
+ * for journal_recent(). log: copied. A file that cannot be opened is not a
  * failure: it is logged and tried again. Returns 0 or negative errno (no
  * memory, no thread). */
 int journal_new(const char *path, const struct log_sink *log,

@@ -238,7 +238,7 @@ struct stats_mount_table {
   uint64_t generation; /* changes with the rows */
 };
 
-/* Ticks of which nothing is known. */
+/* Ticks, all unknown. */
 struct stats_cpu_ticks stats_cpu_ticks_unknown(void);
 
 /* Clears all readings and keeps the memory for the next ones. */

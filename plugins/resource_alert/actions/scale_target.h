@@ -29,8 +29,8 @@ struct scale_now {
 int scale_target_read(const struct scale_target *target, struct scale_now *now,
                       struct action_call *call);
 
-/* Writes VALUE if nobody has written since NOW was read, and reads it back.
- * is_dry_run: the server checks the write and does not store it.
+/* Writes VALUE if the object has not changed since NOW was read, and reads it
+ * back. is_dry_run: the server checks the write and does not store it.
  * Returns 0; -ESTALE; what kubernetes_request() does. */
 int scale_target_write(const struct scale_target *target,
                        const struct scale_now *now, int64_t value,

@@ -98,12 +98,12 @@ const char *alert_cause_name(enum alert_cause cause);
  * untouched. */
 bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause);
 
-/* How far VALUE lies beyond the limits, negative within them; comparable among
- * the alerts of one rule. NaN counts as least. */
+/* How far VALUE is beyond the limits, negative within them; comparable among
+ * the alerts of one rule. NaN is the least. */
 double alert_badness(const struct rule_limits *limits, double value);
 
-/* Evaluates a reading. NaN is no reading and changes nothing. is_disabled: the
- * reading counts as within the limits in any case.
+/* Evaluates a reading. NaN is not a reading and changes nothing. is_disabled:
+ * the reading counts as within the limits in any case.
  * Returns true, and fills *ret_change, if the state changed. */
 bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
                     double value, bool is_disabled,

@@ -41,7 +41,7 @@ struct alert_event_sink {
   void (*take_event)(void *context, const struct alert_event *event);
   void (*refresh_rule)(void *context, size_t rule, enum alert_state worst,
                        double value);
-  void *context; /* take_event NULL: nobody receives them */
+  void *context; /* take_event NULL: they have no receiver */
 };
 
 /* What WATCH is now, as an event; marks it as dispatched. Under the lock of its

@@ -75,7 +75,7 @@ alert_state_file_marks(const struct alert_state_file *file);
 void alert_state_file_mark(struct alert_state_file *file,
                            const struct delivery_marks *marks);
 
-/* Writes the file anew, if it has grown or this is the last time: the states of
+/* Rewrites the file if it has grown or this is the last time: the states of
  * TABLE and the undelivered events. */
 void alert_state_file_rewrite(struct alert_state_file *file,
                               struct series_table *table, bool is_last,

@@ -54,8 +54,8 @@ int engine_start(struct engine *engine, struct error *error);
 bool engine_turn(struct engine *engine, int wait_ms);
 
 /* Dispatches what changed, ends the threads and frees all. No reading may come
- * any more. Accepts NULL. Returns false if a notification plugin hangs in a
- * thread that must be left behind: then the deps must stay. */
+ * any more. Accepts NULL. Returns false if a notification plugin hangs and its
+ * thread is abandoned: then the deps must stay. */
 bool engine_stop(struct engine *engine);
 
 /* Judges one reading. Any thread, never blocks. */

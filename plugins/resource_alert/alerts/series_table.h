@@ -53,7 +53,7 @@ void series_table_notify(struct series_table *table,
                          int64_t wall_ms);
 
 /* To be called every 250 ms by one thread. Once a second it finds the series
- * that stopped and those that want a reminder, and removes some of those to be
+ * that stopped and those whose reminder is due, and removes some of those to be
  * forgotten: all of them within 16 seconds. After each call the evaluation of
  * the next value is timed. */
 void series_table_tick(struct series_table *table, int64_t now_ms,

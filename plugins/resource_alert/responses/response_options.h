@@ -10,10 +10,10 @@
 
 /* What all responses share; a part of the plugin's outermost block. */
 struct responses_options {
-  int mode;                    /* enum action_mode */
-  char *disable_file;          /* while it exists nothing is done; NULL: none */
-  char *helper_dir;            /* where the helper program of <Exec> lies */
-  struct option_blocks stores; /* struct switch_store_options */
+  int mode;           /* enum action_mode */
+  char *disable_file; /* while it exists, no attempt is made; NULL: none */
+  char *helper_dir;   /* where the helper program of <Exec> lies */
+  struct option_blocks stores;     /* struct switch_store_options */
   struct option_blocks kubernetes; /* struct kubernetes_options, one */
   struct option_blocks responses;  /* struct response_options */
 };

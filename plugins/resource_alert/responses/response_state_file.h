@@ -4,9 +4,9 @@
  * StateDir/responses.jsonl, an append_log; a line is
  *   {"response": NAME, "state": "ENGAGED", "since": EPOCH,
  *    "rules": ["pool_used"], "tripped": false, "mode": "auto" or null,
- *    "actions": {"Switch x": {"on": true, "memory": {}}}}
- * "rules" are those in breach; "on" is null where an attempt was begun and its
- * end not seen. */
+ * "actions": {"Switch x": {"on": true, "memory": {}}}}
+ * "rules" are those in breach; "on" is null for an attempt that had begun but
+ * not ended. */
 #pragma once
 
 #include "core/error.h"
@@ -53,6 +53,6 @@ void response_state_file_save(struct response_state_file *file,
  * thread; holds up no other one. */
 void response_state_file_sync(struct response_state_file *file);
 
-/* Makes up for a write that failed; to be called every few seconds. Any thread;
- * waits for no disk. */
+/* Rewrites the file after a failed write; to be called every few seconds. Any
+ * thread; waits for no disk. */
 void response_state_file_maintain(struct response_state_file *file);

@@ -57,7 +57,7 @@ void response_worker_command(struct response_worker *worker,
 json_t *response_worker_snapshot(struct response_worker *worker);
 
 /* Waits for the thread, which ends when stop_fd becomes readable, until
- * deadline_s (CLOCK_REALTIME), and frees. Returns false if it hangs where
- * nothing can end it, in a resolver: then it is left behind with all it uses.
- * Accepts NULL. */
+ * deadline_s (CLOCK_REALTIME), and frees. Returns false if it hangs in a name
+ * resolver, which cannot be interrupted: then the thread and all that it uses
+ * are abandoned. Accepts NULL. */
 bool response_worker_free(struct response_worker *worker, int64_t deadline_s);

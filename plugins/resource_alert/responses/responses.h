@@ -99,8 +99,8 @@ int responses_send_command(struct responses *responses, const char *response,
  * only for copying. */
 json_t *responses_snapshot(struct responses *responses);
 
-/* Ends the workers, within 5 s whatever their targets do, and frees all.
- * What is engaged stays engaged and is saved. Returns false if a thread hangs
- * in a resolver and must be left behind: then the deps must stay. Accepts NULL.
+/* Ends the workers, within 5 s whatever their targets do, and frees all. What
+ * is engaged stays engaged and is saved. Returns false if a thread hangs in a
+ * name resolver and is abandoned: then the deps must stay. Accepts NULL.
  */
 bool responses_stop(struct responses *responses);

@@ -17,7 +17,9 @@ struct file_watch; /* any thread: it has a lock of its own */
 /* Logs are known by their numbers, 0 .. logs - 1. Returns 0, -ENOMEM or the
  * negative errno of inotify_init1(2). */
 int file_watch_new(size_t logs, struct file_watch **ret_watch);
-void file_watch_free(struct file_watch *watch); /* accepts NULL; nobody waits */
+
+/* No thread may be waiting. Accepts NULL. */
+void file_watch_free(struct file_watch *watch);
 
 /* Replaces all watches of a log: begin, add each path, end. A path that cannot
  * be watched is left out; it is read at the interval.

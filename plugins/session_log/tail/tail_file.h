@@ -44,7 +44,7 @@ struct tail_file {
   bool is_live;       /* named by a pattern at the last scan */
   bool is_listed;     /* found by the last scan */
   bool is_skipping;   /* in the rest of an over-long line */
-  bool is_final;      /* nobody writes to it: its end ends a line */
+  bool is_final;      /* no process writes to it: its end ends a line */
   bool is_truncated;  /* found shrunk or changed by this check */
   bool is_quiet;      /* found unchanged by this check */
   bool is_settled;    /* a change would change its times */
