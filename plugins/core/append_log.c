@@ -31,7 +31,7 @@ struct append_log {
   char *path;              /* NULL: nothing is kept */
   const char *what;        /* borrowed, as in the options */
   const char *consequence; /* borrowed */
-  char *head;              /* the first line */
+  char head[128];          /* the first line */
   struct log_sink sink;
   struct worker_thread *worker;
   bool is_blocked; /* the file could not be read: it is not touched */
@@ -48,23 +48,22 @@ struct append_log {
   /* From append_log_begin() until the new file is in its place: */
   bool is_rewriting;
   bool is_spoiled; /* the new file would miss something */
-  char *text;      /* for the new file, until the thread takes it */
+  char *text;      /* for the new file; the owner's until the end */
   size_t text_bytes;
-  char *late; /* what was appended before there is a new file */
+  bool is_text_whole; /* the thread may take it */
+  char *late;         /* what was appended before there is a new file */
   size_t late_bytes;
   int next; /* the new file, not in its place yet; -1: none */
 
   /* The owner's from append_log_begin() to append_log_end(), not locked: */
-  FILE *added; /* NULL: memory was short */
-  char *added_text;
-  size_t added_bytes;
+  FILE *added; /* fills the text; NULL: memory was short */
   int64_t begun_ms;
 };
 
 /* ---- log ---- */
 
 /* Not under the lock. */
-static void report_write(struct append_log *log, int code, const char *reason) {
+static void report_write(struct append_log *log, int code) {
   int64_t now_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&log->lock);
   bool is_news = code != 0 ? complaint_fail(&log->complaint, now_ms)
@@ -72,7 +71,7 @@ static void report_write(struct append_log *log, int code, const char *reason) {
   (void)pthread_mutex_unlock(&log->lock);
   if (is_news && code != 0) {
     log_write(&log->sink, LOG_LEVEL_ERROR, "%s: %s: cannot write: %s; %s",
-              log->what, log->path, reason, log->consequence);
+              log->what, log->path, strerror(-code), log->consequence);
   } else if (is_news) {
     log_write(&log->sink, LOG_LEVEL_NOTICE, "%s: %s: can be written again",
               log->what, log->path);
@@ -95,8 +94,8 @@ struct loading {
 static int check_state_file(const char *path, struct error *error) {
   struct stat status;
   if (lstat(path, &status) != 0) {
-    int code = errno == ENOTDIR ? -ENOENT : -errno;
-    return error_set(error, code, "%s", strerror(-code));
+    return error_set(error, errno == ENOTDIR ? -ENOENT : -errno, "%s",
+                     strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) {
     return error_set(error, -EINVAL, "is not a regular file");
@@ -242,7 +241,7 @@ static void open_for_append(struct append_log *log, size_t whole_bytes) {
       write(log->file, log->head, head_bytes) != (ssize_t)head_bytes) {
     int code = -errno;
     close_file_of(log);
-    report_write(log, code, strerror(-code));
+    report_write(log, code);
   }
   log->bytes = whole_bytes + head_bytes;
 }
@@ -256,6 +255,9 @@ static int write_whole_line(int file, const char *line, size_t length) {
 /* Under the lock. What the new file must have after what the owner adds. */
 static void append_to_next(struct append_log *log, const char *line,
                            size_t length) {
+  if (!log->is_rewriting) {
+    return;
+  }
   if (log->next >= 0) {
     log->is_spoiled |= write_whole_line(log->next, line, length) != 0;
     return;
@@ -298,22 +300,18 @@ void append_log_append(struct append_log *log, const json_t *line) {
     return;
   }
   char *text = json_util_line(line);
-  int code = text == NULL ? -ENOMEM : 0;
-  size_t length = text == NULL ? 0 : strlen(text);
+  int code = -ENOMEM;
   (void)pthread_mutex_lock(&log->lock);
-  if (code == 0) {
-    code = append_to_file(log, text, length);
-  }
   if (text == NULL) {
-    log->is_behind = true;
-    log->is_spoiled = true;
-  } else if (log->is_rewriting) {
-    append_to_next(log, text, length);
+    log->is_behind = log->is_spoiled = true;
+  } else {
+    code = append_to_file(log, text, strlen(text));
+    append_to_next(log, text, strlen(text));
   }
   (void)pthread_mutex_unlock(&log->lock);
   free(text);
   if (code != 0) {
-    report_write(log, code, strerror(-code));
+    report_write(log, code);
   }
   request_work(log);
 }
@@ -338,7 +336,7 @@ static void forget_rewrite(struct append_log *log) {
   log->text = log->late = NULL;
   log->text_bytes = log->late_bytes = 0;
   log->next = -1;
-  log->is_rewriting = log->is_spoiled = false;
+  log->is_rewriting = log->is_spoiled = log->is_text_whole = false;
 }
 
 bool append_log_begin(struct append_log *log) {
@@ -353,8 +351,7 @@ bool append_log_begin(struct append_log *log) {
     return false;
   }
   log->begun_ms = clock_monotonic_ms();
-  log->added_text = NULL;
-  log->added = open_memstream(&log->added_text, &log->added_bytes);
+  log->added = open_memstream(&log->text, &log->text_bytes);
   if (log->added != NULL) {
     (void)fputs(log->head, log->added);
   }
@@ -367,8 +364,6 @@ void append_log_add(struct append_log *log, const json_t *line) {
   free(text);
   if (!is_added && log->added != NULL) {
     (void)fclose(log->added);
-    free(log->added_text);
-    log->added_text = NULL;
     log->added = NULL;
   }
 }
@@ -379,11 +374,8 @@ void append_log_end(struct append_log *log) {
   int64_t now_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&log->lock);
   log->retry_ms = now_ms + RETRY_MS + 10 * (now_ms - log->begun_ms);
-  if (is_whole) {
-    log->text = log->added_text;
-    log->text_bytes = log->added_bytes;
-  } else {
-    free(log->added_text);
+  log->is_text_whole = is_whole;
+  if (!is_whole) {
     forget_rewrite(log);
     log->is_behind = true;
   }
@@ -391,28 +383,27 @@ void append_log_end(struct append_log *log) {
   if (is_whole) {
     request_work(log);
   } else {
-    report_write(log, -ENOMEM, strerror(ENOMEM));
+    report_write(log, -ENOMEM);
   }
 }
 
 /* ---- rewriting: the thread's part ---- */
 
-/* Under the lock: the new file gets what was appended since the beginning, and
- * from now on all that is appended. */
+/* The new file gets what was appended since the beginning, and from now on all
+ * that is appended. */
 static int enter_next(struct append_log *log, int fd) {
-  int code = log->is_spoiled ? -ENOSPC : 0;
-  if (code == 0 && log->late_bytes > 0) {
-    code = file_write_all(fd, log->late, log->late_bytes);
-  }
+  (void)pthread_mutex_lock(&log->lock);
+  int code = log->is_spoiled ? -ENOSPC
+                             : file_write_all(fd, log->late, log->late_bytes);
   log->next = code == 0 ? fd : -1;
+  (void)pthread_mutex_unlock(&log->lock);
   return code;
 }
 
 /* FD, after its way to the place of the file ended with CODE: it is the file
  * from now on if it got there, unless it misses something. Returns CODE, or
  * -ENOSPC for one that does. */
-static int switch_to_next(struct append_log *log, int fd, size_t bytes,
-                          int code) {
+static int switch_to_next(struct append_log *log, int fd, int code) {
   bool is_in_place = fd >= 0 && (code == 0 || file_is_at(log->path, fd));
   int useless = fd;
   (void)pthread_mutex_lock(&log->lock);
@@ -420,7 +411,7 @@ static int switch_to_next(struct append_log *log, int fd, size_t bytes,
   if (is_in_place) {
     useless = log->file;
     log->file = fd;
-    log->bytes = log->last_bytes = bytes + log->late_bytes;
+    log->bytes = log->last_bytes = log->text_bytes + log->late_bytes;
   }
   log->is_behind = code != 0;
   log->has_bad_lines = log->has_bad_lines && code != 0;
@@ -435,24 +426,22 @@ static int switch_to_next(struct append_log *log, int fd, size_t bytes,
   return code;
 }
 
-static void rewrite_file(struct append_log *log, const char *text,
-                         size_t bytes) {
+/* The text stays as it is until forget_rewrite(), so it needs no lock. */
+static void rewrite_file(struct append_log *log) {
   char beside[PATH_MAX];
   (void)file_make_parents(log->path, DIRECTORY_MODE);
   int fd = file_replace_begin(log->path, FILE_MODE, beside, NULL);
-  int code = fd < 0 ? fd : file_write_all(fd, text, bytes);
+  int code = fd < 0 ? fd : file_write_all(fd, log->text, log->text_bytes);
   if (code == 0) {
-    (void)pthread_mutex_lock(&log->lock);
     code = enter_next(log, fd);
-    (void)pthread_mutex_unlock(&log->lock);
   }
   if (code == 0) {
     code = file_replace_commit(log->path, beside, fd, NULL);
   } else if (fd >= 0) {
     (void)unlink(beside);
   }
-  code = switch_to_next(log, fd, bytes, code);
-  report_write(log, code, strerror(-code));
+  code = switch_to_next(log, fd, code);
+  report_write(log, code);
 }
 
 /* The descriptor may be closed meanwhile. */
@@ -469,7 +458,7 @@ static void sync_log_file(struct append_log *log) {
     (void)pthread_mutex_lock(&log->lock);
     log->is_behind = true;
     (void)pthread_mutex_unlock(&log->lock);
-    report_write(log, code, strerror(-code));
+    report_write(log, code);
   }
 }
 
@@ -477,13 +466,10 @@ static void rewrite_or_sync(void *context, void *item) {
   struct append_log *log = item;
   (void)context;
   (void)pthread_mutex_lock(&log->lock);
-  char *text = log->text;
-  size_t bytes = log->text_bytes;
-  log->text = NULL;
+  bool has_text = log->is_text_whole;
   (void)pthread_mutex_unlock(&log->lock);
-  if (text != NULL) {
-    rewrite_file(log, text, bytes);
-    free(text);
+  if (has_text) {
+    rewrite_file(log);
   } else {
     sync_log_file(log);
   }
@@ -508,7 +494,6 @@ static void destroy_log(void *context) {
   close_file_of(log);
   forget_rewrite(log);
   (void)pthread_mutex_destroy(&log->lock);
-  free(log->head);
   free(log->path);
   free(log);
 }
@@ -527,11 +512,10 @@ static struct append_log *new_log(const struct append_log_options *options) {
   log->path = strdup(options->path);
   log->what = options->what;
   log->consequence = options->consequence;
-  if (asprintf(&log->head, "{\"format\":\"%s\",\"version\":%d}\n",
-               options->format, options->version) < 0) {
-    log->head = NULL;
-  }
-  if (log->path == NULL || log->head == NULL) {
+  (void)snprintf(log->head, sizeof(log->head),
+                 "{\"format\":\"%s\",\"version\":%d}\n", options->format,
+                 options->version);
+  if (log->path == NULL) {
     destroy_log(log);
     return NULL;
   }

@@ -134,24 +134,29 @@ static void skip_blanks(struct config_scanner *reader) {
   }
 }
 
-/* The characters of collectd's unquoted keys. */
-static bool is_word_char(char c) {
-  return isalnum((unsigned char)c) != 0 || c == '_';
-}
-
-/* Reads the name of an option or a block. *ret_word: owned by the caller,
- * also where a later step fails. */
-static int read_config_word(struct config_scanner *reader, char **ret_word) {
+/* Reads letters, digits and any of OTHERS up to the first other character;
+ * WHAT is wrong where there are none. *ret_token: owned by the caller, also
+ * where a later step fails. */
+static int read_token(struct config_scanner *reader, const char *others,
+                      const char *what, char **ret_token) {
   const char *from = reader->at;
-  while (reader->at < reader->end && is_word_char(*reader->at)) {
+  while (reader->at < reader->end && *reader->at != '\0' &&
+         (isalnum((unsigned char)*reader->at) != 0 ||
+          strchr(others, *reader->at) != NULL)) {
     reader->at++;
   }
   if (reader->at == from) {
-    return fail_at_position(
-        reader, "expected an option's name, of letters, digits and _");
+    return fail_at_position(reader, what);
   }
-  *ret_word = strndup(from, (size_t)(reader->at - from));
-  return *ret_word == NULL ? -ENOMEM : 0;
+  *ret_token = strndup(from, (size_t)(reader->at - from));
+  return *ret_token == NULL ? -ENOMEM : 0;
+}
+
+/* Reads the name of an option or a block. */
+static int read_config_word(struct config_scanner *reader, char **ret_word) {
+  return read_token(reader, "_",
+                    "expected an option's name, of letters, digits and _",
+                    ret_word);
 }
 
 /* Takes the escapes out of STRING, in place: a backslash gives the character
@@ -205,37 +210,30 @@ static int read_quoted(struct config_scanner *reader, char **ret_string) {
 /* What a bare token means: a boolean, a number, an address or a word. */
 static int read_bare(struct config_scanner *reader,
                      struct config_value *value) {
-  const char *from = reader->at;
-  while (reader->at < reader->end &&
-         (is_word_char(*reader->at) || strchr("+-.:[]", *reader->at) != NULL) &&
-         *reader->at != '\0') {
-    reader->at++;
-  }
-  if (reader->at == from) {
-    return fail_at_position(reader, "this character must be inside \"quotes\"");
-  }
-  char *token = strndup(from, (size_t)(reader->at - from));
-  if (token == NULL) {
-    return -ENOMEM;
+  int code =
+      read_token(reader, "_+-.:[]", "this character must be inside \"quotes\"",
+                 &value->string);
+  if (code != 0) {
+    return code;
   }
   static const char *const words[] = {"false", "no",  "off",
                                       "true",  "yes", "on"};
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-    if (strcmp(token, words[i]) == 0) {
-      *value = (struct config_value){CONFIG_BOOLEAN, .boolean = i >= 3};
-      free(token);
-      return 0;
+    if (strcmp(value->string, words[i]) == 0) {
+      value->kind = CONFIG_BOOLEAN;
+      value->boolean = i >= 3;
     }
   }
   char *rest = NULL;
-  double number = strtod(token, &rest);
-  bool has_letter_first = isalpha((unsigned char)token[0]) != 0; /* inf, nan */
-  if (*rest == '\0' && !has_letter_first) {
-    *value = (struct config_value){CONFIG_NUMBER, .number = number};
-    free(token);
-    return 0;
+  double number = strtod(value->string, &rest);
+  if (*rest == '\0' && isalpha((unsigned char)value->string[0]) == 0) {
+    value->kind = CONFIG_NUMBER; /* inf and nan are words */
+    value->number = number;
   }
-  *value = (struct config_value){CONFIG_STRING, .string = token};
+  if (value->kind != CONFIG_STRING) {
+    free(value->string);
+    value->string = NULL;
+  }
   return 0;
 }
 
@@ -290,22 +288,6 @@ static int end_of_tag(struct config_scanner *reader) {
 static int read_statements(struct config_scanner *reader,
                            struct config_item *parent, int depth);
 
-/* Behind the '<' of an opening tag: the whole block up to its closing tag. */
-static int read_config_block(struct config_scanner *reader,
-                             struct config_item *item, int depth) {
-  if (depth >= DEPTH_MAX) {
-    return fail_at_position(reader, "blocks are nested too deeply");
-  }
-  int code = read_config_word(reader, &item->key);
-  if (code == 0) {
-    code = read_config_values(reader, item);
-  }
-  if (code == 0) {
-    code = end_of_tag(reader);
-  }
-  return code == 0 ? read_statements(reader, item, depth + 1) : code;
-}
-
 /* Behind "</": the closing tag of the block KEY. */
 static int read_block_end(struct config_scanner *reader, const char *key) {
   char *word = NULL;
@@ -322,12 +304,17 @@ static int read_block_end(struct config_scanner *reader, const char *key) {
   return code == 0 ? end_of_tag(reader) : code;
 }
 
-/* Reads a statement that is not a block: a name and one value or more. */
-static int read_option(struct config_scanner *reader,
-                       struct config_item *item) {
+/* Reads a statement from its name on: an option with one value or more, or,
+ * behind its '<', a block up to its closing tag. */
+static int read_statement(struct config_scanner *reader,
+                          struct config_item *item, bool is_tag, int depth) {
   int code = read_config_word(reader, &item->key);
   if (code == 0) {
     code = read_config_values(reader, item);
+  }
+  if (code == 0 && is_tag) {
+    code = end_of_tag(reader);
+    return code == 0 ? read_statements(reader, item, depth + 1) : code;
   }
   if (code == 0 && item->values_len == 0) {
     code =
@@ -362,14 +349,16 @@ static int read_statements(struct config_scanner *reader,
       reader->at++;
       return read_block_end(reader, parent->key);
     }
+    if (is_tag && depth >= DEPTH_MAX) {
+      return fail_at_position(reader, "blocks are nested too deeply");
+    }
     struct config_item *item = config_item_add_child(parent);
     if (item == NULL) {
       return -ENOMEM;
     }
     item->line = reader->line;
     item->column = column_of(reader);
-    int code = is_tag ? read_config_block(reader, item, depth)
-                      : read_option(reader, item);
+    int code = read_statement(reader, item, is_tag, depth);
     if (code != 0) {
       return code;
     }

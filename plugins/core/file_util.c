@@ -65,12 +65,20 @@ static int name_beside(const char *path, char beside[PATH_MAX]) {
   return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* Removes the new file, so that a failed write leaves nothing behind.
- * Returns CODE. */
-static int fail_to_write(const char *path, const char *beside, int code,
-                         struct error *error) {
-  (void)unlink(beside);
-  return fail_on_path(path, "write", code, error);
+/* The last step of a replacement whose writing ended with CODE; a failed one
+ * leaves nothing behind. The rename is atomic: a reader finds the old file or
+ * the new one, never a part. */
+static int end_replacing(const char *path, const char *beside, int code,
+                         bool is_durable, struct error *error) {
+  if (code == 0 && rename(beside, path) != 0) {
+    code = -errno;
+  }
+  if (code != 0) {
+    (void)unlink(beside);
+    return fail_on_path(path, "write", code, error);
+  }
+  code = is_durable ? sync_directory_of(path) : 0;
+  return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
 }
 
 /* mkostemp() makes the name unique; the umask does not apply, because a
@@ -85,26 +93,15 @@ int file_replace_begin(const char *path, mode_t mode, char *beside,
   if (fchmod(fd, mode) != 0) { /* whatever the umask is */
     code = -errno;
     (void)close(fd);
-    return fail_to_write(path, beside, code, error);
+    return end_replacing(path, beside, code, false, error);
   }
   return fd;
 }
 
-/* The last step of a replacement. The rename is atomic: a reader finds the
- * old file or the new one, never a part. */
-static int rename_over(const char *path, const char *beside, bool is_durable,
-                       struct error *error) {
-  if (rename(beside, path) != 0) {
-    return fail_to_write(path, beside, -errno, error);
-  }
-  int code = is_durable ? sync_directory_of(path) : 0;
-  return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
-}
-
 int file_replace_commit(const char *path, const char *beside, int fd,
                         struct error *error) {
-  return fdatasync(fd) == 0 ? rename_over(path, beside, true, error)
-                            : fail_to_write(path, beside, -errno, error);
+  int code = fdatasync(fd) == 0 ? 0 : -errno;
+  return end_replacing(path, beside, code, true, error);
 }
 
 int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
@@ -121,8 +118,7 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
   if (close(fd) != 0 && code == 0) {
     code = -errno;
   }
-  return code == 0 ? rename_over(path, beside, is_durable, error)
-                   : fail_to_write(path, beside, code, error);
+  return end_replacing(path, beside, code, is_durable, error);
 }
 
 /* Doubles the buffer where it is full. One byte is reserved for the NUL. */

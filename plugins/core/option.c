@@ -33,10 +33,11 @@ static void format_config_value(const struct config_value *value, char *text,
   }
 }
 
-/* Appends to TEXT, cutting at its end. */
-static void append_allowed(char *text, size_t bytes, const char *more) {
+/* Appends both to TEXT, cutting at its end. */
+static void append_allowed(char *text, size_t bytes, const char *separator,
+                           const char *more) {
   size_t length = strlen(text);
-  (void)snprintf(text + length, bytes - length, "%s", more);
+  (void)snprintf(text + length, bytes - length, "%s%s", separator, more);
 }
 
 void option_describe_allowed(const struct option *option, char *text,
@@ -48,7 +49,7 @@ void option_describe_allowed(const struct option *option, char *text,
   bool is_number =
       option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
   if (is_number && isinf(option->max) && isinf(option->min)) {
-    append_allowed(text, bytes, "any number");
+    append_allowed(text, bytes, "", "any number");
   } else if (is_number && isinf(option->max)) {
     (void)snprintf(text, bytes, "%.15g or more", option->min);
   } else if (is_number) {
@@ -56,12 +57,14 @@ void option_describe_allowed(const struct option *option, char *text,
   }
   for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
     bool is_last = words[i + 1] == NULL;
-    append_allowed(text, bytes, i == 0 ? "" : is_last ? " or " : ", ");
-    append_allowed(text, bytes, words[i]);
+    append_allowed(text, bytes,
+                   i == 0    ? ""
+                   : is_last ? " or "
+                             : ", ",
+                   words[i]);
   }
   if (text[0] != '\0' && option->unit != NULL) {
-    append_allowed(text, bytes, " ");
-    append_allowed(text, bytes, option->unit);
+    append_allowed(text, bytes, " ", option->unit);
   }
 }
 
@@ -99,8 +102,8 @@ static int refuse_option_name(const struct option_block *block,
   }
   char allowed[OPTION_ALLOWED_BYTES] = "";
   for (size_t i = 0; i < block->options_len; i++) {
-    append_allowed(allowed, sizeof(allowed), i == 0 ? "" : ", ");
-    append_allowed(allowed, sizeof(allowed), block->options[i].name);
+    append_allowed(allowed, sizeof(allowed), i == 0 ? "" : ", ",
+                   block->options[i].name);
   }
   return error_set(error, -EINVAL, "unknown option %s; allowed: %s", name,
                    allowed);
@@ -319,24 +322,20 @@ static int check_block_label(const struct option_block *block,
                              const struct config_item *item,
                              const struct option_blocks *siblings,
                              struct error *error) {
-  bool has_label = item->values_len == 1 &&
-                   item->values[0].kind == CONFIG_STRING &&
-                   item->values[0].string[0] != '\0';
-  if (item->values_len > 1 ||
-      (block->label == OPTION_LABEL_NONE && item->values_len > 0)) {
+  bool takes_none = block->label == OPTION_LABEL_NONE;
+  if (item->values_len > (takes_none ? 0 : 1)) {
     return error_set(error, -EINVAL, "<%s> takes %s: write <%s%s>", block->name,
-                     block->label == OPTION_LABEL_NONE ? "no name" : "one name",
-                     block->name,
-                     block->label == OPTION_LABEL_NONE ? "" : " \"NAME\"");
+                     takes_none ? "no name" : "one name", block->name,
+                     takes_none ? "" : " \"NAME\"");
   }
-  if (!has_label &&
-      (block->label == OPTION_LABEL_REQUIRED || item->values_len > 0)) {
+  if (item->values_len == 0 && block->label != OPTION_LABEL_REQUIRED) {
+    return 0;
+  }
+  if (item->values_len == 0 || item->values[0].kind != CONFIG_STRING ||
+      item->values[0].string[0] == '\0') {
     return error_set(error, -EINVAL,
                      "<%s> needs a quoted name: write <%s \"NAME\">",
                      block->name, block->name);
-  }
-  if (!has_label) {
-    return 0;
   }
   const char *label = item->values[0].string;
   for (size_t i = 0; !block->may_share_label && i < siblings->len; i++) {
@@ -422,10 +421,10 @@ static int parse_block(const struct option *option,
   if (code == 0 && block->check != NULL) {
     code = block->check(child, error);
   }
-  if (code != 0) {
-    const char *quote = label == NULL ? "" : "\"";
-    error_prefix(error, "<%s%s%s%s%s>", block->name, label == NULL ? "" : " ",
-                 quote, label == NULL ? "" : label, quote);
+  if (code != 0 && label != NULL) {
+    error_prefix(error, "<%s \"%s\">", block->name, label);
+  } else if (code != 0) {
+    error_prefix(error, "<%s>", block->name);
   }
   return code;
 }

@@ -197,22 +197,6 @@ static void append_and_find(struct owner *owner, int64_t thing, int64_t value) {
   assert_int_equal(saved_value(owner, thing), value);
 }
 
-static void expect(const _Atomic int *number, int value) {
-  int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS;
-  while (atomic_load(number) != value) {
-    assert_true(clock_monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 1);
-  }
-}
-
-static void expect_wanted(struct append_log *log, bool is_wanted) {
-  int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS;
-  while (append_log_wants_rewrite(log) != is_wanted) {
-    assert_true(clock_monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 1);
-  }
-}
-
 static int begin(void **state) {
   struct owner *owner = calloc(1, sizeof(*owner));
   if (owner == NULL) {
@@ -447,10 +431,10 @@ static void a_rewrite_holds_up_no_append_and_loses_none(void **state) {
   assert_true(begin_rewrite(owner));
   append_and_find(owner, 0, 2);
   append_log_end(owner->log);
-  expect(&hanging, SYNC); /* of the new file */
+  EVENTUALLY(hanging == SYNC, HOLD_MS); /* of the new file */
   append_and_find(owner, 1, 3);
   atomic_store(&held, RENAME);
-  expect(&hanging, RENAME);
+  EVENTUALLY(hanging == RENAME, HOLD_MS);
   append_and_find(owner, 2, 4);
   append_and_find(owner, 0, 5);
   atomic_store(&held, NONE);
@@ -471,7 +455,7 @@ static void a_disk_that_hangs_holds_up_no_append(void **state) {
   open_log(owner);
   atomic_store(&held, SYNC);
   append_and_find(owner, 1, 1);
-  expect(&hanging, SYNC);
+  EVENTUALLY(hanging == SYNC, HOLD_MS);
   append_and_find(owner, 1, 2);
   assert_false(append_log_sync(owner->log, 20));
   atomic_store(&held, NONE);
@@ -484,7 +468,7 @@ static void a_disk_that_hangs_is_left_at_the_end(void **state) {
   open_log(owner);
   atomic_store(&held, SYNC);
   append(owner, 1, 1);
-  expect(&hanging, SYNC);
+  EVENTUALLY(hanging == SYNC, HOLD_MS);
   int64_t begun_ms = clock_monotonic_ms();
   append_log_close(owner->log);
   assert_in_range(clock_monotonic_ms() - begun_ms, 0, HOLD_MS / 2);
@@ -492,7 +476,7 @@ static void a_disk_that_hangs_is_left_at_the_end(void **state) {
   assert_int_equal(saved_value(owner, 1), 1);
   int before = atomic_load(&syncs);
   atomic_store(&held, NONE); /* lets the thread go */
-  expect(&syncs, before + 1);
+  EVENTUALLY(syncs == before + 1, HOLD_MS);
 }
 
 static void what_comes_together_is_synced_together(void **state) {
@@ -525,7 +509,7 @@ static void a_full_disk_is_logged_once_and_made_up_for(void **state) {
   assert_int_equal(saved_value(owner, 0), 1);
   disk_is_full(false);
   append(owner, 2, 4);
-  expect_wanted(owner->log, true);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
   assert_int_equal(owner->errors, 1);
   rewrite(owner);
   assert_true(append_log_sync(owner->log, HOLD_MS));
@@ -573,7 +557,7 @@ static void short_memory_wants_a_rewrite(void **state) {
     owner->values[1] = value++;
     (void)append_log_sync(owner->log, HOLD_MS);
   }
-  expect_wanted(owner->log, false);
+  EVENTUALLY(!append_log_wants_rewrite(owner->log), HOLD_MS);
   rewrite(owner);
   assert_true(append_log_sync(owner->log, HOLD_MS));
   assert_int_equal(saved_value(owner, 1), value - 1);
@@ -593,7 +577,7 @@ static void a_directory_that_appears_later_is_used(void **state) {
   assert_int_equal(owner->errors, 1);
   append(owner, 0, 1);
   assert_int_equal(unlink(directory), 0);
-  expect_wanted(owner->log, true);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
   rewrite(owner);
   assert_true(append_log_sync(owner->log, HOLD_MS));
   assert_int_equal(saved_value(owner, 0), 1);

@@ -17,6 +17,13 @@
 static char directory[] = "/tmp/atomic_file.XXXXXX";
 static char path[64];
 
+/* Where NAME is in the directory; valid until the next call. */
+static char *path_of(const char *name) {
+  static char full[128];
+  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
+  return full;
+}
+
 static int make_directory(void **state) {
   (void)snprintf(path, sizeof(path), "%s/state",
                  mkdtemp(directory) == NULL ? "" : directory);
@@ -78,38 +85,28 @@ static void leaves_the_old_file_when_it_fails(void **state) {
 
 static void sets_aside(void **state) {
   struct error error = {{0}};
-  char aside[80];
-  (void)snprintf(aside, sizeof(aside), "%s.bad", path);
   assert_int_equal(file_replace(path, "x", 1, 0600, false, &error), 0);
   assert_int_equal(file_set_aside(path, &error), 0);
   assert_int_equal(access(path, F_OK), -1);
-  assert_int_equal(unlink(aside), 0);
+  assert_int_equal(unlink(path_of("state.bad")), 0);
   assert_int_equal(file_set_aside(path, &error), -ENOENT);
 }
 
 /* Makes a file of that name in the directory. */
 static void make(const char *name) {
-  char full[128];
-  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
-  int fd = open(full, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  int fd = open(path_of(name), O_WRONLY | O_CREAT | O_EXCL, 0600);
   assert_true(fd >= 0);
   assert_int_equal(close(fd), 0);
 }
 
 /* Removes it; false where it is not there. */
-static bool take(const char *name) {
-  char full[128];
-  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
-  return unlink(full) == 0;
-}
+static bool take(const char *name) { return unlink(path_of(name)) == 0; }
 
 /* The clock was set back since. */
 static void touch_tomorrow(const char *name) {
-  char full[128];
   const time_t tomorrow = time(NULL) + 86400;
   const struct timespec times[2] = {{.tv_sec = tomorrow}, {.tv_sec = tomorrow}};
-  (void)snprintf(full, sizeof(full), "%s/%s", directory, name);
-  assert_int_equal(utimensat(AT_FDCWD, full, times, 0), 0);
+  assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
 }
 
 static void sweeps_what_killed_writers_have_left(void **state) {
@@ -138,9 +135,8 @@ static void sweeps_what_killed_writers_have_left(void **state) {
 }
 
 static void makes_directories_with_their_mode(void **state) {
-  char full[128];
   struct stat status;
-  (void)snprintf(full, sizeof(full), "%s/a/b/c", directory);
+  char *full = path_of("a/b/c");
   mode_t before = umask(077);
   assert_int_equal(file_make_parents(full, 0755), 0);
   assert_int_equal(access(full, F_OK), -1);
@@ -159,8 +155,7 @@ static void makes_directories_with_their_mode(void **state) {
 
 static void knows_whether_a_file_is_still_in_its_place(void **state) {
   char beside[PATH_MAX];
-  char full[128];
-  (void)snprintf(full, sizeof(full), "%s/place", directory);
+  const char *full = path_of("place");
   int fd = file_replace_begin(full, 0600, beside, NULL);
   assert_true(fd >= 0);
   assert_false(file_is_at(full, fd));

@@ -26,22 +26,6 @@ struct bench {
 static _Atomic int freed_items;
 static _Atomic int freed_contexts;
 
-static void expect(const _Atomic int *number, int value) {
-  int64_t deadline_ms = clock_monotonic_ms() + LONG_MS;
-  while (atomic_load(number) != value) {
-    assert_true(clock_monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 1);
-  }
-}
-
-static void expect_working(const struct bench *bench) {
-  int64_t deadline_ms = clock_monotonic_ms() + LONG_MS;
-  while (!atomic_load(&bench->is_working)) {
-    assert_true(clock_monotonic_ms() < deadline_ms);
-    (void)poll(NULL, 0, 1);
-  }
-}
-
 static int *new_item(int number) {
   int *item = malloc(sizeof(*item));
   assert_non_null(item);
@@ -131,7 +115,7 @@ static void a_full_queue_drops_and_counts(void **state) {
   struct bench bench = {.is_held = true};
   struct worker_thread *worker = start(&bench, 2, 0);
   assert_true(put(worker, 0));
-  expect_working(&bench); /* that one is at work, not in the queue */
+  EVENTUALLY(bench.is_working, LONG_MS); /* at work, not in the queue */
   assert_true(put(worker, 1));
   assert_true(put(worker, 2));
   assert_false(put(worker, 3));
@@ -175,7 +159,7 @@ static void a_delay_passes_by_itself(void **state) {
   struct worker_thread *worker = start(&bench, 4, 20);
   int64_t begun_ms = clock_monotonic_ms();
   assert_true(put(worker, 0));
-  expect(&bench.done, 1);
+  EVENTUALLY(bench.done == 1, LONG_MS);
   assert_true(clock_monotonic_ms() - begun_ms >= 19);
   assert_true(worker_thread_stop(worker, LONG_MS));
 }
@@ -185,7 +169,7 @@ static void work_may_put_more(void **state) {
   struct worker_thread *worker = start(&bench, 4, 0);
   bench.again = worker;
   assert_true(put(worker, 0));
-  expect(&bench.done, 4);
+  EVENTUALLY(bench.done == 4, LONG_MS);
   assert_true(worker_thread_stop(worker, LONG_MS));
   assert_int_equal(bench.numbers[3], 3);
 }
@@ -197,14 +181,14 @@ static void what_hangs_is_left_behind_and_frees_itself(void **state) {
   struct worker_thread *worker = start(bench, 4, 0);
   assert_true(put(worker, 0));
   assert_true(put(worker, 1));
-  expect_working(bench);
+  EVENTUALLY(bench->is_working, LONG_MS);
   int64_t begun_ms = clock_monotonic_ms();
   assert_false(worker_thread_stop(worker, 20));
   assert_in_range(clock_monotonic_ms() - begun_ms, 19, LONG_MS);
   assert_int_equal(freed_contexts, 0);
   atomic_store(&bench->is_held, false);
-  expect(&freed_contexts, 1);
-  expect(&freed_items, 2); /* the second one without being done */
+  EVENTUALLY(freed_contexts == 1, LONG_MS);
+  EVENTUALLY(freed_items == 2, LONG_MS); /* the second one without being done */
 }
 
 static void accepted_and_dropped_add_up(void **state) {
