@@ -69,8 +69,8 @@ static struct emitter make_emitter(const char *native, const char *prefix,
 int collectors_new(const struct statgrab_options *options,
                    collectors_sink_fn *sink_of, const struct log_sink *log,
                    struct collectors **ret_collectors, struct error *error) {
-  const struct disk_options *disk = options->disk.items;
-  const struct interface_options *interface = options->interface.items;
+  const struct device_options *disk = options->disk.items;
+  const struct device_options *interface = options->interface.items;
   struct collectors *collectors = calloc(1, sizeof(*collectors));
   if (collectors == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -78,8 +78,6 @@ int collectors_new(const struct statgrab_options *options,
   collectors->options = options;
   collectors->log = *log;
   stats_init(&collectors->stats);
-  const struct processes_options *processes = options->processes.items;
-  collectors->stats.skip_process_states = !processes->report_by_state;
   collectors->contextswitch =
       make_emitter("contextswitch", "cpu", options->native_names, sink_of);
   for (enum statgrab_group i = 0; i < GROUPS; i++) {
@@ -93,10 +91,10 @@ int collectors_new(const struct statgrab_options *options,
   complete_source(&collectors->source);
   code = code != 0
              ? code
-             : ignorelist_init(&collectors->disk_names, &disk->disks, error);
+             : ignorelist_init(&collectors->disk_names, &disk->names, error);
   code = code != 0 ? code
                    : ignorelist_init(&collectors->interface_names,
-                                     &interface->interfaces, error);
+                                     &interface->names, error);
   code = code != 0 ? code
                    : filesystems_new(options->df.items, &collectors->source,
                                      collectors->stats.driver,
@@ -192,8 +190,8 @@ static int send_swap(struct collectors *collectors, struct error *error) {
 static int send_group(struct collectors *collectors, enum statgrab_group group,
                       struct error *error) {
   const struct statgrab_options *options = collectors->options;
-  const struct disk_options *disk = options->disk.items;
-  const struct interface_options *interface = options->interface.items;
+  const struct device_options *disk = options->disk.items;
+  const struct device_options *interface = options->interface.items;
   const struct stats *stats = &collectors->stats;
   const struct emitter *emitter = &collectors->emitters[group];
   switch (group) {

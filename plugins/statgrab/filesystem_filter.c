@@ -92,7 +92,6 @@ void filesystem_filter_fini(struct filesystem_filter *filter) {
   ignorelist_fini(&filter->devices);
   ignorelist_fini(&filter->mount_points);
   ignorelist_fini(&filter->fs_types);
-  free(filter->items);
   *filter = (struct filesystem_filter){0};
 }
 
@@ -167,14 +166,14 @@ static size_t remove_repeated(const struct stats_mount **mounts, size_t len,
 
 /* For qsort(); the names are also looked up by bsearch() in filesystems.c. */
 static int compare_item_names(const void *a, const void *b) {
-  const struct filesystem_filter_item *left = a;
-  const struct filesystem_filter_item *right = b;
+  const struct filesystem *left = a;
+  const struct filesystem *right = b;
   return strcmp(left->name, right->name);
 }
 
 /* Sorts the items by name. /a-b and /a/b are both named a-b: a hash is appended
  * to the second name. */
-static void sort_unique_names(struct filesystem_filter_item *items, size_t len,
+static void sort_unique_names(struct filesystem *items, size_t len,
                               const struct stats_mount_table *table) {
   qsort(items, len, sizeof(items[0]), compare_item_names);
   for (size_t i = 1; i < len; i++) {
@@ -185,20 +184,19 @@ static void sort_unique_names(struct filesystem_filter_item *items, size_t len,
   qsort(items, len, sizeof(items[0]), compare_item_names);
 }
 
-int filesystem_filter_apply(struct filesystem_filter *filter,
+int filesystem_filter_apply(const struct filesystem_filter *filter,
                             const struct stats_mount_table *table,
+                            struct filesystem **ret_items, size_t *ret_len,
                             struct error *error) {
   bool has_names =
       !filter->options->ignore_selected &&
       filter->devices.len + filter->mount_points.len + filter->fs_types.len > 0;
   size_t len = table->len;
   const struct stats_mount **mounts = calloc(len + 1, sizeof(*mounts));
-  struct filesystem_filter_item *items = calloc(len + 1, sizeof(*items));
-  free(filter->items);
-  filter->items = items;
-  filter->items_len = 0;
+  struct filesystem *items = calloc(len + 1, sizeof(*items));
   if (mounts == NULL || items == NULL) {
     free(mounts);
+    free(items);
     return error_set(error, -ENOMEM, "out of memory");
   }
   for (size_t i = 0; i < len; i++) {
@@ -220,6 +218,7 @@ int filesystem_filter_apply(struct filesystem_filter *filter,
   }
   free(mounts);
   sort_unique_names(items, len, table);
-  filter->items_len = len;
+  *ret_items = items;
+  *ret_len = len;
   return 0;
 }

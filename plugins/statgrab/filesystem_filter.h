@@ -3,14 +3,20 @@
 #pragma once
 
 #include "core/error.h"
+#include "core/log.h"
 #include "statgrab/emitter.h"
 #include "statgrab/ignorelist.h"
 #include "statgrab/options.h"
 #include "statgrab/stats.h"
 
-struct filesystem_filter_item {
+struct probe_pool_probe;
+
+/* One of the file systems that are reported. */
+struct filesystem {
   size_t row; /* in the table that was filtered */
   char name[EMITTER_ITEM_BYTES];
+  struct probe_pool_probe *probe; /* NULL from the filter; see filesystems.c */
+  struct complaint complaint;
 };
 
 struct filesystem_filter {
@@ -18,8 +24,6 @@ struct filesystem_filter {
   struct ignorelist devices;
   struct ignorelist mount_points;
   struct ignorelist fs_types;
-  struct filesystem_filter_item *items; /* owned; sorted by name */
-  size_t items_len;
 };
 
 /* options: borrowed. Returns 0, -EINVAL or -ENOMEM. */
@@ -28,12 +32,13 @@ int filesystem_filter_init(struct filesystem_filter *filter,
                            struct error *error);
 void filesystem_filter_fini(struct filesystem_filter *filter);
 
-/* Selects rows of the table as items. A mount that is hidden by another is
+/* Selects rows of the table. A mount that is hidden by another is
  * excluded; and, unless file systems are selected by name, one of the same
- * device as another mount with a shorter path. Returns 0 or -ENOMEM; there are
- * then no items. */
-int filesystem_filter_apply(struct filesystem_filter *filter,
+ * device as another mount with a shorter path.
+ * *ret_items: yours, free(); sorted by name. Returns 0 or -ENOMEM. */
+int filesystem_filter_apply(const struct filesystem_filter *filter,
                             const struct stats_mount_table *table,
+                            struct filesystem **ret_items, size_t *ret_len,
                             struct error *error);
 
 /* For an option table: refuses a value that is neither a type known to this

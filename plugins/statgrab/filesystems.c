@@ -21,13 +21,6 @@ struct mount_query {
   struct error error; /* of the list */
 };
 
-/* One of the file systems that are reported. */
-struct filesystem {
-  char name[EMITTER_ITEM_BYTES];
-  struct probe_pool_probe *probe; /* of a mount_query for it */
-  struct complaint complaint;
-};
-
 /* Used by one thread; the pool's workers see the subjects of probes only. */
 struct filesystems {
   struct log_sink log;
@@ -149,30 +142,30 @@ static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
   }
 }
 
-/* Makes the items anew from the filter's. Where memory is short there are only
+/* Makes the items anew from the mounts. Where memory is short there are only
  * the first ones, until the next try. */
-static int make_items(struct filesystems *fs) {
-  size_t len = fs->filter.items_len;
-  struct filesystem *items = calloc(len + 1, sizeof(*items));
+static int make_items(struct filesystems *fs, struct error *error) {
+  struct filesystem *items;
+  size_t len;
   size_t made = 0;
-  while (items != NULL && made < len) {
-    const struct filesystem_filter_item *from = &fs->filter.items[made];
-    const struct stats_mount *mount = &fs->mounts.rows[from->row];
-    struct filesystem *item = &items[made];
-    memcpy(item->name, from->name, sizeof(item->name));
-    move_probe(fs, mount, item);
-    if (item->probe == NULL) {
-      item->probe = new_mount_probe(fs, mount);
-    }
-    if (item->probe == NULL) {
+  int code =
+      filesystem_filter_apply(&fs->filter, &fs->mounts, &items, &len, error);
+  if (code != 0) {
+    return code;
+  }
+  for (; made < len; made++) {
+    const struct stats_mount *mount = &fs->mounts.rows[items[made].row];
+    move_probe(fs, mount, &items[made]);
+    if (items[made].probe == NULL &&
+        (items[made].probe = new_mount_probe(fs, mount)) == NULL) {
+      code = error_set(error, -ENOMEM, "out of memory");
       break;
     }
-    made++;
   }
   free_items(fs);
   fs->items = items;
   fs->len = made;
-  return items != NULL && made == len ? 0 : -ENOMEM;
+  return code;
 }
 
 /* Updates the items where the mounts have changed. */
@@ -181,9 +174,9 @@ static int update_items(struct filesystems *fs, struct error *error) {
   if (!source_has_data(code) || fs->generation == fs->mounts.generation) {
     return code;
   }
-  if (filesystem_filter_apply(&fs->filter, &fs->mounts, error) != 0 ||
-      make_items(fs) != 0) {
-    return error_set(error, -ENOMEM, "out of memory");
+  int made = make_items(fs, error);
+  if (made != 0) {
+    return made;
   }
   fs->generation = fs->mounts.generation;
   return code;
@@ -249,9 +242,13 @@ static int read_list(struct filesystems *fs, int64_t deadline_ms,
                      code == -EINPROGRESS ? "a file system does not respond"
                                           : query->error.text);
   }
-  code = filesystem_filter_apply(&fs->filter, &query->mounts, error);
-  for (size_t i = 0; i < fs->filter.items_len; i++) {
-    const struct filesystem_filter_item *item = &fs->filter.items[i];
+  free(fs->items);
+  fs->items = NULL;
+  fs->len = 0;
+  code = filesystem_filter_apply(&fs->filter, &query->mounts, &fs->items,
+                                 &fs->len, error);
+  for (size_t i = 0; i < fs->len; i++) {
+    const struct filesystem *item = &fs->items[i];
     metrics_send_filesystem(&query->mounts.rows[item->row].usage, item->name,
                             fs->filter.options, &fs->emitter);
   }

@@ -94,26 +94,19 @@ static const struct option load_rows[] = {
 };
 
 static const struct option disk_rows[] = {
-    LIST("Disk", disk_options, disks, ignorelist_check, "\"vda\"",
+    LIST("Disk", device_options, names, ignorelist_check, "\"vda\"",
          "Disks and partitions to report, by name or C</regular expression/>. "
          "By default all that have been used since the system started."),
-    FLAG("IgnoreSelected", disk_options, ignore_selected, "false",
+    FLAG("IgnoreSelected", device_options, ignore_selected, "false",
          "Exclude what B<Disk> names, and report all other disks."),
 };
 
 static const struct option interface_rows[] = {
-    LIST("Interface", interface_options, interfaces, ignorelist_check,
-         "\"eth0\"",
+    LIST("Interface", device_options, names, ignorelist_check, "\"eth0\"",
          "Interfaces to report, by name or C</regular expression/>. By default "
          "all."),
-    FLAG("IgnoreSelected", interface_options, ignore_selected, "false",
+    FLAG("IgnoreSelected", device_options, ignore_selected, "false",
          "Exclude what B<Interface> names, and report all other interfaces."),
-};
-
-static const struct option processes_rows[] = {
-    FLAG("ReportByState", processes_options, report_by_state, "true",
-         "Count threads, and processes by state. This reads one file for each "
-         "process, which takes about 3 microseconds of system time."),
 };
 
 /* Refuses a directory that is not the root of a machine. */
@@ -134,12 +127,12 @@ static int check_root_directory(const char *value, struct error *error) {
 }
 
 /* A row for a block that has the name of its field, its rows in FIELD_rows and
- * its values in struct FIELD_options. */
-#define SUB_BLOCK(FIELD, HELP)                                                 \
+ * its values in STRUCT. */
+#define SUB_BLOCK(FIELD, STRUCT, HELP)                                         \
   {                                                                            \
     OPTION(#FIELD, BLOCK, struct statgrab_options, FIELD),                     \
         .block = &(const struct option_block) {                                \
-      .name = #FIELD, .size = sizeof(struct FIELD##_options), .help = (HELP),  \
+      .name = #FIELD, .size = sizeof(struct STRUCT), .help = (HELP),           \
       .options = FIELD##_rows, .options_len = OPTION_COUNT(FIELD##_rows)       \
     }                                                                          \
   }
@@ -163,12 +156,11 @@ static const struct option option_rows[] = {
          "plugins' names and with their definitions, so that existing "
          "dashboards still work: I<memory/memory-used> instead of "
          "I<statgrab-memory/memory-used>. Other values keep their names."),
-    SUB_BLOCK(cpu, "Values of the processors."),
-    SUB_BLOCK(df, "File systems and their values."),
-    SUB_BLOCK(disk, "Which disks to report."),
-    SUB_BLOCK(interface, "Which interfaces to report."),
-    SUB_BLOCK(load, "Values of the load average."),
-    SUB_BLOCK(processes, "Values of processes."),
+    SUB_BLOCK(cpu, cpu_options, "Values of the processors."),
+    SUB_BLOCK(df, df_options, "File systems and their values."),
+    SUB_BLOCK(disk, device_options, "Which disks to report."),
+    SUB_BLOCK(interface, device_options, "Which interfaces to report."),
+    SUB_BLOCK(load, load_options, "Values of the load average."),
 };
 
 const struct option_block statgrab_options = {

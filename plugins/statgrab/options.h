@@ -50,15 +50,10 @@ struct df_options {
   bool values_percentage;
 };
 
-struct disk_options {
+/* Of disks or of interfaces. */
+struct device_options {
   struct option_head head;
-  struct option_strings disks;
-  bool ignore_selected;
-};
-
-struct interface_options {
-  struct option_head head;
-  struct option_strings interfaces;
+  struct option_strings names;
   bool ignore_selected;
 };
 
@@ -67,11 +62,6 @@ enum load_cores { CORES_ONLINE, CORES_USABLE };
 struct load_options {
   struct option_head head;
   int cores; /* enum load_cores */
-};
-
-struct processes_options {
-  struct option_head head;
-  bool report_by_state;
 };
 
 /* Each of the blocks holds exactly one struct once statgrab_options_complete()
@@ -83,10 +73,9 @@ struct statgrab_options {
   bool native_names;
   struct option_blocks cpu;       /* struct cpu_options */
   struct option_blocks df;        /* struct df_options */
-  struct option_blocks disk;      /* struct disk_options */
-  struct option_blocks interface; /* struct interface_options */
+  struct option_blocks disk;      /* struct device_options */
+  struct option_blocks interface; /* struct device_options */
   struct option_blocks load;      /* struct load_options */
-  struct option_blocks processes; /* struct processes_options */
 };
 
 extern const struct option_block statgrab_options;

@@ -215,7 +215,6 @@ struct stats {
   struct stats_paging paging;
   struct stats_pressure pressure;
   struct stats_processes processes;
-  bool skip_process_states; /* an option of reading STATS_PROCESSES */
   double uptime_s;
   uint64_t users;
 };

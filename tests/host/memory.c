@@ -127,7 +127,7 @@ static size_t switch_once(const char *directory, size_t unused) {
 
 static const struct scenario scenarios[] = {
     {"statgrab",
-     "<Processes>\n</Processes>\n<Load>\n</Load>\n<CPU>\n  ReportByCPU "
+     "<Disk>\n</Disk>\n<Load>\n</Load>\n<CPU>\n  ReportByCPU "
      "true\n</CPU>\n"
      "<DF>\n  MountPoint \"/\"\n</DF>\n",
      read_twice, count_series},

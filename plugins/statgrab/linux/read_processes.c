@@ -87,7 +87,6 @@ static void read_process_stat(int proc_fd, const char *pid,
  * values are valid. */
 int linux_read_processes(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
-  bool with_states = !all->skip_process_states;
   char path[4096];
   (void)snprintf(path, sizeof(path), "%s/proc", all->driver->root);
   DIR *proc = opendir(path);
@@ -95,20 +94,14 @@ int linux_read_processes(struct stats *all, struct error *error) {
     int code = -errno;
     return error_set(error, code, "%s: %s", path, strerror(-code));
   }
-  STATS_CLEAR(stats);
-  stats->count = stats->hidden = 0;
-  if (with_states) {
-    *stats = (struct stats_processes){0};
-  }
+  *stats = (struct stats_processes){0};
   const struct dirent *entry;
   while (errno = 0, (entry = readdir(proc)) != NULL) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
       continue; /* all other names there begin with a letter or a dot */
     }
     stats->count++;
-    if (with_states) {
-      read_process_stat(dirfd(proc), entry->d_name, stats);
-    }
+    read_process_stat(dirfd(proc), entry->d_name, stats);
   }
   int code = -errno;
   (void)closedir(proc);

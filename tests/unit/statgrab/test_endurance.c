@@ -45,7 +45,7 @@ static size_t open_files(void) {
 static struct statgrab_options options;
 static struct collectors *collectors;
 
-static void open_reader(const char *root, bool with_states) {
+static void open_reader(const char *root) {
   const struct log_sink log = {.write = discard_log_line};
   struct error error = {{0}};
   assert_int_equal(option_init(&statgrab_options, &options), 0);
@@ -53,8 +53,6 @@ static void open_reader(const char *root, bool with_states) {
   free(options.root);
   options.root = strdup(root);
   assert_non_null(options.root);
-  ((struct processes_options *)options.processes.items)->report_by_state =
-      with_states;
   assert_int_equal(collectors_new(&options, sink_of, &log, &collectors, &error),
                    0);
 }
@@ -93,7 +91,7 @@ static void assert_flat(void (*before)(int round)) {
 static void leaves_nothing_behind(void **state) {
   (void)state;
   (void)source_libstatgrab_init(NULL);
-  open_reader("", false);
+  open_reader("");
   assert_flat(nothing);
   close_reader();
   source_libstatgrab_fini();
@@ -128,7 +126,7 @@ static void leaves_nothing_behind_of_what_breaks(void **state) {
   fake_file("/proc/1/net/dev", "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
   fake_file("/proc/self/cgroup", "0::/\n");
   fake_file("/sys/fs/cgroup/memory.max", "1000\n");
-  open_reader(fake_root, true);
+  open_reader(fake_root);
   assert_flat(break_something);
   close_reader();
   fake_root_remove();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* filesystem_filter: which file systems are reported, their names and values.
  */
+#include <stdlib.h>
+
 #include "statgrab/emitter_recorder.h"
 #include "statgrab/filesystem_filter.h"
 #include "statgrab/metrics.h"
@@ -33,17 +35,20 @@ static void assert_selected(const struct df_options *options,
                             const char *wanted) {
   struct stats_mount_table table = {0};
   struct filesystem_filter filter;
+  struct filesystem *items;
+  size_t len;
   struct error error = {{0}};
   char names[1024] = "";
   fill(&table);
   assert_int_equal(filesystem_filter_init(&filter, options, &error), 0);
-  assert_int_equal(filesystem_filter_apply(&filter, &table, &error), 0);
-  for (size_t i = 0; i < filter.items_len; i++) {
+  assert_int_equal(
+      filesystem_filter_apply(&filter, &table, &items, &len, &error), 0);
+  for (size_t i = 0; i < len; i++) {
     size_t used = strlen(names);
-    (void)snprintf(names + used, sizeof(names) - used, "%s ",
-                   filter.items[i].name);
+    (void)snprintf(names + used, sizeof(names) - used, "%s ", items[i].name);
   }
   assert_string_equal(names, wanted);
+  free(items);
   filesystem_filter_fini(&filter);
   stats_mount_table_fini(&table);
 }
@@ -133,10 +138,14 @@ static void always_reports_the_root(void **state) {
     const struct df_options options = {0};
     struct stats_mount_table table = {0};
     struct filesystem_filter filter;
+    struct filesystem *items;
+    size_t len;
     assert_non_null(stats_mount_add(&table, "none", types[i], "/", ""));
     assert_int_equal(filesystem_filter_init(&filter, &options, NULL), 0);
-    assert_int_equal(filesystem_filter_apply(&filter, &table, NULL), 0);
-    assert_int_equal(filter.items_len, 1);
+    assert_int_equal(
+        filesystem_filter_apply(&filter, &table, &items, &len, NULL), 0);
+    assert_int_equal(len, 1);
+    free(items);
     filesystem_filter_fini(&filter);
     stats_mount_table_fini(&table);
   }

@@ -221,10 +221,6 @@ static void reads_processes(void **state) {
   assert_int_equal(all.processes.states[PROCESS_BLOCKED], 1);
   assert_int_equal(all.processes.states[PROCESS_RUNNING], 0);
   assert_int_equal(all.processes.threads, 65);
-  all.skip_process_states = true;
-  assert_int_equal(linux_read_processes(&all, &error), 0);
-  assert_int_equal(all.processes.count, 4);
-  assert_int_equal(all.processes.threads, STATS_UNKNOWN);
 }
 
 static void reads_small_files(void **state) {
