@@ -4,7 +4,7 @@
  * A plugin describes each block of its configuration by a struct option_block
  * and gets a plain C struct filled in. Every struct that is filled by a block
  * begins with a struct option_head. The same table prints the manual and checks
- * the sample files (option_doc.h), so that they always agree. */
+ * the sample files (doc/option_doc.h), so that they always agree. */
 #pragma once
 
 #include <stdbool.h>

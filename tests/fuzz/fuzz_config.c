@@ -7,7 +7,7 @@
 
 #include "core/config.h"
 #include "core/option.h"
-#include "core/option_doc.h"
+#include "option_doc.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"

@@ -10,7 +10,7 @@
 
 #include "core/config.h"
 #include "core/option.h"
-#include "core/option_doc.h"
+#include "option_doc.h"
 #include "support/failing.h"
 
 struct pool {

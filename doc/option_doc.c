@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* option_doc: the reference of an option table, and its check against a sample
  * file; used when the manual is built and tested, not by the daemon. */
-#include "core/option_doc.h"
+#include "option_doc.h"
 
 #include <errno.h>
 #include <stdlib.h>
