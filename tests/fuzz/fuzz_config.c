@@ -7,8 +7,8 @@
 
 #include "core/config.h"
 #include "core/option.h"
-#include "option_doc.h"
 #include "dbpool/options.h"
+#include "option_doc.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
 #include "statgrab/options.h"
