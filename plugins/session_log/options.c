@@ -10,12 +10,6 @@
 
 static const char *const starts[] = {"end", "beginning", NULL};
 
-static int check_absolute_path(const char *value, struct error *error) {
-  return value[0] == '/'
-             ? 0
-             : error_set(error, -EINVAL, "must be an absolute path");
-}
-
 /* The name is also that of the state file. */
 static int check_log_name(const char *label, struct error *error) {
   if (label[0] == '.' || strchr(label, '/') != NULL || strlen(label) > 63) {
@@ -43,7 +37,7 @@ static int check_log_block(const void *target, struct error *error) {
 
 static const struct option log_rows[] = {
     {OPTION("File", STRINGS, struct log_options, files), .is_required = true,
-     .check = check_absolute_path, .example = "\"/var/log/app/app.log\"",
+     .check = option_check_absolute_path, .example = "\"/var/log/app/app.log\"",
      .help = "Files that the application writes, with the wildcards C<*>, C<?> "
              "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
@@ -165,7 +159,7 @@ static const struct option_block log_block = {
 static const struct option option_rows[] = {
     {OPTION("StateDir", STRING, struct session_log_options, state_dir),
      .default_text = "/var/lib/collectd/session_log",
-     .check = check_absolute_path,
+     .check = option_check_absolute_path,
      .help = "Directory for one state file per log, with the read positions "
              "and the counts. A restart of collectd neither loses a line nor "
              "counts one twice. The directory is created if it is missing."},

@@ -8,6 +8,7 @@
 #include "resource_alert/responses/response.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,7 @@ static void find_when_rules(struct response *response,
           .name = options->when.items[i],
           .index = index,
           .state = ALERT_UNKNOWN,
+          .value = (double)NAN,
       };
     }
   }

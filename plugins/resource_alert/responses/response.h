@@ -54,6 +54,7 @@ struct response_rule {
   const char *name; /* borrowed */
   size_t index;     /* among all rules */
   enum alert_state state;
+  double value;     /* of its worst series, read with the state; NaN: none */
   bool is_breached; /* was bad enough when it was last known */
 };
 

@@ -67,9 +67,7 @@ const char *response_worker_name(const struct response_worker *worker) {
  * known. */
 static double cause_value(const struct response_worker *worker) {
   const struct response_rule *cause = worker->response.cause;
-  return cause == NULL
-             ? (double)NAN
-             : atomic_load(&worker->shared->rules[cause->index].value);
+  return cause == NULL ? (double)NAN : cause->value;
 }
 
 /* Only to spread retries and tests. Without entropy, early in a boot, it is
@@ -375,8 +373,10 @@ static bool decide_and_act(struct response_worker *worker) {
   const char *disable_file = worker->shared->deps->options->disable_file;
   bool was_tripped = response->rate_limit.is_tripped;
   for (size_t i = 0; i < response->rules_len; i++) {
-    response->rules[i].state = (enum alert_state)atomic_load(
-        &worker->shared->rules[response->rules[i].index].state);
+    struct response_rule *rule = &response->rules[i];
+    rule->state = (enum alert_state)atomic_load(
+        &worker->shared->rules[rule->index].state);
+    rule->value = atomic_load(&worker->shared->rules[rule->index].value);
   }
   /* The file is looked for before each decision: creating it stops the very
    * next attempt. */
