@@ -138,7 +138,7 @@ def test_a_rule_that_no_plugin_has_values_for(check, metric, expected):
         assert (code, lines) == (0, ["1 file, no problems found"])
     else:
         assert code == 1
-        assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "rule">: Metric "{metric}" can match nothing: ')
+        assert lines[0].startswith(f'collectd.conf:11:4: warning: <Threshold "rule">: Metric "{metric}" matches no series: ')
         assert expected in lines[0]
 
 

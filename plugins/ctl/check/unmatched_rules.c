@@ -207,7 +207,7 @@ static void report_unmatched(struct config_files_place place, const char *rule,
                    match->plugin, match->types);
   }
   diagnostics_add(diagnostics, DIAGNOSTICS_WARNING, place,
-                  "<Threshold \"%s\">: Metric \"%s\" can match nothing: %s",
+                  "<Threshold \"%s\">: Metric \"%s\" matches no series: %s",
                   rule, metric, reason);
 }
 

@@ -38,7 +38,7 @@ static int check_etcd_options(const struct switch_store_options *options,
   }
   if ((options->user == NULL) != (options->password_file == NULL)) {
     return error_set(error, -EINVAL,
-                     "User and PasswordFile belong together: write both");
+                     "User and PasswordFile require each other: write both");
   }
   int code = 0;
   for (size_t i = 0; i < options->urls.len && code == 0; i++) {

@@ -4,7 +4,7 @@
  * StateDir/responses.jsonl, an append_log; a line is
  *   {"response": NAME, "state": "ENGAGED", "since": EPOCH,
  *    "rules": ["pool_used"], "tripped": false, "mode": "auto" or null,
- * "actions": {"Switch x": {"on": true, "memory": {}}}}
+ *    "actions": {"Switch x": {"on": true, "memory": {}}}}
  * "rules" are those in breach; "on" is null for an attempt that had begun but
  * not ended. */
 #pragma once

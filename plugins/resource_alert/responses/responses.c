@@ -112,11 +112,11 @@ static int check_switches(const struct responses_options *options, size_t own,
         response_options_action_at(&all[own], ACTION_SWITCH, i)->head.label;
     const struct response_options *owner = find_switch_owner(all, own, name);
     if (owner != NULL) {
-      return error_set(error, -EINVAL,
-                       "<Switch \"%s\"> is in <Response \"%s\">, too: a switch "
-                       "belongs to one response; name the rules of both in its "
-                       "When",
-                       name, owner->head.label);
+      return error_set(
+          error, -EINVAL,
+          "<Switch \"%s\"> is also in <Response \"%s\">: a switch can be in "
+          "one response only; name the rules of both in its When",
+          name, owner->head.label);
     }
   }
   return 0;

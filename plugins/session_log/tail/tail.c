@@ -90,7 +90,7 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
   if (scan->len > TAIL_FILES_MAX) {
     if (complaint_fail(&tail->file_limit, now->mono_ms)) {
       log_write(tail->rotation.log, LOG_LEVEL_WARNING,
-                "log \"%s\": %zu files; only %d are followed",
+                "log \"%s\": %zu files match; at most %d are followed",
                 tail->options.name, scan->len, TAIL_FILES_MAX);
     }
     directory_scan_cut(scan, TAIL_FILES_MAX);

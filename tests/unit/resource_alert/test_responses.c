@@ -709,7 +709,7 @@ static void bad_configurations_are_refused(void **state) {
       {"<SwitchStore file>\nPath \"/s\"\n</SwitchStore>\n<Response a>\nWhen "
        "pool\n<Switch x>\n</Switch>\n</Response>\n<Response b>\nWhen pool\n"
        "<Switch x>\n</Switch>\n</Response>\n",
-       "is in <Response \"a\">, too"},
+       "is also in <Response \"a\">: a switch can be in one response only"},
       {"<Response a>\n<Switch x>\n</Switch>\n</Response>\n", "When is missing"},
       {"<SwitchStore redis>\n</SwitchStore>\n",
        "is not a kind of store; allowed:"},
