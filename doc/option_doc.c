@@ -21,8 +21,8 @@ static void print_options_pod(const struct option_block *block,
                               struct explained *explained, FILE *file);
 
 /* Returns whether the block was printed before, and records that it is now. */
-static bool is_explained(struct explained *explained,
-                         const struct option_block *block) {
+static bool mark_block_explained(struct explained *explained,
+                                 const struct option_block *block) {
   for (size_t i = 0; i < explained->len; i++) {
     if (explained->blocks[i] == block) {
       return true;
@@ -42,7 +42,7 @@ static void print_block_pod(const struct option *option,
   (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name,
                 labels[block->label],
                 block->is_repeatable ? " (repeatable)" : "", block->help);
-  if (is_explained(explained, block)) {
+  if (mark_block_explained(explained, block)) {
     (void)fprintf(file, "Its options are those of B<E<lt>%sE<gt>> above.\n\n",
                   block->name);
     return;
@@ -90,14 +90,14 @@ void option_doc_print(const struct option_block *block, FILE *file) {
 /* ---- the sample file ---- */
 
 /* True if some sub-block named BLOCK anywhere below ITEM shows OPTION. */
-static bool is_shown_in_any(const struct option_block *block,
-                            const struct option *option,
-                            const struct config_item *item) {
+static bool is_shown_in_any_block(const struct option_block *block,
+                                  const struct option *option,
+                                  const struct config_item *item) {
   for (size_t i = 0; i < item->children_len; i++) {
     const struct config_item *child = &item->children[i];
     if ((strcasecmp(child->key, block->name) == 0 &&
          config_item_find(child, option->name) != NULL) ||
-        is_shown_in_any(block, option, child)) {
+        is_shown_in_any_block(block, option, child)) {
       return true;
     }
   }
@@ -107,13 +107,14 @@ static bool is_shown_in_any(const struct option_block *block,
 /* Checks that OPTION is shown; if it is a block, also the options in it.
  * PARENT: the block that has it; NULL for the outermost, whose options must
  * stand in ITEM itself. */
-static int check_shown(const struct option_block *parent,
-                       const struct option *option,
-                       const struct config_item *item, struct error *error) {
+static int check_option_shown(const struct option_block *parent,
+                              const struct option *option,
+                              const struct config_item *item,
+                              struct error *error) {
   if (parent == NULL && config_item_find(item, option->name) == NULL) {
     return error_set(error, -ENOENT, "%s is not shown", option->name);
   }
-  if (parent != NULL && !is_shown_in_any(parent, option, item)) {
+  if (parent != NULL && !is_shown_in_any_block(parent, option, item)) {
     return error_set(error, -ENOENT, "<%s>: %s is not shown", parent->name,
                      option->name);
   }
@@ -121,7 +122,7 @@ static int check_shown(const struct option_block *parent,
   int code = 0;
   for (size_t i = 0; block != NULL && i < block->options_len && code == 0;
        i++) {
-    code = check_shown(block, &block->options[i], item, error);
+    code = check_option_shown(block, &block->options[i], item, error);
   }
   return code;
 }
@@ -131,7 +132,7 @@ int option_doc_check_sample(const struct option_block *block,
                             struct error *error) {
   int code = 0;
   for (size_t i = 0; i < block->options_len && code == 0; i++) {
-    code = check_shown(NULL, &block->options[i], item, error);
+    code = check_option_shown(NULL, &block->options[i], item, error);
   }
   return code;
 }

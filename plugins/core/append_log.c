@@ -45,7 +45,7 @@ struct append_log {
   int64_t retry_ms; /* not before that is it written anew (monotonic) */
   struct complaint complaint;
 
-  /* From append_log_begin() until the new file is in its place: */
+  /* From append_log_rewrite_begin() until the new file is in its place: */
   bool is_rewriting;
   bool is_spoiled; /* the new file would miss something */
   char *text;      /* for the new file; the owner's until the end */
@@ -55,7 +55,8 @@ struct append_log {
   size_t late_bytes;
   int next; /* the new file, not in its place yet; -1: none */
 
-  /* The owner's from append_log_begin() to append_log_end(), not locked: */
+  /* The owner's from append_log_rewrite_begin() to append_log_rewrite_end(),
+   * not locked: */
   FILE *added; /* fills the text; NULL: memory was short */
   int64_t begun_ms;
 };
@@ -63,7 +64,7 @@ struct append_log {
 /* ---- log ---- */
 
 /* Not under the lock. */
-static void report_write(struct append_log *log, int code) {
+static void report_write_result(struct append_log *log, int code) {
   int64_t now_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&log->lock);
   bool is_news = code != 0 ? complaint_fail(&log->complaint, now_ms)
@@ -107,7 +108,8 @@ static int check_state_file(const char *path, struct error *error) {
   return 0;
 }
 
-static int load_line(struct loading *loading, const char *line, size_t length) {
+static int parse_log_line(struct loading *loading, const char *line,
+                          size_t length) {
   while (length > 0 && *line == '\0') { /* of a crash, and then appended to */
     line++;
     length--;
@@ -136,9 +138,9 @@ static int load_line(struct loading *loading, const char *line, size_t length) {
   return 0;
 }
 
-static int load_text(const struct append_log *log, const char *text,
-                     size_t bytes, struct loading *loading,
-                     struct error *error) {
+static int parse_log_text(const struct append_log *log, const char *text,
+                          size_t bytes, struct loading *loading,
+                          struct error *error) {
   const char *end = memchr(text, '\n', bytes);
   size_t head_bytes = strlen(log->head);
   if (end == NULL) {
@@ -152,7 +154,8 @@ static int load_text(const struct append_log *log, const char *text,
     loading->whole_bytes = (size_t)(end + 1 - text);
     const char *line = end + 1;
     end = memchr(line, '\n', bytes - loading->whole_bytes);
-    code = end == NULL ? 0 : load_line(loading, line, (size_t)(end - line));
+    code =
+        end == NULL ? 0 : parse_log_line(loading, line, (size_t)(end - line));
   }
   return code;
 }
@@ -208,7 +211,7 @@ static int load_file(struct append_log *log, struct loading *loading) {
     return code == -ENOMEM ? code : 0;
   }
   if (code == 0) {
-    code = load_text(log, text, bytes, loading, &error);
+    code = parse_log_text(log, text, bytes, loading, &error);
   }
   free(text);
   if (code == -EINVAL || code == -EFBIG) {
@@ -222,7 +225,7 @@ static int load_file(struct append_log *log, struct loading *loading) {
 /* ---- appending ---- */
 
 /* Only a rewrite makes it good again. */
-static void close_file_of(struct append_log *log) {
+static void close_log_file(struct append_log *log) {
   if (log->file >= 0) {
     (void)close(log->file);
   }
@@ -240,8 +243,8 @@ static void open_for_append(struct append_log *log, size_t whole_bytes) {
       ftruncate(log->file, (off_t)whole_bytes) != 0 ||
       write(log->file, log->head, head_bytes) != (ssize_t)head_bytes) {
     int code = -errno;
-    close_file_of(log);
-    report_write(log, code);
+    close_log_file(log);
+    report_write_result(log, code);
   }
   log->bytes = whole_bytes + head_bytes;
 }
@@ -253,8 +256,8 @@ static int write_whole_line(int file, const char *line, size_t length) {
 }
 
 /* Under the lock. What the new file must have after what the owner adds. */
-static void append_to_next(struct append_log *log, const char *line,
-                           size_t length) {
+static void append_to_new_file(struct append_log *log, const char *line,
+                               size_t length) {
   if (!log->is_rewriting) {
     return;
   }
@@ -281,13 +284,13 @@ static int append_to_file(struct append_log *log, const char *line,
   int code = log->file < 0 ? 0 : write_whole_line(log->file, line, length);
   log->bytes += length;
   if (code != 0) {
-    close_file_of(log);
+    close_log_file(log);
   }
   return code;
 }
 
 /* The thread looks at what there is to do; one request is enough. */
-static void request_work(struct append_log *log) {
+static void request_rewrite_or_sync(struct append_log *log) {
   (void)worker_thread_put(log->worker, log);
 }
 
@@ -299,21 +302,21 @@ void append_log_append(struct append_log *log, const json_t *line) {
   if (!has_usable_path(log)) {
     return;
   }
-  char *text = json_util_line(line);
+  char *text = json_util_format_line(line);
   int code = -ENOMEM;
   (void)pthread_mutex_lock(&log->lock);
   if (text == NULL) {
     log->is_behind = log->is_spoiled = true;
   } else {
     code = append_to_file(log, text, strlen(text));
-    append_to_next(log, text, strlen(text));
+    append_to_new_file(log, text, strlen(text));
   }
   (void)pthread_mutex_unlock(&log->lock);
   free(text);
   if (code != 0) {
-    report_write(log, code);
+    report_write_result(log, code);
   }
-  request_work(log);
+  request_rewrite_or_sync(log);
 }
 
 /* ---- rewriting: the owner's part ---- */
@@ -339,7 +342,7 @@ static void forget_rewrite(struct append_log *log) {
   log->is_rewriting = log->is_spoiled = log->is_text_whole = false;
 }
 
-bool append_log_begin(struct append_log *log) {
+bool append_log_rewrite_begin(struct append_log *log) {
   (void)pthread_mutex_lock(&log->lock);
   bool may_begin = has_usable_path(log) && !log->is_rewriting;
   if (may_begin) {
@@ -358,8 +361,8 @@ bool append_log_begin(struct append_log *log) {
   return true;
 }
 
-void append_log_add(struct append_log *log, const json_t *line) {
-  char *text = log->added == NULL ? NULL : json_util_line(line);
+void append_log_rewrite_add(struct append_log *log, const json_t *line) {
+  char *text = log->added == NULL ? NULL : json_util_format_line(line);
   bool is_added = text != NULL && fputs(text, log->added) >= 0;
   free(text);
   if (!is_added && log->added != NULL) {
@@ -368,7 +371,7 @@ void append_log_add(struct append_log *log, const json_t *line) {
   }
 }
 
-void append_log_end(struct append_log *log) {
+void append_log_rewrite_end(struct append_log *log) {
   bool is_whole = log->added != NULL && fclose(log->added) == 0;
   log->added = NULL;
   int64_t now_ms = clock_monotonic_ms();
@@ -381,9 +384,9 @@ void append_log_end(struct append_log *log) {
   }
   (void)pthread_mutex_unlock(&log->lock);
   if (is_whole) {
-    request_work(log);
+    request_rewrite_or_sync(log);
   } else {
-    report_write(log, -ENOMEM);
+    report_write_result(log, -ENOMEM);
   }
 }
 
@@ -391,7 +394,7 @@ void append_log_end(struct append_log *log) {
 
 /* The new file gets what was appended since the beginning, and from now on all
  * that is appended. */
-static int enter_next(struct append_log *log, int fd) {
+static int catch_up_new_file(struct append_log *log, int fd) {
   (void)pthread_mutex_lock(&log->lock);
   int code = log->is_spoiled ? -ENOSPC
                              : file_write_all(fd, log->late, log->late_bytes);
@@ -403,7 +406,7 @@ static int enter_next(struct append_log *log, int fd) {
 /* FD, after its way to the place of the file ended with CODE: it is the file
  * from now on if it got there, unless it misses something. Returns CODE, or
  * -ENOSPC for one that does. */
-static int switch_to_next(struct append_log *log, int fd, int code) {
+static int switch_to_new_file(struct append_log *log, int fd, int code) {
   bool is_in_place = fd >= 0 && (code == 0 || file_is_at(log->path, fd));
   int useless = fd;
   (void)pthread_mutex_lock(&log->lock);
@@ -416,7 +419,7 @@ static int switch_to_next(struct append_log *log, int fd, int code) {
   log->is_behind = code != 0;
   log->has_bad_lines = log->has_bad_lines && code != 0;
   if (is_in_place && log->is_spoiled) {
-    close_file_of(log);
+    close_log_file(log);
   }
   forget_rewrite(log);
   (void)pthread_mutex_unlock(&log->lock);
@@ -433,15 +436,15 @@ static void rewrite_file(struct append_log *log) {
   int fd = file_replace_begin(log->path, FILE_MODE, beside, NULL);
   int code = fd < 0 ? fd : file_write_all(fd, log->text, log->text_bytes);
   if (code == 0) {
-    code = enter_next(log, fd);
+    code = catch_up_new_file(log, fd);
   }
   if (code == 0) {
     code = file_replace_commit(log->path, beside, fd, NULL);
   } else if (fd >= 0) {
     (void)unlink(beside);
   }
-  code = switch_to_next(log, fd, code);
-  report_write(log, code);
+  code = switch_to_new_file(log, fd, code);
+  report_write_result(log, code);
 }
 
 /* The descriptor may be closed meanwhile. */
@@ -458,7 +461,7 @@ static void sync_log_file(struct append_log *log) {
     (void)pthread_mutex_lock(&log->lock);
     log->is_behind = true;
     (void)pthread_mutex_unlock(&log->lock);
-    report_write(log, code);
+    report_write_result(log, code);
   }
 }
 
@@ -479,7 +482,7 @@ bool append_log_sync(struct append_log *log, int wait_ms) {
   if (!has_usable_path(log)) {
     return false;
   }
-  request_work(log);
+  request_rewrite_or_sync(log);
   bool is_done = worker_thread_flush(log->worker, wait_ms);
   (void)pthread_mutex_lock(&log->lock);
   bool is_behind = log->is_behind;
@@ -491,7 +494,7 @@ bool append_log_sync(struct append_log *log, int wait_ms) {
 
 static void destroy_log(void *context) {
   struct append_log *log = context;
-  close_file_of(log);
+  close_log_file(log);
   forget_rewrite(log);
   (void)pthread_mutex_destroy(&log->lock);
   free(log->path);
@@ -523,7 +526,7 @@ static struct append_log *new_log(const struct append_log_options *options) {
 }
 
 /* Loads the file and opens it for appending. */
-static int load_and_open(struct append_log *log, struct loading *loading) {
+static int load_and_open_file(struct append_log *log, struct loading *loading) {
   char *bad = NULL;
   size_t bad_bytes = 0;
   loading->bad = open_memstream(&bad, &bad_bytes);
@@ -549,7 +552,7 @@ int append_log_open(const struct append_log_options *options,
     return error_set(error, -ENOMEM, "out of memory");
   }
   struct loading loading = {.take = take, .context = context};
-  int code = log->path == NULL ? 0 : load_and_open(log, &loading);
+  int code = log->path == NULL ? 0 : load_and_open_file(log, &loading);
   const struct worker_thread_options work = {.work = rewrite_or_sync,
                                              .free_context = destroy_log,
                                              .context = log,

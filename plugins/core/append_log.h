@@ -8,9 +8,9 @@
  * failing disk. When the file has grown, or when something could not be
  * written, the owner rewrites it:
  *
- *   if (append_log_wants_rewrite(log) && append_log_begin(log)) {
- *     for each thing: append_log_add(log, line);
- *     append_log_end(log);
+ *   if (append_log_wants_rewrite(log) && append_log_rewrite_begin(log)) {
+ *     for each thing: append_log_rewrite_add(log, line);
+ *     append_log_rewrite_end(log);
  *   }
  *
  * The owner checks this after each append and every few seconds, because only a
@@ -73,9 +73,9 @@ bool append_log_wants_rewrite(struct append_log *log);
  * one is under way. Lines that are appended after begin, by any thread, count
  * after those that are added. One thread from begin to end; waits for no disk.
  */
-bool append_log_begin(struct append_log *log);
-void append_log_add(struct append_log *log, const json_t *line);
-void append_log_end(struct append_log *log);
+bool append_log_rewrite_begin(struct append_log *log);
+void append_log_rewrite_add(struct append_log *log, const json_t *line);
+void append_log_rewrite_end(struct append_log *log);
 
 /* Waits at most WAIT_MS until all that was appended and added before is on the
  * disk. Returns false if it is not, or if a write has failed and was not made

@@ -74,24 +74,24 @@ struct config_scanner {
 };
 
 /* Counted in bytes from 1, as editors and compilers do. */
-static int column_of(const struct config_scanner *reader) {
+static int get_current_column(const struct config_scanner *reader) {
   return (int)(reader->at - reader->line_start) + 1;
 }
 
 /* Writes what is wrong at the current position. Returns -EINVAL. */
 static int fail_at_position(struct config_scanner *reader, const char *what) {
   (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
-                  reader->line, column_of(reader), what);
+                  reader->line, get_current_column(reader), what);
   return -EINVAL; /* a constant, for analyzers that see one file at a time */
 }
 
-static bool at_char(const struct config_scanner *reader, char c) {
+static bool is_at_char(const struct config_scanner *reader, char c) {
   return reader->at < reader->end && *reader->at == c;
 }
 
 /* A line ends at "\n", at "\r\n", and at the end of the text; a "\r"
  * elsewhere is an ordinary character. */
-static bool at_line_end(const struct config_scanner *reader) {
+static bool is_at_line_end(const struct config_scanner *reader) {
   return reader->at == reader->end || *reader->at == '\n' ||
          (*reader->at == '\r' && reader->end - reader->at > 1 &&
           reader->at[1] == '\n');
@@ -99,11 +99,11 @@ static bool at_line_end(const struct config_scanner *reader) {
 
 /* Passes the end of the line, if it is one, and starts the count of columns
  * again. */
-static void next_line(struct config_scanner *reader) {
-  if (at_char(reader, '\r')) {
+static void skip_line_end(struct config_scanner *reader) {
+  if (is_at_char(reader, '\r')) {
     reader->at++;
   }
-  if (at_char(reader, '\n')) {
+  if (is_at_char(reader, '\n')) {
     reader->at++;
     reader->line++;
     reader->line_start = reader->at;
@@ -117,16 +117,16 @@ static void skip_blanks(struct config_scanner *reader) {
     if (c == ' ' || c == '\t' || c == '\b') {
       reader->at++;
     } else if (c == '#') {
-      while (!at_line_end(reader)) {
+      while (!is_at_line_end(reader)) {
         reader->at++;
       }
     } else if (c == '\\') {
       struct config_scanner behind = *reader;
       behind.at++;
-      if (behind.at == behind.end || !at_line_end(&behind)) {
+      if (behind.at == behind.end || !is_at_line_end(&behind)) {
         return;
       }
-      next_line(&behind);
+      skip_line_end(&behind);
       *reader = behind;
     } else {
       return;
@@ -153,7 +153,7 @@ static int read_token(struct config_scanner *reader, const char *others,
 }
 
 /* Reads the name of an option or a block. */
-static int read_config_word(struct config_scanner *reader, char **ret_word) {
+static int parse_config_word(struct config_scanner *reader, char **ret_word) {
   return read_token(reader, "_",
                     "expected an option's name, of letters, digits and _",
                     ret_word);
@@ -178,7 +178,8 @@ static void unescape_string(char *string) {
 
 /* Reads a string with its quotes. It may span lines, which count for the
  * positions of later errors. */
-static int read_quoted(struct config_scanner *reader, char **ret_string) {
+static int parse_quoted_string(struct config_scanner *reader,
+                               char **ret_string) {
   const char *from = reader->at + 1;
   const char *close = from;
   const char *line_start = reader->line_start;
@@ -208,8 +209,8 @@ static int read_quoted(struct config_scanner *reader, char **ret_string) {
 }
 
 /* What a bare token means: a boolean, a number, an address or a word. */
-static int read_bare(struct config_scanner *reader,
-                     struct config_value *value) {
+static int parse_bare_value(struct config_scanner *reader,
+                            struct config_value *value) {
   int code =
       read_token(reader, "_+-.:[]", "this character must be inside \"quotes\"",
                  &value->string);
@@ -238,11 +239,11 @@ static int read_bare(struct config_scanner *reader,
 }
 
 /* Reads values to the end of the line or to the '>' of a tag. */
-static int read_config_values(struct config_scanner *reader,
-                              struct config_item *item) {
+static int parse_config_values(struct config_scanner *reader,
+                               struct config_item *item) {
   for (;;) {
     skip_blanks(reader);
-    if (at_line_end(reader) || *reader->at == '>') {
+    if (is_at_line_end(reader) || *reader->at == '>') {
       return 0;
     }
     struct config_value *value = config_item_add_value(item);
@@ -252,9 +253,9 @@ static int read_config_values(struct config_scanner *reader,
     int code;
     if (*reader->at == '"') {
       value->kind = CONFIG_STRING;
-      code = read_quoted(reader, &value->string);
+      code = parse_quoted_string(reader, &value->string);
     } else {
-      code = read_bare(reader, value);
+      code = parse_bare_value(reader, value);
     }
     if (code != 0) {
       return code;
@@ -264,71 +265,72 @@ static int read_config_values(struct config_scanner *reader,
 
 /* Only a comment may follow a statement on its line. collectd's own parser
  * reports "syntax error" there, without saying why. */
-static int end_of_statement(struct config_scanner *reader) {
+static int skip_statement_end(struct config_scanner *reader) {
   skip_blanks(reader);
-  if (!at_line_end(reader)) {
+  if (!is_at_line_end(reader)) {
     return fail_at_position(
         reader, "expected the end of the line; collectd wants every "
                 "option and every block tag on a line of its own");
   }
-  next_line(reader);
+  skip_line_end(reader);
   return 0;
 }
 
 /* Passes the '>' of a tag and the end of its line. */
-static int end_of_tag(struct config_scanner *reader) {
+static int skip_tag_end(struct config_scanner *reader) {
   skip_blanks(reader);
-  if (!at_char(reader, '>')) {
+  if (!is_at_char(reader, '>')) {
     return fail_at_position(reader, "this block tag has no closing >");
   }
   reader->at++;
-  return end_of_statement(reader);
+  return skip_statement_end(reader);
 }
 
-static int read_statements(struct config_scanner *reader,
-                           struct config_item *parent, int depth);
+static int parse_config_statements(struct config_scanner *reader,
+                                   struct config_item *parent, int depth);
 
 /* Behind "</": the closing tag of the block KEY. */
-static int read_block_end(struct config_scanner *reader, const char *key) {
+static int parse_block_end(struct config_scanner *reader, const char *key) {
   char *word = NULL;
   skip_blanks(reader);
-  int code = read_config_word(reader, &word);
+  int code = parse_config_word(reader, &word);
   if (code == 0 && (key == NULL || strcmp(word, key) != 0)) {
     code = error_set(reader->error, -EINVAL,
                      "line %d, column %d: </%s> closes %s%s%s", reader->line,
-                     column_of(reader) - (int)strlen(word), word,
+                     get_current_column(reader) - (int)strlen(word), word,
                      key == NULL ? "no block" : "<", key == NULL ? "" : key,
                      key == NULL ? "" : ">");
   }
   free(word);
-  return code == 0 ? end_of_tag(reader) : code;
+  return code == 0 ? skip_tag_end(reader) : code;
 }
 
 /* Reads a statement from its name on: an option with one value or more, or,
  * behind its '<', a block up to its closing tag. */
-static int read_statement(struct config_scanner *reader,
-                          struct config_item *item, bool is_tag, int depth) {
-  int code = read_config_word(reader, &item->key);
+static int add_or_include_statement(struct config_scanner *reader,
+                                    struct config_item *item, bool is_tag,
+                                    int depth) {
+  int code = parse_config_word(reader, &item->key);
   if (code == 0) {
-    code = read_config_values(reader, item);
+    code = parse_config_values(reader, item);
   }
   if (code == 0 && is_tag) {
-    code = end_of_tag(reader);
-    return code == 0 ? read_statements(reader, item, depth + 1) : code;
+    code = skip_tag_end(reader);
+    return code == 0 ? parse_config_statements(reader, item, depth + 1) : code;
   }
   if (code == 0 && item->values_len == 0) {
     code =
         error_set(reader->error, -EINVAL, "line %d, column %d: %s has no value",
                   item->line, item->column, item->key);
   }
-  return code == 0 ? end_of_statement(reader) : code;
+  return code == 0 ? skip_statement_end(reader) : code;
 }
 
 /* Reads statements into PARENT up to its closing tag, or to the end of the
  * text for the root, which has no key. Blocks recurse, at most DEPTH_MAX
  * deep. */
-static int read_statements(struct config_scanner *reader,
-                           struct config_item *parent, int depth) {
+static int parse_config_statements(struct config_scanner *reader,
+                                   struct config_item *parent, int depth) {
   for (;;) {
     skip_blanks(reader);
     if (reader->at == reader->end) {
@@ -338,16 +340,16 @@ static int read_statements(struct config_scanner *reader,
                              "line %d, column %d: <%s> is never closed",
                              parent->line, parent->column, parent->key);
     }
-    if (at_line_end(reader)) {
-      next_line(reader);
+    if (is_at_line_end(reader)) {
+      skip_line_end(reader);
       continue;
     }
-    bool is_tag = at_char(reader, '<');
+    bool is_tag = is_at_char(reader, '<');
     reader->at += is_tag ? 1 : 0;
     skip_blanks(reader);
-    if (is_tag && at_char(reader, '/')) {
+    if (is_tag && is_at_char(reader, '/')) {
       reader->at++;
-      return read_block_end(reader, parent->key);
+      return parse_block_end(reader, parent->key);
     }
     if (is_tag && depth >= DEPTH_MAX) {
       return fail_at_position(reader, "blocks are nested too deeply");
@@ -357,8 +359,8 @@ static int read_statements(struct config_scanner *reader,
       return -ENOMEM;
     }
     item->line = reader->line;
-    item->column = column_of(reader);
-    int code = read_statement(reader, item, is_tag, depth);
+    item->column = get_current_column(reader);
+    int code = add_or_include_statement(reader, item, is_tag, depth);
     if (code != 0) {
       return code;
     }
@@ -373,7 +375,7 @@ int config_text_parse(const char *text, size_t bytes, struct config_item *root,
                                   .line = 1,
                                   .line_start = text,
                                   .error = error};
-  int code = read_statements(&reader, root, 0);
+  int code = parse_config_statements(&reader, root, 0);
   if (code == -ENOMEM) {
     (void)error_set(error, code, "line %d: out of memory", reader.line);
   }

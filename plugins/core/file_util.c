@@ -39,7 +39,7 @@ int file_write_all(int fd, const char *data, size_t bytes) {
 }
 
 /* A rename is on the disk when its directory is. */
-static int sync_directory_of(const char *path) {
+static int sync_parent_directory(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
   int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
@@ -57,7 +57,7 @@ static int sync_directory_of(const char *path) {
 }
 
 /* DIR/.BASE.XXXXXX: hidden, and one for each writer. */
-static int name_beside(const char *path, char beside[PATH_MAX]) {
+static int make_temporary_name(const char *path, char beside[PATH_MAX]) {
   const char *slash = strrchr(path, '/');
   int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
   int length = snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", directory, path,
@@ -77,7 +77,7 @@ static int end_replacing(const char *path, const char *beside, int code,
     (void)unlink(beside);
     return fail_on_path(path, "write", code, error);
   }
-  code = is_durable ? sync_directory_of(path) : 0;
+  code = is_durable ? sync_parent_directory(path) : 0;
   return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
 }
 
@@ -85,7 +85,7 @@ static int end_replacing(const char *path, const char *beside, int code,
  * reader of another user may need the mode that was asked for. */
 int file_replace_begin(const char *path, mode_t mode, char *beside,
                        struct error *error) {
-  int code = name_beside(path, beside);
+  int code = make_temporary_name(path, beside);
   int fd = code == 0 ? mkostemp(beside, O_CLOEXEC | O_APPEND) : -1;
   if (fd < 0) {
     return fail_on_path(path, "create", code == 0 ? -errno : code, error);
@@ -159,8 +159,9 @@ int file_read_again(int fd, size_t max_bytes, struct file_content *content) {
   return code;
 }
 
-int file_read_opened(int fd, const char *path, size_t max_bytes,
-                     char **ret_data, size_t *ret_bytes, struct error *error) {
+int file_read_and_close(int fd, const char *path, size_t max_bytes,
+                        char **ret_data, size_t *ret_bytes,
+                        struct error *error) {
   if (fd < 0) {
     return fail_on_path(path, "open", fd, error);
   }
@@ -186,12 +187,13 @@ int file_read_opened(int fd, const char *path, size_t max_bytes,
 int file_read(const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_bytes, struct error *error) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  return file_read_opened(fd < 0 ? -errno : fd, path, max_bytes, ret_data,
-                          ret_bytes, error);
+  return file_read_and_close(fd < 0 ? -errno : fd, path, max_bytes, ret_data,
+                             ret_bytes, error);
 }
 
-/* ".NAME.XXXXXX", as mkostemp() makes it of what name_beside() gives it. */
-static bool is_beside(const char *name) {
+/* ".NAME.XXXXXX", as mkostemp() makes it of what make_temporary_name() gives
+ * it. */
+static bool is_temporary_name(const char *name) {
   const char *dot = strrchr(name, '.');
   return name[0] == '.' && dot != NULL && dot > name + 1 &&
          strlen(dot + 1) == SUFFIX_LENGTH &&
@@ -207,7 +209,7 @@ void file_sweep_leftovers(const char *directory, int64_t older_than_s) {
   while (opened != NULL && (entry = readdir(opened)) != NULL) {
     struct stat status;
     int at = dirfd(opened);
-    if (is_beside(entry->d_name) &&
+    if (is_temporary_name(entry->d_name) &&
         fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(status.st_mode) &&
         llabs((long long)time(NULL) - status.st_mtime) >= older_than_s) {

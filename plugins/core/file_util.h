@@ -39,8 +39,9 @@ int file_read(const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_bytes, struct error *error);
 
 /* The same of a file that is open; FD is closed. fd: or a negative errno. */
-int file_read_opened(int fd, const char *path, size_t max_bytes,
-                     char **ret_data, size_t *ret_bytes, struct error *error);
+int file_read_and_close(int fd, const char *path, size_t max_bytes,
+                        char **ret_data, size_t *ret_bytes,
+                        struct error *error);
 
 /* The content of a file that is read repeatedly, whose memory is reused; all
  * zero is empty. */

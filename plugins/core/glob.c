@@ -10,7 +10,7 @@
 
 /* The ']' of the set that begins at PATTERN (a '['), NULL if there is none. A
  * ']' that comes first is itself in the set. */
-static const char *end_of_set(const char *pattern) {
+static const char *find_set_end(const char *pattern) {
   const char *at = pattern + 1;
   if (*at == '!' || *at == '^') {
     at++;
@@ -47,7 +47,7 @@ static const char *match_byte(const char *pattern, char c) {
   case '?':
     return pattern + 1;
   case '[':
-    end = end_of_set(pattern);
+    end = find_set_end(pattern);
     return end != NULL && is_in_set(pattern, end, (unsigned char)c) ? end + 1
                                                                     : NULL;
   case '\\':
@@ -90,7 +90,7 @@ bool glob_is_literal(const char *pattern) {
 int glob_check(const char *pattern, struct error *error) {
   for (const char *at = pattern; *at != '\0'; at++) {
     if (*at == '[') {
-      at = end_of_set(at);
+      at = find_set_end(at);
       if (at == NULL) {
         return error_set(error, -EINVAL, "has a [ without its ]");
       }

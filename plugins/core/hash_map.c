@@ -137,8 +137,8 @@ static size_t find_slot(const struct hash_map *map, uint64_t hash,
 }
 
 /* The slot of a node that is in the map. */
-static size_t slot_of_node(const struct hash_map *map,
-                           const struct hash_node *node) {
+static size_t find_node_slot(const struct hash_map *map,
+                             const struct hash_node *node) {
   size_t slot = node->hash & (map->slots_len - 1);
   while (map->slots[slot].node != node) {
     slot = slot_after(map, slot);
@@ -220,7 +220,7 @@ int hash_map_insert(struct hash_map *map, struct hash_node *node,
 }
 
 void hash_map_remove(struct hash_map *map, struct hash_node *node) {
-  size_t slot = slot_of_node(map, node);
+  size_t slot = find_node_slot(map, node);
   bool ends_look_ups = map->slots[slot_after(map, slot)].node == NULL;
   map->slots[slot].node = ends_look_ups ? NULL : &removed_node;
   map->used_len -= ends_look_ups ? 1 : 0;
@@ -229,7 +229,7 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node) {
 
 struct hash_node *hash_map_next(const struct hash_map *map,
                                 const struct hash_node *node) {
-  size_t slot = node == NULL ? 0 : slot_of_node(map, node) + 1;
+  size_t slot = node == NULL ? 0 : find_node_slot(map, node) + 1;
   while (slot < map->slots_len && (map->slots[slot].node == NULL ||
                                    map->slots[slot].node == &removed_node)) {
     slot++;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *json_util_line(const json_t *value) {
+char *json_util_format_line(const json_t *value) {
   char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
   size_t length = text == NULL ? 0 : strlen(text);
   char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
@@ -18,7 +18,7 @@ char *json_util_line(const json_t *value) {
   return with_newline;
 }
 
-json_t *json_util_text(const char *text) {
+json_t *json_util_from_text(const char *text) {
   json_t *string = json_string(text);
   char *copy = string == NULL ? strdup(text) : NULL;
   if (copy == NULL) {
@@ -32,6 +32,6 @@ json_t *json_util_text(const char *text) {
   return string;
 }
 
-json_t *json_util_number(double number) {
+json_t *json_util_from_number(double number) {
   return isfinite(number) ? json_real(number) : json_null();
 }

@@ -6,12 +6,12 @@
 
 /* VALUE on one line, with a newline. Yours, free(); NULL when memory is short,
  * or VALUE is NULL. */
-char *json_util_line(const json_t *value);
+char *json_util_format_line(const json_t *value);
 
 /* A JSON string of TEXT, whatever bytes it holds: what is not UTF-8 becomes
  * '?'. NULL when memory is short. */
-json_t *json_util_text(const char *text);
+json_t *json_util_from_text(const char *text);
 
 /* A number; null where it is NaN or infinite, which JSON does not have. NULL
  * when memory is short. */
-json_t *json_util_number(double number);
+json_t *json_util_from_number(double number);

@@ -83,7 +83,7 @@ struct reading_names {
 };
 
 /* place: one of the five, zeroed. name: shorter than READING_NAME_BYTES. */
-static inline void reading_put_name(char *place, const char *name) {
+static inline void reading_set_name(char *place, const char *name) {
   memcpy(place, name, strlen(name) + 1);
 }
 

@@ -34,8 +34,8 @@ static void format_config_value(const struct config_value *value, char *text,
 }
 
 /* Appends both to TEXT, cutting at its end. */
-static void append_allowed(char *text, size_t bytes, const char *separator,
-                           const char *more) {
+static void append_cut_text(char *text, size_t bytes, const char *separator,
+                            const char *more) {
   size_t length = strlen(text);
   (void)snprintf(text + length, bytes - length, "%s%s", separator, more);
 }
@@ -49,7 +49,7 @@ void option_describe_allowed(const struct option *option, char *text,
   bool is_number =
       option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
   if (is_number && isinf(option->max) && isinf(option->min)) {
-    append_allowed(text, bytes, "", "any number");
+    append_cut_text(text, bytes, "", "any number");
   } else if (is_number && isinf(option->max)) {
     (void)snprintf(text, bytes, "%.15g or more", option->min);
   } else if (is_number) {
@@ -57,14 +57,14 @@ void option_describe_allowed(const struct option *option, char *text,
   }
   for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
     bool is_last = words[i + 1] == NULL;
-    append_allowed(text, bytes,
-                   i == 0    ? ""
-                   : is_last ? " or "
-                             : ", ",
-                   words[i]);
+    append_cut_text(text, bytes,
+                    i == 0    ? ""
+                    : is_last ? " or "
+                              : ", ",
+                    words[i]);
   }
   if (text[0] != '\0' && option->unit != NULL) {
-    append_allowed(text, bytes, " ", option->unit);
+    append_cut_text(text, bytes, " ", option->unit);
   }
 }
 
@@ -92,7 +92,7 @@ static int refuse_value(const struct option *option,
 /* "unknown option NAME; did you mean ...?". Returns -EINVAL. */
 static int refuse_option_name(const struct option_block *block,
                               const char *name, struct error *error) {
-  struct text_nearest nearest = text_nearest_to(name);
+  struct text_nearest nearest = text_nearest_begin(name);
   for (size_t i = 0; i < block->options_len; i++) {
     text_nearest_offer(&nearest, block->options[i].name);
   }
@@ -102,8 +102,8 @@ static int refuse_option_name(const struct option_block *block,
   }
   char allowed[OPTION_ALLOWED_BYTES] = "";
   for (size_t i = 0; i < block->options_len; i++) {
-    append_allowed(allowed, sizeof(allowed), i == 0 ? "" : ", ",
-                   block->options[i].name);
+    append_cut_text(allowed, sizeof(allowed), i == 0 ? "" : ", ",
+                    block->options[i].name);
   }
   return error_set(error, -EINVAL, "unknown option %s; allowed: %s", name,
                    allowed);

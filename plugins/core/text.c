@@ -44,8 +44,8 @@ size_t text_utf8_length(const char *from) {
 
 /* Writes one character or its escape into PIECE (5 bytes); *ret_taken: bytes
  * of FROM that it replaces. Returns its length. */
-static size_t escape_one(char *piece, const unsigned char *from,
-                         size_t *ret_taken) {
+static size_t escape_character(char *piece, const unsigned char *from,
+                               size_t *ret_taken) {
   size_t length = text_utf8_length((const char *)from);
   *ret_taken = length == 0 ? 1 : length;
   static const char plain[] = "\n\t\\";
@@ -66,7 +66,7 @@ void text_escape(char *to, size_t bytes, const char *from) {
   while (*next != '\0') {
     char piece[5];
     size_t taken;
-    size_t length = escape_one(piece, next, &taken);
+    size_t length = escape_character(piece, next, &taken);
     if (used + length >= bytes) {
       break;
     }
@@ -80,7 +80,7 @@ void text_escape(char *to, size_t bytes, const char *from) {
 #define NAME_MAX_LENGTH 48 /* a longer name is near to none */
 
 /* Edits that turn A into B, letters' case aside (Levenshtein). */
-static size_t edits_between(const char *a, const char *b) {
+static size_t count_edits(const char *a, const char *b) {
   size_t previous[NAME_MAX_LENGTH + 1];
   size_t current[NAME_MAX_LENGTH + 1];
   size_t a_length = strlen(a);
@@ -105,7 +105,7 @@ static size_t edits_between(const char *a, const char *b) {
   return previous[b_length];
 }
 
-struct text_nearest text_nearest_to(const char *wanted) {
+struct text_nearest text_nearest_begin(const char *wanted) {
   return (struct text_nearest){
       .wanted = wanted,
       .fewest = 1 + strlen(wanted) / 3, /* more is another word */
@@ -113,7 +113,7 @@ struct text_nearest text_nearest_to(const char *wanted) {
 }
 
 void text_nearest_offer(struct text_nearest *nearest, const char *candidate) {
-  size_t edits = edits_between(nearest->wanted, candidate);
+  size_t edits = count_edits(nearest->wanted, candidate);
   if (edits <= nearest->fewest) {
     nearest->fewest = edits;
     nearest->name = candidate;

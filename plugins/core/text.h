@@ -32,7 +32,7 @@ struct text_nearest {
   size_t fewest;    /* edits */
 };
 
-struct text_nearest text_nearest_to(const char *wanted);
+struct text_nearest text_nearest_begin(const char *wanted);
 
 /* Takes CANDIDATE if it is the nearest so far, ignoring case. */
 void text_nearest_offer(struct text_nearest *nearest, const char *candidate);

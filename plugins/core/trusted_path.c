@@ -71,8 +71,8 @@ int trusted_path_read_secret(const char *path, bool may_be_public,
     return error_set(error, -EPERM, "%s: can be read by others: chmod o-rwx %s",
                      path, path);
   }
-  int code = file_read_opened(fd < 0 ? -errno : fd, path, SECRET_BYTES_MAX,
-                              &text, &bytes, error);
+  int code = file_read_and_close(fd < 0 ? -errno : fd, path, SECRET_BYTES_MAX,
+                                 &text, &bytes, error);
   if (code != 0) {
     return code;
   }

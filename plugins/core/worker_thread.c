@@ -35,9 +35,9 @@ void worker_thread_restore_signals(const sigset_t *before) {
   (void)pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
-int worker_thread_create(pthread_t *ret_thread,
-                         const pthread_attr_t *attributes, void *(*run)(void *),
-                         void *argument) {
+int worker_thread_create_plain(pthread_t *ret_thread,
+                               const pthread_attr_t *attributes,
+                               void *(*run)(void *), void *argument) {
   sigset_t before;
   worker_thread_block_signals(&before);
   int code = pthread_create(ret_thread, attributes, run, argument);
@@ -47,7 +47,7 @@ int worker_thread_create(pthread_t *ret_thread,
 
 /* ---- the thread ---- */
 
-static void free_item_of(const struct worker_thread *worker, void *item) {
+static void free_worker_item(const struct worker_thread *worker, void *item) {
   if (worker->options.free_item != NULL) {
     worker->options.free_item(item);
   }
@@ -77,7 +77,7 @@ static bool wait_for_item(struct worker_thread *worker) {
 
 static void destroy_worker(struct worker_thread *worker) {
   while (worker->len > 0) {
-    free_item_of(worker, pop_item(worker));
+    free_worker_item(worker, pop_item(worker));
   }
   (void)pthread_cond_destroy(&worker->has_gone_on);
   (void)pthread_cond_destroy(&worker->has_work);
@@ -94,7 +94,7 @@ static void *run_worker(void *argument) {
     void *item = pop_item(worker);
     (void)pthread_mutex_unlock(&worker->lock);
     options->work(options->context, item);
-    free_item_of(worker, item);
+    free_worker_item(worker, item);
     (void)pthread_mutex_lock(&worker->lock);
     worker->done++;
     (void)pthread_cond_broadcast(&worker->has_gone_on);
@@ -123,7 +123,8 @@ static int start_worker_thread(struct worker_thread *worker) {
   if (worker->options.stack_bytes > 0) {
     (void)pthread_attr_setstacksize(&attributes, worker->options.stack_bytes);
   }
-  code = worker_thread_create(&worker->thread, &attributes, run_worker, worker);
+  code = worker_thread_create_plain(&worker->thread, &attributes, run_worker,
+                                    worker);
   (void)pthread_attr_destroy(&attributes);
   return code;
 }
@@ -164,7 +165,7 @@ bool worker_thread_put(struct worker_thread *worker, void *item) {
   }
   (void)pthread_mutex_unlock(&worker->lock);
   if (!is_accepted) {
-    free_item_of(worker, item);
+    free_worker_item(worker, item);
   }
   return is_accepted;
 }
@@ -184,7 +185,7 @@ bool worker_thread_flush(struct worker_thread *worker, int wait_ms) {
   return is_done;
 }
 
-size_t worker_thread_open_items(struct worker_thread *worker) {
+size_t worker_thread_count_open(struct worker_thread *worker) {
   (void)pthread_mutex_lock(&worker->lock);
   size_t open = (size_t)(worker->accepted - worker->done);
   (void)pthread_mutex_unlock(&worker->lock);

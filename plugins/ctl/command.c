@@ -55,8 +55,8 @@ int command_fail(const char *format, ...) {
   return COMMAND_UNKNOWN;
 }
 
-int command_read_duration(const char *text, double *ret_s,
-                          struct error *error) {
+int command_parse_duration(const char *text, double *ret_s,
+                           struct error *error) {
   static const struct {
     const char *name;
     double size_s;
@@ -78,11 +78,11 @@ int command_read_duration(const char *text, double *ret_s,
                    text);
 }
 
-bool command_get_duration(const struct command_line *line, int flag,
-                          double *seconds) {
+bool command_parse_duration_flag(const struct command_line *line, int flag,
+                                 double *seconds) {
   struct error error = {{0}};
   if (line->flags[flag] == NULL ||
-      command_read_duration(line->flags[flag], seconds, &error) == 0) {
+      command_parse_duration(line->flags[flag], seconds, &error) == 0) {
     return true;
   }
   (void)command_fail("%s: --%s %s", line->command->name,
@@ -134,7 +134,7 @@ static int refuse_flag(const struct command *command, const char *name,
                        size_t length) {
   char unknown[64];
   (void)snprintf(unknown, sizeof(unknown), "%.*s", (int)length, name);
-  struct text_nearest nearest = text_nearest_to(unknown);
+  struct text_nearest nearest = text_nearest_begin(unknown);
   for (const struct command_flag *flag = command->flags; flag->name != NULL;
        flag++) {
     text_nearest_offer(&nearest, flag->name);
@@ -147,8 +147,8 @@ static int refuse_flag(const struct command *command, const char *name,
 }
 
 /* Reads the flag at argv[*at], and its argument. */
-static int read_flag(const struct command *command, int argc, char **argv,
-                     int *at, struct command_line *line) {
+static int parse_flag(const struct command *command, int argc, char **argv,
+                      int *at, struct command_line *line) {
   const char *name = argv[*at] + 2;
   size_t length = strcspn(name, "=");
   const char *value = name[length] == '=' ? name + length + 1 : NULL;
@@ -176,8 +176,8 @@ static int read_flag(const struct command *command, int argc, char **argv,
 }
 
 /* Moves the operands to the front of argv; options may be among them. */
-static int read_arguments(const struct command *command, int argc, char **argv,
-                          struct command_line *line, bool *ret_wants_help) {
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct command_line *line, bool *ret_wants_help) {
   bool is_only_operands = false;
   line->operands = argv;
   for (int i = 0; i < argc; i++) {
@@ -186,7 +186,7 @@ static int read_arguments(const struct command *command, int argc, char **argv,
     } else if (!is_only_operands && strcmp(argv[i], "--help") == 0) {
       *ret_wants_help = true;
     } else if (!is_only_operands && strncmp(argv[i], "--", 2) == 0) {
-      if (read_flag(command, argc, argv, &i, line) != COMMAND_OKAY) {
+      if (parse_flag(command, argc, argv, &i, line) != COMMAND_OKAY) {
         return COMMAND_UNKNOWN;
       }
     } else {
@@ -200,7 +200,8 @@ static int read_arguments(const struct command *command, int argc, char **argv,
 static int run_command(const struct command *command, int argc, char **argv) {
   struct command_line line = {.command = command};
   bool wants_help = false;
-  if (read_arguments(command, argc, argv, &line, &wants_help) != COMMAND_OKAY) {
+  if (parse_arguments(command, argc, argv, &line, &wants_help) !=
+      COMMAND_OKAY) {
     return COMMAND_UNKNOWN;
   }
   if (wants_help) {
@@ -221,7 +222,7 @@ static int run_command(const struct command *command, int argc, char **argv) {
 
 /* Names the command that was probably meant. */
 static int refuse_command(const char *name) {
-  struct text_nearest nearest = text_nearest_to(name);
+  struct text_nearest nearest = text_nearest_begin(name);
   for (size_t i = 0; i < command_table_len; i++) {
     text_nearest_offer(&nearest, command_table[i]->name);
   }

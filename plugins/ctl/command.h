@@ -59,9 +59,10 @@ int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Reads the duration of the flag with that index; where the flag is absent,
  * *seconds stays as it is. Returns false after it has printed what is wrong. */
-bool command_get_duration(const struct command_line *line, int flag,
-                          double *seconds);
+bool command_parse_duration_flag(const struct command_line *line, int flag,
+                                 double *seconds);
 
 /* Reads "90", "90s", "15m", "2h", "7d" or "1w".
  * Returns 0 with seconds, more than 0 and at most a year; or -EINVAL. */
-int command_read_duration(const char *text, double *ret_s, struct error *error);
+int command_parse_duration(const char *text, double *ret_s,
+                           struct error *error);

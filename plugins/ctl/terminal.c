@@ -36,7 +36,7 @@ void terminal_print_state(const json_t *object, const char *name, int width) {
   };
   char state[32];
   const char *colour = NULL;
-  (void)terminal_text(object, name, state, sizeof(state));
+  (void)terminal_copy_text(object, name, state, sizeof(state));
   for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
     colour = strcmp(colours[i].state, state) == 0 ? colours[i].colour : colour;
   }
@@ -51,7 +51,7 @@ void terminal_print_text(const json_t *object, const char *name, int width,
                          int max) {
   char text[512];
   (void)printf(" %-*.*s", width, max,
-               terminal_text(object, name, text, sizeof(text)));
+               terminal_copy_text(object, name, text, sizeof(text)));
 }
 
 void terminal_format_age(double seconds, char *text, size_t bytes) {
@@ -73,8 +73,8 @@ void terminal_format_age(double seconds, char *text, size_t bytes) {
   }
 }
 
-const char *terminal_text(const json_t *object, const char *name, char *buffer,
-                          size_t bytes) {
+const char *terminal_copy_text(const json_t *object, const char *name,
+                               char *buffer, size_t bytes) {
   const char *text = json_string_value(json_object_get(object, name));
   (void)snprintf(buffer, bytes, "%s", text == NULL ? "" : text);
   text_blank_controls(buffer);

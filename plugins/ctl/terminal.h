@@ -23,5 +23,5 @@ void terminal_format_age(double seconds, char *text, size_t bytes);
 
 /* Copies the member's text without control characters, "" where there is none.
  * Returns BUFFER. */
-const char *terminal_text(const json_t *object, const char *name, char *buffer,
-                          size_t bytes);
+const char *terminal_copy_text(const json_t *object, const char *name,
+                               char *buffer, size_t bytes);

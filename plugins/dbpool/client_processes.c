@@ -36,8 +36,8 @@ static int compare_by_session(const void *a, const void *b) {
 
 /* What is known of the session, or a new item. */
 static struct client_process
-known_or_new(const struct client_processes *processes,
-             const struct pool_session *session) {
+find_or_make_process(const struct client_processes *processes,
+                     const struct pool_session *session) {
   const struct client_process fresh = {
       .session_pid = session->pid,
       .session_start_us = session->backend_start_us,
@@ -66,7 +66,7 @@ static bool list_local_sessions(struct client_processes *processes,
   bool has_new = false;
   for (size_t i = 0; i < len; i++) {
     if (is_from_this_host(sessions[i])) {
-      items[items_len] = known_or_new(processes, sessions[i]);
+      items[items_len] = find_or_make_process(processes, sessions[i]);
       has_new |= items[items_len++].is_new;
     }
   }
@@ -83,7 +83,7 @@ static bool list_local_sessions(struct client_processes *processes,
  * earlier one ends soon, because there are few of them among many sessions. */
 
 /* A session whose process is unknown is assumed to belong to a known one. */
-static int64_t count_local(struct client_processes *processes) {
+static int64_t count_local_processes(struct client_processes *processes) {
   const struct client_process *items = processes->items;
   int64_t count = 0;
   processes->unknown = 0;
@@ -100,8 +100,8 @@ static int64_t count_local(struct client_processes *processes) {
 
 /* The processes of another host are not visible, so each address counts once.
  */
-static int64_t count_remote(const struct pool_session *const *sessions,
-                            size_t len) {
+static int64_t
+count_remote_addresses(const struct pool_session *const *sessions, size_t len) {
   int64_t count = 0;
   for (size_t i = 0; i < len; i++) {
     const char *address = sessions[i]->client_address;
@@ -124,11 +124,13 @@ int64_t client_processes_count(struct client_processes *processes,
                 since_us >= SEARCH_INTERVAL_US;
   if (has_new && is_due) {
     processes->searched_us = now_us;
-    client_processes_find(processes->items, processes->len, processes->proc);
+    client_processes_search_host(processes->items, processes->len,
+                                 processes->proc);
     for (size_t i = 0; i < processes->len; i++) {
       processes->items[i].is_new = false;
     }
   }
-  int64_t count = count_local(processes) + count_remote(sessions, len);
+  int64_t count =
+      count_local_processes(processes) + count_remote_addresses(sessions, len);
   return count > 0 ? count : 1;
 }

@@ -26,12 +26,14 @@ static atomic_bool *has_logged_mismatch; /* one for each pool */
 /* ---- reading ---- */
 
 static int read_postgresql(user_data_t *data) {
-  postgresql_server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  postgresql_server_collect(data->data,
+                            CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
 static int read_pgbouncer(user_data_t *data) {
-  pgbouncer_server_read(data->data, CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  pgbouncer_server_collect(data->data,
+                           CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
@@ -66,7 +68,7 @@ static int register_read(const char *label, int (*read)(user_data_t *data),
 }
 
 /* True if an earlier pool is on the same server, which then reads both. */
-static bool is_read_already(size_t pool) {
+static bool is_server_read_already(size_t pool) {
   const struct dbpool_pool_options *pools = options.pools.items;
   size_t i = 0;
   while (i < pool &&
@@ -77,11 +79,11 @@ static bool is_read_already(size_t pool) {
 }
 
 /* One read callback a server: its first pool registers it. */
-static int register_pools(void) {
+static int register_servers(void) {
   const struct dbpool_pool_options *pools = options.pools.items;
   int code = 0;
   for (size_t i = 0; i < options.pools.len && code == 0; i++) {
-    if (!is_read_already(i)) {
+    if (!is_server_read_already(i)) {
       code = register_read(
           pools[i].head.label, read_postgresql,
           postgresql_server_new(pools, options.pools.len, i, &sinks),
@@ -105,7 +107,8 @@ static int register_pgbouncers(void) {
 /* ---- what the application's log reports of its pool, from session_log ---- */
 
 /* NaN if there is no such field. */
-static double number_in(const notification_t *notification, const char *name) {
+static double find_notification_number(const notification_t *notification,
+                                       const char *name) {
   const notification_meta_t *meta = notification->meta;
   while (meta != NULL && strcmp(meta->name, name) != 0) {
     meta = meta->next;
@@ -119,7 +122,7 @@ static double number_in(const notification_t *notification, const char *name) {
 }
 
 /* session_log counts the requests that waited longer than pool_timeout. */
-static bool is_pool_exhausted(const notification_t *notification) {
+static bool is_about_exhausted_pool(const notification_t *notification) {
   return strcmp(notification->host, hostname_g) == 0 &&
          strcmp(notification->plugin, "session_log") == 0 &&
          strcmp(notification->type, "total_sessions") == 0 &&
@@ -129,15 +132,15 @@ static bool is_pool_exhausted(const notification_t *notification) {
 /* Called from any thread. Logs a difference once a pool. */
 static int receive_notification(const notification_t *notification,
                                 __attribute__((unused)) user_data_t *data) {
-  if (!is_pool_exhausted(notification)) {
+  if (!is_about_exhausted_pool(notification)) {
     return 0;
   }
   const struct dbpool_pool_options *pool =
       dbpool_find_pool(&options, notification->plugin_instance);
   const struct dbpool_logged_settings logged = {
-      .pool_size = number_in(notification, "pool_size"),
-      .max_overflow = number_in(notification, "max_overflow"),
-      .timeout_s = number_in(notification, "timeout"),
+      .pool_size = find_notification_number(notification, "pool_size"),
+      .max_overflow = find_notification_number(notification, "max_overflow"),
+      .timeout_s = find_notification_number(notification, "timeout"),
   };
   char text[160];
   if (pool == NULL ||
@@ -160,7 +163,7 @@ static int receive_notification(const notification_t *notification,
 static int init_dbpool(void) {
   has_logged_mismatch =
       calloc(options.pools.len + 1, sizeof(*has_logged_mismatch));
-  int code = has_logged_mismatch == NULL ? -1 : register_pools();
+  int code = has_logged_mismatch == NULL ? -1 : register_servers();
   code = code != 0 ? code : register_pgbouncers();
   return code != 0 ? code
                    : plugin_register_notification("dbpool",

@@ -46,7 +46,8 @@ void forecast_add(struct forecast *forecast, int64_t now_us, double value) {
 
 /* Least squares over the closed slots. x: seconds before the open slot began,
  * y: connections. */
-double forecast_left_s(const struct forecast *forecast, double capacity) {
+double forecast_until_exhausted_s(const struct forecast *forecast,
+                                  double capacity) {
   if (forecast->len < SLOTS_NEEDED + 1) {
     return (double)NAN;
   }

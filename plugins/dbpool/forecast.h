@@ -32,4 +32,5 @@ void forecast_add(struct forecast *forecast, int64_t now_us, double value);
 /* Seconds until the trend reaches capacity; 0 if it has. NaN while there is no
  * upward trend: fewer than four closed slots, or a rise of less than one over
  * them. */
-double forecast_left_s(const struct forecast *forecast, double capacity);
+double forecast_until_exhausted_s(const struct forecast *forecast,
+                                  double capacity);

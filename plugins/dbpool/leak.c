@@ -39,7 +39,7 @@ static bool is_silent_too_long(const struct leak_search *search,
 /* ---- rule 1 ---- */
 
 /* An active session is not a leak, however long its statement takes. */
-static void find_in_transaction(struct leak_search *search) {
+static void find_leaks_in_transaction(struct leak_search *search) {
   for (size_t i = 0; i < search->sessions_len; i++) {
     const struct pool_session *session = search->sessions[i];
     bool is_in_transaction = session->state == POOL_SESSION_IN_TRANSACTION ||
@@ -88,8 +88,8 @@ static bool is_still_idle(const struct leak_idle_session *idle,
 }
 
 /* The latest return to the queue of any session that has been used since. */
-static int64_t latest_return_us(const struct leak_tracker *tracker,
-                                const struct leak_search *search) {
+static int64_t find_latest_return_us(const struct leak_tracker *tracker,
+                                     const struct leak_search *search) {
   int64_t latest_us = 0;
   for (size_t i = 0; i < search->sessions_len; i++) {
     const struct pool_session *session = search->sessions[i];
@@ -128,8 +128,8 @@ remember_idle_session(const struct leak_tracker *tracker,
 }
 
 /* Remembers the sessions that are idle now for the next read. */
-static int find_overtaken(struct leak_tracker *tracker,
-                          struct leak_search *search) {
+static int find_overtaken_leaks(struct leak_tracker *tracker,
+                                struct leak_search *search) {
   struct leak_idle_session *idle =
       calloc(search->sessions_len + 1, sizeof(*idle));
   if (idle == NULL) {
@@ -138,7 +138,7 @@ static int find_overtaken(struct leak_tracker *tracker,
   }
   qsort(search->sessions, search->sessions_len, sizeof(struct pool_session *),
         compare_session_pids);
-  int64_t latest_us = latest_return_us(tracker, search);
+  int64_t latest_us = find_latest_return_us(tracker, search);
   size_t len = 0;
   for (size_t i = 0; i < search->sessions_len; i++) {
     const struct pool_session *session = search->sessions[i];
@@ -185,7 +185,7 @@ static bool is_known_leak(const struct leak_search *search,
 /* It is certain how many sessions are held, but not which: those that have been
  * idle longest are named. The sessions that rule 2 found belong to the surplus.
  */
-static void find_surplus(struct leak_search *search, size_t overtaken) {
+static void find_surplus_leaks(struct leak_search *search, size_t overtaken) {
   int64_t surplus = -search->max_idle - (int64_t)overtaken;
   for (size_t i = 0; i < search->sessions_len; i++) {
     surplus += is_idle_too_long(search, search->sessions[i]) ? 1 : 0;
@@ -205,9 +205,9 @@ static void find_surplus(struct leak_search *search, size_t overtaken) {
 }
 
 int leak_find(struct leak_tracker *tracker, struct leak_search *search) {
-  find_in_transaction(search);
+  find_leaks_in_transaction(search);
   size_t in_transaction = search->leaks_len;
-  int code = search->is_fifo ? find_overtaken(tracker, search) : 0;
-  find_surplus(search, search->leaks_len - in_transaction);
+  int code = search->is_fifo ? find_overtaken_leaks(tracker, search) : 0;
+  find_surplus_leaks(search, search->leaks_len - in_transaction);
   return code;
 }

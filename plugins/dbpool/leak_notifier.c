@@ -23,7 +23,8 @@ static const char *const rule_texts[] = {
 /* ---- sending ---- */
 
 /* True if one more notification is allowed now; counts it. */
-static bool is_within_rate(struct leak_notifier *notifier, int64_t now_us) {
+static bool take_notification_slot(struct leak_notifier *notifier,
+                                   int64_t now_us) {
   int64_t since_us = now_us - notifier->minute_start_us;
   if (since_us < 0 || since_us >= MINUTE_US) {
     notifier->minute_start_us = now_us;
@@ -150,7 +151,8 @@ static bool is_still_leaked(const struct leak_notifier_item *item,
 
 /* NULL when LEAK_NOTIFIER_MAX others are followed already. */
 static struct leak_notifier_item *
-find_or_add_item(struct leak_notifier *notifier, const struct leak *leak) {
+find_or_add_followed_leak(struct leak_notifier *notifier,
+                          const struct leak *leak) {
   for (size_t i = 0; i < notifier->len; i++) {
     if (is_same_session(&notifier->items[i], leak)) {
       return &notifier->items[i];
@@ -170,15 +172,16 @@ find_or_add_item(struct leak_notifier *notifier, const struct leak *leak) {
 
 /* Drops the items that are no longer leaked. One whose leak was notified stays
  * until the rate limit lets its end be notified as well. */
-static void drop_ended(struct leak_notifier *notifier, const struct leak *leaks,
-                       size_t len, int64_t now_us,
-                       const struct notification_sink *sink) {
+static void notify_and_drop_ended(struct leak_notifier *notifier,
+                                  const struct leak *leaks, size_t len,
+                                  int64_t now_us,
+                                  const struct notification_sink *sink) {
   size_t kept = 0;
   for (size_t i = 0; i < notifier->len; i++) {
     const struct leak_notifier_item item = notifier->items[i];
     bool is_kept = is_still_leaked(&item, leaks, len);
     if (!is_kept && item.is_notified) {
-      is_kept = !is_within_rate(notifier, now_us);
+      is_kept = !take_notification_slot(notifier, now_us);
       if (!is_kept) {
         notify_cleared(notifier, &item, sink);
       }
@@ -193,11 +196,12 @@ static void drop_ended(struct leak_notifier *notifier, const struct leak *leaks,
 void leak_notifier_update(struct leak_notifier *notifier,
                           const struct leak *leaks, size_t len, int64_t now_us,
                           const struct notification_sink *sink) {
-  drop_ended(notifier, leaks, len, now_us, sink);
+  notify_and_drop_ended(notifier, leaks, len, now_us, sink);
   for (size_t i = 0; i < len; i++) {
-    struct leak_notifier_item *item = find_or_add_item(notifier, &leaks[i]);
+    struct leak_notifier_item *item =
+        find_or_add_followed_leak(notifier, &leaks[i]);
     if (item != NULL && !item->is_notified &&
-        is_within_rate(notifier, now_us)) {
+        take_notification_slot(notifier, now_us)) {
       item->is_notified = true;
       notify_leak(notifier, &leaks[i], sink);
     }

@@ -96,7 +96,7 @@ struct dbpool_value {
 };
 
 /* A count as a value; negative or INT64_MAX: not sent. */
-static inline double dbpool_count(int64_t count) {
+static inline double dbpool_count_to_value(int64_t count) {
   return count < 0 || count == INT64_MAX ? HUGE_VAL : (double)count;
 }
 

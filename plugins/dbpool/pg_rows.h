@@ -24,8 +24,8 @@ static inline const char *pg_rows_text(const PGresult *rows, int row,
 /* A whole number of at most PG_ROWS_NUMBER_MAX either way; fallback for
  * anything else. With strtoll() a read of 1,000 sessions, with five numbers
  * each, took 0.40 ms of CPU instead of 0.30 ms. */
-static inline int64_t pg_rows_number(const PGresult *rows, int row, int column,
-                                     int64_t fallback) {
+static inline int64_t pg_rows_parse_number(const PGresult *rows, int row,
+                                           int column, int64_t fallback) {
   const char *text = pg_rows_text(rows, row, column);
   const char *digits = text[0] == '-' ? text + 1 : text;
   const char *end = digits;
@@ -47,16 +47,16 @@ struct pg_rows_array {
 };
 
 /* Fills one item from a row. Returns false to leave the row out. */
-typedef bool pg_rows_read_item(const PGresult *rows, int row, void *item,
-                               void *context);
+typedef bool pg_rows_parse_item(const PGresult *rows, int row, void *item,
+                                void *context);
 
 /* Replaces the items of an array by those of all rows. Returns 0 or -ENOMEM;
  * the array is then empty. */
-static inline int pg_rows_read_all(const PGresult *rows,
-                                   struct pg_rows_array *array,
-                                   size_t item_bytes,
-                                   pg_rows_read_item *read_item,
-                                   void *context) {
+static inline int pg_rows_parse_all(const PGresult *rows,
+                                    struct pg_rows_array *array,
+                                    size_t item_bytes,
+                                    pg_rows_parse_item *read_item,
+                                    void *context) {
   int len = PQntuples(rows);
   array->len = 0;
   if ((size_t)len >= array->size) {

@@ -21,12 +21,14 @@
 
 /* A count from 0 to COUNT_MAX; 0 for anything else. Columns are found by name,
  * because releases add, remove and reorder them. */
-static int64_t count_in(const PGresult *rows, int row, const char *column) {
-  int64_t count = pg_rows_number(rows, row, PQfnumber(rows, column), 0);
+static int64_t parse_column_count(const PGresult *rows, int row,
+                                  const char *column) {
+  int64_t count = pg_rows_parse_number(rows, row, PQfnumber(rows, column), 0);
   return count >= 0 && count <= COUNT_MAX ? count : 0;
 }
 
-static const char *text_in(const PGresult *rows, int row, const char *column) {
+static const char *get_column_text(const PGresult *rows, int row,
+                                   const char *column) {
   return pg_rows_text(rows, row, PQfnumber(rows, column));
 }
 
@@ -48,16 +50,17 @@ find_database(const struct pgbouncer_stats *stats, const char *name) {
 }
 
 /* pool_size 0 means "no limit" since 1.24, max_connections 0 always. */
-static bool read_database_row(const PGresult *rows, int row, void *item,
-                              void *context) {
-  int64_t size = count_in(rows, row, "pool_size");
-  int64_t limit = count_in(rows, row, "max_connections");
-  int64_t reserve = count_in(rows, row, "reserve_pool") + /* up to 1.23 */
-                    count_in(rows, row, "reserve_pool_size");
+static bool parse_database_row(const PGresult *rows, int row, void *item,
+                               void *context) {
+  int64_t size = parse_column_count(rows, row, "pool_size");
+  int64_t limit = parse_column_count(rows, row, "max_connections");
+  int64_t reserve =
+      parse_column_count(rows, row, "reserve_pool") + /* up to 1.23 */
+      parse_column_count(rows, row, "reserve_pool_size");
   int64_t capacity = size > 0 ? size + reserve : -1;
   (void)context;
   *(struct pgbouncer_database *)item = (struct pgbouncer_database){
-      .name = text_in(rows, row, "name"),
+      .name = get_column_text(rows, row, "name"),
       .size = size > 0 ? size : -1,
       .capacity =
           limit > 0 && (capacity < 0 || capacity > limit) ? limit : capacity,
@@ -67,10 +70,11 @@ static bool read_database_row(const PGresult *rows, int row, void *item,
 }
 
 /* Sorted by name, for find_database(). */
-static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
-  int code = pg_rows_read_all(rows, &stats->databases,
-                              sizeof(struct pgbouncer_database),
-                              read_database_row, NULL);
+static int parse_databases(const PGresult *rows,
+                           struct pgbouncer_stats *stats) {
+  int code = pg_rows_parse_all(rows, &stats->databases,
+                               sizeof(struct pgbouncer_database),
+                               parse_database_row, NULL);
   if (code == 0) {
     qsort(stats->databases.items, stats->databases.len,
           sizeof(struct pgbouncer_database), compare_database_names);
@@ -81,61 +85,63 @@ static int read_databases(const PGresult *rows, struct pgbouncer_stats *stats) {
 /* The limits stay unknown for a database that was removed between the two
  * commands. sv_used and sv_tested are idle connections that PgBouncer checks
  * before it links them again. */
-static bool read_pool_row(const PGresult *rows, int row, void *item,
-                          void *context) {
+static bool parse_pool_row(const PGresult *rows, int row, void *item,
+                           void *context) {
   struct pgbouncer_stats *stats = context;
   struct pgbouncer_pool *pool = item;
   const struct pgbouncer_database *database =
-      find_database(stats, text_in(rows, row, "database"));
+      find_database(stats, get_column_text(rows, row, "database"));
   *pool = (struct pgbouncer_pool){
-      .database = text_in(rows, row, "database"),
-      .user = text_in(rows, row, "user"),
-      .active = count_in(rows, row, "sv_active"),
-      .idle = count_in(rows, row, "sv_idle") + count_in(rows, row, "sv_used") +
-              count_in(rows, row, "sv_tested"),
-      .waiting = count_in(rows, row, "cl_waiting"),
-      .oldest_wait_us = count_in(rows, row, "maxwait") * 1000000 +
-                        count_in(rows, row, "maxwait_us"),
+      .database = get_column_text(rows, row, "database"),
+      .user = get_column_text(rows, row, "user"),
+      .active = parse_column_count(rows, row, "sv_active"),
+      .idle = parse_column_count(rows, row, "sv_idle") +
+              parse_column_count(rows, row, "sv_used") +
+              parse_column_count(rows, row, "sv_tested"),
+      .waiting = parse_column_count(rows, row, "cl_waiting"),
+      .oldest_wait_us = parse_column_count(rows, row, "maxwait") * 1000000 +
+                        parse_column_count(rows, row, "maxwait_us"),
       .size = database == NULL ? -1 : database->size,
       .capacity = database == NULL ? -1 : database->capacity,
   };
-  pool->total = pool->active + pool->idle + count_in(rows, row, "sv_login") +
-                count_in(rows, row, "sv_active_cancel") +
-                count_in(rows, row, "sv_being_canceled");
-  pool->clients = pool->waiting + count_in(rows, row, "cl_active");
+  pool->total = pool->active + pool->idle +
+                parse_column_count(rows, row, "sv_login") +
+                parse_column_count(rows, row, "sv_active_cancel") +
+                parse_column_count(rows, row, "sv_being_canceled");
+  pool->clients = pool->waiting + parse_column_count(rows, row, "cl_active");
   stats->clients += pool->clients;
   return strcmp(pool->database, "pgbouncer") != 0; /* the console */
 }
 
 /* Counts the clients of all pools on the way. */
-static int read_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
+static int parse_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
   stats->clients = 0;
-  return pg_rows_read_all(rows, &stats->pools, sizeof(struct pgbouncer_pool),
-                          read_pool_row, stats);
+  return pg_rows_parse_all(rows, &stats->pools, sizeof(struct pgbouncer_pool),
+                           parse_pool_row, stats);
 }
 
 /* The statistics are those of a database, over all of its pools. */
-static int read_wait_times(const PGresult *rows,
-                           struct pgbouncer_stats *stats) {
+static int parse_wait_times(const PGresult *rows,
+                            struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "total_wait_time");
   for (int row = 0; row < PQntuples(rows); row++) {
     struct pgbouncer_database *database =
-        find_database(stats, text_in(rows, row, "database"));
+        find_database(stats, get_column_text(rows, row, "database"));
     if (database != NULL) {
-      database->wait_us = pg_rows_number(rows, row, column, -1);
+      database->wait_us = pg_rows_parse_number(rows, row, column, -1);
     }
   }
   return 0;
 }
 
 /* SHOW CONFIG has a row a setting. */
-static int read_client_limit(const PGresult *rows,
-                             struct pgbouncer_stats *stats) {
+static int parse_client_limit(const PGresult *rows,
+                              struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "value");
   stats->clients_limit = -1;
   for (int row = 0; row < PQntuples(rows); row++) {
-    if (strcmp(text_in(rows, row, "key"), "max_client_conn") == 0) {
-      stats->clients_limit = pg_rows_number(rows, row, column, -1);
+    if (strcmp(get_column_text(rows, row, "key"), "max_client_conn") == 0) {
+      stats->clients_limit = pg_rows_parse_number(rows, row, column, -1);
     }
   }
   return 0;
@@ -147,14 +153,16 @@ static const struct {
   int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
   const char *needed[5]; /* columns; NULL after the last one */
 } commands[PGBOUNCER_COMMANDS] = {
-    {"SHOW DATABASES", read_databases, {"name", "pool_size"}},
-    {"SHOW POOLS", read_pools, {"database", "user", "sv_active", "cl_waiting"}},
-    {"SHOW STATS", read_wait_times, {NULL}},
-    {"SHOW CONFIG", read_client_limit, {NULL}},
+    {"SHOW DATABASES", parse_databases, {"name", "pool_size"}},
+    {"SHOW POOLS",
+     parse_pools,
+     {"database", "user", "sv_active", "cl_waiting"}},
+    {"SHOW STATS", parse_wait_times, {NULL}},
+    {"SHOW CONFIG", parse_client_limit, {NULL}},
 };
 
-int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
-                         struct error *error) {
+int pgbouncer_stats_parse(struct pgbouncer_stats *stats,
+                          PGresult *const *tables, struct error *error) {
   for (size_t i = 0; i < PGBOUNCER_COMMANDS; i++) {
     for (const char *const *name = commands[i].needed; *name != NULL; name++) {
       if (PQfnumber(tables[i], *name) < 0) {
@@ -261,7 +269,7 @@ static int query_console(void *context, struct pg_connection *connection,
     }
   }
   read->time_ns = clock_monotonic_ns();
-  return pgbouncer_stats_read(&read->stats, read->result.tables, error);
+  return pgbouncer_stats_parse(&read->stats, read->result.tables, error);
 }
 
 /* Since 1.23 a PgBouncer that gets SIGTERM waits until its last client has
@@ -278,13 +286,13 @@ static void close_if_last_client(struct pgbouncer_server *server) {
 /* ---- a read: values ---- */
 
 /* NaN without a limit. */
-static double percent_of(int64_t used, int64_t capacity) {
+static double compute_used_percent(int64_t used, int64_t capacity) {
   return capacity <= 0 ? (double)NAN
                        : fmin(100, 100.0 * (double)used / (double)capacity);
 }
 
 /* Server connections that clients can get without the reserve; -1: no limit. */
-static int64_t count_ready(const struct pgbouncer_pool *pool) {
+static int64_t count_ready_connections(const struct pgbouncer_pool *pool) {
   if (pool->size < 0) {
     return -1;
   }
@@ -296,15 +304,16 @@ static void send_pool(const struct pgbouncer_server *server,
                       const struct pgbouncer_pool *pool) {
   static const char connections[] = "current_connections";
   const struct dbpool_value values[] = {
-      {connections, "active", dbpool_count(pool->active)},
-      {connections, "checked_out", dbpool_count(pool->active)},
-      {connections, "idle", dbpool_count(pool->idle)},
-      {connections, "ready", dbpool_count(count_ready(pool))},
-      {connections, "waiting", dbpool_count(pool->waiting)},
-      {connections, "clients", dbpool_count(pool->clients)},
-      {connections, "total", dbpool_count(pool->total)},
-      {connections, "capacity", dbpool_count(pool->capacity)},
-      {"percent", "used", percent_of(pool->active, pool->capacity)},
+      {connections, "active", dbpool_count_to_value(pool->active)},
+      {connections, "checked_out", dbpool_count_to_value(pool->active)},
+      {connections, "idle", dbpool_count_to_value(pool->idle)},
+      {connections, "ready",
+       dbpool_count_to_value(count_ready_connections(pool))},
+      {connections, "waiting", dbpool_count_to_value(pool->waiting)},
+      {connections, "clients", dbpool_count_to_value(pool->clients)},
+      {connections, "total", dbpool_count_to_value(pool->total)},
+      {connections, "capacity", dbpool_count_to_value(pool->capacity)},
+      {"percent", "used", compute_used_percent(pool->active, pool->capacity)},
       {"duration", "oldest_wait", (double)pool->oldest_wait_us / 1e6},
   };
   char instance[INSTANCE_BYTES];
@@ -320,10 +329,12 @@ static void send_clients(const struct pgbouncer_server *server) {
   bool has_limit = stats->clients_limit >= 0;
   const struct dbpool_value values[] = {
       {"duration", "query", (double)server->current.result.took_ns / 1e9},
-      {"current_connections", "clients", dbpool_count(stats->clients)},
-      {"current_connections", "capacity", dbpool_count(stats->clients_limit)},
+      {"current_connections", "clients", dbpool_count_to_value(stats->clients)},
+      {"current_connections", "capacity",
+       dbpool_count_to_value(stats->clients_limit)},
       {"percent", "used",
-       has_limit ? percent_of(stats->clients, stats->clients_limit) : HUGE_VAL},
+       has_limit ? compute_used_percent(stats->clients, stats->clients_limit)
+                 : HUGE_VAL},
   };
   dbpool_send_values(server->sinks, server->label, values,
                      sizeof(values) / sizeof(values[0]));
@@ -354,9 +365,10 @@ static void send_average_waiting(const struct pgbouncer_server *server) {
   }
 }
 
-void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s) {
-  int code = poll_target_read(&server->target, (int64_t)(interval_s * 1000),
-                              query_console, &server->current);
+void pgbouncer_server_collect(struct pgbouncer_server *server,
+                              double interval_s) {
+  int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
+                               query_console, &server->current);
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }

@@ -22,9 +22,10 @@ pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
                      const struct dbpool_sinks *sinks);
 
 /* Queries the console and sends the values of the PgBouncer and of each of its
- * pools. Waits as long as poll_target_read(); what takes longer is sent at a
+ * pools. Waits as long as poll_target_query(); what takes longer is sent at a
  * later read. interval_s: from read to read. One thread at a time. */
-void pgbouncer_server_read(struct pgbouncer_server *server, double interval_s);
+void pgbouncer_server_collect(struct pgbouncer_server *server,
+                              double interval_s);
 
 /* Ends the session; waits at most until deadline_ms (monotonic) for one that is
  * being opened. Accepts NULL. */
@@ -74,8 +75,8 @@ struct pgbouncer_stats {
 /* Reads the table of each command. stats: its arrays are reused. Columns are
  * found by name, because releases add, remove and reorder them.
  * Returns 0; -EPROTO when an indispensable column is missing; -ENOMEM. */
-int pgbouncer_stats_read(struct pgbouncer_stats *stats, PGresult *const *tables,
-                         struct error *error);
+int pgbouncer_stats_parse(struct pgbouncer_stats *stats,
+                          PGresult *const *tables, struct error *error);
 
 /* Frees the arrays and zeroes the struct. Accepts NULL. */
 void pgbouncer_stats_fini(struct pgbouncer_stats *stats);

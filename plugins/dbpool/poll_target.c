@@ -27,8 +27,8 @@ static int64_t earlier_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* How long this read may wait: half of the interval, so that collectd keeps its
  * rhythm, and half of that for a target that is known to be down. */
-static int64_t read_budget_ms(const struct poll_target *target,
-                              int64_t interval_ms) {
+static int64_t compute_budget_ms(const struct poll_target *target,
+                                 int64_t interval_ms) {
   int64_t budget_ms = earlier_of(target->timeout_ms, interval_ms / 2);
   budget_ms = earlier_of(budget_ms, BUDGET_MAX_MS);
   return target->complaint.is_open ? budget_ms / 2 : budget_ms;
@@ -67,15 +67,15 @@ static void log_recovery(struct poll_target *target) {
   }
 }
 
-int poll_target_read(struct poll_target *target, int64_t interval_ms,
-                     poll_target_exchange *exchange, void *context) {
+int poll_target_query(struct poll_target *target, int64_t interval_ms,
+                      poll_target_exchange *exchange, void *context) {
   struct error error = {{0}};
   int64_t now_ms = clock_monotonic_ms();
   if (target->expires_ms == 0) {
     target->expires_ms = now_ms + target->timeout_ms;
   }
   int64_t deadline_ms = earlier_of(
-      target->expires_ms, now_ms + read_budget_ms(target, interval_ms));
+      target->expires_ms, now_ms + compute_budget_ms(target, interval_ms));
   /* An open session may have ended since the last read; a new one is tried at
    * once, so that a restart of the server leaves no gap. */
   bool was_open = pg_connection_session(target->connection) != NULL;

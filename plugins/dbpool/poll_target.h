@@ -39,8 +39,8 @@ typedef int poll_target_exchange(void *context,
  * session that has ended since the last read is replaced at once. A failure is
  * logged when it is certain, then hourly; the recovery is logged once.
  * Returns 0; -EAGAIN while the outcome is open; or the error. */
-int poll_target_read(struct poll_target *target, int64_t interval_ms,
-                     poll_target_exchange *exchange, void *context);
+int poll_target_query(struct poll_target *target, int64_t interval_ms,
+                      poll_target_exchange *exchange, void *context);
 
 /* Closes the connection. Waits at most until deadline_ms for a thread that is
  * still connecting. */

@@ -146,8 +146,8 @@ static void send_session_ends(const struct pool_monitor *monitor,
 }
 
 /* A value that cannot be known is not sent, so that no rule takes it for 0. */
-void pool_monitor_update(struct pool_monitor *monitor,
-                         const struct pool_monitor_reading *reading) {
+void pool_monitor_send_reading(struct pool_monitor *monitor,
+                               const struct pool_monitor_reading *reading) {
   const struct pool_count *count = &reading->count;
   const int64_t *in_state = count->in_state;
   const struct pool_headroom *headroom = &reading->headroom;
@@ -164,30 +164,34 @@ void pool_monitor_update(struct pool_monitor *monitor,
   forecast_add(&monitor->forecast, reading->now_us,
                (double)estimate.checked_out);
   double until_exhausted_s =
-      forecast_left_s(&monitor->forecast, (double)estimate.capacity);
+      forecast_until_exhausted_s(&monitor->forecast, (double)estimate.capacity);
 
   static const char connections[] = "current_connections";
   const struct dbpool_value values[] = {
       {"gauge", "up", 1},
       {"gauge", "full", nearest == 0 ? 1 : 0},
       {"percent", "used", estimate.percent_used},
-      {connections, "active", dbpool_count(in_state[POOL_SESSION_ACTIVE])},
-      {connections, "checked_out", dbpool_count(estimate.checked_out)},
-      {connections, "idle", dbpool_count(in_state[POOL_SESSION_IDLE])},
-      {connections, "ready", dbpool_count(estimate.ready)},
+      {connections, "active",
+       dbpool_count_to_value(in_state[POOL_SESSION_ACTIVE])},
+      {connections, "checked_out", dbpool_count_to_value(estimate.checked_out)},
+      {connections, "idle", dbpool_count_to_value(in_state[POOL_SESSION_IDLE])},
+      {connections, "ready", dbpool_count_to_value(estimate.ready)},
       {connections, "idle_in_transaction",
-       dbpool_count(in_state[POOL_SESSION_IN_TRANSACTION])},
-      {connections, "aborted", dbpool_count(in_state[POOL_SESSION_ABORTED])},
-      {connections, "waiting", dbpool_count(count->waiting)},
-      {connections, "hidden", dbpool_count(in_state[POOL_SESSION_HIDDEN])},
-      {connections, "leaked", dbpool_count(leaked)},
-      {connections, "recycle_overdue", dbpool_count(overdue)},
-      {connections, "total", dbpool_count(estimate.total)},
-      {connections, "capacity", dbpool_count(estimate.capacity)},
-      {connections, "headroom", dbpool_count(nearest)},
-      {connections, "headroom_server", dbpool_count(headroom->server)},
-      {connections, "headroom_database", dbpool_count(headroom->database)},
-      {connections, "headroom_role", dbpool_count(headroom->role)},
+       dbpool_count_to_value(in_state[POOL_SESSION_IN_TRANSACTION])},
+      {connections, "aborted",
+       dbpool_count_to_value(in_state[POOL_SESSION_ABORTED])},
+      {connections, "waiting", dbpool_count_to_value(count->waiting)},
+      {connections, "hidden",
+       dbpool_count_to_value(in_state[POOL_SESSION_HIDDEN])},
+      {connections, "leaked", dbpool_count_to_value(leaked)},
+      {connections, "recycle_overdue", dbpool_count_to_value(overdue)},
+      {connections, "total", dbpool_count_to_value(estimate.total)},
+      {connections, "capacity", dbpool_count_to_value(estimate.capacity)},
+      {connections, "headroom", dbpool_count_to_value(nearest)},
+      {connections, "headroom_server", dbpool_count_to_value(headroom->server)},
+      {connections, "headroom_database",
+       dbpool_count_to_value(headroom->database)},
+      {connections, "headroom_role", dbpool_count_to_value(headroom->role)},
       {"duration", "oldest_transaction",
        (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
       {"duration", "oldest_session",
@@ -203,7 +207,7 @@ void pool_monitor_update(struct pool_monitor *monitor,
   }
 }
 
-void pool_monitor_fail(struct pool_monitor *monitor, bool is_full) {
+void pool_monitor_send_failure(struct pool_monitor *monitor, bool is_full) {
   const struct dbpool_value values[] = {
       {"gauge", "up", 0},
       {"gauge", "full", is_full ? 1 : 0},

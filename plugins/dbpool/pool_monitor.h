@@ -45,9 +45,9 @@ void pool_monitor_init(struct pool_monitor *monitor,
 void pool_monitor_fini(struct pool_monitor *monitor);
 
 /* Sends the values and notifications of a read. */
-void pool_monitor_update(struct pool_monitor *monitor,
-                         const struct pool_monitor_reading *reading);
+void pool_monitor_send_reading(struct pool_monitor *monitor,
+                               const struct pool_monitor_reading *reading);
 
 /* Sends the values of a read that failed. is_full: the server has no session
  * left for us. */
-void pool_monitor_fail(struct pool_monitor *monitor, bool is_full);
+void pool_monitor_send_failure(struct pool_monitor *monitor, bool is_full);

@@ -57,8 +57,8 @@ static const char databases_sql[] =
 static const char roles_sql[] =
     "SELECT rolname,rolconnlimit FROM pg_roles WHERE rolconnlimit>=0";
 
-int postgresql_write_query(char *text, size_t bytes, int version,
-                           int64_t quiet_s, struct error *error) {
+int postgresql_format_query(char *text, size_t bytes, int version,
+                            int64_t quiet_s, struct error *error) {
   if (version < VERSION_MIN) {
     return error_set(error, -ENOTSUP,
                      "the server has version %d.%d; 9.6 or later is required",
@@ -85,16 +85,16 @@ int postgresql_write_query(char *text, size_t bytes, int version,
 enum { NOW, OWN_PID, MAX_CONNECTIONS, RESERVED, RESERVED_ROLE, SETTINGS };
 
 /* Before 16 there is no reserved_connections: NULL counts as 0. */
-static bool read_settings(const PGresult *rows,
-                          struct postgresql_stats *stats) {
+static bool parse_settings_row(const PGresult *rows,
+                               struct postgresql_stats *stats) {
   if (PQnfields(rows) != SETTINGS || PQntuples(rows) != 1) {
     return false;
   }
-  stats->now_us = pg_rows_number(rows, 0, NOW, 0);
-  stats->own_pid = pg_rows_number(rows, 0, OWN_PID, 0);
-  stats->connection_limit = pg_rows_number(rows, 0, MAX_CONNECTIONS, 0) -
-                            pg_rows_number(rows, 0, RESERVED, 0) -
-                            pg_rows_number(rows, 0, RESERVED_ROLE, 0);
+  stats->now_us = pg_rows_parse_number(rows, 0, NOW, 0);
+  stats->own_pid = pg_rows_parse_number(rows, 0, OWN_PID, 0);
+  stats->connection_limit = pg_rows_parse_number(rows, 0, MAX_CONNECTIONS, 0) -
+                            pg_rows_parse_number(rows, 0, RESERVED, 0) -
+                            pg_rows_parse_number(rows, 0, RESERVED_ROLE, 0);
   return stats->now_us > 0;
 }
 
@@ -139,8 +139,8 @@ static bool is_client_backend(const PGresult *rows, int row) {
 
 /* Our own session is read as well, because it counts against the limits of the
  * server; session_groups_build() leaves it out of the pools. */
-static bool read_session(const PGresult *rows, int row, void *item,
-                         void *context) {
+static bool parse_session_row(const PGresult *rows, int row, void *item,
+                              void *context) {
   struct postgresql_stats *stats = context;
   if (!is_client_backend(rows, row)) {
     return false;
@@ -148,13 +148,13 @@ static bool read_session(const PGresult *rows, int row, void *item,
   const char *state = pg_rows_text(rows, row, STATE);
   stats->untracked += strcmp(state, "disabled") == 0 ? 1 : 0;
   *(struct pool_session *)item = (struct pool_session){
-      .pid = pg_rows_number(rows, row, PID, 0),
-      .backend_start_us = pg_rows_number(rows, row, BACKEND_START, 0),
-      .xact_start_us = pg_rows_number(rows, row, XACT_START, 0),
-      .state_change_us = pg_rows_number(rows, row, STATE_CHANGE, 0),
+      .pid = pg_rows_parse_number(rows, row, PID, 0),
+      .backend_start_us = pg_rows_parse_number(rows, row, BACKEND_START, 0),
+      .xact_start_us = pg_rows_parse_number(rows, row, XACT_START, 0),
+      .state_change_us = pg_rows_parse_number(rows, row, STATE_CHANGE, 0),
       .state = parse_session_state(state),
       .is_waiting = pg_rows_text(rows, row, IS_WAITING)[0] == 't',
-      .client_port = (int)pg_rows_number(rows, row, PORT, 0),
+      .client_port = (int)pg_rows_parse_number(rows, row, PORT, 0),
       .database = pg_rows_text(rows, row, DATABASE),
       .role = pg_rows_text(rows, row, ROLE),
       .application = pg_rows_text(rows, row, APPLICATION),
@@ -167,44 +167,45 @@ static bool read_session(const PGresult *rows, int row, void *item,
 enum { NAME, LIMIT, ROLES, ABANDONED = ROLES, FATAL, KILLED, DATABASES };
 
 /* Roles have the first two columns of a database. */
-static bool read_limit(const PGresult *rows, int row, void *item,
-                       void *context) {
+static bool parse_limit_row(const PGresult *rows, int row, void *item,
+                            void *context) {
   struct postgresql_limit *limit = item;
   (void)context;
   *limit = (struct postgresql_limit){
       .name = pg_rows_text(rows, row, NAME),
-      .connection_limit = pg_rows_number(rows, row, LIMIT, -1),
+      .connection_limit = pg_rows_parse_number(rows, row, LIMIT, -1),
   };
   if (PQnfields(rows) == DATABASES) {
     limit->ends = (struct pool_session_ends){
-        .abandoned = pg_rows_number(rows, row, ABANDONED, -1),
-        .fatal = pg_rows_number(rows, row, FATAL, -1),
-        .killed = pg_rows_number(rows, row, KILLED, -1),
+        .abandoned = pg_rows_parse_number(rows, row, ABANDONED, -1),
+        .fatal = pg_rows_parse_number(rows, row, FATAL, -1),
+        .killed = pg_rows_parse_number(rows, row, KILLED, -1),
     };
   }
   return true;
 }
 
-int postgresql_stats_read(struct postgresql_stats *stats,
-                          PGresult *const *tables, size_t len,
-                          struct error *error) {
+int postgresql_stats_parse(struct postgresql_stats *stats,
+                           PGresult *const *tables, size_t len,
+                           struct error *error) {
   const struct {
     int columns;
-    pg_rows_read_item *read_item;
+    pg_rows_parse_item *read_item;
     size_t item_bytes;
     struct pg_rows_array *array;
   } lists[] = {
-      {SESSIONS, read_session, sizeof(struct pool_session), &stats->sessions},
-      {DATABASES, read_limit, sizeof(struct postgresql_limit),
+      {SESSIONS, parse_session_row, sizeof(struct pool_session),
+       &stats->sessions},
+      {DATABASES, parse_limit_row, sizeof(struct postgresql_limit),
        &stats->databases},
-      {ROLES, read_limit, sizeof(struct postgresql_limit), &stats->roles},
+      {ROLES, parse_limit_row, sizeof(struct postgresql_limit), &stats->roles},
   };
   size_t statements = 1 + sizeof(lists) / sizeof(lists[0]);
   if (len != statements) {
     return error_set(error, -EPROTO, "%zu results instead of %zu", len,
                      statements);
   }
-  if (!read_settings(tables[0], stats)) {
+  if (!parse_settings_row(tables[0], stats)) {
     return error_set(error, -EPROTO, "invalid answer to statement 1");
   }
   stats->untracked = 0;
@@ -213,8 +214,9 @@ int postgresql_stats_read(struct postgresql_stats *stats,
       return error_set(error, -EPROTO, "invalid answer to statement %zu",
                        i + 1);
     }
-    if (pg_rows_read_all(tables[i], lists[i - 1].array, lists[i - 1].item_bytes,
-                         lists[i - 1].read_item, stats) != 0) {
+    if (pg_rows_parse_all(tables[i], lists[i - 1].array,
+                          lists[i - 1].item_bytes, lists[i - 1].read_item,
+                          stats) != 0) {
       return error_set(error, -ENOMEM, "out of memory");
     }
   }
@@ -222,8 +224,8 @@ int postgresql_stats_read(struct postgresql_stats *stats,
 }
 
 struct pool_headroom
-postgresql_stats_headroom(const struct postgresql_stats *stats,
-                          const struct session_groups *groups) {
+postgresql_compute_headroom(const struct postgresql_stats *stats,
+                            const struct session_groups *groups) {
   const struct postgresql_limit *databases = stats->databases.items;
   const struct postgresql_limit *roles = stats->roles.items;
   int64_t left = stats->connection_limit - (int64_t)stats->sessions.len;
@@ -233,13 +235,13 @@ postgresql_stats_headroom(const struct postgresql_stats *stats,
       .role = POOL_HEADROOM_UNLIMITED,
   };
   for (size_t i = 0; i < stats->databases.len; i++) {
-    session_groups_apply_limit(groups, databases[i].name, NULL,
-                               databases[i].connection_limit,
-                               &headroom.database);
+    session_groups_lower_headroom(groups, databases[i].name, NULL,
+                                  databases[i].connection_limit,
+                                  &headroom.database);
   }
   for (size_t i = 0; i < stats->roles.len; i++) {
-    session_groups_apply_limit(groups, NULL, roles[i].name,
-                               roles[i].connection_limit, &headroom.role);
+    session_groups_lower_headroom(groups, NULL, roles[i].name,
+                                  roles[i].connection_limit, &headroom.role);
   }
   return headroom;
 }
@@ -275,7 +277,7 @@ struct postgresql_server {
 };
 
 /* A failure is logged once a server, with the name of its first pool. */
-static void write_server_name(struct postgresql_server *server) {
+static void format_server_name(struct postgresql_server *server) {
   int used = snprintf(server->name, sizeof(server->name), "pool \"%s\"",
                       server->monitors[0].options->head.label);
   if (server->monitors_len > 1 && used > 0 && (size_t)used < NAME_BYTES) {
@@ -287,7 +289,8 @@ static void write_server_name(struct postgresql_server *server) {
 /* For libpq's keyword "options": our session can neither change anything nor
  * last. They are not SET statements, because with a pooler in between those
  * would stay in somebody else's session. */
-static void write_settings(char *text, size_t bytes, int64_t timeout_ms) {
+static void format_session_settings(char *text, size_t bytes,
+                                    int64_t timeout_ms) {
   (void)snprintf(text, bytes,
                  "-c search_path=pg_catalog -c default_transaction_read_only=on"
                  " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64,
@@ -313,9 +316,9 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
     }
   }
   server->quiet_s = (int64_t)least_s;
-  write_server_name(server);
-  write_settings(server->settings, sizeof(server->settings),
-                 (int64_t)(endpoint->timeout_s * 1000));
+  format_server_name(server);
+  format_session_settings(server->settings, sizeof(server->settings),
+                          (int64_t)(endpoint->timeout_s * 1000));
   if (poll_target_init(
           &server->target, server->name, endpoint,
           (struct pg_connection_defaults){.settings = server->settings},
@@ -372,15 +375,15 @@ static int query_sessions(void *context, struct pg_connection *connection,
     pg_connection_result_fini(&server->result); /* of a read that failed */
   }
   char query[QUERY_BYTES];
-  int code = postgresql_write_query(
+  int code = postgresql_format_query(
       query, sizeof(query), PQserverVersion(session), server->quiet_s, error);
   if (code == 0) {
     code = pg_connection_query(connection, query, deadline_ms, &server->result,
                                error);
   }
   if (code == 0) {
-    code = postgresql_stats_read(&server->stats, server->result.tables,
-                                 server->result.len, error);
+    code = postgresql_stats_parse(&server->stats, server->result.tables,
+                                  server->result.len, error);
   }
   if (code == 0 && group_sessions(server) != 0) {
     code = error_set(error, -ENOMEM, "out of memory");
@@ -430,8 +433,8 @@ static void log_hidden_sessions(struct postgresql_server *server,
 }
 
 /* Everything about one pool from the sessions that are its own. */
-static void update_pool(struct postgresql_server *server,
-                        struct pool_monitor *monitor) {
+static void send_pool_reading(struct postgresql_server *server,
+                              struct pool_monitor *monitor) {
   const struct dbpool_pool_options *options = monitor->options;
   const char *database =
       options->endpoint.database != NULL
@@ -444,27 +447,27 @@ static void update_pool(struct postgresql_server *server,
       .sessions = server->selected,
       .sessions_len = len,
       .count = pool_count(server->selected, len, server->stats.now_us),
-      .headroom = postgresql_stats_headroom(&server->stats, &server->groups),
+      .headroom = postgresql_compute_headroom(&server->stats, &server->groups),
       .ends = find_session_ends(&server->stats, database),
       .query_s = (double)server->result.took_ns / 1e9,
   };
-  pool_monitor_update(monitor, &reading);
+  pool_monitor_send_reading(monitor, &reading);
   log_hidden_sessions(server, options->head.label,
                       reading.count.in_state[POOL_SESSION_HIDDEN]);
 }
 
-void postgresql_server_read(struct postgresql_server *server,
-                            double interval_s) {
-  int code = poll_target_read(&server->target, (int64_t)(interval_s * 1000),
-                              query_sessions, server);
+void postgresql_server_collect(struct postgresql_server *server,
+                               double interval_s) {
+  int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
+                               query_sessions, server);
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }
   for (size_t i = 0; i < server->monitors_len; i++) {
     if (code == 0) {
-      update_pool(server, &server->monitors[i]);
+      send_pool_reading(server, &server->monitors[i]);
     } else {
-      pool_monitor_fail(&server->monitors[i], code == -EUSERS);
+      pool_monitor_send_failure(&server->monitors[i], code == -EUSERS);
     }
   }
   if (code == 0) {

@@ -26,10 +26,10 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
                       size_t first, const struct dbpool_sinks *sinks);
 
 /* Queries the server and sends the values of each pool. Waits as long as
- * poll_target_read(); what takes longer is sent at a later read. interval_s:
+ * poll_target_query(); what takes longer is sent at a later read. interval_s:
  * from read to read. One thread at a time. */
-void postgresql_server_read(struct postgresql_server *server,
-                            double interval_s);
+void postgresql_server_collect(struct postgresql_server *server,
+                               double interval_s);
 
 /* Ends the session; waits at most until deadline_ms (monotonic) for one that is
  * being opened. Accepts NULL. */
@@ -42,8 +42,8 @@ void postgresql_server_free(struct postgresql_server *server,
  * with a limit). quiet_s: the last statement is included for sessions that have
  * been idle for longer.
  * Returns 0, or -ENOTSUP if the version (of PQserverVersion()) is too old. */
-int postgresql_write_query(char *text, size_t bytes, int version,
-                           int64_t quiet_s, struct error *error);
+int postgresql_format_query(char *text, size_t bytes, int version,
+                            int64_t quiet_s, struct error *error);
 
 /* ---- its result (pure: rows in) ---- */
 
@@ -67,14 +67,14 @@ struct postgresql_stats {
 
 /* Reads the four tables of a query's result. stats: its arrays are reused.
  * Returns 0; -EPROTO when the tables are not what was asked for; -ENOMEM. */
-int postgresql_stats_read(struct postgresql_stats *stats,
-                          PGresult *const *tables, size_t len,
-                          struct error *error);
+int postgresql_stats_parse(struct postgresql_stats *stats,
+                           PGresult *const *tables, size_t len,
+                           struct error *error);
 
 /* How many more sessions the limits of the server leave the selected pool. */
 struct pool_headroom
-postgresql_stats_headroom(const struct postgresql_stats *stats,
-                          const struct session_groups *groups);
+postgresql_compute_headroom(const struct postgresql_stats *stats,
+                            const struct session_groups *groups);
 
 /* Frees the arrays and zeroes the struct. Accepts NULL. */
 void postgresql_stats_fini(struct postgresql_stats *stats);

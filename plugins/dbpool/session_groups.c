@@ -95,8 +95,8 @@ int session_groups_build(struct session_groups *groups,
 /* ---- selecting ---- */
 
 /* No pattern at all matches every name. */
-static bool matches_any(const struct option_strings *patterns,
-                        const char *name) {
+static bool matches_any_pattern(const struct option_strings *patterns,
+                                const char *name) {
   for (size_t i = 0; i < patterns->len; i++) {
     if (fnmatch(patterns->items[i], name, 0) == 0) {
       return true;
@@ -114,8 +114,8 @@ size_t session_groups_select(struct session_groups *groups,
   for (struct session_group *group = next_group(groups, NULL); group != NULL;
        group = next_group(groups, group)) {
     group->is_selected = strcmp(group->database, database) == 0 &&
-                         matches_any(roles, group->role) &&
-                         matches_any(applications, group->application);
+                         matches_any_pattern(roles, group->role) &&
+                         matches_any_pattern(applications, group->application);
     for (const struct pool_session *session = group->is_selected ? group->first
                                                                  : NULL;
          session != NULL; session = session->next_in_group) {
@@ -125,9 +125,9 @@ size_t session_groups_select(struct session_groups *groups,
   return len;
 }
 
-void session_groups_apply_limit(const struct session_groups *groups,
-                                const char *database, const char *role,
-                                int64_t limit, int64_t *headroom) {
+void session_groups_lower_headroom(const struct session_groups *groups,
+                                   const char *database, const char *role,
+                                   int64_t limit, int64_t *headroom) {
   int64_t sessions = 0;
   bool is_of_pool = false;
   for (const struct session_group *group = next_group(groups, NULL);

@@ -49,9 +49,9 @@ size_t session_groups_select(struct session_groups *groups,
 /* Applies a limit on the sessions of one database (role NULL) or of one role
  * (database NULL): lowers *headroom to what the limit leaves, if the selected
  * pool has sessions that count against it. limit: negative for none. */
-void session_groups_apply_limit(const struct session_groups *groups,
-                                const char *database, const char *role,
-                                int64_t limit, int64_t *headroom);
+void session_groups_lower_headroom(const struct session_groups *groups,
+                                   const char *database, const char *role,
+                                   int64_t limit, int64_t *headroom);
 
 /* Frees the groups and zeroes the struct. Accepts NULL. */
 void session_groups_fini(struct session_groups *groups);

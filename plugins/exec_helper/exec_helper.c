@@ -42,7 +42,7 @@ struct helper_job {
 };
 
 /* The verdict from errno; cut so that the plugin reads it as one line. */
-static int write_error(const char *what) {
+static int write_error_verdict(const char *what) {
   (void)dprintf(VERDICT_FD, "error %.150s: %s\n", what, strerror(errno));
   return EXIT_FAILURE;
 }
@@ -192,7 +192,7 @@ static void kill_orphans(void) {
 }
 
 /* SIGTERM to its process group, then SIGKILL. */
-static void end_child(pid_t child, int *status) {
+static void terminate_child(pid_t child, int *status) {
   (void)kill(-child, SIGTERM);
   if (wait_for_child(child, clock_monotonic_ms() + TERM_WAIT_MS, true,
                      status) != 0) {
@@ -206,7 +206,7 @@ static int supervise_child(const struct helper_job *job, pid_t child) {
   int status = 0;
   int code = wait_for_child(child, job->deadline_ms, false, &status);
   if (code != 0) {
-    end_child(child, &status);
+    terminate_child(child, &status);
   }
   (void)kill(-child, SIGKILL); /* what is left of its group */
   kill_orphans();
@@ -255,13 +255,14 @@ int main(int argc, char **argv) {
       .command = argv + 4,
   };
   if (prepare_process() != 0) {
-    return write_error("cannot prepare");
+    return write_error_verdict("cannot prepare");
   }
   errno = ENOENT;
   const struct passwd *user = getpwnam(job.user);
   if (user == NULL) {
-    return write_error(job.user);
+    return write_error_verdict(job.user);
   }
   pid_t child = start_child(&job, user);
-  return child < 0 ? write_error(job.command[0]) : supervise_child(&job, child);
+  return child < 0 ? write_error_verdict(job.command[0])
+                   : supervise_child(&job, child);
 }

@@ -211,8 +211,8 @@ static int64_t cdtime_to_ns(cdtime_t time) {
   return (int64_t)(seconds * 1000000000U + ((part * 1000000000U) >> 30));
 }
 
-struct reading glue_reading(const struct data_set_s *type,
-                            const struct value_list_s *list) {
+struct reading glue_make_reading(const struct data_set_s *type,
+                                 const struct value_list_s *list) {
   const void *names = (const char *)list + offsetof(value_list_t, host);
   return (struct reading){
       .names = names,
@@ -291,7 +291,7 @@ struct notification_sink glue_notification_sink(const char *plugin) {
 }
 
 struct notification
-glue_notification(const struct notification_s *notification) {
+glue_make_notification(const struct notification_s *notification) {
   return (struct notification){
       .severity = notification->severity == NOTIF_OKAY ? NOTIFICATION_OKAY
                   : notification->severity == NOTIF_WARNING

@@ -43,8 +43,8 @@ int glue_require_type(const char *type, struct error *error);
 
 /* What a write callback got, as a library sees it. Nothing is copied: the
  * reading lives as long as the callback runs. */
-struct reading glue_reading(const struct data_set_s *type,
-                            const struct value_list_s *list);
+struct reading glue_make_reading(const struct data_set_s *type,
+                                 const struct value_list_s *list);
 
 /* A type that collectd knows by its name; in and after init. *ret_sources: how
  * many data sources it has. Returns 0 or -ENOENT. */
@@ -59,7 +59,7 @@ struct notification_sink glue_notification_sink(const char *plugin);
 /* What a notification callback got, as a library sees it, without its details.
  * Nothing is copied: it lives as long as the callback runs. */
 struct notification
-glue_notification(const struct notification_s *notification);
+glue_make_notification(const struct notification_s *notification);
 
 /* True for a notification of PLUGIN, of this host or another one, and for any
  * that this thread is just dispatching through a sink of this module. */

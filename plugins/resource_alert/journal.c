@@ -50,7 +50,7 @@ struct journal {
 
 /* ---- the file ---- */
 
-static void close_journal(struct journal *journal) {
+static void close_journal_file(struct journal *journal) {
   if (journal->fd >= 0) {
     (void)close(journal->fd);
     journal->fd = -1;
@@ -58,11 +58,11 @@ static void close_journal(struct journal *journal) {
 }
 
 /* Opens the file where it is not open, and again once it was rotated. */
-static int open_journal(struct journal *journal) {
+static int open_journal_file(struct journal *journal) {
   /* Without O_NONBLOCK a pipe in place of the file would block the writer. */
   const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
   if (journal->fd >= 0 && !file_is_at(journal->path, journal->fd)) {
-    close_journal(journal); /* it was rotated */
+    close_journal_file(journal); /* it was rotated */
   }
   if (journal->fd < 0) {
     (void)file_make_parents(journal->path, 0755);
@@ -74,7 +74,7 @@ static int open_journal(struct journal *journal) {
 /* Writes all of the text or nothing: a torn line would spoil the next one. */
 static int append_text(struct journal *journal, const char *text) {
   struct stat before;
-  int code = open_journal(journal);
+  int code = open_journal_file(journal);
   if (code == 0 && journal->is_torn) {
     journal->is_torn = write(journal->fd, "\n", 1) != 1;
   }
@@ -124,7 +124,8 @@ static void remember_line(struct journal *journal, const char *text,
   }
 }
 
-static bool has_same(const json_t *a, const json_t *b, const char *name) {
+static bool has_same_member(const json_t *a, const json_t *b,
+                            const char *name) {
   const json_t *value = json_object_get(a, name);
   return value != NULL && json_equal(value, json_object_get(b, name));
 }
@@ -151,11 +152,12 @@ static bool repeats_event(json_t *line, const json_t *event) {
 static bool is_intent_of(const json_t *line, const json_t *event) {
   const char *step = json_string_value(json_object_get(line, "step"));
   return step != NULL && strcmp(step, "intent") == 0 &&
-         has_same(line, event, "response") && has_same(line, event, "action");
+         has_same_member(line, event, "response") &&
+         has_same_member(line, event, "action");
 }
 
 /* EVENTS: newer ones, newest first. */
-static void add_recent(json_t *events, json_t *line) {
+static void add_recent_event(json_t *events, json_t *line) {
   bool is_new = json_is_object(line);
   for (size_t i = 0; is_new && i < json_array_size(events); i++) {
     json_t *event = json_array_get(events, i);
@@ -173,7 +175,7 @@ static void add_recent(json_t *events, json_t *line) {
 }
 
 /* The line AGE lines before the newest, copied. NULL: there is none. */
-static char *copy_recent(struct journal *journal, size_t age) {
+static char *copy_recent_line(struct journal *journal, size_t age) {
   (void)pthread_mutex_lock(&journal->lock);
   size_t index = journal->recent_next + JOURNAL_RECENT_MAX - 1 - age;
   const char *text = journal->recent[index % JOURNAL_RECENT_MAX];
@@ -182,15 +184,15 @@ static char *copy_recent(struct journal *journal, size_t age) {
   return copy;
 }
 
-json_t *journal_recent(struct journal *journal, size_t count) {
+json_t *journal_recent_to_json(struct journal *journal, size_t count) {
   json_t *events = json_array();
   char *text = NULL;
   for (size_t age = 0; journal != NULL && age < JOURNAL_RECENT_MAX &&
                        events != NULL && json_array_size(events) < count &&
-                       (text = copy_recent(journal, age)) != NULL;
+                       (text = copy_recent_line(journal, age)) != NULL;
        age++) {
     json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    add_recent(events, line);
+    add_recent_event(events, line);
     json_decref(line);
     free(text);
   }
@@ -218,7 +220,7 @@ static size_t read_tail(const char *path, char *tail, bool *ret_is_whole) {
 }
 
 /* Takes the last sequence and the last lines from the file. */
-static int resume_file(struct journal *journal) {
+static int load_last_lines(struct journal *journal) {
   static const char start[] = "{\"seq\":";
   char *tail = malloc(TAIL_BYTES + 1);
   if (tail == NULL) {
@@ -247,7 +249,7 @@ static int resume_file(struct journal *journal) {
 /* ---- putting ---- */
 
 /* Now, as RFC 3339 in local time with milliseconds. */
-static void format_time(char *text, size_t bytes) {
+static void format_local_now(char *text, size_t bytes) {
   struct timespec now;
   struct tm local;
   (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -264,12 +266,12 @@ static void format_time(char *text, size_t bytes) {
 /* Yours, free(); NULL when memory is short. */
 static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
   char now[64];
-  format_time(now, sizeof(now));
+  format_local_now(now, sizeof(now));
   json_t *line = json_pack("{sIssss}", "seq", (json_int_t)sequence, "time", now,
                            "event", event);
   bool is_whole =
       fields == NULL || json_object_update_missing(line, fields) == 0;
-  char *text = is_whole ? json_util_line(line) : NULL;
+  char *text = is_whole ? json_util_format_line(line) : NULL;
   json_decref(line);
   return text;
 }
@@ -306,7 +308,7 @@ static bool queue_line(struct journal *journal, const char *event,
 }
 
 /* Under the lock: reports the lines that were dropped, once there is room. */
-static void queue_dropped(struct journal *journal) {
+static void queue_dropped_count(struct journal *journal) {
   if (journal->dropped == 0) {
     return;
   }
@@ -320,7 +322,7 @@ static void queue_dropped(struct journal *journal) {
 static void put_line(struct journal *journal, const char *event, json_t *fields,
                      uint64_t number) {
   (void)pthread_mutex_lock(&journal->lock);
-  queue_dropped(journal);
+  queue_dropped_count(journal);
   if (!queue_line(journal, event, fields, number)) {
     journal->dropped++;
     journal->counts.lost++;
@@ -342,7 +344,7 @@ void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_lock(&journal->lock);
   *ret = journal->counts;
   ret->waiting =
-      journal->writer == NULL ? 0 : worker_thread_open_items(journal->writer);
+      journal->writer == NULL ? 0 : worker_thread_count_open(journal->writer);
   (void)pthread_mutex_unlock(&journal->lock);
 }
 
@@ -384,7 +386,7 @@ static int start_writer(struct journal *journal, struct error *error) {
   if (journal->path == NULL) {
     return 0;
   }
-  int code = resume_file(journal);
+  int code = load_last_lines(journal);
   code = code != 0 ? error_set(error, code, "out of memory")
                    : worker_thread_new(&options, &journal->writer, error);
   if (code != 0) {
@@ -393,8 +395,8 @@ static int start_writer(struct journal *journal, struct error *error) {
   return code;
 }
 
-int journal_new(const char *path, const struct log_sink *log,
-                struct journal **ret_journal, struct error *error) {
+int journal_open(const char *path, const struct log_sink *log,
+                 struct journal **ret_journal, struct error *error) {
   bool has_file = path != NULL && path[0] != '\0';
   struct journal *journal = calloc(1, sizeof(*journal));
   char *copy = has_file ? strdup(path) : NULL;
@@ -409,14 +411,14 @@ int journal_new(const char *path, const struct log_sink *log,
   (void)pthread_mutex_init(&journal->lock, NULL);
   int code = start_writer(journal, error);
   if (code != 0) {
-    journal_free(journal);
+    journal_close(journal);
     return code;
   }
   *ret_journal = journal;
   return 0;
 }
 
-void journal_free(struct journal *journal) {
+void journal_close(struct journal *journal) {
   if (journal == NULL) {
     return;
   }
@@ -427,7 +429,7 @@ void journal_free(struct journal *journal) {
               "journal %s: the disk hangs; not waiting for it", journal->path);
     return;
   }
-  close_journal(journal);
+  close_journal_file(journal);
   for (size_t i = 0; i < JOURNAL_RECENT_MAX; i++) {
     free(journal->recent[i]);
   }

@@ -13,7 +13,7 @@
  * {"event":"dropped","count":N} follows as soon as there is room. */
 #define JOURNAL_WAITING_MAX 4096
 
-/* Lines that journal_recent() looks at: about 64 KB. */
+/* Lines that journal_recent_to_json() looks at: about 64 KB. */
 #define JOURNAL_RECENT_MAX 300
 
 struct journal;
@@ -30,15 +30,15 @@ struct journal_counts {
  * and its end once; until then lines are lost, and nothing else waits. The same
  * holds for a pipe without a reader. The sequence continues from the last line
  * in the file. path: copied; NULL or "": lines are not written, only remembered
- * for journal_recent(). log: copied. A file that cannot be opened is not a
- * failure: it is logged and tried again. Returns 0 or negative errno (no
+ * for journal_recent_to_json(). log: copied. A file that cannot be opened is
+ * not a failure: it is logged and tried again. Returns 0 or negative errno (no
  * memory, no thread). */
-int journal_new(const char *path, const struct log_sink *log,
-                struct journal **ret_journal, struct error *error);
+int journal_open(const char *path, const struct log_sink *log,
+                 struct journal **ret_journal, struct error *error);
 
 /* Writes the lines that wait, for at most 2 s, and joins the thread. Accepts
  * NULL. */
-void journal_free(struct journal *journal);
+void journal_close(struct journal *journal);
 
 /* Queues one line {"seq":N,"time":"RFC 3339, ms, zone","event":EVENT,...}.
  * fields: taken, also on failure; an object whose members follow; NULL: none.
@@ -61,6 +61,6 @@ uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
  * there is a later line about it, so that a target that fails for hours does
  * not displace all other events. The events of before a restart are there, too.
  * Any thread. journal: NULL has none. Yours; NULL without memory. */
-json_t *journal_recent(struct journal *journal, size_t count);
+json_t *journal_recent_to_json(struct journal *journal, size_t count);
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret);

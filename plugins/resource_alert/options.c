@@ -67,8 +67,9 @@ static int check_rule_names(const void *target, struct error *error) {
   return 0;
 }
 
-const char **resource_alert_rule_names(const struct resource_alert_options *all,
-                                       size_t *ret_len) {
+const char **
+resource_alert_list_rule_names(const struct resource_alert_options *all,
+                               size_t *ret_len) {
   const struct rule_options *thresholds = all->rules.thresholds.items;
   const struct notification_rule_options *notifications =
       all->rules.notifications.items;

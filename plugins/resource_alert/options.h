@@ -27,5 +27,6 @@ extern const struct option_block resource_alert_options;
 /* The names of all rules that a When may name, in the order of their indices.
  * The array is yours, free(), the names are borrowed; NULL when memory is
  * short. */
-const char **resource_alert_rule_names(const struct resource_alert_options *all,
-                                       size_t *ret_len);
+const char **
+resource_alert_list_rule_names(const struct resource_alert_options *all,
+                               size_t *ret_len);

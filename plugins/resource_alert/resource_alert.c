@@ -33,9 +33,9 @@ static struct status *status;
 /* ---- configuration: before the daemon forks ---- */
 
 /* A When may name the rules of this block and of those before it. */
-static int name_rules(struct response_rule_names *ret_rules) {
+static int update_rule_names(struct response_rule_names *ret_rules) {
   size_t len = 0;
-  const char **names = resource_alert_rule_names(&options, &len);
+  const char **names = resource_alert_list_rule_names(&options, &len);
   if (names == NULL) {
     return -1;
   }
@@ -49,7 +49,7 @@ static int read_configuration(oconfig_item_t *item) {
   struct response_rule_names rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
-      name_rules(&rules) != 0) {
+      update_rule_names(&rules) != 0) {
     return -1;
   }
   if (responses_check(&options.responses, &rules, &error) != 0) {
@@ -64,7 +64,7 @@ static int read_configuration(oconfig_item_t *item) {
 static int evaluate_values(const data_set_t *type, const value_list_t *list,
                            user_data_t *unused) {
   (void)unused;
-  struct reading reading = glue_reading(type, list);
+  struct reading reading = glue_make_reading(type, list);
   engine_take_reading(engine, &reading);
   return 0;
 }
@@ -76,7 +76,7 @@ static int evaluate_notification(const notification_t *from,
   if (glue_notification_is_own(from, NAME)) {
     return 0;
   }
-  struct notification notification = glue_notification(from);
+  struct notification notification = glue_make_notification(from);
   (void)pthread_mutex_lock(&engine_lock);
   if (engine != NULL) {
     engine_take_notification(engine, &notification);
@@ -112,8 +112,8 @@ static int start_silences(struct error *error) {
   bool has_path = options.state_dir != NULL;
   (void)snprintf(path, sizeof(path), "%s/silences.jsonl",
                  has_path ? options.state_dir : "");
-  return silences_new(has_path ? path : NULL, engine_real_clock.wall_ms(),
-                      &log_sink, &silences, error);
+  return silences_open(has_path ? path : NULL, engine_real_clock.wall_ms(),
+                       &log_sink, &silences, error);
 }
 
 static int start_status(struct error *error) {
@@ -178,8 +178,9 @@ static int start_engine(struct error *error) {
  * it. */
 static int start_parts(struct error *error) {
   struct response_rule_names rules;
-  if (glue_require_type("alert_state", error) != 0 || name_rules(&rules) != 0 ||
-      journal_new(options.journal, &log_sink, &journal, error) != 0) {
+  if (glue_require_type("alert_state", error) != 0 ||
+      update_rule_names(&rules) != 0 ||
+      journal_open(options.journal, &log_sink, &journal, error) != 0) {
     return -1;
   }
   if (options.state_dir != NULL) {
@@ -200,9 +201,9 @@ static int stop_parts(void) {
   (void)pthread_mutex_unlock(&engine_lock);
   bool is_free = engine_stop(stopping);
   bool is_ended = responses_stop(responses);
-  silences_free(silences);
+  silences_close(silences);
   if (is_ended) {
-    journal_free(journal);
+    journal_close(journal);
   }
   if (is_free && is_ended) { /* else a thread that hangs still uses them */
     option_fini(&resource_alert_options, &options);
@@ -211,7 +212,7 @@ static int stop_parts(void) {
   return 0;
 }
 
-static int start_once(void) {
+static int init_resource_alert(void) {
   struct error error = {{0}};
   if (engine != NULL) {
     return 0; /* collectd may initialize twice */
@@ -233,6 +234,6 @@ void module_register(void) {
   log_sink = glue_log_sink(NAME);
   if (option_init(&resource_alert_options, &options) == 0) {
     plugin_register_complex_config(NAME, read_configuration);
-    plugin_register_init(NAME, start_once);
+    plugin_register_init(NAME, init_resource_alert);
   }
 }

@@ -118,7 +118,7 @@ static int compile_patterns(struct log_monitor *monitor, struct error *error) {
 static void free_counts(struct monitor_counts *counts) {
   session_tracker_free(counts->tracker);
   tail_free(counts->tail);
-  log_monitor_send(&counts->notifications, "", NULL);
+  log_monitor_send_notifications(&counts->notifications, "", NULL);
   *counts = (struct monitor_counts){0};
 }
 
@@ -174,8 +174,8 @@ void log_monitor_free(struct log_monitor *monitor) {
 
 /* The time in the line, at most now. A fresh line whose time is far from now
  * has a zone that is not ours: it happened now. */
-static int64_t time_of_line(struct log_monitor *monitor,
-                            const struct matcher_line *line) {
+static int64_t parse_line_time(struct log_monitor *monitor,
+                               const struct matcher_line *line) {
   int64_t at_s = 0;
   int64_t now_s = monitor->now_s;
   if (line_fields_read_time(&monitor->times, line->text, line->bytes, now_s,
@@ -190,8 +190,8 @@ static int64_t time_of_line(struct log_monitor *monitor,
   return at_s < now_s ? at_s : now_s;
 }
 
-static uint32_t repetitions_of(const struct matcher_line *line) {
-  double times = matcher_number_after(line, REPEATED_TEXT);
+static uint32_t parse_repetitions(const struct matcher_line *line) {
+  double times = matcher_parse_number_after(line, REPEATED_TEXT);
   return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
 }
 
@@ -206,17 +206,18 @@ static void add_session_event(struct log_monitor *monitor,
   struct matcher_limit *limit = &monitor->counts.limit;
   struct pattern_span part = {0};
   if (monitor->session != NULL &&
-      matcher_search(monitor->session, "Session", line->text, line->bytes,
-                     &part, limit)) {
+      matcher_search_pattern(monitor->session, "Session", line->text,
+                             line->bytes, &part, limit)) {
     session.id = part.text;
     session.id_bytes = part.bytes;
   }
-  if (monitor->pid != NULL && matcher_search(monitor->pid, "Pid", line->text,
-                                             line->bytes, &part, limit)) {
-    double pid = matcher_number_in(&part);
+  if (monitor->pid != NULL &&
+      matcher_search_pattern(monitor->pid, "Pid", line->text, line->bytes,
+                             &part, limit)) {
+    double pid = matcher_parse_number(&part);
     session.pid = pid <= INT32_MAX ? (int64_t)pid : 0;
   }
-  session_tracker_add_line(monitor->counts.tracker, &session);
+  session_tracker_add_event(monitor->counts.tracker, &session);
 }
 
 /* A matcher's line: context is the monitor. */
@@ -231,9 +232,9 @@ static void count_line(void *context, const struct matcher_line *line) {
   struct monitor_counts *counts = &monitor->counts;
   bool is_error = (line->kinds & MATCHER_KIND_BIT(LINE_ERROR)) != 0;
   bool is_repeated = (line->kinds & MATCHER_KIND_BIT(LINE_REPEATED)) != 0;
-  uint32_t times = is_repeated ? repetitions_of(line) : 1;
+  uint32_t times = is_repeated ? parse_repetitions(line) : 1;
   unsigned session = line->kinds & SESSION_KINDS;
-  int64_t at_s = session != 0 || is_error ? time_of_line(monitor, line) : 0;
+  int64_t at_s = session != 0 || is_error ? parse_line_time(monitor, line) : 0;
   for (; session != 0; session &= session - 1) {
     add_session_event(monitor, events[__builtin_ctz(session)], line, at_s,
                       times);
@@ -246,9 +247,10 @@ static void count_line(void *context, const struct matcher_line *line) {
     counts->timed_out += times;
     struct pool_timeout *timeout = &counts->timeout;
     timeout->is_new = true;
-    timeout->pool_size = matcher_number_after(line, "QueuePool limit of size ");
-    timeout->max_overflow = matcher_number_after(line, " overflow ");
-    timeout->timeout_s = matcher_number_after(line, ", timeout ");
+    timeout->pool_size =
+        matcher_parse_number_after(line, "QueuePool limit of size ");
+    timeout->max_overflow = matcher_parse_number_after(line, " overflow ");
+    timeout->timeout_s = matcher_parse_number_after(line, ", timeout ");
   }
 }
 
@@ -322,7 +324,7 @@ static void queue_leak(void *context,
 
 /* The last line about an exhausted pool, unless one was notified within the
  * last minute: then it waits. */
-static void queue_timeout(struct log_monitor *monitor) {
+static void queue_pool_timeout(struct log_monitor *monitor) {
   struct pool_timeout *timeout = &monitor->counts.timeout;
   if (!timeout->is_new ||
       monitor->now_s - timeout->notified_s < TIMEOUT_PAUSE_S) {
@@ -353,9 +355,9 @@ void log_monitor_take_notifications(
   monitor->counts.notifications = (struct log_monitor_notifications){0};
 }
 
-void log_monitor_send(struct log_monitor_notifications *notifications,
-                      const char *log_name,
-                      const struct notification_sink *sink) {
+void log_monitor_send_notifications(
+    struct log_monitor_notifications *notifications, const char *log_name,
+    const struct notification_sink *sink) {
   struct log_monitor_notification *next;
   for (struct log_monitor_notification *item = notifications->first;
        item != NULL; item = next) {
@@ -404,7 +406,7 @@ static void finish_poll(struct log_monitor *monitor,
   tail_file_buffer_fini(&monitor->buffer);
   session_tracker_advance(monitor->counts.tracker, monitor->now_s, queue_leak,
                           monitor);
-  queue_timeout(monitor);
+  queue_pool_timeout(monitor);
   log_match_limit(monitor, now);
 }
 
@@ -424,8 +426,8 @@ int log_monitor_poll_events(struct log_monitor *monitor,
                             const struct tail_time *now) {
   const struct tail_file_sink sink = {add_file_lines, monitor};
   int numbers[EVENT_FILES_MAX];
-  size_t len = file_watch_take(monitor->watch, monitor->watch_log, numbers,
-                               EVENT_FILES_MAX);
+  size_t len = file_watch_take_events(monitor->watch, monitor->watch_log,
+                                      numbers, EVENT_FILES_MAX);
   monitor->now_s = now->wall_ns / NS_PER_S;
   int code = len == FILE_WATCH_SCAN
                  ? 1
@@ -502,7 +504,7 @@ void log_monitor_publish(struct log_monitor *monitor,
   }
   sample_put_gauge(sink, name, "files", "followed", (double)files.files);
   sample_put_gauge(sink, name, "log_rate", "errors_now",
-                   (double)rate_window_now(&counts->rate, monitor->now_s));
+                   (double)rate_window_find_sum(&counts->rate, monitor->now_s));
   sample_put_gauge(sink, name, "gauge", "lag_bytes", (double)files.lag_bytes);
 }
 
@@ -513,7 +515,7 @@ void log_monitor_publish_alarms(struct log_monitor *monitor,
   struct monitor_counts *counts = &monitor->counts;
   struct session_tracker_stats stats;
   session_tracker_get_stats(counts->tracker, &stats);
-  uint64_t peak = rate_window_read_peak(&counts->rate, now->wall_ns / NS_PER_S);
+  uint64_t peak = rate_window_take_peak(&counts->rate, now->wall_ns / NS_PER_S);
   sample_put_gauge(sink, name, "current_sessions", "leaked",
                    (double)stats.leaked);
   sample_put_gauge(sink, name, "current_sessions", "unclosed_after_error",
@@ -524,7 +526,7 @@ void log_monitor_publish_alarms(struct log_monitor *monitor,
   counts->published_errors = counts->errors;
 }
 
-bool log_monitor_has_alarm(const struct log_monitor *monitor) {
+bool log_monitor_has_new_alarm(const struct log_monitor *monitor) {
   const struct monitor_counts *counts = &monitor->counts;
   struct session_tracker_stats stats;
   session_tracker_get_stats(counts->tracker, &stats);
@@ -539,29 +541,27 @@ bool log_monitor_has_alarm(const struct log_monitor *monitor) {
  * both are of the same moment. */
 static int transfer_counts(struct monitor_counts *counts, int64_t now_ms,
                            struct state_file_record *record) {
-  state_file_number(record, &counts->lines);
-  state_file_number(record, &counts->errors);
-  state_file_number(record, &counts->timed_out);
-  state_file_number(record, &counts->limit.hits);
+  state_file_transfer_number(record, &counts->lines);
+  state_file_transfer_number(record, &counts->errors);
+  state_file_transfer_number(record, &counts->timed_out);
+  state_file_transfer_number(record, &counts->limit.hits);
   rate_window_transfer(&counts->rate, record);
   int code = session_tracker_transfer(counts->tracker, record);
   return code == 0 ? tail_transfer(counts->tail, now_ms, record) : code;
 }
 
-void log_monitor_save(struct log_monitor *monitor, int64_t now_ms,
-                      struct state_file_record *record) {
-  state_file_begin(record);
+void log_monitor_fill_record(struct log_monitor *monitor, int64_t now_ms,
+                             struct state_file_record *record) {
+  state_file_begin_record(record);
   (void)transfer_counts(&monitor->counts, now_ms, record);
-  state_file_end(record);
+  state_file_end_record(record);
 }
 
-int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
-                     struct state_file_record *record) {
-  int code = state_file_open(record);
-  if (code == 0) {
-    code = transfer_counts(&monitor->counts, now_ms, record);
-  }
-  if (code == 0 && !state_file_is_read_whole(record)) {
+int log_monitor_load_record(struct log_monitor *monitor, int64_t now_ms,
+                            struct state_file_record *record) {
+  int code = state_file_begin_loading(record);
+  code = code == 0 ? transfer_counts(&monitor->counts, now_ms, record) : code;
+  if (code == 0 && !state_file_is_loaded_whole(record)) {
     code = -EINVAL;
   }
   if (code != 0) {
@@ -581,7 +581,7 @@ int log_monitor_restore(struct log_monitor *monitor, const char *directory,
   };
   int code = state_file_read(&monitor->state_file, &record);
   if (code == 0) {
-    code = log_monitor_load(monitor, now->mono_ms, &record);
+    code = log_monitor_load_record(monitor, now->mono_ms, &record);
     if (code == -EINVAL) {
       state_file_set_aside(&monitor->state_file);
     }
@@ -590,10 +590,10 @@ int log_monitor_restore(struct log_monitor *monitor, const char *directory,
   return code == -ENOMEM ? code : 0;
 }
 
-void log_monitor_store(struct log_monitor *monitor,
-                       const struct tail_time *now) {
+void log_monitor_write_state(struct log_monitor *monitor,
+                             const struct tail_time *now) {
   struct state_file_record record = {0};
-  log_monitor_save(monitor, now->mono_ms, &record);
+  log_monitor_fill_record(monitor, now->mono_ms, &record);
   state_file_write(&monitor->state_file, &record, now->mono_ms);
   state_file_record_fini(&record);
 }

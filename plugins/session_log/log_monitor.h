@@ -51,7 +51,7 @@ void log_monitor_publish_alarms(struct log_monitor *monitor,
                                 const struct sample_sink *sink);
 
 /* True if one of them has got worse since they were handed over. */
-bool log_monitor_has_alarm(const struct log_monitor *monitor);
+bool log_monitor_has_new_alarm(const struct log_monitor *monitor);
 
 /* What was found since the last poll and is to be sent: sessions that leak, an
  * exhausted pool. All zero is an empty list. */
@@ -60,16 +60,16 @@ struct log_monitor_notifications {
 };
 
 /* Moves them out of the monitor. *ret_notifications: yours,
- * log_monitor_send(). */
+ * log_monitor_send_notifications(). */
 void log_monitor_take_notifications(
     struct log_monitor *monitor,
     struct log_monitor_notifications *ret_notifications);
 
 /* Sends and frees them; sink: may be NULL. Hold no lock: the sink runs the
  * notification callbacks of other plugins. */
-void log_monitor_send(struct log_monitor_notifications *notifications,
-                      const char *log_name,
-                      const struct notification_sink *sink);
+void log_monitor_send_notifications(
+    struct log_monitor_notifications *notifications, const char *log_name,
+    const struct notification_sink *sink);
 
 /* Restores DIRECTORY/NAME.state (borrowed) into a monitor that has not polled
  * yet, while nobody writes there. An
@@ -80,15 +80,15 @@ int log_monitor_restore(struct log_monitor *monitor, const char *directory,
 
 /* Writes that file, if anything has changed. A failure is logged, and tried
  * again at the next call. */
-void log_monitor_store(struct log_monitor *monitor,
-                       const struct tail_time *now);
+void log_monitor_write_state(struct log_monitor *monitor,
+                             const struct tail_time *now);
 
-/* Save and load the record in that file. log_monitor_load() returns 0; -EINVAL
- * for an invalid record, and the monitor is as new; -ENOMEM. */
-void log_monitor_save(struct log_monitor *monitor, int64_t now_ms,
-                      struct state_file_record *record);
-int log_monitor_load(struct log_monitor *monitor, int64_t now_ms,
-                     struct state_file_record *record);
+/* Save and load the record in that file. log_monitor_load_record() returns 0;
+ * -EINVAL for an invalid record, and the monitor is as new; -ENOMEM. */
+void log_monitor_fill_record(struct log_monitor *monitor, int64_t now_ms,
+                             struct state_file_record *record);
+int log_monitor_load_record(struct log_monitor *monitor, int64_t now_ms,
+                            struct state_file_record *record);
 
 /* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
 int log_monitor_reset(struct log_monitor *monitor);

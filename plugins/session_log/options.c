@@ -47,34 +47,36 @@ static const struct option log_rows[] = {
              "beginning."},
     {OPTION("Opened", STRING, struct log_options, opened),
      .default_text = "Creating new database session",
-     .check = pattern_check_filtered,
+     .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a session is opened. This "
              "and the following patterns are texts or Perl-compatible regular "
              "expressions. A regular expression must contain a fixed text of "
              "at least three characters that is part of every match."},
     {OPTION("Closed", STRING, struct log_options, closed),
      .default_text = "Closing database session",
-     .check = pattern_check_filtered,
+     .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a session is closed."},
     {OPTION("Failed", STRING, struct log_options, failed),
-     .default_text = "Database session error", .check = pattern_check_filtered,
+     .default_text = "Database session error",
+     .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a session fails. A line "
              "that closes the session should follow."},
     {OPTION("Error", STRING, struct log_options, error),
-     .check = pattern_check_filtered,
+     .check = pattern_check_has_literal,
      .example = "\"\\\\b(ERROR|CRITICAL)\\\\b\"",
      .help = "Matches the lines that count as errors. Without this option, "
              "lines with a level such as ERROR, CRITICAL or FATAL count. The "
              "level is the level field of a JSON line, or the first level word "
              "in a text line."},
     {OPTION("Restart", STRING, struct log_options, restart),
-     .check = pattern_check_filtered,
+     .check = pattern_check_has_literal,
      .example = "\"Application startup complete\"",
      .help = "Matches the line that the application writes when it starts. Its "
              "open sessions are then counted as dropped. With B<Pid>, this "
              "applies to each worker process separately."},
     {OPTION("TimedOut", STRING, struct log_options, timed_out),
-     .default_text = "QueuePool limit of size", .check = pattern_check_filtered,
+     .default_text = "QueuePool limit of size",
+     .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a caller gets no "
              "connection within the pool's timeout. The size, overflow and "
              "timeout in SQLAlchemy's message are sent in a notification."},

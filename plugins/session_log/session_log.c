@@ -46,7 +46,7 @@ static int configure_session_log(oconfig_item_t *item) {
   return glue_configure(&session_log_options, item, &options);
 }
 
-static struct tail_time time_now(void) {
+static struct tail_time read_clocks(void) {
   return (struct tail_time){.mono_ms = clock_monotonic_ms(),
                             .wall_ns = (int64_t)CDTIME_T_TO_NS(cdtime())};
 }
@@ -65,15 +65,15 @@ static void finish_read(struct log_instance *instance, int code) {
               "log \"%s\": out of memory; continues at the next interval",
               logs[instance->number].head.label);
   }
-  log_monitor_send(&notifications, logs[instance->number].head.label,
-                   &notification_sink);
+  log_monitor_send_notifications(
+      &notifications, logs[instance->number].head.label, &notification_sink);
 }
 
 /* Always 0: collectd would double the interval after a failure. */
 static int read_log(user_data_t *data) {
   struct log_instance *instance = data->data;
   (void)pthread_mutex_lock(&instance->lock);
-  struct tail_time now = time_now();
+  struct tail_time now = read_clocks();
   int code = log_monitor_poll(instance->monitor, &now);
   log_monitor_publish(instance->monitor, &sample_sink);
   /* If the thread has just published them, a second time at the same moment
@@ -82,17 +82,17 @@ static int read_log(user_data_t *data) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
   }
   /* Last, so that a busy disk delays no value. */
-  log_monitor_store(instance->monitor, &now);
+  log_monitor_write_state(instance->monitor, &now);
   finish_read(instance, code);
   return 0;
 }
 
 /* Reads a log after events of its files. */
-static void read_events_of(struct log_instance *instance) {
+static void read_log_after_events(struct log_instance *instance) {
   (void)pthread_mutex_lock(&instance->lock);
-  struct tail_time now = time_now();
+  struct tail_time now = read_clocks();
   int code = log_monitor_poll_events(instance->monitor, &now);
-  if (log_monitor_has_alarm(instance->monitor)) {
+  if (log_monitor_has_new_alarm(instance->monitor)) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
     instance->alarms_ms = now.mono_ms;
   }
@@ -117,7 +117,7 @@ static int64_t read_due_logs(bool *has_events) {
     if (now_ms >= due_ms) {
       has_events[i] = false;
       instance->event_ms = 0;
-      read_events_of(instance);
+      read_log_after_events(instance);
       instance->read_ms = clock_monotonic_ms();
     } else if (due_ms < next_ms) {
       next_ms = due_ms;
@@ -127,7 +127,7 @@ static int64_t read_due_logs(bool *has_events) {
 }
 
 /* Ends when file_watch_stop() is called. */
-static void *run_thread(void *unused) {
+static void *run_watch_thread(void *unused) {
   (void)unused;
   bool *has_events = calloc(instances_len, sizeof(*has_events));
   int64_t next_ms = 0;
@@ -140,12 +140,12 @@ static void *run_thread(void *unused) {
 }
 
 /* Without the thread the plugin works all the same: at the interval. */
-static void start_thread(void) {
+static void start_watch_thread(void) {
   int code = file_watch_new(instances_len, &watch);
   if (code == 0) {
     sigset_t before;
     worker_thread_block_signals(&before);
-    code = plugin_thread_create(&thread, run_thread, NULL, "session_log");
+    code = plugin_thread_create(&thread, run_watch_thread, NULL, "session_log");
     worker_thread_restore_signals(&before);
   }
   if (code != 0) {
@@ -160,7 +160,7 @@ static void start_thread(void) {
 static int start_log(struct log_instance *instance,
                      const struct log_options *log) {
   struct error error = {{0}};
-  struct tail_time now = time_now();
+  struct tail_time now = read_clocks();
   int code = log_monitor_new(log, &log_sink, &instance->monitor, &error);
   if (code == 0) {
     code = log_monitor_restore(instance->monitor, options.state_dir, &now);
@@ -201,7 +201,7 @@ static int init_session_log(void) {
     (void)pthread_mutex_init(&instances[i].lock, NULL);
   }
   if (options.max_reads_per_s > 0) {
-    start_thread();
+    start_watch_thread();
   }
   for (size_t i = 0; i < instances_len; i++) {
     if (start_log(&instances[i], &logs[i]) != 0) {
@@ -219,10 +219,10 @@ static int stop_session_log(void) {
   }
   file_watch_free(watch);
   watch = NULL;
-  struct tail_time now = time_now();
+  struct tail_time now = read_clocks();
   for (size_t i = 0; i < instances_len; i++) {
     if (instances[i].monitor != NULL) {
-      log_monitor_store(instances[i].monitor, &now);
+      log_monitor_write_state(instances[i].monitor, &now);
     }
     log_monitor_free(instances[i].monitor);
     (void)pthread_mutex_destroy(&instances[i].lock);

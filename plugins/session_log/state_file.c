@@ -58,7 +58,7 @@ static bool reserve_bytes(struct state_file_record *record, size_t more) {
 
 /* The low bits come first; the high bit of a byte marks that another one
  * follows. */
-static void append_number(struct state_file_record *record, uint64_t number) {
+static void encode_number(struct state_file_record *record, uint64_t number) {
   if (!reserve_bytes(record, NUMBER_BYTES_MAX)) {
     return;
   }
@@ -68,26 +68,26 @@ static void append_number(struct state_file_record *record, uint64_t number) {
   record->data[record->bytes++] = (char)number;
 }
 
-void state_file_append(struct state_file_record *record, const void *data,
-                       size_t bytes) {
+void state_file_put_bytes(struct state_file_record *record, const void *data,
+                          size_t bytes) {
   if (reserve_bytes(record, bytes)) {
     memcpy(record->data + record->bytes, data, bytes);
     record->bytes += bytes;
   }
 }
 
-void state_file_begin(struct state_file_record *record) {
-  state_file_append(record, FORMAT_NAME, sizeof(FORMAT_NAME));
+void state_file_begin_record(struct state_file_record *record) {
+  state_file_put_bytes(record, FORMAT_NAME, sizeof(FORMAT_NAME));
 }
 
-void state_file_end(struct state_file_record *record) {
+void state_file_end_record(struct state_file_record *record) {
   uint64_t sum = htole64(hash_map_hash_seeded(record->data, record->bytes, 0));
-  state_file_append(record, &sum, sizeof(sum));
+  state_file_put_bytes(record, &sum, sizeof(sum));
 }
 
 /* ---- loading ---- */
 
-int state_file_open(struct state_file_record *record) {
+int state_file_begin_loading(struct state_file_record *record) {
   uint64_t sum;
   if (record->bytes < sizeof(FORMAT_NAME) + sizeof(sum)) {
     return -EINVAL;
@@ -102,13 +102,13 @@ int state_file_open(struct state_file_record *record) {
   return is_valid ? 0 : -EINVAL;
 }
 
-bool state_file_is_read_whole(const struct state_file_record *record) {
+bool state_file_is_loaded_whole(const struct state_file_record *record) {
   return !record->is_failed && record->at == record->bytes;
 }
 
 /* Fails for a number above MAX and for one that does not end within the
  * record. */
-static uint64_t read_number(struct state_file_record *record, uint64_t max) {
+static uint64_t decode_number(struct state_file_record *record, uint64_t max) {
   uint64_t number = 0;
   bool is_valid = false;
   for (unsigned shift = 0; shift < 64 && record->at < record->bytes;
@@ -136,18 +136,20 @@ static uint64_t read_number(struct state_file_record *record, uint64_t max) {
 static uint64_t transfer_number(struct state_file_record *record,
                                 uint64_t number, uint64_t max) {
   if (record->is_loading) {
-    return read_number(record, max);
+    return decode_number(record, max);
   }
-  append_number(record, number);
+  encode_number(record, number);
   return number;
 }
 
-void state_file_number(struct state_file_record *record, uint64_t *number) {
+void state_file_transfer_number(struct state_file_record *record,
+                                uint64_t *number) {
   *number = transfer_number(record, *number, UINT64_MAX);
 }
 
 /* 0, -1, 1, -2 are saved as 0, 1, 2, 3. */
-void state_file_signed(struct state_file_record *record, int64_t *number) {
+void state_file_transfer_signed(struct state_file_record *record,
+                                int64_t *number) {
   uint64_t twice = (uint64_t)*number << 1;
   uint64_t bits =
       transfer_number(record, *number < 0 ? ~twice : twice, SIGNED_BITS_MAX);
@@ -155,25 +157,26 @@ void state_file_signed(struct state_file_record *record, int64_t *number) {
   *number = (bits & 1) != 0 ? -half - 1 : half;
 }
 
-void state_file_size(struct state_file_record *record, size_t *number,
-                     size_t max) {
+void state_file_transfer_size(struct state_file_record *record, size_t *number,
+                              size_t max) {
   *number = (size_t)transfer_number(record, *number, max);
 }
 
-void state_file_count(struct state_file_record *record, uint32_t *number) {
+void state_file_transfer_count(struct state_file_record *record,
+                               uint32_t *number) {
   *number = (uint32_t)transfer_number(record, *number, INT32_MAX);
 }
 
-void state_file_flag(struct state_file_record *record, bool *flag) {
+void state_file_transfer_flag(struct state_file_record *record, bool *flag) {
   *flag = transfer_number(record, *flag, 1) == 1;
 }
 
-void state_file_text(struct state_file_record *record, char *text,
-                     size_t text_max) {
+void state_file_transfer_text(struct state_file_record *record, char *text,
+                              size_t text_max) {
   size_t bytes = record->is_loading ? 0 : strlen(text);
-  state_file_size(record, &bytes, text_max - 1);
+  state_file_transfer_size(record, &bytes, text_max - 1);
   if (!record->is_loading) {
-    state_file_append(record, text, bytes);
+    state_file_put_bytes(record, text, bytes);
     return;
   }
   if (bytes > record->bytes - record->at) {

@@ -25,32 +25,35 @@ struct state_file_record {
 void state_file_record_fini(struct state_file_record *record);
 
 /* Begin a record to save, and end it with a checksum. */
-void state_file_begin(struct state_file_record *record);
-void state_file_end(struct state_file_record *record);
+void state_file_begin_record(struct state_file_record *record);
+void state_file_end_record(struct state_file_record *record);
 
 /* Begins to load the record in data and bytes: checks its format and checksum.
  * Returns 0 or -EINVAL. */
-int state_file_open(struct state_file_record *record);
+int state_file_begin_loading(struct state_file_record *record);
 
 /* True if it was valid and all of it was loaded. */
-bool state_file_is_read_whole(const struct state_file_record *record);
+bool state_file_is_loaded_whole(const struct state_file_record *record);
 
 /* Save or load one value: one list of statements does both. What is loaded from
  * an invalid record is zero and empty.
  * signed: -2^62 .. 2^62 - 1, so that sums of two fit. size: 0 .. max. count: up
  * to INT32_MAX. text: text_max bytes with the NUL. */
-void state_file_number(struct state_file_record *record, uint64_t *number);
-void state_file_signed(struct state_file_record *record, int64_t *number);
-void state_file_size(struct state_file_record *record, size_t *number,
-                     size_t max);
-void state_file_count(struct state_file_record *record, uint32_t *number);
-void state_file_flag(struct state_file_record *record, bool *flag);
-void state_file_text(struct state_file_record *record, char *text,
-                     size_t text_max);
+void state_file_transfer_number(struct state_file_record *record,
+                                uint64_t *number);
+void state_file_transfer_signed(struct state_file_record *record,
+                                int64_t *number);
+void state_file_transfer_size(struct state_file_record *record, size_t *number,
+                              size_t max);
+void state_file_transfer_count(struct state_file_record *record,
+                               uint32_t *number);
+void state_file_transfer_flag(struct state_file_record *record, bool *flag);
+void state_file_transfer_text(struct state_file_record *record, char *text,
+                              size_t text_max);
 
 /* Saves bytes as they are. */
-void state_file_append(struct state_file_record *record, const void *data,
-                       size_t bytes);
+void state_file_put_bytes(struct state_file_record *record, const void *data,
+                          size_t bytes);
 
 /* DIRECTORY/NAME.state. One owner. */
 struct state_file {

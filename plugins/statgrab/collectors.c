@@ -20,7 +20,8 @@ struct kind_read {
 };
 
 /* The file systems and their complaint belong to the thread of
- * collectors_read_filesystems(), the rest to that of collectors_read(). */
+ * collectors_collect_filesystems(), the rest to that of
+ * collectors_collect_groups(). */
 struct collectors {
   const struct statgrab_options *options; /* borrowed */
   struct log_sink log;
@@ -129,7 +130,7 @@ unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms) {
 static void begin_round(struct collectors *collectors) {
   const struct kind_read *cpu = &collectors->reads[STATS_CPU];
   if (cpu->is_done && source_has_data(cpu->code)) {
-    stats_swap_cpu(&collectors->stats);
+    stats_exchange_cpu(&collectors->stats);
   }
   for (size_t i = 0; i < STATS_KINDS; i++) {
     collectors->reads[i].is_done = false;
@@ -138,8 +139,8 @@ static void begin_round(struct collectors *collectors) {
 
 /* Reads a kind of statistics unless that was done in this round. Returns the
  * code of that read, and its text where ERROR is not NULL. */
-static int read_kind(struct collectors *collectors, enum stats_kind kind,
-                     struct error *error) {
+static int read_stats_kind(struct collectors *collectors, enum stats_kind kind,
+                           struct error *error) {
   struct kind_read *read = &collectors->reads[kind];
   source_read_fn *function = collectors->source.read[kind];
   if (!read->is_done) {
@@ -158,12 +159,12 @@ static int read_kind(struct collectors *collectors, enum stats_kind kind,
 }
 
 /* Returns the divisor of the relative load; 0 or NaN if unknown. */
-static double find_load_cores(struct collectors *collectors,
+static double read_load_cores(struct collectors *collectors,
                               const struct load_options *options) {
   const struct stats *stats = &collectors->stats;
-  (void)read_kind(collectors, STATS_CPU, NULL);
+  (void)read_stats_kind(collectors, STATS_CPU, NULL);
   if (options->cores == CORES_USABLE) {
-    (void)read_kind(collectors, STATS_CGROUP, NULL);
+    (void)read_stats_kind(collectors, STATS_CGROUP, NULL);
     return metrics_usable_processors(stats->cpu.online, &stats->cgroup);
   }
   return stats->cpu.online == STATS_UNKNOWN ? 0 : (double)stats->cpu.online;
@@ -176,7 +177,7 @@ static int send_swap(struct collectors *collectors, struct error *error) {
   const struct stats *stats = &collectors->stats;
   const struct emitter *emitter = &collectors->emitters[GROUP_SWAP];
   bool has_size = metrics_send_swap(&stats->memory, emitter);
-  int code = read_kind(collectors, STATS_PAGING, error);
+  int code = read_stats_kind(collectors, STATS_PAGING, error);
   if (source_has_data(code)) { /* other paging counters may be missing */
     metrics_send_swap_io(&stats->paging, (uint64_t)sysconf(_SC_PAGESIZE),
                          emitter);
@@ -196,7 +197,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   const struct emitter *emitter = &collectors->emitters[group];
   switch (group) {
   case GROUP_CGROUP:
-    (void)read_kind(collectors, STATS_CPU, NULL);
+    (void)read_stats_kind(collectors, STATS_CPU, NULL);
     metrics_send_cgroup(&stats->cgroup, stats->cpu.online, emitter);
     return 0;
   case GROUP_CPU:
@@ -216,14 +217,14 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     /* Without the state of the links the counters are still valid. Behind a
      * RootFS libstatgrab would report the links of this container. */
     if (options->root[0] == '\0') {
-      (void)read_kind(collectors, STATS_LINKS, NULL);
+      (void)read_stats_kind(collectors, STATS_LINKS, NULL);
     }
     metrics_send_interfaces(&stats->interfaces, interface->ignore_selected,
                             &collectors->interface_names, emitter);
     return 0;
   case GROUP_LOAD:
     metrics_send_load(&stats->load,
-                      find_load_cores(collectors, options->load.items),
+                      read_load_cores(collectors, options->load.items),
                       emitter);
     return 0;
   case GROUP_MEMORY:
@@ -233,7 +234,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     metrics_send_pressure(&stats->pressure, emitter);
     return 0;
   case GROUP_PROCESSES:
-    (void)read_kind(collectors, STATS_CPU, NULL);
+    (void)read_stats_kind(collectors, STATS_CPU, NULL);
     metrics_send_processes(&stats->processes, stats->cpu.forks, emitter);
     return 0;
   case GROUP_SWAP:
@@ -277,7 +278,7 @@ static bool is_usable_in_part(enum stats_kind kind) {
 static int collect_group(struct collectors *collectors,
                          enum statgrab_group group, struct error *error) {
   enum stats_kind kind = kind_of_group[group];
-  int code = read_kind(collectors, kind, error);
+  int code = read_stats_kind(collectors, kind, error);
   if (code == -EBADMSG && is_usable_in_part(kind)) {
     (void)send_group(collectors, group, NULL);
     return code;
@@ -318,7 +319,7 @@ static void log_group_result(struct collectors *collectors,
   }
 }
 
-void collectors_read(struct collectors *collectors, int64_t now_ms) {
+void collectors_collect_groups(struct collectors *collectors, int64_t now_ms) {
   begin_round(collectors);
   for (enum statgrab_group i = 0; i < GROUPS; i++) {
     if (i != GROUP_DF && statgrab_collects(collectors->options, i)) {
@@ -329,9 +330,9 @@ void collectors_read(struct collectors *collectors, int64_t now_ms) {
   }
 }
 
-void collectors_read_filesystems(struct collectors *collectors, int64_t now_ms,
-                                 int64_t deadline_ms) {
+void collectors_collect_filesystems(struct collectors *collectors,
+                                    int64_t now_ms, int64_t deadline_ms) {
   struct error error = {{0}};
-  int code = filesystems_read(collectors->filesystems, deadline_ms, &error);
+  int code = filesystems_collect(collectors->filesystems, deadline_ms, &error);
   log_group_result(collectors, GROUP_DF, code, &error, now_ms);
 }

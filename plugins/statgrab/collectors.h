@@ -24,12 +24,13 @@ int collectors_new(const struct statgrab_options *options,
 /* Reads all groups to be collected but file systems. Values that cannot be read
  * are left out; this is logged once, then once an hour. now_ms: monotonic. One
  * thread at a time. */
-void collectors_read(struct collectors *collectors, int64_t now_ms);
+void collectors_collect_groups(struct collectors *collectors, int64_t now_ms);
 
 /* Reads file systems, waiting for them until deadline_ms (monotonic). One
- * thread at a time, which may run in parallel with collectors_read(). */
-void collectors_read_filesystems(struct collectors *collectors, int64_t now_ms,
-                                 int64_t deadline_ms);
+ * thread at a time, which may run in parallel with collectors_collect_groups().
+ */
+void collectors_collect_filesystems(struct collectors *collectors,
+                                    int64_t now_ms, int64_t deadline_ms);
 
 /* Waits until deadline_ms for file systems that are being read. Accepts NULL.
  * Returns the number of threads that are still blocked by a file system; they

@@ -82,11 +82,11 @@ void emitter_send_counter(const struct emitter_sink *sink, const char *type,
   send_known_counters(sink, type, type_instance, &value, 1);
 }
 
-void emitter_send_counters(const struct emitter *emitter,
-                           const struct emitter_counters *rows, size_t len,
-                           const void *stats, bool skip_zero) {
+void emitter_send_counter_rows(const struct emitter *emitter,
+                               const struct emitter_counter_row *rows,
+                               size_t len, const void *stats, bool skip_zero) {
   for (size_t i = 0; i < len; i++) {
-    const struct emitter_counters *row = &rows[i];
+    const struct emitter_counter_row *row = &rows[i];
     bool is_pair = row->second != EMITTER_NONE;
     uint64_t values[2] = {0, 0};
     memcpy(&values[0], (const char *)stats + row->first, sizeof(values[0]));
@@ -152,7 +152,7 @@ void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
   (void)snprintf(name + at, EMITTER_ITEM_BYTES - at, "-%08x", hash_name(text));
 }
 
-void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]) {
+void emitter_make_path_name(const char *path, char name[EMITTER_ITEM_BYTES]) {
   const char *below = path[0] == '/' ? path + 1 : path;
   emitter_clean_name(strcmp(path, "/") == 0 ? "root" : below, name);
 }

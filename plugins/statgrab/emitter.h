@@ -44,7 +44,7 @@ void emitter_send_counter(const struct emitter_sink *sink, const char *type,
                           const char *type_instance, uint64_t value);
 
 /* The counters of a struct that make up the values of one type. */
-struct emitter_counters {
+struct emitter_counter_row {
   const char *type, *type_instance;
   size_t first, second; /* offsets of uint64_t; EMITTER_NONE: no second one */
   bool is_own;          /* the native plugin has none, or means another value */
@@ -54,9 +54,9 @@ struct emitter_counters {
 
 /* Sends LEN rows of counters of STATS, as above. skip_zero: not those of which
  * all are 0. */
-void emitter_send_counters(const struct emitter *emitter,
-                           const struct emitter_counters *rows, size_t len,
-                           const void *stats, bool skip_zero);
+void emitter_send_counter_rows(const struct emitter *emitter,
+                               const struct emitter_counter_row *rows,
+                               size_t len, const void *stats, bool skip_zero);
 
 /* For a type of several gauges, some of which may be NaN. */
 void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
@@ -70,7 +70,7 @@ void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]);
 
 /* The name of a mount point: "root" for /, else the path without its first
  * slash, cleaned. */
-void emitter_name_of_path(const char *path, char name[EMITTER_ITEM_BYTES]);
+void emitter_make_path_name(const char *path, char name[EMITTER_ITEM_BYTES]);
 
 /* Puts "-" and a hash of TEXT at the end of NAME: for a name that two share. */
 void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]);

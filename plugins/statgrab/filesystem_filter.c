@@ -53,7 +53,7 @@ bool filesystem_filter_may_hang(const char *type) {
 
 /* The part behind "fuse." is the name of a program, and any is valid. */
 int filesystem_filter_check_type(const char *value, struct error *error) {
-  int code = ignorelist_check(value, error);
+  int code = ignorelist_check_entry(value, error);
   if (code != 0) {
     return code;
   }
@@ -143,8 +143,8 @@ static int compare_mount_devices(const void *a, const void *b) {
 /* Sorts the mounts and keeps the first of those with the same mount point; or,
  * BY_DEVICE, with the same real device: not "none" or "tmpfs". Returns their
  * number. */
-static size_t remove_repeated(const struct stats_mount **mounts, size_t len,
-                              bool by_device) {
+static size_t remove_repeated_mounts(const struct stats_mount **mounts,
+                                     size_t len, bool by_device) {
   size_t kept = 0;
   qsort(mounts, len, sizeof(mounts[0]),
         by_device ? compare_mount_devices : compare_mount_points);
@@ -173,7 +173,7 @@ static int compare_item_names(const void *a, const void *b) {
 
 /* Sorts the items by name. /a-b and /a/b are both named a-b: a hash is appended
  * to the second name. */
-static void sort_unique_names(struct filesystem *items, size_t len,
+static void make_names_unique(struct filesystem *items, size_t len,
                               const struct stats_mount_table *table) {
   qsort(items, len, sizeof(items[0]), compare_item_names);
   for (size_t i = 1; i < len; i++) {
@@ -202,7 +202,7 @@ int filesystem_filter_apply(const struct filesystem_filter *filter,
   for (size_t i = 0; i < len; i++) {
     mounts[i] = &table->rows[i];
   }
-  size_t visible = remove_repeated(mounts, len, false);
+  size_t visible = remove_repeated_mounts(mounts, len, false);
   len = 0;
   for (size_t i = 0; i < visible; i++) {
     if (is_selected_mount(filter, mounts[i])) {
@@ -210,14 +210,14 @@ int filesystem_filter_apply(const struct filesystem_filter *filter,
     }
   }
   if (!has_names) {
-    len = remove_repeated(mounts, len, true);
+    len = remove_repeated_mounts(mounts, len, true);
   }
   for (size_t i = 0; i < len; i++) {
     items[i].row = (size_t)(mounts[i] - table->rows);
-    emitter_name_of_path(mounts[i]->name, items[i].name);
+    emitter_make_path_name(mounts[i]->name, items[i].name);
   }
   free(mounts);
-  sort_unique_names(items, len, table);
+  make_names_unique(items, len, table);
   *ret_items = items;
   *ret_len = len;
   return 0;

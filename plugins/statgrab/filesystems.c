@@ -61,7 +61,7 @@ static int query_usage(void *subject) {
 
 /* On a worker; may wait for ever, since libstatgrab queries each file
  * system. */
-static int query_list(void *subject) {
+static int query_all_mounts(void *subject) {
   struct mount_query *query = subject;
   return source_libstatgrab.read_mounts(NULL, &query->mounts, &query->error);
 }
@@ -92,7 +92,7 @@ new_mount_probe(const struct filesystems *fs, const struct stats_mount *mount) {
   return probe_pool_add(
       fs->pool,
       (struct probe_pool_subject){
-          .run = mount == NULL ? query_list : query_usage,
+          .run = mount == NULL ? query_all_mounts : query_usage,
           .free = free_mount_query,
           .may_hang = mount == NULL || filesystem_filter_may_hang(mount->type),
           .subject = query});
@@ -101,14 +101,14 @@ new_mount_probe(const struct filesystems *fs, const struct stats_mount *mount) {
 /* The mount of a probe whose result was taken, or that is being run: all but
  * its usage is constant. */
 static const struct stats_mount *
-mount_of(const struct probe_pool_probe *probe) {
+get_probed_mount(const struct probe_pool_probe *probe) {
   return ((const struct mount_query *)probe_pool_subject(probe))->mounts.rows;
 }
 
 /* ---- which file systems ---- */
 
 /* Drops the probes; one that is blocked is freed when its call returns. */
-static void free_items(struct filesystems *fs) {
+static void free_filesystem_items(struct filesystems *fs) {
   for (size_t i = 0; i < fs->len; i++) {
     probe_pool_drop(fs->pool, fs->items[i].probe);
   }
@@ -133,7 +133,7 @@ static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
   if (from == NULL || from->probe == NULL) {
     return;
   }
-  const struct stats_mount *last = mount_of(from->probe);
+  const struct stats_mount *last = get_probed_mount(from->probe);
   if (last->id == mount->id && strcmp(last->path, mount->path) == 0 &&
       strcmp(last->type, mount->type) == 0) {
     to->probe = from->probe;
@@ -144,7 +144,7 @@ static void move_probe(struct filesystems *fs, const struct stats_mount *mount,
 
 /* Makes the items anew from the mounts. Where memory is short there are only
  * the first ones, until the next try. */
-static int make_items(struct filesystems *fs, struct error *error) {
+static int make_filesystem_items(struct filesystems *fs, struct error *error) {
   struct filesystem *items;
   size_t len;
   size_t made = 0;
@@ -162,19 +162,20 @@ static int make_items(struct filesystems *fs, struct error *error) {
       break;
     }
   }
-  free_items(fs);
+  free_filesystem_items(fs);
   fs->items = items;
   fs->len = made;
   return code;
 }
 
 /* Updates the items where the mounts have changed. */
-static int update_items(struct filesystems *fs, struct error *error) {
+static int update_filesystem_items(struct filesystems *fs,
+                                   struct error *error) {
   int code = fs->source.read_mounts(fs->driver, &fs->mounts, error);
   if (!source_has_data(code) || fs->generation == fs->mounts.generation) {
     return code;
   }
-  int made = make_items(fs, error);
+  int made = make_filesystem_items(fs, error);
   if (made != 0) {
     return made;
   }
@@ -195,13 +196,14 @@ static void log_query_failure(const struct filesystems *fs,
                    (long long)(now_ms - since_ms));
     log_write(&fs->log, LOG_LEVEL_WARNING,
               "df: %s: %s; its values are left out",
-              mount_of(item->probe)->path,
+              get_probed_mount(item->probe)->path,
               code == -EINPROGRESS ? hang : strerror(-code));
   }
 }
 
 /* Sends the values of a file system that has responded, and logs a change. */
-static void send_item(struct filesystems *fs, struct filesystem *item) {
+static void send_filesystem_values(struct filesystems *fs,
+                                   struct filesystem *item) {
   int64_t since_ms = 0;
   int64_t lasted_ms;
   int code = probe_pool_take(fs->pool, item->probe, &since_ms);
@@ -209,7 +211,7 @@ static void send_item(struct filesystems *fs, struct filesystem *item) {
     log_query_failure(fs, item, code, since_ms);
     return;
   }
-  const struct stats_mount *mount = mount_of(item->probe);
+  const struct stats_mount *mount = get_probed_mount(item->probe);
   if (complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
     log_write(&fs->log, LOG_LEVEL_NOTICE, "df: %s: responds again after %lld s",
               mount->path, (long long)(lasted_ms / 1000));
@@ -229,8 +231,9 @@ static int run_probes(struct filesystems *fs, int64_t deadline_ms,
 
 /* For a source that lists file systems and their usage in one call: if one of
  * them does not respond, none is reported. */
-static int read_list(struct filesystems *fs, int64_t deadline_ms,
-                     struct error *error) {
+static int collect_listed_filesystems(struct filesystems *fs,
+                                      int64_t deadline_ms,
+                                      struct error *error) {
   int code = run_probes(fs, deadline_ms, error);
   if (code != 0) {
     return code;
@@ -255,18 +258,18 @@ static int read_list(struct filesystems *fs, int64_t deadline_ms,
   return code;
 }
 
-int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
-                     struct error *error) {
+int filesystems_collect(struct filesystems *fs, int64_t deadline_ms,
+                        struct error *error) {
   if (fs->list != NULL) {
-    return read_list(fs, deadline_ms, error);
+    return collect_listed_filesystems(fs, deadline_ms, error);
   }
-  int listed = update_items(fs, error);
+  int listed = update_filesystem_items(fs, error);
   if (!source_has_data(listed)) {
     return listed;
   }
   int code = run_probes(fs, deadline_ms, error);
   for (size_t i = 0; i < fs->len && code == 0; i++) {
-    send_item(fs, &fs->items[i]);
+    send_filesystem_values(fs, &fs->items[i]);
   }
   return code != 0 ? code : listed;
 }
@@ -306,7 +309,7 @@ unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms) {
   if (fs == NULL) {
     return 0;
   }
-  free_items(fs);
+  free_filesystem_items(fs);
   probe_pool_drop(fs->pool, fs->list);
   unsigned abandoned = probe_pool_free(fs->pool, deadline_ms);
   filesystem_filter_fini(&fs->filter);

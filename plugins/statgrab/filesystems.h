@@ -23,8 +23,8 @@ int filesystems_new(const struct df_options *options,
 /* Sends the values of the file systems that respond before deadline_ms
  * (monotonic), and logs which do not. Returns 0, or negative errno where the
  * list of mounts cannot be read. One thread at a time. */
-int filesystems_read(struct filesystems *fs, int64_t deadline_ms,
-                     struct error *error);
+int filesystems_collect(struct filesystems *fs, int64_t deadline_ms,
+                        struct error *error);
 
 /* Waits for unfinished queries until deadline_ms and abandons the rest.
  * Accepts NULL. Returns the number of threads that are still blocked. */

@@ -86,7 +86,7 @@ void ignorelist_fini(struct ignorelist *list) {
   *list = (struct ignorelist){0};
 }
 
-int ignorelist_check(const char *value, struct error *error) {
+int ignorelist_check_entry(const char *value, struct error *error) {
   struct ignorelist_entry entry = {0};
   if (value[0] == '\0') {
     return error_set(error, -EINVAL, "is empty");

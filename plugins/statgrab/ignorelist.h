@@ -34,4 +34,4 @@ bool ignorelist_selects(const struct ignorelist *list, const char *text,
 void ignorelist_fini(struct ignorelist *list);
 
 /* For an option table: refuses a malformed regular expression. */
-int ignorelist_check(const char *value, struct error *error);
+int ignorelist_check_entry(const char *value, struct error *error);

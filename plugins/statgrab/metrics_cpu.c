@@ -22,8 +22,9 @@ static bool is_guest_state(size_t state) {
 /* ---- from counters to shares ---- */
 
 /* Returns 0 for a counter that is unknown or has decreased. */
-static uint64_t ticks_between(const struct stats_cpu_ticks *before,
-                              const struct stats_cpu_ticks *now, size_t state) {
+static uint64_t count_ticks_between(const struct stats_cpu_ticks *before,
+                                    const struct stats_cpu_ticks *now,
+                                    size_t state) {
   uint64_t from = before->states[state];
   uint64_t to = now->states[state];
   bool is_known = from != STATS_UNKNOWN && to != STATS_UNKNOWN;
@@ -40,7 +41,7 @@ metrics_cpu_percents(const struct stats_cpu_ticks *before,
   uint64_t elapsed = 0;
   for (size_t i = 0; i < CPU_STATES; i++) {
     percents.states[i] = (double)NAN;
-    elapsed += is_guest_state(i) ? 0 : ticks_between(before, now, i);
+    elapsed += is_guest_state(i) ? 0 : count_ticks_between(before, now, i);
   }
   if (elapsed == 0) {
     return percents;
@@ -48,11 +49,11 @@ metrics_cpu_percents(const struct stats_cpu_ticks *before,
   for (size_t i = 0; i < CPU_STATES; i++) {
     if (now->states[i] != STATS_UNKNOWN) {
       percents.states[i] =
-          100.0 * (double)ticks_between(before, now, i) / (double)elapsed;
+          100.0 * (double)count_ticks_between(before, now, i) / (double)elapsed;
     }
   }
-  uint64_t idle = ticks_between(before, now, CPU_IDLE) +
-                  ticks_between(before, now, CPU_WAIT);
+  uint64_t idle = count_ticks_between(before, now, CPU_IDLE) +
+                  count_ticks_between(before, now, CPU_WAIT);
   percents.active = 100.0 * (double)(elapsed - idle) / (double)elapsed;
   return percents;
 }
@@ -79,10 +80,10 @@ static void send_states(const struct metrics_cpu_percents *percents,
 }
 
 /* psutil's percent-active is sent whatever the options are. */
-static void send_ticks(const struct stats_cpu_ticks *before,
-                       const struct stats_cpu_ticks *now,
-                       const struct cpu_options *options,
-                       const struct emitter *emitter) {
+static void send_processor_values(const struct stats_cpu_ticks *before,
+                                  const struct stats_cpu_ticks *now,
+                                  const struct cpu_options *options,
+                                  const struct emitter *emitter) {
   struct metrics_cpu_percents percents = metrics_cpu_percents(before, now);
   emitter_send_gauge(&emitter->own, "percent", "active", percents.active);
   if (options->report_by_state) {
@@ -96,8 +97,9 @@ static void send_ticks(const struct stats_cpu_ticks *before,
 
 /* Finds the ticks of processor NUMBER; unknown ones where it is new. POSITION
  * is where it usually is: processors seldom come and go. */
-static struct stats_cpu_ticks find_processor(const struct stats_cpu *stats,
-                                             size_t position, unsigned number) {
+static struct stats_cpu_ticks
+find_processor_ticks(const struct stats_cpu *stats, size_t position,
+                     unsigned number) {
   if (position < stats->each_len && stats->each[position].number == number) {
     return stats->each[position].ticks;
   }
@@ -119,8 +121,8 @@ static void send_each_processor(const struct stats_cpu *before,
     char item[16];
     (void)snprintf(item, sizeof(item), "%u", one->number);
     struct emitter of_one = emitter_with_item(emitter, item);
-    struct stats_cpu_ticks last = find_processor(before, i, one->number);
-    send_ticks(&last, &one->ticks, options, &of_one);
+    struct stats_cpu_ticks last = find_processor_ticks(before, i, one->number);
+    send_processor_values(&last, &one->ticks, options, &of_one);
   }
 }
 
@@ -128,7 +130,7 @@ void metrics_send_cpu(const struct stats_cpu *before,
                       const struct stats_cpu *now,
                       const struct cpu_options *options,
                       const struct emitter *emitter) {
-  send_ticks(&before->all, &now->all, options, emitter);
+  send_processor_values(&before->all, &now->all, options, emitter);
   if (options->report_by_cpu) {
     send_each_processor(before, now, options, emitter);
   }

@@ -7,7 +7,7 @@
 /* ---- disks and network interfaces ---- */
 
 #define DISK(FIELD) offsetof(struct stats_disk, FIELD)
-static const struct emitter_counters disk_counters[] = {
+static const struct emitter_counter_row disk_counters[] = {
     {"disk_octets", "", DISK(read_bytes), DISK(write_bytes), false},
     {"disk_ops", "", DISK(read_ops), DISK(write_ops), false},
     {"disk_merged", "", DISK(read_merged), DISK(write_merged), false},
@@ -17,7 +17,7 @@ static const struct emitter_counters disk_counters[] = {
 };
 
 #define LINK(FIELD) offsetof(struct stats_interface, FIELD)
-static const struct emitter_counters interface_counters[] = {
+static const struct emitter_counter_row interface_counters[] = {
     {"if_octets", "", LINK(rx_bytes), LINK(tx_bytes), false},
     {"if_packets", "", LINK(rx_packets), LINK(tx_packets), false},
     {"if_errors", "", LINK(rx_errors), LINK(tx_errors), false},
@@ -26,7 +26,7 @@ static const struct emitter_counters interface_counters[] = {
 };
 
 /* False for a counter that has always been 0 or is not provided. */
-static bool has_counted(uint64_t counter) {
+static bool is_used_counter(uint64_t counter) {
   return counter != 0 && counter != STATS_UNKNOWN;
 }
 
@@ -37,8 +37,8 @@ static void send_disk(const struct stats_disk *disk,
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(disk->name, name);
   const struct emitter emitter = emitter_with_item(group, name);
-  emitter_send_counters(&emitter, disk_counters, OPTION_COUNT(disk_counters),
-                        disk, true);
+  emitter_send_counter_rows(&emitter, disk_counters,
+                            OPTION_COUNT(disk_counters), disk, true);
   emitter_send_amount(&emitter.common, "pending_operations", "",
                       disk->in_flight);
 }
@@ -49,8 +49,8 @@ void metrics_send_disks(const struct stats_disk_table *table,
   for (size_t i = 0; i < table->len; i++) {
     const struct stats_disk *disk = &table->rows[i];
     bool was_used =
-        has_counted(disk->read_ops) || has_counted(disk->write_ops) ||
-        has_counted(disk->read_bytes) || has_counted(disk->write_bytes);
+        is_used_counter(disk->read_ops) || is_used_counter(disk->write_ops) ||
+        is_used_counter(disk->read_bytes) || is_used_counter(disk->write_bytes);
     if (was_used && ignorelist_selects(selected, disk->name, ignore_selected)) {
       send_disk(disk, emitter);
     }
@@ -63,8 +63,8 @@ static void send_interface(const struct stats_interface *interface,
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(interface->name, name);
   const struct emitter emitter = emitter_with_item(group, name);
-  emitter_send_counters(&emitter, interface_counters,
-                        OPTION_COUNT(interface_counters), interface, false);
+  emitter_send_counter_rows(&emitter, interface_counters,
+                            OPTION_COUNT(interface_counters), interface, false);
   emitter_send_amount(&emitter.own, "bool", "up", interface->is_up);
   emitter_send_amount(&emitter.own, "gauge", "speed",
                       interface->speed_bits_per_s);

@@ -103,14 +103,14 @@ void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
 void metrics_send_paging(const struct stats_paging *stats,
                          const struct emitter *emitter) {
 #define PAGING(FIELD) offsetof(struct stats_paging, FIELD)
-  static const struct emitter_counters rows[] = {
+  static const struct emitter_counter_row rows[] = {
       {"vmpage_io", "memory", PAGING(disk_in_kib), PAGING(disk_out_kib), false},
       {"vmpage_io", "swap", PAGING(swap_in_pages), PAGING(swap_out_pages),
        false},
       {"vmpage_faults", "", PAGING(faults), PAGING(major_faults), false},
       {"total_events", "oom_kill", PAGING(oom_kills), EMITTER_NONE, true},
   };
-  emitter_send_counters(emitter, rows, OPTION_COUNT(rows), stats, false);
+  emitter_send_counter_rows(emitter, rows, OPTION_COUNT(rows), stats, false);
 }
 
 /* ---- open files ---- */

@@ -56,11 +56,11 @@ static const struct option cpu_rows[] = {
 };
 
 static const struct option df_rows[] = {
-    LIST("Device", df_options, devices, ignorelist_check, "\"/dev/sda1\"",
+    LIST("Device", df_options, devices, ignorelist_check_entry, "\"/dev/sda1\"",
          "Devices to report, by name or C</POSIX extended regular "
          "expression/>."),
-    LIST("MountPoint", df_options, mount_points, ignorelist_check, "\"/var\"",
-         "Mount points to report, by name or regular expression."),
+    LIST("MountPoint", df_options, mount_points, ignorelist_check_entry,
+         "\"/var\"", "Mount points to report, by name or regular expression."),
     LIST("FSType", df_options, fs_types, filesystem_filter_check_type,
          "\"ext4\"",
          "File system types to report, by name or regular expression."),
@@ -94,7 +94,7 @@ static const struct option load_rows[] = {
 };
 
 static const struct option disk_rows[] = {
-    LIST("Disk", device_options, names, ignorelist_check, "\"vda\"",
+    LIST("Disk", device_options, names, ignorelist_check_entry, "\"vda\"",
          "Disks and partitions to report, by name or C</regular expression/>. "
          "By default all that have been used since the system started."),
     FLAG("IgnoreSelected", device_options, ignore_selected, "false",
@@ -102,7 +102,7 @@ static const struct option disk_rows[] = {
 };
 
 static const struct option interface_rows[] = {
-    LIST("Interface", device_options, names, ignorelist_check, "\"eth0\"",
+    LIST("Interface", device_options, names, ignorelist_check_entry, "\"eth0\"",
          "Interfaces to report, by name or C</regular expression/>. By default "
          "all."),
     FLAG("IgnoreSelected", device_options, ignore_selected, "false",

@@ -130,7 +130,7 @@ static void run_queued_probes(void *context, void *item) {
 
 /* Lets one more worker run what is queued, if there may be one. With the lock
  * held. Returns 0 or negative errno. */
-static int wake_worker(struct probe_pool *pool) {
+static int wake_or_start_worker(struct probe_pool *pool) {
   const struct worker_thread_options options = {
       .work = run_queued_probes,
       .free_context = release_pool,
@@ -273,7 +273,7 @@ static void queue_idle_probes(struct probe_pool *pool) {
 int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms) {
   (void)pthread_mutex_lock(&pool->lock);
   queue_idle_probes(pool);
-  int code = pool->awaited > 0 ? wake_worker(pool) : 0;
+  int code = pool->awaited > 0 ? wake_or_start_worker(pool) : 0;
   if (pool->workers_len > 0) {
     code = 0; /* the workers from before run the probes */
   }
@@ -287,7 +287,7 @@ int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms) {
     now_ms = clock_monotonic_ms();
     bool is_stuck = pool->finished == finished && now_ms >= patience_ms;
     if (is_stuck && may_run_probe(pool, find_queued(pool))) {
-      (void)wake_worker(pool);
+      (void)wake_or_start_worker(pool);
     }
   }
   (void)pthread_mutex_unlock(&pool->lock);

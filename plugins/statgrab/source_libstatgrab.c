@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Puts the library's last error into ERROR. Returns -EIO. */
-static int report_library_error(const char *what, struct error *error) {
+static int set_library_error(const char *what, struct error *error) {
   sg_error code = sg_get_error();
   const char *detail = sg_get_error_arg();
   return error_set(error, -EIO, "libstatgrab: %s: %s%s%s", what,
@@ -29,27 +29,26 @@ static void release_stats(void *stats) {
 /* Checks a result of one struct. Returns 0, or -EIO where there is none. */
 static int check_result(const void *stats, size_t entries, const char *what,
                         struct error *error) {
-  return stats != NULL && entries > 0 ? 0 : report_library_error(what, error);
+  return stats != NULL && entries > 0 ? 0 : set_library_error(what, error);
 }
 
 /* Checks a list: an empty one is NULL without an error. */
 static int check_list(const void *list, const char *what, struct error *error) {
   return list != NULL || sg_get_error() == SG_ERROR_NONE
              ? 0
-             : report_library_error(what, error);
+             : set_library_error(what, error);
 }
 
 int source_libstatgrab_init(struct error *error) {
   /* 1: a component that fails, such as disks without permission, does not
    * disable the others; with 0 a later sg_shutdown() would deadlock. */
-  return sg_init(1) == SG_ERROR_NONE
-             ? 0
-             : report_library_error("cannot start", error);
+  return sg_init(1) == SG_ERROR_NONE ? 0
+                                     : set_library_error("cannot start", error);
 }
 
 void source_libstatgrab_fini(void) { (void)sg_shutdown(); }
 
-static int get_swap(struct stats_memory *stats, struct error *error) {
+static int read_swap_stats(struct stats_memory *stats, struct error *error) {
   size_t entries = 0;
   sg_swap_stats *swap = sg_get_swap_stats_r(&entries);
   int code = check_result(swap, entries, "swap", error);
@@ -63,7 +62,7 @@ static int get_swap(struct stats_memory *stats, struct error *error) {
 
 /* The library's "used" contains what can be dropped only on some systems; the
  * Linux driver reads MemAvailable instead. */
-static int get_memory(struct stats *all, struct error *error) {
+static int read_memory_stats(struct stats *all, struct error *error) {
   struct stats_memory *stats = &all->memory;
   STATS_CLEAR(stats);
   size_t entries = 0;
@@ -77,14 +76,14 @@ static int get_memory(struct stats *all, struct error *error) {
     stats->available = memory->used > memory->total
                            ? memory->free
                            : memory->total - memory->used;
-    code = get_swap(stats, error);
+    code = read_swap_stats(stats, error);
   }
   release_stats(memory);
   return code;
 }
 
 /* Leaves the number unknown where the library has none. */
-static void get_online_processors(struct stats_cpu *stats) {
+static void read_online_processors(struct stats_cpu *stats) {
   size_t entries = 0;
   sg_host_info *host = sg_get_host_info_r(&entries);
   if (host != NULL && entries > 0 && host->ncpus > 0) {
@@ -94,7 +93,7 @@ static void get_online_processors(struct stats_cpu *stats) {
 }
 
 /* The library has no interrupt, softirq, steal and guest time. */
-static int get_cpu(struct stats *all, struct error *error) {
+static int read_cpu_stats(struct stats *all, struct error *error) {
   struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
   size_t entries = 0;
@@ -108,13 +107,13 @@ static int get_cpu(struct stats *all, struct error *error) {
     stats->all.states[CPU_WAIT] = cpu->iowait;
     stats->context_switches = cpu->context_switches;
     stats->interrupts = cpu->interrupts;
-    get_online_processors(stats);
+    read_online_processors(stats);
   }
   release_stats(cpu);
   return code;
 }
 
-static int get_load(struct stats *all, struct error *error) {
+static int read_load_stats(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_load_stats *load = sg_get_load_stats_r(&entries);
   int code = check_result(load, entries, "load", error);
@@ -136,7 +135,7 @@ static const enum stats_process_state process_states[] = {
 };
 
 /* Counts by itself: sg_get_process_count_r() of 0.92 reads beyond its array. */
-static int get_processes(struct stats *all, struct error *error) {
+static int read_process_stats(struct stats *all, struct error *error) {
   struct stats_processes *stats = &all->processes;
   size_t entries = 0;
   sg_process_stats *processes = sg_get_process_stats_r(&entries);
@@ -151,8 +150,9 @@ static int get_processes(struct stats *all, struct error *error) {
 }
 
 /* Queries every file system; one that does not respond blocks all of them. */
-static int get_mounts(struct source_driver *driver,
-                      struct stats_mount_table *table, struct error *error) {
+static int read_mount_stats(struct source_driver *driver,
+                            struct stats_mount_table *table,
+                            struct error *error) {
   (void)driver;
   stats_mount_table_clear(table);
   size_t entries = 0;
@@ -180,7 +180,7 @@ static int get_mounts(struct source_driver *driver,
 }
 
 /* The library has only bytes, no operations and times. */
-static int get_disks(struct stats *all, struct error *error) {
+static int read_disk_stats(struct stats *all, struct error *error) {
   struct stats_disk_table *table = &all->disks;
   table->len = 0;
   size_t entries = 0;
@@ -200,7 +200,7 @@ static int get_disks(struct stats *all, struct error *error) {
 }
 
 /* The library does not count dropped packets. */
-static int get_interfaces(struct stats *all, struct error *error) {
+static int read_interface_stats(struct stats *all, struct error *error) {
   struct stats_interface_table *table = &all->interfaces;
   table->len = 0;
   size_t entries = 0;
@@ -233,7 +233,7 @@ static bool is_known_speed(unsigned long long megabits) {
 
 /* Looks each interface up in the sorted list of links: a machine may have a
  * thousand of them. */
-static int get_links(struct stats *all, struct error *error) {
+static int read_link_stats(struct stats *all, struct error *error) {
   struct stats_interface_table *table = &all->interfaces;
   size_t entries = 0;
   sg_network_iface_stats *links = sg_get_network_iface_stats_r(&entries);
@@ -259,7 +259,7 @@ static int get_links(struct stats *all, struct error *error) {
 
 /* On the BSDs the library counts pages of swap. (On Linux it counts KiB of
  * block I/O; the driver reads /proc/vmstat there.) */
-static int get_paging(struct stats *all, struct error *error) {
+static int read_paging_stats(struct stats *all, struct error *error) {
   struct stats_paging *stats = &all->paging;
   STATS_CLEAR(stats);
   size_t entries = 0;
@@ -274,7 +274,7 @@ static int get_paging(struct stats *all, struct error *error) {
 }
 
 /* In whole seconds. */
-static int get_uptime(struct stats *all, struct error *error) {
+static int read_uptime_stats(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_host_info *host = sg_get_host_info_r(&entries);
   int code = check_result(host, entries, "uptime", error);
@@ -285,7 +285,7 @@ static int get_uptime(struct stats *all, struct error *error) {
   return code;
 }
 
-static int get_users(struct stats *all, struct error *error) {
+static int read_user_stats(struct stats *all, struct error *error) {
   size_t entries = 0;
   sg_user_stats *users = sg_get_user_stats_r(&entries);
   int code = check_list(users, "users", error);
@@ -295,15 +295,15 @@ static int get_users(struct stats *all, struct error *error) {
 }
 
 const struct source source_libstatgrab = {
-    .read = {[STATS_CPU] = get_cpu,
-             [STATS_DISKS] = get_disks,
-             [STATS_INTERFACES] = get_interfaces,
-             [STATS_LINKS] = get_links,
-             [STATS_LOAD] = get_load,
-             [STATS_MEMORY] = get_memory,
-             [STATS_PAGING] = get_paging,
-             [STATS_PROCESSES] = get_processes,
-             [STATS_UPTIME] = get_uptime,
-             [STATS_USERS] = get_users},
-    .read_mounts = get_mounts,
+    .read = {[STATS_CPU] = read_cpu_stats,
+             [STATS_DISKS] = read_disk_stats,
+             [STATS_INTERFACES] = read_interface_stats,
+             [STATS_LINKS] = read_link_stats,
+             [STATS_LOAD] = read_load_stats,
+             [STATS_MEMORY] = read_memory_stats,
+             [STATS_PAGING] = read_paging_stats,
+             [STATS_PROCESSES] = read_process_stats,
+             [STATS_UPTIME] = read_uptime_stats,
+             [STATS_USERS] = read_user_stats},
+    .read_mounts = read_mount_stats,
 };

@@ -24,7 +24,7 @@ static int configure_statgrab(oconfig_item_t *item) {
 
 static int read_groups(user_data_t *unused) {
   (void)unused;
-  collectors_read(collectors, clock_monotonic_ms());
+  collectors_collect_groups(collectors, clock_monotonic_ms());
   return 0;
 }
 
@@ -32,7 +32,8 @@ static int read_groups(user_data_t *unused) {
 static int read_filesystems(user_data_t *unused) {
   (void)unused;
   int64_t now_ms = clock_monotonic_ms();
-  collectors_read_filesystems(collectors, now_ms, now_ms + FILESYSTEMS_WAIT_MS);
+  collectors_collect_filesystems(collectors, now_ms,
+                                 now_ms + FILESYSTEMS_WAIT_MS);
   return 0;
 }
 

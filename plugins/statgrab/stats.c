@@ -55,7 +55,7 @@ int stats_cpu_add(struct stats_cpu *cpu, unsigned number,
 }
 
 /* Swaps the memory, too: nothing is allocated once both have grown. */
-void stats_swap_cpu(struct stats *stats) {
+void stats_exchange_cpu(struct stats *stats) {
   struct stats_cpu last = stats->cpu;
   stats->cpu = stats->cpu_before;
   stats->cpu_before = last;

@@ -206,7 +206,7 @@ struct stats {
   struct source_driver *driver; /* borrowed by the functions that read */
   struct stats_cgroup cgroup;
   struct stats_cpu cpu;
-  struct stats_cpu cpu_before; /* the last read; stats_swap_cpu() */
+  struct stats_cpu cpu_before; /* the last read; stats_exchange_cpu() */
   struct stats_disk_table disks;
   struct stats_handles handles;
   struct stats_interface_table interfaces;
@@ -269,7 +269,7 @@ struct stats_mount *stats_mount_add(struct stats_mount_table *table,
 void stats_mount_table_clear(struct stats_mount_table *table);
 
 /* Makes cpu the last read, before the next one. */
-void stats_swap_cpu(struct stats *stats);
+void stats_exchange_cpu(struct stats *stats);
 
 void stats_init(struct stats *stats);
 

@@ -110,9 +110,10 @@ static double run(const char *group) {
       before = cpu_us();
     }
     if (group == statgrab_group_names[GROUP_DF]) {
-      collectors_read_filesystems(collectors, 0, clock_monotonic_ms() + 1000);
+      collectors_collect_filesystems(collectors, 0,
+                                     clock_monotonic_ms() + 1000);
     } else {
-      collectors_read(collectors, 0);
+      collectors_collect_groups(collectors, 0);
     }
   }
   double cost = (cpu_us() - before) / ROUNDS;

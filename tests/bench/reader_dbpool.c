@@ -78,7 +78,7 @@ static double cpu_ms(void) {
 
 static double read_ms(struct postgresql_server *server) {
   int64_t start_ns = clock_monotonic_ns();
-  postgresql_server_read(server, 10);
+  postgresql_server_collect(server, 10);
   return (double)(clock_monotonic_ns() - start_ns) / 1e6;
 }
 
@@ -146,8 +146,8 @@ int main(int argc, char **argv) {
   bool is_ready =
       one != NULL && many != NULL && reads > 0 && reads <= READS_MAX &&
       PQstatus(session) == CONNECTION_OK &&
-      postgresql_write_query(query_text, sizeof(query_text),
-                             PQserverVersion(session), 300, NULL) == 0;
+      postgresql_format_query(query_text, sizeof(query_text),
+                              PQserverVersion(session), 300, NULL) == 0;
   if (is_ready) {
     (void)read_ms(one); /* connects */
     (void)read_ms(many);

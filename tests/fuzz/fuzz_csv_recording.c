@@ -62,7 +62,7 @@ static void read_recording(const char *path, const struct types_db *types) {
   if (csv_recording_open(path, types, &recording, &error) != 0) {
     return;
   }
-  while (csv_recording_next(recording, &next)) {
+  while (csv_recording_read_next(recording, &next)) {
     if (next.time_ns / 1000000 < before_ms || next.interval_ns <= 0 ||
         next.values_len > CSV_RECORDING_VALUES_MAX) {
       abort();

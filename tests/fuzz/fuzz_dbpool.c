@@ -107,9 +107,9 @@ static void update_pool(struct pool_monitor *monitor,
   reading.sessions_len = session_groups_select(
       groups, stats->sessions.len > 0 ? first->database : "",
       &monitor->options->roles, &monitor->options->applications, selected);
-  reading.headroom = postgresql_stats_headroom(stats, groups);
+  reading.headroom = postgresql_compute_headroom(stats, groups);
   reading.count = pool_count(selected, reading.sessions_len, now_us);
-  pool_monitor_update(monitor, &reading);
+  pool_monitor_send_reading(monitor, &reading);
 }
 
 static void read_pools(const struct postgresql_stats *stats) {
@@ -145,10 +145,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   struct postgresql_stats server = {0};
   struct pgbouncer_stats pgbouncer = {0};
-  if (postgresql_stats_read(&server, results, TABLES, NULL) == 0) {
+  if (postgresql_stats_parse(&server, results, TABLES, NULL) == 0) {
     read_pools(&server);
   }
-  (void)pgbouncer_stats_read(&pgbouncer, results, NULL);
+  (void)pgbouncer_stats_parse(&pgbouncer, results, NULL);
   postgresql_stats_fini(&server);
   pgbouncer_stats_fini(&pgbouncer);
   for (size_t i = 0; i < TABLES; i++) {

@@ -139,7 +139,7 @@ static void forget_secret(void) {
   (void)unlink(secret);
   switch_stores_free(stores);
   option_fini(&resource_alert_options, &options);
-  http_client_fini();
+  http_client_global_fini();
 }
 
 static void begin(void) {
@@ -150,7 +150,7 @@ static void begin(void) {
   int fd = mkstemp(secret);
   int length = snprintf(text, sizeof(text), settings, secret, secret);
   if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0 ||
-      http_client_init() != 0 ||
+      http_client_global_init() != 0 ||
       option_init(&resource_alert_options, &options) != 0 ||
       config_text_parse(text, (size_t)length, &root, &error) != 0) {
     abort();

@@ -48,25 +48,25 @@ static void say(void *context, enum log_level level, const char *line) {
 
 static void read_silences(const struct log_sink *log) {
   struct silences *silences = NULL;
-  if (silences_new(path, 1000, log, &silences, NULL) != 0) {
+  if (silences_open(path, 1000, log, &silences, NULL) != 0) {
     abort();
   }
   (void)silences_cover(silences, "rule", "h/p/t", 1000);
-  json_t *all = silences_snapshot(silences, 1000);
+  json_t *all = silences_to_json(silences, 1000);
   if (json_array_size(all) > SILENCES_MAX) {
     abort();
   }
   json_decref(all);
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void read_journal(const struct log_sink *log) {
   struct journal *journal = NULL;
-  if (journal_new(path, log, &journal, NULL) != 0) {
+  if (journal_open(path, log, &journal, NULL) != 0) {
     abort();
   }
-  json_decref(journal_recent(journal, 10));
-  journal_free(journal);
+  json_decref(journal_recent_to_json(journal, 10));
+  journal_close(journal);
 }
 
 /* Whatever is restored can be saved. */

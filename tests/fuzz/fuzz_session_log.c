@@ -53,7 +53,7 @@ static void poll_at(struct log_monitor *monitor, int64_t wall_s) {
     abort();
   }
   log_monitor_take_notifications(monitor, &notifications);
-  log_monitor_send(&notifications, "fuzz", NULL);
+  log_monitor_send_notifications(&notifications, "fuzz", NULL);
 }
 
 static void take_as_lines(const uint8_t *data, size_t size) {
@@ -73,11 +73,11 @@ static void take_as_state(const uint8_t *data, size_t size) {
   struct log_monitor *monitor = open_monitor();
   struct state_file_record input = {0};
   struct state_file_record output = {0};
-  state_file_begin(&input);
-  state_file_append(&input, data, size);
-  state_file_end(&input);
-  if (log_monitor_load(monitor, 1000, &input) == 0) {
-    log_monitor_save(monitor, 1000, &output);
+  state_file_begin_record(&input);
+  state_file_put_bytes(&input, data, size);
+  state_file_end_record(&input);
+  if (log_monitor_load_record(monitor, 1000, &input) == 0) {
+    log_monitor_fill_record(monitor, 1000, &output);
     if (output.is_failed) {
       abort();
     }

@@ -33,11 +33,11 @@ static void write_again(struct alert_state_line *line) {
   const struct rule rule = {.name = line->rule};
   struct alert_state_line again;
   line->event.rule = &rule;
-  json_t *object = alert_state_file_to_json(&line->event);
+  json_t *object = alert_state_file_event_to_json(&line->event);
   if (object == NULL) {
     return; /* the name of the rule is no UTF-8 */
   }
-  if (alert_state_file_read_line(object, &again) != 0 ||
+  if (alert_state_file_parse_line(object, &again) != 0 ||
       !is_same(line, &again)) {
     abort();
   }
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct alert_state_line line;
   json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
   if (json_is_object(object) &&
-      alert_state_file_read_line(object, &line) == 0 && !line.is_marks) {
+      alert_state_file_parse_line(object, &line) == 0 && !line.is_marks) {
     write_again(&line);
   }
   json_decref(object);

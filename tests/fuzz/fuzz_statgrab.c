@@ -118,7 +118,7 @@ static void read_mounts(void) {
   struct error error;
   if (collectors_new(&options, sink_of, &quiet_log, &fresh, &error) == 0) {
     int64_t deadline_ms = clock_monotonic_ms() + 1000;
-    collectors_read_filesystems(fresh, 0, deadline_ms);
+    collectors_collect_filesystems(fresh, 0, deadline_ms);
     (void)collectors_free(fresh, deadline_ms);
   }
 }
@@ -142,6 +142,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (options.collect.items[0] == NULL) {
     abort();
   }
-  collectors_read(collectors, 0);
+  collectors_collect_groups(collectors, 0);
   return 0;
 }

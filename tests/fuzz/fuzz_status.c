@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct silences *silences = NULL;
   struct status *status = NULL;
   char *text = calloc(1, size + 1);
-  if (text == NULL || silences_new(NULL, 0, &log, &silences, NULL) != 0) {
+  if (text == NULL || silences_open(NULL, 0, &log, &silences, NULL) != 0) {
     abort();
   }
   const struct status_deps deps = {.options = &options,
@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     handle_both_ways(status, one);
   }
   status_stop(status);
-  silences_free(silences);
+  silences_close(silences);
   free(text);
   return 0;
 }

@@ -63,7 +63,7 @@ static void look(const char *metric, const char *comparison,
     return;
   }
   struct reading_names meant;
-  condition_find_names(&condition, names, &meant);
+  condition_fill_names(&condition, names, &meant);
   if (!condition_may_compare(&condition, &meant) ||
       strcmp(meant.host, names->host) != 0 ||
       condition_holds(&condition, (double)NAN)) {
@@ -94,7 +94,7 @@ static void match_notification(char *glob, const char *message,
                                       .type_instance = names->type_instance,
                                       .message = message};
   struct reading_names made;
-  notification_rule_names(&notification, &made);
+  notification_rule_fill_names(&notification, &made);
   if (memcmp(&made, names, sizeof(made)) != 0) {
     abort();
   }

@@ -57,18 +57,18 @@ static const char *const global_options[] = {
 static void check_global_option(const struct config_files_place *statement,
                                 struct diagnostics *diagnostics) {
   const char *name = statement->item->key;
-  struct text_nearest nearest = text_nearest_to(name);
+  struct text_nearest nearest = text_nearest_begin(name);
   for (size_t i = 0; i < OPTION_COUNT(global_options); i++) {
     if (strcasecmp(global_options[i], name) == 0) {
       return;
     }
     text_nearest_offer(&nearest, global_options[i]);
   }
-  diagnostics_add(diagnostics, DIAGNOSTICS_WARNING, *statement,
-                  "unknown option %s%s%s%s", name,
-                  nearest.name == NULL ? "" : "; did you mean ",
-                  nearest.name == NULL ? "" : nearest.name,
-                  nearest.name == NULL ? "" : "?");
+  diagnostics_print(diagnostics, DIAGNOSTICS_WARNING, *statement,
+                    "unknown option %s%s%s%s", name,
+                    nearest.name == NULL ? "" : "; did you mean ",
+                    nearest.name == NULL ? "" : nearest.name,
+                    nearest.name == NULL ? "" : "?");
 }
 
 /* The last statement counts, as in collectd. */
@@ -88,19 +88,19 @@ static bool has_auto_load(const struct config_files *files) {
 static void check_load_order(const struct config_files *files, size_t index,
                              struct diagnostics *diagnostics) {
   const struct config_files_place *statement = &files->statements[index];
-  const char *name = config_files_name_of(statement->item);
+  const char *name = config_files_get_name(statement->item);
   if (name == NULL || !config_files_is_plugin(statement->item, name)) {
     return;
   }
   size_t loaded_at = 0;
-  if (!config_files_find_load(files, name, &loaded_at)) {
-    diagnostics_add(
+  if (!config_files_find_load_plugin(files, name, &loaded_at)) {
+    diagnostics_print(
         diagnostics, DIAGNOSTICS_WARNING, *statement,
         "<Plugin %s>: the plugin is not loaded, so collectd ignores "
         "this block; write LoadPlugin %s before it",
         name, name);
   } else if (loaded_at > index) {
-    diagnostics_add(
+    diagnostics_print(
         diagnostics, DIAGNOSTICS_WARNING, *statement,
         "<Plugin %s>: LoadPlugin %s comes after this block (%s:%d), so "
         "collectd ignores the block; write LoadPlugin before it",
@@ -136,26 +136,28 @@ static bool has_type(const struct config_files *files, const char *type,
 }
 
 /* Reports that PLUGIN is loaded and its type TYPE is not known. */
-static void check_type(const struct config_files *files, const char *plugin,
-                       const char *type, struct diagnostics *diagnostics) {
+static void check_type_is_known(const struct config_files *files,
+                                const char *plugin, const char *type,
+                                struct diagnostics *diagnostics) {
   size_t loaded_at = 0;
   const struct config_files_place *last = NULL;
-  if (!config_files_find_load(files, plugin, &loaded_at) ||
+  if (!config_files_find_load_plugin(files, plugin, &loaded_at) ||
       has_type(files, type, &last)) {
     return;
   }
-  diagnostics_add(diagnostics, DIAGNOSTICS_ERROR,
-                  last == NULL ? files->statements[loaded_at] : *last,
-                  "%s needs the type %s, which no TypesDB has; the default is "
-                  "not read when a TypesDB is named, so name both: "
-                  "TypesDB \"" STOCK_TYPES "\" and TypesDB "
-                  "\"/usr/share/collectd-resource-alert/types.db\"",
-                  plugin, type);
+  diagnostics_print(
+      diagnostics, DIAGNOSTICS_ERROR,
+      last == NULL ? files->statements[loaded_at] : *last,
+      "%s needs the type %s, which no TypesDB has; the default is "
+      "not read when a TypesDB is named, so name both: "
+      "TypesDB \"" STOCK_TYPES "\" and TypesDB "
+      "\"/usr/share/collectd-resource-alert/types.db\"",
+      plugin, type);
 }
 
 /* Reports what makes collectd ignore our blocks or refuse our types. */
-static void check_daemon(const struct config_files *files,
-                         struct diagnostics *diagnostics) {
+static void check_daemon_statements(const struct config_files *files,
+                                    struct diagnostics *diagnostics) {
   bool loads_all = has_auto_load(files);
   for (size_t i = 0; i < files->statements_len; i++) {
     check_global_option(&files->statements[i], diagnostics);
@@ -163,9 +165,9 @@ static void check_daemon(const struct config_files *files,
       check_load_order(files, i, diagnostics);
     }
   }
-  check_type(files, "statgrab", "percent", diagnostics);
-  check_type(files, "session_log", "log_rate", diagnostics);
-  check_type(files, "resource_alert", "alert_state", diagnostics);
+  check_type_is_known(files, "statgrab", "percent", diagnostics);
+  check_type_is_known(files, "session_log", "log_rate", diagnostics);
+  check_type_is_known(files, "resource_alert", "alert_state", diagnostics);
 }
 
 /* ---- our plugins ---- */
@@ -223,7 +225,7 @@ static int check_files(const struct config_files *files,
   bool is_good[OPTION_COUNT(plugins)] = {false};
   int code = 0;
   memset(&options, 0, sizeof(options));
-  check_daemon(files, diagnostics);
+  check_daemon_statements(files, diagnostics);
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
     unsigned errors = diagnostics->counts[DIAGNOSTICS_ERROR];
     code = option_init(plugins[i].block, plugins[i].target);
@@ -275,7 +277,7 @@ static int run_check(const struct command_line *line) {
   int result;
   int code = config_files_read(path, &files, &place, &error);
   if (code != 0 && place.path != NULL) {
-    diagnostics_add(&diagnostics, DIAGNOSTICS_ERROR, place, "%s", error.text);
+    diagnostics_print(&diagnostics, DIAGNOSTICS_ERROR, place, "%s", error.text);
     result = print_summary(&files, &diagnostics);
   } else if (code != 0) {
     result = command_fail("%s", error.text);

@@ -111,9 +111,9 @@ static int read_include_pattern(struct config_reader *reader,
 /* An Include is replaced by the statements that it includes. The innermost
  * Include of a chain is reported as the place, because there the path can be
  * corrected. */
-static int read_statement(struct config_reader *reader,
-                          struct config_files_file *file,
-                          const struct config_item *item, int depth) {
+static int add_or_include_statement(struct config_reader *reader,
+                                    struct config_files_file *file,
+                                    const struct config_item *item, int depth) {
   if (strcasecmp(item->key, "Include") != 0) {
     return add_statement(reader->set, file->path, item);
   }
@@ -166,7 +166,8 @@ static int read_config_file(struct config_reader *reader, const char *path,
     }
   }
   for (size_t i = 0; i < file->root.children_len && code == 0; i++) {
-    code = read_statement(reader, file, &file->root.children[i], depth);
+    code =
+        add_or_include_statement(reader, file, &file->root.children[i], depth);
   }
   return code;
 }
@@ -248,28 +249,28 @@ void config_files_fini(struct config_files *set) {
 
 /* ---- statements ---- */
 
-const char *config_files_name_of(const struct config_item *item) {
+const char *config_files_get_name(const struct config_item *item) {
   return item->values_len == 1 && item->values[0].kind == CONFIG_STRING
              ? item->values[0].string
              : NULL;
 }
 
 /* True for the statement "KEY NAME" or the block <KEY NAME>. */
-static bool is_statement(const struct config_item *item, const char *key,
-                         const char *name) {
-  const char *value = config_files_name_of(item);
+static bool is_named_statement(const struct config_item *item, const char *key,
+                               const char *name) {
+  const char *value = config_files_get_name(item);
   return strcasecmp(item->key, key) == 0 && value != NULL &&
          strcasecmp(value, name) == 0;
 }
 
 bool config_files_is_plugin(const struct config_item *item, const char *name) {
-  return is_statement(item, "Plugin", name);
+  return is_named_statement(item, "Plugin", name);
 }
 
-bool config_files_find_load(const struct config_files *set, const char *name,
-                            size_t *ret_index) {
+bool config_files_find_load_plugin(const struct config_files *set,
+                                   const char *name, size_t *ret_index) {
   for (size_t i = 0; i < set->statements_len; i++) {
-    if (is_statement(set->statements[i].item, "LoadPlugin", name)) {
+    if (is_named_statement(set->statements[i].item, "LoadPlugin", name)) {
       if (ret_index != NULL) {
         *ret_index = i;
       }
@@ -282,9 +283,9 @@ bool config_files_find_load(const struct config_files *set, const char *name,
 /* ---- rules and responses ---- */
 
 /* The prefix is the path only: option_parse() puts the line into the text. */
-static int parse_rule_blocks(const struct config_files *set,
-                             struct resource_alert_options *options,
-                             struct error *error) {
+static int parse_resource_alert_blocks(const struct config_files *set,
+                                       struct resource_alert_options *options,
+                                       struct error *error) {
   for (size_t i = 0; i < set->statements_len; i++) {
     const struct config_files_place *statement = &set->statements[i];
     int code = config_files_is_plugin(statement->item, "resource_alert")
@@ -325,7 +326,7 @@ int config_files_read_rules(const char *path,
   if (code == 0) {
     code = option_init(&resource_alert_options, ret);
     if (code == 0) {
-      code = parse_rule_blocks(&set, ret, error);
+      code = parse_resource_alert_blocks(&set, ret, error);
       code = code == 0 ? require_rules(ret, path, error) : code;
       if (code != 0) {
         option_fini(&resource_alert_options, ret);

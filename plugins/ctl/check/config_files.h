@@ -38,15 +38,15 @@ void config_files_fini(struct config_files *set);
 
 /* The string of a statement with one value, such as LoadPlugin, or NULL.
  * Borrowed from ITEM. */
-const char *config_files_name_of(const struct config_item *item);
+const char *config_files_get_name(const struct config_item *item);
 
 /* True for a block <Plugin NAME>. */
 bool config_files_is_plugin(const struct config_item *item, const char *name);
 
 /* Returns false if no LoadPlugin names NAME; otherwise *ret_index (which may
  * be NULL) is the first statement that does. */
-bool config_files_find_load(const struct config_files *set, const char *name,
-                            size_t *ret_index);
+bool config_files_find_load_plugin(const struct config_files *set,
+                                   const char *name, size_t *ret_index);
 
 /* Reads PATH and its Includes and parses every <Plugin resource_alert> block.
  * Returns 0 with *ret yours, option_fini(&resource_alert_options, ret); or

@@ -6,9 +6,10 @@
 
 #include "core/text.h"
 
-void diagnostics_add(struct diagnostics *diagnostics,
-                     enum diagnostics_kind kind,
-                     struct config_files_place place, const char *format, ...) {
+void diagnostics_print(struct diagnostics *diagnostics,
+                       enum diagnostics_kind kind,
+                       struct config_files_place place, const char *format,
+                       ...) {
   char text[1024];
   va_list arguments;
   va_start(arguments, format);

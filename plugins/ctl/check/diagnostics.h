@@ -19,7 +19,7 @@ struct diagnostics {
 
 /* Prints "PATH:LINE:COLUMN: error: TEXT", or warning, and counts it. Control
  * characters become '?', because names and values come from the file. */
-void diagnostics_add(struct diagnostics *diagnostics,
-                     enum diagnostics_kind kind,
-                     struct config_files_place place, const char *format, ...)
+void diagnostics_print(struct diagnostics *diagnostics,
+                       enum diagnostics_kind kind,
+                       struct config_files_place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -26,16 +26,16 @@ static const struct option *find_inner_block(const struct option_block *block,
 
 void lint_report_error(const struct lint_report *report,
                        const struct config_item *item, const char *text) {
-  diagnostics_add(report->diagnostics, DIAGNOSTICS_ERROR,
-                  (struct config_files_place){report->path, item}, "%s%s",
-                  report->prefix, text);
+  diagnostics_print(report->diagnostics, DIAGNOSTICS_ERROR,
+                    (struct config_files_place){report->path, item}, "%s%s",
+                    report->prefix, text);
 }
 
 /* Parses ITEM as the daemon would and discards the result. is_part: only a part
  * of the block, whose check as a whole would refuse it. */
-static int try_parsing(const struct option_block *block,
-                       const struct config_item *item, bool is_part,
-                       struct error *error) {
+static int try_parse_block(const struct option_block *block,
+                           const struct config_item *item, bool is_part,
+                           struct error *error) {
   struct option_block parts = *block;
   parts.check = is_part ? NULL : block->check;
   void *target = malloc(block->size);
@@ -50,19 +50,20 @@ static int try_parsing(const struct option_block *block,
 
 /* Parses CHILD alone in a block of BLOCK's kind, without the check of the
  * whole block. */
-static int try_statement(const struct option_block *block,
-                         const struct config_item *child, struct error *error) {
+static int try_parse_statement(const struct option_block *block,
+                               const struct config_item *child,
+                               struct error *error) {
   struct config_item alone = *child;
   alone.line = 0; /* the report adds the place itself */
   char name[] = "Plugin";
   const struct config_item parent = {
       .key = name, .children = &alone, .children_len = 1};
-  return try_parsing(block, &parent, true, error);
+  return try_parse_block(block, &parent, true, error);
 }
 
-static int lint_parts(const struct option_block *block,
-                      const struct config_item *item,
-                      const struct lint_report *report);
+static int lint_inner_statements(const struct option_block *block,
+                                 const struct config_item *item,
+                                 const struct lint_report *report);
 
 /* Mistakes inside of a block hide those of the block as a whole, which would
  * only repeat them. */
@@ -70,12 +71,13 @@ static int lint_statement(const struct option_block *block,
                           const struct config_item *child,
                           const struct lint_report *report) {
   const struct option *option = find_inner_block(block, child);
-  int inside = option == NULL ? 0 : lint_parts(option->block, child, report);
+  int inside =
+      option == NULL ? 0 : lint_inner_statements(option->block, child, report);
   if (inside != 0) {
     return inside;
   }
   struct error error = {{0}};
-  int code = try_statement(block, child, &error);
+  int code = try_parse_statement(block, child, &error);
   if (code == -EINVAL) {
     lint_report_error(report, child, error.text);
     return 1;
@@ -84,9 +86,9 @@ static int lint_statement(const struct option_block *block,
 }
 
 /* Returns the number of mistakes reported, or -ENOMEM. */
-static int lint_parts(const struct option_block *block,
-                      const struct config_item *item,
-                      const struct lint_report *report) {
+static int lint_inner_statements(const struct option_block *block,
+                                 const struct config_item *item,
+                                 const struct lint_report *report) {
   int mistakes = 0;
   for (size_t i = 0; i < item->children_len; i++) {
     int found = lint_statement(block, &item->children[i], report);
@@ -110,7 +112,7 @@ find_bad_statement(const struct option_block *block,
     size_t middle = good + (bad - good) / 2;
     head.children_len = middle;
     if (middle <= item->children_len &&
-        try_parsing(block, &head, true, NULL) == 0) {
+        try_parse_block(block, &head, true, NULL) == 0) {
       good = middle;
     } else {
       bad = middle;
@@ -121,12 +123,12 @@ find_bad_statement(const struct option_block *block,
 
 int lint_block(const struct option_block *block, const struct config_item *item,
                const struct lint_report *report) {
-  int mistakes = lint_parts(block, item, report);
+  int mistakes = lint_inner_statements(block, item, report);
   if (mistakes != 0) {
     return mistakes;
   }
   struct error error = {{0}};
-  int code = try_parsing(block, item, false, &error);
+  int code = try_parse_block(block, item, false, &error);
   if (code == -EINVAL) {
     lint_report_error(report, find_bad_statement(block, item), error.text);
     return 1;

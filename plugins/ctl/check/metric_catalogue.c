@@ -60,7 +60,7 @@ const unsigned long metric_catalogue_len =
     sizeof(metric_catalogue) / sizeof(metric_catalogue[0]);
 
 /* Skips one character of the glob, or a whole [set]. */
-static const char *skip_one(const char *glob) {
+static const char *skip_glob_element(const char *glob) {
   const char *close = *glob == '[' ? strchr(glob + 1, ']') : NULL;
   return close != NULL ? close + 1 : glob + 1;
 }
@@ -69,22 +69,24 @@ static const char *skip_one(const char *glob) {
  * but never the reverse. */
 static bool is_one_wildcard(char c) { return c == '?' || c == '['; }
 
-bool metric_catalogue_overlap(const char *one, const char *other) {
+bool metric_catalogue_globs_overlap(const char *one, const char *other) {
   if (*one == '\0' && *other == '\0') {
     return true;
   }
   if (*one == '*') {
-    return metric_catalogue_overlap(one + 1, other) ||
-           (*other != '\0' && metric_catalogue_overlap(one, skip_one(other)));
+    return metric_catalogue_globs_overlap(one + 1, other) ||
+           (*other != '\0' &&
+            metric_catalogue_globs_overlap(one, skip_glob_element(other)));
   }
   if (*other == '*') {
-    return metric_catalogue_overlap(other, one);
+    return metric_catalogue_globs_overlap(other, one);
   }
   if (*one == '\0' || *other == '\0') {
     return false;
   }
   return (*one == *other || is_one_wildcard(*one) || is_one_wildcard(*other)) &&
-         metric_catalogue_overlap(skip_one(one), skip_one(other));
+         metric_catalogue_globs_overlap(skip_glob_element(one),
+                                        skip_glob_element(other));
 }
 
 bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,
@@ -94,7 +96,7 @@ bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,
     size_t length = strcspn(at, " ");
     char one[TYPE_BYTES];
     (void)snprintf(one, sizeof(one), "%.*s", (int)length, at);
-    if (metric_catalogue_overlap(one, type)) {
+    if (metric_catalogue_globs_overlap(one, type)) {
       return true;
     }
     at += length + strspn(at + length, " ");

@@ -18,7 +18,7 @@ extern const unsigned long metric_catalogue_len;
 
 /* True if some name matches both globs: * ? and [sets], which count as any
  * character. */
-bool metric_catalogue_overlap(const char *one, const char *other);
+bool metric_catalogue_globs_overlap(const char *one, const char *other);
 
 /* True if the type part of a metric can be one of the entry's types. */
 bool metric_catalogue_has_type(const struct metric_catalogue_entry *entry,

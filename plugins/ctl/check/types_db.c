@@ -17,12 +17,12 @@
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 
 /* "U" is no limit. */
-static double read_range_end(const char *text) {
+static double parse_range_end(const char *text) {
   return strcmp(text, "U") == 0 ? (double)NAN : strtod(text, NULL);
 }
 
 /* Reads "name:KIND:min:max". */
-static int read_type_source(const char *text, struct reading_source *ret) {
+static int parse_type_source(const char *text, struct reading_source *ret) {
   char kind[16], min[48], max[48];
   static const struct {
     const char *name;
@@ -35,8 +35,8 @@ static int read_type_source(const char *text, struct reading_source *ret) {
              max) != 4) {
     return -EINVAL;
   }
-  ret->min = read_range_end(min);
-  ret->max = read_range_end(max);
+  ret->min = parse_range_end(min);
+  ret->max = parse_range_end(max);
   for (size_t i = 0; i < 4; i++) {
     if (strcmp(kind, kinds[i].name) == 0) {
       ret->kind = kinds[i].kind;
@@ -47,7 +47,7 @@ static int read_type_source(const char *text, struct reading_source *ret) {
 }
 
 /* Reads "type  source:KIND:min:max, ...". */
-static int read_type_line(char *line, struct types_db_type *ret) {
+static int parse_type_line(char *line, struct types_db_type *ret) {
   char *state = NULL;
   char *word = strtok_r(line, " \t", &state);
   if (word == NULL || word[0] == '#' || strlen(word) >= sizeof(ret->name)) {
@@ -57,7 +57,7 @@ static int read_type_line(char *line, struct types_db_type *ret) {
   (void)snprintf(ret->name, sizeof(ret->name), "%s", word);
   while ((word = strtok_r(NULL, " \t,", &state)) != NULL) {
     if (ret->sources_len == TYPES_DB_SOURCES_MAX ||
-        read_type_source(word, &ret->sources[ret->sources_len]) != 0) {
+        parse_type_source(word, &ret->sources[ret->sources_len]) != 0) {
       return -EINVAL;
     }
     ret->sources_len++;
@@ -77,7 +77,7 @@ int types_db_read(struct types_db *types, const char *path,
   for (char *line = strtok_r(text, "\r\n", &state); line != NULL && code == 0;
        line = strtok_r(NULL, "\r\n", &state)) {
     struct types_db_type type;
-    if (read_type_line(line, &type) != 0 ||
+    if (parse_type_line(line, &type) != 0 ||
         types_db_find(types, type.name) != NULL) {
       continue;
     }

@@ -56,8 +56,8 @@ static bool receives_from_network(const struct config_files *files) {
 static bool can_match_plugin(const char *part, const char *name) {
   char any[NAME_BYTES + 2];
   (void)snprintf(any, sizeof(any), "%s-*", name);
-  return metric_catalogue_overlap(part, name) ||
-         metric_catalogue_overlap(part, any);
+  return metric_catalogue_globs_overlap(part, name) ||
+         metric_catalogue_globs_overlap(part, any);
 }
 
 /* What our plugins send is known exactly, so they are not among those that may
@@ -76,7 +76,7 @@ static bool can_match_other_plugin(const struct config_files *files,
                                    const char *plugin) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
-    const char *name = config_files_name_of(item);
+    const char *name = config_files_get_name(item);
     if (strcasecmp(item->key, "LoadPlugin") == 0 && name != NULL &&
         !is_our_plugin(name) &&
         (sends_any_name(name) || can_match_plugin(plugin, name))) {
@@ -112,7 +112,7 @@ static bool can_match_instance(const struct unmatched_rules_input *input,
   if (entry->instance != NULL) {
     (void)snprintf(name, sizeof(name), "%s%s%s", entry->plugin,
                    entry->instance[0] == '\0' ? "" : "-", entry->instance);
-    return metric_catalogue_overlap(part, name);
+    return metric_catalogue_globs_overlap(part, name);
   }
   if (strcmp(entry->plugin, "dbpool") == 0) {
     /* As installed, the plugin has no block yet: any label may follow. */
@@ -151,7 +151,7 @@ match_metric(const struct unmatched_rules_input *input,
       continue;
     }
     match.plugin = entry->plugin;
-    if (!config_files_find_load(input->files, entry->plugin, NULL)) {
+    if (!config_files_find_load_plugin(input->files, entry->plugin, NULL)) {
       continue;
     }
     match.is_loaded = true;
@@ -206,9 +206,9 @@ static void report_unmatched(struct config_files_place place, const char *rule,
     (void)snprintf(reason, sizeof(reason), "for this instance %s sends %s",
                    match->plugin, match->types);
   }
-  diagnostics_add(diagnostics, DIAGNOSTICS_WARNING, place,
-                  "<Threshold \"%s\">: Metric \"%s\" matches no series: %s",
-                  rule, metric, reason);
+  diagnostics_print(diagnostics, DIAGNOSTICS_WARNING, place,
+                    "<Threshold \"%s\">: Metric \"%s\" matches no series: %s",
+                    rule, metric, reason);
 }
 
 /* One report for each metric of the rule, at the place of the rule. */
@@ -242,7 +242,7 @@ static int check_response_rules(const struct unmatched_rules_input *input,
                                 struct diagnostics *diagnostics) {
   const struct resource_alert_options *options = input->resource_alert;
   size_t len = 0;
-  const char **names = resource_alert_rule_names(options, &len);
+  const char **names = resource_alert_list_rule_names(options, &len);
   if (names == NULL) {
     return -ENOMEM;
   }
@@ -254,9 +254,9 @@ static int check_response_rules(const struct unmatched_rules_input *input,
     one.responses.len = 1;
     struct error error = {{0}};
     if (responses_check(&one, &all, &error) != 0) {
-      diagnostics_add(diagnostics, DIAGNOSTICS_ERROR,
-                      find_block_place(input->files, "Response", i), "%s",
-                      error.text);
+      diagnostics_print(diagnostics, DIAGNOSTICS_ERROR,
+                        find_block_place(input->files, "Response", i), "%s",
+                        error.text);
     }
   }
   free(names);

@@ -71,9 +71,9 @@ static bool is_known_version(const json_t *json) {
 
 /* Returns NULL with a reason for a person: another program behind the socket,
  * another release, or what the daemon itself refused. */
-static json_t *read_daemon_response(const struct client_response *response,
-                                    long status, const char *socket,
-                                    struct error *error) {
+static json_t *parse_daemon_response(const struct client_response *response,
+                                     long status, const char *socket,
+                                     struct error *error) {
   json_t *json = response->text == NULL
                      ? NULL
                      : json_loadb(response->text, response->bytes, 0, NULL);
@@ -127,7 +127,7 @@ json_t *client_request(const char *socket, const char *path, const json_t *body,
     } else {
       long status = 0;
       (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-      json = read_daemon_response(&response, status, socket, error);
+      json = parse_daemon_response(&response, status, socket, error);
     }
     curl_easy_cleanup(curl);
   }

@@ -60,7 +60,7 @@ static int run_silence(const struct command_line *line) {
                         "the silence has ended");
   }
   double for_s = SILENCE_DEFAULT_S;
-  if (!command_get_duration(line, SILENCE_FOR, &for_s)) {
+  if (!command_parse_duration_flag(line, SILENCE_FOR, &for_s)) {
     return COMMAND_UNKNOWN;
   }
   const char *comment = line->flags[SILENCE_COMMENT];

@@ -15,7 +15,7 @@
 #define CELL_BYTES 512
 
 /* Returns the enum command_result for the worst rule. */
-static int status_result(const json_t *status) {
+static int get_status_result(const json_t *status) {
   const char *worst = json_string_value(json_object_get(status, "worst"));
   if (worst == NULL) {
     return COMMAND_UNKNOWN;
@@ -33,7 +33,7 @@ static int status_result(const json_t *status) {
 static void format_rule_value(const json_t *rule, char *text, size_t bytes) {
   const json_t *value = json_object_get(rule, "value");
   char unit[64];
-  (void)terminal_text(rule, "unit", unit, sizeof(unit));
+  (void)terminal_copy_text(rule, "unit", unit, sizeof(unit));
   if (json_is_number(value)) {
     (void)snprintf(text, bytes, "%.6g%s%s", json_number_value(value),
                    unit[0] == '\0' ? "" : " ", unit);
@@ -83,7 +83,7 @@ static void format_series_names(const json_t *rule, char *text, size_t bytes) {
     (void)snprintf(text, bytes, "no series matches yet");
     return;
   }
-  (void)terminal_text(json_array_get(series, 0), "name", text, bytes);
+  (void)terminal_copy_text(json_array_get(series, 0), "name", text, bytes);
   if (count > 1) {
     size_t used = strlen(text);
     (void)snprintf(text + used, bytes - used, " and %lld more",
@@ -144,7 +144,7 @@ static void print_status(const json_t *status) {
   double now_s = json_number_value(json_object_get(status, "time"));
   int columns = terminal_columns();
   char host[CELL_BYTES];
-  (void)printf("%s: ", terminal_text(status, "host", host, sizeof(host)));
+  (void)printf("%s: ", terminal_copy_text(status, "host", host, sizeof(host)));
   terminal_print_state(status, "worst", 0);
   (void)printf(", mode");
   terminal_print_text(status, "mode", 0, -1);
@@ -189,7 +189,7 @@ static int run_status(const struct command_line *line) {
   } else {
     print_status(status);
   }
-  int result = status_result(status);
+  int result = get_status_result(status);
   json_decref(status);
   return result;
 }
@@ -199,7 +199,7 @@ static int run_watch(const struct command_line *line) {
   struct error error = {{0}};
   double every_s = 2;
   long count = 0;
-  if (!command_get_duration(line, WATCH_EVERY, &every_s)) {
+  if (!command_parse_duration_flag(line, WATCH_EVERY, &every_s)) {
     return COMMAND_UNKNOWN;
   }
   if (line->flags[WATCH_COUNT] != NULL) {
@@ -218,7 +218,7 @@ static int run_watch(const struct command_line *line) {
       result = COMMAND_UNKNOWN;
     } else {
       print_status(status);
-      result = status_result(status);
+      result = get_status_result(status);
     }
     (void)fflush(stdout);
     json_decref(status);

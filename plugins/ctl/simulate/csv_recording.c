@@ -80,7 +80,7 @@ static bool read_csv_header(struct recorded_series *series) {
 /* As strtod(), but eight times as fast for what the csv plugin writes, such as
  * "1759276800.123": exact, since up to 15 digits and powers of ten up to 22 are
  * doubles without rounding. */
-static double read_decimal(char *text, char **ret_end) {
+static double parse_decimal(char *text, char **ret_end) {
   static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   char *at = text + (*text == '-' ? 1 : 0);
@@ -104,8 +104,8 @@ static double read_decimal(char *text, char **ret_end) {
 }
 
 /* Returns where the number ends, NULL where there is none. */
-static char *read_csv_value(char *text, enum reading_kind kind,
-                            uint64_t *ret_value) {
+static char *parse_csv_value(char *text, enum reading_kind kind,
+                             uint64_t *ret_value) {
   char *end = NULL;
   union {
     double gauge;
@@ -114,7 +114,7 @@ static char *read_csv_value(char *text, enum reading_kind kind,
   } value;
   switch (kind) {
   case READING_GAUGE:
-    value.gauge = read_decimal(text, &end);
+    value.gauge = parse_decimal(text, &end);
     break;
   case READING_DERIVE:
     value.derive = strtoll(text, &end, 10);
@@ -131,15 +131,15 @@ static char *read_csv_value(char *text, enum reading_kind kind,
 
 /* Reads "EPOCH,VALUE,..." from the series' line. Returns false where it is not
  * complete: collectd may be writing it. */
-static bool read_csv_line(struct recorded_series *series) {
+static bool parse_csv_line(struct recorded_series *series) {
   char *at = NULL;
-  double epoch_s = read_decimal(series->line, &at);
+  double epoch_s = parse_decimal(series->line, &at);
   if (!(epoch_s > 0 && epoch_s < EPOCH_S_MAX)) {
     return false;
   }
   for (size_t i = 0; i < series->sources_len; i++) {
-    if (*at != ',' || (at = read_csv_value(at + 1, series->sources[i].kind,
-                                           &series->values[i])) == NULL) {
+    if (*at != ',' || (at = parse_csv_value(at + 1, series->sources[i].kind,
+                                            &series->values[i])) == NULL) {
       return false;
     }
   }
@@ -172,7 +172,7 @@ static bool read_next_point(struct recorded_series *series, int64_t before_ms,
     if (getline(&series->line, &series->line_bytes, series->file) <= 0) {
       (void)fclose(series->file);
       series->file = NULL;
-    } else if (!read_csv_line(series)) {
+    } else if (!parse_csv_line(series)) {
       (*bad_lines)++;
     } else if (series->at_ms > before_ms) {
       return true; /* else the clock was set back */
@@ -241,7 +241,7 @@ static int compare_paths(const void *a, const void *b) {
 }
 
 /* True if the paths differ in the date only. */
-static bool is_same_series(const char *a, const char *b) {
+static bool is_same_series_path(const char *a, const char *b) {
   size_t length = strlen(a);
   return length == strlen(b) && strncmp(a, b, length - DATE_LENGTH) == 0;
 }
@@ -256,7 +256,7 @@ static int add_recorded_series(struct csv_recording *recording, size_t index,
   (void)snprintf(name, sizeof(name), "%.*s",
                  (int)(strlen(relative) - DATE_LENGTH), relative);
   struct reading_names names;
-  if (notation_read_series(name, &names, NULL) != 0) {
+  if (notation_parse_series(name, &names, NULL) != 0) {
     return 0;
   }
   struct recorded_series *series = calloc(1, sizeof(*series));
@@ -297,7 +297,8 @@ static int find_csv_files(struct csv_recording *recording,
   for (size_t i = 0; i < recording->paths_len && code == 0; i++) {
     struct recorded_series *last =
         recording->len == 0 ? NULL : recording->series[recording->len - 1];
-    if (last != NULL && is_same_series(last->paths[0], recording->paths[i])) {
+    if (last != NULL &&
+        is_same_series_path(last->paths[0], recording->paths[i])) {
       last->paths_len++;
     } else {
       code = add_recorded_series(recording, i, (size_t)root_length, types);
@@ -407,7 +408,8 @@ static void get_recorded_source(const void *handle, size_t index,
   *ret_source = series->sources[index];
 }
 
-bool csv_recording_next(struct csv_recording *recording, struct reading *ret) {
+bool csv_recording_read_next(struct csv_recording *recording,
+                             struct reading *ret) {
   if (recording->has_returned) {
     restore_heap(recording);
   }

@@ -33,7 +33,8 @@ int csv_recording_open(const char *directory, const struct types_db *types,
 
 /* The next reading of all series by time, borrowed until the next call.
  * Returns false at the end. */
-bool csv_recording_next(struct csv_recording *recording, struct reading *ret);
+bool csv_recording_read_next(struct csv_recording *recording,
+                             struct reading *ret);
 
 /* So far. Borrowed. */
 const struct csv_recording_counts *

@@ -57,8 +57,8 @@ static int split_series_name(const char *text, bool needs_type,
   return code;
 }
 
-int notation_read_series(const char *text, struct reading_names *ret_names,
-                         struct error *error) {
+int notation_parse_series(const char *text, struct reading_names *ret_names,
+                          struct error *error) {
   return split_series_name(text, true, ret_names) == 0
              ? 0
              : error_set(error, -EINVAL,
@@ -67,8 +67,8 @@ int notation_read_series(const char *text, struct reading_names *ret_names,
                          text);
 }
 
-int notation_read_subject(const char *text, struct reading_names *ret_names,
-                          struct error *error) {
+int notation_parse_subject(const char *text, struct reading_names *ret_names,
+                           struct error *error) {
   return split_series_name(text, false, ret_names) == 0
              ? 0
              : error_set(error, -EINVAL,
@@ -103,8 +103,8 @@ static int append_points(struct notation_points *points,
 }
 
 /* Reads what may follow the value: "", "x5", "+5x4", "-5x4". */
-static int read_repetition(const char *text, size_t *ret_count,
-                           double *ret_step) {
+static int parse_repetition(const char *text, size_t *ret_count,
+                            double *ret_step) {
   char *end = NULL;
   *ret_count = 1;
   *ret_step = 0;
@@ -123,7 +123,7 @@ static int read_repetition(const char *text, size_t *ret_count,
 }
 
 /* Appends what one word stands for. */
-static int read_points_word(const char *word, struct notation_points *points) {
+static int parse_points_word(const char *word, struct notation_points *points) {
   struct notation_point point = {.has_value = word[0] != '_'};
   const char *rest = word + 1;
   if (!point.has_value) {
@@ -138,15 +138,15 @@ static int read_points_word(const char *word, struct notation_points *points) {
   }
   size_t count;
   double step;
-  if (rest == word || read_repetition(rest, &count, &step) != 0 ||
+  if (rest == word || parse_repetition(rest, &count, &step) != 0 ||
       isinf(point.value)) {
     return -EINVAL;
   }
   return append_points(points, point, count, step);
 }
 
-int notation_read_points(const char *text, struct notation_points *points,
-                         struct error *error) {
+int notation_parse_points(const char *text, struct notation_points *points,
+                          struct error *error) {
   for (const char *at = text + strspn(text, " \t\n"); *at != '\0';) {
     size_t length = strcspn(at, " \t\n");
     char word[WORD_BYTES] = "";
@@ -154,7 +154,7 @@ int notation_read_points(const char *text, struct notation_points *points,
       memcpy(word, at, length);
       word[length] = '\0';
     }
-    int code = word[0] == '\0' ? -EINVAL : read_points_word(word, points);
+    int code = word[0] == '\0' ? -EINVAL : parse_points_word(word, points);
     if (code == -EINVAL) {
       return error_set(error, code,
                        "\"%.*s\" is not a reading; write 80, 80x5, 50+5x4, "

@@ -12,12 +12,12 @@
 
 /* Splits "host/plugin-instance/type-instance"; an instance begins after the
  * first '-'. Returns 0 or -EINVAL with the reason. */
-int notation_read_series(const char *text, struct reading_names *ret_names,
-                         struct error *error);
+int notation_parse_series(const char *text, struct reading_names *ret_names,
+                          struct error *error);
 
 /* The same for the subject of a notification, which may lack the type. */
-int notation_read_subject(const char *text, struct reading_names *ret_names,
-                          struct error *error);
+int notation_parse_subject(const char *text, struct reading_names *ret_names,
+                           struct error *error);
 
 /* ---- values ---- */
 
@@ -43,6 +43,6 @@ struct notation_points {
  *   _ _x6     no reading, in one or six intervals
  * points: all zero at first; yours, notation_points_fini(), also after a
  * failure. Returns 0, -EINVAL with the word that is wrong, -ENOMEM. */
-int notation_read_points(const char *text, struct notation_points *points,
-                         struct error *error);
+int notation_parse_points(const char *text, struct notation_points *points,
+                          struct error *error);
 void notation_points_fini(struct notation_points *points);

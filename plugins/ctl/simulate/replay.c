@@ -80,8 +80,8 @@ static void on_simulated_alert(void *context, int64_t at_ms,
 }
 
 /* The simulator numbers responses as they stand in the configuration. */
-static const char *response_name_at(const struct replay *replay,
-                                    size_t response) {
+static const char *get_response_name(const struct replay *replay,
+                                     size_t response) {
   const struct response_options *responses =
       replay->options.responses.responses.items;
   return responses[response].head.label;
@@ -93,7 +93,7 @@ static void on_simulated_response(void *context, int64_t at_ms, size_t response,
   struct replay *replay = context;
   report_add_response(&replay->report, at_ms, response, to);
   print_replay_event(replay, at_ms, "response \"%s\": %s -> %s",
-                     response_name_at(replay, response),
+                     get_response_name(replay, response),
                      response_state_name(from), response_state_name(to));
 }
 
@@ -102,7 +102,7 @@ static void on_simulated_action(void *context, int64_t at_ms, size_t response,
   struct replay *replay = context;
   report_add_action(&replay->report, at_ms, response, action, is_on);
   print_replay_event(replay, at_ms, "response \"%s\": %s %s",
-                     response_name_at(replay, response), action,
+                     get_response_name(replay, response), action,
                      is_on ? "on" : "off");
 }
 
@@ -115,7 +115,7 @@ static int play_recording(struct replay *replay, const char *directory,
   const struct simulator_listener listener = {
       on_simulated_alert, on_simulated_response, on_simulated_action, replay};
   struct reading next;
-  if (!csv_recording_next(replay->recording, &next)) {
+  if (!csv_recording_read_next(replay->recording, &next)) {
     return error_set(error, -ENODATA, "%s has no readings", directory);
   }
   replay->first_ms = next.time_ns / NS_PER_MS;
@@ -132,8 +132,8 @@ static int play_recording(struct replay *replay, const char *directory,
     replay->last_ms = next.time_ns / NS_PER_MS;
     simulator_advance(replay->simulator, replay->last_ms);
     simulator_add_reading(replay->simulator, &next);
-  } while (csv_recording_next(replay->recording, &next));
-  report_end(&replay->report, replay->last_ms);
+  } while (csv_recording_read_next(replay->recording, &next));
+  report_end_episodes(&replay->report, replay->last_ms);
   return 0;
 }
 
@@ -192,7 +192,7 @@ static void print_replay_responses(const struct replay *replay) {
   }
   for (size_t i = 0; i < replay->report.responses_len; i++) {
     const struct report_response *response = &replay->report.responses[i];
-    print_time_on(response_name_at(replay, i), 0, &response->engaged);
+    print_time_on(get_response_name(replay, i), 0, &response->engaged);
     for (size_t j = 0; j < response->actions_len; j++) {
       print_time_on(response->actions[j].name, 2, &response->actions[j].on);
     }
@@ -202,8 +202,8 @@ static void print_replay_responses(const struct replay *replay) {
 /* ---- the command ---- */
 
 /* Reads the files that the flag names, or those that are installed. */
-static int read_types(const char *paths, struct types_db *types,
-                      struct error *error) {
+static int read_types_db_files(const char *paths, struct types_db *types,
+                               struct error *error) {
   if (paths == NULL) {
     (void)types_db_read(types, OUR_TYPES, NULL); /* may not be installed */
     return types_db_read(types, STOCK_TYPES, error);
@@ -229,7 +229,7 @@ static int run_replay(const struct command_line *line) {
                            ? "/etc/collectd/collectd.conf"
                            : line->flags[FLAG_CONFIG];
   bool has_rates = line->flags[FLAG_RATES] != NULL;
-  if (!command_get_duration(line, FLAG_SHORT, &short_s)) {
+  if (!command_parse_duration_flag(line, FLAG_SHORT, &short_s)) {
     return COMMAND_UNKNOWN;
   }
   int code = config_files_read_rules(config, &replay.options, &error);
@@ -237,7 +237,9 @@ static int run_replay(const struct command_line *line) {
     return command_fail("%s", error.text);
   }
   int64_t start_ms = clock_monotonic_ms();
-  code = has_rates ? 0 : read_types(line->flags[FLAG_TYPES], &types, &error);
+  code = has_rates
+             ? 0
+             : read_types_db_files(line->flags[FLAG_TYPES], &types, &error);
   if (code == 0) {
     code = csv_recording_open(line->operands[0], has_rates ? NULL : &types,
                               &replay.recording, &error);

@@ -101,7 +101,8 @@ void report_add_alert(struct report *report, int64_t at_ms,
 }
 
 /* Only a change counts, so that a repeated "on" does not count twice. */
-static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
+static void update_time_on(struct report_time_on *one, int64_t at_ms,
+                           bool is_on) {
   if (is_on && !one->is_on) {
     one->times++;
     one->since_ms = at_ms;
@@ -113,8 +114,8 @@ static void set_time_on(struct report_time_on *one, int64_t at_ms, bool is_on) {
 
 void report_add_response(struct report *report, int64_t at_ms, size_t response,
                          enum response_state to) {
-  set_time_on(&report->responses[response].engaged, at_ms,
-              to == RESPONSE_ENGAGING || to == RESPONSE_ENGAGED);
+  update_time_on(&report->responses[response].engaged, at_ms,
+                 to == RESPONSE_ENGAGING || to == RESPONSE_ENGAGED);
 }
 
 /* Returns the action's count, added where it is new; NULL when memory is
@@ -143,19 +144,19 @@ void report_add_action(struct report *report, int64_t at_ms, size_t response,
   struct report_action *one =
       find_or_add_action(&report->responses[response], action);
   if (one != NULL) {
-    set_time_on(&one->on, at_ms, is_on);
+    update_time_on(&one->on, at_ms, is_on);
   }
 }
 
-void report_end(struct report *report, int64_t at_ms) {
+void report_end_episodes(struct report *report, int64_t at_ms) {
   while (report->open_len > 0) {
     end_episode(report, &report->open[report->open_len - 1], at_ms, true);
   }
   for (size_t i = 0; i < report->responses_len; i++) {
     struct report_response *one = &report->responses[i];
-    set_time_on(&one->engaged, at_ms, false);
+    update_time_on(&one->engaged, at_ms, false);
     for (size_t j = 0; j < one->actions_len; j++) {
-      set_time_on(&one->actions[j].on, at_ms, false);
+      update_time_on(&one->actions[j].on, at_ms, false);
     }
   }
 }

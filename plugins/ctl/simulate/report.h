@@ -69,4 +69,4 @@ void report_add_action(struct report *report, int64_t at_ms, size_t response,
                        const char *action, bool is_on);
 
 /* Ends all open episodes at the end of the data; they do not count as flaps. */
-void report_end(struct report *report, int64_t at_ms);
+void report_end_episodes(struct report *report, int64_t at_ms);

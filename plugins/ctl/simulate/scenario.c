@@ -24,13 +24,13 @@
 /* For the option table; the name is read again when the test runs. */
 static int check_series_label(const char *label, struct error *error) {
   struct reading_names unused;
-  return notation_read_series(label, &unused, error);
+  return notation_parse_series(label, &unused, error);
 }
 
 /* So that a mistake is reported with its line, before any test runs. */
 static int check_values_text(const char *value, struct error *error) {
   struct notation_points unused = {0};
-  int code = notation_read_points(value, &unused, error);
+  int code = notation_parse_points(value, &unused, error);
   notation_points_fini(&unused);
   return code;
 }
@@ -38,13 +38,14 @@ static int check_values_text(const char *value, struct error *error) {
 /* "0" is the time of the first reading; other durations are more than 0. */
 static int check_moment_label(const char *label, struct error *error) {
   double unused;
-  return strcmp(label, "0") == 0 ? 0
-                                 : command_read_duration(label, &unused, error);
+  return strcmp(label, "0") == 0
+             ? 0
+             : command_parse_duration(label, &unused, error);
 }
 
 /* Reads "failure", "warning" or "okay". */
-static int read_severity(const char *word, enum notification_severity *ret,
-                         struct error *error) {
+static int parse_severity(const char *word, enum notification_severity *ret,
+                          struct error *error) {
   static const char *const words[] = {[NOTIFICATION_FAILURE] = "failure",
                                       [NOTIFICATION_WARNING] = "warning",
                                       [NOTIFICATION_OKAY] = "okay"};
@@ -95,9 +96,9 @@ static int check_moment_words(const void *target, struct error *error) {
     char *const *words = moment->notifications.items + i;
     enum notification_severity severity;
     struct reading_names names;
-    code = read_severity(words[0], &severity, error);
+    code = parse_severity(words[0], &severity, error);
     if (code == 0) {
-      code = notation_read_subject(words[1], &names, error);
+      code = notation_parse_subject(words[1], &names, error);
     }
   }
   return code;
@@ -199,8 +200,8 @@ static void get_scenario_source(const void *handle, size_t index,
 }
 
 /* The reading of series number INDEX at that step. */
-static void add_value(struct scenario_run *run, size_t index, size_t step,
-                      int64_t at_ms) {
+static void add_scenario_reading(struct scenario_run *run, size_t index,
+                                 size_t step, int64_t at_ms) {
   const struct scenario_series *series = run->scenario->series.items;
   const struct reading reading = {
       .names = &run->series[index].names,
@@ -216,9 +217,9 @@ static void add_value(struct scenario_run *run, size_t index, size_t step,
 /* ---- moments ---- */
 
 /* "0", which is no duration, leaves 0. */
-static double moment_at_s(const struct scenario_moment *moment) {
+static double parse_moment_s(const struct scenario_moment *moment) {
   double seconds = 0;
-  (void)command_read_duration(moment->head.label, &seconds, NULL);
+  (void)command_parse_duration(moment->head.label, &seconds, NULL);
   return seconds;
 }
 
@@ -249,11 +250,10 @@ static const char *find_response_state(const struct scenario_run *run,
 
 /* words: name, state, name, state ... Prints each expectation that is not
  * met. */
-static void check_states(struct scenario_run *run,
-                         const struct scenario_moment *moment, const char *what,
-                         const struct option_strings *words,
-                         const char *(*find_state)(const struct scenario_run *,
-                                                   const char *name)) {
+static void check_expected_states(
+    struct scenario_run *run, const struct scenario_moment *moment,
+    const char *what, const struct option_strings *words,
+    const char *(*find_state)(const struct scenario_run *, const char *name)) {
   for (size_t i = 0; i + 1 < words->len; i += 2) {
     const char *name = words->items[i];
     const char *wanted = words->items[i + 1];
@@ -272,8 +272,8 @@ static void check_states(struct scenario_run *run,
 static void add_notification(struct scenario_run *run, char *const *words) {
   struct reading_names names = {.host = ""};
   struct notification notification = {.message = words[2]};
-  (void)read_severity(words[0], &notification.severity, NULL);
-  (void)notation_read_subject(words[1], &names, NULL);
+  (void)parse_severity(words[0], &notification.severity, NULL);
+  (void)notation_parse_subject(words[1], &names, NULL);
   notification.host = names.host;
   notification.plugin = names.plugin;
   notification.plugin_instance = names.plugin_instance;
@@ -289,9 +289,9 @@ static void run_moment(struct scenario_run *run,
   for (size_t i = 0; i < notifications->len; i += NOTIFICATION_WORDS) {
     add_notification(run, notifications->items + i);
   }
-  check_states(run, moment, "rule", &moment->rules, find_rule_state);
-  check_states(run, moment, "response", &moment->responses,
-               find_response_state);
+  check_expected_states(run, moment, "rule", &moment->rules, find_rule_state);
+  check_expected_states(run, moment, "response", &moment->responses,
+                        find_response_state);
 }
 
 /* Runs the moments from FROM_MS on and before UNTIL_MS, by time: in the file
@@ -302,7 +302,7 @@ static void run_moments(struct scenario_run *run, int64_t from_ms,
   for (int64_t next_ms; from_ms < until_ms; from_ms = next_ms) {
     next_ms = until_ms;
     for (size_t i = 0; i < run->scenario->moments.len; i++) {
-      int64_t at_ms = (int64_t)(moment_at_s(&moments[i]) * 1000);
+      int64_t at_ms = (int64_t)(parse_moment_s(&moments[i]) * 1000);
       if (at_ms == from_ms) {
         simulator_advance(run->simulator, START_MS + at_ms);
         run_moment(run, &moments[i]);
@@ -334,7 +334,7 @@ static void play_readings(struct scenario_run *run) {
     for (size_t i = 0; i < run->scenario->series.len; i++) {
       const struct notation_points *points = &run->series[i].points;
       if (step < points->len && points->items[step].has_value) {
-        add_value(run, i, step, START_MS + at_ms);
+        add_scenario_reading(run, i, step, START_MS + at_ms);
       }
     }
     bool is_last = step + 1 == longest;
@@ -345,7 +345,8 @@ static void play_readings(struct scenario_run *run) {
 }
 
 /* The limit of ten years keeps the times, in nanoseconds, within 64 bits. */
-static int read_scenario_series(struct scenario_run *run, struct error *error) {
+static int parse_scenario_series(struct scenario_run *run,
+                                 struct error *error) {
   const struct scenario_series *series = run->scenario->series.items;
   run->series = calloc(run->scenario->series.len + 1, sizeof(*run->series));
   int code = 0;
@@ -353,11 +354,11 @@ static int read_scenario_series(struct scenario_run *run, struct error *error) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   for (size_t i = 0; i < run->scenario->series.len && code == 0; i++) {
-    code = notation_read_series(series[i].head.label, &run->series[i].names,
-                                error);
+    code = notation_parse_series(series[i].head.label, &run->series[i].names,
+                                 error);
     for (size_t j = 0; j < series[i].values.len && code == 0; j++) {
-      code = notation_read_points(series[i].values.items[j],
-                                  &run->series[i].points, error);
+      code = notation_parse_points(series[i].values.items[j],
+                                   &run->series[i].points, error);
     }
   }
   if (code == 0 &&
@@ -373,7 +374,7 @@ int scenario_run(const struct scenario *scenario,
   struct scenario_run run = {
       .scenario = scenario, .options = options, .file = file};
   const struct simulator_listener listener = {0};
-  int code = read_scenario_series(&run, error);
+  int code = parse_scenario_series(&run, error);
   if (code == 0) {
     code = simulator_new(options, START_MS - 1000, &listener, &run.simulator,
                          error);

@@ -52,7 +52,7 @@ static int make_simulated_responses(struct simulator *simulator,
   const struct response_options *items = blocks->items;
   simulator->response_options = blocks;
   size_t names_len = 0;
-  const char **names = resource_alert_rule_names(all, &names_len);
+  const char **names = resource_alert_list_rule_names(all, &names_len);
   const struct response_rule_names rule_names = {names, names_len};
   simulator->responses = calloc(blocks->len + 1, sizeof(*simulator->responses));
   int code = names == NULL || simulator->responses == NULL ? -ENOMEM : 0;
@@ -180,8 +180,8 @@ static void simulate_attempt(struct simulator *simulator, size_t index,
     enum action_kind kind;
     char name[RESPONSE_ACTION_NAME_BYTES];
     const struct action_options *action =
-        response_options_get_action(&options[index], decision->action, &kind);
-    (void)response_options_name_action(action, kind, name);
+        response_options_find_action(&options[index], decision->action, &kind);
+    (void)response_options_format_action(action, kind, name);
     simulator->listener.action(simulator->listener.context, simulator->now_ms,
                                index, name, decision->is_on);
   }
@@ -279,7 +279,7 @@ void simulator_add_reading(struct simulator *simulator,
                            const struct reading *reading) {
   shorten_tick(simulator, reading->interval_ns / 1000000);
   simulator->read_ms = simulator->now_ms;
-  series_table_update(simulator->table, reading);
+  series_table_take_reading(simulator->table, reading);
   handle_changes(simulator);
 }
 
@@ -287,7 +287,8 @@ void simulator_add_notification(struct simulator *simulator,
                                 const struct notification *notification) {
   shorten_tick(simulator, 0); /* its TTL may end at any second */
   simulator->read_ms = simulator->now_ms;
-  series_table_notify(simulator->table, notification, simulator->now_ms);
+  series_table_take_notification(simulator->table, notification,
+                                 simulator->now_ms);
   handle_changes(simulator);
 }
 

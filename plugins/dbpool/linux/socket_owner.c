@@ -65,7 +65,7 @@ static DIR *open_descriptors(const char *proc, int64_t pid) {
 
 /* The inode of the next socket among the descriptors; 0 after the last one,
  * when they are closed. Accepts NULL. */
-static uint64_t next_open_socket(DIR *descriptors) {
+static uint64_t read_next_socket(DIR *descriptors) {
   const struct dirent *entry;
   while (descriptors != NULL && (entry = readdir(descriptors)) != NULL) {
     char link[64] = "";
@@ -92,7 +92,7 @@ static void find_owners(struct client_process *items, size_t len,
     int64_t pid = strtoll(entry->d_name, NULL, 10); /* 0: not a process */
     DIR *descriptors = pid > 0 ? open_descriptors(proc, pid) : NULL;
     uint64_t inode;
-    while ((inode = next_open_socket(descriptors)) != 0) {
+    while ((inode = read_next_socket(descriptors)) != 0) {
       for (size_t i = 0; i < len; i++) {
         if (items[i].inode == inode) {
           items[i].pid = pid;
@@ -172,7 +172,7 @@ static void find_unix_inodes(struct client_process *items, size_t len,
     }
     DIR *descriptors = open_descriptors(proc, items[i].session_pid);
     uint64_t inode;
-    while ((inode = next_open_socket(descriptors)) != 0) {
+    while ((inode = read_next_socket(descriptors)) != 0) {
       uint32_t peer =
           inode > UINT32_MAX ? 0 : find_unix_peer(fd, (uint32_t)inode);
       items[i].inode = peer != 0 ? peer : items[i].inode;
@@ -181,8 +181,8 @@ static void find_unix_inodes(struct client_process *items, size_t len,
   (void)close(fd);
 }
 
-void client_processes_find(struct client_process *items, size_t len,
-                           const char *proc) {
+void client_processes_search_host(struct client_process *items, size_t len,
+                                  const char *proc) {
   find_tcp_inodes(items, len, proc, "tcp");
   find_tcp_inodes(items, len, proc, "tcp6");
   find_unix_inodes(items, len, proc);

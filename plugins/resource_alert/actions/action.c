@@ -83,9 +83,9 @@ json_t *action_payload_new(const struct action_request *request) {
   return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:s, s:s}",
                    "version", 1, "event", request->is_on ? "engage" : "release",
                    "response", request->response, "host",
-                   json_util_text(request->host), "rule",
-                   json_util_text(request->cause), "state", request->state,
-                   "value", json_util_number(request->value), "level",
+                   json_util_from_text(request->host), "rule",
+                   json_util_from_text(request->cause), "state", request->state,
+                   "value", json_util_from_number(request->value), "level",
                    (json_int_t)request->level, "since", since, "time", now);
 }
 

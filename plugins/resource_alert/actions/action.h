@@ -74,7 +74,7 @@ struct action_driver {
 
   /* Writes what an action without a label is about, "trading/api", in a form
    * that stays the same over a restart. NULL: it always has a label. */
-  void (*write_subject)(const void *options, char *text, size_t bytes);
+  void (*format_subject)(const void *options, char *text, size_t bytes);
 
   /* Checks at the start whether it can work at all. Changes nothing. Returns 0
    * or -EINVAL with what to write instead. NULL: always. */

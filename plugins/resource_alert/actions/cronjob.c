@@ -48,8 +48,8 @@ static const struct option option_rows[] = {
 
 /* The namespace belongs to the name: two namespaces may have a CronJob of the
  * same name. */
-static void write_cronjob_subject(const void *options, char *text,
-                                  size_t bytes) {
+static void format_cronjob_subject(const void *options, char *text,
+                                   size_t bytes) {
   const struct cronjob_options *own = options;
   (void)snprintf(text, bytes, "%s/%s", own->space, own->name);
 }
@@ -76,9 +76,9 @@ static int parse_cronjob(const struct cronjob *cronjob, json_t *object,
 }
 
 /* One place knows the path. QUERY: "" or "?dryRun=All". */
-static int send_cronjob(const struct cronjob *cronjob, const char *method,
-                        const char *query, json_t *body,
-                        struct action_call *call, json_t **ret) {
+static int request_cronjob(const struct cronjob *cronjob, const char *method,
+                           const char *query, json_t *body,
+                           struct action_call *call, json_t **ret) {
   const struct cronjob_options *options = cronjob->base.options;
   return kubernetes_request(cronjob->base.kubernetes, method, body, call, ret,
                             "/apis/batch/%s/namespaces/%s/cronjobs/%s%s",
@@ -90,10 +90,10 @@ static int send_cronjob(const struct cronjob *cronjob, const char *method,
 static int read_cronjob(struct cronjob *cronjob, struct cronjob_now *now,
                         struct action_call *call) {
   json_t *object = NULL;
-  int code = send_cronjob(cronjob, "GET", "", NULL, call, &object);
+  int code = request_cronjob(cronjob, "GET", "", NULL, call, &object);
   if (code == -ENOENT) {
     cronjob->is_v1beta1 = !cronjob->is_v1beta1;
-    code = send_cronjob(cronjob, "GET", "", NULL, call, &object);
+    code = request_cronjob(cronjob, "GET", "", NULL, call, &object);
   }
   if (code == 0) {
     code = parse_cronjob(cronjob, object, now, call->error);
@@ -110,7 +110,7 @@ static int write_cronjob(const struct cronjob *cronjob,
                            "resourceVersion", now->version, "annotations",
                            ANNOTATION, is_on ? cronjob->base.owner : NULL,
                            "spec", "suspend", (int)is_on);
-  return send_cronjob(cronjob, "PATCH", query, body, call, NULL);
+  return request_cronjob(cronjob, "PATCH", query, body, call, NULL);
 }
 
 /* A job that somebody else has suspended stays suspended after the release. */
@@ -126,10 +126,10 @@ static int set_cronjob(void *self, const struct action_request *request,
   }
   code = write_cronjob(cronjob, &now, request->is_on, "", call);
   if (code == 0) {
-    kubernetes_record_event(cronjob->base.kubernetes, options->space, "CronJob",
-                            options->name, request->host, request->is_on,
-                            request->is_on ? "Suspended" : "Resumed",
-                            request->response, call);
+    kubernetes_send_event(cronjob->base.kubernetes, options->space, "CronJob",
+                          options->name, request->host, request->is_on,
+                          request->is_on ? "Suspended" : "Resumed",
+                          request->response, call);
   }
   return code;
 }
@@ -151,7 +151,7 @@ static int confirm_cronjob(void *self, const struct action_request *request,
 
 /* The API server checks permissions and resourceVersion of a dry run as those
  * of a real write, and stores nothing. */
-static int test_cronjob(void *self, struct action_call *call) {
+static int self_test_cronjob(void *self, struct action_call *call) {
   struct cronjob *cronjob = self;
   struct cronjob_now now = {0};
   int code = read_cronjob(cronjob, &now, call);
@@ -173,8 +173,8 @@ const struct action_driver action_cronjob_driver = {
         },
     .needs_kubernetes = true,
     .size = sizeof(struct cronjob),
-    .write_subject = write_cronjob_subject,
+    .format_subject = format_cronjob_subject,
     .set = set_cronjob,
     .confirm = confirm_cronjob,
-    .self_test = test_cronjob,
+    .self_test = self_test_cronjob,
 };

@@ -63,7 +63,7 @@ static int check_exec_block(const void *target, struct error *error) {
 }
 
 /* Without a label the program tells the actions apart. */
-static void write_exec_subject(const void *options, char *text, size_t bytes) {
+static void format_exec_subject(const void *options, char *text, size_t bytes) {
   const struct exec_options *own = options;
   (void)snprintf(text, bytes, "%s", own->command.items[0]);
 }
@@ -187,23 +187,23 @@ static int set_exec(void *self, const struct action_request *request,
   if (text == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  call->note(
-      call->context, "request",
-      json_pack("{s:o}", "command", json_util_text(options->command.items[0])));
+  call->note(call->context, "request",
+             json_pack("{s:o}", "command",
+                       json_util_from_text(options->command.items[0])));
   int code = run_exec_command(action, text, false, output, call);
   free(text);
   if (code == 0) {
     text_chomp(output);
     text_blank_controls(output);
     call->note(call->context, "response",
-               json_pack("{s:o}", "output", json_util_text(output)));
+               json_pack("{s:o}", "output", json_util_from_text(output)));
   }
   return code;
 }
 
 /* The helper does everything up to the execve(): the user, the descriptors, the
  * permissions. */
-static int test_exec(void *self, struct action_call *call) {
+static int self_test_exec(void *self, struct action_call *call) {
   char output[OUTPUT_BYTES];
   return run_exec_command(self, "", true, output, call);
 }
@@ -223,8 +223,8 @@ const struct action_driver action_exec_driver = {
             .check = check_exec_block,
         },
     .size = sizeof(struct action),
-    .write_subject = write_exec_subject,
+    .format_subject = format_exec_subject,
     .check = check_exec,
     .set = set_exec,
-    .self_test = test_exec,
+    .self_test = self_test_exec,
 };

@@ -29,7 +29,7 @@ struct haproxy_options {
 
 /* Both parts become parts of a URL path. 253 is the maximum length of a name in
  * Kubernetes. */
-static int check_service_name(const char *value, struct error *error) {
+static int check_endpoints_option(const char *value, struct error *error) {
   char space[254];
   const char *slash = strchr(value, '/');
   if (slash == NULL || slash - value >= (int)sizeof(space)) {
@@ -53,7 +53,7 @@ static const struct option option_rows[] = {
              "C<server-template>, and C<disabled>."},
     {OPTION("Endpoints", STRING, struct haproxy_options, endpoints),
      .is_required = true, .example = "\"trading/api\"",
-     .check = check_service_name,
+     .check = check_endpoints_option,
      .help = "Namespace and name of a Kubernetes Service. The servers get the "
              "ready addresses of this Service."},
     {OPTION("Port", INTEGER, struct haproxy_options, port), .min = 1,
@@ -141,7 +141,7 @@ static void add_all_endpoints(const json_t *list, const char *outer,
 }
 
 /* Of an EndpointSlice: the addresses of one endpoint lead to the same. */
-static const char *get_slice_address(const json_t *entry) {
+static const char *parse_slice_address(const json_t *entry) {
   const json_t *conditions = json_object_get(entry, "conditions");
   bool is_ready = /* absent means ready */
       !json_is_false(json_object_get(conditions, "ready"));
@@ -150,7 +150,7 @@ static const char *get_slice_address(const json_t *entry) {
 }
 
 /* Of an Endpoints object. */
-static const char *get_subset_address(const json_t *entry) {
+static const char *parse_subset_address(const json_t *entry) {
   return json_string_value(json_object_get(entry, "ip"));
 }
 
@@ -168,7 +168,7 @@ static int read_slices(struct haproxy *haproxy, struct action_call *call) {
         versions[i], haproxy->space, haproxy->service);
   }
   if (code == 0) {
-    add_all_endpoints(list, "items", "endpoints", get_slice_address,
+    add_all_endpoints(list, "items", "endpoints", parse_slice_address,
                       &haproxy->endpoints);
   }
   json_decref(list);
@@ -186,7 +186,7 @@ static int read_endpoints(struct haproxy *haproxy, struct action_call *call) {
                               haproxy->space, haproxy->service);
   }
   if (object != NULL) {
-    add_all_endpoints(object, "subsets", "addresses", get_subset_address,
+    add_all_endpoints(object, "subsets", "addresses", parse_subset_address,
                       &haproxy->endpoints);
   }
   json_decref(object);
@@ -207,9 +207,9 @@ static int send_server_command(const struct haproxy *haproxy, const char *line,
 }
 
 /* "set server BACKEND/SLOT STATE": changes live until a reload. */
-static int set_server(const struct haproxy *haproxy,
-                      const struct haproxy_socket_slot *slot, const char *what,
-                      const struct action_call *call) {
+static int set_server_state(const struct haproxy *haproxy,
+                            const struct haproxy_socket_slot *slot,
+                            const char *what, const struct action_call *call) {
   char line[512];
   (void)snprintf(line, sizeof(line), "set server %s/%s %s",
                  haproxy->options->backend, slot->name, what);
@@ -217,9 +217,10 @@ static int set_server(const struct haproxy *haproxy,
 }
 
 /* Gives a free slot an address. HAProxy responds to this command with text. */
-static int fill_server(const struct haproxy *haproxy,
-                       const struct haproxy_socket_slot *slot,
-                       const char *address, const struct action_call *call) {
+static int assign_slot_address(const struct haproxy *haproxy,
+                               const struct haproxy_socket_slot *slot,
+                               const char *address,
+                               const struct action_call *call) {
   char line[512];
   char *text = NULL;
   (void)snprintf(line, sizeof(line), "set server %s/%s addr %s port %" PRId64,
@@ -233,7 +234,8 @@ static int fill_server(const struct haproxy *haproxy,
                      (int)strcspn(text, "\n"), text);
   }
   free(text);
-  return code == 0 ? set_server(haproxy, slot, "state ready", call) : code;
+  return code == 0 ? set_server_state(haproxy, slot, "state ready", call)
+                   : code;
 }
 
 /* Servers whose address is gone: first drained, then put into maintenance. */
@@ -248,11 +250,11 @@ static int drain_servers(struct haproxy *haproxy, int64_t now_s,
     }
     if (slot->draining_s == 0) {
       slot->draining_s = now_s;
-      code = set_server(haproxy, slot, "state drain", call);
+      code = set_server_state(haproxy, slot, "state drain", call);
     }
     if (code == 0 && (slot->sessions == 0 ||
                       now_s - slot->draining_s >= haproxy->options->drain_s)) {
-      code = set_server(haproxy, slot, "state maint", call);
+      code = set_server_state(haproxy, slot, "state maint", call);
       slot->is_out = code == 0;
     }
   }
@@ -261,8 +263,8 @@ static int drain_servers(struct haproxy *haproxy, int64_t now_s,
 
 /* The slot that serves ADDRESS; a free one where ADDRESS is NULL. NULL: there
  * is none. */
-static struct haproxy_socket_slot *find_server(struct haproxy *haproxy,
-                                               const char *address) {
+static struct haproxy_socket_slot *find_server_slot(struct haproxy *haproxy,
+                                                    const char *address) {
   for (size_t i = 0; i < haproxy->slots.len; i++) {
     struct haproxy_socket_slot *slot = &haproxy->slots.items[i];
     if (address == NULL
@@ -276,25 +278,26 @@ static struct haproxy_socket_slot *find_server(struct haproxy *haproxy,
 
 /* Addresses that have no slot yet, and those that were drained and came back.
  */
-static int fill_servers(struct haproxy *haproxy,
+static int assign_slots(struct haproxy *haproxy,
                         const struct action_call *call) {
   int code = 0;
   for (size_t i = 0; i < haproxy->endpoints.len && code == 0; i++) {
     const char *address = haproxy->endpoints.addresses[i];
-    struct haproxy_socket_slot *slot = find_server(haproxy, address);
+    struct haproxy_socket_slot *slot = find_server_slot(haproxy, address);
     if (slot != NULL) {
-      code = slot->is_draining ? set_server(haproxy, slot, "state ready", call)
-                               : 0;
+      code = slot->is_draining
+                 ? set_server_state(haproxy, slot, "state ready", call)
+                 : 0;
       continue;
     }
-    slot = find_server(haproxy, NULL);
+    slot = find_server_slot(haproxy, NULL);
     if (slot == NULL) {
       return error_set(call->error, -ENOSPC,
                        "backend %s: all %zu slots are in use; add slots to its "
                        "server-template",
                        haproxy->options->backend, haproxy->slots.len);
     }
-    code = fill_server(haproxy, slot, address, call);
+    code = assign_slot_address(haproxy, slot, address, call);
     slot->is_out = false;
     memcpy(slot->address, address, strlen(address) + 1);
   }
@@ -303,7 +306,8 @@ static int fill_servers(struct haproxy *haproxy,
 
 /* Both before anything is changed: a side that cannot be read must not empty
  * the other one. */
-static int read_both_sides(struct haproxy *haproxy, struct action_call *call) {
+static int read_endpoints_and_slots(struct haproxy *haproxy,
+                                    struct action_call *call) {
   int code = read_endpoints(haproxy, call);
   return code == 0 ? haproxy_socket_read_slots(&haproxy->slots,
                                                haproxy->options->socket,
@@ -315,7 +319,7 @@ static int read_both_sides(struct haproxy *haproxy, struct action_call *call) {
 static int set_haproxy(void *self, const struct action_request *request,
                        struct action_call *call) {
   struct haproxy *haproxy = self;
-  int code = read_both_sides(haproxy, call);
+  int code = read_endpoints_and_slots(haproxy, call);
   if (code == 0 && haproxy->endpoints.len == 0) {
     /* That all are gone at once is more likely a mistake. */
     code = error_set(call->error, -ENODATA,
@@ -323,7 +327,7 @@ static int set_haproxy(void *self, const struct action_request *request,
                      haproxy->options->endpoints);
   }
   if (code == 0) {
-    code = fill_servers(haproxy, call);
+    code = assign_slots(haproxy, call);
   }
   if (code == 0 || code == -ENOSPC) {
     int second = drain_servers(haproxy, request->now_s, call);
@@ -335,15 +339,15 @@ static int set_haproxy(void *self, const struct action_request *request,
 
 /* Reads both sides and compares nothing: that the API server and HAProxy
  * respond is what can be tested without a change. */
-static int test_haproxy(void *self, struct action_call *call) {
-  return read_both_sides(self, call);
+static int self_test_haproxy(void *self, struct action_call *call) {
+  return read_endpoints_and_slots(self, call);
 }
 
 /* ---- the driver ---- */
 
 /* A backend is kept equal to one Service, so its name suffices. */
-static void write_haproxy_subject(const void *options, char *text,
-                                  size_t bytes) {
+static void format_haproxy_subject(const void *options, char *text,
+                                   size_t bytes) {
   const struct haproxy_options *own = options;
   (void)snprintf(text, bytes, "%s", own->backend);
 }
@@ -376,8 +380,8 @@ const struct action_driver action_haproxy_driver = {
     .is_standing = true,
     .needs_kubernetes = true,
     .size = sizeof(struct haproxy),
-    .write_subject = write_haproxy_subject,
+    .format_subject = format_haproxy_subject,
     .init = init_haproxy,
     .set = set_haproxy,
-    .self_test = test_haproxy,
+    .self_test = self_test_haproxy,
 };

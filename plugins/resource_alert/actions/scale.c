@@ -125,7 +125,8 @@ make_scale_target(const struct scale_options *options) {
 
 /* Without the kind: a Deployment and a StatefulSet of one name in one namespace
  * are rare. */
-static void write_scale_subject(const void *options, char *text, size_t bytes) {
+static void format_scale_subject(const void *options, char *text,
+                                 size_t bytes) {
   struct scale_target target = make_scale_target(options);
   (void)snprintf(text, bytes, "%s/%s", target.space, target.name);
 }
@@ -219,8 +220,8 @@ static int claim_cooldown(struct scale *scale, struct action_call *call) {
   if (scale->has_claim) {
     return 0;
   }
-  int code = scale_target_claim(&scale->target, scale->base.owner,
-                                options->cooldown_s, &wait_s, call);
+  int code = scale_target_claim_cooldown(&scale->target, scale->base.owner,
+                                         options->cooldown_s, &wait_s, call);
   scale->has_claim = code == 0;
   if (code == -EAGAIN) {
     call->again_in_ms = wait_s * 1000;
@@ -275,10 +276,10 @@ static int write_replicas(struct scale *scale, const struct scale_now *now,
                  request->response, request->cause,
                  now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
                  now->value, value);
-  kubernetes_record_event(scale->base.kubernetes, scale->target.space,
-                          scale->target.kind, scale->target.name, request->host,
-                          request->is_on, change > 0 ? "ScaledOut" : "ScaledIn",
-                          note, call);
+  kubernetes_send_event(scale->base.kubernetes, scale->target.space,
+                        scale->target.kind, scale->target.name, request->host,
+                        request->is_on, change > 0 ? "ScaledOut" : "ScaledIn",
+                        note, call);
   return 0;
 }
 
@@ -367,7 +368,7 @@ static int set_scale(void *self, const struct action_request *request,
 }
 
 /* With dryRun=All the server checks the write and does not store it. */
-static int test_scale(void *self, struct action_call *call) {
+static int self_test_scale(void *self, struct action_call *call) {
   struct scale *scale = self;
   struct scale_now now;
   int code = scale_target_read(&scale->target, &now, call);
@@ -393,8 +394,8 @@ const struct action_driver action_scale_driver = {
         },
     .needs_kubernetes = true,
     .size = sizeof(struct scale),
-    .write_subject = write_scale_subject,
+    .format_subject = format_scale_subject,
     .init = init_scale,
     .set = set_scale,
-    .self_test = test_scale,
+    .self_test = self_test_scale,
 };

@@ -170,7 +170,7 @@ static int64_t parse_lease_time(const char *text) {
 }
 
 /* For how many seconds the lease is still held. */
-static int64_t get_lease_left_s(const json_t *lease, int64_t now_s) {
+static int64_t parse_lease_left_s(const json_t *lease, int64_t now_s) {
   const json_t *spec = json_object_get(lease, "spec");
   int64_t since_s =
       parse_lease_time(json_string_value(json_object_get(spec, "renewTime")));
@@ -199,13 +199,13 @@ static json_t *make_cooldown_lease(const struct scale_target *target,
       "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
       json_sprintf("resource-alert-%s", target->name), "namespace",
       target->space, "resourceVersion", version, "spec", "holderIdentity",
-      json_util_text(holder), "leaseDurationSeconds", (json_int_t)duration_s,
-      "renewTime", text, "acquireTime", text);
+      json_util_from_text(holder), "leaseDurationSeconds",
+      (json_int_t)duration_s, "renewTime", text, "acquireTime", text);
 }
 
-int scale_target_claim(const struct scale_target *target, const char *holder,
-                       int64_t cooldown_s, int64_t *ret_wait_s,
-                       struct action_call *call) {
+int scale_target_claim_cooldown(const struct scale_target *target,
+                                const char *holder, int64_t cooldown_s,
+                                int64_t *ret_wait_s, struct action_call *call) {
   json_t *lease = NULL;
   /* Without a cooldown there is nothing to share, and no Lease is made. */
   if (cooldown_s == 0) {
@@ -218,7 +218,7 @@ int scale_target_claim(const struct scale_target *target, const char *holder,
     return code;
   }
   int64_t now_s = kubernetes_now_s(target->kubernetes);
-  int64_t left_s = lease == NULL ? 0 : get_lease_left_s(lease, now_s);
+  int64_t left_s = lease == NULL ? 0 : parse_lease_left_s(lease, now_s);
   if (left_s > 0) {
     json_decref(lease);
     *ret_wait_s = left_s;

@@ -39,6 +39,6 @@ int scale_target_write(const struct scale_target *target,
 /* Acquires the right to scale for cooldown_s seconds: a Lease that all agents
  * on this target share, so that two of them scale once. Returns 0, or -EAGAIN
  * with the seconds to wait in *ret_wait_s. */
-int scale_target_claim(const struct scale_target *target, const char *holder,
-                       int64_t cooldown_s, int64_t *ret_wait_s,
-                       struct action_call *call);
+int scale_target_claim_cooldown(const struct scale_target *target,
+                                const char *holder, int64_t cooldown_s,
+                                int64_t *ret_wait_s, struct action_call *call);

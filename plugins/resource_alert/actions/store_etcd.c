@@ -73,7 +73,8 @@ static void format_switch_key(const struct store_etcd *store, const char *name,
 }
 
 /* Keeps our lease alive, or gets a new one if it has expired. */
-static int hold_lease(struct store_etcd *store, struct action_call *call) {
+static int keep_or_grant_lease(struct store_etcd *store,
+                               struct action_call *call) {
   if (store->base.options->ttl_s == 0) {
     return 0;
   }
@@ -84,8 +85,8 @@ static int hold_lease(struct store_etcd *store, struct action_call *call) {
     }
     store->lease[0] = '\0'; /* expired */
   }
-  return etcd_grant(&store->etcd, store->base.options->ttl_s, store->lease,
-                    call);
+  return etcd_grant_lease(&store->etcd, store->base.options->ttl_s,
+                          store->lease, call);
 }
 
 /* Writes the key if there is none, or ours. Another agent's key stays: the
@@ -107,11 +108,11 @@ static int put_own_key(struct store_etcd *store, const char *key,
  * more, and each further put would fail. */
 static int put_with_lease(struct store_etcd *store, const char *key,
                           const json_t *value, struct action_call *call) {
-  int code = hold_lease(store, call);
+  int code = keep_or_grant_lease(store, call);
   if (code != 0) {
     return code;
   }
-  char *text = switch_store_value_text(value, store->base.options->ttl_s);
+  char *text = switch_store_format_value(value, store->base.options->ttl_s);
   if (text == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
@@ -125,27 +126,27 @@ static int put_with_lease(struct store_etcd *store, const char *key,
 
 /* Deletes only a key with the value that was read: another agent may have
  * written meanwhile. */
-static int put_in_etcd(void *self, const struct switch_state *state,
-                       struct action_call *call) {
+static int put_switch_in_etcd(void *self, const struct switch_state *state,
+                              struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   format_switch_key(store, state->name, key);
   if (state->is_on) {
-    call->again_in_ms = switch_store_again_ms(store->base.options->ttl_s);
+    call->again_in_ms = switch_store_refresh_in_ms(store->base.options->ttl_s);
     return put_with_lease(store, key, state->value, call);
   }
   char *held = NULL;
   int code = etcd_get(&store->etcd, key, &held, call);
   if (code == 0 && held != NULL && switch_store_is_ours(held, state->value)) {
-    code = etcd_delete_if(&store->etcd, key, held, call);
+    code = etcd_delete_if_equal(&store->etcd, key, held, call);
   }
   free(held);
   return code;
 }
 
 /* Another agent's key counts as on, and does not have to go. */
-static int confirm_in_etcd(void *self, const struct switch_state *state,
-                           struct action_call *call) {
+static int confirm_switch_in_etcd(void *self, const struct switch_state *state,
+                                  struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   char *held = NULL;
@@ -163,7 +164,7 @@ static int confirm_in_etcd(void *self, const struct switch_state *state,
 
 /* The key is never written; see etcd_self_test(). It must be one that the user
  * may write. */
-static int test_etcd_store(void *self, struct action_call *call) {
+static int self_test_etcd_store(void *self, struct action_call *call) {
   struct store_etcd *store = self;
   char key[KEY_BYTES];
   format_switch_key(store, "self-test", key);
@@ -175,8 +176,8 @@ const struct switch_store_driver switch_store_etcd = {
     .check = check_etcd_options,
     .size = sizeof(struct store_etcd),
     .init = init_etcd_store,
-    .put = put_in_etcd,
-    .confirm = confirm_in_etcd,
-    .self_test = test_etcd_store,
+    .put = put_switch_in_etcd,
+    .confirm = confirm_switch_in_etcd,
+    .self_test = self_test_etcd_store,
     .fini = fini_etcd_store,
 };

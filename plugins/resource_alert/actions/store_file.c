@@ -86,8 +86,8 @@ static int add_switch_to_list(json_t *list, const struct switch_store *store,
 }
 
 /* The list as it should be. *ret_text: yours, free(). */
-static int make_switch_list(const struct switch_store *store, char **ret_text,
-                            struct error *error) {
+static int list_switch_files(const struct switch_store *store, char **ret_text,
+                             struct error *error) {
   DIR *directory = opendir(store->options->path);
   if (directory == NULL) {
     int code = -errno;
@@ -116,7 +116,7 @@ static int make_switch_list(const struct switch_store *store, char **ret_text,
 
 /* Saves a write, and the wakeup of readers that watch the file, for each
  * refresh without a TTL. */
-static bool file_holds(const char *path, const char *text) {
+static bool has_file_content(const char *path, const char *text) {
   char *old = NULL;
   size_t bytes = 0;
   if (file_read(path, LIST_BYTES_MAX, &old, &bytes, NULL) != 0) {
@@ -134,11 +134,11 @@ static int update_switch_list(const struct switch_store *store,
   int code = join_switch_path(store, LIST_NAME, path, error);
   for (int i = 0; code == 0 && i < LIST_TRIES; i++) {
     char *text = NULL;
-    code = make_switch_list(store, &text, error);
+    code = list_switch_files(store, &text, error);
     if (code != 0 || text == NULL) {
       return code;
     }
-    bool is_same = file_holds(path, text);
+    bool is_same = has_file_content(path, text);
     if (!is_same) {
       code = file_replace(path, text, strlen(text), FILE_MODE, false, error);
     }
@@ -158,7 +158,7 @@ static int update_switch_list(const struct switch_store *store,
 /* ---- the driver ---- */
 
 /* True if there is a switch at PATH that another host or response wrote. */
-static bool belongs_to_another(const char *path, const json_t *value) {
+static bool is_foreign_switch(const char *path, const json_t *value) {
   char *held = NULL;
   size_t bytes = 0;
   if (file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
@@ -172,13 +172,13 @@ static bool belongs_to_another(const char *path, const json_t *value) {
 /* The directory is made only when it is missing, as on a tmpfs after a boot. */
 static int write_switch_file(const struct switch_store *store, const char *path,
                              const json_t *value, struct error *error) {
-  char *text = switch_store_value_text(value, store->options->ttl_s);
+  char *text = switch_store_format_value(value, store->options->ttl_s);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   size_t bytes = strlen(text);
   int code = 0;
-  if (!file_holds(path, text)) {
+  if (!has_file_content(path, text)) {
     code = file_replace(path, text, bytes, FILE_MODE, false, error);
   }
   if (code == -ENOENT) {
@@ -201,8 +201,8 @@ static int remove_switch_file(const char *path, struct error *error) {
 }
 
 /* Without the directory there is nothing to remove and no list to update. */
-static int put_in_file(void *self, const struct switch_state *state,
-                       struct action_call *call) {
+static int put_switch_in_file(void *self, const struct switch_state *state,
+                              struct action_call *call) {
   const struct switch_store *store = self;
   char path[PATH_MAX];
   int code = join_switch_path(store, state->name, path, call->error);
@@ -210,8 +210,8 @@ static int put_in_file(void *self, const struct switch_state *state,
     return code;
   }
   call->again_in_ms =
-      state->is_on ? switch_store_again_ms(store->options->ttl_s) : 0;
-  if (belongs_to_another(path, state->value)) {
+      state->is_on ? switch_store_refresh_in_ms(store->options->ttl_s) : 0;
+  if (is_foreign_switch(path, state->value)) {
     return 0;
   }
   code = state->is_on
@@ -224,8 +224,8 @@ static int put_in_file(void *self, const struct switch_state *state,
 }
 
 /* lstat() and not stat(): a link that leads nowhere is there, too. */
-static int confirm_in_file(void *self, const struct switch_state *state,
-                           struct action_call *call) {
+static int confirm_switch_in_file(void *self, const struct switch_state *state,
+                                  struct action_call *call) {
   char path[PATH_MAX];
   int code = join_switch_path(self, state->name, path, call->error);
   if (code != 0) {
@@ -234,7 +234,7 @@ static int confirm_in_file(void *self, const struct switch_state *state,
   struct stat status;
   bool is_there = lstat(path, &status) == 0;
   return is_there == state->is_on ||
-                 (is_there && belongs_to_another(path, state->value))
+                 (is_there && is_foreign_switch(path, state->value))
              ? 0
              : error_set(call->error, -ESTALE, "%s is %s", path,
                          is_there ? "still there" : "not there");
@@ -254,7 +254,7 @@ static int find_existing_directory(const char *path, char found[PATH_MAX]) {
 }
 
 /* A directory that anybody may write to would let anybody set switches. */
-static int test_file_store(void *self, struct action_call *call) {
+static int self_test_file_store(void *self, struct action_call *call) {
   const struct switch_store *store = self;
   char directory[PATH_MAX];
   struct stat status;
@@ -281,7 +281,7 @@ const struct switch_store_driver switch_store_file = {
     .check = check_file_options,
     .size = sizeof(struct switch_store),
     .init = init_file_store,
-    .put = put_in_file,
-    .confirm = confirm_in_file,
-    .self_test = test_file_store,
+    .put = put_switch_in_file,
+    .confirm = confirm_switch_in_file,
+    .self_test = self_test_file_store,
 };

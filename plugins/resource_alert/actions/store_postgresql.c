@@ -149,8 +149,8 @@ static const char test_sql[] =
     "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
 
 /* One statement each, so that no transaction is ever left open. */
-static int put_in_table(void *self, const struct switch_state *state,
-                        struct action_call *call) {
+static int put_switch_in_table(void *self, const struct switch_state *state,
+                               struct action_call *call) {
   struct store_postgresql *store = self;
   const struct switch_store_options *options = store->base.options;
   const char *who = get_member_text(state->value, "who");
@@ -162,11 +162,11 @@ static int put_in_table(void *self, const struct switch_state *state,
     return query_bool(store, off_sql, parameters, 4, &is_changed, call);
   }
   char ttl[24];
-  char *text = switch_store_value_text(state->value, options->ttl_s);
+  char *text = switch_store_format_value(state->value, options->ttl_s);
   if (text == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  call->again_in_ms = switch_store_again_ms(options->ttl_s);
+  call->again_in_ms = switch_store_refresh_in_ms(options->ttl_s);
   (void)snprintf(ttl, sizeof(ttl), "%" PRId64, options->ttl_s);
   const char *const parameters[] = {state->name, text, who,
                                     response,    ttl,  options->channel};
@@ -176,8 +176,8 @@ static int put_in_table(void *self, const struct switch_state *state,
 }
 
 /* Another agent's switch counts as on, and does not have to go. */
-static int confirm_in_table(void *self, const struct switch_state *state,
-                            struct action_call *call) {
+static int confirm_switch_in_table(void *self, const struct switch_state *state,
+                                   struct action_call *call) {
   bool is_set = false;
   const char *const parameters[] = {state->name,
                                     get_member_text(state->value, "who"),
@@ -192,7 +192,7 @@ static int confirm_in_table(void *self, const struct switch_state *state,
 
 /* Names all columns, so that a table of an older form fails here and not at the
  * first switch. A standby cannot be written to. */
-static int test_table_store(void *self, struct action_call *call) {
+static int self_test_table_store(void *self, struct action_call *call) {
   struct store_postgresql *store = self;
   bool is_fine = false;
   const char *const parameters[] = {store->base.options->table};
@@ -210,8 +210,8 @@ const struct switch_store_driver switch_store_postgresql = {
     .check = check_table_options,
     .size = sizeof(struct store_postgresql),
     .init = init_table_store,
-    .put = put_in_table,
-    .confirm = confirm_in_table,
-    .self_test = test_table_store,
+    .put = put_switch_in_table,
+    .confirm = confirm_switch_in_table,
+    .self_test = self_test_table_store,
     .fini = fini_table_store,
 };

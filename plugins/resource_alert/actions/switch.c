@@ -32,16 +32,17 @@ static json_t *make_switch_value(const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
   return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
-                   json_util_text(request->host), "response", request->response,
-                   "rule", json_util_text(request->cause), "state",
-                   request->state, "since", since);
+                   json_util_from_text(request->host), "response",
+                   request->response, "rule",
+                   json_util_from_text(request->cause), "state", request->state,
+                   "since", since);
 }
 
 /* Puts or confirms it in all stores. */
-static int run_switch(const struct action *action,
-                      enum switch_stores_operation operation,
-                      const struct action_request *request,
-                      struct action_call *call) {
+static int run_in_all_stores(const struct action *action,
+                             enum switch_stores_operation operation,
+                             const struct action_request *request,
+                             struct action_call *call) {
   const struct switch_options *options = action->options;
   json_t *value = make_switch_value(request);
   if (value == NULL) {
@@ -58,25 +59,26 @@ static int run_switch(const struct action *action,
 /* Also the refresh: a switch with a TTL is put again every third of it. */
 static int set_switch(void *self, const struct action_request *request,
                       struct action_call *call) {
-  return run_switch(self, SWITCH_STORES_PUT, request, call);
+  return run_in_all_stores(self, SWITCH_STORES_PUT, request, call);
 }
 
 /* The value names the owner of the switch. */
 static int confirm_switch(void *self, const struct action_request *request,
                           struct action_call *call) {
-  return run_switch(self, SWITCH_STORES_CONFIRM, request, call);
+  return run_in_all_stores(self, SWITCH_STORES_CONFIRM, request, call);
 }
 
 /* No switch is touched: the stores are tested, not the name. */
-static int test_switch(void *self, struct action_call *call) {
+static int self_test_switch(void *self, struct action_call *call) {
   const struct action *action = self;
   return switch_stores_run(action->deps->stores, SWITCH_STORES_SELF_TEST, NULL,
                            call);
 }
 
 /* Here and not with the block, which does not know the blocks beside it. */
-static int check_switch(const void *options, const struct action_deps *deps,
-                        struct error *error) {
+static int check_switch_stores(const void *options,
+                               const struct action_deps *deps,
+                               struct error *error) {
   (void)options;
   return deps->stores_len > 0
              ? 0
@@ -99,8 +101,8 @@ const struct action_driver action_switch_driver = {
             .check_label = check_switch_name,
         },
     .size = sizeof(struct action),
-    .check = check_switch,
+    .check = check_switch_stores,
     .set = set_switch,
     .confirm = confirm_switch,
-    .self_test = test_switch,
+    .self_test = self_test_switch,
 };

@@ -21,7 +21,7 @@ static const struct switch_store_driver *const drivers[] = {
 
 /* ---- for the drivers ---- */
 
-char *switch_store_value_text(const json_t *value, int64_t ttl_s) {
+char *switch_store_format_value(const json_t *value, int64_t ttl_s) {
   char until[ACTION_TIME_BYTES];
   json_t *copy = json_deep_copy(value);
   if (copy == NULL) {
@@ -46,7 +46,7 @@ bool switch_store_is_ours(const char *text, const json_t *value) {
   return is_ours;
 }
 
-int64_t switch_store_again_ms(int64_t ttl_s) {
+int64_t switch_store_refresh_in_ms(int64_t ttl_s) {
   return ttl_s > 0 ? ttl_s * 1000 / 3 : STORE_AGAIN_MS;
 }
 
@@ -142,7 +142,8 @@ static int put_and_journal(struct switch_store *store,
   call->note(call->context, "request",
              json_pack("{s:s, s:b}", "store", name, "on", (int)state->is_on));
   int code = store->driver->put(store, state, call);
-  json_t *text = code == 0 ? json_null() : json_util_text(call->error->text);
+  json_t *text =
+      code == 0 ? json_null() : json_util_from_text(call->error->text);
   call->note(call->context, "response",
              json_pack("{s:s, s:o}", "store", name, "error", text));
   return code;

@@ -71,14 +71,14 @@ extern const struct switch_store_driver switch_store_postgresql;
 
 /* VALUE with its "until", ttl_s from now (null where that is 0), as the text
  * that is stored. Returns yours, free(); NULL when memory is short. */
-char *switch_store_value_text(const json_t *value, int64_t ttl_s);
+char *switch_store_format_value(const json_t *value, int64_t ttl_s);
 
 /* True if TEXT, found in a store, was written by VALUE's host and response, or
  * by no agent at all. */
 bool switch_store_is_ours(const char *text, const json_t *value);
 
 /* After how long a switch must be refreshed, so that it does not expire. */
-int64_t switch_store_again_ms(int64_t ttl_s);
+int64_t switch_store_refresh_in_ms(int64_t ttl_s);
 
 /* All stores, as one response uses them. */
 struct switch_stores;

@@ -70,8 +70,8 @@ static int check_webhook_block(const void *target, struct error *error) {
 }
 
 /* What follows a question mark may be secret. */
-static void write_webhook_subject(const void *options, char *text,
-                                  size_t bytes) {
+static void format_webhook_subject(const void *options, char *text,
+                                   size_t bytes) {
   const struct webhook_options *own = options;
   (void)snprintf(text, bytes, "%.*s", (int)strcspn(own->url, "?#"), own->url);
 }
@@ -89,8 +89,8 @@ static json_t *make_alertmanager_payload(const struct action_request *request) {
   const char *status = request->is_on ? "firing" : "resolved";
   json_t *labels = json_pack(
       "{s:s, s:s, s:o, s:o, s:s}", "alertname", request->response, "response",
-      request->response, "instance", json_util_text(request->host), "rule",
-      json_util_text(request->cause), "severity",
+      request->response, "instance", json_util_from_text(request->host), "rule",
+      json_util_from_text(request->cause), "severity",
       strcmp(request->state, "FAILURE") == 0 ? "critical" : "warning");
   json_t *annotations =
       json_pack("{s:o}", "summary",
@@ -264,7 +264,7 @@ static int set_webhook(void *self, const struct action_request *request,
 
 /* Checks with OPTIONS that there is an HTTP server with the right certificate;
  * its status does not matter. */
-static int test_webhook(void *self, struct action_call *call) {
+static int self_test_webhook(void *self, struct action_call *call) {
   struct webhook *webhook = self;
   const struct webhook_options *options = webhook->base.options;
   const struct http_client_request request = {
@@ -297,9 +297,9 @@ const struct action_driver action_webhook_driver = {
             .check = check_webhook_block,
         },
     .size = sizeof(struct webhook),
-    .write_subject = write_webhook_subject,
+    .format_subject = format_webhook_subject,
     .init = init_webhook,
     .fini = fini_webhook,
     .set = set_webhook,
-    .self_test = test_webhook,
+    .self_test = self_test_webhook,
 };

@@ -143,7 +143,7 @@ static void update_breach(struct alert_breach *breach, bool is_beyond,
 
 /* An alert that was never evaluated, or was missing, stays UNKNOWN while a
  * breach is still on its way. */
-static enum alert_state state_of_breaches(const struct alert *alert) {
+static enum alert_state find_breach_state(const struct alert *alert) {
   if (alert->failure.is_breached) {
     return ALERT_FAILURE;
   }
@@ -193,8 +193,8 @@ static void change_state(struct alert *alert, enum alert_state to,
 }
 
 /* Finds the limit that the value of CHANGE breaks, for its text. */
-static void name_limit(const struct rule_limits *limits,
-                       struct alert_change *change) {
+static void find_broken_limit(const struct rule_limits *limits,
+                              struct alert_change *change) {
   bool is_failure = change->to == ALERT_FAILURE;
   double min = is_failure ? limits->failure_min : limits->warning_min;
   double max = is_failure ? limits->failure_max : limits->warning_max;
@@ -215,7 +215,7 @@ static uint32_t whole_seconds(int64_t ms) {
 static bool update_state(struct alert *alert, const struct rule_limits *limits,
                          const struct alert_time *now,
                          struct alert_change *ret_change) {
-  enum alert_state to = state_of_breaches(alert);
+  enum alert_state to = find_breach_state(alert);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
@@ -223,7 +223,7 @@ static bool update_state(struct alert *alert, const struct rule_limits *limits,
       alert->state == ALERT_MISSING ? ALERT_CAUSE_BACK : ALERT_CAUSE_LIMIT;
   change_state(alert, to, cause, now->wall_ms, ret_change);
   if (to == ALERT_WARNING || to == ALERT_FAILURE) {
-    name_limit(limits, ret_change);
+    find_broken_limit(limits, ret_change);
   }
   const struct alert_breach *breach =
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE

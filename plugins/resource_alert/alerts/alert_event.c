@@ -15,13 +15,13 @@
 #define NUMBER_BYTES 32
 #define TIME_BYTES 64
 
-void alert_event_name(struct alert_event *event,
-                      const struct series_alert *alert) {
+void alert_event_fill_names(struct alert_event *event,
+                            const struct series_alert *alert) {
   const struct series *series = alert->series;
   event->rule = alert->rule;
   event->interval_ms = series->interval_ms;
-  series_key_names(series->key, &event->names);
-  reading_put_name(event->source, series_source_name(series, alert->source));
+  series_key_unpack_names(series->key, &event->names);
+  reading_set_name(event->source, series_source_name(series, alert->source));
   series_format_name(series, alert->source, event->series,
                      sizeof(event->series));
   text_blank_controls(event->series);
@@ -43,7 +43,7 @@ void alert_event_take(struct series_alert *alert, int64_t wall_ms,
       .rule_state = rule_worst_state(alert->rule),
       .rule_value = rule_worst_value(alert->rule),
   };
-  alert_event_name(ret, alert);
+  alert_event_fill_names(ret, alert);
   alert->was_notified = alert->alert.is_notified;
   alert->is_queued = false;
 }
@@ -110,7 +110,7 @@ void alert_event_format(const struct alert_event *event, char *text,
 
 /* Of any state but UNKNOWN, which is not notified. */
 static enum notification_severity
-severity_of_event(const struct alert_event *event) {
+find_event_severity(const struct alert_event *event) {
   bool is_failure = event->change.to == ALERT_FAILURE ||
                     (event->change.to == ALERT_MISSING &&
                      event->rule->limits.missing == RULE_MISSING_FAILURE);
@@ -128,13 +128,13 @@ static const char *severity_word(const struct alert_event *event) {
       [NOTIFICATION_OKAY] = "okay",
   };
   return event->change.to == ALERT_UNKNOWN ? ""
-                                           : words[severity_of_event(event)];
+                                           : words[find_event_severity(event)];
 }
 
 /* ---- the journal ---- */
 
 /* As the journal has times of before the event: UTC, without a fraction. */
-static void format_wall(int64_t wall_ms, char *text, size_t bytes) {
+static void format_wall_time(int64_t wall_ms, char *text, size_t bytes) {
   time_t seconds = (time_t)(wall_ms / 1000);
   struct tm parts;
   if (gmtime_r(&seconds, &parts) == NULL) {
@@ -146,14 +146,14 @@ static void format_wall(int64_t wall_ms, char *text, size_t bytes) {
 
 json_t *alert_event_to_json(const struct alert_event *event) {
   char since[TIME_BYTES];
-  format_wall(event->since_wall_ms, since, sizeof(since));
+  format_wall_time(event->since_wall_ms, since, sizeof(since));
   json_t *fields = json_pack(
       "{ss so ss ss ss so so ss ss}", "rule", event->rule->name, "series",
-      json_util_text(event->series), "from",
+      json_util_from_text(event->series), "from",
       alert_state_name(event->change.from), "to",
       alert_state_name(event->change.to), "severity", severity_word(event),
-      "value", json_util_number(event->change.value), "limit",
-      json_util_number(event->change.limit), "since", since, "cause",
+      "value", json_util_from_number(event->change.value), "limit",
+      json_util_from_number(event->change.limit), "since", since, "cause",
       alert_cause_name(event->change.cause));
   if (fields != NULL && event->coalesced > 0) {
     (void)json_object_set_new(fields, "coalesced",
@@ -179,7 +179,7 @@ static void format_message(const struct alert_event *event, char *text,
   char since[TIME_BYTES];
   format_number(event->change.value, value, sizeof(value));
   format_number(event->change.limit, limit, sizeof(limit));
-  format_wall(event->since_wall_ms, since, sizeof(since));
+  format_wall_time(event->since_wall_ms, since, sizeof(since));
   const char *const fields[MESSAGE_FIELDS] = {
       [MESSAGE_RULE] = event->rule->name,
       [MESSAGE_HOST] = event->names.host,
@@ -216,7 +216,7 @@ void alert_event_format_instance(const struct series *series, size_t source,
                                  size_t bytes) {
   struct reading_names names;
   char name[SERIES_NAME_BYTES];
-  series_key_names(series->key, &names);
+  series_key_unpack_names(series->key, &names);
   series_format_name(series, source, name, sizeof(name));
   format_instance(name, names.host, local_host, text, bytes);
 }
@@ -227,7 +227,7 @@ void alert_event_notify(const struct alert_event *event,
     return;
   }
   struct notification notification = {
-      .severity = severity_of_event(event),
+      .severity = find_event_severity(event),
       .host = event->names.host,
       .plugin = "",
       .plugin_instance = event->rule->name,

@@ -51,8 +51,8 @@ void alert_event_take(struct series_alert *alert, int64_t wall_ms,
 
 /* Fills in the rule, the names and the interval of WATCH. Under the lock of
  * its series. */
-void alert_event_name(struct alert_event *event,
-                      const struct series_alert *alert);
+void alert_event_fill_names(struct alert_event *event,
+                            const struct series_alert *alert);
 
 /* rule "pool_used": OKAY -> WARNING, host/dbpool-x/percent-used 83.3 > 80 for
  * 10 s. Cut at BYTES - 1. */

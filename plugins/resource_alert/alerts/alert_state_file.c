@@ -67,14 +67,14 @@ static json_t *change_to_json(const struct alert_event *event) {
   return json_pack(
       "{sI ss ss so so sb sb sI sI}", "number", (json_int_t)event->number,
       "from", alert_state_name(change->from), "cause",
-      alert_cause_name(change->cause), "value", json_util_number(change->value),
-      "limit", json_util_number(change->limit), "is_max",
-      (int)change->is_limit_max, "notify", (int)change->should_notify,
-      "coalesced", (json_int_t)event->coalesced, "held",
-      (json_int_t)change->held_s);
+      alert_cause_name(change->cause), "value",
+      json_util_from_number(change->value), "limit",
+      json_util_from_number(change->limit), "is_max", (int)change->is_limit_max,
+      "notify", (int)change->should_notify, "coalesced",
+      (json_int_t)event->coalesced, "held", (json_int_t)change->held_s);
 }
 
-json_t *alert_state_file_to_json(const struct alert_event *event) {
+json_t *alert_state_file_event_to_json(const struct alert_event *event) {
   const struct reading_names *names = &event->names;
   json_t *line = json_pack(
       "{ss ss sb sI sI sI so so so so so so}", "rule", event->rule->name,
@@ -94,37 +94,39 @@ json_t *alert_state_file_to_json(const struct alert_event *event) {
 
 /* ---- a line as an event ---- */
 
-static double number_of_json(const json_t *value) {
+static double parse_json_number(const json_t *value) {
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
 /* The file is ours, but a disk or a person may have changed it: each field is
  * checked for its type and range. */
-static bool read_integer(const json_t *object, const char *key, int64_t min,
-                         int64_t max, int64_t *ret) {
+static bool parse_integer_member(const json_t *object, const char *key,
+                                 int64_t min, int64_t max, int64_t *ret) {
   const json_t *value = json_object_get(object, key);
   *ret = json_integer_value(value);
   return json_is_integer(value) && *ret >= min && *ret <= max;
 }
 
-static bool read_boolean(const json_t *object, const char *key, bool *ret) {
+static bool parse_boolean_member(const json_t *object, const char *key,
+                                 bool *ret) {
   const json_t *value = json_object_get(object, key);
   *ret = json_is_true(value);
   return json_is_boolean(value);
 }
 
-static bool read_state(const json_t *object, const char *key,
-                       enum alert_state *ret) {
+static bool parse_state_member(const json_t *object, const char *key,
+                               enum alert_state *ret) {
   const char *name = json_string_value(json_object_get(object, key));
   return name != NULL && alert_state_from_name(name, ret);
 }
 
-static bool read_cause(const json_t *object, enum alert_cause *ret) {
+static bool parse_cause_member(const json_t *object, enum alert_cause *ret) {
   const char *name = json_string_value(json_object_get(object, "cause"));
   return name != NULL && alert_cause_from_name(name, ret);
 }
 
-static bool read_change(const json_t *object, struct alert_event *event) {
+static bool parse_saved_change(const json_t *object,
+                               struct alert_event *event) {
   struct alert_change *change = &event->change;
   enum alert_state from;
   enum alert_cause cause;
@@ -133,27 +135,28 @@ static bool read_change(const json_t *object, struct alert_event *event) {
   int64_t number;
   int64_t coalesced;
   int64_t held_s;
-  if (!read_integer(object, "number", 1, INT64_MAX, &number) ||
-      !read_state(object, "from", &from) || !read_cause(object, &cause) ||
-      !read_boolean(object, "is_max", &is_max) ||
-      !read_boolean(object, "notify", &should_notify) ||
-      !read_integer(object, "coalesced", 0, UINT16_MAX, &coalesced) ||
-      !read_integer(object, "held", 0, UINT32_MAX, &held_s)) {
+  if (!parse_integer_member(object, "number", 1, INT64_MAX, &number) ||
+      !parse_state_member(object, "from", &from) ||
+      !parse_cause_member(object, &cause) ||
+      !parse_boolean_member(object, "is_max", &is_max) ||
+      !parse_boolean_member(object, "notify", &should_notify) ||
+      !parse_integer_member(object, "coalesced", 0, UINT16_MAX, &coalesced) ||
+      !parse_integer_member(object, "held", 0, UINT32_MAX, &held_s)) {
     return false;
   }
   event->number = (uint64_t)number;
   event->coalesced = (unsigned)coalesced;
   change->from = from;
   change->cause = cause;
-  change->value = number_of_json(json_object_get(object, "value"));
-  change->limit = number_of_json(json_object_get(object, "limit"));
+  change->value = parse_json_number(json_object_get(object, "value"));
+  change->limit = parse_json_number(json_object_get(object, "limit"));
   change->is_limit_max = is_max;
   change->should_notify = should_notify;
   change->held_s = (uint32_t)held_s;
   return true;
 }
 
-static bool read_names(const json_t *object, struct alert_event *event) {
+static bool parse_saved_names(const json_t *object, struct alert_event *event) {
   struct reading_names *names = &event->names;
   const struct {
     const char *key;
@@ -175,30 +178,35 @@ static bool read_names(const json_t *object, struct alert_event *event) {
   return true;
 }
 
-static bool read_alert(const json_t *object, struct alert_state_line *line) {
+static bool parse_saved_alert(const json_t *object,
+                              struct alert_state_line *line) {
   struct alert_event *event = &line->event;
   const json_t *change = json_object_get(object, "change");
   enum alert_state state;
   line->rule = json_string_value(json_object_get(object, "rule"));
-  if (line->rule == NULL || !read_state(object, "state", &state) ||
-      !read_boolean(object, "notified", &event->is_notified) ||
-      !read_integer(object, "since", 0, INT64_MAX, &event->since_wall_ms) ||
-      !read_integer(object, "notified_at", 0, INT64_MAX,
-                    &event->notified_wall_ms) ||
-      !read_integer(object, "interval", 1, INT32_MAX, &event->interval_ms) ||
-      !read_names(object, event) ||
-      (change != NULL && !read_change(change, event))) {
+  if (line->rule == NULL || !parse_state_member(object, "state", &state) ||
+      !parse_boolean_member(object, "notified", &event->is_notified) ||
+      !parse_integer_member(object, "since", 0, INT64_MAX,
+                            &event->since_wall_ms) ||
+      !parse_integer_member(object, "notified_at", 0, INT64_MAX,
+                            &event->notified_wall_ms) ||
+      !parse_integer_member(object, "interval", 1, INT32_MAX,
+                            &event->interval_ms) ||
+      !parse_saved_names(object, event) ||
+      (change != NULL && !parse_saved_change(change, event))) {
     return false;
   }
   event->change.to = state;
   return true;
 }
 
-static bool read_marks(const json_t *object, struct alert_state_line *line) {
+static bool parse_delivery_marks(const json_t *object,
+                                 struct alert_state_line *line) {
   int64_t notified;
   int64_t journaled;
-  line->is_marks = read_integer(object, "notified", 0, INT64_MAX, &notified) &&
-                   read_integer(object, "journaled", 0, INT64_MAX, &journaled);
+  line->is_marks =
+      parse_integer_member(object, "notified", 0, INT64_MAX, &notified) &&
+      parse_integer_member(object, "journaled", 0, INT64_MAX, &journaled);
   if (line->is_marks) {
     line->marks = (struct delivery_marks){.notified = (uint64_t)notified,
                                           .journaled = (uint64_t)journaled};
@@ -206,50 +214,55 @@ static bool read_marks(const json_t *object, struct alert_state_line *line) {
   return line->is_marks;
 }
 
-int alert_state_file_read_line(const json_t *object,
-                               struct alert_state_line *ret) {
+int alert_state_file_parse_line(const json_t *object,
+                                struct alert_state_line *ret) {
   *ret = (struct alert_state_line){.is_marks = false};
-  return read_marks(object, ret) || read_alert(object, ret) ? 0 : -EINVAL;
+  return parse_delivery_marks(object, ret) || parse_saved_alert(object, ret)
+             ? 0
+             : -EINVAL;
 }
 
 /* ---- the outbox ---- */
 
-static struct alert_event **outbox_at(struct alert_state_file *file,
-                                      size_t index) {
+static struct alert_event **get_outbox_event(struct alert_state_file *file,
+                                             size_t index) {
   return &file->outbox[(file->outbox_first + index) % OUTBOX_MAX];
 }
 
 /* event: copied, unless the outbox is full or memory is short. */
-static void outbox_add(struct alert_state_file *file,
-                       const struct alert_event *event) {
+static void add_to_outbox(struct alert_state_file *file,
+                          const struct alert_event *event) {
   struct alert_event *copy =
       file->outbox_len == OUTBOX_MAX ? NULL : malloc(sizeof(*copy));
   if (copy != NULL) {
     *copy = *event;
-    *outbox_at(file, file->outbox_len++) = copy;
+    *get_outbox_event(file, file->outbox_len++) = copy;
   }
 }
 
 /* Removes the events up to NUMBER. */
-static void outbox_remove(struct alert_state_file *file, uint64_t number) {
-  while (file->outbox_len > 0 && (*outbox_at(file, 0))->number <= number) {
-    free(*outbox_at(file, 0));
+static void remove_from_outbox(struct alert_state_file *file, uint64_t number) {
+  while (file->outbox_len > 0 &&
+         (*get_outbox_event(file, 0))->number <= number) {
+    free(*get_outbox_event(file, 0));
     file->outbox_first = (file->outbox_first + 1) % OUTBOX_MAX;
     file->outbox_len--;
   }
 }
 
-static uint64_t later_number(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t max_event_number(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
 
 /* Removes what all have received. Returns false if MARKS raise none. */
-static bool raise_marks(struct alert_state_file *file,
-                        const struct delivery_marks *marks) {
+static bool raise_delivery_marks(struct alert_state_file *file,
+                                 const struct delivery_marks *marks) {
   struct delivery_marks before = file->marks;
-  file->marks.notified = later_number(before.notified, marks->notified);
-  file->marks.journaled = later_number(before.journaled, marks->journaled);
-  outbox_remove(file, file->marks.notified < file->marks.journaled
-                          ? file->marks.notified
-                          : file->marks.journaled);
+  file->marks.notified = max_event_number(before.notified, marks->notified);
+  file->marks.journaled = max_event_number(before.journaled, marks->journaled);
+  remove_from_outbox(file, file->marks.notified < file->marks.journaled
+                               ? file->marks.notified
+                               : file->marks.journaled);
   return file->marks.notified > before.notified ||
          file->marks.journaled > before.journaled;
 }
@@ -263,15 +276,15 @@ struct restoring {
 
 /* A wall time as the monotonic clock would have shown it; never in the
  * future. */
-static int64_t monotonic_of_wall(const struct alert_restore *deps,
-                                 int64_t wall_ms) {
+static int64_t wall_to_monotonic_ms(const struct alert_restore *deps,
+                                    int64_t wall_ms) {
   int64_t ago_ms = deps->wall_ms - wall_ms;
   return deps->now_ms - (ago_ms > 0 ? ago_ms : 0);
 }
 
 /* The series of an alert, locked; NULL if no rule watches it. */
-static struct series *lock_series_of(const struct alert_restore *deps,
-                                     const struct alert_state_line *line) {
+static struct series *lock_saved_series(const struct alert_restore *deps,
+                                        const struct alert_state_line *line) {
   const struct reading_names *names = &line->event.names;
   struct series *series =
       series_table_lock_notified(deps->table, line->rule, names);
@@ -288,7 +301,7 @@ static struct series *lock_series_of(const struct alert_restore *deps,
 static bool restore_alert(const struct alert_restore *deps,
                           struct alert_state_line *line) {
   struct alert_event *event = &line->event;
-  struct series *series = lock_series_of(deps, line);
+  struct series *series = lock_saved_series(deps, line);
   if (series == NULL) {
     return false;
   }
@@ -296,10 +309,10 @@ static bool restore_alert(const struct alert_restore *deps,
   alert_restore(&restored, event->change.to, event->is_notified,
                 event->since_wall_ms);
   const struct series_alert *alert =
-      series_restore(series, line->rule, event->source, &restored,
-                     monotonic_of_wall(deps, event->notified_wall_ms));
+      series_restore_alert(series, line->rule, event->source, &restored,
+                           wall_to_monotonic_ms(deps, event->notified_wall_ms));
   if (alert != NULL) {
-    alert_event_name(event, alert);
+    alert_event_fill_names(event, alert);
   }
   series_unlock(series);
   return alert != NULL;
@@ -310,21 +323,21 @@ static int restore_line(void *context, const json_t *object) {
   const struct restoring *restoring = context;
   struct alert_state_file *file = restoring->file;
   struct alert_state_line line;
-  if (alert_state_file_read_line(object, &line) != 0) {
+  if (alert_state_file_parse_line(object, &line) != 0) {
     return -EINVAL;
   }
   if (line.is_marks) {
-    (void)raise_marks(file, &line.marks);
-    file->last_number =
-        later_number(file->last_number,
-                     later_number(file->marks.notified, file->marks.journaled));
+    (void)raise_delivery_marks(file, &line.marks);
+    file->last_number = max_event_number(
+        file->last_number,
+        max_event_number(file->marks.notified, file->marks.journaled));
     return 0;
   }
   uint64_t number = line.event.number;
-  file->last_number = later_number(file->last_number, number);
+  file->last_number = max_event_number(file->last_number, number);
   if (restore_alert(restoring->deps, &line) && number > 0) {
     line.event.is_redelivered = true; /* unless a mark follows */
-    outbox_add(file, &line.event);
+    add_to_outbox(file, &line.event);
   }
   return 0;
 }
@@ -366,7 +379,7 @@ void alert_state_file_close(struct alert_state_file *file) {
     return;
   }
   append_log_close(file->log);
-  outbox_remove(file, UINT64_MAX);
+  remove_from_outbox(file, UINT64_MAX);
   free(file);
 }
 
@@ -375,8 +388,8 @@ void alert_state_file_redeliver(struct alert_state_file *file,
                                              const struct alert_event *event),
                                 void *context) {
   for (size_t i = 0; i < file->outbox_len; i++) {
-    if ((*outbox_at(file, i))->is_redelivered) {
-      take(context, *outbox_at(file, i));
+    if ((*get_outbox_event(file, i))->is_redelivered) {
+      take(context, *get_outbox_event(file, i));
     }
   }
 }
@@ -387,13 +400,13 @@ uint64_t alert_state_file_last_number(const struct alert_state_file *file) {
   return file->last_number;
 }
 
-void alert_state_file_append(struct alert_state_file *file,
-                             struct alert_event *event) {
+void alert_state_file_append_event(struct alert_state_file *file,
+                                   struct alert_event *event) {
   event->number = ++file->last_number;
-  json_t *line = alert_state_file_to_json(event);
+  json_t *line = alert_state_file_event_to_json(event);
   append_log_append(file->log, line);
   json_decref(line);
-  outbox_add(file, event);
+  add_to_outbox(file, event);
 }
 
 struct delivery_marks
@@ -407,9 +420,9 @@ static json_t *marks_to_json(const struct alert_state_file *file) {
                    "journaled", (json_int_t)file->marks.journaled);
 }
 
-void alert_state_file_mark(struct alert_state_file *file,
-                           const struct delivery_marks *marks) {
-  if (raise_marks(file, marks)) {
+void alert_state_file_mark_delivered(struct alert_state_file *file,
+                                     const struct delivery_marks *marks) {
+  if (raise_delivery_marks(file, marks)) {
     json_t *line = marks_to_json(file);
     append_log_append(file->log, line);
     json_decref(line);
@@ -418,15 +431,15 @@ void alert_state_file_mark(struct alert_state_file *file,
 
 /* line: taken. */
 static void add_to_rewrite(struct alert_state_file *file, json_t *line) {
-  append_log_add(file->log, line);
+  append_log_rewrite_add(file->log, line);
   json_decref(line);
 }
 
 /* A change that waits for its dispatch is saved as the state before it: it is
  * dispatched, and saved, later. Under the lock of the series. */
-static void save_series(struct alert_state_file *file,
-                        const struct series *series, int64_t now_ms,
-                        int64_t wall_ms) {
+static void add_series_to_rewrite(struct alert_state_file *file,
+                                  const struct series *series, int64_t now_ms,
+                                  int64_t wall_ms) {
   for (size_t i = 0; i < series->alerts_len; i++) {
     const struct series_alert *alert = &series->alerts[i];
     struct alert_event event = {
@@ -437,8 +450,8 @@ static void save_series(struct alert_state_file *file,
     };
     if (event.change.to != ALERT_UNKNOWN && event.since_wall_ms >= 0 &&
         event.notified_wall_ms >= 0) {
-      alert_event_name(&event, alert);
-      add_to_rewrite(file, alert_state_file_to_json(&event));
+      alert_event_fill_names(&event, alert);
+      add_to_rewrite(file, alert_state_file_event_to_json(&event));
     }
   }
 }
@@ -448,19 +461,20 @@ void alert_state_file_rewrite(struct alert_state_file *file,
                               int64_t now_ms, int64_t wall_ms) {
   struct series *series;
   if ((!is_last && !append_log_wants_rewrite(file->log)) ||
-      !append_log_begin(file->log)) {
+      !append_log_rewrite_begin(file->log)) {
     return;
   }
   struct series_cursor cursor = {0};
   while ((series = series_table_lock_next(table, &cursor)) != NULL) {
-    save_series(file, series, now_ms, wall_ms);
+    add_series_to_rewrite(file, series, now_ms, wall_ms);
     series_unlock(series);
   }
   for (size_t i = 0; i < file->outbox_len; i++) {
-    add_to_rewrite(file, alert_state_file_to_json(*outbox_at(file, i)));
+    add_to_rewrite(file,
+                   alert_state_file_event_to_json(*get_outbox_event(file, i)));
   }
   if (file->last_number > 0) {
     add_to_rewrite(file, marks_to_json(file));
   }
-  append_log_end(file->log);
+  append_log_rewrite_end(file->log);
 }

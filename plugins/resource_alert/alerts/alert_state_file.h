@@ -61,8 +61,8 @@ void alert_state_file_redeliver(struct alert_state_file *file,
 
 /* Appends EVENT and gives it the next number; it is held in memory until both
  * marks reach that. */
-void alert_state_file_append(struct alert_state_file *file,
-                             struct alert_event *event);
+void alert_state_file_append_event(struct alert_state_file *file,
+                                   struct alert_event *event);
 
 /* The number of the last event. */
 uint64_t alert_state_file_last_number(const struct alert_state_file *file);
@@ -72,8 +72,8 @@ struct delivery_marks
 alert_state_file_marks(const struct alert_state_file *file);
 
 /* Raises the marks; writes only what is new. */
-void alert_state_file_mark(struct alert_state_file *file,
-                           const struct delivery_marks *marks);
+void alert_state_file_mark_delivered(struct alert_state_file *file,
+                                     const struct delivery_marks *marks);
 
 /* Rewrites the file if it has grown or this is the last time: the states of
  * TABLE and the undelivered events. */
@@ -84,7 +84,7 @@ void alert_state_file_rewrite(struct alert_state_file *file,
 /* ---- one line, for tests ---- */
 
 /* Yours; NULL when memory is short. */
-json_t *alert_state_file_to_json(const struct alert_event *event);
+json_t *alert_state_file_event_to_json(const struct alert_event *event);
 
 /* What a line may hold. */
 struct alert_state_line {
@@ -95,5 +95,5 @@ struct alert_state_line {
 };
 
 /* Returns 0 or -EINVAL. */
-int alert_state_file_read_line(const json_t *object,
-                               struct alert_state_line *ret);
+int alert_state_file_parse_line(const json_t *object,
+                                struct alert_state_line *ret);

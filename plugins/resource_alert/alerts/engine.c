@@ -49,11 +49,11 @@ const struct engine_clock engine_real_clock = {
     .wall_ms = real_wall_ms,
 };
 
-static int64_t now_ms_of(const struct engine *engine) {
+static int64_t read_monotonic_ms(const struct engine *engine) {
   return engine->deps.clock->monotonic_ms();
 }
 
-static int64_t wall_ms_of(const struct engine *engine) {
+static int64_t read_wall_ms(const struct engine *engine) {
   return engine->deps.clock->wall_ms();
 }
 
@@ -63,7 +63,7 @@ static int64_t wall_ms_of(const struct engine *engine) {
 static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   struct alert_event event;
   struct series *series = alert->series;
-  int64_t wall_ms = wall_ms_of(engine);
+  int64_t wall_ms = read_wall_ms(engine);
   series_lock(series);
   alert_event_take(alert, wall_ms, &event);
   series_unlock(series);
@@ -78,7 +78,8 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
 }
 
 /* The series of a queued alert is not freed before its event was made. */
-static void dispatch_all(struct engine *engine, struct series_alert *first) {
+static void dispatch_queued_alerts(struct engine *engine,
+                                   struct series_alert *first) {
   while (first != NULL) {
     struct series_alert *next =
         first->next_queued; /* ours until it is dispatched */
@@ -140,14 +141,14 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   if (atomic_load(&engine->has_listeners)) {
     event_dispatch_redeliver(engine->dispatch);
   }
-  dispatch_all(engine, changed);
-  event_dispatch_mark(engine->dispatch);
+  dispatch_queued_alerts(engine, changed);
+  event_dispatch_mark_delivered(engine->dispatch);
   refresh_responses(engine);
-  int64_t now_ms = now_ms_of(engine);
-  series_table_tick(engine->table, now_ms, wall_ms_of(engine));
+  int64_t now_ms = read_monotonic_ms(engine);
+  series_table_tick(engine->table, now_ms, read_wall_ms(engine));
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
-  event_dispatch_save_all(engine->dispatch, engine->table, is_stopping);
+  event_dispatch_rewrite_states(engine->dispatch, engine->table, is_stopping);
   return !is_stopping;
 }
 
@@ -161,7 +162,7 @@ static void *run_engine(void *argument) {
 /* ---- life ---- */
 
 /* The first tick gives the table its time, which it needs before any value. */
-static int make_table(struct engine *engine, struct error *error) {
+static int make_engine_table(struct engine *engine, struct error *error) {
   const struct resource_alert_options *options = engine->deps.options;
   const struct series_table_limits limits = {
       .series_max = (uint64_t)options->max_series,
@@ -177,7 +178,8 @@ static int make_table(struct engine *engine, struct error *error) {
   if (code != 0) {
     return error_set(error, code, "series table: %s", strerror(-code));
   }
-  series_table_tick(engine->table, now_ms_of(engine), wall_ms_of(engine));
+  series_table_tick(engine->table, read_monotonic_ms(engine),
+                    read_wall_ms(engine));
   return 0;
 }
 
@@ -205,9 +207,9 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
     return error_set(error, -ENOMEM, "out of memory");
   }
   engine->deps = *deps;
-  engine->started_ms = now_ms_of(engine);
+  engine->started_ms = read_monotonic_ms(engine);
   change_queue_init(&engine->queue);
-  int code = make_table(engine, error);
+  int code = make_engine_table(engine, error);
   if (code == 0) {
     code = make_dispatch(engine, error);
   }
@@ -220,7 +222,8 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
 }
 
 int engine_start(struct engine *engine, struct error *error) {
-  int code = worker_thread_create(&engine->thread, NULL, run_engine, engine);
+  int code =
+      worker_thread_create_plain(&engine->thread, NULL, run_engine, engine);
   if (code != 0) {
     return error_set(error, code, "cannot start a thread: %s", strerror(-code));
   }
@@ -251,19 +254,20 @@ bool engine_stop(struct engine *engine) {
 /* ---- what comes in ---- */
 
 void engine_take_reading(struct engine *engine, const struct reading *reading) {
-  series_table_update(engine->table, reading);
+  series_table_take_reading(engine->table, reading);
 }
 
 void engine_take_notification(struct engine *engine,
                               const struct notification *notification) {
-  series_table_notify(engine->table, notification, wall_ms_of(engine));
+  series_table_take_notification(engine->table, notification,
+                                 read_wall_ms(engine));
 }
 
 /* ---- the engine's own metrics ---- */
 
 /* RULE/alert_state: the worst over the rule's series. */
-static void put_rule_states(const struct engine *engine,
-                            const struct sample_sink *sink) {
+static void publish_rule_states(const struct engine *engine,
+                                const struct sample_sink *sink) {
   for (size_t i = 0; i < engine->rules.named_len; i++) {
     const struct rule *rule = &engine->rules.items[i];
     sample_put_gauge(sink, rule->name, "alert_state", "",
@@ -278,11 +282,11 @@ struct state_of_rule {
 };
 
 /* Copies up to ALERTS_MAX states. Under the series' lock. Returns how many. */
-static size_t copy_states(const struct series *series, const char *host,
-                          struct state_of_rule *states) {
+static size_t copy_alert_states(const struct series *series, const char *host,
+                                struct state_of_rule *states) {
   struct reading_names names;
   size_t len = 0;
-  series_key_names(series->key, &names);
+  series_key_unpack_names(series->key, &names);
   if (strcmp(names.plugin, "resource_alert") == 0) {
     return 0; /* each would make another one */
   }
@@ -302,13 +306,13 @@ static size_t copy_states(const struct series *series, const char *host,
 }
 
 /* RULE/alert_state-SERIES. No lock is held while a sample is put. */
-static void put_series_states(const struct engine *engine,
-                              const struct sample_sink *sink) {
+static void publish_series_states(const struct engine *engine,
+                                  const struct sample_sink *sink) {
   struct state_of_rule states[ALERTS_MAX];
   struct series *series;
   struct series_cursor cursor = {0};
   while ((series = series_table_lock_next(engine->table, &cursor)) != NULL) {
-    size_t len = copy_states(series, engine->deps.host, states);
+    size_t len = copy_alert_states(series, engine->deps.host, states);
     series_unlock(series);
     for (size_t i = 0; i < len; i++) {
       sample_put_gauge(sink, states[i].rule, "alert_state", states[i].instance,
@@ -329,7 +333,8 @@ void engine_get_counts(struct engine *engine, struct engine_counts *ret) {
   }
 }
 
-static void put_counts(struct engine *engine, const struct sample_sink *sink) {
+static void publish_engine_counts(struct engine *engine,
+                                  const struct sample_sink *sink) {
   struct engine_counts counts;
   struct series_table_work work;
   engine_get_counts(engine, &counts);
@@ -351,10 +356,10 @@ static void put_counts(struct engine *engine, const struct sample_sink *sink) {
 
 void engine_publish(struct engine *engine, const struct sample_sink *sink) {
   atomic_store(&engine->has_listeners, true); /* the daemon reads */
-  put_rule_states(engine, sink);
-  put_counts(engine, sink);
+  publish_rule_states(engine, sink);
+  publish_engine_counts(engine, sink);
   if (engine->deps.options->publishes_series) {
-    put_series_states(engine, sink);
+    publish_series_states(engine, sink);
   }
 }
 

@@ -99,13 +99,13 @@ void event_dispatch(struct event_dispatch *dispatch,
                     struct alert_event *event) {
   event_dispatch_redeliver(dispatch);
   if (dispatch->state_file != NULL) {
-    alert_state_file_append(dispatch->state_file, event);
+    alert_state_file_append_event(dispatch->state_file, event);
   }
   journal_event(dispatch, event);
   hand_to_responses(dispatch, event); /* before the log, which may block */
   log_and_notify(dispatch, event);
   if (++dispatch->unmarked >= MARK_EACH) {
-    event_dispatch_mark(dispatch);
+    event_dispatch_mark_delivered(dispatch);
   }
 }
 
@@ -146,17 +146,17 @@ static void mark_delivered(struct event_dispatch *dispatch, int wait_ms) {
     marks.journaled =
         journal_wait_for_alert(dispatch->deps.journal, last, wait_ms);
   }
-  alert_state_file_mark(dispatch->state_file, &marks);
+  alert_state_file_mark_delivered(dispatch->state_file, &marks);
 }
 
-void event_dispatch_mark(struct event_dispatch *dispatch) {
+void event_dispatch_mark_delivered(struct event_dispatch *dispatch) {
   mark_delivered(dispatch, 0);
 }
 
 /* ---- saving ---- */
 
-void event_dispatch_save_all(struct event_dispatch *dispatch,
-                             struct series_table *table, bool is_last) {
+void event_dispatch_rewrite_states(struct event_dispatch *dispatch,
+                                   struct series_table *table, bool is_last) {
   if (dispatch->state_file != NULL) {
     alert_state_file_rewrite(dispatch->state_file, table, is_last,
                              dispatch->deps.monotonic_ms(),
@@ -217,7 +217,7 @@ int event_dispatch_new(const struct event_dispatch_deps *deps,
 }
 
 size_t event_dispatch_waiting(struct event_dispatch *dispatch) {
-  return worker_thread_open_items(dispatch->notifier);
+  return worker_thread_count_open(dispatch->notifier);
 }
 
 uint64_t event_dispatch_dropped(struct event_dispatch *dispatch) {

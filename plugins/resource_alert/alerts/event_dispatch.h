@@ -43,12 +43,12 @@ void event_dispatch(struct event_dispatch *dispatch, struct alert_event *event);
 void event_dispatch_redeliver(struct event_dispatch *dispatch);
 
 /* Marks in the state file what has been delivered by now. */
-void event_dispatch_mark(struct event_dispatch *dispatch);
+void event_dispatch_mark_delivered(struct event_dispatch *dispatch);
 
 /* Rewrites the state file from TABLE: if it should be, or if this is the last
  * time. */
-void event_dispatch_save_all(struct event_dispatch *dispatch,
-                             struct series_table *table, bool is_last);
+void event_dispatch_rewrite_states(struct event_dispatch *dispatch,
+                                   struct series_table *table, bool is_last);
 
 /* For the status; any thread. */
 size_t event_dispatch_waiting(struct event_dispatch *dispatch);

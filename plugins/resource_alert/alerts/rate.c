@@ -15,15 +15,15 @@ static double counter_difference(uint64_t raw, uint64_t previous) {
 }
 
 /* A gauge is a double in the same 8 bytes. */
-static double level_of(uint64_t raw) {
+static double decode_gauge(uint64_t raw) {
   double level;
   memcpy(&level, &raw, sizeof(level));
   return level;
 }
 
 /* Since the previous value; an ABSOLUTE is the change already. */
-static double change_of(enum reading_kind kind, uint64_t raw,
-                        uint64_t previous) {
+static double compute_change(enum reading_kind kind, uint64_t raw,
+                             uint64_t previous) {
   switch (kind) {
   case READING_DERIVE: /* the difference of two int64_t, wrapped, not undefined
                         */
@@ -35,18 +35,19 @@ static double change_of(enum reading_kind kind, uint64_t raw,
   case READING_GAUGE:
     break;
   }
-  return level_of(raw);
+  return decode_gauge(raw);
 }
 
-double rate_of(const struct reading_source *source, uint64_t raw,
-               uint64_t previous, int64_t elapsed_ns) {
+double rate_compute(const struct reading_source *source, uint64_t raw,
+                    uint64_t previous, int64_t elapsed_ns) {
   double value;
   if (source->kind == READING_GAUGE) {
-    value = level_of(raw);
+    value = decode_gauge(raw);
   } else if (elapsed_ns <= 0) {
     return (double)NAN;
   } else {
-    value = change_of(source->kind, raw, previous) / ((double)elapsed_ns / 1e9);
+    value = compute_change(source->kind, raw, previous) /
+            ((double)elapsed_ns / 1e9);
   }
   bool is_outside = value < source->min || value > source->max;
   return is_outside ? (double)NAN : value;

@@ -11,5 +11,5 @@
  * raw, previous: the 8 bytes as collectd has them. elapsed_ns: between the
  * two; 0: there is no previous one. A counter that is less than before wrapped
  * at 32 bits if it was below 2^32, else at 64 bits, as collectd sees it. */
-double rate_of(const struct reading_source *source, uint64_t raw,
-               uint64_t previous, int64_t elapsed_ns);
+double rate_compute(const struct reading_source *source, uint64_t raw,
+                    uint64_t previous, int64_t elapsed_ns);

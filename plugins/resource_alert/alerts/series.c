@@ -28,7 +28,7 @@ const char *series_source_name(const struct series *series, size_t source) {
 void series_format_name(const struct series *series, size_t source, char *text,
                         size_t bytes) {
   struct reading_names names;
-  series_key_names(series->key, &names);
+  series_key_unpack_names(series->key, &names);
   bool has_many = series->type->sources_len > 1;
   (void)snprintf(text, bytes, "%s/%s%s%s/%s%s%s%s%s", names.host, names.plugin,
                  names.plugin_instance[0] == '\0' ? "" : "-",
@@ -130,12 +130,12 @@ static int add_alerts(struct series_parts *parts, struct rule *rule,
 
 /* The input for a data source of the series with these names; source: NULL for
  * the first one. */
-static struct condition_input *get_input(struct series_context *context,
-                                         const struct reading_names *names,
-                                         const char *source) {
+static struct condition_input *
+take_condition_input(struct series_context *context,
+                     const struct reading_names *names, const char *source) {
   char key[SERIES_KEY_BYTES];
   size_t key_bytes = series_key_make(names, source, 0, key, NULL);
-  return condition_inputs_get(&context->inputs, key, key_bytes);
+  return condition_inputs_take(&context->inputs, key, key_bytes);
 }
 
 /* Connects the alerts whose rule has an OnlyIf to the value it compares. */
@@ -148,8 +148,9 @@ static int connect_conditions(struct series_context *context,
       continue;
     }
     struct reading_names compared;
-    condition_find_names(condition, names, &compared);
-    parts->alerts[i].input = get_input(context, &compared, condition->source);
+    condition_fill_names(condition, names, &compared);
+    parts->alerts[i].input =
+        take_condition_input(context, &compared, condition->source);
     if (parts->alerts[i].input == NULL) {
       return -ENOMEM;
     }
@@ -170,10 +171,10 @@ static int find_compared_source(const struct condition *condition,
 }
 
 /* Makes the value that CONDITION compares an output of the series. */
-static int add_output(struct series_context *context,
-                      const struct reading_names *names,
-                      const struct condition *condition,
-                      struct series_parts *parts) {
+static int add_compared_output(struct series_context *context,
+                               const struct reading_names *names,
+                               const struct condition *condition,
+                               struct series_parts *parts) {
   int source = find_compared_source(condition, parts->type);
   if (source < 0) {
     return 0;
@@ -184,7 +185,8 @@ static int add_output(struct series_context *context,
     return -ENOMEM;
   }
   parts->outputs = outputs;
-  struct condition_input *input = get_input(context, names, condition->source);
+  struct condition_input *input =
+      take_condition_input(context, names, condition->source);
   if (input == NULL) {
     return -ENOMEM;
   }
@@ -203,7 +205,7 @@ static int connect_outputs(struct series_context *context,
     const struct condition *condition = &rules->items[i].only_if;
     if (condition->text != NULL && parts->outputs_len < UINT16_MAX &&
         condition_may_compare(condition, names)) {
-      code = add_output(context, names, condition, parts);
+      code = add_compared_output(context, names, condition, parts);
     }
   }
   return code;
@@ -297,13 +299,13 @@ static struct series *assemble_series(const struct series_parts *parts,
   return series;
 }
 
-static void put_inputs(struct series_context *context,
-                       const struct series_parts *parts) {
+static void release_condition_inputs(struct series_context *context,
+                                     const struct series_parts *parts) {
   for (size_t i = 0; i < parts->alerts_len; i++) {
-    condition_inputs_put(&context->inputs, parts->alerts[i].input);
+    condition_inputs_release(&context->inputs, parts->alerts[i].input);
   }
   for (size_t i = 0; i < parts->outputs_len; i++) {
-    condition_inputs_put(&context->inputs, parts->outputs[i].input);
+    condition_inputs_release(&context->inputs, parts->outputs[i].input);
   }
 }
 
@@ -321,7 +323,7 @@ int series_new(struct series_context *context,
     code = *ret_series == NULL ? -ENOMEM : 0;
   }
   if (code != 0) {
-    put_inputs(context, &parts);
+    release_condition_inputs(context, &parts);
   }
   free(parts.alerts);
   free(parts.outputs);
@@ -341,7 +343,7 @@ void series_free(struct series_context *context, struct series *series) {
                                      .outputs = series->outputs,
                                      .alerts_len = series->alerts_len,
                                      .outputs_len = series->outputs_len};
-  put_inputs(context, &parts);
+  release_condition_inputs(context, &parts);
   free(series);
 }
 
@@ -418,8 +420,8 @@ static int64_t find_elapsed_ns(const struct series *series,
 }
 
 /* A hold survives one lost reading: two and a half intervals. */
-static struct alert_time time_of_reading(const struct series *series,
-                                         const struct reading *reading) {
+static struct alert_time make_reading_time(const struct series *series,
+                                           const struct reading *reading) {
   int64_t interval_ms = series->interval_ms;
   int64_t tolerance_ms = interval_ms / TOLERANCE_PART;
   return (struct alert_time){
@@ -434,13 +436,15 @@ static struct alert_time time_of_reading(const struct series *series,
 /* ---- what: values, and what the rules make of them ---- */
 
 /* Each source's level or rate. */
-static void read_values(struct series *series, const struct reading *reading,
-                        int64_t elapsed_ns, double *values) {
+static void compute_source_values(struct series *series,
+                                  const struct reading *reading,
+                                  int64_t elapsed_ns, double *values) {
   for (size_t i = 0; i < series->type->sources_len; i++) {
     uint64_t raw;
     memcpy(&raw, (const char *)reading->values + i * sizeof(raw), sizeof(raw));
     uint64_t previous = series->previous == NULL ? 0 : series->previous[i];
-    values[i] = rate_of(&series->type->sources[i], raw, previous, elapsed_ns);
+    values[i] =
+        rate_compute(&series->type->sources[i], raw, previous, elapsed_ns);
     if (series->previous != NULL) {
       series->previous[i] = raw;
     }
@@ -448,7 +452,8 @@ static void read_values(struct series *series, const struct reading *reading,
 }
 
 /* VALUE as a percentage of the sum over all sources. */
-static double percentage_of(double value, const double *values, size_t len) {
+static double compute_percentage(double value, const double *values,
+                                 size_t len) {
   double sum = 0;
   for (size_t i = 0; i < len; i++) {
     sum += isnan(values[i]) ? 0 : values[i];
@@ -481,7 +486,7 @@ static void evaluate_alert(struct series_context *context,
   } else if (wants_each_reading(alert)) {
     queue_reminder(context, alert, now_ms);
   }
-  rule_note_alert(rule, &alert->alert);
+  rule_update_worst(rule, &alert->alert);
 }
 
 void series_update(struct series_context *context, struct series *series,
@@ -494,18 +499,18 @@ void series_update(struct series_context *context, struct series *series,
   series->time_ns = reading->time_ns;
   series->clock_ms += elapsed_ns / NS_PER_MS;
   double values[SOURCES_MAX];
-  read_values(series, reading, elapsed_ns, values);
+  compute_source_values(series, reading, elapsed_ns, values);
   for (size_t i = 0; i < series->outputs_len; i++) {
     const struct series_output *output = &series->outputs[i];
     condition_input_set(output->input, values[output->source], now_ms,
                         series->interval_ms);
   }
-  const struct alert_time time = time_of_reading(series, reading);
+  const struct alert_time time = make_reading_time(series, reading);
   for (size_t i = 0; i < series->alerts_len; i++) {
     struct series_alert *alert = &series->alerts[i];
     double value = values[alert->source];
     if (alert->rule->limits.is_percentage) {
-      value = percentage_of(value, values, series->type->sources_len);
+      value = compute_percentage(value, values, series->type->sources_len);
     }
     if (!isnan(value)) { /* NaN is no reading: a series of it is missing */
       series->seen_ms = now_ms;
@@ -528,7 +533,7 @@ void series_tick(struct series_context *context, struct series *series,
     if (is_missing && alert_mark_missing(&alert->alert, limits, wall_ms,
                                          silent_ms, &change)) {
       queue_change(context, alert, &change, now_ms);
-      rule_note_alert(alert->rule, &alert->alert);
+      rule_update_worst(alert->rule, &alert->alert);
     } else if (awaits_reminder(alert) &&
                (double)(now_ms - alert->notified_ms) >=
                    1000 * limits->repeat_s) {
@@ -546,11 +551,11 @@ bool series_is_queued(const struct series *series) {
   return false;
 }
 
-struct series_alert *series_restore(struct series *series,
-                                    const char *rule_name,
-                                    const char *source_name,
-                                    const struct alert *restored,
-                                    int64_t notified_ms) {
+struct series_alert *series_restore_alert(struct series *series,
+                                          const char *rule_name,
+                                          const char *source_name,
+                                          const struct alert *restored,
+                                          int64_t notified_ms) {
   for (size_t i = 0; i < series->alerts_len; i++) {
     struct series_alert *alert = &series->alerts[i];
     if (strcmp(alert->rule->name, rule_name) != 0 ||

@@ -129,11 +129,11 @@ bool series_is_queued(const struct series *series);
 
 /* Sets the alert of that rule and data source to what it was before a restart.
  * Returns it, or NULL if there is no such alert any more. */
-struct series_alert *series_restore(struct series *series,
-                                    const char *rule_name,
-                                    const char *source_name,
-                                    const struct alert *restored,
-                                    int64_t notified_ms);
+struct series_alert *series_restore_alert(struct series *series,
+                                          const char *rule_name,
+                                          const char *source_name,
+                                          const struct alert *restored,
+                                          int64_t notified_ms);
 
 /* "host/plugin-instance/type-instance", with ":source" where the type has more
  * than one. */

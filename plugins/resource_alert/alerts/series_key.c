@@ -69,7 +69,7 @@ static const char *unpack_name(const char *from, char *to) {
   return from + bytes;
 }
 
-void series_key_names(const char *key, struct reading_names *ret_names) {
+void series_key_unpack_names(const char *key, struct reading_names *ret_names) {
   const char *next = key;
   *ret_names = (struct reading_names){.host = ""};
   next = unpack_name(next, ret_names->host);

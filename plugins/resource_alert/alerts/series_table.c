@@ -244,7 +244,7 @@ static void remove_series(struct series_table *table,
   atomic_fetch_sub(&table->series_len, 1);
 }
 
-/* The key and the hash of the series of READING, for find_locked(). */
+/* The key and the hash of the series of READING, for find_or_add_entry(). */
 static void make_lookup(const struct series_table *table,
                         const struct reading *reading,
                         struct rule *notification_rule,
@@ -282,9 +282,9 @@ static bool find_series(struct series_table *table, struct series_shard *shard,
 
 /* Finds or, if MAY_ADD, adds a series and locks its shard (series_unlock). NULL
  * if there is none, or no rule watches it. */
-static struct series *lock_series(struct series_table *table,
-                                  const struct series_lookup *lookup,
-                                  bool may_add) {
+static struct series *find_and_lock_series(struct series_table *table,
+                                           const struct series_lookup *lookup,
+                                           bool may_add) {
   struct series_shard *shard = find_shard(table, lookup->hash);
   (void)pthread_mutex_lock(&shard->lock);
   struct series *series = NULL;
@@ -299,8 +299,8 @@ static struct series *lock_series(struct series_table *table,
 
 /* The way of each value; nothing here depends on the number of rules or
  * series. */
-static void update_series(struct series_table *table,
-                          const struct reading *reading) {
+static void evaluate_reading(struct series_table *table,
+                             const struct reading *reading) {
   struct series_lookup lookup;
   make_lookup(table, reading, NULL, &lookup);
   struct series_shard *shard = find_shard(table, lookup.hash);
@@ -315,13 +315,13 @@ static void update_series(struct series_table *table,
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
-void series_table_update(struct series_table *table,
-                         const struct reading *reading) {
+void series_table_take_reading(struct series_table *table,
+                               const struct reading *reading) {
   bool is_timed =
       atomic_load_explicit(&table->should_time, memory_order_relaxed) &&
       atomic_exchange(&table->should_time, false);
   int64_t before_ns = is_timed ? clock_monotonic_ns() : 0;
-  update_series(table, reading);
+  evaluate_reading(table, reading);
   if (is_timed) {
     atomic_store(&table->duration_ns, clock_monotonic_ns() - before_ns);
   }
@@ -331,7 +331,7 @@ struct series *series_table_lock_restored(struct series_table *table,
                                           const struct reading *reading) {
   struct series_lookup lookup;
   make_lookup(table, reading, NULL, &lookup);
-  return lock_series(table, &lookup, true);
+  return find_and_lock_series(table, &lookup, true);
 }
 
 /* ---- notifications: series of their own, 0 okay, 1 warning, 2 failure ---- */
@@ -349,9 +349,9 @@ static void describe_severity(const void *unused, size_t source,
 /* A reading without its value. Its interval is such that the series is missing
  * once the TTL of the rule has passed. */
 static struct reading
-reading_of_notification(const struct series_table *table,
-                        const struct rule *rule,
-                        const struct reading_names *names) {
+make_notification_reading(const struct series_table *table,
+                          const struct rule *rule,
+                          const struct reading_names *names) {
   return (struct reading){
       .names = names,
       .type = {.describe = describe_severity},
@@ -362,18 +362,18 @@ reading_of_notification(const struct series_table *table,
 }
 
 /* An okay for which there is no series changes nothing, and makes none. */
-static void update_notified(struct series_table *table, struct rule *rule,
-                            const struct reading_names *names,
-                            enum notification_rule_match match,
-                            int64_t wall_ms) {
+static void evaluate_matched_rule(struct series_table *table, struct rule *rule,
+                                  const struct reading_names *names,
+                                  enum notification_rule_match match,
+                                  int64_t wall_ms) {
   double severity = (int)match - NOTIFICATION_RULE_OKAY;
-  struct reading reading = reading_of_notification(table, rule, names);
+  struct reading reading = make_notification_reading(table, rule, names);
   reading.values = &severity;
   reading.time_ns = wall_ms * 1000000;
   struct series_lookup lookup;
   make_lookup(table, &reading, rule, &lookup);
   struct series *series =
-      lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
+      find_and_lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
   if (series == NULL) {
     return;
   }
@@ -385,18 +385,18 @@ static void update_notified(struct series_table *table, struct rule *rule,
   series_unlock(series);
 }
 
-void series_table_notify(struct series_table *table,
-                         const struct notification *notification,
-                         int64_t wall_ms) {
+void series_table_take_notification(struct series_table *table,
+                                    const struct notification *notification,
+                                    int64_t wall_ms) {
   const struct rules *rules = table->context.rules;
   struct reading_names names;
-  notification_rule_names(notification, &names);
+  notification_rule_fill_names(notification, &names);
   for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
     struct rule *rule = &rules->items[i];
     enum notification_rule_match match =
         notification_rule_match(rule->notification, notification);
     if (match != NOTIFICATION_RULE_NONE) {
-      update_notified(table, rule, &names, match, wall_ms);
+      evaluate_matched_rule(table, rule, &names, match, wall_ms);
     }
   }
 }
@@ -408,10 +408,10 @@ struct series *series_table_lock_notified(struct series_table *table,
   for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
     if (strcmp(rules->items[i].name, rule) == 0) {
       const struct reading reading =
-          reading_of_notification(table, &rules->items[i], names);
+          make_notification_reading(table, &rules->items[i], names);
       struct series_lookup lookup;
       make_lookup(table, &reading, &rules->items[i], &lookup);
-      return lock_series(table, &lookup, true);
+      return find_and_lock_series(table, &lookup, true);
     }
   }
   return NULL;
@@ -434,8 +434,8 @@ static void tick_shard(struct series_table *table, struct series_shard *shard,
  * reported has to stay. Downwards, since the last one takes the place of one
  * that goes. Reads all of the shard: about 100 ns for each that is watched,
  * where it is not in the cache. */
-static void forget_in_shard(struct series_table *table,
-                            struct series_shard *shard, int64_t now_ms) {
+static void forget_stale_series(struct series_table *table,
+                                struct series_shard *shard, int64_t now_ms) {
   int64_t forget_ms = table->limits.forget_ms;
   (void)pthread_mutex_lock(&shard->lock);
   for (size_t i = shard->watched_len; i > 0; i--) {
@@ -465,7 +465,7 @@ void series_table_tick(struct series_table *table, int64_t now_ms,
   for (size_t i = 0; i < SHARDS; i++) {
     tick_shard(table, &table->shards[i], now_ms, wall_ms);
   }
-  forget_in_shard(table, &table->shards[table->forget_shard], now_ms);
+  forget_stale_series(table, &table->shards[table->forget_shard], now_ms);
   table->forget_shard = (table->forget_shard + 1) % SHARDS;
 }
 
@@ -473,8 +473,8 @@ void series_table_tick(struct series_table *table, int64_t now_ms,
 
 /* The next watched series of the shard, under its lock. Downwards, so that no
  * series is skipped when another one is removed meanwhile. */
-static struct series *next_in_shard(const struct series_shard *shard,
-                                    struct series_cursor *cursor) {
+static struct series *find_next_watched(const struct series_shard *shard,
+                                        struct series_cursor *cursor) {
   if (!cursor->is_inside || cursor->left > shard->watched_len) {
     cursor->is_inside = true;
     cursor->left = shard->watched_len;
@@ -487,7 +487,7 @@ struct series *series_table_lock_next(struct series_table *table,
   while (cursor->shard < SHARDS) {
     struct series_shard *shard = &table->shards[cursor->shard];
     (void)pthread_mutex_lock(&shard->lock);
-    struct series *series = next_in_shard(shard, cursor);
+    struct series *series = find_next_watched(shard, cursor);
     if (series != NULL) {
       return series;
     }

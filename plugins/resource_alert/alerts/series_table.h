@@ -43,14 +43,14 @@ void series_table_free(struct series_table *table);
 
 /* Evaluates one reading. Any thread; takes the lock of one shard, and memory
  * for a new series only. */
-void series_table_update(struct series_table *table,
-                         const struct reading *reading);
+void series_table_take_reading(struct series_table *table,
+                               const struct reading *reading);
 
 /* Evaluates a notification by the rules that match it. Any thread. wall_ms:
  * now, since the epoch. */
-void series_table_notify(struct series_table *table,
-                         const struct notification *notification,
-                         int64_t wall_ms);
+void series_table_take_notification(struct series_table *table,
+                                    const struct notification *notification,
+                                    int64_t wall_ms);
 
 /* To be called every 250 ms by one thread. Once a second it finds the series
  * that stopped and those whose reminder is due, and removes some of those to be

@@ -39,7 +39,7 @@ static void remove_silence_at(struct silences *silences, size_t index) {
   silences->len = last;
 }
 
-static void remove_ended(struct silences *silences, int64_t now_ms) {
+static void remove_ended_silences(struct silences *silences, int64_t now_ms) {
   for (size_t i = silences->len; i > 0; i--) {
     if (silences->items[i - 1].until_ms <= now_ms) {
       remove_silence_at(silences, i - 1);
@@ -59,7 +59,7 @@ static size_t find_silence(const struct silences *silences,
 }
 
 /* Adds a silence, or replaces the one of that name. */
-static int apply_line(struct silences *silences, json_t *line) {
+static int add_or_replace_silence(struct silences *silences, json_t *line) {
   const char *pattern = json_string_value(json_object_get(line, "name"));
   double until_s = json_number_value(json_object_get(line, "until"));
   size_t index = find_silence(silences, pattern);
@@ -81,29 +81,29 @@ static int apply_line(struct silences *silences, json_t *line) {
 /* ---- the file ---- */
 
 /* until_s: 0 in a line that removes the silence. */
-static json_t *make_line(const char *pattern, double until_s, const char *who,
-                         const char *comment) {
-  return json_pack("{so sf so so}", "name", json_util_text(pattern), "until",
-                   until_s, "who", json_util_text(who), "comment",
-                   json_util_text(comment));
+static json_t *make_silence_line(const char *pattern, double until_s,
+                                 const char *who, const char *comment) {
+  return json_pack("{so sf so so}", "name", json_util_from_text(pattern),
+                   "until", until_s, "who", json_util_from_text(who), "comment",
+                   json_util_from_text(comment));
 }
 
 /* Appends a line and, when the file has grown, writes it anew with what counts
  * now. Not under the lock, for it writes. */
-static void save_line(struct silences *silences, const json_t *line,
-                      int64_t now_ms) {
+static void append_silence_line(struct silences *silences, const json_t *line,
+                                int64_t now_ms) {
   append_log_append(silences->file, line);
   if (!append_log_wants_rewrite(silences->file) ||
-      !append_log_begin(silences->file)) {
+      !append_log_rewrite_begin(silences->file)) {
     return;
   }
   (void)pthread_mutex_lock(&silences->lock);
-  remove_ended(silences, now_ms);
+  remove_ended_silences(silences, now_ms);
   for (size_t i = 0; i < silences->len; i++) {
-    append_log_add(silences->file, silences->items[i].line);
+    append_log_rewrite_add(silences->file, silences->items[i].line);
   }
   (void)pthread_mutex_unlock(&silences->lock);
-  append_log_end(silences->file);
+  append_log_rewrite_end(silences->file);
 }
 
 struct silence_restoring {
@@ -122,12 +122,12 @@ static int restore_silence(void *context, const json_t *line) {
       until_s >= UNTIL_S_MAX || glob_check(pattern, NULL) != 0) {
     return -EINVAL;
   }
-  json_t *copy = make_line(pattern, until_s, who, comment);
+  json_t *copy = make_silence_line(pattern, until_s, who, comment);
   if (copy == NULL) {
     return -ENOMEM;
   }
-  (void)apply_line(restoring->silences, copy);
-  remove_ended(restoring->silences, restoring->now_ms);
+  (void)add_or_replace_silence(restoring->silences, copy);
+  remove_ended_silences(restoring->silences, restoring->now_ms);
   json_decref(copy);
   return 0;
 }
@@ -135,8 +135,8 @@ static int restore_silence(void *context, const json_t *line) {
 /* ---- requests ---- */
 
 /* A request comes from the control socket: all of it is checked. */
-static int check_request(const struct silence_request *request, int64_t now_ms,
-                         struct error *error) {
+static int check_silence_request(const struct silence_request *request,
+                                 int64_t now_ms, struct error *error) {
   struct error reason = {{0}};
   if (request->pattern[0] == '\0' ||
       strlen(request->pattern) > TEXT_BYTES_MAX ||
@@ -160,21 +160,22 @@ static int check_request(const struct silence_request *request, int64_t now_ms,
 int silences_add(struct silences *silences,
                  const struct silence_request *request, int64_t now_ms,
                  struct error *error) {
-  int code = check_request(request, now_ms, error);
+  int code = check_silence_request(request, now_ms, error);
   if (code != 0) {
     return code;
   }
-  json_t *line = make_line(request->pattern, (double)request->until_ms / 1000,
-                           request->who, request->comment);
+  json_t *line =
+      make_silence_line(request->pattern, (double)request->until_ms / 1000,
+                        request->who, request->comment);
   if (line == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   (void)pthread_mutex_lock(&silences->lock);
-  remove_ended(silences, now_ms);
-  code = apply_line(silences, line);
+  remove_ended_silences(silences, now_ms);
+  code = add_or_replace_silence(silences, line);
   (void)pthread_mutex_unlock(&silences->lock);
   if (code == 0) {
-    save_line(silences, line, now_ms);
+    append_silence_line(silences, line, now_ms);
   } else {
     code = error_set(error, code,
                      "the limit of %d silences is reached; end one first",
@@ -187,7 +188,7 @@ int silences_add(struct silences *silences,
 int silences_remove(struct silences *silences, const char *pattern,
                     int64_t now_ms, struct error *error) {
   (void)pthread_mutex_lock(&silences->lock);
-  remove_ended(silences, now_ms);
+  remove_ended_silences(silences, now_ms);
   size_t index = find_silence(silences, pattern);
   bool is_there = index < silences->len;
   if (is_there) {
@@ -197,8 +198,8 @@ int silences_remove(struct silences *silences, const char *pattern,
   if (!is_there) {
     return error_set(error, -ENOENT, "there is no silence for \"%s\"", pattern);
   }
-  json_t *line = make_line(pattern, 0, "", "");
-  save_line(silences, line, now_ms);
+  json_t *line = make_silence_line(pattern, 0, "", "");
+  append_silence_line(silences, line, now_ms);
   json_decref(line);
   return 0;
 }
@@ -219,7 +220,7 @@ bool silences_cover(struct silences *silences, const char *rule,
   return covers;
 }
 
-json_t *silences_snapshot(struct silences *silences, int64_t now_ms) {
+json_t *silences_to_json(struct silences *silences, int64_t now_ms) {
   json_t *all = json_array();
   (void)pthread_mutex_lock(&silences->lock);
   for (size_t i = 0; i < silences->len && all != NULL; i++) {
@@ -234,8 +235,8 @@ json_t *silences_snapshot(struct silences *silences, int64_t now_ms) {
 
 /* ---- life ---- */
 
-int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
-                 struct silences **ret_silences, struct error *error) {
+int silences_open(const char *path, int64_t now_ms, const struct log_sink *log,
+                  struct silences **ret_silences, struct error *error) {
   struct silences *silences = calloc(1, sizeof(*silences));
   if (silences == NULL) {
     return error_set(error, -ENOMEM, "silences: out of memory");
@@ -253,14 +254,14 @@ int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
   int code = append_log_open(&options, restore_silence, &restoring,
                              &silences->file, error);
   if (code != 0) {
-    silences_free(silences);
+    silences_close(silences);
     return code;
   }
   *ret_silences = silences;
   return 0;
 }
 
-void silences_free(struct silences *silences) {
+void silences_close(struct silences *silences) {
   if (silences == NULL) {
     return;
   }

@@ -25,11 +25,11 @@ struct silence_request {
 /* Restores the silences that PATH holds (core/append_log.h). path: copied;
  * NULL: they end with the process. now_ms: since the epoch. log: copied.
  * Returns 0, -ENOMEM or -EAGAIN (no thread). */
-int silences_new(const char *path, int64_t now_ms, const struct log_sink *log,
-                 struct silences **ret_silences, struct error *error);
+int silences_open(const char *path, int64_t now_ms, const struct log_sink *log,
+                  struct silences **ret_silences, struct error *error);
 
 /* Accepts NULL. */
-void silences_free(struct silences *silences);
+void silences_close(struct silences *silences);
 
 /* Adds a silence, or replaces the one with the same pattern. For one thread at
  * a time, as silences_remove(). now_ms: since the epoch.
@@ -49,4 +49,4 @@ bool silences_cover(struct silences *silences, const char *rule,
 
 /* [{"name","until","who","comment"}], until in seconds since the epoch. Any
  * thread. Yours; NULL without memory. */
-json_t *silences_snapshot(struct silences *silences, int64_t now_ms);
+json_t *silences_to_json(struct silences *silences, int64_t now_ms);

@@ -10,10 +10,10 @@
 #include "core/json_util.h"
 
 void action_call_note_response(const struct action_call *call, int code) {
-  call->note(
-      call->context, "response",
-      json_pack("{s:o}", "error",
-                code == 0 ? json_null() : json_util_text(call->error->text)));
+  call->note(call->context, "response",
+             json_pack("{s:o}", "error",
+                       code == 0 ? json_null()
+                                 : json_util_from_text(call->error->text)));
 }
 
 int action_call_wait(const struct action_call *call, int fd, short events,

@@ -276,8 +276,8 @@ int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
   return code;
 }
 
-int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
-                   const struct action_call *call) {
+int etcd_delete_if_equal(struct etcd *etcd, const char *key, const char *value,
+                         const struct action_call *call) {
   json_t *request =
       json_pack("{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key",
                 encode_base64(key), "target", "VALUE", "result", "EQUAL",
@@ -296,8 +296,9 @@ int etcd_self_test(struct etcd *etcd, const char *key,
   return etcd_request(etcd, "/v3/kv/txn", request, call, NULL);
 }
 
-int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
-               const struct action_call *call) {
+int etcd_grant_lease(struct etcd *etcd, int64_t ttl_s,
+                     char lease[ETCD_ID_BYTES],
+                     const struct action_call *call) {
   json_t *response = NULL;
   int code = etcd_request(
       etcd, "/v3/lease/grant",

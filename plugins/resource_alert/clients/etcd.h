@@ -50,11 +50,11 @@ int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
                        const struct action_call *call);
 
 /* Deletes KEY if its value is still VALUE. */
-int etcd_delete_if(struct etcd *etcd, const char *key, const char *value,
-                   const struct action_call *call);
+int etcd_delete_if_equal(struct etcd *etcd, const char *key, const char *value,
+                         const struct action_call *call);
 
-int etcd_grant(struct etcd *etcd, int64_t ttl_s, char lease[ETCD_ID_BYTES],
-               const struct action_call *call);
+int etcd_grant_lease(struct etcd *etcd, int64_t ttl_s,
+                     char lease[ETCD_ID_BYTES], const struct action_call *call);
 
 /* -ENOENT: the lease has expired. */
 int etcd_keep_alive(struct etcd *etcd, const char *lease,

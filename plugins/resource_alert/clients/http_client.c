@@ -31,11 +31,11 @@ struct http_client {
   int body_code; /* why its body was refused; 0: it was not */
 };
 
-int http_client_init(void) {
+int http_client_global_init(void) {
   return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
 }
 
-void http_client_fini(void) { curl_global_cleanup(); }
+void http_client_global_fini(void) { curl_global_cleanup(); }
 
 /* ---- URLs ---- */
 
@@ -289,7 +289,7 @@ static int run_transfer(struct http_client *client,
 }
 
 /* 0 with a libcurl before 7.84, which cannot look up a header. */
-static int64_t get_server_date(CURL *easy) {
+static int64_t parse_server_date(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075400
   struct curl_header *date = NULL;
   if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
@@ -302,7 +302,7 @@ static int64_t get_server_date(CURL *easy) {
 
 /* A Retry-After of more than an hour is cut: a server must not switch an action
  * off for good. */
-static void read_response_info(CURL *easy,
+static void fill_response_info(CURL *easy,
                                struct http_client_response *response) {
   curl_off_t retry_after_s = 0;
   (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
@@ -312,7 +312,7 @@ static void read_response_info(CURL *easy,
   }
   response->retry_after_ms =
       retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
-  response->date_s = get_server_date(easy);
+  response->date_s = parse_server_date(easy);
 }
 
 int http_client_perform(struct http_client *client,
@@ -331,7 +331,7 @@ int http_client_perform(struct http_client *client,
                  ? run_transfer(client, request, error)
                  : error_set(error, -ENOMEM, "out of memory");
   if (code == 0) {
-    read_response_info(client->easy, response);
+    fill_response_info(client->easy, response);
   }
   (void)curl_multi_remove_handle(client->multi, client->easy);
   (void)curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);

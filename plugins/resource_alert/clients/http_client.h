@@ -51,8 +51,8 @@ struct http_client;
 
 /* For the whole process, before any thread uses a client and after the last.
  * Returns 0 or -ENOMEM. */
-int http_client_init(void);
-void http_client_fini(void);
+int http_client_global_init(void);
+void http_client_global_fini(void);
 
 /* Checks a URL from the configuration: http or https, no user or password in
  * it, and plain http only to this machine unless allows_plain. name: of its

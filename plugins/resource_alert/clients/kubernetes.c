@@ -162,9 +162,10 @@ parse_kubernetes_response(const struct http_client_response *response,
 }
 
 /* *ret_status is set whenever the server has responded, also with a failure. */
-static int send_once(struct kubernetes *kubernetes, const char *method,
-                     const char *url, const char *body,
-                     struct action_call *call, json_t **ret, long *ret_status) {
+static int send_api_request(struct kubernetes *kubernetes, const char *method,
+                            const char *url, const char *body,
+                            struct action_call *call, json_t **ret,
+                            long *ret_status) {
   bool is_patch = strcmp(method, "PATCH") == 0;
   const struct http_client_request request = {
       .method = method,
@@ -205,10 +206,10 @@ static int send_with_token(struct kubernetes *kubernetes, const char *method,
     code = read_service_token(kubernetes, call->error);
   }
   if (code == 0) {
-    code = send_once(kubernetes, method, url, body, call, ret, &status);
+    code = send_api_request(kubernetes, method, url, body, call, ret, &status);
   }
   if (status == 401 && read_service_token(kubernetes, call->error) == 0) {
-    code = send_once(kubernetes, method, url, body, call, ret, &status);
+    code = send_api_request(kubernetes, method, url, body, call, ret, &status);
   }
   return code;
 }
@@ -295,15 +296,15 @@ static json_t *make_kubernetes_event(const char *space, const char *kind,
       event_name, "namespace", space, "eventTime", now, "type", "Normal",
       "reason", reason, "action", is_on ? "EngageResponse" : "ReleaseResponse",
       "reportingController", "collectd-resource-alert", "note", note,
-      "reportingInstance", json_util_text(host), "regarding", "apiVersion",
+      "reportingInstance", json_util_from_text(host), "regarding", "apiVersion",
       strcmp(kind, "CronJob") == 0 ? "batch/v1" : "apps/v1", "kind", kind,
       "name", name, "namespace", space);
 }
 
-void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
-                             const char *kind, const char *name,
-                             const char *host, bool is_on, const char *reason,
-                             const char *note, struct action_call *call) {
+void kubernetes_send_event(struct kubernetes *kubernetes, const char *space,
+                           const char *kind, const char *name, const char *host,
+                           bool is_on, const char *reason, const char *note,
+                           struct action_call *call) {
   char path[HTTP_CLIENT_URL_BYTES];
   struct error error = {{0}};
   struct action_call own = *call;
@@ -314,6 +315,6 @@ void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
       make_kubernetes_event(space, kind, name, host, is_on, reason, note);
   if (send_to_api(kubernetes, "POST", event, &own, NULL, path) != 0) {
     call->note(call->context, "event",
-               json_pack("{s:o}", "error", json_util_text(error.text)));
+               json_pack("{s:o}", "error", json_util_from_text(error.text)));
   }
 }

@@ -47,7 +47,7 @@ int kubernetes_check_name(const char *value, struct error *error);
  * who did what. host: that acts; is_on: engaged or released; reason:
  * "ScaledOut" or the like. A failure is journaled and
  * does not make the action fail. */
-void kubernetes_record_event(struct kubernetes *kubernetes, const char *space,
-                             const char *kind, const char *name,
-                             const char *host, bool is_on, const char *reason,
-                             const char *note, struct action_call *call);
+void kubernetes_send_event(struct kubernetes *kubernetes, const char *space,
+                           const char *kind, const char *name, const char *host,
+                           bool is_on, const char *reason, const char *note,
+                           struct action_call *call);

@@ -22,10 +22,10 @@ int action_runner_init(struct action_runner *runner,
                        struct error *error) {
   enum action_kind kind;
   runner->deps = deps;
-  runner->options = response_options_get_action(options, index, &kind);
+  runner->options = response_options_find_action(options, index, &kind);
   runner->driver = action_drivers[kind];
   runner->subject =
-      response_options_name_action(runner->options, kind, runner->name);
+      response_options_format_action(runner->options, kind, runner->name);
   atomic_store(&runner->replicas, -1);
   runner->memory = json_object();
   if (runner->memory == NULL) {
@@ -94,7 +94,7 @@ static int run_dry(struct action_runner *runner, struct action_call *call) {
   action_runner_journal(
       runner, "dryrun",
       json_pack("{s:o}", "self_test",
-                json_util_text(code == 0 ? "ok" : call->error->text)));
+                json_util_from_text(code == 0 ? "ok" : call->error->text)));
   call->again_in_ms = 0;
   return 0; /* the response continues as if it had been done */
 }
@@ -132,7 +132,7 @@ static void record_failure(struct action_runner *runner, bool is_on,
                  (int)sizeof(runner->failure) - 1, error->text);
   action_runner_journal(runner, "failed",
                         json_pack("{s:b, s:o}", "on", (int)is_on, "error",
-                                  json_util_text(error->text)));
+                                  json_util_from_text(error->text)));
   if (complaint_fail(&runner->complaint, now_ms)) {
     log_write(&runner->deps->report->log, LOG_LEVEL_ERROR,
               "response \"%s\": %s: %s; retrying (failure %llu)",
@@ -220,7 +220,7 @@ int action_runner_self_test(struct action_runner *runner) {
                  code == 0 ? "ok" : error.text);
   action_runner_journal(
       runner, "self_test",
-      json_pack("{s:o}", "result", json_util_text(runner->self_test)));
+      json_pack("{s:o}", "result", json_util_from_text(runner->self_test)));
   report_self_test(runner, code == 0, was_broken);
   return 0;
 }

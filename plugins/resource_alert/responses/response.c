@@ -59,8 +59,8 @@ static int init_rate_limit(struct response_rate_limit *limit, size_t max) {
 }
 
 /* Counts one more action. Returns true, tripped, if it is one too many. */
-static bool exceeds_rate_limit(struct response_rate_limit *limit,
-                               int64_t now_ms) {
+static bool count_against_rate_limit(struct response_rate_limit *limit,
+                                     int64_t now_ms) {
   int64_t *oldest = &limit->stamps_ms[limit->next];
   if (limit->max == 0) {
     return false;
@@ -105,9 +105,9 @@ int response_init(struct response *response,
 }
 
 /* Looks up the rules of When; responses_check() has refused unknown names. */
-static void find_when_rules(struct response *response,
-                            const struct response_options *options,
-                            const struct response_rule_names *names) {
+static void set_when_rules(struct response *response,
+                           const struct response_options *options,
+                           const struct response_rule_names *names) {
   response->rules_len = 0;
   for (size_t i = 0; i < options->when.len; i++) {
     size_t index;
@@ -138,12 +138,12 @@ int response_init_configured(struct response *response,
   if (code != 0) {
     return code;
   }
-  find_when_rules(response, options, rule_names);
+  set_when_rules(response, options, rule_names);
   for (size_t i = 0; i < response->actions_len; i++) {
     enum action_kind kind;
     struct response_action *action = &response->actions[i];
     action->after_ms =
-        response_options_get_action(options, i, &kind)->after_s * 1000;
+        response_options_find_action(options, i, &kind)->after_s * 1000;
     action->is_standing = action_drivers[kind]->is_standing;
     action->again_ms = action->is_standing ? 0 : RESPONSE_NEVER;
   }
@@ -166,7 +166,7 @@ bool response_is_engaged(const struct response *response) {
 
 /* A desired state that changes is attempted at once, and counted by the rate
  * limit. */
-static void set_wanted(struct response_action *action, bool is_wanted) {
+static void set_action_wanted(struct response_action *action, bool is_wanted) {
   if (action->is_wanted != is_wanted) {
     action->is_wanted = is_wanted;
     action->is_tried = action->is_skipped = action->is_blocked = false;
@@ -174,7 +174,7 @@ static void set_wanted(struct response_action *action, bool is_wanted) {
   }
 }
 
-int64_t response_due_ms(const struct response *response, size_t action) {
+int64_t response_action_due_ms(const struct response *response, size_t action) {
   const struct response_action *own = &response->actions[action];
   /* The escalation pauses while no rule is in breach. */
   return response_is_engaged(response) && !own->is_wanted &&
@@ -188,9 +188,9 @@ int64_t response_due_ms(const struct response *response, size_t action) {
 static void update_wanted(struct response *response, int64_t now_ms) {
   for (size_t i = 0; i < response->actions_len; i++) {
     if (!response_is_engaged(response)) {
-      set_wanted(&response->actions[i], false);
-    } else if (now_ms >= response_due_ms(response, i)) {
-      set_wanted(&response->actions[i], true);
+      set_action_wanted(&response->actions[i], false);
+    } else if (now_ms >= response_action_due_ms(response, i)) {
+      set_action_wanted(&response->actions[i], true);
     }
   }
 }
@@ -239,7 +239,7 @@ void response_set_modes(struct response *response,
                         enum action_mode mode, int64_t now_ms) {
   for (size_t i = 0; i < response->actions_len; i++) {
     enum action_kind kind;
-    int own = response_options_get_action(options, i, &kind)->mode;
+    int own = response_options_find_action(options, i, &kind)->mode;
     enum action_mode strictest = (int)mode > own ? mode : (enum action_mode)own;
     if (strictest != response->actions[i].mode) {
       response_set_action_mode(response, i, strictest, now_ms);
@@ -340,8 +340,8 @@ bool response_step(struct response *response, enum response_input input,
 /* ---- attempts ---- */
 
 /* When this action needs an attempt; RESPONSE_NEVER: it does not. */
-static int64_t attempt_at_ms(const struct response_action *action,
-                             int64_t now_ms) {
+static int64_t get_attempt_ms(const struct response_action *action,
+                              int64_t now_ms) {
   if (action->is_skipped || action->is_blocked) {
     return RESPONSE_NEVER;
   }
@@ -353,13 +353,13 @@ static int64_t attempt_at_ms(const struct response_action *action,
   return action->again_ms;
 }
 
-bool response_find_due(const struct response *response, int64_t now_ms,
-                       size_t *ret_action) {
+bool response_find_due_action(const struct response *response, int64_t now_ms,
+                              size_t *ret_action) {
   size_t len = response->actions_len;
   for (size_t i = 0; i < len; i++) {
     /* Released in the reverse order. */
     size_t action = response_is_engaged(response) ? i : len - 1 - i;
-    if (now_ms >= attempt_at_ms(&response->actions[action], now_ms)) {
+    if (now_ms >= get_attempt_ms(&response->actions[action], now_ms)) {
       *ret_action = action;
       return true;
     }
@@ -379,12 +379,12 @@ static void delay_attempt(struct response_action *action, int64_t in_ms,
 }
 
 /* Only what is engaged anew counts: no release, no retry, no refresh. */
-static bool is_rate_limited(struct response *response,
-                            const struct response_action *action,
-                            int64_t now_ms) {
+static bool apply_rate_limit(struct response *response,
+                             const struct response_action *action,
+                             int64_t now_ms) {
   bool is_new = action->is_wanted && action->state != RESPONSE_ACTION_ON &&
                 !action->is_tried;
-  return is_new && exceeds_rate_limit(&response->rate_limit, now_ms);
+  return is_new && count_against_rate_limit(&response->rate_limit, now_ms);
 }
 
 /* Until response_end_attempt() the state of the action is not known. */
@@ -408,7 +408,7 @@ struct response_decision response_decide(struct response *response,
     decision.kind = RESPONSE_CHANGED;
     return decision;
   }
-  if (!response_find_due(response, now_ms, &decision.action)) {
+  if (!response_find_due_action(response, now_ms, &decision.action)) {
     return decision;
   }
   struct response_action *action = &response->actions[decision.action];
@@ -418,7 +418,7 @@ struct response_decision response_decide(struct response *response,
   } else if (is_disabled) {
     decision.kind = RESPONSE_DISABLED;
     delay_attempt(action, DISABLED_MS, now_ms);
-  } else if (is_rate_limited(response, action, now_ms)) {
+  } else if (apply_rate_limit(response, action, now_ms)) {
     decision.kind = RESPONSE_RATE_LIMITED;
     action->is_blocked = true;
   } else {
@@ -497,13 +497,13 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
   int64_t wake_ms =
       min_ms(response_engage_at_ms(response), response_release_at_ms(response));
   for (size_t i = 0; i < response->actions_len; i++) {
-    wake_ms = min_ms(wake_ms, attempt_at_ms(&response->actions[i], now_ms));
-    wake_ms = min_ms(wake_ms, response_due_ms(response, i));
+    wake_ms = min_ms(wake_ms, get_attempt_ms(&response->actions[i], now_ms));
+    wake_ms = min_ms(wake_ms, response_action_due_ms(response, i));
   }
   return wake_ms;
 }
 
-size_t response_count_on(const struct response *response) {
+size_t response_count_actions_on(const struct response *response) {
   size_t count = 0;
   for (size_t i = 0; i < response->actions_len; i++) {
     count += response->actions[i].state == RESPONSE_ACTION_ON;

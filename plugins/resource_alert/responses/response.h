@@ -143,8 +143,8 @@ bool response_step(struct response *response, enum response_input input,
                    int64_t now_ms);
 
 /* The next action that is due for an attempt. Returns false if none is. */
-bool response_find_due(const struct response *response, int64_t now_ms,
-                       size_t *ret_action);
+bool response_find_due_action(const struct response *response, int64_t now_ms,
+                              size_t *ret_action);
 
 enum response_decision_kind {
   RESPONSE_IDLE,         /* nothing is due before response_wake_ms() */
@@ -200,11 +200,11 @@ int64_t response_release_at_ms(const struct response *response);
 
 /* When the escalation reaches an action that it has not reached yet, if no rule
  * changes before; RESPONSE_NEVER: it does not. */
-int64_t response_due_ms(const struct response *response, size_t action);
+int64_t response_action_due_ms(const struct response *response, size_t action);
 
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
 /* How many actions are on, and how many are wanted and not off by mode. */
-size_t response_count_on(const struct response *response);
+size_t response_count_actions_on(const struct response *response);
 size_t response_count_wanted(const struct response *response);

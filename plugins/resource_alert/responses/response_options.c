@@ -2,7 +2,7 @@
 /* response_options: the options of a <Response>.
  *
  * The option table keeps the blocks of each kind in an array of their own;
- * response_options_get_action() gives them in the order of the file again, in
+ * response_options_find_action() gives them in the order of the file again, in
  * which they are engaged. */
 #include "resource_alert/responses/response_options.h"
 
@@ -13,7 +13,7 @@
 static const char *const trigger_words[] = {"warning", "failure", NULL};
 
 /* A response without an action would engage without any effect. */
-static int check_response(const void *target, struct error *error) {
+static int check_response_block(const void *target, struct error *error) {
   const struct response_options *response = target;
   for (size_t i = 0; i < ACTION_KINDS; i++) {
     if (response->actions[i].len > 0) {
@@ -101,7 +101,7 @@ const struct option_block response_block = {
             "when all rules are within their limits again.",
     OPTION_ROWS(option_rows),
     .check_label = option_check_name,
-    .check = check_response,
+    .check = check_response_block,
 };
 
 bool response_rule_names_find(const struct response_rule_names *rule_names,
@@ -133,8 +133,8 @@ response_options_action_at(const struct response_options *options,
 /* The option table keeps blocks of different names apart: finds the first
  * action whose position is at least POSITION. NULL: none. */
 static const struct action_options *
-find_from_position(const struct response_options *options, size_t position,
-                   enum action_kind *ret_kind) {
+find_action_from_position(const struct response_options *options,
+                          size_t position, enum action_kind *ret_kind) {
   const struct action_options *first = NULL;
   for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
     for (size_t i = 0; i < options->actions[kind].len; i++) {
@@ -151,20 +151,21 @@ find_from_position(const struct response_options *options, size_t position,
 }
 
 const struct action_options *
-response_options_get_action(const struct response_options *options,
-                            size_t index, enum action_kind *ret_kind) {
+response_options_find_action(const struct response_options *options,
+                             size_t index, enum action_kind *ret_kind) {
   const struct action_options *action =
-      find_from_position(options, 0, ret_kind);
+      find_action_from_position(options, 0, ret_kind);
   for (size_t i = 0; i < index && action != NULL; i++) {
-    action = find_from_position(options, action->head.position + 1, ret_kind);
+    action =
+        find_action_from_position(options, action->head.position + 1, ret_kind);
   }
   return action;
 }
 
 const char *
-response_options_name_action(const struct action_options *action,
-                             enum action_kind kind,
-                             char text[RESPONSE_ACTION_NAME_BYTES]) {
+response_options_format_action(const struct action_options *action,
+                               enum action_kind kind,
+                               char text[RESPONSE_ACTION_NAME_BYTES]) {
   const struct action_driver *driver = action_drivers[kind];
   size_t length = (size_t)snprintf(text, RESPONSE_ACTION_NAME_BYTES, "%s ",
                                    driver->block.name);
@@ -172,8 +173,8 @@ response_options_name_action(const struct action_options *action,
     (void)snprintf(text + length, RESPONSE_ACTION_NAME_BYTES - length, "%s",
                    action->head.label);
   } else {
-    driver->write_subject(action, text + length,
-                          RESPONSE_ACTION_NAME_BYTES - length);
+    driver->format_subject(action, text + length,
+                           RESPONSE_ACTION_NAME_BYTES - length);
   }
   return text + length;
 }

@@ -60,15 +60,16 @@ response_options_action_at(const struct response_options *options,
 
 /* The action number INDEX in the order of the file; there must be one. */
 const struct action_options *
-response_options_get_action(const struct response_options *options,
-                            size_t index, enum action_kind *ret_kind);
+response_options_find_action(const struct response_options *options,
+                             size_t index, enum action_kind *ret_kind);
 
 /* Writes its name, "Switch limit_noncore_api": what it is about stays the same
  * over a restart. Returns that part of TEXT, "limit_noncore_api". */
 #define RESPONSE_ACTION_NAME_BYTES 192
-const char *response_options_name_action(const struct action_options *action,
-                                         enum action_kind kind,
-                                         char text[RESPONSE_ACTION_NAME_BYTES]);
+const char *
+response_options_format_action(const struct action_options *action,
+                               enum action_kind kind,
+                               char text[RESPONSE_ACTION_NAME_BYTES]);
 
 #define RESPONSES_MODE_HELP                                                    \
   "C<auto> takes actions. C<dryrun> only writes to the journal which actions " \

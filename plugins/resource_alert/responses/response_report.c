@@ -27,7 +27,7 @@ void response_report_change(const struct response_report *report,
   const struct response *response = report->response;
   const char *from = response_state_name(before);
   const char *to = response_state_name(response->state);
-  size_t level = response_count_on(response);
+  size_t level = response_count_actions_on(response);
   log_write(&report->log, LOG_LEVEL_NOTICE,
             "response \"%s\": %s -> %s, rule \"%s\", %zu of %zu actions on",
             report->name, from, to, cause_name(response), level,
@@ -35,7 +35,7 @@ void response_report_change(const struct response_report *report,
   journal_put(report->journal, "response",
               json_pack("{s:s, s:s, s:s, s:o, s:I}", "response", report->name,
                         "from", from, "to", to, "cause",
-                        json_util_text(cause_name(response)), "level",
+                        json_util_from_text(cause_name(response)), "level",
                         (json_int_t)level));
 }
 
@@ -60,9 +60,9 @@ void response_report_effect(const struct response_report *report, double before,
   const char *rule = cause_name(report->response);
   journal_put(report->journal, "effect",
               json_pack("{s:s, s:o, s:o, s:o, s:b}", "response", report->name,
-                        "rule", json_util_text(rule), "before",
-                        json_util_number(before), "after",
-                        json_util_number(after), "moved", (int)has_moved));
+                        "rule", json_util_from_text(rule), "before",
+                        json_util_from_number(before), "after",
+                        json_util_from_number(after), "moved", (int)has_moved));
   if (!has_moved && response_is_engaged(report->response)) {
     log_write(&report->log, LOG_LEVEL_WARNING,
               "response \"%s\": no effect on rule \"%s\" after %lld s",
@@ -78,7 +78,7 @@ void response_report_notify(const struct response_report *report,
   const struct response *response = report->response;
   const struct notification_field fields[] = {
       {.name = "state", .text = response_state_name(response->state)},
-      {.name = "level", .number = (double)response_count_on(response)},
+      {.name = "level", .number = (double)response_count_actions_on(response)},
   };
   const struct notification notification = {
       .severity = severity,
@@ -102,7 +102,7 @@ void response_report_notify_state(const struct response_report *report) {
   (void)snprintf(message, sizeof(message),
                  "response \"%s\" is %s, rule \"%s\", %zu of %zu actions on",
                  report->name, response_state_name(response->state),
-                 cause_name(response), response_count_on(response),
+                 cause_name(response), response_count_actions_on(response),
                  response->actions_len);
   response_report_notify(report,
                          response->state == RESPONSE_OFF ? NOTIFICATION_OKAY
@@ -114,7 +114,8 @@ void response_report_notify_state(const struct response_report *report) {
 
 /* "" means in our structs that there is none; null does in JSON. */
 static json_t *text_or_null(const char *text) {
-  return text == NULL || text[0] == '\0' ? json_null() : json_util_text(text);
+  return text == NULL || text[0] == '\0' ? json_null()
+                                         : json_util_from_text(text);
 }
 
 /* The names are part of the interface: see the manual of the status. */
@@ -130,14 +131,15 @@ static json_t *action_to_json(const struct response_action *action,
       "self_test", text_or_null(runner->self_test));
 }
 
-json_t *response_report_snapshot(const struct response_report *report,
-                                 const struct action_runner *runners,
-                                 int64_t engaged_s, enum action_mode mode) {
+json_t *response_report_to_json(const struct response_report *report,
+                                const struct action_runner *runners,
+                                int64_t engaged_s, enum action_mode mode) {
   const struct response *response = report->response;
   json_t *rules = json_array();
   json_t *actions = json_array();
   for (size_t i = 0; i < response->rules_len; i++) {
-    (void)json_array_append_new(rules, json_util_text(response->rules[i].name));
+    (void)json_array_append_new(rules,
+                                json_util_from_text(response->rules[i].name));
   }
   for (size_t i = 0; i < response->actions_len; i++) {
     (void)json_array_append_new(
@@ -148,7 +150,7 @@ json_t *response_report_snapshot(const struct response_report *report,
       response_state_name(response->state), "since",
       response->state == RESPONSE_OFF ? json_null() : json_integer(engaged_s),
       "mode", action_mode_words[mode], "level",
-      (json_int_t)response_count_on(response), "when", rules, "tripped",
+      (json_int_t)response_count_actions_on(response), "when", rules, "tripped",
       (int)response->rate_limit.is_tripped, "actions", actions);
 }
 
@@ -157,7 +159,7 @@ static void find_next_action(const struct response *response,
                              const struct action_runner *runners,
                              struct response_next *next) {
   for (size_t i = 0; i < response->actions_len; i++) {
-    int64_t due_ms = response_due_ms(response, i);
+    int64_t due_ms = response_action_due_ms(response, i);
     if (response->actions[i].mode != ACTION_MODE_OFF && due_ms < next->at_ms) {
       next->at_ms = due_ms;
       (void)snprintf(next->text, sizeof(next->text), "engage %s",
@@ -198,5 +200,5 @@ json_t *response_report_next_to_json(const struct response_next *next) {
   }
   (void)snprintf(words, sizeof(words), "%s in %" PRId64 " s", next->text,
                  left_ms > 0 ? (left_ms + 999) / 1000 : 0);
-  return json_util_text(words);
+  return json_util_from_text(words);
 }

@@ -53,11 +53,11 @@ void response_report_tripped(const struct response_report *report);
 void response_report_effect(const struct response_report *report, double before,
                             double after, bool has_moved, int64_t checked_s);
 
-/* The response as in responses_snapshot(), without what changes between two
+/* The response as in responses_to_json(), without what changes between two
  * decisions. RUNNERS: one for each action. Yours, json_decref(). */
-json_t *response_report_snapshot(const struct response_report *report,
-                                 const struct action_runner *runners,
-                                 int64_t engaged_s, enum action_mode mode);
+json_t *response_report_to_json(const struct response_report *report,
+                                const struct action_runner *runners,
+                                int64_t engaged_s, enum action_mode mode);
 
 struct response_next
 response_report_find_next(const struct response_report *report,

@@ -83,16 +83,17 @@ void response_state_file_close(struct response_state_file *file) {
 static void rewrite_if_due(struct response_state_file *file) {
   const char *name;
   json_t *entry;
-  if (!append_log_wants_rewrite(file->log) || !append_log_begin(file->log)) {
+  if (!append_log_wants_rewrite(file->log) ||
+      !append_log_rewrite_begin(file->log)) {
     return;
   }
   json_object_foreach(file->entries, name, entry) {
-    append_log_add(file->log, entry);
+    append_log_rewrite_add(file->log, entry);
   }
-  append_log_end(file->log);
+  append_log_rewrite_end(file->log);
 }
 
-void response_state_file_maintain(struct response_state_file *file) {
+void response_state_file_rewrite_if_due(struct response_state_file *file) {
   (void)pthread_mutex_lock(&file->lock);
   rewrite_if_due(file);
   (void)pthread_mutex_unlock(&file->lock);
@@ -111,7 +112,7 @@ static json_t *breached_rules_to_json(const struct response *response) {
   for (size_t i = 0; i < response->rules_len; i++) {
     if (response->rules[i].is_breached) {
       (void)json_array_append_new(rules,
-                                  json_util_text(response->rules[i].name));
+                                  json_util_from_text(response->rules[i].name));
     }
   }
   return rules;

@@ -55,4 +55,4 @@ void response_state_file_sync(struct response_state_file *file);
 
 /* Rewrites the file after a failed write; to be called every few seconds. Any
  * thread; waits for no disk. */
-void response_state_file_maintain(struct response_state_file *file);
+void response_state_file_rewrite_if_due(struct response_state_file *file);

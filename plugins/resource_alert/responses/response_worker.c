@@ -116,7 +116,7 @@ void response_worker_publish(struct response_worker *worker,
 }
 
 /* What a person has set, or the stricter one of plugin and response. */
-static enum action_mode effective_mode(const struct response_worker *worker) {
+static enum action_mode choose_mode(const struct response_worker *worker) {
   int plugin = worker->shared->deps->options->mode;
   int response = worker->options->mode;
   int configured = plugin > response ? plugin : response;
@@ -127,11 +127,11 @@ static enum action_mode effective_mode(const struct response_worker *worker) {
 /* Made after each step, so that a reader never waits for a target. */
 static void update_snapshot(struct response_worker *worker) {
   json_t *now =
-      response_report_snapshot(&worker->report, worker->runners,
-                               worker->saved.engaged_s, effective_mode(worker));
+      response_report_to_json(&worker->report, worker->runners,
+                              worker->saved.engaged_s, choose_mode(worker));
   struct response_next next =
       response_report_find_next(&worker->report, worker->runners);
-  atomic_store(&worker->level, response_count_on(&worker->response));
+  atomic_store(&worker->level, response_count_actions_on(&worker->response));
   (void)pthread_mutex_lock(&worker->snapshot_lock);
   json_t *before = worker->snapshot;
   worker->snapshot = now;
@@ -140,7 +140,7 @@ static void update_snapshot(struct response_worker *worker) {
   json_decref(before);
 }
 
-json_t *response_worker_snapshot(struct response_worker *worker) {
+json_t *response_worker_copy_snapshot(struct response_worker *worker) {
   (void)pthread_mutex_lock(&worker->snapshot_lock);
   json_t *copy = json_deep_copy(worker->snapshot);
   struct response_next next = worker->next;
@@ -176,8 +176,8 @@ static void save_for_runner(void *context, bool is_on_disk) {
 }
 
 /* To be called with each change of state. */
-static void record_change(struct response_worker *worker,
-                          enum response_state before) {
+static void record_state_change(struct response_worker *worker,
+                                enum response_state before) {
   if (response_is_engaged(&worker->response) && before != RESPONSE_ENGAGING &&
       before != RESPONSE_ENGAGED) {
     worker->saved.engaged_s = (int64_t)time(NULL);
@@ -190,7 +190,7 @@ static void record_change(struct response_worker *worker,
 
 /* The first self-test is spread over a minute, so that agents that start
  * together do not test together. */
-static void start_timers(struct response_worker *worker, int64_t now_ms) {
+static void set_first_timers(struct response_worker *worker, int64_t now_ms) {
   worker->effect_check_ms = RESPONSE_NEVER;
   worker->self_test_ms =
       worker->options->self_test_s == 0
@@ -220,7 +220,7 @@ static bool run_self_tests(struct response_worker *worker) {
 }
 
 /* By whether the breach is over or the value of its rule has changed. */
-static void check_effect(struct response_worker *worker) {
+static void report_effect(struct response_worker *worker) {
   double before = worker->value_before;
   double after = cause_value(worker);
   bool has_moved = worker->response.input != RESPONSE_BREACH ||
@@ -235,7 +235,7 @@ static void check_effect(struct response_worker *worker) {
 static bool run_timers(struct response_worker *worker) {
   int64_t now_ms = clock_monotonic_ms();
   if (now_ms >= worker->effect_check_ms) {
-    check_effect(worker);
+    report_effect(worker);
     return true;
   }
   if (now_ms >= timers_wake_ms(worker)) {
@@ -250,8 +250,8 @@ static bool run_timers(struct response_worker *worker) {
 
 /* ---- commands ---- */
 
-void response_worker_command(struct response_worker *worker,
-                             enum responses_command command) {
+void response_worker_queue_command(struct response_worker *worker,
+                                   enum responses_command command) {
   /* The last mode counts: it takes the place of one that still waits. */
   unsigned modes = (1U << (RESPONSES_MODE_CONFIGURED + 1)) - 1;
   unsigned replaced = command <= RESPONSES_MODE_CONFIGURED ? modes : 0;
@@ -276,8 +276,8 @@ static void handle_mode_commands(struct response_worker *worker,
     worker->saved.mode = -1;
   }
   if (worker->saved.mode != before) {
-    response_set_modes(&worker->response, worker->options,
-                       effective_mode(worker), clock_monotonic_ms());
+    response_set_modes(&worker->response, worker->options, choose_mode(worker),
+                       clock_monotonic_ms());
     save_state(worker);
   }
 }
@@ -294,7 +294,7 @@ static void handle_commands(struct response_worker *worker) {
   if ((commands & (1U << RESPONSES_DEACTIVATE)) != 0) {
     enum response_state before = worker->response.state;
     if (response_deactivate(&worker->response)) {
-      record_change(worker, before);
+      record_state_change(worker, before);
     }
   }
   if ((commands & (1U << RESPONSES_SELF_TEST)) != 0) {
@@ -387,7 +387,7 @@ static bool decide_and_act(struct response_worker *worker) {
   case RESPONSE_IDLE:
     return false;
   case RESPONSE_CHANGED:
-    record_change(worker, decision.before);
+    record_state_change(worker, decision.before);
     break;
   case RESPONSE_ATTEMPT:
     attempt_action(worker, &decision);
@@ -431,7 +431,7 @@ static bool wait_for_work(struct response_worker *worker, bool is_busy) {
 
 /* Does the one thing that is due and comes first. Returns false when there was
  * nothing to do. */
-static bool do_next(struct response_worker *worker) {
+static bool run_next_step(struct response_worker *worker) {
   handle_commands(worker);
   if (decide_and_act(worker)) {
     return true;
@@ -451,7 +451,7 @@ static void *run_response(void *argument) {
   struct response_worker *worker = argument;
   bool is_busy = true;
   while (wait_for_work(worker, is_busy)) {
-    is_busy = do_next(worker);
+    is_busy = run_next_step(worker);
     update_snapshot(worker);
   }
   save_state(worker);
@@ -459,7 +459,8 @@ static void *run_response(void *argument) {
 }
 
 int response_worker_start(struct response_worker *worker, struct error *error) {
-  int code = worker_thread_create(&worker->thread, NULL, run_response, worker);
+  int code =
+      worker_thread_create_plain(&worker->thread, NULL, run_response, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
@@ -485,7 +486,7 @@ static int make_runners(struct response_worker *worker, struct error *error) {
   return code;
 }
 
-/* All that can fail. What is made is freed by response_worker_free(). */
+/* All that can fail. What is made is freed by response_worker_end(). */
 static int make_parts(struct response_worker *worker, struct error *error) {
   const struct responses_deps *deps = worker->shared->deps;
   worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -538,7 +539,7 @@ static void restore_state(struct response_worker *worker) {
   if (!worker->shared->deps->has_commands) {
     response->rate_limit.is_tripped = false; /* nobody could reset it */
   }
-  response_set_modes(response, worker->options, effective_mode(worker), now_ms);
+  response_set_modes(response, worker->options, choose_mode(worker), now_ms);
   if (has_saved) {
     int64_t *engaged_s = &worker->saved.engaged_s;
     if (*engaged_s <= 0 || *engaged_s > now_s) { /* the clock was set back */
@@ -563,17 +564,17 @@ int response_worker_new(const struct response_worker_deps *shared,
   int code = make_parts(worker, error);
   if (code != 0) {
     error_prefix(error, "<Response \"%s\">", response_worker_name(worker));
-    (void)response_worker_free(worker, 0); /* it has no thread yet */
+    (void)response_worker_end(worker, 0); /* it has no thread yet */
     return code;
   }
   restore_state(worker);
-  start_timers(worker, clock_monotonic_ms());
+  set_first_timers(worker, clock_monotonic_ms());
   update_snapshot(worker);
   *ret = worker;
   return 0;
 }
 
-bool response_worker_free(struct response_worker *worker, int64_t deadline_s) {
+bool response_worker_end(struct response_worker *worker, int64_t deadline_s) {
   const struct timespec deadline = {.tv_sec = (time_t)deadline_s};
   if (worker == NULL) {
     return true;

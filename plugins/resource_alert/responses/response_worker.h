@@ -28,7 +28,7 @@ struct response_worker_deps {
 };
 
 /* Makes the actions and restores what was saved; starts no thread yet.
- * options: borrowed. *ret: yours, response_worker_free().
+ * options: borrowed. *ret: yours, response_worker_end().
  * Returns 0 or negative errno. */
 int response_worker_new(const struct response_worker_deps *shared,
                         const struct response_options *options,
@@ -50,14 +50,14 @@ void response_worker_publish(struct response_worker *worker,
                              const struct sample_sink *sink);
 
 /* Hands a command over. Any thread; never blocks. */
-void response_worker_command(struct response_worker *worker,
-                             enum responses_command command);
+void response_worker_queue_command(struct response_worker *worker,
+                                   enum responses_command command);
 
-/* One entry of responses_snapshot(). Yours, json_decref(). Any thread. */
-json_t *response_worker_snapshot(struct response_worker *worker);
+/* One entry of responses_to_json(). Yours, json_decref(). Any thread. */
+json_t *response_worker_copy_snapshot(struct response_worker *worker);
 
 /* Waits for the thread, which ends when stop_fd becomes readable, until
  * deadline_s (CLOCK_REALTIME), and frees. Returns false if it hangs in a name
  * resolver, which cannot be interrupted: then the thread and all that it uses
  * are abandoned. Accepts NULL. */
-bool response_worker_free(struct response_worker *worker, int64_t deadline_s);
+bool response_worker_end(struct response_worker *worker, int64_t deadline_s);

@@ -123,10 +123,10 @@ static int check_switches(const struct responses_options *options, size_t own,
 }
 
 /* The first mistake ends the check; it names the <Response>. */
-static int check_all(const struct responses_options *options,
-                     const struct kubernetes_options *kubernetes,
-                     const struct response_rule_names *rules,
-                     struct error *error) {
+static int check_all_responses(const struct responses_options *options,
+                               const struct kubernetes_options *kubernetes,
+                               const struct response_rule_names *rules,
+                               struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
     int code = check_when(&all[i], rules, error);
@@ -151,8 +151,8 @@ int responses_check(const struct responses_options *options,
   if (option_init(&kubernetes_block, &defaults) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code =
-      check_all(options, find_kubernetes(options, &defaults), rules, error);
+  int code = check_all_responses(options, find_kubernetes(options, &defaults),
+                                 rules, error);
   option_fini(&kubernetes_block, &defaults);
   return code;
 }
@@ -219,7 +219,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   }
   responses->deps = *deps;
   responses->shared.stop_fd = -1;
-  if (http_client_init() != 0 ||
+  if (http_client_global_init() != 0 ||
       option_init(&kubernetes_block, &responses->kubernetes) != 0) {
     free(responses);
     return error_set(error, -ENOMEM, "out of memory");
@@ -269,7 +269,7 @@ void responses_publish(struct responses *responses,
   if (responses == NULL) {
     return;
   }
-  response_state_file_maintain(responses->shared.states);
+  response_state_file_rewrite_if_due(responses->shared.states);
   for (size_t i = 0; i < responses->workers_len; i++) {
     response_worker_publish(responses->workers[i], sink);
   }
@@ -292,7 +292,7 @@ static void journal_sent_command(const struct responses *responses,
   };
   journal_put(responses->deps.journal, "command",
               json_pack("{s:s, s:s, s:o}", "response", response, "command",
-                        words[command], "who", json_util_text(who)));
+                        words[command], "who", json_util_from_text(who)));
 }
 
 int responses_send_command(struct responses *responses, const char *response,
@@ -304,7 +304,7 @@ int responses_send_command(struct responses *responses, const char *response,
     if (response == NULL || strcmp(response, name) == 0) {
       is_found = true;
       journal_sent_command(responses, name, command, who);
-      response_worker_command(responses->workers[i], command);
+      response_worker_queue_command(responses->workers[i], command);
     }
   }
   return is_found ? 0
@@ -312,11 +312,11 @@ int responses_send_command(struct responses *responses, const char *response,
                               response);
 }
 
-json_t *responses_snapshot(struct responses *responses) {
+json_t *responses_to_json(struct responses *responses) {
   json_t *all = json_array();
   for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
     (void)json_array_append_new(
-        all, response_worker_snapshot(responses->workers[i]));
+        all, response_worker_copy_snapshot(responses->workers[i]));
   }
   return all;
 }
@@ -334,7 +334,7 @@ static bool end_workers(struct responses *responses) {
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
     is_ended =
-        response_worker_free(responses->workers[i], deadline_s) && is_ended;
+        response_worker_end(responses->workers[i], deadline_s) && is_ended;
   }
   return is_ended;
 }
@@ -356,6 +356,6 @@ bool responses_stop(struct responses *responses) {
   option_fini(&kubernetes_block, &responses->kubernetes);
   free(responses->rules);
   free(responses);
-  http_client_fini();
+  http_client_global_fini();
   return true;
 }

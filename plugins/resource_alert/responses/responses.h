@@ -97,7 +97,7 @@ int responses_send_command(struct responses *responses, const char *response,
  *                 "error": text or null, "self_test": "ok", text or null}]}
  * Yours, json_decref(); NULL when memory is short. Any thread; holds a lock
  * only for copying. */
-json_t *responses_snapshot(struct responses *responses);
+json_t *responses_to_json(struct responses *responses);
 
 /* Ends the workers, within 5 s whatever their targets do, and frees all. What
  * is engaged stays engaged and is saved. Returns false if a thread hangs in a

@@ -39,7 +39,7 @@ static int parse_condition_comparison(const char *text,
 }
 
 /* Cuts TEXT at the first C. Returns what follows, NULL if there is none. */
-static char *cut_literal(char *text, char c) {
+static char *cut_at_char(char *text, char c) {
   char *at = strchr(text, c);
   if (at != NULL) {
     *at++ = '\0';
@@ -56,15 +56,15 @@ static bool fits_reading_name(const char *text) {
 static int parse_condition_metric(char *text, struct condition *condition,
                                   struct error *error) {
   bool is_literal = glob_is_literal(text);
-  char *type = cut_literal(text, '/');
+  char *type = cut_at_char(text, '/');
   if (!is_literal || type == NULL || strchr(type, '/') != NULL) {
     return error_set(error, -EINVAL,
                      "is not plugin[-instance]/type[-instance][:data source] "
                      "without wildcards");
   }
-  condition->source = cut_literal(type, ':');
-  condition->plugin_instance = cut_literal(text, '-');
-  const char *type_instance = cut_literal(type, '-');
+  condition->source = cut_at_char(type, ':');
+  condition->plugin_instance = cut_at_char(text, '-');
+  const char *type_instance = cut_at_char(type, '-');
   condition->type_instance = type_instance == NULL ? "" : type_instance;
   condition->plugin = text;
   condition->type = type;
@@ -124,18 +124,18 @@ bool condition_holds(const struct condition *condition, double value) {
   return false;
 }
 
-void condition_find_names(const struct condition *condition,
+void condition_fill_names(const struct condition *condition,
                           const struct reading_names *names,
                           struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
-  reading_put_name(ret_names->host, names->host);
-  reading_put_name(ret_names->plugin, condition->plugin);
-  reading_put_name(ret_names->plugin_instance,
+  reading_set_name(ret_names->host, names->host);
+  reading_set_name(ret_names->plugin, condition->plugin);
+  reading_set_name(ret_names->plugin_instance,
                    condition->plugin_instance != NULL
                        ? condition->plugin_instance
                        : names->plugin_instance);
-  reading_put_name(ret_names->type, condition->type);
-  reading_put_name(ret_names->type_instance, condition->type_instance);
+  reading_set_name(ret_names->type, condition->type);
+  reading_set_name(ret_names->type_instance, condition->type_instance);
 }
 
 bool condition_may_compare(const struct condition *condition,
@@ -184,9 +184,9 @@ static struct condition_input *add_input(struct condition_inputs *inputs,
   return input;
 }
 
-struct condition_input *condition_inputs_get(struct condition_inputs *inputs,
-                                             const char *key,
-                                             size_t key_bytes) {
+struct condition_input *condition_inputs_take(struct condition_inputs *inputs,
+                                              const char *key,
+                                              size_t key_bytes) {
   (void)pthread_mutex_lock(&inputs->lock);
   struct condition_input *input =
       HASH_MAP_OWNER(hash_map_find(&inputs->map, key, key_bytes),
@@ -201,8 +201,8 @@ struct condition_input *condition_inputs_get(struct condition_inputs *inputs,
   return input;
 }
 
-void condition_inputs_put(struct condition_inputs *inputs,
-                          struct condition_input *input) {
+void condition_inputs_release(struct condition_inputs *inputs,
+                              struct condition_input *input) {
   if (input == NULL) {
     return;
   }

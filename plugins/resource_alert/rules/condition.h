@@ -45,7 +45,7 @@ bool condition_holds(const struct condition *condition, double value);
 
 /* Writes into *ret_names the series whose value is compared when the series
  * NAMES is evaluated. */
-void condition_find_names(const struct condition *condition,
+void condition_fill_names(const struct condition *condition,
                           const struct reading_names *names,
                           struct reading_names *ret_names);
 
@@ -68,14 +68,15 @@ struct condition_inputs {
 void condition_inputs_init(struct condition_inputs *inputs);
 void condition_inputs_fini(struct condition_inputs *inputs);
 
-/* The input with that key, made for its first user. condition_inputs_put() once
- * for each call. NULL when memory is short. */
-struct condition_input *condition_inputs_get(struct condition_inputs *inputs,
-                                             const char *key, size_t key_bytes);
+/* The input with that key, made for its first user. condition_inputs_release()
+ * once for each call. NULL when memory is short. */
+struct condition_input *condition_inputs_take(struct condition_inputs *inputs,
+                                              const char *key,
+                                              size_t key_bytes);
 
 /* Accepts NULL. */
-void condition_inputs_put(struct condition_inputs *inputs,
-                          struct condition_input *input);
+void condition_inputs_release(struct condition_inputs *inputs,
+                              struct condition_input *input);
 
 /* Any thread, without a lock. now_ms: monotonic. */
 void condition_input_set(struct condition_input *input, double value,

@@ -111,16 +111,16 @@ notification_rule_match(const struct notification_rule_options *rule,
              : NOTIFICATION_RULE_WARNING;
 }
 
-static void put_cut_name(char *place, const char *text) {
+static void copy_cut_name(char *place, const char *text) {
   (void)snprintf(place, READING_NAME_BYTES, "%s", text);
 }
 
-void notification_rule_names(const struct notification *notification,
-                             struct reading_names *ret_names) {
+void notification_rule_fill_names(const struct notification *notification,
+                                  struct reading_names *ret_names) {
   *ret_names = (struct reading_names){.host = ""};
-  put_cut_name(ret_names->host, notification->host);
-  put_cut_name(ret_names->plugin, notification->plugin);
-  put_cut_name(ret_names->plugin_instance, notification->plugin_instance);
-  put_cut_name(ret_names->type, notification->type);
-  put_cut_name(ret_names->type_instance, notification->type_instance);
+  copy_cut_name(ret_names->host, notification->host);
+  copy_cut_name(ret_names->plugin, notification->plugin);
+  copy_cut_name(ret_names->plugin_instance, notification->plugin_instance);
+  copy_cut_name(ret_names->type, notification->type);
+  copy_cut_name(ret_names->type_instance, notification->type_instance);
 }

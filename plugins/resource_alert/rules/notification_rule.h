@@ -36,5 +36,5 @@ notification_rule_match(const struct notification_rule_options *rule,
 
 /* The series of a notification: its names, cut where they are too
  * long. */
-void notification_rule_names(const struct notification *notification,
-                             struct reading_names *ret_names);
+void notification_rule_fill_names(const struct notification *notification,
+                                  struct reading_names *ret_names);

@@ -12,9 +12,9 @@
 
 /* The Metric lines were checked when the option was read; they are compiled
  * here. */
-static int add_selectors(struct rule *rule,
-                         const struct option_strings *metrics,
-                         struct error *error) {
+static int compile_selectors(struct rule *rule,
+                             const struct option_strings *metrics,
+                             struct error *error) {
   rule->selectors = calloc(metrics->len + 1, sizeof(rule->selectors[0]));
   int code = rule->selectors == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < metrics->len && code == 0; i++) {
@@ -25,8 +25,9 @@ static int add_selectors(struct rule *rule,
 }
 
 /* Texts stay where the options have them. */
-static int init_threshold(struct rule *rule, const struct rule_options *options,
-                          struct error *error) {
+static int init_threshold_rule(struct rule *rule,
+                               const struct rule_options *options,
+                               struct error *error) {
   const struct option_strings *only_if = &options->only_if;
   rule->limits = options->limits;
   rule->name = options->head.label;
@@ -36,7 +37,7 @@ static int init_threshold(struct rule *rule, const struct rule_options *options,
     rule->warning_word = options->severities.items[0];
     rule->failure_word = options->severities.items[1];
   }
-  int code = add_selectors(rule, &options->metrics, error);
+  int code = compile_selectors(rule, &options->metrics, error);
   if (code == 0 && only_if->len > 0) {
     code = condition_init(&rule->only_if, only_if->items[0], only_if->items[1],
                           error);
@@ -46,8 +47,9 @@ static int init_threshold(struct rule *rule, const struct rule_options *options,
 
 /* The values of such a rule are 0 okay, 1 warning, 2 failure. A series without
  * a notification for its TTL is okay again. */
-static void init_notification(struct rule *rule,
-                              const struct notification_rule_options *options) {
+static void
+init_notification_rule(struct rule *rule,
+                       const struct notification_rule_options *options) {
   rule->limits = (struct rule_limits){
       .warning_min = (double)NAN,
       .warning_max = 0.5,
@@ -79,41 +81,42 @@ struct rule *rules_add(struct rules *rules) {
 
 /* The order of the rules is that of their blocks: a When names them by index.
  */
-static int add_thresholds(struct rules *rules,
-                          const struct option_blocks *blocks,
-                          struct error *error) {
+static int add_threshold_rules(struct rules *rules,
+                               const struct option_blocks *blocks,
+                               struct error *error) {
   const struct rule_options *options = blocks->items;
   int code = 0;
   for (size_t i = 0; i < blocks->len && code == 0; i++) {
     struct rule *rule = rules_add(rules);
-    code = rule == NULL ? -ENOMEM : init_threshold(rule, &options[i], error);
+    code =
+        rule == NULL ? -ENOMEM : init_threshold_rule(rule, &options[i], error);
     rules->has_conditions = rules->has_conditions || options[i].only_if.len > 0;
   }
   return code;
 }
 
-static int add_notifications(struct rules *rules,
-                             const struct option_blocks *blocks) {
+static int add_notification_rules(struct rules *rules,
+                                  const struct option_blocks *blocks) {
   const struct notification_rule_options *options = blocks->items;
   for (size_t i = 0; i < blocks->len; i++) {
     struct rule *rule = rules_add(rules);
     if (rule == NULL) {
       return -ENOMEM;
     }
-    init_notification(rule, &options[i]);
+    init_notification_rule(rule, &options[i]);
   }
   return 0;
 }
 
 static int add_rules(struct rules *rules, const struct rules_options *options,
                      struct error *error) {
-  int code = add_thresholds(rules, &options->thresholds, error);
+  int code = add_threshold_rules(rules, &options->thresholds, error);
   rules->thresholds_len = rules->len;
   if (code == 0) {
-    code = add_notifications(rules, &options->notifications);
+    code = add_notification_rules(rules, &options->notifications);
   }
   rules->named_len = rules->len;
-  return code != 0 ? code : threshold_compat_add(&options->stock, rules);
+  return code != 0 ? code : threshold_compat_add_rules(&options->stock, rules);
 }
 
 int rules_init(struct rules *rules, const struct rules_options *options,
@@ -234,7 +237,7 @@ static bool is_new_worst(const struct rule_worst *worst, int rank,
                                                         memory_order_relaxed);
 }
 
-void rule_note_alert(struct rule *rule, const struct alert *alert) {
+void rule_update_worst(struct rule *rule, const struct alert *alert) {
   struct rule_worst *worst = &rule->worst;
   int rank = alert_state_rank((enum alert_state)alert->state);
   double badness = alert_badness(&rule->limits, alert->value);

@@ -100,7 +100,7 @@ bool rules_may_compare(const struct rules *rules,
 /* ALERT, one of the rule's, was evaluated. Any thread, under the lock of its
  * series; takes a further one only for the worst alert and those that are
  * worse. */
-void rule_note_alert(struct rule *rule, const struct alert *alert);
+void rule_update_worst(struct rule *rule, const struct alert *alert);
 
 /* ALERT is freed next. */
 void rule_forget_alert(struct rule *rule, const struct alert *alert);

@@ -92,7 +92,7 @@ const struct option_block threshold_compat_host_block = {
 #define TEXT(part, any) ((part) == NULL ? (any) : (part))
 
 /* A name that shows the scope: there is none in such a block. */
-static int name_compat_rule(struct rule *rule) {
+static int set_compat_rule_name(struct rule *rule) {
   const struct threshold_compat_scope *scope = &rule->scope;
   int length = asprintf(
       &rule->owned_name, "%s%s%s%s%s/%s%s%s%s%s", TEXT(scope->host, ""),
@@ -109,8 +109,9 @@ static int name_compat_rule(struct rule *rule) {
 }
 
 /* outer: the scope of the blocks around the types. */
-static int add_types(struct rules *rules, const struct option_blocks *types,
-                     const struct threshold_compat_scope *outer) {
+static int add_type_rules(struct rules *rules,
+                          const struct option_blocks *types,
+                          const struct threshold_compat_scope *outer) {
   const struct threshold_compat_type *type = types->items;
   int code = 0;
   for (size_t i = 0; i < types->len && code == 0; i++) {
@@ -129,14 +130,15 @@ static int add_types(struct rules *rules, const struct option_blocks *types,
     rule->scope.type = type[i].head.label;
     rule->scope.type_instance = type[i].instance;
     rule->scope.source = type[i].source;
-    code = name_compat_rule(rule);
+    code = set_compat_rule_name(rule);
   }
   return code;
 }
 
 /* host: NULL for any. */
-static int add_plugins(struct rules *rules, const struct option_blocks *plugins,
-                       const char *host) {
+static int add_plugin_rules(struct rules *rules,
+                            const struct option_blocks *plugins,
+                            const char *host) {
   const struct threshold_compat_plugin *plugin = plugins->items;
   int code = 0;
   for (size_t i = 0; i < plugins->len && code == 0; i++) {
@@ -145,24 +147,24 @@ static int add_plugins(struct rules *rules, const struct option_blocks *plugins,
         .plugin = plugin[i].head.label,
         .plugin_instance = plugin[i].instance,
     };
-    code = add_types(rules, &plugin[i].types, &scope);
+    code = add_type_rules(rules, &plugin[i].types, &scope);
   }
   return code;
 }
 
-int threshold_compat_add(const struct threshold_compat_options *options,
-                         struct rules *rules) {
+int threshold_compat_add_rules(const struct threshold_compat_options *options,
+                               struct rules *rules) {
   const struct threshold_compat_host *host = options->hosts.items;
   const struct threshold_compat_scope any = {0};
-  int code = add_types(rules, &options->types, &any);
+  int code = add_type_rules(rules, &options->types, &any);
   if (code == 0) {
-    code = add_plugins(rules, &options->plugins, NULL);
+    code = add_plugin_rules(rules, &options->plugins, NULL);
   }
   for (size_t i = 0; i < options->hosts.len && code == 0; i++) {
     const struct threshold_compat_scope scope = {.host = host[i].head.label};
-    code = add_types(rules, &host[i].types, &scope);
+    code = add_type_rules(rules, &host[i].types, &scope);
     if (code == 0) {
-      code = add_plugins(rules, &host[i].plugins, host[i].head.label);
+      code = add_plugin_rules(rules, &host[i].plugins, host[i].head.label);
     }
   }
   return code;
@@ -171,8 +173,8 @@ int threshold_compat_add(const struct threshold_compat_options *options,
 /* ---- which blocks fit a series ---- */
 
 /* Adds WEIGHT to *RANK if NAME is asked for. False if it is another name. */
-static bool fits_name(const char *wanted, const char *name, int weight,
-                      int *rank) {
+static bool weigh_matching_name(const char *wanted, const char *name,
+                                int weight, int *rank) {
   if (wanted == NULL) {
     return true;
   }
@@ -185,9 +187,10 @@ int threshold_compat_rank(const struct threshold_compat_scope *scope,
   int rank = 0;
   bool is_fit =
       strcmp(scope->type, names->type) == 0 &&
-      fits_name(scope->host, names->host, 8, &rank) &&
-      fits_name(scope->plugin, names->plugin, 4, &rank) &&
-      fits_name(scope->plugin_instance, names->plugin_instance, 2, &rank) &&
-      fits_name(scope->type_instance, names->type_instance, 1, &rank);
+      weigh_matching_name(scope->host, names->host, 8, &rank) &&
+      weigh_matching_name(scope->plugin, names->plugin, 4, &rank) &&
+      weigh_matching_name(scope->plugin_instance, names->plugin_instance, 2,
+                          &rank) &&
+      weigh_matching_name(scope->type_instance, names->type_instance, 1, &rank);
   return is_fit ? rank : -1;
 }

@@ -72,8 +72,8 @@ struct threshold_compat_scope {
 /* Adds a rule for each <Type> block at any level. Its name is
  * [host/]plugin/type with * for any, and owned: rule->owned_name. Returns 0 or
  * -ENOMEM. */
-int threshold_compat_add(const struct threshold_compat_options *options,
-                         struct rules *rules);
+int threshold_compat_add_rules(const struct threshold_compat_options *options,
+                               struct rules *rules);
 
 /* How specific the scope is if it fits the series: 0 to 15; a host counts for
  * more than a plugin, that for more than its instance, that for more than a

@@ -26,8 +26,8 @@ static int64_t wall_clock_ms(void) {
 }
 
 /* The text of a member, or FALLBACK. */
-static const char *get_text(const json_t *body, const char *name,
-                            const char *fallback) {
+static const char *get_body_text(const json_t *body, const char *name,
+                                 const char *fallback) {
   const char *text = json_string_value(json_object_get(body, name));
   return text == NULL ? fallback : text;
 }
@@ -51,18 +51,18 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
     return error_set(error, -EINVAL, "for_s is not between 0 and a year");
   }
   const struct silence_request silence = {
-      .pattern = get_text(body, "name", ""),
+      .pattern = get_body_text(body, "name", ""),
       .until_ms = now_ms + (int64_t)(for_s * 1000),
-      .who = get_text(body, "who", "unknown"),
-      .comment = get_text(body, "comment", ""),
+      .who = get_body_text(body, "who", "unknown"),
+      .comment = get_body_text(body, "comment", ""),
   };
   int code = silences_add(deps->silences, &silence, now_ms, error);
   if (code == 0) {
     journal_control_command(
         deps, "silence",
-        json_pack("{so sf so so}", "name", json_util_text(silence.pattern),
-                  "for_s", for_s, "who", json_util_text(silence.who), "comment",
-                  json_util_text(silence.comment)));
+        json_pack("{so sf so so}", "name", json_util_from_text(silence.pattern),
+                  "for_s", for_s, "who", json_util_from_text(silence.who),
+                  "comment", json_util_from_text(silence.comment)));
   }
   return code;
 }
@@ -70,13 +70,13 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
 /* -ENOENT, and so status 404, where there is no such silence. */
 static int handle_unsilence(const struct status_deps *deps, const json_t *body,
                             struct error *error) {
-  const char *name = get_text(body, "name", "");
+  const char *name = get_body_text(body, "name", "");
   int code = silences_remove(deps->silences, name, wall_clock_ms(), error);
   if (code == 0) {
     journal_control_command(
         deps, "unsilence",
-        json_pack("{so so}", "name", json_util_text(name), "who",
-                  json_util_text(get_text(body, "who", "unknown"))));
+        json_pack("{so so}", "name", json_util_from_text(name), "who",
+                  json_util_from_text(get_body_text(body, "who", "unknown"))));
   }
   return code;
 }
@@ -89,8 +89,8 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
     return error_set(error, -ENOENT, "there are no responses");
   }
   return responses_send_command(deps->responses,
-                                get_text(body, "response", NULL), command,
-                                get_text(body, "who", "unknown"), error);
+                                get_body_text(body, "response", NULL), command,
+                                get_body_text(body, "who", "unknown"), error);
 }
 
 /* Applies to all responses unless the body names one. */
@@ -102,7 +102,7 @@ static int handle_mode_command(const struct status_deps *deps,
       [RESPONSES_MODE_OFF] = "off",
       [RESPONSES_MODE_CONFIGURED] = "configured",
   };
-  const char *mode = get_text(body, "mode", "");
+  const char *mode = get_body_text(body, "mode", "");
   for (int i = RESPONSES_MODE_AUTO; i <= RESPONSES_MODE_CONFIGURED; i++) {
     if (strcmp(mode, modes[i]) == 0) {
       return send_to_responses(deps, body, (enum responses_command)i, error);
@@ -157,8 +157,9 @@ bool control_api_handle(const struct status_deps *deps,
     int code = run_control_command(i, deps, body, &error);
     http_server_set_json(
         reply, http_status_for(code),
-        code == 0 ? json_pack("{sb}", "done", 1)
-                  : json_pack("{so}", "error", json_util_text(error.text)));
+        code == 0
+            ? json_pack("{sb}", "done", 1)
+            : json_pack("{so}", "error", json_util_from_text(error.text)));
     json_decref(body);
     return true;
   }

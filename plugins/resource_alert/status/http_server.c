@@ -159,8 +159,8 @@ discard_library_log(void *context, const char *format, va_list arguments) {
   (void)arguments;
 }
 
-int http_server_new(int descriptor, const struct http_server_handler *handler,
-                    struct http_server **ret_server, struct error *error) {
+int http_server_start(int descriptor, const struct http_server_handler *handler,
+                      struct http_server **ret_server, struct error *error) {
   struct http_server *server = calloc(1, sizeof(*server));
   if (server == NULL) {
     (void)close(descriptor);
@@ -188,7 +188,7 @@ int http_server_new(int descriptor, const struct http_server_handler *handler,
   return 0;
 }
 
-void http_server_free(struct http_server *server) {
+void http_server_stop(struct http_server *server) {
   if (server == NULL) {
     return;
   }
@@ -199,7 +199,7 @@ void http_server_free(struct http_server *server) {
 /* ---- listening ---- */
 
 /* strtoul() alone would accept a sign, spaces and nothing at all. */
-static int read_port(const char *text, in_port_t *ret_port) {
+static int parse_port(const char *text, in_port_t *ret_port) {
   char *rest = NULL;
   errno = 0;
   unsigned long port = strtoul(text, &rest, 10);
@@ -213,14 +213,15 @@ static int read_port(const char *text, in_port_t *ret_port) {
 
 /* Reads "ADDRESS:PORT" or "[ADDRESS]:PORT"; numbers only, so that no resolver
  * is needed. */
-static int read_address(const char *text, struct sockaddr_storage *ret_address,
-                        socklen_t *ret_bytes, struct error *error) {
+static int parse_listen_address(const char *text,
+                                struct sockaddr_storage *ret_address,
+                                socklen_t *ret_bytes, struct error *error) {
   const char *colon = strrchr(text, ':');
   char host[INET6_ADDRSTRLEN + 2];
   in_port_t port = 0;
   size_t length = colon == NULL ? 0 : (size_t)(colon - text);
   if (colon == NULL || length >= sizeof(host) ||
-      read_port(colon + 1, &port) != 0) {
+      parse_port(colon + 1, &port) != 0) {
     return error_set(error, -EINVAL, "is not ADDRESS:PORT");
   }
   memcpy(host, text, length);
@@ -264,7 +265,7 @@ static int bind_and_listen(int descriptor, const struct sockaddr *address,
 int http_server_check_address(const char *text, struct error *error) {
   struct sockaddr_storage address;
   socklen_t bytes = 0;
-  return read_address(text, &address, &bytes, error);
+  return parse_listen_address(text, &address, &bytes, error);
 }
 
 int http_server_check_socket_path(const char *path, struct error *error) {
@@ -280,7 +281,7 @@ int http_server_check_socket_path(const char *path, struct error *error) {
 int http_server_listen_tcp(const char *address, struct error *error) {
   struct sockaddr_storage where = {0};
   socklen_t bytes = 0;
-  int code = read_address(address, &where, &bytes, error);
+  int code = parse_listen_address(address, &where, &bytes, error);
   if (code != 0) {
     error_prefix(error, "%s", address);
     return code;

@@ -61,11 +61,11 @@ int http_server_listen_unix(const char *path, const char *group,
 
 /* Starts a thread that serves DESCRIPTOR (taken, also on failure).
  * Returns 0 or negative errno. */
-int http_server_new(int descriptor, const struct http_server_handler *handler,
-                    struct http_server **ret_server, struct error *error);
+int http_server_start(int descriptor, const struct http_server_handler *handler,
+                      struct http_server **ret_server, struct error *error);
 
 /* Closes all connections and joins the thread. Accepts NULL. */
-void http_server_free(struct http_server *server);
+void http_server_stop(struct http_server *server);
 
 /* Sets a JSON body. json: taken; NULL: status 500. */
 void http_server_set_json(struct http_server_reply *reply, unsigned status,

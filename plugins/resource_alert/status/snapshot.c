@@ -24,9 +24,9 @@ static bool is_worse_than(enum alert_state state, double badness,
 
 /* Inserts the series of ALERT into the list of the worst, if it is one of them.
  * The name is formatted only then: most series are not. */
-static void add_watched_series(struct snapshot_rule *rule,
-                               const struct series_alert *alert,
-                               const struct series *series) {
+static void insert_worst_series(struct snapshot_rule *rule,
+                                const struct series_alert *alert,
+                                const struct series *series) {
   enum alert_state state = (enum alert_state)alert->alert.state;
   double badness = alert_badness(&alert->rule->limits, alert->alert.value);
   size_t place = rule->series_len;
@@ -73,14 +73,14 @@ static void copy_all_series(struct snapshot *snapshot,
   while ((series = series_table_lock_next(table, &cursor)) != NULL) {
     for (size_t i = 0; i < series->alerts_len; i++) {
       const struct series_alert *alert = &series->alerts[i];
-      add_watched_series(&snapshot->rules[alert->rule->index], alert, series);
+      insert_worst_series(&snapshot->rules[alert->rule->index], alert, series);
     }
     series_unlock(series);
   }
 }
 
-struct snapshot *snapshot_new(const struct rules *rules,
-                              struct series_table *table) {
+struct snapshot *snapshot_take(const struct rules *rules,
+                               struct series_table *table) {
   struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
   size_t len = rules == NULL ? 0 : rules->len;
   struct snapshot_rule *copies = calloc(len + 1, sizeof(*copies));

@@ -44,8 +44,8 @@ struct snapshot {
 /* Copies the state of RULES out of TABLE, locking one series at a time; any
  * thread. rules, table: NULL: there are none.
  * Returns a snapshot (yours, snapshot_free()), or NULL without memory. */
-struct snapshot *snapshot_new(const struct rules *rules,
-                              struct series_table *table);
+struct snapshot *snapshot_take(const struct rules *rules,
+                               struct series_table *table);
 
 /* Accepts NULL. */
 void snapshot_free(struct snapshot *snapshot);

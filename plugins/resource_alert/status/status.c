@@ -52,8 +52,8 @@ struct status {
 static struct snapshot *take_engine_snapshot(const struct status *status) {
   struct engine *engine = status->deps.engine;
   return engine == NULL
-             ? snapshot_new(NULL, NULL)
-             : snapshot_new(engine_rules(engine), engine_table(engine));
+             ? snapshot_take(NULL, NULL)
+             : snapshot_take(engine_rules(engine), engine_table(engine));
 }
 
 /* Under the lock. */
@@ -66,7 +66,7 @@ static void drop_snapshot(struct status *status) {
 
 /* Returns the last snapshot if it is recent, else a new one; borrowed while the
  * lock is held. NULL without memory. Under the lock. */
-static const struct snapshot *recent_snapshot(struct status *status) {
+static const struct snapshot *renew_cached_snapshot(struct status *status) {
   int64_t now_ms = clock_monotonic_ms();
   if (status->snapshot == NULL ||
       now_ms - status->snapshot_ms >= SNAPSHOT_AGE_MS_MAX) {
@@ -79,14 +79,14 @@ static const struct snapshot *recent_snapshot(struct status *status) {
 
 /* Under the lock, so that requests in quick succession make one snapshot and
  * one JSON document. */
-static void handle_read(struct status *status, bool wants_health,
-                        struct http_server_reply *reply) {
+static void fill_status_reply(struct status *status, bool wants_health,
+                              struct http_server_reply *reply) {
   (void)pthread_mutex_lock(&status->lock);
-  const struct snapshot *snapshot = recent_snapshot(status);
+  const struct snapshot *snapshot = renew_cached_snapshot(status);
   if (snapshot == NULL) {
     http_server_set_json(reply, 500, NULL);
   } else if (wants_health) {
-    status_api_send_health(snapshot, status->deps.options->unhealthy, reply);
+    status_api_set_health(snapshot, status->deps.options->unhealthy, reply);
   } else {
     if (status->json == NULL) {
       status->json =
@@ -117,11 +117,11 @@ void status_handle_request(struct status *status, bool is_writable,
                       ? "no such command"
                       : "read only: send commands to the ControlSocket"));
   } else if (strcmp(request->path, "/") == 0) {
-    status_api_send_page(reply);
+    status_api_set_page(reply);
   } else if (strcmp(request->path, "/status") == 0) {
-    handle_read(status, false, reply);
+    fill_status_reply(status, false, reply);
   } else if (strcmp(request->path, "/health") == 0) {
-    handle_read(status, true, reply);
+    fill_status_reply(status, true, reply);
   }
 }
 
@@ -163,9 +163,9 @@ static int start_listener(struct status_listener *listener, int descriptor,
                           struct error *error) {
   const struct http_server_handler handler = {.handle = handle_listener_request,
                                               .context = listener};
-  return descriptor < 0
-             ? descriptor
-             : http_server_new(descriptor, &handler, &listener->server, error);
+  return descriptor < 0 ? descriptor
+                        : http_server_start(descriptor, &handler,
+                                            &listener->server, error);
 }
 
 /* A port that is taken must not keep the plugin from watching, so it is only
@@ -194,8 +194,8 @@ static void start_listeners(struct status *status) {
 
 /* Only where somebody can ask for it: see status_start(). */
 static int start_history(struct status *status, struct error *error) {
-  int code = worker_thread_create(&status->history_thread, NULL, record_history,
-                                  status);
+  int code = worker_thread_create_plain(&status->history_thread, NULL,
+                                        record_history, status);
   status->has_history_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "status: cannot start a thread: %s",
@@ -227,11 +227,11 @@ void status_stop(struct status *status) {
   if (status == NULL) {
     return;
   }
-  http_server_free(status->read_only.server);
+  http_server_stop(status->read_only.server);
   if (status->control.server != NULL) {
     (void)unlink(status->deps.options->control_socket);
   }
-  http_server_free(status->control.server);
+  http_server_stop(status->control.server);
   (void)pthread_mutex_lock(&status->lock);
   status->is_stopping = true;
   (void)pthread_cond_signal(&status->stop_requested);

@@ -52,17 +52,17 @@ static bool is_unhealthy(enum alert_state worst, int unhealthy) {
   return false;
 }
 
-void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
-                            struct http_server_reply *reply) {
+void status_api_set_health(const struct snapshot *snapshot, int unhealthy,
+                           struct http_server_reply *reply) {
   json_t *reasons = json_array();
   for (size_t i = 0; i < snapshot->rules_len; i++) {
     const struct snapshot_rule *rule = &snapshot->rules[i];
     if (needs_attention(rule->state)) {
       (void)json_array_append_new(
           reasons,
-          json_pack("{so ss so}", "rule", json_util_text(rule->rule->name),
+          json_pack("{so ss so}", "rule", json_util_from_text(rule->rule->name),
                     "state", alert_state_name(rule->state), "value",
-                    json_util_number(rule->value)));
+                    json_util_from_number(rule->value)));
     }
   }
   bool is_bad = is_unhealthy(snapshot->worst, unhealthy);
@@ -76,9 +76,9 @@ void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
 
 /* One of the worst series of a rule. */
 static json_t *series_to_json(const struct snapshot_series *series) {
-  return json_pack("{so ss so so}", "name", json_util_text(series->name),
+  return json_pack("{so ss so so}", "name", json_util_from_text(series->name),
                    "state", alert_state_name(series->state), "value",
-                   json_util_number(series->value), "since",
+                   json_util_from_number(series->value), "since",
                    make_time(series->since_ms));
 }
 
@@ -126,7 +126,7 @@ static json_t *rule_history_to_json(const struct snapshot_history *history,
   json_t *points = json_array();
   for (size_t i = 0; rule < history->rules_len && i < history->len; i++) {
     (void)json_array_append_new(
-        points, json_util_number(snapshot_history_get(history, rule, i)));
+        points, json_util_from_number(snapshot_history_get(history, rule, i)));
   }
   return points;
 }
@@ -142,10 +142,12 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
   json_t *counts = state_counts_to_json(rule->rule, &series_count);
   json_t *object = json_pack(
       "{so ss si so so so so sb sI so so so}", "name",
-      json_util_text(rule->rule->name), "state", alert_state_name(rule->state),
-      "severity", alert_state_rank(rule->state), "since",
-      make_time(rule->since_ms), "value", json_util_number(rule->value), "unit",
-      rule->rule->unit == NULL ? json_null() : json_util_text(rule->rule->unit),
+      json_util_from_text(rule->rule->name), "state",
+      alert_state_name(rule->state), "severity", alert_state_rank(rule->state),
+      "since", make_time(rule->since_ms), "value",
+      json_util_from_number(rule->value), "unit",
+      rule->rule->unit == NULL ? json_null()
+                               : json_util_from_text(rule->rule->unit),
       "limits", limits_to_json(rule->rule), "inverted",
       (int)rule->rule->limits.is_inverted, "series_count", series_count,
       "counts", counts, "series", series, "history", history);
@@ -196,10 +198,10 @@ json_t *status_api_to_json(const struct status_deps *deps,
   (void)clock_gettime(CLOCK_REALTIME, &now);
   int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
   json_t *silences =
-      deps->silences == NULL ? NULL : silences_snapshot(deps->silences, now_ms);
+      deps->silences == NULL ? NULL : silences_to_json(deps->silences, now_ms);
   json_t *responses =
-      deps->responses == NULL ? NULL : responses_snapshot(deps->responses);
-  json_t *events = journal_recent(deps->journal, EVENTS_MAX);
+      deps->responses == NULL ? NULL : responses_to_json(deps->responses);
+  json_t *events = journal_recent_to_json(deps->journal, EVENTS_MAX);
   return json_pack(
       "{si ss sf ss ss so so so so so}", "version", STATUS_VERSION, "host",
       deps->host, "time", (double)now_ms / 1000, "mode", deps->mode, "worst",
@@ -212,7 +214,7 @@ json_t *status_api_to_json(const struct status_deps *deps,
 
 /* ---- the page ---- */
 
-void status_api_send_page(struct http_server_reply *reply) {
+void status_api_set_page(struct http_server_reply *reply) {
   *reply = (struct http_server_reply){.status = 200,
                                       .type = "text/html; charset=utf-8",
                                       .constant_body = status_api_page,

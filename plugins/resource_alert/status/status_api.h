@@ -10,8 +10,8 @@
 
 /* Sets {"healthy", "worst", "reasons"}: 200, or 503 from the state of
  * UnhealthyAt on. unhealthy: enum status_unhealthy. */
-void status_api_send_health(const struct snapshot *snapshot, int unhealthy,
-                            struct http_server_reply *reply);
+void status_api_set_health(const struct snapshot *snapshot, int unhealthy,
+                           struct http_server_reply *reply);
 
 /* The whole status, as the manual describes it. Yours; NULL without memory. */
 json_t *status_api_to_json(const struct status_deps *deps,
@@ -19,7 +19,7 @@ json_t *status_api_to_json(const struct status_deps *deps,
                            const struct snapshot_history *history);
 
 /* Sets the page for people, which is built in. */
-void status_api_send_page(struct http_server_reply *reply);
+void status_api_set_page(struct http_server_reply *reply);
 
 /* The page: made from page/ by CMake. */
 extern const unsigned char status_api_page[];

@@ -39,8 +39,8 @@ static bool skip_one_of(struct cursor *cursor, const char *set) {
 }
 
 /* Exactly DIGITS of them. */
-static bool read_digits(struct cursor *cursor, int digits,
-                        int64_t *ret_number) {
+static bool parse_digits(struct cursor *cursor, int digits,
+                         int64_t *ret_number) {
   int64_t number = 0;
   if (cursor->end - cursor->at < digits) {
     return false;
@@ -65,7 +65,7 @@ static bool is_valid_civil(const struct civil *civil) {
 
 /* Days since 1970-01-01 of the Gregorian calendar (Howard Hinnant's
  * days_from_civil). */
-static int64_t days_since_epoch(const struct civil *civil) {
+static int64_t count_epoch_days(const struct civil *civil) {
   int64_t year = civil->year - (civil->month <= 2);
   int64_t era = year / 400;
   int64_t year_of_era = year - era * 400;
@@ -76,15 +76,15 @@ static int64_t days_since_epoch(const struct civil *civil) {
   return era * 146097 + day_of_era - 719468;
 }
 
-static int64_t seconds_if_utc(const struct civil *civil) {
-  return days_since_epoch(civil) * DAY_S + civil->hour * 3600 +
+static int64_t convert_utc_civil(const struct civil *civil) {
+  return count_epoch_days(civil) * DAY_S + civil->hour * 3600 +
          civil->minute * 60 + civil->second;
 }
 
 /* How far local time is ahead of UTC at at_s. Uses localtime_r() instead of
  * mktime(), which while TZ is not set looks for the zone file at each call and
  * frees the zone that another thread may be reading. */
-static int64_t utc_offset_at(int64_t at_s) {
+static int64_t find_utc_offset(int64_t at_s) {
   struct tm local;
   time_t at = (time_t)at_s;
   if (localtime_r(&at, &local) == NULL) {
@@ -93,35 +93,35 @@ static int64_t utc_offset_at(int64_t at_s) {
   const struct civil civil = {local.tm_year + 1900, local.tm_mon + 1,
                               local.tm_mday,        local.tm_hour,
                               local.tm_min,         local.tm_sec};
-  return seconds_if_utc(&civil) - at_s;
+  return convert_utc_civil(&civil) - at_s;
 }
 
 /* Converts a local time, given in seconds as if it were UTC. A time that exists
  * twice or not at all, because clocks are changed, is converted with the offset
  * before the change: the first of two. */
-static int64_t convert_local(int64_t local_s) {
-  int64_t before_s = utc_offset_at(local_s - DAY_S);
-  int64_t after_s = utc_offset_at(local_s + DAY_S);
-  bool is_after = utc_offset_at(local_s - before_s) != before_s &&
-                  utc_offset_at(local_s - after_s) == after_s;
+static int64_t convert_local_seconds(int64_t local_s) {
+  int64_t before_s = find_utc_offset(local_s - DAY_S);
+  int64_t after_s = find_utc_offset(local_s + DAY_S);
+  bool is_after = find_utc_offset(local_s - before_s) != before_s &&
+                  find_utc_offset(local_s - after_s) == after_s;
   return local_s - (is_after ? after_s : before_s);
 }
 
 /* Converts once a minute: the conversion of a local time costs more than to
  * read the line. */
-static int64_t seconds_if_local(struct line_fields_cache *cache,
-                                const struct civil *civil) {
-  int64_t local_s = seconds_if_utc(civil);
+static int64_t convert_local_civil(struct line_fields_cache *cache,
+                                   const struct civil *civil) {
+  int64_t local_s = convert_utc_civil(civil);
   int64_t minute = local_s / 60;
   if (cache->minute != minute) {
-    cache->start_s = convert_local(minute * 60);
+    cache->start_s = convert_local_seconds(minute * 60);
     cache->minute = minute;
   }
   return cache->start_s + local_s % 60;
 }
 
 /* "Z", "+01:00", "+0100", "+01", also behind one blank as Ruby writes it. */
-static bool read_zone(struct cursor *cursor, int64_t *ret_offset_s) {
+static bool parse_zone(struct cursor *cursor, int64_t *ret_offset_s) {
   struct cursor ahead = *cursor;
   (void)skip_char(&ahead, ' ');
   int64_t hours = 0;
@@ -131,11 +131,11 @@ static bool read_zone(struct cursor *cursor, int64_t *ret_offset_s) {
     return true;
   }
   bool is_east = ahead.at < ahead.end && *ahead.at == '+';
-  if (!skip_one_of(&ahead, "+-") || !read_digits(&ahead, 2, &hours)) {
+  if (!skip_one_of(&ahead, "+-") || !parse_digits(&ahead, 2, &hours)) {
     return false;
   }
   (void)skip_char(&ahead, ':');
-  (void)read_digits(&ahead, 2, &minutes);
+  (void)parse_digits(&ahead, 2, &minutes);
   if (hours > 14 || minutes > 59) {
     return false;
   }
@@ -145,21 +145,21 @@ static bool read_zone(struct cursor *cursor, int64_t *ret_offset_s) {
   return true;
 }
 
-static bool read_clock(struct cursor *cursor, struct civil *civil) {
-  return read_digits(cursor, 2, &civil->hour) && skip_char(cursor, ':') &&
-         read_digits(cursor, 2, &civil->minute) && skip_char(cursor, ':') &&
-         read_digits(cursor, 2, &civil->second);
+static bool parse_clock(struct cursor *cursor, struct civil *civil) {
+  return parse_digits(cursor, 2, &civil->hour) && skip_char(cursor, ':') &&
+         parse_digits(cursor, 2, &civil->minute) && skip_char(cursor, ':') &&
+         parse_digits(cursor, 2, &civil->second);
 }
 
 /* "2024-01-31 10:00:00,123", "2024-01-31T10:00:00.123456+01:00",
  * "2024/01/31 10:00:00". */
-static int read_iso_time(struct line_fields_cache *cache, struct cursor cursor,
-                         int64_t *ret_s) {
+static int parse_iso_time(struct line_fields_cache *cache, struct cursor cursor,
+                          int64_t *ret_s) {
   struct civil civil = {0};
-  if (!read_digits(&cursor, 4, &civil.year) || !skip_one_of(&cursor, "-/") ||
-      !read_digits(&cursor, 2, &civil.month) || !skip_one_of(&cursor, "-/") ||
-      !read_digits(&cursor, 2, &civil.day) || !skip_one_of(&cursor, "T t_") ||
-      !read_clock(&cursor, &civil) || !is_valid_civil(&civil)) {
+  if (!parse_digits(&cursor, 4, &civil.year) || !skip_one_of(&cursor, "-/") ||
+      !parse_digits(&cursor, 2, &civil.month) || !skip_one_of(&cursor, "-/") ||
+      !parse_digits(&cursor, 2, &civil.day) || !skip_one_of(&cursor, "T t_") ||
+      !parse_clock(&cursor, &civil) || !is_valid_civil(&civil)) {
     return -ENOENT;
   }
   if (skip_one_of(&cursor, ".,")) {
@@ -168,16 +168,16 @@ static int read_iso_time(struct line_fields_cache *cache, struct cursor cursor,
     }
   }
   int64_t offset_s = 0;
-  bool has_zone = read_zone(&cursor, &offset_s);
-  *ret_s = has_zone ? seconds_if_utc(&civil) - offset_s
-                    : seconds_if_local(cache, &civil);
+  bool has_zone = parse_zone(&cursor, &offset_s);
+  *ret_s = has_zone ? convert_utc_civil(&civil) - offset_s
+                    : convert_local_civil(cache, &civil);
   return 0;
 }
 
 /* "Jan 31 10:00:00", "Feb  1 10:00:00": without a year. */
-static int read_syslog_time(struct line_fields_cache *cache,
-                            struct cursor cursor, int64_t now_s,
-                            int64_t *ret_s) {
+static int parse_syslog_time(struct line_fields_cache *cache,
+                             struct cursor cursor, int64_t now_s,
+                             int64_t *ret_s) {
   static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   struct civil civil = {0};
   if (cursor.end - cursor.at < 15) {
@@ -190,25 +190,25 @@ static int read_syslog_time(struct line_fields_cache *cache,
   }
   cursor.at += 3;
   if (civil.month == 0 || !skip_char(&cursor, ' ') ||
-      !(skip_char(&cursor, ' ') ? read_digits(&cursor, 1, &civil.day)
-                                : read_digits(&cursor, 2, &civil.day)) ||
-      !skip_char(&cursor, ' ') || !read_clock(&cursor, &civil)) {
+      !(skip_char(&cursor, ' ') ? parse_digits(&cursor, 1, &civil.day)
+                                : parse_digits(&cursor, 2, &civil.day)) ||
+      !skip_char(&cursor, ' ') || !parse_clock(&cursor, &civil)) {
     return -ENOENT;
   }
   civil.year = 1970 + now_s / YEAR_S; /* at most a year off */
   if (!is_valid_civil(&civil)) {
     return -ENOENT;
   }
-  for (; seconds_if_utc(&civil) - now_s > YEAR_S / 2; civil.year--) {
+  for (; convert_utc_civil(&civil) - now_s > YEAR_S / 2; civil.year--) {
   }
-  for (; now_s - seconds_if_utc(&civil) > YEAR_S / 2; civil.year++) {
+  for (; now_s - convert_utc_civil(&civil) > YEAR_S / 2; civil.year++) {
   }
-  *ret_s = seconds_if_local(cache, &civil);
+  *ret_s = convert_local_civil(cache, &civil);
   return 0;
 }
 
 /* A JSON number: seconds, milliseconds, micro- or nanoseconds by its size. */
-static int read_epoch_number(struct cursor cursor, int64_t *ret_s) {
+static int parse_epoch_number(struct cursor cursor, int64_t *ret_s) {
   int64_t number = 0;
   int digits = 0;
   for (; cursor.at < cursor.end && isdigit((unsigned char)*cursor.at) &&
@@ -230,15 +230,15 @@ static int read_epoch_number(struct cursor cursor, int64_t *ret_s) {
 
 /* A time that begins with a digit is in the format of ISO 8601, any other in
  * that of syslog. */
-static int read_time_at(struct line_fields_cache *cache,
-                        const struct cursor *cursor, int64_t now_s,
-                        int64_t *ret_s) {
+static int parse_text_time(struct line_fields_cache *cache,
+                           const struct cursor *cursor, int64_t now_s,
+                           int64_t *ret_s) {
   if (cursor->at == cursor->end) {
     return -ENOENT;
   }
   unsigned char c = (unsigned char)*cursor->at;
-  return isdigit(c) ? read_iso_time(cache, *cursor, ret_s)
-                    : read_syslog_time(cache, *cursor, now_s, ret_s);
+  return isdigit(c) ? parse_iso_time(cache, *cursor, ret_s)
+                    : parse_syslog_time(cache, *cursor, now_s, ret_s);
 }
 
 /* Sets *ret_value to what follows the JSON field NAME (with its quotes). */
@@ -257,16 +257,17 @@ static bool find_json_value(const struct cursor *line, const char *name,
 }
 
 /* The first field with the name of a time whose value can be read. */
-static int read_json_time(struct line_fields_cache *cache, struct cursor cursor,
-                          int64_t now_s, int64_t *ret_s) {
+static int parse_json_time(struct line_fields_cache *cache,
+                           struct cursor cursor, int64_t now_s,
+                           int64_t *ret_s) {
   static const char *const names[] = {"\"timestamp\"",  "\"time\"",
                                       "\"@timestamp\"", "\"ts\"",
                                       "\"asctime\"",    "\"datetime\""};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     struct cursor value;
     if (find_json_value(&cursor, names[i], &value) &&
-        (skip_char(&value, '"') ? read_time_at(cache, &value, now_s, ret_s)
-                                : read_epoch_number(value, ret_s)) == 0) {
+        (skip_char(&value, '"') ? parse_text_time(cache, &value, now_s, ret_s)
+                                : parse_epoch_number(value, ret_s)) == 0) {
       return 0;
     }
   }
@@ -284,7 +285,7 @@ int line_fields_read_time(struct line_fields_cache *cache, const char *line,
     cursor.at += 3;
   }
   if (cursor.at < cursor.end && *cursor.at == '{') {
-    return read_json_time(cache, cursor, now_s, ret_s);
+    return parse_json_time(cache, cursor, now_s, ret_s);
   }
   (void)skip_char(&cursor, '[');
   if (skip_char(&cursor, '<')) { /* syslog's priority, and RFC 5424's version */
@@ -297,7 +298,7 @@ int line_fields_read_time(struct line_fields_cache *cache, const char *line,
       cursor = version;
     }
   }
-  return read_time_at(cache, &cursor, now_s, ret_s);
+  return parse_text_time(cache, &cursor, now_s, ret_s);
 }
 
 /* How far into a line the level is looked for. */
@@ -381,15 +382,15 @@ static bool is_error_in_text(const char *line, size_t bytes) {
 
 /* The value of a JSON line's level: a word, a number (pino: 50 is error), or
  * loguru's object with a name. Returns 1, 0, or -1 for none. */
-static int read_json_level(struct cursor value) {
+static int parse_json_level(struct cursor value) {
   if (skip_char(&value, '{')) {
     struct cursor name;
-    return find_json_value(&value, "\"name\"", &name) ? read_json_level(name)
+    return find_json_value(&value, "\"name\"", &name) ? parse_json_level(name)
                                                       : -1;
   }
   int64_t number = 0;
   if (value.at < value.end && isdigit((unsigned char)*value.at)) {
-    return read_digits(&value, 2, &number) && number >= 50;
+    return parse_digits(&value, 2, &number) && number >= 50;
   }
   (void)skip_char(&value, '"');
   const char *quote = memchr(value.at, '"', (size_t)(value.end - value.at));
@@ -407,8 +408,9 @@ bool line_fields_is_error(const char *line, size_t bytes) {
       bytes > 0 && line[0] == '{' ? sizeof(names) / sizeof(names[0]) : 0;
   for (size_t i = 0; i < len; i++) {
     struct cursor value;
-    int level =
-        find_json_value(&whole, names[i], &value) ? read_json_level(value) : -1;
+    int level = find_json_value(&whole, names[i], &value)
+                    ? parse_json_level(value)
+                    : -1;
     if (level >= 0) {
       return level == 1;
     }

@@ -87,11 +87,11 @@ static inline uint32_t load_gram(const char *data) {
 
 /* Multiplicative hashing (Knuth); the shift to the left drops the byte that is
  * not the gram's. */
-static inline uint32_t place_of_gram(uint32_t gram) {
+static inline uint32_t hash_gram(uint32_t gram) {
   return (gram << 8) * UINT32_C(0x9e3779b1) >> (32 - TABLE_BITS);
 }
 
-static uint32_t gram_of_text(const char *text) {
+static uint32_t load_text_gram(const char *text) {
   char gram[4] = {0};
   memcpy(gram, text, GRAM_BYTES);
   return load_gram(gram);
@@ -119,29 +119,31 @@ static size_t choose_window(const struct pattern_span *text, size_t distance) {
   return window;
 }
 
-static int compare_places(const void *a, const void *b) {
+static int compare_gram_places(const void *a, const void *b) {
   const struct window_gram *left = a;
   const struct window_gram *right = b;
-  uint32_t first = place_of_gram(left->gram);
-  uint32_t second = place_of_gram(right->gram);
+  uint32_t first = hash_gram(left->gram);
+  uint32_t second = hash_gram(right->gram);
   return (first > second) - (first < second);
 }
 
 /* Enters the grams of all windows, sorted by their place in the table. */
-static void fill_table(struct matcher *matcher) {
+static void fill_gram_table(struct matcher *matcher) {
   struct window_gram *grams = matcher->grams;
   size_t len = 0;
   for (size_t i = 0; i < matcher->texts_len; i++) {
     const struct pattern_span *text = &matcher->texts[i].span;
     size_t window = choose_window(text, matcher->distance);
     for (size_t at = window; at < window + matcher->distance; at++) {
-      grams[++len] = (struct window_gram){
-          .gram = gram_of_text(text->text + at), .text = (uint8_t)i, .at = at};
+      grams[++len] =
+          (struct window_gram){.gram = load_text_gram(text->text + at),
+                               .text = (uint8_t)i,
+                               .at = at};
     }
   }
-  qsort(grams + 1, len, sizeof(*grams), compare_places);
+  qsort(grams + 1, len, sizeof(*grams), compare_gram_places);
   for (size_t i = len; i > 0; i--) {
-    uint32_t place = place_of_gram(grams[i].gram);
+    uint32_t place = hash_gram(grams[i].gram);
     grams[i].is_last = matcher->table[place] == 0;
     matcher->table[place] = (uint8_t)i;
   }
@@ -205,7 +207,7 @@ int matcher_new(const struct matcher_rule *rules, size_t rules_len,
     return code;
   }
   matcher->distance = choose_distance(matcher);
-  fill_table(matcher);
+  fill_gram_table(matcher);
   *ret_matcher = matcher;
   return 0;
 }
@@ -233,10 +235,10 @@ struct matcher_run {
   void *context;
 };
 
-bool matcher_search(struct pattern *pattern, const char *option,
-                    const char *line, size_t bytes,
-                    struct pattern_span *ret_part,
-                    struct matcher_limit *limit) {
+bool matcher_search_pattern(struct pattern *pattern, const char *option,
+                            const char *line, size_t bytes,
+                            struct pattern_span *ret_part,
+                            struct matcher_limit *limit) {
   int found = pattern_match(pattern, line, bytes, ret_part);
   if (found < 0) {
     limit->hits++;
@@ -251,8 +253,9 @@ static bool is_line_of_kind(const struct matcher_run *run, unsigned kind) {
   struct pattern *pattern = run->matcher->patterns[kind];
   return pattern == NULL
              ? line_fields_is_error(line->text, line->bytes)
-             : matcher_search(pattern, run->matcher->rules[kind].option,
-                              line->text, line->bytes, NULL, run->limit);
+             : matcher_search_pattern(pattern, run->matcher->rules[kind].option,
+                                      line->text, line->bytes, NULL,
+                                      run->limit);
 }
 
 /* Confirms the kinds of the line that is open, and hands it over. */
@@ -276,7 +279,7 @@ static void finish_line(struct matcher_run *run) {
 }
 
 /* Adds KIND to the line around AT, where one of its texts was found. */
-static void add_kind(struct matcher_run *run, size_t at, unsigned kind) {
+static void add_line_kind(struct matcher_run *run, size_t at, unsigned kind) {
   if (run->line.kinds == 0 || at >= run->line_end) {
     finish_line(run);
     const char *data = run->data;
@@ -295,9 +298,9 @@ static void add_kind(struct matcher_run *run, size_t at, unsigned kind) {
 /* ---- searching ---- */
 
 /* Compares the texts that have the gram at AT. */
-static void check_sample(struct matcher_run *run, size_t at, uint32_t gram) {
+static void match_sample(struct matcher_run *run, size_t at, uint32_t gram) {
   const struct matcher *matcher = run->matcher;
-  size_t i = matcher->table[place_of_gram(gram)];
+  size_t i = matcher->table[hash_gram(gram)];
   for (bool is_last = i == 0; !is_last; i++) {
     const struct window_gram *entry = &matcher->grams[i];
     const struct search_text *text = &matcher->texts[entry->text];
@@ -306,18 +309,18 @@ static void check_sample(struct matcher_run *run, size_t at, uint32_t gram) {
         text->span.bytes <= run->bytes - (at - entry->at) &&
         memcmp(run->data + at - entry->at, text->span.text, text->span.bytes) ==
             0) {
-      add_kind(run, at, text->kind);
+      add_line_kind(run, at, text->kind);
     }
   }
 }
 
 /* Looks again at the samples from AT on, one of which is in the table. Not
  * inlined, so that the loop below has all registers for itself. */
-static __attribute__((noinline)) void check_samples(struct matcher_run *run,
+static __attribute__((noinline)) void match_samples(struct matcher_run *run,
                                                     size_t at, size_t len) {
   const size_t distance = run->matcher->distance;
   for (size_t i = 0; i < len; i++, at += distance) {
-    check_sample(run, at, load_gram(run->data + at));
+    match_sample(run, at, load_gram(run->data + at));
   }
 }
 
@@ -327,16 +330,16 @@ static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
   const uint8_t *table = run->matcher->table;
   for (; at + 4 * distance < end; at += 4 * distance) {
     const char *data = run->data + at;
-    unsigned found = table[place_of_gram(load_gram(data))];
-    found |= table[place_of_gram(load_gram(data + distance))];
-    found |= table[place_of_gram(load_gram(data + 2 * distance))];
-    found |= table[place_of_gram(load_gram(data + 3 * distance))];
+    unsigned found = table[hash_gram(load_gram(data))];
+    found |= table[hash_gram(load_gram(data + distance))];
+    found |= table[hash_gram(load_gram(data + 2 * distance))];
+    found |= table[hash_gram(load_gram(data + 3 * distance))];
     if (found != 0) { /* one branch for four samples: they hardly find any */
-      check_samples(run, at, 4);
+      match_samples(run, at, 4);
     }
   }
   for (; at < end; at += distance) {
-    check_samples(run, at, 1);
+    match_samples(run, at, 1);
   }
   return at;
 }
@@ -402,7 +405,7 @@ size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
     newlines += count_newlines(data + span, end - span);
   }
   for (; at + GRAM_BYTES <= bytes; at += matcher->distance) {
-    check_sample(&run, at, gram_of_text(data + at));
+    match_sample(&run, at, load_text_gram(data + at));
   }
   finish_line(&run);
   return newlines;
@@ -412,7 +415,7 @@ size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
 
 #define NUMBER_BYTES_MAX 32
 
-double matcher_number_in(const struct pattern_span *part) {
+double matcher_parse_number(const struct pattern_span *part) {
   char text[NUMBER_BYTES_MAX];
   size_t len = 0;
   while (len < part->bytes && len + 1 < sizeof(text) &&
@@ -425,7 +428,8 @@ double matcher_number_in(const struct pattern_span *part) {
   return strtod(text, NULL);
 }
 
-double matcher_number_after(const struct matcher_line *line, const char *text) {
+double matcher_parse_number_after(const struct matcher_line *line,
+                                  const char *text) {
   const char *found = memmem(line->text, line->bytes, text, strlen(text));
   if (found == NULL) {
     return 0;
@@ -433,5 +437,5 @@ double matcher_number_after(const struct matcher_line *line, const char *text) {
   found += strlen(text);
   const struct pattern_span rest = {found,
                                     (size_t)(line->text + line->bytes - found)};
-  return matcher_number_in(&rest);
+  return matcher_parse_number(&rest);
 }

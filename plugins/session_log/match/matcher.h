@@ -49,11 +49,13 @@ size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
 
 /* Searches a line for the PATTERN of OPTION. *ret_part: as pattern_match() has
  * it. Returns false also for a search that was stopped, and counts it. */
-bool matcher_search(struct pattern *pattern, const char *option,
-                    const char *line, size_t bytes,
-                    struct pattern_span *ret_part, struct matcher_limit *limit);
+bool matcher_search_pattern(struct pattern *pattern, const char *option,
+                            const char *line, size_t bytes,
+                            struct pattern_span *ret_part,
+                            struct matcher_limit *limit);
 
 /* The decimal number that PART begins with, or that follows TEXT in the line; 0
  * where there is none. */
-double matcher_number_in(const struct pattern_span *part);
-double matcher_number_after(const struct matcher_line *line, const char *text);
+double matcher_parse_number(const struct pattern_span *part);
+double matcher_parse_number_after(const struct matcher_line *line,
+                                  const char *text);

@@ -27,7 +27,7 @@ struct regex_reader {
   bool is_unknown; /* met something that this reader does not understand */
 };
 
-/* What read_atom() returns for anything but one literal character. */
+/* What parse_atom() returns for anything but one literal character. */
 enum {
   ATOM_EMPTY = -1,  /* matches no character */
   ATOM_VARIED = -2, /* matches different texts */
@@ -39,7 +39,7 @@ enum atom_repetition {
   ATOM_OPTIONAL,
 };
 
-static size_t shortest_text(const struct literal_set *set) {
+static size_t find_shortest_bytes(const struct literal_set *set) {
   size_t bytes = set->len == 0 ? 0 : SIZE_MAX;
   for (size_t i = 0; i < set->len; i++) {
     bytes = set->texts[i].bytes < bytes ? set->texts[i].bytes : bytes;
@@ -48,10 +48,10 @@ static size_t shortest_text(const struct literal_set *set) {
 }
 
 /* Longer texts are rarer in a log; of equal ones the smaller set is better. */
-static void choose_better(struct literal_set *best,
-                          const struct literal_set *set) {
-  size_t gain = shortest_text(set);
-  size_t had = shortest_text(best);
+static void keep_better_literals(struct literal_set *best,
+                                 const struct literal_set *set) {
+  size_t gain = find_shortest_bytes(set);
+  size_t had = find_shortest_bytes(best);
   if (gain > had || (gain == had && set->len < best->len)) {
     *best = *set;
   }
@@ -59,7 +59,7 @@ static void choose_better(struct literal_set *best,
 
 /* Reads "?", "*", "+" or "{2,5}", if one follows. "{,3}" means different things
  * to different versions of PCRE2. */
-static enum atom_repetition read_quantifier(struct regex_reader *reader) {
+static enum atom_repetition parse_quantifier(struct regex_reader *reader) {
   const char *at = reader->at;
   enum atom_repetition repetition = ATOM_ONCE;
   if (*at == '{') {
@@ -101,7 +101,7 @@ static void skip_character_class(struct regex_reader *reader) {
 }
 
 /* Escaped punctuation is literal. */
-static int read_escape(struct regex_reader *reader) {
+static int parse_regex_escape(struct regex_reader *reader) {
   unsigned char c = (unsigned char)reader->at[1];
   bool is_assertion = c != '\0' && strchr("bBAzZ", c) != NULL;
   bool is_class = c != '\0' && strchr("dDwWsShHvVNRtrnfae", c) != NULL;
@@ -139,16 +139,16 @@ static bool skip_group_head(struct regex_reader *reader) {
   return true;
 }
 
-static void read_alternation(struct regex_reader *reader,
-                             struct literal_set *ret_set);
+static void parse_alternation(struct regex_reader *reader,
+                              struct literal_set *ret_set);
 
 /* *ret_set: what the group requires, if it is matched. */
-static void read_group(struct regex_reader *reader,
-                       struct literal_set *ret_set) {
+static void parse_regex_group(struct regex_reader *reader,
+                              struct literal_set *ret_set) {
   bool is_matched = skip_group_head(reader);
   reader->is_unknown |= ++reader->depth > DEPTH_MAX;
   if (!reader->is_unknown) {
-    read_alternation(reader, ret_set);
+    parse_alternation(reader, ret_set);
   }
   reader->depth--;
   reader->is_unknown |= *reader->at != ')';
@@ -158,13 +158,13 @@ static void read_group(struct regex_reader *reader,
 
 /* Reads what a quantifier would repeat. Returns the character that it matches,
  * or ATOM_. *ret_inside: the texts that a group requires. */
-static int read_atom(struct regex_reader *reader,
-                     struct literal_set *ret_inside) {
+static int parse_atom(struct regex_reader *reader,
+                      struct literal_set *ret_inside) {
   switch (*reader->at) {
   case '\\':
-    return read_escape(reader);
+    return parse_regex_escape(reader);
   case '(':
-    read_group(reader, ret_inside);
+    parse_regex_group(reader, ret_inside);
     return ATOM_VARIED;
   case '[':
     skip_character_class(reader);
@@ -183,40 +183,40 @@ static int read_atom(struct regex_reader *reader,
 
 /* Up to the next "|" or ")". *ret_best: the best of what the branch requires,
  * of which each run of literal characters is a candidate. */
-static void read_branch(struct regex_reader *reader,
-                        struct literal_set *ret_best) {
+static void parse_branch(struct regex_reader *reader,
+                         struct literal_set *ret_best) {
   struct literal_set run = {.texts = {{reader->out, 0}}, .len = 1};
   ret_best->len = 0;
   while (!reader->is_unknown && strchr("|)", *reader->at) == NULL) {
     struct literal_set inside = {.len = 0};
-    int c = read_atom(reader, &inside);
+    int c = parse_atom(reader, &inside);
     if (c == ATOM_EMPTY) {
       continue;
     }
-    enum atom_repetition repetition = read_quantifier(reader);
+    enum atom_repetition repetition = parse_quantifier(reader);
     if (c >= 0 && repetition != ATOM_OPTIONAL) {
       *reader->out++ = (char)c;
       run.texts[0].bytes++;
     }
     if (c < 0 || repetition != ATOM_ONCE) {
-      choose_better(ret_best, &run);
+      keep_better_literals(ret_best, &run);
       run.texts[0] = (struct pattern_span){reader->out, 0};
     }
     if (repetition != ATOM_OPTIONAL) {
-      choose_better(ret_best, &inside);
+      keep_better_literals(ret_best, &inside);
     }
   }
-  choose_better(ret_best, &run);
+  keep_better_literals(ret_best, &run);
 }
 
 /* Every branch must require a text, or nothing is known. */
-static void read_alternation(struct regex_reader *reader,
-                             struct literal_set *ret_set) {
+static void parse_alternation(struct regex_reader *reader,
+                              struct literal_set *ret_set) {
   bool is_known = true;
   bool is_last = false;
   for (ret_set->len = 0; !is_last; reader->at++) {
     struct literal_set branch;
-    read_branch(reader, &branch);
+    parse_branch(reader, &branch);
     is_known = is_known && branch.len > 0 &&
                ret_set->len + branch.len <= PATTERN_LITERALS_MAX;
     for (size_t i = 0; is_known && i < branch.len; i++) {
@@ -235,9 +235,9 @@ static void read_alternation(struct regex_reader *reader,
 static void find_required_texts(const char *regex, char *out,
                                 struct literal_set *ret_set) {
   struct regex_reader reader = {.at = regex, .out = out};
-  read_alternation(&reader, ret_set);
+  parse_alternation(&reader, ret_set);
   if (reader.is_unknown || *reader.at != '\0' ||
-      shortest_text(ret_set) < PATTERN_LITERAL_BYTES_MIN) {
+      find_shortest_bytes(ret_set) < PATTERN_LITERAL_BYTES_MIN) {
     ret_set->len = 0;
   }
 }
@@ -386,7 +386,7 @@ int pattern_check(const char *text, struct error *error) {
   return code;
 }
 
-int pattern_check_filtered(const char *text, struct error *error) {
+int pattern_check_has_literal(const char *text, struct error *error) {
   struct pattern *pattern = NULL;
   int code = pattern_new(text, &pattern, error);
   if (code == 0 && pattern->literals.len == 0) {

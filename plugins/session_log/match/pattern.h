@@ -45,4 +45,4 @@ int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
 /* For option tables. check: any pattern; check_filtered: one that has
  * literals, for it is searched in every line. */
 int pattern_check(const char *text, struct error *error);
-int pattern_check_filtered(const char *text, struct error *error);
+int pattern_check_has_literal(const char *text, struct error *error);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-void leak_trend_count(struct leak_trend *trend, int64_t change) {
+void leak_trend_add_change(struct leak_trend *trend, int64_t change) {
   trend->net += change;
   trend->window.opened += change > 0 ? change : 0;
   if (trend->net < trend->window.lowest) {

@@ -41,7 +41,7 @@ struct leak_trend {
 };
 
 /* Counts sessions opened (change > 0) or closed (change < 0). */
-void leak_trend_count(struct leak_trend *trend, int64_t change);
+void leak_trend_add_change(struct leak_trend *trend, int64_t change);
 
 /* Ends the windows that are over at now_s; times never run backwards. */
 void leak_trend_advance(struct leak_trend *trend,

@@ -2,22 +2,22 @@
 /* rate_window: how many events any 60 seconds held, exactly. */
 #include "session_log/sessions/rate_window.h"
 
-static uint32_t *count_at(struct rate_window *window, int64_t second) {
+static uint32_t *get_count_slot(struct rate_window *window, int64_t second) {
   return &window->counts[(uint64_t)second % RATE_WINDOW_S];
 }
 
-static uint64_t *sum_at(struct rate_window *window, int64_t second) {
+static uint64_t *get_sum_slot(struct rate_window *window, int64_t second) {
   return &window->sums[(uint64_t)second % RATE_WINDOW_S];
 }
 
 /* One second on: the sum loses the events of 60 seconds ago. Each sum is
  * stored, because late events still change it. */
 static void step_second(struct rate_window *window) {
-  uint64_t sum = *sum_at(window, window->newest_s);
+  uint64_t sum = *get_sum_slot(window, window->newest_s);
   int64_t next = ++window->newest_s;
-  sum -= *count_at(window, next); /* still those of second next - 60 */
-  *count_at(window, next) = 0;
-  *sum_at(window, next) = sum;
+  sum -= *get_count_slot(window, next); /* still those of second next - 60 */
+  *get_count_slot(window, next) = 0;
+  *get_sum_slot(window, next) = sum;
   if (next > window->read_s && sum > window->peak) {
     window->peak = sum;
   }
@@ -48,22 +48,22 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
   if (event_s <= window->newest_s - RATE_WINDOW_S) {
     return;
   }
-  *count_at(window, event_s) += count;
+  *get_count_slot(window, event_s) += count;
   for (int64_t end = event_s; end <= window->newest_s; end++) {
-    uint64_t sum = *sum_at(window, end) += count;
+    uint64_t sum = *get_sum_slot(window, end) += count;
     if (end > window->read_s && sum > window->peak) {
       window->peak = sum;
     }
   }
 }
 
-uint64_t rate_window_now(struct rate_window *window, int64_t now_s) {
+uint64_t rate_window_find_sum(struct rate_window *window, int64_t now_s) {
   advance_to(window, now_s);
-  return *sum_at(window, window->newest_s);
+  return *get_sum_slot(window, window->newest_s);
 }
 
-uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s) {
-  uint64_t peak = rate_window_now(window, now_s);
+uint64_t rate_window_take_peak(struct rate_window *window, int64_t now_s) {
+  uint64_t peak = rate_window_find_sum(window, now_s);
   peak = window->peak > peak ? window->peak : peak;
   window->peak = 0;
   window->read_s = window->newest_s;
@@ -77,12 +77,12 @@ void rate_window_transfer(struct rate_window *window,
   do {
     if (!record->is_loading) { /* the next second with events; 0: none */
       for (count = 0; count == 0 && second < window->newest_s;) {
-        count = ++second < 0 ? 0 : *count_at(window, second);
+        count = ++second < 0 ? 0 : *get_count_slot(window, second);
       }
     }
-    state_file_count(record, &count);
+    state_file_transfer_count(record, &count);
     if (count > 0) {
-      state_file_signed(record, &second);
+      state_file_transfer_signed(record, &second);
     }
     if (count > 0 && record->is_loading) {
       rate_window_add(window, second, second, count);

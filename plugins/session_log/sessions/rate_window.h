@@ -26,11 +26,11 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
                      uint32_t count);
 
 /* The events of the 60 seconds that end with now_s. */
-uint64_t rate_window_now(struct rate_window *window, int64_t now_s);
+uint64_t rate_window_find_sum(struct rate_window *window, int64_t now_s);
 
 /* The most events of any 60 seconds that ended since the last call, now
  * included. */
-uint64_t rate_window_read_peak(struct rate_window *window, int64_t now_s);
+uint64_t rate_window_take_peak(struct rate_window *window, int64_t now_s);
 
 /* Saves the counts, only seconds with events, so that the record of an idle
  * window stays the same; or loads them into an empty window as already read. */

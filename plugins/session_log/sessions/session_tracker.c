@@ -166,7 +166,8 @@ static int64_t subtract_up_to(int64_t *from, int64_t count) {
 
 /* COUNT closes: each may belong to the oldest failure, which is then no proof
  * of a session that was not closed. */
-static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
+static void match_closes_to_failures(struct unnamed_failures *failures,
+                                     int64_t count) {
   while (count > 0 && failures->pending_len > 0) {
     count = subtract_up_to(&failures->pending[0].count, count);
     if (failures->pending[0].count == 0) {
@@ -183,9 +184,9 @@ static void excuse_failures(struct unnamed_failures *failures, int64_t count) {
 
 /* A name that is opened once more before it is closed becomes deeper; this
  * happens with nested sessions and with names that are used again. */
-static void open_named(struct session_tracker *tracker,
-                       const struct session_tracker_line *line, uint64_t key,
-                       int64_t at_s) {
+static void open_named_session(struct session_tracker *tracker,
+                               const struct session_tracker_line *line,
+                               uint64_t key, int64_t at_s) {
   struct session_tracker_entry *known = find_session(tracker, key);
   if (known != NULL) {
     known->depth++;
@@ -203,7 +204,7 @@ static void open_named(struct session_tracker *tracker,
 
 /* A close ends the session, or one level of it where it was opened several
  * times under one name. */
-static void close_named(struct session_tracker *tracker, uint64_t key) {
+static void close_named_session(struct session_tracker *tracker, uint64_t key) {
   struct session_tracker_entry *session = find_session(tracker, key);
   if (session == NULL) {
     tracker->stats.orphan_closed++;
@@ -228,8 +229,8 @@ static void close_named(struct session_tracker *tracker, uint64_t key) {
 }
 
 /* Only the first error of a session counts: CloseWithin begins there. */
-static void fail_named(struct session_tracker *tracker, uint64_t key,
-                       int64_t at_s) {
+static void fail_named_session(struct session_tracker *tracker, uint64_t key,
+                               int64_t at_s) {
   struct session_tracker_entry *session = find_session(tracker, key);
   if (session != NULL && session->failed_s == 0) {
     session->failed_s = at_s;
@@ -238,13 +239,13 @@ static void fail_named(struct session_tracker *tracker, uint64_t key,
 }
 
 /* Ends the sessions of the worker PID, or with 0 all sessions. */
-static void end_sessions_of(struct session_tracker *tracker, int64_t pid) {
+static void end_worker_sessions(struct session_tracker *tracker, int64_t pid) {
   for (struct session_tracker_entry *newer, *session = tracker->oldest;
        session != NULL; session = newer) {
     newer = session->newer;
     if (pid == 0 || session->pid == pid) {
       tracker->stats.dropped++;
-      leak_trend_count(&tracker->trend, -(int64_t)session->depth);
+      leak_trend_add_change(&tracker->trend, -(int64_t)session->depth);
       forget_session(tracker, session);
     }
   }
@@ -257,9 +258,9 @@ static void end_sessions_of(struct session_tracker *tracker, int64_t pid) {
 /* ---- lines ---- */
 
 /* A line without a name: only how many failures have a close can be counted. */
-static void count_unnamed(struct session_tracker *tracker,
-                          const struct session_tracker_line *line, int64_t at_s,
-                          uint32_t times) {
+static void count_unnamed_event(struct session_tracker *tracker,
+                                const struct session_tracker_line *line,
+                                int64_t at_s, uint32_t times) {
   struct unnamed_failures *unnamed = &tracker->unnamed;
   switch (line->event) {
   case SESSION_OPENED:
@@ -267,7 +268,7 @@ static void count_unnamed(struct session_tracker *tracker,
     unnamed->opened_since += unnamed->unclosed > 0 ? times : 0;
     break;
   case SESSION_CLOSED:
-    excuse_failures(unnamed, times);
+    match_closes_to_failures(unnamed, times);
     break;
   case SESSION_FAILED:
     add_failures(unnamed, at_s, times);
@@ -279,22 +280,22 @@ static void count_unnamed(struct session_tracker *tracker,
 
 /* Each repetition of an opened or closed line changes the depth of the
  * session; an error is one error however often it is repeated. */
-static void count_named(struct session_tracker *tracker,
-                        const struct session_tracker_line *line, int64_t at_s,
-                        uint32_t times) {
+static void count_named_event(struct session_tracker *tracker,
+                              const struct session_tracker_line *line,
+                              int64_t at_s, uint32_t times) {
   uint64_t key = hash_map_hash_seeded(
       line->id, line->id_bytes,
       hash_map_hash_seeded(&line->pid, sizeof(line->pid), tracker->seed));
   tracker->has_names = true;
   if (line->event == SESSION_FAILED) {
-    fail_named(tracker, key, at_s);
+    fail_named_session(tracker, key, at_s);
     return;
   }
   for (uint32_t i = 0; i < times && i < REPEATED_NAMES_MAX; i++) {
     if (line->event == SESSION_OPENED) {
-      open_named(tracker, line, key, at_s);
+      open_named_session(tracker, line, key, at_s);
     } else {
-      close_named(tracker, key);
+      close_named_session(tracker, key);
     }
   }
 }
@@ -308,39 +309,40 @@ static void advance_time(struct session_tracker *tracker, int64_t at_s) {
   }
 }
 
-void session_tracker_add_line(struct session_tracker *tracker,
-                              const struct session_tracker_line *line) {
+void session_tracker_add_event(struct session_tracker *tracker,
+                               const struct session_tracker_line *line) {
   uint32_t times = line->times == 0 ? 1 : line->times;
   advance_time(tracker, line->at_s);
   int64_t at_s = tracker->latest_s;
   switch (line->event) {
   case SESSION_OPENED:
     tracker->stats.opened += times;
-    leak_trend_count(&tracker->trend, times);
+    leak_trend_add_change(&tracker->trend, times);
     break;
   case SESSION_CLOSED:
     tracker->stats.closed += times;
-    leak_trend_count(&tracker->trend, -(int64_t)times);
+    leak_trend_add_change(&tracker->trend, -(int64_t)times);
     break;
   case SESSION_FAILED:
     tracker->stats.failed += times;
     break;
   case SESSION_RESTARTED:
-    end_sessions_of(tracker, line->pid);
+    end_worker_sessions(tracker, line->pid);
     return;
   }
   if (line->id_bytes > 0) {
-    count_named(tracker, line, at_s, times);
+    count_named_event(tracker, line, at_s, times);
   } else {
-    count_unnamed(tracker, line, at_s, times);
+    count_unnamed_event(tracker, line, at_s, times);
   }
 }
 
 /* ---- time ---- */
 
 /* From the oldest session on; most polls look at one only. */
-static void find_leaks(struct session_tracker *tracker, int64_t now_s,
-                       session_tracker_on_leak *on_leak, void *context) {
+static void mark_leaked_sessions(struct session_tracker *tracker, int64_t now_s,
+                                 session_tracker_on_leak *on_leak,
+                                 void *context) {
   const struct session_tracker_limits *limits = tracker->limits;
   for (struct session_tracker_entry *newer, *session = tracker->oldest;
        session != NULL; session = newer) {
@@ -362,7 +364,8 @@ static void find_leaks(struct session_tracker *tracker, int64_t now_s,
 }
 
 /* Looks at all sessions: errors are not in the order of the openings. */
-static void find_unclosed(struct session_tracker *tracker, int64_t now_s) {
+static void mark_unclosed_sessions(struct session_tracker *tracker,
+                                   int64_t now_s) {
   if (tracker->failed_open <= tracker->unclosed) {
     return; /* no error waits for its close */
   }
@@ -379,8 +382,8 @@ static void find_unclosed(struct session_tracker *tracker, int64_t now_s) {
 void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
                              session_tracker_on_leak *on_leak, void *context) {
   advance_time(tracker, now_s);
-  find_leaks(tracker, tracker->latest_s, on_leak, context);
-  find_unclosed(tracker, tracker->latest_s);
+  mark_leaked_sessions(tracker, tracker->latest_s, on_leak, context);
+  mark_unclosed_sessions(tracker, tracker->latest_s);
 }
 
 static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -416,30 +419,30 @@ void session_tracker_get_stats(const struct session_tracker *tracker,
  * after LeakWindows more windows. */
 static void transfer_trend(struct state_file_record *record,
                            struct leak_trend *trend) {
-  state_file_signed(record, &trend->net);
-  state_file_signed(record, &trend->lowest);
-  state_file_signed(record, &trend->window_from_s);
-  state_file_signed(record, &trend->window.lowest);
-  state_file_signed(record, &trend->window.opened);
-  state_file_flag(record, &trend->is_leaking);
-  state_file_signed(record, &trend->base);
-  state_file_signed(record, &trend->leaked);
-  state_file_size(record, &trend->steady_windows, INT32_MAX);
-  state_file_size(record, &trend->past_len, LEAK_TREND_WINDOWS_MAX);
+  state_file_transfer_signed(record, &trend->net);
+  state_file_transfer_signed(record, &trend->lowest);
+  state_file_transfer_signed(record, &trend->window_from_s);
+  state_file_transfer_signed(record, &trend->window.lowest);
+  state_file_transfer_signed(record, &trend->window.opened);
+  state_file_transfer_flag(record, &trend->is_leaking);
+  state_file_transfer_signed(record, &trend->base);
+  state_file_transfer_signed(record, &trend->leaked);
+  state_file_transfer_size(record, &trend->steady_windows, INT32_MAX);
+  state_file_transfer_size(record, &trend->past_len, LEAK_TREND_WINDOWS_MAX);
   for (size_t i = 0; i < trend->past_len; i++) {
-    state_file_signed(record, &trend->past[i].lowest);
-    state_file_signed(record, &trend->past[i].opened);
+    state_file_transfer_signed(record, &trend->past[i].lowest);
+    state_file_transfer_signed(record, &trend->past[i].opened);
   }
 }
 
 static void transfer_failures(struct state_file_record *record,
                               struct unnamed_failures *unnamed) {
-  state_file_signed(record, &unnamed->unclosed);
-  state_file_signed(record, &unnamed->opened_since);
-  state_file_size(record, &unnamed->pending_len, UNNAMED_FAILURES_MAX);
+  state_file_transfer_signed(record, &unnamed->unclosed);
+  state_file_transfer_signed(record, &unnamed->opened_since);
+  state_file_transfer_size(record, &unnamed->pending_len, UNNAMED_FAILURES_MAX);
   for (size_t i = 0; i < unnamed->pending_len; i++) {
-    state_file_signed(record, &unnamed->pending[i].at_s);
-    state_file_signed(record, &unnamed->pending[i].count);
+    state_file_transfer_signed(record, &unnamed->pending[i].at_s);
+    state_file_transfer_signed(record, &unnamed->pending[i].count);
   }
 }
 
@@ -447,15 +450,15 @@ static void transfer_failures(struct state_file_record *record,
 static void transfer_session(struct state_file_record *record,
                              struct session_tracker_entry *session,
                              char *file) {
-  state_file_number(record, &session->key);
-  state_file_signed(record, &session->opened_s);
-  state_file_signed(record, &session->failed_s);
-  state_file_signed(record, &session->pid);
-  state_file_count(record, &session->depth);
-  state_file_flag(record, &session->is_leaked);
-  state_file_flag(record, &session->is_unclosed);
-  state_file_text(record, session->id, sizeof(session->id));
-  state_file_text(record, file, PATH_MAX);
+  state_file_transfer_number(record, &session->key);
+  state_file_transfer_signed(record, &session->opened_s);
+  state_file_transfer_signed(record, &session->failed_s);
+  state_file_transfer_signed(record, &session->pid);
+  state_file_transfer_count(record, &session->depth);
+  state_file_transfer_flag(record, &session->is_leaked);
+  state_file_transfer_flag(record, &session->is_unclosed);
+  state_file_transfer_text(record, session->id, sizeof(session->id));
+  state_file_transfer_text(record, file, PATH_MAX);
 }
 
 /* Loads one session and checks what the code relies on: its depth is not 0,
@@ -482,8 +485,8 @@ static int transfer_sessions(struct session_tracker *tracker,
                              struct state_file_record *record) {
   size_t len = tracker->sessions.len;
   int code = 0;
-  state_file_number(record, &tracker->seed);
-  state_file_size(record, &len, SESSIONS_MAX);
+  state_file_transfer_number(record, &tracker->seed);
+  state_file_transfer_size(record, &len, SESSIONS_MAX);
   for (size_t i = 0; record->is_loading && i < len && code == 0; i++) {
     code = load_session(tracker, record);
   }
@@ -505,9 +508,9 @@ int session_tracker_transfer(struct session_tracker *tracker,
                                 &stats->recovered,   &stats->untracked,
                                 &stats->dropped,     &tracker->unnamed_opened};
   for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-    state_file_number(record, counters[i]);
+    state_file_transfer_number(record, counters[i]);
   }
-  state_file_flag(record, &tracker->has_names);
+  state_file_transfer_flag(record, &tracker->has_names);
   transfer_trend(record, &tracker->trend);
   transfer_failures(record, &tracker->unnamed);
   int code = transfer_sessions(tracker, record);

@@ -86,8 +86,8 @@ int session_tracker_new(const struct session_tracker_limits *limits,
 void session_tracker_free(struct session_tracker *tracker); /* accepts NULL */
 
 /* Counts one line. Time that runs backwards counts as the latest seen. */
-void session_tracker_add_line(struct session_tracker *tracker,
-                              const struct session_tracker_line *line);
+void session_tracker_add_event(struct session_tracker *tracker,
+                               const struct session_tracker_line *line);
 
 /* Called once for each session that has become a leak. */
 typedef void session_tracker_on_leak(

@@ -119,8 +119,9 @@ directory_scan_find(const struct directory_scan *scan,
 
 /* Adds a file once, whatever number of names it has; it is live if one of them
  * is. */
-static int add_item(struct directory_scan *scan, const char *path,
-                    const struct file_identity_stat *status, bool is_live) {
+static int add_scanned_file(struct directory_scan *scan, const char *path,
+                            const struct file_identity_stat *status,
+                            bool is_live) {
   struct directory_scan_item *known =
       directory_scan_find(scan, &status->identity);
   if (known != NULL) {
@@ -157,7 +158,7 @@ static int add_live_file(struct directory_scan *scan, const char *path) {
   if (!status.is_regular) {
     return status.is_directory ? -EISDIR : -EINVAL;
   }
-  return add_item(scan, path, &status, true);
+  return add_scanned_file(scan, path, &status, true);
 }
 
 /* Returns 0 if one of the matches is a file that can be followed. */
@@ -188,7 +189,7 @@ int directory_scan_add_pattern(struct directory_scan *scan,
 
 /* ---- rotated files ---- */
 
-static size_t directory_bytes(const char *path) {
+static size_t count_directory_bytes(const char *path) {
   return (size_t)(base_name_of(path) - path);
 }
 
@@ -197,8 +198,8 @@ static size_t directory_bytes(const char *path) {
 static int compare_directory_then_name(const void *a, const void *b) {
   const char *left = *(const char *const *)a;
   const char *right = *(const char *const *)b;
-  size_t left_bytes = directory_bytes(left);
-  size_t right_bytes = directory_bytes(right);
+  size_t left_bytes = count_directory_bytes(left);
+  size_t right_bytes = count_directory_bytes(right);
   if (left_bytes != right_bytes) {
     return left_bytes < right_bytes ? -1 : 1;
   }
@@ -239,9 +240,10 @@ static int find_live_names(struct directory_scan *scan, const char *const *more,
 /* Returns how many of the first names are in the same directory. */
 static size_t count_in_same_directory(const struct live_names *names) {
   const char *first = names->paths[0];
-  size_t bytes = directory_bytes(first);
+  size_t bytes = count_directory_bytes(first);
   size_t len = 1;
-  while (len < names->len && directory_bytes(names->paths[len]) == bytes &&
+  while (len < names->len &&
+         count_directory_bytes(names->paths[len]) == bytes &&
          memcmp(names->paths[len], first, bytes) == 0) {
     len++;
   }
@@ -251,7 +253,7 @@ static size_t count_in_same_directory(const struct live_names *names) {
 /* Adds the rotated files of these, which are all in one directory. */
 static int add_rotated_beside(struct directory_scan *scan,
                               const struct live_names *names) {
-  int directory_len = (int)directory_bytes(names->paths[0]);
+  int directory_len = (int)count_directory_bytes(names->paths[0]);
   char path[PATH_MAX];
   (void)snprintf(path, sizeof(path), "%.*s", directory_len, names->paths[0]);
   DIR *directory = opendir(directory_len == 0 ? "." : path);
@@ -269,7 +271,7 @@ static int add_rotated_beside(struct directory_scan *scan,
     (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, names->paths[0],
                    entry->d_name);
     if (file_identity_stat_path(path, &status) == 0 && status.is_regular) {
-      code = add_item(scan, path, &status, false);
+      code = add_scanned_file(scan, path, &status, false);
     }
   }
   (void)closedir(directory);

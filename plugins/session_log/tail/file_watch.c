@@ -74,7 +74,7 @@ void file_watch_free(struct file_watch *watch) {
 
 /* ---- what is watched ---- */
 
-void file_watch_begin(struct file_watch *watch, size_t log) {
+void file_watch_begin_update(struct file_watch *watch, size_t log) {
   (void)pthread_mutex_lock(&watch->lock);
   for (size_t i = 0; i < watch->len; i++) {
     if (watch->paths[i].log == log) {
@@ -91,8 +91,8 @@ static void wake_waiter(struct file_watch *watch) {
 }
 
 /* Returns false when memory is short. */
-static bool want_path(struct file_watch *watch, int number, size_t log,
-                      enum file_watch_kind kind) {
+static bool add_wanted_path(struct file_watch *watch, int number, size_t log,
+                            enum file_watch_kind kind) {
   for (size_t i = 0; i < watch->len; i++) {
     if (watch->paths[i].number == number && watch->paths[i].log == log) {
       watch->paths[i].is_wanted = true;
@@ -121,7 +121,7 @@ int file_watch_add(struct file_watch *watch, size_t log, const char *path,
                       : IN_CREATE | IN_MOVED_TO | IN_ONLYDIR;
   (void)pthread_mutex_lock(&watch->lock);
   int number = inotify_add_watch(watch->inotify, path, mask | IN_MASK_ADD);
-  if (number >= 0 && !want_path(watch, number, log, kind)) {
+  if (number >= 0 && !add_wanted_path(watch, number, log, kind)) {
     number = -1;
   }
   (void)pthread_mutex_unlock(&watch->lock);
@@ -138,7 +138,7 @@ static bool is_wanted_by_any(const struct file_watch *watch, int number) {
   return false;
 }
 
-void file_watch_end(struct file_watch *watch, size_t log) {
+void file_watch_end_update(struct file_watch *watch, size_t log) {
   (void)pthread_mutex_lock(&watch->lock);
   size_t kept = 0;
   for (size_t i = 0; i < watch->len; i++) {
@@ -168,7 +168,7 @@ static void mark_event(struct file_watch *watch,
 }
 
 /* All that the kernel has; the lock is held. */
-static void read_events(struct file_watch *watch) {
+static void read_inotify_events(struct file_watch *watch) {
   union {
     char bytes[4096];
     struct inotify_event aligned;
@@ -195,7 +195,7 @@ int file_watch_wait(struct file_watch *watch, int64_t deadline_ms,
   ssize_t got = read(watch->wake, &times, sizeof(times));
   (void)got; /* how often it was woken does not matter */
   (void)pthread_mutex_lock(&watch->lock);
-  read_events(watch);
+  read_inotify_events(watch);
   for (size_t i = 0; i < watch->len; i++) {
     has_events[watch->paths[i].log] |= watch->paths[i].has_event;
   }
@@ -204,8 +204,8 @@ int file_watch_wait(struct file_watch *watch, int64_t deadline_ms,
   return is_stopping ? -ECANCELED : 0;
 }
 
-size_t file_watch_take(struct file_watch *watch, size_t log, int *numbers,
-                       size_t max) {
+size_t file_watch_take_events(struct file_watch *watch, size_t log,
+                              int *numbers, size_t max) {
   size_t len = 0;
   bool needs_scan = false;
   (void)pthread_mutex_lock(&watch->lock);

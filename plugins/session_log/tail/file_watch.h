@@ -24,10 +24,10 @@ void file_watch_free(struct file_watch *watch);
 /* Replaces all watches of a log: begin, add each path, end. A path that cannot
  * be watched is left out; it is read at the interval.
  * Add returns the number of the watch, or -1. */
-void file_watch_begin(struct file_watch *watch, size_t log);
+void file_watch_begin_update(struct file_watch *watch, size_t log);
 int file_watch_add(struct file_watch *watch, size_t log, const char *path,
                    enum file_watch_kind kind);
-void file_watch_end(struct file_watch *watch, size_t log);
+void file_watch_end_update(struct file_watch *watch, size_t log);
 
 /* Waits until deadline_ms (monotonic) for an event, and sets has_events[log]
  * for each log that had one (others stay as they are). A path watched for the
@@ -42,8 +42,8 @@ int file_watch_wait(struct file_watch *watch, int64_t deadline_ms,
  * to, at most MAX, in NUMBERS. Returns how many, or FILE_WATCH_SCAN where the
  * directories must be scanned: a name has appeared, there are more than MAX, or
  * the kernel has dropped events. */
-size_t file_watch_take(struct file_watch *watch, size_t log, int *numbers,
-                       size_t max);
+size_t file_watch_take_events(struct file_watch *watch, size_t log,
+                              int *numbers, size_t max);
 
 /* Ends the wait that is running or the next one. Any thread. */
 void file_watch_stop(struct file_watch *watch);

@@ -26,8 +26,9 @@ void rotation_fini(struct rotation *rotation) {
   free(rotation->files);
 }
 
-void rotation_fail_file(const struct rotation *rotation, struct tail_file *file,
-                        int code, int64_t mono_ms) {
+void rotation_close_failed_file(const struct rotation *rotation,
+                                struct tail_file *file, int code,
+                                int64_t mono_ms) {
   if (complaint_fail(&file->complaint, mono_ms)) {
     log_write(rotation->log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: cannot read: %s; retrying at every interval",
@@ -71,7 +72,7 @@ static int find_original(struct rotation *rotation,
         other->is_truncated != is_truncated || !may_be_copy(file, other)) {
       continue;
     }
-    switch (tail_file_relate(file, other)) {
+    switch (tail_file_find_relation(file, other)) {
     case TAIL_FILE_IS_COPY:
       *ret_original = other;
       return 1;
@@ -106,7 +107,7 @@ static int continue_in_copy(struct rotation *rotation, struct tail_file *copy,
     copy->state = TAIL_FILE_DONE;
     tail_file_skip_all(copy);
   }
-  return tail_file_reset(original);
+  return tail_file_rewind(original);
 }
 
 /* Decides whether FILE (open) is a copy of another file or new.
@@ -138,7 +139,7 @@ static void start_found_file(const struct rotation *rotation,
                              struct tail_file *file, int64_t mono_ms) {
   int code = file->is_live ? tail_file_open(file) : 0;
   if (code != 0) {
-    rotation_fail_file(rotation, file, code, mono_ms);
+    rotation_close_failed_file(rotation, file, code, mono_ms);
   }
   file->state = file->is_live ? TAIL_FILE_FOLLOWED : TAIL_FILE_DONE;
   if ((!file->is_live || rotation->starts_at_end) &&
@@ -159,7 +160,7 @@ static void open_new_file(const struct rotation *rotation,
   }
   int code = tail_file_open(file);
   if (code != 0 && file->is_live && code != -ESTALE && code != -ENOENT) {
-    rotation_fail_file(rotation, file, code, mono_ms);
+    rotation_close_failed_file(rotation, file, code, mono_ms);
     file->state = TAIL_FILE_FOLLOWED;
   }
 }
@@ -188,9 +189,9 @@ static void reset_truncated(struct rotation *rotation, int64_t mono_ms) {
     if (file->state == TAIL_FILE_FOLLOWED && file->fd >= 0 &&
         file->is_truncated) {
       rotation->truncated++;
-      int code = tail_file_reset(file);
+      int code = tail_file_rewind(file);
       if (code != 0) {
-        rotation_fail_file(rotation, file, code, mono_ms);
+        rotation_close_failed_file(rotation, file, code, mono_ms);
       }
     }
   }

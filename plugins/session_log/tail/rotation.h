@@ -29,8 +29,9 @@ int rotation_add(struct rotation *rotation, struct tail_file *file);
 
 /* Logs that FILE cannot be opened or read (CODE: negative errno), at once and
  * then hourly, and closes it. */
-void rotation_fail_file(const struct rotation *rotation, struct tail_file *file,
-                        int code, int64_t mono_ms);
+void rotation_close_failed_file(const struct rotation *rotation,
+                                struct tail_file *file, int code,
+                                int64_t mono_ms);
 
 /* Closes a followed file that was read to its end and has no writer any more.
  * Its copies have no original then. */

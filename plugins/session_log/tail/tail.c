@@ -138,7 +138,7 @@ static int match_known_files(struct tail *tail,
         directory_scan_find(scan, &file->identity);
     file->is_listed = item != NULL;
     file->is_live = item != NULL && item->is_live;
-    if (item != NULL && tail_file_rename(file, item->path) != 0) {
+    if (item != NULL && tail_file_set_path(file, item->path) != 0) {
       return -ENOMEM;
     }
     if (file->state == TAIL_FILE_DONE && file->is_live) {
@@ -150,11 +150,11 @@ static int match_known_files(struct tail *tail,
 }
 
 /* Returns 0, or the negative errno of a file that cannot be read now. */
-static int check_file(struct tail *tail, struct tail_file *file,
-                      const struct tail_time *now) {
+static int refresh_file(struct tail *tail, struct tail_file *file,
+                        const struct tail_time *now) {
   int code = tail_file_open(file);
   if (code == 0) {
-    code = tail_file_check(file, now->wall_ns);
+    code = tail_file_refresh(file, now->wall_ns);
   }
   if (code == 0) {
     if (complaint_clear(&file->complaint, now->mono_ms, NULL)) {
@@ -163,21 +163,21 @@ static int check_file(struct tail *tail, struct tail_file *file,
                 file->path);
     }
   } else if (code != -EAGAIN && code != -ENOENT) {
-    rotation_fail_file(&tail->rotation, file, code, now->mono_ms);
+    rotation_close_failed_file(&tail->rotation, file, code, now->mono_ms);
   }
   return code;
 }
 
 /* Opens and checks each followed file. Returns how many are truncated. */
-static size_t check_followed_files(struct tail *tail,
-                                   const struct tail_time *now) {
+static size_t refresh_followed_files(struct tail *tail,
+                                     const struct tail_time *now) {
   size_t truncated = 0;
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     struct tail_file *file = tail->rotation.files[i];
     file->is_quiet = true;
     if (file->state == TAIL_FILE_FOLLOWED &&
         (file->fd >= 0 || file->is_listed)) {
-      truncated += check_file(tail, file, now) == 0 && file->is_truncated;
+      truncated += refresh_file(tail, file, now) == 0 && file->is_truncated;
     }
   }
   return truncated;
@@ -190,7 +190,7 @@ static int update_files(struct tail *tail, const struct tail_time *now) {
   if (code == 0) {
     code = match_known_files(tail, &scan, now);
   }
-  if (code == 0 && check_followed_files(tail, now) > 0) {
+  if (code == 0 && refresh_followed_files(tail, now) > 0) {
     /* A copy may have been made between the scan and the check. */
     code = scan_files(tail, now, &scan);
   }
@@ -215,7 +215,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
                            const struct tail_file_sink *sink) {
   int code = 0;
   if (file->offset == 0 && file->head.bytes == 0) {
-    code = tail_file_reset(file); /* passes over leading NULs */
+    code = tail_file_rewind(file); /* passes over leading NULs */
   }
   if (is_closing_due(file, now)) {
     file->is_final = true;
@@ -225,7 +225,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
                           &tail->stats.read);
   }
   if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
-    rotation_fail_file(&tail->rotation, file, code, now->mono_ms);
+    rotation_close_failed_file(&tail->rotation, file, code, now->mono_ms);
   }
   return code == -ENOMEM ? code : 0;
 }
@@ -337,7 +337,7 @@ int tail_poll_files(struct tail *tail, const struct tail_time *now,
     }
     /* A size that may be stale is checked again at the next poll, not at once.
      */
-    int code = is_followed ? check_file(tail, file, now) : -ESTALE;
+    int code = is_followed ? refresh_file(tail, file, now) : -ESTALE;
     if (code != -EAGAIN && (code != 0 || file->is_truncated)) {
       return 1;
     }
@@ -367,7 +367,7 @@ static void watch_directory_of(const char *path, struct file_watch *watch,
 
 void tail_watch(struct tail *tail, struct file_watch *watch, size_t log) {
   const struct tail_options *options = &tail->options;
-  file_watch_begin(watch, log);
+  file_watch_begin_update(watch, log);
   for (size_t i = 0; i < options->patterns_len; i++) {
     watch_directory_of(options->patterns[i], watch, log);
   }
@@ -378,7 +378,7 @@ void tail_watch(struct tail *tail, struct file_watch *watch, size_t log) {
         is_watchable ? file_watch_add(watch, log, file->path, FILE_WATCH_FILE)
                      : -1;
   }
-  file_watch_end(watch, log);
+  file_watch_end_update(watch, log);
 }
 
 void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats) {
@@ -389,31 +389,31 @@ void tail_get_stats(const struct tail *tail, struct tail_stats *ret_stats) {
 
 static void transfer_mark(struct state_file_record *record,
                           struct tail_file_mark *mark) {
-  state_file_number(record, &mark->from);
-  state_file_count(record, &mark->bytes);
-  state_file_number(record, &mark->hash);
+  state_file_transfer_number(record, &mark->from);
+  state_file_transfer_count(record, &mark->bytes);
+  state_file_transfer_number(record, &mark->hash);
 }
 
 /* Saves FILE, or loads into it all but the names and the descriptor. */
-static void transfer_file(struct tail_file *file, int64_t now_ms,
-                          struct state_file_record *record) {
+static void transfer_file_fields(struct tail_file *file, int64_t now_ms,
+                                 struct state_file_record *record) {
   size_t state = file->state;
   int64_t left_ms = file->closing_ms == 0 ? 0 : file->closing_ms - now_ms;
   bool is_closing = file->closing_ms != 0;
-  state_file_size(record, &state, TAIL_FILE_DONE);
-  state_file_number(record, &file->identity.device);
-  state_file_number(record, &file->identity.inode);
-  state_file_signed(record, &file->identity.born_ns);
-  state_file_number(record, &file->size);
-  state_file_signed(record, &file->modified_ns);
-  state_file_number(record, &file->offset);
+  state_file_transfer_size(record, &state, TAIL_FILE_DONE);
+  state_file_transfer_number(record, &file->identity.device);
+  state_file_transfer_number(record, &file->identity.inode);
+  state_file_transfer_signed(record, &file->identity.born_ns);
+  state_file_transfer_number(record, &file->size);
+  state_file_transfer_signed(record, &file->modified_ns);
+  state_file_transfer_number(record, &file->offset);
   transfer_mark(record, &file->head);
   transfer_mark(record, &file->marker);
-  state_file_flag(record, &file->is_live);
-  state_file_flag(record, &file->is_skipping);
-  state_file_flag(record, &file->is_final);
-  state_file_flag(record, &is_closing);
-  state_file_signed(record, &left_ms);
+  state_file_transfer_flag(record, &file->is_live);
+  state_file_transfer_flag(record, &file->is_skipping);
+  state_file_transfer_flag(record, &file->is_final);
+  state_file_transfer_flag(record, &is_closing);
+  state_file_transfer_signed(record, &left_ms);
   if (record->is_loading) {
     bool is_valid = file->size <= INT64_MAX / 2 &&
                     file->offset <= INT64_MAX / 2 &&
@@ -432,8 +432,8 @@ static void transfer_file(struct tail_file *file, int64_t now_ms,
 }
 
 /* The index of the copy's original among the files; their number for none. */
-static size_t index_of_original(const struct rotation *rotation,
-                                const struct tail_file *copy) {
+static size_t find_original_index(const struct rotation *rotation,
+                                  const struct tail_file *copy) {
   size_t i = 0;
   while (i < rotation->files_len && rotation->files[i] != copy->original) {
     i++;
@@ -443,9 +443,10 @@ static size_t index_of_original(const struct rotation *rotation,
 
 /* Saves the file at INDEX, or loads and adds it, with the index of its
  * original. */
-static int transfer_file_at(struct rotation *rotation, size_t index,
-                            int64_t now_ms, struct state_file_record *record,
-                            size_t *original) {
+static int transfer_indexed_file(struct rotation *rotation, size_t index,
+                                 int64_t now_ms,
+                                 struct state_file_record *record,
+                                 size_t *original) {
   char first_path[PATH_MAX] = "";
   char path[PATH_MAX] = "";
   struct tail_file *file = NULL;
@@ -453,18 +454,18 @@ static int transfer_file_at(struct rotation *rotation, size_t index,
     file = rotation->files[index];
     (void)snprintf(first_path, sizeof(first_path), "%s", file->first_path);
     (void)snprintf(path, sizeof(path), "%s", file->path);
-    *original = index_of_original(rotation, file);
+    *original = find_original_index(rotation, file);
   }
-  state_file_text(record, first_path, sizeof(first_path));
-  state_file_text(record, path, sizeof(path));
-  state_file_size(record, original, TAIL_FILES_MAX);
+  state_file_transfer_text(record, first_path, sizeof(first_path));
+  state_file_transfer_text(record, path, sizeof(path));
+  state_file_transfer_size(record, original, TAIL_FILES_MAX);
   if (record->is_loading) {
     file = tail_file_new(first_path, path, &(struct file_identity_stat){0});
     if (file == NULL || rotation_add(rotation, file) != 0) {
       return -ENOMEM;
     }
   }
-  transfer_file(file, now_ms, record);
+  transfer_file_fields(file, now_ms, record);
   return record->is_loading && record->is_failed ? -EINVAL : 0;
 }
 
@@ -473,16 +474,17 @@ int tail_transfer(struct tail *tail, int64_t now_ms,
   struct rotation *rotation = &tail->rotation;
   size_t originals[TAIL_FILES_MAX];
   size_t len = rotation->files_len;
-  state_file_flag(record, &rotation->has_begun);
-  state_file_signed(record, &rotation->newest_ns);
-  state_file_number(record, &tail->stats.read.bytes);
-  state_file_number(record, &tail->stats.read.long_lines);
-  state_file_number(record, &tail->stats.rotated);
-  state_file_number(record, &rotation->truncated);
-  state_file_number(record, &tail->stats.lost_files);
-  state_file_size(record, &len, TAIL_FILES_MAX);
+  state_file_transfer_flag(record, &rotation->has_begun);
+  state_file_transfer_signed(record, &rotation->newest_ns);
+  state_file_transfer_number(record, &tail->stats.read.bytes);
+  state_file_transfer_number(record, &tail->stats.read.long_lines);
+  state_file_transfer_number(record, &tail->stats.rotated);
+  state_file_transfer_number(record, &rotation->truncated);
+  state_file_transfer_number(record, &tail->stats.lost_files);
+  state_file_transfer_size(record, &len, TAIL_FILES_MAX);
   for (size_t i = 0; i < len; i++) {
-    int code = transfer_file_at(rotation, i, now_ms, record, &originals[i]);
+    int code =
+        transfer_indexed_file(rotation, i, now_ms, record, &originals[i]);
     if (code != 0) {
       return code;
     }

@@ -54,7 +54,7 @@ void tail_file_free(struct tail_file *file) {
   }
 }
 
-int tail_file_rename(struct tail_file *file, const char *path) {
+int tail_file_set_path(struct tail_file *file, const char *path) {
   if (strcmp(file->path, path) == 0) {
     return 0;
   }
@@ -205,7 +205,7 @@ static int find_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
 }
 
 /* Takes the mark of the file's head, from its first data byte on. */
-static int read_head(struct tail_file *file) {
+static int take_head_mark(struct tail_file *file) {
   char data[TAIL_FILE_HEAD_BYTES];
   uint64_t first = 0;
   int code = find_first_data(file->fd, file->size, &first);
@@ -231,7 +231,7 @@ int tail_file_seek_end(struct tail_file *file) {
   struct file_identity_stat status;
   int code = file_identity_stat_fd(file->fd, &status);
   if (code == 0) {
-    code = read_head(file);
+    code = take_head_mark(file);
   }
   if (code != 0) {
     return code;
@@ -287,7 +287,7 @@ static int has_content_changed(struct tail_file *file) {
   return holds < 0 ? holds : !holds;
 }
 
-int tail_file_check(struct tail_file *file, int64_t wall_ns) {
+int tail_file_refresh(struct tail_file *file, int64_t wall_ns) {
   struct file_identity_stat status;
   int code = file_identity_stat_fd(file->fd, &status);
   if (code != 0) {
@@ -309,7 +309,7 @@ int tail_file_check(struct tail_file *file, int64_t wall_ns) {
   return 0;
 }
 
-int tail_file_reset(struct tail_file *file) {
+int tail_file_rewind(struct tail_file *file) {
   uint64_t first = 0;
   int code = find_first_data(file->fd, file->size, &first);
   if (code != 0) {
@@ -355,8 +355,8 @@ static bool repeats_current_content(const struct tail_file *copy,
              1;
 }
 
-enum tail_file_relation tail_file_relate(const struct tail_file *copy,
-                                         struct tail_file *original) {
+enum tail_file_relation tail_file_find_relation(const struct tail_file *copy,
+                                                struct tail_file *original) {
   if (original->is_truncated) {
     return repeats_former_content(copy, original) ? TAIL_FILE_IS_COPY
                                                   : TAIL_FILE_UNRELATED;
@@ -459,7 +459,7 @@ static size_t measure_lines(struct tail_file *file, const struct chunk *chunk,
 /* As much as the file held at the last check and a little more: most reads are
  * of a few lines, and memory that the kernel has to clear costs more than they
  * do. */
-static size_t first_buffer_bytes(const struct tail_file *file) {
+static size_t choose_buffer_bytes(const struct tail_file *file) {
   uint64_t wanted = file->marker.bytes + TAIL_FILE_CHUNK_BYTES_MIN;
   if (file->size > file->offset) {
     wanted += file->size - file->offset;
@@ -473,7 +473,7 @@ int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
                    const struct tail_file_sink *sink,
                    struct tail_file_counts *counts) {
   uint64_t end = file->offset + (uint64_t)limits->max_bytes;
-  int code = grow_buffer(buffer, first_buffer_bytes(file));
+  int code = grow_buffer(buffer, choose_buffer_bytes(file));
   file->was_drained = file->is_drained;
   file->is_drained = false;
   while (code == 0 && file->offset < end) {

@@ -59,7 +59,7 @@ struct tail_file *tail_file_new(const char *first_path, const char *path,
 void tail_file_free(struct tail_file *file); /* accepts NULL */
 
 /* Stores a new name. Returns 0 or -ENOMEM. */
-int tail_file_rename(struct tail_file *file, const char *path);
+int tail_file_set_path(struct tail_file *file, const char *path);
 
 /* Opens it unless it is open. Returns 0; -ESTALE if its path is
  * another file now; -EMFILE if logs hold half of the descriptors that the
@@ -79,10 +79,10 @@ void tail_file_skip_all(struct tail_file *file);
  * and is_quiet. wall_ns: the time since the epoch. Returns 0; -EAGAIN where a
  * remote file looks shrunk for the first time, which may be a stale size; or
  * another negative errno. */
-int tail_file_check(struct tail_file *file, int64_t wall_ns);
+int tail_file_refresh(struct tail_file *file, int64_t wall_ns);
 
 /* Starts at the beginning after a truncation. Returns 0 or negative errno. */
-int tail_file_reset(struct tail_file *file);
+int tail_file_rewind(struct tail_file *file);
 
 enum tail_file_relation {
   TAIL_FILE_UNRELATED,
@@ -91,8 +91,8 @@ enum tail_file_relation {
 };
 
 /* How COPY (open) relates to what ORIGINAL holds or, truncated, held. */
-enum tail_file_relation tail_file_relate(const struct tail_file *copy,
-                                         struct tail_file *original);
+enum tail_file_relation tail_file_find_relation(const struct tail_file *copy,
+                                                struct tail_file *original);
 
 /* Read at once: what fits the second-level cache is scanned fastest. */
 #define TAIL_FILE_CHUNK_BYTES 262144

@@ -130,19 +130,19 @@ int linux_read_text(struct source_driver *driver, enum linux_file file,
   return 0;
 }
 
-int linux_read_malformed(const struct source_driver *driver,
-                         enum linux_file file, const char *lacks,
-                         struct error *error) {
+int linux_read_fail_malformed(const struct source_driver *driver,
+                              enum linux_file file, const char *lacks,
+                              struct error *error) {
   return error_set(error, -EBADMSG, "%s%s: has no %s", driver->root,
                    driver->files[file].path, lacks);
 }
 
 /* ---- lines ---- */
 
-int linux_read_text_lines(const struct source_driver *driver,
-                          enum linux_file file, struct scan text,
-                          linux_read_line_fn *read_line, void *stats,
-                          struct error *error) {
+int linux_read_parse_lines(const struct source_driver *driver,
+                           enum linux_file file, struct scan text,
+                           linux_read_line_fn *read_line, void *stats,
+                           struct error *error) {
   struct scan line;
   unsigned number = 1;
   unsigned malformed = 0; /* the first such line */
@@ -168,6 +168,6 @@ int linux_read_lines(struct source_driver *driver, enum linux_file file,
   struct scan text;
   int code = linux_read_text(driver, file, &text, error);
   return code != 0 ? code
-                   : linux_read_text_lines(driver, file, text, read_line, stats,
-                                           error);
+                   : linux_read_parse_lines(driver, file, text, read_line,
+                                            stats, error);
 }

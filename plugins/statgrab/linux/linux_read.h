@@ -63,9 +63,9 @@ int linux_read_text(struct source_driver *driver, enum linux_file file,
                     struct scan *ret_text, struct error *error);
 
 /* For a file that lacks what it must contain. Returns -EBADMSG. */
-int linux_read_malformed(const struct source_driver *driver,
-                         enum linux_file file, const char *lacks,
-                         struct error *error);
+int linux_read_fail_malformed(const struct source_driver *driver,
+                              enum linux_file file, const char *lacks,
+                              struct error *error);
 
 /* Reads one line into STATS. Returns 0, also for a line of no interest;
  * -EBADMSG for one that is cut or malformed; -ENOMEM. */
@@ -73,12 +73,12 @@ typedef int linux_read_line_fn(struct scan *line, void *stats);
 
 /* Passes each line of TEXT, the content of FILE, to READ_LINE. Returns 0;
  * -EBADMSG where a line is malformed, the others are read; -ENOMEM. */
-int linux_read_text_lines(const struct source_driver *driver,
-                          enum linux_file file, struct scan text,
-                          linux_read_line_fn *read_line, void *stats,
-                          struct error *error);
+int linux_read_parse_lines(const struct source_driver *driver,
+                           enum linux_file file, struct scan text,
+                           linux_read_line_fn *read_line, void *stats,
+                           struct error *error);
 
-/* linux_read_text() and linux_read_text_lines() in one. */
+/* linux_read_text() and linux_read_parse_lines() in one. */
 int linux_read_lines(struct source_driver *driver, enum linux_file file,
                      linux_read_line_fn *read_line, void *stats,
                      struct error *error);

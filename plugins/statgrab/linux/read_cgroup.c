@@ -148,7 +148,7 @@ static void read_cpu_limit(const struct cgroup_place *own,
 }
 
 /* Counts the processors this process may run on; a cpuset reduces them, too. */
-static uint64_t count_affinity(void) {
+static uint64_t count_allowed_processors(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof(set), &set) == 0
              ? (uint64_t)CPU_COUNT(&set)
@@ -158,7 +158,7 @@ static uint64_t count_affinity(void) {
 int linux_read_cgroup(struct stats *all, struct error *error) {
   struct stats_cgroup *stats = &all->cgroup;
   stats_cgroup_clear(stats);
-  stats->affinity = count_affinity();
+  stats->affinity = count_allowed_processors();
   struct scan text, line;
   struct cgroup_place place;
   int code = linux_read_text(all->driver, LINUX_CGROUP, &text, error);
@@ -176,7 +176,7 @@ int linux_read_cgroup(struct stats *all, struct error *error) {
     }
   }
   return code == 0 && !has_groups
-             ? linux_read_malformed(all->driver, LINUX_CGROUP, "control group",
-                                    error)
+             ? linux_read_fail_malformed(all->driver, LINUX_CGROUP,
+                                         "control group", error)
              : code;
 }

@@ -11,7 +11,7 @@
 /* ---- numbers with names ---- */
 
 /* An adapter: linux_read_line_fn has a context of any type. */
-static int read_field_line(struct scan *line, void *fields) {
+static int parse_field_line(struct scan *line, void *fields) {
   return scan_field(line, fields);
 }
 
@@ -24,13 +24,13 @@ static int read_named_numbers(struct source_driver *driver,
                               enum linux_file file, struct scan_field *fields,
                               size_t required, uint64_t unit,
                               struct error *error) {
-  int code = linux_read_lines(driver, file, read_field_line, fields, error);
+  int code = linux_read_lines(driver, file, parse_field_line, fields, error);
   for (size_t i = 0; fields[i].name != NULL && source_has_data(code); i++) {
     uint64_t *number = fields[i].number;
     bool is_known = *number <= (STATS_UNKNOWN - 1) / unit;
     *number = is_known ? *number * unit : STATS_UNKNOWN;
     if (!is_known && i < required && code == 0) {
-      code = linux_read_malformed(driver, file, fields[i].name, error);
+      code = linux_read_fail_malformed(driver, file, fields[i].name, error);
     }
   }
   return code;
@@ -62,7 +62,8 @@ int linux_read_memory(struct stats *all, struct error *error) {
   int code =
       read_named_numbers(all->driver, LINUX_MEMINFO, fields, 4, 1024, error);
   if (code == 0 && stats->total == 0) {
-    code = linux_read_malformed(all->driver, LINUX_MEMINFO, "memory", error);
+    code =
+        linux_read_fail_malformed(all->driver, LINUX_MEMINFO, "memory", error);
   }
   if (code == 0 && stats->available == STATS_UNKNOWN) {
     stats->available = estimate_available(stats);
@@ -104,7 +105,8 @@ int linux_read_load(struct stats *all, struct error *error) {
   int code = read_first_line(all->driver, LINUX_LOADAVG, &line, error);
   for (size_t i = 0; code == 0 && i < 3; i++) {
     if (!scan_fraction(&line, &minutes[i])) {
-      code = linux_read_malformed(all->driver, LINUX_LOADAVG, "load", error);
+      code =
+          linux_read_fail_malformed(all->driver, LINUX_LOADAVG, "load", error);
     }
   }
   return code;
@@ -114,7 +116,8 @@ int linux_read_uptime(struct stats *all, struct error *error) {
   struct scan line;
   int code = read_first_line(all->driver, LINUX_UPTIME, &line, error);
   if (code == 0 && !scan_fraction(&line, &all->uptime_s)) {
-    code = linux_read_malformed(all->driver, LINUX_UPTIME, "uptime", error);
+    code =
+        linux_read_fail_malformed(all->driver, LINUX_UPTIME, "uptime", error);
   }
   return code;
 }
@@ -126,7 +129,8 @@ int linux_read_handles(struct stats *all, struct error *error) {
   if (code == 0 && !(scan_number(&line, &stats->used) &&
                      scan_number(&line, &stats->unused) &&
                      scan_number(&line, &stats->max))) {
-    code = linux_read_malformed(all->driver, LINUX_FILE_NR, "limit", error);
+    code =
+        linux_read_fail_malformed(all->driver, LINUX_FILE_NR, "limit", error);
   }
   return code;
 }
@@ -134,7 +138,7 @@ int linux_read_handles(struct stats *all, struct error *error) {
 /* ---- pressure: Linux 4.20 and later, Documentation/accounting/psi.rst ---- */
 
 /* "some avg10=0.07 avg60=0.65 avg300=4.64 total=208369241" */
-static int read_pressure_line(struct scan *line, void *context) {
+static int parse_pressure_line(struct scan *line, void *context) {
   struct stats_pressure_line *lines = context;
   struct stats_pressure_line found;
   double *percent = found.percent;
@@ -163,7 +167,7 @@ int linux_read_pressure(struct stats *all, struct error *error) {
     struct stats_pressure_line *lines = stats->lines[i];
     lines[0] = lines[1] = none;
     int code =
-        linux_read_lines(all->driver, LINUX_PRESSURE + i, read_pressure_line,
+        linux_read_lines(all->driver, LINUX_PRESSURE + i, parse_pressure_line,
                          lines, first == 0 ? error : NULL);
     first = first == 0 ? code : first;
     failed += code != 0;

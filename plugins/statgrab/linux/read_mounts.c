@@ -41,7 +41,7 @@ struct mount_context {
 /* "36 35 98:0 /of/it /mnt/point rw,noatime master:1 - ext3 /dev/sda1 rw"; the
  * number of words before the dash varies, proc_pid_mountinfo(5). Where the
  * device has no name the next word is read instead, which does no harm. */
-static int read_mount_line(struct scan *text, void *argument) {
+static int parse_mount_line(struct scan *text, void *argument) {
   const struct mount_context *context = argument;
   uint64_t id;
   struct scan word;
@@ -93,8 +93,8 @@ int linux_read_mounts(struct source_driver *driver,
     return code;
   }
   stats_mount_table_clear(table);
-  code = linux_read_text_lines(driver, LINUX_MOUNTINFO, text, read_mount_line,
-                               &context, error);
+  code = linux_read_parse_lines(driver, LINUX_MOUNTINFO, text, parse_mount_line,
+                                &context, error);
   bool is_complete = code != -ENOMEM && add_root_mount(driver, table) == 0;
   struct file_content last = driver->mounts;
   driver->mounts = *now;

@@ -16,7 +16,7 @@
 
 /* The letters are those of proc_pid_stat(5). X is a process that is just
  * being removed. A letter of another kernel counts in no state. */
-static enum stats_process_state state_of_letter(char letter) {
+static enum stats_process_state parse_process_state(char letter) {
   switch (letter) {
   case 'R':
     return PROCESS_RUNNING;
@@ -41,14 +41,14 @@ static enum stats_process_state state_of_letter(char letter) {
 #define NUMBERS_BEFORE_THREADS 16
 
 /* Reads "PID (NAME) S ..."; any other text is ignored. */
-static void read_stat_text(const char *text, size_t length,
-                           struct stats_processes *stats) {
+static void count_process_stat(const char *text, size_t length,
+                               struct stats_processes *stats) {
   /* The name may contain brackets and newlines: search from the end. */
   const char *bracket = memrchr(text, ')', length);
   if (bracket == NULL || bracket + 3 > text + length) {
     return;
   }
-  enum stats_process_state state = state_of_letter(bracket[2]);
+  enum stats_process_state state = parse_process_state(bracket[2]);
   if (state != PROCESS_STATES) {
     stats->states[state]++;
   }
@@ -78,7 +78,7 @@ static void read_process_stat(int proc_fd, const char *pid,
   ssize_t got = read(fd, text, sizeof(text));
   (void)close(fd);
   if (got > 0) {
-    read_stat_text(text, (size_t)got, stats);
+    count_process_stat(text, (size_t)got, stats);
   }
 }
 

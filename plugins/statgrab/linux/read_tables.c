@@ -10,8 +10,8 @@
 #define SKIPPED_COLUMN SIZE_MAX
 
 /* Reads LEN columns into ROW. False if there are fewer. */
-static bool read_columns(struct scan *line, const size_t *columns, size_t len,
-                         void *row) {
+static bool parse_columns(struct scan *line, const size_t *columns, size_t len,
+                          void *row) {
   uint64_t number;
   for (size_t i = 0; i < len; i++) {
     if (!scan_number(line, &number)) {
@@ -27,7 +27,7 @@ static bool read_columns(struct scan *line, const size_t *columns, size_t len,
 /* ---- /proc/stat ---- */
 
 /* Older kernels have fewer columns: the other states stay unknown. */
-static bool read_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
+static bool parse_cpu_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
   *ticks = stats_cpu_ticks_unknown();
   size_t found = 0;
   while (found < CPU_STATES && scan_number(line, &ticks->states[found])) {
@@ -37,12 +37,12 @@ static bool read_ticks(struct scan *line, struct stats_cpu_ticks *ticks) {
 }
 
 /* Behind "cpu": "  1 2 3 ..." is the sum of all, "0 1 2 3 ..." is one. */
-static int read_processor(struct scan *line, struct stats_cpu *stats) {
+static int parse_processor_line(struct scan *line, struct stats_cpu *stats) {
   struct stats_cpu_ticks ticks;
   bool is_sum = line->at < line->end && *line->at == ' ';
   uint64_t number = 0;
   if ((!is_sum && !scan_number(line, &number)) ||
-      number > STATS_CPU_NUMBER_MAX || !read_ticks(line, &ticks)) {
+      number > STATS_CPU_NUMBER_MAX || !parse_cpu_ticks(line, &ticks)) {
     return -EBADMSG;
   }
   if (is_sum) {
@@ -53,10 +53,10 @@ static int read_processor(struct scan *line, struct stats_cpu *stats) {
 }
 
 /* Lines with other names, such as "softirq", are of no interest. */
-static int read_stat_line(struct scan *line, void *context) {
+static int parse_stat_line(struct scan *line, void *context) {
   struct stats_cpu *stats = context;
   if (scan_literal(line, "cpu")) {
-    return read_processor(line, stats);
+    return parse_processor_line(line, stats);
   }
   const struct scan_field fields[] = {
       {"intr", &stats->interrupts},
@@ -82,13 +82,14 @@ int linux_read_cpu(struct stats *all, struct error *error) {
   struct stats_cpu *stats = &all->cpu;
   stats_cpu_clear(stats);
   int code =
-      linux_read_lines(all->driver, LINUX_STAT, read_stat_line, stats, error);
+      linux_read_lines(all->driver, LINUX_STAT, parse_stat_line, stats, error);
   if (source_has_data(code) && stats->each_len > 0) {
     stats->online = stats->each_len;
   }
   const char *missing = find_missing_line(stats);
   return code == 0 && missing != NULL
-             ? linux_read_malformed(all->driver, LINUX_STAT, missing, error)
+             ? linux_read_fail_malformed(all->driver, LINUX_STAT, missing,
+                                         error)
              : code;
 }
 
@@ -114,7 +115,7 @@ static const size_t disk_columns[] = {
 };
 
 /* "8 0 sda 1 2 3 ...": device numbers, name, columns. */
-static int read_disk_line(struct scan *line, void *context) {
+static int parse_disk_line(struct scan *line, void *context) {
   struct stats_disk_table *table = context;
   struct scan major, minor, name;
   if (!scan_word(line, &major) || !scan_word(line, &minor) ||
@@ -126,8 +127,8 @@ static int read_disk_line(struct scan *line, void *context) {
   if (disk == NULL) {
     return -ENOMEM;
   }
-  if (!read_columns(line, disk_columns,
-                    sizeof(disk_columns) / sizeof(disk_columns[0]), disk)) {
+  if (!parse_columns(line, disk_columns,
+                     sizeof(disk_columns) / sizeof(disk_columns[0]), disk)) {
     table->len--;
     return -EBADMSG;
   }
@@ -138,7 +139,7 @@ static int read_disk_line(struct scan *line, void *context) {
 
 int linux_read_disks(struct stats *all, struct error *error) {
   all->disks.len = 0;
-  int code = linux_read_lines(all->driver, LINUX_DISKSTATS, read_disk_line,
+  int code = linux_read_lines(all->driver, LINUX_DISKSTATS, parse_disk_line,
                               &all->disks, error);
   return code == -ENODATA ? 0 : code; /* a machine without disks */
 }
@@ -164,7 +165,7 @@ static const size_t interface_columns[] = {
 };
 
 /* "  eth0: 1 2 3 ..." */
-static int read_interface_line(struct scan *line, void *context) {
+static int parse_interface_line(struct scan *line, void *context) {
   struct stats_interface_table *table = context;
   while (line->at < line->end && *line->at == ' ') {
     line->at++;
@@ -184,9 +185,9 @@ static int read_interface_line(struct scan *line, void *context) {
     return -ENOMEM;
   }
   line->at = colon + 1;
-  if (!read_columns(line, interface_columns,
-                    sizeof(interface_columns) / sizeof(interface_columns[0]),
-                    interface)) {
+  if (!parse_columns(line, interface_columns,
+                     sizeof(interface_columns) / sizeof(interface_columns[0]),
+                     interface)) {
     table->len--;
     return -EBADMSG;
   }
@@ -195,6 +196,6 @@ static int read_interface_line(struct scan *line, void *context) {
 
 int linux_read_interfaces(struct stats *all, struct error *error) {
   all->interfaces.len = 0;
-  return linux_read_lines(all->driver, LINUX_NET_DEV, read_interface_line,
+  return linux_read_lines(all->driver, LINUX_NET_DEV, parse_interface_line,
                           &all->interfaces, error);
 }

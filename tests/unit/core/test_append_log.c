@@ -138,12 +138,12 @@ static void append(struct owner *owner, int64_t thing, int64_t value) {
 }
 
 static bool begin_rewrite(struct owner *owner) {
-  if (!append_log_begin(owner->log)) {
+  if (!append_log_rewrite_begin(owner->log)) {
     return false;
   }
   for (int i = 0; i < THINGS; i++) {
     json_t *line = make_line(i, owner->values[i]);
-    append_log_add(owner->log, line);
+    append_log_rewrite_add(owner->log, line);
     json_decref(line);
   }
   return true;
@@ -151,7 +151,7 @@ static bool begin_rewrite(struct owner *owner) {
 
 static void rewrite(struct owner *owner) {
   assert_true(begin_rewrite(owner));
-  append_log_end(owner->log);
+  append_log_rewrite_end(owner->log);
 }
 
 static void set_text(const struct owner *owner, const char *text,
@@ -255,7 +255,7 @@ static void without_a_path_nothing_is_kept(void **state) {
   assert_int_equal(append_log_open(&options, NULL, NULL, &log, NULL), 0);
   append_log_append(log, NULL);
   assert_false(append_log_wants_rewrite(log));
-  assert_false(append_log_begin(log));
+  assert_false(append_log_rewrite_begin(log));
   assert_false(append_log_sync(log, 0));
   append_log_close(log);
   append_log_close(NULL);
@@ -384,7 +384,7 @@ static void a_read_error_is_no_empty_file(void **state) {
                       "saved until the next start");
   append(owner, 0, 1);
   assert_false(append_log_wants_rewrite(owner->log));
-  assert_false(append_log_begin(owner->log));
+  assert_false(append_log_rewrite_begin(owner->log));
   assert_false(append_log_sync(owner->log, 0));
   append_log_close(owner->log);
   assert_int_equal(access("/proc/self/mem.bad", F_OK), -1);
@@ -412,7 +412,7 @@ static void a_rewrite_leaves_only_what_counts(void **state) {
   assert_true(append_log_wants_rewrite(owner->log));
   rewrite(owner);
   assert_false(append_log_wants_rewrite(owner->log));
-  assert_false(append_log_begin(owner->log));
+  assert_false(append_log_rewrite_begin(owner->log));
   assert_true(append_log_sync(owner->log, HOLD_MS));
   expect_text(owner->path, HEAD "{\"thing\":0,\"value\":59996}\n"
                                 "{\"thing\":1,\"value\":59997}\n"
@@ -430,7 +430,7 @@ static void a_rewrite_holds_up_no_append_and_loses_none(void **state) {
   atomic_store(&held, SYNC);
   assert_true(begin_rewrite(owner));
   append_and_find(owner, 0, 2);
-  append_log_end(owner->log);
+  append_log_rewrite_end(owner->log);
   EVENTUALLY(hanging == SYNC, HOLD_MS); /* of the new file */
   append_and_find(owner, 1, 3);
   atomic_store(&held, RENAME);
@@ -550,7 +550,7 @@ static void short_memory_wants_a_rewrite(void **state) {
     failing_after(count);
     if (begin_rewrite(owner)) {
       append(owner, 1, value);
-      append_log_end(owner->log);
+      append_log_rewrite_end(owner->log);
     }
     has_failed = failing_stop();
     assert_true(count < 1000);

@@ -86,7 +86,8 @@ static void *look_at_mask(void *mask) {
 static void a_thread_takes_no_signals(void **state) {
   pthread_t thread;
   sigset_t its, own;
-  assert_int_equal(worker_thread_create(&thread, NULL, look_at_mask, &its), 0);
+  assert_int_equal(
+      worker_thread_create_plain(&thread, NULL, look_at_mask, &its), 0);
   assert_int_equal(pthread_join(thread, NULL), 0);
   (void)look_at_mask(&own);
   static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD};
@@ -119,7 +120,7 @@ static void a_full_queue_drops_and_counts(void **state) {
   assert_true(put(worker, 1));
   assert_true(put(worker, 2));
   assert_false(put(worker, 3));
-  assert_int_equal(worker_thread_open_items(worker), 3);
+  assert_int_equal(worker_thread_count_open(worker), 3);
   assert_int_equal(worker_thread_dropped(worker), 1);
   assert_int_equal(freed_items, 1);
   atomic_store(&bench.is_held, false);
@@ -137,7 +138,7 @@ static void a_flush_waits_for_what_was_put(void **state) {
   atomic_store(&bench.is_held, false);
   assert_true(worker_thread_flush(worker, LONG_MS));
   assert_int_equal(bench.done, 1);
-  assert_int_equal(worker_thread_open_items(worker), 0);
+  assert_int_equal(worker_thread_count_open(worker), 0);
   assert_true(worker_thread_stop(worker, LONG_MS));
 }
 

@@ -23,7 +23,7 @@ static void test_durations(void **state) {
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
     struct error error = {{0}};
     double seconds = 0;
-    int code = command_read_duration(table[i].text, &seconds, &error);
+    int code = command_parse_duration(table[i].text, &seconds, &error);
     bool is_refused = !(table[i].seconds > 0);
     if (code != (is_refused ? -EINVAL : 0)) {
       fail_msg("\"%s\": %d", table[i].text, code);

@@ -64,7 +64,7 @@ static void assert_reads(const struct types_db *types, const char *wanted,
   struct error error = {{0}};
   char found[1024] = "";
   assert_int_equal(csv_recording_open(root, types, &recording, &error), 0);
-  while (csv_recording_next(recording, &next)) {
+  while (csv_recording_read_next(recording, &next)) {
     size_t used = strlen(found);
     used += (size_t)snprintf(found + used, sizeof(found) - used, "%s-%s %lld",
                              next.names->type, next.names->type_instance,
@@ -164,7 +164,7 @@ static void test_values_are_read_exactly(void **state) {
   struct reading next;
   assert_int_equal(csv_recording_open(root, NULL, &recording, NULL), 0);
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-    assert_true(csv_recording_next(recording, &next));
+    assert_true(csv_recording_read_next(recording, &next));
     double wanted = strtod(texts[i], NULL);
     if (memcmp(next.values, &wanted, sizeof(wanted)) != 0) {
       fail_msg("%s is not %.17g", texts[i], wanted);
@@ -181,10 +181,10 @@ static void test_the_interval_is_the_smallest_gap(void **state) {
   assert_int_equal(csv_recording_open(root, NULL, &recording, NULL), 0);
   static const int64_t intervals_s[] = {60, 10, 10};
   for (size_t i = 0; i < 3; i++) {
-    assert_true(csv_recording_next(recording, &next));
+    assert_true(csv_recording_read_next(recording, &next));
     assert_int_equal(next.interval_ns, intervals_s[i] * 1000000000);
   }
-  assert_false(csv_recording_next(recording, &next));
+  assert_false(csv_recording_read_next(recording, &next));
   csv_recording_close(recording);
 }
 

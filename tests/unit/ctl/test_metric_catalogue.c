@@ -31,9 +31,9 @@ static void test_overlaps(void **state) {
       {"**", "x", true},
   };
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-    if (metric_catalogue_overlap(table[i].one, table[i].other) !=
+    if (metric_catalogue_globs_overlap(table[i].one, table[i].other) !=
             table[i].is_overlap ||
-        metric_catalogue_overlap(table[i].other, table[i].one) !=
+        metric_catalogue_globs_overlap(table[i].other, table[i].one) !=
             table[i].is_overlap) {
       fail_msg("%s and %s", table[i].one, table[i].other);
     }

@@ -16,7 +16,7 @@ static void assert_means(const char *text, const char *wanted) {
   struct notation_points points = {0};
   struct error error = {{0}};
   char found[256] = "";
-  assert_int_equal(notation_read_points(text, &points, &error), 0);
+  assert_int_equal(notation_parse_points(text, &points, &error), 0);
   for (size_t i = 0; i < points.len; i++) {
     const struct notation_point *point = &points.items[i];
     size_t used = strlen(found);
@@ -58,7 +58,7 @@ static void test_words_that_are_refused(void **state) {
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
     struct notation_points points = {0};
     struct error error = {{0}};
-    if (notation_read_points(texts[i], &points, &error) != -EINVAL) {
+    if (notation_parse_points(texts[i], &points, &error) != -EINVAL) {
       fail_msg("\"%s\" is accepted", texts[i]);
     }
     assert_non_null(strstr(error.text, "is not a reading; write 80, 80x5"));
@@ -70,14 +70,14 @@ static void test_the_word_that_is_wrong_is_named(void **state) {
   (void)state;
   struct notation_points points = {0};
   struct error error = {{0}};
-  assert_int_equal(notation_read_points("80x3 8o 90", &points, &error),
+  assert_int_equal(notation_parse_points("80x3 8o 90", &points, &error),
                    -EINVAL);
   assert_non_null(strstr(error.text, "\"8o\" is not a reading"));
   notation_points_fini(&points);
   char text[201];
   memset(text, '7', 200);
   text[200] = '\0';
-  assert_int_equal(notation_read_points(text, &points, &error), -EINVAL);
+  assert_int_equal(notation_parse_points(text, &points, &error), -EINVAL);
   assert_true(strlen(error.text) < 120);
   notation_points_fini(&points);
 }
@@ -85,8 +85,8 @@ static void test_the_word_that_is_wrong_is_named(void **state) {
 static void test_lines_are_appended(void **state) {
   (void)state;
   struct notation_points points = {0};
-  assert_int_equal(notation_read_points("1 2", &points, NULL), 0);
-  assert_int_equal(notation_read_points("3", &points, NULL), 0);
+  assert_int_equal(notation_parse_points("1 2", &points, NULL), 0);
+  assert_int_equal(notation_parse_points("3", &points, NULL), 0);
   assert_int_equal(points.len, 3);
   assert_true(points.items[2].value > 2.5);
   notation_points_fini(&points);
@@ -98,7 +98,7 @@ static void test_out_of_memory(void **state) {
   struct notation_points points = {0};
   struct error error = {{0}};
   failing_after(1);
-  int code = notation_read_points("1 2 3", &points, &error);
+  int code = notation_parse_points("1 2 3", &points, &error);
   assert_true(failing_stop());
   assert_int_equal(code, -ENOMEM);
   notation_points_fini(&points);
@@ -123,7 +123,7 @@ static void test_names(void **state) {
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
     struct reading_names names;
     struct error error = {{0}};
-    int code = notation_read_series(table[i].text, &names, &error);
+    int code = notation_parse_series(table[i].text, &names, &error);
     if (table[i].parts[0] == NULL) {
       assert_int_equal(code, -EINVAL);
       assert_non_null(strstr(error.text, "is not a series; write host/"));
@@ -137,7 +137,7 @@ static void test_names(void **state) {
     assert_string_equal(names.type_instance, table[i].parts[4]);
   }
   struct reading_names names;
-  assert_int_equal(notation_read_subject("web1/exec-backup", &names, NULL), 0);
+  assert_int_equal(notation_parse_subject("web1/exec-backup", &names, NULL), 0);
   assert_string_equal(names.plugin_instance, "backup");
   assert_string_equal(names.type, "");
 }

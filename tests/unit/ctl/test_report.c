@@ -77,7 +77,7 @@ static void test_an_episode_that_the_end_cuts_off_is_not_a_flap(void **state) {
   struct report report = report_of(1, 0);
   change(&report, 0, 0, "a", ALERT_WARNING);
   change(&report, 0, 0, "b", ALERT_MISSING);
-  report_end(&report, 100);
+  report_end_episodes(&report, 100);
   assert_int_equal(report.rules[0].episodes, 2);
   assert_int_equal(report.rules[0].flaps, 0);
   assert_int_equal(report.rules[0].total_ms, 200);
@@ -93,7 +93,7 @@ static void test_engagements(void **state) {
   report_add_response(&report, 2000, 1, RESPONSE_RELEASING);
   report_add_response(&report, 2100, 1, RESPONSE_OFF);
   report_add_response(&report, 5000, 1, RESPONSE_ENGAGING);
-  report_end(&report, 5500);
+  report_end_episodes(&report, 5500);
   assert_int_equal(report.responses[1].engaged.times, 2);
   assert_int_equal(report.responses[1].engaged.total_ms, 1500);
   assert_int_equal(report.responses[0].engaged.times, 0);
@@ -108,7 +108,7 @@ static void test_each_action_by_itself(void **state) {
   report_add_action(&report, 2500, 0, "Scale b", true);
   report_add_action(&report, 3000, 0, "Scale b", false);
   report_add_action(&report, 6000, 0, "Scale b", true);
-  report_end(&report, 7000);
+  report_end_episodes(&report, 7000);
   const struct report_response *one = &report.responses[0];
   assert_int_equal(one->actions_len, 2);
   assert_string_equal(one->actions[0].name, "Switch a");

@@ -85,11 +85,12 @@ static void reads_postgresql(void **state) {
     struct error error = {{0}};
     captured_read(found.gl_pathv[i], results, 2 * POSTGRESQL_RESULTS);
     assert_int_equal(
-        postgresql_stats_read(&stats, results, POSTGRESQL_RESULTS, &error), 0);
+        postgresql_stats_parse(&stats, results, POSTGRESQL_RESULTS, &error), 0);
     check_server(&stats, version);
     check_visible(&stats);
-    assert_int_equal(postgresql_stats_read(&stats, results + POSTGRESQL_RESULTS,
-                                           POSTGRESQL_RESULTS, &error),
+    assert_int_equal(postgresql_stats_parse(&stats,
+                                            results + POSTGRESQL_RESULTS,
+                                            POSTGRESQL_RESULTS, &error),
                      0);
     check_server(&stats, version);
     assert_int_equal(count_state(&stats, POOL_SESSION_HIDDEN), 5);
@@ -108,7 +109,7 @@ static void reads_pgbouncer(void **state) {
     struct pgbouncer_stats stats = {0};
     struct error error = {{0}};
     captured_read(found.gl_pathv[i], results, PGBOUNCER_COMMANDS);
-    assert_int_equal(pgbouncer_stats_read(&stats, results, &error), 0);
+    assert_int_equal(pgbouncer_stats_parse(&stats, results, &error), 0);
     assert_int_equal(stats.clients_limit, 100);
     assert_int_equal(stats.clients, 4); /* the console's own is one */
     assert_int_equal(stats.pools.len, 1);

@@ -212,7 +212,7 @@ static void finds_processes_on_a_unix_socket(void **state) {
   int pair[2];
   struct client_process own = {.session_pid = getpid(), .port = -1};
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-  client_processes_find(&own, 1, "/proc");
+  client_processes_search_host(&own, 1, "/proc");
   assert_int_equal(close(pair[0]) + close(pair[1]), 0);
   if (own.inode == 0) {
     print_message("this kernel has no unix_diag: NOT tested\n");

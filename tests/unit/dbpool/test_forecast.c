@@ -34,10 +34,10 @@ static void predicts_exhaustion_by_a_leak(void **state) {
   (void)state;
   struct forecast forecast = forecast_of(600, leaking);
   /* One a minute from 10 on: 30 are held in another twenty minutes. */
-  assert_true(fabs(forecast_left_s(&forecast, 30) - 1200) < 1);
-  assert_true(forecast_left_s(&forecast, 10) <= 0);
+  assert_true(fabs(forecast_until_exhausted_s(&forecast, 30) - 1200) < 1);
+  assert_true(forecast_until_exhausted_s(&forecast, 10) <= 0);
   forecast = forecast_of(7200, leaking); /* the window slides */
-  assert_true(fabs(forecast_left_s(&forecast, 130) - 600) < 1);
+  assert_true(fabs(forecast_until_exhausted_s(&forecast, 130) - 600) < 1);
 }
 
 /* Half a connection in the whole window: noise. */
@@ -46,15 +46,15 @@ static double creeping(int64_t second) { return (double)second / 1440; }
 static void predicts_nothing_without_a_trend(void **state) {
   (void)state;
   struct forecast forecast = forecast_of(3600, level);
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
   forecast = forecast_of(3600, creeping);
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
   forecast = forecast_of(600, falling);
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
   forecast = forecast_of(230, leaking); /* three closed slots */
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
   forecast = forecast_of(250, leaking);
-  assert_true(forecast_left_s(&forecast, 30) > 0);
+  assert_true(forecast_until_exhausted_s(&forecast, 30) > 0);
 }
 
 static void accepts_rare_readings(void **state) {
@@ -63,17 +63,17 @@ static void accepts_rare_readings(void **state) {
   for (int64_t second = 0; second <= 1440; second += 144) {
     forecast_add(&forecast, (1000 + second) * SECOND, (double)second / 60);
   }
-  assert_true(fabs(forecast_left_s(&forecast, 34) - 600) < 1);
+  assert_true(fabs(forecast_until_exhausted_s(&forecast, 34) - 600) < 1);
 }
 
 static void starts_afresh_after_a_gap(void **state) {
   (void)state;
   struct forecast forecast = forecast_of(600, leaking);
   forecast_add(&forecast, 2000 * SECOND, 20);
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
   forecast = forecast_of(600, leaking);
   forecast_add(&forecast, 900 * SECOND, 20); /* the clock was set back */
-  assert_true(isnan(forecast_left_s(&forecast, 30)));
+  assert_true(isnan(forecast_until_exhausted_s(&forecast, 30)));
 }
 
 int main(void) {

@@ -189,15 +189,16 @@ static void logs_a_failure_once_then_hourly(void **state) {
                                .timeout_ms = LONG_MS,
                                .log = &sink};
   for (int i = 0; i < 5; i++) {
-    assert_int_equal(poll_target_read(&target, LONG_MS, exchange_nothing, NULL),
-                     -ECONNREFUSED);
+    assert_int_equal(
+        poll_target_query(&target, LONG_MS, exchange_nothing, NULL),
+        -ECONNREFUSED);
   }
   assert_int_equal(log.lines, 1);
   assert_memory_equal(log.last, "pool \"trading\": connection to server", 35);
   assert_non_null(strstr(log.last, "; trying again at each read"));
   /* An hour later. */
   target.complaint.logged_ms -= COMPLAINT_REMINDER_MS;
-  (void)poll_target_read(&target, LONG_MS, exchange_nothing, NULL);
+  (void)poll_target_query(&target, LONG_MS, exchange_nothing, NULL);
   assert_int_equal(log.lines, 2);
   assert_non_null(strstr(log.last, "; failed 6 times so far"));
   poll_target_fini(&target, 0);
@@ -216,7 +217,7 @@ static int run_select(void *context, struct pg_connection *connection,
 static int read_in_time(struct poll_target *target,
                         struct pg_connection_result *result) {
   int64_t start_ms = clock_monotonic_ms();
-  int code = poll_target_read(target, INTERVAL_MS, run_select, result);
+  int code = poll_target_query(target, INTERVAL_MS, run_select, result);
   assert_in_range(clock_monotonic_ms() - start_ms, 0, READ_MS_MAX);
   return code;
 }

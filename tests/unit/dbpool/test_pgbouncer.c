@@ -113,7 +113,7 @@ static void reads_every_release(void **state) {
     answer_commands(found.gl_pathv[i], results);
     bool has_cancels = /* since 1.18 */
         PQfnumber(results[PGBOUNCER_POOLS], "sv_being_canceled") >= 0;
-    assert_int_equal(pgbouncer_stats_read(&stats, results, &error), 0);
+    assert_int_equal(pgbouncer_stats_parse(&stats, results, &error), 0);
     assert_int_equal(stats.clients, 13);
     assert_int_equal(stats.clients_limit, 100);
     assert_int_equal(stats.pools.len, 3);
@@ -158,7 +158,7 @@ static void knows_pools_without_a_limit(void **state) {
   globfree(&found);
   refill_rows(results, PGBOUNCER_DATABASES,
               (const struct field *[]){unlimited, capped, NULL});
-  assert_int_equal(pgbouncer_stats_read(&stats, results, &error), 0);
+  assert_int_equal(pgbouncer_stats_parse(&stats, results, &error), 0);
   const struct pgbouncer_pool *pools = stats.pools.items;
   assert_int_equal(pools[0].size, -1);
   assert_int_equal(pools[0].capacity, -1);
@@ -177,7 +177,7 @@ static void refuses_what_is_no_console(void **state) {
   globfree(&found);
   PGresult *pools = results[PGBOUNCER_POOLS];
   results[PGBOUNCER_POOLS] = results[PGBOUNCER_CONFIG];
-  assert_int_equal(pgbouncer_stats_read(&stats, results, &error), -EPROTO);
+  assert_int_equal(pgbouncer_stats_parse(&stats, results, &error), -EPROTO);
   assert_string_equal(error.text, "SHOW POOLS has no column database");
   results[PGBOUNCER_POOLS] = pools;
   clear(results);

@@ -126,7 +126,7 @@ static void update_once(struct pool_monitor *monitor,
     pointers[i] = &sessions[i];
   }
   reading.count = pool_count(pointers, len, NOW);
-  pool_monitor_update(monitor, &reading);
+  pool_monitor_send_reading(monitor, &reading);
 }
 
 static void sends_its_conclusions(void **state) {
@@ -192,7 +192,7 @@ static void sends_only_that_it_is_down(void **state) {
   const struct dbpool_pool_options pool = default_options();
   struct pool_monitor monitor;
   pool_monitor_init(&monitor, &pool, &sinks);
-  pool_monitor_fail(&monitor, true);
+  pool_monitor_send_failure(&monitor, true);
   assert_int_equal(record.len, 2);
   assert_true(value_of(&record, "gauge-up") <= 0);
   assert_true(value_of(&record, "gauge-full") > 0);

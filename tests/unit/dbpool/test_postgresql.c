@@ -22,7 +22,7 @@ static int read_stats(const struct answer_text *text, PGresult **results,
   for (size_t i = 0; i < 4; i++) {
     results[i] = result_from(text->lines[i]);
   }
-  return postgresql_stats_read(stats, results, 4, error);
+  return postgresql_stats_parse(stats, results, 4, error);
 }
 
 static void clear_results(PGresult **results) {
@@ -156,7 +156,7 @@ static void refuses_invalid_answers(void **state) {
   }
   struct postgresql_stats stats = {0};
   struct error error = {{0}};
-  assert_int_equal(postgresql_stats_read(&stats, NULL, 0, &error), -EPROTO);
+  assert_int_equal(postgresql_stats_parse(&stats, NULL, 0, &error), -EPROTO);
   assert_string_equal(error.text, "0 results instead of 4");
 }
 
@@ -174,9 +174,9 @@ static void queries_only_what_a_version_has(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char text[2048];
     struct error error = {{0}};
-    assert_int_equal(postgresql_write_query(text, sizeof(text),
-                                            cases[i].version, 366 * 86400,
-                                            &error),
+    assert_int_equal(postgresql_format_query(text, sizeof(text),
+                                             cases[i].version, 366 * 86400,
+                                             &error),
                      0);
     assert_in_range(strlen(text), 500, sizeof(text) - 200);
     assert_int_equal(strstr(text, ",backend_type,") != NULL, cases[i].has_type);
@@ -190,8 +190,8 @@ static void refuses_old_versions(void **state) {
   (void)state;
   char text[2048];
   struct error error = {{0}};
-  assert_int_equal(postgresql_write_query(text, sizeof(text), 90525, 0, &error),
-                   -ENOTSUP);
+  assert_int_equal(
+      postgresql_format_query(text, sizeof(text), 90525, 0, &error), -ENOTSUP);
   assert_string_equal(error.text, "the server has version 9.5; 9.6 or "
                                   "later is required");
 }

@@ -100,7 +100,7 @@ static void leaves_out_our_own_session(void **state) {
   assert_ptr_equal(scene.selected[0], &scene.sessions[1]);
   /* It counts against the limits. */
   int64_t headroom = 100;
-  session_groups_apply_limit(&scene.groups, NULL, "app", 10, &headroom);
+  session_groups_lower_headroom(&scene.groups, NULL, "app", 10, &headroom);
   assert_int_equal(headroom, 8);
   session_groups_fini(&scene.groups);
 }
@@ -193,7 +193,7 @@ static void finds_the_nearest_limit(void **state) {
   build_groups(&scene);
   select_pool(&scene, "trading", NULL, NULL);
   struct pool_headroom headroom =
-      postgresql_stats_headroom(&stats, &scene.groups);
+      postgresql_compute_headroom(&stats, &scene.groups);
   assert_int_equal(headroom.server, 77);
   assert_int_equal(headroom.database, 30);
   assert_int_equal(headroom.role, 2);
@@ -203,10 +203,10 @@ static void finds_the_nearest_limit(void **state) {
   add_session(&scene, "trading", "batch", "b"); /* a superuser's */
   build_groups(&scene);
   select_pool(&scene, "trading", NULL, NULL);
-  headroom = postgresql_stats_headroom(&stats, &scene.groups);
+  headroom = postgresql_compute_headroom(&stats, &scene.groups);
   assert_int_equal(headroom.role, 0);
   select_pool(&scene, "trading", app, NULL); /* has no session of batch */
-  headroom = postgresql_stats_headroom(&stats, &scene.groups);
+  headroom = postgresql_compute_headroom(&stats, &scene.groups);
   assert_int_equal(headroom.role, 2);
   session_groups_fini(&scene.groups);
 }
@@ -217,7 +217,7 @@ static void knows_when_there_is_no_limit(void **state) {
                                          .sessions = {.len = 120}};
   const struct session_groups groups = {{0}};
   const struct pool_headroom headroom =
-      postgresql_stats_headroom(&stats, &groups);
+      postgresql_compute_headroom(&stats, &groups);
   assert_int_equal(headroom.server, 0);
   assert_true(headroom.database == POOL_HEADROOM_UNLIMITED);
   assert_true(headroom.role == POOL_HEADROOM_UNLIMITED);

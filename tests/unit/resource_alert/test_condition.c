@@ -60,7 +60,7 @@ static void names_the_series_beside(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct condition condition = parse(cases[i].metric, "> 1");
     struct reading_names names;
-    condition_find_names(&condition, &evaluated, &names);
+    condition_fill_names(&condition, &evaluated, &names);
     assert_string_equal(names.host, "h");
     assert_string_equal(names.plugin, "p");
     assert_string_equal(names.plugin_instance, cases[i].instance);

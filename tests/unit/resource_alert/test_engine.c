@@ -140,7 +140,7 @@ static int teardown(void **state) {
   static const char *const files[] = {"alerts.jsonl", "alerts.jsonl.bad",
                                       "journal"};
   assert_true(engine_stop(fixture.engine));
-  journal_free(fixture.journal);
+  journal_close(fixture.journal);
   option_fini(&resource_alert_options, &fixture.options);
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
     char path[128];
@@ -207,8 +207,8 @@ static const struct snapshot_rule *rule(void) {
   snapshot_free(snapshot);
   snapshot = fixture.engine == NULL
                  ? NULL
-                 : snapshot_new(engine_rules(fixture.engine),
-                                engine_table(fixture.engine));
+                 : snapshot_take(engine_rules(fixture.engine),
+                                 engine_table(fixture.engine));
   return snapshot == NULL ? NULL : &snapshot->rules[0];
 }
 
@@ -391,7 +391,7 @@ static void a_storm_is_coalesced_and_its_end_is_notified(void **state) {
   struct error error = {{0}};
   const struct log_sink log = {.write = receive_line};
   (void)snprintf(path, sizeof(path), "%s/journal", fixture.directory);
-  assert_int_equal(journal_new(path, &log, &fixture.journal, &error), 0);
+  assert_int_equal(journal_open(path, &log, &fixture.journal, &error), 0);
   start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
   for (int i = 0; i < 100001; i++) { /* before anybody looks */
     wall += INTERVAL_S * 1000;
@@ -401,7 +401,7 @@ static void a_storm_is_coalesced_and_its_end_is_notified(void **state) {
   expect_notified(1);
   expect_state("WARNING");
   close_engine(); /* which marks what the journal has */
-  journal_free(fixture.journal);
+  journal_close(fixture.journal);
   fixture.journal = NULL;
   char *text = NULL;
   size_t bytes = 0;
@@ -524,8 +524,8 @@ static void many_writers_while_days_pass(void **state) {
     monotonic += 600 * 1000;
     engine_take_notification(fixture.engine, &notification);
     turn();
-    snapshot_free(snapshot_new(engine_rules(fixture.engine),
-                               engine_table(fixture.engine)));
+    snapshot_free(snapshot_take(engine_rules(fixture.engine),
+                                engine_table(fixture.engine)));
   }
   for (int i = 0; i < WRITERS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);

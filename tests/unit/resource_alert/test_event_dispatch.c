@@ -88,7 +88,7 @@ static void begin(void) {
   struct error error = {{0}};
   bus = open(path_of("bus"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   assert_true(bus >= 0);
-  assert_int_equal(journal_new(path_of("journal"), &log, &journal, &error), 0);
+  assert_int_equal(journal_open(path_of("journal"), &log, &journal, &error), 0);
   const struct engine_deps deps = {
       .clock = &clock_of_world,
       .options = &options,
@@ -106,7 +106,7 @@ static void begin(void) {
 
 static void end(void) {
   assert_true(engine_stop(engine));
-  journal_free(journal);
+  journal_close(journal);
   (void)close(bus);
   engine = NULL;
   journal = NULL;
@@ -277,7 +277,7 @@ static void stop_while_it_hangs(void) {
   live(1, 2);
   live(11, 4);
   assert_false(engine_stop(engine));
-  journal_free(journal);
+  journal_close(journal);
 }
 
 /* What was not notified when the daemon stopped is notified by the next. */

@@ -66,7 +66,7 @@ static int teardown(void **state) {
 static struct journal *open_journal(struct fixture *fixture) {
   struct journal *journal = NULL;
   struct error error = {{0}};
-  assert_int_equal(journal_new(fixture->path, &fixture->log, &journal, &error),
+  assert_int_equal(journal_open(fixture->path, &fixture->log, &journal, &error),
                    0);
   return journal;
 }
@@ -108,7 +108,7 @@ static void writes_one_object_a_line(void **state) {
   struct journal *journal = open_journal(fixture);
   journal_put(journal, "state", json_pack("{ss}", "rule", "pool_used"));
   journal_put(journal, "action", NULL);
-  journal_free(journal);
+  journal_close(journal);
   json_t *line = load_line(fixture->path, 0);
   assert_int_equal(json_integer_value(json_object_get(line, "seq")), 1);
   assert_string_equal(json_string_value(json_object_get(line, "event")),
@@ -126,7 +126,7 @@ static void goes_on_counting_after_a_restart(void **state) {
   for (int i = 0; i < 3; i++) {
     struct journal *journal = open_journal(fixture);
     journal_put(journal, "state", NULL);
-    journal_free(journal);
+    journal_close(journal);
   }
   expect_sequence(fixture->path, 2, 3);
 }
@@ -140,7 +140,7 @@ static void opens_again_when_rotated(void **state) {
   wait_for(journal, 1, 0);
   assert_int_equal(rename(fixture->path, old), 0);
   journal_put(journal, "state", NULL);
-  journal_free(journal);
+  journal_close(journal);
   expect_sequence(old, 0, 1);
   expect_sequence(fixture->path, 0, 2);
 }
@@ -154,7 +154,7 @@ static void says_once_that_it_cannot_write(void **state) {
   wait_for(journal, 0, 2);
   assert_int_equal(rmdir(fixture->path), 0);
   journal_put(journal, "state", NULL);
-  journal_free(journal);
+  journal_close(journal);
   assert_int_equal(fixture->said_len, 2);
   assert_non_null(strstr(fixture->said[0], "Is a directory; alerts continue"));
   assert_non_null(
@@ -168,7 +168,7 @@ static void a_full_disk_leaves_no_half_line(void **state) {
   struct journal *journal = open_journal(fixture);
   journal_put(journal, "state", NULL);
   wait_for(journal, 0, 1);
-  journal_free(journal);
+  journal_close(journal);
   assert_int_equal(fixture->said_len, 1);
   assert_non_null(strstr(fixture->said[0], "No space left"));
 }
@@ -210,7 +210,7 @@ static void lines_past_the_bound_are_dropped_and_counted(void **state) {
   (void)pthread_mutex_unlock(&fixture->saying);
   wait_for(journal, JOURNAL_WAITING_MAX, 1);
   journal_put(journal, "state", NULL);
-  journal_free(journal);
+  journal_close(journal);
   long lines;
   long dropped;
   count_lines(fixture->path, &lines, &dropped);
@@ -229,8 +229,8 @@ static void write_file(const struct fixture *fixture, const char *text) {
 static void expect_recent(struct fixture *fixture, size_t count,
                           const char *wanted) {
   struct journal *journal = open_journal(fixture);
-  json_t *events = journal_recent(journal, count);
-  journal_free(journal);
+  json_t *events = journal_recent_to_json(journal, count);
+  journal_close(journal);
   char told[4096] = "";
   for (size_t i = 0; i < json_array_size(events); i++) {
     char *text =
@@ -259,7 +259,7 @@ static void what_is_no_object_or_no_whole_line(void **state) {
   expect_recent(fixture, 9, "");
   (void)unlink(fixture->path);
   expect_recent(fixture, 9, "");
-  json_t *none = journal_recent(NULL, 9);
+  json_t *none = journal_recent_to_json(NULL, 9);
   assert_int_equal(json_array_size(none), 0);
   json_decref(none);
 }
@@ -306,8 +306,8 @@ static void the_end_of_a_large_file(void **state) {
   assert_int_equal(fclose(file), 0);
   expect_recent(fixture, 1, "{\"rule\":\"4999\",\"seq\":4999}\n");
   struct journal *journal = open_journal(fixture);
-  json_t *events = journal_recent(journal, 100000);
-  journal_free(journal);
+  json_t *events = journal_recent_to_json(journal, 100000);
+  journal_close(journal);
   assert_int_equal(json_array_size(events), JOURNAL_RECENT_MAX);
   json_decref(events);
 }
@@ -315,25 +315,25 @@ static void the_end_of_a_large_file(void **state) {
 static void what_was_put_is_recent_without_a_file(void **state) {
   struct fixture *fixture = *state;
   struct journal *journal = NULL;
-  assert_int_equal(journal_new(NULL, &fixture->log, &journal, NULL), 0);
+  assert_int_equal(journal_open(NULL, &fixture->log, &journal, NULL), 0);
   for (int i = 0; i < 2 * JOURNAL_RECENT_MAX; i++) {
     journal_put(journal, "state", json_pack("{si}", "rule", i));
   }
-  json_t *events = journal_recent(journal, 2);
+  json_t *events = journal_recent_to_json(journal, 2);
   assert_int_equal(json_array_size(events), 2);
   const json_t *newest = json_array_get(events, 0);
   assert_int_equal(json_integer_value(json_object_get(newest, "rule")),
                    2 * JOURNAL_RECENT_MAX - 1);
   json_decref(events);
-  journal_free(journal);
+  journal_close(journal);
 }
 
 static void takes_any_bytes(void **state) {
   (void)state;
-  json_t *text = json_util_text("caf\xe9");
+  json_t *text = json_util_from_text("caf\xe9");
   assert_string_equal(json_string_value(text), "caf?");
   json_decref(text);
-  text = json_util_text("caf\xc3\xa9");
+  text = json_util_from_text("caf\xc3\xa9");
   assert_string_equal(json_string_value(text), "caf\xc3\xa9");
   json_decref(text);
 }
@@ -341,10 +341,10 @@ static void takes_any_bytes(void **state) {
 static void without_a_file_forgets(void **state) {
   struct fixture *fixture = *state;
   struct journal *journal = NULL;
-  assert_int_equal(journal_new(NULL, &fixture->log, &journal, NULL), 0);
+  assert_int_equal(journal_open(NULL, &fixture->log, &journal, NULL), 0);
   journal_put(journal, "state", json_object());
-  journal_free(journal);
-  journal_free(NULL);
+  journal_close(journal);
+  journal_close(NULL);
   assert_int_equal(fixture->said_len, 0);
 }
 

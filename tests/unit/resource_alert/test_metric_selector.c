@@ -97,7 +97,7 @@ static double rate(enum reading_kind kind, uint64_t raw, uint64_t previous,
                    double elapsed_s) {
   const struct reading_source source = {
       .kind = kind, .min = 0, .max = (double)NAN};
-  return rate_of(&source, raw, previous, (int64_t)(elapsed_s * 1e9));
+  return rate_compute(&source, raw, previous, (int64_t)(elapsed_s * 1e9));
 }
 
 static void rates_survive_wraps_and_resets(void **state) {

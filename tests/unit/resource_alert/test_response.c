@@ -127,7 +127,7 @@ static void escalates_and_is_undone_in_reverse(void **state) {
   step(RESPONSE_BREACH);
   assert_int_equal(attempt(0), 1);
   assert_int_equal(attempt(0), 2);
-  assert_int_equal(response_count_on(&response), 3);
+  assert_int_equal(response_count_actions_on(&response), 3);
   step(RESPONSE_CLEAR);
   now_ms += 10 * S;
   step(RESPONSE_CLEAR);
@@ -341,7 +341,7 @@ static void a_disabled_action_is_due_again_later(void **state) {
   step(RESPONSE_BREACH);
   assert_int_equal(response_decide(&response, true, now_ms).kind,
                    RESPONSE_DISABLED);
-  assert_false(response_find_due(&response, now_ms, &action));
+  assert_false(response_find_due_action(&response, now_ms, &action));
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 1 * S);
   now_ms += 1 * S;
   assert_int_equal(attempt(0), 0);
@@ -381,7 +381,7 @@ static void an_action_that_is_off_delays_nothing(void **state) {
   assert_int_equal(attempt(0), 1);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
-  assert_int_equal(response_count_on(&response), 1);
+  assert_int_equal(response_count_actions_on(&response), 1);
   assert_int_equal(response_count_wanted(&response), 1);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
   step(RESPONSE_CLEAR);
@@ -405,12 +405,12 @@ static void an_action_set_off_while_on_stays_on(void **state) {
   assert_int_equal(skip_action(), 0);
   step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
-  assert_int_equal(response_count_on(&response), 1);
+  assert_int_equal(response_count_actions_on(&response), 1);
   assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
   set_auto(0, RESPONSE_ACTION_ON);
   step(RESPONSE_CLEAR);
   assert_int_equal(attempt(0), 0); /* now it is undone */
-  assert_int_equal(response_count_on(&response), 0);
+  assert_int_equal(response_count_actions_on(&response), 0);
 }
 
 static void a_response_with_all_actions_off_does_not_engage(void **state) {
@@ -430,7 +430,7 @@ static void a_response_with_all_actions_off_does_not_engage(void **state) {
   set_auto(0, RESPONSE_ACTION_ON);
   step(RESPONSE_BREACH);
   assert_int_equal(attempt(0), 0); /* refreshed at once */
-  assert_int_equal(response_count_on(&response), 1);
+  assert_int_equal(response_count_actions_on(&response), 1);
 }
 
 static void the_escalation_pauses_while_no_rule_is_bad(void **state) {

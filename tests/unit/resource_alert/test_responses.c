@@ -75,7 +75,7 @@ static int make_bed(void **state) {
   }
   static const struct log_sink quiet;
   (void)snprintf(path, sizeof(path), "%s/journal", bed->directory);
-  return journal_new(path, &quiet, &bed->journal, NULL);
+  return journal_open(path, &quiet, &bed->journal, NULL);
 }
 
 static void remove_tree(const char *path) {
@@ -97,7 +97,7 @@ static void remove_tree(const char *path) {
 static int remove_bed(void **state) {
   struct bed *bed = *state;
   (void)responses_stop(bed->responses);
-  journal_free(bed->journal);
+  journal_close(bed->journal);
   option_fini(&outer_block, &bed->options);
   remove_tree(bed->directory);
   free(bed);
@@ -515,7 +515,7 @@ static void expect_shown(const struct bed *bed, const char *key,
                          const char *value) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
   for (;;) {
-    json_t *all = responses_snapshot(bed->responses);
+    json_t *all = responses_to_json(bed->responses);
     const char *text = text_of(json_array_get(all, 0), key);
     bool is_met = value[0] == '\0' ? text[0] == '\0'
                                    : strncmp(text, value, strlen(value)) == 0;

@@ -105,7 +105,7 @@ static void put_named(const char *plugin, const char *instance,
       .values_len = fixture.sources,
       .values = values,
   };
-  series_table_update(fixture.table, &reading);
+  series_table_take_reading(fixture.table, &reading);
 }
 
 static void put_raw(const char *instance, const void *values) {
@@ -500,7 +500,7 @@ static void notify(const char *plugin, enum notification_severity severity) {
                                             .type = "t",
                                             .type_instance = "",
                                             .message = "m"};
-  series_table_notify(fixture.table, &notification, fixture.wall_ms);
+  series_table_take_notification(fixture.table, &notification, fixture.wall_ms);
 }
 
 static void a_notification_counts_for_its_time(void **state) {

@@ -56,7 +56,8 @@ static struct silences *open_silences_at(struct fixture *fixture,
   struct silences *silences = NULL;
   struct error error = {{0}};
   assert_int_equal(
-      silences_new(fixture->path, now_ms, &fixture->log, &silences, &error), 0);
+      silences_open(fixture->path, now_ms, &fixture->log, &silences, &error),
+      0);
   return silences;
 }
 
@@ -88,7 +89,7 @@ static void test_a_pattern_covers_rules_and_series(void **state) {
   assert_false(silences_cover(silences, "cpu", "web2/x/y", NOW_MS));
   assert_false(silences_cover(silences, "cpu", "", NOW_MS));
   assert_false(silences_cover(NULL, "pool_used", "", NOW_MS));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_it_ends_by_itself(void **state) {
@@ -96,21 +97,21 @@ static void test_it_ends_by_itself(void **state) {
   must_add(silences, "cpu", NOW_MS + HOUR_MS);
   assert_true(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS - 1));
   assert_false(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS));
-  json_t *all = silences_snapshot(silences, NOW_MS + HOUR_MS);
+  json_t *all = silences_to_json(silences, NOW_MS + HOUR_MS);
   assert_int_equal(json_array_size(all), 0);
   json_decref(all);
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_a_second_one_of_that_pattern_replaces_the_first(void **state) {
   struct silences *silences = open_silences(*state);
   must_add(silences, "cpu", NOW_MS + HOUR_MS);
   must_add(silences, "cpu", NOW_MS + 2 * HOUR_MS);
-  json_t *all = silences_snapshot(silences, NOW_MS);
+  json_t *all = silences_to_json(silences, NOW_MS);
   assert_int_equal(json_array_size(all), 1);
   assert_true(silences_cover(silences, "cpu", "", NOW_MS + HOUR_MS));
   json_decref(all);
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_it_can_be_ended(void **state) {
@@ -121,7 +122,7 @@ static void test_it_can_be_ended(void **state) {
   assert_false(silences_cover(silences, "cpu", "", NOW_MS));
   assert_int_equal(silences_remove(silences, "cpu", NOW_MS, &error), -ENOENT);
   assert_string_equal(error.text, "there is no silence for \"cpu\"");
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_what_is_refused(void **state) {
@@ -135,15 +136,15 @@ static void test_what_is_refused(void **state) {
   assert_int_equal(add(silences, "[a", NOW_MS + 1, &error), -EINVAL);
   assert_int_equal(add(silences, "cpu", NOW_MS, &error), -EINVAL);
   assert_string_equal(error.text, "the silence's end is in the past");
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
   struct fixture *fixture = *state;
   struct silences *silences = NULL;
   struct error error = {{0}};
-  assert_int_equal(silences_new(NULL, NOW_MS, &fixture->log, &silences, &error),
-                   0);
+  assert_int_equal(
+      silences_open(NULL, NOW_MS, &fixture->log, &silences, &error), 0);
   char name[32];
   for (int i = 0; i < SILENCES_MAX; i++) {
     (void)snprintf(name, sizeof(name), "rule%d", i);
@@ -155,22 +156,22 @@ static void test_there_is_a_bound_and_past_ones_make_room(void **state) {
   const struct silence_request later = {"later", NOW_MS + HOUR_MS, "anna", ""};
   assert_int_equal(silences_add(silences, &later, NOW_MS + 1, &error), 0);
   assert_true(silences_cover(silences, "rule255", "", NOW_MS + 1));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_it_is_kept_over_a_restart(void **state) {
   struct silences *silences = open_silences(*state);
   must_add(silences, "cpu", NOW_MS + HOUR_MS);
   must_add(silences, "memory", NOW_MS + 1);
-  silences_free(silences);
+  silences_close(silences);
   silences = open_silences(*state);
-  json_t *all = silences_snapshot(silences, NOW_MS + 1);
+  json_t *all = silences_to_json(silences, NOW_MS + 1);
   char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
   assert_string_equal(text, "[{\"comment\":\"changing disks\",\"name\":\"cpu\","
                             "\"until\":1700003600.0,\"who\":\"anna\"}]");
   free(text);
   json_decref(all);
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void write_file(const struct fixture *fixture, const char *text) {
@@ -192,7 +193,7 @@ static void test_another_file_is_set_aside_and_logged(void **state) {
   assert_non_null(strstr(fixture->said, "silences.jsonl.bad"));
   assert_int_equal(access(bad, F_OK), 0);
   assert_false(silences_cover(silences, "cpu", "", NOW_MS));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_a_bad_line_costs_only_itself(void **state) {
@@ -202,10 +203,10 @@ static void test_a_bad_line_costs_only_itself(void **state) {
   assert_non_null(
       strstr(fixture->said, "2 invalid line(s), the first is line 2"));
   assert_true(silences_cover(silences, "cpu", "", NOW_MS));
-  json_t *all = silences_snapshot(silences, NOW_MS);
+  json_t *all = silences_to_json(silences, NOW_MS);
   assert_int_equal(json_array_size(all), 1);
   json_decref(all);
-  silences_free(silences);
+  silences_close(silences);
 }
 
 /* Lines of silences that have ended since stay in the file for a while. */
@@ -218,21 +219,21 @@ static void test_ended_ones_in_the_file_take_no_room(void **state) {
   }
   const struct silence_request later = {"later", NOW_MS + HOUR_MS, "anna", ""};
   assert_int_equal(silences_add(silences, &later, NOW_MS + 1, NULL), 0);
-  silences_free(silences);
+  silences_close(silences);
   silences = open_silences_at(*state, NOW_MS + 1);
   assert_true(silences_cover(silences, "rule0", "", NOW_MS + 1));
   assert_true(silences_cover(silences, "later", "", NOW_MS + 1));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_one_that_was_ended_does_not_come_back(void **state) {
   struct silences *silences = open_silences(*state);
   must_add(silences, "cpu", NOW_MS + HOUR_MS);
   assert_int_equal(silences_remove(silences, "cpu", NOW_MS, NULL), 0);
-  silences_free(silences);
+  silences_close(silences);
   silences = open_silences(*state);
   assert_false(silences_cover(silences, "cpu", "", NOW_MS));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 static void test_memory_that_is_short(void **state) {
@@ -245,7 +246,7 @@ static void test_memory_that_is_short(void **state) {
     assert_true(count < 1000);
   }
   assert_true(silences_cover(silences, "cpu", "", NOW_MS));
-  silences_free(silences);
+  silences_close(silences);
 }
 
 #define TEST(function)                                                         \

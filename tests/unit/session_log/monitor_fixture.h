@@ -90,10 +90,10 @@ static inline struct log_monitor *open_monitor(int64_t seconds) {
 static inline void poll_and_save(struct log_monitor *monitor, int64_t seconds) {
   struct tail_time now = moment_at(seconds);
   assert_int_equal(log_monitor_poll(monitor, &now), 0);
-  log_monitor_store(monitor, &now);
+  log_monitor_write_state(monitor, &now);
   struct log_monitor_notifications notifications;
   log_monitor_take_notifications(monitor, &notifications);
-  log_monitor_send(&notifications, name, &test_notifications);
+  log_monitor_send_notifications(&notifications, name, &test_notifications);
 }
 
 static inline double value(struct log_monitor *monitor, int64_t seconds,

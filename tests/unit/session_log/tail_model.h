@@ -134,8 +134,8 @@ static void make_tail(struct world *world) {
   if (watch == NULL) {
     assert_int_equal(file_watch_new(1, &watch), 0);
   }
-  file_watch_begin(watch, 0);
-  file_watch_end(watch, 0);
+  file_watch_begin_update(watch, 0);
+  file_watch_end_update(watch, 0);
   world->watch = watch;
 }
 
@@ -163,7 +163,7 @@ static void poll_events(struct world *world) {
   int numbers[4];
   bool has_events = false;
   assert_int_equal(file_watch_wait(world->watch, 0, &has_events), 0);
-  size_t len = file_watch_take(world->watch, 0, numbers, 4);
+  size_t len = file_watch_take_events(world->watch, 0, numbers, 4);
   say(world, "events of %d files", (int)len);
   int code = len == FILE_WATCH_SCAN
                  ? 1
@@ -191,7 +191,7 @@ static void die(struct world *world) {
   struct state_file_record loaded = world->saved;
   loaded.is_loading = true;
   assert_int_equal(tail_transfer(world->tail, world->mono_ms, &loaded), 0);
-  assert_true(state_file_is_read_whole(&loaded));
+  assert_true(state_file_is_loaded_whole(&loaded));
   memcpy(world->taken, world->saved_taken, sizeof(world->taken));
 }
 

@@ -27,10 +27,10 @@ static void append(const char *text) {
 }
 
 static void watch_log(size_t log) {
-  file_watch_begin(watch, log);
+  file_watch_begin_update(watch, log);
   (void)file_watch_add(watch, log, directory, FILE_WATCH_DIRECTORY);
   file_number = file_watch_add(watch, log, path, FILE_WATCH_FILE);
-  file_watch_end(watch, log);
+  file_watch_end_update(watch, log);
 }
 
 /* What the last wait has found: how many files of each log were written to, and
@@ -39,7 +39,7 @@ static size_t taken[LOGS];
 static int first_number[LOGS];
 
 static size_t take_events(size_t log, int numbers[4]) {
-  return file_watch_take(watch, log, numbers, 4);
+  return file_watch_take_events(watch, log, numbers, 4);
 }
 
 /* Waits until one of the logs has events, for at most MS, and takes them. */
@@ -111,8 +111,8 @@ static void what_nobody_wants_any_more_is_not_reported(void **state) {
   bool dirty[LOGS];
   watch_log(0);
   wait_for_events(10000, dirty);
-  file_watch_begin(watch, 0);
-  file_watch_end(watch, 0);
+  file_watch_begin_update(watch, 0);
+  file_watch_end_update(watch, 0);
   append("second\n");
   wait_for_events(0, dirty);
   assert_false(dirty[0]);

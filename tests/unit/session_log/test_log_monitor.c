@@ -296,7 +296,7 @@ static void a_reset_makes_it_new(void **state) {
             "ERROR refused\n"
             "INFO Creating new database session session=a\n");
   assert_int_equal(log_monitor_poll(monitor, &now), 0); /* not sent */
-  assert_true(log_monitor_has_alarm(monitor));
+  assert_true(log_monitor_has_new_alarm(monitor));
   (void)value(monitor, 1, "errors"); /* published */
   assert_int_equal(log_monitor_reset(monitor), 0);
   struct log_monitor_notifications notifications;
@@ -308,7 +308,7 @@ static void a_reset_makes_it_new(void **state) {
   /* The same lines once more: notified and alarming as for the first time. */
   poll_and_save(monitor, 2);
   assert_non_null(strstr(notified, "pool_size 5; max_overflow 0; timeout 0"));
-  assert_true(log_monitor_has_alarm(monitor));
+  assert_true(log_monitor_has_new_alarm(monitor));
   assert_float_equal(value(monitor, 2, "errors"), 1, 0);
   log_monitor_free(monitor);
 }

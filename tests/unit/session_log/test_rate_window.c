@@ -21,7 +21,7 @@ static void a_steady_rate_is_that_rate(void **state) {
       rate_window_add(&window, t, t, 1);
     }
     if (t % 10 == 0 && t > START + 60) {
-      assert_int_equal(rate_window_read_peak(&window, t), 10);
+      assert_int_equal(rate_window_take_peak(&window, t), 10);
     }
   }
 }
@@ -31,10 +31,10 @@ static void no_edge_hides_events(void **state) {
   struct rate_window window = {0};
   add_many(&window, START + 59, 6, START + 59);
   add_many(&window, START + 61, 6, START + 61);
-  assert_int_equal(rate_window_now(&window, START + 61), 12);
-  assert_int_equal(rate_window_now(&window, START + 118), 12);
-  assert_int_equal(rate_window_now(&window, START + 119), 6);
-  assert_int_equal(rate_window_now(&window, START + 121), 0);
+  assert_int_equal(rate_window_find_sum(&window, START + 61), 12);
+  assert_int_equal(rate_window_find_sum(&window, START + 118), 12);
+  assert_int_equal(rate_window_find_sum(&window, START + 119), 6);
+  assert_int_equal(rate_window_find_sum(&window, START + 121), 0);
 }
 
 static void a_peak_between_reads_is_kept(void **state) {
@@ -43,24 +43,24 @@ static void a_peak_between_reads_is_kept(void **state) {
   for (int i = 0; i < 11; i++) { /* 11 in 55 s, read only afterwards */
     rate_window_add(&window, START + i * 5, START + i * 5, 1);
   }
-  assert_int_equal(rate_window_now(&window, START + 65), 9);
-  assert_int_equal(rate_window_read_peak(&window, START + 65), 11);
-  assert_int_equal(rate_window_read_peak(&window, START + 66), 9);
-  assert_int_equal(rate_window_read_peak(&window, START + 3000), 9);
-  assert_int_equal(rate_window_read_peak(&window, START + 3001), 0);
+  assert_int_equal(rate_window_find_sum(&window, START + 65), 9);
+  assert_int_equal(rate_window_take_peak(&window, START + 65), 11);
+  assert_int_equal(rate_window_take_peak(&window, START + 66), 9);
+  assert_int_equal(rate_window_take_peak(&window, START + 3000), 9);
+  assert_int_equal(rate_window_take_peak(&window, START + 3001), 0);
 }
 
 static void a_late_event_counts_in_its_own_second(void **state) {
   (void)state;
   struct rate_window window = {0};
-  (void)rate_window_read_peak(&window, START);
+  (void)rate_window_take_peak(&window, START);
   rate_window_add(&window, START + 5, START + 30, 1);
   rate_window_add(&window, START + 20, START + 30, 1);
-  assert_int_equal(rate_window_now(&window, START + 64), 2);
-  assert_int_equal(rate_window_now(&window, START + 65), 1);
+  assert_int_equal(rate_window_find_sum(&window, START + 64), 2);
+  assert_int_equal(rate_window_find_sum(&window, START + 65), 1);
   rate_window_add(&window, START + 5, START + 65,
                   1); /* a minute old: no more */
-  assert_int_equal(rate_window_now(&window, START + 65), 1);
+  assert_int_equal(rate_window_find_sum(&window, START + 65), 1);
 }
 
 static void a_future_event_counts_now(void **state) {
@@ -68,8 +68,8 @@ static void a_future_event_counts_now(void **state) {
   struct rate_window window = {0};
   rate_window_add(&window, START + 7200, START, 1);
   rate_window_add(&window, START + 30, START, 1);
-  assert_int_equal(rate_window_now(&window, START), 2);
-  assert_int_equal(rate_window_now(&window, START + 60), 0);
+  assert_int_equal(rate_window_find_sum(&window, START), 2);
+  assert_int_equal(rate_window_find_sum(&window, START + 60), 0);
 }
 
 static void a_clock_set_back_begins_anew(void **state) {
@@ -77,9 +77,9 @@ static void a_clock_set_back_begins_anew(void **state) {
   struct rate_window window = {0};
   add_many(&window, START, 50, START);
   add_many(&window, START - 7200, 3, START - 7200);
-  assert_int_equal(rate_window_now(&window, START - 7200), 3);
-  assert_int_equal(rate_window_read_peak(&window, START - 7200), 50);
-  assert_int_equal(rate_window_read_peak(&window, START - 7199), 3);
+  assert_int_equal(rate_window_find_sum(&window, START - 7200), 3);
+  assert_int_equal(rate_window_take_peak(&window, START - 7200), 50);
+  assert_int_equal(rate_window_take_peak(&window, START - 7199), 3);
 }
 
 /* Against counting by hand. */
@@ -110,9 +110,9 @@ static void random_events_agree_with_counting(void **state) {
       peak = sum > peak ? sum : peak;
     }
     if (read > 0) {
-      assert_int_equal(rate_window_read_peak(&window, t), peak);
+      assert_int_equal(rate_window_take_peak(&window, t), peak);
     } else {
-      (void)rate_window_read_peak(&window, t);
+      (void)rate_window_take_peak(&window, t);
     }
     read = t;
   }

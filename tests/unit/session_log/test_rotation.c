@@ -48,7 +48,7 @@ static struct tail *restart(struct tail *tail, const char *name) {
   struct tail *next = follow(name, false);
   record.is_loading = true;
   assert_int_equal(tail_transfer(next, clock_ms, &record), 0);
-  assert_true(state_file_is_read_whole(&record));
+  assert_true(state_file_is_loaded_whole(&record));
   state_file_record_fini(&record);
   return next;
 }

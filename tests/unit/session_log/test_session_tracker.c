@@ -29,7 +29,7 @@ static void take(struct session_tracker *sessions, enum session_event event,
                                             .id = id,
                                             .id_bytes = strlen(id),
                                             .pid = pid};
-  session_tracker_add_line(sessions, &line);
+  session_tracker_add_event(sessions, &line);
 }
 
 static struct session_tracker_stats view_at(struct session_tracker *sessions,

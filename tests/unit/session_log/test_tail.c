@@ -195,10 +195,11 @@ static void an_event_reads_that_file_only(void **state) {
   int numbers[8];
   bool has_events[1] = {false};
   assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
-  assert_int_equal(file_watch_take(watch, 0, numbers, 8), FILE_WATCH_SCAN);
+  assert_int_equal(file_watch_take_events(watch, 0, numbers, 8),
+                   FILE_WATCH_SCAN);
   append("b.log", "b2\n");
   assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
-  assert_int_equal(file_watch_take(watch, 0, numbers, 8), 1);
+  assert_int_equal(file_watch_take_events(watch, 0, numbers, 8), 1);
   append("a.log", "a2\n");
   assert_string_equal(poll_files(tail, numbers, 1), "b2\n");
   assert_string_equal(poll_files(tail, numbers, 1), ""); /* nothing new */
@@ -236,13 +237,13 @@ static void events_make_no_other_file_old(void **state) {
   assert_int_equal(file_watch_new(1, &watch), 0);
   tail_watch(tail, watch, 0);
   assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
-  (void)file_watch_take(watch, 0, numbers, 8);
+  (void)file_watch_take_events(watch, 0, numbers, 8);
   append("app.log.1", "late\n");
   set_modified("app.log.1", 1600000001);
   append("app.log", "two\n");
   set_modified("app.log", 1600000002);
   assert_int_equal(file_watch_wait(watch, 0, has_events), 0);
-  assert_int_equal(file_watch_take(watch, 0, numbers, 8), 1);
+  assert_int_equal(file_watch_take_events(watch, 0, numbers, 8), 1);
   assert_string_equal(poll_files(tail, numbers, 1), "two\n");
   assert_string_equal(poll_once(tail), "late\n");
   file_watch_free(watch);

@@ -23,7 +23,7 @@ static void names_paths_as_the_native_plugin_does(void **state) {
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char name[EMITTER_ITEM_BYTES];
-    emitter_name_of_path(cases[i].path, name);
+    emitter_make_path_name(cases[i].path, name);
     assert_string_equal(name, cases[i].name);
   }
 }
@@ -35,9 +35,9 @@ static void long_names_stay_apart(void **state) {
   path[0] = '/';
   path[sizeof(path) - 1] = '\0';
   path[sizeof(path) - 2] = '1';
-  emitter_name_of_path(path, one);
+  emitter_make_path_name(path, one);
   path[sizeof(path) - 2] = '2';
-  emitter_name_of_path(path, two);
+  emitter_make_path_name(path, two);
   assert_int_equal(strlen(one), EMITTER_ITEM_BYTES - 1);
   assert_string_not_equal(one, two);
 }
@@ -52,7 +52,7 @@ static void a_cut_leaves_characters_whole(void **state) {
       strncat(path, "\xf0\x9f\x90\xa7", sizeof(path) - strlen(path) - 1);
     }
     char name[EMITTER_ITEM_BYTES];
-    emitter_name_of_path(path, name);
+    emitter_make_path_name(path, name);
     size_t length = strlen(name);
     assert_int_equal((length - shift - 9) % 4, 0);
   }

@@ -68,8 +68,8 @@ static void nothing(int round) { (void)round; }
 static void rounds(int from, int to, void (*before)(int round)) {
   for (int i = from; i < to; i++) {
     before(i);
-    collectors_read(collectors, 0);
-    collectors_read_filesystems(collectors, 0, clock_monotonic_ms() + 10000);
+    collectors_collect_groups(collectors, 0);
+    collectors_collect_filesystems(collectors, 0, clock_monotonic_ms() + 10000);
   }
 }
 

@@ -63,7 +63,7 @@ static struct stats all;
 static void send_cpu(const struct cpu_options *options,
                      const struct emitter *emitter) {
   metrics_send_cpu(&all.cpu_before, &all.cpu, options, emitter);
-  stats_swap_cpu(&all);
+  stats_exchange_cpu(&all);
   stats_cpu_clear(&all.cpu);
 }
 

@@ -126,8 +126,8 @@ static void reads_file_systems(void **state) {
       filesystems_new(&options, source, NULL, &emitter, &nobody, &fs, &error),
       0);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(filesystems_read(fs, clock_monotonic_ms() + 10000, &error),
-                     0);
+    assert_int_equal(
+        filesystems_collect(fs, clock_monotonic_ms() + 10000, &error), 0);
   }
   assert_true(value("statgrab-df-root/percent-used") > 0);
   assert_true(value("statgrab-df-root/df_complex-free") > 0);
