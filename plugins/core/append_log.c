@@ -43,7 +43,7 @@ struct append_log {
   bool is_behind;       /* a write has failed: the file misses something */
   bool has_bad_lines;
   int64_t retry_ms; /* not before that is it written anew (monotonic) */
-  struct complaint complaint;
+  struct log_complaint complaint;
 
   /* From append_log_rewrite_begin() until the new file is in its place: */
   bool is_rewriting;
@@ -67,8 +67,8 @@ struct append_log {
 static void report_write_result(struct append_log *log, int code) {
   int64_t now_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&log->lock);
-  bool is_news = code != 0 ? complaint_fail(&log->complaint, now_ms)
-                           : complaint_clear(&log->complaint, now_ms, NULL);
+  bool is_news = code != 0 ? log_complaint_fail(&log->complaint, now_ms)
+                           : log_complaint_clear(&log->complaint, now_ms, NULL);
   (void)pthread_mutex_unlock(&log->lock);
   if (is_news && code != 0) {
     log_write(&log->sink, LOG_LEVEL_ERROR, "%s: %s: cannot write: %s; %s",

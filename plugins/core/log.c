@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* log: formats one line for the log and hands it on. */
+/* log: one line for the log, and when to log a fault that lasts. */
 #include "core/log.h"
 
 #include <stdarg.h>
@@ -20,4 +20,31 @@ void log_write(const struct log_sink *sink, enum log_level level,
   va_end(arguments);
   text_blank_controls(line);
   sink->write(sink->context, level, line);
+}
+
+bool log_complaint_fail(struct log_complaint *complaint, int64_t now_ms) {
+  complaint->count++;
+  if (!complaint->is_open) {
+    complaint->is_open = true;
+    complaint->since_ms = now_ms;
+    complaint->logged_ms = now_ms;
+    return true;
+  }
+  if (now_ms - complaint->logged_ms >= LOG_REMINDER_MS) {
+    complaint->logged_ms = now_ms;
+    return true;
+  }
+  return false;
+}
+
+bool log_complaint_clear(struct log_complaint *complaint, int64_t now_ms,
+                         int64_t *ret_lasted_ms) {
+  if (!complaint->is_open) {
+    return false;
+  }
+  if (ret_lasted_ms != NULL) {
+    *ret_lasted_ms = now_ms - complaint->since_ms;
+  }
+  *complaint = (struct log_complaint){0};
+  return true;
 }

@@ -331,9 +331,9 @@ static bool has_session_ended(const PGconn *session, const PGresult *table) {
 }
 
 /* Takes ownership of the table. */
-static int store_table(const PGconn *session, PGresult *table,
-                       struct pg_connection_result *result,
-                       struct error *error) {
+static int take_query_answer(const PGconn *session, PGresult *table,
+                             struct pg_connection_result *result,
+                             struct error *error) {
   ExecStatusType status = PQresultStatus(table);
   if (status == PGRES_TUPLES_OK && result->len < PG_CONNECTION_TABLES_MAX) {
     result->tables[result->len++] = table;
@@ -366,7 +366,7 @@ static int receive_tables(PGconn *session, int64_t deadline_ms,
     if (table == NULL) {
       return code;
     }
-    code = store_table(session, table, result, error);
+    code = take_query_answer(session, table, result, error);
     if (code != 0) {
       return code;
     }

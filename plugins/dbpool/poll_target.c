@@ -45,7 +45,7 @@ static int connect_and_exchange(struct poll_target *target, int64_t deadline_ms,
 
 /* At once, then hourly with the number of failures so far. */
 static void log_failure(struct poll_target *target, const struct error *error) {
-  if (!complaint_fail(&target->complaint, clock_monotonic_ms())) {
+  if (!log_complaint_fail(&target->complaint, clock_monotonic_ms())) {
     return;
   }
   if (target->complaint.count == 1) {
@@ -60,7 +60,8 @@ static void log_failure(struct poll_target *target, const struct error *error) {
 
 static void log_recovery(struct poll_target *target) {
   int64_t lasted_ms = 0;
-  if (complaint_clear(&target->complaint, clock_monotonic_ms(), &lasted_ms)) {
+  if (log_complaint_clear(&target->complaint, clock_monotonic_ms(),
+                          &lasted_ms)) {
     log_write(target->log, LOG_LEVEL_NOTICE,
               "%s: answers again after %" PRId64 " s", target->name,
               (lasted_ms + 500) / 1000);

@@ -15,7 +15,7 @@ struct poll_target {
   struct pg_connection *connection;
   int64_t timeout_ms;
   const struct log_sink *log;
-  struct complaint complaint;
+  struct log_complaint complaint;
   int64_t expires_ms; /* of what earlier reads began; 0: nothing */
 };
 

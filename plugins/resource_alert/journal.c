@@ -35,7 +35,7 @@ struct journal {
 
   /* The writer's. */
   int fd; /* -1: none */
-  struct complaint complaint;
+  struct log_complaint complaint;
   bool is_torn; /* the file ends within a line, which a kill left behind */
 
   pthread_mutex_t lock;             /* guards all below; no I/O under it */
@@ -95,7 +95,7 @@ static int append_text(struct journal *journal, const char *text) {
 static bool append_or_log(struct journal *journal, const char *text) {
   int code = append_text(journal, text);
   int64_t now_ms = clock_monotonic_ms();
-  if (code != 0 && complaint_fail(&journal->complaint, now_ms)) {
+  if (code != 0 && log_complaint_fail(&journal->complaint, now_ms)) {
     log_write(
         &journal->log, LOG_LEVEL_ERROR,
         "journal %s: cannot write: %s; alerts continue, %llu line(s) lost",
@@ -103,7 +103,7 @@ static bool append_or_log(struct journal *journal, const char *text) {
         (unsigned long long)journal->complaint.count);
   }
   uint64_t lost = journal->complaint.count;
-  if (code == 0 && complaint_clear(&journal->complaint, now_ms, NULL)) {
+  if (code == 0 && log_complaint_clear(&journal->complaint, now_ms, NULL)) {
     log_write(&journal->log, LOG_LEVEL_NOTICE,
               "journal %s: can be written again; %llu line(s) were lost",
               journal->path, (unsigned long long)lost);

@@ -79,7 +79,7 @@ struct log_monitor {
   struct monitor_counts counts;
   struct tail_file_buffer buffer;
   struct line_fields_cache times;
-  struct complaint match_limit; /* about searches that were stopped */
+  struct log_complaint match_limit; /* about searches that were stopped */
   struct state_file state_file;
   struct file_watch *watch; /* borrowed; NULL: none */
   size_t watch_log;         /* the log's number there */
@@ -389,7 +389,7 @@ static void log_match_limit(struct log_monitor *monitor,
                             const struct tail_time *now) {
   struct matcher_limit *limit = &monitor->counts.limit;
   if (limit->option != NULL &&
-      complaint_fail(&monitor->match_limit, now->mono_ms)) {
+      log_complaint_fail(&monitor->match_limit, now->mono_ms)) {
     log_write(monitor->log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: the search of a line was stopped, %llu so far: "
               "the pattern backtracks too much; such a line counts as no match",

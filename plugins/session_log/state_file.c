@@ -259,13 +259,13 @@ void state_file_write(struct state_file *file,
   int code = replace_file(file, record, &error);
   file->written_hash = code == 0 ? hash : 0;
   if (code != 0) {
-    if (complaint_fail(&file->unsaved, mono_ms)) {
+    if (log_complaint_fail(&file->unsaved, mono_ms)) {
       log_write(file->log, LOG_LEVEL_WARNING,
                 "log \"%s\": state not saved: %s; a restart may lose lines or "
                 "count them twice",
                 file->name, error.text);
     }
-  } else if (complaint_clear(&file->unsaved, mono_ms, NULL)) {
+  } else if (log_complaint_clear(&file->unsaved, mono_ms, NULL)) {
     log_write(file->log, LOG_LEVEL_NOTICE,
               "log \"%s\": its state is saved again", file->name);
   }

@@ -60,7 +60,7 @@ struct state_file {
   const char *directory, *name; /* borrowed */
   const struct log_sink *log;   /* borrowed */
   uint64_t written_hash;        /* of the record written last; 0: none */
-  struct complaint unsaved;
+  struct log_complaint unsaved;
 };
 
 /* Reads the file, while nobody writes in its directory: removes what killed

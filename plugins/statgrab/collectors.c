@@ -34,7 +34,7 @@ struct collectors {
   struct filesystems *filesystems;
   struct emitter emitters[GROUPS];
   struct emitter contextswitch; /* a plugin of its own in collectd */
-  struct complaint complaints[GROUPS];
+  struct log_complaint complaints[GROUPS];
 };
 
 /* ---- life cycle ---- */
@@ -302,15 +302,15 @@ static bool is_silently_absent(const struct collectors *collectors,
 static void log_group_result(struct collectors *collectors,
                              enum statgrab_group group, int code,
                              const struct error *error, int64_t now_ms) {
-  struct complaint *complaint = &collectors->complaints[group];
+  struct log_complaint *complaint = &collectors->complaints[group];
   const char *name = statgrab_group_names[group];
   if (code == 0) {
-    if (complaint_clear(complaint, now_ms, NULL)) {
+    if (log_complaint_clear(complaint, now_ms, NULL)) {
       log_write(&collectors->log, LOG_LEVEL_NOTICE, "%s: can be read again",
                 name);
     }
   } else if (!is_silently_absent(collectors, group, code) &&
-             complaint_fail(complaint, now_ms)) {
+             log_complaint_fail(complaint, now_ms)) {
     log_write(&collectors->log, LOG_LEVEL_WARNING,
               "%s: %s; values are left out, %llu times so far", name,
               error->text[0] == '\0' ? "not available on this system"

@@ -16,7 +16,7 @@ struct filesystem {
   size_t row; /* in the table that was filtered */
   char name[EMITTER_ITEM_BYTES];
   struct probe_pool_probe *probe; /* NULL from the filter; see filesystems.c */
-  struct complaint complaint;
+  struct log_complaint complaint;
 };
 
 struct filesystem_filter {

@@ -191,7 +191,7 @@ static void log_query_failure(const struct filesystems *fs,
                               int64_t since_ms) {
   char hang[64];
   int64_t now_ms = clock_monotonic_ms();
-  if (complaint_fail(&item->complaint, now_ms)) {
+  if (log_complaint_fail(&item->complaint, now_ms)) {
     (void)snprintf(hang, sizeof(hang), "has not responded for %lld ms",
                    (long long)(now_ms - since_ms));
     log_write(&fs->log, LOG_LEVEL_WARNING,
@@ -212,7 +212,7 @@ static void send_filesystem_values(struct filesystems *fs,
     return;
   }
   const struct stats_mount *mount = get_probed_mount(item->probe);
-  if (complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
+  if (log_complaint_clear(&item->complaint, clock_monotonic_ms(), &lasted_ms)) {
     log_write(&fs->log, LOG_LEVEL_NOTICE, "df: %s: responds again after %lld s",
               mount->path, (long long)(lasted_ms / 1000));
   }

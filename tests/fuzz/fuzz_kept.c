@@ -80,7 +80,7 @@ static void read_states(const struct log_sink *log) {
     abort();
   }
   response.rules[0].name = "rule";
-  if (response_state_file_restore(file, "r", &response, NULL, &saved)) {
+  if (response_state_file_apply(file, "r", &response, NULL, &saved)) {
     response_state_file_save(file, "r", &response, NULL, &saved);
   }
   response_state_file_close(file);

@@ -131,7 +131,7 @@ static int play_recording(struct replay *replay, const char *directory,
   do {
     replay->last_ms = next.time_ns / NS_PER_MS;
     simulator_advance(replay->simulator, replay->last_ms);
-    simulator_add_reading(replay->simulator, &next);
+    simulator_take_reading(replay->simulator, &next);
   } while (csv_recording_read_next(replay->recording, &next));
   report_end_episodes(&replay->report, replay->last_ms);
   return 0;

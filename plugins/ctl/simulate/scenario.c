@@ -62,7 +62,7 @@ static int parse_severity(const char *word, enum notification_severity *ret,
 }
 
 /* The lists are flat: option_parse() adds up the values of repeated lines. */
-static int check_moment_words(const void *target, struct error *error) {
+static int check_moment_block(const void *target, struct error *error) {
   const struct scenario_moment *moment = target;
   if (moment->rules.len % 2 != 0 || moment->responses.len % 2 != 0 ||
       moment->notifications.len % NOTIFICATION_WORDS != 0) {
@@ -138,7 +138,7 @@ static const struct option_block moment_block = {
     .size = sizeof(struct scenario_moment),
     OPTION_ROWS(moment_options),
     .check_label = check_moment_label,
-    .check = check_moment_words,
+    .check = check_moment_block,
     .help = "A point in time.",
 };
 
@@ -211,7 +211,7 @@ static void add_scenario_reading(struct scenario_run *run, size_t index,
       .values_len = 1,
       .values = &run->series[index].points.items[step].value,
   };
-  simulator_add_reading(run->simulator, &reading);
+  simulator_take_reading(run->simulator, &reading);
 }
 
 /* ---- moments ---- */
@@ -279,7 +279,7 @@ static void add_notification(struct scenario_run *run, char *const *words) {
   notification.plugin_instance = names.plugin_instance;
   notification.type = names.type;
   notification.type_instance = names.type_instance;
-  simulator_add_notification(run->simulator, &notification);
+  simulator_take_notification(run->simulator, &notification);
 }
 
 /* Notifications come before the states that they are expected to cause. */

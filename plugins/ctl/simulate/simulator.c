@@ -63,8 +63,8 @@ static int make_simulated_responses(struct simulator *simulator,
     code = response_init_configured(&simulator->responses[i], &items[i],
                                     &rule_names);
     if (code == 0) {
-      response_set_modes(&simulator->responses[i], &items[i],
-                         (enum action_mode)mode, simulator->now_ms);
+      response_set_action_modes(&simulator->responses[i], &items[i],
+                                (enum action_mode)mode, simulator->now_ms);
     }
   }
   free(names);
@@ -275,16 +275,16 @@ static void shorten_tick(struct simulator *simulator, int64_t interval_ms) {
   }
 }
 
-void simulator_add_reading(struct simulator *simulator,
-                           const struct reading *reading) {
+void simulator_take_reading(struct simulator *simulator,
+                            const struct reading *reading) {
   shorten_tick(simulator, reading->interval_ns / 1000000);
   simulator->read_ms = simulator->now_ms;
   series_table_take_reading(simulator->table, reading);
   handle_changes(simulator);
 }
 
-void simulator_add_notification(struct simulator *simulator,
-                                const struct notification *notification) {
+void simulator_take_notification(struct simulator *simulator,
+                                 const struct notification *notification) {
   shorten_tick(simulator, 0); /* its TTL may end at any second */
   simulator->read_ms = simulator->now_ms;
   series_table_take_notification(simulator->table, notification,

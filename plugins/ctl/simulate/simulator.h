@@ -37,12 +37,12 @@ int simulator_new(const struct resource_alert_options *options,
 void simulator_advance(struct simulator *simulator, int64_t at_ms);
 
 /* Evaluates a reading at the clock's time. */
-void simulator_add_reading(struct simulator *simulator,
-                           const struct reading *reading);
+void simulator_take_reading(struct simulator *simulator,
+                            const struct reading *reading);
 
 /* Evaluates a notification of another plugin at the clock's time. */
-void simulator_add_notification(struct simulator *simulator,
-                                const struct notification *notification);
+void simulator_take_notification(struct simulator *simulator,
+                                 const struct notification *notification);
 
 /* The rules: the <Threshold> blocks in their order, then those written for the
  * stock threshold plugin. Borrowed. */

@@ -30,7 +30,7 @@ struct engine {
   pthread_t thread;
   bool is_started;
 
-  struct complaint rejections;
+  struct log_complaint rejections;
   uint64_t rejected;
   int64_t started_ms;
   bool has_logged_idle;
@@ -106,7 +106,7 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
   series_table_get_counts(engine->table, &counts);
   bool is_new = counts.rejected > engine->rejected;
   engine->rejected = counts.rejected;
-  if (is_new && complaint_fail(&engine->rejections, now_ms)) {
+  if (is_new && log_complaint_fail(&engine->rejections, now_ms)) {
     log_write(&engine->deps.log, LOG_LEVEL_WARNING,
               "MaxSeries: limit reached with %llu series; values of further "
               "series are ignored (%llu values so far); raise MaxSeries",

@@ -116,7 +116,7 @@ static int set_and_confirm(struct action_runner *runner,
 static void record_success(struct action_runner *runner, int64_t now_ms) {
   int64_t lasted_ms = 0;
   runner->failure[0] = '\0';
-  if (complaint_clear(&runner->complaint, now_ms, &lasted_ms)) {
+  if (log_complaint_clear(&runner->complaint, now_ms, &lasted_ms)) {
     log_write(&runner->deps->report->log, LOG_LEVEL_NOTICE,
               "response \"%s\": %s: works again after %.1f s",
               runner->deps->report->name, runner->name,
@@ -133,7 +133,7 @@ static void record_failure(struct action_runner *runner, bool is_on,
   action_runner_journal(runner, "failed",
                         json_pack("{s:b, s:o}", "on", (int)is_on, "error",
                                   json_util_from_text(error->text)));
-  if (complaint_fail(&runner->complaint, now_ms)) {
+  if (log_complaint_fail(&runner->complaint, now_ms)) {
     log_write(&runner->deps->report->log, LOG_LEVEL_ERROR,
               "response \"%s\": %s: %s; retrying (failure %llu)",
               runner->deps->report->name, runner->name, error->text,

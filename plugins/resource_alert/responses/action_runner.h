@@ -28,7 +28,7 @@ struct action_runner {
   const char *subject;                   /* within name: "limit_noncore_api" */
   json_t *memory; /* owned; an object of the driver's, see action_call */
   _Atomic int64_t replicas; /* counted last; -1: none */
-  struct complaint complaint;
+  struct log_complaint complaint;
   char failure[256];   /* why the last attempt failed; "" where it did not */
   char self_test[256]; /* how the last self-test ended: "ok", the reason, or ""
                           before the first one */

@@ -234,9 +234,9 @@ void response_set_action_mode(struct response *response, size_t action,
   backoff_reset(&own->backoff);
 }
 
-void response_set_modes(struct response *response,
-                        const struct response_options *options,
-                        enum action_mode mode, int64_t now_ms) {
+void response_set_action_modes(struct response *response,
+                               const struct response_options *options,
+                               enum action_mode mode, int64_t now_ms) {
   for (size_t i = 0; i < response->actions_len; i++) {
     enum action_kind kind;
     int own = response_options_find_action(options, i, &kind)->mode;

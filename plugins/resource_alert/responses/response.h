@@ -124,9 +124,9 @@ void response_fini(struct response *response);
 /* Sets the mode of each action: the strictest of its own one and MODE, that of
  * plugin and response. Where it changes, what dry runs pretended is forgotten,
  * and what is on is attempted again at once. */
-void response_set_modes(struct response *response,
-                        const struct response_options *options,
-                        enum action_mode mode, int64_t now_ms);
+void response_set_action_modes(struct response *response,
+                               const struct response_options *options,
+                               enum action_mode mode, int64_t now_ms);
 
 /* Sets the mode of one action. */
 void response_set_action_mode(struct response *response, size_t action,

@@ -229,10 +229,10 @@ static void log_removed_actions(const struct response_state_file *file,
   }
 }
 
-bool response_state_file_restore(struct response_state_file *file,
-                                 const char *name, struct response *response,
-                                 struct action_runner *runners,
-                                 struct response_saved *ret_saved) {
+bool response_state_file_apply(struct response_state_file *file,
+                               const char *name, struct response *response,
+                               struct action_runner *runners,
+                               struct response_saved *ret_saved) {
   (void)pthread_mutex_lock(&file->lock);
   json_t *entry = json_deep_copy(json_object_get(file->entries, name));
   (void)pthread_mutex_unlock(&file->lock);

@@ -36,10 +36,10 @@ void response_state_file_close(struct response_state_file *file);
  * memory of their RUNNERS (as many; NULL if there are none); *ret_saved: the
  * rest. An action that was on and is not configured any more is logged. Returns
  * false, and changes nothing, where nothing was saved. */
-bool response_state_file_restore(struct response_state_file *file,
-                                 const char *name, struct response *response,
-                                 struct action_runner *runners,
-                                 struct response_saved *ret_saved);
+bool response_state_file_apply(struct response_state_file *file,
+                               const char *name, struct response *response,
+                               struct action_runner *runners,
+                               struct response_saved *ret_saved);
 
 /* Saves it: with the kernel when it returns, on the disk about a second later.
  * The state is that of RESPONSE, not of SAVED. Any thread, one for each name.

@@ -276,8 +276,8 @@ static void handle_mode_commands(struct response_worker *worker,
     worker->saved.mode = -1;
   }
   if (worker->saved.mode != before) {
-    response_set_modes(&worker->response, worker->options, choose_mode(worker),
-                       clock_monotonic_ms());
+    response_set_action_modes(&worker->response, worker->options,
+                              choose_mode(worker), clock_monotonic_ms());
     save_state(worker);
   }
 }
@@ -533,13 +533,14 @@ static void restore_state(struct response_worker *worker) {
   int64_t now_ms = clock_monotonic_ms();
   int64_t now_s = (int64_t)time(NULL);
   worker->saved = (struct response_saved){.mode = -1};
-  bool has_saved = response_state_file_restore(
+  bool has_saved = response_state_file_apply(
       worker->shared->states, response_worker_name(worker), response,
       worker->runners, &worker->saved);
   if (!worker->shared->deps->has_commands) {
     response->rate_limit.is_tripped = false; /* nobody could reset it */
   }
-  response_set_modes(response, worker->options, choose_mode(worker), now_ms);
+  response_set_action_modes(response, worker->options, choose_mode(worker),
+                            now_ms);
   if (has_saved) {
     int64_t *engaged_s = &worker->saved.engaged_s;
     if (*engaged_s <= 0 || *engaged_s > now_s) { /* the clock was set back */

@@ -29,7 +29,7 @@ void rotation_fini(struct rotation *rotation) {
 void rotation_close_failed_file(const struct rotation *rotation,
                                 struct tail_file *file, int code,
                                 int64_t mono_ms) {
-  if (complaint_fail(&file->complaint, mono_ms)) {
+  if (log_complaint_fail(&file->complaint, mono_ms)) {
     log_write(rotation->log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: cannot read: %s; retrying at every interval",
               rotation->log_name, file->path, strerror(-code));

@@ -16,9 +16,9 @@
 
 struct tail {
   struct tail_options options;
-  struct complaint *complaints; /* owned: one a pattern */
-  struct complaint file_limit;  /* about too many files */
-  struct rotation rotation;     /* the files */
+  struct log_complaint *complaints; /* owned: one a pattern */
+  struct log_complaint file_limit;  /* about too many files */
+  struct rotation rotation;         /* the files */
   struct tail_stats stats;
 };
 
@@ -70,14 +70,14 @@ static const char *scan_error_text(int code) {
 /* Logs that a pattern matches no file, and that it does again. */
 static void log_pattern(struct tail *tail, size_t index, int code,
                         const struct tail_time *now) {
-  struct complaint *complaint = &tail->complaints[index];
+  struct log_complaint *complaint = &tail->complaints[index];
   const char *pattern = tail->options.patterns[index];
   if (code == 0) {
-    if (complaint_clear(complaint, now->mono_ms, NULL)) {
+    if (log_complaint_clear(complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
                 tail->options.name, pattern);
     }
-  } else if (complaint_fail(complaint, now->mono_ms)) {
+  } else if (log_complaint_fail(complaint, now->mono_ms)) {
     log_write(tail->rotation.log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: %s; followed as soon as it appears",
               tail->options.name, pattern, scan_error_text(code));
@@ -88,7 +88,7 @@ static void log_pattern(struct tail *tail, size_t index, int code,
 static void limit_files(struct tail *tail, const struct tail_time *now,
                         struct directory_scan *scan) {
   if (scan->len > TAIL_FILES_MAX) {
-    if (complaint_fail(&tail->file_limit, now->mono_ms)) {
+    if (log_complaint_fail(&tail->file_limit, now->mono_ms)) {
       log_write(tail->rotation.log, LOG_LEVEL_WARNING,
                 "log \"%s\": %zu files match; at most %d are followed",
                 tail->options.name, scan->len, TAIL_FILES_MAX);
@@ -157,7 +157,7 @@ static int refresh_file(struct tail *tail, struct tail_file *file,
     code = tail_file_refresh(file, now->wall_ns);
   }
   if (code == 0) {
-    if (complaint_clear(&file->complaint, now->mono_ms, NULL)) {
+    if (log_complaint_clear(&file->complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE,
                 "log \"%s\": %s: readable again", tail->options.name,
                 file->path);
@@ -269,7 +269,7 @@ static void finish_file(struct tail *tail, struct tail_file *file,
 }
 
 /* Computed after each poll, since files come and go. */
-static void update_stats(struct tail *tail) {
+static void recount_files_and_lag(struct tail *tail) {
   struct tail_stats *stats = &tail->stats;
   stats->truncated = tail->rotation.truncated;
   stats->files = 0;
@@ -311,7 +311,7 @@ int tail_poll(struct tail *tail, const struct tail_time *now,
     finish_file(tail, tail->rotation.files[i], now);
   }
   update_newest_time(&tail->rotation);
-  update_stats(tail);
+  recount_files_and_lag(tail);
   return 0;
 }
 
@@ -343,7 +343,7 @@ int tail_poll_files(struct tail *tail, const struct tail_time *now,
     }
   }
   int code = read_changed_files(tail, now, buffer, sink);
-  update_stats(tail);
+  recount_files_and_lag(tail);
   return code;
 }
 

@@ -29,16 +29,16 @@ struct tail_file_mark {
 struct tail_file {
   enum tail_file_state state;
   struct file_identity identity;
-  char *path;                   /* owned: its name at the last scan */
-  char *first_path;             /* owned: its name when it was found */
-  int fd;                       /* -1 while closed */
-  uint64_t size;                /* at the last check */
-  int64_t modified_ns;          /* the same */
-  uint64_t offset;              /* start of the first unfinished line */
-  struct tail_file_mark head;   /* from the first data byte on */
-  struct tail_file_mark marker; /* the bytes before the offset */
-  struct tail_file *original;   /* of a copy; borrowed */
-  struct complaint complaint;   /* about opening and reading it */
+  char *path;                     /* owned: its name at the last scan */
+  char *first_path;               /* owned: its name when it was found */
+  int fd;                         /* -1 while closed */
+  uint64_t size;                  /* at the last check */
+  int64_t modified_ns;            /* the same */
+  uint64_t offset;                /* start of the first unfinished line */
+  struct tail_file_mark head;     /* from the first data byte on */
+  struct tail_file_mark marker;   /* the bytes before the offset */
+  struct tail_file *original;     /* of a copy; borrowed */
+  struct log_complaint complaint; /* about opening and reading it */
   int64_t closing_ms; /* when to close it, monotonic; 0: not rotated */
   int watch_number;   /* of file_watch; negative: not watched */
   bool is_live;       /* named by a pattern at the last scan */

@@ -197,7 +197,7 @@ static void logs_a_failure_once_then_hourly(void **state) {
   assert_memory_equal(log.last, "pool \"trading\": connection to server", 35);
   assert_non_null(strstr(log.last, "; trying again at each read"));
   /* An hour later. */
-  target.complaint.logged_ms -= COMPLAINT_REMINDER_MS;
+  target.complaint.logged_ms -= LOG_REMINDER_MS;
   (void)poll_target_query(&target, LONG_MS, exchange_nothing, NULL);
   assert_int_equal(log.lines, 2);
   assert_non_null(strstr(log.last, "; failed 6 times so far"));

@@ -115,8 +115,8 @@ static void restart(struct bed *bed) {
 
 static bool restore(struct bed *bed, const char *name,
                     struct response_saved *ret_saved) {
-  return response_state_file_restore(bed->file, name, &bed->response,
-                                     bed->runners, ret_saved);
+  return response_state_file_apply(bed->file, name, &bed->response,
+                                   bed->runners, ret_saved);
 }
 
 static void expect_number(struct bed *bed, int number) {
