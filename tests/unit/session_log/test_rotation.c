@@ -176,7 +176,7 @@ static void a_file_that_vanishes_may_come_back(void **state) {
   struct tail *tail = follow("app.log", false);
   assert_string_equal(poll_once(tail), "one\n");
   assert_int_equal(unlink(path_of("app.log")), 0);
-  for (int i = 0; i < 8; i++) { /* longer than RotateWait */
+  for (int i = 0; i < 8; i++) { /* longer than a rotated file is kept open */
     assert_string_equal(poll_once(tail), "");
   }
   assert_int_equal(view_of(tail).files, 0);
