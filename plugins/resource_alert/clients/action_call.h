@@ -9,6 +9,21 @@
 
 #include "core/error.h"
 
+/* What the errors of drivers, stores and clients mean, whatever the target is:
+ *   -ETIMEDOUT     no answer in time; whether it was done is unknown
+ *   -ECONNRESET    the connection ended before the answer; unknown as well
+ *   -ECONNREFUSED  the target cannot be reached: its name, port or certificate
+ *   -EPROTO, -EMSGSIZE  the answer makes no sense, or is too long
+ *   -EACCES        not allowed: login, token, privilege, a server that is
+ *                  read-only
+ *   -ENOENT        gone: the target is not there
+ *   -EBUSY         busy or not ready: it asks to come back later
+ *   -EINVAL        ours to mend: it refuses the request itself
+ *   -ENOTSUP       it cannot do this in its present state
+ *   -EIO           it failed by itself
+ *   -ECANCELED     collectd stops
+ * Others are of this machine: its files and its memory. */
+
 /* One call of a driver. A function that fails writes the reason into the call's
  * error. */
 struct action_call {

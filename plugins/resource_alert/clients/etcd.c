@@ -4,8 +4,7 @@
  *
  * The gateway translates JSON to gRPC: keys and values are base64, 64-bit
  * numbers are text, and members that are zero, false or empty are left out
- * of responses. Everything is a POST, and a failure has a status of 400 or
- * more. */
+ * of responses. Everything is a POST. */
 #include "resource_alert/clients/etcd.h"
 
 #include <errno.h>
@@ -24,22 +23,54 @@ void etcd_fini(struct etcd *etcd) {
 
 /* ---- requests ---- */
 
-/* The gateway describes a failure as {"error": TEXT}. */
-static int check_etcd_status(const struct http_client_response *response,
-                             struct error *error) {
-  if (response->status >= 200 && response->status < 300) {
-    return 0;
+/* The codes of gRPC, which the gateways of all releases send; the HTTP status
+ * that they make of them differs. Refusals of a token have 3 or 16. */
+static int translate_grpc_code(json_int_t code) {
+  switch (code) {
+  case 4: /* DEADLINE_EXCEEDED */
+    return -ETIMEDOUT;
+  case 5: /* NOT_FOUND */
+    return -ENOENT;
+  case 7:  /* PERMISSION_DENIED */
+  case 16: /* UNAUTHENTICATED */
+    return -EACCES;
+  case 8:  /* RESOURCE_EXHAUSTED */
+  case 14: /* UNAVAILABLE: no leader, a learner, a leader that changes */
+    return -EBUSY;
+  case 3: /* INVALID_ARGUMENT */
+    return -EINVAL;
+  case 9: /* FAILED_PRECONDITION: authentication is not enabled */
+    return -ENOTSUP;
+  default:
+    return -EIO;
   }
-  json_t *json = http_client_response_json(response, NULL);
-  const char *text = json_string_value(json_object_get(json, "error"));
-  int code = text == NULL ? http_client_expect_success(response, error)
-                          : error_set(error, -EIO, "status %ld: %s",
-                                      response->status, text);
-  if (response->status == 401) {
-    code = -EACCES;
+}
+
+/* A failure is {"error": TEXT, "code": N}; in a stream, as that of keepalive,
+ * {"error": {"message": TEXT, "grpc_code": N}}, with any status; from etcd 3.6
+ * {"message": TEXT, "code": N}. Everything else that etcd sends has a header.
+ * Without either somebody else has responded, such as a proxy. */
+static int check_etcd_response(const json_t *json, long status,
+                               struct error *error) {
+  const json_t *failure = json_object_get(json, "error");
+  const json_t *stream = json_is_object(failure) ? failure : json;
+  const json_t *code = json_object_get(stream, "code");
+  code = code == NULL ? json_object_get(stream, "grpc_code") : code;
+  const char *text =
+      json_is_string(failure)
+          ? json_string_value(failure)
+          : json_string_value(json_object_get(stream, "message"));
+  if (json_is_integer(code)) {
+    return error_set(error, translate_grpc_code(json_integer_value(code)),
+                     "status %ld: %s", status, text == NULL ? "" : text);
   }
-  json_decref(json);
-  return code;
+  const json_t *result = json_object_get(json, "result");
+  bool has_header =
+      json_object_get(result == NULL ? json : result, "header") != NULL;
+  return has_header && status == 200
+             ? 0
+             : error_set(error, -EPROTO, "status %ld: not a response of etcd",
+                         status);
 }
 
 /* *ret: yours; NULL on failure. */
@@ -63,31 +94,39 @@ static int send_to_endpoint(struct etcd *etcd, const char *path,
       .may_repeat = true, /* a lease too many expires by itself */
   };
   struct http_client_response response;
+  json_t *json = NULL;
   code = http_client_perform(etcd->http, &request, &response, call->error);
+  if (code == 0) {
+    json = http_client_response_json(&response, NULL);
+    code = check_etcd_response(json, response.status, call->error);
+    http_client_response_fini(&response);
+  }
   if (code != 0) {
     error_prefix(call->error, "%s", base);
-    return code;
+    json_decref(json);
+    json = NULL;
   }
-  code = check_etcd_status(&response, call->error);
-  if (code == 0) {
-    *ret = http_client_response_json(&response, call->error);
-    code = *ret == NULL ? -EPROTO : 0;
-  }
-  http_client_response_fini(&response);
+  *ret = json;
   return code;
+}
+
+/* What another member of the cluster would answer as well. */
+static bool is_final(int code) {
+  return code == 0 || code == -ECANCELED || code == -EACCES ||
+         code == -ENOENT || code == -EINVAL || code == -ENOTSUP;
 }
 
 /* Tries one endpoint after the other; each gets its share of the time. */
 static int send_to_cluster(struct etcd *etcd, const char *path,
                            const char *body, const struct action_call *call,
                            json_t **ret) {
-  int code = -EIO;
+  int code = -EINVAL;
   for (size_t left = etcd->urls->len; left > 0; left--) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t share_ms = (call->deadline_ms - now_ms) / (int64_t)left;
     code = send_to_endpoint(etcd, path, body, now_ms + share_ms, call, ret);
-    if (code == 0 || code == -ECANCELED || code == -EACCES || code == -EIO) {
-      return code; /* somebody has responded */
+    if (is_final(code)) {
+      break;
     }
     etcd->current = (etcd->current + 1) % etcd->urls->len;
   }
@@ -111,7 +150,8 @@ static int store_token(struct etcd *etcd, const json_t *response,
   return 0;
 }
 
-/* Gets a token, which lives a few minutes. */
+/* Gets a token, which lives a few minutes. A wrong password is refused as an
+ * invalid argument. */
 static int log_in_etcd(struct etcd *etcd, const struct action_call *call) {
   char *password = NULL;
   json_t *response = NULL;
@@ -135,15 +175,12 @@ static int log_in_etcd(struct etcd *etcd, const struct action_call *call) {
   }
   json_decref(response);
   trusted_path_forget_secret(body);
-  return code;
+  return code == -EINVAL ? -EACCES : code;
 }
 
-/* True if a new token may help. */
-static bool needs_new_token(int code, const struct error *error) {
-  return code == -EACCES ||
-         (code == -EIO && strstr(error->text, "user name is empty") != NULL);
-}
-
+/* Without a token until etcd asks for one: authentication may be switched off,
+ * and on again at any time. Each refusal is followed by one login: etcd has
+ * many for a token that is old. */
 int etcd_request(struct etcd *etcd, const char *path, json_t *request,
                  const struct action_call *call, json_t **ret) {
   char *body = json_dumps(request, JSON_COMPACT);
@@ -152,20 +189,15 @@ int etcd_request(struct etcd *etcd, const char *path, json_t *request,
   if (body == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  int code = 0;
-  bool has_user = etcd->user != NULL;
-  if (has_user && etcd->authorization == NULL) {
+  int code = send_to_cluster(etcd, path, body, call, &response);
+  if (etcd->user != NULL && (code == -EACCES || code == -EINVAL)) {
     code = log_in_etcd(etcd, call);
-  }
-  if (code == 0) {
-    code = send_to_cluster(etcd, path, body, call, &response);
-  }
-  if (has_user && needs_new_token(code, call->error) &&
-      (code = log_in_etcd(etcd, call)) == 0) {
-    code = send_to_cluster(etcd, path, body, call, &response);
+    if (code == 0 || code == -ENOTSUP) { /* no authentication any more */
+      code = send_to_cluster(etcd, path, body, call, &response);
+    }
   }
   free(body);
-  if (ret != NULL && code == 0) {
+  if (ret != NULL) {
     *ret = response;
   } else {
     json_decref(response);
@@ -271,6 +303,10 @@ int etcd_put_if_absent(struct etcd *etcd, const char *key, const char *value,
         json_array_get(json_object_get(response, "responses"), 0);
     code = parse_range_value(json_object_get(first, "response_range"), ret_held,
                              call->error);
+    if (code == 0 && *ret_held == NULL) {
+      code = error_set(call->error, -EPROTO,
+                       "etcd's response has neither written nor found a key");
+    }
   }
   json_decref(response);
   return code;

@@ -23,10 +23,10 @@ struct etcd {
 /* Frees what ETCD owns; accepts all zero. */
 void etcd_fini(struct etcd *etcd);
 
-/* Sends REQUEST (taken) to PATH of one endpoint after the other until one
- * responds, and logs in where it must. ret: yours; NULL where the response does
- * not matter. Returns 0; what http_client_perform() does; -EIO with the
- * server's error; -EPROTO for a response that cannot be parsed. */
+/* Sends REQUEST (taken) to PATH of one endpoint after the other until one gives
+ * an answer that the others would give as well, and logs in where it must. The
+ * endpoints share the call's time. ret: yours, NULL on failure; NULL where the
+ * response does not matter. Returns 0 or an error as in action_call.h. */
 int etcd_request(struct etcd *etcd, const char *path, json_t *request,
                  const struct action_call *call, json_t **ret);
 

@@ -253,10 +253,16 @@ static int translate_result(const struct http_client *client, CURLcode result,
     return 0;
   case CURLE_OPERATION_TIMEDOUT:
     return error_set(error, -ETIMEDOUT, "no response in time");
-  case CURLE_COULDNT_CONNECT:
+  case CURLE_GOT_NOTHING:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_RECV_ERROR:
+  case CURLE_SEND_ERROR:
+    return error_set(error, -ECONNRESET, "%s", reason);
+  case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
+  case CURLE_WEIRD_SERVER_REPLY:
+    return error_set(error, -EPROTO, "%s", reason);
+  default: /* name, connection, TLS */
     return error_set(error, -ECONNREFUSED, "%s", reason);
-  default:
-    return error_set(error, -EIO, "%s", reason);
   }
 }
 
@@ -349,12 +355,32 @@ void http_client_response_fini(struct http_client_response *response) {
   *response = (struct http_client_response){0};
 }
 
+/* A redirect is not followed: the URL is to be mended. */
+static int translate_status(long status) {
+  switch (status) {
+  case 401:
+  case 403:
+    return -EACCES;
+  case 404:
+  case 410:
+    return -ENOENT;
+  case 408:
+    return -ETIMEDOUT;
+  case 429:
+  case 503:
+    return -EBUSY;
+  default:
+    return status >= 300 && status < 500 ? -EINVAL : -EIO;
+  }
+}
+
 int http_client_expect_success(const struct http_client_response *response,
                                struct error *error) {
   if (response->status >= 200 && response->status < 300) {
     return 0;
   }
-  return error_set(error, -EIO, "status %ld%s%.200s", response->status,
+  return error_set(error, translate_status(response->status),
+                   "status %ld%s%.200s", response->status,
                    response->body_bytes == 0 ? "" : ": ",
                    response->body == NULL ? "" : response->body);
 }

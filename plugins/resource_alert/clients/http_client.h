@@ -77,8 +77,7 @@ void http_client_free(struct http_client *client); /* accepts NULL */
 
 /* Sends and waits for the response, which is filled in on success, whatever its
  * status is; http_client_response_fini(). One thread at a time.
- * Returns 0; -ETIMEDOUT; -ECANCELED; -EMSGSIZE for a response that is too
- * long; -ECONNREFUSED; -EIO. Nothing secret is in the error. */
+ * Returns 0 or an error as in action_call.h. Nothing secret is in it. */
 int http_client_perform(struct http_client *client,
                         const struct http_client_request *request,
                         struct http_client_response *response,
@@ -86,7 +85,8 @@ int http_client_perform(struct http_client *client,
 void http_client_response_fini(
     struct http_client_response *response); /* accepts zeroed */
 
-/* 0 for a 2xx; else -EIO with the status and the beginning of the body. */
+/* 0 for a 2xx; else an error as in action_call.h, with the status and the
+ * beginning of the body. */
 int http_client_expect_success(const struct http_client_response *response,
                                struct error *error);
 
