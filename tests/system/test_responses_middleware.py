@@ -2,16 +2,22 @@
 """The middleware among the examples honours the switches: nginx, a Python
 application, a systemd service."""
 import configparser
+import http.server
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 from responding import Responding, response, switch
-from servers import build
+from servers import build, ports
+from servers.server import Server
+from servers.waiting import wait_until
 
 EXAMPLES = build.SOURCE / "contrib/examples"
 
@@ -21,17 +27,22 @@ def responding(collectd):
     return Responding(collectd)
 
 
-@pytest.fixture
-def site(responding, nginx, http_sink):
-    """nginx with the shipped configuration before an application."""
+def install(responding, nginx, url):
+    """The shipped configuration before an application at URL."""
     def shipped(name):
         text = (EXAMPLES / "nginx" / name).read_text()
         return (text.replace("/run/collectd/switches", str(responding.switches))
                 .replace("/var/cache/nginx", str(nginx.directory))
-                .replace("http://127.0.0.1:8000", http_sink.url))
+                .replace("http://127.0.0.1:8000", url))
 
+    nginx.http = shipped("degradation-http.conf")
+    nginx.server = shipped("degradation-server.conf")
+
+
+@pytest.fixture
+def site(responding, nginx, http_sink):
     http_sink.answer(200, b"fresh")
-    nginx.http, nginx.server = shipped("degradation-http.conf"), shipped("degradation-server.conf")
+    install(responding, nginx, http_sink.url)
     return nginx.start()
 
 
@@ -43,6 +54,40 @@ def get(site, path):
             return answer.status, answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
+
+
+@pytest.fixture
+def accounts(responding, nginx):
+    """nginx before an application that shows each user his own account. Asks it, and
+    returns the answer's text and how the cache was used."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            names = ("Authorization", "Cookie", "X-API-Key")
+            user = next(filter(None, map(self.headers.get, names)), "nobody")
+            body = f"account of {user}".encode()
+            self.send_response(200)
+            if self.path == "/api/login":
+                self.send_header("Set-Cookie", f"session={time.monotonic_ns()}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=application.serve_forever, daemon=True).start()
+    install(responding, nginx, f"http://127.0.0.1:{application.server_address[1]}")
+    responding.configure(response(switch("serve_cached")))
+
+    def ask(path="/api/account", **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"http://127.0.0.1:{nginx.http_port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.read().decode(), answer.headers["X-Cache"], answer.headers["Set-Cookie"]
+
+    yield ask
+    application.shutdown()
 
 
 def test_pressure_limits_what_is_not_essential_and_serves_from_the_cache(responding, site, http_sink):
@@ -67,12 +112,52 @@ def test_pressure_limits_what_is_not_essential_and_serves_from_the_cache(respond
         assert (status, headers["X-Cache"]) == (200, "BYPASS")
 
 
-def test_the_python_example_honours_a_switch(responding):
+# "0" is false to nginx's proxy_no_cache, and "" is what a client without the header has.
+@pytest.mark.parametrize("header", ["Authorization", "Cookie", "X_API_Key"])
+@pytest.mark.parametrize("first, second", [("alice", "mallory"), ("0", "00")])
+def test_nobody_gets_what_was_made_for_another(responding, nginx, accounts, header, first, second):
+    nginx.start()
+    responding.start()
+    assert accounts(**{header: first})[0] == f"account of {first}"
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.expect(lambda: accounts()[1] == "HIT")  # for nobody the cache is there
+    assert accounts()[0] == "account of nobody"
+    for user in (second, first):
+        assert accounts(**{header: user})[0] == f"account of {user}"
+    assert accounts()[0] == "account of nobody"
+
+
+def test_a_session_that_the_application_opens_is_in_no_cache(responding, nginx, accounts):
+    nginx.start()
+    responding.start()
+    accounts("/api/login")
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    assert len({accounts("/api/login")[2] for _ in range(3)}) == 3
+
+
+def test_a_switch_is_seen_at_once_with_a_cache_of_open_files(responding, nginx, accounts):
+    nginx.http += "open_file_cache max=1000 inactive=20s;\nopen_file_cache_valid 30s;\nopen_file_cache_errors on;\n"
+    nginx.start()
+    responding.start()
+    for expected, act in ((True, responding.breach), (False, responding.recover), (True, responding.breach)):
+        assert (accounts()[1] == "HIT") is not expected
+        act()
+        responding.expect(lambda on=expected: responding.is_on("serve_cached") is on)
+        wait_until(lambda on=expected: (accounts()[1] == "HIT") is on, within=1)
+
+
+def load_switches():
     spec = importlib.util.spec_from_file_location("switches", EXAMPLES / "switches.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    application = module.Degradation(lambda environ, start: start("200 OK", []) or [b"here"],
-                                     switches=responding.switches)
+    return module
+
+
+def test_the_python_example_honours_a_switch(responding):
+    application = load_switches().Degradation(lambda environ, start: start("200 OK", []) or [b"here"],
+                                              switches=responding.switches)
 
     def status_of(path):
         seen = []
@@ -88,6 +173,88 @@ def test_the_python_example_honours_a_switch(responding):
     responding.expect(lambda: status_of("/api/prices") == "200 OK")
     (responding.switches / "limit_noncore_api").write_text('{"until": "2001-01-01T00:00:00Z"}')
     assert status_of("/api/prices") == "200 OK"  # its writer is dead
+
+
+BY_HAND = [b"", b"on", b"1\n", b"true", b"null", b"[]", b'"yes"', b"{", b"{}", b'{"until": 5}', b'{"until": null}',
+           b'{"until": "tomorrow"}', b'{"until": "9999-12-31T23:59:59Z"}', b"\xff\xfe", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("content", BY_HAND, ids=lambda content: content[:12].decode(errors="replace"))
+def test_a_switch_that_a_person_has_made_is_on(directory, content):
+    (directory / "limit_noncore_api").write_bytes(content)
+    assert load_switches().is_on("limit_noncore_api", directory) is True
+
+
+def test_what_is_no_file_or_has_expired_is_no_switch(directory):
+    is_on = load_switches().is_on
+    (directory / "expired").write_text('{"until": "2001-01-01T00:00:00Z"}')
+    (directory / "directory").mkdir()
+    os.mkfifo(directory / "pipe")  # whose opening would wait
+    for path in ["expired", "directory", "pipe", "nothing", "expired/below", "x" * 300]:
+        assert is_on(path, directory) is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: an unreadable directory is NOT tested")
+def test_a_directory_that_may_not_be_entered_has_no_switch_on_and_is_logged_once(directory):
+    switches = directory / "collectd" / "switches"
+    switches.mkdir(parents=True)
+    (switches / "one").touch(0o600)
+    code = f"import switches; print([switches.is_on('one', '{switches}') for _ in range(2)])"
+
+    def ask_as_nobody():
+        done = subprocess.run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "/usr/bin/python3", "-Bc",
+                               code], capture_output=True, text=True, check=True, cwd="/", env={"PYTHONPATH": str(EXAMPLES)})
+        return done.stdout.strip(), done.stderr
+
+    switches.parent.chmod(0o755)
+    assert ask_as_nobody() == ("[True, True]", "")  # the file cannot be read, but it is there
+    switches.parent.chmod(0o750)
+    result, said = ask_as_nobody()
+    assert result == "[False, False]"
+    assert said.count("Permission denied") == 1 and f"switch {switches}/one" in said and "taken as off" in said
+
+
+ASYNC_APPLICATION = """
+import fastapi, os, switches
+app = fastapi.FastAPI()
+app.add_middleware(switches.AsyncDegradation, switches=os.environ["SWITCHES"])
+
+@app.get("/api/{path:path}")
+async def get(path):
+    return path
+"""
+
+
+class Uvicorn(Server):
+    """FastAPI with the middleware of the example."""
+
+    name = "uvicorn"
+
+    def __init__(self, directory, switches):
+        super().__init__(directory)
+        self.http_port = self.port()
+        self.environment.update(SWITCHES=str(switches), PYTHONPATH=f"{EXAMPLES}:{self.directory}", PYTHONDONTWRITEBYTECODE="1")
+
+    def prepare(self):
+        (self.directory / "site_app.py").write_text(ASYNC_APPLICATION)
+
+    def command(self):
+        return ["/usr/bin/python3", "-m", "uvicorn", "--port", str(self.http_port), "site_app:app"]
+
+    def is_ready(self):
+        return ports.answers(self.http_port)
+
+
+def test_an_asynchronous_application_honours_a_switch(responding, new_server):
+    application = new_server(lambda place: Uvicorn(place, responding.switches)).start()
+    responding.configure(response(switch("limit_noncore_api"))).start()
+    assert get(application, "/api/prices")[0] == 200
+    responding.breach()
+    status, headers = responding.expect(lambda: next((a for a in [get(application, "/api/prices")] if a[0] == 503), None))
+    assert headers["Retry-After"] == "10"
+    assert get(application, "/api/core/order")[0] == 200
+    responding.recover()
+    responding.expect(lambda: get(application, "/api/prices")[0] == 200)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: the drop-in is NOT tried")
