@@ -77,6 +77,39 @@ def test_health_is_503_only_for_what_is_unhealthy(status):
     assert status.get("/health")[1]["healthy"] is False
 
 
+# What HAProxy sends: "option httpchk /health" asks with OPTIONS, in HTTP/1.0 and without a Host.
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "GET"])
+@pytest.mark.parametrize("path", ["/health", "/health/"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_health_checks_of_any_method(status, method, path, version):
+    def code():
+        with socket.create_connection(("127.0.0.1", status.port), timeout=5) as peer:
+            host = "Host: x\r\nConnection: close\r\n" if version == "1.1" else ""
+            peer.sendall(f"{method} {path} HTTP/{version}\r\n{host}\r\n".encode())
+            answer = peer.makefile("rb").read().decode()
+        assert ("healthy" in answer) is (method != "HEAD")
+        return int(answer.split()[1])
+
+    assert code() == 200
+    status.collectd.put_value("demo-a/percent-used", 99, interval=60)
+    status.expect(lambda: code() == 503)
+
+
+@pytest.mark.parametrize("check", ["option httpchk /health", "option httpchk HEAD /health/", "option httpchk GET /health"])
+def test_haproxy_takes_an_unhealthy_machine_out(status, haproxy, check):
+    haproxy.backends = f"backend api\n  {check}\n  server one 127.0.0.1:{status.port} check inter 100 fall 1 rise 1\n"
+    haproxy.start()
+
+    def result():  # 3: fine, 2: failed
+        return haproxy.servers()[0]["srv_check_result"]
+
+    status.expect(lambda: result() == "3")
+    status.collectd.put_value("demo-a/percent-used", 99, interval=60)
+    status.expect(lambda: result() == "2")
+    status.collectd.put_value("demo-a/percent-used", 10, interval=60)
+    status.expect(lambda: result() == "3")
+
+
 def test_it_is_read_only(status):
     for method in ["POST", "PUT", "DELETE"]:
         code, text, _ = status.request("/silence", method, body='{"name":"used","for_s":60}')

@@ -97,11 +97,22 @@ static void fill_status_reply(struct status *status, bool wants_health,
   (void)pthread_mutex_unlock(&status->lock);
 }
 
+/* "/health/" is what some health checks ask for. */
+static bool is_path(const char *asked, const char *path) {
+  size_t length = strlen(path);
+  return strncmp(asked, path, length) == 0 &&
+         (asked[length] == '\0' || strcmp(asked + length, "/") == 0);
+}
+
+/* OPTIONS is what HAProxy's health check sends unless it is told otherwise. */
+static bool is_read_method(const char *method) {
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+         strcmp(method, "OPTIONS") == 0;
+}
+
 void status_handle_request(struct status *status, bool is_writable,
                            const struct http_server_request *request,
                            struct http_server_reply *reply) {
-  bool is_read = strcmp(request->method, "GET") == 0 ||
-                 strcmp(request->method, "HEAD") == 0;
   bool is_command = is_writable && strcmp(request->method, "POST") == 0;
   if (is_command && control_api_handle(&status->deps, request, reply)) {
     (void)pthread_mutex_lock(&status->lock);
@@ -109,7 +120,7 @@ void status_handle_request(struct status *status, bool is_writable,
     (void)pthread_mutex_unlock(&status->lock);
     return;
   }
-  if (!is_read) {
+  if (!is_read_method(request->method)) {
     http_server_set_json(
         reply, 405,
         json_pack("{ss}", "error",
@@ -118,9 +129,9 @@ void status_handle_request(struct status *status, bool is_writable,
                       : "read only: send commands to the ControlSocket"));
   } else if (strcmp(request->path, "/") == 0) {
     status_api_set_page(reply);
-  } else if (strcmp(request->path, "/status") == 0) {
+  } else if (is_path(request->path, "/status")) {
     fill_status_reply(status, false, reply);
-  } else if (strcmp(request->path, "/health") == 0) {
+  } else if (is_path(request->path, "/health")) {
     fill_status_reply(status, true, reply);
   }
 }
