@@ -33,7 +33,6 @@ struct collectors {
   struct ignorelist interface_names;
   struct filesystems *filesystems;
   struct emitter emitters[GROUPS];
-  struct emitter contextswitch; /* a plugin of its own in collectd */
   struct log_complaint complaints[GROUPS];
 };
 
@@ -51,24 +50,8 @@ static void complete_source(struct source *source) {
   }
 }
 
-/* native: the name of collectd's plugin for the same values. */
-static struct emitter make_emitter(const char *native, const char *prefix,
-                                   bool is_native,
-                                   collectors_sink_fn *sink_of) {
-  struct emitter emitter = {
-      .own = {.sink = sink_of("statgrab"), .prefix = prefix, .item = ""},
-      .is_native = is_native,
-  };
-  emitter.common = emitter.own;
-  if (is_native) {
-    emitter.common.sink = sink_of(native);
-    emitter.common.prefix = "";
-  }
-  return emitter;
-}
-
 int collectors_new(const struct statgrab_options *options,
-                   collectors_sink_fn *sink_of, const struct log_sink *log,
+                   const struct sample_sink *sink, const struct log_sink *log,
                    struct collectors **ret_collectors, struct error *error) {
   const struct device_options *disk = options->disk.items;
   const struct device_options *interface = options->interface.items;
@@ -79,13 +62,10 @@ int collectors_new(const struct statgrab_options *options,
   collectors->options = options;
   collectors->log = *log;
   stats_init(&collectors->stats);
-  collectors->contextswitch =
-      make_emitter("contextswitch", "cpu", options->native_names, sink_of);
   for (enum statgrab_group i = 0; i < GROUPS; i++) {
-    const char *name = statgrab_group_names[i];
     bool is_one_value = i == GROUP_UPTIME || i == GROUP_USERS;
-    collectors->emitters[i] = make_emitter(name, is_one_value ? "" : name,
-                                           options->native_names, sink_of);
+    const char *prefix = is_one_value ? "" : statgrab_group_names[i];
+    collectors->emitters[i] = (struct emitter){*sink, prefix, ""};
   }
   int code = source_driver_new(options->root, &collectors->source,
                                &collectors->stats.driver, error);
@@ -203,8 +183,6 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   case GROUP_CPU:
     metrics_send_cpu(&stats->cpu_before, &stats->cpu, options->cpu.items,
                      emitter);
-    emitter_send_counter(&collectors->contextswitch.common, "contextswitch", "",
-                         stats->cpu.context_switches);
     return 0;
   case GROUP_DISK:
     metrics_send_disks(&stats->disks, disk->ignore_selected,
@@ -240,10 +218,10 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   case GROUP_SWAP:
     return send_swap(collectors, error);
   case GROUP_UPTIME:
-    emitter_send_gauge(&emitter->common, "uptime", "", stats->uptime_s);
+    emitter_send_gauge(emitter, "uptime", "", stats->uptime_s);
     return 0;
   case GROUP_USERS:
-    emitter_send_amount(&emitter->common, "users", "", stats->users);
+    emitter_send_amount(emitter, "users", "", stats->users);
     return 0;
   case GROUP_VMEM:
     metrics_send_paging(&stats->paging, emitter);

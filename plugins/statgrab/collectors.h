@@ -10,15 +10,12 @@
 #include "core/metric.h"
 #include "statgrab/options.h"
 
-/* Returns the sink that sends under the name of PLUGIN, a literal. */
-typedef struct sample_sink collectors_sink_fn(const char *plugin);
-
 struct collectors;
 
-/* options: complete, borrowed. sink_of: called here only. log: copied.
+/* options: complete, borrowed. sink, log: copied.
  * *ret_collectors: yours, collectors_free(). Returns 0 or negative errno. */
 int collectors_new(const struct statgrab_options *options,
-                   collectors_sink_fn *sink_of, const struct log_sink *log,
+                   const struct sample_sink *sink, const struct log_sink *log,
                    struct collectors **ret_collectors, struct error *error);
 
 /* Reads all groups to be collected but file systems. Values that cannot be read

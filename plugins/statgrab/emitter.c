@@ -10,29 +10,21 @@
 
 /* ---- values ---- */
 
-struct emitter emitter_with_item(const struct emitter *emitter,
-                                 const char *item) {
-  struct emitter result = *emitter;
-  result.own.item = item;
-  result.common.item = item;
-  return result;
-}
-
 /* Sends a sample. Its plugin instance is "PREFIX-ITEM", or one of the two where
  * the other is empty. */
-static void send_sample(const struct emitter_sink *sink,
-                        struct sample *sample) {
+static void send_sample(const struct emitter *emitter, struct sample *sample) {
   char name[EMITTER_NAME_BYTES];
-  if (sink->item[0] == '\0' || sink->prefix[0] == '\0') {
-    sample->plugin_instance = sink->item[0] == '\0' ? sink->prefix : sink->item;
+  if (emitter->item[0] == '\0' || emitter->prefix[0] == '\0') {
+    sample->plugin_instance =
+        emitter->item[0] == '\0' ? emitter->prefix : emitter->item;
   } else {
-    (void)snprintf(name, sizeof(name), "%s-%s", sink->prefix, sink->item);
+    (void)snprintf(name, sizeof(name), "%s-%s", emitter->prefix, emitter->item);
     sample->plugin_instance = name;
   }
-  sink->sink.put(sink->sink.context, sample);
+  emitter->sink.put(emitter->sink.context, sample);
 }
 
-void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
+void emitter_send_gauges(const struct emitter *emitter, const char *type,
                          const char *type_instance, const double *values,
                          size_t len) {
   struct sample sample = {.type = type,
@@ -42,27 +34,27 @@ void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
   for (size_t i = 0; i < len; i++) {
     sample.values[i].gauge = values[i];
   }
-  send_sample(sink, &sample);
+  send_sample(emitter, &sample);
 }
 
-void emitter_send_gauge(const struct emitter_sink *sink, const char *type,
+void emitter_send_gauge(const struct emitter *emitter, const char *type,
                         const char *type_instance, double value) {
   if (!isnan(value)) {
-    emitter_send_gauges(sink, type, type_instance, &value, 1);
+    emitter_send_gauges(emitter, type, type_instance, &value, 1);
   }
 }
 
-void emitter_send_amount(const struct emitter_sink *sink, const char *type,
+void emitter_send_amount(const struct emitter *emitter, const char *type,
                          const char *type_instance, uint64_t value) {
   if (value != STATS_UNKNOWN) {
-    emitter_send_gauge(sink, type, type_instance, (double)value);
+    emitter_send_gauge(emitter, type, type_instance, (double)value);
   }
 }
 
 /* Sends counters, unless one of them is unknown. collectd's are signed: the top
  * bit is cleared, or a kernel's counter that has it set would be negative. */
-static void send_known_counters(const struct emitter_sink *sink,
-                                const char *type, const char *type_instance,
+static void send_known_counters(const struct emitter *emitter, const char *type,
+                                const char *type_instance,
                                 const uint64_t *counters, size_t len) {
   struct sample sample = {.type = type,
                           .type_instance = type_instance,
@@ -74,12 +66,12 @@ static void send_known_counters(const struct emitter_sink *sink,
     }
     sample.values[i].derive = (int64_t)(counters[i] & INT64_MAX);
   }
-  send_sample(sink, &sample);
+  send_sample(emitter, &sample);
 }
 
-void emitter_send_counter(const struct emitter_sink *sink, const char *type,
+void emitter_send_counter(const struct emitter *emitter, const char *type,
                           const char *type_instance, uint64_t value) {
-  send_known_counters(sink, type, type_instance, &value, 1);
+  send_known_counters(emitter, type, type_instance, &value, 1);
 }
 
 void emitter_send_counter_rows(const struct emitter *emitter,
@@ -94,8 +86,7 @@ void emitter_send_counter_rows(const struct emitter *emitter,
       memcpy(&values[1], (const char *)stats + row->second, sizeof(values[1]));
     }
     if (!skip_zero || values[0] != 0 || values[1] != 0) {
-      send_known_counters(row->is_own ? &emitter->own : &emitter->common,
-                          row->type, row->type_instance, values,
+      send_known_counters(emitter, row->type, row->type_instance, values,
                           is_pair ? 2 : 1);
     }
   }

@@ -12,42 +12,27 @@
  * "interface-" in a plugin instance. */
 #define EMITTER_ITEM_BYTES 112
 
-/* prefix: what the plugin instance begins with; item: which of several (a disk,
- * a file system) the values are of. "" for none; both borrowed. */
-struct emitter_sink {
+/* Where the values of a group go. prefix: what the plugin instance begins with;
+ * item: which of several (a disk, a file system) the values are of, a name made
+ * by the functions below. "" for none; both borrowed. */
+struct emitter {
   struct sample_sink sink;
   const char *prefix;
   const char *item;
 };
 
-/* The sinks of a group. own: for values that no native plugin of collectd has,
- * always under our name. common: for values that a native plugin has, too;
- * under the native plugin's name where NativeNames is set. is_native: whether
- * it is set. */
-struct emitter {
-  struct emitter_sink own;
-  struct emitter_sink common;
-  bool is_native;
-};
-
-/* The emitter for the values of one item, a name made by the functions below;
- * borrowed. */
-struct emitter emitter_with_item(const struct emitter *emitter,
-                                 const char *item);
-
 /* Each sends one value, unless it is STATS_UNKNOWN or NaN. */
-void emitter_send_gauge(const struct emitter_sink *sink, const char *type,
+void emitter_send_gauge(const struct emitter *emitter, const char *type,
                         const char *type_instance, double value);
-void emitter_send_amount(const struct emitter_sink *sink, const char *type,
+void emitter_send_amount(const struct emitter *emitter, const char *type,
                          const char *type_instance, uint64_t value);
-void emitter_send_counter(const struct emitter_sink *sink, const char *type,
+void emitter_send_counter(const struct emitter *emitter, const char *type,
                           const char *type_instance, uint64_t value);
 
 /* The counters of a struct that make up the values of one type. */
 struct emitter_counter_row {
   const char *type, *type_instance;
   size_t first, second; /* offsets of uint64_t; EMITTER_NONE: no second one */
-  bool is_own;          /* the native plugin has none, or means another value */
 };
 
 #define EMITTER_NONE SIZE_MAX
@@ -59,7 +44,7 @@ void emitter_send_counter_rows(const struct emitter *emitter,
                                size_t len, const void *stats, bool skip_zero);
 
 /* For a type of several gauges, some of which may be NaN. */
-void emitter_send_gauges(const struct emitter_sink *sink, const char *type,
+void emitter_send_gauges(const struct emitter *emitter, const char *type,
                          const char *type_instance, const double *values,
                          size_t len);
 

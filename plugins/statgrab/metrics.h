@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics: computes values from raw statistics and sends them, a function for
- * each kind of statistics. Where values are also those of a native plugin,
- * a part in percent follows its option ValuesPercentage. */
+ * each kind of statistics. */
 #pragma once
 
 #include "statgrab/emitter.h"
@@ -47,20 +46,18 @@ void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
  * psutil's virtual_memory().percent. NaN where it is unknown. */
 double metrics_memory_used_percent(const struct stats_memory *stats);
 
-/* Sends percent-used and the parts of the total:
- * psutil's used, buffered, cached, free; or the native plugin's, which count
- * the slab separately. */
+/* Sends percent-used and psutil's parts of the total: used = total - free -
+ * buffers - cached, where cached includes the reclaimable slab. */
 void metrics_send_memory(const struct stats_memory *stats,
                          const struct emitter *emitter);
 
 /* Sends percent-used, 0 on a machine without swap, and the space. What is also
- * cached in memory counts as used, as in psutil; under native names it does
- * not. Returns false, and sends nothing, where the size is unknown. */
+ * cached in memory counts as used, as in psutil. Returns false, and sends
+ * nothing, where the size is unknown. */
 bool metrics_send_swap(const struct stats_memory *stats,
                        const struct emitter *emitter);
 
-/* Sends what is swapped in and out, in bytes; under native names in pages, as
- * the native plugin does by default. page_bytes: size of one page. */
+/* Sends what is swapped in and out, in bytes. page_bytes: size of one page. */
 void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
                           const struct emitter *emitter);
 

@@ -65,16 +65,17 @@ metrics_cpu_percents(const struct stats_cpu_ticks *before,
 static void send_states(const struct metrics_cpu_percents *percents,
                         const struct stats_cpu_ticks *ticks,
                         const struct cpu_options *options,
-                        const struct emitter_sink *sink) {
+                        const struct emitter *emitter) {
   for (size_t i = 0; i < CPU_STATES; i++) {
     if (is_guest_state(i) && ticks->states[i] == 0) {
       continue; /* there never was a virtual machine */
     }
     if (options->values_percentage) {
-      emitter_send_gauge(sink, "percent", cpu_state_names[i],
+      emitter_send_gauge(emitter, "percent", cpu_state_names[i],
                          percents->states[i]);
     } else {
-      emitter_send_counter(sink, "cpu", cpu_state_names[i], ticks->states[i]);
+      emitter_send_counter(emitter, "cpu", cpu_state_names[i],
+                           ticks->states[i]);
     }
   }
 }
@@ -85,13 +86,9 @@ static void send_processor_values(const struct stats_cpu_ticks *before,
                                   const struct cpu_options *options,
                                   const struct emitter *emitter) {
   struct metrics_cpu_percents percents = metrics_cpu_percents(before, now);
-  emitter_send_gauge(&emitter->own, "percent", "active", percents.active);
+  emitter_send_gauge(emitter, "percent", "active", percents.active);
   if (options->report_by_state) {
-    send_states(&percents, now, options, &emitter->common);
-  } else if (emitter->is_native) {
-    /* The native plugin counts waiting for a disk as active. */
-    emitter_send_gauge(&emitter->common, "percent", "active",
-                       100.0 - percents.states[CPU_IDLE]);
+    send_states(&percents, now, options, emitter);
   }
 }
 
@@ -120,7 +117,8 @@ static void send_each_processor(const struct stats_cpu *before,
     const struct stats_cpu_one *one = &now->each[i];
     char item[16];
     (void)snprintf(item, sizeof(item), "%u", one->number);
-    struct emitter of_one = emitter_with_item(emitter, item);
+    struct emitter of_one = *emitter;
+    of_one.item = item;
     struct stats_cpu_ticks last = find_processor_ticks(before, i, one->number);
     send_processor_values(&last, &one->ticks, options, &of_one);
   }
@@ -134,8 +132,9 @@ void metrics_send_cpu(const struct stats_cpu *before,
   if (options->report_by_cpu) {
     send_each_processor(before, now, options, emitter);
   }
-  emitter_send_amount(&emitter->common, "count", "", now->online);
-  emitter_send_counter(&emitter->own, "irq", "total", now->interrupts);
+  emitter_send_amount(emitter, "count", "", now->online);
+  emitter_send_counter(emitter, "irq", "total", now->interrupts);
+  emitter_send_counter(emitter, "contextswitch", "", now->context_switches);
 }
 
 /* ---- load ---- */
@@ -143,11 +142,11 @@ void metrics_send_cpu(const struct stats_cpu *before,
 void metrics_send_load(const struct stats_load *stats, double cores,
                        const struct emitter *emitter) {
   const double *load = stats->minutes;
-  emitter_send_gauges(&emitter->common, "load", "", load, 3);
+  emitter_send_gauges(emitter, "load", "", load, 3);
   if (cores > 0) {
     const double relative[] = {load[0] / cores, load[1] / cores,
                                load[2] / cores};
-    emitter_send_gauges(&emitter->own, "load", "relative", relative, 3);
+    emitter_send_gauges(emitter, "load", "relative", relative, 3);
   }
 }
 
@@ -167,10 +166,10 @@ void metrics_send_processes(const struct stats_processes *stats, uint64_t forks,
   const double counts[] = {(double)stats->count, stats->threads == STATS_UNKNOWN
                                                      ? (double)NAN
                                                      : (double)stats->threads};
-  emitter_send_gauges(&emitter->own, "ps_count", "", counts, 2);
+  emitter_send_gauges(emitter, "ps_count", "", counts, 2);
   for (size_t i = 0; i < PROCESS_STATES; i++) {
-    emitter_send_amount(&emitter->common, "ps_state", process_state_names[i],
+    emitter_send_amount(emitter, "ps_state", process_state_names[i],
                         stats->states[i]);
   }
-  emitter_send_counter(&emitter->common, "fork_rate", "", forks);
+  emitter_send_counter(emitter, "fork_rate", "", forks);
 }

@@ -8,21 +8,21 @@
 
 #define DISK(FIELD) offsetof(struct stats_disk, FIELD)
 static const struct emitter_counter_row disk_counters[] = {
-    {"disk_octets", "", DISK(read_bytes), DISK(write_bytes), false},
-    {"disk_ops", "", DISK(read_ops), DISK(write_ops), false},
-    {"disk_merged", "", DISK(read_merged), DISK(write_merged), false},
-    {"disk_io_time", "", DISK(io_ms), DISK(weighted_ms), false},
-    /* psutil's sum; the native plugin's disk_time is an average. */
-    {"disk_time", "", DISK(read_ms), DISK(write_ms), true},
+    {"disk_octets", "", DISK(read_bytes), DISK(write_bytes)},
+    {"disk_ops", "", DISK(read_ops), DISK(write_ops)},
+    {"disk_merged", "", DISK(read_merged), DISK(write_merged)},
+    {"disk_io_time", "", DISK(io_ms), DISK(weighted_ms)},
+    /* psutil's sum; the native disk plugin's disk_time is an average. */
+    {"disk_time", "", DISK(read_ms), DISK(write_ms)},
 };
 
 #define LINK(FIELD) offsetof(struct stats_interface, FIELD)
 static const struct emitter_counter_row interface_counters[] = {
-    {"if_octets", "", LINK(rx_bytes), LINK(tx_bytes), false},
-    {"if_packets", "", LINK(rx_packets), LINK(tx_packets), false},
-    {"if_errors", "", LINK(rx_errors), LINK(tx_errors), false},
-    {"if_dropped", "", LINK(rx_dropped), LINK(tx_dropped), false},
-    {"if_collisions", "", LINK(collisions), EMITTER_NONE, true},
+    {"if_octets", "", LINK(rx_bytes), LINK(tx_bytes)},
+    {"if_packets", "", LINK(rx_packets), LINK(tx_packets)},
+    {"if_errors", "", LINK(rx_errors), LINK(tx_errors)},
+    {"if_dropped", "", LINK(rx_dropped), LINK(tx_dropped)},
+    {"if_collisions", "", LINK(collisions), EMITTER_NONE},
 };
 
 /* False for a counter that has always been 0 or is not provided. */
@@ -36,11 +36,11 @@ static void send_disk(const struct stats_disk *disk,
                       const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(disk->name, name);
-  const struct emitter emitter = emitter_with_item(group, name);
+  struct emitter emitter = *group;
+  emitter.item = name;
   emitter_send_counter_rows(&emitter, disk_counters,
                             OPTION_COUNT(disk_counters), disk, true);
-  emitter_send_amount(&emitter.common, "pending_operations", "",
-                      disk->in_flight);
+  emitter_send_amount(&emitter, "pending_operations", "", disk->in_flight);
 }
 
 void metrics_send_disks(const struct stats_disk_table *table,
@@ -57,17 +57,16 @@ void metrics_send_disks(const struct stats_disk_table *table,
   }
 }
 
-/* The native plugin has neither collisions nor the state of the link. */
 static void send_interface(const struct stats_interface *interface,
                            const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(interface->name, name);
-  const struct emitter emitter = emitter_with_item(group, name);
+  struct emitter emitter = *group;
+  emitter.item = name;
   emitter_send_counter_rows(&emitter, interface_counters,
                             OPTION_COUNT(interface_counters), interface, false);
-  emitter_send_amount(&emitter.own, "bool", "up", interface->is_up);
-  emitter_send_amount(&emitter.own, "gauge", "speed",
-                      interface->speed_bits_per_s);
+  emitter_send_amount(&emitter, "bool", "up", interface->is_up);
+  emitter_send_amount(&emitter, "gauge", "speed", interface->speed_bits_per_s);
 }
 
 void metrics_send_interfaces(const struct stats_interface_table *table,
@@ -119,22 +118,22 @@ double metrics_filesystem_used_percent(const struct stats_usage *stats) {
 
 /* unit: factor of each part. */
 static void send_usage_parts(const struct usage_parts *parts, const char *type,
-                             double unit, const struct emitter_sink *sink) {
-  emitter_send_gauge(sink, type, "free", parts->free * unit);
-  emitter_send_gauge(sink, type, "reserved", parts->reserved * unit);
-  emitter_send_gauge(sink, type, "used", parts->used * unit);
+                             double unit, const struct emitter *emitter) {
+  emitter_send_gauge(emitter, type, "free", parts->free * unit);
+  emitter_send_gauge(emitter, type, "reserved", parts->reserved * unit);
+  emitter_send_gauge(emitter, type, "used", parts->used * unit);
 }
 
 /* Sends the parts as the types ABSOLUTE and RELATIVE. */
 static void send_usage(const struct usage_parts *parts, const char *absolute,
                        const char *relative, const struct df_options *options,
-                       const struct emitter_sink *sink) {
+                       const struct emitter *emitter) {
   if (options->values_absolute) {
-    send_usage_parts(parts, absolute, 1, sink);
+    send_usage_parts(parts, absolute, 1, emitter);
   }
   if (options->values_percentage) {
     double total = parts->used + parts->free + parts->reserved;
-    send_usage_parts(parts, relative, 100.0 / total, sink);
+    send_usage_parts(parts, relative, 100.0 / total, emitter);
   }
 }
 
@@ -144,17 +143,17 @@ void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
   if (stats->size == 0 || stats->size == STATS_UNKNOWN) {
     return;
   }
-  const struct emitter emitter = emitter_with_item(group, name);
+  struct emitter emitter = *group;
+  emitter.item = name;
   double used = metrics_filesystem_used_percent(stats);
-  emitter_send_gauge(&emitter.own, "percent", "used", used);
-  emitter_send_gauge(&emitter.own, "percent", "free", 100.0 - used);
+  emitter_send_gauge(&emitter, "percent", "used", used);
+  emitter_send_gauge(&emitter, "percent", "free", 100.0 - used);
   struct usage_parts bytes = split_bytes(stats);
-  send_usage(&bytes, "df_complex", "percent_bytes", options, &emitter.common);
+  send_usage(&bytes, "df_complex", "percent_bytes", options, &emitter);
   bool has_inodes = stats->inodes != 0 && stats->inodes != STATS_UNKNOWN;
   if (options->report_inodes && has_inodes) {
     struct usage_parts inodes =
         split_usage(stats->inodes, stats->inodes_free, stats->inodes_available);
-    send_usage(&inodes, "df_inodes", "percent_inodes", options,
-               &emitter.common);
+    send_usage(&inodes, "df_inodes", "percent_inodes", options, &emitter);
   }
 }

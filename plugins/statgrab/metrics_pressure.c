@@ -16,7 +16,7 @@ static const char *const resource_names[PRESSURE_RESOURCES] = {
  * where the kernel has no such line. */
 static void send_pressure_line(const struct stats_pressure_line *line,
                                const char *share,
-                               const struct emitter_sink *sink) {
+                               const struct emitter *emitter) {
   static const char *const windows[] = {"avg10", "avg60", "avg300"};
   if (line->total_us == STATS_UNKNOWN) {
     return;
@@ -24,39 +24,40 @@ static void send_pressure_line(const struct stats_pressure_line *line,
   for (size_t i = 0; i < 3; i++) {
     char name[32];
     (void)snprintf(name, sizeof(name), "%s_%s", share, windows[i]);
-    emitter_send_gauge(sink, "percent", name, line->percent[i]);
+    emitter_send_gauge(emitter, "percent", name, line->percent[i]);
   }
-  emitter_send_counter(sink, "total_time_in_ms", share, line->total_us / 1000);
+  emitter_send_counter(emitter, "total_time_in_ms", share,
+                       line->total_us / 1000);
 }
 
 void metrics_send_pressure(const struct stats_pressure *stats,
                            const struct emitter *emitter) {
   for (size_t i = 0; i < PRESSURE_RESOURCES; i++) {
-    struct emitter_sink sink = emitter->own;
-    sink.item = resource_names[i];
-    send_pressure_line(&stats->lines[i][0], "some", &sink);
+    struct emitter of_one = *emitter;
+    of_one.item = resource_names[i];
+    send_pressure_line(&stats->lines[i][0], "some", &of_one);
     /* For processors 0 by definition: Documentation/accounting/psi.rst. */
     if (i != PRESSURE_CPU) {
-      send_pressure_line(&stats->lines[i][1], "full", &sink);
+      send_pressure_line(&stats->lines[i][1], "full", &of_one);
     }
   }
 }
 
 void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
                          const struct emitter *emitter) {
-  const struct emitter_sink *sink = &emitter->own;
   if (stats->memory_limit != STATS_UNKNOWN && stats->memory_limit > 0) {
-    emitter_send_amount(sink, "memory", "limit", stats->memory_limit);
-    emitter_send_amount(sink, "memory", "used", stats->memory_used);
-    emitter_send_gauge(sink, "percent", "used",
+    emitter_send_amount(emitter, "memory", "limit", stats->memory_limit);
+    emitter_send_amount(emitter, "memory", "used", stats->memory_used);
+    emitter_send_gauge(emitter, "percent", "used",
                        fmin(100.0, 100.0 * (double)stats->memory_used /
                                        (double)stats->memory_limit));
   }
   if (!isnan(stats->cpu_quota)) {
-    emitter_send_gauge(sink, "count", "cpus",
+    emitter_send_gauge(emitter, "count", "cpus",
                        metrics_usable_processors(online, stats));
-    emitter_send_counter(sink, "total_events", "throttled", stats->throttled);
-    emitter_send_counter(sink, "total_time_in_ms", "throttled",
+    emitter_send_counter(emitter, "total_events", "throttled",
+                         stats->throttled);
+    emitter_send_counter(emitter, "total_time_in_ms", "throttled",
                          stats->throttled_us == STATS_UNKNOWN
                              ? STATS_UNKNOWN
                              : stats->throttled_us / 1000);

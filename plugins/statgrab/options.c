@@ -151,11 +151,6 @@ static const struct option option_rows[] = {
      .help = "For collectd in a container: the directory where the machine's "
              "root directory is mounted. F</proc>, F</sys> and the mount "
              "points are read below it. Linux only."},
-    FLAG("NativeNames", statgrab_options, native_names, "false",
-         "Send the values that collectd's native plugins also have under those "
-         "plugins' names and with their definitions, so that existing "
-         "dashboards still work: I<memory/memory-used> instead of "
-         "I<statgrab-memory/memory-used>. Other values keep their names."),
     SUB_BLOCK(cpu, cpu_options, "Values of the processors."),
     SUB_BLOCK(df, df_options, "File systems and their values."),
     SUB_BLOCK(disk, device_options, "Which disks to report."),

@@ -70,7 +70,6 @@ struct statgrab_options {
   struct option_head head;
   struct option_strings collect;
   char *root;
-  bool native_names;
   struct option_blocks cpu;       /* struct cpu_options */
   struct option_blocks df;        /* struct df_options */
   struct option_blocks disk;      /* struct device_options */

@@ -44,6 +44,7 @@ static int start_statgrab(void) {
     return 0; /* collectd -T calls this twice */
   }
   const struct log_sink log = glue_log_sink("statgrab");
+  const struct sample_sink sink = glue_sample_sink("statgrab");
   struct error error = {{0}};
   if (source_libstatgrab_init(&error) != 0) {
     log_write(&log, LOG_LEVEL_WARNING, "%s; its values are left out",
@@ -53,8 +54,7 @@ static int start_statgrab(void) {
     log_write(&log, LOG_LEVEL_ERROR, "out of memory");
     return -1;
   }
-  if (collectors_new(&options, glue_sample_sink, &log, &collectors, &error) !=
-      0) {
+  if (collectors_new(&options, &sink, &log, &collectors, &error) != 0) {
     log_write(&log, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }

@@ -26,7 +26,6 @@ struct stats_memory {
   uint64_t buffered;
   uint64_t cached; /* as the kernel counts it, without reclaimable slab */
   uint64_t slab_reclaimable;
-  uint64_t slab_unreclaimable;
   uint64_t swap_total;
   uint64_t swap_free;
   uint64_t swap_cached;

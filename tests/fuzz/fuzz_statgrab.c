@@ -50,10 +50,7 @@ static void ignore(void *context, const struct sample *sample) {
   }
 }
 
-static struct sample_sink sink_of(const char *plugin) {
-  (void)plugin;
-  return (struct sample_sink){.put = ignore};
-}
+static const struct sample_sink sink = {.put = ignore};
 
 static void discard_log_line(void *context, enum log_level level,
                              const char *line) {
@@ -96,7 +93,7 @@ static void make_root(void) {
   options.root = strdup(root);
   options.collect = (struct option_strings){calloc(1, sizeof(char *)), 1};
   if (options.root == NULL || options.collect.items == NULL ||
-      collectors_new(&options, sink_of, &quiet_log, &collectors, &error) != 0) {
+      collectors_new(&options, &sink, &quiet_log, &collectors, &error) != 0) {
     abort();
   }
   (void)atexit(remove_root);
@@ -116,7 +113,7 @@ static void write_file(const char *name, const uint8_t *data, size_t size) {
 static void read_mounts(void) {
   struct collectors *fresh = NULL;
   struct error error;
-  if (collectors_new(&options, sink_of, &quiet_log, &fresh, &error) == 0) {
+  if (collectors_new(&options, &sink, &quiet_log, &fresh, &error) == 0) {
     int64_t deadline_ms = clock_monotonic_ms() + 1000;
     collectors_collect_filesystems(fresh, 0, deadline_ms);
     (void)collectors_free(fresh, deadline_ms);

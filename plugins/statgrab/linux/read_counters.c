@@ -53,7 +53,6 @@ int linux_read_memory(struct stats *all, struct error *error) {
       {"Cached", &stats->cached},
       {"MemAvailable", &stats->available},
       {"SReclaimable", &stats->slab_reclaimable},
-      {"SUnreclaim", &stats->slab_unreclaimable},
       {"SwapTotal", &stats->swap_total},
       {"SwapFree", &stats->swap_free},
       {"SwapCached", &stats->swap_cached},

@@ -7,28 +7,15 @@
 
 static struct recorded samples[RECORDER_MAX];
 static size_t samples_len;
-static struct recorder own_names = {"statgrab", samples, &samples_len};
-static struct recorder native_names = {"native", samples, &samples_len};
+static struct recorder recorder = {"statgrab", samples, &samples_len};
 
-static inline struct emitter recording_emitter(const char *group,
-                                               bool is_native) {
+static inline struct emitter recording_emitter(const char *group) {
   samples_len = 0;
-  struct emitter emitter = {
-      .own = {.sink = recorder_sink(&own_names), .prefix = group, .item = ""},
-      .common = {.sink = recorder_sink(&own_names),
-                 .prefix = group,
-                 .item = ""},
-      .is_native = is_native,
-  };
-  if (is_native) {
-    emitter.common = (struct emitter_sink){
-        .sink = recorder_sink(&native_names), .prefix = "", .item = ""};
-  }
-  return emitter;
+  return (struct emitter){recorder_sink(&recorder), group, ""};
 }
 
 static inline double value(const char *name) {
-  return recorder_value(&own_names, name);
+  return recorder_value(&recorder, name);
 }
 
 static inline void assert_near(double found, double wanted) {

@@ -98,7 +98,7 @@ static void sends_psutils_percentages(void **state) {
                                     .inodes = 10,
                                     .inodes_free = 4,
                                     .inodes_available = 4};
-  struct emitter emitter = recording_emitter("df", false);
+  struct emitter emitter = recording_emitter("df");
   metrics_send_filesystem(&stats, "root", &options, &emitter);
   assert_near(value("statgrab-df-root/percent-used"), 50);
   assert_near(value("statgrab-df-root/percent-free"), 50);
@@ -114,7 +114,7 @@ static void sends_nothing_without_a_size(void **state) {
   const struct df_options options = {.report_inodes = true,
                                      .values_absolute = true};
   const struct stats_usage nothing = {0};
-  struct emitter emitter = recording_emitter("df", false);
+  struct emitter emitter = recording_emitter("df");
   metrics_send_filesystem(&nothing, "proc", &options, &emitter);
   assert_int_equal(samples_len, 0);
 }
@@ -124,7 +124,7 @@ static void adds_up_whatever_is_claimed(void **state) {
   (void)state;
   const struct df_options options = {.values_absolute = true};
   const struct stats_usage stats = {.size = 10, .free = 20, .available = 30};
-  struct emitter emitter = recording_emitter("df", false);
+  struct emitter emitter = recording_emitter("df");
   metrics_send_filesystem(&stats, "odd", &options, &emitter);
   assert_near(value("statgrab-df-odd/percent-used"), 0);
   assert_near(value("statgrab-df-odd/df_complex-used"), 0);

@@ -69,7 +69,7 @@ static void send_cpu(const struct cpu_options *options,
 
 static void guests_are_not_counted_twice(void **state) {
   (void)state;
-  struct emitter emitter = recording_emitter("cpu", false);
+  struct emitter emitter = recording_emitter("cpu");
   stats_init(&all);
   all.cpu.online = 1;
   all.cpu.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -86,7 +86,7 @@ static void guests_are_not_counted_twice(void **state) {
 
 static void percentages_begin_with_the_second_reading(void **state) {
   (void)state;
-  struct emitter emitter = recording_emitter("cpu", false);
+  struct emitter emitter = recording_emitter("cpu");
   stats_init(&all);
   all.cpu.online = 4;
   all.cpu.all = ticks(1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
@@ -99,7 +99,7 @@ static void percentages_begin_with_the_second_reading(void **state) {
 /* Processors come and go: each is compared with itself. */
 static void processors_are_reported_separately(void **state) {
   (void)state;
-  struct emitter emitter = recording_emitter("cpu", false);
+  struct emitter emitter = recording_emitter("cpu");
   struct cpu_options options = defaults;
   options.report_by_cpu = true;
   stats_init(&all);
@@ -120,21 +120,6 @@ static void processors_are_reported_separately(void **state) {
   stats_fini(&all);
 }
 
-static void native_names_keep_native_meaning(void **state) {
-  (void)state;
-  struct emitter emitter = recording_emitter("cpu", true);
-  struct cpu_options options = {0};
-  stats_init(&all);
-  all.cpu.online = 1;
-  all.cpu.all = ticks(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  send_cpu(&options, &emitter);
-  all.cpu.all = ticks(20, 0, 0, 50, 30, 0, 0, 0, 0, 0);
-  send_cpu(&options, &emitter);
-  assert_near(value("native/percent-active"), 50); /* waiting is activity */
-  assert_near(value("statgrab-cpu/percent-active"), 20);
-  stats_fini(&all);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_all_of_the_line),
@@ -144,7 +129,6 @@ int main(void) {
       cmocka_unit_test(guests_are_not_counted_twice),
       cmocka_unit_test(percentages_begin_with_the_second_reading),
       cmocka_unit_test(processors_are_reported_separately),
-      cmocka_unit_test(native_names_keep_native_meaning),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

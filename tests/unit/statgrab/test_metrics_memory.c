@@ -12,7 +12,6 @@ static const struct stats_memory tmpfs_heavy = {
     .buffered = 4848u * 1024ull,
     .cached = 4373728u * 1024ull,
     .slab_reclaimable = 50000u * 1024ull,
-    .slab_unreclaimable = 30000u * 1024ull,
     .swap_total = 0,
     .swap_free = 0,
     .swap_cached = 0,
@@ -20,7 +19,7 @@ static const struct stats_memory tmpfs_heavy = {
 
 static void counts_tmpfs_as_used(void **state) {
   (void)state;
-  struct emitter emitter = recording_emitter("memory", false);
+  struct emitter emitter = recording_emitter("memory");
   metrics_send_memory(&tmpfs_heavy, &emitter);
   assert_near(value("statgrab-memory/percent-used"),
               100.0 * (24684092.0 - 19600000.0) / 24684092.0);
@@ -28,34 +27,16 @@ static void counts_tmpfs_as_used(void **state) {
 
 static void parts_add_up_to_the_total(void **state) {
   (void)state;
-  static const char *const own[] = {"used", "free", "buffered", "cached"};
-  static const char *const native[] = {"used",   "free",      "buffered",
-                                       "cached", "slab_recl", "slab_unrecl"};
-  for (int is_native = 0; is_native < 2; is_native++) {
-    struct emitter emitter = recording_emitter("memory", is_native != 0);
-    metrics_send_memory(&tmpfs_heavy, &emitter);
-    double bytes = 0;
-    for (size_t i = 0; i < (is_native ? 6u : 4u); i++) {
-      char name[64];
-      (void)snprintf(name, sizeof(name), "%s/memory-%s",
-                     is_native ? "native" : "statgrab-memory",
-                     is_native ? native[i] : own[i]);
-      bytes += value(name);
-    }
-    assert_near(bytes, (double)tmpfs_heavy.total);
-  }
-}
-
-static void native_names_keep_native_meaning(void **state) {
-  (void)state;
-  struct emitter emitter = recording_emitter("memory", true);
+  static const char *const parts[] = {"used", "free", "buffered", "cached"};
+  struct emitter emitter = recording_emitter("memory");
   metrics_send_memory(&tmpfs_heavy, &emitter);
-  double used = 24684092.0 - 19385292 - 4848 - 4373728 - 50000 - 30000;
-  assert_near(value("native/memory-used"), used * 1024);
-  assert_near(value("statgrab-memory/memory-available"), 19600000.0 * 1024);
-  assert_near(value("statgrab-memory/percent-used"),
-              100.0 * (24684092.0 - 19600000.0) / 24684092.0);
-  assert_true(isnan(value("statgrab-memory/memory-used")));
+  double bytes = 0;
+  for (size_t i = 0; i < 4; i++) {
+    char name[64];
+    (void)snprintf(name, sizeof(name), "statgrab-memory/memory-%s", parts[i]);
+    bytes += value(name);
+  }
+  assert_near(bytes, (double)tmpfs_heavy.total);
 }
 
 static void survives_nonsense(void **state) {
@@ -67,7 +48,7 @@ static void survives_nonsense(void **state) {
   assert_true(isnan(metrics_memory_used_percent(&stats)));
   stats = tmpfs_heavy;
   stats.cached = stats.total; /* used would be negative: psutil's way out */
-  struct emitter emitter = recording_emitter("memory", false);
+  struct emitter emitter = recording_emitter("memory");
   metrics_send_memory(&stats, &emitter);
   assert_near(value("statgrab-memory/memory-used"),
               (double)(stats.total - stats.free));
@@ -77,7 +58,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_tmpfs_as_used),
       cmocka_unit_test(parts_add_up_to_the_total),
-      cmocka_unit_test(native_names_keep_native_meaning),
       cmocka_unit_test(survives_nonsense),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

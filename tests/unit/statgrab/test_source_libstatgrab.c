@@ -117,7 +117,7 @@ static void reads_file_systems(void **state) {
   if (!root_is_mounted()) {
     skip();
   }
-  struct emitter emitter = recording_emitter("df", false);
+  struct emitter emitter = recording_emitter("df");
   const struct df_options options = {.values_absolute = true};
   const struct log_sink nobody = {.write = discard_log_line};
   struct filesystems *fs = NULL;
