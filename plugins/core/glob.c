@@ -100,3 +100,33 @@ int glob_check(const char *pattern, struct error *error) {
   }
   return 0;
 }
+
+/* What follows the element at PATTERN, a set without its end being one byte. */
+static const char *skip_element(const char *pattern) {
+  const char *end = *pattern == '[' ? find_set_end(pattern) : NULL;
+  bool is_escape = *pattern == '\\' && pattern[1] != '\0';
+  return end != NULL ? end + 1 : pattern + (is_escape ? 2 : 1);
+}
+
+/* Neither element is a star. */
+static bool may_match_same_byte(const char *one, const char *other) {
+  char first = *one == '\\' ? one[1] : *one;
+  char second = *other == '\\' ? other[1] : *other;
+  return strchr("?[", *one) != NULL || strchr("?[", *other) != NULL ||
+         first == second;
+}
+
+bool glob_overlaps(const char *one, const char *other) {
+  if (*one == '\0' && *other == '\0') {
+    return true;
+  }
+  if (*one == '*') {
+    return glob_overlaps(one + 1, other) ||
+           (*other != '\0' && glob_overlaps(one, skip_element(other)));
+  }
+  if (*other == '*') {
+    return glob_overlaps(other, one);
+  }
+  return *one != '\0' && *other != '\0' && may_match_same_byte(one, other) &&
+         glob_overlaps(skip_element(one), skip_element(other));
+}

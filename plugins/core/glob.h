@@ -19,3 +19,8 @@ bool glob_is_literal(const char *pattern);
 /* Returns 0, or -EINVAL for a set without its end and a backslash at the end
  * of the pattern. */
 int glob_check(const char *pattern, struct error *error);
+
+/* True if some text matches both patterns, each a name of a configuration: the
+ * time grows with a power of their length. A set counts as any byte, so that in
+ * doubt they overlap. */
+bool glob_overlaps(const char *one, const char *other);

@@ -14,7 +14,6 @@
 #include "core/option.h"
 #include "core/text.h"
 #include "ctl/check/config_files.h"
-#include "ctl/check/diagnostics.h"
 #include "ctl/check/lint.h"
 #include "ctl/check/types_db.h"
 #include "ctl/check/unmatched_rules.h"
@@ -55,7 +54,7 @@ static const char *const global_options[] = {
 
 /* An unknown name is a warning: another release of collectd may know it. */
 static void check_global_option(const struct config_files_place *statement,
-                                struct diagnostics *diagnostics) {
+                                struct lint_report *report) {
   const char *name = statement->item->key;
   struct text_nearest nearest = text_nearest_begin(name);
   for (size_t i = 0; i < OPTION_COUNT(global_options); i++) {
@@ -64,11 +63,10 @@ static void check_global_option(const struct config_files_place *statement,
     }
     text_nearest_offer(&nearest, global_options[i]);
   }
-  diagnostics_print(diagnostics, DIAGNOSTICS_WARNING, *statement,
-                    "unknown option %s%s%s%s", name,
-                    nearest.name == NULL ? "" : "; did you mean ",
-                    nearest.name == NULL ? "" : nearest.name,
-                    nearest.name == NULL ? "" : "?");
+  lint_print(report, LINT_WARNING, *statement, "unknown option %s%s%s%s", name,
+             nearest.name == NULL ? "" : "; did you mean ",
+             nearest.name == NULL ? "" : nearest.name,
+             nearest.name == NULL ? "" : "?");
 }
 
 /* The last statement counts, as in collectd. */
@@ -86,7 +84,7 @@ static bool has_auto_load(const struct config_files *files) {
 /* collectd passes a block on when it reads it, so the plugin must be loaded
  * before. */
 static void check_load_order(const struct config_files *files, size_t index,
-                             struct diagnostics *diagnostics) {
+                             struct lint_report *report) {
   const struct config_files_place *statement = &files->statements[index];
   const char *name = config_files_get_name(statement->item);
   if (name == NULL || !config_files_is_plugin(statement->item, name)) {
@@ -94,18 +92,16 @@ static void check_load_order(const struct config_files *files, size_t index,
   }
   size_t loaded_at = 0;
   if (!config_files_find_load_plugin(files, name, &loaded_at)) {
-    diagnostics_print(
-        diagnostics, DIAGNOSTICS_WARNING, *statement,
-        "<Plugin %s>: the plugin is not loaded, so collectd ignores "
-        "this block; write LoadPlugin %s before it",
-        name, name);
+    lint_print(report, LINT_WARNING, *statement,
+               "<Plugin %s>: the plugin is not loaded, so collectd ignores "
+               "this block; write LoadPlugin %s before it",
+               name, name);
   } else if (loaded_at > index) {
-    diagnostics_print(
-        diagnostics, DIAGNOSTICS_WARNING, *statement,
-        "<Plugin %s>: LoadPlugin %s comes after this block (%s:%d), so "
-        "collectd ignores the block; write LoadPlugin before it",
-        name, name, files->statements[loaded_at].path,
-        files->statements[loaded_at].item->line);
+    lint_print(report, LINT_WARNING, *statement,
+               "<Plugin %s>: LoadPlugin %s comes after this block (%s:%d), so "
+               "collectd ignores the block; write LoadPlugin before it",
+               name, name, files->statements[loaded_at].path,
+               files->statements[loaded_at].item->line);
   }
 }
 
@@ -138,36 +134,35 @@ static bool has_type(const struct config_files *files, const char *type,
 /* Reports that PLUGIN is loaded and its type TYPE is not known. */
 static void check_type_is_known(const struct config_files *files,
                                 const char *plugin, const char *type,
-                                struct diagnostics *diagnostics) {
+                                struct lint_report *report) {
   size_t loaded_at = 0;
   const struct config_files_place *last = NULL;
   if (!config_files_find_load_plugin(files, plugin, &loaded_at) ||
       has_type(files, type, &last)) {
     return;
   }
-  diagnostics_print(
-      diagnostics, DIAGNOSTICS_ERROR,
-      last == NULL ? files->statements[loaded_at] : *last,
-      "%s needs the type %s, which no TypesDB has; the default is "
-      "not read when a TypesDB is named, so name both: "
-      "TypesDB \"" STOCK_TYPES "\" and TypesDB "
-      "\"/usr/share/collectd-resource-alert/types.db\"",
-      plugin, type);
+  lint_print(report, LINT_ERROR,
+             last == NULL ? files->statements[loaded_at] : *last,
+             "%s needs the type %s, which no TypesDB has; the default is "
+             "not read when a TypesDB is named, so name both: "
+             "TypesDB \"" STOCK_TYPES "\" and TypesDB "
+             "\"/usr/share/collectd-resource-alert/types.db\"",
+             plugin, type);
 }
 
 /* Reports what makes collectd ignore our blocks or refuse our types. */
 static void check_daemon_statements(const struct config_files *files,
-                                    struct diagnostics *diagnostics) {
+                                    struct lint_report *report) {
   bool loads_all = has_auto_load(files);
   for (size_t i = 0; i < files->statements_len; i++) {
-    check_global_option(&files->statements[i], diagnostics);
+    check_global_option(&files->statements[i], report);
     if (!loads_all) {
-      check_load_order(files, i, diagnostics);
+      check_load_order(files, i, report);
     }
   }
-  check_type_is_known(files, "statgrab", "percent", diagnostics);
-  check_type_is_known(files, "session_log", "log_rate", diagnostics);
-  check_type_is_known(files, "resource_alert", "alert_state", diagnostics);
+  check_type_is_known(files, "statgrab", "percent", report);
+  check_type_is_known(files, "session_log", "log_rate", report);
+  check_type_is_known(files, "resource_alert", "alert_state", report);
 }
 
 /* ---- our plugins ---- */
@@ -176,7 +171,7 @@ static void check_daemon_statements(const struct config_files *files,
  * does. target: initialized. */
 static int check_plugin_blocks(const struct option_block *plugin,
                                const struct config_files *files, void *target,
-                               struct diagnostics *diagnostics) {
+                               struct lint_report *report) {
   int code = 0;
   char prefix[64];
   (void)snprintf(prefix, sizeof(prefix), "<Plugin %s>: ", plugin->name);
@@ -185,8 +180,7 @@ static int check_plugin_blocks(const struct option_block *plugin,
     if (!config_files_is_plugin(statement->item, plugin->name)) {
       continue;
     }
-    const struct lint_report report = {diagnostics, statement->path, prefix};
-    int mistakes = lint_block(plugin, statement->item, &report);
+    int mistakes = lint_block(plugin, *statement, prefix, report);
     if (mistakes != 0) {
       code = mistakes < 0 ? mistakes : 0;
       continue;
@@ -194,7 +188,7 @@ static int check_plugin_blocks(const struct option_block *plugin,
     struct error error = {{0}};
     code = option_parse(plugin, statement->item, target, &error);
     if (code == -EINVAL) {
-      lint_report_error(&report, statement->item, error.text);
+      lint_print(report, LINT_ERROR, *statement, "%s%s", prefix, error.text);
       code = 0;
     }
   }
@@ -211,7 +205,7 @@ struct parsed_options {
 /* Rules are compared with the blocks of a plugin only if those are without
  * mistakes; otherwise one mistake would be reported twice. */
 static int check_files(const struct config_files *files,
-                       struct diagnostics *diagnostics) {
+                       struct lint_report *report) {
   struct parsed_options options;
   const struct {
     const struct option_block *block;
@@ -225,15 +219,15 @@ static int check_files(const struct config_files *files,
   bool is_good[OPTION_COUNT(plugins)] = {false};
   int code = 0;
   memset(&options, 0, sizeof(options));
-  check_daemon_statements(files, diagnostics);
+  check_daemon_statements(files, report);
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
-    unsigned errors = diagnostics->counts[DIAGNOSTICS_ERROR];
+    unsigned errors = report->counts[LINT_ERROR];
     code = option_init(plugins[i].block, plugins[i].target);
     if (code == 0) {
       code = check_plugin_blocks(plugins[i].block, files, plugins[i].target,
-                                 diagnostics);
+                                 report);
     }
-    is_good[i] = code == 0 && errors == diagnostics->counts[DIAGNOSTICS_ERROR];
+    is_good[i] = code == 0 && errors == report->counts[LINT_ERROR];
   }
   const struct unmatched_rules_input rules = {
       .files = files,
@@ -242,7 +236,7 @@ static int check_files(const struct config_files *files,
       .resource_alert = is_good[3] ? &options.resource_alert : NULL,
   };
   if (code == 0) {
-    code = unmatched_rules_check(&rules, diagnostics);
+    code = unmatched_rules_check(&rules, report);
   }
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     option_fini(plugins[i].block, plugins[i].target);
@@ -252,9 +246,9 @@ static int check_files(const struct config_files *files,
 
 /* Prints the sum and returns the exit code. */
 static int print_summary(const struct config_files *files,
-                         const struct diagnostics *diagnostics) {
-  unsigned errors = diagnostics->counts[DIAGNOSTICS_ERROR];
-  unsigned warnings = diagnostics->counts[DIAGNOSTICS_WARNING];
+                         const struct lint_report *report) {
+  unsigned errors = report->counts[LINT_ERROR];
+  unsigned warnings = report->counts[LINT_WARNING];
   if (errors == 0 && warnings == 0) {
     (void)printf("%zu file%s, no problems found\n", files->files_len,
                  files->files_len == 1 ? "" : "s");
@@ -270,20 +264,20 @@ static int print_summary(const struct config_files *files,
 static int run_check(const struct command_line *line) {
   const char *path = line->operands_len > 0 ? line->operands[0]
                                             : "/etc/collectd/collectd.conf";
-  struct diagnostics diagnostics = {.file = stdout};
+  struct lint_report report = {.file = stdout};
   struct config_files files = {0};
   struct config_files_place place;
   struct error error = {{0}};
   int result;
   int code = config_files_read(path, &files, &place, &error);
   if (code != 0 && place.path != NULL) {
-    diagnostics_print(&diagnostics, DIAGNOSTICS_ERROR, place, "%s", error.text);
-    result = print_summary(&files, &diagnostics);
+    lint_print(&report, LINT_ERROR, place, "%s", error.text);
+    result = print_summary(&files, &report);
   } else if (code != 0) {
     result = command_fail("%s", error.text);
   } else {
-    code = check_files(&files, &diagnostics);
-    result = code == 0 ? print_summary(&files, &diagnostics)
+    code = check_files(&files, &report);
+    result = code == 0 ? print_summary(&files, &report)
                        : command_fail("%s", strerror(-code));
   }
   config_files_fini(&files);

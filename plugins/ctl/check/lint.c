@@ -8,8 +8,42 @@
 #include "ctl/check/lint.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <strings.h>
+
+#include "core/text.h"
+
+/* Where the mistakes of one block are reported. */
+struct lint_place {
+  struct lint_report *report;
+  const char *path;
+  const char *prefix;
+};
+
+void lint_print(struct lint_report *report, enum lint_severity severity,
+                struct config_files_place place, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  text_blank_controls(text);
+  (void)fprintf(report->file, "%s:", place.path);
+  if (place.item->line > 0) {
+    (void)fprintf(report->file, "%d:%d:", place.item->line, place.item->column);
+  }
+  (void)fprintf(report->file, " %s: %s\n",
+                severity == LINT_ERROR ? "error" : "warning", text);
+  report->counts[severity]++;
+}
+
+static void print_mistake(const struct lint_place *place,
+                          const struct config_item *item, const char *text) {
+  lint_print(place->report, LINT_ERROR,
+             (struct config_files_place){place->path, item}, "%s%s",
+             place->prefix, text);
+}
 
 /* NULL for a statement that is no block, or that is unknown. */
 static const struct option *find_inner_block(const struct option_block *block,
@@ -22,13 +56,6 @@ static const struct option *find_inner_block(const struct option_block *block,
     }
   }
   return NULL;
-}
-
-void lint_report_error(const struct lint_report *report,
-                       const struct config_item *item, const char *text) {
-  diagnostics_print(report->diagnostics, DIAGNOSTICS_ERROR,
-                    (struct config_files_place){report->path, item}, "%s%s",
-                    report->prefix, text);
 }
 
 /* Parses ITEM as the daemon would and discards the result. is_part: only a part
@@ -63,23 +90,23 @@ static int try_parse_statement(const struct option_block *block,
 
 static int lint_inner_statements(const struct option_block *block,
                                  const struct config_item *item,
-                                 const struct lint_report *report);
+                                 const struct lint_place *place);
 
 /* Mistakes inside of a block hide those of the block as a whole, which would
  * only repeat them. */
 static int lint_statement(const struct option_block *block,
                           const struct config_item *child,
-                          const struct lint_report *report) {
+                          const struct lint_place *place) {
   const struct option *option = find_inner_block(block, child);
   int inside =
-      option == NULL ? 0 : lint_inner_statements(option->block, child, report);
+      option == NULL ? 0 : lint_inner_statements(option->block, child, place);
   if (inside != 0) {
     return inside;
   }
   struct error error = {{0}};
   int code = try_parse_statement(block, child, &error);
   if (code == -EINVAL) {
-    lint_report_error(report, child, error.text);
+    print_mistake(place, child, error.text);
     return 1;
   }
   return code;
@@ -88,10 +115,10 @@ static int lint_statement(const struct option_block *block,
 /* Returns the number of mistakes reported, or -ENOMEM. */
 static int lint_inner_statements(const struct option_block *block,
                                  const struct config_item *item,
-                                 const struct lint_report *report) {
+                                 const struct lint_place *place) {
   int mistakes = 0;
   for (size_t i = 0; i < item->children_len; i++) {
-    int found = lint_statement(block, &item->children[i], report);
+    int found = lint_statement(block, &item->children[i], place);
     if (found < 0) {
       return found;
     }
@@ -121,16 +148,18 @@ find_bad_statement(const struct option_block *block,
   return bad > item->children_len ? item : &item->children[bad - 1];
 }
 
-int lint_block(const struct option_block *block, const struct config_item *item,
-               const struct lint_report *report) {
-  int mistakes = lint_inner_statements(block, item, report);
+int lint_block(const struct option_block *block,
+               struct config_files_place place, const char *prefix,
+               struct lint_report *report) {
+  const struct lint_place where = {report, place.path, prefix};
+  int mistakes = lint_inner_statements(block, place.item, &where);
   if (mistakes != 0) {
     return mistakes;
   }
   struct error error = {{0}};
-  int code = try_parse_block(block, item, false, &error);
+  int code = try_parse_block(block, place.item, false, &error);
   if (code == -EINVAL) {
-    lint_report_error(report, find_bad_statement(block, item), error.text);
+    print_mistake(&where, find_bad_statement(block, place.item), error.text);
     return 1;
   }
   return code;

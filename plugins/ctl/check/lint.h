@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* lint: finds every mistake in a block, where collectd stops at the first. */
+/* lint: prints mistakes, a line each as compilers do, and finds every mistake
+ * in a block, where collectd stops at the first. */
 #pragma once
 
-#include <stddef.h>
+#include <stdio.h>
 
 #include "core/option.h"
-#include "ctl/check/diagnostics.h"
+#include "ctl/check/config_files.h"
 
-/* Where mistakes are reported. */
-struct lint_report {
-  struct diagnostics *diagnostics;
-  const char *path;   /* of the file */
-  const char *prefix; /* of each text, "<Plugin dbpool>: " or "" */
+enum lint_severity {
+  LINT_ERROR,   /* collectd would refuse to start */
+  LINT_WARNING, /* it would start, but not do what is meant */
+  LINT_SEVERITIES
 };
 
-/* Reports an error at ITEM. */
-void lint_report_error(const struct lint_report *report,
-                       const struct config_item *item, const char *text);
+/* Counts by enum lint_severity. */
+struct lint_report {
+  FILE *file;
+  unsigned counts[LINT_SEVERITIES];
+};
 
-/* Parses each statement of ITEM, and of the blocks in it, alone by BLOCK's
- * table. Where all of them are good, looks for what only shows in the whole: a
- * missing or repeated option, limits that contradict each other.
- * Returns the number of mistakes reported, or -ENOMEM. */
-int lint_block(const struct option_block *block, const struct config_item *item,
-               const struct lint_report *report);
+/* Prints "PATH:LINE:COLUMN: error: TEXT", or warning, and counts it. Control
+ * characters become '?', because names and values come from the file. */
+void lint_print(struct lint_report *report, enum lint_severity severity,
+                struct config_files_place place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Parses each statement of PLACE's item, and of the blocks in it, alone by
+ * BLOCK's table. Where all of them are good, looks for what only shows in the
+ * whole: a missing or repeated option, limits that contradict each other.
+ * prefix: of each text that is printed, "<Plugin dbpool>: " or "".
+ * Returns the number of mistakes printed, or -ENOMEM. */
+int lint_block(const struct option_block *block,
+               struct config_files_place place, const char *prefix,
+               struct lint_report *report);

@@ -14,11 +14,83 @@
 #include <string.h>
 #include <strings.h>
 
-#include "ctl/check/metric_catalogue.h"
+#include "core/glob.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/rules/metric_selector.h"
 
 #define NAME_BYTES 256
+
+/* ---- what our plugins send; a system test compares it with the truth ---- */
+
+/* One family of names, as globs. */
+struct metric_catalogue_entry {
+  const char *plugin;   /* of ours: "dbpool" */
+  const char *instance; /* of the plugin, or NULL: the labels of the
+                           configuration's blocks */
+  const char *types;    /* "TYPE-INSTANCE" and the like, separated by blanks */
+};
+
+static const struct metric_catalogue_entry metric_catalogue[] = {
+    {"statgrab", "memory", "percent-used memory-*"},
+    {"statgrab", "cpu", "percent-* cpu-* count count-* contextswitch irq-*"},
+    {"statgrab", "cpu-*", "percent-* cpu-*"},
+    {"statgrab", "load", "load load-relative"},
+    {"statgrab", "df-*",
+     "percent-used percent-free df_complex-* df_inodes-* percent_bytes-* "
+     "percent_inodes-*"},
+    {"statgrab", "processes", "ps_count ps_state-* fork_rate"},
+    {"statgrab", "swap", "percent-* swap-* swap_io-*"},
+    {"statgrab", "swap-*", "percent-* swap-* swap_io-*"},
+    {"statgrab", "disk-*",
+     "disk_octets disk_ops disk_merged disk_time disk_io_time "
+     "pending_operations"},
+    {"statgrab", "interface-*",
+     "if_octets if_packets if_errors if_dropped if_collisions bool-up "
+     "gauge-speed"},
+    {"statgrab", "vmem", "vmpage_io-* vmpage_faults total_events-oom_kill"},
+    {"statgrab", "fhcount", "file_handles-* percent-*"},
+    {"statgrab", "pressure-*", "percent-* total_time_in_ms-*"},
+    {"statgrab", "cgroup",
+     "memory-* percent-used count-cpus total_events-* total_time_in_ms-*"},
+    {"statgrab", "", "uptime users"},
+    {"dbpool", NULL,
+     "percent-used current_connections-active current_connections-checked_out "
+     "current_connections-idle current_connections-ready "
+     "current_connections-idle_in_transaction current_connections-aborted "
+     "current_connections-waiting current_connections-hidden "
+     "current_connections-leaked current_connections-recycle_overdue "
+     "current_connections-total current_connections-capacity "
+     "current_connections-headroom current_connections-headroom_server "
+     "current_connections-headroom_database current_connections-headroom_role "
+     "current_connections-clients "
+     "duration-oldest_transaction duration-oldest_session duration-oldest_wait "
+     "duration-query duration-until_exhausted gauge-up gauge-full "
+     "gauge-waiting_average total_sessions-abandoned total_sessions-fatal "
+     "total_sessions-killed derive-*"},
+    {"session_log", NULL,
+     "total_sessions-* current_sessions-open current_sessions-leaked "
+     "current_sessions-unclosed_after_error log_rate-errors "
+     "log_rate-errors_now errors "
+     "total_bytes-read files-followed gauge-lag_bytes derive-*"},
+    {"resource_alert", "*",
+     "alert_state alert_state-* degradation_level replicas replicas-* derive-* "
+     "gauge-*"},
+    {"resource_alert", "", "derive-* gauge-*"},
+};
+
+bool unmatched_rules_has_type(const char *types, const char *type) {
+  const char *at = types;
+  while (*at != '\0') {
+    size_t length = strcspn(at, " ");
+    char one[NAME_BYTES];
+    (void)snprintf(one, sizeof(one), "%.*s", (int)length, at);
+    if (glob_overlaps(one, type)) {
+      return true;
+    }
+    at += length + strspn(at + length, " ");
+  }
+  return false;
+}
 
 /* ---- other plugins ---- */
 
@@ -56,14 +128,13 @@ static bool receives_from_network(const struct config_files *files) {
 static bool can_match_plugin(const char *part, const char *name) {
   char any[NAME_BYTES + 2];
   (void)snprintf(any, sizeof(any), "%s-*", name);
-  return metric_catalogue_globs_overlap(part, name) ||
-         metric_catalogue_globs_overlap(part, any);
+  return glob_overlaps(part, name) || glob_overlaps(part, any);
 }
 
 /* What our plugins send is known exactly, so they are not among those that may
  * send any value. */
 static bool is_our_plugin(const char *name) {
-  for (size_t i = 0; i < metric_catalogue_len; i++) {
+  for (size_t i = 0; i < OPTION_COUNT(metric_catalogue); i++) {
     if (strcmp(metric_catalogue[i].plugin, name) == 0) {
       return true;
     }
@@ -112,7 +183,7 @@ static bool can_match_instance(const struct unmatched_rules_input *input,
   if (entry->instance != NULL) {
     (void)snprintf(name, sizeof(name), "%s%s%s", entry->plugin,
                    entry->instance[0] == '\0' ? "" : "-", entry->instance);
-    return metric_catalogue_globs_overlap(part, name);
+    return glob_overlaps(part, name);
   }
   if (strcmp(entry->plugin, "dbpool") == 0) {
     /* As installed, the plugin has no block yet: any label may follow. */
@@ -145,7 +216,8 @@ match_metric(const struct unmatched_rules_input *input,
   struct metric_match match = {
       .can_match = can_match_other_plugin(input->files, metric->plugin),
   };
-  for (size_t i = 0; i < metric_catalogue_len && !match.can_match; i++) {
+  for (size_t i = 0; i < OPTION_COUNT(metric_catalogue) && !match.can_match;
+       i++) {
     const struct metric_catalogue_entry *entry = &metric_catalogue[i];
     if (!can_match_plugin(metric->plugin, entry->plugin)) {
       continue;
@@ -160,7 +232,7 @@ match_metric(const struct unmatched_rules_input *input,
     }
     match.has_instance = true;
     match.types = entry->types;
-    match.can_match = metric_catalogue_has_type(entry, metric->type);
+    match.can_match = unmatched_rules_has_type(entry->types, metric->type);
   }
   return match;
 }
@@ -191,7 +263,7 @@ static void report_unmatched(struct config_files_place place, const char *rule,
                              const char *metric,
                              const struct metric_selector *selector,
                              const struct metric_match *match,
-                             struct diagnostics *diagnostics) {
+                             struct lint_report *report) {
   char reason[1024];
   if (match->plugin == NULL) {
     (void)snprintf(reason, sizeof(reason),
@@ -206,16 +278,16 @@ static void report_unmatched(struct config_files_place place, const char *rule,
     (void)snprintf(reason, sizeof(reason), "for this instance %s sends %s",
                    match->plugin, match->types);
   }
-  diagnostics_print(diagnostics, DIAGNOSTICS_WARNING, place,
-                    "<Threshold \"%s\">: Metric \"%s\" matches no series: %s",
-                    rule, metric, reason);
+  lint_print(report, LINT_WARNING, place,
+             "<Threshold \"%s\">: Metric \"%s\" matches no series: %s", rule,
+             metric, reason);
 }
 
 /* One report for each metric of the rule, at the place of the rule. */
 static int check_rule_metrics(const struct unmatched_rules_input *input,
                               const struct rule_options *rule,
                               struct config_files_place place,
-                              struct diagnostics *diagnostics) {
+                              struct lint_report *report) {
   for (size_t i = 0; i < rule->metrics.len; i++) {
     struct metric_selector selector;
     const char *metric = rule->metrics.items[i];
@@ -229,7 +301,7 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
     struct metric_match match = match_metric(input, &selector);
     if (!match.can_match) {
       report_unmatched(place, rule->head.label, metric, &selector, &match,
-                       diagnostics);
+                       report);
     }
     metric_selector_fini(&selector);
   }
@@ -239,7 +311,7 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
 /* responses_check() stops at the first mistake, so each response is checked as
  * if it were the only one. */
 static int check_response_rules(const struct unmatched_rules_input *input,
-                                struct diagnostics *diagnostics) {
+                                struct lint_report *report) {
   const struct resource_alert_options *options = input->resource_alert;
   size_t len = 0;
   const char **names = resource_alert_list_rule_names(options, &len);
@@ -254,9 +326,9 @@ static int check_response_rules(const struct unmatched_rules_input *input,
     one.responses.len = 1;
     struct error error = {{0}};
     if (responses_check(&one, &all, &error) != 0) {
-      diagnostics_print(diagnostics, DIAGNOSTICS_ERROR,
-                        find_block_place(input->files, "Response", i), "%s",
-                        error.text);
+      lint_print(report, LINT_ERROR,
+                 find_block_place(input->files, "Response", i), "%s",
+                 error.text);
     }
   }
   free(names);
@@ -264,18 +336,18 @@ static int check_response_rules(const struct unmatched_rules_input *input,
 }
 
 int unmatched_rules_check(const struct unmatched_rules_input *input,
-                          struct diagnostics *diagnostics) {
+                          struct lint_report *report) {
   if (input->resource_alert == NULL) {
     return 0;
   }
   const struct option_blocks *blocks = &input->resource_alert->rules.thresholds;
   const struct rule_options *rules = blocks->items;
   bool is_open = receives_from_network(input->files);
-  int code = check_response_rules(input, diagnostics);
+  int code = check_response_rules(input, report);
   for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {
     code = check_rule_metrics(input, &rules[i],
                               find_block_place(input->files, "Threshold", i),
-                              diagnostics);
+                              report);
   }
   return code;
 }

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "ctl/check/config_files.h"
-#include "ctl/check/diagnostics.h"
+#include "ctl/check/lint.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
@@ -21,4 +21,8 @@ struct unmatched_rules_input {
 /* Reports what it finds; nothing where resource_alert is NULL.
  * Returns 0 or -ENOMEM. */
 int unmatched_rules_check(const struct unmatched_rules_input *input,
-                          struct diagnostics *diagnostics);
+                          struct lint_report *report);
+
+/* True if TYPE, the type part of a metric, can be one of TYPES, separated by
+ * blanks; all are globs. */
+bool unmatched_rules_has_type(const char *types, const char *type);

@@ -8,7 +8,6 @@
 #include "core/config.h"
 #include "core/file_util.h"
 #include "ctl/check/config_files.h"
-#include "ctl/check/diagnostics.h"
 #include "ctl/check/lint.h"
 #include "ctl/command.h"
 #include "ctl/simulate/scenario.h"
@@ -20,7 +19,7 @@ enum { FLAG_CONFIG };
 
 /* Fills TESTS; prints mistakes to standard output. */
 static int read_test_file(const char *path, struct scenario_file *tests) {
-  struct diagnostics diagnostics = {.file = stdout};
+  struct lint_report report = {.file = stdout};
   struct error error = {{0}};
   struct config_item root = {0};
   char *text = NULL;
@@ -39,8 +38,8 @@ static int read_test_file(const char *path, struct scenario_file *tests) {
   }
   char name[] = "Plugin"; /* mistakes are reported without its name */
   root.key = name;
-  const struct lint_report report = {&diagnostics, path, ""};
-  code = lint_block(&scenario_file_block, &root, &report);
+  code = lint_block(&scenario_file_block,
+                    (struct config_files_place){path, &root}, "", &report);
   if (code == 0) {
     code = option_parse(&scenario_file_block, &root, tests, &error);
   }

@@ -55,11 +55,48 @@ static void checks(void **state) {
   assert_false(glob_is_literal("df-*"));
 }
 
+static void two_patterns_overlap(void **state) {
+  static const struct {
+    const char *one, *other;
+    bool is_overlap;
+  } table[] = {
+      {"cpu", "cpu", true},
+      {"cpu", "cpu-0", false},
+      {"cpu*", "cpu-0", true},
+      {"cpu-*", "cpu", false},
+      {"*", "", true},
+      {"", "", true},
+      {"", "a", false},
+      {"*-used", "percent-*", true},
+      {"*-used", "*-free", false},
+      {"dbpool-trad*", "dbpool-trading", true},
+      {"dbpool-trad*", "dbpool-billing", false},
+      {"a?c", "abc", true},
+      {"a?c", "ac", false},
+      {"a[bx]c", "abc", true},
+      {"a[bx]c", "adc", true}, /* a set counts as any character */
+      {"a[bx]c", "abbc", false},
+      {"*a*b*", "xaybz", true},
+      {"*a*b*", "xbya", false},
+      {"**", "x", true},
+      {"a\\*", "a*", true},
+      {"a\\*", "ab", false},
+      {"\\a", "a", true},
+  };
+  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    if (glob_overlaps(table[i].one, table[i].other) != table[i].is_overlap ||
+        glob_overlaps(table[i].other, table[i].one) != table[i].is_overlap) {
+      fail_msg("%s and %s", table[i].one, table[i].other);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(matches),
       cmocka_unit_test(takes_no_exponential_time),
       cmocka_unit_test(checks),
+      cmocka_unit_test(two_patterns_overlap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,14 +28,15 @@ static struct lint_result lint_text(const char *text, size_t allocations) {
   size_t bytes = 0;
   FILE *file = open_memstream(&result.text, &bytes);
   assert_non_null(file);
-  struct diagnostics diagnostics = {.file = file};
-  const struct lint_report report = {&diagnostics, "f", "P: "};
+  struct lint_report report = {.file = file};
   failing_after(allocations);
-  result.code = lint_block(&resource_alert_options, &root, &report);
+  result.code =
+      lint_block(&resource_alert_options,
+                 (struct config_files_place){"f", &root}, "P: ", &report);
   (void)failing_stop();
   (void)fclose(file);
   if (result.code >= 0) {
-    assert_int_equal(diagnostics.counts[DIAGNOSTICS_ERROR], result.code);
+    assert_int_equal(report.counts[LINT_ERROR], result.code);
   }
   root.key = NULL;
   config_item_fini(&root);
