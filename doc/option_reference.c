@@ -33,7 +33,7 @@ static const struct option_block *find_plugin(const char *name) {
   return NULL;
 }
 
-static int fail(const char *text) {
+static int print_failure(const char *text) {
   (void)fprintf(stderr, "option_reference: %s\n", text);
   return EXIT_FAILURE;
 }
@@ -54,7 +54,7 @@ static void list_options(const struct option_block *block, const char *path) {
   }
 }
 
-static int list(void) {
+static int print_all_options(void) {
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     list_options(plugins[i], plugins[i]->name);
   }
@@ -65,7 +65,7 @@ static int list(void) {
 static int print_manual(const char *path) {
   FILE *in = fopen(path, "re");
   if (in == NULL) {
-    return fail(path);
+    return print_failure(path);
   }
   char line[4096];
   int status = EXIT_SUCCESS;
@@ -77,7 +77,7 @@ static int print_manual(const char *path) {
     }
     const struct option_block *plugin = find_plugin(name);
     if (plugin == NULL) {
-      status = fail(line);
+      status = print_failure(line);
     } else {
       printf("=over 4\n\n");
       option_doc_print(plugin, stdout);
@@ -139,7 +139,7 @@ static int visit_parse(const struct option_block *plugin,
 
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "list") == 0) {
-    return list();
+    return print_all_options();
   }
   if (argc == 3 && strcmp(argv[1], "manual") == 0) {
     return print_manual(argv[2]);
@@ -150,6 +150,7 @@ int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "parse") == 0) {
     return visit_file(argv[2], visit_parse);
   }
-  return fail("usage: option_reference list | manual TEMPLATE | shown FILE | "
-              "parse FILE");
+  return print_failure(
+      "usage: option_reference list | manual TEMPLATE | shown FILE | "
+      "parse FILE");
 }

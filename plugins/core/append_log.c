@@ -64,7 +64,7 @@ struct append_log {
 /* ---- log ---- */
 
 /* Not under the lock. */
-static void report_write_result(struct append_log *log, int code) {
+static void log_write_result(struct append_log *log, int code) {
   int64_t now_ms = clock_monotonic_ms();
   (void)pthread_mutex_lock(&log->lock);
   bool is_news = code != 0 ? log_complaint_fail(&log->complaint, now_ms)
@@ -108,8 +108,8 @@ static int check_state_file(const char *path, struct error *error) {
   return 0;
 }
 
-static int parse_log_line(struct loading *loading, const char *line,
-                          size_t length) {
+static int take_log_line(struct loading *loading, const char *line,
+                         size_t length) {
   while (length > 0 && *line == '\0') { /* of a crash, and then appended to */
     line++;
     length--;
@@ -138,7 +138,7 @@ static int parse_log_line(struct loading *loading, const char *line,
   return 0;
 }
 
-static int parse_log_text(const struct append_log *log, const char *text,
+static int take_log_lines(const struct append_log *log, const char *text,
                           size_t bytes, struct loading *loading,
                           struct error *error) {
   const char *end = memchr(text, '\n', bytes);
@@ -154,8 +154,7 @@ static int parse_log_text(const struct append_log *log, const char *text,
     loading->whole_bytes = (size_t)(end + 1 - text);
     const char *line = end + 1;
     end = memchr(line, '\n', bytes - loading->whole_bytes);
-    code =
-        end == NULL ? 0 : parse_log_line(loading, line, (size_t)(end - line));
+    code = end == NULL ? 0 : take_log_line(loading, line, (size_t)(end - line));
   }
   return code;
 }
@@ -191,7 +190,7 @@ static void set_file_aside(struct append_log *log, const char *reason) {
             log->path, reason, error.text);
 }
 
-static int load_file(struct append_log *log, struct loading *loading) {
+static int load_or_set_aside(struct append_log *log, struct loading *loading) {
   struct error error = {{0}};
   char *text = NULL;
   size_t bytes = 0;
@@ -211,7 +210,7 @@ static int load_file(struct append_log *log, struct loading *loading) {
     return code == -ENOMEM ? code : 0;
   }
   if (code == 0) {
-    code = parse_log_text(log, text, bytes, loading, &error);
+    code = take_log_lines(log, text, bytes, loading, &error);
   }
   free(text);
   if (code == -EINVAL || code == -EFBIG) {
@@ -225,7 +224,7 @@ static int load_file(struct append_log *log, struct loading *loading) {
 /* ---- appending ---- */
 
 /* Only a rewrite makes it good again. */
-static void close_log_file(struct append_log *log) {
+static void give_up_log_file(struct append_log *log) {
   if (log->file >= 0) {
     (void)close(log->file);
   }
@@ -234,7 +233,7 @@ static void close_log_file(struct append_log *log) {
 }
 
 /* Has the file open, with a first line and nothing after the last one. */
-static void open_for_append(struct append_log *log, size_t whole_bytes) {
+static void truncate_and_open_file(struct append_log *log, size_t whole_bytes) {
   const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
   size_t head_bytes = whole_bytes == 0 ? strlen(log->head) : 0;
   (void)file_make_parents(log->path, DIRECTORY_MODE);
@@ -243,8 +242,8 @@ static void open_for_append(struct append_log *log, size_t whole_bytes) {
       ftruncate(log->file, (off_t)whole_bytes) != 0 ||
       write(log->file, log->head, head_bytes) != (ssize_t)head_bytes) {
     int code = -errno;
-    close_log_file(log);
-    report_write_result(log, code);
+    give_up_log_file(log);
+    log_write_result(log, code);
   }
   log->bytes = whole_bytes + head_bytes;
 }
@@ -256,8 +255,8 @@ static int write_whole_line(int file, const char *line, size_t length) {
 }
 
 /* Under the lock. What the new file must have after what the owner adds. */
-static void append_to_new_file(struct append_log *log, const char *line,
-                               size_t length) {
+static void buffer_or_write_to_new_file(struct append_log *log,
+                                        const char *line, size_t length) {
   if (!log->is_rewriting) {
     return;
   }
@@ -279,18 +278,18 @@ static void append_to_new_file(struct append_log *log, const char *line,
 }
 
 /* Under the lock. */
-static int append_to_file(struct append_log *log, const char *line,
-                          size_t length) {
+static int write_to_old_file(struct append_log *log, const char *line,
+                             size_t length) {
   int code = log->file < 0 ? 0 : write_whole_line(log->file, line, length);
   log->bytes += length;
   if (code != 0) {
-    close_log_file(log);
+    give_up_log_file(log);
   }
   return code;
 }
 
 /* The thread looks at what there is to do; one request is enough. */
-static void request_rewrite_or_sync(struct append_log *log) {
+static void wake_log_thread(struct append_log *log) {
   (void)worker_thread_put(log->worker, log);
 }
 
@@ -308,15 +307,15 @@ void append_log_append(struct append_log *log, const json_t *line) {
   if (text == NULL) {
     log->is_behind = log->is_spoiled = true;
   } else {
-    code = append_to_file(log, text, strlen(text));
-    append_to_new_file(log, text, strlen(text));
+    code = write_to_old_file(log, text, strlen(text));
+    buffer_or_write_to_new_file(log, text, strlen(text));
   }
   (void)pthread_mutex_unlock(&log->lock);
   free(text);
   if (code != 0) {
-    report_write_result(log, code);
+    log_write_result(log, code);
   }
-  request_rewrite_or_sync(log);
+  wake_log_thread(log);
 }
 
 /* ---- rewriting: the owner's part ---- */
@@ -384,9 +383,9 @@ void append_log_rewrite_end(struct append_log *log) {
   }
   (void)pthread_mutex_unlock(&log->lock);
   if (is_whole) {
-    request_rewrite_or_sync(log);
+    wake_log_thread(log);
   } else {
-    report_write_result(log, -ENOMEM);
+    log_write_result(log, -ENOMEM);
   }
 }
 
@@ -419,7 +418,7 @@ static int switch_to_new_file(struct append_log *log, int fd, int code) {
   log->is_behind = code != 0;
   log->has_bad_lines = log->has_bad_lines && code != 0;
   if (is_in_place && log->is_spoiled) {
-    close_log_file(log);
+    give_up_log_file(log);
   }
   forget_rewrite(log);
   (void)pthread_mutex_unlock(&log->lock);
@@ -444,7 +443,7 @@ static void rewrite_file(struct append_log *log) {
     (void)unlink(beside);
   }
   code = switch_to_new_file(log, fd, code);
-  report_write_result(log, code);
+  log_write_result(log, code);
 }
 
 /* The descriptor may be closed meanwhile. */
@@ -461,7 +460,7 @@ static void sync_log_file(struct append_log *log) {
     (void)pthread_mutex_lock(&log->lock);
     log->is_behind = true;
     (void)pthread_mutex_unlock(&log->lock);
-    report_write_result(log, code);
+    log_write_result(log, code);
   }
 }
 
@@ -482,7 +481,7 @@ bool append_log_sync(struct append_log *log, int wait_ms) {
   if (!has_usable_path(log)) {
     return false;
   }
-  request_rewrite_or_sync(log);
+  wake_log_thread(log);
   bool is_done = worker_thread_flush(log->worker, wait_ms);
   (void)pthread_mutex_lock(&log->lock);
   bool is_behind = log->is_behind;
@@ -494,7 +493,7 @@ bool append_log_sync(struct append_log *log, int wait_ms) {
 
 static void destroy_log(void *context) {
   struct append_log *log = context;
-  close_log_file(log);
+  give_up_log_file(log);
   forget_rewrite(log);
   (void)pthread_mutex_destroy(&log->lock);
   free(log->path);
@@ -530,7 +529,7 @@ static int load_and_open_file(struct append_log *log, struct loading *loading) {
   char *bad = NULL;
   size_t bad_bytes = 0;
   loading->bad = open_memstream(&bad, &bad_bytes);
-  int code = load_file(log, loading);
+  int code = load_or_set_aside(log, loading);
   if (loading->bad != NULL && fclose(loading->bad) == 0 &&
       loading->bad_lines > 0 && code == 0 && !log->is_blocked) {
     save_bad_lines(log, loading, bad, bad_bytes);
@@ -538,7 +537,7 @@ static int load_and_open_file(struct append_log *log, struct loading *loading) {
   free(bad);
   log->has_bad_lines = loading->bad_lines > 0;
   if (code == 0 && !log->is_blocked) {
-    open_for_append(log, loading->whole_bytes);
+    truncate_and_open_file(log, loading->whole_bytes);
   }
   return code;
 }

@@ -137,8 +137,8 @@ static void skip_blanks(struct config_scanner *reader) {
 /* Reads letters, digits and any of OTHERS up to the first other character;
  * WHAT is wrong where there are none. *ret_token: owned by the caller, also
  * where a later step fails. */
-static int read_token(struct config_scanner *reader, const char *others,
-                      const char *what, char **ret_token) {
+static int parse_config_token(struct config_scanner *reader, const char *others,
+                              const char *what, char **ret_token) {
   const char *from = reader->at;
   while (reader->at < reader->end && *reader->at != '\0' &&
          (isalnum((unsigned char)*reader->at) != 0 ||
@@ -154,9 +154,9 @@ static int read_token(struct config_scanner *reader, const char *others,
 
 /* Reads the name of an option or a block. */
 static int parse_config_word(struct config_scanner *reader, char **ret_word) {
-  return read_token(reader, "_",
-                    "expected an option's name, of letters, digits and _",
-                    ret_word);
+  return parse_config_token(
+      reader, "_", "expected an option's name, of letters, digits and _",
+      ret_word);
 }
 
 /* Takes the escapes out of STRING, in place: a backslash gives the character
@@ -211,9 +211,9 @@ static int parse_quoted_string(struct config_scanner *reader,
 /* What a bare token means: a boolean, a number, an address or a word. */
 static int parse_bare_value(struct config_scanner *reader,
                             struct config_value *value) {
-  int code =
-      read_token(reader, "_+-.:[]", "this character must be inside \"quotes\"",
-                 &value->string);
+  int code = parse_config_token(reader, "_+-.:[]",
+                                "this character must be inside \"quotes\"",
+                                &value->string);
   if (code != 0) {
     return code;
   }
@@ -307,9 +307,9 @@ static int parse_block_end(struct config_scanner *reader, const char *key) {
 
 /* Reads a statement from its name on: an option with one value or more, or,
  * behind its '<', a block up to its closing tag. */
-static int add_or_include_statement(struct config_scanner *reader,
-                                    struct config_item *item, bool is_tag,
-                                    int depth) {
+static int parse_config_statement(struct config_scanner *reader,
+                                  struct config_item *item, bool is_tag,
+                                  int depth) {
   int code = parse_config_word(reader, &item->key);
   if (code == 0) {
     code = parse_config_values(reader, item);
@@ -360,7 +360,7 @@ static int parse_config_statements(struct config_scanner *reader,
     }
     item->line = reader->line;
     item->column = get_current_column(reader);
-    int code = add_or_include_statement(reader, item, is_tag, depth);
+    int code = parse_config_statement(reader, item, is_tag, depth);
     if (code != 0) {
       return code;
     }

@@ -3,8 +3,11 @@
 #include "core/json_util.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/text.h"
 
 char *json_util_format_line(const json_t *value) {
   char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
@@ -34,4 +37,12 @@ json_t *json_util_from_text(const char *text) {
 
 json_t *json_util_from_number(double number) {
   return isfinite(number) ? json_real(number) : json_null();
+}
+
+const char *json_util_copy_text(const json_t *object, const char *name,
+                                char *buffer, size_t bytes) {
+  const char *text = json_string_value(json_object_get(object, name));
+  (void)snprintf(buffer, bytes, "%s", text == NULL ? "" : text);
+  text_blank_controls(buffer);
+  return buffer;
 }

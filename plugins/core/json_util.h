@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stddef.h>
 
 /* VALUE on one line, with a newline. Yours, free(); NULL when memory is short,
  * or VALUE is NULL. */
@@ -15,3 +16,8 @@ json_t *json_util_from_text(const char *text);
 /* A number; null where it is NaN or infinite, which JSON does not have. NULL
  * when memory is short. */
 json_t *json_util_from_number(double number);
+
+/* Copies the member's text without control characters; "" where it is no text.
+ * Returns BUFFER. */
+const char *json_util_copy_text(const json_t *object, const char *name,
+                                char *buffer, size_t bytes);

@@ -35,9 +35,9 @@ void worker_thread_restore_signals(const sigset_t *before) {
   (void)pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
-int worker_thread_create_plain(pthread_t *ret_thread,
-                               const pthread_attr_t *attributes,
-                               void *(*run)(void *), void *argument) {
+int worker_thread_create_without_signals(pthread_t *ret_thread,
+                                         const pthread_attr_t *attributes,
+                                         void *(*run)(void *), void *argument) {
   sigset_t before;
   worker_thread_block_signals(&before);
   int code = pthread_create(ret_thread, attributes, run, argument);
@@ -123,8 +123,8 @@ static int start_worker_thread(struct worker_thread *worker) {
   if (worker->options.stack_bytes > 0) {
     (void)pthread_attr_setstacksize(&attributes, worker->options.stack_bytes);
   }
-  code = worker_thread_create_plain(&worker->thread, &attributes, run_worker,
-                                    worker);
+  code = worker_thread_create_without_signals(&worker->thread, &attributes,
+                                              run_worker, worker);
   (void)pthread_attr_destroy(&attributes);
   return code;
 }
@@ -192,7 +192,7 @@ size_t worker_thread_count_open(struct worker_thread *worker) {
   return open;
 }
 
-uint64_t worker_thread_dropped(struct worker_thread *worker) {
+uint64_t worker_thread_count_dropped(struct worker_thread *worker) {
   (void)pthread_mutex_lock(&worker->lock);
   uint64_t dropped = worker->dropped;
   (void)pthread_mutex_unlock(&worker->lock);

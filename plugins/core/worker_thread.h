@@ -57,7 +57,7 @@ bool worker_thread_flush(struct worker_thread *worker, int wait_ms);
 size_t worker_thread_count_open(struct worker_thread *worker);
 
 /* Items dropped since the start. */
-uint64_t worker_thread_dropped(struct worker_thread *worker);
+uint64_t worker_thread_count_dropped(struct worker_thread *worker);
 
 /* Does what is queued, takes no more, ends the thread and frees the worker;
  * waits for that at most WAIT_MS. No other thread may use the worker any more,
@@ -70,9 +70,9 @@ bool worker_thread_stop(struct worker_thread *worker, int wait_ms);
 
 /* As pthread_create(3), with all signals blocked in the thread. Returns 0 or a
  * negative errno. */
-int worker_thread_create_plain(pthread_t *ret_thread,
-                               const pthread_attr_t *attributes,
-                               void *(*run)(void *), void *argument);
+int worker_thread_create_without_signals(pthread_t *ret_thread,
+                                         const pthread_attr_t *attributes,
+                                         void *(*run)(void *), void *argument);
 
 /* For a library call that creates a thread: block all signals in the calling
  * thread before it, because the new thread inherits the mask; restore the mask

@@ -82,18 +82,18 @@ int collectors_new(const struct statgrab_options *options,
                                      &collectors->emitters[GROUP_DF], log,
                                      &collectors->filesystems, error);
   if (code != 0) {
-    (void)collectors_free(collectors, 0);
+    (void)collectors_stop(collectors, 0);
     return code;
   }
   *ret_collectors = collectors;
   return 0;
 }
 
-unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms) {
+unsigned collectors_stop(struct collectors *collectors, int64_t deadline_ms) {
   if (collectors == NULL) {
     return 0;
   }
-  unsigned abandoned = filesystems_free(collectors->filesystems, deadline_ms);
+  unsigned abandoned = filesystems_stop(collectors->filesystems, deadline_ms);
   source_driver_free(collectors->stats.driver);
   stats_fini(&collectors->stats);
   ignorelist_fini(&collectors->disk_names);
@@ -119,7 +119,7 @@ static void begin_round(struct collectors *collectors) {
 
 /* Reads a kind of statistics unless that was done in this round. Returns the
  * code of that read, and its text where ERROR is not NULL. */
-static int read_stats_kind(struct collectors *collectors, enum stats_kind kind,
+static int read_stats_once(struct collectors *collectors, enum stats_kind kind,
                            struct error *error) {
   struct kind_read *read = &collectors->reads[kind];
   source_read_fn *function = collectors->source.read[kind];
@@ -142,9 +142,9 @@ static int read_stats_kind(struct collectors *collectors, enum stats_kind kind,
 static double read_load_cores(struct collectors *collectors,
                               const struct load_options *options) {
   const struct stats *stats = &collectors->stats;
-  (void)read_stats_kind(collectors, STATS_CPU, NULL);
+  (void)read_stats_once(collectors, STATS_CPU, NULL);
   if (options->cores == CORES_USABLE) {
-    (void)read_stats_kind(collectors, STATS_CGROUP, NULL);
+    (void)read_stats_once(collectors, STATS_CGROUP, NULL);
     return metrics_usable_processors(stats->cpu.online, &stats->cgroup);
   }
   return stats->cpu.online == STATS_UNKNOWN ? 0 : (double)stats->cpu.online;
@@ -153,11 +153,12 @@ static double read_load_cores(struct collectors *collectors,
 /* ---- groups: from the statistics read to values ---- */
 
 /* Where the size is unknown the transfers are still sent. */
-static int send_swap(struct collectors *collectors, struct error *error) {
+static int read_paging_and_send_swap(struct collectors *collectors,
+                                     struct error *error) {
   const struct stats *stats = &collectors->stats;
   const struct emitter *emitter = &collectors->emitters[GROUP_SWAP];
   bool has_size = metrics_send_swap(&stats->memory, emitter);
-  int code = read_stats_kind(collectors, STATS_PAGING, error);
+  int code = read_stats_once(collectors, STATS_PAGING, error);
   if (source_has_data(code)) { /* other paging counters may be missing */
     metrics_send_swap_io(&stats->paging, (uint64_t)sysconf(_SC_PAGESIZE),
                          emitter);
@@ -168,8 +169,9 @@ static int send_swap(struct collectors *collectors, struct error *error) {
 
 /* Sends the values of a group whose statistics were read. Returns 0, or
  * negative errno with a text where some are missing. */
-static int send_group(struct collectors *collectors, enum statgrab_group group,
-                      struct error *error) {
+static int read_rest_and_send_group(struct collectors *collectors,
+                                    enum statgrab_group group,
+                                    struct error *error) {
   const struct statgrab_options *options = collectors->options;
   const struct device_options *disk = options->disk.items;
   const struct device_options *interface = options->interface.items;
@@ -177,7 +179,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   const struct emitter *emitter = &collectors->emitters[group];
   switch (group) {
   case GROUP_CGROUP:
-    (void)read_stats_kind(collectors, STATS_CPU, NULL);
+    (void)read_stats_once(collectors, STATS_CPU, NULL);
     metrics_send_cgroup(&stats->cgroup, stats->cpu.online, emitter);
     return 0;
   case GROUP_CPU:
@@ -195,7 +197,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     /* Without the state of the links the counters are still valid. Behind a
      * RootFS libstatgrab would report the links of this container. */
     if (options->root[0] == '\0') {
-      (void)read_stats_kind(collectors, STATS_LINKS, NULL);
+      (void)read_stats_once(collectors, STATS_LINKS, NULL);
     }
     metrics_send_interfaces(&stats->interfaces, interface->ignore_selected,
                             &collectors->interface_names, emitter);
@@ -212,11 +214,11 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
     metrics_send_pressure(&stats->pressure, emitter);
     return 0;
   case GROUP_PROCESSES:
-    (void)read_stats_kind(collectors, STATS_CPU, NULL);
+    (void)read_stats_once(collectors, STATS_CPU, NULL);
     metrics_send_processes(&stats->processes, stats->cpu.forks, emitter);
     return 0;
   case GROUP_SWAP:
-    return send_swap(collectors, error);
+    return read_paging_and_send_swap(collectors, error);
   case GROUP_UPTIME:
     emitter_send_gauge(emitter, "uptime", "", stats->uptime_s);
     return 0;
@@ -233,7 +235,7 @@ static int send_group(struct collectors *collectors, enum statgrab_group group,
   return 0;
 }
 
-/* What a group reads first; send_group() reads further kinds. */
+/* What a group reads first; read_rest_and_send_group() reads further kinds. */
 static const enum stats_kind kind_of_group[GROUPS] = {
     [GROUP_CGROUP] = STATS_CGROUP,        [GROUP_CPU] = STATS_CPU,
     [GROUP_DISK] = STATS_DISKS,           [GROUP_FHCOUNT] = STATS_HANDLES,
@@ -256,12 +258,12 @@ static bool is_usable_in_part(enum stats_kind kind) {
 static int collect_group(struct collectors *collectors,
                          enum statgrab_group group, struct error *error) {
   enum stats_kind kind = kind_of_group[group];
-  int code = read_stats_kind(collectors, kind, error);
+  int code = read_stats_once(collectors, kind, error);
   if (code == -EBADMSG && is_usable_in_part(kind)) {
-    (void)send_group(collectors, group, NULL);
+    (void)read_rest_and_send_group(collectors, group, NULL);
     return code;
   }
-  return code == 0 ? send_group(collectors, group, error) : code;
+  return code == 0 ? read_rest_and_send_group(collectors, group, error) : code;
 }
 
 /* ---- all groups ---- */

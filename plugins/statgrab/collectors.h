@@ -13,7 +13,7 @@
 struct collectors;
 
 /* options: complete, borrowed. sink, log: copied.
- * *ret_collectors: yours, collectors_free(). Returns 0 or negative errno. */
+ * *ret_collectors: yours, collectors_stop(). Returns 0 or negative errno. */
 int collectors_new(const struct statgrab_options *options,
                    const struct sample_sink *sink, const struct log_sink *log,
                    struct collectors **ret_collectors, struct error *error);
@@ -32,4 +32,4 @@ void collectors_collect_filesystems(struct collectors *collectors,
 /* Waits until deadline_ms for file systems that are being read. Accepts NULL.
  * Returns the number of threads that are still blocked by a file system; they
  * are abandoned. */
-unsigned collectors_free(struct collectors *collectors, int64_t deadline_ms);
+unsigned collectors_stop(struct collectors *collectors, int64_t deadline_ms);

@@ -169,8 +169,8 @@ static int make_filesystem_items(struct filesystems *fs, struct error *error) {
 }
 
 /* Updates the items where the mounts have changed. */
-static int update_filesystem_items(struct filesystems *fs,
-                                   struct error *error) {
+static int read_mounts_and_update_items(struct filesystems *fs,
+                                        struct error *error) {
   int code = fs->source.read_mounts(fs->driver, &fs->mounts, error);
   if (!source_has_data(code) || fs->generation == fs->mounts.generation) {
     return code;
@@ -206,7 +206,7 @@ static void send_filesystem_values(struct filesystems *fs,
                                    struct filesystem *item) {
   int64_t since_ms = 0;
   int64_t lasted_ms;
-  int code = probe_pool_take(fs->pool, item->probe, &since_ms);
+  int code = probe_pool_take_result(fs->pool, item->probe, &since_ms);
   if (code != 0) {
     log_query_failure(fs, item, code, since_ms);
     return;
@@ -221,9 +221,9 @@ static void send_filesystem_values(struct filesystems *fs,
 }
 
 /* Runs the probes. Returns 0 or negative errno with a text. */
-static int run_probes(struct filesystems *fs, int64_t deadline_ms,
-                      struct error *error) {
-  int code = probe_pool_run(fs->pool, deadline_ms);
+static int run_and_await_probes(struct filesystems *fs, int64_t deadline_ms,
+                                struct error *error) {
+  int code = probe_pool_run_and_wait(fs->pool, deadline_ms);
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",
                                strerror(-code));
@@ -234,11 +234,11 @@ static int run_probes(struct filesystems *fs, int64_t deadline_ms,
 static int collect_listed_filesystems(struct filesystems *fs,
                                       int64_t deadline_ms,
                                       struct error *error) {
-  int code = run_probes(fs, deadline_ms, error);
+  int code = run_and_await_probes(fs, deadline_ms, error);
   if (code != 0) {
     return code;
   }
-  code = probe_pool_take(fs->pool, fs->list, NULL);
+  code = probe_pool_take_result(fs->pool, fs->list, NULL);
   const struct mount_query *query = probe_pool_subject(fs->list);
   if (code != 0) {
     return error_set(error, code, "%s",
@@ -263,11 +263,11 @@ int filesystems_collect(struct filesystems *fs, int64_t deadline_ms,
   if (fs->list != NULL) {
     return collect_listed_filesystems(fs, deadline_ms, error);
   }
-  int listed = update_filesystem_items(fs, error);
+  int listed = read_mounts_and_update_items(fs, error);
   if (!source_has_data(listed)) {
     return listed;
   }
-  int code = run_probes(fs, deadline_ms, error);
+  int code = run_and_await_probes(fs, deadline_ms, error);
   for (size_t i = 0; i < fs->len && code == 0; i++) {
     send_filesystem_values(fs, &fs->items[i]);
   }
@@ -298,20 +298,20 @@ int filesystems_new(const struct df_options *options,
     code = error_set(error, -ENOMEM, "out of memory");
   }
   if (code != 0) {
-    (void)filesystems_free(fs, 0);
+    (void)filesystems_stop(fs, 0);
     return code;
   }
   *ret_filesystems = fs;
   return 0;
 }
 
-unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms) {
+unsigned filesystems_stop(struct filesystems *fs, int64_t deadline_ms) {
   if (fs == NULL) {
     return 0;
   }
   free_filesystem_items(fs);
   probe_pool_drop(fs->pool, fs->list);
-  unsigned abandoned = probe_pool_free(fs->pool, deadline_ms);
+  unsigned abandoned = probe_pool_stop(fs->pool, deadline_ms);
   filesystem_filter_fini(&fs->filter);
   stats_mount_table_fini(&fs->mounts);
   free(fs);

@@ -14,7 +14,7 @@
 struct filesystems;
 
 /* options, driver: borrowed; source, emitter, log: copied.
- * *ret_filesystems: yours, filesystems_free(). Returns 0 or negative errno. */
+ * *ret_filesystems: yours, filesystems_stop(). Returns 0 or negative errno. */
 int filesystems_new(const struct df_options *options,
                     const struct source *source, struct source_driver *driver,
                     const struct emitter *emitter, const struct log_sink *log,
@@ -28,4 +28,4 @@ int filesystems_collect(struct filesystems *fs, int64_t deadline_ms,
 
 /* Waits for unfinished queries until deadline_ms and abandons the rest.
  * Accepts NULL. Returns the number of threads that are still blocked. */
-unsigned filesystems_free(struct filesystems *fs, int64_t deadline_ms);
+unsigned filesystems_stop(struct filesystems *fs, int64_t deadline_ms);

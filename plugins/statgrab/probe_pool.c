@@ -16,8 +16,9 @@
 /* An idle worker ends within this time on any machine. */
 #define STOP_IDLE_MS 1000
 
-/* In this order, and from the last to the first again: probe_pool_run()
- * queues, a worker runs and finishes, probe_pool_take() makes idle. */
+/* In this order, and from the last to the first again:
+ * probe_pool_run_and_wait() queues, a worker runs and finishes,
+ * probe_pool_take_result() makes idle. */
 enum probe_state {
   PROBE_IDLE,
   PROBE_QUEUED,
@@ -30,7 +31,7 @@ struct probe_pool_probe {
   struct probe_pool_probe *next; /* of the pool */
   struct probe_pool_subject subject;
   enum probe_state state;
-  uint64_t round;  /* the probe_pool_run() that waits for it */
+  uint64_t round;  /* the probe_pool_run_and_wait() that waits for it */
   bool is_dropped; /* while running: freed when the call returns */
   int code;
   int64_t since_ms;
@@ -47,9 +48,9 @@ struct probe_pool {
   pthread_cond_t done;             /* no probe is awaited any more */
   struct probe_pool_probe *probes; /* owned; those that may hang are last */
   struct probe_pool_probe *queue;  /* the first that may be queued, or NULL */
-  uint64_t round;   /* number of the current or last probe_pool_run() */
-  size_t awaited;   /* probes of that round that have not finished */
-  size_t finished;  /* ever, to see whether anything progresses */
+  uint64_t round;  /* number of the current or last probe_pool_run_and_wait() */
+  size_t awaited;  /* probes of that round that have not finished */
+  size_t finished; /* ever, to see whether anything progresses */
   unsigned at_risk; /* workers that run what may hang */
   struct probe_worker workers[PROBE_POOL_WORKERS_MAX];
   unsigned workers_len;
@@ -198,7 +199,7 @@ static unsigned stop_workers(struct probe_pool *pool, bool is_busy,
 
 /* The idle workers end at once; they are not made to wait behind blocked ones,
  * which would leave no time for them. */
-unsigned probe_pool_free(struct probe_pool *pool, int64_t deadline_ms) {
+unsigned probe_pool_stop(struct probe_pool *pool, int64_t deadline_ms) {
   if (pool == NULL) {
     return 0;
   }
@@ -270,7 +271,7 @@ static void queue_idle_probes(struct probe_pool *pool) {
   }
 }
 
-int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms) {
+int probe_pool_run_and_wait(struct probe_pool *pool, int64_t deadline_ms) {
   (void)pthread_mutex_lock(&pool->lock);
   queue_idle_probes(pool);
   int code = pool->awaited > 0 ? wake_or_start_worker(pool) : 0;
@@ -294,8 +295,9 @@ int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms) {
   return code;
 }
 
-int probe_pool_take(struct probe_pool *pool, struct probe_pool_probe *probe,
-                    int64_t *ret_since_ms) {
+int probe_pool_take_result(struct probe_pool *pool,
+                           struct probe_pool_probe *probe,
+                           int64_t *ret_since_ms) {
   int code = -EINPROGRESS;
   (void)pthread_mutex_lock(&pool->lock);
   if (probe->state == PROBE_FINISHED) {

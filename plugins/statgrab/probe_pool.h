@@ -34,7 +34,7 @@ struct probe_pool_subject {
   void *subject; /* taken by the probe, also where it cannot be made */
 };
 
-/* Starts no thread yet. *ret_pool: yours, probe_pool_free(). Returns 0 or
+/* Starts no thread yet. *ret_pool: yours, probe_pool_stop(). Returns 0 or
  * -ENOMEM. */
 int probe_pool_new(struct probe_pool **ret_pool);
 
@@ -42,7 +42,7 @@ int probe_pool_new(struct probe_pool **ret_pool);
  * worker is abandoned with all that it needs; it ends by itself when its call
  * returns. All probes must have been dropped. Accepts NULL. Returns the number
  * of abandoned threads. */
-unsigned probe_pool_free(struct probe_pool *pool, int64_t deadline_ms);
+unsigned probe_pool_stop(struct probe_pool *pool, int64_t deadline_ms);
 
 /* Adds a probe. Returns NULL when memory is short. */
 struct probe_pool_probe *probe_pool_add(struct probe_pool *pool,
@@ -54,13 +54,14 @@ void probe_pool_drop(struct probe_pool *pool, struct probe_pool_probe *probe);
 /* Runs the probes that are not running or finished already, and waits for them
  * until deadline_ms (monotonic). Returns 0, or negative errno where not even
  * one worker could be started. One thread at a time. */
-int probe_pool_run(struct probe_pool *pool, int64_t deadline_ms);
+int probe_pool_run_and_wait(struct probe_pool *pool, int64_t deadline_ms);
 
 /* Takes the result of a finished probe: what run returned; the subject may then
  * be used until the probe is run again. -EINPROGRESS while it is unfinished;
  * *ret_since_ms (may be NULL) is then when that run was requested. */
-int probe_pool_take(struct probe_pool *pool, struct probe_pool_probe *probe,
-                    int64_t *ret_since_ms);
+int probe_pool_take_result(struct probe_pool *pool,
+                           struct probe_pool_probe *probe,
+                           int64_t *ret_since_ms);
 
 /* The subject of a probe whose result was taken. */
 void *probe_pool_subject(const struct probe_pool_probe *probe);

@@ -68,7 +68,7 @@ static int start_statgrab(void) {
 
 static int stop_statgrab(void) {
   unsigned abandoned =
-      collectors_free(collectors, clock_monotonic_ms() + STOP_WAIT_MS);
+      collectors_stop(collectors, clock_monotonic_ms() + STOP_WAIT_MS);
   collectors = NULL;
   if (abandoned == 0) { /* else a thread may still be inside libstatgrab */
     source_libstatgrab_fini();

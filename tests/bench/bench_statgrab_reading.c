@@ -116,7 +116,7 @@ static double run(const char *group) {
   double cost = (cpu_us() - before) / ROUNDS;
   printf("%s: reading %lu values\tus CPU\t%.1f\t-\n", group, samples / ROUNDS,
          cost);
-  (void)collectors_free(collectors, clock_monotonic_ms() + 1000);
+  (void)collectors_stop(collectors, clock_monotonic_ms() + 1000);
   options.collect = (struct option_strings){0};
   option_fini(&statgrab_options, &options);
   return cost;

@@ -25,7 +25,7 @@ BANNED = {
     "setenv": "the environment belongs to collectd: it has threads",
     "putenv": "the environment belongs to collectd: it has threads",
     "signal": "signals belong to collectd",
-    "pthread_create": "would take signals, which are the daemon's: use worker_thread_create_plain",
+    "pthread_create": "would take signals, which are the daemon's: use worker_thread_create_without_signals",
     "fork": "only async-signal-safe calls may follow in a daemon with threads: use posix_spawn",
     "exit": "ends collectd",
     "abort": "ends collectd",

@@ -138,4 +138,4 @@ def test_it_is_started_first_and_ended_last():
     assert len(starting) == len(ending) == 1
     assert starting[0].index("source_libstatgrab_init(") < starting[0].index("collectors_new(")
     assert starting[0].index("collectors_new(") < starting[0].index("plugin_register_complex_read(")
-    assert ending[0].index("collectors_free(") < ending[0].index("source_libstatgrab_fini(")
+    assert ending[0].index("collectors_stop(") < ending[0].index("source_libstatgrab_fini(")

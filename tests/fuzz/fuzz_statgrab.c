@@ -63,7 +63,7 @@ static const struct log_sink quiet_log = {.write = discard_log_line};
 
 static void remove_root(void) {
   char path[256];
-  (void)collectors_free(collectors, 0);
+  (void)collectors_stop(collectors, 0);
   option_fini(&statgrab_options, &options);
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
     (void)snprintf(path, sizeof(path), "%s%s", root, files[i].path);
@@ -116,7 +116,7 @@ static void read_mounts(void) {
   if (collectors_new(&options, &sink, &quiet_log, &fresh, &error) == 0) {
     int64_t deadline_ms = clock_monotonic_ms() + 1000;
     collectors_collect_filesystems(fresh, 0, deadline_ms);
-    (void)collectors_free(fresh, deadline_ms);
+    (void)collectors_stop(fresh, deadline_ms);
   }
 }
 

@@ -301,8 +301,8 @@ static int parse_resource_alert_blocks(const struct config_files *set,
 }
 
 /* Returns -ENOENT where there is no rule to run. */
-static int require_rules(const struct resource_alert_options *options,
-                         const char *path, struct error *error) {
+static int check_has_rules(const struct resource_alert_options *options,
+                           const char *path, struct error *error) {
   const struct threshold_compat_options *stock = &options->rules.stock;
   size_t rules = options->rules.thresholds.len + stock->hosts.len +
                  stock->plugins.len + stock->types.len;
@@ -327,7 +327,7 @@ int config_files_read_rules(const char *path,
     code = option_init(&resource_alert_options, ret);
     if (code == 0) {
       code = parse_resource_alert_blocks(&set, ret, error);
-      code = code == 0 ? require_rules(ret, path, error) : code;
+      code = code == 0 ? check_has_rules(ret, path, error) : code;
       if (code != 0) {
         option_fini(&resource_alert_options, ret);
       }

@@ -99,8 +99,8 @@ static json_t *parse_daemon_response(const struct client_response *response,
   return NULL;
 }
 
-json_t *client_request(const char *socket, const char *path, const json_t *body,
-                       struct error *error) {
+json_t *client_send_request(const char *socket, const char *path,
+                            const json_t *body, struct error *error) {
   socket = socket == NULL ? CLIENT_SOCKET : socket;
   char url[128];
   (void)snprintf(url, sizeof(url), "http://localhost%s", path);

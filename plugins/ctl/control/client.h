@@ -19,5 +19,5 @@
 /* GETs PATH, or POSTs BODY to it (NULL: GET; the reference stays yours).
  * socket: NULL for the default one.
  * Returns the response (yours), or NULL with the reason. */
-json_t *client_request(const char *socket, const char *path, const json_t *body,
-                       struct error *error);
+json_t *client_send_request(const char *socket, const char *path,
+                            const json_t *body, struct error *error);

@@ -31,7 +31,7 @@ static int send_command(const struct command_line *line, const char *path,
   struct error error = {{0}};
   (void)json_object_set_new(request, "who", json_string(find_user_name()));
   json_t *response =
-      client_request(line->flags[FLAG_SOCKET], path, request, &error);
+      client_send_request(line->flags[FLAG_SOCKET], path, request, &error);
   json_decref(request);
   if (response == NULL) {
     return command_fail("%s", error.text);

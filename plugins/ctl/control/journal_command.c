@@ -14,8 +14,8 @@
 
 #include "core/file_util.h"
 #include "core/glob.h"
+#include "core/json_util.h"
 #include "ctl/command.h"
-#include "ctl/terminal.h"
 
 #define JOURNAL_PATH "/var/log/collectd/resource_alert.jsonl"
 #define FOLLOW_INTERVAL_MS 200
@@ -39,8 +39,8 @@ static bool is_selected(const struct command_line *line, const json_t *event) {
 /* Prints "time event", then each further member as name=value. */
 static void print_event(json_t *event) {
   char text[1024];
-  (void)printf("%s ", terminal_copy_text(event, "time", text, sizeof(text)));
-  (void)printf("%s", terminal_copy_text(event, "event", text, sizeof(text)));
+  (void)printf("%s ", json_util_copy_text(event, "time", text, sizeof(text)));
+  (void)printf("%s", json_util_copy_text(event, "event", text, sizeof(text)));
   const char *name;
   json_t *value;
   json_object_foreach(event, name, value) {
@@ -50,7 +50,7 @@ static void print_event(json_t *event) {
     }
     if (json_is_string(value)) {
       (void)printf(" %s=%s", name,
-                   terminal_copy_text(event, name, text, sizeof(text)));
+                   json_util_copy_text(event, name, text, sizeof(text)));
     } else if (json_is_number(value)) {
       (void)printf(" %s=%.6g", name, json_number_value(value));
     } else if (json_is_boolean(value)) {

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "core/json_util.h"
 #include "ctl/command.h"
 #include "ctl/control/client.h"
-#include "ctl/terminal.h"
 
 #define CELL_BYTES 512
 
@@ -29,11 +31,60 @@ static int get_status_result(const json_t *status) {
   return strcmp(worst, "OKAY") == 0 ? COMMAND_OKAY : COMMAND_WARNING;
 }
 
+/* ---- cells ---- */
+
+/* https://no-color.org: NO_COLOR switches it off. */
+static bool has_colour(void) {
+  const char *no_colour = getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) == 1 &&
+         (no_colour == NULL || no_colour[0] == '\0');
+}
+
+/* 80 where they are not known. */
+static int get_terminal_columns(void) {
+  struct winsize size;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0
+             ? size.ws_col
+             : 80;
+}
+
+/* Prints the member's state, padded to WIDTH, in its colour. */
+static void print_state(const json_t *object, const char *name, int width) {
+  static const struct {
+    const char *state;
+    const char *colour;
+  } colours[] = {
+      {"OKAY", "32"},      {"WARNING", "33"}, {"MISSING", "33"},
+      {"FAILURE", "1;31"}, {"ENGAGED", "31"}, {"ENGAGING", "33"},
+      {"RELEASING", "33"}, {"UNKNOWN", "2"},  {"OFF", "2"},
+  };
+  char state[32];
+  const char *colour = NULL;
+  (void)json_util_copy_text(object, name, state, sizeof(state));
+  for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
+    colour = strcmp(colours[i].state, state) == 0 ? colours[i].colour : colour;
+  }
+  if (colour != NULL && has_colour()) {
+    (void)printf("\033[%sm%-*s\033[0m", colour, width, state);
+  } else {
+    (void)printf("%-*s", width, state);
+  }
+}
+
+/* Prints a blank and the member's text, padded to WIDTH and cut at MAX
+ * characters (negative: not cut). */
+static void print_text(const json_t *object, const char *name, int width,
+                       int max) {
+  char text[512];
+  (void)printf(" %-*.*s", width, max,
+               json_util_copy_text(object, name, text, sizeof(text)));
+}
+
 /* "83.3 %"; "-" while the rule has no value. */
 static void format_rule_value(const json_t *rule, char *text, size_t bytes) {
   const json_t *value = json_object_get(rule, "value");
   char unit[64];
-  (void)terminal_copy_text(rule, "unit", unit, sizeof(unit));
+  (void)json_util_copy_text(rule, "unit", unit, sizeof(unit));
   if (json_is_number(value)) {
     (void)snprintf(text, bytes, "%.6g%s%s", json_number_value(value),
                    unit[0] == '\0' ? "" : " ", unit);
@@ -71,7 +122,7 @@ static void format_since(const json_t *object, double now_s, char *text,
   const json_t *since = json_object_get(object, "since");
   (void)snprintf(text, bytes, "-");
   if (json_is_number(since)) {
-    terminal_format_age(now_s - json_number_value(since), text, bytes);
+    command_format_duration(now_s - json_number_value(since), text, bytes);
   }
 }
 
@@ -83,7 +134,7 @@ static void format_series_names(const json_t *rule, char *text, size_t bytes) {
     (void)snprintf(text, bytes, "no series matches yet");
     return;
   }
-  (void)terminal_copy_text(json_array_get(series, 0), "name", text, bytes);
+  (void)json_util_copy_text(json_array_get(series, 0), "name", text, bytes);
   if (count > 1) {
     size_t used = strlen(text);
     (void)snprintf(text + used, bytes - used, " and %lld more",
@@ -99,8 +150,8 @@ static void print_rule(const json_t *rule, double now_s, int columns) {
   format_rule_limits(rule, limits, sizeof(limits));
   format_since(rule, now_s, since, sizeof(since));
   format_series_names(rule, series, sizeof(series));
-  terminal_print_state(rule, "state", 8);
-  terminal_print_text(rule, "name", 18, 18);
+  print_state(rule, "state", 8);
+  print_text(rule, "name", 18, 18);
   (void)printf(" %12.12s  %-12s %-11s", value, limits, since);
   int left = columns - 66; /* what is printed so far */
   if (left >= 12) {
@@ -115,11 +166,11 @@ static void print_rule(const json_t *rule, double now_s, int columns) {
 static void print_response(const json_t *response, double now_s) {
   char since[48];
   format_since(response, now_s, since, sizeof(since));
-  terminal_print_state(response, "state", 9);
-  terminal_print_text(response, "name", 18, 18);
-  terminal_print_text(response, "mode", 7, -1);
+  print_state(response, "state", 9);
+  print_text(response, "name", 18, 18);
+  print_text(response, "mode", 7, -1);
   (void)printf(" %-11s", since);
-  terminal_print_text(response, "next", 0, -1);
+  print_text(response, "next", 0, -1);
   (void)printf("%s\n", json_is_true(json_object_get(response, "tripped"))
                            ? " (rate limit tripped; resource-alertctl reset)"
                            : "");
@@ -129,25 +180,25 @@ static void print_response(const json_t *response, double now_s) {
 static void print_silence(const json_t *silence, double now_s) {
   char left[48];
   double until_s = json_number_value(json_object_get(silence, "until"));
-  terminal_format_age(until_s - now_s, left, sizeof(left));
+  command_format_duration(until_s - now_s, left, sizeof(left));
   (void)printf("silenced ");
-  terminal_print_text(silence, "name", 18, -1);
+  print_text(silence, "name", 18, -1);
   (void)printf(" %s left, by", left);
-  terminal_print_text(silence, "who", 0, -1);
+  print_text(silence, "who", 0, -1);
   (void)printf(":");
-  terminal_print_text(silence, "comment", 0, -1);
+  print_text(silence, "comment", 0, -1);
   (void)printf("\n");
 }
 
 /* Rules, responses and silences, each in the order of the daemon. */
 static void print_status(const json_t *status) {
   double now_s = json_number_value(json_object_get(status, "time"));
-  int columns = terminal_columns();
+  int columns = get_terminal_columns();
   char host[CELL_BYTES];
-  (void)printf("%s: ", terminal_copy_text(status, "host", host, sizeof(host)));
-  terminal_print_state(status, "worst", 0);
+  (void)printf("%s: ", json_util_copy_text(status, "host", host, sizeof(host)));
+  print_state(status, "worst", 0);
   (void)printf(", mode");
-  terminal_print_text(status, "mode", 0, -1);
+  print_text(status, "mode", 0, -1);
   (void)printf("\n\n");
   const json_t *rules = json_object_get(status, "rules");
   const json_t *responses = json_object_get(status, "responses");
@@ -179,7 +230,7 @@ enum { WATCH_SOCKET, WATCH_EVERY, WATCH_COUNT };
 static int run_status(const struct command_line *line) {
   struct error error = {{0}};
   json_t *status =
-      client_request(line->flags[STATUS_SOCKET], "/status", NULL, &error);
+      client_send_request(line->flags[STATUS_SOCKET], "/status", NULL, &error);
   if (status == NULL) {
     return command_fail("%s", error.text);
   }
@@ -211,7 +262,7 @@ static int run_watch(const struct command_line *line) {
       (void)poll(NULL, 0, (int)(every_s * 1000));
     }
     json_t *status =
-        client_request(line->flags[WATCH_SOCKET], "/status", NULL, &error);
+        client_send_request(line->flags[WATCH_SOCKET], "/status", NULL, &error);
     (void)fputs("\033[H\033[2J", stdout);
     if (status == NULL) {
       (void)printf("%s\n", error.text);

@@ -182,8 +182,8 @@ static bool read_next_point(struct recorded_series *series, int64_t before_ms,
 }
 
 /* The interval is the smallest seen, because a gap makes a larger one. */
-static void advance_series(struct csv_recording *recording,
-                           struct recorded_series *series) {
+static void read_ahead_in_series(struct csv_recording *recording,
+                                 struct recorded_series *series) {
   int64_t before_ms = series->has_point ? series->at_ms : 0;
   series->has_point =
       read_next_point(series, before_ms, &recording->counts.bad_lines);
@@ -218,8 +218,8 @@ static void set_source_kinds(struct recorded_series *series,
 static struct csv_recording *walked;
 
 /* nftw()'s callback: collects the paths. */
-static int visit_file(const char *path, const struct stat *status, int kind,
-                      struct FTW *place) {
+static int add_csv_path(const char *path, const struct stat *status, int kind,
+                        struct FTW *place) {
   (void)status;
   (void)place;
   if (kind != FTW_F || fnmatch("*" DATE_PATTERN, path, 0) != 0) {
@@ -288,7 +288,7 @@ static int find_csv_files(struct csv_recording *recording,
     return error_set(error, -ENAMETOOLONG, "%s: path is too long", directory);
   }
   walked = recording;
-  int code = nftw(root, visit_file, 32, FTW_PHYS);
+  int code = nftw(root, add_csv_path, 32, FTW_PHYS);
   code = code == -1 ? -errno : code;
   if (recording->paths_len > 0) {
     qsort(recording->paths, recording->paths_len, sizeof(char *),
@@ -341,7 +341,7 @@ static void raise_file_limit(size_t series) {
 }
 
 /* Opens the first file of each series; a series without a reading stays out. */
-static int make_series_heap(struct csv_recording *recording) {
+static int open_series_and_make_heap(struct csv_recording *recording) {
   raise_file_limit(recording->len);
   recording->counts.series = recording->len;
   recording->heap = calloc(recording->len, sizeof(*recording->heap));
@@ -350,7 +350,7 @@ static int make_series_heap(struct csv_recording *recording) {
   }
   for (size_t i = 0; i < recording->len; i++) {
     struct recorded_series *series = recording->series[i];
-    advance_series(recording, series);
+    read_ahead_in_series(recording, series);
     if (series->has_point) {
       recording->heap[recording->heap_len++] =
           (struct heap_entry){series->at_ms, series};
@@ -390,7 +390,7 @@ int csv_recording_open(const char *directory, const struct types_db *types,
                      "%s has no host/plugin/type-YYYY-MM-DD of the csv plugin",
                      directory);
   }
-  if (code == 0 && make_series_heap(recording) != 0) {
+  if (code == 0 && open_series_and_make_heap(recording) != 0) {
     code = error_set(error, -ENOMEM, "out of memory");
   }
   if (code != 0) {
@@ -422,7 +422,7 @@ bool csv_recording_read_next(struct csv_recording *recording,
   memcpy(recording->values, series->values,
          series->sources_len * sizeof(series->values[0]));
   int64_t at_ms = series->at_ms;
-  advance_series(recording, series); /* the next one shows the interval */
+  read_ahead_in_series(recording, series); /* the next one shows the interval */
   int64_t interval_ms =
       series->interval_ms == 0 ? DEFAULT_INTERVAL_MS : series->interval_ms;
   *ret = (struct reading){

@@ -20,7 +20,6 @@
 #include "ctl/simulate/csv_recording.h"
 #include "ctl/simulate/report.h"
 #include "ctl/simulate/simulator.h"
-#include "ctl/terminal.h"
 
 #define STOCK_TYPES "/usr/share/collectd/types.db"
 #define OUR_TYPES "/usr/share/collectd-resource-alert/types.db"
@@ -163,9 +162,10 @@ static void print_replay_rules(const struct replay *replay) {
   for (size_t i = 0; i < replay->report.rules_len; i++) {
     const struct report_rule *rule = &replay->report.rules[i];
     char total[48], longest[48];
-    terminal_format_age((double)rule->total_ms / 1000, total, sizeof(total));
-    terminal_format_age((double)rule->longest_ms / 1000, longest,
-                        sizeof(longest));
+    command_format_duration((double)rule->total_ms / 1000, total,
+                            sizeof(total));
+    command_format_duration((double)rule->longest_ms / 1000, longest,
+                            sizeof(longest));
     (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
                  simulator_rules(replay->simulator)->items[i].name,
                  simulator_series_max(replay->simulator, i),
@@ -180,7 +180,7 @@ static void print_replay_rules(const struct replay *replay) {
 static void print_time_on(const char *name, int indent,
                           const struct report_time_on *on) {
   char total[48];
-  terminal_format_age((double)on->total_ms / 1000, total, sizeof(total));
+  command_format_duration((double)on->total_ms / 1000, total, sizeof(total));
   (void)printf("%*s%-*s %8llu  %s\n", indent, "", 40 - indent, name,
                (unsigned long long)on->times, total);
 }

@@ -222,8 +222,8 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
 }
 
 int engine_start(struct engine *engine, struct error *error) {
-  int code =
-      worker_thread_create_plain(&engine->thread, NULL, run_engine, engine);
+  int code = worker_thread_create_without_signals(&engine->thread, NULL,
+                                                  run_engine, engine);
   if (code != 0) {
     return error_set(error, code, "cannot start a thread: %s", strerror(-code));
   }

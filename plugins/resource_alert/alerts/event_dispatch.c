@@ -221,7 +221,7 @@ size_t event_dispatch_waiting(struct event_dispatch *dispatch) {
 }
 
 uint64_t event_dispatch_dropped(struct event_dispatch *dispatch) {
-  return worker_thread_dropped(dispatch->notifier) +
+  return worker_thread_count_dropped(dispatch->notifier) +
          atomic_load(&dispatch->dropped);
 }
 

@@ -459,8 +459,8 @@ static void *run_response(void *argument) {
 }
 
 int response_worker_start(struct response_worker *worker, struct error *error) {
-  int code =
-      worker_thread_create_plain(&worker->thread, NULL, run_response, worker);
+  int code = worker_thread_create_without_signals(&worker->thread, NULL,
+                                                  run_response, worker);
   worker->has_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "cannot start a thread: %s",

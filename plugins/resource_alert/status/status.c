@@ -205,8 +205,8 @@ static void start_listeners(struct status *status) {
 
 /* Only where somebody can ask for it: see status_start(). */
 static int start_history(struct status *status, struct error *error) {
-  int code = worker_thread_create_plain(&status->history_thread, NULL,
-                                        record_history, status);
+  int code = worker_thread_create_without_signals(&status->history_thread, NULL,
+                                                  record_history, status);
   status->has_history_thread = code == 0;
   return code == 0 ? 0
                    : error_set(error, code, "status: cannot start a thread: %s",

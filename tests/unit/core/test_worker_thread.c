@@ -87,7 +87,8 @@ static void a_thread_takes_no_signals(void **state) {
   pthread_t thread;
   sigset_t its, own;
   assert_int_equal(
-      worker_thread_create_plain(&thread, NULL, look_at_mask, &its), 0);
+      worker_thread_create_without_signals(&thread, NULL, look_at_mask, &its),
+      0);
   assert_int_equal(pthread_join(thread, NULL), 0);
   (void)look_at_mask(&own);
   static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD};
@@ -121,7 +122,7 @@ static void a_full_queue_drops_and_counts(void **state) {
   assert_true(put(worker, 2));
   assert_false(put(worker, 3));
   assert_int_equal(worker_thread_count_open(worker), 3);
-  assert_int_equal(worker_thread_dropped(worker), 1);
+  assert_int_equal(worker_thread_count_dropped(worker), 1);
   assert_int_equal(freed_items, 1);
   atomic_store(&bench.is_held, false);
   assert_true(worker_thread_stop(worker, LONG_MS));
@@ -199,7 +200,7 @@ static void accepted_and_dropped_add_up(void **state) {
   while (accepted < 60) {
     accepted += put(worker, 7) ? 1 : 0;
   }
-  uint64_t dropped = worker_thread_dropped(worker);
+  uint64_t dropped = worker_thread_count_dropped(worker);
   assert_true(worker_thread_stop(worker, LONG_MS));
   assert_int_equal(bench.done, 60);
   assert_int_equal(freed_items, 60 + (int)dropped);

@@ -55,7 +55,7 @@ static void open_reader(const char *root) {
 }
 
 static void close_reader(void) {
-  assert_int_equal(collectors_free(collectors, clock_monotonic_ms() + 10000),
+  assert_int_equal(collectors_stop(collectors, clock_monotonic_ms() + 10000),
                    0);
   option_fini(&statgrab_options, &options);
 }

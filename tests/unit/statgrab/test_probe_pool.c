@@ -92,8 +92,9 @@ static int await(struct probe_pool *pool, struct probe_pool_probe *probe) {
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
   int code = -EINPROGRESS;
   while (code == -EINPROGRESS && clock_monotonic_ms() < deadline_ms) {
-    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 20), 0);
-    code = probe_pool_take(pool, probe, NULL);
+    assert_int_equal(probe_pool_run_and_wait(pool, clock_monotonic_ms() + 20),
+                     0);
+    code = probe_pool_take_result(pool, probe, NULL);
   }
   return code;
 }
@@ -107,15 +108,16 @@ static void returns_results(void **state) {
     probes[i] = make(pool, false, -i);
   }
   for (int round = 0; round < 3; round++) {
-    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 10000), 0);
+    assert_int_equal(
+        probe_pool_run_and_wait(pool, clock_monotonic_ms() + 10000), 0);
     for (int i = 0; i < MANY; i++) {
-      assert_int_equal(probe_pool_take(pool, probes[i], NULL), -i);
+      assert_int_equal(probe_pool_take_result(pool, probes[i], NULL), -i);
     }
   }
   for (int i = 0; i < MANY; i++) {
     probe_pool_drop(pool, probes[i]);
   }
-  assert_int_equal(probe_pool_free(pool, clock_monotonic_ms() + 10000), 0);
+  assert_int_equal(probe_pool_stop(pool, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), MANY);
 }
 
@@ -126,24 +128,26 @@ static void works_around_what_hangs(void **state) {
       make(pool, true, 5), make(pool, false, 6), make(pool, true, 7),
       make(pool, false, 8)};
   int64_t since_ms = 0;
-  assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 1000), 0);
-  assert_int_equal(probe_pool_take(pool, probes[0], &since_ms), -EINPROGRESS);
+  assert_int_equal(probe_pool_run_and_wait(pool, clock_monotonic_ms() + 1000),
+                   0);
+  assert_int_equal(probe_pool_take_result(pool, probes[0], &since_ms),
+                   -EINPROGRESS);
   assert_true(since_ms > 0 && since_ms <= clock_monotonic_ms());
-  assert_int_equal(probe_pool_take(pool, probes[1], NULL), 6);
-  assert_int_equal(probe_pool_take(pool, probes[2], NULL), -EINPROGRESS);
-  assert_int_equal(probe_pool_take(pool, probes[3], NULL), 8);
+  assert_int_equal(probe_pool_take_result(pool, probes[1], NULL), 6);
+  assert_int_equal(probe_pool_take_result(pool, probes[2], NULL), -EINPROGRESS);
+  assert_int_equal(probe_pool_take_result(pool, probes[3], NULL), 8);
   /* the next round does not wait for them again */
   int64_t before_ms = clock_monotonic_ms();
-  assert_int_equal(probe_pool_run(pool, before_ms + 60000), 0);
+  assert_int_equal(probe_pool_run_and_wait(pool, before_ms + 60000), 0);
   assert_true(clock_monotonic_ms() - before_ms < 30000);
-  assert_int_equal(probe_pool_take(pool, probes[1], NULL), 6);
+  assert_int_equal(probe_pool_take_result(pool, probes[1], NULL), 6);
   set_gate(true);
   assert_int_equal(await(pool, probes[0]), 5);
   assert_int_equal(await(pool, probes[2]), 7);
   for (size_t i = 0; i < 4; i++) {
     probe_pool_drop(pool, probes[i]);
   }
-  assert_int_equal(probe_pool_free(pool, clock_monotonic_ms() + 10000), 0);
+  assert_int_equal(probe_pool_stop(pool, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), 4);
 }
 
@@ -158,7 +162,8 @@ static void bounds_its_threads(void **state) {
     probes[i] = make(pool, i > 0, 1);
   }
   for (int round = 0; round < MANY; round++) {
-    assert_int_equal(probe_pool_run(pool, clock_monotonic_ms() + 300), 0);
+    assert_int_equal(probe_pool_run_and_wait(pool, clock_monotonic_ms() + 300),
+                     0);
     assert_int_equal(await(pool, probes[0]), 1);
   }
   assert_int_equal(waiting_now(), PROBE_POOL_WORKERS_MAX - 1);
@@ -170,7 +175,7 @@ static void bounds_its_threads(void **state) {
     probe_pool_drop(pool, probes[i]);
   }
   probe_pool_drop(pool, probes[0]);
-  assert_int_equal(probe_pool_free(pool, clock_monotonic_ms() + 10000), 0);
+  assert_int_equal(probe_pool_stop(pool, clock_monotonic_ms() + 10000), 0);
   assert_int_equal(freed_now(), MANY);
 }
 
@@ -180,11 +185,11 @@ static void abandons_what_hangs(void **state) {
   struct probe_pool *pool = open_pool();
   struct probe_pool_probe *probe = make(pool, true, 0);
   int64_t begun_ms = clock_monotonic_ms();
-  assert_int_equal(probe_pool_run(pool, begun_ms + 10), 0);
+  assert_int_equal(probe_pool_run_and_wait(pool, begun_ms + 10), 0);
   while (waiting_now() == 0 && clock_monotonic_ms() < begun_ms + 10000) {
   }
   probe_pool_drop(pool, probe);
-  assert_int_equal(probe_pool_free(pool, clock_monotonic_ms() + 10), 1);
+  assert_int_equal(probe_pool_stop(pool, clock_monotonic_ms() + 10), 1);
   assert_int_equal(freed_now(), 0);
   set_gate(true);
   int64_t deadline_ms = clock_monotonic_ms() + 10000;
@@ -198,8 +203,8 @@ static void ends_without_a_run(void **state) {
   struct probe_pool *pool = open_pool();
   probe_pool_drop(pool, make(pool, false, 0));
   probe_pool_drop(pool, NULL);
-  assert_int_equal(probe_pool_free(pool, 0), 0);
-  assert_int_equal(probe_pool_free(NULL, 0), 0);
+  assert_int_equal(probe_pool_stop(pool, 0), 0);
+  assert_int_equal(probe_pool_stop(NULL, 0), 0);
   assert_int_equal(freed_now(), 1);
 }
 

@@ -131,7 +131,7 @@ static void reads_file_systems(void **state) {
   }
   assert_true(value("statgrab-df-root/percent-used") > 0);
   assert_true(value("statgrab-df-root/df_complex-free") > 0);
-  assert_int_equal(filesystems_free(fs, clock_monotonic_ms() + 10000), 0);
+  assert_int_equal(filesystems_stop(fs, clock_monotonic_ms() + 10000), 0);
 }
 
 /* Its plain functions keep results per thread; ours are read from any. */
