@@ -74,22 +74,11 @@ void emitter_send_counter(const struct emitter *emitter, const char *type,
   send_known_counters(emitter, type, type_instance, &value, 1);
 }
 
-void emitter_send_counter_rows(const struct emitter *emitter,
-                               const struct emitter_counter_row *rows,
-                               size_t len, const void *stats, bool skip_zero) {
-  for (size_t i = 0; i < len; i++) {
-    const struct emitter_counter_row *row = &rows[i];
-    bool is_pair = row->second != EMITTER_NONE;
-    uint64_t values[2] = {0, 0};
-    memcpy(&values[0], (const char *)stats + row->first, sizeof(values[0]));
-    if (is_pair) {
-      memcpy(&values[1], (const char *)stats + row->second, sizeof(values[1]));
-    }
-    if (!skip_zero || values[0] != 0 || values[1] != 0) {
-      send_known_counters(emitter, row->type, row->type_instance, values,
-                          is_pair ? 2 : 1);
-    }
-  }
+void emitter_send_counter_pair(const struct emitter *emitter, const char *type,
+                               const char *type_instance, uint64_t first,
+                               uint64_t second) {
+  const uint64_t counters[] = {first, second};
+  send_known_counters(emitter, type, type_instance, counters, 2);
 }
 
 /* ---- names ---- */

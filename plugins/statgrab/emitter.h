@@ -29,19 +29,11 @@ void emitter_send_amount(const struct emitter *emitter, const char *type,
 void emitter_send_counter(const struct emitter *emitter, const char *type,
                           const char *type_instance, uint64_t value);
 
-/* The counters of a struct that make up the values of one type. */
-struct emitter_counter_row {
-  const char *type, *type_instance;
-  size_t first, second; /* offsets of uint64_t; EMITTER_NONE: no second one */
-};
-
-#define EMITTER_NONE SIZE_MAX
-
-/* Sends LEN rows of counters of STATS, as above. skip_zero: not those of which
- * all are 0. */
-void emitter_send_counter_rows(const struct emitter *emitter,
-                               const struct emitter_counter_row *rows,
-                               size_t len, const void *stats, bool skip_zero);
+/* For a type of two counters, such as read and write; neither is sent where one
+ * of them is STATS_UNKNOWN. */
+void emitter_send_counter_pair(const struct emitter *emitter, const char *type,
+                               const char *type_instance, uint64_t first,
+                               uint64_t second);
 
 /* For a type of several gauges, some of which may be NaN. */
 void emitter_send_gauges(const struct emitter *emitter, const char *type,

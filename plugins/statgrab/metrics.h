@@ -82,10 +82,6 @@ void metrics_send_interfaces(const struct stats_interface_table *table,
                              const struct ignorelist *selected,
                              const struct emitter *emitter);
 
-/* Percent used of what users may fill: used / (used + available), psutil's
- * disk_usage().percent. NaN where there is nothing to fill. */
-double metrics_filesystem_used_percent(const struct stats_usage *stats);
-
 /* Sends the values of the file system with that NAME, made by emitter.h. One
  * without a size, such as /proc, has no values. */
 void metrics_send_filesystem(const struct stats_usage *stats, const char *name,

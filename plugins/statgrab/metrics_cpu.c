@@ -117,8 +117,7 @@ static void send_each_processor(const struct stats_cpu *before,
     const struct stats_cpu_one *one = &now->each[i];
     char item[16];
     (void)snprintf(item, sizeof(item), "%u", one->number);
-    struct emitter of_one = *emitter;
-    of_one.item = item;
+    const struct emitter of_one = {emitter->sink, emitter->prefix, item};
     struct stats_cpu_ticks last = find_processor_ticks(before, i, one->number);
     send_processor_values(&last, &one->ticks, options, &of_one);
   }

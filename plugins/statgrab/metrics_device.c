@@ -6,25 +6,6 @@
 
 /* ---- disks and network interfaces ---- */
 
-#define DISK(FIELD) offsetof(struct stats_disk, FIELD)
-static const struct emitter_counter_row disk_counters[] = {
-    {"disk_octets", "", DISK(read_bytes), DISK(write_bytes)},
-    {"disk_ops", "", DISK(read_ops), DISK(write_ops)},
-    {"disk_merged", "", DISK(read_merged), DISK(write_merged)},
-    {"disk_io_time", "", DISK(io_ms), DISK(weighted_ms)},
-    /* psutil's sum; the native disk plugin's disk_time is an average. */
-    {"disk_time", "", DISK(read_ms), DISK(write_ms)},
-};
-
-#define LINK(FIELD) offsetof(struct stats_interface, FIELD)
-static const struct emitter_counter_row interface_counters[] = {
-    {"if_octets", "", LINK(rx_bytes), LINK(tx_bytes)},
-    {"if_packets", "", LINK(rx_packets), LINK(tx_packets)},
-    {"if_errors", "", LINK(rx_errors), LINK(tx_errors)},
-    {"if_dropped", "", LINK(rx_dropped), LINK(tx_dropped)},
-    {"if_collisions", "", LINK(collisions), EMITTER_NONE},
-};
-
 /* False for a counter that has always been 0 or is not provided. */
 static bool is_used_counter(uint64_t counter) {
   return counter != 0 && counter != STATS_UNKNOWN;
@@ -32,14 +13,25 @@ static bool is_used_counter(uint64_t counter) {
 
 /* Like the native plugin, leaves out counters that have always been 0: half of
  * all would be those of loop devices. */
+static void send_used_pair(const struct emitter *emitter, const char *type,
+                           uint64_t first, uint64_t second) {
+  if (first != 0 || second != 0) {
+    emitter_send_counter_pair(emitter, type, "", first, second);
+  }
+}
+
 static void send_disk(const struct stats_disk *disk,
                       const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
   emitter_clean_name(disk->name, name);
-  struct emitter emitter = *group;
-  emitter.item = name;
-  emitter_send_counter_rows(&emitter, disk_counters,
-                            OPTION_COUNT(disk_counters), disk, true);
+  const struct emitter emitter = {group->sink, group->prefix, name};
+  send_used_pair(&emitter, "disk_octets", disk->read_bytes, disk->write_bytes);
+  send_used_pair(&emitter, "disk_ops", disk->read_ops, disk->write_ops);
+  send_used_pair(&emitter, "disk_merged", disk->read_merged,
+                 disk->write_merged);
+  send_used_pair(&emitter, "disk_io_time", disk->io_ms, disk->weighted_ms);
+  /* psutil's sum; the native disk plugin's disk_time is an average. */
+  send_used_pair(&emitter, "disk_time", disk->read_ms, disk->write_ms);
   emitter_send_amount(&emitter, "pending_operations", "", disk->in_flight);
 }
 
@@ -57,16 +49,22 @@ void metrics_send_disks(const struct stats_disk_table *table,
   }
 }
 
-static void send_interface(const struct stats_interface *interface,
+static void send_interface(const struct stats_interface *link,
                            const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
-  emitter_clean_name(interface->name, name);
-  struct emitter emitter = *group;
-  emitter.item = name;
-  emitter_send_counter_rows(&emitter, interface_counters,
-                            OPTION_COUNT(interface_counters), interface, false);
-  emitter_send_amount(&emitter, "bool", "up", interface->is_up);
-  emitter_send_amount(&emitter, "gauge", "speed", interface->speed_bits_per_s);
+  emitter_clean_name(link->name, name);
+  const struct emitter emitter = {group->sink, group->prefix, name};
+  emitter_send_counter_pair(&emitter, "if_octets", "", link->rx_bytes,
+                            link->tx_bytes);
+  emitter_send_counter_pair(&emitter, "if_packets", "", link->rx_packets,
+                            link->tx_packets);
+  emitter_send_counter_pair(&emitter, "if_errors", "", link->rx_errors,
+                            link->tx_errors);
+  emitter_send_counter_pair(&emitter, "if_dropped", "", link->rx_dropped,
+                            link->tx_dropped);
+  emitter_send_counter(&emitter, "if_collisions", "", link->collisions);
+  emitter_send_amount(&emitter, "bool", "up", link->is_up);
+  emitter_send_amount(&emitter, "gauge", "speed", link->speed_bits_per_s);
 }
 
 void metrics_send_interfaces(const struct stats_interface_table *table,
@@ -103,17 +101,11 @@ static struct usage_parts split_usage(uint64_t total, uint64_t free,
   };
 }
 
-/* Used for the percentages and for the parts, so that both agree. */
-static struct usage_parts split_bytes(const struct stats_usage *stats) {
-  return split_usage(stats->size, stats->free, stats->available);
-}
-
-/* Without the space reserved for root, as df(1) and psutil: 100 % is when
- * users can write no more. */
-double metrics_filesystem_used_percent(const struct stats_usage *stats) {
-  struct usage_parts bytes = split_bytes(stats);
-  double total = bytes.used + bytes.free;
-  return total > 0 ? 100.0 * bytes.used / total : (double)NAN;
+/* Without the space reserved for root, as df(1) and psutil's disk_usage():
+ * users can write no more at 100 %. NaN where there is nothing to fill. */
+static double get_used_percent(const struct usage_parts *bytes) {
+  double total = bytes->used + bytes->free;
+  return total > 0 ? 100.0 * bytes->used / total : (double)NAN;
 }
 
 /* unit: factor of each part. */
@@ -143,12 +135,12 @@ void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
   if (stats->size == 0 || stats->size == STATS_UNKNOWN) {
     return;
   }
-  struct emitter emitter = *group;
-  emitter.item = name;
-  double used = metrics_filesystem_used_percent(stats);
+  const struct emitter emitter = {group->sink, group->prefix, name};
+  struct usage_parts bytes =
+      split_usage(stats->size, stats->free, stats->available);
+  double used = get_used_percent(&bytes);
   emitter_send_gauge(&emitter, "percent", "used", used);
   emitter_send_gauge(&emitter, "percent", "free", 100.0 - used);
-  struct usage_parts bytes = split_bytes(stats);
   send_usage(&bytes, "df_complex", "percent_bytes", options, &emitter);
   bool has_inodes = stats->inodes != 0 && stats->inodes != STATS_UNKNOWN;
   if (options->report_inodes && has_inodes) {

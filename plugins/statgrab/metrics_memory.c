@@ -81,14 +81,13 @@ void metrics_send_swap_io(const struct stats_paging *stats, uint64_t page_bytes,
 
 void metrics_send_paging(const struct stats_paging *stats,
                          const struct emitter *emitter) {
-#define PAGING(FIELD) offsetof(struct stats_paging, FIELD)
-  static const struct emitter_counter_row rows[] = {
-      {"vmpage_io", "memory", PAGING(disk_in_kib), PAGING(disk_out_kib)},
-      {"vmpage_io", "swap", PAGING(swap_in_pages), PAGING(swap_out_pages)},
-      {"vmpage_faults", "", PAGING(faults), PAGING(major_faults)},
-      {"total_events", "oom_kill", PAGING(oom_kills), EMITTER_NONE},
-  };
-  emitter_send_counter_rows(emitter, rows, OPTION_COUNT(rows), stats, false);
+  emitter_send_counter_pair(emitter, "vmpage_io", "memory", stats->disk_in_kib,
+                            stats->disk_out_kib);
+  emitter_send_counter_pair(emitter, "vmpage_io", "swap", stats->swap_in_pages,
+                            stats->swap_out_pages);
+  emitter_send_counter_pair(emitter, "vmpage_faults", "", stats->faults,
+                            stats->major_faults);
+  emitter_send_counter(emitter, "total_events", "oom_kill", stats->oom_kills);
 }
 
 /* ---- open files ---- */

@@ -33,8 +33,8 @@ static void send_pressure_line(const struct stats_pressure_line *line,
 void metrics_send_pressure(const struct stats_pressure *stats,
                            const struct emitter *emitter) {
   for (size_t i = 0; i < PRESSURE_RESOURCES; i++) {
-    struct emitter of_one = *emitter;
-    of_one.item = resource_names[i];
+    const struct emitter of_one = {emitter->sink, emitter->prefix,
+                                   resource_names[i]};
     send_pressure_line(&stats->lines[i][0], "some", &of_one);
     /* For processors 0 by definition: Documentation/accounting/psi.rst. */
     if (i != PRESSURE_CPU) {
