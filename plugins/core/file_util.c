@@ -38,8 +38,7 @@ int file_write_all(int fd, const char *data, size_t bytes) {
   return 0;
 }
 
-/* A rename is on the disk when its directory is. */
-static int sync_parent_directory(const char *path) {
+int file_sync_parent(const char *path) {
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
   int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
@@ -77,7 +76,7 @@ static int end_replacing(const char *path, const char *beside, int code,
     (void)unlink(beside);
     return fail_on_path(path, "write", code, error);
   }
-  code = is_durable ? sync_parent_directory(path) : 0;
+  code = is_durable ? file_sync_parent(path) : 0;
   return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
 }
 

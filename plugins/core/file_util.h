@@ -58,6 +58,10 @@ int file_read_again(int fd, size_t max_bytes, struct file_content *content);
 /* Writes all of DATA to FD. Returns 0 or negative errno. */
 int file_write_all(int fd, const char *data, size_t bytes);
 
+/* Syncs the directory that PATH is in: a new name is on the disk when its
+ * directory is. Returns 0 or negative errno. */
+int file_sync_parent(const char *path);
+
 /* True if PATH names the file that FD is open for: it was not moved, replaced
  * or removed. */
 bool file_is_at(const char *path, int fd);

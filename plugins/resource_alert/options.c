@@ -12,7 +12,13 @@ static const struct option options[] = {
      .check = option_check_absolute_path,
      .help = "Directory in which alert states, silences and desired states are "
              "kept over a restart. It is created if it does not exist. Without "
-             "this option they are lost at a restart."},
+             "this option they are lost at a restart. Its file F<identity> "
+             "holds a random number, made once, that marks the switches and "
+             "the suspended jobs of this daemon, also after the host or the "
+             "container is renamed; do not copy it to another machine. Only "
+             "one collectd can use the directory: a second one logs which one "
+             "holds it, acts with the mode C<off>, and saves nothing until it "
+             "is restarted."},
     {OPTION("Journal", STRING, struct resource_alert_options, journal),
      .example = "\"/var/log/collectd/resource_alert.jsonl\"",
      .check = option_check_absolute_path,

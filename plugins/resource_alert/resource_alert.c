@@ -6,6 +6,7 @@
 #include "resource_alert/journal.h"
 #include "resource_alert/options.h"
 #include "resource_alert/responses/responses.h"
+#include "resource_alert/state_dir.h"
 #include "resource_alert/status/status.h"
 
 #include "collectd.h"
@@ -15,12 +16,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define NAME "resource_alert"
 
 static struct resource_alert_options options;
 static struct log_sink log_sink;
+static struct state_dir *state_dir;
 static const char **rule_names;
 static struct journal *journal;
 static struct responses *responses;
@@ -107,6 +108,16 @@ static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
 
 /* ---- life ---- */
 
+/* A daemon that finds its StateDir in use neither acts nor saves. */
+static void open_state_dir(void) {
+  state_dir = state_dir_open(options.state_dir, hostname_g, &log_sink);
+  if (state_dir_holder(state_dir) != NULL) {
+    free(options.state_dir);
+    options.state_dir = NULL;
+    options.responses.mode = ACTION_MODE_OFF;
+  }
+}
+
 static int start_silences(struct error *error) {
   char path[PATH_MAX];
   bool has_path = options.state_dir != NULL;
@@ -121,6 +132,7 @@ static int start_status(struct error *error) {
       .options = &options.status,
       .host = hostname_g,
       .mode = action_mode_words[options.responses.mode],
+      .state_dir_holder = state_dir_holder(state_dir),
       .engine = engine,
       .journal = journal,
       .responses = responses,
@@ -136,7 +148,9 @@ static int start_responses(const struct response_rule_names *rules,
       .options = &options.responses,
       .rules = *rules,
       .host = hostname_g,
+      .identity = state_dir_identity(state_dir),
       .state_dir = options.state_dir,
+      .state_dir_holder = state_dir_holder(state_dir),
       .has_commands = options.status.control_socket != NULL,
       .journal = journal,
       .log = log_sink,
@@ -183,9 +197,7 @@ static int start_parts(struct error *error) {
       journal_open(options.journal, &log_sink, &journal, error) != 0) {
     return -1;
   }
-  if (options.state_dir != NULL) {
-    (void)mkdir(options.state_dir, 0750); /* its users log what fails */
-  }
+  open_state_dir();
   return start_responses(&rules, error) != 0 || start_silences(error) != 0 ||
                  start_engine(error) != 0
              ? -1
@@ -204,6 +216,9 @@ static int stop_parts(void) {
   silences_close(silences);
   if (is_ended) {
     journal_close(journal);
+  }
+  if (is_free && is_ended) {
+    state_dir_close(state_dir);
   }
   if (is_free && is_ended) { /* else a thread that hangs still uses them */
     option_fini(&resource_alert_options, &options);

@@ -199,6 +199,10 @@ static void print_status(const json_t *status) {
   print_state(status, "worst", 0);
   (void)printf(", mode");
   print_text(status, "mode", 0, -1);
+  if (json_object_get(status, "state_dir_holder") != NULL) {
+    (void)printf(", no actions: StateDir is in use by");
+    print_text(status, "state_dir_holder", 0, -1);
+  }
   (void)printf("\n\n");
   const json_t *rules = json_object_get(status, "rules");
   const json_t *responses = json_object_get(status, "responses");

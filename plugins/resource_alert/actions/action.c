@@ -39,7 +39,8 @@ int action_new(const struct action_driver *driver, const void *options,
   }
   action->options = options;
   action->deps = deps;
-  (void)snprintf(action->owner, sizeof(action->owner), "%s/%s", deps->host,
+  (void)snprintf(action->owner, sizeof(action->owner), "%s/%s",
+                 deps->identity != NULL ? deps->identity : deps->host,
                  deps->response);
   int code = 0;
   if (driver->needs_kubernetes) {

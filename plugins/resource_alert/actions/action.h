@@ -36,6 +36,7 @@ struct kubernetes_options;
 struct action_deps {
   const char *response;
   const char *host;
+  const char *identity; /* of this daemon, kept over renames; NULL: none */
   const char *helper_dir;
   size_t stores_len;            /* how many <SwitchStore> there are */
   struct switch_stores *stores; /* NULL while only checked */
@@ -57,12 +58,15 @@ struct action_request {
   int64_t now_s;     /* since the epoch */
 };
 
+#define ACTION_OWNER_BYTES 256
+
 /* The beginning of each driver's action: what it was made with. */
 struct action {
   const void *options; /* the driver's own struct; borrowed, as is the next */
   const struct action_deps *deps;
-  struct kubernetes *kubernetes; /* owned; NULL unless the driver needs it */
-  char owner[256]; /* "HOST/RESPONSE": marks what it has changed */
+  struct kubernetes *kubernetes;  /* owned; NULL unless the driver needs it */
+  char owner[ACTION_OWNER_BYTES]; /* "IDENTITY/RESPONSE", or "HOST/RESPONSE"
+                      where there is no identity: marks what it has changed */
 };
 
 /* How the kinds of actions differ. The functions that may be NULL say so. */

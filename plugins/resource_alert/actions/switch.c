@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* switch: turns a named switch on in every store, and off again.
  *
- * The switch belongs to this host and this response. Several hosts may have the
- * same one on: it is off when the last of them has released it or its TTL has
- * passed. */
+ * The switch belongs to this daemon and this response. Several hosts may have
+ * the same one on: it is off when the last of them has released it or its TTL
+ * has passed. */
 #include <errno.h>
 #include <string.h>
 
@@ -26,12 +26,14 @@ static int check_switch_name(const char *label, struct error *error) {
   return option_check_name(label, error);
 }
 
-/* What the application may show to its users. "who" and "response" name the
- * owner. Yours, json_decref(). */
-static json_t *make_switch_value(const struct action_request *request) {
+/* What the application may show to its users. "owner" says whose switch it is,
+ * "who" and "response" say it to people. Yours, json_decref(). */
+static json_t *make_switch_value(const struct action *action,
+                                 const struct action_request *request) {
   char since[ACTION_TIME_BYTES];
   action_format_time(request->since_s, since);
-  return json_pack("{s:b, s:o, s:s, s:o, s:s, s:s}", "on", 1, "who",
+  return json_pack("{s:b, s:o, s:o, s:s, s:o, s:s, s:s}", "on", 1, "owner",
+                   json_util_from_text(action->owner), "who",
                    json_util_from_text(request->host), "response",
                    request->response, "rule",
                    json_util_from_text(request->cause), "state", request->state,
@@ -44,7 +46,7 @@ static int run_in_all_stores(const struct action *action,
                              const struct action_request *request,
                              struct action_call *call) {
   const struct switch_options *options = action->options;
-  json_t *value = make_switch_value(request);
+  json_t *value = make_switch_value(action, request);
   if (value == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }

@@ -35,13 +35,27 @@ char *switch_store_format_value(const json_t *value, int64_t ttl_s) {
   return text;
 }
 
+/* Both have the member, and it is the same. */
+static bool has_same_member(const json_t *a, const json_t *b,
+                            const char *name) {
+  const json_t *member = json_object_get(a, name);
+  return member != NULL && json_equal(member, json_object_get(b, name));
+}
+
+/* An earlier version wrote no owner, and a daemon without a StateDir marks its
+ * switches with its host. */
 bool switch_store_is_ours(const char *text, const json_t *value) {
   json_t *held = json_loads(text, 0, NULL);
-  const json_t *who = json_object_get(held, "who");
-  const json_t *response = json_object_get(held, "response");
-  bool is_ours = who == NULL || response == NULL ||
-                 (json_equal(who, json_object_get(value, "who")) &&
-                  json_equal(response, json_object_get(value, "response")));
+  char marked[ACTION_OWNER_BYTES];
+  const char *who = json_string_value(json_object_get(held, "who"));
+  const char *response = json_string_value(json_object_get(held, "response"));
+  const char *owner = json_string_value(json_object_get(held, "owner"));
+  (void)snprintf(marked, sizeof(marked), "%s/%s", who == NULL ? "" : who,
+                 response == NULL ? "" : response);
+  bool is_by_name = owner == NULL || strcmp(owner, marked) == 0;
+  bool is_ours = has_same_member(held, value, "owner") ||
+                 (is_by_name && has_same_member(held, value, "who") &&
+                  has_same_member(held, value, "response"));
   json_decref(held);
   return is_ours;
 }

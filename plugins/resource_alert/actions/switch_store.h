@@ -54,7 +54,7 @@ struct switch_store_driver {
   int (*init)(void *store, struct error *error);
   void (*fini)(void *store); /* NULL: nothing to free */
 
-  /* Writes the switch, or removes it if its value's host and response wrote it.
+  /* Writes the switch, or removes it if its value's owner wrote it.
    * As action_driver.set. */
   int (*put)(void *store, const struct switch_state *state,
              struct action_call *call);
@@ -73,8 +73,8 @@ extern const struct switch_store_driver switch_store_postgresql;
  * that is stored. Returns yours, free(); NULL when memory is short. */
 char *switch_store_format_value(const json_t *value, int64_t ttl_s);
 
-/* True if TEXT, found in a store, was written by VALUE's host and response, or
- * by no agent at all. */
+/* True if TEXT, found in a store, was written by VALUE's owner. What names no
+ * owner was made by a person. */
 bool switch_store_is_ours(const char *text, const json_t *value);
 
 /* After how long a switch must be refreshed, so that it does not expire. */

@@ -491,8 +491,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   const struct responses_deps *deps = worker->shared->deps;
   worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (worker->wake_fd < 0) {
-    int code = -errno;
-    return error_set(error, code, "eventfd: %s", strerror(-code));
+    return error_set(error, -errno, "eventfd: %s", strerror(errno));
   }
   if (response_init_configured(&worker->response, worker->options,
                                &deps->rules) != 0) {
@@ -505,6 +504,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   worker->action_deps = (struct action_deps){
       .response = response_worker_name(worker),
       .host = deps->host,
+      .identity = deps->identity,
       .helper_dir = deps->options->helper_dir,
       .stores_len = deps->options->stores.len,
       .stores = worker->stores,

@@ -299,6 +299,12 @@ int responses_send_command(struct responses *responses, const char *response,
                            enum responses_command command, const char *who,
                            struct error *error) {
   bool is_found = response == NULL;
+  if (responses != NULL && responses->deps.state_dir_holder != NULL) {
+    return error_set(error, -EBUSY,
+                     "this collectd takes no action: its StateDir is in use by "
+                     "another one (%s); send the command to that one",
+                     responses->deps.state_dir_holder);
+  }
   for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
     const char *name = response_worker_name(responses->workers[i]);
     if (response == NULL || strcmp(response, name) == 0) {

@@ -25,8 +25,11 @@ struct responses_deps {
   const struct responses_options *options;
   struct response_rule_names rules;
   const char *host;      /* collectd's name for this machine */
+  const char *identity;  /* of this daemon, kept over renames; NULL: none */
   const char *state_dir; /* states are saved in state_dir/responses.jsonl; NULL:
                             nowhere */
+  const char *state_dir_holder; /* another daemon: no command is taken; or
+                                   NULL */
   bool has_commands; /* a person can send commands; without, a restart resets
                         rate limits */
   struct journal *journal;
@@ -85,7 +88,8 @@ enum responses_command {
 
 /* Hands a command to a response's worker, or to all where response is NULL, and
  * journals it. who: for the journal. Any thread; never blocks.
- * Returns 0, or -ENOENT where there is no such response. */
+ * Returns 0; -ENOENT where there is no such response; -EBUSY while another
+ * daemon holds the StateDir. */
 int responses_send_command(struct responses *responses, const char *response,
                            enum responses_command command, const char *who,
                            struct error *error);

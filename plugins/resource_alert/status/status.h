@@ -74,11 +74,12 @@ struct status;
 struct status_deps {
   const struct status_options *options;
   const char *host;
-  const char *mode;            /* of the plugin: "auto", "dryrun", "off" */
-  struct engine *engine;       /* the rules and their series */
-  struct journal *journal;     /* commands are written there */
-  struct responses *responses; /* NULL: none */
-  struct silences *silences;   /* never NULL */
+  const char *mode;             /* of the plugin: "auto", "dryrun", "off" */
+  const char *state_dir_holder; /* another daemon, so the mode is off */
+  struct engine *engine;        /* the rules and their series */
+  struct journal *journal;      /* commands are written there */
+  struct responses *responses;  /* NULL: none */
+  struct silences *silences;    /* never NULL */
   struct log_sink log;
 };
 

@@ -279,7 +279,8 @@ function show(status) {
   document.title = `${status.worst} – ${status.host}`;
   showIcon(status.worst);
   replaceNodes(byId("host"), [document.createTextNode(status.host)]);
-  replaceNodes(byId("about"), [document.createTextNode(`${status.mode === "auto" ? "" : `mode ${status.mode}, `}${formatTime(new Date(now * 1000))}`)]);
+  const holder = status.state_dir_holder ? `no actions: StateDir is in use by ${status.state_dir_holder}, ` : "";
+  replaceNodes(byId("about"), [document.createTextNode(`${holder}${status.mode === "auto" ? "" : `mode ${status.mode}, `}${formatTime(new Date(now * 1000))}`)]);
   showSummary(status, rules.filter(rule => rule.severity > OKAY_SEVERITY));
   showRules(rules, now);
   replaceNodes(byId("responses"), orEmpty(status.responses.map(one => makeResponse(one, now)), "The configuration has no <Response>."));
