@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "core/pg_exchange.h"
 
 #define YEAR_S (366.0 * 86400)
 
@@ -17,27 +18,6 @@ const char *const dbpool_ssl_modes[] = {
 };
 
 static const char *const pool_orders[] = {"any", "fifo", NULL};
-
-/* libpq only prints a warning on standard error, which a daemon does not have,
- * and continues without the password. */
-static int check_pass_file(const char *value, struct error *error) {
-  struct stat status;
-  if (value[0] != '/') {
-    return error_set(error, -EINVAL, "must be an absolute path");
-  }
-  if (stat(value, &status) != 0) {
-    return 0; /* the first connection reports it */
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return error_set(error, -EINVAL, "is not a plain file");
-  }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return error_set(error, -EPERM,
-                     "may be read by others (mode %04o); chmod 0600 it",
-                     (unsigned)status.st_mode & 07777U);
-  }
-  return 0;
-}
 
 /* A number or "auto", so the option is a string. */
 static int check_processes(const char *value, struct error *error) {
@@ -80,7 +60,8 @@ static int check_processes(const char *value, struct error *error) {
            "without this grant the state of other roles' sessions is hidden. " \
            "On PgBouncer the role must be listed in C<stats_users>."},         \
       {OPTION("PassFile", STRING, type, endpoint.pass_file),                   \
-       .check = check_pass_file, .example = "\"/etc/collectd/pgpass\"",        \
+       .check = pg_exchange_check_pass_file,                                   \
+       .example = "\"/etc/collectd/pgpass\"",                                  \
        .help = "File with the password, in the format of F<.pgpass>. The "     \
                "file is refused if its group or others have access to it. "    \
                "There is no option for the password itself."},                 \

@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/text.h"
+#include "core/pg_exchange.h"
 #include "core/worker_thread.h"
 
 #define PARAMETERS_MAX 16
+/* Some 100,000 sessions. */
+#define ANSWER_BYTES_MAX 33554432
 #define SQLSTATE_FULL "  53300: " /* as PQERRORS_VERBOSE writes it */
 /* How soon a connecting thread notices that it was abandoned. */
 #define ABANDON_CHECK_MS 100
@@ -28,7 +30,8 @@ struct pg_connection {
   struct connect_attempt *attempt; /* while connecting */
   PGconn *session;                 /* while open */
   bool is_pending;
-  int64_t sent_ns; /* when the pending query was sent */
+  struct pg_exchange exchange; /* of the pending query */
+  int64_t sent_ns;             /* when the pending query was sent */
 };
 
 /* ---- an attempt to connect, on a thread of its own ----
@@ -55,12 +58,6 @@ static void free_attempt(void *context) {
     free(attempt->values[i]);
   }
   free(attempt);
-}
-
-/* libpq would print the server's notices on standard error. */
-static void ignore_notice(void *context, const PGresult *notice) {
-  (void)context;
-  (void)notice;
 }
 
 /* Drives libpq until it is connected, has failed, or time is up. */
@@ -92,7 +89,7 @@ static void run_attempt(void *context, void *item) {
       PQstatus(attempt->session) != CONNECTION_BAD) {
     (void)PQsetErrorVerbosity(attempt->session,
                               PQERRORS_VERBOSE); /* SQLSTATE */
-    (void)PQsetNoticeReceiver(attempt->session, ignore_notice, NULL);
+    pg_exchange_ignore_notices(attempt->session);
     poll_until_connected(attempt);
   }
 }
@@ -121,6 +118,7 @@ pg_connection_new(const struct dbpool_endpoint_options *endpoint,
   if (connection != NULL) {
     connection->endpoint = endpoint;
     connection->defaults = defaults;
+    connection->exchange.cancel_fd = -1;
   }
   return connection;
 }
@@ -151,18 +149,9 @@ bool pg_connection_is_pending(const struct pg_connection *connection) {
   return connection->is_pending;
 }
 
-/* The first line of libpq's message has what matters. A part of it may come
- * from the other end. */
 static int set_libpq_error(const char *message, int code, struct error *error) {
-  char line[ERROR_TEXT_BYTES];
-  char text[ERROR_TEXT_BYTES];
-  (void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"),
-                 message);
-  text_escape(text, sizeof(text), line);
-  if (strstr(message, SQLSTATE_FULL) != NULL) {
-    code = -EUSERS;
-  }
-  return error_set(error, code, "%s", text);
+  return pg_exchange_set_error(
+      message, strstr(message, SQLSTATE_FULL) != NULL ? -EUSERS : code, error);
 }
 
 /* ---- connecting ---- */
@@ -287,40 +276,6 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
 
 /* ---- querying ---- */
 
-/* Waits for one of the events, then takes in what has arrived. */
-static int receive_input(PGconn *session, short events, int64_t deadline_ms,
-                         struct error *error) {
-  struct pollfd wait = {.fd = PQsocket(session), .events = events};
-  int ready;
-  do {
-    ready = poll(&wait, 1, clock_left_ms(deadline_ms));
-  } while (ready < 0 && errno == EINTR);
-  if (ready == 0) {
-    return error_set(error, -EAGAIN, "no answer in time");
-  }
-  if (ready < 0) {
-    return error_set(error, -EPIPE, "poll failed: error %d", errno);
-  }
-  return PQconsumeInput(session) != 0
-             ? 0
-             : set_libpq_error(PQerrorMessage(session), -EPIPE, error);
-}
-
-/* Sends the rest of the query; receives meanwhile, so that neither side waits
- * for the other. */
-static int flush_query(PGconn *session, int64_t deadline_ms,
-                       struct error *error) {
-  int left;
-  while ((left = PQflush(session)) == 1) {
-    int code = receive_input(session, POLLIN | POLLOUT, deadline_ms, error);
-    if (code != 0) {
-      return code;
-    }
-  }
-  return left == 0 ? 0
-                   : set_libpq_error(PQerrorMessage(session), -EPIPE, error);
-}
-
 /* On pg_terminate_backend() and when a server shuts down, the error arrives
  * before the connection ends. */
 static bool has_session_ended(const PGconn *session, const PGresult *table) {
@@ -352,25 +307,19 @@ static int take_query_answer(const PGconn *session, PGresult *table,
   return code;
 }
 
-/* PQgetResult() does not block as long as PQisBusy() is false; it returns NULL
- * after the last statement. */
-static int receive_tables(PGconn *session, int64_t deadline_ms,
+static int receive_tables(struct pg_exchange *exchange,
                           struct pg_connection_result *result,
                           struct error *error) {
-  for (;;) {
-    int code = 0;
-    while (code == 0 && PQisBusy(session) == 1) {
-      code = receive_input(session, POLLIN, deadline_ms, error);
-    }
-    PGresult *table = code == 0 ? PQgetResult(session) : NULL;
-    if (table == NULL) {
-      return code;
-    }
-    code = take_query_answer(session, table, result, error);
+  PGresult *table = NULL;
+  int code;
+  while ((code = pg_exchange_receive(exchange, &table, error)) == 0 &&
+         table != NULL) {
+    code = take_query_answer(exchange->session, table, result, error);
     if (code != 0) {
       return code;
     }
   }
+  return code;
 }
 
 int pg_connection_query(struct pg_connection *connection, const char *sql,
@@ -382,23 +331,28 @@ int pg_connection_query(struct pg_connection *connection, const char *sql,
     return error_set(error, -EPIPE, "not connected");
   }
   int code = 0;
+  connection->exchange.session = session;
+  connection->exchange.deadline_ms = deadline_ms;
   if (!connection->is_pending) {
     connection->is_pending = true;
+    connection->exchange.bytes_left = ANSWER_BYTES_MAX;
     connection->sent_ns = clock_monotonic_ns();
     if (PQsendQuery(session, sql) == 0) {
       code = set_libpq_error(PQerrorMessage(session), -EPIPE, error);
     }
   }
   if (code == 0) {
-    code = flush_query(session, deadline_ms, error);
+    code = pg_exchange_flush(&connection->exchange, error);
   }
   if (code == 0) {
-    code = receive_tables(session, deadline_ms, result, error);
+    code = receive_tables(&connection->exchange, result, error);
   }
   if (code == 0) {
     result->took_ns += clock_monotonic_ns() - connection->sent_ns;
     connection->is_pending = false;
-  } else if (code != -EAGAIN) {
+  } else if (code == -ETIMEDOUT) {
+    code = -EAGAIN; /* continued by the next read */
+  } else {
     pg_connection_close(connection);
   }
   return code;

@@ -59,7 +59,8 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
  * Returns 0; -EAGAIN when the result is incomplete at deadline_ms: the next
  * call, with the same result, continues; -EUSERS as above; -EPIPE when the
  * session has ended; -EPROTO when the server refused the query or sent an
- * invalid answer. After any failure but -EAGAIN the session is closed. */
+ * invalid answer; -EMSGSIZE for one of more than 32 MB. After any failure but
+ * -EAGAIN the session is closed. */
 int pg_connection_query(struct pg_connection *connection, const char *sql,
                         int64_t deadline_ms,
                         struct pg_connection_result *result,

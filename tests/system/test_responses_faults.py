@@ -152,7 +152,7 @@ def test_unresolved_names_delay_no_switch_and_no_stop(responding, directory):
                                   f'mount --bind {resolver} /etc/resolv.conf && exec env LD_PRELOAD="$0" "$@"',
                                   responding.collectd.environment.get("LD_PRELOAD", "")]
     hook = block("Webhook", ' "hook"', URL='"https://ops.example.net/"', Timeout=60)
-    store = block("SwitchStore", ' "postgresql"', Host='"db.example.net"', Database='"trading"')
+    store = block("SwitchStore", ' "postgresql"', Host='"db.example.net"', Database='"trading"', SSLMode='"prefer"')
     responding.configure(response(hook, name="tell") + "\n" + response(switch("one")), store).start()
     responding.breach()
     responding.expect(lambda: "request" in responding.steps("Webhook hook"))
@@ -237,7 +237,7 @@ def test_a_self_test_finds_each_broken_target(responding, directory, postgresql,
 
     etcd.start()
     postgresql.run("REVOKE UPDATE ON degradation_switch FROM agent")
-    assert 'store "postgresql": table degradation_switch cannot be written' in self_test()["Switch one"]
+    assert 'permission denied for table degradation_switch; connect to' in self_test()["Switch one"]
     postgresql.run("GRANT UPDATE ON degradation_switch TO agent")
     shutil.rmtree(responding.switches, ignore_errors=True)
     responding.switches.mkdir()

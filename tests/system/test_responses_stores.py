@@ -304,7 +304,7 @@ def test_postgresql_whose_disk_is_full(responding, new_server, postgresql_templa
 
 
 def test_postgresql_with_an_unknown_host(responding):
-    store = block("SwitchStore", ' "postgresql"', Host='"no-such-host.invalid"', Database='"postgres"')
+    store = block("SwitchStore", ' "postgresql"', Host='"no-such-host.invalid"', Database='"postgres"', SSLMode='"prefer"')
     responding.configure(response(switch("one")), store).start()
     responding.breach()
     responding.expect(lambda: responding.is_on("one"))

@@ -14,50 +14,101 @@
 /* The longest statement is some 730 bytes without the table, which stands in it
  * twice and has 127 at most. */
 #define SQL_BYTES 1536
-#define KEYWORDS 9
+#define KEYWORDS 8
 
 struct store_postgresql {
   struct switch_store base;
   struct pg_client server;
   char port[8];
+  char *hosts; /* the list, cut into names */
   const char *values[KEYWORDS + 1];
 };
 
-static const char *const keywords[KEYWORDS + 1] = {"host",
-                                                   "port",
+/* Without "options", which PgBouncer refuses. */
+static const char *const keywords[KEYWORDS + 1] = {"port",
                                                    "dbname",
                                                    "user",
                                                    "passfile",
                                                    "sslmode",
-                                                   "options",
+                                                   "target_session_attrs",
                                                    "application_name",
                                                    "client_encoding",
                                                    NULL};
 
-/* libpq would take the name of the user as that of the database, which is wrong
- * nearly always. */
-static int check_table_options(const struct switch_store_options *options,
-                               struct error *error) {
-  return options->database != NULL
-             ? 0
-             : error_set(error, -EINVAL,
-                         "Database is missing: write Database \"trading\"");
+static bool is_other_machine(const char *host) {
+  return host[0] != '/' && host[0] != '@' && strcmp(host, "localhost") != 0 &&
+         strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0;
 }
 
-/* Timeouts on the server's side, so that a lost session holds no lock. */
+/* Cuts the store's copy of the option at its commas. Returns 0; -ENOMEM;
+ * -EINVAL where there are too many hosts or none. */
+static int split_hosts(struct store_postgresql *store, const char *list,
+                       struct error *error) {
+  struct pg_client *server = &store->server;
+  server->hosts_len = 1;
+  if (list == NULL) {
+    return 0;
+  }
+  store->hosts = strdup(list);
+  if (store->hosts == NULL) {
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  server->hosts_len = 0;
+  for (char *rest = store->hosts; rest != NULL; server->hosts_len++) {
+    const char *host = strsep(&rest, ",");
+    if (host[0] == '\0' || server->hosts_len == PG_CLIENT_HOSTS_MAX) {
+      return error_set(error, -EINVAL,
+                       "Host \"%s\": write 1 to %d names, separated by commas",
+                       list, PG_CLIENT_HOSTS_MAX);
+    }
+    server->hosts[server->hosts_len] = host;
+  }
+  return 0;
+}
+
+/* libpq would take the name of the user as that of the database, which is wrong
+ * nearly always, and would send a password without TLS to a host that wants
+ * none. */
+static int check_table_options(const struct switch_store_options *options,
+                               struct error *error) {
+  struct store_postgresql store = {0};
+  if (options->database == NULL) {
+    return error_set(error, -EINVAL,
+                     "Database is missing: write Database \"trading\"");
+  }
+  int code = split_hosts(&store, options->host, error);
+  for (size_t i = 0; i < store.server.hosts_len && code == 0; i++) {
+    const char *host = store.server.hosts[i];
+    if (host != NULL && is_other_machine(host) && options->ssl_mode == NULL) {
+      code = error_set(error, -EINVAL,
+                       "Host %s is another machine: write SSLMode "
+                       "\"verify-full\", or another mode of libpq",
+                       host);
+    }
+  }
+  free(store.hosts);
+  return code;
+}
+
 static int init_table_store(void *self, struct error *error) {
   struct store_postgresql *store = self;
   const struct switch_store_options *options = store->base.options;
-  (void)error;
+  int code = split_hosts(store, options->host, error);
+  if (code != 0) {
+    return code;
+  }
   (void)snprintf(store->port, sizeof(store->port), "%" PRId64, options->port);
+  const char *attributes = options->target_session_attrs;
+  if (attributes == NULL && store->server.hosts_len > 1) {
+    attributes = "read-write";
+  }
   const char *const values[KEYWORDS] = {
-      options->host,
       store->port,
       options->database,
       options->user,
       options->pass_file,
       options->ssl_mode,
-      "-c statement_timeout=10000 -c lock_timeout=5000",
+      attributes,
       "collectd resource_alert",
       "UTF8",
   };
@@ -72,6 +123,24 @@ static int init_table_store(void *self, struct error *error) {
 static void fini_table_store(void *self) {
   struct store_postgresql *store = self;
   pg_client_close(&store->server);
+  free(store->hosts);
+}
+
+/* ---- statements ---- */
+
+/* Runs one without parameters. TAG: what the server must say that it did; a
+ * transaction that has failed ends a COMMIT with "ROLLBACK". NULL: anything. */
+static int run_command(struct store_postgresql *store, const char *sql,
+                       const char *tag, struct action_call *call) {
+  PGresult *rows = NULL;
+  int code = pg_client_query(&store->server, sql, NULL, 0, call, &rows);
+  if (code == 0 && tag != NULL && strcmp(PQcmdStatus(rows), tag) != 0) {
+    code = error_set(call->error, -EIO, "%s was answered with %s", tag,
+                     PQcmdStatus(rows));
+    pg_client_close(&store->server);
+  }
+  PQclear(rows);
+  return code;
 }
 
 /* Runs SQL, in which each @ stands for the table. *ret_yes: whether its first
@@ -96,8 +165,14 @@ static int query_bool(struct store_postgresql *store, const char *format,
                              call, &rows);
   if (code == 0) {
     *ret_yes = PQntuples(rows) > 0 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
-    PQclear(rows);
+  } else if (code == -EACCES) {
+    const struct error reason = *call->error;
+    (void)error_set(call->error, code,
+                    "%s; connect to a server that can be written to, and GRANT "
+                    "SELECT, INSERT, UPDATE ON %s to this role",
+                    reason.text, table);
   }
+  PQclear(rows);
   return code;
 }
 
@@ -140,18 +215,14 @@ static const char confirm_sql[] =
     "now()) ELSE is_on AND who = $2 AND response = $3 END FROM @ WHERE name = "
     "$1";
 
-/* The inner SELECT returns no row but fails when a column is missing. $1 is the
- * name of the table again, as text. */
-static const char test_sql[] =
-    "SELECT NOT pg_is_in_recovery() AND has_table_privilege($1, 'SELECT') AND "
-    "has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') "
-    "FROM (SELECT name, is_on, value, who, response, since, expires_at FROM @ "
-    "LIMIT 0) AS columns RIGHT JOIN (SELECT 1) AS one ON true";
+/* As switch_store_driver.put and .confirm, within a transaction. */
+typedef int run_step(struct store_postgresql *store,
+                     const struct switch_state *state,
+                     struct action_call *call);
 
-/* One statement each, so that no transaction is ever left open. */
-static int put_switch_in_table(void *self, const struct switch_state *state,
-                               struct action_call *call) {
-  struct store_postgresql *store = self;
+static int write_row(struct store_postgresql *store,
+                     const struct switch_state *state,
+                     struct action_call *call) {
   const struct switch_store_options *options = store->base.options;
   const char *who = get_member_text(state->value, "who");
   const char *response = get_member_text(state->value, "response");
@@ -166,7 +237,6 @@ static int put_switch_in_table(void *self, const struct switch_state *state,
   if (text == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  call->again_in_ms = switch_store_refresh_in_ms(options->ttl_s);
   (void)snprintf(ttl, sizeof(ttl), "%" PRId64, options->ttl_s);
   const char *const parameters[] = {state->name, text, who,
                                     response,    ttl,  options->channel};
@@ -176,33 +246,79 @@ static int put_switch_in_table(void *self, const struct switch_state *state,
 }
 
 /* Another agent's switch counts as on, and does not have to go. */
-static int confirm_switch_in_table(void *self, const struct switch_state *state,
-                                   struct action_call *call) {
+static int confirm_row(struct store_postgresql *store,
+                       const struct switch_state *state,
+                       struct action_call *call) {
   bool is_set = false;
   const char *const parameters[] = {state->name,
                                     get_member_text(state->value, "who"),
                                     get_member_text(state->value, "response"),
                                     state->is_on ? "true" : "false"};
-  int code = query_bool(self, confirm_sql, parameters, 4, &is_set, call);
+  int code = query_bool(store, confirm_sql, parameters, 4, &is_set, call);
   return code != 0 || is_set == state->is_on
              ? code
              : error_set(call->error, -ESTALE, "%s is %s", state->name,
                          state->is_on ? "not on" : "still on");
 }
 
-/* Names all columns, so that a table of an older form fails here and not at the
- * first switch. A standby cannot be written to. */
+/* All that a switch needs: on, seen, off, seen. */
+static int test_row(struct store_postgresql *store,
+                    const struct switch_state *state,
+                    struct action_call *call) {
+  struct switch_state own = *state;
+  int code = 0;
+  for (int i = 0; i < 2 && code == 0; i++) {
+    own.is_on = i == 0;
+    code = write_row(store, &own, call);
+    code = code == 0 ? confirm_row(store, &own, call) : code;
+  }
+  return code;
+}
+
+/* The server ends what a lost session has begun. The limits are those of the
+ * transaction alone: the session may be PgBouncer's, which others use. */
+static int run_in_transaction(struct store_postgresql *store, run_step *step,
+                              const struct switch_state *state, const char *end,
+                              struct action_call *call) {
+  int code = run_command(store,
+                         "BEGIN; SET LOCAL statement_timeout = 10000; "
+                         "SET LOCAL lock_timeout = 5000; SET LOCAL "
+                         "idle_in_transaction_session_timeout = 10000",
+                         NULL, call);
+  code = code == 0 ? step(store, state, call) : code;
+  if (code == 0) {
+    return run_command(store, end, end, call);
+  }
+  pg_client_close(&store->server); /* and with it the transaction */
+  return code;
+}
+
+static int put_switch_in_table(void *self, const struct switch_state *state,
+                               struct action_call *call) {
+  const struct store_postgresql *store = self;
+  if (state->is_on) {
+    call->again_in_ms = switch_store_refresh_in_ms(store->base.options->ttl_s);
+  }
+  return run_in_transaction(self, write_row, state, "COMMIT", call);
+}
+
+static int confirm_switch_in_table(void *self, const struct switch_state *state,
+                                   struct action_call *call) {
+  return run_in_transaction(self, confirm_row, state, "ROLLBACK", call);
+}
+
+/* The statements of a switch, in a transaction that is rolled back: so a
+ * read-only server or role, a missing privilege and a table of an older form
+ * fail here. It cannot know whether a COMMIT would wait for a standby. */
 static int self_test_table_store(void *self, struct action_call *call) {
-  struct store_postgresql *store = self;
-  bool is_fine = false;
-  const char *const parameters[] = {store->base.options->table};
-  int code = query_bool(store, test_sql, parameters, 1, &is_fine, call);
-  return code != 0 || is_fine
-             ? code
-             : error_set(call->error, -EACCES,
-                         "table %s cannot be written: connect to the primary, "
-                         "and GRANT SELECT, INSERT, UPDATE to this role",
-                         store->base.options->table);
+  json_t *value = json_pack("{s:s, s:s}", "who", "self-test", "response", "");
+  if (value == NULL) {
+    return error_set(call->error, -ENOMEM, "out of memory");
+  }
+  const struct switch_state state = {.name = "self-test", .value = value};
+  int code = run_in_transaction(self, test_row, &state, "ROLLBACK", call);
+  json_decref(value);
+  return code;
 }
 
 const struct switch_store_driver switch_store_postgresql = {

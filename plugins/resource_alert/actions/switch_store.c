@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/json_util.h"
+#include "core/pg_exchange.h"
 
 #define STORE_AGAIN_MS 10000 /* a person may have removed the switch */
 
@@ -243,6 +244,15 @@ static int check_key_prefix(const char *value, struct error *error) {
   return 0;
 }
 
+/* libpq's other words choose a server that cannot be written to. */
+static int check_session_attributes(const char *value, struct error *error) {
+  return strcmp(value, "any") == 0 || strcmp(value, "read-write") == 0 ||
+                 strcmp(value, "primary") == 0
+             ? 0
+             : error_set(error, -EINVAL,
+                         "must be \"any\", \"read-write\" or \"primary\"");
+}
+
 static const struct option option_rows[] = {
     {OPTION("TTL", INTEGER, struct switch_store_options, ttl_s), .min = 0,
      .max = 86400, .default_text = "60", .unit = "seconds",
@@ -275,7 +285,9 @@ static const struct option option_rows[] = {
              "able to read it."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
     {OPTION("Host", STRING, struct switch_store_options, host),
-     .help = "For C<postgresql>: a host, or the directory of the Unix socket."},
+     .help = "For C<postgresql>: a host, or the directory of the Unix socket. "
+             "Up to 8 of them, separated by commas without spaces: they are "
+             "tried in turn and share the time."},
     {OPTION("Port", INTEGER, struct switch_store_options, port), .min = 1,
      .max = 65535, .default_text = "5432",
      .help = "For C<postgresql>: the server's port."},
@@ -283,11 +295,18 @@ static const struct option option_rows[] = {
      .example = "\"trading\"",
      .help = "For C<postgresql>: the database that contains the table."},
     {OPTION("PassFile", STRING, struct switch_store_options, pass_file),
-     .check = option_check_absolute_path,
+     .check = pg_exchange_check_pass_file,
      .help = "For C<postgresql>: a file with the password, in the format of "
-             "F<.pgpass>."},
+             "F<.pgpass>. Others must not be able to read it."},
     {OPTION("SSLMode", STRING, struct switch_store_options, ssl_mode),
-     .help = "For C<postgresql>: libpq's sslmode, for example C<verify-full>."},
+     .help = "For C<postgresql>: libpq's sslmode, for example C<verify-full>. "
+             "It is required for a host that is another machine."},
+    {OPTION("TargetSessionAttrs", STRING, struct switch_store_options,
+            target_session_attrs),
+     .check = check_session_attributes,
+     .help = "For C<postgresql>: which of the hosts is used, in libpq's words: "
+             "C<any>, C<read-write> or C<primary>. By default C<read-write> if "
+             "B<Host> is a list, else C<any>. C<primary> needs libpq 14."},
     {OPTION("Table", STRING, struct switch_store_options, table),
      .default_text = "degradation_switch", .check = check_sql_name,
      .help = "For C<postgresql>: the table. The example "

@@ -21,6 +21,7 @@ struct switch_store_options {
   char *database;
   char *pass_file;
   char *ssl_mode;
+  char *target_session_attrs;
   char *table;
   char *channel;
 };

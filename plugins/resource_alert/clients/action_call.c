@@ -4,9 +4,9 @@
 #include "resource_alert/clients/action_call.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <string.h>
 
-#include "core/clock.h"
+#include "core/fd_wait.h"
 #include "core/json_util.h"
 
 void action_call_note_response(const struct action_call *call, int code) {
@@ -18,15 +18,15 @@ void action_call_note_response(const struct action_call *call, int code) {
 
 int action_call_wait(const struct action_call *call, int fd, short events,
                      const char *peer) {
-  struct pollfd fds[] = {{.fd = fd, .events = events},
-                         {.fd = call->cancel_fd, .events = POLLIN}};
-  int ready = poll(fds, 2, clock_left_ms(call->deadline_ms));
-  if (ready == 0) {
-    return error_set(call->error, -ETIMEDOUT, "%s does not respond in time",
-                     peer);
+  int code = fd_wait(fd, events, call->cancel_fd, call->deadline_ms);
+  switch (code) {
+  case 0:
+    return 0;
+  case -ETIMEDOUT:
+    return error_set(call->error, code, "%s does not respond in time", peer);
+  case -ECANCELED:
+    return error_set(call->error, code, "collectd stops");
+  default:
+    return error_set(call->error, code, "cannot wait: %s", strerror(-code));
   }
-  if (ready > 0 && fds[1].revents != 0) {
-    return error_set(call->error, -ECANCELED, "collectd stops");
-  }
-  return 0;
 }

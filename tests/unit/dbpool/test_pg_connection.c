@@ -317,6 +317,57 @@ static void returns_a_late_result(void **state) {
   (void)close(listener);
 }
 
+/* A server that answers its one query with rows until the client goes. Never
+ * returns. */
+static void serve_without_end(int listener) {
+  static const char hello[] = "R\0\0\0\10\0\0\0\0"
+                              "Z\0\0\0\5I";
+  static const char columns[] = "T\0\0\0\32\0\1x\0\0\0\0\0\0\0\0\0\0\31"
+                                "\377\377\377\377\377\377\0\0";
+  static const char row[] = "D\0\0\0\13\0\1\0\0\0\1"
+                            "7";
+  char rows[(sizeof(row) - 1) * 4096];
+  for (size_t i = 0; i < sizeof(rows); i++) {
+    rows[i] = row[i % (sizeof(row) - 1)];
+  }
+  int fd = accept(listener, NULL, NULL);
+  skip_input(fd);
+  ssize_t sent = write(fd, hello, sizeof(hello) - 1);
+  skip_input(fd);
+  sent = write(fd, columns, sizeof(columns) - 1);
+  while (sent > 0) {
+    sent = send(fd, rows, sizeof(rows), MSG_NOSIGNAL);
+  }
+  _exit(0);
+}
+
+static void ends_a_result_without_end(void **state) {
+  int64_t port;
+  int status;
+  int listener = listen_somewhere(&port);
+  pid_t server = fork();
+  if (server == 0) {
+    serve_without_end(listener);
+  }
+  struct dbpool_endpoint_options endpoint = endpoint_at(port, 60);
+  struct log log = {0};
+  const struct log_sink sink = {record_line, &log};
+  struct poll_target target = {.name = "pool",
+                               .connection = connect_to(&endpoint),
+                               .timeout_ms = 60000,
+                               .log = &sink};
+  struct pg_connection_result result = {0};
+  int code;
+  while ((code = read_in_time(&target, &result)) == -EAGAIN) {
+  }
+  assert_int_equal(code, -EMSGSIZE);
+  assert_non_null(strstr(log.last, "too long"));
+  pg_connection_result_fini(&result);
+  poll_target_fini(&target, 0);
+  assert_int_equal(waitpid(server, &status, 0), server);
+  (void)close(listener);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(refuses_when_nobody_listens),
@@ -327,6 +378,7 @@ int main(void) {
       cmocka_unit_test(logs_a_failure_once_then_hourly),
       cmocka_unit_test(waits_at_most_half_an_interval),
       cmocka_unit_test(returns_a_late_result),
+      cmocka_unit_test(ends_a_result_without_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
