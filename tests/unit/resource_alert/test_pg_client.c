@@ -60,7 +60,7 @@ static void serve(int listener, struct text welcome, struct text beginning,
   char input[1024];
   char block[65536];
   size_t filled = 0;
-  (void)alarm(60);
+  (void)alarm(120);
   int fd = accept(listener, NULL, NULL);
   if (read(fd, input, sizeof(input)) <= 0 ||
       write(fd, welcome.bytes, welcome.len) < 0 ||
@@ -80,8 +80,9 @@ static void serve(int listener, struct text welcome, struct text beginning,
 }
 
 static struct error error;
+static int64_t limit_ms = 30000; /* of a call */
 
-/* Asks a server that answers so. The call has one second. */
+/* Asks a server that answers so. */
 static int ask(struct text welcome, struct text beginning,
                struct text repeated) {
   int status;
@@ -96,10 +97,10 @@ static int ask(struct text welcome, struct text beginning,
                              .hosts_len = 1};
   int64_t begun_ms = clock_monotonic_ms();
   const struct action_call call = {
-      .deadline_ms = begun_ms + 1000, .cancel_fd = -1, .error = &error};
+      .deadline_ms = begun_ms + limit_ms, .cancel_fd = -1, .error = &error};
   PGresult *rows = NULL;
   int code = pg_client_query(&client, "SELECT true", NULL, 0, &call, &rows);
-  assert_in_range(clock_monotonic_ms() - begun_ms, 0, 5000);
+  assert_in_range(clock_monotonic_ms() - begun_ms, 0, limit_ms + 10000);
   if (code == 0) {
     assert_string_equal(PQgetvalue(rows, 0, 0), "t");
   } else {
@@ -142,8 +143,10 @@ static void refuses_a_copy(void **state) {
 }
 
 static void ends_at_the_deadline(void **state) {
+  limit_ms = 500;
   assert_int_equal(ask(TEXT(HELLO), TEXT(""), TEXT("")), -ETIMEDOUT);
   assert_int_equal(ask(TEXT(""), TEXT(""), TEXT("")), -ETIMEDOUT);
+  limit_ms = 30000;
 }
 
 static void keeps_notices_off_standard_error(void **state) {
@@ -214,7 +217,7 @@ static void a_host_that_hangs_leaves_time_for_the_next(void **state) {
     (void)first;
     serve(listener, TEXT(HELLO), TEXT(COLUMN ROW DONE READY), TEXT(""));
   }
-  const struct action_call call = {.deadline_ms = clock_monotonic_ms() + 3000,
+  const struct action_call call = {.deadline_ms = clock_monotonic_ms() + 6000,
                                    .cancel_fd = -1,
                                    .error = &error};
   PGresult *rows = NULL;
