@@ -4,14 +4,18 @@
 #include "core/pg_exchange.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/fd_wait.h"
 #include "core/text.h"
+
+#define PIECE_BYTES 16384 /* fits into any socket */
 
 int pg_exchange_set_error(const char *message, int code, struct error *error) {
   char line[ERROR_TEXT_BYTES];
@@ -55,33 +59,66 @@ static int set_session_error(const struct pg_exchange *exchange,
                                error);
 }
 
-/* Waits for one of the events, then takes in what has arrived. What waits in
- * the socket is counted: libpq takes all of it, and keeps it until the whole
- * result is there. */
-static int receive_bytes(struct pg_exchange *exchange, short events,
-                         struct error *error) {
-  int bytes = 0;
-  int code = pg_exchange_wait(exchange, events, error);
+/* Lets libpq read LEN bytes, and no more, from a socket pair that takes the
+ * place of the session's socket meanwhile. Twice: of a TLS record libpq may
+ * leave the second half, for which no poll() would wake. */
+static int feed_session(struct pg_exchange *exchange, const char *bytes,
+                        size_t len, struct error *error) {
+  int fd = PQsocket(exchange->session);
+  int pair[2];
+  int code = 0;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                 pair) != 0) {
+    return error_set(error, -EPIPE, "no socket pair: %s", strerror(errno));
+  }
+  int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0 || send(pair[1], bytes, len, MSG_NOSIGNAL) != (ssize_t)len ||
+      dup3(pair[0], fd, O_CLOEXEC) < 0) {
+    code = error_set(error, -EPIPE, "no socket pair: %s", strerror(errno));
+  } else if (PQconsumeInput(exchange->session) == 0 ||
+             PQconsumeInput(exchange->session) == 0) {
+    code = set_session_error(exchange, error);
+  }
+  if (own >= 0) {
+    if (PQsocket(exchange->session) == fd) { /* else libpq has closed it */
+      (void)dup3(own, fd, O_CLOEXEC);
+    }
+    (void)close(own);
+  }
+  (void)close(pair[0]);
+  (void)close(pair[1]);
+  return code;
+}
+
+/* Waits for bytes and hands them to libpq, which itself would read as long as
+ * the server sends: for a message of a gigabyte it makes room at once. */
+static int receive_bytes(struct pg_exchange *exchange, struct error *error) {
+  char bytes[PIECE_BYTES];
+  int code = pg_exchange_wait(exchange, POLLIN, error);
   if (code != 0) {
     return code;
   }
-  if (ioctl(PQsocket(exchange->session), FIONREAD, &bytes) != 0 || bytes < 0) {
-    bytes = 0; /* a lost connection: libpq has the words */
+  ssize_t len =
+      recv(PQsocket(exchange->session), bytes, sizeof(bytes), MSG_DONTWAIT);
+  if (len <= 0) { /* the end, or an error: libpq has the words */
+    return (len < 0 && (errno == EAGAIN || errno == EINTR)) ||
+                   PQconsumeInput(exchange->session) != 0
+               ? 0
+               : set_session_error(exchange, error);
   }
-  if ((size_t)bytes > exchange->bytes_left) {
+  if ((size_t)len > exchange->bytes_left) {
     return error_set(error, -EMSGSIZE, "the server's answer is too long");
   }
-  exchange->bytes_left -= (size_t)bytes;
-  return PQconsumeInput(exchange->session) != 0
-             ? 0
-             : set_session_error(exchange, error);
+  exchange->bytes_left -= (size_t)len;
+  return feed_session(exchange, bytes, (size_t)len, error);
 }
 
-/* Receives while it sends, or both sides could wait for each other. */
+/* A server reads a whole statement before it answers, so nothing is received
+ * meanwhile. */
 int pg_exchange_flush(struct pg_exchange *exchange, struct error *error) {
   int left;
   while ((left = PQflush(exchange->session)) == 1) {
-    int code = receive_bytes(exchange, POLLIN | POLLOUT, error);
+    int code = pg_exchange_wait(exchange, POLLOUT, error);
     if (code != 0) {
       return code;
     }
@@ -94,7 +131,7 @@ int pg_exchange_receive(struct pg_exchange *exchange, PGresult **ret,
                         struct error *error) {
   *ret = NULL;
   while (PQisBusy(exchange->session) != 0) {
-    int code = receive_bytes(exchange, POLLIN, error);
+    int code = receive_bytes(exchange, error);
     if (code != 0) {
       return code;
     }

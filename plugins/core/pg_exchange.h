@@ -26,13 +26,13 @@ int pg_exchange_wait(const struct pg_exchange *exchange, short events,
                      struct error *error);
 
 /* Sends what is left of a statement that libpq has been given. Returns 0;
- * -ETIMEDOUT; -ECANCELED; -EMSGSIZE; -EPIPE when the session has ended. */
+ * -ETIMEDOUT; -ECANCELED; -EPIPE when the session has ended. */
 int pg_exchange_flush(struct pg_exchange *exchange, struct error *error);
 
 /* Receives the next result. *ret: yours, PQclear(); NULL after the last one. A
  * result may be the server's error.
- * Returns what pg_exchange_flush() does, and -EPROTO for the begin of a COPY,
- * which nobody here asks for and which would never end. */
+ * Returns what pg_exchange_flush() does; -EMSGSIZE; -EPROTO for the begin of a
+ * COPY, which nobody here asks for and which would never end. */
 int pg_exchange_receive(struct pg_exchange *exchange, PGresult **ret,
                         struct error *error);
 
