@@ -89,10 +89,10 @@ static int print_manual(const char *path) {
 }
 
 /* Parses FILE and hands each <Plugin> block of ours to VISIT. */
-static int visit_file(const char *path,
-                      int (*visit)(const struct option_block *,
-                                   const struct config_item *,
-                                   struct error *)) {
+static int read_and_visit_blocks(const char *path,
+                                 int (*visit)(const struct option_block *,
+                                              const struct config_item *,
+                                              struct error *)) {
   struct error error = {{0}};
   char *text = NULL;
   size_t bytes = 0;
@@ -120,13 +120,15 @@ static int visit_file(const char *path,
   return code == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int visit_shown(const struct option_block *plugin,
-                       const struct config_item *item, struct error *error) {
+static int check_options_shown(const struct option_block *plugin,
+                               const struct config_item *item,
+                               struct error *error) {
   return option_doc_check_sample(plugin, item, error);
 }
 
-static int visit_parse(const struct option_block *plugin,
-                       const struct config_item *item, struct error *error) {
+static int try_parse_block(const struct option_block *plugin,
+                           const struct config_item *item,
+                           struct error *error) {
   void *target = malloc(plugin->size);
   int code = target == NULL ? -ENOMEM : option_init(plugin, target);
   if (code == 0) {
@@ -145,10 +147,10 @@ int main(int argc, char **argv) {
     return print_manual(argv[2]);
   }
   if (argc == 3 && strcmp(argv[1], "shown") == 0) {
-    return visit_file(argv[2], visit_shown);
+    return read_and_visit_blocks(argv[2], check_options_shown);
   }
   if (argc == 3 && strcmp(argv[1], "parse") == 0) {
-    return visit_file(argv[2], visit_parse);
+    return read_and_visit_blocks(argv[2], try_parse_block);
   }
   return print_failure(
       "usage: option_reference list | manual TEMPLATE | shown FILE | "

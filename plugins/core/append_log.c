@@ -393,7 +393,7 @@ void append_log_rewrite_end(struct append_log *log) {
 
 /* The new file gets what was appended since the beginning, and from now on all
  * that is appended. */
-static int catch_up_new_file(struct append_log *log, int fd) {
+static int write_late_lines(struct append_log *log, int fd) {
   (void)pthread_mutex_lock(&log->lock);
   int code = log->is_spoiled ? -ENOSPC
                              : file_write_all(fd, log->late, log->late_bytes);
@@ -435,7 +435,7 @@ static void rewrite_file(struct append_log *log) {
   int fd = file_replace_begin(log->path, FILE_MODE, beside, NULL);
   int code = fd < 0 ? fd : file_write_all(fd, log->text, log->text_bytes);
   if (code == 0) {
-    code = catch_up_new_file(log, fd);
+    code = write_late_lines(log, fd);
   }
   if (code == 0) {
     code = file_replace_commit(log->path, beside, fd, NULL);

@@ -34,13 +34,13 @@ static void choose_process_seed(void) {
 }
 
 /* A little-endian number. */
-static uint64_t load_word(const unsigned char *at) {
+static uint64_t decode_word(const unsigned char *at) {
   uint64_t word;
   memcpy(&word, at, sizeof(word));
   return le64toh(word);
 }
 
-static uint64_t load_half_word(const unsigned char *at) {
+static uint64_t decode_half_word(const unsigned char *at) {
   uint32_t word;
   memcpy(&word, at, sizeof(word));
   return le32toh(word);
@@ -49,18 +49,18 @@ static uint64_t load_half_word(const unsigned char *at) {
 /* The last words of a key of BYTES, all of it where it has at most 16. They
  * may overlap with each other and with what was read before, which costs less
  * than a copy of a length that the compiler does not know. */
-static void load_last_words(const unsigned char *key, size_t bytes,
-                            uint64_t *ret_first, uint64_t *ret_second) {
+static void decode_last_words(const unsigned char *key, size_t bytes,
+                              uint64_t *ret_first, uint64_t *ret_second) {
   const unsigned char *end = key + bytes;
   if (bytes >= 16) {
-    *ret_first = load_word(end - 16);
-    *ret_second = load_word(end - 8);
+    *ret_first = decode_word(end - 16);
+    *ret_second = decode_word(end - 8);
   } else if (bytes >= 8) {
-    *ret_first = load_word(key);
-    *ret_second = load_word(end - 8);
+    *ret_first = decode_word(key);
+    *ret_second = decode_word(end - 8);
   } else if (bytes >= 4) {
-    *ret_first = load_half_word(key);
-    *ret_second = load_half_word(end - 4);
+    *ret_first = decode_half_word(key);
+    *ret_second = decode_half_word(end - 4);
   } else {
     *ret_first = bytes == 0 ? 0
                             : (uint64_t)key[0] << 16 |
@@ -77,11 +77,11 @@ uint64_t hash_map_hash_seeded(const void *key, size_t key_bytes,
   uint64_t other = hash_map_mix(seed ^ MIX_FIRST, MIX_SECOND);
   uint64_t hash = seed ^ MIX_LAST;
   for (size_t left = key_bytes; left > 16; left -= 16, at += 16) {
-    hash = hash_map_mix(load_word(at) ^ hash, load_word(at + 8) ^ other);
+    hash = hash_map_mix(decode_word(at) ^ hash, decode_word(at + 8) ^ other);
   }
   uint64_t first;
   uint64_t second;
-  load_last_words(key, key_bytes, &first, &second);
+  decode_last_words(key, key_bytes, &first, &second);
   hash = hash_map_mix(first ^ hash, second ^ other);
   return hash_map_mix(hash ^ MIX_FIRST, (uint64_t)key_bytes ^ other);
 }
@@ -107,11 +107,11 @@ struct hash_slot {
 /* In a slot whose node was removed: a look-up goes on behind it. */
 static struct hash_node removed_node;
 
-static const void *key_of_node(const struct hash_node *node) {
+static const void *get_node_key(const struct hash_node *node) {
   return (const char *)node + node->key_offset;
 }
 
-static size_t slot_after(const struct hash_map *map, size_t slot) {
+static size_t get_next_slot(const struct hash_map *map, size_t slot) {
   return (slot + 1) & (map->slots_len - 1);
 }
 
@@ -127,11 +127,11 @@ static size_t find_slot(const struct hash_map *map, uint64_t hash,
       __builtin_prefetch((const char *)at->node + CACHE_LINE);
       __builtin_prefetch((const char *)at->node + 2 * CACHE_LINE);
       if (at->node->key_bytes == key_bytes &&
-          memcmp(key_of_node(at->node), key, key_bytes) == 0) {
+          memcmp(get_node_key(at->node), key, key_bytes) == 0) {
         break;
       }
     }
-    slot = slot_after(map, slot);
+    slot = get_next_slot(map, slot);
   }
   return slot;
 }
@@ -141,7 +141,7 @@ static size_t find_node_slot(const struct hash_map *map,
                              const struct hash_node *node) {
   size_t slot = node->hash & (map->slots_len - 1);
   while (map->slots[slot].node != node) {
-    slot = slot_after(map, slot);
+    slot = get_next_slot(map, slot);
   }
   return slot;
 }
@@ -165,7 +165,7 @@ static void fill_slot(struct hash_map *map, uint64_t hash,
                       struct hash_node *node) {
   size_t slot = hash & (map->slots_len - 1);
   while (map->slots[slot].node != NULL) {
-    slot = slot_after(map, slot);
+    slot = get_next_slot(map, slot);
   }
   map->slots[slot] = (struct hash_slot){.hash = hash, .node = node};
   map->used_len++;
@@ -221,7 +221,7 @@ int hash_map_insert(struct hash_map *map, struct hash_node *node,
 
 void hash_map_remove(struct hash_map *map, struct hash_node *node) {
   size_t slot = find_node_slot(map, node);
-  bool ends_look_ups = map->slots[slot_after(map, slot)].node == NULL;
+  bool ends_look_ups = map->slots[get_next_slot(map, slot)].node == NULL;
   map->slots[slot].node = ends_look_ups ? NULL : &removed_node;
   map->used_len -= ends_look_ups ? 1 : 0;
   map->len--;

@@ -39,7 +39,7 @@ struct collectors {
 /* ---- life cycle ---- */
 
 /* Adds libstatgrab's functions where the driver has none. */
-static void complete_source(struct source *source) {
+static void add_libstatgrab_functions(struct source *source) {
   for (size_t i = 0; i < STATS_KINDS; i++) {
     if (source->read[i] == NULL) {
       source->read[i] = source_libstatgrab.read[i];
@@ -69,7 +69,7 @@ int collectors_new(const struct statgrab_options *options,
   }
   int code = source_driver_new(options->root, &collectors->source,
                                &collectors->stats.driver, error);
-  complete_source(&collectors->source);
+  add_libstatgrab_functions(&collectors->source);
   code = code != 0
              ? code
              : ignorelist_init(&collectors->disk_names, &disk->names, error);

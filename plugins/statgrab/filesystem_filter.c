@@ -184,10 +184,10 @@ static void make_names_unique(struct filesystem *items, size_t len,
   qsort(items, len, sizeof(items[0]), compare_item_names);
 }
 
-int filesystem_filter_apply(const struct filesystem_filter *filter,
-                            const struct stats_mount_table *table,
-                            struct filesystem **ret_items, size_t *ret_len,
-                            struct error *error) {
+int filesystem_filter_list_selected(const struct filesystem_filter *filter,
+                                    const struct stats_mount_table *table,
+                                    struct filesystem **ret_items,
+                                    size_t *ret_len, struct error *error) {
   bool has_names =
       !filter->options->ignore_selected &&
       filter->devices.len + filter->mount_points.len + filter->fs_types.len > 0;

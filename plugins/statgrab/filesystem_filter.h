@@ -36,10 +36,10 @@ void filesystem_filter_fini(struct filesystem_filter *filter);
  * excluded; and, unless file systems are selected by name, one of the same
  * device as another mount with a shorter path.
  * *ret_items: yours, free(); sorted by name. Returns 0 or -ENOMEM. */
-int filesystem_filter_apply(const struct filesystem_filter *filter,
-                            const struct stats_mount_table *table,
-                            struct filesystem **ret_items, size_t *ret_len,
-                            struct error *error);
+int filesystem_filter_list_selected(const struct filesystem_filter *filter,
+                                    const struct stats_mount_table *table,
+                                    struct filesystem **ret_items,
+                                    size_t *ret_len, struct error *error);
 
 /* For an option table: refuses a value that is neither a type known to this
  * plugin nor a regular expression. */

@@ -148,8 +148,8 @@ static int make_filesystem_items(struct filesystems *fs, struct error *error) {
   struct filesystem *items;
   size_t len;
   size_t made = 0;
-  int code =
-      filesystem_filter_apply(&fs->filter, &fs->mounts, &items, &len, error);
+  int code = filesystem_filter_list_selected(&fs->filter, &fs->mounts, &items,
+                                             &len, error);
   if (code != 0) {
     return code;
   }
@@ -248,8 +248,8 @@ static int collect_listed_filesystems(struct filesystems *fs,
   free(fs->items);
   fs->items = NULL;
   fs->len = 0;
-  code = filesystem_filter_apply(&fs->filter, &query->mounts, &fs->items,
-                                 &fs->len, error);
+  code = filesystem_filter_list_selected(&fs->filter, &query->mounts,
+                                         &fs->items, &fs->len, error);
   for (size_t i = 0; i < fs->len; i++) {
     const struct filesystem *item = &fs->items[i];
     metrics_send_filesystem(&query->mounts.rows[item->row].usage, item->name,

@@ -169,7 +169,7 @@ const struct option_block statgrab_options = {
 
 /* Not in the table's defaults: a block that is configured must find its field
  * empty, or it would be refused as the second one. */
-int statgrab_options_complete(struct statgrab_options *options) {
+int statgrab_options_add_default_blocks(struct statgrab_options *options) {
   int code = 0;
   for (size_t i = 0; i < OPTION_COUNT(option_rows) && code == 0; i++) {
     const struct option *row = &option_rows[i];

@@ -64,8 +64,8 @@ struct load_options {
   int cores; /* enum load_cores */
 };
 
-/* Each of the blocks holds exactly one struct once statgrab_options_complete()
- * has been called. */
+/* Each of the blocks holds exactly one struct once
+ * statgrab_options_add_default_blocks() has been called. */
 struct statgrab_options {
   struct option_head head;
   struct option_strings collect;
@@ -81,7 +81,7 @@ extern const struct option_block statgrab_options;
 
 /* Adds each block that is not configured, with its defaults. Returns 0 or
  * -ENOMEM. */
-int statgrab_options_complete(struct statgrab_options *options);
+int statgrab_options_add_default_blocks(struct statgrab_options *options);
 
 /* True if the group is collected: all are unless Collect names some. */
 bool statgrab_collects(const struct statgrab_options *options,

@@ -20,7 +20,7 @@ static int set_library_error(const char *what, struct error *error) {
 
 /* sg_free_X() must not be used: in Debian's build it aborts the daemon on a
  * buffer that it does not know. */
-static void release_stats(void *stats) {
+static void free_library_stats(void *stats) {
   if (stats != NULL) {
     (void)sg_free_stats_buf(stats);
   }
@@ -56,7 +56,7 @@ static int read_swap_stats(struct stats_memory *stats, struct error *error) {
     stats->swap_total = swap->total;
     stats->swap_free = swap->free;
   }
-  release_stats(swap);
+  free_library_stats(swap);
   return code;
 }
 
@@ -78,7 +78,7 @@ static int read_memory_stats(struct stats *all, struct error *error) {
                            : memory->total - memory->used;
     code = read_swap_stats(stats, error);
   }
-  release_stats(memory);
+  free_library_stats(memory);
   return code;
 }
 
@@ -89,7 +89,7 @@ static void read_online_processors(struct stats_cpu *stats) {
   if (host != NULL && entries > 0 && host->ncpus > 0) {
     stats->online = host->ncpus;
   }
-  release_stats(host);
+  free_library_stats(host);
 }
 
 /* The library has no interrupt, softirq, steal and guest time. */
@@ -109,7 +109,7 @@ static int read_cpu_stats(struct stats *all, struct error *error) {
     stats->interrupts = cpu->interrupts;
     read_online_processors(stats);
   }
-  release_stats(cpu);
+  free_library_stats(cpu);
   return code;
 }
 
@@ -120,7 +120,7 @@ static int read_load_stats(struct stats *all, struct error *error) {
   if (code == 0) {
     all->load = (struct stats_load){{load->min1, load->min5, load->min15}};
   }
-  release_stats(load);
+  free_library_stats(load);
   return code;
 }
 
@@ -145,7 +145,7 @@ static int read_process_stats(struct stats *all, struct error *error) {
   for (size_t i = 0; code == 0 && i < entries; i++) {
     stats->states[process_states[processes[i].state]]++;
   }
-  release_stats(processes);
+  free_library_stats(processes);
   return code;
 }
 
@@ -175,7 +175,7 @@ static int read_mount_stats(struct source_driver *driver,
         .inodes_available = fs->avail_inodes,
     };
   }
-  release_stats(stats);
+  free_library_stats(stats);
   return code;
 }
 
@@ -195,7 +195,7 @@ static int read_disk_stats(struct stats *all, struct error *error) {
       to->write_bytes = disks[i].write_bytes;
     }
   }
-  release_stats(disks);
+  free_library_stats(disks);
   return code;
 }
 
@@ -222,7 +222,7 @@ static int read_interface_stats(struct stats *all, struct error *error) {
     to->tx_errors = from->oerrors;
     to->collisions = from->collisions;
   }
-  release_stats(stats);
+  free_library_stats(stats);
   return code;
 }
 
@@ -253,7 +253,7 @@ static int read_link_stats(struct stats *all, struct error *error) {
                                  : STATS_UNKNOWN;
     }
   }
-  release_stats(links);
+  free_library_stats(links);
   return code;
 }
 
@@ -269,7 +269,7 @@ static int read_paging_stats(struct stats *all, struct error *error) {
     stats->swap_in_pages = pages->pages_pagein;
     stats->swap_out_pages = pages->pages_pageout;
   }
-  release_stats(pages);
+  free_library_stats(pages);
   return code;
 }
 
@@ -281,7 +281,7 @@ static int read_uptime_stats(struct stats *all, struct error *error) {
   if (code == 0) {
     all->uptime_s = (double)host->uptime;
   }
-  release_stats(host);
+  free_library_stats(host);
   return code;
 }
 
@@ -290,7 +290,7 @@ static int read_user_stats(struct stats *all, struct error *error) {
   sg_user_stats *users = sg_get_user_stats_r(&entries);
   int code = check_list(users, "users", error);
   all->users = users == NULL ? 0 : entries; /* no utmp: Debian 13 */
-  release_stats(users);
+  free_library_stats(users);
   return code;
 }
 

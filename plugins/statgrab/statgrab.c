@@ -50,7 +50,7 @@ static int start_statgrab(void) {
     log_write(&log, LOG_LEVEL_WARNING, "%s; its values are left out",
               error.text);
   }
-  if (statgrab_options_complete(&options) != 0) {
+  if (statgrab_options_add_default_blocks(&options) != 0) {
     log_write(&log, LOG_LEVEL_ERROR, "out of memory");
     return -1;
   }

@@ -87,7 +87,7 @@ static double run(const char *group) {
   struct error error = {{0}};
   const struct log_sink log = {.write = discard_log_line};
   if (option_init(&statgrab_options, &options) != 0 ||
-      statgrab_options_complete(&options) != 0) {
+      statgrab_options_add_default_blocks(&options) != 0) {
     exit(EXIT_FAILURE);
   }
   char *items[] = {NULL};

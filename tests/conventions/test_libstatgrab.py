@@ -127,7 +127,7 @@ def test_every_result_is_released():
         results = re.findall(r"\*(\w+) =\s+sg_get_\w+_r\(", body)
         assert results, f"{name} drops what it gets"
         for result in results:
-            assert re.search(rf"release_stats\({result}\);(\s+return [^;]*;)?\s*$", body), f"{name} keeps {result}"
+            assert re.search(rf"free_library_stats\({result}\);(\s+return [^;]*;)?\s*$", body), f"{name} keeps {result}"
 
 
 def test_it_is_started_first_and_ended_last():

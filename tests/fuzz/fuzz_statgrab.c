@@ -85,7 +85,7 @@ static void make_root(void) {
     (void)mkdir(path, 0700);
   }
   if (option_init(&statgrab_options, &options) != 0 ||
-      statgrab_options_complete(&options) != 0) {
+      statgrab_options_add_default_blocks(&options) != 0) {
     abort();
   }
   ((struct cpu_options *)options.cpu.items)->report_by_cpu = true;

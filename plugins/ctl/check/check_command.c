@@ -107,8 +107,9 @@ static void check_load_order(const struct config_files *files, size_t index,
 
 /* True if one of the TypesDB files that are named, or the default one, has
  * TYPE. *ret_last: the last TypesDB statement, NULL where there is none. */
-static bool has_type(const struct config_files *files, const char *type,
-                     const struct config_files_place **ret_last) {
+static bool read_types_and_find(const struct config_files *files,
+                                const char *type,
+                                const struct config_files_place **ret_last) {
   struct types_db types = {0};
   *ret_last = NULL;
   for (size_t i = 0; i < files->statements_len; i++) {
@@ -138,7 +139,7 @@ static void check_type_is_known(const struct config_files *files,
   size_t loaded_at = 0;
   const struct config_files_place *last = NULL;
   if (!config_files_find_load_plugin(files, plugin, &loaded_at) ||
-      has_type(files, type, &last)) {
+      read_types_and_find(files, type, &last)) {
     return;
   }
   lint_print(report, LINT_ERROR,

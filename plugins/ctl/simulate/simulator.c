@@ -222,7 +222,7 @@ static void step_all_responses(struct simulator *simulator) {
 }
 
 /* No other thread uses the table: the queue is read without its lock. */
-static void handle_changes(struct simulator *simulator) {
+static void report_changes_and_step_responses(struct simulator *simulator) {
   bool has_changes = simulator->queue.first != NULL;
   while (simulator->queue.first != NULL) {
     bool unused;
@@ -262,7 +262,7 @@ void simulator_advance(struct simulator *simulator, int64_t at_ms) {
       simulator->ticked_ms = simulator->now_ms;
       series_table_tick(simulator->table, simulator->now_ms, simulator->now_ms);
     }
-    handle_changes(simulator);
+    report_changes_and_step_responses(simulator);
   }
 }
 
@@ -280,7 +280,7 @@ void simulator_take_reading(struct simulator *simulator,
   shorten_tick(simulator, reading->interval_ns / 1000000);
   simulator->read_ms = simulator->now_ms;
   series_table_take_reading(simulator->table, reading);
-  handle_changes(simulator);
+  report_changes_and_step_responses(simulator);
 }
 
 void simulator_take_notification(struct simulator *simulator,
@@ -289,7 +289,7 @@ void simulator_take_notification(struct simulator *simulator,
   simulator->read_ms = simulator->now_ms;
   series_table_take_notification(simulator->table, notification,
                                  simulator->now_ms);
-  handle_changes(simulator);
+  report_changes_and_step_responses(simulator);
 }
 
 const struct rules *simulator_rules(const struct simulator *simulator) {

@@ -74,7 +74,7 @@ int source_driver_new(const char *root, struct source *ret_source,
 }
 
 /* Closes the file and frees its text; it may be read again. */
-static void close_linux_file(struct linux_read_file *file) {
+static void close_and_free_file(struct linux_read_file *file) {
   if (file->fd >= 0) {
     (void)close(file->fd);
   }
@@ -87,7 +87,7 @@ void source_driver_free(struct source_driver *driver) {
     return;
   }
   for (size_t i = 0; i < LINUX_FILES; i++) {
-    close_linux_file(&driver->files[i]);
+    close_and_free_file(&driver->files[i]);
   }
   free(driver->mounts.data);
   free(driver);
@@ -121,7 +121,7 @@ int linux_read_text(struct source_driver *driver, enum linux_file file,
     code = -ENODATA;
   }
   if (code != 0) {
-    close_linux_file(from);
+    close_and_free_file(from);
     return error_set(error, code, "%s%s: %s", driver->root, from->path,
                      code == -ENODATA ? "is empty" : strerror(-code));
   }

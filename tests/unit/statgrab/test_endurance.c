@@ -46,7 +46,7 @@ static void open_reader(const char *root) {
   const struct log_sink log = {.write = discard_log_line};
   struct error error = {{0}};
   assert_int_equal(option_init(&statgrab_options, &options), 0);
-  assert_int_equal(statgrab_options_complete(&options), 0);
+  assert_int_equal(statgrab_options_add_default_blocks(&options), 0);
   free(options.root);
   options.root = strdup(root);
   assert_non_null(options.root);

@@ -42,7 +42,8 @@ static void assert_selected(const struct df_options *options,
   fill(&table);
   assert_int_equal(filesystem_filter_init(&filter, options, &error), 0);
   assert_int_equal(
-      filesystem_filter_apply(&filter, &table, &items, &len, &error), 0);
+      filesystem_filter_list_selected(&filter, &table, &items, &len, &error),
+      0);
   for (size_t i = 0; i < len; i++) {
     size_t used = strlen(names);
     (void)snprintf(names + used, sizeof(names) - used, "%s ", items[i].name);
@@ -143,7 +144,8 @@ static void always_reports_the_root(void **state) {
     assert_non_null(stats_mount_add(&table, "none", types[i], "/", ""));
     assert_int_equal(filesystem_filter_init(&filter, &options, NULL), 0);
     assert_int_equal(
-        filesystem_filter_apply(&filter, &table, &items, &len, NULL), 0);
+        filesystem_filter_list_selected(&filter, &table, &items, &len, NULL),
+        0);
     assert_int_equal(len, 1);
     free(items);
     filesystem_filter_fini(&filter);
