@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hash_map.h"
 #include "core/text.h"
 
 /* ---- values ---- */
@@ -87,15 +88,6 @@ void emitter_send_counter_pair(const struct emitter *emitter, const char *type,
  * / 2 / 2^32). */
 #define HASH_BYTES 9 /* "-" and eight digits */
 
-/* FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint32_t hash_name(const char *text) {
-  uint32_t hash = 2166136261u;
-  for (const char *at = text; *at != '\0'; at++) {
-    hash = (hash ^ (unsigned char)*at) * 16777619u;
-  }
-  return hash;
-}
-
 void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]) {
   size_t used = 0;
   while (*text != '\0') {
@@ -129,7 +121,8 @@ void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
       at--; /* not inside a UTF-8 character */
     }
   }
-  (void)snprintf(name + at, EMITTER_ITEM_BYTES - at, "-%08x", hash_name(text));
+  uint32_t hash = (uint32_t)hash_map_hash_seeded(text, strlen(text), 0);
+  (void)snprintf(name + at, EMITTER_ITEM_BYTES - at, "-%08x", hash);
 }
 
 void emitter_make_path_name(const char *path, char name[EMITTER_ITEM_BYTES]) {
