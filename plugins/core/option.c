@@ -11,6 +11,16 @@
 
 #include "core/text.h"
 
+const struct option *option_find(const struct option_block *block,
+                                 const char *name) {
+  for (size_t i = 0; i < block->options_len; i++) {
+    if (strcasecmp(block->options[i].name, name) == 0) {
+      return &block->options[i];
+    }
+  }
+  return NULL;
+}
+
 void *option_field(const struct option *option, void *target) {
   return (char *)target + option->offset;
 }
@@ -139,16 +149,6 @@ static int append_string(struct option_strings *strings, const char *value) {
 
 #define NOT_A_WORD "is not one of the allowed words"
 
-/* Returns the place of TEXT in WORDS, letters' case aside; -1 if it is none. */
-static int find_word(const char *const *words, const char *text) {
-  for (int i = 0; words[i] != NULL; i++) {
-    if (strcasecmp(words[i], text) == 0) {
-      return i;
-    }
-  }
-  return -1;
-}
-
 /* Appends to the list or replaces the string, after the option's own check
  * and the list of allowed words. */
 static int set_text_value(const struct option *option,
@@ -161,7 +161,8 @@ static int set_text_value(const struct option *option,
   if (option->check != NULL && option->check(value->string, &reason) != 0) {
     return refuse_value(option, value, reason.text, error);
   }
-  if (option->words != NULL && find_word(option->words, value->string) < 0) {
+  if (option->words != NULL &&
+      text_find_word(option->words, value->string) < 0) {
     return refuse_value(option, value, NOT_A_WORD, error);
   }
   return option->kind == OPTION_STRING ? replace_string(field, value->string)
@@ -175,7 +176,8 @@ static int set_boolean_value(const struct option *option,
                              struct error *error) {
   static const char *const words[] = {"false", "no", "off", "true",
                                       "yes",   "on", NULL};
-  int found = value->kind == CONFIG_STRING    ? find_word(words, value->string)
+  int found = value->kind == CONFIG_STRING
+                  ? text_find_word(words, value->string)
               : value->kind == CONFIG_BOOLEAN ? (value->boolean ? 3 : 0)
                                               : -1;
   if (found < 0) {
@@ -222,7 +224,7 @@ static int set_word_value(const struct option *option,
                      : value->kind == CONFIG_NUMBER ? ""
                      : value->boolean               ? "on"
                                       : "off"; /* bare, a boolean */
-  int found = find_word(option->words, text);
+  int found = text_find_word(option->words, text);
   if (found < 0) {
     return refuse_value(option, value, NOT_A_WORD, error);
   }
@@ -429,23 +431,13 @@ static int parse_block(const struct option *option,
   return code;
 }
 
-static const struct option *find_block_option(const struct option_block *block,
-                                              const char *name) {
-  for (size_t i = 0; i < block->options_len; i++) {
-    if (strcasecmp(block->options[i].name, name) == 0) {
-      return &block->options[i];
-    }
-  }
-  return NULL;
-}
-
 /* Finds the option that a statement is for, letters' case aside as in
  * collectd, and reads it. */
 static int parse_statement(const struct option_block *block,
                            const struct config_item *parent, size_t position,
                            void *target, struct error *error) {
   const struct config_item *item = &parent->children[position];
-  const struct option *option = find_block_option(block, item->key);
+  const struct option *option = option_find(block, item->key);
   int code;
   if (option == NULL) {
     code = refuse_option_name(block, item->key, error);

@@ -108,6 +108,10 @@ int option_init(const struct option_block *block, void *target);
 int option_add_block(const struct option_block *block,
                      struct option_blocks *blocks);
 
+/* The option of BLOCK with that name, ignoring case; NULL if there is none. */
+const struct option *option_find(const struct option_block *block,
+                                 const char *name);
+
 /* TARGET's field of OPTION; for those who walk the table themselves. */
 void *option_field(const struct option *option, void *target);
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Bytes above 0x7f are kept: they are parts of UTF-8 characters. */
 void text_blank_controls(char *text) {
@@ -75,6 +76,15 @@ void text_escape(char *to, size_t bytes, const char *from) {
     next += taken;
   }
   to[used] = '\0';
+}
+
+int text_find_word(const char *const *words, const char *text) {
+  for (int i = 0; words[i] != NULL; i++) {
+    if (strcasecmp(words[i], text) == 0) {
+      return i;
+    }
+  }
+  return -1;
 }
 
 #define NAME_MAX_LENGTH 48 /* a longer name is near to none */

@@ -24,6 +24,10 @@ size_t text_utf8_length(const char *from);
  * always ends in NUL. */
 void text_escape(char *to, size_t bytes, const char *from);
 
+/* The place of TEXT in WORDS, which end in NULL, ignoring case; -1 if it is not
+ * among them. */
+int text_find_word(const char *const *words, const char *text);
+
 /* Which of some names was probably meant by a wrong one. Strings are borrowed.
  */
 struct text_nearest {

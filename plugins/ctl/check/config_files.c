@@ -76,14 +76,8 @@ static struct config_files_file *add_config_file(struct config_files *set,
 
 /* The Filter of an <Include "path"> block, or NULL. */
 static const char *find_include_filter(const struct config_item *include) {
-  for (size_t i = 0; i < include->children_len; i++) {
-    const struct config_item *child = &include->children[i];
-    if (strcasecmp(child->key, "Filter") == 0 && child->values_len == 1 &&
-        child->values[0].kind == CONFIG_STRING) {
-      return child->values[0].string;
-    }
-  }
-  return NULL;
+  const struct config_item *filter = config_item_find(include, "Filter");
+  return filter == NULL ? NULL : config_files_get_name(filter);
 }
 
 /* Reads the files and directories that match PATTERN; a name without wildcards
@@ -118,15 +112,16 @@ static int add_or_include_statement(struct config_reader *reader,
     return add_statement(reader->set, file->path, item);
   }
   int code = 0;
-  if (item->values_len != 1 || item->values[0].kind != CONFIG_STRING) {
+  const char *path = config_files_get_name(item);
+  if (path == NULL) {
     code = error_set(reader->error, -EINVAL,
                      "Include takes one path: write Include \"PATH\"");
   } else if (depth >= DEPTH_MAX) {
     code = error_set(reader->error, -ELOOP,
                      "Include is nested more than %d deep", DEPTH_MAX);
   } else {
-    code = read_include_pattern(reader, item->values[0].string,
-                                find_include_filter(item), depth + 1);
+    code = read_include_pattern(reader, path, find_include_filter(item),
+                                depth + 1);
   }
   if (code != 0 && reader->place->path == NULL) {
     *reader->place = (struct config_files_place){file->path, item};

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "core/text.h"
 
@@ -43,19 +42,6 @@ static void print_mistake(const struct lint_place *place,
   lint_print(place->report, LINT_ERROR,
              (struct config_files_place){place->path, item}, "%s%s",
              place->prefix, text);
-}
-
-/* NULL for a statement that is no block, or that is unknown. */
-static const struct option *find_inner_block(const struct option_block *block,
-                                             const struct config_item *item) {
-  for (size_t i = 0; i < block->options_len; i++) {
-    const struct option *option = &block->options[i];
-    if (option->kind == OPTION_BLOCK &&
-        strcasecmp(option->name, item->key) == 0) {
-      return option;
-    }
-  }
-  return NULL;
 }
 
 /* Parses ITEM as the daemon would and discards the result. is_part: only a part
@@ -97,9 +83,10 @@ static int lint_inner_statements(const struct option_block *block,
 static int lint_statement(const struct option_block *block,
                           const struct config_item *child,
                           const struct lint_place *place) {
-  const struct option *option = find_inner_block(block, child);
+  const struct option *option = option_find(block, child->key);
+  bool is_block = option != NULL && option->block != NULL;
   int inside =
-      option == NULL ? 0 : lint_inner_statements(option->block, child, place);
+      is_block ? lint_inner_statements(option->block, child, place) : 0;
   if (inside != 0) {
     return inside;
   }

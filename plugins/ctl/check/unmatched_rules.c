@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "core/glob.h"
+#include "core/text.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/rules/metric_selector.h"
 
@@ -94,31 +95,20 @@ bool unmatched_rules_has_type(const char *types, const char *type) {
 
 /* ---- other plugins ---- */
 
-/* True for plugins whose values may have any name. */
-static bool sends_any_name(const char *plugin) {
-  static const char *const names[] = {
-      "aggregation", "amqp",   "amqp1", "curl",     "curl_json",
-      "curl_xml",    "dbi",    "exec",  "gmond",    "java",
-      "lua",         "mqtt",   "perl",  "python",   "postgresql",
-      "snmp",        "statsd", "tail",  "tail_csv", "unixsock",
-  };
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    if (strcasecmp(names[i], plugin) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
+/* Plugins whose values may have any name. */
+static const char *const any_name_plugins[] = {
+    "aggregation", "amqp",  "amqp1",  "curl", "curl_json", "curl_xml", "dbi",
+    "exec",        "gmond", "java",   "lua",  "mqtt",      "perl",     "python",
+    "postgresql",  "snmp",  "statsd", "tail", "tail_csv",  "unixsock", NULL,
+};
 
 /* True if the network plugin listens: other hosts' values have any name. */
 static bool receives_from_network(const struct config_files *files) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
-    bool is_network = config_files_is_plugin(item, "network");
-    for (size_t j = 0; is_network && j < item->children_len; j++) {
-      if (strcasecmp(item->children[j].key, "Listen") == 0) {
-        return true;
-      }
+    if (config_files_is_plugin(item, "network") &&
+        config_item_find(item, "Listen") != NULL) {
+      return true;
     }
   }
   return false;
@@ -150,7 +140,8 @@ static bool can_match_other_plugin(const struct config_files *files,
     const char *name = config_files_get_name(item);
     if (strcasecmp(item->key, "LoadPlugin") == 0 && name != NULL &&
         !is_our_plugin(name) &&
-        (sends_any_name(name) || can_match_plugin(plugin, name))) {
+        (text_find_word(any_name_plugins, name) >= 0 ||
+         can_match_plugin(plugin, name))) {
       return true;
     }
   }

@@ -107,25 +107,14 @@ static double parse_decimal(char *text, char **ret_end) {
 static char *parse_csv_value(char *text, enum reading_kind kind,
                              uint64_t *ret_value) {
   char *end = NULL;
-  union {
-    double gauge;
-    int64_t derive;
-    uint64_t raw;
-  } value;
-  switch (kind) {
-  case READING_GAUGE:
-    value.gauge = parse_decimal(text, &end);
-    break;
-  case READING_DERIVE:
-    value.derive = strtoll(text, &end, 10);
-    break;
-  case READING_COUNTER:
-  case READING_ABSOLUTE:
-  default:
-    value.raw = strtoull(text, &end, 10);
-    break;
+  if (kind == READING_GAUGE) {
+    double gauge = parse_decimal(text, &end);
+    memcpy(ret_value, &gauge, sizeof(gauge));
+  } else if (kind == READING_DERIVE) {
+    *ret_value = (uint64_t)strtoll(text, &end, 10);
+  } else {
+    *ret_value = strtoull(text, &end, 10);
   }
-  *ret_value = value.raw;
   return end == text ? NULL : end;
 }
 

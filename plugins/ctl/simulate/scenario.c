@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "ctl/command.h"
 #include "ctl/simulate/notation.h"
 #include "ctl/simulate/simulator.h"
@@ -43,22 +44,19 @@ static int check_moment_label(const char *label, struct error *error) {
              : command_parse_duration(label, &unused, error);
 }
 
-/* Reads "failure", "warning" or "okay". */
 static int parse_severity(const char *word, enum notification_severity *ret,
                           struct error *error) {
   static const char *const words[] = {[NOTIFICATION_FAILURE] = "failure",
                                       [NOTIFICATION_WARNING] = "warning",
-                                      [NOTIFICATION_OKAY] = "okay"};
-  for (int i = NOTIFICATION_FAILURE; i <= NOTIFICATION_OKAY; i++) {
-    if (strcmp(words[i], word) == 0) {
-      *ret = (enum notification_severity)i;
-      return 0;
-    }
-  }
-  return error_set(error, -EINVAL,
-                   "Notification \"%s\": no such severity; write failure, "
-                   "warning or okay",
-                   word);
+                                      [NOTIFICATION_OKAY] = "okay",
+                                      NULL};
+  int found = text_find_word(words, word);
+  *ret = found < 0 ? NOTIFICATION_FAILURE : (enum notification_severity)found;
+  return found >= 0 ? 0
+                    : error_set(error, -EINVAL,
+                                "Notification \"%s\": no such severity; write "
+                                "failure, warning or okay",
+                                word);
 }
 
 /* The lists are flat: option_parse() adds up the values of repeated lines. */
