@@ -129,6 +129,8 @@ class Demo:
 
     def on_action(self, entry, _now):
         words = {"confirmed": "on" if entry.get("on") else "off",
+                 "done": "done" if entry.get("on") else "undone",
+                 "left_alone": f"left alone: {entry.get('finding')}",
                  "failed": f"failed: {entry.get('error')}",
                  "blocked": f"blocked: {entry.get('cause')}"}.get(entry["step"])
         if words:

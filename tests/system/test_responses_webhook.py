@@ -128,7 +128,7 @@ def test_the_request_and_its_response_are_journaled(responding, http_sink):
     responding.configure(response(webhook(f"{http_sink.url}/hook?key=open"))).start()
     responding.breach()
     responding.expect_state("ENGAGED")
-    assert responding.steps("Webhook hook") == ["intent", "request", "response", "confirmed"]
+    assert responding.steps("Webhook hook") == ["intent", "request", "response", "done"]
     assert responding.journal("action", step="request")[0]["url"] == f"{http_sink.url}/hook"
     assert json.loads(posts(http_sink)[0].body)["value"] == 90
 

@@ -174,7 +174,8 @@ static void update_series_max(struct simulator *simulator) {
 static void simulate_attempt(struct simulator *simulator, size_t index,
                              const struct response_decision *decision) {
   const struct response_options *options = simulator->response_options->items;
-  response_end_attempt(&simulator->responses[index], decision, 0, 0,
+  const struct response_result done = {.outcome = ACTION_CONFIRMED};
+  response_end_attempt(&simulator->responses[index], decision, &done,
                        simulator->now_ms, 0);
   if (!decision->is_refresh && simulator->listener.action != NULL) {
     enum action_kind kind;

@@ -92,12 +92,16 @@ struct action_driver {
 
   /* Brings the target to the desired state; a second time changes nothing.
    * Returns 0; -ECANCELED; -EAGAIN with again_in_ms when there is more to do
-   * later; else a negative errno, and the call is repeated. */
+   * later; else a negative errno, and the call is repeated. What it found goes
+   * into the call's outcome: LEFT_ALONE where the target is another's or stands
+   * so on purpose, GONE where there is none, CONFIRMED where it was read back
+   * here. */
   int (*set)(void *action, const struct action_request *request,
              struct action_call *call);
 
-  /* Reads back. Returns 0, or -ESTALE if the target is not as desired. NULL: it
-   * cannot be read back. */
+  /* Reads back, which makes the outcome CONFIRMED where none was noted. Returns
+   * 0, or -ESTALE if the target is not as desired. NULL: there is nothing more
+   * to read; the outcome is UNCONFIRMED where none was noted. */
   int (*confirm)(void *action, const struct action_request *request,
                  struct action_call *call);
 

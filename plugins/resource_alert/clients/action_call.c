@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* action_call: what the clients share: waiting with a deadline, and the note
- * about a response. */
+/* action_call: what the clients share: waiting with a deadline, the note about
+ * a response, and what an attempt has found. */
 #include "resource_alert/clients/action_call.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/fd_wait.h"
 #include "core/json_util.h"
+#include "core/text.h"
+
+int action_call_set_outcome(struct action_call *call,
+                            enum action_outcome outcome, const char *format,
+                            ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(call->finding, sizeof(call->finding), format, arguments);
+  va_end(arguments);
+  text_blank_controls(call->finding);
+  call->outcome = outcome;
+  return 0;
+}
 
 void action_call_note_response(const struct action_call *call, int code) {
   call->note(call->context, "response",

@@ -99,21 +99,62 @@ static int run_dry(struct action_runner *runner, struct action_call *call) {
   return 0; /* the response continues as if it had been done */
 }
 
-/* A target may accept a request and not do it: only what is read back counts.
- */
+/* A target may accept a request and not do it: only what is read back counts as
+ * confirmed. */
 static int set_and_confirm(struct action_runner *runner,
                            const struct action_request *request,
                            struct action_call *call) {
   const struct action_driver *driver = runner->driver;
+  enum action_outcome default_outcome = ACTION_UNCONFIRMED;
   int code = driver->set(runner->action, request, call);
-  if (code == 0 && driver->confirm != NULL) {
+  if (code == 0 && driver->confirm != NULL &&
+      call->outcome != ACTION_LEFT_ALONE && call->outcome != ACTION_GONE) {
+    default_outcome = ACTION_CONFIRMED;
     code = driver->confirm(runner->action, request, call);
+  }
+  if (code == 0 && call->outcome == ACTION_GONE && request->is_on) {
+    code = error_set(call->error, -ENOENT, "%s", call->finding);
+  }
+  if (call->outcome == ACTION_OUTCOME_NONE) {
+    call->outcome = default_outcome;
   }
   return code;
 }
 
+/* What a refresh finds is journaled only where it has changed; what one finds
+ * first, after a start, only where a person should know it. */
+static void record_finding(struct action_runner *runner, bool is_on,
+                           bool is_refresh, const struct action_call *call) {
+  static const char *const steps[] = {[ACTION_CONFIRMED] = "confirmed",
+                                      [ACTION_UNCONFIRMED] = "done",
+                                      [ACTION_LEFT_ALONE] = "left_alone",
+                                      [ACTION_GONE] = "gone"};
+  bool is_exception =
+      call->outcome == ACTION_LEFT_ALONE || call->outcome == ACTION_GONE;
+  bool is_new = call->outcome != runner->outcome &&
+                (is_exception || runner->outcome != ACTION_OUTCOME_NONE);
+  runner->outcome = call->outcome;
+  (void)snprintf(runner->finding, sizeof(runner->finding), "%s", call->finding);
+  if (is_refresh && !is_new) {
+    return;
+  }
+  json_t *fields = json_pack("{s:b}", "on", (int)is_on);
+  if (call->finding[0] != '\0') {
+    (void)json_object_set_new(fields, "finding",
+                              json_util_from_text(call->finding));
+  }
+  action_runner_journal(runner, steps[call->outcome], fields);
+  if (is_exception) {
+    log_write(&runner->deps->report->log, LOG_LEVEL_NOTICE,
+              "response \"%s\": %s: %s: %s", runner->deps->report->name,
+              runner->name,
+              call->outcome == ACTION_GONE ? "nothing to undo" : "left alone",
+              call->finding);
+  }
+}
+
 /* The recovery is logged once, with how long the action had failed. */
-static void record_success(struct action_runner *runner, int64_t now_ms) {
+static void record_recovery(struct action_runner *runner, int64_t now_ms) {
   int64_t lasted_ms = 0;
   runner->failure[0] = '\0';
   if (log_complaint_clear(&runner->complaint, now_ms, &lasted_ms)) {
@@ -145,22 +186,21 @@ static void record_failure(struct action_runner *runner, bool is_on,
  * and the next start continues. */
 static void record_outcome(struct action_runner *runner, bool is_on,
                            bool is_refresh, int code,
-                           const struct error *error) {
+                           const struct action_call *call) {
   int64_t now_ms = clock_monotonic_ms();
   if (code == 0) {
-    record_success(runner, now_ms);
-    if (!is_refresh) {
-      action_runner_journal(runner, "confirmed",
-                            json_pack("{s:b}", "on", (int)is_on));
+    record_recovery(runner, now_ms);
+    if (call->outcome != ACTION_OUTCOME_NONE) { /* a dry run has none */
+      record_finding(runner, is_on, is_refresh, call);
     }
   } else if (code != -EAGAIN && code != -ECANCELED) {
-    record_failure(runner, is_on, error, now_ms);
+    record_failure(runner, is_on, call->error, now_ms);
   }
 }
 
-int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
-                          const struct action_request *request, bool is_refresh,
-                          int64_t *ret_again_in_ms) {
+struct response_result
+action_runner_attempt(struct action_runner *runner, enum action_mode mode,
+                      const struct action_request *request, bool is_refresh) {
   struct error error = {{0}};
   struct action_call call = make_call(runner, runner->deps->stop_fd, &error);
   call.is_refresh = is_refresh;
@@ -177,10 +217,13 @@ int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
   if (call.replicas >= 0) {
     atomic_store(&runner->replicas, call.replicas);
   }
-  record_outcome(runner, request->is_on, is_refresh, code, &error);
-  *ret_again_in_ms =
-      code == 0 || code == -EAGAIN ? call.again_in_ms : call.pause_ms;
-  return code;
+  record_outcome(runner, request->is_on, is_refresh, code, &call);
+  return (struct response_result){
+      .code = code,
+      .outcome = call.outcome,
+      .again_in_ms =
+          code == 0 || code == -EAGAIN ? call.again_in_ms : call.pause_ms,
+  };
 }
 
 /* ---- self-tests ---- */

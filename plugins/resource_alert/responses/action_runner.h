@@ -29,6 +29,8 @@ struct action_runner {
   json_t *memory; /* owned; an object of the driver's, see action_call */
   _Atomic int64_t replicas; /* counted last; -1: none */
   struct log_complaint complaint;
+  enum action_outcome outcome;        /* of the last attempt that succeeded */
+  char finding[ACTION_FINDING_BYTES]; /* what that found; "": nothing to say */
   char failure[256];   /* why the last attempt failed; "" where it did not */
   char self_test[256]; /* how the last self-test ended: "ok", the reason, or ""
                           before the first one */
@@ -49,11 +51,10 @@ void action_runner_journal(const struct action_runner *runner, const char *step,
 
 /* Makes the attempt that was decided: saves and journals the intent, sets the
  * target, reads it back, journals and logs the outcome. In mode dry run it only
- * tests the target and pretends success.
- * *ret_again_in_ms: for response_end_attempt(), as is the code returned. */
-int action_runner_attempt(struct action_runner *runner, enum action_mode mode,
-                          const struct action_request *request, bool is_refresh,
-                          int64_t *ret_again_in_ms);
+ * tests the target and pretends success. */
+struct response_result
+action_runner_attempt(struct action_runner *runner, enum action_mode mode,
+                      const struct action_request *request, bool is_refresh);
 
 /* Tests the target without effect; logs and notifies that it fails, and that it
  * works again. Returns 0, or -ECANCELED when something else is due. */

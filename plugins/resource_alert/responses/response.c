@@ -429,18 +429,20 @@ struct response_decision response_decide(struct response *response,
 }
 
 void response_end_attempt(struct response *response,
-                          const struct response_decision *decision, int code,
-                          int64_t again_in_ms, int64_t now_ms,
+                          const struct response_decision *decision,
+                          const struct response_result *result, int64_t now_ms,
                           uint32_t random) {
   struct response_action *action = &response->actions[decision->action];
+  int64_t again_in_ms = result->again_in_ms;
   action->again_ms = RESPONSE_NEVER;
-  if (code == 0) {
+  if (result->code == 0) {
+    action->outcome = result->outcome;
     action->state = decision->is_on ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF;
     action->again_ms = again_in_ms > 0 ? now_ms + again_in_ms : RESPONSE_NEVER;
     backoff_reset(&action->backoff);
   } else {
     action->state = RESPONSE_ACTION_UNSURE;
-    if (code == -EAGAIN) {
+    if (result->code == -EAGAIN) {
       action->backoff.pause_ms = again_in_ms;
       action->backoff.not_before_ms = now_ms + again_in_ms;
     } else {
@@ -506,7 +508,8 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
 size_t response_count_actions_on(const struct response *response) {
   size_t count = 0;
   for (size_t i = 0; i < response->actions_len; i++) {
-    count += response->actions[i].state == RESPONSE_ACTION_ON;
+    count += response->actions[i].state == RESPONSE_ACTION_ON &&
+             response->actions[i].outcome != ACTION_LEFT_ALONE;
   }
   return count;
 }

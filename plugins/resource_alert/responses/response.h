@@ -74,6 +74,7 @@ struct response_action {
   bool is_tried;         /* an attempt was made since is_wanted changed */
   bool is_skipped;       /* this desired state needs no attempt: Mode off */
   bool is_blocked;       /* by the rate limit, until it is reset */
+  enum action_outcome outcome; /* of the last attempt that succeeded */
   enum response_action_state state;
   enum response_action_state real_state; /* without what dry runs pretend */
   struct backoff backoff;
@@ -169,12 +170,20 @@ struct response_decision {
 struct response_decision response_decide(struct response *response,
                                          bool is_disabled, int64_t now_ms);
 
-/* The attempt of a decision has ended. code: 0 or negative errno; -EAGAIN: the
- * step was made and more are to follow. again_in_ms: when to attempt it next;
- * after a failure not before; 0: no need. random: 32 random bits. */
+/* How an attempt has ended. */
+struct response_result {
+  int code; /* 0 or negative errno; -EAGAIN: the step was made and more are to
+               follow */
+  enum action_outcome outcome; /* where code is 0 */
+  int64_t again_in_ms; /* when to attempt it next; after a failure not before;
+                          0: no need */
+};
+
+/* The attempt of a decision has ended. random: 32 random bits. */
 void response_end_attempt(struct response *response,
-                          const struct response_decision *decision, int code,
-                          int64_t again_in_ms, int64_t now_ms, uint32_t random);
+                          const struct response_decision *decision,
+                          const struct response_result *result, int64_t now_ms,
+                          uint32_t random);
 
 /* Resets a tripped rate limit: blocked actions become due. */
 void response_reset_rate_limit(struct response *response);
@@ -205,6 +214,7 @@ int64_t response_action_due_ms(const struct response *response, size_t action);
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
-/* How many actions are on, and how many are wanted and not off by mode. */
+/* How many actions are on, those that left their target alone excepted, and how
+ * many are wanted and not off by mode. */
 size_t response_count_actions_on(const struct response *response);
 size_t response_count_wanted(const struct response *response);

@@ -124,11 +124,15 @@ static json_t *action_to_json(const struct response_action *action,
   static const char *const states[] = {[RESPONSE_ACTION_OFF] = "off",
                                        [RESPONSE_ACTION_ON] = "on",
                                        [RESPONSE_ACTION_UNSURE] = "unsure"};
+  bool is_left_alone = action->state == RESPONSE_ACTION_ON &&
+                       action->outcome == ACTION_LEFT_ALONE;
   return json_pack(
-      "{s:s, s:s, s:b, s:s, s:o, s:o}", "name", runner->name, "state",
-      states[action->state], "wanted", (int)action->is_wanted, "mode",
-      action_mode_words[action->mode], "error", text_or_null(runner->failure),
-      "self_test", text_or_null(runner->self_test));
+      "{s:s, s:s, s:b, s:s, s:o, s:o, s:o}", "name", runner->name, "state",
+      is_left_alone ? "left_alone" : states[action->state], "wanted",
+      (int)action->is_wanted, "mode", action_mode_words[action->mode],
+      "finding", text_or_null(runner->finding), "error",
+      text_or_null(runner->failure), "self_test",
+      text_or_null(runner->self_test));
 }
 
 json_t *response_report_to_json(const struct response_report *report,

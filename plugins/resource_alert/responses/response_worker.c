@@ -327,11 +327,10 @@ static void attempt_action(struct response_worker *worker,
                            const struct response_decision *decision) {
   enum action_mode mode = worker->response.actions[decision->action].mode;
   const struct action_request request = make_request(worker, decision->is_on);
-  int64_t again_in_ms = 0;
   worker->is_block_logged = false;
-  int code =
-      action_runner_attempt(&worker->runners[decision->action], mode, &request,
-                            decision->is_refresh, &again_in_ms);
+  const struct response_result result = action_runner_attempt(
+      &worker->runners[decision->action], mode, &request, decision->is_refresh);
+  int code = result.code;
   int64_t now_ms = clock_monotonic_ms();
   if (code == 0 && !decision->is_refresh) {
     atomic_fetch_add(&worker->done, 1);
@@ -342,7 +341,7 @@ static void attempt_action(struct response_worker *worker,
   } else if (code != 0 && code != -EAGAIN && code != -ECANCELED) {
     atomic_fetch_add(&worker->failed, 1);
   }
-  response_end_attempt(&worker->response, decision, code, again_in_ms, now_ms,
+  response_end_attempt(&worker->response, decision, &result, now_ms,
                        random_bits());
   if (mode == ACTION_MODE_AUTO) {
     save_state(worker);

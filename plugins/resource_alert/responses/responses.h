@@ -97,7 +97,8 @@ int responses_send_command(struct responses *responses, const char *response,
 /* All responses as they are now, an array of
  *   {"name", "state", "since": epoch or null, "mode", "level", "when": [...],
  *    "next": text or null, "tripped", "done", "failed", "blocked",
- *    "actions": [{"name", "state": "on", "off" or "unsure", "wanted", "mode",
+ *    "actions": [{"name", "state": "on", "off", "unsure" or "left_alone",
+ *                 "wanted", "mode", "finding": text or null,
  *                 "error": text or null, "self_test": "ok", text or null}]}
  * Yours, json_decref(); NULL when memory is short. Any thread; holds a lock
  * only for copying. */

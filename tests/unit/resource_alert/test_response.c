@@ -57,7 +57,9 @@ static int attempt_with(int code, int64_t again_in_ms) {
     return -1;
   }
   assert_int_equal(decision.kind, RESPONSE_ATTEMPT);
-  response_end_attempt(&response, &decision, code, again_in_ms, now_ms, 0);
+  const struct response_result result = {
+      .code = code, .outcome = ACTION_CONFIRMED, .again_in_ms = again_in_ms};
+  response_end_attempt(&response, &decision, &result, now_ms, 0);
   return (int)decision.action;
 }
 
@@ -134,6 +136,26 @@ static void escalates_and_is_undone_in_reverse(void **state) {
   assert_int_equal(attempt(0), 2);
   assert_int_equal(attempt(0), 1);
   assert_int_equal(attempt(0), 0);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(response.state, RESPONSE_OFF);
+}
+
+static void what_is_left_alone_is_not_on_and_can_be_released(void **state) {
+  (void)state;
+  struct response_settings settings = plain;
+  settings.engage_ms = settings.release_ms = 0;
+  begin(&settings, 1);
+  step(RESPONSE_BREACH);
+  const struct response_result result = {.outcome = ACTION_LEFT_ALONE};
+  struct response_decision decision = decide();
+  response_end_attempt(&response, &decision, &result, now_ms, 0);
+  step(RESPONSE_BREACH);
+  assert_int_equal(response.state, RESPONSE_ENGAGED);
+  assert_int_equal(response_count_actions_on(&response), 0);
+  step(RESPONSE_CLEAR);
+  decision = decide();
+  assert_false(decision.is_on);
+  response_end_attempt(&response, &decision, &result, now_ms, 0);
   step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
 }
@@ -506,6 +528,7 @@ int main(void) {
       TEST(engages_and_releases_after_their_times),
       TEST(a_short_breach_and_a_short_pause_change_nothing),
       TEST(escalates_and_is_undone_in_reverse),
+      TEST(what_is_left_alone_is_not_on_and_can_be_released),
       TEST(a_failed_action_is_retried_and_delays_no_other),
       TEST(a_newer_desired_state_is_attempted_at_once),
       TEST(a_breach_while_releasing_engages_again),

@@ -214,11 +214,12 @@ function showRules(rules, now) {
 // ---- responses, silences, events ----
 
 function makeAction(action) {
-  const mark = {on: "●", off: "○", unsure: "◐"}[action.state];
-  const word = action.wanted && action.state !== "on" ? "to be switched on" : action.state;
+  const mark = {on: "●", off: "○", unsure: "◐", left_alone: "–"}[action.state];
+  const isPending = action.wanted && action.state !== "on" && action.state !== "left_alone";
+  const word = isPending ? "to be switched on" : action.state.replace("_", " ");
   const mode = action.mode === "auto" ? "" : `, ${action.mode}`;
   return make("li", {class: action.error ? "trouble" : action.state === "on" ? "on" : "quiet"},
-              `${mark} ${action.name} `, make("span", {class: "quiet"}, word + mode), action.error ? `: ${action.error}` : "");
+              `${mark} ${action.name} `, make("span", {class: "quiet"}, word + mode), action.error || action.finding ? `: ${action.error || action.finding}` : "");
 }
 
 function makeResponse(response, now) {
@@ -246,7 +247,8 @@ const EVENT_TEXTS = {
   silence: e => [make("b", {}, e.name), ` silenced for ${formatDuration(e.for_s)}, by ${e.who}${e.comment ? `: ${e.comment}` : ""}`],
   unsilence: e => [make("b", {}, e.name), ` no longer silenced, by ${e.who}`],
 };
-const describeStep = event => ({confirmed: event.on ? "is on" : "is off", intent: event.on ? "is being switched on" : "is being switched off",
+const describeStep = event => ({confirmed: event.on ? "is on" : "is off", done: event.on ? "is done" : "is undone",
+                             left_alone: "is left alone", gone: "has no target any more", intent: event.on ? "is being switched on" : "is being switched off",
                              blocked: "is blocked"}[event.step] || event.step);
 const formatTimes = event => event.times > 1 ? ` (${event.times} times)` : "";
 const otherMembers = (event, known) => Object.entries(event)
