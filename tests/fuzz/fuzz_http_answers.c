@@ -36,7 +36,6 @@ int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
 
 static char secret[] = "/dev/shm/fuzz_http_answers.XXXXXX";
 static struct resource_alert_options options;
-static struct switch_stores *stores;
 static struct action_deps deps = {.response = "r", .host = "h"};
 
 /* ---- the server ---- */
@@ -137,7 +136,6 @@ static const char settings[] =
 
 static void forget_secret(void) {
   (void)unlink(secret);
-  switch_stores_free(stores);
   option_fini(&resource_alert_options, &options);
   http_client_global_fini();
 }
@@ -156,14 +154,12 @@ static void begin(void) {
     abort();
   }
   root.key = name;
-  if (option_parse(&resource_alert_options, &root, &options, &error) != 0 ||
-      switch_stores_new(&options.responses.stores, &stores, &error) != 0) {
+  if (option_parse(&resource_alert_options, &root, &options, &error) != 0) {
     (void)fprintf(stderr, "%s\n", error.text);
     abort();
   }
   root.key = NULL;
   config_item_fini(&root);
-  deps.stores = stores;
   deps.stores_len = 1;
   deps.kubernetes = options.responses.kubernetes.items;
   (void)atexit(forget_secret);
@@ -203,8 +199,8 @@ static void act(enum action_kind kind) {
   struct error error = {{0}};
   struct action_call call = new_call(&error);
   struct action *action = NULL;
-  if (action_new(driver, response->actions[kind].items, &deps, &action,
-                 &error) != 0) {
+  if (action_new(driver, response->actions[kind].items,
+                 options.responses.stores.items, &deps, &action, &error) != 0) {
     abort();
   }
   for (int round = 0; round < 4 && next < end; round++) {
@@ -221,7 +217,7 @@ static void act(enum action_kind kind) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (stores == NULL) {
+  if (deps.kubernetes == NULL) {
     begin();
   }
   if (size == 0) {

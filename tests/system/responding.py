@@ -69,11 +69,16 @@ class Responding:
         changes = self.journal("response", response=response)
         return changes[-1]["to"] if changes else "OFF"
 
+    def attempts(self, action, **fields):
+        """Lines about ACTION; of a switch in several stores, "Switch x", in each of them."""
+        return [line for line in self.journal("action", **fields)
+                if line["action"] == action or line["action"].startswith(f"{action} in ")]
+
     def steps(self, action):
-        return [line["step"] for line in self.journal("action", action=action)]
+        return [line["step"] for line in self.attempts(action)]
 
     def failures(self, action):
-        return [line["error"] for line in self.journal("action", action=action, step="failed")]
+        return [line["error"] for line in self.attempts(action, step="failed")]
 
     def is_on(self, switch):
         return (self.switches / switch).is_file()

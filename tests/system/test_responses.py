@@ -62,7 +62,7 @@ def test_a_change_is_a_notification_a_value_and_journal_lines(responding):
     changes = [(line["from"], line["to"]) for line in responding.journal("response")]
     assert changes == [("OFF", "ENGAGING"), ("ENGAGING", "ENGAGED"), ("ENGAGED", "RELEASING"), ("RELEASING", "OFF")]
     assert responding.steps("Switch one") == ["intent", "request", "response", "confirmed"] * 2
-    released = [line["action"] for line in responding.journal("action", step="confirmed", on=False)]
+    released = [line["action"] for line in responding.journal("action", step="intent", on=False)]
     assert released == ["Switch two", "Switch one"]
     assert collectd.log_lines(r'resource_alert: response "degrade": OFF -> ENGAGING, rule "pool"')
 

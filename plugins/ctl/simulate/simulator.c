@@ -61,9 +61,9 @@ static int make_simulated_responses(struct simulator *simulator,
     mode = items[i].mode > mode ? items[i].mode : mode;
     simulator->responses_len++;
     code = response_init_configured(&simulator->responses[i], &items[i],
-                                    &rule_names);
+                                    &rule_names, NULL);
     if (code == 0) {
-      response_set_action_modes(&simulator->responses[i], &items[i],
+      response_set_action_modes(&simulator->responses[i],
                                 (enum action_mode)mode, simulator->now_ms);
     }
   }
@@ -175,14 +175,13 @@ static void simulate_attempt(struct simulator *simulator, size_t index,
                              const struct response_decision *decision) {
   const struct response_options *options = simulator->response_options->items;
   const struct response_result done = {.outcome = ACTION_CONFIRMED};
-  response_end_attempt(&simulator->responses[index], decision, &done,
+  response_end_attempt(&simulator->responses[index], decision->action, &done,
                        simulator->now_ms, 0);
   if (!decision->is_refresh && simulator->listener.action != NULL) {
-    enum action_kind kind;
     char name[RESPONSE_ACTION_NAME_BYTES];
-    const struct action_options *action =
-        response_options_find_action(&options[index], decision->action, &kind);
-    (void)response_options_format_action(action, kind, name);
+    const struct response_target target =
+        response_options_find_target(&options[index], NULL, decision->action);
+    (void)response_options_format_action(&target, false, name);
     simulator->listener.action(simulator->listener.context, simulator->now_ms,
                                index, name, decision->is_on);
   }

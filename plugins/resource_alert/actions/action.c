@@ -2,8 +2,8 @@
 /* action: the interface of all actions, and the table of their drivers.
  *
  * A driver sees only its own options and the beginning that action_new() has
- * filled in. Everything here runs on the thread of one response, or before
- * there is any thread. */
+ * filled in. Everything here runs before there is any thread, or on that of one
+ * action. */
 #include "resource_alert/actions/action.h"
 
 #include <errno.h>
@@ -31,6 +31,7 @@ int action_check(const struct action_driver *driver, const void *options,
 }
 
 int action_new(const struct action_driver *driver, const void *options,
+               const struct switch_store_options *store,
                const struct action_deps *deps, struct action **ret,
                struct error *error) {
   struct action *action = calloc(1, driver->size);
@@ -38,6 +39,7 @@ int action_new(const struct action_driver *driver, const void *options,
     return error_set(error, -ENOMEM, "out of memory");
   }
   action->options = options;
+  action->store = store;
   action->deps = deps;
   (void)snprintf(action->owner, sizeof(action->owner), "%s/%s",
                  deps->identity != NULL ? deps->identity : deps->host,

@@ -2,10 +2,11 @@
 /* action: the interface of all actions, and the table of their drivers.
  *
  * A driver brings its target to a desired state, on or off (set), and reads it
- * back (confirm). action_runner decides when, retries and journals. A driver is
- * called by one thread at a time, waits only until the call's deadline or until
- * the call is cancelled, and logs nothing. A new one is a file with a driver, a
- * row in action.c and one in the options of a <Response>. */
+ * back (confirm). action_runner calls it and journals. Each action has a thread
+ * of its own, and a driver is called by it alone. It waits only until the
+ * call's deadline or until the call is cancelled, and logs nothing. A new one
+ * is a file with a driver, a row in action.c and one in the options of a
+ * <Response>. */
 #pragma once
 
 #include "core/error.h"
@@ -31,6 +32,7 @@ struct action_options {
 };
 
 struct kubernetes_options;
+struct switch_store_options;
 
 /* What all actions of a response are made with; borrowed, outlives them. */
 struct action_deps {
@@ -38,8 +40,7 @@ struct action_deps {
   const char *host;
   const char *identity; /* of this daemon, kept over renames; NULL: none */
   const char *helper_dir;
-  size_t stores_len;            /* how many <SwitchStore> there are */
-  struct switch_stores *stores; /* NULL while only checked */
+  size_t stores_len; /* how many <SwitchStore> there are */
   const struct kubernetes_options *kubernetes; /* or its defaults */
 };
 
@@ -62,8 +63,9 @@ struct action_request {
 
 /* The beginning of each driver's action: what it was made with. */
 struct action {
-  const void *options; /* the driver's own struct; borrowed, as is the next */
+  const void *options; /* the driver's own struct; borrowed, as are the next */
   const struct action_deps *deps;
+  const struct switch_store_options *store; /* where is_in_each_store */
   struct kubernetes *kubernetes;  /* owned; NULL unless the driver needs it */
   char owner[ACTION_OWNER_BYTES]; /* "IDENTITY/RESPONSE", or "HOST/RESPONSE"
                       where there is no identity: marks what it has changed */
@@ -73,6 +75,7 @@ struct action {
 struct action_driver {
   struct option_block block;
   bool is_standing;      /* set is called regularly while off, too */
+  bool is_in_each_store; /* there is one action for each <SwitchStore> */
   bool needs_kubernetes; /* the action has a client of the Kubernetes API */
   size_t size;           /* of the driver's action */
 
@@ -114,9 +117,11 @@ struct action_driver {
 int action_check(const struct action_driver *driver, const void *options,
                  const struct action_deps *deps, struct error *error);
 
-/* options, deps: borrowed for the action's life. *ret: yours, action_free().
- * Returns 0 or a negative errno. */
+/* options, store, deps: borrowed for the action's life. store: NULL unless
+ * is_in_each_store. *ret: yours, action_free(). Returns 0 or a negative errno.
+ */
 int action_new(const struct action_driver *driver, const void *options,
+               const struct switch_store_options *store,
                const struct action_deps *deps, struct action **ret,
                struct error *error);
 void action_free(const struct action_driver *driver,

@@ -15,8 +15,7 @@
 
 #define KEY_BYTES 512
 
-/* All switches of the response have the same lease: they expire together, and
- * one keepalive renews them. */
+/* One switch with its lease. */
 struct store_etcd {
   struct switch_store base;
   struct etcd etcd;

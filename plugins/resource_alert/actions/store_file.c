@@ -277,7 +277,6 @@ static int self_test_file_store(void *self, struct action_call *call) {
 
 const struct switch_store_driver switch_store_file = {
     .name = "file",
-    .is_local = true,
     .check = check_file_options,
     .size = sizeof(struct switch_store),
     .init = init_file_store,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_store: the stores that keep switches for the applications.
  *
- * Each response has its own stores, so that no lock is needed and one that
- * hangs holds up only its response. */
+ * Each switch has its own store with its own connection, so that no lock is
+ * needed and a store that hangs delays no other switch and no other store. */
 #include "resource_alert/actions/switch_store.h"
 
 #include <ctype.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/clock.h"
 #include "core/json_util.h"
 #include "core/pg_exchange.h"
 
@@ -77,135 +76,29 @@ static const struct switch_store_driver *find_store_driver(const char *name) {
   return NULL;
 }
 
-/* In the order in which they are used: the local ones, then as configured. */
-struct switch_stores {
-  size_t len;
-  struct switch_store *items[];
-};
-
-/* A store that cannot be made is added, too: switch_stores_free() frees it. */
-static int add_store(struct switch_stores *stores,
-                     const struct switch_store_driver *driver,
-                     const struct switch_store_options *options,
-                     struct error *error) {
-  struct switch_store *store = calloc(1, driver->size);
+int switch_store_new(const struct switch_store_options *options,
+                     struct switch_store **ret, struct error *error) {
+  const struct switch_store_driver *driver =
+      find_store_driver(options->head.label);
+  struct switch_store *store = driver == NULL ? NULL : calloc(1, driver->size);
   if (store == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   *store = (struct switch_store){driver, options};
-  stores->items[stores->len++] = store;
-  return driver->init(store, error);
-}
-
-int switch_stores_new(const struct option_blocks *blocks,
-                      struct switch_stores **ret, struct error *error) {
-  const struct switch_store_options *options = blocks->items;
-  struct switch_stores *stores =
-      calloc(1, sizeof(*stores) + blocks->len * sizeof(stores->items[0]));
-  if (stores == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  int code = 0;
-  for (int pass = 0; pass < 2; pass++) { /* the local ones first */
-    for (size_t i = 0; i < blocks->len && code == 0; i++) {
-      const struct switch_store_driver *driver =
-          find_store_driver(options[i].head.label);
-      if (driver != NULL && driver->is_local == (pass == 0)) {
-        code = add_store(stores, driver, &options[i], error);
-      }
-    }
-  }
+  int code = driver->init(store, error);
   if (code != 0) {
-    switch_stores_free(stores);
+    switch_store_free(store);
     return code;
   }
-  *ret = stores;
+  *ret = store;
   return 0;
 }
 
-void switch_stores_free(struct switch_stores *stores) {
-  for (size_t i = 0; stores != NULL && i < stores->len; i++) {
-    struct switch_store *store = stores->items[i];
-    if (store->driver->fini != NULL) {
-      store->driver->fini(store);
-    }
-    free(store);
+void switch_store_free(struct switch_store *store) {
+  if (store != NULL && store->driver->fini != NULL) {
+    store->driver->fini(store);
   }
-  free(stores);
-}
-
-/* The deadline of the I-th store, so that those behind it have time left. */
-static int64_t share_deadline(const struct switch_stores *stores, size_t i,
-                              int64_t deadline_ms) {
-  int64_t now_ms = clock_monotonic_ms();
-  return now_ms + (deadline_ms - now_ms) / (int64_t)(stores->len - i);
-}
-
-/* The smaller of two times; 0 stands for never. */
-static int64_t min_nonzero(int64_t a, int64_t b) {
-  return b == 0 || (a != 0 && a < b) ? a : b;
-}
-
-/* Only a put that is no refresh changes something and is journaled. */
-static int put_and_journal(struct switch_store *store,
-                           const struct switch_state *state,
-                           struct action_call *call) {
-  const char *name = store->driver->name;
-  if (call->is_refresh) {
-    return store->driver->put(store, state, call);
-  }
-  call->note(call->context, "request",
-             json_pack("{s:s, s:b}", "store", name, "on", (int)state->is_on));
-  int code = store->driver->put(store, state, call);
-  json_t *text =
-      code == 0 ? json_null() : json_util_from_text(call->error->text);
-  call->note(call->context, "response",
-             json_pack("{s:s, s:o}", "store", name, "error", text));
-  return code;
-}
-
-/* The error of CALL is that of this store alone. */
-static int run_in_store(struct switch_store *store,
-                        enum switch_stores_operation operation,
-                        const struct switch_state *state,
-                        struct action_call *call) {
-  switch (operation) {
-  case SWITCH_STORES_PUT:
-    return put_and_journal(store, state, call);
-  case SWITCH_STORES_CONFIRM:
-    return store->driver->confirm(store, state, call);
-  case SWITCH_STORES_SELF_TEST:
-    return store->driver->self_test(store, call);
-  }
-  return -EINVAL;
-}
-
-int switch_stores_run(struct switch_stores *stores,
-                      enum switch_stores_operation operation,
-                      const struct switch_state *state,
-                      struct action_call *call) {
-  int first = 0;
-  int64_t again_in_ms = 0;
-  /* The stores share the call: what one of them sets is collected here, and the
-   * rest is as before in the end. */
-  const struct action_call before = *call;
-  for (size_t i = 0; i < stores->len; i++) {
-    struct error reason = {{0}};
-    call->error = &reason;
-    call->again_in_ms = 0;
-    call->deadline_ms = share_deadline(stores, i, before.deadline_ms);
-    int code = run_in_store(stores->items[i], operation, state, call);
-    if (first == 0 && code != 0) {
-      first = error_set(before.error, code, "store \"%s\": %s",
-                        stores->items[i]->driver->name, reason.text);
-    }
-    again_in_ms = min_nonzero(again_in_ms, call->again_in_ms);
-  }
-  call->error = before.error;
-  call->deadline_ms = before.deadline_ms;
-  call->again_in_ms =
-      operation == SWITCH_STORES_PUT ? again_in_ms : before.again_in_ms;
-  return first;
+  free(store);
 }
 
 /* A name that is safe in an SQL statement: letters, digits and '_', with
@@ -343,8 +236,10 @@ const struct option_block switch_store_block = {
     .size = sizeof(struct switch_store_options),
     .help = "A store in which applications read the switches. NAME is the kind "
             "of store: C<file>, C<etcd> or C<postgresql>. If there are several "
-            "stores, each switch is written to all of them, to C<file> first. "
-            "The other stores share the B<Timeout> of the switch.",
+            "stores, each switch is written to all of them at the same time, "
+            "and each store has the B<Timeout> of the switch for itself: a "
+            "store that hangs delays no other one. Each switch has a "
+            "connection of its own to each store.",
     OPTION_ROWS(option_rows),
     .check_label = check_store_name,
     .check = check_store_block,

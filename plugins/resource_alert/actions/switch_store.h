@@ -44,7 +44,6 @@ struct switch_store {
 /* How the kinds of stores differ. */
 struct switch_store_driver {
   const char *name; /* the label */
-  bool is_local;    /* needs no network and comes first */
   size_t size;      /* of the driver's store */
 
   /* Returns 0, or -EINVAL if an option is missing or wrong. */
@@ -81,25 +80,8 @@ bool switch_store_is_ours(const char *text, const json_t *value);
 /* After how long a switch must be refreshed, so that it does not expire. */
 int64_t switch_store_refresh_in_ms(int64_t ttl_s);
 
-/* All stores, as one response uses them. */
-struct switch_stores;
-
-/* blocks: struct switch_store_options, borrowed. *ret: yours,
- * switch_stores_free(). Returns 0; -EINVAL; -ENOMEM. */
-int switch_stores_new(const struct option_blocks *blocks,
-                      struct switch_stores **ret, struct error *error);
-void switch_stores_free(struct switch_stores *stores);
-
-enum switch_stores_operation {
-  SWITCH_STORES_PUT,
-  SWITCH_STORES_CONFIRM,
-  SWITCH_STORES_SELF_TEST,
-};
-
-/* Does it in every store, also after one that fails or hangs: each gets its
- * share of the time that is left. state: of PUT and CONFIRM. Returns 0 or the
- * first failure, with the store's name in the error. */
-int switch_stores_run(struct switch_stores *stores,
-                      enum switch_stores_operation operation,
-                      const struct switch_state *state,
-                      struct action_call *call);
+/* Opens nothing yet. options: borrowed; its label has been checked. *ret:
+ * yours, switch_store_free(). Returns 0 or a negative errno. */
+int switch_store_new(const struct switch_store_options *options,
+                     struct switch_store **ret, struct error *error);
+void switch_store_free(struct switch_store *store); /* accepts NULL */

@@ -1,46 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* action_runner: runs one action through its driver.
+/* action_runner: one action and its thread.
  *
  * Nothing here decides: response.c has, and it gets the code of each attempt.
- * No lock is held while a driver waits for its target. */
+ * A job changes hands twice, with is_open: what the response's thread wrote
+ * before it was posted is the action thread's until it has ended. */
 #include "resource_alert/responses/action_runner.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/json_util.h"
 #include "resource_alert/journal.h"
-
-/* ---- life ---- */
-
-int action_runner_init(struct action_runner *runner,
-                       const struct action_runner_deps *deps,
-                       const struct response_options *options, size_t index,
-                       const struct action_deps *action_deps,
-                       struct error *error) {
-  enum action_kind kind;
-  runner->deps = deps;
-  runner->options = response_options_find_action(options, index, &kind);
-  runner->driver = action_drivers[kind];
-  runner->subject =
-      response_options_format_action(runner->options, kind, runner->name);
-  atomic_store(&runner->replicas, -1);
-  runner->memory = json_object();
-  if (runner->memory == NULL) {
-    return error_set(error, -ENOMEM, "out of memory");
-  }
-  return action_new(runner->driver, runner->options, action_deps,
-                    &runner->action, error);
-}
-
-void action_runner_fini(struct action_runner *runner) {
-  if (runner->driver != NULL) {
-    action_free(runner->driver, runner->action);
-  }
-  json_decref(runner->memory);
-}
+#include "resource_alert/responses/response_state_file.h"
 
 /* ---- what a driver may call ---- */
 
@@ -64,26 +40,36 @@ static void journal_step(void *context, const char *step, json_t *fields) {
 /* A failure is logged; the attempt continues. */
 static void save_memory(void *context) {
   const struct action_runner *runner = context;
-  runner->deps->save(runner->deps->context, true);
+  response_state_file_save_memory(runner->deps->states,
+                                  runner->deps->report->name, runner->key,
+                                  runner->memory);
+  response_state_file_sync(runner->deps->states);
 }
 
+/* ---- the action's thread ---- */
+
 /* The deadline counts from now on. */
-static struct action_call make_call(struct action_runner *runner, int cancel_fd,
-                                    struct error *error) {
-  return (struct action_call){
+static void begin_call(struct action_runner *runner, struct action_job *job,
+                       int cancel_fd) {
+  job->error = (struct error){{0}};
+  job->call = (struct action_call){
       .deadline_ms =
           clock_monotonic_ms() + (int64_t)(runner->options->timeout_s * 1000.0),
       .cancel_fd = cancel_fd,
       .memory = runner->memory,
+      .is_refresh = job->is_refresh,
       .replicas = -1,
-      .error = error,
+      .error = &job->error,
       .save = save_memory,
       .note = journal_step,
       .context = runner,
   };
 }
 
-/* ---- attempts ---- */
+static bool is_readable(int fd) {
+  struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+  return poll(&poll_fd, 1, 0) > 0;
+}
 
 /* The self-test stands for the attempt. Nothing was written, so nothing needs a
  * refresh. */
@@ -91,11 +77,15 @@ static int run_dry(struct action_runner *runner, struct action_call *call) {
   int code = runner->driver->self_test == NULL
                  ? 0
                  : runner->driver->self_test(runner->action, call);
+  if (code == -ECANCELED) {
+    return code;
+  }
   action_runner_journal(
       runner, "dryrun",
       json_pack("{s:o}", "self_test",
                 json_util_from_text(code == 0 ? "ok" : call->error->text)));
   call->again_in_ms = 0;
+  call->outcome = ACTION_OUTCOME_NONE;
   return 0; /* the response continues as if it had been done */
 }
 
@@ -120,6 +110,112 @@ static int set_and_confirm(struct action_runner *runner,
   }
   return code;
 }
+
+/* One that was queued when collectd stopped is not begun any more. */
+static int run_attempt(struct action_runner *runner) {
+  struct action_job *job = &runner->attempt;
+  begin_call(runner, job, runner->deps->stop_fd);
+  if (is_readable(runner->deps->stop_fd)) {
+    return -ECANCELED;
+  }
+  return job->mode == ACTION_MODE_DRYRUN
+             ? run_dry(runner, &job->call)
+             : set_and_confirm(runner, &job->request, &job->call);
+}
+
+/* A cancellation that came before the test has begun is seen by the attempt
+ * that is waiting. */
+static int run_self_test(struct action_runner *runner) {
+  uint64_t count;
+  (void)!read(runner->cancel_fd, &count, sizeof(count));
+  begin_call(runner, &runner->self_test_job, runner->cancel_fd);
+  if (atomic_load(&runner->attempt.is_open) ||
+      is_readable(runner->deps->stop_fd)) {
+    return -ECANCELED;
+  }
+  return runner->driver->self_test(runner->action, &runner->self_test_job.call);
+}
+
+/* For worker_thread. What the driver remembers is saved before the end of the
+ * attempt is. */
+static void run_job(void *context, void *item) {
+  struct action_runner *runner = context;
+  struct action_job *job = item;
+  const uint64_t one = 1;
+  job->code =
+      job == &runner->attempt ? run_attempt(runner) : run_self_test(runner);
+  response_state_file_save_memory(runner->deps->states,
+                                  runner->deps->report->name, runner->key,
+                                  runner->memory);
+  atomic_store(&job->is_open, false);
+  (void)!write(runner->deps->wake_fd, &one, sizeof(one));
+}
+
+static void post_job(struct action_runner *runner, struct action_job *job) {
+  job->is_posted = true;
+  atomic_store(&job->is_open, true);
+  (void)worker_thread_put(runner->thread, job); /* there is room for both */
+}
+
+static bool collect_job(struct action_job *job) {
+  if (!job->is_posted || atomic_load(&job->is_open)) {
+    return false;
+  }
+  job->is_posted = false;
+  return true;
+}
+
+/* ---- life ---- */
+
+int action_runner_init(struct action_runner *runner,
+                       const struct action_runner_deps *deps,
+                       const struct response_target *target, bool is_in_several,
+                       const struct action_deps *action_deps,
+                       struct error *error) {
+  runner->deps = deps;
+  runner->options = target->options;
+  runner->driver = action_drivers[target->kind];
+  runner->subject =
+      response_options_format_action(target, is_in_several, runner->name);
+  (void)response_options_format_action(target, true, runner->key);
+  atomic_store(&runner->replicas, -1);
+  runner->memory = json_object();
+  runner->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (runner->memory == NULL || runner->cancel_fd < 0) {
+    return error_set(error, -ENOMEM, "out of memory or file descriptors");
+  }
+  return action_new(runner->driver, runner->options, target->store, action_deps,
+                    &runner->action, error);
+}
+
+void action_runner_fini(struct action_runner *runner) {
+  if (runner->driver == NULL) {
+    return; /* not even begun */
+  }
+  action_free(runner->driver, runner->action);
+  json_decref(runner->memory);
+  if (runner->cancel_fd >= 0) {
+    (void)close(runner->cancel_fd);
+  }
+}
+
+int action_runner_start(struct action_runner *runner, struct error *error) {
+  const struct worker_thread_options options = {
+      .work = run_job,
+      .context = runner,
+      .items_max = 2, /* an attempt, behind a self-test */
+  };
+  return worker_thread_new(&options, &runner->thread, error);
+}
+
+bool action_runner_stop(struct action_runner *runner, int64_t deadline_ms) {
+  struct worker_thread *thread = runner->thread;
+  runner->thread = NULL;
+  return thread == NULL ||
+         worker_thread_stop(thread, clock_left_ms(deadline_ms));
+}
+
+/* ---- attempts ---- */
 
 /* What a refresh finds is journaled only where it has changed; what one finds
  * first, after a start, only where a person should know it. */
@@ -198,32 +294,42 @@ static void record_outcome(struct action_runner *runner, bool is_on,
   }
 }
 
-struct response_result
-action_runner_attempt(struct action_runner *runner, enum action_mode mode,
-                      const struct action_request *request, bool is_refresh) {
-  struct error error = {{0}};
-  struct action_call call = make_call(runner, runner->deps->stop_fd, &error);
-  call.is_refresh = is_refresh;
+void action_runner_post_attempt(struct action_runner *runner,
+                                enum action_mode mode,
+                                const struct action_request *request,
+                                bool is_refresh) {
+  struct action_job *job = &runner->attempt;
+  job->mode = mode;
+  job->request = *request;
+  job->is_refresh = is_refresh;
   if (!is_refresh) {
-    if (mode == ACTION_MODE_AUTO) {
-      runner->deps->save(runner->deps->context, false);
-    }
     action_runner_journal(runner, "intent",
                           json_pack("{s:b}", "on", (int)request->is_on));
   }
-  int code = mode == ACTION_MODE_DRYRUN
-                 ? run_dry(runner, &call)
-                 : set_and_confirm(runner, request, &call);
-  if (call.replicas >= 0) {
-    atomic_store(&runner->replicas, call.replicas);
+  post_job(runner, job);
+  if (runner->self_test_job.is_posted) {
+    action_runner_cancel_self_test(runner);
   }
-  record_outcome(runner, request->is_on, is_refresh, code, &call);
-  return (struct response_result){
-      .code = code,
-      .outcome = call.outcome,
-      .again_in_ms =
-          code == 0 || code == -EAGAIN ? call.again_in_ms : call.pause_ms,
+}
+
+bool action_runner_collect_attempt(struct action_runner *runner,
+                                   struct response_result *ret) {
+  const struct action_job *job = &runner->attempt;
+  const struct action_call *call = &job->call;
+  if (!collect_job(&runner->attempt)) {
+    return false;
+  }
+  if (call->replicas >= 0) {
+    atomic_store(&runner->replicas, call->replicas);
+  }
+  record_outcome(runner, job->request.is_on, job->is_refresh, job->code, call);
+  bool is_paused = job->code != 0 && job->code != -EAGAIN;
+  *ret = (struct response_result){
+      .code = job->code,
+      .outcome = call->outcome,
+      .again_in_ms = is_paused ? call->pause_ms : call->again_in_ms,
   };
+  return true;
 }
 
 /* ---- self-tests ---- */
@@ -249,21 +355,35 @@ static void report_self_test(const struct action_runner *runner, bool is_fine,
   }
 }
 
-int action_runner_self_test(struct action_runner *runner) {
-  struct error error = {{0}};
-  struct action_call call = make_call(runner, runner->deps->wake_fd, &error);
-  int code = runner->driver->self_test(runner->action, &call);
-  if (code == -ECANCELED) {
-    return code;
+void action_runner_post_self_test(struct action_runner *runner) {
+  if (runner->driver->self_test != NULL && !runner->self_test_job.is_posted) {
+    post_job(runner, &runner->self_test_job);
+  }
+}
+
+void action_runner_cancel_self_test(const struct action_runner *runner) {
+  const uint64_t one = 1;
+  (void)!write(runner->cancel_fd, &one, sizeof(one));
+}
+
+bool action_runner_collect_self_test(struct action_runner *runner,
+                                     bool *ret_is_cancelled) {
+  const struct action_job *job = &runner->self_test_job;
+  if (!collect_job(&runner->self_test_job)) {
+    return false;
+  }
+  *ret_is_cancelled = job->code == -ECANCELED;
+  if (*ret_is_cancelled) {
+    return true;
   }
   bool was_broken =
       runner->self_test[0] != '\0' && strcmp(runner->self_test, "ok") != 0;
   (void)snprintf(runner->self_test, sizeof(runner->self_test), "%.*s",
                  (int)sizeof(runner->self_test) - 1,
-                 code == 0 ? "ok" : error.text);
+                 job->code == 0 ? "ok" : job->error.text);
   action_runner_journal(
       runner, "self_test",
       json_pack("{s:o}", "result", json_util_from_text(runner->self_test)));
-  report_self_test(runner, code == 0, was_broken);
-  return 0;
+  report_self_test(runner, job->code == 0, was_broken);
+  return true;
 }

@@ -100,6 +100,7 @@ int response_init(struct response *response,
     response->actions[i].backoff =
         (struct backoff){.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS};
     response->actions[i].again_ms = RESPONSE_NEVER;
+    response->actions[i].configured = i;
   }
   return 0;
 }
@@ -124,7 +125,8 @@ static void set_when_rules(struct response *response,
 
 int response_init_configured(struct response *response,
                              const struct response_options *options,
-                             const struct response_rule_names *rule_names) {
+                             const struct response_rule_names *rule_names,
+                             const struct option_blocks *stores) {
   const struct response_settings settings = {
       .engage_ms = options->engage_s * 1000,
       .release_ms = options->release_s * 1000,
@@ -134,17 +136,19 @@ int response_init_configured(struct response *response,
                           : ALERT_WARNING,
   };
   int code = response_init(response, &settings, options->when.len,
-                           response_options_count_actions(options));
+                           response_options_count_targets(options, stores));
   if (code != 0) {
     return code;
   }
   set_when_rules(response, options, rule_names);
   for (size_t i = 0; i < response->actions_len; i++) {
-    enum action_kind kind;
     struct response_action *action = &response->actions[i];
-    action->after_ms =
-        response_options_find_action(options, i, &kind)->after_s * 1000;
-    action->is_standing = action_drivers[kind]->is_standing;
+    const struct response_target target =
+        response_options_find_target(options, stores, i);
+    action->after_ms = target.options->after_s * 1000;
+    action->own_mode = (enum action_mode)target.options->mode;
+    action->configured = target.configured;
+    action->is_standing = action_drivers[target.kind]->is_standing;
     action->again_ms = action->is_standing ? 0 : RESPONSE_NEVER;
   }
   return 0;
@@ -234,13 +238,11 @@ void response_set_action_mode(struct response *response, size_t action,
   backoff_reset(&own->backoff);
 }
 
-void response_set_action_modes(struct response *response,
-                               const struct response_options *options,
-                               enum action_mode mode, int64_t now_ms) {
+void response_set_action_modes(struct response *response, enum action_mode mode,
+                               int64_t now_ms) {
   for (size_t i = 0; i < response->actions_len; i++) {
-    enum action_kind kind;
-    int own = response_options_find_action(options, i, &kind)->mode;
-    enum action_mode strictest = (int)mode > own ? mode : (enum action_mode)own;
+    enum action_mode own = response->actions[i].own_mode;
+    enum action_mode strictest = mode > own ? mode : own;
     if (strictest != response->actions[i].mode) {
       response_set_action_mode(response, i, strictest, now_ms);
     }
@@ -342,7 +344,7 @@ bool response_step(struct response *response, enum response_input input,
 /* When this action needs an attempt; RESPONSE_NEVER: it does not. */
 static int64_t get_attempt_ms(const struct response_action *action,
                               int64_t now_ms) {
-  if (action->is_skipped || action->is_blocked) {
+  if (action->is_skipped || action->is_blocked || action->is_attempting) {
     return RESPONSE_NEVER;
   }
   if (!is_as_wanted(action)) {
@@ -378,20 +380,30 @@ static void delay_attempt(struct response_action *action, int64_t in_ms,
   }
 }
 
-/* Only what is engaged anew counts: no release, no retry, no refresh. */
-static bool apply_rate_limit(struct response *response,
-                             const struct response_action *action,
+/* Only what is engaged anew counts: no release, no retry, no refresh. A switch
+ * in several stores counts once. */
+static bool apply_rate_limit(struct response *response, size_t action,
                              int64_t now_ms) {
-  bool is_new = action->is_wanted && action->state != RESPONSE_ACTION_ON &&
-                !action->is_tried;
-  return is_new && count_against_rate_limit(&response->rate_limit, now_ms);
+  const struct response_action *own = &response->actions[action];
+  struct response_rate_limit *limit = &response->rate_limit;
+  bool is_new =
+      own->is_wanted && own->state != RESPONSE_ACTION_ON && !own->is_tried;
+  bool is_counted =
+      action > 0 && own->configured == response->actions[action - 1].configured;
+  return is_new && (is_counted ? limit->is_tripped
+                               : count_against_rate_limit(limit, now_ms));
 }
 
 /* Until response_end_attempt() the state of the action is not known. */
-static void begin_attempt(struct response_action *action,
+static void begin_attempt(struct response *response,
                           struct response_decision *decision) {
+  struct response_action *action = &response->actions[decision->action];
   decision->is_on = action->is_wanted;
   decision->is_refresh = is_as_wanted(action);
+  action->is_attempting = true;
+  action->attempt_is_on = action->is_wanted;
+  action->attempt_is_breached = response->input == RESPONSE_BREACH;
+  action->attempt_mode = action->mode;
   action->is_tried = true;
   if (!decision->is_refresh) {
     action->state = RESPONSE_ACTION_UNSURE;
@@ -418,44 +430,68 @@ struct response_decision response_decide(struct response *response,
   } else if (is_disabled) {
     decision.kind = RESPONSE_DISABLED;
     delay_attempt(action, DISABLED_MS, now_ms);
-  } else if (apply_rate_limit(response, action, now_ms)) {
+  } else if (apply_rate_limit(response, decision.action, now_ms)) {
     decision.kind = RESPONSE_RATE_LIMITED;
     action->is_blocked = true;
   } else {
     decision.kind = RESPONSE_ATTEMPT;
-    begin_attempt(action, &decision);
+    begin_attempt(response, &decision);
   }
   return decision;
 }
 
-void response_end_attempt(struct response *response,
-                          const struct response_decision *decision,
+/* After a failure: the backoff, or the longer pause that the target wants.
+ * After -EAGAIN: the pause of the driver. */
+static void pause_attempts(struct response_action *action,
+                           const struct response_result *result, int64_t now_ms,
+                           uint32_t random) {
+  int64_t asked_ms = now_ms + result->again_in_ms;
+  if (result->code == -EAGAIN) {
+    action->backoff.pause_ms = result->again_in_ms;
+    action->backoff.not_before_ms = asked_ms;
+    return;
+  }
+  backoff_fail(&action->backoff, now_ms, random);
+  if (result->again_in_ms > 0 && asked_ms > action->backoff.not_before_ms) {
+    action->backoff.not_before_ms = asked_ms;
+  }
+}
+
+/* When to refresh what is as desired. A breach that came during the attempt is
+ * news for an action that does more with each one. */
+static int64_t get_refresh_ms(const struct response *response,
+                              const struct response_action *action,
+                              int64_t again_in_ms, int64_t now_ms) {
+  if (again_in_ms <= 0) {
+    return RESPONSE_NEVER;
+  }
+  bool is_news =
+      response->input == RESPONSE_BREACH && !action->attempt_is_breached;
+  return is_news ? now_ms : now_ms + again_in_ms;
+}
+
+void response_end_attempt(struct response *response, size_t index,
                           const struct response_result *result, int64_t now_ms,
                           uint32_t random) {
-  struct response_action *action = &response->actions[decision->action];
-  int64_t again_in_ms = result->again_in_ms;
+  struct response_action *action = &response->actions[index];
+  enum response_action_state state = RESPONSE_ACTION_UNSURE;
+  action->is_attempting = false;
   action->again_ms = RESPONSE_NEVER;
   if (result->code == 0) {
+    state = action->attempt_is_on ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF;
     action->outcome = result->outcome;
-    action->state = decision->is_on ? RESPONSE_ACTION_ON : RESPONSE_ACTION_OFF;
-    action->again_ms = again_in_ms > 0 ? now_ms + again_in_ms : RESPONSE_NEVER;
+    action->again_ms =
+        get_refresh_ms(response, action, result->again_in_ms, now_ms);
     backoff_reset(&action->backoff);
-  } else {
-    action->state = RESPONSE_ACTION_UNSURE;
-    if (result->code == -EAGAIN) {
-      action->backoff.pause_ms = again_in_ms;
-      action->backoff.not_before_ms = now_ms + again_in_ms;
-    } else {
-      backoff_fail(&action->backoff, now_ms, random);
-      int64_t asked_ms = now_ms + again_in_ms; /* the target wants a pause */
-      if (again_in_ms > 0 && asked_ms > action->backoff.not_before_ms) {
-        action->backoff.not_before_ms = asked_ms;
-      }
-    }
+  } else if (action->attempt_is_on == action->is_wanted) {
+    pause_attempts(action, result, now_ms, random);
+  } /* a newer desired state is attempted at once */
+  if (action->attempt_mode == ACTION_MODE_AUTO) {
+    action->real_state = state;
   }
-  if (action->mode == ACTION_MODE_AUTO) {
-    action->real_state = action->state;
-  }
+  /* What a dry run pretends is forgotten when the mode has changed. */
+  action->state =
+      action->mode == action->attempt_mode ? state : action->real_state;
 }
 
 void response_reset_rate_limit(struct response *response) {
@@ -505,20 +541,44 @@ int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
   return wake_ms;
 }
 
-size_t response_count_actions_on(const struct response *response) {
+/* Actions of the configuration of which one target at least is counted. */
+static size_t
+count_configured(const struct response *response,
+                 bool (*is_counted)(const struct response_action *action)) {
   size_t count = 0;
+  size_t last = SIZE_MAX;
   for (size_t i = 0; i < response->actions_len; i++) {
-    count += response->actions[i].state == RESPONSE_ACTION_ON &&
-             response->actions[i].outcome != ACTION_LEFT_ALONE;
+    const struct response_action *action = &response->actions[i];
+    if (action->configured != last && is_counted(action)) {
+      last = action->configured;
+      count++;
+    }
   }
   return count;
 }
 
+static bool is_any(const struct response_action *action) {
+  (void)action;
+  return true;
+}
+
+static bool is_on_and_ours(const struct response_action *action) {
+  return action->state == RESPONSE_ACTION_ON &&
+         action->outcome != ACTION_LEFT_ALONE;
+}
+
+static bool is_wanted_by_mode(const struct response_action *action) {
+  return action->is_wanted && action->mode != ACTION_MODE_OFF;
+}
+
+size_t response_count_actions(const struct response *response) {
+  return count_configured(response, is_any);
+}
+
+size_t response_count_actions_on(const struct response *response) {
+  return count_configured(response, is_on_and_ours);
+}
+
 size_t response_count_wanted(const struct response *response) {
-  size_t count = 0;
-  for (size_t i = 0; i < response->actions_len; i++) {
-    count += response->actions[i].is_wanted &&
-             response->actions[i].mode != ACTION_MODE_OFF;
-  }
-  return count;
+  return count_configured(response, is_wanted_by_mode);
 }

@@ -65,15 +65,22 @@ enum response_action_state {
   RESPONSE_ACTION_UNSURE, /* an attempt was begun and its end not seen */
 };
 
-/* One action, as the decision needs it. */
+/* One action, as the decision needs it. A switch that is kept in several stores
+ * is one for each store: they do not wait for each other. */
 struct response_action {
-  int64_t after_ms;      /* setting */
+  int64_t after_ms;          /* setting */
+  enum action_mode own_mode; /* setting */
+  size_t configured;         /* setting: its number in the configuration */
   bool is_standing;      /* setting: attempted again and again while off, too */
   enum action_mode mode; /* with off its desired state is skipped */
   bool is_wanted;        /* the desired state: on */
   bool is_tried;         /* an attempt was made since is_wanted changed */
   bool is_skipped;       /* this desired state needs no attempt: Mode off */
   bool is_blocked;       /* by the rate limit, until it is reset */
+  bool is_attempting;    /* with the next three, as it was when it began */
+  bool attempt_is_on;
+  bool attempt_is_breached;
+  enum action_mode attempt_mode;
   enum action_outcome outcome; /* of the last attempt that succeeded */
   enum response_action_state state;
   enum response_action_state real_state; /* without what dry runs pretend */
@@ -113,11 +120,12 @@ int response_init(struct response *response,
                   const struct response_settings *settings, size_t rules_len,
                   size_t actions_len);
 
-/* Makes it as configured. rule_names: of all rules, by index; borrowed.
- * Returns 0 or -ENOMEM. */
+/* Makes it as configured. rule_names: of all rules, by index; borrowed. stores:
+ * as in response_options_find_target(). Returns 0 or -ENOMEM. */
 int response_init_configured(struct response *response,
                              const struct response_options *options,
-                             const struct response_rule_names *rule_names);
+                             const struct response_rule_names *rule_names,
+                             const struct option_blocks *stores);
 
 /* Accepts all zero. */
 void response_fini(struct response *response);
@@ -125,11 +133,10 @@ void response_fini(struct response *response);
 /* Sets the mode of each action: the strictest of its own one and MODE, that of
  * plugin and response. Where it changes, what dry runs pretended is forgotten,
  * and what is on is attempted again at once. */
-void response_set_action_modes(struct response *response,
-                               const struct response_options *options,
-                               enum action_mode mode, int64_t now_ms);
+void response_set_action_modes(struct response *response, enum action_mode mode,
+                               int64_t now_ms);
 
-/* Sets the mode of one action. */
+/* Sets the mode of one action, whatever its own one is. */
 void response_set_action_mode(struct response *response, size_t action,
                               enum action_mode mode, int64_t now_ms);
 
@@ -150,7 +157,7 @@ bool response_find_due_action(const struct response *response, int64_t now_ms,
 enum response_decision_kind {
   RESPONSE_IDLE,         /* nothing is due before response_wake_ms() */
   RESPONSE_CHANGED,      /* the state has changed */
-  RESPONSE_ATTEMPT,      /* an attempt has begun; response_end_attempt() */
+  RESPONSE_ATTEMPT,      /* an attempt begins; response_end_attempt() */
   RESPONSE_SKIPPED,      /* the action's mode is off */
   RESPONSE_DISABLED,     /* due, but is_disabled */
   RESPONSE_RATE_LIMITED, /* due, but too many actions were engaged */
@@ -179,9 +186,9 @@ struct response_result {
                           0: no need */
 };
 
-/* The attempt of a decision has ended. random: 32 random bits. */
-void response_end_attempt(struct response *response,
-                          const struct response_decision *decision,
+/* The attempt at an action has ended; until then there is no other one. random:
+ * 32 random bits. */
+void response_end_attempt(struct response *response, size_t action,
                           const struct response_result *result, int64_t now_ms,
                           uint32_t random);
 
@@ -214,7 +221,9 @@ int64_t response_action_due_ms(const struct response *response, size_t action);
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
-/* How many actions are on, those that left their target alone excepted, and how
- * many are wanted and not off by mode. */
+/* How many actions of the configuration there are; how many of them are on, in
+ * one store at least, those that left their target alone excepted; and how many
+ * are wanted and not off by mode. */
+size_t response_count_actions(const struct response *response);
 size_t response_count_actions_on(const struct response *response);
 size_t response_count_wanted(const struct response *response);

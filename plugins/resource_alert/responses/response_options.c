@@ -115,14 +115,6 @@ bool response_rule_names_find(const struct response_rule_names *rule_names,
   return false;
 }
 
-size_t response_options_count_actions(const struct response_options *options) {
-  size_t count = 0;
-  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
-    count += options->actions[kind].len;
-  }
-  return count;
-}
-
 const struct action_options *
 response_options_action_at(const struct response_options *options,
                            enum action_kind kind, size_t i) {
@@ -150,31 +142,63 @@ find_action_from_position(const struct response_options *options,
   return first;
 }
 
-const struct action_options *
-response_options_find_action(const struct response_options *options,
-                             size_t index, enum action_kind *ret_kind) {
-  const struct action_options *action =
-      find_action_from_position(options, 0, ret_kind);
-  for (size_t i = 0; i < index && action != NULL; i++) {
-    action =
-        find_action_from_position(options, action->head.position + 1, ret_kind);
+/* How many targets an action has. */
+static size_t count_targets_of(enum action_kind kind,
+                               const struct option_blocks *stores) {
+  return action_drivers[kind]->is_in_each_store && stores != NULL &&
+                 stores->len > 0
+             ? stores->len
+             : 1;
+}
+
+size_t response_options_count_targets(const struct response_options *options,
+                                      const struct option_blocks *stores) {
+  size_t count = 0;
+  for (size_t kind = 0; kind < ACTION_KINDS; kind++) {
+    count += options->actions[kind].len *
+             count_targets_of((enum action_kind)kind, stores);
   }
-  return action;
+  return count;
+}
+
+struct response_target
+response_options_find_target(const struct response_options *options,
+                             const struct option_blocks *stores, size_t index) {
+  struct response_target target = {0};
+  target.options = find_action_from_position(options, 0, &target.kind);
+  for (;;) {
+    size_t count = count_targets_of(target.kind, stores);
+    if (index < count) {
+      break;
+    }
+    index -= count;
+    target.configured++;
+    target.options = find_action_from_position(
+        options, target.options->head.position + 1, &target.kind);
+  }
+  if (action_drivers[target.kind]->is_in_each_store && stores != NULL &&
+      stores->len > 0) {
+    target.store = (const struct switch_store_options *)stores->items + index;
+  }
+  return target;
 }
 
 const char *
-response_options_format_action(const struct action_options *action,
-                               enum action_kind kind,
+response_options_format_action(const struct response_target *target,
+                               bool with_store,
                                char text[RESPONSE_ACTION_NAME_BYTES]) {
-  const struct action_driver *driver = action_drivers[kind];
+  const struct action_driver *driver = action_drivers[target->kind];
+  const char *label = target->options->head.label;
   size_t length = (size_t)snprintf(text, RESPONSE_ACTION_NAME_BYTES, "%s ",
                                    driver->block.name);
-  if (action->head.label != NULL) {
-    (void)snprintf(text + length, RESPONSE_ACTION_NAME_BYTES - length, "%s",
-                   action->head.label);
+  char *subject = text + length;
+  size_t bytes = RESPONSE_ACTION_NAME_BYTES - length;
+  if (label != NULL) {
+    with_store = with_store && target->store != NULL;
+    (void)snprintf(subject, bytes, "%s%s%s", label, with_store ? " in " : "",
+                   with_store ? target->store->head.label : "");
   } else {
-    driver->format_subject(action, text + length,
-                           RESPONSE_ACTION_NAME_BYTES - length);
+    driver->format_subject(target->options, subject, bytes);
   }
-  return text + length;
+  return subject;
 }

@@ -50,25 +50,37 @@ struct response_rule_names {
 bool response_rule_names_find(const struct response_rule_names *rule_names,
                               const char *name, size_t *ret_index);
 
-/* How many actions of all kinds OPTIONS names. */
-size_t response_options_count_actions(const struct response_options *options);
-
 /* The action number I of a kind; there must be one. */
 const struct action_options *
 response_options_action_at(const struct response_options *options,
                            enum action_kind kind, size_t i);
 
-/* The action number INDEX in the order of the file; there must be one. */
-const struct action_options *
-response_options_find_action(const struct response_options *options,
-                             size_t index, enum action_kind *ret_kind);
+/* One target of an action: a switch has one in each store. */
+struct response_target {
+  const struct action_options *options; /* borrowed, as is the store */
+  enum action_kind kind;
+  size_t configured; /* the action's number in the order of the file */
+  const struct switch_store_options *store; /* NULL for all but switches */
+};
 
-/* Writes its name, "Switch limit_noncore_api": what it is about stays the same
- * over a restart. Returns that part of TEXT, "limit_noncore_api". */
+/* How many targets there are in all. stores: the struct switch_store_options in
+ * which switches are kept; NULL: stores do not matter, each action has one
+ * target. */
+size_t response_options_count_targets(const struct response_options *options,
+                                      const struct option_blocks *stores);
+
+/* The target number INDEX, in the order of the file; there must be one. */
+struct response_target
+response_options_find_target(const struct response_options *options,
+                             const struct option_blocks *stores, size_t index);
+
+/* Writes its name, "Switch limit_noncore_api", with_store: "... in etcd". The
+ * name with the store stays the same over a restart. Returns the part of TEXT
+ * that is the action's subject, "limit_noncore_api". */
 #define RESPONSE_ACTION_NAME_BYTES 192
 const char *
-response_options_format_action(const struct action_options *action,
-                               enum action_kind kind,
+response_options_format_action(const struct response_target *target,
+                               bool with_store,
                                char text[RESPONSE_ACTION_NAME_BYTES]);
 
 #define RESPONSES_MODE_HELP                                                    \

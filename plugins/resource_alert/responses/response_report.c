@@ -31,7 +31,7 @@ void response_report_change(const struct response_report *report,
   log_write(&report->log, LOG_LEVEL_NOTICE,
             "response \"%s\": %s -> %s, rule \"%s\", %zu of %zu actions on",
             report->name, from, to, cause_name(response), level,
-            response->actions_len);
+            response_count_actions(response));
   journal_put(report->journal, "response",
               json_pack("{s:s, s:s, s:s, s:o, s:I}", "response", report->name,
                         "from", from, "to", to, "cause",
@@ -103,7 +103,7 @@ void response_report_notify_state(const struct response_report *report) {
                  "response \"%s\" is %s, rule \"%s\", %zu of %zu actions on",
                  report->name, response_state_name(response->state),
                  cause_name(response), response_count_actions_on(response),
-                 response->actions_len);
+                 response_count_actions(response));
   response_report_notify(report,
                          response->state == RESPONSE_OFF ? NOTIFICATION_OKAY
                                                          : NOTIFICATION_WARNING,

@@ -118,9 +118,22 @@ static json_t *breached_rules_to_json(const struct response *response) {
   return rules;
 }
 
+/* What an action remembers, in the last line of its response. Yours,
+ * json_decref(); an empty object where nothing was saved. Under the lock. */
+static json_t *get_saved_memory(const struct response_state_file *file,
+                                const char *name, const char *key) {
+  const json_t *entry = json_object_get(file->entries, name);
+  const json_t *action =
+      json_object_get(json_object_get(entry, "actions"), key);
+  json_t *memory = json_object_get(action, "memory");
+  return memory == NULL ? json_object() : json_incref(memory);
+}
+
 /* The real state: what a dry run pretends is not saved. Keyed by name, so that
- * the order in the configuration may change. */
-static json_t *actions_to_json(const struct response *response,
+ * the order in the configuration may change. Under the lock. */
+static json_t *actions_to_json(const struct response_state_file *file,
+                               const char *name,
+                               const struct response *response,
                                const struct action_runner *runners) {
   json_t *actions = json_object();
   for (size_t i = 0; i < response->actions_len; i++) {
@@ -128,32 +141,54 @@ static json_t *actions_to_json(const struct response *response,
     json_t *on = state == RESPONSE_ACTION_UNSURE
                      ? json_null()
                      : json_boolean(state == RESPONSE_ACTION_ON);
-    (void)json_object_set_new(actions, runners[i].name,
-                              json_pack("{s:o, s:o}", "on", on, "memory",
-                                        json_deep_copy(runners[i].memory)));
+    (void)json_object_set_new(
+        actions, runners[i].key,
+        json_pack("{s:o, s:o}", "on", on, "memory",
+                  get_saved_memory(file, name, runners[i].key)));
   }
   return actions;
+}
+
+/* ENTRY: taken; NULL where memory was short. Under the lock. */
+static void append_entry(struct response_state_file *file, const char *name,
+                         json_t *entry) {
+  if (entry != NULL) {
+    (void)json_object_set(file->entries, name, entry);
+  }
+  append_log_append(file->log, entry);
+  rewrite_if_due(file);
+  json_decref(entry);
 }
 
 void response_state_file_save(struct response_state_file *file,
                               const char *name, const struct response *response,
                               const struct action_runner *runners,
                               const struct response_saved *saved) {
+  (void)pthread_mutex_lock(&file->lock);
   json_t *entry = json_pack(
       "{s:s, s:s, s:I, s:o, s:b, s:s?, s:o}", "response", name, "state",
       response_state_name(response->state), "since",
       (json_int_t)saved->engaged_s, "rules", breached_rules_to_json(response),
       "tripped", (int)response->rate_limit.is_tripped, "mode",
       saved->mode < 0 ? NULL : action_mode_words[saved->mode], "actions",
-      actions_to_json(response, runners));
-  (void)pthread_mutex_lock(&file->lock);
-  if (entry != NULL) {
-    (void)json_object_set(file->entries, name, entry);
-  }
-  append_log_append(file->log, entry);
-  rewrite_if_due(file);
+      actions_to_json(file, name, response, runners));
+  append_entry(file, name, entry);
   (void)pthread_mutex_unlock(&file->lock);
-  json_decref(entry);
+}
+
+void response_state_file_save_memory(struct response_state_file *file,
+                                     const char *name, const char *key,
+                                     const json_t *memory) {
+  (void)pthread_mutex_lock(&file->lock);
+  json_t *saved = get_saved_memory(file, name, key);
+  if (!json_equal(saved, memory)) {
+    json_t *entry = json_deep_copy(json_object_get(file->entries, name));
+    json_t *action = json_object_get(json_object_get(entry, "actions"), key);
+    (void)json_object_set_new(action, "memory", json_deep_copy(memory));
+    append_entry(file, name, entry);
+  }
+  json_decref(saved);
+  (void)pthread_mutex_unlock(&file->lock);
 }
 
 /* ---- restoring ---- */
@@ -198,7 +233,7 @@ static void restore_rules(struct response *response, const json_t *rules) {
 static void restore_actions(struct response *response,
                             struct action_runner *runners, json_t *actions) {
   for (size_t i = 0; i < response->actions_len; i++) {
-    const json_t *saved = json_object_get(actions, runners[i].name);
+    const json_t *saved = json_object_get(actions, runners[i].key);
     if (!json_is_object(saved)) {
       continue;
     }
@@ -208,7 +243,7 @@ static void restore_actions(struct response *response,
     if (json_is_object(memory)) {
       (void)json_object_update(runners[i].memory, memory);
     }
-    (void)json_object_del(actions, runners[i].name);
+    (void)json_object_del(actions, runners[i].key);
   }
 }
 

@@ -4,7 +4,7 @@
  * StateDir/responses.jsonl, an append_log; a line is
  *   {"response": NAME, "state": "ENGAGED", "since": EPOCH,
  *    "rules": ["pool_used"], "tripped": false, "mode": "auto" or null,
- *    "actions": {"Switch x": {"on": true, "memory": {}}}}
+ *    "actions": {"Switch x in file": {"on": true, "memory": {}}}}
  * "rules" are those in breach; "on" is null for an attempt that had begun but
  * not ended. */
 #pragma once
@@ -41,13 +41,20 @@ bool response_state_file_apply(struct response_state_file *file,
                                struct action_runner *runners,
                                struct response_saved *ret_saved);
 
-/* Saves it: with the kernel when it returns, on the disk about a second later.
- * The state is that of RESPONSE, not of SAVED. Any thread, one for each name.
- */
+/* Saves it, with what the actions remember as it was saved last: with the
+ * kernel when it returns, on the disk about a second later. The state is that
+ * of RESPONSE, not of SAVED. Any thread, one for each name. */
 void response_state_file_save(struct response_state_file *file,
                               const char *name, const struct response *response,
                               const struct action_runner *runners,
                               const struct response_saved *saved);
+
+/* Saves what one action of response NAME remembers, where it has changed. KEY:
+ * of its runner. memory: copied. As response_state_file_save(), but from the
+ * action's thread. */
+void response_state_file_save_memory(struct response_state_file *file,
+                                     const char *name, const char *key,
+                                     const json_t *memory);
 
 /* Waits, for 2 s at most, until all that was saved before is on the disk. Any
  * thread; holds up no other one. */

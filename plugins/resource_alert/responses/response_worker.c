@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* response_worker: the thread of one response.
  *
- * One loop: commands, decisions, the notification of a change, timers, in this
- * order; then it waits in poll() for the next time that something is due, for
- * its eventfd or for the end. Only the fields above the comment in the struct
- * are touched by other threads. */
+ * One loop: commands, attempts that have ended, decisions, the notification of
+ * a change, timers, in this order; then it waits in poll() for the next time
+ * that something is due, for its eventfd or for the end. It waits for no
+ * target. Only the fields above the comment in the struct are touched by other
+ * threads.
+ */
 #include "resource_alert/responses/response_worker.h"
 
 #include <errno.h>
@@ -20,6 +22,7 @@
 
 #include "core/clock.h"
 #include "core/worker_thread.h"
+#include "resource_alert/responses/response_snapshot.h"
 
 /* The first self-test comes after this time and up to as much again, so that
  * many agents do not test together; an interrupted one is repeated after it. */
@@ -32,20 +35,12 @@
 struct response_worker {
   const struct response_worker_deps *shared;
   const struct response_options *options; /* borrowed */
-  struct switch_stores *stores;           /* owned, as are the next */
   struct action_deps action_deps;
   struct action_runner_deps runner_deps;
-  pthread_t thread;
-  bool has_thread;
+  struct worker_thread *thread; /* its one item is the loop; NULL: no loop */
   int wake_fd;
-  atomic_size_t level; /* actions that are on */
-  atomic_uint_least64_t done;
-  atomic_uint_least64_t failed;
-  atomic_uint_least64_t blocked;
   atomic_uint commands; /* a bit for each enum responses_command that waits */
-  pthread_mutex_t snapshot_lock; /* guards the next two */
-  json_t *snapshot;
-  struct response_next next;
+  struct response_snapshot snapshot;
   /* The rest belongs to the thread. */
   struct response response;
   struct response_report report;
@@ -97,22 +92,12 @@ bool response_worker_watches(const struct response_worker *worker,
 
 void response_worker_publish(struct response_worker *worker,
                              const struct sample_sink *sink) {
-  const char *name = response_worker_name(worker);
-  sample_put_gauge(sink, name, "degradation_level", "",
-                   (double)atomic_load(&worker->level));
-  for (size_t i = 0; i < worker->runners_len; i++) {
-    int64_t replicas = atomic_load(&worker->runners[i].replicas);
-    if (replicas >= 0) {
-      sample_put_gauge(sink, name, "replicas", worker->runners[i].subject,
-                       (double)replicas);
-    }
-  }
-  sample_put_derive(sink, name, "derive", "actions_done",
-                    (int64_t)atomic_load(&worker->done));
-  sample_put_derive(sink, name, "derive", "actions_failed",
-                    (int64_t)atomic_load(&worker->failed));
-  sample_put_derive(sink, name, "derive", "actions_blocked",
-                    (int64_t)atomic_load(&worker->blocked));
+  response_snapshot_publish(&worker->snapshot, response_worker_name(worker),
+                            worker->runners, worker->runners_len, sink);
+}
+
+json_t *response_worker_copy_snapshot(struct response_worker *worker) {
+  return response_snapshot_copy(&worker->snapshot);
 }
 
 /* What a person has set, or the stricter one of plugin and response. */
@@ -124,37 +109,9 @@ static enum action_mode choose_mode(const struct response_worker *worker) {
                                                    : worker->saved.mode);
 }
 
-/* Made after each step, so that a reader never waits for a target. */
 static void update_snapshot(struct response_worker *worker) {
-  json_t *now =
-      response_report_to_json(&worker->report, worker->runners,
-                              worker->saved.engaged_s, choose_mode(worker));
-  struct response_next next =
-      response_report_find_next(&worker->report, worker->runners);
-  atomic_store(&worker->level, response_count_actions_on(&worker->response));
-  (void)pthread_mutex_lock(&worker->snapshot_lock);
-  json_t *before = worker->snapshot;
-  worker->snapshot = now;
-  worker->next = next;
-  (void)pthread_mutex_unlock(&worker->snapshot_lock);
-  json_decref(before);
-}
-
-json_t *response_worker_copy_snapshot(struct response_worker *worker) {
-  (void)pthread_mutex_lock(&worker->snapshot_lock);
-  json_t *copy = json_deep_copy(worker->snapshot);
-  struct response_next next = worker->next;
-  (void)pthread_mutex_unlock(&worker->snapshot_lock);
-  if (copy != NULL) {
-    json_t *fresh = json_pack(
-        "{s:o, s:I, s:I, s:I}", "next", response_report_next_to_json(&next),
-        "done", (json_int_t)atomic_load(&worker->done), "failed",
-        (json_int_t)atomic_load(&worker->failed), "blocked",
-        (json_int_t)atomic_load(&worker->blocked));
-    (void)json_object_update(copy, fresh);
-    json_decref(fresh);
-  }
-  return copy;
+  response_snapshot_update(&worker->snapshot, &worker->report, worker->runners,
+                           worker->saved.engaged_s, choose_mode(worker));
 }
 
 /* ---- saving ---- */
@@ -164,15 +121,6 @@ json_t *response_worker_copy_snapshot(struct response_worker *worker) {
 static void save_state(struct response_worker *worker) {
   response_state_file_save(worker->shared->states, response_worker_name(worker),
                            &worker->response, worker->runners, &worker->saved);
-}
-
-/* For the runners. */
-static void save_for_runner(void *context, bool is_on_disk) {
-  struct response_worker *worker = context;
-  save_state(worker);
-  if (is_on_disk) {
-    response_state_file_sync(worker->shared->states);
-  }
 }
 
 /* To be called with each change of state. */
@@ -207,16 +155,13 @@ static int64_t timers_wake_ms(const struct response_worker *worker) {
                                                 : worker->effect_check_ms;
 }
 
-/* Returns false if a test was interrupted by something more important. */
-static bool run_self_tests(struct response_worker *worker) {
+/* All of them at once: each target has its own thread. */
+static void post_self_tests(struct response_worker *worker) {
   for (size_t i = 0; i < worker->runners_len; i++) {
-    if (worker->runners[i].driver->self_test != NULL &&
-        worker->response.actions[i].mode != ACTION_MODE_OFF &&
-        action_runner_self_test(&worker->runners[i]) != 0) {
-      return false;
+    if (worker->response.actions[i].mode != ACTION_MODE_OFF) {
+      action_runner_post_self_test(&worker->runners[i]);
     }
   }
-  return true;
 }
 
 /* By whether the breach is over or the value of its rule has changed. */
@@ -239,10 +184,8 @@ static bool run_timers(struct response_worker *worker) {
     return true;
   }
   if (now_ms >= timers_wake_ms(worker)) {
-    bool is_done = run_self_tests(worker);
-    worker->self_test_ms =
-        clock_monotonic_ms() +
-        (is_done ? worker->options->self_test_s * 1000 : SELF_TEST_AGAIN_MS);
+    post_self_tests(worker);
+    worker->self_test_ms = now_ms + worker->options->self_test_s * 1000;
     return true;
   }
   return false;
@@ -276,8 +219,8 @@ static void handle_mode_commands(struct response_worker *worker,
     worker->saved.mode = -1;
   }
   if (worker->saved.mode != before) {
-    response_set_action_modes(&worker->response, worker->options,
-                              choose_mode(worker), clock_monotonic_ms());
+    response_set_action_modes(&worker->response, choose_mode(worker),
+                              clock_monotonic_ms());
     save_state(worker);
   }
 }
@@ -298,7 +241,7 @@ static void handle_commands(struct response_worker *worker) {
     }
   }
   if ((commands & (1U << RESPONSES_SELF_TEST)) != 0) {
-    (void)run_self_tests(worker);
+    post_self_tests(worker);
   }
 }
 
@@ -322,36 +265,65 @@ static struct action_request make_request(const struct response_worker *worker,
   };
 }
 
-/* The attempt itself waits for the target; no lock is held. */
-static void attempt_action(struct response_worker *worker,
-                           const struct response_decision *decision) {
+/* A restart must know that the attempt had begun. */
+static void post_attempt(struct response_worker *worker,
+                         const struct response_decision *decision) {
   enum action_mode mode = worker->response.actions[decision->action].mode;
   const struct action_request request = make_request(worker, decision->is_on);
   worker->is_block_logged = false;
-  const struct response_result result = action_runner_attempt(
-      &worker->runners[decision->action], mode, &request, decision->is_refresh);
-  int code = result.code;
+  if (!decision->is_refresh && mode == ACTION_MODE_AUTO) {
+    save_state(worker);
+  }
+  action_runner_post_attempt(&worker->runners[decision->action], mode, &request,
+                             decision->is_refresh);
+}
+
+static void record_attempt(struct response_worker *worker, size_t action,
+                           const struct response_result *result) {
+  const struct action_job *job = &worker->runners[action].attempt;
   int64_t now_ms = clock_monotonic_ms();
-  if (code == 0 && !decision->is_refresh) {
-    atomic_fetch_add(&worker->done, 1);
-    if (decision->is_on && worker->options->effect_check_s > 0) {
+  int code = result->code;
+  if (code == 0 && !job->is_refresh) {
+    atomic_fetch_add(&worker->snapshot.done, 1);
+    if (job->request.is_on && worker->options->effect_check_s > 0) {
       worker->effect_check_ms = now_ms + worker->options->effect_check_s * 1000;
       worker->value_before = cause_value(worker);
     }
   } else if (code != 0 && code != -EAGAIN && code != -ECANCELED) {
-    atomic_fetch_add(&worker->failed, 1);
+    atomic_fetch_add(&worker->snapshot.failed, 1);
   }
-  response_end_attempt(&worker->response, decision, &result, now_ms,
+  response_end_attempt(&worker->response, action, result, now_ms,
                        random_bits());
-  if (mode == ACTION_MODE_AUTO) {
+  if (job->mode == ACTION_MODE_AUTO) {
     save_state(worker);
   }
+}
+
+/* Returns false where nothing has ended. */
+static bool collect_jobs(struct response_worker *worker) {
+  bool has_ended = false;
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    struct response_result result;
+    bool is_cancelled;
+    if (action_runner_collect_attempt(&worker->runners[i], &result)) {
+      record_attempt(worker, i, &result);
+      has_ended = true;
+    }
+    if (action_runner_collect_self_test(&worker->runners[i], &is_cancelled)) {
+      int64_t again_ms = clock_monotonic_ms() + SELF_TEST_AGAIN_MS;
+      worker->self_test_ms = is_cancelled && again_ms < worker->self_test_ms
+                                 ? again_ms
+                                 : worker->self_test_ms;
+      has_ended = true;
+    }
+  }
+  return has_ended;
 }
 
 /* Counted, journaled and logged: people ask why nothing happened. */
 static void record_block(struct response_worker *worker, size_t action,
                          enum log_level level, const char *cause) {
-  atomic_fetch_add(&worker->blocked, 1);
+  atomic_fetch_add(&worker->snapshot.blocked, 1);
   response_report_blocked(&worker->report, &worker->runners[action], level,
                           cause);
 }
@@ -389,7 +361,7 @@ static bool decide_and_act(struct response_worker *worker) {
     record_state_change(worker, decision.before);
     break;
   case RESPONSE_ATTEMPT:
-    attempt_action(worker, &decision);
+    post_attempt(worker, &decision);
     break;
   case RESPONSE_SKIPPED:
     record_block(worker, decision.action, LOG_LEVEL_NOTICE, "Mode off");
@@ -432,7 +404,7 @@ static bool wait_for_work(struct response_worker *worker, bool is_busy) {
  * nothing to do. */
 static bool run_next_step(struct response_worker *worker) {
   handle_commands(worker);
-  if (decide_and_act(worker)) {
+  if (collect_jobs(worker) || decide_and_act(worker)) {
     return true;
   }
   if (worker->is_change_unreported) {
@@ -444,26 +416,36 @@ static bool run_next_step(struct response_worker *worker) {
   return run_timers(worker);
 }
 
-/* The thread. Saves once more at its end, when attempts may have been
- * cancelled. */
-static void *run_response(void *argument) {
-  struct response_worker *worker = argument;
+/* For worker_thread. The actions' threads end together, which
+ * response_worker_end() waits for. */
+static void run_loop(void *context, void *item) {
+  struct response_worker *worker = item;
   bool is_busy = true;
+  (void)context;
+  save_state(worker);
   while (wait_for_work(worker, is_busy)) {
     is_busy = run_next_step(worker);
     update_snapshot(worker);
   }
-  save_state(worker);
-  return NULL;
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    action_runner_cancel_self_test(&worker->runners[i]);
+  }
 }
 
 int response_worker_start(struct response_worker *worker, struct error *error) {
-  int code = worker_thread_create_without_signals(&worker->thread, NULL,
-                                                  run_response, worker);
-  worker->has_thread = code == 0;
-  return code == 0 ? 0
-                   : error_set(error, code, "cannot start a thread: %s",
-                               strerror(-code));
+  const struct worker_thread_options options = {.work = run_loop,
+                                                .items_max = 1};
+  int code = 0;
+  for (size_t i = 0; i < worker->runners_len && code == 0; i++) {
+    code = action_runner_start(&worker->runners[i], error);
+  }
+  if (code == 0) {
+    code = worker_thread_new(&options, &worker->thread, error);
+  }
+  if (code == 0) {
+    (void)worker_thread_put(worker->thread, worker);
+  }
+  return code;
 }
 
 /* ---- life ---- */
@@ -471,6 +453,7 @@ int response_worker_start(struct response_worker *worker, struct error *error) {
 /* runners_len counts also the runner that failed, since it needs
  * action_runner_fini(), too. */
 static int make_runners(struct response_worker *worker, struct error *error) {
+  const struct option_blocks *stores = &worker->shared->deps->options->stores;
   size_t count = worker->response.actions_len;
   int code = 0;
   worker->runners = calloc(count + 1, sizeof(*worker->runners));
@@ -479,8 +462,11 @@ static int make_runners(struct response_worker *worker, struct error *error) {
   }
   while (worker->runners_len < count && code == 0) {
     size_t i = worker->runners_len++;
-    code = action_runner_init(&worker->runners[i], &worker->runner_deps,
-                              worker->options, i, &worker->action_deps, error);
+    const struct response_target target =
+        response_options_find_target(worker->options, stores, i);
+    code =
+        action_runner_init(&worker->runners[i], &worker->runner_deps, &target,
+                           stores->len > 1, &worker->action_deps, error);
   }
   return code;
 }
@@ -492,13 +478,9 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   if (worker->wake_fd < 0) {
     return error_set(error, -errno, "eventfd: %s", strerror(errno));
   }
-  if (response_init_configured(&worker->response, worker->options,
-                               &deps->rules) != 0) {
+  if (response_init_configured(&worker->response, worker->options, &deps->rules,
+                               &deps->options->stores) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
-  }
-  int code = switch_stores_new(&deps->options->stores, &worker->stores, error);
-  if (code != 0) {
-    return code;
   }
   worker->action_deps = (struct action_deps){
       .response = response_worker_name(worker),
@@ -506,7 +488,6 @@ static int make_parts(struct response_worker *worker, struct error *error) {
       .identity = deps->identity,
       .helper_dir = deps->options->helper_dir,
       .stores_len = deps->options->stores.len,
-      .stores = worker->stores,
       .kubernetes = worker->shared->kubernetes,
   };
   worker->report = (struct response_report){
@@ -518,10 +499,9 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   };
   worker->runner_deps = (struct action_runner_deps){
       .report = &worker->report,
+      .states = worker->shared->states,
       .stop_fd = worker->shared->stop_fd,
       .wake_fd = worker->wake_fd,
-      .save = save_for_runner,
-      .context = worker,
   };
   return make_runners(worker, error);
 }
@@ -538,8 +518,7 @@ static void restore_state(struct response_worker *worker) {
   if (!worker->shared->deps->has_commands) {
     response->rate_limit.is_tripped = false; /* nobody could reset it */
   }
-  response_set_action_modes(response, worker->options, choose_mode(worker),
-                            now_ms);
+  response_set_action_modes(response, choose_mode(worker), now_ms);
   if (has_saved) {
     int64_t *engaged_s = &worker->saved.engaged_s;
     if (*engaged_s <= 0 || *engaged_s > now_s) { /* the clock was set back */
@@ -560,7 +539,7 @@ int response_worker_new(const struct response_worker_deps *shared,
   worker->shared = shared;
   worker->options = options;
   worker->wake_fd = -1;
-  (void)pthread_mutex_init(&worker->snapshot_lock, NULL);
+  response_snapshot_init(&worker->snapshot);
   int code = make_parts(worker, error);
   if (code != 0) {
     error_prefix(error, "<Response \"%s\">", response_worker_name(worker));
@@ -574,13 +553,30 @@ int response_worker_new(const struct response_worker_deps *shared,
   return 0;
 }
 
-bool response_worker_end(struct response_worker *worker, int64_t deadline_s) {
-  const struct timespec deadline = {.tv_sec = (time_t)deadline_s};
+/* Returns false if a thread hangs. Saves what the attempts that were cancelled
+ * have found. */
+static bool stop_threads(struct response_worker *worker, int64_t deadline_ms) {
+  bool was_started = worker->thread != NULL;
+  bool is_ended = true;
+  if (was_started &&
+      !worker_thread_stop(worker->thread, clock_left_ms(deadline_ms))) {
+    return false;
+  }
+  for (size_t i = 0; i < worker->runners_len; i++) {
+    is_ended = action_runner_stop(&worker->runners[i], deadline_ms) && is_ended;
+  }
+  if (was_started) {
+    (void)collect_jobs(worker);
+    save_state(worker);
+  }
+  return is_ended;
+}
+
+bool response_worker_end(struct response_worker *worker, int64_t deadline_ms) {
   if (worker == NULL) {
     return true;
   }
-  if (worker->has_thread &&
-      pthread_timedjoin_np(worker->thread, NULL, &deadline) != 0) {
+  if (!stop_threads(worker, deadline_ms)) {
     return false;
   }
   for (size_t i = 0; i < worker->runners_len; i++) {
@@ -590,10 +586,8 @@ bool response_worker_end(struct response_worker *worker, int64_t deadline_s) {
     (void)close(worker->wake_fd);
   }
   response_fini(&worker->response);
-  json_decref(worker->snapshot);
-  (void)pthread_mutex_destroy(&worker->snapshot_lock);
+  response_snapshot_fini(&worker->snapshot);
   free(worker->runners);
-  switch_stores_free(worker->stores);
   free(worker);
   return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* response_worker: the thread of one response. It waits for its rules, for what
- * is due and for commands, and has the actions attempted. */
+ * is due and for commands, and has the actions attempted by their own threads.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ int response_worker_new(const struct response_worker_deps *shared,
                         const struct response_options *options,
                         struct response_worker **ret, struct error *error);
 
-/* Starts the thread. Returns 0 or negative errno. */
+/* Starts its thread and those of its actions. Returns 0 or negative errno. */
 int response_worker_start(struct response_worker *worker, struct error *error);
 
 /* A rule may have changed. Any thread; never blocks. */
@@ -56,8 +57,8 @@ void response_worker_queue_command(struct response_worker *worker,
 /* One entry of responses_to_json(). Yours, json_decref(). Any thread. */
 json_t *response_worker_copy_snapshot(struct response_worker *worker);
 
-/* Waits for the thread, which ends when stop_fd becomes readable, until
- * deadline_s (CLOCK_REALTIME), and frees. Returns false if it hangs in a name
- * resolver, which cannot be interrupted: then the thread and all that it uses
- * are abandoned. Accepts NULL. */
-bool response_worker_end(struct response_worker *worker, int64_t deadline_s);
+/* Waits for the threads, which end when stop_fd becomes readable, until
+ * deadline_ms (monotonic), saves and frees. Returns false if one hangs in a
+ * name resolver, which cannot be interrupted: then the thread and all that it
+ * uses are abandoned. Accepts NULL. */
+bool response_worker_end(struct response_worker *worker, int64_t deadline_ms);

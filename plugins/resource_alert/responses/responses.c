@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/file_util.h"
 #include "core/json_util.h"
 #include "resource_alert/alerts/alert_event.h"
@@ -24,7 +24,7 @@
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/response_worker.h"
 
-#define STOP_S 4
+#define STOP_MS 4000
 
 struct responses {
   struct responses_deps deps;
@@ -330,17 +330,14 @@ json_t *responses_to_json(struct responses *responses) {
 /* Ends the threads. Returns false if one of them cannot be ended. */
 static bool end_workers(struct responses *responses) {
   const uint64_t one = 1;
-  int64_t deadline_s = (int64_t)time(NULL) + STOP_S;
+  int64_t deadline_ms = clock_monotonic_ms() + STOP_MS;
   bool is_ended = true;
   if (responses->shared.stop_fd >= 0) {
     (void)!write(responses->shared.stop_fd, &one, sizeof(one));
   }
   for (size_t i = 0; i < responses->workers_len; i++) {
-    response_worker_wake(responses->workers[i]); /* interrupts a self-test */
-  }
-  for (size_t i = 0; i < responses->workers_len; i++) {
     is_ended =
-        response_worker_end(responses->workers[i], deadline_s) && is_ended;
+        response_worker_end(responses->workers[i], deadline_ms) && is_ended;
   }
   return is_ended;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* responses: all <Response> blocks at work. Each response has a worker thread
- * of its own, so that a target that hangs delays no other one. */
+/* responses: all <Response> blocks at work. Each response and each of its
+ * actions has a thread of its own, so that a target that hangs delays no other
+ * one. */
 #pragma once
 
 #include <stdbool.h>

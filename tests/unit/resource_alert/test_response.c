@@ -59,7 +59,7 @@ static int attempt_with(int code, int64_t again_in_ms) {
   assert_int_equal(decision.kind, RESPONSE_ATTEMPT);
   const struct response_result result = {
       .code = code, .outcome = ACTION_CONFIRMED, .again_in_ms = again_in_ms};
-  response_end_attempt(&response, &decision, &result, now_ms, 0);
+  response_end_attempt(&response, decision.action, &result, now_ms, 0);
   return (int)decision.action;
 }
 
@@ -148,14 +148,14 @@ static void what_is_left_alone_is_not_on_and_can_be_released(void **state) {
   step(RESPONSE_BREACH);
   const struct response_result result = {.outcome = ACTION_LEFT_ALONE};
   struct response_decision decision = decide();
-  response_end_attempt(&response, &decision, &result, now_ms, 0);
+  response_end_attempt(&response, decision.action, &result, now_ms, 0);
   step(RESPONSE_BREACH);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
   assert_int_equal(response_count_actions_on(&response), 0);
   step(RESPONSE_CLEAR);
   decision = decide();
   assert_false(decision.is_on);
-  response_end_attempt(&response, &decision, &result, now_ms, 0);
+  response_end_attempt(&response, decision.action, &result, now_ms, 0);
   step(RESPONSE_CLEAR);
   assert_int_equal(response.state, RESPONSE_OFF);
 }

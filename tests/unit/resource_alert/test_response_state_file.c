@@ -65,7 +65,7 @@ static void make_response(struct bed *bed) {
   bed->response.rules[1].name = "memory";
   for (size_t i = 0; i < ACTIONS; i++) {
     bed->runners[i] = (struct action_runner){.memory = json_object()};
-    (void)snprintf(bed->runners[i].name, sizeof(bed->runners[i].name), "%s",
+    (void)snprintf(bed->runners[i].key, sizeof(bed->runners[i].key), "%s",
                    names[i]);
   }
 }
@@ -135,10 +135,14 @@ static void what_is_saved_is_restored(void **state) {
   response->rate_limit.is_tripped = true;
   response->actions[0].real_state = RESPONSE_ACTION_ON;
   response->actions[1].real_state = RESPONSE_ACTION_UNSURE;
-  (void)json_object_set_new(bed->runners[1].memory, "found", json_integer(4));
   struct response_saved saved = {.engaged_s = 1234, .mode = ACTION_MODE_DRYRUN};
+  json_t *memory = json_pack("{s:i}", "found", 4);
   response_state_file_save(bed->file, "degrade", response, bed->runners,
                            &saved);
+  response_state_file_save_memory(bed->file, "degrade", "Switch two", memory);
+  response_state_file_save(bed->file, "degrade", response, bed->runners,
+                           &saved);
+  json_decref(memory);
   restart(bed);
   assert_false(restore(bed, "another", &saved));
   assert_true(restore(bed, "degrade", &saved));
@@ -170,7 +174,7 @@ static void a_removed_action_that_was_on_is_logged(void **state) {
   bed->response.actions[0].real_state = RESPONSE_ACTION_ON;
   save(bed, 1);
   restart(bed);
-  (void)snprintf(bed->runners[0].name, sizeof(bed->runners[0].name), "Exec x");
+  (void)snprintf(bed->runners[0].key, sizeof(bed->runners[0].key), "Exec x");
   expect_number(bed, 1);
   assert_int_equal(bed->response.actions[0].real_state, RESPONSE_ACTION_OFF);
   assert_non_null(strstr(bed->last_line,

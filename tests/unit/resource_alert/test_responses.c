@@ -5,11 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -286,7 +288,8 @@ static void write_states(const struct bed *bed, const char *lines) {
 #define SAVED_ON                                                               \
   "{\"format\":\"responses\",\"version\":1}\n{\"response\":\"degrade\","       \
   "\"state\":\"ENGAGED\","                                                     \
-  "\"since\":1,\"rules\":[\"pool\"],\"actions\":{\"Switch serve_cached\":"     \
+  "\"since\":1,\"rules\":[\"pool\"],\"actions\":{\"Switch serve_cached in "    \
+  "file\":"                                                                    \
   "{\"on\":true,\"memory\":{}}}}\n"
 
 static void an_unreadable_state_is_set_aside(void **state) {
@@ -502,6 +505,87 @@ static void without_commands_a_restart_resets_the_rate_limit(void **state) {
   struct bed *bed = *state;
   trip_rate_limit(bed);
   expect_file(bed, "switches/one", NULL, true);
+}
+
+/* A server that accepts connections and never answers. */
+static int listen_silently(uint16_t *ret_port) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t bytes = sizeof(address);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, bytes), 0);
+  assert_int_equal(listen(fd, 16), 0);
+  (void)getsockname(fd, (struct sockaddr *)&address, &bytes);
+  *ret_port = ntohs(address.sin_port);
+  return fd;
+}
+
+/* "Action in store" has not ended meanwhile. */
+static void expect_still_hanging(const struct bed *bed, const char *action) {
+  char line[128];
+  (void)snprintf(line, sizeof(line), "\"%s\",\"step\":\"failed\"", action);
+  assert_int_equal(journalled(bed, line), 0);
+}
+
+/* A target that hangs holds up neither another action nor the same switch in
+ * another store: to engage, to renew, to release. */
+static void a_target_that_hangs_delays_no_other(void **state) {
+  struct bed *bed = *state;
+  uint16_t port;
+  int server = listen_silently(&port);
+  char text[1024];
+  (void)snprintf(
+      text, sizeof(text),
+      "<SwitchStore etcd>\nURL \"http://127.0.0.1:%u\"\n</SwitchStore>\n"
+      "<SwitchStore file>\nPath \"@/switches\"\nTTL 3\n</SwitchStore>\n"
+      "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
+      "<Webhook hook>\nURL \"http://127.0.0.1:%u/\"\nTimeout 60\n</Webhook>\n"
+      "<Switch one>\nTimeout 60\n</Switch>\n</Response>\n",
+      port, port);
+  start(bed, text);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_file(bed, "switches/one", NULL, true);
+  char *before = read_below(bed, "switches/one");
+  char *now = read_below(bed, "switches/one");
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
+  while (now == NULL || strcmp(before, now) == 0) { /* renewed in a second */
+    assert_true(clock_monotonic_ms() < deadline_ms);
+    (void)poll(NULL, 0, 5);
+    free(now);
+    now = read_below(bed, "switches/one");
+  }
+  free(before);
+  free(now);
+  put_event(bed, 0, ALERT_OKAY);
+  expect_file(bed, "switches/one", NULL, false);
+  expect_still_hanging(bed, "Webhook hook");
+  expect_still_hanging(bed, "Switch one in etcd");
+  int64_t begun_ms = clock_monotonic_ms();
+  stop(bed);
+  assert_true(clock_monotonic_ms() - begun_ms < 4000);
+  (void)close(server);
+}
+
+static void a_self_test_that_hangs_delays_no_attempt(void **state) {
+  struct bed *bed = *state;
+  uint16_t port;
+  int server = listen_silently(&port);
+  char text[512];
+  (void)snprintf(
+      text, sizeof(text),
+      "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
+      "<Webhook hook>\nURL \"http://127.0.0.1:%u/\"\nTimeout 60\n</Webhook>\n"
+      "</Response>\n",
+      port);
+  start(bed, text);
+  assert_int_equal(responses_send_command(bed->responses, NULL,
+                                          RESPONSES_SELF_TEST, "test", NULL),
+                   0);
+  int peer = accept(server, NULL, NULL);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_file(bed, "journal", "\"step\":\"request\"", true);
+  (void)close(peer);
+  (void)close(server);
 }
 
 static const char *text_of(const json_t *object, const char *key) {
@@ -811,6 +895,8 @@ int main(void) {
       TEST(self_tests_run_periodically_while_off),
       TEST(the_effect_check_is_journaled),
       TEST(a_removed_switch_is_written_again),
+      TEST(a_target_that_hangs_delays_no_other),
+      TEST(a_self_test_that_hangs_delays_no_attempt),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
       TEST(unsafe_names_are_refused),
