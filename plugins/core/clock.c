@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <time.h>
 
 int64_t clock_monotonic_ns(void) {
@@ -35,4 +36,21 @@ bool clock_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
   struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
                            .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
   return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
+}
+
+int clock_wait_fd(int fd, short events, int cancel_fd, int64_t deadline_ms) {
+  struct pollfd fds[] = {{.fd = fd, .events = events},
+                         {.fd = cancel_fd, .events = POLLIN}};
+  int ready;
+  do {
+    int left_ms = clock_left_ms(deadline_ms);
+    if (left_ms == 0) {
+      return -ETIMEDOUT;
+    }
+    ready = poll(fds, 2, left_ms);
+  } while (ready == 0 || (ready < 0 && errno == EINTR));
+  if (ready < 0) {
+    return -errno;
+  }
+  return fds[1].revents != 0 ? -ECANCELED : 0;
 }

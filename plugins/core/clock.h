@@ -24,3 +24,10 @@ void clock_cond_init(pthread_cond_t *condition);
  * pthread_cond_wait(3), look at what is waited for in a loop. */
 bool clock_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
                      int64_t deadline_ms);
+
+/* Waits until FD is ready for EVENTS, of poll(), or has failed. Once
+ * deadline_ms (monotonic) has passed, a ready descriptor does not count either:
+ * a peer that never stops sending must not hold the caller. cancel_fd: ends the
+ * wait when it becomes readable; -1: nothing does.
+ * Returns 0; -ETIMEDOUT; -ECANCELED; another negative errno of poll(). */
+int clock_wait_fd(int fd, short events, int cancel_fd, int64_t deadline_ms);

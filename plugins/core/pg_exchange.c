@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/fd_wait.h"
+#include "core/clock.h"
 #include "core/text.h"
 
 #define PIECE_BYTES 16384 /* fits into any socket */
@@ -39,8 +39,8 @@ void pg_exchange_ignore_notices(PGconn *session) {
  * each time. */
 int pg_exchange_wait(const struct pg_exchange *exchange, short events,
                      struct error *error) {
-  int code = fd_wait(PQsocket(exchange->session), events, exchange->cancel_fd,
-                     exchange->deadline_ms);
+  int code = clock_wait_fd(PQsocket(exchange->session), events,
+                           exchange->cancel_fd, exchange->deadline_ms);
   switch (code) {
   case 0:
     return 0;

@@ -216,7 +216,8 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 }
 
 /* --help counts wherever it stands, even if operands are missing. */
-static int run_command(const struct command *command, int argc, char **argv) {
+static int parse_and_run_command(const struct command *command, int argc,
+                                 char **argv) {
   struct command_line line = {.command = command};
   bool wants_help = false;
   if (parse_arguments(command, argc, argv, &line, &wants_help) !=
@@ -265,7 +266,7 @@ int command_main(int argc, char **argv) {
   }
   for (size_t i = 0; i < command_table_len; i++) {
     if (strcmp(command_table[i]->name, argv[1]) == 0) {
-      return run_command(command_table[i], argc - 2, argv + 2);
+      return parse_and_run_command(command_table[i], argc - 2, argv + 2);
     }
   }
   return refuse_command(argv[1]);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/fd_wait.h"
+#include "core/clock.h"
 #include "core/json_util.h"
 #include "core/text.h"
 
@@ -33,7 +33,7 @@ void action_call_note_response(const struct action_call *call, int code) {
 
 int action_call_wait(const struct action_call *call, int fd, short events,
                      const char *peer) {
-  int code = fd_wait(fd, events, call->cancel_fd, call->deadline_ms);
+  int code = clock_wait_fd(fd, events, call->cancel_fd, call->deadline_ms);
   switch (code) {
   case 0:
     return 0;
