@@ -115,9 +115,10 @@ count_remote_addresses(const struct pool_session *const *sessions, size_t len) {
   return count;
 }
 
-int64_t client_processes_count(struct client_processes *processes,
-                               const struct pool_session *const *sessions,
-                               size_t len, int64_t now_us) {
+int64_t
+client_processes_search_and_count(struct client_processes *processes,
+                                  const struct pool_session *const *sessions,
+                                  size_t len, int64_t now_us) {
   bool has_new = list_local_sessions(processes, sessions, len);
   int64_t since_us = now_us - processes->searched_us;
   bool is_due = processes->searched_us == 0 || since_us < 0 ||

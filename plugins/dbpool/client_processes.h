@@ -32,9 +32,10 @@ struct client_processes {
 /* The number of processes, at least 1. Local sessions whose process is unknown
  * count as sessions of a known one or, without any, as one process. Searches
  * only for sessions that are new, at most once a minute. */
-int64_t client_processes_count(struct client_processes *processes,
-                               const struct pool_session *const *sessions,
-                               size_t len, int64_t now_us);
+int64_t
+client_processes_search_and_count(struct client_processes *processes,
+                                  const struct pool_session *const *sessions,
+                                  size_t len, int64_t now_us);
 
 /* Frees the items. Accepts NULL. */
 void client_processes_fini(struct client_processes *processes);

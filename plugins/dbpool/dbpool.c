@@ -26,19 +26,19 @@ static atomic_bool *has_logged_mismatch; /* one for each pool */
 /* ---- reading ---- */
 
 static int read_postgresql(user_data_t *data) {
-  postgresql_server_collect(data->data,
-                            CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  postgresql_server_query_and_send(data->data,
+                                   CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
 static int read_pgbouncer(user_data_t *data) {
-  pgbouncer_server_collect(data->data,
-                           CDTIME_T_TO_DOUBLE(plugin_get_interval()));
+  pgbouncer_server_query_and_send(data->data,
+                                  CDTIME_T_TO_DOUBLE(plugin_get_interval()));
   return 0;
 }
 
 /* collectd frees one server after the other: all share one deadline. */
-static int64_t shutdown_deadline_ms(void) {
+static int64_t begin_shutdown_deadline_ms(void) {
   static int64_t deadline_ms;
   if (deadline_ms == 0) {
     deadline_ms = clock_monotonic_ms() + SHUTDOWN_MS;
@@ -47,11 +47,11 @@ static int64_t shutdown_deadline_ms(void) {
 }
 
 static void free_postgresql(void *data) {
-  postgresql_server_free(data, shutdown_deadline_ms());
+  postgresql_server_free(data, begin_shutdown_deadline_ms());
 }
 
 static void free_pgbouncer(void *data) {
-  pgbouncer_server_free(data, shutdown_deadline_ms());
+  pgbouncer_server_free(data, begin_shutdown_deadline_ms());
 }
 
 /* data: NULL when it could not be made; owned by collectd from here on. */

@@ -193,9 +193,10 @@ static void notify_and_drop_ended(struct leak_notifier *notifier,
   notifier->len = kept;
 }
 
-void leak_notifier_update(struct leak_notifier *notifier,
-                          const struct leak *leaks, size_t len, int64_t now_us,
-                          const struct notification_sink *sink) {
+void leak_notifier_send_changes(struct leak_notifier *notifier,
+                                const struct leak *leaks, size_t len,
+                                int64_t now_us,
+                                const struct notification_sink *sink) {
   notify_and_drop_ended(notifier, leaks, len, now_us, sink);
   for (size_t i = 0; i < len; i++) {
     struct leak_notifier_item *item =

@@ -37,6 +37,7 @@ struct leak_notifier {
  * A notification that the rate limit delays is sent at a later read if it still
  * applies then. The sink runs the daemon's notification plugins: hold no lock.
  */
-void leak_notifier_update(struct leak_notifier *notifier,
-                          const struct leak *leaks, size_t len, int64_t now_us,
-                          const struct notification_sink *sink);
+void leak_notifier_send_changes(struct leak_notifier *notifier,
+                                const struct leak *leaks, size_t len,
+                                int64_t now_us,
+                                const struct notification_sink *sink);

@@ -55,7 +55,7 @@ typedef bool pg_rows_parse_item(const PGresult *rows, int row, void *item,
 static inline int pg_rows_parse_all(const PGresult *rows,
                                     struct pg_rows_array *array,
                                     size_t item_bytes,
-                                    pg_rows_parse_item *read_item,
+                                    pg_rows_parse_item *parse_item,
                                     void *context) {
   int len = PQntuples(rows);
   array->len = 0;
@@ -69,7 +69,7 @@ static inline int pg_rows_parse_all(const PGresult *rows,
   }
   for (int row = 0; row < len; row++) {
     void *item = (char *)array->items + array->len * item_bytes;
-    array->len += read_item(rows, row, item, context) ? 1 : 0;
+    array->len += parse_item(rows, row, item, context) ? 1 : 0;
   }
   return 0;
 }

@@ -121,8 +121,8 @@ static int parse_pools(const PGresult *rows, struct pgbouncer_stats *stats) {
 }
 
 /* The statistics are those of a database, over all of its pools. */
-static int parse_wait_times(const PGresult *rows,
-                            struct pgbouncer_stats *stats) {
+static int parse_database_wait_times(const PGresult *rows,
+                                     struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "total_wait_time");
   for (int row = 0; row < PQntuples(rows); row++) {
     struct pgbouncer_database *database =
@@ -150,14 +150,14 @@ static int parse_client_limit(const PGresult *rows,
 /* In the order of enum pgbouncer_command. */
 static const struct {
   const char *sql; /* the console accepts one a query */
-  int (*read_table)(const PGresult *rows, struct pgbouncer_stats *stats);
+  int (*parse_table)(const PGresult *rows, struct pgbouncer_stats *stats);
   const char *needed[5]; /* columns; NULL after the last one */
 } commands[PGBOUNCER_COMMANDS] = {
     {"SHOW DATABASES", parse_databases, {"name", "pool_size"}},
     {"SHOW POOLS",
      parse_pools,
      {"database", "user", "sv_active", "cl_waiting"}},
-    {"SHOW STATS", parse_wait_times, {NULL}},
+    {"SHOW STATS", parse_database_wait_times, {NULL}},
     {"SHOW CONFIG", parse_client_limit, {NULL}},
 };
 
@@ -170,7 +170,7 @@ int pgbouncer_stats_parse(struct pgbouncer_stats *stats,
                          *name);
       }
     }
-    if (commands[i].read_table(tables[i], stats) != 0) {
+    if (commands[i].parse_table(tables[i], stats) != 0) {
       return error_set(error, -ENOMEM, "out of memory");
     }
   }
@@ -365,8 +365,8 @@ static void send_average_waiting(const struct pgbouncer_server *server) {
   }
 }
 
-void pgbouncer_server_collect(struct pgbouncer_server *server,
-                              double interval_s) {
+void pgbouncer_server_query_and_send(struct pgbouncer_server *server,
+                                     double interval_s) {
   int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
                                query_console, &server->current);
   if (code == -EAGAIN) {

@@ -18,39 +18,41 @@ static int64_t lesser_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* 0 for a time that is unknown or, after a clock was set back, in the future.
  */
-static int64_t time_since_us(int64_t since_us, int64_t now_us) {
+static int64_t compute_age_us(int64_t since_us, int64_t now_us) {
   return since_us == 0 ? 0 : greater_of(0, now_us - since_us);
 }
 
 /* 0 outside transactions. A failed transaction has no start: its age counts
  * from the failure. */
-static int64_t transaction_age_us(const struct pool_session *session,
-                                  int64_t now_us) {
+static int64_t compute_transaction_age_us(const struct pool_session *session,
+                                          int64_t now_us) {
   if (session->state == POOL_SESSION_IDLE ||
       session->state == POOL_SESSION_HIDDEN) {
     return 0;
   }
-  return time_since_us(session->xact_start_us != 0 ? session->xact_start_us
-                                                   : session->state_change_us,
-                       now_us);
+  return compute_age_us(session->xact_start_us != 0 ? session->xact_start_us
+                                                    : session->state_change_us,
+                        now_us);
 }
 
-struct pool_count pool_count(const struct pool_session *const *sessions,
-                             size_t len, int64_t now_us) {
+struct pool_count
+pool_count_sessions(const struct pool_session *const *sessions, size_t len,
+                    int64_t now_us) {
   struct pool_count count = {0};
   for (size_t i = 0; i < len; i++) {
     const struct pool_session *session = sessions[i];
     count.in_state[session->state]++;
-    count.oldest_transaction_us = greater_of(
-        count.oldest_transaction_us, transaction_age_us(session, now_us));
+    count.oldest_transaction_us =
+        greater_of(count.oldest_transaction_us,
+                   compute_transaction_age_us(session, now_us));
     count.oldest_session_us =
         greater_of(count.oldest_session_us,
-                   time_since_us(session->backend_start_us, now_us));
+                   compute_age_us(session->backend_start_us, now_us));
     if (session->is_waiting) {
       count.waiting++;
       count.oldest_wait_us =
           greater_of(count.oldest_wait_us,
-                     time_since_us(session->state_change_us, now_us));
+                     compute_age_us(session->state_change_us, now_us));
     }
   }
   return count;
@@ -74,9 +76,9 @@ static int64_t find_capacity(const struct pool_config *config, int64_t total,
   return headroom < 0 ? 0 : total + headroom;
 }
 
-struct pool_estimate pool_estimate(const struct pool_count *count,
-                                   const struct pool_config *config,
-                                   int64_t headroom) {
+struct pool_estimate pool_estimate_use(const struct pool_count *count,
+                                       const struct pool_config *config,
+                                       int64_t headroom) {
   int64_t busy = count->in_state[POOL_SESSION_ACTIVE] +
                  count->in_state[POOL_SESSION_IN_TRANSACTION] +
                  count->in_state[POOL_SESSION_ABORTED];

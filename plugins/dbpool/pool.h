@@ -68,8 +68,9 @@ struct pool_count {
 };
 
 /* now_us: by the server's clock. */
-struct pool_count pool_count(const struct pool_session *const *sessions,
-                             size_t len, int64_t now_us);
+struct pool_count
+pool_count_sessions(const struct pool_session *const *sessions, size_t len,
+                    int64_t now_us);
 
 #define POOL_HEADROOM_UNLIMITED INT64_MAX
 
@@ -103,6 +104,6 @@ struct pool_estimate {
 
 /* headroom: further sessions that the server accepts; it makes the capacity of
  * a pool without an overflow limit. Negative: unknown. */
-struct pool_estimate pool_estimate(const struct pool_count *count,
-                                   const struct pool_config *config,
-                                   int64_t headroom);
+struct pool_estimate pool_estimate_use(const struct pool_count *count,
+                                       const struct pool_config *config,
+                                       int64_t headroom);

@@ -45,14 +45,15 @@ static void log_unknown_processes(struct pool_monitor *monitor) {
 }
 
 /* The P of pool.h. */
-static int64_t count_processes(struct pool_monitor *monitor,
-                               const struct pool_monitor_reading *reading) {
+static int64_t
+search_and_count_processes(struct pool_monitor *monitor,
+                           const struct pool_monitor_reading *reading) {
   if (strcmp(monitor->options->processes, "auto") != 0) {
     return strtol(monitor->options->processes, NULL, 10);
   }
   int64_t count =
-      client_processes_count(&monitor->processes, reading->sessions,
-                             reading->sessions_len, reading->now_us);
+      client_processes_search_and_count(&monitor->processes, reading->sessions,
+                                        reading->sessions_len, reading->now_us);
   log_unknown_processes(monitor);
   return count;
 }
@@ -99,8 +100,8 @@ find_and_notify_leaks(struct pool_monitor *monitor,
     return -1;
   }
   (void)leak_find(&monitor->leaks, &search);
-  leak_notifier_update(&monitor->notifier, search.leaks, search.leaks_len,
-                       reading->now_us, &monitor->sinks->notifications);
+  leak_notifier_send_changes(&monitor->notifier, search.leaks, search.leaks_len,
+                             reading->now_us, &monitor->sinks->notifications);
   free(search.leaks);
   return (int64_t)search.leaks_len;
 }
@@ -155,9 +156,10 @@ void pool_monitor_send_reading(struct pool_monitor *monitor,
   const struct pool_config config = {
       .size = monitor->options->size,
       .overflow = monitor->options->max_overflow,
-      .processes = count_processes(monitor, reading),
+      .processes = search_and_count_processes(monitor, reading),
   };
-  const struct pool_estimate estimate = pool_estimate(count, &config, nearest);
+  const struct pool_estimate estimate =
+      pool_estimate_use(count, &config, nearest);
   log_excess(monitor, &estimate);
   int64_t leaked = find_and_notify_leaks(monitor, &config, reading);
   int64_t overdue = count_recycle_overdue(monitor->options, reading);

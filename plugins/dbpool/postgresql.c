@@ -190,7 +190,7 @@ int postgresql_stats_parse(struct postgresql_stats *stats,
                            struct error *error) {
   const struct {
     int columns;
-    pg_rows_parse_item *read_item;
+    pg_rows_parse_item *parse_item;
     size_t item_bytes;
     struct pg_rows_array *array;
   } lists[] = {
@@ -215,7 +215,7 @@ int postgresql_stats_parse(struct postgresql_stats *stats,
                        i + 1);
     }
     if (pg_rows_parse_all(tables[i], lists[i - 1].array,
-                          lists[i - 1].item_bytes, lists[i - 1].read_item,
+                          lists[i - 1].item_bytes, lists[i - 1].parse_item,
                           stats) != 0) {
       return error_set(error, -ENOMEM, "out of memory");
     }
@@ -446,7 +446,7 @@ static void send_pool_reading(struct postgresql_server *server,
       .now_us = server->stats.now_us,
       .sessions = server->selected,
       .sessions_len = len,
-      .count = pool_count(server->selected, len, server->stats.now_us),
+      .count = pool_count_sessions(server->selected, len, server->stats.now_us),
       .headroom = postgresql_compute_headroom(&server->stats, &server->groups),
       .ends = find_session_ends(&server->stats, database),
       .query_s = (double)server->result.took_ns / 1e9,
@@ -456,8 +456,8 @@ static void send_pool_reading(struct postgresql_server *server,
                       reading.count.in_state[POOL_SESSION_HIDDEN]);
 }
 
-void postgresql_server_collect(struct postgresql_server *server,
-                               double interval_s) {
+void postgresql_server_query_and_send(struct postgresql_server *server,
+                                      double interval_s) {
   int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
                                query_sessions, server);
   if (code == -EAGAIN) {

@@ -28,8 +28,8 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
 /* Queries the server and sends the values of each pool. Waits as long as
  * poll_target_query(); what takes longer is sent at a later read. interval_s:
  * from read to read. One thread at a time. */
-void postgresql_server_collect(struct postgresql_server *server,
-                               double interval_s);
+void postgresql_server_query_and_send(struct postgresql_server *server,
+                                      double interval_s);
 
 /* Ends the session; waits at most until deadline_ms (monotonic) for one that is
  * being opened. Accepts NULL. */

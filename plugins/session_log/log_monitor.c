@@ -178,8 +178,8 @@ static int64_t parse_line_time(struct log_monitor *monitor,
                                const struct matcher_line *line) {
   int64_t at_s = 0;
   int64_t now_s = monitor->now_s;
-  if (line_fields_read_time(&monitor->times, line->text, line->bytes, now_s,
-                            &at_s) != 0) {
+  if (line_fields_parse_time(&monitor->times, line->text, line->bytes, now_s,
+                             &at_s) != 0) {
     return now_s;
   }
   bool is_off = at_s < monitor->counts.polled_s - FRESH_SLACK_S ||
@@ -259,8 +259,8 @@ void log_monitor_add_lines(struct log_monitor *monitor, const char *path,
   monitor->path = path;
   monitor->is_fresh = is_fresh && monitor->counts.polled_s != 0;
   monitor->counts.lines +=
-      matcher_run(monitor->matcher, data, bytes, &monitor->counts.limit,
-                  count_line, monitor);
+      matcher_find_lines(monitor->matcher, data, bytes, &monitor->counts.limit,
+                         count_line, monitor);
 }
 
 static void add_file_lines(void *context, const struct tail_file *file,
@@ -557,8 +557,8 @@ void log_monitor_fill_record(struct log_monitor *monitor, int64_t now_ms,
   state_file_end_record(record);
 }
 
-int log_monitor_load_record(struct log_monitor *monitor, int64_t now_ms,
-                            struct state_file_record *record) {
+int log_monitor_restore_record(struct log_monitor *monitor, int64_t now_ms,
+                               struct state_file_record *record) {
   int code = state_file_begin_loading(record);
   code = code == 0 ? transfer_counts(&monitor->counts, now_ms, record) : code;
   if (code == 0 && !state_file_is_loaded_whole(record)) {
@@ -571,17 +571,17 @@ int log_monitor_load_record(struct log_monitor *monitor, int64_t now_ms,
   return code;
 }
 
-int log_monitor_restore(struct log_monitor *monitor, const char *directory,
-                        const struct tail_time *now) {
+int log_monitor_load_state(struct log_monitor *monitor, const char *directory,
+                           const struct tail_time *now) {
   struct state_file_record record = {0};
   monitor->state_file = (struct state_file){
       .directory = directory,
       .name = monitor->options->head.label,
       .log = monitor->log,
   };
-  int code = state_file_read(&monitor->state_file, &record);
+  int code = state_file_sweep_and_read(&monitor->state_file, &record);
   if (code == 0) {
-    code = log_monitor_load_record(monitor, now->mono_ms, &record);
+    code = log_monitor_restore_record(monitor, now->mono_ms, &record);
     if (code == -EINVAL) {
       state_file_set_aside(&monitor->state_file);
     }
@@ -590,10 +590,10 @@ int log_monitor_restore(struct log_monitor *monitor, const char *directory,
   return code == -ENOMEM ? code : 0;
 }
 
-void log_monitor_write_state(struct log_monitor *monitor,
-                             const struct tail_time *now) {
+void log_monitor_save_state(struct log_monitor *monitor,
+                            const struct tail_time *now) {
   struct state_file_record record = {0};
   log_monitor_fill_record(monitor, now->mono_ms, &record);
-  state_file_write(&monitor->state_file, &record, now->mono_ms);
+  state_file_write_if_changed(&monitor->state_file, &record, now->mono_ms);
   state_file_record_fini(&record);
 }

@@ -75,20 +75,20 @@ void log_monitor_send_notifications(
  * yet, while nobody writes there. An
  * invalid file is moved aside and logged; the log is then followed as for the
  * first time. Returns 0 or -ENOMEM. */
-int log_monitor_restore(struct log_monitor *monitor, const char *directory,
-                        const struct tail_time *now);
+int log_monitor_load_state(struct log_monitor *monitor, const char *directory,
+                           const struct tail_time *now);
 
 /* Writes that file, if anything has changed. A failure is logged, and tried
  * again at the next call. */
-void log_monitor_write_state(struct log_monitor *monitor,
-                             const struct tail_time *now);
+void log_monitor_save_state(struct log_monitor *monitor,
+                            const struct tail_time *now);
 
-/* Save and load the record in that file. log_monitor_load_record() returns 0;
- * -EINVAL for an invalid record, and the monitor is as new; -ENOMEM. */
+/* Save and load the record in that file. log_monitor_restore_record() returns
+ * 0; -EINVAL for an invalid record, and the monitor is as new; -ENOMEM. */
 void log_monitor_fill_record(struct log_monitor *monitor, int64_t now_ms,
                              struct state_file_record *record);
-int log_monitor_load_record(struct log_monitor *monitor, int64_t now_ms,
-                            struct state_file_record *record);
+int log_monitor_restore_record(struct log_monitor *monitor, int64_t now_ms,
+                               struct state_file_record *record);
 
 /* Forgets all that was counted and read. Returns 0 or -ENOMEM. */
 int log_monitor_reset(struct log_monitor *monitor);

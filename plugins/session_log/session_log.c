@@ -51,11 +51,13 @@ static struct tail_time read_clocks(void) {
                             .wall_ns = (int64_t)CDTIME_T_TO_NS(cdtime())};
 }
 
-static int64_t min_pause_ms(void) { return 1000 / options.max_reads_per_s; }
+static int64_t compute_min_pause_ms(void) {
+  return 1000 / options.max_reads_per_s;
+}
 
 /* Ends what a poll with CODE has begun: releases the lock, and only then sends
  * notifications, since they run the callbacks of other plugins. */
-static void finish_read(struct log_instance *instance, int code) {
+static void unlock_and_notify(struct log_instance *instance, int code) {
   const struct log_options *logs = options.logs.items;
   struct log_monitor_notifications notifications;
   log_monitor_take_notifications(instance->monitor, &notifications);
@@ -78,12 +80,13 @@ static int read_log(user_data_t *data) {
   log_monitor_publish(instance->monitor, &sample_sink);
   /* If the thread has just published them, a second time at the same moment
    * would be out of order in the daemon's queue. */
-  if (watch == NULL || now.mono_ms - instance->alarms_ms > min_pause_ms()) {
+  if (watch == NULL ||
+      now.mono_ms - instance->alarms_ms > compute_min_pause_ms()) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
   }
   /* Last, so that a busy disk delays no value. */
-  log_monitor_write_state(instance->monitor, &now);
-  finish_read(instance, code);
+  log_monitor_save_state(instance->monitor, &now);
+  unlock_and_notify(instance, code);
   return 0;
 }
 
@@ -96,7 +99,7 @@ static void read_log_after_events(struct log_instance *instance) {
     log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
     instance->alarms_ms = now.mono_ms;
   }
-  finish_read(instance, code);
+  unlock_and_notify(instance, code);
 }
 
 /* Reads the logs that have events, each after its pause. Returns when the next
@@ -110,7 +113,7 @@ static int64_t read_due_logs(bool *has_events) {
       continue;
     }
     instance->event_ms = instance->event_ms == 0 ? now_ms : instance->event_ms;
-    int64_t due_ms = instance->read_ms + min_pause_ms();
+    int64_t due_ms = instance->read_ms + compute_min_pause_ms();
     if (due_ms < instance->event_ms + EVENT_DELAY_MS) {
       due_ms = instance->event_ms + EVENT_DELAY_MS;
     }
@@ -163,7 +166,7 @@ static int start_log(struct log_instance *instance,
   struct tail_time now = read_clocks();
   int code = log_monitor_new(log, &log_sink, &instance->monitor, &error);
   if (code == 0) {
-    code = log_monitor_restore(instance->monitor, options.state_dir, &now);
+    code = log_monitor_load_state(instance->monitor, options.state_dir, &now);
   }
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "log \"%s\": %s", log->head.label,
@@ -222,7 +225,7 @@ static int stop_session_log(void) {
   struct tail_time now = read_clocks();
   for (size_t i = 0; i < instances_len; i++) {
     if (instances[i].monitor != NULL) {
-      log_monitor_write_state(instances[i].monitor, &now);
+      log_monitor_save_state(instances[i].monitor, &now);
     }
     log_monitor_free(instances[i].monitor);
     (void)pthread_mutex_destroy(&instances[i].lock);

@@ -196,8 +196,8 @@ static int build_path(const struct state_file *file, char path[PATH_MAX]) {
   return bytes > 0 && bytes < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int state_file_read(const struct state_file *file,
-                    struct state_file_record *record) {
+int state_file_sweep_and_read(const struct state_file *file,
+                              struct state_file_record *record) {
   char path[PATH_MAX];
   struct error error = {{0}};
   file_sweep_leftovers(file->directory, 0);
@@ -247,8 +247,9 @@ static int replace_file(const struct state_file *file,
   return code;
 }
 
-void state_file_write(struct state_file *file,
-                      const struct state_file_record *record, int64_t mono_ms) {
+void state_file_write_if_changed(struct state_file *file,
+                                 const struct state_file_record *record,
+                                 int64_t mono_ms) {
   struct error error = {{0}};
   uint64_t hash = record->is_failed
                       ? 0

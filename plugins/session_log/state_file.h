@@ -67,13 +67,14 @@ struct state_file {
  * daemons have left half written. record: yours, also on failure.
  * Returns 0; -ENOENT or -ENOTDIR where there is none; another negative errno,
  * which is logged. */
-int state_file_read(const struct state_file *file,
-                    struct state_file_record *record);
+int state_file_sweep_and_read(const struct state_file *file,
+                              struct state_file_record *record);
 
 /* Moves an invalid file to NAME.state.bad, and logs it. */
 void state_file_set_aside(const struct state_file *file);
 
 /* Writes the record unless it is the one written last; makes the directory if
  * it is missing. A failure is logged at once and then hourly. */
-void state_file_write(struct state_file *file,
-                      const struct state_file_record *record, int64_t mono_ms);
+void state_file_write_if_changed(struct state_file *file,
+                                 const struct state_file_record *record,
+                                 int64_t mono_ms);

@@ -78,7 +78,7 @@ static double cpu_ms(void) {
 
 static double read_ms(struct postgresql_server *server) {
   int64_t start_ns = clock_monotonic_ns();
-  postgresql_server_collect(server, 10);
+  postgresql_server_query_and_send(server, 10);
   return (double)(clock_monotonic_ns() - start_ns) / 1e6;
 }
 

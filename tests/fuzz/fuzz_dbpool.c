@@ -36,7 +36,7 @@ static void name_columns(PGresult *result, char *line) {
   (void)PQsetResultAttrs(result, len, columns);
 }
 
-static PGresult *read_table(char *table) {
+static PGresult *parse_table(char *table) {
   PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
   char *line = strsep(&table, "\n");
   name_columns(result, line);
@@ -108,7 +108,7 @@ static void update_pool(struct pool_monitor *monitor,
       groups, stats->sessions.len > 0 ? first->database : "",
       &monitor->options->roles, &monitor->options->applications, selected);
   reading.headroom = postgresql_compute_headroom(stats, groups);
-  reading.count = pool_count(selected, reading.sessions_len, now_us);
+  reading.count = pool_count_sessions(selected, reading.sessions_len, now_us);
   pool_monitor_send_reading(monitor, &reading);
 }
 
@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char none[] = "";
   for (size_t i = 0; i < TABLES; i++) {
     char *table = strsep(&rest, "\x1d");
-    results[i] = read_table(table == NULL ? none : table);
+    results[i] = parse_table(table == NULL ? none : table);
   }
   struct postgresql_stats server = {0};
   struct pgbouncer_stats pgbouncer = {0};

@@ -76,7 +76,7 @@ static void take_as_state(const uint8_t *data, size_t size) {
   state_file_begin_record(&input);
   state_file_put_bytes(&input, data, size);
   state_file_end_record(&input);
-  if (log_monitor_load_record(monitor, 1000, &input) == 0) {
+  if (log_monitor_restore_record(monitor, 1000, &input) == 0) {
     log_monitor_fill_record(monitor, 1000, &output);
     if (output.is_failed) {
       abort();

@@ -274,8 +274,8 @@ static int parse_json_time(struct line_fields_cache *cache,
   return -ENOENT;
 }
 
-int line_fields_read_time(struct line_fields_cache *cache, const char *line,
-                          size_t bytes, int64_t now_s, int64_t *ret_s) {
+int line_fields_parse_time(struct line_fields_cache *cache, const char *line,
+                           size_t bytes, int64_t now_s, int64_t *ret_s) {
   struct cursor cursor = {line, line + bytes};
   while (cursor.at < cursor.end && *cursor.at == '\0') {
     cursor.at++; /* from a hole in the file */
@@ -327,7 +327,7 @@ static const struct pattern_span texts[] = {
     TEXT("=critical"), TEXT("=fatal"),       TEXT("[error]"),   TEXT("[crit"),
 };
 
-size_t line_fields_level_texts(const struct pattern_span **ret_texts) {
+size_t line_fields_get_level_texts(const struct pattern_span **ret_texts) {
   *ret_texts = texts;
   return sizeof(texts) / sizeof(texts[0]);
 }

@@ -21,12 +21,12 @@ struct line_fields_cache {
  * milliseconds since the epoch in JSON. Without a zone it is local time. A
  * time without a year is the one nearest to now_s.
  * Returns 0 and *ret_s (seconds since the epoch), or -ENOENT. */
-int line_fields_read_time(struct line_fields_cache *cache, const char *line,
-                          size_t bytes, int64_t now_s, int64_t *ret_s);
+int line_fields_parse_time(struct line_fields_cache *cache, const char *line,
+                           size_t bytes, int64_t now_s, int64_t *ret_s);
 
 /* Every line of level error or above contains one of these texts. Returns how
  * many there are. */
-size_t line_fields_level_texts(const struct pattern_span **ret_texts);
+size_t line_fields_get_level_texts(const struct pattern_span **ret_texts);
 
 /* True if the level of LINE is error or above: the value of a JSON line's
  * level field, else the first level word of the line ("INFO ... no ERROR" is

@@ -61,7 +61,7 @@ struct matcher {
 
 /* How many of a thousand bytes of a log are this one, roughly: counted over
  * Python, JSON, syslog and server logs. */
-static unsigned byte_frequency(uint8_t c) {
+static unsigned estimate_byte_frequency(uint8_t c) {
   static const struct {
     const char *bytes;
     unsigned per_mille;
@@ -107,7 +107,7 @@ static size_t choose_window(const struct pattern_span *text, size_t distance) {
     for (size_t i = at; i < at + distance; i++) {
       double frequency = 1;
       for (size_t j = 0; j < GRAM_BYTES; j++) {
-        frequency *= byte_frequency((uint8_t)text->text[i + j]);
+        frequency *= estimate_byte_frequency((uint8_t)text->text[i + j]);
       }
       sum += frequency;
     }
@@ -173,9 +173,9 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
       error_prefix(error, "%s", rule->option);
       return code;
     }
-    spans_len = pattern_literals(*pattern, &spans);
+    spans_len = pattern_get_literals(*pattern, &spans);
   } else if (rule->is_by_level) {
-    spans_len = line_fields_level_texts(&spans);
+    spans_len = line_fields_get_level_texts(&spans);
   }
   if (spans_len > TEXTS_MAX - matcher->texts_len) {
     return error_set(error, -EINVAL,
@@ -380,11 +380,11 @@ static size_t count_newlines(const char *data, size_t bytes) {
   return newlines;
 }
 
-size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
-                   struct matcher_limit *limit,
-                   void (*on_line)(void *context,
-                                   const struct matcher_line *line),
-                   void *context) {
+size_t matcher_find_lines(struct matcher *matcher, const char *data,
+                          size_t bytes, struct matcher_limit *limit,
+                          void (*on_line)(void *context,
+                                          const struct matcher_line *line),
+                          void *context) {
   struct matcher_run run = {.matcher = matcher,
                             .limit = limit,
                             .data = data,

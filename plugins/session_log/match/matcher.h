@@ -41,11 +41,11 @@ void matcher_free(struct matcher *matcher); /* accepts NULL */
 
 /* Calls ON_LINE for each line of DATA that is of a kind, in order, and counts
  * in LIMIT. Returns the number of newlines. */
-size_t matcher_run(struct matcher *matcher, const char *data, size_t bytes,
-                   struct matcher_limit *limit,
-                   void (*on_line)(void *context,
-                                   const struct matcher_line *line),
-                   void *context);
+size_t matcher_find_lines(struct matcher *matcher, const char *data,
+                          size_t bytes, struct matcher_limit *limit,
+                          void (*on_line)(void *context,
+                                          const struct matcher_line *line),
+                          void *context);
 
 /* Searches a line for the PATTERN of OPTION. *ret_part: as pattern_match() has
  * it. Returns false also for a search that was stopped, and counts it. */

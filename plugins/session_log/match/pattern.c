@@ -336,8 +336,8 @@ void pattern_free(struct pattern *pattern) {
   free(pattern);
 }
 
-size_t pattern_literals(const struct pattern *pattern,
-                        const struct pattern_span **ret_literals) {
+size_t pattern_get_literals(const struct pattern *pattern,
+                            const struct pattern_span **ret_literals) {
   *ret_literals = pattern->literals.texts;
   return pattern->literals.len;
 }

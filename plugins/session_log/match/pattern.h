@@ -29,8 +29,8 @@ void pattern_free(struct pattern *pattern); /* accepts NULL */
 
 /* The texts of which every match contains at least one. *ret_literals is
  * borrowed from the pattern. Returns how many; 0: no such text is known. */
-size_t pattern_literals(const struct pattern *pattern,
-                        const struct pattern_span **ret_literals);
+size_t pattern_get_literals(const struct pattern *pattern,
+                            const struct pattern_span **ret_literals);
 
 /* True if each line that contains the one literal matches. */
 bool pattern_is_literal(const struct pattern *pattern);
@@ -42,7 +42,7 @@ bool pattern_is_literal(const struct pattern *pattern);
 int pattern_match(struct pattern *pattern, const char *line, size_t bytes,
                   struct pattern_span *ret_part);
 
-/* For option tables. check: any pattern; check_filtered: one that has
- * literals, for it is searched in every line. */
+/* For option tables. pattern_check_has_literal(): for a pattern that is
+ * searched in every line. */
 int pattern_check(const char *text, struct error *error);
 int pattern_check_has_literal(const char *text, struct error *error);

@@ -53,7 +53,7 @@ static bool is_rotation_suffix(const char *text, size_t len) {
   return has_digit;
 }
 
-static const char *base_name_of(const char *path) {
+static const char *get_base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash == NULL ? path : slash + 1;
 }
@@ -65,7 +65,7 @@ struct live_names {
 };
 
 static int compare_base_name(const void *name, const void *path) {
-  return strcmp(name, base_name_of(*(const char *const *)path));
+  return strcmp(name, get_base_name(*(const char *const *)path));
 }
 
 /* True if the first BYTES of NAME with END behind are the name of one. */
@@ -101,8 +101,8 @@ bool directory_scan_is_rotated_name(const char *live, const char *name) {
 }
 
 bool directory_scan_may_be_copy(const char *live_path, const char *path) {
-  const char *live = base_name_of(live_path);
-  const char *name = base_name_of(path);
+  const char *live = get_base_name(live_path);
+  const char *name = get_base_name(path);
   return strcmp(live, name) == 0 || directory_scan_is_rotated_name(live, name);
 }
 
@@ -190,7 +190,7 @@ int directory_scan_add_pattern(struct directory_scan *scan,
 /* ---- rotated files ---- */
 
 static size_t count_directory_bytes(const char *path) {
-  return (size_t)(base_name_of(path) - path);
+  return (size_t)(get_base_name(path) - path);
 }
 
 /* Sorts by the length of the directory's name first: only equality matters,
@@ -209,7 +209,7 @@ static int compare_directory_then_name(const void *a, const void *b) {
 
 /* The names that rotated files are looked for beside, sorted by directory and
  * name. */
-static int find_live_names(struct directory_scan *scan, const char *const *more,
+static int list_live_names(struct directory_scan *scan, const char *const *more,
                            size_t more_len, struct live_names *ret_names) {
   const char **paths = calloc(2 * scan->len + more_len + 1, sizeof(*paths));
   size_t len = 0;
@@ -281,7 +281,7 @@ static int add_rotated_beside(struct directory_scan *scan,
 int directory_scan_add_rotated(struct directory_scan *scan,
                                const char *const *paths, size_t paths_len) {
   struct live_names all = {NULL, 0};
-  int code = find_live_names(scan, paths, paths_len, &all);
+  int code = list_live_names(scan, paths, paths_len, &all);
   struct live_names here = all;
   for (size_t at = 0; at < all.len && code == 0; at += here.len) {
     here = (struct live_names){all.paths + at, all.len - at};

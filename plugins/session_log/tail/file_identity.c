@@ -8,7 +8,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-static int64_t timestamp_ns(const struct statx_timestamp *time) {
+static int64_t convert_timestamp_ns(const struct statx_timestamp *time) {
   return (int64_t)time->tv_sec * NS_PER_S + (int64_t)time->tv_nsec;
 }
 
@@ -24,9 +24,10 @@ static int read_stat(int fd, const char *path, int flags,
       .identity = {.device = ((uint64_t)found.stx_dev_major << 32) |
                              found.stx_dev_minor,
                    .inode = found.stx_ino,
-                   .born_ns = has_birth ? timestamp_ns(&found.stx_btime) : 0},
+                   .born_ns =
+                       has_birth ? convert_timestamp_ns(&found.stx_btime) : 0},
       .size = found.stx_size,
-      .modified_ns = timestamp_ns(&found.stx_mtime),
+      .modified_ns = convert_timestamp_ns(&found.stx_mtime),
       .is_regular = S_ISREG(found.stx_mode),
       .is_directory = S_ISDIR(found.stx_mode),
       .is_linked = S_ISLNK(found.stx_mode),

@@ -72,7 +72,7 @@ static int find_original(struct rotation *rotation,
         other->is_truncated != is_truncated || !may_be_copy(file, other)) {
       continue;
     }
-    switch (tail_file_find_relation(file, other)) {
+    switch (tail_file_compare_content(file, other)) {
     case TAIL_FILE_IS_COPY:
       *ret_original = other;
       return 1;
@@ -235,7 +235,7 @@ static bool is_file_known(const struct rotation *rotation,
 
 /* A copy may turn out to be something else: its original is truncated, or has
  * been replaced by it, or it has grown by other lines. */
-static void review_copy(struct rotation *rotation, struct tail_file *copy) {
+static void recheck_copy(struct rotation *rotation, struct tail_file *copy) {
   struct tail_file *original = copy->original;
   struct file_identity_stat status;
   if (copy->state != TAIL_FILE_COPY || !copy->is_listed ||
@@ -321,11 +321,12 @@ static void drop_unneeded_files(struct rotation *rotation) {
   rotation->files_len = kept;
 }
 
-int rotation_update(struct rotation *rotation,
-                    const struct directory_scan *scan, int64_t mono_ms) {
+int rotation_classify_files(struct rotation *rotation,
+                            const struct directory_scan *scan,
+                            int64_t mono_ms) {
   size_t known = rotation->files_len;
   for (size_t i = 0; i < known; i++) {
-    review_copy(rotation, rotation->files[i]);
+    recheck_copy(rotation, rotation->files[i]);
   }
   int code = add_new_files(rotation, scan);
   rotation_sort(rotation, known);

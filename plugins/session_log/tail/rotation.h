@@ -41,5 +41,5 @@ void rotation_finish_file(struct rotation *rotation, struct tail_file *file);
  * again at copies: which hold new lines, which repeat what was read. Forgets
  * files that are gone and read. The known files are checked before. Returns 0
  * or -ENOMEM. */
-int rotation_update(struct rotation *rotation,
-                    const struct directory_scan *scan, int64_t mono_ms);
+int rotation_classify_files(struct rotation *rotation,
+                            const struct directory_scan *scan, int64_t mono_ms);

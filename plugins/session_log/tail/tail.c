@@ -54,7 +54,7 @@ void tail_free(struct tail *tail) {
 /* ---- scanning ---- */
 
 /* The usual causes; -EINVAL stands for a device or a pipe. */
-static const char *scan_error_text(int code) {
+static const char *describe_scan_error(int code) {
   switch (code) {
   case -ENOENT:
     return "no such file";
@@ -80,7 +80,7 @@ static void log_pattern(struct tail *tail, size_t index, int code,
   } else if (log_complaint_fail(complaint, now->mono_ms)) {
     log_write(tail->rotation.log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: %s; followed as soon as it appears",
-              tail->options.name, pattern, scan_error_text(code));
+              tail->options.name, pattern, describe_scan_error(code));
   }
 }
 
@@ -154,7 +154,7 @@ static int refresh_file(struct tail *tail, struct tail_file *file,
                         const struct tail_time *now) {
   int code = tail_file_open(file);
   if (code == 0) {
-    code = tail_file_refresh(file, now->wall_ns);
+    code = tail_file_check_content(file, now->wall_ns);
   }
   if (code == 0) {
     if (log_complaint_clear(&file->complaint, now->mono_ms, NULL)) {
@@ -195,7 +195,7 @@ static int update_files(struct tail *tail, const struct tail_time *now) {
     code = scan_files(tail, now, &scan);
   }
   if (code == 0) {
-    code = rotation_update(&tail->rotation, &scan, now->mono_ms);
+    code = rotation_classify_files(&tail->rotation, &scan, now->mono_ms);
   }
   directory_scan_fini(&scan);
   return code;

@@ -146,7 +146,7 @@ static struct tail_file_mark make_mark(const void *data, size_t bytes,
 
 /* Returns 1 if the file still holds the same bytes there (or nothing is known),
  * 0 if not, negative errno where it cannot be read. */
-static int holds_mark(const struct tail_file_mark *mark, int fd) {
+static int read_and_compare_mark(const struct tail_file_mark *mark, int fd) {
   char data[TAIL_FILE_HEAD_BYTES];
   if (mark->bytes == 0) {
     return 1;
@@ -161,7 +161,7 @@ static int holds_mark(const struct tail_file_mark *mark, int fd) {
 
 /* Returns 1 if both files hold the same bytes from FROM on, 0 if not, negative
  * errno. bytes: at most TAIL_FILE_HEAD_BYTES. */
-static int have_same_content(int a, int b, uint64_t from, size_t bytes) {
+static int read_and_compare_files(int a, int b, uint64_t from, size_t bytes) {
   char data_a[TAIL_FILE_HEAD_BYTES];
   char data_b[TAIL_FILE_HEAD_BYTES];
   int64_t got_a = read_file_at(a, data_a, bytes, from);
@@ -176,7 +176,7 @@ static int have_same_content(int a, int b, uint64_t from, size_t bytes) {
 /* Finds the first byte that is not NUL: a writer without O_APPEND leaves a hole
  * in front of its lines after a truncation. *ret_offset: the size where there
  * is none. Returns 0 or negative errno. */
-static int find_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
+static int seek_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
   char data[16384];
   uint64_t at = 0;
   while (at < size) {
@@ -205,10 +205,10 @@ static int find_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
 }
 
 /* Takes the mark of the file's head, from its first data byte on. */
-static int take_head_mark(struct tail_file *file) {
+static int read_head_mark(struct tail_file *file) {
   char data[TAIL_FILE_HEAD_BYTES];
   uint64_t first = 0;
-  int code = find_first_data(file->fd, file->size, &first);
+  int code = seek_first_data(file->fd, file->size, &first);
   if (code != 0) {
     return code;
   }
@@ -231,7 +231,7 @@ int tail_file_seek_end(struct tail_file *file) {
   struct file_identity_stat status;
   int code = file_identity_stat_fd(file->fd, &status);
   if (code == 0) {
-    code = take_head_mark(file);
+    code = read_head_mark(file);
   }
   if (code != 0) {
     return code;
@@ -272,7 +272,7 @@ static bool is_on_nfs(int fd) {
 
 /* Returns 1 if the file no longer holds what was read, 0 if it does, negative
  * errno. */
-static int has_content_changed(struct tail_file *file) {
+static int check_content(struct tail_file *file) {
   if (file->size < file->offset) {
     bool is_believed = file->was_short || !is_on_nfs(file->fd);
     file->was_short = true;
@@ -280,14 +280,14 @@ static int has_content_changed(struct tail_file *file) {
   }
   file->was_short = false;
   const struct tail_file_mark *head = &file->head;
-  int holds = holds_mark(&file->marker, file->fd);
+  int holds = read_and_compare_mark(&file->marker, file->fd);
   if (holds == 1 && head->from + head->bytes > file->offset) {
-    holds = holds_mark(head, file->fd);
+    holds = read_and_compare_mark(head, file->fd);
   }
   return holds < 0 ? holds : !holds;
 }
 
-int tail_file_refresh(struct tail_file *file, int64_t wall_ns) {
+int tail_file_check_content(struct tail_file *file, int64_t wall_ns) {
   struct file_identity_stat status;
   int code = file_identity_stat_fd(file->fd, &status);
   if (code != 0) {
@@ -300,7 +300,7 @@ int tail_file_refresh(struct tail_file *file, int64_t wall_ns) {
   if (file->is_quiet) {
     return 0;
   }
-  code = has_content_changed(file);
+  code = check_content(file);
   if (code < 0) {
     return code;
   }
@@ -311,7 +311,7 @@ int tail_file_refresh(struct tail_file *file, int64_t wall_ns) {
 
 int tail_file_rewind(struct tail_file *file) {
   uint64_t first = 0;
-  int code = find_first_data(file->fd, file->size, &first);
+  int code = seek_first_data(file->fd, file->size, &first);
   if (code != 0) {
     return code;
   }
@@ -326,23 +326,23 @@ int tail_file_rewind(struct tail_file *file) {
 }
 
 /* The original is truncated: only the marks of its former content are left. */
-static bool repeats_former_content(const struct tail_file *copy,
-                                   const struct tail_file *original) {
+static bool compare_with_former_content(const struct tail_file *copy,
+                                        const struct tail_file *original) {
   const struct tail_file_mark *head = &original->head;
   if (head->bytes > 0 && (copy->size < head->from + head->bytes ||
-                          holds_mark(head, copy->fd) != 1)) {
+                          read_and_compare_mark(head, copy->fd) != 1)) {
     return false;
   }
   if (copy->size >= original->offset) {
     return (head->bytes > 0 || original->marker.bytes > 0) &&
-           holds_mark(&original->marker, copy->fd) == 1;
+           read_and_compare_mark(&original->marker, copy->fd) == 1;
   }
   return head->bytes > 0;
 }
 
 /* Compares the beginning and the end of what the copy has so far. */
-static bool repeats_current_content(const struct tail_file *copy,
-                                    const struct tail_file *original) {
+static bool compare_with_current_content(const struct tail_file *copy,
+                                         const struct tail_file *original) {
   struct file_identity_stat now;
   if (copy->size == 0 || file_identity_stat_fd(original->fd, &now) != 0 ||
       copy->size > now.size) {
@@ -350,22 +350,22 @@ static bool repeats_current_content(const struct tail_file *copy,
   }
   size_t bytes = copy->size < TAIL_FILE_HEAD_BYTES ? (size_t)copy->size
                                                    : TAIL_FILE_HEAD_BYTES;
-  return have_same_content(copy->fd, original->fd, 0, bytes) == 1 &&
-         have_same_content(copy->fd, original->fd, copy->size - bytes, bytes) ==
-             1;
+  return read_and_compare_files(copy->fd, original->fd, 0, bytes) == 1 &&
+         read_and_compare_files(copy->fd, original->fd, copy->size - bytes,
+                                bytes) == 1;
 }
 
-enum tail_file_relation tail_file_find_relation(const struct tail_file *copy,
-                                                struct tail_file *original) {
+enum tail_file_relation tail_file_compare_content(const struct tail_file *copy,
+                                                  struct tail_file *original) {
   if (original->is_truncated) {
-    return repeats_former_content(copy, original) ? TAIL_FILE_IS_COPY
-                                                  : TAIL_FILE_UNRELATED;
+    return compare_with_former_content(copy, original) ? TAIL_FILE_IS_COPY
+                                                       : TAIL_FILE_UNRELATED;
   }
-  if (repeats_current_content(copy, original)) {
+  if (compare_with_current_content(copy, original)) {
     return TAIL_FILE_IS_COPY;
   }
   /* Truncated since the last check? Then the answer is not known yet. */
-  return original->fd >= 0 && has_content_changed(original) != 0
+  return original->fd >= 0 && check_content(original) != 0
              ? TAIL_FILE_UNSURE
              : TAIL_FILE_UNRELATED;
 }
@@ -399,8 +399,8 @@ static int grow_buffer(struct tail_file_buffer *buffer, size_t bytes) {
 }
 
 /* Reads the next chunk and verifies the bytes before it. */
-static int fetch_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
-                       struct chunk *ret_chunk) {
+static int read_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
+                      struct chunk *ret_chunk) {
   size_t back = file->marker.bytes;
   uint64_t from = file->offset - back;
   int64_t got = read_file_at(file->fd, buffer->data, buffer->bytes, from);
@@ -478,7 +478,7 @@ int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
   file->is_drained = false;
   while (code == 0 && file->offset < end) {
     struct chunk chunk = {0};
-    code = fetch_chunk(file, buffer, &chunk);
+    code = read_chunk(file, buffer, &chunk);
     if (code != 0 || chunk.bytes == 0) {
       file->is_drained = code == 0;
       break;

@@ -12,7 +12,7 @@ enum tail_file_state {
   TAIL_FILE_FOLLOWED, /* read as it grows */
   TAIL_FILE_COPY,     /* holds what its original holds: not read */
   TAIL_FILE_DONE,     /* read to its end, or older than the plugin */
-  TAIL_FILE_NEW,      /* not classified yet: only within rotation_update() */
+  TAIL_FILE_NEW, /* not classified yet: only within rotation_classify_files() */
 };
 
 /* Bytes of content that are compared: at a file's head and before an offset. */
@@ -79,7 +79,7 @@ void tail_file_skip_all(struct tail_file *file);
  * and is_quiet. wall_ns: the time since the epoch. Returns 0; -EAGAIN where a
  * remote file looks shrunk for the first time, which may be a stale size; or
  * another negative errno. */
-int tail_file_refresh(struct tail_file *file, int64_t wall_ns);
+int tail_file_check_content(struct tail_file *file, int64_t wall_ns);
 
 /* Starts at the beginning after a truncation. Returns 0 or negative errno. */
 int tail_file_rewind(struct tail_file *file);
@@ -91,8 +91,8 @@ enum tail_file_relation {
 };
 
 /* How COPY (open) relates to what ORIGINAL holds or, truncated, held. */
-enum tail_file_relation tail_file_find_relation(const struct tail_file *copy,
-                                                struct tail_file *original);
+enum tail_file_relation tail_file_compare_content(const struct tail_file *copy,
+                                                  struct tail_file *original);
 
 /* Read at once: what fits the second-level cache is scanned fastest. */
 #define TAIL_FILE_CHUNK_BYTES 262144

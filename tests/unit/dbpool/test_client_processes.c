@@ -106,7 +106,7 @@ static int64_t count_clients(struct client_processes *processes,
                                         .client_port = clients[i].port};
     pointers[i] = &sessions[i];
   }
-  return client_processes_count(processes, pointers, len, now_us);
+  return client_processes_search_and_count(processes, pointers, len, now_us);
 }
 
 static void counts_processes(void **state) {
@@ -157,18 +157,22 @@ static void searches_for_a_new_session(void **state) {
                                  .client_port = 50000};
   const struct pool_session *sessions[] = {&session};
   struct client_processes processes = {.proc = proc};
-  (void)client_processes_count(&processes, sessions, 1, 100 * SECOND);
+  (void)client_processes_search_and_count(&processes, sessions, 1,
+                                          100 * SECOND);
   assert_int_equal(processes.items[0].pid, 100);
   session.backend_start_us = 2; /* another one with the same process id */
   session.client_port = 50002;
-  (void)client_processes_count(&processes, sessions, 1, 101 * SECOND);
+  (void)client_processes_search_and_count(&processes, sessions, 1,
+                                          101 * SECOND);
   assert_int_equal(processes.items[0].pid, 0);
   assert_int_equal(processes.unknown, 0); /* not yet */
-  (void)client_processes_count(&processes, sessions, 1, 200 * SECOND);
+  (void)client_processes_search_and_count(&processes, sessions, 1,
+                                          200 * SECOND);
   assert_int_equal(processes.items[0].pid, 200);
   session.backend_start_us = 3;
   session.client_port = 50009;
-  (void)client_processes_count(&processes, sessions, 1, 300 * SECOND);
+  (void)client_processes_search_and_count(&processes, sessions, 1,
+                                          300 * SECOND);
   assert_int_equal(processes.unknown, 1);
   client_processes_fini(&processes);
 }
@@ -245,8 +249,9 @@ static void finds_processes_on_a_unix_socket(void **state) {
     }
   }
   struct client_processes processes = {.proc = "/proc"};
-  assert_int_equal(client_processes_count(&processes, pointers, len, SECOND),
-                   CLIENTS);
+  assert_int_equal(
+      client_processes_search_and_count(&processes, pointers, len, SECOND),
+      CLIENTS);
   assert_int_equal(processes.unknown, 0);
   for (size_t i = 0; i < len; i++) {
     pid_t owner = (pid_t)processes.items[i].pid;

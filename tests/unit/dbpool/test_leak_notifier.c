@@ -63,9 +63,9 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
   struct leak_notifier notifier = {.pool = "trading", .max_per_minute = 6};
   struct pool_session session;
   const struct leak leak = leak_of(&session, 4712);
-  leak_notifier_update(&notifier, NULL, 0, 1 * SECOND, &sink);
-  leak_notifier_update(&notifier, &leak, 1, 2 * SECOND, &sink);
-  leak_notifier_update(&notifier, &leak, 1, 3 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, NULL, 0, 1 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, &leak, 1, 2 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, &leak, 1, 3 * SECOND, &sink);
   assert_int_equal(sent.len, 1);
   assert_int_equal(sent.severities[0], NOTIFICATION_WARNING);
   assert_string_equal(
@@ -78,8 +78,8 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
                       "application=trading-api;role=app;database=trading;"
                       "state=idle in transaction;"
                       "query=SELECT 'a\\n\\x1b[2J%s';");
-  leak_notifier_update(&notifier, NULL, 0, 4 * SECOND, &sink);
-  leak_notifier_update(&notifier, NULL, 0, 5 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, NULL, 0, 4 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, NULL, 0, 5 * SECOND, &sink);
   assert_int_equal(sent.len, 2);
   assert_int_equal(sent.severities[1], NOTIFICATION_OKAY);
   assert_string_equal(sent.messages[1], "pool \"trading\": process 4712 no "
@@ -97,16 +97,17 @@ static void limits_its_rate(void **state) {
     leaks[i] = leak_of(&sessions[i], 1000 + i);
   }
   for (int64_t second = 0; second < 60; second++) {
-    leak_notifier_update(&notifier, leaks, 100, (1000 + second) * SECOND,
-                         &sink);
+    leak_notifier_send_changes(&notifier, leaks, 100, (1000 + second) * SECOND,
+                               &sink);
   }
   assert_int_equal(sent.len, 3);
-  leak_notifier_update(&notifier, leaks, 100, 1060 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, leaks, 100, 1060 * SECOND, &sink);
   assert_int_equal(sent.len, 6);
   /* All have ended: leaks that were never notified need no end, the rest comes
    * in time. */
   for (int64_t second = 61; second < 240; second++) {
-    leak_notifier_update(&notifier, NULL, 0, (1000 + second) * SECOND, &sink);
+    leak_notifier_send_changes(&notifier, NULL, 0, (1000 + second) * SECOND,
+                               &sink);
   }
   assert_int_equal(sent.len, 12);
   assert_int_equal(notifier.len, 0);
@@ -120,7 +121,7 @@ static void sends_none_at_rate_zero(void **state) {
   struct pool_session session;
   const struct leak leak = leak_of(&session, 4712);
   for (int64_t second = 0; second < 200; second++) {
-    leak_notifier_update(&notifier, &leak, 1, second * SECOND, &sink);
+    leak_notifier_send_changes(&notifier, &leak, 1, second * SECOND, &sink);
   }
   assert_int_equal(sent.len, 0);
 }
@@ -132,10 +133,10 @@ static void knows_a_new_session_from_an_old_one(void **state) {
   struct leak_notifier notifier = {.pool = "trading", .max_per_minute = 6};
   struct pool_session session;
   const struct leak leak = leak_of(&session, 4712);
-  leak_notifier_update(&notifier, &leak, 1, SECOND, &sink);
+  leak_notifier_send_changes(&notifier, &leak, 1, SECOND, &sink);
   session.backend_start_us++; /* the process id came back */
   session.client_address = "";
-  leak_notifier_update(&notifier, &leak, 1, 2 * SECOND, &sink);
+  leak_notifier_send_changes(&notifier, &leak, 1, 2 * SECOND, &sink);
   assert_int_equal(sent.len, 3);
   assert_int_equal(sent.severities[1], NOTIFICATION_OKAY);
   assert_non_null(strstr(sent.messages[2], "on a local socket looks leaked"));

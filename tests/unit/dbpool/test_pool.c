@@ -120,7 +120,7 @@ static void bounds_what_is_checked_out(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     const struct pool_count count = count_of(&cases[i].states);
     const struct pool_estimate estimate =
-        pool_estimate(&count, &cases[i].config, 80);
+        pool_estimate_use(&count, &cases[i].config, 80);
     print_message("%s\n", cases[i].what);
     assert_int_equal(estimate.checked_out, cases[i].checked_out);
     assert_int_equal(estimate.ready, cases[i].ready);
@@ -135,7 +135,7 @@ static void has_no_percentage_without_a_capacity(void **state) {
   const struct pool_count count = count_of(&(struct states){.active = 3});
   const struct pool_config config = {
       .size = 10, .overflow = -1, .processes = 1};
-  const struct pool_estimate estimate = pool_estimate(&count, &config, -1);
+  const struct pool_estimate estimate = pool_estimate_use(&count, &config, -1);
   assert_true(isnan(estimate.percent_used));
 }
 
@@ -161,7 +161,7 @@ static void measures_ages(void **state) {
   };
   const struct pool_session *const pointers[] = {
       &sessions[0], &sessions[1], &sessions[2], &sessions[3], &sessions[4]};
-  const struct pool_count count = pool_count(pointers, 5, NOW);
+  const struct pool_count count = pool_count_sessions(pointers, 5, NOW);
   assert_int_equal(count.in_state[POOL_SESSION_IDLE], 1);
   assert_int_equal(count.in_state[POOL_SESSION_ACTIVE], 2);
   assert_int_equal(count.in_state[POOL_SESSION_IN_TRANSACTION], 0);

@@ -125,7 +125,7 @@ static void update_once(struct pool_monitor *monitor,
   for (size_t i = 0; i < len; i++) {
     pointers[i] = &sessions[i];
   }
-  reading.count = pool_count(pointers, len, NOW);
+  reading.count = pool_count_sessions(pointers, len, NOW);
   pool_monitor_send_reading(monitor, &reading);
 }
 

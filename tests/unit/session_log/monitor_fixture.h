@@ -83,14 +83,14 @@ static inline struct log_monitor *open_monitor(int64_t seconds) {
   struct log_monitor *monitor = NULL;
   struct tail_time now = moment_at(seconds);
   assert_int_equal(log_monitor_new(&options, &test_log, &monitor, NULL), 0);
-  assert_int_equal(log_monitor_restore(monitor, directory, &now), 0);
+  assert_int_equal(log_monitor_load_state(monitor, directory, &now), 0);
   return monitor;
 }
 
 static inline void poll_and_save(struct log_monitor *monitor, int64_t seconds) {
   struct tail_time now = moment_at(seconds);
   assert_int_equal(log_monitor_poll(monitor, &now), 0);
-  log_monitor_write_state(monitor, &now);
+  log_monitor_save_state(monitor, &now);
   struct log_monitor_notifications notifications;
   log_monitor_take_notifications(monitor, &notifications);
   log_monitor_send_notifications(&notifications, name, &test_notifications);

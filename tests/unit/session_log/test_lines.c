@@ -60,7 +60,7 @@ static void reads_the_time_of_a_line(void **state) {
       char *line = malloc(bytes + 1); /* no byte more: for the sanitizer */
       assert_non_null(line);
       memcpy(line, cases[i].line, bytes);
-      int code = line_fields_read_time(&cache, line, bytes, NOW, &at_s);
+      int code = line_fields_parse_time(&cache, line, bytes, NOW, &at_s);
       free(line);
       assert_int_equal(code, cases[i].wanted == 1 ? -ENOENT : 0);
       if (code == 0) {
@@ -77,8 +77,8 @@ static void one_second_in_two_zones(void **state) {
   static const char *const lines[] = {"2024-01-31T10:00:00.123Z some words",
                                       "2024-01-31T10:00:00.123+01:00 words"};
   for (int i = 0; i < 4; i++) {
-    assert_int_equal(line_fields_read_time(&cache, lines[i % 2],
-                                           strlen(lines[i % 2]), NOW, &at_s),
+    assert_int_equal(line_fields_parse_time(&cache, lines[i % 2],
+                                            strlen(lines[i % 2]), NOW, &at_s),
                      0);
     assert_int_equal(at_s - NOW, i % 2 == 0 ? 0 : -3600);
   }
@@ -100,7 +100,7 @@ static void seconds_that_follow_one_another(void **state) {
       (void)snprintf(line, sizeof(line), "%s2024-01-31 10:00:%02d%s",
                      forms[i].head, second / 2, forms[i].tail); /* each twice */
       assert_int_equal(
-          line_fields_read_time(&cache, line, strlen(line), NOW, &at_s), 0);
+          line_fields_parse_time(&cache, line, strlen(line), NOW, &at_s), 0);
       assert_int_equal(at_s - NOW, second / 2);
     }
   }
@@ -118,7 +118,7 @@ static void local_time_is_local(void **state) {
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S,000 INFO x",
                          &local) > 0);
     assert_int_equal(
-        line_fields_read_time(&cache, line, strlen(line), t, &at_s), 0);
+        line_fields_parse_time(&cache, line, strlen(line), t, &at_s), 0);
     /* When the clock is set back one hour comes twice: the first is meant. */
     bool is_second = local.tm_hour == 2 && !local.tm_isdst &&
                      local.tm_mon == 9 && local.tm_mday == 27;
@@ -146,8 +146,8 @@ static void changes_of_the_clock(void **state) {
   struct line_fields_cache cache = {0};
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     int64_t at_s = 0;
-    assert_int_equal(line_fields_read_time(&cache, cases[i].line,
-                                           strlen(cases[i].line), NOW, &at_s),
+    assert_int_equal(line_fields_parse_time(&cache, cases[i].line,
+                                            strlen(cases[i].line), NOW, &at_s),
                      0);
     assert_int_equal(at_s, cases[i].wanted);
   }
@@ -176,7 +176,7 @@ static void the_zone_of_the_system(void **state) {
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S x", &local) >
                 0);
     assert_int_equal(
-        line_fields_read_time(&cache, line, strlen(line), t, &at_s), 0);
+        line_fields_parse_time(&cache, line, strlen(line), t, &at_s), 0);
     assert_int_equal(at_s, t);
   }
 }

@@ -90,8 +90,9 @@ static void compare(struct matcher *matcher, const char *text, size_t bytes) {
   search_plainly(start, bytes, &wanted);
   found.len = 0;
   found.data = start;
-  assert_int_equal(matcher_run(matcher, start, bytes, &limit, take, &found),
-                   count_newlines(start, bytes));
+  assert_int_equal(
+      matcher_find_lines(matcher, start, bytes, &limit, take, &found),
+      count_newlines(start, bytes));
   assert_int_equal(found.len, wanted.len);
   for (size_t i = 0; i < wanted.len; i++) {
     assert_int_equal(found.lines[i].at, wanted.lines[i].at);
@@ -178,7 +179,7 @@ static void texts_beyond_ascii_are_found(void **state) {
   assert_int_equal(matcher_new(&rule, 1, &matcher, NULL), 0);
   notes.data = data;
   assert_int_equal(
-      matcher_run(matcher, data, strlen(data), &limit, take, &notes), 2);
+      matcher_find_lines(matcher, data, strlen(data), &limit, take, &notes), 2);
   assert_int_equal(notes.len, 1);
   assert_int_equal(notes.lines[0].at, 2);
   matcher_free(matcher);
@@ -213,10 +214,12 @@ static void texts_of_every_length_are_found(void **state) {
       memset(data, '.', sizeof(data));
       memcpy(data + at, text, bytes);
       assert_int_equal(
-          matcher_run(matcher, data, at + bytes, &limit, take, &notes), 0);
+          matcher_find_lines(matcher, data, at + bytes, &limit, take, &notes),
+          0);
       assert_int_equal(notes.len, 1);
-      assert_int_equal(
-          matcher_run(matcher, data, at + bytes - 1, &limit, take, &notes), 0);
+      assert_int_equal(matcher_find_lines(matcher, data, at + bytes - 1, &limit,
+                                          take, &notes),
+                       0);
       assert_int_equal(notes.len, 1); /* one byte is missing */
     }
     matcher_free(matcher);

@@ -16,7 +16,7 @@ static const char *texts_of(const char *text) {
   struct error error = {{0}};
   assert_int_equal(pattern_new(text, &pattern, &error), 0);
   const struct pattern_span *literals = NULL;
-  size_t len = pattern_literals(pattern, &literals);
+  size_t len = pattern_get_literals(pattern, &literals);
   joined[0] = '\0';
   for (size_t i = 0; i < len; i++) {
     size_t bytes = strlen(joined);
@@ -91,7 +91,7 @@ static void never_claims_too_much(void **state) {
     }
     compiled++;
     const struct pattern_span *literals = NULL;
-    size_t len = pattern_literals(pattern, &literals);
+    size_t len = pattern_get_literals(pattern, &literals);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
       size_t bytes = strlen(lines[i]);
       if (len == 0 || pattern_match(pattern, lines[i], bytes, NULL) != 1) {

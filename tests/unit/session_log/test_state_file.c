@@ -70,7 +70,7 @@ static int load_copy(struct log_monitor *monitor,
   assert_non_null(copy.data);
   memcpy(copy.data, record->data, record->bytes);
   copy.data[at] = (char)(copy.data[at] ^ flip);
-  int code = log_monitor_load_record(monitor, 0, &copy);
+  int code = log_monitor_restore_record(monitor, 0, &copy);
   state_file_record_fini(&copy);
   return code;
 }
@@ -110,14 +110,14 @@ static void what_cannot_be_saved_is_logged_once(void **state) {
   char where[sizeof(directory)] = "/proc/nowhere";
   struct log_monitor *monitor = open_monitor(0);
   struct tail_time now = moment_at(1);
-  assert_int_equal(log_monitor_restore(monitor, where, &now), 0);
-  log_monitor_write_state(monitor, &now);
-  log_monitor_write_state(monitor, &now);
+  assert_int_equal(log_monitor_load_state(monitor, where, &now), 0);
+  log_monitor_save_state(monitor, &now);
+  log_monitor_save_state(monitor, &now);
   assert_non_null(
       strstr(logged, "a restart may lose lines or count them twice"));
   assert_null(strchr(strchr(logged, '\n') + 1, '\n'));
   memcpy(where, directory, sizeof(where));
-  log_monitor_write_state(monitor, &now);
+  log_monitor_save_state(monitor, &now);
   assert_non_null(strstr(logged, "its state is saved again"));
   log_monitor_free(monitor);
 }
