@@ -9,7 +9,7 @@
  * any occurrence of the text contains a sample that is found. With the usual
  * texts, the shortest of which has five bytes, samples are three bytes apart.
  * The cost does not depend on the number of texts. Measured on lines of 140
- * bytes, of which 5 % contain one of 17 texts: 0.15 ns a byte. Pairs of bytes
+ * bytes, of which 5 % contain one of 17 texts: 0.14 ns a byte. Pairs of bytes
  * compared in vectors of 16 took 0.43, PCRE2's JIT with six alternatives 1.0.
  */
 #include "session_log/match/matcher.h"
@@ -24,7 +24,9 @@
 #define TEXTS_MAX 64
 #define GRAM_BYTES 3
 #define DISTANCE_MAX 8 /* between samples: more gains nothing */
-#define TABLE_BITS 13  /* 8 KiB: it stays in the first-level cache */
+/* 32 KiB, most of a first-level cache. With 8 KiB four times as many grams of a
+ * log share a place with one that is searched, which costs more. */
+#define TABLE_BITS 15
 #define TABLE_LEN (1U << TABLE_BITS)
 /* Windows that may be entered; the table has their number in a byte. */
 #define WINDOW_GRAMS_MAX 255
@@ -328,12 +330,12 @@ static __attribute__((noinline)) void match_samples(struct matcher_run *run,
 static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
                                  size_t distance) {
   const uint8_t *table = run->matcher->table;
+  const char *data = run->data; /* a local: it stays in a register */
   for (; at + 4 * distance < end; at += 4 * distance) {
-    const char *data = run->data + at;
-    unsigned found = table[hash_gram(load_gram(data))];
-    found |= table[hash_gram(load_gram(data + distance))];
-    found |= table[hash_gram(load_gram(data + 2 * distance))];
-    found |= table[hash_gram(load_gram(data + 3 * distance))];
+    unsigned found = table[hash_gram(load_gram(data + at))];
+    found |= table[hash_gram(load_gram(data + at + distance))];
+    found |= table[hash_gram(load_gram(data + at + 2 * distance))];
+    found |= table[hash_gram(load_gram(data + at + 3 * distance))];
     if (found != 0) { /* one branch for four samples: they hardly find any */
       match_samples(run, at, 4);
     }
@@ -347,8 +349,17 @@ static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
 /* ---- counting ---- */
 
 #define LANES ((size_t)16) /* what every vector unit has */
-#define ROUNDS_MAX 255     /* what a counter of one byte can hold */
+#define VECTORS                                                                \
+  ((size_t)4)         /* counted at a time: one at a time takes twice as long */
+#define ROUNDS_MAX 63 /* of four: what a counter of one byte can hold */
 typedef uint8_t lanes __attribute__((vector_size(LANES)));
+
+/* 1 in each lane that holds a newline. */
+static inline lanes find_newlines(const char *data) {
+  lanes here;
+  memcpy(&here, data, LANES);
+  return -(lanes)(here == '\n'); /* true is -1 */
+}
 
 static size_t sum_lanes(const lanes *counts) {
   uint8_t bytes[LANES];
@@ -360,17 +371,18 @@ static size_t sum_lanes(const lanes *counts) {
   return sum;
 }
 
-/* Six times as fast as what GCC 12 makes of the obvious loop. */
+/* Twelve times as fast as what GCC 12 makes of the obvious loop. */
 static size_t count_newlines(const char *data, size_t bytes) {
   const char *end = data + bytes;
   size_t newlines = 0;
-  while ((size_t)(end - data) >= LANES) {
+  while ((size_t)(end - data) >= VECTORS * LANES) {
     lanes counts = {0};
-    for (int i = 0; i < ROUNDS_MAX && (size_t)(end - data) >= LANES; i++) {
-      lanes here;
-      memcpy(&here, data, LANES);
-      counts -= (lanes)(here == '\n'); /* true is -1 */
-      data += LANES;
+    for (int i = 0; i < ROUNDS_MAX && (size_t)(end - data) >= VECTORS * LANES;
+         i++) {
+      counts += find_newlines(data) + find_newlines(data + LANES) +
+                find_newlines(data + 2 * LANES) +
+                find_newlines(data + 3 * LANES);
+      data += VECTORS * LANES;
     }
     newlines += sum_lanes(&counts);
   }
