@@ -10,7 +10,6 @@
 
 #include "core/clock.h"
 #include "dbpool/pg_connection.h"
-#include "dbpool/poll_target.h"
 
 #define NAME_BYTES 160
 #define INSTANCE_BYTES 256
@@ -198,7 +197,7 @@ struct pgbouncer_server {
   char name[NAME_BYTES]; /* in log lines */
   const char *label;
   const struct dbpool_sinks *sinks;
-  struct poll_target target;
+  struct pg_connection_target target;
   struct console_read current;
   struct console_read previous; /* the last one that was complete */
 };
@@ -214,10 +213,11 @@ pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
   server->sinks = sinks;
   (void)snprintf(server->name, sizeof(server->name), "PgBouncer \"%s\"",
                  options->head.label);
-  if (poll_target_init(&server->target, server->name, &options->endpoint,
-                       (struct pg_connection_defaults){.port = "6432",
-                                                       .database = "pgbouncer"},
-                       &sinks->log) != 0) {
+  if (pg_connection_target_init(&server->target, server->name,
+                                &options->endpoint,
+                                (struct pg_connection_defaults){
+                                    .port = "6432", .database = "pgbouncer"},
+                                &sinks->log) != 0) {
     free(server);
     return NULL;
   }
@@ -235,7 +235,7 @@ void pgbouncer_server_free(struct pgbouncer_server *server,
   if (server == NULL) {
     return;
   }
-  poll_target_fini(&server->target, deadline_ms);
+  pg_connection_target_fini(&server->target, deadline_ms);
   clear_console_read(&server->current);
   clear_console_read(&server->previous);
   free(server);
@@ -367,8 +367,9 @@ static void send_average_waiting(const struct pgbouncer_server *server) {
 
 void pgbouncer_server_query_and_send(struct pgbouncer_server *server,
                                      double interval_s) {
-  int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
-                               query_console, &server->current);
+  int code =
+      pg_connection_target_query(&server->target, (int64_t)(interval_s * 1000),
+                                 query_console, &server->current);
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }

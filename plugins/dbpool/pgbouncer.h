@@ -22,8 +22,8 @@ pgbouncer_server_new(const struct dbpool_pgbouncer_options *options,
                      const struct dbpool_sinks *sinks);
 
 /* Queries the console and sends the values of the PgBouncer and of each of its
- * pools. Waits as long as poll_target_query(); what takes longer is sent at a
- * later read. interval_s: from read to read. One thread at a time. */
+ * pools. Waits as long as pg_connection_target_query(); what takes longer is
+ * sent at a later read. interval_s: from read to read. One thread at a time. */
 void pgbouncer_server_query_and_send(struct pgbouncer_server *server,
                                      double interval_s);
 

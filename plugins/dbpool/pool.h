@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pool: computes what the sessions on a server show about their pool. Pure: no
- * clock, no I/O.
+/* pool: computes what the sessions on a server show about their pool, and when
+ * it will be exhausted. Pure: no clock, no I/O.
  *
  * Only the application knows which of its idle sessions are checked out. The
  * server still shows bounds: with T sessions, B of them busy (running a
@@ -107,3 +107,36 @@ struct pool_estimate {
 struct pool_estimate pool_estimate_use(const struct pool_count *count,
                                        const struct pool_config *config,
                                        int64_t headroom);
+
+/* ---- when the pool will be exhausted, if the trend continues ----
+ *
+ * Load rises and falls; a leak raises the low-water mark below it. So the trend
+ * is a straight line, by least squares, through the minimum of each twelfth of
+ * the window. */
+
+#define POOL_FORECAST_SLOTS 12
+
+struct pool_forecast_slot {
+  int64_t start_us;
+  double minimum;
+};
+
+/* window_us: set by the owner. All else starts at 0. */
+struct pool_forecast {
+  int64_t window_us;
+  int64_t last_us; /* of the last value */
+  struct pool_forecast_slot
+      slots[POOL_FORECAST_SLOTS + 1]; /* the last one is open */
+  size_t len;
+};
+
+/* Adds a value at now_us. Drops all earlier values when the clock went back,
+ * and after a gap of more than half a window. */
+void pool_forecast_add(struct pool_forecast *forecast, int64_t now_us,
+                       double value);
+
+/* Seconds until the trend reaches capacity; 0 if it has. NaN while there is no
+ * upward trend: fewer than four closed slots, or a rise of less than one over
+ * them. */
+double pool_forecast_exhaustion_s(const struct pool_forecast *forecast,
+                                  double capacity);

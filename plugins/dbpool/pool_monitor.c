@@ -163,10 +163,10 @@ void pool_monitor_send_reading(struct pool_monitor *monitor,
   log_excess(monitor, &estimate);
   int64_t leaked = find_and_notify_leaks(monitor, &config, reading);
   int64_t overdue = count_recycle_overdue(monitor->options, reading);
-  forecast_add(&monitor->forecast, reading->now_us,
-               (double)estimate.checked_out);
+  pool_forecast_add(&monitor->forecast, reading->now_us,
+                    (double)estimate.checked_out);
   double until_exhausted_s =
-      forecast_until_exhausted_s(&monitor->forecast, (double)estimate.capacity);
+      pool_forecast_exhaustion_s(&monitor->forecast, (double)estimate.capacity);
 
   static const char connections[] = "current_connections";
   const struct dbpool_value values[] = {

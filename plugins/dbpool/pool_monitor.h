@@ -8,9 +8,7 @@
 #include <stdint.h>
 
 #include "dbpool/client_processes.h"
-#include "dbpool/forecast.h"
 #include "dbpool/leak.h"
-#include "dbpool/leak_notifier.h"
 #include "dbpool/options.h"
 #include "dbpool/pool.h"
 
@@ -32,7 +30,7 @@ struct pool_monitor {
   struct client_processes processes;
   struct leak_tracker leaks;
   struct leak_notifier notifier;
-  struct forecast forecast;
+  struct pool_forecast forecast;
   bool has_logged_excess;
   bool has_logged_unknown;
 };

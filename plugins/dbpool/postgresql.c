@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "dbpool/pg_connection.h"
-#include "dbpool/poll_target.h"
 #include "dbpool/pool_monitor.h"
 
 #define NAME_BYTES 160
@@ -263,7 +262,7 @@ struct postgresql_server {
   char settings[SETTINGS_BYTES];
   int64_t quiet_s; /* the least LeakAfter: from there on any pool may call a
                       session leaked, and its last statement is needed */
-  struct poll_target target;
+  struct pg_connection_target target;
 
   /* Of the read that is running. */
   struct pg_connection_result result;
@@ -319,7 +318,7 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
   format_server_name(server);
   format_session_settings(server->settings, sizeof(server->settings),
                           (int64_t)(endpoint->timeout_s * 1000));
-  if (poll_target_init(
+  if (pg_connection_target_init(
           &server->target, server->name, endpoint,
           (struct pg_connection_defaults){.settings = server->settings},
           &sinks->log) != 0) {
@@ -334,7 +333,7 @@ void postgresql_server_free(struct postgresql_server *server,
   if (server == NULL) {
     return;
   }
-  poll_target_fini(&server->target, deadline_ms);
+  pg_connection_target_fini(&server->target, deadline_ms);
   for (size_t i = 0; i < server->monitors_len; i++) {
     pool_monitor_fini(&server->monitors[i]);
   }
@@ -458,8 +457,8 @@ static void send_pool_reading(struct postgresql_server *server,
 
 void postgresql_server_query_and_send(struct postgresql_server *server,
                                       double interval_s) {
-  int code = poll_target_query(&server->target, (int64_t)(interval_s * 1000),
-                               query_sessions, server);
+  int code = pg_connection_target_query(
+      &server->target, (int64_t)(interval_s * 1000), query_sessions, server);
   if (code == -EAGAIN) {
     return; /* neither up nor down */
   }

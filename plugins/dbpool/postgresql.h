@@ -26,8 +26,8 @@ postgresql_server_new(const struct dbpool_pool_options *pools, size_t pools_len,
                       size_t first, const struct dbpool_sinks *sinks);
 
 /* Queries the server and sends the values of each pool. Waits as long as
- * poll_target_query(); what takes longer is sent at a later read. interval_s:
- * from read to read. One thread at a time. */
+ * pg_connection_target_query(); what takes longer is sent at a later read.
+ * interval_s: from read to read. One thread at a time. */
 void postgresql_server_query_and_send(struct postgresql_server *server,
                                       double interval_s);
 

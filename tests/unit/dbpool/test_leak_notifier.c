@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dbpool/leak_notifier.h"
+#include "dbpool/leak.h"
 
 #define SECOND INT64_C(1000000)
 #define SENT_MAX 256

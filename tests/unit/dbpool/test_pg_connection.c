@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_connection, poll_target: nobody listens at the other end, or a server that
+/* pg_connection: nobody listens at the other end, or a server that
  * does not answer. */
 #include "unit.h"
 
@@ -15,7 +15,6 @@
 
 #include "core/clock.h"
 #include "dbpool/pg_connection.h"
-#include "dbpool/poll_target.h"
 #include "support/failing.h"
 
 #define LONG_MS 10000
@@ -184,13 +183,13 @@ static void logs_a_failure_once_then_hourly(void **state) {
   struct dbpool_endpoint_options endpoint = endpoint_at(port, 5);
   struct log log = {0};
   const struct log_sink sink = {record_line, &log};
-  struct poll_target target = {.name = "pool \"trading\"",
-                               .connection = connect_to(&endpoint),
-                               .timeout_ms = LONG_MS,
-                               .log = &sink};
+  struct pg_connection_target target = {.name = "pool \"trading\"",
+                                        .connection = connect_to(&endpoint),
+                                        .timeout_ms = LONG_MS,
+                                        .log = &sink};
   for (int i = 0; i < 5; i++) {
     assert_int_equal(
-        poll_target_query(&target, LONG_MS, exchange_nothing, NULL),
+        pg_connection_target_query(&target, LONG_MS, exchange_nothing, NULL),
         -ECONNREFUSED);
   }
   assert_int_equal(log.lines, 1);
@@ -198,10 +197,10 @@ static void logs_a_failure_once_then_hourly(void **state) {
   assert_non_null(strstr(log.last, "; trying again at each read"));
   /* An hour later. */
   target.complaint.logged_ms -= LOG_REMINDER_MS;
-  (void)poll_target_query(&target, LONG_MS, exchange_nothing, NULL);
+  (void)pg_connection_target_query(&target, LONG_MS, exchange_nothing, NULL);
   assert_int_equal(log.lines, 2);
   assert_non_null(strstr(log.last, "; failed 6 times so far"));
-  poll_target_fini(&target, 0);
+  pg_connection_target_fini(&target, 0);
 }
 
 #define INTERVAL_MS 200
@@ -214,10 +213,11 @@ static int run_select(void *context, struct pg_connection *connection,
                              error);
 }
 
-static int read_in_time(struct poll_target *target,
+static int read_in_time(struct pg_connection_target *target,
                         struct pg_connection_result *result) {
   int64_t start_ms = clock_monotonic_ms();
-  int code = poll_target_query(target, INTERVAL_MS, run_select, result);
+  int code =
+      pg_connection_target_query(target, INTERVAL_MS, run_select, result);
   assert_in_range(clock_monotonic_ms() - start_ms, 0, READ_MS_MAX);
   return code;
 }
@@ -229,10 +229,10 @@ static void waits_at_most_half_an_interval(void **state) {
   struct dbpool_endpoint_options endpoint = endpoint_at(port, 60);
   struct log log = {0};
   const struct log_sink sink = {record_line, &log};
-  struct poll_target target = {.name = "pool",
-                               .connection = connect_to(&endpoint),
-                               .timeout_ms = 60000,
-                               .log = &sink};
+  struct pg_connection_target target = {.name = "pool",
+                                        .connection = connect_to(&endpoint),
+                                        .timeout_ms = 60000,
+                                        .log = &sink};
   struct pg_connection_result result = {0};
   for (int i = 0; i < 3; i++) {
     assert_int_equal(read_in_time(&target, &result), -EAGAIN);
@@ -244,7 +244,7 @@ static void waits_at_most_half_an_interval(void **state) {
   assert_int_equal(read_in_time(&target, &result), -ETIMEDOUT); /* known */
   assert_int_equal(log.lines, 1);
   assert_int_equal(count_connections(listener), 1);
-  poll_target_fini(&target, clock_monotonic_ms() + LONG_MS);
+  pg_connection_target_fini(&target, clock_monotonic_ms() + LONG_MS);
   (void)close(listener);
 }
 
@@ -290,10 +290,10 @@ static void returns_a_late_result(void **state) {
   struct dbpool_endpoint_options endpoint = endpoint_at(port, 60);
   struct log log = {0};
   const struct log_sink sink = {record_line, &log};
-  struct poll_target target = {.name = "pool",
-                               .connection = connect_to(&endpoint),
-                               .timeout_ms = 60000,
-                               .log = &sink};
+  struct pg_connection_target target = {.name = "pool",
+                                        .connection = connect_to(&endpoint),
+                                        .timeout_ms = 60000,
+                                        .log = &sink};
   struct pg_connection_result result = {0};
   while (!pg_connection_is_pending(target.connection)) {
     assert_int_equal(read_in_time(&target, &result), -EAGAIN);
@@ -309,7 +309,7 @@ static void returns_a_late_result(void **state) {
   assert_in_range(result.took_ns, 1, INT64_C(60000000000));
   assert_int_equal(log.lines, 0);
   pg_connection_result_fini(&result);
-  poll_target_fini(&target, 0);
+  pg_connection_target_fini(&target, 0);
   assert_int_equal(waitpid(server, &status, 0), server);
   assert_int_equal(status, 0);
   (void)close(permission[0]);
