@@ -125,10 +125,8 @@ client_processes_search_and_count(struct client_processes *processes,
                 since_us >= SEARCH_INTERVAL_US;
   if (has_new && is_due) {
     processes->searched_us = now_us;
-#ifdef __linux__ /* other systems do not report who holds a socket */
     client_processes_search_host(processes->items, processes->len,
                                  processes->proc);
-#endif
     for (size_t i = 0; i < processes->len; i++) {
       processes->items[i].is_new = false;
     }

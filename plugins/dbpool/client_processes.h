@@ -42,6 +42,6 @@ void client_processes_fini(struct client_processes *processes);
 
 /* Searches this host for the inode and the pid of all LEN items; what we may
  * not see stays 0. Takes a few milliseconds for each thousand descriptors that
- * are open on this host. Only for Linux: linux/socket_owner.c. */
+ * are open on this host. One implementation a system: linux/socket_owner.c. */
 void client_processes_search_host(struct client_process *items, size_t len,
                                   const char *proc);

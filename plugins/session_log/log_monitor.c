@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/match/line_fields.h"
 #include "session_log/match/matcher.h"
 #include "session_log/sessions/rate_window.h"
 #include "session_log/sessions/session_tracker.h"

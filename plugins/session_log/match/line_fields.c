@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* line_fields: reads the time and the level of a line. */
-#include "session_log/match/line_fields.h"
+#include "session_log/match/matcher.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -30,12 +30,11 @@ static bool skip_char(struct cursor *cursor, char c) {
 }
 
 static bool skip_one_of(struct cursor *cursor, const char *set) {
-  if (cursor->at < cursor->end && *cursor->at != '\0' &&
-      strchr(set, *cursor->at) != NULL) {
-    cursor->at++;
-    return true;
+  bool is_skipped = false;
+  for (; *set != '\0' && !is_skipped; set++) {
+    is_skipped = skip_char(cursor, *set);
   }
-  return false;
+  return is_skipped;
 }
 
 /* Exactly DIGITS of them. */
@@ -87,13 +86,7 @@ static int64_t convert_utc_civil(const struct civil *civil) {
 static int64_t find_utc_offset(int64_t at_s) {
   struct tm local;
   time_t at = (time_t)at_s;
-  if (localtime_r(&at, &local) == NULL) {
-    return 0;
-  }
-  const struct civil civil = {local.tm_year + 1900, local.tm_mon + 1,
-                              local.tm_mday,        local.tm_hour,
-                              local.tm_min,         local.tm_sec};
-  return convert_utc_civil(&civil) - at_s;
+  return localtime_r(&at, &local) == NULL ? 0 : local.tm_gmtoff;
 }
 
 /* Converts a local time, given in seconds as if it were UTC. A time that exists
@@ -207,25 +200,18 @@ static int parse_syslog_time(struct line_fields_cache *cache,
   return 0;
 }
 
-/* A JSON number: seconds, milliseconds, micro- or nanoseconds by its size. */
+/* A JSON number: its first ten digits are the seconds, whether milli-, micro-
+ * or nanoseconds follow. */
 static int parse_epoch_number(struct cursor cursor, int64_t *ret_s) {
   int64_t number = 0;
   int digits = 0;
   for (; cursor.at < cursor.end && isdigit((unsigned char)*cursor.at) &&
-         digits < 19;
+         digits < 10;
        cursor.at++, digits++) {
-    if (digits < 18) {
-      number = number * 10 + (*cursor.at - '0');
-    }
-  }
-  if (digits < 9) {
-    return -ENOENT;
-  }
-  for (int extra = (digits > 18 ? 18 : digits) - 10; extra > 0; extra--) {
-    number /= 10;
+    number = number * 10 + (*cursor.at - '0');
   }
   *ret_s = number;
-  return 0;
+  return digits < 9 ? -ENOENT : 0;
 }
 
 /* A time that begins with a digit is in the format of ISO 8601, any other in

@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_log/match/line_fields.h"
-
 #define TEXTS_MAX 64
 #define GRAM_BYTES 3
 #define DISTANCE_MAX 8 /* between samples: more gains nothing */

@@ -5,7 +5,7 @@
  * Chosen over a backlog limit (alarms on bursts, blind after a start in the
  * middle) and over ratios of opened to closed (miss a leak below 1 %): in
  * simulations it had no false alarm in any healthy case. */
-#include "session_log/sessions/leak_trend.h"
+#include "session_log/sessions/session_tracker.h"
 
 #include <string.h>
 

@@ -108,9 +108,9 @@ bool directory_scan_may_be_copy(const char *live_path, const char *path) {
 
 struct directory_scan_item *
 directory_scan_find(const struct directory_scan *scan,
-                    const struct file_identity *identity) {
+                    const struct tail_file_identity *identity) {
   for (size_t i = 0; i < scan->len; i++) {
-    if (file_identity_is_same(&scan->items[i].status.identity, identity)) {
+    if (tail_file_is_same(&scan->items[i].status.identity, identity)) {
       return &scan->items[i];
     }
   }
@@ -120,7 +120,7 @@ directory_scan_find(const struct directory_scan *scan,
 /* Adds a file once, whatever number of names it has; it is live if one of them
  * is. */
 static int add_scanned_file(struct directory_scan *scan, const char *path,
-                            const struct file_identity_stat *status,
+                            const struct tail_file_status *status,
                             bool is_live) {
   struct directory_scan_item *known =
       directory_scan_find(scan, &status->identity);
@@ -150,8 +150,8 @@ static int add_scanned_file(struct directory_scan *scan, const char *path,
 /* A pattern may match a directory or a device by mistake: the caller logs why
  * it is not followed. */
 static int add_live_file(struct directory_scan *scan, const char *path) {
-  struct file_identity_stat status;
-  int code = file_identity_stat_path(path, &status);
+  struct tail_file_status status;
+  int code = tail_file_stat_path(path, &status);
   if (code != 0) {
     return code;
   }
@@ -263,14 +263,14 @@ static int add_rotated_beside(struct directory_scan *scan,
   int code = 0;
   const struct dirent *entry;
   while (code == 0 && (entry = readdir(directory)) != NULL) {
-    struct file_identity_stat status;
+    struct tail_file_status status;
     if (!is_rotation_of_any(names, entry->d_name) ||
         directory_scan_is_compressed(entry->d_name)) {
       continue;
     }
     (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, names->paths[0],
                    entry->d_name);
-    if (file_identity_stat_path(path, &status) == 0 && status.is_regular) {
+    if (tail_file_stat_path(path, &status) == 0 && status.is_regular) {
       code = add_scanned_file(scan, path, &status, false);
     }
   }

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "session_log/tail/file_identity.h"
+#include "session_log/tail/tail_file.h"
 
 struct directory_scan_item {
   char *path;   /* owned */
   char *target; /* owned: of a symbolic link; else NULL */
-  struct file_identity_stat status;
+  struct tail_file_status status;
   bool is_live; /* matched by a pattern; else a rotated file beside one */
 };
 
@@ -37,7 +37,7 @@ int directory_scan_add_rotated(struct directory_scan *scan,
 /* The item with that identity, or NULL. */
 struct directory_scan_item *
 directory_scan_find(const struct directory_scan *scan,
-                    const struct file_identity *identity);
+                    const struct tail_file_identity *identity);
 
 /* Drops all but the first LEN. */
 void directory_scan_cut(struct directory_scan *scan, size_t len);

@@ -224,9 +224,9 @@ static void classify_new_files(struct rotation *rotation, size_t first,
 }
 
 static bool is_file_known(const struct rotation *rotation,
-                          const struct file_identity *identity) {
+                          const struct tail_file_identity *identity) {
   for (size_t i = 0; i < rotation->files_len; i++) {
-    if (file_identity_is_same(&rotation->files[i]->identity, identity)) {
+    if (tail_file_is_same(&rotation->files[i]->identity, identity)) {
       return true;
     }
   }
@@ -237,9 +237,9 @@ static bool is_file_known(const struct rotation *rotation,
  * been replaced by it, or it has grown by other lines. */
 static void recheck_copy(struct rotation *rotation, struct tail_file *copy) {
   struct tail_file *original = copy->original;
-  struct file_identity_stat status;
+  struct tail_file_status status;
   if (copy->state != TAIL_FILE_COPY || !copy->is_listed ||
-      file_identity_stat_path(copy->path, &status) != 0) {
+      tail_file_stat_path(copy->path, &status) != 0) {
     return;
   }
   bool is_replacement = original != NULL && copy->is_live &&

@@ -460,7 +460,7 @@ static int transfer_indexed_file(struct rotation *rotation, size_t index,
   state_file_transfer_text(record, path, sizeof(path));
   state_file_transfer_size(record, original, TAIL_FILES_MAX);
   if (record->is_loading) {
-    file = tail_file_new(first_path, path, &(struct file_identity_stat){0});
+    file = tail_file_new(first_path, path, &(struct tail_file_status){0});
     if (file == NULL || rotation_add(rotation, file) != 0) {
       return -ENOMEM;
     }

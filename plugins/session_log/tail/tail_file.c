@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -19,14 +20,65 @@
 
 /* Coarser than the clock of any file system that keeps sub-second times. */
 #define SETTLED_NS INT64_C(2500000000)
+#define NS_PER_S INT64_C(1000000000)
 #define NFS_MAGIC 0x6969
 /* How far back the start of an unfinished line is looked for. */
 #define LINE_SEARCH_BYTES 65536
 
 static atomic_size_t open_files; /* of all logs: the limit is the process's */
 
+/* ---- which file this is ---- */
+
+static int64_t convert_timestamp_ns(const struct statx_timestamp *time) {
+  return (int64_t)time->tv_sec * NS_PER_S + (int64_t)time->tv_nsec;
+}
+
+/* statx(2) is the only call that reports the time of birth. */
+static int read_stat(int fd, const char *path, int flags,
+                     struct tail_file_status *ret_status) {
+  struct statx found;
+  if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) {
+    return -errno;
+  }
+  bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
+  *ret_status = (struct tail_file_status){
+      .identity = {.device = ((uint64_t)found.stx_dev_major << 32) |
+                             found.stx_dev_minor,
+                   .inode = found.stx_ino,
+                   .born_ns =
+                       has_birth ? convert_timestamp_ns(&found.stx_btime) : 0},
+      .size = found.stx_size,
+      .modified_ns = convert_timestamp_ns(&found.stx_mtime),
+      .is_regular = S_ISREG(found.stx_mode),
+      .is_directory = S_ISDIR(found.stx_mode),
+      .is_linked = S_ISLNK(found.stx_mode),
+  };
+  return 0;
+}
+
+int tail_file_stat_path(const char *path, struct tail_file_status *ret_status) {
+  int code = read_stat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret_status);
+  if (code == 0 && ret_status->is_linked) {
+    code = read_stat(AT_FDCWD, path, 0, ret_status);
+    ret_status->is_linked = true;
+  }
+  return code;
+}
+
+int tail_file_stat_fd(int fd, struct tail_file_status *ret_status) {
+  return read_stat(fd, "", AT_EMPTY_PATH, ret_status);
+}
+
+bool tail_file_is_same(const struct tail_file_identity *a,
+                       const struct tail_file_identity *b) {
+  return a->device == b->device && a->inode == b->inode &&
+         a->born_ns == b->born_ns;
+}
+
+/* ---- a file's life ---- */
+
 struct tail_file *tail_file_new(const char *first_path, const char *path,
-                                const struct file_identity_stat *status) {
+                                const struct tail_file_status *status) {
   struct tail_file *file = calloc(1, sizeof(*file));
   if (file == NULL) {
     return NULL;
@@ -86,11 +138,10 @@ int tail_file_open(struct tail_file *file) {
   if (fd < 0) {
     return -errno;
   }
-  struct file_identity_stat status;
-  int code = file_identity_stat_fd(fd, &status);
-  if (code == 0 &&
-      (!status.is_regular ||
-       !file_identity_is_same(&status.identity, &file->identity))) {
+  struct tail_file_status status;
+  int code = tail_file_stat_fd(fd, &status);
+  if (code == 0 && (!status.is_regular ||
+                    !tail_file_is_same(&status.identity, &file->identity))) {
     code = -ESTALE;
   }
   if (code != 0) {
@@ -228,8 +279,8 @@ static void mark_offset(struct tail_file *file, const char *end, size_t known) {
 }
 
 int tail_file_seek_end(struct tail_file *file) {
-  struct file_identity_stat status;
-  int code = file_identity_stat_fd(file->fd, &status);
+  struct tail_file_status status;
+  int code = tail_file_stat_fd(file->fd, &status);
   if (code == 0) {
     code = read_head_mark(file);
   }
@@ -288,8 +339,8 @@ static int check_content(struct tail_file *file) {
 }
 
 int tail_file_check_content(struct tail_file *file, int64_t wall_ns) {
-  struct file_identity_stat status;
-  int code = file_identity_stat_fd(file->fd, &status);
+  struct tail_file_status status;
+  int code = tail_file_stat_fd(file->fd, &status);
   if (code != 0) {
     return code;
   }
@@ -343,8 +394,8 @@ static bool compare_with_former_content(const struct tail_file *copy,
 /* Compares the beginning and the end of what the copy has so far. */
 static bool compare_with_current_content(const struct tail_file *copy,
                                          const struct tail_file *original) {
-  struct file_identity_stat now;
-  if (copy->size == 0 || file_identity_stat_fd(original->fd, &now) != 0 ||
+  struct tail_file_status now;
+  if (copy->size == 0 || tail_file_stat_fd(original->fd, &now) != 0 ||
       copy->size > now.size) {
     return false;
   }

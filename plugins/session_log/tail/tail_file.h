@@ -3,10 +3,38 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/log.h"
-#include "session_log/tail/file_identity.h"
+
+/* ---- which file this is, whatever its name ---- */
+
+/* A free inode number is reused at once; the two files differ in their time of
+ * birth. */
+struct tail_file_identity {
+  uint64_t device;
+  uint64_t inode;
+  int64_t born_ns; /* 0 where the file system does not keep it */
+};
+
+struct tail_file_status {
+  struct tail_file_identity identity;
+  uint64_t size;
+  int64_t modified_ns; /* since the epoch */
+  bool is_regular;
+  bool is_directory;
+  bool is_linked; /* its path is a symbolic link to it */
+};
+
+/* Follow symbolic links. Return 0 or negative errno. */
+int tail_file_stat_path(const char *path, struct tail_file_status *ret_status);
+int tail_file_stat_fd(int fd, struct tail_file_status *ret_status);
+
+bool tail_file_is_same(const struct tail_file_identity *a,
+                       const struct tail_file_identity *b);
+
+/* ---- how far it was read ---- */
 
 enum tail_file_state {
   TAIL_FILE_FOLLOWED, /* read as it grows */
@@ -28,7 +56,7 @@ struct tail_file_mark {
 
 struct tail_file {
   enum tail_file_state state;
-  struct file_identity identity;
+  struct tail_file_identity identity;
   char *path;                     /* owned: its name at the last scan */
   char *first_path;               /* owned: its name when it was found */
   int fd;                         /* -1 while closed */
@@ -55,7 +83,7 @@ struct tail_file {
 
 /* Returns NULL when memory is short. */
 struct tail_file *tail_file_new(const char *first_path, const char *path,
-                                const struct file_identity_stat *status);
+                                const struct tail_file_status *status);
 void tail_file_free(struct tail_file *file); /* accepts NULL */
 
 /* Stores a new name. Returns 0 or -ENOMEM. */

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "session_log/match/line_fields.h"
+#include "session_log/match/matcher.h"
 
 #define NOW 1706695200 /* 2024-01-31 10:00:00 UTC */
 
