@@ -45,7 +45,6 @@ struct pool_session {
   const char *application;
   const char *client_address; /* "" for a Unix socket */
   const char *query;          /* the last statement, cut; "" unless long idle */
-  const struct pool_session *next_in_group; /* session_groups.h */
 };
 
 /* How the application's pool is configured. */

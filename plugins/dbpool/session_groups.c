@@ -8,86 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* PostgreSQL cuts names at 63 bytes. */
-#define NAME_BYTES 84
-#define KEY_BYTES (3 * NAME_BYTES)
-
-/* NULL: the first one; returns NULL after the last one. */
-static struct session_group *next_group(const struct session_groups *groups,
-                                        const struct session_group *group) {
-  return HASH_MAP_OWNER(
-      hash_map_next(&groups->by_names, group == NULL ? NULL : &group->node),
-      struct session_group, node);
-}
-
 void session_groups_fini(struct session_groups *groups) {
-  if (groups == NULL) {
-    return;
+  if (groups != NULL) {
+    free(groups->items);
+    *groups = (struct session_groups){0};
   }
-  for (struct session_group *next, *group = next_group(groups, NULL);
-       group != NULL; group = next) {
-    next = next_group(groups, group);
-    free(group);
-  }
-  hash_map_fini(&groups->by_names);
 }
 
-/* ---- building ---- */
-
-/* Longer names than PostgreSQL's are cut, so that a key has a bound. */
-static size_t append_name(char *key, size_t used, const char *name) {
-  size_t bytes = strnlen(name, NAME_BYTES - 1);
-  memcpy(key + used, name, bytes);
-  key[used + bytes] = '\0';
-  return used + bytes + 1;
-}
-
-/* Returns NULL when memory is short. */
-static struct session_group *add_group(struct session_groups *groups,
-                                       const char *key, size_t key_bytes) {
-  struct session_group *group = calloc(1, sizeof(*group) + key_bytes);
-  if (group == NULL) {
-    return NULL;
-  }
-  memcpy(group->key, key, key_bytes);
-  group->database = group->key;
-  group->role = group->database + strlen(group->database) + 1;
-  group->application = group->role + strlen(group->role) + 1;
-  if (hash_map_insert(&groups->by_names, &group->node, group->key, key_bytes) !=
-      0) {
-    free(group);
-    return NULL;
-  }
-  return group;
-}
-
-/* The group of the session; a new one if need be; NULL when memory is short. */
-static struct session_group *
-find_or_add_group(struct session_groups *groups,
-                  const struct pool_session *session) {
-  char key[KEY_BYTES];
-  size_t bytes = append_name(key, 0, session->database);
-  bytes = append_name(key, bytes, session->role);
-  bytes = append_name(key, bytes, session->application);
-  struct hash_node *node = hash_map_find(&groups->by_names, key, bytes);
-  return node != NULL ? HASH_MAP_OWNER(node, struct session_group, node)
-                      : add_group(groups, key, bytes);
+static int compare_session_names(const void *a, const void *b) {
+  const struct pool_session *left = a;
+  const struct pool_session *right = b;
+  int order = strcmp(left->database, right->database);
+  order = order != 0 ? order : strcmp(left->role, right->role);
+  return order != 0 ? order : strcmp(left->application, right->application);
 }
 
 int session_groups_build(struct session_groups *groups,
                          struct pool_session *sessions, size_t len,
                          int64_t own_pid) {
   session_groups_fini(groups);
+  groups->items = calloc(len + 1, sizeof(*groups->items));
+  if (groups->items == NULL) {
+    return -ENOMEM;
+  }
+  groups->own_pid = own_pid;
+  qsort(sessions, len, sizeof(*sessions), compare_session_names);
   for (size_t i = 0; i < len; i++) {
-    struct session_group *group = find_or_add_group(groups, &sessions[i]);
-    if (group == NULL) {
-      return -ENOMEM;
+    if (i == 0 || compare_session_names(&sessions[i - 1], &sessions[i]) != 0) {
+      groups->items[groups->len++].sessions = &sessions[i];
     }
-    group->sessions++;
-    if (sessions[i].pid != own_pid) {
-      sessions[i].next_in_group = group->first;
-      group->first = &sessions[i];
-    }
+    groups->items[groups->len - 1].len++;
   }
   return 0;
 }
@@ -111,15 +61,16 @@ size_t session_groups_select(struct session_groups *groups,
                              const struct option_strings *applications,
                              const struct pool_session **sessions) {
   size_t len = 0;
-  for (struct session_group *group = next_group(groups, NULL); group != NULL;
-       group = next_group(groups, group)) {
-    group->is_selected = strcmp(group->database, database) == 0 &&
-                         matches_any_pattern(roles, group->role) &&
-                         matches_any_pattern(applications, group->application);
-    for (const struct pool_session *session = group->is_selected ? group->first
-                                                                 : NULL;
-         session != NULL; session = session->next_in_group) {
-      sessions[len++] = session;
+  for (size_t i = 0; i < groups->len; i++) {
+    struct session_group *group = &groups->items[i];
+    const struct pool_session *any = group->sessions;
+    group->is_selected = strcmp(any->database, database) == 0 &&
+                         matches_any_pattern(roles, any->role) &&
+                         matches_any_pattern(applications, any->application);
+    for (size_t j = 0; group->is_selected && j < group->len; j++) {
+      if (group->sessions[j].pid != groups->own_pid) {
+        sessions[len++] = &group->sessions[j];
+      }
     }
   }
   return len;
@@ -130,11 +81,12 @@ void session_groups_lower_headroom(const struct session_groups *groups,
                                    int64_t limit, int64_t *headroom) {
   int64_t sessions = 0;
   bool is_of_pool = false;
-  for (const struct session_group *group = next_group(groups, NULL);
-       limit >= 0 && group != NULL; group = next_group(groups, group)) {
-    if ((database == NULL || strcmp(group->database, database) == 0) &&
-        (role == NULL || strcmp(group->role, role) == 0)) {
-      sessions += group->sessions;
+  for (size_t i = 0; limit >= 0 && i < groups->len; i++) {
+    const struct session_group *group = &groups->items[i];
+    if ((database == NULL ||
+         strcmp(group->sessions->database, database) == 0) &&
+        (role == NULL || strcmp(group->sessions->role, role) == 0)) {
+      sessions += (int64_t)group->len;
       is_of_pool |= group->is_selected;
     }
   }

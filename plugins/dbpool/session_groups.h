@@ -8,31 +8,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/hash_map.h"
 #include "core/option.h"
 #include "dbpool/pool.h"
 
-/* Valid until the next build. */
+/* The sessions with the same three names. Valid until the next build. */
 struct session_group {
-  struct hash_node node;
-  const char *database; /* these three are parts of the key */
-  const char *role;
-  const char *application;
-  int64_t sessions;                 /* all, our own among them */
-  const struct pool_session *first; /* without our own; see next_in_group */
-  bool is_selected;                 /* by the last session_groups_select() */
-  char key[];                       /* the three names, each with its NUL */
+  const struct pool_session *sessions; /* side by side; borrowed */
+  size_t len;                          /* our own among them */
+  bool is_selected;                    /* by the last session_groups_select() */
 };
 
 /* All zero is empty. */
 struct session_groups {
-  struct hash_map by_names; /* struct session_group */
+  struct session_group *items; /* owned */
+  size_t len;
+  int64_t own_pid;
 };
 
 /* Groups the sessions; replaces what was there.
- * sessions: borrowed until the next build; linked to each other by
- * next_in_group. own_pid: of the session that we use to query.
- * Returns 0 or -ENOMEM. */
+ * sessions: are sorted; borrowed until the next build. own_pid: of the session
+ * that we use to query. Returns 0 or -ENOMEM. */
 int session_groups_build(struct session_groups *groups,
                          struct pool_session *sessions, size_t len,
                          int64_t own_pid);

@@ -113,7 +113,7 @@ static void update_pool(struct pool_monitor *monitor,
 }
 
 static void read_pools(const struct postgresql_stats *stats) {
-  struct session_groups groups = {{0}};
+  struct session_groups groups = {0};
   struct dbpool_pool_options options[2];
   struct pool_monitor monitors[2];
   for (size_t i = 0; i < 2; i++) {

@@ -76,7 +76,7 @@ static void selects_the_sessions_of_a_pool(void **state) {
   add_session(&scene, "billing", "app", "api");
   add_session(&scene, "billing", "batch", "api");
   build_groups(&scene);
-  assert_int_equal(scene.groups.by_names.len, 5);
+  assert_int_equal(scene.groups.len, 5);
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     select_pool(&scene, cases[i].database, cases[i].role, cases[i].application);
     assert_int_equal(scene.selected_len, cases[i].sessions);
@@ -97,7 +97,7 @@ static void leaves_out_our_own_session(void **state) {
   build_groups(&scene);
   select_pool(&scene, "trading", NULL, NULL);
   assert_int_equal(scene.selected_len, 1);
-  assert_ptr_equal(scene.selected[0], &scene.sessions[1]);
+  assert_int_not_equal(scene.selected[0]->pid, OWN_PID);
   /* It counts against the limits. */
   int64_t headroom = 100;
   session_groups_lower_headroom(&scene.groups, NULL, "app", 10, &headroom);
@@ -114,7 +114,7 @@ static void makes_one_group_of_equal_names(void **state) {
   add_session(&scene, "trading", "ap", "papi"); /* the same bytes in a row */
   for (int round = 0; round < 10; round++) {
     build_groups(&scene);
-    assert_int_equal(scene.groups.by_names.len, 2);
+    assert_int_equal(scene.groups.len, 2);
     select_pool(&scene, "trading", app, NULL);
     assert_int_equal(scene.selected_len, 100);
   }
@@ -124,7 +124,7 @@ static void makes_one_group_of_equal_names(void **state) {
 static void forgets_the_names_of_earlier_reads(void **state) {
   (void)state;
   char names[SESSIONS_MAX][32];
-  struct session_groups groups = {{0}};
+  struct session_groups groups = {0};
   for (int round = 0; round < 100; round++) {
     struct scene scene = {.groups = groups};
     for (int i = 0; i < SESSIONS_MAX; i++) {
@@ -133,13 +133,13 @@ static void forgets_the_names_of_earlier_reads(void **state) {
       add_session(&scene, "trading", "app", names[i]);
     }
     build_groups(&scene);
-    assert_int_equal(scene.groups.by_names.len, SESSIONS_MAX);
+    assert_int_equal(scene.groups.len, SESSIONS_MAX);
     groups = scene.groups;
   }
   session_groups_fini(&groups);
 }
 
-static void cuts_endless_names(void **state) {
+static void survives_endless_names(void **state) {
   (void)state;
   static char name[100000];
   memset(name, 'x', sizeof(name) - 1);
@@ -215,7 +215,7 @@ static void knows_when_there_is_no_limit(void **state) {
   (void)state;
   const struct postgresql_stats stats = {.connection_limit = 97,
                                          .sessions = {.len = 120}};
-  const struct session_groups groups = {{0}};
+  const struct session_groups groups = {0};
   const struct pool_headroom headroom =
       postgresql_compute_headroom(&stats, &groups);
   assert_int_equal(headroom.server, 0);
@@ -230,7 +230,7 @@ int main(void) {
       cmocka_unit_test(leaves_out_our_own_session),
       cmocka_unit_test(makes_one_group_of_equal_names),
       cmocka_unit_test(forgets_the_names_of_earlier_reads),
-      cmocka_unit_test(cuts_endless_names),
+      cmocka_unit_test(survives_endless_names),
       cmocka_unit_test(survives_without_memory),
       cmocka_unit_test(finds_the_nearest_limit),
       cmocka_unit_test(knows_when_there_is_no_limit),
