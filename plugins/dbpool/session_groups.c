@@ -15,12 +15,13 @@ void session_groups_fini(struct session_groups *groups) {
   }
 }
 
+/* The application first: of the three it differs most often. */
 static int compare_session_names(const void *a, const void *b) {
   const struct pool_session *left = a;
   const struct pool_session *right = b;
-  int order = strcmp(left->database, right->database);
+  int order = strcmp(left->application, right->application);
   order = order != 0 ? order : strcmp(left->role, right->role);
-  return order != 0 ? order : strcmp(left->application, right->application);
+  return order != 0 ? order : strcmp(left->database, right->database);
 }
 
 int session_groups_build(struct session_groups *groups,

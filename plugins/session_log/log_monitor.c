@@ -123,16 +123,9 @@ static void free_counts(struct monitor_counts *counts) {
 
 int log_monitor_reset(struct log_monitor *monitor) {
   const struct log_options *options = monitor->options;
-  const struct tail_options tail = {
-      .name = options->head.label,
-      .patterns = (const char *const *)options->files.items,
-      .patterns_len = options->files.len,
-      .starts_at_end = options->start_at == LOG_START_END,
-      .limits = options->read,
-  };
   free_counts(&monitor->counts);
   int code = session_tracker_new(&options->sessions, &monitor->counts.tracker);
-  return code == 0 ? tail_new(&tail, monitor->log, &monitor->counts.tail)
+  return code == 0 ? tail_new(options, monitor->log, &monitor->counts.tail)
                    : code;
 }
 

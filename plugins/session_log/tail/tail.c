@@ -15,25 +15,25 @@
 #include "session_log/tail/rotation.h"
 
 struct tail {
-  struct tail_options options;
-  struct log_complaint *complaints; /* owned: one a pattern */
-  struct log_complaint file_limit;  /* about too many files */
-  struct rotation rotation;         /* the files */
+  const struct log_options *options; /* borrowed */
+  struct log_complaint *complaints;  /* owned: one a pattern */
+  struct log_complaint file_limit;   /* about too many files */
+  struct rotation rotation;          /* the files */
   struct tail_stats stats;
 };
 
-int tail_new(const struct tail_options *options, const struct log_sink *log,
+int tail_new(const struct log_options *options, const struct log_sink *log,
              struct tail **ret_tail) {
   struct tail *tail = calloc(1, sizeof(*tail));
   if (tail == NULL) {
     return -ENOMEM;
   }
-  tail->options = *options;
-  tail->rotation = (struct rotation){.log_name = options->name,
-                                     .log = log,
-                                     .starts_at_end = options->starts_at_end};
-  tail->complaints =
-      calloc(options->patterns_len + 1, sizeof(*tail->complaints));
+  tail->options = options;
+  tail->rotation =
+      (struct rotation){.log_name = options->head.label,
+                        .log = log,
+                        .starts_at_end = options->start_at == LOG_START_END};
+  tail->complaints = calloc(options->files.len + 1, sizeof(*tail->complaints));
   if (tail->complaints == NULL) {
     free(tail);
     return -ENOMEM;
@@ -71,16 +71,16 @@ static const char *describe_scan_error(int code) {
 static void log_pattern(struct tail *tail, size_t index, int code,
                         const struct tail_time *now) {
   struct log_complaint *complaint = &tail->complaints[index];
-  const char *pattern = tail->options.patterns[index];
+  const char *pattern = tail->options->files.items[index];
   if (code == 0) {
     if (log_complaint_clear(complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
-                tail->options.name, pattern);
+                tail->options->head.label, pattern);
     }
   } else if (log_complaint_fail(complaint, now->mono_ms)) {
     log_write(tail->rotation.log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: %s; followed as soon as it appears",
-              tail->options.name, pattern, describe_scan_error(code));
+              tail->options->head.label, pattern, describe_scan_error(code));
   }
 }
 
@@ -91,7 +91,7 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
     if (log_complaint_fail(&tail->file_limit, now->mono_ms)) {
       log_write(tail->rotation.log, LOG_LEVEL_WARNING,
                 "log \"%s\": %zu files match; at most %d are followed",
-                tail->options.name, scan->len, TAIL_FILES_MAX);
+                tail->options->head.label, scan->len, TAIL_FILES_MAX);
     }
     directory_scan_cut(scan, TAIL_FILES_MAX);
   }
@@ -101,16 +101,16 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
  * also where the file itself is missing. */
 static int scan_files(struct tail *tail, const struct tail_time *now,
                       struct directory_scan *scan) {
-  const struct tail_options *options = &tail->options;
-  for (size_t i = 0; i < options->patterns_len; i++) {
-    int code = directory_scan_add_pattern(scan, options->patterns[i]);
+  const struct option_strings *patterns = &tail->options->files;
+  for (size_t i = 0; i < patterns->len; i++) {
+    int code = directory_scan_add_pattern(scan, patterns->items[i]);
     if (code == -ENOMEM) {
       return code;
     }
     log_pattern(tail, i, code, now);
   }
-  int code = directory_scan_add_rotated(scan, options->patterns,
-                                        options->patterns_len);
+  int code = directory_scan_add_rotated(
+      scan, (const char *const *)patterns->items, patterns->len);
   limit_files(tail, now, scan);
   return code;
 }
@@ -159,7 +159,7 @@ static int refresh_file(struct tail *tail, struct tail_file *file,
   if (code == 0) {
     if (log_complaint_clear(&file->complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE,
-                "log \"%s\": %s: readable again", tail->options.name,
+                "log \"%s\": %s: readable again", tail->options->head.label,
                 file->path);
     }
   } else if (code != -EAGAIN && code != -ENOENT) {
@@ -221,7 +221,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
     file->is_final = true;
   }
   if (code == 0) {
-    code = tail_file_read(file, buffer, &tail->options.limits, sink,
+    code = tail_file_read(file, buffer, &tail->options->read, sink,
                           &tail->stats.read);
   }
   if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
@@ -366,10 +366,10 @@ static void watch_directory_of(const char *path, struct file_watch *watch,
 }
 
 void tail_watch(struct tail *tail, struct file_watch *watch, size_t log) {
-  const struct tail_options *options = &tail->options;
+  const struct option_strings *patterns = &tail->options->files;
   file_watch_begin_update(watch, log);
-  for (size_t i = 0; i < options->patterns_len; i++) {
-    watch_directory_of(options->patterns[i], watch, log);
+  for (size_t i = 0; i < patterns->len; i++) {
+    watch_directory_of(patterns->items[i], watch, log);
   }
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     struct tail_file *file = tail->rotation.files[i];

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/log.h"
+#include "session_log/options.h"
 #include "session_log/state_file.h"
 #include "session_log/tail/file_watch.h"
 #include "session_log/tail/tail_file.h"
@@ -15,14 +16,6 @@
 /* A rotated file is read for this long, for writers that have not opened the
  * new file yet: logrotate signals them at once, most reopen within a second. */
 #define TAIL_ROTATE_WAIT_MS 60000
-
-struct tail_options {
-  const char *name;            /* for messages; borrowed */
-  const char *const *patterns; /* borrowed */
-  size_t patterns_len;
-  bool starts_at_end; /* files of the first poll are read from their end */
-  struct tail_file_limits limits;
-};
 
 struct tail_time {
   int64_t mono_ms; /* monotonic */
@@ -40,9 +33,9 @@ struct tail_stats {
 
 struct tail; /* one owner */
 
-/* The options are copied, what they borrow must outlive the tail.
- * Returns 0 or -ENOMEM. */
-int tail_new(const struct tail_options *options, const struct log_sink *log,
+/* options, log: borrowed for as long as the tail lives. Returns 0 or -ENOMEM.
+ */
+int tail_new(const struct log_options *options, const struct log_sink *log,
              struct tail **ret_tail);
 void tail_free(struct tail *tail); /* accepts NULL */
 

@@ -46,14 +46,15 @@ static void take(void *context, const struct tail_file *file, const char *data,
 
 static struct tail *follow(const char *name, bool starts_at_end) {
   static char pattern[128];
-  static const char *const patterns[] = {pattern};
+  static char name_of_log[] = "unit";
+  static char *patterns[] = {pattern};
+  static struct log_options options;
   (void)snprintf(pattern, sizeof(pattern), "%s", path_of(name));
-  const struct tail_options options = {
-      .name = "unit",
-      .patterns = patterns,
-      .patterns_len = 1,
-      .starts_at_end = starts_at_end,
-      .limits = {.max_line_bytes = 2048, .max_bytes = (int64_t)max_bytes},
+  options = (struct log_options){
+      .head = {.label = name_of_log},
+      .files = {patterns, 1},
+      .start_at = starts_at_end ? LOG_START_END : LOG_START_BEGINNING,
+      .read = {.max_line_bytes = 2048, .max_bytes = (int64_t)max_bytes},
   };
   struct tail *tail = NULL;
   assert_int_equal(tail_new(&options, &test_log, &tail), 0);

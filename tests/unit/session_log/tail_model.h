@@ -116,18 +116,17 @@ static void take_lines(void *context, const struct tail_file *file,
 }
 
 static void make_tail(struct world *world) {
-  static const char *patterns[1];
   static char pattern[128];
+  static char name_of_log[] = "model";
+  static char *patterns[] = {pattern};
+  static const struct log_options options = {
+      .head = {.label = name_of_log},
+      .files = {patterns, 1},
+      .start_at = LOG_START_BEGINNING,
+      .read = {.max_line_bytes = 4096, .max_bytes = 1 << 30},
+  };
   (void)snprintf(pattern, sizeof(pattern), "%s/%s", world->directory,
                  world->pattern);
-  patterns[0] = pattern;
-  const struct tail_options options = {
-      .name = "model",
-      .patterns = patterns,
-      .patterns_len = 1,
-      .starts_at_end = false,
-      .limits = {.max_line_bytes = 4096, .max_bytes = 1 << 30},
-  };
   assert_int_equal(tail_new(&options, NULL, &world->tail), 0);
   /* One for all worlds: to end an inotify instance takes milliseconds. */
   static struct file_watch *watch;
