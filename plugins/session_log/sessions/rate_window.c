@@ -2,24 +2,19 @@
 /* rate_window: how many events any 60 seconds held, exactly. */
 #include "session_log/sessions/rate_window.h"
 
-static uint32_t *get_count_slot(struct rate_window *window, int64_t second) {
-  return &window->counts[(uint64_t)second % RATE_WINDOW_S];
-}
-
-static uint64_t *get_sum_slot(struct rate_window *window, int64_t second) {
-  return &window->sums[(uint64_t)second % RATE_WINDOW_S];
+static struct rate_window_second *get_second(struct rate_window *window,
+                                             int64_t second) {
+  return &window->seconds[(uint64_t)second % RATE_WINDOW_S];
 }
 
 /* One second on: the sum loses the events of 60 seconds ago. Each sum is
  * stored, because late events still change it. */
 static void step_second(struct rate_window *window) {
-  uint64_t sum = *get_sum_slot(window, window->newest_s);
-  int64_t next = ++window->newest_s;
-  sum -= *get_count_slot(window, next); /* still those of second next - 60 */
-  *get_count_slot(window, next) = 0;
-  *get_sum_slot(window, next) = sum;
-  if (next > window->read_s && sum > window->peak) {
-    window->peak = sum;
+  uint64_t sum = get_second(window, window->newest_s)->sum;
+  struct rate_window_second *next = get_second(window, ++window->newest_s);
+  *next = (struct rate_window_second){.sum = sum - next->count};
+  if (window->newest_s > window->read_s && next->sum > window->peak) {
+    window->peak = next->sum;
   }
 }
 
@@ -48,9 +43,9 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
   if (event_s <= window->newest_s - RATE_WINDOW_S) {
     return;
   }
-  *get_count_slot(window, event_s) += count;
+  get_second(window, event_s)->count += count;
   for (int64_t end = event_s; end <= window->newest_s; end++) {
-    uint64_t sum = *get_sum_slot(window, end) += count;
+    uint64_t sum = get_second(window, end)->sum += count;
     if (end > window->read_s && sum > window->peak) {
       window->peak = sum;
     }
@@ -59,7 +54,7 @@ void rate_window_add(struct rate_window *window, int64_t event_s, int64_t now_s,
 
 uint64_t rate_window_find_sum(struct rate_window *window, int64_t now_s) {
   advance_to(window, now_s);
-  return *get_sum_slot(window, window->newest_s);
+  return get_second(window, window->newest_s)->sum;
 }
 
 uint64_t rate_window_take_peak(struct rate_window *window, int64_t now_s) {
@@ -77,7 +72,7 @@ void rate_window_transfer(struct rate_window *window,
   do {
     if (!record->is_loading) { /* the next second with events; 0: none */
       for (count = 0; count == 0 && second < window->newest_s;) {
-        count = ++second < 0 ? 0 : *get_count_slot(window, second);
+        count = ++second < 0 ? 0 : get_second(window, second)->count;
       }
     }
     state_file_transfer_count(record, &count);

@@ -10,13 +10,17 @@
 
 #define RATE_WINDOW_S 60
 
+struct rate_window_second {
+  uint32_t count; /* events of this second */
+  uint64_t sum;   /* of the 60 seconds that end with it */
+};
+
 /* All zero is an empty window. Not locked: one owner. */
 struct rate_window {
   int64_t newest_s; /* the last second that is accounted for */
   int64_t read_s;   /* windows that ended up to here have been read */
-  uint32_t counts[RATE_WINDOW_S]; /* events of second s at s % 60 */
-  uint64_t sums[RATE_WINDOW_S];   /* of the window that ends with second s */
-  uint64_t peak;                  /* since read_s */
+  struct rate_window_second seconds[RATE_WINDOW_S]; /* second s at s % 60 */
+  uint64_t peak;                                    /* since read_s */
 };
 
 /* Counts COUNT events that happened at event_s and are seen at now_s (seconds

@@ -32,7 +32,7 @@ void rotation_close_failed_file(const struct rotation *rotation,
   if (log_complaint_fail(&file->complaint, mono_ms)) {
     log_write(rotation->log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: cannot read: %s; retrying at every interval",
-              rotation->log_name, file->path, strerror(-code));
+              rotation->options->head.label, file->path, strerror(-code));
   }
   tail_file_close(file);
 }
@@ -142,7 +142,7 @@ static void start_found_file(const struct rotation *rotation,
     rotation_close_failed_file(rotation, file, code, mono_ms);
   }
   file->state = file->is_live ? TAIL_FILE_FOLLOWED : TAIL_FILE_DONE;
-  if ((!file->is_live || rotation->starts_at_end) &&
+  if ((!file->is_live || rotation->options->start_at == LOG_START_END) &&
       (file->fd < 0 || tail_file_seek_end(file) != 0)) {
     tail_file_skip_all(file);
   }

@@ -3,16 +3,16 @@
  * was read already. */
 #pragma once
 
+#include "session_log/options.h"
 #include "session_log/tail/directory_scan.h"
 #include "session_log/tail/tail_file.h"
 
 /* The known files of one log. One owner: its tail, which reads them. */
 struct rotation {
-  const char *log_name;       /* for messages; borrowed */
-  const struct log_sink *log; /* borrowed */
-  struct tail_file **files;   /* owned */
+  const struct log_options *options; /* borrowed */
+  const struct log_sink *log;        /* borrowed */
+  struct tail_file **files;          /* owned */
   size_t files_len;
-  bool starts_at_end; /* the files of the first scan are read from their end */
   bool has_begun;     /* the first scan is over: what appears now is new */
   int64_t newest_ns;  /* latest modification of a file up to the last scan */
   uint64_t truncated; /* counter */

@@ -15,10 +15,9 @@
 #include "session_log/tail/rotation.h"
 
 struct tail {
-  const struct log_options *options; /* borrowed */
-  struct log_complaint *complaints;  /* owned: one a pattern */
-  struct log_complaint file_limit;   /* about too many files */
-  struct rotation rotation;          /* the files */
+  struct log_complaint *complaints; /* owned: one a pattern */
+  struct log_complaint file_limit;  /* about too many files */
+  struct rotation rotation;         /* the files */
   struct tail_stats stats;
 };
 
@@ -28,11 +27,7 @@ int tail_new(const struct log_options *options, const struct log_sink *log,
   if (tail == NULL) {
     return -ENOMEM;
   }
-  tail->options = options;
-  tail->rotation =
-      (struct rotation){.log_name = options->head.label,
-                        .log = log,
-                        .starts_at_end = options->start_at == LOG_START_END};
+  tail->rotation = (struct rotation){.options = options, .log = log};
   tail->complaints = calloc(options->files.len + 1, sizeof(*tail->complaints));
   if (tail->complaints == NULL) {
     free(tail);
@@ -71,16 +66,17 @@ static const char *describe_scan_error(int code) {
 static void log_pattern(struct tail *tail, size_t index, int code,
                         const struct tail_time *now) {
   struct log_complaint *complaint = &tail->complaints[index];
-  const char *pattern = tail->options->files.items[index];
+  const char *pattern = tail->rotation.options->files.items[index];
   if (code == 0) {
     if (log_complaint_clear(complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE, "log \"%s\": %s: found",
-                tail->options->head.label, pattern);
+                tail->rotation.options->head.label, pattern);
     }
   } else if (log_complaint_fail(complaint, now->mono_ms)) {
     log_write(tail->rotation.log, LOG_LEVEL_WARNING,
               "log \"%s\": %s: %s; followed as soon as it appears",
-              tail->options->head.label, pattern, describe_scan_error(code));
+              tail->rotation.options->head.label, pattern,
+              describe_scan_error(code));
   }
 }
 
@@ -91,7 +87,7 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
     if (log_complaint_fail(&tail->file_limit, now->mono_ms)) {
       log_write(tail->rotation.log, LOG_LEVEL_WARNING,
                 "log \"%s\": %zu files match; at most %d are followed",
-                tail->options->head.label, scan->len, TAIL_FILES_MAX);
+                tail->rotation.options->head.label, scan->len, TAIL_FILES_MAX);
     }
     directory_scan_cut(scan, TAIL_FILES_MAX);
   }
@@ -101,7 +97,7 @@ static void limit_files(struct tail *tail, const struct tail_time *now,
  * also where the file itself is missing. */
 static int scan_files(struct tail *tail, const struct tail_time *now,
                       struct directory_scan *scan) {
-  const struct option_strings *patterns = &tail->options->files;
+  const struct option_strings *patterns = &tail->rotation.options->files;
   for (size_t i = 0; i < patterns->len; i++) {
     int code = directory_scan_add_pattern(scan, patterns->items[i]);
     if (code == -ENOMEM) {
@@ -159,8 +155,8 @@ static int refresh_file(struct tail *tail, struct tail_file *file,
   if (code == 0) {
     if (log_complaint_clear(&file->complaint, now->mono_ms, NULL)) {
       log_write(tail->rotation.log, LOG_LEVEL_NOTICE,
-                "log \"%s\": %s: readable again", tail->options->head.label,
-                file->path);
+                "log \"%s\": %s: readable again",
+                tail->rotation.options->head.label, file->path);
     }
   } else if (code != -EAGAIN && code != -ENOENT) {
     rotation_close_failed_file(&tail->rotation, file, code, now->mono_ms);
@@ -221,7 +217,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
     file->is_final = true;
   }
   if (code == 0) {
-    code = tail_file_read(file, buffer, &tail->options->read, sink,
+    code = tail_file_read(file, buffer, &tail->rotation.options->read, sink,
                           &tail->stats.read);
   }
   if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
@@ -366,7 +362,7 @@ static void watch_directory_of(const char *path, struct file_watch *watch,
 }
 
 void tail_watch(struct tail *tail, struct file_watch *watch, size_t log) {
-  const struct option_strings *patterns = &tail->options->files;
+  const struct option_strings *patterns = &tail->rotation.options->files;
   file_watch_begin_update(watch, log);
   for (size_t i = 0; i < patterns->len; i++) {
     watch_directory_of(patterns->items[i], watch, log);
