@@ -352,10 +352,10 @@ static void ends_a_result_without_end(void **state) {
   struct dbpool_endpoint_options endpoint = endpoint_at(port, 60);
   struct log log = {0};
   const struct log_sink sink = {record_line, &log};
-  struct poll_target target = {.name = "pool",
-                               .connection = connect_to(&endpoint),
-                               .timeout_ms = 60000,
-                               .log = &sink};
+  struct pg_connection_target target = {.name = "pool",
+                                        .connection = connect_to(&endpoint),
+                                        .timeout_ms = 60000,
+                                        .log = &sink};
   struct pg_connection_result result = {0};
   int code;
   while ((code = read_in_time(&target, &result)) == -EAGAIN) {
@@ -363,7 +363,7 @@ static void ends_a_result_without_end(void **state) {
   assert_int_equal(code, -EMSGSIZE);
   assert_non_null(strstr(log.last, "too long"));
   pg_connection_result_fini(&result);
-  poll_target_fini(&target, 0);
+  pg_connection_target_fini(&target, 0);
   assert_int_equal(waitpid(server, &status, 0), server);
   (void)close(listener);
 }
