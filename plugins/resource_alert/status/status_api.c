@@ -203,7 +203,7 @@ json_t *status_api_to_json(const struct status_deps *deps,
       deps->responses == NULL ? NULL : responses_to_json(deps->responses);
   json_t *events = journal_recent_to_json(deps->journal, EVENTS_MAX);
   return json_pack(
-      "{si ss sf ss ss ss* so so so so so}", "version", STATUS_VERSION, "host",
+      "{si ss sf ss ss* ss so so so so so}", "version", STATUS_VERSION, "host",
       deps->host, "time", (double)now_ms / 1000, "mode", deps->mode,
       "state_dir_holder", deps->state_dir_holder, "worst",
       alert_state_name(snapshot->worst), "rules",
