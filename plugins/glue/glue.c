@@ -13,7 +13,7 @@
 
 /* The context of a sink is a void * for all; here it is a name, which nobody
  * writes to. */
-static void *name_as_context(const char *plugin) {
+static void *borrow_name_as_context(const char *plugin) {
   union {
     const char *name;
     void *context;
@@ -97,15 +97,16 @@ static const int collectd_levels[] = {
 
 /* Log levels are those of syslog; collectd drops LOG_DEBUG unless it was
  * built for debugging. */
-static void log_line(void *context, enum log_level level, const char *line) {
+static void write_log_line(void *context, enum log_level level,
+                           const char *line) {
   const char *plugin = context;
   plugin_log(collectd_levels[level], "%s: %s", plugin, line);
 }
 
 /* The name is not copied: plugins pass a literal. */
 struct log_sink glue_log_sink(const char *plugin) {
-  return (struct log_sink){.write = log_line,
-                           .context = name_as_context(plugin)};
+  return (struct log_sink){.write = write_log_line,
+                           .context = borrow_name_as_context(plugin)};
 }
 
 /* ---- values ---- */
@@ -154,7 +155,7 @@ static void dispatch_sample(void *context, const struct sample *sample) {
 
 struct sample_sink glue_sample_sink(const char *plugin) {
   return (struct sample_sink){.put = dispatch_sample,
-                              .context = name_as_context(plugin)};
+                              .context = borrow_name_as_context(plugin)};
 }
 
 int glue_require_type(const char *type, struct error *error) {
@@ -287,7 +288,7 @@ static void dispatch_notification(void *context,
 
 struct notification_sink glue_notification_sink(const char *plugin) {
   return (struct notification_sink){.put = dispatch_notification,
-                                    .context = name_as_context(plugin)};
+                                    .context = borrow_name_as_context(plugin)};
 }
 
 struct notification

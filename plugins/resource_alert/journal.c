@@ -114,8 +114,8 @@ static bool append_or_log(struct journal *journal, const char *text) {
 /* ---- recent lines ---- */
 
 /* Under the lock. text: copied, without its newline. */
-static void remember_line(struct journal *journal, const char *text,
-                          size_t bytes) {
+static void remember_line_locked(struct journal *journal, const char *text,
+                                 size_t bytes) {
   char *copy = strndup(text, bytes);
   if (copy != NULL) {
     free(journal->recent[journal->recent_next]);
@@ -238,7 +238,7 @@ static int load_last_lines(struct journal *journal) {
       journal->sequence = strtoull(line + sizeof(start) - 1, NULL, 10);
     }
     if (end != NULL) {
-      remember_line(journal, line, (size_t)(end - line));
+      remember_line_locked(journal, line, (size_t)(end - line));
     }
     line = end;
   }
@@ -278,7 +278,7 @@ static char *format_line(uint64_t sequence, const char *event, json_t *fields) {
 
 /* Hands a line to the writer. Returns false if its queue is full, or memory is
  * short. */
-static bool queue_text(struct journal *journal, const char *text,
+static bool queue_copy(struct journal *journal, const char *text,
                        uint64_t number) {
   size_t bytes = strlen(text) + 1;
   struct journal_line *line = malloc(sizeof(*line) + bytes);
@@ -291,14 +291,14 @@ static bool queue_text(struct journal *journal, const char *text,
 }
 
 /* Under the lock. Without a file the line is only remembered. */
-static bool queue_line(struct journal *journal, const char *event,
-                       json_t *fields, uint64_t number) {
+static bool add_line_locked(struct journal *journal, const char *event,
+                            json_t *fields, uint64_t number) {
   char *text = format_line(journal->sequence + 1, event, fields);
   bool is_queued = text != NULL && (journal->writer == NULL ||
-                                    queue_text(journal, text, number));
+                                    queue_copy(journal, text, number));
   if (is_queued) {
     journal->sequence++;
-    remember_line(journal, text, strlen(text) - 1);
+    remember_line_locked(journal, text, strlen(text) - 1);
   }
   if (is_queued && number > 0 && journal->writer != NULL) {
     journal->queued_number = number;
@@ -308,12 +308,12 @@ static bool queue_line(struct journal *journal, const char *event,
 }
 
 /* Under the lock: reports the lines that were dropped, once there is room. */
-static void queue_dropped_count(struct journal *journal) {
+static void add_dropped_line_locked(struct journal *journal) {
   if (journal->dropped == 0) {
     return;
   }
   json_t *fields = json_pack("{sI}", "count", (json_int_t)journal->dropped);
-  if (fields != NULL && queue_line(journal, "dropped", fields, 0)) {
+  if (fields != NULL && add_line_locked(journal, "dropped", fields, 0)) {
     journal->dropped = 0;
   }
   json_decref(fields);
@@ -322,8 +322,8 @@ static void queue_dropped_count(struct journal *journal) {
 static void put_line(struct journal *journal, const char *event, json_t *fields,
                      uint64_t number) {
   (void)pthread_mutex_lock(&journal->lock);
-  queue_dropped_count(journal);
-  if (!queue_line(journal, event, fields, number)) {
+  add_dropped_line_locked(journal);
+  if (!add_line_locked(journal, event, fields, number)) {
     journal->dropped++;
     journal->counts.lost++;
   }
@@ -376,7 +376,8 @@ static void write_queued(void *context, void *item) {
 
 /* ---- life ---- */
 
-static int start_writer(struct journal *journal, struct error *error) {
+static int load_lines_and_start_writer(struct journal *journal,
+                                       struct error *error) {
   const struct worker_thread_options options = {
       .work = write_queued,
       .free_item = free,
@@ -409,7 +410,7 @@ int journal_open(const char *path, const struct log_sink *log,
   journal->log = *log;
   journal->fd = -1;
   (void)pthread_mutex_init(&journal->lock, NULL);
-  int code = start_writer(journal, error);
+  int code = load_lines_and_start_writer(journal, error);
   if (code != 0) {
     journal_close(journal);
     return code;

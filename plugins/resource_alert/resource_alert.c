@@ -46,7 +46,7 @@ static int update_rule_names(struct response_rule_names *ret_rules) {
   return 0;
 }
 
-static int read_configuration(oconfig_item_t *item) {
+static int parse_configuration(oconfig_item_t *item) {
   struct response_rule_names rules;
   struct error error = {{0}};
   if (glue_configure(&resource_alert_options, item, &options) != 0 ||
@@ -118,7 +118,7 @@ static void open_state_dir(void) {
   }
 }
 
-static int start_silences(struct error *error) {
+static int load_silences(struct error *error) {
   char path[PATH_MAX];
   bool has_path = options.state_dir != NULL;
   (void)snprintf(path, sizeof(path), "%s/silences.jsonl",
@@ -175,7 +175,7 @@ static int start_engine(struct error *error) {
       .silences = silences,
   };
   struct engine *started = NULL;
-  if (engine_new(&deps, &started, error) != 0) {
+  if (engine_open(&deps, &started, error) != 0) {
     return -1;
   }
   if (engine_start(started, error) != 0) {
@@ -198,7 +198,7 @@ static int start_parts(struct error *error) {
     return -1;
   }
   open_state_dir();
-  return start_responses(&rules, error) != 0 || start_silences(error) != 0 ||
+  return start_responses(&rules, error) != 0 || load_silences(error) != 0 ||
                  start_engine(error) != 0
              ? -1
              : start_status(error);
@@ -248,7 +248,7 @@ static int init_resource_alert(void) {
 void module_register(void) {
   log_sink = glue_log_sink(NAME);
   if (option_init(&resource_alert_options, &options) == 0) {
-    plugin_register_complex_config(NAME, read_configuration);
+    plugin_register_complex_config(NAME, parse_configuration);
     plugin_register_init(NAME, init_resource_alert);
   }
 }

@@ -116,7 +116,7 @@ int simulator_new(const struct resource_alert_options *options,
     simulator_free(simulator);
     return code == -ENOMEM ? error_set(error, code, "out of memory") : code;
   }
-  series_table_tick(simulator->table, start_ms, start_ms);
+  series_table_advance_time(simulator->table, start_ms, start_ms);
   *ret = simulator;
   return 0;
 }
@@ -260,7 +260,8 @@ void simulator_advance(struct simulator *simulator, int64_t at_ms) {
     simulator->now_ms = find_next_moment(simulator, at_ms);
     if (simulator->now_ms - simulator->ticked_ms >= simulator->tick_ms) {
       simulator->ticked_ms = simulator->now_ms;
-      series_table_tick(simulator->table, simulator->now_ms, simulator->now_ms);
+      series_table_advance_time(simulator->table, simulator->now_ms,
+                                simulator->now_ms);
     }
     report_changes_and_step_responses(simulator);
   }

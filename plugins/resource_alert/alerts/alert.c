@@ -41,7 +41,8 @@ int alert_state_rank(enum alert_state state) {
   return ranks[state];
 }
 
-enum alert_state alert_state_worse(enum alert_state a, enum alert_state b) {
+enum alert_state alert_state_pick_worse(enum alert_state a,
+                                        enum alert_state b) {
   return alert_state_rank(a) > alert_state_rank(b) ? a : b;
 }
 
@@ -99,15 +100,15 @@ static bool breaks_warning_limits(const struct alert *alert,
 }
 
 /* NaN only where both are. */
-static double larger_number(double a, double b) {
+static double pick_larger(double a, double b) {
   return isnan(a) || b > a ? b : a;
 }
 
-double alert_badness(const struct rule_limits *limits, double value) {
+double alert_compute_badness(const struct rule_limits *limits, double value) {
   double beyond =
-      larger_number(value - limits->warning_max, value - limits->failure_max);
-  beyond = larger_number(beyond, limits->warning_min - value);
-  beyond = larger_number(beyond, limits->failure_min - value);
+      pick_larger(value - limits->warning_max, value - limits->failure_max);
+  beyond = pick_larger(beyond, limits->warning_min - value);
+  beyond = pick_larger(beyond, limits->failure_min - value);
   if (isnan(beyond)) {
     return -HUGE_VAL;
   }
@@ -207,7 +208,7 @@ static void find_broken_limit(const struct rule_limits *limits,
 }
 
 /* Rounded, as events show it. */
-static uint32_t whole_seconds(int64_t ms) {
+static uint32_t round_to_seconds(int64_t ms) {
   return ms < 0 ? 0 : (uint32_t)((ms + 500) / 1000);
 }
 
@@ -229,7 +230,7 @@ static bool update_state(struct alert *alert, const struct rule_limits *limits,
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE
           ? &alert->failure
           : &alert->warning;
-  ret_change->held_s = whole_seconds(now->series_ms - breach->since_ms);
+  ret_change->held_s = round_to_seconds(now->series_ms - breach->since_ms);
   return true;
 }
 
@@ -255,7 +256,7 @@ bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
 }
 
 /* What Missing means for the state. */
-static enum alert_state state_when_missing(const struct rule_limits *limits) {
+static enum alert_state find_missing_state(const struct rule_limits *limits) {
   switch ((enum rule_missing)limits->missing) {
   case RULE_MISSING_IGNORE:
     return ALERT_UNKNOWN;
@@ -273,14 +274,14 @@ bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
                         struct alert_change *ret_change) {
   memset(&alert->warning, 0, sizeof(alert->warning));
   memset(&alert->failure, 0, sizeof(alert->failure));
-  enum alert_state to = state_when_missing(limits);
+  enum alert_state to = find_missing_state(limits);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
   change_state(alert, to,
                to == ALERT_OKAY ? ALERT_CAUSE_EXPIRED : ALERT_CAUSE_MISSING,
                wall_ms, ret_change);
-  ret_change->held_s = whole_seconds(silent_ms);
+  ret_change->held_s = round_to_seconds(silent_ms);
   return true;
 }
 

@@ -33,7 +33,7 @@ bool alert_state_from_name(const char *name, enum alert_state *ret_state);
 int alert_state_rank(enum alert_state state);
 
 /* The worse of two by alert_state_rank(). */
-enum alert_state alert_state_worse(enum alert_state a, enum alert_state b);
+enum alert_state alert_state_pick_worse(enum alert_state a, enum alert_state b);
 
 /* The value of the type alert_state in types.db: -1 unknown, 0 okay,
  * 1 warning, 2 failure, 3 missing. */
@@ -100,7 +100,7 @@ bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause);
 
 /* How far VALUE is beyond the limits, negative within them; comparable among
  * the alerts of one rule. NaN is the least. */
-double alert_badness(const struct rule_limits *limits, double value);
+double alert_compute_badness(const struct rule_limits *limits, double value);
 
 /* Evaluates a reading. NaN is not a reading and changes nothing. is_disabled:
  * the reading counts as within the limits in any case.

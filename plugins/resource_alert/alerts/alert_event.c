@@ -121,7 +121,7 @@ find_event_severity(const struct alert_event *event) {
 }
 
 /* "" for a state that is not notified. */
-static const char *severity_word(const struct alert_event *event) {
+static const char *find_severity_word(const struct alert_event *event) {
   const char *const words[] = {
       [NOTIFICATION_FAILURE] = event->rule->failure_word,
       [NOTIFICATION_WARNING] = event->rule->warning_word,
@@ -151,7 +151,7 @@ json_t *alert_event_to_json(const struct alert_event *event) {
       "{ss so ss ss ss so so ss ss}", "rule", event->rule->name, "series",
       json_util_from_text(event->series), "from",
       alert_state_name(event->change.from), "to",
-      alert_state_name(event->change.to), "severity", severity_word(event),
+      alert_state_name(event->change.to), "severity", find_severity_word(event),
       "value", json_util_from_number(event->change.value), "limit",
       json_util_from_number(event->change.limit), "since", since, "cause",
       alert_cause_name(event->change.cause));
@@ -194,7 +194,7 @@ static void format_message(const struct alert_event *event, char *text,
       [MESSAGE_PREVIOUS] = alert_state_name(event->change.from),
       [MESSAGE_SINCE] = since,
       [MESSAGE_UNIT] = event->rule->unit,
-      [MESSAGE_SEVERITY] = severity_word(event),
+      [MESSAGE_SEVERITY] = find_severity_word(event),
   };
   message_format(event->rule->message, fields, text, bytes);
 }
@@ -243,7 +243,7 @@ void alert_event_notify(const struct alert_event *event,
       {.name = "Series", .text = event->series},
       {.name = "State", .text = alert_state_name(event->change.to)},
       {.name = "Previous", .text = alert_state_name(event->change.from)},
-      {.name = "Severity", .text = severity_word(event)},
+      {.name = "Severity", .text = find_severity_word(event)},
       {.name = "CurrentValue", .number = event->change.value},
       {.name = "Limit", .number = event->change.limit},
   };

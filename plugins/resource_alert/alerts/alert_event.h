@@ -44,12 +44,12 @@ struct alert_event_sink {
   void *context; /* take_event NULL: they have no receiver */
 };
 
-/* What WATCH is now, as an event; marks it as dispatched. Under the lock of its
+/* What ALERT is now, as an event; marks it as dispatched. Under the lock of its
  * series. */
 void alert_event_take(struct series_alert *alert, int64_t wall_ms,
                       struct alert_event *ret);
 
-/* Fills in the rule, the names and the interval of WATCH. Under the lock of
+/* Fills in the rule, the names and the interval of ALERT. Under the lock of
  * its series. */
 void alert_event_fill_names(struct alert_event *event,
                             const struct series_alert *alert);

@@ -250,7 +250,7 @@ static void remove_from_outbox(struct alert_state_file *file, uint64_t number) {
   }
 }
 
-static uint64_t max_event_number(uint64_t a, uint64_t b) {
+static uint64_t pick_larger_number(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
@@ -258,8 +258,9 @@ static uint64_t max_event_number(uint64_t a, uint64_t b) {
 static bool raise_delivery_marks(struct alert_state_file *file,
                                  const struct delivery_marks *marks) {
   struct delivery_marks before = file->marks;
-  file->marks.notified = max_event_number(before.notified, marks->notified);
-  file->marks.journaled = max_event_number(before.journaled, marks->journaled);
+  file->marks.notified = pick_larger_number(before.notified, marks->notified);
+  file->marks.journaled =
+      pick_larger_number(before.journaled, marks->journaled);
   remove_from_outbox(file, file->marks.notified < file->marks.journaled
                                ? file->marks.notified
                                : file->marks.journaled);
@@ -276,8 +277,8 @@ struct restoring {
 
 /* A wall time as the monotonic clock would have shown it; never in the
  * future. */
-static int64_t wall_to_monotonic_ms(const struct alert_restore *deps,
-                                    int64_t wall_ms) {
+static int64_t convert_wall_to_monotonic(const struct alert_restore *deps,
+                                         int64_t wall_ms) {
   int64_t ago_ms = deps->wall_ms - wall_ms;
   return deps->now_ms - (ago_ms > 0 ? ago_ms : 0);
 }
@@ -287,14 +288,14 @@ static struct series *lock_saved_series(const struct alert_restore *deps,
                                         const struct alert_state_line *line) {
   const struct reading_names *names = &line->event.names;
   struct series *series =
-      series_table_lock_notified(deps->table, line->rule, names);
+      series_table_lock_or_add_notified(deps->table, line->rule, names);
   struct reading reading = {
       .names = names,
       .interval_ns = line->event.interval_ms * 1000000,
   };
   bool is_value = series == NULL && deps->find_type(names->type, &reading.type,
                                                     &reading.values_len) == 0;
-  return is_value ? series_table_lock_restored(deps->table, &reading) : series;
+  return is_value ? series_table_lock_or_add(deps->table, &reading) : series;
 }
 
 /* Returns false if no rule watches the series of the alert any more. */
@@ -308,9 +309,9 @@ static bool restore_alert(const struct alert_restore *deps,
   struct alert restored = {0};
   alert_restore(&restored, event->change.to, event->is_notified,
                 event->since_wall_ms);
-  const struct series_alert *alert =
-      series_restore_alert(series, line->rule, event->source, &restored,
-                           wall_to_monotonic_ms(deps, event->notified_wall_ms));
+  const struct series_alert *alert = series_restore_alert(
+      series, line->rule, event->source, &restored,
+      convert_wall_to_monotonic(deps, event->notified_wall_ms));
   if (alert != NULL) {
     alert_event_fill_names(event, alert);
   }
@@ -328,13 +329,13 @@ static int restore_line(void *context, const json_t *object) {
   }
   if (line.is_marks) {
     (void)raise_delivery_marks(file, &line.marks);
-    file->last_number = max_event_number(
+    file->last_number = pick_larger_number(
         file->last_number,
-        max_event_number(file->marks.notified, file->marks.journaled));
+        pick_larger_number(file->marks.notified, file->marks.journaled));
     return 0;
   }
   uint64_t number = line.event.number;
-  file->last_number = max_event_number(file->last_number, number);
+  file->last_number = pick_larger_number(file->last_number, number);
   if (restore_alert(restoring->deps, &line) && number > 0) {
     line.event.is_redelivered = true; /* unless a mark follows */
     add_to_outbox(file, &line.event);
@@ -456,9 +457,9 @@ static void add_series_to_rewrite(struct alert_state_file *file,
   }
 }
 
-void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct series_table *table, bool is_last,
-                              int64_t now_ms, int64_t wall_ms) {
+void alert_state_file_rewrite_if_grown(struct alert_state_file *file,
+                                       struct series_table *table, bool is_last,
+                                       int64_t now_ms, int64_t wall_ms) {
   struct series *series;
   if ((!is_last && !append_log_wants_rewrite(file->log)) ||
       !append_log_rewrite_begin(file->log)) {

@@ -77,9 +77,9 @@ void alert_state_file_mark_delivered(struct alert_state_file *file,
 
 /* Rewrites the file if it has grown or this is the last time: the states of
  * TABLE and the undelivered events. */
-void alert_state_file_rewrite(struct alert_state_file *file,
-                              struct series_table *table, bool is_last,
-                              int64_t now_ms, int64_t wall_ms);
+void alert_state_file_rewrite_if_grown(struct alert_state_file *file,
+                                       struct series_table *table, bool is_last,
+                                       int64_t now_ms, int64_t wall_ms);
 
 /* ---- one line, for tests ---- */
 

@@ -38,7 +38,7 @@ struct engine {
   _Atomic bool has_listeners; /* all plugins of the daemon are initialized */
 };
 
-static int64_t real_wall_ms(void) {
+static int64_t read_wall_clock_ms(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -46,7 +46,7 @@ static int64_t real_wall_ms(void) {
 
 const struct engine_clock engine_real_clock = {
     .monotonic_ms = clock_monotonic_ms,
-    .wall_ms = real_wall_ms,
+    .wall_ms = read_wall_clock_ms,
 };
 
 static int64_t read_monotonic_ms(const struct engine *engine) {
@@ -74,7 +74,7 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   if (!is_reminder) {
     atomic_fetch_add(&engine->transitions, 1);
   }
-  event_dispatch(engine->dispatch, &event);
+  event_dispatch_deliver(engine->dispatch, &event);
 }
 
 /* The series of a queued alert is not freed before its event was made. */
@@ -134,7 +134,7 @@ static void log_idle_rules(struct engine *engine, int64_t now_ms) {
   }
 }
 
-bool engine_turn(struct engine *engine, int wait_ms) {
+bool engine_wait_and_dispatch(struct engine *engine, int wait_ms) {
   bool is_stopping = false;
   struct series_alert *changed =
       change_queue_take_all(&engine->queue, wait_ms, &is_stopping);
@@ -145,16 +145,16 @@ bool engine_turn(struct engine *engine, int wait_ms) {
   event_dispatch_mark_delivered(engine->dispatch);
   refresh_responses(engine);
   int64_t now_ms = read_monotonic_ms(engine);
-  series_table_tick(engine->table, now_ms, read_wall_ms(engine));
+  series_table_advance_time(engine->table, now_ms, read_wall_ms(engine));
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
-  event_dispatch_rewrite_states(engine->dispatch, engine->table, is_stopping);
+  event_dispatch_rewrite_if_grown(engine->dispatch, engine->table, is_stopping);
   return !is_stopping;
 }
 
 static void *run_engine(void *argument) {
   struct engine *engine = argument;
-  while (engine_turn(engine, TICK_MS)) {
+  while (engine_wait_and_dispatch(engine, TICK_MS)) {
   }
   return NULL;
 }
@@ -178,12 +178,12 @@ static int make_engine_table(struct engine *engine, struct error *error) {
   if (code != 0) {
     return error_set(error, code, "series table: %s", strerror(-code));
   }
-  series_table_tick(engine->table, read_monotonic_ms(engine),
-                    read_wall_ms(engine));
+  series_table_advance_time(engine->table, read_monotonic_ms(engine),
+                            read_wall_ms(engine));
   return 0;
 }
 
-static int make_dispatch(struct engine *engine, struct error *error) {
+static int open_dispatch(struct engine *engine, struct error *error) {
   const struct engine_deps *deps = &engine->deps;
   const struct event_dispatch_deps dispatch_deps = {
       .state_dir = deps->options->state_dir,
@@ -196,12 +196,12 @@ static int make_dispatch(struct engine *engine, struct error *error) {
       .silences = deps->silences,
       .queue = &engine->queue,
   };
-  return event_dispatch_new(&dispatch_deps, engine->table, deps->find_type,
-                            &engine->dispatch, error);
+  return event_dispatch_open(&dispatch_deps, engine->table, deps->find_type,
+                             &engine->dispatch, error);
 }
 
-int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
-               struct error *error) {
+int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
+                struct error *error) {
   struct engine *engine = calloc(1, sizeof(*engine));
   if (engine == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -211,7 +211,7 @@ int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
   change_queue_init(&engine->queue);
   int code = make_engine_table(engine, error);
   if (code == 0) {
-    code = make_dispatch(engine, error);
+    code = open_dispatch(engine, error);
   }
   if (code != 0) {
     (void)engine_stop(engine);
@@ -239,7 +239,7 @@ bool engine_stop(struct engine *engine) {
   if (engine->is_started) {
     (void)pthread_join(engine->thread, NULL);
   } else if (engine->dispatch != NULL) {
-    (void)engine_turn(engine, 0); /* the last one */
+    (void)engine_wait_and_dispatch(engine, 0); /* the last one */
   }
   if (!event_dispatch_stop(engine->dispatch)) {
     return false; /* the notifications that wait point to our rules */
@@ -324,8 +324,8 @@ static void publish_series_states(const struct engine *engine,
 void engine_get_counts(struct engine *engine, struct engine_counts *ret) {
   *ret = (struct engine_counts){
       .transitions = atomic_load(&engine->transitions),
-      .notifications_waiting = event_dispatch_waiting(engine->dispatch),
-      .notifications_dropped = event_dispatch_dropped(engine->dispatch),
+      .notifications_waiting = event_dispatch_count_waiting(engine->dispatch),
+      .notifications_dropped = event_dispatch_count_dropped(engine->dispatch),
   };
   series_table_get_counts(engine->table, &ret->table);
   if (engine->deps.journal != NULL) {

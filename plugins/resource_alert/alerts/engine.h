@@ -41,17 +41,17 @@ struct engine_deps {
 /* Makes the table and restores the saved states; for the init callback, since
  * config callbacks run before collectd forks.
  * *ret_engine: yours, engine_stop(). Returns 0 or negative errno. */
-int engine_new(const struct engine_deps *deps, struct engine **ret_engine,
-               struct error *error);
+int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
+                struct error *error);
 
-/* Starts the thread that calls engine_turn() in a loop. Returns 0 or negative
- * errno; then engine_stop() is still to be called. */
+/* Starts the thread that calls engine_wait_and_dispatch() in a loop. Returns 0
+ * or negative errno; then engine_stop() is still to be called. */
 int engine_start(struct engine *engine, struct error *error);
 
 /* One turn: waits for at most wait_ms for a change, dispatches the events of
  * all that changed and lets time pass. For one thread: the engine's own, or
  * that of a test that sets the clock. Returns false after the last one. */
-bool engine_turn(struct engine *engine, int wait_ms);
+bool engine_wait_and_dispatch(struct engine *engine, int wait_ms);
 
 /* Dispatches what changed, ends the threads and frees all. No reading may come
  * any more. Accepts NULL. Returns false if a notification plugin hangs and its

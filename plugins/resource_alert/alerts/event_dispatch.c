@@ -77,8 +77,8 @@ static void hand_to_notifier(struct event_dispatch *dispatch,
 
 /* An event that came as a notification is not notified again: every plugin has
  * received that one. */
-static void log_and_notify(struct event_dispatch *dispatch,
-                           const struct alert_event *event) {
+static void log_and_queue_notification(struct event_dispatch *dispatch,
+                                       const struct alert_event *event) {
   if (!event->change.should_notify) {
     return;
   }
@@ -95,15 +95,15 @@ static void log_and_notify(struct event_dispatch *dispatch,
   }
 }
 
-void event_dispatch(struct event_dispatch *dispatch,
-                    struct alert_event *event) {
+void event_dispatch_deliver(struct event_dispatch *dispatch,
+                            struct alert_event *event) {
   event_dispatch_redeliver(dispatch);
   if (dispatch->state_file != NULL) {
     alert_state_file_append_event(dispatch->state_file, event);
   }
   journal_event(dispatch, event);
   hand_to_responses(dispatch, event); /* before the log, which may block */
-  log_and_notify(dispatch, event);
+  log_and_queue_notification(dispatch, event);
   if (++dispatch->unmarked >= MARK_EACH) {
     event_dispatch_mark_delivered(dispatch);
   }
@@ -117,7 +117,7 @@ static void redeliver_event(void *context, const struct alert_event *event) {
     journal_event(dispatch, event);
   }
   if (event->number > marks.notified) {
-    log_and_notify(dispatch, event);
+    log_and_queue_notification(dispatch, event);
   }
 }
 
@@ -155,12 +155,12 @@ void event_dispatch_mark_delivered(struct event_dispatch *dispatch) {
 
 /* ---- saving ---- */
 
-void event_dispatch_rewrite_states(struct event_dispatch *dispatch,
-                                   struct series_table *table, bool is_last) {
+void event_dispatch_rewrite_if_grown(struct event_dispatch *dispatch,
+                                     struct series_table *table, bool is_last) {
   if (dispatch->state_file != NULL) {
-    alert_state_file_rewrite(dispatch->state_file, table, is_last,
-                             dispatch->deps.monotonic_ms(),
-                             dispatch->deps.wall_ms());
+    alert_state_file_rewrite_if_grown(dispatch->state_file, table, is_last,
+                                      dispatch->deps.monotonic_ms(),
+                                      dispatch->deps.wall_ms());
   }
 }
 
@@ -198,9 +198,9 @@ static int start_notifier(struct event_dispatch *dispatch,
   return worker_thread_new(&options, &dispatch->notifier, error);
 }
 
-int event_dispatch_new(const struct event_dispatch_deps *deps,
-                       struct series_table *table, alert_find_type *find_type,
-                       struct event_dispatch **ret, struct error *error) {
+int event_dispatch_open(const struct event_dispatch_deps *deps,
+                        struct series_table *table, alert_find_type *find_type,
+                        struct event_dispatch **ret, struct error *error) {
   struct event_dispatch *dispatch = calloc(1, sizeof(*dispatch));
   if (dispatch == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
@@ -216,11 +216,11 @@ int event_dispatch_new(const struct event_dispatch_deps *deps,
   return 0;
 }
 
-size_t event_dispatch_waiting(struct event_dispatch *dispatch) {
+size_t event_dispatch_count_waiting(struct event_dispatch *dispatch) {
   return worker_thread_count_open(dispatch->notifier);
 }
 
-uint64_t event_dispatch_dropped(struct event_dispatch *dispatch) {
+uint64_t event_dispatch_count_dropped(struct event_dispatch *dispatch) {
   return worker_thread_count_dropped(dispatch->notifier) +
          atomic_load(&dispatch->dropped);
 }

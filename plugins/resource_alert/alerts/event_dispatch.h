@@ -31,13 +31,14 @@ struct event_dispatch_deps {
 };
 
 /* Restores the saved states into TABLE. Returns 0 or negative errno. */
-int event_dispatch_new(const struct event_dispatch_deps *deps,
-                       struct series_table *table, alert_find_type *find_type,
-                       struct event_dispatch **ret, struct error *error);
+int event_dispatch_open(const struct event_dispatch_deps *deps,
+                        struct series_table *table, alert_find_type *find_type,
+                        struct event_dispatch **ret, struct error *error);
 
 /* Delivers one event: saves it, journals it, hands it to the responses, logs
  * it and queues its notification. All of these are for one thread. */
-void event_dispatch(struct event_dispatch *dispatch, struct alert_event *event);
+void event_dispatch_deliver(struct event_dispatch *dispatch,
+                            struct alert_event *event);
 
 /* Delivers what a kill left undelivered, before any newer event. */
 void event_dispatch_redeliver(struct event_dispatch *dispatch);
@@ -47,12 +48,12 @@ void event_dispatch_mark_delivered(struct event_dispatch *dispatch);
 
 /* Rewrites the state file from TABLE: if it should be, or if this is the last
  * time. */
-void event_dispatch_rewrite_states(struct event_dispatch *dispatch,
-                                   struct series_table *table, bool is_last);
+void event_dispatch_rewrite_if_grown(struct event_dispatch *dispatch,
+                                     struct series_table *table, bool is_last);
 
 /* For the status; any thread. */
-size_t event_dispatch_waiting(struct event_dispatch *dispatch);
-uint64_t event_dispatch_dropped(struct event_dispatch *dispatch);
+size_t event_dispatch_count_waiting(struct event_dispatch *dispatch);
+uint64_t event_dispatch_count_dropped(struct event_dispatch *dispatch);
 
 /* Sends the notifications that wait, for at most 2 s, and frees all. Accepts
  * NULL. Returns false if a notification plugin hangs: then the deps and all

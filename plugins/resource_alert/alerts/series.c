@@ -79,8 +79,9 @@ static struct series_type *make_type(const struct reading *reading) {
 }
 
 /* The type of READING, made for its first series. NULL when memory is short. */
-static const struct series_type *find_type(struct series_context *context,
-                                           const struct reading *reading) {
+static const struct series_type *
+find_or_add_type(struct series_context *context,
+                 const struct reading *reading) {
   (void)pthread_mutex_lock(&context->types_lock);
   struct series_type *type = context->types;
   while (type != NULL && (type->sources_len != reading->values_len ||
@@ -218,7 +219,7 @@ static int bind_rules(struct series_context *context,
                       size_t matched_len,
                       const struct metric_selector_subject *subject,
                       struct series_parts *parts) {
-  parts->type = find_type(context, reading);
+  parts->type = find_or_add_type(context, reading);
   int code = parts->type == NULL ? -ENOMEM : 0;
   for (size_t i = 0; i < matched_len && code == 0; i++) {
     code = add_alerts(parts, matched[i], subject);
@@ -254,7 +255,7 @@ static int bind_values(struct series_context *context,
 }
 
 /* The interval that a sender promises, within 1 ms and a day. */
-static uint32_t whole_interval_ms(int64_t interval_ns) {
+static uint32_t clamp_interval_ms(int64_t interval_ns) {
   int64_t interval_ms = interval_ns / NS_PER_MS;
   interval_ms = interval_ms < 1 ? 1 : interval_ms;
   return (uint32_t)(interval_ms < INTERVAL_MAX_MS ? interval_ms
@@ -281,7 +282,7 @@ static struct series *assemble_series(const struct series_parts *parts,
   memcpy(series->key, lookup->key, lookup->key_bytes);
   series->lock = lock;
   series->seen_ms = now_ms;
-  series->interval_ms = whole_interval_ms(lookup->reading->interval_ns);
+  series->interval_ms = clamp_interval_ms(lookup->reading->interval_ns);
   series->type = parts->type;
   series->alerts = (void *)(place + alerts_at);
   series->alerts_len = (uint16_t)parts->alerts_len;
@@ -404,7 +405,7 @@ static void queue_reminder(struct series_context *context,
  * Either way the reading counts as one interval after the last one. */
 static int64_t find_elapsed_ns(const struct series *series,
                                const struct reading *reading, int64_t now_ms) {
-  int64_t interval_ns = whole_interval_ms(reading->interval_ns) * NS_PER_MS;
+  int64_t interval_ns = clamp_interval_ms(reading->interval_ns) * NS_PER_MS;
   int64_t elapsed_ns = reading->time_ns - series->time_ns;
   if (series->time_ns == 0) {
     return 0;
@@ -489,13 +490,13 @@ static void evaluate_alert(struct series_context *context,
   rule_update_worst(rule, &alert->alert);
 }
 
-void series_update(struct series_context *context, struct series *series,
-                   const struct reading *reading, int64_t now_ms) {
+void series_evaluate(struct series_context *context, struct series *series,
+                     const struct reading *reading, int64_t now_ms) {
   int64_t elapsed_ns = find_elapsed_ns(series, reading, now_ms);
   if (elapsed_ns < 0) {
     return;
   }
-  series->interval_ms = whole_interval_ms(reading->interval_ns);
+  series->interval_ms = clamp_interval_ms(reading->interval_ns);
   series->time_ns = reading->time_ns;
   series->clock_ms += elapsed_ns / NS_PER_MS;
   double values[SOURCES_MAX];
@@ -521,8 +522,9 @@ void series_update(struct series_context *context, struct series *series,
 
 /* ---- time passes ---- */
 
-void series_tick(struct series_context *context, struct series *series,
-                 int64_t now_ms, int64_t wall_ms, double missing_intervals) {
+void series_queue_overdue(struct series_context *context, struct series *series,
+                          int64_t now_ms, int64_t wall_ms,
+                          double missing_intervals) {
   int64_t silent_ms = now_ms - series->seen_ms;
   bool is_missing =
       (double)silent_ms >= missing_intervals * (double)series->interval_ms;

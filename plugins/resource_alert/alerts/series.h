@@ -117,13 +117,14 @@ void series_unlock(struct series *series);
 /* Evaluates a reading; changes go to the context's queue. now_ms: monotonic,
  * may lag by 250 ms. A reading that is not newer than the last one is ignored,
  * unless the clock that stamps them was set back. */
-void series_update(struct series_context *context, struct series *series,
-                   const struct reading *reading, int64_t now_ms);
+void series_evaluate(struct series_context *context, struct series *series,
+                     const struct reading *reading, int64_t now_ms);
 
-/* Finds out whether the series stopped, or a reminder is due.
- * missing_intervals: how many without a reading mean that it stopped. */
-void series_tick(struct series_context *context, struct series *series,
-                 int64_t now_ms, int64_t wall_ms, double missing_intervals);
+/* Queues an alert of each rule if the series stopped, and reminders that are
+ * due. missing_intervals: how many without a reading mean that it stopped. */
+void series_queue_overdue(struct series_context *context, struct series *series,
+                          int64_t now_ms, int64_t wall_ms,
+                          double missing_intervals);
 
 bool series_is_queued(const struct series *series);
 

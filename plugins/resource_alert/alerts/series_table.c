@@ -58,7 +58,7 @@ struct series_table {
   size_t forget_shard; /* whose silent series are removed next */
 };
 
-static struct series *series_of_node(struct hash_node *node) {
+static struct series *get_series_of_node(struct hash_node *node) {
   return HASH_MAP_OWNER(node, struct series, node);
 }
 
@@ -92,7 +92,7 @@ void series_table_free(struct series_table *table) {
     for (struct hash_node *next, *node = hash_map_next(&shard->map, NULL);
          node != NULL; node = next) {
       next = hash_map_next(&shard->map, node);
-      series_free(&table->context, series_of_node(node));
+      series_free(&table->context, get_series_of_node(node));
     }
     free(shard->watched);
     free(shard->unwatched.slots);
@@ -103,7 +103,7 @@ void series_table_free(struct series_table *table) {
   free(table);
 }
 
-/* ---- finding and adding; under the shard's lock ---- */
+/* ---- finding and adding ---- */
 
 /* By the upper bits, since the lower ones choose the slot in the map. */
 static struct series_shard *find_shard(struct series_table *table,
@@ -113,8 +113,8 @@ static struct series_shard *find_shard(struct series_table *table,
 
 /* The slot with HASH, or the free one where the look-up ends. There must be
  * slots. */
-static struct unwatched *find_unwatched(const struct unwatched_set *set,
-                                        uint64_t hash) {
+static struct unwatched *find_unwatched_slot(const struct unwatched_set *set,
+                                             uint64_t hash) {
   size_t slot = hash & (set->slots_len - 1);
   while (set->slots[slot].hash != 0 && set->slots[slot].hash != hash) {
     slot = (slot + 1) & (set->slots_len - 1);
@@ -124,8 +124,8 @@ static struct unwatched *find_unwatched(const struct unwatched_set *set,
 
 /* Moves the series that were seen at OLDEST_S or later into SLOTS_LEN new
  * slots. Returns how many are gone; where memory is short all stay. */
-static size_t renew_unwatched(struct unwatched_set *set, size_t slots_len,
-                              int64_t oldest_s) {
+static size_t rebuild_unwatched(struct unwatched_set *set, size_t slots_len,
+                                int64_t oldest_s) {
   struct unwatched_set renewed = {
       .slots = calloc(slots_len, sizeof(set->slots[0])),
       .slots_len = slots_len,
@@ -136,7 +136,7 @@ static size_t renew_unwatched(struct unwatched_set *set, size_t slots_len,
   for (size_t i = 0; i < set->slots_len; i++) {
     const struct unwatched *slot = &set->slots[i];
     if (slot->hash != 0 && slot->seen_s >= oldest_s) {
-      *find_unwatched(&renewed, slot->hash) = *slot;
+      *find_unwatched_slot(&renewed, slot->hash) = *slot;
       renewed.len++;
     }
   }
@@ -150,7 +150,7 @@ static size_t renew_unwatched(struct unwatched_set *set, size_t slots_len,
 static size_t forget_unwatched(struct unwatched_set *set, int64_t oldest_s) {
   for (size_t i = 0; i < set->slots_len; i++) {
     if (set->slots[i].hash != 0 && set->slots[i].seen_s < oldest_s) {
-      return renew_unwatched(set, set->slots_len, oldest_s);
+      return rebuild_unwatched(set, set->slots_len, oldest_s);
     }
   }
   return 0;
@@ -162,12 +162,12 @@ static int add_unwatched(struct unwatched_set *set, uint64_t hash,
   if (4 * (set->len + 1) > 3 * set->slots_len) {
     size_t slots_len =
         set->slots_len == 0 ? UNWATCHED_FIRST : 2 * set->slots_len;
-    (void)renew_unwatched(set, slots_len, 0);
+    (void)rebuild_unwatched(set, slots_len, 0);
     if (set->slots_len != slots_len) {
       return -ENOMEM;
     }
   }
-  *find_unwatched(set, hash) =
+  *find_unwatched_slot(set, hash) =
       (struct unwatched){.hash = hash, .seen_s = (uint32_t)(now_ms / 1000)};
   set->len++;
   return 0;
@@ -191,9 +191,10 @@ static int reserve_watched(struct series_shard *shard) {
 
 /* Makes a series and adds it to the shard; a mere hash if no rule needs it.
  * Returns 0 with *ret_series, NULL in that case; or -ENOMEM. */
-static int make_series(struct series_table *table, struct series_shard *shard,
-                       const struct series_lookup *lookup,
-                       struct series **ret_series) {
+static int make_series_locked(struct series_table *table,
+                              struct series_shard *shard,
+                              const struct series_lookup *lookup,
+                              struct series **ret_series) {
   int64_t now_ms = atomic_load(&table->now_ms);
   struct series *series = NULL;
   int code = reserve_watched(shard);
@@ -219,12 +220,13 @@ static int make_series(struct series_table *table, struct series_shard *shard,
 
 /* Adds a series that is not there yet. Returns false if there are too many, or
  * no memory. The place is reserved first, since other shards add, too. */
-static bool add_series(struct series_table *table, struct series_shard *shard,
-                       const struct series_lookup *lookup,
-                       struct series **ret_series) {
+static bool add_series_locked(struct series_table *table,
+                              struct series_shard *shard,
+                              const struct series_lookup *lookup,
+                              struct series **ret_series) {
   bool has_place =
       atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
-  if (has_place && make_series(table, shard, lookup, ret_series) == 0) {
+  if (has_place && make_series_locked(table, shard, lookup, ret_series) == 0) {
     return true;
   }
   atomic_fetch_sub(&table->series_len, 1);
@@ -234,8 +236,9 @@ static bool add_series(struct series_table *table, struct series_shard *shard,
 
 /* Nobody else has a pointer to it: readers hold the lock while they do. The
  * last one takes its place among the watched. */
-static void remove_series(struct series_table *table,
-                          struct series_shard *shard, struct series *series) {
+static void remove_series_locked(struct series_table *table,
+                                 struct series_shard *shard,
+                                 struct series *series) {
   struct series *last = shard->watched[--shard->watched_len];
   shard->watched[series->index] = last;
   last->index = series->index;
@@ -244,7 +247,8 @@ static void remove_series(struct series_table *table,
   atomic_fetch_sub(&table->series_len, 1);
 }
 
-/* The key and the hash of the series of READING, for find_or_add_entry(). */
+/* The key and the hash of the series of READING, for
+ * find_or_add_series_locked(). */
 static void make_lookup(const struct series_table *table,
                         const struct reading *reading,
                         struct rule *notification_rule,
@@ -261,34 +265,36 @@ static void make_lookup(const struct series_table *table,
 /* Under the shard's lock: finds or, if MAY_ADD, adds a series. *ret_series:
  * NULL if no rule watches it, which is noted. Returns false if there is none.
  */
-static bool find_series(struct series_table *table, struct series_shard *shard,
-                        const struct series_lookup *lookup, bool may_add,
-                        struct series **ret_series) {
-  *ret_series = series_of_node(hash_map_find_hashed(
+static bool find_or_add_series_locked(struct series_table *table,
+                                      struct series_shard *shard,
+                                      const struct series_lookup *lookup,
+                                      bool may_add,
+                                      struct series **ret_series) {
+  *ret_series = get_series_of_node(hash_map_find_hashed(
       &shard->map, lookup->hash, lookup->key, lookup->key_bytes));
   if (*ret_series != NULL) {
     return true;
   }
   const struct unwatched_set *set = &shard->unwatched;
   struct unwatched *unwatched =
-      set->len == 0 ? NULL : find_unwatched(set, lookup->hash);
+      set->len == 0 ? NULL : find_unwatched_slot(set, lookup->hash);
   if (unwatched != NULL && unwatched->hash != 0) {
     int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
     unwatched->seen_s = (uint32_t)(now_ms / 1000);
     return true;
   }
-  return may_add && add_series(table, shard, lookup, ret_series);
+  return may_add && add_series_locked(table, shard, lookup, ret_series);
 }
 
-/* Finds or, if MAY_ADD, adds a series and locks its shard (series_unlock). NULL
- * if there is none, or no rule watches it. */
-static struct series *find_and_lock_series(struct series_table *table,
-                                           const struct series_lookup *lookup,
-                                           bool may_add) {
+/* Locks the shard of a series (series_unlock), and adds the series if MAY_ADD
+ * and there is none. NULL if there is none, or no rule watches it. */
+static struct series *lock_series(struct series_table *table,
+                                  const struct series_lookup *lookup,
+                                  bool may_add) {
   struct series_shard *shard = find_shard(table, lookup->hash);
   (void)pthread_mutex_lock(&shard->lock);
   struct series *series = NULL;
-  (void)find_series(table, shard, lookup, may_add, &series);
+  (void)find_or_add_series_locked(table, shard, lookup, may_add, &series);
   if (series == NULL) {
     (void)pthread_mutex_unlock(&shard->lock);
   }
@@ -306,11 +312,12 @@ static void evaluate_reading(struct series_table *table,
   struct series_shard *shard = find_shard(table, lookup.hash);
   (void)pthread_mutex_lock(&shard->lock);
   struct series *series = NULL;
-  bool is_known = find_series(table, shard, &lookup, true, &series);
+  bool is_known =
+      find_or_add_series_locked(table, shard, &lookup, true, &series);
   shard->evaluated += is_known ? 1 : 0;
   if (series != NULL) {
-    series_update(&table->context, series, reading,
-                  atomic_load_explicit(&table->now_ms, memory_order_relaxed));
+    series_evaluate(&table->context, series, reading,
+                    atomic_load_explicit(&table->now_ms, memory_order_relaxed));
   }
   (void)pthread_mutex_unlock(&shard->lock);
 }
@@ -327,11 +334,11 @@ void series_table_take_reading(struct series_table *table,
   }
 }
 
-struct series *series_table_lock_restored(struct series_table *table,
-                                          const struct reading *reading) {
+struct series *series_table_lock_or_add(struct series_table *table,
+                                        const struct reading *reading) {
   struct series_lookup lookup;
   make_lookup(table, reading, NULL, &lookup);
-  return find_and_lock_series(table, &lookup, true);
+  return lock_series(table, &lookup, true);
 }
 
 /* ---- notifications: series of their own, 0 okay, 1 warning, 2 failure ---- */
@@ -373,7 +380,7 @@ static void evaluate_matched_rule(struct series_table *table, struct rule *rule,
   struct series_lookup lookup;
   make_lookup(table, &reading, rule, &lookup);
   struct series *series =
-      find_and_lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
+      lock_series(table, &lookup, match != NOTIFICATION_RULE_OKAY);
   if (series == NULL) {
     return;
   }
@@ -381,7 +388,8 @@ static void evaluate_matched_rule(struct series_table *table, struct rule *rule,
     reading.time_ns = series->time_ns + 1;
   }
   find_shard(table, lookup.hash)->evaluated++;
-  series_update(&table->context, series, &reading, atomic_load(&table->now_ms));
+  series_evaluate(&table->context, series, &reading,
+                  atomic_load(&table->now_ms));
   series_unlock(series);
 }
 
@@ -401,9 +409,9 @@ void series_table_take_notification(struct series_table *table,
   }
 }
 
-struct series *series_table_lock_notified(struct series_table *table,
-                                          const char *rule,
-                                          const struct reading_names *names) {
+struct series *
+series_table_lock_or_add_notified(struct series_table *table, const char *rule,
+                                  const struct reading_names *names) {
   const struct rules *rules = table->context.rules;
   for (size_t i = rules->thresholds_len; i < rules->named_len; i++) {
     if (strcmp(rules->items[i].name, rule) == 0) {
@@ -411,7 +419,7 @@ struct series *series_table_lock_notified(struct series_table *table,
           make_notification_reading(table, &rules->items[i], names);
       struct series_lookup lookup;
       make_lookup(table, &reading, &rules->items[i], &lookup);
-      return find_and_lock_series(table, &lookup, true);
+      return lock_series(table, &lookup, true);
     }
   }
   return NULL;
@@ -420,12 +428,13 @@ struct series *series_table_lock_notified(struct series_table *table,
 /* ---- time passes, on one thread ---- */
 
 /* Missing series and reminders of one shard. */
-static void tick_shard(struct series_table *table, struct series_shard *shard,
-                       int64_t now_ms, int64_t wall_ms) {
+static void queue_overdue_of_shard(struct series_table *table,
+                                   struct series_shard *shard, int64_t now_ms,
+                                   int64_t wall_ms) {
   (void)pthread_mutex_lock(&shard->lock);
   for (size_t i = 0; i < shard->watched_len; i++) {
-    series_tick(&table->context, shard->watched[i], now_ms, wall_ms,
-                table->limits.missing_intervals);
+    series_queue_overdue(&table->context, shard->watched[i], now_ms, wall_ms,
+                         table->limits.missing_intervals);
   }
   (void)pthread_mutex_unlock(&shard->lock);
 }
@@ -441,7 +450,7 @@ static void forget_stale_series(struct series_table *table,
   for (size_t i = shard->watched_len; i > 0; i--) {
     struct series *series = shard->watched[i - 1];
     if (now_ms - series->seen_ms > forget_ms && !series_is_queued(series)) {
-      remove_series(table, shard, series);
+      remove_series_locked(table, shard, series);
     }
   }
   int64_t unwatched_ms =
@@ -454,8 +463,8 @@ static void forget_stale_series(struct series_table *table,
 
 /* Each walk ticks the watched series of all shards, and forgets in one shard,
  * since that has to read every series. */
-void series_table_tick(struct series_table *table, int64_t now_ms,
-                       int64_t wall_ms) {
+void series_table_advance_time(struct series_table *table, int64_t now_ms,
+                               int64_t wall_ms) {
   atomic_store(&table->now_ms, now_ms);
   atomic_store(&table->should_time, true);
   if (now_ms - table->walked_ms < WALK_MS) {
@@ -463,7 +472,7 @@ void series_table_tick(struct series_table *table, int64_t now_ms,
   }
   table->walked_ms = now_ms;
   for (size_t i = 0; i < SHARDS; i++) {
-    tick_shard(table, &table->shards[i], now_ms, wall_ms);
+    queue_overdue_of_shard(table, &table->shards[i], now_ms, wall_ms);
   }
   forget_stale_series(table, &table->shards[table->forget_shard], now_ms);
   table->forget_shard = (table->forget_shard + 1) % SHARDS;

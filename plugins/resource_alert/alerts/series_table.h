@@ -56,19 +56,19 @@ void series_table_take_notification(struct series_table *table,
  * that stopped and those whose reminder is due, and removes some of those to be
  * forgotten: all of them within 16 seconds. After each call the evaluation of
  * the next value is timed. */
-void series_table_tick(struct series_table *table, int64_t now_ms,
-                       int64_t wall_ms);
+void series_table_advance_time(struct series_table *table, int64_t now_ms,
+                               int64_t wall_ms);
 
 /* The series of READING, made if need be and locked (series_unlock); NULL if no
  * rule watches it. For states from before a restart. */
-struct series *series_table_lock_restored(struct series_table *table,
-                                          const struct reading *reading);
+struct series *series_table_lock_or_add(struct series_table *table,
+                                        const struct reading *reading);
 
 /* The same for notifications with these names and the rule of that name; NULL
  * if there is no such <Notification>. */
-struct series *series_table_lock_notified(struct series_table *table,
-                                          const char *rule,
-                                          const struct reading_names *names);
+struct series *
+series_table_lock_or_add_notified(struct series_table *table, const char *rule,
+                                  const struct reading_names *names);
 
 /* Where a walk over the table is; all zero at its beginning. */
 struct series_cursor {

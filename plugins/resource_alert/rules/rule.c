@@ -240,7 +240,7 @@ static bool is_new_worst(const struct rule_worst *worst, int rank,
 void rule_update_worst(struct rule *rule, const struct alert *alert) {
   struct rule_worst *worst = &rule->worst;
   int rank = alert_state_rank((enum alert_state)alert->state);
-  double badness = alert_badness(&rule->limits, alert->value);
+  double badness = alert_compute_badness(&rule->limits, alert->value);
   const struct alert *known =
       atomic_load_explicit(&worst->alert, memory_order_relaxed);
   if (known != NULL && known != alert && !is_new_worst(worst, rank, badness)) {
@@ -279,7 +279,7 @@ enum alert_state rule_worst_state(const struct rule *rule) {
   enum alert_state worst = ALERT_UNKNOWN;
   for (int state = 0; state < ALERT_STATES; state++) {
     if (atomic_load_explicit(&rule->counts[state], memory_order_relaxed) > 0) {
-      worst = alert_state_worse(worst, (enum alert_state)state);
+      worst = alert_state_pick_worse(worst, (enum alert_state)state);
     }
   }
   return worst;

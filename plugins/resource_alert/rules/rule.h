@@ -23,7 +23,7 @@ struct rule_worst {
   _Atomic(const struct alert *) alert; /* only compared; NULL: the next alert in
                                           the rule's worst state becomes it */
   _Atomic int rank;                    /* alert_state_rank() of its state */
-  _Atomic double badness;              /* see alert_badness() */
+  _Atomic double badness;              /* see alert_compute_badness() */
   _Atomic double value;                /* NaN: none was evaluated yet */
 };
 

@@ -141,7 +141,7 @@ static int run_control_command(size_t i, const struct status_deps *deps,
 
 /* All other errors are the caller's: a member that is missing or out of
  * range. */
-static unsigned http_status_for(int code) {
+static unsigned find_http_status(int code) {
   return code == 0 ? 200 : code == -ENOENT ? 404 : code == -ENOMEM ? 500 : 400;
 }
 
@@ -156,7 +156,7 @@ bool control_api_handle(const struct status_deps *deps,
     json_t *body = json_loads(request->body, JSON_REJECT_DUPLICATES, NULL);
     int code = run_control_command(i, deps, body, &error);
     http_server_set_json(
-        reply, http_status_for(code),
+        reply, find_http_status(code),
         code == 0
             ? json_pack("{sb}", "done", 1)
             : json_pack("{so}", "error", json_util_from_text(error.text)));

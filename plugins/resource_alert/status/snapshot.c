@@ -15,8 +15,8 @@
 /* ---- the states ---- */
 
 /* States first; between two of one state the distance from the limit. */
-static bool is_worse_than(enum alert_state state, double badness,
-                          const struct snapshot_series *other) {
+static bool is_worse(enum alert_state state, double badness,
+                     const struct snapshot_series *other) {
   int rank = alert_state_rank(state);
   int other_rank = alert_state_rank(other->state);
   return rank > other_rank || (rank == other_rank && badness > other->badness);
@@ -28,9 +28,10 @@ static void insert_worst_series(struct snapshot_rule *rule,
                                 const struct series_alert *alert,
                                 const struct series *series) {
   enum alert_state state = (enum alert_state)alert->alert.state;
-  double badness = alert_badness(&alert->rule->limits, alert->alert.value);
+  double badness =
+      alert_compute_badness(&alert->rule->limits, alert->alert.value);
   size_t place = rule->series_len;
-  while (place > 0 && is_worse_than(state, badness, &rule->series[place - 1])) {
+  while (place > 0 && is_worse(state, badness, &rule->series[place - 1])) {
     place--;
   }
   if (place == SNAPSHOT_SERIES_MAX) {
@@ -101,7 +102,7 @@ struct snapshot *snapshot_take(const struct rules *rules,
     copy->state = has_series ? copy->series[0].state : ALERT_UNKNOWN;
     copy->value = has_series ? copy->series[0].value : (double)NAN;
     copy->since_ms = find_first_since(copy);
-    snapshot->worst = alert_state_worse(snapshot->worst, copy->state);
+    snapshot->worst = alert_state_pick_worse(snapshot->worst, copy->state);
   }
   return snapshot;
 }

@@ -204,7 +204,7 @@ static void start_listeners(struct status *status) {
 }
 
 /* Only where somebody can ask for it: see status_start(). */
-static int start_history(struct status *status, struct error *error) {
+static int start_history_thread(struct status *status, struct error *error) {
   int code = worker_thread_create_without_signals(&status->history_thread, NULL,
                                                   record_history, status);
   status->has_history_thread = code == 0;
@@ -225,7 +225,7 @@ int status_start(const struct status_deps *deps, struct status **ret,
   start_listeners(status);
   bool is_listening =
       status->read_only.server != NULL || status->control.server != NULL;
-  int code = is_listening ? start_history(status, error) : 0;
+  int code = is_listening ? start_history_thread(status, error) : 0;
   if (code != 0) {
     status_stop(status);
     return code;

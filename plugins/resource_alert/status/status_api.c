@@ -27,7 +27,7 @@ static json_t *make_time(int64_t at_ms) {
 }
 
 /* The document is complete without responses, silences or a journal. */
-static json_t *or_empty_array(json_t *array) {
+static json_t *replace_null_array(json_t *array) {
   return array == NULL ? json_array() : array;
 }
 
@@ -208,8 +208,8 @@ json_t *status_api_to_json(const struct status_deps *deps,
       "state_dir_holder", deps->state_dir_holder, "worst",
       alert_state_name(snapshot->worst), "rules",
       rules_to_json(deps, snapshot, history, now_ms), "responses",
-      or_empty_array(responses), "silences", or_empty_array(silences), "events",
-      or_empty_array(events), "counts",
+      replace_null_array(responses), "silences", replace_null_array(silences),
+      "events", replace_null_array(events), "counts",
       deps->engine == NULL ? json_object() : counts_to_json(deps->engine));
 }
 

@@ -195,9 +195,10 @@ static void a_restored_state_is_no_change(void **state) {
 
 static void orders_states_by_how_bad_they_are(void **state) {
   (void)state;
-  assert_int_equal(alert_state_worse(ALERT_MISSING, ALERT_WARNING),
+  assert_int_equal(alert_state_pick_worse(ALERT_MISSING, ALERT_WARNING),
                    ALERT_WARNING);
-  assert_int_equal(alert_state_worse(ALERT_OKAY, ALERT_MISSING), ALERT_MISSING);
+  assert_int_equal(alert_state_pick_worse(ALERT_OKAY, ALERT_MISSING),
+                   ALERT_MISSING);
   for (int i = 0; i < ALERT_STATES; i++) {
     enum alert_state parsed = ALERT_UNKNOWN;
     assert_true(

@@ -107,7 +107,7 @@ static void open_engine(void) {
       .journal = fixture.journal,
   };
   struct error error = {{0}};
-  if (engine_new(&deps, &fixture.engine, &error) != 0) {
+  if (engine_open(&deps, &fixture.engine, &error) != 0) {
     fail_msg("%s", error.text);
   }
 }
@@ -168,7 +168,7 @@ static void put_at(const char *instance, double value, int64_t time_ms) {
 
 static void put(double value) { put_at("", value, wall); }
 
-static void turn(void) { (void)engine_turn(fixture.engine, 0); }
+static void turn(void) { (void)engine_wait_and_dispatch(fixture.engine, 0); }
 
 /* Both clocks go on by an interval; the engine turns each second of it. */
 static void pass_interval(void) {

@@ -100,7 +100,7 @@ static void begin(void) {
       .notifications = {.put = receive_notification},
       .journal = journal,
   };
-  assert_int_equal(engine_new(&deps, &engine, &error), 0);
+  assert_int_equal(engine_open(&deps, &engine, &error), 0);
   engine_publish(engine, &samples);
 }
 
@@ -120,11 +120,11 @@ static size_t count_waiting(void) {
 
 /* Other threads deliver; this one marks what they have delivered. */
 static void turn(void) {
-  (void)engine_turn(engine, 0);
+  (void)engine_wait_and_dispatch(engine, 0);
   for (int i = 0; i < LIMIT_MS && !is_hung && count_waiting() > 0; i++) {
     (void)poll(NULL, 0, 1);
   }
-  (void)engine_turn(engine, 1);
+  (void)engine_wait_and_dispatch(engine, 1);
 }
 
 static void put_of(const char *instance, double value) {
@@ -342,7 +342,7 @@ static void a_disk_with_room_again_has_it_all(void **state) {
   disk_is_full(true);
   world->now_ms += INTERVAL_MS;
   put(11);
-  (void)engine_turn(engine, 0);
+  (void)engine_wait_and_dispatch(engine, 0);
   disk_is_full(false);
   bool is_saved = false;
   for (int i = 0; i < LIMIT_MS && !is_saved; i++) {

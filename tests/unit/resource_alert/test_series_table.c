@@ -59,7 +59,7 @@ static void open_table(uint64_t series_max) {
   assert_int_equal(series_table_new(&fixture.rules, &limits, &fixture.changes,
                                     &fixture.table),
                    0);
-  series_table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+  series_table_advance_time(fixture.table, fixture.now_ms, fixture.wall_ms);
 }
 
 static int setup(void **state) {
@@ -121,7 +121,7 @@ static void pass(int64_t elapsed_ms) {
     fixture.now_ms += step_ms;
     fixture.wall_ms += step_ms;
     elapsed_ms -= step_ms;
-    series_table_tick(fixture.table, fixture.now_ms, fixture.wall_ms);
+    series_table_advance_time(fixture.table, fixture.now_ms, fixture.wall_ms);
   }
 }
 
