@@ -17,6 +17,16 @@ set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # collectd-core depends on no library of any plugin: those come by shlibdeps.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "collectd-core (>= 5.12)")
+# But for those that a plugin loads when an option needs them.
+find_program(DPKG_QUERY dpkg-query)
+get_property(sonames GLOBAL PROPERTY LOADED_SONAMES)
+foreach(soname ${sonames})
+  if(DPKG_QUERY)
+    execute_process(COMMAND ${DPKG_QUERY} -S "*/${soname}" OUTPUT_VARIABLE owner ERROR_QUIET)
+    string(REGEX REPLACE "^([^:]+):.*" ", \\1" owner "${owner}")
+    string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS "${owner}")
+  endif()
+endforeach()
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS collectd)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Three plugins collect system statistics through libstatgrab, the state of an

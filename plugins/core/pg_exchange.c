@@ -13,9 +13,27 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/shared_library.h"
 #include "core/text.h"
 
 #define PIECE_BYTES 16384 /* fits into any socket */
+
+#define PQ_FUNCTIONS(X)                                                        \
+  X(PQ, clear)                                                                 \
+  X(PQ, consumeInput)                                                          \
+  X(PQ, errorMessage)                                                          \
+  X(PQ, flush)                                                                 \
+  X(PQ, getResult)                                                             \
+  X(PQ, isBusy)                                                                \
+  X(PQ, resStatus)                                                             \
+  X(PQ, resultStatus)                                                          \
+  X(PQ, setNoticeReceiver)                                                     \
+  X(PQ, socket)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
+
+int pg_exchange_load_library(struct error *error) {
+  return shared_library_load(&pq_library, NULL, error);
+}
 
 int pg_exchange_set_error(const char *message, int code, struct error *error) {
   char line[ERROR_TEXT_BYTES];
@@ -32,14 +50,14 @@ static void ignore_notice(void *context, const PGresult *notice) {
 }
 
 void pg_exchange_ignore_notices(PGconn *session) {
-  (void)PQsetNoticeReceiver(session, ignore_notice, NULL);
+  (void)pq.setNoticeReceiver(session, ignore_notice, NULL);
 }
 
 /* The socket may change between two steps of connecting, so it is looked up
  * each time. */
 int pg_exchange_wait(const struct pg_exchange *exchange, short events,
                      struct error *error) {
-  int code = clock_wait_fd(PQsocket(exchange->session), events,
+  int code = clock_wait_fd(pq.socket(exchange->session), events,
                            exchange->cancel_fd, exchange->deadline_ms);
   switch (code) {
   case 0:
@@ -55,7 +73,7 @@ int pg_exchange_wait(const struct pg_exchange *exchange, short events,
 
 static int set_session_error(const struct pg_exchange *exchange,
                              struct error *error) {
-  return pg_exchange_set_error(PQerrorMessage(exchange->session), -EPIPE,
+  return pg_exchange_set_error(pq.errorMessage(exchange->session), -EPIPE,
                                error);
 }
 
@@ -64,7 +82,7 @@ static int set_session_error(const struct pg_exchange *exchange,
  * leave the second half, for which no poll() would wake. */
 static int feed_session(struct pg_exchange *exchange, const char *bytes,
                         size_t len, struct error *error) {
-  int fd = PQsocket(exchange->session);
+  int fd = pq.socket(exchange->session);
   int pair[2];
   int code = 0;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -75,12 +93,12 @@ static int feed_session(struct pg_exchange *exchange, const char *bytes,
   if (own < 0 || send(pair[1], bytes, len, MSG_NOSIGNAL) != (ssize_t)len ||
       dup3(pair[0], fd, O_CLOEXEC) < 0) {
     code = error_set(error, -EPIPE, "no socket pair: %s", strerror(errno));
-  } else if (PQconsumeInput(exchange->session) == 0 ||
-             PQconsumeInput(exchange->session) == 0) {
+  } else if (pq.consumeInput(exchange->session) == 0 ||
+             pq.consumeInput(exchange->session) == 0) {
     code = set_session_error(exchange, error);
   }
   if (own >= 0) {
-    if (PQsocket(exchange->session) == fd) { /* else libpq has closed it */
+    if (pq.socket(exchange->session) == fd) { /* else libpq has closed it */
       (void)dup3(own, fd, O_CLOEXEC);
     }
     (void)close(own);
@@ -99,10 +117,10 @@ static int receive_bytes(struct pg_exchange *exchange, struct error *error) {
     return code;
   }
   ssize_t len =
-      recv(PQsocket(exchange->session), bytes, sizeof(bytes), MSG_DONTWAIT);
+      recv(pq.socket(exchange->session), bytes, sizeof(bytes), MSG_DONTWAIT);
   if (len <= 0) { /* the end, or an error: libpq has the words */
     return (len < 0 && (errno == EAGAIN || errno == EINTR)) ||
-                   PQconsumeInput(exchange->session) != 0
+                   pq.consumeInput(exchange->session) != 0
                ? 0
                : set_session_error(exchange, error);
   }
@@ -117,7 +135,7 @@ static int receive_bytes(struct pg_exchange *exchange, struct error *error) {
  * meanwhile. */
 int pg_exchange_flush(struct pg_exchange *exchange, struct error *error) {
   int left;
-  while ((left = PQflush(exchange->session)) == 1) {
+  while ((left = pq.flush(exchange->session)) == 1) {
     int code = pg_exchange_wait(exchange, POLLOUT, error);
     if (code != 0) {
       return code;
@@ -130,19 +148,19 @@ int pg_exchange_flush(struct pg_exchange *exchange, struct error *error) {
 int pg_exchange_receive(struct pg_exchange *exchange, PGresult **ret,
                         struct error *error) {
   *ret = NULL;
-  while (PQisBusy(exchange->session) != 0) {
+  while (pq.isBusy(exchange->session) != 0) {
     int code = receive_bytes(exchange, error);
     if (code != 0) {
       return code;
     }
   }
-  PGresult *result = PQgetResult(exchange->session);
-  ExecStatusType status = PQresultStatus(result);
+  PGresult *result = pq.getResult(exchange->session);
+  ExecStatusType status = pq.resultStatus(result);
   if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
       status == PGRES_COPY_BOTH) {
-    PQclear(result);
+    pq.clear(result);
     return error_set(error, -EPROTO, "unexpected answer: %s",
-                     PQresStatus(status));
+                     pq.resStatus(status));
   }
   *ret = result;
   return 0;

@@ -2,7 +2,7 @@
 /* pg_exchange: one statement's way to a PostgreSQL server and its results' way
  * back, by the functions of libpq that do not block. The server may be hostile:
  * it can hold the caller neither beyond the deadline nor with its amount of
- * data. The library of the plugin that uses it links libpq. */
+ * data. */
 #pragma once
 
 #include <libpq-fe.h>
@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #include "core/error.h"
+
+/* Loads libpq, before any other function here is called. Any thread. Returns
+ * what shared_library_load() does. */
+int pg_exchange_load_library(struct error *error);
 
 /* From sending a statement to its last result. After any failure but -ETIMEDOUT
  * the session is to be closed: results could still arrive in it. */

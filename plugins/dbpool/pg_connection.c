@@ -257,6 +257,10 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
     (void)finish_attempt(connection, NULL);
   }
   if (connection->session == NULL) {
+    int code = pg_exchange_load_library(error);
+    if (code != 0) {
+      return code;
+    }
     if (connection->attempt == NULL) {
       connection->attempt = start_attempt(connection);
     }
@@ -267,7 +271,7 @@ int pg_connection_open(struct pg_connection *connection, int64_t deadline_ms,
                              clock_left_ms(deadline_ms))) {
       return error_set(error, -EAGAIN, "no connection in time");
     }
-    int code = finish_attempt(connection, error);
+    code = finish_attempt(connection, error);
     if (code != 0) {
       return code;
     }

@@ -137,7 +137,6 @@ static const char settings[] =
 static void forget_secret(void) {
   (void)unlink(secret);
   option_fini(&resource_alert_options, &options);
-  http_client_global_fini();
 }
 
 static void begin(void) {
@@ -148,7 +147,6 @@ static void begin(void) {
   int fd = mkstemp(secret);
   int length = snprintf(text, sizeof(text), settings, secret, secret);
   if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) != 0 ||
-      http_client_global_init() != 0 ||
       option_init(&resource_alert_options, &options) != 0 ||
       config_text_parse(text, (size_t)length, &root, &error) != 0) {
     abort();

@@ -55,7 +55,7 @@ static int init_etcd_store(void *self, struct error *error) {
   store->etcd.urls = &options->urls;
   store->etcd.user = options->user;
   store->etcd.password_file = options->password_file;
-  return http_client_new(&options->http, &store->etcd.http, error);
+  return etcd_init(&store->etcd, &options->http, error);
 }
 
 /* The lease is not revoked: what is on stays on over a restart, until the

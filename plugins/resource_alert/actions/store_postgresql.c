@@ -8,8 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/shared_library.h"
 #include "resource_alert/actions/switch_store.h"
 #include "resource_alert/clients/pg_client.h"
+
+#define PQ_FUNCTIONS(X)                                                        \
+  X(PQ, clear)                                                                 \
+  X(PQ, cmdStatus)                                                             \
+  X(PQ, getvalue)                                                              \
+  X(PQ, ntuples)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
 
 /* The longest statement is some 730 bytes without the table, which stands in it
  * twice and has 127 at most. */
@@ -115,7 +123,8 @@ static int init_table_store(void *self, struct error *error) {
   memcpy(store->values, values, sizeof(values));
   store->server.keywords = keywords;
   store->server.values = store->values;
-  return 0;
+  code = pg_client_load_library(error);
+  return code != 0 ? code : shared_library_load(&pq_library, NULL, error);
 }
 
 /* The rows stay: a switch that is on stays on over a restart, until
@@ -134,12 +143,12 @@ static int run_command(struct store_postgresql *store, const char *sql,
                        const char *tag, struct action_call *call) {
   PGresult *rows = NULL;
   int code = pg_client_query(&store->server, sql, NULL, 0, call, &rows);
-  if (code == 0 && tag != NULL && strcmp(PQcmdStatus(rows), tag) != 0) {
+  if (code == 0 && tag != NULL && strcmp(pq.cmdStatus(rows), tag) != 0) {
     code = error_set(call->error, -EIO, "%s was answered with %s", tag,
-                     PQcmdStatus(rows));
+                     pq.cmdStatus(rows));
     pg_client_close(&store->server);
   }
-  PQclear(rows);
+  pq.clear(rows);
   return code;
 }
 
@@ -164,7 +173,8 @@ static int query_bool(struct store_postgresql *store, const char *format,
   int code = pg_client_query(&store->server, sql, parameters, parameters_len,
                              call, &rows);
   if (code == 0) {
-    *ret_yes = PQntuples(rows) > 0 && strcmp(PQgetvalue(rows, 0, 0), "t") == 0;
+    *ret_yes =
+        pq.ntuples(rows) > 0 && strcmp(pq.getvalue(rows, 0, 0), "t") == 0;
   } else if (code == -EACCES) {
     const struct error reason = *call->error;
     (void)error_set(call->error, code,
@@ -172,7 +182,7 @@ static int query_bool(struct store_postgresql *store, const char *format,
                     "SELECT, INSERT, UPDATE ON %s to this role",
                     reason.text, table);
   }
-  PQclear(rows);
+  pq.clear(rows);
   return code;
 }
 

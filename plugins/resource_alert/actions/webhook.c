@@ -12,10 +12,14 @@
 #include <openssl/hmac.h>
 
 #include "core/json_util.h"
+#include "core/shared_library.h"
 #include "core/text.h"
 #include "core/trusted_path.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/clients/http_client.h"
+
+#define CRYPTO_FUNCTIONS(X) X(EVP_, sha256) X(, HMAC)
+SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME)
 
 enum webhook_format { FORMAT_NATIVE, FORMAT_ALERTMANAGER };
 
@@ -120,8 +124,8 @@ static int sign_body(const char *path, const char *body, char *header,
     return code;
   }
   const void *done =
-      HMAC(EVP_sha256(), secret, (int)strlen(secret),
-           (const unsigned char *)body, strlen(body), digest, &length);
+      crypto.HMAC(crypto.sha256(), secret, (int)strlen(secret),
+                  (const unsigned char *)body, strlen(body), digest, &length);
   trusted_path_forget_secret(secret);
   if (done == NULL) {
     return error_set(error, -EIO, "cannot sign the body");
@@ -173,7 +177,11 @@ static void format_idempotency_key(const struct action_request *request,
 static int init_webhook(void *self, struct error *error) {
   struct webhook *webhook = self;
   const struct webhook_options *options = webhook->base.options;
-  return http_client_new(&options->http, &webhook->client, error);
+  int code = options->secret_file == NULL
+                 ? 0
+                 : shared_library_load(&crypto_library, NULL, error);
+  return code != 0 ? code
+                   : http_client_new(&options->http, &webhook->client, error);
 }
 
 /* No request is running any more: the action has one thread. */

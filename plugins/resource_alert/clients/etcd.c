@@ -14,7 +14,17 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/shared_library.h"
 #include "core/trusted_path.h"
+
+#define CRYPTO_FUNCTIONS(X) X(EVP_, DecodeBlock) X(EVP_, EncodeBlock)
+SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME)
+
+int etcd_init(struct etcd *etcd, const struct http_client_options *http,
+              struct error *error) {
+  int code = shared_library_load(&crypto_library, NULL, error);
+  return code != 0 ? code : http_client_new(http, &etcd->http, error);
+}
 
 void etcd_fini(struct etcd *etcd) {
   trusted_path_forget_secret(etcd->authorization);
@@ -214,7 +224,7 @@ static json_t *encode_base64(const char *text) {
   if (encoded == NULL) {
     return NULL;
   }
-  (void)EVP_EncodeBlock(encoded, (const unsigned char *)text, (int)bytes);
+  (void)crypto.EncodeBlock(encoded, (const unsigned char *)text, (int)bytes);
   json_t *string = json_string((const char *)encoded);
   free(encoded);
   return string;
@@ -224,10 +234,10 @@ static json_t *encode_base64(const char *text) {
 static char *decode_base64(const char *text) {
   size_t length = strlen(text);
   unsigned char *decoded = malloc(length / 4 * 3 + 4);
-  int bytes =
-      decoded == NULL
-          ? -1
-          : EVP_DecodeBlock(decoded, (const unsigned char *)text, (int)length);
+  int bytes = decoded == NULL
+                  ? -1
+                  : crypto.DecodeBlock(decoded, (const unsigned char *)text,
+                                       (int)length);
   if (bytes < 0) {
     free(decoded);
     return NULL;

@@ -20,6 +20,11 @@ struct etcd {
   char *authorization;      /* "Authorization: TOKEN"; NULL: not logged in */
 };
 
+/* Makes the client; it connects at the first request. http: borrowed. Returns
+ * 0; -ENOMEM; what shared_library_load() does. */
+int etcd_init(struct etcd *etcd, const struct http_client_options *http,
+              struct error *error);
+
 /* Frees what ETCD owns; accepts all zero. */
 void etcd_fini(struct etcd *etcd);
 

@@ -18,8 +18,40 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/shared_library.h"
 
 #define RETRY_AFTER_MAX_S 3600
+
+#if LIBCURL_VERSION_NUM >= 0x075400
+#define HEADER_FUNCTIONS(X) X(curl_, easy_header)
+#else
+#define HEADER_FUNCTIONS(X)
+#endif
+#define CURL_FUNCTIONS(X)                                                      \
+  HEADER_FUNCTIONS(X)                                                          \
+  X(curl_, easy_cleanup)                                                       \
+  X(curl_, easy_getinfo)                                                       \
+  X(curl_, easy_init)                                                          \
+  X(curl_, easy_reset)                                                         \
+  X(curl_, easy_setopt)                                                        \
+  X(curl_, easy_strerror)                                                      \
+  X(curl_, free)                                                               \
+  X(curl_, getdate)                                                            \
+  X(curl_, global_init)                                                        \
+  X(curl_, multi_add_handle)                                                   \
+  X(curl_, multi_cleanup)                                                      \
+  X(curl_, multi_info_read)                                                    \
+  X(curl_, multi_init)                                                         \
+  X(curl_, multi_perform)                                                      \
+  X(curl_, multi_poll)                                                         \
+  X(curl_, multi_remove_handle)                                                \
+  X(curl_, slist_append)                                                       \
+  X(curl_, slist_free_all)                                                     \
+  X(curl_, url)                                                                \
+  X(curl_, url_cleanup)                                                        \
+  X(curl_, url_get)                                                            \
+  X(curl_, url_set)
+SHARED_LIBRARY(curl, CURL_FUNCTIONS, LIBCURL_SONAME)
 
 /* One easy handle, so that connections and TLS sessions are used again. */
 struct http_client {
@@ -31,11 +63,9 @@ struct http_client {
   int body_code; /* why its body was refused; 0: it was not */
 };
 
-int http_client_global_init(void) {
-  return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
+static int init_libcurl(void) {
+  return curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
 }
-
-void http_client_global_fini(void) { curl_global_cleanup(); }
 
 /* ---- URLs ---- */
 
@@ -51,8 +81,8 @@ static bool is_own_machine(const char *host) {
 /* libcurl gives each part as a copy, which must be freed. */
 static bool has_url_part(CURLU *url, CURLUPart part) {
   char *text = NULL;
-  bool is_there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-  curl_free(text);
+  bool is_there = curl.url_get(url, part, &text, 0) == CURLUE_OK;
+  curl.free(text);
   return is_there;
 }
 
@@ -61,8 +91,8 @@ static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
   char *scheme = NULL;
   char *host = NULL;
   int code = 0;
-  if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-      curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+  if (curl.url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+      curl.url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
       (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
     code = error_set(error, -EINVAL, "is not an http or https URL");
   } else if (has_url_part(url, CURLUPART_USER) ||
@@ -75,8 +105,8 @@ static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
                      "is unencrypted and not on this machine: use https, or "
                      "write AllowPlainHTTP true");
   }
-  curl_free(scheme);
-  curl_free(host);
+  curl.free(scheme);
+  curl.free(host);
   return code;
 }
 
@@ -84,11 +114,15 @@ int http_client_check_url(const struct http_client_options *options,
                           const char *name, const char *url,
                           struct error *error) {
   struct error reason = {{0}};
-  CURLU *parts = curl_url();
-  int code = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
-                 ? check_url_parts(parts, options->allows_plain, &reason)
-                 : error_set(&reason, -EINVAL, "is not a URL");
-  curl_url_cleanup(parts);
+  int code = shared_library_load(&curl_library, init_libcurl, error);
+  if (code != 0) {
+    return code;
+  }
+  CURLU *parts = curl.url();
+  code = curl.url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
+             ? check_url_parts(parts, options->allows_plain, &reason)
+             : error_set(&reason, -EINVAL, "is not a URL");
+  curl.url_cleanup(parts);
   return code == 0 ? 0
                    : error_set(error, -EINVAL, "%s \"%s\" %s", name, url,
                                reason.text);
@@ -110,11 +144,15 @@ int http_client_join_url(const char *base, const char *path,
 
 int http_client_new(const struct http_client_options *options,
                     struct http_client **ret, struct error *error) {
+  int code = shared_library_load(&curl_library, init_libcurl, error);
+  if (code != 0) {
+    return code;
+  }
   struct http_client *client = calloc(1, sizeof(*client));
   if (client != NULL) {
     client->options = options;
-    client->multi = curl_multi_init();
-    client->easy = curl_easy_init();
+    client->multi = curl.multi_init();
+    client->easy = curl.easy_init();
   }
   if (client == NULL || client->multi == NULL || client->easy == NULL) {
     http_client_free(client);
@@ -126,8 +164,8 @@ int http_client_new(const struct http_client_options *options,
 
 void http_client_free(struct http_client *client) {
   if (client != NULL) {
-    curl_easy_cleanup(client->easy);
-    (void)curl_multi_cleanup(client->multi);
+    curl.easy_cleanup(client->easy);
+    (void)curl.multi_cleanup(client->multi);
     free(client);
   }
 }
@@ -162,14 +200,14 @@ static size_t append_response_body(char *data, size_t one, size_t bytes,
  * accepted as well. */
 static void set_target_options(CURL *easy,
                                const struct http_client_options *target) {
-  (void)curl_easy_setopt(easy, CURLOPT_PROXY,
+  (void)curl.easy_setopt(easy, CURLOPT_PROXY,
                          target->proxy == NULL ? "" : target->proxy);
   if (target->ca_file != NULL) {
-    (void)curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
-    (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    (void)curl.easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+    (void)curl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
   }
-  (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
-  (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
+  (void)curl.easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
+  (void)curl.easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
 }
 
 /* libcurl keeps pointers to the body and to the headers: both must live until
@@ -177,23 +215,23 @@ static void set_target_options(CURL *easy,
 static void set_request_options(CURL *easy,
                                 const struct http_client_request *request,
                                 struct curl_slist *headers) {
-  (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
-  (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  (void)curl.easy_setopt(easy, CURLOPT_URL, request->url);
+  (void)curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (request->body != NULL) {
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+    (void)curl.easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    (void)curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                            (curl_off_t)request->body_bytes);
   }
-  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  (void)curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
   if (!request->may_repeat && strcmp(request->method, "GET") != 0) {
     /* On an old connection that turns out to be dead libcurl sends again by
      * itself, and what was done would be done twice. */
-    (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    (void)curl.easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   }
-  (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  (void)curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   if (request->bearer != NULL) {
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    (void)curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
+    (void)curl.easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    (void)curl.easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, request->bearer);
   }
 }
 
@@ -202,34 +240,34 @@ static void set_all_options(struct http_client *client,
                             const struct http_client_request *request,
                             struct curl_slist *headers) {
   CURL *easy = client->easy;
-  curl_easy_reset(easy);
+  curl.easy_reset(easy);
   client->reason[0] = '\0';
-  (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
-  (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
-  (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_response_body);
-  (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
-  (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+  (void)curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  (void)curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, client->reason);
+  (void)curl.easy_setopt(easy, CURLOPT_USERAGENT, "collectd-resource-alert");
+  (void)curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_response_body);
+  (void)curl.easy_setopt(easy, CURLOPT_WRITEDATA, client);
+  (void)curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  (void)curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                          (long)clock_left_ms(request->deadline_ms) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  (void)curl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   set_target_options(easy, client->options);
   set_request_options(easy, request, headers);
 }
 
 /* "Expect:" keeps libcurl from waiting a second for a 100 Continue. NULL when
- * memory is short; curl_slist_free_all(). */
+ * memory is short; curl.slist_free_all(). */
 static struct curl_slist *
 make_header_list(const struct http_client_request *request) {
-  struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+  struct curl_slist *list = curl.slist_append(NULL, "Expect:");
   for (size_t i = 0; i < HTTP_CLIENT_HEADERS_MAX &&
                      request->headers[i] != NULL && list != NULL;
        i++) {
-    struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
+    struct curl_slist *longer = curl.slist_append(list, request->headers[i]);
     if (longer == NULL) {
-      curl_slist_free_all(list);
+      curl.slist_free_all(list);
     }
     list = longer;
   }
@@ -240,7 +278,7 @@ make_header_list(const struct http_client_request *request) {
 static int translate_result(const struct http_client *client, CURLcode result,
                             struct error *error) {
   const char *reason =
-      client->reason[0] == '\0' ? curl_easy_strerror(result) : client->reason;
+      client->reason[0] == '\0' ? curl.easy_strerror(result) : client->reason;
   if (client->body_code == -EMSGSIZE) {
     return error_set(error, -EMSGSIZE, "the response is longer than %d bytes",
                      HTTP_CLIENT_RESPONSE_BYTES_MAX);
@@ -276,10 +314,10 @@ static int run_transfer(struct http_client *client,
   for (;;) {
     int running = 0;
     int waiting = 0;
-    if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
+    if (curl.multi_perform(client->multi, &running) != CURLM_OK) {
       return error_set(error, -EIO, "libcurl cannot continue the transfer");
     }
-    const CURLMsg *message = curl_multi_info_read(client->multi, &waiting);
+    const CURLMsg *message = curl.multi_info_read(client->multi, &waiting);
     if (message != NULL && message->msg == CURLMSG_DONE) {
       return translate_result(client, message->data.result, error);
     }
@@ -287,7 +325,7 @@ static int run_transfer(struct http_client *client,
     if (left_ms == 0) {
       return error_set(error, -ETIMEDOUT, "no response in time");
     }
-    (void)curl_multi_poll(client->multi, &cancel, extra, left_ms, NULL);
+    (void)curl.multi_poll(client->multi, &cancel, extra, left_ms, NULL);
     if (extra == 1 && cancel.revents != 0) {
       return error_set(error, -ECANCELED, "collectd stops");
     }
@@ -298,8 +336,8 @@ static int run_transfer(struct http_client *client,
 static int64_t parse_server_date(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075400
   struct curl_header *date = NULL;
-  if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
-    time_t date_s = curl_getdate(date->value, NULL);
+  if (curl.easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
+    time_t date_s = curl.getdate(date->value, NULL);
     return date_s > 0 ? (int64_t)date_s : 0;
   }
 #endif
@@ -311,8 +349,8 @@ static int64_t parse_server_date(CURL *easy) {
 static void fill_response_info(CURL *easy,
                                struct http_client_response *response) {
   curl_off_t retry_after_s = 0;
-  (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
-  (void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+  (void)curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
+  (void)curl.easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
   if (retry_after_s > RETRY_AFTER_MAX_S) {
     retry_after_s = RETRY_AFTER_MAX_S;
   }
@@ -333,15 +371,15 @@ int http_client_perform(struct http_client *client,
   client->response = response;
   client->body_code = 0;
   set_all_options(client, request, headers);
-  int code = curl_multi_add_handle(client->multi, client->easy) == CURLM_OK
+  int code = curl.multi_add_handle(client->multi, client->easy) == CURLM_OK
                  ? run_transfer(client, request, error)
                  : error_set(error, -ENOMEM, "out of memory");
   if (code == 0) {
     fill_response_info(client->easy, response);
   }
-  (void)curl_multi_remove_handle(client->multi, client->easy);
-  (void)curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
-  curl_slist_free_all(headers);
+  (void)curl.multi_remove_handle(client->multi, client->easy);
+  (void)curl.easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
+  curl.slist_free_all(headers);
   if (code != 0) {
     http_client_response_fini(response);
   }

@@ -49,15 +49,10 @@ struct http_client_response {
 
 struct http_client;
 
-/* For the whole process, before any thread uses a client and after the last.
- * Returns 0 or -ENOMEM. */
-int http_client_global_init(void);
-void http_client_global_fini(void);
-
 /* Checks a URL from the configuration: http or https, no user or password in
  * it, and plain http only to this machine unless allows_plain. name: of its
- * option, for the error. Returns 0 or -EINVAL with the reason, "..., or write
- * AllowPlainHTTP true". */
+ * option, for the error. Loads libcurl. Returns 0; -EINVAL with the reason,
+ * "..., or write AllowPlainHTTP true"; what shared_library_load() does. */
 int http_client_check_url(const struct http_client_options *options,
                           const char *name, const char *url,
                           struct error *error);
@@ -70,7 +65,7 @@ int http_client_join_url(const char *base, const char *path,
 
 /* options: borrowed for the client's life. *ret: yours, http_client_free().
  * Opens nothing yet; keeps its connections from one request to the next.
- * Returns 0 or -ENOMEM. */
+ * Loads libcurl. Returns 0; -ENOMEM; what shared_library_load() does. */
 int http_client_new(const struct http_client_options *options,
                     struct http_client **ret, struct error *error);
 void http_client_free(struct http_client *client); /* accepts NULL */

@@ -11,12 +11,36 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/shared_library.h"
 
 #define ANSWER_BYTES_MAX 1048576
 
+#define PQ_FUNCTIONS(X)                                                        \
+  X(PQ, clear)                                                                 \
+  X(PQ, connectPoll)                                                           \
+  X(PQ, connectStartParams)                                                    \
+  X(PQ, errorMessage)                                                          \
+  X(PQ, finish)                                                                \
+  X(PQ, resultErrorField)                                                      \
+  X(PQ, resultErrorMessage)                                                    \
+  X(PQ, resultStatus)                                                          \
+  X(PQ, sendQuery)                                                             \
+  X(PQ, sendQueryParams)                                                       \
+  X(PQ, setErrorVerbosity)                                                     \
+  X(PQ, setnonblocking)                                                        \
+  X(PQ, status)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
+
+int pg_client_load_library(struct error *error) {
+  int code = pg_exchange_load_library(error);
+  return code != 0 ? code : shared_library_load(&pq_library, NULL, error);
+}
+
 void pg_client_close(struct pg_client *client) {
-  PQfinish(client->session);
-  client->session = NULL;
+  if (client->session != NULL) {
+    pq.finish(client->session);
+    client->session = NULL;
+  }
 }
 
 /* ---- errors ---- */
@@ -69,7 +93,7 @@ static const char *find_sqlstate(const char *message) {
 
 static int set_connect_error(const struct pg_client *client,
                              struct error *error) {
-  const char *message = PQerrorMessage(client->session);
+  const char *message = pq.errorMessage(client->session);
   const char *state = find_sqlstate(message);
   return pg_exchange_set_error(
       message, state == NULL ? -ECONNREFUSED : translate_sqlstate(state),
@@ -87,15 +111,15 @@ static int connect_to_host(struct pg_client *client, int64_t deadline_ms,
     keywords[i + 1] = client->keywords[i];
     values[i + 1] = client->values[i];
   }
-  client->session = PQconnectStartParams(keywords, values, 0);
+  client->session = pq.connectStartParams(keywords, values, 0);
   if (client->session == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  if (PQstatus(client->session) == CONNECTION_BAD) {
+  if (pq.status(client->session) == CONNECTION_BAD) {
     return set_connect_error(client, call->error);
   }
   pg_exchange_ignore_notices(client->session);
-  (void)PQsetErrorVerbosity(client->session, PQERRORS_VERBOSE);
+  (void)pq.setErrorVerbosity(client->session, PQERRORS_VERBOSE);
   const struct pg_exchange exchange = {client->session, deadline_ms,
                                        call->cancel_fd, ANSWER_BYTES_MAX};
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
@@ -106,13 +130,13 @@ static int connect_to_host(struct pg_client *client, int64_t deadline_ms,
     if (code != 0) {
       return code;
     }
-    state = PQconnectPoll(client->session);
+    state = pq.connectPoll(client->session);
     if (state == PGRES_POLLING_FAILED) {
       return set_connect_error(client, call->error);
     }
   }
-  (void)PQsetErrorVerbosity(client->session, PQERRORS_DEFAULT);
-  return PQsetnonblocking(client->session, 1) == 0
+  (void)pq.setErrorVerbosity(client->session, PQERRORS_DEFAULT);
+  return pq.setnonblocking(client->session, 1) == 0
              ? 0
              : set_connect_error(client, call->error);
 }
@@ -138,15 +162,15 @@ static int open_session(struct pg_client *client,
 
 /* The last result counts; an error ends them. Takes ownership of NEXT. */
 static int take_result(PGresult *next, PGresult **rows, struct error *error) {
-  PQclear(*rows);
+  pq.clear(*rows);
   *rows = next;
-  ExecStatusType status = PQresultStatus(next);
+  ExecStatusType status = pq.resultStatus(next);
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
     return 0;
   }
-  const char *state = PQresultErrorField(next, PG_DIAG_SQLSTATE);
+  const char *state = pq.resultErrorField(next, PG_DIAG_SQLSTATE);
   return pg_exchange_set_error(
-      PQresultErrorMessage(next),
+      pq.resultErrorMessage(next),
       state == NULL ? -ECONNRESET : translate_sqlstate(state), error);
 }
 
@@ -164,7 +188,7 @@ static int receive_rows(struct pg_exchange *exchange, PGresult **ret_rows,
     code = error_set(error, -EPROTO, "the server has sent no result");
   }
   if (code != 0) {
-    PQclear(rows);
+    pq.clear(rows);
     return code == -EPIPE ? -ECONNRESET : code;
   }
   *ret_rows = rows;
@@ -181,11 +205,11 @@ int pg_client_query(struct pg_client *client, const char *sql,
   struct pg_exchange exchange = {client->session, call->deadline_ms,
                                  call->cancel_fd, ANSWER_BYTES_MAX};
   int is_given = parameters_len == 0
-                     ? PQsendQuery(client->session, sql)
-                     : PQsendQueryParams(client->session, sql, parameters_len,
-                                         NULL, parameters, NULL, NULL, 0);
+                     ? pq.sendQuery(client->session, sql)
+                     : pq.sendQueryParams(client->session, sql, parameters_len,
+                                          NULL, parameters, NULL, NULL, 0);
   code = is_given != 0 ? receive_rows(&exchange, ret_rows, call->error)
-                       : pg_exchange_set_error(PQerrorMessage(client->session),
+                       : pg_exchange_set_error(pq.errorMessage(client->session),
                                                -ECONNRESET, call->error);
   if (code != 0) {
     pg_client_close(client);

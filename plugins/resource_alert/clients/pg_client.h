@@ -23,6 +23,10 @@ struct pg_client {
   PGconn *session; /* NULL while closed; opened at the next statement */
 };
 
+/* Loads libpq, before anything else. Returns what shared_library_load() does.
+ */
+int pg_client_load_library(struct error *error);
+
 /* Closes the session, if there is one. */
 void pg_client_close(struct pg_client *client);
 

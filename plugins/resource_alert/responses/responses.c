@@ -219,8 +219,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   }
   responses->deps = *deps;
   responses->shared.stop_fd = -1;
-  if (http_client_global_init() != 0 ||
-      option_init(&kubernetes_block, &responses->kubernetes) != 0) {
+  if (option_init(&kubernetes_block, &responses->kubernetes) != 0) {
     free(responses);
     return error_set(error, -ENOMEM, "out of memory");
   }
@@ -359,6 +358,5 @@ bool responses_stop(struct responses *responses) {
   option_fini(&kubernetes_block, &responses->kubernetes);
   free(responses->rules);
   free(responses);
-  http_client_global_fini();
   return true;
 }

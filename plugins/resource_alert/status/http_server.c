@@ -22,10 +22,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/shared_library.h"
 #include "core/worker_thread.h"
 
 #define LISTEN_BACKLOG 64
 #define GROUP_BYTES 16384 /* of a group with many members */
+
+#define MHD_FUNCTIONS(X)                                                       \
+  X(MHD_, add_response_header)                                                 \
+  X(MHD_, create_response_from_buffer)                                         \
+  X(MHD_, destroy_response)                                                    \
+  X(MHD_, queue_response)                                                      \
+  X(MHD_, start_daemon)                                                        \
+  X(MHD_, stop_daemon)
+SHARED_LIBRARY(mhd, MHD_FUNCTIONS, LIBMICROHTTPD_SONAME)
 
 /* ---- requests ---- */
 
@@ -68,23 +78,23 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
   } body = {.constant = reply->constant_body};
   struct MHD_Response *response =
       reply->body != NULL
-          ? MHD_create_response_from_buffer(reply->bytes, reply->body,
+          ? mhd.create_response_from_buffer(reply->bytes, reply->body,
                                             MHD_RESPMEM_MUST_FREE)
-          : MHD_create_response_from_buffer(reply->bytes, body.data,
+          : mhd.create_response_from_buffer(reply->bytes, body.data,
                                             MHD_RESPMEM_PERSISTENT);
   if (response == NULL) {
     free(reply->body);
     return MHD_NO;
   }
-  (void)MHD_add_response_header(response, "Content-Type", reply->type);
-  (void)MHD_add_response_header(response, "Cache-Control", "no-store");
-  (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-  (void)MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-  (void)MHD_add_response_header(response, "Content-Security-Policy",
+  (void)mhd.add_response_header(response, "Content-Type", reply->type);
+  (void)mhd.add_response_header(response, "Cache-Control", "no-store");
+  (void)mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
+  (void)mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
+  (void)mhd.add_response_header(response, "Content-Security-Policy",
                                 content_policy);
   enum MHD_Result result =
-      MHD_queue_response(connection, reply->status, response);
-  MHD_destroy_response(response);
+      mhd.queue_response(connection, reply->status, response);
+  mhd.destroy_response(response);
   return result;
 }
 
@@ -162,14 +172,17 @@ discard_library_log(void *context, const char *format, va_list arguments) {
 int http_server_start(int descriptor, const struct http_server_handler *handler,
                       struct http_server **ret_server, struct error *error) {
   struct http_server *server = calloc(1, sizeof(*server));
-  if (server == NULL) {
+  int code = server == NULL ? error_set(error, -ENOMEM, "out of memory")
+                            : shared_library_load(&mhd_library, NULL, error);
+  if (code != 0) {
     (void)close(descriptor);
-    return error_set(error, -ENOMEM, "out of memory");
+    free(server);
+    return code;
   }
   server->handler = *handler;
   sigset_t before;
   worker_thread_block_signals(&before);
-  server->daemon = MHD_start_daemon(
+  server->daemon = mhd.start_daemon(
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL,
       NULL, on_library_call, server, MHD_OPTION_EXTERNAL_LOGGER,
       discard_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, descriptor,
@@ -192,7 +205,7 @@ void http_server_stop(struct http_server *server) {
   if (server == NULL) {
     return;
   }
-  MHD_stop_daemon(server->daemon);
+  mhd.stop_daemon(server->daemon);
   free(server);
 }
 

@@ -230,6 +230,8 @@ static void a_host_that_hangs_leaves_time_for_the_next(void **state) {
   assert_int_equal(waitpid(server, &status, 0), server);
 }
 
+static int load_libpq(void **state) { return pg_client_load_library(NULL); }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_an_answer),
@@ -241,5 +243,5 @@ int main(void) {
       cmocka_unit_test(a_host_that_hangs_leaves_time_for_the_next),
   };
   (void)signal(SIGPIPE, SIG_IGN);
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, load_libpq, NULL);
 }
