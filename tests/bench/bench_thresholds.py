@@ -47,7 +47,7 @@ THOUSAND = [rule(0, "bench-*/gauge-value"), rule(1, "host1.example.org/bench-*/*
     rule(number, f"*app{number}-*/gauge-*{number}") for number in range(2, 1000)]
 
 
-def run(rules, series=12000, threads=1, name="bench", peer=False):
+def run(rules, series=12000, threads=1, name="bench", peer=False, wall=False):
     """{"first", "ours", "peer"}: nanoseconds a value; "bytes": of memory a series."""
     with tempfile.TemporaryDirectory() as directory:
         configuration = pathlib.Path(directory) / "collectd.conf"
@@ -70,7 +70,7 @@ PluginDir "{BUILD}/bench"
 LoadPlugin write_bench
 """, encoding="utf-8")
         environment = {**os.environ, "BENCH_OUTPUT": str(output), "BENCH_SERIES": str(series),
-                       "BENCH_THREADS": str(threads), "BENCH_NAME": name, "BENCH_PEER": str(int(peer))}
+                       "BENCH_THREADS": str(threads), "BENCH_NAME": name, "BENCH_PEER": str(int(peer)), "BENCH_WALL": str(int(wall))}
         subprocess.run(["collectd", "-f", "-C", configuration], check=True, env=environment,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
         return {key: float(figure) for key, figure in map(str.split, output.read_text().splitlines())}
@@ -168,8 +168,10 @@ def main():
     show("value that no rule watches, peer: 3 rules", "ns", run(THOUSAND, name="other")["ours"], three["ours"])
     many = run(THREE, series=120000)
     show("value, 120,000 series, peer: 12,000", "ns", many["ours"], three["ours"])
-    show("value, 120,000 series, 5 threads, peer: 1 thread", "ns",
+    show("value, 120,000 series, CPU of 5 threads, peer: 1 thread", "ns",
          run(THREE, series=120000, threads=5)["ours"], many["ours"])
+    show("value, 120,000 series, time of 5 threads, peer: 1 thread", "ns",
+         *(run(THREE, series=120000, threads=threads, wall=True)["ours"] for threads in (5, 1)))
     show("first sight of a series, 1,000 rules", "ns", thousand["first"])
     eleven = run(ELEVEN, series=120000)
     show("memory of a series with one rule", "bytes", many["bytes"])

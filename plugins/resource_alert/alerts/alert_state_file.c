@@ -19,11 +19,16 @@
  * events are in the file, but not in its next rewrite. */
 #define OUTBOX_MAX 8192
 
+/* An event that was not delivered to all. */
+struct outbox_event {
+  struct outbox_event *next;
+  struct alert_event event;
+};
+
 struct alert_state_file {
   struct append_log *log;
-  /* Events that were not delivered to all, owned; a ring, by number. */
-  struct alert_event *outbox[OUTBOX_MAX];
-  size_t outbox_first, outbox_len;
+  struct outbox_event *outbox, **outbox_end; /* owned; by number */
+  size_t outbox_len;
   struct delivery_marks marks; /* as they stand in the file */
   uint64_t last_number;        /* of an event */
 };
@@ -224,29 +229,29 @@ int alert_state_file_parse_line(const json_t *object,
 
 /* ---- the outbox ---- */
 
-static struct alert_event **get_outbox_event(struct alert_state_file *file,
-                                             size_t index) {
-  return &file->outbox[(file->outbox_first + index) % OUTBOX_MAX];
-}
-
 /* event: copied, unless the outbox is full or memory is short. */
 static void add_to_outbox(struct alert_state_file *file,
                           const struct alert_event *event) {
-  struct alert_event *copy =
-      file->outbox_len == OUTBOX_MAX ? NULL : malloc(sizeof(*copy));
-  if (copy != NULL) {
-    *copy = *event;
-    *get_outbox_event(file, file->outbox_len++) = copy;
+  struct outbox_event *added =
+      file->outbox_len == OUTBOX_MAX ? NULL : malloc(sizeof(*added));
+  if (added != NULL) {
+    *added = (struct outbox_event){.event = *event};
+    *file->outbox_end = added;
+    file->outbox_end = &added->next;
+    file->outbox_len++;
   }
 }
 
 /* Removes the events up to NUMBER. */
 static void remove_from_outbox(struct alert_state_file *file, uint64_t number) {
-  while (file->outbox_len > 0 &&
-         (*get_outbox_event(file, 0))->number <= number) {
-    free(*get_outbox_event(file, 0));
-    file->outbox_first = (file->outbox_first + 1) % OUTBOX_MAX;
+  struct outbox_event *first;
+  while ((first = file->outbox) != NULL && first->event.number <= number) {
+    file->outbox = first->next;
     file->outbox_len--;
+    free(first);
+  }
+  if (file->outbox == NULL) {
+    file->outbox_end = &file->outbox;
   }
 }
 
@@ -352,6 +357,7 @@ int alert_state_file_open(const char *directory, const struct log_sink *log,
   if (file == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
+  file->outbox_end = &file->outbox;
   struct restoring restoring = {.file = file, .deps = restore};
   const struct append_log_options options = {
       .path = path,
@@ -388,9 +394,10 @@ void alert_state_file_redeliver(struct alert_state_file *file,
                                 void (*take)(void *context,
                                              const struct alert_event *event),
                                 void *context) {
-  for (size_t i = 0; i < file->outbox_len; i++) {
-    if ((*get_outbox_event(file, i))->is_redelivered) {
-      take(context, *get_outbox_event(file, i));
+  for (const struct outbox_event *waiting = file->outbox; waiting != NULL;
+       waiting = waiting->next) {
+    if (waiting->event.is_redelivered) {
+      take(context, &waiting->event);
     }
   }
 }
@@ -470,9 +477,9 @@ void alert_state_file_rewrite_if_grown(struct alert_state_file *file,
     add_series_to_rewrite(file, series, now_ms, wall_ms);
     series_unlock(series);
   }
-  for (size_t i = 0; i < file->outbox_len; i++) {
-    add_to_rewrite(file,
-                   alert_state_file_event_to_json(*get_outbox_event(file, i)));
+  for (const struct outbox_event *waiting = file->outbox; waiting != NULL;
+       waiting = waiting->next) {
+    add_to_rewrite(file, alert_state_file_event_to_json(&waiting->event));
   }
   if (file->last_number > 0) {
     add_to_rewrite(file, marks_to_json(file));

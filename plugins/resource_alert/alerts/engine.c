@@ -148,7 +148,7 @@ bool engine_wait_and_dispatch(struct engine *engine, int wait_ms) {
   series_table_advance_time(engine->table, now_ms, read_wall_ms(engine));
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
-  event_dispatch_rewrite_if_grown(engine->dispatch, engine->table, is_stopping);
+  event_dispatch_rewrite_if_grown(engine->dispatch, is_stopping);
   return !is_stopping;
 }
 
@@ -183,23 +183,6 @@ static int make_engine_table(struct engine *engine, struct error *error) {
   return 0;
 }
 
-static int open_dispatch(struct engine *engine, struct error *error) {
-  const struct engine_deps *deps = &engine->deps;
-  const struct event_dispatch_deps dispatch_deps = {
-      .state_dir = deps->options->state_dir,
-      .monotonic_ms = deps->clock->monotonic_ms,
-      .wall_ms = deps->clock->wall_ms,
-      .log = deps->log,
-      .notifications = deps->notifications,
-      .responses = deps->responses,
-      .journal = deps->journal,
-      .silences = deps->silences,
-      .queue = &engine->queue,
-  };
-  return event_dispatch_open(&dispatch_deps, engine->table, deps->find_type,
-                             &engine->dispatch, error);
-}
-
 int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
                 struct error *error) {
   struct engine *engine = calloc(1, sizeof(*engine));
@@ -211,7 +194,8 @@ int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
   change_queue_init(&engine->queue);
   int code = make_engine_table(engine, error);
   if (code == 0) {
-    code = open_dispatch(engine, error);
+    code = event_dispatch_open(deps, engine->table, &engine->queue,
+                               &engine->dispatch, error);
   }
   if (code != 0) {
     (void)engine_stop(engine);

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 #include "core/worker_thread.h"
-#include "resource_alert/journal.h"
+#include "resource_alert/alerts/change_queue.h"
+#include "resource_alert/alerts/engine.h"
 
 /* Notifications that wait for a slow plugin; further ones are dropped. */
 #define WAITING_MAX 1024
@@ -21,7 +22,9 @@
 #define MARK_EACH 64 /* events of a storm, so that the outbox stays short */
 
 struct event_dispatch {
-  struct event_dispatch_deps deps;
+  struct engine_deps deps;
+  struct series_table *table;
+  struct change_queue *queue; /* woken after each notification */
   /* Dispatches notifications, since a thread that does so waits for every
    * notification plugin of the daemon. */
   struct worker_thread *notifier;
@@ -58,7 +61,7 @@ static void notify_event(void *context, void *item) {
   const struct alert_event *event = item;
   alert_event_notify(event, &dispatch->deps.notifications);
   atomic_store(&dispatch->done_number, event->number);
-  change_queue_wake(dispatch->deps.queue); /* so that it is marked */
+  change_queue_wake(dispatch->queue); /* so that it is marked */
 }
 
 /* A full queue drops it: the log has it, and the journal. */
@@ -90,7 +93,7 @@ static void log_and_queue_notification(struct event_dispatch *dispatch,
             "%s", text);
   if (event->rule->notification == NULL &&
       !silences_cover(dispatch->deps.silences, event->rule->name, event->series,
-                      dispatch->deps.wall_ms())) {
+                      dispatch->deps.clock->wall_ms())) {
     hand_to_notifier(dispatch, event);
   }
 }
@@ -156,29 +159,29 @@ void event_dispatch_mark_delivered(struct event_dispatch *dispatch) {
 /* ---- saving ---- */
 
 void event_dispatch_rewrite_if_grown(struct event_dispatch *dispatch,
-                                     struct series_table *table, bool is_last) {
+                                     bool is_last) {
   if (dispatch->state_file != NULL) {
-    alert_state_file_rewrite_if_grown(dispatch->state_file, table, is_last,
-                                      dispatch->deps.monotonic_ms(),
-                                      dispatch->deps.wall_ms());
+    alert_state_file_rewrite_if_grown(
+        dispatch->state_file, dispatch->table, is_last,
+        dispatch->deps.clock->monotonic_ms(), dispatch->deps.clock->wall_ms());
   }
 }
 
 /* ---- life ---- */
 
 static int restore_states(struct event_dispatch *dispatch,
-                          struct series_table *table,
-                          alert_find_type *find_type, struct error *error) {
-  const struct event_dispatch_deps *deps = &dispatch->deps;
+                          struct error *error) {
+  const struct engine_deps *deps = &dispatch->deps;
+  const char *directory = deps->options->state_dir;
   const struct alert_restore restore = {
-      .table = table,
-      .find_type = find_type,
-      .now_ms = deps->monotonic_ms(),
-      .wall_ms = deps->wall_ms(),
+      .table = dispatch->table,
+      .find_type = deps->find_type,
+      .now_ms = deps->clock->monotonic_ms(),
+      .wall_ms = deps->clock->wall_ms(),
   };
-  return deps->state_dir == NULL
+  return directory == NULL
              ? 0
-             : alert_state_file_open(deps->state_dir, &deps->log, &restore,
+             : alert_state_file_open(directory, &deps->log, &restore,
                                      &dispatch->state_file, error);
 }
 
@@ -198,15 +201,17 @@ static int start_notifier(struct event_dispatch *dispatch,
   return worker_thread_new(&options, &dispatch->notifier, error);
 }
 
-int event_dispatch_open(const struct event_dispatch_deps *deps,
-                        struct series_table *table, alert_find_type *find_type,
+int event_dispatch_open(const struct engine_deps *deps,
+                        struct series_table *table, struct change_queue *queue,
                         struct event_dispatch **ret, struct error *error) {
   struct event_dispatch *dispatch = calloc(1, sizeof(*dispatch));
   if (dispatch == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   dispatch->deps = *deps;
-  int code = restore_states(dispatch, table, find_type, error);
+  dispatch->table = table;
+  dispatch->queue = queue;
+  int code = restore_states(dispatch, error);
   code = code != 0 ? code : start_notifier(dispatch, error);
   if (code != 0) {
     free_dispatch(dispatch);

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #include "resource_alert/alerts/change_queue.h"
-#include "resource_alert/alerts/rate.h"
-#include "resource_alert/alerts/series_key.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define INTERVAL_MAX_MS INT64_C(86400000) /* a day */
@@ -245,8 +243,8 @@ static int bind_values(struct series_context *context,
   struct metric_selector_subject subject;
   metric_selector_subject_init(&subject, reading->names);
   size_t len = rules_match(rules, &subject, reading->names, matched);
-  bool is_needed = reading->values_len <= SOURCES_MAX &&
-                   (len > 0 || rules_may_compare(rules, reading->names));
+  bool is_needed =
+      reading->values_len <= SOURCES_MAX && (len > 0 || rules->has_conditions);
   int code = is_needed
                  ? bind_rules(context, reading, matched, len, &subject, parts)
                  : 0;
@@ -444,8 +442,8 @@ static void compute_source_values(struct series *series,
     uint64_t raw;
     memcpy(&raw, (const char *)reading->values + i * sizeof(raw), sizeof(raw));
     uint64_t previous = series->previous == NULL ? 0 : series->previous[i];
-    values[i] =
-        rate_compute(&series->type->sources[i], raw, previous, elapsed_ns);
+    values[i] = series_rate_compute(&series->type->sources[i], raw, previous,
+                                    elapsed_ns);
     if (series->previous != NULL) {
       series->previous[i] = raw;
     }

@@ -11,11 +11,36 @@
 #include "core/hash_map.h"
 #include "core/metric.h"
 #include "resource_alert/alerts/alert.h"
-#include "resource_alert/alerts/series_key.h"
 #include "resource_alert/rules/rule.h"
 
 struct change_queue;
 struct series;
+
+/* ---- its key: series_key.c ---- */
+
+/* The names packed one behind the other, each with its NUL; then the name of
+ * the rule, if the series is one of notifications. */
+#define SERIES_KEY_BYTES (6 * READING_NAME_BYTES)
+
+/* Writes at most SERIES_KEY_BYTES into KEY. rule_name: NULL for values.
+ * ret_hash: with SEED, never 0; NULL: not wanted. Returns how many. */
+size_t series_key_make(const struct reading_names *names, const char *rule_name,
+                       uint64_t seed, char *key, uint64_t *ret_hash);
+
+/* The names that KEY was made of. */
+void series_key_unpack_names(const char *key, struct reading_names *ret_names);
+
+/* ---- its values: series_rate.c ---- */
+
+/* The gauge of one raw value, NaN where there is none: the first value of a
+ * counter, one outside the source's range.
+ * raw, previous: the 8 bytes as collectd has them. elapsed_ns: between the
+ * two; 0: there is no previous one. A counter that is less than before wrapped
+ * at 32 bits if it was below 2^32, else at 64 bits, as collectd sees it. */
+double series_rate_compute(const struct reading_source *source, uint64_t raw,
+                           uint64_t previous, int64_t elapsed_ns);
+
+/* ---- the series ---- */
 
 /* A rule on one data source of one series. Guarded by the series' lock. */
 struct series_alert {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* series_key: the names of a series in one key, and the hash of it. */
-#include "resource_alert/alerts/series_key.h"
+#include "resource_alert/alerts/series.h"
 
 #include <endian.h>
 #include <string.h>

@@ -39,9 +39,9 @@ struct unwatched_set {
 struct series_shard {
   _Alignas(64) pthread_mutex_t lock; /* guards all below, and the series */
   uint64_t evaluated;                /* values */
+  struct unwatched_set unwatched;    /* most series are such */
   struct hash_map map;               /* the series that some rule watches */
-  struct unwatched_set unwatched;
-  struct series **watched; /* those in the map; series->index */
+  struct series **watched;           /* those in the map; series->index */
   size_t watched_len, watched_room;
 };
 
@@ -270,17 +270,17 @@ static bool find_or_add_series_locked(struct series_table *table,
                                       const struct series_lookup *lookup,
                                       bool may_add,
                                       struct series **ret_series) {
-  *ret_series = get_series_of_node(hash_map_find_hashed(
-      &shard->map, lookup->hash, lookup->key, lookup->key_bytes));
-  if (*ret_series != NULL) {
-    return true;
-  }
   const struct unwatched_set *set = &shard->unwatched;
   struct unwatched *unwatched =
       set->len == 0 ? NULL : find_unwatched_slot(set, lookup->hash);
   if (unwatched != NULL && unwatched->hash != 0) {
     int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
     unwatched->seen_s = (uint32_t)(now_ms / 1000);
+    return true;
+  }
+  *ret_series = get_series_of_node(hash_map_find_hashed(
+      &shard->map, lookup->hash, lookup->key, lookup->key_bytes));
+  if (*ret_series != NULL) {
     return true;
   }
   return may_add && add_series_locked(table, shard, lookup, ret_series);

@@ -215,17 +215,6 @@ bool rule_watches_source(const struct rule *rule,
   return false;
 }
 
-bool rules_may_compare(const struct rules *rules,
-                       const struct reading_names *names) {
-  for (size_t i = 0; rules->has_conditions && i < rules->thresholds_len; i++) {
-    const struct condition *condition = &rules->items[i].only_if;
-    if (condition->text != NULL && condition_may_compare(condition, names)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /* ---- how a rule is doing ---- */
 
 /* True if an alert is worse than the worst one so far. */

@@ -93,10 +93,6 @@ bool rule_watches_source(const struct rule *rule,
                          const struct metric_selector_subject *subject,
                          const char *source);
 
-/* True if the OnlyIf of some rule may compare the value of the series. */
-bool rules_may_compare(const struct rules *rules,
-                       const struct reading_names *names);
-
 /* ALERT, one of the rule's, was evaluated. Any thread, under the lock of its
  * series; takes a further one only for the worst alert and those that are
  * worse. */

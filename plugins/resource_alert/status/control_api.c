@@ -4,26 +4,17 @@
  * The path names the command, the body is a JSON object with its arguments, the
  * response {"done": true} or {"error": TEXT}. Who may send one is decided by
  * the mode of the socket alone. */
-#include "resource_alert/status/control_api.h"
+#include "resource_alert/status/status.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/json_util.h"
-#include "resource_alert/alerts/silence.h"
+#include "resource_alert/alerts/engine.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 
 #define SILENCE_S_MAX (365.0 * 86400)
-
-/* Silences end at a time of day and outlive a restart, so they do not use the
- * monotonic clock. */
-static int64_t wall_clock_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The text of a member, or FALLBACK. */
 static const char *get_body_text(const json_t *body, const char *name,
@@ -45,7 +36,8 @@ static void journal_control_command(const struct status_deps *deps,
 /* 0 stands for a member that is missing, and is refused. */
 static int handle_silence(const struct status_deps *deps, const json_t *body,
                           struct error *error) {
-  int64_t now_ms = wall_clock_ms();
+  /* Silences end at a time of day and outlive a restart. */
+  int64_t now_ms = engine_real_clock.wall_ms();
   double for_s = json_number_value(json_object_get(body, "for_s"));
   if (!(for_s > 0 && for_s <= SILENCE_S_MAX)) {
     return error_set(error, -EINVAL, "for_s is not between 0 and a year");
@@ -71,7 +63,8 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
 static int handle_unsilence(const struct status_deps *deps, const json_t *body,
                             struct error *error) {
   const char *name = get_body_text(body, "name", "");
-  int code = silences_remove(deps->silences, name, wall_clock_ms(), error);
+  int code =
+      silences_remove(deps->silences, name, engine_real_clock.wall_ms(), error);
   if (code == 0) {
     journal_control_command(
         deps, "unsilence",
@@ -145,9 +138,9 @@ static unsigned find_http_status(int code) {
   return code == 0 ? 200 : code == -ENOENT ? 404 : code == -ENOMEM ? 500 : 400;
 }
 
-bool control_api_handle(const struct status_deps *deps,
-                        const struct http_server_request *request,
-                        struct http_server_reply *reply) {
+bool status_handle_command(const struct status_deps *deps,
+                           const struct http_server_request *request,
+                           struct http_server_reply *reply) {
   for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
     if (strcmp(request->path, commands[i].path) != 0) {
       continue;

@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/file_util.h"
 #include "core/shared_library.h"
 #include "core/worker_thread.h"
 
@@ -326,17 +327,6 @@ static bool is_socket_in_use(const struct sockaddr_un *address) {
   return is;
 }
 
-/* /run is empty after a boot, and Debian's service makes no /run/collectd. */
-static void make_socket_directory(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (slash != NULL && slash != path) {
-    struct sockaddr_un directory;
-    (void)snprintf(directory.sun_path, sizeof(directory.sun_path), "%.*s",
-                   (int)(slash - path), path);
-    (void)mkdir(directory.sun_path, 0755); /* bind() reports what is wrong */
-  }
-}
-
 /* Removes the socket of a daemon that died. */
 static int remove_stale_socket(const struct sockaddr_un *address) {
   struct stat status;
@@ -404,7 +394,8 @@ int http_server_listen_unix(const char *path, const char *group,
                             struct error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-  make_socket_directory(address.sun_path);
+  /* /run is empty after a boot, and Debian's service makes no /run/collectd. */
+  (void)file_make_parents(path, 0755); /* bind() reports what is wrong */
   int code = remove_stale_socket(&address);
   if (code == 0) {
     code = bind_unix_socket(&address, group);

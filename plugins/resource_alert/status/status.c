@@ -15,9 +15,7 @@
 #include "core/clock.h"
 #include "core/worker_thread.h"
 #include "resource_alert/alerts/engine.h"
-#include "resource_alert/status/control_api.h"
 #include "resource_alert/status/snapshot.h"
-#include "resource_alert/status/status_api.h"
 
 /* A snapshot locks every series once, which takes milliseconds with 100,000 of
  * them: requests in quick succession share one. */
@@ -86,11 +84,10 @@ static void fill_status_reply(struct status *status, bool wants_health,
   if (snapshot == NULL) {
     http_server_set_json(reply, 500, NULL);
   } else if (wants_health) {
-    status_api_set_health(snapshot, status->deps.options->unhealthy, reply);
+    status_set_health(snapshot, status->deps.options->unhealthy, reply);
   } else {
     if (status->json == NULL) {
-      status->json =
-          status_api_to_json(&status->deps, snapshot, &status->history);
+      status->json = status_to_json(&status->deps, snapshot, &status->history);
     }
     http_server_set_json(reply, 200, json_incref(status->json));
   }
@@ -110,11 +107,18 @@ static bool is_read_method(const char *method) {
          strcmp(method, "OPTIONS") == 0;
 }
 
+static void set_page_reply(struct http_server_reply *reply) {
+  *reply = (struct http_server_reply){.status = 200,
+                                      .type = "text/html; charset=utf-8",
+                                      .constant_body = status_page,
+                                      .bytes = status_page_bytes};
+}
+
 void status_handle_request(struct status *status, bool is_writable,
                            const struct http_server_request *request,
                            struct http_server_reply *reply) {
   bool is_command = is_writable && strcmp(request->method, "POST") == 0;
-  if (is_command && control_api_handle(&status->deps, request, reply)) {
+  if (is_command && status_handle_command(&status->deps, request, reply)) {
     (void)pthread_mutex_lock(&status->lock);
     drop_snapshot(status); /* the next request sees the change */
     (void)pthread_mutex_unlock(&status->lock);
@@ -128,7 +132,7 @@ void status_handle_request(struct status *status, bool is_writable,
                       ? "no such command"
                       : "read only: send commands to the ControlSocket"));
   } else if (strcmp(request->path, "/") == 0) {
-    status_api_set_page(reply);
+    set_page_reply(reply);
   } else if (is_path(request->path, "/status")) {
     fill_status_reply(status, false, reply);
   } else if (is_path(request->path, "/health")) {

@@ -3,7 +3,9 @@
  * options. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -68,6 +70,8 @@ struct engine;
 struct journal;
 struct responses;
 struct silences;
+struct snapshot;
+struct snapshot_history;
 struct status;
 
 /* All borrowed until status_stop() has returned. NULL: there is none. */
@@ -97,3 +101,26 @@ void status_stop(struct status *status);
 void status_handle_request(struct status *status, bool is_writable,
                            const struct http_server_request *request,
                            struct http_server_reply *reply);
+
+/* ---- what they reply ---- */
+
+/* Handles a POST: a silence, a command to a response. Each one is written to
+ * the journal. Returns false, with REPLY untouched, where there is no command
+ * with this path. */
+bool status_handle_command(const struct status_deps *deps,
+                           const struct http_server_request *request,
+                           struct http_server_reply *reply);
+
+/* Sets {"healthy", "worst", "reasons"}: 200, or 503 from the state of
+ * UnhealthyAt on. unhealthy: enum status_unhealthy. */
+void status_set_health(const struct snapshot *snapshot, int unhealthy,
+                       struct http_server_reply *reply);
+
+/* The whole status, as the manual describes it. Yours; NULL without memory. */
+json_t *status_to_json(const struct status_deps *deps,
+                       const struct snapshot *snapshot,
+                       const struct snapshot_history *history);
+
+/* The page for people: made from page/ by CMake. */
+extern const unsigned char status_page[];
+extern const size_t status_page_bytes;

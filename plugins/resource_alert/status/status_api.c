@@ -3,18 +3,18 @@
  *
  * The members are an interface, described in the manual: more may be added, but
  * none is renamed or removed without a new version. */
-#include "resource_alert/status/status_api.h"
+#include "resource_alert/status/status.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/json_util.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/alerts/silence.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
+#include "resource_alert/status/snapshot.h"
 
 #define EVENTS_MAX 30
 
@@ -52,8 +52,8 @@ static bool is_unhealthy(enum alert_state worst, int unhealthy) {
   return false;
 }
 
-void status_api_set_health(const struct snapshot *snapshot, int unhealthy,
-                           struct http_server_reply *reply) {
+void status_set_health(const struct snapshot *snapshot, int unhealthy,
+                       struct http_server_reply *reply) {
   json_t *reasons = json_array();
   for (size_t i = 0; i < snapshot->rules_len; i++) {
     const struct snapshot_rule *rule = &snapshot->rules[i];
@@ -191,12 +191,10 @@ static json_t *counts_to_json(struct engine *engine) {
       (json_int_t)counts.journal.lost);
 }
 
-json_t *status_api_to_json(const struct status_deps *deps,
-                           const struct snapshot *snapshot,
-                           const struct snapshot_history *history) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+json_t *status_to_json(const struct status_deps *deps,
+                       const struct snapshot *snapshot,
+                       const struct snapshot_history *history) {
+  int64_t now_ms = engine_real_clock.wall_ms();
   json_t *silences =
       deps->silences == NULL ? NULL : silences_to_json(deps->silences, now_ms);
   json_t *responses =
@@ -211,13 +209,4 @@ json_t *status_api_to_json(const struct status_deps *deps,
       replace_null_array(responses), "silences", replace_null_array(silences),
       "events", replace_null_array(events), "counts",
       deps->engine == NULL ? json_object() : counts_to_json(deps->engine));
-}
-
-/* ---- the page ---- */
-
-void status_api_set_page(struct http_server_reply *reply) {
-  *reply = (struct http_server_reply){.status = 200,
-                                      .type = "text/html; charset=utf-8",
-                                      .constant_body = status_api_page,
-                                      .bytes = status_api_page_bytes};
 }

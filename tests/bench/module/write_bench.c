@@ -3,7 +3,8 @@
  * value, writes one line a figure into BENCH_OUTPUT and ends the daemon.
  *
  * Environment: BENCH_SERIES, BENCH_THREADS, BENCH_ROUNDS, BENCH_NAME (the
- * series' plugin), BENCH_PEER (1: time collectd's threshold plugin, too). Each
+ * series' plugin), BENCH_PEER (1: time collectd's threshold plugin, too),
+ * BENCH_WALL (1: what a clock on the wall shows, not processor time). Each
  * value is copied first, as the daemon hands over a fresh copy; what the copy
  * and the dispatch to a callback that does nothing take is subtracted. */
 #include "glue/glue.h"
@@ -76,8 +77,15 @@ static void *write_share(void *argument) {
   return NULL;
 }
 
-/* Nanoseconds a value, over all series by THREADS at once; of processor time if
- * there is but one, so that a busy machine does not count. */
+/* Of processor time, so that a busy machine does not count. */
+static clockid_t choose_clock(size_t threads) {
+  if (number("BENCH_WALL", 0) > 0) {
+    return CLOCK_MONOTONIC;
+  }
+  return threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+}
+
+/* Nanoseconds a value, over all series by THREADS at once. */
 static double time_pass(const char *plugin, size_t threads) {
   struct share shares[THREADS_MAX];
   struct timespec from;
@@ -85,7 +93,7 @@ static double time_pass(const char *plugin, size_t threads) {
   for (size_t i = 0; i < series_len; i++) {
     series[i].time += series[i].interval;
   }
-  clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  clockid_t clock = choose_clock(threads);
   (void)clock_gettime(clock, &from);
   for (size_t i = 0; i < threads; i++) {
     shares[i] = (struct share){.plugin = plugin,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "resource_alert/alerts/rate.h"
+#include "resource_alert/alerts/series.h"
 #include "resource_alert/rules/message.h"
 #include "resource_alert/rules/metric_selector.h"
 
@@ -97,7 +97,8 @@ static double rate(enum reading_kind kind, uint64_t raw, uint64_t previous,
                    double elapsed_s) {
   const struct reading_source source = {
       .kind = kind, .min = 0, .max = (double)NAN};
-  return rate_compute(&source, raw, previous, (int64_t)(elapsed_s * 1e9));
+  return series_rate_compute(&source, raw, previous,
+                             (int64_t)(elapsed_s * 1e9));
 }
 
 static void rates_survive_wraps_and_resets(void **state) {

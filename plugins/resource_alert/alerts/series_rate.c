@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rate: the gauge of a raw value: a level, or a change a second. */
-#include "resource_alert/alerts/rate.h"
+/* series_rate: the gauge of a raw value: a level, or a change a second. */
+#include "resource_alert/alerts/series.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -38,8 +38,8 @@ static double compute_change(enum reading_kind kind, uint64_t raw,
   return decode_gauge(raw);
 }
 
-double rate_compute(const struct reading_source *source, uint64_t raw,
-                    uint64_t previous, int64_t elapsed_ns) {
+double series_rate_compute(const struct reading_source *source, uint64_t raw,
+                           uint64_t previous, int64_t elapsed_ns) {
   double value;
   if (source->kind == READING_GAUGE) {
     value = decode_gauge(raw);
