@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_haproxy: any answers of HAProxy's runtime API: what "show servers state"
  * says up to the first 0x1d, what "show servers conn" says behind it. Read
- * twice, as the action does that keeps its slots. */
+ * twice, into the same slots, as the action does. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/option.h"
 #include "resource_alert/clients/haproxy_socket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,9 +22,15 @@ static char *copy(const uint8_t *from, size_t bytes) {
 static void check(const struct haproxy_socket_slots *slots) {
   for (size_t i = 0; i < slots->len; i++) {
     const struct haproxy_socket_slot *slot = &slots->items[i];
-    if (option_check_name(slot->name, NULL) != 0 ||
-        strlen(slot->address) >= sizeof(slot->address)) {
+    char address[HAPROXY_SOCKET_ADDRESS_BYTES];
+    if (slot->name[0] != '\0' &&
+        haproxy_socket_check_name(slot->name, NULL) != 0) {
       abort(); /* the name goes into HAProxy's next line */
+    }
+    if (slot->address[0] != '\0' &&
+        (!haproxy_socket_format_address(slot->address, address) ||
+         strcmp(slot->address, address) != 0)) {
+      abort(); /* an address has one form */
     }
   }
 }

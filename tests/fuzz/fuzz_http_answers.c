@@ -24,11 +24,11 @@ int __wrap_http_client_perform(struct http_client *client,
                                struct http_client_response *answer,
                                struct error *error);
 
-int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
-                                  char **ret_answer,
+int __wrap_haproxy_socket_request(const struct haproxy_socket *haproxy,
+                                  const char *line, char **ret_answer,
                                   const struct action_call *call);
 int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
-                                     const char *socket_path,
+                                     struct haproxy_socket *haproxy,
                                      const char *backend,
                                      const struct action_call *call);
 
@@ -79,12 +79,12 @@ int __wrap_http_client_perform(struct http_client *client,
 }
 
 /* Stands in the place of HAProxy: what the API server said is in no command. */
-int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
-                                  char **ret_answer,
+int __wrap_haproxy_socket_request(const struct haproxy_socket *haproxy,
+                                  const char *line, char **ret_answer,
                                   const struct action_call *call) {
   static const char harmless[] =
       "abcdefghijklmnopqrstuvwxyzABCDEF0123456789 /.:";
-  (void)socket_path;
+  (void)haproxy;
   (void)call;
   if (line[strspn(line, harmless)] != '\0') {
     abort();
@@ -97,17 +97,19 @@ int __wrap_haproxy_socket_request(const char *socket_path, const char *line,
 
 /* Three servers, of which one is free and one has an address. */
 int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
-                                     const char *socket_path,
+                                     struct haproxy_socket *haproxy,
                                      const char *backend,
                                      const struct action_call *call) {
-  (void)socket_path;
+  (void)haproxy;
   (void)backend;
   (void)call;
   slots->len = 3;
-  slots->items[0] = (struct haproxy_socket_slot){.name = "s1", .is_out = true};
-  slots->items[1] =
-      (struct haproxy_socket_slot){.name = "s2", .address = "10.0.0.1"};
-  slots->items[2] = (struct haproxy_socket_slot){.name = "s3", .is_out = true};
+  slots->items[0] = (struct haproxy_socket_slot){
+      .name = "s1", .is_disabled = true, .is_out = true};
+  slots->items[1] = (struct haproxy_socket_slot){
+      .name = "s2", .address = "10.0.0.1", .port = 80};
+  slots->items[2] = (struct haproxy_socket_slot){
+      .name = "s3", .is_disabled = true, .is_out = true};
   return 0;
 }
 

@@ -7,6 +7,7 @@
  * heading. */
 #include "resource_alert/clients/haproxy_socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +17,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/option.h"
+/* Not option_check_name(): HAProxy allows ':', and any of these first. Nobody
+ * needs the names of directories. */
+int haproxy_socket_check_name(const char *value, struct error *error) {
+  static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.:"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  size_t length = strlen(value);
+  if (length == 0 || length >= HAPROXY_SOCKET_NAME_BYTES) {
+    return error_set(error, -EINVAL, "must have 1 to %d characters",
+                     HAPROXY_SOCKET_NAME_BYTES - 1);
+  }
+  return strspn(value, allowed) == length && strspn(value, ".") < length
+             ? 0
+             : error_set(error, -EINVAL,
+                         "may hold letters, digits, '_', '-', '.' and ':'");
+}
 
 /* Each command has its own connection: HAProxy closes it after the response. */
 static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
@@ -32,7 +47,9 @@ static int connect_haproxy(const char *path, int *ret_fd, struct error *error) {
     if (fd >= 0) {
       (void)close(fd);
     }
-    return error_set(error, code, "%s: %s", path, strerror(-code));
+    /* -EAGAIN, for a full backlog, would mean that a step was done. */
+    return error_set(error, code == -EAGAIN ? -EBUSY : code, "%s: %s", path,
+                     strerror(-code));
   }
   *ret_fd = fd;
   return 0;
@@ -90,51 +107,117 @@ static int read_whole_response(int fd, char *response,
   }
 }
 
-/* A newline or a semicolon would begin another command. */
-static int exchange_command(const char *path, const char *line, char *response,
+/* A newline or a semicolon would begin another command. The end of what we send
+ * makes the master process close the connection, too, after its response. */
+static int exchange_command(const struct haproxy_socket *haproxy,
+                            const char *line, char *response,
                             const struct action_call *call) {
   char text[1024];
   int fd = -1;
   if (strpbrk(line, "\r\n;") != NULL ||
-      snprintf(text, sizeof(text), "%s\n", line) >= (int)sizeof(text)) {
+      snprintf(text, sizeof(text), "%s%s\n", haproxy->is_master ? "@1 " : "",
+               line) >= (int)sizeof(text)) {
     return error_set(call->error, -EINVAL,
                      "HAProxy: the command is longer than %zu bytes or "
                      "contains a newline or semicolon",
-                     sizeof(text) - 2);
+                     sizeof(text) - 5);
   }
-  int code = connect_haproxy(path, &fd, call->error);
+  int code = connect_haproxy(haproxy->path, &fd, call->error);
   if (code == 0) {
     code = write_command(fd, text, call);
+    (void)shutdown(fd, SHUT_WR);
     code = code == 0 ? read_whole_response(fd, response, call) : code;
     (void)close(fd);
   }
   return code;
 }
 
-int haproxy_socket_request(const char *socket_path, const char *line,
-                           char **ret_text, const struct action_call *call) {
+static bool begins_with(const char *text, const char *beginning) {
+  return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* Nothing, or what "set server ... addr" responds. */
+static bool is_success(const char *response) {
+  return response[strspn(response, " \n")] == '\0' ||
+         begins_with(response, "IP changed") ||
+         begins_with(response, "port changed") ||
+         begins_with(response, "no need to change") ||
+         begins_with(response, "nothing changed");
+}
+
+/* Returns what a response that is no success means. */
+static int set_refusal(const char *line, const char *response,
+                       struct error *error) {
+  bool is_denied = begins_with(response, "Permission denied");
+  bool is_missing = begins_with(response, "No such ") ||
+                    begins_with(response, "Can't find backend");
+  return error_set(error,
+                   is_denied    ? -EACCES
+                   : is_missing ? -ENOENT
+                                : -EIO,
+                   "HAProxy: %s: %.*s%s", line, (int)strcspn(response, "\n"),
+                   response,
+                   is_denied ? "; the socket must have level admin" : "");
+}
+
+int haproxy_socket_request(const struct haproxy_socket *haproxy,
+                           const char *line, char **ret_text,
+                           const struct action_call *call) {
   char *response = malloc(HAPROXY_SOCKET_RESPONSE_BYTES);
   if (response == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
   }
-  int code = exchange_command(socket_path, line, response, call);
+  int code = exchange_command(haproxy, line, response, call);
   if (code == 0 && ret_text != NULL) {
     *ret_text = response;
     return 0;
   }
-  if (code == 0 && response[strspn(response, " \n")] != '\0') {
-    code = error_set(call->error, -EIO, "HAProxy: %s: %.*s", line,
-                     (int)strcspn(response, "\n"), response);
+  if (code == 0 && !is_success(response)) {
+    code = set_refusal(line, response, call->error);
   }
   free(response);
   return code;
 }
 
+int haproxy_socket_check_level(const struct haproxy_socket *haproxy,
+                               const struct action_call *call) {
+  char *level = NULL;
+  int code = haproxy_socket_request(haproxy, "show cli level", &level, call);
+  if (code == 0 && !begins_with(level, "admin\n")) {
+    code = error_set(call->error, -EACCES,
+                     "%s has level \"%.*s\"; write \"level admin\" into the "
+                     "line of HAProxy's configuration that makes it",
+                     haproxy->path, (int)strcspn(level, "\n"), level);
+  }
+  free(level);
+  return code;
+}
+
 #define COLUMNS_MAX 64
 
-/* Bits of srv_admin_state. 0x04 only remembers that the configuration says
- * "disabled", and stays when the server is made ready. */
-enum { ADMIN_MAINTENANCE = 0x63, ADMIN_DRAIN = 0x18 };
+/* Bits of srv_admin_state. DISABLED only remembers what the configuration says,
+ * and stays when the server is made ready. */
+enum {
+  ADMIN_MAINTENANCE = 0x63,
+  ADMIN_DISABLED = 0x04,
+  ADMIN_DRAIN = 0x18,
+};
+
+bool haproxy_socket_format_address(const char *text,
+                                   char address[HAPROXY_SOCKET_ADDRESS_BYTES]) {
+  struct in6_addr parsed;
+  const unsigned char *bytes = parsed.s6_addr;
+  int family = inet_pton(AF_INET, text, &parsed) == 1 ? AF_INET : AF_INET6;
+  if (family == AF_INET6 && inet_pton(family, text, &parsed) != 1) {
+    return false;
+  }
+  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&parsed)) {
+    family = AF_INET;
+    bytes += 12;
+  }
+  return inet_ntop(family, bytes, address, HAPROXY_SOCKET_ADDRESS_BYTES) !=
+         NULL;
+}
 
 struct line {
   char *columns[COLUMNS_MAX];
@@ -170,39 +253,29 @@ static const char *get_column(const struct line *line, size_t column) {
   return column < line->len ? line->columns[column] : "";
 }
 
-/* The slot of that name, a new one where there is none yet; NULL: no room. */
-static struct haproxy_socket_slot *
-find_or_add_slot(struct haproxy_socket_slots *slots, const char *name,
-                 bool may_add) {
-  for (size_t i = 0; i < slots->len; i++) {
-    if (strcmp(slots->items[i].name, name) == 0) {
-      return &slots->items[i];
-    }
-  }
-  if (!may_add || slots->len == HAPROXY_SOCKET_SLOTS_MAX ||
-      option_check_name(name, NULL) != 0) {
-    return NULL;
-  }
-  struct haproxy_socket_slot *slot = &slots->items[slots->len++];
-  *slot = (struct haproxy_socket_slot){0};
-  memcpy(slot->name, name, strlen(name) + 1);
-  return slot;
-}
-
 /* By the names of the columns, whose order has changed between versions of
  * HAProxy. */
 static void parse_state_line(struct haproxy_socket_slots *slots,
                              const struct line *head, const struct line *line) {
-  struct haproxy_socket_slot *slot = find_or_add_slot(
-      slots, get_column(line, find_column(head, "srv_name")), true);
-  const char *address = get_column(line, find_column(head, "srv_addr"));
-  long admin =
-      strtol(get_column(line, find_column(head, "srv_admin_state")), NULL, 10);
-  if (slot != NULL && strlen(address) < sizeof(slot->address)) {
-    memcpy(slot->address, address, strlen(address) + 1);
-    slot->is_out = (admin & ADMIN_MAINTENANCE) != 0;
-    slot->is_draining = (admin & ADMIN_DRAIN) != 0;
+  if (slots->len == HAPROXY_SOCKET_SLOTS_MAX) {
+    return;
   }
+  const char *name = get_column(line, find_column(head, "srv_name"));
+  const char *address = get_column(line, find_column(head, "srv_addr"));
+  const char *port = get_column(line, find_column(head, "srv_port"));
+  const char *state = get_column(line, find_column(head, "srv_admin_state"));
+  long admin = strtol(state, NULL, 10);
+  struct haproxy_socket_slot *slot = &slots->items[slots->len++];
+  *slot = (struct haproxy_socket_slot){
+      .port = strtoll(port, NULL, 10),
+      .is_disabled = (admin & ADMIN_DISABLED) != 0,
+      .is_out = (admin & ADMIN_MAINTENANCE) != 0,
+      .is_draining = (admin & ADMIN_DRAIN) != 0,
+  };
+  if (haproxy_socket_check_name(name, NULL) == 0) {
+    memcpy(slot->name, name, strlen(name) + 1);
+  }
+  (void)haproxy_socket_format_address(address, slot->address);
 }
 
 /* "# bkname/svname bkid/svid addr port - purge_delay used_cur ..." */
@@ -210,11 +283,11 @@ static void parse_sessions_line(struct haproxy_socket_slots *slots,
                                 const struct line *head,
                                 const struct line *line) {
   const char *name = strchr(get_column(line, 0), '/');
-  struct haproxy_socket_slot *slot =
-      name == NULL ? NULL : find_or_add_slot(slots, name + 1, false);
-  if (slot != NULL) {
-    slot->sessions =
-        strtoll(get_column(line, find_column(head, "used_cur")), NULL, 10);
+  for (size_t i = 0; name != NULL && i < slots->len; i++) {
+    if (strcmp(slots->items[i].name, name + 1) == 0) {
+      slots->items[i].sessions =
+          strtoll(get_column(line, find_column(head, "used_cur")), NULL, 10);
+    }
   }
 }
 
@@ -241,6 +314,7 @@ static struct line parse_table(struct haproxy_socket_slots *slots, char *text,
 
 int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
                                char *sessions, struct error *error) {
+  slots->len = 0;
   struct line head = parse_table(slots, state, parse_state_line);
   if (find_column(&head, "srv_admin_state") == COLUMNS_MAX || slots->len == 0) {
     return error_set(error, -EPROTO, "HAProxy lists no servers");
@@ -249,17 +323,42 @@ int haproxy_socket_parse_slots(struct haproxy_socket_slots *slots, char *state,
   return 0;
 }
 
-int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
-                              const char *socket_path, const char *backend,
-                              const struct action_call *call) {
+/* The master process knows no command about servers, and a worker none with
+ * "@1". An empty line ends a table: one that was cut would seem to have fewer
+ * servers. */
+static int request_table(struct haproxy_socket *haproxy, const char *what,
+                         const char *backend, char **ret_text,
+                         const struct action_call *call) {
   char line[256];
+  (void)snprintf(line, sizeof(line), "show servers %s %s", what, backend);
+  int code = haproxy_socket_request(haproxy, line, ret_text, call);
+  if (code == 0 && begins_with(*ret_text, "Unknown command")) {
+    free(*ret_text);
+    *ret_text = NULL;
+    haproxy->is_master = !haproxy->is_master;
+    code = haproxy_socket_request(haproxy, line, ret_text, call);
+  }
+  if (code != 0) {
+    return code;
+  }
+  const char *end = strstr(*ret_text, "\n\n");
+  return strchr(*ret_text, '#') == NULL
+             ? set_refusal(line, *ret_text, call->error)
+         : end == NULL
+             ? error_set(call->error, -EPROTO,
+                         "HAProxy: %s: the response is not whole", line)
+             : 0;
+}
+
+int haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
+                              struct haproxy_socket *haproxy,
+                              const char *backend,
+                              const struct action_call *call) {
   char *state = NULL;
   char *sessions = NULL;
-  (void)snprintf(line, sizeof(line), "show servers state %s", backend);
-  int code = haproxy_socket_request(socket_path, line, &state, call);
+  int code = request_table(haproxy, "state", backend, &state, call);
   if (code == 0) {
-    (void)snprintf(line, sizeof(line), "show servers conn %s", backend);
-    code = haproxy_socket_request(socket_path, line, &sessions, call);
+    code = request_table(haproxy, "conn", backend, &sessions, call);
   }
   if (code == 0) {
     code = haproxy_socket_parse_slots(slots, state, sessions, call->error);

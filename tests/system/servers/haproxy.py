@@ -14,10 +14,13 @@ class HAProxy(Server):
         super().__init__(directory)
         self.http_port = self.port()
         self.admin_socket = self.directory / "admin.sock"
+        self.master_socket = self.directory / "master.sock"
+        self.level = "admin"  # of both sockets
         self.backends = "backend api\n  balance roundrobin\n"
         self.default_backend = "api"
+        self.configuration = None  # a whole one instead
 
-    def ask(self, command):
+    def ask(self, command, strip=True):
         """Sends a command of the runtime API; returns the answer's text."""
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(5)
@@ -26,7 +29,8 @@ class HAProxy(Server):
             parts = []
             while part := peer.recv(65536):
                 parts.append(part)
-        return b"".join(parts).decode().strip()
+        answer = b"".join(parts).decode()
+        return answer.strip() if strip else answer
 
     def servers(self, backend="api"):
         """The servers of BACKEND as dicts, as "show servers state" has them."""
@@ -35,9 +39,9 @@ class HAProxy(Server):
         return [dict(zip(names, line.split())) for line in lines[2:]]
 
     def prepare(self):
-        (self.directory / "haproxy.cfg").write_text(f"""\
+        (self.directory / "haproxy.cfg").write_text(self.configuration or f"""\
 global
-  stats socket {self.admin_socket} mode 666 level admin
+  stats socket {self.admin_socket} mode 666 level {self.level}
 defaults
   mode http
   timeout connect 2s
@@ -51,10 +55,12 @@ frontend front
 
     def command(self):
         # A master and its worker, so that it can be reloaded.
-        return ["haproxy", "-W", "-db", "-f", self.directory / "haproxy.cfg"]
+        return ["haproxy", "-W", "-db", "-S", f"{self.master_socket},mode,666,level,{self.level}",
+                "-f", self.directory / "haproxy.cfg"]
 
     def reload(self):
         """A new worker, which knows only the configuration, takes over."""
+        self.prepare()
         before = self.ask("show info").split("Pid: ")[1].split()[0]
         self.process.send_signal(signal.SIGUSR2)
         self.expect(lambda: self._worker() not in (None, before))
