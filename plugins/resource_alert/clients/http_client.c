@@ -114,18 +114,36 @@ int http_client_check_url(const struct http_client_options *options,
                           const char *name, const char *url,
                           struct error *error) {
   struct error reason = {{0}};
+  char origin[HTTP_CLIENT_ORIGIN_BYTES];
   int code = shared_library_load(&curl_library, init_libcurl, error);
   if (code != 0) {
     return code;
   }
+  http_client_format_origin(url, origin, sizeof(origin));
   CURLU *parts = curl.url();
   code = curl.url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
              ? check_url_parts(parts, options->allows_plain, &reason)
              : error_set(&reason, -EINVAL, "is not a URL");
   curl.url_cleanup(parts);
   return code == 0 ? 0
-                   : error_set(error, -EINVAL, "%s \"%s\" %s", name, url,
+                   : error_set(error, -EINVAL, "%s \"%s\" %s", name, origin,
                                reason.text);
+}
+
+void http_client_format_origin(const char *url, char *text, size_t bytes) {
+  size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+  const char *host = url + scheme;
+  if (strncmp(host, "://", 3) != 0) {
+    (void)snprintf(text, bytes, "...");
+    return;
+  }
+  host += 3;
+  const char *end = host + strcspn(host, "/?#\\");
+  const char *user_end = memrchr(host, '@', (size_t)(end - host));
+  host = user_end == NULL ? host : user_end + 1;
+  (void)snprintf(text, bytes, "%.*s://%.*s", (int)scheme, url,
+                 (int)(end - host), host);
 }
 
 int http_client_join_url(const char *base, const char *path,
@@ -223,6 +241,8 @@ static void set_request_options(CURL *easy,
                            (curl_off_t)request->body_bytes);
   }
   (void)curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  (void)curl.easy_setopt(easy, CURLOPT_NOBODY,
+                         (long)(strcmp(request->method, "HEAD") == 0));
   if (!request->may_repeat && strcmp(request->method, "GET") != 0) {
     /* On an old connection that turns out to be dead libcurl sends again by
      * itself, and what was done would be done twice. */

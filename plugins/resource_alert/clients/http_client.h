@@ -52,10 +52,16 @@ struct http_client;
 /* Checks a URL from the configuration: http or https, no user or password in
  * it, and plain http only to this machine unless allows_plain. name: of its
  * option, for the error. Loads libcurl. Returns 0; -EINVAL with the reason,
- * "..., or write AllowPlainHTTP true"; what shared_library_load() does. */
+ * "..., or write AllowPlainHTTP true", and no more of the URL than its origin;
+ * what shared_library_load() does. */
 int http_client_check_url(const struct http_client_options *options,
                           const char *name, const char *url,
                           struct error *error);
+
+/* Writes "scheme://host:port" of URL, for people: the rest may be a secret, as
+ * the path of a chat's webhook is. "..." for what is no URL. */
+#define HTTP_CLIENT_ORIGIN_BYTES 288
+void http_client_format_origin(const char *url, char *text, size_t bytes);
 
 /* Writes BASE, without the slashes at its end, and PATH. Returns 0 or -EINVAL
  * when they are too long. */

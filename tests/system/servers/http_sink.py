@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An HTTP server in the test itself: remembers requests, answers as configured."""
 import dataclasses
+import http.client
 import http.server
 import threading
 
@@ -11,8 +12,13 @@ from servers.waiting import wait_until
 class Request:
     method: str
     path: str
-    headers: dict
+    headers: http.client.HTTPMessage  # a mapping whose names have no case
     body: bytes
+
+    @property
+    def all_headers(self):
+        """Their names, also those that are there twice."""
+        return list(self.headers.keys())
 
 
 @dataclasses.dataclass
@@ -68,7 +74,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _take(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.sink.take(Request(self.command, self.path, dict(self.headers), body))
+        answer = self.sink.take(Request(self.command, self.path, self.headers, body))
         if answer.hangs:
             self.close_connection = True
             return self.sink.hang()
@@ -80,7 +86,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _take
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _take
 
     def log_message(self, *_):
         pass
