@@ -65,7 +65,7 @@ def test_an_endpoint_that_is_no_member(responding, etcd, http_sink, answer):
     responding.breach()
     responding.expect(lambda: etcd.keys() == [KEY])
     responding.expect_state("ENGAGED")
-    assert not responding.failures("Switch one")
+    assert not responding.failures("Switch one in etcd")
 
 
 def test_an_endpoint_whose_certificate_is_wrong_or_whose_name_is_unknown(responding, etcd, directory):
@@ -125,7 +125,7 @@ def test_a_role_is_added_while_a_switch_is_on(responding, new_server):
     # A release reads and deletes with a new token.
     responding.recover()
     responding.expect_state("OFF")
-    assert not as_root(etcd, "get", KEY).stdout and not responding.failures("Switch one")
+    assert not as_root(etcd, "get", KEY).stdout and not responding.failures("Switch one in etcd")
 
 
 def test_authentication_is_off_on_and_off_again(responding, new_server):
@@ -139,7 +139,7 @@ def test_authentication_is_off_on_and_off_again(responding, new_server):
     assert as_root(etcd, "auth", "disable").returncode == 0
     responding.breach()
     responding.expect_state("ENGAGED")
-    assert etcd.keys() == [KEY] and not responding.failures("Switch one")
+    assert etcd.keys() == [KEY] and not responding.failures("Switch one in etcd")
 
 
 def test_a_refusal_says_why(responding, new_server):
@@ -151,5 +151,5 @@ def test_a_refusal_says_why(responding, new_server):
     (responding.directory / "password").chmod(0o600)
     responding.configure(response(switch("one")), etcd_user_without_role).start()
     responding.breach()
-    responding.expect(lambda: responding.failures("Switch one"))
-    assert f"{etcd.url}: status 403: etcdserver: permission denied" in responding.failures("Switch one")[0]
+    responding.expect(lambda: responding.failures("Switch one in etcd"))
+    assert f"{etcd.url}: status 403: etcdserver: permission denied" in responding.failures("Switch one in etcd")[0]

@@ -8,7 +8,7 @@ from servers import build
 from servers.postgresql import PostgreSQL
 from test_responses_stores import prepare, switches_on
 
-ACTION = "Switch one"
+ACTION = "Switch one in postgresql"
 
 
 @pytest.fixture
@@ -41,8 +41,9 @@ def self_test(responding, directory, database, **options):
     responding.configure(response(switch("one")), f'ControlSocket "{control}"\n'
                          + store(database.socket_directory, database.tcp_port, **options)).start()
     subprocess.run([build.BUILD / "resource-alertctl", "self-test", "--socket", control], check=True, capture_output=True)
-    responding.expect(lambda: responding.journal("action", step="self_test"))
-    return responding.journal("action", step="self_test")[-1]["result"]
+    tested = {"action": ACTION, "step": "self_test"}
+    responding.expect(lambda: responding.journal("action", **tested))
+    return responding.journal("action", **tested)[-1]["result"]
 
 
 def test_the_self_test_is_fine_and_has_no_effect(responding, postgresql, directory):
