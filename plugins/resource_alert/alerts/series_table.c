@@ -22,8 +22,9 @@
 
 /* A series that no rule watches: no more than the hash of its key, since most
  * series are such. Another series with the same one of 2^64 would be ignored,
- * too: among 250,000 series there are two such once in 600 million daemons. */
-struct unwatched {
+ * too: among 250,000 series there are two such once in 600 million daemons.
+ * Packed: a quarter of it would be padding. */
+struct __attribute__((packed)) unwatched {
   uint64_t hash;   /* never 0, which is a free slot */
   uint32_t seen_s; /* monotonic: when the newest reading came */
 };
