@@ -100,10 +100,9 @@ static void hand_event(void *unused, const struct alert_event *event) {
   responses_take_event(responses, event);
 }
 
-static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
-                         double value) {
+static void refresh_rule(void *unused, const struct rule *rule) {
   (void)unused;
-  responses_refresh_rule(responses, rule, worst, value);
+  responses_refresh_rule(responses, rule);
 }
 
 /* ---- life ---- */

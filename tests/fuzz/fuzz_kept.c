@@ -76,7 +76,7 @@ static void read_states(const struct log_sink *log) {
   struct response response;
   struct response_saved saved = {.mode = -1};
   if (response_state_file_open(path, log, &file, NULL) != 0 ||
-      response_init(&response, &settings, 1, 0) != 0) {
+      response_init(&response, &settings, 1, 0, 0) != 0) {
     abort();
   }
   response.rules[0].name = "rule";

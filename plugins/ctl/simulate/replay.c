@@ -105,6 +105,14 @@ static void on_simulated_action(void *context, int64_t at_ms, size_t response,
                      is_on ? "on" : "off");
 }
 
+static void on_forbidden(void *context, int64_t at_ms, size_t response,
+                         const char *rule) {
+  struct replay *replay = context;
+  print_replay_event(replay, at_ms,
+                     "response \"%s\": goes no step further: Unless \"%s\"",
+                     get_response_name(replay, response), rule);
+}
+
 /* ---- the replay ---- */
 
 /* The clock starts a second before the first reading, so that time passes
@@ -112,7 +120,8 @@ static void on_simulated_action(void *context, int64_t at_ms, size_t response,
 static int play_recording(struct replay *replay, const char *directory,
                           int64_t short_ms, struct error *error) {
   const struct simulator_listener listener = {
-      on_simulated_alert, on_simulated_response, on_simulated_action, replay};
+      on_simulated_alert, on_simulated_response, on_simulated_action,
+      on_forbidden, replay};
   struct reading next;
   if (!csv_recording_read_next(replay->recording, &next)) {
     return error_set(error, -ENODATA, "%s has no readings", directory);

@@ -193,20 +193,40 @@ static int64_t step_response(struct simulator *simulator, size_t index) {
   struct response *response = &simulator->responses[index];
   const struct simulator_listener *listener = &simulator->listener;
   struct response_decision decision;
-  for (size_t i = 0; i < response->rules_len; i++) {
-    response->rules[i].state =
-        rule_worst_state(&simulator->rules.items[response->rules[i].index]);
-  }
   do {
     decision = response_decide(response, false, simulator->now_ms);
     if (decision.kind == RESPONSE_CHANGED && listener->response != NULL) {
       listener->response(listener->context, simulator->now_ms, index,
                          decision.before, response->state);
+    } else if (decision.kind == RESPONSE_FORBIDDEN &&
+               listener->forbidden != NULL) {
+      listener->forbidden(listener->context, simulator->now_ms, index,
+                          response->forbidden_by->name);
     } else if (decision.kind == RESPONSE_ATTEMPT) {
       simulate_attempt(simulator, index, &decision);
     }
   } while (decision.kind != RESPONSE_IDLE);
   return response_wake_ms(response, simulator->now_ms);
+}
+
+/* Hands the rules to the responses. Returns true where one has changed: also
+ * without an event, when its readings are within the limits again. */
+static bool refresh_rules(struct simulator *simulator) {
+  bool has_changed = false;
+  for (size_t i = 0; i < simulator->responses_len; i++) {
+    struct response *response = &simulator->responses[i];
+    for (size_t k = 0; k < response->rules_len + response->unless_len; k++) {
+      struct response_rule *rule = &response->rules[k];
+      const struct rule_status now =
+          rule_get_status(&simulator->rules.items[rule->index]);
+      has_changed = has_changed || now.state != rule->now.state ||
+                    now.beyond != rule->now.beyond ||
+                    now.held != rule->now.held ||
+                    now.is_known != rule->now.is_known;
+      rule->now = now;
+    }
+  }
+  return has_changed;
 }
 
 /* After a change of a rule, or when a response's own time has come. */
@@ -234,6 +254,7 @@ static void report_changes_and_step_responses(struct simulator *simulator) {
       report_alert_change(simulator, alert);
     }
   }
+  has_changes = refresh_rules(simulator) || has_changes;
   if (has_changes || simulator->now_ms >= simulator->wake_ms) {
     step_all_responses(simulator);
   }

@@ -22,6 +22,9 @@ struct simulator_listener {
                    enum response_state from, enum response_state to);
   void (*action)(void *context, int64_t at_ms, size_t response,
                  const char *action, bool is_on);
+  /* rule: of Unless, which keeps the response from its next step. */
+  void (*forbidden)(void *context, int64_t at_ms, size_t response,
+                    const char *rule);
   void *context;
 };
 

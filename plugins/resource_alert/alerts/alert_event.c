@@ -40,8 +40,6 @@ void alert_event_take(struct series_alert *alert, int64_t wall_ms,
       .is_notified = alert->alert.is_notified,
       .since_wall_ms = alert->alert.since_wall_ms,
       .notified_wall_ms = wall_ms,
-      .rule_state = rule_worst_state(alert->rule),
-      .rule_value = rule_worst_value(alert->rule),
   };
   alert_event_fill_names(ret, alert);
   alert->was_notified = alert->alert.is_notified;

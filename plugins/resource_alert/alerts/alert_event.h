@@ -28,19 +28,16 @@ struct alert_event {
   struct reading_names names;
   char source[READING_NAME_BYTES]; /* the data source */
   char series[SERIES_NAME_BYTES];  /* as series_format_name() writes it */
-  enum alert_state rule_state;     /* the worst over all series of the rule */
-  double rule_value;               /* of that series; NaN: not known */
   uint64_t number; /* increases with each event; 0: a saved state, which is not
                       delivered */
   bool is_redelivered; /* of before a restart; may have been delivered before */
 };
 
-/* Receives events and, several times a second, the worst state and value of
- * each rule. */
+/* Receives events and, several times a second, each rule: it changes also
+ * without an event. */
 struct alert_event_sink {
   void (*take_event)(void *context, const struct alert_event *event);
-  void (*refresh_rule)(void *context, size_t rule, enum alert_state worst,
-                       double value);
+  void (*refresh_rule)(void *context, const struct rule *rule);
   void *context; /* take_event NULL: they have no receiver */
 };
 

@@ -89,14 +89,12 @@ static void dispatch_queued_alerts(struct engine *engine,
 }
 
 /* A rule may also change without an event: a series was forgotten, a state
- * restored, another value read. */
+ * restored, another value read, a recovery begun. */
 static void refresh_responses(struct engine *engine) {
   const struct alert_event_sink *responses = &engine->deps.responses;
   for (size_t i = 0;
        responses->refresh_rule != NULL && i < engine->rules.named_len; i++) {
-    const struct rule *rule = &engine->rules.items[i];
-    responses->refresh_rule(responses->context, i, rule_worst_state(rule),
-                            rule_worst_value(rule));
+    responses->refresh_rule(responses->context, &engine->rules.items[i]);
   }
 }
 

@@ -291,6 +291,7 @@ static struct series *assemble_series(const struct series_parts *parts,
     series->alerts[i] = parts->alerts[i];
     series->alerts[i].series = series;
     atomic_fetch_add(&parts->alerts[i].rule->counts[ALERT_UNKNOWN], 1);
+    atomic_fetch_add(&parts->alerts[i].rule->claims[RULE_CLAIM_NONE], 1);
   }
   for (size_t i = 0; i < parts->outputs_len; i++) {
     series->outputs[i] = parts->outputs[i];
@@ -336,6 +337,7 @@ void series_free(struct series_context *context, struct series *series) {
   for (size_t i = 0; i < series->alerts_len; i++) {
     struct series_alert *alert = &series->alerts[i];
     atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
+    atomic_fetch_sub(&alert->rule->claims[alert->claim], 1);
     rule_forget_alert(alert->rule, &alert->alert);
   }
   const struct series_parts parts = {.alerts = series->alerts,
@@ -485,6 +487,7 @@ static void evaluate_alert(struct series_context *context,
   } else if (wants_each_reading(alert)) {
     queue_reminder(context, alert, now_ms);
   }
+  rule_update_claim(rule, &alert->alert, &alert->claim);
   rule_update_worst(rule, &alert->alert);
 }
 
@@ -532,6 +535,8 @@ void series_queue_overdue(struct series_context *context, struct series *series,
     struct alert_change change;
     if (is_missing && alert_mark_missing(&alert->alert, limits, wall_ms,
                                          silent_ms, &change)) {
+      rule_hold_claim(alert->rule, &alert->alert, change.from, now_ms,
+                      &alert->claim);
       queue_change(context, alert, &change, now_ms);
       rule_update_worst(alert->rule, &alert->alert);
     } else if (awaits_reminder(alert) &&
@@ -565,6 +570,7 @@ struct series_alert *series_restore_alert(struct series *series,
     atomic_fetch_sub(&alert->rule->counts[alert->alert.state], 1);
     atomic_fetch_add(&alert->rule->counts[restored->state], 1);
     alert->alert = *restored;
+    rule_update_claim(alert->rule, restored, &alert->claim);
     alert->was_notified = restored->is_notified;
     alert->notified_ms = notified_ms;
     return alert;

@@ -55,6 +55,7 @@ struct series_alert {
   int64_t notified_ms;        /* monotonic: of the last change or reminder */
   uint16_t coalesced;         /* further changes while it was queued */
   uint8_t source;             /* index among the data sources */
+  uint8_t claim;              /* enum rule_claim */
   bool is_queued;             /* in the change queue */
   bool was_notified;          /* alert.is_notified as dispatched last */
 };

@@ -15,8 +15,6 @@
 /* Pauses between failed attempts at one action. */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
-#define HOUR_MS (INT64_C(3600) * 1000)
-#define LONG_AGO_MS (INT64_MIN / 2)
 /* Between two looks at whether a disabled response may act again. */
 #define DISABLED_MS 1000
 
@@ -37,54 +35,16 @@ bool response_state_parse(const char *name, enum response_state *ret_state) {
   return false;
 }
 
-/* ---- the rate limit ---- */
-
-/* Stamps of long ago: none of them counts within the last hour. */
-static void clear_rate_limit(struct response_rate_limit *limit) {
-  limit->is_tripped = false;
-  for (size_t i = 0; i < limit->max; i++) {
-    limit->stamps_ms[i] = LONG_AGO_MS;
-  }
-}
-
-/* One stamp more than needed, so that a limit of 0 has memory, too. */
-static int init_rate_limit(struct response_rate_limit *limit, size_t max) {
-  limit->max = max;
-  limit->stamps_ms = calloc(max + 1, sizeof(*limit->stamps_ms));
-  if (limit->stamps_ms == NULL) {
-    return -ENOMEM;
-  }
-  clear_rate_limit(limit);
-  return 0;
-}
-
-/* Counts one more action. Returns true, tripped, if it is one too many. */
-static bool count_against_rate_limit(struct response_rate_limit *limit,
-                                     int64_t now_ms) {
-  int64_t *oldest = &limit->stamps_ms[limit->next];
-  if (limit->max == 0) {
-    return false;
-  }
-  if (now_ms - *oldest < HOUR_MS) {
-    limit->is_tripped = true;
-  }
-  if (limit->is_tripped) {
-    return true;
-  }
-  *oldest = now_ms;
-  limit->next = (limit->next + 1) % limit->max;
-  return false;
-}
-
 /* ---- life ---- */
 
 int response_init(struct response *response,
                   const struct response_settings *settings, size_t rules_len,
-                  size_t actions_len) {
+                  size_t unless_len, size_t actions_len) {
   *response = (struct response){
       .settings = *settings,
-      .rules = calloc(rules_len + 1, sizeof(*response->rules)),
+      .rules = calloc(rules_len + unless_len + 1, sizeof(*response->rules)),
       .rules_len = rules_len,
+      .unless_len = unless_len,
       .actions = calloc(actions_len + 1, sizeof(*response->actions)),
       .actions_len = actions_len,
       .input = RESPONSE_FROZEN, /* no rule is known yet */
@@ -92,9 +52,13 @@ int response_init(struct response *response,
       .clear_since_ms = RESPONSE_NEVER,
   };
   if (response->rules == NULL || response->actions == NULL ||
-      init_rate_limit(&response->rate_limit, settings->max_actions) != 0) {
+      rate_limiter_init(&response->rate_limit, settings->max_actions) != 0) {
     response_fini(response);
     return -ENOMEM;
+  }
+  for (size_t i = 0; i < rules_len + unless_len; i++) {
+    response->rules[i].now = (struct rule_status){
+        .beyond = ALERT_OKAY, .held = ALERT_OKAY, .value = (double)NAN};
   }
   for (size_t i = 0; i < actions_len; i++) {
     response->actions[i].backoff =
@@ -105,21 +69,13 @@ int response_init(struct response *response,
   return 0;
 }
 
-/* Looks up the rules of When; responses_check() has refused unknown names. */
-static void set_when_rules(struct response *response,
-                           const struct response_options *options,
-                           const struct response_rule_names *names) {
-  response->rules_len = 0;
-  for (size_t i = 0; i < options->when.len; i++) {
-    size_t index;
-    if (response_rule_names_find(names, options->when.items[i], &index)) {
-      response->rules[response->rules_len++] = (struct response_rule){
-          .name = options->when.items[i],
-          .index = index,
-          .state = ALERT_UNKNOWN,
-          .value = (double)NAN,
-      };
-    }
+/* Looks up rules; responses_check() has refused unknown names. */
+static void set_rules(struct response_rule *rules,
+                      const struct option_strings *wanted,
+                      const struct response_rule_names *names) {
+  for (size_t i = 0; i < wanted->len; i++) {
+    rules[i].name = wanted->items[i];
+    (void)response_rule_names_find(names, wanted->items[i], &rules[i].index);
   }
 }
 
@@ -130,17 +86,20 @@ int response_init_configured(struct response *response,
   const struct response_settings settings = {
       .engage_ms = options->engage_s * 1000,
       .release_ms = options->release_s * 1000,
+      .hold_ms = options->hold_missing_s * 1000,
       .max_actions = (size_t)options->max_actions,
       .min_severity = options->min_severity == RESPONSE_TRIGGER_FAILURE
                           ? ALERT_FAILURE
                           : ALERT_WARNING,
   };
-  int code = response_init(response, &settings, options->when.len,
-                           response_options_count_targets(options, stores));
+  int code =
+      response_init(response, &settings, options->when.len, options->unless.len,
+                    response_options_count_targets(options, stores));
   if (code != 0) {
     return code;
   }
-  set_when_rules(response, options, rule_names);
+  set_rules(response->rules, &options->when, rule_names);
+  set_rules(response->rules + options->when.len, &options->unless, rule_names);
   for (size_t i = 0; i < response->actions_len; i++) {
     struct response_action *action = &response->actions[i];
     const struct response_target target =
@@ -157,7 +116,7 @@ int response_init_configured(struct response *response,
 void response_fini(struct response *response) {
   free(response->rules);
   free(response->actions);
-  free(response->rate_limit.stamps_ms);
+  rate_limiter_fini(&response->rate_limit);
   memset(response, 0, sizeof(*response));
 }
 
@@ -182,7 +141,8 @@ int64_t response_action_due_ms(const struct response *response, size_t action) {
   const struct response_action *own = &response->actions[action];
   /* The escalation pauses while no rule is in breach. */
   return response_is_engaged(response) && !own->is_wanted &&
-                 response->input == RESPONSE_BREACH
+                 response->input == RESPONSE_BREACH &&
+                 response->forbidden_by == NULL
              ? response->engaged_ms + own->after_ms
              : RESPONSE_NEVER;
 }
@@ -251,47 +211,33 @@ void response_set_action_modes(struct response *response, enum action_mode mode,
 
 /* ---- the state ---- */
 
-/* MISSING and UNKNOWN are no statement about the resource. */
-static bool is_known_state(enum alert_state state) {
-  return state == ALERT_OKAY || state == ALERT_WARNING ||
-         state == ALERT_FAILURE;
+/* The time beyond the limits adds up over recoveries that were not completed;
+ * the time within them begins with the recovery. */
+static void update_times(struct response *response, enum response_input input,
+                         int64_t now_ms) {
+  bool was_beyond = response->input == RESPONSE_BREACH;
+  response->breached_ms += was_beyond && input == RESPONSE_RECOVERING
+                               ? now_ms - response->breach_since_ms
+                               : 0;
+  if (input != RESPONSE_BREACH && input != RESPONSE_RECOVERING) {
+    response->breached_ms = 0;
+  }
+  response->breach_since_ms =
+      input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
+  if (input == RESPONSE_BREACH || input == RESPONSE_FROZEN) {
+    response->clear_since_ms = RESPONSE_NEVER;
+  } else if (response->clear_since_ms == RESPONSE_NEVER) {
+    response->clear_since_ms = now_ms;
+  }
 }
 
-enum response_input response_evaluate_rules(struct response *response) {
-  enum response_input input = RESPONSE_CLEAR;
-  const struct response_rule *worst = NULL;
-  for (size_t i = 0; i < response->rules_len; i++) {
-    struct response_rule *rule = &response->rules[i];
-    if (is_known_state(rule->state)) {
-      rule->is_breached = rule->state >= response->settings.min_severity;
-    }
-    if (!rule->is_breached) {
-      continue;
-    }
-    if (!is_known_state(rule->state)) {
-      input = input == RESPONSE_CLEAR ? RESPONSE_FROZEN : input;
-    } else if (worst == NULL || rule->state > worst->state) {
-      worst = rule;
-      input = RESPONSE_BREACH;
-    }
-  }
-  if (worst != NULL) {
-    response->cause = worst;
-  }
-  return input;
-}
-
-/* Remembers since when the rules have been in breach, or clear: another input
- * in between starts the time anew. */
 static void update_input(struct response *response, enum response_input input,
                          int64_t now_ms) {
   if (input == response->input) {
     return;
   }
+  update_times(response, input, now_ms);
   response->input = input;
-  response->breach_since_ms =
-      input == RESPONSE_BREACH ? now_ms : RESPONSE_NEVER;
-  response->clear_since_ms = input == RESPONSE_CLEAR ? now_ms : RESPONSE_NEVER;
   if (input == RESPONSE_CLEAR) {
     response->is_deactivated = false;
   }
@@ -307,13 +253,15 @@ static void update_input(struct response *response, enum response_input input,
 int64_t response_engage_at_ms(const struct response *response) {
   return response_is_engaged(response) || response->is_deactivated ||
                  is_all_off_by_mode(response) ||
-                 response->breach_since_ms == RESPONSE_NEVER
+                 response->breach_since_ms == RESPONSE_NEVER ||
+                 response->forbidden_by != NULL
              ? RESPONSE_NEVER
-             : response->breach_since_ms + response->settings.engage_ms;
+             : response->breach_since_ms + response->settings.engage_ms -
+                   response->breached_ms;
 }
 
 int64_t response_release_at_ms(const struct response *response) {
-  return response_is_engaged(response) &&
+  return response_is_engaged(response) && response->input == RESPONSE_CLEAR &&
                  response->clear_since_ms != RESPONSE_NEVER
              ? response->clear_since_ms + response->settings.release_ms
              : RESPONSE_NEVER;
@@ -385,13 +333,13 @@ static void delay_attempt(struct response_action *action, int64_t in_ms,
 static bool apply_rate_limit(struct response *response, size_t action,
                              int64_t now_ms) {
   const struct response_action *own = &response->actions[action];
-  struct response_rate_limit *limit = &response->rate_limit;
+  struct rate_limiter *limit = &response->rate_limit;
   bool is_new =
       own->is_wanted && own->state != RESPONSE_ACTION_ON && !own->is_tried;
   bool is_counted =
       action > 0 && own->configured == response->actions[action - 1].configured;
-  return is_new && (is_counted ? limit->is_tripped
-                               : count_against_rate_limit(limit, now_ms));
+  return is_new &&
+         (is_counted ? limit->is_tripped : rate_limiter_count(limit, now_ms));
 }
 
 /* Until response_end_attempt() the state of the action is not known. */
@@ -413,11 +361,30 @@ static void begin_attempt(struct response *response,
   }
 }
 
+/* True once while a rule of Unless keeps it from what is due otherwise. */
+static bool is_newly_forbidden(struct response *response, int64_t now_ms) {
+  const struct response_rule *by = response->forbidden_by;
+  response->forbidden_by = NULL; /* what would be without it? */
+  bool is_due = now_ms >= response_engage_at_ms(response);
+  for (size_t i = 0; i < response->actions_len; i++) {
+    is_due = is_due || now_ms >= response_action_due_ms(response, i);
+  }
+  response->forbidden_by = by;
+  bool is_new = by != NULL && is_due && !response->is_forbidden_reported;
+  response->is_forbidden_reported = response->is_forbidden_reported || is_new;
+  return is_new;
+}
+
 struct response_decision response_decide(struct response *response,
                                          bool is_disabled, int64_t now_ms) {
   struct response_decision decision = {.before = response->state};
-  if (response_step(response, response_evaluate_rules(response), now_ms)) {
+  enum response_input input = response_evaluate_rules(response, now_ms);
+  if (response_step(response, input, now_ms)) {
     decision.kind = RESPONSE_CHANGED;
+    return decision;
+  }
+  if (is_newly_forbidden(response, now_ms)) {
+    decision.kind = RESPONSE_FORBIDDEN;
     return decision;
   }
   if (!response_find_due_action(response, now_ms, &decision.action)) {
@@ -495,7 +462,7 @@ void response_end_attempt(struct response *response, size_t index,
 }
 
 void response_reset_rate_limit(struct response *response) {
-  clear_rate_limit(&response->rate_limit);
+  rate_limiter_reset(&response->rate_limit);
   for (size_t i = 0; i < response->actions_len; i++) {
     response->actions[i].is_blocked = false;
   }
@@ -505,6 +472,9 @@ void response_restore(struct response *response, enum response_state state,
                       int64_t engaged_for_ms, int64_t now_ms) {
   response->state = state;
   response->engaged_ms = now_ms - engaged_for_ms;
+  for (size_t i = 0; i < response->rules_len; i++) {
+    response->rules[i].bad_ms = now_ms;
+  }
   for (size_t i = 0; i < response->actions_len; i++) {
     struct response_action *action = &response->actions[i];
     action->state = action->real_state;
@@ -534,6 +504,9 @@ static int64_t min_ms(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t response_wake_ms(const struct response *response, int64_t now_ms) {
   int64_t wake_ms =
       min_ms(response_engage_at_ms(response), response_release_at_ms(response));
+  if (response->input == RESPONSE_FROZEN) {
+    wake_ms = min_ms(wake_ms, response->hold_until_ms);
+  }
   for (size_t i = 0; i < response->actions_len; i++) {
     wake_ms = min_ms(wake_ms, get_attempt_ms(&response->actions[i], now_ms));
     wake_ms = min_ms(wake_ms, response_action_due_ms(response, i));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* response: decides what a response does next, from its rules and the time.
  *
- *   OFF --breach for EngageAfter--> ENGAGING --all due actions on--> ENGAGED
+ *   OFF --beyond for EngageAfter--> ENGAGING --all due actions on--> ENGAGED
  *   ENGAGING, ENGAGED --clear for ReleaseAfter--> RELEASING --all off--> OFF
- *   RELEASING --breach for EngageAfter--> ENGAGING
+ *   RELEASING --beyond for EngageAfter--> ENGAGING
  *
  * It is pure: time is an argument, and it knows no thread and no target. The
  * daemon's response_worker and the simulation of resource-alertctl both drive
@@ -15,8 +15,9 @@
 #include <stdint.h>
 
 #include "core/backoff.h"
-#include "resource_alert/alerts/alert.h"
+#include "resource_alert/responses/rate_limiter.h"
 #include "resource_alert/responses/response_options.h"
+#include "resource_alert/rules/rule.h"
 
 /* Never, as a time. */
 #define RESPONSE_NEVER INT64_MAX
@@ -36,26 +37,29 @@ bool response_state_parse(const char *name, enum response_state *ret_state);
 
 /* What the rules amount to together. */
 enum response_input {
-  RESPONSE_CLEAR,  /* no rule is bad enough */
-  RESPONSE_BREACH, /* at least one is */
-  RESPONSE_FROZEN, /* no rule is in breach, but one that was is now unknown */
+  RESPONSE_CLEAR,      /* no rule is bad enough */
+  RESPONSE_RECOVERING, /* one is, but its readings are within the limits: its
+                          RecoverFor is not over */
+  RESPONSE_BREACH,     /* the readings of one at least are beyond its limits */
+  RESPONSE_FROZEN,     /* none of that, but a series that was bad has stopped */
 };
 
 /* All times in ms. */
 struct response_settings {
   int64_t engage_ms;
   int64_t release_ms;
+  int64_t hold_ms;               /* how long a series that stopped counts */
   size_t max_actions;            /* an hour; 0: no limit */
   enum alert_state min_severity; /* ALERT_WARNING or ALERT_FAILURE */
 };
 
-/* One rule of the response's When. */
+/* One rule of the response's When or Unless. */
 struct response_rule {
-  const char *name; /* borrowed */
-  size_t index;     /* among all rules */
-  enum alert_state state;
-  double value;     /* of its worst series, read with the state; NaN: none */
-  bool is_breached; /* was bad enough when it was last known */
+  const char *name;       /* borrowed */
+  size_t index;           /* among all rules */
+  struct rule_status now; /* set before each decision */
+  bool is_breached;       /* was bad enough when it was last known */
+  int64_t bad_ms;         /* when that was, or the restart */
 };
 
 /* What is known of an action. */
@@ -88,37 +92,33 @@ struct response_action {
   int64_t again_ms; /* when to attempt it again though it is as desired */
 };
 
-/* Allows a number of actions an hour; after one more it is tripped, and allows
- * none until it is reset. */
-struct response_rate_limit {
-  size_t max;         /* an hour; 0: no limit */
-  int64_t *stamps_ms; /* ring of the last MAX; owned */
-  size_t next;
-  bool is_tripped;
-};
-
 /* One owner, not locked. Read freely, write through the functions below. */
 struct response {
   struct response_settings settings;
-  struct response_rule *rules; /* owned */
-  size_t rules_len;
+  struct response_rule *rules; /* owned: those of When, then of Unless */
+  size_t rules_len;            /* of When */
+  size_t unless_len;
   struct response_action *actions; /* owned */
   size_t actions_len;
   const struct response_rule *cause; /* the latest rule in breach; NULL: none */
+  const struct response_rule *forbidden_by; /* of Unless; NULL: by none */
+  bool is_forbidden_reported;
   enum response_state state;
   enum response_input input;
   int64_t breach_since_ms; /* RESPONSE_NEVER: no breach now */
-  int64_t clear_since_ms;  /* RESPONSE_NEVER: not clear now */
+  int64_t breached_ms;     /* before that, while it was not clear meanwhile */
+  int64_t clear_since_ms;  /* within the limits; RESPONSE_NEVER: not so now */
+  int64_t hold_until_ms;   /* of FROZEN */
   int64_t engaged_ms;      /* when the escalation began */
   bool is_deactivated;     /* engages nothing before the rules are clear */
-  struct response_rate_limit rate_limit;
+  struct rate_limiter rate_limit;
 };
 
-/* Makes a response with rules and actions that are all zero, for the caller to
- * fill in. Returns 0 or -ENOMEM. */
+/* Makes a response with actions that are all zero and rules of which nothing is
+ * known, for the caller to fill in. Returns 0 or -ENOMEM. */
 int response_init(struct response *response,
                   const struct response_settings *settings, size_t rules_len,
-                  size_t actions_len);
+                  size_t unless_len, size_t actions_len);
 
 /* Makes it as configured. rule_names: of all rules, by index; borrowed. stores:
  * as in response_options_find_target(). Returns 0 or -ENOMEM. */
@@ -140,10 +140,11 @@ void response_set_action_modes(struct response *response, enum action_mode mode,
 void response_set_action_mode(struct response *response, size_t action,
                               enum action_mode mode, int64_t now_ms);
 
-/* The input that results from the states of the rules. A rule that is missing
- * or unknown is neither in breach nor clear: one that was in breach freezes the
- * response, any other is ignored. */
-enum response_input response_evaluate_rules(struct response *response);
+/* The input that results from the rules. A series that has stopped counts for
+ * hold_ms if it was bad, and not at all if it was well; the other series of its
+ * rule go on. A rule of which nothing is known is as it was, for hold_ms. */
+enum response_input response_evaluate_rules(struct response *response,
+                                            int64_t now_ms);
 
 /* Takes the input and the time. Changes the state and the desired states.
  * Returns true if the state changed. */
@@ -157,6 +158,7 @@ bool response_find_due_action(const struct response *response, int64_t now_ms,
 enum response_decision_kind {
   RESPONSE_IDLE,         /* nothing is due before response_wake_ms() */
   RESPONSE_CHANGED,      /* the state has changed */
+  RESPONSE_FORBIDDEN,    /* an engagement or a step is due, but forbidden_by */
   RESPONSE_ATTEMPT,      /* an attempt begins; response_end_attempt() */
   RESPONSE_SKIPPED,      /* the action's mode is off */
   RESPONSE_DISABLED,     /* due, but is_disabled */
@@ -166,7 +168,7 @@ enum response_decision_kind {
 struct response_decision {
   enum response_decision_kind kind;
   enum response_state before; /* CHANGED: from this state */
-  size_t action;              /* all others but IDLE */
+  size_t action;              /* of an attempt, or what is in its way */
   bool is_on;                 /* ATTEMPT: what is desired */
   bool is_refresh;            /* ATTEMPT: as far as known it is so already */
 };
@@ -210,7 +212,7 @@ bool response_deactivate(struct response *response);
 int64_t response_wake_ms(const struct response *response, int64_t now_ms);
 
 /* When it engages, or releases, if no rule changes before; RESPONSE_NEVER: it
- * does not. */
+ * does not. What is forbidden_by a rule waits for that. */
 int64_t response_engage_at_ms(const struct response *response);
 int64_t response_release_at_ms(const struct response *response);
 

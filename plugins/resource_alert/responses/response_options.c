@@ -33,27 +33,46 @@ static const struct option option_rows[] = {
      .help = "The rules that trigger this response. One of them is enough. A "
              "rule must be defined before the response, in the same "
              "B<E<lt>Plugin resource_alertE<gt>> block or in an earlier one."},
+    {OPTION("Unless", STRINGS, struct response_options, unless),
+     .example = "\"db_connections\"",
+     .help =
+         "Rules that forbid this response to engage and to go a step "
+         "further: while one of them is WARNING, FAILURE or MISSING, the "
+         "response does not engage, no further action starts, and "
+         "B<E<lt>ScaleE<gt>> adds no replicas. What is already on stays on, "
+         "and the release is never forbidden. A rule that is UNKNOWN "
+         "forbids nothing. The rules must be defined before the response."},
     {OPTION("MinSeverity", WORD, struct response_options, min_severity),
      .words = trigger_words, .default_text = "warning",
      .help =
          "A rule triggers the response when it has this state or a worse one."},
     {OPTION("EngageAfter", INTEGER, struct response_options, engage_s),
      .min = 0, .max = DAY_S, .default_text = "30", .unit = "seconds",
-     .help = "Time that a rule must be at B<MinSeverity> or worse before the "
-             "response engages. This time starts after the B<For> of the "
-             "rule."},
+     .help = "Time that a rule must be beyond its limits, at B<MinSeverity> or "
+             "worse, before the response engages. This time starts after the "
+             "B<For> of the rule. It pauses while the readings are within the "
+             "limits and the B<RecoverFor> of the rule is not over, and starts "
+             "again when all rules are OKAY."},
     {OPTION("ReleaseAfter", INTEGER, struct response_options, release_s),
      .min = 0, .max = DAY_S, .default_text = "300", .unit = "seconds",
-     .help = "Time that all rules must be within their limits before the "
-             "actions are undone, in the reverse order. If a series of a rule "
-             "that triggered the response is missing, the response stays as it "
-             "is."},
+     .help = "Time that the readings of all rules must be within their limits "
+             "before the actions are undone, in the reverse order. The "
+             "B<RecoverFor> of the rules is part of this time, and must be "
+             "over."},
+    {OPTION("HoldMissing", INTEGER, struct response_options, hold_missing_s),
+     .min = 0, .max = 7 * DAY_S, .default_text = "3600", .unit = "seconds",
+     .help = "How long a series that stopped while its rule was at "
+             "B<MinSeverity> or worse keeps the response from being released. "
+             "The other series of the rule still engage it. A series that was "
+             "within its limits when it stopped does not matter."},
     {OPTION("MaxActionsPerHour", INTEGER, struct response_options, max_actions),
      .min = 0, .max = 3600, .default_text = "30", .unit = "actions an hour",
      .help = "The rate limit. A response that would exceed it is tripped: it "
              "takes no further action until a person runs "
              "C<resource-alertctl reset>, which needs a B<ControlSocket>. "
-             "Without a B<ControlSocket> a restart of collectd resets it. A "
+             "The actions of the last hour are counted over restarts. Without "
+             "a B<ControlSocket>, a restart resets the trip, but not the "
+             "count. A "
              "tripped response still undoes its actions. Retries of a failed "
              "action do not count. 0 disables the limit."},
     {OPTION("SelfTestInterval", INTEGER, struct response_options, self_test_s),

@@ -27,10 +27,12 @@ enum response_trigger {
 /* One <Response>. */
 struct response_options {
   struct option_head head;
-  struct option_strings when; /* names of rules */
-  int min_severity;           /* enum response_trigger */
+  struct option_strings when;   /* names of rules */
+  struct option_strings unless; /* the same */
+  int min_severity;             /* enum response_trigger */
   int64_t engage_s;
   int64_t release_s;
+  int64_t hold_missing_s;
   int64_t max_actions;                        /* an hour; 0: no limit */
   int64_t self_test_s;                        /* 0: none */
   int64_t effect_check_s;                     /* 0: none */

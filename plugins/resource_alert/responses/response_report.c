@@ -47,6 +47,20 @@ void response_report_blocked(const struct response_report *report,
             report->name, runner->name, cause);
 }
 
+void response_report_forbidden(const struct response_report *report) {
+  const struct response_rule *rule = report->response->forbidden_by;
+  const char *state = alert_state_name(rule->now.state);
+  const char *what = response_is_engaged(report->response)
+                         ? "goes no step further"
+                         : "does not engage";
+  journal_put(report->journal, "forbidden",
+              json_pack("{s:s, s:s, s:s, s:s}", "response", report->name,
+                        "unless", rule->name, "state", state, "what", what));
+  log_write(&report->log, LOG_LEVEL_NOTICE,
+            "response \"%s\": %s: Unless \"%s\" is %s", report->name, what,
+            rule->name, state);
+}
+
 void response_report_tripped(const struct response_report *report) {
   log_write(
       &report->log, LOG_LEVEL_ERROR,
@@ -141,8 +155,9 @@ json_t *response_report_to_json(const struct response_report *report,
   const struct response *response = report->response;
   json_t *rules = json_array();
   json_t *actions = json_array();
-  for (size_t i = 0; i < response->rules_len; i++) {
-    (void)json_array_append_new(rules,
+  json_t *unless = json_array();
+  for (size_t i = 0; i < response->rules_len + response->unless_len; i++) {
+    (void)json_array_append_new(i < response->rules_len ? rules : unless,
                                 json_util_from_text(response->rules[i].name));
   }
   for (size_t i = 0; i < response->actions_len; i++) {
@@ -150,12 +165,13 @@ json_t *response_report_to_json(const struct response_report *report,
         actions, action_to_json(&response->actions[i], &runners[i]));
   }
   return json_pack(
-      "{s:s, s:s, s:o, s:s, s:I, s:o, s:b, s:o}", "name", report->name, "state",
-      response_state_name(response->state), "since",
+      "{s:s, s:s, s:o, s:s, s:I, s:o, s:o, s:b, s:o}", "name", report->name,
+      "state", response_state_name(response->state), "since",
       response->state == RESPONSE_OFF ? json_null() : json_integer(engaged_s),
       "mode", action_mode_words[mode], "level",
-      (json_int_t)response_count_actions_on(response), "when", rules, "tripped",
-      (int)response->rate_limit.is_tripped, "actions", actions);
+      (json_int_t)response_count_actions_on(response), "when", rules, "unless",
+      unless, "tripped", (int)response->rate_limit.is_tripped, "actions",
+      actions);
 }
 
 /* The action that the escalation reaches next. */
@@ -186,10 +202,15 @@ response_report_find_next(const struct response_report *report,
   } else if (response->is_deactivated) {
     next = (struct response_next){
         "deactivated until its rules are within limits", RESPONSE_NEVER};
+  } else if (response->is_forbidden_reported) {
+    next.at_ms = RESPONSE_NEVER;
+    (void)snprintf(next.text, sizeof(next.text), "forbidden by rule \"%s\"",
+                   response->forbidden_by->name);
   } else if (response->input == RESPONSE_FROZEN &&
              response->state != RESPONSE_OFF) {
-    next = (struct response_next){"frozen, a rule is missing or unknown",
-                                  RESPONSE_NEVER};
+    next = (struct response_next){
+        "held, a series stopped while it was bad; released",
+        response->hold_until_ms + response->settings.release_ms};
   } else {
     find_next_action(response, runners, &next);
   }

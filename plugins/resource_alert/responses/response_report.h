@@ -44,6 +44,9 @@ void response_report_blocked(const struct response_report *report,
                              const struct action_runner *runner,
                              enum log_level level, const char *cause);
 
+/* Logs and journals that a rule of Unless forbids what is due. */
+void response_report_forbidden(const struct response_report *report);
+
 /* Logs that the rate limit has tripped. */
 void response_report_tripped(const struct response_report *report);
 

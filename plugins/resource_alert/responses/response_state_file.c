@@ -10,8 +10,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/append_log.h"
+#include "core/clock.h"
 #include "core/json_util.h"
 
 #define FORMAT_VERSION 1
@@ -165,13 +167,16 @@ void response_state_file_save(struct response_state_file *file,
                               const struct action_runner *runners,
                               const struct response_saved *saved) {
   (void)pthread_mutex_lock(&file->lock);
-  json_t *entry = json_pack(
-      "{s:s, s:s, s:I, s:o, s:b, s:s?, s:o}", "response", name, "state",
-      response_state_name(response->state), "since",
-      (json_int_t)saved->engaged_s, "rules", breached_rules_to_json(response),
-      "tripped", (int)response->rate_limit.is_tripped, "mode",
-      saved->mode < 0 ? NULL : action_mode_words[saved->mode], "actions",
-      actions_to_json(file, name, response, runners));
+  json_t *entry =
+      json_pack("{s:s, s:s, s:I, s:o, s:o, s:b, s:s?, s:o}", "response", name,
+                "state", response_state_name(response->state), "since",
+                (json_int_t)saved->engaged_s, "rules",
+                breached_rules_to_json(response), "acted",
+                rate_limiter_to_json(&response->rate_limit,
+                                     clock_monotonic_ms(), (int64_t)time(NULL)),
+                "tripped", (int)response->rate_limit.is_tripped, "mode",
+                saved->mode < 0 ? NULL : action_mode_words[saved->mode],
+                "actions", actions_to_json(file, name, response, runners));
   append_entry(file, name, entry);
   (void)pthread_mutex_unlock(&file->lock);
 }
@@ -283,6 +288,8 @@ bool response_state_file_apply(struct response_state_file *file,
   (void)response_state_parse(state == NULL ? "" : state, &ret_saved->state);
   response->rate_limit.is_tripped =
       json_is_true(json_object_get(entry, "tripped"));
+  rate_limiter_restore(&response->rate_limit, json_object_get(entry, "acted"),
+                       clock_monotonic_ms(), (int64_t)time(NULL));
   restore_rules(response, json_object_get(entry, "rules"));
   json_t *actions = json_object_get(entry, "actions");
   restore_actions(response, runners, actions);

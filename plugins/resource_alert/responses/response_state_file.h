@@ -3,10 +3,12 @@
  *
  * StateDir/responses.jsonl, an append_log; a line is
  *   {"response": NAME, "state": "ENGAGED", "since": EPOCH,
- *    "rules": ["pool_used"], "tripped": false, "mode": "auto" or null,
+ *    "rules": ["pool_used"], "acted": [EPOCH], "tripped": false,
+ *    "mode": "auto" or null,
  *    "actions": {"Switch x in file": {"on": true, "memory": {}}}}
- * "rules" are those in breach; "on" is null for an attempt that had begun but
- * not ended. */
+ * "rules" are those in breach; "acted" are the actions of the last hour that
+ * the rate limit counts; "on" is null for an attempt that had begun but not
+ * ended. */
 #pragma once
 
 #include "core/error.h"
@@ -32,10 +34,11 @@ int response_state_file_open(const char *path, const struct log_sink *log,
 void response_state_file_close(struct response_state_file *file);
 
 /* Fills in what was saved of response NAME: which of its rules were in breach,
- * whether its rate limit is tripped, the real_state of its actions and the
- * memory of their RUNNERS (as many; NULL if there are none); *ret_saved: the
- * rest. An action that was on and is not configured any more is logged. Returns
- * false, and changes nothing, where nothing was saved. */
+ * what its rate limit has counted and whether it is tripped, the real_state of
+ * its actions and the memory of their RUNNERS (as many; NULL if there are
+ * none); *ret_saved: the rest. An action that was on and is not configured any
+ * more is logged. Returns false, and changes nothing, where nothing was saved.
+ */
 bool response_state_file_apply(struct response_state_file *file,
                                const char *name, struct response *response,
                                struct action_runner *runners,

@@ -62,7 +62,7 @@ const char *response_worker_name(const struct response_worker *worker) {
  * known. */
 static double cause_value(const struct response_worker *worker) {
   const struct response_rule *cause = worker->response.cause;
-  return cause == NULL ? (double)NAN : cause->value;
+  return cause == NULL ? (double)NAN : cause->now.value;
 }
 
 /* Only to spread retries and tests. Without entropy, early in a boot, it is
@@ -82,7 +82,8 @@ void response_worker_wake(struct response_worker *worker) {
 
 bool response_worker_watches(const struct response_worker *worker,
                              size_t rule) {
-  for (size_t i = 0; i < worker->response.rules_len; i++) {
+  size_t len = worker->response.rules_len + worker->response.unless_len;
+  for (size_t i = 0; i < len; i++) {
     if (worker->response.rules[i].index == rule) {
       return true;
     }
@@ -253,11 +254,13 @@ static struct action_request make_request(const struct response_worker *worker,
   const struct response_rule *cause = worker->response.cause;
   return (struct action_request){
       .is_on = is_on,
-      .is_breached = worker->response.input == RESPONSE_BREACH,
+      .is_breached = worker->response.input == RESPONSE_BREACH &&
+                     worker->response.forbidden_by == NULL,
       .response = response_worker_name(worker),
       .host = worker->shared->deps->host,
       .cause = cause == NULL ? "" : cause->name,
-      .state = alert_state_name(cause == NULL ? ALERT_UNKNOWN : cause->state),
+      .state =
+          alert_state_name(cause == NULL ? ALERT_UNKNOWN : cause->now.state),
       .value = cause_value(worker),
       .level = (unsigned)response_count_wanted(&worker->response),
       .since_s = worker->saved.engaged_s,
@@ -343,11 +346,9 @@ static bool decide_and_act(struct response_worker *worker) {
   struct response *response = &worker->response;
   const char *disable_file = worker->shared->deps->options->disable_file;
   bool was_tripped = response->rate_limit.is_tripped;
-  for (size_t i = 0; i < response->rules_len; i++) {
+  for (size_t i = 0; i < response->rules_len + response->unless_len; i++) {
     struct response_rule *rule = &response->rules[i];
-    rule->state = (enum alert_state)atomic_load(
-        &worker->shared->rules[rule->index].state);
-    rule->value = atomic_load(&worker->shared->rules[rule->index].value);
+    rule->now = shared_rule_get(&worker->shared->rules[rule->index]);
   }
   /* The file is looked for before each decision: creating it stops the very
    * next attempt. */
@@ -359,6 +360,10 @@ static bool decide_and_act(struct response_worker *worker) {
     return false;
   case RESPONSE_CHANGED:
     record_state_change(worker, decision.before);
+    break;
+  case RESPONSE_FORBIDDEN:
+    atomic_fetch_add(&worker->snapshot.blocked, 1);
+    response_report_forbidden(&worker->report);
     break;
   case RESPONSE_ATTEMPT:
     post_attempt(worker, &decision);

@@ -10,22 +10,17 @@
 #include "core/error.h"
 #include "resource_alert/responses/response_state_file.h"
 #include "resource_alert/responses/responses.h"
+#include "resource_alert/responses/shared_rule.h"
 
 struct response_worker;
-
-/* A rule as it is now; written by the engine's thread. */
-struct response_worker_rule {
-  _Atomic int state;    /* enum alert_state: the worst of its series */
-  _Atomic double value; /* of that series; NaN: not known */
-};
 
 /* What all workers share; borrowed, outlives them. */
 struct response_worker_deps {
   const struct responses_deps *deps;
   struct response_state_file *states;
   const struct kubernetes_options *kubernetes;
-  const struct response_worker_rule *rules; /* by index */
-  int stop_fd;                              /* readable once all is to end */
+  const struct shared_rule *rules; /* by index */
+  int stop_fd;                     /* readable once all is to end */
 };
 
 /* Makes the actions and restores what was saved; starts no thread yet.
@@ -41,7 +36,7 @@ int response_worker_start(struct response_worker *worker, struct error *error);
 /* A rule may have changed. Any thread; never blocks. */
 void response_worker_wake(struct response_worker *worker);
 
-/* True if the rule is in the response's When. */
+/* True if the rule is in the response's When or Unless. */
 bool response_worker_watches(const struct response_worker *worker, size_t rule);
 
 const char *response_worker_name(const struct response_worker *worker);

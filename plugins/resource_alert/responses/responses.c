@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* responses: all <Response> blocks at work.
  *
- * The rules are two atomic numbers each, written by the engine and read by the
- * workers. A worker that is woken between the two writes sees the new value
- * with the old state, and is woken again. */
+ * The rules are a few atomic numbers each, written by the engine and read by
+ * the workers. A worker that is woken between two writes sees the new value
+ * with the old states, and is woken again. */
 #include "resource_alert/responses/responses.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ struct responses {
   struct responses_deps deps;
   struct response_worker_deps shared;
   struct kubernetes_options kubernetes; /* the defaults */
-  struct response_worker_rule *rules;   /* by index */
+  struct shared_rule *rules;            /* by index */
   size_t workers_len;
   struct response_worker *workers[];
 };
@@ -39,20 +39,42 @@ struct responses {
 
 /* A misspelt rule would never call for the response, which nobody would notice
  * before an incident. */
-static int check_when(const struct response_options *response,
-                      const struct response_rule_names *rules,
-                      struct error *error) {
-  for (size_t i = 0; i < response->when.len; i++) {
+static int check_rule_names(const char *option,
+                            const struct option_strings *names,
+                            const struct response_rule_names *rules,
+                            struct error *error) {
+  for (size_t i = 0; i < names->len; i++) {
     size_t unused;
-    if (!response_rule_names_find(rules, response->when.items[i], &unused)) {
+    if (!response_rule_names_find(rules, names->items[i], &unused)) {
       return error_set(error, -EINVAL,
-                       "When \"%s\": there is no <Threshold \"%s\"> before it; "
+                       "%s \"%s\": there is no <Threshold \"%s\"> before it; "
                        "rules must stand in the same or an earlier <Plugin "
                        "resource_alert> block",
-                       response->when.items[i], response->when.items[i]);
+                       option, names->items[i], names->items[i]);
     }
   }
   return 0;
+}
+
+/* A rule that calls for the response and forbids it would never have it act. */
+static int check_rules(const struct response_options *response,
+                       const struct response_rule_names *rules,
+                       struct error *error) {
+  int code = check_rule_names("When", &response->when, rules, error);
+  if (code == 0) {
+    code = check_rule_names("Unless", &response->unless, rules, error);
+  }
+  for (size_t i = 0; i < response->when.len && code == 0; i++) {
+    for (size_t k = 0; k < response->unless.len && code == 0; k++) {
+      if (strcmp(response->when.items[i], response->unless.items[k]) == 0) {
+        code = error_set(error, -EINVAL,
+                         "Unless \"%s\": this rule is also in When; the "
+                         "response would never engage on it",
+                         response->unless.items[k]);
+      }
+    }
+  }
+  return code;
 }
 
 /* The <Kubernetes> block, or its defaults. */
@@ -129,7 +151,7 @@ static int check_all_responses(const struct responses_options *options,
                                struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
-    int code = check_when(&all[i], rules, error);
+    int code = check_rules(&all[i], rules, error);
     if (code == 0) {
       code = check_switches(options, i, error);
     }
@@ -193,8 +215,10 @@ static int start_workers(struct responses *responses, struct error *error) {
     return error_set(error, -ENOMEM, "out of memory or file descriptors");
   }
   for (size_t i = 0; i < deps->rules.len; i++) {
-    atomic_store(&responses->rules[i].state, ALERT_UNKNOWN);
-    atomic_store(&responses->rules[i].value, (double)NAN);
+    (void)shared_rule_set(&responses->rules[i],
+                          &(struct rule_status){.beyond = ALERT_OKAY,
+                                                .held = ALERT_OKAY,
+                                                .value = (double)NAN});
   }
   int code = open_state_file(responses, error);
   const struct response_options *options = deps->options->responses.items;
@@ -232,7 +256,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   return 0;
 }
 
-/* Only the responses whose When names the rule. */
+/* Only the responses that name the rule. */
 static void wake_watchers(struct responses *responses, size_t rule) {
   for (size_t i = 0; i < responses->workers_len; i++) {
     if (response_worker_watches(responses->workers[i], rule)) {
@@ -241,25 +265,28 @@ static void wake_watchers(struct responses *responses, size_t rule) {
   }
 }
 
+/* Returns true where more than the value has changed. */
+static bool refresh_shared_rule(struct responses *responses,
+                                const struct rule *rule) {
+  if (responses == NULL || rule->index >= responses->deps.rules.len) {
+    return false;
+  }
+  const struct rule_status status = rule_get_status(rule);
+  return shared_rule_set(&responses->rules[rule->index], &status);
+}
+
 void responses_take_event(struct responses *responses,
                           const struct alert_event *event) {
-  size_t rule = event->rule->index;
-  if (responses != NULL && rule < responses->deps.rules.len) {
-    atomic_store(&responses->rules[rule].value, event->rule_value);
-    atomic_store(&responses->rules[rule].state, (int)event->rule_state);
-    wake_watchers(responses, rule);
+  (void)refresh_shared_rule(responses, event->rule);
+  if (responses != NULL) {
+    wake_watchers(responses, event->rule->index);
   }
 }
 
-void responses_refresh_rule(struct responses *responses, size_t rule,
-                            enum alert_state worst, double value) {
-  if (responses == NULL || rule >= responses->deps.rules.len) {
-    return;
-  }
-  atomic_store(&responses->rules[rule].value, value);
-  if (atomic_exchange(&responses->rules[rule].state, (int)worst) !=
-      (int)worst) {
-    wake_watchers(responses, rule);
+void responses_refresh_rule(struct responses *responses,
+                            const struct rule *rule) {
+  if (refresh_shared_rule(responses, rule)) {
+    wake_watchers(responses, rule->index);
   }
 }
 

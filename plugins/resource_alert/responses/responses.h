@@ -16,6 +16,7 @@
 #include "core/notification.h"
 #include "resource_alert/alerts/alert.h"
 #include "resource_alert/responses/response_options.h"
+#include "resource_alert/rules/rule.h"
 
 struct alert_event;
 struct journal;
@@ -55,17 +56,17 @@ int responses_check(const struct responses_options *options,
 int responses_start(const struct responses_deps *deps, struct responses **ret,
                     struct error *error);
 
-/* Takes the worst state of a rule over all its series, and the value of that
- * series, from an alert event. Any thread; copies two numbers and wakes the
- * workers whose When names the rule; never blocks. responses may be NULL. */
+/* Takes the status of the rule of an alert event. Any thread; copies a few
+ * numbers and wakes the workers whose When or Unless names the rule; never
+ * blocks. responses may be NULL. */
 void responses_take_event(struct responses *responses,
                           const struct alert_event *event);
 
-/* The same for what changes without an event; wakes only when the state has
- * changed. rule: index in responses_deps.rules; value: NaN if it is not known.
- */
-void responses_refresh_rule(struct responses *responses, size_t rule,
-                            enum alert_state worst, double value);
+/* The same for what changes without an event; wakes only if the rule's states
+ * have changed. rule->index: that in
+ * responses_deps.rules. */
+void responses_refresh_rule(struct responses *responses,
+                            const struct rule *rule);
 
 /* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
  * Any thread, not concurrently with responses_stop(); every few seconds. */
@@ -97,6 +98,7 @@ int responses_send_command(struct responses *responses, const char *response,
 
 /* All responses as they are now, an array of
  *   {"name", "state", "since": epoch or null, "mode", "level", "when": [...],
+ *    "unless": [...],
  *    "next": text or null, "tripped", "done", "failed", "blocked",
  *    "actions": [{"name", "state": "on", "off", "unsure" or "left_alone",
  *                 "wanted", "mode", "finding": text or null,

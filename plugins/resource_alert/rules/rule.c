@@ -274,6 +274,76 @@ enum alert_state rule_worst_state(const struct rule *rule) {
   return worst;
 }
 
+/* ---- for the responses ---- */
+
+static void change_claim(struct rule *rule, enum rule_claim to,
+                         uint8_t *claim) {
+  if (*claim != to) {
+    atomic_fetch_sub(&rule->claims[*claim], 1);
+    atomic_fetch_add(&rule->claims[to], 1);
+    *claim = (uint8_t)to;
+  }
+}
+
+void rule_update_claim(struct rule *rule, const struct alert *alert,
+                       uint8_t *claim) {
+  switch ((enum alert_state)alert->state) {
+  case ALERT_OKAY:
+    change_claim(rule, RULE_CLAIM_NONE, claim);
+    return;
+  case ALERT_WARNING:
+  case ALERT_FAILURE:
+    change_claim(rule,
+                 alert->state == ALERT_FAILURE && alert->failure.is_beyond
+                     ? RULE_CLAIM_BEYOND_FAILURE
+                 : alert->warning.is_beyond ? RULE_CLAIM_BEYOND_WARNING
+                                            : RULE_CLAIM_NONE,
+                 claim);
+    return;
+  case ALERT_UNKNOWN:
+  case ALERT_MISSING:
+    return; /* as it was when it was known last */
+  }
+}
+
+void rule_hold_claim(struct rule *rule, const struct alert *alert,
+                     enum alert_state from, int64_t now_ms, uint8_t *claim) {
+  bool was_bad = from == ALERT_WARNING || from == ALERT_FAILURE;
+  if (alert->state == ALERT_OKAY) { /* Missing says so */
+    change_claim(rule, RULE_CLAIM_NONE, claim);
+  } else if (was_bad) {
+    atomic_store(&rule->held_ms, now_ms);
+    change_claim(rule,
+                 from == ALERT_FAILURE ? RULE_CLAIM_HELD_FAILURE
+                                       : RULE_CLAIM_HELD_WARNING,
+                 claim);
+  }
+}
+
+/* OKAY where there is none of either. */
+static enum alert_state find_worst_claim(const struct rule *rule,
+                                         enum rule_claim warning,
+                                         enum rule_claim failure) {
+  return atomic_load(&rule->claims[failure]) > 0   ? ALERT_FAILURE
+         : atomic_load(&rule->claims[warning]) > 0 ? ALERT_WARNING
+                                                   : ALERT_OKAY;
+}
+
+struct rule_status rule_get_status(const struct rule *rule) {
+  return (struct rule_status){
+      .state = rule_worst_state(rule),
+      .beyond = find_worst_claim(rule, RULE_CLAIM_BEYOND_WARNING,
+                                 RULE_CLAIM_BEYOND_FAILURE),
+      .held = find_worst_claim(rule, RULE_CLAIM_HELD_WARNING,
+                               RULE_CLAIM_HELD_FAILURE),
+      .is_known = atomic_load(&rule->counts[ALERT_OKAY]) > 0 ||
+                  atomic_load(&rule->counts[ALERT_WARNING]) > 0 ||
+                  atomic_load(&rule->counts[ALERT_FAILURE]) > 0,
+      .held_ms = atomic_load(&rule->held_ms),
+      .value = rule_worst_value(rule),
+  };
+}
+
 bool rule_is_idle(const struct rule *rule) {
   for (int state = 0; state < ALERT_STATES; state++) {
     if (atomic_load_explicit(&rule->counts[state], memory_order_relaxed) > 0) {

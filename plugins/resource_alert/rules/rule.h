@@ -27,6 +27,17 @@ struct rule_worst {
   _Atomic double value;                /* NaN: none was evaluated yet */
 };
 
+/* What one alert says to the responses. */
+enum rule_claim {
+  RULE_CLAIM_NONE,           /* within its limits, or recovering */
+  RULE_CLAIM_BEYOND_WARNING, /* the state is WARNING or worse, and the last
+                                reading was beyond a limit */
+  RULE_CLAIM_BEYOND_FAILURE, /* the same for FAILURE */
+  RULE_CLAIM_HELD_WARNING,   /* the series stopped in WARNING */
+  RULE_CLAIM_HELD_FAILURE,   /* the series stopped in FAILURE */
+  RULE_CLAIMS,               /* how many there are */
+};
+
 struct rule {
   struct rule_limits limits;
   struct condition only_if; /* all zero: none */
@@ -48,6 +59,8 @@ struct rule {
   size_t selectors_len;
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
+  _Atomic uint32_t claims[RULE_CLAIMS]; /* and which claim */
+  _Atomic int64_t held_ms; /* monotonic: when a series stopped in a bad state */
   struct rule_worst worst;
 };
 
@@ -109,6 +122,29 @@ double rule_worst_value(const struct rule *rule);
 /* The worst state over all series of a rule, UNKNOWN if it has none. Any
  * thread. */
 enum alert_state rule_worst_state(const struct rule *rule);
+
+/* What the series of a rule amount to, for the responses. */
+struct rule_status {
+  enum alert_state state;  /* rule_worst_state() */
+  enum alert_state beyond; /* the worst of those whose last reading was beyond a
+                              limit; OKAY: none was */
+  enum alert_state held;   /* the worst in which a series stopped; OKAY: none */
+  bool is_known;           /* the last reading of a series gave its state */
+  int64_t held_ms;         /* when the last one in "held" stopped */
+  double value;            /* rule_worst_value() */
+};
+
+/* Any thread. */
+struct rule_status rule_get_status(const struct rule *rule);
+
+/* ALERT was evaluated or restored: *claim, kept with it, follows. Any thread,
+ * under the lock of its series. */
+void rule_update_claim(struct rule *rule, const struct alert *alert,
+                       uint8_t *claim);
+
+/* The series of an alert has stopped, which was in the state FROM. */
+void rule_hold_claim(struct rule *rule, const struct alert *alert,
+                     enum alert_state from, int64_t now_ms, uint8_t *claim);
 
 /* True if no series matches the rule. Any thread. */
 bool rule_is_idle(const struct rule *rule);

@@ -80,17 +80,16 @@ static void receive_notification(void *unused,
   (void)pthread_mutex_unlock(&fixture.lock);
 }
 
-static void refresh_rule(void *unused, size_t rule, enum alert_state worst,
-                         double value) {
-  (void)unused, (void)rule;
-  fixture.worst = worst;
-  fixture.value = value;
+static void refresh_rule(void *unused, const struct rule *rule) {
+  const struct rule_status status = rule_get_status(rule);
+  (void)unused;
+  fixture.worst = status.state;
+  fixture.value = status.value;
 }
 
 static void take_event(void *unused, const struct alert_event *event) {
   fixture.events++;
-  refresh_rule(unused, event->rule->index, event->rule_state,
-               event->rule_value);
+  refresh_rule(unused, event->rule);
 }
 
 static void open_engine(void) {

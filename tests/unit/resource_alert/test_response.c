@@ -11,13 +11,17 @@
 static struct response response;
 static int64_t now_ms;
 
-static const struct response_settings plain = {
-    .engage_ms = 30 * S, .release_ms = 300 * S, .max_actions = 30};
+static const struct response_settings plain = {.engage_ms = 30 * S,
+                                               .release_ms = 300 * S,
+                                               .hold_ms = 3600 * S,
+                                               .max_actions = 30};
 
 static void begin(const struct response_settings *settings, size_t actions) {
   now_ms = 1000000;
-  assert_int_equal(response_init(&response, settings, 1, actions), 0);
+  assert_int_equal(response_init(&response, settings, 1, 1, actions), 0);
+  response.settings.hold_ms = 3600 * S;
   response.rules[0].name = "rule";
+  response.rules[1].name = "unless";
   response.settings.min_severity = ALERT_WARNING;
   for (size_t i = 0; i < actions; i++) {
     response.actions[i].after_ms = (int64_t)i * 60 * S;
@@ -30,14 +34,26 @@ static int end(void **state) {
   return 0;
 }
 
-/* The only rule goes bad, gets well or is lost while it is bad. */
-static void step(enum response_input input) {
+/* The only rule goes bad, recovers, gets well or is lost while it is bad. */
+static void set_rule(enum response_input input) {
   static const enum alert_state states[] = {[RESPONSE_CLEAR] = ALERT_OKAY,
+                                            [RESPONSE_RECOVERING] =
+                                                ALERT_WARNING,
                                             [RESPONSE_BREACH] = ALERT_WARNING,
                                             [RESPONSE_FROZEN] = ALERT_MISSING};
-  response.rules[0].state = states[input];
-  response.rules[0].is_breached = input != RESPONSE_CLEAR;
-  assert_int_equal(response_evaluate_rules(&response), input);
+  struct rule_status *rule = &response.rules[0].now;
+  if (input == RESPONSE_FROZEN && rule->held == ALERT_OKAY) {
+    rule->held_ms = now_ms;
+  }
+  rule->state = states[input];
+  rule->is_known = input != RESPONSE_FROZEN;
+  rule->beyond = input == RESPONSE_BREACH ? ALERT_WARNING : ALERT_OKAY;
+  rule->held = input == RESPONSE_FROZEN ? ALERT_WARNING : ALERT_OKAY;
+}
+
+static void step(enum response_input input) {
+  set_rule(input);
+  assert_int_equal(response_evaluate_rules(&response, now_ms), input);
   (void)response_step(&response, input, now_ms);
 }
 
@@ -240,7 +256,7 @@ static void frozen_is_neither_breach_nor_clear(void **state) {
   step(RESPONSE_BREACH);
   (void)attempt(0);
   step(RESPONSE_FROZEN);
-  now_ms += 5000 * S;
+  now_ms += 3000 * S;
   step(RESPONSE_FROZEN);
   assert_int_equal(response.state, RESPONSE_ENGAGED);
 }
@@ -469,37 +485,52 @@ static void the_escalation_pauses_while_no_rule_is_bad(void **state) {
   assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 240 * S);
   step(RESPONSE_FROZEN);
   assert_int_equal(attempt(0), -1);
-  assert_int_equal(response_wake_ms(&response, now_ms), RESPONSE_NEVER);
+  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 3600 * S);
   step(RESPONSE_BREACH);
   assert_int_equal(attempt(0), 1);
 }
 
 /* ---- the rules ---- */
 
+/* A rule of one series; in MISSING or UNKNOWN it stopped in the state HELD. */
+static void set_status(size_t rule, enum alert_state state,
+                       enum alert_state held) {
+  bool is_bad = state == ALERT_WARNING || state == ALERT_FAILURE;
+  response.rules[rule].now = (struct rule_status){
+      .state = state,
+      .beyond = is_bad ? state : ALERT_OKAY,
+      .held = held,
+      .is_known = is_bad || state == ALERT_OKAY,
+      .held_ms = now_ms,
+  };
+}
+
 static void rules_together(void **state) {
   (void)state;
-  struct response_settings settings = {.min_severity = ALERT_WARNING};
-  assert_int_equal(response_init(&response, &settings, 2, 0), 0);
+  struct response_settings settings = {.min_severity = ALERT_WARNING,
+                                       .hold_ms = 3600 * S};
+  assert_int_equal(response_init(&response, &settings, 2, 0, 0), 0);
   response.rules[0].name = "a";
   response.rules[1].name = "b";
   static const struct {
-    enum alert_state a, b;
+    enum alert_state a, b, held;
     enum response_input input;
     const char *cause;
   } table[] = {
-      {ALERT_UNKNOWN, ALERT_MISSING, RESPONSE_CLEAR, NULL},
-      {ALERT_OKAY, ALERT_MISSING, RESPONSE_CLEAR, NULL},
-      {ALERT_WARNING, ALERT_MISSING, RESPONSE_BREACH, "a"},
-      {ALERT_WARNING, ALERT_FAILURE, RESPONSE_BREACH, "b"},
-      {ALERT_OKAY, ALERT_MISSING, RESPONSE_FROZEN, "b"},
-      {ALERT_FAILURE, ALERT_MISSING, RESPONSE_BREACH, "a"},
-      {ALERT_UNKNOWN, ALERT_OKAY, RESPONSE_FROZEN, "a"},
-      {ALERT_OKAY, ALERT_UNKNOWN, RESPONSE_CLEAR, "a"},
+      {ALERT_UNKNOWN, ALERT_MISSING, ALERT_OKAY, RESPONSE_CLEAR, NULL},
+      {ALERT_OKAY, ALERT_MISSING, ALERT_OKAY, RESPONSE_CLEAR, NULL},
+      {ALERT_WARNING, ALERT_MISSING, ALERT_OKAY, RESPONSE_BREACH, "a"},
+      {ALERT_WARNING, ALERT_FAILURE, ALERT_OKAY, RESPONSE_BREACH, "b"},
+      {ALERT_OKAY, ALERT_MISSING, ALERT_FAILURE, RESPONSE_FROZEN, "b"},
+      {ALERT_FAILURE, ALERT_MISSING, ALERT_WARNING, RESPONSE_BREACH, "a"},
+      {ALERT_UNKNOWN, ALERT_OKAY, ALERT_OKAY, RESPONSE_FROZEN, "a"},
+      {ALERT_OKAY, ALERT_UNKNOWN, ALERT_OKAY, RESPONSE_CLEAR, "a"},
   };
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-    response.rules[0].state = table[i].a;
-    response.rules[1].state = table[i].b;
-    assert_int_equal(response_evaluate_rules(&response), table[i].input);
+    set_status(0, table[i].a, ALERT_OKAY);
+    set_status(1, table[i].b, table[i].held);
+    assert_int_equal(response_evaluate_rules(&response, now_ms),
+                     table[i].input);
     if (table[i].cause == NULL) {
       assert_null(response.cause);
     } else {
@@ -507,9 +538,97 @@ static void rules_together(void **state) {
     }
   }
   response.settings.min_severity = ALERT_FAILURE;
-  response.rules[0].state = ALERT_WARNING;
-  response.rules[1].state = ALERT_OKAY;
-  assert_int_equal(response_evaluate_rules(&response), RESPONSE_CLEAR);
+  set_status(0, ALERT_WARNING, ALERT_OKAY);
+  set_status(1, ALERT_OKAY, ALERT_WARNING);
+  assert_int_equal(response_evaluate_rules(&response, now_ms), RESPONSE_CLEAR);
+}
+
+static void only_the_time_beyond_the_limits_counts(void **state) {
+  (void)state;
+  begin(&plain, 1); /* 30 s, 300 s */
+  step(RESPONSE_BREACH);
+  now_ms += 25 * S;
+  step(RESPONSE_RECOVERING); /* the state stays WARNING for RecoverFor */
+  now_ms += 60 * S;
+  step(RESPONSE_RECOVERING);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(response.state, RESPONSE_OFF);
+  step(RESPONSE_BREACH); /* a new one has its 30 s again, in two parts */
+  now_ms += 20 * S;
+  step(RESPONSE_RECOVERING);
+  now_ms += 50 * S;
+  step(RESPONSE_BREACH);
+  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 10 * S);
+  now_ms += 10 * S;
+  step(RESPONSE_BREACH);
+  assert_int_equal(response.state, RESPONSE_ENGAGING);
+}
+
+static void a_release_counts_from_the_begin_of_the_recovery(void **state) {
+  (void)state;
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  begin(&settings, 1);
+  step(RESPONSE_BREACH);
+  assert_int_equal(attempt(0), 0);
+  step(RESPONSE_RECOVERING);
+  now_ms += 60 * S;
+  step(RESPONSE_CLEAR);
+  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 240 * S);
+  step(RESPONSE_BREACH);
+  step(RESPONSE_RECOVERING);
+  now_ms += 400 * S;
+  step(RESPONSE_RECOVERING); /* not before the rule is OKAY */
+  assert_int_equal(response.state, RESPONSE_ENGAGED);
+  step(RESPONSE_CLEAR);
+  assert_int_equal(response.state, RESPONSE_RELEASING);
+}
+
+static void a_series_that_stopped_holds_for_a_while(void **state) {
+  (void)state;
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  begin(&settings, 1);
+  step(RESPONSE_BREACH);
+  assert_int_equal(attempt(0), 0);
+  step(RESPONSE_FROZEN);
+  now_ms += 3599 * S;
+  step(RESPONSE_FROZEN);
+  assert_int_equal(response_wake_ms(&response, now_ms), now_ms + 1 * S);
+  now_ms += 1 * S;
+  assert_int_equal(response_evaluate_rules(&response, now_ms), RESPONSE_CLEAR);
+  /* Another series of the rule still engages it, and its end ends it. */
+  response.rules[0].now.beyond = ALERT_WARNING;
+  response.rules[0].now.state = ALERT_WARNING;
+  assert_int_equal(response_evaluate_rules(&response, now_ms), RESPONSE_BREACH);
+  response.rules[0].now.beyond = ALERT_OKAY;
+  response.rules[0].now.state = ALERT_MISSING;
+  response.rules[0].now.is_known = true;
+  assert_int_equal(response_evaluate_rules(&response, now_ms), RESPONSE_CLEAR);
+}
+
+static void a_rule_of_unless_forbids_steps_and_no_release(void **state) {
+  (void)state;
+  struct response_settings settings = plain;
+  settings.engage_ms = 0;
+  settings.release_ms = 0;
+  begin(&settings, 2); /* the second one after 60 s */
+  response.rules[1].now.state = ALERT_WARNING;
+  set_rule(RESPONSE_BREACH);
+  struct response_decision decision = decide();
+  assert_int_equal(decision.kind, RESPONSE_FORBIDDEN); /* once */
+  assert_int_equal(decide().kind, RESPONSE_IDLE);
+  assert_int_equal(response.state, RESPONSE_OFF);
+  response.rules[1].now.state = ALERT_OKAY;
+  assert_int_equal(attempt(0), 0);
+  response.rules[1].now.state = ALERT_MISSING;
+  now_ms += 60 * S;
+  assert_int_equal(decide().kind, RESPONSE_FORBIDDEN);
+  assert_int_equal(decide().kind, RESPONSE_IDLE);
+  assert_int_equal(response_count_actions_on(&response), 1);
+  set_rule(RESPONSE_CLEAR);
+  assert_int_equal(attempt(0), 0);
+  assert_int_equal(response_count_actions_on(&response), 0);
 }
 
 static void names_are_read_back(void **state) {
@@ -545,6 +664,10 @@ int main(void) {
       TEST(a_response_with_all_actions_off_does_not_engage),
       TEST(the_escalation_pauses_while_no_rule_is_bad),
       TEST(rules_together),
+      TEST(only_the_time_beyond_the_limits_counts),
+      TEST(a_release_counts_from_the_begin_of_the_recovery),
+      TEST(a_series_that_stopped_holds_for_a_while),
+      TEST(a_rule_of_unless_forbids_steps_and_no_release),
       cmocka_unit_test(names_are_read_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

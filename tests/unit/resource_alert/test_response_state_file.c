@@ -60,7 +60,7 @@ static void count_line(void *context, enum log_level level, const char *line) {
 static void make_response(struct bed *bed) {
   static const struct response_settings settings = {.max_actions = 3};
   static const char *const names[] = {"Switch one", "Switch two"};
-  assert_int_equal(response_init(&bed->response, &settings, 2, ACTIONS), 0);
+  assert_int_equal(response_init(&bed->response, &settings, 2, 0, ACTIONS), 0);
   bed->response.rules[0].name = "pool";
   bed->response.rules[1].name = "memory";
   for (size_t i = 0; i < ACTIONS; i++) {
@@ -133,6 +133,13 @@ static void what_is_saved_is_restored(void **state) {
   response->state = RESPONSE_RELEASING;
   response->rules[1].is_breached = true;
   response->rate_limit.is_tripped = true;
+  assert_true(rate_limiter_count(&response->rate_limit, clock_monotonic_ms()));
+  response->rate_limit.is_tripped = false;
+  for (int i = 0; i < 2; i++) { /* of three an hour */
+    assert_false(
+        rate_limiter_count(&response->rate_limit, clock_monotonic_ms()));
+  }
+  response->rate_limit.is_tripped = true;
   response->actions[0].real_state = RESPONSE_ACTION_ON;
   response->actions[1].real_state = RESPONSE_ACTION_UNSURE;
   struct response_saved saved = {.engaged_s = 1234, .mode = ACTION_MODE_DRYRUN};
@@ -153,6 +160,9 @@ static void what_is_saved_is_restored(void **state) {
   assert_true(response->rules[1].is_breached);
   assert_string_equal(response->cause->name, "memory");
   assert_true(response->rate_limit.is_tripped);
+  response->rate_limit.is_tripped = false;
+  assert_false(rate_limiter_count(&response->rate_limit, clock_monotonic_ms()));
+  assert_true(rate_limiter_count(&response->rate_limit, clock_monotonic_ms()));
   assert_int_equal(response->actions[0].real_state, RESPONSE_ACTION_ON);
   assert_int_equal(response->actions[1].real_state, RESPONSE_ACTION_UNSURE);
   json_t *found = json_object_get(bed->runners[1].memory, "found");

@@ -148,13 +148,21 @@ static void start(struct bed *bed, const char *format) {
   assert_int_equal(responses_start(&bed->deps, &bed->responses, &error), 0);
 }
 
-/* The worst series of a rule is in that state, at 90. */
-static void put_event(const struct bed *bed, size_t index,
-                      enum alert_state worst) {
-  const struct rule rule = {.index = index};
-  const struct alert_event event = {
-      .rule = &rule, .rule_state = worst, .rule_value = 90};
+/* The only series of a rule is in that state, beyond its limits. */
+static void put_value(const struct bed *bed, size_t index,
+                      enum alert_state state, double value) {
+  struct rule rule = {.index = index, .worst = {.value = value}};
+  rule.counts[state] = 1;
+  rule.claims[state == ALERT_WARNING   ? RULE_CLAIM_BEYOND_WARNING
+              : state == ALERT_FAILURE ? RULE_CLAIM_BEYOND_FAILURE
+                                       : RULE_CLAIM_NONE] = 1;
+  const struct alert_event event = {.rule = &rule};
   responses_take_event(bed->responses, &event);
+}
+
+static void put_event(const struct bed *bed, size_t index,
+                      enum alert_state state) {
+  put_value(bed, index, state, 90);
 }
 
 static void stop(struct bed *bed) {
@@ -472,6 +480,33 @@ static void the_disable_file_blocks_all_actions(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, true);
 }
 
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text == NULL ? "" : text;
+}
+
+/* Waits until what the only response shows as KEY begins with VALUE; "":
+ * until it shows nothing. */
+static void expect_shown(const struct bed *bed, const char *key,
+                         const char *value) {
+  int64_t deadline_ms = clock_monotonic_ms() + 10000;
+  for (;;) {
+    json_t *all = responses_to_json(bed->responses);
+    const char *text = text_of(json_array_get(all, 0), key);
+    bool is_met = value[0] == '\0' ? text[0] == '\0'
+                                   : strncmp(text, value, strlen(value)) == 0;
+    if (!is_met && clock_monotonic_ms() > deadline_ms) {
+      char *shown = json_dumps(all, 0);
+      fail_msg("%s is not %s in 10 s: %s", key, value, shown);
+    }
+    json_decref(all);
+    if (is_met) {
+      return;
+    }
+    (void)poll(NULL, 0, 2);
+  }
+}
+
 /* A second engagement within the hour is one too many. */
 static void trip_rate_limit(struct bed *bed) {
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
@@ -501,10 +536,38 @@ static void a_tripped_rate_limit_is_reset_by_a_command(void **state) {
   expect_saved(bed, "\"tripped\":false");
 }
 
-static void without_commands_a_restart_resets_the_rate_limit(void **state) {
+/* A crash loop would otherwise have that many actions again each time. */
+static void a_restart_does_not_forget_what_was_counted(void **state) {
   struct bed *bed = *state;
-  trip_rate_limit(bed);
-  expect_file(bed, "switches/one", NULL, true);
+  trip_rate_limit(bed); /* nobody can reset it: it is tripped once more */
+  expect_journalled(bed, "\"cause\":\"MaxActionsPerHour\"", 2);
+  expect_file(bed, "switches/one", NULL, false);
+  stop(bed);
+  start(bed, NULL);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_journalled(bed, "\"cause\":\"MaxActionsPerHour\"", 3);
+}
+
+/* Nothing can be saved; what is counted in memory still counts. */
+static void the_rate_limit_holds_without_its_directory(void **state) {
+  struct bed *bed = *state;
+  bed->has_commands = true;
+  start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+             "<Response degrade>\nWhen pool\nEngageAfter 0\nReleaseAfter 0\n"
+             "MaxActionsPerHour 1\n<Switch one>\n</Switch>\n</Response>\n");
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/responses.jsonl", bed->directory);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkdir(path, 0700), 0);
+  for (int i = 0; i < 5; i++) {
+    put_event(bed, 0, ALERT_WARNING);
+    expect_shown(bed, "state", i == 0 ? "ENGAGED" : "ENGAGING");
+    put_event(bed, 0, ALERT_OKAY);
+    expect_shown(bed, "state", "OFF");
+  }
+  expect_journalled(bed, "\"to\":\"OFF\"", 5);
+  /* intent, request, confirmed: once */
+  assert_int_equal(journalled(bed, "\"on\":true"), 3);
 }
 
 /* A server that accepts connections and never answers. */
@@ -586,33 +649,6 @@ static void a_self_test_that_hangs_delays_no_attempt(void **state) {
   expect_file(bed, "journal", "\"step\":\"request\"", true);
   (void)close(peer);
   (void)close(server);
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text == NULL ? "" : text;
-}
-
-/* Waits until what the only response shows as KEY begins with VALUE; "":
- * until it shows nothing. */
-static void expect_shown(const struct bed *bed, const char *key,
-                         const char *value) {
-  int64_t deadline_ms = clock_monotonic_ms() + 10000;
-  for (;;) {
-    json_t *all = responses_to_json(bed->responses);
-    const char *text = text_of(json_array_get(all, 0), key);
-    bool is_met = value[0] == '\0' ? text[0] == '\0'
-                                   : strncmp(text, value, strlen(value)) == 0;
-    if (!is_met && clock_monotonic_ms() > deadline_ms) {
-      char *shown = json_dumps(all, 0);
-      fail_msg("%s is not %s in 10 s: %s", key, value, shown);
-    }
-    json_decref(all);
-    if (is_met) {
-      return;
-    }
-    (void)poll(NULL, 0, 2);
-  }
 }
 
 static void a_person_can_send_commands(void **state) {
@@ -737,8 +773,27 @@ static void the_effect_check_is_journaled(void **state) {
   expect_file(bed, "journal", "\"moved\":false", true);
   expect_file(bed, "journal",
               "\"action\":\"Switch two\",\"step\":\"confirmed\"", true);
-  responses_refresh_rule(bed->responses, 0, ALERT_WARNING, 20);
+  put_value(bed, 0, ALERT_WARNING, 20);
   expect_file(bed, "journal", "\"moved\":true", true);
+}
+
+static void a_rule_of_unless_is_journaled_once(void **state) {
+  struct bed *bed = *state;
+  start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
+             "<Response degrade>\nWhen pool\nUnless memory\nEngageAfter 0\n"
+             "ReleaseAfter 0\n<Switch one>\n</Switch>\n</Response>\n");
+  put_event(bed, 1, ALERT_WARNING);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_shown(bed, "next", "forbidden by rule \"memory\"");
+  put_event(bed, 1, ALERT_FAILURE);
+  put_event(bed, 0, ALERT_FAILURE);
+  expect_file(bed, "switches/one", NULL, false);
+  put_event(bed, 1, ALERT_OKAY);
+  expect_file(bed, "switches/one", NULL, true);
+  put_event(bed, 1, ALERT_WARNING);
+  put_event(bed, 0, ALERT_OKAY);
+  expect_file(bed, "switches/one", NULL, false);
+  expect_journalled_once(bed, "\"event\":\"forbidden\"");
 }
 
 static void a_removed_switch_is_written_again(void **state) {
@@ -787,6 +842,12 @@ static void bad_configurations_are_refused(void **state) {
   } table[] = {
       {"<Response a>\nWhen nothing\n<Switch x>\n</Switch>\n</Response>\n",
        "When \"nothing\": there is no <Threshold \"nothing\"> before it"},
+      {"<Response a>\nWhen pool\nUnless x\n<Switch x>\n</Switch>\n"
+       "</Response>\n",
+       "Unless \"x\": there is no <Threshold \"x\"> before it"},
+      {"<Response a>\nWhen pool\nUnless pool\n<Switch x>\n</Switch>\n"
+       "</Response>\n",
+       "Unless \"pool\": this rule is also in When"},
       {"<Response a>\nWhen pool\n<Switch x>\n</Switch>\n</Response>\n",
        "needs a <SwitchStore> before the <Response>"},
       {"<Response a>\nWhen pool\n</Response>\n", "no action in it"},
@@ -888,12 +949,14 @@ int main(void) {
       TEST(a_restart_does_not_do_what_a_dry_run_pretended),
       TEST(the_disable_file_blocks_all_actions),
       TEST(a_tripped_rate_limit_is_reset_by_a_command),
-      TEST(without_commands_a_restart_resets_the_rate_limit),
+      TEST(a_restart_does_not_forget_what_was_counted),
+      TEST(the_rate_limit_holds_without_its_directory),
       TEST(a_person_can_send_commands),
       TEST(a_commanded_mode_survives_a_restart),
       TEST(mode_off_lasts_until_a_command),
       TEST(self_tests_run_periodically_while_off),
       TEST(the_effect_check_is_journaled),
+      TEST(a_rule_of_unless_is_journaled_once),
       TEST(a_removed_switch_is_written_again),
       TEST(a_target_that_hangs_delays_no_other),
       TEST(a_self_test_that_hangs_delays_no_attempt),
