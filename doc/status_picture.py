@@ -65,16 +65,17 @@ def rules(now):
 
 
 def action(name, is_on):
-    return {"name": f"Switch {name}", "state": "on" if is_on else "off", "wanted": is_on, "mode": "auto", "error": None, "self_test": "ok"}
+    return {"name": f"Switch {name}", "state": "on" if is_on else "off", "wanted": is_on, "mode": "auto",
+            "finding": None, "error": None, "self_test": "ok"}
 
 
 def responses(now):
     degrade = {"name": "degrade", "state": "ENGAGED", "since": round(now - 372), "mode": "auto", "level": 2,
-               "when": ["pool_used", "pool_ready", "memory_used"], "tripped": False,
+               "when": ["pool_used", "memory_used"], "unless": [], "tripped": False,
                "actions": [action("limit_noncore_api", True), action("pause_scheduled_jobs", True), action("serve_cached", False)],
                "next": "engage Switch serve_cached in 48 s", "done": 2, "failed": 0, "blocked": 0}
-    scale_out = {"name": "scale_out", "state": "OFF", "since": None, "mode": "auto", "level": 0, "when": ["cpu_load", "memory_used"],
-                 "tripped": False, "actions": [{**action("", False), "name": "Scale trading/deployments/api"}], "next": None,
+    scale_out = {"name": "scale_out", "state": "OFF", "since": None, "mode": "auto", "level": 0, "when": ["cpu_load"],
+                 "unless": [], "tripped": False, "actions": [{**action("", False), "name": "Scale trading/deployments/api"}], "next": None,
                  "done": 0, "failed": 0, "blocked": 0}
     return [degrade, scale_out]
 
