@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/file_util.h"
 #include "core/json_util.h"
+#include "core/trusted_path.h"
 #include "core/worker_thread.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
@@ -92,11 +93,10 @@ struct loading {
 };
 
 /* Returns 0, or -EINVAL with the reason why it is not our file, or -errno. */
-static int check_state_file(const char *path, struct error *error) {
+static int check_state_file(int fd, struct error *error) {
   struct stat status;
-  if (lstat(path, &status) != 0) {
-    return error_set(error, errno == ENOTDIR ? -ENOENT : -errno, "%s",
-                     strerror(errno));
+  if (fstat(fd, &status) != 0) {
+    return error_set(error, -errno, "%s", strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) {
     return error_set(error, -EINVAL, "is not a regular file");
@@ -194,12 +194,18 @@ static int load_or_set_aside(struct append_log *log, struct loading *loading) {
   struct error error = {{0}};
   char *text = NULL;
   size_t bytes = 0;
-  int code = check_state_file(log->path, &error);
-  if (code == 0) {
-    code = file_read(log->path, FILE_BYTES_MAX, &text, &bytes, &error);
-  }
-  if (code == -ENOENT) {
+  int fd = trusted_path_open(log->path, TRUSTED_PATH_OWN, O_RDONLY, 0, &error);
+  if (fd == -ENOENT || fd == -ENOTDIR) {
     return 0;
+  }
+  int code = fd >= 0        ? check_state_file(fd, &error)
+             : fd == -ELOOP ? error_set(&error, -EINVAL, "is a link")
+                            : fd;
+  if (code == 0) {
+    code = file_read_and_close(fd, log->path, FILE_BYTES_MAX, &text, &bytes,
+                               &error);
+  } else if (fd >= 0) {
+    (void)close(fd);
   }
   if (text == NULL && code != -EINVAL && code != -EFBIG) {
     log->is_blocked = true;
@@ -234,14 +240,13 @@ static void give_up_log_file(struct append_log *log) {
 
 /* Has the file open, with a first line and nothing after the last one. */
 static void truncate_and_open_file(struct append_log *log, size_t whole_bytes) {
-  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
   size_t head_bytes = whole_bytes == 0 ? strlen(log->head) : 0;
-  (void)file_make_parents(log->path, DIRECTORY_MODE);
-  log->file = open(log->path, flags, FILE_MODE);
+  log->file = trusted_path_open(log->path, TRUSTED_PATH_OWN,
+                                O_WRONLY | O_APPEND | O_CREAT, FILE_MODE, NULL);
   if (log->file < 0 || fchmod(log->file, FILE_MODE) != 0 ||
       ftruncate(log->file, (off_t)whole_bytes) != 0 ||
       write(log->file, log->head, head_bytes) != (ssize_t)head_bytes) {
-    int code = -errno;
+    int code = log->file < 0 ? log->file : -errno;
     give_up_log_file(log);
     log_write_result(log, code);
   }
@@ -430,17 +435,15 @@ static int switch_to_new_file(struct append_log *log, int fd, int code) {
 
 /* The text stays as it is until forget_rewrite(), so it needs no lock. */
 static void rewrite_file(struct append_log *log) {
-  char beside[PATH_MAX];
-  (void)file_make_parents(log->path, DIRECTORY_MODE);
-  int fd = file_replace_begin(log->path, FILE_MODE, beside, NULL);
+  char beside[FILE_BESIDE_BYTES];
+  int fd =
+      file_replace_begin(log->path, FILE_MODE, DIRECTORY_MODE, beside, NULL);
   int code = fd < 0 ? fd : file_write_all(fd, log->text, log->text_bytes);
   if (code == 0) {
     code = write_late_lines(log, fd);
   }
-  if (code == 0) {
-    code = file_replace_commit(log->path, beside, fd, NULL);
-  } else if (fd >= 0) {
-    (void)unlink(beside);
+  if (fd >= 0) {
+    code = file_replace_commit(log->path, beside, fd, code, true, NULL);
   }
   code = switch_to_new_file(log, fd, code);
   log_write_result(log, code);

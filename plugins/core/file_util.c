@@ -10,11 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SUFFIX_LENGTH 6 /* of "XXXXXX" */
+#include "core/trusted_path.h"
+
+/* Hidden, and of no other program: .resource-alert.NAME.RANDOM */
+#define TEMPORARY_PREFIX ".resource-alert."
 
 /* "PATH: cannot VERB: reason". Returns CODE. */
 static int fail_on_path(const char *path, const char *verb, int code,
@@ -38,15 +42,9 @@ int file_write_all(int fd, const char *data, size_t bytes) {
   return 0;
 }
 
-int file_sync_parent(const char *path) {
-  char directory[PATH_MAX];
-  const char *slash = strrchr(path, '/');
-  int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
-  if (snprintf(directory, sizeof(directory), "%.*s", length,
-               slash == NULL ? "." : path) >= PATH_MAX) {
-    return -ENAMETOOLONG;
-  }
-  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* A rename is on the disk when its directory is. */
+static int sync_directory(int directory) {
+  int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     return -errno;
   }
@@ -55,69 +53,93 @@ int file_sync_parent(const char *path) {
   return code == -EINVAL ? 0 : code; /* some file systems cannot */
 }
 
-/* DIR/.BASE.XXXXXX: hidden, and one for each writer. */
-static int make_temporary_name(const char *path, char beside[PATH_MAX]) {
-  const char *slash = strrchr(path, '/');
-  int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
-  int length = snprintf(beside, PATH_MAX, "%.*s.%s.XXXXXX", directory, path,
-                        path + directory);
-  return length >= 0 && length < PATH_MAX ? 0 : -ENAMETOOLONG;
+int file_sync_parent(const char *path) {
+  struct trusted_path place;
+  int code = trusted_path_walk(path, TRUSTED_PATH_OWN, 0, &place, NULL);
+  if (code == 0) {
+    code = sync_directory(place.directory);
+    (void)close(place.directory);
+  }
+  return code;
 }
 
-/* The last step of a replacement whose writing ended with CODE; a failed one
- * leaves nothing behind. The rename is atomic: a reader finds the old file or
- * the new one, never a part. */
-static int end_replacing(const char *path, const char *beside, int code,
-                         bool is_durable, struct error *error) {
-  if (code == 0 && rename(beside, path) != 0) {
+/* Makes a new file beside PLACE, one for each writer; the umask does not apply,
+ * because a reader of another user may need the mode that was asked for.
+ * Returns its descriptor or a negative errno. */
+static int make_beside(const struct trusted_path *place, mode_t mode,
+                       char beside[FILE_BESIDE_BYTES]) {
+  const int flags =
+      O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  uint64_t random;
+  if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+    return -EIO;
+  }
+  int length =
+      snprintf(beside, FILE_BESIDE_BYTES, TEMPORARY_PREFIX "%s.%016llx",
+               place->name, (unsigned long long)random);
+  if (length >= FILE_BESIDE_BYTES) {
+    return -ENAMETOOLONG;
+  }
+  int fd = openat(place->directory, beside, flags, 0600);
+  if (fd >= 0 && fchmod(fd, mode) == 0) {
+    return fd;
+  }
+  int code = -errno;
+  if (fd >= 0) {
+    (void)close(fd);
+    (void)unlinkat(place->directory, beside, 0);
+  }
+  return code;
+}
+
+int file_replace_begin(const char *path, mode_t mode, mode_t make_mode,
+                       char beside[FILE_BESIDE_BYTES], struct error *error) {
+  struct trusted_path place;
+  int code =
+      trusted_path_walk(path, TRUSTED_PATH_OWN, make_mode, &place, error);
+  if (code != 0) {
+    return code;
+  }
+  int fd = make_beside(&place, mode, beside);
+  (void)close(place.directory);
+  return fd >= 0 ? fd : fail_on_path(path, "create", fd, error);
+}
+
+/* The rename is atomic: a reader finds the old file or the new one, never a
+ * part. */
+int file_replace_commit(const char *path, const char *beside, int fd, int code,
+                        bool is_durable, struct error *error) {
+  struct trusted_path place;
+  int walked = trusted_path_walk(path, TRUSTED_PATH_OWN, 0, &place, error);
+  if (walked != 0) {
+    return walked; /* the directory is gone, and what is in it with it */
+  }
+  int at = place.directory;
+  if (code == 0 && ((is_durable && fdatasync(fd) != 0) ||
+                    renameat(at, beside, at, place.name) != 0)) {
     code = -errno;
   }
   if (code != 0) {
-    (void)unlink(beside);
-    return fail_on_path(path, "write", code, error);
+    (void)unlinkat(at, beside, 0);
+    (void)fail_on_path(path, "write", code, error);
+  } else if (is_durable && (code = sync_directory(at)) != 0) {
+    (void)fail_on_path(path, "sync its directory", code, error);
   }
-  code = is_durable ? file_sync_parent(path) : 0;
-  return code == 0 ? 0 : fail_on_path(path, "sync its directory", code, error);
-}
-
-/* mkostemp() makes the name unique; the umask does not apply, because a
- * reader of another user may need the mode that was asked for. */
-int file_replace_begin(const char *path, mode_t mode, char *beside,
-                       struct error *error) {
-  int code = make_temporary_name(path, beside);
-  int fd = code == 0 ? mkostemp(beside, O_CLOEXEC | O_APPEND) : -1;
-  if (fd < 0) {
-    return fail_on_path(path, "create", code == 0 ? -errno : code, error);
-  }
-  if (fchmod(fd, mode) != 0) { /* whatever the umask is */
-    code = -errno;
-    (void)close(fd);
-    return end_replacing(path, beside, code, false, error);
-  }
-  return fd;
-}
-
-int file_replace_commit(const char *path, const char *beside, int fd,
-                        struct error *error) {
-  int code = fdatasync(fd) == 0 ? 0 : -errno;
-  return end_replacing(path, beside, code, true, error);
+  (void)close(at);
+  return code;
 }
 
 int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
                  bool is_durable, struct error *error) {
-  char beside[PATH_MAX];
-  int fd = file_replace_begin(path, mode, beside, error);
+  char beside[FILE_BESIDE_BYTES];
+  int fd = file_replace_begin(path, mode, 0, beside, error);
   if (fd < 0) {
     return fd;
   }
   int code = file_write_all(fd, data, bytes);
-  if (code == 0 && is_durable && fdatasync(fd) != 0) {
-    code = -errno;
-  }
-  if (close(fd) != 0 && code == 0) {
-    code = -errno;
-  }
-  return end_replacing(path, beside, code, is_durable, error);
+  code = file_replace_commit(path, beside, fd, code, is_durable, error);
+  (void)close(fd);
+  return code;
 }
 
 /* Doubles the buffer where it is full. One byte is reserved for the NUL. */
@@ -185,84 +207,80 @@ int file_read_and_close(int fd, const char *path, size_t max_bytes,
 
 int file_read(const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_bytes, struct error *error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  return file_read_and_close(fd < 0 ? -errno : fd, path, max_bytes, ret_data,
-                             ret_bytes, error);
-}
-
-/* ".NAME.XXXXXX", as mkostemp() makes it of what make_temporary_name() gives
- * it. */
-static bool is_temporary_name(const char *name) {
-  const char *dot = strrchr(name, '.');
-  return name[0] == '.' && dot != NULL && dot > name + 1 &&
-         strlen(dot + 1) == SUFFIX_LENGTH &&
-         strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789") == SUFFIX_LENGTH;
+  int fd = trusted_path_open(path, TRUSTED_PATH_OWN, O_RDONLY, 0, error);
+  return fd < 0 ? fd
+                : file_read_and_close(fd, path, max_bytes, ret_data, ret_bytes,
+                                      error);
 }
 
 /* A directory that cannot be opened holds nothing to remove. A file that
  * vanishes meanwhile was renamed by its writer or removed by another sweep. */
 void file_sweep_leftovers(const char *directory, int64_t older_than_s) {
-  DIR *opened = opendir(directory);
+  int at = trusted_path_open(directory, TRUSTED_PATH_GIVEN,
+                             O_RDONLY | O_DIRECTORY, 0, NULL);
+  DIR *opened = at < 0 ? NULL : fdopendir(at);
   const struct dirent *entry;
   while (opened != NULL && (entry = readdir(opened)) != NULL) {
     struct stat status;
-    int at = dirfd(opened);
-    if (is_temporary_name(entry->d_name) &&
+    if (strncmp(entry->d_name, TEMPORARY_PREFIX,
+                sizeof(TEMPORARY_PREFIX) - 1) == 0 &&
         fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(status.st_mode) &&
+        S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
         llabs((long long)time(NULL) - status.st_mtime) >= older_than_s) {
       (void)unlinkat(at, entry->d_name, 0);
     }
   }
   if (opened != NULL) {
     (void)closedir(opened);
+  } else if (at >= 0) {
+    (void)close(at);
   }
 }
 
 bool file_is_at(const char *path, int fd) {
   struct stat named;
   struct stat opened;
-  return stat(path, &named) == 0 && fstat(fd, &opened) == 0 &&
-         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
-}
-
-/* Makes the directory that the first LENGTH bytes of PATH name. */
-static int make_one_directory(const char *path, int length, mode_t mode) {
-  char directory[PATH_MAX];
-  if (snprintf(directory, sizeof(directory), "%.*s", length, path) >=
-      PATH_MAX) {
-    return -ENAMETOOLONG;
+  struct trusted_path place;
+  if (trusted_path_walk(path, TRUSTED_PATH_GIVEN, 0, &place, NULL) != 0) {
+    return false;
   }
-  if (mkdir(directory, mode) != 0) {
-    return errno == EEXIST ? 0 : -errno;
-  }
-  return chmod(directory, mode) == 0 ? 0 : -errno; /* whatever the umask is */
-}
-
-/* A directory that exists keeps its mode; only a new one gets MODE. */
-int file_make_parents(const char *path, mode_t mode) {
-  int code = 0;
-  for (const char *slash = strchr(path, '/'); slash != NULL && code == 0;
-       slash = strchr(slash + 1, '/')) {
-    code =
-        slash == path ? 0 : make_one_directory(path, (int)(slash - path), mode);
-  }
-  return code;
+  bool is =
+      fstatat(place.directory, place.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+      fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev &&
+      named.st_ino == opened.st_ino;
+  (void)close(place.directory);
+  return is;
 }
 
 int file_make_directory(const char *path, mode_t mode) {
-  int code = file_make_parents(path, mode);
-  return code == 0 ? make_one_directory(path, (int)strlen(path), mode) : code;
+  char inside[PATH_MAX];
+  struct trusted_path place;
+  int length = snprintf(inside, sizeof(inside), "%s/.", path);
+  int code = length < PATH_MAX ? trusted_path_walk(inside, TRUSTED_PATH_OWN,
+                                                   mode, &place, NULL)
+                               : -ENAMETOOLONG;
+  if (code == 0) {
+    (void)close(place.directory);
+  }
+  return code;
 }
 
 /* An older PATH.bad is replaced: the latest one is what an operator looks
  * at. */
 int file_set_aside(const char *path, struct error *error) {
-  char aside[PATH_MAX];
-  int length = snprintf(aside, sizeof(aside), "%s.bad", path);
-  int code = length >= PATH_MAX         ? -ENAMETOOLONG
-             : rename(path, aside) != 0 ? -errno
-                                        : 0;
+  char aside[FILE_BESIDE_BYTES];
+  struct trusted_path place;
+  int code = trusted_path_walk(path, TRUSTED_PATH_OWN, 0, &place, error);
+  if (code != 0) {
+    return code;
+  }
+  int length = snprintf(aside, sizeof(aside), "%s.bad", place.name);
+  if (length >= (int)sizeof(aside)) {
+    code = -ENAMETOOLONG;
+  } else if (renameat(place.directory, place.name, place.directory, aside) !=
+             0) {
+    code = -errno;
+  }
+  (void)close(place.directory);
   return code == 0 ? 0 : fail_on_path(path, "move aside", code, error);
 }

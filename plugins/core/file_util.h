@@ -20,16 +20,18 @@ int file_replace(const char *path, const void *data, size_t bytes, mode_t mode,
                  bool is_durable, struct error *error);
 
 /* The same in two steps, for a file that is appended to from the start.
- * beside: PATH_MAX bytes; the name of the new file until it is committed.
+ * make_mode: of directories that are missing. beside: the name of the new file
+ * until it is committed.
  * Returns its descriptor, open for appending and yours, or negative errno. */
-int file_replace_begin(const char *path, mode_t mode, char *beside,
-                       struct error *error);
+#define FILE_BESIDE_BYTES 256
+int file_replace_begin(const char *path, mode_t mode, mode_t make_mode,
+                       char beside[FILE_BESIDE_BYTES], struct error *error);
 
-/* Syncs it to the disk and renames it over PATH. fd: stays open.
+/* Renames it over PATH, unless CODE, of the writing, is not 0. fd: stays open.
  * Returns 0 or negative errno; then PATH is untouched and nothing is left
  * beside it, unless it is its directory that could not be synced. */
-int file_replace_commit(const char *path, const char *beside, int fd,
-                        struct error *error);
+int file_replace_commit(const char *path, const char *beside, int fd, int code,
+                        bool is_durable, struct error *error);
 
 /* Reads all of PATH, at most max_bytes.
  * *ret_data: yours, free(); a NUL is put behind the last byte and not counted.
@@ -66,16 +68,15 @@ int file_sync_parent(const char *path);
  * or removed. */
 bool file_is_at(const char *path, int fd);
 
-/* Makes the directories above PATH that are not there, or PATH itself, too;
- * with MODE whatever the umask is. Returns 0 or negative errno. */
-int file_make_parents(const char *path, mode_t mode);
+/* Makes the directory and those above it, where they are not there, with MODE
+ * whatever the umask is. Returns 0 or negative errno. */
 int file_make_directory(const char *path, mode_t mode);
 
-/* Removes from DIRECTORY the temporary files (".NAME.XXXXXX") of writers that
- * were killed before the rename. older_than_s: only files last modified at
- * least this many seconds ago, which is longer than a write takes; 0 if no
- * process writes there. A file dated as far in the future is removed, too: the
- * clock was set back. */
+/* Removes from DIRECTORY the temporary files (.resource-alert.NAME.RANDOM) of
+ * writers that were killed before the rename. older_than_s: only files last
+ * modified at least this many seconds ago, which is longer than a write takes;
+ * 0 if no process writes there. A file dated as far in the future is removed,
+ * too: the clock was set back. */
 void file_sweep_leftovers(const char *directory, int64_t older_than_s);
 
 /* Moves an invalid file to PATH.bad, so that its content is not lost.

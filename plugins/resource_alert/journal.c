@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "core/file_util.h"
 #include "core/json_util.h"
+#include "core/trusted_path.h"
 #include "core/worker_thread.h"
 
 #define DRAIN_MS 2000
@@ -59,16 +60,14 @@ static void close_journal_file(struct journal *journal) {
 
 /* Opens the file where it is not open, and again once it was rotated. */
 static int open_journal_file(struct journal *journal) {
-  /* Without O_NONBLOCK a pipe in place of the file would block the writer. */
-  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
   if (journal->fd >= 0 && !file_is_at(journal->path, journal->fd)) {
     close_journal_file(journal); /* it was rotated */
   }
   if (journal->fd < 0) {
-    (void)file_make_parents(journal->path, 0755);
-    journal->fd = open(journal->path, flags, 0640);
+    journal->fd = trusted_path_open(journal->path, TRUSTED_PATH_GIVEN,
+                                    O_WRONLY | O_APPEND | O_CREAT, 0640, NULL);
   }
-  return journal->fd < 0 ? -errno : 0;
+  return journal->fd < 0 ? journal->fd : 0;
 }
 
 /* Writes all of the text or nothing: a torn line would spoil the next one. */
@@ -203,7 +202,7 @@ json_t *journal_recent_to_json(struct journal *journal, size_t count) {
 
 /* Returns the bytes at the end of the file, at most TAIL_BYTES. */
 static size_t read_tail(const char *path, char *tail, bool *ret_is_whole) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = trusted_path_open(path, TRUSTED_PATH_GIVEN, O_RDONLY, 0, NULL);
   struct stat status;
   ssize_t bytes = 0;
   *ret_is_whole = true;

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
+#include "core/trusted_path.h"
 
-#define DIRECTORY_MODE 0750
 #define FILE_MODE 0640
 #define DIGITS (STATE_DIR_IDENTITY_BYTES - 1)
 
@@ -73,12 +73,12 @@ static void write_holder_line(const struct state_dir *dir, const char *host) {
 
 /* Returns 0 if this daemon has the lock, -EBUSY if another one has it. */
 static int lock_identity_file(struct state_dir *dir, const char *path,
-                              const char *host) {
-  const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+                              const char *host, struct error *error) {
   char text[512] = "";
-  dir->fd = open(path, flags, FILE_MODE);
+  dir->fd = trusted_path_open(path, TRUSTED_PATH_OWN, O_RDWR | O_CREAT,
+                              FILE_MODE, error);
   if (dir->fd < 0) {
-    return -errno;
+    return dir->fd;
   }
   bool is_held = flock(dir->fd, LOCK_EX | LOCK_NB) != 0;
   if (is_held && errno != EWOULDBLOCK) {
@@ -102,6 +102,7 @@ static int lock_identity_file(struct state_dir *dir, const char *path,
 struct state_dir *state_dir_open(const char *path, const char *host,
                                  const struct log_sink *log) {
   char file[PATH_MAX];
+  struct error error = {{0}};
   struct state_dir *dir = path == NULL ? NULL : calloc(1, sizeof(*dir));
   if (dir == NULL) {
     return NULL;
@@ -109,9 +110,8 @@ struct state_dir *state_dir_open(const char *path, const char *host,
   dir->fd = -1;
   int length = snprintf(file, sizeof(file), "%s/identity", path);
   int code = length < (int)sizeof(file)
-                 ? file_make_directory(path, DIRECTORY_MODE)
+                 ? lock_identity_file(dir, file, host, &error)
                  : -ENAMETOOLONG;
-  code = code == 0 ? lock_identity_file(dir, file, host) : code;
   if (code == -EBUSY) {
     if (dir->holder[0] == '\0') {
       (void)snprintf(dir->holder, sizeof(dir->holder), "another process");
@@ -124,7 +124,7 @@ struct state_dir *state_dir_open(const char *path, const char *host,
     log_write(log, LOG_LEVEL_ERROR,
               "StateDir %s: cannot use the file \"identity\": %s; what the "
               "responses change is marked with the host name only",
-              path, strerror(-code));
+              path, error.text[0] == '\0' ? strerror(-code) : error.text);
   }
   return dir;
 }

@@ -299,6 +299,19 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
   return 0;
 }
 
+struct response_place {
+  struct lint_report *report;
+  struct config_files_place place;
+};
+
+/* For log_sink; context: struct response_place. */
+static void print_broken_action(void *context, enum log_level level,
+                                const char *line) {
+  const struct response_place *to = context;
+  (void)level;
+  lint_print(to->report, LINT_WARNING, to->place, "%s", line);
+}
+
 /* responses_check() stops at the first mistake, so each response is checked as
  * if it were the only one. */
 static int check_response_rules(const struct unmatched_rules_input *input,
@@ -316,10 +329,11 @@ static int check_response_rules(const struct unmatched_rules_input *input,
     one.responses.items = items + i * sizeof(struct response_options);
     one.responses.len = 1;
     struct error error = {{0}};
-    if (responses_check(&one, &all, &error) != 0) {
-      lint_print(report, LINT_ERROR,
-                 find_block_place(input->files, "Response", i), "%s",
-                 error.text);
+    struct response_place to = {report,
+                                find_block_place(input->files, "Response", i)};
+    const struct log_sink log = {print_broken_action, &to};
+    if (responses_check(&one, &all, &log, &error) != 0) {
+      lint_print(report, LINT_ERROR, to.place, "%s", error.text);
     }
   }
   free(names);

@@ -83,8 +83,9 @@ struct action_driver {
    * that stays the same over a restart. NULL: it always has a label. */
   void (*format_subject)(const void *options, char *text, size_t bytes);
 
-  /* Checks at the start whether it can work at all. Changes nothing. Returns 0
-   * or -EINVAL with what to write instead. NULL: always. */
+  /* Checks at the start whether it can work at all. Changes nothing. Returns 0;
+   * -EINVAL for a mistake in the configuration, with what to write instead;
+   * another negative errno if it cannot work yet. NULL: always. */
   int (*check)(const void *options, const struct action_deps *deps,
                struct error *error);
 
@@ -112,8 +113,7 @@ struct action_driver {
   int (*self_test)(void *action, struct action_call *call);
 };
 
-/* The driver's check, and that there is a token if it needs one. Returns 0 or
- * -EINVAL with what to write instead. */
+/* The driver's check, and that there is a token if it needs one. */
 int action_check(const struct action_driver *driver, const void *options,
                  const struct action_deps *deps, struct error *error);
 

@@ -40,9 +40,12 @@ static const struct option option_rows[] = {
              "which C<event> is C<engage> or C<release>. Exit status 0 is a "
              "success. The program may run again with the same event after a "
              "failure or a restart. Processes that it leaves behind are "
-             "killed. The program must belong to root or to the user of "
-             "collectd. Others must not be able to write to the program or to "
-             "its directories."},
+             "killed. The program, its directories and the links to it must "
+             "belong to root or to the user of collectd, and others must not "
+             "be able to write to them. As long as this is not so, or the "
+             "program is missing, the action fails, which is logged at the "
+             "start and by the self-test. A script is started as "
+             "F</dev/fd/5/NAME>, where 5 is its directory."},
     {OPTION("User", STRING, struct exec_options, user), .example = "\"nobody\"",
      .help = "The user who runs the command. The default is C<nobody> if "
              "collectd runs as root, and otherwise the user of collectd. To "
@@ -96,10 +99,12 @@ static int check_exec_user(const char *user, struct error *error) {
   if (user == NULL) {
     return find_default_user(strings, sizeof(strings), error);
   }
-  if (getpwnam_r(user, &entry, strings, sizeof(strings), &found) != 0 ||
-      found == NULL) {
-    return error_set(error, -EINVAL, "User \"%s\": there is no such user",
-                     user);
+  int code = getpwnam_r(user, &entry, strings, sizeof(strings), &found);
+  if (found == NULL) {
+    return code == 0 ? error_set(error, -EINVAL,
+                                 "User \"%s\": there is no such user", user)
+                     : error_set(error, -EIO, "User \"%s\": cannot look up: %s",
+                                 user, strerror(code));
   }
   if (geteuid() != 0 && geteuid() != found->pw_uid) {
     return error_set(error, -EINVAL,
@@ -123,24 +128,25 @@ static int format_helper_path(const struct action_deps *deps,
              : error_set(error, -EINVAL, "HelperDir: path is too long");
 }
 
-/* A program that others can write to would run their code as the user of the
- * command. */
+/* A program that is missing, or that others can write to, breaks this action
+ * and nothing else; exec_run() checks it again. */
 static int check_exec(const void *options, const struct action_deps *deps,
                       struct error *error) {
   const struct exec_options *own = options;
   char helper[PATH_MAX];
-  int code = format_helper_path(deps, helper, error);
-  if (code == 0 && trusted_path_check_program(helper, error) != 0) {
-    error_prefix(error, "the helper program (see HelperDir)");
-    return -EINVAL;
+  int code = check_exec_user(own->user, error);
+  if (code == 0) {
+    code = format_helper_path(deps, helper, error);
   }
-  if (code == 0 &&
-      trusted_path_check_program(own->command.items[0], error) != 0) {
-    error_prefix(error, "Command");
-    return -EINVAL;
+  if (code == 0) {
+    code = trusted_path_find_program(helper, NULL, error);
+    if (code != 0) {
+      error_prefix(error, "the helper program (see HelperDir)");
+      return code;
+    }
+    code = trusted_path_find_program(own->command.items[0], NULL, error);
   }
-  /* Last, since it may ask a directory server. */
-  return code == 0 ? check_exec_user(own->user, error) : code;
+  return code;
 }
 
 /* Runs it, or with is_check does all but that, with INPUT to read. */
@@ -150,11 +156,7 @@ static int run_exec_command(const struct action *action, const char *input,
   char default_user[128];
   const struct exec_options *options = action->options;
   char helper[PATH_MAX];
-  /* Again: it may have been replaced since the start. */
-  int code = trusted_path_check_program(options->command.items[0], call->error);
-  if (code == 0) {
-    code = format_helper_path(action->deps, helper, call->error);
-  }
+  int code = format_helper_path(action->deps, helper, call->error);
   if (code == 0 && options->user == NULL) {
     code = find_default_user(default_user, sizeof(default_user), call->error);
   }

@@ -3,8 +3,8 @@
  *
  * Four pipes lead to the helper: the command's input and output, the verdict
  * (how it ended, one line) and control, whose end tells it to kill the command.
- * The helper is no child to be waited for: collectd ignores SIGCHLD, and the
- * kernel reaps it. */
+ * The helper and the command were checked through descriptors, and are run
+ * through them (core/trusted_path.h). */
 #include "resource_alert/clients/exec_run.h"
 
 #include <errno.h>
@@ -15,19 +15,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/trusted_path.h"
 
 /* The helper's own pause before it gives up on a command is shorter. */
 #define SLACK_MS 1000
 
 enum { PIPE_INPUT, PIPE_OUTPUT, PIPE_VERDICT, PIPE_CONTROL, PIPES };
 
+#define DIRECTORY_FD 5 /* where the helper finds the program's directory */
+
 /* Our ends and the helper's, -1 where closed. */
 struct channels {
   int ours[PIPES];
   int theirs[PIPES];
+};
+
+/* What is run, as it was found. */
+struct programs {
+  struct trusted_path helper;
+  struct trusted_path command;
 };
 
 /* Closing twice is harmless: the descriptor is -1 afterwards. */
@@ -68,10 +78,21 @@ static int open_channels(struct channels *channels) {
 
 /* ---- the start ---- */
 
-/* Gives the helper its five descriptors and no others. They are first moved
- * above the numbers that they get. */
+/* Moves FD above the numbers that the helper gets. */
+static int move_descriptor_up(int *fd) {
+  int higher = fcntl(*fd, F_DUPFD_CLOEXEC, DIRECTORY_FD + 1);
+  if (higher < 0) {
+    return -errno;
+  }
+  (void)close(*fd);
+  *fd = higher;
+  return 0;
+}
+
+/* Gives the helper its six descriptors and no others. */
 static int place_descriptors(posix_spawn_file_actions_t *actions,
-                             struct channels *channels) {
+                             struct channels *channels,
+                             struct programs *programs) {
   static const struct {
     int pipe, as;
   } places[] = {{PIPE_INPUT, 0},
@@ -79,15 +100,15 @@ static int place_descriptors(posix_spawn_file_actions_t *actions,
                 {PIPE_OUTPUT, 2},
                 {PIPE_VERDICT, 3},
                 {PIPE_CONTROL, 4}};
-  for (size_t i = 0; i < PIPES; i++) {
-    int higher = fcntl(channels->theirs[i], F_DUPFD_CLOEXEC, 5);
-    if (higher < 0) {
-      return -errno;
-    }
-    (void)close(channels->theirs[i]);
-    channels->theirs[i] = higher;
+  int code = move_descriptor_up(&programs->helper.directory);
+  code = code == 0 ? move_descriptor_up(&programs->command.directory) : code;
+  for (size_t i = 0; i < PIPES && code == 0; i++) {
+    code = move_descriptor_up(&channels->theirs[i]);
   }
-  int code = 0;
+  if (code == 0) {
+    code = -posix_spawn_file_actions_adddup2(
+        actions, programs->command.directory, DIRECTORY_FD);
+  }
   for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && code == 0; i++) {
     code = -posix_spawn_file_actions_adddup2(
         actions, channels->theirs[places[i].pipe], places[i].as);
@@ -113,9 +134,10 @@ static int set_spawn_signals(posix_spawnattr_t *attributes) {
 }
 
 /* posix_spawn and not fork: the daemon has many threads and much memory. */
-static int spawn_helper(const char *helper, char *const *words,
-                        struct channels *channels) {
+static int spawn_helper(char *const *words, struct channels *channels,
+                        struct programs *programs, pid_t *ret_pid) {
   char *environment[] = {NULL};
+  char path[NAME_MAX + 40];
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   int code = -posix_spawn_file_actions_init(&actions);
@@ -124,10 +146,11 @@ static int spawn_helper(const char *helper, char *const *words,
   }
   code = -posix_spawnattr_init(&attributes);
   if (code == 0) {
-    code = place_descriptors(&actions, channels);
+    code = place_descriptors(&actions, channels, programs);
     code = code == 0 ? set_spawn_signals(&attributes) : code;
-    pid_t pid; /* not waited for: its verdict comes through the pipe */
-    code = code == 0 ? -posix_spawn(&pid, helper, &actions, &attributes, words,
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s",
+                   programs->helper.directory, programs->helper.name);
+    code = code == 0 ? -posix_spawn(ret_pid, path, &actions, &attributes, words,
                                     environment)
                      : code;
     (void)posix_spawnattr_destroy(&attributes);
@@ -136,10 +159,11 @@ static int spawn_helper(const char *helper, char *const *words,
   return code;
 }
 
-/* HELPER run|check USER MILLISECONDS COMMAND..., as exec needs it: without
+/* HELPER run|check USER MILLISECONDS FILE COMMAND..., as exec needs it: without
  * const. Returns NULL when memory is short; free(). */
-static char **make_helper_words(const struct exec_job *job, char *left_text) {
-  const size_t before = 4;
+static char **make_helper_words(const struct exec_job *job, char *left_text,
+                                char *file) {
+  const size_t before = 5;
   union {
     const char *borrowed;
     char *word;
@@ -155,6 +179,7 @@ static char **make_helper_words(const struct exec_job *job, char *left_text) {
   word.borrowed = job->user;
   words[2] = word.word;
   words[3] = left_text;
+  words[4] = file;
   for (size_t i = 0; i < job->command_len; i++) {
     word.borrowed = job->command[i];
     words[before + i] = word.word;
@@ -166,14 +191,15 @@ static char **make_helper_words(const struct exec_job *job, char *left_text) {
  * Our copies of its ends are closed, or we would never see the end of its
  * output. */
 static int start_helper(const struct exec_job *job, struct channels *channels,
+                        struct programs *programs, pid_t *ret_pid,
                         struct error *error) {
   char left[16];
   (void)snprintf(left, sizeof(left), "%d", clock_left_ms(job->deadline_ms));
-  char **words = make_helper_words(job, left);
+  char **words = make_helper_words(job, left, programs->command.name);
   if (words == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = spawn_helper(job->helper, words, channels);
+  int code = spawn_helper(words, channels, programs, ret_pid);
   free(words);
   close_pipe_ends(channels->theirs);
   return code == 0 ? 0
@@ -279,25 +305,75 @@ static int parse_verdict(const struct exec_job *job, char *verdict,
                    output[0] == '\0' ? "" : ": ", output);
 }
 
+/* The helper has ended, or ends now, by itself at its deadline. collectd
+ * ignores SIGCHLD, and then the kernel reaps; other plugins change that. */
+static void reap_helper(struct channels *channels, pid_t pid) {
+  int64_t deadline_ms = clock_monotonic_ms() + SLACK_MS;
+  char rest[256];
+  struct intake none = {rest, sizeof(rest), 0};
+  struct pollfd end = {.fd = channels->ours[PIPE_VERDICT], .events = POLLIN};
+  close_pipe_end(&channels->ours[PIPE_CONTROL]);
+  while (read_intake(end.fd, &none)) {
+    if (poll(&end, 1, clock_left_ms(deadline_ms)) == 0) {
+      return; /* not even a kill ends it: it waits for a disk */
+    }
+  }
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/* PROGRAMS, CHANNELS: open. */
+static int run_helper(const struct exec_job *job, struct programs *programs,
+                      struct channels *channels, struct intake *printed,
+                      struct error *error) {
+  char verdict_text[256] = "";
+  struct intake verdict = {verdict_text, sizeof(verdict_text), 0};
+  pid_t pid = 0;
+  int code = start_helper(job, channels, programs, &pid, error);
+  if (code != 0) {
+    return code;
+  }
+  code = exchange_with_helper(job, channels, &verdict, printed);
+  reap_helper(channels, pid);
+  return code == 0 ? parse_verdict(job, verdict_text, printed->text, error)
+                   : error_set(error, code, "%s: the helper does not respond",
+                               job->command[0]);
+}
+
+/* *ret: both are open, or none. */
+static int find_programs(const struct exec_job *job, struct programs *ret,
+                         struct error *error) {
+  int code = trusted_path_find_program(job->helper, &ret->helper, error);
+  if (code != 0) {
+    error_prefix(error, "the helper program (see HelperDir)");
+    return code;
+  }
+  code = trusted_path_find_program(job->command[0], &ret->command, error);
+  if (code != 0) {
+    (void)close(ret->helper.directory);
+  }
+  return code;
+}
+
 int exec_run(const struct exec_job *job, char *output, size_t output_bytes,
              struct error *error) {
   struct channels channels;
-  char verdict_text[256] = "";
-  struct intake verdict = {verdict_text, sizeof(verdict_text), 0};
+  struct programs programs;
   struct intake printed = {output, output_bytes, 0};
   output[0] = '\0';
-  int code = open_channels(&channels);
+  int code = find_programs(job, &programs, error);
   if (code != 0) {
-    return error_set(error, code, "cannot make a pipe: %s", strerror(-code));
+    return code;
   }
-  code = start_helper(job, &channels, error);
-  if (code == 0) {
-    code = exchange_with_helper(job, &channels, &verdict, &printed);
-    code = code == 0 ? parse_verdict(job, verdict_text, output, error)
-                     : error_set(error, code, "%s: the helper does not respond",
-                                 job->command[0]);
+  code = open_channels(&channels);
+  if (code != 0) {
+    (void)error_set(error, code, "cannot make a pipe: %s", strerror(-code));
+  } else {
+    code = run_helper(job, &programs, &channels, &printed, error);
+    close_pipe_ends(channels.ours);
+    close_pipe_ends(channels.theirs);
   }
-  close_pipe_ends(channels.ours);
-  close_pipe_ends(channels.theirs);
+  (void)close(programs.helper.directory);
+  (void)close(programs.command.directory);
   return code;
 }

@@ -84,11 +84,12 @@ find_kubernetes(const struct responses_options *options,
   return options->kubernetes.len > 0 ? options->kubernetes.items : defaults;
 }
 
-/* Each driver knows what its action needs: a store, a token, a safe command. */
+/* Each driver knows what its action needs: a store, a token, a safe command.
+ * One that cannot work yet is no reason not to start. */
 static int check_actions(const struct responses_options *options,
                          const struct kubernetes_options *kubernetes,
                          const struct response_options *response,
-                         struct error *error) {
+                         const struct log_sink *log, struct error *error) {
   const struct action_deps deps = {
       .response = response->head.label,
       .helper_dir = options->helper_dir,
@@ -100,10 +101,17 @@ static int check_actions(const struct responses_options *options,
     for (size_t i = 0; i < response->actions[kind].len; i++) {
       const struct action_options *action =
           response_options_action_at(response, (enum action_kind)kind, i);
-      if (action_check(driver, action, &deps, error) != 0) {
-        error_prefix(error, "<%s>", driver->block.name);
-        return -EINVAL;
+      int code = action_check(driver, action, &deps, error);
+      if (code == 0) {
+        continue;
       }
+      error_prefix(error, "<%s>", driver->block.name);
+      if (code == -EINVAL) {
+        return code;
+      }
+      log_write(log, LOG_LEVEL_ERROR,
+                "<Response \"%s\">: %s; the action fails until this is mended",
+                response->head.label, error->text);
     }
   }
   return 0;
@@ -148,6 +156,7 @@ static int check_switches(const struct responses_options *options, size_t own,
 static int check_all_responses(const struct responses_options *options,
                                const struct kubernetes_options *kubernetes,
                                const struct response_rule_names *rules,
+                               const struct log_sink *log,
                                struct error *error) {
   const struct response_options *all = options->responses.items;
   for (size_t i = 0; i < options->responses.len; i++) {
@@ -156,7 +165,7 @@ static int check_all_responses(const struct responses_options *options,
       code = check_switches(options, i, error);
     }
     if (code == 0) {
-      code = check_actions(options, kubernetes, &all[i], error);
+      code = check_actions(options, kubernetes, &all[i], log, error);
     }
     if (code != 0) {
       error_prefix(error, "<Response \"%s\">", all[i].head.label);
@@ -168,13 +177,13 @@ static int check_all_responses(const struct responses_options *options,
 
 int responses_check(const struct responses_options *options,
                     const struct response_rule_names *rules,
-                    struct error *error) {
+                    const struct log_sink *log, struct error *error) {
   struct kubernetes_options defaults;
   if (option_init(&kubernetes_block, &defaults) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
   int code = check_all_responses(options, find_kubernetes(options, &defaults),
-                                 rules, error);
+                                 rules, log, error);
   option_fini(&kubernetes_block, &defaults);
   return code;
 }

@@ -41,12 +41,13 @@ struct responses_deps {
 };
 
 /* Checks what the option table cannot: that each When names an existing rule,
- * that each action finds its store, that commands and the helper program are
- * safe to run. For the config callback, after each block.
+ * that each action finds its store. For the config callback, after each block.
+ * log: gets a line for each action that cannot work yet, such as one without
+ * its command.
  * Returns 0, or -EINVAL with what to write instead. */
 int responses_check(const struct responses_options *options,
                     const struct response_rule_names *rules,
-                    struct error *error);
+                    const struct log_sink *log, struct error *error);
 
 /* Restores what was saved and starts the workers; for the init callback, since
  * config callbacks run before collectd forks.

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -22,8 +23,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/file_util.h"
 #include "core/shared_library.h"
+#include "core/trusted_path.h"
 #include "core/worker_thread.h"
 
 #define LISTEN_BACKLOG 64
@@ -328,9 +329,11 @@ static bool is_socket_in_use(const struct sockaddr_un *address) {
 }
 
 /* Removes the socket of a daemon that died. */
-static int remove_stale_socket(const struct sockaddr_un *address) {
+static int remove_stale_socket(const struct trusted_path *place,
+                               const struct sockaddr_un *address) {
   struct stat status;
-  if (lstat(address->sun_path, &status) != 0) {
+  if (fstatat(place->directory, place->name, &status, AT_SYMLINK_NOFOLLOW) !=
+      0) {
     return errno == ENOENT ? 0 : -errno;
   }
   if (!S_ISSOCK(status.st_mode)) {
@@ -339,7 +342,7 @@ static int remove_stale_socket(const struct sockaddr_un *address) {
   if (is_socket_in_use(address)) {
     return -EADDRINUSE;
   }
-  return unlink(address->sun_path) == 0 ? 0 : -errno;
+  return unlinkat(place->directory, place->name, 0) == 0 ? 0 : -errno;
 }
 
 /* -ENOENT where there is no such group. */
@@ -355,9 +358,9 @@ static int find_group_id(const char *name, gid_t *ret_group) {
   return 0;
 }
 
-/* Returns the descriptor (yours) or a negative errno. The group gets its access
- * last, when the owner is right. */
-static int bind_unix_socket(const struct sockaddr_un *address,
+/* Returns the descriptor (yours) or a negative errno. */
+static int bind_unix_socket(const struct trusted_path *place,
+                            const struct sockaddr_un *address,
                             const char *group) {
   gid_t owner = 0;
   int code = group == NULL ? 0 : find_group_id(group, &owner);
@@ -370,18 +373,19 @@ static int bind_unix_socket(const struct sockaddr_un *address,
     return -errno;
   }
   /* bind() creates the file with this mode: no other user can connect before
-   * the chmod() below. */
+   * it is the group's. */
   (void)fchmod(descriptor, 0600);
   if (bind(descriptor, (const struct sockaddr *)address, sizeof(*address)) !=
       0) {
     code = -errno;
-  } else if (chmod(address->sun_path, 0600) != 0 ||
-             (group != NULL &&
-              (chown(address->sun_path, (uid_t)-1, owner) != 0 ||
-               chmod(address->sun_path, 0660) != 0)) ||
-             listen(descriptor, LISTEN_BACKLOG) != 0) {
-    code = -errno;
-    (void)unlink(address->sun_path);
+  } else {
+    code = group == NULL ? 0 : trusted_path_share_socket(place, owner);
+    if (code == 0 && listen(descriptor, LISTEN_BACKLOG) != 0) {
+      code = -errno;
+    }
+    if (code != 0) {
+      (void)unlinkat(place->directory, place->name, 0);
+    }
   }
   if (code != 0) {
     (void)close(descriptor);
@@ -393,13 +397,20 @@ static int bind_unix_socket(const struct sockaddr_un *address,
 int http_server_listen_unix(const char *path, const char *group,
                             struct error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+  struct trusted_path place;
   /* /run is empty after a boot, and Debian's service makes no /run/collectd. */
-  (void)file_make_parents(path, 0755); /* bind() reports what is wrong */
-  int code = remove_stale_socket(&address);
-  if (code == 0) {
-    code = bind_unix_socket(&address, group);
+  int code = trusted_path_walk(path, TRUSTED_PATH_OWN, 0755, &place, error);
+  if (code != 0) {
+    return code;
   }
+  /* bind() knows no descriptors: this is the directory that was found. */
+  (void)snprintf(address.sun_path, sizeof(address.sun_path),
+                 "/proc/self/fd/%d/%.80s", place.directory, place.name);
+  code = remove_stale_socket(&place, &address);
+  if (code == 0) {
+    code = bind_unix_socket(&place, &address, group);
+  }
+  (void)close(place.directory);
   if (code == -ENOENT && group != NULL) {
     return error_set(error, code, "%s: no such directory, or no group \"%s\"",
                      path, group);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/trusted_path.h"
 #include "core/worker_thread.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/status/snapshot.h"
@@ -244,7 +245,7 @@ void status_stop(struct status *status) {
   }
   http_server_stop(status->read_only.server);
   if (status->control.server != NULL) {
-    (void)unlink(status->deps.options->control_socket);
+    (void)trusted_path_remove(status->deps.options->control_socket, NULL);
   }
   http_server_stop(status->control.server);
   (void)pthread_mutex_lock(&status->lock);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/hash_map.h"
+#include "core/trusted_path.h"
 
 /* Coarser than the clock of any file system that keeps sub-second times. */
 #define SETTLED_NS INT64_C(2500000000)
@@ -134,9 +135,9 @@ int tail_file_open(struct tail_file *file) {
   if (is_descriptor_limit_near()) {
     return -EMFILE;
   }
-  int fd = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int fd = trusted_path_open_log(file->path);
   if (fd < 0) {
-    return -errno;
+    return fd == -EINVAL ? -ESTALE : fd; /* no file any more: look again */
   }
   struct tail_file_status status;
   int code = tail_file_stat_fd(fd, &status);

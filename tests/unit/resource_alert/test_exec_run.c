@@ -5,15 +5,26 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file_util.h"
 #include "resource_alert/clients/exec_run.h"
 
 static char helper[PATH_MAX];
@@ -132,16 +143,18 @@ static void its_end_is_told(void **state) {
 
 static void what_cannot_run_is_told(void **state) {
   (void)state;
-  const char *const words[] = {"/nonexistent/hook", NULL};
+  const char *words[] = {"/nonexistent/hook", NULL};
   struct exec_job job = job_of(words);
-  assert_int_equal(exec_run(&job, output, sizeof(output), &error), -ENOEXEC);
+  assert_int_equal(exec_run(&job, output, sizeof(output), &error), -ENOENT);
   assert_non_null(strstr(error.text, "/nonexistent/hook: No such file"));
+  words[0] = "/bin/true";
   job.user = "no-such-user";
   assert_int_equal(exec_run(&job, output, sizeof(output), &error), -ENOEXEC);
   assert_non_null(strstr(error.text, "no-such-user"));
   job.helper = "/nonexistent/helper";
   assert_int_equal(exec_run(&job, output, sizeof(output), &error), -ENOENT);
-  assert_non_null(strstr(error.text, "/nonexistent/helper: cannot start"));
+  assert_non_null(
+      strstr(error.text, "(see HelperDir): /nonexistent/helper: No such"));
 }
 
 static void output_is_bounded(void **state) {
@@ -208,6 +221,128 @@ static void a_check_runs_nothing(void **state) {
   assert_string_equal(output, "");
 }
 
+/* ---- what is around it ---- */
+
+static void take_signal(int number) { (void)number; }
+
+static void reap_all(int number) {
+  (void)number;
+  while (waitpid(-1, NULL, WNOHANG) > 0) {
+  }
+}
+
+static void its_helper_is_reaped_whatever_sigchld_does(void **state) {
+  (void)state;
+  void (*const handlers[])(int) = {SIG_DFL, SIG_IGN, take_signal, reap_all};
+  for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+    (void)signal(SIGCHLD, handlers[i]);
+    assert_int_equal(run_shell("true", 30000), 0);
+    assert_int_equal(run_shell("sleep 30", 50), -ETIMEDOUT);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+  }
+  (void)signal(SIGCHLD, SIG_IGN);
+}
+
+static void a_script_finds_its_directory(void **state) {
+  (void)state;
+  char directory[] = "/tmp/unit-exec-run.XXXXXX";
+  char script[64];
+  char expected[64];
+  const char text[] = "#!/bin/sh\nbasename \"$0\"; cd \"${0%/*}\" && pwd -P; "
+                      "echo \"$@\"\n";
+  assert_non_null(mkdtemp(directory));
+  assert_int_equal(chmod(directory, 0755), 0);
+  (void)snprintf(script, sizeof(script), "%s/hook", directory);
+  assert_int_equal(
+      file_replace(script, text, sizeof(text) - 1, 0755, false, NULL), 0);
+  const char *const words[] = {script, "a", "b c", NULL};
+  struct exec_job job = job_of(words);
+  assert_int_equal(exec_run(&job, output, sizeof(output), &error), 0);
+  (void)snprintf(expected, sizeof(expected), "hook\n%s\na b c\n", directory);
+  assert_string_equal(output, expected);
+  if (geteuid() == 0) { /* an interpreter could not read it */
+    assert_int_equal(chmod(script, 0711), 0);
+    job.is_check = true;
+    assert_int_equal(exec_run(&job, output, sizeof(output), &error), -ENOEXEC);
+    assert_non_null(strstr(error.text, "Permission denied"));
+  }
+  assert_int_equal(unlink(script), 0);
+  assert_int_equal(rmdir(directory), 0);
+}
+
+/* Runs TEST in a process of its own; skipped where it exits with 77. */
+static void run_apart(int (*test)(void)) {
+  int status = 0;
+  (void)signal(SIGCHLD, SIG_DFL);
+  pid_t child = fork();
+  if (child == 0) {
+    _exit(test());
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  (void)signal(SIGCHLD, SIG_IGN);
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) {
+    skip();
+  }
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* As an old kernel, or as a seccomp filter of an old container runtime. */
+static int run_without_close_range(void) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const struct sock_fprog program = {4, filter};
+  int secret = open("/etc/hostname", O_RDONLY);
+  if (secret < 0 || dup2(secret, 37) != 37 ||
+      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    return 77;
+  }
+  return run_shell("ls /proc/self/fd | tr '\\n' ' '", 30000) == 0 &&
+                 strcmp(output, "0 1 2 3 ") == 0
+             ? 0
+             : 1;
+}
+
+static void no_descriptor_reaches_it_without_close_range(void **state) {
+  (void)state;
+  run_apart(run_without_close_range);
+}
+
+/* As a directory server that does not answer. */
+static int run_without_answer_from_nss(void) {
+  char pipe_path[] = "/tmp/unit-exec-run.XXXXXX";
+  const char *const words[] = {"/bin/true", NULL};
+  struct exec_job job = job_of(words);
+  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
+      mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mkdtemp(pipe_path) == NULL || rmdir(pipe_path) != 0 ||
+      mkfifo(pipe_path, 0600) != 0 ||
+      mount(pipe_path, "/etc/passwd", NULL, MS_BIND, NULL) != 0) {
+    return 77;
+  }
+  (void)unlink(pipe_path);
+  int64_t begun_ms = clock_monotonic_ms();
+  job.user = "root";
+  job.deadline_ms = begun_ms + 200;
+  int code = exec_run(&job, output, sizeof(output), &error);
+  bool is_reaped = waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
+  return code == -ENOEXEC && strstr(error.text, "not started within") != NULL &&
+                 clock_monotonic_ms() - begun_ms < 900 && is_reaped
+             ? 0
+             : 1;
+}
+
+static void a_name_that_is_not_found_in_time_ends_it(void **state) {
+  (void)state;
+  run_apart(run_without_answer_from_nss);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_command_reads_its_document),
@@ -221,6 +356,10 @@ int main(void) {
       cmocka_unit_test(what_it_leaves_behind_is_killed),
       cmocka_unit_test(it_ends_when_it_is_cancelled),
       cmocka_unit_test(a_check_runs_nothing),
+      cmocka_unit_test(its_helper_is_reaped_whatever_sigchld_does),
+      cmocka_unit_test(a_script_finds_its_directory),
+      cmocka_unit_test(no_descriptor_reaches_it_without_close_range),
+      cmocka_unit_test(a_name_that_is_not_found_in_time_ends_it),
   };
   return cmocka_run_group_tests(tests, find_helper, NULL);
 }

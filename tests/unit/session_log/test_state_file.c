@@ -184,7 +184,7 @@ static size_t count_leftovers(void) {
   DIR *scan = opendir(directory);
   assert_non_null(scan);
   for (const struct dirent *entry; (entry = readdir(scan)) != NULL;) {
-    count += strncmp(entry->d_name, ".trading.state.", 15) == 0;
+    count += strncmp(entry->d_name, ".resource-alert.trading.state.", 30) == 0;
   }
   assert_int_equal(closedir(scan), 0);
   return count;

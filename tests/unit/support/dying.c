@@ -12,11 +12,11 @@
 ssize_t __real_write(int fd, const void *data, size_t bytes);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
-int __real_rename(const char *from, const char *to);
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 ssize_t __wrap_write(int fd, const void *data, size_t bytes);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
-int __wrap_rename(const char *from, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 
 static bool is_dying;
 static _Atomic size_t left; /* several threads may call */
@@ -61,6 +61,6 @@ int __wrap_fdatasync(int fd) { return fails() ? -1 : __real_fdatasync(fd); }
 
 int __wrap_fsync(int fd) { return fails() ? -1 : __real_fsync(fd); }
 
-int __wrap_rename(const char *from, const char *to) {
-  return fails() ? -1 : __real_rename(from, to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to) {
+  return fails() ? -1 : __real_renameat(from_fd, from, to_fd, to);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dying: a disk that is full, or a process that is killed, at a chosen
- * write(2), fdatasync(2), fsync(2) or rename(2). */
+ * write(2), fdatasync(2), fsync(2) or renameat(2). */
 #pragma once
 
 #include <stdbool.h>
