@@ -36,3 +36,28 @@ void error_prefix(struct error *error, const char *format, ...) {
                  (int)(sizeof(error->text) - used), rest);
   text_blank_controls(error->text);
 }
+
+/* Ends TEXT before what leads to FOUND in it. */
+static void cut_before(char *text, char *found) {
+  *found = '\0';
+  char *end = text;
+  for (char *colon = text; (colon = strstr(colon, ": ")) != NULL; colon++) {
+    end = colon;
+  }
+  *end = '\0';
+}
+
+void error_hide(struct error *error, const char *secret) {
+  static const char separators[] = " \t\r\n/?&=#:;,\"";
+  char part[ERROR_TEXT_BYTES];
+  while (secret != NULL && *secret != '\0') {
+    size_t length = strcspn(secret, separators);
+    (void)snprintf(part, sizeof(part), "%.*s", (int)length, secret);
+    char *found = length < 6 ? NULL : strstr(error->text, part);
+    if (found != NULL) {
+      cut_before(error->text, found);
+    }
+    secret += length;
+    secret += strspn(secret, separators);
+  }
+}

@@ -19,3 +19,9 @@ int error_set(struct error *error, int code, const char *format, ...)
 /* Puts "PREFIX: " in front of the text, as the error travels up. */
 void error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Cuts the text at the last ": " before a part of SECRET, where a part has 6
+ * bytes or more and no blank or punctuation of URLs and headers. Servers like
+ * to repeat the path that they do not know and the token that they refuse.
+ * secret: NULL changes nothing. */
+void error_hide(struct error *error, const char *secret);

@@ -112,6 +112,7 @@ static int send_to_endpoint(struct etcd *etcd, const char *path,
     http_client_response_fini(&response);
   }
   if (code != 0) {
+    error_hide(call->error, etcd->authorization);
     error_prefix(call->error, "%s", base);
     json_decref(json);
     json = NULL;
@@ -174,7 +175,6 @@ static int log_in_etcd(struct etcd *etcd, const struct action_call *call) {
   }
   json_t *request =
       json_pack("{s:s, s:s}", "name", etcd->user, "password", password);
-  trusted_path_forget_secret(password);
   char *body = json_dumps(request, JSON_COMPACT);
   json_decref(request);
   code = body == NULL ? error_set(call->error, -ENOMEM, "out of memory")
@@ -183,7 +183,9 @@ static int log_in_etcd(struct etcd *etcd, const struct action_call *call) {
   if (code == 0) {
     code = store_token(etcd, response, call->error);
   }
+  error_hide(call->error, password);
   json_decref(response);
+  trusted_path_forget_secret(password);
   trusted_path_forget_secret(body);
   return code == -EINVAL ? -EACCES : code;
 }

@@ -192,6 +192,7 @@ static int send_api_request(struct kubernetes *kubernetes, const char *method,
     call->pause_ms = response.retry_after_ms;
   }
   http_client_response_fini(&response);
+  error_hide(call->error, kubernetes->token);
   return code;
 }
 

@@ -31,10 +31,34 @@ static void is_cut_at_its_end(void **state) {
   assert_int_equal(strlen(error.text), ERROR_TEXT_BYTES - 1);
 }
 
+static void hides_what_a_server_repeats(void **state) {
+  static const struct {
+    const char *text, *secret, *left;
+  } cases[] = {
+      {"status 404: Cannot POST /services/T0/XYZZYX", "/services/T0/XYZZYX",
+       "status 404"},
+      {"status 403: the token XYZZYX is old", "Authorization: Bearer XYZZYX",
+       "status 403"},
+      {"status 400: no: XYZZYX?", "key=XYZZYX", "status 400: no"},
+      {"XYZZYX", "XYZZYX", ""},
+      {"status 404: no /hook", "/hook", "status 404: no /hook"},
+      {"status 404: gone", "/services/XYZZYX", "status 404: gone"},
+      {"status 404: gone", "", "status 404: gone"},
+      {"status 404: gone", NULL, "status 404: gone"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct error error;
+    (void)error_set(&error, -EIO, "%s", cases[i].text);
+    error_hide(&error, cases[i].secret);
+    assert_string_equal(error.text, cases[i].left);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(is_one_clean_line),
       cmocka_unit_test(is_cut_at_its_end),
+      cmocka_unit_test(hides_what_a_server_repeats),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
