@@ -39,8 +39,9 @@ resource-alertctl checks the configuration and controls the running plugin.")
 set(package_dir ${PROJECT_BINARY_DIR}/package)
 file(MAKE_DIRECTORY ${package_dir})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
-  ${package_dir}/conffiles ${CMAKE_CURRENT_LIST_DIR}/debian/postinst
-  ${CMAKE_CURRENT_LIST_DIR}/debian/postrm)
+  ${package_dir}/conffiles
+  ${CMAKE_CURRENT_LIST_DIR}/debian/preinst ${CMAKE_CURRENT_LIST_DIR}/debian/postinst
+  ${CMAKE_CURRENT_LIST_DIR}/debian/prerm ${CMAKE_CURRENT_LIST_DIR}/debian/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 # An administrator's changes to the snippets survive an upgrade.

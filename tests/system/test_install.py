@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What cmake --install puts where, and that Debian's own collectd starts with it."""
 import os
+import shutil
 import subprocess
 
 from servers import build, sanitizer
@@ -37,6 +38,28 @@ def test_an_edited_snippet_outlives_the_next_installation(directory):
     snippet.write_text(shipped, encoding="utf-8")
     install_into(directory)
     assert not (snippets / "00-types.conf.new").exists()
+
+
+def test_uninstalling_leaves_only_what_was_edited(directory):
+    project = directory / "project"
+    (project / "build").mkdir(parents=True)
+    (project / "tools").mkdir()
+    script = shutil.copy(build.SOURCE / "tools/uninstall", project / "tools")
+    (project / "build" / "release").symlink_to(build.BUILD)
+    (project / "conf.d").symlink_to(build.SOURCE / "conf.d")
+    tree = directory / "tree"
+    install_into(tree)
+    edited = tree / "etc/collectd/collectd.conf.d/40-thresholds.conf"
+    edited.write_text("# mine\n", encoding="utf-8")
+
+    def uninstall(*words):
+        subprocess.run([script, *words], check=True, capture_output=True, env={**os.environ, "DESTDIR": str(tree)})
+
+    uninstall()
+    left = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
+    assert [str(path) for path in left] == ["etc/collectd/collectd.conf.d/40-thresholds.conf.removed"]
+    uninstall("--purge")
+    assert not [path for path in tree.rglob("*") if path.is_file()]
 
 
 def test_stock_collectd_starts_with_it_and_complains_of_nothing(installed):

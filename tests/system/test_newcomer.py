@@ -25,8 +25,7 @@ def blocks(section):
 
 
 def test_from_a_bare_machine_to_the_first_alert(tmp_path):
-    # libmnl0, which collectd recommends, is what Debian's collectd.conf does not start without.
-    tree = bare.make(tmp_path, tmp_path / "tree", "sudo,ca-certificates,libmnl0")
+    tree = bare.make(tmp_path, tmp_path / "tree", "sudo,ca-certificates")
     try:
         (tree / "etc/apt/apt.conf.d/90test").write_text('APT::Install-Recommends "false";\nAPT::Get::Assume-Yes "true";\n')
         systemctl = tree / "usr/local/bin/systemctl"

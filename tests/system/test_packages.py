@@ -44,17 +44,27 @@ def tree(place, packages):
     return bare.make(place, place / "tree", f"collectd,librrd8,libmnl0,{depends}")
 
 
-def starts(tree):
-    """The stock collectd starts with its own configuration and our snippets."""
+def started(tree):
+    """What the stock collectd logs when it starts with Debian's configuration."""
     told = inside(tree, r"""
         echo "127.0.0.1 $(hostname).example $(hostname)" >/etc/hosts
         printf 'LoadPlugin logfile\n<Plugin logfile>\n  File stdout\n</Plugin>\n' >/root/start.conf
         cat /etc/collectd/collectd.conf >>/root/start.conf
         collectd -T -C /root/start.conf 2>&1 || true""")
     assert "Exiting normally" in told, told
+    return told
+
+
+def starts(tree):
+    """The stock collectd starts with our snippets."""
+    told = started(tree)
     for snippet in (build.SOURCE / "conf.d").glob("*.conf"):
         for name in re.findall(r'^LoadPlugin "?(\w+)', snippet.read_text(), re.M):
             assert f'plugin "{name}" successfully loaded' in told, told
+
+
+def starts_without_us(tree):
+    assert not re.search("resource.alert|statgrab|dbpool|session_log", started(tree))
 
 
 def ours(tree):
@@ -107,10 +117,21 @@ def test_install_upgrade_and_purge(packages, tree):
     starts(tree)
 
     (tree / "var/lib/collectd/resource_alert").mkdir(parents=True, exist_ok=True)
+    (tree / "var/lib/collectd/session_log").mkdir(parents=True, exist_ok=True)
     inside(tree, f"dpkg --remove {NAME}")
-    assert snippet.exists() and "usr/lib/collectd/statgrab.so" not in ours(tree)
-    inside(tree, f"dpkg --purge {NAME}")
+    assert "usr/lib/collectd/statgrab.so" not in ours(tree)
+    assert not [file.name for file in (build.SOURCE / "conf.d").glob("*.conf") if (snippet.parent / file.name).exists()]
+    assert (snippet.parent / f"{snippet.name}.removed").read_text().endswith("# mine\n")
+    starts_without_us(tree)
+
+    inside(tree, f"dpkg -i {second}")
+    assert snippet.read_text().endswith("# mine\n")
+    starts(tree)
+
+    inside(tree, f"dpkg --remove {NAME}; dpkg --purge {NAME}")
+    starts_without_us(tree)
     assert ours(tree) == before
+    assert not list((tree / "var/lib/collectd").glob("session_log*")) and not list(snippet.parent.glob("*.removed"))
 
 
 def test_the_hardened_service_is_valid(tmp_path):

@@ -38,7 +38,7 @@ def test_a_command_names_what_is_there(line):
         if "/" in program:
             assert (build.SOURCE / program).is_file()
         else:
-            assert program in {"apt-get", "cmake", "cpack", "echo", "install", "resource-alertctl", "sed", "systemctl", "tee"}
+            assert program in {"apt-get", "chmod", "cmake", "cpack", "echo", "install", "resource-alertctl", "sed", "systemctl", "tee"}
 
 
 def test_the_table_is_the_one_that_is_installed():

@@ -153,6 +153,20 @@ def test_a_key_of_another_agent_stays(responding, etcd):
     responding.recover()
     responding.expect_state("OFF")
     assert etcd.ctl("get", KEY, "--print-value-only").strip() == other
+    found = responding.journal("action", action=f"{ACTION} in etcd", step="left_alone")
+    assert [one["on"] for one in found] == [True, False]
+    assert found[0]["finding"] == 'is held by elsewhere, response "degrade"'
+    assert not responding.journal("action", action=f"{ACTION} in etcd", step="confirmed")
+
+
+def test_a_key_of_another_agent_is_ours_once_it_has_gone(responding, etcd):
+    etcd.ctl("put", KEY, json.dumps({"on": True, "who": "elsewhere", "response": "degrade"}))
+    responding.configure(response(switch("one")), etcd_store(etcd.url)).start()
+    responding.breach()
+    responding.expect(lambda: responding.journal("action", action=f"{ACTION} in etcd", step="left_alone"))
+    etcd.ctl("del", KEY)
+    responding.expect(lambda: responding.journal("action", action=f"{ACTION} in etcd", step="confirmed"))
+    assert json.loads(etcd.ctl("get", KEY, "--print-value-only"))["who"] == "testhost"
 
 
 # PostgreSQL.
@@ -323,6 +337,30 @@ def test_a_row_of_another_agent_stays(responding, database):
     responding.recover()
     responding.expect_state("OFF")
     assert database.run("SELECT * FROM degradation_switch") == before
+    found = responding.journal("action", action=f"{ACTION} in postgresql", step="left_alone")
+    assert [one["on"] for one in found] == [True, False] and found[0]["finding"] == "was not set by an agent"
+
+
+def test_a_row_of_another_agent_is_ours_once_it_has_expired(responding, database):
+    other = json.dumps({"on": True, "who": "elsewhere", "response": "degrade"})
+    database.run("INSERT INTO degradation_switch (name, is_on, value, who, response, since, expires_at) "
+                 f"VALUES ('one', true, '{other}', 'elsewhere', 'degrade', now(), now() + interval '4 s')")
+    responding.configure(response(switch("one")), postgresql_store(database)).start()
+    responding.breach()
+    responding.expect(lambda: responding.journal("action", action=f"{ACTION} in postgresql", step="left_alone"))
+    responding.expect(lambda: responding.journal("action", action=f"{ACTION} in postgresql", step="confirmed"))
+    assert switches_on(database)["one"]["who"] == "testhost"
+
+
+def test_a_row_stays_ours_when_the_host_is_renamed(responding, database):
+    responding.configure(response(switch("one")), postgresql_store(database, TTL=60)).start()
+    responding.breach()
+    responding.expect_state("ENGAGED")
+    responding.collectd.stop()
+    responding.collectd.globals.append('Hostname "renamed"')
+    responding.start()
+    responding.recover()
+    responding.expect(lambda: switches_on(database) == {})
 
 
 def test_a_row_that_is_not_written_or_not_allowed_is_a_failure(responding, database):

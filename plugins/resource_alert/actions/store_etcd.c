@@ -88,6 +88,13 @@ static int keep_or_grant_lease(struct store_etcd *store,
                           store->lease, call);
 }
 
+/* Another agent's key counts as on, and does not have to go. */
+static int leave_key_alone(const char *held, struct action_call *call) {
+  char holder[ACTION_FINDING_BYTES];
+  switch_store_format_holder(held, holder, sizeof(holder));
+  return action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
+}
+
 /* Writes the key if there is none, or ours. Another agent's key stays: the
  * switch is on, and when that key expires we write ours. */
 static int put_own_key(struct store_etcd *store, const char *key,
@@ -96,8 +103,10 @@ static int put_own_key(struct store_etcd *store, const char *key,
   char *held = NULL;
   int code =
       etcd_put_if_absent(&store->etcd, key, text, store->lease, &held, call);
-  if (code == 0 && held != NULL && switch_store_is_ours(held, value)) {
-    code = etcd_put(&store->etcd, key, text, store->lease, call);
+  if (code == 0 && held != NULL) {
+    code = switch_store_is_ours(held, value)
+               ? etcd_put(&store->etcd, key, text, store->lease, call)
+               : leave_key_alone(held, call);
   }
   free(held);
   return code;
@@ -136,14 +145,15 @@ static int put_switch_in_etcd(void *self, const struct switch_state *state,
   }
   char *held = NULL;
   int code = etcd_get(&store->etcd, key, &held, call);
-  if (code == 0 && held != NULL && switch_store_is_ours(held, state->value)) {
-    code = etcd_delete_if_equal(&store->etcd, key, held, call);
+  if (code == 0 && held != NULL) {
+    code = switch_store_is_ours(held, state->value)
+               ? etcd_delete_if_equal(&store->etcd, key, held, call)
+               : leave_key_alone(held, call);
   }
   free(held);
   return code;
 }
 
-/* Another agent's key counts as on, and does not have to go. */
 static int confirm_switch_in_etcd(void *self, const struct switch_state *state,
                                   struct action_call *call) {
   struct store_etcd *store = self;
@@ -151,14 +161,14 @@ static int confirm_switch_in_etcd(void *self, const struct switch_state *state,
   char *held = NULL;
   format_switch_key(store, state->name, key);
   int code = etcd_get(&store->etcd, key, &held, call);
-  bool is_wrong =
-      state->is_on ? held == NULL
-                   : held != NULL && switch_store_is_ours(held, state->value);
+  if (code == 0 && held != NULL && !switch_store_is_ours(held, state->value)) {
+    code = leave_key_alone(held, call);
+  } else if (code == 0 && (held != NULL) != state->is_on) {
+    code = error_set(call->error, -ESTALE, "%s is %s", key,
+                     state->is_on ? "not there" : "still there");
+  }
   free(held);
-  return code != 0 || !is_wrong
-             ? code
-             : error_set(call->error, -ESTALE, "%s is %s", key,
-                         state->is_on ? "not there" : "still there");
+  return code;
 }
 
 /* The key is never written; see etcd_self_test(). It must be one that the user

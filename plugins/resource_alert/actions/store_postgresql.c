@@ -19,9 +19,9 @@
   X(PQ, ntuples)
 SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
 
-/* The longest statement is some 730 bytes without the table, which stands in it
- * twice and has 127 at most. */
-#define SQL_BYTES 1536
+/* The longest statement is some 560 bytes without the table, which has 127 at
+ * most. */
+#define SQL_BYTES 1024
 #define KEYWORDS 8
 
 struct store_postgresql {
@@ -152,11 +152,10 @@ static int run_command(struct store_postgresql *store, const char *sql,
   return code;
 }
 
-/* Runs SQL, in which each @ stands for the table. *ret_yes: whether its first
- * value is true. */
-static int query_bool(struct store_postgresql *store, const char *format,
-                      const char *const *parameters, int parameters_len,
-                      bool *ret_yes, struct action_call *call) {
+/* Runs SQL, in which each @ stands for the table. *ret_rows: yours. */
+static int query_table(struct store_postgresql *store, const char *format,
+                       const char *const *parameters, int parameters_len,
+                       PGresult **ret_rows, struct action_call *call) {
   char sql[SQL_BYTES];
   char *end = sql;
   const char *table = store->base.options->table;
@@ -169,19 +168,24 @@ static int query_bool(struct store_postgresql *store, const char *format,
     end += bytes;
   }
   *end = '\0';
-  PGresult *rows = NULL;
   int code = pg_client_query(&store->server, sql, parameters, parameters_len,
-                             call, &rows);
-  if (code == 0) {
-    *ret_yes =
-        pq.ntuples(rows) > 0 && strcmp(pq.getvalue(rows, 0, 0), "t") == 0;
-  } else if (code == -EACCES) {
+                             call, ret_rows);
+  if (code == -EACCES) {
     const struct error reason = *call->error;
     (void)error_set(call->error, code,
                     "%s; connect to a server that can be written to, and GRANT "
                     "SELECT, INSERT, UPDATE ON %s to this role",
                     reason.text, table);
   }
+  return code;
+}
+
+static int change_table(struct store_postgresql *store, const char *format,
+                        const char *const *parameters, int parameters_len,
+                        struct action_call *call) {
+  PGresult *rows = NULL;
+  int code =
+      query_table(store, format, parameters, parameters_len, &rows, call);
   pq.clear(rows);
   return code;
 }
@@ -193,54 +197,79 @@ static const char *get_member_text(const json_t *value, const char *key) {
   return text == NULL ? "" : text;
 }
 
-/* Another agent's switch stays as long as it has not expired: it is on. NOTIFY
- * is sent only if the switch was off. */
-static const char put_sql[] =
-    "WITH before AS (SELECT is_on AND (expires_at IS NULL OR expires_at > "
-    "now()) AS was_on FROM @ WHERE name = $1), put AS (INSERT INTO @ AS t "
-    "(name, is_on, value, who, response, since, expires_at) VALUES ($1, true, "
-    "$2::jsonb, $3, $4, now(), CASE WHEN $5::float8 > 0 THEN now() + "
-    "$5::float8 * interval '1 second' END) ON CONFLICT (name) DO UPDATE SET "
-    "is_on = true, value = excluded.value, who = excluded.who, response = "
-    "excluded.response, since = CASE WHEN t.is_on THEN t.since ELSE now() END, "
-    "expires_at = excluded.expires_at WHERE NOT t.is_on OR t.expires_at <= "
-    "now() OR (t.who = $3 AND t.response = $4) RETURNING 1) SELECT true, "
-    "pg_notify($6::text, $2::jsonb::text) FROM put WHERE NOT coalesce((SELECT "
-    "was_on FROM "
-    "before), false)";
+/* A row with its lock, which other agents wait for. */
+static const char lock_sql[] =
+    "SELECT value, is_on, expires_at <= now() FROM @ WHERE name = $1 FOR "
+    "UPDATE";
+static const char read_sql[] =
+    "SELECT value, is_on, expires_at <= now() FROM @ WHERE name = $1";
 
-/* Only what we switched on. The row stays, with is_on false, so that readers
- * see when it changed. */
+/* $7: the row was there, and is locked. If it was not, another agent may have
+ * inserted it since: that one stays. $8: readers are notified. */
+static const char on_sql[] =
+    "WITH put AS (INSERT INTO @ AS t (name, is_on, value, who, response, "
+    "since, expires_at) VALUES ($1, true, $2::jsonb, $3, $4, now(), CASE WHEN "
+    "$5::float8 > 0 THEN now() + $5::float8 * interval '1 second' END) ON "
+    "CONFLICT (name) DO UPDATE SET is_on = true, value = excluded.value, who = "
+    "excluded.who, response = excluded.response, since = CASE WHEN t.is_on "
+    "THEN t.since ELSE now() END, expires_at = excluded.expires_at WHERE "
+    "$7::bool RETURNING 1) SELECT pg_notify($6::text, $2::jsonb::text) FROM "
+    "put WHERE $8::bool";
+
+/* The row stays, with is_on false, so that readers see when it changed. */
 static const char off_sql[] =
     "WITH gone AS (UPDATE @ SET is_on = false, expires_at = NULL, value = "
-    "value || '{\"on\": false}' WHERE name = $1 AND is_on AND who = $2 AND "
-    "response = $3 RETURNING value) SELECT true, pg_notify($4::text, "
-    "value::text) "
-    "FROM gone";
+    "value || '{\"on\": false}' WHERE name = $1 RETURNING value) SELECT "
+    "pg_notify($2::text, value::text) FROM gone";
 
-/* For "on" any valid switch counts, for "off" only our own. */
-static const char confirm_sql[] =
-    "SELECT CASE WHEN $4::bool THEN is_on AND (expires_at IS NULL OR "
-    "expires_at > "
-    "now()) ELSE is_on AND who = $2 AND response = $3 END FROM @ WHERE name = "
-    "$1";
+/* What a table says of a switch. */
+struct table_row {
+  bool is_there;
+  bool is_on;     /* has not expired */
+  bool is_ours;   /* may have expired */
+  char held[512]; /* whose it is, for people, if it is another's */
+};
+
+static int read_row(struct store_postgresql *store, const char *sql,
+                    const struct switch_state *state, struct table_row *row,
+                    struct action_call *call) {
+  PGresult *rows = NULL;
+  const char *const parameters[] = {state->name};
+  *row = (struct table_row){0};
+  int code = query_table(store, sql, parameters, 1, &rows, call);
+  if (code == 0 && pq.ntuples(rows) > 0) {
+    const char *value = pq.getvalue(rows, 0, 0);
+    bool was_put = strcmp(pq.getvalue(rows, 0, 1), "t") == 0;
+    row->is_there = true;
+    row->is_on = was_put && strcmp(pq.getvalue(rows, 0, 2), "t") != 0;
+    row->is_ours = was_put && switch_store_is_ours(value, state->value);
+    switch_store_format_holder(value, row->held, sizeof(row->held));
+  }
+  pq.clear(rows);
+  return code;
+}
 
 /* As switch_store_driver.put and .confirm, within a transaction. */
 typedef int run_step(struct store_postgresql *store,
                      const struct switch_state *state,
                      struct action_call *call);
 
+/* Another agent's switch stays as long as it has not expired. */
 static int write_row(struct store_postgresql *store,
                      const struct switch_state *state,
                      struct action_call *call) {
   const struct switch_store_options *options = store->base.options;
-  const char *who = get_member_text(state->value, "who");
-  const char *response = get_member_text(state->value, "response");
-  bool is_changed = false;
+  struct table_row row;
+  int code = read_row(store, lock_sql, state, &row, call);
+  if (code != 0) {
+    return code;
+  }
+  if (row.is_on && !row.is_ours) {
+    return action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", row.held);
+  }
   if (!state->is_on) {
-    const char *const parameters[] = {state->name, who, response,
-                                      options->channel};
-    return query_bool(store, off_sql, parameters, 4, &is_changed, call);
+    const char *const parameters[] = {state->name, options->channel};
+    return row.is_ours ? change_table(store, off_sql, parameters, 2, call) : 0;
   }
   char ttl[24];
   char *text = switch_store_format_value(state->value, options->ttl_s);
@@ -248,30 +277,36 @@ static int write_row(struct store_postgresql *store,
     return error_set(call->error, -ENOMEM, "out of memory");
   }
   (void)snprintf(ttl, sizeof(ttl), "%" PRId64, options->ttl_s);
-  const char *const parameters[] = {state->name, text, who,
-                                    response,    ttl,  options->channel};
-  int code = query_bool(store, put_sql, parameters, 6, &is_changed, call);
+  const char *const parameters[] = {state->name,
+                                    text,
+                                    get_member_text(state->value, "who"),
+                                    get_member_text(state->value, "response"),
+                                    ttl,
+                                    options->channel,
+                                    row.is_there ? "t" : "f",
+                                    row.is_on ? "f" : "t"};
+  code = change_table(store, on_sql, parameters, 8, call);
   free(text);
   return code;
 }
 
-/* Another agent's switch counts as on, and does not have to go. */
 static int confirm_row(struct store_postgresql *store,
                        const struct switch_state *state,
                        struct action_call *call) {
-  bool is_set = false;
-  const char *const parameters[] = {state->name,
-                                    get_member_text(state->value, "who"),
-                                    get_member_text(state->value, "response"),
-                                    state->is_on ? "true" : "false"};
-  int code = query_bool(store, confirm_sql, parameters, 4, &is_set, call);
-  return code != 0 || is_set == state->is_on
+  struct table_row row;
+  int code = read_row(store, read_sql, state, &row, call);
+  if (code == 0 && row.is_on && !row.is_ours) {
+    return action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", row.held);
+  }
+  bool is_wrong = state->is_on ? !row.is_on : row.is_ours;
+  return code != 0 || !is_wrong
              ? code
              : error_set(call->error, -ESTALE, "%s is %s", state->name,
                          state->is_on ? "not on" : "still on");
 }
 
-/* All that a switch needs: on, seen, off, seen. */
+/* All that a switch needs: on, seen, off, seen. What another agent holds is
+ * left alone here, too. */
 static int test_row(struct store_postgresql *store,
                     const struct switch_state *state,
                     struct action_call *call) {

@@ -60,6 +60,19 @@ bool switch_store_is_ours(const char *text, const json_t *value) {
   return is_ours;
 }
 
+void switch_store_format_holder(const char *text, char *holder, size_t bytes) {
+  json_t *held = json_loads(text, 0, NULL);
+  const char *who = json_string_value(json_object_get(held, "who"));
+  const char *response = json_string_value(json_object_get(held, "response"));
+  if (who != NULL && response != NULL) {
+    (void)snprintf(holder, bytes, "is held by %s, response \"%s\"", who,
+                   response);
+  } else {
+    (void)snprintf(holder, bytes, "was not set by an agent");
+  }
+  json_decref(held);
+}
+
 int64_t switch_store_refresh_in_ms(int64_t ttl_s) {
   return ttl_s > 0 ? ttl_s * 1000 / 3 : STORE_AGAIN_MS;
 }

@@ -77,6 +77,10 @@ char *switch_store_format_value(const json_t *value, int64_t ttl_s);
  * owner was made by a person. */
 bool switch_store_is_ours(const char *text, const json_t *value);
 
+/* Writes whose TEXT is, found in a store, for people: "is held by db1, response
+ * "degrade"". */
+void switch_store_format_holder(const char *text, char *holder, size_t bytes);
+
 /* After how long a switch must be refreshed, so that it does not expire. */
 int64_t switch_store_refresh_in_ms(int64_t ttl_s);
 
