@@ -138,9 +138,9 @@ def elapsed(action):
 
 
 def certificate(directory, name):
-    """A key and a certificate of its own for the address 127.0.0.1."""
+    """A key and a certificate of its own for the addresses 127.0.0.1 and ::1."""
     key, cert = directory / f"{name}.key", directory / f"{name}.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
-                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"],
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1"],
                    check=True, capture_output=True)
     return key, cert

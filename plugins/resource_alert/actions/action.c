@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/json_util.h"
 #include "resource_alert/clients/kubernetes.h"
@@ -20,12 +19,9 @@ const char *const action_mode_words[] = {"auto", "dryrun", "off", NULL};
 
 int action_check(const struct action_driver *driver, const void *options,
                  const struct action_deps *deps, struct error *error) {
-  const char *token_file = deps->kubernetes->token_file;
-  if (driver->needs_kubernetes && access(token_file, R_OK) != 0) {
-    return error_set(error, -EINVAL,
-                     "%s: %s; collectd does not run in a pod: write "
-                     "<Kubernetes> with Server, TokenFile and CAFile",
-                     token_file, strerror(errno));
+  if (driver->needs_kubernetes &&
+      kubernetes_check_access_files(deps->kubernetes, error) != 0) {
+    return -EINVAL;
   }
   return driver->check == NULL ? 0 : driver->check(options, deps, error);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* scale: changes the number of replicas of a Kubernetes workload.
  *
- * What was added is counted in the memory of the action, which is saved before
- * each write: "added" in all, "from" and "to" of a write whose response was not
- * seen, "released" when the release began, "owner" the uid of the object that
- * was written. At the release no more is removed than was added. */
+ * A release takes back what was added here, and never more than the record
+ * allows. The memory of the action also has "released", when the release
+ * began. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +11,7 @@
 #include <string.h>
 
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/scale_target.h"
+#include "resource_alert/actions/scale_record.h"
 #include "resource_alert/clients/kubernetes.h"
 
 struct scale_options {
@@ -21,6 +20,9 @@ struct scale_options {
   char *deployment;
   char *stateful_set;
   char *replica_set;
+  char *api;
+  char *kind;
+  char *name;
   int64_t min;
   int64_t max;
   int64_t step;
@@ -28,6 +30,20 @@ struct scale_options {
   int64_t cooldown_s;
   int64_t scale_in_after_s;
 };
+
+/* It becomes a part of a URL. */
+static int check_api_version(const char *value, struct error *error) {
+  const char *slash = strchr(value, '/');
+  size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789.-/");
+  bool is_fine =
+      value[0] != '\0' && value[length] == '\0' &&
+      strstr(value, "..") == NULL && value[0] != '/' &&
+      (slash == NULL || (slash[1] != '\0' && strchr(slash + 1, '/') == NULL));
+  return is_fine ? 0
+                 : error_set(error, -EINVAL,
+                             "is no version of an API: write it as in the "
+                             "manifest, for example \"argoproj.io/v1alpha1\"");
+}
 
 static const struct option option_rows[] = {
     ACTION_OPTION_ROWS("10"),
@@ -43,10 +59,20 @@ static const struct option option_rows[] = {
     {OPTION("ReplicaSet", STRING, struct scale_options, replica_set),
      .check = kubernetes_check_name,
      .help = "Name of the workload, if it is a ReplicaSet."},
+    {OPTION("APIVersion", STRING, struct scale_options, api),
+     .example = "\"argoproj.io/v1alpha1\"", .check = check_api_version,
+     .help = "API version of any other workload that has a scale subresource, "
+             "as in its manifest. Use it with B<Kind> and B<Name>."},
+    {OPTION("Kind", STRING, struct scale_options, kind),
+     .example = "\"Rollout\"", .check = option_check_name,
+     .help = "Kind of that workload."},
+    {OPTION("Name", STRING, struct scale_options, name),
+     .check = kubernetes_check_name, .help = "Name of that workload."},
     {OPTION("Min", INTEGER, struct scale_options, min), .min = 1, .max = 10000,
      .default_text = "1", .unit = "replicas",
-     .help =
-         "Minimum number of replicas. No replica is removed at or below it."},
+     .help = "The first step adds replicas up to at least this number. A "
+             "release does not stop at it: a workload that had fewer replicas "
+             "gets that number back."},
     {OPTION("Max", INTEGER, struct scale_options, max), .min = 1, .max = 10000,
      .is_required = true, .example = "10", .unit = "replicas",
      .help = "Maximum number of replicas. No replica is added at or above it."},
@@ -65,7 +91,10 @@ static const struct option option_rows[] = {
      .max = 86400, .default_text = "180", .unit = "seconds",
      .help = "Time between two steps. The time of the last step is stored in "
              "the Lease C<resource-alert-NAME>, which all agents share, so "
-             "that two agents do not scale at the same time."},
+             "that two agents do not scale at the same time. If something else "
+             "takes the replicas back after each step, the pause doubles each "
+             "time, up to one hour. After the fifth time no replica is added "
+             "until the response is released and engaged again."},
     {OPTION("ScaleInAfter", INTEGER, struct scale_options, scale_in_after_s),
      .min = 0, .max = 86400, .default_text = "0", .unit = "seconds",
      .help = "Time between the release of the response and the removal of the "
@@ -78,10 +107,12 @@ static int check_scale_block(const void *target, struct error *error) {
   const struct scale_options *options = target;
   int kinds = (options->deployment != NULL) + (options->stateful_set != NULL) +
               (options->replica_set != NULL);
-  if (kinds != 1) {
+  int parts = (options->api != NULL) + (options->kind != NULL) +
+              (options->name != NULL);
+  if (kinds * 3 + parts != 3) {
     return error_set(error, -EINVAL,
-                     "needs one of Deployment, StatefulSet and ReplicaSet: "
-                     "write Deployment \"api\"");
+                     "needs one of Deployment, StatefulSet and ReplicaSet, or "
+                     "APIVersion, Kind and Name: write Deployment \"api\"");
   }
   if (options->min > options->max) {
     return error_set(error, -EINVAL, "Min %" PRId64 " is above Max %" PRId64,
@@ -93,32 +124,35 @@ static int check_scale_block(const void *target, struct error *error) {
 /* Conflicts come from controllers that write the status of the object; they are
  * over within a second. */
 #define CONFLICT_TRIES 3
-#define REMEMBERED_MAX INT64_C(1000000000000)
 
 struct scale {
   struct action base;
-  struct scale_target target;
-  bool has_claim; /* for an attempt that has not succeeded yet */
+  struct scale_record record;
 };
 
 /* ---- making ---- */
 
-/* The API has a path for each kind of workload; the scale below it is the same
- * for all. */
+/* The plural of a kind that is not built in is left to the server. */
 static struct scale_target
 make_scale_target(const struct scale_options *options) {
   struct scale_target target = {.space = options->space,
+                                .api = "apps/v1",
                                 .kind = "Deployment",
                                 .plural = "deployments",
                                 .name = options->deployment};
   if (options->stateful_set != NULL) {
     target.kind = "StatefulSet";
-    target.plural = "statefulsets";
     target.name = options->stateful_set;
+    memcpy(target.plural, "statefulsets", sizeof("statefulsets"));
   } else if (options->replica_set != NULL) {
     target.kind = "ReplicaSet";
-    target.plural = "replicasets";
     target.name = options->replica_set;
+    memcpy(target.plural, "replicasets", sizeof("replicasets"));
+  } else if (options->name != NULL) {
+    target.api = options->api;
+    target.kind = options->kind;
+    target.name = options->name;
+    target.plural[0] = '\0';
   }
   return target;
 }
@@ -136,27 +170,15 @@ static void format_scale_subject(const void *options, char *text,
 static int init_scale(void *self, struct error *error) {
   struct scale *scale = self;
   (void)error;
-  scale->target = make_scale_target(scale->base.options);
-  scale->target.kubernetes = scale->base.kubernetes;
+  const struct scale_options *options = scale->base.options;
+  scale->record = (struct scale_record){.target = make_scale_target(options),
+                                        .owner = scale->base.owner,
+                                        .cooldown_s = options->cooldown_s};
+  scale->record.target.kubernetes = scale->base.kubernetes;
   return 0;
 }
 
 /* ---- how many ---- */
-
-/* Bounded, so that sums cannot overflow whatever the state file contains. */
-static int64_t get_remembered(const struct action_call *call, const char *key) {
-  int64_t value = json_integer_value(json_object_get(call->memory, key));
-  return value < -REMEMBERED_MAX  ? -REMEMBERED_MAX
-         : value > REMEMBERED_MAX ? REMEMBERED_MAX
-                                  : value;
-}
-
-/* Only in memory: call->save() has it on the disk, before a change that depends
- * on it. */
-static void set_remembered(struct action_call *call, const char *key,
-                           int64_t value) {
-  (void)json_object_set_new(call->memory, key, json_integer((json_int_t)value));
-}
 
 /* How many replicas there should be, by ratio or step. */
 static int64_t count_wanted_replicas(const struct scale *scale,
@@ -171,6 +193,9 @@ static int64_t count_wanted_replicas(const struct scale *scale,
     double ratio = request->value / options->target;
     more = fabs(ratio - 1.0) <= 0.1 ? replicas : ceil(replicas * ratio);
   }
+  if (more > replicas && more < (double)options->min) {
+    more = (double)options->min;
+  }
   if (more > (double)most) {
     return most;
   }
@@ -179,181 +204,133 @@ static int64_t count_wanted_replicas(const struct scale *scale,
 
 /* ---- attempts ---- */
 
-/* An absent key reads as 0; see get_remembered(). */
-static void forget_remembered(struct action_call *call, const char *key) {
-  (void)json_object_del(call->memory, key);
-}
-
-/* Reads the present state. If another object owns the number than the one that
- * we changed (an autoscaler was added or removed, or the object was recreated),
- * what was added is not ours to remove any more. */
-static int read_scale(struct scale *scale, struct scale_now *now,
-                      struct action_call *call) {
-  int code = scale_target_read(&scale->target, now, call);
-  if (code != 0) {
-    return code;
-  }
-  const char *owner = json_string_value(json_object_get(call->memory, "owner"));
-  if (owner != NULL && strcmp(owner, now->owner) != 0) {
-    call->note(call->context, "ownership_lost",
-               json_pack("{s:I, s:s}", "added",
-                         (json_int_t)get_remembered(call, "added"),
-                         "autoscaler", now->autoscaler));
-    forget_remembered(call, "added");
-    forget_remembered(call, "from");
-    forget_remembered(call, "to");
-  }
-  (void)json_object_set_new(call->memory, "owner", json_string(now->owner));
-  return 0;
-}
-
-/* Between two steps; at least a second, or the API server would be flooded. */
-static int64_t get_pause_ms(const struct scale *scale) {
-  const struct scale_options *options = scale->base.options;
-  return options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
-}
-
-/* Returns 0 when no agent has scaled within the cooldown: now we may. */
-static int claim_cooldown(struct scale *scale, struct action_call *call) {
-  const struct scale_options *options = scale->base.options;
-  int64_t wait_s = 0;
-  if (scale->has_claim) {
-    return 0;
-  }
-  int code = scale_target_claim_cooldown(&scale->target, scale->base.owner,
-                                         options->cooldown_s, &wait_s, call);
-  scale->has_claim = code == 0;
-  if (code == -EAGAIN) {
-    call->again_in_ms = wait_s * 1000;
-  }
-  return code;
-}
-
-/* Finds out from the present state whether the last write was done, if its
- * response was never seen: after a timeout or a restart. */
-static void resolve_last_write(struct scale *scale, const struct scale_now *now,
-                               struct action_call *call) {
-  if (json_object_get(call->memory, "to") == NULL) {
-    return;
-  }
-  int64_t from = get_remembered(call, "from");
-  int64_t change = get_remembered(call, "to") - from;
-  if (now->value == from) {
-    set_remembered(call, "added", get_remembered(call, "added") - change);
-  } else {
-    scale->has_claim = false;
-  }
-  forget_remembered(call, "from");
-  forget_remembered(call, "to");
-}
-
-/* What is added is saved before it is written, so that it is undone whatever
- * happens. */
-static int write_replicas(struct scale *scale, const struct scale_now *now,
-                          int64_t value, const struct action_request *request,
-                          struct action_call *call) {
+/* One step, which people see as an Event. */
+static int step_replicas(struct scale *scale, struct scale_look *look,
+                         int64_t value, const struct action_request *request,
+                         struct action_call *call) {
   char note[256];
-  int64_t change = value - now->value;
-  set_remembered(call, "added", get_remembered(call, "added") + change);
-  set_remembered(call, "from", now->value);
-  set_remembered(call, "to", value);
-  call->save(call->context);
-  int code = scale_target_write(&scale->target, now, value, false, call);
-  /* Refused: for certain nothing was written. After any other failure, as a
-   * timeout, only the next read shows whether it was. */
-  if (code == -ESTALE || code == -EACCES || code == -EINVAL || code == -EBUSY) {
-    resolve_last_write(scale, now, call); /* refused */
-  }
+  const struct scale_target *target = &scale->record.target;
+  int code = scale_record_write(&scale->record, look, value, call);
   if (code != 0) {
     return code;
   }
-  forget_remembered(call, "from");
-  forget_remembered(call, "to");
-  scale->has_claim = false;
-  call->replicas = now->replicas + change;
   (void)snprintf(note, sizeof(note),
                  "response %s, rule %s: %s from %" PRId64 " to %" PRId64,
                  request->response, request->cause,
-                 now->autoscaler[0] == '\0' ? "replicas" : "minReplicas",
-                 now->value, value);
-  kubernetes_send_event(scale->base.kubernetes, scale->target.space,
-                        scale->target.kind, scale->target.name, request->host,
-                        request->is_on, change > 0 ? "ScaledOut" : "ScaledIn",
-                        note, call);
+                 scale_target_key(&look->now), look->now.value, value);
+  kubernetes_send_event(
+      target->kubernetes, target->space, target->api, target->kind,
+      target->name, request->host, request->is_on,
+      value > look->now.value ? "ScaledOut" : "ScaledIn", note, call);
   return 0;
+}
+
+/* Returns true if somebody else takes back what we write, with the outcome. */
+static bool is_taken_back(const struct scale_now *now,
+                          const struct action_request *request,
+                          struct action_call *call) {
+  char what[64];
+  const struct undo_reverts reverts = undo_book_get_reverts(call->memory);
+  (void)snprintf(what, sizeof(what), "%s is %" PRId64, scale_target_key(now),
+                 now->value);
+  return undo_book_forbid_write(&reverts, request->now_s, what, call);
 }
 
 /* One step. The next one comes after the cooldown, for as long as a rule is in
  * breach. */
 static int scale_out(struct scale *scale, const struct action_request *request,
                      struct action_call *call) {
-  struct scale_now now;
-  forget_remembered(call, "released");
-  int code = read_scale(scale, &now, call);
+  struct scale_look look;
+  const struct scale_now *now = &look.now;
+  (void)json_object_del(call->memory, "released");
+  int code = scale_record_look(&scale->record, &look, request, call);
   if (code != 0) {
     return code;
   }
-  call->again_in_ms = get_pause_ms(scale);
-  call->replicas = now.replicas;
-  resolve_last_write(scale, &now, call);
-  int64_t value = count_wanted_replicas(scale, &now, request);
+  call->again_in_ms = scale_record_pause_s(&scale->record) * 1000;
+  if (now->replicas == 0) { /* as an autoscaler does: ScalingDisabled */
+    return action_call_set_outcome(
+        call, ACTION_LEFT_ALONE,
+        "there are 0 replicas: somebody has stopped it; it is not started");
+  }
+  int64_t value = count_wanted_replicas(scale, now, request);
+  call->outcome = ACTION_CONFIRMED;
   /* Without a breach the response is still engaged, until ReleaseAfter: then
    * the number stays as it is. */
-  if (value <= now.value || !request->is_breached) {
+  if (value <= now->value || !request->is_breached ||
+      is_taken_back(now, request, call)) {
     return 0; /* at the limit, near the target, or no breach any more */
   }
-  code = claim_cooldown(scale, call);
-  if (code == -EAGAIN) {
+  if (scale_record_check_cooldown(&scale->record, &look, call) == -EAGAIN) {
     return 0; /* another agent has just scaled: that is enough */
   }
-  return code == 0 ? write_replicas(scale, &now, value, request, call) : code;
+  return step_replicas(scale, &look, value, request, call);
 }
 
-/* One step back, never below Min and never more than was added here. */
+/* Returns how long ScaleInAfter still lasts. */
+static int64_t get_scale_in_wait_s(const struct scale *scale,
+                                   const struct action_request *request,
+                                   struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
+  if (scale_record_get(call, "released") == 0) {
+    scale_record_set(call, "released", request->now_s);
+  }
+  int64_t wait_s = scale_record_get(call, "released") +
+                   options->scale_in_after_s - request->now_s;
+  /* A clock that was set back must not make the wait longer. */
+  return wait_s > 0 && wait_s <= options->scale_in_after_s ? wait_s : 0;
+}
+
+/* Nothing of what stands is ours any more. */
+static int end_release(struct action_call *call, enum action_outcome outcome,
+                       const char *finding) {
+  (void)json_object_clear(call->memory);
+  return action_call_set_outcome(call, outcome, "%s", finding);
+}
+
+/* One step back, never more than was added here, and never below what somebody
+ * else has written last. */
 static int scale_in(struct scale *scale, const struct action_request *request,
                     struct action_call *call) {
   const struct scale_options *options = scale->base.options;
-  int64_t added = get_remembered(call, "added");
-  struct scale_now now;
-  if (added <= 0) {
-    return 0;
+  struct scale_look look;
+  int64_t wait_s = get_scale_in_wait_s(scale, request, call);
+  /* A step back whose end was not seen is counted as done until then. */
+  if (scale_record_get(call, "added") <= 0 &&
+      scale_record_get(call, "pending") >= 0) {
+    return end_release(call, ACTION_CONFIRMED, "there is nothing to take back");
   }
-  if (get_remembered(call, "released") == 0) {
-    set_remembered(call, "released", request->now_s);
-  }
-  int64_t wait_s = get_remembered(call, "released") +
-                   options->scale_in_after_s - request->now_s;
-  /* The second comparison is for a clock that was set back: it must not make
-   * the wait longer. */
-  if (wait_s > 0 && wait_s <= options->scale_in_after_s) {
+  if (wait_s > 0) {
     call->again_in_ms = wait_s * 1000;
     return -EAGAIN;
   }
-  int code = read_scale(scale, &now, call);
+  int code = scale_record_look(&scale->record, &look, request, call);
+  if (code == -ENOENT) {
+    return end_release(call, ACTION_GONE, call->error->text);
+  }
   if (code != 0) {
     return code;
   }
-  resolve_last_write(scale, &now, call);
-  added = get_remembered(call, "added");
-  if (added <= 0) {
-    return 0;
+  if (look.is_lost || look.is_changed) {
+    return end_release(call, ACTION_LEFT_ALONE,
+                       look.is_lost
+                           ? "it was made anew, or belongs to another "
+                             "autoscaler, since it was scaled"
+                           : "somebody else has set the number since it was "
+                             "scaled");
   }
-  int64_t step = added < options->step ? added : options->step;
-  int64_t value =
-      now.value - step < options->min ? options->min : now.value - step;
-  if (value >= now.value) { /* somebody has removed them already */
-    (void)json_object_clear(call->memory);
-    return 0;
+  int64_t value = undo_book_plan_release(
+      &look.lease.book, scale_record_get(call, "added"), options->step);
+  if (value < look.now.value) {
+    code = scale_record_check_cooldown(&scale->record, &look, call);
+    code = code == 0 ? step_replicas(scale, &look, value, request, call) : code;
+    if (code == 0 && scale_record_get(call, "added") > 0 &&
+        value > look.lease.book.found) {
+      call->again_in_ms = scale_record_pause_s(&scale->record) * 1000;
+      return -EAGAIN;
+    }
   }
-  code = claim_cooldown(scale, call);
-  if (code == 0) {
-    code = write_replicas(scale, &now, value, request, call);
-  }
-  if (code == 0 && get_remembered(call, "added") > 0) {
-    call->again_in_ms = get_pause_ms(scale);
-    return -EAGAIN;
-  }
-  return code;
+  return code == 0 ? end_release(call, ACTION_CONFIRMED, "") : code;
 }
 
 /* A conflict means that somebody else has written: read and compute again. */
@@ -367,13 +344,21 @@ static int set_scale(void *self, const struct action_request *request,
   return code;
 }
 
-/* With dryRun=All the server checks the write and does not store it. */
+/* With dryRun=All the server checks the write and does not store it. A conflict
+ * means that it was allowed. */
 static int self_test_scale(void *self, struct action_call *call) {
   struct scale *scale = self;
   struct scale_now now;
-  int code = scale_target_read(&scale->target, &now, call);
-  return code == 0
-             ? scale_target_write(&scale->target, &now, now.value, true, call)
+  struct scale_lease lease;
+  int code = scale_lease_read(&scale->record.target, &lease, call);
+  code =
+      code == 0 ? scale_target_read(&scale->record.target, &now, call) : code;
+  if (code == 0) {
+    code =
+        scale_target_write(&scale->record.target, &now, now.value, true, call);
+  }
+  return code == 0 || code == -ESTALE
+             ? scale_lease_check_permission(&scale->record.target, call)
              : code;
 }
 
@@ -386,9 +371,11 @@ const struct action_driver action_scale_driver = {
             .size = sizeof(struct scale_options),
             .help = "Adds replicas to a Kubernetes workload, one step per "
                     "B<Cooldown>, while the response is engaged. Afterwards it "
-                    "removes the replicas that it has added. If a "
+                    "removes the replicas that it has added. A number that "
+                    "somebody else sets meanwhile stays as it is. If a "
                     "HorizontalPodAutoscaler owns the workload, its "
-                    "minReplicas is raised and restored instead.",
+                    "minReplicas is raised and restored instead. A workload "
+                    "with 0 replicas is not started.",
             OPTION_ROWS(option_rows),
             .check = check_scale_block,
         },

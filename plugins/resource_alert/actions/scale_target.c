@@ -2,23 +2,121 @@
 /* scale_target: the number of replicas of a workload, and who owns it.
  *
  * The API server returns 200 for a misspelt key, which does nothing, and for
- * null, which scales to zero: only numbers are sent, and each write is read
- * back. */
+ * null, which scales to zero: only numbers are sent, and the object that the
+ * server shows after a write must have the number. */
 #include "resource_alert/actions/scale_target.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/json_util.h"
 
 /* autoscaling/v1 is served by every cluster, old and new. */
-#define SCALE_PATH "/apis/apps/v1/namespaces/%s/%s/%s/scale"
 #define AUTOSCALERS_PATH                                                       \
   "/apis/autoscaling/v1/namespaces/%s/horizontalpodautoscalers"
-#define LEASES_PATH "/apis/coordination.k8s.io/v1/namespaces/%s/leases"
+
+/* A page must fit into the response of a request: objects of up to 50 kB do. */
+#define AUTOSCALERS_PER_PAGE "20"
+#define AUTOSCALERS_PAGES_MAX 500
+
+/* Behind get_api_root(). */
+#define SCALE_PATH "%s/%s/namespaces/%s/%s/%s/scale"
+
+/* The core group has a path of its own. */
+static const char *get_api_root(const struct scale_target *target) {
+  return strchr(target->api, '/') == NULL ? "/api" : "/apis";
+}
+
+const char *scale_target_key(const struct scale_now *now) {
+  return now->autoscaler[0] == '\0' ? "replicas" : "minReplicas";
+}
+
+/* ---- the kind ---- */
+
+/* Returns 0, and the plural in target; -ENOENT when the kind is not in LIST;
+ * -EINVAL when it cannot be scaled. */
+static int find_plural(const json_t *list, struct scale_target *target,
+                       struct error *error) {
+  char scale_name[SCALE_TARGET_PLURAL_BYTES + 8];
+  const char *plural = NULL;
+  bool has_scale = false;
+  size_t index;
+  const json_t *entry;
+  json_array_foreach(json_object_get(list, "resources"), index, entry) {
+    const char *kind = json_string_value(json_object_get(entry, "kind"));
+    const char *name = json_string_value(json_object_get(entry, "name"));
+    if (kind != NULL && name != NULL && strcmp(kind, target->kind) == 0 &&
+        strlen(name) < sizeof(target->plural) &&
+        kubernetes_check_name(name, NULL) == 0) {
+      plural = name;
+    }
+  }
+  if (plural == NULL) {
+    return error_set(error, -ENOENT, "the API server has no kind %s in %s",
+                     target->kind, target->api);
+  }
+  (void)snprintf(scale_name, sizeof(scale_name), "%s/scale", plural);
+  json_array_foreach(json_object_get(list, "resources"), index, entry) {
+    const char *name = json_string_value(json_object_get(entry, "name"));
+    has_scale = has_scale || (name != NULL && strcmp(name, scale_name) == 0);
+  }
+  if (!has_scale) {
+    return error_set(error, -EINVAL,
+                     "the kind %s in %s has no scale subresource: it cannot be "
+                     "scaled",
+                     target->kind, target->api);
+  }
+  memcpy(target->plural, plural, strlen(plural) + 1);
+  return 0;
+}
+
+/* A 404 that is no answer of the API itself. Whoever has a list of groups is
+ * the API server, and no proxy before it: -ENOENT if ours is not in the list.
+ */
+static int confirm_missing_group(const struct scale_target *target,
+                                 struct action_call *call) {
+  json_t *list = NULL;
+  size_t length = strcspn(target->api, "/");
+  size_t index;
+  const json_t *entry;
+  int code =
+      kubernetes_request(target->kubernetes, "GET", NULL, call, &list, "/apis");
+  const json_t *groups = json_object_get(list, "groups");
+  bool is_missing = json_is_array(groups) && target->api[length] == '/';
+  json_array_foreach(groups, index, entry) {
+    const char *name = json_string_value(json_object_get(entry, "name"));
+    is_missing =
+        is_missing && name != NULL &&
+        (strlen(name) != length || strncmp(name, target->api, length) != 0);
+  }
+  json_decref(list);
+  if (code != 0 && code != -ENOENT) {
+    return code;
+  }
+  return is_missing ? error_set(call->error, -ENOENT,
+                                "the API server has no %s", target->api)
+                    : error_set(call->error, -EPROTO,
+                                "no Kubernetes API answers: status 404");
+}
+
+/* The plural of a kind is no rule of grammar: the server knows it. */
+static int fetch_plural(struct scale_target *target, struct action_call *call) {
+  json_t *list = NULL;
+  if (target->plural[0] != '\0') {
+    return 0;
+  }
+  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &list,
+                                "%s/%s", get_api_root(target), target->api);
+  if (code == 0) {
+    code = find_plural(list, target, call->error);
+  } else if (code == -ENOENT) {
+    code = confirm_missing_group(target, call);
+  }
+  json_decref(list);
+  return code;
+}
 
 /* ---- reading ---- */
 
@@ -87,35 +185,95 @@ static int parse_autoscaler(json_t *autoscaler, struct scale_now *now,
   return code == 0 ? copy_object_identity(autoscaler, now, error) : code;
 }
 
+/* Writes the token of the next page; "": there is none. It goes into a URL, so
+ * only base64 is taken. */
+static int copy_continue_token(const json_t *list, char token[512],
+                               struct error *error) {
+  const char *text = json_string_value(
+      json_object_get(json_object_get(list, "metadata"), "continue"));
+  text = text == NULL ? "" : text;
+  if (strlen(text) >= 512 ||
+      text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789-_.~")] != '\0') {
+    return error_set(error, -EPROTO, "the list has no valid continue token");
+  }
+  memcpy(token, text, strlen(text) + 1);
+  return 0;
+}
+
+/* Sets now->autoscaler if it is on this page. */
+static int parse_autoscalers(const json_t *list,
+                             const struct scale_target *target,
+                             struct scale_now *now, struct error *error) {
+  size_t index;
+  json_t *autoscaler;
+  json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
+    if (owns_scale_target(autoscaler, target)) {
+      return parse_autoscaler(autoscaler, now, error);
+    }
+  }
+  return 0;
+}
+
 /* An autoscaler reverts what is written to the scale of its workload within
  * some 15 s, so its minReplicas is written instead. */
 static int find_autoscaler(const struct scale_target *target,
                            struct scale_now *now, struct action_call *call) {
-  json_t *list = NULL;
-  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &list,
-                                AUTOSCALERS_PATH, target->space);
-  if (code != 0) {
-    error_prefix(call->error, "cannot list HorizontalPodAutoscalers");
-    return code == -ENOENT ? 0 : code; /* a cluster without any */
-  }
-  size_t index;
-  json_t *autoscaler;
-  json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
-    if (code == 0 && owns_scale_target(autoscaler, target)) {
-      code = parse_autoscaler(autoscaler, now, call->error);
+  char token[512] = "";
+  int code = 0;
+  for (int page = 0; code == 0 && (page == 0 || token[0] != '\0') &&
+                     now->autoscaler[0] == '\0';
+       page++) {
+    json_t *list = NULL;
+    if (page == AUTOSCALERS_PAGES_MAX) {
+      return error_set(call->error, -EMSGSIZE,
+                       "there are more than %d pages of "
+                       "HorizontalPodAutoscalers in namespace %s",
+                       AUTOSCALERS_PAGES_MAX, target->space);
     }
+    code = kubernetes_request(
+        target->kubernetes, "GET", NULL, call, &list,
+        AUTOSCALERS_PATH "?limit=" AUTOSCALERS_PER_PAGE "%s%s", target->space,
+        token[0] == '\0' ? "" : "&continue=", token);
+    if (code != 0) {
+      error_prefix(call->error, "cannot list HorizontalPodAutoscalers");
+      if (code == -ENOENT) { /* a cluster without any */
+        code = kubernetes_said_gone(target->kubernetes) ? 0 : -EPROTO;
+      }
+      return code;
+    }
+    code = parse_autoscalers(list, target, now, call->error);
+    code = code == 0 ? copy_continue_token(list, token, call->error) : code;
+    json_decref(list);
   }
-  json_decref(list);
   return code;
 }
 
-int scale_target_read(const struct scale_target *target, struct scale_now *now,
+/* A 404 of a kind that was found once may mean that the kind is gone. */
+static int explain_missing_workload(const struct scale_target *target,
+                                    struct action_call *call) {
+  if (!kubernetes_said_gone(target->kubernetes)) {
+    return confirm_missing_group(target, call);
+  }
+  error_prefix(call->error, "there is no %s %s/%s", target->kind, target->space,
+               target->name);
+  return -ENOENT;
+}
+
+int scale_target_read(struct scale_target *target, struct scale_now *now,
                       struct action_call *call) {
   json_t *scale = NULL;
   *now = (struct scale_now){.limit = INT64_MAX};
-  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &scale,
-                                SCALE_PATH, target->space, target->plural,
-                                target->name);
+  int code = fetch_plural(target, call);
+  if (code != 0) {
+    return code;
+  }
+  code = kubernetes_request(target->kubernetes, "GET", NULL, call, &scale,
+                            SCALE_PATH, get_api_root(target), target->api,
+                            target->space, target->plural, target->name);
+  if (code == -ENOENT) {
+    return explain_missing_workload(target, call);
+  }
   if (code != 0) {
     return code;
   }
@@ -129,112 +287,43 @@ int scale_target_read(const struct scale_target *target, struct scale_now *now,
 
 /* ---- writing ---- */
 
+/* QUERY: how it is written. *ret: yours. */
+static int patch_value(const struct scale_target *target,
+                       const struct scale_now *now, int64_t value,
+                       const char *query, struct action_call *call,
+                       json_t **ret) {
+  json_t *body =
+      json_pack("{s:{s:s}, s:{s:I}}", "metadata", "resourceVersion",
+                now->version, "spec", scale_target_key(now), (json_int_t)value);
+  return now->autoscaler[0] == '\0'
+             ? kubernetes_request(target->kubernetes, "PATCH", body, call, ret,
+                                  SCALE_PATH "%s", get_api_root(target),
+                                  target->api, target->space, target->plural,
+                                  target->name, query)
+             : kubernetes_request(target->kubernetes, "PATCH", body, call, ret,
+                                  AUTOSCALERS_PATH "/%s%s", target->space,
+                                  now->autoscaler, query);
+}
+
 int scale_target_write(const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
                        bool is_dry_run, struct action_call *call) {
-  const char *query = is_dry_run
-                          ? "?fieldManager=collectd-resource-alert&dryRun=All"
-                          : "?fieldManager=collectd-resource-alert";
-  bool is_own = now->autoscaler[0] == '\0';
-  const char *key = is_own ? "replicas" : "minReplicas";
-  json_t *body = json_pack("{s:{s:s}, s:{s:I}}", "metadata", "resourceVersion",
-                           now->version, "spec", key, (json_int_t)value);
-  int code = is_own
-                 ? kubernetes_request(target->kubernetes, "PATCH", body, call,
-                                      NULL, SCALE_PATH "%s", target->space,
-                                      target->plural, target->name, query)
-                 : kubernetes_request(target->kubernetes, "PATCH", body, call,
-                                      NULL, AUTOSCALERS_PATH "/%s%s",
-                                      target->space, now->autoscaler, query);
-  if (code != 0 || is_dry_run) {
-    return code;
+  json_t *object = NULL;
+  int64_t after = 0;
+  int code = patch_value(
+      target, now, value,
+      is_dry_run ? "?fieldManager=collectd-resource-alert&dryRun=All"
+                 : "?fieldManager=collectd-resource-alert",
+      call, &object);
+  if (code == 0) {
+    code = parse_int32(json_object_get(object, "spec"), scale_target_key(now),
+                       &after, call->error);
   }
-  struct scale_now after;
-  code = scale_target_read(target, &after, call);
-  return code != 0 || after.value == value
-             ? code
-             : error_set(call->error, -EIO,
-                         "%s is %" PRId64 " after %" PRId64 " was written", key,
-                         after.value, value);
-}
-
-/* ---- the shared cooldown ---- */
-
-/* A Lease has microseconds and a zone, always Z; seconds suffice for a
- * cooldown. 0 for what is no time: then the lease has expired long ago. */
-static int64_t parse_lease_time(const char *text) {
-  struct tm parts = {0};
-  return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) != NULL
-             ? (int64_t)timegm(&parts)
-             : 0;
-}
-
-/* For how many seconds the lease is still held. */
-static int64_t parse_lease_left_s(const json_t *lease, int64_t now_s) {
-  const json_t *spec = json_object_get(lease, "spec");
-  int64_t since_s =
-      parse_lease_time(json_string_value(json_object_get(spec, "renewTime")));
-  int64_t duration_s = 0;
-  if (parse_int32(spec, "leaseDurationSeconds", &duration_s, NULL) != 0) {
-    return 0;
+  if (code == 0 && after != value && !is_dry_run) {
+    code = error_set(call->error, -EIO,
+                     "%s is %" PRId64 " after %" PRId64 " was written",
+                     scale_target_key(now), after, value);
   }
-  int64_t left_s = since_s + duration_s - now_s;
-  /* A clock that is ahead must not hold us up for longer. */
-  return left_s > duration_s ? duration_s : left_s;
-}
-
-/* With the version of the old lease, so that only one agent can replace it. */
-static json_t *make_cooldown_lease(const struct scale_target *target,
-                                   const json_t *old, const char *holder,
-                                   int64_t duration_s, int64_t now_s) {
-  char text[64];
-  struct tm parts;
-  time_t when = (time_t)now_s;
-  (void)gmtime_r(&when, &parts);
-  (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000000Z", &parts);
-  const char *version = json_string_value(
-      json_object_get(json_object_get(old, "metadata"), "resourceVersion"));
-  return json_pack(
-      "{s:s, s:s, s:{s:o, s:s, s:s*}, s:{s:o, s:I, s:s, s:s}}", "apiVersion",
-      "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
-      json_sprintf("resource-alert-%s", target->name), "namespace",
-      target->space, "resourceVersion", version, "spec", "holderIdentity",
-      json_util_from_text(holder), "leaseDurationSeconds",
-      (json_int_t)duration_s, "renewTime", text, "acquireTime", text);
-}
-
-int scale_target_claim_cooldown(const struct scale_target *target,
-                                const char *holder, int64_t cooldown_s,
-                                int64_t *ret_wait_s, struct action_call *call) {
-  json_t *lease = NULL;
-  /* Without a cooldown there is nothing to share, and no Lease is made. */
-  if (cooldown_s == 0) {
-    return 0;
-  }
-  int code = kubernetes_request(target->kubernetes, "GET", NULL, call, &lease,
-                                LEASES_PATH "/resource-alert-%s", target->space,
-                                target->name);
-  if (code != 0 && code != -ENOENT) {
-    return code;
-  }
-  int64_t now_s = kubernetes_now_s(target->kubernetes);
-  int64_t left_s = lease == NULL ? 0 : parse_lease_left_s(lease, now_s);
-  if (left_s > 0) {
-    json_decref(lease);
-    *ret_wait_s = left_s;
-    return -EAGAIN;
-  }
-  json_t *body = make_cooldown_lease(target, lease, holder, cooldown_s, now_s);
-  code = lease == NULL
-             ? kubernetes_request(target->kubernetes, "POST", body, call, NULL,
-                                  LEASES_PATH, target->space)
-             : kubernetes_request(target->kubernetes, "PUT", body, call, NULL,
-                                  LEASES_PATH "/resource-alert-%s",
-                                  target->space, target->name);
-  json_decref(lease);
-  if (code == -ESTALE) { /* another agent was faster */
-    *ret_wait_s = cooldown_s;
-    return -EAGAIN;
-  }
-  return code;
+  json_decref(object);
+  return code == -ENOENT ? -ESTALE : code; /* deleted meanwhile */
 }

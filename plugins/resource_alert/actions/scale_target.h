@@ -5,13 +5,17 @@
 
 #include "resource_alert/clients/kubernetes.h"
 
+#define SCALE_TARGET_PLURAL_BYTES 128
+
 /* What to scale; all borrowed. */
 struct scale_target {
   struct kubernetes *kubernetes;
-  const char *space;  /* namespace */
-  const char *kind;   /* "Deployment" */
-  const char *plural; /* "deployments" */
+  const char *space; /* namespace */
+  const char *api;   /* "apps/v1" */
+  const char *kind;  /* "Deployment" */
   const char *name;
+  /* "deployments"; "": not known yet, the server is asked for it. */
+  char plural[SCALE_TARGET_PLURAL_BYTES];
 };
 
 /* Its present state. */
@@ -25,20 +29,18 @@ struct scale_now {
   int64_t limit;        /* the autoscaler's maxReplicas; else INT64_MAX */
 };
 
-/* Reads it. Returns 0 or what kubernetes_request() does. */
-int scale_target_read(const struct scale_target *target, struct scale_now *now,
+/* Reads it. Returns 0; -ENOENT, where the API itself says that there is no such
+ * workload, or no such kind; what kubernetes_request() does. */
+int scale_target_read(struct scale_target *target, struct scale_now *now,
                       struct action_call *call);
 
-/* Writes VALUE if the object has not changed since NOW was read, and reads it
- * back. is_dry_run: the server checks the write and does not store it.
- * Returns 0; -ESTALE; what kubernetes_request() does. */
+/* Writes VALUE if the object has not changed since NOW was read. is_dry_run:
+ * the server checks the write and does not store it.
+ * Returns 0 once the server has shown the object with VALUE; -ESTALE; -EIO if
+ * it shows another number; what kubernetes_request() does. */
 int scale_target_write(const struct scale_target *target,
                        const struct scale_now *now, int64_t value,
                        bool is_dry_run, struct action_call *call);
 
-/* Acquires the right to scale for cooldown_s seconds: a Lease that all agents
- * on this target share, so that two of them scale once. Returns 0, or -EAGAIN
- * with the seconds to wait in *ret_wait_s. */
-int scale_target_claim_cooldown(const struct scale_target *target,
-                                const char *holder, int64_t cooldown_s,
-                                int64_t *ret_wait_s, struct action_call *call);
+/* "replicas" or "minReplicas": what is written. */
+const char *scale_target_key(const struct scale_now *now);

@@ -480,10 +480,10 @@ void response_restore(struct response *response, enum response_state state,
     action->state = action->real_state;
     action->is_wanted =
         response_is_engaged(response) && action->state != RESPONSE_ACTION_OFF;
-    action->again_ms =
-        action->state == RESPONSE_ACTION_ON || action->is_standing
-            ? now_ms
-            : RESPONSE_NEVER;
+    action->again_ms = action->state == RESPONSE_ACTION_ON ||
+                               action->is_standing || action->has_memory
+                           ? now_ms
+                           : RESPONSE_NEVER;
   }
 }
 

@@ -85,6 +85,7 @@ struct response_action {
   bool attempt_is_on;
   bool attempt_is_breached;
   enum action_mode attempt_mode;
+  bool has_memory; /* restored: while off, too, there is more to undo */
   enum action_outcome outcome; /* of the last attempt that succeeded */
   enum response_action_state state;
   enum response_action_state real_state; /* without what dry runs pretend */

@@ -247,6 +247,7 @@ static void restore_actions(struct response *response,
     json_t *memory = json_object_get(saved, "memory");
     if (json_is_object(memory)) {
       (void)json_object_update(runners[i].memory, memory);
+      response->actions[i].has_memory = json_object_size(memory) > 0;
     }
     (void)json_object_del(actions, runners[i].key);
   }

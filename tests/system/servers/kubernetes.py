@@ -72,6 +72,11 @@ class Cluster:
         self.create("/apis/apps/v1", f"{kind.lower()}s", {
             "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 
+    def create_rollout(self, name="api", replicas=2, kind="Rollout"):
+        """Of Argo Rollouts; any kind with a scale subresource is as good."""
+        self.create("/apis/argoproj.io/v1alpha1", f"{kind.lower()}s", {
+            "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": {"replicas": replicas}})
+
     def replicas(self, kind="Deployment", name="api"):
         return self.get("/apis/apps/v1", f"{kind.lower()}s", name)["spec"].get("replicas", 0)
 
@@ -97,13 +102,23 @@ class Cluster:
     def cron_job(self, name="fetch-prices"):
         return self.get("/apis/batch/v1beta1", "cronjobs", name)
 
+    def set_cron_job(self, patch, name="fetch-prices", part=""):
+        self.ask("PATCH", f"/apis/batch/v1beta1/namespaces/{SPACE}/cronjobs/{name}{part}", patch)
+
+    def delete(self, prefix, plural, name):
+        self.ask("DELETE", f"{prefix}/namespaces/{SPACE}/{plural}/{name}")
+
+    def set_least_replicas(self, least):
+        self.ask("PATCH", f"/apis/autoscaling/v1/namespaces/{SPACE}/horizontalpodautoscalers/keeper",
+                 {"spec": {"minReplicas": least}})
+
     def touch(self, name="api"):
         """Changes nothing but the workload's version."""
         self.ask("PATCH", f"/apis/apps/v1/namespaces/{SPACE}/deployments/{name}",
                  {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
 
     def delete_autoscaler(self):
-        self.ask("DELETE", f"/apis/autoscaling/v1/namespaces/{SPACE}/horizontalpodautoscalers/keeper")
+        self.delete("/apis/autoscaling/v1", "horizontalpodautoscalers", "keeper")
 
     def set_slice(self, endpoints, service="api", kind="IPv4"):
         """An EndpointSlice of {address: conditions}."""
@@ -137,10 +152,15 @@ def make_cluster(request, directory, new_server):
 
 
 class StandinCluster(Cluster):
-    def __init__(self, directory):
+    def __init__(self, directory, host="127.0.0.1"):
         rules = next(one["rules"] for one in role_documents() if one["kind"] == "Role")
-        self.standin = Standin(directory, rules)
+        self.standin = Standin(directory, rules, host)
         super().__init__(self.standin.url, self.standin.admin, None, self.standin.token_file)
+
+    def serve_tls(self, key, certificate, clients=None):
+        self.standin.serve_tls(key, certificate, clients)
+        self.url, self.ca_file = self.standin.url, certificate
+        self._context = ssl.create_default_context(cafile=certificate)
 
     def serve_slices(self, version):
         """As a cluster since 1.17, or 1.21, does."""

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* scale_record: what was added to a workload, by us and by other agents, and
+ * what somebody else has changed since. */
+#pragma once
+
+#include "resource_alert/actions/action.h"
+#include "resource_alert/actions/scale_lease.h"
+
+/* One workload; the strings are borrowed. */
+struct scale_record {
+  struct scale_target target;
+  const char *owner; /* who we are, for the Lease */
+  int64_t cooldown_s;
+  bool has_claim; /* for a write that has not succeeded yet */
+};
+
+/* What one look has shown. */
+struct scale_look {
+  struct scale_lease lease;
+  struct scale_now now;
+  bool is_lost;    /* what we had changed belongs to another object */
+  bool is_changed; /* somebody else has set the number since */
+};
+
+/* Looks at the workload and at what was left. What this concludes is written
+ * into the Lease. Returns 0; -ENOENT when there is no workload; -ESTALE; what
+ * kubernetes_request() does. */
+int scale_record_look(struct scale_record *record, struct scale_look *look,
+                      const struct action_request *request,
+                      struct action_call *call);
+
+/* Returns 0 if no agent has scaled within the cooldown, or -EAGAIN with
+ * again_in_ms. */
+int scale_record_check_cooldown(const struct scale_record *record,
+                                const struct scale_look *look,
+                                struct action_call *call);
+
+/* Writes VALUE, and to the disk and into the Lease first that it is written.
+ * Returns 0; -ESTALE; what scale_target_write() does. */
+int scale_record_write(struct scale_record *record, struct scale_look *look,
+                       int64_t value, struct action_call *call);
+
+/* Between two steps. */
+int64_t scale_record_pause_s(const struct scale_record *record);
+
+/* A number in the memory of the action; 0 where it is absent. */
+int64_t scale_record_get(const struct action_call *call, const char *key);
+void scale_record_set(struct action_call *call, const char *key, int64_t value);
