@@ -32,7 +32,7 @@ int __wrap_haproxy_socket_read_slots(struct haproxy_socket_slots *slots,
                                      const char *backend,
                                      const struct action_call *call);
 
-#define QUESTIONS_MAX 200
+#define QUESTIONS_MAX 2000 /* lists have pages */
 
 static char secret[] = "/dev/shm/fuzz_http_answers.XXXXXX";
 static struct resource_alert_options options;

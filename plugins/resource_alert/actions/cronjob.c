@@ -298,61 +298,63 @@ static int64_t plan_deadline_end(const struct cronjob_now *now, int64_t now_s) {
   return now_s + (wait_s < DEADLINE_MAX_S ? wait_s : DEADLINE_MAX_S);
 }
 
-/* Adds to the write what becomes of our deadline. Returns true if it ends. */
-static bool end_deadline(const struct cronjob *cronjob,
-                         const struct cronjob_now *now, json_t *marks,
-                         json_t *spec, struct action_call *call) {
+/* Returns true if our deadline is to be taken away now; else again_in_ms says
+ * when, if there is one. */
+static bool is_deadline_over(const struct cronjob *cronjob,
+                             const struct cronjob_now *now,
+                             struct action_call *call) {
   int64_t now_s = kubernetes_now_s(cronjob->base.kubernetes);
   int64_t until_s =
       json_integer_value(json_object_get(call->memory, "deadline_until"));
   if (!now->is_own_deadline) {
     return false;
   }
-  if (until_s == 0) {
+  if (until_s <= 0 || until_s - now_s > DEADLINE_MAX_S) {
     until_s = plan_deadline_end(now, now_s);
     (void)json_object_set_new(call->memory, "deadline_until",
                               json_integer(until_s));
   }
-  if (now_s < until_s && until_s - now_s <= DEADLINE_MAX_S) {
-    call->again_in_ms = (until_s - now_s) * 1000;
-    return false;
-  }
-  (void)json_object_set_new(marks, DEADLINE_KEY, json_null());
-  (void)json_object_set_new(spec, "startingDeadlineSeconds", json_null());
-  return true;
+  call->again_in_ms = now_s < until_s ? (until_s - now_s) * 1000 : 0;
+  return now_s >= until_s;
 }
 
 /* Only our own suspension ends. An annotation of ours that does not tell the
  * truth any more is removed. */
+static int write_resumption(const struct cronjob *cronjob,
+                            struct cronjob_now *now, struct action_call *call) {
+  bool is_over = is_deadline_over(cronjob, now, call);
+  json_t *marks = json_object();
+  json_t *spec = json_object();
+  if (is_over) {
+    (void)json_object_set_new(marks, DEADLINE_KEY, json_null());
+    (void)json_object_set_new(spec, "startingDeadlineSeconds", json_null());
+  }
+  if (now->is_marked) {
+    (void)json_object_set_new(marks, SUSPENDED_KEY, json_null());
+  }
+  if (now->is_suspended && now->is_ours) {
+    (void)json_object_set_new(spec, "suspend", json_false());
+  }
+  if (is_over || now->is_marked) {
+    return write_cronjob(cronjob, now, QUERY, marks, spec, call);
+  }
+  json_decref(marks);
+  json_decref(spec);
+  return 0;
+}
+
 static int resume_cronjob(struct cronjob *cronjob,
                           const struct action_request *request,
                           struct action_call *call) {
-  struct cronjob_now now;
+  struct cronjob_now now = {0};
   int code = read_cronjob(cronjob, &now, call);
   if (code == -ENOENT) {
     (void)json_object_clear(call->memory);
     return action_call_set_outcome(call, ACTION_GONE, "there is no CronJob: %s",
                                    call->error->text);
   }
-  if (code != 0) {
-    return code;
-  }
   bool is_resumed = now.is_suspended && now.is_ours;
-  json_t *marks = json_object();
-  json_t *spec = json_object();
-  bool is_deadline_ended = end_deadline(cronjob, &now, marks, spec, call);
-  if (now.is_marked) {
-    (void)json_object_set_new(marks, SUSPENDED_KEY, json_null());
-  }
-  if (is_resumed) {
-    (void)json_object_set_new(spec, "suspend", json_false());
-  }
-  if (now.is_marked || is_deadline_ended) {
-    code = write_cronjob(cronjob, &now, QUERY, marks, spec, call);
-  } else {
-    json_decref(marks);
-    json_decref(spec);
-  }
+  code = code == 0 ? write_resumption(cronjob, &now, call) : code;
   if (code != 0) {
     return code;
   }

@@ -344,22 +344,9 @@ static int set_scale(void *self, const struct action_request *request,
   return code;
 }
 
-/* With dryRun=All the server checks the write and does not store it. A conflict
- * means that it was allowed. */
 static int self_test_scale(void *self, struct action_call *call) {
   struct scale *scale = self;
-  struct scale_now now;
-  struct scale_lease lease;
-  int code = scale_lease_read(&scale->record.target, &lease, call);
-  code =
-      code == 0 ? scale_target_read(&scale->record.target, &now, call) : code;
-  if (code == 0) {
-    code =
-        scale_target_write(&scale->record.target, &now, now.value, true, call);
-  }
-  return code == 0 || code == -ESTALE
-             ? scale_lease_check_permission(&scale->record.target, call)
-             : code;
+  return scale_record_self_test(&scale->record, call);
 }
 
 const struct action_driver action_scale_driver = {

@@ -4,7 +4,8 @@
 #pragma once
 
 #include "resource_alert/actions/action.h"
-#include "resource_alert/actions/scale_lease.h"
+#include "resource_alert/actions/scale_target.h"
+#include "resource_alert/actions/undo_book.h"
 
 /* One workload; the strings are borrowed. */
 struct scale_record {
@@ -12,6 +13,17 @@ struct scale_record {
   const char *owner; /* who we are, for the Lease */
   int64_t cooldown_s;
   bool has_claim; /* for a write that has not succeeded yet */
+};
+
+/* The Lease "resource-alert-NAME" as it is on the server: the record that
+ * all agents share. */
+struct scale_lease {
+  char version[64]; /* resourceVersion; "": there is none yet */
+  char holder[256]; /* who scaled last */
+  int64_t since_s;  /* of the cooldown, by the server's clock */
+  int64_t duration_s;
+  char owner[64]; /* uid of the object that the book is about; "": no book */
+  struct undo_book book;
 };
 
 /* What one look has shown. */
@@ -39,6 +51,10 @@ int scale_record_check_cooldown(const struct scale_record *record,
  * Returns 0; -ESTALE; what scale_target_write() does. */
 int scale_record_write(struct scale_record *record, struct scale_look *look,
                        int64_t value, struct action_call *call);
+
+/* Tests all that a step asks for, without effect. */
+int scale_record_self_test(struct scale_record *record,
+                           struct action_call *call);
 
 /* Between two steps. */
 int64_t scale_record_pause_s(const struct scale_record *record);

@@ -35,40 +35,38 @@ const char *scale_target_key(const struct scale_now *now) {
 
 /* ---- the kind ---- */
 
-/* Returns 0, and the plural in target; -ENOENT when the kind is not in LIST;
- * -EINVAL when it cannot be scaled. */
+/* LIST: of the resources of its API. Returns 0, and the plural in target;
+ * -ENOENT when the kind is not in LIST; -EINVAL when it cannot be scaled. */
 static int find_plural(const json_t *list, struct scale_target *target,
                        struct error *error) {
-  char scale_name[SCALE_TARGET_PLURAL_BYTES + 8];
-  const char *plural = NULL;
+  char plural[SCALE_TARGET_PLURAL_BYTES] = "";
+  char scale[SCALE_TARGET_PLURAL_BYTES + 8] = "";
   bool has_scale = false;
   size_t index;
-  const json_t *entry;
+  json_t *entry;
+  /* A kind comes before its subresources: the server sorts by name. */
   json_array_foreach(json_object_get(list, "resources"), index, entry) {
-    const char *kind = json_string_value(json_object_get(entry, "kind"));
-    const char *name = json_string_value(json_object_get(entry, "name"));
-    if (kind != NULL && name != NULL && strcmp(kind, target->kind) == 0 &&
-        strlen(name) < sizeof(target->plural) &&
+    const char *kind = "";
+    const char *name = "";
+    (void)json_unpack(entry, "{s:s, s:s}", "kind", &kind, "name", &name);
+    if (strcmp(kind, target->kind) == 0 && strlen(name) < sizeof(plural) &&
         kubernetes_check_name(name, NULL) == 0) {
-      plural = name;
+      (void)snprintf(plural, sizeof(plural), "%s", name);
+      (void)snprintf(scale, sizeof(scale), "%s/scale", name);
     }
-  }
-  if (plural == NULL) {
-    return error_set(error, -ENOENT, "the API server has no kind %s in %s",
-                     target->kind, target->api);
-  }
-  (void)snprintf(scale_name, sizeof(scale_name), "%s/scale", plural);
-  json_array_foreach(json_object_get(list, "resources"), index, entry) {
-    const char *name = json_string_value(json_object_get(entry, "name"));
-    has_scale = has_scale || (name != NULL && strcmp(name, scale_name) == 0);
+    has_scale = has_scale || (scale[0] != '\0' && strcmp(name, scale) == 0);
   }
   if (!has_scale) {
-    return error_set(error, -EINVAL,
-                     "the kind %s in %s has no scale subresource: it cannot be "
-                     "scaled",
-                     target->kind, target->api);
+    return plural[0] == '\0'
+               ? error_set(error, -ENOENT,
+                           "the API server has no kind %s in %s", target->kind,
+                           target->api)
+               : error_set(error, -EINVAL,
+                           "the kind %s in %s has no scale subresource: it "
+                           "cannot be scaled",
+                           target->kind, target->api);
   }
-  memcpy(target->plural, plural, strlen(plural) + 1);
+  memcpy(target->plural, plural, sizeof(plural));
   return 0;
 }
 

@@ -106,7 +106,7 @@ class Cluster:
         self.ask("PATCH", f"/apis/batch/v1beta1/namespaces/{SPACE}/cronjobs/{name}{part}", patch)
 
     def delete(self, prefix, plural, name):
-        self.ask("DELETE", f"{prefix}/namespaces/{SPACE}/{plural}/{name}")
+        self.ask("DELETE", f"{prefix}/namespaces/{SPACE}/{plural}/{name}?propagationPolicy=Background")
 
     def set_least_replicas(self, least):
         self.ask("PATCH", f"/apis/autoscaling/v1/namespaces/{SPACE}/horizontalpodautoscalers/keeper",

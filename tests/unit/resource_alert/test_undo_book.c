@@ -286,6 +286,15 @@ static void a_lost_write_is_found_out(void **state) {
   assert_int_equal(undo_book_plan_release(&done, 2, 2), 2);
 }
 
+/* Somebody else has written the same number in between. */
+static void a_refused_write_is_not_taken_for_done(void **state) {
+  struct undo_book book = undo_book_begin(6);
+  undo_book_begin_write(&book, 8);
+  undo_book_cancel_write(&book);
+  assert_int_equal(undo_book_observe(&book, 8), UNDO_CHANGED);
+  assert_int_equal(undo_book_plan_release(&book, 2, 2), 8);
+}
+
 static void what_is_taken_back_again_and_again_is_left_alone(void **state) {
   struct undo_reverts reverts = {0};
   struct action_call call = {0};
@@ -331,6 +340,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(one_agent_takes_back_all_that_it_added),
       cmocka_unit_test(what_somebody_else_writes_counts_as_found),
       cmocka_unit_test(a_lost_write_is_found_out),
+      cmocka_unit_test(a_refused_write_is_not_taken_for_done),
       cmocka_unit_test(what_is_taken_back_again_and_again_is_left_alone),
       cmocka_unit_test(memory_from_anywhere_is_bounded),
   };
