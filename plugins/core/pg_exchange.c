@@ -3,9 +3,12 @@
  * back, by the functions of libpq that do not block. */
 #include "core/pg_exchange.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -163,6 +166,31 @@ int pg_exchange_receive(struct pg_exchange *exchange, PGresult **ret,
                      pq.resStatus(status));
   }
   *ret = result;
+  return 0;
+}
+
+/* "127.0.0.1.example.net" may be anywhere. "": libpq's default. */
+static bool is_own_machine(const char *host) {
+  struct in_addr address;
+  bool is_loopback = inet_pton(AF_INET, host, &address) == 1 &&
+                     ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  return is_loopback || strchr("/@", host[0]) != NULL ||
+         strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+}
+
+int pg_exchange_check_hosts(const char *hosts, struct error *error) {
+  char host[256];
+  while (hosts != NULL) {
+    const char *comma = strchr(hosts, ',');
+    (void)snprintf(host, sizeof(host), "%.*s", (int)strcspn(hosts, ","), hosts);
+    if (!is_own_machine(host)) {
+      return error_set(error, -EINVAL,
+                       "Host %s is another machine: write SSLMode "
+                       "\"verify-full\", or another mode of libpq",
+                       host);
+    }
+    hosts = comma == NULL ? NULL : comma + 1;
+  }
   return 0;
 }
 

@@ -47,6 +47,11 @@ int pg_exchange_set_error(const char *message, int code, struct error *error);
 /* libpq would print a server's notices on standard error. */
 void pg_exchange_ignore_notices(PGconn *session);
 
+/* Checks a host, or a list of them, for which no sslmode was given: libpq would
+ * send the password without TLS to a server that wants none, and so to anyone
+ * on the way. hosts: NULL: libpq's default, a socket. Returns 0 or -EINVAL. */
+int pg_exchange_check_hosts(const char *hosts, struct error *error);
+
 /* Check of an option: an absolute path of a file that libpq will read. It
  * ignores one that others can read, and says so on standard error only.
  * Returns 0; -EINVAL; -EPERM. */

@@ -70,7 +70,7 @@ static int check_processes(const char *value, struct error *error) {
        .help = "Required level of TLS. Across a network use C<verify-full>, "  \
                "the only mode that verifies the server's identity. "           \
                "C<default> is the mode of the service, or C<prefer> without "  \
-               "one."},                                                        \
+               "one; for a host on another machine write a mode."},            \
       {OPTION("SSLRootCert", STRING, type, endpoint.ssl_root_cert),            \
        .example = "\"/etc/ssl/certs/ca.pem\"",                                 \
        .help = "File with the certificates of the authorities that may sign "  \
@@ -163,6 +163,19 @@ static const struct option pool_options[] = {
              "of this pool. 0: no notifications."},
 };
 
+/* A service names hosts and mode itself. */
+static int check_endpoint(const struct dbpool_endpoint_options *endpoint,
+                          struct error *error) {
+  return endpoint->ssl_mode == 0 && endpoint->service == NULL
+             ? pg_exchange_check_hosts(endpoint->host, error)
+             : 0;
+}
+
+static int check_pool(const void *target, struct error *error) {
+  const struct dbpool_pool_options *options = target;
+  return check_endpoint(&options->endpoint, error);
+}
+
 static const struct option_block pool_block = {
     .name = "Pool",
     .label = OPTION_LABEL_REQUIRED,
@@ -173,11 +186,17 @@ static const struct option_block pool_block = {
         "Pools with the same connection settings share one session on the "
         "server and one query.",
     OPTION_ROWS(pool_options),
+    .check = check_pool,
 };
 
 static const struct option pgbouncer_options[] = {
     ENDPOINT_OPTIONS(struct dbpool_pgbouncer_options, "6432"),
 };
+
+static int check_pgbouncer(const void *target, struct error *error) {
+  const struct dbpool_pgbouncer_options *options = target;
+  return check_endpoint(&options->endpoint, error);
+}
 
 static const struct option_block pgbouncer_block = {
     .name = "PgBouncer",
@@ -186,6 +205,7 @@ static const struct option_block pgbouncer_block = {
     .size = sizeof(struct dbpool_pgbouncer_options),
     .help = "The pools of a PgBouncer, as its console reports them.",
     OPTION_ROWS(pgbouncer_options),
+    .check = check_pgbouncer,
 };
 
 static const struct option plugin_options[] = {

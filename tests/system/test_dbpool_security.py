@@ -127,6 +127,13 @@ def test_a_missing_password_is_logged(collectd, locked, directory):
     collectd.expect(lambda: collectd.log_lines("no password supplied"))
 
 
+@pytest.mark.parametrize("kind", ["Pool", "PgBouncer"])
+@pytest.mark.parametrize("host", ["db.example.net", "127.0.0.1.example.net", "/run/postgresql,10.0.0.1"])
+def test_a_host_on_another_machine_needs_a_mode(collectd, kind, host):
+    log = collectd.load("dbpool", f'<{kind} "far">\n  Host "{host}"\n</{kind}>').refuses_to_start()
+    assert any("is another machine: write SSLMode" in line for line in log)
+
+
 def test_a_password_that_others_can_read_is_refused(collectd, postgresql, pass_file):
     pass_file.chmod(0o640)
     log = collectd.load("dbpool", pool(postgresql, PassFile=f'"{pass_file}"')).refuses_to_start()

@@ -43,11 +43,6 @@ static const char *const keywords[KEYWORDS + 1] = {"port",
                                                    "client_encoding",
                                                    NULL};
 
-static bool is_other_machine(const char *host) {
-  return host[0] != '/' && host[0] != '@' && strcmp(host, "localhost") != 0 &&
-         strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0;
-}
-
 /* Cuts the store's copy of the option at its commas. Returns 0; -ENOMEM;
  * -EINVAL where there are too many hosts or none. */
 static int split_hosts(struct store_postgresql *store, const char *list,
@@ -75,8 +70,7 @@ static int split_hosts(struct store_postgresql *store, const char *list,
 }
 
 /* libpq would take the name of the user as that of the database, which is wrong
- * nearly always, and would send a password without TLS to a host that wants
- * none. */
+ * nearly always. */
 static int check_table_options(const struct switch_store_options *options,
                                struct error *error) {
   struct store_postgresql store = {0};
@@ -85,17 +79,10 @@ static int check_table_options(const struct switch_store_options *options,
                      "Database is missing: write Database \"trading\"");
   }
   int code = split_hosts(&store, options->host, error);
-  for (size_t i = 0; i < store.server.hosts_len && code == 0; i++) {
-    const char *host = store.server.hosts[i];
-    if (host != NULL && is_other_machine(host) && options->ssl_mode == NULL) {
-      code = error_set(error, -EINVAL,
-                       "Host %s is another machine: write SSLMode "
-                       "\"verify-full\", or another mode of libpq",
-                       host);
-    }
-  }
   free(store.hosts);
-  return code;
+  return code == 0 && options->ssl_mode == NULL
+             ? pg_exchange_check_hosts(options->host, error)
+             : code;
 }
 
 static int init_table_store(void *self, struct error *error) {
