@@ -3,17 +3,23 @@
  *
  * PATH/switches.json lists the files of the directory. After writing it the
  * directory is read again, until both agree: so several writers need no lock,
- * and a file that a person removes also leaves the list. */
+ * and a file that a person removes also leaves the list.
+ *
+ * The directory may belong to an application. What is in it is read only if
+ * this user has written it, and of that only what an agent writes is copied. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/file_util.h"
+#include "core/trusted_path.h"
 #include "resource_alert/actions/switch_store.h"
 
 #define LIST_NAME "switches.json"
@@ -65,34 +71,144 @@ static int make_store_directory(const char *path, struct error *error) {
                                path, strerror(-code));
 }
 
+/* ---- one switch ---- */
+
+static bool is_own_file(const struct stat *status) {
+  return S_ISREG(status->st_mode) && status->st_uid == geteuid() &&
+         status->st_nlink == 1;
+}
+
+/* PLACE is a file of ours. -ESTALE for one that is so no more. */
+static int read_own_file(const struct trusted_path *place, const char *path,
+                         char **ret_text, struct error *error) {
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  size_t bytes = 0;
+  struct stat status;
+  int fd = openat(place->directory, place->name, flags);
+  if (fd >= 0 && (fstat(fd, &status) != 0 || !is_own_file(&status))) {
+    (void)close(fd);
+    return error_set(error, -ESTALE, "%s: was exchanged meanwhile", path);
+  }
+  return file_read_and_close(fd < 0 ? -errno : fd, path, SWITCH_BYTES_MAX,
+                             ret_text, &bytes, error);
+}
+
+/* *ret_text: the content (yours, free()) of what this user has written; empty
+ * for what others have, or for no regular file; NULL where nothing is. Returns
+ * 0; an error while looking is none of these. */
+static int read_switch_file(const char *path, char **ret_text,
+                            struct error *error) {
+  struct trusted_path place;
+  struct stat status;
+  int code = trusted_path_walk(path, TRUSTED_PATH_OWN, 0, &place, error);
+  *ret_text = NULL;
+  if (code != 0) {
+    return code == -ENOENT || code == -ENOTDIR ? 0 : code;
+  }
+  bool is_there =
+      fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  code = is_there ? 0 : -errno;
+  if (is_there && is_own_file(&status)) {
+    code = read_own_file(&place, path, ret_text, error);
+    is_there = code != -ENOENT;
+  } else if (code != 0 && code != -ENOENT) {
+    (void)error_set(error, code, "%s: %s", path, strerror(-code));
+  }
+  (void)close(place.directory);
+  if (code == -ENOENT || (is_there && code == -EFBIG)) {
+    code = 0;
+  }
+  if (code == 0 && is_there && *ret_text == NULL) {
+    *ret_text = strdup("");
+    return *ret_text != NULL ? 0 : error_set(error, -ENOMEM, "out of memory");
+  }
+  return code;
+}
+
+/* True for the switch of an agent that has not renewed it: it is dead, and
+ * nobody else will remove the file. */
+static bool is_expired_switch(const char *text) {
+  char now[ACTION_TIME_BYTES];
+  json_t *held = json_loads(text, 0, NULL);
+  const char *until = json_string_value(json_object_get(held, "until"));
+  action_format_time((int64_t)time(NULL), now);
+  bool is_expired = until != NULL && json_object_get(held, "who") != NULL &&
+                    strlen(until) == strlen(now) && strcmp(until, now) < 0;
+  json_decref(held);
+  return is_expired;
+}
+
+/* What there is at PATH, as the attempt sees it. */
+enum switch_file { SWITCH_FILE_NONE, SWITCH_FILE_OURS, SWITCH_FILE_FOREIGN };
+
+/* Returns an enum switch_file, or a negative errno. A foreign one becomes the
+ * outcome: it is left alone. */
+static int look_at_switch(const char *path, const struct switch_state *state,
+                          struct action_call *call) {
+  char holder[ACTION_FINDING_BYTES];
+  char *text = NULL;
+  int code = read_switch_file(path, &text, call->error);
+  if (code == 0 && text != NULL) {
+    code = switch_store_is_ours(text, state->value) || is_expired_switch(text)
+               ? SWITCH_FILE_OURS
+               : SWITCH_FILE_FOREIGN;
+  }
+  if (code == SWITCH_FILE_FOREIGN) {
+    switch_store_format_holder(text, holder, sizeof(holder));
+    (void)action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
+  }
+  free(text);
+  return code;
+}
+
 /* ---- switches.json ---- */
 
-/* Returns -ENOMEM, or 0 also for a file that is gone or cannot be read. */
+/* TEXT as it is listed: the members that an agent writes, and nothing of what
+ * others have. NULL when memory is short. */
+static json_t *make_list_entry(const char *text) {
+  static const char *const members[] = {"owner", "who",   "response", "rule",
+                                        "state", "since", "until"};
+  json_t *entry = json_object();
+  json_t *held = json_loads(text, 0, NULL);
+  bool is_agents = json_is_string(json_object_get(held, "who")) &&
+                   json_is_string(json_object_get(held, "response"));
+  for (size_t i = 0; is_agents && i < sizeof(members) / sizeof(members[0]);
+       i++) {
+    json_t *value = json_object_get(held, members[i]);
+    if (json_is_string(value) || json_is_null(value)) {
+      (void)json_object_set(entry, members[i], value);
+    }
+  }
+  if (is_agents) {
+    (void)json_object_set_new(entry, "on", json_true());
+  }
+  json_decref(held);
+  return entry;
+}
+
+/* Returns -ENOMEM, or 0 also for a file that is gone or cannot be read. What a
+ * person made is on, too. */
 static int add_switch_to_list(json_t *list, const struct switch_store *store,
                               const char *name) {
   char path[PATH_MAX];
   char *text = NULL;
-  size_t bytes = 0;
   if (join_switch_path(store, name, path, NULL) != 0 ||
-      file_read(path, SWITCH_BYTES_MAX, &text, &bytes, NULL) != 0) {
-    return 0; /* removed meanwhile, or no switch */
+      read_switch_file(path, &text, NULL) != 0 || text == NULL) {
+    return 0;
   }
-  json_t *value = json_loadb(text, bytes, 0, NULL);
+  json_t *entry = make_list_entry(text);
   free(text);
-  if (value == NULL) {
-    value = json_object(); /* made by a person: it is on, too */
-  }
-  return json_object_set_new(list, name, value) == 0 ? 0 : -ENOMEM;
+  return json_object_set_new(list, name, entry) == 0 ? 0 : -ENOMEM;
 }
 
 /* The list as it should be. *ret_text: yours, free(). */
 static int list_switch_files(const struct switch_store *store, char **ret_text,
                              struct error *error) {
-  DIR *directory = opendir(store->options->path);
+  int fd = trusted_path_open(store->options->path, TRUSTED_PATH_GIVEN,
+                             O_RDONLY | O_DIRECTORY, 0, error);
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
   if (directory == NULL) {
-    int code = -errno;
-    return error_set(error, code, "%s: cannot list: %s", store->options->path,
-                     strerror(-code));
+    return fd < 0 ? fd : error_set(error, -ENOMEM, "out of memory");
   }
   json_t *list = json_object();
   int code = list == NULL ? -ENOMEM : 0;
@@ -157,18 +273,6 @@ static int update_switch_list(const struct switch_store *store,
 
 /* ---- the driver ---- */
 
-/* True if there is a switch at PATH that another host or response wrote. */
-static bool is_foreign_switch(const char *path, const json_t *value) {
-  char *held = NULL;
-  size_t bytes = 0;
-  if (file_read(path, SWITCH_BYTES_MAX, &held, &bytes, NULL) != 0) {
-    return false;
-  }
-  bool is_ours = switch_store_is_ours(held, value);
-  free(held);
-  return !is_ours;
-}
-
 /* The directory is made only when it is missing, as on a tmpfs after a boot. */
 static int write_switch_file(const struct switch_store *store, const char *path,
                              const json_t *value, struct error *error) {
@@ -190,16 +294,6 @@ static int write_switch_file(const struct switch_store *store, const char *path,
   return code;
 }
 
-/* A switch that is gone already is as desired; so is one without its
- * directory. */
-static int remove_switch_file(const char *path, struct error *error) {
-  if (unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) {
-    return 0;
-  }
-  int code = -errno;
-  return error_set(error, code, "%s: cannot remove: %s", path, strerror(-code));
-}
-
 /* Without the directory there is nothing to remove and no list to update. */
 static int put_switch_in_file(void *self, const struct switch_state *state,
                               struct action_call *call) {
@@ -211,30 +305,36 @@ static int put_switch_in_file(void *self, const struct switch_state *state,
   }
   call->again_in_ms =
       state->is_on ? switch_store_refresh_in_ms(store->options->ttl_s) : 0;
-  if (is_foreign_switch(path, state->value)) {
+  int found = look_at_switch(path, state, call);
+  if (found < 0) {
+    return found;
+  }
+  if (found == SWITCH_FILE_FOREIGN) {
     return 0;
   }
-  code = state->is_on
-             ? write_switch_file(store, path, state->value, call->error)
-             : remove_switch_file(path, call->error);
-  if (code == 0 && (state->is_on || access(store->options->path, F_OK) == 0)) {
+  if (state->is_on) {
+    code = write_switch_file(store, path, state->value, call->error);
+  } else if (found == SWITCH_FILE_OURS) {
+    code = trusted_path_remove(path, call->error);
+    code = code == -ENOENT ? 0 : code;
+  }
+  if (code == 0) {
     code = update_switch_list(store, call->error);
+    code = code == -ENOENT && !state->is_on ? 0 : code;
   }
   return code;
 }
 
-/* lstat() and not stat(): a link that leads nowhere is there, too. */
 static int confirm_switch_in_file(void *self, const struct switch_state *state,
                                   struct action_call *call) {
   char path[PATH_MAX];
   int code = join_switch_path(self, state->name, path, call->error);
-  if (code != 0) {
-    return code;
+  code = code == 0 ? look_at_switch(path, state, call) : code;
+  if (code < 0 || code == SWITCH_FILE_FOREIGN) {
+    return code < 0 ? code : 0;
   }
-  struct stat status;
-  bool is_there = lstat(path, &status) == 0;
-  return is_there == state->is_on ||
-                 (is_there && is_foreign_switch(path, state->value))
+  bool is_there = code == SWITCH_FILE_OURS;
+  return is_there == state->is_on
              ? 0
              : error_set(call->error, -ESTALE, "%s is %s", path,
                          is_there ? "still there" : "not there");
