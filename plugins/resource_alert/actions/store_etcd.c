@@ -88,13 +88,6 @@ static int keep_or_grant_lease(struct store_etcd *store,
                           store->lease, call);
 }
 
-/* Another agent's key counts as on, and does not have to go. */
-static int leave_key_alone(const char *held, struct action_call *call) {
-  char holder[ACTION_FINDING_BYTES];
-  switch_store_format_holder(held, holder, sizeof(holder));
-  return action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
-}
-
 /* Writes the key if there is none, or ours. Another agent's key stays: the
  * switch is on, and when that key expires we write ours. */
 static int put_own_key(struct store_etcd *store, const char *key,
@@ -104,9 +97,9 @@ static int put_own_key(struct store_etcd *store, const char *key,
   int code =
       etcd_put_if_absent(&store->etcd, key, text, store->lease, &held, call);
   if (code == 0 && held != NULL) {
-    code = switch_store_is_ours(held, value)
-               ? etcd_put(&store->etcd, key, text, store->lease, call)
-               : leave_key_alone(held, call);
+    code = switch_store_compare_owner(held, value, call);
+    code = code == 1 ? etcd_put(&store->etcd, key, text, store->lease, call)
+                     : code;
   }
   free(held);
   return code;
@@ -146,9 +139,9 @@ static int put_switch_in_etcd(void *self, const struct switch_state *state,
   char *held = NULL;
   int code = etcd_get(&store->etcd, key, &held, call);
   if (code == 0 && held != NULL) {
-    code = switch_store_is_ours(held, state->value)
-               ? etcd_delete_if_equal(&store->etcd, key, held, call)
-               : leave_key_alone(held, call);
+    code = switch_store_compare_owner(held, state->value, call);
+    code =
+        code == 1 ? etcd_delete_if_equal(&store->etcd, key, held, call) : code;
   }
   free(held);
   return code;
@@ -161,9 +154,12 @@ static int confirm_switch_in_etcd(void *self, const struct switch_state *state,
   char *held = NULL;
   format_switch_key(store, state->name, key);
   int code = etcd_get(&store->etcd, key, &held, call);
-  if (code == 0 && held != NULL && !switch_store_is_ours(held, state->value)) {
-    code = leave_key_alone(held, call);
-  } else if (code == 0 && (held != NULL) != state->is_on) {
+  int ours = code != 0 || held == NULL
+                 ? 1
+                 : switch_store_compare_owner(held, state->value, call);
+  if (ours < 0) {
+    code = ours;
+  } else if (code == 0 && ours == 1 && (held != NULL) != state->is_on) {
     code = error_set(call->error, -ESTALE, "%s is %s", key,
                      state->is_on ? "not there" : "still there");
   }

@@ -145,17 +145,12 @@ enum switch_file { SWITCH_FILE_NONE, SWITCH_FILE_OURS, SWITCH_FILE_FOREIGN };
  * outcome: it is left alone. */
 static int look_at_switch(const char *path, const struct switch_state *state,
                           struct action_call *call) {
-  char holder[ACTION_FINDING_BYTES];
   char *text = NULL;
   int code = read_switch_file(path, &text, call->error);
   if (code == 0 && text != NULL) {
-    code = switch_store_is_ours(text, state->value) || is_expired_switch(text)
-               ? SWITCH_FILE_OURS
-               : SWITCH_FILE_FOREIGN;
-  }
-  if (code == SWITCH_FILE_FOREIGN) {
-    switch_store_format_holder(text, holder, sizeof(holder));
-    (void)action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
+    bool is_ours = is_expired_switch(text);
+    code = is_ours ? 1 : switch_store_compare_owner(text, state->value, call);
+    code = code < 0 ? code : code > 0 ? SWITCH_FILE_OURS : SWITCH_FILE_FOREIGN;
   }
   free(text);
   return code;

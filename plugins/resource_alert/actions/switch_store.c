@@ -44,8 +44,7 @@ static bool has_same_member(const json_t *a, const json_t *b,
 
 /* An earlier version wrote no owner, and a daemon without a StateDir marks its
  * switches with its host. */
-bool switch_store_is_ours(const char *text, const json_t *value) {
-  json_t *held = json_loads(text, 0, NULL);
+static bool has_same_owner(const json_t *held, const json_t *value) {
   char marked[ACTION_OWNER_BYTES];
   const char *who = json_string_value(json_object_get(held, "who"));
   const char *response = json_string_value(json_object_get(held, "response"));
@@ -53,10 +52,35 @@ bool switch_store_is_ours(const char *text, const json_t *value) {
   (void)snprintf(marked, sizeof(marked), "%s/%s", who == NULL ? "" : who,
                  response == NULL ? "" : response);
   bool is_by_name = owner == NULL || strcmp(owner, marked) == 0;
-  bool is_ours = has_same_member(held, value, "owner") ||
-                 (is_by_name && has_same_member(held, value, "who") &&
-                  has_same_member(held, value, "response"));
+  return has_same_member(held, value, "owner") ||
+         (is_by_name && has_same_member(held, value, "who") &&
+          has_same_member(held, value, "response"));
+}
+
+bool switch_store_is_ours(const char *text, const json_t *value) {
+  json_t *held = json_loads(text, 0, NULL);
+  bool is_ours = has_same_owner(held, value);
   json_decref(held);
+  return is_ours;
+}
+
+int switch_store_compare_owner(const char *text, const json_t *value,
+                               struct action_call *call) {
+  char holder[ACTION_FINDING_BYTES];
+  json_t *held = json_loads(text, 0, NULL);
+  /* What an agent wrote is valid; jansson does not tell all its failed
+   * allocations. */
+  if (held == NULL && strstr(text, "\"response\"") != NULL) {
+    return error_set(call->error, -ENOMEM,
+                     "the switch that is there cannot be parsed: out of "
+                     "memory, or it was edited");
+  }
+  bool is_ours = has_same_owner(held, value);
+  json_decref(held);
+  if (!is_ours) {
+    switch_store_format_holder(text, holder, sizeof(holder));
+    (void)action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
+  }
   return is_ours;
 }
 

@@ -77,6 +77,11 @@ char *switch_store_format_value(const json_t *value, int64_t ttl_s);
  * owner was made by a person. */
 bool switch_store_is_ours(const char *text, const json_t *value);
 
+/* Returns 1 if it is ours, 0 if not, which becomes the outcome of CALL: it is
+ * left alone; or -ENOMEM. */
+int switch_store_compare_owner(const char *text, const json_t *value,
+                               struct action_call *call);
+
 /* Writes whose TEXT is, found in a store, for people: "is held by db1, response
  * "degrade"". */
 void switch_store_format_holder(const char *text, char *holder, size_t bytes);
