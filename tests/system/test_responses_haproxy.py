@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The servers of a real HAProxy follow the endpoints of a Service."""
+import datetime
 import os
+import random
 import re
 import socket
 import socketserver
@@ -480,6 +482,71 @@ def test_without_its_memory_it_tells_what_may_lead_nowhere(responding, cluster, 
     assert ready(balancer) == ["127.0.0.1:8000", "127.0.0.2:8000", "127.0.0.3:8000"]
 
 
+class Others:
+    """What others do to the backend and to collectd, at random."""
+
+    def __init__(self, random, responding, cluster, balancer):
+        self.random, self.responding, self.cluster, self.balancer = random, responding, cluster, balancer
+        self.endpoints, self.touched = [], set()
+        self.change_endpoints()
+
+    def change_endpoints(self):
+        self.endpoints = self.random.sample([f"127.0.0.{i}" for i in range(1, 8)], self.random.randint(1, 4))
+        self.cluster.set_endpoints(*self.endpoints)
+
+    def set_state(self):
+        self._set(f"state {self.random.choice(['maint', 'drain', 'ready'])}")
+
+    def set_address(self):
+        self._set(f"addr 127.0.1.{self.random.randint(1, 3)} port 8000")
+
+    def _set(self, what):
+        name = f"slot{self.random.randint(1, 12)}"
+        self.touched.add(name)
+        self.balancer.ask(f"set server api/{name} {what}")
+
+    def reload(self):
+        self.balancer.reload()
+        self.touched.clear()
+
+    def kill(self):
+        self.responding.collectd.kill()
+        self.random.choice([self.change_endpoints, self.set_state])()
+        self.responding.start()
+
+    def act(self):
+        acts = [self.change_endpoints, self.set_state, self.set_address, self.reload, self.kill]
+        self.random.choices(acts, [4, 3, 2, 1, 1])[0]()
+
+    def faults(self):
+        """What is not as it should be once it is calm."""
+        rows = [row for row in self.balancer.servers() if row["srv_port"] == "8000"]
+        ready_rows = [row for row in rows if int(row["srv_admin_state"]) & ~REMINDER == 0]
+        here = {row["srv_addr"] for row in ready_rows}
+        kept_out = {row["srv_addr"] for row in rows if row["srv_name"] in self.touched}
+        stale = [row["srv_name"] for row in ready_rows if row["srv_addr"] not in self.endpoints + ["127.0.0.99"]]
+        return [*(set(self.endpoints) - here - kept_out), *(set(stale) - self.touched)]
+
+
+def quiet_seconds(responding):
+    last = responding.journal("action", step="request")[-1]["time"]
+    return time.time() - datetime.datetime.fromisoformat(last).timestamp()
+
+
+@pytest.mark.parametrize("seed", os.environ.get("SEEDS", "1 2").split())
+def test_any_history_of_both_hands(responding, cluster, haproxy, seed):
+    haproxy.backends = backend("server mine 127.0.0.99:8000", "server-template slot 1-12 127.0.0.9:1 disabled")
+    haproxy.start()
+    others = Others(random.Random(int(seed)), responding, cluster, haproxy)
+    follow(responding, cluster, haproxy, Drain=0)
+    for _ in range(20):
+        others.act()
+        if others.random.random() < 0.5:  # else the next one comes in the middle of what it does
+            responding.expect(lambda: others.faults() == [], within=20)
+    responding.expect(lambda: quiet_seconds(responding) > 2.5 and others.faults() == [], within=30)
+    assert all("/slot" in line for line in requests(responding))
+
+
 # Self-tests.
 
 def self_test(responding, cluster, balancer, **options):
@@ -508,6 +575,7 @@ def test_a_self_test_finds_a_level_that_is_too_low(responding, cluster, haproxy,
 
 @pytest.mark.parametrize("servers, found", [
     (["server-template slot 1-4 127.0.0.9:1"], "no free slot for 127.0.0.1, 0 are in use"),
+    (["server-template slot 1-4 api.invalid:80 disabled init-addr none"], "no free slot for 127.0.0.1, 0 are in use"),
     (["server mine 127.0.0.1:8000"], "no free slot for the next endpoint, 0 are in use"),
     (["server mine 127.0.0.2:8000"], "no free slot for 127.0.0.1, 0 are in use"),
     (["# no servers"], "backend api: HAProxy lists no servers"), ([TEMPLATE], "ok"),

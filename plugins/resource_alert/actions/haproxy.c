@@ -232,9 +232,11 @@ static bool is_foreign_slot(const struct haproxy_socket_slot *slot,
          json_object_get(memory, slot->name) == NULL;
 }
 
+/* HAProxy takes no address for a slot that began with none. */
 static bool is_free(const struct haproxy_socket_slot *slot,
                     const json_t *memory) {
-  return slot->is_out && is_foreign_slot(slot, memory);
+  return slot->is_out && slot->address[0] != '\0' &&
+         is_foreign_slot(slot, memory);
 }
 
 /* NULL: there is none. */

@@ -20,12 +20,13 @@ class HAProxy(Server):
         self.default_backend = "api"
         self.configuration = None  # a whole one instead
 
-    def ask(self, command, strip=True):
+    def ask(self, command, strip=True, path=None):
         """Sends a command of the runtime API; returns the answer's text."""
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(5)
-            peer.connect(str(self.admin_socket))
+            peer.connect(str(path or self.admin_socket))
             peer.sendall(f"{command}\n".encode())
+            peer.shutdown(socket.SHUT_WR)
             parts = []
             while part := peer.recv(65536):
                 parts.append(part)
@@ -63,7 +64,14 @@ frontend front
         self.prepare()
         before = self.ask("show info").split("Pid: ")[1].split()[0]
         self.process.send_signal(signal.SIGUSR2)
-        self.expect(lambda: self._worker() not in (None, before))
+        self.expect(lambda: self._worker() not in (None, before) and self._has_started(self._worker()))
+
+    def _has_started(self, worker):
+        # A signal that comes while the master process starts anew is lost.
+        try:
+            return worker in self.ask("show proc", path=self.master_socket)
+        except OSError:
+            return False
 
     def _worker(self):
         try:

@@ -158,8 +158,8 @@ static void one_form_of_an_address(void **state) {
 
 static void names_are_those_that_haproxy_takes(void **state) {
   static const char *const names[] = {"api", "api:8000", "-a", ".b", ":", "_"};
-  static const char *const none[] = {"",    "a b", "a/b",
-                                     "a;b", "a\n", "\xc3\xbc"};
+  static const char *const none[] = {"",    ".",   "..",  "a b",
+                                     "a/b", "a;b", "a\n", "\xc3\xbc"};
   char long_name[HAPROXY_SOCKET_NAME_BYTES + 1];
   memset(long_name, 'x', sizeof(long_name) - 1);
   long_name[sizeof(long_name) - 1] = '\0';
