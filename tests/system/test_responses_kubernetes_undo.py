@@ -223,17 +223,27 @@ def test_a_kill_between_any_two_requests(responding, cluster, nth):
 
 # A dead end ends.
 
-@pytest.mark.parametrize("autoscaler", [False, True])
-def test_a_workload_that_is_deleted_meanwhile(responding, cluster, autoscaler):
+def test_a_workload_that_is_deleted_meanwhile(responding, cluster):
     cluster.create_workload(replicas=2)
-    if autoscaler:
-        cluster.create_autoscaler(2, 9)
     start(responding, cluster, Cooldown=60)
-    hold_until(responding, lambda: (cluster.least_replicas() if autoscaler else cluster.replicas()) == 4)
-    hold_until(responding, lambda: responding.state_of("scale_out") == "ENGAGED")
+    scale_to(responding, cluster, 4)
     cluster.delete("/apis/apps/v1", "deployments", "api")
     release(responding)
     assert "there is no Deployment trading/api" in findings(responding, ACTION, "gone")[0]
+
+
+def test_an_autoscaler_that_is_left_without_its_workload_gets_its_number_back(responding, cluster):
+    cluster.create_workload(replicas=2)
+    cluster.create_autoscaler(2, 9)
+    start(responding, cluster)
+    hold_until(responding, lambda: cluster.least_replicas() == 4)
+    hold_until(responding, lambda: responding.state_of("scale_out") == "ENGAGED")
+    cluster.delete("/apis/apps/v1", "deployments", "api")
+    hold_until(responding, lambda: any("there is no Deployment" in text for text in responding.failures(ACTION)))
+    release(responding)
+    assert cluster.least_replicas() == 2
+    cluster.create_workload(replicas=2)
+    hold_until(responding, lambda: cluster.least_replicas() == 4)
 
 
 def test_an_autoscaler_that_is_deleted_with_its_workload(responding, cluster):

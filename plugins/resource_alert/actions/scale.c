@@ -247,6 +247,9 @@ static int scale_out(struct scale *scale, const struct action_request *request,
   if (code != 0) {
     return code;
   }
+  if (now->is_missing) {
+    return -ENOENT; /* the error has what the server said */
+  }
   call->again_in_ms = scale_record_pause_s(&scale->record) * 1000;
   if (now->replicas == 0) { /* as an autoscaler does: ScalingDisabled */
     return action_call_set_outcome(
@@ -330,7 +333,12 @@ static int scale_in(struct scale *scale, const struct action_request *request,
       return -EAGAIN;
     }
   }
-  return code == 0 ? end_release(call, ACTION_CONFIRMED, "") : code;
+  return code == 0 ? end_release(call, ACTION_CONFIRMED,
+                                 look.now.is_missing
+                                     ? "there is no workload any more; its "
+                                       "autoscaler is as it was found"
+                                     : "")
+                   : code;
 }
 
 /* A conflict means that somebody else has written: read and compute again. */

@@ -354,6 +354,9 @@ int scale_record_self_test(struct scale_record *record,
   struct scale_lease lease;
   int code = read_lease(&record->target, &lease, call);
   code = code == 0 ? scale_target_read(&record->target, &now, call) : code;
+  if (code == 0 && now.is_missing) {
+    return -ENOENT;
+  }
   if (code == 0) {
     code = scale_target_write(&record->target, &now, now.value, true, call);
   }

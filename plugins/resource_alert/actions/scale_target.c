@@ -270,7 +270,11 @@ int scale_target_read(struct scale_target *target, struct scale_now *now,
                             SCALE_PATH, get_api_root(target), target->api,
                             target->space, target->plural, target->name);
   if (code == -ENOENT) {
-    return explain_missing_workload(target, call);
+    code = explain_missing_workload(target, call);
+    now->is_missing = code == -ENOENT;
+    /* What was raised there is ours to restore. */
+    int found = now->is_missing ? find_autoscaler(target, now, call) : code;
+    return found == 0 && now->autoscaler[0] == '\0' ? -ENOENT : found;
   }
   if (code != 0) {
     return code;

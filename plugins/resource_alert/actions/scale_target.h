@@ -27,10 +27,12 @@ struct scale_now {
   int64_t value;        /* what is to be written: replicas, or the autoscaler's
                            minReplicas */
   int64_t limit;        /* the autoscaler's maxReplicas; else INT64_MAX */
+  bool is_missing;      /* there is only the autoscaler, and no workload */
 };
 
 /* Reads it. Returns 0; -ENOENT, where the API itself says that there is no such
- * workload, or no such kind; what kubernetes_request() does. */
+ * workload, or no such kind, and no autoscaler has been left behind; what
+ * kubernetes_request() does. */
 int scale_target_read(struct scale_target *target, struct scale_now *now,
                       struct action_call *call);
 
