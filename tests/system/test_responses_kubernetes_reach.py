@@ -169,6 +169,22 @@ def test_a_namespace_with_many_autoscalers(responding, cluster, count, bytes_eac
     responding.expect(lambda: responding.breach() or cluster.least_replicas() == 6)
 
 
+def test_what_is_no_list_does_not_say_that_there_is_no_autoscaler(responding, cluster):
+    cluster.create_workload(replicas=4)
+    cluster.create_autoscaler(4, 9)
+    meddler = cluster.meddle()
+
+    def spoil_list(method, path):
+        if method == "GET" and path.endswith("/scale") and not responding.failures("Scale trading/api"):
+            meddler.next_answers = [(200, b"{}", {})]
+
+    meddler.before = spoil_list
+    responding.configure(scale(), cluster.block(), store=False).start()
+    responding.expect(lambda: responding.breach() or cluster.least_replicas() == 6)
+    assert responding.failures("Scale trading/api")[0] == "the list of HorizontalPodAutoscalers has no items"
+    assert cluster.replicas() == 4
+
+
 # The self-test.
 
 def self_tested(responding, cluster, action):

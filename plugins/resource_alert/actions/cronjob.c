@@ -133,9 +133,10 @@ static int parse_cronjob(const struct cronjob *cronjob, json_t *object,
   (void)json_unpack(object, "{s:{s:{s:s}}}", "metadata", "annotations",
                     SUSPENDED_KEY, &mark);
   (void)json_unpack(object, "{s:{s:b}}", "spec", "suspend", &is_suspended);
-  if (version == NULL || strlen(version) >= sizeof(now->version)) {
+  if (version == NULL || strlen(version) >= sizeof(now->version) ||
+      !json_is_object(json_object_get(object, "spec"))) {
     return error_set(error, -EPROTO,
-                     "the CronJob has no valid resourceVersion");
+                     "the CronJob has no valid resourceVersion or spec");
   }
   memcpy(now->version, version, strlen(version) + 1);
   const char *writer = find_other_writer(object);

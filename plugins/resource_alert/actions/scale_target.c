@@ -169,7 +169,8 @@ static int parse_autoscaler(json_t *autoscaler, struct scale_now *now,
   const json_t *spec = json_object_get(autoscaler, "spec");
   const char *name = "";
   if (json_unpack(autoscaler, "{s:{s:s}}", "metadata", "name", &name) != 0 ||
-      strlen(name) >= sizeof(now->autoscaler)) {
+      strlen(name) >= sizeof(now->autoscaler) ||
+      kubernetes_check_name(name, NULL) != 0) { /* it goes into a URL */
     return error_set(error, -EPROTO,
                      "the HorizontalPodAutoscaler has no valid name");
   }
@@ -199,13 +200,19 @@ static int copy_continue_token(const json_t *list, char token[512],
   return 0;
 }
 
-/* Sets now->autoscaler if it is on this page. */
+/* Sets now->autoscaler if it is on this page. What is no list does not say that
+ * there is none. */
 static int parse_autoscalers(const json_t *list,
                              const struct scale_target *target,
                              struct scale_now *now, struct error *error) {
   size_t index;
   json_t *autoscaler;
-  json_array_foreach(json_object_get(list, "items"), index, autoscaler) {
+  const json_t *items = json_object_get(list, "items");
+  if (!json_is_array(items) && !json_is_null(items)) {
+    return error_set(error, -EPROTO,
+                     "the list of HorizontalPodAutoscalers has no items");
+  }
+  json_array_foreach(items, index, autoscaler) {
     if (owns_scale_target(autoscaler, target)) {
       return parse_autoscaler(autoscaler, now, error);
     }
