@@ -66,8 +66,9 @@ class Responding:
                 and all(line.get(key) == value for key, value in fields.items())]
 
     def state_of(self, response="degrade"):
+        """A dry run's state without the word that it is pretended."""
         changes = self.journal("response", response=response)
-        return changes[-1]["to"] if changes else "OFF"
+        return changes[-1]["to"].replace("DRYRUN_", "") if changes else "OFF"
 
     def attempts(self, action, **fields):
         """Lines about ACTION; of a switch in several stores, "Switch x", in each of them."""

@@ -101,11 +101,11 @@ def test_the_effect_is_checked(responding):
     responding.configure(helpless).start()
     responding.expect(lambda: responding.breach() or responding.journal("effect", response="degrade"))
     effect = responding.journal("effect", response="degrade")[0]
-    assert (effect["rule"], effect["before"], effect["after"], effect["moved"]) == ("pool", 90, 90, False)
-    assert responding.collectd.log_lines('no effect on rule "pool" after 1 s')
+    assert (effect["rule"], effect["before"], effect["after"], effect["effect"]) == ("pool", 90, 90, "unchanged")
+    assert responding.collectd.log_lines('rule "pool" is unchanged after 1 s')
     responding.expect(lambda: responding.breach() or responding.is_on("two"))
     responding.expect(lambda: responding.put(82) or len(responding.journal("effect")) == 2)
-    assert responding.journal("effect")[1]["moved"] is True
+    assert responding.journal("effect")[1]["effect"] == "better"
 
 
 def test_a_hook_runs_as_nobody_and_reads_json(responding):

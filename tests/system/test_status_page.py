@@ -2,6 +2,7 @@
 """The status page as a user sees it, in a real Chromium: every state, both
 colour schemes, a narrow screen, the keyboard, hostile names."""
 import importlib.util
+import re
 import subprocess
 import time
 
@@ -207,6 +208,23 @@ def test_commands_are_shown(page):
     page.is_well_made()
     ctl(page, "silence", "us*", "--end")
     page.expect("us* no longer silenced, by ", within="#events")
+
+
+def test_a_dry_run_reads_as_one(page):
+    ctl(page, "mode", "dryrun")
+    page.put("demo-a/percent-used", 85)
+    page.expect("Dry run. No response takes any action", within="#dryrun")
+    page.expect("would be engaged", "would be on", within="#responses")
+    page.expect("degrade would be engaged (dry run)", within="#reasons")
+    page.expect("would be switched on", within="#events")
+    page.is_well_made()
+    status = subprocess.run([build.BUILD / "resource-alertctl", "status", "--socket", page.control], check=False,
+                            capture_output=True, text=True).stdout
+    for said in (status, page.browser.text("#responses"), page.browser.text("#events"), page.browser.text("#reasons")):
+        assert not re.search(r"\bENGAGED\b|is on|confirmed|is engaged", said), said
+    ctl(page, "mode", "auto")
+    page.expect("is on", within="#events")
+    assert page.browser.run("return document.getElementById('dryrun').hidden")
 
 
 def test_a_thousand_series(page):

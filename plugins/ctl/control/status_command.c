@@ -54,9 +54,18 @@ static void print_state(const json_t *object, const char *name, int width) {
     const char *state;
     const char *colour;
   } colours[] = {
-      {"OKAY", "32"},      {"WARNING", "33"}, {"MISSING", "33"},
-      {"FAILURE", "1;31"}, {"ENGAGED", "31"}, {"ENGAGING", "33"},
-      {"RELEASING", "33"}, {"UNKNOWN", "2"},  {"OFF", "2"},
+      {"OKAY", "32"},
+      {"WARNING", "33"},
+      {"MISSING", "33"},
+      {"FAILURE", "1;31"},
+      {"ENGAGED", "31"},
+      {"ENGAGING", "33"},
+      {"RELEASING", "33"},
+      {"DRYRUN_ENGAGED", "35"},
+      {"DRYRUN_ENGAGING", "35"},
+      {"DRYRUN_RELEASING", "35"},
+      {"UNKNOWN", "2"},
+      {"OFF", "2"},
   };
   char state[32];
   const char *colour = NULL;
@@ -166,7 +175,7 @@ static void print_rule(const json_t *rule, double now_s, int columns) {
 static void print_response(const json_t *response, double now_s) {
   char since[48];
   format_since(response, now_s, since, sizeof(since));
-  print_state(response, "state", 9);
+  print_state(response, "state", 16);
   print_text(response, "name", 18, 18);
   print_text(response, "mode", 7, -1);
   (void)printf(" %-11s", since);
@@ -213,7 +222,7 @@ static void print_status(const json_t *status) {
     print_rule(json_array_get(rules, index), now_s, columns);
   }
   if (json_array_size(responses) > 0) {
-    (void)printf("\n%-9s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",
+    (void)printf("\n%-16s %-18s %-7s %-11s %s\n", "STATE", "RESPONSE", "MODE",
                  "SINCE", "NEXT");
   }
   for (size_t index = 0; index < json_array_size(responses); index++) {

@@ -82,10 +82,13 @@ static int run_dry(struct action_runner *runner, struct action_call *call) {
   }
   action_runner_journal(
       runner, "dryrun",
-      json_pack("{s:o}", "self_test",
+      json_pack("{s:b, s:o}", "on", (int)runner->attempt.request.is_on,
+                "self_test",
                 json_util_from_text(code == 0 ? "ok" : call->error->text)));
   call->again_in_ms = 0;
-  call->outcome = ACTION_OUTCOME_NONE;
+  (void)action_call_set_outcome(
+      call, ACTION_OUTCOME_NONE, "%s%s",
+      code == 0 ? "" : "it would fail: ", code == 0 ? "" : call->error->text);
   return 0; /* the response continues as if it had been done */
 }
 
@@ -230,7 +233,6 @@ static void record_finding(struct action_runner *runner, bool is_on,
   bool is_new = call->outcome != runner->outcome &&
                 (is_exception || runner->outcome != ACTION_OUTCOME_NONE);
   runner->outcome = call->outcome;
-  (void)snprintf(runner->finding, sizeof(runner->finding), "%s", call->finding);
   if (is_refresh && !is_new) {
     return;
   }
@@ -286,6 +288,8 @@ static void record_outcome(struct action_runner *runner, bool is_on,
   int64_t now_ms = clock_monotonic_ms();
   if (code == 0) {
     record_recovery(runner, now_ms);
+    (void)snprintf(runner->finding, sizeof(runner->finding), "%s",
+                   call->finding);
     if (call->outcome != ACTION_OUTCOME_NONE) { /* a dry run has none */
       record_finding(runner, is_on, is_refresh, call);
     }
@@ -302,7 +306,7 @@ void action_runner_post_attempt(struct action_runner *runner,
   job->mode = mode;
   job->request = *request;
   job->is_refresh = is_refresh;
-  if (!is_refresh) {
+  if (!is_refresh && mode != ACTION_MODE_DRYRUN) {
     action_runner_journal(runner, "intent",
                           json_pack("{s:b}", "on", (int)request->is_on));
   }

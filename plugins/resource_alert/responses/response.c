@@ -25,6 +25,12 @@ const char *response_state_name(enum response_state state) {
   return state_names[state];
 }
 
+const char *response_state_label(enum response_state state, bool is_dry_run) {
+  static const char *const dry_run_labels[] = {
+      "OFF", "DRYRUN_ENGAGING", "DRYRUN_ENGAGED", "DRYRUN_RELEASING"};
+  return is_dry_run ? dry_run_labels[state] : state_names[state];
+}
+
 bool response_state_parse(const char *name, enum response_state *ret_state) {
   for (int i = RESPONSE_OFF; i <= RESPONSE_RELEASING; i++) {
     if (strcmp(name, state_names[i]) == 0) {
@@ -536,8 +542,12 @@ static bool is_any(const struct response_action *action) {
 }
 
 static bool is_on_and_ours(const struct response_action *action) {
-  return action->state == RESPONSE_ACTION_ON &&
+  return action->real_state == RESPONSE_ACTION_ON &&
          action->outcome != ACTION_LEFT_ALONE;
+}
+
+static bool would_be_on(const struct response_action *action) {
+  return action->state == RESPONSE_ACTION_ON;
 }
 
 static bool is_wanted_by_mode(const struct response_action *action) {
@@ -550,6 +560,23 @@ size_t response_count_actions(const struct response *response) {
 
 size_t response_count_actions_on(const struct response *response) {
   return count_configured(response, is_on_and_ours);
+}
+
+size_t response_count_would_be_on(const struct response *response) {
+  return count_configured(response, would_be_on);
+}
+
+bool response_is_dry_run(const struct response *response) {
+  bool is_dry = false;
+  for (size_t i = 0; i < response->actions_len; i++) {
+    const struct response_action *action = &response->actions[i];
+    if (action->mode == ACTION_MODE_AUTO ||
+        action->real_state != RESPONSE_ACTION_OFF) {
+      return false;
+    }
+    is_dry = is_dry || action->mode == ACTION_MODE_DRYRUN;
+  }
+  return is_dry;
 }
 
 size_t response_count_wanted(const struct response *response) {

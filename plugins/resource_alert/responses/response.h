@@ -32,6 +32,10 @@ enum response_state {
 /* "OFF", "ENGAGING", ...; a literal. */
 const char *response_state_name(enum response_state state);
 
+/* The same for people and for what they read: "DRYRUN_ENGAGED" where a dry run
+ * only pretends it. */
+const char *response_state_label(enum response_state state, bool is_dry_run);
+
 /* Returns false for any other text; *ret_state is then untouched. */
 bool response_state_parse(const char *name, enum response_state *ret_state);
 
@@ -189,6 +193,11 @@ struct response_result {
                           0: no need */
 };
 
+/* "better", "worse", "unchanged" (within 5 %), or "unknown": how a rule is now,
+ * compared with BEFORE. A literal. */
+const char *response_compare_rule(const struct rule_status *before,
+                                  const struct rule_status *now);
+
 /* The attempt at an action has ended; until then there is no other one. random:
  * 32 random bits. */
 void response_end_attempt(struct response *response, size_t action,
@@ -224,9 +233,15 @@ int64_t response_action_due_ms(const struct response *response, size_t action);
 /* True while ENGAGING or ENGAGED. */
 bool response_is_engaged(const struct response *response);
 
-/* How many actions of the configuration there are; how many of them are on, in
- * one store at least, those that left their target alone excepted; and how many
- * are wanted and not off by mode. */
+/* True if all it does is pretended: no action has the mode auto, one at least
+ * is a dry run, and nothing is really on. */
+bool response_is_dry_run(const struct response *response);
+
+/* How many actions of the configuration there are; how many of them are really
+ * on, in one store at least, those that left their target alone excepted; how
+ * many would be on without dry runs; and how many are wanted and not off by
+ * mode. */
 size_t response_count_actions(const struct response *response);
 size_t response_count_actions_on(const struct response *response);
+size_t response_count_would_be_on(const struct response *response);
 size_t response_count_wanted(const struct response *response);

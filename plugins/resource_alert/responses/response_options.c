@@ -88,10 +88,10 @@ static const struct option option_rows[] = {
             effect_check_s),
      .min = 0, .max = DAY_S, .default_text = "0", .unit = "seconds",
      .help = "Time after the response has engaged, and after each further "
-             "action, when the plugin checks the effect. There is an effect if "
-             "the rule is within its limits or its value has changed by at "
-             "least 5 %. The result is journaled as the event C<effect>. If "
-             "there is no effect, a warning is logged. 0: no check."},
+             "action, when the plugin checks the effect: whether the value of "
+             "the rule is better, worse or unchanged (within 5 %). The result "
+             "is logged with both numbers, as a warning unless it is better, "
+             "and journaled as the event C<effect>. 0: no check."},
     {OPTION("Mode", WORD, struct response_options, mode),
      .words = action_mode_words, .default_text = "auto",
      .help = "Like B<Mode> of the plugin, for this response."},

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/json_util.h"
@@ -22,16 +23,36 @@ static const char *cause_name(const struct response *response) {
   return response->cause == NULL ? "" : response->cause->name;
 }
 
+/* Where the state is pretended, so are the actions. */
+static const char *get_state_label(const struct response *response,
+                                   enum response_state state) {
+  return response_state_label(state, response_is_dry_run(response));
+}
+
+#define LEVEL_BYTES 96
+static void format_level(const struct response *response,
+                         char text[LEVEL_BYTES]) {
+  size_t all = response_count_actions(response);
+  if (response_is_dry_run(response)) {
+    (void)snprintf(text, LEVEL_BYTES, "%zu of %zu actions would be on",
+                   response_count_would_be_on(response), all);
+  } else {
+    (void)snprintf(text, LEVEL_BYTES, "%zu of %zu actions on",
+                   response_count_actions_on(response), all);
+  }
+}
+
 void response_report_change(const struct response_report *report,
                             enum response_state before) {
   const struct response *response = report->response;
-  const char *from = response_state_name(before);
-  const char *to = response_state_name(response->state);
+  const char *from = get_state_label(response, before);
+  const char *to = get_state_label(response, response->state);
   size_t level = response_count_actions_on(response);
+  char level_text[LEVEL_BYTES];
+  format_level(response, level_text);
   log_write(&report->log, LOG_LEVEL_NOTICE,
-            "response \"%s\": %s -> %s, rule \"%s\", %zu of %zu actions on",
-            report->name, from, to, cause_name(response), level,
-            response_count_actions(response));
+            "response \"%s\": %s -> %s, rule \"%s\", %s", report->name, from,
+            to, cause_name(response), level_text);
   journal_put(report->journal, "response",
               json_pack("{s:s, s:s, s:s, s:o, s:I}", "response", report->name,
                         "from", from, "to", to, "cause",
@@ -69,19 +90,22 @@ void response_report_tripped(const struct response_report *report) {
       report->name, report->response->settings.max_actions, report->name);
 }
 
-void response_report_effect(const struct response_report *report, double before,
-                            double after, bool has_moved, int64_t checked_s) {
-  const char *rule = cause_name(report->response);
+void response_report_effect(const struct response_report *report,
+                            const struct response_rule *rule,
+                            const struct rule_status *before,
+                            int64_t checked_s) {
+  const char *effect = response_compare_rule(before, &rule->now);
+  bool is_better = strcmp(effect, "better") == 0;
   journal_put(report->journal, "effect",
-              json_pack("{s:s, s:o, s:o, s:o, s:b}", "response", report->name,
-                        "rule", json_util_from_text(rule), "before",
-                        json_util_from_number(before), "after",
-                        json_util_from_number(after), "moved", (int)has_moved));
-  if (!has_moved && response_is_engaged(report->response)) {
-    log_write(&report->log, LOG_LEVEL_WARNING,
-              "response \"%s\": no effect on rule \"%s\" after %lld s",
-              report->name, rule, (long long)checked_s);
-  }
+              json_pack("{s:s, s:o, s:o, s:o, s:s}", "response", report->name,
+                        "rule", json_util_from_text(rule->name), "before",
+                        json_util_from_number(before->value), "after",
+                        json_util_from_number(rule->now.value), "effect",
+                        effect));
+  log_write(&report->log, is_better ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
+            "response \"%s\": rule \"%s\" is %s after %lld s: %.6g -> %.6g",
+            report->name, rule->name, effect, (long long)checked_s,
+            before->value, rule->now.value);
 }
 
 /* ---- notifications ---- */
@@ -91,7 +115,7 @@ void response_report_notify(const struct response_report *report,
                             const char *message) {
   const struct response *response = report->response;
   const struct notification_field fields[] = {
-      {.name = "state", .text = response_state_name(response->state)},
+      {.name = "state", .text = get_state_label(response, response->state)},
       {.name = "level", .number = (double)response_count_actions_on(response)},
   };
   const struct notification notification = {
@@ -113,11 +137,12 @@ void response_report_notify(const struct response_report *report,
 void response_report_notify_state(const struct response_report *report) {
   const struct response *response = report->response;
   char message[NOTIFICATION_MESSAGE_BYTES];
+  char level[LEVEL_BYTES];
+  format_level(response, level);
   (void)snprintf(message, sizeof(message),
-                 "response \"%s\" is %s, rule \"%s\", %zu of %zu actions on",
-                 report->name, response_state_name(response->state),
-                 cause_name(response), response_count_actions_on(response),
-                 response_count_actions(response));
+                 "response \"%s\" is %s, rule \"%s\", %s", report->name,
+                 get_state_label(response, response->state),
+                 cause_name(response), level);
   response_report_notify(report,
                          response->state == RESPONSE_OFF ? NOTIFICATION_OKAY
                                                          : NOTIFICATION_WARNING,
@@ -132,20 +157,29 @@ static json_t *text_or_null(const char *text) {
                                          : json_util_from_text(text);
 }
 
-/* The names are part of the interface: see the manual of the status. */
-static json_t *action_to_json(const struct response_action *action,
-                              const struct action_runner *runner) {
+/* What a dry run pretends is said as such. The names are part of the interface:
+ * see the manual of the status. */
+static const char *get_action_state(const struct response_action *action) {
   static const char *const states[] = {[RESPONSE_ACTION_OFF] = "off",
                                        [RESPONSE_ACTION_ON] = "on",
                                        [RESPONSE_ACTION_UNSURE] = "unsure"};
-  bool is_left_alone = action->state == RESPONSE_ACTION_ON &&
-                       action->outcome == ACTION_LEFT_ALONE;
+  if (action->mode == ACTION_MODE_DRYRUN &&
+      action->state != action->real_state) {
+    return action->is_wanted ? "would_be_on" : "would_be_off";
+  }
+  return action->state == RESPONSE_ACTION_ON &&
+                 action->outcome == ACTION_LEFT_ALONE
+             ? "left_alone"
+             : states[action->state];
+}
+
+static json_t *action_to_json(const struct response_action *action,
+                              const struct action_runner *runner) {
   return json_pack(
       "{s:s, s:s, s:b, s:s, s:o, s:o, s:o}", "name", runner->name, "state",
-      is_left_alone ? "left_alone" : states[action->state], "wanted",
-      (int)action->is_wanted, "mode", action_mode_words[action->mode],
-      "finding", text_or_null(runner->finding), "error",
-      text_or_null(runner->failure), "self_test",
+      get_action_state(action), "wanted", (int)action->is_wanted, "mode",
+      action_mode_words[action->mode], "finding", text_or_null(runner->finding),
+      "error", text_or_null(runner->failure), "self_test",
       text_or_null(runner->self_test));
 }
 
@@ -166,7 +200,7 @@ json_t *response_report_to_json(const struct response_report *report,
   }
   return json_pack(
       "{s:s, s:s, s:o, s:s, s:I, s:o, s:o, s:b, s:o}", "name", report->name,
-      "state", response_state_name(response->state), "since",
+      "state", get_state_label(response, response->state), "since",
       response->state == RESPONSE_OFF ? json_null() : json_integer(engaged_s),
       "mode", action_mode_words[mode], "level",
       (json_int_t)response_count_actions_on(response), "when", rules, "unless",
@@ -182,7 +216,8 @@ static void find_next_action(const struct response *response,
     int64_t due_ms = response_action_due_ms(response, i);
     if (response->actions[i].mode != ACTION_MODE_OFF && due_ms < next->at_ms) {
       next->at_ms = due_ms;
-      (void)snprintf(next->text, sizeof(next->text), "engage %s",
+      (void)snprintf(next->text, sizeof(next->text), "%sengage %s",
+                     response_is_dry_run(response) ? "would " : "",
                      runners[i].name);
     }
   }
@@ -195,10 +230,15 @@ response_report_find_next(const struct response_report *report,
   struct response_next next = {.at_ms = RESPONSE_NEVER};
   int64_t engage_ms = response_engage_at_ms(response);
   int64_t release_ms = response_release_at_ms(response);
+  bool is_dry = response_is_dry_run(response);
   if (engage_ms != RESPONSE_NEVER) {
-    next = (struct response_next){"engage", engage_ms};
+    next.at_ms = engage_ms;
+    (void)snprintf(next.text, sizeof(next.text), "%s",
+                   is_dry ? "would engage" : "engage");
   } else if (release_ms != RESPONSE_NEVER) {
-    next = (struct response_next){"release", release_ms};
+    next.at_ms = release_ms;
+    (void)snprintf(next.text, sizeof(next.text), "%s",
+                   is_dry ? "would release" : "release");
   } else if (response->is_deactivated) {
     next = (struct response_next){
         "deactivated until its rules are within limits", RESPONSE_NEVER};

@@ -23,7 +23,7 @@ struct response_report {
 
 /* What comes next, and when. */
 struct response_next {
-  char text[RESPONSE_ACTION_NAME_BYTES + 16]; /* "" where nothing does */
+  char text[RESPONSE_ACTION_NAME_BYTES + 32]; /* "" where nothing does */
   int64_t at_ms; /* RESPONSE_NEVER: at no time known */
 };
 
@@ -50,11 +50,12 @@ void response_report_forbidden(const struct response_report *report);
 /* Logs that the rate limit has tripped. */
 void response_report_tripped(const struct response_report *report);
 
-/* Journals what the effect check found: the value of the cause when an action
- * was engaged, and now; NaN: not known. Logs that there was no effect within
- * CHECKED_S. */
-void response_report_effect(const struct response_report *report, double before,
-                            double after, bool has_moved, int64_t checked_s);
+/* Journals and logs what the effect check found: how RULE is now, and BEFORE,
+ * when an action was engaged CHECKED_S ago. */
+void response_report_effect(const struct response_report *report,
+                            const struct response_rule *rule,
+                            const struct rule_status *before,
+                            int64_t checked_s);
 
 /* The response as in responses_to_json(), without what changes between two
  * decisions. RUNNERS: one for each action. Yours, json_decref(). */

@@ -3,6 +3,11 @@
  * is. */
 #include "resource_alert/responses/response.h"
 
+#include <math.h>
+
+/* A value that has changed by less has not changed. */
+#define EFFECT_MIN_RATIO 0.05
+
 /* How one rule of When counts. *ret_hold_until_ms: where FROZEN. */
 static enum response_input evaluate_rule(const struct response *response,
                                          struct response_rule *rule,
@@ -72,4 +77,21 @@ enum response_input response_evaluate_rules(struct response *response,
   response->is_forbidden_reported =
       response->is_forbidden_reported && response->forbidden_by != NULL;
   return input;
+}
+
+const char *response_compare_rule(const struct rule_status *before,
+                                  const struct rule_status *now) {
+  bool is_number = isfinite(before->value) && isfinite(now->value);
+  double change = now->badness - before->badness;
+  if (now->state == ALERT_OKAY) {
+    return "better";
+  }
+  if (!is_number || now->state == ALERT_MISSING ||
+      now->state == ALERT_UNKNOWN) {
+    return "unknown";
+  }
+  if (fabs(change) < EFFECT_MIN_RATIO * fabs(before->value)) {
+    return "unchanged";
+  }
+  return change < 0 ? "better" : "worse";
 }

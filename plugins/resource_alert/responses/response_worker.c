@@ -29,9 +29,6 @@
 #define FIRST_SELF_TEST_MS 60000
 #define SELF_TEST_AGAIN_MS 60000
 
-/* A value that has changed by less has not changed: EffectCheckAfter. */
-#define EFFECT_MIN_RATIO 0.05
-
 struct response_worker {
   const struct response_worker_deps *shared;
   const struct response_options *options; /* borrowed */
@@ -51,7 +48,8 @@ struct response_worker {
   bool is_block_logged;
   int64_t self_test_ms;    /* when the next one is; RESPONSE_NEVER: none */
   int64_t effect_check_ms; /* when to check whether it helped */
-  double value_before;     /* of the cause, when an action was engaged last */
+  const struct response_rule *effect_rule; /* the cause, when an action was */
+  struct rule_status effect_before;        /* engaged last; as it was then */
 };
 
 const char *response_worker_name(const struct response_worker *worker) {
@@ -165,15 +163,18 @@ static void post_self_tests(struct response_worker *worker) {
   }
 }
 
-/* By whether the breach is over or the value of its rule has changed. */
+static void begin_effect_check(struct response_worker *worker, int64_t now_ms) {
+  if (worker->options->effect_check_s > 0 && worker->response.cause != NULL) {
+    worker->effect_check_ms = now_ms + worker->options->effect_check_s * 1000;
+    worker->effect_rule = worker->response.cause;
+    worker->effect_before = worker->effect_rule->now;
+  }
+}
+
 static void report_effect(struct response_worker *worker) {
-  double before = worker->value_before;
-  double after = cause_value(worker);
-  bool has_moved = worker->response.input != RESPONSE_BREACH ||
-                   (isfinite(before) && isfinite(after) &&
-                    fabs(after - before) >= EFFECT_MIN_RATIO * fabs(before));
   worker->effect_check_ms = RESPONSE_NEVER;
-  response_report_effect(&worker->report, before, after, has_moved,
+  response_report_effect(&worker->report, worker->effect_rule,
+                         &worker->effect_before,
                          worker->options->effect_check_s);
 }
 
@@ -286,11 +287,10 @@ static void record_attempt(struct response_worker *worker, size_t action,
   const struct action_job *job = &worker->runners[action].attempt;
   int64_t now_ms = clock_monotonic_ms();
   int code = result->code;
-  if (code == 0 && !job->is_refresh) {
+  if (code == 0 && !job->is_refresh && job->mode == ACTION_MODE_AUTO) {
     atomic_fetch_add(&worker->snapshot.done, 1);
-    if (job->request.is_on && worker->options->effect_check_s > 0) {
-      worker->effect_check_ms = now_ms + worker->options->effect_check_s * 1000;
-      worker->value_before = cause_value(worker);
+    if (job->request.is_on) {
+      begin_effect_check(worker, now_ms);
     }
   } else if (code != 0 && code != -EAGAIN && code != -ECANCELED) {
     atomic_fetch_add(&worker->snapshot.failed, 1);

@@ -101,7 +101,8 @@ int responses_send_command(struct responses *responses, const char *response,
  *   {"name", "state", "since": epoch or null, "mode", "level", "when": [...],
  *    "unless": [...],
  *    "next": text or null, "tripped", "done", "failed", "blocked",
- *    "actions": [{"name", "state": "on", "off", "unsure" or "left_alone",
+ *    "actions": [{"name", "state": "on", "off", "unsure", "left_alone",
+ *                 "would_be_on" or "would_be_off",
  *                 "wanted", "mode", "finding": text or null,
  *                 "error": text or null, "self_test": "ok", text or null}]}
  * Yours, json_decref(); NULL when memory is short. Any thread; holds a lock

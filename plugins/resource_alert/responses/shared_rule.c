@@ -8,6 +8,7 @@ bool shared_rule_set(struct shared_rule *rule,
                     (uint32_t)status->held << 8 |
                     (uint32_t)status->is_known << 12;
   atomic_store(&rule->value, status->value);
+  atomic_store(&rule->badness, status->badness);
   bool is_new =
       atomic_exchange(&rule->held_ms, status->held_ms) != status->held_ms;
   return atomic_exchange(&rule->states, states) != states || is_new;
@@ -22,5 +23,6 @@ struct rule_status shared_rule_get(const struct shared_rule *rule) {
       .is_known = (states >> 12 & 1) != 0,
       .held_ms = atomic_load(&rule->held_ms),
       .value = atomic_load(&rule->value),
+      .badness = atomic_load(&rule->badness),
   };
 }

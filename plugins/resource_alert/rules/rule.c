@@ -341,6 +341,7 @@ struct rule_status rule_get_status(const struct rule *rule) {
                   atomic_load(&rule->counts[ALERT_FAILURE]) > 0,
       .held_ms = atomic_load(&rule->held_ms),
       .value = rule_worst_value(rule),
+      .badness = atomic_load(&rule->worst.badness),
   };
 }
 

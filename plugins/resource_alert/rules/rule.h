@@ -132,6 +132,7 @@ struct rule_status {
   bool is_known;           /* the last reading of a series gave its state */
   int64_t held_ms;         /* when the last one in "held" stopped */
   double value;            /* rule_worst_value() */
+  double badness;          /* of that; see struct rule_worst */
 };
 
 /* Any thread. */

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "resource_alert/responses/response.h"
 
@@ -543,6 +544,28 @@ static void rules_together(void **state) {
   assert_int_equal(response_evaluate_rules(&response, now_ms), RESPONSE_CLEAR);
 }
 
+static void the_effect_is_better_worse_or_unchanged(void **state) {
+  (void)state;
+  static const struct {
+    enum alert_state state;
+    double value, badness; /* before: 90, 10 */
+    const char *effect;
+  } table[] = {
+      {ALERT_WARNING, 84, 4, "better"},     {ALERT_WARNING, 96, 16, "worse"},
+      {ALERT_WARNING, 88, 8, "unchanged"},  {ALERT_OKAY, 88, 8, "better"},
+      {ALERT_MISSING, 90, 10, "unknown"},   {ALERT_WARNING, NAN, 0, "unknown"},
+      {ALERT_WARNING, 90, 10, "unchanged"},
+  };
+  const struct rule_status before = {
+      .state = ALERT_WARNING, .value = 90, .badness = 10};
+  for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    const struct rule_status now = {.state = table[i].state,
+                                    .value = table[i].value,
+                                    .badness = table[i].badness};
+    assert_string_equal(response_compare_rule(&before, &now), table[i].effect);
+  }
+}
+
 static void only_the_time_beyond_the_limits_counts(void **state) {
   (void)state;
   begin(&plain, 1); /* 30 s, 300 s */
@@ -664,6 +687,7 @@ int main(void) {
       TEST(a_response_with_all_actions_off_does_not_engage),
       TEST(the_escalation_pauses_while_no_rule_is_bad),
       TEST(rules_together),
+      TEST(the_effect_is_better_worse_or_unchanged),
       TEST(only_the_time_beyond_the_limits_counts),
       TEST(a_release_counts_from_the_begin_of_the_recovery),
       TEST(a_series_that_stopped_holds_for_a_while),

@@ -151,7 +151,8 @@ static void start(struct bed *bed, const char *format) {
 /* The only series of a rule is in that state, beyond its limits. */
 static void put_value(const struct bed *bed, size_t index,
                       enum alert_state state, double value) {
-  struct rule rule = {.index = index, .worst = {.value = value}};
+  struct rule rule = {.index = index,
+                      .worst = {.value = value, .badness = value - 80}};
   rule.counts[state] = 1;
   rule.claims[state == ALERT_WARNING   ? RULE_CLAIM_BEYOND_WARNING
               : state == ALERT_FAILURE ? RULE_CLAIM_BEYOND_FAILURE
@@ -342,19 +343,6 @@ static void leftovers_of_killed_writers_are_removed(void **state) {
   expect_file(bed, left, NULL, false);
 }
 
-static void a_dry_run_only_journals(void **state) {
-  struct bed *bed = *state;
-  char text[1024];
-  (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
-  start(bed, text);
-  put_event(bed, 0, ALERT_WARNING);
-  expect_file(bed, "journal", "\"to\":\"ENGAGED\"", true);
-  expect_file(bed, "journal", "\"dryrun\"", true);
-  put_event(bed, 0, ALERT_OKAY);
-  expect_file(bed, "journal", "\"to\":\"OFF\"", true);
-  expect_file(bed, "switches/limit_noncore_api", NULL, false);
-}
-
 /* How often TEXT stands in the file NAME. */
 static size_t count_in(const struct bed *bed, const char *name,
                        const char *text) {
@@ -506,6 +494,32 @@ static void expect_shown(const struct bed *bed, const char *key,
     }
     (void)poll(NULL, 0, 2);
   }
+}
+
+static void a_dry_run_only_journals(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
+  start(bed, text);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_shown(bed, "state", "DRYRUN_ENGAGED");
+  json_t *all = responses_to_json(bed->responses);
+  const json_t *shown = json_array_get(all, 0);
+  const json_t *actions = json_object_get(shown, "actions");
+  assert_int_equal(json_integer_value(json_object_get(shown, "level")), 0);
+  assert_int_equal(json_integer_value(json_object_get(shown, "done")), 0);
+  assert_string_equal(text_of(json_array_get(actions, 0), "state"),
+                      "would_be_on");
+  json_decref(all);
+  put_event(bed, 0, ALERT_OKAY);
+  expect_file(bed, "journal", "\"to\":\"OFF\"", true);
+  assert_int_equal(journalled(bed, "\"step\":\"dryrun\""), 4);
+  static const char *const untrue[] = {"\"ENGAGED\"", "\"ENGAGING\"", "intent",
+                                       "confirmed", "\"done\""};
+  for (size_t i = 0; i < sizeof(untrue) / sizeof(untrue[0]); i++) {
+    assert_int_equal(journalled(bed, untrue[i]), 0);
+  }
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
 
 /* A second engagement within the hour is one too many. */
@@ -683,7 +697,7 @@ static void a_commanded_mode_survives_a_restart(void **state) {
   (void)snprintf(text, sizeof(text), "Mode dryrun\n%s", one_switch);
   start(bed, text);
   put_event(bed, 0, ALERT_WARNING);
-  expect_shown(bed, "state", "ENGAGED");
+  expect_shown(bed, "state", "DRYRUN_ENGAGED");
   expect_file(bed, "switches/serve_cached", NULL, false);
   (void)responses_send_command(bed->responses, NULL, RESPONSES_MODE_AUTO,
                                "test", NULL);
@@ -771,11 +785,11 @@ static void the_effect_check_is_journaled(void **state) {
              "<Switch two>\nAfter 2\n</Switch>\n</Response>\n");
   put_event(bed, 0, ALERT_WARNING);
   expect_file(bed, "switches/one", NULL, true);
-  expect_file(bed, "journal", "\"moved\":false", true);
+  expect_file(bed, "journal", "\"effect\":\"unchanged\"", true);
   expect_file(bed, "journal",
               "\"action\":\"Switch two\",\"step\":\"confirmed\"", true);
-  put_value(bed, 0, ALERT_WARNING, 20);
-  expect_file(bed, "journal", "\"moved\":true", true);
+  put_value(bed, 0, ALERT_WARNING, 120);
+  expect_file(bed, "journal", "\"effect\":\"worse\"", true);
 }
 
 static void a_rule_of_unless_is_journaled_once(void **state) {

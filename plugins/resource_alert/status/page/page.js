@@ -30,7 +30,8 @@ function replaceNodes(parent, children) {
   while (parent.childNodes.length > children.length) parent.lastChild.remove();
 }
 
-const stateLabel = (word, text) => make("span", {class: `state ${word}`}, text || word);
+const DRYRUN_WORDS = {DRYRUN_ENGAGING: "would engage", DRYRUN_ENGAGED: "would be engaged", DRYRUN_RELEASING: "would release"};
+const stateLabel = (word, text) => make("span", {class: `state ${word}`}, text || DRYRUN_WORDS[word] || word);
 
 // ---- texts ----
 
@@ -118,9 +119,11 @@ function showSummary(status, bad) {
   for (const one of tripped)
     reasons.push(make("li", {}, make("b", {}, one.name), " has reached its rate limit; to reset it: ", make("code", {}, `resource-alertctl reset ${one.name}`)));
   if (rejected) reasons.push(make("li", {}, `${status.counts.values_rejected} values were rejected: there are more series than MaxSeries`));
-  for (const one of status.responses.filter(response => response.state !== "OFF"))
-    reasons.push(make("li", {}, make("b", {}, one.name), ` is ${one.state.toLowerCase()}, `,
-                      `${one.level} of ${plural(one.actions.length, "action", "actions")} on${one.next ? `; next: ${one.next}` : ""}`));
+  for (const one of status.responses.filter(response => response.state !== "OFF")) {
+    const next = one.next ? `; next: ${one.next}` : "";
+    reasons.push(make("li", {}, make("b", {}, one.name), DRYRUN_WORDS[one.state] ? ` ${DRYRUN_WORDS[one.state]} (dry run)${next}`
+      : ` is ${one.state.toLowerCase()}, ${one.level} of ${plural(one.actions.length, "action", "actions")} on${next}`));
+  }
   if (!bad.length && !troubles && status.worst === "OKAY")
     reasons.unshift(make("li", {}, `${plural(status.rules.length, "rule", "rules")}, ${plural(status.counts.watched ?? 0, "series", "series")} within the limits`));
   byId("verdict").className = bad.length || !troubles ? (status.rules.length ? status.worst : "UNKNOWN") : "WARNING";
@@ -214,9 +217,9 @@ function showRules(rules, now) {
 // ---- responses, silences, events ----
 
 function makeAction(action) {
-  const mark = {on: "●", off: "○", unsure: "◐", left_alone: "–"}[action.state];
-  const isPending = action.wanted && action.state !== "on" && action.state !== "left_alone";
-  const word = isPending ? "to be switched on" : action.state.replace("_", " ");
+  const mark = {on: "●", off: "○", unsure: "◐", left_alone: "–", would_be_on: "◌", would_be_off: "◌"}[action.state];
+  const isPending = action.wanted && ["off", "unsure"].includes(action.state);
+  const word = isPending ? (action.mode === "dryrun" ? "would be switched on" : "to be switched on") : action.state.replaceAll("_", " ");
   const mode = action.mode === "auto" ? "" : `, ${action.mode}`;
   return make("li", {class: action.error ? "trouble" : action.state === "on" ? "on" : "quiet"},
               `${mark} ${action.name} `, make("span", {class: "quiet"}, word + mode), action.error || action.finding ? `: ${action.error || action.finding}` : "");
@@ -248,7 +251,7 @@ const EVENT_TEXTS = {
   unsilence: e => [make("b", {}, e.name), ` no longer silenced, by ${e.who}`],
 };
 const describeStep = event => ({confirmed: event.on ? "is on" : "is off", done: event.on ? "is done" : "is undone",
-                             left_alone: "is left alone", gone: "has no target any more", intent: event.on ? "is being switched on" : "is being switched off",
+                             left_alone: "is left alone", dryrun: event.on ? "would be switched on" : "would be switched off", gone: "has no target any more", intent: event.on ? "is being switched on" : "is being switched off",
                              blocked: "is blocked"}[event.step] || event.step);
 const formatTimes = event => event.times > 1 ? ` (${event.times} times)` : "";
 const otherMembers = (event, known) => Object.entries(event)
@@ -272,6 +275,14 @@ function showIcon(word) {
   byId("icon").href = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><circle cx='4' cy='4' r='4' fill='%23${colour}'/></svg>`;
 }
 
+function showDryRun(status) {
+  const isDry = one => one.actions.every(action => action.mode !== "auto") && one.actions.some(action => action.mode === "dryrun");
+  const dry = status.responses.filter(isDry).map(one => one.name);
+  const which = dry.length === status.responses.length ? "No response takes any action" : `These responses take no action: ${dry.join(", ")}`;
+  byId("dryrun").hidden = !dry.length;
+  replaceNodes(byId("dryrun"), [document.createTextNode(`Dry run. ${which}; the page shows what they would do.`)]);
+}
+
 function show(status) {
   const now = status.time;
   host = status.host;
@@ -282,6 +293,7 @@ function show(status) {
   showIcon(status.worst);
   replaceNodes(byId("host"), [document.createTextNode(status.host)]);
   const holder = status.state_dir_holder ? `no actions: StateDir is in use by ${status.state_dir_holder}, ` : "";
+  showDryRun(status);
   replaceNodes(byId("about"), [document.createTextNode(`${holder}${status.mode === "auto" ? "" : `mode ${status.mode}, `}${formatTime(new Date(now * 1000))}`)]);
   showSummary(status, rules.filter(rule => rule.severity > OKAY_SEVERITY));
   showRules(rules, now);
