@@ -90,6 +90,7 @@ static int publish_metrics(void) {
   struct sample_sink samples = glue_sample_sink(NAME);
   engine_publish(engine, &samples);
   responses_publish(responses, &samples);
+  state_dir_request_check(state_dir);
   return 0;
 }
 

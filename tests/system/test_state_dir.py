@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a daemon finds in its StateDir: its identity, and another daemon."""
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -82,7 +83,7 @@ def test_the_second_daemon_on_one_state_directory_does_not_act(responding, secon
     second.start()
     holder = f"testhost, process {responding.collectd.pid}"
     [line] = second.collectd.log_lines("StateDir")
-    assert f"{responding.state}: in use by another collectd ({holder})" in line
+    assert f"{responding.state}/identity: in use by another collectd ({holder})" in line
     responding.breach()
     responding.expect_state("ENGAGED")
     saved = (responding.state / "responses.jsonl").stat().st_ino
@@ -102,6 +103,18 @@ def test_the_second_daemon_on_one_state_directory_does_not_act(responding, secon
     responding.recover()
     responding.expect_state("OFF")
     assert not responding.is_on("one")
+
+
+def test_a_directory_that_was_replaced_keeps_its_daemon(responding, second):
+    responding.configure(response(switch("one"))).start()
+    identity = responding.state / "identity"
+    before = identity.read_text()
+    shutil.rmtree(responding.state)
+    responding.state.mkdir()
+    responding.expect(lambda: identity.exists() and identity.read_text() == before)
+    responding.expect(lambda: responding.collectd.log_lines(f"{identity}: was removed or replaced while collectd runs"))
+    second.start()
+    assert second.collectd.log_lines("in use by another collectd")
 
 
 def test_it_acts_when_it_is_started_after_the_first_has_ended(responding, second):

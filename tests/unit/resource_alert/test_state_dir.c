@@ -30,15 +30,21 @@ static int remove_directory(void **state) {
   return rmdir(directory);
 }
 
+static void drop_line(void *context, enum log_level level, const char *line) {
+  (void)context, (void)level, (void)line;
+}
+
+static const struct log_sink quiet = {.write = drop_line};
+
 static void the_identity_outlives_the_name(void **state) {
   (void)state;
-  struct state_dir *dir = state_dir_open(directory, "old", NULL);
+  struct state_dir *dir = state_dir_open(directory, "old", &quiet);
   char identity[STATE_DIR_IDENTITY_BYTES];
   (void)snprintf(identity, sizeof(identity), "%s", state_dir_identity(dir));
   assert_int_equal(strlen(identity), 32);
   assert_null(state_dir_holder(dir));
   state_dir_close(dir);
-  dir = state_dir_open(directory, "new", NULL);
+  dir = state_dir_open(directory, "new", &quiet);
   assert_string_equal(state_dir_identity(dir), identity);
   state_dir_close(dir);
 }
@@ -48,12 +54,12 @@ static void a_second_daemon_learns_who_was_first(void **state) {
   char expected[64];
   (void)snprintf(expected, sizeof(expected), "first, process %ld",
                  (long)getpid());
-  struct state_dir *first = state_dir_open(directory, "first", NULL);
-  struct state_dir *second = state_dir_open(directory, "second", NULL);
+  struct state_dir *first = state_dir_open(directory, "first", &quiet);
+  struct state_dir *second = state_dir_open(directory, "second", &quiet);
   assert_string_equal(state_dir_holder(second), expected);
   state_dir_close(second);
   state_dir_close(first);
-  second = state_dir_open(directory, "second", NULL);
+  second = state_dir_open(directory, "second", &quiet);
   assert_null(state_dir_holder(second));
   state_dir_close(second);
 }
@@ -61,7 +67,7 @@ static void a_second_daemon_learns_who_was_first(void **state) {
 static void half_an_identity_is_made_anew(void **state) {
   (void)state;
   assert_int_equal(file_replace(file, "0123abc", 7, 0640, false, NULL), 0);
-  struct state_dir *dir = state_dir_open(directory, "host", NULL);
+  struct state_dir *dir = state_dir_open(directory, "host", &quiet);
   assert_int_equal(strlen(state_dir_identity(dir)), 32);
   state_dir_close(dir);
 }
@@ -69,7 +75,7 @@ static void half_an_identity_is_made_anew(void **state) {
 static void a_link_is_not_followed(void **state) {
   (void)state;
   assert_int_equal(symlink("elsewhere", file), 0);
-  struct state_dir *dir = state_dir_open(directory, "host", NULL);
+  struct state_dir *dir = state_dir_open(directory, "host", &quiet);
   assert_null(state_dir_identity(dir));
   assert_null(state_dir_holder(dir));
   state_dir_close(dir);
