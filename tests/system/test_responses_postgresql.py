@@ -139,6 +139,24 @@ def test_a_failover(responding, replicas):
     responding.expect(lambda: switches_on(standby).get("one", {}).get("until", "") > before["one"]["until"], within=20)
 
 
+def test_commits_that_wait_for_a_standby_hold_few_sessions(responding, postgresql):
+    prepare(postgresql)
+    postgresql.run("ALTER ROLE agent SET synchronous_commit = on")
+    postgresql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    postgresql.run("SELECT pg_reload_conf()")
+    responding.configure(response(switch("one", Timeout=1)),
+                         store(postgresql.socket_directory, postgresql.tcp_port)).start()
+    responding.breach()
+    responding.expect(lambda: len(responding.failures(ACTION)) >= 3, within=20)
+    assert responding.is_on("one")
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'agent'"
+    assert postgresql.run(sessions)[0][0] <= 5
+    postgresql.run("ALTER SYSTEM RESET synchronous_standby_names")
+    postgresql.run("SELECT pg_reload_conf()")
+    responding.expect_state("ENGAGED", within=30)
+    postgresql.expect(lambda: postgresql.run(sessions)[0][0] <= 1, within=20)
+
+
 @pytest.mark.parametrize("options, reports", [
     ({"Host": '"db.example.net"'}, "Host db.example.net is another machine: write SSLMode"),
     ({"Host": '"/run/postgresql,10.0.0.1"'}, "Host 10.0.0.1 is another machine: write SSLMode"),

@@ -217,7 +217,8 @@ static const struct option option_rows[] = {
     {OPTION("Host", STRING, struct switch_store_options, host),
      .help = "For C<postgresql>: a host, or the directory of the Unix socket. "
              "Up to 8 of them, separated by commas without spaces: they are "
-             "tried in turn and share the time."},
+             "tried in turn and share the time. A PgBouncer in front must pool "
+             "transactions or sessions, not statements."},
     {OPTION("Port", INTEGER, struct switch_store_options, port), .min = 1,
      .max = 65535, .default_text = "5432",
      .help = "For C<postgresql>: the server's port."},

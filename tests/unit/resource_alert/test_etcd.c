@@ -121,6 +121,9 @@ static void goes_on_where_another_endpoint_may_answer(void **state) {
       {.status = 204, .body = GOOD},
       {.status = 200,
        .body = "{\"error\": {\"grpc_code\": 14, \"message\": \"no leader\"}}"},
+      {.status = 200,
+       .body = "{\"error\": {\"code\": 14, \"message\": \"no leader\"}}"},
+      {.status = 503, .body = "{\"message\": \"no leader\", \"code\": 14}"},
   };
   for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
     struct etcd etcd = {.urls = &endpoints};
