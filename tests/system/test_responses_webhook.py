@@ -189,6 +189,7 @@ def test_servers_with_wrong_responses(responding, talk, reports):
     responding.breach()
     # On a busy machine a try may run out of time before the answer is looked at.
     responding.expect(lambda: any(reports in one for one in responding.failures("Webhook hook")), within=30)
+    listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, which would keep it open
     listener.close()
 
 

@@ -130,7 +130,9 @@ static void bounds_an_answer_without_end(void **state) {
   code = ask(TEXT(HELLO), TEXT(""), TEXT(DONE));
   assert_int_equal(code, -EMSGSIZE);
   (void)getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__ /* keeps what was freed */
   assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 64 * 1024); /* KB */
+#endif
 }
 
 static void refuses_a_copy(void **state) {
