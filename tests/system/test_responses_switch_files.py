@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 from responding import Responding, response, switch
+from servers import build
 
 NOBODY = 65534
 ACTION = "Switch one"
@@ -110,3 +112,20 @@ def test_an_error_while_looking_is_no_confirmation(responding):
     assert responding.state_of() == "RELEASING"
     responding.switches.unlink()
     responding.expect_state("OFF")
+
+
+def test_a_link_that_others_can_change_is_reported_by_action_and_self_test(responding):
+    if os.geteuid() != 0:
+        pytest.skip("not root: another user's link is NOT tested")
+    link = responding.directory / "link"
+    link.symlink_to(responding.switches)
+    os.lchown(link, NOBODY, NOBODY)
+    responding.switches = link / "below"
+    control = responding.directory / "control"
+    responding.configure(response(switch("one")), f'ControlSocket "{control}"').start()
+    subprocess.run([build.BUILD / "resource-alertctl", "self-test", "--socket", control], check=True, capture_output=True)
+    responding.expect(lambda: responding.journal("action", step="self_test"))
+    assert 'the link "link" can be changed by others' in responding.journal("action", step="self_test")[0]["result"]
+    responding.breach()
+    responding.expect(lambda: responding.failures(ACTION))
+    assert 'the link "link" can be changed by others' in responding.failures(ACTION)[0]

@@ -335,17 +335,19 @@ static int confirm_switch_in_file(void *self, const struct switch_state *state,
                          is_there ? "still there" : "not there");
 }
 
-/* The directory, or its nearest parent that exists. */
-static int find_existing_directory(const char *path, char found[PATH_MAX]) {
-  struct stat status;
-  if (snprintf(found, PATH_MAX, "%s", path) >= PATH_MAX) {
-    return -ENAMETOOLONG;
-  }
-  while (lstat(found, &status) != 0 && errno == ENOENT) {
+/* Opens the directory as a write does, or its nearest parent that exists. */
+static int open_existing_directory(const char *path, char found[PATH_MAX],
+                                   struct error *error) {
+  (void)snprintf(found, PATH_MAX, "%s", path);
+  for (;;) {
+    int fd = trusted_path_open(found, TRUSTED_PATH_GIVEN,
+                               O_RDONLY | O_DIRECTORY, 0, error);
     char *slash = strrchr(found, '/');
+    if (fd != -ENOENT || slash == NULL || slash[1] == '\0') {
+      return fd;
+    }
     slash[slash == found ? 1 : 0] = '\0';
   }
-  return stat(found, &status) == 0 && S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
 /* A directory that anybody may write to would let anybody set switches. */
@@ -353,19 +355,23 @@ static int self_test_file_store(void *self, struct action_call *call) {
   const struct switch_store *store = self;
   char directory[PATH_MAX];
   struct stat status;
-  int code = find_existing_directory(store->options->path, directory);
-  if (code != 0 || stat(directory, &status) != 0) {
-    return error_set(call->error, code, "%s is not a directory", directory);
+  int fd =
+      open_existing_directory(store->options->path, directory, call->error);
+  if (fd < 0) {
+    return fd;
+  }
+  int code = fstat(fd, &status) == 0 && faccessat(fd, ".", W_OK | X_OK, 0) == 0
+                 ? 0
+                 : -errno;
+  (void)close(fd);
+  if (code != 0) {
+    return error_set(call->error, code, "%s: directory is not writable: %s",
+                     directory, strerror(-code));
   }
   if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH) {
     return error_set(call->error, -EPERM,
                      "%s: can be written by others: chmod o-w %s", directory,
                      directory);
-  }
-  if (access(directory, W_OK | X_OK) != 0) {
-    code = -errno;
-    return error_set(call->error, code, "%s: directory is not writable: %s",
-                     directory, strerror(-code));
   }
   return 0;
 }
