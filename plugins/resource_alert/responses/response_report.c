@@ -114,24 +114,9 @@ void response_report_notify(const struct response_report *report,
                             enum notification_severity severity,
                             const char *message) {
   const struct response *response = report->response;
-  const struct notification_field fields[] = {
-      {.name = "state", .text = get_state_label(response, response->state)},
-      {.name = "level", .number = (double)response_count_actions_on(response)},
-  };
-  const struct notification notification = {
-      .severity = severity,
-      .host = "",
-      .plugin = "",
-      .plugin_instance = report->name,
-      .type = "degradation_level",
-      .type_instance = "",
-      .message = message,
-      .fields = fields,
-      .fields_len = sizeof(fields) / sizeof(fields[0]),
-  };
-  if (report->notifications.put != NULL) {
-    report->notifications.put(report->notifications.context, &notification);
-  }
+  response_notifier_put(report->notifier, severity, report->name, message,
+                        get_state_label(response, response->state),
+                        (double)response_count_actions_on(response));
 }
 
 void response_report_notify_state(const struct response_report *report) {

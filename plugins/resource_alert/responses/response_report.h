@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 #include "core/log.h"
-#include "core/notification.h"
 #include "resource_alert/responses/response.h"
+#include "resource_alert/responses/response_notifier.h"
 
 struct action_runner;
 struct journal;
@@ -18,7 +18,7 @@ struct response_report {
   const struct response *response;
   struct log_sink log;
   struct journal *journal;
-  struct notification_sink notifications;
+  struct response_notifier *notifier;
 };
 
 /* What comes next, and when. */
@@ -31,8 +31,7 @@ struct response_next {
 void response_report_change(const struct response_report *report,
                             enum response_state before);
 
-/* Sends a notification of the current state. Both functions block until
- * collectd's notification callbacks have returned. */
+/* Queue a notification, the first one of the current state. */
 void response_report_notify_state(const struct response_report *report);
 
 void response_report_notify(const struct response_report *report,

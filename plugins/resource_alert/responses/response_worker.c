@@ -3,16 +3,13 @@
  *
  * One loop: commands, attempts that have ended, decisions, the notification of
  * a change, timers, in this order; then it waits in poll() for the next time
- * that something is due, for its eventfd or for the end. It waits for no
- * target. Only the fields above the comment in the struct are touched by other
- * threads.
- */
+ * that something is due, for its eventfd or for the end, and for no target.
+ * Only the fields above the comment in the struct are shared. */
 #include "resource_alert/responses/response_worker.h"
 
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -341,10 +338,15 @@ static void record_block_once(struct response_worker *worker, size_t action,
   }
 }
 
+/* A file that cannot be looked for may be there. */
+static bool is_disabled(const struct response_worker *worker) {
+  const char *file = worker->shared->deps->options->disable_file;
+  return file != NULL && (access(file, F_OK) == 0 || errno != ENOENT);
+}
+
 /* Reads the rules, decides and does it. Returns false where nothing is due. */
 static bool decide_and_act(struct response_worker *worker) {
   struct response *response = &worker->response;
-  const char *disable_file = worker->shared->deps->options->disable_file;
   bool was_tripped = response->rate_limit.is_tripped;
   for (size_t i = 0; i < response->rules_len + response->unless_len; i++) {
     struct response_rule *rule = &response->rules[i];
@@ -352,9 +354,8 @@ static bool decide_and_act(struct response_worker *worker) {
   }
   /* The file is looked for before each decision: creating it stops the very
    * next attempt. */
-  const struct response_decision decision = response_decide(
-      response, disable_file != NULL && access(disable_file, F_OK) == 0,
-      clock_monotonic_ms());
+  const struct response_decision decision =
+      response_decide(response, is_disabled(worker), clock_monotonic_ms());
   switch (decision.kind) {
   case RESPONSE_IDLE:
     return false;
@@ -500,7 +501,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
       .response = &worker->response,
       .log = deps->log,
       .journal = deps->journal,
-      .notifications = deps->notifications,
+      .notifier = worker->shared->notifier,
   };
   worker->runner_deps = (struct action_runner_deps){
       .report = &worker->report,

@@ -18,6 +18,7 @@ struct response_worker;
 struct response_worker_deps {
   const struct responses_deps *deps;
   struct response_state_file *states;
+  struct response_notifier *notifier;
   const struct kubernetes_options *kubernetes;
   const struct shared_rule *rules; /* by index */
   int stop_fd;                     /* readable once all is to end */

@@ -25,6 +25,7 @@
 #include "resource_alert/responses/response_worker.h"
 
 #define STOP_MS 4000
+#define NOTIFIER_STOP_MS 500
 
 struct responses {
   struct responses_deps deps;
@@ -230,6 +231,10 @@ static int start_workers(struct responses *responses, struct error *error) {
                                                 .value = (double)NAN});
   }
   int code = open_state_file(responses, error);
+  if (code == 0 && deps->options->responses.len > 0) {
+    code = response_notifier_new(&deps->notifications, &responses->deps.log,
+                                 &responses->shared.notifier, error);
+  }
   const struct response_options *options = deps->options->responses.items;
   for (size_t i = 0; i < deps->options->responses.len && code == 0; i++) {
     code = response_worker_new(&responses->shared, &options[i],
@@ -390,6 +395,7 @@ bool responses_stop(struct responses *responses) {
   if (responses->shared.stop_fd >= 0) {
     (void)close(responses->shared.stop_fd);
   }
+  response_notifier_stop(responses->shared.notifier, NOTIFIER_STOP_MS);
   response_state_file_close(responses->shared.states);
   option_fini(&kubernetes_block, &responses->kubernetes);
   free(responses->rules);

@@ -37,7 +37,7 @@ struct responses_deps {
   struct journal *journal;
   struct log_sink log;
   struct notification_sink
-      notifications; /* called from the workers; may take its time */
+      notifications; /* called from a thread of its own; may take its time */
 };
 
 /* Checks what the option table cannot: that each When names an existing rule,

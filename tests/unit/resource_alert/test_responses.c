@@ -63,6 +63,7 @@ struct bed {
   struct outer options;
   struct journal *journal;
   struct responses_deps deps;
+  struct notification_sink notifications;
   bool has_commands;
   struct responses *responses;
 };
@@ -144,6 +145,7 @@ static void start(struct bed *bed, const char *format) {
       .state_dir = bed->directory,
       .has_commands = bed->has_commands,
       .journal = bed->journal,
+      .notifications = bed->notifications,
   };
   assert_int_equal(responses_start(&bed->deps, &bed->responses, &error), 0);
 }
@@ -522,6 +524,18 @@ static void a_dry_run_only_journals(void **state) {
   expect_file(bed, "switches/limit_noncore_api", NULL, false);
 }
 
+/* Below a file, so that nobody can say whether it is there. */
+static void a_disable_file_that_cannot_be_looked_for_blocks(void **state) {
+  struct bed *bed = *state;
+  char text[1024];
+  (void)snprintf(text, sizeof(text), "DisableFile \"@/journal/off\"\n%s",
+                 one_switch);
+  start(bed, text);
+  put_event(bed, 0, ALERT_WARNING);
+  expect_file(bed, "journal", "\"DisableFile\"", true);
+  expect_file(bed, "switches/limit_noncore_api", NULL, false);
+}
+
 /* A second engagement within the hour is one too many. */
 static void trip_rate_limit(struct bed *bed) {
   start(bed, "<SwitchStore file>\nPath \"@/switches\"\n</SwitchStore>\n"
@@ -642,6 +656,30 @@ static void a_target_that_hangs_delays_no_other(void **state) {
   stop(bed);
   assert_true(clock_monotonic_ms() - begun_ms < 4000);
   (void)close(server);
+}
+
+static atomic_bool is_held;
+
+static void hold_notification(void *unused, const struct notification *one) {
+  (void)unused, (void)one;
+  while (atomic_load(&is_held)) {
+    (void)poll(NULL, 0, 5);
+  }
+}
+
+/* A mail server that hangs keeps collectd's notification callback for long. */
+static void a_notification_that_hangs_delays_no_action(void **state) {
+  struct bed *bed = *state;
+  atomic_store(&is_held, true);
+  bed->notifications.put = hold_notification;
+  start(bed, one_switch);
+  for (int i = 0; i < 3; i++) {
+    put_event(bed, 0, ALERT_WARNING);
+    expect_file(bed, "switches/serve_cached", NULL, true);
+    put_event(bed, 0, ALERT_OKAY);
+    expect_file(bed, "switches/serve_cached", NULL, false);
+  }
+  atomic_store(&is_held, false);
 }
 
 static void a_self_test_that_hangs_delays_no_attempt(void **state) {
@@ -959,6 +997,7 @@ int main(void) {
       TEST(a_dry_run_of_one_action_goes_on_after_a_restart),
       TEST(a_restart_does_not_do_what_a_dry_run_pretended),
       TEST(the_disable_file_blocks_all_actions),
+      TEST(a_disable_file_that_cannot_be_looked_for_blocks),
       TEST(a_tripped_rate_limit_is_reset_by_a_command),
       TEST(a_restart_does_not_forget_what_was_counted),
       TEST(the_rate_limit_holds_without_its_directory),
@@ -970,6 +1009,7 @@ int main(void) {
       TEST(a_rule_of_unless_is_journaled_once),
       TEST(a_removed_switch_is_written_again),
       TEST(a_target_that_hangs_delays_no_other),
+      TEST(a_notification_that_hangs_delays_no_action),
       TEST(a_self_test_that_hangs_delays_no_attempt),
       TEST(a_hundred_responses_at_once),
       TEST(bad_configurations_are_refused),
