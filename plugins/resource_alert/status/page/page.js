@@ -230,7 +230,7 @@ function makeResponse(response, now) {
   const next = response.tripped ? "rate limit tripped" : response.next ? `next: ${response.next}` : "";
   return make("div", {}, stateLabel(response.state),
     make("div", {class: "name"}, response.name, " ", make("span", {class: "quiet"},
-      `when ${response.when.join(", ")}${response.mode === "auto" ? "" : `; mode ${response.mode}`}`)),
+      `when ${response.when.join(", ")}${response.unless.length ? `, unless ${response.unless.join(", ")}` : ""}${response.mode === "auto" ? "" : `; mode ${response.mode}`}`)),
     make("div", {}, [since, next].filter(Boolean).join("; ") || "inactive"),
     make("ul", {class: "steps"}, ...response.actions.map(makeAction)));
 }
@@ -246,6 +246,8 @@ const EVENT_TEXTS = {
   response: e => [stateLabel(e.to), make("b", {}, e.response), ` from ${e.from}${e.cause ? `, caused by ${e.cause}` : ""}`],
   action: e => [make("b", {}, e.response), ` ${e.action} ${describeStep(e)}`, formatTimes(e),
                 e.error ? make("span", {class: "trouble"}, `: ${e.error}`) : otherMembers(e, ["response", "action", "step", "on", "times"])],
+  forbidden: e => [make("b", {}, e.response), ` ${e.what}: rule ${e.unless} is ${e.state}`],
+  effect: e => [make("b", {}, e.response), ` effect on ${e.rule}: ${e.effect}, ${formatNumber(e.before)} → ${formatNumber(e.after)}`],
   command: e => [make("b", {}, e.response), ` ${e.command}, by ${e.who}`],
   silence: e => [make("b", {}, e.name), ` silenced for ${formatDuration(e.for_s)}, by ${e.who}${e.comment ? `: ${e.comment}` : ""}`],
   unsilence: e => [make("b", {}, e.name), ` no longer silenced, by ${e.who}`],
