@@ -566,12 +566,11 @@ int log_monitor_restore_record(struct log_monitor *monitor, int64_t now_ms,
 int log_monitor_load_state(struct log_monitor *monitor, const char *directory,
                            const struct tail_time *now) {
   struct state_file_record record = {0};
-  monitor->state_file = (struct state_file){
-      .directory = directory,
-      .name = monitor->options->head.label,
-      .log = monitor->log,
-  };
-  int code = state_file_sweep_and_read(&monitor->state_file, &record);
+  monitor->state_file.directory = directory;
+  monitor->state_file.name = monitor->options->head.label;
+  monitor->state_file.log = monitor->log;
+  int code =
+      state_file_sweep_and_read(&monitor->state_file, now->mono_ms, &record);
   if (code == 0) {
     code = log_monitor_restore_record(monitor, now->mono_ms, &record);
     if (code == -EINVAL) {
@@ -579,13 +578,11 @@ int log_monitor_load_state(struct log_monitor *monitor, const char *directory,
     }
   }
   state_file_record_fini(&record);
-  return code == -ENOMEM ? code : 0;
+  return code == -ENOMEM || code == -EAGAIN ? code : 0;
 }
 
-void log_monitor_save_state(struct log_monitor *monitor,
-                            const struct tail_time *now) {
-  struct state_file_record record = {0};
-  log_monitor_fill_record(monitor, now->mono_ms, &record);
-  state_file_write_if_changed(&monitor->state_file, &record, now->mono_ms);
-  state_file_record_fini(&record);
+void log_monitor_write_record(struct log_monitor *monitor,
+                              const struct state_file_record *record,
+                              int64_t mono_ms) {
+  state_file_write_if_changed(&monitor->state_file, record, mono_ms);
 }

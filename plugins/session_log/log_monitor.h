@@ -72,16 +72,18 @@ void log_monitor_send_notifications(
     const struct notification_sink *sink);
 
 /* Restores DIRECTORY/NAME.state (borrowed) into a monitor that has not polled
- * yet, while nobody writes there. An
- * invalid file is moved aside and logged; the log is then followed as for the
- * first time. Returns 0 or -ENOMEM. */
+ * yet. An invalid file is moved aside and logged; the log is then followed as
+ * for the first time. Returns 0; -EAGAIN for a file that cannot be read, for a
+ * minute: try again; -ENOMEM. */
 int log_monitor_load_state(struct log_monitor *monitor, const char *directory,
                            const struct tail_time *now);
 
-/* Writes that file, if anything has changed. A failure is logged, and tried
- * again at the next call. */
-void log_monitor_save_state(struct log_monitor *monitor,
-                            const struct tail_time *now);
+/* Writes the record into that file, unless it is the one written last. A
+ * failure is logged, and tried again at the next call. Unlike the others, this
+ * may run while another thread uses the monitor; only one thread may write. */
+void log_monitor_write_record(struct log_monitor *monitor,
+                              const struct state_file_record *record,
+                              int64_t mono_ms);
 
 /* Save and load the record in that file. log_monitor_restore_record() returns
  * 0; -EINVAL for an invalid record, and the monitor is as new; -ENOMEM. */

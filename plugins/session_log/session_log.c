@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* session_log: registers the plugin with collectd and runs its logs.
  *
- * Each log is read by a read callback at the interval, and in between by one
- * thread that the kernel wakes when a file is written to. */
+ * Each log has a thread that reads its files and sends its values, so that a
+ * directory that hangs delays its own log only; one more thread writes the
+ * state of all logs. The read callbacks ask for a read at the interval, and a
+ * thread that the kernel wakes asks for one when a file is written to. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +26,34 @@
  * of the second one only after the pause between reads. */
 #define EVENT_DELAY_MS 2
 
+/* At the end: for the threads of all logs, and then for the writer. */
+#define STOP_MS 1500
+
+#define READER_STACK_BYTES ((size_t)512 * 1024)
+
+/* What a log's thread is asked for: to read all, or the files with events. */
+static int read_at_interval;
+static int read_after_events;
+
 struct log_instance {
   size_t number;
-  pthread_mutex_t lock;        /* held while the log is read */
-  struct log_monitor *monitor; /* guarded, once reading begins */
-  int64_t alarms_ms;           /* guarded: when alarms were published last */
-  int64_t read_ms;             /* the thread's: when it has read last */
-  int64_t event_ms; /* the thread's: the first event since; 0: none */
+  plugin_ctx_t context; /* of the plugin: with the interval of its values */
+  struct worker_thread *reader;
+  struct log_monitor *monitor; /* the reader's, while it runs */
+  bool is_loaded;              /* the reader's: its state was loaded */
+  int64_t alarms_ms;           /* the reader's: when alarms were sent last */
+  atomic_int_fast64_t read_ms; /* when it has read last */
+  atomic_bool is_reading_due;  /* asked for and not done */
+  atomic_bool is_event_due;
+  atomic_bool is_saving_due;
+  struct log_complaint late; /* the read callback's */
+  int64_t event_ms; /* the watch thread's: the first event since; 0: none */
+};
+
+/* A record on its way to the thread that writes it. */
+struct saving {
+  struct log_instance *instance;
+  struct state_file_record record; /* owned */
 };
 
 static struct session_log_options options;
@@ -38,9 +62,11 @@ static struct sample_sink sample_sink;
 static struct notification_sink notification_sink;
 static struct log_instance *instances; /* from init to shutdown */
 static size_t instances_len;
+static struct worker_thread *writer; /* of all state files */
 static struct file_watch
     *watch; /* NULL: no thread; files are read at the interval */
 static pthread_t thread;
+static atomic_bool is_stopping; /* a thread left behind sends nothing more */
 
 static int configure_session_log(oconfig_item_t *item) {
   return glue_configure(&session_log_options, item, &options);
@@ -55,56 +81,130 @@ static int64_t compute_min_pause_ms(void) {
   return 1000 / options.max_reads_per_s;
 }
 
-/* Ends what a poll with CODE has begun: releases the lock, and only then sends
- * notifications, since they run the callbacks of other plugins. */
-static void unlock_and_notify(struct log_instance *instance, int code) {
+static const char *get_log_name(const struct log_instance *instance) {
   const struct log_options *logs = options.logs.items;
-  struct log_monitor_notifications notifications;
-  log_monitor_take_notifications(instance->monitor, &notifications);
-  (void)pthread_mutex_unlock(&instance->lock);
-  if (code != 0) {
-    log_write(&log_sink, LOG_LEVEL_ERROR,
-              "log \"%s\": out of memory; continues at the next interval",
-              logs[instance->number].head.label);
-  }
-  log_monitor_send_notifications(
-      &notifications, logs[instance->number].head.label, &notification_sink);
+  return logs[instance->number].head.label;
 }
 
-/* Always 0: collectd would double the interval after a failure. */
-static int read_log(user_data_t *data) {
-  struct log_instance *instance = data->data;
-  (void)pthread_mutex_lock(&instance->lock);
-  struct tail_time now = read_clocks();
-  int code = log_monitor_poll(instance->monitor, &now);
-  log_monitor_publish(instance->monitor, &sample_sink);
-  /* If the thread has just published them, a second time at the same moment
-   * would be out of order in the daemon's queue. */
-  if (watch == NULL ||
-      now.mono_ms - instance->alarms_ms > compute_min_pause_ms()) {
-    log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
+/* ---- the writer's thread ---- */
+
+static void write_state(void *unused, void *item) {
+  (void)unused;
+  struct saving *saving = item;
+  log_monitor_write_record(saving->instance->monitor, &saving->record,
+                           clock_monotonic_ms());
+  atomic_store(&saving->instance->is_saving_due, false);
+}
+
+static void free_saving(void *item) {
+  struct saving *saving = item;
+  state_file_record_fini(&saving->record);
+  free(saving);
+}
+
+/* Queues the state of a log, unless an older one still waits. */
+static void queue_state(struct log_instance *instance,
+                        const struct tail_time *now) {
+  struct saving *saving = atomic_exchange(&instance->is_saving_due, true)
+                              ? NULL
+                              : calloc(1, sizeof(*saving));
+  if (saving != NULL) {
+    saving->instance = instance;
+    log_monitor_fill_record(instance->monitor, now->mono_ms, &saving->record);
+    (void)worker_thread_put(writer, saving);
   }
-  /* Last, so that a busy disk delays no value. */
-  log_monitor_save_state(instance->monitor, &now);
-  unlock_and_notify(instance, code);
+}
+
+/* ---- a log's thread ---- */
+
+/* Restores the log's state first. Returns 0; -EAGAIN while that cannot be read;
+ * -ENOMEM. */
+static int read_files(struct log_instance *instance, bool is_at_interval,
+                      const struct tail_time *now) {
+  if (!instance->is_loaded) {
+    int code =
+        log_monitor_load_state(instance->monitor, options.state_dir, now);
+    if (code != 0) {
+      return code;
+    }
+    instance->is_loaded = true;
+  }
+  return is_at_interval ? log_monitor_poll(instance->monitor, now)
+                        : log_monitor_poll_events(instance->monitor, now);
+}
+
+/* If alarms were sent just now, a second time at almost the same moment could
+ * get out of order in the daemon's queue. */
+static void send_values(struct log_instance *instance, bool is_at_interval,
+                        const struct tail_time *now) {
+  if (is_at_interval) {
+    log_monitor_publish(instance->monitor, &sample_sink);
+    queue_state(instance, now);
+  }
+  if (is_at_interval ? watch == NULL || now->mono_ms - instance->alarms_ms >
+                                            compute_min_pause_ms()
+                     : log_monitor_has_new_alarm(instance->monitor)) {
+    log_monitor_publish_alarms(instance->monitor, now, &sample_sink);
+    instance->alarms_ms = now->mono_ms;
+  }
+}
+
+/* A reader's work: ITEM says of which kind. */
+static void read_log(void *context, void *item) {
+  struct log_instance *instance = context;
+  bool is_at_interval = item == &read_at_interval;
+  struct tail_time now = read_clocks();
+  struct log_monitor_notifications notifications = {0};
+  if (atomic_load(&is_stopping)) {
+    return;
+  }
+  plugin_set_ctx(instance->context);
+  int code = read_files(instance, is_at_interval, &now);
+  if (atomic_load(&is_stopping)) {
+    return;
+  }
+  if (code == -ENOMEM) {
+    log_write(&log_sink, LOG_LEVEL_ERROR,
+              "log \"%s\": out of memory; continues at the next interval",
+              get_log_name(instance));
+  }
+  if (instance->is_loaded) {
+    send_values(instance, is_at_interval, &now);
+    log_monitor_take_notifications(instance->monitor, &notifications);
+    log_monitor_send_notifications(&notifications, get_log_name(instance),
+                                   &notification_sink);
+  }
+  atomic_store(&instance->read_ms, clock_monotonic_ms());
+  atomic_store(is_at_interval ? &instance->is_reading_due
+                              : &instance->is_event_due,
+               false);
+}
+
+/* ---- asking for a read ---- */
+
+/* Always 0: collectd would double the interval after a failure. */
+static int request_read(user_data_t *data) {
+  struct log_instance *instance = data->data;
+  int64_t now_ms = clock_monotonic_ms();
+  if (!atomic_exchange(&instance->is_reading_due, true)) {
+    if (log_complaint_clear(&instance->late, now_ms, NULL)) {
+      log_write(&log_sink, LOG_LEVEL_NOTICE,
+                "log \"%s\": is read within the interval again",
+                get_log_name(instance));
+    }
+    (void)worker_thread_put(instance->reader, &read_at_interval);
+  } else if (log_complaint_fail(&instance->late, now_ms)) {
+    log_write(&log_sink, LOG_LEVEL_WARNING,
+              "log \"%s\": reading its files or StateDir takes longer than "
+              "the interval; its values are missing until it ends",
+              get_log_name(instance));
+  }
   return 0;
 }
 
-/* Reads a log after events of its files. */
-static void read_log_after_events(struct log_instance *instance) {
-  (void)pthread_mutex_lock(&instance->lock);
-  struct tail_time now = read_clocks();
-  int code = log_monitor_poll_events(instance->monitor, &now);
-  if (log_monitor_has_new_alarm(instance->monitor)) {
-    log_monitor_publish_alarms(instance->monitor, &now, &sample_sink);
-    instance->alarms_ms = now.mono_ms;
-  }
-  unlock_and_notify(instance, code);
-}
-
-/* Reads the logs that have events, each after its pause. Returns when the next
- * one is due. */
-static int64_t read_due_logs(bool *has_events) {
+/* Asks for a read of the logs that have events, each after its pause. Returns
+ * when the next one is due. */
+static int64_t request_due_reads(bool *has_events) {
   int64_t now_ms = clock_monotonic_ms();
   int64_t next_ms = now_ms + 60000;
   for (size_t i = 0; i < instances_len; i++) {
@@ -113,15 +213,17 @@ static int64_t read_due_logs(bool *has_events) {
       continue;
     }
     instance->event_ms = instance->event_ms == 0 ? now_ms : instance->event_ms;
-    int64_t due_ms = instance->read_ms + compute_min_pause_ms();
+    bool is_busy = atomic_load(&instance->is_event_due);
+    int64_t due_ms = (is_busy ? now_ms : atomic_load(&instance->read_ms)) +
+                     compute_min_pause_ms();
     if (due_ms < instance->event_ms + EVENT_DELAY_MS) {
       due_ms = instance->event_ms + EVENT_DELAY_MS;
     }
     if (now_ms >= due_ms) {
       has_events[i] = false;
       instance->event_ms = 0;
-      read_log_after_events(instance);
-      instance->read_ms = clock_monotonic_ms();
+      atomic_store(&instance->is_event_due, true);
+      (void)worker_thread_put(instance->reader, &read_after_events);
     } else if (due_ms < next_ms) {
       next_ms = due_ms;
     }
@@ -136,7 +238,7 @@ static void *run_watch_thread(void *unused) {
   int64_t next_ms = 0;
   while (has_events != NULL &&
          file_watch_wait(watch, next_ms, has_events) == 0) {
-    next_ms = read_due_logs(has_events);
+    next_ms = request_due_reads(has_events);
   }
   free(has_events);
   return NULL;
@@ -160,32 +262,118 @@ static void start_watch_thread(void) {
   }
 }
 
+static int start_reader(struct log_instance *instance, struct error *error) {
+  const struct worker_thread_options reader = {
+      .work = read_log,
+      .context = instance,
+      .items_max = 2, /* one of each kind */
+      .stack_bytes = READER_STACK_BYTES,
+  };
+  instance->context = plugin_get_ctx();
+  return worker_thread_new(&reader, &instance->reader, error);
+}
+
 static int start_log(struct log_instance *instance,
                      const struct log_options *log) {
   struct error error = {{0}};
-  struct tail_time now = read_clocks();
   int code = log_monitor_new(log, &log_sink, &instance->monitor, &error);
   if (code == 0) {
-    code = log_monitor_load_state(instance->monitor, options.state_dir, &now);
+    log_monitor_set_watch(instance->monitor, watch, instance->number);
+    code = start_reader(instance, &error);
   }
   if (code != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "log \"%s\": %s", log->head.label,
               error.text[0] == '\0' ? "out of memory" : error.text);
-    log_monitor_free(instance->monitor); /* or its saved state would be lost */
-    instance->monitor = NULL;
-    return code;
   }
-  log_monitor_set_watch(instance->monitor, watch, instance->number);
-  char name[128];
-  (void)snprintf(name, sizeof(name), "session_log/%s", log->head.label);
-  user_data_t data = {.data = instance};
-  return plugin_register_complex_read("session_log", name, read_log, 0, &data);
+  return code;
 }
 
-/* The thread is first: the first read of a log sets its watches. */
+/* The watch thread is first: the first read of a log sets its watches. */
+static int start_threads(void) {
+  const struct log_options *logs = options.logs.items;
+  const struct worker_thread_options state_writer = {
+      .work = write_state,
+      .free_item = free_saving,
+      .items_max = 2 * instances_len, /* one of each log, and its last */
+  };
+  struct error error = {{0}};
+  int code = worker_thread_new(&state_writer, &writer, &error);
+  if (code != 0) {
+    log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
+  } else if (options.max_reads_per_s > 0) {
+    start_watch_thread();
+  }
+  for (size_t i = 0; i < instances_len && code == 0; i++) {
+    code = start_log(&instances[i], &logs[i]);
+  }
+  return code;
+}
+
+static int register_reads(void) {
+  int code = 0;
+  for (size_t i = 0; i < instances_len && code == 0; i++) {
+    char name[128];
+    (void)snprintf(name, sizeof(name), "session_log/%s",
+                   get_log_name(&instances[i]));
+    user_data_t data = {.data = &instances[i]};
+    code = plugin_register_complex_read("session_log", name, request_read, 0,
+                                        &data);
+  }
+  return code;
+}
+
+/* Queues each log's state a last time, once its thread has ended. Returns false
+ * if a thread hangs: it is left behind with all that it uses. */
+static bool stop_threads(void) {
+  int64_t until_ms = clock_monotonic_ms() + STOP_MS;
+  struct tail_time now = read_clocks();
+  bool are_stopped = true;
+  for (size_t i = 0; i < instances_len; i++) {
+    struct log_instance *instance = &instances[i];
+    if (instance->reader != NULL &&
+        !worker_thread_stop(instance->reader, clock_left_ms(until_ms))) {
+      are_stopped = false;
+    } else if (instance->is_loaded) {
+      atomic_store(&instance->is_saving_due, false);
+      queue_state(instance, &now);
+    }
+  }
+  if (writer != NULL && !worker_thread_stop(writer, STOP_MS)) {
+    are_stopped = false;
+  }
+  writer = NULL;
+  return are_stopped;
+}
+
+/* No read callback runs any more. */
+static int stop_session_log(void) {
+  atomic_store(&is_stopping, true);
+  if (watch != NULL) {
+    file_watch_stop(watch);
+    (void)pthread_join(thread, NULL);
+  }
+  if (!stop_threads()) {
+    log_write(&log_sink, LOG_LEVEL_WARNING,
+              "a file system hangs; its thread is left behind; what was "
+              "counted since the state was saved is counted again after a "
+              "restart");
+    instances_len = 0;
+    return 0;
+  }
+  file_watch_free(watch);
+  watch = NULL;
+  for (size_t i = 0; i < instances_len; i++) {
+    log_monitor_free(instances[i].monitor);
+  }
+  free(instances);
+  instances = NULL;
+  instances_len = 0;
+  option_fini(&session_log_options, &options);
+  return 0;
+}
+
 static int init_session_log(void) {
   struct error error = {{0}};
-  const struct log_options *logs = options.logs.items;
   if (instances != NULL || options.logs.len == 0) {
     return 0;
   }
@@ -201,40 +389,12 @@ static int init_session_log(void) {
   instances_len = options.logs.len;
   for (size_t i = 0; i < instances_len; i++) {
     instances[i].number = i;
-    (void)pthread_mutex_init(&instances[i].lock, NULL);
   }
-  if (options.max_reads_per_s > 0) {
-    start_watch_thread();
+  if (start_threads() != 0) {
+    (void)stop_session_log(); /* leaves no thread behind */
+    return -1;
   }
-  for (size_t i = 0; i < instances_len; i++) {
-    if (start_log(&instances[i], &logs[i]) != 0) {
-      return -1;
-    }
-  }
-  return 0;
-}
-
-/* No read callback runs any more. */
-static int stop_session_log(void) {
-  if (watch != NULL) {
-    file_watch_stop(watch);
-    (void)pthread_join(thread, NULL);
-  }
-  file_watch_free(watch);
-  watch = NULL;
-  struct tail_time now = read_clocks();
-  for (size_t i = 0; i < instances_len; i++) {
-    if (instances[i].monitor != NULL) {
-      log_monitor_save_state(instances[i].monitor, &now);
-    }
-    log_monitor_free(instances[i].monitor);
-    (void)pthread_mutex_destroy(&instances[i].lock);
-  }
-  free(instances);
-  instances = NULL;
-  instances_len = 0;
-  option_fini(&session_log_options, &options);
-  return 0;
+  return register_reads();
 }
 
 void module_register(void) {

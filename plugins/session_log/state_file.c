@@ -21,6 +21,10 @@
 #define DIRECTORY_MODE 0750
 #define FILE_MODE 0640
 
+/* Longer than a write takes. */
+#define LEFTOVER_AGE_S 60
+#define RETRY_READ_MS 60000
+
 #define FORMAT_NAME "session_log state 2" /* with its version */
 
 #define NUMBER_BYTES_MAX 10
@@ -196,25 +200,39 @@ static int build_path(const struct state_file *file, char path[PATH_MAX]) {
   return bytes > 0 && bytes < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int state_file_sweep_and_read(const struct state_file *file,
+/* A disk that fails for a moment, or a process without descriptors, must not
+ * cost the state. */
+static int handle_read_error(struct state_file *file, int code, int64_t mono_ms,
+                             const struct error *error) {
+  bool may_pass = code != -EINVAL && code != -EFBIG && code != -ENOMEM;
+  bool is_first = file->unread_ms == 0;
+  file->unread_ms = is_first ? mono_ms : file->unread_ms;
+  file->is_unread = !may_pass || mono_ms - file->unread_ms >= RETRY_READ_MS;
+  if (is_first || file->is_unread) {
+    log_write(file->log, LOG_LEVEL_WARNING, "log \"%s\": %s; %s", file->name,
+              error->text,
+              file->is_unread
+                  ? "saved state ignored, reading starts as StartAt sets"
+                  : "reading begins once this succeeds, or in a minute");
+  }
+  return file->is_unread ? code : -EAGAIN;
+}
+
+int state_file_sweep_and_read(struct state_file *file, int64_t mono_ms,
                               struct state_file_record *record) {
   char path[PATH_MAX];
   struct error error = {{0}};
-  file_sweep_leftovers(file->directory, 0);
+  file_sweep_leftovers(file->directory, LEFTOVER_AGE_S);
   int code = build_path(file, path);
   if (code != 0) {
-    (void)error_set(&error, code, "StateDir: %s", strerror(-code));
-  } else {
-    code =
-        file_read(path, FILE_BYTES_MAX, &record->data, &record->bytes, &error);
+    return handle_read_error(
+        file, -EINVAL, mono_ms,
+        (error_set(&error, code, "StateDir: %s", strerror(-code)), &error));
   }
-  if (code != 0 && code != -ENOENT && code != -ENOTDIR) {
-    log_write(
-        file->log, LOG_LEVEL_WARNING,
-        "log \"%s\": %s; saved state ignored, reading starts as StartAt sets",
-        file->name, error.text);
-  }
-  return code;
+  code = file_read(path, FILE_BYTES_MAX, &record->data, &record->bytes, &error);
+  return code == 0 || code == -ENOENT || code == -ENOTDIR
+             ? code
+             : handle_read_error(file, code, mono_ms, &error);
 }
 
 void state_file_set_aside(const struct state_file *file) {
@@ -230,12 +248,19 @@ void state_file_set_aside(const struct state_file *file) {
 }
 
 /* The directory is made only when it is missing. */
-static int replace_file(const struct state_file *file,
+static int replace_file(struct state_file *file,
                         const struct state_file_record *record,
                         struct error *error) {
   char path[PATH_MAX];
   if (record->is_failed || build_path(file, path) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
+  }
+  if (file->is_unread) { /* it may be needed */
+    int code = file_set_aside(path, error);
+    if (code != 0 && code != -ENOENT) {
+      return code;
+    }
+    file->is_unread = false;
   }
   int code =
       file_replace(path, record->data, record->bytes, FILE_MODE, true, error);

@@ -60,14 +60,17 @@ struct state_file {
   const char *directory, *name; /* borrowed */
   const struct log_sink *log;   /* borrowed */
   uint64_t written_hash;        /* of the record written last; 0: none */
+  int64_t unread_ms; /* the first read that failed, monotonic; 0: none */
+  bool is_unread;    /* its content is not known: it is not overwritten */
   struct log_complaint unsaved;
 };
 
-/* Reads the file, while nobody writes in its directory: removes what killed
- * daemons have left half written. record: yours, also on failure.
- * Returns 0; -ENOENT or -ENOTDIR where there is none; another negative errno,
- * which is logged. */
-int state_file_sweep_and_read(const struct state_file *file,
+/* Reads the file, and removes what killed daemons have left half written.
+ * record: yours, also on failure.
+ * Returns 0; -ENOENT or -ENOTDIR where there is none; -EAGAIN for an error that
+ * may pass, for a minute; another negative errno after that. Errors are logged.
+ */
+int state_file_sweep_and_read(struct state_file *file, int64_t mono_ms,
                               struct state_file_record *record);
 
 /* Moves an invalid file to NAME.state.bad, and logs it. */

@@ -93,6 +93,12 @@ int plugin_thread_create(pthread_t *thread, void *(*start)(void *),
   return pthread_create(thread, NULL, start, argument);
 }
 
+plugin_ctx_t plugin_get_ctx(void) {
+  return (plugin_ctx_t){.interval = interval_g};
+}
+
+plugin_ctx_t plugin_set_ctx(plugin_ctx_t context) { return context; }
+
 cdtime_t plugin_get_interval(void) { return interval_g; }
 
 int plugin_register_notification(const char *name,

@@ -75,18 +75,28 @@ static void add_lines(const char *directory) {
   }
 }
 
+/* A thread reads the log. Returns how many sessions it has found. */
+static size_t read_log(int wanted, int limit_ms) {
+  double found = 0;
+  for (int ms = 0; ms < limit_ms && !(found >= wanted); ms += 5) {
+    daemon_read();
+    (void)poll(NULL, 0, 5);
+    found = daemon_value("l", "total_sessions", "opened");
+  }
+  return found >= 0 ? (size_t)found : 0;
+}
+
 static void log_and_read(const char *directory) {
   add_lines(directory);
-  daemon_read();
+  (void)read_log(LINES, 100);
   add_lines(directory);
-  daemon_read();
+  (void)read_log(2 * LINES, 100);
 }
 
 static size_t count_sessions(const char *directory, size_t unused) {
   (void)unused;
   add_lines(directory);
-  daemon_read();
-  return (size_t)daemon_value("l", "total_sessions", "opened");
+  return read_log(3 * LINES, LIMIT_MS);
 }
 
 /* ---- resource_alert ---- */

@@ -119,8 +119,10 @@ int file_watch_add(struct file_watch *watch, size_t log, const char *path,
   uint32_t mask = kind == FILE_WATCH_FILE
                       ? IN_MODIFY
                       : IN_CREATE | IN_MOVED_TO | IN_ONLYDIR;
-  (void)pthread_mutex_lock(&watch->lock);
+  /* Without the lock: a file system that hangs holds up its own log only. If
+   * another log ends the same watch meanwhile, the next poll sets it anew. */
   int number = inotify_add_watch(watch->inotify, path, mask | IN_MASK_ADD);
+  (void)pthread_mutex_lock(&watch->lock);
   if (number >= 0 && !add_wanted_path(watch, number, log, kind)) {
     number = -1;
   }

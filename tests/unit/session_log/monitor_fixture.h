@@ -74,6 +74,14 @@ static struct log_options options = {
     .start_at = LOG_START_BEGINNING,
 };
 
+static inline void save_state(struct log_monitor *monitor,
+                              const struct tail_time *now) {
+  struct state_file_record record = {0};
+  log_monitor_fill_record(monitor, now->mono_ms, &record);
+  log_monitor_write_record(monitor, &record, now->mono_ms);
+  state_file_record_fini(&record);
+}
+
 static inline struct tail_time moment_at(int64_t seconds) {
   return (struct tail_time){.mono_ms = 1000 + seconds * 1000,
                             .wall_ns = START_NS + seconds * 1000000000};
@@ -90,7 +98,7 @@ static inline struct log_monitor *open_monitor(int64_t seconds) {
 static inline void poll_and_save(struct log_monitor *monitor, int64_t seconds) {
   struct tail_time now = moment_at(seconds);
   assert_int_equal(log_monitor_poll(monitor, &now), 0);
-  log_monitor_save_state(monitor, &now);
+  save_state(monitor, &now);
   struct log_monitor_notifications notifications;
   log_monitor_take_notifications(monitor, &notifications);
   log_monitor_send_notifications(&notifications, name, &test_notifications);

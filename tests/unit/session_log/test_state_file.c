@@ -111,14 +111,44 @@ static void what_cannot_be_saved_is_logged_once(void **state) {
   struct log_monitor *monitor = open_monitor(0);
   struct tail_time now = moment_at(1);
   assert_int_equal(log_monitor_load_state(monitor, where, &now), 0);
-  log_monitor_save_state(monitor, &now);
-  log_monitor_save_state(monitor, &now);
+  save_state(monitor, &now);
+  save_state(monitor, &now);
   assert_non_null(
       strstr(logged, "a restart may lose lines or count them twice"));
   assert_null(strchr(strchr(logged, '\n') + 1, '\n'));
   memcpy(where, directory, sizeof(where));
-  log_monitor_save_state(monitor, &now);
+  save_state(monitor, &now);
   assert_non_null(strstr(logged, "its state is saved again"));
+  log_monitor_free(monitor);
+}
+
+static void what_cannot_be_read_is_kept(void **state) {
+  (void)state;
+  char bad[sizeof(state_path) + 4];
+  struct log_monitor *monitor = open_monitor(0);
+  write_log("INFO Creating new database session session=a\n");
+  poll_and_save(monitor, 1);
+  log_monitor_free(monitor);
+  (void)snprintf(bad, sizeof(bad), "%s.bad", state_path);
+  assert_int_equal(rename(state_path, bad), 0);
+  assert_int_equal(symlink(state_path, state_path), 0); /* ELOOP */
+  struct error error = {{0}};
+  assert_int_equal(log_monitor_new(&options, &test_log, &monitor, &error), 0);
+  for (int seconds = 0; seconds < 60; seconds += 10) {
+    struct tail_time now = moment_at(seconds);
+    assert_int_equal(log_monitor_load_state(monitor, directory, &now), -EAGAIN);
+  }
+  assert_non_null(strstr(logged, "; reading begins once this succeeds"));
+  assert_null(strchr(strchr(logged, '\n') + 1, '\n')); /* once */
+  struct tail_time late = moment_at(60);
+  assert_int_equal(log_monitor_load_state(monitor, directory, &late), 0);
+  assert_non_null(strstr(logged, "saved state ignored, reading starts as"));
+  poll_and_save(monitor, 61);
+  struct stat found;
+  assert_int_equal(lstat(bad, &found), 0);
+  assert_true(S_ISLNK(found.st_mode)); /* moved, not overwritten */
+  assert_int_equal(lstat(state_path, &found), 0);
+  assert_true(S_ISREG(found.st_mode));
   log_monitor_free(monitor);
 }
 
@@ -178,13 +208,17 @@ static bool live_and_die(size_t count, int64_t seconds) {
   return WEXITSTATUS(status) == 0;
 }
 
-/* How many files stand beside the log and its state. */
+/* How many files stand beside the log and its state; makes them old. */
 static size_t count_leftovers(void) {
+  const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
   size_t count = 0;
   DIR *scan = opendir(directory);
   assert_non_null(scan);
   for (const struct dirent *entry; (entry = readdir(scan)) != NULL;) {
-    count += strncmp(entry->d_name, ".resource-alert.trading.state.", 30) == 0;
+    if (strncmp(entry->d_name, ".resource-alert.trading.state.", 30) == 0) {
+      assert_int_equal(utimensat(dirfd(scan), entry->d_name, old, 0), 0);
+      count++;
+    }
   }
   assert_int_equal(closedir(scan), 0);
   return count;
@@ -227,6 +261,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_logged_once,
                                       set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_cannot_be_read_is_kept, set_up,
+                                      tear_down),
       cmocka_unit_test_setup_teardown(
           a_directory_that_may_only_be_read_is_logged, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_full_disk_is_logged_once, set_up,
