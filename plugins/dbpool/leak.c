@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "dbpool/query_text.h"
 
-#define MINUTE_US INT64_C(60000000)
 #define QUERY_BYTES 161 /* 120 characters, most of them of one byte */
 #define NAME_BYTES 65   /* PostgreSQL cuts names at 63 */
 #define CLIENT_BYTES 80
@@ -231,21 +231,6 @@ static const char *const rule_texts[] = {
     [LEAK_SURPLUS] = "more idle connections than PoolSize",
 };
 
-/* True if one more notification is allowed now; counts it. */
-static bool take_notification_slot(struct leak_notifier *notifier,
-                                   int64_t now_us) {
-  int64_t since_us = now_us - notifier->minute_start_us;
-  if (since_us < 0 || since_us >= MINUTE_US) {
-    notifier->minute_start_us = now_us;
-    notifier->sent = 0;
-  }
-  if (notifier->sent >= notifier->max_per_minute) {
-    return false;
-  }
-  notifier->sent++;
-  return true;
-}
-
 /* The names make it a notification about the series that counts the leaks, so
  * that a rule on this series and the notification carry one identity. */
 static void send_notification(const struct leak_notifier *notifier,
@@ -286,13 +271,16 @@ static void notify_leak(const struct leak_notifier *notifier,
                         const struct leak *leak,
                         const struct notification_sink *sink) {
   const struct pool_session *session = leak->session;
+  char masked[QUERY_BYTES];
   char query[QUERY_BYTES];
   char application[NAME_BYTES];
   char role[NAME_BYTES];
   char database[NAME_BYTES];
   char client[CLIENT_BYTES];
   char message[NOTIFICATION_MESSAGE_BYTES];
-  text_escape(query, sizeof(query), session->query);
+  query_text_mask(masked, sizeof(masked), session->query);
+  const char *shown = notifier->keeps_literals ? session->query : masked;
+  text_escape(query, sizeof(query), shown);
   text_escape(application, sizeof(application), session->application);
   text_escape(role, sizeof(role), session->role);
   text_escape(database, sizeof(database), session->database);
@@ -316,8 +304,7 @@ static void notify_leak(const struct leak_notifier *notifier,
                notifier->pool, session->pid, application, client, age_s,
                rule_texts[leak->rule]);
   if (length > 0 && (size_t)length < sizeof(message)) {
-    text_escape(message + length, sizeof(message) - (size_t)length,
-                session->query);
+    text_escape(message + length, sizeof(message) - (size_t)length, shown);
   }
   send_notification(notifier, NOTIFICATION_WARNING, message, fields,
                     sizeof(fields) / sizeof(fields[0]), sink);
@@ -388,7 +375,7 @@ static void notify_and_drop_ended(struct leak_notifier *notifier,
     const struct leak_notifier_item item = notifier->items[i];
     bool is_kept = is_still_leaked(&item, leaks, len);
     if (!is_kept && item.is_notified) {
-      is_kept = !take_notification_slot(notifier, now_us);
+      is_kept = !minute_limit_pass(&notifier->limit, now_us / 1000);
       if (!is_kept) {
         notify_cleared(notifier, &item, sink);
       }
@@ -409,7 +396,7 @@ void leak_notifier_send_changes(struct leak_notifier *notifier,
     struct leak_notifier_item *item =
         find_or_add_followed_leak(notifier, &leaks[i]);
     if (item != NULL && !item->is_notified &&
-        take_notification_slot(notifier, now_us)) {
+        minute_limit_pass(&notifier->limit, now_us / 1000)) {
       item->is_notified = true;
       notify_leak(notifier, &leaks[i], sink);
     }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/minute_limit.h"
 #include "core/notification.h"
 #include "dbpool/pool.h"
 
@@ -72,13 +73,11 @@ struct leak_notifier_item {
   bool is_notified;
 };
 
-/* pool: its name, borrowed. max_per_minute: notifications. All else starts at
- * zero. */
+/* All but these starts at zero. */
 struct leak_notifier {
-  const char *pool;
-  int64_t max_per_minute;
-  int64_t minute_start_us;
-  int64_t sent; /* in this minute */
+  const char *pool;          /* its name; borrowed */
+  struct minute_limit limit; /* its max: notifications */
+  bool keeps_literals;       /* of queries */
   size_t len;
   struct leak_notifier_item items[LEAK_NOTIFIER_MAX];
 };

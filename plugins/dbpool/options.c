@@ -161,6 +161,13 @@ static const struct option pool_options[] = {
      .min = 0, .max = 1000, .default_text = "6", .unit = "notifications",
      .help = "Maximum number of notifications a minute about leaked sessions "
              "of this pool. 0: no notifications."},
+    {OPTION("LeakQueryLiterals", BOOLEAN, struct dbpool_pool_options,
+            leak_query_literals),
+     .default_text = "false",
+     .help = "Whether these notifications contain the last query as it was "
+             "sent. By default its strings and numbers are replaced by C<?> "
+             "and its comments are removed, because they may be passwords or "
+             "data of persons."},
 };
 
 /* A service names hosts and mode itself. */

@@ -42,6 +42,7 @@ struct dbpool_pool_options {
   int order; /* enum dbpool_pool_order */
   double forecast_window_s;
   int64_t leak_notifications_per_minute;
+  bool leak_query_literals;
 };
 
 struct dbpool_pgbouncer_options {

@@ -16,7 +16,8 @@ void pool_monitor_init(struct pool_monitor *monitor,
       .sinks = sinks,
       .processes = {.proc = "/proc"},
       .notifier = {.pool = options->head.label,
-                   .max_per_minute = options->leak_notifications_per_minute},
+                   .limit.max = options->leak_notifications_per_minute,
+                   .keeps_literals = options->leak_query_literals},
       .forecast = {.window_us = (int64_t)(options->forecast_window_s *
                                           MICROSECONDS_PER_S)},
   };

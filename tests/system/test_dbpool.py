@@ -91,7 +91,7 @@ def test_a_leak_is_notified_and_cleared(collectd, postgresql, application):
     sent = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="WARNING"))
     assert (sent[0]["plugin_instance"], sent[0]["type_instance"]) == ("trading", "leaked")
     assert f'process {pid} of "trading-api" on a local socket looks leaked' in sent[0]["message"]
-    assert r"last query: SELECT 'forgotten\n\x1b[2J'" in sent[0]["message"]
+    assert sent[0]["message"].endswith("last query: SELECT ?")
     application.rest()
     sent = collectd.expect(lambda: collectd.notifications(plugin="dbpool", severity="OKAY"))
     assert f"process {pid} no longer looks leaked" in sent[0]["message"]

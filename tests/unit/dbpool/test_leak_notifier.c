@@ -60,7 +60,7 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
   (void)state;
   struct sent sent = {0};
   const struct notification_sink sink = {record_notification, &sent};
-  struct leak_notifier notifier = {.pool = "trading", .max_per_minute = 6};
+  struct leak_notifier notifier = {.pool = "trading", .limit.max = 6};
   struct pool_session session;
   const struct leak leak = leak_of(&session, 4712);
   leak_notifier_send_changes(&notifier, NULL, 0, 1 * SECOND, &sink);
@@ -72,12 +72,12 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
       sent.messages[0],
       "pool \"trading\": process 4712 of \"trading-api\" on 10.0.0.5:50112 "
       "looks leaked, no activity for 301 s: idle in transaction; last query: "
-      "SELECT 'a\\n\\x1b[2J%s'");
+      "SELECT ?");
   assert_string_equal(sent.fields[0],
                       "pid=4712;rule=1;age=301;client=10.0.0.5:50112;"
                       "application=trading-api;role=app;database=trading;"
                       "state=idle in transaction;"
-                      "query=SELECT 'a\\n\\x1b[2J%s';");
+                      "query=SELECT ?;");
   leak_notifier_send_changes(&notifier, NULL, 0, 4 * SECOND, &sink);
   leak_notifier_send_changes(&notifier, NULL, 0, 5 * SECOND, &sink);
   assert_int_equal(sent.len, 2);
@@ -86,11 +86,24 @@ static void notifies_each_leak_once_and_its_end_once(void **state) {
                                         "longer looks leaked");
 }
 
+static void literals_are_sent_if_wanted(void **state) {
+  (void)state;
+  struct sent sent = {0};
+  const struct notification_sink sink = {record_notification, &sent};
+  struct leak_notifier notifier = {
+      .pool = "trading", .limit.max = 6, .keeps_literals = true};
+  struct pool_session session;
+  const struct leak leak = leak_of(&session, 4712);
+  leak_notifier_send_changes(&notifier, &leak, 1, 2 * SECOND, &sink);
+  assert_non_null(strstr(sent.messages[0], "SELECT 'a\\n\\x1b[2J%s'"));
+  assert_non_null(strstr(sent.fields[0], "query=SELECT 'a\\n\\x1b[2J%s';"));
+}
+
 static void limits_its_rate(void **state) {
   (void)state;
   struct sent sent = {0};
   const struct notification_sink sink = {record_notification, &sent};
-  struct leak_notifier notifier = {.pool = "trading", .max_per_minute = 3};
+  struct leak_notifier notifier = {.pool = "trading", .limit.max = 3};
   struct pool_session sessions[100];
   struct leak leaks[100];
   for (int64_t i = 0; i < 100; i++) {
@@ -130,7 +143,7 @@ static void knows_a_new_session_from_an_old_one(void **state) {
   (void)state;
   struct sent sent = {0};
   const struct notification_sink sink = {record_notification, &sent};
-  struct leak_notifier notifier = {.pool = "trading", .max_per_minute = 6};
+  struct leak_notifier notifier = {.pool = "trading", .limit.max = 6};
   struct pool_session session;
   const struct leak leak = leak_of(&session, 4712);
   leak_notifier_send_changes(&notifier, &leak, 1, SECOND, &sink);
@@ -145,6 +158,7 @@ static void knows_a_new_session_from_an_old_one(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(notifies_each_leak_once_and_its_end_once),
+      cmocka_unit_test(literals_are_sent_if_wanted),
       cmocka_unit_test(limits_its_rate),
       cmocka_unit_test(sends_none_at_rate_zero),
       cmocka_unit_test(knows_a_new_session_from_an_old_one),
