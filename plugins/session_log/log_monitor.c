@@ -4,10 +4,12 @@
 #include "session_log/log_monitor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/minute_limit.h"
 #include "session_log/match/matcher.h"
 #include "session_log/sessions/rate_window.h"
 #include "session_log/sessions/session_tracker.h"
@@ -15,11 +17,12 @@
 #define NS_PER_S INT64_C(1000000000)
 /* A fresh line with a time further off than this has another time zone. */
 #define FRESH_SLACK_S 60
-#define REPEATED_MAX 1000000
 /* Files with events that are read one by one; with more, all are polled. */
 #define EVENT_FILES_MAX 64
 /* An exhausted pool is notified at most this often. */
 #define TIMEOUT_PAUSE_S 60
+/* What NTP corrects at once is far less. */
+#define CLOCK_STEP_S 60
 #define REPEATED_TEXT "message repeated "
 
 /* A line may be of several kinds; those of sessions come first, in the order in
@@ -42,18 +45,6 @@ struct pool_timeout {
   int64_t notified_s; /* of the last notification; 0: none */
 };
 
-#define NOTIFICATION_FIELDS_MAX 4
-
-struct log_monitor_notification {
-  struct log_monitor_notification *next; /* owned */
-  const char *type, *type_instance;
-  char message[NOTIFICATION_MESSAGE_BYTES];
-  char session[SESSION_TRACKER_ID_BYTES];
-  char *file; /* owned; NULL: none */
-  struct notification_field fields[NOTIFICATION_FIELDS_MAX];
-  size_t fields_len;
-};
-
 /* All that is counted: log_monitor_reset() makes it new. */
 struct monitor_counts {
   struct tail *tail;               /* owned */
@@ -67,7 +58,8 @@ struct monitor_counts {
   int64_t polled_s; /* the last full poll, since the epoch; 0: none */
   int64_t published_leaked, published_unclosed; /* the alarms, last time */
   uint64_t published_errors;
-  struct log_monitor_notifications notifications;
+  struct notification_list notifications;
+  struct minute_limit leak_limit;
 };
 
 struct log_monitor {
@@ -83,9 +75,10 @@ struct log_monitor {
   struct file_watch *watch; /* borrowed; NULL: none */
   size_t watch_log;         /* the log's number there */
   bool is_one_sided_logged;
-  int64_t now_s;    /* of the poll that is running */
-  const char *path; /* of the lines that are being counted; borrowed */
-  bool is_fresh;    /* these lines were written since the last poll */
+  struct tail_time clock; /* of the last poll; all zero: none */
+  int64_t now_s;          /* of the poll that is running */
+  const char *path;       /* of the lines that are being counted; borrowed */
+  bool is_fresh;          /* these lines were written since the last poll */
 };
 
 /* ---- making ---- */
@@ -117,13 +110,14 @@ static int compile_patterns(struct log_monitor *monitor, struct error *error) {
 static void free_counts(struct monitor_counts *counts) {
   session_tracker_free(counts->tracker);
   tail_free(counts->tail);
-  log_monitor_send_notifications(&counts->notifications, "", NULL);
+  notification_list_send_and_free(&counts->notifications, "", NULL);
   *counts = (struct monitor_counts){0};
 }
 
 int log_monitor_reset(struct log_monitor *monitor) {
   const struct log_options *options = monitor->options;
   free_counts(&monitor->counts);
+  monitor->counts.leak_limit.max = options->leak_notifications_per_minute;
   int code = session_tracker_new(&options->sessions, &monitor->counts.tracker);
   return code == 0 ? tail_new(options, monitor->log, &monitor->counts.tail)
                    : code;
@@ -182,11 +176,6 @@ static int64_t parse_line_time(struct log_monitor *monitor,
   return at_s < now_s ? at_s : now_s;
 }
 
-static uint32_t parse_repetitions(const struct matcher_line *line) {
-  double times = matcher_parse_number_after(line, REPEATED_TEXT);
-  return times >= 1 && times <= REPEATED_MAX ? (uint32_t)times : 1;
-}
-
 /* Counts one event of a session; its name and process are read from the line.
  */
 static void add_session_event(struct log_monitor *monitor,
@@ -224,7 +213,8 @@ static void count_line(void *context, const struct matcher_line *line) {
   struct monitor_counts *counts = &monitor->counts;
   bool is_error = (line->kinds & MATCHER_KIND_BIT(LINE_ERROR)) != 0;
   bool is_repeated = (line->kinds & MATCHER_KIND_BIT(LINE_REPEATED)) != 0;
-  uint32_t times = is_repeated ? parse_repetitions(line) : 1;
+  uint32_t times =
+      is_repeated ? line_fields_parse_repetitions(line->text, line->bytes) : 1;
   unsigned session = line->kinds & SESSION_KINDS;
   int64_t at_s = session != 0 || is_error ? parse_line_time(monitor, line) : 0;
   for (; session != 0; session &= session - 1) {
@@ -263,39 +253,22 @@ static void add_file_lines(void *context, const struct tail_file *file,
 
 /* ---- notifications ---- */
 
-/* Adds one to the list and returns it, or NULL when memory is short: then it is
- * lost. The list is bounded by MaxSessions. */
-static struct log_monitor_notification *
-queue_notification(struct log_monitor *monitor, const char *type,
-                   const char *type_instance,
-                   const struct notification_field *fields, size_t fields_len) {
-  struct log_monitor_notifications *list = &monitor->counts.notifications;
-  struct log_monitor_notification *added = calloc(1, sizeof(*added));
-  if (added == NULL) {
-    return NULL;
-  }
-  added->type = type;
-  added->type_instance = type_instance;
-  memcpy(added->fields, fields, fields_len * sizeof(*fields));
-  added->fields_len = fields_len;
-  *(list->first == NULL ? &list->first : &list->last->next) = added;
-  list->last = added;
-  return added;
-}
-
 /* A session_tracker_on_leak: context is the monitor. */
 static void queue_leak(void *context,
                        const struct session_tracker_entry *session,
                        int64_t age_s) {
   struct log_monitor *monitor = context;
+  if (!minute_limit_pass(&monitor->counts.leak_limit, monitor->clock.mono_ms)) {
+    return;
+  }
   const struct notification_field fields[] = {
       {.name = "session"},
       {.name = "pid", .number = (double)session->pid},
       {.name = "age", .number = (double)age_s},
       {.name = "file"},
   };
-  struct log_monitor_notification *added =
-      queue_notification(monitor, "current_sessions", "leaked", fields, 4);
+  struct notification_item *added = notification_list_add(
+      &monitor->counts.notifications, "current_sessions", "leaked", fields, 4);
   if (added == NULL) {
     return;
   }
@@ -314,6 +287,25 @@ static void queue_leak(void *context,
   added->fields[3].text = added->file == NULL ? "" : added->file;
 }
 
+/* One notification for those above the limit. */
+static void queue_further_leaks(struct log_monitor *monitor) {
+  struct minute_limit *limit = &monitor->counts.leak_limit;
+  uint64_t held = minute_limit_report(limit, monitor->clock.mono_ms);
+  const struct notification_field field = {.name = "further",
+                                           .number = (double)held};
+  struct notification_item *added =
+      held == 0 || limit->max == 0
+          ? NULL
+          : notification_list_add(&monitor->counts.notifications,
+                                  "current_sessions", "leaked", &field, 1);
+  if (added != NULL) {
+    (void)snprintf(added->message, sizeof(added->message),
+                   "log \"%s\": %" PRIu64 " more sessions have become leaks; "
+                   "at most %" PRId64 " a minute are notified one by one",
+                   monitor->options->head.label, held, limit->max);
+  }
+}
+
 /* The last line about an exhausted pool, unless one was notified within the
  * last minute: then it waits. */
 static void queue_pool_timeout(struct log_monitor *monitor) {
@@ -327,8 +319,8 @@ static void queue_pool_timeout(struct log_monitor *monitor) {
       {.name = "max_overflow", .number = timeout->max_overflow},
       {.name = "timeout", .number = timeout->timeout_s},
   };
-  struct log_monitor_notification *added =
-      queue_notification(monitor, "total_sessions", "timed_out", fields, 3);
+  struct notification_item *added = notification_list_add(
+      &monitor->counts.notifications, "total_sessions", "timed_out", fields, 3);
   if (added == NULL) {
     return;
   }
@@ -341,37 +333,9 @@ static void queue_pool_timeout(struct log_monitor *monitor) {
 }
 
 void log_monitor_take_notifications(
-    struct log_monitor *monitor,
-    struct log_monitor_notifications *ret_notifications) {
+    struct log_monitor *monitor, struct notification_list *ret_notifications) {
   *ret_notifications = monitor->counts.notifications;
-  monitor->counts.notifications = (struct log_monitor_notifications){0};
-}
-
-void log_monitor_send_notifications(
-    struct log_monitor_notifications *notifications, const char *log_name,
-    const struct notification_sink *sink) {
-  struct log_monitor_notification *next;
-  for (struct log_monitor_notification *item = notifications->first;
-       item != NULL; item = next) {
-    const struct notification notification = {
-        .severity = NOTIFICATION_WARNING,
-        .host = "",
-        .plugin = "",
-        .plugin_instance = log_name,
-        .type = item->type,
-        .type_instance = item->type_instance,
-        .message = item->message,
-        .fields = item->fields,
-        .fields_len = item->fields_len,
-    };
-    if (sink != NULL) {
-      sink->put(sink->context, &notification);
-    }
-    next = item->next;
-    free(item->file);
-    free(item);
-  }
-  *notifications = (struct log_monitor_notifications){0};
+  monitor->counts.notifications = (struct notification_list){0};
 }
 
 /* ---- polling ---- */
@@ -398,13 +362,32 @@ static void finish_poll(struct log_monitor *monitor,
   tail_file_buffer_fini(&monitor->buffer);
   session_tracker_advance(monitor->counts.tracker, monitor->now_s, queue_leak,
                           monitor);
+  queue_further_leaks(monitor);
   queue_pool_timeout(monitor);
   log_match_limit(monitor, now);
 }
 
+/* The wall clock was set if it has moved on by more than the monotonic one has:
+ * the times that were seen before become what they would be by the new one. */
+static void follow_clock(struct log_monitor *monitor,
+                         const struct tail_time *now) {
+  struct monitor_counts *counts = &monitor->counts;
+  int64_t step_s = (now->wall_ns - monitor->clock.wall_ns) / NS_PER_S -
+                   (now->mono_ms - monitor->clock.mono_ms) / 1000;
+  bool is_set = monitor->clock.wall_ns != 0 &&
+                (step_s > CLOCK_STEP_S || step_s < -CLOCK_STEP_S);
+  monitor->clock = *now;
+  monitor->now_s = now->wall_ns / NS_PER_S;
+  if (is_set) {
+    session_tracker_shift_times(counts->tracker, step_s);
+    counts->timeout.notified_s += step_s;
+    counts->polled_s += step_s;
+  }
+}
+
 int log_monitor_poll(struct log_monitor *monitor, const struct tail_time *now) {
   const struct tail_file_sink sink = {add_file_lines, monitor};
-  monitor->now_s = now->wall_ns / NS_PER_S;
+  follow_clock(monitor, now);
   int code = tail_poll(monitor->counts.tail, now, &monitor->buffer, &sink);
   if (monitor->watch != NULL) {
     tail_watch(monitor->counts.tail, monitor->watch, monitor->watch_log);
@@ -420,7 +403,7 @@ int log_monitor_poll_events(struct log_monitor *monitor,
   int numbers[EVENT_FILES_MAX];
   size_t len = file_watch_take_events(monitor->watch, monitor->watch_log,
                                       numbers, EVENT_FILES_MAX);
-  monitor->now_s = now->wall_ns / NS_PER_S;
+  follow_clock(monitor, now);
   int code = len == FILE_WATCH_SCAN
                  ? 1
                  : tail_poll_files(monitor->counts.tail, now, numbers, len,

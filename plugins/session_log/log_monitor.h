@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/metric.h"
-#include "core/notification.h"
+#include "session_log/notification_list.h"
 #include "session_log/options.h"
 #include "session_log/state_file.h"
 #include "session_log/tail/tail.h"
@@ -53,23 +53,11 @@ void log_monitor_publish_alarms(struct log_monitor *monitor,
 /* True if one of them has got worse since they were handed over. */
 bool log_monitor_has_new_alarm(const struct log_monitor *monitor);
 
-/* What was found since the last poll and is to be sent: sessions that leak, an
- * exhausted pool. All zero is an empty list. */
-struct log_monitor_notifications {
-  struct log_monitor_notification *first, *last; /* owned */
-};
-
-/* Moves them out of the monitor. *ret_notifications: yours,
- * log_monitor_send_notifications(). */
+/* Moves what was found since the last poll and is to be sent out of the
+ * monitor: sessions that leak, an exhausted pool. *ret_notifications: yours,
+ * notification_list_send_and_free(). */
 void log_monitor_take_notifications(
-    struct log_monitor *monitor,
-    struct log_monitor_notifications *ret_notifications);
-
-/* Sends and frees them; sink: may be NULL. Hold no lock: the sink runs the
- * notification callbacks of other plugins. */
-void log_monitor_send_notifications(
-    struct log_monitor_notifications *notifications, const char *log_name,
-    const struct notification_sink *sink);
+    struct log_monitor *monitor, struct notification_list *ret_notifications);
 
 /* Restores DIRECTORY/NAME.state (borrowed) into a monitor that has not polled
  * yet. An invalid file is moved aside and logged; the log is then followed as

@@ -125,6 +125,12 @@ static const struct option log_rows[] = {
      .help =
          "Minimum rise of the low-water mark, as a fraction of the sessions "
          "that were opened in these windows. Both minimums must be reached."},
+    {OPTION("LeakNotificationsPerMinute", INTEGER, struct log_options,
+            leak_notifications_per_minute),
+     .min = 0, .max = 1000, .default_text = "6", .unit = "notifications",
+     .help = "Maximum number of notifications a minute about leaked sessions. "
+             "One more notification then gives the number of the others. 0: no "
+             "notifications."},
     {OPTION("MaxSessions", INTEGER, struct log_options, sessions.sessions_max),
      .min = 1, .max = 16777216, .default_text = "65536", .unit = "sessions",
      .help = "Maximum number of open sessions that are tracked by name. "

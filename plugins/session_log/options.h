@@ -26,6 +26,7 @@ struct log_options {
   char *pid;     /* NULL: one process */
   struct session_tracker_limits sessions;
   struct tail_file_limits read;
+  int64_t leak_notifications_per_minute;
   int start_at; /* enum log_start */
 };
 

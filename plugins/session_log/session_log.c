@@ -154,7 +154,7 @@ static void read_log(void *context, void *item) {
   struct log_instance *instance = context;
   bool is_at_interval = item == &read_at_interval;
   struct tail_time now = read_clocks();
-  struct log_monitor_notifications notifications = {0};
+  struct notification_list notifications = {0};
   if (atomic_load(&is_stopping)) {
     return;
   }
@@ -171,8 +171,8 @@ static void read_log(void *context, void *item) {
   if (instance->is_loaded) {
     send_values(instance, is_at_interval, &now);
     log_monitor_take_notifications(instance->monitor, &notifications);
-    log_monitor_send_notifications(&notifications, get_log_name(instance),
-                                   &notification_sink);
+    notification_list_send_and_free(&notifications, get_log_name(instance),
+                                    &notification_sink);
   }
   atomic_store(&instance->read_ms, clock_monotonic_ms());
   atomic_store(is_at_interval ? &instance->is_reading_due

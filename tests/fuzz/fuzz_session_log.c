@@ -48,12 +48,12 @@ static struct log_monitor *open_monitor(void) {
 
 static void poll_at(struct log_monitor *monitor, int64_t wall_s) {
   const struct tail_time now = {1000, wall_s * INT64_C(1000000000)};
-  struct log_monitor_notifications notifications;
+  struct notification_list notifications;
   if (log_monitor_poll(monitor, &now) != 0) {
     abort();
   }
   log_monitor_take_notifications(monitor, &notifications);
-  log_monitor_send_notifications(&notifications, "fuzz", NULL);
+  notification_list_send_and_free(&notifications, "fuzz", NULL);
 }
 
 static void take_as_lines(const uint8_t *data, size_t size) {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """session_log over disks that hang and fail, clocks that lie and directories that are full."""
+import shutil
 import time
 
 import pytest
+from chaos_parts import Clock
 from servers.application import CLOSED, OPENED, ApplicationLog
 from servers.faults import Faults
 
@@ -134,3 +136,38 @@ def test_a_state_that_cannot_be_read_is_read_later(collectd, faults, application
     collectd.expect(lambda: opened(collectd, name) == 7)
     if kind != "hang":
         assert len(collectd.log_lines(f'log "{name}": .*; reading begins once this succeeds')) == 1
+
+
+def test_leaks_are_notified_at_most_so_often(collectd, directory):
+    log = ApplicationLog(directory / "app.log")
+    log.path.touch()
+    collectd.load("session_log", f'StateDir "{directory}/state"\n<Log "trading">\nFile "{log.path}"\n'
+                  'Session "session=(\\\\w+)"\nLeakAfter 1\nLeakNotificationsPerMinute 3\n</Log>')
+    collectd.start()
+    collectd.expect(lambda: collectd.has_value("session_log-trading/files-followed"))
+    log.say(*[f"{OPENED} session=s{number}" for number in range(500)])
+    collectd.expect(lambda: collectd.value("session_log-trading/current_sessions-leaked") == 500)
+    collectd.expect(lambda: collectd.log_lines("more sessions have become leaks"))
+    sent = [one["message"] for one in collectd.notifications(plugin="session_log", type_instance="leaked")]
+    assert len(sent) == 4
+    assert sent[-1] == 'log "trading": 497 more sessions have become leaks; at most 3 a minute are notified one by one'
+
+
+def test_a_state_of_a_clock_that_was_ahead_hides_no_leak(collectd, directory):
+    clock = Clock(directory)
+    clock.wrap(collectd)
+    log = ApplicationLog(directory / "app.log")
+    log.path.touch()
+    collectd.load("session_log", f'StateDir "{directory}/state"\n<Log "trading">\nFile "{log.path}"\n'
+                  'Session "session=(\\\\w+)"\nLeakAfter 2\n</Log>')
+    clock.step(10 * 365 * 86400)
+    collectd.start()
+    collectd.expect(lambda: collectd.has_value("session_log-trading/files-followed"))
+    log.say(f"{OPENED} session=a")
+    collectd.expect(lambda: collectd.value("session_log-trading/current_sessions-open") == 1)
+    collectd.stop()
+    clock.step(-10 * 365 * 86400)
+    shutil.rmtree(collectd.csv)  # its values of the years to come
+    collectd.start()
+    log.say(f"{OPENED} session=b")
+    collectd.expect(lambda: collectd.value("session_log-trading/current_sessions-leaked") == 2)

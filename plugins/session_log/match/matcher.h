@@ -79,6 +79,11 @@ struct line_fields_cache {
 int line_fields_parse_time(struct line_fields_cache *cache, const char *line,
                            size_t bytes, int64_t now_s, int64_t *ret_s);
 
+/* How many lines LINE stands for: N in a line of syslog's form "TIME HOST TAG:
+ * message repeated N times: [ TEXT]" with N up to 10,000; 1 for any other, so
+ * that an application that logs what a stranger sends does not multiply it. */
+uint32_t line_fields_parse_repetitions(const char *line, size_t bytes);
+
 /* Every line of level error or above contains one of these texts. Returns how
  * many there are. */
 size_t line_fields_get_level_texts(const struct pattern_span **ret_texts);

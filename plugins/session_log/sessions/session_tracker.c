@@ -11,6 +11,8 @@
 /* Of one line: syslog repeats a line with a name only by mistake. */
 #define REPEATED_NAMES_MAX 100
 #define UNNAMED_FAILURES_MAX 64
+/* A clock that is corrected by less is waited for. */
+#define CLOCK_SLACK_S 60
 #define SESSIONS_MAX ((size_t)1 << 24) /* in a file; as MaxSessions */
 
 /* Errors of sessions without a name that no close has followed so far. */
@@ -379,8 +381,27 @@ static void mark_unclosed_sessions(struct session_tracker *tracker,
   }
 }
 
+void session_tracker_shift_times(struct session_tracker *tracker,
+                                 int64_t seconds) {
+  struct unnamed_failures *unnamed = &tracker->unnamed;
+  for (struct session_tracker_entry *session = tracker->oldest; session != NULL;
+       session = session->newer) {
+    session->opened_s += seconds;
+    session->failed_s += session->failed_s == 0 ? 0 : seconds;
+  }
+  for (size_t i = 0; i < unnamed->pending_len; i++) {
+    unnamed->pending[i].at_s += seconds;
+  }
+  tracker->trend.window_from_s +=
+      tracker->trend.window_from_s == 0 ? 0 : seconds;
+  tracker->latest_s += tracker->latest_s == 0 ? 0 : seconds;
+}
+
 void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
                              session_tracker_on_leak *on_leak, void *context) {
+  if (tracker->latest_s - now_s > CLOCK_SLACK_S) {
+    session_tracker_shift_times(tracker, now_s - tracker->latest_s);
+  }
   advance_time(tracker, now_s);
   mark_leaked_sessions(tracker, tracker->latest_s, on_leak, context);
   mark_unclosed_sessions(tracker, tracker->latest_s);
@@ -516,7 +537,9 @@ int session_tracker_transfer(struct session_tracker *tracker,
   int code = transfer_sessions(tracker, record);
   if (record->is_loading) {
     /* latest_s is not saved: it would change the file at every poll. */
-    tracker->latest_s = tracker->trend.window_from_s;
+    tracker->latest_s =
+        larger_of(tracker->trend.window_from_s,
+                  tracker->newest == NULL ? 0 : tracker->newest->opened_s);
   }
   return code == 0 && record->is_loading && record->is_failed ? -EINVAL : code;
 }

@@ -139,7 +139,13 @@ void session_tracker_add_event(struct session_tracker *tracker,
 typedef void session_tracker_on_leak(
     void *context, const struct session_tracker_entry *session, int64_t age_s);
 
-/* Finds what has become a leak, or unclosed, up to now_s. on_leak: may be
+/* Adds SECONDS to all times: the clock was set. */
+void session_tracker_shift_times(struct session_tracker *tracker,
+                                 int64_t seconds);
+
+/* Finds what has become a leak, or unclosed, up to now_s. Times of lines are
+ * never ahead of the clock, so if such were seen, the clock was wrong before a
+ * restart: all times are shifted. on_leak: may be
  * NULL. */
 void session_tracker_advance(struct session_tracker *tracker, int64_t now_s,
                              session_tracker_on_leak *on_leak, void *context);

@@ -14,6 +14,9 @@
 
 #include "session_log/tail/rotation.h"
 
+/* How far the clock of a file server may be ahead. */
+#define CLOCK_SLACK_NS (INT64_C(3600) * 1000000000)
+
 struct tail {
   struct log_complaint *complaints; /* owned: one a pattern */
   struct log_complaint file_limit;  /* about too many files */
@@ -282,7 +285,10 @@ static void recount_files_and_lag(struct tail *tail) {
 
 /* Only after a scan: a file that was there before, but appears in the next
  * scan, is then not taken for an old one. */
-static void update_newest_time(struct rotation *rotation) {
+static void update_newest_time(struct rotation *rotation, int64_t wall_ns) {
+  if (rotation->newest_ns > wall_ns + CLOCK_SLACK_NS) {
+    rotation->newest_ns = 0; /* the clock may have been ahead */
+  }
   for (size_t i = 0; i < rotation->files_len; i++) {
     if (rotation->files[i]->modified_ns > rotation->newest_ns) {
       rotation->newest_ns = rotation->files[i]->modified_ns;
@@ -306,7 +312,7 @@ int tail_poll(struct tail *tail, const struct tail_time *now,
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     finish_file(tail, tail->rotation.files[i], now);
   }
-  update_newest_time(&tail->rotation);
+  update_newest_time(&tail->rotation, now->wall_ns);
   recount_files_and_lag(tail);
   return 0;
 }
@@ -430,7 +436,7 @@ static void transfer_file_fields(struct tail_file *file, int64_t now_ms,
 /* The index of the copy's original among the files; their number for none. */
 static size_t find_original_index(const struct rotation *rotation,
                                   const struct tail_file *copy) {
-  size_t i = 0;
+  size_t i = copy->original == NULL ? rotation->files_len : 0;
   while (i < rotation->files_len && rotation->files[i] != copy->original) {
     i++;
   }

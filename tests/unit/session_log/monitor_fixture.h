@@ -32,10 +32,12 @@ static void collect_log_line(void *context, enum log_level level,
 static const struct log_sink test_log = {collect_log_line, NULL};
 /* The last notification, as text. */
 static char notified[1024];
+static size_t notifications_len;
 
 static void notification(void *context,
                          const struct notification *notification) {
   (void)context;
+  notifications_len++;
   int bytes =
       snprintf(notified, sizeof(notified), "%s-%s: %s", notification->type,
                notification->type_instance, notification->message);
@@ -71,6 +73,7 @@ static struct log_options options = {
                  .trend = {.window_s = 600, .windows = 4, .rise = 10},
                  .sessions_max = 1000},
     .read = {.max_line_bytes = 65536, .max_bytes = 1 << 20},
+    .leak_notifications_per_minute = 6,
     .start_at = LOG_START_BEGINNING,
 };
 
@@ -99,9 +102,9 @@ static inline void poll_and_save(struct log_monitor *monitor, int64_t seconds) {
   struct tail_time now = moment_at(seconds);
   assert_int_equal(log_monitor_poll(monitor, &now), 0);
   save_state(monitor, &now);
-  struct log_monitor_notifications notifications;
+  struct notification_list notifications;
   log_monitor_take_notifications(monitor, &notifications);
-  log_monitor_send_notifications(&notifications, name, &test_notifications);
+  notification_list_send_and_free(&notifications, name, &test_notifications);
 }
 
 static inline double value(struct log_monitor *monitor, int64_t seconds,

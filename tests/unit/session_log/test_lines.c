@@ -252,6 +252,41 @@ static int use_system(void **state) {
   return unsetenv("TZ") == 0 ? (tzset(), 0) : -1;
 }
 
+static void counts_repetitions_in_the_form_of_syslog_only(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    uint32_t wanted;
+  } cases[] = {
+      {"Jan 31 10:00:00 host app: message repeated 5 times: [ ERROR x]", 5},
+      {"Feb  1 10:00:00 host app[12]: message repeated 5 times: [ x]", 5},
+      {"<13>Feb  1 10:00:00 h a/b: message repeated 5 times: [x]", 5},
+      {"2024-01-31T10:00:00.1+01:00 h app: message repeated 9 times: [x]", 9},
+      {"Jan 31 10:00:00 host app: message repeated 10000 times: [ x]", 10000},
+      {"Jan 31 10:00:00 host app: message repeated 10001 times: [ x]", 1},
+      {"Jan 31 10:00:00 host app: message repeated 4294967297 times: [ x]", 1},
+      {"Jan 31 10:00:00 host app: message repeated 0 times: [ x]", 1},
+      {"Jan 31 10:00:00 host app: message repeated -5 times: [ x]", 1},
+      {"Jan 31 10:00:00 host app: message repeated 5 times: [ x", 1},
+      {"Jan 31 10:00:00 host app: message repeated 5 times: x]", 1},
+      {"Jan 31 10:00:00 host app: message repeated 5 times", 1},
+      {"Jan 31 10:00:00 host app: message repeated ", 1},
+      {"Jan 31 10:00:00 host app: q: message repeated 5 times: [ x]", 1},
+      {"Jan 31 10:00:00 host message repeated 5 times: [ x]", 1},
+      {"ERROR app: no page \"/?q=message repeated 1000000 times\"", 1},
+      {"ERROR app: message repeated 1000 times: [ x]", 1},
+      {"2024-01-31 10:00:00 ERROR app: message repeated 9 times: [ x]", 1},
+      {"2024-01-31 10:00:00,123 app: message repeated 9 times: [ x]", 1},
+      {"message repeated 5 times: [ x]", 1},
+      {"", 1},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    assert_int_equal(
+        line_fields_parse_repetitions(cases[i].line, strlen(cases[i].line)),
+        cases[i].wanted);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(reads_the_time_of_a_line, use_utc),
@@ -262,6 +297,7 @@ int main(void) {
       cmocka_unit_test_setup(a_zone_from_a_file, use_berlin_file),
       cmocka_unit_test_setup(the_zone_of_the_system, use_system),
       cmocka_unit_test(knows_the_level_of_a_line),
+      cmocka_unit_test(counts_repetitions_in_the_form_of_syslog_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,7 +299,7 @@ static void a_reset_makes_it_new(void **state) {
   assert_true(log_monitor_has_new_alarm(monitor));
   (void)value(monitor, 1, "errors"); /* published */
   assert_int_equal(log_monitor_reset(monitor), 0);
-  struct log_monitor_notifications notifications;
+  struct notification_list notifications;
   log_monitor_take_notifications(monitor, &notifications);
   assert_null(notifications.first);
   assert_float_equal(value(monitor, 1, "errors"), 0, 0);
@@ -332,6 +332,118 @@ static void a_catch_up_makes_no_spike(void **state) {
   log_monitor_free(monitor);
 }
 
+/* 900 sessions become leaks at once. */
+static void leaks_are_notified_at_most_so_often(void **state) {
+  (void)state;
+  struct log_monitor *monitor = open_monitor(0);
+  for (int i = 0; i < 900; i++) {
+    char line[128];
+    (void)snprintf(line, sizeof(line),
+                   "INFO Creating new database session session=s%d\n", i);
+    write_log(line);
+  }
+  poll_and_save(monitor, 1);
+  notifications_len = 0;
+  poll_and_save(monitor, 1802);
+  assert_int_equal(notifications_len, 7);
+  assert_string_equal(
+      notified, "current_sessions-leaked: log \"trading\": 894 more sessions "
+                "have become leaks; at most 6 a minute are notified one by "
+                "one; further 894");
+  assert_float_equal(value(monitor, 1802, "current_sessions-leaked"), 900, 0);
+  write_log("INFO Creating new database session session=late\n");
+  poll_and_save(monitor, 1810);
+  poll_and_save(monitor, 1810 + 1801);
+  assert_int_equal(notifications_len, 8); /* another minute */
+  log_monitor_free(monitor);
+  options.leak_notifications_per_minute = 0;
+  monitor = open_monitor(3700);
+  write_log("INFO Creating new database session session=silent\n");
+  poll_and_save(monitor, 3701);
+  poll_and_save(monitor, 3701 + 1801);
+  assert_int_equal(notifications_len, 8);
+  log_monitor_free(monitor);
+  options.leak_notifications_per_minute = 6;
+}
+
+/* The clock is wrong by OFF seconds from MONO on. */
+static void poll_off(struct log_monitor *monitor, int64_t mono, int64_t off) {
+  struct tail_time now = moment_at(mono);
+  now.wall_ns += off * 1000000000;
+  assert_int_equal(log_monitor_poll(monitor, &now), 0);
+  save_state(monitor, &now);
+}
+
+#define TEN_YEARS (INT64_C(10) * 365 * 86400)
+
+/* A clock that is wrong for a time neither hides a leak nor makes one up. */
+static void a_wrong_clock_hides_no_leak(void **state) {
+  (void)state;
+  static const int64_t offs[] = {TEN_YEARS, -TEN_YEARS};
+  for (size_t i = 0; i < 2; i++) {
+    struct log_monitor *monitor = open_monitor(0);
+    write_log("INFO Creating new database session session=before\n"
+              "INFO Database session error session=before\n");
+    poll_and_save(monitor, 10);
+    poll_off(monitor, 20, offs[i]);
+    write_log("INFO Creating new database session session=during\n");
+    poll_off(monitor, 30, offs[i]);
+    assert_float_equal(value(monitor, 30, "current_sessions-open"), 2, 0);
+    assert_float_equal(value(monitor, 30, "current_sessions-leaked"), 0, 0);
+    assert_float_equal(value(monitor, 30, "total_sessions-dropped"), 0, 0);
+    poll_and_save(monitor, 40);
+    write_log("INFO Creating new database session session=after\n");
+    poll_and_save(monitor, 50);
+    assert_float_equal(
+        value(monitor, 50, "current_sessions-unclosed_after_error"), 1, 0);
+    poll_and_save(monitor, 10 + 1801);
+    assert_float_equal(value(monitor, 1811, "current_sessions-leaked"), 1, 0);
+    poll_and_save(monitor, 30 + 1801);
+    assert_float_equal(value(monitor, 1831, "current_sessions-leaked"), 2, 0);
+    poll_and_save(monitor, 50 + 1801);
+    assert_float_equal(value(monitor, 1851, "current_sessions-leaked"), 3, 0);
+    log_monitor_free(monitor);
+    assert_int_equal(unlink(state_path), 0);
+    assert_int_equal(truncate(log_path, 0), 0);
+  }
+}
+
+/* The state was saved while the clock was ten years ahead. */
+static void a_wrong_clock_before_a_restart_hides_no_leak(void **state) {
+  (void)state;
+  struct log_monitor *monitor = open_monitor(0);
+  poll_off(monitor, 0, TEN_YEARS);
+  write_log("INFO Creating new database session session=a\n"
+            "INFO Creating new database session session=b\n");
+  poll_off(monitor, 10, TEN_YEARS);
+  log_monitor_free(monitor);
+  monitor = open_monitor(20);
+  poll_and_save(monitor, 20);
+  write_log("INFO Closing database session session=b\n"
+            "INFO Creating new database session session=c\n");
+  poll_and_save(monitor, 30);
+  assert_float_equal(value(monitor, 30, "current_sessions-open"), 2, 0);
+  poll_and_save(monitor, 30 + 1801);
+  assert_float_equal(value(monitor, 1831, "current_sessions-leaked"), 2, 0);
+  log_monitor_free(monitor);
+}
+
+/* The low-water mark of sessions without a name. */
+static void a_wrong_clock_hides_no_trend(void **state) {
+  (void)state;
+  options.session = NULL;
+  struct log_monitor *monitor = open_monitor(0);
+  poll_and_save(monitor, 10);
+  poll_off(monitor, 20, TEN_YEARS);
+  for (int64_t seconds = 30; seconds < 7 * 600; seconds += 60) {
+    write_log("INFO Creating new database session\n");
+    poll_and_save(monitor, seconds);
+  }
+  assert_true(value(monitor, 7 * 600, "current_sessions-leaked") >= 10);
+  log_monitor_free(monitor);
+  options.session = session;
+}
+
 #define TEST(function)                                                         \
   cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
@@ -350,6 +462,10 @@ int main(void) {
       TEST(a_pattern_that_backtracks_is_stopped_and_logged),
       TEST(a_reset_makes_it_new),
       TEST(a_catch_up_makes_no_spike),
+      TEST(leaks_are_notified_at_most_so_often),
+      TEST(a_wrong_clock_hides_no_leak),
+      TEST(a_wrong_clock_before_a_restart_hides_no_leak),
+      TEST(a_wrong_clock_hides_no_trend),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
