@@ -2,11 +2,11 @@
 /* append_log: a file of JSON lines that keeps a state over a restart.
  *
  * The owner appends a line for each change; the last line about a thing counts.
- * A line is with the kernel when append_log_append() returns, so it outlives a
- * kill -9, and on the disk about a second later, so it outlives the machine: a
- * thread syncs, since a sync takes 4 to 30 ms on ext4 and much longer on a
- * failing disk. When the file has grown, or when something could not be
- * written, the owner rewrites it:
+ * A thread does all disk I/O, since a sync takes 4 to 30 ms on ext4 and any
+ * call may hang on a failing disk. It writes a line at once, so that it
+ * outlives a kill -9 some microseconds later, and syncs once a second, so that
+ * it outlives the machine. When the file has grown, was removed or replaced, or
+ * when something could not be written, the owner rewrites it:
  *
  *   if (append_log_wants_rewrite(log) && append_log_rewrite_begin(log)) {
  *     for each thing: append_log_rewrite_add(log, line);
@@ -15,7 +15,7 @@
  *
  * The owner checks this after each append and every few seconds, because only a
  * rewrite recovers from a failed write. The thread puts the new file in the
- * place of the old one; what is appended meanwhile is in both. */
+ * place of the old one. */
 #pragma once
 
 #include <jansson.h>
@@ -58,9 +58,10 @@ int append_log_open(const struct append_log_options *options,
                     void *context, struct append_log **ret_log,
                     struct error *error);
 
-/* Appends LINE, an object (borrowed; NULL when memory was short). Waits for
- * write(2) into the kernel's memory and for nothing else. Any thread; the lines
- * about one thing must come in order. */
+/* Queues LINE, an object (borrowed; NULL when memory was short), for the
+ * thread. At most 16 MiB wait for a disk that hangs; further lines are dropped,
+ * and a rewrite makes up for them. Any thread; the lines about one thing must
+ * come in order. */
 void append_log_append(struct append_log *log, const json_t *line);
 
 /* True if the file should be rewritten now: it has more than doubled and grown
@@ -82,7 +83,11 @@ void append_log_rewrite_end(struct append_log *log);
  * up for. Holds up no append. Any thread. */
 bool append_log_sync(struct append_log *log, int wait_ms);
 
-/* Syncs everything to the disk and ends the thread. Waits at most 2 s for a
- * disk that hangs; then abandons the thread, which frees everything when it
- * ends, and logs this. Accepts NULL. */
+/* False while changes are not saved: the file cannot be read or written, or the
+ * disk has not responded for 5 s. True without a path. Any thread. */
+bool append_log_is_saving(struct append_log *log);
+
+/* Syncs everything to the disk and ends the thread. Waits at most 1 s for a
+ * disk that hangs, not at all if it has hung for longer; then abandons the
+ * thread, which frees everything when it ends, and logs this. Accepts NULL. */
 void append_log_close(struct append_log *log);

@@ -241,15 +241,20 @@ bool file_is_at(const char *path, int fd) {
   struct stat named;
   struct stat opened;
   struct trusted_path place;
-  if (trusted_path_walk(path, TRUSTED_PATH_GIVEN, 0, &place, NULL) != 0) {
-    return false;
+  int code = trusted_path_walk(path, TRUSTED_PATH_GIVEN, 0, &place, NULL);
+  bool is = false;
+  if (code == 0) {
+    code = fstatat(place.directory, place.name, &named, AT_SYMLINK_NOFOLLOW) ==
+                       0 &&
+                   fstat(fd, &opened) == 0
+               ? 0
+               : -errno;
+    is = code == 0 && named.st_dev == opened.st_dev &&
+         named.st_ino == opened.st_ino;
+    (void)close(place.directory);
   }
-  bool is =
-      fstatat(place.directory, place.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-      fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev &&
-      named.st_ino == opened.st_ino;
-  (void)close(place.directory);
-  return is;
+  return is || code == -EMFILE || code == -ENFILE || code == -ENOMEM ||
+         code == -EIO;
 }
 
 int file_make_directory(const char *path, mode_t mode) {

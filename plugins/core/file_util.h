@@ -65,7 +65,8 @@ int file_write_all(int fd, const char *data, size_t bytes);
 int file_sync_parent(const char *path);
 
 /* True if PATH names the file that FD is open for: it was not moved, replaced
- * or removed. */
+ * or removed. True also where EIO or a lack of descriptors or memory hides
+ * this: a file that is open is kept. */
 bool file_is_at(const char *path, int fd);
 
 /* Makes the directory and those above it, where they are not there, with MODE

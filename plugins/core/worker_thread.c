@@ -18,7 +18,7 @@ struct worker_thread {
   void **items;               /* a ring of items_max */
   size_t first, len;
   uint64_t accepted, done, dropped; /* items since the start */
-  unsigned flushing;                /* threads that wait in a flush */
+  int64_t begun_ms; /* monotonic: of the item at work; 0: none is */
   bool is_stopping, is_done;
   bool is_left; /* to the thread, which destroys the worker */
 };
@@ -64,15 +64,34 @@ static void *pop_item(struct worker_thread *worker) {
 /* Under the lock, which it gives up meanwhile. Returns false when there is
  * nothing more to do. */
 static bool wait_for_item(struct worker_thread *worker) {
-  while (worker->len == 0 && !worker->is_stopping) {
-    (void)pthread_cond_wait(&worker->has_work, &worker->lock);
+  int idle_ms = worker->options.idle_ms;
+  int64_t until_ms = clock_monotonic_ms() + idle_ms;
+  bool is_idle = false;
+  while (worker->len == 0 && !worker->is_stopping && !is_idle) {
+    if (idle_ms == 0) {
+      (void)pthread_cond_wait(&worker->has_work, &worker->lock);
+    } else {
+      is_idle = !clock_cond_wait(&worker->has_work, &worker->lock, until_ms);
+    }
   }
-  int64_t until_ms = clock_monotonic_ms() + worker->options.delay_ms;
-  while (worker->options.delay_ms > 0 && !worker->is_stopping &&
-         worker->flushing == 0 &&
-         clock_cond_wait(&worker->has_work, &worker->lock, until_ms)) {
+  return (worker->len > 0 || !worker->is_stopping) && !worker->is_left;
+}
+
+/* Under the lock, which it gives up meanwhile. Works on the next item, or on
+ * none. */
+static void work_on_next_item(struct worker_thread *worker) {
+  bool has_item = worker->len > 0;
+  void *item = has_item ? pop_item(worker) : NULL;
+  worker->begun_ms = clock_monotonic_ms();
+  (void)pthread_mutex_unlock(&worker->lock);
+  worker->options.work(worker->options.context, item);
+  if (has_item) {
+    free_worker_item(worker, item);
   }
-  return worker->len > 0 && !worker->is_left;
+  (void)pthread_mutex_lock(&worker->lock);
+  worker->begun_ms = 0;
+  worker->done += has_item ? 1 : 0;
+  (void)pthread_cond_broadcast(&worker->has_gone_on);
 }
 
 static void destroy_worker(struct worker_thread *worker) {
@@ -91,13 +110,7 @@ static void *run_worker(void *argument) {
   const struct worker_thread_options *options = &worker->options;
   (void)pthread_mutex_lock(&worker->lock);
   while (wait_for_item(worker)) {
-    void *item = pop_item(worker);
-    (void)pthread_mutex_unlock(&worker->lock);
-    options->work(options->context, item);
-    free_worker_item(worker, item);
-    (void)pthread_mutex_lock(&worker->lock);
-    worker->done++;
-    (void)pthread_cond_broadcast(&worker->has_gone_on);
+    work_on_next_item(worker);
   }
   worker->is_done = true;
   bool is_left = worker->is_left;
@@ -174,12 +187,9 @@ bool worker_thread_flush(struct worker_thread *worker, int wait_ms) {
   int64_t until_ms = clock_monotonic_ms() + wait_ms;
   (void)pthread_mutex_lock(&worker->lock);
   uint64_t wanted = worker->accepted;
-  worker->flushing++;
-  (void)pthread_cond_signal(&worker->has_work);
   while (worker->done < wanted &&
          clock_cond_wait(&worker->has_gone_on, &worker->lock, until_ms)) {
   }
-  worker->flushing--;
   bool is_done = worker->done >= wanted;
   (void)pthread_mutex_unlock(&worker->lock);
   return is_done;
@@ -190,6 +200,13 @@ size_t worker_thread_count_open(struct worker_thread *worker) {
   size_t open = (size_t)(worker->accepted - worker->done);
   (void)pthread_mutex_unlock(&worker->lock);
   return open;
+}
+
+int64_t worker_thread_busy_ms(struct worker_thread *worker) {
+  (void)pthread_mutex_lock(&worker->lock);
+  int64_t begun_ms = worker->begun_ms;
+  (void)pthread_mutex_unlock(&worker->lock);
+  return begun_ms == 0 ? 0 : clock_monotonic_ms() - begun_ms;
 }
 
 uint64_t worker_thread_count_dropped(struct worker_thread *worker) {

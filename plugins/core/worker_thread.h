@@ -33,10 +33,8 @@ struct worker_thread_options {
   void *context;
   size_t items_max;   /* in the queue, besides the one at work */
   size_t stack_bytes; /* 0: the system's default */
-
-  /* The thread waits this long before each item, so that what comes meanwhile
-   * can go with it; cut short by worker_thread_flush() and _stop(). */
-  int delay_ms;
+  int idle_ms; /* work() is called with NULL when no item has come for this
+                  long; 0: never */
 };
 
 /* Starts the thread. options: copied. *ret_worker: yours,
@@ -55,6 +53,9 @@ bool worker_thread_flush(struct worker_thread *worker, int wait_ms);
 
 /* Items in the queue and at work. */
 size_t worker_thread_count_open(struct worker_thread *worker);
+
+/* For how long the item at work has been; 0: none is. */
+int64_t worker_thread_busy_ms(struct worker_thread *worker);
 
 /* Items dropped since the start. */
 uint64_t worker_thread_count_dropped(struct worker_thread *worker);

@@ -20,7 +20,8 @@
 #include "core/trusted_path.h"
 #include "core/worker_thread.h"
 
-#define DRAIN_MS 2000
+#define DRAIN_MS 1000
+#define HANG_MS 5000
 #define TAIL_BYTES ((size_t)65536) /* of the file that is read at start */
 
 /* What waits for the disk. */
@@ -46,6 +47,7 @@ struct journal {
   uint64_t done_number;   /* of the last alert event that waits no more */
   uint64_t sequence;
   uint64_t dropped; /* since the last "dropped" line */
+  bool is_failing;  /* the last line could not be written */
   struct journal_counts counts;
 };
 
@@ -74,17 +76,19 @@ static int open_journal_file(struct journal *journal) {
 static int append_text(struct journal *journal, const char *text) {
   struct stat before;
   int code = open_journal_file(journal);
-  if (code == 0 && journal->is_torn) {
-    journal->is_torn = write(journal->fd, "\n", 1) != 1;
-  }
   if (code == 0 && fstat(journal->fd, &before) != 0) {
     code = -errno;
   }
   if (code != 0) {
     return code;
   }
-  code = file_write_all(journal->fd, text, strlen(text));
-  if (code != 0) { /* fails for a device, which has nothing of the line */
+  code = journal->is_torn ? file_write_all(journal->fd, "\n", 1) : 0;
+  if (code == 0) {
+    code = file_write_all(journal->fd, text, strlen(text));
+  }
+  if (code == 0) {
+    journal->is_torn = false;
+  } else { /* fails for a device, which has nothing of the line */
     (void)!ftruncate(journal->fd, before.st_size);
   }
   return code;
@@ -347,6 +351,14 @@ void journal_get_counts(struct journal *journal, struct journal_counts *ret) {
   (void)pthread_mutex_unlock(&journal->lock);
 }
 
+bool journal_is_saving(struct journal *journal) {
+  (void)pthread_mutex_lock(&journal->lock);
+  bool is_failing = journal->is_failing;
+  (void)pthread_mutex_unlock(&journal->lock);
+  return journal->writer == NULL ||
+         (!is_failing && worker_thread_busy_ms(journal->writer) <= HANG_MS);
+}
+
 uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
                                 int wait_ms) {
   if (wait_ms > 0 && journal->writer != NULL) {
@@ -368,6 +380,7 @@ static void write_queued(void *context, void *item) {
   if (line->number > 0) {
     journal->done_number = line->number;
   }
+  journal->is_failing = !is_written;
   journal->counts.written += is_written ? 1 : 0;
   journal->counts.lost += is_written ? 0 : 1;
   (void)pthread_mutex_unlock(&journal->lock);
@@ -418,12 +431,17 @@ int journal_open(const char *path, const struct log_sink *log,
   return 0;
 }
 
+/* A disk that has hung for long is not waited for once more. */
+static bool stop_writer(struct journal *journal) {
+  bool is_hanging = worker_thread_busy_ms(journal->writer) > DRAIN_MS;
+  return worker_thread_stop(journal->writer, is_hanging ? 0 : DRAIN_MS);
+}
+
 void journal_close(struct journal *journal) {
   if (journal == NULL) {
     return;
   }
-  if (journal->writer != NULL &&
-      !worker_thread_stop(journal->writer, DRAIN_MS)) {
+  if (journal->writer != NULL && !stop_writer(journal)) {
     /* Never freed: the thread still uses it. */
     log_write(&journal->log, LOG_LEVEL_WARNING,
               "journal %s: the disk hangs; not waiting for it", journal->path);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,7 +37,7 @@ struct journal_counts {
 int journal_open(const char *path, const struct log_sink *log,
                  struct journal **ret_journal, struct error *error);
 
-/* Writes the lines that wait, for at most 2 s, and joins the thread. Accepts
+/* Writes the lines that wait, for at most 1 s, and joins the thread. Accepts
  * NULL. */
 void journal_close(struct journal *journal);
 
@@ -62,5 +63,9 @@ uint64_t journal_wait_for_alert(struct journal *journal, uint64_t number,
  * not displace all other events. The events of before a restart are there, too.
  * Any thread. journal: NULL has none. Yours; NULL without memory. */
 json_t *journal_recent_to_json(struct journal *journal, size_t count);
+
+/* False while lines cannot be written, or the disk has not responded for 5 s.
+ * True without a file. Any thread. */
+bool journal_is_saving(struct journal *journal);
 
 void journal_get_counts(struct journal *journal, struct journal_counts *ret);

@@ -17,9 +17,9 @@
 
 /* Notifications that wait for a slow plugin; further ones are dropped. */
 #define WAITING_MAX 1024
-#define DRAIN_MS 2000 /* the notification plugins are waited for at the end */
-#define LAST_LINE_MS 1000 /* the journal's thread is waited for at the end */
-#define MARK_EACH 64 /* events of a storm, so that the outbox stays short */
+#define DRAIN_MS 1500 /* the notification plugins are waited for at the end */
+#define LAST_LINE_MS 500 /* the journal's thread is waited for at the end */
+#define MARK_EACH 64     /* events of a storm, so that the outbox stays short */
 
 struct event_dispatch {
   struct engine_deps deps;

@@ -41,7 +41,7 @@ void event_dispatch_rewrite_if_grown(struct event_dispatch *dispatch,
 size_t event_dispatch_count_waiting(struct event_dispatch *dispatch);
 uint64_t event_dispatch_count_dropped(struct event_dispatch *dispatch);
 
-/* Sends the notifications that wait, for at most 2 s, and frees all. Accepts
+/* Sends the notifications that wait, for at most 1.5 s, and frees all. Accepts
  * NULL. Returns false if a notification plugin hangs: then the deps and all
  * rules must stay. */
 bool event_dispatch_stop(struct event_dispatch *dispatch);

@@ -88,11 +88,7 @@ static json_t *make_silence_line(const char *pattern, double until_s,
                    json_util_from_text(comment));
 }
 
-/* Appends a line and, when the file has grown, writes it anew with what counts
- * now. Not under the lock, for it writes. */
-static void append_silence_line(struct silences *silences, const json_t *line,
-                                int64_t now_ms) {
-  append_log_append(silences->file, line);
+void silences_rewrite_if_due(struct silences *silences, int64_t now_ms) {
   if (!append_log_wants_rewrite(silences->file) ||
       !append_log_rewrite_begin(silences->file)) {
     return;
@@ -104,6 +100,12 @@ static void append_silence_line(struct silences *silences, const json_t *line,
   }
   (void)pthread_mutex_unlock(&silences->lock);
   append_log_rewrite_end(silences->file);
+}
+
+static void append_silence_line(struct silences *silences, const json_t *line,
+                                int64_t now_ms) {
+  append_log_append(silences->file, line);
+  silences_rewrite_if_due(silences, now_ms);
 }
 
 struct silence_restoring {
@@ -259,6 +261,10 @@ int silences_open(const char *path, int64_t now_ms, const struct log_sink *log,
   }
   *ret_silences = silences;
   return 0;
+}
+
+bool silences_is_saving(const struct silences *silences) {
+  return append_log_is_saving(silences->file);
 }
 
 void silences_close(struct silences *silences) {

@@ -42,6 +42,13 @@ int silences_add(struct silences *silences,
 int silences_remove(struct silences *silences, const char *pattern,
                     int64_t now_ms, struct error *error);
 
+/* Rewrites the file after a failed write; to be called every few seconds. Any
+ * thread; waits for no disk. */
+void silences_rewrite_if_due(struct silences *silences, int64_t now_ms);
+
+/* As append_log_is_saving(). */
+bool silences_is_saving(const struct silences *silences);
+
 /* True if this rule or this series is not to be notified now. Any thread.
  * silences may be NULL; rule, series: "" where there is none. */
 bool silences_cover(struct silences *silences, const char *rule,

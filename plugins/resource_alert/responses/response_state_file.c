@@ -17,7 +17,7 @@
 #include "core/json_util.h"
 
 #define FORMAT_VERSION 1
-#define SYNC_WAIT_MS 2000
+#define SYNC_WAIT_MS 300 /* an action is to follow within a second */
 
 struct response_state_file {
   struct log_sink sink;

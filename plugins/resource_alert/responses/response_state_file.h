@@ -45,8 +45,8 @@ bool response_state_file_apply(struct response_state_file *file,
                                struct response_saved *ret_saved);
 
 /* Saves it, with what the actions remember as it was saved last: with the
- * kernel when it returns, on the disk about a second later. The state is that
- * of RESPONSE, not of SAVED. Any thread, one for each name. */
+ * kernel at once, on the disk about a second later; waits for neither. The
+ * state is that of RESPONSE, not of SAVED. Any thread, one for each name. */
 void response_state_file_save(struct response_state_file *file,
                               const char *name, const struct response *response,
                               const struct action_runner *runners,
@@ -59,7 +59,7 @@ void response_state_file_save_memory(struct response_state_file *file,
                                      const char *name, const char *key,
                                      const json_t *memory);
 
-/* Waits, for 2 s at most, until all that was saved before is on the disk. Any
+/* Waits, for 0.3 s at most, until all that was saved before is on the disk. Any
  * thread; holds up no other one. */
 void response_state_file_sync(struct response_state_file *file);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* append_log: what is appended is in the file at once, whatever the disk does;
- * nothing that makes sense is lost, and what cannot be read stays. The test is
- * the disk: it has its own fdatasync and renameat. */
+/* append_log: no caller waits for the disk, whatever it does; what was synced
+ * is there after a kill, and what cannot be read stays. The test is the disk:
+ * it has its own write, fdatasync, fsync and renameat. */
 #include "unit.h"
 
 #include <dlfcn.h>
@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,11 +29,12 @@
 
 /* ---- the disk ---- */
 
-enum call { NONE, SYNC, RENAME };
+enum call { NONE, WRITE, SYNC, RENAME };
 
-static _Atomic int held;     /* the call that hangs */
-static _Atomic int hanging;  /* the one that does */
-static _Atomic int failures; /* syncs that will fail yet */
+static _Atomic int held;               /* the call that hangs */
+static _Atomic int hanging;            /* the one that does */
+static _Atomic int failures;           /* syncs that will fail yet */
+static _Atomic int directory_failures; /* of a directory */
 static _Atomic int syncs;
 
 /* Returns false when the one who holds it has given up. */
@@ -55,6 +59,21 @@ int fdatasync(int fd) {
     return -1;
   }
   return 0;
+}
+
+ssize_t write(int fd, const void *data, size_t bytes) {
+  (void)wait_while_held(WRITE);
+  return syscall(SYS_write, fd, data, bytes);
+}
+
+int fsync(int fd) {
+  (void)fd;
+  if (atomic_load(&directory_failures) == 0) {
+    return 0;
+  }
+  atomic_fetch_sub(&directory_failures, 1);
+  errno = EIO;
+  return -1;
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {
@@ -194,7 +213,7 @@ static int64_t saved_value(const struct owner *owner, int64_t thing) {
 
 static void append_and_find(struct owner *owner, int64_t thing, int64_t value) {
   append(owner, thing, value);
-  assert_int_equal(saved_value(owner, thing), value);
+  EVENTUALLY(saved_value(owner, thing) == value, HOLD_MS);
 }
 
 static int begin(void **state) {
@@ -431,14 +450,14 @@ static void a_rewrite_holds_up_no_append_and_loses_none(void **state) {
   append_and_find(owner, 0, 1);
   atomic_store(&held, SYNC);
   assert_true(begin_rewrite(owner));
-  append_and_find(owner, 0, 2);
+  append(owner, 0, 2);
   append_log_rewrite_end(owner->log);
   EVENTUALLY(hanging == SYNC, HOLD_MS); /* of the new file */
-  append_and_find(owner, 1, 3);
+  append(owner, 1, 3);
   atomic_store(&held, RENAME);
   EVENTUALLY(hanging == RENAME, HOLD_MS);
-  append_and_find(owner, 2, 4);
-  append_and_find(owner, 0, 5);
+  append(owner, 2, 4);
+  append(owner, 0, 5);
   atomic_store(&held, NONE);
   assert_true(append_log_sync(owner->log, HOLD_MS));
   expect_text(owner->path,
@@ -452,16 +471,81 @@ static void a_rewrite_holds_up_no_append_and_loses_none(void **state) {
 
 /* ---- a disk that is ill ---- */
 
-static void a_disk_that_hangs_holds_up_no_append(void **state) {
+/* A line of 1 MiB. */
+static void append_large(struct owner *owner) {
+  char *pad = malloc(1 << 20);
+  assert_non_null(pad);
+  memset(pad, 'x', 1 << 20);
+  pad[(1 << 20) - 1] = '\0';
+  json_t *line = json_pack("{s:i,s:i,s:s}", "thing", 0, "value", 1, "pad", pad);
+  append_log_append(owner->log, line);
+  json_decref(line);
+  free(pad);
+}
+
+static void a_write_that_hangs_holds_up_no_append(void **state) {
+  struct owner *owner = *state;
+  open_log(owner);
+  atomic_store(&held, WRITE);
+  append(owner, 1, 1);
+  EVENTUALLY(hanging == WRITE, HOLD_MS);
+  int64_t begun_ms = clock_monotonic_ms();
+  for (int i = 0; i < 20; i++) {
+    append_large(owner); /* more than may wait */
+  }
+  append(owner, 1, 2);
+  assert_false(append_log_sync(owner->log, 20));
+  assert_in_range(clock_monotonic_ms() - begun_ms, 0, HOLD_MS / 4);
+  assert_int_equal(owner->errors, 1);
+  assert_non_null(strstr(owner->line, "no response from the disk"));
+  assert_false(append_log_is_saving(owner->log));
+  atomic_store(&held, NONE);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
+  rewrite(owner);
+  assert_true(append_log_sync(owner->log, HOLD_MS));
+  assert_true(append_log_is_saving(owner->log));
+  assert_int_equal(owner->notices, 1);
+  assert_int_equal(saved_value(owner, 1), 2);
+  append_log_close(owner->log);
+}
+
+static void a_disk_that_hangs_is_reported(void **state) {
+  struct owner *owner = *state;
+  open_log(owner);
+  atomic_store(&held, WRITE);
+  append(owner, 1, 1);
+  assert_true(append_log_is_saving(owner->log)); /* it may be slow */
+  EVENTUALLY(!append_log_is_saving(owner->log), HOLD_MS);
+  assert_false(append_log_wants_rewrite(owner->log)); /* logs it */
+  assert_int_equal(owner->errors, 1);
+  atomic_store(&held, NONE);
+  assert_true(append_log_sync(owner->log, HOLD_MS));
+  assert_true(append_log_is_saving(owner->log));
+  assert_int_equal(owner->notices, 1);
+  append_log_close(owner->log);
+}
+
+static void a_sync_that_hangs_holds_up_no_append(void **state) {
   struct owner *owner = *state;
   open_log(owner);
   atomic_store(&held, SYNC);
-  append_and_find(owner, 1, 1);
+  append(owner, 1, 1);
+  assert_false(append_log_sync(owner->log, 20));
   EVENTUALLY(hanging == SYNC, HOLD_MS);
-  append_and_find(owner, 1, 2);
+  append(owner, 1, 2);
   assert_false(append_log_sync(owner->log, 20));
   atomic_store(&held, NONE);
   assert_true(append_log_sync(owner->log, HOLD_MS));
+  assert_int_equal(saved_value(owner, 1), 2);
+  append_log_close(owner->log);
+}
+
+static void lines_are_synced_without_a_request(void **state) {
+  struct owner *owner = *state;
+  open_log(owner);
+  int before = atomic_load(&syncs);
+  append(owner, 1, 1);
+  EVENTUALLY(syncs == before + 1, HOLD_MS);
   append_log_close(owner->log);
 }
 
@@ -470,6 +554,7 @@ static void a_disk_that_hangs_is_left_at_the_end(void **state) {
   open_log(owner);
   atomic_store(&held, SYNC);
   append(owner, 1, 1);
+  assert_false(append_log_sync(owner->log, 0));
   EVENTUALLY(hanging == SYNC, HOLD_MS);
   int64_t begun_ms = clock_monotonic_ms();
   append_log_close(owner->log);
@@ -500,7 +585,7 @@ static void a_full_disk_is_logged_once_and_made_up_for(void **state) {
   disk_is_full(true);
   append(owner, 0, 2);
   append(owner, 1, 3);
-  assert_int_equal(owner->errors, 1);
+  EVENTUALLY(owner->errors == 1, HOLD_MS);
   assert_non_null(strstr(owner->line, "cannot write: No space left on device; "
                                       "things go on"));
   assert_false(append_log_sync(owner->log, HOLD_MS));
@@ -584,45 +669,107 @@ static void a_directory_that_appears_later_is_used(void **state) {
   append_log_close(owner->log);
 }
 
+/* Its name is in memory, if not on the disk. */
+static void
+a_renamed_file_is_the_file_without_a_sync_of_its_directory(void **state) {
+  struct owner *owner = *state;
+  open_log(owner);
+  append_and_find(owner, 0, 1);
+  atomic_store(&directory_failures, 1);
+  rewrite(owner);
+  assert_false(append_log_sync(owner->log, HOLD_MS));
+  append_and_find(owner, 0, 2);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
+  rewrite(owner);
+  assert_true(append_log_sync(owner->log, HOLD_MS));
+  append_log_close(owner->log);
+}
+
+/* Also while nothing is appended. */
+static void a_directory_that_is_replaced_is_noticed(void **state) {
+  struct owner *owner = *state;
+  char directory[160];
+  char moved[160];
+  (void)snprintf(directory, sizeof(directory), "%s/state", owner->directory);
+  (void)snprintf(moved, sizeof(moved), "%s/moved", owner->directory);
+  open_log(owner);
+  append_and_find(owner, 0, 1);
+  assert_int_equal(rename(directory, moved), 0);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
+  rewrite(owner);
+  assert_true(append_log_sync(owner->log, HOLD_MS));
+  assert_int_equal(saved_value(owner, 0), 1);
+  assert_int_equal(unlink(owner->path), 0);
+  append(owner, 1, 2);
+  EVENTUALLY(append_log_wants_rewrite(owner->log), HOLD_MS);
+  rewrite(owner);
+  assert_true(append_log_sync(owner->log, HOLD_MS));
+  assert_int_equal(saved_value(owner, 1), 2);
+  append_log_close(owner->log);
+}
+
+static void without_descriptors_the_file_is_not_overwritten(void **state) {
+  struct owner *owner = *state;
+  static const char text[] = HEAD "{\"thing\":0,\"value\":5}\n";
+  struct rlimit before;
+  set_text(owner, text, strlen(text));
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const struct rlimit few = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  int code = try_open(owner);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_int_equal(code, 0);
+  assert_false(append_log_is_saving(owner->log));
+  append(owner, 0, 9);
+  append_log_close(owner->log);
+  expect_text(owner->path, text);
+}
+
 /* ---- kills ---- */
 
-/* Appends and rewrites; each value is written down before the next one. */
-static void live_until_killed(struct owner *owner, size_t calls) {
+/* Appends, syncs and rewrites. synced: shared; the last value that is. */
+static void live_until_killed(struct owner *owner, size_t calls,
+                              _Atomic int64_t *synced) {
   open_log(owner);
   dying_after(calls);
   for (int64_t i = 1; i < 12; i++) {
     append(owner, 0, i);
     if (i % 4 == 0) {
       rewrite(owner);
-      (void)append_log_sync(owner->log, HOLD_MS);
+    }
+    if (append_log_sync(owner->log, HOLD_MS)) {
+      atomic_store(synced, i);
     }
   }
   _exit(0);
 }
 
-static void a_kill_at_any_call_loses_at_most_the_line_at_work(void **state) {
+static void a_kill_at_any_call_loses_nothing_that_was_synced(void **state) {
   struct owner *owner = *state;
   int status = DYING_EXIT_CODE << 8;
-  int64_t last = 0;
+  _Atomic int64_t *synced = mmap(NULL, sizeof(*synced), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_ptr_not_equal(synced, MAP_FAILED);
   for (size_t calls = 0; WEXITSTATUS(status) == DYING_EXIT_CODE; calls++) {
     (void)unlink(owner->path);
+    atomic_store(synced, 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-      live_until_killed(owner, calls);
+      live_until_killed(owner, calls, synced);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     open_log(owner);
-    assert_in_range(owner->values[0], last, last + 1);
-    last = owner->values[0];
+    assert_in_range(owner->values[0], *synced, *synced + 1);
     append_and_find(owner, 1, 7);
     append_log_close(owner->log);
     assert_true(calls < 1000);
   }
   assert_int_equal(WEXITSTATUS(status), 0);
-  assert_int_equal(last, 11);
+  assert_int_equal(*synced, 11);
   assert_int_equal(owner->warnings, 0);
+  assert_int_equal(munmap(synced, sizeof(*synced)), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -641,14 +788,20 @@ int main(void) {
       TEST(a_code_of_the_owner_ends_the_loading),
       TEST(a_rewrite_leaves_only_what_counts),
       TEST(a_rewrite_holds_up_no_append_and_loses_none),
-      TEST(a_disk_that_hangs_holds_up_no_append),
+      TEST(a_write_that_hangs_holds_up_no_append),
+      TEST(a_disk_that_hangs_is_reported),
+      TEST(a_sync_that_hangs_holds_up_no_append),
+      TEST(lines_are_synced_without_a_request),
       TEST(a_disk_that_hangs_is_left_at_the_end),
       TEST(what_comes_together_is_synced_together),
       TEST(a_full_disk_is_logged_once_and_made_up_for),
       TEST(a_failed_sync_wants_a_rewrite),
       TEST(short_memory_wants_a_rewrite),
       TEST(a_directory_that_appears_later_is_used),
-      TEST(a_kill_at_any_call_loses_at_most_the_line_at_work),
+      TEST(a_renamed_file_is_the_file_without_a_sync_of_its_directory),
+      TEST(a_directory_that_is_replaced_is_noticed),
+      TEST(without_descriptors_the_file_is_not_overwritten),
+      TEST(a_kill_at_any_call_loses_nothing_that_was_synced),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_thread: order, bound, delay, the end, and a thread that hangs. */
+/* worker_thread: order, bound, the end, and a thread that hangs. */
 #include "unit.h"
 
 #include <errno.h>
@@ -57,14 +57,12 @@ static void count_context(void *context) {
   atomic_fetch_add(&freed_contexts, 1);
 }
 
-static struct worker_thread *start(struct bench *bench, size_t items_max,
-                                   int delay_ms) {
+static struct worker_thread *start(struct bench *bench, size_t items_max) {
   const struct worker_thread_options options = {.work = note,
                                                 .free_item = count_item,
                                                 .free_context = count_context,
                                                 .context = bench,
                                                 .items_max = items_max,
-                                                .delay_ms = delay_ms,
                                                 .stack_bytes = 256 * 1024};
   struct worker_thread *worker = NULL;
   struct error error = {{0}};
@@ -100,7 +98,7 @@ static void a_thread_takes_no_signals(void **state) {
 
 static void items_are_done_in_order_before_the_end(void **state) {
   struct bench bench = {0};
-  struct worker_thread *worker = start(&bench, 64, 0);
+  struct worker_thread *worker = start(&bench, 64);
   for (int i = 0; i < 50; i++) {
     assert_true(put(worker, i));
   }
@@ -115,7 +113,7 @@ static void items_are_done_in_order_before_the_end(void **state) {
 
 static void a_full_queue_drops_and_counts(void **state) {
   struct bench bench = {.is_held = true};
-  struct worker_thread *worker = start(&bench, 2, 0);
+  struct worker_thread *worker = start(&bench, 2);
   assert_true(put(worker, 0));
   EVENTUALLY(bench.is_working, LONG_MS); /* at work, not in the queue */
   assert_true(put(worker, 1));
@@ -132,7 +130,7 @@ static void a_full_queue_drops_and_counts(void **state) {
 
 static void a_flush_waits_for_what_was_put(void **state) {
   struct bench bench = {.is_held = true};
-  struct worker_thread *worker = start(&bench, 4, 0);
+  struct worker_thread *worker = start(&bench, 4);
   assert_true(worker_thread_flush(worker, 0));
   assert_true(put(worker, 0));
   assert_false(worker_thread_flush(worker, 20));
@@ -143,32 +141,40 @@ static void a_flush_waits_for_what_was_put(void **state) {
   assert_true(worker_thread_stop(worker, LONG_MS));
 }
 
-static void a_delay_holds_items_until_somebody_waits(void **state) {
-  struct bench bench = {0};
-  struct worker_thread *worker = start(&bench, 4, 1000 * LONG_MS);
+static void it_says_how_long_an_item_is_at_work(void **state) {
+  struct bench bench = {.is_held = true};
+  struct worker_thread *worker = start(&bench, 4);
+  assert_int_equal(worker_thread_busy_ms(worker), 0);
   assert_true(put(worker, 0));
-  assert_true(put(worker, 1));
-  assert_int_equal(bench.done, 0);
-  assert_true(worker_thread_flush(worker, LONG_MS));
-  assert_int_equal(bench.done, 2);
-  assert_true(put(worker, 2));
+  EVENTUALLY(worker_thread_busy_ms(worker) >= 20, LONG_MS);
+  bench.is_held = false;
+  EVENTUALLY(worker_thread_busy_ms(worker) == 0, LONG_MS);
   assert_true(worker_thread_stop(worker, LONG_MS));
-  assert_int_equal(bench.done, 3);
 }
 
-static void a_delay_passes_by_itself(void **state) {
+static void count_idle_work(void *context, void *item) {
+  struct bench *bench = context;
+  assert_null(item);
+  bench->done++;
+}
+
+static void an_idle_thread_works_without_an_item(void **state) {
   struct bench bench = {0};
-  struct worker_thread *worker = start(&bench, 4, 20);
-  int64_t begun_ms = clock_monotonic_ms();
-  assert_true(put(worker, 0));
-  EVENTUALLY(bench.done == 1, LONG_MS);
-  assert_true(clock_monotonic_ms() - begun_ms >= 19);
+  const struct worker_thread_options options = {.work = count_idle_work,
+                                                .context = &bench,
+                                                .items_max = 1,
+                                                .idle_ms = 10};
+  struct worker_thread *worker = NULL;
+  assert_int_equal(worker_thread_new(&options, &worker, NULL), 0);
+  EVENTUALLY(bench.done >= 2, LONG_MS);
+  assert_true(worker_thread_flush(worker, 0));
+  assert_int_equal(worker_thread_count_open(worker), 0);
   assert_true(worker_thread_stop(worker, LONG_MS));
 }
 
 static void work_may_put_more(void **state) {
   struct bench bench = {0};
-  struct worker_thread *worker = start(&bench, 4, 0);
+  struct worker_thread *worker = start(&bench, 4);
   bench.again = worker;
   assert_true(put(worker, 0));
   EVENTUALLY(bench.done == 4, LONG_MS);
@@ -180,7 +186,7 @@ static void what_hangs_is_left_behind_and_frees_itself(void **state) {
   struct bench *bench = calloc(1, sizeof(*bench));
   assert_non_null(bench);
   bench->is_held = true;
-  struct worker_thread *worker = start(bench, 4, 0);
+  struct worker_thread *worker = start(bench, 4);
   assert_true(put(worker, 0));
   assert_true(put(worker, 1));
   EVENTUALLY(bench->is_working, LONG_MS);
@@ -195,7 +201,7 @@ static void what_hangs_is_left_behind_and_frees_itself(void **state) {
 
 static void accepted_and_dropped_add_up(void **state) {
   struct bench bench = {0};
-  struct worker_thread *worker = start(&bench, 1, 0);
+  struct worker_thread *worker = start(&bench, 1);
   int accepted = 0;
   while (accepted < 60) {
     accepted += put(worker, 7) ? 1 : 0;
@@ -224,8 +230,8 @@ int main(void) {
       cmocka_unit_test(items_are_done_in_order_before_the_end),
       cmocka_unit_test(a_full_queue_drops_and_counts),
       cmocka_unit_test(a_flush_waits_for_what_was_put),
-      cmocka_unit_test(a_delay_holds_items_until_somebody_waits),
-      cmocka_unit_test(a_delay_passes_by_itself),
+      cmocka_unit_test(it_says_how_long_an_item_is_at_work),
+      cmocka_unit_test(an_idle_thread_works_without_an_item),
       cmocka_unit_test(work_may_put_more),
       cmocka_unit_test(what_hangs_is_left_behind_and_frees_itself),
       cmocka_unit_test(accepted_and_dropped_add_up),
