@@ -528,7 +528,7 @@ static void a_dry_run_only_journals(void **state) {
 static void a_disable_file_that_cannot_be_looked_for_blocks(void **state) {
   struct bed *bed = *state;
   char text[1024];
-  (void)snprintf(text, sizeof(text), "DisableFile \"@/journal/off\"\n%s",
+  (void)snprintf(text, sizeof(text), "DisableFile \"/dev/null/off\"\n%s",
                  one_switch);
   start(bed, text);
   put_event(bed, 0, ALERT_WARNING);
