@@ -25,7 +25,7 @@ from servers.waiting import wait_until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", 10))
 SEED = int(os.environ.get("CHAOS_SEED", time.time()))
-STATE_FILES = {"alerts.jsonl", "responses.jsonl", "silences.jsonl"}
+STATE_FILES = {"alerts.jsonl", "identity", "responses.jsonl", "silences.jsonl"}
 KEY = "/chaos/limit"
 TTL_S = 10
 ROTATE_WAIT_S = 60  # session_log holds a rotated log for this long: TAIL_ROTATE_WAIT_MS
