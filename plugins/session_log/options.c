@@ -41,7 +41,8 @@ static const struct option log_rows[] = {
      .help = "Files that the application writes, with the wildcards C<*>, C<?> "
              "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
-             "automatically. Compressed files are ignored. A file that exists "
+             "automatically. Compressed files are ignored. At most 4096 files "
+             "are followed, rotated ones included. A file that exists "
              "when the log is followed for the first time is read from its "
              "end (see B<StartAt>). A file that appears later is read from its "
              "beginning."},

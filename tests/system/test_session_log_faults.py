@@ -171,3 +171,26 @@ def test_a_state_of_a_clock_that_was_ahead_hides_no_leak(collectd, directory):
     collectd.start()
     log.say(f"{OPENED} session=b")
     collectd.expect(lambda: collectd.value("session_log-trading/current_sessions-leaked") == 2)
+
+
+@pytest.mark.parametrize("form", ["app.log.{}", "app-{}.txt"])
+def test_forty_thousand_files_beside_a_log_delay_nothing(collectd, directory, form):
+    place = directory / "logs"
+    place.mkdir()
+    log = ApplicationLog(place / "app.log")
+    log.path.touch()
+    for number in range(40000):
+        (place / form.format(number)).touch()
+    collectd.load("uptime").load("session_log", f'StateDir "{directory}/state"\n<Log "trading">\n'
+                                 f'File "{log.path}"\nFile "{place}/*.txt"\n</Log>')
+    collectd.start()
+    followed = "session_log-trading/files-followed"
+    collectd.expect(lambda: collectd.has_value(followed))
+    log.say(OPENED, times=3)
+    collectd.expect(lambda: opened(collectd, "trading") == 3)
+    before = len(collectd.history(followed))
+    collectd.expect(lambda: len(collectd.history(followed)) >= before + 8, within=4)
+    assert collectd.log_lines('log "trading": more than 4096 files match, rotated ones included')
+    log.path.rename(place / "app.log.40001")  # the directory is full of them
+    log.say(OPENED, times=4)
+    collectd.expect(lambda: opened(collectd, "trading") == 7)

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
@@ -109,12 +110,39 @@ bool directory_scan_may_be_copy(const char *live_path, const char *path) {
 struct directory_scan_item *
 directory_scan_find(const struct directory_scan *scan,
                     const struct tail_file_identity *identity) {
-  for (size_t i = 0; i < scan->len; i++) {
-    if (tail_file_is_same(&scan->items[i].status.identity, identity)) {
-      return &scan->items[i];
+  return HASH_MAP_OWNER(
+      hash_map_find(&scan->by_identity, identity, sizeof(*identity)),
+      struct directory_scan_item, node);
+}
+
+static void free_item(struct directory_scan_item *item) {
+  free(item->path);
+  free(item->target);
+  free(item);
+}
+
+/* Adds ITEM, taken. Returns 0, or -ENOMEM and frees it. */
+static int insert_item(struct directory_scan *scan,
+                       struct directory_scan_item *item) {
+  if (scan->len == scan->items_max) {
+    size_t max = scan->items_max == 0 ? 16 : scan->items_max * 2;
+    struct directory_scan_item **items =
+        realloc(scan->items, max * sizeof(*items));
+    if (items == NULL) {
+      free_item(item);
+      return -ENOMEM;
     }
+    scan->items = items;
+    scan->items_max = max;
   }
-  return NULL;
+  if (item->path == NULL ||
+      hash_map_insert(&scan->by_identity, &item->node, &item->status.identity,
+                      sizeof(item->status.identity)) != 0) {
+    free_item(item);
+    return -ENOMEM;
+  }
+  scan->items[scan->len++] = item;
+  return 0;
 }
 
 /* Adds a file once, whatever number of names it has; it is live if one of them
@@ -128,24 +156,164 @@ static int add_scanned_file(struct directory_scan *scan, const char *path,
     known->is_live = known->is_live || is_live;
     return 0;
   }
-  if (scan->items == NULL || scan->len == scan->items_max) {
-    size_t max = scan->items_max == 0 ? 16 : scan->items_max * 2;
-    struct directory_scan_item *items =
-        realloc(scan->items, max * sizeof(*items));
-    if (items == NULL) {
+  if (scan->len == DIRECTORY_SCAN_MAX) {
+    scan->is_full = true;
+    return 0;
+  }
+  struct directory_scan_item *item = calloc(1, sizeof(*item));
+  if (item == NULL) {
+    return -ENOMEM;
+  }
+  item->path = strdup(path);
+  item->status = *status;
+  item->is_live = is_live;
+  return insert_item(scan, item);
+}
+
+/* ---- directories ---- */
+
+/* A change within the same tick of the file system's clock does not show in
+ * the time of the directory. */
+#define SETTLED_NS INT64_C(2500000000)
+/* For file systems that do not keep that time. */
+#define LISTING_MS 60000
+
+struct directory_scan_listing {
+  struct directory_scan_listing *next; /* owned */
+  char *key;          /* owned: the pattern, or the directory with its slash */
+  uint64_t live_hash; /* of the names that the rotated ones belong to */
+  struct tail_file_status directory; /* before it was read */
+  bool is_settled;
+  bool is_full; /* there are more names */
+  int64_t read_ms;
+  char **names; /* owned */
+  size_t len, names_max;
+};
+
+/* Which names of a directory are wanted. */
+struct wanted_names {
+  const char *pattern;           /* of the names; NULL: rotated ones */
+  const struct live_names *live; /* whose rotated files are wanted */
+};
+
+static void free_listing_names(struct directory_scan_listing *listing) {
+  while (listing->len > 0) {
+    free(listing->names[--listing->len]);
+  }
+}
+
+static int add_listed_name(struct directory_scan_listing *listing,
+                           const char *name) {
+  if (listing->len == listing->names_max) {
+    size_t max = listing->names_max == 0 ? 16 : listing->names_max * 2;
+    char **names = realloc(listing->names, max * sizeof(*names));
+    if (names == NULL) {
       return -ENOMEM;
     }
-    scan->items = items;
-    scan->items_max = max;
+    listing->names = names;
+    listing->names_max = max;
   }
-  char *copy = strdup(path);
+  char *copy = strdup(name);
   if (copy == NULL) {
     return -ENOMEM;
   }
-  scan->items[scan->len++] = (struct directory_scan_item){
-      .path = copy, .status = *status, .is_live = is_live};
+  listing->names[listing->len++] = copy;
   return 0;
 }
+
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Reads the directory at PATH up to the limit; one that cannot be read has no
+ * names. They are sorted: files that were modified within one tick of the file
+ * system's clock are read in this order. */
+static int read_listing(struct directory_scan_listing *listing,
+                        const char *path, const struct wanted_names *wanted) {
+  DIR *directory = opendir(path);
+  const struct dirent *entry;
+  int code = 0;
+  free_listing_names(listing);
+  listing->is_full = false;
+  while (directory != NULL && code == 0 && !listing->is_full &&
+         (entry = readdir(directory)) != NULL) {
+    bool is_wanted =
+        (wanted->pattern != NULL
+             ? fnmatch(wanted->pattern, entry->d_name, FNM_PERIOD) == 0
+             : is_rotation_of_any(wanted->live, entry->d_name)) &&
+        !directory_scan_is_compressed(entry->d_name);
+    listing->is_full = is_wanted && listing->len == DIRECTORY_SCAN_MAX;
+    if (is_wanted && !listing->is_full) {
+      code = add_listed_name(listing, entry->d_name);
+    }
+  }
+  if (directory != NULL) {
+    (void)closedir(directory);
+  }
+  if (listing->len > 0) {
+    qsort(listing->names, listing->len, sizeof(*listing->names), compare_names);
+  }
+  return code;
+}
+
+static struct directory_scan_listing *
+find_or_add_listing(struct directory_scan *scan, const char *key) {
+  struct directory_scan_listing *listing = scan->listings;
+  while (listing != NULL && strcmp(listing->key, key) != 0) {
+    listing = listing->next;
+  }
+  if (listing == NULL && (listing = calloc(1, sizeof(*listing))) != NULL) {
+    listing->key = strdup(key);
+    if (listing->key == NULL) {
+      free(listing);
+      return NULL;
+    }
+    listing->next = scan->listings;
+    scan->listings = listing;
+  }
+  return listing;
+}
+
+static uint64_t hash_live_names(const struct live_names *live) {
+  uint64_t hash = 0;
+  for (size_t i = 0; live != NULL && i < live->len; i++) {
+    hash = hash_map_hash_seeded(live->paths[i], strlen(live->paths[i]), hash);
+  }
+  return hash;
+}
+
+/* Lists the wanted names in the directory at PATH, which is read only if it has
+ * changed. *ret_listing: borrowed. Returns 0; -ENOENT; -ENOMEM. */
+static int list_names(struct directory_scan *scan, const char *key,
+                      const char *path, const struct wanted_names *wanted,
+                      const struct directory_scan_listing **ret_listing) {
+  struct tail_file_status now;
+  if (tail_file_stat_path(path, &now) != 0) {
+    return -ENOENT;
+  }
+  struct directory_scan_listing *listing = find_or_add_listing(scan, key);
+  if (listing == NULL) {
+    return -ENOMEM;
+  }
+  uint64_t live_hash = hash_live_names(wanted->live);
+  bool is_same = listing->is_settled && listing->live_hash == live_hash &&
+                 listing->directory.modified_ns == now.modified_ns &&
+                 scan->mono_ms - listing->read_ms < LISTING_MS &&
+                 tail_file_is_same(&listing->directory.identity, &now.identity);
+  int code = is_same ? 0 : read_listing(listing, path, wanted);
+  if (!is_same) {
+    listing->directory = now;
+    listing->live_hash = live_hash;
+    listing->read_ms = scan->mono_ms;
+    listing->is_settled =
+        code == 0 && scan->wall_ns - now.modified_ns > SETTLED_NS;
+  }
+  scan->is_full = scan->is_full || listing->is_full;
+  *ret_listing = listing;
+  return code;
+}
+
+/* ---- what patterns match ---- */
 
 /* A pattern may match a directory or a device by mistake: the caller logs why
  * it is not followed. */
@@ -161,19 +329,45 @@ static int add_live_file(struct directory_scan *scan, const char *path) {
   return add_scanned_file(scan, path, &status, true);
 }
 
-/* Returns 0 if one of the matches is a file that can be followed. */
-static int add_matches(struct directory_scan *scan, const char *pattern) {
+/* The result of several files: 0 if one can be followed. */
+static int add_match(struct directory_scan *scan, const char *path, int code) {
+  int added = add_live_file(scan, path);
+  return added == 0 || added == -ENOMEM || code != 0 ? added : code;
+}
+
+/* A pattern whose directories are patterns, too. Returns 0 if one of the
+ * matches is a file that can be followed. */
+static int add_glob_matches(struct directory_scan *scan, const char *pattern) {
   glob_t found = {0};
   int code = glob(pattern, 0, NULL, &found) == GLOB_NOSPACE ? -ENOMEM : -ENOENT;
-  for (size_t i = 0; i < found.gl_pathc && code != -ENOMEM; i++) {
-    const char *path = found.gl_pathv[i];
-    if (directory_scan_is_compressed(path)) {
-      continue;
+  for (size_t i = 0; i < found.gl_pathc && code != -ENOMEM && !scan->is_full;
+       i++) {
+    if (!directory_scan_is_compressed(found.gl_pathv[i])) {
+      code = add_match(scan, found.gl_pathv[i], code);
     }
-    int added = add_live_file(scan, path);
-    code = added == 0 || added == -ENOMEM || code != 0 ? added : code;
   }
   globfree(&found);
+  return code;
+}
+
+static int add_matches(struct directory_scan *scan, const char *pattern) {
+  char path[PATH_MAX];
+  const char *name = get_base_name(pattern);
+  int bytes = (int)(name - pattern);
+  if ((size_t)bytes >= sizeof(path) ||
+      strcspn(pattern, "*?[\\") < (size_t)bytes) {
+    return add_glob_matches(scan, pattern);
+  }
+  (void)snprintf(path, sizeof(path), "%.*s", bytes, pattern);
+  const struct wanted_names wanted = {.pattern = name};
+  const struct directory_scan_listing *listing = NULL;
+  int listed = list_names(scan, pattern, path, &wanted, &listing);
+  int code = listed == 0 ? -ENOENT : listed;
+  for (size_t i = 0; listed == 0 && i < listing->len && code != -ENOMEM; i++) {
+    (void)snprintf(path, sizeof(path), "%.*s%s", bytes, pattern,
+                   listing->names[i]);
+    code = add_match(scan, path, code);
+  }
   return code;
 }
 
@@ -217,7 +411,7 @@ static int list_live_names(struct directory_scan *scan, const char *const *more,
     return -ENOMEM;
   }
   for (size_t i = 0; i < scan->len; i++) {
-    struct directory_scan_item *item = &scan->items[i];
+    struct directory_scan_item *item = scan->items[i];
     if (!item->is_live) {
       continue;
     }
@@ -256,26 +450,20 @@ static int add_rotated_beside(struct directory_scan *scan,
   int directory_len = (int)count_directory_bytes(names->paths[0]);
   char path[PATH_MAX];
   (void)snprintf(path, sizeof(path), "%.*s", directory_len, names->paths[0]);
-  DIR *directory = opendir(directory_len == 0 ? "." : path);
-  if (directory == NULL) {
-    return 0; /* a directory that cannot be read has no files to follow */
-  }
-  int code = 0;
-  const struct dirent *entry;
-  while (code == 0 && (entry = readdir(directory)) != NULL) {
+  const struct wanted_names wanted = {.live = names};
+  const struct directory_scan_listing *listing = NULL;
+  int code = list_names(scan, path, directory_len == 0 ? "." : path, &wanted,
+                        &listing);
+  for (size_t i = 0;
+       code == 0 && i < listing->len && scan->len < DIRECTORY_SCAN_MAX; i++) {
     struct tail_file_status status;
-    if (!is_rotation_of_any(names, entry->d_name) ||
-        directory_scan_is_compressed(entry->d_name)) {
-      continue;
-    }
     (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, names->paths[0],
-                   entry->d_name);
+                   listing->names[i]);
     if (tail_file_stat_path(path, &status) == 0 && status.is_regular) {
       code = add_scanned_file(scan, path, &status, false);
     }
   }
-  (void)closedir(directory);
-  return code;
+  return code == -ENOENT ? 0 : code; /* it has no files to follow */
 }
 
 int directory_scan_add_rotated(struct directory_scan *scan,
@@ -292,16 +480,31 @@ int directory_scan_add_rotated(struct directory_scan *scan,
   return code;
 }
 
-void directory_scan_cut(struct directory_scan *scan, size_t len) {
-  while (scan->len > len) {
-    struct directory_scan_item *last = &scan->items[--scan->len];
-    free(last->path);
-    free(last->target);
+void directory_scan_begin(struct directory_scan *scan, int64_t mono_ms,
+                          int64_t wall_ns) {
+  hash_map_fini(&scan->by_identity);
+  while (scan->len > 0) {
+    free_item(scan->items[--scan->len]);
+  }
+  scan->is_full = false;
+  scan->mono_ms = mono_ms;
+  scan->wall_ns = wall_ns;
+  for (struct directory_scan_listing **at = &scan->listings; *at != NULL;) {
+    struct directory_scan_listing *listing = *at;
+    if (mono_ms - listing->read_ms <= 2 * LISTING_MS) {
+      at = &listing->next;
+      continue;
+    }
+    *at = listing->next; /* no longer asked for */
+    free_listing_names(listing);
+    free(listing->names);
+    free(listing->key);
+    free(listing);
   }
 }
 
 void directory_scan_fini(struct directory_scan *scan) {
-  directory_scan_cut(scan, 0);
+  directory_scan_begin(scan, INT64_MAX, 0);
   free(scan->items);
   *scan = (struct directory_scan){0};
 }

@@ -223,16 +223,6 @@ static void classify_new_files(struct rotation *rotation, size_t first,
   }
 }
 
-static bool is_file_known(const struct rotation *rotation,
-                          const struct tail_file_identity *identity) {
-  for (size_t i = 0; i < rotation->files_len; i++) {
-    if (tail_file_is_same(&rotation->files[i]->identity, identity)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /* A copy may turn out to be something else: its original is truncated, or has
  * been replaced by it, or it has grown by other lines. */
 static void recheck_copy(struct rotation *rotation, struct tail_file *copy) {
@@ -289,9 +279,16 @@ void rotation_sort(struct rotation *rotation, size_t first) {
 /* Adds a tail_file for each scanned file that is not known. */
 static int add_new_files(struct rotation *rotation,
                          const struct directory_scan *scan) {
+  for (size_t i = 0; i < rotation->files_len; i++) {
+    struct directory_scan_item *item =
+        directory_scan_find(scan, &rotation->files[i]->identity);
+    if (item != NULL) {
+      item->is_known = true;
+    }
+  }
   for (size_t i = 0; i < scan->len; i++) {
-    const struct directory_scan_item *item = &scan->items[i];
-    if (is_file_known(rotation, &item->status.identity)) {
+    const struct directory_scan_item *item = scan->items[i];
+    if (item->is_known) {
       continue;
     }
     struct tail_file *file =

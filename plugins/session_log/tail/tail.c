@@ -21,6 +21,7 @@ struct tail {
   struct log_complaint *complaints; /* owned: one a pattern */
   struct log_complaint file_limit;  /* about too many files */
   struct rotation rotation;         /* the files */
+  struct directory_scan scan;       /* of the last poll */
   struct tail_stats stats;
 };
 
@@ -45,6 +46,7 @@ void tail_free(struct tail *tail) {
     return;
   }
   rotation_fini(&tail->rotation);
+  directory_scan_fini(&tail->scan);
   free(tail->complaints);
   free(tail);
 }
@@ -84,22 +86,20 @@ static void log_pattern(struct tail *tail, size_t index, int code,
 }
 
 /* A pattern that matches too much must not use up the daemon's memory. */
-static void limit_files(struct tail *tail, const struct tail_time *now,
-                        struct directory_scan *scan) {
-  if (scan->len > TAIL_FILES_MAX) {
-    if (log_complaint_fail(&tail->file_limit, now->mono_ms)) {
-      log_write(tail->rotation.log, LOG_LEVEL_WARNING,
-                "log \"%s\": %zu files match; at most %d are followed",
-                tail->rotation.options->head.label, scan->len, TAIL_FILES_MAX);
-    }
-    directory_scan_cut(scan, TAIL_FILES_MAX);
+static void log_file_limit(struct tail *tail, const struct tail_time *now) {
+  if (tail->scan.is_full &&
+      log_complaint_fail(&tail->file_limit, now->mono_ms)) {
+    log_write(tail->rotation.log, LOG_LEVEL_WARNING,
+              "log \"%s\": more than %d files match, rotated ones included; "
+              "the others are not followed; move old files elsewhere",
+              tail->rotation.options->head.label, TAIL_FILES_MAX);
   }
 }
 
 /* Finds the files that the patterns match and the rotated ones beside them,
  * also where the file itself is missing. */
-static int scan_files(struct tail *tail, const struct tail_time *now,
-                      struct directory_scan *scan) {
+static int scan_files(struct tail *tail, const struct tail_time *now) {
+  struct directory_scan *scan = &tail->scan;
   const struct option_strings *patterns = &tail->rotation.options->files;
   for (size_t i = 0; i < patterns->len; i++) {
     int code = directory_scan_add_pattern(scan, patterns->items[i]);
@@ -110,7 +110,7 @@ static int scan_files(struct tail *tail, const struct tail_time *now,
   }
   int code = directory_scan_add_rotated(
       scan, (const char *const *)patterns->items, patterns->len);
-  limit_files(tail, now, scan);
+  log_file_limit(tail, now);
   return code;
 }
 
@@ -128,13 +128,11 @@ static void update_closing_time(struct tail *tail, struct tail_file *file,
 }
 
 /* Gives each known file the name that the scan has found it under. */
-static int match_known_files(struct tail *tail,
-                             const struct directory_scan *scan,
-                             const struct tail_time *now) {
+static int match_known_files(struct tail *tail, const struct tail_time *now) {
   for (size_t i = 0; i < tail->rotation.files_len; i++) {
     struct tail_file *file = tail->rotation.files[i];
     const struct directory_scan_item *item =
-        directory_scan_find(scan, &file->identity);
+        directory_scan_find(&tail->scan, &file->identity);
     file->is_listed = item != NULL;
     file->is_live = item != NULL && item->is_live;
     if (item != NULL && tail_file_set_path(file, item->path) != 0) {
@@ -184,20 +182,18 @@ static size_t refresh_followed_files(struct tail *tail,
 
 /* Brings the list of files up to date; nothing is read yet. */
 static int update_files(struct tail *tail, const struct tail_time *now) {
-  struct directory_scan scan = {0};
-  int code = scan_files(tail, now, &scan);
+  directory_scan_begin(&tail->scan, now->mono_ms, now->wall_ns);
+  int code = scan_files(tail, now);
   if (code == 0) {
-    code = match_known_files(tail, &scan, now);
+    code = match_known_files(tail, now);
   }
   if (code == 0 && refresh_followed_files(tail, now) > 0) {
     /* A copy may have been made between the scan and the check. */
-    code = scan_files(tail, now, &scan);
+    code = scan_files(tail, now);
   }
-  if (code == 0) {
-    code = rotation_classify_files(&tail->rotation, &scan, now->mono_ms);
-  }
-  directory_scan_fini(&scan);
-  return code;
+  return code == 0 ? rotation_classify_files(&tail->rotation, &tail->scan,
+                                             now->mono_ms)
+                   : code;
 }
 
 /* ---- reading ---- */

@@ -9,10 +9,11 @@
 #include "core/log.h"
 #include "session_log/options.h"
 #include "session_log/state_file.h"
+#include "session_log/tail/directory_scan.h"
 #include "session_log/tail/file_watch.h"
 #include "session_log/tail/tail_file.h"
 
-#define TAIL_FILES_MAX 4096
+#define TAIL_FILES_MAX DIRECTORY_SCAN_MAX
 /* A rotated file is read for this long, for writers that have not opened the
  * new file yet: logrotate signals them at once, most reopen within a second. */
 #define TAIL_ROTATE_WAIT_MS 60000

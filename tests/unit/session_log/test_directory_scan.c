@@ -4,11 +4,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "directory_fixture.h"
@@ -72,8 +75,8 @@ static void unmake(const char *name) {
 static const struct directory_scan_item *find(const struct directory_scan *scan,
                                               const char *name) {
   for (size_t i = 0; i < scan->len; i++) {
-    if (strcmp(scan->items[i].path, path_of(name)) == 0) {
-      return &scan->items[i];
+    if (strcmp(scan->items[i]->path, path_of(name)) == 0) {
+      return scan->items[i];
     }
   }
   return NULL;
@@ -139,10 +142,133 @@ static void each_directory_is_read_once(void **state) {
   assert_int_equal(rmdir(directory), 0);
 }
 
+static void make_directory(void) {
+  (void)snprintf(directory, sizeof(directory), "/tmp/scan.XXXXXX");
+  assert_non_null(mkdtemp(directory));
+}
+
+static void set_directory_time(int64_t seconds) {
+  const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+  assert_int_equal(utimensat(AT_FDCWD, directory, times, 0), 0);
+}
+
+/* At SECONDS: the patterns, then the rotated files. */
+static void scan_at(struct directory_scan *scan, int64_t seconds) {
+  char plain[128];
+  char pattern[128];
+  const char *const paths[] = {plain, pattern};
+  (void)snprintf(plain, sizeof(plain), "%s", path_of("app.log"));
+  (void)snprintf(pattern, sizeof(pattern), "%s", path_of("w*.log"));
+  directory_scan_begin(scan, seconds * 1000, seconds * 1000000000);
+  opened = 0;
+  assert_int_equal(directory_scan_add_pattern(scan, plain), 0);
+  (void)directory_scan_add_pattern(scan, pattern);
+  assert_int_equal(directory_scan_add_rotated(scan, paths, 2), 0);
+}
+
+static void a_directory_is_read_again_when_it_has_changed(void **state) {
+  (void)state;
+  struct directory_scan scan = {0};
+  make_directory();
+  append("app.log", "");
+  append("w1.log", "");
+  append("app.log.1", "");
+  set_directory_time(1000);
+  scan_at(&scan, 1001); /* may change within the same tick */
+  assert_int_equal(opened, 2);
+  scan_at(&scan, 1010);
+  assert_int_equal(opened, 2);
+  scan_at(&scan, 1011);
+  assert_int_equal(opened, 0);
+  assert_int_equal(scan.len, 3);
+  append("w2.log", "");
+  append("app.log.2", "");
+  set_directory_time(1012);
+  scan_at(&scan, 1020);
+  assert_int_equal(opened, 2);
+  assert_int_equal(scan.len, 5);
+  append("w2.log", "more"); /* not the directory's business */
+  unmake("app.log.1");
+  set_directory_time(1012); /* a file system that keeps no times */
+  scan_at(&scan, 1021);
+  assert_int_equal(opened, 0);
+  assert_int_equal(scan.len, 4); /* but what is gone is gone */
+  assert_int_equal(find(&scan, "w2.log")->status.size, 4);
+  append("app.log.3", "");
+  set_directory_time(1012);
+  scan_at(&scan, 1080);
+  assert_int_equal(opened, 2);
+  assert_int_equal(scan.len, 5);
+  assert_int_equal(unlink(path_of("app.log")), 0);
+  append("app.log", ""); /* the same name, another file */
+  set_directory_time(1012);
+  scan_at(&scan, 1081);
+  assert_int_equal(scan.len, 5);
+  directory_scan_fini(&scan);
+  static const char *const names[] = {"app.log", "w1.log", "w2.log",
+                                      "app.log.2", "app.log.3"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    unmake(names[i]);
+  }
+  assert_int_equal(rmdir(directory), 0);
+}
+
+static int64_t used_ms(void) {
+  struct timespec used;
+  assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+  return used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* Quadratic, this takes seconds. */
+static void many_files_cost_milliseconds(void **state) {
+  (void)state;
+  static const char *const forms[] = {"app.log.%d", "w%d.log"};
+  for (size_t form = 0; form < 2; form++) {
+    struct directory_scan scan = {0};
+    char name[32];
+    make_directory();
+    append("app.log", "");
+    int here = open(directory, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < 40000; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+      (void)snprintf(name, sizeof(name), forms[form], i);
+#pragma GCC diagnostic pop
+      assert_int_equal(mknodat(here, name, S_IFREG | 0600, 0), 0);
+    }
+    set_directory_time(1000);
+    int64_t before_ms = used_ms();
+    scan_at(&scan, 1010);
+    assert_in_range(used_ms() - before_ms, 0, 400);
+    assert_int_equal(scan.len, DIRECTORY_SCAN_MAX);
+    assert_true(scan.is_full);
+    assert_true(is_listed(&scan, "app.log", true));
+    before_ms = used_ms();
+    scan_at(&scan, 1020);
+    print_message("%s: %d ms\n", forms[form], (int)(used_ms() - before_ms));
+    assert_in_range(used_ms() - before_ms, 0, 100);
+    assert_int_equal(scan.len, DIRECTORY_SCAN_MAX);
+    assert_true(scan.is_full);
+    directory_scan_fini(&scan);
+    for (int i = 0; i < 40000; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+      (void)snprintf(name, sizeof(name), forms[form], i);
+#pragma GCC diagnostic pop
+      assert_int_equal(unlinkat(here, name, 0), 0);
+    }
+    assert_int_equal(close(here), 0);
+    unmake("app.log");
+    assert_int_equal(rmdir(directory), 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(knows_the_names_of_rotation),
       cmocka_unit_test(each_directory_is_read_once),
+      cmocka_unit_test(a_directory_is_read_again_when_it_has_changed),
+      cmocka_unit_test(many_files_cost_milliseconds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
