@@ -23,7 +23,7 @@ static bool is_same(const struct alert_state_line *one,
          a->change.held_s == b->change.held_s &&
          a->change.is_limit_max == b->change.is_limit_max &&
          a->change.should_notify == b->change.should_notify &&
-         a->is_notified == b->is_notified && a->coalesced == b->coalesced &&
+         a->notified == b->notified && a->coalesced == b->coalesced &&
          a->since_wall_ms == b->since_wall_ms &&
          a->notified_wall_ms == b->notified_wall_ms &&
          a->interval_ms == b->interval_ms && a->number == b->number;

@@ -207,7 +207,13 @@ class Ours:
 
     def take(self, values):
         self.sources = self.sources or [OneSource(self.block) for _ in values]
-        return [level for source, value in zip(self.sources, values) for level in source.take(value)]
+        told = []
+        dispatched = [source.state or 0 for source in self.sources]
+        for i, (source, value) in enumerate(zip(self.sources, values)):
+            levels = source.take(value)
+            dispatched[i] = source.state or 0
+            told += [level for level in levels if level or not any(dispatched)]
+        return told
 
 
 class Stream:

@@ -147,7 +147,7 @@ static void report_alert_change(struct simulator *simulator,
   struct alert_event event;
   struct series *series = alert->series;
   series_lock(series);
-  alert_event_take(alert, simulator->now_ms, &event);
+  alert_event_take(alert, NULL, simulator->now_ms, &event);
   series_unlock(series);
   if (event.change.from != event.change.to &&
       simulator->listener.alert != NULL) {

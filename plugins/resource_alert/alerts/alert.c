@@ -51,7 +51,7 @@ double alert_state_gauge(enum alert_state state) { return (int)state - 1; }
 static const char *const cause_names[] = {
     [ALERT_CAUSE_LIMIT] = "limit",     [ALERT_CAUSE_MISSING] = "missing",
     [ALERT_CAUSE_BACK] = "back",       [ALERT_CAUSE_REMINDER] = "reminder",
-    [ALERT_CAUSE_EXPIRED] = "expired",
+    [ALERT_CAUSE_EXPIRED] = "expired", [ALERT_CAUSE_UNSILENCED] = "unsilenced",
 };
 
 const char *alert_cause_name(enum alert_cause cause) {
@@ -59,7 +59,7 @@ const char *alert_cause_name(enum alert_cause cause) {
 }
 
 bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause) {
-  for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_EXPIRED; i++) {
+  for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_UNSILENCED; i++) {
     if (strcmp(cause_names[i], name) == 0) {
       *ret_cause = (enum alert_cause)i;
       return true;
@@ -118,11 +118,11 @@ double alert_compute_badness(const struct rule_limits *limits, double value) {
 /* ---- breaches ---- */
 
 /* Counts one reading, and turns the breach once the readings have agreed for
- * long enough and often enough. */
-static void update_breach(struct alert_breach *breach, bool is_beyond,
+ * long enough and often enough. Returns whether they have. */
+static bool update_breach(struct alert_breach *breach, bool is_beyond,
                           bool is_after_gap, const struct rule_limits *limits,
                           const struct alert_time *now) {
-  if (is_beyond != breach->is_beyond || is_after_gap) {
+  if (is_beyond != breach->is_beyond || is_after_gap || breach->count == 0) {
     breach->is_beyond = is_beyond;
     breach->since_ms = now->series_ms;
     breach->count = 0;
@@ -134,17 +134,22 @@ static void update_breach(struct alert_breach *breach, bool is_beyond,
       (int64_t)(1000 * (is_beyond ? limits->for_s : limits->recover_s));
   int64_t hits = is_beyond ? limits->hits : 1;
   int64_t held_ms = now->series_ms - breach->since_ms;
-  if (breach->count >= hits &&
-      (held_ms >= hold_ms || held_ms + now->tolerance_ms >= hold_ms)) {
+  bool is_settled =
+      breach->count >= hits &&
+      (held_ms >= hold_ms || held_ms + now->tolerance_ms >= hold_ms);
+  if (is_settled) {
     breach->is_breached = is_beyond;
   }
+  return is_settled;
 }
 
 /* ---- the state ---- */
 
-/* An alert that was never evaluated, or was missing, stays UNKNOWN while a
- * breach is still on its way. */
-static enum alert_state find_breach_state(const struct alert *alert) {
+/* An alert that was never evaluated stays UNKNOWN while a breach is still on
+ * its way; one of a series that paused, also while it has not been within its
+ * limits for long enough. */
+static enum alert_state find_breach_state(const struct alert *alert,
+                                          bool is_settled) {
   if (alert->failure.is_breached) {
     return ALERT_FAILURE;
   }
@@ -153,23 +158,14 @@ static enum alert_state find_breach_state(const struct alert *alert) {
   }
   bool is_evaluated =
       alert->state != ALERT_UNKNOWN && alert->state != ALERT_MISSING;
-  return is_evaluated || !alert->warning.is_beyond ? ALERT_OKAY : ALERT_UNKNOWN;
+  bool is_pending =
+      !is_settled && (alert->warning.is_beyond || alert->has_stopped);
+  return is_evaluated || !is_pending ? ALERT_OKAY : ALERT_UNKNOWN;
 }
 
-/* Each bad state is notified, and the recovery from one that was notified. */
-static bool should_notify_state(const struct alert *alert,
-                                enum alert_state to) {
-  switch (to) {
-  case ALERT_WARNING:
-  case ALERT_FAILURE:
-  case ALERT_MISSING:
-    return true;
-  case ALERT_OKAY:
-    return alert->is_notified;
-  case ALERT_UNKNOWN:
-    return alert->state >= ALERT_WARNING;
-  }
-  return true;
+bool alert_is_news(enum alert_state notified, enum alert_state to) {
+  return to == ALERT_OKAY ? notified >= ALERT_WARNING
+                          : to != ALERT_UNKNOWN && to != notified;
 }
 
 /* The only place where a state changes. */
@@ -182,20 +178,16 @@ static void change_state(struct alert *alert, enum alert_state to,
       .cause = cause,
       .value = alert->value,
       .limit = (double)NAN,
-      .should_notify = should_notify_state(alert, to),
   };
-  if (to == ALERT_OKAY) {
-    alert->is_notified = false;
-  } else if (to != ALERT_UNKNOWN) {
-    alert->is_notified = true;
-  }
   alert->state = (uint8_t)to;
   alert->since_wall_ms = wall_ms;
 }
 
-/* Finds the limit that the value of CHANGE breaks, for its text. */
-static void find_broken_limit(const struct rule_limits *limits,
-                              struct alert_change *change) {
+void alert_find_broken_limit(const struct rule_limits *limits,
+                             struct alert_change *change) {
+  if (change->to != ALERT_WARNING && change->to != ALERT_FAILURE) {
+    return;
+  }
   bool is_failure = change->to == ALERT_FAILURE;
   double min = is_failure ? limits->failure_min : limits->warning_min;
   double max = is_failure ? limits->failure_max : limits->warning_max;
@@ -214,18 +206,17 @@ static uint32_t round_to_seconds(int64_t ms) {
 
 /* Sets the state that follows from the breaches. */
 static bool update_state(struct alert *alert, const struct rule_limits *limits,
-                         const struct alert_time *now,
+                         const struct alert_time *now, bool is_settled,
                          struct alert_change *ret_change) {
-  enum alert_state to = find_breach_state(alert);
+  enum alert_state to = find_breach_state(alert, is_settled);
   if (to == (enum alert_state)alert->state) {
     return false;
   }
   enum alert_cause cause =
       alert->state == ALERT_MISSING ? ALERT_CAUSE_BACK : ALERT_CAUSE_LIMIT;
   change_state(alert, to, cause, now->wall_ms, ret_change);
-  if (to == ALERT_WARNING || to == ALERT_FAILURE) {
-    find_broken_limit(limits, ret_change);
-  }
+  alert->has_stopped = alert->has_stopped && to == ALERT_UNKNOWN;
+  alert_find_broken_limit(limits, ret_change);
   const struct alert_breach *breach =
       to == ALERT_FAILURE || ret_change->from == ALERT_FAILURE
           ? &alert->failure
@@ -250,9 +241,10 @@ bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
   if (!is_warned && alert->state == ALERT_OKAY && !alert->warning.is_beyond) {
     return false; /* nothing is pending: the case of nearly every reading */
   }
-  update_breach(&alert->failure, is_failing, is_after_gap, limits, now);
-  update_breach(&alert->warning, is_warned, is_after_gap, limits, now);
-  return update_state(alert, limits, now, ret_change);
+  (void)update_breach(&alert->failure, is_failing, is_after_gap, limits, now);
+  bool is_settled =
+      update_breach(&alert->warning, is_warned, is_after_gap, limits, now);
+  return update_state(alert, limits, now, is_settled, ret_change);
 }
 
 /* What Missing means for the state. */
@@ -275,9 +267,11 @@ bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
   memset(&alert->warning, 0, sizeof(alert->warning));
   memset(&alert->failure, 0, sizeof(alert->failure));
   enum alert_state to = find_missing_state(limits);
-  if (to == (enum alert_state)alert->state) {
+  if (to == (enum alert_state)alert->state ||
+      (alert->state == ALERT_UNKNOWN && isnan(alert->value))) {
     return false;
   }
+  alert->has_stopped = to != ALERT_OKAY;
   change_state(alert, to,
                to == ALERT_OKAY ? ALERT_CAUSE_EXPIRED : ALERT_CAUSE_MISSING,
                wall_ms, ret_change);
@@ -286,9 +280,11 @@ bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
 }
 
 void alert_restore(struct alert *alert, enum alert_state state,
-                   bool is_notified, int64_t since_wall_ms) {
+                   enum alert_state notified, int64_t since_wall_ms) {
+  alert->value = (double)NAN;
   alert->state = (uint8_t)state;
-  alert->is_notified = is_notified;
+  alert->notified = (uint8_t)notified;
+  alert->has_stopped = state == ALERT_MISSING || state == ALERT_UNKNOWN;
   alert->since_wall_ms = since_wall_ms;
   alert->failure.is_breached = state == ALERT_FAILURE;
   alert->failure.is_beyond = alert->failure.is_breached;

@@ -58,24 +58,26 @@ struct alert_breach {
   bool is_breached; /* it was so for long enough */
 };
 
-/* All zero: no reading yet. The members that each reading touches come first.
- */
+/* All zero but for the value: no reading yet. The members that each reading
+ * touches come first. */
 struct alert {
   struct alert_breach warning; /* at least WARNING */
   struct alert_breach failure;
-  double value;          /* the last reading */
+  double value;          /* the last reading; NaN: none yet */
   int64_t last_ms;       /* series_ms of it */
   int64_t since_wall_ms; /* of the state */
   uint8_t state;         /* enum alert_state */
-  bool is_notified;      /* a state that is not okay was to be notified */
+  uint8_t notified;      /* enum alert_state: the last one that was notified */
+  bool has_stopped;      /* the series paused, and was not evaluated since */
 };
 
 enum alert_cause {
-  ALERT_CAUSE_LIMIT,    /* a reading beyond a limit, or within it again */
-  ALERT_CAUSE_MISSING,  /* the readings stopped */
-  ALERT_CAUSE_BACK,     /* they are back, and not evaluated yet */
-  ALERT_CAUSE_REMINDER, /* nothing changed; notified again */
-  ALERT_CAUSE_EXPIRED,  /* the TTL of a notification is over */
+  ALERT_CAUSE_LIMIT,      /* a reading beyond a limit, or within it again */
+  ALERT_CAUSE_MISSING,    /* the readings stopped */
+  ALERT_CAUSE_BACK,       /* they are back, and not evaluated yet */
+  ALERT_CAUSE_REMINDER,   /* nothing changed; notified again */
+  ALERT_CAUSE_EXPIRED,    /* the TTL of a notification is over */
+  ALERT_CAUSE_UNSILENCED, /* nothing changed; a silence hid it until now */
 };
 
 /* One change of state. Small, since each alert holds its last one until it is
@@ -88,10 +90,11 @@ struct alert_change {
   enum alert_state to : 8;
   enum alert_cause cause : 8;
   bool is_limit_max : 1;  /* value > limit, else value < limit */
-  bool should_notify : 1; /* false for a first OKAY, for example */
+  bool should_notify : 1; /* set when it is dispatched */
 };
 
-/* "limit", "missing", "back", "reminder", "expired". A literal. */
+/* "limit", "missing", "back", "reminder", "expired", "unsilenced". A literal.
+ */
 const char *alert_cause_name(enum alert_cause cause);
 
 /* The cause of that name. Returns false for any other text; *ret_cause is then
@@ -110,12 +113,21 @@ bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
                     const struct alert_time *now,
                     struct alert_change *ret_change);
 
-/* The series stopped, silent_ms ago. The times of For and RecoverFor start
- * again. Returns true, and fills *ret_change, if the state changed. */
+/* The series stopped, silent_ms ago; one without any reading never began. The
+ * times of For and RecoverFor start again. Returns true, and fills *ret_change,
+ * if the state changed. */
 bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
                         int64_t wall_ms, int64_t silent_ms,
                         struct alert_change *ret_change);
 
+/* Whether TO is to be notified where NOTIFIED was the last that was: each bad
+ * state once, and the recovery from it. */
+bool alert_is_news(enum alert_state notified, enum alert_state to);
+
+/* Finds the limit that the value of CHANGE breaks, for its text. */
+void alert_find_broken_limit(const struct rule_limits *limits,
+                             struct alert_change *change);
+
 /* Sets the state that the alert had before a restart. */
 void alert_restore(struct alert *alert, enum alert_state state,
-                   bool is_notified, int64_t since_wall_ms);
+                   enum alert_state notified, int64_t since_wall_ms);

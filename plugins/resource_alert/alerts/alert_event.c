@@ -27,30 +27,112 @@ void alert_event_fill_names(struct alert_event *event,
   text_blank_controls(event->series);
 }
 
-void alert_event_take(struct series_alert *alert, int64_t wall_ms,
-                      struct alert_event *ret) {
-  /* An alert that is UNKNOWN again after several changes between two looks was
-   * notified as little or as much as before them. */
-  if (alert->alert.state == ALERT_UNKNOWN) {
-    alert->alert.is_notified = alert->was_notified;
+/* The receivers of a stock rule's notifications know its alerts on one series
+ * by one name. True if another of them is worse than STATE, as dispatched. */
+static bool is_hidden_by_worse(const struct series_alert *alert,
+                               enum alert_state state) {
+  const struct series *series = alert->series;
+  for (size_t i = 0; alert->rule->is_stock && i < series->alerts_len; i++) {
+    const struct series_alert *other = &series->alerts[i];
+    if (other != alert && other->rule->is_stock &&
+        alert_state_rank(series_alert_dispatched(other)) >
+            alert_state_rank(state)) {
+      return true;
+    }
   }
+  return false;
+}
+
+/* Decides whether the state of the event is notified, and keeps it. */
+static void decide_notification(struct series_alert *alert,
+                                struct silences *silences, int64_t wall_ms,
+                                struct alert_event *event) {
+  struct alert_change *change = &event->change;
+  enum alert_state notified = (enum alert_state)alert->alert.notified;
+  change->should_notify =
+      change->cause == ALERT_CAUSE_REMINDER ||
+      (change->to == ALERT_UNKNOWN ? change->from >= ALERT_WARNING
+                                   : alert_is_news(notified, change->to));
+  event->is_silenced =
+      change->should_notify &&
+      silences_cover(silences, event->rule->name, event->series, wall_ms);
+  if (change->should_notify && !event->is_silenced &&
+      change->to != ALERT_UNKNOWN) {
+    alert->alert.notified = (uint8_t)change->to;
+    change->should_notify =
+        change->to != ALERT_OKAY || !is_hidden_by_worse(alert, change->to);
+  }
+  event->notified = (enum alert_state)alert->alert.notified;
+}
+
+void alert_event_take(struct series_alert *alert, struct silences *silences,
+                      int64_t wall_ms, struct alert_event *ret) {
   *ret = (struct alert_event){
       .change = alert->change,
       .coalesced = alert->coalesced,
-      .is_notified = alert->alert.is_notified,
       .since_wall_ms = alert->alert.since_wall_ms,
+      .value_wall_ms = alert->series->time_ns / 1000000,
       .notified_wall_ms = wall_ms,
   };
   alert_event_fill_names(ret, alert);
-  alert->was_notified = alert->alert.is_notified;
+  decide_notification(alert, silences, wall_ms, ret);
   alert->is_queued = false;
+}
+
+/* One that is queued is dispatched anyway; one that was restored waits for its
+ * first reading. */
+bool alert_event_is_owed(const struct series_alert *alert) {
+  enum alert_state state = (enum alert_state)alert->alert.state;
+  return alert->rule->notification == NULL && !alert->is_queued &&
+         alert_is_news((enum alert_state)alert->alert.notified, state) &&
+         (state == ALERT_MISSING || !isnan(alert->alert.value));
+}
+
+bool alert_event_take_owed(struct series_alert *alert,
+                           struct silences *silences, int64_t wall_ms,
+                           struct alert_event *ret) {
+  enum alert_state from = (enum alert_state)alert->alert.notified;
+  from = from == ALERT_UNKNOWN ? ALERT_OKAY : from;
+  alert->coalesced = 0;
+  alert->change = (struct alert_change){
+      .from = from,
+      .to = (enum alert_state)alert->alert.state,
+      .cause = ALERT_CAUSE_UNSILENCED,
+      .value = alert->alert.value,
+      .limit = (double)NAN,
+  };
+  alert_find_broken_limit(&alert->rule->limits, &alert->change);
+  alert_event_take(alert, silences, wall_ms, ret);
+  return !ret->is_silenced;
 }
 
 /* ---- text: at most about 1 KB, cut where it is longer ---- */
 
-/* Six digits: nobody reads more of a measured value. */
-static void format_number(double number, char *text, size_t bytes) {
-  (void)snprintf(text, bytes, "%.6g", number);
+/* Without an exponent, but for numbers that nobody would write out. */
+static void format_number(double number, int digits, char *text, size_t bytes) {
+  (void)snprintf(text, bytes, "%.*g", digits, number);
+  if (isnan(number)) {
+    (void)snprintf(text, bytes, "none");
+  } else if (strchr(text, 'e') != NULL && fabs(number) >= 1 &&
+             fabs(number) < 1e16) {
+    (void)snprintf(text, bytes, "%.0f", number);
+  }
+}
+
+/* Six digits, for nobody reads more of a measured value; or as many as tell it
+ * from the limit. */
+static void format_value_and_limit(const struct alert_change *change,
+                                   char value[NUMBER_BYTES],
+                                   char limit[NUMBER_BYTES]) {
+  bool is_beyond =
+      change->value > change->limit || change->value < change->limit;
+  for (int digits = 6; digits <= 17; digits++) {
+    format_number(change->value, digits, value, NUMBER_BYTES);
+    format_number(change->limit, digits, limit, NUMBER_BYTES);
+    if (!is_beyond || strcmp(value, limit) != 0) {
+      return;
+    }
+  }
 }
 
 /* "83.3 > 80 for 10 s", "70 within its limits for 60 s", "without a reading
@@ -61,8 +143,9 @@ static void format_reason(const struct alert_event *event, char *text,
   char value[NUMBER_BYTES];
   char limit[NUMBER_BYTES];
   char held[NUMBER_BYTES] = "";
-  format_number(change->value, value, sizeof(value));
-  format_number(change->limit, limit, sizeof(limit));
+  format_value_and_limit(change, value, limit);
+  bool is_beyond = change->is_limit_max ? change->value > change->limit
+                                        : change->value < change->limit;
   if (change->held_s > 0) {
     (void)snprintf(held, sizeof(held), " for %u s", change->held_s);
   }
@@ -78,6 +161,8 @@ static void format_reason(const struct alert_event *event, char *text,
     (void)snprintf(text, bytes, "%s received again, not evaluated yet", value);
   } else if (isnan(change->limit)) {
     (void)snprintf(text, bytes, "%s within its limits%s", value, held);
+  } else if (!is_beyond) { /* by Hysteresis or RecoverFor */
+    (void)snprintf(text, bytes, "%s, limit %s%s", value, limit, held);
   } else {
     (void)snprintf(text, bytes, "%s %c %s%s", value,
                    change->is_limit_max ? '>' : '<', limit, held);
@@ -95,7 +180,9 @@ void alert_event_format(const struct alert_event *event, char *text,
     return;
   }
   char coalesced[2 * NUMBER_BYTES] = "";
-  if (event->coalesced > 0) {
+  if (event->change.cause == ALERT_CAUSE_UNSILENCED) {
+    (void)snprintf(coalesced, sizeof(coalesced), "; was silenced");
+  } else if (event->coalesced > 0) {
     (void)snprintf(coalesced, sizeof(coalesced), " (%u changes in between)",
                    event->coalesced);
   }
@@ -165,18 +252,28 @@ json_t *alert_event_to_json(const struct alert_event *event) {
 
 /* ---- the notification ---- */
 
-/* The rule's Message with its fields filled in, or else the log line. */
+/* The rule's text for the state with its fields filled in, or else the log
+ * line. */
 static void format_message(const struct alert_event *event, char *text,
                            size_t bytes) {
-  if (event->rule->message == NULL) {
+  const char *pattern =
+      event->change.to == ALERT_OKAY      ? event->rule->message_okay
+      : event->change.to == ALERT_MISSING ? event->rule->message_missing
+                                          : event->rule->message;
+  if (pattern == NULL) {
     alert_event_format(event, text, bytes);
     return;
   }
   char value[NUMBER_BYTES];
   char limit[NUMBER_BYTES];
+  char count[NUMBER_BYTES];
+  char interval[NUMBER_BYTES];
   char since[TIME_BYTES];
-  format_number(event->change.value, value, sizeof(value));
-  format_number(event->change.limit, limit, sizeof(limit));
+  double interval_s = (double)event->interval_ms / 1000;
+  format_value_and_limit(&event->change, value, limit);
+  format_number(round(event->change.value * interval_s), 6, count,
+                sizeof(count));
+  format_number(interval_s, 6, interval, sizeof(interval));
   format_wall_time(event->since_wall_ms, since, sizeof(since));
   const char *const fields[MESSAGE_FIELDS] = {
       [MESSAGE_RULE] = event->rule->name,
@@ -188,13 +285,15 @@ static void format_message(const struct alert_event *event, char *text,
       [MESSAGE_DATA_SOURCE] = event->source,
       [MESSAGE_VALUE] = value,
       [MESSAGE_LIMIT] = isnan(event->change.limit) ? "" : limit,
+      [MESSAGE_COUNT] = count,
+      [MESSAGE_INTERVAL] = interval,
       [MESSAGE_STATE] = alert_state_name(event->change.to),
       [MESSAGE_PREVIOUS] = alert_state_name(event->change.from),
       [MESSAGE_SINCE] = since,
       [MESSAGE_UNIT] = event->rule->unit,
       [MESSAGE_SEVERITY] = find_severity_word(event),
   };
-  message_format(event->rule->message, fields, text, bytes);
+  message_format(pattern, fields, text, bytes);
 }
 
 /* The name of a series as one part of another name. */
@@ -219,41 +318,87 @@ void alert_event_format_instance(const struct series *series, size_t source,
   format_instance(name, names.host, local_host, text, bytes);
 }
 
+/* What collectd's own plugin tells of a value, for handlers that know it; and
+ * the states. A missing series has no value. Returns how many. */
+static size_t fill_stock_fields(const struct alert_event *event,
+                                struct notification_field *fields) {
+  const struct rule_limits *limits = &event->rule->limits;
+  const struct notification_field all[] = {
+      {.name = "State", .text = alert_state_name(event->change.to)},
+      {.name = "Previous", .text = alert_state_name(event->change.from)},
+      {.name = "DataSource", .text = event->source},
+      {.name = "CurrentValue", .number = event->change.value},
+      {.name = "WarningMin", .number = limits->warning_min},
+      {.name = "WarningMax", .number = limits->warning_max},
+      {.name = "FailureMin", .number = limits->failure_min},
+      {.name = "FailureMax", .number = limits->failure_max},
+  };
+  memcpy(fields, all, sizeof(all));
+  return event->change.to == ALERT_MISSING ? 2 : sizeof(all) / sizeof(all[0]);
+}
+
+/* Details of the rules of our own. What there is none of is left out. No name
+ * is one that a handler of collectd's plugin exec reads in the header. Returns
+ * how many. */
+static size_t fill_fields(const struct alert_event *event,
+                          struct notification_field *fields) {
+  const struct notification_field all[] = {
+      {.name = "Rule", .text = event->rule->name},
+      {.name = "Series", .text = event->series},
+      {.name = "State", .text = alert_state_name(event->change.to)},
+      {.name = "Previous", .text = alert_state_name(event->change.from)},
+      {.name = "SeverityName", .text = find_severity_word(event)},
+      {.name = "CurrentValue", .number = event->change.value},
+      {.name = "Limit", .number = event->change.limit},
+  };
+  size_t len = 0;
+  for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+    if (all[i].text != NULL || !isnan(all[i].number)) {
+      fields[len++] = all[i];
+    }
+  }
+  return len;
+}
+
+#define FIELDS_MAX 8
+
+/* Blocks of the threshold plugin are notified under the names of the series. */
+static void name_after_series(const struct alert_event *event,
+                              struct notification *notification) {
+  notification->plugin = event->names.plugin;
+  notification->plugin_instance = event->names.plugin_instance;
+  notification->type = event->names.type;
+  notification->type_instance = event->names.type_instance;
+}
+
 void alert_event_notify(const struct alert_event *event,
                         const struct notification_sink *sink) {
   if (event->change.to == ALERT_UNKNOWN) {
     return;
   }
+  bool has_value_time = event->change.to != ALERT_MISSING;
+  struct notification_field fields[FIELDS_MAX];
   struct notification notification = {
       .severity = find_event_severity(event),
+      .time_s = has_value_time ? (double)event->value_wall_ms / 1000 : 0,
       .host = event->names.host,
       .plugin = "",
       .plugin_instance = event->rule->name,
       .type = "alert_state",
+      .fields = fields,
   };
   char message[NOTIFICATION_MESSAGE_BYTES];
   char instance[READING_NAME_BYTES];
   format_message(event, message, sizeof(message));
   format_instance(event->series, event->names.host, event->names.host, instance,
                   sizeof(instance));
-  const struct notification_field fields[] = {
-      {.name = "Rule", .text = event->rule->name},
-      {.name = "Series", .text = event->series},
-      {.name = "State", .text = alert_state_name(event->change.to)},
-      {.name = "Previous", .text = alert_state_name(event->change.from)},
-      {.name = "Severity", .text = find_severity_word(event)},
-      {.name = "CurrentValue", .number = event->change.value},
-      {.name = "Limit", .number = event->change.limit},
-  };
+  notification.message = message;
   notification.type_instance = instance;
   if (event->rule->is_stock) {
-    notification.plugin = event->names.plugin;
-    notification.plugin_instance = event->names.plugin_instance;
-    notification.type = event->names.type;
-    notification.type_instance = event->names.type_instance;
+    name_after_series(event, &notification);
+    notification.fields_len = fill_stock_fields(event, fields);
+  } else {
+    notification.fields_len = fill_fields(event, fields);
   }
-  notification.message = message;
-  notification.fields = fields;
-  notification.fields_len = sizeof(fields) / sizeof(fields[0]);
   sink->put(sink->context, &notification);
 }

@@ -11,6 +11,7 @@
 #include "core/metric.h"
 #include "core/notification.h"
 #include "resource_alert/alerts/series.h"
+#include "resource_alert/alerts/silence.h"
 
 #define SERIES_NAME_BYTES (6 * READING_NAME_BYTES)
 
@@ -20,11 +21,13 @@
 struct alert_event {
   const struct rule *rule; /* borrowed: lives as long as the engine */
   struct alert_change change;
-  unsigned coalesced;       /* further changes that this one stands for */
-  bool is_notified;         /* as in struct alert, after the change */
-  int64_t since_wall_ms;    /* of the state */
-  int64_t notified_wall_ms; /* when the alert was last notified */
-  int64_t interval_ms;      /* of the series */
+  unsigned coalesced;        /* further changes that this one stands for */
+  enum alert_state notified; /* as in struct alert, after the change */
+  bool is_silenced;          /* it is logged, but not notified */
+  int64_t since_wall_ms;     /* of the state */
+  int64_t notified_wall_ms;  /* when the alert was last notified */
+  int64_t interval_ms;       /* of the series */
+  int64_t value_wall_ms;     /* the time of the newest value; 0: none */
   struct reading_names names;
   char source[READING_NAME_BYTES]; /* the data source */
   char series[SERIES_NAME_BYTES];  /* as series_format_name() writes it */
@@ -41,10 +44,20 @@ struct alert_event_sink {
   void *context; /* take_event NULL: they have no receiver */
 };
 
-/* What ALERT is now, as an event; marks it as dispatched. Under the lock of its
- * series. */
-void alert_event_take(struct series_alert *alert, int64_t wall_ms,
-                      struct alert_event *ret);
+/* What ALERT is now, as an event; marks it as dispatched, and as notified
+ * unless it is silenced. silences: NULL: none. Under the lock of its series. */
+void alert_event_take(struct series_alert *alert, struct silences *silences,
+                      int64_t wall_ms, struct alert_event *ret);
+
+/* True if a silence hid the state of ALERT, which is waited for. Under the lock
+ * of its series. */
+bool alert_event_is_owed(const struct series_alert *alert);
+
+/* Makes the event of an alert that is owed. Returns false if it is silenced
+ * still. Under the lock of its series. */
+bool alert_event_take_owed(struct series_alert *alert,
+                           struct silences *silences, int64_t wall_ms,
+                           struct alert_event *ret);
 
 /* Fills in the rule, the names and the interval of ALERT. Under the lock of
  * its series. */

@@ -75,17 +75,19 @@ static json_t *change_to_json(const struct alert_event *event) {
       alert_cause_name(change->cause), "value",
       json_util_from_number(change->value), "limit",
       json_util_from_number(change->limit), "is_max", (int)change->is_limit_max,
-      "notify", (int)change->should_notify, "coalesced",
-      (json_int_t)event->coalesced, "held", (json_int_t)change->held_s);
+      "notify", (int)(change->should_notify && !event->is_silenced),
+      "coalesced", (json_int_t)event->coalesced, "held",
+      (json_int_t)change->held_s);
 }
 
 json_t *alert_state_file_event_to_json(const struct alert_event *event) {
   const struct reading_names *names = &event->names;
   json_t *line = json_pack(
-      "{ss ss sb sI sI sI so so so so so so}", "rule", event->rule->name,
+      "{ss ss ss sI sI sI so so so so so so}", "rule", event->rule->name,
       "state", alert_state_name(event->change.to), "notified",
-      (int)event->is_notified, "since", (json_int_t)event->since_wall_ms,
-      "notified_at", (json_int_t)event->notified_wall_ms, "interval",
+      alert_state_name(event->notified), "since",
+      (json_int_t)event->since_wall_ms, "notified_at",
+      (json_int_t)event->notified_wall_ms, "interval",
       (json_int_t)event->interval_ms, "host", encode_name(names->host),
       "plugin", encode_name(names->plugin), "plugin_instance",
       encode_name(names->plugin_instance), "type", encode_name(names->type),
@@ -190,7 +192,7 @@ static bool parse_saved_alert(const json_t *object,
   enum alert_state state;
   line->rule = json_string_value(json_object_get(object, "rule"));
   if (line->rule == NULL || !parse_state_member(object, "state", &state) ||
-      !parse_boolean_member(object, "notified", &event->is_notified) ||
+      !parse_state_member(object, "notified", &event->notified) ||
       !parse_integer_member(object, "since", 0, INT64_MAX,
                             &event->since_wall_ms) ||
       !parse_integer_member(object, "notified_at", 0, INT64_MAX,
@@ -312,7 +314,7 @@ static bool restore_alert(const struct alert_restore *deps,
     return false;
   }
   struct alert restored = {0};
-  alert_restore(&restored, event->change.to, event->is_notified,
+  alert_restore(&restored, event->change.to, event->notified,
                 event->since_wall_ms);
   const struct series_alert *alert = series_restore_alert(
       series, line->rule, event->source, &restored,
@@ -452,12 +454,13 @@ static void add_series_to_rewrite(struct alert_state_file *file,
     const struct series_alert *alert = &series->alerts[i];
     struct alert_event event = {
         .change = {.to = series_alert_dispatched(alert)},
-        .is_notified = alert->was_notified,
+        .notified = (enum alert_state)alert->alert.notified,
         .since_wall_ms = alert->alert.since_wall_ms,
         .notified_wall_ms = wall_ms - (now_ms - alert->notified_ms),
     };
-    if (event.change.to != ALERT_UNKNOWN && event.since_wall_ms >= 0 &&
-        event.notified_wall_ms >= 0) {
+    bool is_kept =
+        event.change.to != ALERT_UNKNOWN || event.notified >= ALERT_WARNING;
+    if (is_kept && event.since_wall_ms >= 0 && event.notified_wall_ms >= 0) {
       alert_event_fill_names(&event, alert);
       add_to_rewrite(file, alert_state_file_event_to_json(&event));
     }

@@ -65,7 +65,7 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   struct series *series = alert->series;
   int64_t wall_ms = read_wall_ms(engine);
   series_lock(series);
-  alert_event_take(alert, wall_ms, &event);
+  alert_event_take(alert, engine->deps.silences, wall_ms, &event);
   series_unlock(series);
   bool is_reminder = event.change.cause == ALERT_CAUSE_REMINDER;
   if (event.change.from == event.change.to && !is_reminder) {
@@ -144,6 +144,7 @@ bool engine_wait_and_dispatch(struct engine *engine, int wait_ms) {
   refresh_responses(engine);
   int64_t now_ms = read_monotonic_ms(engine);
   series_table_advance_time(engine->table, now_ms, read_wall_ms(engine));
+  event_dispatch_deliver_owed(engine->dispatch);
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
   event_dispatch_rewrite_if_grown(engine->dispatch, is_stopping);

@@ -19,6 +19,7 @@
 #define WAITING_MAX 1024
 #define DRAIN_MS 1500 /* the notification plugins are waited for at the end */
 #define LAST_LINE_MS 500 /* the journal's thread is waited for at the end */
+#define OWED_MS 1000     /* between two looks at what silences hid */
 #define MARK_EACH 64     /* events of a storm, so that the outbox stays short */
 
 struct event_dispatch {
@@ -34,6 +35,8 @@ struct event_dispatch {
   struct alert_state_file *state_file; /* NULL: nothing is saved */
   unsigned unmarked;                   /* events since the last mark */
   bool has_redelivered;                /* what was left before the restart */
+  bool has_owed;                       /* a silence may have hidden a state */
+  int64_t owed_ms; /* monotonic: when these were looked at */
 };
 
 /* ---- delivering ---- */
@@ -91,9 +94,7 @@ static void log_and_queue_notification(struct event_dispatch *dispatch,
             event->change.to == ALERT_OKAY ? LOG_LEVEL_NOTICE
                                            : LOG_LEVEL_WARNING,
             "%s", text);
-  if (event->rule->notification == NULL &&
-      !silences_cover(dispatch->deps.silences, event->rule->name, event->series,
-                      dispatch->deps.clock->wall_ms())) {
+  if (event->rule->notification == NULL && !event->is_silenced) {
     hand_to_notifier(dispatch, event);
   }
 }
@@ -107,8 +108,45 @@ void event_dispatch_deliver(struct event_dispatch *dispatch,
   journal_event(dispatch, event);
   hand_to_responses(dispatch, event); /* before the log, which may block */
   log_and_queue_notification(dispatch, event);
+  dispatch->has_owed = dispatch->has_owed || event->is_silenced;
   if (++dispatch->unmarked >= MARK_EACH) {
     event_dispatch_mark_delivered(dispatch);
+  }
+}
+
+/* Makes the event of the first alert of the series that is owed. Under its
+ * lock. Further ones are for the next look. */
+static bool take_owed_of_series(struct event_dispatch *dispatch,
+                                struct series *series,
+                                struct alert_event *ret_event) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    if (alert_event_is_owed(&series->alerts[i])) {
+      dispatch->has_owed = true;
+      if (alert_event_take_owed(&series->alerts[i], dispatch->deps.silences,
+                                dispatch->deps.clock->wall_ms(), ret_event)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void event_dispatch_deliver_owed(struct event_dispatch *dispatch) {
+  int64_t now_ms = dispatch->deps.clock->monotonic_ms();
+  if (!dispatch->has_owed || now_ms - dispatch->owed_ms < OWED_MS) {
+    return;
+  }
+  dispatch->has_owed = false;
+  dispatch->owed_ms = now_ms;
+  struct series *series;
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(dispatch->table, &cursor)) != NULL) {
+    struct alert_event event;
+    bool is_owed = take_owed_of_series(dispatch, series, &event);
+    series_unlock(series);
+    if (is_owed) {
+      event_dispatch_deliver(dispatch, &event);
+    }
   }
 }
 
@@ -211,6 +249,7 @@ int event_dispatch_open(const struct engine_deps *deps,
   dispatch->deps = *deps;
   dispatch->table = table;
   dispatch->queue = queue;
+  dispatch->has_owed = true; /* perhaps, before the restart */
   int code = restore_states(dispatch, error);
   code = code != 0 ? code : start_notifier(dispatch, error);
   if (code != 0) {

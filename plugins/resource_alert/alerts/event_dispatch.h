@@ -26,6 +26,9 @@ int event_dispatch_open(const struct engine_deps *deps,
 void event_dispatch_deliver(struct event_dispatch *dispatch,
                             struct alert_event *event);
 
+/* Delivers, once a second, what silences that have ended hid until then. */
+void event_dispatch_deliver_owed(struct event_dispatch *dispatch);
+
 /* Delivers what a kill left undelivered, before any newer event. */
 void event_dispatch_redeliver(struct event_dispatch *dispatch);
 

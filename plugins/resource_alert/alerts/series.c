@@ -121,8 +121,8 @@ static int add_alerts(struct series_parts *parts, struct rule *rule,
       return -ENOMEM;
     }
     parts->alerts = alerts;
-    alerts[parts->alerts_len++] =
-        (struct series_alert){.rule = rule, .source = (uint8_t)i};
+    alerts[parts->alerts_len++] = (struct series_alert){
+        .alert = {.value = (double)NAN}, .rule = rule, .source = (uint8_t)i};
   }
   return 0;
 }
@@ -389,7 +389,6 @@ static void queue_reminder(struct series_context *context,
   reminder.cause = ALERT_CAUSE_REMINDER;
   reminder.value = alert->alert.value;
   reminder.held_s += (uint32_t)((passed_ms + 500) / 1000);
-  reminder.should_notify = true;
   queue_change(context, alert, &reminder, now_ms);
 }
 
@@ -571,7 +570,6 @@ struct series_alert *series_restore_alert(struct series *series,
     atomic_fetch_add(&alert->rule->counts[restored->state], 1);
     alert->alert = *restored;
     rule_update_claim(alert->rule, restored, &alert->claim);
-    alert->was_notified = restored->is_notified;
     alert->notified_ms = notified_ms;
     return alert;
   }

@@ -57,7 +57,6 @@ struct series_alert {
   uint8_t source;             /* index among the data sources */
   uint8_t claim;              /* enum rule_claim */
   bool is_queued;             /* in the change queue */
-  bool was_notified;          /* alert.is_notified as dispatched last */
 };
 
 /* The state that was dispatched last, or needs no dispatching. */

@@ -17,6 +17,8 @@ static const char *const names[MESSAGE_FIELDS] = {
     [MESSAGE_DATA_SOURCE] = "data_source",
     [MESSAGE_VALUE] = "value",
     [MESSAGE_LIMIT] = "limit",
+    [MESSAGE_COUNT] = "count",
+    [MESSAGE_INTERVAL] = "interval",
     [MESSAGE_STATE] = "state",
     [MESSAGE_PREVIOUS] = "previous",
     [MESSAGE_SINCE] = "since",
@@ -52,6 +54,7 @@ int message_check(const char *pattern, struct error *error) {
           error, -EINVAL,
           "has an unknown %%{%.*s}; known: rule, host, plugin, "
           "plugin_instance, type, type_instance, data_source, value, limit, "
+          "count, interval, "
           "state, previous, since, unit, severity",
           (int)length, at + 2);
     }

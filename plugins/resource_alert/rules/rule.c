@@ -32,6 +32,8 @@ static int init_threshold_rule(struct rule *rule,
   rule->limits = options->limits;
   rule->name = options->head.label;
   rule->message = options->message;
+  rule->message_okay = options->message_okay;
+  rule->message_missing = options->message_missing;
   rule->unit = options->unit;
   if (options->severities.len == 2) {
     rule->warning_word = options->severities.items[0];

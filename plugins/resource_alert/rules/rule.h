@@ -49,8 +49,10 @@ struct rule {
       *notification;                   /* NULL: fed by values */
   struct threshold_compat_scope scope; /* only stock */
   char *owned_name;                    /* only stock; owned */
-  const char *name;    /* these three borrowed from the options */
-  const char *message; /* NULL: the text that is logged */
+  const char *name;    /* these five borrowed from the options */
+  const char *message; /* these three NULL: the text that is logged */
+  const char *message_okay;
+  const char *message_missing;
   const char *unit;
   const char *warning_word; /* these two: see Severity */
   const char *failure_word;

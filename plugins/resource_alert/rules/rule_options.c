@@ -127,7 +127,8 @@ static const struct option threshold_option_rows[] = {
             "reading."),
     SECONDS("RecoverFor", recover_s, "0",
             "The state gets better when all readings of this time were within "
-            "the limits."),
+            "the limits. After a pause of the series the state is UNKNOWN "
+            "meanwhile."),
     {OPTION("Hits", INTEGER, struct rule_options, limits.hits), .min = 1,
      .max = 65535, .unit = "readings", .default_text = "1",
      .help = "Number of consecutive readings beyond a limit before the state "
@@ -137,7 +138,9 @@ static const struct option threshold_option_rows[] = {
      .help = "The severity of a missing series: one without a new value for "
              "the number of intervals that collectd's global option B<Timeout> "
              "sets. With C<ignore> its state becomes UNKNOWN and no "
-             "notification is sent."},
+             "notification is sent; a state that was notified before the pause "
+             "is not notified again after it. A series that never had a value "
+             "is not missing."},
     {OPTION("OnlyIf", STRINGS, struct rule_options, only_if),
      .example = "\"dbpool/current_connections-total\" \">= 5\"",
      .help =
@@ -156,7 +159,7 @@ static const struct option threshold_option_rows[] = {
     {OPTION("Severity", STRINGS, struct rule_options, severities),
      .example = "\"warning\" \"critical\"",
      .help = "Two names, for WARNING and for FAILURE. They are used as "
-             "C<%{severity}> in B<Message>, as C<Severity> in the "
+             "C<%{severity}> in B<Message>, as C<SeverityName> in the "
              "notification's meta data and as C<severity> in the journal. The "
              "default names are C<warning> and C<failure>. A missing series "
              "has the severity that B<Missing> sets."},
@@ -164,11 +167,22 @@ static const struct option threshold_option_rows[] = {
      .example = "\"%{plugin_instance} is %{value}% used\"",
      .check = message_check,
      .help =
-         "The notification's text, at most 255 bytes. C<%{NAME}> is replaced; "
-         "the names are C<rule>, C<host>, C<plugin>, C<plugin_instance>, "
-         "C<type>, C<type_instance>, C<data_source>, C<value>, C<limit>, "
-         "C<state>, C<previous>, C<since>, C<unit> and C<severity>. Without "
-         "this option the text is the line that is logged."},
+         "The notification's text in the states WARNING and FAILURE, at most "
+         "255 bytes. C<%{NAME}> is replaced; the names are C<rule>, C<host>, "
+         "C<plugin>, C<plugin_instance>, C<type>, C<type_instance>, "
+         "C<data_source>, C<value>, C<limit>, C<count>, C<interval>, C<state>, "
+         "C<previous>, C<since>, C<unit> and C<severity>. C<count> is, for a "
+         "value that is a rate, how often it happened in the last C<interval> "
+         "seconds. Without this option the text is the line that is logged."},
+    {OPTION("MessageOkay", STRING, struct rule_options, message_okay),
+     .example = "\"%{plugin_instance} is %{value}% used, well again\"",
+     .check = message_check,
+     .help = "The same for the state OKAY. Without this option the text is the "
+             "line that is logged."},
+    {OPTION("MessageMissing", STRING, struct rule_options, message_missing),
+     .example = "\"%{plugin_instance}: no values\"", .check = message_check,
+     .help = "The same for a missing series. Without this option the text is "
+             "the line that is logged."},
     {OPTION("Unit", STRING, struct rule_options, unit), .default_text = "",
      .example = "\"%\"",
      .help = "Text that replaces C<%{unit}> in B<Message>."},

@@ -71,6 +71,8 @@ struct rule_options {
   struct option_strings only_if;    /* none, or a metric and a comparison */
   struct option_strings severities; /* none, or of WARNING and of FAILURE */
   char *message;
+  char *message_okay;
+  char *message_missing;
   char *unit;
 };
 

@@ -63,17 +63,21 @@ static void follows_its_limits(void **state) {
   expect(&script, (double[]){80, 80.1, 95, 95.1, 81, 80, 96, 0}, "OWWFWOFO");
 }
 
-static void keeps_quiet_of_a_first_okay(void **state) {
+static void knows_what_is_news(void **state) {
   (void)state;
+  assert_false(alert_is_news(ALERT_UNKNOWN, ALERT_OKAY));
+  assert_true(alert_is_news(ALERT_UNKNOWN, ALERT_WARNING));
+  assert_true(alert_is_news(ALERT_WARNING, ALERT_FAILURE));
+  assert_true(alert_is_news(ALERT_WARNING, ALERT_OKAY));
+  assert_true(alert_is_news(ALERT_OKAY, ALERT_MISSING));
+  assert_false(alert_is_news(ALERT_WARNING, ALERT_WARNING));
+  assert_false(alert_is_news(ALERT_WARNING, ALERT_UNKNOWN));
   struct script script = {.limits = plain};
   expect(&script, (double[]){1}, "O");
-  assert_false(script.change.should_notify);
   expect(&script, (double[]){81}, "W");
-  assert_true(script.change.should_notify);
   assert_true(script.change.is_limit_max);
   assert_true(fabs(script.change.limit - 80) < 1e-9);
   expect(&script, (double[]){1}, "O");
-  assert_true(script.change.should_notify);
 }
 
 static void holds_for_its_time(void **state) {
@@ -146,10 +150,8 @@ static void a_series_stops_and_comes_back(void **state) {
   expect(&script, (double[]){1}, "O");
   assert_true(alert_mark_missing(&script.alert, &plain, 1, 20000, &change));
   assert_int_equal(change.to, ALERT_MISSING);
-  assert_true(change.should_notify);
   assert_false(alert_mark_missing(&script.alert, &plain, 1, 30000, &change));
   expect(&script, (double[]){1}, "O");
-  assert_true(script.change.should_notify);
   assert_int_equal(script.change.cause, ALERT_CAUSE_BACK);
 }
 
@@ -164,6 +166,29 @@ static void back_from_missing_is_not_evaluated_at_once(void **state) {
   expect(&script, (double[]){81, 81, 81}, "UUW");
 }
 
+static void a_series_that_was_never_read_does_not_stop(void **state) {
+  (void)state;
+  struct script script = {.limits = plain, .alert = {.value = (double)NAN}};
+  struct alert_change change;
+  assert_false(alert_mark_missing(&script.alert, &plain, 1, 20000, &change));
+  assert_int_equal(script.alert.state, ALERT_UNKNOWN);
+}
+
+static void back_from_a_pause_recovers_for_its_time(void **state) {
+  (void)state;
+  for (int missing = RULE_MISSING_IGNORE; missing <= RULE_MISSING_FAILURE;
+       missing++) {
+    struct script script = {.limits = plain};
+    struct alert_change change;
+    script.limits.missing = missing;
+    script.limits.recover_s = 30;
+    expect(&script, (double[]){81}, "W");
+    assert_true(
+        alert_mark_missing(&script.alert, &script.limits, 1, 20000, &change));
+    expect(&script, (double[]){1, 1, 1, 1, 1}, "UUUOO");
+  }
+}
+
 static void ignored_missing_is_unknown(void **state) {
   (void)state;
   struct script script = {.limits = plain};
@@ -173,24 +198,20 @@ static void ignored_missing_is_unknown(void **state) {
   assert_true(
       alert_mark_missing(&script.alert, &script.limits, 1, 20000, &change));
   assert_int_equal(change.to, ALERT_UNKNOWN);
-  assert_false(change.should_notify);
   expect(&script, (double[]){81}, "W");
   assert_true(
       alert_mark_missing(&script.alert, &script.limits, 1, 20000, &change));
-  assert_true(change.should_notify);
   expect(&script, (double[]){1}, "O");
-  assert_true(script.change.should_notify);
 }
 
 static void a_restored_state_is_no_change(void **state) {
   (void)state;
   struct script script = {.limits = plain};
-  alert_restore(&script.alert, ALERT_FAILURE, true, 5);
+  alert_restore(&script.alert, ALERT_FAILURE, ALERT_FAILURE, 5);
   expect(&script, (double[]){96}, "F");
   assert_int_equal(script.change.to, 0);
   assert_int_equal(script.alert.since_wall_ms, 5);
   expect(&script, (double[]){81, 1}, "WO");
-  assert_true(script.change.should_notify);
 }
 
 static void orders_states_by_how_bad_they_are(void **state) {
@@ -213,7 +234,7 @@ static void orders_states_by_how_bad_they_are(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(follows_its_limits),
-      cmocka_unit_test(keeps_quiet_of_a_first_okay),
+      cmocka_unit_test(knows_what_is_news),
       cmocka_unit_test(holds_for_its_time),
       cmocka_unit_test(jumping_between_two_limits_holds_the_lower),
       cmocka_unit_test(counts_hits),
@@ -223,6 +244,8 @@ int main(void) {
       cmocka_unit_test(a_lower_limit_is_named),
       cmocka_unit_test(a_series_stops_and_comes_back),
       cmocka_unit_test(back_from_missing_is_not_evaluated_at_once),
+      cmocka_unit_test(a_series_that_was_never_read_does_not_stop),
+      cmocka_unit_test(back_from_a_pause_recovers_for_its_time),
       cmocka_unit_test(ignored_missing_is_unknown),
       cmocka_unit_test(a_restored_state_is_no_change),
       cmocka_unit_test(orders_states_by_how_bad_they_are),

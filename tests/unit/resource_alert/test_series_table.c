@@ -138,7 +138,7 @@ static const char *changes_so_far(void) {
   while (alert != NULL) {
     struct series_alert *next = alert->next_queued;
     struct alert_event event;
-    alert_event_take(alert, 0, &event);
+    alert_event_take(alert, NULL, 0, &event);
     size_t length = strlen(fixture.seen);
     (void)snprintf(fixture.seen + length, sizeof(fixture.seen) - length,
                    "%s%.1s%.1s", length == 0 ? "" : " ",
