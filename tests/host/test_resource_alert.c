@@ -40,7 +40,8 @@ static void *write_values(void *argument) {
   for (int round = 1; round <= ROUNDS; round++) {
     for (int i = 0; i < OWN_SERIES; i++) {
       (void)snprintf(name, sizeof(name), "own-%d-%d", number, i);
-      daemon_write_gauge(name, round % 10 == 5 ? 11 : 1, round, 1000);
+      daemon_write_gauge(name, round % 10 == 5 || round == ROUNDS ? 11 : 1,
+                         round, 1000); /* WARNING at the end */
     }
     for (int i = 0; i < SHARED_SERIES; i++) {
       (void)snprintf(name, sizeof(name), "shared-%d", i);
@@ -93,6 +94,10 @@ int main(int argc, char **argv) {
     (void)pthread_join(threads[i], NULL);
   }
   expect_value("gauge", "series", 400); /* the bound, and not one more */
+  for (int waited_ms = 0; waited_ms < LIMIT_MS && daemon_notifications() == 0;
+       waited_ms += 20) {
+    (void)poll(NULL, 0, 20);
+  }
   check(daemon_notifications() > 0, "a notification was sent");
   daemon_stop();
   return 0;
