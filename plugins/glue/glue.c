@@ -212,14 +212,27 @@ static int64_t cdtime_to_ns(cdtime_t time) {
   return (int64_t)(seconds * 1000000000U + ((part * 1000000000U) >> 30));
 }
 
+/* Values come from the network, too: a time that no clock shows becomes now. */
+#define TIME_MAX ((cdtime_t)7258118400 << 30) /* the year 2200 */
+#define INTERVAL_MAX ((cdtime_t)86400 << 30)
+
+static cdtime_t bound_time(cdtime_t time) {
+  time = time < TIME_MAX ? time : cdtime();
+  return time < TIME_MAX ? time : TIME_MAX;
+}
+
+static cdtime_t bound_interval(cdtime_t interval) {
+  return interval < INTERVAL_MAX ? interval : INTERVAL_MAX;
+}
+
 struct reading glue_make_reading(const struct data_set_s *type,
                                  const struct value_list_s *list) {
   const void *names = (const char *)list + offsetof(value_list_t, host);
   return (struct reading){
       .names = names,
       .type = {.handle = type, .describe = describe_source},
-      .time_ns = cdtime_to_ns(list->time),
-      .interval_ns = cdtime_to_ns(list->interval),
+      .time_ns = cdtime_to_ns(bound_time(list->time)),
+      .interval_ns = cdtime_to_ns(bound_interval(list->interval)),
       .values_len = list->values_len,
       .values = list->values,
   };

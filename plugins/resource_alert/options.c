@@ -29,8 +29,11 @@ static const struct option options[] = {
     {OPTION("MaxSeries", INTEGER, struct resource_alert_options, max_series),
      .min = 1, .max = 10000000, .unit = "series", .default_text = "250000",
      .help = "Maximum number of series at the same time, including those that "
-             "no rule watches. Values of further series are ignored; they are "
-             "counted, and the limit is logged once."},
+             "no rule watches. A quarter is kept for this host; another host "
+             "gets at most about a quarter. When seven eighths are used, a "
+             "series that has stopped is removed once it was silent for longer "
+             "than it was seen. Values of further series are ignored; they are "
+             "counted, and the limit is logged hourly."},
     {OPTION("ForgetAfter", NUMBER, struct resource_alert_options, forget_s),
      .min = 60, .max = 365.0 * 86400, .unit = "seconds",
      .default_text = "86400",

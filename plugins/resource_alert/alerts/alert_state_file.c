@@ -80,19 +80,24 @@ static json_t *change_to_json(const struct alert_event *event) {
       (json_int_t)change->held_s);
 }
 
+/* What parse_saved_alert() accepts, whatever the clocks have shown. */
+static json_int_t bound_integer(int64_t value, int64_t min, int64_t max) {
+  return value < min ? min : value > max ? max : value;
+}
+
 json_t *alert_state_file_event_to_json(const struct alert_event *event) {
   const struct reading_names *names = &event->names;
   json_t *line = json_pack(
       "{ss ss ss sI sI sI so so so so so so}", "rule", event->rule->name,
       "state", alert_state_name(event->change.to), "notified",
       alert_state_name(event->notified), "since",
-      (json_int_t)event->since_wall_ms, "notified_at",
-      (json_int_t)event->notified_wall_ms, "interval",
-      (json_int_t)event->interval_ms, "host", encode_name(names->host),
-      "plugin", encode_name(names->plugin), "plugin_instance",
-      encode_name(names->plugin_instance), "type", encode_name(names->type),
-      "type_instance", encode_name(names->type_instance), "source",
-      encode_name(event->source));
+      bound_integer(event->since_wall_ms, 0, INT64_MAX), "notified_at",
+      bound_integer(event->notified_wall_ms, 0, INT64_MAX), "interval",
+      bound_integer(event->interval_ms, 1, INT32_MAX), "host",
+      encode_name(names->host), "plugin", encode_name(names->plugin),
+      "plugin_instance", encode_name(names->plugin_instance), "type",
+      encode_name(names->type), "type_instance",
+      encode_name(names->type_instance), "source", encode_name(event->source));
   if (event->number > 0) {
     (void)json_object_set_new(line, "change", change_to_json(event));
   }
@@ -383,6 +388,10 @@ int alert_state_file_open(const char *directory, const struct log_sink *log,
   return 0;
 }
 
+bool alert_state_file_is_saving(const struct alert_state_file *file) {
+  return append_log_is_saving(file->log);
+}
+
 void alert_state_file_close(struct alert_state_file *file) {
   if (file == NULL) {
     return;
@@ -458,9 +467,7 @@ static void add_series_to_rewrite(struct alert_state_file *file,
         .since_wall_ms = alert->alert.since_wall_ms,
         .notified_wall_ms = wall_ms - (now_ms - alert->notified_ms),
     };
-    bool is_kept =
-        event.change.to != ALERT_UNKNOWN || event.notified >= ALERT_WARNING;
-    if (is_kept && event.since_wall_ms >= 0 && event.notified_wall_ms >= 0) {
+    if (event.change.to != ALERT_UNKNOWN || event.notified >= ALERT_WARNING) {
       alert_event_fill_names(&event, alert);
       add_to_rewrite(file, alert_state_file_event_to_json(&event));
     }

@@ -49,7 +49,10 @@ int alert_state_file_open(const char *directory, const struct log_sink *log,
                           struct alert_state_file **ret_file,
                           struct error *error);
 
-/* Waits for the disk for at most 2 s. Accepts NULL. */
+/* As append_log_is_saving(). Any thread. */
+bool alert_state_file_is_saving(const struct alert_state_file *file);
+
+/* Waits for the disk for at most 1 s. Accepts NULL. */
 void alert_state_file_close(struct alert_state_file *file);
 
 /* Hands the events that were not delivered to all before the restart to TAKE,

@@ -105,11 +105,12 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
   bool is_new = counts.rejected > engine->rejected;
   engine->rejected = counts.rejected;
   if (is_new && log_complaint_fail(&engine->rejections, now_ms)) {
-    log_write(&engine->deps.log, LOG_LEVEL_WARNING,
-              "MaxSeries: limit reached with %llu series; values of further "
-              "series are ignored (%llu values so far); raise MaxSeries",
-              (unsigned long long)counts.series,
-              (unsigned long long)counts.rejected);
+    log_write(
+        &engine->deps.log, LOG_LEVEL_WARNING,
+        "MaxSeries: limit reached with %llu series, or by one host; values "
+        "of further series are ignored (%llu values so far); raise "
+        "MaxSeries, or find who sends so many",
+        (unsigned long long)counts.series, (unsigned long long)counts.rejected);
   }
 }
 
@@ -165,6 +166,7 @@ static int make_engine_table(struct engine *engine, struct error *error) {
   const struct resource_alert_options *options = engine->deps.options;
   const struct series_table_limits limits = {
       .series_max = (uint64_t)options->max_series,
+      .host = engine->deps.host,
       .missing_intervals = engine->deps.missing_intervals,
       .forget_ms = (int64_t)(options->forget_s * 1000),
   };

@@ -27,6 +27,9 @@ struct series;
 size_t series_key_make(const struct reading_names *names, const char *rule_name,
                        uint64_t seed, char *key, uint64_t *ret_hash);
 
+/* Borrowed from KEY. */
+const char *series_key_host(const char *key);
+
 /* The names that KEY was made of. */
 void series_key_unpack_names(const char *key, struct reading_names *ret_names);
 

@@ -62,6 +62,8 @@ size_t series_key_make(const struct reading_names *names, const char *rule_name,
   return (size_t)(end - key);
 }
 
+const char *series_key_host(const char *key) { return key; }
+
 /* Copies one of the names that are packed in a key. Returns the next one. */
 static const char *unpack_name(const char *from, char *to) {
   size_t bytes = strlen(from) + 1;

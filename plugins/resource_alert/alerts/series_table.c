@@ -19,14 +19,20 @@
 #define UNWATCHED_FIRST 16
 #define WALK_MS 1000
 #define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
+#define CROWDED_FORGET_MS (INT64_C(300) * 1000) /* the same in a full table */
+#define UNIT_MS 16000 /* of the age of an unwatched series */
+#define UNITS_MASK ((1U << 22) - 1)
+#define HOST_SLOTS (1U << 10)
+#define LOCAL_HOST 0 /* its slot */
 
 /* A series that no rule watches: no more than the hash of its key, since most
  * series are such. Another series with the same one of 2^64 would be ignored,
  * too: among 250,000 series there are two such once in 600 million daemons.
  * Packed: a quarter of it would be padding. */
 struct __attribute__((packed)) unwatched {
-  uint64_t hash;   /* never 0, which is a free slot */
-  uint32_t seen_s; /* monotonic: when the newest reading came */
+  uint64_t hash;      /* never 0, which is a free slot */
+  uint32_t seen : 22; /* monotonic, in units: when the newest reading came */
+  uint32_t host : 10; /* the slot of its host */
 };
 
 struct unwatched_set {
@@ -55,7 +61,8 @@ struct series_table {
   _Atomic int64_t duration_ns; /* of the last one timed; 0: none yet */
   _Atomic uint64_t rejected;
   _Atomic uint64_t series_len;
-  int64_t walked_ms;   /* these two the ticking thread's */
+  _Atomic uint32_t host_len[HOST_SLOTS]; /* series, by the slot of their host */
+  int64_t walked_ms;                     /* these two the ticking thread's */
   size_t forget_shard; /* whose silent series are removed next */
 };
 
@@ -104,6 +111,52 @@ void series_table_free(struct series_table *table) {
   free(table);
 }
 
+/* ---- places: a share for each host ---- */
+
+/* Other hosts than this one may share a slot: names come from the network. */
+static uint32_t find_host_slot(const struct series_table *table,
+                               const char *host) {
+  const char *local = table->limits.host;
+  return local == NULL || strcmp(host, local) == 0
+             ? LOCAL_HOST
+             : 1 + (uint32_t)(hash_map_hash(host, strlen(host)) %
+                              (HOST_SLOTS - 1));
+}
+
+static uint64_t count_foreign_series(const struct series_table *table) {
+  return atomic_load(&table->series_len) -
+         atomic_load(&table->host_len[LOCAL_HOST]);
+}
+
+static void release_place(struct series_table *table, uint32_t host) {
+  atomic_fetch_sub(&table->series_len, 1);
+  atomic_fetch_sub(&table->host_len[host], 1);
+}
+
+/* A quarter is for this host alone, and no other host gets more than a quarter.
+ * Other shards reserve at the same time, so these are not exact; the limit of
+ * all is. */
+static bool reserve_place(struct series_table *table, uint32_t host) {
+  uint64_t max = table->limits.series_max;
+  bool has_place = atomic_fetch_add(&table->series_len, 1) < max;
+  uint32_t before = atomic_fetch_add(&table->host_len[host], 1);
+  has_place = has_place && (host == LOCAL_HOST ||
+                            (before < max - max * 3 / 4 &&
+                             count_foreign_series(table) <= max - max / 4));
+  if (!has_place) {
+    release_place(table, host);
+  }
+  return has_place;
+}
+
+/* True from seven eighths of a limit on. */
+static bool is_crowded(const struct series_table *table) {
+  uint64_t max = table->limits.series_max;
+  uint64_t foreign = count_foreign_series(table);
+  return atomic_load(&table->series_len) >= max - max / 8 ||
+         (foreign > 0 && foreign >= (max - max / 4) / 8 * 7);
+}
+
 /* ---- finding and adding ---- */
 
 /* By the upper bits, since the lower ones choose the slot in the map. */
@@ -123,53 +176,71 @@ static struct unwatched *find_unwatched_slot(const struct unwatched_set *set,
   return &set->slots[slot];
 }
 
-/* Moves the series that were seen at OLDEST_S or later into SLOTS_LEN new
- * slots. Returns how many are gone; where memory is short all stay. */
-static size_t rebuild_unwatched(struct unwatched_set *set, size_t slots_len,
-                                int64_t oldest_s) {
+static uint32_t convert_to_units(int64_t ms) {
+  return (uint32_t)(ms / UNIT_MS) & UNITS_MASK;
+}
+
+/* In units. */
+static uint32_t find_unwatched_age(const struct unwatched *slot,
+                                   int64_t now_ms) {
+  return (convert_to_units(now_ms) - slot->seen) & UNITS_MASK;
+}
+
+/* Moves the series that were seen within AGE_MAX units into SLOTS_LEN new
+ * slots, and releases the places of the others. Where memory is short all stay
+ * where they are. */
+static void rebuild_unwatched(struct series_table *table,
+                              struct unwatched_set *set, size_t slots_len,
+                              int64_t now_ms, uint32_t age_max) {
   struct unwatched_set renewed = {
       .slots = calloc(slots_len, sizeof(set->slots[0])),
       .slots_len = slots_len,
   };
   if (renewed.slots == NULL) {
-    return 0;
+    return;
   }
   for (size_t i = 0; i < set->slots_len; i++) {
     const struct unwatched *slot = &set->slots[i];
-    if (slot->hash != 0 && slot->seen_s >= oldest_s) {
+    if (slot->hash != 0 && find_unwatched_age(slot, now_ms) <= age_max) {
       *find_unwatched_slot(&renewed, slot->hash) = *slot;
       renewed.len++;
+    } else if (slot->hash != 0) {
+      release_place(table, slot->host);
     }
   }
-  size_t gone = set->len - renewed.len;
   free(set->slots);
   *set = renewed;
-  return gone;
 }
 
-/* Removes the series that were not seen since OLDEST_S. Returns how many. */
-static size_t forget_unwatched(struct unwatched_set *set, int64_t oldest_s) {
+/* Removes the series that were not seen for FORGET_MS. */
+static void forget_unwatched(struct series_table *table,
+                             struct unwatched_set *set, int64_t now_ms,
+                             int64_t forget_ms) {
+  uint32_t age_max = convert_to_units(forget_ms);
   for (size_t i = 0; i < set->slots_len; i++) {
-    if (set->slots[i].hash != 0 && set->slots[i].seen_s < oldest_s) {
-      return rebuild_unwatched(set, set->slots_len, oldest_s);
+    if (set->slots[i].hash != 0 &&
+        find_unwatched_age(&set->slots[i], now_ms) > age_max) {
+      rebuild_unwatched(table, set, set->slots_len, now_ms, age_max);
+      return;
     }
   }
-  return 0;
 }
 
 /* Adds a hash that is not there yet, with at most three of four slots used. */
-static int add_unwatched(struct unwatched_set *set, uint64_t hash,
-                         int64_t now_ms) {
+static int add_unwatched(struct series_table *table, struct unwatched_set *set,
+                         uint64_t hash, uint32_t host, int64_t now_ms) {
   if (4 * (set->len + 1) > 3 * set->slots_len) {
     size_t slots_len =
         set->slots_len == 0 ? UNWATCHED_FIRST : 2 * set->slots_len;
-    (void)rebuild_unwatched(set, slots_len, 0);
+    rebuild_unwatched(table, set, slots_len, now_ms, UNITS_MASK);
     if (set->slots_len != slots_len) {
       return -ENOMEM;
     }
   }
   *find_unwatched_slot(set, hash) =
-      (struct unwatched){.hash = hash, .seen_s = (uint32_t)(now_ms / 1000)};
+      (struct unwatched){.hash = hash,
+                         .seen = convert_to_units(now_ms) & UNITS_MASK,
+                         .host = host & (HOST_SLOTS - 1)};
   set->len++;
   return 0;
 }
@@ -194,7 +265,7 @@ static int reserve_watched(struct series_shard *shard) {
  * Returns 0 with *ret_series, NULL in that case; or -ENOMEM. */
 static int make_series_locked(struct series_table *table,
                               struct series_shard *shard,
-                              const struct series_lookup *lookup,
+                              const struct series_lookup *lookup, uint32_t host,
                               struct series **ret_series) {
   int64_t now_ms = atomic_load(&table->now_ms);
   struct series *series = NULL;
@@ -203,7 +274,7 @@ static int make_series_locked(struct series_table *table,
     code = series_new(&table->context, lookup, &shard->lock, now_ms, &series);
   }
   if (code == 0 && series == NULL) {
-    return add_unwatched(&shard->unwatched, lookup->hash, now_ms);
+    return add_unwatched(table, &shard->unwatched, lookup->hash, host, now_ms);
   }
   if (code == 0) {
     code = hash_map_insert_hashed(&shard->map, &series->node, lookup->hash,
@@ -225,12 +296,15 @@ static bool add_series_locked(struct series_table *table,
                               struct series_shard *shard,
                               const struct series_lookup *lookup,
                               struct series **ret_series) {
-  bool has_place =
-      atomic_fetch_add(&table->series_len, 1) < table->limits.series_max;
-  if (has_place && make_series_locked(table, shard, lookup, ret_series) == 0) {
+  uint32_t host = find_host_slot(table, lookup->reading->names->host);
+  bool has_place = reserve_place(table, host);
+  if (has_place &&
+      make_series_locked(table, shard, lookup, host, ret_series) == 0) {
     return true;
   }
-  atomic_fetch_sub(&table->series_len, 1);
+  if (has_place) {
+    release_place(table, host);
+  }
   atomic_fetch_add(&table->rejected, 1);
   return false;
 }
@@ -244,8 +318,8 @@ static void remove_series_locked(struct series_table *table,
   shard->watched[series->index] = last;
   last->index = series->index;
   hash_map_remove(&shard->map, &series->node);
+  release_place(table, find_host_slot(table, series_key_host(series->key)));
   series_free(&table->context, series);
-  atomic_fetch_sub(&table->series_len, 1);
 }
 
 /* The key and the hash of the series of READING, for
@@ -276,7 +350,7 @@ static bool find_or_add_series_locked(struct series_table *table,
       set->len == 0 ? NULL : find_unwatched_slot(set, lookup->hash);
   if (unwatched != NULL && unwatched->hash != 0) {
     int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
-    unwatched->seen_s = (uint32_t)(now_ms / 1000);
+    unwatched->seen = convert_to_units(now_ms) & UNITS_MASK;
     return true;
   }
   *ret_series = get_series_of_node(hash_map_find_hashed(
@@ -440,30 +514,43 @@ static void queue_overdue_of_shard(struct series_table *table,
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
+/* In a full table a series that has stopped goes once it was silent for longer
+ * than it was ever seen: names from the network that came once make room. */
+static bool is_stale(const struct series_table *table,
+                     const struct series *series, int64_t now_ms,
+                     bool is_full) {
+  int64_t silent_ms = now_ms - series->seen_ms;
+  double missing_ms =
+      table->limits.missing_intervals * (double)series->interval_ms;
+  return silent_ms > table->limits.forget_ms ||
+         (is_full && silent_ms > series->clock_ms &&
+          (double)silent_ms > missing_ms + 2 * WALK_MS);
+}
+
 /* Removes the series without a reading for long enough. One that waits to be
  * reported has to stay. Downwards, since the last one takes the place of one
  * that goes. Reads all of the shard: about 100 ns for each that is watched,
  * where it is not in the cache. */
 static void forget_stale_series(struct series_table *table,
-                                struct series_shard *shard, int64_t now_ms) {
+                                struct series_shard *shard, int64_t now_ms,
+                                bool is_full) {
+  int64_t unwatched_ms = is_full ? CROWDED_FORGET_MS : UNWATCHED_FORGET_MS;
   int64_t forget_ms = table->limits.forget_ms;
   (void)pthread_mutex_lock(&shard->lock);
   for (size_t i = shard->watched_len; i > 0; i--) {
     struct series *series = shard->watched[i - 1];
-    if (now_ms - series->seen_ms > forget_ms && !series_is_queued(series)) {
+    if (is_stale(table, series, now_ms, is_full) && !series_is_queued(series)) {
       remove_series_locked(table, shard, series);
     }
   }
-  int64_t unwatched_ms =
-      forget_ms < UNWATCHED_FORGET_MS ? forget_ms : UNWATCHED_FORGET_MS;
-  atomic_fetch_sub(
-      &table->series_len,
-      forget_unwatched(&shard->unwatched, (now_ms - unwatched_ms) / 1000));
+  forget_unwatched(table, &shard->unwatched, now_ms,
+                   forget_ms < unwatched_ms ? forget_ms : unwatched_ms);
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
 /* Each walk ticks the watched series of all shards, and forgets in one shard,
- * since that has to read every series. */
+ * since that has to read every series; in all of them where the table is full.
+ */
 void series_table_advance_time(struct series_table *table, int64_t now_ms,
                                int64_t wall_ms) {
   atomic_store(&table->now_ms, now_ms);
@@ -472,10 +559,13 @@ void series_table_advance_time(struct series_table *table, int64_t now_ms,
     return;
   }
   table->walked_ms = now_ms;
+  bool is_full = is_crowded(table);
   for (size_t i = 0; i < SHARDS; i++) {
     queue_overdue_of_shard(table, &table->shards[i], now_ms, wall_ms);
+    if (is_full || i == table->forget_shard) {
+      forget_stale_series(table, &table->shards[i], now_ms, is_full);
+    }
   }
-  forget_stale_series(table, &table->shards[table->forget_shard], now_ms);
   table->forget_shard = (table->forget_shard + 1) % SHARDS;
 }
 

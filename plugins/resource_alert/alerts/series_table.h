@@ -14,10 +14,9 @@
 struct series_table;
 
 struct series_table_counts {
-  uint64_t series;  /* seen, watched or not */
-  uint64_t watched; /* by some rule */
-  uint64_t
-      rejected; /* readings of series beyond the limit, or without memory */
+  uint64_t series;   /* seen, watched or not */
+  uint64_t watched;  /* by some rule */
+  uint64_t rejected; /* readings of series beyond a limit, or without memory */
 };
 
 struct series_table_work {
@@ -26,7 +25,9 @@ struct series_table_work {
 };
 
 struct series_table_limits {
-  uint64_t series_max;      /* seen, watched or not */
+  uint64_t series_max; /* seen, watched or not */
+  const char *host;    /* this machine: a quarter is its own, and each other
+                          host gets at most a quarter; NULL: all are */
   double missing_intervals; /* without a reading: the series stopped */
   int64_t forget_ms;        /* without a reading: it is removed */
 };
@@ -54,8 +55,9 @@ void series_table_take_notification(struct series_table *table,
 
 /* To be called every 250 ms by one thread. Once a second it finds the series
  * that stopped and those whose reminder is due, and removes some of those to be
- * forgotten: all of them within 16 seconds. After each call the evaluation of
- * the next value is timed. */
+ * forgotten: all of them within 16 seconds. A table that is nearly full also
+ * forgets series that stopped, and were silent for longer than seen. After each
+ * call the evaluation of the next value is timed. */
 void series_table_advance_time(struct series_table *table, int64_t now_ms,
                                int64_t wall_ms);
 

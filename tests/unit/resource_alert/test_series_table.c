@@ -53,6 +53,7 @@ static struct rule_options *last_rule(void) {
 
 static void open_table(uint64_t series_max) {
   const struct series_table_limits limits = {.series_max = series_max,
+                                             .host = "h",
                                              .missing_intervals = 2,
                                              .forget_ms = 3600 * 1000};
   assert_int_equal(rules_init(&fixture.rules, &fixture.options.rules, NULL), 0);
@@ -92,9 +93,10 @@ static void describe(const void *handle, size_t source,
   ret_source->max = (double)NAN;
 }
 
-static void put_named(const char *plugin, const char *instance,
-                      const void *values) {
-  struct reading_names names = {.host = "h", .type = "t"};
+static void put_of_host(const char *host, const char *plugin,
+                        const char *instance, const void *values) {
+  struct reading_names names = {.type = "t"};
+  (void)snprintf(names.host, READING_NAME_BYTES, "%s", host);
   (void)snprintf(names.plugin, READING_NAME_BYTES, "%s", plugin);
   (void)snprintf(names.plugin_instance, READING_NAME_BYTES, "%s", instance);
   const struct reading reading = {
@@ -106,6 +108,11 @@ static void put_named(const char *plugin, const char *instance,
       .values = values,
   };
   series_table_take_reading(fixture.table, &reading);
+}
+
+static void put_named(const char *plugin, const char *instance,
+                      const void *values) {
+  put_of_host("h", plugin, instance, values);
 }
 
 static void put_raw(const char *instance, const void *values) {
@@ -685,6 +692,85 @@ static void a_rule_knows_the_value_of_its_worst_series(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- places: a share for each host ---- */
+
+static struct series_table_counts count_series(void) {
+  struct series_table_counts counts;
+  series_table_get_counts(fixture.table, &counts);
+  return counts;
+}
+
+/* A value of each of LEN hosts. */
+static void flood_hosts(const char *prefix, const char *plugin, int len) {
+  double value = 1;
+  for (int i = 0; i < len; i++) {
+    char host[32];
+    (void)snprintf(host, sizeof(host), "%s%d", prefix, i);
+    put_of_host(host, plugin, "", &value);
+  }
+}
+
+static void flood_host(const char *host, const char *plugin, int len) {
+  double value = 1;
+  for (int i = 0; i < len; i++) {
+    char instance[32];
+    (void)snprintf(instance, sizeof(instance), "i%d", i);
+    put_of_host(host, plugin, instance, &value);
+  }
+}
+
+static void other_hosts_leave_a_quarter_to_this_one(void **state) {
+  (void)state;
+  add_rule("r", "p*/t", 10);
+  last_rule()->limits.missing = RULE_MISSING_IGNORE;
+  open_table(1000);
+  flood_hosts("a", "p", 600);
+  flood_hosts("b", "unwatched", 600);
+  assert_int_equal(count_series().series, 750);
+  assert_int_equal(count_series().watched, 600);
+  assert_int_equal(count_series().rejected, 450);
+  flood_host("h", "p", 250);
+  assert_int_equal(count_series().series, 1000);
+  assert_int_equal(count_series().rejected, 450);
+}
+
+static void a_host_gets_no_more_than_a_quarter(void **state) {
+  (void)state;
+  add_rule("r", "p*/t", 10);
+  open_table(1000);
+  flood_host("x", "p", 200);
+  flood_host("x", "unwatched", 200);
+  assert_int_equal(count_series().series, 250);
+  flood_host("h", "p", 700);
+  assert_int_equal(count_series().series, 950);
+}
+
+/* Those that go on sending stay. */
+static void what_was_seen_once_makes_room_in_a_full_table(void **state) {
+  (void)state;
+  add_rule("r", "p*/t", 10);
+  last_rule()->limits.missing = RULE_MISSING_IGNORE;
+  open_table(1000);
+  for (int i = 0; i < 20; i++) {
+    flood_hosts("lasting", "p", 100);
+    pass(INTERVAL_MS);
+  }
+  flood_hosts("a", "p", 400);
+  flood_hosts("b", "unwatched", 400);
+  assert_int_equal(count_series().series, 750);
+  (void)changes_so_far();
+  for (int i = 0; i < 10; i++) {
+    flood_hosts("lasting", "p", i < 5 ? 100 : 0); /* these stop, too */
+    pass(INTERVAL_MS);
+    (void)changes_so_far();
+  }
+  assert_int_equal(count_series().watched, 100);
+  assert_int_equal(count_series().series, 350);
+  flood_hosts("new", "p", 400);
+  assert_int_equal(count_series().series, 750);
+  assert_int_equal(count_series().rejected, 150);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_series_has_its_state),
@@ -713,6 +799,9 @@ int main(void) {
       cmocka_unit_test(every_bit_of_a_name_counts),
       TEST(every_series_is_found_again),
       TEST(a_rule_knows_the_value_of_its_worst_series),
+      TEST(other_hosts_leave_a_quarter_to_this_one),
+      TEST(a_host_gets_no_more_than_a_quarter),
+      TEST(what_was_seen_once_makes_room_in_a_full_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
