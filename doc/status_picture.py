@@ -96,6 +96,7 @@ def sample(now):
     """What the plugin would send for GET /status."""
     return {"version": 1, "host": HOST, "time": now, "mode": "auto", "worst": "WARNING", "rules": rules(now),
             "responses": responses(now), "silences": [], "events": events(now),
+            "problems": [],
             "counts": {"series": 214, "watched": 6, "values_rejected": 0, "transitions": 31, "notifications_waiting": 0,
                        "notifications_dropped": 0, "journal_lines_waiting": 0, "journal_lines_lost": 0}}
 

@@ -86,8 +86,23 @@ static int evaluate_notification(const notification_t *from,
   return 0;
 }
 
+/* For log_sink; context: int. */
+static void count_problem(void *context, enum log_level level,
+                          const char *line) {
+  int *problems = context;
+  (void)level;
+  (void)line;
+  *problems += 1;
+}
+
 static int publish_metrics(void) {
   struct sample_sink samples = glue_sample_sink(NAME);
+  int problems = 0;
+  const struct log_sink counter = {.write = count_problem,
+                                   .context = &problems};
+  engine_report_problems(engine, &counter);
+  responses_report_problems(responses, &counter);
+  sample_put_gauge(&samples, "", "gauge", "problems", problems);
   engine_publish(engine, &samples);
   responses_publish(responses, &samples);
   state_dir_request_check(state_dir);
@@ -204,9 +219,11 @@ static int start_parts(struct error *error) {
              : start_status(error);
 }
 
-/* In the order of the data, too: what still hands something over ends first. */
+/* In the order of the data, too: what still hands something over ends first.
+ * Also for parts of which some have not started. */
 static int stop_parts(void) {
   status_stop(status);
+  status = NULL;
   struct engine *stopping = engine;
   (void)pthread_mutex_lock(&engine_lock);
   engine = NULL;
@@ -234,6 +251,7 @@ static int init_resource_alert(void) {
   }
   if (start_parts(&error) != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
+    (void)stop_parts(); /* half a start would decide without being stopped */
     return -1;
   }
   (void)plugin_register_write(NAME, evaluate_values, NULL);

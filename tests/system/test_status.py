@@ -68,10 +68,10 @@ def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
 
 
 def test_health_is_503_only_for_what_is_unhealthy(status):
-    assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": []})
+    assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": [], "problems": []})
     status.collectd.put_value("demo-a/percent-used", 85, interval=60)
     status.expect(lambda: status.get("/health") == (
-        200, {"healthy": True, "worst": "WARNING", "reasons": [{"rule": "used", "state": "WARNING", "value": 85.0}]}))
+        200, {"healthy": True, "worst": "WARNING", "reasons": [{"rule": "used", "state": "WARNING", "value": 85.0}], "problems": []}))
     status.collectd.put_value("demo-a/percent-used", 99, interval=60)
     status.expect(lambda: status.get("/health")[0] == 503)
     assert status.get("/health")[1]["healthy"] is False

@@ -18,7 +18,9 @@
 #include "resource_alert/journal.h"
 
 #define TICK_MS 250
-#define ALERTS_MAX 32    /* of one series that are published */
+#define ALERTS_MAX 32 /* of one series that are published */
+#define STUCK_MS 10000
+#define REFUSED_MS 60000 /* values were refused within this time */
 #define IDLE_INTERVALS 3 /* before a rule without a series is logged */
 
 struct engine {
@@ -32,6 +34,8 @@ struct engine {
 
   struct log_complaint rejections;
   uint64_t rejected;
+  _Atomic int64_t rejected_ms; /* monotonic: when it rose last; 0: never */
+  _Atomic int64_t turn_ms;     /* monotonic: when the thread came round */
   int64_t started_ms;
   bool has_logged_idle;
   _Atomic uint64_t transitions;
@@ -104,6 +108,9 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
   series_table_get_counts(engine->table, &counts);
   bool is_new = counts.rejected > engine->rejected;
   engine->rejected = counts.rejected;
+  if (is_new) {
+    atomic_store(&engine->rejected_ms, clock_monotonic_ms());
+  }
   if (is_new && log_complaint_fail(&engine->rejections, now_ms)) {
     log_write(
         &engine->deps.log, LOG_LEVEL_WARNING,
@@ -137,6 +144,7 @@ bool engine_wait_and_dispatch(struct engine *engine, int wait_ms) {
   bool is_stopping = false;
   struct series_alert *changed =
       change_queue_take_all(&engine->queue, wait_ms, &is_stopping);
+  atomic_store(&engine->turn_ms, clock_monotonic_ms());
   if (atomic_load(&engine->has_listeners)) {
     event_dispatch_redeliver(engine->dispatch);
   }
@@ -149,6 +157,9 @@ bool engine_wait_and_dispatch(struct engine *engine, int wait_ms) {
   log_rejections(engine, now_ms);
   log_idle_rules(engine, now_ms);
   event_dispatch_rewrite_if_grown(engine->dispatch, is_stopping);
+  if (engine->deps.silences != NULL) {
+    silences_rewrite_if_due(engine->deps.silences, read_wall_ms(engine));
+  }
   return !is_stopping;
 }
 
@@ -207,6 +218,7 @@ int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
 }
 
 int engine_start(struct engine *engine, struct error *error) {
+  atomic_store(&engine->turn_ms, clock_monotonic_ms());
   int code = worker_thread_create_without_signals(&engine->thread, NULL,
                                                   run_engine, engine);
   if (code != 0) {
@@ -349,6 +361,32 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink) {
 }
 
 /* ---- for the status ---- */
+
+void engine_report_problems(struct engine *engine,
+                            const struct log_sink *sink) {
+  int64_t now_ms = clock_monotonic_ms();
+  int64_t turn_ms = now_ms - atomic_load(&engine->turn_ms);
+  if (engine->is_started && turn_ms > STUCK_MS) {
+    log_write(sink, LOG_LEVEL_ERROR,
+              "engine: its thread has hung for %lld s; no notifications are "
+              "sent and no missing series are found",
+              (long long)turn_ms / 1000);
+  }
+  event_dispatch_report_problems(engine->dispatch, sink);
+  if (engine->deps.journal != NULL &&
+      !journal_is_saving(engine->deps.journal)) {
+    log_write(sink, LOG_LEVEL_WARNING, "journal: cannot be written");
+  }
+  if (engine->deps.silences != NULL &&
+      !silences_is_saving(engine->deps.silences)) {
+    log_write(sink, LOG_LEVEL_WARNING, "silences: cannot be saved");
+  }
+  int64_t rejected_ms = atomic_load(&engine->rejected_ms);
+  if (rejected_ms != 0 && now_ms - rejected_ms < REFUSED_MS) {
+    log_write(sink, LOG_LEVEL_WARNING,
+              "MaxSeries: values of further series were ignored");
+  }
+}
 
 struct series_table *engine_table(struct engine *engine) {
   return engine->table;

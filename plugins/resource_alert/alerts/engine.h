@@ -72,6 +72,10 @@ void engine_take_notification(struct engine *engine,
  * derive-evaluations, duration-evaluation. Any thread but one at a time. */
 void engine_publish(struct engine *engine, const struct sample_sink *sink);
 
+/* Writes a line for each thing that does not work: LOG_LEVEL_ERROR if alerts do
+ * not, LOG_LEVEL_WARNING if something is not saved or refused. Any thread. */
+void engine_report_problems(struct engine *engine, const struct log_sink *sink);
+
 /* For the status: series_table_lock_next(), series_table_get_counts(). */
 struct series_table *engine_table(struct engine *engine);
 const struct rules *engine_rules(const struct engine *engine);

@@ -21,6 +21,7 @@
 #define LAST_LINE_MS 500 /* the journal's thread is waited for at the end */
 #define OWED_MS 1000     /* between two looks at what silences hid */
 #define MARK_EACH 64     /* events of a storm, so that the outbox stays short */
+#define STUCK_MS 10000
 
 struct event_dispatch {
   struct engine_deps deps;
@@ -267,6 +268,20 @@ size_t event_dispatch_count_waiting(struct event_dispatch *dispatch) {
 uint64_t event_dispatch_count_dropped(struct event_dispatch *dispatch) {
   return worker_thread_count_dropped(dispatch->notifier) +
          atomic_load(&dispatch->dropped);
+}
+
+void event_dispatch_report_problems(struct event_dispatch *dispatch,
+                                    const struct log_sink *sink) {
+  int64_t busy_ms = worker_thread_busy_ms(dispatch->notifier);
+  if (busy_ms > STUCK_MS) {
+    log_write(sink, LOG_LEVEL_ERROR,
+              "notifications: a notification plugin has hung for %lld s",
+              (long long)busy_ms / 1000);
+  }
+  if (dispatch->state_file != NULL &&
+      !alert_state_file_is_saving(dispatch->state_file)) {
+    log_write(sink, LOG_LEVEL_WARNING, "alert states: cannot be saved");
+  }
 }
 
 bool event_dispatch_stop(struct event_dispatch *dispatch) {

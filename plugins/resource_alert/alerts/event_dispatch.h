@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/log.h"
 #include "resource_alert/alerts/alert_event.h"
 
 struct change_queue;
@@ -43,6 +44,10 @@ void event_dispatch_rewrite_if_grown(struct event_dispatch *dispatch,
 /* For the status; any thread. */
 size_t event_dispatch_count_waiting(struct event_dispatch *dispatch);
 uint64_t event_dispatch_count_dropped(struct event_dispatch *dispatch);
+
+/* As engine_report_problems(). */
+void event_dispatch_report_problems(struct event_dispatch *dispatch,
+                                    const struct log_sink *sink);
 
 /* Sends the notifications that wait, for at most 1.5 s, and frees all. Accepts
  * NULL. Returns false if a notification plugin hangs: then the deps and all

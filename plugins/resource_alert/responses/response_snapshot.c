@@ -2,6 +2,10 @@
 /* response_snapshot: what other threads see of a response. */
 #include "resource_alert/responses/response_snapshot.h"
 
+#include "core/clock.h"
+
+#define STUCK_MS 10000
+
 void response_snapshot_init(struct response_snapshot *snapshot) {
   (void)pthread_mutex_init(&snapshot->lock, NULL);
 }
@@ -24,6 +28,7 @@ void response_snapshot_update(struct response_snapshot *snapshot,
   snapshot->next = next;
   (void)pthread_mutex_unlock(&snapshot->lock);
   json_decref(before);
+  atomic_store(&snapshot->begun_ms, 0);
 }
 
 json_t *response_snapshot_copy(struct response_snapshot *snapshot) {
@@ -63,4 +68,16 @@ void response_snapshot_publish(struct response_snapshot *snapshot,
                     (int64_t)atomic_load(&snapshot->failed));
   sample_put_derive(sink, name, "derive", "actions_blocked",
                     (int64_t)atomic_load(&snapshot->blocked));
+}
+
+void response_snapshot_report_problems(struct response_snapshot *snapshot,
+                                       const char *name,
+                                       const struct log_sink *sink) {
+  int64_t begun_ms = atomic_load(&snapshot->begun_ms);
+  int64_t busy_ms = begun_ms == 0 ? 0 : clock_monotonic_ms() - begun_ms;
+  if (busy_ms > STUCK_MS) {
+    log_write(sink, LOG_LEVEL_ERROR,
+              "response \"%s\": its thread has hung for %lld s", name,
+              (long long)busy_ms / 1000);
+  }
 }

@@ -15,8 +15,9 @@ struct response_snapshot {
   atomic_uint_least64_t done;
   atomic_uint_least64_t failed;
   atomic_uint_least64_t blocked;
-  pthread_mutex_t lock; /* guards the next two */
-  json_t *json;         /* owned */
+  _Atomic int64_t begun_ms; /* of the step at work (monotonic); 0: it waits */
+  pthread_mutex_t lock;     /* guards the next two */
+  json_t *json;             /* owned */
   struct response_next next;
 };
 
@@ -24,7 +25,7 @@ void response_snapshot_init(struct response_snapshot *snapshot);
 void response_snapshot_fini(struct response_snapshot *snapshot);
 
 /* report, runners, engaged_s, mode: as of response_report_to_json(). On the
- * response's thread. */
+ * response's thread, at the end of each step. */
 void response_snapshot_update(struct response_snapshot *snapshot,
                               const struct response_report *report,
                               const struct action_runner *runners,
@@ -32,6 +33,11 @@ void response_snapshot_update(struct response_snapshot *snapshot,
 
 /* One entry of responses_to_json(). Yours, json_decref(). Any thread. */
 json_t *response_snapshot_copy(struct response_snapshot *snapshot);
+
+/* As engine_report_problems(): a step that takes more than 10 s. Any thread. */
+void response_snapshot_report_problems(struct response_snapshot *snapshot,
+                                       const char *name,
+                                       const struct log_sink *sink);
 
 /* Puts the response's metrics, and the replicas of its RUNNERS. Any thread. */
 void response_snapshot_publish(struct response_snapshot *snapshot,

@@ -101,6 +101,10 @@ void response_state_file_rewrite_if_due(struct response_state_file *file) {
   (void)pthread_mutex_unlock(&file->lock);
 }
 
+bool response_state_file_is_saving(const struct response_state_file *file) {
+  return append_log_is_saving(file->log);
+}
+
 void response_state_file_sync(struct response_state_file *file) {
   (void)append_log_sync(file->log, SYNC_WAIT_MS);
 }

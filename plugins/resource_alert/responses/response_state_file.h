@@ -63,6 +63,9 @@ void response_state_file_save_memory(struct response_state_file *file,
  * thread; holds up no other one. */
 void response_state_file_sync(struct response_state_file *file);
 
+/* As append_log_is_saving(). Any thread. */
+bool response_state_file_is_saving(const struct response_state_file *file);
+
 /* Rewrites the file after a failed write; to be called every few seconds. Any
  * thread; waits for no disk. */
 void response_state_file_rewrite_if_due(struct response_state_file *file);

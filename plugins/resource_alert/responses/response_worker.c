@@ -92,8 +92,9 @@ void response_worker_publish(struct response_worker *worker,
                             worker->runners, worker->runners_len, sink);
 }
 
-json_t *response_worker_copy_snapshot(struct response_worker *worker) {
-  return response_snapshot_copy(&worker->snapshot);
+struct response_snapshot *
+response_worker_snapshot(struct response_worker *worker) {
+  return &worker->snapshot;
 }
 
 /* What a person has set, or the stricter one of plugin and response. */
@@ -112,8 +113,7 @@ static void update_snapshot(struct response_worker *worker) {
 
 /* ---- saving ---- */
 
-/* With the kernel when it returns. Called after each change that a restart must
- * know. */
+/* Called after each change that a restart must know. */
 static void save_state(struct response_worker *worker) {
   response_state_file_save(worker->shared->states, response_worker_name(worker),
                            &worker->response, worker->runners, &worker->saved);
@@ -430,6 +430,7 @@ static void run_loop(void *context, void *item) {
   (void)context;
   save_state(worker);
   while (wait_for_work(worker, is_busy)) {
+    atomic_store(&worker->snapshot.begun_ms, clock_monotonic_ms());
     is_busy = run_next_step(worker);
     update_snapshot(worker);
   }

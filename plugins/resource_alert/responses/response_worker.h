@@ -50,8 +50,9 @@ void response_worker_publish(struct response_worker *worker,
 void response_worker_queue_command(struct response_worker *worker,
                                    enum responses_command command);
 
-/* One entry of responses_to_json(). Yours, json_decref(). Any thread. */
-json_t *response_worker_copy_snapshot(struct response_worker *worker);
+/* What other threads may see. Borrowed. */
+struct response_snapshot *
+response_worker_snapshot(struct response_worker *worker);
 
 /* Waits for the threads, which end when stop_fd becomes readable, until
  * deadline_ms (monotonic), saves and frees. Returns false if one hangs in a

@@ -22,6 +22,7 @@
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
+#include "resource_alert/responses/response_snapshot.h"
 #include "resource_alert/responses/response_worker.h"
 
 #define STOP_MS 4000
@@ -304,6 +305,21 @@ void responses_refresh_rule(struct responses *responses,
   }
 }
 
+void responses_report_problems(struct responses *responses,
+                               const struct log_sink *sink) {
+  if (responses == NULL) {
+    return;
+  }
+  if (!response_state_file_is_saving(responses->shared.states)) {
+    log_write(sink, LOG_LEVEL_WARNING, "response states: cannot be saved");
+  }
+  for (size_t i = 0; i < responses->workers_len; i++) {
+    struct response_worker *worker = responses->workers[i];
+    response_snapshot_report_problems(response_worker_snapshot(worker),
+                                      response_worker_name(worker), sink);
+  }
+}
+
 void responses_publish(struct responses *responses,
                        const struct sample_sink *sink) {
   if (responses == NULL) {
@@ -362,7 +378,8 @@ json_t *responses_to_json(struct responses *responses) {
   json_t *all = json_array();
   for (size_t i = 0; responses != NULL && i < responses->workers_len; i++) {
     (void)json_array_append_new(
-        all, response_worker_copy_snapshot(responses->workers[i]));
+        all, response_snapshot_copy(
+                 response_worker_snapshot(responses->workers[i])));
   }
   return all;
 }

@@ -69,6 +69,10 @@ void responses_take_event(struct responses *responses,
 void responses_refresh_rule(struct responses *responses,
                             const struct rule *rule);
 
+/* As engine_report_problems(). responses may be NULL. */
+void responses_report_problems(struct responses *responses,
+                               const struct log_sink *sink);
+
 /* Puts each response's values: RESPONSE/degradation_level, RESPONSE/derive-*.
  * Any thread, not concurrently with responses_stop(); every few seconds. */
 void responses_publish(struct responses *responses,

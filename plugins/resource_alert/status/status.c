@@ -85,7 +85,7 @@ static void fill_status_reply(struct status *status, bool wants_health,
   if (snapshot == NULL) {
     http_server_set_json(reply, 500, NULL);
   } else if (wants_health) {
-    status_set_health(snapshot, status->deps.options->unhealthy, reply);
+    status_set_health(&status->deps, snapshot, reply);
   } else {
     if (status->json == NULL) {
       status->json = status_to_json(&status->deps, snapshot, &status->history);

@@ -111,9 +111,10 @@ bool status_handle_command(const struct status_deps *deps,
                            const struct http_server_request *request,
                            struct http_server_reply *reply);
 
-/* Sets {"healthy", "worst", "reasons"}: 200, or 503 from the state of
- * UnhealthyAt on. unhealthy: enum status_unhealthy. */
-void status_set_health(const struct snapshot *snapshot, int unhealthy,
+/* Sets {"healthy", "worst", "reasons", "problems"}: 200, or 503 from the state
+ * of UnhealthyAt on, or if a thread hangs. */
+void status_set_health(const struct status_deps *deps,
+                       const struct snapshot *snapshot,
                        struct http_server_reply *reply);
 
 /* The whole status, as the manual describes it. Yours; NULL without memory. */

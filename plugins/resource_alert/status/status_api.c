@@ -31,6 +31,40 @@ static json_t *replace_null_array(json_t *array) {
   return array == NULL ? json_array() : array;
 }
 
+/* ---- problems ---- */
+
+/* For log_sink; context: the array. An error is put first. */
+static void add_problem(void *context, enum log_level level, const char *line) {
+  json_t *problem = json_util_from_text(line);
+  if (level == LOG_LEVEL_ERROR) {
+    (void)json_array_insert_new(context, 0, problem);
+  } else {
+    (void)json_array_append_new(context, problem);
+  }
+}
+
+/* For log_sink; context: bool. */
+static void note_error(void *context, enum log_level level, const char *line) {
+  bool *has_error = context;
+  (void)line;
+  *has_error |= level == LOG_LEVEL_ERROR;
+}
+
+static void report_problems(const struct status_deps *deps,
+                            const struct log_sink *sink) {
+  if (deps->engine != NULL) {
+    engine_report_problems(deps->engine, sink);
+  }
+  responses_report_problems(deps->responses, sink);
+}
+
+static json_t *problems_to_json(const struct status_deps *deps) {
+  json_t *problems = json_array();
+  const struct log_sink sink = {.write = add_problem, .context = problems};
+  report_problems(deps, &sink);
+  return problems;
+}
+
 /* ---- health ---- */
 
 /* WARNING, MISSING and FAILURE. */
@@ -52,9 +86,13 @@ static bool is_unhealthy(enum alert_state worst, int unhealthy) {
   return false;
 }
 
-void status_set_health(const struct snapshot *snapshot, int unhealthy,
+void status_set_health(const struct status_deps *deps,
+                       const struct snapshot *snapshot,
                        struct http_server_reply *reply) {
   json_t *reasons = json_array();
+  bool is_hanging = false;
+  const struct log_sink errors = {.write = note_error, .context = &is_hanging};
+  report_problems(deps, &errors);
   for (size_t i = 0; i < snapshot->rules_len; i++) {
     const struct snapshot_rule *rule = &snapshot->rules[i];
     if (needs_attention(rule->state)) {
@@ -65,11 +103,14 @@ void status_set_health(const struct snapshot *snapshot, int unhealthy,
                     json_util_from_number(rule->value)));
     }
   }
-  bool is_bad = is_unhealthy(snapshot->worst, unhealthy);
+  int unhealthy = deps->options->unhealthy;
+  bool is_bad = is_unhealthy(snapshot->worst, unhealthy) ||
+                (is_hanging && unhealthy != STATUS_UNHEALTHY_NEVER);
   http_server_set_json(reply, is_bad ? 503 : 200,
-                       json_pack("{sb ss so}", "healthy", (int)!is_bad, "worst",
-                                 alert_state_name(snapshot->worst), "reasons",
-                                 reasons));
+                       json_pack("{sb ss so so}", "healthy", (int)!is_bad,
+                                 "worst", alert_state_name(snapshot->worst),
+                                 "reasons", reasons, "problems",
+                                 problems_to_json(deps)));
 }
 
 /* ---- status ---- */
@@ -201,12 +242,13 @@ json_t *status_to_json(const struct status_deps *deps,
       deps->responses == NULL ? NULL : responses_to_json(deps->responses);
   json_t *events = journal_recent_to_json(deps->journal, EVENTS_MAX);
   return json_pack(
-      "{si ss sf ss ss* ss so so so so so}", "version", STATUS_VERSION, "host",
-      deps->host, "time", (double)now_ms / 1000, "mode", deps->mode,
+      "{si ss sf ss ss* ss so so so so so so}", "version", STATUS_VERSION,
+      "host", deps->host, "time", (double)now_ms / 1000, "mode", deps->mode,
       "state_dir_holder", deps->state_dir_holder, "worst",
       alert_state_name(snapshot->worst), "rules",
       rules_to_json(deps, snapshot, history, now_ms), "responses",
       replace_null_array(responses), "silences", replace_null_array(silences),
-      "events", replace_null_array(events), "counts",
+      "events", replace_null_array(events), "problems", problems_to_json(deps),
+      "counts",
       deps->engine == NULL ? json_object() : counts_to_json(deps->engine));
 }

@@ -111,13 +111,14 @@ function showSummary(status, bad) {
   const broken = brokenActions(status.responses);
   const tripped = status.responses.filter(response => response.tripped);
   const rejected = status.counts.values_rejected > 0;
-  const troubles = broken.length + tripped.length + (rejected ? 1 : 0);
+  const troubles = broken.length + tripped.length + (rejected ? 1 : 0) + status.problems.length;
   const reasons = bad.slice(0, 5).map(rule => ruleReason(rule, now));
   if (bad.length > 5) reasons.push(make("li", {}, `and ${bad.length - 5} more below`));
   for (const one of broken)
     reasons.push(make("li", {}, make("b", {}, one.action), ` of ${one.response} fails: ${one.why}`));
   for (const one of tripped)
     reasons.push(make("li", {}, make("b", {}, one.name), " has reached its rate limit; to reset it: ", make("code", {}, `resource-alertctl reset ${one.name}`)));
+  for (const one of status.problems) reasons.push(make("li", {}, one));
   if (rejected) reasons.push(make("li", {}, `${status.counts.values_rejected} values were rejected: there are more series than MaxSeries`));
   for (const one of status.responses.filter(response => response.state !== "OFF")) {
     const next = one.next ? `; next: ${one.next}` : "";
