@@ -12,34 +12,16 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "resource_alert/alerts/unwatched_set.h"
 
 #define SHARD_BITS 4
 #define SHARDS (1U << SHARD_BITS)
 #define WATCHED_FIRST 16 /* series; then twice as many each time */
-#define UNWATCHED_FIRST 16
 #define WALK_MS 1000
 #define UNWATCHED_FORGET_MS (INT64_C(3600) * 1000)
 #define CROWDED_FORGET_MS (INT64_C(300) * 1000) /* the same in a full table */
-#define UNIT_MS 16000 /* of the age of an unwatched series */
-#define UNITS_MASK ((1U << 22) - 1)
-#define HOST_SLOTS (1U << 10)
+#define HOST_SLOTS UNWATCHED_HOSTS
 #define LOCAL_HOST 0 /* its slot */
-
-/* A series that no rule watches: no more than the hash of its key, since most
- * series are such. Another series with the same one of 2^64 would be ignored,
- * too: among 250,000 series there are two such once in 600 million daemons.
- * Packed: a quarter of it would be padding. */
-struct __attribute__((packed)) unwatched {
-  uint64_t hash;      /* never 0, which is a free slot */
-  uint32_t seen : 22; /* monotonic, in units: when the newest reading came */
-  uint32_t host : 10; /* the slot of its host */
-};
-
-struct unwatched_set {
-  struct unwatched *slots;
-  size_t slots_len; /* a power of two, or 0 */
-  size_t len;
-};
 
 /* What each value touches is in the first cache line of a shard, and no two
  * shards share one: threads write to the shards beside it. */
@@ -103,7 +85,7 @@ void series_table_free(struct series_table *table) {
       series_free(&table->context, get_series_of_node(node));
     }
     free(shard->watched);
-    free(shard->unwatched.slots);
+    unwatched_set_fini(&shard->unwatched);
     hash_map_fini(&shard->map);
     (void)pthread_mutex_destroy(&shard->lock);
   }
@@ -165,86 +147,6 @@ static struct series_shard *find_shard(struct series_table *table,
   return &table->shards[hash >> (64 - SHARD_BITS)];
 }
 
-/* The slot with HASH, or the free one where the look-up ends. There must be
- * slots. */
-static struct unwatched *find_unwatched_slot(const struct unwatched_set *set,
-                                             uint64_t hash) {
-  size_t slot = hash & (set->slots_len - 1);
-  while (set->slots[slot].hash != 0 && set->slots[slot].hash != hash) {
-    slot = (slot + 1) & (set->slots_len - 1);
-  }
-  return &set->slots[slot];
-}
-
-static uint32_t convert_to_units(int64_t ms) {
-  return (uint32_t)(ms / UNIT_MS) & UNITS_MASK;
-}
-
-/* In units. */
-static uint32_t find_unwatched_age(const struct unwatched *slot,
-                                   int64_t now_ms) {
-  return (convert_to_units(now_ms) - slot->seen) & UNITS_MASK;
-}
-
-/* Moves the series that were seen within AGE_MAX units into SLOTS_LEN new
- * slots, and releases the places of the others. Where memory is short all stay
- * where they are. */
-static void rebuild_unwatched(struct series_table *table,
-                              struct unwatched_set *set, size_t slots_len,
-                              int64_t now_ms, uint32_t age_max) {
-  struct unwatched_set renewed = {
-      .slots = calloc(slots_len, sizeof(set->slots[0])),
-      .slots_len = slots_len,
-  };
-  if (renewed.slots == NULL) {
-    return;
-  }
-  for (size_t i = 0; i < set->slots_len; i++) {
-    const struct unwatched *slot = &set->slots[i];
-    if (slot->hash != 0 && find_unwatched_age(slot, now_ms) <= age_max) {
-      *find_unwatched_slot(&renewed, slot->hash) = *slot;
-      renewed.len++;
-    } else if (slot->hash != 0) {
-      release_place(table, slot->host);
-    }
-  }
-  free(set->slots);
-  *set = renewed;
-}
-
-/* Removes the series that were not seen for FORGET_MS. */
-static void forget_unwatched(struct series_table *table,
-                             struct unwatched_set *set, int64_t now_ms,
-                             int64_t forget_ms) {
-  uint32_t age_max = convert_to_units(forget_ms);
-  for (size_t i = 0; i < set->slots_len; i++) {
-    if (set->slots[i].hash != 0 &&
-        find_unwatched_age(&set->slots[i], now_ms) > age_max) {
-      rebuild_unwatched(table, set, set->slots_len, now_ms, age_max);
-      return;
-    }
-  }
-}
-
-/* Adds a hash that is not there yet, with at most three of four slots used. */
-static int add_unwatched(struct series_table *table, struct unwatched_set *set,
-                         uint64_t hash, uint32_t host, int64_t now_ms) {
-  if (4 * (set->len + 1) > 3 * set->slots_len) {
-    size_t slots_len =
-        set->slots_len == 0 ? UNWATCHED_FIRST : 2 * set->slots_len;
-    rebuild_unwatched(table, set, slots_len, now_ms, UNITS_MASK);
-    if (set->slots_len != slots_len) {
-      return -ENOMEM;
-    }
-  }
-  *find_unwatched_slot(set, hash) =
-      (struct unwatched){.hash = hash,
-                         .seen = convert_to_units(now_ms) & UNITS_MASK,
-                         .host = host & (HOST_SLOTS - 1)};
-  set->len++;
-  return 0;
-}
-
 /* Makes a place among those that are walked over. */
 static int reserve_watched(struct series_shard *shard) {
   if (shard->watched_len < shard->watched_room) {
@@ -274,7 +176,7 @@ static int make_series_locked(struct series_table *table,
     code = series_new(&table->context, lookup, &shard->lock, now_ms, &series);
   }
   if (code == 0 && series == NULL) {
-    return add_unwatched(table, &shard->unwatched, lookup->hash, host, now_ms);
+    return unwatched_set_add(&shard->unwatched, lookup->hash, host, now_ms);
   }
   if (code == 0) {
     code = hash_map_insert_hashed(&shard->map, &series->node, lookup->hash,
@@ -345,12 +247,8 @@ static bool find_or_add_series_locked(struct series_table *table,
                                       const struct series_lookup *lookup,
                                       bool may_add,
                                       struct series **ret_series) {
-  const struct unwatched_set *set = &shard->unwatched;
-  struct unwatched *unwatched =
-      set->len == 0 ? NULL : find_unwatched_slot(set, lookup->hash);
-  if (unwatched != NULL && unwatched->hash != 0) {
-    int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
-    unwatched->seen = convert_to_units(now_ms) & UNITS_MASK;
+  int64_t now_ms = atomic_load_explicit(&table->now_ms, memory_order_relaxed);
+  if (unwatched_set_touch(&shard->unwatched, lookup->hash, now_ms)) {
     return true;
   }
   *ret_series = get_series_of_node(hash_map_find_hashed(
@@ -543,8 +441,10 @@ static void forget_stale_series(struct series_table *table,
       remove_series_locked(table, shard, series);
     }
   }
-  forget_unwatched(table, &shard->unwatched, now_ms,
-                   forget_ms < unwatched_ms ? forget_ms : unwatched_ms);
+  size_t gone = unwatched_set_forget(
+      &shard->unwatched, now_ms,
+      forget_ms < unwatched_ms ? forget_ms : unwatched_ms, table->host_len);
+  atomic_fetch_sub(&table->series_len, gone);
   (void)pthread_mutex_unlock(&shard->lock);
 }
 
