@@ -46,7 +46,8 @@ struct log_instance {
   atomic_bool is_reading_due;  /* asked for and not done */
   atomic_bool is_event_due;
   atomic_bool is_saving_due;
-  struct log_complaint late; /* the read callback's */
+  struct log_complaint late;    /* the read callback's */
+  struct log_complaint unsaved; /* the reader's */
   int64_t event_ms; /* the watch thread's: the first event since; 0: none */
 };
 
@@ -105,14 +106,27 @@ static void free_saving(void *item) {
 /* Queues the state of a log, unless an older one still waits. */
 static void queue_state(struct log_instance *instance,
                         const struct tail_time *now) {
-  struct saving *saving = atomic_exchange(&instance->is_saving_due, true)
-                              ? NULL
-                              : calloc(1, sizeof(*saving));
-  if (saving != NULL) {
-    saving->instance = instance;
-    log_monitor_fill_record(instance->monitor, now->mono_ms, &saving->record);
-    (void)worker_thread_put(writer, saving);
+  if (atomic_exchange(&instance->is_saving_due, true)) {
+    if (log_complaint_fail(&instance->unsaved, now->mono_ms)) {
+      log_write(&log_sink, LOG_LEVEL_WARNING,
+                "log \"%s\": state not saved within the interval: %s does not "
+                "answer; a restart goes on from the state that was saved last",
+                get_log_name(instance), options.state_dir);
+    }
+    return;
   }
+  if (log_complaint_clear(&instance->unsaved, now->mono_ms, NULL)) {
+    log_write(&log_sink, LOG_LEVEL_NOTICE, "log \"%s\": StateDir answers again",
+              get_log_name(instance));
+  }
+  struct saving *saving = calloc(1, sizeof(*saving));
+  if (saving == NULL) {
+    atomic_store(&instance->is_saving_due, false);
+    return;
+  }
+  saving->instance = instance;
+  log_monitor_fill_record(instance->monitor, now->mono_ms, &saving->record);
+  (void)worker_thread_put(writer, saving);
 }
 
 /* ---- a log's thread ---- */
@@ -353,10 +367,10 @@ static int stop_session_log(void) {
     (void)pthread_join(thread, NULL);
   }
   if (!stop_threads()) {
-    log_write(&log_sink, LOG_LEVEL_WARNING,
-              "a file system hangs; its thread is left behind; what was "
-              "counted since the state was saved is counted again after a "
-              "restart");
+    log_write(
+        &log_sink, LOG_LEVEL_WARNING,
+        "a file system hangs; its thread is left behind; a restart goes on "
+        "from the state that was saved last");
     instances_len = 0;
     return 0;
   }

@@ -48,6 +48,34 @@ static void a_link_may_be_turned(void **state) {
   tail_free(tail);
 }
 
+/* A link of another user's is swapped in for the log: it leads to a private
+ * file of root's. */
+static void a_swapped_link_opens_no_private_file(void **state) {
+  (void)state;
+  const uid_t nobody = 65534;
+  if (geteuid() != 0) {
+    skip();
+  }
+  append("private", "secret\n");
+  append("public", "harmless\n");
+  assert_int_equal(chmod(path_of("private"), 0600), 0);
+  assert_int_equal(chmod(path_of("public"), 0644), 0);
+  append("app.log", "a\n");
+  struct tail *tail = follow("app.log", false);
+  assert_string_equal(poll_once(tail), "a\n");
+  assert_int_equal(unlink(path_of("app.log")), 0);
+  assert_int_equal(symlink("private", path_of("app.log")), 0);
+  assert_int_equal(lchown(path_of("app.log"), nobody, nobody), 0);
+  assert_string_equal(poll_once(tail), "");
+  assert_non_null(strstr(logged, "app.log: cannot read: Operation not"));
+  assert_string_equal(poll_once(tail), "");
+  assert_int_equal(unlink(path_of("app.log")), 0);
+  assert_int_equal(symlink("public", path_of("app.log")), 0);
+  assert_int_equal(lchown(path_of("app.log"), nobody, nobody), 0);
+  assert_string_equal(poll_once(tail), "harmless\n");
+  tail_free(tail);
+}
+
 static void an_unlinked_file_is_read_to_its_end(void **state) {
   (void)state;
   append("app.log", "one\n");
@@ -305,6 +333,7 @@ int main(void) {
       TEST(begins_at_the_end_of_what_was_there),
       TEST(a_file_that_appears_is_read_from_its_start),
       TEST(a_link_may_be_turned),
+      TEST(a_swapped_link_opens_no_private_file),
       TEST(an_unlinked_file_is_read_to_its_end),
       TEST(a_hole_after_a_truncation_is_stepped_over),
       TEST(a_smaller_rewrite_is_a_truncation),
