@@ -286,7 +286,8 @@ static int add_new_files(struct rotation *rotation,
       item->is_known = true;
     }
   }
-  for (size_t i = 0; i < scan->len; i++) {
+  for (size_t i = 0; i < scan->len && rotation->files_len < ROTATION_FILES_MAX;
+       i++) {
     const struct directory_scan_item *item = scan->items[i];
     if (item->is_known) {
       continue;

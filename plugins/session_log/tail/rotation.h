@@ -7,6 +7,10 @@
 #include "session_log/tail/directory_scan.h"
 #include "session_log/tail/tail_file.h"
 
+/* Those that a scan finds, and those that were moved away and are still read;
+ * further ones wait. */
+#define ROTATION_FILES_MAX (2 * DIRECTORY_SCAN_MAX)
+
 /* The known files of one log. One owner: its tail, which reads them. */
 struct rotation {
   const struct log_options *options; /* borrowed */

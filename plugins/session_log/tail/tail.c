@@ -456,7 +456,7 @@ static int transfer_indexed_file(struct rotation *rotation, size_t index,
   }
   state_file_transfer_text(record, first_path, sizeof(first_path));
   state_file_transfer_text(record, path, sizeof(path));
-  state_file_transfer_size(record, original, TAIL_FILES_MAX);
+  state_file_transfer_size(record, original, ROTATION_FILES_MAX);
   if (record->is_loading) {
     file = tail_file_new(first_path, path, &(struct tail_file_status){0});
     if (file == NULL || rotation_add(rotation, file) != 0) {
@@ -470,7 +470,7 @@ static int transfer_indexed_file(struct rotation *rotation, size_t index,
 int tail_transfer(struct tail *tail, int64_t now_ms,
                   struct state_file_record *record) {
   struct rotation *rotation = &tail->rotation;
-  size_t originals[TAIL_FILES_MAX];
+  size_t originals[ROTATION_FILES_MAX];
   size_t len = rotation->files_len;
   state_file_transfer_flag(record, &rotation->has_begun);
   state_file_transfer_signed(record, &rotation->newest_ns);
@@ -479,7 +479,7 @@ int tail_transfer(struct tail *tail, int64_t now_ms,
   state_file_transfer_number(record, &tail->stats.rotated);
   state_file_transfer_number(record, &rotation->truncated);
   state_file_transfer_number(record, &tail->stats.lost_files);
-  state_file_transfer_size(record, &len, TAIL_FILES_MAX);
+  state_file_transfer_size(record, &len, ROTATION_FILES_MAX);
   for (size_t i = 0; i < len; i++) {
     int code =
         transfer_indexed_file(rotation, i, now_ms, record, &originals[i]);

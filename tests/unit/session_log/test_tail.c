@@ -76,6 +76,41 @@ static void a_swapped_link_opens_no_private_file(void **state) {
   tail_free(tail);
 }
 
+/* The scan finds no more files, but those that were moved away stay known. */
+static void a_full_directory_is_saved_and_loaded(void **state) {
+  (void)state;
+  char name[32];
+  append("app.log", "a\n");
+  for (int i = 0; i < DIRECTORY_SCAN_MAX + 10; i++) {
+    (void)snprintf(name, sizeof(name), "app.log.%d", i);
+    append(name, "");
+  }
+  struct tail *tail = follow("app.log", false);
+  assert_string_equal(poll_once(tail), "a\n");
+  for (int i = 0; i < 3; i++) {
+    char from[128];
+    (void)snprintf(from, sizeof(from), "%s", path_of("app.log"));
+    (void)snprintf(name, sizeof(name), "moved%d", i);
+    assert_int_equal(rename(from, path_of(name)), 0);
+    (void)snprintf(name, sizeof(name), "%d\n", i);
+    append("app.log", name);
+    assert_string_equal(poll_once(tail), name);
+  }
+  struct state_file_record record = {0};
+  state_file_begin_record(&record);
+  assert_int_equal(tail_transfer(tail, clock_ms, &record), 0);
+  state_file_end_record(&record);
+  tail_free(tail);
+  tail = follow("app.log", false);
+  assert_int_equal(state_file_begin_loading(&record), 0);
+  assert_int_equal(tail_transfer(tail, clock_ms, &record), 0);
+  assert_true(state_file_is_loaded_whole(&record));
+  state_file_record_fini(&record);
+  append("app.log", "c\n");
+  assert_string_equal(poll_once(tail), "c\n");
+  tail_free(tail);
+}
+
 static void an_unlinked_file_is_read_to_its_end(void **state) {
   (void)state;
   append("app.log", "one\n");
@@ -334,6 +369,7 @@ int main(void) {
       TEST(a_file_that_appears_is_read_from_its_start),
       TEST(a_link_may_be_turned),
       TEST(a_swapped_link_opens_no_private_file),
+      TEST(a_full_directory_is_saved_and_loaded),
       TEST(an_unlinked_file_is_read_to_its_end),
       TEST(a_hole_after_a_truncation_is_stepped_over),
       TEST(a_smaller_rewrite_is_a_truncation),
