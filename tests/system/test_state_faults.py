@@ -16,7 +16,8 @@ STATE_FILES = {"alerts.jsonl", "responses.jsonl", "silences.jsonl", "identity"}
 CASES = [(kind, "all") for kind in ("hang", "EIO", "ENOSPC", "EROFS", "EMFILE", "slow", "torn")]
 CASES += [("hang", name) for name in (*sorted(STATE_FILES), "journal")]
 ALWAYS_WRITTEN = {"all", "alerts.jsonl", "responses.jsonl", "journal"}
-# A file that is open needs no further descriptor.
+# Which calls a kind of fault hits; a file that is open needs no further descriptor.
+CALLS = {"EMFILE": "open", "ENOSPC": "write,fsync,fdatasync,rename"}
 UNNOTICED = {"EMFILE", "slow"}
 QUIET = "quiet-one/percent-used"
 
@@ -49,7 +50,7 @@ class Machine:
         own = self.collectd.directory
         for part in {"all": [f"{own}/state", f"{own}/journal"], "journal": [f"{own}/journal"]}.get(
                 name, [f"{own}/state/{name}"]):
-            self.faults.inject(kind, Faults.WRITING, part)
+            self.faults.inject(kind, CALLS.get(kind, Faults.WRITING), part)
 
     def time_switch(self):
         begun = time.monotonic()

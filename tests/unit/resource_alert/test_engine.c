@@ -22,6 +22,7 @@
 #define DAY_S 86400
 #define NOTIFIED_MAX 4096
 #define LIMIT_MS 20000 /* real ones, for what another thread does */
+#define TEN_YEARS_S (INT64_C(3652) * 86400)
 #define WRITERS 16
 
 /* ---- a clock ---- */
@@ -260,8 +261,9 @@ static void a_spike_an_hour_is_not_notified(void **state) {
 
 static void clock_steps_change_nothing(void **state) {
   (void)state;
-  static const int64_t steps_s[] = {-DAY_S, DAY_S, -3600,      3600,
-                                    -1,     1,     -7 * DAY_S, 7 * DAY_S};
+  static const int64_t steps_s[] = {
+      -DAY_S, DAY_S,      -3600,     3600,        -1,
+      1,      -7 * DAY_S, 7 * DAY_S, TEN_YEARS_S, -TEN_YEARS_S};
   start(plain);
   live(1, 600);
   live(11, 100);
@@ -271,9 +273,43 @@ static void clock_steps_change_nothing(void **state) {
     live(11, 300);
     expect_state("WARNING");
   }
-  assert_int_equal(count_notified(), 1); /* 2,500 s: not even a reminder */
+  assert_int_equal(count_notified(), 1); /* 3,100 s: not even a reminder */
   live(1, 120);
   expect_notified(2);
+}
+
+/* For, RecoverFor, Missing, RepeatInterval and ForgetAfter count as before
+ * while the clock is wrong, and after it was set right. */
+static void ten_wrong_years_hold_up_nothing(void **state) {
+  (void)state;
+  start(plain);
+  live(1, 600);
+  size_t notified = 0;
+  for (int i = 0; i < 4; i++) {
+    wall += (i % 2 == 0 ? 1 : -1) * TEN_YEARS_S * 1000;
+    live(11, 100); /* For is 30 s, or 3 intervals more */
+    expect_state("WARNING");
+    expect_notified(++notified);
+    live(11, 4000);
+    expect_notified(++notified); /* a reminder */
+    live(1, 120);
+    expect_state("OKAY");
+    expect_notified(++notified);
+    for (int silent = 0; silent < 6; silent++) {
+      pass_interval();
+    }
+    expect_state("MISSING");
+    expect_notified(++notified);
+    live(1, 120);
+    expect_state("OKAY");
+    expect_notified(++notified);
+  }
+  for (int i = 0; i < (DAY_S + 60) / INTERVAL_S; i++) {
+    pass_interval();
+  }
+  struct series_table_counts counts;
+  series_table_get_counts(engine_table(fixture.engine), &counts);
+  assert_int_equal(counts.series, 0);
 }
 
 /* The monotonic clock stands still while a machine sleeps. */
@@ -542,6 +578,7 @@ int main(void) {
       TEST(a_week_is_notified_as_it_was),
       TEST(a_spike_an_hour_is_not_notified),
       TEST(clock_steps_change_nothing),
+      TEST(ten_wrong_years_hold_up_nothing),
       TEST(a_machine_that_slept_notifies_nothing),
       TEST(a_series_that_stops_is_logged_with_its_rule),
       TEST(a_rule_without_a_series_is_logged_once),

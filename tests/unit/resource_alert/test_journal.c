@@ -4,10 +4,12 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,6 +173,29 @@ static void a_full_disk_leaves_no_half_line(void **state) {
   journal_close(journal);
   assert_int_equal(fixture->said_len, 1);
   assert_non_null(strstr(fixture->said[0], "No space left"));
+}
+
+/* The disk has room for the end of the torn line, but for no other one. */
+static void a_torn_line_is_ended_once_there_is_room(void **state) {
+  struct fixture *fixture = *state;
+  struct rlimit before;
+  assert_int_equal(file_replace(fixture->path, "{\"torn", 6, 0640, false, NULL),
+                   0);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const struct rlimit full = {.rlim_cur = 7, .rlim_max = before.rlim_max};
+  (void)signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+  struct journal *journal = open_journal(fixture);
+  assert_true(journal_is_saving(journal));
+  journal_put(journal, "state", NULL);
+  wait_for(journal, 0, 1);
+  assert_false(journal_is_saving(journal));
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  journal_put(journal, "state", NULL);
+  wait_for(journal, 1, 1);
+  assert_true(journal_is_saving(journal));
+  journal_close(journal);
+  expect_sequence(fixture->path, 1, 2); /* not in the torn line */
 }
 
 /* Fills *ret_lines and *ret_dropped: the lines in the file, and those that its
@@ -358,6 +383,8 @@ int main(void) {
                                       teardown),
       cmocka_unit_test_setup_teardown(says_once_that_it_cannot_write, setup,
                                       teardown),
+      cmocka_unit_test_setup_teardown(a_torn_line_is_ended_once_there_is_room,
+                                      setup, teardown),
       cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_half_line, setup,
                                       teardown),
       cmocka_unit_test_setup_teardown(
