@@ -410,6 +410,9 @@ static int parse_block(const struct option *option,
   void *child = (char *)siblings->items + (siblings->len - 1) * block->size;
   struct option_head *head = child;
   head->position = position;
+  if (block->begin != NULL) {
+    block->begin(target, child);
+  }
   const char *label = item->values_len > 0 ? item->values[0].string : NULL;
   if (label != NULL) {
     code = replace_string(&head->label, label);
@@ -443,7 +446,7 @@ static int parse_statement(const struct option_block *block,
     code = refuse_option_name(block, item->key, error);
   } else if (option->kind == OPTION_BLOCK) {
     code = parse_block(option, item, position, target, error);
-  } else if (option->kind != OPTION_STRINGS &&
+  } else if (option->kind != OPTION_STRINGS && !block->may_repeat_options &&
              config_item_find(parent, option->name) != item) {
     code = error_set(error, -EINVAL, "%s is given twice; one is allowed",
                      option->name);

@@ -83,13 +83,18 @@ struct option {
 struct option_block {
   const char *name; /* "Pool"; for a plugin's outermost block its name */
   enum option_label label;
-  bool is_repeatable;   /* else a second one in the same parent is refused */
-  bool may_share_label; /* else two of the same name are refused */
-  size_t size;          /* of the struct that it fills */
-  const char *help;     /* for the manual: what one block is for */
+  bool is_repeatable;      /* else a second one in the same parent is refused */
+  bool may_share_label;    /* else two of the same name are refused */
+  bool may_repeat_options; /* of an option given twice the last one counts; else
+                              it is refused */
+  size_t size;             /* of the struct that it fills */
+  const char *help;        /* for the manual: what one block is for */
   const struct option *options;
   size_t options_len;
   int (*check_label)(const char *label, struct error *error); /* or NULL */
+  /* A new block's struct, before its options are read, and that of its parent,
+   * which has the options above the block; or NULL. */
+  void (*begin)(const void *parent, void *target);
   /* Looks at the whole block once it is filled; or NULL. */
   int (*check)(const void *target, struct error *error);
 };

@@ -203,16 +203,27 @@ class OneSource:
 
 class Ours:
     def __init__(self, block):
-        self.block, self.sources = block, []
+        self.block, self.sources, self.notified = block, [], [0] * 3
 
     def take(self, values):
         self.sources = self.sources or [OneSource(self.block) for _ in values]
+        before = [source.state or 0 for source in self.sources]
+        alone = [source.take(value) for source, value in zip(self.sources, values)]
+        after = [source.state or 0 for source in self.sources]
+        return alone[0] if len(values) == 1 else self.notify_each(before, after)
+
+    def notify_each(self, before, after):
+        """None is told to be well while another one of the same name is, or was told to be, bad."""
         told = []
-        dispatched = [source.state or 0 for source in self.sources]
-        for i, (source, value) in enumerate(zip(self.sources, values)):
-            levels = source.take(value)
-            dispatched[i] = source.state or 0
-            told += [level for level in levels if level or not any(dispatched)]
+        for i, level in enumerate(after):
+            was, bad = self.notified[i], [j for j, other in enumerate(after) if j != i and (other or (j > i and before[j]))]
+            if level == before[i] or level == was:
+                continue
+            self.notified[i] = level
+            if level or not bad:
+                told.append(level)
+            elif not self.notified[bad[0]]:
+                self.notified[bad[0]] = was
         return told
 
 

@@ -28,19 +28,30 @@ void alert_event_fill_names(struct alert_event *event,
 }
 
 /* The receivers of a stock rule's notifications know its alerts on one series
- * by one name. True if another of them is worse than STATE, as dispatched. */
-static bool is_hidden_by_worse(const struct series_alert *alert,
-                               enum alert_state state) {
+ * by one name. Another one that is bad, or was when it was dispatched last;
+ * NULL: none. */
+static struct series_alert *
+find_bad_namesake(const struct series_alert *alert) {
   const struct series *series = alert->series;
   for (size_t i = 0; alert->rule->is_stock && i < series->alerts_len; i++) {
-    const struct series_alert *other = &series->alerts[i];
+    struct series_alert *other = &series->alerts[i];
     if (other != alert && other->rule->is_stock &&
-        alert_state_rank(series_alert_dispatched(other)) >
-            alert_state_rank(state)) {
-      return true;
+        (other->alert.state >= ALERT_WARNING ||
+         series_alert_dispatched(other) >= ALERT_WARNING)) {
+      return other;
     }
   }
-  return false;
+  return NULL;
+}
+
+/* ALERT is okay, and what is to be told of it may be told by a namesake. */
+static bool leave_okay_to_namesake(struct series_alert *alert,
+                                   uint8_t notified) {
+  struct series_alert *other = find_bad_namesake(alert);
+  if (other != NULL && other->alert.notified < ALERT_WARNING) {
+    other->alert.notified = notified;
+  }
+  return other != NULL;
 }
 
 /* Decides whether the state of the event is notified, and keeps it. */
@@ -48,19 +59,24 @@ static void decide_notification(struct series_alert *alert,
                                 struct silences *silences, int64_t wall_ms,
                                 struct alert_event *event) {
   struct alert_change *change = &event->change;
-  enum alert_state notified = (enum alert_state)alert->alert.notified;
+  uint8_t notified = alert->alert.notified;
+  bool is_reminder = change->cause == ALERT_CAUSE_REMINDER;
   change->should_notify =
-      change->cause == ALERT_CAUSE_REMINDER ||
-      (change->to == ALERT_UNKNOWN ? change->from >= ALERT_WARNING
-                                   : alert_is_news(notified, change->to));
+      is_reminder ||
+      (change->to == ALERT_UNKNOWN
+           ? change->from >= ALERT_WARNING
+           : alert_is_news((enum alert_state)notified, change->to));
   event->is_silenced =
       change->should_notify &&
       silences_cover(silences, event->rule->name, event->series, wall_ms);
   if (change->should_notify && !event->is_silenced &&
       change->to != ALERT_UNKNOWN) {
+    if (!is_reminder && change->from == change->to) { /* in several steps */
+      change->from = (enum alert_state)notified;
+    }
     alert->alert.notified = (uint8_t)change->to;
-    change->should_notify =
-        change->to != ALERT_OKAY || !is_hidden_by_worse(alert, change->to);
+    change->should_notify = is_reminder || change->to != ALERT_OKAY ||
+                            !leave_okay_to_namesake(alert, notified);
   }
   event->notified = (enum alert_state)alert->alert.notified;
 }

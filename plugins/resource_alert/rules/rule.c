@@ -166,13 +166,14 @@ has_matching_selector(const struct rule *rule,
 
 /* The most specific stock rules that fit. Returns how many. */
 static size_t match_stock_rules(const struct rules *rules,
+                                const struct metric_selector_subject *subject,
                                 const struct reading_names *names,
                                 struct rule **ret_matched) {
   int best = -1;
   size_t len = 0;
   for (size_t i = rules->named_len; i < rules->len; i++) {
     struct rule *rule = &rules->items[i];
-    int rank = threshold_compat_rank(&rule->scope, names);
+    int rank = threshold_compat_rank(&rule->scope, subject, names);
     if (rank > best) {
       best = rank;
       len = 0;
@@ -194,7 +195,7 @@ size_t rules_match(const struct rules *rules,
       ret_matched[len++] = &rules->items[i];
     }
   }
-  return len + match_stock_rules(rules, names, ret_matched + len);
+  return len + match_stock_rules(rules, subject, names, ret_matched + len);
 }
 
 bool rule_watches_source(const struct rule *rule,

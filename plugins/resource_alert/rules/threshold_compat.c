@@ -38,24 +38,33 @@ static const struct option compat_type_rows[] = {
            "Treat a series without new values as a failure."),
 };
 
-const struct option_block threshold_compat_type_block = {
-    .name = "Type",
-    .label = OPTION_LABEL_REQUIRED,
-    .is_repeatable = true,
-    .may_share_label = true,
-    .size = sizeof(struct threshold_compat_type),
-    .help = "Limits for all series of a type, as in collectd's own "
-            "C<threshold> plugin. The most specific blocks that match a series "
-            "apply. See L</Blocks of the threshold plugin>.",
-    OPTION_ROWS(compat_type_rows),
-};
+static void note_instances_above(const void *parent, void *target) {
+  const struct threshold_compat_plugin *plugin = parent;
+  struct threshold_compat_type *type = target;
+  type->instances_above = plugin->instances.len;
+}
+
+#define TYPE_BLOCK(begin_)                                                     \
+  .name = "Type", .label = OPTION_LABEL_REQUIRED, .is_repeatable = true,       \
+  .may_share_label = true, .may_repeat_options = true,                         \
+  .size = sizeof(struct threshold_compat_type), .begin = begin_,               \
+  .help = "Limits for all series of a type, as in collectd's own "             \
+          "C<threshold> plugin. The most specific blocks that match a series " \
+          "apply. See L</Blocks of the threshold plugin>.",                    \
+  OPTION_ROWS(compat_type_rows)
+
+static const struct option_block type_in_plugin_block = {
+    TYPE_BLOCK(note_instances_above)};
+
+const struct option_block threshold_compat_type_block = {TYPE_BLOCK(NULL)};
 
 static const struct option compat_plugin_rows[] = {
-    {OPTION("Instance", STRING, struct threshold_compat_plugin, instance),
+    {OPTION("Instance", STRINGS, struct threshold_compat_plugin, instances),
      .example = "\"eth0\"",
-     .help = "The plugin instance. By default every plugin instance matches."},
+     .help = "The plugin instance of the types below this line, up to the next "
+             "such line. By default every plugin instance matches."},
     {OPTION("Type", BLOCK, struct threshold_compat_plugin, types),
-     .block = &threshold_compat_type_block},
+     .block = &type_in_plugin_block},
 };
 
 const struct option_block threshold_compat_plugin_block = {
@@ -108,10 +117,16 @@ static int set_compat_rule_name(struct rule *rule) {
   return 0;
 }
 
-/* outer: the scope of the blocks around the types. */
+/* NULL for an empty text: any name. */
+static const char *get_asked_name(const char *text) {
+  return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+/* outer: the scope of the blocks around the types; instances: its lines. */
 static int add_type_rules(struct rules *rules,
                           const struct option_blocks *types,
-                          const struct threshold_compat_scope *outer) {
+                          const struct threshold_compat_scope *outer,
+                          const struct option_strings *instances) {
   const struct threshold_compat_type *type = types->items;
   int code = 0;
   for (size_t i = 0; i < types->len && code == 0; i++) {
@@ -128,8 +143,12 @@ static int add_type_rules(struct rules *rules,
     rule->is_stock = true;
     rule->scope = *outer;
     rule->scope.type = type[i].head.label;
-    rule->scope.type_instance = type[i].instance;
-    rule->scope.source = type[i].source;
+    if (type[i].instances_above > 0) {
+      rule->scope.plugin_instance =
+          get_asked_name(instances->items[type[i].instances_above - 1]);
+    }
+    rule->scope.type_instance = get_asked_name(type[i].instance);
+    rule->scope.source = get_asked_name(type[i].source);
     code = set_compat_rule_name(rule);
   }
   return code;
@@ -145,9 +164,9 @@ static int add_plugin_rules(struct rules *rules,
     const struct threshold_compat_scope scope = {
         .host = host,
         .plugin = plugin[i].head.label,
-        .plugin_instance = plugin[i].instance,
     };
-    code = add_type_rules(rules, &plugin[i].types, &scope);
+    code =
+        add_type_rules(rules, &plugin[i].types, &scope, &plugin[i].instances);
   }
   return code;
 }
@@ -156,13 +175,13 @@ int threshold_compat_add_rules(const struct threshold_compat_options *options,
                                struct rules *rules) {
   const struct threshold_compat_host *host = options->hosts.items;
   const struct threshold_compat_scope any = {0};
-  int code = add_type_rules(rules, &options->types, &any);
+  int code = add_type_rules(rules, &options->types, &any, NULL);
   if (code == 0) {
     code = add_plugin_rules(rules, &options->plugins, NULL);
   }
   for (size_t i = 0; i < options->hosts.len && code == 0; i++) {
     const struct threshold_compat_scope scope = {.host = host[i].head.label};
-    code = add_type_rules(rules, &host[i].types, &scope);
+    code = add_type_rules(rules, &host[i].types, &scope, NULL);
     if (code == 0) {
       code = add_plugin_rules(rules, &host[i].plugins, host[i].head.label);
     }
@@ -172,25 +191,37 @@ int threshold_compat_add_rules(const struct threshold_compat_options *options,
 
 /* ---- which blocks fit a series ---- */
 
-/* Adds WEIGHT to *RANK if NAME is asked for. False if it is another name. */
-static bool weigh_matching_name(const char *wanted, const char *name,
-                                int weight, int *rank) {
-  if (wanted == NULL) {
-    return true;
+/* True if JOINED is what NAME and its INSTANCE, NULL for none, are written as:
+ * "cpu-0" may be one name, or a name and its instance. */
+static bool is_written_as(const char *name, const char *instance,
+                          const char *joined) {
+  size_t length = strlen(name);
+  if (strncmp(name, joined, length) != 0) {
+    return false;
   }
-  *rank += weight;
-  return strcmp(wanted, name) == 0;
+  return instance == NULL ? joined[length] == '\0'
+                          : joined[length] == '-' &&
+                                strcmp(joined + length + 1, instance) == 0;
 }
 
 int threshold_compat_rank(const struct threshold_compat_scope *scope,
+                          const struct metric_selector_subject *subject,
                           const struct reading_names *names) {
   int rank = 0;
-  bool is_fit =
-      strcmp(scope->type, names->type) == 0 &&
-      weigh_matching_name(scope->host, names->host, 8, &rank) &&
-      weigh_matching_name(scope->plugin, names->plugin, 4, &rank) &&
-      weigh_matching_name(scope->plugin_instance, names->plugin_instance, 2,
-                          &rank) &&
-      weigh_matching_name(scope->type_instance, names->type_instance, 1, &rank);
-  return is_fit ? rank : -1;
+  if (scope->host != NULL) {
+    rank = strcmp(scope->host, names->host) == 0 ? 8 : -1;
+  }
+  if (rank >= 0 && scope->plugin != NULL) {
+    const char *instance = scope->plugin_instance;
+    rank = is_written_as(scope->plugin, instance, subject->plugin) ? rank + 6
+           : is_written_as(scope->plugin, instance, names->plugin) ? rank + 4
+                                                                   : -1;
+  }
+  if (rank < 0 ||
+      is_written_as(scope->type, scope->type_instance, names->type)) {
+    return rank + (names->type_instance[0] == '\0' && rank >= 0);
+  }
+  return is_written_as(scope->type, scope->type_instance, subject->type)
+             ? rank + 1
+             : -1;
 }

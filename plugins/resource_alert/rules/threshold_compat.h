@@ -7,13 +7,15 @@
 
 #include "core/metric.h"
 #include "core/option.h"
+#include "resource_alert/rules/metric_selector.h"
 #include "resource_alert/rules/rule_options.h"
 
 /* <Type>. */
 struct threshold_compat_type {
   struct option_head head;
-  char *instance;            /* NULL: any */
-  char *source;              /* NULL: any */
+  size_t instances_above;    /* lines of the plugin: the last of them counts */
+  char *instance;            /* NULL, "": any */
+  char *source;              /* NULL, "": any */
   struct rule_limits limits; /* but for missing */
   bool is_persistent;
   bool is_okay_persistent;
@@ -23,8 +25,8 @@ struct threshold_compat_type {
 /* <Plugin>. */
 struct threshold_compat_plugin {
   struct option_head head;
-  char *instance;             /* NULL: any */
-  struct option_blocks types; /* struct threshold_compat_type */
+  struct option_strings instances; /* each is for the types below it */
+  struct option_blocks types;      /* struct threshold_compat_type */
 };
 
 /* <Host>. */
@@ -77,6 +79,7 @@ int threshold_compat_add_rules(const struct threshold_compat_options *options,
 
 /* How specific the scope is if it fits the series: 0 to 15; a host counts for
  * more than a plugin, that for more than its instance, that for more than a
- * type's instance; -1 if it does not fit. */
+ * type's instance; -1 if it does not fit. subject: of the names. */
 int threshold_compat_rank(const struct threshold_compat_scope *scope,
+                          const struct metric_selector_subject *subject,
                           const struct reading_names *names);
