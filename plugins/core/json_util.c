@@ -3,14 +3,30 @@
 #include "core/json_util.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
 
+char *json_util_dump(const json_t *value, size_t flags) {
+  char *text = value == NULL ? NULL : json_dumps(value, flags);
+  bool has_controls = false;
+  for (const char *at = text; at != NULL && *at != '\0' && !has_controls;
+       at++) {
+    has_controls = *at != '\n' && text_control_length(at) > 0 &&
+                   ((unsigned char)*at & 0xc0) != 0x80;
+  }
+  if (has_controls) {
+    free(text);
+    text = json_dumps(value, flags | JSON_ENSURE_ASCII);
+  }
+  return text;
+}
+
 char *json_util_format_line(const json_t *value) {
-  char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
+  char *text = json_util_dump(value, JSON_COMPACT);
   size_t length = text == NULL ? 0 : strlen(text);
   char *with_newline = text == NULL ? NULL : realloc(text, length + 2);
   if (with_newline == NULL) {

@@ -5,6 +5,11 @@
 #include <jansson.h>
 #include <stddef.h>
 
+/* As json_dumps(); where a text has control characters (text_control_length())
+ * all but ASCII is escaped. Yours, free(); NULL when memory is short, or VALUE
+ * is NULL. */
+char *json_util_dump(const json_t *value, size_t flags);
+
 /* VALUE on one line, with a newline. Yours, free(); NULL when memory is short,
  * or VALUE is NULL. */
 char *json_util_format_line(const json_t *value);

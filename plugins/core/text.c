@@ -9,12 +9,83 @@
 #include <string.h>
 #include <strings.h>
 
-/* Bytes above 0x7f are kept: they are parts of UTF-8 characters. */
+#include "core/hash_map.h"
+
+size_t text_control_length(const char *from) {
+  const unsigned char *at = (const unsigned char *)from;
+  if (at[0] < 0x80) {
+    return at[0] != '\0' && (at[0] < ' ' || at[0] == 0x7f);
+  }
+  size_t length = text_utf8_length(from);
+  if (length == 0) {
+    return at[0] < 0xa0; /* C1 as a byte of its own */
+  }
+  bool is_control = false;
+  if (length == 2) { /* C1, and U+061C */
+    is_control =
+        (at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xd8 && at[1] == 0x9c);
+  } else if (at[0] == 0xe2 && at[1] == 0x80) { /* U+200E, 200F, 2028 to 202E */
+    is_control =
+        at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
+  } else if (at[0] == 0xe2 && at[1] == 0x81) { /* U+2066 to 2069 */
+    is_control = at[2] >= 0xa6 && at[2] <= 0xa9;
+  }
+  return is_control ? length : 0;
+}
+
+/* Other bytes that are not UTF-8 are kept: a name may be Latin-1. */
 void text_blank_controls(char *text) {
-  for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-    if (*c < ' ' || *c == 0x7f) {
-      *c = '?';
+  char *to = text;
+  while (*text != '\0') {
+    size_t control = text_control_length(text);
+    size_t length = control > 0 ? 0 : text_utf8_length(text);
+    length = length == 0 ? 1 : length;
+    memmove(to, control > 0 ? "?" : text, length);
+    to += length;
+    text += control > 0 ? control : length;
+  }
+  *to = '\0';
+}
+
+/* ---- names ---- */
+
+/* Of 1000 names two have the same hash with a probability of 1e-4 (n^2 / 2 /
+ * 2^32). */
+#define HASH_BYTES 9 /* "-" and eight digits */
+
+void text_append_hash(char *name, size_t bytes, const char *text) {
+  size_t at = strlen(name);
+  if (at > bytes - 1 - HASH_BYTES) {
+    at = bytes - 1 - HASH_BYTES;
+    while (at > 0 && ((unsigned char)name[at] & 0xc0) == 0x80) {
+      at--; /* not inside a UTF-8 character */
     }
+  }
+  uint32_t hash = (uint32_t)hash_map_hash_seeded(text, strlen(text), 0);
+  (void)snprintf(name + at, bytes - at, "-%08x", hash);
+}
+
+void text_make_name(char *name, size_t bytes, const char *text) {
+  const char *whole = text;
+  bool is_ambiguous = false;
+  size_t used = 0;
+  while (*text != '\0') {
+    size_t length = text_utf8_length(text);
+    size_t control = text_control_length(text);
+    bool is_bad = length == 0 || control > 0;
+    size_t kept = is_bad ? 1 : length;
+    if (used + kept >= bytes) {
+      is_ambiguous = true;
+      break;
+    }
+    memcpy(name + used, is_bad ? "_" : *text == '/' ? "-" : text, kept);
+    is_ambiguous = is_ambiguous || is_bad;
+    used += kept;
+    text += length == 0 ? 1 : length;
+  }
+  name[used] = '\0';
+  if (is_ambiguous) {
+    text_append_hash(name, bytes, whole);
   }
 }
 
@@ -54,7 +125,8 @@ static size_t escape_character(char *piece, const unsigned char *from,
   if (found != NULL) {
     return (size_t)snprintf(piece, 5, "\\%c", "nt\\"[found - plain]);
   }
-  if (length == 0 || *from < ' ' || *from == 0x7f) {
+  if (length == 0 || text_control_length((const char *)from) > 0) {
+    *ret_taken = 1; /* the rest of the character is no UTF-8 */
     return (size_t)snprintf(piece, 5, "\\x%02x", (unsigned)*from);
   }
   memcpy(piece, from, length);

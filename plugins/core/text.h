@@ -5,9 +5,24 @@
 
 #include <stddef.h>
 
+/* Bytes of the control character that AT begins with; 0: none. Control
+ * characters are C0, DEL and C1, line separators, and those that turn the
+ * direction of writing: what lets a text look like another one, or a terminal
+ * obey it. */
+size_t text_control_length(const char *at);
+
 /* Puts '?' for every control character, so that text of a log, a server or a
  * file stays one line on a terminal. In place. */
 void text_blank_controls(char *text);
+
+/* Makes a part of a series' name from any bytes: '/' becomes '-', since names
+ * become paths; control characters, and bytes that are not UTF-8, become '_'.
+ * Where that, or a cut at BYTES, may make two names alike, it ends in a hash of
+ * the whole text. bytes: 16 or more. */
+void text_make_name(char *name, size_t bytes, const char *text);
+
+/* Puts "-" and a hash of TEXT at the end of NAME: for a name that two share. */
+void text_append_hash(char *name, size_t bytes, const char *text);
 
 /* Cuts off white space at the end, such as the newline of a program's output.
  */

@@ -6,6 +6,8 @@
 #include "plugin.h"
 #include "utils/common/common.h"
 
+#include "core/text.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -111,24 +113,6 @@ struct log_sink glue_log_sink(const char *plugin) {
 
 /* ---- values ---- */
 
-/* Names become parts of file paths in collectd's csv and rrdtool plugins: a
- * slash would make a directory, a control character an unreadable name. Cut
- * where it is too long. */
-static void copy_clean_name(char *to, size_t bytes, const char *from) {
-  size_t i = 0;
-  for (; from[i] != '\0' && i + 1 < bytes; i++) {
-    unsigned char c = (unsigned char)from[i];
-    if (c == '/') {
-      to[i] = '-';
-    } else if (c < ' ' || c == 0x7f) {
-      to[i] = '_';
-    } else {
-      to[i] = from[i];
-    }
-  }
-  to[i] = '\0';
-}
-
 /* Host, time and interval stay unset: collectd fills in its own for a list
  * without them. */
 static void dispatch_sample(void *context, const struct sample *sample) {
@@ -144,12 +128,12 @@ static void dispatch_sample(void *context, const struct sample *sample) {
   value_list_t list = VALUE_LIST_INIT;
   list.values = values;
   list.values_len = sample->values_len;
-  copy_clean_name(list.plugin, sizeof(list.plugin), plugin);
-  copy_clean_name(list.plugin_instance, sizeof(list.plugin_instance),
-                  sample->plugin_instance);
-  copy_clean_name(list.type, sizeof(list.type), sample->type);
-  copy_clean_name(list.type_instance, sizeof(list.type_instance),
-                  sample->type_instance);
+  text_make_name(list.plugin, sizeof(list.plugin), plugin);
+  text_make_name(list.plugin_instance, sizeof(list.plugin_instance),
+                 sample->plugin_instance);
+  text_make_name(list.type, sizeof(list.type), sample->type);
+  text_make_name(list.type_instance, sizeof(list.type_instance),
+                 sample->type_instance);
   (void)plugin_dispatch_values(&list); /* logs what it refuses */
 }
 
@@ -262,8 +246,29 @@ static const int collectd_severities[] = {
     [NOTIFICATION_OKAY] = NOTIF_OKAY,
 };
 
-/* Strings that do not fit are cut by sstrncpy(). The details are copied by
- * collectd and freed here, since dispatching does not free them. */
+/* Cut where it does not fit; without control characters, since what reads it is
+ * a mail, a terminal or a script. */
+static void copy_blanked(char *to, const char *from, size_t bytes) {
+  sstrncpy(to, from, bytes);
+  text_blank_controls(to);
+}
+
+static void add_meta(notification_t *out,
+                     const struct notification_field *field) {
+  if (field->text == NULL) {
+    (void)plugin_notification_meta_add_double(out, field->name, field->number);
+    return;
+  }
+  char *text = strdup(field->text);
+  if (text != NULL) {
+    text_blank_controls(text);
+    (void)plugin_notification_meta_add_string(out, field->name, text);
+    free(text);
+  }
+}
+
+/* The details are copied by collectd and freed here, since dispatching does not
+ * free them. */
 static void dispatch_notification(void *context,
                                   const struct notification *notification) {
   const char *plugin =
@@ -274,24 +279,18 @@ static void dispatch_notification(void *context,
                   ? DOUBLE_TO_CDTIME_T(notification->time_s)
                   : cdtime(),
   };
-  sstrncpy(out.message, notification->message, sizeof(out.message));
-  sstrncpy(out.host,
-           notification->host[0] != '\0' ? notification->host : hostname_g,
-           sizeof(out.host));
-  sstrncpy(out.plugin, plugin, sizeof(out.plugin));
-  sstrncpy(out.plugin_instance, notification->plugin_instance,
-           sizeof(out.plugin_instance));
-  sstrncpy(out.type, notification->type, sizeof(out.type));
-  sstrncpy(out.type_instance, notification->type_instance,
-           sizeof(out.type_instance));
+  copy_blanked(out.message, notification->message, sizeof(out.message));
+  copy_blanked(out.host,
+               notification->host[0] != '\0' ? notification->host : hostname_g,
+               sizeof(out.host));
+  copy_blanked(out.plugin, plugin, sizeof(out.plugin));
+  copy_blanked(out.plugin_instance, notification->plugin_instance,
+               sizeof(out.plugin_instance));
+  copy_blanked(out.type, notification->type, sizeof(out.type));
+  copy_blanked(out.type_instance, notification->type_instance,
+               sizeof(out.type_instance));
   for (size_t i = 0; i < notification->fields_len; i++) {
-    const struct notification_field *field = &notification->fields[i];
-    if (field->text != NULL) {
-      (void)plugin_notification_meta_add_string(&out, field->name, field->text);
-    } else {
-      (void)plugin_notification_meta_add_double(&out, field->name,
-                                                field->number);
-    }
+    add_meta(&out, &notification->fields[i]);
   }
   is_dispatching = true; /* the callbacks run before it returns */
   (void)plugin_dispatch_notification(&out);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/hash_map.h"
 #include "core/text.h"
 
 /* ---- values ---- */
@@ -84,48 +83,8 @@ void emitter_send_counter_pair(const struct emitter *emitter, const char *type,
 
 /* ---- names ---- */
 
-/* Of 1000 long names two have the same hash with a probability of 1e-4 (n^2
- * / 2 / 2^32). */
-#define HASH_BYTES 9 /* "-" and eight digits */
-
-void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]) {
-  size_t used = 0;
-  while (*text != '\0') {
-    size_t length = text_utf8_length(text);
-    bool is_bad = length == 0 || (unsigned char)*text < ' ' || *text == 0x7f;
-    size_t bytes = length == 0 ? 1 : length;
-    if (used + bytes >= EMITTER_ITEM_BYTES) {
-      name[used] = '\0';
-      emitter_append_hash(text - used, name);
-      return;
-    }
-    memcpy(name + used, text, bytes);
-    if (is_bad) {
-      name[used] = '_';
-    } else if (name[used] == '/') {
-      name[used] = '-';
-    }
-    used += bytes;
-    text += bytes;
-  }
-  name[used] = '\0';
-}
-
-/* The hash is of the whole text, not of the cut name: names that are cut
- * alike differ in it. */
-void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]) {
-  size_t at = strlen(name);
-  if (at > EMITTER_ITEM_BYTES - 1 - HASH_BYTES) {
-    at = EMITTER_ITEM_BYTES - 1 - HASH_BYTES;
-    while (at > 0 && ((unsigned char)name[at] & 0xc0) == 0x80) {
-      at--; /* not inside a UTF-8 character */
-    }
-  }
-  uint32_t hash = (uint32_t)hash_map_hash_seeded(text, strlen(text), 0);
-  (void)snprintf(name + at, EMITTER_ITEM_BYTES - at, "-%08x", hash);
-}
-
 void emitter_make_path_name(const char *path, char name[EMITTER_ITEM_BYTES]) {
   const char *below = path[0] == '/' ? path + 1 : path;
-  emitter_clean_name(strcmp(path, "/") == 0 ? "root" : below, name);
+  text_make_name(name, EMITTER_ITEM_BYTES,
+                 strcmp(path, "/") == 0 ? "root" : below);
 }

@@ -14,7 +14,7 @@
 
 /* Where the values of a group go. prefix: what the plugin instance begins with;
  * item: which of several (a disk, a file system) the values are of, a name made
- * by the functions below. "" for none; both borrowed. */
+ * by text_make_name(). "" for none; both borrowed. */
 struct emitter {
   struct sample_sink sink;
   const char *prefix;
@@ -40,14 +40,6 @@ void emitter_send_gauges(const struct emitter *emitter, const char *type,
                          const char *type_instance, const double *values,
                          size_t len);
 
-/* Makes a name from any bytes: '/' becomes '-'; control characters, and bytes
- * that are not UTF-8, become '_'. A name that is too long is cut and ends in a
- * hash of the whole text, so that two long names stay different. */
-void emitter_clean_name(const char *text, char name[EMITTER_ITEM_BYTES]);
-
 /* The name of a mount point: "root" for /, else the path without its first
- * slash, cleaned. */
+ * slash, by text_make_name(). */
 void emitter_make_path_name(const char *path, char name[EMITTER_ITEM_BYTES]);
-
-/* Puts "-" and a hash of TEXT at the end of NAME: for a name that two share. */
-void emitter_append_hash(const char *text, char name[EMITTER_ITEM_BYTES]);

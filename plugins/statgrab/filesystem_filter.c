@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 /* ---- types; each list is a text of words between blanks ---- */
 
 /* Types that have no disk of their own, or images that are always full. */
@@ -178,7 +179,8 @@ static void make_names_unique(struct filesystem *items, size_t len,
   qsort(items, len, sizeof(items[0]), compare_item_names);
   for (size_t i = 1; i < len; i++) {
     if (strcmp(items[i].name, items[i - 1].name) == 0) {
-      emitter_append_hash(table->rows[items[i].row].name, items[i].name);
+      text_append_hash(items[i].name, sizeof(items[i].name),
+                       table->rows[items[i].row].name);
     }
   }
   qsort(items, len, sizeof(items[0]), compare_item_names);

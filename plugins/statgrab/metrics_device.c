@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "core/text.h"
 /* ---- disks and network interfaces ---- */
 
 /* False for a counter that has always been 0 or is not provided. */
@@ -23,7 +24,7 @@ static void send_used_pair(const struct emitter *emitter, const char *type,
 static void send_disk(const struct stats_disk *disk,
                       const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
-  emitter_clean_name(disk->name, name);
+  text_make_name(name, sizeof(name), disk->name);
   const struct emitter emitter = {group->sink, group->prefix, name};
   send_used_pair(&emitter, "disk_octets", disk->read_bytes, disk->write_bytes);
   send_used_pair(&emitter, "disk_ops", disk->read_ops, disk->write_ops);
@@ -52,7 +53,7 @@ void metrics_send_disks(const struct stats_disk_table *table,
 static void send_interface(const struct stats_interface *link,
                            const struct emitter *group) {
   char name[EMITTER_ITEM_BYTES];
-  emitter_clean_name(link->name, name);
+  text_make_name(name, sizeof(name), link->name);
   const struct emitter emitter = {group->sink, group->prefix, name};
   emitter_send_counter_pair(&emitter, "if_octets", "", link->rx_bytes,
                             link->tx_bytes);

@@ -231,3 +231,54 @@ def test_without_texts_of_their_own_states_have_the_log_line(collectd):
                         within=20)
     assert [one["message"] for one in collectd.notifications(plugin="resource_alert")] == [
         "11 is too much", 'rule "row": WARNING -> OKAY, testhost/a/gauge 1 within its limits']
+
+
+LONG = "GenericJMX-kafka.server-BrokerTopicMetrics-topic-orders.eu-central-1.production.settlement.internal-events"
+
+
+def test_names_that_are_cut_stay_apart(collectd):
+    collectd.load("resource_alert", rule("jmx", "GenericJMX-*/gauge-*", "WarningMax 10")).start()
+    for rate, value in [("OneMinuteRate", 50), ("FifteenMinuteRate", 51)]:
+        collectd.put_value(f"broker-7.example.com/{LONG}/gauge-MessagesInPerSec.{rate}", value, interval=100)
+    collectd.expect(lambda: len(collectd.notifications(plugin_instance="jmx")) == 2, within=20)
+    told = {one["type_instance"] for one in collectd.notifications(plugin_instance="jmx")}
+    assert len(told) == 2 and max(map(len, told)) == 127
+
+    def published():
+        return [name for name in collectd.names() if name.startswith("resource_alert-jmx/alert_state-")]
+    collectd.expect(lambda: len(published()) == 2, within=20)
+
+
+HOSTILE = "h\u009b2J\u202eevil"
+
+
+def test_no_outlet_passes_on_control_characters(collectd):
+    """Of a host's name from the network and of a text of a session."""
+    handler = Handler(collectd)
+    journal = collectd.directory / "journal"
+    collectd.load("resource_alert", f'StateDir "{collectd.directory}/state"\nJournal "{journal}"\n'
+                  f'ControlSocket "{collectd.directory}/control"\n' +
+                  rule("row", "a/gauge", "WarningMax 10", 'Message "%{host}"')).start()
+    collectd.put_value("a/gauge", 11, interval=100, host=HOSTILE)
+    collectd.expect(lambda: handler.file.read_text(encoding="utf-8") and journal.exists(), within=20)
+    collectd.expect(lambda: "WARNING" in journal.read_text(encoding="utf-8"), within=20)
+    status = [subprocess.run([CTL, "status", *more, "--socket", collectd.directory / "control"], capture_output=True,
+                             check=False, timeout=30).stdout.decode() for more in [(), ("--json",)]]
+    log = "\n".join(collectd.log_lines("row"))
+    for text in [handler.file.read_text(encoding="utf-8"), journal.read_text(encoding="utf-8"), log, *status]:
+        assert "\u009b" not in text and "\u202e" not in text
+    assert json.loads(status[1])["rules"][0]["name"] == "row"
+    assert json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])["series"] == f"{HOSTILE}/a/gauge"
+
+
+def test_the_history_after_a_restart_begins_with_nothing(collectd):
+    collectd.load("resource_alert", f'StateDir "{collectd.directory}/state"\n'
+                  f'ControlSocket "{collectd.directory}/control"\n' + rule("kept", "a/gauge", "WarningMin 3")).start()
+    collectd.put_value("a/gauge", 10, interval=100)
+    collectd.expect(lambda: collectd.value("resource_alert-kept/alert_state") == 0, within=20)
+    collectd.stop()
+    collectd.start()
+    kept = json.loads(subprocess.run([CTL, "status", "--json", "--socket", collectd.directory / "control"],
+                                     capture_output=True, check=False, timeout=30).stdout)["rules"][0]
+    assert (kept["state"], kept["value"]) == ("OKAY", None)
+    assert all(point is None for point in kept["history"])

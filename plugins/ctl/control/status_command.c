@@ -248,7 +248,9 @@ static int run_status(const struct command_line *line) {
     return command_fail("%s", error.text);
   }
   if (line->flags[STATUS_JSON] != NULL) {
-    (void)json_dumpf(status, stdout, JSON_INDENT(2));
+    char *text = json_util_dump(status, JSON_INDENT(2));
+    (void)fputs(text == NULL ? "" : text, stdout);
+    free(text);
     (void)fputc('\n', stdout);
   } else {
     print_status(status);

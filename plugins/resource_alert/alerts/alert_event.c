@@ -24,7 +24,6 @@ void alert_event_fill_names(struct alert_event *event,
   reading_set_name(event->source, series_source_name(series, alert->source));
   series_format_name(series, alert->source, event->series,
                      sizeof(event->series));
-  text_blank_controls(event->series);
 }
 
 /* The receivers of a stock rule's notifications know its alerts on one series
@@ -316,12 +315,7 @@ static void format_message(const struct alert_event *event, char *text,
 static void format_instance(const char *series, const char *host,
                             const char *local_host, char *text, size_t bytes) {
   size_t skipped = strcmp(host, local_host) == 0 ? strlen(host) + 1 : 0;
-  (void)snprintf(text, bytes, "%s", series + skipped);
-  for (char *c = text; *c != '\0'; c++) {
-    if (*c == '/') {
-      *c = '-';
-    }
-  }
+  text_make_name(text, bytes, series + skipped);
 }
 
 void alert_event_format_instance(const struct series *series, size_t source,

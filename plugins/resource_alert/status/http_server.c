@@ -23,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/json_util.h"
 #include "core/shared_library.h"
 #include "core/trusted_path.h"
 #include "core/worker_thread.h"
@@ -61,7 +62,7 @@ static const char content_policy[] =
 
 void http_server_set_json(struct http_server_reply *reply, unsigned status,
                           json_t *json) {
-  char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+  char *text = json_util_dump(json, JSON_COMPACT);
   json_decref(json);
   reply->type = "application/json";
   reply->status = text == NULL ? 500 : status;

@@ -2,6 +2,9 @@
 /* text: what hostile strings become. */
 #include "unit.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "core/text.h"
 
 static void escapes_what_readers_choke_on(void **state) {
@@ -52,9 +55,51 @@ static void cuts_at_a_whole_character(void **state) {
 }
 
 static void blanks_controls(void **state) {
-  char text[] = "a\nb\x7f";
-  text_blank_controls(text);
-  assert_string_equal(text, "a?b?");
+  static const struct {
+    const char *from, *to;
+  } cases[] = {
+      {"a\nb\x7f", "a?b?"},
+      {"\x1b]0;x\x07", "?]0;x?"},
+      {"a\xc2\x9b"
+       "2J",
+       "a?2J"},                                   /* C1: CSI */
+      {"a\x9b!", "a?!"},                          /* the same as one byte */
+      {"\xe2\x80\xa8\xe2\x80\xa9", "??"},         /* line separators */
+      {"\xe2\x80\xaegpj.\xe2\x81\xa6", "?gpj.?"}, /* bidi */
+      {"\xd8\x9c\xe2\x80\x8f", "??"},
+      {"Gr\xc3\xbc\xc3\x9f \xe2\x82\xac", "Gr\xc3\xbc\xc3\x9f \xe2\x82\xac"},
+      {"\xfc", "\xfc"}, /* Latin-1 */
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%s", cases[i].from);
+    text_blank_controls(text);
+    assert_string_equal(text, cases[i].to);
+  }
+}
+
+static void escapes_controls_beyond_ascii(void **state) {
+  char to[64];
+  text_escape(to, sizeof(to), "a\xc2\x9b\xe2\x80\xae");
+  assert_string_equal(to, "a\\xc2\\x9b\\xe2\\x80\\xae");
+}
+
+/* Whatever two texts become when they are cut or cleaned, they differ. */
+static void makes_names_that_stay_apart(void **state) {
+  char one[32], two[32];
+  text_make_name(one, sizeof(one), "a/b c\xc3\xbc");
+  assert_string_equal(one, "a-b c\xc3\xbc");
+  text_make_name(one, sizeof(one), "a\n");
+  text_make_name(two, sizeof(two), "a\xe2\x80\xae");
+  assert_memory_equal(one, "a_-", 3);
+  assert_memory_equal(two, "a_-", 3);
+  assert_string_not_equal(one, two);
+  text_make_name(one, sizeof(one), "MessagesInPerSec.OneMinuteRate.1");
+  text_make_name(two, sizeof(two), "MessagesInPerSec.OneMinuteRate.2");
+  assert_int_equal(strlen(one), sizeof(one) - 1);
+  assert_string_not_equal(one, two);
+  text_make_name(one, sizeof(one), "MessagesInPerSec.OneMinuteRate.");
+  assert_string_equal(one, "MessagesInPerSec.OneMinuteRate.");
 }
 
 int main(void) {
@@ -63,6 +108,8 @@ int main(void) {
       cmocka_unit_test(cuts_off_white_space_at_the_end),
       cmocka_unit_test(cuts_at_a_whole_character),
       cmocka_unit_test(blanks_controls),
+      cmocka_unit_test(escapes_controls_beyond_ascii),
+      cmocka_unit_test(makes_names_that_stay_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,10 @@ static void names_paths_as_the_native_plugin_does(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char name[EMITTER_ITEM_BYTES];
     emitter_make_path_name(cases[i].path, name);
+    if (strchr(cases[i].name, '_') != NULL) { /* cleaned: a hash follows */
+      assert_int_equal(strlen(name), strlen(cases[i].name) + 9);
+      name[strlen(cases[i].name)] = '\0';
+    }
     assert_string_equal(name, cases[i].name);
   }
 }
