@@ -2,6 +2,7 @@
 /* config: collectd's configuration as a tree: keys with values and children. */
 #include "core/config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -70,6 +71,9 @@ struct config_scanner {
   const char *end;
   int line;
   const char *line_start;
+  int skipped_column; /* of the first in this statement; 0: none */
+  /* Where the last string begins that spans lines, and the line it ends in. */
+  int string_line, string_column, string_end_line;
   struct error *error;
 };
 
@@ -80,6 +84,12 @@ static int get_current_column(const struct config_scanner *reader) {
 
 /* Writes what is wrong at the current position. Returns -EINVAL. */
 static int fail_at_position(struct config_scanner *reader, const char *what) {
+  if (reader->string_end_line == reader->line) { /* a quote too few */
+    return error_set(reader->error, -EINVAL,
+                     "line %d, column %d: the string that starts here runs "
+                     "over the end of its line; close it with \"",
+                     reader->string_line, reader->string_column);
+  }
   (void)error_set(reader->error, -EINVAL, "line %d, column %d: %s",
                   reader->line, get_current_column(reader), what);
   return -EINVAL; /* a constant, for analyzers that see one file at a time */
@@ -110,53 +120,160 @@ static void skip_line_end(struct config_scanner *reader) {
   }
 }
 
-/* Passes blanks, a comment, and the end of a line behind a backslash. */
+/* Passes the decimal digits at AT. */
+static const char *skip_digits(const char *at, const char *end) {
+  while (at < end && isdigit((unsigned char)*at) != 0) {
+    at++;
+  }
+  return at;
+}
+
+/* Bytes of a number: [+-]digits, [+-]digits.digits with an exponent that has a
+ * sign, or 0x and hexadecimal digits. 0: there is none. */
+static size_t measure_number(const char *from, const char *end) {
+  const char *at = from + (from < end && (*from == '+' || *from == '-'));
+  const char *whole = skip_digits(at, end);
+  size_t length = whole > at ? (size_t)(whole - from) : 0;
+  if (end - from > 2 && from[0] == '0' && (from[1] | ' ') == 'x') {
+    at = from + 2;
+    while (at < end && isxdigit((unsigned char)*at) != 0) {
+      at++;
+    }
+    length = at > from + 2 ? (size_t)(at - from) : length;
+  }
+  if (end - whole > 1 && whole[0] == '.' &&
+      isdigit((unsigned char)whole[1]) != 0) {
+    whole = skip_digits(whole + 1, end);
+    length = (size_t)(whole - from);
+    if (end - whole > 2 && (whole[0] | ' ') == 'e' &&
+        (whole[1] == '+' || whole[1] == '-') &&
+        isdigit((unsigned char)whole[2]) != 0) {
+      length = (size_t)(skip_digits(whole + 2, end) - from);
+    }
+  }
+  return length;
+}
+
+/* Bytes of an IP address, IPv6 also in brackets, with or without a port.
+ * 0: there is none. */
+static size_t measure_address(const char *from, const char *end) {
+  bool has_bracket = from < end && *from == '[';
+  const char *at = from + has_bracket;
+  char text[INET6_ADDRSTRLEN] = "";
+  unsigned char address[16];
+  size_t length = 0;
+  while (length + 1 < sizeof(text) && at + length < end &&
+         (isxdigit((unsigned char)at[length]) != 0 || at[length] == ':' ||
+          at[length] == '.')) {
+    text[length] = at[length];
+    length++;
+  }
+  bool is_v6 = false;
+  for (; length > 0; text[--length] = '\0') {
+    is_v6 = inet_pton(AF_INET6, text, address) == 1;
+    if (is_v6 || (!has_bracket && inet_pton(AF_INET, text, address) == 1)) {
+      break;
+    }
+  }
+  at += length;
+  if (length == 0 || (has_bracket && (at == end || *at++ != ']'))) {
+    return 0;
+  }
+  const char *port = at < end && *at == ':' ? skip_digits(at + 1, end) : at;
+  return (size_t)((is_v6 && !has_bracket) || port - at < 2 ? at - from
+                                                           : port - from);
+}
+
+/* Bytes of the bare token at the current position, the longest that collectd's
+ * scanner finds: a word, a number or an address. 0: there is none. */
+static size_t measure_token(const struct config_scanner *reader,
+                            enum config_kind *ret_kind) {
+  const char *at = reader->at;
+  size_t word = 0;
+  while (at + word < reader->end &&
+         (isalnum((unsigned char)at[word]) != 0 || at[word] == '_')) {
+    word++;
+  }
+  size_t number = measure_number(at, reader->end);
+  size_t address = measure_address(at, reader->end);
+  *ret_kind =
+      number >= word && number > address ? CONFIG_NUMBER : CONFIG_STRING;
+  size_t longest = word > number ? word : number;
+  return longest > address ? longest : address;
+}
+
+/* The closing quote of the string at the current position; NULL: none. */
+static const char *find_string_end(const struct config_scanner *reader) {
+  const char *at = reader->at + 1;
+  while (at < reader->end && *at != '"') {
+    at += *at == '\\' && reader->end - at > 1 ? 2 : 1;
+  }
+  return at < reader->end ? at : NULL;
+}
+
+/* Passes blanks, a comment, and the end of a line behind a backslash; also any
+ * character that begins no token, which collectd skips, too. */
 static void skip_blanks(struct config_scanner *reader) {
-  while (reader->at < reader->end) {
+  enum config_kind kind;
+  while (!is_at_line_end(reader)) {
     char c = *reader->at;
     if (c == ' ' || c == '\t' || c == '\b') {
       reader->at++;
-    } else if (c == '#') {
+      continue;
+    }
+    if (c == '#') {
       while (!is_at_line_end(reader)) {
         reader->at++;
       }
-    } else if (c == '\\') {
-      struct config_scanner behind = *reader;
-      behind.at++;
-      if (behind.at == behind.end || !is_at_line_end(&behind)) {
-        return;
-      }
-      skip_line_end(&behind);
-      *reader = behind;
-    } else {
       return;
     }
-  }
-}
-
-/* Reads letters, digits and any of OTHERS up to the first other character;
- * WHAT is wrong where there are none. *ret_token: owned by the caller, also
- * where a later step fails. */
-static int parse_config_token(struct config_scanner *reader, const char *others,
-                              const char *what, char **ret_token) {
-  const char *from = reader->at;
-  while (reader->at < reader->end && *reader->at != '\0' &&
-         (isalnum((unsigned char)*reader->at) != 0 ||
-          strchr(others, *reader->at) != NULL)) {
+    struct config_scanner behind = *reader;
+    behind.at++;
+    if (c == '\\' && behind.at < behind.end && is_at_line_end(&behind)) {
+      skip_line_end(&behind);
+      *reader = behind;
+      continue;
+    }
+    if ((c != '\0' && strchr("<>/", c) != NULL) ||
+        (c == '"' && find_string_end(reader) != NULL) ||
+        measure_token(reader, &kind) > 0) {
+      return;
+    }
+    if (reader->skipped_column == 0) {
+      reader->skipped_column = get_current_column(reader);
+    }
     reader->at++;
   }
-  if (reader->at == from) {
-    return fail_at_position(reader, what);
-  }
-  *ret_token = strndup(from, (size_t)(reader->at - from));
-  return *ret_token == NULL ? -ENOMEM : 0;
 }
 
-/* Reads the name of an option or a block. */
+/* What a word of the scanner means: 1 true, 0 false, -1 neither. */
+static int find_boolean(const char *word) {
+  static const char *const words[] = {"false", "no",  "off",
+                                      "true",  "yes", "on"};
+  for (int i = 0; i < 6; i++) {
+    if (strcmp(word, words[i]) == 0) {
+      return i >= 3;
+    }
+  }
+  return -1;
+}
+
+/* Reads the name of an option or a block; a number or a boolean is none.
+ * *ret_word: owned by the caller, also where a later step fails. */
 static int parse_config_word(struct config_scanner *reader, char **ret_word) {
-  return parse_config_token(
-      reader, "_", "expected an option's name, of letters, digits and _",
-      ret_word);
+  enum config_kind kind = CONFIG_NUMBER;
+  size_t length = measure_token(reader, &kind);
+  *ret_word = strndup(reader->at, length);
+  if (*ret_word == NULL) {
+    return -ENOMEM;
+  }
+  if (length == 0 || kind == CONFIG_NUMBER || strpbrk(*ret_word, ".:") ||
+      find_boolean(*ret_word) >= 0) {
+    return fail_at_position(
+        reader, "expected an option's name, of letters, digits and _");
+  }
+  reader->at += length;
+  return 0;
 }
 
 /* Takes the escapes out of STRING, in place: a backslash gives the character
@@ -181,21 +298,21 @@ static void unescape_string(char *string) {
 static int parse_quoted_string(struct config_scanner *reader,
                                char **ret_string) {
   const char *from = reader->at + 1;
-  const char *close = from;
+  const char *close = find_string_end(reader); /* there is one */
   const char *line_start = reader->line_start;
   int lines = 0;
-  while (close < reader->end && *close != '"') {
-    bool is_escape = *close == '\\' && reader->end - close > 1;
-    close += is_escape ? 1 : 0;
-    if (*close == '\n') {
+  for (const char *at = from; at < close; at++) {
+    if (*at == '\n') {
       lines++;
-      line_start = close + 1;
+      line_start = at + 1;
     }
-    close++;
   }
-  if (close == reader->end) {
-    return fail_at_position(reader,
-                            "the string that starts here has no closing \"");
+  if (lines > 0 && reader->string_end_line != reader->line) {
+    reader->string_line = reader->line;
+    reader->string_column = get_current_column(reader);
+  }
+  if (lines > 0) { /* of several, each begun where one ended, the first */
+    reader->string_end_line = reader->line + lines;
   }
   *ret_string = strndup(from, (size_t)(close - from));
   if (*ret_string == NULL) {
@@ -211,25 +328,21 @@ static int parse_quoted_string(struct config_scanner *reader,
 /* What a bare token means: a boolean, a number, an address or a word. */
 static int parse_bare_value(struct config_scanner *reader,
                             struct config_value *value) {
-  int code = parse_config_token(reader, "_+-.:[]",
-                                "this character must be inside \"quotes\"",
-                                &value->string);
-  if (code != 0) {
-    return code;
+  size_t length = measure_token(reader, &value->kind);
+  if (length == 0) { /* '/' or '<' */
+    return fail_at_position(reader, "this character must be inside \"quotes\"");
   }
-  static const char *const words[] = {"false", "no",  "off",
-                                      "true",  "yes", "on"};
-  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-    if (strcmp(value->string, words[i]) == 0) {
-      value->kind = CONFIG_BOOLEAN;
-      value->boolean = i >= 3;
-    }
+  value->string = strndup(reader->at, length);
+  if (value->string == NULL) {
+    return -ENOMEM;
   }
-  char *rest = NULL;
-  double number = strtod(value->string, &rest);
-  if (*rest == '\0' && isalpha((unsigned char)value->string[0]) == 0) {
-    value->kind = CONFIG_NUMBER; /* inf and nan are words */
-    value->number = number;
+  reader->at += length;
+  int boolean = find_boolean(value->string);
+  if (boolean >= 0) {
+    value->kind = CONFIG_BOOLEAN;
+    value->boolean = boolean == 1;
+  } else if (value->kind == CONFIG_NUMBER) {
+    value->number = strtod(value->string, NULL);
   }
   if (value->kind != CONFIG_STRING) {
     free(value->string);
@@ -242,9 +355,13 @@ static int parse_bare_value(struct config_scanner *reader,
 static int parse_config_values(struct config_scanner *reader,
                                struct config_item *item) {
   for (;;) {
+    const char *behind = reader->at;
     skip_blanks(reader);
     if (is_at_line_end(reader) || *reader->at == '>') {
       return 0;
+    }
+    if (reader->at == behind && reader->skipped_column == 0) {
+      reader->skipped_column = get_current_column(reader); /* no blank */
     }
     struct config_value *value = config_item_add_value(item);
     if (value == NULL) {
@@ -271,6 +388,10 @@ static int skip_statement_end(struct config_scanner *reader) {
     return fail_at_position(
         reader, "expected the end of the line; collectd wants every "
                 "option and every block tag on a line of its own");
+  }
+  if (reader->at == reader->end) {
+    return fail_at_position(reader, "the file ends without a newline, which "
+                                    "collectd refuses; end this line");
   }
   skip_line_end(reader);
   return 0;
@@ -314,6 +435,7 @@ static int parse_config_statement(struct config_scanner *reader,
   if (code == 0) {
     code = parse_config_values(reader, item);
   }
+  item->skipped_column = reader->skipped_column;
   if (code == 0 && is_tag) {
     code = skip_tag_end(reader);
     return code == 0 ? parse_config_statements(reader, item, depth + 1) : code;
@@ -332,6 +454,7 @@ static int parse_config_statement(struct config_scanner *reader,
 static int parse_config_statements(struct config_scanner *reader,
                                    struct config_item *parent, int depth) {
   for (;;) {
+    reader->skipped_column = 0;
     skip_blanks(reader);
     if (reader->at == reader->end) {
       return parent->key == NULL

@@ -26,6 +26,9 @@ struct config_item {
   char *key;
   int line;   /* in its file; 0 from collectd, which does not pass it */
   int column; /* of its name, in bytes from 1 */
+  /* Where collectd first skips a character or splits a text, 0: nowhere. A '-'
+   * in a name without quotes makes two values of it. */
+  int skipped_column;
   struct config_value *values;
   size_t values_len;
   struct config_item *children;
@@ -46,7 +49,8 @@ void config_item_fini(struct config_item *item);
 
 /* Reads TEXT (BYTES long, need not end in NUL) by collectd 5's grammar: one
  * option or block tag a line, quoted strings with backslash escapes, a
- * backslash before the end of a line joins it with the next, # comments.
+ * backslash before the end of a line joins it with the next, # comments. The
+ * last line must end, too. A character that begins no token is skipped.
  * root: zeroed; its children become the statements. Yours, config_item_fini().
  * Returns 0; -EINVAL with "line N, column M: ..." in the error; -ENOMEM. Root
  * is empty after a failure. */

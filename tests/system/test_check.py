@@ -6,8 +6,18 @@ import subprocess
 import pytest
 from servers import build
 
+PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 CTL = build.BUILD / "resource-alertctl"
 TYPES = "".join(f'TypesDB "{path}"\n' for path in build.TYPES)
+
+
+@pytest.fixture
+def plugins(tmp_path_factory):
+    """A PluginDir: check looks at names only."""
+    path = tmp_path_factory.mktemp("plugins")
+    for name in (*PLUGINS, "cpu", "network"):
+        (path / f"{name}.so").touch()
+    return path
 
 
 def ctl(*arguments):
@@ -15,25 +25,54 @@ def ctl(*arguments):
 
 
 @pytest.fixture
-def check(tmp_path):
+def check(tmp_path, plugins):
     """Checks TEXT as a collectd.conf, with TypesDB in order; returns exit code and lines."""
     def run(text):
         path = tmp_path / "collectd.conf"
         path.write_text(text + TYPES)
-        result = ctl("check", path)
+        result = ctl("check", "--plugin-dir", plugins, path)
         assert result.stderr == ""
         return result.returncode, result.stdout.replace(f"{tmp_path}/", "").splitlines()
     return run
 
 
 def test_no_problems(check):
-    assert check("Interval 10\nLoadPlugin cpu\n") == (0, ["1 file, no problems found"])
+    assert check("Interval 10\n") == (0, ["1 file, no problems found"])
 
 
 def test_a_syntax_error_has_line_and_column(check):
-    code, lines = check("Interval 10\n<Plugin cpu>\n  Percent 80%\n</Plugin>\n")
+    code, lines = check("Interval 10\n<Plugin cpu>\n  Path /x\n</Plugin>\n")
     assert code == 2
-    assert lines[0] == 'collectd.conf:3:13: error: this character must be inside "quotes"'
+    assert lines[0] == 'collectd.conf:3:8: error: this character must be inside "quotes"'
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Hostname web-1.example.com\n", "1:1: error: Hostname takes one value, not 4"),
+    ("LoadPlugin dbpool\n<Plugin dbpool>\n<Pool trading-api>\nPoolSize 1\n</Pool>\n</Plugin>\n",
+     '3:14: warning: Pool: collectd skips this character or splits the value here; put the value in "quotes"'),
+    ("LoadPlugin dbpool\n<Plugin dbpool>\n<Pool trading-api>\nPoolSize 1\n</Pool>\n</Plugin>\n",
+     '3:2: error: <Plugin dbpool>: <Pool> takes one name: write <Pool "NAME">'),
+    ("LoadPlugin resource_alerts\n", "1:1: error: LoadPlugin resource_alerts: "),
+    ("LoadPlugin resource_alerts\n", "has no resource_alerts.so; did you mean resource_alert?"),
+    ("<Plugin resource-alert>\nMode \"off\"\n</Plugin>\n", "did you mean resource_alert?"),
+    ('<Plugin "resource-alert">\nMode "off"\n</Plugin>\n', "did you mean resource_alert?"),
+    ('<A "b>\nC "d"\n</A>\n', '1:4: error: the string that starts here runs over the end of its line; close it with "'),
+    ("<Plugin>\nA 1\n</Plugin>\n", '1:2: error: Plugin needs a name: write <Plugin "NAME">'),
+])
+def test_what_collectd_refuses_has_its_place(check, text, expected):
+    lines = check(text)[1]
+    assert any(line.startswith("collectd.conf:") and expected in line for line in lines), lines
+
+
+def test_a_last_line_without_newline(tmp_path):
+    (tmp_path / "collectd.conf").write_text("Interval 10\nTimeout 2")
+    result = ctl("check", tmp_path / "collectd.conf")
+    assert result.returncode == 2
+    assert ":2:10: error: the file ends without a newline, which collectd refuses; end this line" in result.stdout
+
+
+def test_auto_load_in_quotes(check):
+    assert check('AutoLoadPlugin "true"\n<Plugin cpu>\nReportByCpu true\n</Plugin>\n')[0] == 0
 
 
 def test_all_mistakes_are_reported(check):
@@ -194,7 +233,7 @@ def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql
     path.write_text("LoadPlugin statgrab\nLoadPlugin dbpool\nLoadPlugin session_log\nLoadPlugin resource_alert\n"
                     f"<Plugin dbpool>\n{dbpool}\n</Plugin>\n<Plugin session_log>\n{session_log}\n</Plugin>\n"
                     f"<Plugin resource_alert>\n{rules}</Plugin>\n{TYPES}")
-    result = ctl("check", path)
+    result = ctl("check", "--plugin-dir", build.PLUGINS, path)
     assert result.returncode == 0, result.stdout
 
 

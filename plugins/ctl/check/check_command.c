@@ -5,6 +5,7 @@
  * The plugins' option tables are linked into this program, so it accepts
  * exactly what the daemon accepts. Only what collectd itself does with a
  * file (Include, LoadPlugin, TypesDB) is written again here. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@
 #define STOCK_TYPES "/usr/share/collectd/types.db"
 
 /* ---- collectd's own statements ---- */
+
+#define PLUGIN_DIR "/usr/lib/collectd"
 
 /* The options of collectd 5.12 outside of blocks. */
 static const char *const global_options[] = {
@@ -52,21 +55,154 @@ static const char *const global_options[] = {
     "WriteThreads",
 };
 
+/* Block statements, and those whose values collectd counts itself. */
+static const char *const uncounted_options[] = {
+    "Chain", "Include", "LoadPlugin", "Plugin", "TypesDB", NULL,
+};
+
+/* Of statements with a name or a path: collectd refuses a <Plugin> without, and
+ * goes on without the Include. */
+static void check_first_value(const struct config_files_place *statement,
+                              struct lint_report *report) {
+  const struct config_item *item = statement->item;
+  bool is_text = item->values_len > 0 && item->values[0].kind == CONFIG_STRING;
+  if (strcasecmp(item->key, "Plugin") == 0 && !is_text) {
+    lint_print(report, LINT_ERROR, *statement,
+               "Plugin needs a name: write <Plugin \"NAME\">");
+  } else if (strcasecmp(item->key, "Include") == 0) { /* a good one is gone */
+    lint_print(report, LINT_WARNING, *statement,
+               "collectd ignores this Include, which takes one path: write "
+               "Include \"PATH\"");
+  } else if (strcasecmp(item->key, "PluginDir") == 0 && !is_text) {
+    lint_print(report, LINT_ERROR, *statement,
+               "PluginDir takes a path: write PluginDir \"PATH\"");
+  }
+}
+
 /* An unknown name is a warning: another release of collectd may know it. */
 static void check_global_option(const struct config_files_place *statement,
                                 struct lint_report *report) {
-  const char *name = statement->item->key;
-  struct text_nearest nearest = text_nearest_begin(name);
+  const struct config_item *item = statement->item;
+  struct text_nearest nearest = text_nearest_begin(item->key);
   for (size_t i = 0; i < OPTION_COUNT(global_options); i++) {
-    if (strcasecmp(global_options[i], name) == 0) {
+    if (strcasecmp(global_options[i], item->key) == 0) {
+      if (item->values_len != 1 && item->children_len == 0 &&
+          text_find_word(uncounted_options, item->key) < 0) {
+        lint_print(report, LINT_ERROR, *statement,
+                   "%s takes one value, not %zu", item->key, item->values_len);
+      }
+      check_first_value(statement, report);
       return;
     }
     text_nearest_offer(&nearest, global_options[i]);
   }
-  lint_print(report, LINT_WARNING, *statement, "unknown option %s%s%s%s", name,
-             nearest.name == NULL ? "" : "; did you mean ",
+  lint_print(report, LINT_WARNING, *statement, "unknown option %s%s%s%s",
+             item->key, nearest.name == NULL ? "" : "; did you mean ",
              nearest.name == NULL ? "" : nearest.name,
              nearest.name == NULL ? "" : "?");
+}
+
+/* Reports where collectd's scanner reads other values than a person does. */
+static void check_skipped_text(const char *path, const struct config_item *item,
+                               struct lint_report *report) {
+  struct config_item at = *item;
+  at.column = item->skipped_column;
+  if (at.column > 0) {
+    lint_print(report, LINT_WARNING, (struct config_files_place){path, &at},
+               "%s: collectd skips this character or splits the value here; "
+               "put the value in \"quotes\"; a number has no unit",
+               item->key);
+  }
+  for (size_t i = 0; i < item->children_len; i++) {
+    check_skipped_text(path, &item->children[i], report);
+  }
+}
+
+static const char *const own_plugins[] = {"dbpool", "resource_alert",
+                                          "session_log", "statgrab"};
+
+/* The plugin of ours that NAME probably means, other than NAME; or NULL.
+ * "resource", of resource-alert without quotes, means one, too. */
+static const char *find_own_plugin(const char *name) {
+  struct text_nearest nearest = text_nearest_begin(name);
+  for (size_t i = 0; i < OPTION_COUNT(own_plugins); i++) {
+    if (strcasecmp(own_plugins[i], name) == 0) {
+      return NULL;
+    }
+    if (strlen(name) > 4 &&
+        strncasecmp(own_plugins[i], name, strlen(name)) == 0) {
+      return own_plugins[i];
+    }
+    text_nearest_offer(&nearest, own_plugins[i]);
+  }
+  return nearest.name;
+}
+
+/* Returns false if DIRECTORY can be read and has no NAME.so, ignoring case and
+ * symbolic links as collectd does; then *ret_nearest is what was probably
+ * meant, or "". */
+static bool has_plugin_file(const char *directory, const char *name,
+                            char ret_nearest[256]) {
+  ret_nearest[0] = '\0';
+  DIR *entries = opendir(directory);
+  bool has = entries == NULL;
+  for (struct dirent *entry;
+       !has && (entry = readdir(entries)) != NULL;) { /* our own stream */
+    char *dot = strrchr(entry->d_name, '.');
+    if (dot == NULL || strcmp(dot, ".so") != 0 || entry->d_type == DT_LNK) {
+      continue;
+    }
+    *dot = '\0';
+    has = strcasecmp(entry->d_name, name) == 0;
+    struct text_nearest nearest = text_nearest_begin(name);
+    text_nearest_offer(&nearest, ret_nearest);
+    text_nearest_offer(&nearest, entry->d_name);
+    if (nearest.name == entry->d_name) {
+      (void)snprintf(ret_nearest, 256, "%s", entry->d_name);
+    }
+  }
+  if (entries != NULL) {
+    (void)closedir(entries);
+  }
+  const char *own = find_own_plugin(name);
+  if (own != NULL) {
+    (void)snprintf(ret_nearest, 256, "%s", own);
+  }
+  return has;
+}
+
+/* collectd refuses to start where a plugin's file is not there. directory: the
+ * PluginDir in force. */
+static void check_load_plugin(const struct config_files_place *statement,
+                              const char *directory,
+                              struct lint_report *report) {
+  const char *name = config_files_get_name(statement->item);
+  char nearest[256];
+  if (name == NULL) {
+    lint_print(report, LINT_ERROR, *statement,
+               "LoadPlugin takes one name: write LoadPlugin \"NAME\"");
+  } else if (!has_plugin_file(directory, name, nearest)) {
+    lint_print(report, LINT_ERROR, *statement,
+               "LoadPlugin %s: %s has no %s.so%s%s%s", name, directory, name,
+               nearest[0] == '\0' ? "" : "; did you mean ", nearest,
+               nearest[0] == '\0' ? "" : "?");
+  }
+}
+
+/* In the order of the statements, since each PluginDir counts from there on.
+ * directory: where there is none. */
+static void check_plugin_files(const struct config_files *files,
+                               const char *directory,
+                               struct lint_report *report) {
+  for (size_t i = 0; i < files->statements_len; i++) {
+    const struct config_files_place *statement = &files->statements[i];
+    const char *name = config_files_get_name(statement->item);
+    if (strcasecmp(statement->item->key, "PluginDir") == 0) {
+      directory = name == NULL ? directory : name;
+    } else if (strcasecmp(statement->item->key, "LoadPlugin") == 0) {
+      check_load_plugin(statement, directory, report);
+    }
+  }
 }
 
 /* The last statement counts, as in collectd. */
@@ -75,7 +211,12 @@ static bool has_auto_load(const struct config_files *files) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
     if (strcasecmp(item->key, "AutoLoadPlugin") == 0 && item->values_len == 1) {
-      is_on = item->values[0].kind == CONFIG_BOOLEAN && item->values[0].boolean;
+      const struct config_value *value = &item->values[0];
+      static const char *const yes[] = {"true", "yes", "on", NULL};
+      is_on = value->kind == CONFIG_BOOLEAN ? value->boolean
+              : value->kind == CONFIG_STRING
+                  ? text_find_word(yes, value->string) >= 0
+                  : false;
     }
   }
   return is_on;
@@ -86,12 +227,21 @@ static bool has_auto_load(const struct config_files *files) {
 static void check_load_order(const struct config_files *files, size_t index,
                              struct lint_report *report) {
   const struct config_files_place *statement = &files->statements[index];
-  const char *name = config_files_get_name(statement->item);
-  if (name == NULL || !config_files_is_plugin(statement->item, name)) {
+  const struct config_item *item = statement->item;
+  if (strcasecmp(item->key, "Plugin") != 0 || item->values_len == 0 ||
+      item->values[0].kind != CONFIG_STRING) {
     return;
   }
+  const char *name = item->values[0].string; /* collectd passes over others */
   size_t loaded_at = 0;
-  if (!config_files_find_load_plugin(files, name, &loaded_at)) {
+  const char *own = find_own_plugin(name);
+  bool is_loaded = config_files_find_load_plugin(files, name, &loaded_at);
+  if (!is_loaded && own != NULL) {
+    lint_print(report, LINT_WARNING, *statement,
+               "<Plugin %s>: there is no such plugin, so collectd ignores this "
+               "block; did you mean %s?",
+               name, own);
+  } else if (!is_loaded) {
     lint_print(report, LINT_WARNING, *statement,
                "<Plugin %s>: the plugin is not loaded, so collectd ignores "
                "this block; write LoadPlugin %s before it",
@@ -153,14 +303,18 @@ static void check_type_is_known(const struct config_files *files,
 
 /* Reports what makes collectd ignore our blocks or refuse our types. */
 static void check_daemon_statements(const struct config_files *files,
+                                    const char *plugin_dir,
                                     struct lint_report *report) {
   bool loads_all = has_auto_load(files);
   for (size_t i = 0; i < files->statements_len; i++) {
     check_global_option(&files->statements[i], report);
+    check_skipped_text(files->statements[i].path, files->statements[i].item,
+                       report);
     if (!loads_all) {
       check_load_order(files, i, report);
     }
   }
+  check_plugin_files(files, plugin_dir, report);
   check_type_is_known(files, "statgrab", "percent", report);
   check_type_is_known(files, "session_log", "log_rate", report);
   check_type_is_known(files, "resource_alert", "alert_state", report);
@@ -205,7 +359,7 @@ struct parsed_options {
 
 /* Rules are compared with the blocks of a plugin only if those are without
  * mistakes; otherwise one mistake would be reported twice. */
-static int check_files(const struct config_files *files,
+static int check_files(const struct config_files *files, const char *plugin_dir,
                        struct lint_report *report) {
   struct parsed_options options;
   const struct {
@@ -220,7 +374,7 @@ static int check_files(const struct config_files *files,
   bool is_good[OPTION_COUNT(plugins)] = {false};
   int code = 0;
   memset(&options, 0, sizeof(options));
-  check_daemon_statements(files, report);
+  check_daemon_statements(files, plugin_dir, report);
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
     unsigned errors = report->counts[LINT_ERROR];
     code = option_init(plugins[i].block, plugins[i].target);
@@ -260,6 +414,8 @@ static int print_summary(const struct config_files *files,
   return errors > 0 ? COMMAND_FAILURE : COMMAND_WARNING;
 }
 
+enum { FLAG_PLUGIN_DIR };
+
 /* A file that exists and is wrong is a result (1 or 2); a file that cannot be
  * read is not (3). */
 static int run_check(const struct command_line *line) {
@@ -277,7 +433,9 @@ static int run_check(const struct command_line *line) {
   } else if (code != 0) {
     result = command_fail("%s", error.text);
   } else {
-    code = check_files(&files, &report);
+    const char *plugin_dir = line->flags[FLAG_PLUGIN_DIR];
+    code = check_files(&files, plugin_dir == NULL ? PLUGIN_DIR : plugin_dir,
+                       &report);
     result = code == 0 ? print_summary(&files, &report)
                        : command_fail("%s", strerror(-code));
   }
@@ -297,10 +455,16 @@ const struct command check_command = {
         "errors, unknown or misspelt options, values out of range, rules whose "
         "metrics no configured plugin sends, responses that name an unknown "
         "rule, blocks that collectd ignores because the plugin is not loaded "
-        "before them, and types that no TypesDB file defines. It starts "
+        "before them, plugins whose file does not exist, values that collectd "
+        "reads otherwise than they are meant because they have no quotes, and "
+        "types that no TypesDB file defines. It starts "
         "nothing and connects to nothing.\n\n"
         "Exit code: 0 if there is no problem, 1 if there are warnings, 2 if "
         "there are errors that would keep collectd from starting, 3 if the "
         "file cannot be read.",
+    .flags = {[FLAG_PLUGIN_DIR] =
+                  {"plugin-dir", "PATH",
+                   "the directory of the plugins where the file has no "
+                   "PluginDir (default: " PLUGIN_DIR ")"}},
     .run = run_check,
 };

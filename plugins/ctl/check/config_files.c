@@ -102,21 +102,19 @@ static int read_include_pattern(struct config_reader *reader,
   return code;
 }
 
-/* An Include is replaced by the statements that it includes. The innermost
+/* An Include is replaced by the statements that it includes; one without a path
+ * stays, because collectd goes on without it. The innermost
  * Include of a chain is reported as the place, because there the path can be
  * corrected. */
 static int add_or_include_statement(struct config_reader *reader,
                                     struct config_files_file *file,
                                     const struct config_item *item, int depth) {
-  if (strcasecmp(item->key, "Include") != 0) {
+  const char *path = config_files_get_name(item);
+  if (strcasecmp(item->key, "Include") != 0 || path == NULL) {
     return add_statement(reader->set, file->path, item);
   }
   int code = 0;
-  const char *path = config_files_get_name(item);
-  if (path == NULL) {
-    code = error_set(reader->error, -EINVAL,
-                     "Include takes one path: write Include \"PATH\"");
-  } else if (depth >= DEPTH_MAX) {
+  if (depth >= DEPTH_MAX) {
     code = error_set(reader->error, -ELOOP,
                      "Include is nested more than %d deep", DEPTH_MAX);
   } else {
@@ -227,6 +225,12 @@ int config_files_read(const char *path, struct config_files *set,
   struct config_reader reader = {
       .set = set, .place = ret_place, .error = error};
   int code = read_config_path(&reader, path, NULL, 0);
+  if (code == 0 && set->statements_len == 0) {
+    static const struct config_item empty = {.line = 1, .column = 1};
+    *ret_place = (struct config_files_place){path, &empty};
+    return error_set(error, -ENODATA,
+                     "there is no statement in it; collectd refuses that");
+  }
   return code == -ENOMEM ? error_set(error, code, "out of memory") : code;
 }
 

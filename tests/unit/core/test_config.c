@@ -30,7 +30,7 @@ static void reads_what_collectd_reads(void **state) {
                          "  Address 127.0.0.1:80\n"
                          "  <Inner 5>\n"
                          "  </Inner>\n"
-                         "</Plugin>",
+                         "</Plugin>\n",
                          &root, &error),
                    0);
   assert_int_equal(root.children_len, 2);
@@ -66,10 +66,15 @@ static void says_where_a_mistake_is(void **state) {
       {"<B>\n</C>\n", "line 2, column 3: </C> closes <B>"},
       {"</C>\n", "line 1, column 3: </C> closes no block"},
       {"A\n", "line 1, column 1: A has no value"},
-      {"A \"x\n\n",
-       "line 1, column 3: the string that starts here has no closing \""},
-      {"A 80%\n", "line 1, column 5: this character must be inside \"quotes\""},
-      {"\n*\n",
+      {"A /x\n", "line 1, column 3: this character must be inside \"quotes\""},
+      {"A 1\nB 2", "line 2, column 4: the file ends without a newline, which "
+                   "collectd refuses; end this line"},
+      {"<A \"x>\nB \"y\"\n</A>\n",
+       "line 1, column 4: the string that starts here runs over "
+       "the end of its line; close it with \""},
+      {"on 1\n",
+       "line 1, column 1: expected an option's name, of letters, digits and _"},
+      {"\n5\n",
        "line 2, column 1: expected an option's name, of letters, digits and _"},
       {"<B \"x\"\n</B>\n", "line 1, column 7: this block tag has no closing >"},
       {"<B> A 1\n</B>\n", "line 1, column 5: expected the end of the line; "
@@ -82,6 +87,42 @@ static void says_where_a_mistake_is(void **state) {
     assert_int_equal(parse(cases[i].text, &root, &error), -EINVAL);
     assert_string_equal(error.text, cases[i].error);
     assert_null(root.children);
+  }
+}
+
+/* The number of values that collectd makes of one line, and where it first
+ * skips or splits. */
+static void splits_bare_text_as_collectd_does(void **state) {
+  static const struct {
+    const char *text;
+    size_t values;
+    int skipped_column;
+  } cases[] = {
+      {"A web\n", 1, 0},
+      {"A web-1.a\n", 3, 6},
+      {"A 80%\n", 1, 5},
+      {"A = 10\n", 1, 3},
+      {"A 1.5e+1\n", 1, 0},
+      {"A 1.5e1\n", 2, 6},
+      {"A 10M\n", 1, 0},
+      {"A 127.0.0.1:80\n", 1, 0},
+      {"A 10.0.0\n", 2, 7},
+      {"A fe80::1 [::1]:80\n", 2, 0},
+      {"A eth0.100\n", 2, 7},
+      {"A \"web-1.a\"\n", 1, 0},
+      {"A fuse.sshfs\n", 2, 7},
+      {"\xef\xbb\xbfX 1\n", 1, 1},
+      {"A 0x1f -3 .5 +7\n", 4, 0},
+      {"A \"x\n\n", 1, 3},
+      {"A un_der true-x\n", 3, 14},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct config_item root;
+    struct error error = {{0}};
+    assert_int_equal(parse(cases[i].text, &root, &error), 0);
+    assert_int_equal(root.children[0].values_len, cases[i].values);
+    assert_int_equal(root.children[0].skipped_column, cases[i].skipped_column);
+    config_item_fini(&root);
   }
 }
 
@@ -115,6 +156,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_what_collectd_reads),
       cmocka_unit_test(says_where_a_mistake_is),
+      cmocka_unit_test(splits_bare_text_as_collectd_does),
       cmocka_unit_test(refuses_endless_nesting),
       cmocka_unit_test(survives_every_allocation_that_fails),
   };

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Generated configurations, good and broken, for collectd and for check."""
+import os
+import random
+import re
+import shutil
+import subprocess
+
+from servers import build
+
+TEXTS = ["plain", "web-1", "a.b", '"web-1.example.com"', "eth0.100", "80%", "1.5e1", "1.5e+1", "10M", ".5", "5.", "0x1f", "0x",
+         "-3", "+7", "true", "off", '"true"', "127.0.0.1:80", "fe80::1", "[::1]:80", "10.0.0", "a:b", "/var/log", '"a\\"b"',
+         '"two\nlines"', "fuse.sshfs", "\u00a080", "\u201cx\u201d", "x;", "a=b", "1,5", "inf", "a b", '""', '"open', "un_der", "-", "@x"]
+NUMBERS = ["10", "0.5", '"10"', "10%", "-1", "abc", "1e3", "1e+3", "0x10", "true", "10 20", '"30s"', "30s", "1.2.3"]
+ENDS = ["\n"] * 12 + ["", "\r\n", " # comment\n", "\\\n\n", " ;\n", " >\n"]
+
+
+def number(draw):
+    return draw.choice(NUMBERS[:3] if draw.random() < 0.8 else NUMBERS)
+
+
+def text(draw):
+    return draw.choice(['"good"', "good", "good_1"] if draw.random() < 0.7 else TEXTS)
+
+
+def block(draw, name, label, options):
+    lines = [f"{key} {value}{draw.choice(ENDS[:12] if draw.random() < 0.97 else ENDS)}" for key, value in options]
+    close = name if draw.random() < 0.97 else name.lower() + "x"
+    return f"<{name}{' ' if label else ''}{label}>\n{''.join(lines)}</{close}>\n"
+
+
+def rule(draw):
+    return block(draw, "Threshold", text(draw), [("Metric", draw.choice(['"load/load"', '"a-*/b"', '"nothing"', "load"])),
+                                                 (draw.choice(["WarningMax", "WarningMax", "FailureMin", "WarnMax"]), number(draw)),
+                                                 (draw.choice(["For", "Recover", "Unit", "Missing"]), number(draw))])
+
+
+def pool(draw):
+    return block(draw, "Pool", text(draw), [("PoolSize", number(draw)), ("Host", text(draw)), ("Port", number(draw))])
+
+
+def log(draw):
+    return block(draw, "Log", text(draw), [("File", draw.choice(['"/tmp/nothing/*.log"', "/tmp/x.log", '"x.log"']))])
+
+
+def statement(draw):
+    """One outermost statement; most are good."""
+    kind = draw.randrange(9)
+    if kind == 0:
+        return f"{draw.choice(['Hostname', 'Interval', 'ReadThreads', 'Foo', 'BaseDir', 'on', '5', 'F-o'])} {text(draw)}"
+    if kind == 1:
+        return "LoadPlugin " + draw.choice(["load", "cpu", '"uptime"', "load", "nosuch", "cpu load", "5", '""', "LOAD"])
+    if kind == 2:
+        return "<Plugin resource_alert>\n" + rule(draw) + (rule(draw) if draw.random() < 0.3 else "") + "</Plugin>"
+    if kind == 3:
+        return "<Plugin dbpool>\n" + pool(draw) + "</Plugin>"
+    if kind == 4:
+        return "<Plugin session_log>\n" + log(draw) + "</Plugin>"
+    if kind == 5:
+        collect = text(draw) if draw.random() < 0.3 else draw.choice(["cpu", '"load"'])
+        return f"<Plugin statgrab>\nCollect {collect}\n</Plugin>"
+    if kind == 6:
+        return f"<Plugin {text(draw)}>\n  Key {text(draw)}\n</Plugin>"
+    if kind == 7:
+        return f"<Other {text(draw)}>\n  <Inner>\n    Key {text(draw)} {number(draw)}\n  </Inner>\n</Other>"
+    return draw.choice(["# comment \"", "", "Interval 10", "\tFQDNLookup false", "AutoLoadPlugin false", "Include 5", "*", "Key"] if
+                       draw.random() < 0.5 else ["Interval = 10", "Interval 10", "WriteThreads 2"])
+
+
+def directory_of_plugins(directory):
+    """A PluginDir with the plugins under test and some stock ones; collectd loads no symbolic links."""
+    directory.mkdir()
+    for path in [*build.PLUGINS.glob("*.so"), *(build.STOCK_PLUGINS / f"{name}.so" for name in ("cpu", "load", "uptime"))]:
+        shutil.copy(path, directory)
+    return directory
+
+
+def write(path, draw, plugins):
+    head = "".join(f'TypesDB "{types}"\n' for types in build.TYPES) + f'PluginDir "{plugins}"\nBaseDir "{path.parent}"\n'
+    head += "".join(f"LoadPlugin {name}\n" for name in ("statgrab", "dbpool", "session_log", "resource_alert"))
+    body = "".join(statement(draw) + "\n" for _ in range(draw.randint(1, 3)))
+    body = body[:-1] if draw.random() < 0.05 else body
+    path.write_text(head + body, encoding="utf-8")
+
+
+def compare(directory, count):
+    """Generates COUNT configurations; the seed is printed and may be set by CHECK_SEED."""
+    seed = int(os.environ.get("CHECK_SEED", random.randrange(1 << 32)))
+    print(f"CHECK_SEED={seed}")
+    draw = random.Random(seed)
+    plugins = directory_of_plugins(directory / "plugins")
+    path = directory / "collectd.conf"
+    different, verdicts = [], []
+    for number_of in range(count):
+        write(path, draw, plugins)
+        # -t of collectd 5.12 exits before it reads the file; -T reads it, and each plugin once.
+        daemon = subprocess.run(["collectd", "-T", "-B", "-C", path, "-P", directory / "pid"], capture_output=True, timeout=60, check=False)
+        said = (daemon.stdout + daemon.stderr).decode(errors="replace")
+        is_refused = "Parsing the config file failed" in said
+        check = subprocess.run([build.BUILD / "resource-alertctl", "check", path], capture_output=True, timeout=60, check=False)
+        lines = check.stdout.decode(errors="replace")
+        verdicts.append(is_refused)
+        if is_refused != (check.returncode == 2):
+            different.append(f"--- {number_of}: collectd {'refuses' if is_refused else 'accepts'}\n{path.read_text()}{said}\n{lines}")
+        elif is_refused:
+            assert re.search(r"collectd\.conf:\d+:\d+: error: ", lines), lines
+    assert not different, "\n".join(different)
+    assert count // 10 < sum(verdicts) < count, "too few of one kind"
