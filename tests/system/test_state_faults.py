@@ -4,6 +4,7 @@ notifies and ends as on a good disk, and /health reports what is not saved. With
 import contextlib
 import fcntl
 import os
+import shutil
 import time
 
 import pytest
@@ -125,6 +126,22 @@ def test_a_disk_that_works_again_gets_all(machine):
     saved = machine.responding.state / "responses.jsonl"
     machine.collectd.expect(lambda: '"ENGAGED"' in saved.read_text("utf-8"))
     assert machine.responding.journal("state")
+
+
+def test_a_state_dir_that_is_removed_is_written_again(machine):
+    machine.start()
+    machine.time_switch()
+    machine.responding.expect_state("ENGAGED")
+    identity = (machine.responding.state / "identity").read_text("utf-8")
+    shutil.rmtree(machine.responding.state)
+    machine.collectd.expect(lambda: machine.responding.state.is_dir()
+                            and set(os.listdir(machine.responding.state)) == STATE_FILES, within=20)
+    machine.collectd.expect(lambda: (machine.responding.state / "identity").read_text("utf-8") == identity)
+    machine.collectd.expect(lambda: '"ENGAGED"' in (machine.responding.state / "responses.jsonl").read_text("utf-8"))
+    machine.collectd.kill()
+    machine.responding.start()
+    machine.responding.recover()
+    machine.responding.expect(lambda: not machine.responding.is_on("one"))
 
 
 class FullPipe:

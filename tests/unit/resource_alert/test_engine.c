@@ -312,6 +312,22 @@ static void ten_wrong_years_hold_up_nothing(void **state) {
   assert_int_equal(counts.series, 0);
 }
 
+static void refused_values_are_a_problem(void **state) {
+  (void)state;
+  const struct log_sink sink = {.write = receive_line};
+  start("MaxSeries 2\n"
+        "<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n</Threshold>\n");
+  put_at("a", 1, wall);
+  put_at("b", 1, wall);
+  turn();
+  engine_report_problems(fixture.engine, &sink);
+  assert_int_equal(count_lines("MaxSeries: values of"), 0);
+  put_at("c", 1, wall);
+  turn();
+  engine_report_problems(fixture.engine, &sink);
+  assert_int_equal(count_lines("MaxSeries: values of"), 1);
+}
+
 /* The monotonic clock stands still while a machine sleeps. */
 static void a_machine_that_slept_notifies_nothing(void **state) {
   (void)state;
@@ -579,6 +595,7 @@ int main(void) {
       TEST(a_spike_an_hour_is_not_notified),
       TEST(clock_steps_change_nothing),
       TEST(ten_wrong_years_hold_up_nothing),
+      TEST(refused_values_are_a_problem),
       TEST(a_machine_that_slept_notifies_nothing),
       TEST(a_series_that_stops_is_logged_with_its_rule),
       TEST(a_rule_without_a_series_is_logged_once),
