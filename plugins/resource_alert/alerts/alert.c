@@ -292,3 +292,40 @@ void alert_restore(struct alert *alert, enum alert_state state,
       alert->failure.is_breached || state == ALERT_WARNING;
   alert->warning.is_beyond = alert->warning.is_breached;
 }
+
+/* ---- what comes next ---- */
+
+/* True if the breach is on its way to turn; *left_ms becomes the longest. */
+static bool is_turning(const struct alert *alert,
+                       const struct alert_breach *breach,
+                       const struct rule_limits *limits, int64_t *left_ms) {
+  if (breach->is_beyond == breach->is_breached) {
+    return false;
+  }
+  double hold_s = breach->is_beyond ? limits->for_s : limits->recover_s;
+  *left_ms = (int64_t)(1000 * hold_s) - (alert->last_ms - breach->since_ms);
+  *left_ms = *left_ms < 0 ? 0 : *left_ms;
+  return true;
+}
+
+/* The breach that turns first decides; of two at once, both. */
+bool alert_find_next(const struct alert *alert,
+                     const struct rule_limits *limits,
+                     enum alert_state *ret_next, int64_t *ret_left_ms) {
+  int64_t failure_ms = INT64_MAX;
+  int64_t warning_ms = INT64_MAX;
+  bool has_next = is_turning(alert, &alert->failure, limits, &failure_ms) |
+                  is_turning(alert, &alert->warning, limits, &warning_ms);
+  if (!has_next || alert->state == ALERT_MISSING) {
+    return false;
+  }
+  *ret_left_ms = failure_ms < warning_ms ? failure_ms : warning_ms;
+  bool is_failure = failure_ms <= *ret_left_ms ? alert->failure.is_beyond
+                                               : alert->failure.is_breached;
+  bool is_warning = warning_ms <= *ret_left_ms ? alert->warning.is_beyond
+                                               : alert->warning.is_breached;
+  *ret_next = is_failure   ? ALERT_FAILURE
+              : is_warning ? ALERT_WARNING
+                           : ALERT_OKAY;
+  return *ret_next != (enum alert_state)alert->state;
+}

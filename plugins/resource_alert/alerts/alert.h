@@ -128,6 +128,13 @@ bool alert_is_news(enum alert_state notified, enum alert_state to);
 void alert_find_broken_limit(const struct rule_limits *limits,
                              struct alert_change *change);
 
+/* The state that comes next if the readings stay as the last one is; then
+ * *ret_left_ms is the time from that reading to the change, 0 where only the
+ * number of readings is short. Returns false if no change is on its way. */
+bool alert_find_next(const struct alert *alert,
+                     const struct rule_limits *limits,
+                     enum alert_state *ret_next, int64_t *ret_left_ms);
+
 /* Sets the state that the alert had before a restart. */
 void alert_restore(struct alert *alert, enum alert_state state,
                    enum alert_state notified, int64_t since_wall_ms);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "resource_alert/alerts/series.h"
 
 /* ---- the states ---- */
@@ -48,7 +49,14 @@ static void insert_worst_series(struct snapshot_rule *rule,
       .badness = badness,
       .value = state == ALERT_UNKNOWN ? (double)NAN : alert->alert.value,
       .since_ms = alert->alert.since_wall_ms,
+      .next_ms = -1,
   };
+  int64_t left_ms = 0;
+  if (alert_find_next(&alert->alert, &alert->rule->limits, &added->next,
+                      &left_ms)) {
+    left_ms -= clock_monotonic_ms() - series->seen_ms;
+    added->next_ms = left_ms < 0 ? 0 : left_ms;
+  }
   series_format_name(series, alert->source, added->name, sizeof(added->name));
 }
 

@@ -22,6 +22,8 @@ struct snapshot_series {
   double badness;   /* how far beyond its limit; the larger the worse */
   double value;     /* NaN: none */
   int64_t since_ms; /* since the epoch; 0: not known */
+  int64_t next_ms;  /* until the state changes to NEXT; -1: it does not */
+  enum alert_state next;
   char name[SERIES_NAME_BYTES];
 };
 

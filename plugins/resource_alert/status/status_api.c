@@ -115,12 +115,26 @@ void status_set_health(const struct status_deps *deps,
 
 /* ---- status ---- */
 
+/* Both are there only while the state is about to change. */
+static void add_next_state(json_t *object,
+                           const struct snapshot_series *series) {
+  if (series->next_ms >= 0) {
+    (void)json_object_set_new(object, "next_state",
+                              json_string(alert_state_name(series->next)));
+    (void)json_object_set_new(object, "next_in_s",
+                              json_real((double)series->next_ms / 1000));
+  }
+}
+
 /* One of the worst series of a rule. */
 static json_t *series_to_json(const struct snapshot_series *series) {
-  return json_pack("{so ss so so}", "name", json_util_from_text(series->name),
-                   "state", alert_state_name(series->state), "value",
-                   json_util_from_number(series->value), "since",
-                   make_time(series->since_ms));
+  json_t *object =
+      json_pack("{so ss so so}", "name", json_util_from_text(series->name),
+                "state", alert_state_name(series->state), "value",
+                json_util_from_number(series->value), "since",
+                make_time(series->since_ms));
+  add_next_state(object, series);
+  return object;
 }
 
 /* Only the limits that are set. A rule on notifications has none. */
@@ -192,6 +206,9 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
       "limits", limits_to_json(rule->rule), "inverted",
       (int)rule->rule->limits.is_inverted, "series_count", series_count,
       "counts", counts, "series", series, "history", history);
+  if (rule->series_len > 0) {
+    add_next_state(object, &rule->series[0]);
+  }
   if (is_silenced) {
     (void)json_object_set_new(object, "silenced", json_true());
   }

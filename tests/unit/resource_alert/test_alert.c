@@ -143,6 +143,39 @@ static void a_lower_limit_is_named(void **state) {
   assert_true(fabs(script.change.limit - 3) < 1e-9);
 }
 
+static void tells_what_comes_next(void **state) {
+  static const struct rule_limits limits = {.warning_min = NAN,
+                                            .failure_min = NAN,
+                                            .warning_max = 80,
+                                            .failure_max = 95,
+                                            .for_s = 30,
+                                            .recover_s = 20,
+                                            .hits = 1};
+  struct alert alert = {0};
+  struct alert_change change;
+  enum alert_state next = ALERT_UNKNOWN;
+  int64_t left_ms = -1;
+  struct alert_time now = {.series_ms = 1000, .gap_ms = 1000000};
+  (void)alert_evaluate(&alert, &limits, 10, false, &now, &change);
+  assert_false(alert_find_next(&alert, &limits, &next, &left_ms));
+  now.series_ms = 11000;
+  (void)alert_evaluate(&alert, &limits, 90, false, &now, &change);
+  now.series_ms = 21000;
+  (void)alert_evaluate(&alert, &limits, 97, false, &now, &change);
+  assert_true(alert_find_next(&alert, &limits, &next, &left_ms));
+  assert_int_equal(next, ALERT_WARNING); /* before the failure */
+  assert_int_equal(left_ms, 20000);
+  now.series_ms = 51000;
+  (void)alert_evaluate(&alert, &limits, 97, false, &now, &change);
+  assert_int_equal(alert.state, ALERT_FAILURE);
+  assert_false(alert_find_next(&alert, &limits, &next, &left_ms));
+  now.series_ms = 61000;
+  (void)alert_evaluate(&alert, &limits, 10, false, &now, &change);
+  assert_true(alert_find_next(&alert, &limits, &next, &left_ms));
+  assert_int_equal(next, ALERT_OKAY);
+  assert_int_equal(left_ms, 20000);
+}
+
 static void a_series_stops_and_comes_back(void **state) {
   (void)state;
   struct script script = {.limits = plain};
@@ -242,6 +275,7 @@ int main(void) {
       cmocka_unit_test(hysteresis_widens_only_the_present_state),
       cmocka_unit_test(inverted_limits_are_bad_inside),
       cmocka_unit_test(a_lower_limit_is_named),
+      cmocka_unit_test(tells_what_comes_next),
       cmocka_unit_test(a_series_stops_and_comes_back),
       cmocka_unit_test(back_from_missing_is_not_evaluated_at_once),
       cmocka_unit_test(a_series_that_was_never_read_does_not_stop),
