@@ -29,6 +29,10 @@
 /* At the end: for the threads of all logs, and then for the writer. */
 #define STOP_MS 1500
 
+/* After so many reads a state that is still not written is a fault. With many
+ * logs on a slow disk, one read is too soon. */
+#define UNSAVED_READS 3
+
 #define READER_STACK_BYTES ((size_t)512 * 1024)
 
 /* What a log's thread is asked for: to read all, or the files with events. */
@@ -48,6 +52,7 @@ struct log_instance {
   atomic_bool is_saving_due;
   struct log_complaint late;    /* the read callback's */
   struct log_complaint unsaved; /* the reader's */
+  int unsaved_reads;            /* the reader's: since a state is waiting */
   int64_t event_ms; /* the watch thread's: the first event since; 0: none */
 };
 
@@ -107,14 +112,16 @@ static void free_saving(void *item) {
 static void queue_state(struct log_instance *instance,
                         const struct tail_time *now) {
   if (atomic_exchange(&instance->is_saving_due, true)) {
-    if (log_complaint_fail(&instance->unsaved, now->mono_ms)) {
+    if (++instance->unsaved_reads >= UNSAVED_READS &&
+        log_complaint_fail(&instance->unsaved, now->mono_ms)) {
       log_write(&log_sink, LOG_LEVEL_WARNING,
-                "log \"%s\": state not saved within the interval: %s does not "
+                "log \"%s\": state not saved for some intervals: %s does not "
                 "answer; a restart goes on from the state that was saved last",
                 get_log_name(instance), options.state_dir);
     }
     return;
   }
+  instance->unsaved_reads = 0;
   if (log_complaint_clear(&instance->unsaved, now->mono_ms, NULL)) {
     log_write(&log_sink, LOG_LEVEL_NOTICE, "log \"%s\": StateDir answers again",
               get_log_name(instance));
