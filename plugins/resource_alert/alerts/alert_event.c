@@ -94,18 +94,19 @@ void alert_event_take(struct series_alert *alert, struct silences *silences,
   alert->is_queued = false;
 }
 
-/* One that is queued is dispatched anyway; one that was restored waits for its
- * first reading. */
+/* One that is queued is dispatched anyway. */
 bool alert_event_is_owed(const struct series_alert *alert) {
   enum alert_state state = (enum alert_state)alert->alert.state;
   return alert->rule->notification == NULL && !alert->is_queued &&
-         alert_is_news((enum alert_state)alert->alert.notified, state) &&
-         (state == ALERT_MISSING || !isnan(alert->alert.value));
+         alert_is_news((enum alert_state)alert->alert.notified, state);
 }
 
 bool alert_event_take_owed(struct series_alert *alert,
                            struct silences *silences, int64_t wall_ms,
                            struct alert_event *ret) {
+  if (isnan(alert->alert.value) && alert->alert.state != ALERT_MISSING) {
+    return false; /* restored, and not confirmed by a reading */
+  }
   enum alert_state from = (enum alert_state)alert->alert.notified;
   from = from == ALERT_UNKNOWN ? ALERT_OKAY : from;
   alert->coalesced = 0;

@@ -54,7 +54,7 @@ void alert_event_take(struct series_alert *alert, struct silences *silences,
 bool alert_event_is_owed(const struct series_alert *alert);
 
 /* Makes the event of an alert that is owed. Returns false if it is silenced
- * still. Under the lock of its series. */
+ * still, or has no reading yet. Under the lock of its series. */
 bool alert_event_take_owed(struct series_alert *alert,
                            struct silences *silences, int64_t wall_ms,
                            struct alert_event *ret);
