@@ -144,6 +144,18 @@ def test_a_state_dir_that_is_removed_is_written_again(machine):
     machine.responding.expect(lambda: not machine.responding.is_on("one"))
 
 
+@pytest.mark.parametrize("at, interval", [(1e10, 1), (9.2e9, 5e9), (1.7e10, 1e10)])
+def test_times_that_no_clock_shows_are_saved_readable(machine, at, interval):
+    machine.start()
+    machine.collectd.put_value("dbpool-evil/percent-used", 99, at=at, interval=interval)
+    saved = machine.responding.state / "alerts.jsonl"
+    machine.collectd.expect(lambda: "evil" in saved.read_text("utf-8"))
+    machine.collectd.kill()
+    machine.responding.start()
+    assert not machine.collectd.log_lines("invalid line")
+    assert "evil" in saved.read_text("utf-8")
+
+
 class FullPipe:
     """A log that nobody reads: whoever writes to it hangs."""
 
