@@ -206,7 +206,7 @@ def far_away(postgresql):
 def test_a_network_that_is_cut(collectd, postgresql):
     with far_away(postgresql) as (address, words, cut, mend):
         collectd.prefix = words
-        collectd.load("dbpool", pool(postgresql, Host=f'"{address}"')).start()
+        collectd.load("dbpool", pool(postgresql, Host=f'"{address}"', SSLMode='"prefer"')).start()
         collectd.expect(lambda: is_up(collectd) == 1)
         cut()
         collectd.expect(lambda: is_up(collectd) == 0)
@@ -259,7 +259,7 @@ def test_names_that_are_looked_up_slowly(collectd, postgresql, directory):
                        ' && exec env LD_PRELOAD="$0" "$@"',
                        collectd.environment.get("LD_PRELOAD", "")]
     near = pool(postgresql, name="near", Timeout=5)
-    far = pool(postgresql, Host='"db.example"')
+    far = pool(postgresql, Host='"db.example"', SSLMode='"prefer"')
     collectd.load("dbpool", f"{near}\n{far}").start()
     collectd.expect(lambda: is_up(collectd) == 0)
     reads_go_on(collectd)
