@@ -199,7 +199,12 @@ static int set_number_value(const struct option *option,
   }
   if (value->kind == CONFIG_BOOLEAN ||
       (rest != NULL && (rest == value->string || *rest != '\0'))) {
-    return refuse_value(option, value, "is not a number", error);
+    return rest == NULL || rest == value->string
+               ? refuse_value(option, value, "is not a number", error)
+               : error_set(error, -EINVAL,
+                           "%s \"%s\" is not a number; write %s %.15g%s",
+                           option->name, value->string, option->name, number,
+                           *rest == '%' ? " and Unit \"%\"" : "");
   }
   bool is_whole = isfinite(number) && floor(number) >= number;
   if (option->kind == OPTION_INTEGER && !is_whole) {

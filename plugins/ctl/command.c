@@ -142,6 +142,11 @@ static int print_help(void) {
     (void)printf("  %-11s %s\n", command_table[i]->name,
                  command_table[i]->summary);
   }
+  (void)printf("\nExamples:\n"
+               "    %s status\n"
+               "    %s silence pool_used --for 2h --comment deployment\n"
+               "    %s journal --since 1h -n 20\n",
+               PROGRAM, PROGRAM, PROGRAM);
   (void)printf("\n%s COMMAND --help shows a command's options; "
                "man %s describes everything.\n",
                PROGRAM, PROGRAM);
@@ -197,9 +202,11 @@ static int parse_flag(const struct command *command, int argc, char **argv,
 /* Moves the operands to the front of argv; options may be among them. */
 static int parse_arguments(const struct command *command, int argc, char **argv,
                            struct command_line *line, bool *ret_wants_help) {
+  static char lines[] = "--lines"; /* -n, as of tail and journalctl */
   bool is_only_operands = false;
   line->operands = argv;
   for (int i = 0; i < argc; i++) {
+    argv[i] = strcmp(argv[i], "-n") == 0 ? lines : argv[i];
     if (!is_only_operands && strcmp(argv[i], "--") == 0) {
       is_only_operands = true;
     } else if (!is_only_operands && strcmp(argv[i], "--help") == 0) {

@@ -16,7 +16,7 @@ enum command_result {
   COMMAND_UNKNOWN, /* not known: wrong arguments, no file, no daemon */
 };
 
-#define COMMAND_FLAGS_MAX 6
+#define COMMAND_FLAGS_MAX 8
 
 /* One --flag. A command's file numbers its own by an enum. */
 struct command_flag {

@@ -181,6 +181,29 @@ def test_a_rule_that_no_plugin_has_values_for(check, metric, expected):
         assert expected in lines[0]
 
 
+@pytest.mark.parametrize("block, metric", [
+    ("AutoLoadPlugin true\n<Plugin memory>\nValuesPercentage true\n</Plugin>\n", "memory/percent-used"),
+    ('AutoLoadPlugin true\n<Plugin table>\n<Table "/proc/loadavg">\nPlugin "avg"\n</Table>\n</Plugin>\n', "avg-x/gauge-*"),
+    ('AutoLoadPlugin true\n<Plugin filecount>\n<Directory "/tmp">\nPlugin "spool"\n</Directory>\n</Plugin>\n', "spool-x/files"),
+    ("AutoLoadPlugin true\n<Plugin grpc>\n</Plugin>\n", "any/thing"),
+    ('<Chain "PreCache">\n<Rule "r">\n<Target "set">\nPlugin "mine"\n</Target>\n</Rule>\n</Chain>\n', "mine/load"),
+])
+def test_no_warning_of_a_rule_that_gets_values(check, block, metric):
+    assert check(block + LOADED + RULE.format(metric))[0] == 0
+
+
+@pytest.mark.parametrize("options, expected", [
+    ("WarningMax 95\nFailureMax 80", "11:2: warning: <Threshold \"r\">: WARNING is never reached: FailureMax 80 comes before WarningMax 95"),
+    ("WarningMin 3\nFailureMin 5", "WARNING is never reached: FailureMin 5 comes before WarningMin 3"),
+    ('WarningMax "80%"', '13:1: error: <Plugin resource_alert>: WarningMax "80%" is not a number; write WarningMax 80 and Unit "%"'),
+    ('WarningMax 1\nFor "30s"', 'For "30s" is not a number; write For 30'),
+    ("WarningMax 1\nFor 30s", 'For "30s" is not a number; write For 30'),
+])
+def test_limits_that_are_not_what_is_meant(check, options, expected):
+    lines = check(f'{LOADED}<Plugin resource_alert>\n<Threshold "r">\nMetric "cpu-0/cpu-user"\n{options}\n</Threshold>\n</Plugin>\n')[1]
+    assert expected in lines[0], lines
+
+
 def test_a_central_collectd_may_be_sent_anything(check):
     listening = 'LoadPlugin network\n<Plugin network>\n  Listen "127.0.0.1"\n</Plugin>\n'
     assert check(listening + LOADED + RULE.format("nobody/knows"))[0] == 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """resource-alertctl and a running daemon: status, silence, mode, deactivate, reset, self-test, journal."""
+import datetime
 import grp
 import json
 import os
@@ -99,6 +100,38 @@ def test_a_silence_suppresses_notifications_and_nothing_else(daemon):
     assert daemon.status()["silences"] == []
     daemon.put(10)
     daemon.expect(lambda: daemon.collectd.notifications(plugin="resource_alert", severity="OKAY"))
+
+
+def test_a_silence_says_what_it_covers(daemon):
+    daemon.put(10)
+    daemon.expect(lambda: daemon.exit_code() == 0)
+    until = r"^silenced until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; "
+    assert re.search(until + "covers 1 rule or their series now", daemon.ctl("silence", "us*").stdout)
+    assert re.search(until + "covers 1 rule or their series now", daemon.ctl("silence", "*/demo-a/*").stdout)
+    assert re.search(until + 'no rule and no series matches "usd" now', daemon.ctl("silence", "usd").stdout)
+
+
+def test_the_journal_from_a_time_on_and_its_last_lines(tmp_path):
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=2)))
+    ages = [7200, 1800, 600, 5]
+    path = tmp_path / "journal"
+    path.write_text("".join(json.dumps({"seq": age, "event": "state", "rule": f"r{age}",
+                                        "time": (now - datetime.timedelta(seconds=age)).isoformat(timespec="milliseconds")}) + "\n"
+                            for age in ages))
+
+    def rules(*arguments):
+        return [int(name) for name in re.findall(r"rule=r(\d+)", ctl("journal", "--file", path, *arguments).stdout)]
+
+    assert rules() == ages
+    assert rules("--since", "1h") == ages[1:]
+    assert rules("-n", "2") == rules("--lines", "2") == ages[2:]
+    assert rules("-n", "9") == ages
+    assert rules("--since", "15m", "-n", "1") == [5]
+    for arguments, text in [(("--event", "bogus"), "there is no event bogus; allowed: state, response"),
+                            (("--event", "sate"), "did you mean state"), (("-n", "x"), "write a number from 1"),
+                            (("--since", "soon"), "is not a duration")]:
+        result = ctl("journal", "--file", path, *arguments)
+        assert result.returncode == 3 and text in result.stderr
 
 
 def test_mode_and_deactivate(daemon):

@@ -97,17 +97,39 @@ bool unmatched_rules_has_type(const char *types, const char *type) {
 
 /* Plugins whose values may have any name. */
 static const char *const any_name_plugins[] = {
-    "aggregation", "amqp",  "amqp1",  "curl", "curl_json", "curl_xml", "dbi",
-    "exec",        "gmond", "java",   "lua",  "mqtt",      "perl",     "python",
-    "postgresql",  "snmp",  "statsd", "tail", "tail_csv",  "unixsock", NULL,
+    "aggregation", "amqp",       "amqp1",    "curl",      "curl_json",
+    "curl_xml",    "dbi",        "exec",     "filecount", "gmond",
+    "grpc",        "java",       "lua",      "memcachec", "mqtt",
+    "perl",        "postgresql", "python",   "snmp",      "statsd",
+    "table",       "tail",       "tail_csv", "unixsock",  NULL,
 };
 
-/* True if the network plugin listens: other hosts' values have any name. */
-static bool receives_from_network(const struct config_files *files) {
+/* True if a filter chain has a target that gives values other names. */
+static bool renames_values(const struct config_item *item) {
+  static const char *const targets[] = {"set", "replace", NULL};
+  const char *name = config_files_get_name(item);
+  if (strcasecmp(item->key, "Target") == 0 && name != NULL &&
+      text_find_word(targets, name) >= 0) {
+    return true;
+  }
+  for (size_t i = 0; i < item->children_len; i++) {
+    if (renames_values(&item->children[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* True if the network plugin listens, as other hosts' values have any name, or
+ * a chain renames values. */
+static bool receives_any_name(const struct config_files *files) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
     if (config_files_is_plugin(item, "network") &&
         config_item_find(item, "Listen") != NULL) {
+      return true;
+    }
+    if (strcasecmp(item->key, "Chain") == 0 && renames_values(item)) {
       return true;
     }
   }
@@ -132,14 +154,25 @@ static bool is_our_plugin(const char *name) {
   return false;
 }
 
+/* AutoLoadPlugin loads the plugin of a block; a block that is ignored has a
+ * warning of its own. */
+static bool is_loaded(const struct config_files *files, const char *plugin) {
+  bool has_block = false;
+  for (size_t i = 0; i < files->statements_len; i++) {
+    has_block |= config_files_is_plugin(files->statements[i].item, plugin);
+  }
+  return has_block || config_files_find_load_plugin(files, plugin, NULL);
+}
+
 /* True if a loaded plugin, other than ours, may send values for PLUGIN. */
 static bool can_match_other_plugin(const struct config_files *files,
                                    const char *plugin) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
     const char *name = config_files_get_name(item);
-    if (strcasecmp(item->key, "LoadPlugin") == 0 && name != NULL &&
-        !is_our_plugin(name) &&
+    bool is_plugin = strcasecmp(item->key, "LoadPlugin") == 0 ||
+                     strcasecmp(item->key, "Plugin") == 0; /* AutoLoadPlugin */
+    if (is_plugin && name != NULL && !is_our_plugin(name) &&
         (text_find_word(any_name_plugins, name) >= 0 ||
          can_match_plugin(plugin, name))) {
       return true;
@@ -214,7 +247,7 @@ match_metric(const struct unmatched_rules_input *input,
       continue;
     }
     match.plugin = entry->plugin;
-    if (!config_files_find_load_plugin(input->files, entry->plugin, NULL)) {
+    if (!is_loaded(input->files, entry->plugin)) {
       continue;
     }
     match.is_loaded = true;
@@ -272,6 +305,33 @@ static void report_unmatched(struct config_files_place place, const char *rule,
   lint_print(report, LINT_WARNING, place,
              "<Threshold \"%s\">: Metric \"%s\" matches no series: %s", rule,
              metric, reason);
+}
+
+/* Warns of limits of WARNING that are reached only behind those of FAILURE. */
+static void check_limit_order(const struct rule_options *rule,
+                              struct config_files_place place,
+                              struct lint_report *report) {
+  const struct {
+    const char *warning, *failure;
+    double warning_at, failure_at;
+    bool is_hidden;
+  } pairs[] = {
+      {"WarningMax", "FailureMax", rule->limits.warning_max,
+       rule->limits.failure_max,
+       rule->limits.warning_max > rule->limits.failure_max},
+      {"WarningMin", "FailureMin", rule->limits.warning_min,
+       rule->limits.failure_min,
+       rule->limits.warning_min < rule->limits.failure_min},
+  };
+  for (size_t i = 0; i < 2 && !rule->limits.is_inverted; i++) {
+    if (pairs[i].is_hidden) {
+      lint_print(report, LINT_WARNING, place,
+                 "<Threshold \"%s\">: WARNING is never reached: %s %.10g comes "
+                 "before %s %.10g",
+                 rule->head.label, pairs[i].failure, pairs[i].failure_at,
+                 pairs[i].warning, pairs[i].warning_at);
+    }
+  }
 }
 
 /* One report for each metric of the rule, at the place of the rule. */
@@ -347,8 +407,12 @@ int unmatched_rules_check(const struct unmatched_rules_input *input,
   }
   const struct option_blocks *blocks = &input->resource_alert->rules.thresholds;
   const struct rule_options *rules = blocks->items;
-  bool is_open = receives_from_network(input->files);
+  bool is_open = receives_any_name(input->files);
   int code = check_response_rules(input, report);
+  for (size_t i = 0; i < blocks->len; i++) {
+    check_limit_order(&rules[i], find_block_place(input->files, "Threshold", i),
+                      report);
+  }
   for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {
     code = check_rule_metrics(input, &rules[i],
                               find_block_place(input->files, "Threshold", i),

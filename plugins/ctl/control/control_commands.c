@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/glob.h"
 #include "ctl/command.h"
 #include "ctl/control/client.h"
 
@@ -24,7 +26,7 @@ static const char *find_user_name(void) {
   return entry == NULL ? "unknown" : entry->pw_name;
 }
 
-/* Sends the request and prints DONE when the daemon accepted it.
+/* Sends the request and prints DONE, unless NULL, when the daemon accepted it.
  * request: taken. */
 static int send_command(const struct command_line *line, const char *path,
                         json_t *request, const char *done) {
@@ -37,7 +39,9 @@ static int send_command(const struct command_line *line, const char *path,
     return command_fail("%s", error.text);
   }
   json_decref(response);
-  (void)printf("%s\n", done);
+  if (done != NULL) {
+    (void)printf("%s\n", done);
+  }
   return COMMAND_OKAY;
 }
 
@@ -50,6 +54,51 @@ static json_t *make_response_request(const struct command_line *line,
                               json_string(line->operands[index]));
   }
   return request;
+}
+
+/* Counts the rules that PATTERN covers, by their names or by a series of
+ * theirs. The daemon sends the worst 20 series of each. */
+static size_t count_covered_rules(const json_t *status, const char *pattern) {
+  size_t covered = 0;
+  size_t i, j;
+  json_t *rule, *series;
+  json_array_foreach(json_object_get(status, "rules"), i, rule) {
+    const char *name = json_string_value(json_object_get(rule, "name"));
+    bool has = name != NULL && glob_matches(pattern, name);
+    json_array_foreach(json_object_get(rule, "series"), j, series) {
+      name = json_string_value(json_object_get(series, "name"));
+      has |= name != NULL && glob_matches(pattern, name);
+    }
+    covered += has;
+  }
+  return covered;
+}
+
+/* Says until when, and what the silence covers now: a misspelt name covers
+ * nothing. */
+static void print_silence_effect(const struct command_line *line,
+                                 double for_s) {
+  const char *pattern = line->operands[0];
+  char until[32] = "";
+  struct tm parts;
+  time_t end_s = time(NULL) + (time_t)for_s;
+  if (localtime_r(&end_s, &parts) != NULL) {
+    (void)strftime(until, sizeof(until), "%Y-%m-%d %H:%M:%S", &parts);
+  }
+  json_t *status =
+      client_send_request(line->flags[FLAG_SOCKET], "/status", NULL, NULL);
+  size_t covered = count_covered_rules(status, pattern);
+  if (status != NULL && covered == 0) {
+    (void)printf(
+        "silenced until %s; no rule and no series matches \"%s\" now\n", until,
+        pattern);
+  } else if (status != NULL) {
+    (void)printf("silenced until %s; covers %zu rule%s or their series now\n",
+                 until, covered, covered == 1 ? "" : "s");
+  } else {
+    (void)printf("silenced until %s\n", until);
+  }
+  json_decref(status);
 }
 
 /* A name that matches nothing is accepted, because its rule may come later. */
@@ -66,8 +115,14 @@ static int run_silence(const struct command_line *line) {
   const char *comment = line->flags[SILENCE_COMMENT];
   json_t *request = json_pack("{ss sf ss}", "name", name, "for_s", for_s,
                               "comment", comment == NULL ? "" : comment);
-  return request == NULL ? command_fail("silence: the texts are not UTF-8")
-                         : send_command(line, "/silence", request, "silenced");
+  if (request == NULL) {
+    return command_fail("silence: the texts are not UTF-8");
+  }
+  int result = send_command(line, "/silence", request, NULL);
+  if (result == COMMAND_OKAY) {
+    print_silence_effect(line, for_s);
+  }
+  return result;
 }
 
 static int run_mode(const struct command_line *line) {
@@ -119,7 +174,7 @@ const struct command control_commands_mode = {
     .words = "auto dryrun off configured",
     .operands_min = 1,
     .operands_max = 2,
-    .summary = "set the mode of responses: auto, dryrun or off",
+    .summary = "set the mode of responses: auto, dryrun, off or configured",
     .help =
         "C<auto> takes actions, C<dryrun> only journals them, and C<off> does "
         "nothing. Overrides the configured B<Mode> of the plugin and of "
