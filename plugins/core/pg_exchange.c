@@ -3,10 +3,8 @@
  * back, by the functions of libpq that do not block. */
 #include "core/pg_exchange.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,7 +30,7 @@
   X(PQ, resultStatus)                                                          \
   X(PQ, setNoticeReceiver)                                                     \
   X(PQ, socket)
-SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME);
 
 int pg_exchange_load_library(struct error *error) {
   return shared_library_load(&pq_library, NULL, error);
@@ -171,11 +169,7 @@ int pg_exchange_receive(struct pg_exchange *exchange, PGresult **ret,
 
 /* "127.0.0.1.example.net" may be anywhere. "": libpq's default. */
 static bool is_own_machine(const char *host) {
-  struct in_addr address;
-  bool is_loopback = inet_pton(AF_INET, host, &address) == 1 &&
-                     ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-  return is_loopback || strchr("/@", host[0]) != NULL ||
-         strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
+  return strchr("/@", host[0]) != NULL || text_is_loopback(host);
 }
 
 int pg_exchange_check_hosts(const char *hosts, struct error *error) {

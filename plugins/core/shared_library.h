@@ -24,7 +24,7 @@ struct shared_library {
  * VARIABLE_library to load them:
  *
  *   #define PQ_FUNCTIONS(X) X(PQ, finish) X(PQ, flush)
- *   SHARED_LIBRARY(pq, PQ_FUNCTIONS, "libpq.so.5")
+ *   SHARED_LIBRARY(pq, PQ_FUNCTIONS, "libpq.so.5");
  *   pq.finish(session);
  *
  * A call of a function by its own name would link the library as usual. */
@@ -37,7 +37,7 @@ struct shared_library {
       .names = variable##_names,                                               \
       .len = sizeof(variable##_names) / sizeof(variable##_names[0]),           \
       .functions = &(variable),                                                \
-      .lock = PTHREAD_MUTEX_INITIALIZER};
+      .lock = PTHREAD_MUTEX_INITIALIZER}
 #define SHARED_LIBRARY_POINTER(prefix, name) __typeof__(prefix##name) *name;
 #define SHARED_LIBRARY_NAME(prefix, name) #prefix #name,
 

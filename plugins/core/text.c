@@ -3,8 +3,9 @@
  * probably meant. */
 #include "core/text.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
-#include <stdbool.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -200,4 +201,13 @@ void text_nearest_offer(struct text_nearest *nearest, const char *candidate) {
     nearest->fewest = edits;
     nearest->name = candidate;
   }
+}
+
+/* A prefix is not enough: 127.example.net may be anywhere. */
+bool text_is_loopback(const char *host) {
+  struct in_addr address;
+  bool is_loopback_address = inet_pton(AF_INET, host, &address) == 1 &&
+                             ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  return is_loopback_address || strcasecmp(host, "localhost") == 0 ||
+         strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0;
 }

@@ -3,12 +3,13 @@
  * probably meant. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the control character that AT begins with; 0: none. Control
  * characters are C0, DEL and C1, line separators, and those that turn the
- * direction of writing: what lets a text look like another one, or a terminal
- * obey it. */
+ * direction of writing: what lets a text look like another one, or controls a
+ * terminal. */
 size_t text_control_length(const char *at);
 
 /* Puts '?' for every control character, so that text of a log, a server or a
@@ -55,3 +56,7 @@ struct text_nearest text_nearest_begin(const char *wanted);
 
 /* Takes CANDIDATE if it is the nearest so far, ignoring case. */
 void text_nearest_offer(struct text_nearest *nearest, const char *candidate);
+
+/* True for "localhost" and for an address of the loopback interface:
+ * 127.0.0.0/8 or ::1, also in brackets. */
+bool text_is_loopback(const char *host);

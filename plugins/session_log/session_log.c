@@ -29,7 +29,7 @@
 /* At the end: for the threads of all logs, and then for the writer. */
 #define STOP_MS 1500
 
-/* After so many reads a state that is still not written is a fault. With many
+/* After this number of reads, a state that is still not written is a fault. With many
  * logs on a slow disk, one read is too soon. */
 #define UNSAVED_READS 3
 

@@ -230,7 +230,7 @@ def test_a_reload_with_other_slots(responding, cluster, balancer, template, coun
     balancer.backends = backend(template)
     balancer.reload()
     responding.expect(lambda: len(ready(balancer)) == count)
-    if count == 2:  # and it is told
+    if count == 2:  # and that is reported
         responding.expect(lambda: any("no free slot for 127.0.0.3, 2 are in use" in one for one in responding.failures(ACTION)))
     cluster.set_endpoints("127.0.0.4")
     responding.expect(lambda: ready(balancer) == ["127.0.0.4:8000"], within=20)
@@ -363,7 +363,7 @@ def server_at(balancer, address):
     return next(row["srv_name"] for row in balancer.servers() if row["srv_addr"] == address)
 
 
-def findings(responding):
+def left_alone(responding):
     return [(line["server"], line["finding"]) for line in responding.journal("action", step="left_alone") if "server" in line]
 
 
@@ -412,7 +412,7 @@ def test_a_slot_that_another_fills_is_his(responding, cluster, balancer):
     name = server_at(balancer, "127.0.0.1")
     balancer.ask(f"set server api/{name} addr 127.0.0.7 port 8000")
     responding.expect(lambda: ready(balancer) == ["127.0.0.1:8000", "127.0.0.2:8000", "127.0.0.7:8000"])
-    assert findings(responding) == [(name, "was reset or changed by another")]
+    assert left_alone(responding) == [(name, "was reset or changed by another")]
     cluster.set_endpoints("127.0.0.3")
     responding.expect(lambda: ready(balancer) == ["127.0.0.3:8000", "127.0.0.7:8000"])
     expect_quiet(responding, balancer, 2)
@@ -429,7 +429,7 @@ def test_a_drained_server_that_a_person_makes_ready_is_his(responding, cluster, 
             cluster.set_endpoints("127.0.0.3")
             responding.expect(lambda: admin_states(balancer)[name] & DRAIN)
             balancer.ask(f"set server api/{name} state ready")
-            responding.expect(lambda: findings(responding) == [(name, "was made ready by another")])
+            responding.expect(lambda: left_alone(responding) == [(name, "was made ready by another")])
             expect_quiet(responding, balancer, 2)
 
 
@@ -443,7 +443,7 @@ def test_what_was_filled_before_a_kill_is_known_after_it(responding, cluster, ba
     cluster.set_endpoints("127.0.0.2", "127.0.0.3")
     responding.start()
     responding.expect(lambda: ready(balancer) == ["127.0.0.2:8000", "127.0.0.3:8000"])
-    assert not findings(responding)
+    assert not left_alone(responding)
 
 
 @pytest.mark.parametrize("state, command", [
@@ -467,7 +467,7 @@ def test_it_goes_on_where_a_kill_has_stopped_it(responding, cluster, balancer, s
     cluster.set_endpoints(expected)
     responding.start()
     responding.expect(lambda: ready(balancer) == [f"{expected}:8000"])
-    assert not findings(responding)
+    assert not left_alone(responding)
 
 
 def test_without_its_memory_it_tells_what_may_lead_nowhere(responding, cluster, balancer):

@@ -63,7 +63,7 @@ def release(responding, look=lambda: 0):
     return min([*seen, look()])
 
 
-def findings(responding, action, step):
+def journaled_reasons(responding, action, step):
     return [line.get("finding") for line in responding.journal("action", action=action, step=step)]
 
 
@@ -141,7 +141,7 @@ def test_a_write_that_never_holds_is_not_asked_for_for_ever(responding, cluster)
     until = time.monotonic() + 5  # more than the next pause would be without an end
     hold_until(responding, lambda: is_set_back(times=5) and time.monotonic() > until)
     assert len(writes()) == 5
-    assert "minReplicas is 4: something else has set it back" in findings(responding, ACTION, "left_alone")[0]
+    assert "minReplicas is 4: something else has set it back" in journaled_reasons(responding, ACTION, "left_alone")[0]
     assert release(responding, cluster.least_replicas) == 4
     hold_until(responding, lambda: cluster.least_replicas() == 6)  # engaged anew
 
@@ -150,7 +150,7 @@ def test_zero_replicas_are_not_started(responding, cluster):
     cluster.create_workload(replicas=0)
     start(responding, cluster)
     hold_until(responding, lambda: responding.steps(ACTION).count("left_alone"))
-    assert "there are 0 replicas" in findings(responding, ACTION, "left_alone")[0]
+    assert "there are 0 replicas" in journaled_reasons(responding, ACTION, "left_alone")[0]
     assert "confirmed" not in responding.steps(ACTION)
     assert release(responding) == 0 == cluster.replicas()
 
@@ -229,7 +229,7 @@ def test_a_workload_that_is_deleted_meanwhile(responding, cluster):
     scale_to(responding, cluster, 4)
     cluster.delete("/apis/apps/v1", "deployments", "api")
     release(responding)
-    assert "there is no Deployment trading/api" in findings(responding, ACTION, "gone")[0]
+    assert "there is no Deployment trading/api" in journaled_reasons(responding, ACTION, "gone")[0]
 
 
 def test_an_autoscaler_that_is_left_without_its_workload_gets_its_number_back(responding, cluster):
@@ -255,7 +255,7 @@ def test_an_autoscaler_that_is_deleted_with_its_workload(responding, cluster):
     cluster.delete_autoscaler()
     cluster.delete("/apis/apps/v1", "deployments", "api")
     release(responding)
-    assert findings(responding, ACTION, "gone")
+    assert journaled_reasons(responding, ACTION, "gone")
 
 
 def test_a_workload_that_is_made_anew_is_not_ours(responding, cluster):
@@ -265,7 +265,7 @@ def test_a_workload_that_is_made_anew_is_not_ours(responding, cluster):
     cluster.delete("/apis/apps/v1", "deployments", "api")
     cluster.create_workload(replicas=4)
     assert release(responding, cluster.replicas) == 4 == cluster.replicas()
-    assert "made anew" in findings(responding, ACTION, "left_alone")[0]
+    assert "made anew" in journaled_reasons(responding, ACTION, "left_alone")[0]
 
 
 def test_a_404_of_a_proxy_does_not_say_that_it_is_gone(responding, cluster):
@@ -283,7 +283,7 @@ def test_a_404_of_a_proxy_does_not_say_that_it_is_gone(responding, cluster):
 
     meddler.before = answer_next
     release(responding)
-    assert cluster.replicas() == 2 and not findings(responding, ACTION, "gone")
+    assert cluster.replicas() == 2 and not journaled_reasons(responding, ACTION, "gone")
     assert responding.failures(ACTION)[0] == "no Kubernetes API answers: status 404"
 
 
@@ -306,7 +306,7 @@ def test_a_cron_job_is_suspended_and_resumed(responding, cluster):
 def test_a_job_that_somebody_else_suspended_stays_so(responding, cluster):
     cluster.create_cron_job(suspend=True)
     start_job(responding, cluster)
-    assert "it was suspended by" in findings(responding, JOB_ACTION, "left_alone")[0]
+    assert "it was suspended by" in journaled_reasons(responding, JOB_ACTION, "left_alone")[0]
     assert "confirmed" not in responding.steps(JOB_ACTION)
     release(responding)
     assert cluster.cron_job()["spec"]["suspend"] is True
@@ -330,7 +330,7 @@ def test_a_job_that_is_resumed_by_hand_and_suspended_again_stays_so(responding, 
     job = cluster.cron_job()
     assert job["spec"]["suspend"] is True
     assert "resource-alert/suspended-by" not in job["metadata"].get("annotations", {})
-    assert "it was suspended by Python-urllib" in findings(responding, JOB_ACTION, "left_alone")[0]
+    assert "it was suspended by Python-urllib" in journaled_reasons(responding, JOB_ACTION, "left_alone")[0]
 
 
 def test_a_job_that_is_resumed_by_hand_is_not_touched_by_the_release(responding, cluster):
@@ -353,9 +353,9 @@ def test_a_job_that_is_deleted_meanwhile(responding, cluster, anew):
     release(responding)
     if anew:
         assert cluster.cron_job()["spec"]["suspend"] is True
-        assert findings(responding, JOB_ACTION, "left_alone")
+        assert journaled_reasons(responding, JOB_ACTION, "left_alone")
     else:
-        assert "there is no CronJob" in findings(responding, JOB_ACTION, "gone")[0]
+        assert "there is no CronJob" in journaled_reasons(responding, JOB_ACTION, "gone")[0]
 
 
 def test_a_missing_job_is_a_failure_on_the_way_there(responding, cluster):
@@ -375,7 +375,7 @@ def test_a_deadline_of_somebody_else_stays(responding, cluster):
 
 
 def set_last_run(cluster, hours):
-    """In place of so many hours that it stays suspended."""
+    """In place of the hours that it would stay suspended."""
     last = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - hours * 3600))
     cluster.set_cron_job({"status": {"lastScheduleTime": last}}, part="/status")
 

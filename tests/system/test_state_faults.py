@@ -157,7 +157,7 @@ def test_times_that_no_clock_shows_are_saved_readable(machine, at, interval):
 
 
 class FullPipe:
-    """A log that nobody reads: whoever writes to it hangs."""
+    """A log that nobody reads: a write to it hangs."""
 
     def __init__(self, path):
         os.mkfifo(path)

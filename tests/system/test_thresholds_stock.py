@@ -213,7 +213,7 @@ class Ours:
         return alone[0] if len(values) == 1 else self.notify_each(before, after)
 
     def notify_each(self, before, after):
-        """None is told to be well while another one of the same name is, or was told to be, bad."""
+        """None is reported well while another one of the same name is, or was told to be, bad."""
         told = []
         for i, level in enumerate(after):
             was, bad = self.notified[i], [j for j, other in enumerate(after) if j != i and (other or (j > i and before[j]))]

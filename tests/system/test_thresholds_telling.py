@@ -256,7 +256,7 @@ def test_names_that_are_cut_stay_apart(collectd):
 HOSTILE = "h\u009b2J\u202eevil"
 
 
-def test_no_outlet_passes_on_control_characters(collectd):
+def test_control_characters_are_passed_on_nowhere(collectd):
     """Of a host's name from the network and of a text of a session."""
     handler = Handler(collectd)
     journal = collectd.directory / "journal"

@@ -250,7 +250,7 @@ find_free_slot(const struct haproxy *haproxy, const json_t *memory) {
   return NULL;
 }
 
-/* The server of that endpoint, whoever has set it; NULL: there is none. A free
+/* The server of that endpoint, ours or not; NULL: there is none. A free
  * slot keeps the address that it had before. */
 static const struct haproxy_socket_slot *
 find_server(const struct haproxy *haproxy, const char *address,

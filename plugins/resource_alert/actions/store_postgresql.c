@@ -17,7 +17,7 @@
   X(PQ, cmdStatus)                                                             \
   X(PQ, getvalue)                                                              \
   X(PQ, ntuples)
-SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME);
 
 /* The longest statement is some 560 bytes without the table, which has 127 at
  * most. */

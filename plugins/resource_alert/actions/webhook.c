@@ -21,7 +21,7 @@
 #include "resource_alert/clients/http_client.h"
 
 #define CRYPTO_FUNCTIONS(X) X(EVP_, sha256) X(, HMAC)
-SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME)
+SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME);
 
 enum webhook_format { FORMAT_NATIVE, FORMAT_ALERTMANAGER };
 

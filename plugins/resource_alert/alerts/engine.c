@@ -116,7 +116,7 @@ static void log_rejections(struct engine *engine, int64_t now_ms) {
         &engine->deps.log, LOG_LEVEL_WARNING,
         "MaxSeries: limit reached with %llu series, or by one host; values "
         "of further series are ignored (%llu values so far); raise "
-        "MaxSeries, or find who sends so many",
+        "MaxSeries, or find the host that sends them",
         (unsigned long long)counts.series, (unsigned long long)counts.rejected);
   }
 }

@@ -18,7 +18,7 @@
 #include "core/trusted_path.h"
 
 #define CRYPTO_FUNCTIONS(X) X(EVP_, DecodeBlock) X(EVP_, EncodeBlock)
-SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME)
+SHARED_LIBRARY(crypto, CRYPTO_FUNCTIONS, LIBCRYPTO_SONAME);
 
 int etcd_init(struct etcd *etcd, const struct http_client_options *http,
               struct error *error) {

@@ -7,10 +7,8 @@
  * resolved by libcurl's own thread, which cannot be cancelled. */
 #include "resource_alert/clients/http_client.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +17,7 @@
 
 #include "core/clock.h"
 #include "core/shared_library.h"
+#include "core/text.h"
 
 #define RETRY_AFTER_MAX_S 3600
 
@@ -51,7 +50,7 @@
   X(curl_, url_cleanup)                                                        \
   X(curl_, url_get)                                                            \
   X(curl_, url_set)
-SHARED_LIBRARY(curl, CURL_FUNCTIONS, LIBCURL_SONAME)
+SHARED_LIBRARY(curl, CURL_FUNCTIONS, LIBCURL_SONAME);
 
 /* One easy handle, so that connections and TLS sessions are used again. */
 struct http_client {
@@ -68,15 +67,6 @@ static int init_libcurl(void) {
 }
 
 /* ---- URLs ---- */
-
-/* A prefix is not enough: 127.example.net may be anywhere. */
-static bool is_own_machine(const char *host) {
-  struct in_addr address;
-  bool is_loopback = inet_pton(AF_INET, host, &address) == 1 &&
-                     ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-  return is_loopback || strcasecmp(host, "localhost") == 0 ||
-         strcmp(host, "[::1]") == 0;
-}
 
 /* libcurl gives each part as a copy, which must be freed. */
 static bool has_url_part(CURLU *url, CURLUPart part) {
@@ -100,7 +90,7 @@ static int check_url_parts(CURLU *url, bool allows_plain, struct error *error) {
     code = error_set(error, -EINVAL,
                      "contains a user or password; store them in a file");
   } else if (strcmp(scheme, "http") == 0 && !allows_plain &&
-             !is_own_machine(host)) {
+             !text_is_loopback(host)) {
     code = error_set(error, -EINVAL,
                      "is unencrypted and not on this machine: use https, or "
                      "write AllowPlainHTTP true");

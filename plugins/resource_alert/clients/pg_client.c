@@ -29,7 +29,7 @@
   X(PQ, setErrorVerbosity)                                                     \
   X(PQ, setnonblocking)                                                        \
   X(PQ, status)
-SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME)
+SHARED_LIBRARY(pq, PQ_FUNCTIONS, LIBPQ_SONAME);
 
 int pg_client_load_library(struct error *error) {
   int code = pg_exchange_load_library(error);

@@ -31,8 +31,8 @@ struct action_job {
   struct error error;
 };
 
-/* One action. It belongs to the thread of the response, unless something else
- * is said. */
+/* One action. It belongs to the thread of the response, except where a
+ * comment names another. */
 struct action_runner {
   const struct action_runner_deps *deps;
   const struct action_driver *driver;

@@ -142,7 +142,7 @@ static json_t *text_or_null(const char *text) {
                                          : json_util_from_text(text);
 }
 
-/* What a dry run pretends is said as such. The names are part of the interface:
+/* The names show what only a dry run pretends. They are part of the interface:
  * see the manual of the status. */
 static const char *get_action_state(const struct response_action *action) {
   static const char *const states[] = {[RESPONSE_ACTION_OFF] = "off",

@@ -102,7 +102,7 @@ static bool is_path(const char *asked, const char *path) {
          (asked[length] == '\0' || strcmp(asked + length, "/") == 0);
 }
 
-/* OPTIONS is what HAProxy's health check sends unless it is told otherwise. */
+/* HAProxy's health check sends OPTIONS by default. */
 static bool is_read_method(const char *method) {
   return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
          strcmp(method, "OPTIONS") == 0;
