@@ -29,8 +29,8 @@
 /* At the end: for the threads of all logs, and then for the writer. */
 #define STOP_MS 1500
 
-/* After this number of reads, a state that is still not written is a fault. With many
- * logs on a slow disk, one read is too soon. */
+/* After this number of reads, a state that is still not written is a fault.
+ * With many logs on a slow disk, one read is too soon. */
 #define UNSAVED_READS 3
 
 #define READER_STACK_BYTES ((size_t)512 * 1024)

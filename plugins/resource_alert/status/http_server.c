@@ -38,7 +38,7 @@
   X(MHD_, queue_response)                                                      \
   X(MHD_, start_daemon)                                                        \
   X(MHD_, stop_daemon)
-SHARED_LIBRARY(mhd, MHD_FUNCTIONS, LIBMICROHTTPD_SONAME)
+SHARED_LIBRARY(mhd, MHD_FUNCTIONS, LIBMICROHTTPD_SONAME);
 
 /* ---- requests ---- */
 

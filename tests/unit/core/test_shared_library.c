@@ -9,9 +9,9 @@
 #include "core/shared_library.h"
 
 #define JANSSON_FUNCTIONS(X) X(json_, integer) X(json_, integer_value)
-SHARED_LIBRARY(jansson, JANSSON_FUNCTIONS, "libjansson.so.4")
-SHARED_LIBRARY(absent, JANSSON_FUNCTIONS, "libabsent.so.4")
-SHARED_LIBRARY(other, JANSSON_FUNCTIONS, "libm.so.6")
+SHARED_LIBRARY(jansson, JANSSON_FUNCTIONS, "libjansson.so.4");
+SHARED_LIBRARY(absent, JANSSON_FUNCTIONS, "libabsent.so.4");
+SHARED_LIBRARY(other, JANSSON_FUNCTIONS, "libm.so.6");
 
 static int initialized;
 static int initialize_code;
