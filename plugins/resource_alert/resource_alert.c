@@ -66,6 +66,7 @@ static int evaluate_values(const data_set_t *type, const value_list_t *list,
                            user_data_t *unused) {
   (void)unused;
   struct reading reading = glue_make_reading(type, list);
+  responses_take_reading(responses, &reading);
   engine_take_reading(engine, &reading);
   return 0;
 }

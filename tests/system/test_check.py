@@ -224,6 +224,40 @@ def test_a_response_that_names_no_rule(check):
     assert lines[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
 
 
+@pytest.mark.parametrize("pool, connections, expected", [
+    ("trading", 20, None),
+    ("trading", 19, 'ConnectionsPerReplica 19 is less than what one process may open by <Pool "trading">: '
+                    "PoolSize 10 and MaxOverflow 10"),
+    ("tradin", 20, 'Pool "tradin": dbpool has no <Pool "tradin"> here; without its values no replica is added'),
+])
+def test_a_pool_that_scaling_cannot_rely_on(check, tmp_path, pool, connections, expected):
+    for name in ("token", "ca"):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o600)
+    code, lines = check(LOADED + RULE.format("cpu-0/cpu") + f"""<Plugin resource_alert>
+  <Response "r">
+    When "rule"
+    <Scale>
+      Namespace "trading"
+      Deployment "api"
+      Max 10
+      Pool "{pool}"
+      ConnectionsPerReplica {connections}
+    </Scale>
+  </Response>
+  <Kubernetes>
+    Server "https://127.0.0.1:1"
+    TokenFile "{tmp_path}/token"
+    CAFile "{tmp_path}/ca"
+  </Kubernetes>
+</Plugin>
+""")
+    if expected is None:
+        assert (code, lines) == (0, ["1 file, no problems found"])
+    else:
+        assert (code, lines[0]) == (1, f"collectd.conf:17:4: warning: {expected}")
+
+
 def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql, tmp_path):
     log = directory / "log"
     log.write_text("Creating new database session\n")

@@ -9,6 +9,7 @@
 #include "ctl/check/unmatched_rules.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,45 @@ static void print_broken_action(void *context, enum log_level level,
   lint_print(to->report, LINT_WARNING, to->place, "%s", line);
 }
 
+/* What the server of a pool has room for is not configured; what its
+ * applications may open is. */
+static void check_action_pool(const struct dbpool_options *dbpool,
+                              const struct action_options *action,
+                              const struct response_place *to) {
+  const struct dbpool_pool_options *pools = dbpool->pools.items;
+  size_t i = 0;
+  while (i < dbpool->pools.len &&
+         strcmp(pools[i].head.label, action->pool) != 0) {
+    i++;
+  }
+  if (i == dbpool->pools.len) {
+    lint_print(to->report, LINT_WARNING, to->place,
+               "Pool \"%s\": dbpool has no <Pool \"%s\"> here; without its "
+               "values no replica is added",
+               action->pool, action->pool);
+  } else if (pools[i].max_overflow >= 0 &&
+             action->connections < pools[i].size + pools[i].max_overflow) {
+    lint_print(to->report, LINT_WARNING, to->place,
+               "ConnectionsPerReplica %" PRId64
+               " is less than what one process may open by <Pool \"%s\">: "
+               "PoolSize %" PRId64 " and MaxOverflow %" PRId64,
+               action->connections, action->pool, pools[i].size,
+               pools[i].max_overflow);
+  }
+}
+
+static void check_action_pools(const struct dbpool_options *dbpool,
+                               const struct response_options *response,
+                               const struct response_place *to) {
+  for (size_t i = 0; i < response->actions[ACTION_SCALE].len; i++) {
+    const struct action_options *action =
+        response_options_action_at(response, ACTION_SCALE, i);
+    if (action->pool != NULL) {
+      check_action_pool(dbpool, action, to);
+    }
+  }
+}
+
 /* responses_check() stops at the first mistake, so each response is checked as
  * if it were the only one. */
 static int check_response_rules(const struct unmatched_rules_input *input,
@@ -394,6 +434,8 @@ static int check_response_rules(const struct unmatched_rules_input *input,
     const struct log_sink log = {print_broken_action, &to};
     if (responses_check(&one, &all, &log, &error) != 0) {
       lint_print(report, LINT_ERROR, to.place, "%s", error.text);
+    } else if (input->dbpool != NULL) {
+      check_action_pools(input->dbpool, one.responses.items, &to);
     }
   }
   free(names);

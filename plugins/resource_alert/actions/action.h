@@ -29,6 +29,8 @@ struct action_options {
   int64_t after_s;
   int mode;         /* enum action_mode */
   double timeout_s; /* for one attempt */
+  char *pool;       /* of dbpool, whose values the requests have; NULL: none */
+  int64_t connections; /* that one replica opens to it; 0: there is no pool */
 };
 
 struct kubernetes_options;
@@ -54,9 +56,11 @@ struct action_request {
   const char *cause; /* the rule that called for it */
   const char *state; /* of that rule: "WARNING", ... */
   double value;      /* of the rule's worst series; NaN: not known */
-  unsigned level;    /* actions of the response that are wanted */
-  int64_t since_s;   /* of the response's engagement, since the epoch */
-  int64_t now_s;     /* since the epoch */
+  double left;     /* connections that the action's pool may still open, and */
+  double open;     /* those it has; NaN: not known, or no fresh value */
+  unsigned level;  /* actions of the response that are wanted */
+  int64_t since_s; /* of the response's engagement, since the epoch */
+  int64_t now_s;   /* since the epoch */
 };
 
 #define ACTION_OWNER_BYTES 256

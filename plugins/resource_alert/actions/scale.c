@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json_util.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/scale_record.h"
+#include "resource_alert/actions/scale_room.h"
 #include "resource_alert/clients/kubernetes.h"
 
 struct scale_options {
@@ -99,6 +101,21 @@ static const struct option option_rows[] = {
      .min = 0, .max = 86400, .default_text = "0", .unit = "seconds",
      .help = "Time between the release of the response and the removal of the "
              "first replica."},
+    {OPTION("Pool", STRING, struct scale_options, common.pool),
+     .example = "\"trading\"", .check = option_check_name,
+     .help = "The B<E<lt>PoolE<gt>> of dbpool on this host that has the "
+             "connections of the workload. Replicas are added only if the "
+             "server has room for all their connections, by the last values "
+             "of C<headroom> and C<total>: C<headroom> must also hold those "
+             "that the present replicas may still open. Without fresh values "
+             "no replica is added. The number of replicas to remove does not "
+             "depend on it. Use it with B<ConnectionsPerReplica>."},
+    {OPTION("ConnectionsPerReplica", INTEGER, struct scale_options,
+            common.connections),
+     .min = 1, .max = 100000, .example = "30", .unit = "connections",
+     .help = "The most connections that one replica opens to the database of "
+             "B<Pool>: C<pool_size> plus C<max_overflow>, times its worker "
+             "processes."},
 };
 
 /* What a table of single options cannot express: one workload, and an order of
@@ -118,6 +135,11 @@ static int check_scale_block(const void *target, struct error *error) {
     return error_set(error, -EINVAL, "Min %" PRId64 " is above Max %" PRId64,
                      options->min, options->max);
   }
+  if ((options->common.pool == NULL) != (options->common.connections == 0)) {
+    return error_set(error, -EINVAL,
+                     "needs Pool and ConnectionsPerReplica together: write "
+                     "both, or none");
+  }
   return 0;
 }
 
@@ -128,6 +150,7 @@ static int check_scale_block(const void *target, struct error *error) {
 struct scale {
   struct action base;
   struct scale_record record;
+  char blocked[ACTION_FINDING_BYTES]; /* by the pool, as journaled last */
 };
 
 /* ---- making ---- */
@@ -202,6 +225,57 @@ static int64_t count_wanted_replicas(const struct scale *scale,
   return more < 0 ? 0 : (int64_t)more;
 }
 
+/* Journaled once, and again when the numbers have changed. */
+static void note_blocked(struct scale *scale,
+                         const struct action_request *request,
+                         struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
+  if (strcmp(scale->blocked, call->finding) == 0) {
+    return;
+  }
+  memcpy(scale->blocked, call->finding, sizeof(scale->blocked));
+  call->note(call->context, "blocked",
+             json_pack("{s:s, s:o, s:o, s:I}", "cause", call->finding, "left",
+                       json_util_from_number(request->left), "open",
+                       json_util_from_number(request->open), "needed",
+                       (json_int_t)options->common.connections));
+}
+
+/* Lowers VALUE to the replicas that the pool's server has room for. Where there
+ * is none for one more, returns the present value, with the outcome. */
+static int64_t limit_to_pool(struct scale *scale, const struct scale_now *now,
+                             int64_t value,
+                             const struct action_request *request,
+                             struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
+  const char *pool = options->common.pool;
+  enum action_outcome outcome = scale_record_get(call, "added") > 0
+                                    ? ACTION_CONFIRMED
+                                    : ACTION_LEFT_ALONE;
+  int64_t more = pool == NULL ? INT64_MAX
+                              : scale_room_count(request->left, request->open,
+                                                 now->replicas,
+                                                 options->common.connections);
+  if (more > 0) {
+    scale->blocked[0] = '\0';
+    return value - now->replicas > more ? now->replicas + more : value;
+  }
+  if (more < 0) {
+    (void)action_call_set_outcome(
+        call, outcome, "the room of pool \"%s\" is not known: no fresh value",
+        pool);
+  } else {
+    (void)action_call_set_outcome(
+        call, outcome,
+        "pool \"%s\": %.0f connections left and %.0f open, %" PRId64
+        " needed for one more replica beside the %" PRId64 " present",
+        pool, request->left, request->open, options->common.connections,
+        now->replicas);
+  }
+  note_blocked(scale, request, call);
+  return now->value;
+}
+
 /* ---- attempts ---- */
 
 /* One step, which people see as an Event. */
@@ -266,6 +340,10 @@ static int scale_out(struct scale *scale, const struct action_request *request,
   }
   if (scale_record_check_cooldown(&scale->record, &look, call) == -EAGAIN) {
     return 0; /* another agent has just scaled: that is enough */
+  }
+  value = limit_to_pool(scale, now, value, request, call);
+  if (value <= now->value) {
+    return 0;
   }
   return step_replicas(scale, &look, value, request, call);
 }

@@ -7,6 +7,7 @@
 #include "resource_alert/responses/action_runner.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,6 +171,18 @@ static bool collect_job(struct action_job *job) {
 
 /* ---- life ---- */
 
+static struct condition_input *
+take_pool_input(const struct action_runner *runner, const char *value) {
+  char key[2 * READING_NAME_BYTES];
+  (void)snprintf(key, sizeof(key), "%s/%s", runner->options->pool, value);
+  return condition_inputs_take(runner->deps->pools, key, strlen(key));
+}
+
+static double get_pool_value(const struct condition_input *input) {
+  return input == NULL ? (double)NAN
+                       : condition_input_value(input, clock_monotonic_ms());
+}
+
 int action_runner_init(struct action_runner *runner,
                        const struct action_runner_deps *deps,
                        const struct response_target *target, bool is_in_several,
@@ -187,6 +200,13 @@ int action_runner_init(struct action_runner *runner,
   if (runner->memory == NULL || runner->cancel_fd < 0) {
     return error_set(error, -ENOMEM, "out of memory or file descriptors");
   }
+  if (runner->options->pool != NULL) {
+    runner->left = take_pool_input(runner, "headroom");
+    runner->open = take_pool_input(runner, "total");
+    if (runner->left == NULL || runner->open == NULL) {
+      return error_set(error, -ENOMEM, "out of memory");
+    }
+  }
   return action_new(runner->driver, runner->options, target->store, action_deps,
                     &runner->action, error);
 }
@@ -197,6 +217,8 @@ void action_runner_fini(struct action_runner *runner) {
   }
   action_free(runner->driver, runner->action);
   json_decref(runner->memory);
+  condition_inputs_release(runner->deps->pools, runner->left);
+  condition_inputs_release(runner->deps->pools, runner->open);
   if (runner->cancel_fd >= 0) {
     (void)close(runner->cancel_fd);
   }
@@ -305,6 +327,8 @@ void action_runner_post_attempt(struct action_runner *runner,
   struct action_job *job = &runner->attempt;
   job->mode = mode;
   job->request = *request;
+  job->request.left = get_pool_value(runner->left);
+  job->request.open = get_pool_value(runner->open);
   job->is_refresh = is_refresh;
   if (!is_refresh && mode != ACTION_MODE_DRYRUN) {
     action_runner_journal(runner, "intent",

@@ -8,12 +8,14 @@
 
 #include "core/worker_thread.h"
 #include "resource_alert/responses/response_report.h"
+#include "resource_alert/rules/condition.h"
 
 struct response_state_file;
 
 /* What all runners of a response share; borrowed, outlives them. */
 struct action_runner_deps {
   const struct response_report *report;
+  struct condition_inputs *pools;     /* values of dbpool, by "POOL/headroom" */
   struct response_state_file *states; /* keeps what the drivers remember */
   int stop_fd;                        /* readable once all is to end */
   int wake_fd; /* of the response; written to when a job has ended */
@@ -47,7 +49,9 @@ struct action_runner {
   int cancel_fd;  /* owned; ends a self-test */
   struct action_job attempt;
   struct action_job self_test_job;
-  _Atomic int64_t replicas; /* counted last; -1: none */
+  struct condition_input *left; /* of the action's pool; NULL: it has none */
+  struct condition_input *open; /* so, too */
+  _Atomic int64_t replicas;     /* counted last; -1: none */
   struct log_complaint complaint;
   enum action_outcome outcome;        /* of the last attempt that succeeded */
   char finding[ACTION_FINDING_BYTES]; /* what that found; "": nothing to say */

@@ -328,8 +328,7 @@ static void record_block(struct response_worker *worker, size_t action,
                           cause);
 }
 
-/* Of what comes up again and again only the first is recorded, until an action
- * is attempted again. */
+/* Only the first of a series is recorded, until an action is attempted. */
 static void record_block_once(struct response_worker *worker, size_t action,
                               const char *cause) {
   if (!worker->is_block_logged) {
@@ -506,6 +505,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
   };
   worker->runner_deps = (struct action_runner_deps){
       .report = &worker->report,
+      .pools = worker->shared->pools,
       .states = worker->shared->states,
       .stop_fd = worker->shared->stop_fd,
       .wake_fd = worker->wake_fd,

@@ -11,12 +11,14 @@
 #include "resource_alert/responses/response_state_file.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/responses/shared_rule.h"
+#include "resource_alert/rules/condition.h"
 
 struct response_worker;
 
 /* What all workers share; borrowed, outlives them. */
 struct response_worker_deps {
   const struct responses_deps *deps;
+  struct condition_inputs *pools; /* see action_runner_deps */
   struct response_state_file *states;
   struct response_notifier *notifier;
   const struct kubernetes_options *kubernetes;

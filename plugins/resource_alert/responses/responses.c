@@ -33,6 +33,7 @@ struct responses {
   struct response_worker_deps shared;
   struct kubernetes_options kubernetes; /* the defaults */
   struct shared_rule *rules;            /* by index */
+  struct condition_inputs pools;        /* see action_runner_deps */
   size_t workers_len;
   struct response_worker *workers[];
 };
@@ -219,6 +220,7 @@ static int start_workers(struct responses *responses, struct error *error) {
   responses->rules = calloc(deps->rules.len + 1, sizeof(*responses->rules));
   responses->shared.deps = deps;
   responses->shared.rules = responses->rules;
+  responses->shared.pools = &responses->pools;
   responses->shared.kubernetes =
       find_kubernetes(deps->options, &responses->kubernetes);
   responses->shared.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -258,6 +260,7 @@ int responses_start(const struct responses_deps *deps, struct responses **ret,
   }
   responses->deps = *deps;
   responses->shared.stop_fd = -1;
+  condition_inputs_init(&responses->pools);
   if (option_init(&kubernetes_block, &responses->kubernetes) != 0) {
     free(responses);
     return error_set(error, -ENOMEM, "out of memory");
@@ -303,6 +306,25 @@ void responses_refresh_rule(struct responses *responses,
   if (refresh_shared_rule(responses, rule)) {
     wake_watchers(responses, rule->index);
   }
+}
+
+void responses_take_reading(struct responses *responses,
+                            const struct reading *reading) {
+  const struct reading_names *names = reading->names;
+  if (responses == NULL || strcmp(names->plugin, "dbpool") != 0 ||
+      strcmp(names->type, "current_connections") != 0 ||
+      strcmp(names->host, responses->deps.host) != 0) {
+    return;
+  }
+  char key[2 * READING_NAME_BYTES];
+  double value;
+  int64_t interval_ms = reading->interval_ns / 1000000;
+  memcpy(&value, reading->values, sizeof(value));
+  (void)snprintf(key, sizeof(key), "%s/%s", names->plugin_instance,
+                 names->type_instance);
+  condition_inputs_set(
+      &responses->pools, key, strlen(key), value, clock_monotonic_ms(),
+      interval_ms < UINT32_MAX / 4 ? (uint32_t)interval_ms : UINT32_MAX / 4);
 }
 
 void responses_report_problems(struct responses *responses,
@@ -415,6 +437,7 @@ bool responses_stop(struct responses *responses) {
   response_notifier_stop(responses->shared.notifier, NOTIFIER_STOP_MS);
   response_state_file_close(responses->shared.states);
   option_fini(&kubernetes_block, &responses->kubernetes);
+  condition_inputs_fini(&responses->pools);
   free(responses->rules);
   free(responses);
   return true;

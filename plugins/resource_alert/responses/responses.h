@@ -69,6 +69,11 @@ void responses_take_event(struct responses *responses,
 void responses_refresh_rule(struct responses *responses,
                             const struct rule *rule);
 
+/* Takes a value of dbpool on this host for the actions that name its pool; any
+ * other costs a comparison. Any thread. responses may be NULL. */
+void responses_take_reading(struct responses *responses,
+                            const struct reading *reading);
+
 /* As engine_report_problems(). responses may be NULL. */
 void responses_report_problems(struct responses *responses,
                                const struct log_sink *sink);

@@ -221,6 +221,19 @@ void condition_input_set(struct condition_input *input, double value,
   atomic_store_explicit(&input->interval_ms, interval_ms, memory_order_relaxed);
 }
 
+void condition_inputs_set(struct condition_inputs *inputs, const char *key,
+                          size_t key_bytes, double value, int64_t now_ms,
+                          uint32_t interval_ms) {
+  (void)pthread_mutex_lock(&inputs->lock);
+  struct condition_input *input =
+      HASH_MAP_OWNER(hash_map_find(&inputs->map, key, key_bytes),
+                     struct condition_input, node);
+  if (input != NULL) {
+    condition_input_set(input, value, now_ms, interval_ms);
+  }
+  (void)pthread_mutex_unlock(&inputs->lock);
+}
+
 double condition_input_value(const struct condition_input *input,
                              int64_t now_ms) {
   int64_t age_ms =

@@ -82,6 +82,11 @@ void condition_inputs_release(struct condition_inputs *inputs,
 void condition_input_set(struct condition_input *input, double value,
                          int64_t now_ms, uint32_t interval_ms);
 
+/* The same for the input with that key, where somebody has taken it. */
+void condition_inputs_set(struct condition_inputs *inputs, const char *key,
+                          size_t key_bytes, double value, int64_t now_ms,
+                          uint32_t interval_ms);
+
 /* NaN once the value is older than two of its intervals. Any thread. */
 double condition_input_value(const struct condition_input *input,
                              int64_t now_ms);
