@@ -68,7 +68,8 @@ def test_a_pod_finds_the_server_without_dns(responding, directory, host):
     pod = responding.hook(f"""mkdir {directory}/sa && cp {cluster.token_file} {directory}/sa/token && cp {cert} {directory}/sa/ca.crt
 mount -t tmpfs tmpfs /var/run && mkdir -p {MOUNT} && cp {directory}/sa/* {MOUNT}/
 exec "$@" """, "pod")
-    responding.collectd.prefix = [*words, pod]
+    preloaded = responding.collectd.environment.get("LD_PRELOAD", "")
+    responding.collectd.prefix = ["env", "--unset=LD_PRELOAD", *words, pod, "env", f"LD_PRELOAD={preloaded}"]
     responding.collectd.environment.update(KUBERNETES_SERVICE_HOST=host, KUBERNETES_SERVICE_PORT=str(cluster.standin.port))
     responding.configure(scale(), store=False).start()
     expect_scaled(responding, cluster)

@@ -25,7 +25,7 @@
 #include "resource_alert/responses/response_snapshot.h"
 #include "resource_alert/responses/response_worker.h"
 
-#define STOP_MS 4000
+#define STOP_MS 2500
 #define NOTIFIER_STOP_MS 500
 
 struct responses {

@@ -187,6 +187,8 @@ class Collectd(Server):
                 stream.write(f"{request}\n")
                 stream.flush()
                 status = stream.readline().strip()
+                if not status:
+                    raise ConnectionResetError(f"collectd ended before it answered {request}")
                 count = max(0, int(status.split()[0]))
                 return [status] + [stream.readline().strip() for _ in range(count)]
 
