@@ -224,6 +224,23 @@ def test_a_response_that_names_no_rule(check):
     assert lines[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
 
 
+@pytest.mark.parametrize("line", ['Pool "trading"', "ConnectionsPerReplica 30"])
+def test_a_pool_and_its_connections_belong_together(check, line):
+    code, lines = check(LOADED + f"""<Plugin resource_alert>
+  <Response "r">
+    <Scale>
+      Namespace "trading"
+      Deployment "api"
+      Max 10
+      {line}
+    </Scale>
+  </Response>
+</Plugin>
+""")
+    assert code == 2
+    assert any("needs Pool and ConnectionsPerReplica together" in text for text in lines)
+
+
 @pytest.mark.parametrize("pool, connections, expected", [
     ("trading", 20, None),
     ("trading", 19, 'ConnectionsPerReplica 19 is less than what one process may open by <Pool "trading">: '

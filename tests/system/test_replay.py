@@ -81,6 +81,19 @@ def test_states_by_time(run_tests, values, moments):
     assert run_tests(scenario(values, *moments)) == (0, "ok    a test\n1 test, 0 failed\n", "")
 
 
+def test_the_room_of_a_pool_is_not_asked(run_tests, rules_file):
+    """Every action succeeds, as the help says."""
+    rules_file.write_text(RULES.replace("  </Response>", """    <Scale>
+      Namespace "trading"
+      Deployment "api"
+      Max 4
+      Pool "trading"
+      ConnectionsPerReplica 30
+    </Scale>
+  </Response>"""))
+    assert run_tests(scenario("90x60", ("40s", "Response", "degrade", "ENGAGED")))[:2] == (0, "ok    a test\n1 test, 0 failed\n")
+
+
 def test_a_state_that_is_not_as_expected(run_tests):
     code, output, _ = run_tests(scenario("40x6", ("30s", "Rule", "used", "WARNING"), ("40s", "Rule", "usde", "OKAY")))
     assert code == 2
