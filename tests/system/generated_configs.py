@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from servers import build
+from servers import build, sanitizer
 
 TEXTS = ["plain", "web-1", "a.b", '"web-1.example.com"', "eth0.100", "80%", "1.5e1", "1.5e+1", "10M", ".5", "5.", "0x1f", "0x",
          "-3", "+7", "true", "off", '"true"', "127.0.0.1:80", "fe80::1", "[::1]:80", "10.0.0", "a:b", "/var/log", '"a\\"b"',
@@ -90,11 +90,13 @@ def compare(directory, count):
     draw = random.Random(seed)
     plugins = directory_of_plugins(directory / "plugins")
     path = directory / "collectd.conf"
+    environment = {**os.environ, **sanitizer.environment(directory)}
     different, verdicts = [], []
     for number_of in range(count):
         write(path, draw, plugins)
         # -t of collectd 5.12 exits before it reads the file; -T reads it, and each plugin once.
-        daemon = subprocess.run(["collectd", "-T", "-B", "-C", path, "-P", directory / "pid"], capture_output=True, timeout=60, check=False)
+        daemon = subprocess.run(["collectd", "-T", "-B", "-C", path, "-P", directory / "pid"], env=environment,
+                                capture_output=True, timeout=60, check=False)
         said = (daemon.stdout + daemon.stderr).decode(errors="replace")
         is_refused = "Parsing the config file failed" in said
         check = subprocess.run([build.BUILD / "resource-alertctl", "check", path], capture_output=True, timeout=60, check=False)
