@@ -285,7 +285,7 @@ static int rewrite_file(struct append_log *log, const struct log_batch *batch) {
   int fd = file_replace_begin(log->path, APPEND_LOG_FILE_MODE, DIRECTORY_MODE,
                               beside, NULL);
   int code = fd < 0 ? fd : file_write_all(fd, batch->text, batch->text_bytes);
-  if (code == 0) {
+  if (code == 0 && batch->bytes > batch->covered) {
     code = file_write_all(fd, batch->lines + batch->covered,
                           batch->bytes - batch->covered);
   }

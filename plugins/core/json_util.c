@@ -62,3 +62,9 @@ const char *json_util_copy_text(const json_t *object, const char *name,
   text_blank_controls(buffer);
   return buffer;
 }
+
+bool json_util_has_same_member(const json_t *a, const json_t *b,
+                               const char *name) {
+  const json_t *member = json_object_get(a, name);
+  return member != NULL && json_equal(member, json_object_get(b, name));
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* As json_dumps(); where a text has control characters (text_control_length())
@@ -26,3 +27,7 @@ json_t *json_util_from_number(double number);
  * Returns BUFFER. */
 const char *json_util_copy_text(const json_t *object, const char *name,
                                 char *buffer, size_t bytes);
+
+/* True if A has the member and B has the same one. */
+bool json_util_has_same_member(const json_t *a, const json_t *b,
+                               const char *name);

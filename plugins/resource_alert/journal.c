@@ -127,12 +127,6 @@ static void remember_line_locked(struct journal *journal, const char *text,
   }
 }
 
-static bool has_same_member(const json_t *a, const json_t *b,
-                            const char *name) {
-  const json_t *value = json_object_get(a, name);
-  return value != NULL && json_equal(value, json_object_get(b, name));
-}
-
 /* True if LINE repeats EVENT. An error in other words does, since a message
  * from elsewhere may hold a time. */
 static bool repeats_event(json_t *line, const json_t *event) {
@@ -155,8 +149,8 @@ static bool repeats_event(json_t *line, const json_t *event) {
 static bool is_intent_of(const json_t *line, const json_t *event) {
   const char *step = json_string_value(json_object_get(line, "step"));
   return step != NULL && strcmp(step, "intent") == 0 &&
-         has_same_member(line, event, "response") &&
-         has_same_member(line, event, "action");
+         json_util_has_same_member(line, event, "response") &&
+         json_util_has_same_member(line, event, "action");
 }
 
 /* EVENTS: newer ones, newest first. */

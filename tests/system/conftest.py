@@ -20,6 +20,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from machines import Machine  # noqa: E402
+from responding import Responding  # noqa: E402
 from servers import namespaces, orphans  # noqa: E402
 from servers.carbon import Carbon  # noqa: E402
 from servers.collectd import Collectd  # noqa: E402
@@ -29,6 +30,7 @@ from servers.haproxy import HAProxy  # noqa: E402
 from servers.http_sink import HttpSink  # noqa: E402
 from servers.influxdb import InfluxDB  # noqa: E402
 from servers.installed import InstalledCollectd, why_not_stock  # noqa: E402
+from servers.kubernetes import make_cluster  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
 from servers.pgbouncer import PgBouncer  # noqa: E402
 from servers.postgresql import PostgreSQL  # noqa: E402
@@ -99,6 +101,20 @@ def collectd(request, new_server):
     with counted_as_failure(request.node):
         if daemon.is_running:
             daemon.stop()
+
+
+@pytest.fixture
+def responding(collectd):
+    """That collectd, with responses to a pool's use."""
+    return Responding(collectd)
+
+
+@pytest.fixture
+def cluster(request, directory, new_server):
+    """The stand-in of Kubernetes; or a real API server, where KUBE_BIN is set."""
+    made = make_cluster(request, directory, new_server)
+    yield made
+    made.close()
 
 
 @pytest.fixture

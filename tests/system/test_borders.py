@@ -4,17 +4,12 @@ import os
 import subprocess
 
 import pytest
-from responding import Responding, block, elapsed, response, switch
+from responding import block, elapsed, response, switch
 from servers import build
 from servers.application import pool
 
 CTL = build.BUILD / "resource-alertctl"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else: NOT tested")
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def status_as_nobody(socket):

@@ -12,11 +12,6 @@ from responding import (Responding, block, elapsed, processes_with, quoted, resp
 MARK = f"3000.{os.getpid()}"  # a time to sleep by which processes of ours are known
 
 
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
 def test_the_responses_as_installed_take_no_action(collectd):
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal"),

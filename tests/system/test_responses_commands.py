@@ -7,15 +7,10 @@ import pathlib
 import signal
 
 import pytest
-from responding import Responding, block, quoted, response, switch
+from responding import block, quoted, response, switch
 
 NOBODY = 65534
 RENAME_EXCHANGE = 2
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def hook_response(hook, **options):

@@ -4,18 +4,13 @@ import ssl
 import subprocess
 
 import pytest
-from responding import Responding, block, certificate, response, switch
+from responding import block, certificate, response, switch
 from servers import ports
 from servers.etcd import Etcd
 from servers.http_sink import HttpSink
 from servers.server import SERVER_PATH
 
 KEY = "/trading/one"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def etcd_store(*urls, **options):

@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from responding import Responding, block, elapsed, response
+from responding import block, elapsed, response
 from servers import build
 from servers.kubernetes import StandinCluster, make_cluster
 
@@ -25,11 +25,6 @@ TEMPLATE = "server-template slot 1-4 127.0.0.9:1 disabled"
 
 def backend(*servers, name="api"):
     return f"backend {name}\n  balance roundrobin\n  " + "\n  ".join(servers) + "\n"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 @pytest.fixture

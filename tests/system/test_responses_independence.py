@@ -2,14 +2,8 @@
 """A target that hangs delays no other one, with a real etcd."""
 import time
 
-import pytest
-from responding import Responding, block, response, switch
+from responding import block, response, switch
 from servers.http_sink import HttpSink
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 KEY = "/degradation/one"

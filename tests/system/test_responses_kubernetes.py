@@ -6,21 +6,8 @@ import time
 
 import pytest
 from responding import Responding, block, elapsed, response
-from servers.kubernetes import make_cluster
 
 ACTION = "Scale trading/api"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
-@pytest.fixture
-def cluster(request, directory, new_server):
-    made = make_cluster(request, directory, new_server)
-    yield made
-    made.close()
 
 
 def scale(**options):

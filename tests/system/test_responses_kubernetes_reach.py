@@ -5,24 +5,12 @@ import os
 import socket
 
 import pytest
-from responding import Responding, block, certificate, response
+from responding import block, certificate, response
 from servers import namespaces
-from servers.kubernetes import StandinCluster, make_cluster
+from servers.kubernetes import StandinCluster
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ROLLOUT = {"APIVersion": '"argoproj.io/v1alpha1"', "Kind": '"Rollout"', "Name": '"api"'}
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
-@pytest.fixture
-def cluster(request, directory, new_server):
-    made = make_cluster(request, directory, new_server)
-    yield made
-    made.close()
 
 
 @pytest.fixture

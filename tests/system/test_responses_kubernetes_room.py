@@ -1,24 +1,10 @@
 # SPDX-License-Identifier: MIT
 """No replica is added that the database of its pool has no room for. Against the
 stand-in, and against a real API server where KUBE_BIN is set."""
-import pytest
-from responding import Responding, block, response
+from responding import block, response
 from servers.application import pool
-from servers.kubernetes import make_cluster
 
 ACTION = "Scale trading/api"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
-@pytest.fixture
-def cluster(request, directory, new_server):
-    made = make_cluster(request, directory, new_server)
-    yield made
-    made.close()
 
 
 def configure(responding, cluster, replicas=2):

@@ -8,24 +8,11 @@ import random
 import time
 
 import pytest
-from responding import Responding, block, response
-from servers.kubernetes import make_cluster
+from responding import block, response
 from servers.waiting import wait_until
 
 ACTION = "Scale trading/api"
 JOB_ACTION = "SuspendCronJob trading/fetch-prices"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
-@pytest.fixture
-def cluster(request, directory, new_server):
-    made = make_cluster(request, directory, new_server)
-    yield made
-    made.close()
 
 
 def start(responding, cluster, **options):

@@ -14,17 +14,12 @@ import urllib.error
 import urllib.request
 
 import pytest
-from responding import Responding, response, switch
+from responding import response, switch
 from servers import build, ports
 from servers.server import Server
 from servers.waiting import wait_until
 
 EXAMPLES = build.SOURCE / "contrib/examples"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def install(responding, nginx, url):

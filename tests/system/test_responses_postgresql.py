@@ -3,17 +3,12 @@
 import subprocess
 
 import pytest
-from responding import Responding, block, response, switch
+from responding import block, response, switch
 from servers import build
 from servers.postgresql import PostgreSQL
 from test_responses_stores import prepare, switches_on
 
 ACTION = "Switch one in postgresql"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def store(host, port, **options):

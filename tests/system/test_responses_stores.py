@@ -6,18 +6,13 @@ import os
 import subprocess
 
 import pytest
-from responding import Responding, block, certificate, elapsed, processes_with, response, switch
+from responding import block, certificate, elapsed, processes_with, response, switch
 from servers import build
 from servers.etcd import Etcd
 from servers.namespaces import unshare_mounts
 from servers.postgresql import PostgreSQL
 
 ACTION = "Switch one"
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def etcd_store(*urls, **options):

@@ -11,14 +11,9 @@ import time
 import urllib.request
 
 import pytest
-from responding import Responding, block, certificate, elapsed, processes_with, response, switch
+from responding import block, certificate, elapsed, processes_with, response, switch
 from servers import build, ports
 from servers.http_sink import Answer, HttpSink
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def webhook(url, **options):

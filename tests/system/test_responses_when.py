@@ -3,13 +3,8 @@
 import subprocess
 
 import pytest
-from responding import Responding, response, switch
+from responding import response, switch
 from servers import build
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def put(responding, series, percent):

@@ -8,7 +8,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from responding import Responding, block, response, switch
+from responding import block, response, switch
 from servers import build, ports
 from servers.http_sink import Answer, HttpSink
 from test_responses_stores import prepare
@@ -33,11 +33,6 @@ def parrot():
     sink = Parrot()
     yield sink
     sink.close()
-
-
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
 
 
 def secret_file(directory, place, text="{}\n"):

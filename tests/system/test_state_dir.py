@@ -10,11 +10,6 @@ from servers import build
 from servers.collectd import Collectd
 
 
-@pytest.fixture
-def responding(collectd):
-    return Responding(collectd)
-
-
 def restart_with_hostname(responding, name):
     responding.collectd.stop()
     responding.collectd.globals.append(f'Hostname "{name}"')

@@ -39,7 +39,7 @@ static const char *const event_kinds[] = {
     "state",   "response", "action",    "effect",  "forbidden",
     "command", "silence",  "unsilence", "dropped", NULL};
 
-/* What is printed: from a time on, and the last so many lines of what is there
+/* What is printed: from a time on, and a number of last lines of what is there
  * at the start. */
 struct selection {
   time_t since_s; /* 0: all */

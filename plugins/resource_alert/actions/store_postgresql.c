@@ -229,7 +229,10 @@ static int read_row(struct store_postgresql *store, const char *sql,
     bool was_put = strcmp(pq.getvalue(rows, 0, 1), "t") == 0;
     row->is_there = true;
     row->is_on = was_put && strcmp(pq.getvalue(rows, 0, 2), "t") != 0;
-    row->is_ours = was_put && switch_store_is_ours(value, state->value);
+    int is_ours =
+        was_put ? switch_store_is_ours(value, state->value, call->error) : 0;
+    row->is_ours = is_ours == 1;
+    code = is_ours < 0 ? is_ours : 0;
     switch_store_format_holder(value, row->held, sizeof(row->held));
   }
   pq.clear(rows);

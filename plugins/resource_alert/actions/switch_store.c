@@ -35,13 +35,6 @@ char *switch_store_format_value(const json_t *value, int64_t ttl_s) {
   return text;
 }
 
-/* Both have the member, and it is the same. */
-static bool has_same_member(const json_t *a, const json_t *b,
-                            const char *name) {
-  const json_t *member = json_object_get(a, name);
-  return member != NULL && json_equal(member, json_object_get(b, name));
-}
-
 /* An earlier version wrote no owner, and a daemon without a StateDir marks its
  * switches with its host. */
 static bool has_same_owner(const json_t *held, const json_t *value) {
@@ -52,16 +45,9 @@ static bool has_same_owner(const json_t *held, const json_t *value) {
   (void)snprintf(marked, sizeof(marked), "%s/%s", who == NULL ? "" : who,
                  response == NULL ? "" : response);
   bool is_by_name = owner == NULL || strcmp(owner, marked) == 0;
-  return has_same_member(held, value, "owner") ||
-         (is_by_name && has_same_member(held, value, "who") &&
-          has_same_member(held, value, "response"));
-}
-
-bool switch_store_is_ours(const char *text, const json_t *value) {
-  json_t *held = json_loads(text, 0, NULL);
-  bool is_ours = has_same_owner(held, value);
-  json_decref(held);
-  return is_ours;
+  return json_util_has_same_member(held, value, "owner") ||
+         (is_by_name && json_util_has_same_member(held, value, "who") &&
+          json_util_has_same_member(held, value, "response"));
 }
 
 /* jansson ignores some failed allocations: it then fails to parse valid text,
@@ -75,19 +61,23 @@ static bool is_read_wrong(const char *text, const json_t *held, bool is_ours,
              : !is_ours && owner != NULL && strstr(text, owner) != NULL;
 }
 
-int switch_store_compare_owner(const char *text, const json_t *value,
-                               struct action_call *call) {
-  char holder[ACTION_FINDING_BYTES];
+int switch_store_is_ours(const char *text, const json_t *value,
+                         struct error *error) {
   json_t *held = json_loads(text, 0, NULL);
   bool is_ours = has_same_owner(held, value);
   bool is_wrong = is_read_wrong(text, held, is_ours, value);
   json_decref(held);
-  if (is_wrong) {
-    return error_set(call->error, -ENOMEM,
-                     "the switch that is there cannot be parsed: out of "
-                     "memory, or it was edited");
-  }
-  if (!is_ours) {
+  return is_wrong ? error_set(error, -ENOMEM,
+                              "the switch that is there cannot be parsed: out "
+                              "of memory, or it was edited")
+                  : is_ours;
+}
+
+int switch_store_compare_owner(const char *text, const json_t *value,
+                               struct action_call *call) {
+  char holder[ACTION_FINDING_BYTES];
+  int is_ours = switch_store_is_ours(text, value, call->error);
+  if (is_ours == 0) {
     switch_store_format_holder(text, holder, sizeof(holder));
     (void)action_call_set_outcome(call, ACTION_LEFT_ALONE, "%s", holder);
   }

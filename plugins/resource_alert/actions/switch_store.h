@@ -73,9 +73,11 @@ extern const struct switch_store_driver switch_store_postgresql;
  * that is stored. Returns yours, free(); NULL when memory is short. */
 char *switch_store_format_value(const json_t *value, int64_t ttl_s);
 
-/* True if TEXT, found in a store, was written by VALUE's owner. What names no
- * owner was made by a person. */
-bool switch_store_is_ours(const char *text, const json_t *value);
+/* Returns 1 if TEXT, found in a store, was written by VALUE's owner, 0 if not,
+ * or -ENOMEM when that cannot be told. What names no owner was made by a
+ * person. */
+int switch_store_is_ours(const char *text, const json_t *value,
+                         struct error *error);
 
 /* Returns 1 if it is ours, 0 if not, which becomes the outcome of CALL: it is
  * left alone; or -ENOMEM. */

@@ -314,9 +314,9 @@ bool alert_find_next(const struct alert *alert,
                      enum alert_state *ret_next, int64_t *ret_left_ms) {
   int64_t failure_ms = INT64_MAX;
   int64_t warning_ms = INT64_MAX;
-  bool has_next = is_turning(alert, &alert->failure, limits, &failure_ms) |
-                  is_turning(alert, &alert->warning, limits, &warning_ms);
-  if (!has_next || alert->state == ALERT_MISSING) {
+  bool has_failure = is_turning(alert, &alert->failure, limits, &failure_ms);
+  bool has_warning = is_turning(alert, &alert->warning, limits, &warning_ms);
+  if ((!has_failure && !has_warning) || alert->state == ALERT_MISSING) {
     return false;
   }
   *ret_left_ms = failure_ms < warning_ms ? failure_ms : warning_ms;

@@ -427,8 +427,8 @@ bool responses_stop(struct responses *responses) {
   }
   if (!end_workers(responses)) {
     log_write(&responses->deps.log, LOG_LEVEL_WARNING,
-              "responses: a host name is still being resolved; the thread is "
-              "abandoned");
+              "responses: an action does not end, such as a host name that is "
+              "still being resolved; its thread is abandoned");
     return false;
   }
   if (responses->shared.stop_fd >= 0) {

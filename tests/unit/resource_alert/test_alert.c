@@ -144,8 +144,8 @@ static void a_lower_limit_is_named(void **state) {
 }
 
 static void tells_what_comes_next(void **state) {
-  static const struct rule_limits limits = {.warning_min = NAN,
-                                            .failure_min = NAN,
+  static const struct rule_limits limits = {.warning_min = (double)NAN,
+                                            .failure_min = (double)NAN,
                                             .warning_max = 80,
                                             .failure_max = 95,
                                             .for_s = 30,

@@ -551,9 +551,12 @@ static void the_effect_is_better_worse_or_unchanged(void **state) {
     double value, badness; /* before: 90, 10 */
     const char *effect;
   } table[] = {
-      {ALERT_WARNING, 84, 4, "better"},     {ALERT_WARNING, 96, 16, "worse"},
-      {ALERT_WARNING, 88, 8, "unchanged"},  {ALERT_OKAY, 88, 8, "better"},
-      {ALERT_MISSING, 90, 10, "unknown"},   {ALERT_WARNING, NAN, 0, "unknown"},
+      {ALERT_WARNING, 84, 4, "better"},
+      {ALERT_WARNING, 96, 16, "worse"},
+      {ALERT_WARNING, 88, 8, "unchanged"},
+      {ALERT_OKAY, 88, 8, "better"},
+      {ALERT_MISSING, 90, 10, "unknown"},
+      {ALERT_WARNING, (double)NAN, 0, "unknown"},
       {ALERT_WARNING, 90, 10, "unchanged"},
   };
   const struct rule_status before = {

@@ -26,9 +26,9 @@ static void what_fits_is_counted(void **state) {
 }
 
 static void nothing_is_known_without_both_values(void **state) {
-  assert_int_equal(scale_room_count(NAN, 60, 2, 30), -1);
-  assert_int_equal(scale_room_count(90, NAN, 2, 30), -1);
-  assert_int_equal(scale_room_count(INFINITY, 60, 2, 30), -1);
+  assert_int_equal(scale_room_count((double)NAN, 60, 2, 30), -1);
+  assert_int_equal(scale_room_count(90, (double)NAN, 2, 30), -1);
+  assert_int_equal(scale_room_count((double)INFINITY, 60, 2, 30), -1);
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
  * directory; and whose a switch is. */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,9 +89,23 @@ static void a_link_is_not_followed(void **state) {
 
 static bool is_ours(const char *held, const char *own) {
   json_t *value = json_loads(own, 0, NULL);
-  bool answer = switch_store_is_ours(held, value);
+  bool answer = switch_store_is_ours(held, value, NULL) == 1;
   json_decref(value);
   return answer;
+}
+
+/* As jansson reads an own switch when an allocation fails within a string. */
+static void a_switch_that_is_cut_is_nobody_elses(void **state) {
+  (void)state;
+  json_t *value = json_pack("{s:s}", "owner", "1/r");
+  struct error error = {{0}};
+  assert_int_equal(
+      switch_store_is_ours("{\"owner\":\"\",\"cut\":\"1/r\"}", value, &error),
+      -ENOMEM);
+  assert_int_equal(switch_store_is_ours("{\"response\":", value, &error),
+                   -ENOMEM);
+  assert_non_null(strstr(error.text, "out of memory"));
+  json_decref(value);
 }
 
 static void a_switch_is_known_by_its_owner(void **state) {
@@ -127,6 +142,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_link_is_not_followed, make_directory,
                                       remove_directory),
       cmocka_unit_test(a_switch_is_known_by_its_owner),
+      cmocka_unit_test(a_switch_that_is_cut_is_nobody_elses),
       cmocka_unit_test(what_names_nobody_is_a_persons),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
