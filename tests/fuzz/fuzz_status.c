@@ -39,7 +39,8 @@ static void handle_both_ways(struct status *status, char *text) {
   const struct http_server_request request = {
       .method = method,
       .path = line == NULL ? none : line,
-      .body = text == NULL ? none : text};
+      .body = text == NULL ? none : text,
+      .user = none};
   for (int is_writable = 0; is_writable <= 1; is_writable++) {
     struct http_server_reply reply = {0};
     status_handle_request(status, is_writable == 1, &request, &reply);

@@ -4,11 +4,14 @@ import datetime
 import grp
 import json
 import os
+import pathlib
+import pwd
 import re
 import signal
 import socket
 import stat
 import subprocess
+import sys
 
 import pytest
 from asking import USED
@@ -254,7 +257,28 @@ def test_every_command_is_journaled_with_who_sent_it(daemon):
     commands = [line for line in lines if line["event"] in {"command", "silence", "unsilence"}]
     assert [line.get("command", line["event"]) for line in commands] == [
         "mode dryrun", "deactivate", "reset", "self-test", "silence", "unsilence"]
-    assert all(line["who"] not in {"", "unknown"} for line in commands)
+    me = pwd.getpwuid(os.getuid())
+    assert all(re.match(rf"{me.pw_name} \(uid {me.pw_uid}, pid \d+", line["who"]) for line in commands)
+
+
+@pytest.mark.parametrize("uid", [pwd.getpwnam("nobody").pw_uid, 54321])
+def test_who_sent_a_command_is_what_the_kernel_says(daemon, uid):
+    os.chmod(daemon.socket, 0o666)
+    pathlib.Path(daemon.socket).parent.chmod(0o755)
+    code = f"""if True:
+        import os, socket
+        os.setresuid({uid}, {uid}, {uid})
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect({str(daemon.socket)!r})
+        body = '{{"name":"a","for_s":60,"who":"anna (uid 0, pid 1)\u009b"}}'.encode()
+        peer.sendall(b"POST /silence HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (len(body), body))
+        assert b" 200 " in peer.recv(4096)
+        print(os.getpid())"""
+    sent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    silence, = daemon.status()["silences"]
+    name = "nobody (" if uid != 54321 else ""
+    assert silence["who"] == f"{name}uid {uid}, pid {sent.stdout.strip()}; calls itself anna (uid 0, pid 1)\\xc2\\x9b" + (
+        ")" if name else "")
 
 
 def test_a_socket_left_behind_is_replaced(daemon):

@@ -3,24 +3,44 @@
  *
  * The path names the command, the body is a JSON object with its arguments, the
  * response {"done": true} or {"error": TEXT}. Who may send one is decided by
- * the mode of the socket alone. */
+ * the mode of the socket alone; who sent one is what the kernel says. */
 #include "resource_alert/status/status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/json_util.h"
+#include "core/text.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 
 #define SILENCE_S_MAX (365.0 * 86400)
+#define CLAIM_BYTES 64
+#define SENDER_BYTES 256
 
 /* The text of a member, or FALLBACK. */
 static const char *get_body_text(const json_t *body, const char *name,
                                  const char *fallback) {
   const char *text = json_string_value(json_object_get(body, name));
   return text == NULL ? fallback : text;
+}
+
+/* Replaces what the client calls itself, which may be the person behind sudo or
+ * a lie, by who sent the request as the kernel knows it. */
+static void set_sender(const struct http_server_request *request,
+                       json_t *body) {
+  char claim[CLAIM_BYTES];
+  char sender[SENDER_BYTES];
+  bool has_name = request->user[0] != '\0';
+  text_escape(claim, sizeof(claim), get_body_text(body, "who", ""));
+  bool has_claim = claim[0] != '\0' && strcmp(claim, request->user) != 0;
+  (void)snprintf(sender, sizeof(sender), "%s%suid %u, pid %d%s%s%s",
+                 request->user, has_name ? " (" : "", (unsigned)request->uid,
+                 (int)request->pid, has_claim ? "; calls itself " : "",
+                 has_claim ? claim : "", has_name ? ")" : "");
+  (void)json_object_set_new(body, "who", json_util_from_text(sender));
 }
 
 /* fields: taken. */
@@ -45,7 +65,7 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
   const struct silence_request silence = {
       .pattern = get_body_text(body, "name", ""),
       .until_ms = now_ms + (int64_t)(for_s * 1000),
-      .who = get_body_text(body, "who", "unknown"),
+      .who = get_body_text(body, "who", ""),
       .comment = get_body_text(body, "comment", ""),
   };
   int code = silences_add(deps->silences, &silence, now_ms, error);
@@ -69,7 +89,7 @@ static int handle_unsilence(const struct status_deps *deps, const json_t *body,
     journal_control_command(
         deps, "unsilence",
         json_pack("{so so}", "name", json_util_from_text(name), "who",
-                  json_util_from_text(get_body_text(body, "who", "unknown"))));
+                  json_util_from_text(get_body_text(body, "who", ""))));
   }
   return code;
 }
@@ -83,7 +103,7 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
   }
   return responses_send_command(deps->responses,
                                 get_body_text(body, "response", NULL), command,
-                                get_body_text(body, "who", "unknown"), error);
+                                get_body_text(body, "who", ""), error);
 }
 
 /* Applies to all responses unless the body names one. */
@@ -147,6 +167,7 @@ bool status_handle_command(const struct status_deps *deps,
     }
     struct error error = {{0}};
     json_t *body = json_loads(request->body, JSON_REJECT_DUPLICATES, NULL);
+    set_sender(request, body);
     int code = run_control_command(i, deps, body, &error);
     http_server_set_json(
         reply, find_http_status(code),

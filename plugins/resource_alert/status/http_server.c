@@ -2,50 +2,141 @@
 /* http_server: answers HTTP on a TCP or unix socket, with a bound on every
  * resource.
  *
- * GNU libmicrohttpd with one thread and epoll. 256 clients of 32 KB are 8
- * MB at most; a client that sends nothing for 5 s is closed. The handler
- * runs on that thread, so a slow one holds up all clients of the socket,
- * but nothing else. */
+ * GNU libmicrohttpd with one thread of ours and epoll. 256 clients of 32 KB are
+ * 8 MB at most; whose connections are closed early, http_clients decides. The
+ * handler runs on that thread, so a slow one holds up all clients of the
+ * socket, but nothing else. */
 #include "resource_alert/status/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "core/glob.h"
 #include "core/json_util.h"
 #include "core/shared_library.h"
-#include "core/trusted_path.h"
 #include "core/worker_thread.h"
+#include "resource_alert/status/http_clients.h"
 
-#define LISTEN_BACKLOG 64
-#define GROUP_BYTES 16384 /* of a group with many members */
+#define STOP_MS 2000
+#define TURN_MS 1000
+#define USER_BYTES 64
+#define PASSWD_BYTES 4096
+#define HOST_BYTES 256 /* a name of the DNS is shorter */
 
 #define MHD_FUNCTIONS(X)                                                       \
   X(MHD_, add_response_header)                                                 \
   X(MHD_, create_response_from_buffer)                                         \
   X(MHD_, destroy_response)                                                    \
+  X(MHD_, get_connection_info)                                                 \
+  X(MHD_, get_daemon_info)                                                     \
+  X(MHD_, get_timeout)                                                         \
+  X(MHD_, lookup_connection_value)                                             \
   X(MHD_, queue_response)                                                      \
+  X(MHD_, run)                                                                 \
   X(MHD_, start_daemon)                                                        \
   X(MHD_, stop_daemon)
 SHARED_LIBRARY(mhd, MHD_FUNCTIONS, LIBMICROHTTPD_SONAME);
 
-/* ---- requests ---- */
-
 struct http_server {
   struct MHD_Daemon *daemon;
+  struct worker_thread *thread; /* its only item is the next turn */
+  int wake_fd;
+  struct http_clients clients; /* of the thread */
+  bool checks_host;
+  struct http_server_names names;
   struct http_server_handler handler;
+  pthread_mutex_t handling; /* guards is_stopping; held while it handles */
+  bool is_stopping;
 };
+
+/* ---- the Host of a request ---- */
+
+static void copy_lower(char to[HOST_BYTES], const char *from) {
+  size_t i = 0;
+  for (; i + 1 < HOST_BYTES && from[i] != '\0'; i++) {
+    to[i] = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] + 32) : from[i];
+  }
+  to[i] = '\0';
+}
+
+/* Cuts the port off, and the dot of a complete name. Returns false for what is
+ * no host, or no address where it is in brackets. */
+static bool normalize_host(char *host) {
+  char *end = host[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+  struct in6_addr v6;
+  if (host[0] == '[') {
+    if (end == NULL || (end[1] != '\0' && end[1] != ':')) {
+      return false;
+    }
+    *end = '\0';
+    return inet_pton(AF_INET6, host + 1, &v6) == 1;
+  }
+  if (end != NULL) {
+    *end = '\0';
+  }
+  size_t length = strlen(host);
+  if (length > 1 && host[length - 1] == '.') {
+    host[length - 1] = '\0';
+  }
+  return host[0] != '\0';
+}
+
+/* NAME, or its first label; both are ours. */
+static bool is_own_name(const char *host, const char *name) {
+  char own[HOST_BYTES];
+  copy_lower(own, name);
+  if (strcmp(host, own) == 0) {
+    return true;
+  }
+  own[strcspn(own, ".")] = '\0';
+  return own[0] != '\0' && strcmp(host, own) == 0;
+}
+
+static bool is_named(const struct http_server_names *names, const char *host) {
+  for (size_t i = 0; i < 2; i++) {
+    if (names->own[i] != NULL && is_own_name(host, names->own[i])) {
+      return true;
+    }
+  }
+  for (size_t i = 0; names->patterns != NULL && i < names->patterns->len; i++) {
+    char pattern[HOST_BYTES];
+    copy_lower(pattern, names->patterns->items[i]);
+    if (glob_matches(pattern, host)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool http_server_accepts_host(const struct http_server_names *names,
+                              const char *host) {
+  char lower[HOST_BYTES];
+  struct in_addr v4;
+  if (host == NULL) {
+    return true;
+  }
+  copy_lower(lower, host);
+  if (strlen(host) >= sizeof(lower) || !normalize_host(lower)) {
+    return false;
+  }
+  return lower[0] == '[' || inet_pton(AF_INET, lower, &v4) == 1 ||
+         strcmp(lower, "localhost") == 0 || is_named(names, lower);
+}
+
+/* ---- requests ---- */
 
 /* A request while its body comes in. */
 struct request_body {
@@ -120,6 +211,67 @@ static void append_request_body(struct request_body *body, const char *data,
   body->bytes += bytes;
 }
 
+/* NULL: there was no place for it, and it is shut down. */
+static struct http_client *get_client(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info == NULL ? NULL : info->socket_context;
+}
+
+/* Only of the file: a directory service may be what the machine cannot reach.
+ * "" where the user is not there. */
+static void load_user_name(uid_t uid, char name[USER_BYTES]) {
+  char buffer[PASSWD_BYTES];
+  struct passwd entry;
+  struct passwd *found = NULL;
+  FILE *file = fopen("/etc/passwd", "re");
+  name[0] = '\0';
+  while (file != NULL &&
+         fgetpwent_r(file, &entry, buffer, sizeof(buffer), &found) == 0) {
+    if (entry.pw_uid == uid) {
+      (void)snprintf(name, USER_BYTES, "%s", entry.pw_name);
+      break;
+    }
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+}
+
+/* The handler is not called once the server is being stopped. The lock is not
+ * held where a disk may hang. */
+static void handle_request(struct http_server *server,
+                           struct MHD_Connection *connection,
+                           struct http_server_request *request,
+                           struct http_server_reply *reply) {
+  struct http_client *client = get_client(connection);
+  const char *host = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                 MHD_HTTP_HEADER_HOST);
+  if (server->checks_host && !http_server_accepts_host(&server->names, host)) {
+    set_text_reply(reply, MHD_HTTP_MISDIRECTED_REQUEST,
+                   "this server does not have the name in the Host header: "
+                   "use its address, or add the name to StatusHost\n");
+    return;
+  }
+  char user[USER_BYTES] = "";
+  if (client != NULL) {
+    client->deadline_ms = clock_monotonic_ms() + HTTP_CLIENTS_REPLY_MS;
+    request->pid = client->owner.pid;
+    request->uid = client->owner.uid;
+  }
+  if (request->pid != 0 && strcmp(request->method, "POST") == 0) {
+    load_user_name(request->uid, user);
+  }
+  request->user = user;
+  (void)pthread_mutex_lock(&server->handling);
+  if (server->is_stopping) {
+    set_text_reply(reply, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping\n");
+  } else {
+    server->handler.handle(server->handler.context, request, reply);
+  }
+  (void)pthread_mutex_unlock(&server->handling);
+}
+
 /* Called for the headers, for each piece of the body, and at its end. */
 static enum MHD_Result on_library_call(void *context,
                                        struct MHD_Connection *connection,
@@ -127,7 +279,7 @@ static enum MHD_Result on_library_call(void *context,
                                        const char *version, const char *data,
                                        size_t *data_bytes, void **state) {
   (void)version;
-  const struct http_server *server = context;
+  struct http_server *server = context;
   struct request_body *body = *state;
   if (body == NULL) {
     *state = calloc(1, sizeof(*body));
@@ -143,9 +295,9 @@ static enum MHD_Result on_library_call(void *context,
     set_text_reply(&reply, MHD_HTTP_CONTENT_TOO_LARGE,
                    "the body is too large\n");
   } else {
-    const struct http_server_request request = {
+    struct http_server_request request = {
         .method = method, .path = url, .body = body->body};
-    server->handler.handle(server->handler.context, &request, &reply);
+    handle_request(server, connection, &request, &reply);
   }
   if (reply.status == 0) {
     set_text_reply(&reply, MHD_HTTP_NOT_FOUND, "no such page\n");
@@ -154,14 +306,40 @@ static enum MHD_Result on_library_call(void *context,
 }
 
 /* Called also when the client has closed the connection in the middle of its
- * body. */
+ * body. The next request may begin. */
 static void on_request_end(void *context, struct MHD_Connection *connection,
                            void **state, enum MHD_RequestTerminationCode code) {
   (void)context;
-  (void)connection;
   (void)code;
+  struct http_client *client = get_client(connection);
+  if (client != NULL) {
+    client->deadline_ms = clock_monotonic_ms() + HTTP_CLIENTS_REQUEST_MS;
+  }
   free(*state);
   *state = NULL;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection,
+                          void **client,
+                          enum MHD_ConnectionNotificationCode code) {
+  struct http_server *server = context;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    if (*client != NULL) {
+      http_clients_remove(*client);
+    }
+    return;
+  }
+  int fd =
+      mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+          ->connect_fd;
+  struct sockaddr *address =
+      mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+          ->client_addr;
+  *client =
+      http_clients_add(&server->clients, fd, address, clock_monotonic_ms());
+  if (*client == NULL) {
+    (void)shutdown(fd, SHUT_RDWR);
+  }
 }
 
 /* The library would write to standard error. */
@@ -172,33 +350,111 @@ discard_library_log(void *context, const char *format, va_list arguments) {
   (void)arguments;
 }
 
-int http_server_start(int descriptor, const struct http_server_handler *handler,
-                      struct http_server **ret_server, struct error *error) {
-  struct http_server *server = calloc(1, sizeof(*server));
-  int code = server == NULL ? error_set(error, -ENOMEM, "out of memory")
-                            : shared_library_load(&mhd_library, NULL, error);
+/* ---- the thread ---- */
+
+/* One turn: waits for clients, reads, handles and sends, and asks for the next
+ * turn. item: none, it only stands for the turn. */
+static void take_turn(void *context, void *item) {
+  struct http_server *server = context;
+  struct pollfd ready[] = {
+      {.fd = mhd.get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+                 ->epoll_fd,
+       .events = POLLIN},
+      {.fd = server->wake_fd, .events = POLLIN}};
+  unsigned long long library_ms = 0;
+  bool is_pending = mhd.get_timeout(server->daemon, &library_ms) == MHD_YES &&
+                    library_ms < TURN_MS;
+  (void)poll(ready, 2, is_pending ? (int)library_ms : TURN_MS);
+  (void)mhd.run(server->daemon);
+  http_clients_shut_late(&server->clients, clock_monotonic_ms());
+  (void)worker_thread_put(server->thread, item);
+}
+
+/* Also of a thread that was left behind, on that thread. */
+static void free_server(void *context) {
+  struct http_server *server = context;
+  if (server->daemon != NULL) {
+    mhd.stop_daemon(server->daemon);
+  }
+  if (server->wake_fd >= 0) {
+    (void)close(server->wake_fd);
+  }
+  (void)pthread_mutex_destroy(&server->handling);
+  free(server);
+}
+
+/* descriptor: taken. */
+static int start_daemon(struct http_server *server, int descriptor,
+                        struct error *error) {
+  int code = shared_library_load(&mhd_library, NULL, error);
+  if (code == 0) {
+    server->daemon = mhd.start_daemon(
+        MHD_USE_EPOLL, 0, NULL, NULL, on_library_call, server,
+        MHD_OPTION_EXTERNAL_LOGGER, discard_library_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, descriptor, MHD_OPTION_NOTIFY_COMPLETED,
+        on_request_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_MEMORY_BYTES,
+        MHD_OPTION_END);
+    code = server->daemon != NULL
+               ? 0
+               : error_set(error, -EIO, "the HTTP server cannot start");
+  }
   if (code != 0) {
     (void)close(descriptor);
-    free(server);
-    return code;
+  }
+  return code;
+}
+
+static int start_thread(struct http_server *server, struct error *error) {
+  const struct worker_thread_options options = {.work = take_turn,
+                                                .free_context = free_server,
+                                                .context = server,
+                                                .items_max = 1};
+  server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (server->wake_fd < 0) {
+    return error_set(error, -errno, "eventfd: %s", strerror(errno));
+  }
+  int code = worker_thread_new(&options, &server->thread, error);
+  if (code == 0) {
+    (void)worker_thread_put(server->thread, NULL);
+  }
+  return code;
+}
+
+static struct http_server *
+make_server(const struct http_server_names *names,
+            const struct http_server_handler *handler) {
+  struct http_server *server = calloc(1, sizeof(*server));
+  if (server == NULL) {
+    return NULL;
   }
   server->handler = *handler;
-  sigset_t before;
-  worker_thread_block_signals(&before);
-  server->daemon = mhd.start_daemon(
-      MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL,
-      NULL, on_library_call, server, MHD_OPTION_EXTERNAL_LOGGER,
-      discard_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, descriptor,
-      MHD_OPTION_NOTIFY_COMPLETED, on_request_end, NULL,
-      MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_CLIENTS_MAX,
-      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_S,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_MEMORY_BYTES,
-      MHD_OPTION_END);
-  worker_thread_restore_signals(&before);
-  if (server->daemon == NULL) {
+  server->wake_fd = -1;
+  http_clients_init(&server->clients);
+  (void)pthread_mutex_init(&server->handling, NULL);
+  if (names != NULL) {
+    server->checks_host = true;
+    server->names = *names;
+  }
+  return server;
+}
+
+int http_server_start(int descriptor, const struct http_server_names *names,
+                      const struct http_server_handler *handler,
+                      struct http_server **ret_server, struct error *error) {
+  struct http_server *server = make_server(names, handler);
+  if (server == NULL) {
     (void)close(descriptor);
-    free(server);
-    return error_set(error, -EIO, "the HTTP server cannot start");
+    return error_set(error, -ENOMEM, "out of memory");
+  }
+  int code = start_daemon(server, descriptor, error);
+  if (code == 0) {
+    code = start_thread(server, error);
+  }
+  if (code != 0) {
+    free_server(server);
+    return code;
   }
   *ret_server = server;
   return 0;
@@ -208,214 +464,15 @@ void http_server_stop(struct http_server *server) {
   if (server == NULL) {
     return;
   }
-  mhd.stop_daemon(server->daemon);
-  free(server);
+  (void)pthread_mutex_lock(&server->handling);
+  server->is_stopping = true;
+  (void)pthread_mutex_unlock(&server->handling);
+  (void)eventfd_write(server->wake_fd, 1);
+  if (worker_thread_stop(server->thread, STOP_MS)) {
+    free_server(server);
+  }
 }
 
-/* ---- listening ---- */
-
-/* strtoul() alone would accept a sign, spaces and nothing at all. */
-static int parse_port(const char *text, in_port_t *ret_port) {
-  char *rest = NULL;
-  errno = 0;
-  unsigned long port = strtoul(text, &rest, 10);
-  if (text[0] < '0' || text[0] > '9' || *rest != '\0' || errno != 0 ||
-      port == 0 || port > 65535) {
-    return -EINVAL;
-  }
-  *ret_port = htons((in_port_t)port);
-  return 0;
-}
-
-/* Reads "ADDRESS:PORT" or "[ADDRESS]:PORT"; numbers only, so that no resolver
- * is needed. */
-static int parse_listen_address(const char *text,
-                                struct sockaddr_storage *ret_address,
-                                socklen_t *ret_bytes, struct error *error) {
-  const char *colon = strrchr(text, ':');
-  char host[INET6_ADDRSTRLEN + 2];
-  in_port_t port = 0;
-  size_t length = colon == NULL ? 0 : (size_t)(colon - text);
-  if (colon == NULL || length >= sizeof(host) ||
-      parse_port(colon + 1, &port) != 0) {
-    return error_set(error, -EINVAL, "is not ADDRESS:PORT");
-  }
-  memcpy(host, text, length);
-  host[length] = '\0';
-  *ret_address = (struct sockaddr_storage){0};
-  struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-  if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = port;
-    *ret_bytes = sizeof(*v4);
-    return 0;
-  }
-  bool is_bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
-  if (is_bracketed) {
-    host[length - 1] = '\0';
-  }
-  if (is_bracketed && inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = port;
-    *ret_bytes = sizeof(*v6);
-    return 0;
-  }
-  return error_set(error, -EINVAL,
-                   "has no numeric address before the port, such as 127.0.0.1 "
-                   "or [::1]");
-}
-
-/* descriptor: closed on failure. */
-static int bind_and_listen(int descriptor, const struct sockaddr *address,
-                           socklen_t bytes) {
-  if (bind(descriptor, address, bytes) == 0 &&
-      listen(descriptor, LISTEN_BACKLOG) == 0) {
-    return descriptor;
-  }
-  int code = -errno;
-  (void)close(descriptor);
-  return code;
-}
-
-int http_server_check_address(const char *text, struct error *error) {
-  struct sockaddr_storage address;
-  socklen_t bytes = 0;
-  return parse_listen_address(text, &address, &bytes, error);
-}
-
-int http_server_check_socket_path(const char *path, struct error *error) {
-  if (path[0] != '/') {
-    return error_set(error, -EINVAL, "is not an absolute path");
-  }
-  if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-    return error_set(error, -EINVAL, "is too long for a unix socket");
-  }
-  return 0;
-}
-
-int http_server_listen_tcp(const char *address, struct error *error) {
-  struct sockaddr_storage where = {0};
-  socklen_t bytes = 0;
-  int code = parse_listen_address(address, &where, &bytes, error);
-  if (code != 0) {
-    error_prefix(error, "%s", address);
-    return code;
-  }
-  int descriptor =
-      socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (descriptor < 0) {
-    return error_set(error, -errno, "%s: %s", address, strerror(errno));
-  }
-  const int yes = 1;
-  (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  if (where.ss_family == AF_INET6) {
-    (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-  }
-  code = bind_and_listen(descriptor, (struct sockaddr *)&where, bytes);
-  return code >= 0 ? code
-                   : error_set(error, code, "%s: %s", address, strerror(-code));
-}
-
-/* True if another process accepts connections there. */
-static bool is_socket_in_use(const struct sockaddr_un *address) {
-  int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  bool is = probe >= 0 && (connect(probe, (const struct sockaddr *)address,
-                                   sizeof(*address)) == 0 ||
-                           errno == EAGAIN);
-  if (probe >= 0) {
-    (void)close(probe);
-  }
-  return is;
-}
-
-/* Removes the socket of a daemon that died. */
-static int remove_stale_socket(const struct trusted_path *place,
-                               const struct sockaddr_un *address) {
-  struct stat status;
-  if (fstatat(place->directory, place->name, &status, AT_SYMLINK_NOFOLLOW) !=
-      0) {
-    return errno == ENOENT ? 0 : -errno;
-  }
-  if (!S_ISSOCK(status.st_mode)) {
-    return -EEXIST;
-  }
-  if (is_socket_in_use(address)) {
-    return -EADDRINUSE;
-  }
-  return unlinkat(place->directory, place->name, 0) == 0 ? 0 : -errno;
-}
-
-/* -ENOENT where there is no such group. */
-static int find_group_id(const char *name, gid_t *ret_group) {
-  char buffer[GROUP_BYTES];
-  struct group entry;
-  struct group *found = NULL;
-  int code = getgrnam_r(name, &entry, buffer, sizeof(buffer), &found);
-  if (found == NULL) {
-    return code == 0 ? -ENOENT : -code;
-  }
-  *ret_group = found->gr_gid;
-  return 0;
-}
-
-/* Returns the descriptor (yours) or a negative errno. */
-static int bind_unix_socket(const struct trusted_path *place,
-                            const struct sockaddr_un *address,
-                            const char *group) {
-  gid_t owner = 0;
-  int code = group == NULL ? 0 : find_group_id(group, &owner);
-  if (code != 0) {
-    return code;
-  }
-  int descriptor =
-      socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (descriptor < 0) {
-    return -errno;
-  }
-  /* bind() creates the file with this mode: no other user can connect before
-   * it is the group's. */
-  (void)fchmod(descriptor, 0600);
-  if (bind(descriptor, (const struct sockaddr *)address, sizeof(*address)) !=
-      0) {
-    code = -errno;
-  } else {
-    code = group == NULL ? 0 : trusted_path_share_socket(place, owner);
-    if (code == 0 && listen(descriptor, LISTEN_BACKLOG) != 0) {
-      code = -errno;
-    }
-    if (code != 0) {
-      (void)unlinkat(place->directory, place->name, 0);
-    }
-  }
-  if (code != 0) {
-    (void)close(descriptor);
-    return code;
-  }
-  return descriptor;
-}
-
-int http_server_listen_unix(const char *path, const char *group,
-                            struct error *error) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  struct trusted_path place;
-  /* /run is empty after a boot, and Debian's service makes no /run/collectd. */
-  int code = trusted_path_walk(path, TRUSTED_PATH_OWN, 0755, &place, error);
-  if (code != 0) {
-    return code;
-  }
-  /* bind() knows no descriptors: this is the directory that was found. */
-  (void)snprintf(address.sun_path, sizeof(address.sun_path),
-                 "/proc/self/fd/%d/%.80s", place.directory, place.name);
-  code = remove_stale_socket(&place, &address);
-  if (code == 0) {
-    code = bind_unix_socket(&place, &address, group);
-  }
-  (void)close(place.directory);
-  if (code == -ENOENT && group != NULL) {
-    return error_set(error, code, "%s: no such directory, or no group \"%s\"",
-                     path, group);
-  }
-  return code >= 0 ? code
-                   : error_set(error, code, "%s: %s", path, strerror(-code));
+int64_t http_server_busy_ms(struct http_server *server) {
+  return server == NULL ? 0 : worker_thread_busy_ms(server->thread);
 }

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "core/error.h"
+#include "core/option.h"
 
-#define HTTP_SERVER_CLIENTS_MAX 256
-#define HTTP_SERVER_IDLE_S 5           /* then the connection is closed */
 #define HTTP_SERVER_MEMORY_BYTES 32768 /* for each client */
 #define HTTP_SERVER_BODY_BYTES_MAX 16384
 
@@ -18,6 +20,9 @@ struct http_server_request {
   const char *method;
   const char *path;
   const char *body; /* ends in NUL; "" without one */
+  pid_t pid;        /* of the client of a unix socket; 0: not known */
+  uid_t uid;        /* its user, and for a POST the name in /etc/passwd */
+  const char *user; /* "": it is not there */
 };
 
 /* status: 0 on entry, which means 404. body: allocated by the handler, freed by
@@ -39,33 +44,33 @@ struct http_server_handler {
 
 struct http_server;
 
-/* ---- listening ---- */
+/* The names under which a server may be addressed, besides numeric addresses
+ * and localhost: a web page could give its own name the server's address and
+ * read it from a visitor's browser. */
+struct http_server_names {
+  const char *own[2]; /* and their first labels; NULL: none */
+  const struct option_strings *patterns; /* of glob.h */
+};
 
-/* Both for the option tables. Return 0 or -EINVAL with the reason: not
- * ADDRESS:PORT with a numeric address; not an absolute path, or too long. */
-int http_server_check_address(const char *text, struct error *error);
-int http_server_check_socket_path(const char *path, struct error *error);
-
-/* A socket that listens there. Returns a descriptor (yours) or negative
- * errno. */
-int http_server_listen_tcp(const char *address, struct error *error);
-
-/* A unix socket at PATH, mode 0600, or 0660 with GROUP (NULL: none). Replaces
- * the socket of a process that died; -EADDRINUSE if a process still uses it,
- * -EEXIST if PATH is another kind of file.
- * Returns a descriptor (yours) or negative errno. */
-int http_server_listen_unix(const char *path, const char *group,
-                            struct error *error);
-
-/* ---- serving ---- */
+/* Whether a request with this header HOST is served. Case does not count; NULL,
+ * no such header, is accepted, because browsers send one. */
+bool http_server_accepts_host(const struct http_server_names *names,
+                              const char *host);
 
 /* Starts a thread that serves DESCRIPTOR (taken, also on failure).
+ * names: copied; their strings are borrowed; NULL: any Host is served.
  * Returns 0 or negative errno. */
-int http_server_start(int descriptor, const struct http_server_handler *handler,
+int http_server_start(int descriptor, const struct http_server_names *names,
+                      const struct http_server_handler *handler,
                       struct http_server **ret_server, struct error *error);
 
-/* Closes all connections and joins the thread. Accepts NULL. */
+/* Closes all connections and ends the thread. The handler is not called any
+ * more, also where the thread hangs and is left behind. Accepts NULL. */
 void http_server_stop(struct http_server *server);
+
+/* For how long the thread has not come round, at most a second if it is well;
+ * 0: there is no server. Any thread. */
+int64_t http_server_busy_ms(struct http_server *server);
 
 /* Sets a JSON body. json: taken; NULL: status 500. */
 void http_server_set_json(struct http_server_reply *reply, unsigned status,

@@ -7,6 +7,7 @@
 #include "resource_alert/status/status.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct status {
   struct status_deps deps;
   struct status_listener read_only; /* StatusListen */
   struct status_listener control;   /* ControlSocket */
+  char system_name[HOST_NAME_MAX + 1];
   pthread_t history_thread;
   bool has_history_thread;
 
@@ -174,13 +176,15 @@ static void *record_history(void *argument) {
 
 /* ---- life ---- */
 
-/* descriptor: taken; negative: the error of opening it. */
+/* descriptor: taken; negative: the error of opening it. names: NULL: the
+ * socket is reached by no name. */
 static int start_listener(struct status_listener *listener, int descriptor,
+                          const struct http_server_names *names,
                           struct error *error) {
   const struct http_server_handler handler = {.handle = handle_listener_request,
                                               .context = listener};
   return descriptor < 0 ? descriptor
-                        : http_server_start(descriptor, &handler,
+                        : http_server_start(descriptor, names, &handler,
                                             &listener->server, error);
 }
 
@@ -190,19 +194,23 @@ static void start_listeners(struct status *status) {
   const struct status_options *options = status->deps.options;
   status->read_only = (struct status_listener){status, false, NULL};
   status->control = (struct status_listener){status, true, NULL};
+  const struct http_server_names names = {
+      .own = {status->deps.host, status->system_name},
+      .patterns = &options->hosts};
   struct error error = {{0}};
+  (void)gethostname(status->system_name, sizeof(status->system_name) - 1);
   if (options->listen != NULL &&
       start_listener(&status->read_only,
-                     http_server_listen_tcp(options->listen, &error),
+                     http_listen_tcp(options->listen, &error), &names,
                      &error) != 0) {
     log_write(&status->deps.log, LOG_LEVEL_ERROR,
               "StatusListen: %s; the status page is disabled", error.text);
   }
   if (options->control_socket != NULL &&
       start_listener(&status->control,
-                     http_server_listen_unix(options->control_socket,
-                                             options->control_group, &error),
-                     &error) != 0) {
+                     http_listen_unix(options->control_socket,
+                                      options->control_group, &error),
+                     NULL, &error) != 0) {
     log_write(&status->deps.log, LOG_LEVEL_ERROR,
               "ControlSocket: %s; control commands are disabled", error.text);
   }

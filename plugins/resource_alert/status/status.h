@@ -8,8 +8,10 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "core/glob.h"
 #include "core/log.h"
 #include "core/option.h"
+#include "resource_alert/status/http_listen.h"
 #include "resource_alert/status/http_server.h"
 
 /* ---- the options ---- */
@@ -22,7 +24,8 @@ enum status_unhealthy { /* the words of UnhealthyAt */
 
 /* A part of the plugin's outermost block. */
 struct status_options {
-  char *listen;         /* "ADDRESS:PORT"; NULL: no HTTP */
+  char *listen; /* "ADDRESS:PORT"; NULL: no HTTP */
+  struct option_strings hosts;
   int unhealthy;        /* enum status_unhealthy */
   char *control_socket; /* NULL: none */
   char *control_group;  /* NULL: only the daemon's user */
@@ -35,6 +38,16 @@ extern const char *const status_unhealthy_words[]; /* in status_api.c */
   "balancer or a probe), C</status> (JSON) and C</> (a page for people). All " \
   "are read only and need no password. Use a loopback address, or a proxy "    \
   "that asks for a password. Without this option no port is opened."
+#define STATUS_HOST_HELP                                                       \
+  "Further name under which the HTTP server may be addressed, such as that "   \
+  "of a proxy or of a Kubernetes Service; may contain C<*>, C<?> and C<[a-z]>" \
+  ". May be given several times. A request is served if its C<Host> header "   \
+  "is "                                                                        \
+  "an IP address, C<localhost>, the name of this host in collectd or of the "  \
+  "system, the first label of these names, or missing. Other requests get "    \
+  "the "                                                                       \
+  "status 421, because a web page could read the status from a visitor's "     \
+  "browser (DNS rebinding)."
 #define STATUS_UNHEALTHY_HELP                                                  \
   "C</health> returns 503 if the worst rule has this state or a worse one. "   \
   "C<never>: always 200. A rule whose series is missing counts as a warning."
@@ -49,14 +62,17 @@ extern const char *const status_unhealthy_words[]; /* in status_api.c */
  * field of struct status_options. */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
   {OPTION("StatusListen", STRING, struct outer, member.listen),                \
-   .example = "\"127.0.0.1:9180\"", .check = http_server_check_address,        \
+   .example = "\"127.0.0.1:9180\"", .check = http_listen_check_address,        \
    .help = STATUS_LISTEN_HELP},                                                \
+      {OPTION("StatusHost", STRINGS, struct outer, member.hosts),              \
+       .example = "\"status.example.org\"", .check = glob_check,               \
+       .help = STATUS_HOST_HELP},                                              \
       {OPTION("UnhealthyAt", WORD, struct outer, member.unhealthy),            \
        .words = status_unhealthy_words, .default_text = "failure",             \
        .help = STATUS_UNHEALTHY_HELP},                                         \
       {OPTION("ControlSocket", STRING, struct outer, member.control_socket),   \
        .example = "\"/run/collectd/resource_alert.sock\"",                     \
-       .check = http_server_check_socket_path, .help = STATUS_SOCKET_HELP},    \
+       .check = http_listen_check_socket_path, .help = STATUS_SOCKET_HELP},    \
   {                                                                            \
     OPTION("ControlGroup", STRING, struct outer, member.control_group),        \
         .example = "\"adm\"", .help = STATUS_GROUP_HELP                        \
