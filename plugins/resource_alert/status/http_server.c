@@ -3,8 +3,8 @@
  * resource.
  *
  * GNU libmicrohttpd with one thread of ours and epoll. 256 clients of 32 KB are
- * 8 MB at most; whose connections are closed early, http_clients decides. The
- * handler runs on that thread, so a slow one holds up all clients of the
+ * 8 MB at most; whose connections are closed early, http_connections decides.
+ * The handler runs on that thread, so a slow one holds up all clients of the
  * socket, but nothing else. */
 #include "resource_alert/status/http_server.h"
 
@@ -24,16 +24,18 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file_util.h"
 #include "core/glob.h"
 #include "core/json_util.h"
 #include "core/shared_library.h"
 #include "core/worker_thread.h"
-#include "resource_alert/status/http_clients.h"
+#include "resource_alert/status/http_connections.h"
 
 #define STOP_MS 2000
 #define TURN_MS 1000
 #define USER_BYTES 64
-#define PASSWD_BYTES 4096
+#define PASSWD_BYTES_MAX 4194304
+#define PASSWD_LINE_BYTES 4096
 #define HOST_BYTES 256 /* a name of the DNS is shorter */
 
 #define MHD_FUNCTIONS(X)                                                       \
@@ -54,7 +56,7 @@ struct http_server {
   struct MHD_Daemon *daemon;
   struct worker_thread *thread; /* its only item is the next turn */
   int wake_fd;
-  struct http_clients clients; /* of the thread */
+  struct http_connections clients; /* of the thread */
   bool checks_host;
   struct http_server_names names;
   struct http_server_handler handler;
@@ -212,7 +214,7 @@ static void append_request_body(struct request_body *body, const char *data,
 }
 
 /* NULL: there was no place for it, and it is shut down. */
-static struct http_client *get_client(struct MHD_Connection *connection) {
+static struct http_connection *get_client(struct MHD_Connection *connection) {
   const union MHD_ConnectionInfo *info =
       mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   return info == NULL ? NULL : info->socket_context;
@@ -221,11 +223,16 @@ static struct http_client *get_client(struct MHD_Connection *connection) {
 /* Only of the file: a directory service may be what the machine cannot reach.
  * "" where the user is not there. */
 static void load_user_name(uid_t uid, char name[USER_BYTES]) {
-  char buffer[PASSWD_BYTES];
+  char buffer[PASSWD_LINE_BYTES];
   struct passwd entry;
   struct passwd *found = NULL;
-  FILE *file = fopen("/etc/passwd", "re");
+  char *text = NULL;
+  size_t bytes = 0;
   name[0] = '\0';
+  if (file_read("/etc/passwd", PASSWD_BYTES_MAX, &text, &bytes, NULL) != 0) {
+    return;
+  }
+  FILE *file = bytes == 0 ? NULL : fmemopen(text, bytes, "r");
   while (file != NULL &&
          fgetpwent_r(file, &entry, buffer, sizeof(buffer), &found) == 0) {
     if (entry.pw_uid == uid) {
@@ -236,6 +243,7 @@ static void load_user_name(uid_t uid, char name[USER_BYTES]) {
   if (file != NULL) {
     (void)fclose(file);
   }
+  free(text);
 }
 
 /* The handler is not called once the server is being stopped. The lock is not
@@ -244,7 +252,7 @@ static void handle_request(struct http_server *server,
                            struct MHD_Connection *connection,
                            struct http_server_request *request,
                            struct http_server_reply *reply) {
-  struct http_client *client = get_client(connection);
+  struct http_connection *client = get_client(connection);
   const char *host = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
                                                  MHD_HTTP_HEADER_HOST);
   if (server->checks_host && !http_server_accepts_host(&server->names, host)) {
@@ -255,7 +263,7 @@ static void handle_request(struct http_server *server,
   }
   char user[USER_BYTES] = "";
   if (client != NULL) {
-    client->deadline_ms = clock_monotonic_ms() + HTTP_CLIENTS_REPLY_MS;
+    client->deadline_ms = clock_monotonic_ms() + HTTP_CONNECTIONS_REPLY_MS;
     request->pid = client->owner.pid;
     request->uid = client->owner.uid;
   }
@@ -311,9 +319,9 @@ static void on_request_end(void *context, struct MHD_Connection *connection,
                            void **state, enum MHD_RequestTerminationCode code) {
   (void)context;
   (void)code;
-  struct http_client *client = get_client(connection);
+  struct http_connection *client = get_client(connection);
   if (client != NULL) {
-    client->deadline_ms = clock_monotonic_ms() + HTTP_CLIENTS_REQUEST_MS;
+    client->deadline_ms = clock_monotonic_ms() + HTTP_CONNECTIONS_REQUEST_MS;
   }
   free(*state);
   *state = NULL;
@@ -325,7 +333,7 @@ static void on_connection(void *context, struct MHD_Connection *connection,
   struct http_server *server = context;
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
     if (*client != NULL) {
-      http_clients_remove(*client);
+      http_connections_remove(*client);
     }
     return;
   }
@@ -336,7 +344,7 @@ static void on_connection(void *context, struct MHD_Connection *connection,
       mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
           ->client_addr;
   *client =
-      http_clients_add(&server->clients, fd, address, clock_monotonic_ms());
+      http_connections_add(&server->clients, fd, address, clock_monotonic_ms());
   if (*client == NULL) {
     (void)shutdown(fd, SHUT_RDWR);
   }
@@ -366,7 +374,7 @@ static void take_turn(void *context, void *item) {
                     library_ms < TURN_MS;
   (void)poll(ready, 2, is_pending ? (int)library_ms : TURN_MS);
   (void)mhd.run(server->daemon);
-  http_clients_shut_late(&server->clients, clock_monotonic_ms());
+  http_connections_shut_late(&server->clients, clock_monotonic_ms());
   (void)worker_thread_put(server->thread, item);
 }
 
@@ -393,7 +401,7 @@ static int start_daemon(struct http_server *server, int descriptor,
         MHD_OPTION_EXTERNAL_LOGGER, discard_library_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, descriptor, MHD_OPTION_NOTIFY_COMPLETED,
         on_request_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_MAX,
+        server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_MEMORY_BYTES,
         MHD_OPTION_END);
     code = server->daemon != NULL
@@ -431,7 +439,7 @@ make_server(const struct http_server_names *names,
   }
   server->handler = *handler;
   server->wake_fd = -1;
-  http_clients_init(&server->clients);
+  http_connections_init(&server->clients);
   (void)pthread_mutex_init(&server->handling, NULL);
   if (names != NULL) {
     server->checks_host = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_server, http_clients: which names are served, and which connections are
- * closed. */
+/* http_server, http_connections: which names are served, and which connections
+ * are closed. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "resource_alert/status/http_clients.h"
+#include "resource_alert/status/http_connections.h"
 #include "resource_alert/status/http_server.h"
 
 /* ---- names ---- */
@@ -66,32 +66,33 @@ static void test_which_names_are_served(void **state) {
 
 /* ---- clients ---- */
 
-static struct http_clients clients;
-static int ends[HTTP_CLIENTS_MAX + 1];
+static struct http_connections clients;
+static int ends[HTTP_CONNECTIONS_MAX + 1];
 static size_t opened;
 
-static struct http_client *add(const struct sockaddr *address, int64_t now_ms) {
+static struct http_connection *add(const struct sockaddr *address,
+                                   int64_t now_ms) {
   int pair[2];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   (void)close(pair[1]);
   ends[opened++] = pair[0];
-  return http_clients_add(&clients, pair[0], address, now_ms);
+  return http_connections_add(&clients, pair[0], address, now_ms);
 }
 
-static struct http_client *add_v4(uint32_t number, int64_t now_ms) {
+static struct http_connection *add_v4(uint32_t number, int64_t now_ms) {
   const struct sockaddr_in v4 = {.sin_family = AF_INET,
                                  .sin_addr = {htonl(0x0a000000 + number)}};
   return add((const struct sockaddr *)&v4, now_ms);
 }
 
-static struct http_client *add_v6(const char *text) {
+static struct http_connection *add_v6(const char *text) {
   struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
   assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
   return add((const struct sockaddr *)&v6, 0);
 }
 
 static int begin(void **state) {
-  http_clients_init(&clients);
+  http_connections_init(&clients);
   opened = 0;
   return 0;
 }
@@ -104,13 +105,13 @@ static int finish(void **state) {
 }
 
 static void test_the_oldest_of_the_largest_crowd_gives_way(void **state) {
-  struct http_client *alone = add_v4(1, 0);
-  struct http_client *first = add_v4(2, 0);
-  for (uint32_t i = 0; i < HTTP_CLIENTS_FULL - 4; i++) {
+  struct http_connection *alone = add_v4(1, 0);
+  struct http_connection *first = add_v4(2, 0);
+  for (uint32_t i = 0; i < HTTP_CONNECTIONS_FULL - 4; i++) {
     assert_non_null(add_v4(i < 40 ? 2 : 100 + i, 0));
   }
   assert_false(first->is_cut);
-  struct http_client *third = add_v4(2, 0);
+  struct http_connection *third = add_v4(2, 0);
   assert_false(first->is_cut || alone->is_cut);
   assert_non_null(add_v4(3, 0));
   assert_non_null(add_v4(4, 0));
@@ -119,9 +120,9 @@ static void test_the_oldest_of_the_largest_crowd_gives_way(void **state) {
 }
 
 static void test_where_all_are_alone_the_oldest_gives_way(void **state) {
-  struct http_client *first = add_v4(1, 0);
-  struct http_client *second = add_v4(2, 0);
-  for (uint32_t i = 2; i < HTTP_CLIENTS_FULL; i++) {
+  struct http_connection *first = add_v4(1, 0);
+  struct http_connection *second = add_v4(2, 0);
+  for (uint32_t i = 2; i < HTTP_CONNECTIONS_FULL; i++) {
     assert_non_null(add_v4(1 + i, 0));
   }
   assert_false(first->is_cut);
@@ -131,10 +132,10 @@ static void test_where_all_are_alone_the_oldest_gives_way(void **state) {
 }
 
 static void test_a_network_of_ipv6_is_one_address(void **state) {
-  struct http_client *other = add_v6("2001:db8:0:2::1");
-  struct http_client *first = add_v6("2001:db8:0:1::1");
+  struct http_connection *other = add_v6("2001:db8:0:2::1");
+  struct http_connection *first = add_v6("2001:db8:0:1::1");
   char text[64];
-  for (int i = 0; i < HTTP_CLIENTS_ADDRESS_MAX; i++) {
+  for (int i = 0; i < HTTP_CONNECTIONS_ADDRESS_MAX; i++) {
     (void)snprintf(text, sizeof(text), "2001:db8:0:1:%x::9", 1 + i);
     assert_non_null(add_v6(text));
   }
@@ -143,23 +144,23 @@ static void test_a_network_of_ipv6_is_one_address(void **state) {
 }
 
 static void test_a_full_table_takes_no_more(void **state) {
-  for (uint32_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+  for (uint32_t i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
     assert_non_null(add_v4(i, 0));
   }
   assert_null(add_v4(1000, 0));
-  http_clients_remove(&clients.items[7]);
-  assert_non_null(http_clients_add(
-      &clients, ends[HTTP_CLIENTS_MAX],
+  http_connections_remove(&clients.items[7]);
+  assert_non_null(http_connections_add(
+      &clients, ends[HTTP_CONNECTIONS_MAX],
       (const struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET},
       0));
 }
 
 static void test_late_ones_are_shut_down(void **state) {
-  struct http_client *late = add_v4(1, 0);
-  struct http_client *early = add_v4(1, 1);
-  http_clients_shut_late(&clients, HTTP_CLIENTS_REQUEST_MS - 1);
+  struct http_connection *late = add_v4(1, 0);
+  struct http_connection *early = add_v4(1, 1);
+  http_connections_shut_late(&clients, HTTP_CONNECTIONS_REQUEST_MS - 1);
   assert_false(late->is_cut);
-  http_clients_shut_late(&clients, HTTP_CLIENTS_REQUEST_MS);
+  http_connections_shut_late(&clients, HTTP_CONNECTIONS_REQUEST_MS);
   assert_true(late->is_cut);
   assert_false(early->is_cut);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http_clients: the connections of an HTTP server, and which of them are
+/* http_connections: the connections of an HTTP server, and which of them are
  * closed so that others are served: those that are late, and the oldest of
  * an address that has too many. */
 #pragma once
@@ -8,15 +8,16 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define HTTP_CLIENTS_MAX 256
+#define HTTP_CONNECTIONS_MAX 256
 /* With this many, each new connection closes an old one. The rest is for those
  * that come at the same time. */
-#define HTTP_CLIENTS_FULL 224
-#define HTTP_CLIENTS_ADDRESS_MAX 64  /* of one address */
-#define HTTP_CLIENTS_REQUEST_MS 5000 /* from its beginning to its last byte */
-#define HTTP_CLIENTS_REPLY_MS INT64_C(30000) /* until it is sent */
+#define HTTP_CONNECTIONS_FULL 224
+#define HTTP_CONNECTIONS_ADDRESS_MAX 64 /* of one address */
+#define HTTP_CONNECTIONS_REQUEST_MS                                            \
+  5000 /* from its beginning to its last byte */
+#define HTTP_CONNECTIONS_REPLY_MS INT64_C(30000) /* until it is sent */
 
-struct http_client {
+struct http_connection {
   int fd;              /* borrowed; -1: this place is free */
   bool is_cut;         /* shut down: the server is to close it */
   uint64_t number;     /* the larger the younger */
@@ -29,22 +30,23 @@ struct http_client {
 };
 
 /* Not locked: one owner. */
-struct http_clients {
-  struct http_client items[HTTP_CLIENTS_MAX];
+struct http_connections {
+  struct http_connection items[HTTP_CONNECTIONS_MAX];
   uint64_t arrived;
 };
 
-void http_clients_init(struct http_clients *clients);
+void http_connections_init(struct http_connections *connections);
 
 /* Adds the connection FD from ADDRESS at now_ms (monotonic), after shutting
  * others down where that is needed. Returns it (borrowed until
- * http_clients_remove()), or NULL if there is no place. */
-struct http_client *http_clients_add(struct http_clients *clients, int fd,
-                                     const struct sockaddr *address,
-                                     int64_t now_ms);
+ * http_connections_remove()), or NULL if there is no place. */
+struct http_connection *
+http_connections_add(struct http_connections *connections, int fd,
+                     const struct sockaddr *address, int64_t now_ms);
 
 /* The connection is being closed. */
-void http_clients_remove(struct http_client *client);
+void http_connections_remove(struct http_connection *connection);
 
 /* Shuts down those whose deadline has passed. */
-void http_clients_shut_late(struct http_clients *clients, int64_t now_ms);
+void http_connections_shut_late(struct http_connections *connections,
+                                int64_t now_ms);
