@@ -63,7 +63,8 @@ class Demo:
             if now >= next_reading:
                 self.read(now)
                 next_reading = now + 1
-            self.view.rules = self.table.rules(now)
+            self.view.rules = [rule for rule in self.table.rules(now)
+                               if rule.name in settings.SHOWN_RULES or rule.state in ("WARNING", "FAILURE")]
             self.terminal.draw(self.view)
             time.sleep(TICK_S)
         self.view.elapsed_s = self.for_s
@@ -95,7 +96,7 @@ class Demo:
     def machine_alerts(self):
         """Rules that are not OKAY because of this machine, not of the story."""
         return [rule for rule in self.view.rules
-                if rule.state in ("WARNING", "FAILURE") and rule.name in settings.MACHINE_RULES]
+                if rule.state in ("WARNING", "FAILURE") and rule.name not in settings.STORY_RULES]
 
     # Reports of the application
 

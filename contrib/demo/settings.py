@@ -12,7 +12,9 @@ STORE = (*ALERT, "SwitchStore file")
 
 SWITCHES = {"limit_noncore_api": 0, "pause_scheduled_jobs": 3, "serve_cached": 6}  # After
 RULES = ["pool_used", "pool_ready", "pool_leak", "session_leak"]
-MACHINE_RULES = ["memory_used", "disk_free", "cpu_load"]  # not part of the story
+STORY_RULES = [*RULES, "pool_timeout", "session_failed", "log_errors"]
+# Always in the table; others are while they are beyond their limits.
+SHOWN_RULES = [*STORY_RULES, "memory_used", "disk_free", "cpu_load"]
 
 BLOCKS = {"20-dbpool.conf": [POOL], "30-session_log.conf": [LOG]}
 

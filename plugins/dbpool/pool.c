@@ -148,7 +148,7 @@ void pool_forecast_add(struct pool_forecast *forecast, int64_t now_us,
  * y: connections. */
 double pool_forecast_exhaustion_s(const struct pool_forecast *forecast,
                                   double capacity) {
-  if (forecast->len < SLOTS_NEEDED + 1) {
+  if (forecast->len < SLOTS_NEEDED + 1 || !(capacity > 0)) {
     return (double)NAN;
   }
   const struct pool_forecast_slot *slots = forecast->slots;
@@ -170,8 +170,8 @@ double pool_forecast_exhaustion_s(const struct pool_forecast *forecast,
   slope /= spread;
   double seen_s = (double)(slots[len - 1].start_us - slots[0].start_us) / 1e6;
   if (!(slope * seen_s >= 1)) {
-    return (double)NAN;
+    return POOL_FORECAST_MAX_S;
   }
   double level = mean_y - slope * mean_x; /* of the line, now */
-  return fmax(0, capacity - level) / slope;
+  return fmin(POOL_FORECAST_MAX_S, fmax(0, capacity - level) / slope);
 }

@@ -134,8 +134,13 @@ struct pool_forecast {
 void pool_forecast_add(struct pool_forecast *forecast, int64_t now_us,
                        double value);
 
-/* Seconds until the trend reaches capacity; 0 if it has. NaN while there is no
- * upward trend: fewer than four closed slots, or a rise of less than one over
- * them. */
+/* Nobody looks further ahead, so this also stands for "no end in sight": a
+ * value that ended with the trend would leave its alert open. */
+#define POOL_FORECAST_MAX_S 86400.0
+
+/* Seconds until the trend reaches capacity; 0 if it has; at most
+ * POOL_FORECAST_MAX_S, which is also the answer without an upward trend: a rise
+ * of less than one. NaN with fewer than four closed slots, or without a
+ * capacity (0). */
 double pool_forecast_exhaustion_s(const struct pool_forecast *forecast,
                                   double capacity);

@@ -117,17 +117,12 @@ static void send_usage_parts(const struct usage_parts *parts, const char *type,
   emitter_send_gauge(emitter, type, "used", parts->used * unit);
 }
 
-/* Sends the parts as the types ABSOLUTE and RELATIVE. */
-static void send_usage(const struct usage_parts *parts, const char *absolute,
-                       const char *relative, const struct df_options *options,
-                       const struct emitter *emitter) {
-  if (options->values_absolute) {
-    send_usage_parts(parts, absolute, 1, emitter);
-  }
-  if (options->values_percentage) {
-    double total = parts->used + parts->free + parts->reserved;
-    send_usage_parts(parts, relative, 100.0 / total, emitter);
-  }
+/* The parts in percent of the whole. */
+static void send_usage_percent(const struct usage_parts *parts,
+                               const char *type,
+                               const struct emitter *emitter) {
+  double total = parts->used + parts->free + parts->reserved;
+  send_usage_parts(parts, type, 100.0 / total, emitter);
 }
 
 void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
@@ -142,11 +137,19 @@ void metrics_send_filesystem(const struct stats_usage *stats, const char *name,
   double used = get_used_percent(&bytes);
   emitter_send_gauge(&emitter, "percent", "used", used);
   emitter_send_gauge(&emitter, "percent", "free", 100.0 - used);
-  send_usage(&bytes, "df_complex", "percent_bytes", options, &emitter);
+  if (options->values_absolute) {
+    send_usage_parts(&bytes, "df_complex", 1, &emitter);
+  }
+  if (options->values_percentage) {
+    send_usage_percent(&bytes, "percent_bytes", &emitter);
+  }
   bool has_inodes = stats->inodes != 0 && stats->inodes != STATS_UNKNOWN;
   if (options->report_inodes && has_inodes) {
     struct usage_parts inodes =
         split_usage(stats->inodes, stats->inodes_free, stats->inodes_available);
-    send_usage(&inodes, "df_inodes", "percent_inodes", options, &emitter);
+    send_usage_percent(&inodes, "percent_inodes", &emitter);
+    if (options->values_absolute) {
+      send_usage_parts(&inodes, "df_inodes", 1, &emitter);
+    }
   }
 }

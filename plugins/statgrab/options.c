@@ -70,15 +70,15 @@ static const struct option df_rows[] = {
          "read-only images (squashfs, iso9660) are excluded unless they are "
          "named. F</> is always included."),
     FLAG("ReportInodes", df_options, report_inodes, "true",
-         "Also report inodes. Without a free inode no file can be created, "
+         "Also report inodes, always as I<percent_inodes>. Without a free "
+         "inode no file can be created, "
          "even if there is free space."),
     FLAG("ValuesAbsolute", df_options, values_absolute, "true",
          "Report bytes and inode counts: I<df_complex>, I<df_inodes>. "
          "I<percent-used> and I<percent-free> are always reported; they do not "
          "count the space reserved for root."),
     FLAG("ValuesPercentage", df_options, values_percentage, "false",
-         "Report percent of the whole size: I<percent_bytes>, "
-         "I<percent_inodes>."),
+         "Also report percent of the whole size: I<percent_bytes>."),
 };
 
 static const char *const cores_words[] = {"online", "usable", NULL};

@@ -3,10 +3,12 @@
 made for: real sessions, real log lines, this machine."""
 import json
 import re
+import threading
 
 import pytest
 from servers import build
 from servers.application import CLOSED, FAILED, OPENED, Application, ApplicationLog, pool
+from test_dbpool_pgbouncer import edge
 
 SWITCHES = ["limit_noncore_api", "pause_scheduled_jobs", "serve_cached"]
 # No machine is filled for a test: these limits are lowered to what any machine exceeds.
@@ -86,6 +88,37 @@ def test_the_pool(collectd, directory, postgresql, application, states):
         collectd.expect(lambda: not (directory / "switches" / switch).exists(), within=20)
     severities = [one["severity"] for one in collectd.notifications(plugin="resource_alert", plugin_instance="pool_used")]
     assert severities[:2] == ["WARNING", "FAILURE"] and severities[-1] == "OKAY"
+
+
+def test_small_pools_and_those_who_wait(collectd, directory, postgresql, pgbouncer, states):
+    pgbouncer.databases = {"postgres": "pool_size=2"}
+    pgbouncer.start()
+    worker = pool(postgresql, name="worker", Application='"worker"', PoolSize=1, MaxOverflow=0)
+    collectd.load("dbpool", f"{edge(pgbouncer)}\n{worker}")
+    collectd.load("resource_alert").write(table(directory)).start()
+    client = pgbouncer.connect("postgres")
+    client.cursor().execute("SELECT 1")
+    busy = postgresql.connect(application_name="worker")  # has its only connection in use
+    busy.autocommit = False
+    busy.cursor().execute("SELECT 1")
+    for rule in ["db_down", "pool_used", "pool_ready", "pool_waiting", "pool_wait"]:
+        sees(collectd, states, rule, "OKAY")
+    collectd.expect(lambda: collectd.value("dbpool-worker/percent-used") == 100)
+    collectd.expect(lambda: collectd.has_value("dbpool-edge-postgres-postgres/current_connections-ready"))
+
+    pgbouncer.run("PAUSE postgres")
+    waiting = threading.Thread(target=lambda: client.cursor().execute("SELECT 1"))
+    waiting.start()
+    sees(collectd, states, "pool_waiting", "OKAY", "WARNING")
+    sees(collectd, states, "pool_wait", "OKAY", "WARNING")
+    pgbouncer.run("RESUME postgres")
+    waiting.join()
+    sees(collectd, states, "pool_waiting", "WARNING", "OKAY")
+    sees(collectd, states, "pool_wait", "WARNING", "OKAY")
+    postgresql.stop()
+    sees(collectd, states, "db_down", "OKAY", "FAILURE")
+    assert {*states("pool_used"), *states("pool_ready")} <= {"OKAY", "MISSING"}
+    busy.close()
 
 
 def test_the_log(collectd, directory, log, states):

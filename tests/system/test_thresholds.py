@@ -16,6 +16,8 @@ RULES = {  # rule: (series, a value that is fine, one that is not, state, limit)
     "log_errors": ("session_log-trading/log_rate-errors", 10, 11, "FAILURE", 10),
 }
 
+ONLY_IF = {"pool_used": {"capacity": 30}, "pool_ready": {"capacity": 30, "used": 60}}  # what the rule's conditions need
+
 IMMEDIATELY = [(" For 10", " For 0"), (" For 60", " For 0"), ("RecoverFor 60", "RecoverFor 0")]
 
 
@@ -53,6 +55,8 @@ def test_the_rules_as_installed(collectd, name):
     paths = [("/var/lib/collectd/resource_alert", collectd.directory / "state"),
              ("/var/log/collectd/resource_alert.jsonl", collectd.directory / "journal")]
     collectd.include("40-thresholds.conf", paths + IMMEDIATELY).start()
+    for kind, value in ONLY_IF.get(name, {}).items():
+        collectd.put_value(f"dbpool-trading/{'percent' if kind == 'used' else 'current_connections'}-{kind}", value, interval=100)
     collectd.put_value(series, fine, interval=100)
     collectd.expect(lambda: ("UNKNOWN", "OKAY") in states(collectd, name), within=20)
     collectd.put_value(series, bad, interval=100)
@@ -185,7 +189,7 @@ REFUSED = {
         'WarningMin 2 is greater than WarningMax 1',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nMessage "%{valu}"\n</Threshold>': 'has an unknown %{valu}',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nSeverity "low"\n</Threshold>': 'Severity takes two words, once',
-    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d"\n</Threshold>': 'OnlyIf takes two words, once',
+    '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d"\n</Threshold>': 'OnlyIf takes two words, and at most 2',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c/d" "5"\n</Threshold>': '"5" is not a comparison: write <',
     '<Threshold "x">\nMetric "a/b"\nWarningMax 1\nOnlyIf "c*/d" "> 5"\n</Threshold>': 'without wildcards',
     '<Threshold "x y">\nMetric "a/b"\nWarningMax 1\n</Threshold>': 'letters, digits and _ . - only',

@@ -137,20 +137,20 @@ take_condition_input(struct series_context *context,
   return condition_inputs_take(&context->inputs, key, key_bytes);
 }
 
-/* Connects the alerts whose rule has an OnlyIf to the value it compares. */
+/* Connects an alert to the values that its rule's OnlyIf lines compare. */
 static int connect_conditions(struct series_context *context,
                               const struct reading_names *names,
-                              struct series_parts *parts) {
-  for (size_t i = 0; i < parts->alerts_len; i++) {
-    const struct condition *condition = &parts->alerts[i].rule->only_if;
+                              struct series_alert *alert) {
+  for (size_t i = 0; i < CONDITIONS_MAX; i++) {
+    const struct condition *condition = &alert->rule->only_if[i];
     if (condition->text == NULL) {
       continue;
     }
     struct reading_names compared;
     condition_fill_names(condition, names, &compared);
-    parts->alerts[i].input =
+    alert->inputs[i] =
         take_condition_input(context, &compared, condition->source);
-    if (parts->alerts[i].input == NULL) {
+    if (alert->inputs[i] == NULL) {
       return -ENOMEM;
     }
   }
@@ -200,8 +200,10 @@ static int connect_outputs(struct series_context *context,
                            struct series_parts *parts) {
   const struct rules *rules = context->rules;
   int code = 0;
-  for (size_t i = 0; i < rules->thresholds_len && code == 0; i++) {
-    const struct condition *condition = &rules->items[i].only_if;
+  for (size_t i = 0; i < rules->thresholds_len * CONDITIONS_MAX && code == 0;
+       i++) {
+    const struct condition *condition =
+        &rules->items[i / CONDITIONS_MAX].only_if[i % CONDITIONS_MAX];
     if (condition->text != NULL && parts->outputs_len < UINT16_MAX &&
         condition_may_compare(condition, names)) {
       code = add_compared_output(context, names, condition, parts);
@@ -222,8 +224,8 @@ static int bind_rules(struct series_context *context,
   for (size_t i = 0; i < matched_len && code == 0; i++) {
     code = add_alerts(parts, matched[i], subject);
   }
-  if (code == 0) {
-    code = connect_conditions(context, reading->names, parts);
+  for (size_t i = 0; i < parts->alerts_len && code == 0; i++) {
+    code = connect_conditions(context, reading->names, &parts->alerts[i]);
   }
   if (code == 0 && subject != NULL) {
     code = connect_outputs(context, reading->names, parts);
@@ -302,7 +304,9 @@ static struct series *assemble_series(const struct series_parts *parts,
 static void release_condition_inputs(struct series_context *context,
                                      const struct series_parts *parts) {
   for (size_t i = 0; i < parts->alerts_len; i++) {
-    condition_inputs_release(&context->inputs, parts->alerts[i].input);
+    for (size_t k = 0; k < CONDITIONS_MAX; k++) {
+      condition_inputs_release(&context->inputs, parts->alerts[i].inputs[k]);
+    }
   }
   for (size_t i = 0; i < parts->outputs_len; i++) {
     condition_inputs_release(&context->inputs, parts->outputs[i].input);
@@ -469,19 +473,25 @@ static bool wants_each_reading(const struct series_alert *alert) {
                    alert->alert.state >= ALERT_WARNING;
 }
 
+static bool is_disabled(const struct series_alert *alert, int64_t now_ms) {
+  bool is_met = true;
+  for (size_t i = 0; i < CONDITIONS_MAX && is_met; i++) {
+    is_met = alert->inputs[i] == NULL ||
+             condition_holds(&alert->rule->only_if[i],
+                             condition_input_value(alert->inputs[i], now_ms));
+  }
+  return !is_met;
+}
+
 /* A rule whose OnlyIf does not hold sees every reading as within its limits,
  * so that an alert recovers by RecoverFor as it does otherwise. */
 static void evaluate_alert(struct series_context *context,
                            struct series_alert *alert, double value,
                            const struct alert_time *time, int64_t now_ms) {
   struct rule *rule = alert->rule;
-  bool is_disabled =
-      alert->input != NULL &&
-      !condition_holds(&rule->only_if,
-                       condition_input_value(alert->input, now_ms));
   struct alert_change change;
-  if (alert_evaluate(&alert->alert, &rule->limits, value, is_disabled, time,
-                     &change)) {
+  if (alert_evaluate(&alert->alert, &rule->limits, value,
+                     is_disabled(alert, now_ms), time, &change)) {
     queue_change(context, alert, &change, now_ms);
   } else if (wants_each_reading(alert)) {
     queue_reminder(context, alert, now_ms);

@@ -49,8 +49,8 @@ double series_rate_compute(const struct reading_source *source, uint64_t raw,
 struct series_alert {
   struct alert alert;
   struct rule *rule;
-  struct condition_input *input; /* what the rule's OnlyIf compares; NULL: the
-                                    rule has none */
+  struct condition_input *inputs[CONDITIONS_MAX]; /* what the rule's OnlyIf
+                                                     lines compare, or NULL */
   struct series *series;
   struct series_alert *next_queued; /* guarded by the change queue's lock */
   struct alert_change change; /* the last one; while it is queued, its "from"

@@ -11,6 +11,8 @@
 #include "core/hash_map.h"
 #include "core/metric.h"
 
+#define CONDITIONS_MAX 2 /* of one rule: all of them must hold */
+
 enum condition_sign {
   CONDITION_LESS,
   CONDITION_AT_MOST,

@@ -40,9 +40,9 @@ static int init_threshold_rule(struct rule *rule,
     rule->failure_word = options->severities.items[1];
   }
   int code = compile_selectors(rule, &options->metrics, error);
-  if (code == 0 && only_if->len > 0) {
-    code = condition_init(&rule->only_if, only_if->items[0], only_if->items[1],
-                          error);
+  for (size_t i = 0; i < only_if->len / 2 && code == 0; i++) {
+    code = condition_init(&rule->only_if[i], only_if->items[2 * i],
+                          only_if->items[2 * i + 1], error);
   }
   return code;
 }
@@ -144,7 +144,9 @@ void rules_fini(struct rules *rules) {
       metric_selector_fini(&rule->selectors[k]);
     }
     free(rule->selectors);
-    condition_fini(&rule->only_if);
+    for (size_t k = 0; k < CONDITIONS_MAX; k++) {
+      condition_fini(&rule->only_if[k]);
+    }
     free(rule->owned_name);
   }
   free(rules->items);

@@ -40,11 +40,11 @@ enum rule_claim {
 
 struct rule {
   struct rule_limits limits;
-  struct condition only_if; /* all zero: none */
-  bool is_stock;            /* from a block of collectd's threshold plugin: its
-                               notifications have the names of the series */
-  bool is_persistent;       /* only stock: each bad reading is notified */
-  bool is_okay_persistent;  /* only stock: each okay reading is notified */
+  struct condition only_if[CONDITIONS_MAX]; /* all zero: none */
+  bool is_stock;           /* from a block of collectd's threshold plugin: its
+                              notifications have the names of the series */
+  bool is_persistent;      /* only stock: each bad reading is notified */
+  bool is_okay_persistent; /* only stock: each okay reading is notified */
   const struct notification_rule_options
       *notification;                   /* NULL: fed by values */
   struct threshold_compat_scope scope; /* only stock */

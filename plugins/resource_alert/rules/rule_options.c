@@ -59,21 +59,21 @@ static int check_severities(const struct option_strings *words,
                          "Severity \"warning\" \"critical\"");
 }
 
-/* Likewise. */
 static int check_only_if(const struct option_strings *words,
                          struct error *error) {
-  if (words->len == 0) {
-    return 0;
-  }
-  if (words->len != 2) {
+  if (words->len % 2 != 0 || words->len > (size_t)2 * CONDITIONS_MAX) {
     return error_set(error, -EINVAL,
-                     "OnlyIf takes two words, once: write OnlyIf "
-                     "\"dbpool/current_connections-total\" \">= 5\"");
+                     "OnlyIf takes two words, and at most %d such lines: write "
+                     "OnlyIf \"dbpool/current_connections-total\" \">= 5\"",
+                     CONDITIONS_MAX);
   }
-  struct condition condition = {0};
-  int code =
-      condition_init(&condition, words->items[0], words->items[1], error);
-  condition_fini(&condition);
+  int code = 0;
+  for (size_t i = 0; i < words->len && code == 0; i += 2) {
+    struct condition condition = {0};
+    code =
+        condition_init(&condition, words->items[i], words->items[i + 1], error);
+    condition_fini(&condition);
+  }
   return code;
 }
 
@@ -144,7 +144,8 @@ static const struct option threshold_option_rows[] = {
     {OPTION("OnlyIf", STRINGS, struct rule_options, only_if),
      .example = "\"dbpool/current_connections-total\" \">= 5\"",
      .help =
-         "A condition on another value. The first word names the value, "
+         "A condition on another value; two such lines are allowed, and both "
+         "conditions must hold. The first word names the value, "
          "C<plugin/type[-instance][:data source]>, without wildcards. The "
          "second word is a comparison: C<E<lt>>, C<E<lt>=>, C<E<gt>> or "
          "C<E<gt>=> and a number. While the comparison is false, every reading "

@@ -68,7 +68,7 @@ struct rule_options {
   struct option_head head;
   struct option_strings metrics;
   struct rule_limits limits;
-  struct option_strings only_if;    /* none, or a metric and a comparison */
+  struct option_strings only_if;    /* pairs of a metric and a comparison */
   struct option_strings severities; /* none, or of WARNING and of FAILURE */
   char *message;
   char *message_okay;

@@ -43,14 +43,21 @@ static void predicts_exhaustion_by_a_leak(void **state) {
 /* Half a connection in the whole window: noise. */
 static double creeping(int64_t second) { return (double)second / 1440; }
 
+static bool is_far_off(const struct pool_forecast *forecast, double capacity) {
+  return pool_forecast_exhaustion_s(forecast, capacity) >= POOL_FORECAST_MAX_S;
+}
+
 static void predicts_nothing_without_a_trend(void **state) {
   (void)state;
   struct pool_forecast forecast = forecast_of(3600, level);
-  assert_true(isnan(pool_forecast_exhaustion_s(&forecast, 30)));
+  assert_true(is_far_off(&forecast, 30));
   forecast = forecast_of(3600, creeping);
-  assert_true(isnan(pool_forecast_exhaustion_s(&forecast, 30)));
+  assert_true(is_far_off(&forecast, 30));
   forecast = forecast_of(600, falling);
-  assert_true(isnan(pool_forecast_exhaustion_s(&forecast, 30)));
+  assert_true(is_far_off(&forecast, 30));
+  forecast = forecast_of(600, leaking);
+  assert_true(is_far_off(&forecast, 1e6));
+  assert_true(isnan(pool_forecast_exhaustion_s(&forecast, 0)));
   forecast = forecast_of(230, leaking); /* three closed slots */
   assert_true(isnan(pool_forecast_exhaustion_s(&forecast, 30)));
   forecast = forecast_of(250, leaking);

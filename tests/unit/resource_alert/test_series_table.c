@@ -438,10 +438,9 @@ static void values_within_limits_keep_a_series_from_being_missed(void **state) {
 
 static void only_if(const char *metric, const char *comparison) {
   struct option_strings *words = &last_rule()->only_if;
-  words->items = calloc(2, sizeof(char *));
-  words->items[0] = strdup(metric);
-  words->items[1] = strdup(comparison);
-  words->len = 2;
+  words->items = realloc(words->items, (words->len + 2) * sizeof(char *));
+  words->items[words->len++] = strdup(metric);
+  words->items[words->len++] = strdup(comparison);
 }
 
 static void a_rule_counts_only_while_another_value_is_so(void **state) {
@@ -469,6 +468,29 @@ static void a_rule_counts_only_while_another_value_is_so(void **state) {
   pass(2 * INTERVAL_MS + 1000); /* the other one is too old */
   put_raw("a", &high);
   assert_string_equal(changes_so_far(), "UO OW WO");
+}
+
+static void two_conditions_must_both_hold(void **state) {
+  (void)state;
+  add_rule("r", "p-*/t", 10);
+  only_if("q/t", ">= 5");
+  only_if("s/t", "< 3");
+  open_table(100);
+  double high = 11;
+  double enough = 5;
+  double few = 2;
+  put_named("q", "a", &enough);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO");
+  put_named("s", "a", &enough);
+  pass(INTERVAL_MS);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO");
+  put_named("s", "a", &few);
+  pass(INTERVAL_MS);
+  put_named("q", "a", &enough);
+  put_raw("a", &high);
+  assert_string_equal(changes_so_far(), "UO OW");
 }
 
 static void a_condition_may_name_an_instance_and_a_source(void **state) {
@@ -791,6 +813,7 @@ int main(void) {
       TEST(a_hold_begins_after_values_within_limits),
       TEST(values_within_limits_keep_a_series_from_being_missed),
       TEST(a_rule_counts_only_while_another_value_is_so),
+      TEST(two_conditions_must_both_hold),
       TEST(a_condition_may_name_an_instance_and_a_source),
       TEST(a_notification_counts_for_its_time),
       TEST(a_notification_is_not_its_value),
