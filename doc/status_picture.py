@@ -9,6 +9,7 @@ below: a pool that filled up within the hour, and a response that has begun to
 relieve it; a test compares the sample with what the plugin really sends.
 Needs the packages chromium-driver, python3-selenium, fonts-inter, pngquant."""
 import argparse
+import contextlib
 import http.server
 import json
 import math
@@ -46,7 +47,8 @@ def filling(low, high, begins, noise, seed):
 def rule(name, series, history, limits, unit="", state="OKAY", since=0.0):
     value = history[-1]
     one = {"name": f"{HOST}/{series}", "state": state, "value": value, "since": since}
-    return {"name": name, "state": state, "severity": {"OKAY": 1, "WARNING": 3}[state], "since": since, "value": value, "unit": unit, "limits": limits, "inverted": False,
+    return {"name": name, "state": state, "severity": {"OKAY": 1, "WARNING": 3}[state], "since": since, "value": value, "unit": unit,
+            "metrics": [series], "limits": limits, "inverted": False,
             "series_count": 1, "counts": {state: 1}, "series": [one], "history": history}
 
 
@@ -94,7 +96,7 @@ def events(now):
 
 def sample(now):
     """What the plugin would send for GET /status."""
-    return {"version": 1, "host": HOST, "time": now, "mode": "auto", "worst": "WARNING", "rules": rules(now),
+    return {"version": 1, "plugin_version": "1.0.0", "host": HOST, "time": now, "started": now - 90215, "mode": "auto", "worst": "WARNING", "rules": rules(now),
             "responses": responses(now), "silences": [], "events": events(now),
             "problems": [],
             "counts": {"series": 214, "watched": 6, "values_rejected": 0, "transitions": 31, "notifications_waiting": 0,
@@ -116,22 +118,29 @@ class StatusServer(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@contextlib.contextmanager
+def serve(build, status):
+    """The page with that status, on a port."""
+    StatusServer.answers = {"/": ("text/html; charset=utf-8", (build / "plugins/resource_alert/status.en.html").read_bytes()),
+                            "/status": ("application/json", json.dumps(status).encode())}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StatusServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 def draw(build, width, scheme, status):
     """The page as a PNG."""
-    StatusServer.answers = {"/": ("text/html; charset=utf-8", (build / "plugins/resource_alert/status.html").read_bytes()),
-                    "/status": ("application/json", json.dumps(status).encode())}
-    with tempfile.TemporaryDirectory() as directory, http.server.ThreadingHTTPServer(("127.0.0.1", 0), StatusServer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as directory, serve(build, status) as port:
         browser = Browser(directory)
         try:
             browser.size(width, 700)
             browser.scheme(scheme)
-            browser.open(f"http://127.0.0.1:{server.server_port}/")
+            browser.open(f"http://127.0.0.1:{port}/")
             wait_until(lambda: browser.text("#rules"), within=20)
             return browser.picture()
         finally:
             browser.close()
-            server.shutdown()
 
 
 def main():

@@ -211,3 +211,22 @@ bool text_is_loopback(const char *host) {
   return is_loopback_address || strcasecmp(host, "localhost") == 0 ||
          strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0;
 }
+
+void text_format_duration(double seconds, char *text, size_t bytes) {
+  static const struct {
+    double size;
+    const char *unit;
+  } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+  size_t i = 0;
+  while (i < 3 && seconds < units[i].size) {
+    i++;
+  }
+  double whole = seconds < 0 ? 0 : seconds / units[i].size;
+  if (i < 2) {
+    double rest = (whole - (double)(long)whole) * units[i].size;
+    (void)snprintf(text, bytes, "%ld %s %ld %s", (long)whole, units[i].unit,
+                   (long)(rest / units[i + 1].size), units[i + 1].unit);
+  } else {
+    (void)snprintf(text, bytes, "%ld %s", (long)whole, units[i].unit);
+  }
+}

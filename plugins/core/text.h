@@ -60,3 +60,6 @@ void text_nearest_offer(struct text_nearest *nearest, const char *candidate);
 /* True for "localhost" and for an address of the loopback interface:
  * 127.0.0.0/8 or ::1, also in brackets. */
 bool text_is_loopback(const char *host);
+
+/* Writes "3 d 4 h" or "12 min". */
+void text_format_duration(double seconds, char *text, size_t bytes);

@@ -16,10 +16,6 @@
 
 #define PROGRAM "resource-alertctl"
 
-#ifndef PROJECT_VERSION
-#define PROJECT_VERSION "unknown"
-#endif
-
 #define YEAR_S (365.0 * 86400)
 
 extern const struct command status_command, status_command_watch,
@@ -88,25 +84,6 @@ bool command_parse_duration_flag(const struct command_line *line, int flag,
   (void)command_fail("%s: --%s %s", line->command->name,
                      line->command->flags[flag].name, error.text);
   return false;
-}
-
-void command_format_duration(double seconds, char *text, size_t bytes) {
-  static const struct {
-    double size;
-    const char *unit;
-  } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-  size_t i = 0;
-  while (i < 3 && seconds < units[i].size) {
-    i++;
-  }
-  double whole = seconds < 0 ? 0 : seconds / units[i].size;
-  if (i < 2) {
-    double rest = (whole - (double)(long)whole) * units[i].size;
-    (void)snprintf(text, bytes, "%ld %s %ld %s", (long)whole, units[i].unit,
-                   (long)(rest / units[i + 1].size), units[i + 1].unit);
-  } else {
-    (void)snprintf(text, bytes, "%ld %s", (long)whole, units[i].unit);
-  }
 }
 
 /* ---- arguments ---- */

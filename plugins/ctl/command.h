@@ -66,6 +66,3 @@ bool command_parse_duration_flag(const struct command_line *line, int flag,
  * Returns 0 with seconds, more than 0 and at most a year; or -EINVAL. */
 int command_parse_duration(const char *text, double *ret_s,
                            struct error *error);
-
-/* Writes "3 d 4 h" or "12 min". */
-void command_format_duration(double seconds, char *text, size_t bytes);

@@ -11,8 +11,9 @@
  *   3  gets the verdict            4     closed by collectd to end the command
  *   5  the directory that FILE, the program, is in: both were checked, and are
  *      not looked up again; COMMAND is its path, for people
- * Verdict, one line: "exit N", "signal N", "timeout", "cancelled" or
- * "error TEXT". "check" does all of it except running the command. */
+ * Verdict, one line: "exit N", "signal N", "timeout", "late" (it was not
+ * started in time), "cancelled" or "error TEXT". "check" does all of it except
+ * running the command. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -262,7 +263,7 @@ static int supervise_child(const struct helper_job *job, pid_t child) {
 /* Neither the user's name nor the program may be on a server that hangs. */
 static void give_up_start(int number) {
   (void)number;
-  const char verdict[] = "error not started within the time limit\n";
+  const char verdict[] = "late\n";
   (void)!write(VERDICT_FD, verdict, sizeof(verdict) - 1);
   _exit(EXIT_FAILURE);
 }

@@ -148,6 +148,7 @@ static int start_status(struct error *error) {
       .options = &options.status,
       .host = hostname_g,
       .mode = action_mode_words[options.responses.mode],
+      .started_ms = engine_real_clock.wall_ms(),
       .state_dir_holder = state_dir_holder(state_dir),
       .engine = engine,
       .journal = journal,

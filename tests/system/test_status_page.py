@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from asking import RULES, Asking
@@ -128,7 +129,7 @@ def ctl(page, *arguments):
 
 def test_before_the_first_reading(page):
     page.expect_verdict("No reading yet", "UNKNOWN")
-    page.expect("UNKNOWN", "warning > 80, failure > 95", "no series yet", within="#rules")
+    page.expect("UNKNOWN", "warning > 80 %, failure > 95 %", "no series yet", within="#rules")
 
 
 def test_everything_is_okay(page):
@@ -136,7 +137,7 @@ def test_everything_is_okay(page):
     page.put("demo-a/gauge-ready", 10)
     page.expect_verdict("Everything is OK", "OKAY")
     page.expect("2 rules, 2 series within the limits", within="#reasons")
-    page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80, failure > 95", within="#rules details:first-child")
+    page.expect("OKAY", "used", "demo-a/percent-used", "41.5 %", "warning > 80 %, failure > 95 %", within="#rules details:first-child")
     page.expect("OFF", "degrade when used", "inactive", "slow_down off", within="#responses")
     page.expect("used from UNKNOWN", within="#events")
     assert page.browser.run("return document.title") == "OKAY – testhost"
@@ -227,6 +228,113 @@ def test_a_dry_run_reads_as_one(page):
     assert page.browser.run("return document.getElementById('dryrun').hidden")
 
 
+@pytest.fixture
+def sixty(collectd, directory, browser):
+    """A page of 60 rules on one value each."""
+    port = ports.allocate()
+    rules = "".join(f'<Threshold "rule_{number:02}">\nMetric "demo-{number:02}/percent-used"\nUnit "%"\nWarningMax 80\nFor 0\n'
+                    'RecoverFor 0\n</Threshold>\n' for number in range(60))
+    collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStateDir "{directory}/state"\nJournal "{directory}/journal"\n{rules}')
+    collectd.start()
+    return Page(Asking(collectd, port), browser)
+
+
+def test_sixty_rules_are_on_one_screen_and_can_be_filtered(sixty):
+    for number in range(60):
+        sixty.put(f"demo-{number:02}/percent-used", 90 if number == 33 else 40)
+    sixty.expect_verdict("1 rule needs attention", "WARNING")
+    sixty.expect("rule_33", "WARNING", within="#rules")
+    sixty.expect("rule_00", "rule_59", "40 %", within="#folded")
+    run = sixty.browser.run
+    assert run("return document.querySelectorAll('#rules details').length") == 1
+    assert run("return document.querySelectorAll('#folded details').length") == 59
+    assert run("return document.getElementById('folded').getBoundingClientRect().bottom") <= 900
+    run("document.getElementById('filter').focus()")
+    sixty.browser.type("RULE_1 okay")
+    sixty.expect("rule_10", within="#folded")
+    assert run("return document.querySelectorAll('#folded details').length") == 10
+    assert run("return document.querySelectorAll('#rules details').length") == 0
+    sixty.browser.type("x")
+    sixty.expect("No rule matches the filter.", within="#no-rule")
+    sixty.is_well_made()
+
+
+def load_picture():
+    spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "doc/status_picture.py")
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    return picture
+
+
+def test_a_rule_opens_to_a_chart_with_its_axes(browser):
+    picture = load_picture()
+    with picture.serve(build.BUILD, picture.sample(time.time())) as port:
+        browser.size(1200, 900)
+        browser.open(f"http://127.0.0.1:{port}/")
+        wait_until(lambda: browser.text("#rules"), within=20)
+        browser.click("#rules details:first-child summary")
+        assert {"95 %", "80 %", "1 h ago", "30 min ago", "now"} <= set(browser.text("#rules .chart").split("\n"))
+        assert "watches dbpool-trading/percent-used" in browser.text("#rules details[open]")
+        assert browser.run("return document.querySelector('#rules summary').getAttribute('aria-label')") \
+            == "pool_used, WARNING, 86.7 %, warning > 80 %, failure > 95 %, for 6 min"
+        assert re.search(r"pool_used is at 86.7 %, over its warning limit of 80 %, for 6 min; peak 8[789]\.\d %", browser.text("#reasons"))
+        assert browser.complaints() == []
+
+
+def test_a_response_that_still_acts_is_not_shown_as_well(page):
+    page.put("demo-a/percent-used", 85)
+    page.put("demo-a/gauge-ready", 10)
+    page.expect("ENGAGED", within="#responses")
+    assert page.browser.run("return document.getElementById('responses').compareDocumentPosition(document.getElementById('rules'))") & 4
+    page.put("demo-a/percent-used", 41)
+    page.expect("Everything is OK", within="#verdict.OKAY #word")
+    assert page.browser.run("return document.getElementById('responses').compareDocumentPosition(document.getElementById('rules'))") & 2
+    page.expect("used from WARNING", "degrade from RELEASING", within="#events details[open]")
+    page.expect("used, ready, degrade", within="#events summary")
+
+
+def test_the_page_is_in_chinese_for_who_prefers_it(page):
+    def language(wanted):
+        headers = {"Accept-Language": wanted} if wanted else {}
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{page.asking.port}/", headers=headers), timeout=10) as answer:
+            return re.search(r'<html lang="(\w+)">', answer.read().decode()).group(1)
+
+    assert [language(wanted) for wanted in ["zh-CN,zh;q=0.9,en;q=0.8", "zh", "de,zh-TW;q=0.5", "fr,en;q=0.5,zh;q=0.7"]] == ["zh"] * 4
+    assert [language(wanted) for wanted in [None, "", "en", "de", "en-US,en;q=0.9,zh;q=0.8", "zho", "*"]] == ["en"] * 7
+    page.browser.language("zh-CN,zh")
+    page.browser.open(f"http://127.0.0.1:{page.asking.port}/")
+    page.put("demo-a/percent-used", 85)
+    page.put("demo-a/gauge-ready", 10)
+    page.expect_verdict("1 条规则需要处理", "WARNING")
+    page.expect("used 当前为 85 %, 高于警告阈值 80 %, 已持续 ", within="#reasons")
+    page.expect("警告", "正常", within="#rules")
+    page.browser.language("en")
+
+
+def test_each_text_of_the_page_has_its_translation():
+    place = build.SOURCE / "plugins/resource_alert/status/page"
+    script = "".join(path.read_text(encoding="utf-8") for path in place.glob("*.js") if not path.name.startswith("words"))
+    texts = set(re.findall(r'\bt\("((?:[^"\\]|\\.)*)"', script))
+    for arguments in re.findall(r'\bplural\([^"]*?, ("[^"]*"), ("[^"]*")', script):
+        texts |= {text.strip('"') for text in arguments}
+    for table in re.findall(r"\b[A-Z]+_WORDS = ([\[{].*?[\]}]);", script, re.S):
+        texts |= set(re.findall(r'"([^"]*)"', table))
+    texts |= set(re.findall(r"data-t>([^<]*)<", (place / "status.html").read_text(encoding="utf-8")))
+    words = (place / "words_zh.js").read_text(encoding="utf-8")
+    known = {quoted or bare for quoted, bare in re.findall(r'(?:"([^"]*)"|\b(\w+)):\s+"', words)}
+    assert len(texts) > 100 and texts - known == set()
+
+
+def test_the_status_is_there_as_text(page):
+    page.put("demo-a/percent-used", 85)
+    page.expect("WARNING", within="#rules")
+    with urllib.request.urlopen(f"http://127.0.0.1:{page.asking.port}/status.txt", timeout=10) as answer:
+        text = answer.read().decode()
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert re.search(r"^testhost: WARNING, mode auto$", text, re.M) and "\033" not in text
+    assert re.search(r"^WARNING used +85 % +>80 >95 .*demo-a/percent-used$", text, re.M), text
+
+
 def test_a_thousand_series(page):
     for number in range(1000):
         page.put(f"demo-{number}/gauge-ready", 2 if number == 777 else 10)
@@ -283,9 +391,7 @@ def test_a_daemon_that_goes_away_is_shown_and_waited_for(page):
 
 def test_the_picture_is_of_what_the_plugin_answers(page):
     """doc/status_picture.py's sample has the members of the daemon's response."""
-    spec = importlib.util.spec_from_file_location("status_picture", build.SOURCE / "doc/status_picture.py")
-    picture = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(picture)
+    picture = load_picture()
     page.put("demo-a/percent-used", 85)
     page.collectd.expect(lambda: page.asking.get()[1]["responses"][0]["state"] == "ENGAGED")
     real, sample = page.asking.get()[1], picture.sample(time.time())

@@ -171,10 +171,9 @@ static void print_replay_rules(const struct replay *replay) {
   for (size_t i = 0; i < replay->report.rules_len; i++) {
     const struct report_rule *rule = &replay->report.rules[i];
     char total[48], longest[48];
-    command_format_duration((double)rule->total_ms / 1000, total,
-                            sizeof(total));
-    command_format_duration((double)rule->longest_ms / 1000, longest,
-                            sizeof(longest));
+    text_format_duration((double)rule->total_ms / 1000, total, sizeof(total));
+    text_format_duration((double)rule->longest_ms / 1000, longest,
+                         sizeof(longest));
     (void)printf("%-18.18s %7zu %9llu %6llu %9llu %8llu  %-14s %s\n",
                  simulator_rules(replay->simulator)->items[i].name,
                  simulator_series_max(replay->simulator, i),
@@ -189,7 +188,7 @@ static void print_replay_rules(const struct replay *replay) {
 static void print_time_on(const char *name, int indent,
                           const struct report_time_on *on) {
   char total[48];
-  command_format_duration((double)on->total_ms / 1000, total, sizeof(total));
+  text_format_duration((double)on->total_ms / 1000, total, sizeof(total));
   (void)printf("%*s%-*s %8llu  %s\n", indent, "", 40 - indent, name,
                (unsigned long long)on->times, total);
 }

@@ -279,7 +279,7 @@ static int exchange_with_helper(const struct exec_job *job,
   }
 }
 
-/* "exit N", "signal N", "timeout", "cancelled" or "error TEXT". */
+/* verdict: see exec_helper.c. */
 static int parse_verdict(const struct exec_job *job, char *verdict,
                          const char *output, struct error *error) {
   verdict[strcspn(verdict, "\n")] = '\0';
@@ -289,6 +289,10 @@ static int parse_verdict(const struct exec_job *job, char *verdict,
   }
   if (strcmp(verdict, "timeout") == 0) {
     return error_set(error, -ETIMEDOUT, "%s: took too long and was killed",
+                     command);
+  }
+  if (strcmp(verdict, "late") == 0) {
+    return error_set(error, -ETIMEDOUT, "%s: not started within the time limit",
                      command);
   }
   if (strcmp(verdict, "cancelled") == 0) {

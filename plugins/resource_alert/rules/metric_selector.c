@@ -98,6 +98,15 @@ int metric_selector_init(struct metric_selector *selector, const char *metric,
   return 0;
 }
 
+void metric_selector_format(const struct metric_selector *selector, char *text,
+                            size_t bytes) {
+  (void)snprintf(text, bytes, "%s%s%s/%s%s%s",
+                 selector->host == NULL ? "" : selector->host,
+                 selector->host == NULL ? "" : "/", selector->plugin,
+                 selector->type, selector->source == NULL ? "" : ":",
+                 selector->source == NULL ? "" : selector->source);
+}
+
 void metric_selector_fini(struct metric_selector *selector) {
   if (selector != NULL) {
     free(selector->text);

@@ -31,6 +31,10 @@ struct metric_selector_subject {
 int metric_selector_init(struct metric_selector *selector, const char *metric,
                          struct error *error);
 
+/* Writes the Metric line. */
+void metric_selector_format(const struct metric_selector *selector, char *text,
+                            size_t bytes);
+
 /* Accepts NULL and an all zero selector. */
 void metric_selector_fini(struct metric_selector *selector);
 

@@ -304,7 +304,11 @@ static enum MHD_Result on_library_call(void *context,
                    "the body is too large\n");
   } else {
     struct http_server_request request = {
-        .method = method, .path = url, .body = body->body};
+        .method = method,
+        .path = url,
+        .body = body->body,
+        .languages = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                 "Accept-Language")};
     handle_request(server, connection, &request, &reply);
   }
   if (reply.status == 0) {

@@ -19,10 +19,11 @@
 struct http_server_request {
   const char *method;
   const char *path;
-  const char *body; /* ends in NUL; "" without one */
-  pid_t pid;        /* of the client of a unix socket; 0: not known */
-  uid_t uid;        /* its user, and for a POST the name in /etc/passwd */
-  const char *user; /* "": it is not there */
+  const char *body;      /* ends in NUL; "" without one */
+  const char *languages; /* the Accept-Language header; NULL: none */
+  pid_t pid;             /* of the client of a unix socket; 0: not known */
+  uid_t uid;             /* its user, and for a POST the name in /etc/passwd */
+  const char *user;      /* "": it is not there */
 };
 
 /* status: 0 on entry, which means 404. body: allocated by the handler, freed by

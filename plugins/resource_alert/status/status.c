@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -18,6 +20,7 @@
 #include "core/worker_thread.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/status/snapshot.h"
+#include "resource_alert/status/status_text.h"
 
 /* A snapshot locks every series once, which takes milliseconds with 100,000 of
  * them: requests in quick succession share one. */
@@ -78,21 +81,43 @@ static const struct snapshot *renew_cached_snapshot(struct status *status) {
   return status->snapshot;
 }
 
+/* The status as the table that resource-alertctl prints. json: NULL: there is
+ * no memory. */
+static void set_text_reply(const json_t *json,
+                           struct http_server_reply *reply) {
+  reply->type = "text/plain; charset=utf-8";
+  reply->status = 500;
+  reply->constant_body = "";
+  const struct status_text_target to = {
+      .file = open_memstream(&reply->body, &reply->bytes)};
+  if (to.file != NULL) {
+    status_text_print(json, &to);
+    bool is_whole = fclose(to.file) == 0 && json != NULL;
+    reply->status = is_whole ? 200 : 500;
+  }
+}
+
+enum reply_form { REPLY_HEALTH, REPLY_JSON, REPLY_TEXT };
+
 /* Under the lock, so that requests in quick succession make one snapshot and
  * one JSON document. */
-static void fill_status_reply(struct status *status, bool wants_health,
+static void fill_status_reply(struct status *status, enum reply_form form,
                               struct http_server_reply *reply) {
   (void)pthread_mutex_lock(&status->lock);
   const struct snapshot *snapshot = renew_cached_snapshot(status);
   if (snapshot == NULL) {
     http_server_set_json(reply, 500, NULL);
-  } else if (wants_health) {
+  } else if (form == REPLY_HEALTH) {
     status_set_health(&status->deps, snapshot, reply);
   } else {
     if (status->json == NULL) {
       status->json = status_to_json(&status->deps, snapshot, &status->history);
     }
-    http_server_set_json(reply, 200, json_incref(status->json));
+    if (form == REPLY_TEXT) {
+      set_text_reply(status->json, reply);
+    } else {
+      http_server_set_json(reply, 200, json_incref(status->json));
+    }
   }
   (void)pthread_mutex_unlock(&status->lock);
 }
@@ -110,11 +135,38 @@ static bool is_read_method(const char *method) {
          strcmp(method, "OPTIONS") == 0;
 }
 
-static void set_page_reply(struct http_server_reply *reply) {
+/* The weight that a list of languages, as in "zh-CN,zh;q=0.9,en;q=0.8", gives
+ * to LANGUAGE, of two letters: 0 to 1. */
+static double find_language_weight(const char *languages,
+                                   const char *language) {
+  double most = 0;
+  for (const char *at = languages; at != NULL && *at != '\0';) {
+    at += strspn(at, ", ");
+    size_t length = strcspn(at, ",");
+    double weight = 1;
+    if (strncasecmp(at, language, 2) == 0 && strchr("-;, ", at[2]) != NULL) {
+      const char *q = memchr(at, '=', length);
+      weight = q == NULL ? 1 : strtod(q + 1, NULL);
+      most = weight > most ? weight : most;
+    }
+    at += length;
+  }
+  return most;
+}
+
+bool status_prefers_chinese(const char *languages) {
+  return find_language_weight(languages, "zh") >
+         find_language_weight(languages, "en");
+}
+
+static void set_page_reply(const char *languages,
+                           struct http_server_reply *reply) {
+  const struct status_page *page =
+      status_prefers_chinese(languages) ? &status_page_zh : &status_page_en;
   *reply = (struct http_server_reply){.status = 200,
                                       .type = "text/html; charset=utf-8",
-                                      .constant_body = status_page,
-                                      .bytes = status_page_bytes};
+                                      .constant_body = page->text,
+                                      .bytes = page->bytes};
 }
 
 void status_handle_request(struct status *status, bool is_writable,
@@ -135,11 +187,13 @@ void status_handle_request(struct status *status, bool is_writable,
                       ? "no such command"
                       : "read only: send commands to the ControlSocket"));
   } else if (strcmp(request->path, "/") == 0) {
-    set_page_reply(reply);
+    set_page_reply(request->languages, reply);
   } else if (is_path(request->path, "/status")) {
-    fill_status_reply(status, false, reply);
+    fill_status_reply(status, REPLY_JSON, reply);
+  } else if (is_path(request->path, "/status.txt")) {
+    fill_status_reply(status, REPLY_TEXT, reply);
   } else if (is_path(request->path, "/health")) {
-    fill_status_reply(status, true, reply);
+    fill_status_reply(status, REPLY_HEALTH, reply);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/error.h"
 #include "core/glob.h"
@@ -94,6 +95,7 @@ struct status;
 struct status_deps {
   const struct status_options *options;
   const char *host;
+  int64_t started_ms;           /* since the epoch: when the daemon started */
   const char *mode;             /* of the plugin: "auto", "dryrun", "off" */
   const char *state_dir_holder; /* another daemon, so the mode is off */
   struct engine *engine;        /* the rules and their series */
@@ -139,5 +141,12 @@ json_t *status_to_json(const struct status_deps *deps,
                        const struct snapshot_history *history);
 
 /* The page for people: made from page/ by CMake. */
-extern const unsigned char status_page[];
-extern const size_t status_page_bytes;
+struct status_page {
+  const unsigned char *text;
+  size_t bytes;
+};
+extern const struct status_page status_page_en, status_page_zh;
+
+/* True if a client with this Accept-Language (NULL: none) reads Chinese rather
+ * than English. */
+bool status_prefers_chinese(const char *languages);

@@ -158,6 +158,17 @@ static json_t *limits_to_json(const struct rule *rule) {
   return object;
 }
 
+/* The Metric lines. */
+static json_t *metrics_to_json(const struct rule *rule) {
+  json_t *metrics = json_array();
+  char text[4 * READING_NAME_BYTES];
+  for (size_t i = 0; i < rule->selectors_len; i++) {
+    metric_selector_format(&rule->selectors[i], text, sizeof(text));
+    (void)json_array_append_new(metrics, json_util_from_text(text));
+  }
+  return metrics;
+}
+
 /* How many series are in which state. */
 static json_t *state_counts_to_json(const struct rule *rule,
                                     json_int_t *ret_sum) {
@@ -196,14 +207,15 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
   json_int_t series_count = 0;
   json_t *counts = state_counts_to_json(rule->rule, &series_count);
   json_t *object = json_pack(
-      "{so ss si so so so so sb sI so so so}", "name",
+      "{so ss si so so so so so sb sI so so so}", "name",
       json_util_from_text(rule->rule->name), "state",
       alert_state_name(rule->state), "severity", alert_state_rank(rule->state),
       "since", make_time(rule->since_ms), "value",
       json_util_from_number(rule->value), "unit",
       rule->rule->unit == NULL ? json_null()
                                : json_util_from_text(rule->rule->unit),
-      "limits", limits_to_json(rule->rule), "inverted",
+      "metrics", metrics_to_json(rule->rule), "limits",
+      limits_to_json(rule->rule), "inverted",
       (int)rule->rule->limits.is_inverted, "series_count", series_count,
       "counts", counts, "series", series, "history", history);
   if (rule->series_len > 0) {
@@ -259,9 +271,10 @@ json_t *status_to_json(const struct status_deps *deps,
       deps->responses == NULL ? NULL : responses_to_json(deps->responses);
   json_t *events = journal_recent_to_json(deps->journal, EVENTS_MAX);
   return json_pack(
-      "{si ss sf ss ss* ss so so so so so so}", "version", STATUS_VERSION,
-      "host", deps->host, "time", (double)now_ms / 1000, "mode", deps->mode,
-      "state_dir_holder", deps->state_dir_holder, "worst",
+      "{si ss ss sf sf ss ss* ss so so so so so so}", "version", STATUS_VERSION,
+      "plugin_version", PROJECT_VERSION, "host", deps->host, "time",
+      (double)now_ms / 1000, "started", (double)deps->started_ms / 1000, "mode",
+      deps->mode, "state_dir_holder", deps->state_dir_holder, "worst",
       alert_state_name(snapshot->worst), "rules",
       rules_to_json(deps, snapshot, history, now_ms), "responses",
       replace_null_array(responses), "silences", replace_null_array(silences),

@@ -57,6 +57,14 @@ class Browser:
         """Presses a key where the focus is: "TAB", "ENTER"."""
         self.driver.switch_to.active_element.send_keys(getattr(Keys, key))
 
+    def type(self, text):
+        """Types a text where the focus is."""
+        self.driver.switch_to.active_element.send_keys(text)
+
+    def language(self, accepted):
+        """What pages are asked for in, as in the header Accept-Language."""
+        self._tell("Network.setUserAgentOverride", userAgent=self.run("return navigator.userAgent"), acceptLanguage=accepted)
+
     def complaints(self):
         """What the console has said since it was last asked."""
         return [line["message"] for line in self.driver.get_log("browser")]
