@@ -103,6 +103,7 @@ static int publish_metrics(void) {
                                    .context = &problems};
   engine_report_problems(engine, &counter);
   responses_report_problems(responses, &counter);
+  status_report_problems(status, &counter);
   sample_put_gauge(&samples, "", "gauge", "problems", problems);
   engine_publish(engine, &samples);
   responses_publish(responses, &samples);

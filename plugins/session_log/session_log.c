@@ -203,10 +203,24 @@ static void read_log(void *context, void *item) {
 
 /* ---- asking for a read ---- */
 
+/* For how long the log's thread, or that of the state files with a state of
+ * this log, has not come round. Sent by the read callback, which no log can
+ * hold up. */
+static void send_hung_time(struct log_instance *instance) {
+  int64_t hung_ms = worker_thread_busy_ms(instance->reader);
+  int64_t writing_ms = worker_thread_busy_ms(writer);
+  if (atomic_load(&instance->is_saving_due) && writing_ms > hung_ms) {
+    hung_ms = writing_ms;
+  }
+  sample_put_gauge(&sample_sink, get_log_name(instance), "duration", "hung",
+                   (double)(hung_ms / 1000));
+}
+
 /* Always 0: collectd would double the interval after a failure. */
 static int request_read(user_data_t *data) {
   struct log_instance *instance = data->data;
   int64_t now_ms = clock_monotonic_ms();
+  send_hung_time(instance);
   if (!atomic_exchange(&instance->is_reading_due, true)) {
     if (log_complaint_clear(&instance->late, now_ms, NULL)) {
       log_write(&log_sink, LOG_LEVEL_NOTICE,

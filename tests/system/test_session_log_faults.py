@@ -72,6 +72,7 @@ def test_a_state_directory_that_hangs_delays_nothing(collectd, faults, applicati
         applications[name].say(OPENED, times=4)
         collectd.expect(lambda: opened(collectd, name) == 7)
         collectd.expect(lambda: collectd.log_lines(f'log "{name}": state not saved for some intervals: '))
+        collectd.expect(lambda: collectd.value(f"session_log-{name}/duration-hung") >= 2)
     end_within_5_s(collectd)
     assert collectd.log_lines("session_log: a file system hangs; its thread is left behind")
 
@@ -92,11 +93,15 @@ def test_a_log_directory_that_hangs_delays_its_own_log_only(collectd, faults, ap
     applications[last].say(OPENED, CLOSED, times=4)
     collectd.expect(lambda: opened(collectd, last) == 5)
     for name in hung:
+        collectd.expect(lambda: collectd.value(f"session_log-{name}/duration-hung") >= 2)
+    assert collectd.value(f"session_log-{last}/duration-hung") == 0
+    for name in hung:
         assert collectd.log_lines(f'session_log: log "{name}": reading its files or StateDir takes longer than the interval')
     faults.clear()
     for name in hung:
         collectd.expect(lambda: opened(collectd, name) == 3)
         collectd.expect(lambda: collectd.log_lines(f'log "{name}": is read within the interval again'))
+        collectd.expect(lambda: collectd.value(f"session_log-{name}/duration-hung") == 0)
     faults.inject("hang", call, f"/{last}/")
     applications[last].path.rename(applications[last].path.with_suffix(".log.1"))
     applications[last].say(OPENED)

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import time
 
 import pytest
@@ -33,6 +34,7 @@ class Machine:
         port = allocate()
         self.responding.configure(response(switch("one")), options=f"""
             StatusListen "127.0.0.1:{port}"
+            ControlSocket "{directory}/control"
             <Threshold "quiet">
               Metric "quiet-*/percent-used"
               WarningMax 80
@@ -173,6 +175,33 @@ class FullPipe:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._end, 65536):
                 pass
+
+
+def test_a_thread_of_a_socket_that_hangs_is_reported(machine, directory):
+    """Who sent a command is looked up in a file."""
+    control = directory / "control"
+    machine.start()
+    machine.faults.inject("hang", "open", "/etc/passwd")
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(control))
+        peer.sendall(b"POST /reset HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        machine.collectd.expect(lambda: any("ControlSocket: its thread has hung" in one for one in machine.problems()), within=20)
+        assert machine.status.get("/health")[0] == 503
+        assert machine.collectd.value("resource_alert/gauge-problems") >= 0
+        assert machine.time_switch() < 1
+        machine.faults.clear()
+        assert b" 200 " in peer.recv(4096)
+    machine.collectd.expect(lambda: machine.status.get("/health")[0] == 200)
+
+
+def test_the_daemon_ends_while_a_socket_hangs(machine, directory):
+    machine.start()
+    machine.faults.inject("hang", "open", "/etc/passwd")
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(directory / "control"))
+        peer.sendall(b"POST /reset HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        machine.collectd.expect(machine.faults.hits)
+        assert machine.time_stop() < 5
 
 
 def test_a_log_that_hangs_is_reported(machine, directory):

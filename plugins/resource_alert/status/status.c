@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 /* A snapshot locks every series once, which takes milliseconds with 100,000 of
  * them: requests in quick succession share one. */
 #define SNAPSHOT_AGE_MS_MAX 500
+#define STUCK_MS 10000
 
 struct status_listener {
   struct status *status;
@@ -39,6 +41,7 @@ struct status {
   char system_name[HOST_NAME_MAX + 1];
   pthread_t history_thread;
   bool has_history_thread;
+  _Atomic int64_t history_ms; /* monotonic: when its thread came round */
 
   pthread_mutex_t lock;          /* guards the rest */
   pthread_cond_t stop_requested; /* is_stopping */
@@ -219,6 +222,7 @@ static void *record_history(void *argument) {
       (void)snapshot_history_add(&status->history, snapshot);
     }
     snapshot_free(snapshot);
+    atomic_store(&status->history_ms, clock_monotonic_ms());
     next_ms += SNAPSHOT_HISTORY_STEP_S * INT64_C(1000);
     while (!status->is_stopping &&
            clock_cond_wait(&status->stop_requested, &status->lock, next_ms)) {
@@ -226,6 +230,33 @@ static void *record_history(void *argument) {
   }
   (void)pthread_mutex_unlock(&status->lock);
   return NULL;
+}
+
+/* ---- problems ---- */
+
+static void report_hung_thread(const char *name, int64_t hung_ms,
+                               const struct log_sink *sink) {
+  if (hung_ms > STUCK_MS) {
+    log_write(sink, LOG_LEVEL_ERROR, "%s: its thread has hung for %lld s", name,
+              (long long)hung_ms / 1000);
+  }
+}
+
+void status_report_problems(struct status *status,
+                            const struct log_sink *sink) {
+  if (status == NULL) {
+    return;
+  }
+  report_hung_thread("StatusListen",
+                     http_server_busy_ms(status->read_only.server), sink);
+  report_hung_thread("ControlSocket",
+                     http_server_busy_ms(status->control.server), sink);
+  if (status->has_history_thread) {
+    report_hung_thread("history",
+                       clock_monotonic_ms() - atomic_load(&status->history_ms) -
+                           SNAPSHOT_HISTORY_STEP_S * INT64_C(1000),
+                       sink);
+  }
 }
 
 /* ---- life ---- */
@@ -272,6 +303,7 @@ static void start_listeners(struct status *status) {
 
 /* Only where somebody can ask for it: see status_start(). */
 static int start_history_thread(struct status *status, struct error *error) {
+  atomic_store(&status->history_ms, clock_monotonic_ms());
   int code = worker_thread_create_without_signals(&status->history_thread, NULL,
                                                   record_history, status);
   status->has_history_thread = code == 0;
@@ -287,6 +319,7 @@ int status_start(const struct status_deps *deps, struct status **ret,
     return error_set(error, -ENOMEM, "status: out of memory");
   }
   status->deps = *deps;
+  status->deps.status = status;
   (void)pthread_mutex_init(&status->lock, NULL);
   clock_cond_init(&status->stop_requested);
   start_listeners(status);

@@ -103,6 +103,7 @@ struct status_deps {
   struct responses *responses;  /* NULL: none */
   struct silences *silences;    /* never NULL */
   struct log_sink log;
+  struct status *status; /* set by status_start() */
 };
 
 /* Listens where the options say and starts the threads. A socket that cannot
@@ -113,6 +114,9 @@ int status_start(const struct status_deps *deps, struct status **ret,
 
 /* Ends the threads, removes the control socket. Accepts NULL. */
 void status_stop(struct status *status);
+
+/* As engine_report_problems(). status may be NULL. */
+void status_report_problems(struct status *status, const struct log_sink *sink);
 
 /* Handles a request as the servers do. is_writable: commands are accepted. Any
  * thread. */

@@ -56,6 +56,7 @@ static void report_problems(const struct status_deps *deps,
     engine_report_problems(deps->engine, sink);
   }
   responses_report_problems(deps->responses, sink);
+  status_report_problems(deps->status, sink);
 }
 
 static json_t *problems_to_json(const struct status_deps *deps) {
