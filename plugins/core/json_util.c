@@ -10,6 +10,33 @@
 
 #include "core/text.h"
 
+/* jansson takes DEL for a printable character: "\u007f" instead. text: taken.
+ */
+static char *escape_del(char *text) {
+  size_t dels = 0;
+  for (const char *at = text; at != NULL && *at != '\0'; at++) {
+    dels += *at == '\x7f';
+  }
+  if (dels == 0) {
+    return text;
+  }
+  char *escaped = malloc(strlen(text) + 5 * dels + 1);
+  char *to = escaped;
+  for (const char *at = text; to != NULL && *at != '\0'; at++) {
+    if (*at == '\x7f') {
+      memcpy(to, "\\u007f", 6);
+      to += 6;
+    } else {
+      *to++ = *at;
+    }
+  }
+  if (to != NULL) {
+    *to = '\0';
+  }
+  free(text);
+  return escaped;
+}
+
 char *json_util_dump(const json_t *value, size_t flags) {
   char *text = value == NULL ? NULL : json_dumps(value, flags);
   bool has_controls = false;
@@ -20,7 +47,7 @@ char *json_util_dump(const json_t *value, size_t flags) {
   }
   if (has_controls) {
     free(text);
-    text = json_dumps(value, flags | JSON_ENSURE_ASCII);
+    text = escape_del(json_dumps(value, flags | JSON_ENSURE_ASCII));
   }
   return text;
 }

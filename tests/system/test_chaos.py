@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Servers are killed, hung, slowed and restarted, logs are rotated, a disk is full, the clock is stepped, collectd is
-killed: alerts, switches and replicas are what they should be all the same.
+"""Servers are killed, hung, slowed and restarted, logs are rotated, a disk is full, file calls hang and fail, the clock
+is stepped, collectd is killed: alerts, switches and replicas are what they should be all the same.
 
     CHAOS_SECONDS=600 CHAOS_SEED=7 /usr/bin/python3 -m pytest -s tests/system/test_chaos.py
 
@@ -17,10 +17,13 @@ import shutil
 import time
 
 import pytest
+from asking import Asking
 from chaos_parts import FOR_S, TICK_S, Clock, Disk, Slowness, World, descriptors, memory_kib, threads
 from servers import build, orphans
 from servers.application import Application, pool
+from servers.faults import Faults
 from servers.kubernetes import StandinCluster
+from servers.ports import allocate
 from servers.waiting import wait_until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", 10))
@@ -39,6 +42,8 @@ class Chaos:
         self.chance = random.Random(SEED)
         self.disk = Disk(directory)
         self.clock = Clock(directory)
+        self.file_calls = Faults(directory, collectd)
+        self.status = Asking(collectd, allocate())
         self.world = World(collectd, directory / "app.log", SEED)
         self.application = Application(postgresql)
         self.lives = []  # of the daemons before this one: (how it ended, what it told)
@@ -159,9 +164,26 @@ class Chaos:
 
     def is_kept_again(self):
         """A state that was never on the disk no kill can bring back."""
-        return all(len(self.collectd.log_lines(f"{what}.*cannot write")) ==
-                   len(self.collectd.log_lines(f"{what}.*(written|kept) again"))
-                   for what in ("state file", "journal", "response states"))
+        return self.status.get("/health")[1]["problems"] == []
+
+    def break_file_calls(self):
+        """What is written hangs, fails, is slow or torn, in one of the directories."""
+        kind = self.chance.choice(["hang", "slow", "torn", "EIO", "ENOSPC", "EROFS", "EMFILE", "ESTALE"])
+        states = self.world.log.path.with_name("session_log")
+        part = self.chance.choice([f"{self.disk.place}/", f"{self.disk.place}/state/alerts.jsonl", f"{states}/",
+                                   f"{self.collectd.directory}/switches"])
+        calls = self.chance.choice([Faults.WRITING, "write", "fdatasync,fsync", "rename"])
+        print(f"         {kind} {calls} {part}", flush=True)
+        self.file_calls.inject(kind, calls, part)
+
+        def mend():
+            self.file_calls.clear()
+            before = time.time_ns()
+            self.collectd.expect(self.is_kept_again, within=20)
+            if part == f"{states}/":
+                self.collectd.expect(lambda: (states / "app.state").stat().st_mtime_ns > before, within=20)
+
+        return mend
 
     def step_clock_on(self):
         self.clock.step(self.chance.randrange(60, 300))
@@ -238,8 +260,8 @@ class Chaos:
             faults[f"restart {name}"] = lambda server=server: self.end_and_start(server, server.stop)
         for name in ("refuse_kubernetes", "slow_kubernetes", "hang_kubernetes", "use_pool", "kill_collectd",
                      "kill_collectd_as_it_tells", "restart_collectd", "pause_collectd", "rename_log", "rename_log_by_date",
-                     "compress_log", "copy_and_truncate_log", "delete_log", "replace_log", "rename_journal", "step_clock_on",
-                     "set_clock_back", "set_clock_back_for_a_while"):
+                     "compress_log", "copy_and_truncate_log", "delete_log", "replace_log", "rename_journal", "break_file_calls",
+                     "step_clock_on", "set_clock_back", "set_clock_back_for_a_while"):
             faults[name.replace("_", " ")] = getattr(self, name)
         if self.disk.keeper:
             faults["fill disk"] = self.fill_disk
@@ -347,6 +369,7 @@ def configure(chaos, directory):
     collectd.load("resource_alert", f"""
         StateDir "{chaos.disk.place}/state"
         Journal "{chaos.disk.place}/journal"
+        StatusListen "127.0.0.1:{chaos.status.port}"
         <Threshold "model">
           Metric "model-*/gauge-level"
           FailureMax 85

@@ -184,7 +184,7 @@ static int set_exec(void *self, const struct action_request *request,
   const struct exec_options *options = action->options;
   char output[OUTPUT_BYTES];
   json_t *payload = action_payload_new(request);
-  char *text = payload == NULL ? NULL : json_dumps(payload, JSON_COMPACT);
+  char *text = payload == NULL ? NULL : json_util_dump(payload, JSON_COMPACT);
   json_decref(payload);
   if (text == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");

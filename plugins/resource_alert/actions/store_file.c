@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/file_util.h"
+#include "core/json_util.h"
 #include "core/trusted_path.h"
 #include "resource_alert/actions/switch_store.h"
 
@@ -216,7 +217,7 @@ static int list_switch_files(const struct switch_store *store, char **ret_text,
   }
   (void)closedir(directory);
   char *text =
-      code == 0 ? json_dumps(list, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+      code == 0 ? json_util_dump(list, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
   json_decref(list);
   if (text == NULL) {
     return error_set(error, -ENOMEM, "out of memory");

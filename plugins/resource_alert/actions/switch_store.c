@@ -30,7 +30,7 @@ char *switch_store_format_value(const json_t *value, int64_t ttl_s) {
   action_format_time((int64_t)time(NULL) + ttl_s, until);
   (void)json_object_set_new(copy, "until",
                             ttl_s > 0 ? json_string(until) : json_null());
-  char *text = json_dumps(copy, JSON_INDENT(2) | JSON_SORT_KEYS);
+  char *text = json_util_dump(copy, JSON_INDENT(2) | JSON_SORT_KEYS);
   json_decref(copy);
   return text;
 }

@@ -370,7 +370,7 @@ static int set_webhook(void *self, const struct action_request *request,
   json_t *document = options->format == FORMAT_ALERTMANAGER
                          ? make_alertmanager_payload(webhook, request, call)
                          : action_payload_new(request);
-  char *body = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
+  char *body = document == NULL ? NULL : json_util_dump(document, JSON_COMPACT);
   json_decref(document);
   if (body == NULL) {
     return error_set(call->error, -ENOMEM, "out of memory");
