@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* command_reference: prints the commands of resource-alertctl as sections of
- * its manual page, and its completion for bash. */
+ * its manual page, and its completion for a shell. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "command_completion.h"
 #include "ctl/command.h"
 
 static void print_command_sections(void) {
@@ -30,36 +31,6 @@ static void print_command_sections(void) {
   }
 }
 
-static void print_completion(void) {
-  (void)fputs("# bash completion of resource-alertctl\n_resource_alertctl() {\n"
-              "  local words=\"--help\" first=\"\"\n"
-              "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"",
-              stdout);
-  for (size_t i = 0; i < command_table_len; i++) {
-    (void)printf("%s ", command_table[i]->name);
-  }
-  (void)fputs("--help --version\"\n  else\n    case ${COMP_WORDS[1]} in\n",
-              stdout);
-  for (size_t i = 0; i < command_table_len; i++) {
-    (void)printf("    %s) words=\"", command_table[i]->name);
-    for (const struct command_flag *flag = command_table[i]->flags;
-         flag->name != NULL; flag++) {
-      (void)printf("--%s ", flag->name);
-    }
-    (void)printf("--help\"%s%s%s ;;\n",
-                 command_table[i]->words == NULL ? "" : "; first=\"",
-                 command_table[i]->words == NULL ? "" : command_table[i]->words,
-                 command_table[i]->words == NULL ? "" : "\"");
-  }
-  (void)fputs(
-      "    esac\n"
-      "    [ \"$COMP_CWORD\" -eq 2 ] && words=\"$first $words\"\n  fi\n"
-      "  COMPREPLY=($(compgen -W \"$words\" -- "
-      "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
-      "}\ncomplete -o default -F _resource_alertctl resource-alertctl\n",
-      stdout);
-}
-
 /* Copies the template, with the commands for the line "@COMMANDS@". */
 static int print_manual(const char *path) {
   FILE *in = fopen(path, "re");
@@ -83,11 +54,12 @@ int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "manual") == 0) {
     return print_manual(argv[2]);
   }
-  if (argc == 2 && strcmp(argv[1], "completion") == 0) {
-    print_completion();
+  if (argc == 3 && strcmp(argv[1], "completion") == 0 &&
+      command_completion_print(argv[2], stdout)) {
     return EXIT_SUCCESS;
   }
-  (void)fputs("usage: command_reference manual TEMPLATE | completion\n",
+  (void)fputs("usage: command_reference manual TEMPLATE | "
+              "completion bash|zsh|fish\n",
               stderr);
   return EXIT_FAILURE;
 }

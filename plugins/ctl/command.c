@@ -22,7 +22,7 @@ extern const struct command status_command, status_command_watch,
     control_commands_silence, control_commands_mode,
     control_commands_deactivate, control_commands_reset,
     control_commands_self_test, journal_command, check_command, test_command,
-    replay_command;
+    replay_command, names_command;
 
 const struct command *const command_table[] = {
     &status_command,
@@ -36,6 +36,7 @@ const struct command *const command_table[] = {
     &check_command,
     &test_command,
     &replay_command,
+    &names_command,
 };
 
 const size_t command_table_len =

@@ -40,6 +40,8 @@ struct command {
   const char *operands; /* "FILE ...", for the synopsis; "" for none */
   int operands_min, operands_max;
   const char *words;   /* what the first may be, for completion; NULL: files */
+  const char *names;   /* what the next one names: "rules" or "responses" of the
+                          daemon, see the command "names"; NULL: neither */
   const char *summary; /* a line of --help */
   const char *help;    /* POD, for the manual */
   struct command_flag flags[COMMAND_FLAGS_MAX]; /* up to one without a name */

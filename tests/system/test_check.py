@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """resource-alertctl check: every mistake of a configuration, with file, line and column."""
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -348,17 +350,49 @@ def test_help_and_manual_agree():
             assert flag == "help" or f"=item B<--{flag}>" in section
 
 
+@pytest.fixture
+def named(tmp_path):
+    """An environment whose resource-alertctl knows the names of a daemon's rules and responses."""
+    (tmp_path / "resource-alertctl").write_text('#!/bin/sh\n[ "$1" = names ] && echo "the-$2" || echo "ran: $*"\n')
+    (tmp_path / "resource-alertctl").chmod(0o755)
+    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+
 @pytest.mark.parametrize("typed, offered", [
     (["che"], ["check"]),
     (["--"], ["--help", "--version"]),
     (["replay", "--s"], ["--short"]),
     (["mode", ""], ["auto", "dryrun", "off", "configured", "--socket", "--help"]),
     (["mode", "d"], ["dryrun"]),
-    (["mode", "off", "d"], []),
+    (["mode", "off", "the"], ["the-responses"]),
+    (["deactivate", "the"], ["the-responses"]),
+    (["silence", "the"], ["the-rules"]),
     (["check", "/etc/coll"], []),  # bash completes files then
 ])
-def test_completion_knows_commands_and_options(typed, offered):
-    script = build.BUILD / "doc" / "resource-alertctl"
+def test_completion_knows_commands_options_and_names(named, typed, offered):
+    script = build.BUILD / "doc" / "resource-alertctl.bash"
     words = " ".join(f"'{word}'" for word in ["resource-alertctl", *typed])
     ask = f'. {script}; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _resource_alertctl; echo "${{COMPREPLY[@]}}"'
-    assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout.split() == offered
+    assert subprocess.run(["bash", "-c", ask], env=named, capture_output=True, text=True, check=True).stdout.split() == offered
+
+
+@pytest.mark.parametrize("typed, offered", [("chec", "check"), ("journal --si", "--since"), ("mode dr", "dryrun"), ("silence th", "the-rules")])
+def test_fish_completes_the_same(named, typed, offered):
+    ask = f"source {build.BUILD}/doc/resource-alertctl.fish; complete -C 'resource-alertctl {typed}'"
+    said = subprocess.run(["fish", "-c", ask], env=named, capture_output=True, text=True, check=True)
+    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == [offered] and said.stderr == ""
+
+
+@pytest.mark.parametrize("typed, ran", [("chec", "check"), ("journal --si", "journal --since"), ("mode dr", "mode dryrun"),
+                                        ("silence th", "silence the-rules")])
+def test_zsh_completes_the_same(named, tmp_path, typed, ran):
+    shutil.copy(build.BUILD / "doc/resource-alertctl.zsh", tmp_path / "_resource-alertctl")
+    script = f"""zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'PROMPT=; fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; bindkey "^I" complete-word; print REA""DY'
+zpty -r shell said '*READY*'
+zpty -w shell $'resource-alertctl {typed}\\t'
+zpty -r shell said '*ran: *\n*'
+print -r -- $said"""
+    said = subprocess.run(["zsh", "-f", "-c", script], env=named, capture_output=True, text=True, timeout=20, check=True)
+    assert f"ran: {ran}" in said.stdout.replace("\r", "").splitlines()

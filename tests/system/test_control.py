@@ -289,3 +289,10 @@ def test_a_socket_left_behind_is_replaced(daemon):
     wait_until(lambda: daemon.status()["worst"], within=10)
     daemon.collectd.stop()
     assert not daemon.socket.exists()
+
+
+def test_the_names_of_rules_and_responses(daemon):
+    for kind, name in [("rules", "used"), ("responses", "degrade")]:
+        said = ctl("names", kind, "--socket", daemon.socket)
+        assert (said.returncode, said.stdout.splitlines()) == (0, [name])
+    assert "neither rules nor responses" in ctl("names", "colours", "--socket", daemon.socket).stderr
