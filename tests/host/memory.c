@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* memory: each allocation of a real module fails once, and once with all that
- * follow it. It refuses to start, or works on as if nothing had been as soon
- * as there is memory again; it never crashes and, under AddressSanitizer, never
- * leaks.
+ * follow it; each thread that it starts cannot be started. It refuses to start,
+ * or works on as if nothing had been as soon as there is memory again; it never
+ * crashes and, under AddressSanitizer, never leaks.
  *
  *   memory MODULE [EVERY [FIRST]]     e.g. 5 700: every fifth from the 700th on
  *
@@ -223,8 +223,9 @@ struct attempt {
   char directory[64];
 };
 
-static void begin(const struct scenario *scenario, size_t number, bool lasts,
-                  size_t wanted, struct attempt *attempt) {
+static void begin(const struct scenario *scenario, size_t number,
+                  enum short_memory_kind kind, size_t wanted,
+                  struct attempt *attempt) {
   (void)snprintf(attempt->directory, sizeof(attempt->directory),
                  "/tmp/memory.XXXXXX");
   if (mkdtemp(attempt->directory) == NULL || (attempt->child = fork()) < 0) {
@@ -241,7 +242,7 @@ static void begin(const struct scenario *scenario, size_t number, bool lasts,
     exit(1);
   }
   (void)alarm(LIMIT_MS * 6 / 1000);
-  short_memory_after(number, lasts);
+  short_memory_after(number, kind);
   exit(try(scenario, attempt->directory, wanted, &outcome));
 }
 
@@ -259,13 +260,16 @@ static void show_log(const char *directory) {
 }
 
 /* Returns the way it ended, or 0 after a word on stderr. */
-static int end(const struct attempt *attempt, size_t number, bool lasts) {
+static int end(const struct attempt *attempt, size_t number,
+               enum short_memory_kind kind) {
   int status = 0;
   (void)waitpid(attempt->child, &status, 0);
   int way = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
   if (way != UNTOUCHED && way != SURVIVED && way != REFUSED) {
-    (void)fprintf(stderr, "allocation %zu%s: %s %d\n", number,
-                  lasts ? " and all after it" : "",
+    (void)fprintf(stderr, "%s %zu%s: %s %d\n",
+                  kind == SHORT_MEMORY_THREADS ? "thread" : "allocation",
+                  number,
+                  kind == SHORT_MEMORY_FOREVER ? " and all after it" : "",
                   way == LACKING        ? "something is lacking, code"
                   : WIFSIGNALED(status) ? "signal"
                                         : "exit code",
@@ -284,17 +288,18 @@ struct sums {
 };
 
 static void sweep(const struct scenario *scenario, const size_t steps[2],
-                  bool lasts, size_t wanted, struct sums *sums) {
+                  enum short_memory_kind kind, size_t wanted,
+                  struct sums *sums) {
   struct attempt attempts[JOBS];
   size_t every = steps[0];
   bool is_over = false;
   for (size_t first = steps[1]; !is_over && first < TRIES_MAX;
        first += JOBS * every) {
     for (size_t i = 0; i < JOBS; i++) {
-      begin(scenario, first + i * every, lasts, wanted, &attempts[i]);
+      begin(scenario, first + i * every, kind, wanted, &attempts[i]);
     }
     for (size_t i = 0; i < JOBS; i++) {
-      int way = end(&attempts[i], first + i * every, lasts);
+      int way = end(&attempts[i], first + i * every, kind);
       is_over = is_over || way == UNTOUCHED;
       sums->survived += way == SURVIVED;
       sums->refused += way == REFUSED;
@@ -357,8 +362,10 @@ int main(int argc, char **argv) {
     (void)fprintf(stderr, "%s does not work at all\n", scenario->name);
     return 1;
   }
-  sweep(scenario, steps, false, wanted, &sums);
-  sweep(scenario, steps, true, wanted, &sums);
+  const size_t each[2] = {1, 0};
+  sweep(scenario, steps, SHORT_MEMORY_ONCE, wanted, &sums);
+  sweep(scenario, steps, SHORT_MEMORY_FOREVER, wanted, &sums);
+  sweep(scenario, each, SHORT_MEMORY_THREADS, wanted, &sums);
   (void)printf("%s: %zu survived, %zu refused, %zu broken\n", scenario->name,
                sums.survived, sums.refused, sums.broken);
   return sums.broken == 0 && sums.survived > 0 && sums.refused > 0 ? 0 : 1;

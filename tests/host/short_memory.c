@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,13 +20,14 @@
 
 /* ---- what fails ---- */
 
-static atomic_bool is_armed, has_failed, lasts_on;
+static atomic_bool is_armed, has_failed;
+static atomic_int kind_armed;
 static atomic_llong left;
 
-void short_memory_after(size_t count, bool lasts) {
+void short_memory_after(size_t count, enum short_memory_kind kind) {
   atomic_store(&left, (long long)count);
   atomic_store(&has_failed, false);
-  atomic_store(&lasts_on, lasts);
+  atomic_store(&kind_armed, (int)kind);
   atomic_store(&is_armed, true);
 }
 
@@ -41,12 +43,13 @@ static void tell_place(void) {
   backtrace_symbols_fd(places, len, STDERR_FILENO);
 }
 
-static bool fails(void) {
-  if (!atomic_load(&is_armed)) {
+static bool fails_next(bool is_thread) {
+  int kind = atomic_load(&kind_armed);
+  if (!atomic_load(&is_armed) || is_thread != (kind == SHORT_MEMORY_THREADS)) {
     return false;
   }
   long long before = atomic_fetch_sub(&left, 1);
-  if (before > 0 || (before < 0 && !atomic_load(&lasts_on))) {
+  if (before > 0 || (before < 0 && kind != SHORT_MEMORY_FOREVER)) {
     return false;
   }
   if (!atomic_exchange(&has_failed, true)) {
@@ -54,6 +57,15 @@ static bool fails(void) {
   }
   errno = ENOMEM;
   return true;
+}
+
+static bool fails(void) { return fails_next(false); }
+
+static int short_pthread_create(pthread_t *thread,
+                                const pthread_attr_t *attributes,
+                                void *(*run)(void *), void *argument) {
+  return fails_next(true) ? EAGAIN
+                          : pthread_create(thread, attributes, run, argument);
 }
 
 static void *short_malloc(size_t bytes) {
@@ -88,6 +100,8 @@ union function {
   void *(*realloc)(void *, size_t);
   char *(*strdup)(const char *);
   char *(*strndup)(const char *, size_t);
+  int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                        void *);
   ElfW(Addr) address;
 };
 
@@ -101,6 +115,7 @@ static const struct {
     {"aligned_alloc", {.calloc = short_aligned_alloc}},
     {"strdup", {.strdup = short_strdup}},
     {"strndup", {.strndup = short_strndup}},
+    {"pthread_create", {.pthread_create = short_pthread_create}},
 };
 
 /* What of an object's dynamic section is of use. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* short_memory: memory that runs short for one loaded object. */
+/* short_memory: memory, or the number of threads, that runs short for one
+ * loaded object. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,9 +11,15 @@
  * memory from; 0: it cannot be watched. */
 size_t short_memory_watch(const void *address);
 
-/* Lets the next COUNT watched allocations succeed. The one behind them fails,
- * or with LASTS that and every later one, until short_memory_stop(). */
-void short_memory_after(size_t count, bool lasts);
+enum short_memory_kind {
+  SHORT_MEMORY_ONCE,
+  SHORT_MEMORY_FOREVER, /* every later one, too */
+  SHORT_MEMORY_THREADS, /* pthread_create() instead of allocations, once */
+};
 
-/* Memory is there again. True if an allocation failed meanwhile. */
+/* Lets the next COUNT watched allocations succeed. The one behind them fails,
+ * until short_memory_stop(). */
+void short_memory_after(size_t count, enum short_memory_kind kind);
+
+/* All is there again. True if something failed meanwhile. */
 bool short_memory_stop(void);
