@@ -727,15 +727,21 @@ static void without_descriptors_the_file_is_not_overwritten(void **state) {
 
 /* ---- kills ---- */
 
-/* Appends, syncs and rewrites. synced: shared; the last value that is. */
-static void live_until_killed(struct owner *owner, size_t calls,
+#define LIVES 12 /* values of one life */
+
+/* Appends, syncs and rewrites. synced: shared; the last value that is. fills:
+ * the disk is full for a third of the time. */
+static void live_until_killed(struct owner *owner, size_t calls, bool fills,
                               _Atomic int64_t *synced) {
   open_log(owner);
   dying_after(calls);
-  for (int64_t i = 1; i < 12; i++) {
+  for (int64_t i = 1; i < LIVES; i++) {
+    disk_is_full(fills && i > 3 && i < 8);
     append(owner, 0, i);
-    if (i % 4 == 0) {
-      rewrite(owner);
+    if (i % 4 == 0 || (fills && append_log_wants_rewrite(owner->log))) {
+      if (begin_rewrite(owner)) {
+        append_log_rewrite_end(owner->log);
+      }
     }
     if (append_log_sync(owner->log, HOLD_MS)) {
       atomic_store(synced, i);
@@ -744,8 +750,7 @@ static void live_until_killed(struct owner *owner, size_t calls,
   _exit(0);
 }
 
-static void a_kill_at_any_call_loses_nothing_that_was_synced(void **state) {
-  struct owner *owner = *state;
+static void kill_at_each_call(struct owner *owner, bool fills) {
   int status = DYING_EXIT_CODE << 8;
   _Atomic int64_t *synced = mmap(NULL, sizeof(*synced), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -756,20 +761,28 @@ static void a_kill_at_any_call_loses_nothing_that_was_synced(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-      live_until_killed(owner, calls, synced);
+      live_until_killed(owner, calls, fills, synced);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     open_log(owner);
-    assert_in_range(owner->values[0], *synced, *synced + 1);
+    assert_in_range(owner->values[0], *synced, fills ? LIVES - 1 : *synced + 1);
     append_and_find(owner, 1, 7);
     append_log_close(owner->log);
     assert_true(calls < 1000);
   }
   assert_int_equal(WEXITSTATUS(status), 0);
-  assert_int_equal(*synced, 11);
+  assert_true(fills || *synced == LIVES - 1);
   assert_int_equal(owner->warnings, 0);
   assert_int_equal(munmap(synced, sizeof(*synced)), 0);
+}
+
+static void a_kill_at_any_call_loses_nothing_that_was_synced(void **state) {
+  kill_at_each_call(*state, false);
+}
+
+static void nor_does_it_while_the_disk_is_full(void **state) {
+  kill_at_each_call(*state, true);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -802,6 +815,7 @@ int main(void) {
       TEST(a_directory_that_is_replaced_is_noticed),
       TEST(without_descriptors_the_file_is_not_overwritten),
       TEST(a_kill_at_any_call_loses_nothing_that_was_synced),
+      TEST(nor_does_it_while_the_disk_is_full),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
