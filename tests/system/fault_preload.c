@@ -6,7 +6,8 @@
  * PART is a part of the file's absolute path; without the file, or with an
  * empty one, nothing happens. A call that hangs goes on when its fault is gone.
  * KIND: hang, slow (0.2 s), torn (a write stops halfway, the next one is
- * refused), EIO, ENOSPC, EROFS, EMFILE, ESTALE, record (nothing happens).
+ * refused), EIO, ENOSPC, EROFS, EMFILE, ESTALE, record (nothing happens), kill
+ * (the process, before the call).
  * CALL: open, read, write, fsync, fdatasync, rename, stat.
  * FAULTS.hits gets a line "CALL PATH" for each call that was hit. */
 #include <dirent.h>
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,6 +106,9 @@ static int meet_fault(const char *call, const char *path) {
   }
   if (is_hit && strcmp(kind, "slow") == 0) {
     pause_ms(SLOW_MS);
+  }
+  if (is_hit && strcmp(kind, "kill") == 0) {
+    (void)syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
   }
   while (is_hit && strcmp(kind, "hang") == 0) {
     pause_ms(HANG_SLICE_MS);

@@ -17,7 +17,7 @@ class Faults:
     KINDS and CALLS are those of fault_preload.c. PART is a part of the file's
     absolute path. A call that hangs goes on when its fault is cleared."""
 
-    KINDS = ("hang", "slow", "torn", "EIO", "ENOSPC", "EROFS", "EMFILE", "ESTALE", "record")
+    KINDS = ("hang", "slow", "torn", "EIO", "ENOSPC", "EROFS", "EMFILE", "ESTALE", "record", "kill")
     CALLS = ("open", "read", "write", "fsync", "fdatasync", "rename", "stat")
     WRITING = "open,write,fsync,fdatasync,rename"
 
