@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The middleware among the examples honours the switches: nginx, a Python
-application, a systemd service."""
+"""The middleware among the examples honours the switches: nginx, a systemd service."""
 import configparser
 import http.server
-import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -15,8 +12,7 @@ import urllib.request
 
 import pytest
 from responding import response, switch
-from servers import build, ports
-from servers.server import Server
+from servers import build
 from servers.waiting import wait_until
 
 EXAMPLES = build.SOURCE / "contrib/examples"
@@ -141,115 +137,6 @@ def test_a_switch_is_seen_at_once_with_a_cache_of_open_files(responding, nginx, 
         act()
         responding.expect(lambda on=expected: responding.is_on("serve_cached") is on)
         wait_until(lambda on=expected: (accounts()[1] == "HIT") is on, within=1)
-
-
-def load_switches():
-    spec = importlib.util.spec_from_file_location("switches", EXAMPLES / "switches.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_python_example_honours_a_switch(responding):
-    application = load_switches().Degradation(lambda environ, start: start("200 OK", []) or [b"here"],
-                                              switches=responding.switches)
-
-    def status_of(path):
-        seen = []
-        application({"PATH_INFO": path}, lambda status, headers: seen.append(status))
-        return seen[0]
-
-    assert status_of("/api/prices") == "200 OK"
-    responding.configure(response(switch("limit_noncore_api"))).start()
-    responding.breach()
-    responding.expect(lambda: status_of("/api/prices").startswith("503"))
-    assert status_of("/api/core/order") == "200 OK"
-    responding.recover()
-    responding.expect(lambda: status_of("/api/prices") == "200 OK")
-    (responding.switches / "limit_noncore_api").write_text('{"until": "2001-01-01T00:00:00Z"}')
-    assert status_of("/api/prices") == "200 OK"  # its writer is dead
-
-
-BY_HAND = [b"", b"on", b"1\n", b"true", b"null", b"[]", b'"yes"', b"{", b"{}", b'{"until": 5}', b'{"until": null}',
-           b'{"until": "tomorrow"}', b'{"until": "9999-12-31T23:59:59Z"}', b"\xff\xfe", b"[" * 100_000]
-
-
-@pytest.mark.parametrize("content", BY_HAND, ids=lambda content: content[:12].decode(errors="replace"))
-def test_a_switch_that_a_person_has_made_is_on(directory, content):
-    (directory / "limit_noncore_api").write_bytes(content)
-    assert load_switches().is_on("limit_noncore_api", directory) is True
-
-
-def test_what_is_no_file_or_has_expired_is_no_switch(directory):
-    is_on = load_switches().is_on
-    (directory / "expired").write_text('{"until": "2001-01-01T00:00:00Z"}')
-    (directory / "directory").mkdir()
-    os.mkfifo(directory / "pipe")  # whose opening would wait
-    for path in ["expired", "directory", "pipe", "nothing", "expired/below", "x" * 300]:
-        assert is_on(path, directory) is False
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="not root: an unreadable directory is NOT tested")
-def test_a_directory_that_may_not_be_entered_has_no_switch_on_and_is_logged_once(directory):
-    switches = directory / "collectd" / "switches"
-    switches.mkdir(parents=True)
-    (switches / "one").touch(0o600)
-    code = f"import switches; print([switches.is_on('one', '{switches}') for _ in range(2)])"
-
-    def ask_as_nobody():
-        done = subprocess.run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "/usr/bin/python3", "-Bc",
-                               code], capture_output=True, text=True, check=True, cwd="/", env={"PYTHONPATH": str(EXAMPLES)})
-        return done.stdout.strip(), done.stderr
-
-    switches.parent.chmod(0o755)
-    assert ask_as_nobody() == ("[True, True]", "")  # the file cannot be read, but it is there
-    switches.parent.chmod(0o750)
-    result, said = ask_as_nobody()
-    assert result == "[False, False]"
-    assert said.count("Permission denied") == 1 and f"switch {switches}/one" in said and "taken as off" in said
-
-
-ASYNC_APPLICATION = """
-import fastapi, os, switches
-app = fastapi.FastAPI()
-app.add_middleware(switches.AsyncDegradation, switches=os.environ["SWITCHES"])
-
-@app.get("/api/{path:path}")
-async def get(path):
-    return path
-"""
-
-
-class Uvicorn(Server):
-    """FastAPI with the middleware of the example."""
-
-    name = "uvicorn"
-
-    def __init__(self, directory, switches):
-        super().__init__(directory)
-        self.http_port = self.port()
-        self.environment.update(SWITCHES=str(switches), PYTHONPATH=f"{EXAMPLES}:{self.directory}", PYTHONDONTWRITEBYTECODE="1")
-
-    def prepare(self):
-        (self.directory / "site_app.py").write_text(ASYNC_APPLICATION)
-
-    def command(self):
-        return ["/usr/bin/python3", "-m", "uvicorn", "--port", str(self.http_port), "site_app:app"]
-
-    def is_ready(self):
-        return ports.answers(self.http_port)
-
-
-def test_an_asynchronous_application_honours_a_switch(responding, new_server):
-    application = new_server(lambda place: Uvicorn(place, responding.switches)).start()
-    responding.configure(response(switch("limit_noncore_api"))).start()
-    assert get(application, "/api/prices")[0] == 200
-    responding.breach()
-    status, headers = responding.expect(lambda: next((a for a in [get(application, "/api/prices")] if a[0] == 503), None))
-    assert headers["Retry-After"] == "10"
-    assert get(application, "/api/core/order")[0] == 200
-    responding.recover()
-    responding.expect(lambda: get(application, "/api/prices")[0] == 200)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: the drop-in is NOT tried")
