@@ -234,6 +234,7 @@ def sixty(collectd, directory, browser):
     port = ports.allocate()
     rules = "".join(f'<Threshold "rule_{number:02}">\nMetric "demo-{number:02}/percent-used"\nUnit "%"\nWarningMax 80\nFor 0\n'
                     'RecoverFor 0\n</Threshold>\n' for number in range(60))
+    rules = rules.replace('Unit "%"', 'Unit "%"\nRunbook "https://wiki.example.org/rule"', 1)
     collectd.load("resource_alert", f'StatusListen "127.0.0.1:{port}"\nStateDir "{directory}/state"\nJournal "{directory}/journal"\n{rules}')
     collectd.start()
     return Page(Asking(collectd, port), browser)
@@ -264,6 +265,13 @@ def load_picture():
     picture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(picture)
     return picture
+
+
+def test_a_rule_links_to_its_runbook(sixty):
+    sixty.put("demo-00/percent-used", 90)
+    sixty.expect("WARNING", within="#rules")
+    sixty.browser.click("#rules summary")
+    sixty.expect("Runbook", within="#rules details[open] a[href='https://wiki.example.org/rule'][rel=noreferrer]")
 
 
 def test_a_rule_opens_to_a_chart_with_its_axes(browser):

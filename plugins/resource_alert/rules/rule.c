@@ -35,6 +35,8 @@ static int init_threshold_rule(struct rule *rule,
   rule->message_okay = options->message_okay;
   rule->message_missing = options->message_missing;
   rule->unit = options->unit;
+  rule->runbook = options->runbook;
+  rule->link = options->link;
   if (options->severities.len == 2) {
     rule->warning_word = options->severities.items[0];
     rule->failure_word = options->severities.items[1];

@@ -49,11 +49,13 @@ struct rule {
       *notification;                   /* NULL: fed by values */
   struct threshold_compat_scope scope; /* only stock */
   char *owned_name;                    /* only stock; owned */
-  const char *name;    /* these five borrowed from the options */
+  const char *name;    /* all up to failure_word borrowed from the options */
   const char *message; /* these three NULL: the text that is logged */
   const char *message_okay;
   const char *message_missing;
   const char *unit;
+  const char *runbook; /* these two: URLs; NULL: none */
+  const char *link;
   const char *warning_word; /* these two: see Severity */
   const char *failure_word;
   size_t index;                      /* among all rules */

@@ -77,6 +77,13 @@ static int check_only_if(const struct option_strings *words,
   return code;
 }
 
+static int check_link(const char *url, struct error *error) {
+  return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0
+             ? 0
+             : error_set(error, -EINVAL,
+                         "is not a URL that begins with https:// or http://");
+}
+
 /* What no single option can check. */
 static int check_threshold(const void *target, struct error *error) {
   const struct rule_options *rule = target;
@@ -187,6 +194,14 @@ static const struct option threshold_option_rows[] = {
     {OPTION("Unit", STRING, struct rule_options, unit), .default_text = "",
      .example = "\"%\"",
      .help = "Text that replaces C<%{unit}> in B<Message>."},
+    {OPTION("Runbook", STRING, struct rule_options, runbook),
+     .check = check_link, .example = "\"https://wiki.example.org/pool\"",
+     .help = "URL of what to do when the rule is not OKAY. The status page "
+             "links to it."},
+    {OPTION("Link", STRING, struct rule_options, link), .check = check_link,
+     .example = "\"https://grafana.example.org/d/pool\"",
+     .help = "URL of more about the values, such as a dashboard. The status "
+             "page links to it."},
 };
 
 const struct option_block rule_options_block = {

@@ -74,6 +74,8 @@ struct rule_options {
   char *message_okay;
   char *message_missing;
   char *unit;
+  char *runbook; /* these two: URLs; NULL: none */
+  char *link;
 };
 
 extern const struct option_block rule_options_block;

@@ -198,6 +198,12 @@ static json_t *rule_history_to_json(const struct snapshot_history *history,
   return points;
 }
 
+static void add_link(json_t *object, const char *name, const char *url) {
+  if (url != NULL) {
+    (void)json_object_set_new(object, name, json_util_from_text(url));
+  }
+}
+
 /* history: taken. "silenced" is there only while it is true. */
 static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
                                      bool is_silenced, json_t *history) {
@@ -222,6 +228,8 @@ static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
   if (rule->series_len > 0) {
     add_next_state(object, &rule->series[0]);
   }
+  add_link(object, "runbook", rule->rule->runbook);
+  add_link(object, "link", rule->rule->link);
   if (is_silenced) {
     (void)json_object_set_new(object, "silenced", json_true());
   }
