@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_status: any requests to the status page and the control socket: the
- * first line is "METHOD PATH", the rest is the body; requests are separated by
- * 0x1d. Each is handled both read only and with commands. */
+ * first line is "METHOD PATH HOST", the rest is the body; requests are
+ * separated by 0x1d. Each is handled both read only and with commands; USER is
+ * the part of HOST before its first '@'. */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,15 +35,50 @@ static void check_reply(const struct http_server_reply *reply) {
   }
 }
 
+static char upper_case(char c) {
+  return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
+
+/* Case and the port make no difference; another name in front does. */
+static void check_host(const char *host) {
+  static char own[] = "web1.example.com";
+  static char *items[] = {own};
+  const struct option_strings patterns = {.items = items, .len = 1};
+  const struct http_server_names names = {.own = {"node.example.org", NULL},
+                                          .patterns = &patterns};
+  char other[512];
+  bool is = http_server_accepts_host(&names, host);
+  size_t length = strlen(host);
+  if (length > 250) {
+    return;
+  }
+  for (size_t i = 0; i <= length; i++) {
+    other[i] = upper_case(host[i]);
+  }
+  bool has_port = strchr(host, ':') != NULL;
+  (void)strcat(other, has_port ? "" : ":80");
+  if (http_server_accepts_host(&names, other) != is) {
+    abort();
+  }
+  (void)snprintf(other, sizeof(other), "evil.%s", host);
+  if (http_server_accepts_host(&names, other)) {
+    abort();
+  }
+}
+
 static void handle_both_ways(struct status *status, char *text) {
   static char none[] = "";
   char *line = strsep(&text, "\n");
   char *method = strsep(&line, " ");
+  char *path = strsep(&line, " ");
+  char *host = line == NULL ? none : line;
+  check_host(host);
   const struct http_server_request request = {
       .method = method,
-      .path = line == NULL ? none : line,
+      .path = path == NULL ? none : path,
       .body = text == NULL ? none : text,
-      .user = none};
+      .pid = 1,
+      .user = strsep(&host, "@")};
   for (int is_writable = 0; is_writable <= 1; is_writable++) {
     struct http_server_reply reply = {0};
     status_handle_request(status, is_writable == 1, &request, &reply);
