@@ -133,17 +133,18 @@ def run(collectd, directory, minutes):
         sender.put([(own_series(number), 10) for number in range(OWN)])
         sender.put([(f"{host}/app-{number}/gauge", 10) for host in HOSTS for number in range(PER_HOST)])
         time.sleep(1)
-    print("minute", "names sent", "RSS KiB", "series", "refused", "latest s", "hosts' series", sep="\t", flush=True)
+    print("minute", "names sent", "RSS KiB", "series", "refused a s", "latest s", "hosts' series", sep="\t", flush=True)
     for minute in range(1, minutes + 1):
         hosts = itertools.cycle(HOSTS[:1] if minute <= minutes / 2 else HOSTS)
         sent, longest = run_minute(sender, journal, hosts, numbers)
         memory.append(collectd.holdings()["RSS KiB"])
+        refused = collectd.rate("resource_alert/derive-rejected")
         sender.put([(f"{host}/app-0/gauge", 99) for host in HOSTS])
         time.sleep(2)
         judged = count_failures(directory / "journal")
         sender.put([(f"{host}/app-0/gauge", 10) for host in HOSTS])
         print(minute, sent, memory[-1], round(collectd.rate("resource_alert/gauge-series")),
-              round(collectd.rate("resource_alert/derive-rejected")), f"{longest:.2f}", judged, sep="\t", flush=True)
+              round(refused), f"{longest:.2f}", judged, sep="\t", flush=True)
         if longest > LATE_S:
             faults.append(f"minute {minute}: a breach was journaled after {longest:.1f} s")
         if "MISSING" in journal.states.values():

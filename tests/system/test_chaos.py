@@ -174,6 +174,7 @@ class Chaos:
                                    f"{self.collectd.directory}/switches"])
         calls = self.chance.choice([Faults.WRITING, "write", "fdatasync,fsync", "rename"])
         print(f"         {kind} {calls} {part}", flush=True)
+        self.done["file calls"] += 1
         self.file_calls.inject(kind, calls, part)
 
         def mend():
@@ -272,9 +273,12 @@ class Chaos:
         name = self.chance.choice(list(faults))
         print(f"{time.strftime('%T')} {name}", flush=True)
         self.done[name] += 1
-        end = faults[name]()
+        # Beside a server's fault, too. A daemon that is killed meanwhile may lose what it could not write.
+        is_double = "collectd" not in name and name.split()[-1] in {"PostgreSQL", "etcd", "kubernetes", "pool"}
+        ends = [self.break_file_calls()] if is_double and self.chance.random() < 0.5 else []
+        ends.append(faults[name]())
         self.go_on(self.chance.uniform(0.2, 3))
-        if end:
+        for end in filter(None, ends):
             end()
         self.go_on(self.chance.uniform(0.2, 3))
 
