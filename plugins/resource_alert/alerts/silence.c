@@ -156,6 +156,9 @@ static int check_silence_request(const struct silence_request *request,
   if (request->until_ms <= now_ms) {
     return error_set(error, -EINVAL, "the silence's end is in the past");
   }
+  if ((double)request->until_ms / 1000 >= UNTIL_S_MAX) {
+    return error_set(error, -EINVAL, "the silence's end is too far away");
+  }
   return 0;
 }
 

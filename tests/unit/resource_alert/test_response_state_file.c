@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -34,6 +35,7 @@ int fdatasync(int fd) {
 /* ---- the bed: a file, and a response with two rules and two actions ---- */
 
 #define ACTIONS 2
+#define ROUNDS 200
 
 struct bed {
   char directory[64];
@@ -169,6 +171,77 @@ static void what_is_saved_is_restored(void **state) {
   assert_int_equal(json_integer_value(found), 4);
 }
 
+/* ---- anything that can be saved ---- */
+
+static uint64_t random_state;
+
+static uint64_t draw(void) { /* xorshift64 */
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+/* SEED repeats a run. */
+static void begin_drawing(void) {
+  const char *seed = getenv("SEED");
+  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
+  print_message("SEED=%llu\n", (unsigned long long)random_state);
+  random_state |= 1;
+}
+
+/* Often one of the edges. */
+static int64_t draw_integer(void) {
+  static const int64_t edges[] = {INT64_MIN, -1,        0,         1,
+                                  INT32_MAX, INT64_MAX, UINT32_MAX};
+  uint64_t which = draw() % 14;
+  return which < 7 ? edges[which] : (int64_t)(draw() >> (draw() % 64));
+}
+
+static void draw_response(struct bed *bed, struct response_saved *saved) {
+  struct response *response = &bed->response;
+  response->state = (enum response_state)(draw() % (RESPONSE_RELEASING + 1));
+  response->rate_limit.is_tripped = draw() % 2;
+  for (size_t i = 0; i < 2; i++) {
+    response->rules[i].is_breached = draw() % 2;
+    response->actions[i].real_state =
+        (enum response_action_state)(draw() % (RESPONSE_ACTION_UNSURE + 1));
+  }
+  *saved = (struct response_saved){.state = response->state,
+                                   .engaged_s = draw_integer(),
+                                   .mode = (int)(draw() % 4) - 1};
+}
+
+static void what_is_written_is_read(void **state) {
+  struct bed *bed = *state;
+  begin_drawing();
+  for (int i = 0; i < ROUNDS; i++) {
+    struct response_saved saved;
+    struct response_saved read;
+    draw_response(bed, &saved);
+    const struct response before = bed->response;
+    const struct response_rule rules[] = {before.rules[0], before.rules[1]};
+    const struct response_action actions[] = {before.actions[0],
+                                              before.actions[1]};
+    response_state_file_save(bed->file, "degrade", &bed->response, bed->runners,
+                             &saved);
+    restart(bed);
+    assert_true(restore(bed, "degrade", &read));
+    assert_int_equal(read.state, saved.state);
+    assert_int_equal(read.engaged_s, saved.engaged_s);
+    assert_int_equal(read.mode, saved.mode);
+    assert_int_equal(bed->response.rate_limit.is_tripped,
+                     before.rate_limit.is_tripped);
+    for (size_t j = 0; j < 2; j++) {
+      assert_int_equal(bed->response.rules[j].is_breached,
+                       rules[j].is_breached);
+      assert_int_equal(bed->response.actions[j].real_state,
+                       actions[j].real_state);
+    }
+  }
+  assert_int_equal(bed->errors + bed->others, 0);
+}
+
 static void the_latest_line_counts(void **state) {
   struct bed *bed = *state;
   for (int i = 1; i <= 5; i++) {
@@ -234,6 +307,7 @@ static void a_failed_sync_is_made_up_for(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(what_is_saved_is_restored),
+      TEST(what_is_written_is_read),
       TEST(the_latest_line_counts),
       TEST(a_removed_action_that_was_on_is_logged),
       TEST(many_saves_leave_a_small_file),

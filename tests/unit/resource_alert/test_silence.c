@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/file_util.h"
@@ -15,6 +16,7 @@
 
 #define NOW_MS INT64_C(1700000000000)
 #define HOUR_MS 3600000
+#define ROUNDS 200
 
 struct fixture {
   char directory[64];
@@ -184,6 +186,59 @@ static void write_file(const struct fixture *fixture, const char *text) {
   "{\"name\":\"" name "\",\"until\":1700003600,\"who\":\"\",\"comment\":\"\"}" \
   "\n"
 
+/* ---- anything that can be saved ---- */
+
+static uint64_t random_state;
+
+static uint64_t draw(void) { /* xorshift64 */
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+/* SEED repeats a run. */
+static void begin_drawing(void) {
+  const char *seed = getenv("SEED");
+  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
+  print_message("SEED=%llu\n", (unsigned long long)random_state);
+  random_state |= 1;
+}
+
+/* Any bytes of any length. */
+static void draw_text(char *text, size_t bytes) {
+  size_t length = draw() % bytes;
+  memset(text, 0, bytes);
+  for (size_t i = 0; i < length; i++) {
+    text[i] = (char)(1 + draw() % 255);
+  }
+}
+
+static void test_what_is_written_is_read(void **state) {
+  begin_drawing();
+  for (int i = 0; i < ROUNDS; i++) {
+    char pattern[600], who[600], comment[600];
+    struct silences *silences = open_silences(*state);
+    draw_text(pattern, sizeof(pattern));
+    draw_text(who, sizeof(who));
+    draw_text(comment, sizeof(comment));
+    const struct silence_request request = {
+        .pattern = pattern,
+        .until_ms = (int64_t)(draw() >> (1 + draw() % 63)),
+        .who = who,
+        .comment = comment};
+    (void)silences_add(silences, &request, NOW_MS, NULL);
+    json_t *before = silences_to_json(silences, NOW_MS);
+    silences_close(silences);
+    silences = open_silences(*state);
+    json_t *after = silences_to_json(silences, NOW_MS);
+    assert_true(json_equal(before, after));
+    json_decref(before);
+    json_decref(after);
+    silences_close(silences);
+  }
+}
+
 static void test_another_file_is_set_aside_and_logged(void **state) {
   struct fixture *fixture = *state;
   write_file(fixture, "[{\"name\":\"cpu\"}]\n" LINE("cpu"));
@@ -261,6 +316,7 @@ int main(void) {
       TEST(test_what_is_refused),
       TEST(test_there_is_a_bound_and_past_ones_make_room),
       TEST(test_it_is_kept_over_a_restart),
+      TEST(test_what_is_written_is_read),
       TEST(test_another_file_is_set_aside_and_logged),
       TEST(test_a_bad_line_costs_only_itself),
       TEST(test_ended_ones_in_the_file_take_no_room),

@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor_fixture.h"
 #include "session_log/log_monitor.h"
 #include "support/dying.h"
+
+#define TEXT_BYTES 32
 
 static void a_restart_goes_on(void **state) {
   (void)state;
@@ -59,6 +62,64 @@ static void an_idle_log_writes_nothing(void **state) {
   poll_and_save(monitor, 11);
   assert_int_equal(access(state_path, F_OK), -1);
   log_monitor_free(monitor);
+}
+
+/* ---- anything that can be saved ---- */
+
+static uint64_t random_state;
+
+static uint64_t draw(void) { /* xorshift64 */
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+/* SEED repeats a run. */
+static void begin_drawing(void) {
+  const char *seed = getenv("SEED");
+  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
+  print_message("SEED=%llu\n", (unsigned long long)random_state);
+  random_state |= 1;
+}
+
+static void transfer_all(struct state_file_record *record, uint64_t *number,
+                         int64_t *with_sign, size_t *size, uint32_t *count,
+                         char *text) {
+  state_file_transfer_number(record, number);
+  state_file_transfer_signed(record, with_sign);
+  state_file_transfer_size(record, size, SIZE_MAX);
+  state_file_transfer_count(record, count);
+  state_file_transfer_text(record, text, TEXT_BYTES);
+}
+
+static void what_is_written_is_read(void **state) {
+  (void)state;
+  begin_drawing();
+  for (int i = 0; i < 2000; i++) {
+    struct state_file_record record = {0};
+    uint64_t number = draw() >> (draw() % 64), number_read = 0;
+    int64_t with_sign = (int64_t)(draw() >> 1) / 2, sign_read = 0;
+    with_sign = draw() % 2 == 0 ? with_sign : -with_sign - 1;
+    size_t size = (size_t)(draw() >> (draw() % 64)), size_read = 0;
+    uint32_t count = (uint32_t)(draw() % ((uint64_t)INT32_MAX + 1));
+    uint32_t count_read = 0;
+    char text[TEXT_BYTES] = "", text_read[TEXT_BYTES] = "";
+    for (size_t at = 0, length = draw() % TEXT_BYTES; at < length; at++) {
+      text[at] = (char)(1 + draw() % 255);
+    }
+    state_file_begin_record(&record);
+    transfer_all(&record, &number, &with_sign, &size, &count, text);
+    state_file_end_record(&record);
+    assert_int_equal(state_file_begin_loading(&record), 0);
+    transfer_all(&record, &number_read, &sign_read, &size_read, &count_read,
+                 text_read);
+    assert_true(state_file_is_loaded_whole(&record));
+    assert_true(number == number_read && with_sign == sign_read &&
+                size == size_read && count == count_read);
+    assert_string_equal(text, text_read);
+    state_file_record_fini(&record);
+  }
 }
 
 /* Loads a copy of the first BYTES, with one byte changed by FLIP. */
@@ -257,6 +318,7 @@ int main(void) {
                                       tear_down),
       cmocka_unit_test_setup_teardown(an_idle_log_writes_nothing, set_up,
                                       tear_down),
+      cmocka_unit_test(what_is_written_is_read),
       cmocka_unit_test_setup_teardown(every_damage_is_found, set_up, tear_down),
       cmocka_unit_test_setup_teardown(garbage_is_set_aside, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_logged_once,
