@@ -34,6 +34,7 @@ global:
   scrape_interval: 1s
 scrape_configs:
   - job_name: collectd
+    honor_labels: true
     static_configs:
       - targets: ["127.0.0.1:{self.target_port}"]
 """, encoding="utf-8")
