@@ -487,6 +487,10 @@ static int parse_config_statements(struct config_scanner *reader,
     if (code != 0) {
       return code;
     }
+    if (item->values_len + item->children_len == 0) { /* as collectd does */
+      config_item_fini(item);
+      parent->children_len--;
+    }
   }
 }
 

@@ -50,7 +50,8 @@ void config_item_fini(struct config_item *item);
 /* Reads TEXT (BYTES long, need not end in NUL) by collectd 5's grammar: one
  * option or block tag a line, quoted strings with backslash escapes, a
  * backslash before the end of a line joins it with the next, # comments. The
- * last line must end, too. A character that begins no token is skipped.
+ * last line must end, too. A character that begins no token is skipped, and so
+ * is a block without a name and a statement.
  * root: zeroed; its children become the statements. Yours, config_item_fini().
  * Returns 0; -EINVAL with "line N, column M: ..." in the error; -ENOMEM. Root
  * is empty after a failure. */

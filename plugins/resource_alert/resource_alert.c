@@ -53,7 +53,7 @@ static int parse_configuration(oconfig_item_t *item) {
       update_rule_names(&rules) != 0) {
     return -1;
   }
-  if (responses_check(&options.responses, &rules, &log_sink, &error) != 0) {
+  if (responses_check(&options.responses, 0, &rules, &log_sink, &error) != 0) {
     log_write(&log_sink, LOG_LEVEL_ERROR, "%s", error.text);
     return -1;
   }

@@ -17,7 +17,7 @@ TYPES = "".join(f'TypesDB "{path}"\n' for path in build.TYPES)
 def plugins(tmp_path_factory):
     """A PluginDir: check looks at names only."""
     path = tmp_path_factory.mktemp("plugins")
-    for name in (*PLUGINS, "cpu", "network"):
+    for name in (*PLUGINS, "cpu", "network", "match_regex", "match_value", "target_set"):
         (path / f"{name}.so").touch()
     return path
 
@@ -130,10 +130,19 @@ def test_includes_are_read_as_collectd_reads_them(tmp_path, check):
     assert [line.split(":")[0] for line in lines[:-1]] == ["d/a.conf", "d/b.conf", "d/deeper/c.conf"]
 
 
-def test_an_include_of_nothing_is_an_error(check):
+def test_collectd_goes_on_without_an_include_of_nothing(check):
     code, lines = check('Interval 10\nInclude "/nowhere/at-all.conf"\n')
-    assert code == 2
-    assert lines[0] == "collectd.conf:2:1: error: /nowhere/at-all.conf: No such file or directory"
+    assert code == 1
+    assert lines[0] == "collectd.conf:2:1: warning: /nowhere/at-all.conf: No such file or directory; collectd goes on without"
+
+
+def test_collectd_goes_on_without_a_bad_file_of_a_directory(check, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a.conf").write_text("Interval\n")
+    code, lines = check(f'Include "{tmp_path}/d"\n')
+    assert code == 1
+    assert lines[0] == "d/a.conf:1:1: warning: collectd goes on without this file: Interval has no value"
+    assert check(f'Include "{tmp_path}/d/*.conf"\n')[0] == 2
 
 
 def test_endless_includes_end(tmp_path, check):
@@ -188,7 +197,7 @@ def test_a_rule_that_no_plugin_has_values_for(check, metric, expected):
     ('AutoLoadPlugin true\n<Plugin table>\n<Table "/proc/loadavg">\nPlugin "avg"\n</Table>\n</Plugin>\n', "avg-x/gauge-*"),
     ('AutoLoadPlugin true\n<Plugin filecount>\n<Directory "/tmp">\nPlugin "spool"\n</Directory>\n</Plugin>\n', "spool-x/files"),
     ("AutoLoadPlugin true\n<Plugin grpc>\n</Plugin>\n", "any/thing"),
-    ('<Chain "PreCache">\n<Rule "r">\n<Target "set">\nPlugin "mine"\n</Target>\n</Rule>\n</Chain>\n', "mine/load"),
+    ('LoadPlugin target_set\n<Chain "PreCache">\n<Rule "r">\n<Target "set">\nPlugin "mine"\n</Target>\n</Rule>\n</Chain>\n', "mine/load"),
 ])
 def test_no_warning_of_a_rule_that_gets_values(check, block, metric):
     assert check(block + LOADED + RULE.format(metric))[0] == 0
@@ -223,7 +232,141 @@ def test_a_response_that_names_no_rule(check):
 </Plugin>
 """)
     assert code == 2
-    assert lines[0].startswith('collectd.conf:17:4: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
+    assert lines[0].startswith('collectd.conf:18:5: error: <Response "r">: When "rwo": there is no <Threshold "rwo">')
+
+
+RESPONSE = """<Plugin resource_alert>
+<Response "r">
+When "{}"
+Unless "{}"
+<Switch "{}">
+</Switch>
+</Response>
+</Plugin>
+"""
+STORE = '<Plugin resource_alert>\n<SwitchStore "file">\nPath "/run/x"\n</SwitchStore>\n</Plugin>\n'
+OTHER = '<Plugin resource_alert>\n<Threshold "db_down">\nMetric "cpu-0/cpu-user"\nWarningMax 1\n</Threshold>\n</Plugin>\n'
+
+
+@pytest.mark.parametrize("blocks, expected", [
+    (STORE + OTHER + RESPONSE.format("rul", "db_down", "s"), 'When "rul": there is no <Threshold "rul"> before it; did you mean "rule"?'),
+    (STORE + OTHER + RESPONSE.format("rule", "db_dwn", "s"), 'Unless "db_dwn": there is no <Threshold "db_dwn"> before it; did you mean'),
+    (STORE + RESPONSE.format("rule", "db_down", "s") + OTHER, 'Unless "db_down": there is no <Threshold "db_down"> before it; rules must'),
+    (OTHER + RESPONSE.format("rule", "db_down", "s") + STORE, '<Switch>: '),
+    (STORE + OTHER + RESPONSE.format("rule", "db_down", "s") + RESPONSE.format("rule", "db_down", "s").replace('"r"', '"q"'),
+     '<Switch "s"> is also in <Response "r">'),
+])
+def test_a_response_may_use_what_stands_before_it(check, blocks, expected):
+    code, lines = check(LOADED + RULE.format("cpu-0/cpu") + blocks)
+    assert code == 2 and expected in lines[0], lines
+    statement = re.search(r'(When|Unless) "\w+"', expected)
+    if statement:
+        number = (LOADED + RULE.format("cpu-0/cpu") + blocks).splitlines().index(statement.group()) + 1
+        assert lines[0].startswith(f"collectd.conf:{number}:1: error: ")
+
+
+def test_a_rule_given_twice_has_both_places(check, tmp_path):
+    (tmp_path / "more.conf").write_text(OTHER + RULE.format("cpu-0/cpu"))
+    code, lines = check(LOADED + RULE.format("cpu-0/cpu") + f'Include "{tmp_path}/more.conf"\n')
+    assert code == 2
+    assert lines[0] == ('more.conf:8:4: error: <Plugin resource_alert>: <Threshold "rule"> is given twice; give each a name of its own; '
+                        "the other one is in collectd.conf:11")
+
+
+@pytest.mark.parametrize("block, expected", [
+    ('<Plugin dbpool>\n<Pool "a">\nPassFile "/nowhere/pgpass"\n</Pool>\n</Plugin>', "PassFile: /nowhere/pgpass does not exist"),
+    ('<Plugin session_log>\n<Log "a">\nFile "/nowhere/*/x.log"\n</Log>\n</Plugin>', "File: the directory /nowhere does not exist"),
+    ('<Plugin session_log>\nStateDir "/nowhere/state"\n</Plugin>', "StateDir: the directory /nowhere does not exist"),
+    ('TypesDB "/nowhere/types.db"', "TypesDB: /nowhere/types.db: No such file or directory"),
+    ('PluginDir "/nowhere"', "PluginDir: /nowhere: No such file or directory"),
+])
+def test_what_is_not_there(check, block, expected):
+    code, lines = check(LOADED + "LoadPlugin session_log\n" + block + "\n")
+    assert (code, len(lines)) == (1, 2), lines
+    assert re.fullmatch(r"collectd\.conf:\d+:1: warning: " + re.escape(expected), lines[0])
+
+
+def test_plugins_of_a_directory_that_is_not_there(check):
+    code, lines = check('PluginDir "/nowhere"\nLoadPlugin cpu\n')
+    assert code == 2 and any("LoadPlugin cpu: /nowhere has no cpu.so" in line for line in lines)
+
+
+@pytest.mark.parametrize("metric, expected", [
+    ("dbpool-tradin/percent-used", "dbpool-trading/percent-used"),
+    ("dbpool-trading/percent-usd", "dbpool-trading/percent-used"),
+    ("statgrab-memry/percent-used", "statgrab-memory/percent-used"),
+    ("statgrab-df*/percent_free", "statgrab-df-*/percent-free"),
+])
+def test_a_name_that_was_nearly_right_is_suggested(check, metric, expected):
+    assert f'did you mean "{expected}"? ' in check(LOADED + RULE.format(metric))[1][0]
+
+
+@pytest.mark.parametrize("block, expected", [
+    (RULE.format("statgrab-load/load:midterrm"), 'the type load has no data source "midterrm"; write one of: shortterm, midterm, longterm'),
+    (RULE.format("statgrab-df-root/df_complex-used").replace("WarningMax 1", "WarningMax 1\nPercentage true"),
+     "Percentage: the type df_complex has one data source, so its value is always 100 %"),
+    ('<Plugin resource_alert>\n<Plugin "memroy">\n<Type "memory">\nWarningMax 1\n</Type>\n</Plugin>\n</Plugin>\n',
+     '<Plugin "memroy">: no loaded plugin sends values of this name'),
+    ('<Plugin resource_alert>\n<Type "memori">\nWarningMax 1\n</Type>\n</Plugin>\n', '<Type "memori">: no TypesDB has this type'),
+    ('<Plugin resource_alert>\n<Host "h">\n<Type "load">\nDataSource "short"\nWarningMax 1\n</Type>\n</Host>\n</Plugin>\n',
+     'the type load has no data source "short"'),
+    ('<Plugin resource_alert>\n<Plugin "cpu">\n<Type "cpu">\nWarningMax 9\nFailureMax 5\n</Type>\n</Plugin>\n</Plugin>\n',
+     '<Type "cpu">: WARNING is never reached: FailureMax 5 comes before WarningMax 9'),
+])
+def test_rules_that_are_not_what_is_meant(check, block, expected):
+    code, lines = check(LOADED + block)
+    assert (code, len(lines)) == (1, 2), lines
+    assert expected in lines[0]
+
+
+@pytest.mark.parametrize("block", [
+    '<Plugin "cpu-0">\n<Type "cpu-idle">\nWarningMax 1\n</Type>\n</Plugin>', '<Type "load-relative">\nWarningMax 1\n</Type>',
+    '<Plugin "dbpool">\nInstance "trading"\n<Type "percent">\nInstance "used"\nDataSource "value"\nWarningMax 1\n</Type>\n</Plugin>',
+    '<Type "df">\nPercentage true\nDataSource "free"\nFailureMin 1\n</Type>',
+])
+def test_stock_blocks_that_fire_have_no_warning(check, block):
+    assert check(f"{LOADED}<Plugin resource_alert>\n{block}\n</Plugin>\n")[0] == 0
+
+
+def chain(content, name="PostCache"):
+    return f'<Chain "{name}">\n{content}\n</Chain>\n'
+
+
+@pytest.mark.parametrize("content, expected", [
+    (chain('Target "sotp"'), '<Chain>: there is no target "sotp" yet: write LoadPlugin target_sotp before the chain'),
+    (chain('<Rule "r">\n<Match "regex">\nPlugin "("\n</Match>\nTarget "stop"\n</Rule>'), "<Chain>: this is no regular expression"),
+    (chain('<Rule "r">\n<Match "regex">\nInvert true\n</Match>\nTarget "stop"\n</Rule>'), "<Chain>: the match has no regular expression"),
+    (chain('<Rule "r">\n<Match "regex">\nPlugin "x"\n</Match>\n</Rule>'), "<Chain>: the rule has no Target"),
+    (chain("Key 1"), "<Chain>: <Chain> holds Rule and Target only"),
+])
+def test_a_chain_that_collectd_refuses(check, content, expected):
+    code, lines = check("LoadPlugin match_regex\n" + content)
+    assert code == 2 and expected in lines[0], lines
+
+
+TO_CSV = '<Target "write">\nPlugin "csv"\n</Target>\nTarget "stop"'
+ONLY = '<Rule "r">\n<Match "regex">\nPlugin "{}"\n</Match>\n{}\n</Rule>'
+
+
+@pytest.mark.parametrize("content, cut_off", [
+    (chain(TO_CSV), True),
+    (chain(TO_CSV, "Mine"), False),
+    ('PostCacheChain "Mine"\n' + chain(TO_CSV, "Mine"), True),
+    (chain('<Target "write">\nPlugin "csv" "resource_alert"\n</Target>\nTarget "stop"'), False),
+    (chain('Target "write"\nTarget "stop"'), False),
+    (chain('<Target "write">\nPlugin "csv"\n</Target>'), False),
+    (chain(ONLY.format("^cpu$", TO_CSV)), True),
+    (chain(ONLY.format("^cpu$", 'Target "return"') + "\n" + TO_CSV), False),
+    (chain(ONLY.format("^load$", TO_CSV)), False),
+    (chain('<Rule "r">\n<Match "value">\nMin 1\n</Match>\nTarget "stop"\n</Rule>'), False),
+    (chain('Target "stop"', "PreCache"), True),
+    (chain('<Target "jump">\nChain "Next"\n</Target>') + chain(TO_CSV, "Next"), True),
+    (chain('<Target "jump">\nChain "PostCache"\n</Target>'), False),
+])
+def test_a_chain_that_keeps_values_away(check, content, cut_off):
+    code, lines = check(LOADED + RULE.format("cpu-0/cpu-user") + "LoadPlugin match_regex\nLoadPlugin match_value\n" + content)
+    assert code == (1 if cut_off else 0), lines
+    assert cut_off == ("keeps all values away from 1 of 1 rules" in lines[0])
 
 
 @pytest.mark.parametrize("line", ['Pool "trading"', "ConnectionsPerReplica 30"])

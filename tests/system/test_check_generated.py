@@ -6,4 +6,4 @@ from servers import build
 
 def test_generated_configurations(tmp_path):
     # A start under a sanitizer takes half a second.
-    generated_configs.compare(tmp_path, 60 if build.sanitizers() else 300)
+    generated_configs.compare(tmp_path, 60 if build.sanitizers() else 500)

@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "core/option.h"
 #include "core/text.h"
 #include "ctl/check/config_files.h"
+#include "ctl/check/filter_chains.h"
 #include "ctl/check/lint.h"
+#include "ctl/check/missing_files.h"
+#include "ctl/check/response_lint.h"
+#include "ctl/check/rule_lint.h"
 #include "ctl/check/types_db.h"
 #include "ctl/check/unmatched_rules.h"
 #include "ctl/command.h"
@@ -138,16 +143,19 @@ static const char *find_own_plugin(const char *name) {
   return nearest.name;
 }
 
-/* Returns false if DIRECTORY can be read and has no NAME.so, ignoring case and
- * symbolic links as collectd does; then *ret_nearest is what was probably
- * meant, or "". */
+/* Returns false if DIRECTORY has no NAME.so, ignoring case and symbolic links
+ * as collectd does; then *ret_nearest is what was probably meant, or "". True
+ * where that is not known: DIRECTORY cannot be read, or there is no collectd
+ * here. */
 static bool has_plugin_file(const char *directory, const char *name,
                             char ret_nearest[256]) {
   ret_nearest[0] = '\0';
   DIR *entries = opendir(directory);
-  bool has = entries == NULL;
+  bool has = entries == NULL &&
+             (errno != ENOENT || strcmp(directory, PLUGIN_DIR) == 0);
   for (struct dirent *entry;
-       !has && (entry = readdir(entries)) != NULL;) { /* our own stream */
+       entries != NULL && !has &&
+       (entry = readdir(entries)) != NULL;) { /* our own stream */
     char *dot = strrchr(entry->d_name, '.');
     if (dot == NULL || strcmp(dot, ".so") != 0 || entry->d_type == DT_LNK) {
       continue;
@@ -199,6 +207,10 @@ static void check_plugin_files(const struct config_files *files,
     const char *name = config_files_get_name(statement->item);
     if (strcasecmp(statement->item->key, "PluginDir") == 0) {
       directory = name == NULL ? directory : name;
+      if (name != NULL && access(name, F_OK) != 0) {
+        lint_print(report, LINT_WARNING, *statement, "PluginDir: %s: %s", name,
+                   strerror(errno));
+      }
     } else if (strcasecmp(statement->item->key, "LoadPlugin") == 0) {
       check_load_plugin(statement, directory, report);
     }
@@ -255,41 +267,42 @@ static void check_load_order(const struct config_files *files, size_t index,
   }
 }
 
-/* True if one of the TypesDB files that are named, or the default one, has
- * TYPE. *ret_last: the last TypesDB statement, NULL where there is none. */
-static bool read_types_and_find(const struct config_files *files,
-                                const char *type,
-                                const struct config_files_place **ret_last) {
-  struct types_db types = {0};
-  *ret_last = NULL;
+/* Reads the TypesDB files that are named, or else the default one. Returns the
+ * last TypesDB statement, NULL where there is none. report: may be NULL. */
+static const struct config_files_place *
+read_types(const struct config_files *files, struct types_db *types,
+           struct lint_report *report) {
+  const struct config_files_place *last = NULL;
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
     if (strcasecmp(item->key, "TypesDB") != 0) {
       continue;
     }
-    *ret_last = &files->statements[i];
+    last = &files->statements[i];
     for (size_t j = 0; j < item->values_len; j++) {
-      if (item->values[j].kind == CONFIG_STRING) {
-        (void)types_db_read(&types, item->values[j].string, NULL);
+      struct error error = {{0}};
+      if (item->values[j].kind == CONFIG_STRING &&
+          types_db_read(types, item->values[j].string, &error) != 0) {
+        lint_print(report, LINT_WARNING, *last, "TypesDB: %s", error.text);
       }
     }
   }
-  if (*ret_last == NULL) {
-    (void)types_db_read(&types, STOCK_TYPES, NULL);
+  if (last == NULL) {
+    (void)types_db_read(types, STOCK_TYPES, NULL);
   }
-  bool has = types_db_find(&types, type) != NULL;
-  types_db_fini(&types);
-  return has;
+  return last;
 }
 
-/* Reports that PLUGIN is loaded and its type TYPE is not known. */
+/* Reports that PLUGIN is loaded and its type TYPE is not known. last: the last
+ * TypesDB statement, or NULL. */
 static void check_type_is_known(const struct config_files *files,
                                 const char *plugin, const char *type,
+                                const struct types_db *types,
+                                const struct config_files_place *last,
                                 struct lint_report *report) {
   size_t loaded_at = 0;
-  const struct config_files_place *last = NULL;
   if (!config_files_find_load_plugin(files, plugin, &loaded_at) ||
-      read_types_and_find(files, type, &last)) {
+      types_db_find(types, type) != NULL) {
     return;
   }
   lint_print(report, LINT_ERROR,
@@ -304,8 +317,13 @@ static void check_type_is_known(const struct config_files *files,
 /* Reports what makes collectd ignore our blocks or refuse our types. */
 static void check_daemon_statements(const struct config_files *files,
                                     const char *plugin_dir,
+                                    struct types_db *types,
                                     struct lint_report *report) {
   bool loads_all = has_auto_load(files);
+  for (size_t i = 0; i < files->skipped_len; i++) {
+    lint_print(report, LINT_WARNING, files->skipped[i].place, "%s",
+               files->skipped[i].text);
+  }
   for (size_t i = 0; i < files->statements_len; i++) {
     check_global_option(&files->statements[i], report);
     check_skipped_text(files->statements[i].path, files->statements[i].item,
@@ -315,37 +333,75 @@ static void check_daemon_statements(const struct config_files *files,
     }
   }
   check_plugin_files(files, plugin_dir, report);
-  check_type_is_known(files, "statgrab", "percent", report);
-  check_type_is_known(files, "session_log", "log_rate", report);
-  check_type_is_known(files, "resource_alert", "alert_state", report);
+  filter_chains_check_blocks(files, report);
+  const struct config_files_place *last = read_types(files, types, report);
+  check_type_is_known(files, "statgrab", "percent", types, last, report);
+  check_type_is_known(files, "session_log", "log_rate", types, last, report);
+  check_type_is_known(files, "resource_alert", "alert_state", types, last,
+                      report);
 }
 
 /* ---- our plugins ---- */
 
-/* Checks each block alone, then parses the good ones together, as the daemon
- * does. target: initialized. */
+/* Prints a mistake that only shows in several blocks together, such as a rule
+ * of one name in two files, with both places. last: the block that was parsed
+ * last. */
+static void print_mistake_of_blocks(const struct config_files *files,
+                                    size_t last, const char *prefix,
+                                    const char *text,
+                                    struct lint_report *report) {
+  const struct config_files_place *statement = &files->statements[last];
+  const struct config_item *item = statement->item;
+  for (size_t i = 0; i < last; i++) {
+    const struct config_files_place *earlier = &files->statements[i];
+    if (!config_files_is_plugin(earlier->item, config_files_get_name(item))) {
+      continue;
+    }
+    for (size_t k = 0; k < item->children_len; k++) {
+      const struct config_item *child = &item->children[k];
+      const struct config_item *twin = lint_find_twin(earlier->item, child);
+      if (child->children_len > 0 && twin != NULL) {
+        lint_print(report, LINT_ERROR,
+                   (struct config_files_place){statement->path, child},
+                   "%s%s; the other one is in %s:%d", prefix, text,
+                   earlier->path, twin->line);
+        return;
+      }
+    }
+  }
+  lint_print(report, LINT_ERROR, *statement, "%s%s", prefix, text);
+}
+
+/* Checks statement INDEX alone, if it is a block of the plugin, and adds a good
+ * one to TARGET, which is initialized, as the daemon does. */
+static int check_plugin_block(const struct option_block *plugin,
+                              const struct config_files *files, size_t index,
+                              void *target, struct lint_report *report) {
+  char prefix[64];
+  (void)snprintf(prefix, sizeof(prefix), "<Plugin %s>: ", plugin->name);
+  const struct config_files_place *statement = &files->statements[index];
+  if (!config_files_is_plugin(statement->item, plugin->name)) {
+    return 0;
+  }
+  int mistakes = lint_block(plugin, *statement, prefix, report);
+  if (mistakes != 0) {
+    return mistakes < 0 ? mistakes : 0;
+  }
+  struct error error = {{0}};
+  int code = option_parse(plugin, statement->item, target, &error);
+  if (code == -EINVAL) {
+    print_mistake_of_blocks(files, index, prefix, error.text, report);
+    return 0;
+  }
+  return code;
+}
+
 static int check_plugin_blocks(const struct option_block *plugin,
                                const struct config_files *files, void *target,
                                struct lint_report *report) {
   int code = 0;
-  char prefix[64];
-  (void)snprintf(prefix, sizeof(prefix), "<Plugin %s>: ", plugin->name);
   for (size_t i = 0; i < files->statements_len && code == 0; i++) {
-    const struct config_files_place *statement = &files->statements[i];
-    if (!config_files_is_plugin(statement->item, plugin->name)) {
-      continue;
-    }
-    int mistakes = lint_block(plugin, *statement, prefix, report);
-    if (mistakes != 0) {
-      code = mistakes < 0 ? mistakes : 0;
-      continue;
-    }
-    struct error error = {{0}};
-    code = option_parse(plugin, statement->item, target, &error);
-    if (code == -EINVAL) {
-      lint_print(report, LINT_ERROR, *statement, "%s%s", prefix, error.text);
-      code = 0;
-    }
+    code = check_plugin_block(plugin, files, i, target, report);
   }
   return code;
 }
@@ -356,6 +412,26 @@ struct parsed_options {
   struct session_log_options session_log;
   struct resource_alert_options resource_alert;
 };
+
+/* Checks the blocks of resource_alert, and behind each block its responses, as
+ * the daemon does. dbpool: NULL: its blocks have mistakes. */
+static int check_alert_blocks(const struct config_files *files,
+                              const struct dbpool_options *dbpool,
+                              struct resource_alert_options *options,
+                              struct lint_report *report) {
+  unsigned errors = report->counts[LINT_ERROR];
+  int code = 0;
+  for (size_t i = 0; i < files->statements_len && code == 0; i++) {
+    size_t first = options->responses.responses.len;
+    code =
+        check_plugin_block(&resource_alert_options, files, i, options, report);
+    if (code == 0 && errors == report->counts[LINT_ERROR]) {
+      code = response_lint_check(files, options, first, dbpool, report);
+      errors = report->counts[LINT_ERROR]; /* such a mistake is one alone */
+    }
+  }
+  return code;
+}
 
 /* Rules are compared with the blocks of a plugin only if those are without
  * mistakes; otherwise one mistake would be reported twice. */
@@ -372,13 +448,17 @@ static int check_files(const struct config_files *files, const char *plugin_dir,
       {&resource_alert_options, &options.resource_alert},
   };
   bool is_good[OPTION_COUNT(plugins)] = {false};
+  struct types_db types = {0};
   int code = 0;
   memset(&options, 0, sizeof(options));
-  check_daemon_statements(files, plugin_dir, report);
+  check_daemon_statements(files, plugin_dir, &types, report);
   for (size_t i = 0; i < OPTION_COUNT(plugins) && code == 0; i++) {
     unsigned errors = report->counts[LINT_ERROR];
     code = option_init(plugins[i].block, plugins[i].target);
-    if (code == 0) {
+    if (code == 0 && plugins[i].block == &resource_alert_options) {
+      code = check_alert_blocks(files, is_good[1] ? &options.dbpool : NULL,
+                                plugins[i].target, report);
+    } else if (code == 0) {
       code = check_plugin_blocks(plugins[i].block, files, plugins[i].target,
                                  report);
     }
@@ -386,16 +466,23 @@ static int check_files(const struct config_files *files, const char *plugin_dir,
   }
   const struct unmatched_rules_input rules = {
       .files = files,
+      .types = &types,
       .dbpool = is_good[1] ? &options.dbpool : NULL,
       .session_log = is_good[2] ? &options.session_log : NULL,
       .resource_alert = is_good[3] ? &options.resource_alert : NULL,
   };
-  if (code == 0) {
-    code = unmatched_rules_check(&rules, report);
+  if (code == 0 && rules.resource_alert != NULL) {
+    rule_lint_check(&rules, report);
+    if (!unmatched_rules_receives_any_name(files)) {
+      code = unmatched_rules_check(&rules, report);
+    }
   }
+  filter_chains_check(files, rules.resource_alert, report);
+  missing_files_check(files, report);
   for (size_t i = 0; i < OPTION_COUNT(plugins); i++) {
     option_fini(plugins[i].block, plugins[i].target);
   }
+  types_db_fini(&types);
   return code;
 }
 
@@ -454,7 +541,9 @@ const struct command check_command = {
         "these plugins, each in one line with file, line and column: syntax "
         "errors, unknown or misspelt options, values out of range, rules whose "
         "metrics no configured plugin sends, responses that name an unknown "
-        "rule, blocks that collectd ignores because the plugin is not loaded "
+        "rule, filter chains that keep values away from the rules, files and "
+        "directories that do not exist, blocks that collectd ignores because "
+        "the plugin is not loaded "
         "before them, plugins whose file does not exist, values that collectd "
         "reads otherwise than they are meant because they have no quotes, and "
         "types that no TypesDB file defines. It starts "

@@ -39,6 +39,30 @@ struct config_reader {
   struct error *error;
 };
 
+/* Notes the reader's error, at its place or else at PLACE, and clears both. */
+static int skip_error(struct config_reader *reader,
+                      struct config_files_place place) {
+  struct config_files *set = reader->set;
+  struct config_files_skipped *larger =
+      realloc(set->skipped, (set->skipped_len + 1) * sizeof(*set->skipped));
+  char *text = strdup(reader->error->text);
+  if (larger != NULL) {
+    set->skipped = larger;
+  }
+  if (larger == NULL || text == NULL) {
+    free(text);
+    return -ENOMEM;
+  }
+  if (reader->place->path != NULL) {
+    place = *reader->place;
+  }
+  larger[set->skipped_len++] =
+      (struct config_files_skipped){.place = place, .text = text};
+  *reader->place = (struct config_files_place){0};
+  reader->error->text[0] = '\0';
+  return 0;
+}
+
 static int read_config_path(struct config_reader *reader, const char *path,
                             const char *filter, int depth);
 
@@ -80,9 +104,10 @@ static const char *find_include_filter(const struct config_item *include) {
   return filter == NULL ? NULL : config_files_get_name(filter);
 }
 
-/* Reads the files and directories that match PATTERN; a name without wildcards
- * must exist. */
+/* Reads the files and directories that match PATTERN. One that is not there is
+ * skipped. include: its statement. */
 static int read_include_pattern(struct config_reader *reader,
+                                struct config_files_place include,
                                 const char *pattern, const char *filter,
                                 int depth) {
   wordexp_t words;
@@ -94,7 +119,15 @@ static int read_include_pattern(struct config_reader *reader,
   for (size_t i = 0; i < words.we_wordc && code == 0; i++) {
     bool is_pattern_left = strcmp(words.we_wordv[i], pattern) == 0 &&
                            strpbrk(pattern, "*?[") != NULL;
-    if (!is_pattern_left) {
+    struct stat status;
+    if (is_pattern_left) {
+      continue;
+    }
+    if (stat(words.we_wordv[i], &status) != 0) {
+      (void)error_set(reader->error, -errno, "%s: %s; collectd goes on without",
+                      words.we_wordv[i], strerror(errno));
+      code = skip_error(reader, include);
+    } else {
       code = read_config_path(reader, words.we_wordv[i], filter, depth);
     }
   }
@@ -118,8 +151,9 @@ static int add_or_include_statement(struct config_reader *reader,
     code = error_set(reader->error, -ELOOP,
                      "Include is nested more than %d deep", DEPTH_MAX);
   } else {
-    code = read_include_pattern(reader, path, find_include_filter(item),
-                                depth + 1);
+    code = read_include_pattern(reader,
+                                (struct config_files_place){file->path, item},
+                                path, find_include_filter(item), depth + 1);
   }
   if (code != 0 && reader->place->path == NULL) {
     *reader->place = (struct config_files_place){file->path, item};
@@ -194,6 +228,10 @@ static int read_config_directory(struct config_reader *reader, const char *path,
     if (code == 0 && length < (int)sizeof(below)) {
       code = read_config_path(reader, below, filter, depth);
     }
+    if (code != 0 && code != -ENOMEM && reader->place->path != NULL) {
+      error_prefix(reader->error, "collectd goes on without this file");
+      code = skip_error(reader, *reader->place);
+    }
   }
   free(entries);
   return code;
@@ -242,6 +280,10 @@ void config_files_fini(struct config_files *set) {
     free(file->path);
     free(file);
   }
+  for (size_t i = 0; i < set->skipped_len; i++) {
+    free(set->skipped[i].text);
+  }
+  free(set->skipped);
   free(set->statements);
   *set = (struct config_files){0};
 }
@@ -277,6 +319,24 @@ bool config_files_find_load_plugin(const struct config_files *set,
     }
   }
   return false;
+}
+
+struct config_files_place
+config_files_find_block(const struct config_files *set, const char *plugin,
+                        const char *key, size_t number) {
+  for (size_t i = 0; i < set->statements_len; i++) {
+    const struct config_files_place *statement = &set->statements[i];
+    if (!config_files_is_plugin(statement->item, plugin)) {
+      continue;
+    }
+    for (size_t j = 0; j < statement->item->children_len; j++) {
+      const struct config_item *child = &statement->item->children[j];
+      if (strcasecmp(child->key, key) == 0 && number-- == 0) {
+        return (struct config_files_place){statement->path, child};
+      }
+    }
+  }
+  return set->statements[0]; /* cannot happen: it was parsed from them */
 }
 
 /* ---- rules and responses ---- */

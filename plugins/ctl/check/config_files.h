@@ -14,6 +14,12 @@ struct config_files_place {
   const struct config_item *item; /* has the line and the column, or 0 */
 };
 
+/* Something that collectd passes over. The text is owned. */
+struct config_files_skipped {
+  struct config_files_place place;
+  char *text;
+};
+
 /* The statements of all files in the order in which collectd reads them. All
  * zero is an empty set. */
 struct config_files {
@@ -21,11 +27,14 @@ struct config_files {
   size_t files_len;
   struct config_files_place *statements; /* of the outermost level */
   size_t statements_len;
+  struct config_files_skipped *skipped; /* of Includes */
+  size_t skipped_len;
 };
 
 /* Reads PATH and its Includes by collectd's rules: wildcards, directories
  * recursively in the order of names, hidden files left out, <Include> with a
- * Filter, at most eight deep.
+ * Filter, at most eight deep. What an Include names and is not there, and a
+ * file with mistakes in a directory, is skipped as collectd does.
  * set: zeroed. Yours, config_files_fini(), also after a failure.
  * Returns 0; negative errno with a text and, in *ret_place, where; its path is
  * NULL where PATH itself cannot be read. */
@@ -47,6 +56,12 @@ bool config_files_is_plugin(const struct config_item *item, const char *name);
  * be NULL) is the first statement that does. */
 bool config_files_find_load_plugin(const struct config_files *set,
                                    const char *name, size_t *ret_index);
+
+/* Finds the NUMBER-th block <KEY> in the blocks <Plugin PLUGIN>, in the order
+ * of reading; it must be there. */
+struct config_files_place
+config_files_find_block(const struct config_files *set, const char *plugin,
+                        const char *key, size_t number);
 
 /* Reads PATH and its Includes and parses every <Plugin resource_alert> block.
  * Returns 0 with *ret yours, option_fini(&resource_alert_options, ret); or

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 
@@ -135,6 +137,30 @@ find_bad_statement(const struct option_block *block,
   return bad > item->children_len ? item : &item->children[bad - 1];
 }
 
+/* True for an option given again, and for a block whose label is given again.
+ */
+static bool is_twin(const struct config_item *one,
+                    const struct config_item *other) {
+  const char *label = config_files_get_name(one);
+  const char *other_label = config_files_get_name(other);
+  bool is_block = one->children_len > 0 || other->children_len > 0;
+  return strcasecmp(one->key, other->key) == 0 &&
+         (!is_block || (label != NULL && other_label != NULL
+                            ? strcmp(label, other_label) == 0
+                            : label == other_label));
+}
+
+const struct config_item *lint_find_twin(const struct config_item *parent,
+                                         const struct config_item *item) {
+  for (size_t i = 0; i < parent->children_len && &parent->children[i] != item;
+       i++) {
+    if (is_twin(&parent->children[i], item)) {
+      return &parent->children[i];
+    }
+  }
+  return NULL;
+}
+
 int lint_block(const struct option_block *block,
                struct config_files_place place, const char *prefix,
                struct lint_report *report) {
@@ -146,7 +172,12 @@ int lint_block(const struct option_block *block,
   struct error error = {{0}};
   int code = try_parse_block(block, place.item, false, &error);
   if (code == -EINVAL) {
-    print_mistake(&where, find_bad_statement(block, place.item), error.text);
+    const struct config_item *bad = find_bad_statement(block, place.item);
+    const struct config_item *twin =
+        bad == place.item ? NULL : lint_find_twin(place.item, bad);
+    lint_print(report, LINT_ERROR, (struct config_files_place){place.path, bad},
+               twin == NULL ? "%s%s" : "%s%s; the other one is in line %d",
+               prefix, error.text, twin == NULL ? 0 : twin->line);
     return 1;
   }
   return code;

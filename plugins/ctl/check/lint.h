@@ -26,6 +26,12 @@ void lint_print(struct lint_report *report, enum lint_severity severity,
                 struct config_files_place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The earlier of two statements of one name in PARENT, of which ITEM is the
+ * later one: blocks with the same label, or an option given again. ITEM: NULL
+ * or of another parent: any. Returns NULL if there is none. */
+const struct config_item *lint_find_twin(const struct config_item *parent,
+                                         const struct config_item *item);
+
 /* Parses each statement of PLACE's item, and of the blocks in it, alone by
  * BLOCK's table. Where all of them are good, looks for what only shows in the
  * whole: a missing or repeated option, limits that contradict each other.

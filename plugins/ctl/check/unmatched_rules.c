@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unmatched_rules: finds rules whose metrics no configured plugin sends, and
- * responses that name no rule.
+/* unmatched_rules: finds rules whose metrics no configured plugin sends.
  *
  * A rule whose metric nothing sends stays UNKNOWN for ever, which is easily
  * overlooked. The metric's parts are globs and the catalogue has globs, so
@@ -17,7 +16,6 @@
 
 #include "core/glob.h"
 #include "core/text.h"
-#include "resource_alert/responses/responses.h"
 #include "resource_alert/rules/metric_selector.h"
 
 #define NAME_BYTES 256
@@ -123,7 +121,7 @@ static bool renames_values(const struct config_item *item) {
 
 /* True if the network plugin listens, as other hosts' values have any name, or
  * a chain renames values. */
-static bool receives_any_name(const struct config_files *files) {
+bool unmatched_rules_receives_any_name(const struct config_files *files) {
   for (size_t i = 0; i < files->statements_len; i++) {
     const struct config_item *item = files->statements[i].item;
     if (config_files_is_plugin(item, "network") &&
@@ -262,30 +260,87 @@ match_metric(const struct unmatched_rules_input *input,
   return match;
 }
 
-/* ---- reports ---- */
+bool unmatched_rules_has_plugin(const struct unmatched_rules_input *input,
+                                const char *plugin) {
+  char instances[NAME_BYTES];
+  (void)snprintf(instances, sizeof(instances), "%s-*", plugin);
+  const struct metric_selector alone = {.plugin = plugin, .type = "*"};
+  const struct metric_selector some = {.plugin = instances, .type = "*"};
+  return match_metric(input, &alone).can_match ||
+         match_metric(input, &some).can_match;
+}
 
-/* Finds the NUMBER-th <KEY> of our blocks, in the order of reading. */
-static struct config_files_place
-find_block_place(const struct config_files *files, const char *key,
-                 size_t number) {
-  for (size_t i = 0; i < files->statements_len; i++) {
-    const struct config_files_place *statement = &files->statements[i];
-    if (!config_files_is_plugin(statement->item, "resource_alert")) {
+/* ---- what was probably meant ---- */
+
+/* The nearest name so far, which is made anew for each offer. */
+struct metric_suggestion {
+  struct text_nearest nearest;
+  char text[3 * NAME_BYTES];
+};
+
+/* Offers INSTANCE of the entry's plugin with each of its types. */
+static void offer_instance(struct metric_suggestion *suggestion,
+                           const struct metric_catalogue_entry *entry,
+                           const char *instance) {
+  for (const char *at = entry->types; *at != '\0';) {
+    size_t length = strcspn(at, " ");
+    char name[3 * NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s%s%s/%.*s", entry->plugin,
+                   instance[0] == '\0' ? "" : "-", instance, (int)length, at);
+    text_nearest_offer(&suggestion->nearest, name);
+    if (suggestion->nearest.name == name) {
+      (void)snprintf(suggestion->text, sizeof(suggestion->text), "%s", name);
+      suggestion->nearest.name = suggestion->text;
+    }
+    at += length + strspn(at + length, " ");
+  }
+}
+
+static void offer_labels(struct metric_suggestion *suggestion,
+                         const struct metric_catalogue_entry *entry,
+                         const struct option_blocks *blocks, size_t size) {
+  for (size_t i = 0; i < blocks->len; i++) {
+    const struct option_head *head =
+        (const void *)((const char *)blocks->items + i * size);
+    offer_instance(suggestion, entry, head->label);
+  }
+}
+
+/* Looks for the name that is nearest to the selector's among those that the
+ * loaded plugins of ours send. Returns "" if none is near. */
+static const char *suggest_metric(const struct unmatched_rules_input *input,
+                                  const struct metric_selector *selector,
+                                  struct metric_suggestion *suggestion) {
+  char wanted[3 * NAME_BYTES];
+  (void)snprintf(wanted, sizeof(wanted), "%s/%s", selector->plugin,
+                 selector->type);
+  *suggestion = (struct metric_suggestion){text_nearest_begin(wanted), ""};
+  for (size_t i = 0; i < OPTION_COUNT(metric_catalogue); i++) {
+    const struct metric_catalogue_entry *entry = &metric_catalogue[i];
+    if (!is_loaded(input->files, entry->plugin)) {
       continue;
     }
-    for (size_t j = 0; j < statement->item->children_len; j++) {
-      const struct config_item *child = &statement->item->children[j];
-      if (strcasecmp(child->key, key) == 0 && number-- == 0) {
-        return (struct config_files_place){statement->path, child};
-      }
+    offer_instance(suggestion, entry,
+                   entry->instance == NULL ? "*" : entry->instance);
+    if (strcmp(entry->plugin, "dbpool") == 0 && input->dbpool != NULL) {
+      offer_labels(suggestion, entry, &input->dbpool->pools,
+                   sizeof(struct dbpool_pool_options));
+      offer_labels(suggestion, entry, &input->dbpool->pgbouncers,
+                   sizeof(struct dbpool_pgbouncer_options));
+    } else if (entry->instance == NULL && input->session_log != NULL) {
+      offer_labels(suggestion, entry, &input->session_log->logs,
+                   sizeof(struct log_options));
     }
   }
-  return files->statements[0]; /* cannot happen: it was parsed from them */
+  suggestion->nearest.wanted = NULL; /* it is not valid behind this */
+  return suggestion->text;
 }
+
+/* ---- reports ---- */
 
 /* Explains why METRIC can match nothing. */
 static void report_unmatched(struct config_files_place place, const char *rule,
-                             const char *metric,
+                             const char *suggestion, const char *metric,
                              const struct metric_selector *selector,
                              const struct metric_match *match,
                              struct lint_report *report) {
@@ -304,35 +359,10 @@ static void report_unmatched(struct config_files_place place, const char *rule,
                    match->plugin, match->types);
   }
   lint_print(report, LINT_WARNING, place,
-             "<Threshold \"%s\">: Metric \"%s\" matches no series: %s", rule,
-             metric, reason);
-}
-
-/* Warns of limits of WARNING that are reached only behind those of FAILURE. */
-static void check_limit_order(const struct rule_options *rule,
-                              struct config_files_place place,
-                              struct lint_report *report) {
-  const struct {
-    const char *warning, *failure;
-    double warning_at, failure_at;
-    bool is_hidden;
-  } pairs[] = {
-      {"WarningMax", "FailureMax", rule->limits.warning_max,
-       rule->limits.failure_max,
-       rule->limits.warning_max > rule->limits.failure_max},
-      {"WarningMin", "FailureMin", rule->limits.warning_min,
-       rule->limits.failure_min,
-       rule->limits.warning_min < rule->limits.failure_min},
-  };
-  for (size_t i = 0; i < 2 && !rule->limits.is_inverted; i++) {
-    if (pairs[i].is_hidden) {
-      lint_print(report, LINT_WARNING, place,
-                 "<Threshold \"%s\">: WARNING is never reached: %s %.10g comes "
-                 "before %s %.10g",
-                 rule->head.label, pairs[i].failure, pairs[i].failure_at,
-                 pairs[i].warning, pairs[i].warning_at);
-    }
-  }
+             "<Threshold \"%s\">: Metric \"%s\" matches no series: %s%s%s%s",
+             rule, metric, suggestion[0] == '\0' ? reason : "did you mean \"",
+             suggestion, suggestion[0] == '\0' ? "" : "\"? ",
+             suggestion[0] == '\0' ? "" : reason);
 }
 
 /* One report for each metric of the rule, at the place of the rule. */
@@ -352,113 +382,26 @@ static int check_rule_metrics(const struct unmatched_rules_input *input,
     }
     struct metric_match match = match_metric(input, &selector);
     if (!match.can_match) {
-      report_unmatched(place, rule->head.label, metric, &selector, &match,
-                       report);
+      struct metric_suggestion suggestion;
+      report_unmatched(place, rule->head.label,
+                       suggest_metric(input, &selector, &suggestion), metric,
+                       &selector, &match, report);
     }
     metric_selector_fini(&selector);
   }
   return 0;
 }
 
-struct response_place {
-  struct lint_report *report;
-  struct config_files_place place;
-};
-
-/* For log_sink; context: struct response_place. */
-static void print_broken_action(void *context, enum log_level level,
-                                const char *line) {
-  const struct response_place *to = context;
-  (void)level;
-  lint_print(to->report, LINT_WARNING, to->place, "%s", line);
-}
-
-/* What the server of a pool has room for is not configured; what its
- * applications may open is. */
-static void check_action_pool(const struct dbpool_options *dbpool,
-                              const struct action_options *action,
-                              const struct response_place *to) {
-  const struct dbpool_pool_options *pools = dbpool->pools.items;
-  size_t i = 0;
-  while (i < dbpool->pools.len &&
-         strcmp(pools[i].head.label, action->pool) != 0) {
-    i++;
-  }
-  if (i == dbpool->pools.len) {
-    lint_print(to->report, LINT_WARNING, to->place,
-               "Pool \"%s\": dbpool has no <Pool \"%s\"> here; without its "
-               "values no replica is added",
-               action->pool, action->pool);
-  } else if (pools[i].max_overflow >= 0 &&
-             action->connections < pools[i].size + pools[i].max_overflow) {
-    lint_print(to->report, LINT_WARNING, to->place,
-               "ConnectionsPerReplica %" PRId64
-               " is less than what one process may open by <Pool \"%s\">: "
-               "PoolSize %" PRId64 " and MaxOverflow %" PRId64,
-               action->connections, action->pool, pools[i].size,
-               pools[i].max_overflow);
-  }
-}
-
-static void check_action_pools(const struct dbpool_options *dbpool,
-                               const struct response_options *response,
-                               const struct response_place *to) {
-  for (size_t i = 0; i < response->actions[ACTION_SCALE].len; i++) {
-    const struct action_options *action =
-        response_options_action_at(response, ACTION_SCALE, i);
-    if (action->pool != NULL) {
-      check_action_pool(dbpool, action, to);
-    }
-  }
-}
-
-/* responses_check() stops at the first mistake, so each response is checked as
- * if it were the only one. */
-static int check_response_rules(const struct unmatched_rules_input *input,
-                                struct lint_report *report) {
-  const struct resource_alert_options *options = input->resource_alert;
-  size_t len = 0;
-  const char **names = resource_alert_list_rule_names(options, &len);
-  if (names == NULL) {
-    return -ENOMEM;
-  }
-  const struct response_rule_names all = {names, len};
-  char *items = options->responses.responses.items;
-  for (size_t i = 0; i < options->responses.responses.len; i++) {
-    struct responses_options one = options->responses;
-    one.responses.items = items + i * sizeof(struct response_options);
-    one.responses.len = 1;
-    struct error error = {{0}};
-    struct response_place to = {report,
-                                find_block_place(input->files, "Response", i)};
-    const struct log_sink log = {print_broken_action, &to};
-    if (responses_check(&one, &all, &log, &error) != 0) {
-      lint_print(report, LINT_ERROR, to.place, "%s", error.text);
-    } else if (input->dbpool != NULL) {
-      check_action_pools(input->dbpool, one.responses.items, &to);
-    }
-  }
-  free(names);
-  return 0;
-}
-
 int unmatched_rules_check(const struct unmatched_rules_input *input,
                           struct lint_report *report) {
-  if (input->resource_alert == NULL) {
-    return 0;
-  }
   const struct option_blocks *blocks = &input->resource_alert->rules.thresholds;
   const struct rule_options *rules = blocks->items;
-  bool is_open = receives_any_name(input->files);
-  int code = check_response_rules(input, report);
-  for (size_t i = 0; i < blocks->len; i++) {
-    check_limit_order(&rules[i], find_block_place(input->files, "Threshold", i),
-                      report);
-  }
-  for (size_t i = 0; i < blocks->len && code == 0 && !is_open; i++) {
-    code = check_rule_metrics(input, &rules[i],
-                              find_block_place(input->files, "Threshold", i),
-                              report);
+  int code = 0;
+  for (size_t i = 0; i < blocks->len && code == 0; i++) {
+    code = check_rule_metrics(
+        input, &rules[i],
+        config_files_find_block(input->files, "resource_alert", "Threshold", i),
+        report);
   }
   return code;
 }

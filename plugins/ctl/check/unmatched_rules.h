@@ -5,6 +5,7 @@
 
 #include "ctl/check/config_files.h"
 #include "ctl/check/lint.h"
+#include "ctl/check/types_db.h"
 #include "dbpool/options.h"
 #include "resource_alert/options.h"
 #include "session_log/options.h"
@@ -13,15 +14,25 @@
  * blocks have mistakes. */
 struct unmatched_rules_input {
   const struct config_files *files;
+  const struct types_db *types;
   const struct dbpool_options *dbpool;
   const struct session_log_options *session_log;
   const struct resource_alert_options *resource_alert;
 };
 
-/* Reports what it finds; nothing where resource_alert is NULL.
- * Returns 0 or -ENOMEM. */
+/* Reports what it finds. resource_alert: not NULL; without values of any name
+ * that come from elsewhere. Returns 0 or -ENOMEM. */
 int unmatched_rules_check(const struct unmatched_rules_input *input,
                           struct lint_report *report);
+
+/* True if the network plugin listens, as other hosts' values have any name, or
+ * a chain renames values. */
+bool unmatched_rules_receives_any_name(const struct config_files *files);
+
+/* True if a loaded plugin may send values of PLUGIN, which is a glob and may
+ * have an instance: "dbpool-trading". */
+bool unmatched_rules_has_plugin(const struct unmatched_rules_input *input,
+                                const char *plugin);
 
 /* True if TYPE, the type part of a metric, can be one of TYPES, separated by
  * blanks; all are globs. */

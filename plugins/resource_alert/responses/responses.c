@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/file_util.h"
 #include "core/json_util.h"
+#include "core/text.h"
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
@@ -46,17 +47,28 @@ static int check_rule_names(const char *option,
                             const struct option_strings *names,
                             const struct response_rule_names *rules,
                             struct error *error) {
-  for (size_t i = 0; i < names->len; i++) {
-    size_t unused;
-    if (!response_rule_names_find(rules, names->items[i], &unused)) {
-      return error_set(error, -EINVAL,
-                       "%s \"%s\": there is no <Threshold \"%s\"> before it; "
-                       "rules must stand in the same or an earlier <Plugin "
-                       "resource_alert> block",
-                       option, names->items[i], names->items[i]);
-    }
+  size_t i = 0;
+  size_t unused;
+  while (i < names->len &&
+         response_rule_names_find(rules, names->items[i], &unused)) {
+    i++;
   }
-  return 0;
+  if (i == names->len) {
+    return 0;
+  }
+  struct text_nearest nearest = text_nearest_begin(names->items[i]);
+  for (size_t k = 0; k < rules->len; k++) {
+    text_nearest_offer(&nearest, rules->names[k]);
+  }
+  bool is_near = nearest.name != NULL;
+  return error_set(
+      error, -EINVAL,
+      "%s \"%s\": there is no <Threshold \"%s\"> before it; %s%s%s", option,
+      names->items[i], names->items[i], is_near ? "did you mean \"" : "",
+      is_near ? nearest.name
+              : "rules must stand in the same or an earlier "
+                "<Plugin resource_alert> block",
+      is_near ? "\"?" : "");
 }
 
 /* A rule that calls for the response and forbids it would never have it act. */
@@ -157,12 +169,13 @@ static int check_switches(const struct responses_options *options, size_t own,
 
 /* The first mistake ends the check; it names the <Response>. */
 static int check_all_responses(const struct responses_options *options,
+                               size_t first,
                                const struct kubernetes_options *kubernetes,
                                const struct response_rule_names *rules,
                                const struct log_sink *log,
                                struct error *error) {
   const struct response_options *all = options->responses.items;
-  for (size_t i = 0; i < options->responses.len; i++) {
+  for (size_t i = first; i < options->responses.len; i++) {
     int code = check_rules(&all[i], rules, error);
     if (code == 0) {
       code = check_switches(options, i, error);
@@ -178,15 +191,15 @@ static int check_all_responses(const struct responses_options *options,
   return 0;
 }
 
-int responses_check(const struct responses_options *options,
+int responses_check(const struct responses_options *options, size_t first,
                     const struct response_rule_names *rules,
                     const struct log_sink *log, struct error *error) {
   struct kubernetes_options defaults;
   if (option_init(&kubernetes_block, &defaults) != 0) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  int code = check_all_responses(options, find_kubernetes(options, &defaults),
-                                 rules, log, error);
+  int code = check_all_responses(
+      options, first, find_kubernetes(options, &defaults), rules, log, error);
   option_fini(&kubernetes_block, &defaults);
   return code;
 }

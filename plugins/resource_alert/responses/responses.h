@@ -42,10 +42,11 @@ struct responses_deps {
 
 /* Checks what the option table cannot: that each When names an existing rule,
  * that each action finds its store. For the config callback, after each block.
+ * first: the responses before it were checked before.
  * log: gets a line for each action that cannot work yet, such as one without
  * its command.
  * Returns 0, or -EINVAL with what to write instead. */
-int responses_check(const struct responses_options *options,
+int responses_check(const struct responses_options *options, size_t first,
                     const struct response_rule_names *rules,
                     const struct log_sink *log, struct error *error);
 

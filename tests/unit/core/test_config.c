@@ -90,6 +90,17 @@ static void says_where_a_mistake_is(void **state) {
   }
 }
 
+static void drops_blocks_with_nothing_in_them(void **state) {
+  (void)state;
+  struct config_item root;
+  const char *text = "<A>\n<B>\n</B>\n</A>\n<C \"x\">\n</C>\nD 1\n";
+  assert_int_equal(parse(text, &root, NULL), 0);
+  assert_int_equal(root.children_len, 2);
+  assert_string_equal(root.children[0].key, "C");
+  assert_string_equal(root.children[1].key, "D");
+  config_item_fini(&root);
+}
+
 /* The number of values that collectd makes of one line, and where it first
  * skips or splits. */
 static void splits_bare_text_as_collectd_does(void **state) {
@@ -156,6 +167,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_what_collectd_reads),
       cmocka_unit_test(says_where_a_mistake_is),
+      cmocka_unit_test(drops_blocks_with_nothing_in_them),
       cmocka_unit_test(splits_bare_text_as_collectd_does),
       cmocka_unit_test(refuses_endless_nesting),
       cmocka_unit_test(survives_every_allocation_that_fails),

@@ -68,7 +68,7 @@ static void test_mistakes(void **state) {
       {"StateDir \"/a\"\nStateDir \"/b\"\n",
        1,
        {"f:2:1: error: P: line 2: StateDir"}},
-      {"<Nothing>\n</Nothing>\n",
+      {"<Nothing \"x\">\n</Nothing>\n",
        1,
        {"f:1:2: error: P: unknown option Nothing"}},
   };

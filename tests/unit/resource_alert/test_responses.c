@@ -126,7 +126,7 @@ static int configure(struct bed *bed, const char *format, struct error *error) {
   int code = option_parse(&outer_block, &root, &bed->options, error);
   config_item_fini(&root);
   if (code == 0) {
-    code = responses_check(&bed->options.responses, &rules, NULL, error);
+    code = responses_check(&bed->options.responses, 0, &rules, NULL, error);
   }
   return code;
 }
