@@ -33,6 +33,7 @@ PANELS = [
                                       for kind in ("open", "leaked", "unclosed_after_error")], "{i} {t}"),
     ("Sessions per second", "short", [("session_log", "*", "total_sessions", kind, "value")
                                     for kind in ("opened", "closed", "failed", "recovered", "timed_out")], "{i} {t}"),
+    ("Time that a log has not been read", "s", [("session_log", "*", "duration", "hung", "seconds")], "{i}"),
     ("Log errors per minute", "short", [("session_log", "*", "log_rate", "errors", "value")], "{i}"),
     ("Memory used", "percent", [("statgrab", "memory", "percent", "used", "value")], "memory"),
     ("Processes killed for lack of memory, per second", "short",

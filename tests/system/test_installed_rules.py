@@ -27,6 +27,7 @@ RULES = {
     "session_failed": (LOG + "total_sessions-recovered", 0, 1, "WARNING", {}),
     "session_unclosed": (LOG + "current_sessions-unclosed_after_error", 0, 1, "WARNING", {}),
     "session_leak": (LOG + "current_sessions-leaked", 0, 1, "WARNING", {}),
+    "log_hung": (LOG + "duration-hung", 1, 11, "FAILURE", {}),
     "log_errors": (LOG + "log_rate-errors", 10, 11, "FAILURE", {}),
     "memory_used": ("h/statgrab-memory/percent-used", 77, 81, "WARNING", {}),
     "oom_kill": ("h/statgrab-vmem/total_events-oom_kill", 0, 0.1, "FAILURE", {}),

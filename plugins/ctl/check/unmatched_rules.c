@@ -71,7 +71,8 @@ static const struct metric_catalogue_entry metric_catalogue[] = {
      "total_sessions-* current_sessions-open current_sessions-leaked "
      "current_sessions-unclosed_after_error log_rate-errors "
      "log_rate-errors_now errors "
-     "total_bytes-read files-followed gauge-lag_bytes derive-*"},
+     "total_bytes-read files-followed gauge-lag_bytes duration-hung "
+     "derive-*"},
     {"resource_alert", "*",
      "alert_state alert_state-* degradation_level replicas replicas-* derive-* "
      "gauge-*"},
@@ -287,7 +288,9 @@ static void offer_instance(struct metric_suggestion *suggestion,
     char name[3 * NAME_BYTES];
     (void)snprintf(name, sizeof(name), "%s%s%s/%.*s", entry->plugin,
                    instance[0] == '\0' ? "" : "-", instance, (int)length, at);
-    text_nearest_offer(&suggestion->nearest, name);
+    if (memchr(at, '*', length) == NULL) { /* that is no name to write */
+      text_nearest_offer(&suggestion->nearest, name);
+    }
     if (suggestion->nearest.name == name) {
       (void)snprintf(suggestion->text, sizeof(suggestion->text), "%s", name);
       suggestion->nearest.name = suggestion->text;
