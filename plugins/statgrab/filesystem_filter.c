@@ -173,11 +173,12 @@ static int compare_item_names(const void *a, const void *b) {
 }
 
 /* Sorts the items by name. /a-b and /a/b are both named a-b: a hash is appended
- * to the second name. */
+ * to all such names but the first. From the last one on, so that each is
+ * compared with a name that still is what it was. */
 static void make_names_unique(struct filesystem *items, size_t len,
                               const struct stats_mount_table *table) {
   qsort(items, len, sizeof(items[0]), compare_item_names);
-  for (size_t i = 1; i < len; i++) {
+  for (size_t i = len; i-- > 1;) {
     if (strcmp(items[i].name, items[i - 1].name) == 0) {
       text_append_hash(items[i].name, sizeof(items[i].name),
                        table->rows[items[i].row].name);

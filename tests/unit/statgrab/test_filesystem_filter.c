@@ -2,6 +2,7 @@
 /* filesystem_filter: which file systems are reported, their names and values.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "statgrab/emitter_recorder.h"
 #include "statgrab/filesystem_filter.h"
@@ -85,6 +86,33 @@ static void excludes_what_is_ignored(void **state) {
                                      .mount_points = STRINGS(srv),
                                      .ignore_selected = true};
   assert_selected(&options, "mnt root ");
+}
+
+/* Each has a value of its own, whatever is mounted beside it. */
+static void names_that_look_alike_stay_apart(void **state) {
+  (void)state;
+  static const char *const alike[] = {"/srv/a/b", "/srv-a/b", "/srv-a-b",
+                                      "/srv/a-b"};
+  const struct df_options options = {0};
+  struct stats_mount_table table = {0};
+  struct filesystem_filter filter;
+  struct filesystem *items;
+  size_t len;
+  for (size_t i = 0; i < 4; i++) {
+    char device[] = "/dev/vd0";
+    device[7] = (char)('a' + i);
+    assert_non_null(stats_mount_add(&table, device, "ext4", alike[i], ""));
+  }
+  assert_int_equal(filesystem_filter_init(&filter, &options, NULL), 0);
+  assert_int_equal(
+      filesystem_filter_list_selected(&filter, &table, &items, &len, NULL), 0);
+  assert_int_equal(len, 4);
+  for (size_t i = 1; i < len; i++) {
+    assert_true(strcmp(items[i - 1].name, items[i].name) < 0);
+  }
+  free(items);
+  filesystem_filter_fini(&filter);
+  stats_mount_table_fini(&table);
 }
 
 static void sends_psutils_percentages(void **state) {
@@ -183,6 +211,7 @@ int main(void) {
       cmocka_unit_test(selects_what_can_fill_up),
       cmocka_unit_test(includes_what_is_named),
       cmocka_unit_test(excludes_what_is_ignored),
+      cmocka_unit_test(names_that_look_alike_stay_apart),
       cmocka_unit_test(sends_psutils_percentages),
       cmocka_unit_test(sends_nothing_without_a_size),
       cmocka_unit_test(always_reports_the_root),
