@@ -7,6 +7,10 @@
 #include <poll.h>
 #include <time.h>
 
+_Static_assert(sizeof(time_t) >= 8,
+               "times end in 2038: a C library that knows _TIME_BITS=64 is "
+               "needed on a machine of 32 bits");
+
 int64_t clock_monotonic_ns(void) {
   struct timespec now = {0};
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
