@@ -320,6 +320,25 @@ glue_make_notification(const struct notification_s *notification) {
   };
 }
 
+/* collectd has more types of details than its plugins send. */
+size_t glue_copy_fields(const struct notification_s *notification,
+                        struct notification_field *fields, size_t max) {
+  size_t len = 0;
+  for (const notification_meta_t *meta = notification->meta;
+       meta != NULL && len < max; meta = meta->next) {
+    struct notification_field field = {.name = meta->name};
+    if (meta->type == NM_TYPE_STRING) {
+      field.text = meta->nm_value.nm_string;
+    } else if (meta->type == NM_TYPE_DOUBLE) {
+      field.number = meta->nm_value.nm_double;
+    } else {
+      continue;
+    }
+    fields[len++] = field;
+  }
+  return len;
+}
+
 bool glue_notification_is_own(const struct notification_s *notification,
                               const char *plugin) {
   return is_dispatching || strcmp(notification->plugin, plugin) == 0;

@@ -61,6 +61,11 @@ struct notification_sink glue_notification_sink(const char *plugin);
 struct notification
 glue_make_notification(const struct notification_s *notification);
 
+/* Copies at most MAX of its details, texts and numbers; the strings are
+ * borrowed as well. Returns how many. */
+size_t glue_copy_fields(const struct notification_s *notification,
+                        struct notification_field *fields, size_t max);
+
 /* True for a notification of PLUGIN, of this host or another one, and for any
  * that this thread is just dispatching through a sink of this module. */
 bool glue_notification_is_own(const struct notification_s *notification,

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #define NAME "resource_alert"
+#define FIELDS_MAX 16 /* details of a notification */
 
 static struct resource_alert_options options;
 static struct log_sink log_sink;
@@ -78,7 +79,10 @@ static int evaluate_notification(const notification_t *from,
   if (glue_notification_is_own(from, NAME)) {
     return 0;
   }
+  struct notification_field fields[FIELDS_MAX];
   struct notification notification = glue_make_notification(from);
+  notification.fields = fields;
+  notification.fields_len = glue_copy_fields(from, fields, FIELDS_MAX);
   (void)pthread_mutex_lock(&engine_lock);
   if (engine != NULL) {
     engine_take_notification(engine, &notification);
@@ -259,9 +263,7 @@ static int init_resource_alert(void) {
   }
   (void)plugin_register_write(NAME, evaluate_values, NULL);
   (void)plugin_register_read(NAME, publish_metrics);
-  if (options.rules.notifications.len > 0) {
-    (void)plugin_register_notification(NAME, evaluate_notification, NULL);
-  }
+  (void)plugin_register_notification(NAME, evaluate_notification, NULL);
   (void)plugin_register_shutdown(NAME, stop_parts);
   return 0;
 }

@@ -29,6 +29,7 @@ struct engine {
   struct change_queue queue;
   struct series_table *table;
   struct event_dispatch *dispatch;
+  struct leak_list *leaks;
   pthread_t thread;
   bool is_started;
 
@@ -77,6 +78,9 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   }
   if (!is_reminder) {
     atomic_fetch_add(&engine->transitions, 1);
+  }
+  if (event.change.to == ALERT_OKAY && !(event.change.value > 0)) {
+    leak_list_forget(engine->leaks, event.series); /* none is left */
   }
   event_dispatch_deliver(engine->dispatch, &event);
 }
@@ -204,7 +208,9 @@ int engine_open(const struct engine_deps *deps, struct engine **ret_engine,
   engine->deps = *deps;
   engine->started_ms = read_monotonic_ms(engine);
   change_queue_init(&engine->queue);
-  int code = make_engine_table(engine, error);
+  engine->leaks = leak_list_new();
+  int code = engine->leaks == NULL ? error_set(error, -ENOMEM, "out of memory")
+                                   : make_engine_table(engine, error);
   if (code == 0) {
     code = event_dispatch_open(deps, engine->table, &engine->queue,
                                &engine->dispatch, error);
@@ -244,6 +250,7 @@ bool engine_stop(struct engine *engine) {
   series_table_free(engine->table);
   rules_fini(&engine->rules);
   change_queue_fini(&engine->queue);
+  leak_list_free(engine->leaks);
   free(engine);
   return true;
 }
@@ -256,8 +263,15 @@ void engine_take_reading(struct engine *engine, const struct reading *reading) {
 
 void engine_take_notification(struct engine *engine,
                               const struct notification *notification) {
-  series_table_take_notification(engine->table, notification,
-                                 read_wall_ms(engine));
+  int64_t wall_ms = read_wall_ms(engine);
+  series_table_take_notification(engine->table, notification, wall_ms);
+  json_t *leak = leak_list_take(engine->leaks, notification, wall_ms);
+  bool is_end = notification->severity == NOTIFICATION_OKAY;
+  if (leak != NULL && engine->deps.journal != NULL) {
+    journal_put(engine->deps.journal, is_end ? "leak_ended" : "leak", leak);
+  } else {
+    json_decref(leak);
+  }
 }
 
 /* ---- the engine's own metrics ---- */
@@ -386,6 +400,10 @@ void engine_report_problems(struct engine *engine,
     log_write(sink, LOG_LEVEL_WARNING,
               "MaxSeries: values of further series were ignored");
   }
+}
+
+struct leak_list *engine_leaks(struct engine *engine) {
+  return engine->leaks;
 }
 
 struct series_table *engine_table(struct engine *engine) {

@@ -8,6 +8,7 @@
 #include "core/notification.h"
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/alerts/alert_state_file.h"
+#include "resource_alert/alerts/leak_list.h"
 #include "resource_alert/alerts/series_table.h"
 #include "resource_alert/alerts/silence.h"
 #include "resource_alert/journal.h"
@@ -62,7 +63,7 @@ bool engine_stop(struct engine *engine);
 void engine_take_reading(struct engine *engine, const struct reading *reading);
 
 /* Evaluates a notification of another plugin by the <Notification> rules that
- * match it. Any thread, never blocks. */
+ * match it, and keeps the leaks that it reports. Any thread, never blocks. */
 void engine_take_notification(struct engine *engine,
                               const struct notification *notification);
 
@@ -75,6 +76,9 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink);
 /* Writes a line for each thing that does not work: LOG_LEVEL_ERROR if alerts do
  * not, LOG_LEVEL_WARNING if something is not saved or refused. Any thread. */
 void engine_report_problems(struct engine *engine, const struct log_sink *sink);
+
+/* For the status. */
+struct leak_list *engine_leaks(struct engine *engine);
 
 /* For the status: series_table_lock_next(), series_table_get_counts(). */
 struct series_table *engine_table(struct engine *engine);

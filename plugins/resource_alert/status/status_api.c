@@ -128,13 +128,19 @@ static void add_next_state(json_t *object,
 }
 
 /* One of the worst series of a rule. */
-static json_t *series_to_json(const struct snapshot_series *series) {
+static json_t *series_to_json(const struct status_deps *deps,
+                              const struct snapshot_series *series) {
   json_t *object =
       json_pack("{so ss so so}", "name", json_util_from_text(series->name),
                 "state", alert_state_name(series->state), "value",
                 json_util_from_number(series->value), "since",
                 make_time(series->since_ms));
   add_next_state(object, series);
+  json_t *leaks = leak_list_to_json(engine_leaks(deps->engine), series->name,
+                                    engine_real_clock.wall_ms());
+  if (leaks != NULL) {
+    (void)json_object_set_new(object, "leaks", leaks);
+  }
   return object;
 }
 
@@ -205,11 +211,12 @@ static void add_link(json_t *object, const char *name, const char *url) {
 }
 
 /* history: taken. "silenced" is there only while it is true. */
-static json_t *snapshot_rule_to_json(const struct snapshot_rule *rule,
+static json_t *snapshot_rule_to_json(const struct status_deps *deps,
+                                     const struct snapshot_rule *rule,
                                      bool is_silenced, json_t *history) {
   json_t *series = json_array();
   for (size_t i = 0; i < rule->series_len; i++) {
-    (void)json_array_append_new(series, series_to_json(&rule->series[i]));
+    (void)json_array_append_new(series, series_to_json(deps, &rule->series[i]));
   }
   json_int_t series_count = 0;
   json_t *counts = state_counts_to_json(rule->rule, &series_count);
@@ -249,7 +256,7 @@ static json_t *rules_to_json(const struct status_deps *deps,
         deps->silences != NULL &&
         silences_cover(deps->silences, rule->rule->name, "", now_ms);
     (void)json_array_append_new(
-        all, snapshot_rule_to_json(rule, is_silenced,
+        all, snapshot_rule_to_json(deps, rule, is_silenced,
                                    rule_history_to_json(history, i)));
   }
   return all;

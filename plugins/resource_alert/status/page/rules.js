@@ -144,6 +144,14 @@ function describeRule(rule, now) {
           rule.since ? t("for {0}", formatDuration(now - rule.since)) : "", describeNext(rule), describeSilence(rule, now)].filter(Boolean).join(", ");
 }
 
+// What is leaked, for how long, and what ends it.
+function makeLeaks(rule) {
+  const leaks = rule.series.flatMap(one => one.leaks || []);
+  const lines = leaks.map(one => make("li", {}, one.age_s ? `${formatDuration(one.age_s)}: ` : "", one.message,
+    one.end ? make("div", {}, make("code", {}, one.end)) : ""));
+  return lines.length ? make("ul", {}, ...lines) : null;
+}
+
 function makeSeriesTable(rule, now) {
   const heads = TABLE_WORDS.map(text => make("th", {scope: "col"}, t(text)));
   const lines = rule.series.map(one => make("tr", {}, make("td", {}, stateLabel(one.state)), make("td", {}, seriesName(one.name)),
@@ -169,7 +177,7 @@ function makeRuleDetails(rule, now) {
   const watches = (rule.metrics || []).length ? make("p", {class: "quiet"}, t("watches {0}", rule.metrics.join(", ")), " ", ...links) : make("p", {}, ...links);
   if (!rule.series.length) return [make("p", {class: "quiet"}, describeEmpty(rule)), watches];
   const more = rule.series_count - rule.series.length;
-  return [makeChart(rule), makeSeriesTable(rule, now), more > 0 ? make("p", {class: "quiet"}, t("and {0} more, none of them worse", more)) : null, watches].filter(Boolean);
+  return [makeChart(rule), makeSeriesTable(rule, now), makeLeaks(rule), more > 0 ? make("p", {class: "quiet"}, t("and {0} more, none of them worse", more)) : null, watches].filter(Boolean);
 }
 
 const ruleNodes = new Map(); // by rule: an open one stays open and keeps the focus
