@@ -299,6 +299,16 @@ static int64_t count_ready_connections(const struct pgbouncer_pool *pool) {
   return pool->size > pool->active ? pool->size - pool->active : 0;
 }
 
+/* How many more clients the PgBouncer accepts; -1: no limit, or not known. */
+static int64_t count_client_headroom(const struct pgbouncer_stats *stats) {
+  if (stats->clients_limit < 0) {
+    return -1;
+  }
+  return stats->clients_limit > stats->clients
+             ? stats->clients_limit - stats->clients
+             : 0;
+}
+
 /* A server connection is checked out while it is linked to a client. */
 static void send_pool(const struct pgbouncer_server *server,
                       const struct pgbouncer_pool *pool) {
@@ -311,6 +321,8 @@ static void send_pool(const struct pgbouncer_server *server,
        dbpool_count_to_value(count_ready_connections(pool))},
       {connections, "waiting", dbpool_count_to_value(pool->waiting)},
       {connections, "clients", dbpool_count_to_value(pool->clients)},
+      {connections, "headroom",
+       dbpool_count_to_value(count_client_headroom(&server->current.stats))},
       {connections, "total", dbpool_count_to_value(pool->total)},
       {connections, "capacity", dbpool_count_to_value(pool->capacity)},
       {"percent", "used", compute_used_percent(pool->active, pool->capacity)},

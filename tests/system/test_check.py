@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from servers import build
+from servers.application import pool
 
 PLUGINS = ("statgrab", "dbpool", "session_log", "resource_alert")
 CTL = build.BUILD / "resource-alertctl"
@@ -386,16 +387,16 @@ def test_a_pool_and_its_connections_belong_together(check, line):
     assert any("needs Pool and ConnectionsPerReplica together" in text for text in lines)
 
 
-@pytest.mark.parametrize("pool, connections, expected", [
+@pytest.mark.parametrize("name, connections, expected", [
     ("trading", 20, None),
     ("trading", 19, 'ConnectionsPerReplica 19 is less than what one process may open by <Pool "trading">: '
                     "PoolSize 10 and MaxOverflow 10"),
     ("tradin", 20, 'Pool "tradin": dbpool has no <Pool "tradin"> here; without its values no replica is added'),
 ])
-def test_a_pool_that_scaling_cannot_rely_on(check, tmp_path, pool, connections, expected):
-    for name in ("token", "ca"):
-        (tmp_path / name).write_text("x")
-        (tmp_path / name).chmod(0o600)
+def test_a_pool_that_scaling_cannot_rely_on(check, tmp_path, name, connections, expected):
+    for file in ("token", "ca"):
+        (tmp_path / file).write_text("x")
+        (tmp_path / file).chmod(0o600)
     code, lines = check(LOADED + RULE.format("cpu-0/cpu") + f"""<Plugin resource_alert>
   <Response "r">
     When "rule"
@@ -403,7 +404,7 @@ def test_a_pool_that_scaling_cannot_rely_on(check, tmp_path, pool, connections, 
       Namespace "trading"
       Deployment "api"
       Max 10
-      Pool "{pool}"
+      Pool "{name}"
       ConnectionsPerReplica {connections}
     </Scale>
   </Response>
@@ -418,6 +419,48 @@ def test_a_pool_that_scaling_cannot_rely_on(check, tmp_path, pool, connections, 
         assert (code, lines) == (0, ["1 file, no problems found"])
     else:
         assert (code, lines[0]) == (1, f"collectd.conf:17:4: warning: {expected}")
+
+
+@pytest.mark.parametrize("replicas, is_fine", [(3, True), (4, False)])
+def test_the_most_replicas_must_fit_into_the_server_of_their_pool(check, tmp_path, postgresql, replicas, is_fine):
+    """97 of 100 connections are not reserved; one of them is that of the check."""
+    for name in ("token", "ca"):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o600)
+    scale = f"""<Plugin resource_alert>
+  <Threshold "used">
+    Metric "dbpool-room/percent-used"
+    WarningMax 80
+  </Threshold>
+  <Response "r">
+    When "used"
+    <Scale>
+      Namespace "trading"
+      Deployment "api"
+      Max {replicas}
+      Pool "room"
+      ConnectionsPerReplica 30
+    </Scale>
+  </Response>
+  <Kubernetes>
+    Server "https://127.0.0.1:1"
+    TokenFile "{tmp_path}/token"
+    CAFile "{tmp_path}/ca"
+  </Kubernetes>
+</Plugin>
+<Plugin dbpool>
+{pool(postgresql, name="room")}
+</Plugin>
+"""
+    code, lines = check(LOADED + scale)
+    if is_fine:
+        assert (code, lines) == (0, ["1 file, no problems found"])
+    else:
+        assert code == 1
+        assert re.search(rf"warning: Max {replicas} x ConnectionsPerReplica 30 = {30 * replicas} connections do not fit: "
+                         r'the server of pool "room" has room for 9[567] now; it allows 3 replicas$', lines[0]), lines
+    postgresql.stop()  # one that does not answer is not reported
+    assert check(LOADED + scale) == (0, ["1 file, no problems found"])
 
 
 def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql, tmp_path):

@@ -81,16 +81,20 @@ def test_states_by_time(run_tests, values, moments):
     assert run_tests(scenario(values, *moments)) == (0, "ok    a test\n1 test, 0 failed\n", "")
 
 
-def test_the_room_of_a_pool_is_not_asked(run_tests, rules_file):
-    """Every action succeeds, as the help says."""
-    rules_file.write_text(RULES.replace("  </Response>", """    <Scale>
+SCALE = """    <Scale>
       Namespace "trading"
       Deployment "api"
-      Max 4
+      Max 10
+      Step 2
+      Cooldown 60
       Pool "trading"
       ConnectionsPerReplica 30
     </Scale>
-  </Response>"""))
+  </Response>"""
+
+
+def test_a_test_knows_a_response_that_scales(run_tests, rules_file):
+    rules_file.write_text(RULES.replace("  </Response>", SCALE))
     assert run_tests(scenario("90x60", ("40s", "Response", "degrade", "ENGAGED")))[:2] == (0, "ok    a test\n1 test, 0 failed\n")
 
 
@@ -257,3 +261,19 @@ def test_it_decides_as_the_daemon_did(collectd, replay, directory):
     assert replayed == [("OKAY", "WARNING"), ("WARNING", "FAILURE"), ("FAILURE", "WARNING"), ("WARNING", "OKAY"),
                         ("OKAY", "FAILURE"), ("FAILURE", "OKAY"), ("OKAY", "WARNING"), ("WARNING", "OKAY")]
     assert decided() == [("UNKNOWN", "OKAY"), *replayed]
+
+
+def test_a_replay_blocks_the_steps_that_a_pool_has_no_room_for(replay, rules_file, tmp_path):
+    """Of 97 connections 30 are open: one more replica may be added, or two of which each has opened nothing yet."""
+    rules_file.write_text(RULES.replace("  </Response>", SCALE))
+    write_csv(tmp_path / "csv", "web1/pool-a/percent-used", [90] * 60)
+    write_csv(tmp_path / "csv", "web1/dbpool-trading/current_connections-headroom", [67] * 30 + [20] * 30)
+    write_csv(tmp_path / "csv", "web1/dbpool-trading/current_connections-total", [30] * 30 + [77] * 30)
+    code, output = replay(tmp_path / "csv", "--events")
+    assert code == 0
+    lines = [re.sub(r"^.*?(?=response)", "", line) for line in output.splitlines() if "Scale" in line]
+    assert lines[0] == 'response "degrade": Scale trading/api on'
+    assert lines[1] == ('response "degrade": Scale trading/api is blocked: pool "trading": 67 connections left and 30 open, '
+                        "30 needed for one more replica beside the 3 present")
+    assert lines[2].endswith('pool "trading": 20 connections left and 77 open, 30 needed for one more replica beside the 5 present')
+    assert "blocked 2 time(s): its pool has no room" in output

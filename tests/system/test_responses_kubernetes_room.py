@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """No replica is added that the database of its pool has no room for. Against the
 stand-in, and against a real API server where KUBE_BIN is set."""
+import pytest
 from responding import block, response
-from servers.application import pool
+from servers.application import Application, pool
 
 ACTION = "Scale trading/api"
 
 
-def configure(responding, cluster, replicas=2):
+def configure(responding, cluster, replicas=2, pool="room"):
     cluster.create_workload(replicas=replicas)
     action = block("Scale", Namespace='"trading"', Deployment='"api"', Max=10, Step=2, Cooldown=1,
-                   Pool='"room"', ConnectionsPerReplica=30)
+                   Pool=f'"{pool}"', ConnectionsPerReplica=30)
     responding.configure(response(action, name="scale_out"), cluster.block(), store=False)
 
 
@@ -120,3 +121,80 @@ def test_a_postgresql_of_100_connections(responding, cluster, postgresql):
     assert cluster.replicas() == 3 and not responding.failures(ACTION)
     release(responding)
     assert cluster.replicas() == 1
+
+
+class Pods:
+    """An application with a QueuePool(10, 20) for each replica, which holds all of its connections."""
+
+    def __init__(self, cluster, connect):
+        self.cluster, self.connect, self.running = cluster, connect, []
+
+    def follow(self):
+        while len(self.running) < self.cluster.replicas():
+            self.running.append(Application(self))
+            self.running[-1].work(30, statement=None)
+        while len(self.running) > self.cluster.replicas():
+            self.running.pop().close()
+        return len(self.running)
+
+    def rest(self):
+        """Each pool keeps the 10 connections of its size."""
+        for application in self.running:
+            application.rest()
+
+
+@pytest.fixture
+def pods(cluster):
+    started = []
+
+    def start(connect):
+        started.append(Pods(cluster, connect))
+        return started[-1]
+
+    yield start
+    for one in started:
+        while one.running:
+            one.running.pop().close()
+
+
+def grow(responding, cluster, pods):
+    """Breaches until the pool has no room any more; the number of pods in the end."""
+    hold_until(responding, lambda: pods.follow() and blocked(responding) and "needed for one" in blocked(responding)[-1]["cause"])
+    return pods.follow()
+
+
+def test_the_pools_of_the_pods_fit_into_a_postgresql_of_100_connections(responding, cluster, postgresql, pods):
+    """97 without the reserved ones, and one is collectd's: three pods of 30 fit."""
+    configure(responding, cluster, replicas=1)
+    responding.collectd.load("dbpool", pool(postgresql, name="room"))
+    running = pods(postgresql.connect)
+    running.follow()
+    responding.start()
+    assert grow(responding, cluster, running) == 3
+    assert blocked(responding)[-1]["open"] == 90 and blocked(responding)[-1]["left"] in (5, 6, 7)
+    running.rest()
+    release(responding)
+    assert running.follow() == 1
+
+
+def test_the_pools_of_the_pods_fit_into_a_pgbouncer_of_100_clients(responding, cluster, pgbouncer, pods):
+    """One is collectd's: three pods of 30 fit, however few connections the server behind has."""
+    pgbouncer.databases = {"postgres": "pool_size=5"}
+    pgbouncer.settings["max_client_conn"] = 100
+    pgbouncer.start()
+    configure(responding, cluster, replicas=1, pool="edge-postgres-postgres")
+    responding.collectd.load("dbpool", f"""<PgBouncer "edge">
+  Host "{pgbouncer.socket_directory}"
+  Port {pgbouncer.tcp_port}
+  User "stats"
+  Timeout 1
+</PgBouncer>""")
+    running = pods(lambda **parameters: pgbouncer.connect("postgres", **parameters))
+    running.follow()
+    responding.start()
+    assert grow(responding, cluster, running) == 3
+    assert blocked(responding)[-1]["open"] == 90
+    assert blocked(responding)[-1]["cause"].startswith('pool "edge-postgres-postgres": ')
+    running.rest()
+    release(responding)
+    assert running.follow() == 1

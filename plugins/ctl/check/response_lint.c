@@ -4,11 +4,11 @@
 #include "ctl/check/response_lint.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/check/scale_pools.h"
 #include "resource_alert/responses/responses.h"
 
 struct response_place {
@@ -55,45 +55,6 @@ static void print_broken_action(void *context, enum log_level level,
   print_mistake(context, LINT_WARNING, line);
 }
 
-/* What the server of a pool has room for is not configured; what its
- * applications may open is. */
-static void check_action_pool(const struct dbpool_options *dbpool,
-                              const struct action_options *action,
-                              const struct response_place *to) {
-  const struct dbpool_pool_options *pools = dbpool->pools.items;
-  size_t i = 0;
-  while (i < dbpool->pools.len &&
-         strcmp(pools[i].head.label, action->pool) != 0) {
-    i++;
-  }
-  if (i == dbpool->pools.len) {
-    lint_print(to->report, LINT_WARNING, to->place,
-               "Pool \"%s\": dbpool has no <Pool \"%s\"> here; without its "
-               "values no replica is added",
-               action->pool, action->pool);
-  } else if (pools[i].max_overflow >= 0 &&
-             action->connections < pools[i].size + pools[i].max_overflow) {
-    lint_print(to->report, LINT_WARNING, to->place,
-               "ConnectionsPerReplica %" PRId64
-               " is less than what one process may open by <Pool \"%s\">: "
-               "PoolSize %" PRId64 " and MaxOverflow %" PRId64,
-               action->connections, action->pool, pools[i].size,
-               pools[i].max_overflow);
-  }
-}
-
-static void check_action_pools(const struct dbpool_options *dbpool,
-                               const struct response_options *response,
-                               const struct response_place *to) {
-  for (size_t i = 0; i < response->actions[ACTION_SCALE].len; i++) {
-    const struct action_options *action =
-        response_options_action_at(response, ACTION_SCALE, i);
-    if (action->pool != NULL) {
-      check_action_pool(dbpool, action, to);
-    }
-  }
-}
-
 /* responses_check() stops at the first mistake, so it is called for one
  * response after the other. */
 int response_lint_check(const struct config_files *files,
@@ -118,7 +79,7 @@ int response_lint_check(const struct config_files *files,
     if (responses_check(&some, i, &rules, &log, &error) != 0) {
       print_mistake(&to, LINT_ERROR, error.text);
     } else if (dbpool != NULL) {
-      check_action_pools(dbpool, &responses[i], &to);
+      scale_pools_check(dbpool, &responses[i], report, to.place);
     }
   }
   free(names);

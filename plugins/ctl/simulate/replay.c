@@ -113,6 +113,14 @@ static void on_forbidden(void *context, int64_t at_ms, size_t response,
                      get_response_name(replay, response), rule);
 }
 
+static void on_blocked(void *context, int64_t at_ms, size_t response,
+                       const char *action, const char *cause) {
+  struct replay *replay = context;
+  report_add_blocked(&replay->report, response, action);
+  print_replay_event(replay, at_ms, "response \"%s\": %s is blocked: %s",
+                     get_response_name(replay, response), action, cause);
+}
+
 /* ---- the replay ---- */
 
 /* The clock starts a second before the first reading, so that time passes
@@ -120,8 +128,9 @@ static void on_forbidden(void *context, int64_t at_ms, size_t response,
 static int play_recording(struct replay *replay, const char *directory,
                           int64_t short_ms, struct error *error) {
   const struct simulator_listener listener = {
-      on_simulated_alert, on_simulated_response, on_simulated_action,
-      on_forbidden, replay};
+      on_simulated_alert,  on_simulated_response,
+      on_simulated_action, on_forbidden,
+      on_blocked,          replay};
   struct reading next;
   if (!csv_recording_read_next(replay->recording, &next)) {
     return error_set(error, -ENODATA, "%s has no readings", directory);
@@ -203,6 +212,10 @@ static void print_replay_responses(const struct replay *replay) {
     print_time_on(get_response_name(replay, i), 0, &response->engaged);
     for (size_t j = 0; j < response->actions_len; j++) {
       print_time_on(response->actions[j].name, 2, &response->actions[j].on);
+      if (response->actions[j].blocked > 0) {
+        (void)printf("    blocked %llu time(s): its pool has no room\n",
+                     (unsigned long long)response->actions[j].blocked);
+      }
     }
   }
 }

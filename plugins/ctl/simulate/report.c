@@ -148,6 +148,15 @@ void report_add_action(struct report *report, int64_t at_ms, size_t response,
   }
 }
 
+void report_add_blocked(struct report *report, size_t response,
+                        const char *action) {
+  struct report_action *one =
+      find_or_add_action(&report->responses[response], action);
+  if (one != NULL) {
+    one->blocked++;
+  }
+}
+
 void report_end_episodes(struct report *report, int64_t at_ms) {
   while (report->open_len > 0) {
     end_episode(report, &report->open[report->open_len - 1], at_ms, true);

@@ -37,6 +37,7 @@ struct report_time_on {
 struct report_action {
   char name[REPORT_ACTION_BYTES];
   struct report_time_on on;
+  uint64_t blocked; /* steps, each with other numbers */
 };
 
 struct report_response {
@@ -67,6 +68,8 @@ void report_add_response(struct report *report, int64_t at_ms, size_t response,
                          enum response_state to);
 void report_add_action(struct report *report, int64_t at_ms, size_t response,
                        const char *action, bool is_on);
+void report_add_blocked(struct report *report, size_t response,
+                        const char *action);
 
 /* Ends all open episodes at the end of the data; they do not count as flaps. */
 void report_end_episodes(struct report *report, int64_t at_ms);

@@ -9,12 +9,14 @@
 #include "ctl/simulate/simulator.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "resource_alert/alerts/change_queue.h"
 #include "resource_alert/alerts/series.h"
 #include "resource_alert/alerts/series_table.h"
+#include "resource_alert/responses/pool_values.h"
 #include "resource_alert/responses/response.h"
 #include "resource_alert/rules/rule.h"
 
@@ -27,6 +29,12 @@
 
 #define MISSING_INTERVALS 2 /* collectd's Timeout, as it comes */
 
+/* One action of a response, or one store of it. */
+struct simulated_action {
+  struct action_world world;
+  struct pool_values pool;
+};
+
 struct simulator {
   struct simulator_listener listener;
   struct rules rules;
@@ -35,6 +43,8 @@ struct simulator {
   const struct option_blocks *response_options; /* borrowed */
   struct response *responses;                   /* one for each of those */
   size_t responses_len;                         /* initialized so far */
+  struct simulated_action **actions;            /* of each response */
+  struct condition_inputs pools;                /* of dbpool */
   int64_t now_ms;
   int64_t ticked_ms;
   int64_t tick_ms;
@@ -43,6 +53,23 @@ struct simulator {
   int64_t forget_ms;
   size_t *series_max; /* the most series that each rule had */
 };
+
+static int make_simulated_actions(struct simulator *simulator, size_t index,
+                                  const struct response_options *options) {
+  size_t len = simulator->responses[index].actions_len;
+  struct simulated_action *actions = calloc(len + 1, sizeof(*actions));
+  simulator->actions[index] = actions;
+  int code = actions == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < len && code == 0; i++) {
+    const struct response_target target =
+        response_options_find_target(options, NULL, i);
+    if (target.options->pool != NULL) {
+      code = pool_values_init(&actions[i].pool, &simulator->pools,
+                              target.options->pool, NULL);
+    }
+  }
+  return code;
+}
 
 /* The stricter of the plugin's mode and the response's counts, as in the
  * daemon. */
@@ -55,7 +82,11 @@ static int make_simulated_responses(struct simulator *simulator,
   const char **names = resource_alert_list_rule_names(all, &names_len);
   const struct response_rule_names rule_names = {names, names_len};
   simulator->responses = calloc(blocks->len + 1, sizeof(*simulator->responses));
-  int code = names == NULL || simulator->responses == NULL ? -ENOMEM : 0;
+  simulator->actions = calloc(blocks->len + 1, sizeof(*simulator->actions));
+  int code = names == NULL || simulator->responses == NULL ||
+                     simulator->actions == NULL
+                 ? -ENOMEM
+                 : 0;
   for (size_t i = 0; i < blocks->len && code == 0; i++) {
     int mode = all->responses.mode;
     mode = items[i].mode > mode ? items[i].mode : mode;
@@ -65,6 +96,7 @@ static int make_simulated_responses(struct simulator *simulator,
     if (code == 0) {
       response_set_action_modes(&simulator->responses[i],
                                 (enum action_mode)mode, simulator->now_ms);
+      code = make_simulated_actions(simulator, i, &items[i]);
     }
   }
   free(names);
@@ -101,6 +133,7 @@ int simulator_new(const struct resource_alert_options *options,
   if (simulator == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
+  condition_inputs_init(&simulator->pools);
   simulator->listener = *listener;
   simulator->now_ms = start_ms;
   simulator->ticked_ms = start_ms;
@@ -121,13 +154,25 @@ int simulator_new(const struct resource_alert_options *options,
   return 0;
 }
 
+static void free_simulated_actions(struct simulator *simulator, size_t index) {
+  struct simulated_action *actions = simulator->actions[index];
+  for (size_t i = 0;
+       actions != NULL && i < simulator->responses[index].actions_len; i++) {
+    pool_values_fini(&actions[i].pool);
+  }
+  free(actions);
+}
+
 void simulator_free(struct simulator *simulator) {
   if (simulator == NULL) {
     return;
   }
   for (size_t i = 0; i < simulator->responses_len; i++) {
+    free_simulated_actions(simulator, i);
     response_fini(&simulator->responses[i]);
   }
+  condition_inputs_fini(&simulator->pools);
+  free(simulator->actions);
   if (simulator->table != NULL) {
     series_table_free(simulator->table);
   }
@@ -170,18 +215,68 @@ static void update_series_max(struct simulator *simulator) {
   }
 }
 
-/* Every attempt succeeds at once. */
+/* What the note of a driver is about. */
+struct simulated_note {
+  struct simulator *simulator;
+  size_t response;
+  const char *action;
+};
+
+/* For action_call.note. */
+static void take_note(void *context, const char *step, json_t *fields) {
+  const struct simulated_note *note = context;
+  const struct simulator_listener *listener = &note->simulator->listener;
+  const char *cause = json_string_value(json_object_get(fields, "cause"));
+  if (strcmp(step, "blocked") == 0 && cause != NULL &&
+      listener->blocked != NULL) {
+    listener->blocked(listener->context, note->simulator->now_ms,
+                      note->response, note->action, cause);
+  }
+  json_decref(fields);
+}
+
+/* What the driver would do; one that cannot say succeeds at once. */
+static struct response_result
+simulate_driver(struct simulator *simulator, size_t index,
+                const struct response_decision *decision,
+                const struct response_target *target, const char *name) {
+  const struct action_driver *driver = action_drivers[target->kind];
+  struct simulated_action *action =
+      &simulator->actions[index][decision->action];
+  const struct response *response = &simulator->responses[index];
+  struct simulated_note note = {simulator, index, name};
+  struct error error = {{0}};
+  struct action_call call = {.outcome = ACTION_CONFIRMED,
+                             .error = &error,
+                             .note = take_note,
+                             .context = &note};
+  struct action_request request = {
+      .is_on = decision->is_on,
+      .is_breached =
+          response->input == RESPONSE_BREACH && response->forbidden_by == NULL,
+      .value =
+          response->cause == NULL ? (double)NAN : response->cause->now.value};
+  pool_values_get(&action->pool, simulator->now_ms, &request.left,
+                  &request.open);
+  if (driver->simulate != NULL) {
+    driver->simulate(target->options, &request, &action->world, &call);
+  }
+  return (struct response_result){.outcome = call.outcome,
+                                  .again_in_ms = call.again_in_ms};
+}
+
 static void simulate_attempt(struct simulator *simulator, size_t index,
                              const struct response_decision *decision) {
   const struct response_options *options = simulator->response_options->items;
-  const struct response_result done = {.outcome = ACTION_CONFIRMED};
+  char name[RESPONSE_ACTION_NAME_BYTES];
+  const struct response_target target =
+      response_options_find_target(&options[index], NULL, decision->action);
+  (void)response_options_format_action(&target, false, name);
+  const struct response_result done =
+      simulate_driver(simulator, index, decision, &target, name);
   response_end_attempt(&simulator->responses[index], decision->action, &done,
                        simulator->now_ms, 0);
   if (!decision->is_refresh && simulator->listener.action != NULL) {
-    char name[RESPONSE_ACTION_NAME_BYTES];
-    const struct response_target target =
-        response_options_find_target(&options[index], NULL, decision->action);
-    (void)response_options_format_action(&target, false, name);
     simulator->listener.action(simulator->listener.context, simulator->now_ms,
                                index, name, decision->is_on);
   }
@@ -301,6 +396,7 @@ void simulator_take_reading(struct simulator *simulator,
                             const struct reading *reading) {
   shorten_tick(simulator, reading->interval_ns / 1000000);
   simulator->read_ms = simulator->now_ms;
+  pool_values_take_reading(&simulator->pools, NULL, reading, simulator->now_ms);
   series_table_take_reading(simulator->table, reading);
   report_changes_and_step_responses(simulator);
 }

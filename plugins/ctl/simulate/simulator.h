@@ -25,11 +25,14 @@ struct simulator_listener {
   /* rule: of Unless, which keeps the response from its next step. */
   void (*forbidden)(void *context, int64_t at_ms, size_t response,
                     const char *rule);
+  /* cause: why the server of the action's pool has no room for a replica. */
+  void (*blocked)(void *context, int64_t at_ms, size_t response,
+                  const char *action, const char *cause);
   void *context;
 };
 
 /* options: borrowed. start_ms: what the clock shows first. Every action
- * succeeds at once.
+ * succeeds at once, but for steps that the server of its pool has no room for.
  * *ret: yours, simulator_free(). Returns 0 or negative errno. */
 int simulator_new(const struct resource_alert_options *options,
                   int64_t start_ms, const struct simulator_listener *listener,

@@ -30,7 +30,8 @@ struct action_options {
   int mode;         /* enum action_mode */
   double timeout_s; /* for one attempt */
   char *pool;       /* of dbpool, whose values the requests have; NULL: none */
-  int64_t connections; /* that one replica opens to it; 0: there is no pool */
+  int64_t connections;  /* that one replica opens to it; 0: there is no pool */
+  int64_t replicas_max; /* of <Scale>; else 0 */
 };
 
 struct kubernetes_options;
@@ -61,6 +62,12 @@ struct action_request {
   unsigned level;  /* actions of the response that are wanted */
   int64_t since_s; /* of the response's engagement, since the epoch */
   int64_t now_s;   /* since the epoch */
+};
+
+/* What a simulation assumes of an action's target; all zero at first. */
+struct action_world {
+  int64_t added;     /* replicas */
+  char blocked[256]; /* why the last step was blocked; "": it was not */
 };
 
 #define ACTION_OWNER_BYTES 256
@@ -112,6 +119,12 @@ struct action_driver {
    * to read; the outcome is UNCONFIRMED where none was noted. */
   int (*confirm)(void *action, const struct action_request *request,
                  struct action_call *call);
+
+  /* Does what set would do to a target that obeys at once. It needs no action,
+   * and of the call only note and what is out. NULL: the target is as desired,
+   * confirmed. */
+  void (*simulate)(const void *options, const struct action_request *request,
+                   struct action_world *world, struct action_call *call);
 
   /* Tests the target without changing it. NULL: that is not possible. */
   int (*self_test)(void *action, struct action_call *call);

@@ -26,7 +26,6 @@ struct scale_options {
   char *kind;
   char *name;
   int64_t min;
-  int64_t max;
   int64_t step;
   double target; /* NaN: no ratio */
   int64_t cooldown_s;
@@ -75,8 +74,9 @@ static const struct option option_rows[] = {
      .help = "The first step adds replicas up to at least this number. A "
              "release does not stop at it: a workload that had fewer replicas "
              "gets that number back."},
-    {OPTION("Max", INTEGER, struct scale_options, max), .min = 1, .max = 10000,
-     .is_required = true, .example = "10", .unit = "replicas",
+    {OPTION("Max", INTEGER, struct scale_options, common.replicas_max),
+     .min = 1, .max = 10000, .is_required = true, .example = "10",
+     .unit = "replicas",
      .help = "Maximum number of replicas. No replica is added at or above it."},
     {OPTION("Step", INTEGER, struct scale_options, step), .min = 1, .max = 1000,
      .default_text = "1", .unit = "replicas",
@@ -104,9 +104,11 @@ static const struct option option_rows[] = {
     {OPTION("Pool", STRING, struct scale_options, common.pool),
      .example = "\"trading\"", .check = option_check_name,
      .help = "The B<E<lt>PoolE<gt>> of dbpool on this host that has the "
-             "connections of the workload. Replicas are added only if the "
-             "server has room for all their connections, by the last values "
-             "of C<headroom> and C<total>: C<headroom> must also hold those "
+             "connections of the workload; or the pool I<NAME>-I<DATABASE>-"
+             "I<USER> of a B<E<lt>PgBouncerE<gt>>. Replicas are added only if "
+             "the server, or the PgBouncer, has room for all their "
+             "connections, by the last values of C<headroom> and C<total> "
+             "(C<clients> of a PgBouncer): C<headroom> must also hold those "
              "that the present replicas may still open. Without fresh values "
              "no replica is added. The number of replicas to remove does not "
              "depend on it. Use it with B<ConnectionsPerReplica>."},
@@ -131,9 +133,9 @@ static int check_scale_block(const void *target, struct error *error) {
                      "needs one of Deployment, StatefulSet and ReplicaSet, or "
                      "APIVersion, Kind and Name: write Deployment \"api\"");
   }
-  if (options->min > options->max) {
+  if (options->min > options->common.replicas_max) {
     return error_set(error, -EINVAL, "Min %" PRId64 " is above Max %" PRId64,
-                     options->min, options->max);
+                     options->min, options->common.replicas_max);
   }
   if ((options->common.pool == NULL) != (options->common.connections == 0)) {
     return error_set(error, -EINVAL,
@@ -204,12 +206,13 @@ static int init_scale(void *self, struct error *error) {
 /* ---- how many ---- */
 
 /* How many replicas there should be, by ratio or step. */
-static int64_t count_wanted_replicas(const struct scale *scale,
+static int64_t count_wanted_replicas(const struct scale_options *options,
                                      const struct scale_now *now,
                                      const struct action_request *request) {
-  const struct scale_options *options = scale->base.options;
   /* More than maxReplicas the autoscaler would refuse as its minimum. */
-  int64_t most = options->max < now->limit ? options->max : now->limit;
+  int64_t most = options->common.replicas_max < now->limit
+                     ? options->common.replicas_max
+                     : now->limit;
   double replicas = (double)now->replicas;
   double more = replicas + (double)options->step;
   if (isfinite(options->target) && isfinite(request->value)) {
@@ -225,15 +228,15 @@ static int64_t count_wanted_replicas(const struct scale *scale,
   return more < 0 ? 0 : (int64_t)more;
 }
 
-/* Journaled once, and again when the numbers have changed. */
-static void note_blocked(struct scale *scale,
+/* Journaled once, and again when the numbers have changed. blocked: the text
+ * that was journaled last. */
+static void note_blocked(const struct scale_options *options, char *blocked,
                          const struct action_request *request,
                          struct action_call *call) {
-  const struct scale_options *options = scale->base.options;
-  if (strcmp(scale->blocked, call->finding) == 0) {
+  if (strcmp(blocked, call->finding) == 0) {
     return;
   }
-  memcpy(scale->blocked, call->finding, sizeof(scale->blocked));
+  memcpy(blocked, call->finding, sizeof(call->finding));
   call->note(call->context, "blocked",
              json_pack("{s:s, s:o, s:o, s:I}", "cause", call->finding, "left",
                        json_util_from_number(request->left), "open",
@@ -242,22 +245,19 @@ static void note_blocked(struct scale *scale,
 }
 
 /* Lowers VALUE to the replicas that the pool's server has room for. Where there
- * is none for one more, returns the present value, with the outcome. */
-static int64_t limit_to_pool(struct scale *scale, const struct scale_now *now,
-                             int64_t value,
+ * is none for one more, returns the present value, with OUTCOME. */
+static int64_t limit_to_pool(const struct scale_options *options, char *blocked,
+                             const struct scale_now *now, int64_t value,
                              const struct action_request *request,
+                             enum action_outcome outcome,
                              struct action_call *call) {
-  const struct scale_options *options = scale->base.options;
   const char *pool = options->common.pool;
-  enum action_outcome outcome = scale_record_get(call, "added") > 0
-                                    ? ACTION_CONFIRMED
-                                    : ACTION_LEFT_ALONE;
   int64_t more = pool == NULL ? INT64_MAX
                               : scale_room_count(request->left, request->open,
                                                  now->replicas,
                                                  options->common.connections);
   if (more > 0) {
-    scale->blocked[0] = '\0';
+    blocked[0] = '\0';
     return value - now->replicas > more ? now->replicas + more : value;
   }
   if (more < 0) {
@@ -272,8 +272,38 @@ static int64_t limit_to_pool(struct scale *scale, const struct scale_now *now,
         pool, request->left, request->open, options->common.connections,
         now->replicas);
   }
-  note_blocked(scale, request, call);
+  note_blocked(options, blocked, request, call);
   return now->value;
+}
+
+/* ---- simulation ---- */
+
+/* A recording does not say how many replicas there were: as many as the open
+ * connections need, at least one. */
+static void simulate_scale(const void *scale_options,
+                           const struct action_request *request,
+                           struct action_world *world,
+                           struct action_call *call) {
+  const struct scale_options *options = scale_options;
+  call->outcome = ACTION_CONFIRMED;
+  if (!request->is_on) {
+    *world = (struct action_world){0};
+    return;
+  }
+  double used = options->common.pool != NULL && isfinite(request->open)
+                    ? ceil(request->open / (double)options->common.connections)
+                    : 1;
+  int64_t present = world->added + (used > 1 ? (int64_t)used : 1);
+  const struct scale_now now = {
+      .value = present, .replicas = present, .limit = INT64_MAX};
+  int64_t value = count_wanted_replicas(options, &now, request);
+  if (value > present && request->is_breached) {
+    value = limit_to_pool(options, world->blocked, &now, value, request,
+                          ACTION_CONFIRMED, call);
+    world->added += value - present;
+  }
+  call->again_in_ms =
+      options->cooldown_s > 0 ? options->cooldown_s * 1000 : 1000;
 }
 
 /* ---- attempts ---- */
@@ -314,6 +344,7 @@ static bool is_taken_back(const struct scale_now *now,
  * breach. */
 static int scale_out(struct scale *scale, const struct action_request *request,
                      struct action_call *call) {
+  const struct scale_options *options = scale->base.options;
   struct scale_look look;
   const struct scale_now *now = &look.now;
   (void)json_object_del(call->memory, "released");
@@ -330,7 +361,7 @@ static int scale_out(struct scale *scale, const struct action_request *request,
         call, ACTION_LEFT_ALONE,
         "there are 0 replicas: somebody has stopped it; it is not started");
   }
-  int64_t value = count_wanted_replicas(scale, now, request);
+  int64_t value = count_wanted_replicas(options, now, request);
   call->outcome = ACTION_CONFIRMED;
   /* Without a breach the response is still engaged, until ReleaseAfter: then
    * the number stays as it is. */
@@ -341,7 +372,10 @@ static int scale_out(struct scale *scale, const struct action_request *request,
   if (scale_record_check_cooldown(&scale->record, &look, call) == -EAGAIN) {
     return 0; /* another agent has just scaled: that is enough */
   }
-  value = limit_to_pool(scale, now, value, request, call);
+  value = limit_to_pool(options, scale->blocked, now, value, request,
+                        scale_record_get(call, "added") > 0 ? ACTION_CONFIRMED
+                                                            : ACTION_LEFT_ALONE,
+                        call);
   if (value <= now->value) {
     return 0;
   }
@@ -457,5 +491,6 @@ const struct action_driver action_scale_driver = {
     .format_subject = format_scale_subject,
     .init = init_scale,
     .set = set_scale,
+    .simulate = simulate_scale,
     .self_test = self_test_scale,
 };

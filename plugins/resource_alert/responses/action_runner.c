@@ -171,18 +171,6 @@ static bool collect_job(struct action_job *job) {
 
 /* ---- life ---- */
 
-static struct condition_input *
-take_pool_input(const struct action_runner *runner, const char *value) {
-  char key[2 * READING_NAME_BYTES];
-  (void)snprintf(key, sizeof(key), "%s/%s", runner->options->pool, value);
-  return condition_inputs_take(runner->deps->pools, key, strlen(key));
-}
-
-static double get_pool_value(const struct condition_input *input) {
-  return input == NULL ? (double)NAN
-                       : condition_input_value(input, clock_monotonic_ms());
-}
-
 int action_runner_init(struct action_runner *runner,
                        const struct action_runner_deps *deps,
                        const struct response_target *target, bool is_in_several,
@@ -201,10 +189,10 @@ int action_runner_init(struct action_runner *runner,
     return error_set(error, -ENOMEM, "out of memory or file descriptors");
   }
   if (runner->options->pool != NULL) {
-    runner->left = take_pool_input(runner, "headroom");
-    runner->open = take_pool_input(runner, "total");
-    if (runner->left == NULL || runner->open == NULL) {
-      return error_set(error, -ENOMEM, "out of memory");
+    int code = pool_values_init(&runner->pool, runner->deps->pools,
+                                runner->options->pool, error);
+    if (code != 0) {
+      return code;
     }
   }
   return action_new(runner->driver, runner->options, target->store, action_deps,
@@ -217,8 +205,7 @@ void action_runner_fini(struct action_runner *runner) {
   }
   action_free(runner->driver, runner->action);
   json_decref(runner->memory);
-  condition_inputs_release(runner->deps->pools, runner->left);
-  condition_inputs_release(runner->deps->pools, runner->open);
+  pool_values_fini(&runner->pool);
   if (runner->cancel_fd >= 0) {
     (void)close(runner->cancel_fd);
   }
@@ -327,8 +314,8 @@ void action_runner_post_attempt(struct action_runner *runner,
   struct action_job *job = &runner->attempt;
   job->mode = mode;
   job->request = *request;
-  job->request.left = get_pool_value(runner->left);
-  job->request.open = get_pool_value(runner->open);
+  pool_values_get(&runner->pool, clock_monotonic_ms(), &job->request.left,
+                  &job->request.open);
   job->is_refresh = is_refresh;
   if (!is_refresh && mode != ACTION_MODE_DRYRUN) {
     action_runner_journal(runner, "intent",

@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 
 #include "core/worker_thread.h"
+#include "resource_alert/responses/pool_values.h"
 #include "resource_alert/responses/response_report.h"
-#include "resource_alert/rules/condition.h"
 
 struct response_state_file;
 
@@ -49,9 +49,8 @@ struct action_runner {
   int cancel_fd;  /* owned; ends a self-test */
   struct action_job attempt;
   struct action_job self_test_job;
-  struct condition_input *left; /* of the action's pool; NULL: it has none */
-  struct condition_input *open; /* so, too */
-  _Atomic int64_t replicas;     /* counted last; -1: none */
+  struct pool_values pool;  /* of the action's Pool */
+  _Atomic int64_t replicas; /* counted last; -1: none */
   struct log_complaint complaint;
   enum action_outcome outcome;        /* of the last attempt that succeeded */
   char finding[ACTION_FINDING_BYTES]; /* what that found; "": nothing to say */

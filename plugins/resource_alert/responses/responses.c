@@ -23,6 +23,7 @@
 #include "resource_alert/alerts/alert_event.h"
 #include "resource_alert/clients/http_client.h"
 #include "resource_alert/journal.h"
+#include "resource_alert/responses/pool_values.h"
 #include "resource_alert/responses/response_snapshot.h"
 #include "resource_alert/responses/response_worker.h"
 
@@ -323,21 +324,10 @@ void responses_refresh_rule(struct responses *responses,
 
 void responses_take_reading(struct responses *responses,
                             const struct reading *reading) {
-  const struct reading_names *names = reading->names;
-  if (responses == NULL || strcmp(names->plugin, "dbpool") != 0 ||
-      strcmp(names->type, "current_connections") != 0 ||
-      strcmp(names->host, responses->deps.host) != 0) {
-    return;
+  if (responses != NULL) {
+    pool_values_take_reading(&responses->pools, responses->deps.host, reading,
+                             clock_monotonic_ms());
   }
-  char key[2 * READING_NAME_BYTES];
-  double value;
-  int64_t interval_ms = reading->interval_ns / 1000000;
-  memcpy(&value, reading->values, sizeof(value));
-  (void)snprintf(key, sizeof(key), "%s/%s", names->plugin_instance,
-                 names->type_instance);
-  condition_inputs_set(
-      &responses->pools, key, strlen(key), value, clock_monotonic_ms(),
-      interval_ms < UINT32_MAX / 4 ? (uint32_t)interval_ms : UINT32_MAX / 4);
 }
 
 void responses_report_problems(struct responses *responses,
