@@ -204,7 +204,11 @@ def test_no_okay_while_another_source_is_bad(collectd):
 TEXTS = {
     "bytes": (("WarningMax 1200000000",), 1200000512, "1200000512 > 1200000000", "1200000512 bytes, limit 1200000000"),
     "digits": (("WarningMax 99.9999",), 99.9999004, "99.9999004 > 99.9999", "99.9999004 bytes, limit 99.9999"),
-    "short": (("WarningMax 80",), 83.33333333, "83.3333 > 80", "83.3333 bytes, limit 80"),
+    "short": (("WarningMax 80",), 83.33333333, "83.3 > 80", "83.3 bytes, limit 80"),
+    "limit": (("WarningMax 80.125",), 80.2, "80.2 > 80.125", "80.2 bytes, limit 80.125"),
+    "near": (("WarningMax 80",), 80.0003, "80.0003 > 80", "80.0003 bytes, limit 80"),
+    "large": (("WarningMax 5000",), 123456.7, "123457 > 5000", "123457 bytes, limit 5000"),
+    "small": (("WarningMax 0",), 0.00123456, "0.00123 > 0", "0.00123 bytes, limit 0"),
 }
 
 

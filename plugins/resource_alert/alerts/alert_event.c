@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -135,19 +136,19 @@ static void format_number(double number, int digits, char *text, size_t bytes) {
   }
 }
 
-/* Six digits, for nobody reads more of a measured value; or as many as tell it
- * from the limit. */
+/* The limit as it is configured. Of the value three digits, for nobody reads
+ * more of a measured one; or as many as show on which side of the limit it is.
+ */
 static void format_value_and_limit(const struct alert_change *change,
                                    char value[NUMBER_BYTES],
                                    char limit[NUMBER_BYTES]) {
-  bool is_beyond =
-      change->value > change->limit || change->value < change->limit;
-  for (int digits = 6; digits <= 17; digits++) {
+  bool is_told = false;
+  format_number(change->limit, 15, limit, NUMBER_BYTES);
+  for (int digits = 3; digits <= 17 && !is_told; digits++) {
     format_number(change->value, digits, value, NUMBER_BYTES);
-    format_number(change->limit, digits, limit, NUMBER_BYTES);
-    if (!is_beyond || strcmp(value, limit) != 0) {
-      return;
-    }
+    double shown = strtod(value, NULL);
+    double distance = fabs(change->value - change->limit);
+    is_told = isnan(distance) || fabs(shown - change->value) <= distance / 2;
   }
 }
 
