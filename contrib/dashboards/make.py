@@ -47,9 +47,9 @@ PANELS = [
     ("Disk free", "percent", [("statgrab", "df-*", "percent", "free", "value")], "{i}"),
     ("Inodes free", "percent", [("statgrab", "df-*", "percent_inodes", "free", "value")], "{i}"),
     ("Processes", "short", [("statgrab", "processes", "ps_count", "", "processes")], "processes"),
-    ("Container: memory used", "percent", [("statgrab", "cgroup", "percent", "used", "value")], "memory"),
+    ("Container: memory used", "percent", [("statgrab", "cgroup*", "percent", "used", "value")], "{i}"),
     ("Container: stopped by its CPU quota, ms per second", "short",
-     [("statgrab", "cgroup", "total_time_in_ms", "throttled", "value")], "throttled"),
+     [("statgrab", "cgroup*", "total_time_in_ms", "throttled", "value")], "{i}"),
     ("Network", "Bps", [("statgrab", "interface-*", "if_octets", "", source) for source in ("rx", "tx")], "{i} {s}"),
 ]
 COUNTERS = ("total_sessions", "total_events", "total_time_in_ms", "if_octets")  # drawn as a rate per second
