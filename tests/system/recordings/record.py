@@ -6,11 +6,12 @@
 
 A stock collectd reads the machine (statgrab), a PostgreSQL and a PgBouncer (dbpool) and the log of an application
 (session_log) once a second. The application has SQLAlchemy's QueuePool(10, 20). Its load rises and falls once in the
-whole record: 1 to 18 requests at a time, each of 20 to 200 ms; one request in 400 fails. Left out are the seconds in which
-a compiler runs, the two after, and those in which the load average is above one a processor: others build on the
-machine where this was recorded, which is not the work of an ordinary machine.
+whole record: 1 to 18 requests at a time, each of 20 to 200 ms; one request in 400 fails. Of the processors, the load and
+their pressure, the seconds are left out in which a compiler runs, the two after, and those in which the load average is
+above one a processor: others build on the machine where this was recorded, which is not the work of an ordinary machine.
+The record in the tree is of two runs: the first had a few such seconds, the second, at a load of 10 to 28, had none.
 
-FILE is a table: a column for each series, a row for each second, counters as rates."""
+FILE has a line for each series, with a value for each second, counters as rates."""
 import gzip
 import itertools
 import math
@@ -35,6 +36,7 @@ from servers.pgbouncer import PgBouncer  # noqa: E402
 from servers.postgresql import PostgreSQL  # noqa: E402
 
 SETTLE_S = 2
+SHARED = re.compile("statgrab-(cpu|load|pressure-cpu)/")
 BUILDERS = {"cc1", "cc1plus", "clang", "clang-14", "ld", "ninja", "ctest", "cmake", "pytest", "lto1", "as"}
 FAILURES = 400  # one request in so many
 
@@ -118,7 +120,8 @@ def columns(collectd):
         table[name] = {}
         for before, row in itertools.pairwise(rows):
             step_s = row["epoch"] - before["epoch"]
-            values = [row[key] if kind == "GAUGE" else (row[key] - before[key]) / step_s for key in row if key != "epoch"]
+            values = [row[key] if kind == "GAUGE" else (row[key] - before[key]) / step_s
+                      for key in row if key != "epoch"]
             table[name][int(row["epoch"])] = ":".join(f"{value:.6g}" for value in values)
     return table
 
@@ -149,9 +152,11 @@ def main():
     table = columns(collectd)
     for server in (collectd, pgbouncer, postgresql):
         server.close()
-    lines = [f"# one reading a second, {len(kept)} of {seconds} seconds kept, {os.cpu_count()} processors; made by record.py",
-             " ".join(["second", *table])]
-    lines += [" ".join([str(second - kept[0]), *(table[name].get(second, "U") for name in table)]) for second in kept]
+    lines = [f"# one reading a second, {seconds} s; of the processors {len(kept)} s; "
+             f"{os.cpu_count()} processors; made by record.py"]
+    for name, values in table.items():
+        wanted = set(kept) if SHARED.match(name) else set(values)
+        lines.append(" ".join([name, *(values[second] for second in sorted(values) if second in wanted)]))
     file.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
     subprocess.run(["rm", "-rf", directory], check=True)
 
