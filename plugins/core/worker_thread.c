@@ -4,6 +4,7 @@
 #include "core/worker_thread.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,8 +217,16 @@ uint64_t worker_thread_count_dropped(struct worker_thread *worker) {
   return dropped;
 }
 
+static _Atomic int64_t stops_end_ms = INT64_MAX; /* monotonic */
+
+void worker_thread_limit_stops(int together_ms) {
+  atomic_store(&stops_end_ms, clock_monotonic_ms() + together_ms);
+}
+
 bool worker_thread_stop(struct worker_thread *worker, int wait_ms) {
   int64_t until_ms = clock_monotonic_ms() + wait_ms;
+  int64_t end_ms = atomic_load(&stops_end_ms);
+  until_ms = until_ms < end_ms ? until_ms : end_ms;
   (void)pthread_mutex_lock(&worker->lock);
   worker->is_stopping = true;
   (void)pthread_cond_signal(&worker->has_work);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* resource_alert: registers the plugin with collectd and wires its parts. */
+#include "core/worker_thread.h"
 #include "glue/glue.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/alerts/silence.h"
@@ -16,6 +17,10 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+/* For all threads together; with the other plugins' the end takes less than
+ * 5 s. */
+#define STOP_MS 2500
 
 #define NAME "resource_alert"
 #define FIELDS_MAX 16 /* details of a notification */
@@ -229,6 +234,7 @@ static int start_parts(struct error *error) {
 /* In the order of the data, too: what still hands something over ends first.
  * Also for parts of which some have not started. */
 static int stop_parts(void) {
+  worker_thread_limit_stops(STOP_MS);
   status_stop(status);
   status = NULL;
   struct engine *stopping = engine;

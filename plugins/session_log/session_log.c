@@ -360,13 +360,13 @@ static int register_reads(void) {
 /* Queues each log's state a last time, once its thread has ended. Returns false
  * if a thread hangs: it is left behind with all that it uses. */
 static bool stop_threads(void) {
-  int64_t until_ms = clock_monotonic_ms() + STOP_MS;
+  worker_thread_limit_stops(STOP_MS);
   struct tail_time now = read_clocks();
   bool are_stopped = true;
   for (size_t i = 0; i < instances_len; i++) {
     struct log_instance *instance = &instances[i];
     if (instance->reader != NULL &&
-        !worker_thread_stop(instance->reader, clock_left_ms(until_ms))) {
+        !worker_thread_stop(instance->reader, STOP_MS)) {
       are_stopped = false;
     } else if (instance->is_loaded) {
       atomic_store(&instance->is_saving_due, false);

@@ -3,6 +3,7 @@
 notifies and ends as on a good disk, and /health reports what is not saved. With -rP the tests print a table."""
 import os
 import shutil
+import socket
 
 import pytest
 from bad_disk import Machine
@@ -54,6 +55,37 @@ def test_a_bad_disk_delays_nothing(machine, kind, name):
     machine.faults.clear()
     machine.responding.start()
     assert machine.problems() == []
+
+
+def test_all_that_hangs_at_once_does_not_hold_the_end(machine, directory):
+    """Each state file, the journal, a log and its state, a webhook, a database and the status server's client."""
+    collectd = machine.collectd
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        log = directory / "logs" / "app.log"
+        log.parent.mkdir()
+        log.touch()
+        collectd.load("session_log", f'StateDir "{collectd.directory}/state/logs"\n<Log "a">\nFile "{log.parent}/*.log"\n</Log>')
+        collectd.load("dbpool", f'<Pool "a">\nHost "127.0.0.1"\nPort {port}\nDatabase "a"\nUser "a"\nSSLMode "disable"\n</Pool>')
+        collectd.write(f"""<Plugin resource_alert>
+          <Response "other">
+            When "pool"
+            EngageAfter 0
+            <Webhook>
+              URL "http://127.0.0.1:{port}/"
+            </Webhook>
+          </Response>
+        </Plugin>""")
+        machine.start()
+        machine.inject("hang", "all")
+        machine.faults.inject("hang", "open", f"{log.parent}")
+        machine.time_switch()
+        log.write_text("Creating new database session\n" * 10)
+        collectd.expect(machine.problems, within=15)
+        client = socket.create_connection(("127.0.0.1", machine.status.port))
+        client.send(b"GET /status HTTP/1.1\r\nHost: localhost\r\n")
+        assert machine.time_stop() < 5
+        client.close()
 
 
 def test_a_disk_that_works_again_gets_all(machine):
