@@ -10,13 +10,12 @@
 #include <string.h>
 
 #include "core/minute_limit.h"
+#include "session_log/match/log_record.h"
 #include "session_log/match/matcher.h"
 #include "session_log/sessions/rate_window.h"
 #include "session_log/sessions/session_tracker.h"
 
 #define NS_PER_S INT64_C(1000000000)
-/* A fresh line with a time further off than this has another time zone. */
-#define FRESH_SLACK_S 60
 /* Files with events that are read one by one; with more, all are polled. */
 #define EVENT_FILES_MAX 64
 /* An exhausted pool is notified at most this often. */
@@ -69,7 +68,9 @@ struct log_monitor {
   struct pattern *session, *pid; /* owned; NULL: none */
   struct monitor_counts counts;
   struct tail_file_buffer buffer;
-  struct line_fields_cache times;
+  struct line_reader reader;
+  struct log_record record;         /* of the last line */
+  struct line_origin origin;        /* of the lines that are being counted */
   struct log_complaint match_limit; /* about searches that were stopped */
   struct state_file state_file;
   struct file_watch *watch; /* borrowed; NULL: none */
@@ -78,7 +79,8 @@ struct log_monitor {
   struct tail_time clock; /* of the last poll; all zero: none */
   int64_t now_s;          /* of the poll that is running */
   const char *path;       /* of the lines that are being counted; borrowed */
-  bool is_fresh;          /* these lines were written since the last poll */
+  const struct tail_file *file;      /* the same; NULL: no file */
+  const struct tail_file *last_file; /* that was read last; only compared */
 };
 
 /* ---- making ---- */
@@ -132,6 +134,7 @@ int log_monitor_new(const struct log_options *options,
   }
   monitor->options = options;
   monitor->log = log;
+  monitor->reader.level_field = options->level_field;
   int code = compile_patterns(monitor, error);
   if (code == 0) {
     code = log_monitor_reset(monitor);
@@ -158,22 +161,22 @@ void log_monitor_free(struct log_monitor *monitor) {
 
 /* ---- lines ---- */
 
-/* The time in the line, at most now. A fresh line whose time is far from now
- * has a zone that is not ours: it happened now. */
-static int64_t parse_line_time(struct log_monitor *monitor,
-                               const struct matcher_line *line) {
-  int64_t at_s = 0;
-  int64_t now_s = monitor->now_s;
-  if (line_fields_parse_time(&monitor->times, line->text, line->bytes, now_s,
-                             &at_s) != 0) {
-    return now_s;
+/* Finds the record of the line and the time of the line. */
+static int64_t find_line_time(struct log_monitor *monitor,
+                              struct matcher_line *line) {
+  const struct log_record *record = &monitor->record;
+  if (!line->is_read) {
+    line_fields_read(&monitor->reader, line->text, line->bytes, &line->fields);
   }
-  bool is_off = at_s < monitor->counts.polled_s - FRESH_SLACK_S ||
-                at_s > now_s + FRESH_SLACK_S;
-  if (monitor->is_fresh && is_off) {
-    return now_s;
-  }
-  return at_s < now_s ? at_s : now_s;
+  log_record_find(&monitor->record, &monitor->reader, line);
+  monitor->origin.guess_s =
+      monitor->file == NULL
+          ? monitor->now_s
+          : tail_file_guess_written_ns(
+                monitor->file,
+                monitor->file->offset + (uint64_t)(line->text - record->data)) /
+                NS_PER_S;
+  return log_record_find_time(record, &monitor->reader, line, &monitor->origin);
 }
 
 /* Counts one event of a session; its name and process are read from the line.
@@ -201,8 +204,19 @@ static void add_session_event(struct log_monitor *monitor,
   session_tracker_add_event(monitor->counts.tracker, &session);
 }
 
+static void count_timeout(struct log_monitor *monitor,
+                          const struct matcher_line *line, uint32_t times) {
+  struct pool_timeout *timeout = &monitor->counts.timeout;
+  monitor->counts.timed_out += times;
+  timeout->is_new = true;
+  timeout->pool_size =
+      matcher_parse_number_after(line, "QueuePool limit of size ");
+  timeout->max_overflow = matcher_parse_number_after(line, " overflow ");
+  timeout->timeout_s = matcher_parse_number_after(line, ", timeout ");
+}
+
 /* A matcher's line: context is the monitor. */
-static void count_line(void *context, const struct matcher_line *line) {
+static void count_line(void *context, struct matcher_line *line) {
   static const enum session_event events[] = {
       [LINE_RESTART] = SESSION_RESTARTED,
       [LINE_OPENED] = SESSION_OPENED,
@@ -211,44 +225,52 @@ static void count_line(void *context, const struct matcher_line *line) {
   };
   struct log_monitor *monitor = context;
   struct monitor_counts *counts = &monitor->counts;
-  bool is_error = (line->kinds & MATCHER_KIND_BIT(LINE_ERROR)) != 0;
   bool is_repeated = (line->kinds & MATCHER_KIND_BIT(LINE_REPEATED)) != 0;
   uint32_t times =
-      is_repeated ? line_fields_parse_repetitions(line->text, line->bytes) : 1;
-  unsigned session = line->kinds & SESSION_KINDS;
-  int64_t at_s = session != 0 || is_error ? parse_line_time(monitor, line) : 0;
-  for (; session != 0; session &= session - 1) {
+      is_repeated ? line_repetitions_parse(line->text, line->bytes) : 1;
+  int64_t at_s = find_line_time(monitor, line);
+  for (unsigned session = line->kinds & SESSION_KINDS; session != 0;
+       session &= session - 1) {
     add_session_event(monitor, events[__builtin_ctz(session)], line, at_s,
                       times);
   }
-  if (is_error) {
+  if ((line->kinds & MATCHER_KIND_BIT(LINE_ERROR)) != 0 &&
+      log_record_count(&monitor->record, LINE_ERROR)) {
     counts->errors += times;
     rate_window_add(&counts->rate, at_s, monitor->now_s, times);
   }
-  if ((line->kinds & MATCHER_KIND_BIT(LINE_TIMED_OUT)) != 0) {
-    counts->timed_out += times;
-    struct pool_timeout *timeout = &counts->timeout;
-    timeout->is_new = true;
-    timeout->pool_size =
-        matcher_parse_number_after(line, "QueuePool limit of size ");
-    timeout->max_overflow = matcher_parse_number_after(line, " overflow ");
-    timeout->timeout_s = matcher_parse_number_after(line, ", timeout ");
+  if ((line->kinds & MATCHER_KIND_BIT(LINE_TIMED_OUT)) != 0 &&
+      log_record_count(&monitor->record, LINE_TIMED_OUT)) {
+    count_timeout(monitor, line, times);
   }
 }
 
 void log_monitor_add_lines(struct log_monitor *monitor, const char *path,
                            const char *data, size_t bytes, bool is_fresh) {
   monitor->path = path;
-  monitor->is_fresh = is_fresh && monitor->counts.polled_s != 0;
+  monitor->reader.now_s = monitor->now_s;
+  monitor->origin.polled_s = monitor->counts.polled_s;
+  monitor->origin.is_fresh = is_fresh && monitor->counts.polled_s != 0;
+  log_record_begin_data(&monitor->record, data,
+                        monitor->file != NULL &&
+                            monitor->file == monitor->last_file);
   monitor->counts.lines +=
-      matcher_find_lines(monitor->matcher, data, bytes, &monitor->counts.limit,
-                         count_line, monitor);
+      matcher_find_lines(monitor->matcher, &monitor->reader, data, bytes,
+                         &monitor->counts.limit, count_line, monitor);
+  log_record_end_data(&monitor->record, &monitor->reader, bytes);
+  monitor->last_file = monitor->file;
 }
 
 static void add_file_lines(void *context, const struct tail_file *file,
                            const char *data, size_t bytes) {
-  log_monitor_add_lines(context, file->first_path, data, bytes,
+  struct log_monitor *monitor = context;
+  int64_t polled_s = monitor->counts.polled_s;
+  monitor->file = file;
+  monitor->origin.is_new_file =
+      polled_s != 0 && file->identity.born_ns / NS_PER_S >= polled_s - 1;
+  log_monitor_add_lines(monitor, file->first_path, data, bytes,
                         file->was_drained);
+  monitor->file = NULL;
 }
 
 /* ---- notifications ---- */

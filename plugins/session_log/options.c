@@ -67,8 +67,16 @@ static const struct option log_rows[] = {
      .example = "\"\\\\b(ERROR|CRITICAL)\\\\b\"",
      .help = "Matches the lines that count as errors. Without this option, "
              "lines with a level such as ERROR, CRITICAL or FATAL count. The "
-             "level is the level field of a JSON line, or the first level word "
-             "in a text line."},
+             "level is read where loggers write it: before the message of a "
+             "text line, in a pair such as C<level=error>, or in the level "
+             "field of a JSON line, as a word or as a number of pino, bunyan, "
+             "GELF or syslog. A record, such as an error and the traceback "
+             "that follows it, counts once."},
+    {OPTION("LevelField", STRING, struct log_options, level_field),
+     .example = "\"lev\"",
+     .help = "The field of JSON lines that has the level as a word, if it is "
+             "none of the usual ones, such as C<level>, C<severity> or "
+             "C<log.level>. No other field is then read as the level."},
     {OPTION("Restart", STRING, struct log_options, restart),
      .check = pattern_check_has_literal,
      .example = "\"Application startup complete\"",
@@ -76,11 +84,16 @@ static const struct option log_rows[] = {
              "open sessions are then counted as dropped. With B<Pid>, this "
              "applies to each worker process separately."},
     {OPTION("TimedOut", STRING, struct log_options, timed_out),
-     .default_text = "QueuePool limit of size",
+     .default_text =
+         "QueuePool limit of size|couldn't get a connection after|Connection "
+         "is not available, request timed out|_acquire_impl\\(\\), timeout",
      .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a caller gets no "
-             "connection within the pool's timeout. The size, overflow and "
-             "timeout in SQLAlchemy's message are sent in a notification."},
+             "connection within the pool's timeout. The default has the "
+             "messages of SQLAlchemy, psycopg_pool and HikariCP, and the line "
+             "of asyncpg's traceback. A record with a traceback counts once. "
+             "The size, overflow and timeout in SQLAlchemy's message are sent "
+             "in a notification."},
     {OPTION("Session", STRING, struct log_options, session),
      .check = pattern_check, .example = "\"session=(\\\\w+)\"",
      .help = "Finds the name of the session in a line: the first group of the "

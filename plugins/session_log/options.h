@@ -19,8 +19,9 @@ struct log_options {
   struct option_head head;
   struct option_strings files;
   char *opened, *closed, *failed;
-  char *error;   /* NULL: the level field of the line decides */
-  char *restart; /* NULL: none */
+  char *error;       /* NULL: the level field of the line decides */
+  char *level_field; /* of JSON lines; NULL: the usual ones */
+  char *restart;     /* NULL: none */
   char *timed_out;
   char *session; /* NULL: sessions have no name */
   char *pid;     /* NULL: one process */

@@ -1,399 +1,131 @@
 /* SPDX-License-Identifier: MIT */
-/* line_fields: reads the time and the level of a line. */
-#include "session_log/match/matcher.h"
-
+/* line_fields: reads the time and the level of a line, where loggers put them:
+ * in the words before the message, in the pairs of logfmt, or in a JSON object.
+ */
 #include <ctype.h>
-#include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#define DAY_S 86400
-#define YEAR_S (365 * INT64_C(86400))
+#include "session_log/match/level_words.h"
+#include "session_log/match/line_cursor.h"
+#include "session_log/match/line_json.h"
+#include "session_log/match/matcher.h"
 
-struct cursor {
-  const char *at;
-  const char *end;
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+/* How far into a line the words before the message reach. */
+#define HEAD_BYTES 512
+/* Names of hosts, processes, threads and loggers before the level; without a
+ * time in the line most words are those of a message. */
+#define NAMES_MAX 5
+#define NAMES_MAX_WITHOUT_TIME 1
+
+/* The words before the message, one after the other. */
+struct head_reader {
+  struct line_reader *lines;
+  struct line_fields *fields;
+  struct line_cursor at;
+  const char *start;
+  int names;
+  int depth;      /* of brackets */
+  bool was_plain; /* the word before may be one of a sentence */
+  bool is_over;   /* the message begins */
+  bool is_indented;
+  bool is_behind_time; /* only blanks and marks since the time */
+  bool has_short_error;
+  bool is_structured; /* RFC 5424: host, application, process, message */
+  bool has_bad_date;  /* its time of day alone would be another day's */
 };
 
-struct civil {
-  int64_t year, month, day, hour, minute, second;
-};
-
-static bool skip_char(struct cursor *cursor, char c) {
-  if (cursor->at < cursor->end && *cursor->at == c) {
-    cursor->at++;
-    return true;
-  }
-  return false;
+static char get_char(const struct head_reader *reader, const char *at) {
+  return at >= reader->start && at < reader->at.end ? *at : '\0';
 }
 
-static bool skip_one_of(struct cursor *cursor, const char *set) {
-  bool is_skipped = false;
-  for (; *set != '\0' && !is_skipped; set++) {
-    is_skipped = skip_char(cursor, *set);
-  }
-  return is_skipped;
+static bool is_one_of(char c, const char *set) {
+  return c != '\0' && strchr(set, c) != NULL;
 }
 
-/* Exactly DIGITS of them. */
-static bool parse_digits(struct cursor *cursor, int digits,
-                         int64_t *ret_number) {
-  int64_t number = 0;
-  if (cursor->end - cursor->at < digits) {
-    return false;
-  }
-  for (int i = 0; i < digits; i++) {
-    unsigned char c = (unsigned char)cursor->at[i];
-    if (!isdigit(c)) {
-      return false;
+/* ---- logfmt ---- */
+
+static bool is_key_char(char c) {
+  return isalnum((unsigned char)c) || is_one_of(c, "_.@-");
+}
+
+/* Steps over a value, quoted or up to the next blank. */
+static struct line_cursor skip_pair_value(struct line_cursor *at) {
+  char quote = at->at < at->end && is_one_of(*at->at, "\"'") ? *at->at : '\0';
+  if (quote == '\0') {
+    struct line_cursor value = *at;
+    while (at->at < at->end && !is_one_of(*at->at, " \t")) {
+      at->at++;
     }
-    number = number * 10 + (c - '0');
+    value.end = at->at;
+    return value;
   }
-  cursor->at += digits;
-  *ret_number = number;
-  return true;
-}
-
-static bool is_valid_civil(const struct civil *civil) {
-  return civil->year >= 1970 && civil->month >= 1 && civil->month <= 12 &&
-         civil->day >= 1 && civil->day <= 31 && civil->hour <= 23 &&
-         civil->minute <= 59 && civil->second <= 60;
-}
-
-/* Days since 1970-01-01 of the Gregorian calendar (Howard Hinnant's
- * days_from_civil). */
-static int64_t count_epoch_days(const struct civil *civil) {
-  int64_t year = civil->year - (civil->month <= 2);
-  int64_t era = year / 400;
-  int64_t year_of_era = year - era * 400;
-  int64_t month = civil->month + (civil->month > 2 ? -3 : 9);
-  int64_t day_of_year = (153 * month + 2) / 5 + civil->day - 1;
-  int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146097 + day_of_era - 719468;
-}
-
-static int64_t convert_utc_civil(const struct civil *civil) {
-  return count_epoch_days(civil) * DAY_S + civil->hour * 3600 +
-         civil->minute * 60 + civil->second;
-}
-
-/* How far local time is ahead of UTC at at_s. Uses localtime_r() instead of
- * mktime(), which while TZ is not set looks for the zone file at each call and
- * frees the zone that another thread may be reading. */
-static int64_t find_utc_offset(int64_t at_s) {
-  struct tm local;
-  time_t at = (time_t)at_s;
-  return localtime_r(&at, &local) == NULL ? 0 : local.tm_gmtoff;
-}
-
-/* Converts a local time, given in seconds as if it were UTC. A time that exists
- * twice or not at all, because clocks are changed, is converted with the offset
- * before the change: the first of two. */
-static int64_t convert_local_seconds(int64_t local_s) {
-  int64_t before_s = find_utc_offset(local_s - DAY_S);
-  int64_t after_s = find_utc_offset(local_s + DAY_S);
-  bool is_after = find_utc_offset(local_s - before_s) != before_s &&
-                  find_utc_offset(local_s - after_s) == after_s;
-  return local_s - (is_after ? after_s : before_s);
-}
-
-/* Converts once a minute: the conversion of a local time costs more than to
- * read the line. */
-static int64_t convert_local_civil(struct line_fields_cache *cache,
-                                   const struct civil *civil) {
-  int64_t local_s = convert_utc_civil(civil);
-  int64_t minute = local_s / 60;
-  if (cache->minute != minute) {
-    cache->start_s = convert_local_seconds(minute * 60);
-    cache->minute = minute;
+  struct line_cursor value = {++at->at, at->end};
+  for (; at->at < at->end && *at->at != quote; at->at++) {
+    at->at += *at->at == '\\' && at->at + 1 < at->end;
   }
-  return cache->start_s + local_s % 60;
+  value.end = at->at;
+  at->at += at->at < at->end;
+  return value;
 }
 
-/* "Z", "+01:00", "+0100", "+01", also behind one blank as Ruby writes it. */
-static bool parse_zone(struct cursor *cursor, int64_t *ret_offset_s) {
-  struct cursor ahead = *cursor;
-  (void)skip_char(&ahead, ' ');
-  int64_t hours = 0;
-  int64_t minutes = 0;
-  if (skip_char(cursor, 'Z')) {
-    *ret_offset_s = 0;
-    return true;
+static enum level_class classify_value(const struct line_cursor *value) {
+  const char *at = value->at;
+  while (at < value->end &&
+         (isalpha((unsigned char)*at) || !isascii((unsigned char)*at))) {
+    at++;
   }
-  bool is_east = ahead.at < ahead.end && *ahead.at == '+';
-  if (!skip_one_of(&ahead, "+-") || !parse_digits(&ahead, 2, &hours)) {
-    return false;
-  }
-  (void)skip_char(&ahead, ':');
-  (void)parse_digits(&ahead, 2, &minutes);
-  if (hours > 14 || minutes > 59) {
-    return false;
-  }
-  int64_t offset_s = hours * 3600 + minutes * 60;
-  *ret_offset_s = is_east ? offset_s : -offset_s;
-  *cursor = ahead;
-  return true;
+  bool is_whole = at == value->end || is_one_of(*at, "+- ,");
+  return is_whole ? level_words_classify(value->at, (size_t)(at - value->at))
+                  : LEVEL_NONE;
 }
 
-static bool parse_clock(struct cursor *cursor, struct civil *civil) {
-  return parse_digits(cursor, 2, &civil->hour) && skip_char(cursor, ':') &&
-         parse_digits(cursor, 2, &civil->minute) && skip_char(cursor, ':') &&
-         parse_digits(cursor, 2, &civil->second);
+static void set_level(struct head_reader *reader, enum level_class level) {
+  if (reader->fields->level == LEVEL_NONE) {
+    reader->fields->level = level;
+  }
 }
 
-/* "2024-01-31 10:00:00,123", "2024-01-31T10:00:00.123456+01:00",
- * "2024/01/31 10:00:00". */
-static int parse_iso_time(struct line_fields_cache *cache, struct cursor cursor,
-                          int64_t *ret_s) {
-  struct civil civil = {0};
-  if (!parse_digits(&cursor, 4, &civil.year) || !skip_one_of(&cursor, "-/") ||
-      !parse_digits(&cursor, 2, &civil.month) || !skip_one_of(&cursor, "-/") ||
-      !parse_digits(&cursor, 2, &civil.day) || !skip_one_of(&cursor, "T t_") ||
-      !parse_clock(&cursor, &civil) || !is_valid_civil(&civil)) {
-    return -ENOENT;
-  }
-  if (skip_one_of(&cursor, ".,")) {
-    while (cursor.at < cursor.end && isdigit((unsigned char)*cursor.at)) {
-      cursor.at++;
+static void take_pair(struct head_reader *reader, const char *key, size_t bytes,
+                      struct line_cursor value) {
+  static const char *const levels[] = {
+      "level", "lvl", "severity", "loglevel", "levelname", "log.level", "级别"};
+  static const char *const times[] = {"time", "ts", "timestamp", "t",
+                                      "asctime"};
+  for (size_t i = 0; i < LENGTH(levels); i++) {
+    if (strncasecmp(levels[i], key, bytes) == 0 && levels[i][bytes] == '\0') {
+      set_level(reader, classify_value(&value));
     }
   }
-  int64_t offset_s = 0;
-  bool has_zone = parse_zone(&cursor, &offset_s);
-  *ret_s = has_zone ? convert_utc_civil(&civil) - offset_s
-                    : convert_local_civil(cache, &civil);
-  return 0;
+  for (size_t i = 0; i < LENGTH(times) && !reader->fields->has_time; i++) {
+    reader->fields->has_time =
+        strncasecmp(times[i], key, bytes) == 0 && times[i][bytes] == '\0' &&
+        line_time_parse(reader->lines, &value, &reader->fields->at_s) == 0;
+  }
 }
 
-/* "Jan 31 10:00:00", "Feb  1 10:00:00": without a year. */
-static int parse_syslog_time(struct line_fields_cache *cache,
-                             struct cursor cursor, int64_t now_s,
-                             int64_t *ret_s) {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  struct civil civil = {0};
-  if (cursor.end - cursor.at < 15) {
-    return -ENOENT;
-  }
-  for (size_t i = 0; i < 12; i++) {
-    if (memcmp(cursor.at, months + 3 * i, 3) == 0) {
-      civil.month = (int64_t)i + 1;
+/* From a key on to the end of the line: the level may be the last pair. */
+static void read_pairs(struct head_reader *reader, const char *end) {
+  struct line_cursor at = {reader->at.at, end};
+  while (at.at < at.end) {
+    const char *key = at.at;
+    while (at.at < at.end && (is_key_char(*at.at) || (*at.at & 0x80) != 0)) {
+      at.at++;
+    }
+    size_t bytes = (size_t)(at.at - key);
+    bool is_pair = bytes > 0 && line_cursor_skip_char(&at, '=');
+    struct line_cursor value = skip_pair_value(&at);
+    if (is_pair) {
+      take_pair(reader, key, bytes, value);
+    }
+    while (line_cursor_skip_one_of(&at, " \t")) {
     }
   }
-  cursor.at += 3;
-  if (civil.month == 0 || !skip_char(&cursor, ' ') ||
-      !(skip_char(&cursor, ' ') ? parse_digits(&cursor, 1, &civil.day)
-                                : parse_digits(&cursor, 2, &civil.day)) ||
-      !skip_char(&cursor, ' ') || !parse_clock(&cursor, &civil)) {
-    return -ENOENT;
-  }
-  civil.year = 1970 + now_s / YEAR_S; /* at most a year off */
-  if (!is_valid_civil(&civil)) {
-    return -ENOENT;
-  }
-  for (; convert_utc_civil(&civil) - now_s > YEAR_S / 2; civil.year--) {
-  }
-  for (; now_s - convert_utc_civil(&civil) > YEAR_S / 2; civil.year++) {
-  }
-  *ret_s = convert_local_civil(cache, &civil);
-  return 0;
+  reader->is_over = true;
 }
 
-/* A JSON number: its first ten digits are the seconds, whether milli-, micro-
- * or nanoseconds follow. */
-static int parse_epoch_number(struct cursor cursor, int64_t *ret_s) {
-  int64_t number = 0;
-  int digits = 0;
-  for (; cursor.at < cursor.end && isdigit((unsigned char)*cursor.at) &&
-         digits < 10;
-       cursor.at++, digits++) {
-    number = number * 10 + (*cursor.at - '0');
-  }
-  *ret_s = number;
-  return digits < 9 ? -ENOENT : 0;
-}
-
-/* A time that begins with a digit is in the format of ISO 8601, any other in
- * that of syslog. */
-static int parse_text_time(struct line_fields_cache *cache,
-                           const struct cursor *cursor, int64_t now_s,
-                           int64_t *ret_s) {
-  if (cursor->at == cursor->end) {
-    return -ENOENT;
-  }
-  unsigned char c = (unsigned char)*cursor->at;
-  return isdigit(c) ? parse_iso_time(cache, *cursor, ret_s)
-                    : parse_syslog_time(cache, *cursor, now_s, ret_s);
-}
-
-/* Sets *ret_value to what follows the JSON field NAME (with its quotes). */
-static bool find_json_value(const struct cursor *line, const char *name,
-                            struct cursor *ret_value) {
-  size_t bytes = strlen(name);
-  const char *found =
-      memmem(line->at, (size_t)(line->end - line->at), name, bytes);
-  if (found == NULL) {
-    return false;
-  }
-  *ret_value = (struct cursor){found + bytes, line->end};
-  while (skip_one_of(ret_value, " :")) {
-  }
-  return true;
-}
-
-/* The first field with the name of a time whose value can be read. */
-static int parse_json_time(struct line_fields_cache *cache,
-                           struct cursor cursor, int64_t now_s,
-                           int64_t *ret_s) {
-  static const char *const names[] = {"\"timestamp\"",  "\"time\"",
-                                      "\"@timestamp\"", "\"ts\"",
-                                      "\"asctime\"",    "\"datetime\""};
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    struct cursor value;
-    if (find_json_value(&cursor, names[i], &value) &&
-        (skip_char(&value, '"') ? parse_text_time(cache, &value, now_s, ret_s)
-                                : parse_epoch_number(value, ret_s)) == 0) {
-      return 0;
-    }
-  }
-  return -ENOENT;
-}
-
-int line_fields_parse_time(struct line_fields_cache *cache, const char *line,
-                           size_t bytes, int64_t now_s, int64_t *ret_s) {
-  struct cursor cursor = {line, line + bytes};
-  while (cursor.at < cursor.end && *cursor.at == '\0') {
-    cursor.at++; /* from a hole in the file */
-  }
-  if (cursor.end - cursor.at >= 3 &&
-      memcmp(cursor.at, "\xef\xbb\xbf", 3) == 0) {
-    cursor.at += 3;
-  }
-  if (cursor.at < cursor.end && *cursor.at == '{') {
-    return parse_json_time(cache, cursor, now_s, ret_s);
-  }
-  (void)skip_char(&cursor, '[');
-  if (skip_char(&cursor, '<')) { /* syslog's priority, and RFC 5424's version */
-    while (cursor.at < cursor.end && isdigit((unsigned char)*cursor.at)) {
-      cursor.at++;
-    }
-    (void)skip_char(&cursor, '>');
-    struct cursor version = cursor;
-    if (skip_char(&version, '1') && skip_char(&version, ' ')) {
-      cursor = version;
-    }
-  }
-  return parse_text_time(cache, &cursor, now_s, ret_s);
-}
-
-/* ---- repetitions ---- */
-
-#define REPEATED_MAX 10000
-
-/* A word and the blanks behind it. Returns its length; 0 at the end. */
-static size_t skip_word(struct cursor *cursor) {
-  const char *from = cursor->at;
-  while (cursor->at < cursor->end && *cursor->at != ' ') {
-    cursor->at++;
-  }
-  size_t bytes = (size_t)(cursor->at - from);
-  while (skip_char(cursor, ' ')) {
-  }
-  return bytes;
-}
-
-static bool skip_text(struct cursor *cursor, const char *text) {
-  size_t bytes = strlen(text);
-  bool is_there = (size_t)(cursor->end - cursor->at) >= bytes &&
-                  memcmp(cursor->at, text, bytes) == 0;
-  cursor->at += is_there ? bytes : 0;
-  return is_there;
-}
-
-/* "Jan 31 10:00:00" or "2024-01-31T10:00:00Z", the host and "TAG:". */
-static bool skip_syslog_header(struct cursor *cursor) {
-  const char *from = cursor->at;
-  bool is_iso = cursor->end - from > 10 && isdigit((unsigned char)from[0]) &&
-                from[10] == 'T';
-  bool is_plain = cursor->end - from > 15 && isupper((unsigned char)from[0]) &&
-                  from[3] == ' ' && from[6] == ' ' && from[9] == ':' &&
-                  from[12] == ':' && from[15] == ' ';
-  for (int words = is_iso ? 2 : 4; words > 0; words--) {
-    (void)skip_word(cursor);
-  }
-  const char *tag = cursor->at;
-  size_t bytes = skip_word(cursor);
-  return (is_iso || is_plain) && bytes > 1 && tag[bytes - 1] == ':';
-}
-
-uint32_t line_fields_parse_repetitions(const char *line, size_t bytes) {
-  struct cursor cursor = {line, line + bytes};
-  uint32_t times = 0;
-  if (skip_char(&cursor, '<')) {
-    while (cursor.at < cursor.end && isdigit((unsigned char)*cursor.at)) {
-      cursor.at++;
-    }
-    (void)skip_char(&cursor, '>');
-  }
-  if (!skip_syslog_header(&cursor) ||
-      !skip_text(&cursor, "message repeated ")) {
-    return 1;
-  }
-  for (; cursor.at < cursor.end && isdigit((unsigned char)*cursor.at) &&
-         times <= REPEATED_MAX;
-       cursor.at++) {
-    times = times * 10 + (uint32_t)(*cursor.at - '0');
-  }
-  bool is_whole = skip_text(&cursor, " times: [") && line[bytes - 1] == ']';
-  return is_whole && times >= 1 && times <= REPEATED_MAX ? times : 1;
-}
-
-/* ---- the level ---- */
-
-/* How far into a line the level is looked for. */
-#define SEARCH_BYTES 512
-#define WORD_BYTES_MAX 9
-
-struct level_word {
-  const char *text;
-  bool is_error;
-};
-
-static const struct level_word words[] = {
-    {"ERROR", true},  {"CRITICAL", true}, {"FATAL", true},  {"CRIT", true},
-    {"ERR", true},    {"ALERT", true},    {"EMERG", true},  {"PANIC", true},
-    {"SEVERE", true}, {"INFO", false},    {"DEBUG", false}, {"WARNING", false},
-    {"WARN", false},  {"NOTICE", false},  {"TRACE", false}, {"SUCCESS", false},
-    {"LOG", false},
-};
-
-/* The common spellings of these errors; "error" in prose is none. */
-#define TEXT(literal)                                                          \
-  { literal, sizeof(literal) - 1 }
-static const struct pattern_span texts[] = {
-    TEXT("ERROR"),     TEXT("CRITICAL"),     TEXT("FATAL"),     TEXT("SEVERE"),
-    TEXT("\"error\""), TEXT("\"critical\""), TEXT("\"fatal\""), TEXT("=error"),
-    TEXT("=critical"), TEXT("=fatal"),       TEXT("[error]"),   TEXT("[crit"),
-};
-
-size_t line_fields_get_level_texts(const struct pattern_span **ret_texts) {
-  *ret_texts = texts;
-  return sizeof(texts) / sizeof(texts[0]);
-}
-
-/* Compares without case; is_error_in_text() decides which words in lower case
- * count. */
-static const struct level_word *find_level_word(const char *text,
-                                                size_t bytes) {
-  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-    if (strlen(words[i].text) == bytes &&
-        strncasecmp(words[i].text, text, bytes) == 0) {
-      return &words[i];
-    }
-  }
-  return NULL;
-}
+/* ---- words ---- */
 
 static bool is_upper_case(const char *text, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) {
@@ -404,66 +136,415 @@ static bool is_upper_case(const char *text, size_t bytes) {
   return true;
 }
 
-static bool is_field_mark(char c) { return c == '[' || c == '=' || c == '"'; }
+static const char *skip_blanks_back(const struct head_reader *reader,
+                                    const char *at) {
+  while (is_one_of(get_char(reader, at), " \t")) {
+    at--;
+  }
+  return at;
+}
 
-/* The first level word of a text line decides. Words in lower case count only
- * behind one of the marks above: "an error" in prose is no level. */
-static bool is_error_in_text(const char *line, size_t bytes) {
-  size_t end = bytes < SEARCH_BYTES ? bytes : SEARCH_BYTES;
-  for (size_t i = 0; i < end;) {
-    if (!isalpha((unsigned char)line[i])) {
-      i++;
-      continue;
-    }
-    size_t start = i;
-    while (i < bytes && (isalnum((unsigned char)line[i]) || line[i] == '_')) {
-      i++;
-    }
-    size_t len = i - start;
-    const struct level_word *word =
-        len > WORD_BYTES_MAX ? NULL : find_level_word(line + start, len);
-    if (word != NULL && (is_upper_case(line + start, len) ||
-                         (start > 0 && is_field_mark(line[start - 1])))) {
-      return word->is_error;
+static const char *skip_blanks(const struct head_reader *reader,
+                               const char *at) {
+  while (is_one_of(get_char(reader, at), " \t")) {
+    at++;
+  }
+  return at;
+}
+
+/* A word in small letters is a level only in the places where loggers put one:
+ * "an error" in a sentence is none. */
+static bool is_marked(const struct head_reader *reader, const char *word,
+                      size_t bytes) {
+  char before = get_char(reader, word - 1);
+  char after = get_char(reader, word + bytes);
+  char mark_before = get_char(reader, skip_blanks_back(reader, word - 1));
+  char mark_after = get_char(reader, skip_blanks(reader, word + bytes));
+  bool is_small = islower((unsigned char)word[0]);
+  return (is_one_of(mark_before, "[(<|:") && is_one_of(mark_after, "])>|") &&
+          (reader->depth > 0 || is_one_of(mark_before, "<|"))) ||
+         (mark_before == '-' && mark_after == '-') ||
+         (before == '\t' && after == '\t') ||
+         (is_small && reader->names == 0 && after == ':' &&
+          is_one_of(get_char(reader, word + bytes + 1), " \t")) ||
+         (reader->is_behind_time && reader->depth == 0 &&
+          is_one_of(after, " \t:"));
+}
+
+/* What may stand beside a word in capital letters. */
+static bool is_alone(const struct head_reader *reader, const char *word,
+                     size_t bytes) {
+  char before = get_char(reader, word - 1);
+  char after = get_char(reader, word + bytes);
+  return (before == '\0' || is_one_of(before, " \t[(|:<-.,\"")) &&
+         (after == '\0' || is_one_of(after, " \t])|:>[,-+/"));
+}
+
+/* Does the word at [from, to) give the level? */
+static bool take_level_word(struct head_reader *reader, const char *from,
+                            const char *to) {
+  size_t bytes = (size_t)(to - from);
+  enum level_class level = level_words_classify(from, bytes);
+  bool is_upper = is_upper_case(from, bytes);
+  if (level == LEVEL_NONE && is_upper && get_char(reader, to) == ':' &&
+      reader->fields->has_time && level_words_is_server_word(from, bytes)) {
+    level = LEVEL_BELOW_ERROR;
+  }
+  if (level == LEVEL_NONE || !is_alone(reader, from, bytes) ||
+      (!is_upper && !is_marked(reader, from, bytes))) {
+    return false;
+  }
+  /* "got ERROR": without a time only a mark tells a name from a sentence. */
+  if (reader->was_plain && !reader->fields->has_time) {
+    return false;
+  }
+  if (level == LEVEL_SHORT_ERROR) {
+    reader->has_short_error = true;
+    level = LEVEL_ERROR;
+  }
+  set_level(reader, level);
+  return true;
+}
+
+/* The last part of "app.ERROR:" (monolog) and of "daemon.err" (syslog), the
+ * first of "ERROR/MainProcess" (celery). */
+static bool take_level_part(struct head_reader *reader, const char *from,
+                            const char *to) {
+  static const char *const facilities[] = {
+      "kern", "user", "mail", "daemon", "auth",     "syslog", "lpr",
+      "news", "uucp", "cron", "ftp",    "authpriv", "local"};
+  const char *dot = memrchr(from, '.', (size_t)(to - from));
+  const char *slash = memchr(from, '/', (size_t)(to - from));
+  if (slash != NULL && is_upper_case(from, (size_t)(slash - from))) {
+    return take_level_word(reader, from, slash);
+  }
+  if (dot == NULL) {
+    return false;
+  }
+  size_t bytes = (size_t)(to - dot - 1);
+  if (is_upper_case(dot + 1, bytes)) {
+    return get_char(reader, to) == ':' && take_level_word(reader, dot + 1, to);
+  }
+  for (size_t i = 0; i < LENGTH(facilities); i++) {
+    size_t len = strlen(facilities[i]);
+    enum level_class level = level_words_classify(dot + 1, bytes);
+    if (level != LEVEL_NONE && (size_t)(dot - from) >= len &&
+        (size_t)(dot - from) <= len + 1 &&
+        memcmp(from, facilities[i], len) == 0) {
+      reader->has_short_error |= level == LEVEL_SHORT_ERROR;
+      set_level(reader, level == LEVEL_SHORT_ERROR ? LEVEL_ERROR : level);
+      return true;
     }
   }
   return false;
 }
 
-/* The value of a JSON line's level: a word, a number (pino: 50 is error), or
- * loguru's object with a name. Returns 1, 0, or -1 for none. */
-static int parse_json_level(struct cursor value) {
-  if (skip_char(&value, '{')) {
-    struct cursor name;
-    return find_json_value(&value, "\"name\"", &name) ? parse_json_level(name)
-                                                      : -1;
-  }
-  int64_t number = 0;
-  if (value.at < value.end && isdigit((unsigned char)*value.at)) {
-    return parse_digits(&value, 2, &number) && number >= 50;
-  }
-  (void)skip_char(&value, '"');
-  const char *quote = memchr(value.at, '"', (size_t)(value.end - value.at));
-  const char *end = quote == NULL ? value.end : quote;
-  const struct level_word *word =
-      find_level_word(value.at, (size_t)(end - value.at));
-  return word == NULL ? -1 : word->is_error;
+static bool has_ending(const char *from, const char *to, const char *ending) {
+  size_t bytes = strlen(ending);
+  return (size_t)(to - from) >= bytes && memcmp(to - bytes, ending, bytes) == 0;
 }
 
-bool line_fields_is_error(const char *line, size_t bytes) {
-  static const char *const names[] = {
-      "\"level\"", "\"levelname\"", "\"severity\"", "\"log.level\"", "\"lvl\""};
-  const struct cursor whole = {line, line + bytes};
-  size_t len =
-      bytes > 0 && line[0] == '{' ? sizeof(names) / sizeof(names[0]) : 0;
-  for (size_t i = 0; i < len; i++) {
-    struct cursor value;
-    int level = find_json_value(&whole, names[i], &value)
-                    ? parse_json_level(value)
-                    : -1;
-    if (level >= 0) {
-      return level == 1;
+/* An exception's name and a colon begin its text. */
+static bool is_exception(const char *from, const char *to) {
+  static const char *const endings[] = {"Error", "Exception", "Failure",
+                                        "Warning", "Timeout"};
+  bool is_found = false;
+  for (size_t i = 0; i < LENGTH(endings) && !is_found; i++) {
+    is_found = has_ending(from, to, endings[i]);
+  }
+  return is_found;
+}
+
+static bool is_number(const char *from, const char *to) {
+  for (; from < to; from++) {
+    if (!isdigit((unsigned char)*from) && !is_one_of(*from, ".+-/#@_")) {
+      return false;
     }
   }
-  return is_error_in_text(line, bytes);
+  return true;
+}
+
+static bool is_sentence_word(const char *from, const char *to) {
+  for (; from < to; from++) {
+    if (!islower((unsigned char)*from)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* A word that is no level: a name, a number, or the message's first. */
+static void pass_name(struct head_reader *reader, const char *from,
+                      const char *to) {
+  if (is_number(from, to)) {
+    reader->has_bad_date |= to - from >= 8 &&
+                            memchr(from, '.', (size_t)(to - from)) == NULL &&
+                            (memchr(from, '-', (size_t)(to - from)) != NULL ||
+                             memchr(from, '/', (size_t)(to - from)) != NULL);
+    return;
+  }
+  bool is_colon = get_char(reader, to) == ':';
+  bool is_plain = !reader->is_structured &&
+                  is_one_of(get_char(reader, to), " \t") &&
+                  is_sentence_word(from, to);
+  char behind = is_colon ? get_char(reader, to + 1) : '\0';
+  bool is_end = is_colon && (behind == '\0' || is_one_of(behind, " \t"));
+  reader->names += reader->depth == 0;
+  reader->is_behind_time = false;
+  reader->is_over =
+      reader->names >
+          (reader->fields->has_time ? NAMES_MAX : NAMES_MAX_WITHOUT_TIME) ||
+      (is_plain && reader->was_plain) ||
+      (is_end && (is_exception(from, to) ||
+                  (!reader->fields->has_time && reader->depth == 0)));
+  reader->was_plain = is_plain;
+}
+
+static void take_word(struct head_reader *reader) {
+  const char *from = reader->at.at;
+  const char *to = from;
+  while (to < reader->at.end && !is_one_of(*to, " \t[](){}|<>,;:\"'=")) {
+    to++;
+  }
+  if (to == from) {
+    reader->is_over = true;
+    return;
+  }
+  bool is_key = get_char(reader, to) == '=';
+  reader->at.at = is_key ? from : to;
+  if (is_key) {
+    bool is_url = memchr(from, '/', (size_t)(to - from)) != NULL ||
+                  memchr(from, '?', (size_t)(to - from)) != NULL;
+    reader->is_over = is_url;
+    if (!is_url) {
+      read_pairs(reader, reader->at.end);
+    }
+  } else if (!take_level_word(reader, from, to) &&
+             !take_level_part(reader, from, to)) {
+    pass_name(reader, from, to);
+  }
+}
+
+/* ---- lines ---- */
+
+/* Chinese: a level word, a bracket, or the message's first word. */
+static void take_wide(struct head_reader *reader) {
+  static const char *const marks[] = {"【", "】", "：", "｜", "「", "」"};
+  struct line_cursor *at = &reader->at;
+  enum level_class level = LEVEL_NONE;
+  for (size_t i = 0; i < LENGTH(marks); i++) {
+    if (line_cursor_skip_text(at, marks[i])) {
+      return;
+    }
+  }
+  size_t bytes =
+      level_words_measure_wide(at->at, (size_t)(at->end - at->at), &level);
+  struct line_cursor behind = {at->at + bytes, at->end};
+  bool is_whole = behind.at == behind.end ||
+                  is_one_of(*behind.at, " \t])|:>,-") ||
+                  line_cursor_skip_text(&behind, "】") ||
+                  line_cursor_skip_text(&behind, "：") ||
+                  line_cursor_skip_text(&behind, "｜") ||
+                  line_cursor_skip_text(&behind, "」");
+  if (bytes > 0 && is_whole) {
+    set_level(reader, level);
+  } else if (memmem(at->at,
+                    (size_t)(at->end - at->at) < 16 ? (size_t)(at->end - at->at)
+                                                    : 16,
+                    "=", 1) != NULL) {
+    read_pairs(reader, at->end);
+  } else {
+    reader->is_over = true;
+  }
+}
+
+/* Returns true if a time begins here, and steps over it. */
+static bool take_time(struct head_reader *reader) {
+  if (reader->fields->has_time || reader->is_indented || reader->has_bad_date ||
+      isalnum((unsigned char)get_char(reader, reader->at.at - 1)) ||
+      line_time_parse(reader->lines, &reader->at, &reader->fields->at_s) != 0) {
+    return false;
+  }
+  reader->fields->has_time = true;
+  reader->is_behind_time = true;
+  reader->was_plain = false;
+  return true;
+}
+
+/* Steps over syslog's "message repeated 5 times: [". */
+static bool skip_repeated(struct line_cursor *at) {
+  struct line_cursor ahead = *at;
+  int64_t digit = 0;
+  if (!line_cursor_skip_text(&ahead, "message repeated ")) {
+    return false;
+  }
+  while (line_cursor_parse_digits(&ahead, 1, &digit)) {
+  }
+  if (!line_cursor_skip_text(&ahead, " times: [")) {
+    return false;
+  }
+  *at = ahead;
+  return true;
+}
+
+/* One step: a mark, a time, a word, an object. */
+static void take_step(struct head_reader *reader) {
+  struct line_cursor *at = &reader->at;
+  char c = *at->at;
+  if (is_one_of(c, "[(")) {
+    reader->depth++;
+  } else if (is_one_of(c, ")]")) {
+    reader->depth -= reader->depth > 0;
+  }
+  if (c == '{' && at->end - at->at > 1 && is_one_of(at->at[1], "\" ")) {
+    line_json_read(reader->lines, at->at, (size_t)(at->end - at->at),
+                   reader->fields);
+    reader->is_over = true;
+  } else if (is_one_of(c, "\"'")) {
+    reader->is_over = true;
+  } else if (is_one_of(c, " \t")) {
+    at->at++;
+  } else if (is_one_of(c, "[](){}|<>,;:-=*#")) {
+    reader->was_plain = false;
+    reader->is_behind_time = reader->is_behind_time && c != ']';
+    at->at++;
+  } else if (!take_time(reader)) {
+    if ((c & 0x80) != 0) {
+      take_wide(reader);
+    } else if (!skip_repeated(at)) {
+      take_word(reader);
+    }
+  }
+}
+
+/* The time behind the level, as Django has it: only marks and names in between.
+ */
+static void find_time_behind_level(struct head_reader *reader) {
+  struct line_cursor *at = &reader->at;
+  for (int words = 0; words < 3 && at->at < at->end; words++) {
+    while (line_cursor_skip_one_of(at, " \t[](|:,-")) {
+    }
+    if (take_time(reader)) {
+      return;
+    }
+    while (at->at < at->end && !is_one_of(*at->at, " \t[](|")) {
+      at->at++;
+    }
+  }
+}
+
+static void read_head(struct head_reader *reader) {
+  while (!reader->is_over && reader->fields->level == LEVEL_NONE &&
+         reader->at.at < reader->at.end &&
+         reader->at.at - reader->start < HEAD_BYTES) {
+    take_step(reader);
+  }
+  if (!reader->fields->has_time && reader->fields->level != LEVEL_NONE &&
+      !reader->is_over) {
+    find_time_behind_level(reader);
+  }
+}
+
+/* Copies LINE without colours into HEAD. Returns the bytes. */
+static size_t strip_colours(const char *line, size_t bytes, char *head) {
+  size_t len = 0;
+  for (size_t i = 0; i < bytes && len < HEAD_BYTES; i++) {
+    if (line[i] == '\x1b') {
+      for (i++; i < bytes && !isalpha((unsigned char)line[i]); i++) {
+      }
+    } else {
+      head[len++] = line[i];
+    }
+  }
+  return len;
+}
+
+/* Steps over syslog's "<11>" and "<11>1 ". Returns the level. */
+static enum level_class take_priority(struct line_cursor *at,
+                                      bool *ret_is_structured) {
+  struct line_cursor ahead = *at;
+  int64_t number = 0;
+  if (!line_cursor_skip_char(&ahead, '<') ||
+      (!line_cursor_parse_digits(&ahead, 3, &number) &&
+       !line_cursor_parse_digits(&ahead, 2, &number) &&
+       !line_cursor_parse_digits(&ahead, 1, &number)) ||
+      !line_cursor_skip_char(&ahead, '>')) {
+    return LEVEL_NONE;
+  }
+  *ret_is_structured = line_cursor_skip_text(&ahead, "1 ");
+  *at = ahead;
+  return number % 8 <= 3 ? LEVEL_ERROR : LEVEL_BELOW_ERROR;
+}
+
+/* klog's "E0131 10:00:00". */
+static enum level_class find_klog_level(struct line_cursor at) {
+  char letter = at.at < at.end ? *at.at : '\0';
+  int64_t number = 0;
+  bool is_klog = line_cursor_skip_one_of(&at, "IWEF") &&
+                 line_cursor_parse_digits(&at, 4, &number) &&
+                 line_cursor_skip_char(&at, ' ') &&
+                 line_cursor_parse_digits(&at, 2, &number) &&
+                 line_cursor_skip_char(&at, ':');
+  return !is_klog                  ? LEVEL_NONE
+         : is_one_of(letter, "EF") ? LEVEL_ERROR
+                                   : LEVEL_BELOW_ERROR;
+}
+
+bool line_fields_has_code(const char *line, size_t bytes) {
+  struct line_cursor at = {line, line + bytes};
+  bool is_structured = false;
+  return (bytes >= 3 && line[0] == '<' &&
+          take_priority(&at, &is_structured) == LEVEL_ERROR) ||
+         (bytes >= 9 && is_one_of(line[0], "EF") &&
+          find_klog_level(at) == LEVEL_ERROR);
+}
+
+/* The colours, a hole in the file and a mark of the encoding are skipped. head:
+ * HEAD_BYTES, for a line with colours. */
+static struct line_cursor skip_dressing(struct line_cursor at, char *head) {
+  size_t bytes = (size_t)(at.end - at.at);
+  if (bytes > 0 && *at.at != '{' &&
+      memchr(at.at, '\x1b', bytes < HEAD_BYTES ? bytes : HEAD_BYTES) != NULL) {
+    size_t len = strip_colours(at.at, bytes, head);
+    at = (struct line_cursor){head, head + len};
+  }
+  return at;
+}
+
+void line_fields_read(struct line_reader *lines, const char *line, size_t bytes,
+                      struct line_fields *ret_fields) {
+  char head[HEAD_BYTES];
+  struct line_cursor at = {line, line + bytes};
+  bool is_structured = false;
+  while (at.at < at.end && *at.at == '\0') {
+    at.at++; /* from a hole in the file */
+  }
+  (void)line_cursor_skip_text(&at, "\xef\xbb\xbf");
+  enum level_class priority = take_priority(&at, &is_structured);
+  *ret_fields = (struct line_fields){.level = LEVEL_NONE};
+  at = skip_dressing(at, head);
+  struct head_reader reader = {.lines = lines,
+                               .fields = ret_fields,
+                               .at = at,
+                               .start = at.at,
+                               .is_structured = is_structured,
+                               .is_indented =
+                                   at.at < at.end && is_one_of(*at.at, " \t")};
+  enum level_class klog = find_klog_level(at);
+  if (klog != LEVEL_NONE) {
+    (void)take_time(&reader);
+    ret_fields->level = klog;
+    ret_fields->begins_record = true;
+    return;
+  }
+  read_head(&reader);
+  if (reader.has_short_error && !level_words_has_framed_error(line, bytes)) {
+    ret_fields->level = LEVEL_NONE;
+  }
+  if (ret_fields->level == LEVEL_NONE) {
+    ret_fields->level = priority;
+  }
+  ret_fields->begins_record = ret_fields->has_time ||
+                              ret_fields->level != LEVEL_NONE ||
+                              (at.at < at.end && *at.at == '{');
 }

@@ -18,8 +18,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define TEXTS_MAX 64
+#define TEXTS_MAX 128
 #define GRAM_BYTES 3
 #define DISTANCE_MAX 8 /* between samples: more gains nothing */
 /* 32 KiB, most of a first-level cache. With 8 KiB four times as many grams of a
@@ -36,6 +37,7 @@
 struct search_text {
   struct pattern_span span; /* borrowed from the pattern */
   unsigned kind;
+  bool is_folded; /* in any case */
 };
 
 /* A gram of a window. Those with the same place in the table are neighbours. */
@@ -54,6 +56,9 @@ struct matcher {
   size_t texts_len;
   size_t distance;                                /* between samples */
   struct window_gram grams[WINDOW_GRAMS_MAX + 1]; /* from 1 on */
+  bool has_level_rule;
+  unsigned level_kind;
+  bool has_codes;           /* some line began with a coded level */
   uint8_t table[TABLE_LEN]; /* the first of the grams at this place; 0: none */
 };
 
@@ -78,11 +83,12 @@ static unsigned estimate_byte_frequency(uint8_t c) {
   return c >= 'A' && c <= 'Z' ? 3 : 5;
 }
 
-/* The gram in the lower three bytes; four bytes are read. */
+/* The gram in the lower three bytes, in small letters; four bytes are read.
+ * Other bytes change as well, in the data and in the texts alike. */
 static inline uint32_t load_gram(const char *data) {
   uint32_t word;
   memcpy(&word, data, sizeof(word));
-  return le32toh(word);
+  return le32toh(word) | UINT32_C(0x202020);
 }
 
 /* Multiplicative hashing (Knuth); the shift to the left drops the byte that is
@@ -175,7 +181,9 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
     }
     spans_len = pattern_get_literals(*pattern, &spans);
   } else if (rule->is_by_level) {
-    spans_len = line_fields_get_level_texts(&spans);
+    spans_len = level_words_get_texts(&spans);
+    matcher->has_level_rule = true;
+    matcher->level_kind = rule->kind;
   }
   if (spans_len > TEXTS_MAX - matcher->texts_len) {
     return error_set(error, -EINVAL,
@@ -183,7 +191,9 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
   }
   for (size_t i = 0; i < spans_len; i++) {
     matcher->texts[matcher->texts_len++] =
-        (struct search_text){.span = spans[i], .kind = rule->kind};
+        (struct search_text){.span = spans[i],
+                             .kind = rule->kind,
+                             .is_folded = rule->pattern == NULL};
   }
   if (*pattern == NULL || !pattern_is_literal(*pattern)) {
     matcher->unsure_kinds |= MATCHER_KIND_BIT(rule->kind);
@@ -226,12 +236,13 @@ void matcher_free(struct matcher *matcher) {
 
 struct matcher_run {
   const struct matcher *matcher;
+  struct line_reader *reader;
   struct matcher_limit *limit;
   const char *data;
   size_t bytes;
   struct matcher_line line; /* kinds == 0: none is open */
   size_t line_end;          /* of the line that was found last */
-  void (*on_line)(void *context, const struct matcher_line *line);
+  void (*on_line)(void *context, struct matcher_line *line);
   void *context;
 };
 
@@ -248,14 +259,16 @@ bool matcher_search_pattern(struct pattern *pattern, const char *option,
 }
 
 /* For a line with a text of KIND: whether its regex or its level agrees. */
-static bool is_line_of_kind(const struct matcher_run *run, unsigned kind) {
-  const struct matcher_line *line = &run->line;
+static bool is_line_of_kind(struct matcher_run *run, unsigned kind) {
+  struct matcher_line *line = &run->line;
   struct pattern *pattern = run->matcher->patterns[kind];
-  return pattern == NULL
-             ? line_fields_is_error(line->text, line->bytes)
-             : matcher_search_pattern(pattern, run->matcher->rules[kind].option,
-                                      line->text, line->bytes, NULL,
-                                      run->limit);
+  if (pattern != NULL) {
+    return matcher_search_pattern(pattern, run->matcher->rules[kind].option,
+                                  line->text, line->bytes, NULL, run->limit);
+  }
+  line_fields_read(run->reader, line->text, line->bytes, &line->fields);
+  line->is_read = true;
+  return line->fields.level == LEVEL_ERROR;
 }
 
 /* Confirms the kinds of the line that is open, and hands it over. */
@@ -290,12 +303,19 @@ static void add_line_kind(struct matcher_run *run, size_t at, unsigned kind) {
     end = end == NULL ? data + run->bytes : end;
     run->line.text = start;
     run->line.bytes = (size_t)(end - start);
+    run->line.is_read = false;
     run->line_end = (size_t)(end - data);
   }
   run->line.kinds |= MATCHER_KIND_BIT(kind);
 }
 
 /* ---- searching ---- */
+
+static bool is_same_text(const char *data, const struct search_text *text) {
+  return (text->is_folded
+              ? strncasecmp(data, text->span.text, text->span.bytes)
+              : memcmp(data, text->span.text, text->span.bytes)) == 0;
+}
 
 /* Compares the texts that have the gram at AT. */
 static void match_sample(struct matcher_run *run, size_t at, uint32_t gram) {
@@ -307,8 +327,7 @@ static void match_sample(struct matcher_run *run, size_t at, uint32_t gram) {
     is_last = entry->is_last;
     if (((entry->gram ^ gram) & 0xffffff) == 0 && at >= entry->at &&
         text->span.bytes <= run->bytes - (at - entry->at) &&
-        memcmp(run->data + at - entry->at, text->span.text, text->span.bytes) ==
-            0) {
+        is_same_text(run->data + at - entry->at, text)) {
       add_line_kind(run, at, text->kind);
     }
   }
@@ -340,6 +359,47 @@ static inline size_t search_span(struct matcher_run *run, size_t at, size_t end,
   }
   for (; at < end; at += distance) {
     match_samples(run, at, 1);
+  }
+  return at;
+}
+
+static size_t search_to(struct matcher_run *run, size_t at, size_t end) {
+  size_t distance = run->matcher->distance;
+  /* The distance of "error" and "fatal": as a constant it saves 4 %. */
+  return distance == 3 ? search_span(run, at, end, 3)
+                       : search_span(run, at, end, distance);
+}
+
+/* ---- levels in codes at the beginning of a line ---- */
+
+/* Looked at in each call: a log has them everywhere or nowhere. */
+#define CODES_BYTES ((size_t)4096)
+
+static size_t find_line_end(const char *data, size_t at, size_t bytes) {
+  const char *end = memchr(data + at, '\n', bytes - at);
+  return end == NULL ? bytes : (size_t)(end - data);
+}
+
+static bool has_codes(const char *data, size_t bytes) {
+  bool is_found = false;
+  for (size_t at = 0; at < bytes && at < CODES_BYTES && !is_found;) {
+    size_t end = find_line_end(data, at, bytes);
+    is_found = line_fields_has_code(data + at, end - at);
+    at = end + 1;
+  }
+  return is_found;
+}
+
+/* As search_to(), line by line. */
+static size_t search_coded_lines(struct matcher_run *run, size_t last) {
+  size_t at = 0;
+  for (size_t start = 0; start < run->bytes;) {
+    size_t end = find_line_end(run->data, start, run->bytes);
+    if (line_fields_has_code(run->data + start, end - start)) {
+      add_line_kind(run, start, run->matcher->level_kind);
+    }
+    at = search_to(run, at, end < last ? end : last);
+    start = end + 1;
   }
   return at;
 }
@@ -390,12 +450,13 @@ static size_t count_newlines(const char *data, size_t bytes) {
   return newlines;
 }
 
-size_t matcher_find_lines(struct matcher *matcher, const char *data,
-                          size_t bytes, struct matcher_limit *limit,
-                          void (*on_line)(void *context,
-                                          const struct matcher_line *line),
-                          void *context) {
+size_t
+matcher_find_lines(struct matcher *matcher, struct line_reader *reader,
+                   const char *data, size_t bytes, struct matcher_limit *limit,
+                   void (*on_line)(void *context, struct matcher_line *line),
+                   void *context) {
   struct matcher_run run = {.matcher = matcher,
+                            .reader = reader,
                             .limit = limit,
                             .data = data,
                             .bytes = bytes,
@@ -405,13 +466,16 @@ size_t matcher_find_lines(struct matcher *matcher, const char *data,
   size_t safe = bytes < sizeof(uint32_t) ? 0 : bytes - sizeof(uint32_t) + 1;
   size_t newlines = 0;
   size_t at = 0;
-  for (size_t span = 0; span < bytes; span += SPAN_BYTES) {
+  matcher->has_codes =
+      matcher->has_level_rule && (matcher->has_codes || has_codes(data, bytes));
+  if (matcher->has_codes) {
+    at = search_coded_lines(&run, safe);
+    newlines = count_newlines(data, bytes);
+  }
+  for (size_t span = 0; span < bytes && !matcher->has_codes;
+       span += SPAN_BYTES) {
     size_t end = bytes - span < SPAN_BYTES ? bytes : span + SPAN_BYTES;
-    size_t last = end < safe ? end : safe;
-    /* The distance of "ERROR" and "FATAL": as a constant it saves 4 %. */
-    at = matcher->distance == 3
-             ? search_span(&run, at, last, 3)
-             : search_span(&run, at, last, matcher->distance);
+    at = search_to(&run, at, end < safe ? end : safe);
     newlines += count_newlines(data + span, end - span);
   }
   for (; at + GRAM_BYTES <= bytes; at += matcher->distance) {

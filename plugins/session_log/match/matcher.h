@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "session_log/match/level_words.h"
 #include "session_log/match/pattern.h"
 
 #define MATCHER_KINDS_MAX 16
@@ -21,10 +22,30 @@ struct matcher_rule {
   bool is_by_level;    /* without a pattern: lines of level error */
 };
 
+/* What the lines of a log are read with. Not locked: one owner. */
+struct line_reader {
+  int64_t now_s;           /* since the epoch */
+  const char *level_field; /* of JSON lines; borrowed; NULL: the usual names */
+  /* The minute that was converted last: lines of one minute need one conversion
+   * of local time. */
+  int64_t minute;  /* since the epoch, as if local time were UTC */
+  int64_t start_s; /* of this minute, since the epoch */
+};
+
+/* What a line says about itself. */
+struct line_fields {
+  bool has_time;
+  int64_t at_s;           /* since the epoch; with has_time */
+  enum level_class level; /* LEVEL_NONE, LEVEL_BELOW_ERROR or LEVEL_ERROR */
+  bool begins_record; /* others, such as those of a traceback, continue it */
+};
+
 struct matcher_line {
   const char *text; /* without newline and carriage return */
   size_t bytes;
   unsigned kinds; /* MATCHER_KIND_BIT()s; at least one */
+  struct line_fields fields;
+  bool is_read; /* the fields are set */
 };
 
 /* Searches that were stopped because the pattern backtracks too much. */
@@ -42,11 +63,11 @@ void matcher_free(struct matcher *matcher); /* accepts NULL */
 
 /* Calls ON_LINE for each line of DATA that is of a kind, in order, and counts
  * in LIMIT. Returns the number of newlines. */
-size_t matcher_find_lines(struct matcher *matcher, const char *data,
-                          size_t bytes, struct matcher_limit *limit,
-                          void (*on_line)(void *context,
-                                          const struct matcher_line *line),
-                          void *context);
+size_t
+matcher_find_lines(struct matcher *matcher, struct line_reader *reader,
+                   const char *data, size_t bytes, struct matcher_limit *limit,
+                   void (*on_line)(void *context, struct matcher_line *line),
+                   void *context);
 
 /* Searches a line for the PATTERN of OPTION. *ret_part: as pattern_match() has
  * it. Returns false also for a search that was stopped, and counts it. */
@@ -61,34 +82,22 @@ double matcher_parse_number(const struct pattern_span *part);
 double matcher_parse_number_after(const struct matcher_line *line,
                                   const char *text);
 
-/* ---- the time and the level of a line: line_fields.c ---- */
+/* ---- the time and the level of a line: line_fields.c, line_repetitions.c ----
+ */
 
-/* The minute that was converted last: lines of one minute need one conversion
- * of local time. All zero is an empty one. Not locked: one owner. */
-struct line_fields_cache {
-  int64_t minute;  /* since the epoch, as if local time were UTC */
-  int64_t start_s; /* of this minute, since the epoch */
-};
+/* Reads the time and the level from the words before the message, from pairs
+ * KEY=VALUE or from a JSON object, in the formats of the usual loggers; colours
+ * are skipped. A record begins with a time or a level. Without a zone a time is
+ * local; one without a year is the one nearest to now_s, one without a date the
+ * last one before now_s. */
+void line_fields_read(struct line_reader *reader, const char *line,
+                      size_t bytes, struct line_fields *ret_fields);
 
-/* Reads the time at the start of LINE, or of the value of a JSON line's time
- * field: ISO 8601 with or without zone (Python's logging, loguru), syslog's
- * "Jan 31 10:00:00" (RFC 3164) and "<13>1 2024-..." (RFC 5424), seconds or
- * milliseconds since the epoch in JSON. Without a zone it is local time. A
- * time without a year is the one nearest to now_s.
- * Returns 0 and *ret_s (seconds since the epoch), or -ENOENT. */
-int line_fields_parse_time(struct line_fields_cache *cache, const char *line,
-                           size_t bytes, int64_t now_s, int64_t *ret_s);
+/* True if LINE begins with a level of error or above in a code: syslog's
+ * "<11>", klog's "E0131 10:00". The search cannot find such lines by a text. */
+bool line_fields_has_code(const char *line, size_t bytes);
 
 /* How many lines LINE stands for: N in a line of syslog's form "TIME HOST TAG:
  * message repeated N times: [ TEXT]" with N up to 10,000; 1 for any other, so
  * that an application that logs what a stranger sends does not multiply it. */
-uint32_t line_fields_parse_repetitions(const char *line, size_t bytes);
-
-/* Every line of level error or above contains one of these texts. Returns how
- * many there are. */
-size_t line_fields_get_level_texts(const struct pattern_span **ret_texts);
-
-/* True if the level of LINE is error or above: the value of a JSON line's
- * level field, else the first level word of the line ("INFO ... no ERROR" is
- * none). Words in small letters count in brackets or behind a '=' only. */
-bool line_fields_is_error(const char *line, size_t bytes);
+uint32_t line_repetitions_parse(const char *line, size_t bytes);

@@ -347,6 +347,10 @@ int tail_file_check_content(struct tail_file *file, int64_t wall_ns) {
   }
   file->is_quiet = file->is_settled && status.size == file->size &&
                    status.modified_ns == file->modified_ns;
+  if (file->offset > 0 && file->size <= file->offset) {
+    file->read_ns = file->modified_ns;
+    file->read_bytes = file->offset;
+  }
   file->size = status.size;
   file->modified_ns = status.modified_ns;
   if (file->is_quiet) {
@@ -359,6 +363,18 @@ int tail_file_check_content(struct tail_file *file, int64_t wall_ns) {
   file->is_truncated = code == 1;
   file->is_settled = wall_ns - status.modified_ns > SETTLED_NS;
   return 0;
+}
+
+int64_t tail_file_guess_written_ns(const struct tail_file *file,
+                                   uint64_t offset) {
+  int64_t from_ns = file->read_ns != 0 ? file->read_ns : file->identity.born_ns;
+  uint64_t from = file->read_bytes <= offset ? file->read_bytes : 0;
+  if (from_ns == 0 || from_ns >= file->modified_ns || file->size <= from) {
+    return file->modified_ns;
+  }
+  double part = (double)(offset - from) / (double)(file->size - from);
+  return from_ns + (int64_t)((double)(file->modified_ns - from_ns) *
+                             (part < 1 ? part : 1));
 }
 
 int tail_file_rewind(struct tail_file *file) {

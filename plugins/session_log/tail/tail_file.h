@@ -62,6 +62,8 @@ struct tail_file {
   int fd;                         /* -1 while closed */
   uint64_t size;                  /* at the last check */
   int64_t modified_ns;            /* the same */
+  int64_t read_ns;                /* modified_ns when it had been read whole */
+  uint64_t read_bytes;            /* its size then; read_ns == 0: never */
   uint64_t offset;                /* start of the first unfinished line */
   struct tail_file_mark head;     /* from the first data byte on */
   struct tail_file_mark marker;   /* the bytes before the offset */
@@ -111,6 +113,11 @@ int tail_file_check_content(struct tail_file *file, int64_t wall_ns);
 
 /* Starts at the beginning after a truncation. Returns 0 or negative errno. */
 int tail_file_rewind(struct tail_file *file);
+
+/* When the byte at OFFSET was written, as if the file had grown evenly since it
+ * was last read to its end, or was made. Nanoseconds since the epoch. */
+int64_t tail_file_guess_written_ns(const struct tail_file *file,
+                                   uint64_t offset);
 
 enum tail_file_relation {
   TAIL_FILE_UNRELATED,

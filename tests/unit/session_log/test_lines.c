@@ -14,6 +14,15 @@
 
 #define NOW 1706695200 /* 2024-01-31 10:00:00 UTC */
 
+static int read_time(struct line_reader *reader, const char *line, size_t bytes,
+                     int64_t now_s, int64_t *ret_s) {
+  struct line_fields fields;
+  reader->now_s = now_s;
+  line_fields_read(reader, line, bytes, &fields);
+  *ret_s = fields.at_s;
+  return fields.has_time ? 0 : -ENOENT;
+}
+
 static void reads_the_time_of_a_line(void **state) {
   (void)state;
   static const struct {
@@ -52,7 +61,7 @@ static void reads_the_time_of_a_line(void **state) {
       {"Jan", 1},
       {"", 1},
   };
-  struct line_fields_cache cache = {0};
+  struct line_reader reader = {.now_s = NOW};
   for (int round = 0; round < 2; round++) { /* the cache must not matter */
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
       int64_t at_s = 0;
@@ -60,7 +69,7 @@ static void reads_the_time_of_a_line(void **state) {
       char *line = malloc(bytes + 1); /* no byte more: for the sanitizer */
       assert_non_null(line);
       memcpy(line, cases[i].line, bytes);
-      int code = line_fields_parse_time(&cache, line, bytes, NOW, &at_s);
+      int code = read_time(&reader, line, bytes, NOW, &at_s);
       free(line);
       assert_int_equal(code, cases[i].wanted == 1 ? -ENOENT : 0);
       if (code == 0) {
@@ -72,14 +81,13 @@ static void reads_the_time_of_a_line(void **state) {
 
 static void one_second_in_two_zones(void **state) {
   (void)state;
-  struct line_fields_cache cache = {0};
+  struct line_reader reader = {.now_s = NOW};
   int64_t at_s = 0;
   static const char *const lines[] = {"2024-01-31T10:00:00.123Z some words",
                                       "2024-01-31T10:00:00.123+01:00 words"};
   for (int i = 0; i < 4; i++) {
-    assert_int_equal(line_fields_parse_time(&cache, lines[i % 2],
-                                            strlen(lines[i % 2]), NOW, &at_s),
-                     0);
+    assert_int_equal(
+        read_time(&reader, lines[i % 2], strlen(lines[i % 2]), NOW, &at_s), 0);
     assert_int_equal(at_s - NOW, i % 2 == 0 ? 0 : -3600);
   }
 }
@@ -93,14 +101,13 @@ static void seconds_that_follow_one_another(void **state) {
                {"{\"time\": \"", ",123\", \"level\": \"info\"}"},
                {"[", " +0000] [7] words"}};
   for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-    struct line_fields_cache cache = {0};
+    struct line_reader reader = {.now_s = NOW};
     for (int second = 0; second < 20; second++) {
       char line[128];
       int64_t at_s = 0;
       (void)snprintf(line, sizeof(line), "%s2024-01-31 10:00:%02d%s",
                      forms[i].head, second / 2, forms[i].tail); /* each twice */
-      assert_int_equal(
-          line_fields_parse_time(&cache, line, strlen(line), NOW, &at_s), 0);
+      assert_int_equal(read_time(&reader, line, strlen(line), NOW, &at_s), 0);
       assert_int_equal(at_s - NOW, second / 2);
     }
   }
@@ -108,7 +115,7 @@ static void seconds_that_follow_one_another(void **state) {
 
 static void local_time_is_local(void **state) {
   (void)state;
-  struct line_fields_cache cache = {0};
+  struct line_reader reader = {.now_s = NOW};
   for (int64_t t = NOW; t < NOW + 400 * 86400; t += 7 * 3600 + 13) {
     char line[64];
     struct tm local;
@@ -117,8 +124,7 @@ static void local_time_is_local(void **state) {
     assert_non_null(localtime_r(&when, &local));
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S,000 INFO x",
                          &local) > 0);
-    assert_int_equal(
-        line_fields_parse_time(&cache, line, strlen(line), t, &at_s), 0);
+    assert_int_equal(read_time(&reader, line, strlen(line), t, &at_s), 0);
     /* When the clock is set back one hour comes twice: the first is meant. */
     bool is_second = local.tm_hour == 2 && !local.tm_isdst &&
                      local.tm_mon == 9 && local.tm_mday == 27;
@@ -143,12 +149,12 @@ static void changes_of_the_clock(void **state) {
       {"2024-10-27 02:59:59 x", 1729990799},
       {"2024-10-27 03:00:00 x", 1729994400}, /* 02:00 UTC */
   };
-  struct line_fields_cache cache = {0};
+  struct line_reader reader = {.now_s = NOW};
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     int64_t at_s = 0;
-    assert_int_equal(line_fields_parse_time(&cache, cases[i].line,
-                                            strlen(cases[i].line), NOW, &at_s),
-                     0);
+    assert_int_equal(
+        read_time(&reader, cases[i].line, strlen(cases[i].line), NOW, &at_s),
+        0);
     assert_int_equal(at_s, cases[i].wanted);
   }
 }
@@ -166,7 +172,7 @@ static void a_zone_from_a_file(void **state) {
 /* Whatever zone this machine has: reading a time gives the time back. */
 static void the_zone_of_the_system(void **state) {
   (void)state;
-  struct line_fields_cache cache = {0};
+  struct line_reader reader = {.now_s = NOW};
   for (int64_t t = NOW; t < NOW + 400 * 86400; t += 86400) {
     char line[64];
     struct tm local;
@@ -175,8 +181,7 @@ static void the_zone_of_the_system(void **state) {
     assert_non_null(localtime_r(&when, &local));
     assert_true(strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S x", &local) >
                 0);
-    assert_int_equal(
-        line_fields_parse_time(&cache, line, strlen(line), t, &at_s), 0);
+    assert_int_equal(read_time(&reader, line, strlen(line), t, &at_s), 0);
     assert_int_equal(at_s, t);
   }
 }
@@ -221,7 +226,10 @@ static void knows_the_level_of_a_line(void **state) {
     char *line = malloc(bytes + 1);
     assert_non_null(line);
     memcpy(line, cases[i].line, bytes);
-    bool is_error = line_fields_is_error(line, bytes);
+    struct line_reader reader = {.now_s = NOW};
+    struct line_fields fields;
+    line_fields_read(&reader, line, bytes, &fields);
+    bool is_error = fields.level == LEVEL_ERROR;
     free(line);
     if (is_error != cases[i].is_error) {
       fail_msg("%s", cases[i].line);
@@ -282,7 +290,7 @@ static void counts_repetitions_in_the_form_of_syslog_only(void **state) {
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     assert_int_equal(
-        line_fields_parse_repetitions(cases[i].line, strlen(cases[i].line)),
+        line_repetitions_parse(cases[i].line, strlen(cases[i].line)),
         cases[i].wanted);
   }
 }

@@ -2,6 +2,8 @@
 /* log_monitor: the values and notifications that lines become. */
 #include "monitor_fixture.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static char pid[] = "pid=(\\d+)";
@@ -447,6 +449,155 @@ static void a_wrong_clock_hides_no_trend(void **state) {
 #define TEST(function)                                                         \
   cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+static double count_of(struct log_monitor *monitor, const char *text,
+                       const char *wanted) {
+  write_log(text);
+  poll_and_save(monitor, 1);
+  return value(monitor, 1, wanted);
+}
+
+/* Of Python and of Java, while the server is full. */
+static void one_failure_is_one_error(void **state) {
+  (void)state;
+  struct log_monitor *monitor = open_monitor(0);
+  assert_float_equal(
+      count_of(
+          monitor,
+          "2026-11-30 14:00:00,123 - app - ERROR - Database session error\n"
+          "Traceback (most recent call last):\n"
+          "  File \"/srv/app/db.py\", line 7, in get_db\n"
+          "psycopg2.OperationalError: connection to server at \"db\" failed: "
+          "FATAL:  remaining connection slots are reserved\n"
+          "\n"
+          "The above exception was the direct cause of the following "
+          "exception:\n"
+          "\n"
+          "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) FATAL: "
+          " remaining connection slots are reserved\n"
+          "2026-11-30 14:00:00.000 ERROR 7 --- [main] c.e.App : boom\n"
+          "org.springframework.dao.DataIntegrityViolationException: nested "
+          "exception is org.postgresql.util.PSQLException: ERROR: duplicate\n"
+          "\tat a.b.C(D.java:1)\n"
+          "Caused by: org.postgresql.util.PSQLException: ERROR: duplicate\n",
+          "errors"),
+      2, 0);
+  log_monitor_free(monitor);
+}
+
+/* With a pattern of one's own, too: the lines of a traceback match it. */
+static void one_failure_is_one_error_of_a_pattern(void **state) {
+  (void)state;
+  char error[] = "ERROR|FATAL";
+  options.error = error;
+  struct log_monitor *monitor = open_monitor(0);
+  assert_float_equal(count_of(monitor,
+                              "2026-11-30 14:00:00 ERROR failed\n"
+                              "OperationalError: FATAL: too many clients\n"
+                              "OperationalError: FATAL: too many clients\n"
+                              "2026-11-30 14:00:01 ERROR failed\n",
+                              "errors"),
+                     2, 0);
+  log_monitor_free(monitor);
+  options.error = NULL;
+}
+
+static void one_timeout_of_one_caller_counts_once(void **state) {
+  (void)state;
+  struct log_monitor *monitor = open_monitor(0);
+  static const char text[] =
+      "2026-11-30 14:00:01,123 - app - ERROR - failed: QueuePool limit of size "
+      "10 overflow 20 reached\n"
+      "Traceback (most recent call last):\n"
+      "  File \"/srv/app/db.py\", line 9, in get_db\n"
+      "sqlalchemy.exc.TimeoutError: QueuePool limit of size 10 overflow 20\n";
+  assert_float_equal(count_of(monitor, text, "total_sessions-timed_out"), 1, 0);
+  assert_float_equal(count_of(monitor, text, "total_sessions-timed_out"), 2, 0);
+  /* Read apart from its record, and without any record. */
+  assert_float_equal(count_of(monitor,
+                              "TimeoutError: QueuePool limit of size 10\n",
+                              "total_sessions-timed_out"),
+                     2, 0);
+  log_monitor_free(monitor);
+}
+
+/* The formats are a table. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+/* Twenty errors in the three hours before the plugin starts. */
+static void write_backlog(const char *format, bool is_traceback) {
+  for (int64_t t = -10800; t < 0; t += 540) {
+    char line[256];
+    time_t at = (time_t)(START_NS / 1000000000 + t);
+    struct tm civil;
+    assert_non_null(gmtime_r(&at, &civil));
+    assert_true(strftime(line, sizeof(line), format, &civil) > 0);
+    write_log(line);
+    write_log(is_traceback ? "\nOperationalError: FATAL:  sorry\nx: ERROR: y\n"
+                           : "\n");
+  }
+}
+
+#pragma GCC diagnostic pop
+
+static void a_backlog_is_no_burst(void **state) {
+  (void)state;
+  static const char *const formats[] = {
+      "%Y-%m-%d %H:%M:%S,123 - app - ERROR - failed",
+      "ERROR %Y-%m-%d %H:%M:%S,123 views 12 140 failed",
+      "[%a %b %d %H:%M:%S.123456 %Y] [core:error] [pid 7] failed",
+      "E%m%d %H:%M:%S.123456 7 main.go:12] failed",
+      "%s.123 ERROR app failed",
+      "%d.%m.%Y %H:%M:%S ERROR failed",
+      "%m/%d/%Y %I:%M:%S %p ERROR failed",
+      "%H:%M:%S ERROR failed",
+      "%H:%M:%S.123 [main] ERROR app - failed",
+      "{\"level\":50,\"time\":%s123,\"msg\":\"x\"}",
+      "[%d/%b/%Y %H:%M:%S] ERROR [django] failed",
+      "<11>%b %d %H:%M:%S host app[12]: failed",
+      "%b %d, %Y %I:%M:%S %p com.example.App main\nSEVERE: failed",
+  };
+  static char zone[] = "TZ=UTC";
+  assert_int_equal(putenv(zone), 0);
+  tzset();
+  for (size_t i = 0; i < 2 * sizeof(formats) / sizeof(formats[0]); i++) {
+    (void)unlink(log_path);
+    write_backlog(formats[i / 2], i % 2 == 1);
+    struct log_monitor *monitor = open_monitor(0);
+    struct tail_time now = moment_at(1);
+    assert_int_equal(log_monitor_poll(monitor, &now), 0);
+    double peak = value(monitor, 1, "log_rate-errors");
+    double errors = value(monitor, 1, "errors");
+    log_monitor_free(monitor);
+    if (peak > 1 || errors < 20 || errors > 20) {
+      fail_msg("%s: %g a minute, %g errors", formats[i / 2], peak, errors);
+    }
+  }
+}
+
+/* No time can be read: the file's own times bound it. */
+static void a_backlog_without_times_is_no_burst(void **state) {
+  (void)state;
+  static const int64_t now_s = START_NS / 1000000000;
+  write_log("INFO started\n");
+  struct timespec times[2] = {{.tv_sec = now_s - 10800},
+                              {.tv_sec = now_s - 10800}};
+  assert_int_equal(utimensat(AT_FDCWD, log_path, times, 0), 0);
+  struct log_monitor *monitor = open_monitor(-10790);
+  poll_and_save(monitor, -10790);
+  log_monitor_free(monitor);
+  for (int i = 0; i < 20; i++) {
+    write_log("ERROR: payment failed\nTraceback (most recent call last):\n");
+  }
+  times[0].tv_sec = times[1].tv_sec = now_s - 5;
+  assert_int_equal(utimensat(AT_FDCWD, log_path, times, 0), 0);
+  monitor = open_monitor(0);
+  poll_and_save(monitor, 0);
+  assert_float_equal(value(monitor, 0, "errors"), 20, 0);
+  assert_in_range((int64_t)value(monitor, 0, "log_rate-errors"), 0, 1);
+  log_monitor_free(monitor);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_leak_is_notified_with_its_file),
@@ -466,6 +617,11 @@ int main(void) {
       TEST(a_wrong_clock_hides_no_leak),
       TEST(a_wrong_clock_before_a_restart_hides_no_leak),
       TEST(a_wrong_clock_hides_no_trend),
+      TEST(one_failure_is_one_error),
+      TEST(one_failure_is_one_error_of_a_pattern),
+      TEST(one_timeout_of_one_caller_counts_once),
+      TEST(a_backlog_is_no_burst),
+      TEST(a_backlog_without_times_is_no_burst),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,9 @@ struct notes {
   size_t len;
 };
 
-static void take(void *context, const struct matcher_line *line) {
+static struct line_reader reader;
+
+static void take(void *context, struct matcher_line *line) {
   struct notes *notes = context;
   notes->lines[notes->len++] = (struct taken){
       (size_t)(line->text - notes->data), line->bytes, line->kinds};
@@ -91,7 +93,7 @@ static void compare(struct matcher *matcher, const char *text, size_t bytes) {
   found.len = 0;
   found.data = start;
   assert_int_equal(
-      matcher_find_lines(matcher, start, bytes, &limit, take, &found),
+      matcher_find_lines(matcher, &reader, start, bytes, &limit, take, &found),
       count_newlines(start, bytes));
   assert_int_equal(found.len, wanted.len);
   for (size_t i = 0; i < wanted.len; i++) {
@@ -178,8 +180,9 @@ static void texts_beyond_ascii_are_found(void **state) {
   const char data[] = "x\nSitzung \xc3\xa4\xc3\xb6\xc3\xbc!\n";
   assert_int_equal(matcher_new(&rule, 1, &matcher, NULL), 0);
   notes.data = data;
-  assert_int_equal(
-      matcher_find_lines(matcher, data, strlen(data), &limit, take, &notes), 2);
+  assert_int_equal(matcher_find_lines(matcher, &reader, data, strlen(data),
+                                      &limit, take, &notes),
+                   2);
   assert_int_equal(notes.len, 1);
   assert_int_equal(notes.lines[0].at, 2);
   matcher_free(matcher);
@@ -213,12 +216,12 @@ static void texts_of_every_length_are_found(void **state) {
       struct notes notes = {.data = data};
       memset(data, '.', sizeof(data));
       memcpy(data + at, text, bytes);
-      assert_int_equal(
-          matcher_find_lines(matcher, data, at + bytes, &limit, take, &notes),
-          0);
+      assert_int_equal(matcher_find_lines(matcher, &reader, data, at + bytes,
+                                          &limit, take, &notes),
+                       0);
       assert_int_equal(notes.len, 1);
-      assert_int_equal(matcher_find_lines(matcher, data, at + bytes - 1, &limit,
-                                          take, &notes),
+      assert_int_equal(matcher_find_lines(matcher, &reader, data,
+                                          at + bytes - 1, &limit, take, &notes),
                        0);
       assert_int_equal(notes.len, 1); /* one byte is missing */
     }
