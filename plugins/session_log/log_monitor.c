@@ -169,13 +169,13 @@ static int64_t find_line_time(struct log_monitor *monitor,
     line_fields_read(&monitor->reader, line->text, line->bytes, &line->fields);
   }
   log_record_find(&monitor->record, &monitor->reader, line);
-  monitor->origin.guess_s =
-      monitor->file == NULL
-          ? monitor->now_s
-          : tail_file_guess_written_ns(
-                monitor->file,
-                monitor->file->offset + (uint64_t)(line->text - record->data)) /
-                NS_PER_S;
+  monitor->origin.guess_s = monitor->now_s;
+  if (monitor->file != NULL && !line->fields.has_time &&
+      !record->fields.has_time) {
+    uint64_t at = monitor->file->offset + (uint64_t)(line->text - record->data);
+    monitor->origin.guess_s =
+        tail_file_guess_written_ns(monitor->file, at) / NS_PER_S;
+  }
   return log_record_find_time(record, &monitor->reader, line, &monitor->origin);
 }
 

@@ -86,7 +86,7 @@ static const struct option log_rows[] = {
     {OPTION("TimedOut", STRING, struct log_options, timed_out),
      .default_text =
          "QueuePool limit of size|couldn't get a connection after|Connection "
-         "is not available, request timed out|_acquire_impl\\(\\), timeout",
+         "is not available|_acquire_impl\\(\\), timeout",
      .check = pattern_check_has_literal,
      .help = "Matches the line that is written when a caller gets no "
              "connection within the pool's timeout. The default has the "

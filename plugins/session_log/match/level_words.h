@@ -11,12 +11,13 @@
 enum level_class {
   LEVEL_NONE, /* no level was found */
   LEVEL_BELOW_ERROR,
-  LEVEL_ERROR,       /* or above */
-  LEVEL_SHORT_ERROR, /* only with level_words_has_framed_error() */
+  LEVEL_ERROR,             /* or above */
+  LEVEL_SHORT_BELOW_ERROR, /* words of three or four letters */
+  LEVEL_SHORT_ERROR,
 };
 
-/* Without regard to case, each line of level error contains one of these texts
- * or begins with a coded level. Borrowed. Returns how many. */
+/* Each line of level error contains one of these texts, or its level is a code
+ * or a rare spelling. Borrowed. Returns how many. */
 size_t level_words_get_texts(const struct pattern_span **ret_texts);
 
 /* A word of ASCII letters, in any case, or of Chinese characters. */
@@ -24,10 +25,6 @@ enum level_class level_words_classify(const char *text, size_t bytes);
 
 /* PostgreSQL's further words in the place of a level, such as STATEMENT. */
 bool level_words_is_server_word(const char *text, size_t bytes);
-
-/* For a line whose level is a short word, or a number of a JSON field. */
-bool level_words_has_framed_error(const char *line, size_t bytes);
-bool level_words_has_numbered_error(const char *line, size_t bytes);
 
 /* Bytes of the Chinese level word that TEXT begins with; 0: none. */
 size_t level_words_measure_wide(const char *text, size_t bytes,

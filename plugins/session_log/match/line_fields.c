@@ -31,17 +31,31 @@ struct head_reader {
   bool is_over;   /* the message begins */
   bool is_indented;
   bool is_behind_time; /* only blanks and marks since the time */
-  bool has_short_error;
-  bool is_structured; /* RFC 5424: host, application, process, message */
-  bool has_bad_date;  /* its time of day alone would be another day's */
+  bool is_structured;  /* RFC 5424: host, application, process, message */
+  bool has_bad_date;   /* its time of day alone would be another day's */
 };
 
 static char get_char(const struct head_reader *reader, const char *at) {
   return at >= reader->start && at < reader->at.end ? *at : '\0';
 }
 
-static bool is_one_of(char c, const char *set) {
-  return c != '\0' && strchr(set, c) != NULL;
+/* Faster than strchr(3) for a few characters. */
+static inline bool is_one_of(char c, const char *set) {
+  bool is_found = false;
+  for (; *set != '\0' && !is_found; set++) {
+    is_found = *set == c;
+  }
+  return is_found;
+}
+
+/* Does a word end before C? */
+static bool is_word_end(char c) {
+  static const bool ends[256] = {
+      [' '] = true,  ['\t'] = true, ['['] = true, [']'] = true, ['('] = true,
+      [')'] = true,  ['{'] = true,  ['}'] = true, ['|'] = true, ['<'] = true,
+      ['>'] = true,  [','] = true,  [';'] = true, [':'] = true, ['"'] = true,
+      ['\''] = true, ['='] = true};
+  return ends[(unsigned char)c];
 }
 
 /* ---- logfmt ---- */
@@ -81,9 +95,20 @@ static enum level_class classify_value(const struct line_cursor *value) {
                   : LEVEL_NONE;
 }
 
+void line_fields_widen_level(struct line_fields *fields) {
+  bool is_short = fields->level == LEVEL_SHORT_ERROR ||
+                  fields->level == LEVEL_SHORT_BELOW_ERROR;
+  if (is_short) {
+    fields->is_coded = true;
+    fields->level =
+        fields->level == LEVEL_SHORT_ERROR ? LEVEL_ERROR : LEVEL_BELOW_ERROR;
+  }
+}
+
 static void set_level(struct head_reader *reader, enum level_class level) {
   if (reader->fields->level == LEVEL_NONE) {
     reader->fields->level = level;
+    line_fields_widen_level(reader->fields);
   }
 }
 
@@ -198,10 +223,6 @@ static bool take_level_word(struct head_reader *reader, const char *from,
   if (reader->was_plain && !reader->fields->has_time) {
     return false;
   }
-  if (level == LEVEL_SHORT_ERROR) {
-    reader->has_short_error = true;
-    level = LEVEL_ERROR;
-  }
   set_level(reader, level);
   return true;
 }
@@ -231,8 +252,7 @@ static bool take_level_part(struct head_reader *reader, const char *from,
     if (level != LEVEL_NONE && (size_t)(dot - from) >= len &&
         (size_t)(dot - from) <= len + 1 &&
         memcmp(from, facilities[i], len) == 0) {
-      reader->has_short_error |= level == LEVEL_SHORT_ERROR;
-      set_level(reader, level == LEVEL_SHORT_ERROR ? LEVEL_ERROR : level);
+      set_level(reader, level);
       return true;
     }
   }
@@ -303,7 +323,7 @@ static void pass_name(struct head_reader *reader, const char *from,
 static void take_word(struct head_reader *reader) {
   const char *from = reader->at.at;
   const char *to = from;
-  while (to < reader->at.end && !is_one_of(*to, " \t[](){}|<>,;:\"'=")) {
+  while (to < reader->at.end && !is_word_end(*to)) {
     to++;
   }
   if (to == from) {
@@ -490,15 +510,6 @@ static enum level_class find_klog_level(struct line_cursor at) {
                                    : LEVEL_BELOW_ERROR;
 }
 
-bool line_fields_has_code(const char *line, size_t bytes) {
-  struct line_cursor at = {line, line + bytes};
-  bool is_structured = false;
-  return (bytes >= 3 && line[0] == '<' &&
-          take_priority(&at, &is_structured) == LEVEL_ERROR) ||
-         (bytes >= 9 && is_one_of(line[0], "EF") &&
-          find_klog_level(at) == LEVEL_ERROR);
-}
-
 /* The colours, a hole in the file and a mark of the encoding are skipped. head:
  * HEAD_BYTES, for a line with colours. */
 static struct line_cursor skip_dressing(struct line_cursor at, char *head) {
@@ -534,15 +545,14 @@ void line_fields_read(struct line_reader *lines, const char *line, size_t bytes,
   if (klog != LEVEL_NONE) {
     (void)take_time(&reader);
     ret_fields->level = klog;
+    ret_fields->is_coded = true;
     ret_fields->begins_record = true;
     return;
   }
   read_head(&reader);
-  if (reader.has_short_error && !level_words_has_framed_error(line, bytes)) {
-    ret_fields->level = LEVEL_NONE;
-  }
   if (ret_fields->level == LEVEL_NONE) {
     ret_fields->level = priority;
+    ret_fields->is_coded = priority != LEVEL_NONE;
   }
   ret_fields->begins_record = ret_fields->has_time ||
                               ret_fields->level != LEVEL_NONE ||

@@ -138,34 +138,28 @@ static enum level_class classify_word(const struct pattern_span *value) {
                   : LEVEL_NONE;
 }
 
-/* From the quote before the name to the character behind the value: what the
- * searched texts contain. */
-static struct pattern_span get_whole_member(const struct json_member *member,
-                                            const char *end) {
-  const char *from = member->name.text - 1;
-  const char *to = member->value.text + member->value.bytes;
-  return (struct pattern_span){from, (size_t)(to + (to < end) - from)};
+/* pino and bunyan have 50 and 60 for errors, GELF the numbers of syslog;
+ * journald's export has these in quotes. Others stand beside a name. */
+static enum level_class classify_number(const struct pattern_span *value) {
+  char first = value->text[0];
+  if (value->bytes == 1) {
+    return first <= '3' ? LEVEL_ERROR : LEVEL_BELOW_ERROR;
+  }
+  return value->bytes != 2              ? LEVEL_NONE
+         : first == '5' || first == '6' ? LEVEL_ERROR
+                                        : LEVEL_BELOW_ERROR;
 }
 
-static void take_level(struct json_walk *walk, const struct json_member *member,
-                       bool is_string, const char *end) {
-  struct pattern_span whole = get_whole_member(member, end);
-  enum level_class level =
-      is_string ? classify_word(&member->value) : LEVEL_NONE;
+static void take_level(struct json_walk *walk,
+                       const struct json_member *member) {
   bool is_number =
       member->value.bytes > 0 && isdigit((unsigned char)member->value.text[0]);
-  if (level == LEVEL_SHORT_ERROR) {
-    level = level_words_has_framed_error(whole.text, whole.bytes) ? LEVEL_ERROR
-                                                                  : LEVEL_NONE;
-  }
-  if (is_number) {
-    level = level_words_has_numbered_error(whole.text, whole.bytes)
-                ? LEVEL_ERROR
-            : member->value.bytes <= 2 ? LEVEL_BELOW_ERROR
-                                       : LEVEL_NONE; /* with a name elsewhere */
-  }
+  enum level_class level = is_number ? classify_number(&member->value)
+                                     : classify_word(&member->value);
   if (walk->fields->level == LEVEL_NONE) {
     walk->fields->level = level;
+    walk->fields->is_coded = is_number && level != LEVEL_NONE;
+    line_fields_widen_level(walk->fields);
   }
 }
 
@@ -197,7 +191,7 @@ static bool take_value(struct json_walk *walk, struct line_cursor *at,
     member->value.bytes = (size_t)(at->at - member->value.text);
   }
   if (is_whole && is_level_member(walk, member)) {
-    take_level(walk, member, is_string, at->end);
+    take_level(walk, member);
   } else if (is_whole && is_time_member(walk, member)) {
     take_time(walk, member);
   }

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define TEXTS_MAX 128
 #define GRAM_BYTES 3
@@ -37,7 +36,6 @@
 struct search_text {
   struct pattern_span span; /* borrowed from the pattern */
   unsigned kind;
-  bool is_folded; /* in any case */
 };
 
 /* A gram of a window. Those with the same place in the table are neighbours. */
@@ -58,7 +56,7 @@ struct matcher {
   struct window_gram grams[WINDOW_GRAMS_MAX + 1]; /* from 1 on */
   bool has_level_rule;
   unsigned level_kind;
-  bool has_codes;           /* some line began with a coded level */
+  bool has_codes;           /* the level of some line was a code */
   uint8_t table[TABLE_LEN]; /* the first of the grams at this place; 0: none */
 };
 
@@ -83,12 +81,11 @@ static unsigned estimate_byte_frequency(uint8_t c) {
   return c >= 'A' && c <= 'Z' ? 3 : 5;
 }
 
-/* The gram in the lower three bytes, in small letters; four bytes are read.
- * Other bytes change as well, in the data and in the texts alike. */
+/* The gram in the lower three bytes; four bytes are read. */
 static inline uint32_t load_gram(const char *data) {
   uint32_t word;
   memcpy(&word, data, sizeof(word));
-  return le32toh(word) | UINT32_C(0x202020);
+  return le32toh(word);
 }
 
 /* Multiplicative hashing (Knuth); the shift to the left drops the byte that is
@@ -191,9 +188,7 @@ static int add_rule(struct matcher *matcher, const struct matcher_rule *rule,
   }
   for (size_t i = 0; i < spans_len; i++) {
     matcher->texts[matcher->texts_len++] =
-        (struct search_text){.span = spans[i],
-                             .kind = rule->kind,
-                             .is_folded = rule->pattern == NULL};
+        (struct search_text){.span = spans[i], .kind = rule->kind};
   }
   if (*pattern == NULL || !pattern_is_literal(*pattern)) {
     matcher->unsure_kinds |= MATCHER_KIND_BIT(rule->kind);
@@ -311,12 +306,6 @@ static void add_line_kind(struct matcher_run *run, size_t at, unsigned kind) {
 
 /* ---- searching ---- */
 
-static bool is_same_text(const char *data, const struct search_text *text) {
-  return (text->is_folded
-              ? strncasecmp(data, text->span.text, text->span.bytes)
-              : memcmp(data, text->span.text, text->span.bytes)) == 0;
-}
-
 /* Compares the texts that have the gram at AT. */
 static void match_sample(struct matcher_run *run, size_t at, uint32_t gram) {
   const struct matcher *matcher = run->matcher;
@@ -327,7 +316,8 @@ static void match_sample(struct matcher_run *run, size_t at, uint32_t gram) {
     is_last = entry->is_last;
     if (((entry->gram ^ gram) & 0xffffff) == 0 && at >= entry->at &&
         text->span.bytes <= run->bytes - (at - entry->at) &&
-        is_same_text(run->data + at - entry->at, text)) {
+        memcmp(run->data + at - entry->at, text->span.text, text->span.bytes) ==
+            0) {
       add_line_kind(run, at, text->kind);
     }
   }
@@ -370,24 +360,26 @@ static size_t search_to(struct matcher_run *run, size_t at, size_t end) {
                        : search_span(run, at, end, distance);
 }
 
-/* ---- levels in codes at the beginning of a line ---- */
+/* ---- levels in codes: numbers and short words ---- */
 
-/* Looked at in each call: a log has them everywhere or nowhere. */
-#define CODES_BYTES ((size_t)4096)
+/* Lines looked at in each call: a log has codes everywhere or nowhere. */
+#define CODED_LINES 8
 
 static size_t find_line_end(const char *data, size_t at, size_t bytes) {
   const char *end = memchr(data + at, '\n', bytes - at);
   return end == NULL ? bytes : (size_t)(end - data);
 }
 
-static bool has_codes(const char *data, size_t bytes) {
-  bool is_found = false;
-  for (size_t at = 0; at < bytes && at < CODES_BYTES && !is_found;) {
+static bool has_codes(struct line_reader *reader, const char *data,
+                      size_t bytes) {
+  struct line_fields fields = {.is_coded = false};
+  size_t at = 0;
+  for (int i = 0; i < CODED_LINES && at < bytes && !fields.is_coded; i++) {
     size_t end = find_line_end(data, at, bytes);
-    is_found = line_fields_has_code(data + at, end - at);
+    line_fields_read(reader, data + at, end - at, &fields);
     at = end + 1;
   }
-  return is_found;
+  return fields.is_coded;
 }
 
 /* As search_to(), line by line. */
@@ -395,7 +387,9 @@ static size_t search_coded_lines(struct matcher_run *run, size_t last) {
   size_t at = 0;
   for (size_t start = 0; start < run->bytes;) {
     size_t end = find_line_end(run->data, start, run->bytes);
-    if (line_fields_has_code(run->data + start, end - start)) {
+    struct line_fields fields;
+    line_fields_read(run->reader, run->data + start, end - start, &fields);
+    if (fields.level == LEVEL_ERROR) {
       add_line_kind(run, start, run->matcher->level_kind);
     }
     at = search_to(run, at, end < last ? end : last);
@@ -466,8 +460,8 @@ matcher_find_lines(struct matcher *matcher, struct line_reader *reader,
   size_t safe = bytes < sizeof(uint32_t) ? 0 : bytes - sizeof(uint32_t) + 1;
   size_t newlines = 0;
   size_t at = 0;
-  matcher->has_codes =
-      matcher->has_level_rule && (matcher->has_codes || has_codes(data, bytes));
+  matcher->has_codes = matcher->has_level_rule &&
+                       (matcher->has_codes || has_codes(reader, data, bytes));
   if (matcher->has_codes) {
     at = search_coded_lines(&run, safe);
     newlines = count_newlines(data, bytes);

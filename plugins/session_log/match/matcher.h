@@ -37,6 +37,7 @@ struct line_fields {
   bool has_time;
   int64_t at_s;           /* since the epoch; with has_time */
   enum level_class level; /* LEVEL_NONE, LEVEL_BELOW_ERROR or LEVEL_ERROR */
+  bool is_coded; /* the level is a number or a short word: no text shows it */
   bool begins_record; /* others, such as those of a traceback, continue it */
 };
 
@@ -93,9 +94,8 @@ double matcher_parse_number_after(const struct matcher_line *line,
 void line_fields_read(struct line_reader *reader, const char *line,
                       size_t bytes, struct line_fields *ret_fields);
 
-/* True if LINE begins with a level of error or above in a code: syslog's
- * "<11>", klog's "E0131 10:00". The search cannot find such lines by a text. */
-bool line_fields_has_code(const char *line, size_t bytes);
+/* Makes a short word's level the level itself, and marks it. */
+void line_fields_widen_level(struct line_fields *fields);
 
 /* How many lines LINE stands for: N in a line of syslog's form "TIME HOST TAG:
  * message repeated N times: [ TEXT]" with N up to 10,000; 1 for any other, so
