@@ -67,8 +67,13 @@ def rules(now):
 
 
 def action(name, is_on):
-    return {"name": f"Switch {name}", "state": "on" if is_on else "off", "wanted": is_on, "mode": "auto",
+    return {"name": f"Switch {name}", "switch": name, "state": "on" if is_on else "off", "wanted": is_on, "mode": "auto",
             "finding": None, "error": None, "self_test": "ok"}
+
+
+def switches(now):
+    return [{"name": name, "on": is_on, "response": "degrade", "readers": [{"reader": "trading-api", "seen": round(now - 2)}]}
+            for name, is_on in [("limit_noncore_api", True), ("pause_scheduled_jobs", True), ("serve_cached", False)]]
 
 
 def responses(now):
@@ -97,7 +102,7 @@ def events(now):
 def sample(now):
     """What the plugin would send for GET /status."""
     return {"version": 1, "plugin_version": "1.0.0", "host": HOST, "time": now, "started": now - 90215, "mode": "auto", "worst": "WARNING", "rules": rules(now),
-            "responses": responses(now), "silences": [], "events": events(now),
+            "responses": responses(now), "switches": switches(now), "silences": [], "events": events(now),
             "problems": [],
             "counts": {"series": 214, "watched": 6, "values_rejected": 0, "transitions": 31, "notifications_waiting": 0,
                        "notifications_dropped": 0, "journal_lines_waiting": 0, "journal_lines_lost": 0}}

@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* For all threads together; with the other plugins' the end takes less than
  * 5 s. */
@@ -73,6 +74,7 @@ static int evaluate_values(const data_set_t *type, const value_list_t *list,
   (void)unused;
   struct reading reading = glue_make_reading(type, list);
   responses_take_reading(responses, &reading);
+  status_take_reading(status, &reading);
   engine_take_reading(engine, &reading);
   return 0;
 }
@@ -153,6 +155,17 @@ static int load_silences(struct error *error) {
                        &log_sink, &silences, error);
 }
 
+/* NULL: there is no file store, or none that readers leave their marks in. */
+static const char *find_marks_path(void) {
+  const struct switch_store_options *stores = options.responses.stores.items;
+  for (size_t i = 0; i < options.responses.stores.len; i++) {
+    if (strcmp(stores[i].head.label, "file") == 0 && stores[i].has_readers) {
+      return stores[i].path;
+    }
+  }
+  return NULL;
+}
+
 static int start_status(struct error *error) {
   const struct status_deps deps = {
       .options = &options.status,
@@ -164,6 +177,7 @@ static int start_status(struct error *error) {
       .journal = journal,
       .responses = responses,
       .silences = silences,
+      .marks_path = find_marks_path(),
       .log = log_sink,
   };
   return status_start(&deps, &status, error);

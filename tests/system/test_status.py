@@ -50,7 +50,7 @@ def test_every_member_is_in_the_manual(status):
     section = re.search(r"^=head1 STATUS AND HEALTH.*?(?=^=head1)", page, re.M | re.S).group()
     documented = set(re.findall(r"C<(\w+)>", section))
     assert names_in(whole) - documented == set()
-    assert names_in(status.get("/health")[1]) - documented - {"healthy", "reasons", "rule"} == set()
+    assert names_in(status.get("/health")[1]) - documented - {"healthy", "reasons", "rule", *NO_VALUES} == set()
 
 
 @pytest.mark.parametrize("unhealthy, codes", [
@@ -67,11 +67,15 @@ def test_which_state_is_unhealthy_is_an_option(collectd, unhealthy, codes):
         status.expect(lambda wanted=code: status.get("/health")[0] == wanted)
 
 
+NO_VALUES = {"memory_usage": None, "disk_free": None, "cpu_usage": None, "process_count": None}
+
+
 def test_health_is_503_only_for_what_is_unhealthy(status):
-    assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": [], "problems": []})
+    assert status.get("/health") == (200, {"healthy": True, "worst": "UNKNOWN", "reasons": [], "problems": [], "values": NO_VALUES})
     status.collectd.put_value("demo-a/percent-used", 85, interval=60)
     status.expect(lambda: status.get("/health") == (
-        200, {"healthy": True, "worst": "WARNING", "reasons": [{"rule": "used", "state": "WARNING", "value": 85.0}], "problems": []}))
+        200, {"healthy": True, "worst": "WARNING", "reasons": [{"rule": "used", "state": "WARNING", "value": 85.0}], "problems": [],
+              "values": NO_VALUES}))
     status.collectd.put_value("demo-a/percent-used", 99, interval=60)
     status.expect(lambda: status.get("/health")[0] == 503)
     assert status.get("/health")[1]["healthy"] is False

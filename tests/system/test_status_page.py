@@ -2,7 +2,9 @@
 """The status page as a user sees it, in a real Chromium: every state, both
 colour schemes, a narrow screen, the keyboard, hostile names."""
 import importlib.util
+import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -175,8 +177,22 @@ def test_an_engaged_response_and_its_next_step(page):
     page.expect("degrade Switch slow_down is on", "degrade from ENGAGING, caused by used", within="#events")
 
 
-def test_a_broken_target(page, directory):
+def break_store(page, directory):
+    page.collectd.expect((directory / "switches/.readers").is_dir)  # else it would come in between
+    shutil.rmtree(directory / "switches")
     (directory / "switches").write_text("no directory")
+
+
+def test_a_switch_that_nobody_reads_is_visible(page, directory):
+    page.put("demo-a/percent-used", 85)
+    page.expect("no reader seen", within="#responses")
+    page.collectd.expect((directory / "switches/.readers").is_dir)
+    (directory / "switches/.readers/host.1").write_text(json.dumps({"reader": "<b>shop", "switches": ["slow_down"]}))
+    page.expect("read by <b>shop ", within="#responses")
+
+
+def test_a_broken_target(page, directory):
+    break_store(page, directory)
     page.put("demo-a/percent-used", 85)
     page.expect("Switch slow_down of degrade fails: ", within="#reasons")
     page.expect("to be switched on", "Not a directory", within="#responses .trouble")
@@ -188,7 +204,7 @@ def test_a_failed_self_test_is_shown_though_all_rules_are_okay(page, directory):
     page.put("demo-a/percent-used", 41)
     page.put("demo-a/gauge-ready", 10)
     page.expect_verdict("Everything is OK", "OKAY")
-    (directory / "switches").write_text("no directory")
+    break_store(page, directory)
     ctl(page, "self-test")
     page.expect_verdict("2 problems need attention", "WARNING")
     page.expect("Switch slow_down of degrade fails: self-test failed: ", within="#reasons")

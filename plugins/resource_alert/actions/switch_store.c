@@ -199,6 +199,11 @@ static const struct option option_rows[] = {
              "is missing. F<Path/NAME> exists while the switch NAME is on. "
              "F<Path/switches.json> contains all switches that are on. Use a "
              "tmpfs, so that a reboot removes the switches."},
+    {OPTION("Readers", BOOLEAN, struct switch_store_options, has_readers),
+     .default_text = "true",
+     .help = "For C<file>: make F<Path/.readers>, a directory that every user "
+             "can write to, as F</tmp>. Applications leave a mark there while "
+             "they read the switches, and the status shows them."},
     {OPTION("URL", STRINGS, struct switch_store_options, urls),
      .example = "\"http://127.0.0.1:2379\"",
      .help = "For C<etcd>: the endpoints of one cluster. If an endpoint does "

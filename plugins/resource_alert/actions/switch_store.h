@@ -10,6 +10,7 @@
 struct switch_store_options {
   struct option_head head;
   int64_t ttl_s;                   /* 0: the switches never expire */
+  bool has_readers;                /* file: makes the directory of the marks */
   char *path;                      /* file */
   struct option_strings urls;      /* etcd: endpoints of one cluster */
   char *prefix;                    /* etcd */

@@ -160,12 +160,15 @@ static const char *get_action_state(const struct response_action *action) {
 
 static json_t *action_to_json(const struct response_action *action,
                               const struct action_runner *runner) {
-  return json_pack(
-      "{s:s, s:s, s:b, s:s, s:o, s:o, s:o}", "name", runner->name, "state",
-      get_action_state(action), "wanted", (int)action->is_wanted, "mode",
-      action_mode_words[action->mode], "finding", text_or_null(runner->finding),
-      "error", text_or_null(runner->failure), "self_test",
-      text_or_null(runner->self_test));
+  const char *label = runner->options->head.label;
+  bool is_switch = runner->driver == &action_switch_driver;
+  return json_pack("{s:s, s:s*, s:s, s:b, s:s, s:o, s:o, s:o}", "name",
+                   runner->name, "switch", is_switch ? label : NULL, "state",
+                   get_action_state(action), "wanted", (int)action->is_wanted,
+                   "mode", action_mode_words[action->mode], "finding",
+                   text_or_null(runner->finding), "error",
+                   text_or_null(runner->failure), "self_test",
+                   text_or_null(runner->self_test));
 }
 
 json_t *response_report_to_json(const struct response_report *report,

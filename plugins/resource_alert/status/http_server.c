@@ -188,6 +188,14 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
   (void)mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
   (void)mhd.add_response_header(response, "Content-Security-Policy",
                                 content_policy);
+  if (reply->etag[0] != '\0') {
+    (void)mhd.add_response_header(response, "ETag", reply->etag);
+  }
+  if (reply->retry_after_s > 0) {
+    char seconds[16];
+    (void)snprintf(seconds, sizeof(seconds), "%u", reply->retry_after_s);
+    (void)mhd.add_response_header(response, "Retry-After", seconds);
+  }
   enum MHD_Result result =
       mhd.queue_response(connection, reply->status, response);
   mhd.destroy_response(response);
@@ -280,6 +288,33 @@ static void handle_request(struct http_server *server,
   (void)pthread_mutex_unlock(&server->handling);
 }
 
+static bool is_local_client(struct MHD_Connection *connection) {
+  const struct sockaddr *address =
+      mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+          ->client_addr;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+  switch (address->sa_family) {
+  case AF_UNIX:
+    return true;
+  case AF_INET:
+    memcpy(&v4, address, sizeof(v4));
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+  case AF_INET6:
+    memcpy(&v6, address, sizeof(v6));
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) &&
+            v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+  default:
+    return false;
+  }
+}
+
+static const char *get_header(struct MHD_Connection *connection,
+                              const char *name) {
+  return mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 /* Called for the headers, for each piece of the body, and at its end. */
 static enum MHD_Result on_library_call(void *context,
                                        struct MHD_Connection *connection,
@@ -307,8 +342,13 @@ static enum MHD_Result on_library_call(void *context,
         .method = method,
         .path = url,
         .body = body->body,
-        .languages = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
-                                                 "Accept-Language")};
+        .languages = get_header(connection, "Accept-Language"),
+        .agent = get_header(connection, "User-Agent"),
+        .authorization = get_header(connection, "Authorization"),
+        .if_none_match = get_header(connection, "If-None-Match"),
+        .rules = mhd.lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
+                                             "rules"),
+        .is_local = is_local_client(connection)};
     handle_request(server, connection, &request, &reply);
   }
   if (reply.status == 0) {

@@ -20,10 +20,16 @@ struct http_server_request {
   const char *method;
   const char *path;
   const char *body;      /* ends in NUL; "" without one */
-  const char *languages; /* the Accept-Language header; NULL: none */
-  pid_t pid;             /* of the client of a unix socket; 0: not known */
-  uid_t uid;             /* its user, and for a POST the name in /etc/passwd */
-  const char *user;      /* "": it is not there */
+  const char *languages; /* the Accept-Language header; NULL: none, as all of
+                            the next five */
+  const char *agent;     /* User-Agent */
+  const char *authorization; /* Authorization */
+  const char *if_none_match; /* If-None-Match */
+  const char *rules;         /* rules= of the query */
+  bool is_local;    /* comes from this machine: a unix socket, or loopback */
+  pid_t pid;        /* of the client of a unix socket; 0: not known */
+  uid_t uid;        /* its user, and for a POST the name in /etc/passwd */
+  const char *user; /* "": it is not there */
 };
 
 /* status: 0 on entry, which means 404. body: allocated by the handler, freed by
@@ -34,6 +40,8 @@ struct http_server_reply {
   char *body;
   const void *constant_body;
   size_t bytes;
+  char etag[24];          /* "": no such header, as with 0 of the next */
+  unsigned retry_after_s; /* Retry-After */
 };
 
 /* Handles requests on the server's own thread, one at a time. */

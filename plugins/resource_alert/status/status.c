@@ -22,6 +22,8 @@
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/status/snapshot.h"
 #include "resource_alert/status/status_text.h"
+#include "resource_alert/status/switch_api.h"
+#include "resource_alert/status/switch_readers.h"
 
 /* A snapshot locks every series once, which takes milliseconds with 100,000 of
  * them: requests in quick succession share one. */
@@ -39,6 +41,7 @@ struct status {
   struct status_listener read_only; /* StatusListen */
   struct status_listener control;   /* ControlSocket */
   char system_name[HOST_NAME_MAX + 1];
+  char *token; /* owned; NULL: none, or it could not be read */
   pthread_t history_thread;
   bool has_history_thread;
   _Atomic int64_t history_ms; /* monotonic: when its thread came round */
@@ -105,13 +108,14 @@ enum reply_form { REPLY_HEALTH, REPLY_JSON, REPLY_TEXT };
 /* Under the lock, so that requests in quick succession make one snapshot and
  * one JSON document. */
 static void fill_status_reply(struct status *status, enum reply_form form,
+                              const char *rules,
                               struct http_server_reply *reply) {
   (void)pthread_mutex_lock(&status->lock);
   const struct snapshot *snapshot = renew_cached_snapshot(status);
   if (snapshot == NULL) {
     http_server_set_json(reply, 500, NULL);
   } else if (form == REPLY_HEALTH) {
-    status_set_health(&status->deps, snapshot, reply);
+    status_set_health(&status->deps, snapshot, rules, reply);
   } else {
     if (status->json == NULL) {
       status->json = status_to_json(&status->deps, snapshot, &status->history);
@@ -172,9 +176,42 @@ static void set_page_reply(const char *languages,
                                       .bytes = page->bytes};
 }
 
+/* A probe cannot log in, and what it reads is no secret. Takes the same time
+ * wherever the tokens differ. */
+static bool may_read(const struct status *status,
+                     const struct http_server_request *request) {
+  static const char scheme[] = "Bearer ";
+  const char *token = status->token == NULL ? "" : status->token;
+  const char *given = request->authorization;
+  if (status->deps.options->token_file == NULL || request->is_local ||
+      is_path(request->path, "/health") || is_path(request->path, "/live")) {
+    return true;
+  }
+  if (given == NULL || strncmp(given, scheme, sizeof(scheme) - 1) != 0) {
+    return false;
+  }
+  given += sizeof(scheme) - 1;
+  size_t length = strlen(token);
+  unsigned char differs = strlen(given) != length || length == 0;
+  for (size_t i = 0; differs == 0 && i < length; i++) {
+    differs = (unsigned char)(differs | (given[i] ^ token[i]));
+  }
+  return differs == 0;
+}
+
 void status_handle_request(struct status *status, bool is_writable,
                            const struct http_server_request *request,
                            struct http_server_reply *reply) {
+  if (!may_read(status, request)) {
+    http_server_set_json(reply, 401,
+                         json_pack("{ss}", "error",
+                                   "send the token of StatusTokenFile: "
+                                   "Authorization: Bearer TOKEN"));
+    return;
+  }
+  if (switch_api_handle(&status->deps, request, reply)) {
+    return;
+  }
   bool is_command = is_writable && strcmp(request->method, "POST") == 0;
   if (is_command && status_handle_command(&status->deps, request, reply)) {
     (void)pthread_mutex_lock(&status->lock);
@@ -192,11 +229,13 @@ void status_handle_request(struct status *status, bool is_writable,
   } else if (strcmp(request->path, "/") == 0) {
     set_page_reply(request->languages, reply);
   } else if (is_path(request->path, "/status")) {
-    fill_status_reply(status, REPLY_JSON, reply);
+    fill_status_reply(status, REPLY_JSON, NULL, reply);
   } else if (is_path(request->path, "/status.txt")) {
-    fill_status_reply(status, REPLY_TEXT, reply);
+    fill_status_reply(status, REPLY_TEXT, NULL, reply);
   } else if (is_path(request->path, "/health")) {
-    fill_status_reply(status, REPLY_HEALTH, reply);
+    fill_status_reply(status, REPLY_HEALTH, request->rules, reply);
+  } else if (is_path(request->path, "/live")) {
+    http_server_set_json(reply, 200, json_pack("{sb}", "live", 1));
   }
 }
 
@@ -312,6 +351,24 @@ static int start_history_thread(struct status *status, struct error *error) {
                                strerror(-code));
 }
 
+/* Nobody from elsewhere gets in while the token cannot be read. */
+static void load_token(struct status *status) {
+  struct error error = {{0}};
+  const char *path = status->deps.options->token_file;
+  if (path != NULL &&
+      trusted_path_read_secret(path, false, &status->token, &error) != 0) {
+    log_write(&status->deps.log, LOG_LEVEL_ERROR,
+              "StatusTokenFile: %s; only this machine can read the status",
+              error.text);
+  }
+}
+
+void status_take_reading(struct status *status, const struct reading *reading) {
+  if (status != NULL) {
+    health_values_take(status->deps.health, reading, clock_monotonic_ms());
+  }
+}
+
 int status_start(const struct status_deps *deps, struct status **ret,
                  struct error *error) {
   struct status *status = calloc(1, sizeof(*status));
@@ -322,10 +379,20 @@ int status_start(const struct status_deps *deps, struct status **ret,
   status->deps.status = status;
   (void)pthread_mutex_init(&status->lock, NULL);
   clock_cond_init(&status->stop_requested);
-  start_listeners(status);
-  bool is_listening =
-      status->read_only.server != NULL || status->control.server != NULL;
-  int code = is_listening ? start_history_thread(status, error) : 0;
+  load_token(status);
+  int code = health_values_new(&deps->options->health, deps->host,
+                               &status->deps.health, error);
+  bool may_listen =
+      deps->options->listen != NULL || deps->options->control_socket != NULL;
+  if (code == 0 && may_listen) {
+    code = switch_readers_new(deps->marks_path, &status->deps.readers, error);
+  }
+  if (code == 0) {
+    start_listeners(status);
+  }
+  if (status->read_only.server != NULL || status->control.server != NULL) {
+    code = start_history_thread(status, error);
+  }
   if (code != 0) {
     status_stop(status);
     return code;
@@ -352,6 +419,9 @@ void status_stop(struct status *status) {
   }
   drop_snapshot(status);
   snapshot_history_fini(&status->history);
+  switch_readers_free(status->deps.readers);
+  health_values_free(status->deps.health);
+  trusted_path_forget_secret(status->token);
   (void)pthread_cond_destroy(&status->stop_requested);
   (void)pthread_mutex_destroy(&status->lock);
   free(status);

@@ -12,6 +12,7 @@
 #include "core/glob.h"
 #include "core/log.h"
 #include "core/option.h"
+#include "resource_alert/status/health_values.h"
 #include "resource_alert/status/http_listen.h"
 #include "resource_alert/status/http_server.h"
 
@@ -30,6 +31,9 @@ struct status_options {
   int unhealthy;        /* enum status_unhealthy */
   char *control_socket; /* NULL: none */
   char *control_group;  /* NULL: only the daemon's user */
+  bool has_switches;
+  char *token_file;            /* NULL: everybody may read */
+  struct option_blocks health; /* struct health_options, one */
 };
 
 extern const char *const status_unhealthy_words[]; /* in status_api.c */
@@ -59,6 +63,17 @@ extern const char *const status_unhealthy_words[]; /* in status_api.c */
   "Members of this group may also use the B<ControlSocket>; its mode is then " \
   "0660."
 
+#define STATUS_SWITCHES_HELP                                                   \
+  "Serve the switches over HTTP: C</ofrep/v1/evaluate/flags> for any SDK of "  \
+  "OpenFeature, and C</check/NAME> for nginx, cron and curl. See "             \
+  "L</\"Switches "                                                             \
+  "over HTTP\">."
+#define STATUS_TOKEN_HELP                                                      \
+  "File with a token. Requests that do not come from this machine must then "  \
+  "have the header C<Authorization: Bearer TOKEN>, else the status is 401; "   \
+  "C</health> and C</live> need none. Others must not be able to read the "    \
+  "file. It is read when collectd starts."
+
 /* The entries of the outermost table. outer: its struct's tag; member: its
  * field of struct status_options. */
 #define STATUS_OPTION_ROWS(outer, member)                                      \
@@ -74,6 +89,13 @@ extern const char *const status_unhealthy_words[]; /* in status_api.c */
       {OPTION("ControlSocket", STRING, struct outer, member.control_socket),   \
        .example = "\"/run/collectd/resource_alert.sock\"",                     \
        .check = http_listen_check_socket_path, .help = STATUS_SOCKET_HELP},    \
+      {OPTION("StatusSwitches", BOOLEAN, struct outer, member.has_switches),   \
+       .default_text = "false", .help = STATUS_SWITCHES_HELP},                 \
+      {OPTION("StatusTokenFile", STRING, struct outer, member.token_file),     \
+       .example = "\"/etc/collectd/status-token\"",                            \
+       .check = option_check_absolute_path, .help = STATUS_TOKEN_HELP},        \
+      {OPTION("Health", BLOCK, struct outer, member.health),                   \
+       .block = &health_values_block},                                         \
   {                                                                            \
     OPTION("ControlGroup", STRING, struct outer, member.control_group),        \
         .example = "\"adm\"", .help = STATUS_GROUP_HELP                        \
@@ -90,6 +112,7 @@ struct silences;
 struct snapshot;
 struct snapshot_history;
 struct status;
+struct switch_readers;
 
 /* All borrowed until status_stop() has returned. NULL: there is none. */
 struct status_deps {
@@ -102,8 +125,11 @@ struct status_deps {
   struct journal *journal;      /* commands are written there */
   struct responses *responses;  /* NULL: none */
   struct silences *silences;    /* never NULL */
+  const char *marks_path;       /* of the file store; NULL: none */
   struct log_sink log;
-  struct status *status; /* set by status_start() */
+  struct status *status; /* set by status_start(), as the next two */
+  struct switch_readers *readers;
+  struct health_values *health;
 };
 
 /* Listens where the options say and starts the threads. A socket that cannot
@@ -111,6 +137,10 @@ struct status_deps {
  * *ret: yours, status_stop(). Returns 0 or negative errno. */
 int status_start(const struct status_deps *deps, struct status **ret,
                  struct error *error);
+
+/* Keeps what /health shows. Any thread; waits for nothing. status may be
+ * NULL. */
+void status_take_reading(struct status *status, const struct reading *reading);
 
 /* Ends the threads, removes the control socket. Accepts NULL. */
 void status_stop(struct status *status);
@@ -133,10 +163,11 @@ bool status_handle_command(const struct status_deps *deps,
                            const struct http_server_request *request,
                            struct http_server_reply *reply);
 
-/* Sets {"healthy", "worst", "reasons", "problems"}: 200, or 503 from the state
- * of UnhealthyAt on, or if a thread hangs. */
+/* Sets {"healthy", "worst", "reasons", "problems", "values"}: 200, or 503 from
+ * the state of UnhealthyAt on, or if a thread hangs. patterns: of the rules
+ * that count, with commas; NULL: all; 400 where one matches no rule. */
 void status_set_health(const struct status_deps *deps,
-                       const struct snapshot *snapshot,
+                       const struct snapshot *snapshot, const char *patterns,
                        struct http_server_reply *reply);
 
 /* The whole status, as the manual describes it. Yours; NULL without memory. */

@@ -6,17 +6,22 @@
 #include "resource_alert/status/status.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+#include "core/glob.h"
 #include "core/json_util.h"
 #include "resource_alert/alerts/engine.h"
 #include "resource_alert/alerts/silence.h"
 #include "resource_alert/journal.h"
 #include "resource_alert/responses/responses.h"
 #include "resource_alert/status/snapshot.h"
+#include "resource_alert/status/switch_api.h"
 
 #define EVENTS_MAX 30
+#define PATTERN_BYTES 128
 
 const char *const status_unhealthy_words[] = {"warning", "failure", "never",
                                               NULL};
@@ -87,15 +92,65 @@ static bool is_unhealthy(enum alert_state worst, int unhealthy) {
   return false;
 }
 
+/* The next of the patterns, cut at its comma; *at: moved behind it. */
+static const char *next_pattern(const char **at, char pattern[PATTERN_BYTES]) {
+  size_t length = strcspn(*at, ",");
+  (void)snprintf(pattern, PATTERN_BYTES, "%.*s", (int)length, *at);
+  *at += length + ((*at)[length] == ',');
+  return pattern;
+}
+
+static bool is_judged(const char *patterns, const char *name) {
+  char pattern[PATTERN_BYTES];
+  bool is_found = patterns == NULL;
+  for (const char *at = patterns; !is_found && *at != '\0';) {
+    is_found = glob_matches(next_pattern(&at, pattern), name);
+  }
+  return is_found;
+}
+
+/* A name with a typo would stay healthy for ever. Returns true if REPLY was
+ * set. */
+static bool refuse_patterns(const char *patterns,
+                            const struct snapshot *snapshot,
+                            struct http_server_reply *reply) {
+  char pattern[PATTERN_BYTES];
+  for (const char *at = patterns; at != NULL && *at != '\0';) {
+    bool is_found = false;
+    (void)next_pattern(&at, pattern);
+    for (size_t i = 0; !is_found && i < snapshot->rules_len; i++) {
+      is_found = glob_matches(pattern, snapshot->rules[i].rule->name);
+    }
+    if (!is_found) {
+      http_server_set_json(reply, 400,
+                           json_pack("{ss so}", "error",
+                                     "rules: no rule has this name", "name",
+                                     json_util_from_text(pattern)));
+      return true;
+    }
+  }
+  return false;
+}
+
 void status_set_health(const struct status_deps *deps,
-                       const struct snapshot *snapshot,
+                       const struct snapshot *snapshot, const char *patterns,
                        struct http_server_reply *reply) {
+  if (refuse_patterns(patterns, snapshot, reply)) {
+    return;
+  }
   json_t *reasons = json_array();
+  enum alert_state worst = ALERT_UNKNOWN;
   bool is_hanging = false;
   const struct log_sink errors = {.write = note_error, .context = &is_hanging};
   report_problems(deps, &errors);
   for (size_t i = 0; i < snapshot->rules_len; i++) {
     const struct snapshot_rule *rule = &snapshot->rules[i];
+    if (!is_judged(patterns, rule->rule->name)) {
+      continue;
+    }
+    worst = alert_state_rank(rule->state) > alert_state_rank(worst)
+                ? rule->state
+                : worst;
     if (needs_attention(rule->state)) {
       (void)json_array_append_new(
           reasons,
@@ -105,13 +160,14 @@ void status_set_health(const struct status_deps *deps,
     }
   }
   int unhealthy = deps->options->unhealthy;
-  bool is_bad = is_unhealthy(snapshot->worst, unhealthy) ||
+  bool is_bad = is_unhealthy(worst, unhealthy) ||
                 (is_hanging && unhealthy != STATUS_UNHEALTHY_NEVER);
-  http_server_set_json(reply, is_bad ? 503 : 200,
-                       json_pack("{sb ss so so}", "healthy", (int)!is_bad,
-                                 "worst", alert_state_name(snapshot->worst),
-                                 "reasons", reasons, "problems",
-                                 problems_to_json(deps)));
+  http_server_set_json(
+      reply, is_bad ? 503 : 200,
+      json_pack("{sb ss so so so}", "healthy", (int)!is_bad, "worst",
+                alert_state_name(worst), "reasons", reasons, "problems",
+                problems_to_json(deps), "values",
+                health_values_to_json(deps->health, clock_monotonic_ms())));
 }
 
 /* ---- status ---- */
@@ -285,16 +341,17 @@ json_t *status_to_json(const struct status_deps *deps,
       deps->silences == NULL ? NULL : silences_to_json(deps->silences, now_ms);
   json_t *responses =
       deps->responses == NULL ? NULL : responses_to_json(deps->responses);
+  json_t *switches = switch_api_list(deps, responses);
   json_t *events = journal_recent_to_json(deps->journal, EVENTS_MAX);
   return json_pack(
-      "{si ss ss sf sf ss ss* ss so so so so so so}", "version", STATUS_VERSION,
-      "plugin_version", PROJECT_VERSION, "host", deps->host, "time",
-      (double)now_ms / 1000, "started", (double)deps->started_ms / 1000, "mode",
-      deps->mode, "state_dir_holder", deps->state_dir_holder, "worst",
+      "{si ss ss sf sf ss ss* ss so so so so so so so}", "version",
+      STATUS_VERSION, "plugin_version", PROJECT_VERSION, "host", deps->host,
+      "time", (double)now_ms / 1000, "started", (double)deps->started_ms / 1000,
+      "mode", deps->mode, "state_dir_holder", deps->state_dir_holder, "worst",
       alert_state_name(snapshot->worst), "rules",
       rules_to_json(deps, snapshot, history, now_ms), "responses",
-      replace_null_array(responses), "silences", replace_null_array(silences),
-      "events", replace_null_array(events), "problems", problems_to_json(deps),
-      "counts",
+      replace_null_array(responses), "switches", switches, "silences",
+      replace_null_array(silences), "events", replace_null_array(events),
+      "problems", problems_to_json(deps), "counts",
       deps->engine == NULL ? json_object() : counts_to_json(deps->engine));
 }

@@ -1,13 +1,25 @@
 // Responses, silences and events.
 const ACTION_WORDS = {on: "on", off: "off", unsure: "unsure", left_alone: "left alone", would_be_on: "would be on", would_be_off: "would be off"};
 
-function makeAction(action) {
+let switches = []; // of the status
+
+// Who reads the action's switch. One that nobody reads changes nothing.
+function describeReaders(action, now) {
+  const one = switches.find(one => one.name === action.switch);
+  if (!one || !one.readers) return "";
+  const names = new Map();
+  for (const {reader, seen} of one.readers) names.set(reader, Math.max(seen, names.get(reader) || 0));
+  const words = [...names].map(([reader, seen]) => t("{0} {1} ago", reader, formatDuration(Math.max(0, now - seen))));
+  return words.length ? t("; read by {0}", words.join(", ")) : t("; no reader seen");
+}
+
+function makeAction(action, now) {
   const mark = {on: "●", off: "○", unsure: "◐", left_alone: "–", would_be_on: "◌", would_be_off: "◌"}[action.state];
   const isPending = action.wanted && ["off", "unsure"].includes(action.state);
   const word = isPending ? (action.mode === "dryrun" ? "would be switched on" : "to be switched on") : ACTION_WORDS[action.state];
   const mode = action.mode === "auto" ? "" : `, ${t(action.mode)}`;
   return make("li", {class: action.error ? "trouble" : action.state === "on" ? "on" : "quiet"},
-              make("span", {"aria-hidden": "true"}, mark), ` ${action.name} `, make("span", {class: "quiet"}, t(word) + mode),
+              make("span", {"aria-hidden": "true"}, mark), ` ${action.name} `, make("span", {class: "quiet"}, t(word) + mode + describeReaders(action, now)),
               action.error || action.finding ? `: ${action.error || action.finding}` : "");
 }
 
@@ -19,7 +31,7 @@ function makeResponse(response, now) {
     make("div", {class: "name"}, response.name, " ", make("span", {class: "quiet"},
       `${rules}${response.mode === "auto" ? "" : t("; mode {0}", t(response.mode))}`)),
     make("div", {}, [since, next].filter(Boolean).join("; ") || t("inactive")),
-    make("ul", {class: "steps"}, ...response.actions.map(makeAction)));
+    make("ul", {class: "steps"}, ...response.actions.map(action => makeAction(action, now))));
 }
 
 function makeSilence(silence, now) {

@@ -40,6 +40,7 @@ function show(status) {
   latest = status;
   host = status.host;
   silences = status.silences;
+  switches = status.switches || [];
   const severity = rule => Math.max(rule.severity, OKAY_SEVERITY);
   const rules = status.rules.map((rule, key) => ({key, ...rule})).sort((a, b) => severity(b) - severity(a));
   document.title = `${t(status.worst)} – ${status.host}`;

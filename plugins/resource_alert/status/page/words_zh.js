@@ -30,6 +30,7 @@ const WORDS = {
   "{0}, {1} within the limits": "{0}、{1}都在阈值之内", "1 rule": "1 条规则", "{0} rules": "{0} 条规则", "1 series": "1 个序列", "{0} series": "{0} 个序列",
   "; next: {0}": "；下一步：{0}", "next: {0}": "下一步：{0}", "no actions: StateDir is in use by {0}": "不执行动作：StateDir 正被 {0} 使用",
   "Dry run. {0}; the page shows what they would do.": "演练模式。{0}；本页显示它们本来会做什么。", "No response takes any action": "所有响应都不执行动作",
+  "{0} {1} ago": "{0}（{1}前）", "; read by {0}": "；读取者：{0}", "; no reader seen": "；未见读取者",
   "These responses take no action: {0}": "以下响应不执行动作：{0}",
 
   // rules
