@@ -17,7 +17,8 @@
 #define STORE_AGAIN_MS 10000 /* a person may have removed the switch */
 
 static const struct switch_store_driver *const drivers[] = {
-    &switch_store_file, &switch_store_etcd, &switch_store_postgresql};
+    &switch_store_file, &switch_store_etcd, &switch_store_postgresql,
+    &switch_store_redis};
 
 /* ---- for the drivers ---- */
 
@@ -207,16 +208,19 @@ static const struct option option_rows[] = {
     {OPTION("URL", STRINGS, struct switch_store_options, urls),
      .example = "\"http://127.0.0.1:2379\"",
      .help = "For C<etcd>: the endpoints of one cluster. If an endpoint does "
-             "not respond, the next one is tried."},
+             "not respond, the next one is tried. For C<redis>: "
+             "C<redis://HOST:PORT>, one."},
     {OPTION("Prefix", STRING, struct switch_store_options, prefix),
      .default_text = "/degradation/", .check = check_key_prefix,
-     .help = "For C<etcd>: the prefix of the keys. The name of the switch "
+     .help = "For C<etcd> and C<redis>: the prefix of the keys. The name of "
+             "the switch "
              "name."},
     {OPTION("User", STRING, struct switch_store_options, user),
-     .help = "For C<etcd> and C<postgresql>: the user to log in as."},
+     .help = "For C<etcd>, C<postgresql> and C<redis>: the user to log in as."},
     {OPTION("PasswordFile", STRING, struct switch_store_options, password_file),
      .check = option_check_absolute_path,
-     .help = "For C<etcd>: a file with the user's password. Others must not be "
+     .help = "For C<etcd> and C<redis>: a file with the user's password. "
+             "Others must not be "
              "able to read it."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
     {OPTION("Host", STRING, struct switch_store_options, host),
@@ -249,8 +253,8 @@ static const struct option option_rows[] = {
              "F<degradation_switch.sql> creates it."},
     {OPTION("Channel", STRING, struct switch_store_options, channel),
      .default_text = "degradation", .check = check_sql_name,
-     .help = "For C<postgresql>: the channel on which each change is sent with "
-             "NOTIFY. The payload is the switch as JSON."},
+     .help = "The channel on which each change is sent, as JSON: for "
+             "C<postgresql> with NOTIFY, for C<redis> with PUBLISH."},
 };
 
 /* The label selects the driver, so that each kind of store can be there
@@ -260,7 +264,7 @@ static int check_store_name(const char *label, struct error *error) {
              ? 0
              : error_set(error, -EINVAL,
                          "is not a kind of store; allowed: \"file\", \"etcd\", "
-                         "\"postgresql\"");
+                         "\"postgresql\", \"redis\"");
 }
 
 /* Each driver knows which of the options it needs. */
@@ -278,7 +282,8 @@ const struct option_block switch_store_block = {
     .is_repeatable = true,
     .size = sizeof(struct switch_store_options),
     .help = "A store in which applications read the switches. NAME is the kind "
-            "of store: C<file>, C<etcd> or C<postgresql>. If there are several "
+            "of store: C<file>, C<etcd>, C<postgresql> or C<redis>. If there "
+            "are several "
             "stores, each switch is written to all of them at the same time, "
             "and each store has the B<Timeout> of the switch for itself: a "
             "store that hangs delays no other one. Each switch has a "

@@ -69,6 +69,7 @@ struct switch_store_driver {
 extern const struct switch_store_driver switch_store_file;
 extern const struct switch_store_driver switch_store_etcd;
 extern const struct switch_store_driver switch_store_postgresql;
+extern const struct switch_store_driver switch_store_redis;
 
 /* VALUE with its "until", ttl_s from now (null where that is 0), as the text
  * that is stored. Returns yours, free(); NULL when memory is short. */
