@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/file_util.h"
@@ -126,19 +125,6 @@ static int read_switch_file(const char *path, char **ret_text,
   return code;
 }
 
-/* True for the switch of an agent that has not renewed it: it is dead, and
- * nobody else will remove the file. */
-static bool is_expired_switch(const char *text) {
-  char now[ACTION_TIME_BYTES];
-  json_t *held = json_loads(text, 0, NULL);
-  const char *until = json_string_value(json_object_get(held, "until"));
-  action_format_time((int64_t)time(NULL), now);
-  bool is_expired = until != NULL && json_object_get(held, "who") != NULL &&
-                    strlen(until) == strlen(now) && strcmp(until, now) < 0;
-  json_decref(held);
-  return is_expired;
-}
-
 /* What there is at PATH, as the attempt sees it. */
 enum switch_file { SWITCH_FILE_NONE, SWITCH_FILE_OURS, SWITCH_FILE_FOREIGN };
 
@@ -149,7 +135,7 @@ static int look_at_switch(const char *path, const struct switch_state *state,
   char *text = NULL;
   int code = read_switch_file(path, &text, call->error);
   if (code == 0 && text != NULL) {
-    bool is_ours = is_expired_switch(text);
+    bool is_ours = switch_store_is_expired(text);
     code = is_ours ? 1 : switch_store_compare_owner(text, state->value, call);
     code = code < 0 ? code : code > 0 ? SWITCH_FILE_OURS : SWITCH_FILE_FOREIGN;
   }

@@ -18,7 +18,7 @@
 
 static const struct switch_store_driver *const drivers[] = {
     &switch_store_file, &switch_store_etcd, &switch_store_postgresql,
-    &switch_store_redis};
+    &switch_store_redis, &switch_store_http};
 
 /* ---- for the drivers ---- */
 
@@ -96,6 +96,17 @@ void switch_store_format_holder(const char *text, char *holder, size_t bytes) {
     (void)snprintf(holder, bytes, "was not set by an agent");
   }
   json_decref(held);
+}
+
+bool switch_store_is_expired(const char *text) {
+  char now[ACTION_TIME_BYTES];
+  json_t *held = json_loads(text, 0, NULL);
+  const char *until = json_string_value(json_object_get(held, "until"));
+  action_format_time((int64_t)time(NULL), now);
+  bool is_expired = until != NULL && json_object_get(held, "who") != NULL &&
+                    strlen(until) == strlen(now) && strcmp(until, now) < 0;
+  json_decref(held);
+  return is_expired;
 }
 
 int64_t switch_store_refresh_in_ms(int64_t ttl_s) {
@@ -222,6 +233,32 @@ static const struct option option_rows[] = {
      .help = "For C<etcd> and C<redis>: a file with the user's password. "
              "Others must not be "
              "able to read it."},
+    {OPTION("On", STRINGS, struct switch_store_options, on),
+     .example = "\"PUT\" \"http://127.0.0.1:8500/v1/kv/%{name}\" \"%{value}\"",
+     .help = "For C<http>: the method, the URL and perhaps the body that "
+             "switch a switch on. C<%{name}> is its name, C<%{value}> its "
+             "JSON, C<%{value:url}> and C<%{value:json}> the same for a form "
+             "and for a string of JSON. In the URL all are escaped."},
+    {OPTION("Off", STRINGS, struct switch_store_options, off),
+     .example = "\"DELETE\" \"http://127.0.0.1:8500/v1/kv/%{name}\"",
+     .help = "For C<http>: the same to switch it off."},
+    {OPTION("Read", STRINGS, struct switch_store_options, read),
+     .example = "\"GET\" \"http://127.0.0.1:8500/v1/kv/%{name}?raw\"",
+     .help = "For C<http>: the same to read it. The body of the response is "
+             "what B<On> has stored; empty, or the status 404: it is off."},
+    {OPTION("ReadMember", STRING, struct switch_store_options, read_member),
+     .example = "\"value\"",
+     .help = "For C<http>: the response is JSON, and this member, C<a.b> for "
+             "one in another, has what was stored, or true or false. With "
+             "true or false a switch that the response has not switched on "
+             "itself is left alone."},
+    {OPTION("Publish", STRINGS, struct switch_store_options, publish),
+     .help = "For C<http>: a further request after B<On> and B<Off>, for a "
+             "centre that has to be asked to release a change."},
+    {OPTION("HeaderFile", STRING, struct switch_store_options, header_file),
+     .check = option_check_absolute_path,
+     .help = "For C<http>: a file with further headers, for example a token, "
+             "one C<Name: value> a line. Others must not be able to read it."},
     HTTP_CLIENT_OPTION_ROWS(switch_store_options, http),
     {OPTION("Host", STRING, struct switch_store_options, host),
      .help = "For C<postgresql>: a host, or the directory of the Unix socket. "
@@ -264,7 +301,7 @@ static int check_store_name(const char *label, struct error *error) {
              ? 0
              : error_set(error, -EINVAL,
                          "is not a kind of store; allowed: \"file\", \"etcd\", "
-                         "\"postgresql\", \"redis\"");
+                         "\"postgresql\", \"redis\", \"http\"");
 }
 
 /* Each driver knows which of the options it needs. */
@@ -282,7 +319,8 @@ const struct option_block switch_store_block = {
     .is_repeatable = true,
     .size = sizeof(struct switch_store_options),
     .help = "A store in which applications read the switches. NAME is the kind "
-            "of store: C<file>, C<etcd>, C<postgresql> or C<redis>. If there "
+            "of store: C<file>, C<etcd>, C<postgresql>, C<redis> or C<http>. "
+            "If there "
             "are several "
             "stores, each switch is written to all of them at the same time, "
             "and each store has the B<Timeout> of the switch for itself: a "

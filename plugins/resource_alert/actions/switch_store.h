@@ -17,7 +17,13 @@ struct switch_store_options {
   char *user;                      /* etcd, postgresql */
   char *password_file;             /* etcd */
   struct http_client_options http; /* etcd */
-  char *host;                      /* postgresql, and all below */
+  struct option_strings on;        /* http, and the next five */
+  struct option_strings off;
+  struct option_strings read;
+  struct option_strings publish;
+  char *read_member;
+  char *header_file;
+  char *host; /* postgresql, and all below */
   int64_t port;
   char *database;
   char *pass_file;
@@ -70,6 +76,7 @@ extern const struct switch_store_driver switch_store_file;
 extern const struct switch_store_driver switch_store_etcd;
 extern const struct switch_store_driver switch_store_postgresql;
 extern const struct switch_store_driver switch_store_redis;
+extern const struct switch_store_driver switch_store_http;
 
 /* VALUE with its "until", ttl_s from now (null where that is 0), as the text
  * that is stored. Returns yours, free(); NULL when memory is short. */
@@ -89,6 +96,10 @@ int switch_store_compare_owner(const char *text, const json_t *value,
 /* Writes whose TEXT is, found in a store, for people: "is held by db1, response
  * "degrade"". */
 void switch_store_format_holder(const char *text, char *holder, size_t bytes);
+
+/* True for the switch of an agent that has not renewed it: it is dead, and
+ * nobody else will remove it. */
+bool switch_store_is_expired(const char *text);
 
 /* After how long a switch must be refreshed, so that it does not expire. */
 int64_t switch_store_refresh_in_ms(int64_t ttl_s);
