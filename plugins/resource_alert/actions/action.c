@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/json_util.h"
+#include "resource_alert/actions/switch_store.h"
 #include "resource_alert/clients/kubernetes.h"
 
 const char *const action_mode_words[] = {"auto", "dryrun", "off", NULL};
@@ -41,7 +42,8 @@ int action_new(const struct action_driver *driver, const void *options,
                  deps->identity != NULL ? deps->identity : deps->host,
                  deps->response);
   int code = 0;
-  if (driver->needs_kubernetes) {
+  if (driver->needs_kubernetes ||
+      (store != NULL && switch_store_needs_kubernetes(store))) {
     code = kubernetes_new(deps->kubernetes, &action->kubernetes, error);
   }
   if (code == 0 && driver->init != NULL) {

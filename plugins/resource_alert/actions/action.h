@@ -43,7 +43,8 @@ struct action_deps {
   const char *host;
   const char *identity; /* of this daemon, kept over renames; NULL: none */
   const char *helper_dir;
-  size_t stores_len; /* how many <SwitchStore> there are */
+  const struct switch_store_options *stores; /* all <SwitchStore> */
+  size_t stores_len;
   const struct kubernetes_options *kubernetes; /* or its defaults */
 };
 
@@ -77,7 +78,8 @@ struct action {
   const void *options; /* the driver's own struct; borrowed, as are the next */
   const struct action_deps *deps;
   const struct switch_store_options *store; /* where is_in_each_store */
-  struct kubernetes *kubernetes;  /* owned; NULL unless the driver needs it */
+  struct kubernetes
+      *kubernetes; /* owned; NULL unless driver or store needs it */
   char owner[ACTION_OWNER_BYTES]; /* "IDENTITY/RESPONSE", or "HOST/RESPONSE"
                       where there is no identity: marks what it has changed */
 };

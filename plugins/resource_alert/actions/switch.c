@@ -11,6 +11,7 @@
 #include "core/json_util.h"
 #include "resource_alert/actions/action.h"
 #include "resource_alert/actions/switch_store.h"
+#include "resource_alert/clients/kubernetes.h"
 
 struct switch_options {
   struct action_options common;
@@ -51,7 +52,8 @@ struct switch_action {
  */
 static int init_switch(void *self, struct error *error) {
   struct switch_action *own = self;
-  return switch_store_new(own->base.store, &own->store, error);
+  return switch_store_new(own->base.store, own->base.kubernetes, &own->store,
+                          error);
 }
 
 /* What is on stays on. */
@@ -128,6 +130,12 @@ static int check_switch_stores(const void *options,
                                const struct action_deps *deps,
                                struct error *error) {
   (void)options;
+  for (size_t i = 0; i < deps->stores_len; i++) {
+    if (switch_store_needs_kubernetes(&deps->stores[i]) &&
+        kubernetes_check_access_files(deps->kubernetes, error) != 0) {
+      return -EINVAL;
+    }
+  }
   return deps->stores_len > 0
              ? 0
              : error_set(error, -EINVAL,

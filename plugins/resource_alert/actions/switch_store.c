@@ -13,12 +13,13 @@
 
 #include "core/json_util.h"
 #include "core/pg_exchange.h"
+#include "resource_alert/clients/kubernetes.h"
 
 #define STORE_AGAIN_MS 10000 /* a person may have removed the switch */
 
 static const struct switch_store_driver *const drivers[] = {
-    &switch_store_file, &switch_store_etcd, &switch_store_postgresql,
-    &switch_store_redis, &switch_store_http};
+    &switch_store_file,  &switch_store_etcd, &switch_store_postgresql,
+    &switch_store_redis, &switch_store_http, &switch_store_kubernetes};
 
 /* ---- for the drivers ---- */
 
@@ -125,15 +126,20 @@ static const struct switch_store_driver *find_store_driver(const char *name) {
   return NULL;
 }
 
+bool switch_store_needs_kubernetes(const struct switch_store_options *options) {
+  return strcmp(options->head.label, switch_store_kubernetes.name) == 0;
+}
+
 int switch_store_new(const struct switch_store_options *options,
-                     struct switch_store **ret, struct error *error) {
+                     struct kubernetes *kubernetes, struct switch_store **ret,
+                     struct error *error) {
   const struct switch_store_driver *driver =
       find_store_driver(options->head.label);
   struct switch_store *store = driver == NULL ? NULL : calloc(1, driver->size);
   if (store == NULL) {
     return error_set(error, -ENOMEM, "out of memory");
   }
-  *store = (struct switch_store){driver, options};
+  *store = (struct switch_store){driver, options, kubernetes};
   int code = driver->init(store, error);
   if (code != 0) {
     switch_store_free(store);
@@ -233,6 +239,14 @@ static const struct option option_rows[] = {
      .help = "For C<etcd> and C<redis>: a file with the user's password. "
              "Others must not be "
              "able to read it."},
+    {OPTION("Namespace", STRING, struct switch_store_options, space),
+     .example = "\"trading\"", .check = kubernetes_check_name,
+     .help = "For C<kubernetes>: the namespace of the ConfigMap."},
+    {OPTION("ConfigMap", STRING, struct switch_store_options, config_map),
+     .example = "\"degradation\"", .check = kubernetes_check_name,
+     .help = "For C<kubernetes>: the ConfigMap, which must exist. A switch "
+             "that is on is a key in it. B<E<lt>KubernetesE<gt>> says how to "
+             "reach the API."},
     {OPTION("On", STRINGS, struct switch_store_options, on),
      .example = "\"PUT\" \"http://127.0.0.1:8500/v1/kv/%{name}\" \"%{value}\"",
      .help = "For C<http>: the method, the URL and perhaps the body that "
@@ -301,7 +315,8 @@ static int check_store_name(const char *label, struct error *error) {
              ? 0
              : error_set(error, -EINVAL,
                          "is not a kind of store; allowed: \"file\", \"etcd\", "
-                         "\"postgresql\", \"redis\", \"http\"");
+                         "\"postgresql\", \"redis\", \"http\", "
+                         "\"kubernetes\"");
 }
 
 /* Each driver knows which of the options it needs. */
@@ -319,10 +334,9 @@ const struct option_block switch_store_block = {
     .is_repeatable = true,
     .size = sizeof(struct switch_store_options),
     .help = "A store in which applications read the switches. NAME is the kind "
-            "of store: C<file>, C<etcd>, C<postgresql>, C<redis> or C<http>. "
-            "If there "
-            "are several "
-            "stores, each switch is written to all of them at the same time, "
+            "of store: C<file>, C<etcd>, C<postgresql>, C<redis>, C<http> "
+            "or C<kubernetes>. If there are several stores, each switch is "
+            "written to all of them at the same time, "
             "and each store has the B<Timeout> of the switch for itself: a "
             "store that hangs delays no other one. Each switch has a "
             "connection of its own to each store.",

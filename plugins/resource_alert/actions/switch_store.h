@@ -6,6 +6,8 @@
 #include "resource_alert/actions/action.h"
 #include "resource_alert/clients/http_client.h"
 
+struct kubernetes;
+
 /* One <SwitchStore>; its label names the driver. */
 struct switch_store_options {
   struct option_head head;
@@ -17,7 +19,9 @@ struct switch_store_options {
   char *user;                      /* etcd, postgresql */
   char *password_file;             /* etcd */
   struct http_client_options http; /* etcd */
-  struct option_strings on;        /* http, and the next five */
+  char *space;                     /* kubernetes, and the next one */
+  char *config_map;
+  struct option_strings on; /* http, and the next five */
   struct option_strings off;
   struct option_strings read;
   struct option_strings publish;
@@ -46,6 +50,7 @@ struct switch_state {
 struct switch_store {
   const struct switch_store_driver *driver;
   const struct switch_store_options *options; /* borrowed */
+  struct kubernetes *kubernetes; /* borrowed; NULL where it is not needed */
 };
 
 /* How the kinds of stores differ. */
@@ -77,6 +82,10 @@ extern const struct switch_store_driver switch_store_etcd;
 extern const struct switch_store_driver switch_store_postgresql;
 extern const struct switch_store_driver switch_store_redis;
 extern const struct switch_store_driver switch_store_http;
+extern const struct switch_store_driver switch_store_kubernetes;
+
+/* True for the kind that needs a client of the Kubernetes API. */
+bool switch_store_needs_kubernetes(const struct switch_store_options *options);
 
 /* VALUE with its "until", ttl_s from now (null where that is 0), as the text
  * that is stored. Returns yours, free(); NULL when memory is short. */
@@ -104,8 +113,9 @@ bool switch_store_is_expired(const char *text);
 /* After how long a switch must be refreshed, so that it does not expire. */
 int64_t switch_store_refresh_in_ms(int64_t ttl_s);
 
-/* Opens nothing yet. options: borrowed; its label has been checked. *ret:
- * yours, switch_store_free(). Returns 0 or a negative errno. */
+/* Opens nothing yet. options, kubernetes: borrowed; its label has been checked.
+ * *ret: yours, switch_store_free(). Returns 0 or a negative errno. */
 int switch_store_new(const struct switch_store_options *options,
-                     struct switch_store **ret, struct error *error);
+                     struct kubernetes *kubernetes, struct switch_store **ret,
+                     struct error *error);
 void switch_store_free(struct switch_store *store); /* accepts NULL */
