@@ -160,7 +160,7 @@ static void begin(void) {
   }
   root.key = NULL;
   config_item_fini(&root);
-  deps.stores_len = 1;
+  deps.stores = &options.responses.stores;
   deps.kubernetes = options.responses.kubernetes.items;
   (void)atexit(forget_secret);
 }

@@ -43,8 +43,7 @@ struct action_deps {
   const char *host;
   const char *identity; /* of this daemon, kept over renames; NULL: none */
   const char *helper_dir;
-  const struct switch_store_options *stores; /* all <SwitchStore> */
-  size_t stores_len;
+  const struct option_blocks *stores;          /* struct switch_store_options */
   const struct kubernetes_options *kubernetes; /* or its defaults */
 };
 

@@ -130,13 +130,14 @@ static int check_switch_stores(const void *options,
                                const struct action_deps *deps,
                                struct error *error) {
   (void)options;
-  for (size_t i = 0; i < deps->stores_len; i++) {
-    if (switch_store_needs_kubernetes(&deps->stores[i]) &&
+  const struct switch_store_options *stores = deps->stores->items;
+  for (size_t i = 0; i < deps->stores->len; i++) {
+    if (switch_store_needs_kubernetes(&stores[i]) &&
         kubernetes_check_access_files(deps->kubernetes, error) != 0) {
       return -EINVAL;
     }
   }
-  return deps->stores_len > 0
+  return deps->stores->len > 0
              ? 0
              : error_set(error, -EINVAL,
                          "needs a <SwitchStore> before the <Response>: write "

@@ -493,8 +493,7 @@ static int make_parts(struct response_worker *worker, struct error *error) {
       .host = deps->host,
       .identity = deps->identity,
       .helper_dir = deps->options->helper_dir,
-      .stores = deps->options->stores.items,
-      .stores_len = deps->options->stores.len,
+      .stores = &deps->options->stores,
       .kubernetes = worker->shared->kubernetes,
   };
   worker->report = (struct response_report){

@@ -109,8 +109,7 @@ static int check_actions(const struct responses_options *options,
   const struct action_deps deps = {
       .response = response->head.label,
       .helper_dir = options->helper_dir,
-      .stores = options->stores.items,
-      .stores_len = options->stores.len,
+      .stores = &options->stores,
       .kubernetes = kubernetes,
   };
   for (size_t kind = 0; kind < ACTION_KINDS; kind++) {

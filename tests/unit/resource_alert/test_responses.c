@@ -909,7 +909,7 @@ static void bad_configurations_are_refused(void **state) {
        "<Switch x>\n</Switch>\n</Response>\n",
        "is also in <Response \"a\">: a switch can be in one response only"},
       {"<Response a>\n<Switch x>\n</Switch>\n</Response>\n", "When is missing"},
-      {"<SwitchStore redis>\n</SwitchStore>\n",
+      {"<SwitchStore mongodb>\n</SwitchStore>\n",
        "is not a kind of store; allowed:"},
       {"<SwitchStore file>\n</SwitchStore>\n", "Path is missing"},
       {"<Response \"../x\">\nWhen pool\n</Response>\n", "may hold letters"},
