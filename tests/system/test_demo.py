@@ -54,7 +54,7 @@ def start(directory):
 def test_two_demos_side_by_side_show_what_they_must(start, directory):
     demos = [start("--for", "60", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
     for demo in demos:
-        output, _ = demo.communicate(timeout=400)
+        output, _ = demo.communicate(timeout=1200)
         assert demo.returncode == 0, output
         assert "\x1b" not in output
         for words in [r"pool_used +OKAY → WARNING", r"pool_used +\w+ → OKAY", r"session_leak +\w+ → WARNING",

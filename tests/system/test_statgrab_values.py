@@ -80,7 +80,8 @@ WANTED = {
     "vmem/total_events-oom_kill": 7,
 }
 
-DF = {f"{kind}-{part}" for kind in ("df_complex", "df_inodes") for part in ("used", "free", "reserved")}
+DF = {f"{kind}-{part}" for kind in ("df_complex", "df_inodes", "percent_inodes")
+      for part in ("used", "free", "reserved")}
 
 
 def full_name(name):

@@ -294,6 +294,8 @@ def test_a_rule_opens_to_a_chart_with_its_axes(browser):
     picture = load_picture()
     with picture.serve(build.BUILD, picture.sample(time.time())) as port:
         browser.size(1200, 900)
+        browser.open("about:blank")
+        browser.complaints()  # of a page whose daemon has ended
         browser.open(f"http://127.0.0.1:{port}/")
         wait_until(lambda: browser.text("#rules"), within=20)
         browser.click("#rules details:first-child summary")
