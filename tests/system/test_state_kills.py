@@ -64,3 +64,18 @@ def test_a_kill_before_a_call(responding, faults, call, part, is_full):
     assert severities(responding) in (["OKAY"], [])
     put(responding, 90)
     responding.expect(lambda: responding.is_on("one"))
+
+
+def test_an_action_that_was_begun_is_known_after_a_kill(responding, faults):
+    """Also where the disk is slow: what is on must not stay on for ever."""
+    responding.configure(response(switch("one"))).start()
+    put(responding, 10)
+    responding.expect(lambda: responding.collectd.value("resource_alert-pool/alert_state") == 0)
+    faults.inject("slow", "write", "/responses.jsonl")
+    put(responding, 90)
+    responding.expect(lambda: responding.is_on("one"))
+    responding.collectd.kill()
+    faults.clear()
+    responding.start()
+    put(responding, 10)
+    responding.expect(lambda: not responding.is_on("one"))

@@ -100,6 +100,9 @@ static int set_and_confirm(struct action_runner *runner,
                            struct action_call *call) {
   const struct action_driver *driver = runner->driver;
   enum action_outcome default_outcome = ACTION_UNCONFIRMED;
+  if (!call->is_refresh) { /* a restart must know that it was begun */
+    response_state_file_sync(runner->deps->states);
+  }
   int code = driver->set(runner->action, request, call);
   if (code == 0 && driver->confirm != NULL &&
       call->outcome != ACTION_LEFT_ALONE && call->outcome != ACTION_GONE) {
