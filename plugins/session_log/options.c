@@ -8,6 +8,9 @@
 
 #include "session_log/match/pattern.h"
 
+/* In the order of enum frame_format. */
+static const char *const formats[] = {"auto",   "plain", "cri",
+                                      "docker", "json",  NULL};
 static const char *const starts[] = {"end", "beginning", NULL};
 
 /* The name is also that of the state file. */
@@ -41,11 +44,26 @@ static const struct option log_rows[] = {
      .help = "Files that the application writes, with the wildcards C<*>, C<?> "
              "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
              "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
-             "automatically. Compressed files are ignored. At most 4096 files "
+             "automatically. Files that are moved to another directory "
+             "(logrotate's C<olddir>) are found if a second pattern matches "
+             "them. Compressed files and archives are ignored. At most 4096 files "
              "are followed, rotated ones included. A file that exists "
              "when the log is followed for the first time is read from its "
              "end (see B<StartAt>). A file that appears later is read from its "
              "beginning."},
+    {OPTION("Format", WORD, struct log_options, read.format), .words = formats,
+     .default_text = "auto",
+     .help = "What stands around each line. C<docker>: the files of Docker's "
+             "json-file driver. C<cri>: the files of Kubernetes' container "
+             "runtimes. The text of the application is then searched as it "
+             "wrote it, and parts of a long line are joined for each stream, "
+             "up to B<MaxLineBytes>. C<json>: lines of JSON, in which "
+             "characters beyond ASCII that are written as C<\\uXXXX> are "
+             "decoded before patterns are searched; other escapes stay. The "
+             "same is done in a frame for a line that begins with C<{>. "
+             "C<plain>: nothing. C<auto> decides for each file by its first "
+             "lines and logs what it has found. A file in UTF-16 is logged "
+             "and cannot be searched."},
     {OPTION("Opened", STRING, struct log_options, opened),
      .default_text = "Creating new database session",
      .check = pattern_check_has_literal,

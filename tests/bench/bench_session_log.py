@@ -153,6 +153,9 @@ def main():
     for kind, path in paths.items():
         reader(0, path)  # the first reader pays for page faults
         row(f"{kind}; read(2) alone", "CPU ms/GB", per_gb(reader(1, path)[0], path), per_gb(reader(0, path)[0], path))
+    for kind in ("docker", "cri"):
+        row(f"{kind}; three times plain lines", "CPU ms/GB", per_gb(reader(1, paths[kind])[0], paths[kind]),
+            3 * per_gb(reader(1, plain)[0], plain))
     row("an error burst to the row's state; the goal", "ms", burst_ms(), 100)
     row("memory beyond an idle log", "KiB", reader(1, plain)[2])
     with tempfile.TemporaryDirectory() as many:

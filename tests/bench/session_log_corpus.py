@@ -45,8 +45,17 @@ def near(dice, number, _):
     return f"{stamp(number)} INFO     app.api.{dice.choice(WORDS)} {text} id={dice.getrandbits(64):016x}\n"
 
 
+def docker(dice, number, share):
+    return json.dumps({"log": plain(dice, number, share), "stream": "stderr",
+                       "time": f"2024-01-31T10:00:00.{number % 10**9:09d}Z"}, separators=(",", ":")) + "\n"
+
+
+def cri(dice, number, share):
+    return f"2024-01-31T10:00:00.{number % 10**9:09d}Z stderr F {plain(dice, number, share)}"
+
+
 KINDS = {"plain": (plain, 0.05), "loguru": (loguru, 0.05), "json": (as_json, 0.05), "all": (plain, 1.0),
-         "near": (near, 0.0)}
+         "near": (near, 0.0), "docker": (docker, 0.05), "cri": (cri, 0.05)}
 
 
 def make(kind, path, size, seed=1):

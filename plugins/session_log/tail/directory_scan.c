@@ -15,8 +15,10 @@
 #include <sys/stat.h>
 
 bool directory_scan_is_compressed(const char *name) {
-  static const char *const ends[] = {".gz",  ".xz",   ".bz2", ".zst", ".lz4",
-                                     ".lzo", ".lzma", ".Z",   ".zip", ".7z"};
+  static const char *const ends[] = {
+      ".gz",  ".xz",   ".bz2", ".zst", ".lz4", ".lzo",  ".lzma", ".lz",
+      ".Z",   ".z",    ".zip", ".7z",  ".tar", ".tgz",  ".tbz",  ".tbz2",
+      ".txz", ".tzst", ".rar", ".br",  ".sz",  ".cpio", ".zipx"};
   size_t len = strlen(name);
   for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
     size_t end = strlen(ends[i]);
@@ -27,23 +29,29 @@ bool directory_scan_is_compressed(const char *name) {
   return false;
 }
 
+/* ".old", "-backup". */
+static bool is_word_suffix(const char *text, size_t len) {
+  static const char *const words[] = {"old",     "bak",    "prev",
+                                      "save",    "orig",   "last",
+                                      "rotated", "backup", "previous"};
+  for (size_t i = 0; len > 1 && i < sizeof(words) / sizeof(words[0]); i++) {
+    if (strchr(".-_", text[0]) != NULL && len - 1 == strlen(words[i]) &&
+        strncasecmp(text + 1, words[i], len - 1) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* ".1", "-20240131", ".2024-01-31T10:00:00Z", "~", ".old". */
 static bool is_rotation_suffix(const char *text, size_t len) {
-  static const char *const words[] = {"old",  "bak",  "prev",   "save",
-                                      "orig", "last", "rotated"};
-  if (len == 1 && text[0] == '~') {
+  bool has_digit = false;
+  if ((len == 1 && text[0] == '~') || is_word_suffix(text, len)) {
     return true;
   }
   if (len < 2 || strchr(".-_", text[0]) == NULL) {
     return false;
   }
-  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-    if (len - 1 == strlen(words[i]) &&
-        strncasecmp(text + 1, words[i], len - 1) == 0) {
-      return true;
-    }
-  }
-  bool has_digit = false;
   for (size_t i = 1; i < len; i++) {
     has_digit = has_digit || isdigit((unsigned char)text[i]);
     if (!isdigit((unsigned char)text[i]) &&
@@ -71,29 +79,40 @@ static int compare_base_name(const void *name, const void *path) {
 
 /* True if the first BYTES of NAME with END behind are the name of one. */
 static bool is_live_name(const struct live_names *names, const char *name,
-                         size_t bytes, const char *end) {
+                         size_t bytes, const char *end, size_t end_bytes) {
   char live[NAME_MAX + 1];
-  (void)snprintf(live, sizeof(live), "%.*s%s", (int)bytes, name, end);
+  (void)snprintf(live, sizeof(live), "%.*s%.*s", (int)bytes, name,
+                 (int)end_bytes, end);
   return bsearch(live, names->paths, names->len, sizeof(*names->paths),
                  compare_base_name) != NULL;
 }
 
 /* Cuts each possible suffix off NAME, at its end and before its last dot, and
  * looks the rest up: the cost does not grow with the number of names. */
+static bool is_dated_name_of_any(const struct live_names *names,
+                                 const char *name, size_t len) {
+  const char *dot = memrchr(name, '.', len);
+  size_t stem = dot == NULL ? 0 : (size_t)(dot - name);
+  for (size_t at = 1; at < len; at++) {
+    if ((is_rotation_suffix(name + at, len - at) &&
+         is_live_name(names, name, at, "", 0)) ||
+        (at < stem && is_rotation_suffix(name + at, stem - at) &&
+         is_live_name(names, name, at, dot, len - stem))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* logrotate adds ".backup" to a name that it finds taken. */
 static bool is_rotation_of_any(const struct live_names *names,
                                const char *name) {
   size_t len = strlen(name);
   const char *dot = strrchr(name, '.');
   size_t stem = dot == NULL ? 0 : (size_t)(dot - name);
-  for (size_t at = 1; at < len; at++) {
-    if ((is_rotation_suffix(name + at, len - at) &&
-         is_live_name(names, name, at, "")) ||
-        (at < stem && is_rotation_suffix(name + at, stem - at) &&
-         is_live_name(names, name, at, dot))) {
-      return true;
-    }
-  }
-  return false;
+  return is_dated_name_of_any(names, name, len) ||
+         (stem > 0 && is_word_suffix(dot, len - stem) &&
+          is_dated_name_of_any(names, name, stem));
 }
 
 bool directory_scan_is_rotated_name(const char *live, const char *name) {

@@ -20,6 +20,7 @@
 struct tail {
   struct log_complaint *complaints; /* owned: one a pattern */
   struct log_complaint file_limit;  /* about too many files */
+  unsigned logged_frames;           /* 1 << format, of those that were found */
   struct rotation rotation;         /* the files */
   struct directory_scan scan;       /* of the last poll */
   struct tail_stats stats;
@@ -203,6 +204,25 @@ static bool is_closing_due(const struct tail_file *file,
   return file->closing_ms != 0 && now->mono_ms >= file->closing_ms;
 }
 
+/* Logs each format that "auto" has found, once. */
+static void log_frame(struct tail *tail, const struct tail_file *file) {
+  const struct log_options *options = tail->rotation.options;
+  unsigned bit = 1U << file->frame;
+  bool is_unusual = file->frame != FRAME_AUTO && file->frame != FRAME_PLAIN;
+  if (!is_unusual || options->read.format != FRAME_AUTO ||
+      (tail->logged_frames & bit) != 0) {
+    return;
+  }
+  tail->logged_frames |= bit;
+  log_write(tail->rotation.log,
+            file->frame == FRAME_UTF16 ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+            "log \"%s\": %s: has %s%s", options->head.label, file->path,
+            frame_describe(file->frame),
+            file->frame == FRAME_UTF16
+                ? ", which is not searched; let the application write UTF-8"
+                : "");
+}
+
 /* Returns 0 or -ENOMEM; other failures are logged and close the file. */
 static int read_file_lines(struct tail *tail, struct tail_file *file,
                            const struct tail_time *now,
@@ -218,6 +238,7 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
   if (code == 0) {
     code = tail_file_read(file, buffer, &tail->rotation.options->read, sink,
                           &tail->stats.read);
+    log_frame(tail, file);
   }
   if (code != 0 && code != -EAGAIN && code != -ENOMEM) {
     rotation_close_failed_file(&tail->rotation, file, code, now->mono_ms);

@@ -390,6 +390,7 @@ int tail_file_rewind(struct tail_file *file) {
   file->is_truncated = false;
   file->is_settled = false;
   file->was_short = false;
+  file->frame = FRAME_AUTO;
   return 0;
 }
 
@@ -449,6 +450,7 @@ struct chunk {
 
 void tail_file_buffer_fini(struct tail_file_buffer *buffer) {
   free(buffer->data);
+  frame_text_fini(&buffer->text);
   *buffer = (struct tail_file_buffer){0};
 }
 
@@ -524,6 +526,35 @@ static size_t measure_lines(struct tail_file *file, const struct chunk *chunk,
   return chunk->is_last && file->is_final ? chunk->bytes : 0;
 }
 
+/* Hands the BYTES of whole lines over, without their frames. Returns 0 and
+ * *ret_taken: what is behind the last finished line of a frame waits. */
+static int hand_over_lines(struct tail_file *file, struct frame_text *text,
+                           const struct chunk *chunk, size_t bytes,
+                           const struct tail_file_limits *limits,
+                           const struct tail_file_sink *sink,
+                           size_t *ret_taken) {
+  if (limits->format != FRAME_AUTO || file->frame == FRAME_AUTO) {
+    file->frame = limits->format != FRAME_AUTO
+                      ? (enum frame_format)limits->format
+                      : frame_detect(chunk->data, bytes);
+  }
+  *ret_taken = bytes;
+  if (frame_is_decoded(file->frame, chunk->data, bytes)) {
+    sink->lines(sink->context, file, chunk->data, bytes);
+    return 0;
+  }
+  bool is_flushed = chunk->bytes >= (size_t)limits->max_line_bytes ||
+                    (chunk->is_last && file->is_final);
+  int code = frame_decode(file->frame, chunk->data, bytes, is_flushed, text,
+                          ret_taken);
+  if (code == 0 && text->bytes > 0) {
+    file->text = text;
+    sink->lines(sink->context, file, text->data, text->bytes);
+    file->text = NULL;
+  }
+  return code;
+}
+
 /* As much as the file held at the last check and a little more: most reads are
  * of a few lines, and memory that the kernel has to clear costs more than they
  * do. */
@@ -557,8 +588,12 @@ int tail_file_read(struct tail_file *file, struct tail_file_buffer *buffer,
     } else {
       taken = measure_lines(file, &chunk, limits, counts);
       if (taken > 0) {
-        sink->lines(sink->context, file, chunk.data, taken);
+        code = hand_over_lines(file, &buffer->text, &chunk, taken, limits, sink,
+                               &taken);
       }
+    }
+    if (code != 0) {
+      break;
     }
     if (taken == 0 && chunk.is_last) {
       file->is_drained = true; /* an unfinished line: it waits */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/log.h"
+#include "session_log/tail/frame.h"
 
 /* ---- which file this is, whatever its name ---- */
 
@@ -69,6 +70,8 @@ struct tail_file {
   struct tail_file_mark marker;   /* the bytes before the offset */
   struct tail_file *original;     /* of a copy; borrowed */
   struct log_complaint complaint; /* about opening and reading it */
+  enum frame_format frame;        /* FRAME_AUTO: not decided yet */
+  const struct frame_text *text;  /* of the lines handed over; NULL: no frame */
   int64_t closing_ms; /* when to close it, monotonic; 0: not rotated */
   int watch_number;   /* of file_watch; negative: not watched */
   bool is_live;       /* named by a pattern at the last scan */
@@ -137,11 +140,13 @@ enum tail_file_relation tail_file_compare_content(const struct tail_file *copy,
 struct tail_file_buffer {
   char *data; /* owned */
   size_t bytes;
+  struct frame_text text; /* without frames */
 };
 
 struct tail_file_limits {
   int64_t max_line_bytes; /* the rest of a longer line is skipped */
   int64_t max_bytes;      /* at one call */
+  int format;             /* enum frame_format; FRAME_AUTO: each file's own */
 };
 
 struct tail_file_counts {
@@ -149,8 +154,9 @@ struct tail_file_counts {
   uint64_t long_lines;
 };
 
-/* lines: receives whole lines, each with its newline; the last one may lack it
- * where the file ends for good or the line is cut. Borrowed for the call. */
+/* lines: receives whole lines, their frames removed, each with its newline; the
+ * last one may lack it where the file ends for good or the line is cut.
+ * Borrowed for the call. */
 struct tail_file_sink {
   void (*lines)(void *context, const struct tail_file *file, const char *data,
                 size_t bytes);

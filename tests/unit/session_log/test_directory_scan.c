@@ -43,6 +43,11 @@ static void knows_the_names_of_rotation(void **state) {
       {"app.log", "app-20240131.log", true},
       {"app.log", "app.2024-01-31_00-00-00_000000.log", true},
       {"app.log", "app.1.log", true},
+      {"app.log", "app.log-2026113014.backup", true},
+      {"app.log", "app.log.1.backup", true},
+      {"app.log", "app-20261130.log.backup", true},
+      {"app.log", "app.log-2026113014", true},
+      {"app.log", "app.log.backup", true},
       {"app.log", "app.log", false},
       {"app.log", "app.log.lock", false},
       {"app.log", "app.log.swp", false},
@@ -62,6 +67,8 @@ static void knows_the_names_of_rotation(void **state) {
   }
   assert_true(directory_scan_is_compressed("app.log.2.gz"));
   assert_true(directory_scan_is_compressed("app.log.zst"));
+  assert_true(directory_scan_is_compressed("app.log.1.tar"));
+  assert_true(directory_scan_is_compressed("app.log.tgz"));
   assert_false(directory_scan_is_compressed("app.log.1"));
   assert_false(directory_scan_is_compressed(".gz"));
 }

@@ -69,6 +69,48 @@ static void several_rotations_within_one_interval(void **state) {
   tail_free(tail);
 }
 
+/* logrotate's create beside an application that reopens by itself. */
+static void a_name_that_was_taken_becomes_a_backup(void **state) {
+  (void)state;
+  append("app.log", "one\n");
+  struct tail *tail = follow("app.log", false);
+  assert_string_equal(poll_once(tail), "one\n");
+  move("app.log", "app.log-20261130-1796049274");
+  append("app.log", "two\n");
+  move("app.log", "app.log-2026113014.backup");
+  append("app.log", "three\n");
+  assert_string_equal(poll_once(tail), "two\nthree\n");
+  tail_free(tail);
+}
+
+static void an_unfinished_frame_survives_a_restart(void **state) {
+  (void)state;
+  append("app.log", "2026-11-30T14:00:00.1Z stdout F one\n"
+                    "2026-11-30T14:00:00.2Z stdout P two \n");
+  struct tail *tail = follow("app.log", false);
+  assert_string_equal(poll_once(tail), "one\n");
+  assert_non_null(strstr(logged, "has lines of a container runtime (CRI)"));
+  tail = restart(tail, "app.log");
+  append("app.log", "2026-11-30T14:00:00.3Z stdout F and three\n");
+  assert_string_equal(poll_once(tail), "two and three\n");
+  tail_free(tail);
+}
+
+static void text_in_utf16_is_logged(void **state) {
+  (void)state;
+  FILE *file = fopen(path_of("app.log"), "w");
+  assert_non_null(file);
+  assert_int_equal(fwrite("\xff\xfe"
+                          "E\0R\0\n\0",
+                          1, 8, file),
+                   8);
+  assert_int_equal(fclose(file), 0);
+  struct tail *tail = follow("app.log", false);
+  (void)poll_once(tail);
+  assert_non_null(strstr(logged, "has text in UTF-16, which is not searched"));
+  tail_free(tail);
+}
+
 static void rotations_while_nobody_reads(void **state) {
   (void)state;
   append("app.log", "one\nhalf ");
@@ -191,6 +233,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(several_rotations_within_one_interval),
       TEST(rotations_while_nobody_reads),
+      TEST(a_name_that_was_taken_becomes_a_backup),
+      TEST(an_unfinished_frame_survives_a_restart),
+      TEST(text_in_utf16_is_logged),
       TEST(a_torn_line_is_handed_on_once),
       TEST(a_copy_in_progress_waits),
       TEST(a_copy_that_was_read_is_not_read_again),
